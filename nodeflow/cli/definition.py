@@ -255,8 +255,9 @@ COMMANDS = (
             ),
             option(
                 "--fetch",
-                help="node or output that a model of ONNX gives; may be repeated (default: what "
-                "nothing consumes; of a graph that trains, its answers without the labels)",
+                help="node or output that a model of ONNX or the code predicts; may be repeated "
+                "(default: what nothing consumes; of a graph that trains, its answers without the "
+                "labels)",
                 metavar="NAME",
                 action="append",
                 default=[],

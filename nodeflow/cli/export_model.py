@@ -11,7 +11,7 @@ from nodeflow.cli.load import load_task, open_session
 from nodeflow.cli.output import json_line, plural
 from nodeflow.cli.values import ArgumentProblem
 from nodeflow.document.io import flow
-from nodeflow.exchange.code.export import export_code, module_name
+from nodeflow.exchange.code.export import TARGETS, export_code, module_name
 from nodeflow.exchange.onnx import opaque
 from nodeflow.exchange.onnx.export import all_records, exported
 from nodeflow.number_text import bytes_text
@@ -30,14 +30,17 @@ def export_program(arguments: argparse.Namespace, environment: Environment) -> N
     """Write the graph as code.
 
     Raises:
-        ArgumentProblem: an option is for ONNX alone, or the output is no folder.
-        NotInCode: names the nodes that cannot be written; nothing is.
+        ArgumentProblem: an option is not for this target, or the output is no folder.
+        NotInCode: names all that cannot be written; nothing is.
         NodeflowError: in file, graph or weights.
     """
-    for option in ("fetches", "opset"):
-        if getattr(arguments, option):
-            name = "--fetch" if option == "fetches" else "--opset"
-            raise ArgumentProblem(f"{name} is for ONNX", hint="Leave it out, or use --to onnx.")
+    if arguments.opset:
+        raise ArgumentProblem("--opset is for ONNX", hint="Leave it out, or use --to onnx.")
+    if arguments.fetches and not TARGETS[arguments.to].fetches:
+        raise ArgumentProblem(
+            f"--fetch is not for --to {arguments.to}, whose code builds the whole graph",
+            hint="Leave it out.",
+        )
     if arguments.to == "nodeflow" and arguments.weights:
         raise ArgumentProblem(
             "--weights is not for --to nodeflow, whose code names the file that the graph names",
@@ -55,7 +58,8 @@ def export_program(arguments: argparse.Namespace, environment: Environment) -> N
     if arguments.to != "nodeflow":
         with open_session(task, arguments, environment) as session:
             variables = dict(session.variables.items())
-    files = export_code(task, stem, arguments.to, environment.path(folder), variables)
+    place, fetches = environment.path(folder), arguments.fetches
+    files = export_code(task, stem, arguments.to, place, variables, fetches)
     if arguments.json:
         environment.print(json_line({"folder": folder, "files": files}))
     else:

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from nodeflow.graph.graph import Node
+from nodeflow.exchange.code.layer_variables import layer_variables
+from nodeflow.graph.graph import Node, Tensor
+from nodeflow.graph.types import TensorType
+from nodeflow.ops.composed import resolve
+from nodeflow.ops.runtime_attributes import LATER, RuntimeAttributes
 from nodeflow.ops.sliding_windows import explicit_pads
+from nodeflow.ops.training_mode import is_flag
+
+
+class Unwritten(Exception):
+    """A part of an expression that a library has no words for."""
 
 
 @dataclass(frozen=True)
@@ -20,15 +30,30 @@ class Call:
         node: it, with its attributes and types.
         args: expressions of its inputs: names, mostly.
         name: of the node in the code.
+        weights: expressions of a layer's variables, by their short names.
+        training: the expression of the training phase.
+        number: tells the draws of random numbers apart.
+        value: gives the expression of any tensor that was computed before.
+        size_of: a template of a size, of a tensor and an axis.
     """
 
     node: Node
     args: Sequence[str]
     name: str = "x"
+    weights: Mapping[str, str] = field(default_factory=dict)
+    training: str = "training"
+    number: int = 1
+    value: Callable[[Tensor], str] = lambda tensor: "x"
+    size_of: str = "{}.shape[{}]"
 
     @property
     def attrs(self) -> Mapping[str, Any]:
         return self.node.attrs
+
+    @property
+    def types(self) -> Sequence[TensorType]:
+        """Of the inputs."""
+        return [t.type for t in self.node.inputs]
 
     @property
     def rank(self) -> int:
@@ -40,8 +65,41 @@ class Call:
         """Of the first output."""
         return self.node.outputs[0].dtype
 
+    def known(self, name: str) -> Any:
+        """An attribute, or what types say of the tensor that is wired instead of it; None if a
+        run finds it out, and None for each size that a run finds out."""
+        op = self.node.op
+        value = self.attrs[name]
+        if isinstance(op, RuntimeAttributes):
+            value = op.bound(self.types, self.attrs)[name]
+        if value is LATER:
+            return None
+        if isinstance(value, tuple):
+            return tuple(None if v is LATER else v for v in value)
+        return value
 
-Expression = str | Callable[[Call], str | None]
+    def sizes(self, name: str = "shape") -> tuple[int, ...] | None:
+        """The sizes of an attribute or of what is wired; None if some depend on a run."""
+        value = self.known(name)
+        return None if value is None or None in value else tuple(value)
+
+    def size(self, tensor: Tensor, axis: int) -> str:
+        """The expression of a size: ``x.shape[0]``."""
+        return self.size_of.format(self.value(tensor), axis)
+
+    def phase(self, port: int = 1) -> str | None:
+        """The expression that says whether the node acts as in training: None if a tensor of the
+        graph decides, other than the flag that a training feeds."""
+        if len(self.node.inputs) <= port:
+            return self.training
+        wired = resolve(self.node.inputs[port])
+        if is_flag(wired):
+            return self.training
+        return str(bool(wired.node.attrs["value"])) if wired.node.op.id == "constant" else None
+
+
+Write = Callable[[Call], str | None]
+Expression = str | Write
 """A template such as ``torch.exp({0})``, or a function that gives None for what it cannot write."""
 
 
@@ -54,31 +112,96 @@ class Dialect:
         title: its name.
         ops: op -> expression.
         helpers: functions that expressions call, by name: written where one does.
+        flag: the expression that is true in training.
+        flag_tensor: the same as a tensor.
+        modules: layers that keep their variables in an object of the library.
+        moving: layers whose calls also give the new values of their moving averages.
+        sizes: the dialect of integers that follow from shapes, where that is another one.
+        size_of: a template of a size, of a tensor and an axis.
     """
 
     id: str
     title: str
     ops: Mapping[str, Expression]
     helpers: Mapping[str, str]
+    flag: str = "training"
+    flag_tensor: str = "training"
+    modules: frozenset[str] = frozenset()
+    moving: frozenset[str] = frozenset()
+    sizes: Dialect | None = None
+    size_of: str = "{}.shape[{}]"
 
     def expression(self, call: Call) -> str | None:
         """The code of an op; None if this library has none for it."""
+        if self.sizes is not None and follows_from_shapes(call.node):
+            return self.sizes.expression(call)
+        if self.sizes is not None and _has_late_sizes(call.node):
+            return None
         found = self.ops.get(call.node.op.id)
         if any(t.dtype not in DTYPES for t in (*call.node.inputs, *call.node.outputs)):
             return None
-        if found is None or callable(found):
-            return found(call) if callable(found) else None
-        return found.format(*call.args, **call.attrs)
+        if found is None:
+            return None
+        try:
+            return found(call) if callable(found) else found.format(*call.args, **call.attrs)
+        except Unwritten:
+            return None
 
     def writes(self, node: Node) -> bool:
         """Whether the dialect writes an op."""
         if node.op.id in ("placeholder", "variable"):
             return True
-        return self.expression(Call(node, tuple("x" for _ in node.inputs))) is not None
+        if node.op.id not in self.ops and (self.sizes is None or node.op.id not in self.sizes.ops):
+            return False
+        weights = dict.fromkeys(layer_variables(node), "x")
+        return (
+            self.expression(Call(node, tuple("x" for _ in node.inputs), "x", weights)) is not None
+        )
+
+    def reads(self, node: Node) -> Iterable[Tensor]:
+        """The tensors that an op's expression reads: its inputs, and a layer's variables."""
+        if node.op.id in self.modules:
+            return node.inputs
+        return (*node.inputs, *(v.outputs[0] for v in layer_variables(node).values()))
 
 
 DTYPES = frozenset("float32 float64 int8 int16 int32 int64 uint8 bool".split())
 """What all libraries have."""
+SIZE_OPS = frozenset("shape size rank".split())
+"""Ops that read no values, so they are known before a run's arrays are."""
+
+PLACES = frozenset(("begin", "value"))
+"""Runtime attributes that change no shape."""
+
+
+def follows_from_shapes(node: Node) -> bool:
+    """Whether a node's integers follow from the shapes of other tensors and from constants."""
+    seen: set[Node] = set()
+    stack, found = [node], False
+    while stack:
+        node = stack.pop()
+        if node in seen or node.op.id in SIZE_OPS:
+            found = found or node.op.id in SIZE_OPS
+            continue
+        seen.add(node)
+        plain = all(t.dtype in ("int32", "int64", "bool") for t in node.outputs)
+        if not plain or node.op.random or (not node.inputs and node.op.id != "constant"):
+            return False
+        stack.extend(t.node for t in node.inputs)
+    return found
+
+
+def _has_late_sizes(node: Node) -> bool:
+    """Whether sizes of a node's output depend on values, which a jitted function cannot have."""
+    op = node.op
+    if not isinstance(op, RuntimeAttributes):
+        return False
+    wired = {name: t for name, t in op.wired(node.inputs).items() if name not in PLACES}
+    return any(
+        t.type.value is None or None in t.type.value
+        for t in wired.values()
+        if not follows_from_shapes(resolve(t).node)
+    )
 
 
 def pair(sizes: Sequence[int]) -> tuple[int, ...]:
@@ -114,14 +237,28 @@ def permutation(call: Call) -> tuple[int, ...]:
     return tuple(call.attrs["perm"] or reversed(range(call.rank)))
 
 
+def one_unknown(sizes: Sequence[int | None] | None) -> tuple[int, ...] | None:
+    """Sizes with -1 for the one that is unknown; None if several are, or all of them."""
+    if sizes is None:
+        return None
+    written = tuple(-1 if size is None else size for size in sizes)
+    return written if written.count(-1) <= 1 else None
+
+
 def literal(value: Any) -> str:
     """A value of an attribute as Python."""
-    if isinstance(value, float) and value != value:
-        return 'float("nan")'
-    if isinstance(value, float) and value in (float("inf"), float("-inf")):
+    if isinstance(value, str):  # as files have those that JSON lacks
+        value = float(value)
+    if isinstance(value, float) and not math.isfinite(value):
         return f'float("{value}")'
     if isinstance(value, np.ndarray):
         return literal(value.tolist())
     if isinstance(value, (tuple, list)):
         return f"[{', '.join(map(literal, value))}]"
     return repr(value)
+
+
+def tuple_text(values: Iterable[object]) -> str:
+    """A tuple as Python writes it."""
+    written = [str(value) for value in values]
+    return f"({written[0]},)" if len(written) == 1 else f"({', '.join(written)})"

@@ -9,7 +9,7 @@ import io
 import os
 import re
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,24 +20,22 @@ from nodeflow.document.build.saved_weights import weights_path
 from nodeflow.document.build.stored_values import stored_path
 from nodeflow.document.build.task import Task
 from nodeflow.errors import FileProblem
-from nodeflow.exchange.code import function_module, pytorch_module, tensorflow1_module
+from nodeflow.exchange.code import (
+    jax_module,
+    numpy_module,
+    pytorch_module,
+    tensorflow1_module,
+)
 from nodeflow.exchange.code.dialect import Dialect
 from nodeflow.exchange.code.document_code import document_code
-from nodeflow.exchange.code.errors import NotInCode
 from nodeflow.exchange.code.jax_numpy import JAX, NUMPY
 from nodeflow.exchange.code.program import Program, program_of
 from nodeflow.exchange.code.pytorch import PYTORCH
 from nodeflow.exchange.code.tensorflow1 import TENSORFLOW1
+from nodeflow.exchange.code.training_rows import batches, rows_of, training_problems
 from nodeflow.file_reading import read_bytes
-from nodeflow.number_text import bytes_text
 from nodeflow.train.saving.weights import write_arrays
-from nodeflow.train.stepping.steppers import order_of
-from nodeflow.train.training import Training
 
-MOST_STEPS = 100_000
-"""Steps whose batches are written."""
-MOST_BYTES = 512 * 10**6
-"""Of the rows of a training."""
 SUFFIXES = (".safetensors", ".npz")
 """Of files of variables."""
 Variables = Mapping[str, np.ndarray]
@@ -70,11 +68,14 @@ class Target:
 
     Attributes:
         title: its name.
-        written: document, name of the module and values of variables -> code.
+        written: document, name of the module, values of variables and names of what is fetched ->
+            code.
+        fetches: whether it takes such names.
     """
 
     title: str
-    written: Callable[[Task, str, Variables | None], Written]
+    written: Callable[[Task, str, Variables | None, Sequence[str]], Written]
+    fetches: bool = True
 
 
 def _library(
@@ -85,8 +86,11 @@ def _library(
 ) -> Target:
     """A library with a dialect, and what writes the module around it."""
 
-    def written(task: Task, name: str, variables: Variables | None) -> Written:
-        program = program_of(task, name, dialect.writes, dialect.title, variables)
+    def written(
+        task: Task, name: str, variables: Variables | None, fetches: Sequence[str]
+    ) -> Written:
+        problems = training_problems if trains else lambda training, placeholders: []
+        program = program_of(task, name, dialect, variables, fetches, problems)
         has_training = trains and program.training is not None
         about = "its weights, data and batches" if has_training else "its weights"
         return Written(
@@ -99,7 +103,9 @@ def _library(
     return Target(dialect.title, written)
 
 
-def _document(task: Task, name: str, variables: Variables | None) -> Written:
+def _document(
+    task: Task, name: str, variables: Variables | None, fetches: Sequence[str]
+) -> Written:
     """The document itself, as it is; the files of variables that it names lie beside."""
     document = task.document.root
     code = document_code(document, name)
@@ -119,25 +125,33 @@ def _document(task: Task, name: str, variables: Variables | None) -> Written:
 
 TARGETS: Mapping[str, Target] = {
     "pytorch": _library(PYTORCH, pytorch_module.text, pytorch_module.weights),
-    "jax": _library(JAX, function_module.jax_text, function_module.weights),
+    "jax": _library(JAX, jax_module.text, jax_module.weights),
     "tensorflow1": _library(TENSORFLOW1, tensorflow1_module.text, tensorflow1_module.weights),
-    "numpy": _library(NUMPY, function_module.numpy_text, function_module.weights, trains=False),
-    "nodeflow": Target("nodeflow", _document),
+    "numpy": _library(NUMPY, numpy_module.text, numpy_module.weights, trains=False),
+    "nodeflow": Target("nodeflow", _document, fetches=False),
 }
 
 
-def code_of(task: Task, name: str, target: str, variables: Variables | None = None) -> Written:
+def code_of(
+    task: Task,
+    name: str,
+    target: str,
+    variables: Variables | None = None,
+    fetches: Sequence[str] = (),
+) -> Written:
     """A document as code.
 
     Args:
         variables: values by the names in the graph; default: the initial ones, or those of the
             weights that the document names.
+        fetches: names of what the code predicts; default: what nothing consumes. The code for
+            nodeflow has no such choice.
 
     Raises:
-        NotInCode: the library lacks ops, or an optimizer.
-        NodeflowError: the document cannot run.
+        NotInCode: the library lacks something; the message names all of it.
+        NodeflowError: the document cannot run, or has no tensor of a name.
     """
-    return TARGETS[target].written(task, name, variables)
+    return TARGETS[target].written(task, name, variables, fetches)
 
 
 def export_code(
@@ -146,6 +160,7 @@ def export_code(
     target: str,
     folder: str | os.PathLike[str],
     variables: Variables | None = None,
+    fetches: Sequence[str] = (),
 ) -> list[str]:
     """Write a document as a program; returns the names of its files.
 
@@ -153,14 +168,14 @@ def export_code(
         name: of the module, and the beginning of the other files' names.
         target: a key of `TARGETS`.
         folder: made where it is missing.
-        variables: as of `code_of`.
+        variables, fetches: as of `code_of`.
 
     Raises:
-        NotInCode: the library lacks ops, or an optimizer, or the rows are too many.
+        NotInCode: the library lacks something, or the rows are too many.
         FileProblem: a file cannot be written.
-        NodeflowError: the document cannot run.
+        NodeflowError: the document cannot run, or has no tensor of a name.
     """
-    code = code_of(task, name, target, variables)
+    code = code_of(task, name, target, variables, fetches)
     weights = code.weights()
     place = Path(folder)
     try:
@@ -175,63 +190,21 @@ def export_code(
     return [*files, *([f"{name}.safetensors"] if weights else [])]
 
 
-def module_name(title: str) -> str:
-    """What the module of a document is called: its title, as far as Python takes it."""
-    found = re.sub(r"\W", "_", title.removesuffix(".flow"), flags=re.ASCII)
-    return f"graph_{found}" if not found or found[0].isdigit() else found
-
-
-def batches(training: Training) -> np.ndarray:
-    """The rows of each step, int64 (steps, batch size), as the training takes them."""
-    bindings = training.used_bindings([training.optimizer, training.loss.node])
-    rows = training.rows(bindings, "train")
-    if rows is None or training.stream is not None:
-        raise NotInCode(
-            "the batches are made by the graph itself, not from rows of a data set",
-            node=training.loss.node.name,
-            hint="Feed the placeholders from a data set.",
-        )
-    size = training.batch_size
-    found, steps = [], 0
-    for epoch in range(1, training.epochs + 1):
-        order = order_of(training, rows, epoch)
-        whole = len(order) // size
-        found.append(order[: whole * size].reshape(whole, size))
-        steps += whole
-        if steps > MOST_STEPS:
-            break
-    return np.concatenate(found)[:MOST_STEPS]
-
-
 def _training_files(program: Program) -> dict[str, bytes]:
     """The batches and rows of a program that trains."""
     training = program.training
     assert training is not None
+    placeholders = {n: program.placeholder(n) for n in (*program.inputs, *program.labels)}
     return {
         f"{program.name}_batches.npz": _npz({"rows": batches(training)}),
-        f"{program.name}_data.npz": _npz(_rows(program, training)),
+        f"{program.name}_data.npz": _npz(rows_of(training, placeholders)),
     }
 
 
-def _rows(program: Program, training: Training) -> dict[str, np.ndarray]:
-    bindings = training.used_bindings([training.optimizer, training.loss.node])
-    bindings |= {t: b for m in training.metrics for t, b in training.bindings.items()
-                 if t.node in program.code}  # fmt: skip
-    found: dict[str, np.ndarray] = {}
-    for tensor, binding in bindings.items():
-        name = program.code.get(tensor.node)
-        for split in binding.dataset.splits if name else ():
-            column = binding.dataset.split(split)[binding.column]
-            found[f"{split}/{name}"] = column.rows(slice(None))
-    size = sum(array.nbytes for array in found.values())
-    if size > MOST_BYTES:
-        raise NotInCode(
-            f"the rows of the training take {bytes_text(size)}; at most {bytes_text(MOST_BYTES)} "
-            "are written beside the code",
-            node=training.loss.node.name,
-            hint="Train on fewer rows.",
-        )
-    return found
+def module_name(title: str) -> str:
+    """What the module of a document is called: its title, as far as Python takes it."""
+    found = re.sub(r"\W", "_", title.removesuffix(".flow"), flags=re.ASCII)
+    return f"graph_{found}" if not found or found[0].isdigit() else found
 
 
 def _npz(arrays: Mapping[str, np.ndarray]) -> bytes:

@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from nodeflow.exchange.code.array_ops import alike
+from nodeflow.exchange.code import draws, jax_helpers, numpy_helpers
+from nodeflow.exchange.code.array_ops import (
+    alike,
+    bounds,
+    ends_of,
+    indexed_part,
+    limited,
+    reshaped,
+    silu,
+    sizes_text,
+)
 from nodeflow.exchange.code.dialect import (
     Call,
     Dialect,
@@ -12,203 +22,10 @@ from nodeflow.exchange.code.dialect import (
     literal,
     pair,
     permutation,
+    tuple_text,
 )
-
-JAX_HELPERS = {
-    "lstm": '''\
-def lstm(x: Array, kernel: Array, recurrent: Array, bias: Array) -> tuple[Array, ...]:
-    """All outputs, and the last h and c; gates in the order i, f, g, o."""
-
-    def step(carried: tuple[Array, Array], given: Array) -> tuple:
-        h, c = carried
-        i, f, g, o = jnp.split(given + h @ recurrent, 4, axis=1)
-        c = jax.nn.sigmoid(f) * c + jax.nn.sigmoid(i) * jnp.tanh(g)
-        h = jax.nn.sigmoid(o) * jnp.tanh(c)
-        return (h, c), h
-
-    zero = jnp.zeros((x.shape[0], recurrent.shape[0]), x.dtype)
-    steps = jnp.swapaxes(x @ kernel + bias, 0, 1)
-    (h, c), outputs = jax.lax.scan(step, (zero, zero), steps)
-    return jnp.swapaxes(outputs, 0, 1), h, c
-''',
-    "gru": '''\
-def gru(x: Array, kernel: Array, recurrent: Array, bias: Array) -> tuple[Array, ...]:
-    """All outputs, and the last h; gates in the order z, r, n."""
-
-    def step(h: Array, given: Array) -> tuple[Array, Array]:
-        z, r, n = jnp.split(given, 3, axis=1)
-        h_z, h_r, h_n = jnp.split(h @ recurrent, 3, axis=1)
-        n = jnp.tanh(n + jax.nn.sigmoid(r + h_r) * h_n)
-        h = n + jax.nn.sigmoid(z + h_z) * (h - n)
-        return h, h
-
-    zero = jnp.zeros((x.shape[0], recurrent.shape[0]), x.dtype)
-    h, outputs = jax.lax.scan(step, zero, jnp.swapaxes(x @ kernel + bias, 0, 1))
-    return jnp.swapaxes(outputs, 0, 1), h
-''',
-    "conv2d": '''\
-def conv2d(x: Array, kernel: Array, strides: tuple[int, int], padding: str) -> Array:
-    """A convolution of (n, height, width, channels) by (height, width, in, out)."""
-    layout = ("NHWC", "HWIO", "NHWC")
-    return jax.lax.conv_general_dilated(
-        x, kernel, strides, padding, dimension_numbers=layout
-    )
-''',
-    "conv2d_nchw": '''\
-def conv2d_nchw(
-    x: Array,
-    kernel: Array,
-    strides: tuple[int, int],
-    pads: tuple[tuple[int, int], ...],
-    dilations: tuple[int, int],
-    groups: int,
-) -> Array:
-    """A convolution of (n, channels, height, width) by (out, in, height, width)."""
-    return jax.lax.conv_general_dilated(
-        x, kernel, strides, pads, rhs_dilation=dilations, feature_group_count=groups
-    )
-''',
-    "max_pool2d_nchw": '''\
-def max_pool2d_nchw(
-    x: Array,
-    size: tuple[int, int],
-    strides: tuple[int, int],
-    pads: tuple[tuple[int, int], ...],
-) -> Array:
-    """The largest of each window of (n, channels, height, width)."""
-    window, steps, around = (1, 1, *size), (1, 1, *strides), ((0, 0), (0, 0), *pads)
-    return jax.lax.reduce_window(x, -jnp.inf, jax.lax.max, window, steps, around)
-''',
-    "max_pool2d": '''\
-def max_pool2d(
-    x: Array, size: tuple[int, int], strides: tuple[int, int], padding: str
-) -> Array:
-    """The largest of each window of (n, height, width, channels)."""
-    window, steps = (1, *size, 1), (1, *strides, 1)
-    return jax.lax.reduce_window(x, -jnp.inf, jax.lax.max, window, steps, padding)
-''',
-    "average_pool2d": '''\
-def average_pool2d(
-    x: Array, size: tuple[int, int], strides: tuple[int, int], padding: str
-) -> Array:
-    """The mean of each window of (n, height, width, channels)."""
-    window, steps = (1, *size, 1), (1, *strides, 1)
-    sums = jax.lax.reduce_window(x, 0.0, jax.lax.add, window, steps, padding)
-    ones = jnp.ones_like(x)
-    return sums / jax.lax.reduce_window(ones, 0.0, jax.lax.add, window, steps, padding)
-''',
-    "dropout": '''\
-def dropout(x: Array, rate: float, key: Array | None, number: int) -> Array:
-    """Zero a share of the elements, and scale the others up; without a key, nothing."""
-    if key is None:
-        return x
-    kept = jax.random.bernoulli(jax.random.fold_in(key, number), 1 - rate, x.shape)
-    return jnp.where(kept, x / (1 - rate), 0)
-''',
-    "layer_norm": '''\
-def layer_norm(x: Array, scale: Array, offset: Array, epsilon: float) -> Array:
-    """Each row with mean 0 and variance 1, scaled and shifted."""
-    mean = x.mean(-1, keepdims=True)
-    variance = jnp.square(x - mean).mean(-1, keepdims=True)
-    return (x - mean) / jnp.sqrt(variance + epsilon) * scale + offset
-''',
-}
-NUMPY_HELPERS = {
-    "lstm": '''\
-def lstm(
-    x: np.ndarray, kernel: np.ndarray, recurrent: np.ndarray, bias: np.ndarray
-) -> tuple[np.ndarray, ...]:
-    """All outputs, and the last h and c; gates in the order i, f, g, o."""
-    h = c = np.zeros((x.shape[0], recurrent.shape[0]), x.dtype)
-    outputs = []
-    for step in np.swapaxes(x @ kernel + bias, 0, 1):
-        i, f, g, o = np.split(step + h @ recurrent, 4, axis=1)
-        c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
-        h = sigmoid(o) * np.tanh(c)
-        outputs.append(h)
-    return np.stack(outputs, axis=1), h, c
-''',
-    "gru": '''\
-def gru(
-    x: np.ndarray, kernel: np.ndarray, recurrent: np.ndarray, bias: np.ndarray
-) -> tuple[np.ndarray, ...]:
-    """All outputs, and the last h; gates in the order z, r, n."""
-    h = np.zeros((x.shape[0], recurrent.shape[0]), x.dtype)
-    outputs = []
-    for step in np.swapaxes(x @ kernel + bias, 0, 1):
-        z, r, n = np.split(step, 3, axis=1)
-        h_z, h_r, h_n = np.split(h @ recurrent, 3, axis=1)
-        n = np.tanh(n + sigmoid(r + h_r) * h_n)
-        h = n + sigmoid(z + h_z) * (h - n)
-        outputs.append(h)
-    return np.stack(outputs, axis=1), h
-''',
-    "conv2d": '''\
-def conv2d(
-    x: np.ndarray, kernel: np.ndarray, strides: tuple[int, int], padding: str
-) -> np.ndarray:
-    """A convolution of (n, height, width, channels) by (height, width, in, out)."""
-    seen = windows(x, kernel.shape[:2], strides, padding, 0)
-    return np.einsum("nhwcij,ijco->nhwo", seen, kernel, optimize=True)
-''',
-    "max_pool2d": '''\
-def max_pool2d(
-    x: np.ndarray, size: tuple[int, int], strides: tuple[int, int], padding: str
-) -> np.ndarray:
-    """The largest of each window of (n, height, width, channels)."""
-    return windows(x, size, strides, padding, -np.inf).max(axis=(-2, -1))
-''',
-    "average_pool2d": '''\
-def average_pool2d(
-    x: np.ndarray, size: tuple[int, int], strides: tuple[int, int], padding: str
-) -> np.ndarray:
-    """The mean of each window of (n, height, width, channels)."""
-    counted = windows(np.ones_like(x), size, strides, padding, 0).sum(axis=(-2, -1))
-    return windows(x, size, strides, padding, 0).sum(axis=(-2, -1)) / counted
-''',
-    "windows": '''\
-def windows(
-    x: np.ndarray,
-    size: tuple[int, int],
-    strides: tuple[int, int],
-    padding: str,
-    value: float,
-) -> np.ndarray:
-    """The windows of pictures: (n, height, width, channels, *size)."""
-    if padding == "SAME":
-        before = []
-        for length, width, step in zip(x.shape[1:3], size, strides, strict=True):
-            total = max((-(-length // step) - 1) * step + width - length, 0)
-            before.append((total // 2, total - total // 2))
-        x = np.pad(x, ((0, 0), *before, (0, 0)), constant_values=value)
-    seen = np.lib.stride_tricks.sliding_window_view(x, size, axis=(1, 2))
-    return seen[:, :: strides[0], :: strides[1]]
-''',
-    "sigmoid": '''\
-def sigmoid(x: np.ndarray) -> np.ndarray:
-    """1 / (1 + exp(-x)), without overflow."""
-    return 0.5 * (1 + np.tanh(0.5 * x))
-''',
-    "log_softmax": '''\
-def log_softmax(x: np.ndarray, axis: int = -1) -> np.ndarray:
-    """Logarithms of shares."""
-    x = x - x.max(axis, keepdims=True)
-    return x - np.log(np.exp(x).sum(axis, keepdims=True))
-''',
-    "softmax": '''\
-def softmax(x: np.ndarray, axis: int = -1) -> np.ndarray:
-    """Shares that sum up to 1."""
-    shares = np.exp(x - x.max(axis, keepdims=True))
-    return shares / shares.sum(axis, keepdims=True)
-''',
-    "softplus": '''\
-def softplus(x: np.ndarray) -> np.ndarray:
-    """log(1 + exp(x)), without overflow."""
-    return np.logaddexp(x, 0)
-''',
-    "layer_norm": JAX_HELPERS["layer_norm"].replace("Array", "np.ndarray").replace("jnp.", "np."),
-}
-"""numpy has no networks; so it gets what they need."""
+from nodeflow.exchange.code.phases import NORMS, batch_norm, dropout, layer_norm
+from nodeflow.exchange.code.warping_helpers import array_helpers, projective_transform
 
 
 def _table(module: str, library: str) -> dict[str, Expression]:
@@ -248,8 +65,7 @@ def _table(module: str, library: str) -> dict[str, Expression]:
         return f"{x} @ {y}"
 
     def clip(call: Call) -> str:
-        low, high = (literal(call.attrs[name]) for name in ("min", "max"))
-        return f"{module}.clip({call.args[0]}, {low}, {high})"
+        return f"{module}.clip({', '.join((call.args[0], *bounds(call)))})"
 
     def conv2d(call: Call) -> str | None:
         attrs = call.attrs
@@ -297,20 +113,91 @@ def _table(module: str, library: str) -> dict[str, Expression]:
     def split(call: Call) -> str:
         parts = call.attrs["parts"]
         if not isinstance(parts, int):
-            ends = [sum(parts[: n + 1]) for n in range(len(parts) - 1)]
-            return f"{module}.split({call.args[0]}, {ends}, axis={call.attrs['axis']})"
+            return f"{module}.split({call.args[0]}, {ends_of(parts)}, axis={call.attrs['axis']})"
         return f"{module}.split({call.args[0]}, {parts}, axis={call.attrs['axis']})"
 
-    def layer_norm(call: Call) -> str | None:
-        plain = call.attrs["axis"] in (-1, (-1,)) and len(call.args) == 3
-        inputs = ", ".join(call.args)
-        return f"layer_norm({inputs}, {call.attrs['epsilon']})" if plain else None
-
     def range_(call: Call) -> str | None:
+        if call.args:
+            return None
         start, limit, delta = (call.attrs[name] for name in ("start", "limit", "delta"))
         first, last = (0, start) if limit is None else (start, limit)
-        made = f"{module}.arange({first}, {last}, {delta}, dtype={module}.{call.dtype})"
-        return None if call.args else made
+        return f"{module}.arange({first}, {last}, {delta}, dtype={module}.{call.dtype})"
+
+    def reshape(call: Call) -> str:
+        return f"{call.args[0]}.reshape({reshaped(call, '{}')})"
+
+    def pad(call: Call) -> str | None:
+        attrs = call.attrs
+        if not attrs["paddings"]:
+            return None
+        pairs = tuple_text(tuple(map(tuple, attrs["paddings"])))
+        if attrs["mode"] != "constant":
+            return f'{module}.pad({call.args[0]}, {pairs}, mode="{attrs["mode"]}")'
+        value = f", constant_values={literal(attrs['value'])}" if attrs["value"] else ""
+        return f"{module}.pad({call.args[0]}, {pairs}{value})"
+
+    def cumulative(function: str) -> Expression:
+        def write(call: Call) -> str | None:
+            plain = not call.attrs["exclusive"] and not call.attrs["reverse"]
+            made = f"{module}.{function}({call.args[0]}, axis={call.attrs['axis']})"
+            return made if plain else None
+
+        return write
+
+    def fill(call: Call) -> str:
+        names = [port.name for port in call.node.op.inputs]
+        value = dict(zip(names, call.args, strict=False)).get("value")
+        written = literal(call.attrs["value"]) if value is None else value
+        kind = f"{module}.{_type(call.dtype)}"
+        return f"{module}.full({sizes_text(call, '{}')}, {written}, {kind})"
+
+    def measure(text: str) -> Expression:
+        """An integer array of sizes."""
+        return lambda c: f"np.array({text.format(*c.args)}, np.{c.dtype})"
+
+    def size(call: Call) -> str:
+        axis = call.attrs["axis"]
+        axes = [axis] if isinstance(axis, int) else list(axis or ())
+        sizes = [f"{call.args[0]}.shape[{a}]" for a in axes]
+        text = f"{call.args[0]}.size" if axis is None else " * ".join(sizes) or "1"
+        return f"np.array({text}, np.{call.dtype})"
+
+    def sort(call: Call) -> str:
+        axis = call.attrs["axis"]
+        made = f"{module}.sort({call.args[0]}, axis={axis})"
+        return f"{module}.flip({made}, {axis})" if call.attrs["descending"] else made
+
+    def argsort(call: Call) -> str | None:
+        if call.attrs["descending"]:
+            return None  # with NaN at the other end
+        more = ', kind="stable"' if module == "np" else ""
+        made = f"{module}.argsort({call.args[0]}, axis={call.attrs['axis']}{more})"
+        return f"{made}.astype({module}.{call.dtype})"
+
+    def like_positions(call: Call) -> str:
+        axis, kind = call.attrs["axis"], f"{module}.{call.dtype}"
+        return f"{module}.arange({call.args[0]}.shape[{axis}], dtype={kind})"
+
+    def unstack(call: Call) -> str:
+        axis = call.attrs["axis"]
+        return call.args[0] if not axis else f"{module}.moveaxis({call.args[0]}, {axis}, 0)"
+
+    def reverse(call: Call) -> str:
+        axis = call.attrs["axis"]
+        text = "" if axis is None else f", {axes_text(axis, call.rank)}"
+        return f"{module}.flip({call.args[0]}{text})"
+
+    def eye(call: Call) -> str | None:
+        attrs = call.attrs
+        if attrs["batch_shape"]:
+            return None
+        columns = attrs["num_columns"] or attrs["num_rows"]
+        kind = f"{module}.{call.dtype}"
+        return f"{module}.eye({attrs['num_rows']}, {columns}, {attrs['offset']}, {kind})"
+
+    def gather_nd(call: Call) -> str:
+        dims = call.attrs["batch_dims"]
+        return f"gather_nd({', '.join(call.args)}{f', {dims}' if dims else ''})"
 
     return {
         **alike(module),
@@ -337,11 +224,7 @@ def _table(module: str, library: str) -> dict[str, Expression]:
         "log_softmax": f"{library}log_softmax({{0}}, axis={{axis}})",
         "softplus": f"{library}softplus({{0}})",
         "leaky_relu": f"{module}.where({{0}} > 0, {{0}}, {{alpha}} * {{0}})",
-        "reshape": lambda c: (
-            f"{c.args[0]}.reshape({_listed(c.attrs['shape']) or '()'})"
-            if len(c.args) == 1
-            else None
-        ),
+        "reshape": reshape,
         "flatten": "{0}.reshape({0}.shape[0], -1)",
         "transpose": lambda c: f"{c.args[0]}.transpose({_listed(permutation(c))})",
         "range": range_,
@@ -361,6 +244,34 @@ def _table(module: str, library: str) -> dict[str, Expression]:
         "lstm": recurrent("lstm"),
         "gru": recurrent("gru"),
         "layer_normalization": layer_norm,
+        "layers/layer_normalization": layer_norm,
+        "silu": silu(None, f"{library}sigmoid"),
+        "mish": f"{{0}} * {module}.tanh({library}softplus({{0}}))",
+        "softsign": f"{{0}} / (1 + {module}.abs({{0}}))",
+        "log_sigmoid": f"-{library}softplus(-{{0}})",
+        **limited(module, "clip"),
+        "clip": f"{module}.clip({{0}}, {{1}}, {{2}})",
+        "projective_transform": projective_transform,
+        "pad": pad,
+        "tile": lambda c: f"{module}.tile({c.args[0]}, {sizes_text(c, '{}', 'multiples')})",
+        "broadcast_to": lambda c: f"{module}.broadcast_to({c.args[0]}, {sizes_text(c, '{}')})",
+        "fill": fill,
+        "eye": eye,
+        "shape": lambda c: f"np.array({c.args[0]}.shape, np.{c.attrs['out_type']})",
+        "rank": measure("{0}.ndim"),
+        "size": size,
+        "positions": like_positions,
+        "cumsum": cumulative("cumsum"),
+        "cumprod": cumulative("cumprod"),
+        "sort": sort,
+        "argsort": argsort,
+        "take_along_axis": lambda c: (
+            f"{module}.take_along_axis({', '.join(c.args)}, {c.attrs['axis']})"
+        ),
+        "gather_nd": gather_nd,
+        "unstack": unstack,
+        "reverse": reverse,
+        **dict.fromkeys(NORMS, batch_norm),
         "softmax_cross_entropy_with_logits": (f"-({{0}} * {library}log_softmax({{1}})).sum(-1)"),
         "sparse_softmax_cross_entropy": (
             f"-{module}.take_along_axis({library}log_softmax({{1}}), {{0}}[..., None], -1)[..., 0]"
@@ -378,37 +289,48 @@ def _listed(values: object) -> str:
     return ", ".join(map(str, values))  # type: ignore[call-overload]
 
 
-def _dropped(call: Call) -> str | None:
-    if len(call.args) > 1 or call.attrs["noise_shape"] is not None:
-        return None
-    return f"dropout({call.args[0]}, {call.attrs['rate']}, key, {call.node.index})"
-
-
-JAX = Dialect(
-    "jax",
-    "JAX",
-    {
-        **_table("jnp", "jax.nn."),
-        "relu": "jax.nn.relu({0})",  # the gradient of maximum at 0 is another one
-        "relu6": "jax.nn.relu6({0})",
-        "elu": "jax.nn.elu({0}, {alpha})",
-        "selu": "jax.nn.selu({0})",
-        "gelu": "jax.nn.gelu({0}, approximate=False)",
-        "reduce_logsumexp": lambda c: (
-            f"jax.nn.logsumexp({c.args[0]}, {axes_text(c.attrs['axis'], c.rank)}, "
-            f"keepdims={c.attrs['keepdims']})"
-        ),
-        "dropout": _dropped,
-    },
-    JAX_HELPERS,
-)
 NUMPY = Dialect(
     "numpy",
     "numpy",
     {
         **_table("np", ""),
+        **draws.NUMPY,
         "elu": "np.where({0} > 0, {0}, {alpha} * np.expm1(np.minimum({0}, 0)))",
-        "dropout": lambda c: c.args[0],
+        "stop_gradient": "{0}",
+        "slice": lambda c: indexed_part(c, "part({0}, {1}, {sizes})"),
+        "boolean_mask": lambda c: "{}[{}]".format(*c.args) if not c.attrs["axis"] else None,
+        "dropout": dropout("dropout({x}, {rate}, rng, {phase})"),
     },
-    NUMPY_HELPERS,
+    numpy_helpers.HELPERS | array_helpers("np.ndarray", "np"),
+)
+JAX = Dialect(
+    "jax",
+    "JAX",
+    {
+        **_table("jnp", "jax.nn."),
+        **draws.JAX,
+        "relu": "jax.nn.relu({0})",  # the gradient of maximum at 0 is another one
+        "relu6": "jax.nn.relu6({0})",
+        "elu": "jax.nn.elu({0}, {alpha})",
+        "celu": "jax.nn.celu({0}, {alpha})",
+        "selu": "jax.nn.selu({0})",
+        "silu": silu("jax.nn.silu", "jax.nn.sigmoid"),
+        "mish": "jax.nn.mish({0})",
+        "softsign": "jax.nn.soft_sign({0})",
+        "log_sigmoid": "jax.nn.log_sigmoid({0})",
+        "erf": "jax.lax.erf({0})",
+        "rsqrt": "jax.lax.rsqrt({0})",
+        "gelu": "jax.nn.gelu({0}, approximate=False)",
+        "gelu_tanh": "jax.nn.gelu({0}, approximate=True)",
+        "stop_gradient": "jax.lax.stop_gradient({0})",
+        "slice": lambda c: indexed_part(c, "jax.lax.dynamic_slice({0}, {1}, {sizes})"),
+        "reduce_logsumexp": lambda c: (
+            f"jax.nn.logsumexp({c.args[0]}, {axes_text(c.attrs['axis'], c.rank)}, "
+            f"keepdims={c.attrs['keepdims']})"
+        ),
+        "dropout": dropout("dropout({x}, {rate}, key, {number}, {phase})"),
+    },
+    jax_helpers.HELPERS | array_helpers("Array", "jnp"),
+    moving=frozenset(NORMS),
+    sizes=NUMPY,
 )

@@ -3,73 +3,126 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from nodeflow.exchange.code.array_ops import INFIX
+from nodeflow.exchange.code.breaking import broken
 from nodeflow.exchange.code.dialect import Call, Dialect, literal
+from nodeflow.exchange.code.layer_variables import layer_variables
 from nodeflow.exchange.code.program import Program
 from nodeflow.graph.graph import Node, Tensor
 from nodeflow.graph.types import shape_text
+from nodeflow.ops.training_mode import is_flag
 
 WIDTH = 88
 INDENT = "    "
-SIGNED = {*INFIX, "divide"}
+SIGNED = {*INFIX, "divide", "floor_divide", "modulo"}
 """Ops that are written with a sign between their inputs."""
+TAKES_FLAG = {"where", "dropout", "batch_normalization", "layers/batch_normalization"}
+"""Ops whose expressions ask the training phase as Python does."""
+SEQUENCES = {"split", "unstack"}
+"""Ops whose expressions give several tensors, even if there is one."""
+WORD = re.compile(r"[A-Za-z_]\w*")
 
 
-def body(
-    program: Program,
-    nodes: Iterable[Node],
-    dialect: Dialect,
-    variable: str = "{}",
-    shapes: bool = True,
-) -> Iterator[str]:
-    """Assignments for some nodes.
+@dataclass(frozen=True)
+class Writer:
+    """Writes nodes of a program in a dialect.
 
-    Args:
-        variable: how a variable is read: ``self.{}``, or ``params["{}"]``.
-        shapes: with comments that say dtype and shape.
+    Attributes:
+        variable: the expression of a variable, by its name in the code and its node.
     """
 
-    nodes = list(nodes)
-    inlined = {n for n in nodes if _is_inlined(n, nodes, program)}
+    program: Program
+    dialect: Dialect
+    variable: Callable[[str, Node], str] = lambda name, node: name
 
-    def value(tensor: Tensor) -> str:
-        written = program.value(tensor)
-        node = program.stands.get(tensor, tensor).node
-        if node in inlined:
-            number = literal(node.attrs["value"])
-            return f"({number})" if number.startswith("-") else number
-        return variable.format(written) if node.op.id == "variable" else written
+    def value(self, tensor: Tensor) -> str:
+        """The expression of a tensor that is fed, learned or computed before."""
+        source = self.program.source(tensor)
+        name = self.program.code[source]
+        return self.variable(name, source.node) if source.node.op.id == "variable" else name
 
-    for node in nodes:
-        if node in inlined:
-            continue
-        call = Call(node, tuple(map(value, node.inputs)), program.code[node])
-        line = f"{program.code[node]} = {dialect.expression(call)}"
-        if len(line) > WIDTH - 2 * len(INDENT) and node.op.id in SIGNED:
-            yield f"{program.code[node]} = ("
-            yield f"{INDENT}{dialect.expression(call)}"
-            yield ")"
-            continue
-        said = f"  # {shape_text(node.outputs[0].shape)}" if shapes and node.outputs else ""
-        yield line + (said if len(line) + len(said) <= WIDTH - 2 * len(INDENT) else "")
+    def body(self, nodes: Iterable[Node], results: Iterable[str], depth: int = 1) -> list[str]:
+        """Assignments for some nodes, as far as what follows reads them.
+
+        Args:
+            results: expressions that the function gives back.
+            depth: how far the lines are indented.
+        """
+        nodes = list(nodes)
+        inlined = {n for n in nodes if self._is_inlined(n, nodes)}
+        used = set(WORD.findall(" ".join(results)))
+        blocks: list[list[str]] = []
+        for node in reversed(nodes):
+            names = [self.program.code[t] for t in node.outputs]
+            if node in inlined or not used.intersection(names):
+                continue
+            call = self._call(node, inlined)
+            expression = self.dialect.expression(call)
+            assert expression is not None, node.name
+            targets = [name if name in used else "_" for name in names]
+            if node.op.id in self.dialect.moving:
+                targets += [w for n, w in call.weights.items() if n.startswith("moving_")]
+            used.update(WORD.findall(expression))
+            blocks.append(list(_assignment(node, targets, expression, depth)))
+        return [line for block in reversed(blocks) for line in block]
+
+    def _call(self, node: Node, inlined: set[Node]) -> Call:
+        def value(tensor: Tensor) -> str:
+            source = self.program.source(tensor)
+            if is_flag(source):
+                takes = node.op.id in TAKES_FLAG
+                return self.dialect.flag if takes else self.dialect.flag_tensor
+            if source.node in inlined:
+                number = literal(source.node.attrs["value"])
+                return f"({number})" if number.startswith("-") else number
+            return self.value(tensor)
+
+        weights: Mapping[str, str] = {}
+        if node.op.id not in self.dialect.modules:
+            own = layer_variables(node)
+            weights = {name: self.value(v.outputs[0]) for name, v in own.items()}
+        name = self.program.code[node.outputs[0]]
+        args = tuple(map(value, node.inputs))
+        number = self.program.draws.get(node, 1)
+        return Call(
+            node, args, name, weights, self.dialect.flag, number, self.value, self.dialect.size_of
+        )
+
+    def _is_inlined(self, node: Node, nodes: Iterable[Node]) -> bool:
+        """Whether a node is a number that stands in the expressions that read it: each combines it
+        with a tensor of the same dtype, which decides the dtype of the result."""
+        if node.op.id != "constant" or node.outputs[0].shape != ():
+            return False
+        if node.outputs[0] in self.program.predictions.values():
+            return False
+        users = [(n, [self.program.source(t).node for t in n.inputs]) for n in nodes]
+        return all(self._takes_number(n, read, node) for n, read in users if node in read)
+
+    def _takes_number(self, user: Node, read: Sequence[Node], number: Node) -> bool:
+        beside = [n for n in read if n.op.id != "constant"]
+        if user.op.id == "where":
+            return number is not read[0] and bool({*read[1:]} & {*beside})
+        return user.op.id in SIGNED and bool(beside)
 
 
-def _is_inlined(node: Node, nodes: Iterable[Node], program: Program) -> bool:
-    """Whether a node is a number that stands in the expressions that read it: they are arithmetic
-    with a tensor of the same dtype, which decides the dtype of the result."""
-    if node.op.id != "constant" or node.outputs[0].shape != () or node in program.predictions:
-        return False
+def _assignment(node: Node, targets: Sequence[str], expression: str, depth: int) -> Iterable[str]:
+    left = ", ".join(targets)
+    if len(targets) == 1 and node.op.id in SEQUENCES:
+        left = f"({left},)"
+    width = WIDTH - depth * len(INDENT)
+    lines = broken(left, expression, width)
+    said = f"  # {shape_text(node.outputs[0].shape)}" if len(lines) == 1 else ""
+    yield from lines[:-1]
+    yield lines[-1] + (said if len(lines[-1]) + len(said) <= width else "")
 
-    def source(tensor: Tensor) -> Node:
-        return program.stands.get(tensor, tensor).node
 
-    users = [n for n in nodes if any(source(t) is node for t in n.inputs)]
-    return all(
-        user.op.id in SIGNED and any(source(t).op.id != "constant" for t in user.inputs)
-        for user in users
-    )
+def needs(text: str, *names: str) -> list[str]:
+    """The names that a text uses, in the given order."""
+    used = set(WORD.findall(text))
+    return [name for name in names if name in used]
 
 
 def indented(lines: Iterable[str], depth: int = 1) -> str:
@@ -77,14 +130,39 @@ def indented(lines: Iterable[str], depth: int = 1) -> str:
 
 
 def helpers_in(text: str, helpers: Mapping[str, str]) -> str:
-    """The helpers that some code calls, as text."""
-    used = [found for name, found in helpers.items() if re.search(rf"(?<![.\w]){name}\(", text)]
-    return "\n\n".join(used)
+    """The helpers that some code calls, and those that they call, as text."""
+    used: set[str] = set()
+    while True:
+        more = {name for name in helpers if re.search(rf"(?<![.\w]){name}\(", text)}
+        if more == used:
+            return "\n\n".join(helpers[name] for name in helpers if name in used)
+        used = more
+        text += "".join(helpers[name] for name in used)
 
 
 def described(nodes: Iterable[Node]) -> list[str]:
     """Lines of a docstring about what is fed or found."""
     return [f"{node.name}: {node.outputs[0].type}" for node in nodes]
+
+
+def dictionary(pairs: Iterable[tuple[str, str]], depth: int, before: str = "return ") -> list[str]:
+    """A dictionary by expressions, in one line if it fits."""
+    written = [f'"{key}": {value}' for key, value in pairs]
+    line = f"{before}{{{', '.join(written)}}}"
+    if len(line) <= WIDTH - depth * len(INDENT):
+        return [line]
+    return [f"{before}{{", *(f"{INDENT}{one}," for one in written), "}"]
+
+
+def function(head: str, arguments: Sequence[str], result: str, depth: int = 0) -> list[str]:
+    """The first line of a function, or several where it would be too long."""
+    line = f"def {head}({', '.join(arguments)}) -> {result}:"
+    if len(line) <= WIDTH - depth * len(INDENT) or not arguments:
+        return [line]
+    inner = ", ".join(arguments)
+    if len(INDENT) + len(inner) <= WIDTH - depth * len(INDENT):
+        return [f"def {head}(", f"{INDENT}{inner}", f") -> {result}:"]
+    return [f"def {head}(", *(f"{INDENT}{one}," for one in arguments), f") -> {result}:"]
 
 
 def class_name(name: str) -> str:

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from nodeflow.exchange.code.errors import NotInCode
 from nodeflow.graph.graph import Node
 from nodeflow.ops.macro_ops import Optimizer as OptimizerOp
 from nodeflow.train.training import Training
@@ -39,58 +38,50 @@ class Optimizer:
     schedule: tuple[str, Mapping[str, Any]] | None = None
 
 
-def optimizer_of(training: Training) -> Optimizer:
-    """The optimizer of a training.
-
-    Raises:
-        NotInCode: it is another kind, or has settings that other libraries lack.
-    """
+def problems_of(training: Training) -> list[str]:
+    """What no other library has of the optimizer of a training, in words."""
     node = training.optimizer
     if not isinstance(node.op, OptimizerOp) or node.op.id not in KNOWN:
-        known = ", ".join(KNOWN)
-        raise NotInCode(
-            f"the optimizer {node.op.id} cannot be written: known are {known}",
-            node=node.name,
-            hint="Export to ONNX, which has no training.",
-        )
-    for name, value in PLAIN.items():
-        if node.attrs[name] != value:
-            raise NotInCode(
-                f"{name} {node.attrs[name]} of the optimizer cannot be written",
-                node=node.name,
-                port=name,
-                hint="Export to ONNX, which has no training.",
-            )
+        return [f"the optimizer {node.op.id} ({node.name}), known are {', '.join(KNOWN)}"]
+    found = [
+        f"{name} {node.attrs[name]} of the optimizer {node.name}"
+        for name, value in PLAIN.items()
+        if node.attrs[name] != value
+    ]
     if any(n.op.id == "touched_rows" and n.made_by == node.name for n in node.graph.nodes):
-        raise NotInCode(
-            "an optimizer that changes only the rows of a lookup cannot be written",
-            node=node.name,
-            port="rows",
-            hint="Set rows to all, or export to ONNX, which has no training.",
-        )
-    schedule = None
-    if len(node.inputs) > 1:
-        schedule = _schedule(node)
+        found.append(f"changes of only the rows of a lookup, as {node.name} makes them")
+    if len(node.inputs) > 1 and not _is_schedule(node):
+        found.append(f"numbers of the optimizer {node.name} that the graph computes")
+    return found
+
+
+def optimizer_of(training: Training) -> Optimizer:
+    """The optimizer of a training that has no problems (`problems_of`)."""
+    node = training.optimizer
+    source = node.inputs[1].node if len(node.inputs) > 1 else None
     return Optimizer(
         node.op.id,
         float(node.attrs["learning_rate"]),
         {name: node.attrs[name] for name in KNOWN[node.op.id]},
         node.attrs["clip_value"],
         node.attrs["clip_norm"],
-        schedule,
+        None if source is None else (source.op.id, dict(source.attrs)),
     )
 
 
-def _schedule(node: Node) -> tuple[str, Mapping[str, Any]]:
+def _is_schedule(node: Node) -> bool:
+    """Whether a known schedule gives the learning rate, and nothing else is wired."""
     source = node.inputs[1].node
     plain = source.op.id in SCHEDULES and not source.inputs and not source.attrs["warmup_steps"]
-    if len(node.inputs) > 2 or not plain:
-        raise NotInCode(
-            "the numbers of the optimizer are computed in a way that cannot be written",
-            node=node.name,
-            hint="Export to ONNX, which has no training.",
-        )
-    return source.op.id, dict(source.attrs)
+    return plain and len(node.inputs) == 2
+
+
+def schedule_text(optimizer: Optimizer) -> str:
+    """The function that gives the learning rate of a step; nothing for a constant one."""
+    if optimizer.schedule is None:
+        return ""
+    op, attrs = optimizer.schedule
+    return SCHEDULES[op].format(**attrs).rstrip()
 
 
 SCHEDULES = {

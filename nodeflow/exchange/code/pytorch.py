@@ -2,78 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
-from nodeflow.exchange.code.array_ops import alike
+from nodeflow.exchange.code import draws, pytorch_helpers
+from nodeflow.exchange.code.array_ops import (
+    alike,
+    indexed_part,
+    limited,
+    reshaped,
+    silu,
+    sizes_text,
+)
 from nodeflow.exchange.code.dialect import (
     Call,
     Dialect,
     Expression,
     axes_text,
-    channels_first_pads,
     literal,
-    pair,
     permutation,
 )
-
-HELPERS = {
-    "lstm": '''\
-def lstm(x: Tensor, kernel: Tensor, recurrent: Tensor, bias: Tensor) -> tuple[Tensor, ...]:
-    """All outputs, and the last h and c; gates in the order i, f, g, o."""
-    h = c = x.new_zeros(x.shape[0], recurrent.shape[0])
-    outputs = []
-    for step in (x @ kernel + bias).unbind(1):
-        i, f, g, o = (step + h @ recurrent).chunk(4, dim=1)
-        c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
-        h = torch.sigmoid(o) * torch.tanh(c)
-        outputs.append(h)
-    return torch.stack(outputs, dim=1), h, c
-''',
-    "gru": '''\
-def gru(x: Tensor, kernel: Tensor, recurrent: Tensor, bias: Tensor) -> tuple[Tensor, ...]:
-    """All outputs, and the last h; gates in the order z, r, n."""
-    h = x.new_zeros(x.shape[0], recurrent.shape[0])
-    outputs = []
-    for step in (x @ kernel + bias).unbind(1):
-        z, r, n = step.chunk(3, dim=1)
-        h_z, h_r, h_n = (h @ recurrent).chunk(3, dim=1)
-        n = torch.tanh(n + torch.sigmoid(r + h_r) * h_n)
-        h = n + torch.sigmoid(z + h_z) * (h - n)
-        outputs.append(h)
-    return torch.stack(outputs, dim=1), h
-''',
-    "conv2d": '''\
-def conv2d(x: Tensor, kernel: Tensor, stride: tuple[int, int], padding: str | int) -> Tensor:
-    """A convolution of (n, height, width, channels) by (height, width, in, out)."""
-    y = F.conv2d(x.permute(0, 3, 1, 2), kernel.permute(3, 2, 0, 1), None, stride, padding)
-    return y.permute(0, 2, 3, 1)
-''',
-    "max_pool2d": '''\
-def max_pool2d(x: Tensor, size: tuple[int, int], stride: tuple[int, int]) -> Tensor:
-    """The largest of each window of (n, height, width, channels)."""
-    return F.max_pool2d(x.permute(0, 3, 1, 2), size, stride).permute(0, 2, 3, 1)
-''',
-    "average_pool2d": '''\
-def average_pool2d(x: Tensor, size: tuple[int, int], stride: tuple[int, int]) -> Tensor:
-    """The mean of each window of (n, height, width, channels)."""
-    return F.avg_pool2d(x.permute(0, 3, 1, 2), size, stride).permute(0, 2, 3, 1)
-''',
-}
+from nodeflow.exchange.code.draws import torch_dtype
+from nodeflow.exchange.code.phases import NORMS, batch_norm, dropout
+from nodeflow.exchange.code.pytorch_pictures import conv2d, conv_layer, dense, pool
+from nodeflow.exchange.code.warping_helpers import array_helpers, projective_transform
 
 
 def constant(call: Call) -> str:
-    return f"torch.tensor({literal(call.attrs['value'])}{dtype(call.dtype)})"
-
-
-def dtype(name: str) -> str:
-    """The argument for a dtype; PyTorch's own default needs none."""
-    return "" if name == "float32" else f", dtype=torch.{name}"
+    return f"torch.tensor({literal(call.attrs['value'])}{torch_dtype(call.dtype)})"
 
 
 def _reduced(function: str, several: bool = True) -> Expression:
     def write(call: Call) -> str | None:
         axis, keep = call.attrs["axis"], call.attrs["keepdims"]
-        if axis is None and not keep:
+        if axis == () or (function == "mean" and not call.types[0].is_float):
+            return call.args[0] if axis == () and call.types[0].is_float else None
+        if axis is None and not keep and function != "logsumexp":
             return f"torch.{function}({call.args[0]})"
         text = axes_text(tuple(range(call.rank)) if axis is None else axis, call.rank)
         if not several and "(" in text:
@@ -93,55 +56,6 @@ def _matmul(call: Call) -> str | None:
     return f"{x} @ {y}"
 
 
-def conv2d(call: Call) -> str | None:
-    attrs = call.attrs
-    pads = channels_first_pads(call, True)
-    if pads is not None:
-        x, kernel = call.args
-        (top, bottom), (left, right) = pads
-        around = (top, left)
-        if (top, left) != (bottom, right):
-            x, around = f"F.pad({x}, ({left}, {right}, {top}, {bottom}))", (0, 0)
-        how = f"{pair(attrs['strides'])}, {around}, {pair(attrs['dilations'])}, {attrs['groups']}"
-        return f"F.conv2d({x}, {kernel}, None, {how})"
-    plain = (
-        (attrs["layout"], attrs["filter_layout"], attrs["pads"], attrs["groups"])
-        == ("NHWC", "HWIO", None, 1)
-        and pair(attrs["dilations"]) == (1, 1)
-        and (attrs["padding"] == "valid" or pair(attrs["strides"]) == (1, 1))
-    )
-    padding = '"same"' if attrs["padding"] == "same" else "0"
-    return f"conv2d({', '.join(call.args)}, {pair(attrs['strides'])}, {padding})" if plain else None
-
-
-def _pool(function: str) -> Expression:
-    def write(call: Call) -> str | None:
-        attrs = call.attrs
-        pads = channels_first_pads(call, False)
-        if pads is not None:
-            return _pool_first(function, call, pads)
-        plain = attrs["layout"] == "NHWC" and attrs["pads"] is None and not attrs["ceil_mode"]
-        plain = plain and attrs["padding"] == "valid" and pair(attrs["dilations"]) == (1, 1)
-        size = pair(attrs["size"])
-        stride = pair(attrs["strides"] or size)
-        return f"{function}({call.args[0]}, {size}, {stride})" if plain else None
-
-    return write
-
-
-def _pool_first(function: str, call: Call, pads: Sequence[tuple[int, int]]) -> str | None:
-    """Pooling of images whose channels come first."""
-    attrs, size = call.attrs, pair(call.attrs["size"])
-    around = tuple(before for before, _ in pads)
-    fits = all(b == a and 2 * b <= n for (b, a), n in zip(pads, size, strict=True))
-    if attrs["ceil_mode"] or not fits or (any(around) and function != "max_pool2d"):
-        return None
-    stride, steps = pair(attrs["strides"] or size), pair(attrs["dilations"])
-    if function == "max_pool2d":
-        return f"F.max_pool2d({call.args[0]}, {size}, {stride}, {around}, {steps})"
-    return f"F.avg_pool2d({call.args[0]}, {size}, {stride})" if steps == (1, 1) else None
-
-
 def _recurrent(function: str) -> Expression:
     def write(call: Call) -> str | None:
         plain = len(call.args) == 4 and not call.attrs["reverse"]
@@ -152,7 +66,7 @@ def _recurrent(function: str) -> Expression:
 
 def _clip(call: Call) -> str:
     bounds = [f"{k}={literal(call.attrs[k])}" for k in ("min", "max") if call.attrs[k] is not None]
-    return f"torch.clamp({', '.join((call.args[0], *bounds))})"
+    return f"torch.clamp({', '.join((call.args[0], *bounds))})" if bounds else call.args[0]
 
 
 def _argmax(function: str) -> Expression:
@@ -183,11 +97,12 @@ def _joined(function: str) -> Expression:
 
 
 def _layer_norm(call: Call) -> str | None:
-    axis = call.attrs["axis"]
+    weights = [call.weights[name] for name in ("gamma", "beta") if name in call.weights]
+    given, last = [*call.args, *weights], call.rank - 1
     size = call.node.inputs[0].shape[-1]
-    if axis not in (-1, (-1,)) or size is None or len(call.args) != 3:
+    if call.attrs["axis"] not in (-1, (-1,), last, (last,)) or size is None or len(given) != 3:
         return None
-    x, scale, offset = call.args
+    x, scale, offset = given
     return f"F.layer_norm({x}, ({size},), {scale}, {offset}, {call.attrs['epsilon']})"
 
 
@@ -207,35 +122,144 @@ def _range(call: Call) -> str | None:
     return f"torch.arange({first}, {last}, {delta}, dtype=torch.{call.dtype})"
 
 
+def _tuple(values: Iterable[object]) -> str:
+    """Sizes or axes as arguments."""
+    return f"({', '.join(map(str, values))})"
+
+
+def _reshape(call: Call) -> str:
+    return f"{call.args[0]}.reshape({reshaped(call, '{}.tolist()')})"
+
+
+def _integers(text: str) -> Expression:
+    """A tensor of sizes."""
+    return lambda c: f"torch.tensor({text.format(*c.args)}, dtype=torch.{c.dtype})"
+
+
+def _size(call: Call) -> str:
+    axis, x = call.attrs["axis"], call.args[0]
+    axes = [axis] if isinstance(axis, int) else list(axis or ())
+    sizes = " * ".join(f"{x}.shape[{a}]" for a in axes) or "1"
+    return _made(f"{x}.numel()" if axis is None else sizes, call.dtype)
+
+
+def _made(text: str, kind: str) -> str:
+    return f"torch.tensor({text}, dtype=torch.{kind})"
+
+
+def _pad(call: Call) -> str | None:
+    attrs = call.attrs
+    if attrs["mode"] != "constant" or attrs["paddings"] == []:
+        return None
+    flat = tuple(int(n) for two in reversed(attrs["paddings"]) for n in two)
+    value = f", value={literal(attrs['value'])}" if attrs["value"] else ""
+    return f"F.pad({call.args[0]}, {flat}{value})"
+
+
+def _fill(call: Call) -> str:
+    names = [port.name for port in call.node.op.inputs]
+    value = dict(zip(names, call.args, strict=False)).get("value")
+    shape = sizes_text(call, "{}.tolist()")
+    if value is not None:
+        return f"{value}.expand({shape})"
+    return f"torch.full({shape}, {literal(call.attrs['value'])}, dtype=torch.{call.dtype})"
+
+
+def _sort(function: str, result: str) -> Expression:
+    def write(call: Call) -> str:
+        down = ", descending=True" if call.attrs["descending"] else ""
+        return f"torch.{function}({call.args[0]}, dim={call.attrs['axis']}{down}{result}"
+
+    return write
+
+
+def _cumulative(function: str) -> Expression:
+    def write(call: Call) -> str | None:
+        plain = not call.attrs["exclusive"] and not call.attrs["reverse"]
+        return f"torch.{function}({call.args[0]}, dim={call.attrs['axis']})" if plain else None
+
+    return write
+
+
+def _reverse(call: Call) -> str:
+    axis = call.attrs["axis"]
+    axes = range(call.rank) if axis is None else [axis] if isinstance(axis, int) else axis
+    return f"{call.args[0]}.flip{_tuple(axes)}" if list(axes) else call.args[0]
+
+
+def _gather(call: Call) -> str:
+    x, indices, axis = *call.args, call.attrs["axis"] % call.rank
+    return f"{x}[{', '.join([*[':'] * axis, indices])}]"
+
+
+def _gather_nd(call: Call) -> str:
+    dims = call.attrs["batch_dims"]
+    return f"gather_nd({', '.join(call.args)}{f', {dims}' if dims else ''})"
+
+
+def _cross_entropy(labels: str) -> Expression:
+    """The cross-entropy of logits, whose classes PyTorch has on the second axis.
+
+    Args:
+        labels: a template of the labels, where there is one row of classes for each.
+    """
+
+    def write(call: Call) -> str:
+        rank = len(call.node.inputs[1].shape)
+        target, logits = labels.format(call.args[0]), call.args[1]
+        if rank > 2:
+            logits = f"{logits}.movedim(-1, 1)"
+            target = target if call.rank < rank else f"{target}.movedim(-1, 1)"
+        return f'F.cross_entropy({logits}, {target}, reduction="none")'
+
+    return write
+
+
 def _squeeze(call: Call) -> str:
     axis = call.attrs["axis"]
     return f"{call.args[0]}.squeeze({'' if axis is None else axes_text(axis, call.rank)})"
 
 
-ACTIVATIONS = {
-    "linear": "{}", "relu": "torch.relu({})", "sigmoid": "torch.sigmoid({})",
-    "tanh": "torch.tanh({})", "softmax": "torch.softmax({}, dim=-1)", "elu": "F.elu({})",
-    "gelu": "F.gelu({})", "selu": "F.selu({})", "softplus": "F.softplus({})",
-}  # fmt: skip
-
-
-def _dense(call: Call) -> str | None:
-    found = ACTIVATIONS.get(call.attrs["activation"])
-    return found and found.format(f"self.{call.name}({call.args[0]})")
-
-
-def _conv_layer(call: Call) -> str | None:
-    attrs, found = call.attrs, ACTIVATIONS.get(call.attrs["activation"])
-    plain = attrs["groups"] == 1 and tuple(attrs["dilation_rate"]) == (1, 1)
-    plain = plain and (attrs["padding"] == "valid" or pair(attrs["strides"]) == (1, 1))
-    if found is None or not plain:
-        return None
-    inner = f"self.{call.name}({call.args[0]}.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)"
-    return found.format(inner)
-
-
+HARD_SIGMOID = limited("torch", "clamp")["hard_sigmoid"]
 OPS: dict[str, Expression] = {
     **alike("torch"),
+    **draws.PYTORCH,
+    **limited("torch", "clamp"),
+    "hard_sigmoid": lambda c: (
+        f"F.hardsigmoid({c.args[0]})"
+        if (c.attrs["alpha"], c.attrs["beta"]) == (1 / 6, 0.5)
+        else HARD_SIGMOID(c)
+    ),
+    "hard_swish": "F.hardswish({0})",
+    "hard_tanh": "F.hardtanh({0}, {min}, {max})",
+    "clip": "torch.clamp({0}, {1}, {2})",
+    "silu": silu("F.silu", "torch.sigmoid"),
+    "mish": "F.mish({0})",
+    "softsign": "F.softsign({0})",
+    "log_sigmoid": "F.logsigmoid({0})",
+    "celu": "F.celu({0}, {alpha})",
+    "gelu_tanh": 'F.gelu({0}, approximate="tanh")',
+    "erf": "torch.erf({0})",
+    "stop_gradient": "{0}.detach()",
+    "projective_transform": projective_transform,
+    "pad": _pad,
+    "tile": lambda c: f"{c.args[0]}.tile({sizes_text(c, '{}.tolist()', 'multiples')})",
+    "broadcast_to": lambda c: f"{c.args[0]}.expand({sizes_text(c, '{}.tolist()')})",
+    "fill": _fill,
+    "shape": "torch.tensor({0}.shape, dtype=torch.{out_type})",
+    "rank": _integers("{0}.ndim"),
+    "size": _size,
+    "positions": lambda c: (
+        f"torch.arange({c.args[0]}.shape[{c.attrs['axis']}], dtype=torch.{c.dtype})"
+    ),
+    "cumsum": _cumulative("cumsum"),
+    "cumprod": _cumulative("cumprod"),
+    "sort": _sort("sort", ").values"),
+    "argsort": _sort("argsort", ", stable=True)"),
+    "boolean_mask": lambda c: "{}[{}]".format(*c.args) if not c.attrs["axis"] else None,
+    "unstack": "{0}.unbind({axis})",
+    "reverse": _reverse,
+    "slice": lambda c: indexed_part(c, "part({0}, {1}, {sizes})"),
     "constant": constant,
     "rsqrt": "torch.rsqrt({0})",
     "cast": "{0}.to(torch.{dtype})",
@@ -261,41 +285,33 @@ OPS: dict[str, Expression] = {
     "selu": "F.selu({0})",
     "gelu": "F.gelu({0})",
     "leaky_relu": "F.leaky_relu({0}, {alpha})",
-    "reshape": lambda c: (
-        f"{c.args[0]}.reshape{_tuple(c.attrs['shape'])}" if len(c.args) == 1 else None
-    ),
-    "flatten": "{0}.flatten(1)",
-    "transpose": lambda c: f"{c.args[0]}.permute{_tuple(permutation(c))}",
+    "reshape": _reshape,
+    "flatten": lambda c: f"{c.args[0]}.flatten(1)" if c.rank > 1 else f"{c.args[0]}.unsqueeze(1)",
+    "transpose": lambda c: f"{c.args[0]}.permute{_tuple(permutation(c))}" if c.rank else c.args[0],
     "range": _range,
     "expand_dims": _expand,
     "squeeze": _squeeze,
     "concat": _joined("cat"),
     "stack": _joined("stack"),
     "split": _split,
-    "gather": lambda c: f"{c.args[0]}[{c.args[1]}]" if c.attrs["axis"] == 0 else None,
+    "gather": _gather,
+    "gather_nd": _gather_nd,
+    "take_along_axis": "torch.take_along_dim({0}, {1}.long(), {axis})",
     "embedding_lookup": "F.embedding({1}, {0})",
     "one_hot": _one_hot,
     "conv2d": conv2d,
-    "max_pool2d": _pool("max_pool2d"),
-    "average_pool2d": _pool("average_pool2d"),
+    "max_pool2d": pool("max_pool2d"),
+    "average_pool2d": pool("average_pool2d"),
     "lstm": _recurrent("lstm"),
     "gru": _recurrent("gru"),
     "layer_normalization": _layer_norm,
-    "layers/dense": _dense,
-    "layers/conv2d": _conv_layer,
-    "dropout": lambda c: (
-        f"F.dropout({c.args[0]}, {c.attrs['rate']}, self.training)"
-        if len(c.args) == 1 and c.attrs["noise_shape"] is None
-        else None
-    ),
-    "softmax_cross_entropy_with_logits": lambda c: (
-        f'F.cross_entropy({c.args[1]}, {c.args[0]}, reduction="none")' if c.rank == 2 else None
-    ),
-    "sparse_softmax_cross_entropy": lambda c: (
-        f'F.cross_entropy({c.args[1]}, {c.args[0]}.long(), reduction="none")'
-        if c.rank == 1
-        else None
-    ),
+    "layers/dense": dense,
+    "layers/conv2d": conv_layer,
+    "layers/layer_normalization": _layer_norm,
+    "dropout": dropout("F.dropout({x}, {rate}, {phase})"),
+    **dict.fromkeys(NORMS, batch_norm),
+    "softmax_cross_entropy_with_logits": _cross_entropy("{}"),
+    "sparse_softmax_cross_entropy": _cross_entropy("{}.long()"),
     "sigmoid_cross_entropy_with_logits": (
         'F.binary_cross_entropy_with_logits({1}, {0}, reduction="none")'
     ),
@@ -303,8 +319,12 @@ OPS: dict[str, Expression] = {
 }
 
 
-def _tuple(values: object) -> str:
-    return f"({', '.join(map(str, values))})"  # type: ignore[call-overload]
-
-
-PYTORCH = Dialect("pytorch", "PyTorch", OPS, HELPERS)
+PYTORCH = Dialect(
+    "pytorch",
+    "PyTorch",
+    OPS,
+    pytorch_helpers.HELPERS | array_helpers("Tensor", "torch"),
+    flag="self.training",
+    flag_tensor="torch.tensor(self.training)",
+    modules=frozenset(("layers/dense", "layers/conv2d")),
+)

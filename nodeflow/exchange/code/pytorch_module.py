@@ -6,10 +6,23 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from nodeflow.exchange.code.lines import body, class_name, described, helpers_in, indented
-from nodeflow.exchange.code.optimizer import SCHEDULES, Optimizer, optimizer_of
-from nodeflow.exchange.code.program import Program, own_variables
-from nodeflow.exchange.code.pytorch import HELPERS, PYTORCH, dtype
+from nodeflow.exchange.code.draws import torch_dtype
+from nodeflow.exchange.code.function_lines import measured_from
+from nodeflow.exchange.code.layer_variables import layer_variables
+from nodeflow.exchange.code.lines import (
+    Writer,
+    class_name,
+    described,
+    dictionary,
+    function,
+    helpers_in,
+    indented,
+    needs,
+)
+from nodeflow.exchange.code.module_head import head, joined
+from nodeflow.exchange.code.optimizer import Optimizer, optimizer_of, schedule_text
+from nodeflow.exchange.code.program import Program
+from nodeflow.exchange.code.pytorch import PYTORCH
 from nodeflow.graph.graph import Node
 
 
@@ -17,7 +30,7 @@ def weights(program: Program) -> dict[str, np.ndarray]:
     """The state of the module: PyTorch stores matrices of layers the other way round."""
     found = {name: program.initial[node] for name, node in program.variables.items()}
     for name, layer in program.layers.items():
-        kernel, *bias = own_variables(layer)
+        kernel, *bias = layer_variables(layer).values()
         axes = (1, 0) if layer.op.id == "layers/dense" else (3, 2, 0, 1)
         found[f"{name}.weight"] = np.ascontiguousarray(program.initial[kernel].transpose(axes))
         if bias:
@@ -26,72 +39,63 @@ def weights(program: Program) -> dict[str, np.ndarray]:
 
 
 def text(program: Program) -> str:
-    """The module as text.
-
-    Raises:
-        NotInCode: the optimizer has no counterpart.
-    """
+    """The module as text."""
     optimizer = None if program.training is None else optimizer_of(program.training)
-    parts = [_class(program)]
+    measure = _measure(program) if program.measured else []
+    parts = [_class(program, measure)]
     if optimizer is not None:
-        parts += [_loading(program), _training(program, optimizer)]
-    code = "\n\n\n".join(parts)
-    helpers = helpers_in(code, HELPERS)
-    blocks = [_head(program, code + helpers, optimizer), helpers.strip(), code]
-    main = 'if __name__ == "__main__":\n    train()\n' if optimizer is not None else ""
-    return (
-        "\n\n\n".join(filter(None, [block.rstrip() for block in blocks]))
-        + "\n"
-        + (f"\n\n{main}" if main else "")
-    )
-
-
-def _head(program: Program, code: str, optimizer: Optimizer | None) -> str:
-    lines = [f'"""{program.name}, as a PyTorch module, with its training loop."""', ""]
-    standard = ["from __future__ import annotations", ""]
-    if "math." in code:
-        standard.append("import math")
-    standard.append("from pathlib import Path")
-    third = ["import numpy as np"] if "np." in code else []
-    third.append("import torch")
-    if "F." in code:
-        third.append("import torch.nn.functional as F")
-    third += ["from safetensors.torch import load_file", "from torch import Tensor, nn"]
-    names = [f'WEIGHTS = Path(__file__).with_name("{program.name}.safetensors")']
-    if optimizer is not None:
-        names += [
-            f'DATA = Path(__file__).with_name("{program.name}_data.npz")',
-            f'BATCHES = Path(__file__).with_name("{program.name}_batches.npz")',
-        ]
-    return "\n".join([*lines, *standard, "", *third, "", *names])
-
-
-def _class(program: Program) -> str:
+        parts += [_rows(program), schedule_text(optimizer), _training(program, optimizer, measure)]
+    code = "\n\n\n".join(part for part in parts if part)
+    helpers = helpers_in(code, PYTORCH.helpers)
     name = class_name(program.name)
-    said = [*described(program.inputs), *described(program.labels)]
-    doc = (
-        [f'"""The graph {program.name}.', "", *said, '"""']
-        if said
-        else [f'"""The graph {program.name}."""']
-    )
-    lines = [f"class {name}(nn.Module):", indented(doc), "", indented(list(_init(program)))]
-    inputs = "".join(f", {program.code[n]}: Tensor" for n in program.inputs)
+    main = f'if __name__ == "__main__":\n    train({name}())' if optimizer is not None else ""
+    return joined(_head(program, helpers + code, optimizer is not None), helpers, code, main)
+
+
+def _head(program: Program, code: str, trains: bool) -> str:
+    imports = ["import numpy as np"] if needs(code, "np") else []
+    imports.append("import torch")
+    imports += ["import torch.nn.functional as F"] if needs(code, "F") else []
+    imports += ["from safetensors.torch import load_file"] if needs(code, "load_file") else []
+    imports.append("from torch import Tensor, nn")
+    what = "a PyTorch module" + (", with its training loop" if trains else "")
+    return head(program, what, imports, code)
+
+
+def _writer(program: Program) -> Writer:
+    return Writer(program, PYTORCH, lambda name, _: f"self.{name}")
+
+
+def _class(program: Program, measure: list[str]) -> str:
+    said = described((*program.inputs, *program.labels))
+    doc = [f'"""The graph {program.name}.', "", *said, '"""']
+    writer = _writer(program)
+    results = [(name, writer.value(t)) for name, t in program.predictions.items()]
+    inputs = [f"{program.placeholder(n)}: Tensor" for n in program.inputs]
     forward = [
-        f"def forward(self{inputs}) -> dict[str, Tensor]:",
-        *(f"    {line}" for line in body(program, program.predicting, PYTORCH, "self.{}")),
-        f"    return {_dict(program, program.predictions)}",
+        *function("forward", ["self", *inputs], "dict[str, Tensor]", 1),
+        *(
+            f"    {line}"
+            for line in (
+                *writer.body(program.predicting, [value for _, value in results], 2),
+                *dictionary(results, 2),
+            )
+        ),
     ]
-    lines += ["", indented(forward)]
-    if program.measuring or program.measured:
-        lines += ["", indented(list(_measure(program)))]
-    return "\n".join(lines)
-
-
-def _dict(program: Program, nodes: tuple[Node, ...]) -> str:
-    return "{" + ", ".join(f'"{program.code[n]}": {program.code[n]}' for n in nodes) + "}"
+    init = list(_init(program))
+    return "\n".join([
+        f"class {class_name(program.name)}(nn.Module):",
+        indented(doc if said else [f'"""The graph {program.name}."""']),
+        *(["", indented(init)] if init else []),
+        "",
+        indented(forward),
+        *(["", indented(measure)] if measure else []),
+    ])  # fmt: skip
 
 
 def _init(program: Program) -> Iterator[str]:
+    if not program.layers and not program.variables:
+        return
     yield "def __init__(self) -> None:"
     yield "    super().__init__()"
     for name, layer in program.layers.items():
@@ -99,7 +103,7 @@ def _init(program: Program) -> Iterator[str]:
     for name, node in program.variables.items():
         type_ = node.outputs[0].type
         sizes = ", ".join(map(str, type_.shape or ("()",)))
-        made = f"torch.empty({sizes}{dtype(type_.dtype)})"
+        made = f"torch.empty({sizes}{torch_dtype(type_.dtype)})"
         if node.attrs["trainable"] and type_.is_float:
             yield f"    self.{name} = nn.Parameter({made})"
         else:
@@ -108,38 +112,41 @@ def _init(program: Program) -> Iterator[str]:
 
 
 def _layer(node: Node) -> str:
-    more = ("" if node.attrs["use_bias"] else ", bias=False") + dtype(node.outputs[0].dtype)
+    more = ("" if node.attrs["use_bias"] else ", bias=False") + torch_dtype(node.outputs[0].dtype)
     size = node.inputs[0].shape[-1]
+    frozen = "" if node.attrs["trainable"] else ".requires_grad_(False)"
     if node.op.id == "layers/dense":
-        return f"nn.Linear({size}, {node.attrs['units']}{more})"
+        return f"nn.Linear({size}, {node.attrs['units']}{more}){frozen}"
     kernel, strides = tuple(node.attrs["kernel_size"]), tuple(node.attrs["strides"])
     padding = '"same"' if node.attrs["padding"] == "same" else "0"
-    return f"nn.Conv2d({size}, {node.attrs['filters']}, {kernel}, {strides}, {padding}{more})"
+    return (
+        f"nn.Conv2d({size}, {node.attrs['filters']}, {kernel}, {strides}, {padding}{more}){frozen}"
+    )
 
 
-def _measure(program: Program) -> Iterator[str]:
-    labels = "".join(f", {program.code[n]}: Tensor" for n in program.labels)
-    yield f"def measure(self, out: dict[str, Tensor]{labels}) -> dict[str, Tensor]:"
-    yield '    """The loss and the metrics, from what `forward` gave."""'
-    read = {
-        program.stands.get(t, t).node
-        for t in (*(t for n in program.measuring for t in n.inputs), *program.measured.values())
-    }
-    for node in program.predictions:
-        if node in read:
-            name = program.code[node]
-            yield f'    {name} = out["{name}"]'
-    for line in body(program, program.measuring, PYTORCH, "self.{}"):
-        yield f"    {line}"
-    values = (f'"{key}": {program.value(tensor)}' for key, tensor in program.measured.items())
-    yield f"    return {{{', '.join(values)}}}"
+def _measure(program: Program) -> list[str]:
+    writer = _writer(program)
+    results = [(key, writer.value(t)) for key, t in program.measured.items()]
+    body = writer.body(program.measuring, [value for _, value in results], 2)
+    used = "\n".join([*body, *(value for _, value in results)])
+    placeholders = measured_from(program, used)
+    answers = [n for n in needs(used, *program.predictions) if n not in placeholders]
+    given = ["self", "out: dict[str, Tensor]", *(f"{name}: Tensor" for name in placeholders)]
+    lines = [
+        '"""The loss and the metrics, from what `forward` gave."""',
+        *(f'{name} = out["{name}"]' for name in answers),
+        *body,
+        *dictionary(results, 2),
+    ]
+    head = function("measure", given, "dict[str, Tensor]", 1)
+    return [*head, *(f"    {line}" for line in lines)]
 
 
-def _loading(program: Program) -> str:
-    names = [*(program.code[n] for n in (*program.inputs, *program.labels))]
+def _rows(program: Program) -> str:
+    names = ", ".join(program.placeholder(n) for n in (*program.inputs, *program.labels))
     return f'''\
 def rows(split: str) -> dict[str, Tensor]:
-    """The rows of a split, by placeholder: {", ".join(names)}."""
+    """The rows of a split, by placeholder: {names}."""
     with np.load(DATA) as data:
         return {{
             key.removeprefix(f"{{split}}/"): torch.from_numpy(data[key])
@@ -148,25 +155,23 @@ def rows(split: str) -> dict[str, Tensor]:
         }}'''
 
 
-def _training(program: Program, optimizer: Optimizer) -> str:
-    name = class_name(program.name)
-    given = ", ".join(f'batch["{program.code[n]}"]' for n in program.inputs)
-    labels = "".join(f', batch["{program.code[n]}"]' for n in program.labels)
-    schedule = optimizer.schedule
+def _training(program: Program, optimizer: Optimizer, measure: list[str]) -> str:
+    given = ", ".join(f'batch["{program.placeholder(n)}"]' for n in program.inputs)
+    signature = " ".join(measure[: next(n for n, line in enumerate(measure) if "->" in line) + 1])
+    compared = "".join(f', batch["{name}"]' for name in measured_from(program, signature))
     lines = [
-        "def train(steps: int | None = None) -> list[float]:",
+        f"def train(model: {class_name(program.name)}, steps: int | None = None) -> list[float]:",
         '    """Train on the batches of `BATCHES`, and give the loss of each step."""',
-        f"    model = {name}().train()",
+        "    model.train()",
         f"    optimizer = {_optimizer(optimizer)}",
         '    data = rows("train")',
         '    order = np.load(BATCHES)["rows"][:steps]',
         "    losses = []",
         "    for step, chosen in enumerate(order):",
         "        batch = {key: values[torch.from_numpy(chosen)] for key, values in data.items()}",
-    ]
-    lines += [f"        {line}" for line in _changing(optimizer)]
-    lines += [
-        f'        loss = model.measure(model({given}){labels})["loss"]',
+        *(f"        {line}" for line in _changing(optimizer)),
+        f"        out = model({given})",
+        f'        loss = model.measure(out{compared})["loss"]',
         "        optimizer.zero_grad()",
         "        loss.backward()",
         *(f"        {line}" for line in _clipping(optimizer)),
@@ -176,11 +181,7 @@ def _training(program: Program, optimizer: Optimizer) -> str:
         '            print(f"step {step + 1}: loss {losses[-1]:.4f}")',
         "    return losses",
     ]
-    text = "\n".join(lines)
-    if schedule is not None:
-        op, attrs = schedule
-        text = SCHEDULES[op].format(**attrs) + "\n\n" + text
-    return text
+    return "\n".join(lines)
 
 
 def _changing(optimizer: Optimizer) -> Iterator[str]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from nodeflow.exchange.code.array_ops import alike
+from nodeflow.exchange.code import draws
+from nodeflow.exchange.code.array_ops import alike, limited, reshaped, silu, sizes_text
 from nodeflow.exchange.code.dialect import (
     Call,
     Dialect,
@@ -12,40 +13,11 @@ from nodeflow.exchange.code.dialect import (
     pair,
     permutation,
 )
-
-HELPERS = {
-    "lstm": '''\
-def lstm(
-    x: tf.Tensor, kernel: tf.Tensor, recurrent: tf.Tensor, bias: tf.Tensor
-) -> tuple[tf.Tensor, ...]:
-    """All outputs, and the last h and c; gates in the order i, f, g, o."""
-    sums = tf.tensordot(x, kernel, axes=1) + bias
-    h = c = tf.zeros([tf.shape(x)[0], recurrent.shape[0]], x.dtype)
-    outputs = []
-    for step in tf.unstack(sums, axis=1):
-        i, f, g, o = tf.split(step + tf.matmul(h, recurrent), 4, axis=1)
-        c = tf.sigmoid(f) * c + tf.sigmoid(i) * tf.tanh(g)
-        h = tf.sigmoid(o) * tf.tanh(c)
-        outputs.append(h)
-    return tf.stack(outputs, axis=1), h, c
-''',
-    "gru": '''\
-def gru(
-    x: tf.Tensor, kernel: tf.Tensor, recurrent: tf.Tensor, bias: tf.Tensor
-) -> tuple[tf.Tensor, ...]:
-    """All outputs, and the last h; gates in the order z, r, n."""
-    sums = tf.tensordot(x, kernel, axes=1) + bias
-    h = tf.zeros([tf.shape(x)[0], recurrent.shape[0]], x.dtype)
-    outputs = []
-    for step in tf.unstack(sums, axis=1):
-        z, r, n = tf.split(step, 3, axis=1)
-        h_z, h_r, h_n = tf.split(tf.matmul(h, recurrent), 3, axis=1)
-        n = tf.tanh(n + tf.sigmoid(r + h_r) * h_n)
-        h = n + tf.sigmoid(z + h_z) * (h - n)
-        outputs.append(h)
-    return tf.stack(outputs, axis=1), h
-''',
-}
+from nodeflow.exchange.code.phases import NORMS, batch_norm, dropout
+from nodeflow.exchange.code.tensorflow1_helpers import HELPERS
+from nodeflow.exchange.code.warping_helpers import TENSORFLOW, projective_transform
+from nodeflow.ops.composed import resolve
+from nodeflow.ops.training_mode import is_flag
 
 
 def _reduced(function: str) -> Expression:
@@ -124,18 +96,126 @@ def _one_hot(call: Call) -> str | None:
 
 
 def _dropout(call: Call) -> str | None:
-    plain = len(call.args) == 1 and call.attrs["noise_shape"] is None
-    rate = f"tf.where(training, {call.attrs['rate']}, 0.0)"
+    rate = "tf.where({phase}, {rate}, 0.0)"
     if call.dtype != "float32":
         rate = f"tf.cast({rate}, tf.{call.dtype})"
-    return f"tf.nn.dropout({call.args[0]}, rate={rate})" if plain else None
+    always = "tf.nn.dropout({x}, rate={rate})"
+    return dropout(f"tf.nn.dropout({{x}}, rate={rate})", always)(call)
 
 
 def _range(call: Call) -> str | None:
+    if call.args:
+        names = [port.name for port in call.node.op.inputs]
+        wired = dict(zip(names, call.args, strict=False))
+        parts = [wired.get(name, call.attrs[name]) for name in ("start", "limit", "delta")]
+        return None if None in parts else f"tf.range({', '.join(map(str, parts))})"
     start, limit, delta = (call.attrs[name] for name in ("start", "limit", "delta"))
     first, last = (0, start) if limit is None else (start, limit)
-    made = f"tf.range({first}, {last}, {delta}, dtype=tf.{call.dtype})"
-    return None if call.args else made
+    return f"tf.range({first}, {last}, {delta}, dtype=tf.{call.dtype})"
+
+
+def _reshape(call: Call) -> str:
+    sizes = reshaped(call, "{}")
+    plain = len(call.args) > 1 and sizes == call.args[1]
+    return f"tf.reshape({call.args[0]}, {sizes if plain else f'[{sizes}]'.replace('[()]', '[]')})"
+
+
+def _expand(call: Call) -> str:
+    axis, rank = call.attrs["axis"], len(call.node.outputs[0].shape)
+    axes = [axis] if isinstance(axis, int) else sorted(a % rank for a in axis)
+    text = call.args[0]
+    for one in axes:
+        text = f"tf.expand_dims({text}, {one})"
+    return text
+
+
+def _where(call: Call) -> str:
+    condition, yes, no = call.args
+    if is_flag(resolve(call.node.inputs[0])):
+        return f"tf.cond({condition}, lambda: {yes}, lambda: {no})"
+    return f"tf.where_v2({condition}, {yes}, {no})"  # tf.where takes rows by a vector
+
+
+def _slice(call: Call) -> str:
+    names = [port.name for port in call.node.op.inputs]
+    wired = dict(zip(names, call.args, strict=False))
+    parts = [wired.get(n) or _listed(call.attrs[n]) for n in ("begin", "size")]
+    known = [call.sizes(n) for n in ("begin", "size")]
+    texts = [p if k is None else _listed(k) for p, k in zip(parts, known, strict=True)]
+    return f"tf.slice({call.args[0]}, {', '.join(texts)})"
+
+
+def _pad(call: Call) -> str | None:
+    attrs = call.attrs
+    pairs = [list(two) for two in attrs["paddings"]]
+    if attrs["mode"] in ("reflect", "symmetric"):
+        return f'tf.pad({call.args[0]}, {pairs}, "{attrs["mode"].upper()}")'
+    if attrs["mode"] != "constant":
+        return None
+    value = f", constant_values={literal(attrs['value'])}" if attrs["value"] else ""
+    return f"tf.pad({call.args[0]}, {pairs}{value})"
+
+
+def _fill(call: Call) -> str:
+    names = [port.name for port in call.node.op.inputs]
+    value = dict(zip(names, call.args, strict=False)).get("value")
+    written = f"tf.constant({literal(call.attrs['value'])}, tf.{call.dtype})"
+    return f"tf.fill({sizes_text(call, '{}')}, {written if value is None else value})"
+
+
+def _size(call: Call) -> str:
+    axis, x = call.attrs["axis"], call.args[0]
+    if axis is None:
+        return f"tf.size({x}, out_type=tf.{call.dtype})"
+    shape = f"tf.shape({x}, out_type=tf.{call.dtype})"
+    if isinstance(axis, int):
+        return f"{shape}[{axis}]"
+    return f"tf.reduce_prod(tf.gather({shape}, {list(axis)}))"
+
+
+def _sort(function: str) -> Expression:
+    def write(call: Call) -> str:
+        down = ', "DESCENDING"' if call.attrs["descending"] else ""
+        made = f"tf.{function}({call.args[0]}, {call.attrs['axis']}{down})"
+        return (
+            made if function == "sort" else f"tf.cast({made[:-1]}, stable=True), tf.{call.dtype})"
+        )
+
+    return write
+
+
+def _cumulative(function: str) -> Expression:
+    def write(call: Call) -> str:
+        more = "".join(f", {name}=True" for name in ("exclusive", "reverse") if call.attrs[name])
+        return f"tf.{function}({call.args[0]}, {call.attrs['axis']}{more})"
+
+    return write
+
+
+def _take_along(call: Call) -> str | None:
+    axis = call.attrs["axis"] % call.rank
+    x, indices = call.args
+    return (
+        f"tf.gather({x}, {indices}, axis={axis}, batch_dims={axis})"
+        if axis == call.rank - 1
+        else None
+    )
+
+
+def _positions(call: Call) -> str:
+    length = f"tf.shape({call.args[0]})[{call.attrs['axis']}]"
+    return f"tf.cast(tf.range({length}), tf.{call.dtype})"
+
+
+def _reverse(call: Call) -> str:
+    axis = call.attrs["axis"]
+    axes = range(call.rank) if axis is None else [axis] if isinstance(axis, int) else axis
+    return f"tf.reverse({call.args[0]}, {list(axes)})"
+
+
+def _embedded(call: Call) -> str | None:
+    dims = call.attrs["batch_dims"]
+    return f"tf.gather_nd({', '.join(call.args)}{f', batch_dims={dims}' if dims else ''})"
 
 
 def _listed(values: object) -> str:
@@ -148,9 +228,49 @@ def _joined(function: str) -> Expression:
 
 OPS: dict[str, Expression] = {
     **alike("tf"),
+    **draws.TENSORFLOW1,
+    **{f"a{arc}": f"tf.a{arc}({{0}})" for arc in "sin cos tan sinh cosh tanh".split()},
+    "atan2": "tf.atan2({0}, {1})",
+    "erf": "tf.erf({0})",
+    "where": _where,
+    "divide_no_nan": "tf.div_no_nan({0}, {1})",
+    "is_finite": "tf.is_finite({0})",
+    "is_nan": "tf.is_nan({0})",
+    "is_inf": "tf.is_inf({0})",
+    "squared_difference": "tf.squared_difference({0}, {1})",
+    "prelu": "tf.where_v2({0} > 0, {0}, {1} * {0})",
+    "broadcast_like": "tf.broadcast_to({0}, tf.shape({1}))",
+    "reshape_like": "tf.reshape({0}, tf.shape({1}))",
+    "stop_gradient": "tf.stop_gradient({0})",
+    "silu": silu("tf.nn.swish", "tf.sigmoid"),
+    "mish": "{0} * tf.tanh(tf.nn.softplus({0}))",
+    "softsign": "tf.nn.softsign({0})",
+    "log_sigmoid": "tf.log_sigmoid({0})",
+    "gelu": "0.5 * {0} * (1.0 + tf.erf({0} / math.sqrt(2.0)))",
+    **limited("tf", "clip_by_value"),
+    "clip": "tf.clip_by_value({0}, {1}, {2})",
+    "projective_transform": projective_transform,
+    "pad": _pad,
+    "tile": lambda c: f"tf.tile({c.args[0]}, {sizes_text(c, '{}', 'multiples')})",
+    "broadcast_to": lambda c: f"tf.broadcast_to({c.args[0]}, {sizes_text(c, '{}')})",
+    "fill": _fill,
+    "shape": "tf.shape({0}, out_type=tf.{out_type})",
+    "rank": "tf.rank({0})",
+    "size": _size,
+    "positions": _positions,
+    "cumsum": _cumulative("cumsum"),
+    "cumprod": _cumulative("cumprod"),
+    "sort": _sort("sort"),
+    "argsort": _sort("argsort"),
+    "take_along_axis": _take_along,
+    "gather_nd": _embedded,
+    "boolean_mask": "tf.boolean_mask({0}, {1}, axis={axis})",
+    "unstack": "tf.unstack({0}, axis={axis})",
+    "reverse": _reverse,
+    "slice": _slice,
+    **dict.fromkeys(NORMS, batch_norm),
     "equal": "tf.equal({0}, {1})",
     "not_equal": "tf.not_equal({0}, {1})",
-    "where": "tf.where_v2({0}, {1}, {2})",  # tf.where takes rows by a vector
     "constant": lambda c: f"tf.constant({literal(c.attrs['value'])}, tf.{c.dtype})",
     "rsqrt": "tf.rsqrt({0})",
     "cast": "tf.cast({0}, tf.{dtype})",
@@ -169,13 +289,11 @@ OPS: dict[str, Expression] = {
     "elu": lambda c: f"tf.nn.elu({c.args[0]})" if c.attrs["alpha"] == 1 else None,
     "selu": "tf.nn.selu({0})",
     "leaky_relu": "tf.nn.leaky_relu({0}, {alpha})",
-    "reshape": lambda c: f"tf.reshape({c.args[0]}, {_listed(c.attrs['shape'])})"
-    if len(c.args) == 1
-    else None,
+    "reshape": _reshape,
     "flatten": lambda c: f"tf.reshape({c.args[0]}, [-1, {c.node.outputs[0].shape[1]}])",
     "transpose": lambda c: f"tf.transpose({c.args[0]}, {_listed(permutation(c))})",
     "range": _range,
-    "expand_dims": lambda c: f"tf.expand_dims({c.args[0]}, {axes_text(c.attrs['axis'], 0)})",
+    "expand_dims": _expand,
     "squeeze": lambda c: f"tf.squeeze({c.args[0]}, {axes_text(c.attrs['axis'], 0)})",
     "concat": _joined("concat"),
     "stack": _joined("stack"),
@@ -201,4 +319,6 @@ OPS: dict[str, Expression] = {
     "mean_squared_error": "tf.reduce_mean(tf.squared_difference({0}, {1}))",
 }  # fmt: skip
 
-TENSORFLOW1 = Dialect("tensorflow1", "TensorFlow 1", OPS, HELPERS)
+TENSORFLOW1 = Dialect(
+    "tensorflow1", "TensorFlow 1", OPS, HELPERS | TENSORFLOW, size_of="tf.shape({})[{}]"
+)

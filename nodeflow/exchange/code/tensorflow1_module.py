@@ -4,126 +4,133 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from nodeflow.exchange.code.function_module import weights as weights
-from nodeflow.exchange.code.lines import body, helpers_in
-from nodeflow.exchange.code.optimizer import SCHEDULES, Optimizer, optimizer_of
+import numpy as np
+
+from nodeflow.exchange.code.breaking import broken
+from nodeflow.exchange.code.lines import INDENT, WIDTH, Writer, dictionary, helpers_in, needs
+from nodeflow.exchange.code.module_head import head, joined
+from nodeflow.exchange.code.optimizer import Optimizer, optimizer_of, schedule_text
+from nodeflow.exchange.code.phases import NORMS
 from nodeflow.exchange.code.program import Program
-from nodeflow.exchange.code.tensorflow1 import HELPERS, TENSORFLOW1
-from nodeflow.graph.graph import Node
+from nodeflow.exchange.code.tensorflow1 import TENSORFLOW1
 
-
-def text(program: Program) -> str:
-    """The program as text.
-
-    Raises:
-        NotInCode: the optimizer has no counterpart.
-    """
-    optimizer = None if program.training is None else optimizer_of(program.training)
-    drawn = any(node.op.id == "dropout" for node in (*program.predicting, *program.measuring))
-    parts = ["\n".join(_build(program, drawn))]
-    if optimizer is not None:
-        parts.append(_training(program, optimizer, drawn))
-    code = "\n\n\n".join(parts)
-    helpers = helpers_in(code, HELPERS).rstrip()
-    blocks = [_head(program, code, optimizer), helpers, code]
-    if optimizer is not None:
-        blocks.append('if __name__ == "__main__":\n    train()')
-    return "\n\n\n".join(filter(None, blocks)) + "\n"
-
-
-def _head(program: Program, code: str, optimizer: Optimizer | None) -> str:
-    trains = optimizer is not None
-    lines = [f'"""{program.name}, as a graph of TensorFlow 1."""', ""]
-    lines += ["from __future__ import annotations", ""]
-    lines += ["import math"] if "math." in code else []
-    lines += ["from pathlib import Path"] if program.variables or trains else []
-    lines += [""] if lines[-1] else []
-    lines += ["import numpy as np"] if trains else []
-    lines.append("import tensorflow.compat.v1 as tf")
-    lines += ["from safetensors.numpy import load_file"] if program.variables else []
-    lines += ["", "tf.disable_v2_behavior()", ""]
-    names = ["WEIGHTS"] * bool(program.variables) + ["DATA", "BATCHES"] * trains
-    files = {"WEIGHTS": ".safetensors", "DATA": "_data.npz", "BATCHES": "_batches.npz"}
-    lines += [f'{n} = Path(__file__).with_name("{program.name}{files[n]}")' for n in names]
-    return "\n".join(lines).rstrip()
-
-
-def _build(program: Program, drawn: bool) -> Iterator[str]:
-    yield "def build() -> dict[str, tf.Tensor]:"
-    yield '    """Build the graph; returns its tensors by name."""'
-    if program.variables:
-        yield "    start = load_file(WEIGHTS)"
-    for node in (*program.inputs, *program.labels):
-        name, shape = program.code[node], list(node.outputs[0].shape)
-        yield f'    {name} = tf.placeholder(tf.{node.outputs[0].dtype}, {shape}, name="{name}")'
-    if drawn:
-        yield '    training = tf.placeholder_with_default(False, [], name="training")'
-    for name, node in program.variables.items():
-        fixed = "" if node.attrs["trainable"] else ", trainable=False"
-        yield f'    {name} = tf.Variable(start["{name}"], name="{name}"{fixed})'
-    for line in body(program, (*program.predicting, *program.measuring), TENSORFLOW1):
-        yield f"    {line}"
-    pairs = [f'"{program.code[n]}": {program.code[n]}' for n in _named(program)]
-    pairs += [f'"{key}": {program.value(t)}' for key, t in program.measured.items()]
-    pairs += ['"training": training'] if drawn else []
-    yield "    return {"
-    for pair in dict.fromkeys(pairs):
-        yield f"        {pair},"
-    yield "    }"
-
+TRAINING = 'training = tf.placeholder_with_default(False, [], name="training")'
 
 LOOKUPS = ("gather", "embedding_lookup")
 """Ops whose gradients TensorFlow applies to the rows alone that they name."""
 
 
-def _named(program: Program) -> tuple[Node, ...]:
-    return (*program.inputs, *program.labels, *program.predictions)
+def weights(program: Program) -> dict[str, np.ndarray]:
+    """The variables by their names in the code."""
+    return {name: program.initial[node] for name, node in program.variables.items()}
 
 
-def _training(program: Program, optimizer: Optimizer, drawn: bool) -> str:
-    fed = ", ".join(
-        f'tensors["{program.code[n]}"]: data["{program.code[n]}"][chosen]'
-        for n in (*program.inputs, *program.labels)
+def text(program: Program) -> str:
+    """The program as text."""
+    optimizer = None if program.training is None else optimizer_of(program.training)
+    build = _build(program)
+    parts = [build]
+    if optimizer is not None:
+        trains = needs(build, "training")
+        parts += [schedule_text(optimizer), _training(program, optimizer, bool(trains))]
+    code = "\n\n\n".join(part for part in parts if part)
+    helpers = helpers_in(code, TENSORFLOW1.helpers)
+    return joined(
+        _head(program, code, optimizer is not None), helpers, code, MAIN if optimizer else ""
     )
-    fed += ', tensors["training"]: True' if drawn else ""
+
+
+MAIN = """\
+if __name__ == "__main__":
+    tensors = build()
+    with tf.Session() as session:
+        train(session, tensors)"""
+
+
+def _head(program: Program, code: str, trains: bool) -> str:
+    imports = ["import numpy as np"] if needs(code, "np") else []
+    imports.append("import tensorflow.compat.v1 as tf")
+    imports += ["from safetensors.numpy import load_file"] if program.variables else []
+    what = "a graph of TensorFlow 1" + (", with its training loop" if trains else "")
+    return head(program, what, imports, code, ("tf.disable_v2_behavior()",))
+
+
+def _build(program: Program) -> str:
+    writer = Writer(program, TENSORFLOW1)
+    fed = [(program.placeholder(n), n) for n in (*program.inputs, *program.labels)]
+    results = {name: name for name, _ in fed}
+    results |= {name: writer.value(t) for name, t in program.predictions.items()}
+    results |= {key: writer.value(t) for key, t in program.measured.items()}
+    nodes = dict.fromkeys((*program.predicting, *program.measuring))
+    body = writer.body(nodes, results.values())
+    trains = bool(needs("\n".join(body), "training"))
+    lines = ['"""Build the graph; returns its tensors by name."""']
+    lines += ["start = load_file(WEIGHTS)"] if program.variables else []
+    for name, node in fed:
+        shape = list(node.outputs[0].shape)
+        made = f'tf.placeholder(tf.{node.outputs[0].dtype}, {shape}, name="{name}")'
+        lines += broken(name, made, WIDTH - len(INDENT))
+    lines += [TRAINING] if trains else []
+    for name, node in program.variables.items():
+        fixed = "" if node.attrs["trainable"] else ", trainable=False"
+        made = f'tf.Variable(start["{name}"], name="{name}"{fixed})'
+        lines += broken(name, made, WIDTH - len(INDENT))
+    results |= {"training": "training"} if trains else {}
+    lines += [*body, *dictionary(results.items(), 1)]
+    head = "def build() -> dict[str, tf.Tensor]:"
+    return "\n".join([head, *(f"    {line}" for line in lines)])
+
+
+def _training(program: Program, optimizer: Optimizer, has_phase: bool) -> str:
+    names = [program.placeholder(n) for n in (*program.inputs, *program.labels)]
+    fed = [f'tensors["{name}"]: data["{name}"][chosen]' for name in names]
+    fed += ['tensors["training"]: True'] if has_phase else []
+    fed += ["rate: learning_rate(step)"] if optimizer.schedule is not None else []
     rate = "rate" if optimizer.schedule is not None else str(optimizer.rate)
-    lines = [
-        "def train(steps: int | None = None) -> list[float]:",
-        '    """Train on the batches of `BATCHES`, and give the loss of each step."""',
-        "    tensors = build()",
-        '    loss = tensors["loss"]',
-    ]
-    if optimizer.schedule is not None:
-        lines.append("    rate = tf.placeholder(tf.float32, [])")
-        fed += ", rate: learning_rate(step)"
-    lines += [f"    optimizer = {_optimizer(optimizer, rate)}"]
     computed = (*program.predicting, *program.measuring)
     looks_up = any(node.op.id in LOOKUPS for node in computed)
+    update = "update = optimizer.minimize(loss)"
     if looks_up or optimizer.clip_value is not None or optimizer.clip_norm is not None:
-        lines += [f"    {line}" for line in _by_gradients(optimizer, looks_up)]
-    else:
-        lines.append("    update = optimizer.minimize(loss)")
-    lines += [
-        "    with np.load(DATA) as file:",
-        '        names = [name for name in file if name.startswith("train/")]',
-        '        data = {name.removeprefix("train/"): file[name] for name in names}',
-        '    order = np.load(BATCHES)["rows"][:steps]',
-        "    losses = []",
-        "    with tf.Session() as session:",
-        "        session.run(tf.global_variables_initializer())",
-        "        for step, chosen in enumerate(order):",
-        f"            fed = {{{fed}}}",
-        "            value, _ = session.run([loss, update], fed)",
-        "            losses.append(float(value))",
-        "            if step % 100 == 0:",
-        '                print(f"step {step + 1}: loss {value:.4f}")',
-        "    return losses",
+        update = "\n".join(_by_gradients(optimizer, looks_up))
+    lines = [
+        '"""Train on the batches of `BATCHES`, and give the loss of each step."""',
+        'loss = tensors["loss"]',
+        *(["rate = tf.placeholder(tf.float32, [])"] if rate == "rate" else []),
+        f"optimizer = {_optimizer(optimizer, rate)}",
     ]
-    text = "\n".join(lines)
-    if optimizer.schedule is not None:
-        op, attrs = optimizer.schedule
-        text = SCHEDULES[op].format(**attrs) + "\n\n" + text
-    return text
+    if any(node.op.id in NORMS for node in program.predicting):
+        lines += ["with tf.control_dependencies(tf.get_collection(tf.GraphKeys.UPDATE_OPS)):"]
+        lines += [INDENT + line for line in update.split("\n")]
+    else:
+        lines += update.split("\n")
+    lines += [
+        "with np.load(DATA) as file:",
+        '    names = [name for name in file if name.startswith("train/")]',
+        '    data = {name.removeprefix("train/"): file[name] for name in names}',
+        'order = np.load(BATCHES)["rows"][:steps]',
+        "losses = []",
+        "session.run(tf.global_variables_initializer())",
+        "for step, chosen in enumerate(order):",
+        *(INDENT + line for line in _feeds(fed)),
+        "    value, _ = session.run([loss, update], feeds)",
+        "    losses.append(float(value))",
+        "    if step % 100 == 0:",
+        '        print(f"step {step + 1}: loss {value:.4f}")',
+        "return losses",
+    ]
+    head = [
+        "def train(",
+        "    session: tf.Session, tensors: dict[str, tf.Tensor], steps: int | None = None",
+        ") -> list[float]:",
+    ]
+    return "\n".join([*head, *(f"    {line}" for line in lines)])
+
+
+def _feeds(fed: list[str]) -> list[str]:
+    line = f"feeds = {{{', '.join(fed)}}}"
+    if len(line) <= WIDTH - 2 * len(INDENT):
+        return [line]
+    return ["feeds = {", *(f"{INDENT}{one}," for one in fed), "}"]
 
 
 def _optimizer(optimizer: Optimizer, rate: str) -> str:

@@ -1,0 +1,39 @@
+"""The variables that a layer reads, by the names that the layer gives them."""
+
+from __future__ import annotations
+
+from nodeflow.graph.graph import Node
+from nodeflow.ops.composed import resolve
+
+
+def layer_variables(layer: Node) -> dict[str, Node]:
+    """Return a macro node's variables by their short names, in the order in which it reads them.
+
+    A layer that shares its variables with another reads those of the other.
+    """
+    if not layer.op.macro:
+        return {}
+    found: dict[str, Node] = {}
+    for node in _inside(layer):
+        variables = (node,) if node.op.id == "variable" else (resolve(t).node for t in node.inputs)
+        for variable in variables:
+            if variable.op.id == "variable" and not _is_outside(variable, layer):
+                found.setdefault(variable.name.rsplit("/", 1)[-1], variable)
+    return found
+
+
+def _inside(layer: Node) -> list[Node]:
+    """The nodes that a macro node derived itself: they come right before it."""
+    owner = layer.name if layer.derived_from is None else layer.derived_from
+    found = []
+    for node in reversed(layer.graph.nodes[: layer.index]):
+        if node.derived_from != owner:
+            break
+        if node.made_by == layer.name:
+            found.append(node)
+    return found[::-1]
+
+
+def _is_outside(variable: Node, layer: Node) -> bool:
+    """Whether a variable is an input of the layer, and none of its own."""
+    return any(resolve(t).node is variable for t in layer.inputs)

@@ -1,0 +1,37 @@
+"""What the modules of all libraries have at their top: docstring, imports, names of files."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from nodeflow.exchange.code.program import Program
+
+FILES = {"WEIGHTS": ".safetensors", "DATA": "_data.npz", "BATCHES": "_batches.npz"}
+
+
+def head(
+    program: Program, what: str, third_party: Iterable[str], code: str, last: Iterable[str] = ()
+) -> str:
+    """The lines above the first function.
+
+    Args:
+        what: the graph as what: a phrase of the docstring.
+        third_party: imports of libraries.
+        code: what follows, which says what is needed.
+        last: statements before the names of the files.
+    """
+    names = [name for name in FILES if re.search(rf"\b{name}\b", code)]
+    lines = [f'"""{program.name}, as {what}."""', "", "from __future__ import annotations", ""]
+    standard = ["import math"] * bool(re.search(r"\bmath\.", code))
+    standard += ["from pathlib import Path"] * bool(names)
+    lines += [*standard, ""] if standard else []
+    lines += [*third_party, ""]
+    lines += [*last, ""] if any(last) else []
+    lines += [f'{n} = Path(__file__).with_name("{program.name}{FILES[n]}")' for n in names]
+    return "\n".join(lines).rstrip()
+
+
+def joined(*blocks: str) -> str:
+    """A module of blocks with two empty lines between them."""
+    return "\n\n\n".join(block.rstrip() for block in blocks if block.strip()) + "\n"

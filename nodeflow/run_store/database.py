@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from nodeflow.run_store.errors import RunStoreProblem
-from nodeflow.run_store.salvage import DAMAGE, connected, salvaged
+from nodeflow.run_store.salvage import DAMAGE, connected, mend_header, readable, salvaged
 from nodeflow.run_store.schema import STEPS
 from nodeflow.visible_text import without_halves
 
@@ -61,10 +61,21 @@ class Database:
                 self._open_to_read()
         except (*DAMAGE, OSError) as error:
             self.close()
-            raise problem(self.path, error) from None
+            found = problem(self.path, error)
+            if found.cause != "damaged" or not self._is_repaired():
+                raise found from None
         except RunStoreProblem:
             self.close()
             raise
+
+    def _is_repaired(self) -> bool:
+        """Whether what cannot be opened can be read all the same."""
+        try:
+            self.repair()
+        except RunStoreProblem:
+            self.close()
+            return False
+        return True
 
     @property
     def _open_one(self) -> sqlite3.Connection:
@@ -141,7 +152,9 @@ class Database:
         return self._open_one.execute("PRAGMA user_version").fetchone()[0]
 
     def _check_version(self) -> None:
-        if (version := self._version()) > len(STEPS):
+        if (version := self._version()) > MOST_VERSIONS:
+            raise damaged()
+        if version > len(STEPS):
             raise RunStoreProblem(
                 f"a later version of nodeflow wrote {self.path}: it has version {version} of the "
                 f"tables, and this program reads {len(STEPS)}",
@@ -178,14 +191,18 @@ class Database:
         """
         self.notice = f"the store of runs {self.path} is damaged: what can be read of it is used"
         try:
+            copy = readable(self._connection, self.path)
             if not self._write:
-                self._read_copy()
+                self.close()
+                self._connection = copy
                 return
-            copy = salvaged(self._open_one)
             kept = self.path.with_name(f"{FILE}.damaged-{time.strftime('%Y%m%d-%H%M%S')}")
             for end in ("", "-wal"):
                 if (file := Path(f"{self.path}{end}")).exists():
                     shutil.copyfile(file, f"{kept}{end}")
+            if self._connection is None:
+                mend_header(self.path)
+                self._connection = self._open("rw")
             end = time.monotonic() + WAIT_SECONDS
             copy.backup(self._open_one, progress=lambda *_: _check_time(end))
             copy.close()
@@ -262,16 +279,30 @@ CAUSES = {
     sqlite3.SQLITE_BUSY: "busy",
     sqlite3.SQLITE_LOCKED: "busy",
     sqlite3.SQLITE_CORRUPT: "damaged",
+    sqlite3.SQLITE_NOTADB: "damaged",
     sqlite3.SQLITE_FULL: "full",
     sqlite3.SQLITE_IOERR: "full",
     sqlite3.SQLITE_CANTOPEN: "full",
 }
 """What errors of SQLite come from; on a full disk the index of its log cannot be made either."""
+SCHEMA_ERRORS = ("malformed database schema", "no such", "unsupported file format", "table ")
+"""How messages begin where the texts of tables are damaged."""
+
+
+MOST_VERSIONS = 1000
+"""No version of the tables has a larger number; a damaged file may say one."""
+
+
+def damaged() -> sqlite3.DatabaseError:
+    """The error that SQLite raises where a file is damaged."""
+    error = sqlite3.DatabaseError("database disk image is malformed")
+    error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+    return error
 
 
 def cause_of(error: Exception) -> str:
     """What an error of SQLite comes from; empty where that is none of the above."""
-    if isinstance(error, UnicodeDecodeError):
+    if isinstance(error, UnicodeDecodeError) or str(error).startswith(SCHEMA_ERRORS):
         return "damaged"
     return CAUSES.get(getattr(error, "sqlite_errorcode", 0) & 0xFF, "")
 

@@ -1,18 +1,112 @@
 """Reading a database whose pages are damaged: every row that can be reached, in a new database.
 
 SQLite stops a query at the first damaged page. So each table is read from its beginning and from
-its end, without its indexes; only rows of the damaged pages themselves are lost.
+its end, without its indexes; only rows of the damaged pages themselves are lost. The header of the
+file and the texts of its tables are known: where they are damaged, a copy gets them again.
 """
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
+import tempfile
+from pathlib import Path
 from typing import Any
 
 from nodeflow.run_store.schema import STEPS
 
 DAMAGE = (sqlite3.Error, UnicodeDecodeError)
 """What reading raises; the second where a message of SQLite quotes a name that is damaged."""
+
+
+MAGIC = b"SQLite format 3\0"
+HEADER = {0: MAGIC + b"\x10\0", 20: bytes([0, 64, 32, 32]), 56: bytes([0, 0, 0, 1])}
+"""What the header of every store says, by place: also that pages have 4096 bytes, and texts are
+UTF-8."""
+
+
+def readable(source: sqlite3.Connection | None, path: Path) -> sqlite3.Connection:
+    """Return a private database with all that can be read of a damaged one, of this version.
+
+    Args:
+        source: a connection to it, if it can be opened.
+        path: its file.
+
+    Raises:
+        sqlite3.Error: nothing can be read.
+    """
+    try:
+        if source is not None and _schema(source) in _known_schemas():
+            return salvaged(source)
+    except DAMAGE:
+        pass  # from a copy whose schema is made whole
+    with tempfile.TemporaryDirectory(prefix="nodeflow-runs-") as folder:
+        copy = Path(folder) / path.name
+        for end in ("", "-wal"):
+            if (file := Path(f"{path}{end}")).exists():
+                shutil.copyfile(file, f"{copy}{end}")
+        mend_header(copy)
+        connection = connected(str(copy))
+        try:
+            _mend_schema(connection)
+        finally:
+            connection.close()
+        connection = connected(str(copy))
+        try:
+            return salvaged(connection)
+        finally:
+            connection.close()
+
+
+def mend_header(path: Path) -> None:
+    """Write what the header of a file always says, where it says something else."""
+    with open(path, "r+b") as file:
+        before = file.read(100)
+        header = bytearray(before)
+        for place, content in HEADER.items():
+            header[place : place + len(content)] = content
+        if header[18] not in (1, 2) or header[19] != header[18]:
+            header[18:20] = b"\2\2"
+        if not 1 <= int.from_bytes(header[44:48], "big") <= 4:
+            header[44:48] = bytes([0, 0, 0, 4])
+        if header != before and len(before) == 100:
+            file.seek(0)
+            file.write(header)
+
+
+def _schema(connection: sqlite3.Connection) -> list[tuple[Any, ...]]:
+    """Type, name, table and text of everything in a database, in the order in which it was made."""
+    query = "SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY rowid"
+    return [tuple(row) for row in connection.execute(query)]
+
+
+def _known_schemas() -> list[list[tuple[Any, ...]]]:
+    """The schema of each version."""
+    found = []
+    connection = connected("")
+    for step in STEPS:
+        for statement in step:
+            connection.execute(statement)
+        found.append(_schema(connection))
+    connection.close()
+    return found
+
+
+def _mend_schema(connection: sqlite3.Connection) -> None:
+    """Give a database the schema of its version: the one with as many parts, and most of them the
+    same."""
+    connection.execute("PRAGMA writable_schema = ON")  # also opens what cannot be parsed
+    rows = connection.execute("SELECT rowid, type, name, tbl_name, sql FROM sqlite_master")
+    found = sorted(tuple(row) for row in rows)
+    fitting = [known for known in _known_schemas() if len(known) == len(found)]
+    if not fitting:
+        raise sqlite3.DatabaseError("database disk image is malformed")
+    same = lambda known: sum(a == b[1:] for a, b in zip(known, found, strict=True))  # noqa: E731
+    for wanted, (rowid, *_) in zip(max(fitting, key=same), found, strict=True):
+        connection.execute(
+            "UPDATE sqlite_master SET type = ?, name = ?, tbl_name = ?, sql = ? WHERE rowid = ?",
+            (*wanted, rowid),
+        )
 
 
 def salvaged(source: sqlite3.Connection) -> sqlite3.Connection:

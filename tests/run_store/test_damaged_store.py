@@ -326,6 +326,52 @@ def test_of_a_damaged_page_all_else_is_read_and_the_store_mended(folder: Path, w
             assert store.database.rows("PRAGMA integrity_check")[0][0] == "ok"
 
 
+def places_in(folder: Path) -> dict[str, int]:
+    """Places in the file whose byte makes SQLite refuse all of it."""
+    data = (folder / FILE).read_bytes()
+    return {
+        "magic": 3,
+        "page size": 16,
+        "encoding": 59,
+        "version": 60,
+        "statement": data.index(b"CREATE TABLE runs") + 2,
+        "name": data.index(b"tableruns") + 6,
+        "column": data.index(b"        steps INTEGER") + 9,
+        "not utf-8": data.index(b"CREATE TABLE sweeps") + 14,
+    }
+
+
+WHERE = ("magic", "page size", "encoding", "version", "statement", "name", "column", "not utf-8")
+
+
+@pytest.mark.parametrize("write", [False, True])
+@pytest.mark.parametrize("where", WHERE)
+def test_a_damaged_header_or_schema_is_known_and_mended(
+    folder: Path, where: str, write: bool
+) -> None:
+    data = bytearray((folder / FILE).read_bytes())
+    data[places_in(folder)[where]] ^= 3 if where == "encoding" else 0x81  # 3: UTF-16
+    (folder / FILE).write_bytes(data)
+    with RunStore(folder, write=write) as store:
+        runs = store.runs()
+        assert sorted(run.id for run in runs) == sorted(IDS)
+        for run in runs:
+            assert len(store.curves(run)[LOSS]) == 200 and store.graph_text(run)
+        if write:
+            store.begin(nf_run("rnewnewne", "new"))
+            store.delete([HURT])
+    if write:
+        assert len(list(folder.glob("runs.sqlite.damaged-*[0-9]"))) == 1
+        with RunStore(folder) as store:
+            kept = {run.id: run for run in store.runs()}
+            assert set(kept) == {IDS[0], IDS[2], "rnewnewne"} and not store.notices
+            assert {kept[id].status for id in (IDS[0], IDS[2])} == {DONE}
+            assert store.database.rows("PRAGMA integrity_check")[0][0] == "ok"
+            assert store.database.journal == "wal"
+    else:
+        assert (folder / FILE).read_bytes() == data
+
+
 def nf_run(id: str, name: str):
     from nodeflow.run_store.records import Run
 

@@ -17,7 +17,7 @@ from nodeflow.document.model.records import INPUTS, OUTPUTS
 from nodeflow.errors import NodeflowError
 from nodeflow.ui.core.messages import sentence
 from nodeflow.ui.core.theme import SPACE, Theme, icon
-from nodeflow.ui.core.widgets import FlowLayout, button, clear, label
+from nodeflow.ui.core.widgets import FlowLayout, button, clear, label, switch
 from nodeflow.ui.core.workspace import Workspace
 from nodeflow.ui.inspector.committed_edit import CommittedEdit
 from nodeflow.ui.inspector.sections import Section
@@ -87,8 +87,8 @@ class PortsEditor(Section):
         up = self._tool("chevron-up", f"Move {name} up", partial(self._move, name, index - 1))
         down = self._tool("chevron-down", f"Move {name} down", partial(self._move, name, index + 1))
         gone = self._tool("x", f"Remove {name}", partial(self._remove, name))
-        up.setEnabled(index > 0)
-        down.setEnabled(index < count - 1)
+        switch(up, "" if index else "It is the first.", up.accessibleName())
+        switch(down, "" if index < count - 1 else "It is the last.", down.accessibleName())
         holder = QWidget()
         layout = QHBoxLayout(holder)
         layout.setContentsMargins(0, 0, 0, 0)

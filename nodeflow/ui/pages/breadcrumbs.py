@@ -19,6 +19,7 @@ from nodeflow.ui.core.workspace import Workspace
 
 BACK_KEYS = "Escape, Backspace or Alt+Left"
 LEAVE_KEYS = "Escape or Ctrl+Shift+Enter"
+UNPACK_TIP = "Replace the node by these nodes, to edit them"
 
 
 class Breadcrumbs(QFrame):
@@ -53,7 +54,7 @@ class Breadcrumbs(QFrame):
         self.inside = label("", "strong")
         self.facts = ElidedLabel("", "caption")
         self.unpack_button = button("Unpack", "", self.unpack.emit)
-        self.unpack_button.setToolTip("Replace the node by these nodes, to edit them")
+        self.unpack_button.setToolTip(UNPACK_TIP)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(SPACE[2], SPACE[1], SPACE[2], SPACE[1])
         layout.setSpacing(SPACE[1])

@@ -19,11 +19,11 @@ from nodeflow.ui.canvas.view.keyboard import CanvasKeys
 from nodeflow.ui.core.engine.link import EngineLink
 from nodeflow.ui.core.messages import Messages
 from nodeflow.ui.core.theme_manager import ThemeManager
-from nodeflow.ui.core.widgets import column, label
+from nodeflow.ui.core.widgets import column, label, switch
 from nodeflow.ui.core.workspace import Workspace
 from nodeflow.ui.inspector import Inspector
 from nodeflow.ui.pages.background_layout import BackgroundLayout
-from nodeflow.ui.pages.breadcrumbs import Breadcrumbs
+from nodeflow.ui.pages.breadcrumbs import UNPACK_TIP, Breadcrumbs
 
 PAUSE_MS = 400
 """Derived values are asked for at most so often."""
@@ -154,7 +154,8 @@ class ExpansionPage(QWidget):
         self._show(*self._known[1:])
 
     def _show_waiting(self, waits: bool) -> None:
-        self.path.unpack_button.setEnabled(not waits)
+        why = "The generated nodes are being laid out." if waits else ""
+        switch(self.path.unpack_button, why, UNPACK_TIP)
         if self.canvas is not None:
             self.canvas.setVisible(not waits)
             if self.waiting.hasFocus():

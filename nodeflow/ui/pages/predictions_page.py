@@ -21,7 +21,7 @@ from nodeflow.ui.core.messages import in_window, plain
 from nodeflow.ui.core.plain_tips import plain_tip
 from nodeflow.ui.core.theme import SPACE, TYPE, Theme, font
 from nodeflow.ui.core.theme_manager import ThemeManager
-from nodeflow.ui.core.widgets import button, label
+from nodeflow.ui.core.widgets import button, label, switch
 from nodeflow.ui.pages.breadcrumbs import Breadcrumbs
 
 Index = QModelIndex | QPersistentModelIndex
@@ -198,7 +198,6 @@ class PredictionsPage(QWidget):
         elif message.path is None and self._total > shown:
             text = f"The first {text} of {counted(self._total, 'row')}; saving writes all"
         self.facts.setText(f"{text}.")
-        self.save.setEnabled(bool(shown))
         if message.notices:
             self._say(" ".join(message.notices), "")
 
@@ -221,12 +220,15 @@ class PredictionsPage(QWidget):
         self.progress.setValue(done)
         self.progress.show()
         self.stop.show()
-        self.save.setEnabled(False)
+        switch(self.save, "The predictions are still being computed.")
 
     def _stop_busy(self) -> None:
         self.progress.hide()
         self.stop.hide()
-        self.save.setEnabled(bool(self.model.rows))
+        self._allow_save()
+
+    def _allow_save(self) -> None:
+        switch(self.save, "" if self.model.rows else "There are no predictions to save.")
 
     def _fit_columns(self) -> None:
         metrics = self.table.fontMetrics()

@@ -5,6 +5,7 @@ Events only fill the record; drawing happens at a rate that adapts to its cost.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -34,7 +35,7 @@ from nodeflow.ui.core.redraw_throttle import FASTEST_MS, RedrawThrottle
 from nodeflow.ui.core.settings import Settings
 from nodeflow.ui.core.theme import SPACE
 from nodeflow.ui.core.theme_manager import ThemeManager
-from nodeflow.ui.core.widgets import ElidedLabel, button, label, restyle
+from nodeflow.ui.core.widgets import ElidedLabel, button, label, restyle, switch
 from nodeflow.ui.core.workspace import Workspace
 from nodeflow.ui.panels.panel import LatePanel, PanelContext, PanelSpec, Place
 from nodeflow.ui.panels.parts.early_stopping_toggle import EarlyStoppingToggle
@@ -87,6 +88,8 @@ class TrainingPanel(QWidget):
         self._settings, self._themes, self._data = settings, themes, data
         self.record = TrainingRecord(settings.smoothing)
         self.plots: Any = None
+        self.why_no_download: Callable[[], str] = str
+        """Says why nothing can be downloaded; empty if something can."""
         self._state = "off"
         self._make()
         self._throttle = RedrawThrottle()
@@ -303,6 +306,11 @@ class TrainingPanel(QWidget):
 
     # ---- download ---------------------------------------------------------------------------
 
+    @Slot()
+    def refresh_download(self) -> None:
+        """Switch the button off while nothing can be downloaded, and say why."""
+        switch(self.download_button, self.why_no_download())
+
     def on_download_started(self) -> None:
         self.notice.show()
         if not self.notice_text.text():
@@ -467,6 +475,9 @@ def _make(context: PanelContext) -> TrainingPanel:
     panel.show_edits(link.edit_state)
     panel.metric_requested.connect(partial(_show_metrics, context))
     panel.node_requested.connect(context.navigator.show_path)
+    panel.why_no_download = partial(context.actions.reason, "fetch_data")
+    context.actions.refreshed.connect(panel.refresh_download)
+    panel.refresh_download()
     panel.download_requested.connect(partial(context.actions.trigger, "fetch_data"))
     panel.download_cancelled.connect(link.cancel_download)
     context.workspace.replaced.connect(panel.reset)

@@ -23,7 +23,7 @@ from nodeflow.ui.core.moments import moment
 from nodeflow.ui.core.plain_tips import plain_tip
 from nodeflow.ui.core.theme import SPACE
 from nodeflow.ui.core.tips import CutTextDelegate
-from nodeflow.ui.core.widgets import column, label
+from nodeflow.ui.core.widgets import column, label, switch
 from nodeflow.ui.popups.dialogs import CANCEL, DISCARD, SAVE
 
 TEXT = "nodeflow quit unexpectedly. Restore your unsaved work?"
@@ -98,8 +98,8 @@ class RecoveryDialog(QDialog):
     def _on_selection(self) -> None:
         chosen = self.chosen
         good = len(chosen) == 1 and not chosen[0].problem
-        self.restore.setEnabled(good)
-        self.discard.setEnabled(bool(chosen))
+        switch(self.restore, "" if good else "Select one that can be read.")
+        switch(self.discard, "" if chosen else "Select what is to be discarded.")
         text = ""
         if len(chosen) == 1 and chosen[0].problem:
             text = (

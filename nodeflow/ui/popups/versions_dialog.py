@@ -24,7 +24,7 @@ from nodeflow.ui.core.moments import moment
 from nodeflow.ui.core.settings import MOST_BACKUPS
 from nodeflow.ui.core.theme import SPACE
 from nodeflow.ui.core.tips import CutTextDelegate
-from nodeflow.ui.core.widgets import column, label, row
+from nodeflow.ui.core.widgets import column, label, row, switch
 
 KINDS: dict[Kind, str] = {
     "saved": "Saved",
@@ -121,7 +121,8 @@ class VersionsDialog(QDialog):
 
     def _on_selection(self) -> None:
         for answer, button in self.buttons.items():
-            button.setEnabled(answer == CLOSE or self.chosen is not None)
+            works = answer == CLOSE or self.chosen is not None
+            switch(button, "" if works else "Select a version.")
 
     def _finish(self, answer: str) -> None:
         self.answer = answer

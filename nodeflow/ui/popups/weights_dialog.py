@@ -24,7 +24,7 @@ from nodeflow.train.saving.assignment import Kind, Taken, converted, ways
 from nodeflow.ui.core.plain_tips import plain_tip
 from nodeflow.ui.core.theme import SPACE
 from nodeflow.ui.core.tips import CutTextDelegate
-from nodeflow.ui.core.widgets import column, label
+from nodeflow.ui.core.widgets import column, label, switch
 
 VARIABLE, SHAPE, TENSOR = range(3)
 TITLES = ("Variable", "Shape", "Tensor in the file")
@@ -136,7 +136,7 @@ class WeightsDialog(QDialog):
         self._unused.setText(f"Not used from the file: {listed}." if left else "")
         self._unused.setVisible(bool(left))
         self.load.setText(f"Load {counted(len(taken), 'variable')}" if taken else "Load")
-        self.load.setEnabled(bool(taken))
+        switch(self.load, "" if taken else "Choose a tensor for a variable.")
 
 
 def _text(kind: Kind) -> str:

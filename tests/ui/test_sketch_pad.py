@@ -342,6 +342,7 @@ def test_a_single_row_that_is_shown_is_answered_too(window, qtbot, engine, panel
 def test_scores_before_softmax_become_probabilities(window, qtbot, engine, panel):
     window.workspace.document.mark_saved()
     window.workspace.open(flow.load(example("lstm.flow")))
+    window.actions_.trigger("sketch")  # another document begins with the first tab
     qtbot.waitUntil(lambda: panel.answer is not None and panel.answer.name == "logits")
     draw(qtbot, panel.pad, *ONE)
     window.run.values_changed.emit(("logits",))
@@ -357,6 +358,7 @@ def test_scores_before_softmax_become_probabilities(window, qtbot, engine, panel
 def test_an_autoencoder_shows_what_it_gives_back(window, qtbot, engine, panel):
     window.workspace.document.mark_saved()
     window.workspace.open(flow.load(example("autoencoder.flow")))
+    window.actions_.trigger("sketch")  # another document begins with the first tab
     qtbot.waitUntil(lambda: panel.answer is not None and panel.answer.name == "restored")
     draw(qtbot, panel.pad, *ONE)
     window.run.values_changed.emit(("restored",))

@@ -89,3 +89,14 @@ def test_damaged_manifests_are_named_and_never_chosen(tmp_path: Path) -> None:
     rest = trained(resume=tmp_path)
     assert rest.resumed is not None and rest.resumed.step == load_state(before).step
     assert newest.name in rest.resumed.notices[0]
+
+
+def test_a_damaged_checkpoint_is_set_aside_when_its_step_comes_again(tmp_path: Path) -> None:
+    trained(checkpoint=tmp_path, every=4, keep=0)
+    path = existing(tmp_path)[-1]
+    assert load_state(path).step == 44  # the last one, which is always written
+    (path / MANIFEST).write_text("{")
+    rest = trained(checkpoint=tmp_path, resume=tmp_path, every=4, keep=0)
+    rest.agrees(trained())
+    assert load_state(path).step == 44 and not any(one.problem for one in rest.written)
+    assert (tmp_path / f"damaged-{path.name}" / MANIFEST).read_text() == "{"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import re
 import time
 import zlib
@@ -112,6 +113,7 @@ class Checkpoints:
         _clear(folder)
         found = manifests(folder)
         self._kept = [path for path, manifest in found if manifest is not None]
+        self._damaged = {path for path, manifest in found if manifest is None}
         self._part = 1 + max((m.part for _, m in found if m is not None), default=-1)
         self._identity: Callable[[], Mapping[str, Any]] = dict
         self._finite: frozenset[str] = frozenset()
@@ -213,6 +215,10 @@ class Checkpoints:
         try:
             self._check_finite(state)
             state = replace(state, identity=identity())
+            if path in self._damaged:  # it stays, beside the one that takes its name
+                self._damaged.remove(path)
+                with contextlib.suppress(OSError):
+                    os.replace(path, path.with_name(f"damaged-{path.name}"))
             save = partial(state.save, part=self._part)
             if last and not self._borrowed:
                 where, problem = write_somewhere(path, save)

@@ -6,6 +6,7 @@ import errno
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtTest import QTest
@@ -18,6 +19,7 @@ from nodeflow.document.io.journal import Journal, pending, recover
 from nodeflow.document.io.kept_training import KeptTraining, unfinished
 from nodeflow.document.model.document import Document
 from nodeflow.paths import journal_folder
+from nodeflow.train.saving.checkpoint import write_checkpoint
 from nodeflow.ui.popups.recovery_dialog import RecoveryDialog
 
 # what the offscreen platform says of popups
@@ -318,9 +320,8 @@ def test_a_resumed_training_over_a_newer_file_asks_before_it_replaces_it(window,
     commands.add_node(document, "constant", (0, 0), "mine")
     flow.save(document, path)
     kept = KeptTraining.begin(document, "graph")
-    state = kept.states / "step-5"
-    state.mkdir(parents=True)
-    (state / "checkpoint.json").write_text("{}")
+    kept.states.mkdir()
+    write_checkpoint(kept.states / "step-5", {"w": np.zeros(1)}, 5)
     kept._held.close()  # the process died: the lock is gone
     (found,) = unfinished()
     assert found.known is not None and found.known.state() == "same"

@@ -7,9 +7,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QMimeData
 
-from nodeflow.data.catalog import SOURCES, source_at
-from nodeflow.errors import NodeflowError
-from nodeflow.ui.core.messages import in_window
+from nodeflow.data.catalog import SOURCES, SPREADSHEETS, source_at
 from nodeflow.ui.core.picture_reading import may_be_picture
 
 DATA_ENDINGS = tuple(
@@ -62,14 +60,14 @@ def kind_of(path: Path) -> FileKind:
 
 def refusal(path: Path) -> str:
     """Return why nothing can be done with a file, and what could be done with another one."""
-    said = f"{path.name} is no graph, model, picture or data file."
     if not path.exists():
         return f"There is no file {path.name} any more."
-    try:
-        source_at(str(path))
-    except NodeflowError as error:
-        said += f" {in_window(error.hint)}"
-    return said
+    if path.suffix.lower().removeprefix(".") in SPREADSHEETS:
+        hint = "Save it as CSV in the spreadsheet program."
+    else:
+        kinds = ", ".join((".flow", *MODEL_ENDINGS, *DATA_ENDINGS))
+        hint = f"Drop a file that ends with {kinds}, a picture, or a folder of pictures."
+    return f"{path.name} is no graph, model, picture or data file. {hint}"
 
 
 def dropped_files(mime: QMimeData) -> list[Path]:

@@ -152,6 +152,7 @@ class PredictionsPage(QWidget):
         body.addWidget(self.notice)
         body.addWidget(self.problem)
         body.addWidget(self.table, 1)
+        body.addStretch(0)  # texts stay at the top where there is no table
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)

@@ -89,8 +89,7 @@ def ask_unsaved(parent: QWidget, name: str, *also: str) -> str:
         " ".join((text, *also)),
         "Your changes will be lost if you do not save them."
         if not also
-        else "All of this will be lost if you do not save it. What was learned is saved beside "
-        "the graph.",
+        else "All of this will be lost if you do not save it. Weights are saved beside the graph.",
         {SAVE: ("Save", DO), DISCARD: ("Discard", GIVE_UP), CANCEL: ("Cancel", BACK)},
         SAVE,
     )

@@ -191,3 +191,42 @@ def test_what_takes_more_memory_than_allowed_is_refused_before_it_is_taken(
         assert tracemalloc.get_traced_memory()[1] < flow_text.cost(path.read_bytes())
     finally:
         tracemalloc.stop()
+
+
+HOLLOW = {
+    "empty lists": "[],",
+    "with spaces": "[ ], ",
+    "empty objects": "{},",
+    "lists in lists": "[[[[]]]],",
+    "objects of one value": '{"a":1},',
+    "objects of empty lists": '{"a":[]},',
+}
+REFUSED = CHILD.replace(
+    "analysis = Analysis(flow.load(sys.argv[1]))\nassert not analysis.all_problems()",
+    "try:\n    flow.load(sys.argv[1])\nexcept flow.FlowError as error:\n    print(error)",
+)
+
+
+@pytest.mark.parametrize("field", ["attrs", "unknown field"])
+@pytest.mark.parametrize("part", HOLLOW.values(), ids=HOLLOW)
+def test_a_file_of_brackets_is_refused_before_it_is_read(tmp_path, part, field):
+    """20 million empty lists take 1.6 GB, and 60 MB in a file."""
+    filled = f"[{part * (MEGABYTES * 1_000_000 // len(part))}1]"
+    node = {"id": "n1", "op": "constant", "name": "c", "attrs": {}, "pos": [0, 0]}
+    whole = json.dumps({"format": "nodeflow", "version": flow.VERSION, "nodes": [node], "more": 1})
+    old, new = ('"attrs": {}', '"attrs": {"value": %s}') if field == "attrs" else ("1}", "%s}")
+    path = tmp_path / "hollow.flow"
+    path.write_text(whole.replace(old, new % filled))
+    done = subprocess.run(
+        [sys.executable, "-c", REFUSED, str(path)], capture_output=True, text=True, check=True
+    )
+    said, times = done.stdout.splitlines()
+    assert "lists and objects with next to nothing in them" in said
+    assert float(times) < MOST_TIMES
+
+
+@pytest.mark.parametrize("row", ["[1], ", "[[1]], ", "[[[1]]], ", "[1, 2], ", "[], [1, 2, 3], "])
+def test_tables_of_short_rows_are_none_of_them(row):
+    text = f'{{"format": "nodeflow", "version": 2, "nodes": [], "more": [{row * 300_000}[1]]}}'
+    text += " " * max(0, flow_text.LARGE - len(text))
+    assert flow_text.parse(text)["format"] == "nodeflow"

@@ -25,6 +25,14 @@ CHUNK = 1 << 20
 SHORT = 5
 """Characters of a number that takes several times as much memory as they do."""
 
+FEW_HOLDERS = 100_000
+"""Lists and objects that any file may have."""
+MOST_HOLDERS = 4
+"""Lists and objects for each value in them; tensors of shape (n, 1, 1, 1) have three."""
+PLAIN_CHARACTERS = 16
+"""Characters of a file for each object, at least: a node that is written by hand has 34."""
+_EMPTY = re.compile(r"\[\s*\]|\{\s*\}")
+
 
 def ignore(share: float) -> None:
     """Who reads a file does not want to know how far that is."""
@@ -62,6 +70,8 @@ def parse(text: str, progress: Progress = ignore) -> dict[str, Json]:
 
     Raises a FlowError, and what `progress` raises.
     """
+    if len(text) >= LARGE:
+        _refuse_hollow(text)
     try:
         data = _by_items(text, progress) if len(text) >= LARGE else None
         data = json.loads(text, **_HOOKS) if data is None else data
@@ -75,6 +85,25 @@ def parse(text: str, progress: Progress = ignore) -> dict[str, Json]:
         raise NotNodeflow('this is not a nodeflow document (no `"format": "nodeflow"`)')
     check_tree({key: value for key, value in data.items() if not _are_records(value)})
     return data
+
+
+def _refuse_hollow(text: str) -> None:
+    """Raises FlowSyntax for a text that is little but brackets, before it is read.
+
+    An empty list is two characters, and takes eighty bytes. Numbers and texts take at most ten
+    times their characters, so a file that holds a fair share of them does, too.
+    """
+    objects = text.count("{")
+    holders = objects + text.count("[")
+    if holders <= FEW_HOLDERS or holders * PLAIN_CHARACTERS < len(text):
+        return
+    empty = sum(1 for _ in _EMPTY.finditer(text))
+    held = text.count(",") - empty  # values that are neither lists nor objects, about
+    if holders > MOST_HOLDERS * max(1, held) or objects * PLAIN_CHARACTERS > len(text):
+        raise FlowSyntax(
+            f"it is {holders} lists and objects with next to nothing in them",
+            hint="Look for an older copy: no program writes such a graph",
+        )
 
 
 def _not_json(text: str, error: json.JSONDecodeError) -> FlowError:

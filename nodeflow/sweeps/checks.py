@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from nodeflow.document.analysis.given_attributes import check_not_given
-from nodeflow.document.analysis.paths import at_path, find_name, path_of
-from nodeflow.document.edit.sweep_settings import TRAINING, attr_named
+from nodeflow.document.edit.sweep_settings import TRAINING, settable_attr
 from nodeflow.document.model.document import Document
 from nodeflow.errors import AttributeProblem
 from nodeflow.sweeps.specs import Spec, SpecProblem
@@ -21,17 +19,13 @@ def check_spec(doc: Document, spec: Spec) -> None:
         WiredAttribute: a wire gives it.
         SpecProblem: it takes whole numbers, and the range has others.
     """
-    attr = attr_named(doc, spec.name)
+    attr = settable_attr(doc, spec.name)
     if attr.kind in WHOLE and spec.kind in ("range", "log"):
         raise SpecProblem(
             f"{spec.name} takes whole numbers",
             hint=f"Write int:{spec.low:g}..{spec.high:g}, or a list.",
         )
     node = spec.name.rpartition(".")[0]
-    path = None if node == TRAINING else find_name(doc.root, node)
-    place = None if path is None else at_path(doc.root, path_of(path))
-    if place is not None:
-        check_not_given(*place, attr.name)
     for value in spec.extremes:
         try:
             attr.check(value)

@@ -383,6 +383,35 @@ def begin_long(panel, window, qtbot) -> list:
     return list(panel.runner.sweep._processes)
 
 
+def test_the_curves_of_a_sweep_stay_with_its_document(panel, window, qtbot):
+    """The sweep goes on when another document is opened, and draws nothing in its plots."""
+    begin_long(panel, window, qtbot)
+    qtbot.waitUntil(lambda: len(panel._overlays.colors) == 2, timeout=LONG)
+    window.files.load(flow_example(), as_copy=True)
+    assert panel.runner.trains and not panel._overlays.colors
+    panel.runner.cancel(1)  # so the third trial begins
+    results = panel.runner.results
+    qtbot.waitUntil(lambda: 3 in results and results[3].epoch > 0, timeout=LONG)
+    panel._library.look()
+    qtbot.waitUntil(lambda: panel._library.run(results[3].run) is not None, timeout=LONG)
+    assert not panel._overlays.colors and not window.shared_plots.overlays
+    panel.runner.cancel()
+    finish(panel, qtbot)
+
+
+def test_values_of_an_attribute_that_a_wire_gives_are_not_used(panel, window, qtbot):
+    root = window.workspace.root
+    vary(root, optimizer(window), "learning_rate", "[0.01]")
+    start(panel, qtbot)
+    finish(panel, qtbot)
+    click_row(panel, qtbot, 0)
+    assert panel.use.isEnabled()
+    rate = commands.add_node(root, "constant", (0, 0), "rate", {"value": 0.5})
+    commands.connect(root, rate, "out", optimizer(window), "schedule")
+    assert not panel.use.isEnabled()
+    assert panel.use.toolTip().startswith("a wire from rate gives train.learning_rate")
+
+
 @pytest.mark.parametrize("stay", ["Stay", "Escape"])
 def test_a_window_whose_sweep_trains_asks_before_it_closes(
     panel, window, qtbot, monkeypatch: pytest.MonkeyPatch, stay: str

@@ -14,7 +14,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from nodeflow.document.analysis.declarations import declaration
-from nodeflow.document.analysis.paths import at_path, find_name, scoped_name
+from nodeflow.document.analysis.given_attributes import check_not_given
+from nodeflow.document.analysis.paths import at_path, find_name, path_of, scoped_name
 from nodeflow.document.edit import commands
 from nodeflow.document.edit.set_by_name import set_value, training_attr
 from nodeflow.document.model.document import Document
@@ -110,6 +111,21 @@ def attr_named(doc: Document, name: str) -> Attr:
     if op is None:
         raise AttributeProblem(f"the op of {node} is not known")
     return op.attr(attr)
+
+
+def settable_attr(doc: Document, name: str) -> Attr:
+    """The same of an attribute that takes a value.
+
+    Raises:
+        UnknownName, AttributeProblem: there is none. WiredAttribute: a wire gives it.
+    """
+    attr = attr_named(doc, name)
+    node = name.rpartition(".")[0]
+    found = find_name(doc.root, node)
+    place = at_path(doc.root, path_of(found)) if found is not None else None
+    if place is not None:
+        check_not_given(*place, attr.name)
+    return attr
 
 
 def value_at(doc: Document, path: str, attr: str) -> Any:

@@ -21,9 +21,9 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from nodeflow.document.edit.sweep_settings import attr_named, set_values
+from nodeflow.document.edit.sweep_settings import set_values, settable_attr
 from nodeflow.document.io import flow
-from nodeflow.errors import NodeflowError
+from nodeflow.errors import NodeflowError, WiredAttribute
 from nodeflow.number_text import counted
 from nodeflow.ops.user.folder import plugin_folder
 from nodeflow.paths import runs_folder
@@ -471,7 +471,9 @@ class SweepPanel(QWidget):
             return "Select one trial."
         for name in chosen[0].trial.values:
             try:
-                attr_named(self._workspace.root, name)
+                settable_attr(self._workspace.root, name)
+            except WiredAttribute as error:
+                return error.message
             except NodeflowError:
                 return f"This graph has no {name}."
         return self._workspace.root.locked

@@ -73,11 +73,15 @@ class NodeViews(QObject):
     # ---- showing --------------------------------------------------------------------------------
 
     def show(self, kind: str) -> None:
-        """Show a view of the node from now on."""
+        """Show a view of the node from now on; nothing where another document has replaced its own
+        and the selection has not followed yet."""
+        spec = self._spec_or_none(kind)
+        if spec is None:
+            self.hide()
+            return
         if kind != self._kind:
             self.page.reset()
         self._kind = kind
-        spec = self._spec()
         self._watcher.ask((spec,))
         self.page.show_view(ShownView(kind, self._watcher.latest(spec)))
         self._show_pin()
@@ -87,16 +91,17 @@ class NodeViews(QObject):
         self._kind = ""
         self._watcher.ask(())
 
-    def _spec(self) -> ViewSpec:
+    def _spec(self, kind: str = "") -> ViewSpec:
+        kind = kind or self._kind
         record = self._workspace.document.nodes[self._node]
         is_first = self._name == self._workspace.full_name(record.name)
         pinned = self._watcher.spec(record) if is_first and not self._over else None
-        if pinned is not None and pinned.kind == self._kind:
+        if pinned is not None and pinned.kind == kind:
             return pinned
-        options = dict(self._options.get((self._name, self._kind), {}))
+        options = dict(self._options.get((self._name, kind), {}))
         if self._over:
             options.setdefault("x", self._over)
-        return ViewSpec(self._kind, self._name, tuple(sorted(options.items())))
+        return ViewSpec(kind, self._name, tuple(sorted(options.items())))
 
     def _show_pin(self) -> None:
         blocked = "" if not self._workspace.document.locked else "This view is read-only."
@@ -107,8 +112,8 @@ class NodeViews(QObject):
         if self._kind and message.spec == self._spec_or_none():
             self.page.show_view(ShownView(self._kind, message))
 
-    def _spec_or_none(self) -> ViewSpec | None:
-        return self._spec() if self._node in self._workspace.document.nodes else None
+    def _spec_or_none(self, kind: str = "") -> ViewSpec | None:
+        return self._spec(kind) if self._node in self._workspace.document.nodes else None
 
     # ---- choosing -------------------------------------------------------------------------------
 

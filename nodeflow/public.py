@@ -24,6 +24,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 C = TypeVar("C")
 
+_LIBRARIES = frozenset({"site-packages", "dist-packages"})
 _RAW = (TypeError, ValueError, AttributeError, LookupError, ArithmeticError, RecursionError)
 
 
@@ -71,14 +72,15 @@ def public_methods(*names: str) -> Callable[[type[C]], type[C]]:
 
 
 def _of_the_user(error: BaseException) -> bool:
-    """Whether code that is neither nodeflow's nor a library's was running."""
+    """Return whether code that is neither nodeflow's nor a library's was running."""
     import sysconfig  # slow to load, and needed only here
 
-    libraries = (sysconfig.get_path(kind) for kind in ("stdlib", "purelib"))
-    others = (str(Path(__file__).parent), *libraries, "<frozen", "<__array")
+    own = (str(Path(__file__).parent), sysconfig.get_path("stdlib"), "<frozen", "<__array")
     trace = error.__traceback__.tb_next if error.__traceback__ is not None else None
     while trace is not None:
-        if not trace.tb_frame.f_code.co_filename.startswith(others):
+        file = trace.tb_frame.f_code.co_filename
+        # A library may lie in any of several folders: of the user, of the system, for lib64.
+        if not file.startswith(own) and not _LIBRARIES.intersection(Path(file).parts):
             return True
         trace = trace.tb_next
     return False

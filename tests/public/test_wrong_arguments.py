@@ -19,6 +19,7 @@ import pytest
 
 import nodeflow as nf
 from nodeflow.errors import ArgumentProblem, GraphError, NameProblem, NodeflowError, RunError
+from nodeflow.public import public
 
 TRIALS = 12
 SKIPPED = {
@@ -183,3 +184,14 @@ def test_what_a_users_function_raises_is_passed_on() -> None:
 
     with nf.Graph(), pytest.raises(KeyError, match="mine"):
         nf.map_fn(body, nf.constant([1.0, 2.0]))
+
+
+@pytest.mark.parametrize("folder", ["site-packages", "dist-packages", "mine"])
+def test_a_library_is_known_wherever_it_is_installed(folder: str) -> None:
+    """Debian, --user and lib64 have folders of their own, which this Python may not name."""
+    lines = "def fail(x):\n    raise ValueError('inside')"
+    names: dict[str, Any] = {}
+    exec(compile(lines, f"/opt/{folder}/library.py", "exec"), names)
+    expected = ValueError if folder == "mine" else ArgumentProblem
+    with pytest.raises(expected, match="inside"):
+        public(names["fail"])(1)

@@ -38,10 +38,13 @@ class GivenField(QPushButton):
 
     def show_source(self, name: str, value: str) -> None:
         """Name the node that gives the attribute, with its value where that is known."""
-        self.setText(f"from {name}: {value}" if value else f"from {name}")
+        text = f"from {name}: {value}" if value else f"from {name}"
+        if text == self.text():  # live values come often
+            return
+        self.setText(text)
         self.setToolTip(
             plain_tip(
-                f"{self.text()}\n\nA wire from {name} gives this value. Click to go to {name}, or "
+                f"{text}\n\nA wire from {name} gives this value. Click to go to {name}, or "
                 "remove the wire to set the value here."
             )
         )

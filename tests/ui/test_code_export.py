@@ -53,7 +53,9 @@ def test_what_cannot_be_written_is_named(window, qtbot, tmp_path: Path):
     import nodeflow as nf
 
     with nf.Graph() as graph:
-        nf.cholesky(nf.constant([[4.0]]), name="root")
+        root = nf.cholesky(nf.constant([[4.0]]), name="root")
+        for n in range(5):
+            nf.digamma(root, name=f"psi{n}")
     nf.save(graph, tmp_path / "a.flow")
     assert window.files.load(tmp_path / "a.flow")
     said: list[str] = []
@@ -66,6 +68,7 @@ def test_what_cannot_be_written_is_named(window, qtbot, tmp_path: Path):
     when_open(look)
     window.actions_.trigger("export_code")
     assert "cholesky (root)" in said[0]
+    assert "digamma (psi0, psi1, psi2, psi3, psi4)" in said[0]
 
 
 def test_an_empty_graph_has_no_code(window):

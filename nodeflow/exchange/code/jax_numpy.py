@@ -129,7 +129,7 @@ def _table(module: str, library: str) -> dict[str, Expression]:
     def pad(call: Call) -> str | None:
         attrs = call.attrs
         if not attrs["paddings"]:
-            return None
+            return call.args[0]
         pairs = tuple_text(tuple(map(tuple, attrs["paddings"])))
         if attrs["mode"] != "constant":
             return f'{module}.pad({call.args[0]}, {pairs}, mode="{attrs["mode"]}")'

@@ -149,7 +149,9 @@ def _made(text: str, kind: str) -> str:
 
 def _pad(call: Call) -> str | None:
     attrs = call.attrs
-    if attrs["mode"] != "constant" or attrs["paddings"] == []:
+    if not attrs["paddings"]:
+        return call.args[0]
+    if attrs["mode"] != "constant":
         return None
     flat = tuple(int(n) for two in reversed(attrs["paddings"]) for n in two)
     value = f", value={literal(attrs['value'])}" if attrs["value"] else ""

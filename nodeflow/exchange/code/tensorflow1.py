@@ -111,6 +111,8 @@ def _range(call: Call) -> str | None:
         return None if None in parts else f"tf.range({', '.join(map(str, parts))})"
     start, limit, delta = (call.attrs[name] for name in ("start", "limit", "delta"))
     first, last = (0, start) if limit is None else (start, limit)
+    if call.dtype in ("int8", "int16", "uint8"):
+        return f"tf.cast(tf.range({first}, {last}, {delta}), tf.{call.dtype})"
     return f"tf.range({first}, {last}, {delta}, dtype=tf.{call.dtype})"
 
 
@@ -137,6 +139,8 @@ def _where(call: Call) -> str:
 
 
 def _slice(call: Call) -> str:
+    if not call.rank:
+        return call.args[0]
     names = [port.name for port in call.node.op.inputs]
     wired = dict(zip(names, call.args, strict=False))
     parts = [wired.get(n) or _listed(call.attrs[n]) for n in ("begin", "size")]
@@ -147,8 +151,13 @@ def _slice(call: Call) -> str:
 
 def _pad(call: Call) -> str | None:
     attrs = call.attrs
+    if not attrs["paddings"]:
+        return call.args[0]
     pairs = [list(two) for two in attrs["paddings"]]
     if attrs["mode"] in ("reflect", "symmetric"):
+        most = zip(call.types[0].shape, pairs, strict=True)
+        if any(n is not None and max(two) > n - (attrs["mode"] == "reflect") for n, two in most):
+            return None  # TensorFlow mirrors once
         return f'tf.pad({call.args[0]}, {pairs}, "{attrs["mode"].upper()}")'
     if attrs["mode"] != "constant":
         return None
@@ -170,7 +179,12 @@ def _size(call: Call) -> str:
     shape = f"tf.shape({x}, out_type=tf.{call.dtype})"
     if isinstance(axis, int):
         return f"{shape}[{axis}]"
-    return f"tf.reduce_prod(tf.gather({shape}, {list(axis)}))"
+    axes = [one % call.rank for one in axis]
+    return (
+        f"tf.reduce_prod(tf.gather({shape}, {axes}))"
+        if axes
+        else f"tf.constant(1, tf.{call.dtype})"
+    )
 
 
 def _sort(function: str) -> Expression:
@@ -264,7 +278,9 @@ OPS: dict[str, Expression] = {
     "argsort": _sort("argsort"),
     "take_along_axis": _take_along,
     "gather_nd": _embedded,
-    "boolean_mask": "tf.boolean_mask({0}, {1}, axis={axis})",
+    "boolean_mask": lambda c: (
+        f"tf.boolean_mask({', '.join(c.args)}, axis={c.attrs['axis'] % c.rank})"
+    ),
     "unstack": "tf.unstack({0}, axis={axis})",
     "reverse": _reverse,
     "slice": _slice,

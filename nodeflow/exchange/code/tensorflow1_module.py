@@ -67,7 +67,8 @@ def _build(program: Program) -> str:
     lines = ['"""Build the graph; returns its tensors by name."""']
     lines += ["start = load_file(WEIGHTS)"] if program.variables else []
     for name, node in fed:
-        shape = list(node.outputs[0].shape)
+        type_ = node.outputs[0].type
+        shape = list(type_.shape) if type_.has_rank else None
         made = f'tf.placeholder(tf.{node.outputs[0].dtype}, {shape}, name="{name}")'
         lines += broken(name, made, WIDTH - len(INDENT))
     lines += [TRAINING] if trains else []

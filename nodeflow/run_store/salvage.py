@@ -97,7 +97,7 @@ def _mend_schema(connection: sqlite3.Connection) -> None:
     same."""
     connection.execute("PRAGMA writable_schema = ON")  # also opens what cannot be parsed
     rows = connection.execute("SELECT rowid, type, name, tbl_name, sql FROM sqlite_master")
-    found = sorted(tuple(row) for row in rows)
+    found = sorted((tuple(row) for row in rows), key=lambda row: row[0])  # cells may be anything
     fitting = [known for known in _known_schemas() if len(known) == len(found)]
     if not fitting:
         raise sqlite3.DatabaseError("database disk image is malformed")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import shutil
@@ -370,6 +371,23 @@ def test_a_damaged_header_or_schema_is_known_and_mended(
             assert store.database.journal == "wal"
     else:
         assert (folder / FILE).read_bytes() == data
+
+
+def test_parts_of_a_schema_with_one_number_are_an_error_in_words(folder: Path) -> None:
+    """A damaged cell may have the number of another one, and a name that is no text."""
+    connection = sqlite3.connect(folder / FILE)
+    connection.execute("PRAGMA writable_schema = ON")
+    connection.execute("UPDATE sqlite_master SET type = 2.5 WHERE rowid = 3")
+    connection.commit()
+    connection.close()
+    data = bytearray((folder / FILE).read_bytes())
+    place = data.index(b"tablegraphs") - 10
+    for near in range(place, place + 10):
+        hurt = bytearray(data)
+        hurt[near] = 3
+        (folder / FILE).write_bytes(hurt)
+        with contextlib.suppress(RunStoreProblem), RunStore(folder, write=False) as store:
+            store.runs()
 
 
 def nf_run(id: str, name: str):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import random
 import shutil
@@ -373,23 +372,6 @@ def test_a_damaged_header_or_schema_is_known_and_mended(
         assert (folder / FILE).read_bytes() == data
 
 
-def test_parts_of_a_schema_with_one_number_are_an_error_in_words(folder: Path) -> None:
-    """A damaged cell may have the number of another one, and a name that is no text."""
-    connection = sqlite3.connect(folder / FILE)
-    connection.execute("PRAGMA writable_schema = ON")
-    connection.execute("UPDATE sqlite_master SET type = 2.5 WHERE rowid = 3")
-    connection.commit()
-    connection.close()
-    data = bytearray((folder / FILE).read_bytes())
-    place = data.index(b"tablegraphs") - 10
-    for near in range(place, place + 10):
-        hurt = bytearray(data)
-        hurt[near] = 3
-        (folder / FILE).write_bytes(hurt)
-        with contextlib.suppress(RunStoreProblem), RunStore(folder, write=False) as store:
-            store.runs()
-
-
 def nf_run(id: str, name: str):
     from nodeflow.run_store.records import Run
 
@@ -499,6 +481,10 @@ def test_a_disk_too_full_to_open_the_store_gets_room_from_the_files(
 # ---- random faults ------------------------------------------------------------------------------
 
 
+FOUND = (27618,)
+"""Seeds that once ended in an error without words: two parts of a schema had one number."""
+
+
 def test_no_fault_of_a_byte_is_an_error_without_words(whole: Path, tmp_path: Path) -> None:
     make_checkpoints(tmp_path / "kept")
     states = sorted(path for path in (tmp_path / "kept").rglob("*") if path.is_file())
@@ -506,7 +492,7 @@ def test_no_fault_of_a_byte_is_an_error_without_words(whole: Path, tmp_path: Pat
     make_past(past)
     content = {path: path.read_bytes() for path in (*states, past)}
     work = tmp_path / "work"
-    for seed in seeds("byte faults of runs and checkpoints"):
+    for seed in (*FOUND, *seeds("byte faults of runs and checkpoints")):
         draw = random.Random(seed)
         kind = draw.random()
         try:

@@ -111,6 +111,28 @@ def test_a_picture_dropped_on_digits_is_read_from_the_sketch_pad(
     assert boxes == []
 
 
+def test_a_picture_is_predicted_beside_the_first_training(
+    live_window, embedded_digits, boxes, tmp_path, qtbot
+):
+    window = live_window("mnist", size=(1400, 1000))
+    commands.set_training(window.workspace.root, epochs=10_000)
+    digit = open_dataset("mnist").split("test")["images"].array[0].reshape(28, 28)
+    path = own_data.png(tmp_path / "digit.png", np.repeat(digit[:, :, None], 3, axis=2))
+    with qtbot.waitSignal(
+        window.link.training,
+        check_params_cb=lambda event: type(event).__name__ == "Epoch",
+        timeout=120_000,
+    ):
+        window.actions_.trigger("train")
+    said = texts(window)
+    drop(window, files(path))
+    panel = window.panels["sketch_pad"]
+    qtbot.waitUntil(lambda: panel.bars.top is not None, timeout=60_000)
+    assert window.link.state == "training" and said == [] and boxes == []
+    window.actions_.trigger("stop")
+    qtbot.waitUntil(lambda: window.link.state == "idle", timeout=60_000)
+
+
 def test_a_broken_picture_is_an_error_in_words(trained, boxes, tmp_path, qtbot):
     window, _ = trained
     page = window.pages.predictions

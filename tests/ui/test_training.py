@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from PySide6.QtCore import QPointF, Qt
+from PySide6.QtWidgets import QScrollArea
 
 from nodeflow.host import protocol as p
 from nodeflow.resources import example
@@ -409,3 +410,21 @@ def test_metrics_say_on_which_rows_they_are_measured(mnist, engine, qtbot):
         "plain": "plain",
     }
     assert "all 10\u202f000 test rows" in panel.metric_rows["accuracy"][0].toolTip()
+
+
+def test_long_figures_are_shown_whole(mnist, engine, qtbot):
+    mnist.actions_.trigger("train")
+    engine.on_message(p.State("training"))
+    measured = (("accuracy", "test", 10_000),)
+    engine.on_message(events.Started(400, 5500, measured=measured))
+    engine.train_steps(1, [0.5] * 5500)
+    engine.end_epoch(1, 0.5, accuracy=0.973)
+    panel = mnist.panels["training"]
+    figures = [panel.figures["step"], panel.figures["epoch"]]
+    qtbot.waitUntil(lambda: figures[0].text() == "5500 of 2\u202f200\u202f000")
+    figures += panel.metric_rows["accuracy"]
+    side = panel.findChild(QScrollArea).viewport()
+    edge = side.mapTo(panel, side.rect().topRight()).x()
+    for figure in figures:
+        assert figure.width() >= figure.sizeHint().width(), figure.text()
+        assert figure.mapTo(panel, figure.rect().topRight()).x() <= edge, figure.text()

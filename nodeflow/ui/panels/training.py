@@ -59,6 +59,8 @@ LISTED = 3
 """Parts of an edit that are listed."""
 SIDE_HEIGHT = 190
 """Enough for the figures of a training with few metrics."""
+SIDE_WIDTH = 256
+"""Enough for short figures; longer ones widen it."""
 
 
 class TrainingPanel(QWidget):
@@ -151,7 +153,8 @@ class TrainingPanel(QWidget):
         side.setFrameShape(QFrame.Shape.NoFrame)
         side.setMinimumHeight(SIDE_HEIGHT)
         side.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        side.setFixedWidth(256)
+        side.setFixedWidth(SIDE_WIDTH)
+        self._side, self._inner = side, inner
         self._plots = QStackedWidget()
         hint = label(
             "Press Train (Ctrl+T): loss and metrics appear here while the graph learns.", "muted"
@@ -227,6 +230,7 @@ class TrainingPanel(QWidget):
         self._timer.stop()
         if self.plots is not None:
             self.plots.forget()
+        self._side.setFixedWidth(SIDE_WIDTH)
         self._draw_figures()
 
     def begin(self) -> None:
@@ -376,6 +380,13 @@ class TrainingPanel(QWidget):
                 text.setVisible(name in record.metrics)
         for name, points in record.metrics.items():
             self._metric_label(name).setText(number(points.values[-1]))
+        self._widen_side()
+
+    def _widen_side(self) -> None:
+        """Give the figures the width they need; it never shrinks, so the plots keep their place."""
+        bar = self._side.verticalScrollBar().sizeHint().width()
+        needed = self._inner.minimumSizeHint().width() + bar
+        self._side.setFixedWidth(max(self._side.width(), needed))
 
     def _headline(self) -> str:
         done = self.record.done

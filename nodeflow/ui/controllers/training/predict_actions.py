@@ -65,7 +65,8 @@ class PredictActions(QObject):
         """Why the open graph answers nothing yet, whatever it is asked."""
         if not self._link.is_up:
             return Blocked("The engine is not running.", "restart_engine")
-        if self._workspace.has_variables and not self._link.has_trained:
+        learns = self._link.has_trained or self._link.is_training
+        if self._workspace.has_variables and not learns:
             return Blocked("Train the graph first, or load its weights.", "train")
         return None
 

@@ -6,18 +6,17 @@ import codecs
 import re
 
 _STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
-"""Control characters except tab and newline, line separators, what turns the direction, and bytes
-of file names that are not UTF-8, which Python keeps as halves of characters."""
+"""Control characters except tab and newline, line separators, characters that change the direction,
+and surrogates, which Python uses for bytes of file names that are not UTF-8."""
 
 _HALVES = re.compile("[\ud800-\udfff]")
 _WRITTEN = re.compile(r"\\u(dc[89a-f][0-9a-f])")
 
 
 def visible(text: str) -> str:
-    r"""A text with the characters written out that would move the cursor, colour or turn a line.
+    r"""Escape characters that move the cursor, colour or turn a line, and bytes that are not UTF-8.
 
-    They are written as in JSON, so JSON stays what it is. So are bytes of file names that are not
-    UTF-8.
+    The escapes are the escapes of JSON, so JSON keeps its meaning.
 
     >>> print(visible("a\x1b[31m" + chr(0x202E) + "b"))
     a\u001b[31m\u202eb
@@ -28,7 +27,7 @@ def visible(text: str) -> str:
 
 
 def without_halves(text: str) -> str:
-    r"""A text that UTF-8 has: halves of characters, which stand for other bytes, are written out.
+    r"""Escape surrogates, which stand for bytes that are not UTF-8, so that UTF-8 has the text.
 
     >>> print(without_halves(b"gr\xe4ph".decode(errors="surrogateescape")))
     gr\udce4ph
@@ -37,12 +36,12 @@ def without_halves(text: str) -> str:
 
 
 def with_halves(text: str) -> str:
-    """The text of which `without_halves` made this one."""
+    """Return the original of a text that `without_halves` has escaped."""
     return _WRITTEN.sub(lambda found: chr(int(found[1], 16)), text)
 
 
 def encodable(text: str, encoding: str | None) -> str:
-    r"""A text whose characters an encoding has; others are written as in JSON.
+    r"""Escape the characters that an encoding lacks, as JSON does.
 
     >>> print(encodable("a−b ä", "latin-1"))
     a\u2212b ä
@@ -52,7 +51,7 @@ def encodable(text: str, encoding: str | None) -> str:
 
 
 def _escapes(error: UnicodeError) -> tuple[str, int]:
-    """What stands for the characters that an encoding lacks."""
+    """Return the escapes for the characters that an encoding lacks."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
     wrong = error.object[error.start : error.end]

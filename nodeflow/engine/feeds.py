@@ -90,7 +90,7 @@ def _named(graph: Graph, name: str) -> Tensor:
     """Return the tensor of a name.
 
     Raises:
-        UnknownName: nothing has the name; suggests placeholders, which are what is usually fed.
+        UnknownName: nothing has the name; the hint lists placeholders, which most feeds name.
     """
     try:
         return graph.tensor(name)

@@ -2,8 +2,8 @@
 
 While it is the default graph, what is added to the graph around it is added to it instead. A tensor
 of the graph around it that is used inside is *captured*: it becomes an input. Variables,
-placeholders and large constants are made outside and captured, since a body only computes. What a
-branch assigns to a variable is kept as a value, for an assign outside.
+placeholders and large constants are made outside and captured, because a body only computes. An
+assign in a branch keeps the new value, which an assign outside stores.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ class BodyGraph(Graph):
     """A body of ``outer``.
 
     Args:
-        may_assign: whether it may assign to variables, as a branch may and a loop may not.
+        may_assign: whether it may assign to variables: a branch may, a loop may not.
 
     Attributes:
         captured: tensor of the graph outside -> the input that stands for it.
         before: nodes outside that what is inside waits for.
-        assigned: variable -> the values that the body gives it, one after the other.
+        assigned: variable -> the values that the body assigns to it, in order.
     """
 
     def __init__(self, outer: Graph, *, may_assign: bool = False) -> None:
@@ -73,7 +73,7 @@ class BodyGraph(Graph):
         return super().as_tensor(value, dtype)
 
     def _awaited(self, values: list[Tensor]) -> Tensor | None:
-        """Return the last of some values that what is added now waits for."""
+        """Return the last value that a node added now would wait for; None if there is none."""
         before = ancestors(node for scope in self._controls for node in scope)
         return next((value for value in reversed(values) if value.node in before), None)
 
@@ -109,7 +109,7 @@ class BodyGraph(Graph):
         each_step: bool = False,
         update: bool = False,
     ) -> Node:
-        """Add a node with the value that a variable gets.
+        """Add a node with the value to assign to a variable.
 
         Raises:
             GraphError: the body may not assign, or assigns twice without an order.
@@ -185,7 +185,7 @@ class BodyGraph(Graph):
 
 
 def _outermost(tensor: Tensor) -> Tensor:
-    """Return the tensor that an input of a body stands for, outside of all bodies."""
+    """Return the tensor outside all bodies that an input of a body stands for."""
     while isinstance(tensor.graph, BodyGraph):
         outside = (outer for outer, inner in tensor.graph.captured.items() if inner is tensor)
         if (found := next(outside, None)) is None:

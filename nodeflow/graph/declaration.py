@@ -69,7 +69,7 @@ class Port:
         stand_in: what an optional port carries without a wire if a later port has one.
         keyword: from Python given by name only.
         by_node: means the node that the wire comes from, and never reads the value.
-        gives: attributes that a wire here overrides, beside one of the port's own name.
+        gives: attributes that a wire here overrides, besides an attribute with the port's name.
         accepts_bool: whether a bare Python bool may stand for the tensor; False where it is most
             likely the result of comparing tensors by ``==``.
     """
@@ -133,7 +133,7 @@ class Attr:
     hidden: bool = False
     """Kept in files; the window has no editor for it."""
     label: str = ""
-    """What the window calls it; by default its name in words."""
+    """Its name in the window; by default its name in words."""
 
     @property
     def required(self) -> bool:
@@ -358,8 +358,8 @@ class NodeDeclaration:
     superseded = False
     """There is a better one: files that hold it go on, palette and search leave it out."""
     layered = False
-    """A layer has the same name, and is what most users look for: this op's title says that it is
-    the plain function, and the layer comes before it in searches."""
+    """Whether a layer has the same name. Most users look for the layer, so it precedes this op in
+    searches, and this op's title ends in "function"."""
     shown_attrs: tuple[str, ...] = ()
     """Attributes that a card shows even where they have their default."""
     explicit = False
@@ -430,7 +430,7 @@ class NodeDeclaration:
 
     @cached_property
     def givers(self) -> dict[str, tuple[str, ...]]:
-        """Attribute -> in-ports whose wires override it: a value set for it is then ignored."""
+        """Attribute -> in-ports whose wires override it. A value set for it is then ignored."""
         found = {
             attr.name: tuple(p.name for p in self.inputs if attr.name in (p.name, *p.gives))
             for attr in self.attrs

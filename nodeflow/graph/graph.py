@@ -155,8 +155,8 @@ class Graph(GraphNames, GraphDevices):
             initializer -> which stream it begins, see `engine.input_streams`.
         stored: stream of a variable -> the value that it begins with, where its initializer is
             `stored`; see `document.build.stored_values`.
-        aliases: name in the file that a graph came from, such as ``input:0`` -> the tensor.
-        size_names: tensor -> the names of its sizes in that file, None for a size without one.
+        aliases: name in the file that a graph came from, such as ``input:0`` -> tensor.
+        size_names: tensor -> the names of its sizes in that file, None for an unnamed size.
     """
 
     outer: Graph | None = None

@@ -132,7 +132,7 @@ _INSTEAD = {
     ),
     ("categorical_cross_entropy", "labels"): "Use sparse_softmax_cross_entropy for class numbers",
 }
-"""Op and port -> what takes integers there."""
+"""Op and port -> the advice for integers there."""
 
 
 def _cast_hint(op: NodeDeclaration, port: str, dtypes: Sequence[str]) -> str:

@@ -35,7 +35,7 @@ class _NumpyDtypes(dict[str, np.dtype]):
     def __missing__(self, name: str) -> np.dtype:
         if name != "bfloat16":
             raise KeyError(name)
-        import ml_dtypes  # takes up to a second; makes the name known to numpy, too
+        import ml_dtypes  # takes up to a second; also makes the name known to numpy
 
         self[name] = np.dtype(ml_dtypes.bfloat16)
         return self[name]
@@ -48,7 +48,7 @@ _ALIASES: dict[Any, str] = {"float": "float32", float: "float32"}
 
 
 def is_half(dtype: np.dtype) -> bool:
-    """Whether numpy's dtype is one of `HALVES`."""
+    """Return whether a numpy dtype is one of `HALVES`."""
     return dtype == np.float16 or _is_bfloat16(dtype)
 
 
@@ -62,7 +62,7 @@ def number_kind(dtype: np.dtype) -> str:
 
 
 def float_limits(dtype: str) -> Any:
-    """What numpy's ``finfo`` says of a dtype of floats, bfloat16 included."""
+    """Return numpy's ``finfo`` for a dtype of floats, including bfloat16."""
     if dtype != "bfloat16":
         return np.finfo(dtype)
     import ml_dtypes

@@ -158,7 +158,7 @@ def _refuse_ignored(op: Op, inputs: list[Any], attrs: dict[str, Any]) -> None:
     """Refuse attributes that the given tensors override.
 
     Raises:
-        WiredAttribute: names the argument that wins.
+        WiredAttribute: the message names the overriding argument.
     """
     given = {port.name: value for port, value in zip(op.inputs, inputs, strict=False)}
     for name, value in attrs.items():

@@ -79,15 +79,17 @@ class KeptRun(Run):
 
     @property
     def edits(self) -> tuple[RunEdit, ...]:
-        """What was changed while it trained and, of a branch, before it: the last step before each
-        edit, and what, in words."""
+        """Changes made while it trained and, for a branch, before it went on.
+
+        Each has the last step before it, and the change in words.
+        """
         return self._read(lambda store: history(store, self).edits)
 
     def settings_at(self, step: int) -> dict[str, Any]:
-        """The settings, with those of optimizers, that a step was made with.
+        """Return the settings that a step was made with, including the optimizers' settings.
 
         Args:
-            step: counted from 1; of a branch also a step of the run that it branched from.
+            step: counted from 1; for a branch, also a step of the run that it branched from.
         """
         return self._read(lambda store: settings_in(store, self, step))
 
@@ -222,7 +224,7 @@ def runs(
 
 
 def _warn(store: RunStore) -> None:
-    """What has to be known of what was read is a warning."""
+    """Give the notices of the store as warnings."""
     for notice in store.notices:
         warnings.warn(notice, stacklevel=4)
 

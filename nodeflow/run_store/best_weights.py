@@ -36,13 +36,13 @@ def deciding(training: Training) -> tuple[str, float]:
 class BestWeights:
     """Copies the variables after epochs that are better than all before (`deciding`).
 
-    Where copies would take too much time, fewer epochs are looked at.
+    If copies would take too much time, it looks at fewer epochs.
 
     Attributes:
-        variables: of the best of these epochs; empty before one was seen.
-        epoch, value: of it.
-        step: its last one.
-        key: what decides.
+        variables: the variables of the best epoch seen; empty before the first.
+        epoch, value: the number of that epoch, and its value.
+        step: the last step of that epoch.
+        key: the metric that decides.
     """
 
     def __init__(self, training: Training) -> None:

@@ -1,4 +1,4 @@
-"""Reading rows that may be damaged, cell by cell: what cannot be read is named."""
+"""Reads rows that may be damaged, cell by cell, and names the unreadable cells."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Cells:
     """The cells of a row, or the entries of a table in one of them.
 
     Attributes:
-        damaged: the names of what could not be read.
+        damaged: the names of the unreadable cells.
     """
 
     def __init__(self, row: Mapping[str, Any] | Any, damaged: list[str] | None = None) -> None:
@@ -26,7 +26,7 @@ class Cells:
         self.damaged = [] if damaged is None else damaged
 
     def get(self, name: str, read: Callable[[Any], T], default: T) -> T:
-        """Return what ``read`` makes of a cell; ``default``, and a note, where it raises."""
+        """Return ``read(cell)``. If it raises, note the name and return ``default``."""
         try:
             return read(self._row[name])
         except Exception:  # parsers raise anything at damaged content
@@ -35,7 +35,7 @@ class Cells:
 
 
 def moment(value: Any) -> float:
-    """Return a time that has a date."""
+    """Return a time that falls on a date."""
     if not is_date(real(value)):
         raise ValueError(f"{value!r:.40} is no time")
     return real(value)
@@ -49,7 +49,7 @@ def duration(value: Any) -> float:
 
 
 def optional(read: Callable[[Any], T]) -> Callable[[Any], T | None]:
-    """Return a reader that takes NULL, too."""
+    """Return a reader that also accepts NULL."""
     return lambda value: None if value is None else read(value)
 
 
@@ -88,7 +88,7 @@ def numbers_by_name(value: Any) -> dict[str, float]:
 
 
 def data_by_name(value: Any) -> Mapping[str, Any]:
-    """Return what a run says of its data."""
+    """Return the description of a run's data."""
     for said in table(value).values():
         for name, read in (("source", text), ("digest", text), ("rows", integer)):
             if name in table(said):
@@ -97,7 +97,7 @@ def data_by_name(value: Any) -> Mapping[str, Any]:
 
 
 def best_epoch(value: Any) -> Mapping[str, Any]:
-    """Return which epoch is the best, and by which value; empty where none is."""
+    """Return the best epoch and the value that decided; empty if there is none."""
     if table(value):
         integer(value["epoch"])
         text(value["by"])
@@ -116,8 +116,7 @@ FACTS: Mapping[str, tuple[Callable[[Any], Any], Any]] = {
     "steps_per_epoch": (whole, 0),
     "best": (best_epoch, {}),
 }
-"""The fields of a run that are kept together, as JSON: how each is read, and what stands for it
-where it is damaged."""
+"""Fields of a run in the JSON of one column -> the reader, and the default for a damaged field."""
 _TEXTS = "file surface ending parent checkpoint colour note status process graph".split()
 COLUMNS: Mapping[str, tuple[Callable[[Any], Any], Any]] = {
     **dict.fromkeys(_TEXTS, (text, "")),
@@ -132,4 +131,4 @@ COLUMNS: Mapping[str, tuple[Callable[[Any], Any], Any]] = {
     "star": (flag, False),
     "tags": (lambda value: texts(json.loads(text(value))), ()),
 }
-"""The same for the fields with a column of their own."""
+"""Fields of a run with a separate column -> the reader, and the default for a damaged field."""

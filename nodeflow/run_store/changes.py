@@ -1,5 +1,5 @@
-"""What explains the difference of two runs: where they part, the edits since then, and what they
-ended with: settings, data, versions, and the graph."""
+"""Differences between two runs: where they part, the edits since then, and the final settings,
+data, versions and graph."""
 
 from __future__ import annotations
 
@@ -30,15 +30,14 @@ class Change:
 
 @dataclass(frozen=True)
 class Changes:
-    """What changed from one run to another.
+    """The changes from one run to another.
 
     Attributes:
-        facts: what they ended with: settings first, then data, versions and machine.
-        graph: the differences of the two graphs at their ends; empty also where a run has none.
-        before, after: the two documents as they ended; None where a run has none.
-        edits: those of each run that the other one does not have, in the order of steps.
-        parted: the run that has the steps that both have in common, and the last of these steps;
-            None where they have none.
+        facts: differences at the end: settings first, then data, versions and machine.
+        graph: differences between the final graphs; also empty if a run has no graph.
+        before, after: the final documents; None for a run without one.
+        edits: for each run, the edits that the other run lacks, in the order of steps.
+        parted: the run that made the last common step, and that step; None without common steps.
     """
 
     facts: tuple[Change, ...]
@@ -69,7 +68,7 @@ def changes(store: RunStore, before: Run, after: Run) -> Changes:
 
 
 def _parted(before: History, after: History) -> tuple[Run, int] | None:
-    """Where two runs part: the run that has their last common step, and that step."""
+    """Return the run that made the last common step of two runs, and that step."""
     found: tuple[Run, int] | None = None
     ends = [_ends(one) for one in (before, after)]
     for (run, end), (other, other_end) in zip(*ends, strict=False):
@@ -82,7 +81,7 @@ def _parted(before: History, after: History) -> tuple[Run, int] | None:
 
 
 def _ends(found: History) -> list[tuple[Run, int]]:
-    """Each run of a line of branches, and the last of its steps that the line has."""
+    """Return each run of a lineage, with its last step before the next run branched off."""
     steps = [child.parent_step or 0 for child in found.runs[1:]]
     return list(zip(found.runs, [*steps, found.run.steps], strict=True))
 
@@ -95,7 +94,7 @@ def _facts(store: RunStore, before: Run, after: Run) -> Iterator[Change]:
 
 
 def _data(run: Run) -> dict[str, Any]:
-    """What tells the data apart, by placeholder."""
+    """Return the source, rows and digest of the data, by placeholder."""
     found = {}
     for name, said in run.data.items():
         found[name] = {key: said.get(key) for key in ("source", "rows", "digest")}

@@ -62,7 +62,7 @@ class Piece:
 
 
 def piece_of(first: int, count: int, data: bytes, marks: bytes) -> Piece:
-    """A piece as it was kept; raises ValueError where its bytes are not so many losses."""
+    """Return a piece from its bytes; raise ValueError if they do not hold that many losses."""
     if not (0 <= first < 1 << 62 and count > 0 and len(data) in (4 * count, 8 * count)):
         raise ValueError(f"{len(data)} bytes are not {count} losses from step {first}")
     kind = "<f4" if len(data) == 4 * count else "<f8"
@@ -71,7 +71,7 @@ def piece_of(first: int, count: int, data: bytes, marks: bytes) -> Piece:
 
 
 def checksum(run: str, step: int, *parts: bytes) -> int:
-    """A checksum of arrays of a run, bound to the run and to a step or epoch."""
+    """Return a checksum of arrays, bound to their run and to a step or epoch."""
     found = zlib.crc32(f"{run} {step}".encode())
     for part in parts:
         found = zlib.crc32(part, found)

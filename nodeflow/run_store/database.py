@@ -26,9 +26,9 @@ from nodeflow.visible_text import without_halves
 
 FILE, RESERVE = "runs.sqlite", "runs.reserve"
 RESERVED_BYTES = 1 << 19
-"""What is set aside so that runs can be deleted where the disk is full."""
+"""Bytes of a spare file, whose removal makes room to delete runs on a full disk."""
 SPARE_BYTES = 1 << 26
-"""With less room on the disk, nothing is set aside."""
+"""Bytes of free disk space below which no spare file is made."""
 WAIT_SECONDS = 10.0
 """How long a write waits for those of other processes."""
 NETWORK = ("nfs", "cifs", "smb", "9p", "afs", "fuse.sshfs", "davfs")
@@ -39,11 +39,11 @@ class Database:
     """One connection, for one thread at a time.
 
     Args:
-        folder: where the file is; made if it is not there.
-        write: whether something is to be written: otherwise nothing is made or changed.
+        folder: the folder of the file; made if it is missing.
+        write: whether to open it for writing; otherwise nothing is made or changed.
 
     Attributes:
-        notice: that pages are damaged, once that was seen; empty if all is well.
+        notice: a notice about damaged pages, once some were found; else empty.
 
     Raises:
         RunStoreProblem: it cannot be opened.
@@ -69,7 +69,7 @@ class Database:
             raise
 
     def _is_repaired(self) -> bool:
-        """Whether what cannot be opened can be read all the same."""
+        """Repair a database that cannot be opened; return whether that succeeded."""
         try:
             self.repair()
         except RunStoreProblem:
@@ -131,7 +131,7 @@ class Database:
             self._read_copy()
 
     def _read_copy(self) -> None:
-        """Read from a copy of what can be read."""
+        """Read from a copy of all readable rows, in the tables of this version."""
         before = self._open_one
         self._connection = salvaged(before)
         before.close()
@@ -169,9 +169,9 @@ class Database:
     # ---- reading and writing ------------------------------------------------------------------
 
     def rows(self, statement: str, values: Sequence[Any] = ()) -> list[sqlite3.Row]:
-        """The rows that a query gives; raises RunStoreProblem.
+        """Return the rows of a query; raise RunStoreProblem.
 
-        Where a page is damaged, the rows come from what can be read of all others.
+        If a page is damaged, repair the database first, and return the rows that remain.
         """
         try:
             return self._open_one.execute(statement, _storable(values)).fetchall()
@@ -183,8 +183,9 @@ class Database:
         return self.rows(statement, values)
 
     def repair(self) -> None:
-        """Go on with what can be read, where pages are damaged; `notice` says so. What is opened to
-        be written is made whole again, and its damaged file kept beside it.
+        """Go on with the rows that can be read, although pages are damaged, and set `notice`.
+
+        A database that is open for writing is rewritten, and a copy of the damaged file kept.
 
         Raises:
             RunStoreProblem: nothing can be read, or the file cannot be written.
@@ -235,7 +236,7 @@ class Database:
             raise
 
     def used_bytes(self) -> int:
-        """What the database takes, without pages that are free."""
+        """Return the size of the database, without free pages."""
         pages, free, size = (
             self.rows(f"PRAGMA {name}")[0][0]
             for name in ("page_count", "freelist_count", "page_size")
@@ -248,14 +249,14 @@ class Database:
             self._open_one.execute("PRAGMA incremental_vacuum").fetchall()
 
     def _set_aside(self) -> None:
-        """Keep some room on the disk that deleting can use."""
+        """Make the spare file, which gives its room to a deletion on a full disk."""
         place = self.path.with_name(RESERVE)
         with contextlib.suppress(OSError):
             if not place.exists() and shutil.disk_usage(self.path.parent).free > SPARE_BYTES:
-                place.write_bytes(os.urandom(RESERVED_BYTES))  # zeros may take no room
+                place.write_bytes(os.urandom(RESERVED_BYTES))  # a file of zeros may take no room
 
     def use_reserve(self) -> bool:
-        """Give the room back that is set aside; whether there was any."""
+        """Remove the spare file; return whether there was one."""
         try:
             self.path.with_name(RESERVE).unlink()
         except OSError:
@@ -270,7 +271,7 @@ class Database:
 
 
 def _check_time(end: float) -> None:
-    """Raise TimeoutError where the database has been locked by others for too long."""
+    """Raise TimeoutError if other processes have locked the database until ``end``."""
     if time.monotonic() > end:
         raise TimeoutError("it is locked")
 
@@ -284,24 +285,24 @@ CAUSES = {
     sqlite3.SQLITE_IOERR: "full",
     sqlite3.SQLITE_CANTOPEN: "full",
 }
-"""What errors of SQLite come from; on a full disk the index of its log cannot be made either."""
+"""Error of SQLite -> its cause. On a full disk, the index of its log cannot be made either."""
 SCHEMA_ERRORS = ("malformed database schema", "no such", "unsupported file format", "table ")
-"""How messages begin where the texts of tables are damaged."""
+"""Beginnings of messages about damaged definitions of tables."""
 
 
 MOST_VERSIONS = 1000
-"""No version of the tables has a larger number; a damaged file may say one."""
+"""The largest plausible version of the tables; a damaged file may have a larger number."""
 
 
 def damaged() -> sqlite3.DatabaseError:
-    """The error that SQLite raises where a file is damaged."""
+    """Return the error that SQLite raises for a damaged file."""
     error = sqlite3.DatabaseError("database disk image is malformed")
     error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
     return error
 
 
 def cause_of(error: Exception) -> str:
-    """What an error of SQLite comes from; empty where that is none of the above."""
+    """Return the cause of an error of SQLite; empty for any other cause."""
     if isinstance(error, UnicodeDecodeError) or str(error).startswith(SCHEMA_ERRORS):
         return "damaged"
     return CAUSES.get(getattr(error, "sqlite_errorcode", 0) & 0xFF, "")
@@ -361,5 +362,5 @@ def read_database(folder: Path) -> Database | None:
 
 
 def _storable(values: Sequence[Any]) -> list[Any]:
-    """Values as SQLite takes them, whose texts are UTF-8: names of files may not be."""
+    """Return values that SQLite can store: as UTF-8, which names of files may not be."""
     return [without_halves(value) if isinstance(value, str) else value for value in values]

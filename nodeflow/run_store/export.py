@@ -62,8 +62,9 @@ def curves_csv(curves: Mapping[str, Curve]) -> str:
 
 
 def export(store: RunStore, run: Run, folder: Path) -> list[str]:
-    """Write a run to a folder, which is made; returns the names of the files. What is damaged is
-    left out, and a notice of the store.
+    """Write a run to a new folder and return the names of the files.
+
+    Leave out damaged parts, with a notice of the store.
 
     Raises:
         RunStoreProblem: the folder holds something, or cannot be written to.
@@ -103,6 +104,6 @@ def _write(store: RunStore, run: Run, folder: Path) -> Iterator[str]:
         with store.leaving_out():
             path = store.checked(run, name)
             if path is not None:
-                load_weights(path)  # raises where they are damaged
+                load_weights(path)  # raises if they are damaged
                 shutil.copyfile(path, folder / name)
                 yield name

@@ -1,8 +1,8 @@
-"""What a run was trained with at each of its steps: settings, graph, and the edits that led there.
+"""The settings and graph of a run at each step, and the edits that led there.
 
-A branch begins where its parent stood, so its history is its parent's up to that step, then what
-was changed before it went on, and then its own edits. Comparison, details, plots and the command
-line all read it here.
+The history of a branch consists of the parent's history up to the step where it branched, the
+changes made before it went on, and its own edits. Comparison, details, plots and the command line
+all read it here.
 """
 
 from __future__ import annotations
@@ -22,25 +22,25 @@ from nodeflow.run_store.store import RunStore
 from nodeflow.train.edits.marks import mark_of_edit, mark_of_number, mark_of_variable
 
 NUMBER, GRAPH, SETTINGS, VALUE, FORK = "changed", "edited", "settings", "variable", "branched"
-"""Kinds of edits: those of events, as the store has them, and what was changed before a branch
-went on, which is found by comparing it with its parent."""
+"""Kinds of edits: kinds of events in the store, and ``branched`` for the changes made before a
+branch went on, which a comparison with its parent finds."""
 EDITS = (NUMBER, GRAPH, SETTINGS, VALUE)
 """Kinds of events that are edits."""
 MOST_PARENTS = 1000
-"""So many branches of branches are followed."""
+"""The longest line of branches that is followed."""
 
 
 @dataclass(frozen=True)
 class RunEdit:
-    """Something that was changed while a run trained, or before a branch went on.
+    """A change made while a run trained, or before a branch went on.
 
     Attributes:
-        step: the last step with what was before.
-        run: id of the run that it was made in.
+        step: the last step before the change took effect.
+        run: id of the run that was changed.
         kind: ``changed`` (a number), ``edited`` (the graph), ``settings``, ``variable`` (a value),
             or ``branched``.
-        what: in words, such as ``act: relu -> sigmoid``; never empty.
-        mark: the same in a few words, for plots.
+        what: the changes in words, such as ``act: relu -> sigmoid``; never empty.
+        mark: a shorter text, for plots.
     """
 
     step: int
@@ -56,12 +56,12 @@ class RunEdit:
 
 @dataclass(frozen=True)
 class History:
-    """How a run came to what it is.
+    """A run's lineage, with all edits that led to it.
 
     Attributes:
-        runs: the run, after those that it branched from, the first one first. A parent that was
+        runs: the runs that it branched from, oldest first, and the run itself. A parent that was
             deleted is missing.
-        edits: of all of them, in the order of steps, without those that a branch left behind.
+        edits: edits of all these runs in the order of steps, but none made after a branch left.
     """
 
     runs: tuple[Run, ...]
@@ -85,7 +85,7 @@ def history(store: RunStore, run: Run) -> History:
 
 
 def lineage(store: RunStore, run: Run) -> tuple[Run, ...]:
-    """Return the runs that a run descends from, the first one first, and the run itself."""
+    """Return the runs that a run descends from, oldest first, and the run itself."""
     found = [run]
     while found[0].parent and len(found) < MOST_PARENTS:
         parent = store.get(found[0].parent)
@@ -96,14 +96,14 @@ def lineage(store: RunStore, run: Run) -> tuple[Run, ...]:
 
 
 def edits_of(run: str, events: Iterable[RunEvent]) -> Iterator[RunEdit]:
-    """Yield the edits of one run as its events tell them."""
+    """Yield the edits of one run from its events."""
     for event in events:
         what = _words(event)
         yield RunEdit(event.step, run, event.kind, what, _mark(event, what))
 
 
 def _edits(store: RunStore, run: Run) -> list[RunEvent]:
-    """The events that are edits; damaged ones, which lack what an edit has, tell nothing."""
+    """Return the events that are edits, without damaged events, which lack some fields."""
     return [event for event in store.events(run) if _is_whole(event)]
 
 
@@ -122,7 +122,7 @@ def _is_whole(event: RunEvent) -> bool:
 
 
 def _are_changes(found: Any) -> bool:
-    """Whether something says of settings what each was and is."""
+    """Return whether a value maps names of settings to pairs of old and new values."""
     return isinstance(found, dict) and all(
         isinstance(sides, (list, tuple)) and len(sides) == 2 for sides in found.values()
     )
@@ -154,7 +154,7 @@ def _setting(name: str, before: Any, after: Any) -> str:
 
 
 def _changed_at_fork(store: RunStore, parent: Run, child: Run) -> tuple[str, ...]:
-    """What a branch begins with, and its parent did not have when it stood there."""
+    """Return the changes, in words, between the parent's state and the start of a branch."""
     assert child.parent_step is not None
     first = child.parent_step + 1
     before, after = document_in(store, parent, first), document_in(store, child)
@@ -171,15 +171,15 @@ def _changed_at_fork(store: RunStore, parent: Run, child: Run) -> tuple[str, ...
 def settings_in(
     store: RunStore, run: Run, step: int | None = None, *, first: bool = False
 ) -> dict[str, Any]:
-    """Return the settings, with those of optimizers, that a step was made with.
+    """Return the settings that a step was made with, including the optimizers' settings.
 
     Args:
-        step: counted from 1, also one that a branch has from its parent; None is the last one.
-        first: those that the run, or branch, began with instead.
+        step: counted from 1; for a branch, also a step of its parent; None for the last step.
+        first: return the settings that the run, or branch, began with instead.
     """
     run = _owner(store, run, step)
     events, found = _edits(store, run), {**run.settings, "seed": run.seed}
-    for event in events:  # runs of 0.1 keep the numbers that they began with
+    for event in events:  # runs of 0.1 store the initial numbers
         if event.kind == NUMBER:
             found[_name(event)] = event.data["value"]
     later = events if first else [e for e in events if step is not None and e.step >= step]
@@ -189,7 +189,7 @@ def settings_in(
 
 
 def _owner(store: RunStore, run: Run, step: int | None) -> Run:
-    """The run that made a step: the run itself, or one that it descends from."""
+    """Return the run that made a step: the run itself or an ancestor."""
     if step is None:
         return run
     runs = lineage(store, run)
@@ -202,7 +202,7 @@ def _name(event: RunEvent) -> str:
 
 
 def _undo(settings: dict[str, Any], event: RunEvent) -> None:
-    """Give settings the values that they had before an edit."""
+    """Restore the settings from before an edit."""
     if event.kind == NUMBER:
         settings[_name(event)] = event.data.get("before")
         return
@@ -220,14 +220,14 @@ def _undo(settings: dict[str, Any], event: RunEvent) -> None:
 
 
 def document_in(store: RunStore, run: Run, step: int | None = None) -> Document | None:
-    """Return the document that a step was made with, numbers included.
+    """Return the document that a step was made with, including the optimizers' numbers.
 
     Args:
-        step: counted from 1, also one that a branch has from its parent; None is the first one of
-            the run itself.
+        step: counted from 1; for a branch, also a step of its parent; None for the run's own first
+            step.
 
     Returns:
-        None where the run has no graph, or it cannot be read.
+        The document; None if the run has no graph, or it cannot be read.
     """
     run = _owner(store, run, step)
     events = [e for e in _edits(store, run) if step is not None and e.step < step]
@@ -244,7 +244,7 @@ def last_document(store: RunStore, run: Run) -> Document | None:
 def _own_document(
     store: RunStore, run: Run, last: int, events: Iterable[RunEvent]
 ) -> Document | None:
-    """The document that a run had after a step, with the numbers that events say."""
+    """Return the document that a run had after a step, with the numbers from its events."""
     try:
         document = flow.loads(store.graph_text(run, last))
     except NodeflowError:
@@ -254,12 +254,12 @@ def _own_document(
 
 
 def _set_numbers(document: Document, events: Iterable[RunEvent]) -> None:
-    """Give a document the numbers that were changed since it was kept."""
+    """Set the numbers in a document that were changed since it was stored."""
     since: dict[tuple[str, str], float] = {}
     for event in events:
         if event.kind == NUMBER:
             since[event.data["node"], event.data["attr"]] = event.data["value"]
-        elif event.kind in (GRAPH, SETTINGS):  # the graph was kept with all numbers
+        elif event.kind in (GRAPH, SETTINGS):  # the graph was stored with all numbers
             since.clear()
     for (node, attr), value in since.items():
         record = document.node_named(node)

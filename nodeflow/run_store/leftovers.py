@@ -1,5 +1,5 @@
-"""What killed processes left in the folder of the store: parts of files, and the files of runs that
-were deleted."""
+"""Removes what killed processes left behind in the store: temporary files, and files of deleted
+runs."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from nodeflow.run_store.records import RUNNING, is_id
 from nodeflow.run_store.store import RunStore
 
 YOUNG_SECONDS = 3600.0
-"""What is younger may belong to a process that is writing it."""
+"""Seconds during which a file may still be in use by the process that writes it."""
 _TEMPORARY = re.compile(r"\.(final|best|past|past-\d+)\.safetensors\.[a-z0-9_]{8}")
 
 
 def clear_leftovers(store: RunStore) -> None:
     """Remove temporary files in the folders of runs, and folders of runs that are gone.
 
-    Nothing is removed where a row of the store is damaged: its id may be the one that is missing.
+    Keep all folders if a row of the store is damaged, because its id may name one of them.
     """
     runs = {run.id: run for run in store.runs()}
     whole = not store.notices and not any(run.damaged for run in runs.values())

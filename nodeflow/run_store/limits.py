@@ -74,7 +74,7 @@ def tidy(store: RunStore, keep: str = "") -> list[Run]:
 
 
 def stays(run: Run) -> bool:
-    """Whether a run is deleted by its user alone; of a damaged one nobody knows how old it is."""
+    """Return whether only the user may delete a run. The age of a damaged run is unknown."""
     return run.star or run.status in (RUNNING, DAMAGED)
 
 

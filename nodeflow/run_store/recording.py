@@ -93,7 +93,7 @@ class Recording:
         self._variant: Variant | None = None
         self._best: BestWeights | None = None
         self._changed: dict[str, tuple[Any, Any]] = {}
-        """Settings that the latest edit of the graph changed: what each was and is."""
+        """Settings that the latest edit of the graph changed, with old and new values."""
         self._reported = self._ended = False
         self._problem = ""
 
@@ -299,6 +299,6 @@ class Recording:
 
 
 def _name(about: About, now: float) -> str:
-    """The name of a run without one: its file and the time, and of a branch where it begins."""
+    """Return the default name of a run: its file, the time and, for a branch, the step."""
     name = f"{Path(about.file).stem or 'training'} {date_text(now)}"
     return f"{name}, after step {about.parent_step}" if about.parent_step is not None else name

@@ -22,8 +22,8 @@ from nodeflow.visible_text import with_halves
 RUNNING, DONE, STOPPED = "running", "done", "stopped"
 DIVERGED, FAILED, INTERRUPTED = "diverged", "failed", "interrupted"
 DAMAGED = "damaged"
-"""What became of a run: one is interrupted whose process has ended without a word, and damaged if
-its row in the store cannot be read whole."""
+"""Statuses of a run. It is interrupted if its process ended without storing a status, and damaged
+if parts of its row in the store cannot be read."""
 STATUSES = frozenset({RUNNING, DONE, STOPPED, DIVERGED, FAILED, INTERRUPTED})
 EVENT_FILES = "event files"
 """The surface of a run that another program trained, and whose event files were read."""
@@ -34,7 +34,7 @@ LETTERS = "abcdefghijklmnopqrstuvwxyz234567"
 
 @dataclass(frozen=True)
 class Run:
-    """What is known of a run without its curves.
+    """The facts about a run, without its curves.
 
     Attributes:
         id: ``r`` and eight letters or digits; never another run's.
@@ -61,7 +61,7 @@ class Run:
         checkpoint: folder with its states, to go on from.
         star, colour, note, tags: the user's.
         bytes: what its files take.
-        damaged: names of what could not be read of it, and has its default here.
+        damaged: names of unreadable fields, which have their defaults here.
     """
 
     id: str
@@ -113,7 +113,7 @@ class RunEvent:
 
 
 def run_of(row: sqlite3.Row) -> Run:
-    """The run of a row, as far as it can be read; one whose process is gone is interrupted."""
+    """Return the run in a row, as far as it is readable; interrupted if its process is gone."""
     cells = Cells(row)
     values: dict[str, Any] = {name: cells.get(name, *how) for name, how in COLUMNS.items()}
     values["id"] = cells.get("id", _id, shown_id(row["id"]))
@@ -140,7 +140,7 @@ def _id(value: Any) -> str:
 
 
 def shown_id(value: Any) -> str:
-    """An id of a row as it is shown, and given to delete the row, where it is damaged as well."""
+    """Return the id to show for a row. A user can give it to delete even a damaged row."""
     data = value if isinstance(value, bytes) else str(value).encode(errors="backslashreplace")
     shown = data.decode(errors="backslashreplace")
     return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in shown) or "damaged"
@@ -156,7 +156,7 @@ def is_id(text: str) -> bool:
 
 
 def date_text(seconds: float) -> str:
-    """A time, in seconds since 1970, as date and time; that of a damaged row may be no date."""
+    """Return the date and time, from seconds since 1970, which a damaged row may get wrong."""
     if not is_date(seconds):
         return "at an unknown time"
     return datetime.fromtimestamp(seconds).strftime("%Y-%m-%d %H:%M:%S")
@@ -208,7 +208,7 @@ def plain(value: Any) -> Any:
 
 
 def loads(said: str) -> dict[str, Any]:
-    """What `dumps` wrote; raises ValueError and the like where that is damaged."""
+    """Return the value that `dumps` wrote; raise an error such as ValueError if it is damaged."""
     found = dict(parsed(said))
     if "metrics" in found:
         found["metrics"] = numbers_by_name(found["metrics"])

@@ -1,4 +1,4 @@
-"""What the rows of the store's tables say; whoever is given a damaged one raises."""
+"""Readers for the rows of the store's tables; each raises an error for a damaged row."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from nodeflow.train.saving.plain_values import listed, real, table, text
 
 
 def graph_digest(graph: str) -> str:
-    """The key of a graph's text; empty where there is none."""
+    """Return the key of a graph's text; empty for an empty text."""
     data = graph.encode(errors="surrogatepass")
     return blake2b(data, digest_size=16).hexdigest() if graph else ""
 
 
 def graph_of_row(row: Mapping[str, Any]) -> str:
-    """The text of a graph."""
+    """Return the text of a graph."""
     found = zlib.decompress(row["text"]).decode(errors="surrogatepass")
     if graph_digest(found) != row["hash"]:
         raise ValueError("its digest does not match")
@@ -38,7 +38,7 @@ def graph_of_row(row: Mapping[str, Any]) -> str:
 
 
 def piece_of_row(run: str) -> Callable[[Mapping[str, Any]], Piece]:
-    """The losses in a row of this run."""
+    """Return a reader for the losses in a row of this run."""
 
     def read(row: Mapping[str, Any]) -> Piece:
         first, data, marks = integer(row["first"]), row["data"], row["marks"]
@@ -50,7 +50,7 @@ def piece_of_row(run: str) -> Callable[[Mapping[str, Any]], Piece]:
 
 
 def table_of_row(run: str) -> Callable[[Mapping[str, Any]], tuple[str, int, np.ndarray]]:
-    """Name, epoch and table in a row of this run."""
+    """Return a reader for name, epoch and table in a row of this run."""
 
     def read(row: Mapping[str, Any]) -> tuple[str, int, np.ndarray]:
         epoch, name, data = integer(row["epoch"]), text(row["name"]), row["data"]
@@ -62,7 +62,7 @@ def table_of_row(run: str) -> Callable[[Mapping[str, Any]], tuple[str, int, np.n
 
 
 def event_of_row(row: Mapping[str, Any]) -> RunEvent:
-    """Something that happened."""
+    """Return the event in a row."""
     kind, data = text(row["kind"]), loads(row["data"])
     for name, read in EVENT_DATA.get(kind, {}).items():
         if name in data or name in NEEDED:
@@ -71,7 +71,7 @@ def event_of_row(row: Mapping[str, Any]) -> RunEvent:
 
 
 def _changes(value: Any) -> None:
-    """Check names of settings with the values before and after."""
+    """Check that a value maps names of settings to pairs of old and new values."""
     for sides in table(value).values():
         _, _ = listed(sides)
 
@@ -82,17 +82,17 @@ EVENT_DATA: Mapping[str, Mapping[str, Callable[[Any], Any]]] = {
     "edited": {"what": texts, "notices": texts, "changes": _changes},
     "settings": {"changes": _changes},
 }
-"""What events of some kinds say, and how each part is read."""
+"""Kind of event -> the reader of each field."""
 NEEDED = frozenset({"node", "attr", "value"})
 
 
 def tier_of_row(row: Mapping[str, Any]) -> tuple[int, str]:
-    """(first step, tier)"""
+    """Return a first step and its tier."""
     return integer(row["first"]), text(row["tier"])
 
 
 def epoch_of_row(row: Mapping[str, Any]) -> Epoch:
-    """The end of an epoch, without its tables."""
+    """Return the end of an epoch, without its tables."""
     loss = optional(real)(row["loss"])
     return Epoch(
         integer(row["epoch"]),
@@ -104,7 +104,7 @@ def epoch_of_row(row: Mapping[str, Any]) -> Epoch:
 
 
 def curve_of_epochs(name: str, epochs: Sequence[Epoch], values: Sequence[float]) -> Curve:
-    """A curve with a value at the end of each epoch."""
+    """Return a curve with a value at the end of each epoch."""
     return Curve(
         name,
         np.array([epoch.steps for epoch in epochs], np.int64),

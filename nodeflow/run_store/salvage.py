@@ -1,8 +1,8 @@
-"""Reading a database whose pages are damaged: every row that can be reached, in a new database.
+"""Copies every readable row of a damaged database into a new database.
 
 SQLite stops a query at the first damaged page. So each table is read from its beginning and from
-its end, without its indexes; only rows of the damaged pages themselves are lost. The header of the
-file and the texts of its tables are known: where they are damaged, a copy gets them again.
+its end, without its indexes; only rows on the damaged pages are lost. The header of the file and
+the definitions of its tables are known. If they are damaged, they are restored in a copy.
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ from typing import Any
 from nodeflow.run_store.schema import STEPS
 
 DAMAGE = (sqlite3.Error, UnicodeDecodeError)
-"""What reading raises; the second where a message of SQLite quotes a name that is damaged."""
+"""Errors that reading raises; the second if a message of SQLite quotes a damaged name."""
 
 
 MAGIC = b"SQLite format 3\0"
 HEADER = {0: MAGIC + b"\x10\0", 20: bytes([0, 64, 32, 32]), 56: bytes([0, 0, 0, 1])}
-"""What the header of every store says, by place: also that pages have 4096 bytes, and texts are
-UTF-8."""
+"""Offset -> bytes that the header of every store has there, such as pages of 4096 bytes and texts
+in UTF-8."""
 
 
 def readable(source: sqlite3.Connection | None, path: Path) -> sqlite3.Connection:
-    """Return a private database with all that can be read of a damaged one, of this version.
+    """Return a private database, in this version, with all readable rows of a damaged database.
 
     Args:
-        source: a connection to it, if it can be opened.
-        path: its file.
+        source: a connection to the damaged database, if it can be opened.
+        path: the damaged file.
 
     Raises:
         sqlite3.Error: nothing can be read.
@@ -39,7 +39,7 @@ def readable(source: sqlite3.Connection | None, path: Path) -> sqlite3.Connectio
         if source is not None and _schema(source) in _known_schemas():
             return salvaged(source)
     except DAMAGE:
-        pass  # from a copy whose schema is made whole
+        pass  # read a copy whose schema is restored
     with tempfile.TemporaryDirectory(prefix="nodeflow-runs-") as folder:
         copy = Path(folder) / path.name
         for end in ("", "-wal"):
@@ -59,7 +59,7 @@ def readable(source: sqlite3.Connection | None, path: Path) -> sqlite3.Connectio
 
 
 def mend_header(path: Path) -> None:
-    """Write what the header of a file always says, where it says something else."""
+    """Restore the fixed bytes in the header of a file."""
     with open(path, "r+b") as file:
         before = file.read(100)
         header = bytearray(before)
@@ -75,13 +75,13 @@ def mend_header(path: Path) -> None:
 
 
 def _schema(connection: sqlite3.Connection) -> list[tuple[Any, ...]]:
-    """Type, name, table and text of everything in a database, in the order in which it was made."""
+    """Return type, name, table and definition of each object in a database, oldest first."""
     query = "SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY rowid"
     return [tuple(row) for row in connection.execute(query)]
 
 
 def _known_schemas() -> list[list[tuple[Any, ...]]]:
-    """The schema of each version."""
+    """Return the schema of each version."""
     found = []
     connection = connected("")
     for step in STEPS:
@@ -93,8 +93,7 @@ def _known_schemas() -> list[list[tuple[Any, ...]]]:
 
 
 def _mend_schema(connection: sqlite3.Connection) -> None:
-    """Give a database the schema of its version: the one with as many parts, and most of them the
-    same."""
+    """Restore the schema of a database from the known schema that is most similar to it."""
     connection.execute("PRAGMA writable_schema = ON")  # also opens what cannot be parsed
     rows = connection.execute("SELECT rowid, type, name, tbl_name, sql FROM sqlite_master")
     found = sorted((tuple(row) for row in rows), key=lambda row: row[0])  # cells may be anything
@@ -110,7 +109,7 @@ def _mend_schema(connection: sqlite3.Connection) -> None:
 
 
 def salvaged(source: sqlite3.Connection) -> sqlite3.Connection:
-    """Return a private database with the rows of ``source`` that can be read, of this version.
+    """Return a private database, in this version, with the readable rows of ``source``.
 
     Raises:
         sqlite3.Error: nothing can be read.
@@ -128,7 +127,7 @@ def salvaged(source: sqlite3.Connection) -> sqlite3.Connection:
 
 
 def connected(place: str, **how: Any) -> sqlite3.Connection:
-    """Return a connection whose texts are bytes where they are not UTF-8."""
+    """Return a connection that reads texts as bytes if they are not UTF-8."""
     connection = sqlite3.connect(place, isolation_level=None, check_same_thread=False, **how)
     connection.row_factory = sqlite3.Row
     connection.text_factory = _text
@@ -143,8 +142,8 @@ def _text(data: bytes) -> str | bytes:
 
 
 def _tables(target: sqlite3.Connection) -> dict[str, str]:
-    """The order of the rows of each table in its file, by name; the runs first, whose keys others
-    have."""
+    """Return each table and the order of its rows in the file; first the runs, because other tables
+    refer to them."""
     found = {}
     for row in target.execute("PRAGMA table_list").fetchall():
         if row["schema"] == "main" and not row["name"].startswith("sqlite_"):
@@ -158,7 +157,7 @@ def _columns(connection: sqlite3.Connection, table: str) -> list[sqlite3.Row]:
 
 
 def _copy(source: sqlite3.Connection, target: sqlite3.Connection, table: str, order: str) -> None:
-    """Copy the rows of a table; of those with one key the first."""
+    """Copy the rows of a table; if several have the same key, the first of them."""
     here = {row["name"] for row in _columns(source, table)}
     columns = [row for row in _columns(target, table) if row["name"] in here]
     names = ", ".join(row["name"] for row in columns)
@@ -168,8 +167,8 @@ def _copy(source: sqlite3.Connection, target: sqlite3.Connection, table: str, or
         by = ", ".join(f"{one} {direction}" for one in order.split(", "))
         try:
             for row in source.execute(f"SELECT {names} FROM {table} NOT INDEXED ORDER BY {by}"):
-                cells = zip(row, needed, strict=True)  # a row without a cell is still worth having
+                cells = zip(row, needed, strict=True)  # keep a row even if a cell is missing
                 target.execute(insert, ["" if c is None and needs else c for c, needs in cells])
             return
         except DAMAGE:
-            continue  # from the other end, up to the damaged page
+            continue  # then from the other end, up to the damaged page

@@ -1,4 +1,4 @@
-"""The store of runs: what writes them, finds them and reads them again."""
+"""The store of runs, which writes, finds and reads runs."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ class Batch:
 def _written(
     method: Callable[Concatenate[RunStore, P], R],
 ) -> Callable[Concatenate[RunStore, P], R]:
-    """A method that writes, in a transaction; once more where damaged pages had to be repaired."""
+    """Run a method in a transaction; if pages are damaged, repair them and run it again."""
 
     @functools.wraps(method)
     def call(store: RunStore, *args: P.args, **kwargs: P.kwargs) -> R:
@@ -127,16 +127,16 @@ class RunStore:
     """Reads and writes the runs in one folder, for one thread at a time.
 
     Args:
-        folder: that of the user, if it is not given.
-        write: whether something is to be written: otherwise nothing is made or changed.
-        gone: ids of runs that are about to be deleted: where the disk is too full to open the
-            database, their files go first.
+        folder: the user's folder by default.
+        write: whether to open it for writing; otherwise nothing is made or changed.
+        gone: ids of runs to be deleted. If the disk is too full to open the database, their files
+            are deleted first.
 
-    Damaged rows are left out, or read as far as that is possible; `notices` says so.
+    Damaged rows are left out, or read as far as possible, with an entry in `notices`.
 
     Raises:
-        RunStoreProblem: runs are switched off, or the database cannot be opened. So do all
-            methods where it cannot be read or written.
+        RunStoreProblem: runs are switched off, or the database cannot be opened. All methods raise
+            it if the database cannot be read or written.
     """
 
     def __init__(
@@ -184,17 +184,17 @@ class RunStore:
 
     @property
     def notices(self) -> list[str]:
-        """What the user has to know of what was read so far: what is damaged, or is not checked."""
+        """Notices for the user about damaged or unchecked data that was read so far."""
         said = self._database.notice if self._database else ""
         return [*filter(None, [said]), *self._noted]
 
     def note(self, notice: str) -> None:
-        """Add something that the user has to know, once."""
+        """Add a notice for the user, once."""
         self._noted[notice] = None
 
     @contextlib.contextmanager
     def leaving_out(self) -> Iterator[None]:
-        """In the block, what cannot be read is left out, and a notice."""
+        """Turn the error of an unreadable file in the block into a notice."""
         try:
             yield
         except FileProblem as error:
@@ -204,15 +204,15 @@ class RunStore:
         return self._database.rows(statement, values) if self._database else []
 
     def _read(self, what: str, make: Callable[[Any], R], statement: str, *values: Any) -> list[R]:
-        """What ``make`` makes of the rows of a query; damaged ones are left out, with a notice.
+        """Return ``make(row)`` for the rows of a query; leave out damaged rows, with a notice.
 
         Args:
-            what: the rows are, such as ``losses of the run rabcdefgh``.
+            what: the content of the rows, such as ``losses of the run rabcdefgh``.
         """
         return self.decoded(what, make, self._rows(statement, *values))
 
     def decoded(self, what: str, make: Callable[[Any], R], rows: Iterable[Any]) -> list[R]:
-        """The same for rows that were read."""
+        """Return ``make(row)`` for rows that were read; leave out damaged rows, with a notice."""
         found, damaged = [], 0
         for row in rows:
             try:
@@ -364,7 +364,7 @@ class RunStore:
     def delete(self, ids: Iterable[str]) -> None:
         """Delete runs with their curves and files, and graphs that no run has any more.
 
-        Where the disk is full, the files go first, and make the room that the rest takes.
+        If the disk is full, delete the files first, to make room for the rest.
         """
         gone = list(ids)
         try:
@@ -400,7 +400,7 @@ class RunStore:
 
     @_written
     def note_file(self, run: str, name: str, owner: str) -> None:
-        """Keep what the checksums of a file are bound to; empty: it is about to be written."""
+        """Store the owner of a file's checksums; an empty owner while it is being written."""
         self.database.run("DELETE FROM files WHERE run = ? AND name = ?", (run, name))
         if owner:
             self.database.run("INSERT INTO files VALUES (?, ?, ?)", (run, name, owner))
@@ -465,10 +465,10 @@ class RunStore:
         return self._read(f"edits of the run {run.id}", lambda r: integer(r["step"]), query, run.id)
 
     def graph_text(self, run: Run, step: int = 0) -> str:
-        """The .flow text of a run's graph.
+        """Return the .flow text of a run's graph after a step.
 
         Args:
-            step: the last one before those that the graph made; by default it is the first graph.
+            step: 0 for the first graph.
 
         Raises:
             RunStoreProblem: it could not be written as one, or is damaged.
@@ -527,8 +527,9 @@ class RunStore:
         return path if path.is_file() else None
 
     def checked(self, run: Run, name: str) -> Path | None:
-        """A file of a run, if it has it and it is of this run; whoever reads it compares its arrays
-        with their checksums.
+        """Return the path of a run's file, if there is one and its owner is this run.
+
+        The reader of the file must compare its arrays with their checksums.
 
         Raises:
             FileProblem: it is damaged, or of another run or step.
@@ -551,7 +552,7 @@ class RunStore:
         return path
 
     def weights(self, run: Run, name: str = FINAL) -> Path:
-        """The file with the weights of a run; the final ones stand in where they are the best.
+        """Return the file with weights of a run; the final file if the final weights are the best.
 
         Raises:
             RunStoreProblem: it has none.
@@ -591,8 +592,10 @@ class RunStore:
     # ---- sweeps -------------------------------------------------------------------------------
 
     def sweeps(self, make: Callable[[Any], R]) -> list[R]:
-        """What ``make`` makes of each sweep, the newest first: of rows as `keep_sweep` wrote them,
-        which have id, name, file, created and data."""
+        """Return ``make(row)`` for each sweep, the newest first.
+
+        A row has id, name, file, created and data, as `keep_sweep` wrote them.
+        """
         return self._read("sweeps", make, "SELECT * FROM sweeps ORDER BY created DESC, id")
 
     @_written

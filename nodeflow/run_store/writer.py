@@ -47,13 +47,14 @@ MOST_WAITING = 8_000_000
 
 @dataclass(frozen=True)
 class Weights:
-    """What a training leaves behind.
+    """The variables that a training leaves behind.
 
     Attributes:
-        final: what it ended with.
-        best: what it had in its best epoch, if it knows that.
-        pasts: what its steps are computed again from, by the step of the edit before them, or 0.
-        ids: which variables these are, where an edit has changed that.
+        final: values at the end.
+        best: values of the best epoch, if it is known.
+        pasts: step of the edit before a stretch of steps, or 0 -> the copies for computing that
+            stretch again.
+        ids: identities of the variables, if an edit has changed them.
         best_step: the last step of the best epoch.
     """
 
@@ -137,12 +138,14 @@ class Writer:
             self.begun.set()
 
     def _store(self) -> RunStore:
-        """The store; where it is locked or full, as soon as it no longer is."""
+        """Return the store, after waiting while it is locked or full."""
         return self._retried(lambda: RunStore(self._folder))
 
     def _retried(self, job: Callable[[], R]) -> R:
-        """Do what fails where the store is locked or full again and again, until the end of the
-        training; raises what it raises otherwise, and then."""
+        """Repeat a job while the store is locked or full, until the training ends.
+
+        Raise other errors at once, and the last error at the end.
+        """
         while True:
             is_over = self._wake.is_set()
             try:
@@ -342,7 +345,7 @@ def _digest(store: RunStore, fed: Fed) -> Generator[None, None, tuple[str, bool]
 
 
 def _has_graph(store: RunStore, run: Run, step: int, text: str) -> bool:
-    """Whether a run had this graph after a step; not where the graph is damaged."""
+    """Return whether a run had this graph after a step; False if the graph is damaged."""
     try:
         return store.graph_text(run, step) == text
     except RunStoreProblem:

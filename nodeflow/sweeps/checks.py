@@ -16,7 +16,7 @@ def check_spec(doc: Document, spec: Spec) -> None:
 
     Raises:
         UnknownName, AttributeProblem: it is not there, or a value does not fit.
-        WiredAttribute: a wire gives it.
+        WiredAttribute: a wire overrides it.
         SpecProblem: it takes whole numbers, and the range has others.
     """
     attr = settable_attr(doc, spec.name)

@@ -106,7 +106,7 @@ def plain(result: Result) -> dict[str, Any]:
 
 
 def result_of(fields: Mapping[str, Any]) -> Result:
-    """What `plain` made of a result; raises ValueError and the like where that is damaged."""
+    """Return the result that `plain` wrote; raise an error such as ValueError if it is damaged."""
     rest = {name: value for name, value in fields.items() if name not in ("number", "values")}
     found = {name: _READ.get(name, text)(value) for name, value in rest.items()}
     return Result(Trial(whole(fields["number"]), table(fields["values"])), **found)
@@ -117,4 +117,4 @@ _READ: Mapping[str, Callable[[Any], Any]] = {
     **dict.fromkeys(("best_epoch", "epoch", "epochs"), whole),
     "higher": bool,
 }
-"""How the fields of a result are read that are no texts."""
+"""Field of a result that is not a text -> its reader."""

@@ -1,11 +1,11 @@
-"""Names of TensorFlow 1 and of other libraries, and what they are called here.
+"""Names of TensorFlow 1 and of other libraries, and their names here.
 
 ``table`` is the data: one place that the guide *Coming from TensorFlow 1*, the answers to wrong
 names, the other spellings of arguments and the converter (``python -m nodeflow.tensorflow1``) read.
-Nothing here imports what computes, until a program asks for a name below.
+Nothing here imports the ops until a program asks for a name in `NAMES`.
 
-As `nf.tensorflow1` it has the names that mean something else in TensorFlow 1 than in `nf`: the
-converter writes ``nf.tensorflow1.where`` for ``tf.where``.
+`nf.tensorflow1` has the names that mean something else in TensorFlow 1 than in `nf`. The converter
+writes ``nf.tensorflow1.where`` for ``tf.where``.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("program", type=Path, help="a Python file that imports tensorflow")
     parser.add_argument("-o", "--output", type=Path, help="the file to write; default: print it")
     given = parser.parse_args(arguments)
-    if given.program.exists() and not given.program.is_file():  # a pipe would be waited for
+    if given.program.exists() and not given.program.is_file():  # a pipe may never end
         print(f"{given.program}: it is not a regular file", file=sys.stderr)
         return 1
     try:

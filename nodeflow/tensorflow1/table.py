@@ -70,7 +70,7 @@ RENAMED: Mapping[str, str] = {
     "summary.FileWriterCache": "summary.FileWriter",
     "train.NewCheckpointReader": "train.load_checkpoint",
     "train.SummaryWriter": "summary.FileWriter",
-    # names that nf has, too, with another meaning
+    # names with another meaning in nf
     **{
         f"train.{name}Optimizer": f"tensorflow1.train.{name}Optimizer"
         for name in (
@@ -254,4 +254,4 @@ OTHERS: Mapping[str, str] = {
     "MaxPooling3D": "max_pool3d", "sparse_categorical_crossentropy":
     "sparse_softmax_cross_entropy",
 }  # fmt: skip
-"""What numpy, PyTorch, JAX and Keras call it -> the name here."""
+"""Name in numpy, PyTorch, JAX or Keras -> the name here."""

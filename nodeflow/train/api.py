@@ -119,8 +119,8 @@ def train(
         validation, test: rows of the same placeholders, for metrics and early stopping.
         feeds: values of other placeholders, the same in all steps.
         metrics: scalars to measure after each epoch: on the test split where there is one, else
-            on validation, else on the training rows; a `Metric` names its split. By default those
-            of the graph's file, or the metric nodes of the graph.
+            on validation, else on the training rows; a `Metric` names its split. By default the
+            metrics that the graph's file names, or else the metric nodes of the graph.
         monitor: what early stopping watches if ``patience`` is given; by default the loss on the
             validation split, or the training loss without one.
         bounds: tensor -> the least and the greatest value that its elements may have, or None for

@@ -415,7 +415,7 @@ class EpochLoop:
                 yield self._marked(change)
 
     def _marked(self, event: Event) -> Event:
-        """An event that is an edit, which branches of this training mark in their plots, too."""
+        """Note the mark of an edit, which plots of branches also show; return the event."""
         if self.past is not None and (mark := mark_of(event)) is not None:
             self.past.marks.append(mark)
         return event

@@ -46,8 +46,7 @@ class Resumed:
         first: number of the first of those steps.
         seconds: duration of those steps.
         notices: what the user has to know about it.
-        marks: edits that were made in those steps, as far as they are known: the last step before
-            each, and a few words.
+        marks: known edits in those steps: the last step before each, and a few words.
     """
 
     step: int

@@ -23,7 +23,7 @@ class Metric:
     """A scalar or accumulating metric, measured on one split after every ``every`` epochs.
 
     ``key`` names it in reports: the node's name, or ``split/name`` where one node is measured on
-    two splits. ``found``: nobody chose it; the graph has a node for it.
+    two splits. ``found``: whether it comes from a node of the graph and no user chose it.
     """
 
     tensor: Tensor
@@ -145,12 +145,12 @@ class Training(PlainSettings):
                 )
 
     def with_found(self, graph: Graph, *, metric_nodes: bool) -> Training:
-        """Return the training with what a graph has to be measured, where there are rows for it.
+        """Return the training with metrics for the graph's summaries and metric nodes.
 
-        These are its scalar summaries, and its metric nodes, such as an accuracy.
+        Scalar summaries and metric nodes, such as an accuracy, are measured if they have rows.
 
         Args:
-            metric_nodes: whether metric nodes count: not where somebody chose the metrics.
+            metric_nodes: whether to include metric nodes; False if the user chose the metrics.
         """
         chosen = tuple(metric for metric in self.metrics if not metric.found)
         known = {m.tensor for m in chosen}
@@ -224,7 +224,7 @@ def metric_keys(named: list[tuple[str, str]]) -> list[str]:
 
 
 def _measured_by(node: Node, metric_nodes: bool) -> Tensor | None:
-    """What a node is there to measure; None where it is there for something else."""
+    """Return the tensor that a summary or metric node measures; None for any other node."""
     if isinstance(node.op, ScalarSummary):
         return node.inputs[0]
     return node.outputs[0] if metric_nodes and node.op.category == METRIC else None

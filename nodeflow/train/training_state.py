@@ -66,7 +66,7 @@ class TrainingState:
         tiers: since which step what ran compiled.
         where: the place in a data set that is no table of rows.
         numbers: of optimizers, by ``NODE.ATTR``, that were changed while it trained.
-        marks: of edits, for plots; a state in a file has none, since the run has its edits.
+        marks: marks of edits, for plots; empty in a file, because the run stores its edits.
     """
 
     identity: Mapping[str, Any]
@@ -103,10 +103,10 @@ class TrainingState:
     # ---- on disk ------------------------------------------------------------------------------
 
     def save(self, path: Path, part: int = 0) -> Manifest:
-        """Write it as a checkpoint, at once whole or not at all; raises as `write_checkpoint`.
+        """Write it as a checkpoint, completely or not at all; raise as `write_checkpoint`.
 
         Args:
-            part: how often the training went on before.
+            part: how often the training was resumed before.
         """
         values = {name: _plain(getattr(self, name)) for name in _VALUES}
         values["watch"] = None if self.watch is None else _plain(vars(self.watch))
@@ -136,7 +136,7 @@ def load_state(path: Path) -> TrainingState:
 
 
 def state_of(path: Path, manifest: Manifest) -> TrainingState:
-    """The state of a training in a checkpoint with this manifest; raises as `load_state`."""
+    """Return the training state in a checkpoint with this manifest; raise as `load_state`."""
     if manifest.training is None:
         raise CheckpointProblem(
             f"{path} holds variables and no training",
@@ -194,7 +194,7 @@ def _state(
 
 
 def place(value: Any) -> Mapping[str, Any]:
-    """Check a place in a data set that is no table of rows; raises ValueError and the like."""
+    """Return a place in a data set without rows; raise, for example, ValueError if it is wrong."""
     whole(table(value)["taken"])
     began = table(value["began"])
     passes, runs, cached = (listed(began[name]) for name in ("passes", "runs", "cached"))

@@ -1,8 +1,8 @@
-"""What a network answers, and what is measured from its answers.
+"""Splits a program into two parts: predicting the answers, and measuring the loss and metrics.
 
-A placeholder is an *input* if a variable meets what depends on it; the others are *labels*. What
-the network answers is predicted from the inputs. The loss and the metrics are measured from the
-answers, the labels, and inputs that they are compared with.
+A placeholder is an *input* if a node that reads a variable depends on it; otherwise it is a
+*label*. The *answers* are predicted from the inputs. The loss and the metrics are measured from the
+answers, the labels, and the inputs that an answer is compared with.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ BEYOND = frozenset(
     "argmax argmin cast round greater greater_equal less less_equal identity one_hot reshape "
     "squeeze expand_dims".split()
 )
-"""Ops by which a loss or a metric made by hand begins: what they read is the answer."""
+"""Ops that a loss or a metric made by hand may apply to the answer, such as `log`."""
 COMPARING = frozenset(("subtract", "squared_difference"))
 
 
@@ -30,9 +30,9 @@ class Parts:
 
     Attributes:
         inputs, labels: placeholders.
-        measuring: nodes in order, from answers and placeholders to what is measured.
-        answers: what `measuring` reads of the network.
-        later: nodes that are measured only.
+        measuring: nodes from the answers and placeholders to the loss and metrics, in order.
+        answers: tensors of the network that `measuring` reads.
+        later: nodes that predicting does not run.
     """
 
     inputs: tuple[Node, ...]
@@ -44,10 +44,10 @@ class Parts:
 
 @dataclass(frozen=True)
 class Splitting:
-    """The nodes of a program, in order, with what each reads.
+    """The nodes of a program, in order, and the tensors that each reads.
 
     Attributes:
-        source: tensor -> the tensor that is written for it.
+        source: tensor -> the tensor that the code computes in its place.
     """
 
     nodes: list[Node]
@@ -55,14 +55,14 @@ class Splitting:
     dialect: Dialect
 
     def read(self, node: Node) -> list[Tensor]:
-        """The tensors that are written for what a node reads."""
+        """Return the tensors that the code of a node reads."""
         return [self.source(t) for t in self.dialect.reads(node)]
 
     def sources(self, node: Node) -> list[Node]:
         return [t.node for t in self.read(node)]
 
     def needed(self, nodes: Iterable[Node]) -> set[Node]:
-        """The nodes and everything that they read."""
+        """Return the nodes and all nodes that they depend on."""
         found: set[Node] = set()
         stack = list(nodes)
         while stack:
@@ -73,7 +73,7 @@ class Splitting:
         return found
 
     def parts(self, measured: Collection[Tensor]) -> Parts:
-        """Tell answers and measures apart.
+        """Separate the nodes that predict from the nodes that measure.
 
         Args:
             measured: the loss and the metrics of a training.
@@ -110,7 +110,7 @@ class Splitting:
         )
 
     def _depends(self, placeholders: Collection[Node]) -> dict[Node, frozenset[Node]]:
-        """Node -> the placeholders and the draws that it depends on."""
+        """Return the placeholders and random draws that each node depends on."""
         given = set(placeholders)
         found: dict[Node, frozenset[Node]] = {}
         for node in self.nodes:
@@ -122,7 +122,7 @@ class Splitting:
     def _labels(
         self, placeholders: Collection[Node], depends: dict[Node, frozenset[Node]]
     ) -> set[Node]:
-        """The placeholders that meet no variable."""
+        """Return the placeholders that lead to no node with a variable."""
         meets: set[Node] = set()
         has_variables = False
         for node in self.nodes:
@@ -133,14 +133,14 @@ class Splitting:
         return {p for p in placeholders if p not in meets} if has_variables else set()
 
     def _compares(self, node: Node, depends: dict[Node, frozenset[Node]]) -> bool:
-        """Whether a node compares what the network gives with what it was given."""
+        """Return whether a node compares a prediction with a placeholder."""
         if node.op.id not in COMPARING:
             return False
         fed = [n.op.id == "placeholder" for n in self.sources(node)]
         return any(fed) and not all(fed) and all(depends[n] for n in self.sources(node))
 
     def _following(self, begins: set[Node]) -> set[Node]:
-        """Some nodes and those that depend on them."""
+        """Return the nodes and all nodes that depend on them."""
         found = set(begins)
         for node in self.nodes:
             if node not in found and any(n in found for n in self.sources(node)):
@@ -148,8 +148,11 @@ class Splitting:
         return found
 
     def _answer(self, tensor: Tensor, direct: set[Tensor], first: set[Tensor]) -> Tensor:
-        """The answer from which a loss or a metric computes what it reads: probabilities, what an
-        op of losses reads, or else the tensor itself."""
+        """Return the answer behind a tensor that a loss or a metric reads.
+
+        Look back through `BEYOND` ops for probabilities or the input of a loss op. Return the
+        tensor itself if there are none.
+        """
         if tensor in direct:
             return tensor
         place = tensor

@@ -39,7 +39,7 @@ def divided(call: Call) -> str | None:
 
 
 def chosen(module: str) -> Expression:
-    """`where`: by the training phase as Python chooses, by a tensor element by element."""
+    """Return the writer of `where`: a Python condition for the training flag, else elementwise."""
 
     def write(call: Call) -> str:
         condition, yes, no = call.args
@@ -51,7 +51,7 @@ def chosen(module: str) -> Expression:
 
 
 def no_nan(module: str) -> Expression:
-    """A division that gives 0 where the divisor is 0."""
+    """Return the writer of a division that gives 0 where the divisor is 0."""
 
     def write(call: Call) -> str:
         x, y = call.args
@@ -92,10 +92,10 @@ def sliced(call: Call) -> str | None:
 
 
 def indexed_part(call: Call, computed: str) -> str | None:
-    """`slice`, also where a run finds out the first indices.
+    """Write a `slice`, including one whose first indices only a run knows.
 
     Args:
-        computed: a template with the inputs and ``{sizes}``.
+        computed: a template for that case, with the inputs and ``{sizes}``.
     """
     plain = sliced(call)
     sizes = call.sizes("size")
@@ -105,11 +105,12 @@ def indexed_part(call: Call, computed: str) -> str | None:
 
 
 def sizes_text(call: Call, wired: str, name: str = "shape") -> str:
-    """The sizes of what is made: numbers, sizes of other tensors, or the expression of the tensor
-    that gives them.
+    """Return the shape argument of an op that makes a tensor.
+
+    It consists of numbers and sizes of other tensors, or else is the tensor wired for the shape.
 
     Args:
-        wired: a template of that expression.
+        wired: a template for the expression of that tensor.
 
     Raises:
         Unwritten: the attribute leaves a size open.
@@ -125,10 +126,10 @@ def sizes_text(call: Call, wired: str, name: str = "shape") -> str:
 
 
 def reshaped(call: Call, wired: str) -> str:
-    """The arguments of a reshape: with -1 for a size that a run finds out.
+    """Return the arguments of a reshape, with -1 for a size that only a run knows.
 
     Args:
-        wired: a template of the expression of the tensor that gives the sizes.
+        wired: a template for the expression of the tensor wired for the shape.
     """
     if len(call.args) == 1:
         return ", ".join(map(str, call.attrs["shape"])) or "()"
@@ -140,7 +141,7 @@ def reshaped(call: Call, wired: str) -> str:
 
 
 def moved(drawn: str, attrs: Mapping[str, Any]) -> str:
-    """A standard draw with the mean and the deviation that the attributes have, if they do."""
+    """Return a standard draw, scaled by the mean and deviation in the attributes, if any."""
     mean, deviation = attrs.get("mean", 0.0), attrs.get("stddev", 1.0)
     scaled = drawn if deviation == 1 else f"{deviation} * {drawn}"
     return scaled if mean == 0 else f"{mean} + {scaled}"
@@ -176,20 +177,20 @@ def alike(module: str) -> dict[str, Expression]:
 
 
 def quoted(text: str) -> str:
-    """A text of letters and signs in double quotes."""
+    """Return a text in double quotes, without escaping anything."""
     return f'"{text}"'
 
 
 def ends_of(parts: Sequence[int]) -> list[int]:
-    """Where parts end, but for the last one."""
+    """Return the end of each part except the last."""
     return [sum(parts[: n + 1]) for n in range(len(parts) - 1)]
 
 
 def limited(module: str, function: str) -> dict[str, Write]:
-    """The activations that are lines between two limits.
+    """Return the writers of activations that are linear between two limits.
 
     Args:
-        function: limits a tensor to two numbers.
+        function: the library's function that clips a tensor to two numbers.
     """
 
     def within(low: str, high: str, line: str = "{0}") -> Write:
@@ -204,7 +205,7 @@ def limited(module: str, function: str) -> dict[str, Write]:
 
 
 def silu(function: str | None, sigmoid: str) -> Expression:
-    """x * sigmoid(beta * x), with a function of the library for beta 1."""
+    """Return the writer of x * sigmoid(beta * x), which the library may have for beta 1."""
 
     def write(call: Call) -> str:
         (x,), beta = call.args, call.attrs["beta"]
@@ -216,7 +217,7 @@ def silu(function: str | None, sigmoid: str) -> Expression:
 
 
 def bounds(call: Call) -> tuple[str, str]:
-    """The limits of `clip_by_value` as Python."""
+    """Return the limits of `clip_by_value` as Python."""
     return literal(call.attrs["min"]), literal(call.attrs["max"])
 
 

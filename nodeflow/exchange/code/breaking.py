@@ -1,4 +1,4 @@
-"""Long statements in several lines, as formatters of Python break them."""
+"""Breaks long statements into several lines, as formatters of Python do."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ OPENING, CLOSING = "([{", ")]}"
 
 
 def broken(left: str, expression: str, width: int) -> list[str]:
-    """Return the lines of an assignment."""
+    """Return the lines of an assignment, none longer than ``width`` if possible."""
     line = f"{left} = {expression}"
     if len(line) <= width:
         return [line]
@@ -26,7 +26,7 @@ def broken(left: str, expression: str, width: int) -> list[str]:
 
 
 def _inside(before: str, expression: str, width: int) -> list[str] | None:
-    """Lines broken inside the longest brackets of an expression that may be broken."""
+    """Return lines broken inside the longest pair of brackets; None if they are empty."""
     group = max(_groups(expression), key=lambda g: g[1] - g[0], default=None)
     if group is None or group[1] - group[0] < 2:
         return None
@@ -49,7 +49,7 @@ def _inside(before: str, expression: str, width: int) -> list[str] | None:
 
 
 def _groups(text: str) -> list[tuple[int, int]]:
-    """Where brackets open and close that are in no others, but for those of an index."""
+    """Return the start and end of each outermost pair of brackets, except brackets of an index."""
     found, depth, start = [], 0, 0
     for place, character in enumerate(text):
         if character in OPENING:
@@ -63,12 +63,12 @@ def _groups(text: str) -> list[tuple[int, int]]:
 
 
 def _follows_name(text: str, place: int) -> bool:
-    """Whether brackets belong to what is called or indexed."""
+    """Return whether an opening bracket begins a call or an index."""
     return place > 0 and re.match(r"[\w)\]]", text[place - 1]) is not None
 
 
 def _is_call(text: str) -> bool:
-    """Whether an expression is one call, or one list."""
+    """Return whether an expression is a single call or a single list."""
     groups = _groups(text)
     if len(groups) != 1 or groups[0][1] != len(text) - 1:
         return False
@@ -76,7 +76,7 @@ def _is_call(text: str) -> bool:
 
 
 def _arguments(text: str) -> list[str]:
-    """The arguments of a call."""
+    """Return the arguments of a call, split at the outer commas."""
     found, depth, start = [], 0, 0
     for place, character in enumerate(text):
         depth += (character in OPENING) - (character in CLOSING)

@@ -19,7 +19,7 @@ from nodeflow.ops.training_mode import is_flag
 
 
 class Unwritten(Exception):
-    """A part of an expression that a library has no words for."""
+    """An argument of an op that a library cannot express."""
 
 
 @dataclass(frozen=True)
@@ -27,14 +27,14 @@ class Call:
     """An op to be written.
 
     Attributes:
-        node: it, with its attributes and types.
-        args: expressions of its inputs: names, mostly.
-        name: of the node in the code.
+        node: the op, with its attributes and types.
+        args: expressions of its inputs, mostly names.
+        name: the name of the node in the code.
         weights: expressions of a layer's variables, by their short names.
         training: the expression of the training phase.
-        number: tells the draws of random numbers apart.
-        value: gives the expression of any tensor that was computed before.
-        size_of: a template of a size, of a tensor and an axis.
+        number: number of a random draw, different for draws that must differ.
+        value: returns the expression of a tensor that was computed before.
+        size_of: a template for a size, from a tensor and an axis.
     """
 
     node: Node
@@ -66,8 +66,10 @@ class Call:
         return self.node.outputs[0].dtype
 
     def known(self, name: str) -> Any:
-        """An attribute, or what types say of the tensor that is wired instead of it; None if a
-        run finds it out, and None for each size that a run finds out."""
+        """Return an attribute, or the value of the tensor wired in its place if the types tell it.
+
+        A value, or a size in a tuple, is None if only a run knows it.
+        """
         op = self.node.op
         value = self.attrs[name]
         if isinstance(op, RuntimeAttributes):
@@ -79,17 +81,19 @@ class Call:
         return value
 
     def sizes(self, name: str = "shape") -> tuple[int, ...] | None:
-        """The sizes of an attribute or of what is wired; None if some depend on a run."""
+        """Return the sizes in an attribute or its wire; None if only a run knows some of them."""
         value = self.known(name)
         return None if value is None or None in value else tuple(value)
 
     def size(self, tensor: Tensor, axis: int) -> str:
-        """The expression of a size: ``x.shape[0]``."""
+        """Return the expression of a size, such as ``x.shape[0]``."""
         return self.size_of.format(self.value(tensor), axis)
 
     def phase(self, port: int = 1) -> str | None:
-        """The expression that says whether the node acts as in training: None if a tensor of the
-        graph decides, other than the flag that a training feeds."""
+        """Return the expression that is true if the node acts as in training.
+
+        Return None if a tensor of the graph decides, other than the flag that a training feeds.
+        """
         if len(self.node.inputs) <= port:
             return self.training
         wired = resolve(self.node.inputs[port])
@@ -111,13 +115,13 @@ class Dialect:
         id: as after ``--to``.
         title: its name.
         ops: op -> expression.
-        helpers: functions that expressions call, by name: written where one does.
+        helpers: functions that expressions call, by name; the code contains those it calls.
         flag: the expression that is true in training.
-        flag_tensor: the same as a tensor.
+        flag_tensor: the same expression as a tensor.
         modules: layers that keep their variables in an object of the library.
-        moving: layers whose calls also give the new values of their moving averages.
-        sizes: the dialect of integers that follow from shapes, where that is another one.
-        size_of: a template of a size, of a tensor and an axis.
+        moving: layers whose calls also return the new values of their moving averages.
+        sizes: another dialect for integers that follow from shapes; None for the same.
+        size_of: a template for a size, from a tensor and an axis.
     """
 
     id: str
@@ -132,7 +136,7 @@ class Dialect:
     size_of: str = "{}.shape[{}]"
 
     def expression(self, call: Call) -> str | None:
-        """The code of an op; None if this library has none for it."""
+        """Return the code of an op; None if the library has no code for it."""
         if self.sizes is not None and follows_from_shapes(call.node):
             return self.sizes.expression(call)
         if self.sizes is not None and _has_late_sizes(call.node):
@@ -148,7 +152,7 @@ class Dialect:
             return None
 
     def writes(self, node: Node) -> bool:
-        """Whether the dialect writes an op."""
+        """Return whether the dialect can write an op."""
         if node.op.id in ("placeholder", "variable"):
             return True
         if node.op.id not in self.ops and (self.sizes is None or node.op.id not in self.sizes.ops):
@@ -159,7 +163,7 @@ class Dialect:
         )
 
     def reads(self, node: Node) -> Iterable[Tensor]:
-        """The tensors that an op's expression reads: its inputs, and a layer's variables."""
+        """Return the tensors that an op's expression reads: its inputs, and a layer's variables."""
         if node.op.id in self.modules:
             return node.inputs
         return (*node.inputs, *(v.outputs[0] for v in layer_variables(node).values()))
@@ -168,14 +172,14 @@ class Dialect:
 DTYPES = frozenset("float32 float64 int8 int16 int32 int64 uint8 bool".split())
 """What all libraries have."""
 SIZE_OPS = frozenset("shape size rank".split())
-"""Ops that read no values, so they are known before a run's arrays are."""
+"""Ops that read shapes alone, so their results are known before any values."""
 
 PLACES = frozenset(("begin", "value"))
 """Runtime attributes that change no shape."""
 
 
 def follows_from_shapes(node: Node) -> bool:
-    """Whether a node's integers follow from the shapes of other tensors and from constants."""
+    """Return whether a node's integers follow from shapes of other tensors and constants."""
     seen: set[Node] = set()
     stack, found = [node], False
     while stack:
@@ -192,7 +196,7 @@ def follows_from_shapes(node: Node) -> bool:
 
 
 def _has_late_sizes(node: Node) -> bool:
-    """Whether sizes of a node's output depend on values, which a jitted function cannot have."""
+    """Return whether output sizes depend on values, which a jitted function does not allow."""
     op = node.op
     if not isinstance(op, RuntimeAttributes):
         return False
@@ -238,7 +242,7 @@ def permutation(call: Call) -> tuple[int, ...]:
 
 
 def one_unknown(sizes: Sequence[int | None] | None) -> tuple[int, ...] | None:
-    """Sizes with -1 for the one that is unknown; None if several are, or all of them."""
+    """Return the sizes with -1 for an unknown size; None if several are unknown, or the rank is."""
     if sizes is None:
         return None
     written = tuple(-1 if size is None else size for size in sizes)
@@ -259,6 +263,6 @@ def literal(value: Any) -> str:
 
 
 def tuple_text(values: Iterable[object]) -> str:
-    """A tuple as Python writes it."""
+    """Return a tuple as Python writes it."""
     written = [str(value) for value in values]
     return f"({written[0]},)" if len(written) == 1 else f"({', '.join(written)})"

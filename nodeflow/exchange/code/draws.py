@@ -7,12 +7,12 @@ from nodeflow.exchange.code.dialect import Call, Expression
 
 
 def torch_dtype(name: str) -> str:
-    """The argument for a dtype; PyTorch's own default needs none."""
+    """Return the argument for a dtype, which is empty for PyTorch's default."""
     return "" if name == "float32" else f", dtype=torch.{name}"
 
 
 def _torch(text: str) -> Expression:
-    """A draw of PyTorch's generator.
+    """Return the writer of a draw from PyTorch's generator.
 
     Args:
         text: a template with ``{shape}``, ``{dtype}``, the attributes and the inputs.
@@ -59,11 +59,11 @@ PYTORCH: dict[str, Expression] = {
 
 
 def _jax(function: str, *arguments: str, then: str = "{}") -> Expression:
-    """A draw of JAX, with a key of its own.
+    """Return the writer of a JAX draw, whose key depends on the number of the draw.
 
     Args:
         arguments: templates with ``{shape}``, ``{dtype}``, the attributes and the inputs.
-        then: a template of what is made of the draw.
+        then: a template that is applied to the draw.
     """
 
     def write(call: Call) -> str:
@@ -79,10 +79,10 @@ def _jax(function: str, *arguments: str, then: str = "{}") -> Expression:
 
 
 def _numpy(text: str) -> Expression:
-    """A draw of numpy's generator, in the dtype of the node.
+    """Return the writer of a draw from numpy's generator, in the dtype of the node.
 
     Args:
-        text: a template as of `_draw`.
+        text: a template with ``{shape}``, the attributes and the inputs.
     """
 
     def write(call: Call) -> str:
@@ -128,7 +128,7 @@ NUMPY: dict[str, Expression] = {
 
 
 def _tensorflow(text: str) -> Expression:
-    """A draw of TensorFlow.
+    """Return the writer of a TensorFlow draw.
 
     Args:
         text: a template with ``{shape}``, ``{dtype}``, ``{seed}``, the attributes and the inputs.

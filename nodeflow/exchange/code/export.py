@@ -37,7 +37,7 @@ from nodeflow.file_reading import read_bytes
 from nodeflow.train.saving.weights import write_arrays
 
 SUFFIXES = (".safetensors", ".npz")
-"""Of files of variables."""
+"""Suffixes of files of variables."""
 Variables = Mapping[str, np.ndarray]
 
 
@@ -64,13 +64,13 @@ class Written:
 
 @dataclass(frozen=True)
 class Target:
-    """What a document is written for.
+    """A library that documents are exported to.
 
     Attributes:
         title: its name.
-        written: document, name of the module, values of variables and names of what is fetched ->
-            code.
-        fetches: whether it takes such names.
+        written: writes the code, from the document, the name of the module, the values of the
+            variables and the names of the fetches.
+        fetches: whether the user can choose the fetches.
     """
 
     title: str
@@ -84,7 +84,7 @@ def _library(
     weights: Callable[[Program], dict[str, np.ndarray]],
     trains: bool = True,
 ) -> Target:
-    """A library with a dialect, and what writes the module around it."""
+    """Return the target for a library, from its dialect and the writer of its modules."""
 
     def written(
         task: Task, name: str, variables: Variables | None, fetches: Sequence[str]
@@ -106,7 +106,7 @@ def _library(
 def _document(
     task: Task, name: str, variables: Variables | None, fetches: Sequence[str]
 ) -> Written:
-    """The document itself, as it is; the files of variables that it names lie beside."""
+    """Return code that builds the document again, with the files of variables that it names."""
     document = task.document.root
     code = document_code(document, name)
 
@@ -139,13 +139,13 @@ def code_of(
     variables: Variables | None = None,
     fetches: Sequence[str] = (),
 ) -> Written:
-    """A document as code.
+    """Return a document as code.
 
     Args:
-        variables: values by the names in the graph; default: the initial ones, or those of the
-            weights that the document names.
-        fetches: names of what the code predicts; default: what nothing consumes. The code for
-            nodeflow has no such choice.
+        variables: values by the names in the graph; default: the weights that the document names,
+            or else the initial values.
+        fetches: names of the tensors to predict; default: tensors that no node consumes. The code
+            for nodeflow always contains the whole document.
 
     Raises:
         NotInCode: the library lacks something; the message names all of it.
@@ -162,13 +162,13 @@ def export_code(
     variables: Variables | None = None,
     fetches: Sequence[str] = (),
 ) -> list[str]:
-    """Write a document as a program; returns the names of its files.
+    """Write a document as a program and return the names of the files.
 
     Args:
-        name: of the module, and the beginning of the other files' names.
+        name: the name of the module; the names of the other files begin with it.
         target: a key of `TARGETS`.
-        folder: made where it is missing.
-        variables, fetches: as of `code_of`.
+        folder: made if it is missing.
+        variables, fetches: as for `code_of`.
 
     Raises:
         NotInCode: the library lacks something, or the rows are too many.
@@ -191,7 +191,7 @@ def export_code(
 
 
 def _training_files(program: Program) -> dict[str, bytes]:
-    """The batches and rows of a program that trains."""
+    """Return the files with the batches and rows of a training, by name."""
     training = program.training
     assert training is not None
     placeholders = {n: program.placeholder(n) for n in (*program.inputs, *program.labels)}
@@ -202,7 +202,7 @@ def _training_files(program: Program) -> dict[str, bytes]:
 
 
 def module_name(title: str) -> str:
-    """What the module of a document is called: its title, as far as Python takes it."""
+    """Return the name of a document's module: its title, made a valid Python name."""
     found = re.sub(r"\W", "_", title.removesuffix(".flow"), flags=re.ASCII)
     return f"graph_{found}" if not found or found[0].isdigit() else found
 

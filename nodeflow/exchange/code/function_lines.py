@@ -25,9 +25,9 @@ class Functions:
         writer: writes their bodies.
         array: the type of arrays.
         variables: arguments that hold variables, in order.
-        phases: argument -> its type and default, for what training needs.
-        begin: argument -> the line by which a function that takes it begins.
-        moved: an argument whose new value `predict` gives back, too.
+        phases: argument that training needs -> its type and default.
+        begin: argument -> the first line of a function that takes it.
+        moved: an argument whose new value `predict` also returns.
     """
 
     writer: Writer
@@ -42,7 +42,7 @@ class Functions:
         return self.writer.program
 
     def predict(self) -> str:
-        """What the graph answers."""
+        """Write `predict`, which computes the predictions."""
         program = self.program
         results = [(name, self.writer.value(t)) for name, t in program.predictions.items()]
         body = self.writer.body(program.predicting, [value for _, value in results])
@@ -65,7 +65,7 @@ class Functions:
         return "\n".join([*function("predict", given, kind), *(_indent(lines))])
 
     def measure(self) -> str:
-        """What the answers are worth."""
+        """Write `measure`, which computes the loss and metrics of predictions."""
         program = self.program
         results = [(key, self.writer.value(t)) for key, t in program.measured.items()]
         body = self.writer.body(program.measuring, [value for _, value in results])
@@ -94,7 +94,7 @@ class Functions:
 
 
 def measured_from(program: Program, used: str) -> list[str]:
-    """The names of the placeholders that `measure` takes."""
+    """Return the names of the placeholders that `measure` takes."""
     placeholders: list[Node] = [*program.inputs, *program.labels]
     return needs(used, *(program.placeholder(n) for n in placeholders))
 

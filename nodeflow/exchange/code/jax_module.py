@@ -21,12 +21,12 @@ PHASES = {"training": "bool = False", "key": "Array | None = None"}
 
 
 def weights(program: Program) -> dict[str, np.ndarray]:
-    """The variables by their names in the code."""
+    """Return the variables by their names in the code."""
     return {name: program.initial[node] for name, node in program.variables.items()}
 
 
 def text(program: Program) -> str:
-    """The module as text, with its training loop.
+    """Return the text of the module, with its training loop.
 
     Raises:
         NotInCode: the optimizer has no counterpart.
@@ -35,7 +35,7 @@ def text(program: Program) -> str:
 
 
 def is_trained(node: Node) -> bool:
-    """Whether an optimizer may change a variable."""
+    """Return whether an optimizer may change a variable."""
     return bool(node.attrs["trainable"]) and node.outputs[0].type.is_float
 
 
@@ -112,7 +112,7 @@ def initial() -> tuple[dict[str, Array], dict[str, Array]]:
     return params, {{name: params.pop(name) for name in names}}'''
 
     def _loss(self, predict: str, measure: str) -> str:
-        """The function whose gradient a step takes."""
+        """Write the function whose gradient a step takes."""
         variables = ["params"] + ["state"] * bool(self.state)
         given = [*(f"{name}: dict[str, Array]" for name in (*variables, "batch"))]
         key = needs(predict + measure, "key")
@@ -128,7 +128,7 @@ def initial() -> tuple[dict[str, Array], dict[str, Array]]:
         return "\n".join([head, f'    """{doc}"""', *lines])
 
     def _call(self, name: str, written: str, out: str) -> str:
-        """The call of a function with the rows of a batch, in training."""
+        """Write the call of a function with the rows of a batch, in training."""
         signature = written[: written.index("->")]
         given = needs(signature, "params", "state") + [out] * bool(out)
         placeholders = [

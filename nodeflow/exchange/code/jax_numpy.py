@@ -152,7 +152,7 @@ def _table(module: str, library: str) -> dict[str, Expression]:
         return f"{module}.full({sizes_text(call, '{}')}, {written}, {kind})"
 
     def measure(text: str) -> Expression:
-        """An integer array of sizes."""
+        """Return the writer of an integer array of sizes."""
         return lambda c: f"np.array({text.format(*c.args)}, np.{c.dtype})"
 
     def size(call: Call) -> str:

@@ -55,7 +55,7 @@ DOCS = {
 
 
 def update(optimizer: Optimizer) -> str:
-    """The function that makes a step."""
+    """Return the function that makes a step."""
     rule = "nesterov" if optimizer.numbers.get("nesterov") else optimizer.op
     text = HEAD.format(doc=DOCS[optimizer.op])
     if optimizer.clip_value is not None:
@@ -66,7 +66,7 @@ def update(optimizer: Optimizer) -> str:
 
 
 def slots(optimizer: Optimizer) -> str:
-    """What the optimizer begins with: its averages of the gradients, by parameter."""
+    """Return the initial state of the optimizer: zero averages of the gradients."""
     zeros = "jax.tree.map(jnp.zeros_like, params)"
     return {"gradient_descent": "()", "momentum": zeros, "adam": f"({zeros}, {zeros})"}[
         optimizer.op

@@ -20,9 +20,9 @@ INDENT = "    "
 SIGNED = {*INFIX, "divide", "floor_divide", "modulo"}
 """Ops that are written with a sign between their inputs."""
 TAKES_FLAG = {"where", "dropout", "batch_normalization", "layers/batch_normalization"}
-"""Ops whose expressions ask the training phase as Python does."""
+"""Ops whose expressions test the training phase with a Python condition."""
 SEQUENCES = {"split", "unstack"}
-"""Ops whose expressions give several tensors, even if there is one."""
+"""Ops whose expressions return a sequence, even for a single tensor."""
 WORD = re.compile(r"[A-Za-z_]\w*")
 
 
@@ -31,7 +31,7 @@ class Writer:
     """Writes nodes of a program in a dialect.
 
     Attributes:
-        variable: the expression of a variable, by its name in the code and its node.
+        variable: returns the expression of a variable, from its name in the code and its node.
     """
 
     program: Program
@@ -39,17 +39,17 @@ class Writer:
     variable: Callable[[str, Node], str] = lambda name, node: name
 
     def value(self, tensor: Tensor) -> str:
-        """The expression of a tensor that is fed, learned or computed before."""
+        """Return the expression of a tensor that is fed, learned or already computed."""
         source = self.program.source(tensor)
         name = self.program.code[source]
         return self.variable(name, source.node) if source.node.op.id == "variable" else name
 
     def body(self, nodes: Iterable[Node], results: Iterable[str], depth: int = 1) -> list[str]:
-        """Assignments for some nodes, as far as what follows reads them.
+        """Return the assignments for the nodes that the results need.
 
         Args:
-            results: expressions that the function gives back.
-            depth: how far the lines are indented.
+            results: expressions that the function returns.
+            depth: levels of indentation.
         """
         nodes = list(nodes)
         inlined = {n for n in nodes if self._is_inlined(n, nodes)}
@@ -92,8 +92,10 @@ class Writer:
         )
 
     def _is_inlined(self, node: Node, nodes: Iterable[Node]) -> bool:
-        """Whether a node is a number that stands in the expressions that read it: each combines it
-        with a tensor of the same dtype, which decides the dtype of the result."""
+        """Return whether a constant is a number to write inside the expressions that read it.
+
+        Each expression must combine it with a tensor, which decides the dtype of the result.
+        """
         if node.op.id != "constant" or node.outputs[0].shape != ():
             return False
         if node.outputs[0] in self.program.predictions.values():
@@ -120,7 +122,7 @@ def _assignment(node: Node, targets: Sequence[str], expression: str, depth: int)
 
 
 def needs(text: str, *names: str) -> list[str]:
-    """The names that a text uses, in the given order."""
+    """Return the names that occur in a text, in the given order."""
     used = set(WORD.findall(text))
     return [name for name in names if name in used]
 
@@ -130,7 +132,7 @@ def indented(lines: Iterable[str], depth: int = 1) -> str:
 
 
 def helpers_in(text: str, helpers: Mapping[str, str]) -> str:
-    """The helpers that some code calls, and those that they call, as text."""
+    """Return the text of the helpers that some code calls, directly or indirectly."""
     used: set[str] = set()
     while True:
         more = {name for name in helpers if re.search(rf"(?<![.\w]){name}\(", text)}
@@ -141,12 +143,12 @@ def helpers_in(text: str, helpers: Mapping[str, str]) -> str:
 
 
 def described(nodes: Iterable[Node]) -> list[str]:
-    """Lines of a docstring about what is fed or found."""
+    """Return docstring lines with the name and type of each node."""
     return [f"{node.name}: {node.outputs[0].type}" for node in nodes]
 
 
 def dictionary(pairs: Iterable[tuple[str, str]], depth: int, before: str = "return ") -> list[str]:
-    """A dictionary by expressions, in one line if it fits."""
+    """Return the lines of a dictionary of expressions, one line if it fits."""
     written = [f'"{key}": {value}' for key, value in pairs]
     line = f"{before}{{{', '.join(written)}}}"
     if len(line) <= WIDTH - depth * len(INDENT):
@@ -155,7 +157,7 @@ def dictionary(pairs: Iterable[tuple[str, str]], depth: int, before: str = "retu
 
 
 def function(head: str, arguments: Sequence[str], result: str, depth: int = 0) -> list[str]:
-    """The first line of a function, or several where it would be too long."""
+    """Return the lines of a function's signature, one line if it fits."""
     line = f"def {head}({', '.join(arguments)}) -> {result}:"
     if len(line) <= WIDTH - depth * len(INDENT) or not arguments:
         return [line]

@@ -1,4 +1,4 @@
-"""What the modules of all libraries have at their top: docstring, imports, names of files."""
+"""The head of a module in any library: docstring, imports and names of files."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ FILES = {"WEIGHTS": ".safetensors", "DATA": "_data.npz", "BATCHES": "_batches.np
 def head(
     program: Program, what: str, third_party: Iterable[str], code: str, last: Iterable[str] = ()
 ) -> str:
-    """The lines above the first function.
+    """Return the lines above the first function.
 
     Args:
-        what: the graph as what: a phrase of the docstring.
+        what: the form of the graph, for the docstring, such as ``numpy functions``.
         third_party: imports of libraries.
-        code: what follows, which says what is needed.
+        code: the rest of the module, which decides the imports and file names.
         last: statements before the names of the files.
     """
     names = [name for name in FILES if re.search(rf"\b{name}\b", code)]
@@ -33,5 +33,5 @@ def head(
 
 
 def joined(*blocks: str) -> str:
-    """A module of blocks with two empty lines between them."""
+    """Return a module of the blocks, with two empty lines between them."""
     return "\n\n\n".join(block.rstrip() for block in blocks if block.strip()) + "\n"

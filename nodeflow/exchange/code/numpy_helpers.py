@@ -1,4 +1,4 @@
-"""Functions that programs in numpy get: it has no networks, and draws no truncated numbers."""
+"""Helper functions in numpy programs, such as layers and truncated draws, which numpy lacks."""
 
 from __future__ import annotations
 

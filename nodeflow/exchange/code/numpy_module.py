@@ -1,4 +1,4 @@
-"""The program of a graph in numpy: what it predicts, and what that is worth; it does not train."""
+"""The numpy program of a graph: it predicts and measures, but does not train."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ def initial() -> dict[str, np.ndarray]:
 
 
 def weights(program: Program) -> dict[str, np.ndarray]:
-    """The variables by their names in the code."""
+    """Return the variables by their names in the code."""
     return {name: program.initial[node] for name, node in program.variables.items()}
 
 
 def text(program: Program) -> str:
-    """The module as text."""
+    """Return the text of the module."""
     writer = Writer(program, NUMPY, lambda name, _: f'params["{name}"]')
     begin = {"rng": "rng = np.random.default_rng(rng)"}
     functions = Functions(writer, "np.ndarray", ("params",), PHASES, begin)

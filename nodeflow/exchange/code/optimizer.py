@@ -1,4 +1,4 @@
-"""The optimizer of a training, as far as other libraries have the same."""
+"""Optimizers that every library has."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ KNOWN = {"gradient_descent": (), "momentum": ("momentum", "nesterov"),
          "adam": ("beta1", "beta2", "epsilon")}  # fmt: skip
 """Optimizer -> its numbers beside the learning rate."""
 PLAIN = {"weight_decay": 0.0, "average_decay": None, "variables": None}
-"""What every other library has otherwise, or not at all: the values that mean nothing."""
+"""Attribute that other libraries lack or define differently -> the value that turns it off."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Optimizer:
 
 
 def problems_of(training: Training) -> list[str]:
-    """What no other library has of the optimizer of a training, in words."""
+    """Describe the parts of a training's optimizer that no other library has."""
     node = training.optimizer
     if not isinstance(node.op, OptimizerOp) or node.op.id not in KNOWN:
         return [f"the optimizer {node.op.id} ({node.name}), known are {', '.join(KNOWN)}"]
@@ -56,7 +56,7 @@ def problems_of(training: Training) -> list[str]:
 
 
 def optimizer_of(training: Training) -> Optimizer:
-    """The optimizer of a training that has no problems (`problems_of`)."""
+    """Return the optimizer of a training, provided that `problems_of` finds nothing."""
     node = training.optimizer
     source = node.inputs[1].node if len(node.inputs) > 1 else None
     return Optimizer(
@@ -70,14 +70,14 @@ def optimizer_of(training: Training) -> Optimizer:
 
 
 def _is_schedule(node: Node) -> bool:
-    """Whether a known schedule gives the learning rate, and nothing else is wired."""
+    """Return whether a known schedule is the optimizer's only wire besides the loss."""
     source = node.inputs[1].node
     plain = source.op.id in SCHEDULES and not source.inputs and not source.attrs["warmup_steps"]
     return plain and len(node.inputs) == 2
 
 
 def schedule_text(optimizer: Optimizer) -> str:
-    """The function that gives the learning rate of a step; nothing for a constant one."""
+    """Return the function for the learning rate of a step; empty for a constant rate."""
     if optimizer.schedule is None:
         return ""
     op, attrs = optimizer.schedule

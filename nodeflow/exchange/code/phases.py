@@ -1,4 +1,4 @@
-"""Layers that act in training otherwise than later, as calls of helpers."""
+"""Layers that act differently in training, as calls of helpers."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ NORMS = ("batch_normalization", "layers/batch_normalization")
 
 
 def batch_norm(call: Call) -> str | None:
-    """The call of a helper that normalizes, and moves the averages in training."""
+    """Write the call of a helper that normalizes, and moves the averages in training."""
     attrs, weights = call.attrs, call.weights
     phase = call.phase()
-    if phase in (None, "True"):  # the averages would move whenever something is predicted
+    if phase in (None, "True"):  # every prediction would move the averages
         return None
     scale = weights.get("gamma", weights.get("scale", "1.0"))
     offset = weights.get("beta", weights.get("offset", "0.0"))
@@ -25,7 +25,7 @@ def batch_norm(call: Call) -> str | None:
 
 
 def layer_norm(call: Call) -> str | None:
-    """The call of a helper that normalizes each row; gamma and beta are inputs or variables."""
+    """Write the call of a helper that normalizes each row, with gamma and beta."""
     weights = [call.weights[name] for name in ("gamma", "beta") if name in call.weights]
     given = [*call.args, *weights]
     if call.attrs["axis"] not in (-1, (-1,), call.rank - 1, (call.rank - 1,)) or len(given) != 3:
@@ -34,11 +34,11 @@ def layer_norm(call: Call) -> str | None:
 
 
 def dropout(template: str, always: str | None = None) -> Write:
-    """The expression of a dropout with a constant rate.
+    """Return the writer of a dropout with a constant rate.
 
     Args:
         template: with ``{x}``, ``{rate}``, ``{phase}`` and ``{number}``.
-        always: the same for a dropout that acts outside of trainings, too.
+        always: another template for a dropout that also acts outside of training.
     """
 
     def write(call: Call) -> str | None:

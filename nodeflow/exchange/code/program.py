@@ -1,4 +1,4 @@
-"""What of a graph becomes code: the values to predict, the loss and metrics, and their order."""
+"""The parts of a graph that become code: predictions, loss and metrics, in order."""
 
 from __future__ import annotations
 
@@ -35,19 +35,19 @@ class Program:
     """A graph, ready to be written.
 
     Attributes:
-        name: what it is called.
+        name: the name of the module.
         inputs, labels: placeholders that are fed.
         variables: name in the code -> its node, trainable or not.
         layers: name in the code -> layer that is an object of the library, with its own variables.
         predicting: nodes in order, from inputs and variables to `predictions`.
         measuring: nodes in order, from predictions and placeholders to `measured`.
-        predictions: name in the code -> tensor: what `measuring` reads, and what is fetched.
-        measured: key -> tensor: ``loss`` first, then the metrics.
+        predictions: name in the code -> tensor that is fetched or that `measuring` reads.
+        measured: key -> tensor; ``loss`` first, then the metrics.
         training: the training, if there is one.
-        stands: tensor -> the tensor that is written for it.
+        stands: tensor -> the tensor that the code computes in its place.
         code: tensor -> its name in the code.
-        task: what it was made of.
-        values: name in the graph -> value, where they are given.
+        task: the task that it was made from.
+        values: name in the graph -> value of a variable; None for initial or saved values.
     """
 
     name: str
@@ -67,11 +67,10 @@ class Program:
 
     @cached_property
     def initial(self) -> dict[Node, np.ndarray]:
-        """Variable -> the value that a training starts from, or that was learned, where the
-        document names weights.
+        """The value of each variable: given, else from the document's weights, else initial.
 
         Raises:
-            FileProblem: those are damaged, or do not fit.
+            FileProblem: the weights are damaged, or do not fit.
         """
         inner = (v for layer in self.layers.values() for v in layer_variables(layer).values())
         wanted = (*self.variables.values(), *inner)
@@ -87,8 +86,7 @@ class Program:
 
     @cached_property
     def draws(self) -> dict[Node, int]:
-        """Node -> the number that tells its draws from those of others; nodes with one seed draw
-        the same numbers."""
+        """The number of each random node's draws, which nodes with the same seed share."""
         found: dict[object, int] = {}
         numbers = {}
         for node in dict.fromkeys((*self.predicting, *self.measuring)):
@@ -98,15 +96,15 @@ class Program:
         return numbers
 
     def source(self, tensor: Tensor) -> Tensor:
-        """The tensor that is written for another one."""
+        """Return the tensor that the code computes in place of another."""
         return self.stands.get(tensor, tensor)
 
     def value(self, tensor: Tensor) -> str:
-        """The name of a tensor in the code."""
+        """Return the name of a tensor in the code."""
         return self.code[self.source(tensor)]
 
     def placeholder(self, node: Node) -> str:
-        """The name of a placeholder in the code."""
+        """Return the name of a placeholder in the code."""
         return self.code[node.outputs[0]]
 
 
@@ -118,11 +116,11 @@ def program_of(
     fetches: Sequence[str] = (),
     problems: Problems = lambda training, placeholders: [],
 ) -> Program:
-    """What a document is as code.
+    """Return the program of a document.
 
     Args:
-        fetches: names of what is predicted, instead of what nothing consumes.
-        problems: says in words what cannot be written of a training and of placeholders.
+        fetches: names of the tensors to predict; default: tensors that no node consumes.
+        problems: describes the parts of a training and its placeholders that cannot be written.
 
     Raises:
         NotInCode: the dialect lacks something; the message names all of it.
@@ -143,7 +141,7 @@ def program_of(
 
 
 def _measured(training: Training) -> dict[str, Tensor]:
-    """The loss that the optimizer lowers, and what is measured beside it, by name."""
+    """Return the loss that the optimizer lowers, and the other losses and metrics, by name."""
     node = training.optimizer
     loss = node.inputs[0] if isinstance(node.op, Optimizer) else training.loss
     found = {"loss": loss}
@@ -155,7 +153,7 @@ def _measured(training: Training) -> dict[str, Tensor]:
 
 
 def _ends(task: Task, training: Training | None, measured: Mapping[str, Tensor]) -> list[Tensor]:
-    """What nothing consumes, beside what is measured and what steers the optimizer."""
+    """Return the unconsumed tensors, except losses, metrics and inputs of the optimizer."""
     found = [t for t in map(task.build.fetch, task.default_fetches()) if isinstance(t, Tensor)]
     steering = set() if training is None else {t.node for t in training.optimizer.inputs}
     return [
@@ -227,7 +225,7 @@ def _split(
 
 
 def _free(name: str, taken: Iterable[str]) -> str:
-    """A name, with a number where it is taken."""
+    """Return the name, with a number added if it is taken."""
     names, found, number = set(taken), name, 2
     while found in names:
         found, number = f"{name}_{number}", number + 1
@@ -235,8 +233,10 @@ def _free(name: str, taken: Iterable[str]) -> str:
 
 
 def _names(nodes: Iterable[Node], stands: Mapping[Tensor, Tensor]) -> dict[Tensor, str]:
-    """A name in Python for each tensor, its node's own as far as that is one; the result of a
-    macro node that is written as its parts has that node's name."""
+    """Return a Python name for each tensor, as similar as possible to its node's name.
+
+    The result of a macro node that is written as its parts takes the macro node's name.
+    """
     found: dict[Tensor, str] = {}
     taken = set(RESERVED) | set(keyword.kwlist)
     results = {

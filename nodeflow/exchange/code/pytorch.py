@@ -123,7 +123,7 @@ def _range(call: Call) -> str | None:
 
 
 def _tuple(values: Iterable[object]) -> str:
-    """Sizes or axes as arguments."""
+    """Return sizes or axes as an argument."""
     return f"({', '.join(map(str, values))})"
 
 
@@ -132,7 +132,7 @@ def _reshape(call: Call) -> str:
 
 
 def _integers(text: str) -> Expression:
-    """A tensor of sizes."""
+    """Return the writer of a tensor of sizes."""
     return lambda c: f"torch.tensor({text.format(*c.args)}, dtype=torch.{c.dtype})"
 
 
@@ -200,10 +200,10 @@ def _gather_nd(call: Call) -> str:
 
 
 def _cross_entropy(labels: str) -> Expression:
-    """The cross-entropy of logits, whose classes PyTorch has on the second axis.
+    """Return the writer of a cross-entropy, whose classes PyTorch has on the second axis.
 
     Args:
-        labels: a template of the labels, where there is one row of classes for each.
+        labels: a template for the labels.
     """
 
     def write(call: Call) -> str:

@@ -1,4 +1,4 @@
-"""Functions that programs in PyTorch get, where an op needs more than an expression."""
+"""Helper functions in PyTorch programs, for ops that need more than an expression."""
 
 from __future__ import annotations
 

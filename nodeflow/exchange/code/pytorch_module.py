@@ -39,7 +39,7 @@ def weights(program: Program) -> dict[str, np.ndarray]:
 
 
 def text(program: Program) -> str:
-    """The module as text."""
+    """Return the text of the module."""
     optimizer = None if program.training is None else optimizer_of(program.training)
     measure = _measure(program) if program.measured else []
     parts = [_class(program, measure)]

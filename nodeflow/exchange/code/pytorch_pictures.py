@@ -49,7 +49,7 @@ def pool(function: str) -> Expression:
 
 
 def _pool_first(function: str, call: Call, pads: Sequence[tuple[int, int]]) -> str | None:
-    """Pooling of images whose channels come first."""
+    """Write the pooling of images whose channels come first."""
     attrs, size = call.attrs, pair(call.attrs["size"])
     around = tuple(before for before, _ in pads)
     fits = all(b == a and 2 * b <= n for (b, a), n in zip(pads, size, strict=True))

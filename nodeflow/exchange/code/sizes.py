@@ -1,4 +1,4 @@
-"""Sizes that a graph computes from shapes, as expressions of those shapes."""
+"""Expressions for sizes that a graph computes from shapes."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ def size_texts(tensor: Tensor, size: Callable[[Tensor, int], str]) -> list[str] 
     """Return expressions for the elements of an integer vector or number.
 
     Args:
-        size: gives the expression of the size of a tensor along an axis.
+        size: returns the expression for the size of a tensor along an axis.
 
     Returns:
-        One for each element; None if they are no plain list of numbers and sizes.
+        One expression for each element; None unless each element is a number or a size.
     """
     tensor = resolve(tensor)
     node = tensor.node
@@ -44,7 +44,7 @@ def size_texts(tensor: Tensor, size: Callable[[Tensor, int], str]) -> list[str] 
 
 
 def _moved(tensor: Tensor, size: Callable[[Tensor, int], str]) -> list[str] | None:
-    """Elements of another vector: followed by what the op does to their numbers."""
+    """Return the elements of an op that only moves elements, by running it on their indices."""
     source = tensor.node.inputs[0]
     texts = size_texts(source, size)
     if texts is None or len(tensor.node.inputs) > 1:
@@ -56,5 +56,5 @@ def _moved(tensor: Tensor, size: Callable[[Tensor, int], str]) -> list[str] | No
 
 
 def tensor_rank(tensor: Tensor) -> int | None:
-    """The number of axes, if it is known."""
+    """Return the number of axes, if it is known."""
     return len(tensor.shape) if tensor.type.has_rank else None

@@ -1,4 +1,4 @@
-"""Functions that programs in TensorFlow 1 get, where an op needs more than an expression."""
+"""Helper functions in TensorFlow 1 programs, for ops that need more than an expression."""
 
 from __future__ import annotations
 

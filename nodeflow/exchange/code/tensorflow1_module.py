@@ -17,16 +17,16 @@ from nodeflow.exchange.code.tensorflow1 import TENSORFLOW1
 TRAINING = 'training = tf.placeholder_with_default(False, [], name="training")'
 
 LOOKUPS = ("gather", "embedding_lookup")
-"""Ops whose gradients TensorFlow applies to the rows alone that they name."""
+"""Ops whose gradients TensorFlow applies only to the rows that they look up."""
 
 
 def weights(program: Program) -> dict[str, np.ndarray]:
-    """The variables by their names in the code."""
+    """Return the variables by their names in the code."""
     return {name: program.initial[node] for name, node in program.variables.items()}
 
 
 def text(program: Program) -> str:
-    """The program as text."""
+    """Return the text of the program."""
     optimizer = None if program.training is None else optimizer_of(program.training)
     build = _build(program)
     parts = [build]

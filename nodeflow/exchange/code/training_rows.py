@@ -15,16 +15,16 @@ from nodeflow.train.stepping.steppers import order_of
 from nodeflow.train.training import Binding, Training
 
 MOST_STEPS = 100_000
-"""Steps whose batches are written."""
+"""The largest number of steps whose batches are written."""
 MOST_BYTES = 512 * 10**6
-"""Of the rows of a training."""
+"""The largest size of the rows of a training."""
 
 
 def training_problems(training: Training, placeholders: Collection[Node]) -> list[str]:
-    """What of a training no library can be given, in words.
+    """Describe the parts of a training that no library's code can contain.
 
     Args:
-        placeholders: those that the code takes.
+        placeholders: the placeholders that the code takes.
     """
     found = problems_of(training)
     if training.stream is not None or training.rows(_steps_bindings(training), "train") is None:
@@ -42,7 +42,7 @@ def training_problems(training: Training, placeholders: Collection[Node]) -> lis
 
 
 def batches(training: Training) -> np.ndarray:
-    """The rows of each step, int64 (steps, batch size), as the training takes them."""
+    """Return the rows of each step, int64 (steps, batch size), in the order of the training."""
     rows = training.rows(_steps_bindings(training), "train")
     assert rows is not None
     size = training.batch_size
@@ -58,7 +58,7 @@ def batches(training: Training) -> np.ndarray:
 
 
 def rows_of(training: Training, placeholders: Mapping[Node, str]) -> dict[str, np.ndarray]:
-    """The rows of each split, by the names of placeholders in the code: ``train/x``."""
+    """Return the rows of each split, by split and placeholder in the code, such as ``train/x``."""
     found: dict[str, np.ndarray] = {}
     for tensor, binding in used_bindings(training, placeholders).items():
         for split in binding.dataset.splits:
@@ -68,7 +68,7 @@ def rows_of(training: Training, placeholders: Mapping[Node, str]) -> dict[str, n
 
 
 def used_bindings(training: Training, placeholders: Collection[Node]) -> dict[Tensor, Binding]:
-    """The columns that feed some placeholders."""
+    """Return the columns that feed some placeholders."""
     return {t: b for t, b in training.bindings.items() if t.node in placeholders}
 
 
@@ -77,7 +77,7 @@ def _steps_bindings(training: Training) -> dict[Tensor, Binding]:
 
 
 def _bytes(tensor: Tensor, binding: Binding) -> int:
-    """How much memory the rows of all splits take, as far as sizes are known."""
+    """Return the size of the rows in all splits, counting unknown sizes as 1."""
     item = math.prod(size or 1 for size in tensor.shape[1:]) * numpy_dtype(tensor.dtype).itemsize
     splits = (binding.dataset.split(split) for split in binding.dataset.splits)
     return item * sum(len(columns[binding.column]) for columns in splits)

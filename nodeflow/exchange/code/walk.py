@@ -1,4 +1,4 @@
-"""From wanted tensors back to the ops that a library writes, and to those that it lacks."""
+"""The walk from wanted tensors back to the ops to write, and to ops that a library lacks."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from nodeflow.ops.training_mode import step_assigns
 
 @dataclass
 class Walk:
-    """Goes back from what is wanted to what is written.
+    """A walk from the wanted tensors back to the nodes to write.
 
     Attributes:
-        dialect: says which ops are written.
+        dialect: decides which ops can be written.
         apart: layers that are written as their parts.
         missing: op -> names of the nodes that the dialect cannot write.
-        stands: tensor -> the tensor that is written for it.
-        found: the nodes to write, each after those that it reads.
+        stands: tensor -> the tensor that the code computes in its place.
+        found: the nodes to write, each after its inputs.
     """
 
     dialect: Dialect
@@ -31,7 +31,7 @@ class Walk:
     _written: dict[Node, bool] = field(default_factory=dict)
 
     def want(self, tensors: Iterable[Tensor]) -> None:
-        """Take what leads to some tensors; a loop, since graphs are deep."""
+        """Add the nodes that lead to some tensors. A loop, because graphs are deep."""
         stack: list[tuple[Tensor, bool]] = [(t, False) for t in reversed(list(tensors))]
         while stack:
             tensor, is_done = stack.pop()
@@ -47,20 +47,20 @@ class Walk:
             stack.extend((source, False) for source in reversed(read))
 
     def check_moving(self) -> None:
-        """Note the assigns of training steps that no written layer makes by itself."""
+        """Note assigns in training steps that no written layer makes itself."""
         own = {node.name for node in self.found if layer_variables(node)}
         for assign in step_assigns_of(self.found):
             if assign.made_by not in own:
                 self._lack(assign)
 
     def _check_order(self, node: Node) -> None:
-        """Note the assigns that a node waits for: what runs before it is lost in an expression."""
+        """Note the assigns that a node waits for, because an expression cannot wait."""
         for before in node.control_inputs:
             if before.op.id == "assign":
                 self._lack(before)
 
     def _stand_in(self, tensor: Tensor) -> Tensor:
-        """The tensor whose op is written for one: its own, or what a macro stands for."""
+        """Return the tensor to write for another: itself, or the inner result of a macro."""
         first = tensor
         while True:
             if self._writes(tensor.node):
@@ -93,16 +93,16 @@ class Walk:
 
 
 def step_assigns_of(nodes: Mapping[Node, None]) -> list[Node]:
-    """The assigns that go along with a training step which computes some nodes."""
+    """Return the assigns that run with a training step if it computes these nodes."""
     graph = next(iter(nodes)).graph if nodes else None
     return [] if graph is None else step_assigns(graph, nodes)
 
 
 def walked(dialect: Dialect, wanted: Iterable[Tensor]) -> Walk:
-    """Return what is written for some tensors.
+    """Return the walk from the wanted tensors.
 
-    A layer is an object of the library if it alone reads its variables; otherwise its parts are
-    written.
+    A layer is written as an object of the library if no other node reads its variables, and as its
+    parts otherwise.
     """
     tensors = list(wanted)
     apart: frozenset[Node] = frozenset()

@@ -64,7 +64,7 @@ def held(place: Array, size: int, mode: str) -> Array:
 
 
 def array_helpers(array: str, module: str) -> dict[str, str]:
-    """The functions for numpy, JAX or PyTorch.
+    """Return the functions for numpy, JAX or PyTorch.
 
     Args:
         array: the type of arrays.
@@ -124,7 +124,7 @@ def held(place: tf.Tensor, size: int, mode: str) -> tf.Tensor:
 
 
 def projective_transform(call: Call) -> str | None:
-    """The call of the helper: for pictures of floats, each with eight numbers of its own."""
+    """Write the call of the helper, which takes float pictures and eight numbers for each."""
     attrs, (x, transforms) = call.attrs, call.types
     plain = x.is_float and len(x.shape) == 4 and len(transforms.shape) == 2
     if not plain or x.dtype != transforms.dtype or attrs["size"] is not None:

@@ -90,7 +90,7 @@ def answers(task: Task) -> dict[str, Tensor]:
 
 
 def foreign_names(task: Task) -> ForeignNames:
-    """The names that inputs, outputs and sizes had in the file that the graph came from."""
+    """Return the names of inputs, outputs and sizes in the file that the graph came from."""
     names: dict[Tensor, str] = {}
     sizes: dict[Tensor, SizeNames] = {}
     for node_id, node in task.build.nodes.items():

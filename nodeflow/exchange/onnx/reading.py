@@ -134,10 +134,10 @@ def _check_once(given: Sequence[str], what: str) -> None:
 
 
 def _output(value: Any, scope: Scope, translator: Translator, named: Set[Tensor]) -> Tensor:
-    """An output of the graph, called as in the file.
+    """Return an output of the graph, under its name in the file.
 
     Args:
-        named: the inputs and outputs that are there already.
+        named: the inputs and outputs made so far.
     """
     name, graph = value.name, translator.graph
     if scope.holder(name) is None:
@@ -149,7 +149,7 @@ def _output(value: Any, scope: Scope, translator: Translator, named: Set[Tensor]
         with graph.name_scope(None):
             made = nf.identity(made, name=called)
     own = name.partition(":")[0]
-    if own != name and own in graph and graph.tensor(name) is not made:  # `x:0` is not that of `x`
+    if own != name and own in graph and graph.tensor(name) is not made:  # `x:0` is another one
         other = translator.give_way(own)
         if named & set(other.outputs):
             graph.aliases.setdefault(own, other.outputs[0])
@@ -158,7 +158,7 @@ def _output(value: Any, scope: Scope, translator: Translator, named: Set[Tensor]
 
 
 def _keep_names(graph: Graph, tensor: Tensor, value: Any) -> None:
-    """Keep the name that the file has for a tensor, and those of its sizes."""
+    """Keep the names that the file has for a tensor and its sizes."""
     if tensor.name != value.name:
         graph.aliases[value.name] = tensor
     dims = value.type.tensor_type.shape.dim
@@ -209,7 +209,7 @@ def import_model(path: Path, target: Path, *, trainable: bool = False) -> Opened
 
 
 def beside(target: Path, suffix: str) -> Path:
-    """Return where arrays of a document lie, under a name that the document can hold: in UTF-8."""
+    """Return the path for a document's arrays. Its name is UTF-8, so the document can hold it."""
     stem = without_halves(target.stem)
     return target.with_name(f"{stem if stem == target.stem else names.lawful(stem)}{suffix}")
 

@@ -177,7 +177,7 @@ class Translator:
         return full
 
     def give_way(self, name: str) -> Node:
-        """Rename the node that has a name which an output of the model needs; return it."""
+        """Rename and return the node that has a name which an output of the model needs."""
         graph = self.graph
         node, other = graph.node(name), self._free(name)
         own = [n for n in graph.nodes if n is node or n.derived_from == name]
@@ -424,7 +424,7 @@ def rename(graph: Graph, node: Node, name: str, own: Sequence[Node]) -> None:
 
 
 def _rename_keys(known: dict[str, Any], name: str, other: str) -> None:
-    """Rename the keys for a node and for what it derived."""
+    """Rename the keys of a node and of its derived nodes."""
     for key in [k for k in known if k == name or k.startswith(f"{name}/")]:
         known[other + key[len(name) :]] = known.pop(key)
 

@@ -123,7 +123,7 @@ class Scope:
             self.arrays[name] = where.arrays[other]
 
     def _claim(self, name: str) -> None:
-        """Refuse a name that has a value; in a file of ONNX each is given once."""
+        """Refuse a name that already has a value, because ONNX lets each value be made once."""
         if name in self.tensors or name in self.arrays:
             raise OnnxFileError(
                 f"{name!r} is made twice, and ONNX lets each value be made once",

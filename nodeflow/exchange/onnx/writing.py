@@ -72,7 +72,7 @@ def model_of(
         outputs: what it gives, by name.
         values: of the variables, by name.
         instances: name of a subgraph's instance -> what its definition is called.
-        foreign: names for inputs, outputs and sizes, in place of those of this graph.
+        foreign: names for inputs, outputs and sizes that replace the names in this graph.
 
     Raises:
         OnnxMissing: the package onnx is not installed.
@@ -420,12 +420,12 @@ class _Writer:
         return e.node("Identity", [name])
 
     def _called(self, tensor: Tensor) -> str:
-        """The name of an input or output in the file: its former one, if it has one."""
+        """Return the name of an input or output in the file: its original name, if it has one."""
         name = self._named.names.get(tensor, tensor.name)
         return tensor.name if name.partition(":")[0] in self._graph else name
 
     def _renamed(self, e: Emitter, tensor: Tensor, wanted: str) -> str:
-        """Call a value otherwise wherever it is read."""
+        """Rename a value, by an Identity where needed; return the new name."""
         name = e.names[tensor]
         if wanted in e.types or any(name in read_inside(n) for n in e.nodes):
             e.node_name = wanted
@@ -440,7 +440,7 @@ class _Writer:
         return wanted
 
     def _declare(self, name: str, tensor: Tensor) -> Any:
-        """An input or output of the model."""
+        """Declare an input or output of the model."""
         return _declared(name, held(tensor.type), self._named.sizes.get(tensor, ()))
 
 
@@ -506,7 +506,7 @@ def _top(tensor: Tensor) -> Node:
 
 
 def _declared(name: str, type_: TensorType, sizes: Sequence[str | None] = ()) -> Any:
-    """An input or output; sizes that only a run knows have names, those given or their own."""
+    """Declare an input or output. Sizes that only a run knows get the given or new names."""
     onnx = onnx_package()
     if type_.dtype not in NUMBERS:
         raise NotInOnnx(f"ONNX has no dtype {type_.dtype}", node=name)

@@ -35,8 +35,8 @@ def cond(
 ) -> Any:
     """What ``true_fn`` returns where ``pred`` is true, else what ``false_fn`` returns.
 
-    Only the function that is chosen runs. It may assign to variables: what it returns must depend
-    on the assign. A tensor that was made outside is computed in any case.
+    Only the function that is chosen runs. It may assign to variables if its result depends on the
+    assign. A tensor that was made outside is computed in any case.
 
     Args:
         pred: one bool, known when it runs.
@@ -91,7 +91,7 @@ def cond(
 def _after_assigns(
     graph: Graph, node: Node, variables: Sequence[Tensor], name: str
 ) -> Sequence[Tensor]:
-    """Store the last outputs of a branch in variables, and return the others after that."""
+    """Assign the last outputs of a branch to variables; return the others, which wait for that."""
     count = len(node.outputs) - len(variables)
     if not variables:
         return node.outputs

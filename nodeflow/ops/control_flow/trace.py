@@ -30,7 +30,7 @@ class Traced:
     Attributes:
         result: what the function returned.
         outputs: the tensors in it.
-        assigned: variable -> the value that it gets, for the assigns that the result depends on.
+        assigned: variable -> its new value, for assigns that the result depends on.
     """
 
     def __init__(
@@ -79,14 +79,14 @@ class Traced:
             raise
 
     def _is_done(self, node: Node) -> bool:
-        """Whether a node without a value has nothing to do but what is assigned."""
+        """Return whether a node without a value does nothing except assign."""
         if node.outputs or node.graph is not self.graph:
             return False
         idle = ("group", "placeholder")
         return all(n.op.id in idle or not n.op.stateful for n in ancestors([node]))
 
     def _reached(self, leaves: Sequence[Any]) -> dict[Tensor, Tensor]:
-        """Return what is assigned on the way to the result; TensorFlow runs no other assigns."""
+        """Return the assigned values that the result needs; TensorFlow runs no other assigns."""
         nodes = [leaf.node if isinstance(leaf, Tensor) else leaf for leaf in leaves]
         needed = ancestors(n for n in nodes if isinstance(n, Node) and n.graph is self.graph)
         last = {
@@ -96,7 +96,7 @@ class Traced:
         return {variable: values[-1] for variable, values in last.items() if values}
 
     def value_for(self, variable: Tensor) -> Tensor:
-        """Return the value that the function gives a variable: its own where it assigns none."""
+        """Return the value that a variable has after the function, assigned or unchanged."""
         own = self.assigned.get(variable)
         return self.graph.capture(variable) if own is None else own
 

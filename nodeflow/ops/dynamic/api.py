@@ -21,8 +21,8 @@ def where(condition: Any, x: Any = None, y: Any = None, name: str | None = None)
     """Element by element x or y; of a condition alone, where it is true.
 
     Args:
-        condition: bool; its shape, that of x and that of y broadcast as in numpy. A vector chooses
-            along the last axis; `nf.tensorflow1.where` takes rows by it, as TensorFlow 1 does.
+        condition: bool; broadcast with x and y as in numpy. A vector chooses along the last axis;
+            in `nf.tensorflow1.where` it chooses rows, as in TensorFlow 1.
         x: taken where the condition is true.
         y: taken where it is false.
 

@@ -60,10 +60,10 @@ class TouchedRows(Internal):
 
 
 def looked_up(gradient: Tensor) -> list[Tensor] | None:
-    """Return the indices of the lookups that a gradient is all made of, each once.
+    """Return the indices of the lookups that contribute to a gradient, each once.
 
-    A gradient may be scaled by one number or clipped, as the functions that clip gradients do.
-    Return None where something else adds to it.
+    The gradient may be scaled by a number or clipped, as by the functions that clip gradients.
+    Return None if anything but lookups contributes to it.
     """
     gradient = _scaled(_meant(gradient))
     node = gradient.node
@@ -82,21 +82,21 @@ def looked_up(gradient: Tensor) -> list[Tensor] | None:
 
 
 def _meant(tensor: Tensor) -> Tensor:
-    """Return the tensor that an output of a macro node stands for; itself if that is none."""
+    """Return the inner tensor of a macro node's output; any other tensor itself."""
     while tensor.node.alias and (target := tensor.node.alias[tensor.index]) is not None:
         tensor = target
     return tensor
 
 
 def _scaled(tensor: Tensor) -> Tensor:
-    """Return what a tensor was before it was scaled by numbers and clipped around 0."""
+    """Return the tensor before any scaling by numbers and clipping around 0."""
     while (before := _before(tensor)) is not None:
         tensor = _meant(before)
     return tensor
 
 
 def _before(tensor: Tensor) -> Tensor | None:
-    """Return the input that one scaling or clipping leaves 0 wherever it is 0."""
+    """Return the input of a scaling, or of a clipping that keeps zeros; None for another op."""
     node = tensor.node
     if node.op.id == "clip_by_value" and len(node.inputs) == 1:
         least, most = node.attrs["min"], node.attrs["max"]

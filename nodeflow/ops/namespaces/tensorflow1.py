@@ -1,6 +1,6 @@
-"""`nf.tensorflow1`: what TensorFlow 1 means by a name, where the same name of `nf` means another.
+"""`nf.tensorflow1`: names with their meaning in TensorFlow 1, which differs from `nf`.
 
-The converter of programs writes these names. A graph that they make consists of the same ops.
+The converter of programs writes these names. The graphs that they make consist of the same ops.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def where(condition: Any, x: Any = None, y: Any = None, name: str | None = None)
 
 
 def _rows(condition: Tensor, x: Tensor) -> Any:
-    """The shape of a condition with sizes of 1 behind it, up to the rank of x."""
+    """Return the shape of a condition, with sizes of 1 appended up to the rank of x."""
     if condition.type.has_rank and x.type.has_rank:
         return [-1, *(1 for _ in x.shape[1:])]
     missing = F.rank(x) - F.rank(condition)

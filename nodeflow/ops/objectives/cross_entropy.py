@@ -81,7 +81,7 @@ class SoftmaxCrossEntropy(Op):
             yield Sample((labels, values((2, 3), dtype)), smooth=dtype == "float64")
             yield Sample((labels, np.array([[1e4, -1e4, 0], [0, 0, 0]], dtype)))
         for shape in ((2, 3, 4), (1, 1), (3,)):
-            shares = values(shape, low=0.1)  # the gradient is that of labels that sum to 1
+            shares = values(shape, low=0.1)  # the gradient holds for labels that sum to 1
             shares /= shares.sum(-1, keepdims=True)
             yield Sample((shares, values(shape, start=5)), smooth=True)
         yield Sample((values((2, 3, 4)), values((2, 3, 4), start=5)))

@@ -33,7 +33,7 @@ class Optimizer:
     GATE_NONE, GATE_OP, GATE_GRAPH = 0, 1, 2
     rule = ""
     rows = "all"
-    """Which rows of a table a step changes: all, or those that it looked up, touched."""
+    """Rows of a table that a step changes: ``all``, or ``touched`` for the rows it looked up."""
     slots: dict[str, str] = {}
     """TensorFlow's name of each slot -> its name under ``NAME/VARIABLE/``."""
 

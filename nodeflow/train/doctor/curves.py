@@ -23,7 +23,7 @@ FLAT, SLOW = 0.003, 0.05
 GROWN = 1.5
 CLIP_NORM = 1.0
 FAR = 100.0
-"""How many times an optimizer's usual learning rate one can be that somebody chose on purpose."""
+"""The largest plausible learning rate, as a multiple of the optimizer's usual rate."""
 WORSE = 1.2
 
 
@@ -159,11 +159,13 @@ def _stop_early(training: Training) -> tuple[Edit, ...]:
 def rate_edit(
     training: Training, factor: float, *, diverged: bool = False
 ) -> tuple[str, tuple[Edit, ...]]:
-    """The text of a button, and the edit that multiplies the learning rate; empty where there is
-    none that is a number. Where a schedule is wired, it has the rate.
+    """Return the text of a button, and the edit that multiplies the learning rate.
+
+    The rate belongs to the schedule if one is wired. Return an empty text and no edit if the rate
+    is not a positive number.
 
     Args:
-        diverged: a rate that is still far above the usual one becomes the usual one.
+        diverged: whether to replace a rate that is still far too large by the usual rate.
     """
     node: Node = training.optimizer
     if "schedule" in (wired := _wired(node)):
@@ -237,7 +239,7 @@ def _bound(culprit: Culprit) -> Hint | None:
 
 
 def _wired(node: Node) -> dict[str, Tensor]:
-    """What the user has wired into a node, by in-port."""
+    """Return the tensors that the user has wired into a node, by in-port."""
     own = ((i, t) for i, t in enumerate(node.inputs) if t.node.derived_from != node.name)
     return {node.op.input_name(index): tensor for index, tensor in own}
 

@@ -1,4 +1,4 @@
-"""What was changed while a training ran, in a few words for its plots."""
+"""Marks of edits in plots: short texts about changes made while a training ran."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from nodeflow.number_text import number
 from nodeflow.train.events import Edited, Event, NumberChanged, VariableChanged
 
 Mark = tuple[int, str]
-"""The last step before an edit, and what is so since."""
+"""The last step before an edit, and the change in a few words."""
 
 
 def mark_of(event: Event) -> Mark | None:
-    """Return the mark of an event; None unless it is an edit that steps depend on."""
+    """Return the mark of an event; None if the event does not change later steps."""
     if isinstance(event, NumberChanged):
         return event.step, mark_of_number(event.node, event.attr, event.value)
     if isinstance(event, VariableChanged):
@@ -33,6 +33,6 @@ def mark_of_variable(node: str) -> str:
 
 
 def mark_of_edit(what: Sequence[str]) -> str:
-    """Return the first change of an edit, and how many more there are."""
+    """Return the first change of an edit, and the number of further changes."""
     first, *rest = what
     return f"{first} +{len(rest)}" if rest else first

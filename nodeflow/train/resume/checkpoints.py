@@ -2,7 +2,7 @@
 
 The training hands over a copy of its state between two steps; a thread writes it. A checkpoint is a
 folder ``step-NUMBER`` beside the list that `checkpoint_state` reads, and beside ``tiers.json`` with
-the switches of tier since the newest one. Which one is the newest, their manifests say.
+the switches of tier since the newest checkpoint. Manifests decide which checkpoint is the newest.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ class Checkpoints:
 
     Raises:
         CheckpointProblem: the folder cannot be made, or ``keep`` is negative.
-        ReadRefused: what should be one of its lists is a pipe or a device.
+        ReadRefused: a list in the folder is a pipe or a device.
     """
 
     def __init__(
@@ -215,7 +215,7 @@ class Checkpoints:
         try:
             self._check_finite(state)
             state = replace(state, identity=identity())
-            if path in self._damaged:  # it stays, beside the one that takes its name
+            if path in self._damaged:  # keep it, under another name
                 self._damaged.remove(path)
                 with contextlib.suppress(OSError):
                     os.replace(path, path.with_name(f"damaged-{path.name}"))
@@ -261,22 +261,21 @@ class Checkpoints:
 
 
 def existing(folder: Path) -> list[Path]:
-    """The checkpoints of a training in a folder, the newest last; first those that are damaged."""
+    """Return the checkpoints of a training in a folder: damaged ones first, the newest last."""
     return [path for path, _ in manifests(folder)]
 
 
 def newest_step(folder: Path) -> int:
-    """The step of the newest checkpoint in a folder; 0 if there is none."""
+    """Return the step of the newest checkpoint in a folder; 0 if there is none."""
     found = [manifest.global_step for _, manifest in manifests(folder) if manifest is not None]
     return found[-1] or 0 if found else 0
 
 
 def manifests(folder: Path) -> list[tuple[Path, Manifest | None]]:
-    """The checkpoints of a training in a folder with their manifests, the newest last; first those
-    whose manifests are damaged, with None.
+    """Return the checkpoints of a training in a folder with their manifests, the newest last.
 
-    What a manifest says decides, never the name of its folder: a kill may leave one that should be
-    deleted, and folders can be renamed.
+    Damaged manifests come first, as None. Manifests decide the order rather than folder names,
+    because a kill may leave an outdated folder, and folders can be renamed.
     """
     found: list[tuple[Path, Manifest | None]] = []
     for path in sorted(folder.glob("step-*")):
@@ -289,14 +288,14 @@ def manifests(folder: Path) -> list[tuple[Path, Manifest | None]]:
 
 
 def check_lists(folder: Path) -> None:
-    """Raise ReadRefused where what should be a list of the folder is a pipe or a device."""
+    """Raise ReadRefused if a list in the folder is a pipe or a device."""
     for name in (STATE, TIERS):
         with contextlib.suppress(FileNotFoundError, NotADirectoryError):
             refuse_irregular(folder / name)
 
 
 def _clear(folder: Path) -> None:
-    """Remove what a killed process has left; one training writes to a folder at a time."""
+    """Remove leftovers of killed processes. Only one training writes to a folder at a time."""
     clear_leftovers(folder, older_than=0)
     for path in folder.glob("step-*"):
         if _NAME.fullmatch(path.name):
@@ -304,7 +303,7 @@ def _clear(folder: Path) -> None:
 
 
 def read_tiers(folder: Path) -> dict[str, int]:
-    """The switches of tier that a folder records; empty if none are.
+    """Return the switches of tier that a folder records; empty if there are none.
 
     Raises:
         ReadRefused: the file is a pipe or a device.

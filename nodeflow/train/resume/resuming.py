@@ -108,7 +108,7 @@ def has_checkpoint(path: Path) -> bool:
 
 
 def _newest(path: Path) -> tuple[Path, TrainingState, list[str]]:
-    """The newest checkpoint that is whole, its state, and what is wrong with others."""
+    """Return the newest intact checkpoint, its state, and notices about the others."""
     if checkpoint_exists(path):
         check_lists(path.parent)
         return _chosen(path)
@@ -138,7 +138,7 @@ def _newest(path: Path) -> tuple[Path, TrainingState, list[str]]:
 
 
 def _chosen(path: Path) -> tuple[Path, TrainingState, list[str]]:
-    """The checkpoint that the user names; where it is damaged, an earlier one is offered."""
+    """Return the checkpoint that the user names; if it is damaged, suggest an earlier one."""
     try:
         return _read(path)
     except FileProblem as error:
@@ -154,7 +154,7 @@ def _chosen(path: Path) -> tuple[Path, TrainingState, list[str]]:
 
 
 def _read(path: Path) -> tuple[Path, TrainingState, list[str]]:
-    """A checkpoint with its state, and what has to be known of it."""
+    """Return a checkpoint, its state, and notices about it."""
     manifest = read_manifest(path)
     notices = [] if manifest.has_sums else [f"{path.name} {NO_SUMS}"]
     return path, state_of(path, manifest), notices

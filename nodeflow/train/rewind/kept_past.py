@@ -136,10 +136,10 @@ class KeptPast:
     # ---- on disk ------------------------------------------------------------------------------
 
     def save(self, path: Path, owner: str = "") -> None:
-        """Write it; raises FileProblem where that is not possible.
+        """Write it; raise FileProblem if that is impossible.
 
         Args:
-            owner: the run that the checksums of its arrays are bound to; their names have steps.
+            owner: the owner of the arrays' checksums, a run; the names of arrays contain the steps.
         """
         arrays = {f"{STILL}/{name}": array for name, array in self.still.items()}
         for step, copy in zip(self.steps, self.arrays, strict=True):
@@ -238,7 +238,7 @@ def load_past(path: Path) -> KeptPast:
 
 
 def _checked(about: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What a file says beside its copies; raises ValueError and the like where it is damaged."""
+    """Return the description in a file; raise an error such as ValueError if it is damaged."""
     for name in ("optimizer", "loss", "tier"):
         text(about[name])
     for name in ("settings", "tiers", "numbers"):

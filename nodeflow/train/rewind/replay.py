@@ -50,7 +50,7 @@ class Past:
         start: the last step before these: 0, or the one after which an edit took effect.
         earlier: the steps up to there, where it is an edit.
         ids: what the variables are in their document, by name, as far as that is known.
-        marks: of the edits in these steps and, where nothing is `earlier`, of those before.
+        marks: marks of edits in these steps, and of all edits before if `earlier` is None.
     """
 
     session: Session
@@ -75,7 +75,7 @@ class Past:
         return past
 
     def marks_before(self, step: int) -> tuple[Mark, ...]:
-        """The marks of all edits that took effect before a step."""
+        """Return the marks of all edits that took effect before a step."""
         parts: list[Past] = [self]
         while (earlier := parts[-1].earlier) is not None:
             parts.append(earlier)

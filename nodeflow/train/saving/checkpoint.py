@@ -2,8 +2,8 @@
 
 `checkpoint.json` is written last and names the other files, so what it describes is always whole.
 A checkpoint of a training has the state of its loop as well (`training_state`): numbers and words
-in the manifest, arrays in a file of their own. The manifest has a checksum, and each array has one
-that is bound to the stamp and step of its checkpoint. Version 1 of the format had none.
+in the manifest, arrays in a separate file. The manifest and each array have a checksum. Checksums
+of arrays include the stamp and step of the checkpoint. Version 1 of the format had no checksums.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ from nodeflow.train.saving.weights import load_saved, load_weights, save_weights
 
 FORMAT, VERSION = "nodeflow checkpoint", 2
 WITHOUT_SUMS = 1
-"""The version of the format that had no checksums."""
+"""The version of the format without checksums."""
 MANIFEST, WEIGHTS, LOOP = "checkpoint.json", "weights.safetensors", "training.safetensors"
 NO_SUMS = "is of an earlier version and has no checksums: damage cannot be told from what was saved"
 EARLIER = "Use an earlier checkpoint, or restore the folder from a copy."
 LEFTOVER_SECONDS = 3600.0
-"""A temporary folder that is older belongs to no save that goes on."""
+"""Seconds after which a temporary folder cannot belong to a save in progress."""
 
 
 class CheckpointProblem(FileProblem):
@@ -50,7 +50,7 @@ class CheckpointProblem(FileProblem):
 
 @dataclass(frozen=True)
 class Manifest:
-    """What `checkpoint.json` says.
+    """The content of `checkpoint.json`.
 
     Attributes:
         weights: name of the file with the variables.
@@ -58,8 +58,8 @@ class Manifest:
         global_step: the step that it was saved at, or None.
         stamp: tells it from every other checkpoint.
         time: when it was saved, in seconds since 1970.
-        part: how often the training went on before, which tells a training that went on from an
-            earlier checkpoint from the steps that it gave up.
+        part: how often the training was resumed before. If it resumes from an earlier checkpoint,
+            new checkpoints have a larger part than the abandoned ones.
         training: the state of a training loop, as values of JSON; None where there is none.
         arrays: name of the file with its arrays.
         has_sums: whether its arrays have checksums.
@@ -77,13 +77,12 @@ class Manifest:
 
     @property
     def owner(self) -> str:
-        """What the checksums of its arrays are bound to."""
+        """The owner of its arrays, which their checksums include."""
         return f"checkpoint {self.stamp} of step {self.global_step}"
 
     @property
     def rank(self) -> tuple[int, int, float]:
-        """Which of the checkpoints of a training is the newer one: the step decides, then the
-        time, among those that were written since the training went on for the last time."""
+        """The sort key by age: the larger part is newer, then the larger step, then the time."""
         return self.part, -1 if self.global_step is None else self.global_step, self.time
 
     @property
@@ -113,7 +112,7 @@ class Manifest:
 
 
 def _sum(content: Mapping[str, Any]) -> int:
-    """The checksum of what a manifest says beside it."""
+    """Return the checksum of a manifest, without the entry for the checksum itself."""
     said = {name: value for name, value in content.items() if name != "sum"}
     return zlib.crc32(json.dumps(said, sort_keys=True).encode())
 
@@ -223,7 +222,7 @@ def read_manifest(path: Path) -> Manifest:
 
 
 def _manifest(path: Path, content: Any) -> Manifest:
-    """The manifest of parsed content; raises ValueError and the like where it is damaged."""
+    """Return the manifest of parsed content; raise an error such as ValueError if it is damaged."""
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise CheckpointProblem(f"{path / MANIFEST} is not a nodeflow checkpoint")
     version = content.get("version")
@@ -261,8 +260,9 @@ def _manifest(path: Path, content: Any) -> Manifest:
 
 
 def read_checkpoint(path: Path) -> dict[str, np.ndarray]:
-    """The variables of a checkpoint, or of a safetensors file, by name; one without checksums is
-    a warning.
+    """Return the variables of a checkpoint, or of a safetensors file, by name.
+
+    Warn about a checkpoint without checksums.
 
     Raises:
         FileProblem: there is none, or it is damaged.
@@ -276,7 +276,7 @@ def read_checkpoint(path: Path) -> dict[str, np.ndarray]:
 
 
 def read_variables(path: Path, manifest: Manifest) -> dict[str, np.ndarray]:
-    """The variables of a checkpoint with this manifest; raises as `read_checkpoint`."""
+    """Return the variables of a checkpoint with this manifest; raise as `read_checkpoint`."""
     arrays = _arrays_of(path, manifest, manifest.weights)
     held = {name: (a.dtype.name, a.shape) for name, a in arrays.items()}
     if held != manifest.variables:
@@ -287,12 +287,12 @@ def read_variables(path: Path, manifest: Manifest) -> dict[str, np.ndarray]:
 
 
 def read_loop(path: Path, manifest: Manifest) -> dict[str, np.ndarray]:
-    """The arrays of a training loop in a checkpoint; raises as `read_checkpoint`."""
+    """Return the arrays of a training loop in a checkpoint; raise as `read_checkpoint`."""
     return _arrays_of(path, manifest, manifest.arrays)
 
 
 def _arrays_of(path: Path, manifest: Manifest, name: str) -> dict[str, np.ndarray]:
-    """The arrays of a file of a checkpoint, if they belong to it."""
+    """Return the arrays in a file of a checkpoint, after checking that they belong to it."""
     saved = load_saved(path / name)
     if manifest.has_sums and saved.owner != manifest.owner:
         _, _, step = (saved.owner or "").partition(" of step ")
@@ -323,38 +323,38 @@ def delete_checkpoint(path: Path, stamp: str) -> bool:
     return True
 
 
-# ---- what killed processes leave ----------------------------------------------------------------
+# ---- leftovers of killed processes --------------------------------------------------------------
 
 _TEMPORARY = re.compile(r"\.(.+)\.[a-z0-9_]{8}")
 _OWN = frozenset(
     {MANIFEST, "checkpoint", "tiers.json"}
     | {f"{prefix}{name}" for name in (WEIGHTS, LOOP) for prefix in ("", "other_")}
 )
-"""Names of the files that checkpoints are made of."""
+"""Names of the files in folders of checkpoints."""
 
 
 def clear_leftovers(folder: Path, older_than: float = LEFTOVER_SECONDS) -> None:
-    """Remove what killed processes left in a folder of checkpoints.
+    """Remove leftovers of killed processes from a folder of checkpoints.
 
     Args:
-        older_than: seconds; what is younger may belong to a process that is writing it.
+        older_than: age in seconds; a younger file may belong to a process that still writes it.
     """
     with contextlib.suppress(OSError):
         places = [folder, *(path for path in folder.iterdir() if (path / MANIFEST).is_file())]
         for path in [path for place in places for path in place.iterdir()]:
-            with contextlib.suppress(FileNotFoundError):  # its folder was removed before it
+            with contextlib.suppress(FileNotFoundError):  # its folder was already removed
                 if _is_leftover(path) and time.time() - path.lstat().st_mtime >= older_than:
                     _remove_own(path)
 
 
 def clear_deleted(path: Path) -> None:
-    """Remove the files of a checkpoint whose deletion was interrupted: the manifest goes first."""
+    """Finish an interrupted deletion, which has removed the manifest but no other files."""
     if not (path / MANIFEST).exists():
         _remove_own(path)
 
 
 def _is_leftover(path: Path) -> bool:
-    """Whether a path is a temporary file of a checkpoint, or a temporary folder of such files."""
+    """Return whether a path is a temporary file or folder of a checkpoint."""
     match = _TEMPORARY.fullmatch(path.name)
     if match is None or path.is_symlink():
         return False
@@ -366,8 +366,10 @@ def _is_own(path: Path) -> bool:
 
 
 def _remove_own(path: Path) -> None:
-    """Remove a file, or the files of a checkpoint in a folder and then the folder, if it is empty;
-    as far as the system lets it."""
+    """Remove a file, or the checkpoint's files in a folder and then the folder, if it is empty.
+
+    Keep files that the system refuses to remove.
+    """
     with contextlib.suppress(OSError):
         if not path.is_dir():
             path.unlink(missing_ok=True)
@@ -375,4 +377,4 @@ def _remove_own(path: Path) -> None:
         for file in path.iterdir():
             if _is_own(file):
                 _remove_own(file)
-        path.rmdir()  # not where the user has put something
+        path.rmdir()  # fails if the user has put something there

@@ -62,7 +62,7 @@ def write_state(folder: Path, name: str | None, kept: list[tuple[str, float]]) -
 def get_checkpoint_state(
     checkpoint_dir: Name, latest_filename: str | None = None
 ) -> CheckpointState | None:
-    """The checkpoints that a folder lists; None if it lists none.
+    """Return the checkpoints that a folder lists; None if it lists none.
 
     Args:
         latest_filename: name of the list, as given to `Saver.save`.

@@ -1,7 +1,7 @@
 """Checksums of the arrays in a file of weights, each bound to the owner of the array.
 
-The owner is a text that names a run and a step, or a checkpoint. It is part of what is summed, so
-an array that was copied from the file of another step does not match, though its bytes are whole.
+The owner is a text that names a run and a step, or a checkpoint. Because each checksum includes it,
+an array that was copied from the file of another step does not match, though its bytes are intact.
 CRC-32 finds every flipped bit and every damaged stretch of up to 32 bits, reads about 1.5 GB/s on
 one core, and lets other threads run meanwhile.
 """
@@ -16,20 +16,20 @@ from typing import Any
 import numpy as np
 
 SUMS = "nodeflow_sums"
-"""The entry of the metadata, with JSON."""
+"""The entry of the metadata that holds the checksums, as JSON."""
 KIND = "crc32"
 
 
 class SumMismatch(ValueError):
-    """The bytes of an array are not those that were written for its owner."""
+    """The bytes of an array differ from the bytes written for its owner."""
 
 
 def array_sum(owner: str, name: str, dtype: str, shape: tuple[int, ...], data: Any) -> int:
     """Return the checksum of an array that belongs to ``owner``.
 
     Args:
-        dtype: what the file calls it.
-        data: its bytes, as the file holds them.
+        dtype: its name in the file.
+        data: the bytes of the array in the file.
     """
     head = f"{owner}\0{name}\0{dtype}\0{','.join(map(str, shape))}\0"
     return zlib.crc32(data, zlib.crc32(head.encode(errors="surrogatepass")))
@@ -43,22 +43,22 @@ def words_sum(owner: str, words: Mapping[str, str]) -> int:
 
 
 def sums_text(owner: str, words: Mapping[str, str], sums: Mapping[str, int]) -> str:
-    """Return the entry of the metadata for arrays with these checksums."""
+    """Return the metadata entry for the checksums of some arrays."""
     content = {"kind": KIND, "of": owner, "words": words_sum(owner, words), "arrays": dict(sums)}
     return json.dumps(content, sort_keys=True)
 
 
 class Sums:
-    """The checksums that a file says its arrays have.
+    """The checksums of arrays in the metadata of a file.
 
     Args:
         words: the metadata of the file.
 
     Attributes:
-        owner: of its arrays; None where the file has no checksums.
+        owner: the owner of the arrays; None if the file has no checksums.
 
     Raises:
-        SumMismatch: the words beside the arrays are not those that were written.
+        SumMismatch: the rest of the metadata was changed.
     """
 
     def __init__(self, words: Mapping[str, str]) -> None:
@@ -74,14 +74,14 @@ class Sums:
             raise SumMismatch("the checksum of the words beside its arrays does not match")
 
     def check(self, name: str, dtype: str, shape: tuple[int, ...], data: Any) -> None:
-        """Raise SumMismatch where the bytes of an array are not those that were written."""
+        """Raise SumMismatch if the bytes of an array do not match their checksum."""
         if self.owner is None:
             return
         if self._sums.get(name) != array_sum(self.owner, name, dtype, shape, data):
             raise SumMismatch(f"the checksum of {name} does not match")
 
     def check_names(self, names: Mapping[str, Any]) -> None:
-        """Raise SumMismatch where the file lacks an array that was written, or has another one."""
+        """Raise SumMismatch if the file lacks an array, or has an additional array."""
         if self.owner is not None and self._sums.keys() != names.keys():
             raise SumMismatch("its arrays are not those that were written")
 

@@ -1,5 +1,5 @@
-"""Checks of values that come from JSON in a file: each is the kind of value that is expected, or a
-ValueError says what it is instead.
+"""Checks for values from JSON in a file. Each returns the value, or raises a ValueError that says
+why it has the wrong kind.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ def whole(value: Any, least: int = 0) -> int:
 
 
 def real(value: Any) -> float:
-    """Return a number; the strings ``NaN``, ``Infinity`` and ``-Infinity`` are numbers, too."""
+    """Return a number, also from the strings ``NaN``, ``Infinity`` and ``-Infinity``."""
     if isinstance(value, str) and value in ("NaN", "Infinity", "-Infinity"):
         return float(value)
     if isinstance(value, bool) or not isinstance(value, (int, float)):
@@ -52,7 +52,7 @@ def listed(value: Any) -> list[Any]:
 
 
 def short(value: Any) -> str:
-    """Return the beginning of a value as a message shows it."""
+    """Return the beginning of a value, for a message."""
     if isinstance(value, int) and abs(value) > MOST:
         return "a number beyond 2^53"
     return f"{value!r:.40}"

@@ -36,7 +36,7 @@ def write_tensors(
     """Write contiguous arrays by name, and words beside them, as `safetensors.numpy.save` does.
 
     Args:
-        owner: of the arrays: they get checksums that are bound to it; None for none.
+        owner: the owner that checksums of the arrays include; None for no checksums.
 
     Raises:
         FileProblem: an array has a dtype that the format has not.

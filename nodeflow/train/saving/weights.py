@@ -51,7 +51,7 @@ class Saved:
         arrays: by the names that the variables had.
         ids: which variables they are, as far as the file says so.
         slots: names of those that an optimizer keeps for itself.
-        owner: what its checksums are bound to; None where it has none.
+        owner: the owner in its checksums; None if it has none.
     """
 
     arrays: Mapping[str, np.ndarray]
@@ -97,7 +97,7 @@ def save_weights(
         ids: which variables of the document they are.
         slots: names of those that an optimizer keeps for itself.
         keep: the file whose finite values this one must not replace, if that is another one.
-        owner: the run and step, or the checkpoint, that the checksums of the arrays are bound to.
+        owner: the run and step, or the checkpoint, that checksums of the arrays include.
 
     Raises:
         NonFiniteError: a variable is not finite, and it is in the file that is there.
@@ -122,7 +122,7 @@ def write_arrays(
     """Write arrays by name, atomically, and words beside them.
 
     Args:
-        owner: of the arrays: they get checksums that are bound to it; None for none.
+        owner: the owner that checksums of the arrays include; None for no checksums.
 
     Raises:
         FileProblem: the file cannot be written.
@@ -210,13 +210,12 @@ def load_saved(path: str | Path) -> Saved:
 
 
 def owner_of(metadata: Mapping[str, str]) -> str | None:
-    """Return what the checksums beside arrays are bound to; None where there are none."""
+    """Return the owner in the checksums of some metadata; None if there are none."""
     return Sums(metadata).owner
 
 
 def owner_in(path: Path) -> str | None:
-    """Return what the checksums of a file are bound to; None where it has none. Reads its header
-    alone.
+    """Return the owner in the checksums of a file, from its header alone; None if it has none.
 
     Raises:
         ReadRefused, FileProblem: as `read_arrays`.
@@ -232,7 +231,7 @@ def owner_in(path: Path) -> str | None:
 
 
 def read_arrays(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
-    """Read arrays by name, and the words beside them; what has checksums is compared with them.
+    """Read arrays by name, and the words beside them, and verify checksums if the file has any.
 
     Raises:
         ReadRefused: it is no regular file, or takes more memory than the limit.

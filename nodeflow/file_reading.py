@@ -160,13 +160,13 @@ def allow(count: float, path: object) -> None:
 
 
 def check_regular(path: Path, most: int | None = None) -> Path:
-    """The path of a regular file; where the user allows any file, that of a copy of what it yields.
+    """Return the path of a regular file, or of a copy if the user allows any file.
 
     Args:
-        most: bytes after which a copy ends: who wants no more refuses it for its size.
+        most: bytes after which a copy ends; the caller refuses larger files by their size.
 
     Raises:
-        ReadRefused: it is a pipe, a device, or a file that the system makes up.
+        ReadRefused: it is a pipe, a device, or a file that the system generates.
         OSError: there is no such file.
     """
     return path if refuse_irregular(path) else _copy(path, most)
@@ -254,37 +254,37 @@ def _copy(path: Path, most: int | None) -> Path:
 
 @contextmanager
 def opened(path: Path, most: int | None = None) -> Iterator[BinaryIO]:
-    """A regular file, to be read as bytes; never waits for a pipe.
+    """Open a regular file to read bytes; never wait for a pipe.
 
     Args:
         most: as in `check_regular`.
 
     Raises:
-        ReadRefused: it is no regular file.
+        ReadRefused: it is not a regular file.
         OSError: it cannot be opened.
     """
     path = check_regular(path, most)
     with open(path, "rb", opener=without_waiting) as file:
         status = os.fstat(file.fileno())
-        if not stat.S_ISREG(status.st_mode):  # it was replaced in between
+        if not stat.S_ISREG(status.st_mode):  # it was replaced since the check
             raise ReadRefused(f"{path} is no regular file any more")
         yield file
 
 
 def without_waiting(name: str, flags: int) -> int:
-    """Open for `open`'s ``opener``: a pipe that nobody serves is empty, or an error."""
+    """Open a file without waiting for a pipe; for the ``opener`` argument of `open`."""
     return os.open(name, flags | _NO_WAIT, 0o666)
 
 
 class NotRegular(OSError):
-    """What lies where the program keeps a file of its own is a folder, a pipe or a device."""
+    """A folder, pipe or device lies in the place of one of the program's own files."""
 
     def __init__(self, path: Path, kind: str) -> None:
         super().__init__(errno.EINVAL, f"it is {kind}, not a file", str(path))
 
 
 def open_own(path: Path) -> BinaryIO:
-    """Open a file that the program wrote; no setting allows anything but a regular one.
+    """Open a file that the program wrote; no setting allows anything but a regular file.
 
     Raises:
         NotRegular: it is something else.
@@ -303,14 +303,14 @@ def read_own_text(path: Path) -> str:
     """Return the UTF-8 text of a file that the program wrote.
 
     Raises:
-        OSError, ValueError: as `open_own`, and where it is no UTF-8 text.
+        OSError, ValueError: as in `open_own`, or it is not UTF-8 text.
     """
     with open_own(path) as file:
         return file.read().decode()
 
 
 def read_up_to(path: Path, most: int) -> bytes | None:
-    """Return the content of a regular file; None if it is more than ``most`` bytes.
+    """Return the content of a regular file; None if it has more than ``most`` bytes.
 
     Raises:
         ReadRefused: it is no regular file.
@@ -369,13 +369,13 @@ def within_memory(what: object) -> Iterator[None]:
 def damaged_as(
     kind: Callable[..., NodeflowError], path: object, what: str, hint: str | None = None
 ) -> Iterator[None]:
-    """Whatever a parser raises at damaged content becomes one typed error that names the file.
+    """Turn any error of a parser at damaged content into one typed error that names the file.
 
-    Errors of ours stay as they are; too little memory is a `ReadRefused`.
+    Errors of nodeflow pass unchanged; too little memory becomes a `ReadRefused`.
 
     Args:
         kind: class of the error.
-        what: what the file cannot be read as, such as ``.npz``; empty: the file is damaged.
+        what: the expected format for the message, such as ``.npz``; empty for "is damaged".
     """
     try:
         with within_memory(path):

@@ -49,9 +49,9 @@ def public(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def publish(names: dict[str, Any], shown: Iterable[str]) -> None:
-    """Make the functions of a module public that it shows: ``publish(globals(), __all__)``.
+    """Make the listed functions of a module public: ``publish(globals(), __all__)``.
 
-    `dir` of the module lists them, and nothing that it imports for itself.
+    `dir` of the module lists only these names, and not its imports.
     """
     listed = sorted(shown)
     for name in listed:
@@ -72,14 +72,14 @@ def public_methods(*names: str) -> Callable[[type[C]], type[C]]:
 
 
 def _of_the_user(error: BaseException) -> bool:
-    """Return whether code that is neither nodeflow's nor a library's was running."""
+    """Return whether an error passed through code outside nodeflow and libraries."""
     import sysconfig  # slow to load, and needed only here
 
     own = (str(Path(__file__).parent), sysconfig.get_path("stdlib"), "<frozen", "<__array")
     trace = error.__traceback__.tb_next if error.__traceback__ is not None else None
     while trace is not None:
         file = trace.tb_frame.f_code.co_filename
-        # A library may lie in any of several folders: of the user, of the system, for lib64.
+        # Libraries may lie in several folders: per user, system-wide, and for lib64.
         if not file.startswith(own) and not _LIBRARIES.intersection(Path(file).parts):
             return True
         trace = trace.tb_next
@@ -114,7 +114,7 @@ def _explained(
 
 
 def _renamed(function: Callable[..., Any], given: Mapping[str, Any]) -> str | None:
-    """Return a hint for an argument that another library calls otherwise; None if there is none."""
+    """Return a hint for an argument that has another name in other libraries, or None."""
     known = [name for name in inspect.signature(function).parameters if name not in given]
     pairs = ((name, here(name, known)) for name in given)
     return next((f"It is called {own} here." for name, own in pairs if own != name), None)

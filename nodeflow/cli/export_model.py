@@ -30,9 +30,9 @@ def export_program(arguments: argparse.Namespace, environment: Environment) -> N
     """Write the graph as code.
 
     Raises:
-        ArgumentProblem: an option is not for this target, or the output is no folder.
-        NotInCode: names all that cannot be written; nothing is.
-        NodeflowError: in file, graph or weights.
+        ArgumentProblem: an option does not suit the target, or the output is not a folder.
+        NotInCode: parts of the graph cannot be written; names all of them. Nothing is written.
+        NodeflowError: the file, graph or weights have an error.
     """
     if arguments.opset:
         raise ArgumentProblem("--opset is for ONNX", hint="Leave it out, or use --to onnx.")

@@ -59,7 +59,7 @@ def predict(arguments: argparse.Namespace, environment: Environment) -> None:
 
 
 def _fed(task: Task, names: Sequence[str]) -> dict[str, Tensor]:
-    """Return what to compute where no rows of data sets are needed; else nothing."""
+    """Return the tensors to compute if they need no rows of data sets; otherwise nothing."""
     for name in names:
         check_fit(task, name)
     placeholders = (p.node for p in task.graph.placeholders)
@@ -82,11 +82,11 @@ def write_fed(
     environment: Environment,
     limit: int | None,
 ) -> None:
-    """Write what one run computes from what is fed: arrays, or a table with a row for each row.
+    """Write the results of one run with the given feeds, as arrays or as a table.
 
     Raises:
-        ArgumentProblem: the values do not fit into this kind of file.
-        RunError, MissingFeed: the graph fails, or lacks a feed.
+        ArgumentProblem: this kind of file cannot hold the values.
+        RunError, MissingFeed: the run fails, or a feed is missing.
     """
     _check_count(list(fetches), path)
     targets = list(fetches.values())
@@ -170,7 +170,7 @@ def _write(predictions: Predictions, session: Session, path: Path, progress: Pro
 
 @contextmanager
 def _table(path: Path) -> Iterator[Any]:
-    """A writer of rows, separated by tabs in a .tsv file and by commas in others."""
+    """Yield a CSV writer, with tabs in a .tsv file and commas in others."""
     mark = "\t" if path.suffix.lower() == ".tsv" else ","
     with replacing(path, "text") as stream:
         yield csv.writer(stream, delimiter=mark, lineterminator="\n")

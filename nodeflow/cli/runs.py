@@ -87,7 +87,7 @@ def show(arguments: argparse.Namespace, environment: Environment) -> None:
 
 
 def _told(edit: RunEdit, run: Run | None = None) -> str:
-    """A line that tells an edit; it names the run, unless that is the one that is looked at."""
+    """Return a line about an edit, which names the run of the edit unless it is `run`."""
     where = "" if run is not None and edit.run == run.id else f" of {edit.run}"
     return f"after step {edit.step}{where}: {edit.words}"
 
@@ -176,7 +176,7 @@ def at(arguments: argparse.Namespace, environment: Environment) -> None:
 
 
 def _loss_of(run: Run) -> str:
-    """The name of what the run minimised."""
+    """Return the name of the loss that the run minimised."""
     name = run.settings.get("loss")
     if not isinstance(name, str):
         raise RunStoreProblem(f"the run {run.id} does not say its loss", hint="Give --fetch NAME.")
@@ -184,10 +184,10 @@ def _loss_of(run: Run) -> str:
 
 
 def diff(arguments: argparse.Namespace, environment: Environment) -> int:
-    """Print what explains the difference of two runs; 1 if there is anything.
+    """Print the edits and facts that explain the difference of two runs; return 1 if there are any.
 
-    First where they part, then the edits that only one of them has (- the first, + the second), and
-    what they ended with.
+    First comes the last common step, then the edits of only one run (- the first, + the second),
+    then the differences at the end.
 
     Raises:
         UnknownRun, RunStoreProblem.
@@ -312,7 +312,7 @@ def show_limit(arguments: argparse.Namespace, environment: Environment) -> None:
 
 @contextlib.contextmanager
 def _reading(environment: Environment) -> Iterator[RunStore]:
-    """The store to read from; at the end what has to be known of what was read is printed."""
+    """Open the store for reading; at the end, print its notices."""
     with RunStore(write=False) as store:
         yield store
         show_notices(store.notices, environment)

@@ -83,10 +83,10 @@ def is_colour(array: np.ndarray, low: float | None, high: float | None) -> bool:
 
 
 def colour_rows(array: np.ndarray, size: tuple[int, int] | None) -> np.ndarray:
-    """Return rows of pixels as (n, height, width, 3) where the data have colours, else the array.
+    """Return rows of coloured pixels as (n, height, width, 3), or the array unchanged.
 
     Args:
-        size: (height, width) of pictures that rows are, or None.
+        size: (height, width) of the pictures in the rows, or None.
     """
     if size is None or array.ndim != 2 or array.shape[1] != 3 * math.prod(size):
         return array
@@ -94,7 +94,7 @@ def colour_rows(array: np.ndarray, size: tuple[int, int] | None) -> np.ndarray:
 
 
 def colour_bytes(array: np.ndarray) -> np.ndarray:
-    """Return pictures that `is_colour` as bytes: those that their files have."""
+    """Return pictures that pass `is_colour` as the bytes of their files."""
     scale = 1.0 if array.dtype == np.uint8 else 255.0
     return np.rint(np.asarray(array, np.float64) * scale).astype(np.uint8)
 

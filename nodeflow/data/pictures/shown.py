@@ -1,4 +1,4 @@
-"""Pictures in data as people see them: which columns hold them, and the bytes of their pixels."""
+"""Pictures in data as people see them: their columns and the bytes of their pixels."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import numpy as np
 from nodeflow.data.data_splits import DataSplits
 
 SMALLEST_SIDE = 8
-"""Rows of three axes with fewer pixels a side are no pictures, unless their source says so."""
+"""The least side of pictures, for rows of three axes whose source does not declare pictures."""
 CHANNELS = (1, 3, 4)
 
 
 def shown_size(dataset: DataSplits, column: str) -> tuple[int, int] | None:
-    """Return height and width of the pictures in a column, or None where its rows are none."""
+    """Return the height and width of the pictures in a column; None if its rows are no pictures."""
     shape = dataset.columns[column].shape[1:]
     size = dataset.images.get(column)
     if size is not None:
@@ -30,7 +30,7 @@ def shown_size(dataset: DataSplits, column: str) -> tuple[int, int] | None:
 def shown_pixels(rows: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """Return pictures as bytes, uint8 (n, height, width) or (n, height, width, 3), 0 for black.
 
-    Values from 0 to 1 become 0 to 255. Colours that are bytes already stay as they are; all other
+    Values from 0 to 1 become 0 to 255. Colours in the range of bytes stay unchanged. All other
     values are stretched over the range of these rows.
     """
     channels = math.prod(rows.shape[1:]) // math.prod(size)

@@ -38,10 +38,10 @@ def position(stage: Elements, iteration: Iteration) -> dict[str, Any]:
 def go_to(stage: Elements, iteration: Iteration, there: dict[str, Any]) -> None:
     """Let a new iteration count on from a position.
 
-    What a cache kept is read again: its stages count from 0, as when it was filled.
+    A filled cache is filled again, so its stages count from 0 as they did before.
 
     Raises:
-        DataError: the place is one in another data set.
+        DataError: the position belongs to another data set.
     """
     stages = stages_of(stage)
     if len(there["cached"]) != len(stages):

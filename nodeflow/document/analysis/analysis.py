@@ -265,7 +265,7 @@ class Analysis:
         return dirty
 
     def _is_reached(self, scopes: set[str], renames: bool) -> bool:
-        """Returns whether a change of these definitions, or of names, can change anything here."""
+        """Return whether a change of these definitions or of names can affect this analysis."""
         if self.doc.scope in scopes or (renames and self._watchers):
             return True
         return any(i._is_reached(scopes, renames) for i in self.inside.values())
@@ -547,7 +547,7 @@ class Analysis:
 
 
 def _renames(change: Change) -> bool:
-    """Returns whether a change adds, removes or renames nodes or variables, in any graph."""
+    """Return whether a change adds, removes or renames nodes or variables in any graph."""
     for scope in change.scopes:
         own = change.within(scope)
         if own.nodes_added or own.nodes_removed:
@@ -566,8 +566,8 @@ def _is_tensor(_: Wire) -> str:
 
 
 def _differ(was: Inferred, now: Inferred, port: str) -> bool:
-    """Returns whether the type or the kind of an output changed, or what a hint says instead of an
-    output that is not there."""
+    """Return whether an output's type or kind changed. For a missing output, return whether the
+    names that its hint lists changed."""
     if was.passes != now.passes or (was.out is None) != (now.out is None):
         return True
     before, after = was.out or {}, now.out or {}

@@ -1,7 +1,7 @@
-"""Attributes that wires give: while such a wire is there, a value set for the attribute is ignored.
+"""Attributes that wires give. While a wire gives an attribute, its own value is ignored.
 
-The inspector shows where the value comes from, and whoever sets such an attribute by name gets an
-error, so that no value is ignored without a word.
+The inspector shows where the value comes from. Setting such an attribute by name is an error, so
+that no value is ignored silently.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def check_not_given(doc: Document, record: NodeRecord, attr: str) -> None:
     """Refuse an attribute that a wire gives.
 
     Raises:
-        WiredAttribute: names the node that the wire comes from.
+        WiredAttribute: a wire gives the attribute; the error names the node that it comes from.
     """
     wire = given_attributes(doc, record).get(attr)
     if wire is None:

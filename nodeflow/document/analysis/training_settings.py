@@ -126,14 +126,14 @@ def is_table(doc: Document, node_id: str) -> bool:
 
 
 def is_metric(op_id: str) -> bool:
-    """Says whether an op is there to measure how good a network is."""
+    """Return whether an op is a metric, which measures how good a network is."""
     return op_id in REGISTRY and REGISTRY.lookup(op_id).category == METRIC
 
 
 def measured_nodes(doc: Document) -> list[str]:
-    """Returns the paths of the nodes that a training measures where the settings choose none.
+    """Return the paths of the nodes that a training measures if its settings choose none.
 
-    They are the metric nodes with all their inputs. Tables, such as a confusion matrix, and
+    These are the metric nodes with all their inputs. Tables, such as a confusion matrix, and
     nodes in the bodies of loops and branches are left out.
     """
     doc, found = doc.root, []
@@ -151,7 +151,7 @@ def measured_nodes(doc: Document) -> list[str]:
 
 
 def chosen_metrics(doc: Document) -> list[dict[str, Any]]:
-    """Returns the metrics of the settings; where they choose none, one for each metric node."""
+    """Return the metrics of the settings; if they choose none, one for each metric node."""
     chosen = doc.root.training.get("metrics")
     if chosen is not None:
         return [dict(metric) for metric in chosen]

@@ -194,7 +194,7 @@ class Build:
         return self.graph.tensor(name)
 
     def _own_name(self, name: str) -> str:
-        """Return a name of this document for what `Graph.tensor` finds under another one."""
+        """Return this document's name for a tensor that `Graph.tensor` finds under another name."""
         node_name, colon, port = name.partition(":")
         if self._has(node_name):
             return name
@@ -207,7 +207,7 @@ class Build:
         return f"{written}{colon}{port}" if self._has(written) else name
 
     def _has(self, node_name: str) -> bool:
-        """Whether a node or an instance has a name."""
+        """Return whether a node or an instance has this name."""
         known = self.document.node_named(node_name) is not None or node_name in self.graph
         return known or node_name in self.instances
 

@@ -1,4 +1,4 @@
-"""Why data do not fit the placeholders of a graph that was made for others, in words for people."""
+"""Messages about data that do not fit the placeholders of a graph made for other data."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def _misfit(task: Task, record: NodeRecord, wire: Wire, declared: TensorType) ->
 
 
 def _columns(task: Task, record: NodeRecord) -> int:
-    """How many columns a table has, that of labels included; 0 for other data."""
+    """Return the number of columns of a table, including the labels; 0 for other data."""
     names: tuple[str, ...] = ()
     with contextlib.suppress(DataError):
         source = source_of(record.attrs)
@@ -77,7 +77,7 @@ def _columns(task: Task, record: NodeRecord) -> int:
 
 
 def _row(type_: TensorType) -> str:
-    """The numbers of a row: ``784 numbers``, ``8 × 10 × 3 numbers``."""
+    """Return the size of a row in words: ``784 numbers``, ``8 × 10 × 3 numbers``."""
     return " × ".join(_sizes(type_)) + (" number" if type_.ndims == 1 else " numbers")
 
 

@@ -69,7 +69,7 @@ def can_expand(doc: Document, node_id: str) -> bool:
 
 
 def opens(doc: Document, node_id: str) -> bool:
-    """Says whether a node has something inside to look at: nodes that it derives or holds, rows."""
+    """Return whether a node can be opened: it derives or holds nodes, or has rows."""
     record = doc.nodes.get(node_id)
     if record is None:
         return False

@@ -64,7 +64,7 @@ class Predicted:
 
     @property
     def numeric(self) -> tuple[bool, ...]:
-        """Whether each column holds numbers; the column of the class has names."""
+        """Return whether each column holds numbers; the column of the class has names."""
         return (not self.classes, *(True for _ in self.names[1:]))
 
     @property
@@ -94,20 +94,20 @@ class Predicted:
 
 
 class Predictions:
-    """What is computed of all rows of a task's data.
+    """Predictions for all rows of a task's data.
 
     Attributes:
         count: number of rows.
-        damage: errors of rows that could not be read in the end, such as broken pictures.
+        damage: errors of rows that could not be read, such as broken pictures.
 
     Args:
         task: made with ``whole=True``.
-        names: fetches with a row for each row of data; without any, those that the features lead
-            to in the end.
+        names: fetches with a row for each row of data; by default the last tensors that depend
+            on the features.
 
     Raises:
-        FetchError: a fetch has no row for each row of data, or there is none.
-        DataError: no data feed it, the data do not fit, or data sets of different length do.
+        FetchError: a fetch does not have a row for each row of data, or there is no fetch.
+        DataError: no data feed it, the data do not fit, or data sets differ in length.
     """
 
     def __init__(self, task: Task, names: Sequence[str] = ()) -> None:

@@ -156,16 +156,16 @@ class Task:
             raise error.at(record.name) from None
 
     def _key(self, record: NodeRecord) -> tuple:
-        """What tells opened data sets apart as they are written: source, options and folder."""
+        """Return a key of a data set as it is written: source, options and folder."""
         return (source_of(record.attrs), *self._how(record), self.base_dir)
 
     def _place_key(self, record: NodeRecord) -> tuple:
-        """What tells them apart as they are: one file under two paths is one data set.
+        """Return a key of a data set by its place: one file under two paths is one data set.
 
-        Folders are told apart as they are written: links in them lead where one document may read
-        and another may not.
+        Folders keep their written path, because links in them may lead to places that only one of
+        two documents may read.
         """
-        with contextlib.suppress(NodeflowError, OSError):  # opening it says what the matter is
+        with contextlib.suppress(NodeflowError, OSError):  # opening it raises the error
             kind, path = parse_source(source_of(record.attrs))
             if kind.takes_path and not kind.folder:
                 file = Location(path, self.base_dir, self.data_dir).file()
@@ -193,7 +193,7 @@ class Task:
         return Binding(dataset, column)
 
     def needs_data(self, targets: Iterable[Node]) -> bool:
-        """Whether the targets depend on a placeholder that a data set feeds; opens no data set."""
+        """Return whether targets need a placeholder that a data set feeds; open no data set."""
         bound = (n for n in ancestors(targets) if n.name in self.build.bindings)
         return any(node.outputs[0] not in self._feeds for node in bound)
 
@@ -287,7 +287,7 @@ class Task:
 
     @property
     def chooses_metrics(self) -> bool:
-        """Whether the document says what to measure; otherwise its metric nodes are measured."""
+        """Return whether the document chooses metrics; otherwise its metric nodes are measured."""
         return self.build.source.training.get("metrics") is not None
 
     def training(

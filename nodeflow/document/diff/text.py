@@ -106,10 +106,10 @@ def brief(found: Difference) -> str:
 
 
 def described(before: Document, after: Document) -> tuple[str, ...]:
-    """Returns what was edited, in words.
+    """Return the edits between two documents, in words.
 
-    Names, notes, settings that change nothing about a training, and wires into nodes that are new
-    or gone are left out.
+    Leave out names, notes, settings that do not affect a training, and wires into new or removed
+    nodes.
     """
     found = [
         one

@@ -44,10 +44,10 @@ class _Interface:
 
 
 def create(doc: Document, ids: Iterable[str], name: str | None = None) -> str:
-    """Moves nodes (and frames) into a new subgraph and replaces them by an instance.
+    """Move nodes (and frames) into a new subgraph and put an instance in their place.
 
     Values wired in from outside become inputs, values wired out become outputs; if no value is
-    wired out, the unused ones do. Returns the instance's id.
+    wired out, unused values do. Return the instance's id.
 
     Args:
         name: of the definition and its instance, made unique if it is taken; by default the
@@ -110,7 +110,7 @@ def _frames(doc: Document, named: set[str], chosen: set[str]) -> list[FrameRecor
 
 
 def _title_around(doc: Document, frames: list[FrameRecord], chosen: set[str]) -> str:
-    """The title of the largest moved frame that holds all moved nodes, as a name."""
+    """Return the title of the largest moved frame that holds all moved nodes, as a name."""
     around = [f for f in frames if chosen <= set(_held(doc, f))]
     largest = max(around, key=lambda f: f.rect[2] * f.rect[3], default=None)
     title = "" if largest is None else largest.title.strip()
@@ -120,7 +120,7 @@ def _title_around(doc: Document, frames: list[FrameRecord], chosen: set[str]) ->
 
 
 def _held(doc: Document, frame: FrameRecord) -> list[str]:
-    """The nodes whose corner lies in a frame."""
+    """Return the ids of the nodes whose corner lies in a frame."""
     x, y, width, height = frame.rect
     return [
         n.id for n in doc.nodes.values() if x <= n.pos[0] < x + width and y <= n.pos[1] < y + height

@@ -24,8 +24,9 @@ def set_value(document: Document, node: str, attr: str, value: Any) -> None:
     Inside a subgraph (``dense/W``) only that instance changes: it gets a definition of its own.
 
     Raises:
-        UnknownName: no such node. AttributeProblem: no such attribute, or not its kind.
-        WiredAttribute: a wire gives it.
+        UnknownName: there is no such node.
+        AttributeProblem: there is no such attribute, or the value has the wrong kind.
+        WiredAttribute: a wire gives the attribute.
     """
     if node == "training" and document.node_named("training") is None:
         settings = {attr: _resolve_names(document, training_attr(attr).kind, value)}

@@ -114,10 +114,11 @@ def attr_named(doc: Document, name: str) -> Attr:
 
 
 def settable_attr(doc: Document, name: str) -> Attr:
-    """The same of an attribute that takes a value.
+    """Return the declaration of an attribute, after checking that no wire gives its value.
 
     Raises:
-        UnknownName, AttributeProblem: there is none. WiredAttribute: a wire gives it.
+        UnknownName, AttributeProblem: there is no such attribute.
+        WiredAttribute: a wire gives it.
     """
     attr = attr_named(doc, name)
     node = name.rpartition(".")[0]

@@ -148,8 +148,8 @@ def _constant(record: NodeRecord) -> Term:
 
 
 def changed_attrs(doc: Document, op: NodeDeclaration, record: NodeRecord) -> dict[str, Any]:
-    """Returns the attributes of a node that differ from their op's defaults, in its order; those
-    that wires give are left out."""
+    """Return the attributes of a node that differ from the op's defaults, in the op's order. Leave
+    out attributes that wires give."""
     changed, given = {}, given_attributes(doc, record)
     for attr in op.attrs:
         if attr.name not in record.attrs or attr.name in given:

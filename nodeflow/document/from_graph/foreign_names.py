@@ -1,8 +1,8 @@
-"""The names that a model's inputs, outputs and sizes have in the file that it came from.
+"""The names of a model's inputs, outputs and sizes in the file that it was imported from.
 
-``sigmoid_0.tmp_0`` and ``input:0`` are no names of nodes. A node's record keeps such a name through
-renaming, and fetches, feeds and exports take it: ``"onnx": {"name": "input:0", "sizes": ["batch",
-null]}``. A name of a size says which unknown sizes are equal.
+Names such as ``sigmoid_0.tmp_0`` and ``input:0`` are not valid for nodes. A node's record keeps
+such a name through renaming, and fetches, feeds and exports accept it: ``"onnx": {"name":
+"input:0", "sizes": ["batch", null]}``. Unknown sizes with the same name are equal.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ SizeNames = tuple[str | None, ...]
 
 
 def foreign_fields(graph: Graph) -> dict[Node, dict[str, Any]]:
-    """Return the fields that records of nodes have for the names that a graph knows."""
+    """Return the fields of nodes' records that store a graph's foreign names."""
     found: dict[Node, dict[str, Any]] = {}
     for name, tensor in graph.aliases.items():
         found.setdefault(tensor.node, {})[NAME] = name
@@ -30,7 +30,7 @@ def foreign_fields(graph: Graph) -> dict[Node, dict[str, Any]]:
 
 
 def restore_names(graph: Graph, records: Mapping[Node, NodeRecord]) -> None:
-    """Make known to a graph what the records of its nodes say."""
+    """Copy the foreign names from nodes' records into their graph."""
     for node, record in records.items():
         if not record.extra or not node.outputs:
             continue
@@ -41,20 +41,20 @@ def restore_names(graph: Graph, records: Mapping[Node, NodeRecord]) -> None:
 
 
 def foreign_name(record: NodeRecord) -> str | None:
-    """Return the name of a node's first output in the file that it came from; None without one."""
+    """Return the name of a node's first output in the imported file, or None."""
     found = _field(record).get(NAME)
     return found if isinstance(found, str) and found else None
 
 
 def size_names(record: NodeRecord) -> SizeNames:
-    """Return the names of the sizes of a node's first output; None for a size without one."""
+    """Return the names of the sizes of a node's first output; None for a size without a name."""
     found = _field(record).get(SIZES)
     sizes = found if isinstance(found, list) else []
     return tuple(size if isinstance(size, str) and size else None for size in sizes)
 
 
 def called(doc: Document, name: str) -> NodeRecord | None:
-    """Return the node whose first output has this name in the file that it came from."""
+    """Return the node whose first output has this name in the imported file, or None."""
     return next((r for r in doc.nodes.values() if r.extra and foreign_name(r) == name), None)
 
 

@@ -71,10 +71,10 @@ class Part:
         return self.outputs[source]
 
     def add_inputs(self, alike: Sequence[Sequence[Node]]) -> None:
-        """Adds an input for each value from outside, as the instances of a definition have them.
+        """Add an input for each outside value that the instances of a definition read.
 
-        The first instance is the definition itself, whose nodes ask for these values. An input is
-        called as the value where that is one for all instances, else as what reads it.
+        The first instance serves as the definition, so its nodes read these inputs. An input is
+        named after its value if all instances read the same value, otherwise after its reader.
         """
         values = zip(*(outside_values(nodes).items() for nodes in alike), strict=True)
         for (value, reader), *others in values:
@@ -210,7 +210,7 @@ class ScopeWriter:
 
 
 def _kept(graph: Graph) -> dict[Node, dict[str, Any]]:
-    """Return the fields of each node's record beside its attributes."""
+    """Return the fields of each node's record other than its attributes."""
     found = kept_fields(graph)
     for node, fields in foreign_fields(graph).items():
         found[node] = {**found.get(node, {}), **fields}

@@ -41,7 +41,7 @@ def load_picture(path: Path) -> Document:
 
 
 def has_graph(path: Path) -> bool:
-    """Return whether a picture holds a graph, or did before it was damaged.
+    """Return whether a picture holds a graph, even a damaged one.
 
     Raises:
         FlowRead: the file cannot be read.

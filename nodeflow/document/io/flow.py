@@ -85,9 +85,10 @@ def dumps(doc: Document, *, version: int = VERSION) -> str:
 
 
 def content_of(doc: Document) -> bytes:
-    """Returns what the file of a document holds.
+    """Return the content of a document's file.
 
-    Raises FlowWrite if it names a file whose name is not UTF-8.
+    Raises:
+        FlowWrite: the document contains a file name that is not UTF-8.
     """
     text = dumps(doc)
     try:

@@ -26,11 +26,11 @@ SHORT = 5
 """Characters of a number that takes several times as much memory as they do."""
 
 FEW_HOLDERS = 100_000
-"""Lists and objects that any file may have."""
+"""The number of lists and objects that every file may have."""
 MOST_HOLDERS = 4
-"""Lists and objects for each value in them; tensors of shape (n, 1, 1, 1) have three."""
+"""The most lists and objects for each value; tensors of shape (n, 1, 1, 1) have three."""
 PLAIN_CHARACTERS = 16
-"""Characters of a file for each object, at least: a node that is written by hand has 34."""
+"""The least characters for each object; a node written by hand has 34."""
 _EMPTY = re.compile(r"\[\s*\]|\{\s*\}")
 
 
@@ -88,17 +88,17 @@ def parse(text: str, progress: Progress = ignore) -> dict[str, Json]:
 
 
 def _refuse_hollow(text: str) -> None:
-    """Raises FlowSyntax for a text that is little but brackets, before it is read.
+    """Raise FlowSyntax for a text that consists mostly of brackets, before it is parsed.
 
-    An empty list is two characters, and takes eighty bytes. Numbers and texts take at most ten
-    times their characters, so a file that holds a fair share of them does, too.
+    An empty list has two characters and takes eighty bytes. Numbers and texts take at most ten
+    bytes for each character, which bounds the memory of a file with enough of them.
     """
     objects = text.count("{")
     holders = objects + text.count("[")
     if holders <= FEW_HOLDERS or holders * PLAIN_CHARACTERS < len(text):
         return
     empty = sum(1 for _ in _EMPTY.finditer(text))
-    held = text.count(",") - empty  # values that are neither lists nor objects, about
+    held = text.count(",") - empty  # about the number of values that are neither lists nor objects
     if holders > MOST_HOLDERS * max(1, held) or objects * PLAIN_CHARACTERS > len(text):
         raise FlowSyntax(
             f"it is {holders} lists and objects with next to nothing in them",

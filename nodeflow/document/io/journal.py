@@ -37,7 +37,7 @@ _IMPOSSIBLE = (
     *(NodeflowError, AssertionError, AttributeError, IndexError, KeyError, RecursionError),
     *(RuntimeError, TypeError, ValueError),
 )
-"""What applying and saving a change raises that does not fit the document."""
+"""Errors from applying and saving a change that does not fit the document."""
 _EMPTY = 4096
 """Of a file that a crash left empty, some file systems keep a block of zeros."""
 
@@ -299,12 +299,12 @@ def recover(path: Path) -> Recovered:
 
 
 def _replayed(content: journal_format.Content) -> tuple[Document, int]:
-    """The document after as many changes as give one that can be saved, and how many those are.
+    """Apply as many changes as leave a document that can be saved; return it and their number.
 
-    A change may have the right sum and yet be impossible, such as a wire to no node.
+    A change can have the right checksum and yet be impossible, such as a wire to no node.
 
     Raises:
-        NodeflowError: the document in the journal is none.
+        NodeflowError: the document in the journal is invalid.
     """
     base = content.header.base or ""
     good, bad = 0, len(content.changes) + 1
@@ -323,7 +323,7 @@ def _replayed(content: journal_format.Content) -> tuple[Document, int]:
 
 
 def _after(base: str, changes: Sequence[Change]) -> Document | None:
-    """The document after changes, read anew as from a file; None if one of them is impossible."""
+    """Return the document after changes, loaded as from a file; None if one is impossible."""
     doc, version = flow.at_version(base)
     try:
         for change in changes:

@@ -143,7 +143,7 @@ class Unfinished:
 
 
 _SPOILT = OSError, ValueError, AttributeError, TypeError, RecursionError, NodeflowError
-"""What reading a spoilt folder raises."""
+"""Errors from reading a damaged folder."""
 
 
 def unfinished(folder: Path | None = None) -> list[Unfinished]:

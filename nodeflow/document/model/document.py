@@ -225,23 +225,22 @@ class Document(GraphTables):
     def note_aside(
         self, label: str, redo: Callable[[], bool], undo: Callable[[], bool], merge: Any = None
     ) -> None:
-        """Gives something that was done beside the document its place in the order of undo.
+        """Add an undo step for something that was done outside the document's content.
 
-        Consecutive ones with the same `merge` key become one, as those of `transaction` do.
+        Consecutive steps with the same `merge` key become one step, as in `transaction`.
 
         Args:
-            redo, undo: do it again, or take it back; return whether anything changed. Where
-                nothing did, the next step is undone or redone.
+            redo, undo: do it again, or take it back; return whether anything changed. If nothing
+                changed, the next step is undone or redone.
         """
         self._file.history.add_aside(Aside(label, redo, undo, merge))
 
     def undo(self) -> Change | None:
-        """Undoes the last step; returns what changed, or None if nothing of the document did."""
+        """Undo the last step; return the change, or None if the document did not change."""
         return self._replay(self._file.history.undo)
 
     def redo(self) -> Change | None:
-        """Redoes the step undone last; returns what changed, or None if nothing of the document
-        did."""
+        """Redo the step undone last; return the change, or None if the document did not change."""
         return self._replay(self._file.history.redo)
 
     def apply_change(self, change: Change) -> None:

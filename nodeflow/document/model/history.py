@@ -24,9 +24,9 @@ class Step:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Aside:
-    """An undo step that changes nothing of the document, such as a what-if value of the window.
+    """An undo step that does not change the document, such as a what-if value of the window.
 
-    It has its place among the steps, and leaves content, file, journal and saved state alone.
+    It has a place in the order of steps, but does not touch content, file, journal or saved state.
 
     Attributes:
         redo, undo: do it again, or take it back; return whether anything changed.
@@ -96,7 +96,7 @@ class History:
         self._sealed = False
 
     def add_aside(self, step: Aside) -> None:
-        """Adds a step that is done already; joins it to the previous one as `add` does."""
+        """Add a step that is already done; join it to the previous step as `add` does."""
         self._undone.clear()
         last = self._done[-1] if self._done else None
         merges = step.merge is not None and not self._sealed

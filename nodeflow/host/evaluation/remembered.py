@@ -19,7 +19,7 @@ from nodeflow.number_text import bytes_text
 
 Users = Mapping[Node, Iterable[Node]]
 MOST_BYTES = 2**28
-"""Values of removed variables take so much at most; the oldest go first."""
+"""The most bytes of values of removed variables; the oldest values are dropped first."""
 _NODE_ID = re.compile(r"n[1-9][0-9]*")
 
 
@@ -28,10 +28,10 @@ class _Kept:
     """The value of a variable that the graph does not have.
 
     Attributes:
-        name: its name when it was there last.
-        declared: its `declaration` then; None where only its value is known.
-        is_fresh: another variable may take it by name: the edit that removed this one has not
-            been followed to its end.
+        name: its last name in the graph.
+        declared: its last `declaration`; None if only its value is known.
+        is_fresh: another variable may take the value by name, because the edit that removed this
+            variable is still being followed.
     """
 
     name: str
@@ -40,7 +40,7 @@ class _Kept:
     is_fresh: bool = True
 
     def fits(self, node: Node, declared: Any) -> bool:
-        """Whether a variable with this declaration may have the value."""
+        """Return whether the value fits a variable with this declaration."""
         if self.declared is not None:
             return self.declared == declared
         kind = node.outputs[0].type
@@ -48,7 +48,7 @@ class _Kept:
 
 
 class KeptValues:
-    """The values of variables that the graph does not have, for when they are back.
+    """Values of variables that are missing from the graph, kept for their return.
 
     A variable is missing while its node cannot run, such as a layer whose data are not found. Its
     value stays as long as the document has the node. The values of removed nodes stay for Undo, up
@@ -65,13 +65,13 @@ class KeptValues:
         self.is_settled = True
 
     def keep(self, known: VariableId, name: str, declared: Any, value: np.ndarray) -> None:
-        """Keep the value of a variable that goes, with its `declaration`."""
-        self._kept.pop(known, None)  # the newest are the last ones
+        """Keep the value of a variable that leaves the graph, with its `declaration`."""
+        self._kept.pop(known, None)  # keeps the newest values last
         self._kept[known] = _Kept(name, declared, value)
         self.is_settled = False
 
     def learn(self, known: VariableId, name: str, value: np.ndarray) -> None:
-        """Keep what a variable that is not there has learned."""
+        """Keep the learned value of a variable that is missing from the graph."""
         kept = self._kept.get(known)
         if kept is not None and kept.value.shape == value.shape:
             kept.value = value
@@ -92,8 +92,8 @@ class KeptValues:
         ids: Mapping[Node, VariableId],
         declared: Mapping[Node, Any],
     ) -> dict[Node, np.ndarray]:
-        """Hand out the kept values of variables: by what they are, else by name, if declared the
-        same."""
+        """Return and forget the kept values of variables. Match them by id, else by name, and only
+        if the value fits."""
         found = {}
         for node in nodes:
             kept = self._kept.get(ids[node])
@@ -107,11 +107,11 @@ class KeptValues:
         return found
 
     def settle(self, there: Iterable[VariableId], ids: Collection[str]) -> None:
-        """Drop what is of no use once an edit has been followed to its end.
+        """Drop values that are no longer needed after an edit has been followed to its end.
 
         Args:
-            there: the variables of the graph, which have values of their own.
-            ids: of the nodes of the document.
+            there: variables in the graph, whose kept values are dropped.
+            ids: ids of the document's nodes.
         """
         for known in there:
             self._kept.pop(known, None)
@@ -128,7 +128,7 @@ class KeptValues:
 
 
 def _nodes_of(known: VariableId) -> set[str]:
-    """The ids of the nodes that a variable belongs to: its own, or its layer's, optimizer's."""
+    """Return the ids of the nodes that a variable belongs to: itself, a layer or an optimizer."""
     return {part for part in known.id.split(":") if _NODE_ID.fullmatch(part)}
 
 

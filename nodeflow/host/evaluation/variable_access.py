@@ -21,7 +21,7 @@ from nodeflow.train.saving.weights import Match, Saved, match
 
 
 class Learned(NamedTuple):
-    """The values of variables by name, what they are, and which of them optimizers keep."""
+    """Values of variables by name, their ids, and the names of variables that optimizers keep."""
 
     values: dict[str, np.ndarray]
     ids: dict[str, VariableId]
@@ -68,8 +68,8 @@ class VariableAccess:
         return slot_names(self._live.build)
 
     def learned(self) -> Learned:
-        """Returns what a file of weights holds: copies of all values, also of variables whose nodes
-        cannot run now."""
+        """Return the content of a weights file: copies of all values, including variables whose
+        nodes cannot run now."""
         values, ids, slots = self.variables(), dict(self.ids()), self.slots()
         nodes = self._nodes()
         for known, (name, value) in self._kept.of_nodes(nodes).items():
@@ -79,7 +79,7 @@ class VariableAccess:
         return Learned(values, ids, slots)
 
     def load(self, saved: Saved) -> Match:
-        """Sets variables to saved values; those of nodes that cannot run now have theirs later."""
+        """Set variables to saved values; keep values for nodes that cannot run now."""
         fitting = self.match(saved)
         for name, there in fitting.found.items():
             self.session.variables[name] = saved.arrays[there]
@@ -106,12 +106,12 @@ class VariableAccess:
     def take_variables(
         self, values: Mapping[str, np.ndarray], ids: Mapping[str, VariableId] | None = None
     ) -> None:
-        """Sets variables to trained values, by what they are, where shapes match.
+        """Set variables to trained values, matched by id, if shape and dtype agree.
 
-        A variable whose node cannot run now has its value when it can.
+        A variable whose node cannot run now gets its value once the node can run.
 
         Args:
-            ids: what each value belongs to, by name; default: the variable of that name.
+            ids: the variable of each value, by name; by default the variable of that name.
         """
         self.settle()
         self._initialise_large()
@@ -127,10 +127,10 @@ class VariableAccess:
                 self._kept.learn(ids[name], name, value)
 
     def _settle_kept(self) -> None:
-        """Drops kept values of no use, where an edit has been followed to its end."""
+        """Drop kept values that are no longer needed, once after each edit."""
         if not self._kept.is_settled:
             self._variables.settle(self._nodes())
 
     def _nodes(self) -> dict[str, NodeRecord]:
-        """The nodes of all graphs of the document, by id."""
+        """Return the nodes of all graphs of the document, by id."""
         return {i: node for graph in graphs(self._document) for i, node in graph.nodes.items()}

@@ -46,10 +46,10 @@ class PredictedRows:
     """Some rows of predictions.
 
     Attributes:
-        columns: names; those of the file come first, then those of predictions.
-        added: for each column of predictions, whether it holds numbers; else it names classes.
+        columns: names of the columns of the file, followed by the columns of predictions.
+        added: whether each prediction column holds numbers; otherwise it names classes.
         rows: the next rows, as texts.
-        done, total: how many rows are computed, of how many that can be.
+        done, total: number of computed rows, and of all rows that can be computed.
     """
 
     request: int

@@ -69,15 +69,15 @@ class LiveEdits:
     """Follows the document for one training.
 
     Args:
-        begun: what it began with.
-        control: of the training.
-        make_session: takes a graph and a seed.
-        places: where data are found when it begins.
+        begun: the task and settings that the training began with.
+        control: the control of the training.
+        make_session: makes a session from a graph and a seed.
+        places: where the training finds its data when it begins.
         send: takes `protocol.EditState` and failures; called from any thread.
 
     Attributes:
-        current: what is trained now.
-        places: where data are found now.
+        current: the task and settings of the training now.
+        places: where the training finds its data now.
     """
 
     def __init__(
@@ -209,7 +209,7 @@ class LiveEdits:
         content = content_of(training, ids)
         fits = same_batches(current.training, training)
         if content.learned == known.learned:
-            with self._changed:  # else it has newer numbers already
+            with self._changed:  # otherwise it already has newer numbers
                 if not self._is_overtaken():
                     self._numbers.follow_build(task.build, training)
         if content == known and fits:

@@ -172,7 +172,7 @@ class TrainingRequests:
         branched = None
         if step is not None and past is not None:
             branched = branch(past, step, session, training, begun.ids)
-            state = replace(branched.state, numbers={})  # the document says all of them
+            state = replace(branched.state, numbers={})  # the document has all of them
             branched = replace(branched, state=state)
 
         def remember(past: Past) -> None:

@@ -19,7 +19,7 @@ MOST_FEATURES = 8
 def inputs_of(
     dataset: DataSplits, names: Sequence[str], columns: Mapping[str, Column], rows: np.ndarray
 ) -> tuple[np.ndarray | None, tuple[str, ...]]:
-    """The columns ``names`` of rows: as pictures (see `shown_pixels`), else in words."""
+    """Return the columns ``names`` of rows as pictures (see `shown_pixels`), or in words."""
     for name in names:
         size = shown_size(dataset, name)
         if size is not None:
@@ -29,7 +29,7 @@ def inputs_of(
 
 
 def _words(dataset: DataSplits, name: str, rows: np.ndarray) -> list[str]:
-    """The first numbers of each row of a column, with the names that the data give them."""
+    """Return the first numbers of each row of a column, with the names that the data give them."""
     flat = rows.reshape(len(rows), -1)
     width = flat.shape[1]
     titles = dataset.feature_names.get(name, ())

@@ -32,11 +32,11 @@ class PredictionData:
     """A page of samples, and figures over all rows that were looked at.
 
     Attributes:
-        tensor: name of what answers.
-        candidates: names of what could be chosen instead.
-        split: of the rows, one of ``splits``.
-        seen, total: rows looked at, and in the split.
-        names: of the classes; empty where answers are numbers.
+        tensor: name of the tensor of predictions.
+        candidates: names of the tensors that could be chosen instead.
+        split: the split of the rows, one of ``splits``.
+        seen, total: number of rows looked at, and in the split.
+        names: names of the classes; empty if predictions are numbers.
         matrix: int64 (true classes, predicted classes); None for numbers.
         right: rows that are right; for numbers 0.
         error: mean absolute error of numbers; for classes 0.
@@ -46,7 +46,7 @@ class PredictionData:
         truth, answer: float64 (n,): class numbers, or values.
         shares: float32 (n, classes), probabilities; for numbers (n, 0).
         pictures: uint8 (n, height, width), in colour (n, height, width, 3), or None.
-        texts: what the input is, where it is no picture.
+        texts: the inputs in words, if they are no pictures.
     """
 
     tensor: str

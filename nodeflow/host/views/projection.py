@@ -42,18 +42,18 @@ class ProjectionData:
     """Points and what they stand for.
 
     Attributes:
-        tensor: name of what is shown; ``candidates`` of what could be instead.
-        split: of the rows, one of ``splits``; empty where they are those of a matrix.
-        total: rows that there are; the first are shown.
-        dims: numbers of a row.
-        method: ``pca`` or ``tsne``; ``metric`` that of the neighbours.
+        tensor: name of the shown tensor; ``candidates``: tensors that could be shown instead.
+        split: the split of the rows, one of ``splits``; empty for the rows of a matrix.
+        total: number of all rows; the first are shown.
+        dims: numbers in a row.
+        method: ``pca`` or ``tsne``; ``metric``: the metric for neighbours.
         points: float32 (n, k), k components, at most `COMPONENTS`.
         explained: share of the variance along each component; empty for t-SNE.
-        labels: (n,) one text for each point; empty where nothing is known.
-        groups: int16 (n,), class of each point, -1 where it is not known.
-        names: of the classes.
+        labels: (n,) one text for each point; empty if nothing is known.
+        groups: int16 (n,), class of each point; -1 if unknown.
+        names: names of the classes.
         pictures: uint8 (n, height, width) of the inputs, in colour (n, height, width, 3), or None.
-        texts: the inputs in words, where they are no pictures.
+        texts: the inputs in words, if they are no pictures.
         near: int32 (n, m), the nearest rows of each, the nearest first.
         distances: float32 (n, m).
     """

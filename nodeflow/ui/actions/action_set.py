@@ -41,16 +41,16 @@ class ActionSet(QObject):
     raises if one is missing.
 
     Args:
-        window: has the actions, and their keys everywhere in it.
-        canvas: has those whose keys count only while it has the focus.
+        window: the widget that owns the actions; their keys work everywhere in it.
+        canvas: the widget of the actions whose keys work only while it has the focus.
 
     Signals:
-        refreshing(): texts and check marks are to be set to what holds now.
-        refreshed(): `blocked` says what holds now.
-        triggering(): an action is about to run: what is being typed is to be committed.
+        refreshing(): listeners set texts and check marks to the current state.
+        refreshed(): `blocked` describes the current state.
+        triggering(): an action is about to run; listeners commit the text being typed.
         refused(ActionSpec, Blocked): a blocked action was triggered.
         keys_changed(keys of every action by its id)
-        tip_outdated(text): what the status bar may say of an action no longer holds.
+        tip_outdated(text): the status bar may show this text of an action, which is out of date.
     """
 
     refreshing = Signal()

@@ -1,4 +1,4 @@
-"""Which files and folders are data, graphs, pictures or other programs' models, by their names."""
+"""Kinds of files and folders by name: data, graphs, pictures, other programs' models."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def is_model(path: Path) -> bool:
 
 
 class FileKind(Enum):
-    """What the window does with a file."""
+    """Kinds of files, each with a description of how the window uses it."""
 
     GRAPH = "opens it"
     MODEL = "imports it"
@@ -45,7 +45,7 @@ class FileKind(Enum):
 
 
 def kind_of(path: Path) -> FileKind:
-    """Return what a file or folder is by its name; only texts are looked into."""
+    """Return the kind of a file or folder by its name; look inside text files only."""
     ending = path.suffix.lower()
     if path.is_dir():
         return FileKind.DATA
@@ -59,7 +59,7 @@ def kind_of(path: Path) -> FileKind:
 
 
 def refusal(path: Path) -> str:
-    """Return why nothing can be done with a file, and what could be done with another one."""
+    """Return why the window cannot use a file, and which files it can use."""
     if not path.exists():
         return f"There is no file {path.name} any more."
     if path.suffix.lower().removeprefix(".") in SPREADSHEETS:
@@ -71,5 +71,5 @@ def refusal(path: Path) -> str:
 
 
 def dropped_files(mime: QMimeData) -> list[Path]:
-    """The local files and folders that are dragged."""
+    """Return the local files and folders that are being dragged."""
     return [Path(url.toLocalFile()) for url in mime.urls() if url.isLocalFile()]

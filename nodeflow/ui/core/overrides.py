@@ -1,9 +1,9 @@
-"""Values that the user puts in place of computed ones: kept here, and nowhere else.
+"""Values that the user puts in place of computed values; kept only here.
 
-No document, file or run has them; they end with the window, or when another document is opened.
-They share the order of undo with the edits of the document, but for rows that are drawn: the
-strokes have an undo of their own. What belongs to a node stays with it through renaming, and goes
-with it: undoing its deletion does not bring it back.
+No document, file or run stores them. They end with the window, or when another document is opened.
+Undo goes through them and the document's edits in one order, except for drawn rows, because the
+sketch pad undoes its own strokes. A value follows its node through renaming and ends when the node
+is deleted; undoing the deletion does not bring the value back.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ class Overrides(QObject):
 
     @property
     def hypothetical(self) -> list[str]:
-        """The tensors with a value that asks "what if"; what is drawn on the sketch pad is fed."""
+        """Return the overridden tensors, except those fed from the sketch pad."""
         return [name for name, given in self.by_name.items() if given.rows != SKETCH]
 
     @property
@@ -175,11 +175,11 @@ class Overrides(QObject):
         *,
         merge: str | None = None,
     ) -> None:
-        """The same for several at once; raises as `set`, and then nothing has changed.
+        """Override several tensors at once. If this raises, as `set` does, nothing has changed.
 
         Args:
-            rows: with it, these placeholders alone have rows of their own.
-            merge: values of one tensor that follow each other with the same key are one undo step,
+            rows: where rows come from. If given, all other placeholders lose their rows.
+            merge: a key. Consecutive values of one tensor with the same key are one undo step,
                 until `seal`.
         """
         new = {}
@@ -195,7 +195,7 @@ class Overrides(QObject):
         self._do(f"Override {_listed(values)}", after, key)
 
     def seal(self) -> None:
-        """End a run of values that are one undo step."""
+        """End a run of values that make up one undo step."""
         self._workspace.root.seal()
 
     def take_back(self, *names: str) -> None:
@@ -207,7 +207,7 @@ class Overrides(QObject):
             self._do(f"Take back {_listed(names)}", after)
 
     def end(self, name: str) -> None:
-        """Show a tensor as it is again, since it has the value itself: no step of the user's."""
+        """Drop an override without an undo step, because the tensor has this value itself now."""
         place = self._place(name)
         if place is not None:
             self._put({place: None})
@@ -223,7 +223,7 @@ class Overrides(QObject):
     # ---- the inside -------------------------------------------------------------------------
 
     def _do(self, label: str, after: dict[Place, Given | None], merge: object = None) -> None:
-        """Change values, as a step of the user's that undo takes back."""
+        """Change values as an undo step; drawn values are left out of the step."""
         before = {place: self._given.get(place) for place in after}
         drawn = {c for values in (before, after) for c, g in values.items() if g and g.how == DRAWN}
         undone = {c: given for c, given in before.items() if c not in drawn}
@@ -235,7 +235,7 @@ class Overrides(QObject):
         self._put(after)
 
     def _put(self, values: Mapping[Place, Given | None]) -> bool:
-        """Let places have these values, None for their own; returns whether any has another one."""
+        """Set values of places, None to drop an override; return whether any value changed."""
         there = {place: given for place, given in values.items() if self._name(place) is not None}
         changed = any(self._given.get(place) is not given for place, given in there.items())
         if changed:

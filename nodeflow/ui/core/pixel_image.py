@@ -1,4 +1,4 @@
-"""Pixels as Qt's images."""
+"""Conversion of pixels to images of Qt."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from PySide6.QtGui import QImage
 
 
 def pixel_image(pixels: np.ndarray) -> QImage:
-    """Return uint8 pixels as an image: grey of (height, width), or red, green and blue of a third
-    axis."""
+    """Return uint8 pixels of shape (height, width) or (height, width, 3) as grey or RGB image."""
     form = QImage.Format.Format_Grayscale8 if pixels.ndim == 2 else QImage.Format.Format_RGB888
     data = np.ascontiguousarray(pixels)
     height, width = data.shape[:2]
@@ -17,7 +16,7 @@ def pixel_image(pixels: np.ndarray) -> QImage:
 
 
 def fitted(size: QSize, place: QRectF) -> QRectF:
-    """Return the largest rectangle of a picture's proportions in the middle of a place."""
+    """Return the largest rectangle with a picture's proportions, centred in a place."""
     fits = QRectF(QPointF(), QSizeF(size).scaled(place.size(), Qt.AspectRatioMode.KeepAspectRatio))
     fits.moveCenter(place.center())
     return fits

@@ -35,7 +35,7 @@ def settings_file() -> Path:
 
 
 def _readable(path: Path) -> Path:
-    """Return the file of the settings; a temporary one if Qt would wait for a pipe or a device."""
+    """Return the settings file; a temporary file if Qt would wait for a pipe or a device."""
     if not is_irregular(path):
         return path
     logging.getLogger("nodeflow").warning(
@@ -201,7 +201,7 @@ class Settings:
         self._store.setValue("minimap", "true" if value else "false")
 
     def color_by(self, path: str) -> str:
-        """What nodes and wires of a file are coloured by (see ``colorings``); empty for nothing."""
+        """Return the colouring of a file's nodes and wires (see ``colorings``); empty for none."""
         stored = self._json("colorings", {})
         found = stored.get(path, "") if isinstance(stored, dict) else ""
         return found if isinstance(found, str) else ""

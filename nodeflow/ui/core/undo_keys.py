@@ -1,7 +1,7 @@
-"""Ctrl+Z in a field where nothing is being typed: it means the last edit, not the text.
+"""Ctrl+Z in a field where nothing is being typed: undo the last edit, not the text.
 
-Qt's fields keep the keys of Undo and Redo for themselves, also when they have nothing to undo. A
-field whose text has been taken, after Enter, leaves them to the window.
+Fields in Qt keep the keys of Undo and Redo for themselves, even with nothing to undo. After Enter
+has committed its text, a field leaves these keys to the window.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ KEYS = (QKeySequence.StandardKey.Undo, QKeySequence.StandardKey.Redo)
 
 
 def is_left_to_window(event: QEvent, is_typing: bool) -> bool:
-    """Whether a field must not keep a key for itself: that of Undo or Redo, unless one types."""
+    """Return whether a field leaves a key to the window: Undo or Redo while nobody types."""
     asks = event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent)
     return asks and not is_typing and any(map(event.matches, KEYS))  # type: ignore[union-attr]
 

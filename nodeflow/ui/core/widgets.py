@@ -63,11 +63,11 @@ def tool(sign: str, text: str, theme: Theme, role: str = "ink_muted") -> QToolBu
 
 
 def switch(widget: QWidget | QAction, why: str, tip: str = "") -> None:
-    """Switch a widget off with the reason as its tip, or on with what it does.
+    """Disable a widget with the reason as its tooltip, or enable it with its usual tooltip.
 
     Args:
-        why: why it cannot be used; empty if it can.
-        tip: what it does.
+        why: the reason why it cannot be used; empty if it can.
+        tip: the tooltip while it can be used.
     """
     widget.setEnabled(not why)
     widget.setToolTip(plain_tip(why or tip))
@@ -271,7 +271,7 @@ class InfoBar(QFrame):
 
     @Slot(str)
     def retract_text(self, text: str) -> None:
-        """Take back the message with this text, if it is the one shown."""
+        """Dismiss the shown message if it has this text."""
         if self.isVisible() and self._said == text:
             self.dismiss()
 

@@ -28,14 +28,14 @@ class AttrRow(QWidget):
     """Editor of one attribute.
 
     Args:
-        title: its name for people; by default made from the attribute's.
+        title: the shown name; by default made from the attribute's name.
 
     Signals:
-        edited(name, value): a valid new value.
-        reset(name): back to the default.
+        edited(name, value): the user entered a valid new value.
+        reset(name): the user wants the default value.
         finished: the next edit is another undo step.
-        vary_wanted(name): what a sweep tries for it is to be edited.
-        source_wanted: the node that gives the attribute by a wire is to be shown.
+        vary_wanted(name): the user wants to edit the values that a sweep tries.
+        source_wanted: the user wants to see the node whose wire gives the attribute.
     """
 
     edited = Signal(str, object)
@@ -108,16 +108,16 @@ class AttrRow(QWidget):
 
     @property
     def is_given(self) -> bool:
-        """Whether a wire gives the attribute."""
+        """Return whether a wire gives the attribute."""
         return not self.given.isHidden()
 
     @property
     def focus_widget(self) -> QWidget:
-        """The widget that the keyboard goes to."""
+        """Return the widget that takes the keyboard focus."""
         return self.given if self.is_given else self.editor.focus_widget()
 
     def set_source(self, name: str, value: str = "") -> None:
-        """Show which node gives the attribute by a wire, and the value; empty: none does."""
+        """Show the node whose wire gives the attribute, and the value; empty name for no wire."""
         self.given.show_source(name, value)
         if bool(name) == self.is_given:
             return

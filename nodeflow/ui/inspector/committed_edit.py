@@ -16,18 +16,18 @@ Field = QLineEdit | QPlainTextEdit
 
 
 class CommittedEdit(QObject):
-    """Signals when the text that is typed in a field is to be read.
+    """Signals when a field's text is ready to be read.
 
-    Enter, leaving the field, and a command of the window commit; Escape takes back what was typed.
-    Undo means the text while something is typed, and the last edit before and after.
+    Enter, leaving the field, and commands of the window commit the text; Escape discards it. While
+    the user types, Undo changes the text; at other times it undoes the last edit.
 
     Args:
         multiline: Enter begins another line; Ctrl+Enter commits.
 
     Signals:
-        committed: what was typed is complete.
-        cancelled: the user wants the text that stood there before.
-        left: Enter, or the focus left, whether or not something was typed.
+        committed: the typed text is complete.
+        cancelled: the user wants the previous text back.
+        left: the user pressed Enter or left the field, with or without typing.
     """
 
     committed = Signal()

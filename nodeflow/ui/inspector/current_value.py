@@ -1,4 +1,4 @@
-"""The value that a variable has now, beside the initial value that the inspector edits."""
+"""The current value of a variable, beside the initial value that the inspector edits."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from nodeflow.ui.inspector.given_field import in_words
 
 
 class CurrentValue(QWidget):
-    """A row that shows what training and assignments made of a variable; hidden without a value."""
+    """A row with the current value of a variable; hidden while the value is unknown."""
 
     def __init__(self, workspace: Workspace, node: str) -> None:
         super().__init__()
@@ -30,7 +30,7 @@ class CurrentValue(QWidget):
         self.hide()
 
     def show_values(self, values: Mapping[str, Preview]) -> None:
-        """Take live values by tensor name."""
+        """Show the variable's value among live values, given by tensor name."""
         record = self._workspace.document.nodes.get(self._node)
         name = "" if record is None else self._workspace.full_name(record.name)
         preview = values.get(name)

@@ -117,7 +117,7 @@ class ChoiceEditor(Editor):
 
 
 class InitializerEditor(Editor):
-    """A constant (use Initial value), or an op that draws the first values, with its parameters."""
+    """A constant (use Initial value), or an op that draws initial values, with its parameters."""
 
     wide = True
 

@@ -1,4 +1,4 @@
-"""A field in the place of an editor, which says where the value of a wired attribute comes from."""
+"""A field that replaces an editor and shows where a wired attribute gets its value."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from nodeflow.ui.core.widgets import restyle
 from nodeflow.ui.core.workspace import Workspace
 
 FEW = 6
-"""A list of at most so many numbers is shown whole."""
+"""The length of the longest list that is shown whole."""
 
 
 class GivenField(QPushButton):
     """A locked field such as ``from rate: 0.0035``; a click goes to the node.
 
-    The text ends in an ellipsis where there is no room for all of it.
+    Text that does not fit ends in an ellipsis.
     """
 
     def __init__(self, theme: Theme) -> None:
@@ -37,7 +37,7 @@ class GivenField(QPushButton):
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
 
     def show_source(self, name: str, value: str) -> None:
-        """Name the node that gives the attribute, with its value where that is known."""
+        """Show the node that gives the attribute, and its value if known."""
         text = f"from {name}: {value}" if value else f"from {name}"
         if text == self.text():  # live values come often
             return
@@ -62,7 +62,7 @@ class GivenField(QPushButton):
 
 
 def value_of_wire(workspace: Workspace, wire: Wire, values: Mapping[str, Preview]) -> str:
-    """Return the value on a wire of the shown graph in a few letters; empty where it is unknown.
+    """Return the value on a wire of the shown graph as a short text; empty if unknown.
 
     Args:
         values: live values by tensor name.
@@ -83,9 +83,9 @@ def value_of_wire(workspace: Workspace, wire: Wire, values: Mapping[str, Preview
 
 
 def in_words(preview: Preview) -> str:
-    """Return a value in a line: a number, a short list, or a shape with the range of its numbers.
+    """Return a value as one line: a number, a short list, or a shape with the range of its numbers.
 
-    Empty where the value is not known, such as one that a run has to compute.
+    Return an empty text while the value is unknown, for example until a run computes it.
     """
     if preview.kind == "scalar":
         return preview.text

@@ -82,7 +82,7 @@ class Page(QWidget):
         raise NotImplementedError
 
     def show_values(self, values: Mapping[str, Preview]) -> None:
-        """Take live values by tensor name; most pages show none."""
+        """Show live values, given by tensor name; most pages show none."""
 
 
 class NodePage(Page):
@@ -470,7 +470,7 @@ class Inspector(QScrollArea):
         self.rebuild()
 
     def show_values(self) -> None:
-        """Show the live values as they are now."""
+        """Show the current live values."""
         if self._page is not None:
             self._page.show_values(self.live_values())
 

@@ -295,8 +295,8 @@ class AttributesSection(Section):
     """One row per declared attribute, writing to the document as it is edited.
 
     Signals:
-        vary_wanted(path, name): what a sweep tries for an attribute is to be edited.
-        node_requested(id): the node that gives an attribute by a wire was pressed.
+        vary_wanted(path, name): the user wants to edit the values that a sweep tries.
+        node_requested(id): the user wants to see the node whose wire gives an attribute.
     """
 
     vary_wanted = Signal(str, str)
@@ -363,7 +363,7 @@ class AttributesSection(Section):
         self._unknown.setVisible(bool(unknown) and bool(self.attr_rows))
 
     def show_values(self, values: Mapping[str, Preview]) -> None:
-        """Take live values by tensor name, for the attributes that wires give."""
+        """Show live values, given by tensor name, for attributes that wires give."""
         self._values = values
         record = self._workspace.document.nodes.get(self._node)
         if record is not None:

@@ -192,7 +192,7 @@ class TrainingSection(Section):
             commands.set_training(self._workspace.document, metrics=metrics)
 
     def _rank(self, found: tuple[str, str]) -> tuple[int, bool]:
-        """How late a node is offered as a metric: an accuracy first, then the loss, then others."""
+        """Return a sort key for nodes offered as metrics: accuracies first, then the loss."""
         path, name = found
         at = at_path(self._workspace.root, path)
         op = at[1].op if at is not None else ""

@@ -17,10 +17,10 @@ MOST_NAMES = 3
 
 
 class OverrideBar(QFrame):
-    """Hidden while nothing is overridden; a drawing on the sketch pad is fed, and is none.
+    """A bar that is hidden while nothing is overridden; drawings on the sketch pad do not count.
 
     Signals:
-        list_requested(): all overrides are to be listed.
+        list_requested(): the user wants a list of all overrides.
     """
 
     list_requested = Signal()

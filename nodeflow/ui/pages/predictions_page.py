@@ -34,7 +34,7 @@ WIDEST = 260
 class PredictionsModel(QAbstractTableModel):
     """Rows that arrive in parts; the last columns are predictions.
 
-    The file's cells and names of classes are shown as they are, predicted numbers shortened.
+    Cells of the file and names of classes are shown unchanged, predicted numbers shortened.
     """
 
     def __init__(self, theme: Theme, parent: QObject | None = None) -> None:
@@ -54,7 +54,7 @@ class PredictionsModel(QAbstractTableModel):
         """Show more rows.
 
         Args:
-            added: for each column of predictions, the last ones, whether it holds numbers.
+            added: whether each prediction column holds numbers; these are the last columns.
         """
         if columns != self.columns:
             self.beginResetModel()
@@ -72,7 +72,7 @@ class PredictionsModel(QAbstractTableModel):
         return column >= len(self.columns) - len(self.added)
 
     def holds_numbers(self, column: int) -> bool:
-        """Whether a column has predicted numbers."""
+        """Return whether a column has predicted numbers."""
         return self.is_prediction(column) and self.added[column - len(self.columns)]
 
     def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008
@@ -152,7 +152,7 @@ class PredictionsPage(QWidget):
         body.addWidget(self.notice)
         body.addWidget(self.problem)
         body.addWidget(self.table, 1)
-        body.addStretch(0)  # texts stay at the top where there is no table
+        body.addStretch(0)  # keeps texts at the top while there is no table
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
@@ -253,7 +253,7 @@ def shortened(cell: str) -> str:
 
 
 def _numeric(rows: tuple[Cells, ...]) -> tuple[bool, ...]:
-    """Whether all cells of a column are numbers, as far as rows are looked at."""
+    """Return whether the cells of each column are numbers in the first `MEASURED` rows."""
     return tuple(all(map(_is_number, filter(None, cells))) for cells in zip(*rows[:MEASURED]))
 
 

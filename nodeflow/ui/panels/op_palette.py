@@ -310,16 +310,16 @@ class PalettePanel(QWidget):
         parent: QWidget | None = None,
     ) -> None:
         """Args:
-        habits: how often each op is in use, which decides between equals.
+        habits: how often each op is used; ranks ops that match equally well.
         """
         super().__init__(parent)
         self._ops, self._habits = declarations(), habits
         self._insertables: list[NodeDeclaration] = []
         self._query = ""
         self._kept: tuple[set[str], int] = (set(), 0)
-        """The categories that are closed, and how far it is scrolled, while nothing is searched."""
+        """Closed categories and scroll position, for when the search ends."""
         self._unfolded: set[str] = set()
-        """The categories whose rarer ops are shown, while nothing is searched."""
+        """Categories whose rarer ops are shown while nothing is searched."""
         self.search = QLineEdit()
         self.search.setPlaceholderText("Search ops")
         self.search.setClearButtonEnabled(True)

@@ -116,11 +116,11 @@ class PanelSpec:
         order: panels of one place stand in ascending order.
         make: returns the widget, connected to what it listens to and showing what there is; called
             when the panel is first needed.
-        wire: what works before that, when the window is made: binds the actions, and connects what
-            shows the panel or what it has to hear.
-        actions: what it adds to the window's actions; ``wire`` binds them.
-        is_rare: comes when it is asked for, and not with the others of its place.
-        ends: says in a sentence what ends with the window; nothing where nothing does.
+        wire: binds the actions, and connects signals that show the panel or that it must receive
+            before it is made. Called when the window is made.
+        actions: the actions that it adds to the window; ``wire`` binds them.
+        is_rare: appears on request only, not with the other panels of its place.
+        ends: returns a sentence about work that ends with the window; empty for none.
     """
 
     id: str
@@ -175,7 +175,7 @@ class LatePanel(QObject):
 
     @property
     def ends(self) -> str:
-        """What of the panel's ends with the window, in a sentence; empty for nothing."""
+        """Return a sentence about work of the panel that ends with the window; empty for none."""
         return "" if self._widget is None else self._spec.ends(self._widget)
 
 
@@ -208,7 +208,7 @@ class Panels(Mapping[str, QWidget]):
 
     @property
     def ends(self) -> tuple[str, ...]:
-        """What ends with the window, in sentences."""
+        """Return sentences about work that ends with the window."""
         return tuple(filter(None, (panel.ends for panel in self._panels.values())))
 
 

@@ -141,7 +141,7 @@ class ProfilePanel(QWidget):
 
     @Slot()
     def refresh_measure(self) -> None:
-        """Switch the button off while nothing can be measured, and say why."""
+        """Disable the button while nothing can be measured, with the reason as its tooltip."""
         switch(self.measure, self.why_not())
 
     def begin(self) -> None:

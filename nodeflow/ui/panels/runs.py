@@ -289,7 +289,7 @@ class RunsPanel(QWidget):
 
     @Slot(str, bool)
     def _on_plotted(self, id: str, on: bool) -> None:
-        """A run that is ticked is drawn, and selected, too."""
+        """Draw and select a run that was ticked; undo both when the tick is removed."""
         self._overlays.draw(id, on)
         selection = self.table.selectionModel()
         flag = selection.SelectionFlag.Select if on else selection.SelectionFlag.Deselect

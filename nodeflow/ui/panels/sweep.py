@@ -297,7 +297,7 @@ class SweepPanel(QWidget):
 
     @Slot()
     def _on_replaced(self) -> None:
-        """Another document is open: a sweep goes on, and one that is being named does not begin."""
+        """Let a running sweep go on in another document; cancel a sweep that is being named."""
         self._is_of_another, self._waits = True, None
         self._draw()
 
@@ -324,7 +324,7 @@ class SweepPanel(QWidget):
 
     @property
     def ends(self) -> str:
-        """What ends with the window: a sweep that trains."""
+        """Return a sentence about a sweep that ends with the window; empty if none trains."""
         sweep = self.runner.sweep
         if sweep is None or not self.runner.trains:
             return ""

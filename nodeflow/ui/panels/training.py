@@ -60,7 +60,7 @@ LISTED = 3
 SIDE_HEIGHT = 190
 """Enough for the figures of a training with few metrics."""
 SIDE_WIDTH = 256
-"""Enough for short figures; longer ones widen it."""
+"""Width of the column of figures, which longer figures widen."""
 
 
 class TrainingPanel(QWidget):
@@ -312,7 +312,7 @@ class TrainingPanel(QWidget):
 
     @Slot()
     def refresh_download(self) -> None:
-        """Switch the button off while nothing can be downloaded, and say why."""
+        """Disable the button while nothing can be downloaded, with the reason as its tooltip."""
         switch(self.download_button, self.why_no_download())
 
     def on_download_started(self) -> None:
@@ -383,7 +383,7 @@ class TrainingPanel(QWidget):
         self._widen_side()
 
     def _widen_side(self) -> None:
-        """Give the figures the width they need; it never shrinks, so the plots keep their place."""
+        """Widen the column of figures as needed; it never shrinks, so the plots stay in place."""
         bar = self._side.verticalScrollBar().sizeHint().width()
         needed = self._inner.minimumSizeHint().width() + bar
         self._side.setFixedWidth(max(self._side.width(), needed))

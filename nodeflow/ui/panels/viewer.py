@@ -59,7 +59,7 @@ TABLE, IMAGE, HISTOGRAM = range(3)
 
 
 PREFERRED = {True: IMAGE, False: TABLE}
-"""The page of what is made of pictures, and of the rest, until the user prefers another."""
+"""Initial page for tensors made from pictures (True) and for all others (False)."""
 
 
 class ViewerPanel(QWidget):
@@ -351,7 +351,7 @@ class ViewerPanel(QWidget):
 
     @Slot()
     def _on_replaced(self) -> None:
-        """Another document is open: nothing of the last one is compared, and no tab was chosen."""
+        """Forget the last document's comparison and the chosen tabs."""
         self._asked = None
         self._chosen, self._chosen_tab = dict(PREFERRED), 0
         if self.comparison.other is not None:

@@ -76,10 +76,10 @@ def _box(
 
 
 def ask_unsaved(parent: QWidget, name: str, *also: str) -> str:
-    """What to do with unsaved changes: ``save``, ``discard`` or ``cancel``.
+    """Ask what to do with unsaved changes: ``save``, ``discard`` or ``cancel``.
 
     Args:
-        also: what else would be lost, in sentences: one question is about all of it.
+        also: sentences about other losses, so that one question covers everything.
     """
     text = f"“{name}” has unsaved changes."
     return _ask(
@@ -96,12 +96,12 @@ def ask_unsaved(parent: QWidget, name: str, *also: str) -> str:
 
 
 def ask_changed(parent: QWidget, name: str, saving: bool, *also: str) -> str:
-    """Whose version of a file counts: ``reload``, ``overwrite``, ``copy`` or ``cancel``; or
-    ``compare``, to be asked again.
+    """Ask which version of a file to keep: ``reload``, ``overwrite``, ``copy`` or ``cancel``. After
+    ``compare``, the caller asks again.
 
     Args:
-        saving: asked because the document is about to be saved.
-        also: what a reload loses besides, in sentences.
+        saving: the question interrupts a save.
+        also: sentences about other losses of a reload.
     """
     return _ask(
         parent,
@@ -128,10 +128,10 @@ def _lost_by_reload(also: tuple[str, ...]) -> str:
 
 
 def ask_revert(parent: QWidget, name: str, *also: str) -> str:
-    """Whether to give up what was changed since the last save: ``reload`` or ``cancel``.
+    """Ask whether to discard the changes since the last save: ``reload`` or ``cancel``.
 
     Args:
-        also: what a reload loses besides, in sentences.
+        also: sentences about other losses of a reload.
     """
     return _ask(
         parent,
@@ -191,7 +191,7 @@ def ask_delete_runs(parent: QWidget, names: list[str]) -> bool:
 
 
 def ask_end_sweep(parent: QWidget, text: str) -> bool:
-    """Whether to end a sweep with its window; the text says which."""
+    """Ask whether to end the sweep that the text describes; return the answer."""
     answer = _ask(
         parent,
         "endSweep",
@@ -206,10 +206,10 @@ def ask_end_sweep(parent: QWidget, text: str) -> bool:
 
 
 def ask_unsaved_weights(parent: QWidget, name: str, *also: str) -> str:
-    """What to do with learned weights that are nowhere: ``save``, ``discard`` or ``cancel``.
+    """Ask what to do with unsaved weights: ``save``, ``discard`` or ``cancel``.
 
     Args:
-        also: what else would end, in sentences.
+        also: sentences about other things that would end.
     """
     return _ask(
         parent,

@@ -7,10 +7,11 @@ from functools import lru_cache
 
 
 def score(query: str, text: str) -> float:
-    """How well ``text`` answers ``query``: 0 not at all, 1 exactly.
+    """Return how well ``text`` matches ``query``, from 0 (not at all) to 1 (exactly).
 
-    Equal beats a beginning, a word's beginning, the initials, a part, and scattered letters.
-    Spaces, underscores and hyphens do not count: ``maxpool`` begins ``max_pool2d``.
+    From best to worst: equal, beginning of the text, beginning of a word, initials, a part, and
+    scattered letters. Spaces, underscores and hyphens are ignored: ``maxpool`` begins
+    ``max_pool2d``.
     """
     query = query.strip().lower()
     text, joined, words, initials = _read(text)
@@ -36,9 +37,9 @@ def score(query: str, text: str) -> float:
 
 @lru_cache(maxsize=16384)
 def _read(text: str) -> tuple[str, str, tuple[str, ...], str]:
-    """A text in small letters, the same in one word, its words and their initials.
+    """Return a text in lower case, the same without separators, its words and their initials.
 
-    Each letter typed asks for them.
+    Cached, because each typed letter asks for them.
     """
     text = text.lower()
     words = tuple(text.replace("_", " ").split())
@@ -46,7 +47,7 @@ def _read(text: str) -> tuple[str, str, tuple[str, ...], str]:
 
 
 def _joined(text: str) -> str:
-    """A text without what separates its words."""
+    """Return a text without spaces, underscores and hyphens."""
     return text.replace("_", "").replace(" ", "").replace("-", "")
 
 

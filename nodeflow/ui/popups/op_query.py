@@ -120,7 +120,7 @@ def ranked(
 
 
 def habits(document: Document, settings: Settings | None) -> Counter[str]:
-    """Return how often each op is in a graph and was added by search."""
+    """Return how often each op occurs in a graph or was added by search."""
     used = Counter(record.op for record in document.nodes.values())
     used.update(settings.uses() if settings is not None else {})
     return used

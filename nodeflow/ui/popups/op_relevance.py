@@ -1,6 +1,6 @@
-"""How well an op answers typed words: by its own name, by its name in other libraries, by keyword.
+"""Ranking of ops for typed words, by own name, name in other libraries, and keyword.
 
-Palette, search on the canvas, completion of formulas and lists of subgraphs rank by `relevance`.
+The palette, search on the canvas, completion of formulas and lists of subgraphs use `relevance`.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ from nodeflow.tensorflow1.table import OTHERS
 from nodeflow.ui.popups.fuzzy_match import best_score, score
 
 RARER = 0.85
-"""Factor of how well an op matches that is not for every day."""
+"""Factor for the score of an op that is not in everyday use."""
 
 LAYERED = 0.95
-"""Factor of how well an op matches whose layer has the same name: the layer comes first."""
+"""Factor for the score of an op that has a layer of the same name, so the layer comes first."""
 
 ELSEWHERE = 0.98
-"""Factor of how well a name of another library matches: an op's own name comes first."""
+"""Factor for the score of a name from another library, so an op's own name comes first."""
 
 BEGINNING = 0.8
-"""The score from which a name begins with what is typed, or one of its words does."""
+"""The least score of a name that begins with the typed text, or has a word that does."""
 
 _LIBRARY = re.compile(r"(?:[A-Za-z_]\w*\.)+")
-"""What stands before a name of a library: `tf.nn.`, `nn.`, `np.`."""
+"""Prefixes of names from libraries: `tf.nn.`, `nn.`, `np.`."""
 
 WORDS: Mapping[str, str] = {
     "and": "logical_and", "bn": "layers/batch_normalization", "bool": "cast", "fc":
@@ -35,11 +35,11 @@ WORDS: Mapping[str, str] = {
     "random_normal", "not": "logical_not", "ones": "fill", "or": "logical_or", "random":
     "random_uniform", "repeat": "tile", "uniform": "random_uniform", "zeros": "fill",
 }  # fmt: skip
-"""Words that mean one op, though the names of others begin with them."""
+"""Words that mean one op, although names of other ops begin with them."""
 
 
 def relevance(words: str, op: NodeDeclaration) -> float:
-    """Return how well an op answers typed words, from 0 (not at all) to 1 (by its own name)."""
+    """Return how well an op matches typed words, from 0 (not at all) to 1 (by its own name)."""
     query = _LIBRARY.sub("", words.strip(), count=1)
     own = best_score(query, (op.short_id, op.title), (*op.keywords, op.category))
     there = max((score(query, name) for name in _names_elsewhere().get(op.id, ())), default=0.0)
@@ -51,7 +51,7 @@ def relevance(words: str, op: NodeDeclaration) -> float:
 
 @cache
 def _names_elsewhere() -> Mapping[str, tuple[str, ...]]:
-    """The names that other libraries have for an op, by the op's id."""
+    """Return the names of ops in other libraries, by the op's id."""
     found: dict[str, tuple[str, ...]] = {}
     for name, here in (*OTHERS.items(), *WORDS.items()):
         op_id = here.replace(".", "/")

@@ -25,7 +25,7 @@ class Tutorial(QFrame):
     """The panel over the canvas.
 
     Signals:
-        pointed(op id): the op that the step is about, to be shown in the palette; "" for none.
+        pointed(op id): the palette shows the op that the step is about; "" for none.
         started(): the first step is shown.
         finished(text): every step is done.
         over: every step is done, or the user ends the tour.

@@ -103,7 +103,7 @@ class Docking(QObject):
         self._actions.refresh_soon()
 
     def begin_anew(self) -> None:
-        """Another document is open: the first of the tabs at the bottom is in front again."""
+        """Bring the first bottom tab to the front again, because another document is open."""
         self._front = None
         first = self._places[Place.BOTTOM][0]
         if not first.isHidden():

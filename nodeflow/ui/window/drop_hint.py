@@ -21,7 +21,7 @@ class DropHint(QWidget):
         self.hide()
 
     def show_text(self, text: str) -> None:
-        """Say what a file is good for here; hide where there is nothing to say."""
+        """Show a text about the effect of a drop; hide if the text is empty."""
         self.text = text
         if not text:
             self.hide()

@@ -479,7 +479,7 @@ class MainWindow(QMainWindow):
         inspector.focus_value()
 
     def _sketch(self, path: Path) -> None:
-        """Put a picture on the sketch pad, and show that."""
+        """Put a picture on the sketch pad, and show the pad."""
         self.pages.show_canvas()
         self.docking.show("sketch_pad")
         pad = self.panels["sketch_pad"]

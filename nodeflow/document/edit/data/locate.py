@@ -82,15 +82,16 @@ def relocate(doc: Document, node_id: str, found: Path) -> list[str]:
 
 
 def reanchor(doc: Document, new: Path | None, file: Path | None = None) -> bool:
-    """Keeps the data of a document that is saved in another folder, as one undo step.
+    """Adapt data paths to the new folder of a document, as one undo step.
 
-    Data beside or below the new folder get a relative path, so that both can move; other data that
-    had one get their whole path. What the document may read, it may go on reading.
+    Data in the new folder or below get a relative path, so that both can move together. Other data
+    with a relative path get their whole path. The document keeps its permissions to read.
 
     Args:
-        new: None for a document that has no folder from now on: all data get their whole path.
-        file: the document's file from now on. Who hears of the changed paths finds the document
-            there already: no moment passes in which they lead nowhere.
+        new: the new folder; None if the document has no folder any more, so that all data get
+            their whole path.
+        file: the document's new file. It is set in the same step, so that listeners never see
+            changed paths that lead nowhere.
 
     Returns:
         Whether a path changed.
@@ -120,7 +121,7 @@ def reanchor(doc: Document, new: Path | None, file: Path | None = None) -> bool:
 
 
 def _anchored_initial_values(doc: Document, folder: DocumentFolder, new: Path | None) -> str | None:
-    """The path of the file that variables begin with, if it is to be another."""
+    """Return the new path of the file of initial values; None if it need not change."""
     written = initial_values(doc)
     place = Path(os.path.normpath(folder.place(written))) if written else None
     if place is None or not folder.may_read(str(place)):
@@ -133,9 +134,9 @@ def _anchored_initial_values(doc: Document, folder: DocumentFolder, new: Path | 
 
 
 def data_places(doc: Document, records: Iterable[NodeRecord]) -> dict[str, str]:
-    """Where the files of dataset nodes are, by their sources, for another document to find them.
+    """Return the paths of data files by source, so that another document finds them.
 
-    Those that come with nodeflow, and those that are found nowhere, are left out.
+    Leave out data that come with nodeflow and data that are not found.
     """
     folder = document_folder(doc.root)
     found = {source_of(r.attrs): place for r in records if (place := _place(r, folder)) is not None}
@@ -143,13 +144,13 @@ def data_places(doc: Document, records: Iterable[NodeRecord]) -> dict[str, str]:
 
 
 def placed(record: NodeRecord, places: Mapping[str, str], folder: DocumentFolder) -> NodeRecord:
-    """A dataset node of another document, as it finds its data from this one's folder.
+    """Return a dataset node of another document with a path that leads to its data from a folder.
 
-    Nothing is touched: the paths may be anybody's.
+    Do not access any file, because the paths may come from anybody.
 
     Args:
-        places: as of `data_places`, of the document that it comes from.
-        folder: of the document that it comes to.
+        places: the result of `data_places` for the document that the node comes from.
+        folder: the folder of the document that the node goes to.
     """
     source = record.attrs.get("source")
     if record.op != DATASET or not isinstance(source, str) or source not in places:

@@ -15,7 +15,7 @@ from nodeflow.document.model.document import Document
 from nodeflow.errors import DataError
 
 IMAGES = "images"
-"""The column of a source of pictures."""
+"""The name of the column that sources of pictures have."""
 
 
 def use_dataset(
@@ -87,7 +87,7 @@ def replace_source(
 
 
 def _colour_pictures(graph: Document, node: str) -> tuple[str, tuple[int, int]] | None:
-    """The column that feeds a placeholder with pictures in colour, and their height and width."""
+    """Return the column that feeds colour pictures to a placeholder, and their height and width."""
     for wire in graph.wires_out_of(node):
         shape = graph.nodes[wire.target].attrs.get("shape")
         if isinstance(shape, list) and len(shape) == 4 and shape[3] == 3:

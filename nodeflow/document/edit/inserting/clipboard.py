@@ -1,10 +1,9 @@
-"""Copying parts of a document as text, and pasting such text: new ids, new names where taken.
+"""Copying parts of a document as text, and pasting such text with new ids and free names.
 
-The text also lists the wires from outside, by the names of their sources: a paste may restore
-them, in this document or in another that has such nodes. It says where the files of dataset nodes
-are, so that a document in another folder finds them. Copies of instances include the
-definitions of their subgraphs. An equal definition of the document is used instead, see
-`import_definitions`.
+The text also lists the wires from outside by the names of their sources. A paste can restore them
+in any document that has such nodes. The text says where the files of dataset nodes are, so that a
+document in another folder finds them. Copies of instances include the definitions of their
+subgraphs. If the document has an equal definition, a paste uses it, see `import_definitions`.
 """
 
 from __future__ import annotations
@@ -70,7 +69,7 @@ def copy_json(doc: Document, ids: Iterable[str]) -> str:
 
 
 def places_of(content: str) -> list[str]:
-    """Returns where the files of the dataset nodes in a text of `copy_json` are."""
+    """Return the paths of the files of the dataset nodes in a text of `copy_json`."""
     return list(_read(content).places.values())
 
 
@@ -80,7 +79,7 @@ class Clip(NamedTuple):
     Attributes:
         source: a document with the included definitions.
         outside: wires from nodes that were not copied; their sources are names.
-        places: where the files of data sets are, by their sources.
+        places: paths of the files of data sets, by source.
     """
 
     nodes: list[NodeRecord]

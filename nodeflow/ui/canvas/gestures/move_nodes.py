@@ -106,8 +106,8 @@ class MoveFrame(_Move):
 class MoveNodes(_Move):
     """Drags the selected nodes by one of them; Alt lets them move freely.
 
-    Nodes that are dropped on others come to lie beside them, unless Alt is held. A single node
-    without wires may be dropped into a wire. A shake detaches nodes from their wires.
+    Nodes dropped on other nodes land beside them, unless Alt is held. A single node without wires
+    can be dropped into a wire. Shaking detaches nodes from their wires.
     """
 
     def __init__(

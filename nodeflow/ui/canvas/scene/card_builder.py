@@ -333,10 +333,10 @@ def _port(port: Any, kind: Any | None, connected: bool, fault: str) -> PortData:
 
 
 def _subtitle(record: NodeRecord, op: NodeDeclaration | None, given: Collection[str] = ()) -> str:
-    """The op in words, and the settings that differ from their defaults: `Dense 300, relu`.
+    """Return the op in words with the settings that are not defaults: `Dense 300, relu`.
 
     Args:
-        given: attributes that wires give, which are left out.
+        given: attributes to leave out because wires give them.
     """
     if op is None:
         return f"unknown op {record.op}"

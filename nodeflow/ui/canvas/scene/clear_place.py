@@ -1,4 +1,4 @@
-"""Where cards that are dropped on other cards come to lie: beside them, as near as possible."""
+"""Places for cards dropped on other cards: beside them, as near as possible."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from nodeflow.ui.canvas.scene.scene_model import SceneModel
 
 GAP, GRID = 16.0, 8.0
 MOST_PAIRS = 200_000
-"""Pairs of a dropped card and another up to which a place is looked for, in at most 0.05 s."""
+"""The most pairs of a dropped and another card to search a place for; takes up to 0.05 s."""
 
 
 def clear_shift(scene: SceneModel, slots: np.ndarray, shift: QPointF) -> QPointF:
-    """Return the shift of cards by which they cover no other card.
+    """Return the shift that moves cards to a place where they cover no other card.
 
-    That is `shift` where they cover none, else it and the shortest way up, down, left or right.
-    Dots of wires neither cover cards nor give way.
+    If `shift` leads to such a place, return it unchanged. Otherwise add the shortest way up, down,
+    left or right. Ignore the dots of wires.
     """
     by = np.array([shift.x(), shift.y()])
     moved = _boxes(scene, slots) + np.tile(by, 2)
@@ -31,25 +31,25 @@ def clear_shift(scene: SceneModel, slots: np.ndarray, shift: QPointF) -> QPointF
 
 
 def _boxes(scene: SceneModel, slots: np.ndarray) -> np.ndarray:
-    """Left, top, right and bottom of the cards of nodes (n, 4)."""
+    """Return the left, top, right and bottom edges of cards, shape (n, 4)."""
     slots = slots[scene.sizes[slots, 0] > card_data.DOT]
     corners = scene.positions[slots]
     return np.concatenate([corners, corners + scene.sizes[slots]], axis=1)
 
 
 def _overlap(moved: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Which cards cover which (moved, others)."""
+    """Return which moved cards cover which others, shape (moved, others)."""
     return _meet(moved, others, 0) & _meet(moved, others, 1)
 
 
 def _meet(moved: np.ndarray, others: np.ndarray, axis: int, gap: float = 0.0) -> np.ndarray:
-    """Which cards share a place along an axis."""
+    """Return which cards overlap along an axis, shape (moved, others)."""
     low, high = moved[:, None, axis], moved[:, None, axis + 2]
     return (low < others[:, axis + 2] + gap) & (high > others[:, axis] - gap)
 
 
 def _way(moved: np.ndarray, others: np.ndarray, axis: int) -> float:
-    """The shortest way along an axis after which no card covers another, in steps of the grid."""
+    """Return the shortest way along an axis that frees all cards, in steps of the grid."""
     at, which = np.nonzero(_meet(moved, others, 1 - axis))
     lows = others[which, axis] - GAP - moved[at, axis + 2]
     highs = others[which, axis + 2] + GAP - moved[at, axis]
@@ -61,7 +61,7 @@ def _way(moved: np.ndarray, others: np.ndarray, axis: int) -> float:
 
 
 def _past(lows: np.ndarray, highs: np.ndarray) -> float:
-    """The first step of the grid from 0 on that lies in no interval; they come by their start."""
+    """Return the first grid step from 0 on outside all intervals, which are sorted by start."""
     place = 0.0
     for low, high in zip(lows.tolist(), highs.tolist(), strict=True):
         if low < place < high:

@@ -37,7 +37,7 @@ class ClipboardEdits:
         self._paste_count = 0
         self._copied = ""
         self._readable: list[str] = []
-        """What the document that this was copied from may read of what it names."""
+        """Data paths in the copied text that the source document may read."""
 
     def copy(self) -> bool:
         """Copy what is selected to the clipboard; False if nothing is selected."""
@@ -86,7 +86,7 @@ class ClipboardEdits:
         place = (round(corner.x() / SNAP) * SNAP, round(corner.y() / SNAP) * SNAP)
         with self._signals.reporting():
             admits = self._fits if wired else None
-            if content == self._copied:  # the user's own copy: its data were read before
+            if content == self._copied:  # the user's own copy, whose data were read before
                 folder = document_folder(self._scene.document.root)
                 self._scene.document.root.allow(
                     *(path for path in self._readable if not folder.may_read(path))

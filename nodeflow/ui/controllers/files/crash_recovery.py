@@ -103,7 +103,7 @@ class CrashRecovery(QObject):
     # ---- what crashes left ------------------------------------------------------------------
 
     def offer(self) -> bool:
-        """Ask about what crashes left behind, if anything; returns whether it was asked."""
+        """Ask about documents that crashes left behind; return whether there were any."""
         has_asked = False
         while found := journal.pending():
             has_asked = True

@@ -1,4 +1,4 @@
-"""Files that are dragged into the window: each is opened, used, or refused in words."""
+"""Files dragged into the window: opened, used, or refused with a message."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ NOT_HERE = "Only files of this computer can be dropped: save it to a file first.
 
 
 class DroppedFiles(QObject):
-    """Takes what is dropped, and says while it hovers what will become of it.
+    """Takes dropped files, and announces the effect of a drop while they hover.
 
     Args:
-        hint: shows a text over the middle of the window, or hides it where it is empty.
+        hint: shows a text over the middle of the window; hides it if the text is empty.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class DroppedFiles(QObject):
         self._messages, self._hint = messages, hint
 
     def enter(self, event: QDragEnterEvent) -> None:
-        """Accept whatever may be a file, so that a drop is answered."""
+        """Accept anything that may be a file, so that every drop gets an answer."""
         mime = event.mimeData()
         if mime.hasUrls() or mime.hasImage():
             event.acceptProposedAction()
@@ -60,7 +60,7 @@ class DroppedFiles(QObject):
         """Take the first file that can be used.
 
         Args:
-            at: where, on the screen.
+            at: the position on the screen.
         """
         self.leave()
         event.acceptProposedAction()
@@ -83,10 +83,10 @@ class DroppedFiles(QObject):
 
     def _refuse(self, text: str) -> None:
         self._messages.show(text, "warning")
-        self._messages.show_status(text)  # the welcome page covers the other
+        self._messages.show_status(text)  # the welcome page covers the banner
 
     def _words(self, path: Path, kind: FileKind) -> str:
-        """What a file is good for here."""
+        """Return a hint that says what dropping the file does."""
         has_graph = bool(self._workspace.root.nodes) and not self._pages.shows_welcome
         learns = "make a graph that learns from it"
         if kind is FileKind.DATA:
@@ -101,7 +101,7 @@ class DroppedFiles(QObject):
 
 
 def _first(paths: list[Path]) -> tuple[Path, FileKind] | None:
-    """The first file of a known kind, else the first."""
+    """Return the first file of a known kind, otherwise the first file; None without files."""
     kinds = [(path, kind_of(path)) for path in paths]
     known = (each for each in kinds if each[1] is not FileKind.OTHER)
     return next(known, kinds[0] if kinds else None)

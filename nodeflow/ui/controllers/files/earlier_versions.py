@@ -99,7 +99,7 @@ class EarlierVersions(QObject):
         except NodeflowError as error:
             dialogs.show_problem(self._window, "This version cannot be opened", error)
             return None
-        document.use_file_of(self._workspace.root)  # where its data are
+        document.use_file_of(self._workspace.root)  # so that it finds its data
         return document
 
     def open_copy(self, file: Path, title: str) -> None:

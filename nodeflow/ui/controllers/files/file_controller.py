@@ -61,13 +61,13 @@ OPEN_FILTER = (
 
 
 class FileController(QObject):
-    """What the File menu does.
+    """The commands of the File menu.
 
     Signals:
-        opened: a document was opened or begun, to be shown.
-        data_chosen(path): a data file is to become a graph.
-        model_chosen(path): a model of another program is to become one.
-        picture_chosen(path): the open graph is to say what a picture shows.
+        opened: a document was opened or begun; listeners show it.
+        data_chosen(path): the user wants a graph made from a data file.
+        model_chosen(path): the user wants a graph made from another program's model.
+        picture_chosen(path): the user wants the open graph's prediction for a picture.
         closed: the window closes.
     """
 
@@ -172,7 +172,7 @@ class FileController(QObject):
 
     @property
     def _learned(self) -> tuple[str, ...]:
-        """What a reload would lose besides changes."""
+        """Return sentences about unsaved weights, which a reload would lose beside the changes."""
         return tuple(filter(None, (self.weights.loss,)))
 
     def _ask_changed(self, path: Path, saving: bool) -> str:
@@ -294,12 +294,13 @@ class FileController(QObject):
         return True
 
     def load(self, path: Path, as_copy: bool = False, asks: bool = False) -> bool:
-        """Read a file and show it; on a problem show that, and keep what is open.
+        """Read a file and show it; on an error show the error and keep the open document.
 
         Args:
-            as_copy: leave the document without a file, so that Save asks for one; so does opening
-                a picture with a graph in it.
-            asks: the user may keep what is open; else only what changed meanwhile.
+            as_copy: leave the document without a file, so that Save asks for one. Graphs in
+                pictures always open without a file.
+            asks: ask before the open document is replaced. Otherwise ask only if it changed
+                while the file was read.
         """
         if not self._is_graph(path):
             return False
@@ -324,7 +325,7 @@ class FileController(QObject):
         return True
 
     def _is_graph(self, path: Path) -> bool:
-        """Whether a file is to be opened as a graph; else hand it to whoever takes such files."""
+        """Return whether to open a file as a graph; hand data, models and pictures on."""
         kind = kind_of(path)
         if kind is FileKind.DATA:
             self._offer_data(path)
@@ -337,7 +338,7 @@ class FileController(QObject):
         return False
 
     def _holds_graph(self, path: Path) -> bool:
-        """Whether a picture holds a graph; True also where reading it will say what is wrong."""
+        """Return whether a picture holds a graph; also True if it cannot be read."""
         try:
             with Waiting(self._window, f"Reading “{path.name}”…") as waiting:
                 return waiting.apart(lambda _: not_a_file(path) is not None or has_graph(path))
@@ -378,10 +379,10 @@ class FileController(QObject):
         return is_open
 
     def may_leave(self, *ends: str) -> bool:
-        """Ask one question about all that would be lost; False if the user wants to stay.
+        """Ask one question about everything that would be lost; False if the user wants to stay.
 
         Args:
-            ends: what else ends, in sentences.
+            ends: sentences about other things that would end, such as a sweep.
         """
         if self.lesson.is_all:
             return not ends or dialogs.ask_end_sweep(self._window, *ends)

@@ -1,4 +1,4 @@
-"""Whether the open document is an example or the work of a tour, which nobody has to save."""
+"""Record of whether the open document comes from an example or a tour: no need to save it."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from nodeflow.ui.core.workspace import Workspace
 
 
 class Lesson(QObject):
-    """Knows up to which edit the open document is what an example or a tour made.
+    """Knows up to which edit the open document is the work of an example or a tour.
 
-    What was trained, or built step by step as the tour says, is made again in a minute. What the
-    user edited in an example or after a tour is the user's own.
+    Such work needs no saving, because it takes a minute to repeat. Edits in an example or after a
+    tour are the user's own.
     """
 
     def __init__(self, workspace: Workspace) -> None:
@@ -23,17 +23,17 @@ class Lesson(QObject):
 
     @property
     def is_all(self) -> bool:
-        """Whether the open document has nothing of the user's own, and no file."""
+        """Return whether the open document has no edits of the user's own and no file."""
         root = self._workspace.root
         if root is not self._document or root.path is not None:
             return False
         return not root.is_modified or self._revision in (None, root.revision)
 
     def begin(self, is_over: bool = False) -> None:
-        """The open document is an example's, or a tour's while that goes on.
+        """Mark the open document as an example, or as the work of a running tour.
 
         Args:
-            is_over: edits from now on are the user's own.
+            is_over: treat edits from now on as the user's own.
         """
         self._document, self._revision = self._workspace.root, None
         if is_over:
@@ -41,7 +41,7 @@ class Lesson(QObject):
 
     @Slot()
     def end(self) -> None:
-        """Edits from now on are the user's own; those before stay the lesson's."""
+        """Treat edits from now on as the user's own; earlier edits belong to the lesson."""
         root = self._workspace.root
         if root is self._document and self._revision is None:
             self._revision = root.revision

@@ -76,7 +76,7 @@ def let_read(document: Document) -> None:
 
 
 def looks_like_graph(path: Path) -> bool:
-    """Return whether a file of any name begins as the text of a graph does."""
+    """Return whether a file begins like the text of a graph, whatever its name."""
     try:
         with opened(path) as file:
             return file.read(64).lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{")

@@ -43,12 +43,12 @@ KEEP_SECONDS = 30.0
 
 
 def weights_of(document: Path, weights: str) -> str:
-    """The file of weights of a document that is saved under another name: its own.
+    """Return a weights file of its own for a document saved under another name.
 
-    Otherwise what is learned in the copy would replace what the other one names.
+    With a shared file, weights learned in the copy would replace the original's.
 
     Args:
-        weights: what the document has named so far.
+        weights: the file that the document has named so far.
     """
     return PurePosixPath(weights).with_name(f"{document.stem}{SUFFIX}").as_posix()
 
@@ -107,7 +107,7 @@ class LearnedWeights(QObject):
 
     @property
     def loss(self) -> str:
-        """What would be lost of what was learned, in a sentence; empty for nothing."""
+        """Return a sentence about learned weights that would be lost; empty if there are none."""
         if not self.is_unsaved:
             return ""
         if self._link.is_training:
@@ -155,12 +155,12 @@ class LearnedWeights(QObject):
                 commands.set_weights(document, name)
 
     def carry(self, before: Path) -> None:
-        """The document was saved under another name: its weights follow it.
+        """Copy the weights file after the document was saved under another name.
 
-        What the engine has learned or loaded it writes itself; otherwise the file is copied.
+        Do nothing if the engine has learned or loaded weights, because it writes them itself.
 
         Args:
-            before: the file of weights that the document named until now.
+            before: the weights file that the document named until now.
         """
         document = self._workspace.root
         if self._link.has_trained or not document.weights or not document.path:
@@ -202,13 +202,12 @@ class LearnedWeights(QObject):
     # ---- leaving ----------------------------------------------------------------------------
 
     def may_leave(self, *also: str) -> bool:
-        """Ask about unsaved weights, and whatever else would end; False if the user wants to
-        stay."""
+        """Ask about unsaved weights and other things that would end; False if the user stays."""
         return not self.is_unsaved or self._ask(*also)
 
     def save_beside(self) -> bool:
-        """Save what was learned beside the document's file, or where the user wants it; False if
-        it could not be."""
+        """Save learned weights beside the document's file, or where the user chooses; return
+        whether they were saved."""
         document = self._workspace.root
         if document.path is None:
             path = self._ask_path()
@@ -396,7 +395,7 @@ class LearnedWeights(QObject):
 
 
 def _free(path: Path) -> Path:
-    """A path at which there is no file, such as ``digits-2.safetensors``."""
+    """Return a path without a file, such as ``digits-2.safetensors``."""
     number, found = 1, path
     while found.exists():
         number += 1

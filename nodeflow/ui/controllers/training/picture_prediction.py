@@ -1,4 +1,4 @@
-"""A picture that is dropped or opened: the trained graph says what it shows."""
+"""Predictions of the trained graph for a picture that is dropped or opened."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from nodeflow.ui.core.messages import Messages
 from nodeflow.ui.core.workspace import Workspace
 
 PICTURES, TABLE = "pictures", "csv"
-"""Sources whose rows are picture files, and whose rows are no pictures at all."""
+"""The source whose rows are picture files, and the source whose rows are never pictures."""
 
 
 class PicturePrediction(QObject):
-    """Shows what the graph makes of one picture, without a question.
+    """Shows the graph's prediction for one picture, without asking anything.
 
-    A graph that learned from picture files gets it as it got those, and answers in a table. One
-    that takes grey pictures of another source gets it on the sketch pad.
+    A graph that learned from picture files reads the picture as it read those, and answers in a
+    table. A graph that takes grey pictures from another source reads it from the sketch pad.
 
     Args:
-        sketch: puts the picture of a file on the sketch pad, and shows that.
+        sketch: puts the picture on the sketch pad, and shows the pad.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class PicturePrediction(QObject):
         self._messages, self._actions, self._sketch = messages, actions, sketch
 
     def blocked(self) -> Blocked | None:
-        """Why the open graph says nothing of a picture."""
+        """Return why the open graph cannot predict a picture; None if it can."""
         if self._way() is None:
             return Blocked(
                 "The graph takes no pictures. One that learns from a folder of pictures does."
@@ -57,7 +57,7 @@ class PicturePrediction(QObject):
 
     @Slot(object)
     def predict(self, path: Path) -> None:
-        """Show what a picture file shows, or say why that cannot be."""
+        """Show the prediction for a picture file, or say why there is none."""
         way, blocked = self._way(), self.blocked()
         if way is None or blocked is not None:
             assert blocked is not None
@@ -69,7 +69,7 @@ class PicturePrediction(QObject):
             way(path)
 
     def _way(self) -> Callable[[Path], None] | None:
-        """How a picture gets to the graph; None where it takes none."""
+        """Return the function that gives the graph a picture; None if it takes no pictures."""
         root, analysis = self._workspace.root, self._workspace.root_analysis
         datasets = [r for r in root.nodes.values() if r.op == DATASET]
         if any(_kind(record) == PICTURES for record in datasets):
@@ -82,7 +82,7 @@ class PicturePrediction(QObject):
         return None
 
     def _colours(self, dataset: NodeRecord) -> Iterator[str]:
-        """The placeholders that a dataset feeds with pictures in colour."""
+        """Yield the placeholders that a dataset feeds with colour pictures."""
         for wire in self._workspace.root.wires_out_of(dataset.id):
             type_ = self._workspace.root_analysis.type_of(wire.target, "out")
             if type_ is not None and type_.ndims == 4 and type_.shape[3] == 3:
@@ -90,7 +90,7 @@ class PicturePrediction(QObject):
 
 
 def _kind(record: NodeRecord) -> str:
-    """The id of a dataset's source."""
+    """Return the id of a dataset's source; empty for other nodes and invalid sources."""
     try:
         return parse_source(source_of(record.attrs))[0].id if record.op == DATASET else ""
     except NodeflowError:

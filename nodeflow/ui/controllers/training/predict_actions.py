@@ -62,7 +62,7 @@ class PredictActions(QObject):
         return self.untrained()
 
     def untrained(self) -> Blocked | None:
-        """Why the open graph answers nothing yet, whatever it is asked."""
+        """Return why the open graph cannot predict anything yet; None if it can."""
         if not self._link.is_up:
             return Blocked("The engine is not running.", "restart_engine")
         learns = self._link.has_trained or self._link.is_training

@@ -22,11 +22,11 @@ def offer_resume(
     run: RunController,
     asks: bool = True,
 ) -> None:
-    """Ask about the newest training that can go on; the others wait for the next start.
+    """Offer to go on with the newest unfinished training; the others wait for the next start.
 
     Args:
-        asks: nothing was asked before. Else a training of the open document can go on by the
-            toolbar's Resume, and others wait.
+        asks: ask, because this start has asked nothing yet. Otherwise only let the toolbar's
+            Resume go on with it, if it trained the open document.
     """
     found = unfinished()
     if not found:

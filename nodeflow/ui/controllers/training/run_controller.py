@@ -267,7 +267,7 @@ class RunController(QObject):
         return self._broken_nodes
 
     def _what_breaks(self, optimizer: str) -> str:
-        """What an optimizer lacks, or that there is an error, in words."""
+        """Return a sentence about the input or error that keeps an optimizer from running."""
         analysis, name = self._workspace.root_analysis, scoped_name(self._workspace.root, optimizer)
         needed = analysis.ancestors(optimizer.split("/")[0])
         problems = [p for node in needed for p in analysis.problems_of(node)]
@@ -387,8 +387,8 @@ class RunController(QObject):
         return {} if self._last is None else self._last.values
 
     def _shown_names(self) -> tuple[str, ...] | None:
-        """The nodes whose values are drawn at this zoom, all outputs of the selected ones, and what
-        gives their attributes; None for all of a small document."""
+        """Return the names of nodes drawn with values at this zoom, of selected nodes, and of nodes
+        that give their attributes; None for all nodes of a small document."""
         workspace = self._workspace
         if len(list(islice(walk(workspace.root), FEW + 1))) <= FEW:
             return None

@@ -85,7 +85,7 @@ class NodeColors(QObject):
 
     @Slot()
     def _store(self) -> None:
-        """Keep the choice for the file; that of a graph without a file waits for one."""
+        """Store the choice for the file; without a file, wait until the graph has one."""
         if self._key():
             self._settings.set_color_by(self._key(), self.chosen)
 
@@ -144,7 +144,7 @@ class NodeColors(QObject):
 
     @Slot()
     def _on_replaced(self) -> None:
-        """Another document is open: it is coloured as it was when it was open last."""
+        """Colour the newly opened document as when it was last open."""
         self._times = {}
         self.choose(self._settings.color_by(self._key()) if self._key() else "")
 

@@ -359,7 +359,7 @@ class EngineLink(QObject, EngineRequests):
     @Slot(object)
     def _on_change(self, change: Change) -> None:
         if self._client is not None and self._workspace.base_dir != self._folder:
-            self.sync(keep=True)  # with the folder that its paths are meant for
+            self.sync(keep=True)  # with the folder that its paths are relative to
         elif self._client is not None:
             self._send(p.SyncChange(change.text, change.revision))
         if not change.only_moves:

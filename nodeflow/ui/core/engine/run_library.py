@@ -24,19 +24,19 @@ Job = Callable[[RunStore], Any]
 
 
 class RunLibrary(QObject):
-    """Knows the list of runs, and does with them what panels want.
+    """Knows the list of runs, and reads and changes runs for panels.
 
     Attributes:
-        runs: the newest first, as of the last look.
-        problem: why they cannot be read, in words; empty if they can.
-        compared: ids of those whose results stand side by side.
+        runs: the runs of the last look, newest first.
+        problem: why runs cannot be read, in words; empty if they can.
+        compared: ids of the runs whose results stand side by side.
 
     Signals (on the GUI thread):
-        compared_changed(): other runs are to be compared, or the same again.
-        changed(): there are other runs, or something about one is another.
+        compared_changed(): the runs to compare were chosen, perhaps the same again.
+        changed(): the list of runs or a run in it changed.
         answered(key, result): what a job of `ask` returned.
         failed(key, error): the NodeflowError that it raised.
-        noticed(text): something has to be known of what was read, such as damage; once.
+        noticed(text): reading runs gave a notice, such as damage. Each text is sent once.
     """
 
     changed = Signal()
@@ -79,7 +79,7 @@ class RunLibrary(QObject):
 
     @property
     def switched_off(self) -> str:
-        """Why no run can be kept; empty where they are."""
+        """Return why runs are not kept; empty if they are."""
         return "" if runs_folder() is not None else "Runs are not kept: NODEFLOW_RUNS is off."
 
     def ask(self, key: Any, job: Job) -> None:
@@ -87,7 +87,7 @@ class RunLibrary(QObject):
         self._do(lambda: self._answer(key, job, write=False))
 
     def change(self, key: Any, job: Job, gone: Iterable[str] = ()) -> None:
-        """Write something, and look again; ``gone`` are runs that the job deletes."""
+        """Run a job that writes, then look again; ``gone``: ids of the runs that it deletes."""
         self._do(lambda: self._answer(key, job, write=True, gone=gone))
         self._is_looking = True
         self._do(lambda: self._look(again=True))

@@ -23,9 +23,9 @@ from nodeflow.ui.core.theme import SPACE, TYPE, Theme, font
 from nodeflow.ui.core.theme_manager import ThemeManager
 
 MARGIN = 18
-"""Space for the numbers or names of rows and columns, at least."""
+"""The least space for the numbers or names of rows and columns."""
 WIDEST_NAME = 58
-"""Longer names are elided; the tooltip has them whole."""
+"""Width beyond which names are elided; the tooltip shows them whole."""
 SMALLEST_TEXT = 7
 LIGHT, DARK = QColor("#ffffff"), QColor("#10141a")
 
@@ -71,7 +71,7 @@ class MatrixView(QWidget):
         self._fit_margins()
 
     def _fit_margins(self) -> None:
-        """Make room for the names at the left, and above the cells where they stand upright."""
+        """Make room for names at the left, and above the cells if column names stand upright."""
         metrics = QFontMetricsF(font(TYPE["caption"]))
         widest = max((metrics.horizontalAdvance(name) for name in self._names), default=0.0)
         room = max(float(MARGIN), min(WIDEST_NAME, widest) + SPACE[2])

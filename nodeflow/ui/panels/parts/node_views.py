@@ -73,8 +73,8 @@ class NodeViews(QObject):
     # ---- showing --------------------------------------------------------------------------------
 
     def show(self, kind: str) -> None:
-        """Show a view of the node from now on; nothing where another document has replaced its own
-        and the selection has not followed yet."""
+        """Show a view of the node from now on. Hide if another document has been opened and the
+        selection has not followed yet."""
         spec = self._spec_or_none(kind)
         if spec is None:
             self.hide()

@@ -66,7 +66,7 @@ class RunDetails(QWidget):
         self.tree.hide()
 
     def show_run(self, run: Run, events: Sequence[RunEvent], found: History) -> None:
-        """Show what is known of a run, with the edits that led to it."""
+        """Show the facts, events and results of a run, and the edits that led to it."""
         names = {one.id: one.name for one in found.runs}
         parent = names.get(run.parent, run.parent)
         facts = {

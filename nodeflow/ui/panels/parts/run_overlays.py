@@ -70,7 +70,7 @@ class RunOverlays(QObject):
 
     @Slot()
     def clear(self) -> None:
-        """Draw no run, and compare none: another document is open."""
+        """Stop drawing and comparing runs, because another document is open."""
         self.colors, self._drawn, self._asked = {}, {}, {}
         self.library.compare(())
         self._show()

@@ -68,8 +68,8 @@ class Scrubber(QWidget):
     ) -> None:
         """
         Args:
-            why_no_training: says why no training can begin; empty if one can.
-            of_runs: only steps of kept runs are chosen here.
+            why_no_training: returns why no training can begin; empty if one can.
+            of_runs: offer only steps of kept runs.
         """
         super().__init__()
         self._past, self._ops, self._of_runs = past, ops, of_runs

@@ -339,7 +339,7 @@ class DataWizard(QDialog):
             event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent) -> None:
-        """Look at a dropped file; what is no data file is said so."""
+        """Start with a dropped file, or say that it is no data file."""
         event.acceptProposedAction()
         self.start(dropped_files(event.mimeData())[0])
 

@@ -9,7 +9,7 @@ import numpy as np
 from nodeflow.data.data_splits import DataSplits
 
 SMALLEST_SIDE = 8
-"""The least side of pictures, for rows of three axes whose source does not declare pictures."""
+"""The minimum side of pictures in rows of three axes, if the source does not declare pictures."""
 CHANNELS = (1, 3, 4)
 
 

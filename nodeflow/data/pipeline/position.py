@@ -36,7 +36,7 @@ def position(stage: Elements, iteration: Iteration) -> dict[str, Any]:
 
 
 def go_to(stage: Elements, iteration: Iteration, there: dict[str, Any]) -> None:
-    """Let a new iteration count on from a position.
+    """Make a new iteration continue from a position.
 
     A filled cache is filled again, so its stages count from 0 as they did before.
 

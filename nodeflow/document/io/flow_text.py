@@ -28,9 +28,9 @@ SHORT = 5
 FEW_HOLDERS = 100_000
 """The number of lists and objects that every file may have."""
 MOST_HOLDERS = 4
-"""The most lists and objects for each value; tensors of shape (n, 1, 1, 1) have three."""
+"""The maximum number of lists and objects per value; shapes such as (n, 1, 1, 1) need three."""
 PLAIN_CHARACTERS = 16
-"""The least characters for each object; a node written by hand has 34."""
+"""The minimum number of characters per object; a node written by hand has 34."""
 _EMPTY = re.compile(r"\[\s*\]|\{\s*\}")
 
 
@@ -98,7 +98,7 @@ def _refuse_hollow(text: str) -> None:
     if holders <= FEW_HOLDERS or holders * PLAIN_CHARACTERS < len(text):
         return
     empty = sum(1 for _ in _EMPTY.finditer(text))
-    held = text.count(",") - empty  # about the number of values that are neither lists nor objects
+    held = text.count(",") - empty  # roughly the values that are neither lists nor objects
     if holders > MOST_HOLDERS * max(1, held) or objects * PLAIN_CHARACTERS > len(text):
         raise FlowSyntax(
             f"it is {holders} lists and objects with next to nothing in them",

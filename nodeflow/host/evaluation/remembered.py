@@ -19,13 +19,13 @@ from nodeflow.number_text import bytes_text
 
 Users = Mapping[Node, Iterable[Node]]
 MOST_BYTES = 2**28
-"""The most bytes of values of removed variables; the oldest values are dropped first."""
+"""The maximum size of the values of removed variables; the oldest are dropped first."""
 _NODE_ID = re.compile(r"n[1-9][0-9]*")
 
 
 @dataclass
 class _Kept:
-    """The value of a variable that the graph does not have.
+    """The kept value of a variable that is missing from the graph.
 
     Attributes:
         name: its last name in the graph.
@@ -165,7 +165,7 @@ class HeldVariables:
             self.keep(node)
 
     def settle(self, ids: Collection[str]) -> None:
-        """Drop kept values of no use; ``ids``: of the nodes of the document."""
+        """Drop kept values that are no longer needed; ``ids``: ids of the document's nodes."""
         self._kept.settle(self._ids.values(), ids)
 
     def declared_anew(self, changed: Collection[Node]) -> list[Node]:

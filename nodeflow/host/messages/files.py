@@ -43,7 +43,7 @@ class CancelDownload:
 
 @dataclass(frozen=True)
 class PredictedRows:
-    """Some rows of predictions.
+    """A block of rows with predictions.
 
     Attributes:
         columns: names of the columns of the file, followed by the columns of predictions.

@@ -66,7 +66,7 @@ class Places:
 
 
 class LiveEdits:
-    """Follows the document for one training.
+    """The follower that applies edits of the document to one training.
 
     Args:
         begun: the task and settings that the training began with.

@@ -39,7 +39,7 @@ SIDE = 28
 
 @dataclass(frozen=True)
 class ProjectionData:
-    """Points and what they stand for.
+    """Points and the rows that they represent.
 
     Attributes:
         tensor: name of the shown tensor; ``candidates``: tensors that could be shown instead.

@@ -20,7 +20,7 @@ def is_left_to_window(event: QEvent, is_typing: bool) -> bool:
 
 
 class UndoKeys(QObject):
-    """Leaves the keys of Undo and Redo to the window while the text of a field is not modified."""
+    """An event filter that leaves Undo and Redo to the window while a field is unmodified."""
 
     def __init__(self, field: QLineEdit) -> None:
         super().__init__(field)

@@ -16,7 +16,7 @@ Field = QLineEdit | QPlainTextEdit
 
 
 class CommittedEdit(QObject):
-    """Signals when a field's text is ready to be read.
+    """The signals of a field when its text is ready to be read.
 
     Enter, leaving the field, and commands of the window commit the text; Escape discards it. While
     the user types, Undo changes the text; at other times it undoes the last edit.

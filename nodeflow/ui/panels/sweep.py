@@ -120,7 +120,7 @@ class SweepPanel(QWidget):
         workspace.replaced.connect(self._on_replaced)
         self._drawn: set[str] = set()
         self._is_of_another = False
-        """Whether the sweep is of a document that is no longer open: its curves are not drawn."""
+        """Whether the document of the sweep is no longer open, so that its curves are not drawn."""
         self._on_overlays()
         self._list_kept()
         self._draw()

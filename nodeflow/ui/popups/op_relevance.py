@@ -23,7 +23,7 @@ ELSEWHERE = 0.98
 """Factor for the score of a name from another library, so an op's own name comes first."""
 
 BEGINNING = 0.8
-"""The least score of a name that begins with the typed text, or has a word that does."""
+"""The minimum score of a name with a word that begins with the typed text."""
 
 _LIBRARY = re.compile(r"(?:[A-Za-z_]\w*\.)+")
 """Prefixes of names from libraries: `tf.nn.`, `nn.`, `np.`."""

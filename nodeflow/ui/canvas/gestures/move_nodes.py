@@ -104,7 +104,7 @@ class MoveFrame(_Move):
 
 
 class MoveNodes(_Move):
-    """Drags the selected nodes by one of them; Alt lets them move freely.
+    """The gesture that drags the selected nodes by one of them; Alt lets them move freely.
 
     Nodes dropped on other nodes land beside them, unless Alt is held. A single node without wires
     can be dropped into a wire. Shaking detaches nodes from their wires.

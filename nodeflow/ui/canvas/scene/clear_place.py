@@ -10,7 +10,7 @@ from nodeflow.ui.canvas.scene.scene_model import SceneModel
 
 GAP, GRID = 16.0, 8.0
 MOST_PAIRS = 200_000
-"""The most pairs of a dropped and another card to search a place for; takes up to 0.05 s."""
+"""The maximum number of pairs of a dropped and another card to search; takes up to 0.05 s."""
 
 
 def clear_shift(scene: SceneModel, slots: np.ndarray, shift: QPointF) -> QPointF:

@@ -22,7 +22,7 @@ NOT_HERE = "Only files of this computer can be dropped: save it to a file first.
 
 
 class DroppedFiles(QObject):
-    """Takes dropped files, and announces the effect of a drop while they hover.
+    """The receiver of dropped files, which announces the effect of a drop while they hover.
 
     Args:
         hint: shows a text over the middle of the window; hides it if the text is empty.

@@ -1,4 +1,4 @@
-"""Record of whether the open document comes from an example or a tour: no need to save it."""
+"""The record that the open document comes from an example or a tour, so needs no saving."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from nodeflow.ui.core.workspace import Workspace
 
 
 class Lesson(QObject):
-    """Knows up to which edit the open document is the work of an example or a tour.
+    """The last edit up to which the open document belongs to an example or a tour.
 
     Such work needs no saving, because it takes a minute to repeat. Edits in an example or after a
     tour are the user's own.

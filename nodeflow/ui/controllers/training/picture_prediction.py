@@ -23,7 +23,7 @@ PICTURES, TABLE = "pictures", "csv"
 
 
 class PicturePrediction(QObject):
-    """Shows the graph's prediction for one picture, without asking anything.
+    """The command that shows the graph's prediction for one picture, without a question.
 
     A graph that learned from picture files reads the picture as it read those, and answers in a
     table. A graph that takes grey pictures from another source reads it from the sketch pad.

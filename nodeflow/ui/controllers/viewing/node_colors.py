@@ -48,7 +48,7 @@ class NodeColors(QObject):
         self._workspace, self._link, self._canvas = workspace, link, canvas
         self._run, self._settings, self._actions = run, settings, actions
         self.chosen = ""
-        """What nodes and wires are coloured by (see ``colorings``); empty for nothing."""
+        """The chosen colouring of nodes and wires (see ``colorings``); empty for none."""
         self.legend = ColorLegend(canvas, canvas.renderer)
         self.legend.chosen.connect(self.choose)
         self.legend.measure_requested.connect(partial(actions.trigger, "profile"))

@@ -24,7 +24,7 @@ Job = Callable[[RunStore], Any]
 
 
 class RunLibrary(QObject):
-    """Knows the list of runs, and reads and changes runs for panels.
+    """The list of runs, with reading and changing of runs for panels.
 
     Attributes:
         runs: the runs of the last look, newest first.

@@ -23,7 +23,7 @@ from nodeflow.ui.core.theme import SPACE, TYPE, Theme, font
 from nodeflow.ui.core.theme_manager import ThemeManager
 
 MARGIN = 18
-"""The least space for the numbers or names of rows and columns."""
+"""The minimum space for the numbers or names of rows and columns."""
 WIDEST_NAME = 58
 """Width beyond which names are elided; the tooltip shows them whole."""
 SMALLEST_TEXT = 7

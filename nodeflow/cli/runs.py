@@ -179,7 +179,7 @@ def _loss_of(run: Run) -> str:
     """Return the name of the loss that the run minimised."""
     name = run.settings.get("loss")
     if not isinstance(name, str):
-        raise RunStoreProblem(f"the run {run.id} does not say its loss", hint="Give --fetch NAME.")
+        raise RunStoreProblem(f"the run {run.id} does not name its loss", hint="Give --fetch NAME.")
     return name
 
 

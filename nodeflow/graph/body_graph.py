@@ -131,7 +131,7 @@ class BodyGraph(Graph):
         made = self.assigned.setdefault(target, [])
         if made and made[-1].node not in ancestors([node]):
             raise GraphError(
-                f"a branch assigns to {target.name} twice, in no order",
+                f"a branch assigns to {target.name} twice, and nothing orders the two",
                 node=name,
                 hint="Make the second under control_dependencies of the first.",
             )

@@ -75,7 +75,7 @@ def past_file(after: int) -> str:
     return f"past-{after}.safetensors" if after else PAST
 
 
-NO_SUMS = "of an earlier version, without checksums: damage cannot be told from what was kept"
+NO_SUMS = "of an earlier version, without checksums, so damage would go unnoticed"
 LARGEST_PIECE = 4096
 """Losses are added to the last piece until it has so many."""
 LARGEST_ARRAY = 1 << 20

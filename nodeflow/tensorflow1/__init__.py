@@ -23,7 +23,7 @@ def __getattr__(name: str) -> Any:
     if name.startswith("_"):  # tools ask for such names
         raise AttributeError(name)
     raise AttributeError(
-        f"nf.tensorflow1 has no {name!r}. It has only what means something else in nf."
+        f"nf.tensorflow1 has no {name!r}. It has only the names whose meaning differs in nf."
     )
 
 

@@ -338,7 +338,7 @@ def test_a_damaged_run_is_listed_exported_and_deleted(nodeflow, kept: Path, tmp_
         assert nodeflow("runs", *command).code in (0, 1)
     assert nodeflow("runs", "curves", other).code == 0
     said = nodeflow("runs", "at", hurt, 2)
-    assert said.code == 1 and "does not say its loss. Give --fetch NAME" in said.err
+    assert said.code == 1 and "does not name its loss. Give --fetch NAME" in said.err
     out = nodeflow("runs", "export", hurt, "-o", tmp_path / "out")
     assert out.code == 0 and "cannot be read" in out.err
     assert {"run.json", "curves.csv", "graph.flow"} <= {

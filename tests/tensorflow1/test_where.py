@@ -97,5 +97,5 @@ def test_the_converter_writes_the_one_that_takes_rows(before: str, after: str) -
 
 def test_other_names_are_not_there() -> None:
     assert dir(nf.tensorflow1) == ["train", "where"]
-    with pytest.raises(AttributeError, match="only what means something else in nf"):
+    with pytest.raises(AttributeError, match="only the names whose meaning differs in nf"):
         nf.tensorflow1.relu  # noqa: B018  # pyright: ignore[reportAttributeAccessIssue]

@@ -179,14 +179,14 @@ def test_a_picture_with_a_graph_opens_it_and_asks_once(window, boxes, tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
-        ("notes.xyz", b"anything", "notes.xyz is no graph, model, picture or data file."),
-        ("notes.txt", b"Dear diary,\nnothing happened.\n", "notes.txt is no graph"),
-        ("noise.txt", bytes(range(256)), "noise.txt is no graph"),
-        ("empty.txt", b"", "empty.txt is no graph"),
+        ("notes.xyz", b"anything", "notes.xyz is not a graph, model, picture or data file."),
+        ("notes.txt", b"Dear diary,\nnothing happened.\n", "notes.txt is not a graph"),
+        ("noise.txt", bytes(range(256)), "noise.txt is not a graph"),
+        ("empty.txt", b"", "empty.txt is not a graph"),
         ("numbers.xlsx", b"PK", "Save it as CSV"),
-        ("no ending", b"", "no ending is no graph"),
-        ("program.py", b"import nodeflow as nf\n", "program.py is no graph"),
-        ("<b>bold</b>.xyz", b"", "<b>bold</b>.xyz is no graph"),
+        ("no ending", b"", "no ending is not a graph"),
+        ("program.py", b"import nodeflow as nf\n", "program.py is not a graph"),
+        ("<b>bold</b>.xyz", b"", "<b>bold</b>.xyz is not a graph"),
     ],
 )
 @pytest.mark.parametrize("welcome", [False, True])

@@ -46,7 +46,7 @@ def go_to(stage: Elements, iteration: Iteration, there: dict[str, Any]) -> None:
     stages = stages_of(stage)
     if len(there["cached"]) != len(stages):
         raise DataError(
-            f"the place to go on from is one in a data set of {len(there['cached'])} stages, and "
+            f"the saved position belongs to a data set of {len(there['cached'])} stages, and "
             f"this one has {len(stages)}",
             hint="Give the data set that was trained with.",
         )

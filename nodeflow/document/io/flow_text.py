@@ -101,7 +101,7 @@ def _refuse_hollow(text: str) -> None:
     held = text.count(",") - empty  # roughly the values that are neither lists nor objects
     if holders > MOST_HOLDERS * max(1, held) or objects * PLAIN_CHARACTERS > len(text):
         raise FlowSyntax(
-            f"it is {holders} lists and objects with next to nothing in them",
+            f"it consists of {holders} nearly empty lists and objects",
             hint="Look for an older copy: no program writes such a graph",
         )
 

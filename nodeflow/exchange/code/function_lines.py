@@ -55,9 +55,9 @@ class Functions:
             kind = f"tuple[{kind}, {kind}]"
             last = [*dictionary(results, 1, "out = "), f"return out, {self.moved}"]
         said = described(program.inputs)
-        doc = ['"""What the graph answers.', "", *said, '"""'] if said else []
+        doc = ['"""Return the predictions.', "", *said, '"""'] if said else []
         lines = [
-            *(doc or ['"""What the graph answers."""']),
+            *(doc or ['"""Return the predictions."""']),
             *(line for name, line in self.begin.items() if needs(used, name)),
             *body,
             *last,
@@ -76,7 +76,7 @@ class Functions:
         given += [f"{name}: {self.array}" for name in placeholders]
         given += self._phases(used)
         lines = [
-            '"""The loss and the metrics, from what `predict` gave."""',
+            '"""Return the loss and the metrics of predictions."""',
             *(line for name, line in self.begin.items() if needs(used, name)),
             *(f'{name} = out["{name}"]' for name in answers),
             *body,

@@ -105,7 +105,7 @@ def initial() -> dict[str, Array]:
 def initial() -> tuple[dict[str, Array], dict[str, Array]]:
     """The parameters and the state as they were when this was exported.
 
-    The state is what no optimizer changes.
+    The state holds the variables that no optimizer changes.
     """
     params = {made}
     {names}

@@ -133,7 +133,7 @@ def _measure(program: Program) -> list[str]:
     answers = [n for n in needs(used, *program.predictions) if n not in placeholders]
     given = ["self", "out: dict[str, Tensor]", *(f"{name}: Tensor" for name in placeholders)]
     lines = [
-        '"""The loss and the metrics, from what `forward` gave."""',
+        '"""Return the loss and the metrics of predictions."""',
         *(f'{name} = out["{name}"]' for name in answers),
         *body,
         *dictionary(results, 2),

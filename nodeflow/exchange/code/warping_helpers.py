@@ -56,7 +56,7 @@ def neighbours(point: Array, method: str) -> list[tuple[Array, Array]]:
 ''',
     "held": '''\
 def held(place: Array, size: int, mode: str) -> Array:
-    """The indices of pixels, of which none is outside."""
+    """Return indices of pixels inside the picture."""
     place = place % size if mode == "wrap" else place
     return lib.clip(place, 0, size - 1).astype(int)
 ''',
@@ -116,7 +116,7 @@ def projective_transform(
     .replace("lib.", "tf."),
     "held": '''\
 def held(place: tf.Tensor, size: int, mode: str) -> tf.Tensor:
-    """The indices of pixels, of which none is outside."""
+    """Return indices of pixels inside the picture."""
     place = place % size if mode == "wrap" else place
     return tf.cast(tf.clip_by_value(place, 0, size - 1), tf.int32)
 ''',

@@ -35,7 +35,7 @@ FORMAT, VERSION = "nodeflow checkpoint", 2
 WITHOUT_SUMS = 1
 """The version of the format without checksums."""
 MANIFEST, WEIGHTS, LOOP = "checkpoint.json", "weights.safetensors", "training.safetensors"
-NO_SUMS = "is of an earlier version and has no checksums: damage cannot be told from what was saved"
+NO_SUMS = "is of an earlier version and has no checksums, so damage would go unnoticed"
 EARLIER = "Use an earlier checkpoint, or restore the folder from a copy."
 LEFTOVER_SECONDS = 3600.0
 """Seconds after which a temporary folder cannot belong to a save in progress."""

@@ -67,7 +67,7 @@ def refusal(path: Path) -> str:
     else:
         kinds = ", ".join((".flow", *MODEL_ENDINGS, *DATA_ENDINGS))
         hint = f"Drop a file that ends with {kinds}, a picture, or a folder of pictures."
-    return f"{path.name} is no graph, model, picture or data file. {hint}"
+    return f"{path.name} is not a graph, model, picture or data file. {hint}"
 
 
 def dropped_files(mime: QMimeData) -> list[Path]:

@@ -113,7 +113,7 @@ def test_what_a_branch_cannot_assign_is_said() -> None:
             return nf.assign(v, 1.0) + nf.assign(v, 2.0)
 
         for branch, kind, words in (
-            (twice, GraphError, "assigns to v twice, in no order"),
+            (twice, GraphError, "assigns to v twice, and nothing orders the two"),
             (lambda: nf.assign(v, [1.0, 2.0]), ShapeError, r"the variable has shape \(\)"),
             (lambda: nf.assign(v, nf.constant(1)), DtypeError, "'value' is int32"),
             (lambda: nf.assign(v * 2, 1.0), GraphError, "stores into variables"),

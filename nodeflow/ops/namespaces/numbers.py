@@ -48,10 +48,9 @@ def one_hot(
         with scoped(name, "one_hot", [indices, depth, like]):
             return F.where(F.one_hot(indices, depth, axis=axis, dtype="bool"), on, off)
     kind = dtype_name(dtype) if dtype is not None else _dtype_of(given[0]) if given else "float32"
-    on, off = (True, False) if kind == "bool" else (1, 0)
     return F.one_hot(
-        indices, depth, on_value=on if on_value is None else on_value,
-        off_value=off if off_value is None else off_value, axis=axis, dtype=kind, name=name,
+        indices, depth, on_value=1 if on_value is None else on_value,
+        off_value=0 if off_value is None else off_value, axis=axis, dtype=kind, name=name,
     )  # fmt: skip
 
 

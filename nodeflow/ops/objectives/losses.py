@@ -224,6 +224,11 @@ class CategoricalCrossEntropy(Loss):
         yield {"from_logits": True}
         yield {"from_logits": True, "reduction": "none"}
 
+    def _pair(self, shape: tuple[int, ...], dtype: str = "float64") -> tuple[np.ndarray, ...]:
+        labels, predictions = super()._pair(shape, dtype)
+        # The gradient of scores is the derivative where labels sum to 1.
+        return labels / labels.sum(-1, keepdims=True, dtype=dtype), predictions
+
 
 @register
 class Focal(Loss):

@@ -93,7 +93,6 @@ class Scrubber(QWidget):
         self.of_run.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Preferred)
         self.of_run.setFixedWidth(TITLE_WIDTH)
         self.leave = self._tool("Leave this run: the steps of the training again")
-        self.leave.setToolTip(self.leave.accessibleName())
         self.leave.clicked.connect(past.leave_run)
         self.slider = StepSlider(Qt.Orientation.Horizontal)
         self.slider.setAccessibleName("Step of the training")

@@ -77,18 +77,21 @@ class Driver:
     # ---- resume -------------------------------------------------------------------------------
 
     def press_resume(self) -> bool:
-        """In the question at the start."""
+        """In the question at the start, or in the toolbar where that question was another one."""
         from PySide6.QtWidgets import QApplication, QMessageBox
 
         box = QApplication.activeModalWidget()
         if box is not None and box.objectName() == "recover":  # learned values lie beside a journal
+            self.report["question"] = box.table.topLevelItem(0).text(0)
             self._click(box, "Restore")
-            return False
-        if not isinstance(box, QMessageBox):
-            return False
-        self.report["question"] = f"{box.text()} {box.informativeText()}"
-        self._click(box, "Resume")
-        return True
+        elif isinstance(box, QMessageBox):
+            self.report["question"] = f"{box.text()} {box.informativeText()}"
+            self._click(box, "Resume")
+            return True
+        elif self.window.link.state == "idle" and self.window.unfinished.step:
+            self.window.actions_.trigger("resume_training")
+            return True
+        return False
 
     @staticmethod
     def _click(box, text: str) -> None:

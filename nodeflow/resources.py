@@ -69,4 +69,4 @@ def example(name: str) -> Path:
 
 def examples() -> list[Path]:
     """Return the paths of all bundled examples, sorted by name."""
-    return sorted(_root("examples").glob("*.flow"))
+    return sorted(_root("examples").resolve().glob("*.flow"))

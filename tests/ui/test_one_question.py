@@ -131,9 +131,15 @@ def test_one_loss_alone_is_one_question_and_none_is_none(
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_an_example_that_was_trained_asks_nothing(window, engine, asked, other, way, qtbot):
+@pytest.mark.parametrize("by_path", [False, True])
+def test_an_example_that_was_trained_asks_nothing(
+    window, engine, asked, other, way, by_path, qtbot
+):
     questions, _ = asked
-    window.files.open_example(example("mnist"))
+    if by_path:
+        window.files.open_path(example("mnist"))
+    else:
+        window.files.open_example(example("mnist"))
     learn(window, engine, qtbot)
     window.overrides.set("b1", np.full(300, 0.5, np.float32), "typed")
     before = window.workspace.root

@@ -5,6 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import QObject, Slot
 
 from nodeflow.document.model.document import Document
+from nodeflow.resources import examples
 from nodeflow.ui.core.workspace import Workspace
 
 
@@ -23,9 +24,11 @@ class Lesson(QObject):
 
     @property
     def is_all(self) -> bool:
-        """Return whether the open document has no edits of the user's own and no file."""
+        """Return whether the open document is an example or a tour, without own edits."""
         root = self._workspace.root
-        if root is not self._document or root.path is not None:
+        if root.path is not None:  # as in the README: opened by its path, an example is one
+            return not root.is_modified and root.path.resolve() in examples()
+        if root is not self._document:
             return False
         return not root.is_modified or self._revision in (None, root.revision)
 

@@ -1,5 +1,6 @@
 # make run    set up what is missing and open the window; FILE=examples/mnist.flow opens a file
-# make test   set up what is missing and run every test
+# make test   set up what is missing and run the quick tests: one of each kind, some 5 minutes
+# make test-all  those, and then all the others
 # make test-nightly  every float32 bit pattern, many random graphs, examples with five seeds, and
 #             what tests/volumes.py lists: 100 000 sequences of edits, 10 000 kills, a long session
 # make test-peers    the same graphs in JAX and layers in PyTorch; PEERS_PYTHON=a python with both,
@@ -18,17 +19,24 @@ BIN := .venv/bin
 SETUP := pyproject.toml requirements-dev.lock tools/setup.sh tools/apt.sh tools/qt_libraries.py
 JOBS ?= 2
 
-.PHONY: run test test-nightly test-peers docs lint lint-format lint-style lint-types lint-layers format lock clean
+.PHONY: run test test-all test-rest test-nightly test-peers docs lint lint-format lint-style lint-types lint-layers format lock clean
 .DEFAULT_GOAL := run
 
 run: .venv/.ready-run
 	@$(BIN)/nodeflow $(FILE)
 
-# Tests marked serial measure the whole machine, so they run alone, after the others
-# (pytest's 5: there are none).
+# Tests marked thorough are left to `make test-all`. Those marked serial need the cores for
+# themselves, so they run alone, after the others (pytest's 5: there are none).
+PYTEST := $(BIN)/python -m pytest -q -p tests.progress -o console_output_style=classic
+SERIAL := $(shell grep -rlE "mark\.(serial|display)" tests --include=test_*.py)
 test: .venv/.ready-test
-	$(BIN)/python -m pytest -q -n $(JOBS) --dist worksteal -m "not serial"
-	$(BIN)/python -m pytest -q -m serial || [ $$? -eq 5 ]
+	$(PYTEST) -n $(JOBS) --dist worksteal -m "not thorough and not serial"
+	$(PYTEST) -m "serial and not thorough" $(SERIAL)
+
+test-all: test test-rest
+test-rest: .venv/.ready-test
+	$(PYTEST) -n $(JOBS) --dist worksteal -m "thorough and not serial"
+	$(PYTEST) -m "serial and thorough" $(SERIAL) || [ $$? -eq 5 ]
 
 # What the nightly setting enlarges: volumes, shares of them and seeds are in tests/volumes.py.
 # NIGHTLY_SHARE=0.1 does a tenth; FIRST_SEED goes on where the last night stopped.

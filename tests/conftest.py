@@ -8,6 +8,7 @@ import os
 import sys
 import tempfile
 import threading
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -88,10 +89,19 @@ def pytest_collection_finish() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Every test that opens a real window has the machine for itself."""
+    """Mark what has the machine for itself, and cases of ``sample`` tests beyond the sample."""
+    cases: dict[tuple[Path, str], list[pytest.Item]] = defaultdict(list)
     for item in items:
         if item.get_closest_marker("display"):
             item.add_marker(pytest.mark.serial)
+        if item.get_closest_marker("sample"):
+            cases[item.path, item.nodeid.partition("[")[0]].append(item)
+    for some in cases.values():
+        (count,) = some[0].get_closest_marker("sample").args
+        kept = {some[n * len(some) // count].nodeid for n in range(count)}
+        for item in some:
+            if item.nodeid not in kept:
+                item.add_marker(pytest.mark.thorough)
 
 
 def pytest_report_header() -> list[str]:

@@ -33,6 +33,7 @@ def module(monkeypatch):
             del sys.modules[name]
 
 
+@pytest.mark.thorough
 def test_a_model_costs_what_its_products_do(module):
     models, limits = module("model_workloads"), module("limits")
     (a, b), spent = models.factors("matmul_tall_float64"), limits.cost("matmul_tall_float64")
@@ -54,6 +55,7 @@ def test_the_slower_of_two_limits_counts(module):
     assert limits.us("matmul_1024_float32") == pytest.approx(2 * 1024**3 / 200e3)
 
 
+@pytest.mark.thorough
 def test_every_case_but_chain_has_a_limit(module):
     engine, limits = module("engine"), module("limits")
     cases = engine.COMPARED
@@ -83,6 +85,7 @@ def test_a_ratio_is_of_the_rounds(module):
     assert np.isclose(turns.ratio("case", ours, [slow]), 2 / 9)
 
 
+@pytest.mark.thorough
 def test_a_pinned_process_compiles_nothing_wider(module):
     pinning = module("pinning")
     assert pinning.environment(None) == {}
@@ -94,6 +97,7 @@ def test_a_pinned_process_compiles_nothing_wider(module):
     )
 
 
+@pytest.mark.thorough
 def test_what_the_shell_pins_is_not_measured(module, monkeypatch):
     pinning = module("pinning")
     for name in {*pinning.PINS, *pinning.environment("avx2")}:
@@ -305,6 +309,7 @@ def test_levels_of_a_profile(module):
     assert sum(map(len, levels)) == len(chained) < len(events), "tanh goes on with the product"
 
 
+@pytest.mark.thorough
 def test_kernels_compile_for_arm_into_vectors(module):
     """Nothing here runs on ARM, so that they compile for it is what can be known."""
     arm = module("arm")
@@ -355,6 +360,7 @@ def test_the_tiers_have_a_section_of_the_page(module, tmp_path):
         report.write_section(page, "<!-- another -->", "a table")
 
 
+@pytest.mark.thorough
 def test_every_single_op_is_computed_of_its_arrays(module):
     workloads, ops = module("op_workloads"), module("nodeflow_ops")
     assert set(ops.FORMULAS) == set(workloads.OTHERS)
@@ -363,6 +369,7 @@ def test_every_single_op_is_computed_of_its_arrays(module):
         assert found.size and np.isfinite(found).all()
 
 
+@pytest.mark.thorough
 def test_every_model_of_layers_trains_on_its_arrays(module):
     workloads, layers = module("layer_workloads"), module("nodeflow_layers")
     assert set(layers.MODELS) == set(workloads.INPUTS)

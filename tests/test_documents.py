@@ -35,6 +35,7 @@ def run(code: str, folder: Path) -> str:
     return result.stdout
 
 
+@pytest.mark.thorough
 def test_the_python_program_of_the_readme_gives_what_it_says(root, tmp_path):
     program, _ = blocks(root / "README.md", "python")
     numbers = [float(n) for n in re.findall(r"[\d.]+", run(program, tmp_path))]
@@ -58,6 +59,7 @@ def test_every_picture_that_a_document_shows_is_there_and_every_node_it_names(ro
             assert (document.parent / path).is_file(), f"{document.name} shows {path}"
 
 
+@pytest.mark.thorough
 def test_the_op_of_contributing_works_in_both_tiers(root, tmp_path):
     op, _kernel = blocks(root / "CONTRIBUTING.md", "python")
     program = f"""
@@ -78,6 +80,7 @@ print("ok")
     assert run(program, tmp_path) == "ok\n"
 
 
+@pytest.mark.thorough
 def test_the_own_op_of_the_readme_runs_from_the_folder_in_both_tiers(
     root, tmp_path, plugin_files, capsys
 ):
@@ -107,6 +110,7 @@ def readme_commands(root: Path) -> list[str]:
     return [line.split("#")[0].strip() for line in text.splitlines()]
 
 
+@pytest.mark.thorough
 def test_the_commands_of_the_readme_run(root, tmp_path, monkeypatch, capsys):
     commands = readme_commands(root)
     assert len(commands) >= 8
@@ -165,6 +169,7 @@ def anchors(page: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", h.lower()).replace(" ", "-") for h in headings}
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", ["docs/tutorial.md", "docs/reference/api.md"])
 def test_the_programs_of_the_documentation_run(root, tmp_path, name):
     programs = blocks(root / name, "python")
@@ -173,6 +178,7 @@ def test_the_programs_of_the_documentation_run(root, tmp_path, name):
         run(program, tmp_path)
 
 
+@pytest.mark.thorough
 def test_the_commands_of_the_documentation_parse(root):
     """Every `nodeflow ...` line of a code block is a command with options that exist."""
     checked = 0
@@ -187,6 +193,7 @@ def test_the_commands_of_the_documentation_parse(root):
     assert checked >= 10
 
 
+@pytest.mark.thorough
 def test_every_op_and_option_is_in_the_generated_reference(root):
     sys.path.insert(0, str(root / "tools"))
     try:

@@ -27,6 +27,7 @@ print(gave, full - held())
 """
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 def test_what_is_free_below_what_is_used_goes_back():
     command = [sys.executable, "-c", CHILD]
@@ -72,6 +73,7 @@ print(given >> 10, before - file_pages(), first, seven())
 """
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 def test_code_that_was_given_back_still_runs():
     command = [sys.executable, "-c", LLVM]
@@ -111,6 +113,7 @@ for source in base_sources()[:2]:
 """
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 def test_llvm_rests_after_each_kernel_that_was_loaded():
     environment = {**os.environ, "PYTHONPATH": ":".join(sys.path)}

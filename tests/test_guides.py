@@ -22,6 +22,7 @@ def test_every_other_guide_has_a_program() -> None:
     assert {guide.stem for guide in GUIDES.glob("*.md") if not programs(guide)} == WITHOUT_PROGRAMS
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize(
     "guide", list(filter(programs, sorted(GUIDES.glob("*.md")))), ids=lambda path: path.stem
 )

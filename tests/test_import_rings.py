@@ -11,6 +11,8 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 LARGEST = 3
 Imports = dict[str, set[str]]
 
@@ -80,6 +82,7 @@ def test_imports_inside_functions_and_for_annotations_count(tmp_path: Path) -> N
     assert list(rings(imports_of(tmp_path))) == [{"nodeflow.a", "nodeflow.b"}]
 
 
+@pytest.mark.thorough
 def test_no_ring_has_more_than_three_modules(root: Path) -> None:
     imports = imports_of(root)
     assert len(imports) > 300

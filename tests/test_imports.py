@@ -27,6 +27,7 @@ def heavy_modules_after(code: str, names: tuple[str, ...] = HEAVY) -> list[str]:
     return json.loads(done.stdout.splitlines()[-1])
 
 
+@pytest.mark.thorough
 def test_the_probe_sees_what_is_loaded():
     assert heavy_modules_after("import scipy") == ["scipy"]
 
@@ -35,6 +36,7 @@ def test_import_loads_nothing_heavy():
     assert heavy_modules_after("import nodeflow") == []
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "arguments",
     [["--help"], ["run", "--help"], ["ops"], ["ops", "matmul"], ["data", "list"]],
@@ -51,17 +53,20 @@ def test_what_is_imported_first_waits_with_the_rest(code):
     assert heavy_modules_after(code, NEEDED_LATER) == []
 
 
+@pytest.mark.thorough
 def test_the_first_question_for_an_op_registers_all():
     code = "from nodeflow.graph.registry import REGISTRY\nassert 'matmul' in REGISTRY"
     assert heavy_modules_after(f"{code}\nassert len(REGISTRY) > 300", HEAVY) == []
 
 
+@pytest.mark.thorough
 def test_running_an_example_loads_nothing_for_names_of_tensorflow():
     code = "import nodeflow.resources as r\nfrom nodeflow.cli.main import main\n"
     code += "assert main(['run', str(r.example('expression')), '--fetch', 'a']) == 0"
     assert heavy_modules_after(code, NEEDED_LATER[-1:]) == []
 
 
+@pytest.mark.thorough
 def test_training_loads_no_package_of_another_backend():
     code = "import nodeflow.resources as r\nfrom nodeflow.cli.main import main\n"
     code += "file = str(r.example('linear_regression'))\n"
@@ -69,6 +74,7 @@ def test_training_loads_no_package_of_another_backend():
     assert heavy_modules_after(code, ("jax", "jaxlib", "onnx")) == []
 
 
+@pytest.mark.thorough
 def test_running_an_example_loads_no_half_floats():
     """ml_dtypes takes up to a second to import; only bfloat16 needs it."""
     code = "import nodeflow.resources as r\nfrom nodeflow.cli.main import main\n"
@@ -76,6 +82,7 @@ def test_running_an_example_loads_no_half_floats():
     assert heavy_modules_after(code, ("ml_dtypes",)) == []
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "code",
     [
@@ -88,12 +95,14 @@ def test_the_first_bfloat16_of_a_process_makes_it_known(code):
     assert heavy_modules_after(f"import nodeflow as nf\n{code}", ("ml_dtypes",)) == ["ml_dtypes"]
 
 
+@pytest.mark.thorough
 def test_running_an_example_loads_no_qt():
     code = "import nodeflow.resources as r\nfrom nodeflow.cli.main import main\n"
     code += "assert main(['run', str(r.example('expression')), '--fetch', 'a']) == 0"
     assert not {"PySide6", "pyqtgraph", "shiboken6"} & set(heavy_modules_after(code))
 
 
+@pytest.mark.thorough
 def test_planning_imports_no_compiler():
     """It happens in the window's engine at each start, mostly with kernels compiled before."""
     child = (

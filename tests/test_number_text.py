@@ -50,6 +50,7 @@ def test_texts_for_terminals_are_ascii():
     assert rounded(1234.56, 1) == "1234.6" and count(-5) == "−5"
 
 
+@pytest.mark.thorough
 def test_the_window_has_no_other_format_for_numbers():
     """Thousands by commas, or digits by hand, would be a second format."""
     wrong = re.compile(r"(,\.?\d*f?|\.?[1-9]g|^g)$")

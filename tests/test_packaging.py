@@ -88,6 +88,7 @@ def run(installed: Path, cwd: Path, *command: str) -> str:
     return done.stdout
 
 
+@pytest.mark.thorough
 def test_wheel_holds_every_bundled_file_and_nothing_else(wheel, root):
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
@@ -100,6 +101,7 @@ def test_wheel_holds_every_bundled_file_and_nothing_else(wheel, root):
     assert wheel.stat().st_size < 10_000_000
 
 
+@pytest.mark.thorough
 def test_installed_wheel_finds_its_own_files(installed, root, tmp_path):
     found = json.loads(run(installed, tmp_path, "python", "-c", PROBE))
     assert not Path(found["package"]).is_relative_to(root)

@@ -170,6 +170,7 @@ def run_without_home(tmp_path, *arguments: str):
     )
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows knows the folder by other means")
 def test_without_a_home_folder_a_temporary_one_serves_and_a_notice_says_so(tmp_path):
     graph = example("expression")
@@ -183,6 +184,7 @@ def test_without_a_home_folder_a_temporary_one_serves_and_a_notice_says_so(tmp_p
     assert again.returncode == 0 and [*tmp_path.glob("nodeflow-home-*")] == [folder]
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(not hasattr(os, "getuid"), reason="only where folders have owners")
 def test_a_temporary_home_that_is_open_to_others_is_not_used(tmp_path):
     trap = tmp_path / f"nodeflow-home-{os.getuid()}"

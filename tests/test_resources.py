@@ -63,6 +63,7 @@ def test_every_icon_is_drawn_in_the_current_colour_on_the_same_grid():
         assert (svg.get("viewBox"), svg.get("stroke")) == ("0 0 24 24", "currentColor"), icon.name
 
 
+@pytest.mark.thorough
 def test_embedded_mnist_splits_by_position_into_balanced_parts():
     with np.load(resources.resource("mnist/mnist5k.npz")) as stored:
         images, labels = stored["images"], stored["labels"]
@@ -77,6 +78,7 @@ def test_embedded_mnist_splits_by_position_into_balanced_parts():
     assert 30 < images.mean() < 37  # MNIST's mean pixel is 33.3
 
 
+@pytest.mark.thorough
 def test_embedded_mnist_is_learnable():
     with np.load(resources.resource("mnist/mnist5k.npz")) as stored:
         x, labels = stored["images"].reshape(5000, -1) / 255.0, stored["labels"]
@@ -105,6 +107,7 @@ def test_regression_data_is_its_formula_with_noise_and_no_line():
     assert np.std(y - np.polyval(np.polyfit(x, y, 1), x)) > 0.5
 
 
+@pytest.mark.thorough
 def test_regression_data_is_what_its_script_makes(root):
     script = root / "tools" / "make_regression_data.py"
     done = subprocess.run([sys.executable, script, "--check"], capture_output=True, text=True)

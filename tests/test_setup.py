@@ -29,11 +29,13 @@ def machine(tmp_path: Path):
     return run
 
 
+@pytest.mark.thorough
 def test_qt_finds_all_its_libraries_here(root, machine):
     done = machine(sys.executable, str(root / "tools/qt_libraries.py"))
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
+@pytest.mark.thorough
 def test_missing_libraries_are_named_with_their_packages(root, machine):
     done = machine(
         sys.executable,
@@ -45,6 +47,7 @@ def test_missing_libraries_are_named_with_their_packages(root, machine):
     assert "libEGL.so.1, libxcb-cursor.so.0" in done.stderr
 
 
+@pytest.mark.thorough
 def test_a_library_of_no_known_package_is_named(root, machine):
     script = "echo '  libnew.so.7 => not found'"
     done = machine(sys.executable, str(root / "tools/qt_libraries.py"), ldd=script)

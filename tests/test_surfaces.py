@@ -55,6 +55,7 @@ def hints() -> list[tuple[str, int, str]]:
     return found
 
 
+@pytest.mark.thorough
 def test_no_hint_that_the_window_shows_names_python_or_options():
     found = hints()
     assert len(found) > 100

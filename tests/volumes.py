@@ -1,6 +1,6 @@
 """How much the random tests do: here alone, for all of them.
 
-``make test`` does a hundredth. ``NODEFLOW_NIGHTLY=1`` does all, and a share such as
+``make test-all`` does a hundredth. ``NODEFLOW_NIGHTLY=1`` does all, and a share such as
 ``NODEFLOW_NIGHTLY=0.1`` so much of it. Volumes that take several nights are split by
 ``NODEFLOW_FIRST_SEED``: seeds count from it, and the header of each run says which they were.
 """

@@ -40,6 +40,7 @@ COMMANDS = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("command", list(COMMANDS))
 def test_a_command_asks_for_the_option_and_takes_it(nodeflow, graph, tmp_path, command) -> None:
     there = tmp_path / "there"
@@ -52,6 +53,7 @@ def test_a_command_asks_for_the_option_and_takes_it(nodeflow, graph, tmp_path, c
     assert nodeflow(*COMMANDS[command], "--allow-data", "here").code == 1
 
 
+@pytest.mark.thorough
 def test_a_drawing_reads_nothing_outside(nodeflow, graph, tmp_path) -> None:
     pytest.importorskip("PySide6")
     with touched(tmp_path / "there") as found:
@@ -60,6 +62,7 @@ def test_a_drawing_reads_nothing_outside(nodeflow, graph, tmp_path) -> None:
     assert not found
 
 
+@pytest.mark.thorough
 def test_what_stands_on_the_command_line_is_allowed(nodeflow, graph, tmp_path) -> None:
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "y.csv").write_text(TABLE)
@@ -74,6 +77,7 @@ def test_what_stands_on_the_command_line_is_allowed(nodeflow, graph, tmp_path) -
     )
 
 
+@pytest.mark.thorough
 def test_a_yes_in_the_window_is_none_on_the_command_line(nodeflow, graph, tmp_path, monkeypatch):
     from nodeflow.document.io.consents import remember
 
@@ -82,6 +86,7 @@ def test_a_yes_in_the_window_is_none_on_the_command_line(nodeflow, graph, tmp_pa
     assert nodeflow(*COMMANDS["check"]).code == 1
 
 
+@pytest.mark.thorough
 def test_weights_that_a_link_leads_out_are_not_read(nodeflow, graph, tmp_path) -> None:
     document = json.loads(graph.read_text())
     document["weights"] = "w.safetensors"

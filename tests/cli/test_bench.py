@@ -22,6 +22,7 @@ def test_a_graph_is_timed(nodeflow):
     assert result.json["times"] >= 3
 
 
+@pytest.mark.thorough
 def test_training_steps_are_timed_too(nodeflow):
     result = nodeflow("bench", SPIRALS, "--seconds", "0.2", "--tier", "reference", "--json")
     assert result.code == 0
@@ -72,6 +73,7 @@ def test_explain_prints_the_plan_and_runs_nothing(nodeflow):
     assert "# a" in result.out
 
 
+@pytest.mark.thorough
 def test_rewrites_can_be_switched_off_one_by_one(nodeflow):
     assert "fuse (" in nodeflow("run", ARRAY, "--explain").out
     apart = nodeflow("run", ARRAY, "--explain", "--without", "fuse", "--without", "share")

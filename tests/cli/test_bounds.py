@@ -24,6 +24,7 @@ def bounded(tmp_path):
     return tmp_path / "bounded.flow"
 
 
+@pytest.mark.thorough
 def test_people_read_node_step_value_and_where(nodeflow, bounded):
     result = nodeflow("train", bounded)
     assert result.code == 1 and "Traceback" not in result.err
@@ -31,6 +32,7 @@ def test_people_read_node_step_value_and_where(nodeflow, bounded):
     assert "those from before step" in result.err or "the initial ones" in result.err
 
 
+@pytest.mark.thorough
 def test_json_has_them_as_fields(nodeflow, bounded):
     result = nodeflow("train", bounded, "--json")
     lines = [json.loads(line) for line in result.out.splitlines()]
@@ -41,6 +43,7 @@ def test_json_has_them_as_fields(nodeflow, bounded):
     assert isinstance(last["bounds"]["at"], list) and last["step"] >= 1
 
 
+@pytest.mark.thorough
 def test_a_sweep_keeps_the_trial_as_failed_and_goes_on(nodeflow, bounded, tmp_path, monkeypatch):
     monkeypatch.setenv("NODEFLOW_RUNS", str(tmp_path / "runs"))
     monkeypatch.setenv("PYTHONPATH", str(Path(nf.__file__).parents[1]))

@@ -42,6 +42,7 @@ def faulty(tmp_path, plugin_files):
     return tmp_path / "faulty.flow"
 
 
+@pytest.mark.thorough
 def test_a_wrong_gradient_is_exit_status_1(nodeflow, faulty, plugin_files):
     result = nodeflow("check-gradients", faulty, "--plugins", plugin_files)
     assert result.code == 1

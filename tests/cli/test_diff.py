@@ -135,6 +135,7 @@ def git(folder, *arguments):
     )
 
 
+@pytest.mark.thorough
 def test_git_diff_uses_it(files):
     doc, folder = files
     (folder / ".gitattributes").write_text("*.flow diff=flow\n")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import pytest
 from onnx.reference import ReferenceEvaluator
 
 from nodeflow.document.edit import commands
@@ -16,6 +17,7 @@ from nodeflow.resources import example
 from tests.exchange.onnx.models import expected, mlp
 
 
+@pytest.mark.thorough
 def test_a_trained_graph_answers_as_here(nodeflow, tmp_path):
     graph = example("regression")
     trained = ("--epochs", "3", "--tier", "reference", "--save-weights", "w.safetensors")

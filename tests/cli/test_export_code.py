@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from nodeflow.resources import example
 from nodeflow.train.saving.weights import load_weights
@@ -16,6 +17,7 @@ def test_code_with_its_weights(nodeflow, tmp_path):
     assert "class Spirals(nn.Module)" in (folder / "spirals.py").read_text("utf-8")
 
 
+@pytest.mark.thorough
 def test_trained_weights_are_written(nodeflow, tmp_path):
     path = example("spirals")
     nodeflow("train", path, "--epochs", 1, "--save-weights", "w.safetensors", "--no-run")

@@ -54,6 +54,7 @@ def test_a_training_of_such_a_file_is_kept_and_found(strict, tmp_path):
     assert len(json.loads(strict("runs", "list", "--json")[0])) == 2
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize(
     "arguments",
     [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import onnx
+import pytest
 
 import nodeflow as nf
 from nodeflow.document.edit import commands
@@ -35,6 +36,7 @@ def test_nothing_is_overwritten_unasked(nodeflow, tmp_path):
     assert nodeflow("import", "net.onnx", "--force").code == 0
 
 
+@pytest.mark.thorough
 def test_what_has_no_counterpart_is_named(nodeflow, tmp_path):
     onnx.save(with_unknown_op(), tmp_path / "net.onnx")
     result = nodeflow("import", "net.onnx", "-o", "other.flow")

@@ -11,6 +11,7 @@ from nodeflow.resources import example
 LINEAR = example("linear_regression.flow")
 
 
+@pytest.mark.thorough
 def test_training_on_jax_learns_what_it_learns_here(nodeflow):
     pytest.importorskip("jax")
     ours = nodeflow("train", LINEAR, "--epochs", "3", "--json")
@@ -30,6 +31,7 @@ def test_a_run_on_jax_computes_the_same(nodeflow):
     assert theirs.lines == ours.lines
 
 
+@pytest.mark.thorough
 def test_a_measurement_names_the_backend(nodeflow):
     pytest.importorskip("jax")
     result = nodeflow("bench", LINEAR, "--seconds", "0", "--json", "--backend", "jax")
@@ -38,6 +40,7 @@ def test_a_measurement_names_the_backend(nodeflow):
     assert "jax)" in nodeflow("bench", LINEAR, "--seconds", "0", "--backend", "jax").out
 
 
+@pytest.mark.thorough
 def test_a_checkpoint_goes_on_with_the_same_backend_only(nodeflow, tmp_path):
     pytest.importorskip("jax")
     whole = nodeflow("train", LINEAR, "--epochs", "3", "--json", "--backend", "jax")

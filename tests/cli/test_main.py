@@ -56,6 +56,7 @@ def test_version_is_the_installed_one(nodeflow):
     assert nodeflow("--version").out == f"nodeflow {version('nodeflow')}\n"
 
 
+@pytest.mark.thorough
 def test_python_dash_m_runs_the_same(tmp_path):
     result = subprocess.run(
         [sys.executable, "-m", "nodeflow", "run", str(example("expression.flow")), "--json"],
@@ -74,6 +75,7 @@ def test_interrupting_is_exit_code_130(monkeypatch):
     assert main(["run", "x.flow"]) == 130
 
 
+@pytest.mark.thorough
 def test_every_example_is_without_problems(nodeflow):
     result = nodeflow("check", *examples())
     assert result.code == 0, result.out
@@ -121,6 +123,7 @@ def test_fetching_from_a_dead_mirror_is_a_message(nodeflow, tmp_path):
     assert result.code == 1 and "127.0.0.1:9" in result.err and "Traceback" not in result.err
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("setting", "threads", "said"),
     [("3", 3, "3"), ("0", None, "ignored"), ("many", None, "ignored")],
@@ -135,6 +138,7 @@ def test_the_environment_sets_the_number_of_threads(nodeflow, monkeypatch, setti
     assert nodeflow(*bench, "--threads", "2").json["threads"] == 2, "an option says more"
 
 
+@pytest.mark.thorough
 def test_doctor_tells_what_a_bug_report_needs(nodeflow):
     result = nodeflow("doctor", "--json")
     facts = result.json
@@ -143,6 +147,7 @@ def test_doctor_tells_what_a_bug_report_needs(nodeflow):
     assert "numpy" in nodeflow("doctor").out
 
 
+@pytest.mark.thorough
 def test_doctor_sets_names_and_values_apart(nodeflow):
     lines = nodeflow("doctor").out.splitlines()
     rows = [line for line in lines if line.startswith("  ")]

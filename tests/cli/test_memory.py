@@ -12,6 +12,7 @@ from nodeflow.resources import example
 MNIST, CNN = example("mnist.flow"), example("mnist_cnn.flow")
 
 
+@pytest.mark.thorough
 def test_what_a_run_takes_is_said_before_it_runs(nodeflow):
     plain = nodeflow("run", MNIST, "--fetch", "loss", "--seed", "1", "--json")
     limited = nodeflow("run", MNIST, "--fetch", "loss", "--seed", "1", "--memory", "4MB", "--json")
@@ -20,6 +21,7 @@ def test_what_a_run_takes_is_said_before_it_runs(nodeflow):
     assert limited.json == plain.json
 
 
+@pytest.mark.thorough
 def test_predictions_within_a_limit(nodeflow, tmp_path):
     found = []
     for limit in ((), ("--memory", "3MB")):
@@ -40,6 +42,7 @@ def test_what_does_not_fit_names_node_and_bytes(nodeflow, tier):
     assert "--memory" in result.err
 
 
+@pytest.mark.thorough
 def test_a_step_within_the_limit_has_the_losses_without(nodeflow):
     options = ("--set", "training.batch_size=2000", "--epochs", "2", "--no-run", "--json")
     found = []
@@ -51,6 +54,7 @@ def test_a_step_within_the_limit_has_the_losses_without(nodeflow):
     assert len(found[0]) == 2
 
 
+@pytest.mark.thorough
 def test_what_an_evaluation_takes_is_said_before_the_first_step(nodeflow):
     """A step of 10 pictures takes little, the 500 that are evaluated at a time more."""
     options = ("--set", "training.batch_size=10", "--epochs", "1", "--no-run", "--memory", "3MB")
@@ -63,6 +67,7 @@ def test_what_an_evaluation_takes_is_said_before_the_first_step(nodeflow):
     assert said and problem and said[1] == problem[1]
 
 
+@pytest.mark.thorough
 def test_large_steps_have_the_losses_of_all_limits(nodeflow):
     """A step of 500 pictures takes 73 MB whole."""
     options = ("--set", "training.batch_size=500", "--epochs", "1", "--no-run", "--json")

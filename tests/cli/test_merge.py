@@ -146,6 +146,7 @@ def commit(folder, doc, message):
     git(folder, "commit", "-qm", message)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("conflict", [False, True])
 def test_git_merges_with_it(tmp_path, documents, conflict):
     ours, theirs = documents

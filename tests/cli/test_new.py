@@ -5,11 +5,14 @@ from __future__ import annotations
 import csv
 import shutil
 
+import pytest
+
 from nodeflow.document.edit import commands
 from nodeflow.document.io import flow
 from tests import own_data
 
 
+@pytest.mark.thorough
 def test_from_a_table_to_saved_predictions(nodeflow, tmp_path):
     own_data.flowers(tmp_path / "iris.csv")
     result = nodeflow("new", "iris.csv", "--json")

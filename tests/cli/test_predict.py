@@ -176,6 +176,7 @@ def test_gaps_of_a_new_file_are_filled_from_the_training_data(nodeflow, tmp_path
     assert got == [100 + mean_v, mean_u + 7]
 
 
+@pytest.mark.thorough
 def test_many_batches_and_the_last_partial_one(nodeflow, tmp_path):
     values = np.arange(2501) / 4
     (tmp_path / "a.csv").write_text("x,y\n" + "".join(f"{v},0\n" for v in values.tolist()))

@@ -136,6 +136,7 @@ def test_only_the_first_process_is_heard(watch):
     assert (code, out, errors) == (0, "from 0\n", "note 0\n")
 
 
+@pytest.mark.thorough
 def test_a_process_that_is_killed_is_named_and_the_others_end(watch):
     code, _, errors = watch("os.kill(os.getpid(), signal.SIGKILL) if index == '2' else wait()")
     assert code == 1
@@ -153,6 +154,7 @@ def test_the_end_that_jax_makes_is_said_in_words(watch):
     )
 
 
+@pytest.mark.thorough
 def test_the_last_words_of_a_process_that_nobody_hears_are_shown(watch):
     code, _, errors = watch("sys.exit('nodeflow: not enough memory') if index == '1' else wait()")
     assert code == 1
@@ -168,6 +170,7 @@ def test_what_the_first_process_says_is_said_once(watch):
     assert errors == "nodeflow: there is no file a.flow\n"
 
 
+@pytest.mark.thorough
 def test_who_ends_since_another_one_is_gone_is_not_the_cause(watch):
     code, _, errors = watch("sys.exit(3) if index != '2' else (time.sleep(0.2), sys.exit(1))")
     assert code == 1
@@ -175,12 +178,14 @@ def test_who_ends_since_another_one_is_gone_is_not_the_cause(watch):
     assert "process 0" not in errors and "process 1" not in errors
 
 
+@pytest.mark.thorough
 def test_a_checkpoint_is_named_only_where_one_is(watch, tmp_path):
     (tmp_path / "states").mkdir()
     killed = "os.kill(os.getpid(), signal.SIGKILL) if index == '1' else wait()"
     assert "to go on" not in watch(killed, checkpoints="states")[2]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("late", [0.0, 0.4], ids=["all run", "others start later"])
 def test_a_signal_reaches_the_first_process_whose_exit_code_counts(
     watch, tmp_path, monkeypatch, late
@@ -247,6 +252,7 @@ processes.supervise([Place("a:1", 1, 0)], [], Environment(), None)
 """
 
 
+@pytest.mark.thorough
 def test_processes_end_with_the_command_that_is_killed(tmp_path):
     """It can end nobody then: they see that their input ends."""
     command = subprocess.Popen([sys.executable, "-c", COMMAND, CHILD], cwd=tmp_path)

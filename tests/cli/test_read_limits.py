@@ -29,6 +29,7 @@ def graph(tmp_path):
     return path
 
 
+@pytest.mark.thorough
 def test_the_limit_of_a_run_is_an_option(nodeflow, graph):
     before = current_limit()
     refused = nodeflow("run", graph, "--fetch", "x", "--read-limit", "5MB")

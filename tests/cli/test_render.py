@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import numpy as np
+import pytest
 from PySide6.QtGui import QImage
 
 import nodeflow as nf
@@ -12,6 +13,7 @@ from nodeflow.resources import example
 from nodeflow.ui.core.theme import LIGHT
 
 
+@pytest.mark.thorough
 def test_a_constant_shows_its_value_without_a_run(nodeflow, tmp_path):
     pixels = {}
     for value in (1.0, 8.0):
@@ -26,6 +28,7 @@ def test_a_constant_shows_its_value_without_a_run(nodeflow, tmp_path):
     assert np.ptp(down) < 40 and np.ptp(across) < 40, "and nothing else"
 
 
+@pytest.mark.thorough
 def test_constants_that_wait_for_a_training_step_show_their_values(nodeflow, tmp_path):
     with nf.Graph() as graph:
         loss = nf.square(nf.placeholder("float32", [], name="x") * nf.variable(1.0, name="w"))
@@ -37,6 +40,7 @@ def test_constants_that_wait_for_a_training_step_show_their_values(nodeflow, tmp
     assert run.code == 0 and (tmp_path / "b.png").exists()
 
 
+@pytest.mark.thorough
 def test_a_wire_that_passes_around_all_cards_is_in_the_picture(nodeflow, tmp_path):
     """Six wires that run back have lanes beyond the margin around the cards."""
     nodes, wires = [], []

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import shutil
 
+import pytest
 from PySide6.QtGui import QImage
 
 from nodeflow.resources import example
 
 
+@pytest.mark.thorough
 def test_views_are_drawn_where_values_are_asked_for(nodeflow, tmp_path):
     shutil.copy(example("spirals"), tmp_path / "spirals.flow")
     pictures = {}

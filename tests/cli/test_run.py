@@ -147,6 +147,7 @@ def test_a_name_that_nothing_is_near_lists_what_there_is(nodeflow) -> None:
     assert "there is no node 'zz'. There are b, c, two, d, e, a." in result.err
 
 
+@pytest.mark.thorough
 def test_a_drawn_digit_is_prepared_as_mnists_were(nodeflow, tmp_path):
     drawn = np.zeros((200, 150), np.uint8)
     drawn[20:180, 70:85] = 255
@@ -160,6 +161,7 @@ def test_a_drawn_digit_is_prepared_as_mnists_were(nodeflow, tmp_path):
     assert np.shape(result.json["fetches"]["probabilities"]) == (1, 10)
 
 
+@pytest.mark.thorough
 def test_weights_find_variables_that_were_renamed_and_grouped_since(nodeflow, tmp_path):
     file, weights = tmp_path / "net.flow", tmp_path / "w.safetensors"
     file.write_bytes(example("spirals").read_bytes())

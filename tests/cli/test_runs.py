@@ -38,6 +38,7 @@ def train(nodeflow, *options: object) -> dict:
     return event
 
 
+@pytest.mark.thorough
 def test_a_training_is_kept_and_listed(nodeflow, kept: Path):
     event = train(nodeflow, "--run-name", "first")
     assert event == {"event": "run", "run": event["run"], "name": "first"}
@@ -54,6 +55,7 @@ def test_a_training_is_kept_and_listed(nodeflow, kept: Path):
     assert lines[1].split()[:3] == [event["run"], "first", "done"]
 
 
+@pytest.mark.thorough
 def test_the_last_line_of_a_training_names_its_run(nodeflow, kept: Path):
     result = nodeflow("train", SPIRALS, "--tier", "reference", "--epochs", 1)
     (run,) = nodeflow("runs", "list", "--json").json
@@ -61,6 +63,7 @@ def test_the_last_line_of_a_training_names_its_run(nodeflow, kept: Path):
     assert run["name"].startswith("spirals 20")
 
 
+@pytest.mark.thorough
 def test_no_run_keeps_none(nodeflow, kept: Path):
     result = nodeflow("train", SPIRALS, *PLAIN, "--epochs", 1, "--no-run")
     assert result.code == 0 and "run" not in [line["event"] for line in result.lines]
@@ -70,6 +73,7 @@ def test_no_run_keeps_none(nodeflow, kept: Path):
     assert nodeflow("runs", "list", "--json").json == []
 
 
+@pytest.mark.thorough
 def test_list_filters_by_file_and_count(nodeflow, kept: Path, tmp_path: Path):
     copy = tmp_path / "copy.flow"
     copy.write_bytes(SPIRALS.read_bytes())
@@ -80,6 +84,7 @@ def test_list_filters_by_file_and_count(nodeflow, kept: Path, tmp_path: Path):
     assert len(nodeflow("runs", "list", "--most", 1, "--json").json) == 1
 
 
+@pytest.mark.thorough
 def test_show_says_all(nodeflow, kept: Path):
     event = train(nodeflow)
     run = nodeflow("runs", "show", "latest", "--json").json
@@ -92,6 +97,7 @@ def test_show_says_all(nodeflow, kept: Path):
         assert word in text
 
 
+@pytest.mark.thorough
 def test_curves_are_those_of_the_training(nodeflow, kept: Path, tmp_path: Path):
     train(nodeflow)
     history = nf.train.fit(nf.load(SPIRALS), tier="reference", epochs=2, keep_run=False)
@@ -110,6 +116,7 @@ def test_curves_are_those_of_the_training(nodeflow, kept: Path, tmp_path: Path):
     assert refused.code == 1 and "cannot write" in refused.err
 
 
+@pytest.mark.thorough
 def test_diff_says_what_changed(nodeflow, kept: Path):
     first, second = train(nodeflow)["run"], train(nodeflow)["run"]
     same = nodeflow("runs", "diff", first, second)
@@ -169,6 +176,7 @@ def test_diff_and_show_name_the_edits_that_explain_a_difference(nodeflow, kept: 
     assert f"- after step 20 of {second}: train.learning_rate 1000 -> 0.01" in lines
 
 
+@pytest.mark.thorough
 def test_export_writes_what_other_programs_read(nodeflow, kept: Path, tmp_path: Path):
     event = train(nodeflow)
     files = nodeflow("runs", "export", "latest", "-o", "out", "--json").json["files"]
@@ -188,6 +196,7 @@ def test_export_writes_what_other_programs_read(nodeflow, kept: Path, tmp_path: 
     assert refused.code == 1 and "out is not empty" in refused.err
 
 
+@pytest.mark.thorough
 def test_event_files_there_and_back(nodeflow, kept: Path, tmp_path: Path):
     run = train(nodeflow)["run"]
     assert nodeflow("runs", "tensorboard", "latest", "-o", "logs", "--json").json["runs"] == [run]
@@ -200,6 +209,7 @@ def test_event_files_there_and_back(nodeflow, kept: Path, tmp_path: Path):
     assert refused.code == 1 and "there is no folder" in refused.err
 
 
+@pytest.mark.thorough
 def test_a_training_writes_event_files(nodeflow, kept: Path, tmp_path: Path):
     run = train(nodeflow, "--tensorboard", "live", "--run-name", "a")["run"]
     (place,) = (tmp_path / "live").iterdir()
@@ -207,6 +217,7 @@ def test_a_training_writes_event_files(nodeflow, kept: Path, tmp_path: Path):
     assert losses == nf.runs(run)[0].losses.astype("float32").tolist()
 
 
+@pytest.mark.thorough
 def test_delete_takes_all_or_none(nodeflow, kept: Path):
     ids = [train(nodeflow)["run"] for _ in range(3)]
     refused = nodeflow("runs", "delete", ids[0], "nothing")
@@ -225,6 +236,7 @@ def test_the_limit_is_set_and_printed(nodeflow, kept: Path):
     assert wrong.code == 1 and "'much' is not a size" in wrong.err
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "command", [("show", "?"), ("curves", "?"), ("diff", "?", "!"), ("delete", "?")]
 )
@@ -242,6 +254,7 @@ def test_runs_that_are_switched_off(nodeflow):
     assert result.code == 1 and "NODEFLOW_RUNS is off" in result.err
 
 
+@pytest.mark.thorough
 def test_a_store_that_cannot_be_written_is_one_notice(nodeflow, tmp_path: Path, monkeypatch):
     (tmp_path / "file").touch()
     monkeypatch.setenv("NODEFLOW_RUNS", str(tmp_path / "file" / "runs"))
@@ -252,6 +265,7 @@ def test_a_store_that_cannot_be_written_is_one_notice(nodeflow, tmp_path: Path, 
     assert event["run"] is None and "is not kept as a run" in event["problem"]
 
 
+@pytest.mark.thorough
 def test_a_run_goes_on_by_its_name(nodeflow, kept: Path):
     train(nodeflow, "--run-name", "mine", "--checkpoint", "states")
     result = nodeflow("train", SPIRALS, *PLAIN, "--epochs", 4, "--resume", "mine")
@@ -261,6 +275,7 @@ def test_a_run_goes_on_by_its_name(nodeflow, kept: Path):
     assert run.losses.tobytes() == whole.steps.tobytes() and run.name == "mine"
 
 
+@pytest.mark.thorough
 def test_a_run_without_states_says_how_to_begin(nodeflow, kept: Path):
     event = train(nodeflow)
     result = nodeflow("train", SPIRALS, *PLAIN, "--resume", "latest")
@@ -273,6 +288,7 @@ def test_a_run_without_states_says_how_to_begin(nodeflow, kept: Path):
     assert unknown.code == 1 and "there is no checkpoint of a training in" in unknown.err
 
 
+@pytest.mark.thorough
 def test_a_stopped_training_is_a_stopped_run(endless_training, kept: Path):
     process = endless_training()
     process.send_signal(signal.SIGINT)
@@ -282,6 +298,7 @@ def test_a_stopped_training_is_a_stopped_run(endless_training, kept: Path):
     assert len(run.losses) == run.steps
 
 
+@pytest.mark.thorough
 def test_a_run_that_trains_is_not_deleted(endless_training, nodeflow, kept: Path):
     endless_training()
     result = nodeflow("runs", "delete", "latest")
@@ -290,6 +307,7 @@ def test_a_run_that_trains_is_not_deleted(endless_training, nodeflow, kept: Path
         assert len(store.runs()) == 1
 
 
+@pytest.mark.thorough
 def test_doctor_says_where_runs_are_and_how_writes_are_made_safe(nodeflow, kept: Path, monkeypatch):
     found = nodeflow("doctor", "--json").json["runs"]
     assert (found["runs folder"], found["runs state"]) == (str(kept), "nothing is kept yet")
@@ -313,6 +331,7 @@ def test_a_step_of_a_run_is_computed_again(nodeflow, kept: Path):
     assert result.code == 0 and result.out.startswith(f"{variable} = ")
 
 
+@pytest.mark.thorough
 def test_a_step_that_a_run_has_not_made_is_an_error(nodeflow, kept: Path):
     train(nodeflow)
     result = nodeflow("runs", "at", "latest", 10**6)

@@ -32,6 +32,7 @@ def rate() -> str:
     return f"{record.name}.learning_rate"
 
 
+@pytest.mark.thorough
 def test_a_grid_trains_every_combination(nodeflow, kept: Path):
     values = ("--set", f"{rate()}=[0.01, 0.03, 0.1]", "--set", "training.seed=[2]")
     options = (*values, "--name", "mine", "--parallel", 2)
@@ -51,6 +52,7 @@ def test_a_grid_trains_every_combination(nodeflow, kept: Path):
         assert line["value"] == run.best["value"]
 
 
+@pytest.mark.thorough
 def test_draws_are_the_same_with_any_number_of_workers(nodeflow, kept: Path):
     options = ("--set", f"{rate()}=log:1e-3..0.1", "--trials", 2, "--json")
     found = []
@@ -61,6 +63,7 @@ def test_draws_are_the_same_with_any_number_of_workers(nodeflow, kept: Path):
     assert found[0] == found[1] and len({value for _, value, _ in found[0]}) == 2
 
 
+@pytest.mark.thorough
 def test_a_trial_that_fails_is_reported_and_the_rest_goes_on(nodeflow, kept: Path):
     values = f"{rate()}=[1e30, 0.1]"
     result = nodeflow("sweep", LINE, *QUICK, "--set", values, "--set", "training.epochs=5")
@@ -96,6 +99,7 @@ def test_what_cannot_be_swept_is_said_before_anything_trains(nodeflow, kept: Pat
     assert result.code == 1 and said in result.err and not kept.exists()
 
 
+@pytest.mark.thorough
 def test_without_options_the_sweep_of_the_file_is_made(nodeflow, kept: Path, tmp_path: Path):
     document = flow.load(LINE)
     train = document.node_named("train")

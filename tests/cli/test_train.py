@@ -21,6 +21,7 @@ SPIRALS = example("spirals.flow")
 LINEAR = example("linear_regression.flow")
 
 
+@pytest.mark.thorough
 def test_an_object_an_epoch_and_one_at_the_end(nodeflow):
     result = nodeflow("train", SPIRALS, "--epochs", "3", "--json")
     assert result.code == 0, result.err
@@ -33,6 +34,7 @@ def test_an_object_an_epoch_and_one_at_the_end(nodeflow):
     assert epochs[2]["steps"] == 3 * epochs[0]["steps"]
 
 
+@pytest.mark.thorough
 def test_the_same_seed_gives_the_same_losses_and_another_does_not(nodeflow):
     def losses(seed):
         lines = nodeflow("train", SPIRALS, "--epochs", "2", "--seed", seed, "--json").lines
@@ -42,6 +44,7 @@ def test_the_same_seed_gives_the_same_losses_and_another_does_not(nodeflow):
     assert losses(3) != losses(4)
 
 
+@pytest.mark.thorough
 def test_people_get_a_line_an_epoch(nodeflow):
     result = nodeflow("train", LINEAR, "--epochs", "2")
     lines = result.out.splitlines()
@@ -49,6 +52,7 @@ def test_people_get_a_line_an_epoch(nodeflow):
     assert lines[2].startswith("done after 2 epochs")
 
 
+@pytest.mark.thorough
 def test_weights_are_saved_and_used_by_run(nodeflow, tmp_path):
     document = json.loads(LINEAR.read_text())
     document["weights"] = "w.safetensors"
@@ -98,6 +102,7 @@ def test_a_data_folder_without_the_files_names_them(nodeflow, tmp_path):
     assert result.code == 1 and "t10k-images" in result.err
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(os.name == "nt", reason="sends a Unix signal")
 def test_ctrl_c_keeps_the_weights_when_asked_to(endless_training, tmp_path):
     process = endless_training("--save-weights", "w.safetensors")
@@ -110,6 +115,7 @@ def test_ctrl_c_keeps_the_weights_when_asked_to(endless_training, tmp_path):
     assert time.monotonic() - started < 10
 
 
+@pytest.mark.thorough
 def test_early_stopping_says_when_and_why(nodeflow):
     options = ("--epochs", "60", "--patience", "2", "--monitor", "test/accuracy")
     *epochs, done = nodeflow("train", SPIRALS, *options, "--json").lines
@@ -122,6 +128,7 @@ def test_early_stopping_says_when_and_why(nodeflow):
     assert ending in text
 
 
+@pytest.mark.thorough
 def test_early_stopping_watches_the_validation_loss_unless_told(nodeflow):
     options = ("--patience", "1", "--set", "training.min_change=1000")
     *epochs, done = nodeflow("train", SPIRALS, *options, "--json").lines
@@ -145,6 +152,7 @@ def test_what_cannot_be_watched_is_a_message(nodeflow, arguments, code, words):
     assert result.code == code and words in result.err
 
 
+@pytest.mark.thorough
 def test_a_profile_of_training_steps_changes_no_number(nodeflow, tmp_path):
     plain = nodeflow("train", SPIRALS, "--epochs", "2", "--json", "--tier", "compiled").lines
     path = tmp_path / "trace.json"
@@ -155,6 +163,7 @@ def test_a_profile_of_training_steps_changes_no_number(nodeflow, tmp_path):
     assert any(n.startswith("gradients/") for e in events for n in e["args"]["nodes"])
 
 
+@pytest.mark.thorough
 def test_averages_and_a_confusion_matrix(nodeflow, tmp_path):
     """What is more than a number is a table in JSON and is printed at the end."""
     document = json.loads(SPIRALS.read_text())
@@ -219,6 +228,7 @@ def test_a_training_that_diverges_is_a_problem_with_the_step(nodeflow, tmp_path)
     assert weights.read_bytes() == b"kept", "no epoch was finished"
 
 
+@pytest.mark.thorough
 def test_a_training_that_diverges_is_told_once(nodeflow):
     rate = ("--set", "train.learning_rate=1e30")
     result = nodeflow("train", LINEAR, *rate)
@@ -228,6 +238,7 @@ def test_a_training_that_diverges_is_told_once(nodeflow):
     assert allowed.code == 0 and allowed.err.count("The training diverges") == 1, allowed.err
 
 
+@pytest.mark.thorough
 def test_what_was_learned_before_it_diverged_is_saved(nodeflow, tmp_path):
     """A rate at which the weights grow a little with each step, until they are infinite."""
     weights = tmp_path / "w.safetensors"
@@ -281,6 +292,7 @@ def test_few_rows_get_small_batches_unless_a_size_is_set(nodeflow, tmp_path):
     assert refused.code == 1 and "exceeds the 40 training rows" in refused.err
 
 
+@pytest.mark.thorough
 def test_a_metric_called_loss_says_on_which_split_it_is_measured(nodeflow):
     line = nodeflow("train", example("regression.flow"), "--epochs", "1").out.splitlines()[0]
     assert line.split().count("loss") == 1 and "  test/loss " in line

@@ -25,6 +25,7 @@ def epochs(lines):
     return [{k: e[k] for k in TIMELESS} for e in lines if e["event"] == "epoch"]
 
 
+@pytest.mark.thorough
 def test_two_and_two_epochs_are_four(nodeflow, tmp_path):
     options = ("--json", "--tier", "reference")
     whole = nodeflow("train", SPIRALS, *options, "--epochs", 4, "--save-weights", "whole").lines
@@ -40,6 +41,7 @@ def test_two_and_two_epochs_are_four(nodeflow, tmp_path):
     assert all(whole[name].tobytes() == both[name].tobytes() for name in whole)
 
 
+@pytest.mark.thorough
 def test_what_has_changed_is_named_with_its_option(nodeflow):
     options = ("--tier", "reference", "--epochs", 1)
     nodeflow("train", SPIRALS, *options, "--checkpoint", "kept", "--seed", 3)
@@ -68,6 +70,7 @@ def test_options_that_make_no_sense(nodeflow, options, said):
     assert "Traceback" not in result.err
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(os.name == "nt", reason="sends Unix signals")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_keeps_the_state_and_says_how_to_go_on(

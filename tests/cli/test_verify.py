@@ -13,12 +13,14 @@ def test_a_graph_is_verified(nodeflow):
     assert result.out.startswith("verified, largest difference ") and " at node " in result.out
 
 
+@pytest.mark.thorough
 def test_as_json(nodeflow):
     result = nodeflow("verify", example("mnist_cnn"), "--tier", "reference", "--json")
     assert result.json["verified"] and result.json["difference"] < 1e-5
     assert result.json["left_out"] == {}
 
 
+@pytest.mark.thorough
 def test_against_jax(nodeflow):
     pytest.importorskip("jax")
     arguments = (example("mnist_layers"), "--against", "jax", "--tier", "reference", "--json")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 
+import pytest
+
 from nodeflow.document.edit import commands
 from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document
@@ -13,6 +15,7 @@ STEERING = "\x1b[2J\x1b]0;title\x07\r\x9b31m\u202eabc\u2066\u2028"
 CONTROL = r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]"
 
 
+@pytest.mark.thorough
 def test_no_output_holds_control_characters(nodeflow, tmp_path) -> None:
     doc = Document()
     commands.add_node(doc, "dataset", (0, 0), "rows", {"source": f"csv:{STEERING}.csv"})

@@ -304,6 +304,7 @@ def test_houses_are_guessed_filled_and_scaled(tmp_path):
     assert deviation[0] == pytest.approx(prices[train_rows].std())
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize(
     ("make", "task", "labels"),
     [
@@ -358,6 +359,7 @@ def tables(draw) -> tuple[list[str], list[list[object]]]:
     return kinds, rows
 
 
+@pytest.mark.thorough
 @settings(max_examples=60)
 @given(tables(), st.sampled_from([",", ";", "\t"]), st.sampled_from(["utf-8", "utf-16"]), st.data())
 def test_rows_are_encoded_as_plain_python_would(tmp_path_factory, table, mark, encoding, data):

@@ -119,6 +119,7 @@ def test_quoted_cells_keep_their_commas(write):
     assert got["labels"].tolist() == [[2]]
 
 
+@pytest.mark.thorough
 @settings(max_examples=30)
 @given(
     st.integers(1, 4).flatmap(

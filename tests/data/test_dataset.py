@@ -82,6 +82,7 @@ def test_a_whole_shuffle_has_the_order_of_a_training() -> None:
     assert np.concatenate(list(dataset.take(0).concatenate(dataset).batch(7))).shape == (100,)
 
 
+@pytest.mark.thorough
 def test_a_small_buffer_draws_each_of_its_elements_about_equally_often() -> None:
     first = Counter(
         next(iter(Dataset.range(10).shuffle(4, seed=seed))).item() for seed in range(2000)

@@ -41,6 +41,7 @@ def reads(folder: Path | str, written: str, *allowed: str | Path) -> bool:
     return reach.may_read(reach.place(written))
 
 
+@pytest.mark.thorough
 def test_the_recorder_sees_all_ways_of_touching(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("")
     for touch in (

@@ -188,6 +188,7 @@ def test_wrong_content_is_refused_and_leaves_nothing(tmp_path, serve, body):
     assert left_over(tmp_path) == ["other.txt"]
 
 
+@pytest.mark.thorough
 def test_a_bomb_is_not_unpacked(tmp_path):
     path = tmp_path / "bomb.gz"
     path.write_bytes(gzip.compress(bytes(50_000_000)))
@@ -241,6 +242,7 @@ def test_without_a_network_every_mirror_is_named_with_its_reason(tmp_path):
     assert "Check the network" in message and str(tmp_path) in message
 
 
+@pytest.mark.thorough
 def test_a_mirror_that_falls_silent_is_given_up(tmp_path, monkeypatch):
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     with socket.create_server(("127.0.0.1", 0)) as silent:
@@ -281,6 +283,7 @@ def test_only_known_names_can_be_fetched(tmp_path):
         fetching.fetch("spirals", tmp_path)
 
 
+@pytest.mark.thorough
 def test_the_cache_folder_is_filled_and_then_found(tmp_path, serve, monkeypatch, full_mnist):
     """The published checksums against the real files, through the real download."""
     if full_mnist is None:

@@ -171,6 +171,7 @@ def test_mnist_has_the_same_rows_from_disk(tmp_path, large, cache, packed):
             )
 
 
+@pytest.mark.thorough
 def test_a_packed_idx_file_that_ends_early_or_late_is_damaged(tmp_path, large, cache):
     folder = tmp_path / "files"
     small_mnist(folder)

@@ -28,6 +28,7 @@ def one_hot(digits: np.ndarray) -> np.ndarray:
     return np.eye(10, dtype=np.float32)[digits]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("packed", [True, False])
 def test_the_split_is_tensorflows(no_mnist, packed):
     arrays = small_mnist(no_mnist / "files", packed=packed)
@@ -48,6 +49,7 @@ def test_the_split_is_tensorflows(no_mnist, packed):
     assert train["images"].array.dtype == np.uint8
 
 
+@pytest.mark.thorough
 def test_the_full_set_or_the_embedded_one(full_mnist, monkeypatch):
     """Known facts of MNIST itself, where the full set is; else of the images that come along."""
     if full_mnist is None:
@@ -103,6 +105,7 @@ def test_unscaled_pixels_are_0_to_255(no_mnist):
     assert images.dtype == np.float32 and images.max() == 255
 
 
+@pytest.mark.thorough
 def test_places_are_asked_in_order(no_mnist, monkeypatch):
     first, second = no_mnist / "first", no_mnist / "second"
     small_mnist(first, test=30)
@@ -120,11 +123,13 @@ def test_places_are_asked_in_order(no_mnist, monkeypatch):
     ]
 
 
+@pytest.mark.thorough
 def test_files_in_a_folder_mnist_inside_are_found_too(no_mnist):
     small_mnist(no_mnist / "data" / "mnist", test=20)
     assert open_dataset("mnist", data_dir=no_mnist / "data").size("test") == 20
 
 
+@pytest.mark.thorough
 def test_files_missing_in_the_named_folder_are_an_error_that_names_them(no_mnist):
     small_mnist(no_mnist / "files")
     (no_mnist / "files" / "t10k-labels-idx1-ubyte.gz").unlink()
@@ -166,6 +171,7 @@ def damage_empty(raw: bytes) -> bytes:
     return b""
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "damage, message",
     [
@@ -203,6 +209,7 @@ def test_a_set_too_small_for_the_split_is_refused(no_mnist):
         open_dataset("mnist", data_dir=no_mnist / "files")
 
 
+@pytest.mark.thorough
 def test_a_changed_file_is_read_again(no_mnist):
     small_mnist(no_mnist / "files", test=30)
     assert open_dataset("mnist", data_dir=no_mnist / "files").size("test") == 30

@@ -28,6 +28,7 @@ def test_without_shuffling_the_order_is_that_of_the_file() -> None:
     assert list(data.next_batch(4, shuffle=False)[1]) == [4, 5, 0, 1]
 
 
+@pytest.mark.thorough
 def test_three_parts_and_both_kinds_of_labels() -> None:
     data, numbers = read_data_sets("anywhere", one_hot=True), read_data_sets(reshape=False)
     count = data.train.num_examples + data.validation.num_examples

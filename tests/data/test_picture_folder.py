@@ -208,6 +208,7 @@ def test_only_what_is_needed_is_opened(tmp_path, opened):
     assert len(opened) == 7, "six pictures; those read before are kept"
 
 
+@pytest.mark.thorough
 def test_memory_is_bounded_whatever_the_number_of_pictures(tmp_path):
     folder, _ = own_data.pictures(tmp_path, each=60)
     listing = list_pictures(folder)

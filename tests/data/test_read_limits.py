@@ -91,6 +91,7 @@ def png_header(width, height, tail=1300):
 # ---- more than the limit ------------------------------------------------------------------------
 
 
+@pytest.mark.thorough
 def test_an_npz_of_a_megabyte_that_unpacks_to_a_gigabyte(tmp_path, preview):
     path = tmp_path / "bomb.npz"
     npz_of_zeros(path, GB)
@@ -176,6 +177,7 @@ def test_a_packed_idx_of_two_gigabytes(tmp_path, preview):
         read_idx(path, 3)
 
 
+@pytest.mark.thorough
 def test_a_packed_idx_stops_where_its_header_says(tmp_path, preview):
     path = tmp_path / "longer.gz"
     path.write_bytes(packed_idx((10, 28, 28), 100 << 20))
@@ -183,6 +185,7 @@ def test_a_packed_idx_stops_where_its_header_says(tmp_path, preview):
         read_idx(path, 3)
 
 
+@pytest.mark.thorough
 def test_a_table_is_counted_while_it_is_read(tmp_path):
     path = tmp_path / "table.csv"
     rows = np.random.default_rng(1).integers(0, 9, (20_000, 20))
@@ -214,6 +217,7 @@ def test_a_table_with_a_line_of_a_million_columns(tmp_path, preview):
         dataset_columns(f"csv:{path}")
 
 
+@pytest.mark.thorough
 def test_a_series_with_windows_of_a_billion_rows(tmp_path, preview):
     path = tmp_path / "series.csv"
     path.write_text("a,b\n" + "".join(f"{n},{n}\n" for n in range(20_000)))
@@ -223,6 +227,7 @@ def test_a_series_with_windows_of_a_billion_rows(tmp_path, preview):
         open_dataset(f"csv:{path}", window=3, horizon=10**12)
 
 
+@pytest.mark.thorough
 def test_a_text_with_more_pairs_than_fit(tmp_path, preview):
     path = tmp_path / "text.txt"
     path.write_text("a b c d " * 10_000)

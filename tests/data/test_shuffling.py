@@ -26,6 +26,7 @@ def test_the_order_sorts_threefry_keys(seed, epoch):
     assert order.tolist() == expected
 
 
+@pytest.mark.thorough
 @settings(max_examples=40)
 @given(rows=st.integers(0, 300), seed=st.integers(-(2**63), 2**63), epoch=st.integers(0, 10**6))
 def test_every_order_is_a_permutation(rows, seed, epoch):
@@ -38,6 +39,7 @@ def test_orders_differ_by_seed_and_epoch_and_repeat():
     assert tuple(epoch_order(100, 1, 2)) == orders[5]
 
 
+@pytest.mark.thorough
 def test_shuffling_is_uniform():
     counts = np.zeros((6, 6))
     for epoch in range(3000):

@@ -93,6 +93,7 @@ WORDS = [
 ]  # fmt: skip
 
 
+@pytest.mark.thorough
 @settings(max_examples=150)
 @given(
     st.lists(st.lists(st.sampled_from(WORDS), min_size=1, max_size=4), min_size=1, max_size=30),
@@ -121,6 +122,7 @@ def test_whatever_a_file_holds_it_opens_or_says_why_not(tmp_path_factory, rows, 
     assert every.size("all") >= sum(map(dataset.size, dataset.splits))
 
 
+@pytest.mark.thorough
 @settings(max_examples=100)
 @given(st.binary(max_size=200))
 def test_bytes_of_any_kind_are_read_or_refused(tmp_path_factory, raw):

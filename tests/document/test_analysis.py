@@ -230,6 +230,7 @@ def test_hostile_values_are_problems_and_not_crashes(sketch):
         assert sketch.problems(name), name
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("seed", range(30))
 def test_following_edits_gives_the_same_as_looking_at_the_result(seed):
     """Random documents, random edits: the incremental analysis equals a fresh one at each step."""
@@ -257,6 +258,7 @@ def test_following_edits_gives_the_same_as_looking_at_the_result(seed):
         assert comparable(analysis) == comparable(Analysis(doc))
 
 
+@pytest.mark.thorough
 def test_an_edit_of_a_large_document_infers_only_what_is_downstream(inferences):
     doc = Document()
     with doc.transaction("Many"):
@@ -273,6 +275,7 @@ def test_an_edit_of_a_large_document_infers_only_what_is_downstream(inferences):
     assert inferences[analysis] == 1000
 
 
+@pytest.mark.thorough
 @settings(max_examples=40)
 @given(actions)
 @example([("add", "add", (0, 0)), ("subgraph", [0]), ("wire", 0, 0, "x")])  # an instance in a loop

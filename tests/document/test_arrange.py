@@ -22,6 +22,7 @@ def apart(a, b):
     return a[0] + a[2] <= b[0] or b[0] + b[2] <= a[0] or a[1] + a[3] <= b[1] or b[1] + b[3] <= a[1]
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("name", ["mnist", "spirals", "expression"])
 def test_everything_is_apart_and_frames_hold_the_nodes_they_held(name):
     doc = flow.load(resources.example(name))

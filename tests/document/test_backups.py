@@ -94,6 +94,7 @@ def test_a_version_is_a_compressed_flow_file(path, folder):
     assert flow.dumps(again) == flow.dumps(document) and again.path is None
 
 
+@pytest.mark.thorough
 def test_a_damaged_version_is_an_error_in_words(path, folder):
     made = backups.keep(path, b"content" * 100, "saved", 1.0, 5, folder)
     whole = made.file.read_bytes()

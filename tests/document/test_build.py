@@ -44,6 +44,7 @@ def test_variadic_inputs_come_in_order(sketch):
     assert [t.name for t in built.graph.node("k").inputs] == [f"c{i}" for i in range(12)]
 
 
+@pytest.mark.thorough
 def test_a_long_chain_needs_no_stack():
     doc = Document()
     with doc.transaction("Chain"):
@@ -183,6 +184,7 @@ def described(graph):
     }
 
 
+@pytest.mark.thorough
 def test_a_graph_becomes_a_document_that_builds_the_same_graph(training):
     training.add("gradients", "g", {"y": "loss", "xs.0": "w"})
     training.add("placeholder", "x", shape=[None, 3])

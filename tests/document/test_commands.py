@@ -218,6 +218,7 @@ def test_pasting_nothing_does_nothing(doc):
 # ---- size -----------------------------------------------------------------------------------
 
 
+@pytest.mark.thorough
 def test_ten_thousand_nodes_lose_half_and_get_it_back():
     doc = Document()
     with doc.transaction("Many"):

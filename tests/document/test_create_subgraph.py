@@ -119,6 +119,7 @@ def test_making_and_unpacking_are_one_undo_step_each(expression):
     assert body(expression.doc) == after
 
 
+@pytest.mark.thorough
 @settings(max_examples=80)
 @given(actions, st.lists(st.integers(0, 30), min_size=1, max_size=8))
 def test_unpack_of_create_is_the_identity(acts, numbers):
@@ -199,6 +200,7 @@ def values_by_id(doc: Document) -> dict[str, bytes]:
     return {i: np.asarray(v).tobytes() for i, v in zip(wanted, found, strict=True)}
 
 
+@pytest.mark.thorough
 @settings(max_examples=60)
 @given(formulas, cuts)
 def test_nested_subgraphs_of_a_random_graph_compute_the_same_and_unpack_to_it(formulas, cuts):
@@ -228,6 +230,7 @@ def holder(doc: Document, node: str) -> Document:
     return next(graph for graph in (doc, *doc.definitions()) if node in graph.nodes)
 
 
+@pytest.mark.thorough
 @settings(max_examples=25)
 @given(st.lists(st.integers(0, 5), min_size=1, max_size=6), st.lists(st.integers(0, 6), max_size=4))
 def test_the_expression_is_nine_however_it_is_cut_into_subgraphs(first, second):
@@ -373,6 +376,7 @@ def test_unpacking_one_of_two_keeps_scopes_so_its_variables_keep_their_values(la
     assert layers.node_named("W") is not None and not layers.subgraphs
 
 
+@pytest.mark.thorough
 def test_an_optimizer_names_variables_inside_and_follows_them(layers):
     train = layers.node_named("train").id
     commands.set_attr(layers, train, "variables", ["layer_1/W"])

@@ -36,6 +36,7 @@ def regression(dataset: Dataset) -> nf.Graph:
     return graph
 
 
+@pytest.mark.thorough
 def test_a_data_set_of_a_source_becomes_a_dataset_node(arrays, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     source = nf.data.npz("data/rows.npz", splits=[1.0, 0.0, 0.0])
@@ -62,6 +63,7 @@ def test_a_data_set_of_a_source_becomes_a_dataset_node(arrays, tmp_path, monkeyp
     assert [e["loss"] for e in printed if e["event"] == "epoch"] == history.loss
 
 
+@pytest.mark.thorough
 def test_rows_in_order_are_not_shuffled_by_the_file(arrays, tmp_path) -> None:
     graph = regression(nf.data.npz(os.fspath(arrays)).batch(6, drop_remainder=True))
     nf.save(graph, tmp_path / "a.flow")

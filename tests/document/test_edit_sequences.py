@@ -77,6 +77,7 @@ class SpoiltEdits(RandomEdits):
             commands.set_attr(doc, node, "variables", [name])
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("first", SEEDS[::BATCH])
 def test_undone_redone_replayed_and_saved(first: int) -> None:
     for seed in range(first, min(first + BATCH, SEEDS.stop)):

@@ -45,6 +45,7 @@ def test_all_examples_are_there():
     assert [path.stem for path in resources.examples()] == NAMES
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("name", NAMES)
 def test_the_file_is_what_the_script_draws(name):
     script = Path(__file__).resolve().parents[2] / "tools" / "make_examples.py"
@@ -112,6 +113,7 @@ def test_expression_array():
     np.testing.assert_array_equal(run(doc, "a", {"b": [[1], [2]]}), [[6.0], [9.0]])
 
 
+@pytest.mark.thorough
 def test_mandelbrot_counts_the_steps_within_reach():
     """The same by complex numbers; float32 may differ where a point leaves at the very border."""
     found = run(load("mandelbrot"), "mandelbrot")
@@ -148,6 +150,7 @@ def trained(name, **settings):
     return [e for e in events if isinstance(e, Epoch)], values
 
 
+@pytest.mark.thorough
 def test_linear_regression_finds_the_line():
     epochs, values = trained("linear_regression")
     assert values["slope"] == pytest.approx(2, abs=0.1)
@@ -155,16 +158,19 @@ def test_linear_regression_finds_the_line():
     assert epochs[-1].loss < 0.02 < epochs[0].loss
 
 
+@pytest.mark.thorough
 def test_regression_comes_near_the_noise():
     epochs, _ = trained("regression")
     assert epochs[-1].metrics["loss"] < 0.03 and epochs[-1].loss < 0.03
 
 
+@pytest.mark.thorough
 def test_spirals_are_told_apart():
     epochs, _ = trained("spirals")
     assert epochs[-1].metrics["accuracy"] > 0.95
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", ["mnist", "mnist_adam"])
 def test_digits_are_learned_from_the_embedded_images(name, offline):
     epochs, values = trained(name, epochs=3)
@@ -173,6 +179,7 @@ def test_digits_are_learned_from_the_embedded_images(name, offline):
     assert epochs[2].loss < epochs[0].loss and epochs[2].metrics["accuracy"] > 0.85
 
 
+@pytest.mark.thorough
 def test_words_of_a_kind_come_to_be_alike():
     """The first lines of the text name the words of each kind, so they are numbered together."""
     _, values = trained("word2vec", epochs=2)
@@ -186,18 +193,21 @@ def test_words_of_a_kind_come_to_be_alike():
     assert np.mean(kinds[nearest] == kinds) > 0.95
 
 
+@pytest.mark.thorough
 def test_the_autoencoder_restores_digits(offline):
     (epoch,), values = trained("autoencoder", epochs=1)
     assert values["W2"].shape == (128, 16)
     assert epoch.metrics["loss"] < 0.07 < epoch.loss, "a grey mean picture has a loss of 0.067"
 
 
+@pytest.mark.thorough
 def test_digits_are_learned_by_layers(offline):
     epochs, values = trained("mnist_layers", epochs=3)
     assert values["hidden/kernel"].shape == (784, 300) and values["logits/bias"].shape == (10,)
     assert epochs[2].loss < epochs[0].loss and epochs[2].metrics["accuracy"] > 0.85
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", ["mnist_cnn", "mnist_cnn_layers", "lstm"])
 def test_deeper_networks_start_from_chance(name, offline):
     """Ten classes and small weights: a loss near log 10, and logits of all rows."""

@@ -48,6 +48,7 @@ def trained(doc: Document, fetch: str = "train", steps: int = STEPS) -> dict[str
 # ---- expansion ----------------------------------------------------------------------------------
 
 
+@pytest.mark.thorough
 def test_an_expansion_holds_the_derived_nodes_and_their_wires():
     doc = opened("linear_regression")
     inner = expansion(doc, doc.node_named("train").id)
@@ -69,6 +70,7 @@ def test_an_expansion_holds_the_derived_nodes_and_their_wires():
         }
 
 
+@pytest.mark.thorough
 def test_at_the_border_stand_what_is_read_and_the_optimizer_that_runs_the_assigns():
     doc = opened("linear_regression")
     inner = expansion(doc, doc.node_named("train").id)
@@ -85,6 +87,7 @@ def test_at_the_border_stand_what_is_read_and_the_optimizer_that_runs_the_assign
     assert runs == {"train/slope/assign", "train/offset/assign"}
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", ["linear_regression", "mnist", "mnist_adam", "spirals"])
 def test_an_expansion_has_no_problems_no_overlaps_and_a_frame_around_each_scope(name):
     doc = opened(name)
@@ -121,6 +124,7 @@ def test_a_gradients_node_is_shown_with_what_its_outputs_stand_for(sketch):
     assert inner.analyse().type_of(end.id, "grads.1").shape == ()
 
 
+@pytest.mark.thorough
 def test_an_expansion_cannot_be_changed_and_says_what_to_do():
     doc = opened("linear_regression")
     inner = expansion(doc, doc.node_named("train").id)
@@ -154,6 +158,7 @@ def test_only_macro_nodes_expand(sketch):
 # ---- unpack -------------------------------------------------------------------------------------
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", ["linear_regression", "mnist", "mnist_adam"])
 def test_an_unpacked_optimizer_makes_the_same_steps_bit_for_bit(name):
     doc = opened(name)
@@ -167,6 +172,7 @@ def test_an_unpacked_optimizer_makes_the_same_steps_bit_for_bit(name):
     assert trained(doc) == expected
 
 
+@pytest.mark.thorough
 def test_a_training_of_an_unpacked_optimizer_is_the_same_bit_for_bit():
     losses, metrics = [], []
     for unpacked in (False, True):
@@ -186,6 +192,7 @@ def test_a_training_of_an_unpacked_optimizer_is_the_same_bit_for_bit():
     assert metrics[0] == metrics[1] and len(metrics[0]) == 2
 
 
+@pytest.mark.thorough
 def test_values_are_the_same_by_the_same_names():
     doc = opened("linear_regression")
 
@@ -202,6 +209,7 @@ def test_values_are_the_same_by_the_same_names():
     assert values() == before and "gradients/ones_like" in before
 
 
+@pytest.mark.thorough
 def test_unpacking_is_one_undo_step_and_survives_a_file():
     doc = opened("mnist")
     before, steps = content(doc), doc.revision
@@ -215,6 +223,7 @@ def test_unpacking_is_one_undo_step_and_survives_a_file():
     assert flow.dumps(doc) == after
 
 
+@pytest.mark.thorough
 def test_copies_stand_free_of_everything_else():
     doc = opened("mnist")
     old = {i: r.pos for i, r in doc.nodes.items()}

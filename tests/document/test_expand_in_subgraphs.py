@@ -27,6 +27,7 @@ def inner(doc: Document, definition: str, name: str) -> str:
     return doc.definition(definition).node_named(name).id
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", ["linear_regression", "mnist", "mnist_adam", "spirals"])
 def test_an_optimizer_unpacked_inside_makes_the_same_steps_bit_for_bit(name):
     doc = opened(name)
@@ -47,6 +48,7 @@ def test_an_optimizer_unpacked_inside_makes_the_same_steps_bit_for_bit(name):
     assert content(doc) == before
 
 
+@pytest.mark.thorough
 def test_what_is_copied_inside_has_no_scope_in_its_name():
     doc = opened("linear_regression")
     net = put_in(doc, "net", *[n.name for n in doc.nodes.values() if n.op != "dataset"])
@@ -80,6 +82,7 @@ def twice(sketch) -> tuple[str, str]:
     return first, second
 
 
+@pytest.mark.thorough
 def test_all_instances_get_the_copies_and_train_as_before(sketch):
     _, second = twice(sketch)
     expected = [trained(sketch.doc, name) for name in ("net/train", "net_1/train")]
@@ -121,6 +124,7 @@ def test_an_instance_that_derives_others_has_to_be_independent_first(sketch):
     assert (trained(sketch.doc, "net/train"), trained(sketch.doc, "net_1/train")) == expected
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("inside", "text"),
     [

@@ -26,6 +26,7 @@ def node_of(graph: nf.Graph) -> nf.Node:
     return graph.node("made")
 
 
+@pytest.mark.sample(15)
 @pytest.mark.parametrize("op", OPS, ids=lambda op: op.id)
 def test_an_op_comes_back_as_it_was(op: Op) -> None:
     for sample in op.samples():

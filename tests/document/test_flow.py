@@ -80,6 +80,7 @@ def test_an_empty_document_is_a_file_too():
     assert json.loads(text)["nodes"] == [] and flow.dumps(flow.loads(text)) == text
 
 
+@pytest.mark.thorough
 @settings(max_examples=150)
 @given(actions)
 def test_reading_what_was_written_gives_the_same_bytes(acts):
@@ -94,6 +95,7 @@ def test_reading_what_was_written_gives_the_same_bytes(acts):
     assert again.digest() == doc.digest()
 
 
+@pytest.mark.thorough
 @settings(max_examples=60)
 @given(st.permutations(range(6)))
 def test_equal_documents_are_equal_bytes_however_they_came_about(order):
@@ -254,6 +256,7 @@ def test_weights_beside_the_document_are_kept():
     assert flow.loads(flow.dumps(doc)).weights == doc.weights
 
 
+@pytest.mark.thorough
 @settings(max_examples=200)
 @given(st.data())
 def test_a_damaged_file_gives_a_document_or_a_flow_error(data):

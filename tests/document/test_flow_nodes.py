@@ -56,6 +56,7 @@ def values(graph: nf.Graph, names: list[str], tier: str = "reference") -> list[n
         return session.run([graph.tensor(name) for name in names])
 
 
+@pytest.mark.thorough
 def test_python_loops_and_branches_are_saved_as_subgraphs(tmp_path: Path) -> None:
     graph, names = python_graph()
     path = tmp_path / "loops.flow"
@@ -79,6 +80,7 @@ def test_python_loops_and_branches_are_saved_as_subgraphs(tmp_path: Path) -> Non
     assert again.read_bytes() == path.read_bytes()
 
 
+@pytest.mark.thorough
 def test_the_ports_have_the_names_of_parameters(tmp_path: Path) -> None:
     graph, _ = python_graph()
     nf.save(graph, tmp_path / "loops.flow")
@@ -97,6 +99,7 @@ def test_the_ports_have_the_names_of_parameters(tmp_path: Path) -> None:
     assert str(inside.type_of(border, "v")) == "float32 ()"
 
 
+@pytest.mark.thorough
 def test_python_adds_a_loop_to_a_loaded_graph(tmp_path: Path) -> None:
     graph, _ = python_graph()
     nf.save(graph, tmp_path / "one.flow")
@@ -110,6 +113,7 @@ def test_python_adds_a_loop_to_a_loaded_graph(tmp_path: Path) -> None:
     np.testing.assert_array_equal(found[0], found[1] + 1)
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("name", ["walked", "choose", "squares", "grown"])
 def test_exported_python_gives_the_same_values(tmp_path: Path, name: str) -> None:
     graph, _ = python_graph()

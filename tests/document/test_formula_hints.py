@@ -61,6 +61,7 @@ def test_not_unfinished(text) -> None:
     assert not is_unfinished(text)
 
 
+@pytest.mark.thorough
 @given(st.text("ab+*()=, [1.\"'", max_size=12))
 def test_what_can_be_read_is_not_unfinished(text) -> None:
     try:

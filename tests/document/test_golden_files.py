@@ -64,6 +64,7 @@ def test_a_golden_file_opens_without_problems_and_saves_as_the_newest_version(pa
     assert flow.dumps(flow.loads(text)) == text, "it is stable"
 
 
+@pytest.mark.sample(24)
 @every_file
 def test_a_golden_file_computes_what_it_did(path):
     recorded = golden.read(path)
@@ -83,6 +84,7 @@ def test_a_golden_file_computes_what_it_did(path):
     assert wrong == []
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize(
     "path",
     [p for p in FILES if "losses" in golden.read(p)],

@@ -35,6 +35,7 @@ def checks_of(document, names=None) -> dict:
         return {c.node: c for c in checks.every(names or checks.names())}
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("name", (*QUICK, *SLOW))
 def test_the_gradients_of_the_examples_are_right(name):
     found = checks_of(flow.load(example(name)))
@@ -55,6 +56,7 @@ def own_op():
     nf.REGISTRY.remove("own_square")
 
 
+@pytest.mark.thorough
 def test_a_planted_fault_is_found_at_its_node_and_in_what_goes_through_it(own_op):
     document = flow.load(example("linear_regression"))
     replace_op(document, document.node_named("squared").id, own_op)
@@ -87,6 +89,7 @@ def test_what_has_nothing_to_compare_says_so():
     assert "best" not in checks_of(document)
 
 
+@pytest.mark.thorough
 def test_an_own_op_that_fails_leaves_the_others_checked():
     def broken(g, inputs, output):
         return [1 / 0]

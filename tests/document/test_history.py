@@ -21,6 +21,7 @@ def body(doc: Document) -> str:
     return rest
 
 
+@pytest.mark.thorough
 @settings(max_examples=150)
 @given(actions)
 def test_undoing_everything_leads_back_and_redoing_gives_the_same_bytes(acts):
@@ -40,6 +41,7 @@ def test_undoing_everything_leads_back_and_redoing_gives_the_same_bytes(acts):
     assert flow.dumps(doc) == text
 
 
+@pytest.mark.thorough
 @settings(max_examples=100)
 @given(actions)
 def test_a_mirror_that_applies_the_changes_as_json_is_equal_at_every_step(acts):
@@ -55,6 +57,7 @@ def test_a_mirror_that_applies_the_changes_as_json_is_equal_at_every_step(acts):
     assert flow.loads(flow.dumps(doc)).digest() == doc.digest()
 
 
+@pytest.mark.thorough
 @settings(max_examples=100)
 @given(actions)
 def test_the_indexes_agree_with_the_tables(acts):

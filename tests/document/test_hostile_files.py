@@ -62,6 +62,7 @@ def use(document: Document) -> None:
     assert [str(problem) for problem in analysed.all_problems()] == before
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("batch", range(BATCHES))
 def test_a_spoilt_file_never_raises(batch):
     loaded = 0

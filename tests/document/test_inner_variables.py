@@ -39,6 +39,7 @@ def clipped() -> nf.Graph:
     return graph
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("tier", ["reference", "compiled"])
 def test_a_reopened_file_trains_to_the_same_bits(tier: str, tmp_path: Path) -> None:
     graph = clipped()
@@ -57,6 +58,7 @@ def test_a_reopened_file_trains_to_the_same_bits(tier: str, tmp_path: Path) -> N
         np.testing.assert_array_equal(found[1][1][name], value, err_msg=name)
 
 
+@pytest.mark.thorough
 def test_the_file_keeps_layers_as_one_node_and_is_a_fixed_point(tmp_path: Path) -> None:
     first, again = tmp_path / "a.flow", tmp_path / "b.flow"
     nf.save(clipped(), first)
@@ -83,6 +85,7 @@ def test_what_python_adds_to_a_loaded_file_may_use_them(tmp_path: Path) -> None:
         np.testing.assert_allclose(session.run("penalty"), expected, rtol=1e-6)
 
 
+@pytest.mark.thorough
 def test_edits_are_followed_and_a_wrong_size_is_said() -> None:
     doc = from_graph(clipped())
     hidden, kernel = (doc.node_named(n).id for n in ("hidden", "hidden_kernel"))

@@ -20,6 +20,7 @@ from nodeflow.paths import journal_folder
 from .strategies import actions, perform
 
 
+@pytest.mark.thorough
 @settings(max_examples=80)
 @given(actions)
 def test_replaying_a_journal_gives_the_same_bytes(tmp_path_factory, acts):
@@ -79,6 +80,7 @@ def test_a_line_that_a_crash_cut_short_is_left_out(doc, tmp_path):
         recover(path)
 
 
+@pytest.mark.thorough
 def test_journals_of_crashed_programs_are_offered_and_those_in_use_are_not(tmp_path):
     folder = tmp_path / "state"
     doc = Document()

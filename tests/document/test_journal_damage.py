@@ -64,6 +64,7 @@ def test_a_spoilt_line_ends_the_recovery_and_what_is_missing_is_counted(doc, fol
     assert recovered.missing == 4 - (number - 2)
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("bit", range(8))
 def test_no_single_bit_turns_into_another_edit(doc, folder, bit):
     """Version 1 took what was still JSON: `"after": "b"` became `"after": "c"`."""
@@ -390,6 +391,7 @@ class Syncs:
             assert self.came.wait_for(lambda: any(s == size for s, _ in self.seen), 30)
 
 
+@pytest.mark.thorough
 def test_edits_come_to_the_disk_soon_and_not_by_the_thread_that_edits(doc, folder, monkeypatch):
     assert journal_file.SYNC_SECONDS < 1
     syncs = Syncs(monkeypatch)

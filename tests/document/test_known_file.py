@@ -131,6 +131,7 @@ def test_a_folder_that_cannot_be_written_stops_nothing(path, tmp_path):
     window.release()
 
 
+@pytest.mark.thorough
 def test_saves_of_one_file_come_one_after_the_other(path, tmp_path):
     order = []
 

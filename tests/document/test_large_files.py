@@ -83,6 +83,7 @@ def whole_numbers(size: int):
     return table(size, lambda random: random.randint(257, 999), 3)
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 @pytest.mark.parametrize("content", [chain, constants, weights, whole_numbers])
 def test_opening_takes_ten_times_the_size_of_a_file(tmp_path, content):
@@ -147,6 +148,7 @@ def test_short_numbers_of_a_table_are_few_objects_and_read_as_they_are_written()
         flow_text.parse('{"format": "nodeflow", "extra": 1e999}')
 
 
+@pytest.mark.thorough
 def test_who_reads_a_large_file_says_how_far_it_is_and_can_be_stopped(tmp_path, monkeypatch):
     monkeypatch.setattr(flow_text, "LARGE", 0)
     path = tmp_path / "large.flow"
@@ -172,6 +174,7 @@ def test_who_reads_a_large_file_says_how_far_it_is_and_can_be_stopped(tmp_path, 
         assert [share > most for share in seen] == [False] * (len(seen) - 1) + [True]
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("value", ["[]", "{}", '""', '{"a":{}}', "0"])
 def test_what_takes_more_memory_than_allowed_is_refused_before_it_is_taken(
     tmp_path, monkeypatch, value
@@ -207,6 +210,7 @@ REFUSED = CHILD.replace(
 )
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("field", ["attrs", "unknown field"])
 @pytest.mark.parametrize("part", HOLLOW.values(), ids=HOLLOW)
 def test_a_file_of_brackets_is_refused_before_it_is_read(tmp_path, part, field):
@@ -225,6 +229,7 @@ def test_a_file_of_brackets_is_refused_before_it_is_read(tmp_path, part, field):
     assert float(times) < MOST_TIMES
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("row", ["[1], ", "[[1]], ", "[[[1]]], ", "[1, 2], ", "[], [1, 2, 3], "])
 def test_tables_of_short_rows_are_none_of_them(row):
     text = f'{{"format": "nodeflow", "version": 2, "nodes": [], "more": [{row * 300_000}[1]]}}'

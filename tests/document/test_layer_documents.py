@@ -110,6 +110,7 @@ def test_a_copy_draws_other_numbers(doc):
     assert not np.array_equal(values["hidden/kernel"], values["dense/kernel"])
 
 
+@pytest.mark.thorough
 def test_edits_are_followed_as_a_fresh_build_has_them(doc):
     live = LiveBuild(doc)
     doc.subscribe(live.follow)

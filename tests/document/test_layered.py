@@ -46,6 +46,7 @@ def random_document(count, seed):
     return doc
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("seed", range(8))
 def test_nothing_overlaps_and_wires_run_forward(seed):
     doc = random_document(120, seed)
@@ -56,6 +57,7 @@ def test_nothing_overlaps_and_wires_run_forward(seed):
     assert layout(doc) == places
 
 
+@pytest.mark.thorough
 def test_a_thousand_nodes_do_not_overlap():
     doc = random_document(1000, 1)
     places = layout(doc)
@@ -134,6 +136,7 @@ def curves(ends):
     return np.stack([x @ weights, y @ weights], axis=2)
 
 
+@pytest.mark.thorough
 def test_about_as_few_wires_cross_as_in_the_drawings_of_dot():
     """At most 1.1 times dot's over all; dot may bend wires around everything, ours are one curve
     (1.01 when this was written)."""
@@ -148,6 +151,7 @@ def test_about_as_few_wires_cross_as_in_the_drawings_of_dot():
     assert sum(found.values()) <= 1.1 * sum(figures.values()), found
 
 
+@pytest.mark.thorough
 def test_wires_pass_behind_fewer_cards_than_the_order_of_columns_alone_leaves(monkeypatch):
     docs = [doc for doc in crossings.fixtures().values() if 15 < len(doc.nodes) < 50]
     now = sum(behind(doc) for doc in docs)

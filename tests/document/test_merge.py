@@ -62,6 +62,7 @@ def random_base(seed: int) -> Document:
     return flow.loads(BASES[seed])
 
 
+@pytest.mark.thorough
 @settings(max_examples=COUNT, suppress_health_check=list(HealthCheck))
 @given(st.integers(0, 40), actions, actions, definition_edits, definition_edits)
 @example(1, [("port", 1, "add")], [("port", 1, "add"), ("port", 1, "rename")], [], [])

@@ -56,6 +56,7 @@ def test_ops_give_what_their_inference_gives(op, expected):
     assert gives(REGISTRY.lookup(op)) == expected
 
 
+@pytest.mark.thorough
 def test_every_op_with_inputs_takes_something_and_gives_something():
     shapes = [*((4,) * rank for rank in range(5)), (4, 1)]
     kinds = [type_of(dtype, *shape) for dtype in DTYPES for shape in shapes]

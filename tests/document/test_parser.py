@@ -273,6 +273,7 @@ WORDS = (
 )
 
 
+@pytest.mark.thorough
 @settings(max_examples=400)
 @given(st.lists(st.sampled_from(WORDS), max_size=14).map(" ".join))
 def test_nothing_that_is_typed_raises_another_error(text):

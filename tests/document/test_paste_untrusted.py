@@ -8,6 +8,8 @@ import random
 from collections.abc import Iterator
 from typing import Any
 
+import pytest
+
 from nodeflow.document.analysis.analysis import Analysis
 from nodeflow.document.edit import commands
 from nodeflow.document.edit.inserting import clipboard
@@ -50,6 +52,7 @@ def spoilt(tree: Any, dice: random.Random) -> Any:
     return tree
 
 
+@pytest.mark.thorough
 def test_spoilt_text_is_refused_in_words_or_pasted_whole():
     dice = random.Random(1)
     doc = Document()

@@ -118,6 +118,7 @@ def test_copied_python_computes_the_same(made, text):
     np.testing.assert_array_equal(session.run("first"), values(document, "first")[0])
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("path", examples(), ids=lambda p: p.stem)
 def test_copied_python_of_every_example_computes_the_same(path):
     document = flow.load(path)
@@ -161,6 +162,7 @@ def test_what_is_used_twice_is_shown_by_its_name():
     assert formula_text(document, document.node_named("x").id) == "x"
 
 
+@pytest.mark.thorough
 def test_long_formulas_are_abbreviated(made):
     document, analysis = made
     add_expression(document, analysis, "h0 = b + c")
@@ -202,6 +204,7 @@ def test_latex(made, text, latex):
     assert formula_latex(document, document.node_named("first").id) == latex
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize(
     ("variables", "latex"),
     [
@@ -219,6 +222,7 @@ def test_text_in_a_list_is_no_number_in_latex(made, variables, latex):
     assert ziamath.Latex(shown).svg().startswith("<svg")
 
 
+@pytest.mark.thorough
 @settings(max_examples=200)
 @given(st.data())
 def test_every_attribute_has_a_text_and_latex(data):
@@ -246,6 +250,7 @@ def test_names_in_latex():
     assert latex_name("layer/b1") == r"\mathrm{layer/}b_{1}"
 
 
+@pytest.mark.thorough
 def test_typesetting_reads_every_formula(made):
     ziamath = pytest.importorskip("ziamath")
     document, analysis = made

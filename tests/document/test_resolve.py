@@ -91,6 +91,7 @@ def cannot(path: tuple, item: dict, side: str, now: dict[tuple, object]) -> bool
     return path[0] == "subgraph" and side not in item and bool(users)
 
 
+@pytest.mark.thorough
 @settings(max_examples=COUNT, suppress_health_check=list(HealthCheck))
 @given(st.integers(0, 40), actions, actions, definition_edits, definition_edits)
 def test_all_conflicts_of_random_merges_can_go_to_one_side(
@@ -344,6 +345,7 @@ entries = st.lists(
 )
 
 
+@pytest.mark.thorough
 @settings(max_examples=3 * COUNT, suppress_health_check=list(HealthCheck))
 @given(entries | json_value)
 def test_whatever_a_file_lists_is_shown_and_decided_or_refused(listed):

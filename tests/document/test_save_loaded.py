@@ -86,6 +86,7 @@ def own_op(plugin_files):
     return "doubled"
 
 
+@pytest.mark.thorough
 def test_a_random_document_comes_back_as_the_same_bytes(own_op, tmp_path):
     seen: set[str] = set()
     for seed in range(COUNT):
@@ -146,6 +147,7 @@ def test_a_name_that_only_the_document_has_is_taken(digits, tmp_path):
     assert '"name": "mnist_1"' in came[1]
 
 
+@pytest.mark.thorough
 def test_a_second_optimizer_leaves_the_training_settings(digits, tmp_path):
     graph, before = digits
     with graph:
@@ -252,6 +254,7 @@ def test_added_random_numbers_are_the_same_after_reopening(twice, tmp_path):
     assert (one[0] != one[1]).all()
 
 
+@pytest.mark.thorough
 def test_nothing_moves_and_added_cards_cover_nothing(digits, tmp_path):
     graph, _ = digits
     with graph:

@@ -99,6 +99,7 @@ def test_scopes_built_alike_are_instances_of_one_subgraph():
     assert described(build(doc).graph) == described(graph)
 
 
+@pytest.mark.thorough
 def test_an_input_is_called_as_what_all_instances_read_or_as_what_reads_it():
     with nf.Graph() as graph:
         w, h = nf.variable(2.0, name="w"), nf.constant(1.0, name="start")
@@ -228,6 +229,7 @@ def test_data_flows_to_the_right():
         assert cards[wire.source][0] + cards[wire.source][2] < cards[wire.target][0]
 
 
+@pytest.mark.thorough
 def test_a_long_chain_is_folded_into_rows():
     with nf.Graph() as graph:
         x = nf.constant(1.0, name="x")
@@ -283,6 +285,7 @@ def random_graph(seed: int) -> nf.Graph:
     return graph
 
 
+@pytest.mark.thorough
 def test_a_random_graph_comes_back_the_same_in_the_same_order(tmp_path):
     subgraphs = frames = nested = 0
     for seed in range(COUNT):
@@ -298,6 +301,7 @@ def test_a_random_graph_comes_back_the_same_in_the_same_order(tmp_path):
     assert subgraphs > COUNT / 4 and frames > COUNT / 4 and nested
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("tier", ["reference", "compiled"])
 def test_a_saved_graph_trains_to_the_same_bits(tier, tmp_path):
     with nf.Graph() as graph:

@@ -44,6 +44,7 @@ def known(analysis: Analysis) -> tuple:
     return outputs, kinds, problems, inside  # what goes on inside an instance on a loop is not said
 
 
+@pytest.mark.thorough
 @settings(max_examples=150)
 @given(actions)
 def test_after_any_edits_undo_and_redo_it_is_as_if_analysed_afresh(acts):
@@ -61,6 +62,7 @@ def test_after_any_edits_undo_and_redo_it_is_as_if_analysed_afresh(acts):
             assert known(analysis) == known(Analysis(doc))
 
 
+@pytest.mark.thorough
 @settings(max_examples=60)
 @given(actions)
 def test_every_node_that_differs_is_told(acts):
@@ -99,6 +101,7 @@ def half(count: int = 400) -> tuple[Document, list[str]]:
     return flow.loads(flow.dumps(doc)), ids
 
 
+@pytest.mark.thorough
 def test_undoing_a_large_deletion_gives_the_same_bytes_types_and_problems(inferences):
     doc, ids = half()
     analysis = Analysis(doc)
@@ -118,6 +121,7 @@ def test_undoing_a_large_deletion_gives_the_same_bytes_types_and_problems(infere
     assert inferences[analysis] == 0
 
 
+@pytest.mark.thorough
 def test_a_change_in_between_is_not_undone_along_with_it():
     doc, ids = half()
     analysis = Analysis(doc)

@@ -154,6 +154,7 @@ def test_ports_as_shown(sketch):
     assert ports(in_ports, "g")[-1] == ("xs.2", "slot")
 
 
+@pytest.mark.thorough
 def test_the_verdict_on_a_large_document():
     doc = Document()
     with doc.transaction("Many"):

@@ -44,6 +44,7 @@ def product(
     return c
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize(("ta", "tb"), [*itertools.product([False, True], repeat=2)])
 def test_products_of_every_layout(dtype: str, ta: bool, tb: bool) -> None:
@@ -125,6 +126,7 @@ def test_numpys_blas_is_another_one() -> None:
         setter(before)
 
 
+@pytest.mark.thorough
 def test_it_is_found_without_importing_scipy_linalg() -> None:
     code = (
         "import sys\n"

@@ -87,6 +87,7 @@ def bits(graph: nf.Graph, wanted: list[Tensor]) -> list[bytes]:
     return found
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", [*SHARED, *MORE])
 def test_caches_of_any_size_give_the_same_bits(name: str, on) -> None:
     with nf.Graph() as graph:

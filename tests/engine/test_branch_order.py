@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 import nodeflow as nf
 from nodeflow.engine.ir.plan import Plan
@@ -48,6 +49,7 @@ def test_small_branches_share_a_level() -> None:
     assert len(ops_in(small)) == 2
 
 
+@pytest.mark.thorough
 def test_what_waits_for_several_branches_comes_after_all() -> None:
     with nf.Graph():
         x = nf.placeholder("float32", [512, 64, 64], name="x")

@@ -67,6 +67,7 @@ def printed(process: subprocess.Popen) -> str:
 # ---- hits and misses ----------------------------------------------------------------------------
 
 
+@pytest.mark.thorough
 def test_a_kernel_is_compiled_once(folder: Path) -> None:
     source = STORE.format(value=11)
     assert not cache.is_cached(source)
@@ -79,6 +80,7 @@ def test_a_kernel_is_compiled_once(folder: Path) -> None:
     assert run(source) == 11
 
 
+@pytest.mark.thorough
 def test_another_process_loads_it_without_numba(folder: Path) -> None:
     source = STORE.format(value=12)
     run(source)
@@ -91,6 +93,7 @@ def test_another_process_loads_it_without_numba(folder: Path) -> None:
     assert printed(python(code, folder)) == "12 0 False"
 
 
+@pytest.mark.thorough
 def test_a_kernel_that_calls_the_c_library_comes_back_too(folder: Path) -> None:
     source = """
 import numpy as np
@@ -113,6 +116,7 @@ def kernel(args, task, ntasks):
     assert first == f"{int(1e6 * expected)} 1" and second == f"{int(1e6 * expected)} 0"
 
 
+@pytest.mark.thorough
 def test_a_compile_process_fills_the_cache(folder: Path) -> None:
     sources = [STORE.format(value=v) for v in (21, 22, 21)]
     code = (
@@ -123,6 +127,7 @@ def test_a_compile_process_fills_the_cache(folder: Path) -> None:
     assert compiled_meanwhile(lambda: [run(s) for s in sources]) == 0
 
 
+@pytest.mark.thorough
 def test_several_processes_start_from_an_empty_cache(folder: Path) -> None:
     sources = [STORE.format(value=v) for v in (31, 32)]
     code = f"from test_cache import run\nprint([run(s) for s in {sources}])"
@@ -181,6 +186,7 @@ def modules_named_in_kernels() -> set[str]:
     return {name for name in found if file_of(name).is_file()}
 
 
+@pytest.mark.thorough
 def test_every_module_that_kernels_import_is_part_of_the_key() -> None:
     """Of what kernels' texts and the dispatch loop import, and what that imports in turn, nothing
     is left out; and nothing but the compiler itself is listed without need."""

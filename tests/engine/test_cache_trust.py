@@ -191,6 +191,7 @@ def test_a_file_that_others_can_write_is_ignored(home: Path, mode: int) -> None:
     rebuilt()
 
 
+@pytest.mark.thorough
 def test_a_link_and_a_pipe_are_ignored(home: Path) -> None:
     path = stored(home)
     path.rename(home / "elsewhere")

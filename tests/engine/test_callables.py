@@ -75,6 +75,7 @@ def test_assigns_between_calls_are_seen(session, graph) -> None:
     assert found == [3, 3, 6, 6, 12, 12, 24, 24]
 
 
+@pytest.mark.thorough
 def test_training_calls_make_the_steps_that_runs_make() -> None:
     """Dropout, a momentum beside each variable, and an evaluation between."""
     random = np.random.default_rng(3)

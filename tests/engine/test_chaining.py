@@ -66,6 +66,7 @@ def test_a_reshape_between_keeps_rows_together() -> None:
     assert len(chains) == 1 and len(chains[0]) == 3
 
 
+@pytest.mark.thorough
 def test_a_variable_is_overwritten_only_after_all_have_read_it() -> None:
     net = network("float32", (40, 24, 10))
     schedule = build_schedule([net.train], [net.x, net.y])

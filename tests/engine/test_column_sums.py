@@ -57,6 +57,7 @@ def test_a_normalisation_and_its_gradient_keep_nothing_that_they_add_up() -> Non
         np.testing.assert_allclose(ours, expected, rtol=1e-3, atol=1e-3)
 
 
+@pytest.mark.sample(4)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("columns", [8, 33, 64, 129, 300, 512])
 def test_sums_of_formulas_are_right_for_any_number_of_columns(columns: int, dtype: str) -> None:

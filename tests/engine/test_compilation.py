@@ -164,6 +164,7 @@ def test_what_is_not_the_compilers_fault_is_raised_and_tried_again(case):
     assert case.compilation.poll() == "compiled plan" and not case.reports
 
 
+@pytest.mark.thorough
 def test_waiting_ends_when_the_compiler_is_done(case):
     case.compilation.poll()
     job = case.compiler.jobs[0]
@@ -282,6 +283,7 @@ def test_cancelling_does_not_take_back_what_ended(case):
     assert failed.state is State.FAILED
 
 
+@pytest.mark.thorough
 def test_an_answer_from_another_thread_and_polls_do_not_disturb_each_other():
     for failure in (None, KernelFailure("second", "no")):
         for _ in range(50):
@@ -296,6 +298,7 @@ def test_an_answer_from_another_thread_and_polls_do_not_disturb_each_other():
             assert case.loaded == (failure is None) and len(case.reports) == (failure is not None)
 
 
+@pytest.mark.thorough
 def test_the_worker_says_which_kernel_does_not_compile(tmp_path, monkeypatch):
     monkeypatch.setenv("NODEFLOW_CACHE_DIR", str(tmp_path))
     good = "def kernel(args, task, ntasks):\n    pass\n"

@@ -102,6 +102,7 @@ def kernel(number: int) -> str:
     return f"{text}def kernel(args, task, ntasks):\n    set_slot(args, 0, {number})\n"
 
 
+@pytest.mark.thorough
 def test_many_kernels_are_compiled_and_loaded(compiler: BackgroundCompiler) -> None:
     sources = [kernel(number) for number in range(12)]
     assert not compiler.is_running
@@ -144,6 +145,7 @@ def test_processes_that_are_killed_fail_no_later_job(compiler: BackgroundCompile
     assert job.wait(120) and job.failure is None
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(sys.platform != "linux", reason="processes are forked on Linux alone")
 def test_no_process_outlives_the_one_that_it_compiles_for(compiler: BackgroundCompiler) -> None:
     job = compiler.submit([kernel(number) for number in range(8)])
@@ -156,6 +158,7 @@ def test_no_process_outlives_the_one_that_it_compiles_for(compiler: BackgroundCo
     wait_for(lambda: not any(Path(f"/proc/{child}").exists() for child in children))
 
 
+@pytest.mark.thorough
 def test_a_worker_that_dies_is_started_again(compiler: BackgroundCompiler) -> None:
     assert compiler.submit([kernel(0)]).wait(120)
     assert compiler._process is not None
@@ -203,6 +206,7 @@ def test_a_caller_that_is_interrupted_waits_no_longer(
     assert compiler.compile_all(job.sources, interrupted) and len(asked) == 3
 
 
+@pytest.mark.thorough
 def test_the_worker_is_started_early_where_no_kernel_was_ever_compiled(
     compiler: BackgroundCompiler, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -217,6 +221,7 @@ def test_the_worker_is_started_early_where_no_kernel_was_ever_compiled(
     assert not compiler.is_running
 
 
+@pytest.mark.thorough
 def test_the_worker_ends_when_nothing_is_to_compile_and_comes_again(
     compiler: BackgroundCompiler, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -111,6 +111,7 @@ def with_gradients(y, *xs):
     return [y, *first, *second]
 
 
+@pytest.mark.sample(13)
 @pytest.mark.parametrize("n", [1, 5, 8, 9, 17])
 @pytest.mark.parametrize(
     ("channels", "filters", "groups"), [(1, 3, 1), (3, 40, 1), (8, 16, 2), (18, 18, 18), (130,) * 3]
@@ -129,6 +130,7 @@ def test_convolution_and_two_orders_of_gradients(
         np.testing.assert_allclose(found, expected, rtol=1e-11, atol=1e-12 * scale)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "attrs",
     [
@@ -171,6 +173,7 @@ def test_pooling_and_two_orders_of_gradients_with_ties(
         np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("filters", "most"), [(40, 5e-7), (64, 1e-6)])
 def test_float32_is_as_accurate_as_a_sum_of_800_products_can_be(filters: int, most: float) -> None:
     """Against float64, relative to the sum of the terms' magnitudes: measured 1e-7 and less of 40
@@ -231,6 +234,7 @@ def same(first: list[np.ndarray], second: list[np.ndarray]) -> bool:
     return all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
 
 
+@pytest.mark.thorough
 def test_every_number_of_threads_gives_the_same_bits() -> None:
     one = trained(threads=1)
     assert one[0][-1] < one[0][0]
@@ -251,6 +255,7 @@ def answered(x: np.ndarray, without: frozenset[str] = frozenset(), **options) ->
         return session.run(out, {fed: x})
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("n", [1, 3])
 def test_a_few_pictures_have_the_same_bits_whatever_shares_them(n: int) -> None:
     x = normal(n, 28, 20, 3, dtype="float32")
@@ -262,11 +267,13 @@ def test_a_few_pictures_have_the_same_bits_whatever_shares_them(n: int) -> None:
     )
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("rewrite", REWRITES)
 def test_no_rewrite_changes_a_bit(rewrite: str) -> None:
     assert same(trained(), trained(without=frozenset({rewrite})))
 
 
+@pytest.mark.thorough
 def test_another_batch_size_compiles_nothing() -> None:
     g, x, y, loss = small_cnn()
     with nf.Session(g, tier="compiled") as session:
@@ -289,6 +296,7 @@ def test_another_batch_size_compiles_nothing() -> None:
         assert cache.compile_count() == few
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize(
     ("size", "kernel", "attrs"),
     [

@@ -153,6 +153,7 @@ def most_of_gradient(x: np.ndarray, turn: np.ndarray, window: int) -> np.ndarray
     return np.einsum("pi,qj,ijck->pqck", abs(result), abs(result), m, optimize=True)
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize(("taps", "shape", "filters", "border"), CASES)
 def test_results_and_gradients_beside_float64(
     taps: int, shape: Any, filters: int, border: Any
@@ -205,6 +206,7 @@ def test_a_picture_alone_has_the_bits_that_it_has_among_others(taps: int) -> Non
             assert own.tobytes() == whole[part].tobytes()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("taps", "shape"), [(3, (5, 17, 22, 48)), (5, (2, 9, 90, 144))])
 def test_sizes_of_work_and_vectors_change_no_bit(
     taps: int, shape: Any, monkeypatch: pytest.MonkeyPatch
@@ -326,6 +328,7 @@ def test_panels_are_as_full_as_they_can_be(monkeypatch: pytest.MonkeyPatch) -> N
     assert panel_vectors(64) == (4, 4)
 
 
+@pytest.mark.thorough
 def test_its_kernels_compile_without_numbas_front_end() -> None:
     products, sums = conv_winograd, conv_winograd_gradient
     for taps in (3, 5):
@@ -337,6 +340,7 @@ def test_its_kernels_compile_without_numbas_front_end() -> None:
             translate_source(source, _entry(source, "<test>"))
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize(("n", "side"), [(16, 16), (2, 16), (1, 14)])
 def test_what_follows_a_picture_or_a_band_goes_on_with_it(n: int, side: int) -> None:
     values = normal(n, side, side, 32), normal(3, 3, 32, 64, seed=1), normal(64, seed=2)

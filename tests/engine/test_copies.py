@@ -24,6 +24,7 @@ def transposed(x: np.ndarray, perm: tuple[int, ...], threads: int) -> np.ndarray
     return nf.Session(g, tier="compiled", threads=threads).run(turned, {fed: x})
 
 
+@pytest.mark.thorough
 @settings(max_examples=60)
 @given(data=st.data())
 def test_any_order_of_axes(data: st.DataObject) -> None:
@@ -56,6 +57,7 @@ def test_every_part_of_an_array_may_be_turned() -> None:
     np.testing.assert_array_equal(result, np.concatenate(expected, axis=1))
 
 
+@pytest.mark.thorough
 @settings(max_examples=60)
 @given(data=st.data())
 def test_any_padding(data: st.DataObject) -> None:
@@ -72,6 +74,7 @@ def test_any_padding(data: st.DataObject) -> None:
     np.testing.assert_array_equal(session.run(padded, {fed: x}), expected)
 
 
+@pytest.mark.thorough
 @settings(max_examples=80)
 @given(data=st.data())
 def test_any_slice_of_any_step(data: st.DataObject) -> None:
@@ -100,6 +103,7 @@ def test_a_long_row_is_work_for_several() -> None:
     assert call.units > 1000
 
 
+@pytest.mark.thorough
 @settings(max_examples=60)
 @given(data=st.data())
 def test_any_pieces_joined_and_taken_apart(data: st.DataObject) -> None:

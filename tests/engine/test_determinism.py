@@ -120,6 +120,7 @@ for threads in (1, 2, 3, 8):
 """
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="cannot pin to a core here")
 def test_training_has_the_same_bits_with_any_number_of_threads_on_one_core_and_on_all(root):
     environment = {**os.environ, "PYTHONPATH": str(root), "PYTHONHASHSEED": "0"}
@@ -185,6 +186,7 @@ def warm(tmp_path_factory):
     return folder, bits
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 def test_a_fork_after_a_run_gives_the_same_bits_in_both(warm):
     code = (
@@ -200,6 +202,7 @@ def test_a_fork_after_a_run_gives_the_same_bits_in_both(warm):
     assert one == two
 
 
+@pytest.mark.thorough
 def test_eight_processes_from_an_empty_cache(tmp_path, warm):
     processes = [start("print(bits())", tmp_path) for _ in range(8)]
     assert [output(p) for p in processes] == [[warm[1]]] * 8
@@ -207,6 +210,7 @@ def test_eight_processes_from_an_empty_cache(tmp_path, warm):
     assert output(start("print(bits(), cache.compile_count())", tmp_path)) == [warm[1], "0"]
 
 
+@pytest.mark.thorough
 def test_truncated_cache_files_are_compiled_again(tmp_path, warm):
     folder, bits = warm
     shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
@@ -224,6 +228,7 @@ def kernel_sizes(folder: Path) -> dict[str, int]:
     return {k.name: k.stat().st_size for k in folder.rglob("*.kernel")}
 
 
+@pytest.mark.thorough
 def test_an_edited_helper_changes_the_numbers_in_spite_of_the_cache(tmp_path, warm, root):
     package = tmp_path / "nodeflow"
     shutil.copytree(root / "nodeflow", package, ignore=shutil.ignore_patterns("__pycache__", "ui"))
@@ -240,6 +245,7 @@ def test_an_edited_helper_changes_the_numbers_in_spite_of_the_cache(tmp_path, wa
     assert output(start(code, tmp_path / "cache", tmp_path))[1] != warm[1]
 
 
+@pytest.mark.thorough
 def test_a_one_node_edit_compiles_only_what_it_touches(tmp_path, monkeypatch):
     """A chain of products and distinct elementwise work; one activation in the middle changes."""
     monkeypatch.setenv("NODEFLOW_CACHE_DIR", str(tmp_path))

@@ -113,6 +113,7 @@ def largest_error(
     return float(distance.max()), int(wrong[distance.argmax()])
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("op", unary_ops(), ids=lambda op: op.id)
 def test_the_error_over_all_bit_patterns(op: Elementwise, record_property) -> None:
     graph = Graph()

@@ -73,6 +73,7 @@ def test_compiled_equals_reference_on_every_sample(op):
             assert_equal(array, copy)
 
 
+@pytest.mark.thorough
 def test_the_samples_are_many():
     assert sum(len(list(op.samples())) for op in sample_ops()) >= MINIMUM_CASES
 
@@ -93,6 +94,7 @@ def test_what_fails_does_so_even_if_nothing_reads_it(tier, op):
             s.run("ones", {"index": np.array([2])})
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("tier", ["reference", "compiled"])
 def test_what_does_not_fit_into_memory_is_told_by_name_and_the_next_run_works(tier):
     """16 TiB each, which no machine gives."""
@@ -156,6 +158,7 @@ def empty_cache(tmp_path, monkeypatch):
     cache.forget_loaded()
 
 
+@pytest.mark.thorough
 def test_auto_answers_at_once_and_switches_when_compiled(empty_cache):
     g = unusual_graph(time.time_ns() % 10**6 + 2)
     fed = {"x": np.random.default_rng(0).random((4, 3))}
@@ -174,6 +177,7 @@ def test_auto_answers_at_once_and_switches_when_compiled(empty_cache):
         assert s.executions["y"] >= 2
 
 
+@pytest.mark.thorough
 def test_auto_runs_a_stepper_from_the_first_step(empty_cache):
     net = network("float64", (12, 7, 10))
     images, labels = images_and_labels(60, 12)
@@ -199,6 +203,7 @@ def test_auto_runs_a_stepper_from_the_first_step(empty_cache):
     np.testing.assert_allclose(losses["auto"], losses["reference"], rtol=1e-9)
 
 
+@pytest.mark.thorough
 def test_a_compiler_that_dies_leaves_the_reference(empty_cache, monkeypatch):
     compiler = background.BackgroundCompiler()
     monkeypatch.setattr(background, "background", lambda: compiler)
@@ -326,6 +331,7 @@ def thread_times():
     return times
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("tier", ["reference", "compiled"])
 def test_a_run_can_be_cancelled_from_another_thread(tier):
     with nf.Graph() as g:
@@ -346,6 +352,7 @@ def test_a_run_can_be_cancelled_from_another_thread(tier):
         assert s.run("v") == 1
 
 
+@pytest.mark.thorough
 def test_the_session_needs_no_compiler_to_load_cached_kernels():
     """A second start imports neither numba nor its compiler."""
     program = (

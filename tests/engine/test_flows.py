@@ -275,6 +275,7 @@ def recurrent(w: Any, x: Any) -> Any:
     return nf.while_loop(lambda i, _: i < 4, lambda i, h: (i + 1, nf.matmul(h, w) + x), [0, x])[1]
 
 
+@pytest.mark.thorough
 def test_a_loop_is_trained_through_as_by_reference() -> None:
     losses = []
     for tier in ("reference", "compiled"):

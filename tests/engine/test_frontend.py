@@ -163,6 +163,7 @@ def test_a_kernel_means_what_it_means_in_python(source: str, ours: bool) -> None
         assert list(args) == in_python(source, list(numbers)), numbers
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize(("op", "dtype"), list(elementwise_cases()))
 def test_both_front_ends_give_the_same_bits(op, dtype) -> None:
     dtypes = [dtype if dtype in p.dtypes else p.dtypes[0] for p in op.inputs]
@@ -229,6 +230,7 @@ def kernel(args, task, ntasks):
 """
 
 
+@pytest.mark.thorough
 def test_interleaved_loops_ask_llvm_for_it_and_change_no_bit() -> None:
     _, module, _ = compile_kernel.translate_source(
         TWO_LOOPS, compile_kernel._entry(TWO_LOOPS, "<test>")
@@ -261,6 +263,7 @@ def kernel(args, task, ntasks):
 """
 
 
+@pytest.mark.thorough
 def test_independent_loops_need_no_look_at_where_arrays_lie() -> None:
     text = "import numpy as np" + APART
     plain = text.replace("range(independent(n))", "range(n)")
@@ -298,6 +301,7 @@ def refused_helpers() -> set[str]:
     return {helper.name for (helper, _), taken in frontend._taken.items() if not taken}
 
 
+@pytest.mark.thorough
 def test_numbas_front_end_is_not_needed_for_any_op(monkeypatch) -> None:
     """It would be right, and take three times as long."""
     monkeypatch.setattr(frontend, "_taken", {})
@@ -344,6 +348,7 @@ def kernel(args, task, ntasks):
 """
 
 
+@pytest.mark.sample(10)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("name", ["exp", "tanh", "sigmoid", "erf", "sin", "rsqrt", "sign", "cbrt"])
 def test_helpers_are_translated_with_the_bits_of_numba(monkeypatch, name: str, dtype: str) -> None:

@@ -147,6 +147,7 @@ def test_what_is_meant_to_stop_gradients_counts_as_fixed():
         assert piece_between([x], [nf.cast(nf.argmax(x), "float32")]) is None
 
 
+@pytest.mark.thorough
 def test_loops_and_layers():
     with nf.Graph() as graph:
         x = place(3, 7, 4)
@@ -199,6 +200,7 @@ def test_it_can_be_stopped():
         check("it", piece, {x: np.ones(3)}, lambda: True)
 
 
+@pytest.mark.thorough
 def test_it_says_the_same_again():
     square = own_square(0.9)
     with nf.Graph():

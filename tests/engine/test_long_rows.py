@@ -84,6 +84,7 @@ def test_sums_add_up_in_the_documented_order(n: int, dtype: str) -> None:
         assert same(found, run(outs, **options)), options
 
 
+@pytest.mark.sample(15)
 @pytest.mark.parametrize("dtype", FLOATS)
 @pytest.mark.parametrize("n", LENGTHS)
 @pytest.mark.parametrize(
@@ -129,6 +130,7 @@ def test_one_array_as_rows_and_as_columns_is_left_to_other_kernels() -> None:
     np.testing.assert_allclose(run(outs)[0], expected, rtol=1e-3, atol=1e-3)
 
 
+@pytest.mark.thorough
 def test_sums_of_the_same_arrays_are_one_kernel() -> None:
     """As a cosine: three sums, one of an array that is kept."""
     x, y = numbers(50_000), numbers(50_000, seed=1)
@@ -142,6 +144,7 @@ def test_sums_of_the_same_arrays_are_one_kernel() -> None:
         assert same(found, run(outs, **options)), options
 
 
+@pytest.mark.thorough
 def test_a_difference_that_the_gradient_needs_is_left_to_one_kernel() -> None:
     x, y = numbers(100, 300), numbers(100, 300, seed=1)
     with nf.Graph():
@@ -168,6 +171,7 @@ def test_what_is_fetched_or_read_by_a_product_is_kept_and_read() -> None:
         assert same(run(outs), run(outs, without=["sums"]))
 
 
+@pytest.mark.thorough
 def test_formulas_that_take_long_are_computed_once_and_by_all_threads() -> None:
     """Few blocks would leave threads without work, and a formula is not cut in two for a sum."""
     large, small = MANY_BLOCKS * ROW_BLOCK, ROW_BLOCK + 1
@@ -194,6 +198,7 @@ def test_minus_zero_stays_the_sum_of_minus_zeros() -> None:
     assert np.signbit(run(outs)[0])
 
 
+@pytest.mark.thorough
 def test_masks_are_bools() -> None:
     x = numbers(40_000)
     with nf.Graph():

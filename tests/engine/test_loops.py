@@ -178,6 +178,7 @@ def trained(net: dict, dtype: str, steps: int = 50, **options) -> list[np.ndarra
         return [losses, *(s.variables[v.name] for v in net["graph"].nodes if v.op.id == "variable")]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("kind", ["rnn", "gru", "lstm"])
 def test_recurrent_training_is_compiled_and_equals_the_reference(kind: str) -> None:
     net = sequences("float64", kind)
@@ -187,6 +188,7 @@ def test_recurrent_training_is_compiled_and_equals_the_reference(kind: str) -> N
     assert found[0][0][-10:].mean() < found[0][0][:10].mean()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("kind", ["gru", "lstm"])
 def test_threads_and_rewrites_change_no_bit(kind: str) -> None:
     net = sequences("float32", kind, units=40)

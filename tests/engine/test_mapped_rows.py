@@ -144,6 +144,7 @@ def test_a_mapped_column_travels_between_processes(tmp_path):
     np.testing.assert_array_equal(again.rows([0, 1]), array[[4, 2]].astype(np.float32))
 
 
+@pytest.mark.thorough
 def test_a_map_ends_with_its_column(tmp_path):
     """On Windows a file that is mapped cannot be replaced."""
     column = mapped_column(written(tmp_path / "rows", np.zeros((9, 2), np.float32)), "float32")

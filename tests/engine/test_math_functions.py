@@ -176,6 +176,7 @@ def test_loops_over_float32_functions_vectorise(function: str) -> None:
     assert "@llvm.fma.v" in llvm
 
 
+@pytest.mark.thorough
 def test_the_exponential_of_float64_is_off_by_less_than_a_unit_in_the_last_place() -> None:
     random = np.random.default_rng(0)
     parts = [random.uniform(-end, end, 2000) for end in (0.4, 3, 700)]
@@ -345,6 +346,7 @@ def quotients(dtype: str) -> tuple[np.ndarray, np.ndarray]:
         return x.astype(dtype), y.astype(dtype)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize(
     ("function", "reference"), [("floor_divide", np.floor_divide), ("modulo", np.mod)]

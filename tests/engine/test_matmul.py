@@ -140,6 +140,7 @@ def test_a_few_rows_are_added_up_in_order(copying, k, n, transposed, dtype) -> N
         np.testing.assert_allclose(found, expected, rtol=tolerance, atol=tolerance)
 
 
+@pytest.mark.thorough
 def test_a_few_rows_have_the_same_bits_on_every_number_of_threads(copying) -> None:
     for m, transposed in ((1, False), (5, False), (5, True)):
         g, product = few(m, 700, 1000, "float32", transposed)

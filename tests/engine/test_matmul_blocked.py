@@ -122,6 +122,7 @@ def test_nan_and_infinity_stay_where_they_are() -> None:
     np.testing.assert_array_equal(product(a, b, False, False), expected)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_its_kernels_compile_without_numbas_front_end(dtype: str) -> None:
     stored, made = TensorType(dtype, (64, 64)), TensorType(dtype, (64, 64))
@@ -131,6 +132,7 @@ def test_its_kernels_compile_without_numbas_front_end(dtype: str) -> None:
         translate_source(source, _entry(source, "<test>"))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_half_of_the_multiplications_read_their_number(dtype: str) -> None:
     if "avx512f" not in processor.features():

@@ -90,6 +90,7 @@ def product(
     return c
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize(("ta", "tb"), LAYOUTS)
 def test_products_of_every_layout(copying, dtype: str, ta: bool, tb: bool) -> None:
@@ -106,6 +107,7 @@ def test_products_of_every_layout(copying, dtype: str, ta: bool, tb: bool) -> No
             assert again.tobytes() == found.tobytes(), (m, n, k, threads)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize(("ta", "tb"), LAYOUTS)
 def test_columns_copied_for_all_tasks_change_no_bit(copying, dtype: str, ta: bool, tb: bool):
@@ -294,6 +296,7 @@ def test_what_follows_a_product_goes_on_with_its_rows(copying) -> None:
     assert all(f.tobytes() == found[0].tobytes() for f in found)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("small", [True, False])
 @pytest.mark.parametrize(("ta", "tb"), LAYOUTS)
 def test_halves_of_a_sum_go_through_panels(

@@ -24,6 +24,7 @@ needs_vectors = pytest.mark.skipif(
 )
 
 
+@pytest.mark.thorough
 @needs_vectors
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("transposed", [False, True])
@@ -106,6 +107,7 @@ def test_which_sums_are_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     assert parts_of_sum(64, 64, 16384, "float32", False) == 1
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize(
     ("dtype", "transposed"), [*itertools.product(["float32", "float64"], [False, True])]
 )

@@ -66,6 +66,7 @@ def assert_close(found: np.ndarray, expected: np.ndarray, terms: int) -> None:
     np.testing.assert_allclose(found, expected, rtol=tolerance, atol=tolerance)
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize(("k", "n"), [(128, 512), (50, 67), (1, 3), (19, 1), (300, 40)])
 def test_products_are_those_of_numpy(k: int, n: int, dtype: str) -> None:
@@ -161,6 +162,7 @@ def test_a_weight_that_changes_between_runs_is_packed_again() -> None:
         assert_close(s.run(made), 2 * expected, 20)
 
 
+@pytest.mark.thorough
 def test_its_kernels_compile_without_numbas_front_end() -> None:
     for dtype, m, n in (("float32", 33, 75), ("float64", 1, 64), ("float32", 2, 5)):
         _, made, _ = slices(17, m, 20, n, dtype, y=n == 75)

@@ -103,6 +103,7 @@ def test_reused_memory_is_less() -> None:
 EXACT_REWRITES = [each.id for each in REWRITES.values() if each.exact]
 
 
+@pytest.mark.sample(9)
 @pytest.mark.parametrize("without", [*((id,) for id in EXACT_REWRITES), tuple(REWRITES)])
 def test_training_has_the_same_bits_without_any_rewrite(without: tuple[str, ...]) -> None:
     def train(without: tuple[str, ...]) -> tuple[np.ndarray, list[np.ndarray]]:

@@ -83,6 +83,7 @@ def test_a_limit_below_what_a_body_takes_names_node_and_bytes(kind) -> None:
     assert error.value.node in ("while", "cond", "map")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("tier", ["reference", "compiled"])
 @pytest.mark.parametrize("kind", ["while", "branch in a loop"])
 def test_rows_of_a_cell_are_those_that_a_body_has_room_for(kind, tier, monkeypatch) -> None:

@@ -258,6 +258,7 @@ def test_every_formula_is_a_kernel_as_long_as_they_are_few():
     assert "not done" not in str(plan.actions.rewritten)
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("count", [MANY_KERNELS + 8, MOST_KERNELS, 3 * MOST_KERNELS])
 def test_many_formulas_on_small_arrays_do_not_make_many_kernels(count):
     plan = plan_of_layers(count)
@@ -265,6 +266,7 @@ def test_many_formulas_on_small_arrays_do_not_make_many_kernels(count):
     assert any("not done" in what for what in plan.actions.rewritten["fuse"])
 
 
+@pytest.mark.thorough
 def test_formulas_on_large_arrays_are_kernels_up_to_a_limit():
     assert len(plan_of_layers(2 * MANY_KERNELS, LARGE).sources()) == 2 * MANY_KERNELS + 1
     many = plan_of_layers(2 * MOST_KERNELS, LARGE)
@@ -284,6 +286,7 @@ def test_the_clusters_that_save_most_stay_fused():
     assert len(plan.sources()) <= MANY_KERNELS + SHARED + 1
 
 
+@pytest.mark.thorough
 def test_a_partly_fused_plan_computes_the_same_bits():
     graph, x, y = layers(MANY_KERNELS + 9)
     fed = {x: values((4, 4), "float32", -0.4, 0.4)}
@@ -305,6 +308,7 @@ def random_schedules(rows: int):
         yield build_schedule([total, *gradients, *values[-2:]], fed)
 
 
+@pytest.mark.thorough
 def test_launches_that_are_cut_again_are_those_that_are_made_for_a_chain(monkeypatch) -> None:
     """Most are derived from the launches of the group by itself; here none is."""
     from nodeflow.engine.plan import plan as planning
@@ -330,6 +334,7 @@ def test_launches_that_are_cut_again_are_those_that_are_made_for_a_chain(monkeyp
     assert joined > 20
 
 
+@pytest.mark.thorough
 def test_a_plan_with_fewer_fused_clusters_owes_nothing_to_the_first_one(monkeypatch) -> None:
     """It begins with the actions from before they were grouped; here it begins anew."""
     from nodeflow.engine.plan.draft import Draft

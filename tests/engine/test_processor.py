@@ -69,6 +69,7 @@ def _compiled(**environment: str) -> list[str]:
     return done.stdout.split()
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(
     not {"avx2", "fma"} <= processor.features(), reason="AVX2 runs on processors of x86-64"
 )

@@ -72,6 +72,7 @@ def test_what_is_added_has_the_bits_of_sums(added, dtype: str, turned: bool) -> 
         assert all(out.tobytes() == expected.tobytes() for out in found[1:]), (m, n, k)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("added", ADDED)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_its_kernels_compile_without_numbas_front_end(added, dtype: str) -> None:
@@ -132,6 +133,7 @@ def test_a_sum_that_formulas_read_is_a_part_of_them() -> None:
     assert sums([activated]) == 3
 
 
+@pytest.mark.thorough
 def test_small_results_and_other_shapes_are_added_afterwards() -> None:
     random = np.random.default_rng(3)
     for shape, other in (((4, 30, 128), (128,)), ((8, 150, 128), (8, 150, 1))):

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 
 import numpy as np
+import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -30,6 +31,7 @@ LONGEST = 60 if os.environ.get("NODEFLOW_NIGHTLY") else 20
 seeds = st.integers(0, 2**31)
 
 
+@pytest.mark.thorough
 @example(seed=12, nodes=60, kinks=False, wide=False)
 @bounded(4)
 @given(seed=seeds, nodes=st.integers(1, LONGEST), kinks=st.booleans(), wide=st.booleans())
@@ -77,6 +79,7 @@ def difference(along: Callable[[float], float], step: float) -> tuple[float, flo
     return abs(near - far), near + (near - far) / 3
 
 
+@pytest.mark.thorough
 @example(seed=1002197, nodes=43)
 @example(seed=21, nodes=60)
 @example(seed=22, nodes=60)

@@ -58,6 +58,7 @@ def steps(graph: Graph, tier: str, memory: int | None, count: int = 4, threads: 
     return losses, variables, needs
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("tier", TIERS)
 def test_steps_within_a_limit_have_the_same_bits(tier, monkeypatch) -> None:
     monkeypatch.setenv("NODEFLOW_VERIFY", "1")
@@ -72,6 +73,7 @@ def test_steps_within_a_limit_have_the_same_bits(tier, monkeypatch) -> None:
             np.testing.assert_array_equal(value, others[name], err_msg=name)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("tier", TIERS)
 def test_a_limit_that_nothing_fits_into_names_the_node(tier) -> None:
     with pytest.raises(RunError, match="the limit is 10 kB") as error:
@@ -79,6 +81,7 @@ def test_a_limit_that_nothing_fits_into_names_the_node(tier) -> None:
     assert error.value.node
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("tier", TIERS)
 def test_runs_that_train_follow_the_limit_too(tier) -> None:
     graph, columns = deep(), data()
@@ -97,6 +100,7 @@ def test_runs_that_train_follow_the_limit_too(tier) -> None:
     np.testing.assert_array_equal(found[0][1], found[1][1])
 
 
+@pytest.mark.thorough
 def test_the_schedule_holds_no_more_than_its_budget() -> None:
     graph = deep()
     with Session(graph, tier="reference") as session:
@@ -114,6 +118,7 @@ def test_the_schedule_holds_no_more_than_its_budget() -> None:
     assert recompute(schedule, types, whole) is None
 
 
+@pytest.mark.thorough
 def test_what_waits_is_planned_late(monkeypatch) -> None:
     monkeypatch.setenv("NODEFLOW_VERIFY", "1")
     graph = deep()

@@ -141,6 +141,7 @@ def test_inverse_normal_against_pythons() -> None:
     np.testing.assert_allclose(inverse_normal(p), expected, rtol=1e-14, atol=1e-15)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_distributions_are_what_they_claim(dtype: str) -> None:
     """Kolmogorov's statistic below its 0.1 % point, for one fixed stream."""
@@ -160,6 +161,7 @@ def test_distributions_are_what_they_claim(dtype: str) -> None:
         assert str(getattr(stream, name)((3,), dtype).dtype) == dtype
 
 
+@pytest.mark.thorough
 def test_bounds_hold() -> None:
     stream = Stream(5, "draw")
     for dtype in ("float32", "float64"):

@@ -59,6 +59,7 @@ def block(x: nf.Tensor, w: nf.Tensor, scale: nf.Tensor, offset: nf.Tensor) -> nf
     return x + nf.gelu(nf.layer_normalization(x, scale, offset) @ w)
 
 
+@pytest.mark.thorough
 def test_gradients_compute_again_what_comes_from_one_array() -> None:
     """Backward, the rows without their mean come from x, which the sum after them needs as well."""
     with nf.Graph():

@@ -22,12 +22,14 @@ def chain(length):
     return g, x, y
 
 
+@pytest.mark.thorough
 def test_a_very_deep_chain_needs_no_recursion():
     g, x, y = chain(100_000)
     with Session(g, tier="reference") as s:
         assert s.run(y, {x: 1.0}) == 100_001
 
 
+@pytest.mark.thorough
 def test_planning_is_linear():
     def seconds(length):
         _, x, y = chain(length)

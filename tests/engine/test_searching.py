@@ -11,6 +11,7 @@ from nodeflow.graph.types import HALVES, NUMBERS
 SHAPES = [((2, 5), 3), ((3, 1), 40), ((1000,), 33), ((2, 0), 5), ((65_536,), 1000), ((4, 17), 1)]
 
 
+@pytest.mark.sample(10)
 @pytest.mark.parametrize("side", ["left", "right"])
 @pytest.mark.parametrize("dtype", [d for d in NUMBERS if d not in HALVES])
 def test_places_are_those_of_numpy(dtype: str, side: str) -> None:

@@ -44,6 +44,7 @@ def numbers(rows: int, n: int, dtype: str) -> np.ndarray:
     return x
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("dtype", FLOATS)
 @pytest.mark.parametrize("n", LENGTHS)
 def test_sums_are_halves_of_lanes(n, dtype) -> None:
@@ -69,6 +70,7 @@ def test_products_are_made_in_order(n, dtype) -> None:
         assert reduced(nf.reduce_prod, x).tobytes() == expected.tobytes()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("dtype", FLOATS)
 @pytest.mark.parametrize("n", LENGTHS)
 def test_extremes_and_their_places_are_those_of_numpy(n, dtype) -> None:

@@ -75,6 +75,7 @@ def sort_by(way: str, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(sorted_values, "sort_address", lambda dtype: 0)
 
 
+@pytest.mark.sample(36)
 @pytest.mark.parametrize("dtype", NUMBERS)
 @pytest.mark.parametrize("descending", [False, True])
 @pytest.mark.parametrize("way", WAYS)
@@ -100,6 +101,7 @@ def test_values_in_order_have_the_same_bits_in_both_tiers(
             assert found.dtype == x.dtype and found.tobytes() == expected.tobytes()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("dtype", NUMBERS)
 @pytest.mark.parametrize("descending", [False, True])
 @pytest.mark.parametrize("way", WAYS)

@@ -132,6 +132,7 @@ def test_special_values_and_sizes_give_what_the_stable_ops_give(kind, shape, tie
     assert np.isnan(found[1]).any() == (len(x) == 6)
 
 
+@pytest.mark.thorough
 def test_second_derivatives_and_other_divisions_are_as_they_were() -> None:
     """Where nothing underflows: what of them is rewritten gives the same."""
     value, weights = logits((4, 5), "float64", 3), np.random.default_rng(2).random((4, 5))
@@ -311,6 +312,7 @@ def test_a_fed_probability_has_no_logits() -> None:
         assert np.isnan(s.run(slope, {p: fed, x: fed})).any()
 
 
+@pytest.mark.thorough
 def test_the_clipped_network_of_the_example_is_untouched() -> None:
     graph = nf.load(resources.example("mnist"))
     assert explained(graph, ["train", "loss"]) == []

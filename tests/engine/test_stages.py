@@ -97,6 +97,7 @@ def check(tier: str, chosen: list[int], rows: int, seed: int) -> None:
         np.testing.assert_allclose(got, expected, rtol=1e-12, atol=1e-14, err_msg=tensor.name)
 
 
+@pytest.mark.thorough
 @given(
     st.lists(st.integers(0, len(MOVES) - 1), min_size=1, max_size=5),
     st.integers(0, 6),
@@ -107,6 +108,7 @@ def test_random_graphs_are_numpys_by_reference(chosen: list[int], rows: int, see
     check("reference", chosen, rows, seed)
 
 
+@pytest.mark.thorough
 @given(
     st.lists(st.integers(0, len(MOVES) - 1), min_size=2, max_size=4),
     st.integers(1, 6),

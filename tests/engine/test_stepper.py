@@ -25,6 +25,7 @@ def columns(net, rows, features=784):
     return {net.x: Column(images, dtype, scale=1 / 255), net.y: Column(labels, dtype, depth=10)}
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("dtype", "steps", "rate", "tolerance"),
     [("float64", 50, 0.5, 1e-9), ("float32", 20, 0.02, 1e-4)],
@@ -58,6 +59,7 @@ def small(tier="compiled", optimizer="gradient_descent", threads=None, **attrs):
     return net, session, columns(net, 103, 12)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("optimizer", "attrs"),
     [
@@ -93,6 +95,7 @@ def test_the_last_partial_batch_is_dropped(tier):
     assert stepper.run(3)[0] == 3
 
 
+@pytest.mark.thorough
 def test_chunks_do_not_change_the_numbers(tier):
     results = []
     for chunks in ([8], [1, 1, 1, 5], [3, 5]):
@@ -106,6 +109,7 @@ def test_chunks_do_not_change_the_numbers(tier):
         np.testing.assert_array_equal(weights, results[0][1])
 
 
+@pytest.mark.thorough
 def test_results_are_bit_identical_for_every_number_of_threads():
     results = []
     for threads in (1, 2, 3, 8):
@@ -121,6 +125,7 @@ def test_results_are_bit_identical_for_every_number_of_threads():
             np.testing.assert_array_equal(ours, theirs)
 
 
+@pytest.mark.thorough
 def test_other_sizes_compile_nothing():
     def train(batch, hidden):
         net = network("float32", (12, hidden, 10))

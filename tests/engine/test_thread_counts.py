@@ -87,6 +87,7 @@ GRAPHS: dict[str, Callable[[], Tensor]] = {
 }  # fmt: skip
 
 
+@pytest.mark.sample(9)
 @pytest.mark.parametrize("name", GRAPHS)
 def test_every_number_of_threads_gives_the_same_bits(name: str) -> None:
     with nf.Graph() as graph:

@@ -209,6 +209,7 @@ def test_a_helper_that_may_not_leave_keeps_its_cores() -> None:
     assert set(masks_set(lambda: 5, answer=-1)) == {0b1101_0111}
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="the system has no such masks")
 def test_a_helper_that_left_may_use_all_cores() -> None:
     before = set(threading.enumerate())
@@ -316,6 +317,7 @@ def _python(code: str, **options) -> subprocess.CompletedProcess:
 _HERE = f"import sys; sys.path.insert(0, {os.path.dirname(__file__)!r})\n"
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="cannot pin to a core here")
 def test_more_threads_than_cores_do_not_hang() -> None:
     code = _HERE + (
@@ -330,6 +332,7 @@ def test_more_threads_than_cores_do_not_hang() -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 def test_a_fork_after_a_run_can_run() -> None:
     code = _HERE + (
@@ -348,6 +351,7 @@ def test_a_fork_after_a_run_can_run() -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
 def test_ctrl_c_is_seen_in_the_middle_of_a_long_step() -> None:
     done = _python(_HERE + "from test_thread_pool import strike_a_long_step; strike_a_long_step()")

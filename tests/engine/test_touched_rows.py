@@ -95,6 +95,7 @@ def test_steps_of_the_driver_have_the_bits_of_the_dense_update(optimizer):
     same_bits(words.stepped(), words.stepped(without=["touched"]))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("threads", [1, 2, 3, 8])
 def test_any_number_of_threads_gives_the_same_bits(threads):
     words = Words(OPTIMIZERS["adagrad"]().minimize, rows=3000, width=64)
@@ -160,6 +161,7 @@ def lazily(rule):
     return lambda loss: loss.graph.add_node(rule, [loss], {**LAZY[rule], "rows": "touched"})
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("rule", LAZY)
 def test_touched_rows_have_the_bits_of_the_update_of_all(rule):
     words = Words(lazily(rule))
@@ -201,6 +203,7 @@ def test_lazy_adam_is_the_papers_rule_for_rows_that_were_looked_up():
         np.testing.assert_allclose(s.variables[table.node.name], expected, rtol=1e-10)
 
 
+@pytest.mark.thorough
 def test_tensorflows_lazy_adam_is_the_same():
     words = Words(nf.contrib.opt.LazyAdamOptimizer(0.01).minimize)
     assert len(labels(words.train)) == 2

@@ -132,6 +132,7 @@ def test_what_is_fetched_between_is_as_it_was():
         np.testing.assert_allclose(ours, right, rtol=2e-4, atol=2e-5)
 
 
+@pytest.mark.thorough
 def test_a_training_has_the_same_bits():
     losses = []
     graph = built(residual)

@@ -124,6 +124,7 @@ def test_a_variable_that_reads_itself_elsewhere_is_not_overwritten_too_early() -
         np.testing.assert_allclose(pair[1], w, rtol=1e-13)
 
 
+@pytest.mark.thorough
 def test_tasks_do_not_go_on_where_rows_move() -> None:
     """Rows shifted by a slice, or moved by joining, are other tasks' rows.
 

@@ -61,6 +61,7 @@ UNARY: dict[str, Callable[[nf.Tensor], nf.Tensor]] = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("name", UNARY)
 def test_of_one_input(name: str, dtype: str) -> None:
@@ -69,6 +70,7 @@ def test_of_one_input(name: str, dtype: str) -> None:
             assert_same_bits(*both_tiers(UNARY[name], x))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("name", ["maximum", "minimum"])
 def test_of_two_inputs_the_first_of_equal_ones_counts(name: str, dtype: str) -> None:

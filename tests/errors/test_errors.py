@@ -18,6 +18,7 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "tools"))
 import make_errors
 
 
+@pytest.mark.thorough
 def test_the_table_has_every_class() -> None:
     there = {kind.__name__ for kind in make_errors.classes()}
     assert there == set(TABLE) | set(ELSEWHERE) | FAMILIES
@@ -55,6 +56,7 @@ def test_the_other_test_is_there(name: str, root: Path) -> None:
     assert name in (root / ELSEWHERE[name][0]).read_text(encoding="utf-8")
 
 
+@pytest.mark.thorough
 def test_the_page_is_made_from_the_classes() -> None:
     found = make_errors.PAGE.read_text(encoding="utf-8")
     assert found == make_errors.page(), "run tools/make_errors.py"

@@ -24,6 +24,7 @@ def check(document, names=()):
         return verify(task, session, peer("jax"), names)
 
 
+@pytest.mark.thorough
 def test_an_example_is_verified():
     found = check(flow.load(example("spirals")))
     assert found.first is None and not found.left_out
@@ -32,6 +33,7 @@ def test_an_example_is_verified():
     assert {"losses", "loss", "accuracy"} <= set(names), "the loss and the metrics, too"
 
 
+@pytest.mark.thorough
 def test_random_numbers_are_the_same():
     with nf.Graph() as graph:
         nf.square(nf.random_uniform([4], name="drawn"), name="end")
@@ -39,6 +41,7 @@ def test_random_numbers_are_the_same():
     assert found.largest.largest == 0 and len(found.nodes) == 2
 
 
+@pytest.mark.thorough
 def test_a_difference_that_grows_arises_nowhere():
     """A logistic map: rounding doubles in each step, until nothing is left of the number."""
     with nf.Graph() as graph:

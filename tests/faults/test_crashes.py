@@ -12,6 +12,7 @@ import pytest
 from .writers import WRITERS
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_a_crash_at_each_call(root: Path, tmp_path: Path) -> None:
     found = subprocess.run(

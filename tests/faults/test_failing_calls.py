@@ -109,6 +109,7 @@ def failed(act: Callable[[Path], Any], folder: Path, calls: FailingCalls) -> Bas
     return None
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("turn", range(len(ERRORS)) if NIGHTLY else [0])
 @pytest.mark.parametrize("writer", WRITERS, ids=lambda writer: writer.name)
 def test_each_call_fails_once(writer: Writer, turn: int, tmp_path: Path) -> None:
@@ -132,6 +133,7 @@ def test_each_call_fails_once(writer: Writer, turn: int, tmp_path: Path) -> None
     raise AssertionError("it calls without end")
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("writer", WRITERS, ids=lambda writer: writer.name)
 def test_a_disk_that_stays_full(writer: Writer, tmp_path: Path) -> None:
     bench = Bench(writer, tmp_path)

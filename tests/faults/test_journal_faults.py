@@ -59,6 +59,7 @@ class Edited:
             return None
 
 
+@pytest.mark.thorough
 def test_each_call_fails_once(tmp_path: Path) -> None:
     for number in range(1, 200):
         folder = tmp_path / str(number) / "journals"
@@ -87,6 +88,7 @@ def test_each_call_fails_once(tmp_path: Path) -> None:
     raise AssertionError("it calls without end")
 
 
+@pytest.mark.thorough
 def test_a_disk_that_stays_full_and_is_free_again(tmp_path: Path) -> None:
     for number in range(1, 200):
         folder = tmp_path / str(number) / "journals"

@@ -11,6 +11,7 @@ import pytest
 from .short_memory import READERS
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs limits of address space")
 def test_each_reader_says_that_memory_is_short(root: Path) -> None:
     found = subprocess.run(

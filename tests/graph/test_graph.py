@@ -241,6 +241,7 @@ def test_ancestors() -> None:
     assert ancestors([c.node]) == {a.node, b.node, c.node}
 
 
+@pytest.mark.thorough
 def test_deep_graphs_need_no_recursion() -> None:
     with nf.Graph():
         x = out = nf.variable(1.0)

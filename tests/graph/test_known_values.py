@@ -34,6 +34,7 @@ MOVES: list[Callable[[nf.Tensor], nf.Tensor]] = [
 ]
 
 
+@pytest.mark.thorough
 @given(
     st.lists(st.one_of(st.none(), st.integers(1, 5)), min_size=1, max_size=4),
     st.lists(st.integers(0, len(MOVES) - 1), max_size=6),

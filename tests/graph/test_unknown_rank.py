@@ -143,6 +143,7 @@ def test_gradients_of_unknown_rank_are_those_of_known_rank(graph: nf.Graph, tier
         np.testing.assert_allclose(unknown, known, rtol=1e-13)
 
 
+@pytest.mark.thorough
 def test_linear_regression_as_the_tutorials_write_it(graph: nf.Graph) -> None:
     train_x = np.linspace(1, 10, 17).astype("float32")
     train_y = (0.25 * train_x + 0.8).astype("float32")

@@ -160,6 +160,7 @@ def trainable(table, epochs: int) -> tuple[Document, str]:
     return document, folder
 
 
+@pytest.mark.thorough
 def test_other_rows_are_shown_during_a_training_and_leave_it_alone(table, talk):
     document, folder = trainable(table, epochs=3)
     talk.sync(document, folder)
@@ -191,6 +192,7 @@ def test_other_rows_are_shown_during_a_training_and_leave_it_alone(table, talk):
     assert again.steps == expected.steps and again.metrics == expected.metrics
 
 
+@pytest.mark.thorough
 def test_the_first_values_of_other_rows_during_a_training_are_all_of_them(table, talk):
     """So that a window never mixes those of one row with the placeholder's of a hundred."""
     document, folder = trainable(table, epochs=100_000)

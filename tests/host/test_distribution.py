@@ -103,6 +103,7 @@ def test_the_first_step_of_adam_changes_each_weight_as_its_formula_says(spirals)
     assert data.not_finite[0] == pytest.approx(1 - moved.mean())
 
 
+@pytest.mark.thorough
 def test_all_that_learns_in_the_examples_has_gradient_and_update():
     for name in ("mnist", "lstm", "mnist_cnn", "regression"):
         source = Evaluator(flow.loads(example(name).read_text("utf-8"))).view_source()
@@ -139,6 +140,7 @@ def test_shares_are_those_of_a_histogram(kind):
     np.testing.assert_allclose(found, expected, atol=2 * gap)
 
 
+@pytest.mark.thorough
 def test_a_training_keeps_few_samples_over_all_its_steps(spirals):
     courses = {}
     for step in range(1, 3 * MOST_SAMPLES):

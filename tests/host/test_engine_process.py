@@ -29,6 +29,7 @@ from nodeflow.train.loop import train
 from tests.host.documents import expression, regression
 
 
+@pytest.mark.thorough
 def test_it_evaluates_a_document_and_follows_its_edits(talk):
     document = expression()
     talk.sync(document)
@@ -45,6 +46,7 @@ def test_it_evaluates_a_document_and_follows_its_edits(talk):
     assert talk.wait_for(p.Previews).values["a"].text == "9"
 
 
+@pytest.mark.thorough
 def test_a_mirror_that_has_diverged_asks_for_the_document(talk):
     document = expression()
     talk.sync(expression(b=7.0))
@@ -53,6 +55,7 @@ def test_a_mirror_that_has_diverged_asks_for_the_document(talk):
     talk.wait_for(p.Resync)
 
 
+@pytest.mark.thorough
 def test_it_trains_and_tells_every_step_once(talk):
     document = regression()
     talk.sync(document)
@@ -72,6 +75,7 @@ def test_it_trains_and_tells_every_step_once(talk):
     assert talk.wait_for(p.TensorValue).array.item() == pytest.approx(2, abs=0.05)
 
 
+@pytest.mark.thorough
 def test_after_training_nodes_show_what_was_learned(talk):
     document = regression()
     talk.sync(document)
@@ -86,6 +90,7 @@ def test_after_training_nodes_show_what_was_learned(talk):
         assert shown.values[name].text == evaluated.values[name].text
 
 
+@pytest.mark.thorough
 def test_continue_goes_on_and_initialise_goes_back(talk):
     document = regression()
     talk.sync(document)
@@ -102,6 +107,7 @@ def test_continue_goes_on_and_initialise_goes_back(talk):
     assert talk.wait_for(p.TensorValue).array.item() == 0
 
 
+@pytest.mark.thorough
 def test_pause_step_resume_and_stop(talk):
     document = regression()
     commands.set_training(document, epochs=1_000_000)
@@ -126,6 +132,7 @@ def test_pause_step_resume_and_stop(talk):
     assert talk.wait_for(events.Done).stopped
 
 
+@pytest.mark.thorough
 def test_what_is_computed_beside_a_training_leaves_its_state(talk):
     document = regression()
     commands.set_training(document, epochs=1_000_000)
@@ -162,6 +169,7 @@ def test_a_training_that_is_stopped_before_it_begins_makes_no_step():
     assert done.steps == 200 and not done.stopped
 
 
+@pytest.mark.thorough
 def test_a_failure_is_told_as_data_and_the_engine_goes_on(talk):
     document = expression()
     talk.sync(document)
@@ -173,6 +181,7 @@ def test_a_failure_is_told_as_data_and_the_engine_goes_on(talk):
     assert talk.wait_for(p.Previews).values["a"].text == "9"
 
 
+@pytest.mark.thorough
 def test_a_killed_engine_is_noticed_within_a_second(talk):
     talk.wait_for(p.Ready)
     started = time.monotonic()
@@ -182,6 +191,7 @@ def test_a_killed_engine_is_noticed_within_a_second(talk):
     assert died.exit_code != 0
 
 
+@pytest.mark.thorough
 def test_ctrl_c_in_the_terminal_does_not_end_the_engine(talk):
     pid = talk.wait_for(p.Ready).pid
     os.kill(pid, signal.SIGINT)
@@ -191,6 +201,7 @@ def test_ctrl_c_in_the_terminal_does_not_end_the_engine(talk):
     assert talk.wait_for(p.Previews).values["a"].text == "9"
 
 
+@pytest.mark.thorough
 def test_the_engine_ends_when_its_window_is_killed():
     code = (
         "import sys, time\n"
@@ -218,6 +229,7 @@ def alive(pid: int) -> bool:
         return False
 
 
+@pytest.mark.thorough
 def test_a_breakpoint_pauses_a_training_until_it_is_let_go_on(talk):
     document = regression()
     train, loss = (document.node_named(name).id for name in ("train", "loss"))
@@ -236,6 +248,7 @@ def test_a_breakpoint_pauses_a_training_until_it_is_let_go_on(talk):
     assert talk.wait_for(events.Done).stopped
 
 
+@pytest.mark.thorough
 def test_what_is_not_finite_can_be_looked_at_before_the_training_ends(talk):
     document = regression()
     train, loss = (document.node_named(name).id for name in ("train", "loss"))
@@ -256,6 +269,7 @@ def test_what_is_not_finite_can_be_looked_at_before_the_training_ends(talk):
     assert np.isfinite(talk.wait_for(p.TensorValue).array).all(), "of the last finite epoch"
 
 
+@pytest.mark.thorough
 def test_events_arrive_as_the_training_loop_yields_them(talk):
     document = regression()
     loss = document.node_named("loss").id
@@ -289,6 +303,7 @@ REGISTRY.lookup("square").lower = lambda types, outs, **attrs: broken
 """
 
 
+@pytest.mark.thorough
 def test_a_kernel_that_does_not_compile_is_reported_and_the_training_goes_on(talk, tmp_path):
     (tmp_path / "broken.py").write_text(UNCOMPILABLE)
     document = regression()
@@ -307,6 +322,7 @@ def test_a_kernel_that_does_not_compile_is_reported_and_the_training_goes_on(tal
     assert talk.wait_for(p.TensorValue).array.item() == pytest.approx(2, abs=0.05)
 
 
+@pytest.mark.thorough
 def test_values_name_their_tier_and_stay_when_another_becomes_ready(talk):
     document = regression()
     talk.sync(document)
@@ -327,6 +343,7 @@ def test_values_name_their_tier_and_stay_when_another_becomes_ready(talk):
         assert np.asarray(value.array).tobytes() == np.asarray(before[name].array).tobytes()
 
 
+@pytest.mark.thorough
 def test_gradients_come_after_the_values_of_the_documents_own_nodes(talk):
     document = regression()
     gradient = commands.add_node(document, "gradients", (0, 0), name="slope")
@@ -349,6 +366,7 @@ def _into(document, name: str, port: str) -> tuple[str, str]:
     return document.node_named(name).id, port
 
 
+@pytest.mark.thorough
 def test_what_print_nodes_write_comes_to_the_window(talk):
     with nf.Graph() as graph:
         x = nf.placeholder("float32", [None, 1], sample=[[1.0], [2.0]], name="x")
@@ -365,6 +383,7 @@ def test_what_print_nodes_write_comes_to_the_window(talk):
     assert texts == ["w is [[3.]]"] * 3
 
 
+@pytest.mark.thorough
 def test_a_stopped_engine_makes_nobody_wait_and_gets_every_edit(talk):
     pid = talk.wait_for(p.Ready).pid
     document = expression()
@@ -408,6 +427,7 @@ def stuck() -> Document:
     return document
 
 
+@pytest.mark.thorough
 def test_an_engine_whose_op_holds_the_lock_says_which_and_ends(talk, tmp_path):
     (tmp_path / "stuck.py").write_text(HOLDS_THE_LOCK)
     pid = talk.wait_for(p.Ready).pid
@@ -425,6 +445,7 @@ def test_an_engine_whose_op_holds_the_lock_says_which_and_ends(talk, tmp_path):
     wait_until(lambda: not alive(pid))
 
 
+@pytest.mark.thorough
 def test_a_long_computation_shows_signs_of_life(talk):
     talk.wait_for(p.Ready)
     document = Document()
@@ -442,6 +463,7 @@ def test_a_long_computation_shows_signs_of_life(talk):
     assert pulse.beats > beats
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("stop", (os.kill, os.killpg))
 def test_closing_ends_a_stopped_engine_in_two_seconds(talk, stop):
     pid = talk.wait_for(p.Ready).pid
@@ -467,6 +489,7 @@ def wait_until(condition, seconds: float = 60) -> None:
         time.sleep(0.02)
 
 
+@pytest.mark.thorough
 def test_an_engine_that_holds_the_lock_ends_when_its_window_is_killed(tmp_path):
     (tmp_path / "stuck.py").write_text(HOLDS_THE_LOCK)
     code = (

@@ -127,6 +127,7 @@ class Live:
         return self.wait_for(events.Done)
 
 
+@pytest.mark.thorough
 def test_another_activation_takes_effect_while_it_trains(talk, data):
     live = Live(talk, network(), data)
     replace_op(live.document, node(live.document, "act"), REGISTRY.lookup("tanh"))
@@ -137,6 +138,7 @@ def test_another_activation_takes_effect_while_it_trains(talk, data):
     assert live.stop().stopped and all(map(math.isfinite, live.losses))
 
 
+@pytest.mark.thorough
 def test_a_layer_inserted_in_one_burst_is_one_edit(talk, data):
     live = Live(talk, network(), data)
     document = live.document
@@ -156,6 +158,7 @@ def test_a_layer_inserted_in_one_burst_is_one_edit(talk, data):
     assert [e.kind for e in nf.runs()[0].events if e.kind == "edited"] == ["edited"]
 
 
+@pytest.mark.thorough
 def test_layout_names_and_notes_are_no_edits(talk, data):
     live = Live(talk, network(), data)
     document = live.document
@@ -172,6 +175,7 @@ def test_layout_names_and_notes_are_no_edits(talk, data):
     assert not [e for e in nf.runs()[0].events if e.kind == "edited"]
 
 
+@pytest.mark.thorough
 def test_an_invalid_graph_is_told_and_its_repair_takes_effect(talk, data):
     live = Live(talk, network(), data)
     document = live.document
@@ -194,6 +198,7 @@ def test_an_invalid_graph_is_told_and_its_repair_takes_effect(talk, data):
     live.stop()
 
 
+@pytest.mark.thorough
 def test_undo_is_another_edit_and_weights_stay(talk, data):
     live = Live(talk, network(), data)
     replace_op(live.document, node(live.document, "act"), REGISTRY.lookup("tanh"))
@@ -219,6 +224,7 @@ def test_a_paused_training_has_it_before_its_next_step(talk, data):
     live.stop()
 
 
+@pytest.mark.thorough
 def test_switched_off_it_waits_for_the_next_training(talk, data):
     live = Live(talk, network(), data)
     talk.send(p.FollowEdits(False))
@@ -229,6 +235,7 @@ def test_switched_off_it_waits_for_the_next_training(talk, data):
     live.stop()
 
 
+@pytest.mark.thorough
 def test_switched_off_while_an_edit_is_prepared_it_is_dropped(talk, data):
     live = Live(talk, network(), data)
     replace_op(live.document, node(live.document, "act"), REGISTRY.lookup("softplus"))
@@ -242,6 +249,7 @@ def test_switched_off_while_an_edit_is_prepared_it_is_dropped(talk, data):
     assert not [e for e in nf.runs()[0].events if e.kind == "edited"]
 
 
+@pytest.mark.thorough
 def test_an_edited_initial_value_waits_for_the_next_training(talk, data):
     live = Live(talk, network(), data)
     commands.set_attr(
@@ -258,6 +266,7 @@ def test_an_edited_initial_value_waits_for_the_next_training(talk, data):
     live.stop()
 
 
+@pytest.mark.thorough
 def test_settings_change_now_and_batches_with_the_next_epoch(talk, data):
     live = Live(talk, network(), data)
     commands.set_training(live.document, batch_size=20, seed=5)
@@ -272,6 +281,7 @@ def test_settings_change_now_and_batches_with_the_next_epoch(talk, data):
     assert not done.stopped and done.last_epoch >= second.epoch
 
 
+@pytest.mark.thorough
 def test_another_kind_of_optimizer_says_that_its_state_starts_anew(talk, data):
     live = Live(talk, network(), data)
     replace_op(live.document, node(live.document, "step"), REGISTRY.lookup("nadam"))
@@ -281,6 +291,7 @@ def test_another_kind_of_optimizer_says_that_its_state_starts_anew(talk, data):
     live.stop()
 
 
+@pytest.mark.thorough
 def test_earlier_steps_are_those_of_the_graph_that_made_them(talk, data):
     live = Live(talk, network(), data)
     replace_op(live.document, node(live.document, "act"), REGISTRY.lookup("tanh"))
@@ -298,6 +309,7 @@ def test_earlier_steps_are_those_of_the_graph_that_made_them(talk, data):
     live.stop()
 
 
+@pytest.mark.thorough
 def test_the_run_has_every_graph_and_its_steps_are_the_same_again(talk, data):
     live = Live(talk, network(), data)
     first = flow.dumps(live.document)
@@ -317,6 +329,7 @@ def test_the_run_has_every_graph_and_its_steps_are_the_same_again(talk, data):
         assert shown.differs_from is None
 
 
+@pytest.mark.thorough
 def test_numbers_count_from_the_next_step_on_without_another_graph(talk, data):
     document = network()
     gaps = commands.add_node(document, "dropout", (0, 0), name="gaps", attrs={"rate": 0.3})

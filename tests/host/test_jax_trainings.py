@@ -18,6 +18,7 @@ pytest.importorskip("jax")
 __all__ = ["data", "talk"]  # fixtures
 
 
+@pytest.mark.thorough
 def test_edits_reach_a_training_on_jax_whose_steps_are_shown_again(talk, data):
     talk.send(p.SetBackend("jax"))
     live = Live(talk, network(), data)
@@ -40,6 +41,7 @@ def test_edits_reach_a_training_on_jax_whose_steps_are_shown_again(talk, data):
     assert run.settings["backend"] == "jax"
 
 
+@pytest.mark.thorough
 def test_what_jax_lacks_is_a_failure_in_words(talk, data):
     document = network()
     commands.set_training(document, batch_size=10)

@@ -38,6 +38,7 @@ def train(talk: Talk, number: int = 1, **options) -> list[float]:
     return losses
 
 
+@pytest.mark.thorough
 def test_a_training_of_the_window_is_a_run(talk, tmp_path: Path):
     document = regression()
     talk.sync(document)
@@ -51,6 +52,7 @@ def test_a_training_of_the_window_is_a_run(talk, tmp_path: Path):
     np.testing.assert_array_equal(talk.wait_for(p.TensorValue).array, run.weights()["w"])
 
 
+@pytest.mark.thorough
 def test_the_window_hears_which_run_it_is(talk):
     talk.sync(regression())
     talk.send(p.Train(1))
@@ -59,6 +61,7 @@ def test_the_window_hears_which_run_it_is(talk):
     assert nf.runs()[0].id == kept.run and not kept.problem
 
 
+@pytest.mark.thorough
 def test_continue_is_a_branch_and_another_document_is_not(talk):
     talk.sync(regression())
     train(talk, 1)
@@ -74,6 +77,7 @@ def test_continue_is_a_branch_and_another_document_is_not(talk):
     assert nf.runs()[0].parent == ""
 
 
+@pytest.mark.thorough
 def test_pauses_are_events(talk):
     document = regression()
     commands.set_training(document, epochs=1_000_000)
@@ -93,6 +97,7 @@ def test_pauses_are_events(talk):
     assert first.last <= steps[0] <= steps[1] <= steps[2] <= run.steps
 
 
+@pytest.mark.thorough
 def test_a_killed_engine_leaves_an_interrupted_run_with_its_curve(tmp_path: Path, monkeypatch):
     monkeypatch.setenv("NODEFLOW_RUNS", str(tmp_path / "runs"))
     inbox: list = []
@@ -127,6 +132,7 @@ def test_a_killed_engine_leaves_an_interrupted_run_with_its_curve(tmp_path: Path
     assert run.losses[:count].tobytes() == losses[:count].tobytes()
 
 
+@pytest.mark.thorough
 def test_a_store_that_cannot_be_written_is_said_once(tmp_path: Path, monkeypatch):
     (tmp_path / "file").touch()
     monkeypatch.setenv("NODEFLOW_RUNS", str(tmp_path / "file" / "runs"))
@@ -141,6 +147,7 @@ def test_a_store_that_cannot_be_written_is_said_once(tmp_path: Path, monkeypatch
         talk.client.close()
 
 
+@pytest.mark.thorough
 def test_what_does_not_train_is_no_run(talk, tmp_path: Path):
     document = expression()
     talk.sync(document)
@@ -149,6 +156,7 @@ def test_what_does_not_train_is_no_run(talk, tmp_path: Path):
     assert not (tmp_path / "runs").exists()
 
 
+@pytest.mark.thorough
 def test_a_variable_that_is_changed_is_an_event_and_its_steps_stay(talk):
     document = regression()
     commands.set_training(document, epochs=1_000_000)
@@ -176,6 +184,7 @@ def test_a_variable_that_is_changed_is_an_event_and_its_steps_stay(talk):
     np.testing.assert_array_equal(np.float32(losses), np.float32(run.losses[changed.step - 4 :]))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("name", "value", "words"),
     [

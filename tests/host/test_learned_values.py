@@ -50,6 +50,7 @@ def test_values_outlast_a_save_in_two_messages(desk, folder):
     assert same(desk.values, trained)
 
 
+@pytest.mark.thorough
 def test_continue_goes_on_where_the_training_was_after_such_a_save(desk, folder):
     other = Desk(fitted_layer(folder / "rows.npz"))
     for each in (desk, other):
@@ -70,6 +71,7 @@ def test_a_training_that_ends_between_the_two_messages_keeps_what_it_learned(des
     assert same(desk.values, other.values)
 
 
+@pytest.mark.thorough
 def test_data_that_are_gone_for_a_while_cost_nothing(desk, folder):
     desk.train()
     trained = desk.values
@@ -78,6 +80,7 @@ def test_data_that_are_gone_for_a_while_cost_nothing(desk, folder):
         assert same(desk.values, trained if "rows" in source else {})
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "spelling", ["{}/./rows.npz", "{}/../{name}/rows.npz", "file://{}/rows.npz"]
 )
@@ -104,6 +107,7 @@ def test_weights_that_are_saved_meanwhile_have_them(desk, folder):
     assert same(again.values, trained), "loaded while the data were missing"
 
 
+@pytest.mark.thorough
 def test_undoing_a_removal_brings_what_was_learned_back(desk):
     desk.train()
     trained = desk.values
@@ -113,6 +117,7 @@ def test_undoing_a_removal_brings_what_was_learned_back(desk):
     assert same(desk.values, trained)
 
 
+@pytest.mark.thorough
 def test_an_edited_initial_value_starts_afresh_whatever_was_kept(desk, folder):
     layer = desk.document.node_named("layer").id
     desk.train()
@@ -126,6 +131,7 @@ def test_an_edited_initial_value_starts_afresh_whatever_was_kept(desk, folder):
     assert np.array_equal(found["layer/kernel"], trained["layer/kernel"])
 
 
+@pytest.mark.thorough
 def test_initialising_forgets_what_cannot_run_too(desk, folder):
     first = desk.values
     desk.train()
@@ -135,6 +141,7 @@ def test_initialising_forgets_what_cannot_run_too(desk, folder):
     assert same(desk.values, first)
 
 
+@pytest.mark.thorough
 def test_a_save_during_a_training_is_no_edit_of_it(desk, folder, monkeypatch):
     other = Desk(fitted_layer(folder / "rows.npz"))
     other.train()

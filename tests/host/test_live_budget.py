@@ -172,6 +172,7 @@ def slow(plugin_files):
     go_on.set()
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("op", ("waits", "spins"))
 def test_what_takes_too_long_says_so_and_is_not_tried_again(slow, op):
     document = Document()
@@ -198,6 +199,7 @@ def test_what_takes_too_long_says_so_and_is_not_tried_again(slow, op):
         assert not thread.is_alive(), "a loop in Python ends, and so does what returns"
 
 
+@pytest.mark.thorough
 def test_many_slow_nodes_come_one_after_the_other():
     """Values that are there are sent before the others, so that nothing waits for all."""
     document = Document()
@@ -237,6 +239,7 @@ def test_memory_is_given_back_while_live_values_are_computed(monkeypatch):
     assert len(evaluator.previews().values) == 30
 
 
+@pytest.mark.thorough
 def test_the_engine_goes_on_beside_a_node_that_takes_too_long(talk, tmp_path):
     (tmp_path / "sleepy.py").write_text(
         "import time\nimport nodeflow\n\n@nodeflow.op(infer='same as x')\n"

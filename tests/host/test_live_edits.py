@@ -48,6 +48,7 @@ class Followed:
             self.live.initialize()  # variables keep their values when the seed changes
 
 
+@pytest.mark.sample(9)
 @pytest.mark.parametrize("seed", range(SEQUENCES))
 def test_after_each_edit_all_is_as_if_built_anew(seed: int) -> None:
     followed = Followed(RandomEdits(seed))
@@ -71,6 +72,7 @@ def test_after_each_edit_all_is_as_if_built_anew(seed: int) -> None:
             assert variables(followed.live) == variables(fresh)
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("seed", range(2000, 2000 + SEQUENCES // 4))
 def test_values_are_those_that_a_session_computes(seed: int) -> None:
     """The independent truth: a fresh graph, run as a whole in the reference tier."""
@@ -217,6 +219,7 @@ def misplaced(live: Evaluator) -> list[str]:
     ]
 
 
+@pytest.mark.sample(53)
 @pytest.mark.parametrize("seed", range(SEQUENCES))
 def test_each_node_comes_after_those_it_uses(seed: int) -> None:
     """A node that becomes valid by an undo is added last, and others use it already."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import pytest
+
 from nodeflow.document.io import flow
 from nodeflow.host import protocol as p
 from nodeflow.resources import example
 from nodeflow.train.events import Steps
 
 
+@pytest.mark.thorough
 def test_the_next_training_follows_the_limit(talk):
     talk.sync(flow.loads(example("mnist.flow").read_text()))
     talk.send(p.SetMemory(1000))

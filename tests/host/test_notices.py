@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from nodeflow.document.analysis.dataset_node import DATASET
 from nodeflow.document.edit import commands
 from nodeflow.document.io import flow
@@ -9,6 +11,7 @@ from nodeflow.host.evaluation.evaluator import Evaluator
 from nodeflow.resources import example
 
 
+@pytest.mark.thorough
 def test_a_data_set_of_another_document_gives_no_notice(monkeypatch, tmp_path):
     monkeypatch.delenv("NODEFLOW_DATA_DIR", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))

@@ -75,6 +75,7 @@ def test_what_follows_from_a_number_follows_at_once():
     assert not any(v.is_what_if for v in evaluator.previews().values.values())
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize(
     ("file", "name"),
     [
@@ -257,6 +258,7 @@ def threaded(request, monkeypatch):
     talking.close()
 
 
+@pytest.mark.thorough
 def test_a_training_has_the_same_bits_with_and_without(threaded, tmp_path):
     talk = threaded
     document = regression()
@@ -285,6 +287,7 @@ def test_a_training_has_the_same_bits_with_and_without(threaded, tmp_path):
     assert run.values["w"].array != 7 and not any(v.is_what_if for v in run.values.values())
 
 
+@pytest.mark.thorough
 def test_a_paused_training_shows_what_follows_and_goes_on_as_if_nothing_were(talk):
     document = regression()
     commands.set_training(document, epochs=100_000)
@@ -345,6 +348,7 @@ def test_a_past_step_with_an_override(talk):
     assert {n: v.text for n, v in again.items()} == {n: v.text for n, v in plain.items()}
 
 
+@pytest.mark.thorough
 def test_a_drawing_at_a_past_step_is_what_the_network_said_then(talk):
     document = opened("mnist_layers")
     commands.set_training(document, epochs=1, batch_size=500)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from nodeflow.document.edit import commands
 from nodeflow.document.model.document import Document
 from nodeflow.host.protocol import Evaluate, LoadPlugins, Previews
@@ -25,6 +27,7 @@ def document() -> Document:
     return doc
 
 
+@pytest.mark.thorough
 def test_the_engine_loads_reloads_and_survives_a_user_s_mistakes(talk, tmp_path) -> None:
     file = tmp_path / "times.py"
     doc = document()

@@ -61,6 +61,7 @@ def ids(loaded: r.Loaded) -> list[str]:
     return [op.declared.id for ops in loaded.files.values() for op in ops]
 
 
+@pytest.mark.thorough
 def test_declarations_come_without_functions_and_types_are_found_there(prober, tmp_path):
     (tmp_path / "good.py").write_text(GOOD)
     loaded, skip = load(prober, tmp_path)
@@ -73,6 +74,7 @@ def test_declarations_come_without_functions_and_types_are_found_there(prober, t
     assert prober.infer("doubled", unknown, {"factor": 1.0})[0].shape == (None, 5)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("text", "said"), ENDS)
 def test_a_file_that_ends_the_process_is_left_out(prober, tmp_path, text, said):
     (tmp_path / "a_bad.py").write_text(f"import ctypes, os\n{text}\n")
@@ -85,6 +87,7 @@ def test_a_file_that_ends_the_process_is_left_out(prober, tmp_path, text, said):
     assert prober.infer("doubled", X, {"factor": 1.0})[0].shape == (6, 5)
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize(("text", "said"), ENDS)
 def test_a_call_that_ends_the_process_is_an_error_of_its_op(prober, tmp_path, text, said):
     (tmp_path / "bad.py").write_text(IN_A_CALL.format(text=text))
@@ -97,6 +100,7 @@ def test_a_call_that_ends_the_process_is_an_error_of_its_op(prober, tmp_path, te
     assert prober.infer("doubled", X, {"factor": 1.0})[0].shape == (6, 5)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("place", ("import", "call"))
 def test_output_without_end_goes_nowhere(prober, tmp_path, place, capfd):
     text = "while True: print('x' * 10000); sys.stderr.write('y' * 10000)"
@@ -117,6 +121,7 @@ def test_output_without_end_goes_nowhere(prober, tmp_path, place, capfd):
     assert len("".join(capfd.readouterr())) < 1000
 
 
+@pytest.mark.thorough
 def test_memory_without_end_is_refused(prober, tmp_path):
     text = "found = []\n    while True: found.append(bytes(100_000_000))"
     (tmp_path / "bad.py").write_text(IN_A_CALL.format(text=text))
@@ -125,6 +130,7 @@ def test_memory_without_end_is_refused(prober, tmp_path):
         prober.infer("bad", X, {})
 
 
+@pytest.mark.thorough
 def test_a_process_that_is_stopped_or_killed_is_replaced(prober, tmp_path):
     (tmp_path / "good.py").write_text(GOOD)
     load(prober, tmp_path)
@@ -138,6 +144,7 @@ def test_a_process_that_is_stopped_or_killed_is_replaced(prober, tmp_path):
     assert prober.infer("doubled", X, {"factor": 1.0})[0].shape == (6, 5)
 
 
+@pytest.mark.thorough
 def test_closing_leaves_no_process(prober, tmp_path):
     (tmp_path / "bad.py").write_text(IN_A_CALL.format(text=ENDLESS_IN_C))
     load(prober, tmp_path)
@@ -193,6 +200,7 @@ def test_a_gradient_is_the_same_as_where_the_functions_are(prober, tmp_path, plu
     raise AssertionError("no answer")
 
 
+@pytest.mark.thorough
 def test_a_file_that_breaks_keeps_its_ops_which_say_why(prober, tmp_path):
     file = tmp_path / "good.py"
     file.write_text(GOOD)
@@ -205,6 +213,7 @@ def test_a_file_that_breaks_keeps_its_ops_which_say_why(prober, tmp_path):
         op.infer(*X, factor=1.0)
 
 
+@pytest.mark.thorough
 def test_a_late_answer_is_told(prober, tmp_path):
     (tmp_path / "slow.py").write_text(IN_A_CALL.format(text="import time; time.sleep(0.5)"))
     told: queue.Queue = queue.Queue()

@@ -57,6 +57,7 @@ def ask(document, variables, source: str, **more) -> list[p.Message]:
     return sent
 
 
+@pytest.mark.thorough
 def test_each_row_of_the_new_file_has_its_answer_in_its_place(document, variables, folder):
     path = own_data.write(folder / "new.csv", NAMES, ROWS)
     rows, done = ask(document, variables, f"csv:{path}")
@@ -113,6 +114,7 @@ def test_a_file_that_cannot_be_written_is_an_error(document, variables, folder):
         ask(document, variables, f"csv:{path}", path="/nowhere/out.csv")
 
 
+@pytest.mark.thorough
 def test_the_engine_process_answers(talk, document, folder):
     path = own_data.write(folder / "new.csv", NAMES, ROWS)
     talk.sync(document)

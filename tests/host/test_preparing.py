@@ -58,6 +58,7 @@ def show(talk: Talk, document: Document, request: int) -> None:
     talk.wait_for(p.Previews)
 
 
+@pytest.mark.thorough
 def test_the_first_step_is_compiled_where_the_user_has_looked(folder: Path) -> None:
     document = flow.load(example("linear_regression"))
     talk = Talk()
@@ -87,6 +88,7 @@ def test_the_first_step_is_compiled_where_the_user_has_looked(folder: Path) -> N
     talk.client.close()
 
 
+@pytest.mark.thorough
 def test_a_graph_that_does_not_train_needs_nothing_more(folder: Path) -> None:
     document = expression()
     talk = Talk()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from nodeflow.host import protocol as p
 from nodeflow.train import events
@@ -13,6 +14,7 @@ def names(trace: dict) -> set[str]:
     return {n for e in trace["traceEvents"] if e["ph"] == "X" for n in e["args"]["nodes"]}
 
 
+@pytest.mark.thorough
 def test_a_run_is_profiled_where_there_is_no_optimizer(talk):
     talk.sync(expression())
     talk.send(p.Profile(7))
@@ -23,6 +25,7 @@ def test_a_run_is_profiled_where_there_is_no_optimizer(talk):
     assert "fuse" in result.plan and "# a\n" in result.plan
 
 
+@pytest.mark.thorough
 def test_training_steps_are_profiled_and_nothing_is_learned(talk):
     document = regression()
     talk.sync(document)
@@ -35,6 +38,7 @@ def test_training_steps_are_profiled_and_nothing_is_learned(talk):
     assert np.array_equal(talk.wait_for(p.TensorValue).array, [[0.0]])
 
 
+@pytest.mark.thorough
 def test_a_profile_that_cannot_be_made_is_a_failure(talk):
     document = regression()
     for record in list(document.nodes.values()):

@@ -63,6 +63,7 @@ def test_short_epochs_come_together_in_their_order(clock):
     assert len(told[-1].losses) == 3 and told[-1].tier == "compiled"
 
 
+@pytest.mark.thorough
 def test_the_losses_of_an_epoch_come_before_its_end(talk):
     document = regression()
     commands.set_training(document, epochs=3000)

@@ -102,6 +102,7 @@ def test_points_are_the_rows_of_a_layer_with_their_classes():
     assert train.split == "train" and len(train.points) <= MOST_ROWS
 
 
+@pytest.mark.thorough
 def test_digits_come_with_their_pictures_and_the_last_hidden_layer_first():
     data = points(evaluator("mnist"))
     assert data.tensor == "hidden" and "probabilities" in data.candidates
@@ -132,6 +133,7 @@ def test_tsne_says_how_to_get_it_where_it_is_not(monkeypatch):
     assert "t-SNE needs scikit-learn" in text and "pip install 'nodeflow[tsne]'" in text
 
 
+@pytest.mark.thorough
 def test_tsne_keeps_neighbours_together_and_waits_for_the_end_of_a_training():
     engine = evaluator("spirals")
     data = points(engine, "hidden2", method="tsne")

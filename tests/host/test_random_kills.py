@@ -91,6 +91,7 @@ def long_training() -> Document:
 needs_proc = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
 
 
+@pytest.mark.sample(3)
 @needs_proc
 @pytest.mark.parametrize("number", range(KILLS))
 def test_killed_at_any_moment(number: int, record_property) -> None:
@@ -173,6 +174,7 @@ def failing() -> Document:
     return document
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("make", "name", "kind", "words"),
     [
@@ -195,6 +197,7 @@ def test_a_run_that_cannot_be_done_is_told_by_name(
     assert limited.wait_for(p.Previews).values["a"].text == "9"
 
 
+@pytest.mark.thorough
 def test_a_fetch_is_cancelled_in_the_middle(limited: Talk) -> None:
     document = slow()
     limited.sync(document)
@@ -226,6 +229,7 @@ def slow() -> Document:
     return document
 
 
+@pytest.mark.thorough
 def test_the_client_can_be_closed_before_the_process_is_up() -> None:
     messages: queue.Queue = queue.Queue()
     client = EngineClient(messages.put)

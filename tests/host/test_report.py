@@ -65,6 +65,7 @@ def test_what_helps_is_in_it(places: Places) -> None:
     assert '"~/lib/x.py", line 3' in parts["last-crash.txt"]
 
 
+@pytest.mark.thorough
 def test_a_user_without_log_or_settings(tmp_path: Path) -> None:
     parts = collect_report(Places(tmp_path / "none.ini", tmp_path))
     assert [part.name for part in parts] == ["machine.json", "settings.json"]
@@ -77,6 +78,7 @@ def test_a_file_is_in_it_only_if_it_is_given(places: Places, tmp_path: Path) -> 
         collect_report(places, [tmp_path / "gone.flow"])
 
 
+@pytest.mark.thorough
 def test_the_command_lists_what_it_writes(tmp_path: Path) -> None:
     import io
 

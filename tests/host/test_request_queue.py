@@ -71,6 +71,7 @@ def test_a_document_replaces_the_changes_before_it():
     assert waiting(requests) == [p.SyncDocument("new", 3, keep=False)]
 
 
+@pytest.mark.thorough
 def test_a_thousand_edits_wait_as_few_requests_and_say_the_same():
     document = expression()
     mirror = flow.loads(flow.dumps(document))

@@ -38,6 +38,7 @@ def held(pid: int) -> int:
     return next(found) >> 10
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 def test_documents_that_were_closed_take_no_memory() -> None:
     talk = Talk()

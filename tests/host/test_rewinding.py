@@ -49,6 +49,7 @@ def past(talk, document: Document, step: int, number: int, names=None) -> p.Prev
     return answer
 
 
+@pytest.mark.thorough
 def test_a_step_is_shown_as_it_was(talk, document):
     trained(talk, document)
     for number, step in enumerate((17, 3, 41)):
@@ -60,6 +61,7 @@ def test_a_step_is_shown_as_it_was(talk, document):
             np.testing.assert_allclose(shown.mean, value.mean(), rtol=1e-5)
 
 
+@pytest.mark.thorough
 def test_whole_tensors_and_gradients_are_of_the_step(talk, document):
     trained(talk, document)
     talk.send(p.ShowStep(5, 20))
@@ -75,6 +77,7 @@ def test_whole_tensors_and_gradients_are_of_the_step(talk, document):
     assert answer.values[gradient].step == 5
 
 
+@pytest.mark.thorough
 def test_measures_are_of_the_step(talk, document):
     trained(talk, document)
     talk.send(p.Measure("magnitude"))
@@ -91,6 +94,7 @@ def test_measures_are_of_the_step(talk, document):
     assert updates["w"].value == pytest.approx(abs(0.1 * slope / w), rel=1e-3)
 
 
+@pytest.mark.thorough
 def test_back_to_now_shows_what_was_learned(talk, document):
     trained(talk, document)
     past(talk, document, 2, 10)
@@ -101,6 +105,7 @@ def test_back_to_now_shows_what_was_learned(talk, document):
     assert answer.past is None and answer.step is None
 
 
+@pytest.mark.thorough
 def test_a_training_that_is_paused_stays_where_it_is(talk, document):
     commands.set_training(document, epochs=100_000)
     talk.sync(document)
@@ -119,6 +124,7 @@ def test_a_training_that_is_paused_stays_where_it_is(talk, document):
     assert talk.wait_for(events.Done).stopped
 
 
+@pytest.mark.thorough
 def test_a_training_goes_on_while_a_step_is_shown(talk, document):
     commands.set_training(document, epochs=100_000)
     talk.sync(document)
@@ -135,6 +141,7 @@ def test_a_training_goes_on_while_a_step_is_shown(talk, document):
     assert talk.wait_for(events.Done).stopped
 
 
+@pytest.mark.thorough
 def test_without_a_training_there_is_no_past(talk, document):
     talk.sync(document)
     talk.send(p.ShowStep(3, 1))
@@ -145,6 +152,7 @@ def test_without_a_training_there_is_no_past(talk, document):
     assert (answer.request, answer.past) == (4, None)
 
 
+@pytest.mark.thorough
 def test_another_document_forgets_the_training(talk, document):
     trained(talk, document)
     other = regression()

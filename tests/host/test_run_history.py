@@ -65,6 +65,7 @@ def told(edits) -> list[tuple[int, str]]:
     return [(e.step, e.words) for e in edits if "epochs" not in e.words]
 
 
+@pytest.mark.thorough
 def test_a_run_knows_its_edits_and_its_settings_at_any_step(edited):
     live, steps = edited
     (run,) = nf.runs()
@@ -77,6 +78,7 @@ def test_a_run_knows_its_edits_and_its_settings_at_any_step(edited):
         assert settings_in(store, found)["epochs"] == live.document.training["epochs"]
 
 
+@pytest.mark.thorough
 def test_a_branch_is_compared_from_where_it_parts(edited, talk):  # noqa: F811
     live, steps = edited
     last = len(live.losses)
@@ -98,6 +100,7 @@ def test_a_branch_is_compared_from_where_it_parts(edited, talk):  # noqa: F811
     assert list(kept.marks) == marks[:2]
 
 
+@pytest.mark.thorough
 def test_a_branch_has_the_numbers_that_the_document_shows(edited, talk, data):  # noqa: F811
     """From a step that was made with a rate of 1000, while the document says 0.01 again."""
     _, steps = edited

@@ -46,6 +46,7 @@ def ask(runs: list[str], kind: str, name: str = "", best: bool = False, **option
     return answers
 
 
+@pytest.mark.thorough
 def test_regions_are_those_of_each_runs_weights():
     runs = trained("spirals", "[0.001, 0.05]", epochs=10)
     views = [answer.value.data for answer in ask(runs, "regions", "logits")]
@@ -66,6 +67,7 @@ def test_regions_are_those_of_each_runs_weights():
         assert same > 0.999, "but for rounding at the border"
 
 
+@pytest.mark.thorough
 def test_samples_are_the_same_rows_with_each_runs_answers():
     runs = trained("spirals", "[1e-6, 0.05]", epochs=15)
     first, second = (a.value.data for a in ask(runs, "predictions", order="rows"))
@@ -77,6 +79,7 @@ def test_samples_are_the_same_rows_with_each_runs_answers():
     assert second.right / second.seen == pytest.approx(kept.metrics["accuracy"], abs=1e-6)
 
 
+@pytest.mark.thorough
 def test_a_run_on_other_data_is_shown_on_that_of_the_first():
     (one,) = trained("spirals", "[0.05]")
     document = flow.load(example("spirals"))
@@ -89,6 +92,7 @@ def test_a_run_on_other_data_is_shown_on_that_of_the_first():
     assert np.array_equal(first.value.data.points, second.value.data.points)
 
 
+@pytest.mark.thorough
 def test_the_best_epoch_has_other_weights():
     (run,) = trained("spirals", "[0.3]", epochs=30)
     with RunStore(write=False) as store:
@@ -101,6 +105,7 @@ def test_the_best_epoch_has_other_weights():
     assert not np.array_equal(best.shares, final.shares)  # though as many may be right
 
 
+@pytest.mark.thorough
 def test_what_a_run_lacks_is_its_answer_alone():
     (run,) = trained("linear_regression", "[0.1]")
     answers = ask([run, "rgone4567"], "plot", "prediction")

@@ -48,6 +48,7 @@ def truth(run: nf.KeptRun, step: int, name: str) -> np.ndarray:
         return np.asarray(at.run(name))
 
 
+@pytest.mark.thorough
 def test_a_kept_run_is_opened_and_shown(talk):
     document = trained(talk, 0.1)
     (run,) = nf.runs()
@@ -68,6 +69,7 @@ def test_a_kept_run_is_opened_and_shown(talk):
         assert answer.values["w"].mean == pytest.approx(found.array.mean())
 
 
+@pytest.mark.thorough
 def test_a_graph_that_differs_is_counted(talk):
     trained(talk, 0.1)
     (run,) = nf.runs()
@@ -79,6 +81,7 @@ def test_a_graph_that_differs_is_counted(talk):
     assert talk.wait_for(p.RunOpened).differences == 1
 
 
+@pytest.mark.thorough
 def test_a_step_of_another_run_is_fetched_beside(talk):
     first = trained(talk, 0.1)
     trained(talk, 0.02, number=2)
@@ -95,6 +98,7 @@ def test_a_step_of_another_run_is_fetched_beside(talk):
     assert first is not None
 
 
+@pytest.mark.thorough
 def test_runs_follow_to_a_step_and_say_what_is_in_the_way(talk):
     trained(talk, 0.1)
     trained(talk, 0.02, epochs=20, number=2)
@@ -108,6 +112,7 @@ def test_runs_follow_to_a_step_and_say_what_is_in_the_way(talk):
     assert found[2].error is not None and "no run" in found[2].error.message
 
 
+@pytest.mark.thorough
 def test_a_run_that_kept_no_copies_fails_with_the_reason(talk, tmp_path):
     trained(talk, 0.1)
     (run,) = nf.runs()
@@ -117,6 +122,7 @@ def test_a_run_that_kept_no_copies_fails_with_the_reason(talk, tmp_path):
     assert failed.request == 7 and "kept no copies" in failed.error.message
 
 
+@pytest.mark.thorough
 def test_a_branch_of_a_kept_run_has_its_losses(talk):
     document = trained(talk, 0.1)
     (run,) = nf.runs()
@@ -132,6 +138,7 @@ def test_a_branch_of_a_kept_run_has_its_losses(talk):
     np.testing.assert_allclose(loss.values, run.losses[10:], rtol=1e-4)  # maybe another tier
 
 
+@pytest.mark.thorough
 def test_the_order_of_a_step_begins_with_what_is_there(talk):
     document = trained(talk, 0.1)
     talk.send(p.ShowStep(7, 10))
@@ -148,6 +155,7 @@ def test_the_order_of_a_step_begins_with_what_is_there(talk):
             assert at[source] <= at[target], (source, target)
 
 
+@pytest.mark.thorough
 def test_a_damaged_file_of_copies_fails_and_the_engine_goes_on(talk, tmp_path):
     trained(talk, 0.1)
     (run,) = nf.runs()

@@ -10,6 +10,7 @@ from nodeflow.train.events import Done
 from tests.host.documents import regression
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("keep", [True, False])
 def test_a_document_that_is_sent_again(talk, keep):
     document = regression()

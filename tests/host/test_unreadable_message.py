@@ -28,6 +28,7 @@ def unreadable(monkeypatch):
     monkeypatch.setattr(client, "accept_from", lambda *a: OfAnotherVersion(accept(*a)))
 
 
+@pytest.mark.thorough
 def test_the_engine_is_reported_dead(unreadable, caplog):
     inbox: queue.Queue = queue.Queue()
     engine = client.EngineClient(inbox.put, threads=1)

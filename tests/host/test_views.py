@@ -194,6 +194,7 @@ def test_a_number_has_no_plot_before_a_training():
         compute(open_example("linear_regression"), "plot", "slope")
 
 
+@pytest.mark.thorough
 def test_a_number_is_plotted_over_the_steps_of_a_training(talk):
     document = open_example("linear_regression")
     spec = p.ViewSpec("plot", "slope")
@@ -250,6 +251,7 @@ def test_a_view_is_shown_ten_times_per_second_of_training():
     assert sent[-1].rate == pytest.approx(10, rel=0.1)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("count", [1, 3])
 def test_slow_views_take_a_share_of_a_training_together(count):
     specs = [p.ViewSpec("plot", "prediction", (("style", s),)) for s in ("line", "scatter", "bars")]
@@ -285,6 +287,7 @@ def test_a_view_that_cannot_be_drawn_says_why_and_hurts_no_other():
     assert not third.error and third.data.series
 
 
+@pytest.mark.thorough
 def test_a_view_never_changes_a_training(talk):
     """The same losses with and without a view, and the view follows the training."""
     document = open_example("linear_regression")
@@ -312,6 +315,7 @@ def test_a_view_never_changes_a_training(talk):
     assert slope == pytest.approx(2, abs=0.1)
 
 
+@pytest.mark.thorough
 def test_a_view_follows_edits(talk):
     document = open_example("linear_regression")
     talk.sync(document)
@@ -324,6 +328,7 @@ def test_a_view_follows_edits(talk):
     np.testing.assert_allclose(line.y, 4.0)
 
 
+@pytest.mark.thorough
 def test_of_waiting_requests_only_the_last_is_answered(talk):
     talk.sync(open_example("linear_regression"))
     for number in range(10, 20):
@@ -365,6 +370,7 @@ def mnist_probabilities(evaluator: Evaluator, x: np.ndarray) -> np.ndarray:
     return powers / powers.sum(axis=1, keepdims=True)
 
 
+@pytest.mark.thorough
 def test_predictions_are_those_of_the_graph_most_wrong_first():
     data, evaluator = compute(open_example("mnist"), "predictions", "")
     assert isinstance(data, PredictionData)
@@ -386,6 +392,7 @@ def test_predictions_are_those_of_the_graph_most_wrong_first():
     np.testing.assert_allclose(data.pictures[0] / 255, bright / images[data.rows].max(), atol=0.01)
 
 
+@pytest.mark.thorough
 def test_a_cell_of_the_matrix_filters_the_samples_and_pages_do_not_overlap():
     first, _ = compute(open_example("mnist"), "predictions", "", order="rows", split="train")
     assert first.matrix is not None
@@ -501,6 +508,7 @@ def test_the_regions_of_a_layer_are_its_probabilities():
     assert found.names == ("0", "1", "2"), "more classes than the data name"
 
 
+@pytest.mark.thorough
 def test_a_view_is_answered_while_a_training_is_paused(talk):
     document = open_example("linear_regression")
     commands.set_training(document, epochs=1_000_000)

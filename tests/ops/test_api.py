@@ -17,6 +17,7 @@ BY_HAND = {op.id for op in REGISTRY} & {*nf.__all__, *nf.LAZY}
 """Ops whose function in `nf` is not made from the registry."""
 
 
+@pytest.mark.thorough
 def test_every_op_is_a_function_with_its_documentation() -> None:
     for op in REGISTRY:
         if "/" in op.id:

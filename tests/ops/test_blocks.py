@@ -117,6 +117,7 @@ def test_problems_are_the_blocks() -> None:
             nf.layers.residual_dense(nf.placeholder("float32", [None, None]), 8)
 
 
+@pytest.mark.thorough
 def test_a_block_opens_into_its_layers_and_unpacks_into_them() -> None:
     """One level at a time: the layers inside stay layers, with the same variables."""
     x = np.random.default_rng(9).normal(size=(2, 3, 4))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -86,8 +86,33 @@ NEVER_SINGLE = {
     "random_saturation", "random_hue", "sobel_edges", "affine_grid",
 }  # fmt: skip
 
+
+def kind(call: Sample) -> Hashable:
+    """What samples of one kind share: the attributes they name and the kinds of their numbers."""
+    return tuple(sorted(call.attrs)), tuple(number_kind(a.dtype) for a in call.inputs)
+
+
+def one_of_each_kind(calls: list[Sample]) -> list[Sample]:
+    """The first sample of each kind."""
+    return list({kind(call): call for call in reversed(calls)}.values())
+
+
+def of_each_op(ops: list[Op], few: Callable[[list[Sample]], list[Sample]], calls: dict):
+    """Cases of a few samples of each op, and thorough ones of the others."""
+    cases = []
+    for op in ops:
+        chosen = few(calls[op.id])
+        others = [call for call in calls[op.id] if not any(call is c for c in chosen)]
+        cases.append(pytest.param(op, chosen, id=op.id))
+        if others:
+            marks = pytest.mark.thorough
+            cases.append(pytest.param(op, others, id=f"{op.id}-others", marks=marks))
+    return pytest.mark.parametrize(("op", "calls"), cases)
+
+
 every_op = pytest.mark.parametrize("op", OPS, ids=lambda op: op.id)
 every_runnable_op = pytest.mark.parametrize("op", RUNNABLE, ids=lambda op: op.id)
+every_sample = of_each_op(RUNNABLE, one_of_each_kind, CALLS)
 
 
 def test_enough_is_enumerated() -> None:
@@ -154,9 +179,9 @@ def test_samples_cover_attributes(op: Op) -> None:
             assert any(b[attr.name] == value for b in bound), (attr.name, value)
 
 
-@every_runnable_op
-def test_reference_returns_what_inference_says(op: Op) -> None:
-    for call in CALLS[op.id]:
+@every_sample
+def test_reference_returns_what_inference_says(op: Op, calls: list[Sample]) -> None:
+    for call in calls:
         node, _ = build(op, call)
         outputs = run_reference(op, call.inputs, node.attrs)
         for output, symbolic in zip(outputs, node.outputs, strict=True):
@@ -184,9 +209,9 @@ def is_inferred(
     return True
 
 
-@every_runnable_op
-def test_inference_with_unknown_sizes_is_compatible(op: Op) -> None:
-    for call in CALLS[op.id]:
+@every_sample
+def test_inference_with_unknown_sizes_is_compatible(op: Op, calls: list[Sample]) -> None:
+    for call in calls:
         attrs = op.bind_attrs(call.attrs)
         outputs = [type_of_array(o) for o in run_reference(op, call.inputs, attrs)]
         for types in with_unknowns([type_of_array(a) for a in call.inputs]):
@@ -202,10 +227,10 @@ def test_inference_with_unknown_sizes_is_compatible(op: Op) -> None:
             assert all(i.accepts(o) for i, o in zip(inferred, outputs, strict=True)), call
 
 
-@every_runnable_op
-def test_inference_with_unknown_ranks_is_compatible(op: Op) -> None:
+@every_sample
+def test_inference_with_unknown_ranks_is_compatible(op: Op, calls: list[Sample]) -> None:
     """What is inferred for every rank holds for the real one, or the op says that it needs it."""
-    for call in CALLS[op.id]:
+    for call in calls:
         if op.id in ("variable", "cond", "while_loop"):
             continue
         attrs = op.bind_attrs(call.attrs)
@@ -227,10 +252,12 @@ def needs_sizes(op: Op, call: Sample) -> bool:
     return op.id in NEED_SIZES
 
 
-@pytest.mark.parametrize("op", [op for op in OPS if isinstance(op, Composed)], ids=lambda op: op.id)
+@of_each_op([op for op in OPS if isinstance(op, Composed)], one_of_each_kind, CALLS)
 @pytest.mark.parametrize("unknown", [False, True], ids=["static", "unknown"])
-def test_composed_ops_infer_the_types_of_what_they_stand_for(op: Op, unknown: bool) -> None:
-    for call in CALLS[op.id]:
+def test_composed_ops_infer_the_types_of_what_they_stand_for(
+    op: Op, calls: list[Sample], unknown: bool
+) -> None:
+    for call in calls:
         node, _ = build(op, call, unknown=NEED_SIZES.get(op.id, True) if unknown else False)
         for output in node.outputs:
             made = resolve(output)
@@ -249,9 +276,9 @@ def with_unknowns(types: list[TensorType]) -> list[list[TensorType]]:
     return variants
 
 
-@every_runnable_op
-def test_inputs_are_not_changed(op: Op) -> None:
-    for call in CALLS[op.id]:
+@every_sample
+def test_inputs_are_not_changed(op: Op, calls: list[Sample]) -> None:
+    for call in calls:
         arrays = [a.copy() for a in call.inputs]
         for array in arrays:
             array.flags.writeable = False
@@ -262,18 +289,18 @@ def test_inputs_are_not_changed(op: Op) -> None:
             assert_equal(array, original)
 
 
-@every_runnable_op
-def test_reference_is_deterministic(op: Op) -> None:
-    for call in CALLS[op.id]:
+@every_sample
+def test_reference_is_deterministic(op: Op, calls: list[Sample]) -> None:
+    for call in calls:
         attrs = op.bind_attrs(call.attrs)
         first, second = (run_reference(op, call.inputs, attrs) for _ in range(2))
         for a, b in zip(first, second, strict=True):
             assert_equal(a, b)
 
 
-@every_runnable_op
-def test_attributes_survive_the_file(op: Op) -> None:
-    for call in CALLS[op.id]:
+@every_sample
+def test_attributes_survive_the_file(op: Op, calls: list[Sample]) -> None:
+    for call in calls:
         bound = op.bind_attrs(call.attrs)
         again = op.bind_attrs(json.loads(json.dumps(bound, default=as_lists)))
         for before, after in zip(
@@ -301,25 +328,33 @@ NOT_DERIVED = {
 """Parameters of special functions that no gradient flows into, as their documentation says."""
 
 
-every_differentiable_op = pytest.mark.parametrize("op", DIFFERENTIABLE, ids=lambda op: op.id)
+SMOOTH = {op.id: [call for call in CALLS[op.id] if call.smooth] for op in DIFFERENTIABLE}
 
 
-@every_differentiable_op
-def test_gradients_match_finite_differences(op: Op) -> None:
-    smooth = [call for call in CALLS[op.id] if call.smooth]
-    assert smooth
-    for call in smooth:
+def smallest(calls: list[Sample]) -> list[Sample]:
+    """The sample with the fewest elements in which something is larger than 1 and nothing empty."""
+    sizes = [[a.size for a in call.inputs] for call in calls]
+    usual = [n for n, some in enumerate(sizes) if min(some) > 0 and max(some) > 1]
+    return [calls[min(usual or range(len(calls)), key=lambda n: sum(sizes[n]))]]
+
+
+every_smooth_sample = of_each_op(DIFFERENTIABLE, smallest, SMOOTH)
+
+
+@every_smooth_sample
+def test_gradients_match_finite_differences(op: Op, calls: list[Sample]) -> None:
+    assert calls
+    for call in calls:
         for order in two_orders(op, call):
             order.compare(f"{op.id} {call}")
 
 
-@every_differentiable_op
-def test_gradients_with_unknown_sizes_are_the_same(op: Op) -> None:
-    for call in CALLS[op.id]:
-        if call.smooth:
-            pairs = zip(two_orders(op, call), two_orders(op, call, unknown=True), strict=True)
-            for static, unknown in pairs:
-                unknown.agree(static, f"{op.id} {call}")
+@every_smooth_sample
+def test_gradients_with_unknown_sizes_are_the_same(op: Op, calls: list[Sample]) -> None:
+    for call in calls:
+        pairs = zip(two_orders(op, call), two_orders(op, call, unknown=True), strict=True)
+        for static, unknown in pairs:
+            unknown.agree(static, f"{op.id} {call}")
 
 
 @dataclass
@@ -475,6 +510,7 @@ def test_bad_attribute_values_are_refused(op: Op) -> None:
 SHAPES = ((), (2,), (1, 3), (2, 3), (0, 3), (2, 3, 4))
 
 
+@pytest.mark.sample(80)
 @every_runnable_op
 def test_any_shapes_work_or_are_refused_by_a_typed_error(op: Op) -> None:
     """No crash inside an op: what inference lets through runs, or fails as a RunError."""

@@ -73,6 +73,7 @@ def test_conv2d(tier: str, padding: str, strides: int, dilation: int) -> None:
     assert variables["c/kernel"].shape == (3, 2, 3, 4)
 
 
+@pytest.mark.thorough
 @settings(max_examples=20)
 @given(
     rows=st.integers(0, 3), time=st.integers(1, 6), channels=st.integers(1, 3),
@@ -282,6 +283,7 @@ def test_center_and_scale_decide_which_variables_there_are() -> None:
     assert [v.name for v in graph.trainable_variables] == ["a/gamma"]
 
 
+@pytest.mark.sample(10)
 @pytest.mark.parametrize("op", [o for o in nf.REGISTRY if o.id.startswith("layers/")], ids=str)
 def test_every_layer_says_which_variables_it_has(op) -> None:
     """`variables` is what analysis and optimizers' settings know without building."""

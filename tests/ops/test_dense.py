@@ -70,6 +70,7 @@ def test_gradients_of_the_weights_match_finite_differences(tier: str) -> None:
                 assert slope[index] == pytest.approx((up - down) / 2e-5, rel=1e-6, abs=1e-9)
 
 
+@pytest.mark.thorough
 @settings(max_examples=25)
 @given(
     shape=st.lists(st.integers(0, 4), min_size=2, max_size=4),
@@ -119,6 +120,7 @@ def test_initial_values_follow_the_initializers() -> None:
     assert values["he/kernel"].std() == pytest.approx(np.sqrt(2 / 200), rel=0.1)
 
 
+@pytest.mark.thorough
 def test_an_optimizer_trains_it() -> None:
     """Least squares: a dense layer finds what numpy finds."""
     rng = np.random.default_rng(6)

@@ -128,6 +128,7 @@ def test_a_wired_rate_without_a_wired_phase_is_kept_in_files_and_exports(tmp_pat
     assert {w.target_port for w in again.wires_into(again.node_named("drop").id)} == wires
 
 
+@pytest.mark.thorough
 @BOTH
 @pytest.mark.parametrize("dtype", ["int32", "int64"])
 def test_a_noise_shape_may_be_a_tensor(tier: str, dtype: str, tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ def draws(sampler: str, unique: bool, count: int = 600) -> list[list[np.ndarray]
     return [list(op.reference(every, **bound, stream=Stream(3, "s", n))) for n in range(count)]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("unique", [False, True])
 @pytest.mark.parametrize("sampler", ["log_uniform_candidate_sampler", "uniform_candidate_sampler"])
 def test_classes_come_up_as_often_as_expected(sampler: str, unique: bool) -> None:

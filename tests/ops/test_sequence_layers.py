@@ -103,6 +103,7 @@ def test_gradients_of_a_lstm_match_finite_differences(tier) -> None:
             assert slope[index] == pytest.approx((ends[0] - ends[1]) / 2e-5, rel=1e-5, abs=1e-9)
 
 
+@pytest.mark.thorough
 def test_initial_weights_of_a_lstm() -> None:
     with nf.Graph() as graph:
         x = nf.placeholder("float64", [None, None, 3])

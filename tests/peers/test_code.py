@@ -151,6 +151,7 @@ def train(session: nf.Session, program: Program) -> list[float]:
     return losses
 
 
+@pytest.mark.sample(17)
 @pytest.mark.parametrize("name", [name for name in NAMES if name not in DRAWING])
 def test_exported_code_answers_and_trains_as_the_graph_does(ran, name: str):
     """After the training, the answers come from the averages that have moved."""

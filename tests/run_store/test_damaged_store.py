@@ -411,6 +411,7 @@ def test_no_folder_is_removed_while_a_row_is_damaged(folder: Path) -> None:
 # ---- a store that is locked or on a full disk ---------------------------------------------------
 
 
+@pytest.mark.thorough
 def test_a_store_that_is_locked_when_a_training_starts_is_tried_again(
     folder: Path, monkeypatch
 ) -> None:
@@ -485,6 +486,7 @@ FOUND = (27618,)
 """Seeds that once ended in an error without words: two parts of a schema had one number."""
 
 
+@pytest.mark.thorough
 def test_no_fault_of_a_byte_is_an_error_without_words(whole: Path, tmp_path: Path) -> None:
     make_checkpoints(tmp_path / "kept")
     states = sorted(path for path in (tmp_path / "kept").rglob("*") if path.is_file())

@@ -26,6 +26,7 @@ def float32s(values: np.ndarray) -> list[float]:
     return [float(np.float32(value)) for value in values]
 
 
+@pytest.mark.thorough
 def test_a_live_training_writes_every_step(folder: Path, line, tmp_path: Path):
     graph, data = line
     logs = tmp_path / "logs"
@@ -52,6 +53,7 @@ def test_it_goes_without_a_run(monkeypatch: pytest.MonkeyPatch, line, tmp_path: 
     assert len(read_folder(place).scalars["loss"].values) == 10
 
 
+@pytest.mark.thorough
 def test_a_kept_run_written_and_read_is_the_same_curve(folder: Path, line, tmp_path: Path):
     graph, data = line
     nf.train.fit(graph, data=data, epochs=4, run_name="b <1>/x", **PLAIN)

@@ -175,6 +175,7 @@ def test_runs_without_what_their_edits_need_are_compared_as_far_as_they_tell(kep
     assert changes(kept.store, run, kept.run(network(), 60)).graph == ()
 
 
+@pytest.mark.thorough
 def test_damaged_edits_and_lines_of_branches_tell_nothing_wrong(kept: Kept) -> None:
     """One wrong byte anywhere in the events of a run, and runs that descend from each other."""
     run = kept.run(network(), 600, *EDITED)

@@ -37,6 +37,7 @@ def names(store: RunStore) -> list[str]:
     return [run.name for run in reversed(store.runs())]
 
 
+@pytest.mark.thorough
 def test_the_oldest_go_first_and_starred_ones_stay(tmp_path: Path):
     with RunStore(tmp_path) as store:
         runs = [keep(store, n, megabytes=10, star=n == 1) for n in range(5)]

@@ -66,6 +66,7 @@ def version(folder: Path) -> int:
         connection.close()
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(os.name == "nt", reason="kills by a Unix signal")
 def test_a_kill_during_the_migration_loses_nothing(earlier: Path, tmp_path: Path) -> None:
     """It is killed before each statement that changes something, until none is left."""

@@ -62,6 +62,7 @@ def net(folder: Path, tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.thorough
 def test_a_step_has_the_bits_of_the_step_itself(net):
     (run,) = nf.runs()
     graph = nf.load(net)
@@ -78,6 +79,7 @@ def test_a_step_has_the_bits_of_the_step_itself(net):
         assert at.differs_from is None and at.notices == ()
 
 
+@pytest.mark.thorough
 def test_fetches_keep_their_structure(net):
     (run,) = nf.runs()
     loss = run.settings["loss"]
@@ -89,6 +91,7 @@ def test_fetches_keep_their_structure(net):
             at.run("nothing_of_the_kind")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("step", [0, -3, 10**6])
 def test_a_step_that_is_not_there_is_said(net, step):
     (run,) = nf.runs()
@@ -97,6 +100,7 @@ def test_a_step_that_is_not_there_is_said(net, step):
     assert "1 to" in str(caught.value.hint)
 
 
+@pytest.mark.thorough
 def test_data_that_differ_are_said_and_from_which_step(net):
     table = net.with_name("table.csv")
     lines = table.read_text().splitlines()
@@ -142,6 +146,7 @@ def test_data_of_python_have_to_be_given(folder, line):
         assert gradient != 0 and abs(gradient / rate) < 100
 
 
+@pytest.mark.thorough
 def test_at_most_sixteen_copies_are_kept_and_counted(folder, line):
     graph, data = line
     nf.train.fit(graph, data=data, epochs=400, batch_size=4)
@@ -153,6 +158,7 @@ def test_at_most_sixteen_copies_are_kept_and_counted(folder, line):
     assert run.bytes == files and path.stat().st_size < files
 
 
+@pytest.mark.thorough
 def test_copies_that_are_too_large_are_fewer(folder):
     with RunStore(folder) as store:
         set_limit(store, 100_000)
@@ -168,6 +174,7 @@ def test_copies_that_are_too_large_are_fewer(folder):
         assert at.run("error") == run.losses[249]
 
 
+@pytest.mark.thorough
 def test_a_run_without_copies_says_so(net, folder):
     (run,) = nf.runs()
     (folder / run.id / PAST).unlink()
@@ -175,6 +182,7 @@ def test_a_run_without_copies_says_so(net, folder):
         run.at(1)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("damage", [b"", b"\0" * 64, b"{}"])
 def test_damaged_copies_are_an_error(net, folder, damage):
     (run,) = nf.runs()
@@ -183,12 +191,14 @@ def test_damaged_copies_are_an_error(net, folder, damage):
         run.at(1)
 
 
+@pytest.mark.thorough
 def test_data_that_are_gone_are_an_error(net):
     net.with_name("table.csv").unlink()
     with pytest.raises(NodeflowError, match=r"table\.csv"):
         nf.runs()[0].at(1)
 
 
+@pytest.mark.thorough
 def test_a_resumed_run_keeps_both_of_its_parts(folder, tmp_path):
     path, states = small_file(tmp_path), str(tmp_path / "states")
     common = ["train", str(path), "--tier", "reference", "--checkpoint", states]

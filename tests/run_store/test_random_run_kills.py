@@ -32,6 +32,7 @@ CHILD = Path(__file__).with_name("killed_writer.py")
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="kills by a Unix signal")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("flush", [OFTEN, USUAL] if is_nightly() else [OFTEN])
 def test_less_than_a_second_is_lost_and_nothing_is_damaged(tmp_path: Path, flush: float) -> None:
     folder = tmp_path / "runs"

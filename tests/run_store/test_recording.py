@@ -91,6 +91,7 @@ def test_the_final_weights_stand_in_where_they_are_the_best(folder: Path, line):
     assert run.weights(best=True)["w"] == run.weights()["w"]  # the last one is the best
 
 
+@pytest.mark.thorough
 def test_the_best_epoch_is_kept_beside_the_final_one(folder: Path):
     graph, data = fitted_line(rate=0.999)  # overshoots: the loss goes up and down
     history = nf.train.fit(graph, data=data, epochs=6, metrics="error", test=data, **PLAIN)
@@ -167,6 +168,7 @@ def test_a_run_is_seen_while_it_goes_on(folder: Path, line, monkeypatch):
     assert seen
 
 
+@pytest.mark.thorough
 def test_metrics_and_tables_of_each_epoch(folder: Path):
     graph = nf.load(example("mnist_layers"))
     graph_events = nf.train.train(graph, epochs=2, tier="reference", batch_size=1000)
@@ -186,6 +188,7 @@ def test_metrics_and_tables_of_each_epoch(folder: Path):
 # ---- going on -----------------------------------------------------------------------------------
 
 
+@pytest.mark.thorough
 def test_a_resumed_training_is_the_same_run(folder: Path, line, tmp_path: Path):
     graph, data = line
     states = tmp_path / "states"
@@ -207,6 +210,7 @@ def _same(data: dict) -> dict:
     return {tensor.name: rows for tensor, rows in data.items()}
 
 
+@pytest.mark.thorough
 def test_what_a_killed_run_lost_comes_from_its_state(folder: Path, line, tmp_path: Path):
     graph, data = line
     given = {"data": data, "checkpoint": tmp_path / "states", "every": 10, **PLAIN}
@@ -221,6 +225,7 @@ def test_what_a_killed_run_lost_comes_from_its_state(folder: Path, line, tmp_pat
     assert run.curves["epoch loss"].step.tolist() == [10, 20, 30, 40, 50]
 
 
+@pytest.mark.thorough
 def test_the_best_weights_of_a_run_survive_that_it_goes_on(folder: Path, line, tmp_path: Path):
     graph, data = line
     given = {"data": data, "metrics": "error", "test": data, "checkpoint": tmp_path / "s", **PLAIN}
@@ -255,6 +260,7 @@ def test_a_changed_training_branches_from_the_run_that_it_goes_on_from(
 # ---- data ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.thorough
 def test_a_file_of_data_is_digested_by_content_and_known_again_by_size_and_time(
     folder: Path, tmp_path: Path, monkeypatch
 ):
@@ -312,6 +318,7 @@ def test_a_store_that_cannot_be_made_is_one_notice_and_training_goes_on(
     assert [e.problem != "" for e in events if isinstance(e, RunKept)] == [True]
 
 
+@pytest.mark.thorough
 def test_a_disk_that_is_full_for_a_while_is_one_notice_and_no_gap(folder: Path, line, monkeypatch):
     """It is full until the notice has come, and the training waits for the first failure."""
     monkeypatch.setattr(writer, "FLUSH_SECONDS", 0.0)
@@ -383,6 +390,7 @@ def test_a_metric_that_is_called_loss_hides_no_curve(folder: Path):
     assert run.curves["epoch loss"].values.tolist() == history.loss
 
 
+@pytest.mark.thorough
 def test_a_training_that_ends_before_its_run_has_begun_names_it(folder: Path, line, monkeypatch):
     opened = writer.Writer._open
 
@@ -397,6 +405,7 @@ def test_a_training_that_ends_before_its_run_has_begun_names_it(folder: Path, li
     assert isinstance(done, Done) and kept == RunKept(only(folder).id, only(folder).name)
 
 
+@pytest.mark.thorough
 def test_the_reference_tier_loads_no_compiler(folder: Path):
     code = """
 import sys

@@ -59,6 +59,7 @@ def recorded(found: nf.Graph, data: nf.data.Dataset, names: list[str], last: int
     raise AssertionError
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("tier", ["reference", "compiled", "auto"])
 @pytest.mark.parametrize("data", [generated, mapped])
 def test_a_step_has_the_bits_of_a_run_that_recorded_it(folder: Path, data, tier):
@@ -80,6 +81,7 @@ def test_a_step_has_the_bits_of_a_run_that_recorded_it(folder: Path, data, tier)
         assert at.differs_from is None and at.notices == ()
 
 
+@pytest.mark.thorough
 def test_values_are_those_of_a_loop_over_the_elements(folder: Path):
     made = graph()
     nf.train.fit(made, data=generated(), epochs=4, seed=1, tier="reference")

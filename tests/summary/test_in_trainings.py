@@ -28,6 +28,7 @@ def recorded() -> nf.Graph:
     return graph
 
 
+@pytest.mark.thorough
 def test_it_is_measured_on_the_rows_that_there_are() -> None:
     history = nf.train.fit(recorded(), data={"x": X[:20]}, test={"x": X[20:]}, epochs=2)
     w = history.variables["w"]
@@ -65,6 +66,7 @@ def test_the_command_shows_what_is_fetched(tmp_path: Path, capsys) -> None:
     assert base64.b64decode(printed["fetches"]["s"]) == data
 
 
+@pytest.mark.thorough
 def test_a_file_trained_on_other_rows_measures_what_it_says_on_them(tmp_path: Path) -> None:
     nf.save(recorded(), tmp_path / "a.flow")
     loaded = nf.load(tmp_path / "a.flow")

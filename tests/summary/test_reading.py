@@ -43,6 +43,7 @@ def test_long_data_have_the_checksum_of_the_definition(length: int):
     assert crc32c(data) == bit_by_bit(data)
 
 
+@pytest.mark.thorough
 @given(st.lists(st.binary(max_size=20), max_size=30))
 def test_many_checksums_at_once(parts: list[bytes]):
     assert crc32c_of_each(parts).tolist() == [bit_by_bit(part) for part in parts]
@@ -125,6 +126,7 @@ def test_a_folder_without_event_files(tmp_path: Path):
         event_folders(tmp_path / "nothing")
 
 
+@pytest.mark.thorough
 @given(st.binary(max_size=120), st.integers(0, 400), st.integers(0, 7))
 def test_spoilt_events_raise_typed_errors_only(
     tmp_path_factory, noise: bytes, place: int, bit: int

@@ -54,6 +54,7 @@ def outcome(results: list[Result]) -> list[tuple]:
     return [(r.trial.number, dict(r.trial.values), r.value, r.best_epoch, r.state) for r in results]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("wanted", [plan("log:1e-3..0.1", count=4), plan("[0.01, 0.1, 0.3]", GRID)])
 def test_the_same_trials_with_any_number_of_workers(wanted: Plan):
     found = []
@@ -66,6 +67,7 @@ def test_the_same_trials_with_any_number_of_workers(wanted: Plan):
     assert losses[0] == losses[1] and len(set(losses[0].values())) == len(found[0])
 
 
+@pytest.mark.thorough
 def test_a_trial_is_the_training_with_these_values():
     (result,) = Sweep(plan("[0.07]", GRID), setup()).run()
     run = nf.runs(tag="mine")[0]
@@ -81,6 +83,7 @@ def test_a_trial_is_the_training_with_these_values():
     assert run.losses.tolist() == np.concatenate(steps).tolist()
 
 
+@pytest.mark.thorough
 def test_what_fails_is_kept_and_the_rest_goes_on(kept: Path):
     results = Sweep(plan("[1e30, 0.1, -1.0]", GRID), setup(epochs=5)).run()
     assert [r.state for r in results] == [FAILED, DONE, FAILED]
@@ -97,6 +100,7 @@ def long_sweep(changed, parallel: int = 1) -> Sweep:
     return Sweep(plan("[0.01, 0.02]", GRID, parallel=parallel), setup(epochs=10**6), changed)
 
 
+@pytest.mark.thorough
 def test_one_trial_or_all_can_be_cancelled():
     seen: list[Result] = []
 
@@ -112,6 +116,7 @@ def test_one_trial_or_all_can_be_cancelled():
     assert {run.status for run in nf.runs(tag="mine")} == {"stopped"}
 
 
+@pytest.mark.thorough
 def test_a_process_that_dies_is_a_failed_trial(monkeypatch: pytest.MonkeyPatch):
     killed = []
 
@@ -144,6 +149,7 @@ def test_killing_ends_at_once_and_leaves_no_process():
 # ---- Optuna -------------------------------------------------------------------------------------
 
 
+@pytest.mark.thorough
 def test_optuna_is_repeatable_with_one_worker_and_its_order_is_kept():
     wanted = plan("log:1e-4..1", OPTUNA, count=10, seed=3, prune=True)
     found = [outcome(Sweep(wanted, setup(f"{n}", epochs=5)).run()) for n in range(2)]

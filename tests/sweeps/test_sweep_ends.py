@@ -47,6 +47,7 @@ def both_train() -> bool:
     return states() == ["running", "running"] and all(run.epochs for run in nf.runs())
 
 
+@pytest.mark.thorough
 def test_interrupting_ends_the_trials_after_their_step_and_prints_the_best(sweep):
     wait_for(both_train)
     sweep.send_signal(signal.SIGINT)
@@ -58,6 +59,7 @@ def test_interrupting_ends_the_trials_after_their_step_and_prints_the_best(sweep
     assert all(run.weights() for run in nf.runs())
 
 
+@pytest.mark.thorough
 def test_no_trial_outlives_a_sweep_that_is_killed(sweep):
     wait_for(both_train)
     sweep.kill()
@@ -65,6 +67,7 @@ def test_no_trial_outlives_a_sweep_that_is_killed(sweep):
     assert all(run.weights() for run in nf.runs()), "they have ended in order"
 
 
+@pytest.mark.thorough
 def test_optuna_is_imported_only_where_it_is_chosen():
     text = "import sys, nodeflow.cli.sweep, nodeflow.sweeps.sweep, nodeflow.ui.app; "
     text += "from nodeflow.ui.panels.panel import discover_panels; discover_panels(); "

@@ -34,12 +34,14 @@ def test_a_program_is_converted_without_a_remark(path: Path) -> None:
     assert convert(converted.text).text == converted.text, "nothing is left to do"
 
 
+@pytest.mark.thorough
 def test_linear_regression_finds_the_line() -> None:
     space = run(convert((PROGRAMS / "regression.py").read_text(encoding="utf-8")).text)
     assert float(space["final"]) < 1e-5  # type: ignore[arg-type]
     np.testing.assert_allclose(space["weights"], [[2.0], [-1.0]], atol=0.02)
 
 
+@pytest.mark.thorough
 def test_the_classifier_learns() -> None:
     space = run(convert((PROGRAMS / "classifier.py").read_text(encoding="utf-8")).text)
     assert float(space["score"]) > 0.9  # type: ignore[arg-type]
@@ -55,6 +57,7 @@ BOUNDS = {
 """What a program ends with, between which limits; as a remark what TensorFlow gives."""
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", BOUNDS)
 def test_a_tutorial_program_learns_and_is_saved(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -132,6 +132,7 @@ def trained(space: Any, key: str, clip: bool = False, **session: Any) -> np.ndar
         return running.run(table)
 
 
+@pytest.mark.sample(6)
 @pytest.mark.parametrize("key", OPTIMIZERS)
 @pytest.mark.parametrize(
     "session",

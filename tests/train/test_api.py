@@ -125,6 +125,7 @@ def test_a_loaded_file_trains_to_the_bits_of_the_command(example: Path, capsys) 
         assert value.tobytes() == history.variables[name].tobytes(), name
 
 
+@pytest.mark.thorough
 def test_what_is_given_replaces_what_the_file_says(tmp_path: Path) -> None:
     path = tmp_path / "line.flow"
     nf.save(line(), path)
@@ -135,6 +136,7 @@ def test_what_is_given_replaces_what_the_file_says(tmp_path: Path) -> None:
     assert history.epochs[-1].epoch == 2 and list(history.metrics) == ["error"]
 
 
+@pytest.mark.thorough
 def test_a_group_of_updates_trains_with_the_loss_that_is_named() -> None:
     with nf.Graph() as graph:
         x = nf.placeholder("float32", [None], name="x")

@@ -62,6 +62,7 @@ def test_kinds_of_numbers_are_not_mixed():
     assert list(ways(Kind("bfloat16", (3,)), real)) == [()]
 
 
+@pytest.mark.thorough
 @given(
     st.lists(st.tuples(st.integers(1, 3), st.integers(1, 3)), max_size=6),
     st.lists(st.tuples(st.integers(1, 3), st.integers(1, 3)), max_size=6),

@@ -76,6 +76,7 @@ def planted(
     )
 
 
+@pytest.mark.sample(3)
 @BOTH
 @pytest.mark.parametrize("value, is_high", [(7.0, True), (-7.0, False)])
 def test_it_ends_at_the_step_with_node_value_and_place(tier, value, is_high):
@@ -92,6 +93,7 @@ def test_it_ends_at_the_step_with_node_value_and_place(tier, value, is_high):
     assert len(ran.losses) == 137 and np.isfinite(ran.losses).all()
 
 
+@pytest.mark.thorough
 @BOTH
 def test_the_variables_are_those_from_before_the_step(tier):
     stopped = Ran(planted(137, (2, 1), 7.0), tier)
@@ -104,6 +106,7 @@ def test_the_variables_are_those_from_before_the_step(tier):
         assert stopped.variables[name].tobytes() == value.tobytes(), name
 
 
+@pytest.mark.sample(1)
 @BOTH
 def test_bounds_that_hold_change_no_bit(tier):
     training = planted(137, (2, 1), 7.0)
@@ -117,6 +120,7 @@ def test_bounds_that_hold_change_no_bit(tier):
         assert watched.variables[name].tobytes() == value.tobytes(), name
 
 
+@pytest.mark.thorough
 def test_a_bound_is_that_of_the_dtype():
     training = planted(5, (0, 0), 0.05)
     low, high = float(np.float32(-2.1)), float(np.float32(0.1))
@@ -170,6 +174,7 @@ def test_what_is_not_finite_lies_within_nothing_and_its_cause_is_still_found():
     )
 
 
+@pytest.mark.thorough
 def test_the_first_of_both_counts():
     assert isinstance(Ran(planted(30, (0, 0), 7.0, nan_at=20)).error, NonFiniteError)
     error = Ran(planted(30, (0, 0), 7.0, nan_at=40)).error

@@ -37,6 +37,7 @@ def branched(found, step, training=None, steps=40):
     return np.concatenate(losses), events
 
 
+@pytest.mark.sample(3)
 @BOTH
 @pytest.mark.parametrize("step", [1, 12, 18, 23, 34])  # 11 steps are an epoch
 def test_it_has_the_bits_of_the_training(tier, step):
@@ -65,6 +66,7 @@ def test_an_edit_takes_effect_at_the_step():
     assert next(e for e in events if isinstance(e, Steps)).first == 20
 
 
+@pytest.mark.thorough
 def test_it_leaves_the_past_alone():
     graph, training = everything()
     found = ran(training, graph, "compiled", 60, every=9)

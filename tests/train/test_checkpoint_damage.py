@@ -45,6 +45,7 @@ def flip(path: Path, place: int, bit: int = 0) -> None:
 # ---- checksums ----------------------------------------------------------------------------------
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", [WEIGHTS, LOOP])
 def test_a_flipped_bit_is_found_and_an_earlier_checkpoint_offered(kept: Path, name: str) -> None:
     *_, before, newest = existing(kept)
@@ -59,6 +60,7 @@ def test_a_flipped_bit_is_found_and_an_earlier_checkpoint_offered(kept: Path, na
     rest.agrees(trained())
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", [WEIGHTS, LOOP])
 def test_the_arrays_of_another_step_are_found(kept: Path, name: str) -> None:
     *_, before, newest = existing(kept)
@@ -110,6 +112,7 @@ def save_plain(path: Path) -> None:
     save_file(load_weights(path), path)
 
 
+@pytest.mark.thorough
 def test_checkpoints_without_checksums_load_with_one_notice(kept: Path) -> None:
     for path in existing(kept):
         without_sums(path)
@@ -136,6 +139,7 @@ def rewrite(path: Path, **training: Any) -> None:
     (path / MANIFEST).write_text(json.dumps(content))
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize(
     "training",
     [
@@ -169,6 +173,7 @@ def test_wrong_types_are_a_damaged_checkpoint(kept: Path, training: dict[str, An
         trained(resume=path)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "content",
     [{"global_step": "x"}, {"global_step": 10**30}, {"stamp": 3}, {"variables": {"w": 3}},
@@ -184,6 +189,7 @@ def test_a_manifest_with_wrong_types_is_damaged(kept: Path, content: dict[str, A
         read_manifest(path)
 
 
+@pytest.mark.thorough
 def test_json_that_is_nested_too_deeply_is_damage(kept: Path) -> None:
     path = existing(kept)[-1]
     (path / MANIFEST).write_text(DEEP)
@@ -214,6 +220,7 @@ def test_switches_of_tier_that_are_damaged_are_not_ignored(tmp_path: Path) -> No
 # ---- pipes and devices --------------------------------------------------------------------------
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(os.name == "nt", reason="makes a pipe")
 @pytest.mark.parametrize("name", ["checkpoint", "tiers.json"])
 def test_a_pipe_in_place_of_a_list_is_refused_at_once(kept: Path, name: str) -> None:
@@ -233,6 +240,7 @@ def test_a_pipe_in_place_of_a_list_is_refused_at_once(kept: Path, name: str) -> 
         trained(checkpoint=kept / "new")
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(os.name == "nt", reason="makes a pipe")
 def test_a_device_or_pipe_in_place_of_a_file_of_a_checkpoint_is_refused(kept: Path) -> None:
     path = existing(kept)[-1]
@@ -250,6 +258,7 @@ def test_a_device_or_pipe_in_place_of_a_file_of_a_checkpoint_is_refused(kept: Pa
 # ---- what kills leave ---------------------------------------------------------------------------
 
 
+@pytest.mark.thorough
 def test_what_killed_processes_left_is_removed_and_nothing_else(kept: Path) -> None:
     *_, before, newest = existing(kept)
     for place in (kept / f".{newest.name}.abcdefgh", kept / ".step-999.x_1y2z3w"):

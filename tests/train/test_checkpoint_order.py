@@ -25,6 +25,7 @@ def steps(folder: Path) -> list[int]:
     return [load_state(path).step for path in existing(folder)]
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(os.name == "nt", reason="kills by a Unix signal")
 @pytest.mark.parametrize("deletions", [0, 1])
 def test_a_kill_before_the_oldest_is_deleted_resumes_the_newest(
@@ -47,6 +48,7 @@ def test_a_kill_before_the_oldest_is_deleted_resumes_the_newest(
     assert len(steps(tmp_path)) == 2 and steps(tmp_path)[-1] == 44
 
 
+@pytest.mark.thorough
 def test_the_name_of_a_folder_decides_nothing(tmp_path: Path) -> None:
     trained(checkpoint=tmp_path, every=10, leave_at=25)
     last = existing(tmp_path)[-1]
@@ -58,6 +60,7 @@ def test_the_name_of_a_folder_decides_nothing(tmp_path: Path) -> None:
     assert rest.resumed is not None and rest.resumed.step == step
 
 
+@pytest.mark.thorough
 def test_of_one_step_the_later_one_counts(tmp_path: Path) -> None:
     trained(checkpoint=tmp_path / "a", every=10, leave_at=25)
     trained(checkpoint=tmp_path / "b", every=10, leave_at=25)
@@ -68,6 +71,7 @@ def test_of_one_step_the_later_one_counts(tmp_path: Path) -> None:
     assert read_manifest(here[0]).time < read_manifest(later).time
 
 
+@pytest.mark.thorough
 def test_a_training_that_went_on_from_an_earlier_step_gives_up_the_later_ones(
     tmp_path: Path,
 ) -> None:
@@ -81,6 +85,7 @@ def test_a_training_that_went_on_from_an_earlier_step_gives_up_the_later_ones(
     assert rest.resumed is not None and rest.resumed.step == newest
 
 
+@pytest.mark.thorough
 def test_damaged_manifests_are_named_and_never_chosen(tmp_path: Path) -> None:
     trained(checkpoint=tmp_path, every=10, leave_at=35, keep=0)
     *_, before, newest = existing(tmp_path)
@@ -91,6 +96,7 @@ def test_damaged_manifests_are_named_and_never_chosen(tmp_path: Path) -> None:
     assert newest.name in rest.resumed.notices[0]
 
 
+@pytest.mark.thorough
 def test_a_damaged_checkpoint_is_set_aside_when_its_step_comes_again(tmp_path: Path) -> None:
     trained(checkpoint=tmp_path, every=4, keep=0)
     path = existing(tmp_path)[-1]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 
+import pytest
+
 from nodeflow.train.control import Control
 
 
@@ -24,6 +26,7 @@ def test_a_stopped_control_lets_nothing_through():
     assert control.allow(40) == 0
 
 
+@pytest.mark.thorough
 def test_paused_waits_until_resumed():
     control = Control()
     control.pause()
@@ -35,6 +38,7 @@ def test_paused_waits_until_resumed():
     assert results == [7]
 
 
+@pytest.mark.thorough
 def test_single_steps_are_counted_out_and_it_stays_paused():
     control = Control()
     control.pause()

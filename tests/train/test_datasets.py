@@ -59,6 +59,7 @@ PIPELINES = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("tier", ["reference", "compiled"])
 @pytest.mark.parametrize("name", PIPELINES)
 def test_a_training_takes_the_steps_of_a_loop_over_the_data_set(name: str, tier: str) -> None:
@@ -75,6 +76,7 @@ def test_a_training_takes_the_steps_of_a_loop_over_the_data_set(name: str, tier:
     assert history.done.steps == len(losses)
 
 
+@pytest.mark.thorough
 def test_an_iterator_of_a_graph_is_trained_by_itself() -> None:
     with nf.Graph() as graph:
         x, y = PIPELINES["plain"]().make_one_shot_iterator().get_next()
@@ -88,6 +90,7 @@ def test_an_iterator_of_a_graph_is_trained_by_itself() -> None:
     assert len(nf.train.fit(graph, epochs=2).steps) == 10
 
 
+@pytest.mark.thorough
 def test_components_feed_the_placeholders_that_are_called_like_them() -> None:
     data = Dataset.from_tensor_slices({"x": ROWS, "y": TARGETS, "unused": np.arange(40)})
     history = nf.train.fit(with_placeholders(), data=data, epochs=2)
@@ -96,6 +99,7 @@ def test_components_feed_the_placeholders_that_are_called_like_them() -> None:
         nf.train.train(with_placeholders(), data=slices())
 
 
+@pytest.mark.thorough
 def test_metrics_are_measured_on_rows_of_data_sets() -> None:
     graph = with_placeholders()
     PIPELINES["generated"]().bind("x", "y", graph=graph)
@@ -127,6 +131,7 @@ def test_a_data_set_without_end_needs_the_steps_of_an_epoch() -> None:
         nf.train.train(graph)
 
 
+@pytest.mark.thorough
 def test_settings_that_are_given_win_over_the_data_set() -> None:
     graph = with_placeholders()
     slices().shuffle(40, seed=3).batch(8).bind("x", "y", graph=graph)

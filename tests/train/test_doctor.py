@@ -101,12 +101,14 @@ class Net:
         return hints_of(self.graph, self.training(**more))
 
 
+@pytest.mark.thorough
 def test_a_sound_training_gets_no_hint() -> None:
     net = Net()
     metrics = (Metric(net.loss, "test", key="loss"),)
     assert net.hints(metrics=metrics) == {}
 
 
+@pytest.mark.thorough
 def test_inputs_that_are_not_scaled() -> None:
     found = Net(scale=500.0, rate=1e-6).hints()["unscaled"]
     assert found.node == "x"
@@ -192,6 +194,7 @@ def test_a_loss_that_grows_but_stays_finite() -> None:
     assert "grows" in found.title
 
 
+@pytest.mark.thorough
 def test_a_loss_that_does_not_move_and_one_that_moves_too_slowly() -> None:
     assert "flat" in Net(rate=1e-9).hints()
     slow = Net(rate=0.0004, epochs=6).hints()
@@ -203,6 +206,7 @@ def test_units_that_never_fire() -> None:
     assert found.node == "hidden" and "16 of 16" in found.evidence
 
 
+@pytest.mark.thorough
 def test_saturated_units() -> None:
     wide = {"op": "random_normal", "stddev": 200.0}
     found = Net(activation="sigmoid", weights=wide).hints()["saturated"]
@@ -227,6 +231,7 @@ def test_a_last_layer_may_start_at_zero() -> None:
     assert "equal_weights" not in hints_of(graph, training)
 
 
+@pytest.mark.thorough
 def test_a_variable_that_nothing_trains() -> None:
     net = Net()
     with net.graph:
@@ -292,6 +297,7 @@ def test_class_numbers_out_of_range() -> None:
     assert found.kind == "labels" and "from 0 to 3" in found.evidence and "3 classes" in str(found)
 
 
+@pytest.mark.thorough
 def test_overfitting() -> None:
     rng = np.random.default_rng(3)
     train_rows = {
@@ -323,6 +329,7 @@ def test_overfitting() -> None:
     assert found.edits[0].name == "patience"
 
 
+@pytest.mark.thorough
 def test_looking_does_not_change_a_training() -> None:
     def losses(examined: bool) -> np.ndarray:
         net = Net()
@@ -354,6 +361,7 @@ def looks(training: Training, graph: Graph) -> list[int]:
     return counts
 
 
+@pytest.mark.thorough
 def test_what_was_looked_at_is_not_looked_at_again() -> None:
     net = Net(epochs=4)
     after = looks(net.training(), net.graph)

@@ -120,6 +120,7 @@ def test_the_best_weights_are_kept_when_the_epochs_run_out():
     assert variables["w"] == pytest.approx(1 - 0.9 ** (2 * best))
 
 
+@pytest.mark.thorough
 def test_watching_changes_no_number_of_the_training():
     graph, training = overshooting()
     plain, _, _ = ended(graph, training)

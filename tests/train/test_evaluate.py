@@ -91,6 +91,7 @@ def test_no_metric_is_forgotten(model):
     assert set(model.metrics) == set(EXPECTED) == set(METRICS)
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("batch_size", [1, 17, 100, ROWS, 5000])
 def test_metrics_over_batches_are_those_of_the_whole(model, batch_size):
     values = model.measure(list(model.metrics.values()), batch_size)

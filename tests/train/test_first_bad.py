@@ -71,6 +71,7 @@ def planted(step: int, at: tuple[int, int], value: float = 0.0, **settings: Any)
     return training_of(optimizer, loss, {p: rows}, **settings)
 
 
+@pytest.mark.sample(1)
 @BOTH
 def test_a_logarithm_of_zero_is_found_at_its_node_step_and_inputs(tier):
     ran = Ran(planted(137, (2, 1)), tier)
@@ -120,6 +121,7 @@ def test_json_has_the_culprit():
     assert culprit["inputs"][0]["min"] == 0 and culprit["inputs"][0]["at"] == [0, 2]
 
 
+@pytest.mark.thorough
 def test_it_is_found_behind_a_switch_of_tiers():
     ran = Ran(planted(137, (2, 1)), "auto", tiers={"steps": 60})
     assert ran.error is not None and (ran.error.step, ran.error.node) == (137, "logs")
@@ -313,6 +315,7 @@ def test_allowed_it_goes_on(tier):
     assert isinstance(ran.last, Done) and ran.error is None and math.isnan(ran.losses[-1])
 
 
+@pytest.mark.thorough
 @BOTH
 def test_watching_changes_no_bit(tier):
     watched = Ran(planted(137, (2, 1), 0.5, epochs=2), tier)

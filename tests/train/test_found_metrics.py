@@ -51,6 +51,7 @@ def mnist_file(folder: Path, **training: object) -> Path:
     return path
 
 
+@pytest.mark.thorough
 def test_python_measures_the_metric_nodes_of_a_graph() -> None:
     graph = classifier()
     history = nf.train.fit(graph, data=rows(), test=rows(), epochs=3, batch_size=20)
@@ -61,17 +62,20 @@ def test_python_measures_the_metric_nodes_of_a_graph() -> None:
     assert history.metrics["hit_rate"][-1] == pytest.approx(share, abs=1e-6)
 
 
+@pytest.mark.thorough
 def test_rows_to_train_with_are_measured_where_there_are_no_others() -> None:
     history = nf.train.fit(classifier(), data=rows(), epochs=1, batch_size=20)
     assert 0 <= history.metrics["hit_rate"][0] <= 1
 
 
+@pytest.mark.thorough
 def test_metrics_that_are_given_are_the_only_ones() -> None:
     history = nf.train.fit(classifier(), data=rows(), metrics="loss", epochs=1, batch_size=20)
     assert list(history.metrics) == ["loss"]
     assert not nf.train.fit(classifier(), data=rows(), metrics=[], epochs=1, batch_size=20).metrics
 
 
+@pytest.mark.thorough
 def test_what_is_no_number_or_has_no_rows_is_left_out() -> None:
     matrix = classifier(metric=lambda y, p, name: nf.confusion_matrix(y, p, name=name))
     assert not nf.train.fit(matrix, data=rows(), epochs=1, batch_size=20).metrics
@@ -83,10 +87,12 @@ def test_what_is_no_number_or_has_no_rows_is_left_out() -> None:
     assert list(history.metrics) == ["hit_rate"]
 
 
+@pytest.mark.thorough
 def test_a_stream_of_elements_trains_without_them() -> None:
     assert not nf.train.fit(classifier(), data=elements(rows()), epochs=1).metrics
 
 
+@pytest.mark.thorough
 def test_a_file_that_chooses_nothing_measures_its_metric_nodes_everywhere(
     tmp_path: Path, capsys
 ) -> None:
@@ -101,10 +107,12 @@ def test_a_file_that_chooses_nothing_measures_its_metric_nodes_everywhere(
     assert "metrics" not in json.loads(path.read_text())["training"]
 
 
+@pytest.mark.thorough
 def test_a_file_that_chooses_no_metric_measures_none(tmp_path: Path) -> None:
     assert not nf.train.fit(nf.load(mnist_file(tmp_path, metrics=[]))).metrics
 
 
+@pytest.mark.thorough
 def test_a_stream_for_a_file_is_trained_with_and_its_own_rows_are_measured(tmp_path: Path) -> None:
     graph = nf.load(mnist_file(tmp_path))
     sizes = {n.name: n.outputs[0].shape[1] for n in graph.nodes if n.op.id == "placeholder"}

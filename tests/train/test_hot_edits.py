@@ -137,6 +137,7 @@ def by_hand(parts: list[tuple[Variant, int]]) -> Iterator[tuple[int, np.ndarray,
         values = dict(session.variables.items())
 
 
+@pytest.mark.thorough
 @TIERS
 @pytest.mark.parametrize("at", [10, 23])
 def test_another_activation_counts_from_the_step_on(tier, at):
@@ -171,6 +172,7 @@ def test_a_layer_that_is_inserted_begins_with_its_initial_values(tier):
         assert run.session.variables[name].tobytes() == fresh[name].tobytes()
 
 
+@pytest.mark.thorough
 @TIERS
 def test_replay_crosses_edits_to_the_bit(tier):
     parts = [variant(tier=tier), variant("tanh", tier=tier), variant("tanh", (6, 4), tier=tier)]
@@ -194,6 +196,7 @@ def test_replay_crosses_edits_to_the_bit(tier):
         replay.close()
 
 
+@pytest.mark.thorough
 def test_a_hot_edit_at_step_1000_is_replayed_to_the_bit():
     how = {"tier": "compiled", "epochs": 300}
     first, second = variant(**how), variant("tanh", **how)
@@ -210,6 +213,7 @@ def test_a_hot_edit_at_step_1000_is_replayed_to_the_bit():
         replay.close()
 
 
+@pytest.mark.thorough
 def test_a_branch_begins_on_either_side_of_an_edit():
     first, second = variant(tier="compiled"), variant(layers=(6, 4), tier="compiled")
     run = Run(first, {25: second}, 50, snapshots=Snapshots(1 << 24))
@@ -229,6 +233,7 @@ def test_a_branch_begins_on_either_side_of_an_edit():
     assert np.concatenate(rest)[:11].tobytes() == run.losses[39:].tobytes()
 
 
+@pytest.mark.thorough
 def test_a_branch_finds_variables_by_what_they_are_and_has_the_edited_numbers():
     first = variant(tier="compiled")
     first.ids = {name: (f"n{i}", name) for i, name in enumerate(first.session.variables)}
@@ -253,6 +258,7 @@ def test_a_branch_finds_variables_by_what_they_are_and_has_the_edited_numbers():
     assert found["w1"].tobytes() == plain["w0"].tobytes()
 
 
+@pytest.mark.thorough
 def test_copies_of_all_graphs_share_the_memory():
     how = {"tier": "compiled", "epochs": 300}
     first, second = variant(**how), variant("tanh", **how)
@@ -283,6 +289,7 @@ def test_another_kind_of_optimizer_starts_anew_and_says_so():
     assert run.session.variables["w0"].tobytes() == first.session.variables["w0"].tobytes()
 
 
+@pytest.mark.thorough
 def test_a_variable_is_found_by_what_it_is_before_its_name():
     """w0 was renamed w1, and another variable is called w0 now."""
     first, second = variant(layers=(5, 5)), variant(layers=(5, 5))
@@ -296,6 +303,7 @@ def test_a_variable_is_found_by_what_it_is_before_its_name():
     assert run.session.variables["out"].tobytes() == before["out"].tobytes()  # by its name
 
 
+@pytest.mark.thorough
 def test_batches_change_where_an_epoch_begins():
     first, second = variant(), variant(batch_size=20, seed=9)
     assert not same_batches(first.training, second.training)
@@ -315,6 +323,7 @@ def test_batches_change_where_an_epoch_begins():
     assert float(loss) == run.losses[20]
 
 
+@pytest.mark.thorough
 def test_epochs_change_and_the_one_that_has_begun_is_finished():
     more = Run(variant(epochs=2), {5: variant(epochs=4)}, 1000)
     assert [e.epoch for e in more.of(Epoch)] == [1, 2, 3, 4]
@@ -324,6 +333,7 @@ def test_epochs_change_and_the_one_that_has_begun_is_finished():
     assert fewer.of(Edited)[0].epochs == 1
 
 
+@pytest.mark.thorough
 def test_metrics_and_early_stopping_change():
     second = variant(measured=True, patience=2, rate=0.0)
     run = Run(variant(), {15: second}, 1000)
@@ -332,6 +342,7 @@ def test_metrics_and_early_stopping_change():
     assert run.of(Done)[0].reason == "training loss has not improved for 2 epochs"
 
 
+@pytest.mark.thorough
 def test_what_was_offered_last_counts_once():
     first, second, third = variant(), variant("tanh"), variant("sigmoid")
 
@@ -375,6 +386,7 @@ def test_an_edit_that_cannot_take_effect_leaves_the_training_alone():
     assert isinstance(refused[0], DataError)
 
 
+@pytest.mark.thorough
 def test_checkpoints_after_an_edit_are_of_its_graph(tmp_path):
     first, second = variant(tier="compiled"), variant(layers=(6, 4), tier="compiled")
     Run(first, {15: second}, 45, checkpoints=Checkpoints(tmp_path, Every(steps=10)))
@@ -394,6 +406,7 @@ def test_checkpoints_after_an_edit_are_of_its_graph(tmp_path):
     assert np.concatenate(rest)[:5].tobytes() == whole.losses[45:].tobytes()
 
 
+@pytest.mark.thorough
 def test_a_step_whose_copies_are_gone_cannot_be_shown():
     first, second = variant(), variant("tanh")
     run = Run(first, {5: second}, 12, snapshots=Snapshots(most=1))

@@ -14,6 +14,7 @@ from nodeflow.train.rewind.thinning import spread
 from tests.train.test_replay import CASES, TIERS, compare, everything, ran
 
 
+@pytest.mark.thorough
 @TIERS
 @pytest.mark.parametrize("case", ["everything", "mnist", "mnist_adam", "lstm", "mnist_cnn"])
 def test_steps_from_the_file_have_the_bits_of_a_run_that_recorded_them(case, tier, tmp_path):
@@ -30,6 +31,7 @@ def test_steps_from_the_file_have_the_bits_of_a_run_that_recorded_them(case, tie
     compare(replace(found, past=past), tier, steps, 12)
 
 
+@pytest.mark.thorough
 def test_the_switch_of_tiers_is_kept(tmp_path):
     graph, training = everything()
     found = ran(training, graph, "auto", 60, every=7, tiers={"steps": 20})

@@ -32,6 +32,7 @@ def events(tmp_path, **how):
         yield from watched(session, training, train(session, training), Full(tmp_path), **how)
 
 
+@pytest.mark.thorough
 def test_it_goes_on_where_somebody_is_told(tmp_path):
     said = []
     seen = list(events(tmp_path, lost=said.append))

@@ -39,6 +39,7 @@ def accuracies(name: str, data_dir: Path | None, seeds: tuple[int, ...]) -> list
     return [epochs(name, seed, data_dir)[-1].metrics["accuracy"] for seed in seeds]
 
 
+@pytest.mark.thorough
 def test_gradient_descent_reaches_the_published_accuracy(full_mnist):
     if full_mnist is None:
         pytest.skip("needs the full MNIST set: NODEFLOW_DATA_DIR")
@@ -49,6 +50,7 @@ def test_gradient_descent_reaches_the_published_accuracy(full_mnist):
     assert min(reached) >= 0.970
 
 
+@pytest.mark.thorough
 def test_adam_on_logits_reaches_more(full_mnist):
     if full_mnist is None:
         pytest.skip("needs the full MNIST set: NODEFLOW_DATA_DIR")
@@ -56,6 +58,7 @@ def test_adam_on_logits_reaches_more(full_mnist):
     assert sum(reached) / len(reached) >= 0.977
 
 
+@pytest.mark.thorough
 def test_layers_reach_the_same(full_mnist):
     if full_mnist is None:
         pytest.skip("needs the full MNIST set: NODEFLOW_DATA_DIR")
@@ -76,6 +79,7 @@ def test_the_embedded_images_suffice_for_nine_in_ten(monkeypatch, tmp_path):
     assert last.epoch == 10 and last.metrics["accuracy"] > 0.90
 
 
+@pytest.mark.thorough
 def test_the_same_seed_gives_the_same_losses(full_mnist):
     name, data = "mnist.flow", full_mnist
     document = flow.load(example(name))

@@ -101,6 +101,7 @@ NUMBERS = [
 ]
 
 
+@pytest.mark.sample(18)
 @pytest.mark.parametrize(("rule", "attr"), NUMBERS)
 @pytest.mark.parametrize("value", [0.0, 0.3, 1.0])
 def test_a_step_has_the_bits_of_a_training_with_the_number(rule, attr, value):
@@ -155,6 +156,7 @@ def clipped_mean(document: Document, clipped: str) -> str:
     return mean
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("tier", ["reference", "compiled"])
 @pytest.mark.parametrize(
     ("changes", "attrs"),
@@ -185,6 +187,7 @@ def test_dropout_and_clipping_have_the_bits_of_a_training_with_the_number(change
     assert run({}, changes) != run({}, [])
 
 
+@pytest.mark.thorough
 def test_what_can_be_edited_has_the_same_bits():
     built, training = regular()
     plain = Task(built.document)
@@ -223,6 +226,7 @@ def test_a_sweep_through_zero_and_one_plans_and_compiles_nothing(monkeypatch):
     assert set(counts[1:]) == {counts[1]}
 
 
+@pytest.mark.thorough
 def test_nothing_is_planned_or_compiled_for_a_change(monkeypatch):
     graph, training = task("adam")
     made = []
@@ -257,6 +261,7 @@ def test_a_number_out_of_range_or_from_a_wire_is_refused():
     assert noted == [] and len(losses) == 40
 
 
+@pytest.mark.thorough
 def test_a_replay_crosses_the_changes():
     graph, training = task("momentum")
     changes = {7: ("learning_rate", 0.5), 13: ("momentum", 0.1), 29: ("learning_rate", 0.02)}

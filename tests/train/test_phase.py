@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 import nodeflow as nf
 from nodeflow.document.build.build import build
@@ -69,6 +70,7 @@ def trained(doc: Document) -> tuple[list[float], dict[str, np.ndarray]]:
         return losses, {name: session.variables[name] for name in names}
 
 
+@pytest.mark.thorough
 def test_unpacked_layers_train_as_before() -> None:
     losses, variables = trained(recurrent_network())
     assert losses[-1] < losses[0]
@@ -82,6 +84,7 @@ def test_unpacked_layers_train_as_before() -> None:
         np.testing.assert_array_equal(same[name], value)
 
 
+@pytest.mark.thorough
 def test_an_unpacked_optimizer_trains_in_runs_as_the_optimizer_did() -> None:
     doc = recurrent_network()
     for name in ("rate", "drop", "bn", "memory", "loss"):

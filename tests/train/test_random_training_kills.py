@@ -47,6 +47,7 @@ Tiers = dict[str, int]
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="kills by a Unix signal")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("tier", TIERS)
 @pytest.mark.parametrize("name", CHOSEN)
 def test_a_killed_training_goes_on_with_the_same_bits(

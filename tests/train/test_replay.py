@@ -173,6 +173,7 @@ CASES: dict[str, Callable[[], tuple[nf.Graph, Training]]] = {
 TIERS = pytest.mark.parametrize("tier", ["reference", "compiled"])
 
 
+@pytest.mark.thorough
 @TIERS
 @pytest.mark.parametrize("case", CASES)
 def test_it_has_the_bits_of_a_run_that_recorded_them(case, tier):
@@ -182,6 +183,7 @@ def test_it_has_the_bits_of_a_run_that_recorded_them(case, tier):
     compare(found, tier, steps, count)
 
 
+@pytest.mark.thorough
 def test_it_follows_the_switch_of_a_training():
     graph, training = everything()
     found = ran(training, graph, "auto", 60, every=7, tiers={"steps": 20})
@@ -189,6 +191,7 @@ def test_it_follows_the_switch_of_a_training():
     compare(found, "auto", 60, 50, since=20)
 
 
+@pytest.mark.thorough
 @TIERS
 def test_the_training_goes_on_undisturbed(tier):
     graph, training = everything()
@@ -212,6 +215,7 @@ def test_the_training_goes_on_undisturbed(tier):
     assert after[:length].tobytes() == alone.losses[:length].tobytes()
 
 
+@pytest.mark.thorough
 @TIERS
 def test_a_replay_in_another_thread_disturbs_nothing(tier):
     graph, training = everything()
@@ -253,6 +257,7 @@ def test_a_replay_in_another_thread_disturbs_nothing(tier):
     assert all(value == after[step - 1] for step, value in looked if step <= len(after))
 
 
+@pytest.mark.thorough
 def test_the_losses_are_those_of_the_training():
     graph, training = everything()
     found = ran(training, graph, "compiled", 40, every=9)
@@ -263,6 +268,7 @@ def test_the_losses_are_those_of_the_training():
     assert length >= 40 and again[:length].tobytes() == found.losses[:length].tobytes()
 
 
+@pytest.mark.thorough
 def test_a_loss_that_is_not_the_recorded_one_is_noticed():
     graph, training = everything()
     found = ran(training, graph, "compiled", 40, every=10_000)
@@ -278,6 +284,7 @@ def test_a_loss_that_is_not_the_recorded_one_is_noticed():
     assert replay.differs_from == 21
 
 
+@pytest.mark.thorough
 def test_what_runs_beside_the_steps_switches_tiers_when_it_can():
     graph, training = everything()
     session = Session(graph, tier="auto", seed=training.seed)
@@ -288,6 +295,7 @@ def test_what_runs_beside_the_steps_switches_tiers_when_it_can():
             break
 
 
+@pytest.mark.thorough
 def test_it_reports_progress_and_can_be_cancelled():
     graph, training = everything()
     found = ran(training, graph, "reference", 30, every=10_000)
@@ -308,6 +316,7 @@ def test_without_copies_it_says_so():
         Replay(none).go_to(2)
 
 
+@pytest.mark.thorough
 def test_copies_stay_within_the_budget():
     graph, training = everything()
     session = Session(graph, tier="reference", seed=1)

@@ -109,6 +109,7 @@ def trained(
         return Seen(session, events, leave_at)
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("tier", ["reference", "compiled"])
 @pytest.mark.parametrize("step", [1, 5, STEPS, STEPS + 1, 30, EPOCHS * STEPS])
 def test_a_training_goes_on_in_the_middle_of_an_epoch(tmp_path: Path, tier: str, step: int) -> None:
@@ -121,6 +122,7 @@ def test_a_training_goes_on_in_the_middle_of_an_epoch(tmp_path: Path, tier: str,
     rest.agrees(whole)
 
 
+@pytest.mark.thorough
 def test_two_and_two_epochs_are_four(tmp_path: Path) -> None:
     whole = trained(metrics=["loss"])
     trained(metrics=["loss"], epochs=2, checkpoint=tmp_path)
@@ -131,6 +133,7 @@ def test_two_and_two_epochs_are_four(tmp_path: Path) -> None:
     again.agrees(whole)
 
 
+@pytest.mark.thorough
 def test_early_stopping_goes_on_with_what_it_has_seen(tmp_path: Path) -> None:
     settings: dict[str, Any] = {"patience": 1, "min_change": 5.0, "epochs": 9}  # stops after two
     whole = trained(**settings)
@@ -140,6 +143,7 @@ def test_early_stopping_goes_on_with_what_it_has_seen(tmp_path: Path) -> None:
     trained(resume=tmp_path, **settings).agrees(whole)  # it has stopped, and stays so
 
 
+@pytest.mark.thorough
 def test_a_checkpoint_is_one_that_saver_reads(tmp_path: Path) -> None:
     cut = trained(checkpoint=tmp_path, every=10, keep=2, leave_at=25)
     steps = [path.name for path in existing(tmp_path)]
@@ -156,6 +160,7 @@ def test_a_checkpoint_is_one_that_saver_reads(tmp_path: Path) -> None:
     rest.agrees(trained())
 
 
+@pytest.mark.thorough
 def test_switches_of_the_automatic_tier_are_followed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -188,6 +193,7 @@ PIPELINES: dict[str, Callable[[nf.data.Dataset], nf.data.Dataset]] = {
 }
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("name", PIPELINES)
 @pytest.mark.parametrize("step", [3, 17, 31])
 def test_a_pipeline_goes_on_where_it_was(tmp_path: Path, name: str, step: int) -> None:
@@ -225,6 +231,7 @@ def _other_data() -> dict[str, np.ndarray]:
     return {"x": rows, "y": LABELS.astype("int32")}
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize(
     ("changed", "named"),
     [
@@ -247,6 +254,7 @@ def test_what_has_changed_is_named(kept: Path, changed: dict[str, Any], named: s
     assert "resume_changed=True" in str(problem.value)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("fact", "value"),
     [
@@ -265,6 +273,7 @@ def test_another_machine_or_version_is_named(
         trained(resume=kept)
 
 
+@pytest.mark.thorough
 def test_what_has_changed_may_be_accepted(kept: Path) -> None:
     rest = trained(resume=kept, resume_changed=True, batch_size=9)
     assert rest.resumed and "batch_size (was 8, is 9)" in rest.resumed.notices[0]
@@ -272,6 +281,7 @@ def test_what_has_changed_may_be_accepted(kept: Path) -> None:
     assert rest.done and len(rest.losses) == before.step + 3 * (90 // 9)  # epoch 2 from its start
 
 
+@pytest.mark.thorough
 def test_free_settings_may_change(kept: Path) -> None:
     whole = trained(epochs=3)
     rest = trained(resume=kept, epochs=3, every="20s", keep=1, threads=2, metrics=["loss"])
@@ -279,10 +289,12 @@ def test_free_settings_may_change(kept: Path) -> None:
     assert len(existing(kept)) == 1
 
 
+@pytest.mark.thorough
 def test_a_limit_of_memory_may_change_where_it_changes_no_bit(kept: Path, tmp_path: Path) -> None:
     assert trained(resume=kept, memory=10**8).losses == trained().losses
 
 
+@pytest.mark.thorough
 def test_all_limits_cut_steps_alike_and_none_does_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -298,11 +310,13 @@ def test_all_limits_cut_steps_alike_and_none_does_not(
 # ---- what goes wrong ----------------------------------------------------------------------------
 
 
+@pytest.mark.thorough
 def test_a_folder_of_another_training_is_left_alone(kept: Path) -> None:
     with pytest.raises(CheckpointProblem, match="has checkpoints of another training"):
         trained(checkpoint=kept)
 
 
+@pytest.mark.thorough
 def test_resuming_where_nothing_is(tmp_path: Path) -> None:
     with pytest.raises(CheckpointProblem, match="there is no checkpoint of a training"):
         trained(resume=tmp_path / "none")
@@ -310,6 +324,7 @@ def test_resuming_where_nothing_is(tmp_path: Path) -> None:
     assert begun.resumed is None and existing(tmp_path / "new")
 
 
+@pytest.mark.thorough
 def test_a_damaged_checkpoint_gives_way_to_the_one_before(tmp_path: Path) -> None:
     trained(checkpoint=tmp_path, every=10, leave_at=25)
     *_, before, newest = existing(tmp_path)
@@ -321,6 +336,7 @@ def test_a_damaged_checkpoint_gives_way_to_the_one_before(tmp_path: Path) -> Non
     rest.agrees(trained())
 
 
+@pytest.mark.thorough
 def test_a_manifest_of_nonsense_is_a_problem(kept: Path) -> None:
     manifest = existing(kept)[0] / "checkpoint.json"
     content = json.loads(manifest.read_text())
@@ -357,6 +373,7 @@ def test_what_is_not_finite_never_replaces_what_is(tmp_path: Path) -> None:
         assert np.isfinite(load_state(path).variables["w"]).all()
 
 
+@pytest.mark.thorough
 def test_a_full_disk_at_the_end_keeps_the_state_elsewhere(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -54,6 +54,7 @@ def by_the_loop(tier: str) -> tuple[list[float], dict[str, np.ndarray]]:
         return [x for e in events for x in e.losses.tolist()], dict(session.variables.items())
 
 
+@pytest.mark.thorough
 @BOTH
 def test_a_loop_of_runs_computes_the_bits_of_the_training_loop(tier: str) -> None:
     losses, expected = by_the_loop(tier)

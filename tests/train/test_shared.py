@@ -76,6 +76,7 @@ class OneOf:
         return self.together.exchange(self.index, data)
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("number", [2, 3])
 @pytest.mark.parametrize("batch_size", [17, 400, 5000])
 def test_processes_share_the_batches_and_all_have_the_metrics_of_the_whole(number, batch_size):

@@ -109,6 +109,7 @@ class Stuck:
         return 0.0
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("tier", ["auto", "compiled"])
 def test_an_evaluation_that_waits_for_the_compiler_is_left(
     monkeypatch: pytest.MonkeyPatch, tier: str

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -31,6 +32,7 @@ def some_gaps(draw) -> list[int]:
     return random.integers(1, largest + 1, count).tolist()
 
 
+@pytest.mark.thorough
 @given(some_gaps(), st.integers(2, 40))
 @settings(max_examples=150)
 def test_gaps_are_at_most_twice_those_of_even_spacing(gaps, most):
@@ -42,6 +44,7 @@ def test_gaps_are_at_most_twice_those_of_even_spacing(gaps, most):
         assert max(b - a for a, b in pairwise(kept)) <= max(2 * even, longest)
 
 
+@pytest.mark.thorough
 @given(some_gaps(), st.integers(2, 40))
 def test_the_first_and_the_newest_stay(gaps, most):
     step = 0
@@ -60,6 +63,7 @@ def test_they_are_denser_near_now():
     assert sum(gaps[-20:]) / 20 < sum(gaps[:20]) / 20 / 4
 
 
+@pytest.mark.thorough
 @given(
     cost=st.floats(1e-5, 0.5),
     step=st.floats(1e-5, 0.2),

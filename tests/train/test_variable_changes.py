@@ -78,6 +78,7 @@ def truth(training: Training, tensors: list[Tensor], last: int, tier: Any) -> li
     return found
 
 
+@pytest.mark.thorough
 @TIERS
 def test_every_step_is_replayed_across_the_changes_to_the_bit(tier):
     _, training = everything()
@@ -101,6 +102,7 @@ def test_every_step_is_replayed_across_the_changes_to_the_bit(tier):
         replay.close()
 
 
+@pytest.mark.thorough
 @TIERS
 def test_a_branch_crosses_them(tier):
     _, training = everything()
@@ -139,6 +141,7 @@ def test_a_change_while_it_is_paused_counts_at_once():
     assert isinstance(events[-1], Done) and events[-1].steps == 0
 
 
+@pytest.mark.thorough
 def test_what_a_run_keeps_crosses_them_too(tmp_path: Path):
     _, training = everything()
     ran = Ran(training, "reference", 40)
@@ -164,6 +167,7 @@ def test_what_a_run_keeps_crosses_them_too(tmp_path: Path):
         replay.close()
 
 
+@pytest.mark.thorough
 def test_a_checkpoint_that_was_written_already_has_the_change(tmp_path: Path):
     _, training = everything()
     training = replace(training, epochs=2)

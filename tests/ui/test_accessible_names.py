@@ -68,6 +68,7 @@ def nameless(top: QWidget) -> list[str]:
     return found
 
 
+@pytest.mark.thorough
 def test_everything_in_the_window_has_a_name(window, qtbot) -> None:
     window.files.open_path(example("mnist"))
     document = window.workspace.document
@@ -98,6 +99,7 @@ def test_everything_that_pops_up_has_a_name(window) -> None:
         dialog.close()
 
 
+@pytest.mark.thorough
 def test_descriptions_are_words_and_no_layout(window, qtbot) -> None:
     """Without a description of its own, what a widget says is its tooltip, marks and all."""
     window.files.open_path(example("mnist"))
@@ -115,6 +117,7 @@ def test_descriptions_are_words_and_no_layout(window, qtbot) -> None:
     qtbot.waitUntil(lambda: interface.text(QAccessible.Text.Description).startswith("Undo add"))
 
 
+@pytest.mark.thorough
 def test_dialogs_have_names(window, qtbot) -> None:
     for made in (
         dialogs.ErrorDialog(window, "/tmp/log"),

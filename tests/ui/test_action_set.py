@@ -58,6 +58,7 @@ def test_a_trigger_runs_what_is_bound_or_tells_why_not(actions):
     assert "Nothing is open." in actions["save"].toolTip()
 
 
+@pytest.mark.thorough
 def test_a_window_is_not_made_if_an_action_lacks_its_binding(qapp, settings, monkeypatch):
     from fake_engine import FakeClient
 
@@ -71,6 +72,7 @@ def test_a_window_is_not_made_if_an_action_lacks_its_binding(qapp, settings, mon
     QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
 
 
+@pytest.mark.thorough
 def test_what_helps_a_blocked_action_is_an_action(window):
     """The second argument of `Blocked`, wherever it is written as a text."""
     sources = Path(nodeflow.ui.__file__).parent.rglob("*.py")
@@ -80,6 +82,7 @@ def test_what_helps_a_blocked_action_is_an_action(window):
     window.actions_.require(fixes)
 
 
+@pytest.mark.thorough
 def test_what_a_canvas_does_by_itself_has_its_reason_too(window):
     actions = window.actions_
     document = window.workspace.document

@@ -28,6 +28,7 @@ def places(window, ids):
     return [tuple(scene.positions[scene.nodes.get(i)]) for i in ids]
 
 
+@pytest.mark.thorough
 def test_everything_is_arranged_and_undo_takes_it_back(window, heap, qtbot):
     doc = window.workspace.document
     before = {i: n.pos for i, n in doc.nodes.items()}
@@ -40,6 +41,7 @@ def test_everything_is_arranged_and_undo_takes_it_back(window, heap, qtbot):
     assert {i: n.pos for i, n in doc.nodes.items()} == before
 
 
+@pytest.mark.thorough
 def test_a_selection_is_arranged_alone(window, heap):
     doc = window.workspace.document
     window.canvas.selection.select([heap[n] for n in "bcd"])
@@ -48,6 +50,7 @@ def test_a_selection_is_arranged_alone(window, heap):
     assert len({doc.nodes[heap[n]].pos for n in "bcd"}) == 3
 
 
+@pytest.mark.thorough
 def test_nodes_glide_to_their_new_places(window, heap):
     doc, canvas = window.workspace.document, window.canvas
     before = places(window, heap.values())
@@ -59,6 +62,7 @@ def test_nodes_glide_to_their_new_places(window, heap):
     assert halfway not in (before, after)
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("then", ["undo", "press", "delete"])
 def test_whatever_comes_while_nodes_glide_finds_them_in_place(window, heap, qtbot, then):
     doc, canvas = window.workspace.document, window.canvas

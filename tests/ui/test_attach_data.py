@@ -48,6 +48,7 @@ def test_a_set_that_does_not_fit_is_refused_with_what_it_has(hungry):
     )
 
 
+@pytest.mark.thorough
 def test_a_file_is_attached(hungry, tmp_path, monkeypatch):
     path = tmp_path / "rows.csv"
     path.write_text("a,b,c\n" + "\n".join(f"{i},{i + 1}.5,{i * 2}.5" for i in range(9)) + "\n")

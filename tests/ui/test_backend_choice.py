@@ -41,6 +41,7 @@ def losses_on(backend: str, epochs: int) -> list[float]:
         return [float(x) for e in found if isinstance(e, Steps) for x in e.losses]
 
 
+@pytest.mark.thorough
 def test_the_choice_trains_with_jax(live_window, qtbot):
     pytest.importorskip("jax")
     window = live_window("spirals", size=(1440, 900))
@@ -67,6 +68,7 @@ def test_the_choice_is_kept_and_given_to_the_next_engine(window, engine, qtbot):
     assert engine.sent[-1] == SetBackend("numba")
 
 
+@pytest.mark.thorough
 def test_without_the_package_the_entry_says_how_to_get_it(open_window, settings, monkeypatch):
     from fake_engine import FakeClient
 

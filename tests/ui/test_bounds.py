@@ -44,6 +44,7 @@ def signs(window, node_id: str) -> int:
     return int(near.sum())
 
 
+@pytest.mark.thorough
 def test_the_action_opens_an_editor_on_the_card(qtbot, window, nodes):
     window.actions_.trigger("bounds")
     editor = window.canvas.rename.editor
@@ -87,6 +88,7 @@ def test_the_inspector_has_a_row(qtbot, window, nodes):
     assert bounds_of(window.workspace.document.nodes[nodes[0]]) == (0, None)
 
 
+@pytest.mark.thorough
 def test_a_truth_value_has_none(window):
     document = window.workspace.document
     made = commands.add_node(document, "constant", (0, 0), "yes", {"dtype": "bool", "value": True})
@@ -97,6 +99,7 @@ def test_a_truth_value_has_none(window):
     assert not window.panels["inspector"].outside.page.bounds.isVisibleTo(window)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("step", [8, 0, -8, -16, -24, -32])
 def test_the_sign_is_seen_at_every_zoom(window, nodes, step):
     set_bounds(window.workspace.document, nodes[1:], high=2)
@@ -107,6 +110,7 @@ def test_the_sign_is_seen_at_every_zoom(window, nodes, step):
     assert signs(window, nodes[1]) == 0
 
 
+@pytest.mark.thorough
 def test_the_tip_says_them(window, nodes):
     set_bounds(window.workspace.document, nodes[:1], -1, 1)
     rect = window.canvas.viewport.node_rect(nodes[0])

@@ -49,6 +49,7 @@ def reds(window, node: str) -> int:
     return int(near.sum())
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("step", [8, 0, -8, -16, -24, -32, -40])
 def test_a_breakpoint_is_seen_at_every_zoom(window, nodes, step):
     toggle_breakpoint(window.workspace.document, [nodes[1]])
@@ -60,6 +61,7 @@ def test_a_breakpoint_is_seen_at_every_zoom(window, nodes, step):
     assert reds(window, nodes[1]) == 0, "and it goes without a trace"
 
 
+@pytest.mark.thorough
 def test_it_is_seen_whatever_the_state_of_the_node(window, nodes):
     toggle_breakpoint(window.workspace.document, [nodes[0]])
     for state in ("", "done", "running", "stale", "hit"):
@@ -69,6 +71,7 @@ def test_it_is_seen_whatever_the_state_of_the_node(window, nodes):
         assert "breakpoint" in node_name(card), state
 
 
+@pytest.mark.thorough
 def test_undo_and_redo_show_it_as_it_is(window, nodes):
     document = window.workspace.document
     toggle_breakpoint(document, [nodes[2]])
@@ -78,6 +81,7 @@ def test_undo_and_redo_show_it_as_it_is(window, nodes):
     assert reds(window, nodes[2]) >= 12
 
 
+@pytest.mark.thorough
 def test_the_tooltip_tells_of_it(window, nodes):
     toggle_breakpoint(window.workspace.document, [nodes[0]])
     window.canvas.node_state.set_status({nodes[0]: "done"})
@@ -85,6 +89,7 @@ def test_the_tooltip_tells_of_it(window, nodes):
     assert "Breakpoint" in tooltip(window.canvas.scene, window.canvas.viewport.hit_test(at))
 
 
+@pytest.mark.thorough
 def test_the_inspector_shows_it_and_removes_it(window, nodes, qtbot):
     document = window.workspace.document
     window.canvas.selection.select([nodes[0]])
@@ -99,6 +104,7 @@ def test_the_inspector_shows_it_and_removes_it(window, nodes, qtbot):
     assert page.stop.isVisible()
 
 
+@pytest.mark.thorough
 def test_the_outline_marks_it(window, nodes, qtbot):
     window.docking.show("outline")
     panel: OutlinePanel = window.panels["outline"]
@@ -117,6 +123,7 @@ def test_the_outline_marks_it(window, nodes, qtbot):
     assert middle(other) == 0
 
 
+@pytest.mark.thorough
 def test_the_status_bar_counts_them_and_leads_to_each(window, nodes, qtbot):
     document = window.workspace.document
     shown = window.status.breakpoints

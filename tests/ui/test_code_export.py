@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QApplication, QFileDialog
 
@@ -71,6 +72,7 @@ def test_what_cannot_be_written_is_named(window, qtbot, tmp_path: Path):
     assert "digamma (psi0, psi1, psi2, psi3, psi4)" in said[0]
 
 
+@pytest.mark.thorough
 def test_an_empty_graph_has_no_code(window):
     window.files.begin_empty()
     assert not window.actions_["export_code"].isEnabled()

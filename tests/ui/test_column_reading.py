@@ -58,6 +58,7 @@ def table(tmp_path):
     return path
 
 
+@pytest.mark.thorough
 def test_a_data_set_that_is_read_slowly_holds_nothing_and_gets_its_placeholders(
     window, qtbot, slow, table, opened
 ):
@@ -77,6 +78,7 @@ def test_a_data_set_that_is_read_slowly_holds_nothing_and_gets_its_placeholders(
     assert str(table) in {path for path, _ in opened} and str(table) not in here
 
 
+@pytest.mark.thorough
 def test_no_table_is_opened_on_the_gui_thread_by_opening_a_file(window, qtbot, table, opened):
     document = window.workspace.document
     node = commands.add_node(document, "dataset", (0, 0), attrs={"source": f"csv:{table}"})
@@ -109,6 +111,7 @@ def test_a_file_that_cannot_be_read_is_read_once(window, qtbot, slow, tmp_path, 
     assert len([name for name, _ in opened if name == str(path)]) == 1
 
 
+@pytest.mark.thorough
 def test_data_that_are_attached_are_waited_for_without_holding_the_window(
     window, qtbot, slow, table
 ):

@@ -78,6 +78,7 @@ def choose(combo, qtbot, data: str) -> None:
     assert combo.currentData() == data
 
 
+@pytest.mark.thorough
 def test_the_regions_of_two_runs_stand_side_by_side(panel, window, qtbot):
     first, second = panel.cells.values()
     assert [cell.name.text() for cell in (first, second)] == ["kept #1", "kept #2"]
@@ -98,6 +99,7 @@ def test_pointing_at_a_place_says_what_each_run_answers_there(panel, qtbot):
     assert first.pointed.split(":")[0] == second.pointed.split(":")[0], "the same place"
 
 
+@pytest.mark.thorough
 def test_samples_are_the_same_rows(panel, qtbot):
     choose(panel.kind, qtbot, SAMPLES)
     assert {cell.text.text() for cell in panel.cells.values()} == {WAITS}, "not the view before"
@@ -126,6 +128,7 @@ def test_another_node_and_the_best_epoch(panel, qtbot):
     assert panel.cells == before
 
 
+@pytest.mark.thorough
 def test_more_runs_and_none(panel, window, qtbot):
     kept = window.panels["runs"]
     window.docking.show("runs")
@@ -137,6 +140,7 @@ def test_more_runs_and_none(panel, window, qtbot):
     assert not panel.cells and panel._pages.currentIndex() == 0
 
 
+@pytest.mark.thorough
 def test_a_process_that_dies_is_said_and_begins_again(panel, qtbot):
     process = panel._views._work._process
     process.kill()

@@ -82,6 +82,7 @@ def hover(widget, at: QPoint) -> str:
     return QToolTip.text()
 
 
+@pytest.mark.thorough
 def test_the_banner_and_the_list_say_what_differs(page, window):
     assert window.pages.shows_comparison and page.banner.titles.text() == "Compared: before → after"
     shown = {kind: widget.text() for kind, widget in page.banner.counts.items()}
@@ -101,6 +102,7 @@ def test_the_banner_and_the_list_say_what_differs(page, window):
     ]
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("theme", [LIGHT, DARK], ids=["light", "dark"])
 def test_each_kind_of_node_has_its_own_line_and_colour(page, window, theme):
     window.themes.set_theme(theme)
@@ -122,6 +124,7 @@ def test_each_kind_of_node_has_its_own_line_and_colour(page, window, theme):
     assert 0.2 < covered["-b"] < 0.9 and 0.1 < covered["part"] < 0.9, "dashed and dotted"
 
 
+@pytest.mark.thorough
 def test_what_is_gone_stays_where_it_was_and_the_rest_is_pale(page):
     canvas = page.canvas
     ghost = node(page, "-b")
@@ -145,6 +148,7 @@ def test_keys_lead_through_the_changes_and_into_the_subgraph(page, window, qtbot
     assert page.path.isVisible() and page.path.text.endswith("part")
 
 
+@pytest.mark.thorough
 def test_buttons_of_the_banner_do_the_same(page, qtbot):
     qtbot.mouseClick(page.banner.next, Left)
     qtbot.mouseClick(page.banner.next, Left)
@@ -165,6 +169,7 @@ def test_a_click_in_the_list_shows_the_node_and_one_on_the_canvas_the_row(page, 
     assert page.list.currentIndex().data() == "a: value"
 
 
+@pytest.mark.thorough
 def test_a_wire_is_looked_at_with_both_its_ends(page, qtbot):
     page.canvas.viewport.look_at(QPointF(9000, 9000), 0)
     page.go_to(row_of(page, "wire into c:x"))
@@ -186,6 +191,7 @@ def test_tooltips_say_what_changed(page):
     assert "tanh" in hover(canvas, place(page, node(page, "c"))).lower(), "as on any canvas"
 
 
+@pytest.mark.thorough
 def test_text_of_files_is_shown_as_it_is(window, earlier, qtbot):
     commands.set_attr(window.workspace.root, "n1", "note", "<img src=x>")
     window.compare.show_comparison(earlier, window.workspace.root, "<b>x</b>", "after")
@@ -196,6 +202,7 @@ def test_text_of_files_is_shown_as_it_is(window, earlier, qtbot):
     assert page.banner.titles.textFormat() == Qt.TextFormat.PlainText
 
 
+@pytest.mark.thorough
 def test_a_double_click_enters_a_subgraph_and_escape_leads_out_and_ends(page, window, qtbot):
     canvas = page.canvas
     canvas.viewport.fit_all()
@@ -224,6 +231,7 @@ def test_keys_enter_and_leave_a_subgraph_as_on_the_canvas(page, window, qtbot):
         assert "read-only" in window.actions_.blocked(action).reason
 
 
+@pytest.mark.thorough
 def test_screen_readers_hear_the_marks(page):
     heard = {}
     for name in ("-b", "d", "a", "part", "c"):
@@ -234,6 +242,7 @@ def test_screen_readers_hear_the_marks(page):
     assert heard["part"].startswith("changes inside: part, ") and heard["c"].startswith("c, Tanh")
 
 
+@pytest.mark.thorough
 def test_a_removed_node_can_be_copied_from_it(page, window, qtbot):
     page.canvas.selection.select([node(page, "-b")])
     window.actions_.refresh_now()
@@ -244,6 +253,7 @@ def test_a_removed_node_can_be_copied_from_it(page, window, qtbot):
     assert window.workspace.root.node_named("b").op == "relu"
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("ending", ["png", "svg", "pdf"])
 def test_a_comparison_is_exported_with_its_marks(page, window, tmp_path, monkeypatch, ending):
     path = tmp_path / f"changes.{ending}"
@@ -262,6 +272,7 @@ def test_a_comparison_is_exported_with_its_marks(page, window, tmp_path, monkeyp
         assert LIGHT.removed in path.read_text().lower()
 
 
+@pytest.mark.thorough
 def test_the_button_and_the_menu_end_it(page, window, earlier, qtbot):
     qtbot.mouseClick(page.banner.end, Left)
     assert not window.pages.shows_comparison
@@ -291,6 +302,7 @@ def test_nothing_is_edited_in_a_comparison(page, window, earlier, qtbot):
     assert (flow.dumps(earlier), flow.dumps(window.workspace.root)) == texts
 
 
+@pytest.mark.thorough
 def test_an_edit_of_the_open_document_is_compared_again(page, window, qtbot):
     page.go_to(row_of(page, "d (sigmoid)"))
     commands.set_attr(window.workspace.root, "n3", "q", 1)
@@ -300,11 +312,13 @@ def test_an_edit_of_the_open_document_is_compared_again(page, window, qtbot):
     qtbot.waitUntil(lambda: page.model.rowCount() == 7, timeout=20_000)
 
 
+@pytest.mark.thorough
 def test_another_document_ends_it(page, window):
     window.workspace.open(Document())
     assert page.found is None and page.sides is None
 
 
+@pytest.mark.thorough
 def test_positions_count_when_asked(page, window, qtbot):
     commands.move(window.workspace.root, {"n3": (700, 40)})
     qtbot.waitUntil(lambda: not page._again.isActive() and not page._work.is_busy, timeout=20_000)
@@ -318,6 +332,7 @@ def test_positions_count_when_asked(page, window, qtbot):
     ]
 
 
+@pytest.mark.thorough
 def test_equal_documents_say_so(window, earlier, qtbot):
     window.compare.show_comparison(earlier, earlier, "before", "after")
     page = window.pages.comparison
@@ -329,6 +344,7 @@ def test_equal_documents_say_so(window, earlier, qtbot):
     assert page.banner.nothing.isVisible() and page.banner.nothing.text() == "Nothing differs"
 
 
+@pytest.mark.thorough
 def test_that_only_positions_differ_is_said(window, earlier, qtbot):
     moved = flow.loads(flow.dumps(earlier))
     commands.move(moved, {"n1": (5, 5)})
@@ -358,6 +374,7 @@ def test_a_file_is_chosen_read_and_compared_by_threads(
     assert page.model.rowCount() == 7 and threads[0] is not threading.main_thread()
 
 
+@pytest.mark.thorough
 def test_a_file_that_cannot_be_read_is_a_message(window, qtbot, tmp_path, monkeypatch):
     (tmp_path / "bad.flow").write_text("{")
     said = []
@@ -369,6 +386,7 @@ def test_a_file_that_cannot_be_read_is_a_message(window, qtbot, tmp_path, monkey
     assert said == ["bad.flow cannot be compared"] and not window.pages.shows_comparison
 
 
+@pytest.mark.thorough
 def test_what_was_changed_since_the_last_save_is_compared(window, earlier, qtbot, tmp_path):
     assert "no file" in window.actions_.blocked("compare_saved").reason
     flow.save(window.workspace.root, tmp_path / "mine.flow")
@@ -381,6 +399,7 @@ def test_what_was_changed_since_the_last_save_is_compared(window, earlier, qtbot
     assert page.model.of(0).data() == "last: name" and page.model.rowCount() == 1
 
 
+@pytest.mark.thorough
 def test_the_dialog_of_other_versions_leads_here(window, earlier, qtbot):
     window.files.versions.on_canvas(earlier, window.workspace.root, "on disk", "in this window")
     page = window.pages.comparison

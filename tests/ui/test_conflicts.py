@@ -56,6 +56,7 @@ def rates(sides) -> None:
     commands.set_attr(sides[2], "n3", "learning_rate", 0.3)
 
 
+@pytest.mark.thorough
 def test_a_conflict_is_decided_by_a_link_and_undone(opened, window, sides, qtbot):
     rates(sides)
     panel = opened()
@@ -71,6 +72,7 @@ def test_a_conflict_is_decided_by_a_link_and_undone(opened, window, sides, qtbot
     assert flow.dumps(root) == text and "a merge" in rows(panel)[0]
 
 
+@pytest.mark.thorough
 def test_the_card_and_the_inspector_say_it_too(opened, window, sides, qtbot):
     rates(sides)
     panel = opened()
@@ -89,6 +91,7 @@ def test_the_card_and_the_inspector_say_it_too(opened, window, sides, qtbot):
                    if b.isVisibleTo(page))  # fmt: skip
 
 
+@pytest.mark.thorough
 def test_all_can_be_decided_together(opened, window, sides, qtbot):
     rates(sides)
     for doc, epochs in zip(sides[1:], (5, 6), strict=True):
@@ -102,6 +105,7 @@ def test_all_can_be_decided_together(opened, window, sides, qtbot):
     assert len(conflicts_of(root)) == 2, "one step"
 
 
+@pytest.mark.thorough
 def test_what_cannot_be_kept_says_why(opened, window, sides, qtbot):
     _, ours, theirs = sides
     create(ours, ["n1"], "block")
@@ -144,6 +148,7 @@ def test_a_conflict_inside_a_subgraph_leads_there(opened, window, sides, qtbot):
     assert "could not decide" not in window.canvas.scene.card(slot).problem
 
 
+@pytest.mark.thorough
 def test_the_engine_gets_the_decision(opened, window, engine, sides, qtbot):
     rates(sides)
     panel = opened()

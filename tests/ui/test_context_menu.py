@@ -48,6 +48,7 @@ def flat(items) -> list[str]:
     return [i for i in items if isinstance(i, str) and i != "-"]
 
 
+@pytest.mark.thorough
 def test_each_thing_has_its_menu(window, graph):
     canvas = window.canvas
     places = {
@@ -67,6 +68,7 @@ def test_each_thing_has_its_menu(window, graph):
         menu.close()
 
 
+@pytest.mark.thorough
 def test_a_menu_entry_does_what_its_key_does(window, graph):
     menu = right_click(window, window.canvas.viewport.node_rect(graph["d"]).center().toPoint())
     mute = next(a for a in menu.actions() if a.objectName() == "mute")
@@ -87,6 +89,7 @@ def test_a_dot_comes_where_the_menu_was_opened(window, graph):
     assert canvas.viewport.node_rect(dot).contains(at)
 
 
+@pytest.mark.thorough
 def test_letters_typed_into_a_field_on_the_canvas_are_letters(window, graph, qtbot):
     canvas, document = window.canvas, window.workspace.document
     window.activateWindow()
@@ -104,6 +107,7 @@ def test_letters_typed_into_a_field_on_the_canvas_are_letters(window, graph, qtb
     assert document.nodes[graph["d"]].extra == {}
 
 
+@pytest.mark.thorough
 def test_blocked_entries_say_why(window, graph):
     window.canvas.selection.select([])
     window.actions_.refresh()
@@ -111,12 +115,14 @@ def test_blocked_entries_say_why(window, graph):
     assert window.actions_.blocked("distribute_x").reason == "Select three nodes or more."
 
 
+@pytest.mark.thorough
 def test_every_entry_is_an_action(window):
     known = {spec.id for spec in ACTIONS}
     for items in CONTEXT_MENUS.values():
         assert set(flat(items)) <= known
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("key", "modifiers", "check"),
     [
@@ -148,6 +154,7 @@ def test_keys_on_the_canvas(window, graph, qtbot, key, modifiers, check):
     assert document.nodes[d].extra == {}
 
 
+@pytest.mark.thorough
 def test_a_clicked_wire_is_hidden_by_its_key(window, graph):
     """Nothing was selected before: the key counts although the selection is as it was."""
     canvas = window.canvas

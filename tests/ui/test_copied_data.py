@@ -72,6 +72,7 @@ def fed(window, qtbot) -> None:
     assert not window.workspace.problems()
 
 
+@pytest.mark.thorough
 def test_by_keys_into_a_new_graph_that_is_saved_elsewhere_and_back(
     window, qtbot, folder, monkeypatch
 ):
@@ -94,6 +95,7 @@ def test_by_keys_into_a_new_graph_that_is_saved_elsewhere_and_back(
     fed(window, qtbot)  # what was allowed is remembered with the file
 
 
+@pytest.mark.thorough
 def test_within_one_folder_the_path_stays_as_it_is(window, qtbot):
     data = window.workspace.root.node_named("rows")
     window.canvas.selection.select([data.id])
@@ -104,6 +106,7 @@ def test_within_one_folder_the_path_stays_as_it_is(window, qtbot):
     assert sources == ["npz:rows.npz"] * 3
 
 
+@pytest.mark.thorough
 def test_inside_a_subgraph_too(window, qtbot, folder):
     root = window.workspace.root
     instance = create(root, [root.node_named("rows").id, root.node_named("x").id], "reader")
@@ -117,6 +120,7 @@ def test_inside_a_subgraph_too(window, qtbot, folder):
     assert not window.workspace.problems()
 
 
+@pytest.mark.thorough
 def test_nodes_from_elsewhere_read_nothing_without_a_yes(window, qtbot, folder):
     """The clipboard is anybody's: only what was copied here brings what it may read along."""
     press(window, qtbot, Qt.Key.Key_A)
@@ -134,6 +138,7 @@ def test_nodes_from_elsewhere_read_nothing_without_a_yes(window, qtbot, folder):
     assert {p.kind for p in window.workspace.problems()} == {"OutsideData"}
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("places", [3, [1], {"npz:rows.npz": 5}])
 def test_places_that_are_none_are_refused(window, qtbot, places):
     clip = {"format": "nodeflow-clip", "version": 1, "nodes": [], "data": places}
@@ -160,6 +165,7 @@ def test_a_template_and_a_subgraph_of_the_library_find_their_data(folder, tmp_pa
     assert inside.attrs["source"] == f"npz:{folder / 'rows.npz'}"
 
 
+@pytest.mark.thorough
 def test_an_earlier_version_that_opens_as_a_copy_finds_its_data(window, qtbot, folder):
     commands.rename(window.workspace.root, window.workspace.root.node_named("rows").id, "table")
     assert window.files.save()
@@ -171,6 +177,7 @@ def test_an_earlier_version_that_opens_as_a_copy_finds_its_data(window, qtbot, f
     fed(window, qtbot)
 
 
+@pytest.mark.thorough
 def test_what_the_window_says_of_data_is_in_its_own_words(window, qtbot, folder):
     """Views of what may not be read, and runs of it: nothing names a function of Python."""
     np.savez(folder.parent / "other" / "more.npz", x=np.zeros((3, 3), np.float32))
@@ -194,6 +201,7 @@ def test_what_the_window_says_of_data_is_in_its_own_words(window, qtbot, folder)
     assert "nf.load" not in shown and "allow_data" not in shown, shown
 
 
+@pytest.mark.thorough
 def test_the_wizard_says_it_in_the_words_of_the_window(window, folder):
     wizard = DataWizard(window, window.themes, lambda *_: False)
     wizard.path = folder / "rows.csv"

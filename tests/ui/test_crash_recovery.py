@@ -77,6 +77,7 @@ def click_row(dialog: RecoveryDialog, row: int, keys=Qt.KeyboardModifier.NoModif
     QTest.mouseClick(table.viewport(), LEFT, keys, place)
 
 
+@pytest.mark.thorough
 def test_any_of_several_can_be_chosen_and_the_others_stay(window):
     for number, name in enumerate(("old", "middle", "new")):
         at(crash(name), 1_000_000 + number)
@@ -97,6 +98,7 @@ def names_of(item) -> str:
     return next(iter(item.recover().document.nodes.values())).name
 
 
+@pytest.mark.thorough
 def test_enter_restores_the_newest_and_escape_keeps_everything(window):
     at(crash("old"), 1_000_000)
     at(crash("new"), 2_000_000)
@@ -108,6 +110,7 @@ def test_enter_restores_the_newest_and_escape_keeps_everything(window):
     assert names(window) == {"new0", "new1", "new2"}
 
 
+@pytest.mark.thorough
 def test_a_damaged_one_says_so_and_can_only_be_discarded(window):
     crash("good")
     (journal_folder() / "bad.journal").write_bytes(b"no journal\n")
@@ -138,6 +141,7 @@ def test_several_are_discarded_at_once(window):
     assert pending() == [] and not names(window)
 
 
+@pytest.mark.thorough
 def test_missing_edits_are_counted_where_the_user_sees_it(window):
     path = crash("a")
     lines = path.read_bytes().split(b"\n")
@@ -148,6 +152,7 @@ def test_missing_edits_are_counted_where_the_user_sees_it(window):
     assert "except for the last 2 edits" in window.info.text
 
 
+@pytest.mark.thorough
 def test_what_is_restored_here_is_offered_to_no_other_window(window):
     crash("a")
     (item,) = pending()
@@ -158,6 +163,7 @@ def test_what_is_restored_here_is_offered_to_no_other_window(window):
     assert "Another window" in window.info.text
 
 
+@pytest.mark.thorough
 def test_nor_can_another_window_discard_it(window):
     crash("a")
     (item,) = pending()
@@ -181,6 +187,7 @@ def test_edits_after_that_leave_one_journal_and_not_two(window, monkeypatch, qtb
     assert {n.name for n in recover(left).document.nodes.values()} == names(window)
 
 
+@pytest.mark.thorough
 def test_a_journal_over_a_newer_file_asks_before_it_replaces_it(window, tmp_path, qtbot):
     path = tmp_path / "graph.flow"
     flow.save(Document(), path)
@@ -208,6 +215,7 @@ def test_a_journal_over_a_newer_file_asks_before_it_replaces_it(window, tmp_path
     assert [n.name for n in flow.load(path).nodes.values()] == ["theirs"]
 
 
+@pytest.mark.thorough
 def test_a_journal_over_the_file_it_began_with_asks_nothing(window, tmp_path):
     path = tmp_path / "graph.flow"
     flow.save(Document(), path)
@@ -314,6 +322,7 @@ def test_unsaved_work_of_a_newer_program_is_left_for_it(window, tmp_path):
 # ---- a training that a crash interrupted ----------------------------------------------------
 
 
+@pytest.mark.thorough
 def test_a_resumed_training_over_a_newer_file_asks_before_it_replaces_it(window, tmp_path, qtbot):
     path = tmp_path / "graph.flow"
     document = Document()

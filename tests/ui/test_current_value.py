@@ -18,6 +18,7 @@ def page(window, name: str):
     return window.panels["inspector"].outside.page
 
 
+@pytest.mark.thorough
 def test_what_was_learned_stands_beside_the_initial_value(qtbot, live_window) -> None:
     window = live_window("linear_regression")
     names = [n.name for n in window.workspace.document.nodes.values() if n.op == "variable"]
@@ -37,6 +38,7 @@ def test_what_was_learned_stands_beside_the_initial_value(qtbot, live_window) ->
     assert row.editor.focus_widget().toPlainText() == "0.0", "the initial value is as before"
 
 
+@pytest.mark.thorough
 def test_other_nodes_have_no_current_value_and_their_value_keeps_its_name(window) -> None:
     document = window.workspace.document
     constant = commands.add_node(document, "constant", (0.0, 0.0), name="c")

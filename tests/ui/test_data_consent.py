@@ -113,6 +113,7 @@ def look_everywhere(window, qtbot) -> None:
     qtbot.waitUntil(lambda: window.link.state == "idle", timeout=30_000)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("engine_of", ["window", "live_window"])
 def test_no_view_touches_anything_before_the_yes(
     engine_of, request, write, there, tmp_path, qtbot
@@ -137,6 +138,7 @@ def test_no_view_touches_anything_before_the_yes(
     assert f"outside the document's folder: {there / 'x.csv'}" in problem_texts(window)
 
 
+@pytest.mark.thorough
 def test_the_yes_at_the_node_is_for_its_file_and_is_remembered(window, write, there, qtbot) -> None:
     path = write("csv:../there/x.csv", "csv:../there/y.csv")
     window.files.open_path(path)
@@ -158,6 +160,7 @@ def test_the_yes_at_the_node_is_for_its_file_and_is_remembered(window, write, th
     assert problems(window).count("OutsideData") == 1, "remembered for x.csv"
 
 
+@pytest.mark.thorough
 def test_the_yes_in_the_problems_panel(window, write, there, qtbot) -> None:
     window.files.open_path(write("csv:../there/x.csv", "csv:../there/y.csv"))
     window.docking.show("problems")
@@ -169,6 +172,7 @@ def test_the_yes_in_the_problems_panel(window, write, there, qtbot) -> None:
     assert [list(buttons(row)) for row in left] == [[allow_title(str(there / "x.csv"))]]
 
 
+@pytest.mark.thorough
 def test_the_notice_over_the_canvas_allows_all(window, engine, write, there, qtbot) -> None:
     window.files.open_path(write("csv:../there/x.csv", "csv:../there/y.csv", "csv:../there/x.csv"))
     assert "names 2 files outside its folder" in window.info.text
@@ -181,6 +185,7 @@ def test_the_notice_over_the_canvas_allows_all(window, engine, write, there, qtb
     assert not window.actions_["allow_all_data"].isEnabled()
 
 
+@pytest.mark.thorough
 def test_the_action_of_the_selected_node_is_for_its_data(window, write, there) -> None:
     window.files.open_path(write("csv:../there/x.csv", "csv:../there/y.csv"))
     window.canvas.selection.select([next(iter(window.workspace.document.nodes))])
@@ -191,6 +196,7 @@ def test_the_action_of_the_selected_node_is_for_its_data(window, write, there) -
     assert window.actions_["allow_all_data"].isEnabled()
 
 
+@pytest.mark.thorough
 def test_the_engine_gets_the_yes_with_the_document(live_window, write, there, qtbot) -> None:
     window = live_window()
     window.files.open_path(write("csv:../there/x.csv"))
@@ -202,6 +208,7 @@ def test_the_engine_gets_the_yes_with_the_document(live_window, write, there, qt
     )
 
 
+@pytest.mark.thorough
 def test_one_file_is_named_in_the_notice(window, write, there) -> None:
     window.files.open_path(write("csv:../there/x.csv"))
     assert str(there / "x.csv") in window.info.text and window.info.button.text() == "Allow"
@@ -218,6 +225,7 @@ def test_the_page_of_rows_asks_and_then_shows_them(window, write, there, qtbot) 
     qtbot.waitUntil(lambda: page.content is not None, timeout=20_000)
 
 
+@pytest.mark.thorough
 def test_save_as_elsewhere_keeps_what_was_allowed(
     window, write, there, tmp_path, monkeypatch
 ) -> None:
@@ -236,6 +244,7 @@ def test_save_as_elsewhere_keeps_what_was_allowed(
     assert left.node == "data2" and str(there / "y.csv") in left.message
 
 
+@pytest.mark.thorough
 def test_typing_a_path_is_a_yes_and_another_kind_for_it_is_none(
     window, write, there, qtbot
 ) -> None:
@@ -262,6 +271,7 @@ def test_typing_a_path_is_a_yes_and_another_kind_for_it_is_none(
     assert window.workspace.document.nodes[node].attrs["source"] == f"npy:{there}/y.csv"
 
 
+@pytest.mark.thorough
 def test_browsing_begins_in_a_folder_that_may_be_read(window, write, there, monkeypatch) -> None:
     path = write("csv:../there/x.csv")
     window.files.open_path(path)
@@ -310,12 +320,14 @@ def test_weights_are_not_written_through_a_link(window, engine, write, there, tm
     assert isinstance(engine.sent[-1], p.LoadWeights)
 
 
+@pytest.mark.thorough
 def test_dropped_data_are_allowed(window, write, there) -> None:
     window.files.open_path(write("spirals"))
     window.own_data._add_dataset(there / "x.csv", QPointF(0, 0))
     assert "OutsideData" not in problems(window)
 
 
+@pytest.mark.thorough
 def test_a_record_that_is_lost_or_spoilt_asks_again(window, write, there, tmp_path) -> None:
     path = write("csv:../there/x.csv")
     window.files.open_path(path)

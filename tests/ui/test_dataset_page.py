@@ -53,6 +53,7 @@ def test_a_double_click_shows_rows_splits_and_distributions(window, flowers, qtb
     assert page.model.index(0, 4).data() == "setosa"
 
 
+@pytest.mark.thorough
 def test_cells_are_those_of_the_file(window, flowers, qtbot, tmp_path):
     window.own_data.show_rows(flowers)
     page = opened(window, qtbot)
@@ -67,6 +68,7 @@ def test_cells_are_those_of_the_file(window, flowers, qtbot, tmp_path):
     assert page.model.headerData(0, Qt.Orientation.Vertical, DISPLAY) == "121"
 
 
+@pytest.mark.thorough
 def test_far_rows_are_read_when_they_come_into_sight(window, qtbot, tmp_path):
     path = own_data.houses(tmp_path / "houses.csv", 5000)
     window.workspace.allow(path)
@@ -97,6 +99,7 @@ def test_pictures_are_shown_as_pictures(window, qtbot, tmp_path):
     assert drawn().height() > 20
 
 
+@pytest.mark.thorough
 def test_keys_lead_there_and_back(window, flowers, qtbot):
     window.canvas.selection.select([flowers])
     window.canvas.setFocus()
@@ -127,6 +130,7 @@ def test_another_option_shows_other_rows(window, flowers, qtbot):
     assert window.pages.focus_area is window.canvas, "the node is gone, and its page with it"
 
 
+@pytest.mark.thorough
 def test_the_menu_of_a_dataset_offers_what_it_can_do(window, flowers, qtbot):
     window.canvas.selection.select([flowers])
     window.context_menu.open("node", QPoint(10, 10))
@@ -160,6 +164,7 @@ def test_a_file_that_moved_is_located_from_the_banner(window, tmp_path, qtbot, m
     assert document.node_named("iris").attrs["source"] == "csv:old/iris.csv"
 
 
+@pytest.mark.thorough
 def test_a_file_that_moved_is_located_from_the_inspector(window, tmp_path, qtbot, monkeypatch):
     place = moved_file(window, tmp_path, qtbot)
     node = window.workspace.document.node_named("iris").id
@@ -172,6 +177,7 @@ def test_a_file_that_moved_is_located_from_the_inspector(window, tmp_path, qtbot
     assert not section.locate.isVisibleTo(section) and section.placeholders.isVisibleTo(section)
 
 
+@pytest.mark.thorough
 def test_the_page_of_a_missing_file_says_so_and_offers_to_locate_it(
     window, tmp_path, qtbot, monkeypatch
 ):
@@ -185,6 +191,7 @@ def test_the_page_of_a_missing_file_says_so_and_offers_to_locate_it(
     assert opened(window, qtbot).model.rowCount() == 120
 
 
+@pytest.mark.thorough
 def test_a_notice_speaks_of_the_window_not_of_the_command_line(
     window, qtbot, monkeypatch, tmp_path
 ):

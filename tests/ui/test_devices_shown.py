@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from PySide6.QtCore import Qt
 
 from nodeflow.document.analysis.node_flags import device_of, with_field
@@ -34,6 +35,7 @@ def strip(window, node_id: str) -> str:
     ).name()
 
 
+@pytest.mark.thorough
 def test_each_device_has_a_strip_of_its_own_colour(window):
     ids = [
         add(window, f"c{i}", 300 * i, d) for i, d in enumerate(["/gpu:0", "/gpu:1", "/gpu:0", ""])
@@ -85,6 +87,7 @@ def test_a_device_is_set_in_the_inspector(window, qtbot):
     assert field.text() == "/device:GPU:1"
 
 
+@pytest.mark.thorough
 def test_what_is_not_computed_has_no_device(window):
     node_id = commands.add_node(window.workspace.document, "dataset", (0, 0), "rows")
     window.canvas.selection.select([node_id])

@@ -39,6 +39,7 @@ def diverged(qtbot, window) -> Diverged:
     return seen[0]
 
 
+@pytest.mark.thorough
 def test_it_is_said_in_red_with_the_step(qtbot, window, diverged):
     assert diverged.step > 1 and diverged.kept_epoch > 0 and not np.isfinite(diverged.value)
     assert window.info.property("level") == "error"
@@ -55,6 +56,7 @@ def test_it_is_said_in_red_with_the_step(qtbot, window, diverged):
     assert any(f"step {diverged.step}" in text and "allow" not in text for text in problems)
 
 
+@pytest.mark.thorough
 def test_a_click_mends_it_in_one_undo_step_and_offers_to_train_again(qtbot, window, diverged):
     document = window.workspace.root
     texts = [choice.text() for choice in window.info.choices.values()]
@@ -72,6 +74,7 @@ def test_a_click_mends_it_in_one_undo_step_and_offers_to_train_again(qtbot, wind
     assert [r for r in ThreadClient.made[-1].sent if isinstance(r, p.Train)][1:]
 
 
+@pytest.mark.thorough
 def test_the_weights_that_are_saved_then_are_finite(qtbot, window, diverged, tmp_path):
     window.link.save_weights(str(tmp_path / "w.safetensors"))
     qtbot.waitUntil((tmp_path / "w.safetensors").exists, timeout=20000)
@@ -79,6 +82,7 @@ def test_the_weights_that_are_saved_then_are_finite(qtbot, window, diverged, tmp
     assert all(np.isfinite(value).all() for value in weights.values())
 
 
+@pytest.mark.thorough
 def test_the_setting_lets_it_go_on_and_the_plot_still_marks_the_step(qtbot, window):
     commands.set_training(window.workspace.root, allow_nonfinite=True)
     panel = window.panels["training"]
@@ -92,6 +96,7 @@ def test_the_setting_lets_it_go_on_and_the_plot_still_marks_the_step(qtbot, wind
     assert not np.isfinite(losses.smooth[panel.record.mark :]).any(), "a gap, not a flat line"
 
 
+@pytest.mark.thorough
 def test_the_op_where_it_began_is_selected_and_its_step_can_be_visited(qtbot, window, diverged):
     culprit = diverged.culprit
     assert culprit is not None and culprit.node in window.info.text

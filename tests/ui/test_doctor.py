@@ -47,12 +47,14 @@ def dock_title(panel) -> str:
     return parent.windowTitle()
 
 
+@pytest.mark.thorough
 def test_hints_are_shown_and_counted(panel) -> None:
     assert dock_title(panel) == "Doctor (2)"
     assert [each.text() for each in panel.fix_buttons] == ["Set the learning rate to 0.1"]
     assert panel.node_buttons == []
 
 
+@pytest.mark.thorough
 def test_a_fix_is_one_undo_step_and_takes_its_card_away(window, panel, qtbot) -> None:
     doc = window.workspace.document
     qtbot.mouseClick(panel.fix_buttons[0], Qt.MouseButton.LeftButton)
@@ -63,6 +65,7 @@ def test_a_fix_is_one_undo_step_and_takes_its_card_away(window, panel, qtbot) ->
     assert doc.nodes[train.id].attrs["learning_rate"] == 0.01
 
 
+@pytest.mark.thorough
 def test_a_new_training_and_another_document_forget(window, panel) -> None:
     window.link.training.emit(Started(2, 10))
     assert dock_title(panel) == "Doctor"
@@ -72,6 +75,7 @@ def test_a_new_training_and_another_document_forget(window, panel) -> None:
     assert dock_title(panel) == "Doctor" and panel.hints == ()
 
 
+@pytest.mark.thorough
 def test_the_step_of_a_finding_is_visited(window, panel, qtbot) -> None:
     hint = Hint("vanishing_gradients", "Gradients vanish", "In layer.", step=7)
     window.link.training.emit(Hints((SLOW, hint)))
@@ -110,6 +114,7 @@ def test_a_fix_reaches_a_training_that_runs_and_branches_one_that_has_ended(
     assert panel.hints == (), "its card has gone"
 
 
+@pytest.mark.thorough
 def test_a_planted_fault_in_the_window_can_be_visited_and_branched(qtbot, live_window) -> None:
     window = live_window("spirals")
     document = window.workspace.root

@@ -67,6 +67,7 @@ def saved(path, pixels: np.ndarray) -> None:
     assert image.save(str(path))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("ending", ["png", "jpg", "bmp", "PNG"])
 def test_a_picture_is_a_prediction_without_a_question(trained, boxes, tmp_path, ending, qtbot):
     window, _ = trained
@@ -82,6 +83,7 @@ def test_a_picture_is_a_prediction_without_a_question(trained, boxes, tmp_path, 
     assert window.own_data.menu is None and boxes == []
 
 
+@pytest.mark.thorough
 def test_a_picture_dropped_on_digits_is_read_from_the_sketch_pad(
     live_window, embedded_digits, boxes, tmp_path, qtbot
 ):
@@ -111,6 +113,7 @@ def test_a_picture_dropped_on_digits_is_read_from_the_sketch_pad(
     assert boxes == []
 
 
+@pytest.mark.thorough
 def test_a_picture_is_predicted_beside_the_first_training(
     live_window, embedded_digits, boxes, tmp_path, qtbot
 ):
@@ -133,6 +136,7 @@ def test_a_picture_is_predicted_beside_the_first_training(
     qtbot.waitUntil(lambda: window.link.state == "idle", timeout=60_000)
 
 
+@pytest.mark.thorough
 def test_a_broken_picture_is_an_error_in_words(trained, boxes, tmp_path, qtbot):
     window, _ = trained
     page = window.pages.predictions
@@ -176,6 +180,7 @@ def test_a_picture_with_a_graph_opens_it_and_asks_once(window, boxes, tmp_path):
     assert window.workspace.root.node_named("theirs") is not None and len(boxes) == 1
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
@@ -205,6 +210,7 @@ def test_a_file_of_no_known_kind_is_refused_in_words(
     assert boxes == [] and window.own_data.wizard is None
 
 
+@pytest.mark.thorough
 def test_a_graph_of_any_name_is_opened(window, boxes, tmp_path):
     document = Document()
     commands.add_node(document, "constant", (0, 0), "found")
@@ -248,6 +254,7 @@ def test_a_picture_where_nothing_reads_pictures_says_what_would(window, boxes, t
     assert boxes == []
 
 
+@pytest.mark.thorough
 def test_of_several_files_the_first_that_is_known_is_taken(window, boxes, tmp_path, qtbot):
     document = Document()
     commands.add_node(document, "constant", (0, 0), "found")

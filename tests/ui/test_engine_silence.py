@@ -91,6 +91,7 @@ def edit_much(window, node: str) -> float:
     return longest
 
 
+@pytest.mark.thorough
 def test_edits_never_wait_for_a_stopped_engine_and_nothing_is_lost(real_window, qtbot):
     window = real_window
     node = add_constant(window, 1.0)
@@ -107,6 +108,7 @@ def test_edits_never_wait_for_a_stopped_engine_and_nothing_is_lost(real_window, 
     assert pid_of(window) == pid and "Not answering" not in window.status.engine.text()
 
 
+@pytest.mark.thorough
 def test_restarting_a_stopped_engine_gives_the_new_one_everything(real_window, qtbot):
     window = real_window
     node = add_constant(window, 1.0)
@@ -120,6 +122,7 @@ def test_restarting_a_stopped_engine_gives_the_new_one_everything(real_window, q
     assert window.info.isHidden()
 
 
+@pytest.mark.thorough
 def test_who_waits_is_asked_again(real_window, qtbot, monkeypatch):
     window = real_window
     window.engine_notices._again.setInterval(200)
@@ -134,6 +137,7 @@ def test_who_waits_is_asked_again(real_window, qtbot, monkeypatch):
     qtbot.waitUntil(lambda: value(window, "c") == "2", timeout=SECONDS)
 
 
+@pytest.mark.thorough
 def test_a_stopped_engine_is_no_news_while_nothing_is_asked(real_window, qtbot):
     window = real_window
     qtbot.waitUntil(lambda: not window.link.watch._timer.isActive(), timeout=SECONDS)
@@ -143,6 +147,7 @@ def test_a_stopped_engine_is_no_news_while_nothing_is_asked(real_window, qtbot):
     os.kill(pid, signal.SIGCONT)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("stopping", (os.kill, os.killpg))
 def test_the_window_closes_in_two_seconds_beside_a_stopped_engine(
     open_window, qtbot, stopping, settings
@@ -160,6 +165,7 @@ def test_the_window_closes_in_two_seconds_beside_a_stopped_engine(
     qtbot.waitUntil(lambda: is_gone(pid), timeout=SECONDS)
 
 
+@pytest.mark.thorough
 def test_an_op_that_holds_the_lock_is_named(plugin_files, open_window, qtbot):
     (plugin_files / "stuck.py").write_text(HOLDS_THE_LOCK)
     window = open_window(engine_client)
@@ -177,6 +183,7 @@ def test_an_op_that_holds_the_lock_is_named(plugin_files, open_window, qtbot):
     assert is_gone(pid)
 
 
+@pytest.mark.thorough
 def test_a_long_computation_is_not_silence(real_window, qtbot):
     window = real_window
     document = window.workspace.document
@@ -195,6 +202,7 @@ def test_a_long_computation_is_not_silence(real_window, qtbot):
     assert silent == []
 
 
+@pytest.mark.thorough
 def test_what_was_learned_comes_back_after_a_restart(real_window, qtbot, root):
     window = real_window
     from nodeflow.resources import example
@@ -222,6 +230,7 @@ def fetched(window, qtbot, name: str):
     return answer.args[0].array
 
 
+@pytest.mark.thorough
 def test_weights_are_saved_from_their_copy_when_the_engine_does_not_answer(
     window, engine, qtbot, monkeypatch, tmp_path
 ):

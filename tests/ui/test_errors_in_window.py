@@ -12,6 +12,7 @@ from tests.errors.table import TABLE
 OPENED = {name: one for name, one in TABLE.items() if one.opened}
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", OPENED)
 def test_it_is_said(name: str, window, engine, qtbot, tmp_path: Path, monkeypatch) -> None:
     shown: list[str] = []

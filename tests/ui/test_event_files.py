@@ -40,6 +40,7 @@ def spirals(live_window):
     return window
 
 
+@pytest.mark.thorough
 def test_a_training_writes_files_where_the_mouse_said(spirals, qtbot, tmp_path, monkeypatch):
     window, target = spirals, tmp_path / "board"
     monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(target))
@@ -78,6 +79,7 @@ def test_a_training_writes_files_where_the_mouse_said(spirals, qtbot, tmp_path, 
     assert event_folders(target) == [folder], "the second training wrote nothing"
 
 
+@pytest.mark.thorough
 def test_files_that_cannot_be_written_do_not_end_a_training(spirals, qtbot, tmp_path: Path):
     window = spirals
     (tmp_path / "file").write_text("no folder")

@@ -74,6 +74,7 @@ def press(qtbot, window, what: str) -> None:
         qtbot.mouseClick(path.outside if what == "path" else path.arrow, LEFT)
 
 
+@pytest.mark.thorough
 def test_the_title_opens_as_the_card_does_and_f2_renames(window, qtbot):
     canvas = window.canvas
     at = place(canvas, "train")
@@ -91,6 +92,7 @@ def test_the_title_opens_as_the_card_does_and_f2_renames(window, qtbot):
     assert canvas.document.node_named("learn") is not None
 
 
+@pytest.mark.thorough
 def test_the_title_of_a_node_without_an_inside_renames_it(window, qtbot):
     canvas = window.canvas
     at = place(canvas, "loss")
@@ -100,6 +102,7 @@ def test_the_title_of_a_node_without_an_inside_renames_it(window, qtbot):
     assert field.text() == "loss"
 
 
+@pytest.mark.thorough
 def test_the_tip_of_a_node_says_whether_it_opens(window):
     scene, document = window.canvas.scene, window.canvas.document
     tips = {n: tooltip(scene, Hit("title", document.node_named(n).id)) for n in ("train", "loss")}
@@ -107,6 +110,7 @@ def test_the_tip_of_a_node_says_whether_it_opens(window):
     assert "Double click" not in tips["loss"]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("way", ["Escape", "Backspace", "Alt+Left", "path", "arrow"])
 def test_a_double_click_goes_inside_and_several_ways_lead_back(window, qtbot, way):
     canvas = window.canvas
@@ -150,6 +154,7 @@ def written(text: str) -> float:
     return float(text.replace(MINUS, "-"))
 
 
+@pytest.mark.thorough
 def test_derived_nodes_show_live_values_and_nothing_is_assigned(window, qtbot):
     before = shown(window.canvas, "slope")
     inside = expand(qtbot, window)
@@ -165,6 +170,7 @@ def test_derived_nodes_show_live_values_and_nothing_is_assigned(window, qtbot):
     assert f"{float(variables['slope']):.4g}" == f"{written(before):.4g}"
 
 
+@pytest.mark.thorough
 def test_values_inside_follow_the_document(window, qtbot):
     inside = expand(qtbot, window)
     qtbot.waitUntil(lambda: shown(inside, "slope") is not None)
@@ -180,6 +186,7 @@ def evaluations() -> list[p.Evaluate]:
     return [r for r in sent if isinstance(r, p.Evaluate) and r.names and r.watch]
 
 
+@pytest.mark.thorough
 def test_the_viewer_shows_the_whole_value_of_a_derived_node(window, qtbot):
     inside = expand(qtbot, window)
     window.docking.show("viewer")
@@ -191,6 +198,7 @@ def test_the_viewer_shows_the_whole_value_of_a_derived_node(window, qtbot):
     assert window.panels["viewer"].name == ""
 
 
+@pytest.mark.thorough
 def test_the_inspector_shows_types_and_documentation_and_edits_nothing(window, qtbot):
     inside = expand(qtbot, window)
     page = window.pages.expansion.inspector.page
@@ -211,6 +219,7 @@ def test_the_inspector_shows_types_and_documentation_and_edits_nothing(window, q
     )
 
 
+@pytest.mark.thorough
 def test_what_would_edit_says_what_to_do_instead(window, qtbot):
     inside = expand(qtbot, window)
     at = place(inside, "train/slope/step")
@@ -245,6 +254,7 @@ def test_what_would_edit_says_what_to_do_instead(window, qtbot):
         assert not window.actions_[action].isEnabled()
 
 
+@pytest.mark.thorough
 def test_unpack_is_one_step_that_undo_takes_back(window, qtbot):
     document = window.workspace.document
     digest, nodes = document.digest(), len(document.nodes)
@@ -260,6 +270,7 @@ def test_unpack_is_one_step_that_undo_takes_back(window, qtbot):
     assert document.digest() == digest and document.node_named("train").op == "gradient_descent"
 
 
+@pytest.mark.thorough
 def test_copies_of_derived_nodes_can_be_taken_along(window, qtbot):
     inside = expand(qtbot, window)
     qtbot.mouseClick(inside, LEFT, pos=place(inside, "train/learning_rate"))
@@ -271,6 +282,7 @@ def test_copies_of_derived_nodes_can_be_taken_along(window, qtbot):
     assert record is not None and record.op == "constant"
 
 
+@pytest.mark.thorough
 def test_a_node_from_outside_leads_outside_and_a_derived_one_to_its_value(window, qtbot):
     inside = expand(qtbot, window)
     assert isinstance(inside.document, Expansion)
@@ -281,6 +293,7 @@ def test_a_node_from_outside_leads_outside_and_a_derived_one_to_its_value(window
     assert window.workspace.selection == (window.workspace.document.node_named("slope").id,)
 
 
+@pytest.mark.thorough
 def test_an_edit_or_another_document_leads_outside(window, qtbot):
     expand(qtbot, window)
     train = window.workspace.document.node_named("train")
@@ -294,6 +307,7 @@ def test_an_edit_or_another_document_leads_outside(window, qtbot):
     assert not window.pages.is_inside
 
 
+@pytest.mark.thorough
 def test_what_derives_nothing_says_so(window, qtbot):
     document = window.workspace.document
     window.canvas.selection.select([document.node_named("loss").id])
@@ -312,6 +326,7 @@ def test_what_derives_nothing_says_so(window, qtbot):
     assert document.node_named("train").op == "gradient_descent"
 
 
+@pytest.mark.thorough
 def test_looks_inside_follow_the_theme_and_the_zoom(window, qtbot):
     inside = expand(qtbot, window)
     window.actions_.trigger("theme_dark")
@@ -323,6 +338,7 @@ def test_looks_inside_follow_the_theme_and_the_zoom(window, qtbot):
     window.actions_.trigger("theme_light")
 
 
+@pytest.mark.thorough
 def test_an_optimizer_in_a_subgraph_is_expanded_and_unpacked_there(window, qtbot):
     document, canvas = window.workspace.root, window.canvas
     canvas.setFocus()
@@ -356,6 +372,7 @@ def test_an_optimizer_in_a_subgraph_is_expanded_and_unpacked_there(window, qtbot
     assert len(canvas.document.nodes) == before and document.undo_label != "Unpack train"
 
 
+@pytest.mark.thorough
 def test_back_leads_from_the_derived_nodes_to_the_canvas_as_it_was(window, qtbot):
     expand(qtbot, window)
     before = window.views.current()

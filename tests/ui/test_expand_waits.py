@@ -51,6 +51,7 @@ def double_click(window, qtbot) -> None:
     qtbot.mouseDClick(canvas, LEFT, pos=at)
 
 
+@pytest.mark.thorough
 def test_the_page_opens_before_the_nodes_have_places(mnist, qtbot, gate):
     page = mnist.pages.expansion
     double_click(mnist, qtbot)
@@ -69,6 +70,7 @@ def test_the_page_opens_before_the_nodes_have_places(mnist, qtbot, gate):
     assert len(spots) == len(page.canvas.document.nodes), "each has a place of its own"
 
 
+@pytest.mark.thorough
 def test_one_need_not_wait(mnist, qtbot, gate):
     page = mnist.pages.expansion
     double_click(mnist, qtbot)
@@ -83,6 +85,7 @@ def test_one_need_not_wait(mnist, qtbot, gate):
     assert mnist.pages.is_inside
 
 
+@pytest.mark.thorough
 def test_an_edit_or_another_document_ends_the_waiting(mnist, qtbot, gate):
     double_click(mnist, qtbot)
     train = mnist.workspace.document.node_named("train").id
@@ -95,6 +98,7 @@ def test_an_edit_or_another_document_ends_the_waiting(mnist, qtbot, gate):
     gate.set()
 
 
+@pytest.mark.thorough
 def test_a_second_look_does_not_wait(mnist, qtbot, gate):
     gate.set()
     page = mnist.pages.expansion
@@ -126,6 +130,7 @@ def test_unpacking_waits_for_places_and_not_the_window(mnist, qtbot, gate):
     assert len(document.nodes) == nodes
 
 
+@pytest.mark.thorough
 def test_unpacking_takes_the_places_that_were_found(mnist, qtbot, gate):
     gate.set()
     page, document = mnist.pages.expansion, mnist.workspace.document

@@ -54,12 +54,14 @@ def names(document):
     return {record.name for record in document.nodes.values()}
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("suffix", [".png", ".svg"])
 def test_the_whole_graph_can_be_read_back_from_its_picture(window, export, suffix):
     path, _ = export(f"a{suffix}", suffix=suffix)
     assert names(load_picture(path)) == names(window.workspace.document)
 
 
+@pytest.mark.thorough
 def test_a_selection_alone_is_shown_and_carried(window, export):
     doc = window.workspace.document
     chosen = [doc.node_named(n).id for n in ("b", "c", "d")]
@@ -77,6 +79,7 @@ def test_a_selection_alone_is_shown_and_carried(window, export):
     assert names(load_picture(everything)) == names(doc)
 
 
+@pytest.mark.thorough
 def test_a_selected_frame_comes_with_what_it_holds(window, export):
     doc = window.workspace.document
     x, y = doc.node_named("b").pos
@@ -88,6 +91,7 @@ def test_a_selected_frame_comes_with_what_it_holds(window, export):
     assert [f.title for f in document.frames.values()] == ["Input"]
 
 
+@pytest.mark.thorough
 def test_scale_and_theme(export):
     small, dialog = export("one.png", scale=1.0, theme="Light")
     large, _ = export("two.png", scale=3.0, theme="Dark")
@@ -97,16 +101,19 @@ def test_scale_and_theme(export):
     assert one.pixelColor(2, 2).lightness() > 200 > 60 > two.pixelColor(2, 2).lightness()
 
 
+@pytest.mark.thorough
 def test_the_scale_of_vectors_is_not_asked(export):
     path, dialog = export("a.pdf", suffix=".pdf")
     assert path.read_bytes().startswith(b"%PDF") and not dialog.scale.isEnabled()
 
 
+@pytest.mark.thorough
 def test_a_name_without_an_ending_gets_the_formats(export):
     path, _ = export("plain", suffix=".svg")
     assert path.with_name("plain.svg").exists()
 
 
+@pytest.mark.thorough
 def test_a_picture_that_cannot_be_written_is_a_message(export, monkeypatch):
     told = []
     monkeypatch.setattr(QMessageBox, "exec", lambda box: told.append(box.informativeText()))
@@ -114,11 +121,13 @@ def test_a_picture_that_cannot_be_written_is_a_message(export, monkeypatch):
     assert "nowhere" in told[0]
 
 
+@pytest.mark.thorough
 def test_an_excerpt_of_nothing_is_empty(window):
     build_expression(window.workspace.document)
     assert not clipboard.excerpt(window.workspace.document, []).nodes
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("suffix", [".png", ".svg"])
 def test_inside_a_subgraph_its_graph_is_drawn_with_types_and_the_file_carried(
     window, export, suffix, monkeypatch
@@ -154,6 +163,7 @@ def test_a_selection_is_drawn_with_the_types_that_it_has_where_it_is(window, exp
     assert not [f.problem for f in drawn if f.problem]
 
 
+@pytest.mark.thorough
 def test_only_the_border_of_a_subgraph_is_no_selection(window, export):
     doc = window.workspace.root
     made = create(doc, [doc.node_named(n).id for n in ("d", "e")], "sums")

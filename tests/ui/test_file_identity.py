@@ -112,6 +112,7 @@ def saved_as(monkeypatch, path: Path) -> None:
 # ---- what others do -------------------------------------------------------------------------
 
 
+@pytest.mark.thorough
 def test_a_change_is_noticed_while_the_window_is_open(opened, path, qtbot):
     write(path, "first", "theirs")
     qtbot.waitUntil(lambda: "changed outside" in opened.info.text)
@@ -124,6 +125,7 @@ def test_a_change_is_noticed_while_the_window_is_open(opened, path, qtbot):
     qtbot.waitUntil(lambda: opened.info.text == "")
 
 
+@pytest.mark.thorough
 def test_a_file_that_is_written_in_place_is_noticed_too(opened, path, qtbot):
     text = path.read_text().replace("first", "other")
     path.write_text(text)
@@ -132,12 +134,14 @@ def test_a_file_that_is_written_in_place_is_noticed_too(opened, path, qtbot):
     assert names(opened.workspace.document) == {"other"}
 
 
+@pytest.mark.thorough
 def test_own_saves_are_no_news(opened, path, qtbot):
     save(opened, "mine")
     qtbot.wait(3 * shared_file.GATHER_MS)
     assert opened.info.text == ""
 
 
+@pytest.mark.thorough
 def test_a_changed_file_is_read_by_another_thread(opened, path, qtbot, monkeypatch):
     import threading
 
@@ -156,6 +160,7 @@ def test_a_changed_file_is_read_by_another_thread(opened, path, qtbot, monkeypat
     assert readers and not any(readers)
 
 
+@pytest.mark.thorough
 def test_a_window_that_opens_the_file_later_is_told_of_here(opened, path, qtbot):
     other = OpenFile()
     other.hold(path)
@@ -170,6 +175,7 @@ def test_a_window_that_opens_the_file_later_is_told_of_here(opened, path, qtbot)
     other.release()
 
 
+@pytest.mark.thorough
 @needs_pipes
 def test_a_pipe_in_the_place_of_the_file_stops_nothing(opened, path, tmp_path, qtbot, monkeypatch):
     path.unlink()
@@ -186,6 +192,7 @@ def test_a_pipe_in_the_place_of_the_file_stops_nothing(opened, path, tmp_path, q
 # ---- comparing ------------------------------------------------------------------------------
 
 
+@pytest.mark.thorough
 def test_the_versions_are_compared_before_the_choice(opened, path):
     commands.add_node(opened.workspace.document, "add", (300, 0), "mine")
     write(path, "first", "theirs")
@@ -205,6 +212,7 @@ def test_the_versions_are_compared_before_the_choice(opened, path):
     opened.workspace.document.mark_saved()
 
 
+@pytest.mark.thorough
 def test_the_notice_offers_to_compare(opened, path, qtbot):
     write(path, "other")
     qtbot.waitUntil(lambda: "changed outside" in opened.info.text)
@@ -233,6 +241,7 @@ def test_a_comparison_is_drawn_where_something_can(opened, path):
     opened.workspace.document.mark_saved()
 
 
+@pytest.mark.thorough
 def test_a_file_that_is_no_graph_any_more_is_said_and_asked_again(opened, path):
     edit(opened, "mine")
     path.write_text("no graph")
@@ -246,6 +255,7 @@ def test_a_file_that_is_no_graph_any_more_is_said_and_asked_again(opened, path):
 # ---- what is no file, or not to be written --------------------------------------------------
 
 
+@pytest.mark.thorough
 def test_a_read_only_file_is_not_replaced(opened, path, tmp_path, monkeypatch):
     path.chmod(0o444)
     before = path.read_bytes()
@@ -261,6 +271,7 @@ def test_a_read_only_file_is_not_replaced(opened, path, tmp_path, monkeypatch):
     assert opened.workspace.document.path == copy
 
 
+@pytest.mark.thorough
 def test_nor_is_one_that_was_chosen_in_the_file_dialog(opened, path, tmp_path, monkeypatch):
     other = tmp_path / "other.flow"
     write(other, "theirs")
@@ -282,6 +293,7 @@ def test_a_pipe_or_a_device_is_not_opened(opened, tmp_path):
         assert not opened.files.load_quietly(tmp_path / name)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", ["x" * 245 + ".flow", "half\udcff.flow", "two\nlines.flow"])
 def test_a_file_of_any_name_is_opened_saved_and_listed(window, tmp_path, name):
     path = tmp_path / name
@@ -322,6 +334,7 @@ def rows(dialog) -> list[list[str]]:
     return [[item.text(column) for column in range(3)] for item in items]
 
 
+@pytest.mark.thorough
 def test_the_last_saves_are_kept_with_what_was_there_at_first(opened, path):
     before = path.stat().st_mtime
     for number in range(4):
@@ -336,6 +349,7 @@ def test_the_last_saves_are_kept_with_what_was_there_at_first(opened, path):
     assert [len(b.document().nodes) for b in backups_of(path)] == [10, 9, 8, 7, 6, 5]
 
 
+@pytest.mark.thorough
 def test_the_list_says_when_how_large_and_which(opened, path):
     save(opened, "one")
     (dialog,) = show_versions(opened, press("Close"))
@@ -345,6 +359,7 @@ def test_the_list_says_when_how_large_and_which(opened, path):
     assert dialog.chosen.document().nodes.keys() == {"n1"}, "the first that is not in the file"
 
 
+@pytest.mark.thorough
 def test_a_version_opens_as_a_copy(opened, path):
     save(opened, "one")
     show_versions(opened, choose(1, "Open a copy"))
@@ -398,6 +413,7 @@ def test_how_many_are_kept_is_a_setting(opened, path, settings):
     assert backups_of(path) == []
 
 
+@pytest.mark.thorough
 def test_a_new_graph_has_no_versions_and_says_why(window):
     window.actions_.refresh()
     assert window.actions_.blocked("versions").fix == "save_as"
@@ -412,6 +428,7 @@ def test_a_damaged_version_is_said(opened, path):
     assert names(opened.workspace.root) == {"first", "one"}
 
 
+@pytest.mark.thorough
 def test_a_save_without_room_for_backups_is_still_a_save(opened, path, monkeypatch, qtbot):
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")

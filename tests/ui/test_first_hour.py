@@ -20,6 +20,7 @@ def window(live_window, embedded_digits):
     return window
 
 
+@pytest.mark.thorough
 def test_digits_flowers_and_houses(window, tmp_path) -> None:
     newcomer = Newcomer(window)
     houses = own_data.houses(tmp_path / "houses.csv")

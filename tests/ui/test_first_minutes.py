@@ -37,6 +37,7 @@ def to_welcome_and_back(window, qtbot, wait: int = 0) -> None:
         qtbot.wait(wait)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("bottom", [False, True])
 def test_the_view_is_kept_over_the_welcome_page(mnist, qtbot, bottom):
     """The panels go and come, so that the canvas has another size meanwhile."""
@@ -50,6 +51,7 @@ def test_the_view_is_kept_over_the_welcome_page(mnist, qtbot, bottom):
         assert camera(mnist) == before
 
 
+@pytest.mark.thorough
 def test_the_view_is_kept_where_the_window_changes_meanwhile(mnist, qtbot):
     mnist.canvas.viewport.look_at(QPointF(901, 303), 3)
     viewport = mnist.canvas.viewport
@@ -62,6 +64,7 @@ def test_the_view_is_kept_where_the_window_changes_meanwhile(mnist, qtbot):
     assert (now - middle).manhattanLength() < 2 and viewport.camera.step == 3
 
 
+@pytest.mark.thorough
 def test_the_view_is_kept_over_the_generated_nodes(mnist, qtbot):
     mnist.canvas.viewport.look_at(QPointF(901, 303), 3)
     before = camera(mnist)
@@ -73,6 +76,7 @@ def test_the_view_is_kept_over_the_generated_nodes(mnist, qtbot):
     assert mnist.canvas.isVisible() and camera(mnist) == before
 
 
+@pytest.mark.thorough
 def test_a_search_leaves_the_ops_as_they_were(window, qtbot):
     panel = window.panels["palette"]
     bar = panel.tree.verticalScrollBar()
@@ -90,6 +94,7 @@ def test_a_search_leaves_the_ops_as_they_were(window, qtbot):
         assert not panel.tree.isExpanded(panel.tree.model().index(1, 0)), "what is closed stays so"
 
 
+@pytest.mark.thorough
 def test_a_search_that_is_deleted_letter_by_letter_does_so_too(window, qtbot):
     panel = window.panels["palette"]
     bar = panel.tree.verticalScrollBar()
@@ -102,6 +107,7 @@ def test_a_search_that_is_deleted_letter_by_letter_does_so_too(window, qtbot):
     assert bar.value() == before > 0
 
 
+@pytest.mark.thorough
 def test_ops_from_the_search_cover_no_other_card_and_are_seen(window, qtbot):
     panel, document = window.panels["palette"], window.canvas.document
     for text in ("constant", "placeholder", "roll", "constant", "dataset", "dataset"):
@@ -122,6 +128,7 @@ def test_ops_from_the_search_cover_no_other_card_and_are_seen(window, qtbot):
     assert not document.nodes, "one undo step each"
 
 
+@pytest.mark.thorough
 def test_titles_are_right_from_a_card_on(window, qtbot, tmp_path):
     """In the title bar, in the inspector, and over the generated nodes."""
 
@@ -172,6 +179,7 @@ def test_spin_boxes_are_drawn_whole(qapp, qtbot, kind):
         assert max(x for x, _ in inked) - min(x for x, _ in inked) < 14, "and nothing else"
 
 
+@pytest.mark.thorough
 def test_the_export_dialog_has_room_for_its_fields(window, qtbot):
     dialog = ExportDialog(window, "light", QSizeF(900, 400), None, ("All", "Some"))
     qtbot.addWidget(dialog)

@@ -38,6 +38,7 @@ def test_the_fix_of_a_banner_is_undone_by_its_key(window, loss, qtbot):
     assert len(document.nodes) == 2
 
 
+@pytest.mark.thorough
 def test_so_it_is_where_the_fix_was_reached_by_keyboard(window, loss, qtbot):
     document = window.workspace.document
     window.panels["palette"].search.setFocus()
@@ -49,6 +50,7 @@ def test_so_it_is_where_the_fix_was_reached_by_keyboard(window, loss, qtbot):
     assert len(document.nodes) == 2
 
 
+@pytest.mark.thorough
 def test_a_dismissed_banner_gives_the_keyboard_to_the_canvas(window, loss, qtbot):
     window.actions_.trigger("train")
     window.info._close.setFocus()
@@ -56,6 +58,7 @@ def test_a_dismissed_banner_gives_the_keyboard_to_the_canvas(window, loss, qtbot
     assert window.canvas.hasFocus() and not window.info.isVisible()
 
 
+@pytest.mark.thorough
 def test_a_banner_that_goes_leaves_the_keyboard_where_it_is(window, loss, qtbot):
     window.actions_.trigger("train")
     field = window.panels["palette"].search

@@ -26,6 +26,7 @@ def typed(qtbot, bar, text: str):
     return bar
 
 
+@pytest.mark.thorough
 def test_the_argument_to_type_next_is_marked(bar, qtbot) -> None:
     typed(qtbot, bar, "loss = mean_squared_error(y, ")
     assert bar.call.isVisible()
@@ -38,6 +39,7 @@ def test_the_argument_to_type_next_is_marked(bar, qtbot) -> None:
     assert "labels</b>" in bar.call.text()
 
 
+@pytest.mark.thorough
 def test_an_unfinished_formula_is_not_an_error(bar, qtbot) -> None:
     for text in ("p = softmax(", "p = x @", "p = (x + y"):
         typed(qtbot, bar, text)
@@ -46,18 +48,21 @@ def test_an_unfinished_formula_is_not_an_error(bar, qtbot) -> None:
         assert not bar.add_button.isEnabled()
 
 
+@pytest.mark.thorough
 def test_a_mistake_is_an_error(bar, qtbot) -> None:
     typed(qtbot, bar, "p = softmaks(x)")
     assert bar.field.fault is not None
     assert bar.theme.error in bar.note.styleSheet()
 
 
+@pytest.mark.thorough
 def test_an_unknown_name_is_an_offer_not_an_error(bar, qtbot) -> None:
     typed(qtbot, bar, "p = x + z")
     assert bar.theme.error not in bar.note.styleSheet()
     assert bar.declare_buttons["variable"].isVisible()
 
 
+@pytest.mark.thorough
 def test_swapped_labels_are_warned_of_and_can_be_added(bar, qtbot) -> None:
     typed(qtbot, bar, "loss = softmax_cross_entropy_with_logits(x @ W, y)")
     assert "Are they swapped?" in bar.note.text()

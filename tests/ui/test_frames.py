@@ -55,6 +55,7 @@ def test_a_note_is_written_by_keyboard_alone(window, typist, qtbot):
     assert not document.frames
 
 
+@pytest.mark.thorough
 def test_a_note_comes_where_the_menu_was_opened(window):
     canvas, at = window.canvas, QPoint(300, 200)
     choose(window, at, "note")
@@ -63,6 +64,7 @@ def test_a_note_comes_where_the_menu_was_opened(window):
     assert (corner - QPointF(at)).manhattanLength() <= 8
 
 
+@pytest.mark.thorough
 def test_nodes_are_pasted_where_the_menu_was_opened_and_else_in_the_middle(window, typist, qtbot):
     ids = build_expression(window.workspace.document)
     document, canvas = window.workspace.document, window.canvas
@@ -79,6 +81,7 @@ def test_nodes_are_pasted_where_the_menu_was_opened_and_else_in_the_middle(windo
     assert other.pos != new.pos
 
 
+@pytest.mark.thorough
 def test_wires_come_along_by_keys_in_one_step(window, typist):
     document = window.workspace.document
     ids = build_expression(document)
@@ -96,6 +99,7 @@ def test_wires_come_along_by_keys_in_one_step(window, typist):
     assert QGuiApplication.clipboard().mimeData().hasFormat("application/x-nodeflow+json")
 
 
+@pytest.mark.thorough
 def test_a_frame_is_coloured_in_the_inspector_by_keyboard(window, typist):
     document = window.workspace.document
     frame = commands.add_frame(document, (0, 0, 300, 200), "Layer")
@@ -146,6 +150,7 @@ def test_frames_and_notes_are_found_and_shown(window, typist):
     assert window.canvas.viewport.camera.scale > whole, "F fits the selected frame"
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize(
     ("command", "start"),
     [

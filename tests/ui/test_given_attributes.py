@@ -22,6 +22,7 @@ def select(window, name: str) -> str:
     return node
 
 
+@pytest.mark.thorough
 def test_a_learning_rate_from_a_wire_is_shown_locked_and_leads_to_its_node(live_window, qtbot):
     window = live_window("mnist_cnn_layers")
     train, document = select(window, "train"), window.workspace.document
@@ -48,6 +49,7 @@ def test_a_learning_rate_from_a_wire_is_shown_locked_and_leads_to_its_node(live_
     assert [document.nodes[i].name for i in window.workspace.selection] == ["rate"]
 
 
+@pytest.mark.thorough
 def test_without_the_wire_the_field_takes_a_value_again(window, qtbot):
     document = window.workspace.document
     rate = commands.add_node(document, "constant", (0, 0), "rate", {"value": 0.5})
@@ -66,6 +68,7 @@ def test_without_the_wire_the_field_takes_a_value_again(window, qtbot):
     assert document.nodes[train].attrs["learning_rate"] == 0.25
 
 
+@pytest.mark.thorough
 def test_every_attribute_that_a_wire_gives_is_locked(window):
     """For one op with each set of such attributes, and each of its ports that gives some."""
     document, checked = window.workspace.document, 0
@@ -87,6 +90,7 @@ def test_every_attribute_that_a_wire_gives_is_locked(window):
     assert checked > 40
 
 
+@pytest.mark.thorough
 def test_a_card_and_a_sweep_leave_out_what_a_wire_gives(window):
     document = window.workspace.document
     rate = commands.add_node(document, "constant", (0, 0), "rate", {"value": 0.5})
@@ -102,6 +106,7 @@ def test_a_card_and_a_sweep_leave_out_what_a_wire_gives(window):
     assert "train.learning_rate" not in {place.name for place in places(window.workspace)}
 
 
+@pytest.mark.thorough
 def test_a_value_of_a_wire_is_written_in_few_letters(window):
     document = window.workspace.document
     shape = {"value": [2, 3], "dtype": "int32"}

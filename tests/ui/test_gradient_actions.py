@@ -62,6 +62,7 @@ def badges(window) -> dict[str, str]:
     return {nodes[i].name: b.text for i, b in window.canvas.scene.badges.items()}
 
 
+@pytest.mark.thorough
 def test_the_menu_of_a_node_checks_it_and_draws_a_badge(qtbot, window):
     squared = node(window, "squared").id
     window.canvas.selection.select([squared])
@@ -80,6 +81,7 @@ def test_the_menu_of_a_node_checks_it_and_draws_a_badge(qtbot, window):
     assert card(window, squared).status != "stale"
 
 
+@pytest.mark.thorough
 def test_all_nodes_are_checked_and_a_planted_fault_is_shown(qtbot, window, own_op):
     replace_op(window.workspace.document, node(window, "squared").id, own_op)
     window.actions_.trigger("check_gradients")
@@ -103,6 +105,7 @@ def test_an_edit_takes_the_badges_away_and_a_move_does_not(qtbot, window):
     assert badges(window) == {} and window.gradients.results == {}
 
 
+@pytest.mark.thorough
 def test_it_can_be_cancelled(qtbot, live_window):
     window = live_window("mnist_cnn")
     qtbot.waitUntil(lambda: shown(window.canvas, "loss") is not None, timeout=60000)
@@ -114,6 +117,7 @@ def test_it_can_be_cancelled(qtbot, live_window):
     assert 0 < len(found) < 29 and "Stopped" in window.info.text
 
 
+@pytest.mark.thorough
 def test_inside_a_subgraph(qtbot, window, own_op):
     document = window.workspace.document
     ids = [node(window, name).id for name in ("error", "squared")]
@@ -129,6 +133,7 @@ def test_inside_a_subgraph(qtbot, window, own_op):
     assert badges(window) == {}
 
 
+@pytest.mark.thorough
 def test_the_palette_knows_it(qtbot, window):
     window.canvas.setFocus()
     shortcut(qtbot, window, "Ctrl+Shift+P")

@@ -6,6 +6,7 @@ import gc
 import threading
 import weakref
 
+import pytest
 from PySide6.QtWidgets import QWidget
 
 from nodeflow.ui.app import make_application
@@ -18,6 +19,7 @@ def lose_a_widget_in_a_cycle(died_in: list[threading.Thread]) -> None:
     weakref.finalize(widget, lambda: died_in.append(threading.current_thread()))
 
 
+@pytest.mark.thorough
 def test_widgets_in_cycles_die_in_the_windows_thread(qtbot) -> None:
     died_in: list[threading.Thread] = []
     gc.collect()
@@ -37,6 +39,7 @@ def test_widgets_in_cycles_die_in_the_windows_thread(qtbot) -> None:
     assert died_in == [threading.main_thread()]
 
 
+@pytest.mark.thorough
 def test_the_oldest_generation_that_is_due_is_collected(qapp, monkeypatch) -> None:
     collected: list[int] = []
     make_application()

@@ -75,6 +75,7 @@ def look_around(window, random: Random) -> None:
     window.grab()
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("odd", ODD, ids=[f"{op}-{number}" for number, (op, _) in enumerate(ODD)])
 def test_the_inspector_shows_values_of_another_kind(window, qtbot, tmp_path, odd):
     op, attrs = odd
@@ -99,6 +100,7 @@ def test_the_inspector_shows_values_of_another_kind(window, qtbot, tmp_path, odd
     window.workspace.root.mark_saved()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("kind", ["pipe", "zero", "proc"])
 def test_data_that_are_no_regular_file_are_a_problem_of_their_node(window, qtbot, tmp_path, kind):
     data = tmp_path / "rows.csv"
@@ -124,6 +126,7 @@ def test_data_that_are_no_regular_file_are_a_problem_of_their_node(window, qtbot
     assert not raised, raised
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("batch", range(BATCHES))
 def test_the_window_shows_whatever_a_file_holds(window, qtbot, tmp_path, monkeypatch, batch):
     monkeypatch.setattr(dialogs, "show_problem", lambda *_, **__: None)

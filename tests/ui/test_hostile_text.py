@@ -172,6 +172,7 @@ def visit(window, qtbot, found: list[str], seen: set[str]) -> None:
     checked(found, seen)
 
 
+@pytest.mark.thorough
 def test_every_view_shows_what_the_file_says_and_loads_nothing(
     live_window, document, evil, network, qtbot, monkeypatch
 ) -> None:
@@ -211,6 +212,7 @@ def test_every_view_shows_what_the_file_says_and_loads_nothing(
     assert window.minimumSizeHint().width() <= max(screen.width(), 1280)
 
 
+@pytest.mark.thorough
 def test_every_question_about_a_file_is_plain(window, evil, qtbot, monkeypatch) -> None:
     found: list[str] = []
 
@@ -228,6 +230,7 @@ def test_every_question_about_a_file_is_plain(window, evil, qtbot, monkeypatch) 
     assert not found, "\n".join(found)
 
 
+@pytest.mark.thorough
 def test_dialogs_and_menus_about_files_are_plain(window, document, evil, qtbot, tmp_path) -> None:
     found: list[str] = []
     seen: set[str] = set()

@@ -38,6 +38,7 @@ def edited(training: Training, count: int = 1) -> list[Edited]:
     return [e for e in training.events if isinstance(e, Edited)]
 
 
+@pytest.mark.thorough
 def test_relu_becomes_tanh_while_it_trains(training, qtbot):
     training.window.docking.show("training")
     replace(training, "hidden", "tanh")
@@ -58,6 +59,7 @@ def test_relu_becomes_tanh_while_it_trains(training, qtbot):
     assert panel.edits.text() == f"Since step {event.step + 1:,}: hidden: relu -> tanh."
 
 
+@pytest.mark.thorough
 def test_an_inserted_layer_begins_with_its_initial_values(training, qtbot):
     document = training.document
     at = document.node_named
@@ -79,6 +81,7 @@ def test_an_inserted_layer_begins_with_its_initial_values(training, qtbot):
     training.stop()
 
 
+@pytest.mark.thorough
 def test_an_invalid_graph_is_said_and_the_training_goes_on(training, qtbot):
     window, document = training.window, training.document
     window.docking.show("training")
@@ -103,6 +106,7 @@ def test_an_invalid_graph_is_said_and_the_training_goes_on(training, qtbot):
     assert training.count(Edited) == 0
 
 
+@pytest.mark.thorough
 def test_batches_of_another_size_count_from_the_next_epoch(training, qtbot):
     commands.set_training(training.document, batch_size=50)
     (event,) = edited(training)

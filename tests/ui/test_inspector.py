@@ -56,6 +56,7 @@ def begin_typing(qtbot, editor, text: str) -> None:
     qtbot.keyClicks(field, text)
 
 
+@pytest.mark.thorough
 def test_an_optimizer_shows_the_names_of_its_variables_in_its_formula(window, qtbot):
     """Names such as `fake` or `d1/kernel` hold an e, as numbers may."""
     from nodeflow.ui.inspector import formula
@@ -69,6 +70,7 @@ def test_an_optimizer_shows_the_names_of_its_variables_in_its_formula(window, qt
     assert window.workspace.document.nodes[node].name == "train"
 
 
+@pytest.mark.thorough
 def test_text_comes_before_the_icon_in_a_narrow_combo_box(window, qtbot):
     """Beside an open panel below, the inspector is so narrow."""
     node = select(window, "variable", {"dtype": "float32"})
@@ -88,6 +90,7 @@ def test_text_comes_before_the_icon_in_a_narrow_combo_box(window, qtbot):
     assert drawn("complex64", 200) == ("complex64", True)
 
 
+@pytest.mark.thorough
 def test_what_is_half_typed_is_neither_a_value_nor_a_mistake(window, qtbot):
     node = select(window, "reshape", {"shape": [6]})
     shape = row(window, "shape")
@@ -101,6 +104,7 @@ def test_what_is_half_typed_is_neither_a_value_nor_a_mistake(window, qtbot):
     assert value(window, node, "shape") == [2, 3]
 
 
+@pytest.mark.thorough
 def test_an_empty_shape_of_a_placeholder_means_any_shape(window, qtbot):
     node = select(window, "placeholder", {"shape": [None, 3]})
     shape = row(window, "shape")
@@ -114,6 +118,7 @@ def test_an_empty_shape_of_a_placeholder_means_any_shape(window, qtbot):
     assert window.workspace.analysis.type_of(node, "out").shape == ()
 
 
+@pytest.mark.thorough
 def test_a_wire_into_a_setting_overrides_it(window, qtbot):
     document = window.workspace.document
     image = commands.add_node(document, "placeholder", (0, 0), "image", {"shape": [None, 4]})
@@ -131,6 +136,7 @@ def test_a_wire_into_a_setting_overrides_it(window, qtbot):
     assert shape.editor.isVisible() and not shape.is_given
 
 
+@pytest.mark.thorough
 def test_a_number_that_is_typed_is_one_undo_step(window, qtbot):
     node = select(window, "constant", {"value": 1.0})
     document = window.workspace.document
@@ -141,6 +147,7 @@ def test_a_number_that_is_typed_is_one_undo_step(window, qtbot):
     assert row(window, "value").editor.field.toPlainText() == "1.0"
 
 
+@pytest.mark.thorough
 def test_edits_in_two_fields_are_two_undo_steps(window, qtbot):
     node = select(window, "gradient_descent", {"learning_rate": 0.5})
     type_into(qtbot, row(window, "learning_rate").editor, "0.25")
@@ -150,6 +157,7 @@ def test_edits_in_two_fields_are_two_undo_steps(window, qtbot):
     assert value(window, node, "learning_rate") == 0.25
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "text, expected",
     [
@@ -167,6 +175,7 @@ def test_literals_as_people_write_them(window, qtbot, text, expected):
     assert value(window, node, "value") == expected
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "text, reason",
     [
@@ -186,6 +195,7 @@ def test_what_is_no_literal_is_refused_inline_and_changes_nothing(window, qtbot,
     assert row(window, "value")._message.isVisible()
 
 
+@pytest.mark.thorough
 def test_the_problem_of_an_attribute_stands_at_its_row(window, qtbot):
     select(window, "constant", {"value": 5.5, "dtype": "int32"})
     assert "int32" in row(window, "value").message
@@ -193,6 +203,7 @@ def test_the_problem_of_an_attribute_stands_at_its_row(window, qtbot):
     assert row(window, "value").message == ""
 
 
+@pytest.mark.thorough
 def test_shapes_take_question_marks(window, qtbot):
     node = select(window, "placeholder")
     type_into(qtbot, row(window, "shape").editor, "?, 784")
@@ -203,6 +214,7 @@ def test_shapes_take_question_marks(window, qtbot):
     assert value(window, node, "shape") == []
 
 
+@pytest.mark.thorough
 def test_a_variables_shape_may_be_missing_or_a_scalars(window, qtbot):
     node = select(window, "variable")
     type_into(qtbot, row(window, "shape").editor, "()")
@@ -211,6 +223,7 @@ def test_a_variables_shape_may_be_missing_or_a_scalars(window, qtbot):
     assert value(window, node, "shape") is None
 
 
+@pytest.mark.thorough
 def test_dtypes_are_chosen(window, qtbot):
     node = select(window, "constant", {"value": 1})
     editor = row(window, "dtype").editor
@@ -220,6 +233,7 @@ def test_dtypes_are_chosen(window, qtbot):
     assert value(window, node, "dtype") == "int64"
 
 
+@pytest.mark.thorough
 def test_check_boxes_write_at_once(window, qtbot):
     node = select(window, "variable")
     field = row(window, "trainable").editor.field
@@ -229,6 +243,7 @@ def test_check_boxes_write_at_once(window, qtbot):
     assert field.isChecked()
 
 
+@pytest.mark.thorough
 def test_an_initializer_is_chosen_with_its_parameters(window, qtbot):
     node = select(window, "variable", {"shape": [3, 2]})
     editor = row(window, "initializer").editor
@@ -243,6 +258,7 @@ def test_an_initializer_is_chosen_with_its_parameters(window, qtbot):
     assert value(window, node, "initializer") is None
 
 
+@pytest.mark.thorough
 def test_reset_brings_the_default_back(window, qtbot):
     node = select(window, "gradient_descent", {"learning_rate": 0.9})
     button = row(window, "learning_rate")._reset
@@ -252,6 +268,7 @@ def test_reset_brings_the_default_back(window, qtbot):
     assert not row(window, "learning_rate")._reset.isVisible()
 
 
+@pytest.mark.thorough
 def test_arrow_keys_step_numbers(window, qtbot):
     node = select(window, "gradient_descent", {"learning_rate": 0.5})
     field = row(window, "learning_rate").editor.field
@@ -277,6 +294,7 @@ def test_renaming_and_its_refusal(window, qtbot):
     assert not window.panels["inspector"].outside.page.name._error.isVisible()
 
 
+@pytest.mark.thorough
 def test_every_op_has_a_page_with_every_attribute(window, qtbot):
     """Enumerates the registry: no kind of attribute is without an editor."""
     before: list[
@@ -292,6 +310,7 @@ def test_every_op_has_a_page_with_every_attribute(window, qtbot):
         assert page.node == node and shown == declared, op.id
 
 
+@pytest.mark.thorough
 def test_an_unknown_op_keeps_its_attributes_and_has_a_page(window):
     node = select(window, "from_the_future", {"strange": [1, {"a": 2}]})
     texts = [
@@ -302,6 +321,7 @@ def test_an_unknown_op_keeps_its_attributes_and_has_a_page(window):
     assert value(window, node, "strange") == [1, {"a": 2}]
 
 
+@pytest.mark.thorough
 def test_a_dataset_shows_the_options_of_its_source(window, qtbot):
     node = select(window, "dataset")
     page = window.panels["inspector"].outside.page
@@ -316,6 +336,7 @@ def test_a_dataset_shows_the_options_of_its_source(window, qtbot):
     )
 
 
+@pytest.mark.thorough
 def test_a_csv_dataset_asks_for_its_file(window, qtbot, tmp_path):
     path = tmp_path / "points.csv"
     path.write_text("x,y\n1,2\n3,4\n")
@@ -337,6 +358,7 @@ def test_a_csv_dataset_asks_for_its_file(window, qtbot, tmp_path):
     assert not any("not known" in text and "source" in text for text in shown)
 
 
+@pytest.mark.thorough
 def test_training_settings_stand_with_the_optimizer(window, qtbot):
     window.files.open_example(example("mnist"))
     document = window.workspace.document
@@ -361,6 +383,7 @@ def test_training_settings_stand_with_the_optimizer(window, qtbot):
     assert document.training["metrics"][1]["split"] == "validation"
 
 
+@pytest.mark.thorough
 def test_a_confusion_matrix_can_be_measured_but_not_watched(window):
     window.files.open_example(example("mnist"))
     document = window.workspace.document
@@ -400,6 +423,7 @@ def test_early_stopping_is_switched_on_and_set_with_undo(window, qtbot):
     assert "patience" not in document.training and not rows.rows["patience"].isVisibleTo(rows)
 
 
+@pytest.mark.thorough
 def test_frames_are_edited(window, qtbot):
     document = window.workspace.document
     frame = commands.add_frame(document, (0, 0, 300, 200), "Layer")
@@ -412,6 +436,7 @@ def test_frames_are_edited(window, qtbot):
     assert document.frames[frame].note == ""
 
 
+@pytest.mark.thorough
 def test_ports_lead_to_the_neighbours(window, qtbot):
     document = window.workspace.document
     one = commands.add_node(document, "constant", (0, 0), "one")
@@ -456,6 +481,7 @@ def test_json_errors_name_the_column():
     assert parsing.json_value(json.dumps({"a": [1, None]})) == {"a": [1, None]}
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("op", "attr", "said"),
     [
@@ -474,6 +500,7 @@ def test_an_empty_field_says_what_it_means(window, op, attr, said):
     assert field.text() == "" and field.placeholderText() == said
 
 
+@pytest.mark.thorough
 def test_a_problem_offers_its_fix_as_a_button(window, qtbot):
     doc = window.workspace.document
     x = commands.add_node(doc, "placeholder", (0, 0), "x", {"shape": [None, 784]})
@@ -494,6 +521,7 @@ def test_a_problem_offers_its_fix_as_a_button(window, qtbot):
     assert doc.nodes[weights].attrs == {}
 
 
+@pytest.mark.thorough
 def test_options_of_data_say_what_none_means(window, tmp_path):
     (tmp_path / "a.csv").write_text("x,y\n1,2\n3,4\n")
     select(window, "dataset", {"source": f"csv:{tmp_path / 'a.csv'}"})

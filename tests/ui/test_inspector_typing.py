@@ -67,6 +67,7 @@ def csv(tmp_path):
     return path
 
 
+@pytest.mark.thorough
 def test_a_data_path_is_typed_without_losing_the_keyboard(window, keys, csv):
     document = window.workspace.document
     node = select(window, "dataset")
@@ -84,6 +85,7 @@ def test_a_data_path_is_typed_without_losing_the_keyboard(window, keys, csv):
     assert "source" not in document.nodes[node].attrs, "one undo step"
 
 
+@pytest.mark.thorough
 def test_a_path_is_completed_from_what_lies_in_the_folder(window, keys, tmp_path, qtbot):
     (tmp_path / "deep").mkdir()
     for name in ("deep/points.csv", "deep/picture.png", "deep/.hidden.csv"):
@@ -131,6 +133,7 @@ FIELDS = [
 ]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("op", "name", "text", "expected"), FIELDS)
 def test_every_field_is_read_at_enter_and_at_leaving(window, keys, op, name, text, expected):
     node = select(window, op)
@@ -151,6 +154,7 @@ def test_every_field_is_read_at_enter_and_at_leaving(window, keys, op, name, tex
     assert not row(window, name).editor.focus_widget().hasFocus()
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize(("op", "name", "text", "expected"), FIELDS)
 def test_what_is_typed_survives_a_page_made_anew(window, keys, op, name, text, expected):
     node = select(window, op)
@@ -166,6 +170,7 @@ def test_what_is_typed_survives_a_page_made_anew(window, keys, op, name, text, e
     assert value(window, node, name) == expected
 
 
+@pytest.mark.thorough
 def test_the_cursor_stays_where_it_is(window, keys):
     document = window.workspace.document
     node = select(window, "constant", name="weights")
@@ -201,6 +206,7 @@ def test_a_note_is_taken_when_it_is_left_or_with_control_enter(window, keys):
     assert window.canvas.hasFocus()
 
 
+@pytest.mark.thorough
 def test_escape_takes_back_what_is_typed_and_then_leaves(window, keys):
     node = select(window, "gradient_descent", {"learning_rate": 0.5})
     field = row(window, "learning_rate").editor.field
@@ -213,6 +219,7 @@ def test_escape_takes_back_what_is_typed_and_then_leaves(window, keys):
     assert window.canvas.hasFocus() and value(window, node, "learning_rate") == 0.5
 
 
+@pytest.mark.thorough
 def test_a_command_takes_what_is_typed_first(window, keys, qtbot, engine):
     """By its key and by its button: a button of the toolbar leaves the keyboard where it is."""
     node = select(window, "constant", {"value": 1.0})
@@ -227,6 +234,7 @@ def test_a_command_takes_what_is_typed_first(window, keys, qtbot, engine):
     assert value(window, node, "value") == 78
 
 
+@pytest.mark.thorough
 def test_choosing_another_node_takes_what_is_typed(window, keys):
     other = commands.add_node(window.workspace.document, "constant", (300, 0))
     node = select(window, "constant", {"value": 1.0})
@@ -239,6 +247,7 @@ def test_choosing_another_node_takes_what_is_typed(window, keys):
     assert not window.workspace.document.nodes[other].extra, "no letter runs as a command"
 
 
+@pytest.mark.thorough
 def test_enter_commits_a_number_and_makes_no_second_one(window, keys):
     node = select(window, "constant", {"value": 2.0})
     window.canvas.setFocus()
@@ -259,6 +268,7 @@ def test_enter_commits_a_number_and_makes_no_second_one(window, keys):
         assert value(window, node, "value") == expected and not row(window, "value").message
 
 
+@pytest.mark.thorough
 def test_undo_means_the_text_while_typing_and_the_edit_after_enter(window, keys):
     node = select(window, "constant")
     field = page(window).attributes.attr_rows["value"].editor.focus_widget()
@@ -281,6 +291,7 @@ def test_undo_means_the_text_while_typing_and_the_edit_after_enter(window, keys)
     assert value(window, node, "value") == 4.5
 
 
+@pytest.mark.thorough
 def test_a_click_selects_a_number_to_type_over(window, keys, qtbot):
     node = select(window, "constant", {"value": 2.0})
     field = row(window, "value").editor.field

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 
@@ -31,6 +32,7 @@ def loops_file(folder: Path) -> Path:
     return path
 
 
+@pytest.mark.thorough
 def test_the_slider_chooses_the_iteration_that_nodes_show(
     live_window, qtbot, tmp_path: Path
 ) -> None:
@@ -65,6 +67,7 @@ def test_the_slider_chooses_the_iteration_that_nodes_show(
     QTest.qWait(1)
 
 
+@pytest.mark.thorough
 def test_the_palette_offers_loops_and_branches(window) -> None:
     from nodeflow.ui.popups.op_query import ranked
 

@@ -30,6 +30,7 @@ def selected(window) -> list[str]:
     return [window.workspace.document.nodes[i].name for i in window.canvas.selection.nodes()]
 
 
+@pytest.mark.thorough
 def test_the_first_graph_is_built_by_keyboard_alone(window, typist, qtbot):
     document = window.workspace.document
     for name, value in (("b", "2"), ("c", "1"), ("two", "2")):
@@ -55,6 +56,7 @@ def test_the_first_graph_is_built_by_keyboard_alone(window, typist, qtbot):
     assert not any(a.intersects(b) for i, a in enumerate(rects) for b in rects[:i])
 
 
+@pytest.mark.thorough
 def test_the_first_graph_is_typed_as_a_formula(window, typist, qtbot):
     typist.press(Key.Key_Equal)
     typist.type("b = 2; c = 1; a = (b + c) * (c + 2)")
@@ -65,6 +67,7 @@ def test_the_first_graph_is_typed_as_a_formula(window, typist, qtbot):
     assert not window.workspace.document.nodes
 
 
+@pytest.mark.thorough
 def test_arrows_walk_along_wires_and_between_siblings(window, typist):
     ids = build_expression(window.workspace.document)
     window.canvas.selection.select([ids["d"]])
@@ -82,6 +85,7 @@ def test_arrows_walk_along_wires_and_between_siblings(window, typist):
     assert selected(window) == ["d"], "a step back leads where one came from"
 
 
+@pytest.mark.thorough
 def test_a_walk_that_ends_says_so(window, typist):
     ids = build_expression(window.workspace.document)
     said = []
@@ -91,6 +95,7 @@ def test_a_walk_that_ends_says_so(window, typist):
     assert selected(window) == ["a"] and said == ["Nothing uses a yet."]
 
 
+@pytest.mark.thorough
 def test_alt_and_arrows_move_the_selection(window, typist):
     document = window.workspace.document
     ids = build_expression(document)
@@ -103,6 +108,7 @@ def test_alt_and_arrows_move_the_selection(window, typist):
     assert document.nodes[ids["a"]].pos == (x, y)
 
 
+@pytest.mark.thorough
 def test_a_wire_by_keyboard_shows_what_fits_and_escape_cancels(window, typist):
     document = window.workspace.document
     ids = build_expression(document)
@@ -118,6 +124,7 @@ def test_a_wire_by_keyboard_shows_what_fits_and_escape_cancels(window, typist):
     assert document.wires == before
 
 
+@pytest.mark.thorough
 def test_a_wire_into_a_node_by_keyboard_asks_for_the_input_and_the_source(window, typist):
     document = window.workspace.document
     ids = build_expression(document)
@@ -145,6 +152,7 @@ def test_a_wire_into_a_node_by_keyboard_asks_for_the_input_and_the_source(window
     assert (ids["a"], "y") not in document.wires
 
 
+@pytest.mark.thorough
 def test_a_screen_reader_wires_two_nodes_by_pressing_a_port(window, typist):
     document = window.workspace.document
     ids = build_expression(document)
@@ -164,6 +172,7 @@ def test_a_screen_reader_wires_two_nodes_by_pressing_a_port(window, typist):
     assert dict(document.wires) == before and window.canvas.hasFocus()
 
 
+@pytest.mark.thorough
 def test_a_screen_reader_ends_a_wire_by_pressing_the_other_port(window, typist):
     document = window.workspace.document
     ids = build_expression(document)
@@ -207,6 +216,7 @@ def test_shift_f10_opens_the_menu_of_what_has_the_keyboard(window, typist):
     menu.close()
 
 
+@pytest.mark.thorough
 def test_a_node_of_several_outputs_asks_which(window, typist, qtbot):
     typist.press(Key.Key_Equal)
     typist.type("s = split([1, 2, 3], parts=[1, 2]); t = exp(s[0])")
@@ -223,6 +233,7 @@ def test_a_node_of_several_outputs_asks_which(window, typist, qtbot):
     assert wire.source_port == "parts.1"
 
 
+@pytest.mark.thorough
 def test_f6_leaves_the_canvas_and_comes_back(window, typist):
     ids = build_expression(window.workspace.document)
     window.canvas.selection.select([ids["b"]])
@@ -241,6 +252,7 @@ def test_f6_leaves_the_canvas_and_comes_back(window, typist):
     assert window.canvas.hasFocus()
 
 
+@pytest.mark.thorough
 def test_mnist_is_built_by_keyboard_alone(window, typist):
     assert len(list(build_mnist(typist))) == 6
     workspace = window.workspace
@@ -259,6 +271,7 @@ def test_mnist_is_built_by_keyboard_alone(window, typist):
     assert not any(a.intersects(b) for i, a in enumerate(rects) for b in rects[:i])
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("key", [Keys.NoModifier, Keys.ShiftModifier])
 def test_a_conversion_that_makes_a_wire_fit_is_taken_by_keyboard(window, typist, key):
     document = window.workspace.document
@@ -298,6 +311,7 @@ def test_shift_and_arrows_select_several_nodes(window, typist):
     assert selected(window) == ["d"] and window.canvas.viewport.camera.x == place - 48
 
 
+@pytest.mark.thorough
 def test_a_wire_is_selected_hidden_and_removed_by_keyboard(window, typist):
     document = window.workspace.document
     ids = build_expression(document)
@@ -318,6 +332,7 @@ def test_a_wire_is_selected_hidden_and_removed_by_keyboard(window, typist):
     assert selected(window) == ["c"] and window.canvas.selection.wire is None
 
 
+@pytest.mark.thorough
 def test_a_wire_gets_a_dot_from_the_commands(window, typist):
     document = window.workspace.document
     ids = build_expression(document)

@@ -25,6 +25,7 @@ pytestmark = [pytest.mark.display, pytest.mark.skipif(sys.platform != "linux", r
 PATIENCE_S = 240.0
 
 
+@pytest.mark.thorough
 def test_a_killed_window_and_a_killed_engine_lose_no_step(display, root, tmp_path):  # noqa: F811
     file, losses, picture = (tmp_path / name for name in ("long.flow", "losses", "window.png"))
     shutil.copy(root / "examples/spirals.flow", file)

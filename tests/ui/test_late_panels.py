@@ -37,6 +37,7 @@ def count_made(monkeypatch):
     return made
 
 
+@pytest.mark.thorough
 def test_only_what_is_seen_is_made(count_made, window, qtbot) -> None:
     assert count_made == ["palette", "inspector"]
     window.actions_.trigger("panel_bottom")
@@ -52,6 +53,7 @@ def test_only_what_is_seen_is_made(count_made, window, qtbot) -> None:
     assert count_made == ["palette", "inspector", "viewer", "log"]
 
 
+@pytest.mark.thorough
 def test_a_panel_that_was_open_is_there_in_the_next_window(open_window) -> None:
     first = open_window(FakeClient)
     first.docking.show("problems")
@@ -117,6 +119,7 @@ def seen(open_window, early: bool) -> dict[str, list]:
     return found
 
 
+@pytest.mark.thorough
 def test_it_shows_what_came_before(open_window) -> None:
     early, late = seen(open_window, True), seen(open_window, False)
     for name in BOTTOM:
@@ -160,6 +163,7 @@ def tab_order(open_window, order: list[str]) -> list[tuple[str, str, str]]:
     return found
 
 
+@pytest.mark.thorough
 def test_tab_goes_the_same_way_whichever_is_made_first(open_window) -> None:
     order = tab_order(open_window, BOTTOM)
     assert tab_order(open_window, [*reversed(BOTTOM)]) == order
@@ -168,6 +172,7 @@ def test_tab_goes_the_same_way_whichever_is_made_first(open_window) -> None:
     assert names == [*(name for name in BOTTOM if name in names), "toolbar"]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("size", [(960, 600), (1280, 800)])
 def test_none_that_is_made_moves_the_others(open_window, size) -> None:
     window = open_window(FakeClient, "mnist", size=size)

@@ -25,11 +25,13 @@ def type_into_search(window, text: str) -> list[str]:
     return [row.op for row in popup.model.rows]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("word", ["dense", "layer", "fully connected", "linear", "Dense", "fully"])
 def test_search_finds_dense_first(window, word):
     assert type_into_search(window, word)[0] == "layers/dense"
 
 
+@pytest.mark.thorough
 def test_enter_wires_it_to_the_selected_node_and_stores_every_attribute(window, qtbot):
     document = window.workspace.document
     x = commands.add_node(document, "placeholder", (0, 0), "x", X)
@@ -50,6 +52,7 @@ def test_enter_wires_it_to_the_selected_node_and_stores_every_attribute(window, 
     assert document.node_named("dense") is None
 
 
+@pytest.mark.thorough
 def test_the_card_says_units_and_activation(window):
     document = window.workspace.document
     dense = commands.add_node(
@@ -58,6 +61,7 @@ def test_the_card_says_units_and_activation(window):
     assert window.canvas.scene.builder.build(document.nodes[dense]).subtitle == ("Dense 64, relu")
 
 
+@pytest.mark.thorough
 def test_the_palette_has_a_family_of_layers(window):
     tree = window.panels["palette"].tree
     model = tree.model()
@@ -68,6 +72,7 @@ def test_the_palette_has_a_family_of_layers(window):
     assert "Dense" in inside
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("formula", ["dense(x, 3)", "layers.dense(x, units=3, activation=relu)"])
 def test_a_formula_adds_one(window, formula):
     from nodeflow.document.formula.insert import add_expression
@@ -80,6 +85,7 @@ def test_a_formula_adds_one(window, formula):
     assert dense.attrs["kernel_initializer"] == {"op": "glorot_uniform"}
 
 
+@pytest.mark.thorough
 def test_problems_name_the_layer(window):
     document = window.workspace.document
     x = commands.add_node(document, "placeholder", (0, 0), "x", {"shape": [None, None]})
@@ -90,6 +96,7 @@ def test_problems_name_the_layer(window):
     assert "number of features" in problem.message
 
 
+@pytest.mark.thorough
 def test_an_optimizer_may_name_its_variables(window):
     document = window.workspace.document
     x = commands.add_node(document, "placeholder", (0, 0), "x", X)
@@ -161,6 +168,7 @@ def middle(window, node: str):
     return window.canvas.viewport.node_rect(node).center().toPoint()
 
 
+@pytest.mark.thorough
 def test_dropped_on_a_node_it_is_wired_to_it_and_stands_beside_it(window):
     document = window.workspace.document
     x = commands.add_node(document, "placeholder", (0, 0), "x", X)
@@ -176,6 +184,7 @@ def test_dropped_on_a_node_it_is_wired_to_it_and_stands_beside_it(window):
     assert list(document.nodes) == [x]
 
 
+@pytest.mark.thorough
 def test_dropped_beside_a_node_it_is_not_wired(window):
     document = window.workspace.document
     x = commands.add_node(document, "placeholder", (0, 0), "x", X)
@@ -188,6 +197,7 @@ def test_dropped_beside_a_node_it_is_not_wired(window):
     assert not document.wires
 
 
+@pytest.mark.thorough
 def test_dropped_on_a_node_that_it_cannot_take_it_is_only_placed(window):
     document = window.workspace.document
     flags = commands.add_node(document, "placeholder", (0, 0), "flags", {"dtype": "bool"})
@@ -197,6 +207,7 @@ def test_dropped_on_a_node_that_it_cannot_take_it_is_only_placed(window):
     assert not document.wires
 
 
+@pytest.mark.thorough
 def test_on_a_card_it_is_wired_to_that_and_not_put_into_a_wire_nearby(window):
     document = window.workspace.document
     x = commands.add_node(document, "placeholder", (0, 0), "x", X)

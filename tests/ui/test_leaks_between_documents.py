@@ -50,6 +50,7 @@ def texts(panel) -> set[str]:
     return {w.text() for w in shown if w.isVisibleTo(panel)}
 
 
+@pytest.mark.thorough
 def test_notices_rows_and_axes_go_with_their_document(window, engine, panel, qtbot):
     open_example(window, "mnist")
     qtbot.waitUntil(lambda: bool(engine.requests(p.Evaluate)))
@@ -72,6 +73,7 @@ def test_notices_rows_and_axes_go_with_their_document(window, engine, panel, qtb
     assert not cell.plot.curves and "accuracy" not in cell.legend.text()
 
 
+@pytest.mark.thorough
 def test_the_end_of_a_training_that_comes_late_is_not_of_the_next_document(
     window, engine, panel, qtbot
 ):
@@ -95,6 +97,7 @@ def test_the_end_of_a_training_that_comes_late_is_not_of_the_next_document(
     assert panel.record.losses.count == 1 and window.link.has_trained
 
 
+@pytest.mark.thorough
 def test_a_training_that_begins_late_is_not_of_the_next_document(window, engine, panel):
     """It was asked for, and had not begun when another document was opened."""
     open_example(window, "mnist")
@@ -108,6 +111,7 @@ def test_a_training_that_begins_late_is_not_of_the_next_document(window, engine,
     assert panel.record.losses.count == 0 and not panel.notice.isVisibleTo(panel)
 
 
+@pytest.mark.thorough
 def test_a_new_training_shows_no_row_and_no_axis_of_the_last_one(window, engine, panel):
     open_example(window, "mnist")
     begin(window, engine, panel)
@@ -122,6 +126,7 @@ def test_a_new_training_shows_no_row_and_no_axis_of_the_last_one(window, engine,
     assert np.max(panel.plots.grid.cells[0].plot.box.viewRange()[1]) < 1
 
 
+@pytest.mark.thorough
 def test_the_axes_of_a_long_training_are_not_those_of_the_next_document(window, engine, panel):
     open_example(window, "mnist")
     window.actions_.trigger("train")
@@ -148,6 +153,7 @@ def test_the_axes_of_a_long_training_are_not_those_of_the_next_document(window, 
     assert panel.plots.grid.cells[0].plot.box.viewRange()[0][1] < 5
 
 
+@pytest.mark.thorough
 def test_colours_tabs_and_filters_begin_anew(window, engine, qtbot):
     open_example(window, "mnist")
     document = window.workspace.document
@@ -175,6 +181,7 @@ def test_colours_tabs_and_filters_begin_anew(window, engine, qtbot):
     assert viewer._tabs.checkedId() != HISTOGRAM
 
 
+@pytest.mark.thorough
 def test_a_hidden_row_of_tabs_stays_hidden(window):
     open_example(window, "mnist")
     assert window.docking.docks["viewer"].isHidden()

@@ -56,6 +56,7 @@ def rename(qtbot, window, old: str, new: str) -> None:
     assert node(window, new)
 
 
+@pytest.mark.thorough
 def test_renaming_and_grouping_redraw_no_initial_weights(qtbot, window, settled):
     loss = shown(window.canvas, "loss")
     make(qtbot, window, "W1", "b1", called="layer")
@@ -108,6 +109,7 @@ def trigger(qtbot, window, action: str, message: type) -> None:
         window.actions_.trigger(action)
 
 
+@pytest.mark.thorough
 def test_trained_renamed_grouped_saved_and_reopened_it_has_the_same_values(
     qtbot, window, settled, tmp_path, monkeypatch
 ):
@@ -142,6 +144,7 @@ def saved_with_weights(qtbot, window, folder: Path, monkeypatch) -> dict[str, by
     return variables()
 
 
+@pytest.mark.thorough
 def test_a_copy_under_another_name_has_weights_of_its_own(qtbot, window, tmp_path, monkeypatch):
     trained = saved_with_weights(qtbot, window, tmp_path, monkeypatch)
     first = (tmp_path / "net.safetensors").read_bytes()
@@ -159,6 +162,7 @@ def test_a_copy_under_another_name_has_weights_of_its_own(qtbot, window, tmp_pat
     assert own(variables()) == own(trained)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("place", ["elsewhere/net.flow", "other.flow"])
 def test_weights_that_are_not_loaded_yet_follow_the_document(
     qtbot, window, tmp_path, monkeypatch, place
@@ -254,6 +258,7 @@ def test_what_does_not_fit_is_listed_before_anything_is_loaded(
     assert changed == {"b3"}
 
 
+@pytest.mark.thorough
 def test_weights_of_another_program_are_assigned(qtbot, window, settled, tmp_path, monkeypatch):
     """PyTorch's names, matrices the other way round, and float64 in an .npz file."""
     random = np.random.default_rng(1)
@@ -285,6 +290,7 @@ def test_weights_of_another_program_are_assigned(qtbot, window, settled, tmp_pat
     assert window.workspace.root.weights is None
 
 
+@pytest.mark.thorough
 def test_closing_asks_about_what_was_learned(qtbot, window, tmp_path, monkeypatch):
     asked: list[str] = []
     answers = iter([dialogs.CANCEL, dialogs.SAVE, dialogs.SAVE])
@@ -318,6 +324,7 @@ def test_closing_asks_about_what_was_learned(qtbot, window, tmp_path, monkeypatc
     assert saved.ids["W1"][1] == "W1" and not saved.slots & {"W1", "b1"} and saved.slots
 
 
+@pytest.mark.thorough
 def test_saved_or_reset_weights_are_not_asked_about(qtbot, window, tmp_path, monkeypatch):
     train(qtbot, window)
     assert window.files.weights.is_unsaved
@@ -330,6 +337,7 @@ def test_saved_or_reset_weights_are_not_asked_about(qtbot, window, tmp_path, mon
     qtbot.waitUntil(lambda: not window.files.weights.is_unsaved)
 
 
+@pytest.mark.thorough
 def test_a_crash_does_not_lose_what_was_learned(qtbot, window, monkeypatch):
     train(qtbot, window)
     trained = variables()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication
 
@@ -30,6 +31,7 @@ def value(window, node: str) -> tuple[str, str]:
     return (shown.kind, shown.text) if shown is not None else ("", "")
 
 
+@pytest.mark.thorough
 def test_a_large_fill_says_press_run_at_its_node_at_once(open_window, qtbot):
     window = open_window(engine_client)
     big = add(window, "fill", "big", shape=[30000, 30000], value=1.0)
@@ -41,6 +43,7 @@ def test_a_large_fill_says_press_run_at_its_node_at_once(open_window, qtbot):
     assert window.problem_list.count("error") == 0
 
 
+@pytest.mark.thorough
 def test_an_op_that_takes_too_long_says_press_run_and_edits_go_on(
     plugin_files, open_window, qtbot, settings
 ):

@@ -58,6 +58,7 @@ def training(live_window, qtbot) -> Training:
     return Training(live_window("spirals", size=(1440, 900)), qtbot)
 
 
+@pytest.mark.thorough
 def test_a_typed_rate_counts_from_the_next_step_on_and_undo_is_another_edit(training, qtbot):
     before = training.optimizer.attrs["learning_rate"]
     training.type_rate("0.0025")
@@ -74,6 +75,7 @@ def test_a_typed_rate_counts_from_the_next_step_on_and_undo_is_another_edit(trai
     assert record.changes[0][1].endswith("learning_rate 0.0025")
 
 
+@pytest.mark.thorough
 def test_a_change_is_a_line_in_the_plots(training, qtbot):
     training.window.docking.show("training")
     training.type_rate("0.0025")
@@ -89,6 +91,7 @@ def test_a_change_is_a_line_in_the_plots(training, qtbot):
     assert shown.label.toPlainText() == change[1]
 
 
+@pytest.mark.thorough
 def test_a_branch_marks_the_edits_from_before_it(training, qtbot):
     window = training.window
     window.docking.show("training")
@@ -115,6 +118,7 @@ def test_a_branch_marks_the_edits_from_before_it(training, qtbot):
     assert shown == {"train.learning_rate 0.0025"}
 
 
+@pytest.mark.thorough
 def test_a_rate_that_is_no_rate_leaves_the_training_alone(training, qtbot):
     training.type_rate("-3")
     training.wait_for(Steps, 3)
@@ -122,6 +126,7 @@ def test_a_rate_that_is_no_rate_leaves_the_training_alone(training, qtbot):
     assert training.changes() == []
 
 
+@pytest.mark.thorough
 def test_switched_off_edits_wait_for_the_next_training(training, qtbot):
     actions = training.window.actions_
     assert actions["follow_edits"].isChecked()
@@ -135,6 +140,7 @@ def test_switched_off_edits_wait_for_the_next_training(training, qtbot):
     training.stop()
 
 
+@pytest.mark.thorough
 def test_a_paused_training_takes_it_before_its_next_step(training, qtbot):
     actions = training.window.actions_
     actions.trigger("pause")

@@ -14,6 +14,7 @@ from nodeflow.ui.canvas.paint import card_atlas
 STATM = Path("/proc/self/statm")
 
 
+@pytest.mark.thorough
 def test_no_source_of_a_module_is_kept(root):
     code = "import linecache, nodeflow.ui.app, pyqtgraph; print(len(linecache.cache))"
     found = subprocess.run(
@@ -38,6 +39,7 @@ def test_an_empty_page_of_cards_takes_no_memory(qtbot):
     assert pages[0].size().width() == pages[0].size().height() == card_atlas.PAGE
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(not Path("/proc").exists(), reason="there is no /proc")
 def test_the_engine_shares_one_heap_among_its_threads():
     from nodeflow.host.client import EngineClient
@@ -61,6 +63,7 @@ print("QWizard" in vars(mirror), mirror.QWizard is QtWidgets.QWizard, "QWizard" 
 """
 
 
+@pytest.mark.thorough
 def test_pyqtgraph_copies_no_class_of_qt(root):
     found = subprocess.run(
         [sys.executable, "-c", PLOTTING],

@@ -28,6 +28,7 @@ def entries(menu) -> list[str]:
     return [action.text() for action in menu.actions() if not action.isSeparator()]
 
 
+@pytest.mark.thorough
 def test_no_menu_has_more_entries_than_can_be_read(window, tmp_path):
     for number in range(12):
         window.settings.add_recent(tmp_path / f"graph{number}.flow")
@@ -42,6 +43,7 @@ def test_every_menu_fits_the_smallest_screen(window):
             assert menu.sizeHint().height() < 700, path
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("kind", CONTEXT_MENUS)
 def test_no_context_menu_has_more_entries_than_can_be_read(window, kind):
     node = commands.add_node(window.workspace.document, "constant", (0, 0))
@@ -65,6 +67,7 @@ BEFORE = """
 """What stood in the Edit menu when it had 38 entries."""
 
 
+@pytest.mark.thorough
 def test_nothing_is_lost_and_every_key_is_kept(window):
     edit = next(items for title, items in MENUS if title == "&Edit")
     assert set(BEFORE.split()) <= set(action_ids(edit))

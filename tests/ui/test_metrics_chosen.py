@@ -37,6 +37,7 @@ def opened(window, tmp_path: Path, name: str, **training: object) -> None:
     assert window.files.open_path(path)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", ["mnist", "mnist_cnn_layers"])
 def test_an_accuracy_is_picked_before_the_loss(window, qtbot, tmp_path, name: str) -> None:
     opened(window, tmp_path, name, metrics=[])
@@ -66,6 +67,7 @@ def test_an_accuracy_node_is_shown_as_measured_by_itself(window, qtbot, tmp_path
     assert window.workspace.root.training["metrics"] == [] and shown(section) == []
 
 
+@pytest.mark.thorough
 def test_a_metric_node_counts_when_it_is_complete(window, tmp_path) -> None:
     opened(window, tmp_path, "mnist")
     document = window.workspace.document
@@ -79,6 +81,7 @@ def test_a_metric_node_counts_when_it_is_complete(window, tmp_path) -> None:
     assert shown(section) == []
 
 
+@pytest.mark.thorough
 def test_an_accuracy_node_is_recorded_and_plotted(live_window, qtbot, tmp_path) -> None:
     window = live_window()
     opened(window, tmp_path, "mnist_layers", epochs=1, batch_size=1000)

@@ -144,6 +144,7 @@ def check_trained(window, qtbot) -> None:
     assert (scores.argmax(1) == labels.argmax(1)).mean() > 0.85
 
 
+@pytest.mark.thorough
 def test_by_keyboard(window, qtbot, person):
     person.enter_in_search("mnist")
     person.enter_in_search("dense 300 relu")
@@ -157,6 +158,7 @@ def test_by_keyboard(window, qtbot, person):
     check_trained(window, qtbot)
 
 
+@pytest.mark.thorough
 @pytest.mark.qt_log_ignore("does not support")  # the offscreen platform, of the list's popup
 def test_by_mouse(window, qtbot, person):
     canvas = window.canvas

@@ -29,6 +29,7 @@ def press(widget, key) -> None:
     QTest.keyClick(widget.focusWidget() or widget, key)
 
 
+@pytest.mark.thorough
 def test_a_dropped_model_is_a_graph_after_enter(window, engine, model, qtbot):
     drop(window, model)
     dialog = window.models.dialog
@@ -66,6 +67,7 @@ def test_a_file_that_is_there_is_not_taken_for_the_graph(window, model):
     assert window.models.dialog is None
 
 
+@pytest.mark.thorough
 def test_a_damaged_model_says_so_in_the_dialog(window, tmp_path, qtbot):
     (tmp_path / "bad.onnx").write_bytes(b"no model")
     window.files.open_path(tmp_path / "bad.onnx")
@@ -76,6 +78,7 @@ def test_a_damaged_model_says_so_in_the_dialog(window, tmp_path, qtbot):
     press(dialog, Key.Key_Escape)
 
 
+@pytest.mark.thorough
 def test_what_cannot_be_computed_is_said(window, tmp_path, qtbot):
     onnx.save(with_unknown_op(), tmp_path / "odd.onnx")
     window.files.open_path(tmp_path / "odd.onnx")
@@ -125,6 +128,7 @@ def test_export_and_check_have_the_weights_of_the_engine(
     )
 
 
+@pytest.mark.thorough
 def test_freeze_and_thaw_what_is_selected(window, model, qtbot):
     root = opened(window, model, qtbot)
     trainable = lambda name: root.node_named(name).attrs.get("trainable", True)  # noqa: E731

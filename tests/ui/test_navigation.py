@@ -46,6 +46,7 @@ def selected(window) -> list[str]:
 # ---- command palette ----------------------------------------------------------------------------
 
 
+@pytest.mark.thorough
 def test_the_command_palette_has_every_action(window):
     window.actions_.trigger("command_palette")
     rows = window.quick_pick.model.rows
@@ -58,6 +59,7 @@ def test_the_command_palette_has_every_action(window):
     assert not by_id["undo"].enabled and by_id["undo"].detail == "Nothing to undo."
 
 
+@pytest.mark.thorough
 def test_a_command_is_found_by_a_few_letters_and_done(window, qtbot):
     window.actions_.trigger("command_palette")
     ask(window, "dark")
@@ -83,6 +85,7 @@ def ids(window, qtbot) -> dict[str, str]:
     return made
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("text", "names"), [("two", ["two"]), ("multi", ["a"]), ("9", ["a"]), ("zzz", [])]
 )
@@ -93,6 +96,7 @@ def test_find_looks_at_names_ops_and_values(window, ids, text, names):
     assert window.quick_pick.note.isVisible() == (not names)
 
 
+@pytest.mark.thorough
 def test_enter_selects_what_was_found_and_brings_it_to_the_middle(window, ids):
     window.canvas.viewport.pan(4000, 3000)
     window.actions_.trigger("find")
@@ -104,6 +108,7 @@ def test_enter_selects_what_was_found_and_brings_it_to_the_middle(window, ids):
     assert gap.manhattanLength() < 6 and window.canvas.hasFocus()
 
 
+@pytest.mark.thorough
 def test_find_is_quick_in_a_large_graph(window):
     with window.workspace.document.transaction("many"):
         for number in range(3000):
@@ -118,6 +123,7 @@ def test_find_is_quick_in_a_large_graph(window):
 # ---- views --------------------------------------------------------------------------------------
 
 
+@pytest.mark.thorough
 def test_back_and_forward_lead_through_views(window, ids, qtbot):
     views, canvas = window.views, window.canvas
     views.reset()
@@ -139,6 +145,7 @@ def test_back_and_forward_lead_through_views(window, ids, qtbot):
     assert views.current().is_near(places[2])
 
 
+@pytest.mark.thorough
 def test_a_view_is_remembered_when_it_rests(window, ids, qtbot):
     views = window.views
     views.reset()
@@ -147,6 +154,7 @@ def test_a_view_is_remembered_when_it_rests(window, ids, qtbot):
     qtbot.waitUntil(lambda: len(views._past) == 2, timeout=3000)
 
 
+@pytest.mark.thorough
 def test_bookmarks_are_kept_for_the_file_and_not_in_it(window, ids, settings, tmp_path):
     document, canvas = window.workspace.document, window.canvas
     document.path = tmp_path / "expression.flow"
@@ -163,6 +171,7 @@ def test_bookmarks_are_kept_for_the_file_and_not_in_it(window, ids, settings, tm
     assert settings.bookmarks("another.flow") == {}
 
 
+@pytest.mark.thorough
 def test_a_bookmark_that_is_not_there_offers_to_set_it(window):
     window.actions_.trigger("bookmark_5")
     assert window.info.text.endswith("There is no bookmark 5 yet.")
@@ -170,6 +179,7 @@ def test_a_bookmark_that_is_not_there_offers_to_set_it(window):
     assert window.views.has_bookmark(5)
 
 
+@pytest.mark.thorough
 def test_the_minimap_shows_the_graph_and_moves_the_view(window, ids):
     window.actions_.trigger("minimap")
     minimap = window.view_actions.minimap
@@ -214,6 +224,7 @@ def under_the_minimap(window):
     return look
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("size", [(1280, 720), (1920, 1080), (960, 600)])
 @pytest.mark.parametrize("example", ["mnist", "mnist_cnn", "expression", "lstm"])
 def test_fit_leaves_the_corner_of_the_minimap_free(window, under_the_minimap, example, size):
@@ -226,6 +237,7 @@ def test_fit_leaves_the_corner_of_the_minimap_free(window, under_the_minimap, ex
     assert under_the_minimap() == []
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize(("columns", "rows"), [(9, 3), (3, 9), (6, 6), (1, 1), (12, 1), (1, 12)])
 def test_fit_makes_room_beside_the_minimap_where_the_corner_is_full(
     window, under_the_minimap, columns, rows
@@ -250,6 +262,7 @@ def test_fit_makes_room_beside_the_minimap_where_the_corner_is_full(
         assert under_the_minimap(canvas.selection.nodes()) == []
 
 
+@pytest.mark.thorough
 def test_a_walk_does_not_end_under_the_minimap(window, under_the_minimap, ids):
     canvas = window.canvas
     canvas.viewport.fit_all()
@@ -307,6 +320,7 @@ def test_own_keys_work_at_once_and_are_kept(window, qtbot, tmp_path, ids):
     assert window.actions_["minimap"].shortcut() == QKeySequence("Ctrl+M")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("action", "key", "keys"),
     [("duplicate", Key.Key_D, Keys.ControlModifier), ("delete", Key.Key_Delete, Keys.NoModifier)],
@@ -353,6 +367,7 @@ def wheel(canvas, dy: int, keys=Keys.NoModifier) -> None:
     QApplication.sendEvent(canvas, event)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("preset", PRESETS)
 def test_presets_of_wheel_and_drag(window, ids, preset):
     canvas = window.canvas
@@ -382,6 +397,7 @@ def bar(window):
     return window.popups.formula
 
 
+@pytest.mark.thorough
 def test_what_is_said_of_a_formula_takes_the_colours_of_a_new_theme(window, bar):
     for text, ink in (("a = 2 + foo(1)", "error"), ("a = 2 + 1", "ink_muted")):
         bar.field.setText(text)
@@ -391,6 +407,7 @@ def test_what_is_said_of_a_formula_takes_the_colours_of_a_new_theme(window, bar)
             assert getattr(theme, ink) in bar.note.styleSheet()
 
 
+@pytest.mark.thorough
 def test_a_mistake_is_underlined_and_named(window, bar):
     QTest.keyClicks(bar.field, "a = 2 + foo(1)")
     bar.check()
@@ -403,6 +420,7 @@ def test_a_mistake_is_underlined_and_named(window, bar):
     assert window.canvas.hasFocus() and not bar.isVisible()
 
 
+@pytest.mark.thorough
 def test_unknown_names_can_be_added(window, bar):
     QTest.keyClicks(bar.field, "a = (b + c) * (c + 2)")
     bar.check()
@@ -432,6 +450,7 @@ def test_enter_twice_adds_unknown_names_and_reaches_nothing_below(window, bar):
     assert not bar.isVisible() and window.canvas.hasFocus()
 
 
+@pytest.mark.thorough
 def test_escape_on_an_offer_closes_the_bar(window, bar):
     QTest.keyClicks(bar.field, "p = x")
     QTest.keyClick(bar.field, Key.Key_Return)
@@ -439,6 +458,7 @@ def test_escape_on_an_offer_closes_the_bar(window, bar):
     assert not bar.isVisible() and window.canvas.hasFocus()
 
 
+@pytest.mark.thorough
 def test_tab_completes_names_of_nodes_and_ops(window, bar):
     commands.add_node(window.workspace.document, "constant", (0, 0), "weights")
     QTest.keyClicks(bar.field, "wei")
@@ -457,6 +477,7 @@ def test_tab_completes_names_of_nodes_and_ops(window, bar):
     assert bar.field.text() == first
 
 
+@pytest.mark.thorough
 def test_the_arrows_bring_earlier_formulas_back(window, bar, settings):
     for text in ("p = 1", "q = 2"):
         bar.open()
@@ -474,6 +495,7 @@ def test_the_arrows_bring_earlier_formulas_back(window, bar, settings):
     assert settings.formulas() == ["p = 1", "q = 2"]
 
 
+@pytest.mark.thorough
 def test_several_lines_are_pasted_as_statements(window, bar):
     QGuiApplication.clipboard().setText("b = 2\nc = 1\n\na = b + c\n")
     QTest.keyClick(bar.field, Key.Key_V, Keys.ControlModifier)
@@ -483,6 +505,7 @@ def test_several_lines_are_pasted_as_statements(window, bar):
 # ---- the formula of a node ----------------------------------------------------------------------
 
 
+@pytest.mark.thorough
 def test_the_inspector_shows_and_copies_the_formula(window, ids, qtbot):
     window.canvas.selection.select([ids["a"]])
     section = window.panels["inspector"].outside.page.formula
@@ -499,6 +522,7 @@ def test_the_inspector_shows_and_copies_the_formula(window, ids, qtbot):
     assert "nf.multiply(sum, e" in section.copied("Python")
 
 
+@pytest.mark.thorough
 def test_inputs_have_no_formula_section(window):
     node = commands.add_node(window.workspace.document, "placeholder", (0, 0), "x")
     window.canvas.selection.select([node])
@@ -508,6 +532,7 @@ def test_inputs_have_no_formula_section(window):
 # ---- outline ------------------------------------------------------------------------------------
 
 
+@pytest.mark.thorough
 def test_the_outline_lists_nodes_with_op_type_and_value(window, ids, qtbot):
     window.actions_.trigger("outline")
     outline = window.panels["outline"]
@@ -525,6 +550,7 @@ def test_the_outline_lists_nodes_with_op_type_and_value(window, ids, qtbot):
     assert spoken == "a, multiply, f32, 9"
 
 
+@pytest.mark.thorough
 def test_outline_and_canvas_select_together(window, ids):
     window.actions_.trigger("outline")
     outline = window.panels["outline"]
@@ -539,6 +565,7 @@ def test_outline_and_canvas_select_together(window, ids):
     assert np.count_nonzero(window.canvas.scene.selected) == 1
 
 
+@pytest.mark.thorough
 def test_a_pinch_zooms(window, ids):
     canvas = window.canvas
     canvas.viewport.fit_all()

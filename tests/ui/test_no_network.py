@@ -112,6 +112,7 @@ def asked(lines: list[str], processes: int) -> list[str]:
     return [line for line in lines if line not in watched]
 
 
+@pytest.mark.thorough
 def test_the_watch_sees_what_asks_for_a_host(watched) -> None:
     code = (
         "import socket, urllib.request\n"
@@ -126,6 +127,7 @@ def test_the_watch_sees_what_asks_for_a_host(watched) -> None:
     assert len(asked(lines, 1)) == 3
 
 
+@pytest.mark.thorough
 def test_the_window_trains_without_asking_for_a_host(watched, root, tmp_path) -> None:
     """Start, open an example, live values, train to the end, close; the engine is watched, too."""
     driver = Path(__file__).with_name("real_window.py")
@@ -137,12 +139,14 @@ def test_the_window_trains_without_asking_for_a_host(watched, root, tmp_path) ->
     assert any("nodeflow.host" in line for line in lines), "the engine process was not watched"
 
 
+@pytest.mark.thorough
 def test_the_window_opens_every_example_without_asking_for_a_host(watched, root) -> None:
     out, lines = watched("-c", OPEN_ALL)
     assert sorted(out.split()) == sorted(p.stem for p in (root / "examples").glob("*.flow"))
     assert asked(lines, 2) == []
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("command", ["train", "run", "check"])
 def test_the_command_line_does_not_ask_for_a_host(watched, root, command: str) -> None:
     _, lines = watched("-m", "nodeflow", command, str(root / "examples/regression.flow"))

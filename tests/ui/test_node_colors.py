@@ -66,12 +66,14 @@ def has(window, name: str):
     return lambda: value(window, name) is not None
 
 
+@pytest.mark.thorough
 def test_nothing_is_coloured_until_the_user_chooses(line):
     assert tints(line) is None and not line.colors.legend.isVisible()
     assert line.actions_["color_none"].isChecked()
     assert not any(r.of for r in line.link._client.sent if isinstance(r, p.Measure))
 
 
+@pytest.mark.thorough
 def test_the_menu_colours_by_magnitude_and_by_nothing_again(line, qtbot):
     choose(line, qtbot, "Magnitude")
     qtbot.waitUntil(has(line, "product"))
@@ -87,6 +89,7 @@ def test_the_menu_colours_by_magnitude_and_by_nothing_again(line, qtbot):
     qtbot.waitUntil(lambda: all(v.measured is None for v in line.run.values.values()))
 
 
+@pytest.mark.thorough
 def test_the_legend_chooses_something_else_and_switches_off(line, qtbot):
     choose(line, qtbot, "Magnitude")
     legend = line.colors.legend
@@ -101,6 +104,7 @@ def test_the_legend_chooses_something_else_and_switches_off(line, qtbot):
     assert tints(line) is None and not legend.isVisible()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("theme", [LIGHT, DARK])
 def test_cards_and_wires_are_drawn_in_the_colours_of_the_legend(line, qtbot, theme):
     line.themes.set_theme(theme)
@@ -123,6 +127,7 @@ def test_cards_and_wires_are_drawn_in_the_colours_of_the_legend(line, qtbot, the
     assert wanted in around
 
 
+@pytest.mark.thorough
 def test_the_colours_stay_those_of_the_scale_under_the_pointer(line, qtbot):
     choose(line, qtbot, "Share of zeros")
     qtbot.waitUntil(has(line, "product"))
@@ -154,6 +159,7 @@ def test_where_there_is_no_number_a_node_stays_plain_and_its_tip_says_why(line, 
     assert "Saturation: 50 %" in tooltip(scene, Hit("wire", wire=wire), tints(line))
 
 
+@pytest.mark.thorough
 def test_colours_follow_edits(line, qtbot):
     choose(line, qtbot, "Magnitude")
     qtbot.waitUntil(has(line, "small"))
@@ -162,6 +168,7 @@ def test_colours_follow_edits(line, qtbot):
     assert not tints(line).scale.is_log
 
 
+@pytest.mark.thorough
 def test_the_choice_is_kept_for_the_file_and_not_in_it(
     line, qtbot, open_window, tmp_path, monkeypatch
 ):
@@ -225,6 +232,7 @@ def watched(window) -> list[str]:
     return [spec.kind for spec in requests[-1].views] if requests else []
 
 
+@pytest.mark.thorough
 def test_gradients_are_computed_only_while_they_are_chosen(regression, qtbot):
     window = regression
     assert "measures" not in watched(window)
@@ -237,6 +245,7 @@ def test_gradients_are_computed_only_while_they_are_chosen(regression, qtbot):
     qtbot.waitUntil(lambda: "measures" not in watched(window))
 
 
+@pytest.mark.thorough
 def test_colours_follow_a_training(regression, qtbot):
     window = regression
     choose(window, qtbot, "Gradient")
@@ -302,6 +311,7 @@ def test_time_is_that_of_the_kernels_of_a_node(profiled, qtbot, engine):
     assert "Time: none" in said and "kernel" in said
 
 
+@pytest.mark.thorough
 def test_times_are_given_up_after_an_edit(profiled, qtbot):
     window = profiled
     window.link.profiled.emit(trace((30.0, ("one",))))
@@ -314,6 +324,7 @@ def test_times_are_given_up_after_an_edit(profiled, qtbot):
 # ---- subgraphs ----------------------------------------------------------------------------------
 
 
+@pytest.mark.thorough
 def test_a_subgraph_and_what_is_inside_have_the_colours_of_their_values(line, qtbot):
     document = line.workspace.document
     line.canvas.selection.select([node(line, "relu"), node(line, "product")])

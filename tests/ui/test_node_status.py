@@ -50,6 +50,7 @@ def trainable(window) -> dict[str, str]:
     return {"w": w, "loss": loss, "train": train}
 
 
+@pytest.mark.thorough
 def test_what_was_run_is_done_until_an_edit(window, graph, qtbot):
     window.actions_.trigger("run")
     qtbot.waitUntil(lambda: states(window, graph) == dict.fromkeys(graph, "done"))
@@ -57,6 +58,7 @@ def test_what_was_run_is_done_until_an_edit(window, graph, qtbot):
     assert states(window, graph) == {}
 
 
+@pytest.mark.thorough
 def test_what_takes_long_is_seen_running(window, graph, engine, qtbot):
     engine.computes = False
     window.canvas.selection.select([graph["d"]])
@@ -69,6 +71,7 @@ def test_what_takes_long_is_seen_running(window, graph, engine, qtbot):
     qtbot.waitUntil(lambda: states(window, graph) == {"d": "done"})
 
 
+@pytest.mark.thorough
 def test_a_run_that_fails_leaves_nothing_running(window, graph, engine, qtbot):
     engine.computes = False
     window.actions_.trigger("run")
@@ -78,6 +81,7 @@ def test_a_run_that_fails_leaves_nothing_running(window, graph, engine, qtbot):
     qtbot.waitUntil(lambda: states(window, graph) == {})
 
 
+@pytest.mark.thorough
 def test_values_that_do_not_follow_an_edit_are_stale_until_they_do(window, graph, engine, qtbot):
     engine.computes = False
     commands.set_attr(window.workspace.document, graph["b"], "value", 5.0)
@@ -89,6 +93,7 @@ def test_values_that_do_not_follow_an_edit_are_stale_until_they_do(window, graph
     assert states(window, graph) == {}
 
 
+@pytest.mark.thorough
 def test_the_optimizer_runs_while_it_trains(window, engine, qtbot):
     ids = trainable(window)
     window.actions_.trigger("train")
@@ -98,6 +103,7 @@ def test_the_optimizer_runs_while_it_trains(window, engine, qtbot):
     qtbot.waitUntil(lambda: states(window, ids) == {})
 
 
+@pytest.mark.thorough
 def test_a_breakpoint_is_set_kept_in_the_file_and_removed_by_key(window, typist, graph):
     document = window.workspace.document
     window.canvas.selection.select([graph["d"]])
@@ -116,6 +122,7 @@ def test_a_breakpoint_is_set_kept_in_the_file_and_removed_by_key(window, typist,
     assert not has_breakpoint(document.nodes[graph["d"]])
 
 
+@pytest.mark.thorough
 def test_a_whole_number_cannot_have_one_and_says_what_to_do(window, typist):
     document = window.workspace.document
     whole = commands.add_node(document, "constant", (0, 0), "n", {"value": 1, "dtype": "int32"})

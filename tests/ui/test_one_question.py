@@ -91,6 +91,7 @@ def is_left(window, before) -> bool:
     return window.workspace.root is not before or not window.isVisible()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("trains", [False, True])
 def test_changes_and_what_was_learned_are_one_question(
@@ -110,6 +111,7 @@ def test_changes_and_what_was_learned_are_one_question(
     assert len(questions) == 2 and is_left(window, before)
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("what", ["changes", "learned", "overrides", "nothing"])
 def test_one_loss_alone_is_one_question_and_none_is_none(
@@ -130,6 +132,7 @@ def test_one_loss_alone_is_one_question_and_none_is_none(
     assert len(questions) == (what in ("changes", "learned")) and is_left(window, before)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("by_path", [False, True])
 def test_an_example_that_was_trained_asks_nothing(
@@ -147,6 +150,7 @@ def test_an_example_that_was_trained_asks_nothing(
     assert questions == [] and is_left(window, before)
 
 
+@pytest.mark.thorough
 def test_what_was_edited_in_an_example_is_one_question(window, engine, asked, other, qtbot):
     questions, _ = asked
     window.files.open_example(example("mnist"))
@@ -159,6 +163,7 @@ def test_what_was_edited_in_an_example_is_one_question(window, engine, asked, ot
     assert len(questions) == 1, "what was learned alone comes again"
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("when", ["begun", "ended"])
 def test_a_tour_asks_nothing(window, engine, asked, other, way, when, qtbot):
@@ -173,6 +178,7 @@ def test_a_tour_asks_nothing(window, engine, asked, other, way, when, qtbot):
     assert questions == [] and is_left(window, before)
 
 
+@pytest.mark.thorough
 def test_what_was_built_after_a_tour_is_asked_about(window, asked, other):
     questions, answer = asked
     window.begin_tour("tutorial")
@@ -186,6 +192,7 @@ def test_what_was_built_after_a_tour_is_asked_about(window, asked, other):
     assert window.workspace.root.path == other
 
 
+@pytest.mark.thorough
 def test_tours_that_follow_each_other_ask_nothing(window, engine, asked, qtbot):
     questions, _ = asked
     for tour in TOURS:
@@ -195,6 +202,7 @@ def test_tours_that_follow_each_other_ask_nothing(window, engine, asked, qtbot):
     assert questions == []
 
 
+@pytest.mark.thorough
 def test_a_lesson_that_was_saved_is_a_file_like_others(window, engine, asked, tmp_path, qtbot):
     questions, answer = asked
     window.files.open_example(example("mnist"))
@@ -205,6 +213,7 @@ def test_a_lesson_that_was_saved_is_a_file_like_others(window, engine, asked, tm
     answer["text"] = "Discard"
 
 
+@pytest.mark.thorough
 def test_a_file_that_cannot_be_read_asks_nothing(window, asked, tmp_path):
     questions, answer = asked
     edit(window)
@@ -214,6 +223,7 @@ def test_a_file_that_cannot_be_read_asks_nothing(window, asked, tmp_path):
     assert questions == ["broken.flow cannot be opened"]
 
 
+@pytest.mark.thorough
 def test_recovered_work_is_one_question_too(window, engine, asked, other, qtbot):
     questions, answer = asked
     edit(window)

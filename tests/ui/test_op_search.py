@@ -71,6 +71,7 @@ def convolutions(window):
     return window
 
 
+@pytest.mark.thorough
 def test_each_query_finds_what_it_means_first() -> None:
     ops = offered()
     answers = {text: [op.id for op in ranked(text, ops)] for text in FIRST}
@@ -79,6 +80,7 @@ def test_each_query_finds_what_it_means_first() -> None:
         assert len(found) == len(set(found)), text
 
 
+@pytest.mark.thorough
 def test_what_is_in_use_never_comes_before_the_op_that_has_the_name() -> None:
     ops = offered()
     used = Counter({op.id: 30 for op in ops})
@@ -93,6 +95,7 @@ def test_no_two_ops_have_the_same_title() -> None:
     assert [title for title, count in Counter(shown).items() if count > 1] == []
 
 
+@pytest.mark.thorough
 def test_palette_and_canvas_give_the_same_answers(convolutions, qtbot) -> None:
     window = convolutions
     panel, popup = window.panels["palette"], window.search
@@ -111,6 +114,7 @@ def test_palette_and_canvas_give_the_same_answers(convolutions, qtbot) -> None:
         assert len(titles) == len(set(titles)), text
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("text", "op"), [("mean", "reduce_mean"), ("conv", "layers/conv2d"), ("sum", "reduce_sum")]
 )
@@ -127,6 +131,7 @@ def test_enter_adds_the_first_answer(window, qtbot, text: str, op: str) -> None:
     assert [record.op for record in nodes.values()] == [op, op]
 
 
+@pytest.mark.thorough
 def test_a_formula_completes_names_of_other_libraries(window, qtbot) -> None:
     window.actions_.trigger("formula")
     bar = window.popups.formula

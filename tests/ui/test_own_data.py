@@ -69,6 +69,7 @@ def test_a_dropped_table_becomes_a_graph_that_trains_by_enter_alone(window, engi
     assert not document().undo(), "there is nothing to undo in it"
 
 
+@pytest.mark.thorough
 def test_a_graph_saved_beside_its_data_can_move_with_it(
     window, flowers, tmp_path, qtbot, monkeypatch
 ):
@@ -82,6 +83,7 @@ def test_a_graph_saved_beside_its_data_can_move_with_it(
     assert not window.workspace.document.is_modified
 
 
+@pytest.mark.thorough
 def test_what_a_dragged_file_would_become_is_said_while_it_hovers(window, flowers):
     mime = QMimeData()
     mime.setUrls([QUrl.fromLocalFile(str(flowers))])
@@ -94,12 +96,14 @@ def test_what_a_dragged_file_would_become_is_said_while_it_hovers(window, flower
     assert not window.drop_hint.isVisible()
 
 
+@pytest.mark.thorough
 def test_a_dropped_table_on_the_welcome_page(window, flowers, qtbot):
     window.pages.show_welcome()
     drop(window, flowers)
     assert wizard_of(window, qtbot).title.text() == "iris.csv"
 
 
+@pytest.mark.thorough
 def test_the_preview_shows_types_missing_values_and_distributions(window, tmp_path, qtbot):
     path = tmp_path / "few.csv"
     path.write_text("size,color,ok\n1,red,yes\n,blue,no\n3,red,yes\n4,red,no\n")
@@ -139,6 +143,7 @@ def test_columns_are_chosen_by_keyboard(window, flowers, qtbot):
     assert choices.scale is False
 
 
+@pytest.mark.thorough
 def test_classes_get_names_by_keyboard(window, tmp_path, qtbot):
     rows = [[i, i % 7, i % 2] for i in range(60)]
     drop(window, own_data.write(tmp_path / "coded.csv", ["a", "b", "label"], rows))
@@ -162,6 +167,7 @@ def test_classes_get_names_by_keyboard(window, tmp_path, qtbot):
     assert "(0 and yes)" in note
 
 
+@pytest.mark.thorough
 def test_starters_are_chosen_by_arrow_keys(window, flowers, qtbot):
     drop(window, flowers)
     wizard = wizard_of(window, qtbot)
@@ -175,6 +181,7 @@ def test_starters_are_chosen_by_arrow_keys(window, flowers, qtbot):
     assert wizard.choices.task == "series"
 
 
+@pytest.mark.thorough
 def test_a_series_is_ordered_by_its_date_or_as_the_file(window, tmp_path, qtbot):
     drop(window, own_data.series(tmp_path / "sales.csv", 120))
     wizard = wizard_of(window, qtbot)
@@ -191,6 +198,7 @@ def test_a_series_is_ordered_by_its_date_or_as_the_file(window, tmp_path, qtbot)
     assert wizard.document.node_named("x").attrs["shape"] == [None, 5, 1]
 
 
+@pytest.mark.thorough
 def test_a_wrong_choice_says_why_and_offers_no_graph(window, flowers, qtbot):
     drop(window, flowers)
     wizard = wizard_of(window, qtbot)
@@ -204,6 +212,7 @@ def test_a_wrong_choice_says_why_and_offers_no_graph(window, flowers, qtbot):
     assert wizard.problem.text() == "Choose at least one input."
 
 
+@pytest.mark.thorough
 def test_the_graph_to_come_is_drawn_and_follows_the_starter(window, tmp_path, qtbot):
     drop(window, own_data.houses(tmp_path / "houses.csv"))
     wizard = wizard_of(window, qtbot)
@@ -237,6 +246,7 @@ def test_a_folder_of_pictures_is_previewed_and_made(window, tmp_path, qtbot):
     assert wizard.document.node_named("x").attrs["shape"] == [None, 16, 24, 1]
 
 
+@pytest.mark.thorough
 def test_a_damaged_file_is_explained_and_another_can_be_chosen(window, tmp_path, qtbot):
     path = tmp_path / "bad.csv"
     path.write_text("a,b\n1,2\n3\n")
@@ -250,6 +260,7 @@ def test_a_damaged_file_is_explained_and_another_can_be_chosen(window, tmp_path,
     assert wizard_of(window, qtbot).title.text() == "iris.csv"
 
 
+@pytest.mark.thorough
 def test_opening_a_data_file_asks_whether_to_use_it(window, flowers, qtbot, monkeypatch):
     asked = []
 
@@ -264,6 +275,7 @@ def test_opening_a_data_file_asks_whether_to_use_it(window, flowers, qtbot, monk
     assert wizard_of(window, qtbot).title.text() == "iris.csv"
 
 
+@pytest.mark.thorough
 def test_unsaved_work_is_asked_about_and_the_wizard_stays(window, flowers, qtbot, monkeypatch):
     commands.add_node(window.workspace.document, "constant", (0, 0))
     monkeypatch.setattr("nodeflow.ui.popups.dialogs.ask_unsaved", lambda *_: "cancel")
@@ -279,6 +291,7 @@ def test_unsaved_work_is_asked_about_and_the_wizard_stays(window, flowers, qtbot
     assert len(window.workspace.document.nodes) == 1
 
 
+@pytest.mark.thorough
 def test_the_menu_and_the_welcome_page_offer_to_choose(window, qtbot):
     window.pages.show_welcome()
     qtbot.mouseClick(window.pages.welcome.data_button, Qt.MouseButton.LeftButton)
@@ -290,6 +303,7 @@ def test_the_menu_and_the_welcome_page_offer_to_choose(window, qtbot):
     assert window.own_data.wizard.isVisible()
 
 
+@pytest.mark.thorough
 def test_adding_a_dataset_places_its_placeholders(window, qtbot):
     window.canvas.setFocus()
     QTest.keyClick(window.canvas, Key.Key_Tab)
@@ -302,6 +316,7 @@ def test_adding_a_dataset_places_its_placeholders(window, qtbot):
     assert not document.nodes, "one undo step"
 
 
+@pytest.mark.thorough
 def test_placeholders_follow_another_source(window, flowers):
     document = window.workspace.document
     window.workspace.allow(flowers)

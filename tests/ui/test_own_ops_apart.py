@@ -56,6 +56,7 @@ def problem_of(window, node: str) -> str:
     return scene.card(scene.nodes.get(node)).problem
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("text", ENDS)
 def test_a_file_that_ends_its_process_is_a_problem_and_no_more(
     plugin_files, open_window, qtbot, text, monkeypatch
@@ -77,6 +78,7 @@ def test_a_file_that_ends_its_process_is_a_problem_and_no_more(
     assert window.link.state == "idle" and died == []
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("text", ENDS)
 def test_a_call_that_ends_its_process_is_a_problem_of_its_node(
     plugin_files, open_window, qtbot, text
@@ -94,6 +96,7 @@ def test_a_call_that_ends_its_process_is_a_problem_of_its_node(
     assert died == [] and window.link.state == "idle"
 
 
+@pytest.mark.thorough
 def test_types_that_come_late_are_shown_when_they_come(plugin_files, open_window, qtbot):
     slow = IN_A_CALL.format(text="import time; time.sleep(0.4)")
     (plugin_files / "bad.py").write_text(slow)
@@ -105,6 +108,7 @@ def test_types_that_come_late_are_shown_when_they_come(plugin_files, open_window
     qtbot.waitUntil(lambda: value(window, node) == "1", timeout=SECONDS)
 
 
+@pytest.mark.thorough
 def test_after_two_crashes_a_start_without_own_ops_is_offered(plugin_files, open_window, qtbot):
     (plugin_files / "bad.py").write_text(IN_A_CALL.format(text=ON_42))
     window = open_window(engine_client)
@@ -129,6 +133,7 @@ def test_after_two_crashes_a_start_without_own_ops_is_offered(plugin_files, open
     qtbot.waitUntil(lambda: value(window, node) == "42", timeout=SECONDS)
 
 
+@pytest.mark.thorough
 def test_a_safe_start_runs_no_file(plugin_files, qtbot, settings, tmp_path, monkeypatch):
     from fake_engine import FakeClient
 

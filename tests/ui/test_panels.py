@@ -43,6 +43,7 @@ def dropped(tmp_path, monkeypatch):
     sys.modules.pop("nodeflow.ui.panels.notes_for_a_test", None)
 
 
+@pytest.mark.thorough
 def test_a_panel_is_one_file(dropped, window, qtbot):
     dock = window.docking.docks["notes"]
     assert window.dockWidgetArea(dock) == Qt.DockWidgetArea.BottomDockWidgetArea
@@ -79,6 +80,7 @@ def test_two_panels_with_one_id_are_an_error(monkeypatch):
         discover_panels()
 
 
+@pytest.mark.thorough
 def test_the_saved_layout_of_other_panels_leaves_a_new_one_where_it_docks(window):
     from nodeflow.ui.window.docking import STATE_VERSION
 

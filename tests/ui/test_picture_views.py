@@ -130,6 +130,7 @@ def show(window, viewer, qtbot, array, data=None, **shapes) -> None:
     window.link.tensor.emit(p.TensorValue(9999, "one", array, data=data, **shapes))
 
 
+@pytest.mark.thorough
 def test_pictures_come_first_where_there_are_some(window, viewer, qtbot):
     show(window, viewer, qtbot, np.zeros((3, 9, 9, 4)))
     assert viewer._pages.currentIndex() == IMAGE
@@ -144,6 +145,7 @@ def test_pictures_come_first_where_there_are_some(window, viewer, qtbot):
     assert viewer._pages.currentIndex() == TABLE
 
 
+@pytest.mark.thorough
 def test_the_picker_shows_another_row(window, viewer, qtbot):
     maps = RANDOM.normal(size=(3, 9, 8, 4))
     show(window, viewer, qtbot, maps)
@@ -164,6 +166,7 @@ def test_a_double_click_on_a_row_shows_it_in_the_whole_graph(window, viewer, qtb
     assert window.data.choice == p.ShowData("test", 103, 1)
 
 
+@pytest.mark.thorough
 def test_a_matrix_over_the_words_of_the_data_has_their_names(window, viewer, qtbot, engine):
     words = tuple(f"word{i}" for i in range(12))
     shown = p.ShownData(p.ShownRows("test", 0, 100), classes={"words": words})
@@ -177,6 +180,7 @@ def test_a_matrix_over_the_words_of_the_data_has_their_names(window, viewer, qtb
     assert not viewer.matrix.isVisible()
 
 
+@pytest.mark.thorough
 def test_columns_that_are_classes_have_their_names(window, viewer, qtbot, engine):
     kinds = ("setosa", "versicolor", "virginica")
     window.data.shown = engine.shows = p.ShownData(

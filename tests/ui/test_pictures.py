@@ -24,6 +24,7 @@ def doc():
     return flow.load(resources.example("expression"))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("kind", ["png", "svg"])
 def test_a_picture_gives_back_the_graph_it_shows(qapp, tmp_path, doc, kind):
     path = tmp_path / f"graph.{kind}"
@@ -41,6 +42,7 @@ def test_a_pdf_is_one_page_of_paths_without_fonts(qapp, tmp_path, doc):
     assert b"/FontFile" not in content and b"/Subtype /Image" not in content
 
 
+@pytest.mark.thorough
 def test_a_picture_that_cannot_be_written_says_so(qapp, tmp_path, doc):
     with pytest.raises(FileProblem, match="cannot write"):
         render_file(doc, tmp_path / "missing" / "x.png")
@@ -82,6 +84,7 @@ def test_a_picture_without_a_graph_and_no_file(tmp_path, name):
         embedded_graph.load_picture(path)
 
 
+@pytest.mark.thorough
 def test_the_window_opens_a_picture_as_a_copy(window, tmp_path, doc):
     path = tmp_path / "graph.png"
     render_file(doc, path, scale=0.5)

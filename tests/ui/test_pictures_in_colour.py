@@ -51,6 +51,7 @@ def predictions(window, qtbot):
     return panel
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("layout", ["image", "row"])
 def test_samples_have_the_pixels_of_their_files_in_both_themes(live_window, files, layout, qtbot):
     folder, pixels = files
@@ -70,6 +71,7 @@ def test_samples_have_the_pixels_of_their_files_in_both_themes(live_window, file
             assert panel.grid.words(index).startswith(f"row {data.rows[index] + 1}: {name}, ")
 
 
+@pytest.mark.thorough
 def test_digits_are_light_on_dark_in_a_light_window(live_window, embedded_digits, qtbot):
     window = live_window("mnist", size=(1400, 1000))
     panel = predictions(window, qtbot)
@@ -79,6 +81,7 @@ def test_digits_are_light_on_dark_in_a_light_window(live_window, embedded_digits
     np.testing.assert_array_equal(found, np.repeat(stored[:, :, None], 3, axis=2))
 
 
+@pytest.mark.thorough
 def test_points_tips_and_legend_show_the_pictures_and_names_of_the_data(live_window, files, qtbot):
     folder, pixels = files
     window = live_window(size=(1400, 1000))
@@ -121,6 +124,7 @@ def test_the_matrix_names_the_classes_of_the_data(live_window, files, qtbot):
     QToolTip.hideText()
 
 
+@pytest.mark.thorough
 def test_predicted_classes_keep_names_that_look_like_numbers(live_window, files, qtbot):
     """`007` is no 7, and `1e5` is no 100 000; `prediction 1e5` is the column of its share."""
     folder, pixels = files

@@ -130,6 +130,7 @@ def is_plain(text: ast.expr, where: str) -> bool:
     return name in SAFE
 
 
+@pytest.mark.thorough
 def test_every_tooltip_goes_through_the_function_that_escapes() -> None:
     found = [
         f"{path.relative_to(UI)}: {ast.unparse(text)}"

@@ -54,6 +54,7 @@ def saved(qtbot, window, file: Path, text: str | None) -> None:
         file.unlink() if text is None else file.write_text(text)
 
 
+@pytest.mark.thorough
 def test_it_is_in_the_palette_and_is_added_by_typing(blend, window, qtbot) -> None:
     panel = window.panels["palette"]
     panel.search.setText("blend")
@@ -66,6 +67,7 @@ def test_it_is_in_the_palette_and_is_added_by_typing(blend, window, qtbot) -> No
     assert record.op == "blend"
 
 
+@pytest.mark.thorough
 def test_a_saved_change_shows_at_once_and_wires_stay(own, blend, qtbot, engine) -> None:
     own.canvas.selection.select([own.mix])
     before = dict(own.workspace.document.wires)
@@ -88,6 +90,7 @@ def test_a_saved_change_shows_at_once_and_wires_stay(own, blend, qtbot, engine) 
     qtbot.waitUntil(lambda: len(engine.requests(Evaluate)) > asked)
 
 
+@pytest.mark.thorough
 def test_a_wire_that_no_longer_fits_is_kept_and_is_a_problem(own, blend, qtbot) -> None:
     before = dict(own.workspace.document.wires)
     changed = BLEND.replace("x, y,", "x,").replace(" + y * (1 - share)", "")
@@ -114,6 +117,7 @@ def titles(model) -> set[str]:
     return found
 
 
+@pytest.mark.thorough
 def test_an_op_that_goes_becomes_unknown_and_comes_back(own, blend, qtbot) -> None:
     before = dict(own.workspace.document.wires)
     saved(qtbot, own, blend, None)
@@ -126,6 +130,7 @@ def test_an_op_that_goes_becomes_unknown_and_comes_back(own, blend, qtbot) -> No
     assert "Blend" in titles(own.panels["palette"].tree.model())
 
 
+@pytest.mark.thorough
 def test_an_error_in_the_file_is_at_the_node_and_in_the_list(own, blend, qtbot, monkeypatch):
     opened = []
     monkeypatch.setattr(QDesktopServices, "openUrl", opened.append)
@@ -141,6 +146,7 @@ def test_an_error_in_the_file_is_at_the_node_and_in_the_list(own, blend, qtbot, 
     assert own.workspace.problems() == [] and card(own).problem == ""
 
 
+@pytest.mark.thorough
 def test_undo_reaches_back_over_a_reload(own, blend, qtbot) -> None:
     document = own.workspace.document
     commands.set_attr(document, own.mix, "share", 0.75)
@@ -176,6 +182,7 @@ def test_a_new_op_is_written_loaded_and_opened(window, plugin_files, qtbot, monk
     assert len(said) == 3 and len(opened) == 1
 
 
+@pytest.mark.thorough
 def test_the_folder_is_made_with_a_sample_when_it_is_opened(
     window, tmp_path, monkeypatch, qtbot
 ) -> None:
@@ -191,6 +198,7 @@ def test_the_folder_is_made_with_a_sample_when_it_is_opened(
         PLUGINS.unload()
 
 
+@pytest.mark.thorough
 def test_another_folder_can_be_chosen_unless_the_environment_names_one(
     window, tmp_path, monkeypatch, qtbot
 ) -> None:

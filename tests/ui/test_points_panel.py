@@ -69,6 +69,7 @@ def test_a_point_says_its_label_and_shows_its_picture(panel, qtbot):
     assert "9 of 100 test rows" in panel.canvas.accessibleDescription()
 
 
+@pytest.mark.thorough
 def test_what_is_near_stands_beside_the_chosen_point_and_can_be_chosen(panel, qtbot):
     qtbot.mouseClick(panel.canvas, LEFT, pos=at(panel, 0))
     assert panel.canvas.selected == 0 and "row 0: cat" in panel.heading.text()
@@ -164,6 +165,7 @@ def test_what_is_chosen_is_asked_for(panel, qtbot):
     assert panel.canvas.data.tensor == "logits"
 
 
+@pytest.mark.thorough
 def test_another_document_forgets_the_points(window, panel):
     window.files.begin_empty()
     assert panel.shown is None and panel.spec.name == "" and not panel.canvas.isVisible()

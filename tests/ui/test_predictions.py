@@ -62,6 +62,7 @@ def choose(window, index: int) -> None:
     QTest.keyClick(menu, Key.Key_Return)
 
 
+@pytest.mark.thorough
 def test_a_drop_on_a_graph_asks_what_for(window, graph, new_file):
     drop(window, new_file)
     assert menu_texts(window) == [
@@ -102,6 +103,7 @@ def test_rows_arrive_in_parts_and_are_saved(
     assert engine.requests(p.Predict)[-1].path == f"{target}.csv"
 
 
+@pytest.mark.thorough
 def test_a_long_computation_can_be_stopped(window, engine, graph, new_file, qtbot):
     window.predict.predict(new_file)
     page = window.pages.predictions
@@ -126,6 +128,7 @@ def test_what_does_not_fit_is_said_on_the_page(window, engine, graph, new_file, 
     assert window.pages.focus_area is window.canvas
 
 
+@pytest.mark.thorough
 def test_an_untrained_graph_says_to_train_first(window, graph, new_file):
     commands.add_node(graph, "variable", (0, 300), "w", {"value": 1.0})
     drop(window, new_file)
@@ -134,6 +137,7 @@ def test_an_untrained_graph_says_to_train_first(window, graph, new_file):
     window.own_data.menu.close()
 
 
+@pytest.mark.thorough
 def test_from_a_dropped_table_to_saved_predictions(qtbot, live_window, tmp_path, monkeypatch):
     """The whole way, with the real engine: drop, Enter, train, drop another file, save."""
     window = live_window()
@@ -170,6 +174,7 @@ def test_from_a_dropped_table_to_saved_predictions(qtbot, live_window, tmp_path,
     assert rows[0]["petal_width"] == "0.2"
 
 
+@pytest.mark.thorough
 def test_the_wrong_table_is_named_with_its_columns(live_window, embedded_digits, tmp_path, qtbot):
     """Dropped on digits, predicted for from the menu."""
     window = live_window("mnist")

@@ -107,6 +107,7 @@ def test_numbers_have_no_matrix(panel) -> None:
     assert panel.grid.words(1) == "row 4: 1, answered 1"
 
 
+@pytest.mark.thorough
 def test_a_problem_is_said_and_another_document_forgets(window, panel) -> None:
     answer(panel, None, "No node answers.")
     assert panel._nothing.isVisible() and panel._nothing.text() == "No node answers."
@@ -115,6 +116,7 @@ def test_a_problem_is_said_and_another_document_forgets(window, panel) -> None:
     assert panel.shown is None and panel.nodes.count() == 0
 
 
+@pytest.mark.thorough
 def test_an_answer_to_an_older_question_is_not_shown(panel) -> None:
     old = panel.spec
     panel._set_filter("wrong")
@@ -122,6 +124,7 @@ def test_an_answer_to_an_older_question_is_not_shown(panel) -> None:
     assert panel.shown is None
 
 
+@pytest.mark.thorough
 def test_later_answers_to_the_same_question_are_shown(panel) -> None:
     spec = panel.spec
     for right in (12, 15):

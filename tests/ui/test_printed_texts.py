@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import logging
 
+import pytest
+
 from nodeflow.host import protocol as p
 
 
+@pytest.mark.thorough
 def test_it_is_logged(engine, qtbot, caplog):
     caplog.set_level(logging.INFO, "nodeflow")
     engine.on_message(p.Printed("w is [3.]"))

@@ -39,12 +39,14 @@ def names(dialog) -> list[str]:
     return [table.topLevelItem(i).text(0) for i in range(table.topLevelItemCount())]
 
 
+@pytest.mark.thorough
 def test_it_is_in_the_menu(window) -> None:
     menus = window.menuBar().actions()
     help_menu = next(m.menu() for m in menus if m.text() == "&Help")
     assert "Report a problem…" in [action.text() for action in help_menu.actions()]
 
 
+@pytest.mark.thorough
 def test_every_part_is_shown(dialog, qtbot) -> None:
     assert names(dialog)[:2] == ["machine.json", "settings.json"]
     table = dialog.table
@@ -56,6 +58,7 @@ def test_every_part_is_shown(dialog, qtbot) -> None:
     assert '"numpy"' in dialog.text.toPlainText()
 
 
+@pytest.mark.thorough
 def test_the_graph_is_added_by_hand_alone(
     dialog, window, qtbot, tmp_path: Path, monkeypatch
 ) -> None:

@@ -50,6 +50,7 @@ def test_kernels_add_up_the_slowest_first():
     assert (second.name, second.micros) == ("loss", 5.0)
 
 
+@pytest.mark.thorough
 def test_a_profile_from_button_to_table_plan_and_file(mnist, engine, qtbot, tmp_path, monkeypatch):
     mnist.actions_.trigger("profile")
     assert mnist.docking.docks["profile"].isVisible()
@@ -72,6 +73,7 @@ def test_a_profile_from_button_to_table_plan_and_file(mnist, engine, qtbot, tmp_
     assert json.loads(path.read_text()) == TRACE
 
 
+@pytest.mark.thorough
 def test_a_row_selects_its_nodes_and_what_they_were_derived_for(mnist, engine, qtbot):
     measured(mnist, engine, qtbot)
     panel = mnist.panels["profile"]
@@ -97,6 +99,7 @@ def test_an_edit_says_that_the_profile_is_older_and_another_file_has_none(mnist,
     assert not mnist.panels["profile"].save.isEnabled()
 
 
+@pytest.mark.thorough
 def test_a_failure_is_told_and_an_empty_graph_is_not_measured(mnist, engine, qtbot):
     mnist.panels["profile"].measure.click()
     request = engine.requests(p.Profile)[-1].request

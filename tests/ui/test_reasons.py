@@ -30,6 +30,7 @@ def test_a_widget_is_switched_with_its_reason(qtbot):
     assert one.isEnabled() and one.toolTip() == "Draw it"
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_every_button_that_is_off_in_a_panel_says_why(window, qtbot, name):
     if name:

@@ -102,12 +102,14 @@ def key_and_action(request, window, ids) -> tuple[tuple, str]:
     return request.param
 
 
+@pytest.mark.thorough
 def test_the_declared_key_does_it(window, key_and_action):
     before = what_is_seen(window)
     QTest.keyClick(window.canvas, *key_and_action[0])
     assert what_is_seen(window) != before
 
 
+@pytest.mark.thorough
 def test_a_key_is_changed_and_the_old_one_is_dead(window, editor, key_and_action):
     pressed, action = key_and_action
     rebind(editor, action, Key.Key_J, CTRL | ALT)
@@ -153,6 +155,7 @@ def test_tab_of_the_canvas_leaves_other_widgets_alone(window, ids):
     assert window.canvas.hasFocus()
 
 
+@pytest.mark.thorough
 def test_arrows_and_enter_in_an_editor_on_the_canvas_stay_there(window, ids):
     typist = Typist(window)
     typist.press(Key.Key_F2)
@@ -167,6 +170,7 @@ def test_arrows_and_enter_in_an_editor_on_the_canvas_stay_there(window, ids):
     assert window.canvas.selection.ids() == [ids["d"]]
 
 
+@pytest.mark.thorough
 def test_keys_are_added_to_those_that_an_action_has(window, ids, editor):
     editor.choose("fit")
     QTest.keyClick(editor.field, Key.Key_G)
@@ -180,6 +184,7 @@ def test_keys_are_added_to_those_that_an_action_has(window, ids, editor):
         assert QPointF(window.canvas.viewport.camera.x, window.canvas.viewport.camera.y) == place
 
 
+@pytest.mark.thorough
 def test_a_held_key_pans_while_it_is_held_whichever_it_is(window, ids, editor):
     canvas = window.canvas
     for key in (Key.Key_Space, Key.Key_G):
@@ -198,6 +203,7 @@ def test_a_held_key_pans_while_it_is_held_whichever_it_is(window, ids, editor):
     assert not canvas.mouse.is_space_held
 
 
+@pytest.mark.thorough
 def test_a_canvas_without_keys_understands_none(window, ids):
     """What a canvas does by key, it does as an action whose keys are in the list."""
     keymap, canvas = window.keys.keymap, window.canvas
@@ -217,6 +223,7 @@ def test_a_canvas_without_keys_understands_none(window, ids):
             assert what_is_seen(window) == before, (key, keys)
 
 
+@pytest.mark.thorough
 def test_every_command_of_the_canvas_is_found_in_the_palette_and_the_preferences(window, editor):
     listed = {s.id for s in ACTIONS}
     assert set(COMMANDS) <= listed
@@ -230,6 +237,7 @@ def test_every_command_of_the_canvas_is_found_in_the_palette_and_the_preferences
     window.quick_pick.hide()
 
 
+@pytest.mark.thorough
 def test_a_command_of_the_canvas_is_done_from_the_palette(window, ids, qtbot):
     typist = Typist(window)
     typist.press(Key.Key_P, CTRL | SHIFT)
@@ -244,6 +252,7 @@ def test_keys_that_typing_needs_are_told_from_others(qapp):
     assert [k for k in (*plain, *other) if is_plain(k)] == plain
 
 
+@pytest.mark.thorough
 def test_searching_for_a_key_chooses_the_action_that_has_it(window, editor):
     editor.choose("save")
     QTest.keyClicks(editor.filter, "Alt+End")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from nodeflow.document.edit import commands
 from nodeflow.resources import example
 
@@ -19,6 +21,7 @@ def without_optimizer(window) -> dict[str, str]:
     return found
 
 
+@pytest.mark.thorough
 def test_the_banner_goes_when_an_optimizer_is_connected(window, qtbot) -> None:
     names = without_optimizer(window)
     document = window.workspace.document
@@ -32,6 +35,7 @@ def test_the_banner_goes_when_an_optimizer_is_connected(window, qtbot) -> None:
     qtbot.waitUntil(lambda: not window.info.isVisible())
 
 
+@pytest.mark.thorough
 def test_the_banner_goes_before_the_next_refresh_has_seen_its_reason(window, qtbot) -> None:
     names = without_optimizer(window)
     document = window.workspace.document
@@ -42,6 +46,7 @@ def test_the_banner_goes_before_the_next_refresh_has_seen_its_reason(window, qtb
     qtbot.waitUntil(lambda: not window.info.isVisible())
 
 
+@pytest.mark.thorough
 def test_a_message_about_something_else_stays(window, qtbot) -> None:
     names = without_optimizer(window)
     document = window.workspace.document
@@ -53,6 +58,7 @@ def test_a_message_about_something_else_stays(window, qtbot) -> None:
     assert window.info.text == "Something else."
 
 
+@pytest.mark.thorough
 def test_what_is_not_connected_yet_is_no_error(window, qtbot) -> None:
     window.files.open_example(example("linear_regression"))
     document, names = window.workspace.document, ids(window)

@@ -38,6 +38,7 @@ def click(qtbot, window, action: str) -> None:
     qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
 
 
+@pytest.mark.thorough
 def test_each_state_has_its_own_buttons(qtbot, window, engine):
     assert buttons(window) == {"run": "Run", "train": "Train"}
     click(qtbot, window, "train")
@@ -67,6 +68,7 @@ def test_each_state_has_its_own_buttons(qtbot, window, engine):
     qtbot.waitUntil(lambda: buttons(window) == {"run": "Run", "train": "Train"})
 
 
+@pytest.mark.thorough
 def test_a_short_run_moves_no_button_and_a_long_one_can_be_stopped(qtbot, window, engine):
     before = buttons(window)
     engine.on_message(p.State("running"))
@@ -77,6 +79,7 @@ def test_a_short_run_moves_no_button_and_a_long_one_can_be_stopped(qtbot, window
     qtbot.waitUntil(lambda: buttons(window) == before)
 
 
+@pytest.mark.thorough
 def test_a_training_that_is_prepared_can_be_stopped_and_no_other_begins(qtbot, window, engine):
     before = buttons(window)
     click(qtbot, window, "train")
@@ -105,6 +108,7 @@ def test_a_training_that_is_prepared_can_be_stopped_and_no_other_begins(qtbot, w
     qtbot.waitUntil(lambda: window.link.state == "idle")
 
 
+@pytest.mark.thorough
 def test_a_double_click_on_train_does_not_stop(qtbot, window, engine):
     before = buttons(window)
     click(qtbot, window, "train")
@@ -118,6 +122,7 @@ def test_a_double_click_on_train_does_not_stop(qtbot, window, engine):
     qtbot.waitUntil(lambda: window.link.state == "idle")
 
 
+@pytest.mark.thorough
 def test_another_document_does_not_wait_for_a_training_that_is_prepared(qtbot, window, engine):
     click(qtbot, window, "train")
     window.files.open_example(example("expression"))
@@ -125,6 +130,7 @@ def test_another_document_does_not_wait_for_a_training_that_is_prepared(qtbot, w
     assert engine.requests(p.Stop)
 
 
+@pytest.mark.thorough
 def test_the_icons_of_what_trains_differ(window):
     drawn = [window.actions_[name].icon().pixmap(18, 18).toImage() for name in GROUP]
     window.link.state = "paused"
@@ -134,6 +140,7 @@ def test_the_icons_of_what_trains_differ(window):
     window.link.state = "idle"
 
 
+@pytest.mark.thorough
 def test_tiers_are_not_spoken_of(qtbot, window, engine):
     click(qtbot, window, "train")
     panel = window.panels["training"]
@@ -149,6 +156,7 @@ def test_tiers_are_not_spoken_of(qtbot, window, engine):
     qtbot.waitUntil(lambda: window.link.state == "idle")
 
 
+@pytest.mark.thorough
 def test_the_status_bar_does_not_keep_a_reason_that_no_longer_holds(qtbot, window, engine):
     click(qtbot, window, "train")
     engine.begin_training()

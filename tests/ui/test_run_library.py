@@ -30,6 +30,7 @@ def library(qapp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
 
 
+@pytest.mark.thorough
 def test_edits_come_before_what_is_asked_after_them(library, qtbot):
     answers: list[object] = []
     library.answered.connect(lambda key, result: answers.append((key, result)))
@@ -74,6 +75,7 @@ def test_the_thread_ends_with_the_window(qapp, tmp_path, monkeypatch, qtbot):
     qtbot.waitUntil(lambda: not threads())
 
 
+@pytest.mark.thorough
 def test_the_thread_ends_when_the_window_closes_and_does_what_it_was_asked(
     tmp_path, monkeypatch, window, qtbot
 ):

@@ -93,6 +93,7 @@ def weight(window):
     return window.canvas.node_state.value_of(node(window, "slope").id)
 
 
+@pytest.mark.thorough
 def test_a_run_goes_to_any_of_its_steps(qtbot, window, panel, runs):
     first, _ = runs
     assert not panel.scrubber.isVisible()
@@ -108,6 +109,7 @@ def test_a_run_goes_to_any_of_its_steps(qtbot, window, panel, runs):
     assert f"step 7 of {first.name}" in text and "differs" not in text
 
 
+@pytest.mark.thorough
 def test_a_graph_that_differs_is_said_and_can_be_opened(qtbot, window, panel, runs):
     first, second = runs
     go(qtbot, window, panel, second)
@@ -137,6 +139,7 @@ def test_leaving_a_run_shows_the_training_again(qtbot, window, panel, runs):
     wait_for(qtbot, window, 5)
 
 
+@pytest.mark.thorough
 def test_data_that_differ_are_said_with_the_step(qtbot, live_window, tmp_path, monkeypatch):
     monkeypatch.setenv("NODEFLOW_RUNS", str(tmp_path / "runs"))
     path = regression_file(tmp_path)
@@ -168,6 +171,7 @@ def regression_file(folder: Path) -> Path:
     return folder / "net.flow"
 
 
+@pytest.mark.thorough
 def test_a_run_without_copies_says_why(qtbot, window, panel, runs, tmp_path):
     first, _ = runs
     (tmp_path / "runs" / first.id / PAST).unlink()
@@ -179,6 +183,7 @@ def test_a_run_without_copies_says_why(qtbot, window, panel, runs, tmp_path):
     assert window.link.past.run == "" and not panel.scrubber.isVisible()
 
 
+@pytest.mark.thorough
 def test_a_computation_can_be_cancelled(qtbot, window, panel, runs, monkeypatch):
     from nodeflow.train.rewind.replay import Replay
 
@@ -204,6 +209,7 @@ def test_a_computation_can_be_cancelled(qtbot, window, panel, runs, monkeypatch)
     wait_for(qtbot, window, 9, first.id)
 
 
+@pytest.mark.thorough
 def test_a_branch_of_a_kept_run(qtbot, window, panel, runs):
     first, _ = runs
     go(qtbot, window, panel, first)
@@ -218,6 +224,7 @@ def test_a_branch_of_a_kept_run(qtbot, window, panel, runs):
     assert (nf.runs()[0].parent, nf.runs()[0].parent_step) == (first.id, 8)
 
 
+@pytest.mark.thorough
 def test_a_click_in_a_plot_of_runs_alone_goes_to_a_step(qtbot, window, panel, runs, tmp_path):
     first, _ = runs
     window.workspace.root.mark_saved()

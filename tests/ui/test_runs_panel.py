@@ -91,6 +91,7 @@ def choose(panel, qtbot, *chosen: str) -> None:
     assert [run.name for run in panel.selected()] == sorted(chosen, key=[r[0] for r in RUNS].index)
 
 
+@pytest.mark.thorough
 def test_runs_are_listed_the_newest_first_with_their_figures(panel):
     assert names(panel) == ["third", "second <b>", "first"]
     titles = panel.model.columns
@@ -99,6 +100,7 @@ def test_runs_are_listed_the_newest_first_with_their_figures(panel):
     assert panel.count.text() == "3 runs"
 
 
+@pytest.mark.thorough
 def test_a_click_on_a_title_sorts(panel, qtbot):
     header = panel.table.horizontalHeader()
     section = panel.model.columns.index("accuracy")
@@ -108,6 +110,7 @@ def test_a_click_on_a_title_sorts(panel, qtbot):
         assert names(panel) == expected
 
 
+@pytest.mark.thorough
 def test_searching_looks_at_names_settings_and_all_else(panel, qtbot):
     for text, expected in (
         ("epochs=9", ["third"]),
@@ -122,6 +125,7 @@ def test_searching_looks_at_names_settings_and_all_else(panel, qtbot):
     assert panel.count.text() == "0 of 3 runs"
 
 
+@pytest.mark.thorough
 def test_this_file_and_starred_filter(panel, window, qtbot, store, tmp_path):
     panel.this_file.click()
     assert names(panel) == []  # an example has no file of its own
@@ -138,6 +142,7 @@ def test_this_file_and_starred_filter(panel, window, qtbot, store, tmp_path):
     qtbot.waitUntil(lambda: names(panel) == ["first"])
 
 
+@pytest.mark.thorough
 def test_a_run_is_renamed_in_place(panel, qtbot, store):
     choose(panel, qtbot, "first")
     qtbot.keyClick(panel.table, Qt.Key.Key_F2)
@@ -150,6 +155,7 @@ def test_a_run_is_renamed_in_place(panel, qtbot, store):
     assert store.get("raaaaaaaa").name == "a better name"
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize(
     ("action", "text", "field"), [("note", "good", "good"), ("tags", "b, a,b", ("b", "a"))]
 )
@@ -162,6 +168,7 @@ def test_notes_and_tags_are_edited_in_place(panel, qtbot, store, action, text, f
     qtbot.waitUntil(lambda: getattr(store.find("first"), action) == field)
 
 
+@pytest.mark.thorough
 def test_checked_runs_are_drawn_in_all_plots(panel, window, qtbot):
     click(panel, qtbot, "first", "Plot", at=QPoint(12, 13))
     qtbot.waitUntil(lambda: len(window.shared_plots.overlays) == 2)
@@ -190,6 +197,7 @@ def test_a_chosen_colour_is_that_of_the_curves(panel, window, qtbot, store):
     qtbot.waitUntil(lambda: {curve.color for curve in window.shared_plots.overlays} == {colour})
 
 
+@pytest.mark.thorough
 def test_a_drawn_run_that_still_trains_grows(panel, window, qtbot, store):
     click(panel, qtbot, "third", "Plot", at=QPoint(12, 13))
     qtbot.waitUntil(lambda: len(window.shared_plots.overlays) == 2)
@@ -199,6 +207,7 @@ def test_a_drawn_run_that_still_trains_grows(panel, window, qtbot, store):
     qtbot.waitUntil(lambda: window.shared_plots.overlays[0].count == 6, timeout=10_000)
 
 
+@pytest.mark.thorough
 def test_what_was_changed_in_a_drawn_run_is_marked_in_its_colour(panel, window, qtbot, store):
     changed = RunEvent(2, 5.0, "changed", {"node": "train", "attr": "learning_rate", "value": 0.1})
     edited = RunEvent(3, 6.0, "edited", {"what": ["h: relu -> tanh", "k: added"], "notices": []})
@@ -231,6 +240,7 @@ def rows(panel) -> dict[str, dict[str, list[str]]]:
     return found
 
 
+@pytest.mark.thorough
 def test_one_run_shows_how_it_was_trained(panel, qtbot):
     choose(panel, qtbot, "first")
     qtbot.waitUntil(lambda: panel.details.title.text() == "first")
@@ -239,6 +249,7 @@ def test_one_run_shows_how_it_was_trained(panel, qtbot):
     assert list(found["Events"]) == ["After step 2"]
 
 
+@pytest.mark.thorough
 def test_two_runs_show_what_changed(panel, qtbot):
     assert not panel.compare.isEnabled() and panel.compare.toolTip() == "Select two runs."
     choose(panel, qtbot, "second <b>", "first")
@@ -251,6 +262,7 @@ def test_two_runs_show_what_changed(panel, qtbot):
     assert rows(panel) == {"Settings": {"epochs": ["3", "9"]}}
 
 
+@pytest.mark.thorough
 def test_a_run_that_is_ticked_is_selected(panel, qtbot):
     """So what can be done with two runs can be done with two that are drawn."""
     for name, count in (("first", 1), ("second <b>", 2)):
@@ -264,6 +276,7 @@ def test_a_run_that_is_ticked_is_selected(panel, qtbot):
     assert not panel.compare.isEnabled() and panel.compare.toolTip() == "Select two runs."
 
 
+@pytest.mark.thorough
 def test_ticks_and_what_is_compared_go_with_the_document(panel, window, qtbot):
     for name in ("first", "second <b>"):
         click(panel, qtbot, name, "Plot", at=QPoint(12, 13))
@@ -284,6 +297,7 @@ def test_ticks_and_what_is_compared_go_with_the_document(panel, window, qtbot):
     qtbot.waitUntil(lambda: panel.details.hint.isVisibleTo(panel))
 
 
+@pytest.mark.thorough
 def test_the_edits_that_explain_a_difference_are_named_with_their_steps(panel, qtbot, store):
     """Both ended with one rate and one activation; a branch shares what came before it."""
     rate = {"node": "train", "attr": "learning_rate"}
@@ -330,6 +344,7 @@ def test_a_graph_opens_as_a_new_document(panel, window, qtbot):
     assert root.nodes.keys() == flow.loads(OTHER).nodes.keys()
 
 
+@pytest.mark.thorough
 def test_weights_are_loaded_into_the_open_graph(panel, window, engine, qtbot, store):
     choose(panel, qtbot, "first")
     assert not panel.actions_["weights"].isEnabled()
@@ -340,6 +355,7 @@ def test_weights_are_loaded_into_the_open_graph(panel, window, engine, qtbot, st
     assert engine.requests(p.CheckWeights)[-1].path == str(store.folder / "raaaaaaab" / FINAL)
 
 
+@pytest.mark.thorough
 def test_export_writes_a_folder(panel, qtbot, tmp_path, monkeypatch):
     chosen = (str(tmp_path / "out"), "")
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: chosen)
@@ -369,6 +385,7 @@ def test_runs_are_written_as_event_files_and_read_again(panel, qtbot, tmp_path, 
     assert panel.actions_["graph"].toolTip() == "It has no graph."
 
 
+@pytest.mark.thorough
 def test_a_folder_without_event_files_is_said(panel, qtbot, tmp_path, monkeypatch):
     said: list[str] = []
     monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(tmp_path / "runs"))
@@ -378,6 +395,7 @@ def test_a_folder_without_event_files_is_said(panel, qtbot, tmp_path, monkeypatc
     assert "has no event files" in said[0] and len(names(panel)) == 3
 
 
+@pytest.mark.thorough
 def test_deleting_asks_first_and_spares_what_trains(panel, window, qtbot, store, monkeypatch):
     asked: list[list[str]] = []
     answers = iter([False, True])
@@ -398,11 +416,13 @@ def test_deleting_asks_first_and_spares_what_trains(panel, window, qtbot, store,
     assert not (store.folder / "raaaaaaab").exists()
 
 
+@pytest.mark.thorough
 def test_what_another_process_trains_appears(panel, qtbot, store):
     store.begin(Run("rbbbbbbbb", "elsewhere", created=time.time(), updated=time.time()))
     qtbot.waitUntil(lambda: names(panel)[0] == "elsewhere", timeout=10_000)
 
 
+@pytest.mark.thorough
 def test_a_run_that_cannot_be_kept_is_said(panel, engine, window, qtbot):
     engine.on_message(RunKept("", "", "this training is not kept as a run: the disk is full"))
     text = "This training is not kept as a run: the disk is full"
@@ -415,6 +435,7 @@ def shown_messages(window) -> str:
     return "\n".join(label.text() for label in window.findChildren(QLabel) if label.isVisible())
 
 
+@pytest.mark.thorough
 def test_without_runs_the_panel_says_why(window, qtbot):
     window.docking.show("runs")
     panel = window.panels["runs"]
@@ -422,6 +443,7 @@ def test_without_runs_the_panel_says_why(window, qtbot):
     assert panel.empty.isVisible()
 
 
+@pytest.mark.thorough
 def test_a_damaged_store_is_said_in_words(tmp_path, monkeypatch, window, qtbot):
     (tmp_path / "runs").mkdir()
     (tmp_path / "runs" / "runs.sqlite").write_bytes(b"no database" * 500)
@@ -431,6 +453,7 @@ def test_a_damaged_store_is_said_in_words(tmp_path, monkeypatch, window, qtbot):
     qtbot.waitUntil(lambda: "file is not a database" in panel.empty.text())
 
 
+@pytest.mark.thorough
 def test_the_graphs_of_two_runs_are_compared_on_the_canvas(panel, window, qtbot):
     choose(panel, qtbot, "second <b>", "first")
     qtbot.waitUntil(lambda: panel.details.on_canvas.isVisible())
@@ -455,6 +478,7 @@ def test_the_room_for_all_runs_is_a_setting(panel, qtbot, store, monkeypatch):
     assert asked == [2.0]
 
 
+@pytest.mark.thorough
 def test_a_training_of_the_window_becomes_a_run(live_window, tmp_path, monkeypatch, qtbot):
     monkeypatch.setenv("NODEFLOW_RUNS", str(tmp_path / "kept"))
     window = live_window("linear_regression")
@@ -474,6 +498,7 @@ def test_a_training_of_the_window_becomes_a_run(live_window, tmp_path, monkeypat
     np.testing.assert_array_equal(losses, record.losses.values)
 
 
+@pytest.mark.thorough
 def test_the_slider_of_the_plots_smooths_drawn_runs_too(panel, window, qtbot):
     click(panel, qtbot, "first", "Plot", at=QPoint(12, 13))
     qtbot.waitUntil(lambda: len(window.shared_plots.overlays) == 2)
@@ -487,6 +512,7 @@ def test_the_slider_of_the_plots_smooths_drawn_runs_too(panel, window, qtbot):
     assert loss.smoothing == 0.99
 
 
+@pytest.mark.thorough
 def test_a_damaged_run_is_shown_as_damaged_and_can_be_deleted(panel, store, qtbot, monkeypatch):
     monkeypatch.setattr(dialogs, "ask_delete_runs", lambda parent, names: True)
     with store.database.writing():
@@ -504,6 +530,7 @@ def test_a_damaged_run_is_shown_as_damaged_and_can_be_deleted(panel, store, qtbo
     qtbot.waitUntil(lambda: names(panel) == ["third", "first"])
 
 
+@pytest.mark.thorough
 def test_damaged_losses_are_one_message(panel, store, qtbot):
     shown, answered = [], []
     panel._messages.message_shown.connect(lambda text, *more: shown.append(text))

@@ -162,6 +162,7 @@ def unsaved(tmp_path_factory) -> Unsaved:
     return Unsaved(losses, trained, quiet.losses[len(losses) :], quiet.values)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("first", SAVES[::AT_ONCE])
 def test_what_was_learned_outlasts_every_save(desk, unsaved, tmp_path, monkeypatch, first):
     messages = 60
@@ -213,6 +214,7 @@ def begun(desk, qtbot, monkeypatch, folder: Path) -> None:
     monkeypatch.setattr(engine, "_report", report)
 
 
+@pytest.mark.thorough
 def test_a_save_while_paused(desk, unsaved, tmp_path, qtbot, monkeypatch):
     begun(desk, qtbot, monkeypatch, tmp_path / "data")
     for way in ("into the data's folder", "elsewhere"):
@@ -223,6 +225,7 @@ def test_a_save_while_paused(desk, unsaved, tmp_path, qtbot, monkeypatch):
     assert same(desk.values(tmp_path / "now.safetensors"), unsaved.trained)
 
 
+@pytest.mark.thorough
 def test_a_stopped_training_is_resumed_after_a_save(desk, unsaved, tmp_path, qtbot, monkeypatch):
     begun(desk, qtbot, monkeypatch, tmp_path / "data")
     desk.window.actions_.trigger("stop")
@@ -234,6 +237,7 @@ def test_a_stopped_training_is_resumed_after_a_save(desk, unsaved, tmp_path, qtb
     assert same(desk.values(tmp_path / "now.safetensors"), unsaved.trained)
 
 
+@pytest.mark.thorough
 def test_a_training_that_goes_on_hears_of_the_new_folder(desk, tmp_path, qtbot):
     """Its edits look for data where the document is now, and say so where there are none."""
     desk.begin(tmp_path / "data")

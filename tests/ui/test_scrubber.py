@@ -58,12 +58,14 @@ def weights(window, step: int) -> dict[str, np.ndarray]:
         return dict(session.variables.items())
 
 
+@pytest.mark.thorough
 def test_it_is_hidden_before_the_first_training(qtbot, live_window):
     window = live_window("linear_regression")
     assert not window.panels["training"].scrubber.isVisibleTo(window.panels["training"])
     assert not window.pages.past_bar.isVisibleTo(window.pages)
 
 
+@pytest.mark.thorough
 def test_a_click_goes_back_a_step_and_the_past_is_marked(qtbot, window, scrubber):
     last = window.link.past.last
     qtbot.mouseClick(scrubber.step_back, LEFT)
@@ -78,6 +80,7 @@ def test_a_click_goes_back_a_step_and_the_past_is_marked(qtbot, window, scrubber
     assert "step" not in window.data.text.lower()
 
 
+@pytest.mark.thorough
 def test_the_handle_comes_to_where_it_is_clicked(qtbot, window, scrubber):
     window.docking.show("training")
     slider, past = scrubber.slider, window.link.past
@@ -89,6 +92,7 @@ def test_the_handle_comes_to_where_it_is_clicked(qtbot, window, scrubber):
     wait_for(qtbot, window, slider.value())
 
 
+@pytest.mark.thorough
 def test_nodes_show_what_they_were(qtbot, window, scrubber):
     scrubber.number.setFocus()
     scrubber.number.selectAll()
@@ -102,6 +106,7 @@ def test_nodes_show_what_they_were(qtbot, window, scrubber):
         np.testing.assert_allclose(found.mean, value.mean(), rtol=1e-5)
 
 
+@pytest.mark.thorough
 def test_the_keys_of_the_slider_move_it(qtbot, window, scrubber):
     last = window.link.past.last
     scrubber.slider.setFocus()
@@ -112,6 +117,7 @@ def test_the_keys_of_the_slider_move_it(qtbot, window, scrubber):
     assert not scrubber.step_back.isEnabled() and scrubber.step_on.isEnabled()
 
 
+@pytest.mark.thorough
 def test_it_plays_forward_and_backward(qtbot, window, scrubber):
     scrubber.number.setValue(5)
     wait_for(qtbot, window, 5)
@@ -122,6 +128,7 @@ def test_it_plays_forward_and_backward(qtbot, window, scrubber):
     qtbot.waitUntil(lambda: not scrubber.play_back.isChecked(), timeout=30000)
 
 
+@pytest.mark.thorough
 def test_the_viewer_shows_the_tensor_of_the_step(qtbot, window, scrubber):
     viewer = window.panels["viewer"]
     name = next(iter(weights(window, 3)))
@@ -136,6 +143,7 @@ def test_the_viewer_shows_the_tensor_of_the_step(qtbot, window, scrubber):
     assert not np.array_equal(viewer.array, now)
 
 
+@pytest.mark.thorough
 def test_another_training_ends_the_past(qtbot, window, scrubber):
     qtbot.mouseClick(scrubber.step_back, LEFT)
     assert window.link.past.step is not None
@@ -145,6 +153,7 @@ def test_another_training_ends_the_past(qtbot, window, scrubber):
     qtbot.waitUntil(lambda: window.link.state == "idle", timeout=60000)
 
 
+@pytest.mark.thorough
 def test_a_branch_trains_on_from_the_step(qtbot, window, scrubber):
     resumed: list[Resumed] = []
     window.link.training.connect(lambda e: resumed.append(e) if isinstance(e, Resumed) else None)
@@ -157,6 +166,7 @@ def test_a_branch_trains_on_from_the_step(qtbot, window, scrubber):
     assert window.link.past.step is None
 
 
+@pytest.mark.thorough
 def test_no_branch_begins_while_a_training_is_paused_and_the_button_says_so(
     qtbot, window, scrubber
 ):
@@ -185,6 +195,7 @@ def test_no_branch_begins_while_a_training_is_paused_and_the_button_says_so(
     qtbot.waitUntil(lambda: window.link.state == "idle", timeout=60_000)
 
 
+@pytest.mark.thorough
 def test_the_ends_say_why_there_is_no_further_step(qtbot, window, scrubber):
     assert (
         not scrubber.step_on.isEnabled() and scrubber.step_on.toolTip() == "This is the last step."
@@ -197,6 +208,7 @@ def test_the_ends_say_why_there_is_no_further_step(qtbot, window, scrubber):
     assert scrubber.step_on.isEnabled() and scrubber.step_on.toolTip() == "One step on"
 
 
+@pytest.mark.thorough
 def test_a_click_in_any_plot_goes_to_its_step_and_all_plots_mark_it(qtbot, window, scrubber):
     panel = window.panels["training"]
     window.docking.show("training")
@@ -215,6 +227,7 @@ def test_a_click_in_any_plot_goes_to_its_step_and_all_plots_mark_it(qtbot, windo
         assert window.shared_plots.cursor is None
 
 
+@pytest.mark.thorough
 def test_the_memory_for_copies_is_a_setting(qtbot, window):
     window.actions_.trigger("live_values")
     dialog = window.findChild(LiveValuesDialog)

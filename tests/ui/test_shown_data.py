@@ -27,6 +27,7 @@ def asked(engine) -> list[p.ShowData]:
     return engine.requests(p.ShowData)
 
 
+@pytest.mark.thorough
 def test_the_toolbar_says_what_is_shown_once_there_are_data(window, qtbot, engine):
     chooser = window.data_chooser
     assert not chooser.isVisible(), "without a data set there is nothing to choose"
@@ -37,6 +38,7 @@ def test_the_toolbar_says_what_is_shown_once_there_are_data(window, qtbot, engin
     assert "MNIST" in chooser.button.toolTip()
 
 
+@pytest.mark.thorough
 def test_the_arrow_goes_to_the_next_rows(window, qtbot, engine, data):
     chooser = window.data_chooser
     assert not chooser.previous.isEnabled()
@@ -47,6 +49,7 @@ def test_the_arrow_goes_to_the_next_rows(window, qtbot, engine, data):
     qtbot.waitUntil(lambda: chooser.button.text().strip() == "Showing test rows 1–100")
 
 
+@pytest.mark.thorough
 def test_the_last_rows_have_no_next(window, qtbot, engine, data):
     data.show_batch("validation", 400)
     qtbot.waitUntil(lambda: data.text == "Validation rows 401–500")
@@ -54,6 +57,7 @@ def test_the_last_rows_have_no_next(window, qtbot, engine, data):
     assert "last" in window.actions_.blocked("data_next").reason
 
 
+@pytest.mark.thorough
 def test_another_split_is_chosen_from_the_menu(window, qtbot, engine, data):
     window.actions_["data_train"].trigger()
     qtbot.waitUntil(lambda: data.text == "Training rows 1–100")
@@ -98,6 +102,7 @@ def test_what_is_made_by_hand_is_shown_until_it_ends(window, qtbot, engine, data
     qtbot.waitUntil(lambda: data.text == "Test row 4")
 
 
+@pytest.mark.thorough
 def test_while_the_engine_is_busy_only_the_last_choice_is_kept(window, qtbot, engine, data):
     engine.computes = False
     data.show_row("test", 1)
@@ -112,6 +117,7 @@ def test_while_the_engine_is_busy_only_the_last_choice_is_kept(window, qtbot, en
     assert [request.first for request in asked(engine)] == [1, 49]
 
 
+@pytest.mark.thorough
 def test_another_document_begins_with_the_first_test_batch(window, qtbot, engine, data):
     data.show_row("train", 3)
     qtbot.waitUntil(lambda: data.text == "Training row 4")
@@ -122,6 +128,7 @@ def test_another_document_begins_with_the_first_test_batch(window, qtbot, engine
     qtbot.waitUntil(lambda: not window.data_chooser.isVisible())
 
 
+@pytest.mark.thorough
 def test_the_choice_outlives_the_engine(window, qtbot, data):
     from fake_engine import FakeClient
 
@@ -132,6 +139,7 @@ def test_the_choice_outlives_the_engine(window, qtbot, data):
     assert asked(engine)[-1] == p.ShowData("validation", 4, 1)
 
 
+@pytest.mark.thorough
 def test_values_say_which_rows_they_are_of(window, qtbot, engine, data):
     value = np.float32(0.47)
     rows = p.ShownRows("test", 0, 100)

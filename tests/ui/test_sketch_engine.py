@@ -31,6 +31,7 @@ def trained(window, qtbot):
     return window
 
 
+@pytest.mark.thorough
 def test_a_one_that_is_drawn_is_read_while_it_trains_and_afterwards(trained, qtbot):
     """Two strokes of a mouse, a network of one epoch: every node shows the way, the bars a one."""
     window = trained

@@ -94,6 +94,7 @@ def answer(window, panel, engine, values) -> None:
     engine.on_message(p.TensorValue(request.request, request.name, np.float32([values]), data=rows))
 
 
+@pytest.mark.thorough
 def test_a_line_drawn_with_the_mouse_feeds_the_placeholder_while_it_is_drawn(
     window, qtbot, engine, panel
 ):
@@ -117,6 +118,7 @@ def test_a_line_drawn_with_the_mouse_feeds_the_placeholder_while_it_is_drawn(
     np.testing.assert_array_equal(panel.prepared.picture.reshape(1, 784), expected)
 
 
+@pytest.mark.thorough
 def test_the_answer_has_bars_with_the_likeliest_class_named(window, qtbot, engine, panel):
     draw(qtbot, panel.pad, *ONE)
     window.run.values_changed.emit(("probabilities",))
@@ -131,6 +133,7 @@ def test_the_answer_has_bars_with_the_likeliest_class_named(window, qtbot, engin
     assert panel.bars.accessibleDescription() == "1, 91.0 %"
 
 
+@pytest.mark.thorough
 def test_clear_goes_back_to_the_rows_of_the_data(window, qtbot, engine, panel):
     window.data.show_batch("validation")
     draw(qtbot, panel.pad, *ONE)
@@ -156,6 +159,7 @@ def test_undo_takes_strokes_back_one_by_one(window, qtbot, panel):
     assert window.workspace.document.revision == edits, "the graph's own undo is not meant"
 
 
+@pytest.mark.thorough
 def test_the_right_button_erases_and_the_brush_has_a_width(qtbot, panel):
     pad = panel.pad
     draw(qtbot, pad, (0.5, 0.2), (0.5, 0.8))
@@ -260,6 +264,7 @@ def test_a_picture_file_is_dropped_on_the_pad(window, qtbot, engine, panel, tmp_
     assert panel.prepared.picture.max() == 1
 
 
+@pytest.mark.thorough
 def test_a_picture_is_read_on_another_thread_and_a_pipe_is_refused(window, qtbot, panel, tmp_path):
     path = tmp_path / "one.png"
     paper().save(str(path))
@@ -281,6 +286,7 @@ def test_a_picture_is_read_on_another_thread_and_a_pipe_is_refused(window, qtbot
     assert refused.args == ["one.png is damaged or not a picture"]
 
 
+@pytest.mark.thorough
 def test_what_is_no_picture_is_refused_in_words(window, qtbot, panel):
     QGuiApplication.clipboard().setText("seven")
     with qtbot.waitSignal(panel.refused) as refused:
@@ -297,6 +303,7 @@ def test_the_preparation_can_be_switched_off(window, qtbot, engine, panel):
     assert picture[:14, :6].max() > 0.9 and picture[14:].max() == 0, "it stays where it is"
 
 
+@pytest.mark.thorough
 def test_with_the_right_answer_the_labels_are_fed_too(window, qtbot, engine, panel):
     draw(qtbot, panel.pad, *ONE)
     assert window.overrides.of("y") is None
@@ -306,6 +313,7 @@ def test_with_the_right_answer_the_labels_are_fed_too(window, qtbot, engine, pan
     assert window.overrides.of("y").array.dtype == np.float32
 
 
+@pytest.mark.thorough
 def test_a_drawing_is_fed_and_asks_no_what_if(window, qtbot, engine, panel):
     bar = window.pages.override_bar
     draw(qtbot, panel.pad, *ONE)
@@ -318,6 +326,7 @@ def test_a_drawing_is_fed_and_asks_no_what_if(window, qtbot, engine, panel):
     assert list(window.overrides.by_name) == ["x"], "the drawing stays"
 
 
+@pytest.mark.thorough
 def test_other_rows_end_the_drawing_and_it_can_be_shown_again(window, qtbot, engine, panel):
     draw(qtbot, panel.pad, *ONE)
     window.actions_.trigger("data_test")
@@ -328,6 +337,7 @@ def test_other_rows_end_the_drawing_and_it_can_be_shown_again(window, qtbot, eng
     assert window.data.is_by_hand and not panel.back.isVisible()
 
 
+@pytest.mark.thorough
 def test_a_single_row_that_is_shown_is_answered_too(window, qtbot, engine, panel):
     window.data.show_row("test", 3)
     qtbot.waitUntil(lambda: window.data.text == "Test row 4")
@@ -355,6 +365,7 @@ def test_scores_before_softmax_become_probabilities(window, qtbot, engine, panel
     np.testing.assert_allclose(panel.bars.values, expected, rtol=1e-6)
 
 
+@pytest.mark.thorough
 def test_an_autoencoder_shows_what_it_gives_back(window, qtbot, engine, panel):
     window.workspace.document.mark_saved()
     window.workspace.open(flow.load(example("autoencoder.flow")))
@@ -370,6 +381,7 @@ def test_an_autoencoder_shows_what_it_gives_back(window, qtbot, engine, panel):
     np.testing.assert_array_equal(panel.restored.picture, values.reshape(28, 28))
 
 
+@pytest.mark.thorough
 def test_a_graph_without_a_picture_says_what_is_needed(window, qtbot, panel):
     window.workspace.document.mark_saved()
     window.workspace.open(flow.load(example("expression.flow")))
@@ -384,6 +396,7 @@ def test_percentages_are_written_as_people_write_them():
     assert percent(-3.25) == "−3.25" and percent(float("nan")) == "–"
 
 
+@pytest.mark.thorough
 def test_a_placeholder_leads_to_the_pad(window, qtbot, engine):
     window.workspace.open(flow.load(example("mnist.flow")))
     node = window.workspace.document.node_named
@@ -401,6 +414,7 @@ def test_a_placeholder_leads_to_the_pad(window, qtbot, engine):
     qtbot.waitUntil(lambda: bool(window.panels["sketch_pad"].in_front))
 
 
+@pytest.mark.thorough
 def test_of_several_placeholders_the_selected_one_is_fed(window, qtbot, engine, panel):
     document = window.workspace.document
     new = commands.add_node(

@@ -46,6 +46,7 @@ def one_tier(monkeypatch):
     )
 
 
+@pytest.mark.thorough
 def test_the_drawing_is_answered_by_the_network_of_each_step(qtbot, live_window):
     window = live_window("mnist", size=(1400, 900))
     commands.set_training(window.workspace.root, epochs=1_000)
@@ -96,6 +97,7 @@ def _note(panel, answers: list[bytes]) -> int:
     return len(answers)
 
 
+@pytest.mark.thorough
 def test_the_curve_of_a_training_is_the_same_while_something_is_drawn(qtbot, live_window):
     window = live_window("mnist")
     commands.set_training(window.workspace.root, epochs=1_000)

@@ -28,6 +28,7 @@ def inside(popup) -> bool:
     return popup.parentWidget().rect().contains(popup.geometry())
 
 
+@pytest.mark.thorough
 def test_lists_that_pop_up_end_above_the_panels_below(small, qtbot) -> None:
     small.actions_.trigger("search")
     assert inside(small.search) and small.search.list.height() >= 2 * 40
@@ -37,6 +38,7 @@ def test_lists_that_pop_up_end_above_the_panels_below(small, qtbot) -> None:
     assert picks.isVisible() and inside(picks)
 
 
+@pytest.mark.thorough
 def test_dialogs_fit(small) -> None:
     for action in ("keymap", "shortcuts", "about", "new_op"):
         small.actions_.trigger(action)
@@ -47,6 +49,7 @@ def test_dialogs_fit(small) -> None:
         dialog.close()
 
 
+@pytest.mark.thorough
 def test_the_window_and_its_panels_are_no_larger_than_the_screen(small) -> None:
     assert small.minimumSizeHint().width() <= 1280
     assert small.minimumSizeHint().height() <= 720
@@ -57,6 +60,7 @@ def test_the_window_and_its_panels_are_no_larger_than_the_screen(small) -> None:
     assert small.size().width() == 1280 and small.size().height() == 720
 
 
+@pytest.mark.thorough
 def test_panels_below_leave_their_width_to_those_at_the_sides(small) -> None:
     small.docking._toggle(Place.LEFT)
     for name, width in (("palette", LEFT_WIDTH), ("inspector", RIGHT_WIDTH)):
@@ -92,6 +96,7 @@ def visible(window) -> bool:
     return window.docking.docks["palette"].isVisible()
 
 
+@pytest.mark.thorough
 def test_the_ops_give_way_to_a_graph_that_needs_the_room(window, qtbot) -> None:
     window.resize(1280, 720)
     qtbot.waitUntil(lambda: window.canvas.height() > 500)
@@ -105,6 +110,7 @@ def test_the_ops_give_way_to_a_graph_that_needs_the_room(window, qtbot) -> None:
     qtbot.waitUntil(lambda: visible(window))
 
 
+@pytest.mark.thorough
 def test_names_stay_readable_when_the_panels_below_open(window, qtbot) -> None:
     window.resize(1280, 720)
     canvas, viewport = window.canvas, window.canvas.viewport
@@ -132,6 +138,7 @@ def test_names_stay_readable_when_the_panels_below_open(window, qtbot) -> None:
     assert viewport.camera.scale == whole, "closing them shows all of it again"
 
 
+@pytest.mark.thorough
 def test_a_view_that_was_moved_stays_when_the_panels_below_open(window, qtbot) -> None:
     window.resize(1280, 720)
     canvas, viewport = window.canvas, window.canvas.viewport
@@ -146,6 +153,7 @@ def test_a_view_that_was_moved_stays_when_the_panels_below_open(window, qtbot) -
     assert viewport.camera.scale == scale and gap.manhattanLength() <= 2
 
 
+@pytest.mark.thorough
 def test_the_ops_stay_where_the_user_wants_them(window, qtbot) -> None:
     window.resize(1280, 720)
     qtbot.waitUntil(lambda: window.canvas.height() > 500)
@@ -157,6 +165,7 @@ def test_the_ops_stay_where_the_user_wants_them(window, qtbot) -> None:
     assert visible(window)
 
 
+@pytest.mark.thorough
 def test_a_wide_window_keeps_its_panels(window, qtbot) -> None:
     window.resize(1600, 900)
     qtbot.waitUntil(lambda: window.canvas.width() > 1000)
@@ -164,6 +173,7 @@ def test_a_wide_window_keeps_its_panels(window, qtbot) -> None:
     assert visible(window)
 
 
+@pytest.mark.thorough
 def test_what_gave_way_is_there_the_next_time(window, settings, qtbot) -> None:
     window.resize(1280, 720)
     qtbot.waitUntil(lambda: window.canvas.height() > 500)

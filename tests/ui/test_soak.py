@@ -12,6 +12,7 @@ import pytest
 from tests.volumes import seeds
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 @pytest.mark.serial
 def test_a_long_session_leaves_nothing(root: Path, tmp_path: Path) -> None:

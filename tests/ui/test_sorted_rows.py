@@ -70,6 +70,7 @@ def run_of(number: int, draw: random.Random) -> Run:
     return Run(f"r{number}", name, created=float(number), loss=draw.choice([None, draw.random()]))
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("order", [RISES, FALLS])
 @pytest.mark.parametrize("title", ["Name", "Loss", "Begun", "★"])
 def test_runs_stay_sorted_as_others_come_change_and_go(qtbot, title: str, order) -> None:

@@ -57,6 +57,7 @@ def compared(qtbot, viewer):
     return view
 
 
+@pytest.mark.thorough
 def test_a_step_is_compared_with_the_one_before(qtbot, window, viewer):
     second, _ = nf.runs()
     window.link.past.show(9)
@@ -87,6 +88,7 @@ def test_a_step_that_is_typed_stays(qtbot, window, viewer, monkeypatch):
     assert view.found.largest == pytest.approx(np.abs(gap).max(), rel=1e-6)
 
 
+@pytest.mark.thorough
 def test_a_run_is_compared_at_the_same_step(qtbot, window, viewer):
     second, first = nf.runs()
     draw(qtbot, window, first)
@@ -101,6 +103,7 @@ def test_a_run_is_compared_at_the_same_step(qtbot, window, viewer):
     assert view.second.title.text() == f"Step 7 of {first.name}"
 
 
+@pytest.mark.thorough
 def test_a_step_that_the_other_run_has_not_is_said(qtbot, window, viewer):
     second, first = nf.runs()
     draw(qtbot, window, second)
@@ -122,6 +125,7 @@ def draw(qtbot, window, run) -> None:
     qtbot.waitUntil(lambda: any(r.id == run.id for r in window.shared_plots.runs), timeout=20000)
 
 
+@pytest.mark.thorough
 def test_runs_in_the_plots_follow_and_their_values_are_beside(qtbot, window, viewer):
     _, first = nf.runs()
     draw(qtbot, window, first)
@@ -144,6 +148,7 @@ def test_runs_in_the_plots_follow_and_their_values_are_beside(qtbot, window, vie
     qtbot.waitUntil(lambda: not viewer.beside.isVisible(), timeout=20000)
 
 
+@pytest.mark.thorough
 def test_the_training_follows_a_run(qtbot, window, viewer):
     second, first = nf.runs()
     window.docking.show("runs")
@@ -203,6 +208,7 @@ def test_a_step_is_played_op_by_op(qtbot, window):
     assert not ops.is_on and state(window, "loss") == (True, False, False)
 
 
+@pytest.mark.thorough
 def test_playing_goes_through_the_ops(qtbot, window):
     scrubber = window.panels["training"].scrubber
     window.docking.show("training")

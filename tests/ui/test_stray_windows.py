@@ -56,6 +56,7 @@ def settle() -> None:
     QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
 
 
+@pytest.mark.thorough
 def test_the_watcher_sees_a_widget_that_is_shown_before_it_has_a_parent(watcher, qtbot):
     stray = QWidget()
     qtbot.addWidget(stray)
@@ -70,6 +71,7 @@ def of_every_kind() -> list[str]:
     return list(kinds.values())
 
 
+@pytest.mark.thorough
 def test_no_window_appears_when_nodes_of_every_kind_are_selected(window, watcher, qtbot):
     document = window.workspace.document
     assert len(of_every_kind()) > 100
@@ -81,6 +83,7 @@ def test_no_window_appears_when_nodes_of_every_kind_are_selected(window, watcher
     assert watcher.strays == []
 
 
+@pytest.mark.thorough
 def test_no_window_appears_in_a_session(window, watcher, engine, qtbot):
     """Examples, pages, runs, a training, searches, edits in the inspector, themes, panels."""
     for path in examples():

@@ -54,6 +54,7 @@ def make(qtbot, window, *names: str, called: str = "sums") -> None:
     assert node(window, called).op == SUBGRAPH
 
 
+@pytest.mark.thorough
 def test_a_selection_becomes_a_subgraph_that_is_entered_and_left_by_keyboard(window, qtbot):
     make(qtbot, window, "d", "e")
     qtbot.waitUntil(lambda: shown(window.canvas, "sums") == "3", timeout=10000)
@@ -74,6 +75,7 @@ def test_a_selection_becomes_a_subgraph_that_is_entered_and_left_by_keyboard(win
     assert not window.workspace.path
 
 
+@pytest.mark.thorough
 def test_a_double_click_enters_and_the_bar_leads_back_over_several_levels(window, qtbot):
     make(qtbot, window, "d", "e")
     make(qtbot, window, "sums", "a", called="outer")
@@ -89,6 +91,7 @@ def test_a_double_click_enters_and_the_bar_leads_back_over_several_levels(window
     assert window.workspace.path == ()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("title", "name"),
     [("Two sums", "Two_sums"), ("2. Größe: d, e", "_2_Groe_d_e"), ("d", "d_1"), ("", "subgraph")],
@@ -112,6 +115,7 @@ def test_a_frame_that_becomes_a_subgraph_gives_it_its_title(window, qtbot, title
     assert [f.title for f in inside.frames.values()] == [title]
 
 
+@pytest.mark.thorough
 def test_a_double_click_on_the_title_of_a_subgraph_enters_it(window, qtbot):
     make(qtbot, window, "d", "e")
     canvas = window.canvas
@@ -123,6 +127,7 @@ def test_a_double_click_on_the_title_of_a_subgraph_enters_it(window, qtbot):
     assert window.workspace.path == (made,)
 
 
+@pytest.mark.thorough
 def test_an_edit_inside_changes_the_value_outside_and_is_undone_from_there(window, qtbot):
     make(qtbot, window, "d", "e", "c")
     window.canvas.setFocus()
@@ -135,6 +140,7 @@ def test_an_edit_inside_changes_the_value_outside_and_is_undone_from_there(windo
     qtbot.waitUntil(lambda: shown(window.canvas, "a") == "9", timeout=10000)
 
 
+@pytest.mark.thorough
 def test_undo_inside_of_what_made_the_subgraph_leads_back_out(window, qtbot):
     make(qtbot, window, "d", "e")
     window.canvas.setFocus()
@@ -146,6 +152,7 @@ def test_undo_inside_of_what_made_the_subgraph_leads_back_out(window, qtbot):
     assert window.canvas.document is window.workspace.root and "d" in window.canvas.document.names
 
 
+@pytest.mark.thorough
 def test_unpack_leads_back_to_the_same_document(window, qtbot):
     before = flow.dumps(window.workspace.root).split("\n", 1)[1]
     make(qtbot, window, "d", "e")
@@ -200,6 +207,7 @@ def test_a_port_is_exposed_by_keyboard(window, qtbot):
     assert port_names(window.workspace.document, OUTPUTS) == ["a", "c"]
 
 
+@pytest.mark.thorough
 def test_find_goes_into_subgraphs_and_a_problem_leads_to_its_node(window, qtbot):
     make(qtbot, window, "d", "e")
     window.canvas.setFocus()
@@ -222,6 +230,7 @@ def test_find_goes_into_subgraphs_and_a_problem_leads_to_its_node(window, qtbot)
     assert window.workspace.scope == "sums/" and window.workspace.selection == (e,)
 
 
+@pytest.mark.thorough
 def test_the_formula_of_a_subgraph_is_that_of_what_is_inside(window, qtbot):
     from nodeflow.document.formula.render import formula_text
 
@@ -261,6 +270,7 @@ def test_a_subgraph_and_a_template_are_saved_and_used_again(window, qtbot):
     assert len(instances) == 2
 
 
+@pytest.mark.thorough
 def test_an_instance_can_be_made_independent(window, qtbot):
     make(qtbot, window, "d", "e")
     window.canvas.clipboard.duplicate()
@@ -268,6 +278,7 @@ def test_an_instance_can_be_made_independent(window, qtbot):
     assert sorted(window.workspace.root.subgraphs) == ["subgraph", "subgraph_1"]
 
 
+@pytest.mark.thorough
 def test_actions_say_why_they_cannot_run(window):
     window.canvas.selection.select([])
     window.actions_.refresh_now()

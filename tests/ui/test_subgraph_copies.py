@@ -53,6 +53,7 @@ def paste(window, qtbot) -> list[str]:
     return [nodes[i].name for i in window.canvas.selection.nodes()]
 
 
+@pytest.mark.thorough
 def test_a_copy_takes_its_definitions_to_another_window_in_one_undo_step(window, other, qtbot):
     make(qtbot, activate(window, qtbot), "d", "e")
     make(qtbot, activate(window, qtbot), "sums", "a", called="outer")
@@ -73,6 +74,7 @@ def test_a_copy_takes_its_definitions_to_another_window_in_one_undo_step(window,
     assert [op.title for op in offers if op.category != "Control flow"] == []
 
 
+@pytest.mark.thorough
 def test_a_definition_of_a_name_that_is_taken_comes_under_another(window, other, qtbot):
     make(qtbot, activate(window, qtbot), "d", "e")
     make(qtbot, activate(other, qtbot), "d", "a")
@@ -88,6 +90,7 @@ def test_a_definition_of_a_name_that_is_taken_comes_under_another(window, other,
     assert node(other, "sums").attrs["definition"] == "subgraph", "what was there is as it was"
 
 
+@pytest.mark.thorough
 def test_what_was_copied_is_as_it_was_then(window, other, qtbot):
     make(qtbot, activate(window, qtbot), "d", "e", "two")
     copy(window, qtbot, "sums", "b", "c")
@@ -101,6 +104,7 @@ def test_what_was_copied_is_as_it_was_then(window, other, qtbot):
     assert definitions(other) == ["subgraph", "subgraph_1"]
 
 
+@pytest.mark.thorough
 def test_pasting_into_itself_is_refused_and_elsewhere_inside_is_not(window, qtbot):
     make(qtbot, activate(window, qtbot), "d", "e")
     copy(window, qtbot, "sums", "a")
@@ -119,6 +123,7 @@ def test_pasting_into_itself_is_refused_and_elsewhere_inside_is_not(window, qtbo
     assert paste(window, qtbot) == ["a"]
 
 
+@pytest.mark.thorough
 def test_a_template_brings_the_subgraphs_of_its_nodes_along(window, other, qtbot):
     make(qtbot, activate(window, qtbot), "d", "e")
     window.canvas.setFocus()
@@ -142,6 +147,7 @@ def test_a_template_brings_the_subgraphs_of_its_nodes_along(window, other, qtbot
     assert not document.nodes and definitions(other) == []
 
 
+@pytest.mark.thorough
 def test_a_copied_subgraph_is_pasted_in_a_file_as_text(window, qtbot):
     make(qtbot, activate(window, qtbot), "d", "e")
     copy(window, qtbot, "sums")

@@ -59,6 +59,7 @@ def test_back_and_forward_lead_into_subgraphs_and_out(window, qtbot):
     assert window.pages.breadcrumbs.text == "expression ▸ sums"
 
 
+@pytest.mark.thorough
 def test_leaving_shows_the_graph_outside_as_it_was_left(window, qtbot):
     make(qtbot, window, "d", "e")
     views = window.views
@@ -74,6 +75,7 @@ def test_leaving_shows_the_graph_outside_as_it_was_left(window, qtbot):
     assert views.current().is_near(inside)
 
 
+@pytest.mark.thorough
 def test_back_passes_over_views_in_a_subgraph_that_is_gone(window, qtbot):
     make(qtbot, window, "d", "e")
     views = window.views
@@ -88,6 +90,7 @@ def test_back_passes_over_views_in_a_subgraph_that_is_gone(window, qtbot):
     assert window.workspace.path == () and views.current().is_near(first)
 
 
+@pytest.mark.thorough
 def test_a_bookmark_leads_into_its_subgraph_also_in_another_session(window, qtbot, tmp_path):
     make(qtbot, window, "d", "e")
     make(qtbot, window, "sums", "a", called="outer")
@@ -116,6 +119,7 @@ def test_a_bookmark_leads_into_its_subgraph_also_in_another_session(window, qtbo
     assert window.workspace.scope == "outer/sums/" and views.current().is_near(wanted)
 
 
+@pytest.mark.thorough
 def test_a_bookmark_in_a_subgraph_that_is_gone_says_so_and_offers_to_set_it(window, qtbot):
     make(qtbot, window, "d", "e")
     shortcut(qtbot, window, "Ctrl+Return")
@@ -149,6 +153,7 @@ def inside(window, qtbot) -> None:
     shortcut(qtbot, window, "Ctrl+Return")
 
 
+@pytest.mark.thorough
 def test_fit_and_the_minimap_are_of_the_subgraph_that_is_shown(window, qtbot):
     window.actions_.trigger("minimap")
     minimap, canvas = window.view_actions.minimap, window.canvas
@@ -260,6 +265,7 @@ def test_an_unused_subgraph_is_opened_edited_and_left_by_keyboard(alone, qtbot):
     assert workspace.path == () and not alone.pages.breadcrumbs.isVisible()
 
 
+@pytest.mark.thorough
 def test_an_unused_subgraph_is_placed_by_enter_and_by_the_menu_in_one_step_each(alone, qtbot):
     before = body(alone)
     press(alone, qtbot, Key.Key_Return)
@@ -293,6 +299,7 @@ def row_id(window, title: str) -> str:
     return next(op.id for op in window.panels["palette"]._insertables if op.title == title)
 
 
+@pytest.mark.thorough
 def test_the_menu_opens_by_key_at_the_current_row(alone):
     tree = alone.panels["palette"].tree
     event = QContextMenuEvent(QContextMenuEvent.Reason.Keyboard, QPoint(), QPoint())
@@ -307,6 +314,7 @@ def test_the_menu_opens_by_key_at_the_current_row(alone):
     alone.insertables.menu.close()
 
 
+@pytest.mark.thorough
 def test_a_subgraph_is_renamed_by_f2_in_one_step_while_it_is_shown(alone, qtbot):
     press(alone, qtbot, Key.Key_Return, Keys.ControlModifier)
     before = body(alone)
@@ -373,6 +381,7 @@ def test_bookmarks_and_views_of_a_subgraph_without_an_instance_follow_its_new_na
     )
 
 
+@pytest.mark.thorough
 def test_a_subgraph_is_removed_by_del_in_one_step_and_comes_back(alone, qtbot):
     press(alone, qtbot, Key.Key_Return, Keys.ControlModifier)
     before = body(alone)
@@ -384,6 +393,7 @@ def test_a_subgraph_is_removed_by_del_in_one_step_and_comes_back(alone, qtbot):
     assert body(alone) == before and rows(alone) == {"sums": "not used"}
 
 
+@pytest.mark.thorough
 def test_a_used_subgraph_is_not_removed_and_says_by_what_it_is_used(alone, qtbot):
     root = alone.workspace.root
     used = add_instance(root, "sums", (0, 0))
@@ -400,6 +410,7 @@ def test_a_used_subgraph_is_not_removed_and_says_by_what_it_is_used(alone, qtbot
     assert alone.workspace.path == (used,), "an instance is entered where there is one"
 
 
+@pytest.mark.thorough
 def test_back_to_a_subgraph_that_was_unused_shows_the_instance_that_it_has_now(alone, qtbot):
     views = alone.views
     views.reset()
@@ -414,6 +425,7 @@ def test_back_to_a_subgraph_that_was_unused_shows_the_instance_that_it_has_now(a
     assert views.forward() and alone.workspace.path == (used,)
 
 
+@pytest.mark.thorough
 def test_a_subgraph_used_by_an_unused_one_alone_says_so(alone, qtbot):
     root = alone.workspace.root
     press(alone, qtbot, Key.Key_Return, Keys.ControlModifier)
@@ -451,6 +463,7 @@ def test_a_subgraph_goes_to_the_library_and_out_of_it_from_its_row(alone, qtbot)
     assert library.items() == [] and rows(alone) == {"sums": ""}
 
 
+@pytest.mark.thorough
 def test_a_subgraph_is_dragged_from_its_row_into_a_wire(alone, qtbot):
     document, canvas = alone.workspace.document, alone.canvas
     end_of = commands.add_node(document, "negative", (1100, 400))
@@ -481,6 +494,7 @@ def test_a_subgraph_is_dragged_from_its_row_into_a_wire(alone, qtbot):
     assert body(alone) == before
 
 
+@pytest.mark.thorough
 def test_find_looks_into_subgraphs_that_nothing_uses(alone, qtbot):
     alone.canvas.setFocus()
     shortcut(qtbot, alone, "Ctrl+F")
@@ -494,6 +508,7 @@ def test_find_looks_into_subgraphs_that_nothing_uses(alone, qtbot):
     assert alone.canvas.selection.nodes() == [e]
 
 
+@pytest.mark.thorough
 def test_what_is_closed_in_the_ops_panel_stays_closed_while_the_file_changes(alone, qtbot):
     tree = alone.panels["palette"].tree
     math = next(
@@ -511,6 +526,7 @@ def test_what_is_closed_in_the_ops_panel_stays_closed_while_the_file_changes(alo
     assert tree.currentIndex().data(OP_ROLE) == "subgraph/sums"
 
 
+@pytest.mark.thorough
 def test_what_cannot_run_because_it_contains_itself_is_entered_and_mended(window, qtbot, tmp_path):
     make(qtbot, window, "d", "e")
     data = json.loads(flow.dumps(window.workspace.root))

@@ -45,6 +45,7 @@ def document_port(node: str, document, index: int) -> str:
     return in_ports(document, document.nodes[node])[index].name
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("make", "fetches", "says"),
     [
@@ -65,6 +66,7 @@ def test_an_error_of_a_run_speaks_of_the_window(window, engine, qtbot, make, fet
     assert not ELSEWHERE.search(texts(window)), texts(window)
 
 
+@pytest.mark.thorough
 def test_a_placeholder_without_data_is_told_in_the_windows_terms(window, qtbot):
     make_feed(window.workspace.document)
     qtbot.waitUntil(lambda: window.status.waiting.text() != "")
@@ -74,6 +76,7 @@ def test_a_placeholder_without_data_is_told_in_the_windows_terms(window, qtbot):
     assert not ELSEWHERE.search(said), said
 
 
+@pytest.mark.thorough
 def test_the_notice_of_sample_data_leaves_the_download_to_its_button(window, qtbot):
     from nodeflow.data.catalog import open_dataset
 

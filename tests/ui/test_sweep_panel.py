@@ -112,6 +112,7 @@ def click_row(panel, qtbot, row: int) -> None:
 # ---- what varies --------------------------------------------------------------------------------
 
 
+@pytest.mark.thorough
 def test_an_attribute_varies_from_the_inspector(panel, window, qtbot):
     row = learning_rate_row(window)
     before = flow.dumps(window.workspace.root)
@@ -130,6 +131,7 @@ def test_an_attribute_varies_from_the_inspector(panel, window, qtbot):
     assert not panel.start.isEnabled() and panel.start.toolTip() == "Nothing varies yet."
 
 
+@pytest.mark.thorough
 def test_what_varies_is_edited_and_ended(panel, window, qtbot):
     vary(window.workspace.root, optimizer(window), "learning_rate", "log:1e-3..1")
     row = learning_rate_row(window)
@@ -146,6 +148,7 @@ def test_what_varies_is_edited_and_ended(panel, window, qtbot):
     assert spec_texts(window.workspace.root) == {} and not row.varied.isVisible()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "low, high, said",
     [
@@ -190,6 +193,7 @@ def tools(widget) -> list:
     return [b for b in widget.findChildren(QToolButton) if b.isVisible()]
 
 
+@pytest.mark.thorough
 def test_the_settings_are_the_documents(panel, window, qtbot):
     vary(window.workspace.root, optimizer(window), "learning_rate", "0.1..0.5")
     assert panel.settings.sampler.currentData() == "random", "a range has no end"
@@ -201,6 +205,7 @@ def test_the_settings_are_the_documents(panel, window, qtbot):
     assert panel.settings.prune.isVisibleTo(panel)
 
 
+@pytest.mark.thorough
 def test_optuna_that_is_missing_is_said(panel, window, qtbot, monkeypatch: pytest.MonkeyPatch):
     from nodeflow.sweeps import optuna_source
     from nodeflow.ui.panels.parts import sweep_settings
@@ -219,6 +224,7 @@ def test_optuna_that_is_missing_is_said(panel, window, qtbot, monkeypatch: pytes
 # ---- trials -------------------------------------------------------------------------------------
 
 
+@pytest.mark.thorough
 def test_a_sweep_trains_ranks_draws_and_is_used(panel, window, qtbot, kept: Path):
     root = window.workspace.root
     vary(root, optimizer(window), "learning_rate", "[0.01, 0.3, 0.1]")
@@ -246,6 +252,7 @@ def test_a_sweep_trains_ranks_draws_and_is_used(panel, window, qtbot, kept: Path
     assert not panel.use.isEnabled() and panel.use.toolTip() == f"This graph has no {RATE}."
 
 
+@pytest.mark.thorough
 def test_the_same_sweep_again_has_the_same_trials(panel, window, qtbot):
     """With two processes in the window, and with one outside it."""
     root = window.workspace.root
@@ -263,6 +270,7 @@ def test_the_same_sweep_again_has_the_same_trials(panel, window, qtbot):
     assert len({value for _, value in found.values()}) == 4
 
 
+@pytest.mark.thorough
 def test_what_fails_is_shown_and_kept(panel, window, qtbot):
     vary(window.workspace.root, optimizer(window), "learning_rate", "[1e30, 0.1]")
     set_values(window.workspace.root, {"training.epochs": 5})
@@ -276,6 +284,7 @@ def test_what_fails_is_shown_and_kept(panel, window, qtbot):
     assert "loss is inf" in sweep.results[0].problem
 
 
+@pytest.mark.thorough
 def test_one_trial_and_all_are_cancelled(panel, window, qtbot):
     root = window.workspace.root
     set_values(root, {"training.epochs": 10**6})
@@ -295,6 +304,7 @@ def test_one_trial_and_all_are_cancelled(panel, window, qtbot):
     assert not panel.cancel.isVisible() and panel.start.isEnabled()
 
 
+@pytest.mark.thorough
 def test_an_earlier_sweep_is_shown_again(panel, window, qtbot, open_window):
     from fake_engine import FakeClient
 
@@ -309,6 +319,7 @@ def test_an_earlier_sweep_is_shown_again(panel, window, qtbot, open_window):
     assert later.earlier.currentText().startswith("sweep ")
 
 
+@pytest.mark.thorough
 def test_a_sweep_ends_with_its_window(qtbot):
     from nodeflow.ui.core.engine.sweep_runner import SweepRunner
 
@@ -383,6 +394,7 @@ def begin_long(panel, window, qtbot) -> list:
     return list(panel.runner.sweep._processes)
 
 
+@pytest.mark.thorough
 def test_the_curves_of_a_sweep_stay_with_its_document(panel, window, qtbot):
     """The sweep goes on when another document is opened, and draws nothing in its plots."""
     begin_long(panel, window, qtbot)
@@ -399,6 +411,7 @@ def test_the_curves_of_a_sweep_stay_with_its_document(panel, window, qtbot):
     finish(panel, qtbot)
 
 
+@pytest.mark.thorough
 def test_values_of_an_attribute_that_a_wire_gives_are_not_used(panel, window, qtbot):
     root = window.workspace.root
     vary(root, optimizer(window), "learning_rate", "[0.01]")
@@ -412,6 +425,7 @@ def test_values_of_an_attribute_that_a_wire_gives_are_not_used(panel, window, qt
     assert panel.use.toolTip().startswith("a wire from rate gives train.learning_rate")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("stay", ["Stay", "Escape"])
 def test_a_window_whose_sweep_trains_asks_before_it_closes(
     panel, window, qtbot, monkeypatch: pytest.MonkeyPatch, stay: str
@@ -432,6 +446,7 @@ def test_a_window_whose_sweep_trains_asks_before_it_closes(
     assert found.ended and [result.state for result in found.results] == [CANCELLED] * 2
 
 
+@pytest.mark.thorough
 def test_who_keeps_unsaved_changes_keeps_the_sweep(
     panel, window, qtbot, monkeypatch: pytest.MonkeyPatch
 ):

@@ -28,6 +28,7 @@ def test_values_arrive_and_what_comes_after_the_end_is_dropped(qtbot):
     signal.emit(4)
 
 
+@pytest.mark.thorough
 def test_the_end_of_an_object_waits_for_an_emission(qtbot):
     owner, order, begun = Owner(), [], threading.Event()
 

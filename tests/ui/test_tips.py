@@ -32,6 +32,7 @@ def ask(widget, at: QPoint) -> None:
     QApplication.sendEvent(widget, event)
 
 
+@pytest.mark.thorough
 def test_a_cards_tooltip_stands_outside_the_card(window, qtbot):
     document = window.workspace.document
     node = commands.add_node(document, "constant", (0, 0), "c", {"value": [[1.0, 2.0]] * 4})

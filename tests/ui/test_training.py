@@ -25,6 +25,7 @@ def mnist(window, engine):
     return window
 
 
+@pytest.mark.thorough
 def test_a_training_from_start_to_end(mnist, engine, qtbot):
     mnist.actions_.trigger("train")
     assert engine.requests(p.Train)[-1].resume is False
@@ -53,6 +54,7 @@ def test_a_training_from_start_to_end(mnist, engine, qtbot):
     assert panel.bar.value() == panel.bar.maximum()
 
 
+@pytest.mark.thorough
 def test_a_confusion_matrix_has_the_names_of_the_classes(mnist, engine, qtbot):
     rows = p.ShownRows("test", 0, 100)
     mnist.data.shown = p.ShownData(rows, classes={"labels": ("hen", "cock")})
@@ -67,6 +69,7 @@ def test_a_confusion_matrix_has_the_names_of_the_classes(mnist, engine, qtbot):
     assert view._words((1, 0)) == "True cock, answer hen: 2"
 
 
+@pytest.mark.thorough
 def test_a_metric_that_is_a_table_is_drawn_with_its_numbers(mnist, engine, qtbot):
     mnist.resize(1600, 1000)
     mnist.actions_.trigger("train")
@@ -93,6 +96,7 @@ def test_a_metric_that_is_a_table_is_drawn_with_its_numbers(mnist, engine, qtbot
     qtbot.waitUntil(lambda: view.parentWidget().isHidden())
 
 
+@pytest.mark.thorough
 def test_pause_resume_and_stop(mnist, engine, qtbot):
     mnist.actions_.trigger("train")
     engine.begin_training()
@@ -113,6 +117,7 @@ def test_pause_resume_and_stop(mnist, engine, qtbot):
     qtbot.waitUntil(lambda: mnist.panels["training"].headline.text().startswith("Stopped"))
 
 
+@pytest.mark.thorough
 def test_continue_is_offered_after_a_training_and_resumes(mnist, engine, qtbot):
     mnist.actions_.trigger("continue")
     assert "trained" in mnist.info.text and mnist.info.button.text() == "Train"
@@ -132,6 +137,7 @@ def test_continue_is_offered_after_a_training_and_resumes(mnist, engine, qtbot):
     assert panel.record.losses.count == 30, "the curve goes on where it was"
 
 
+@pytest.mark.thorough
 def test_a_second_train_while_training_is_explained(mnist, engine, qtbot):
     mnist.actions_.trigger("train")
     engine.begin_training()
@@ -140,6 +146,7 @@ def test_a_second_train_while_training_is_explained(mnist, engine, qtbot):
     assert "is running" in mnist.info.text and mnist.info.button.text() == "Stop"
 
 
+@pytest.mark.thorough
 def test_a_failed_training_names_the_node(mnist, engine, qtbot):
     mnist.actions_.trigger("train")
     error = p.ErrorData("MissingFeed", "needs a value", "x", None, "Wire a dataset.")
@@ -150,6 +157,7 @@ def test_a_failed_training_names_the_node(mnist, engine, qtbot):
     assert mnist.workspace.selection == (mnist.workspace.document.node_named("x").id,)
 
 
+@pytest.mark.thorough
 def test_values_while_training_reach_the_canvas_with_their_step(mnist, engine, qtbot):
     mnist.actions_.trigger("train")
     engine.begin_training()
@@ -161,6 +169,7 @@ def test_values_while_training_reach_the_canvas_with_their_step(mnist, engine, q
     assert mnist.canvas.node_state.value_of(loss).step == 7
 
 
+@pytest.mark.thorough
 def test_what_a_training_never_changes_is_still_shown_when_a_subgraph_is_entered(window, engine):
     engine.computes = False
     window.files.open_example(example("mandelbrot"))
@@ -217,6 +226,7 @@ def test_the_stand_in_for_mnist_is_said_and_the_download_offered(mnist, engine, 
     assert len(engine.requests(p.DownloadData)) == 2
 
 
+@pytest.mark.thorough
 def test_another_document_forgets_the_training(mnist, engine, qtbot):
     mnist.actions_.trigger("train")
     engine.begin_training()
@@ -227,6 +237,7 @@ def test_another_document_forgets_the_training(mnist, engine, qtbot):
     assert mnist.panels["training"].record.losses.count == 0
 
 
+@pytest.mark.thorough
 def test_thousands_of_messages_do_not_draw_thousands_of_times(mnist, engine, qtbot):
     mnist.actions_.trigger("train")
     engine.begin_training(epochs=10, steps=550)
@@ -241,6 +252,7 @@ def test_thousands_of_messages_do_not_draw_thousands_of_times(mnist, engine, qtb
     assert len(drawn) < 60
 
 
+@pytest.mark.thorough
 def test_the_viewer_shows_the_selected_tensor(mnist, engine, qtbot):
     weights = mnist.workspace.document.node_named("W1")
     mnist.docking.show("viewer")
@@ -265,6 +277,7 @@ def test_the_viewer_shows_the_selected_tensor(mnist, engine, qtbot):
     assert viewer.images._images[0].width() == 28
 
 
+@pytest.mark.thorough
 def test_answers_for_another_selection_are_ignored(mnist, engine, qtbot):
     document = mnist.workspace.document
     mnist.docking.show("viewer")
@@ -362,6 +375,7 @@ def test_durations_are_readable(seconds, text):
     assert duration(seconds) == text
 
 
+@pytest.mark.thorough
 def test_early_stopping_is_a_box_beside_the_plots(mnist, engine, qtbot):
     (control,) = mnist.panels["training"].findChildren(EarlyStoppingToggle)
     document = mnist.workspace.document
@@ -372,6 +386,7 @@ def test_early_stopping_is_a_box_beside_the_plots(mnist, engine, qtbot):
     assert not control.box.isChecked() and not control.meaning.isVisibleTo(control)
 
 
+@pytest.mark.thorough
 def test_why_a_training_ended_early_is_said(mnist, engine, qtbot):
     mnist.actions_.trigger("train")
     engine.begin_training(epochs=30)
@@ -395,6 +410,7 @@ def test_the_bar_goes_on_where_training_goes_on():
     assert record.part == 0.75
 
 
+@pytest.mark.thorough
 def test_metrics_say_on_which_rows_they_are_measured(mnist, engine, qtbot):
     panel = mnist.panels["training"]
     mnist.actions_.trigger("train")
@@ -412,6 +428,7 @@ def test_metrics_say_on_which_rows_they_are_measured(mnist, engine, qtbot):
     assert "all 10\u202f000 test rows" in panel.metric_rows["accuracy"][0].toolTip()
 
 
+@pytest.mark.thorough
 def test_long_figures_are_shown_whole(mnist, engine, qtbot):
     mnist.actions_.trigger("train")
     engine.on_message(p.State("training"))

@@ -129,6 +129,7 @@ class Person:
         return QRectF(view(QPointF(x, y)), view(QPointF(x + width, y + height))).toRect()
 
 
+@pytest.mark.thorough
 def test_new_layers_behind_a_network_of_others(live_window, embedded_digits, tmp_path, qtbot):
     onnx.save(network(), tmp_path / "net.onnx")
     window = live_window(size=(1600, 1000))

@@ -109,6 +109,7 @@ def come_back(window, qtbot) -> None:
     qtbot.waitUntil(window.isActiveWindow)
 
 
+@pytest.mark.thorough
 def test_saving_twice_asks_nothing(opened, path):
     for name in ("one", "two"):
         edit(opened, name)
@@ -116,6 +117,7 @@ def test_saving_twice_asks_nothing(opened, path):
     assert on_disk(path) == {"first", "one", "two"} and kept(path) == []
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("choice", ["Overwrite", "Save a copy…", "Reload", "Cancel"])
 def test_a_save_over_another_version_asks_and_loses_neither(
     opened, path, elsewhere, qtbot, monkeypatch, choice
@@ -148,6 +150,7 @@ def test_a_save_over_another_version_asks_and_loses_neither(
     opened.workspace.document.mark_saved()
 
 
+@pytest.mark.thorough
 def test_coming_back_tells_of_another_version_and_reloads_it(opened, path, elsewhere, qtbot):
     opened.info.dismiss()
     elsewhere.save("theirs")
@@ -162,6 +165,7 @@ def test_coming_back_tells_of_another_version_and_reloads_it(opened, path, elsew
     assert opened.info.text == "", "nothing is new"
 
 
+@pytest.mark.thorough
 def test_it_is_told_once_and_asked_again_at_the_save(opened, path, elsewhere, qtbot):
     edit(opened)
     elsewhere.save("theirs")
@@ -185,6 +189,7 @@ def test_it_is_told_once_and_asked_again_at_the_save(opened, path, elsewhere, qt
     opened.workspace.document.mark_saved()
 
 
+@pytest.mark.thorough
 def test_a_file_that_is_touched_but_the_same_is_no_news(opened, path, qtbot):
     path.write_bytes(path.read_bytes())
     come_back(opened, qtbot)
@@ -194,6 +199,7 @@ def test_a_file_that_is_touched_but_the_same_is_no_news(opened, path, qtbot):
     assert on_disk(path) == {"first", "mine"} and kept(path) == []
 
 
+@pytest.mark.thorough
 def test_a_file_that_is_gone_is_written_again(opened, path, qtbot):
     path.unlink()
     come_back(opened, qtbot)
@@ -203,6 +209,7 @@ def test_a_file_that_is_gone_is_written_again(opened, path, qtbot):
     assert on_disk(path) == {"first", "mine"}
 
 
+@pytest.mark.thorough
 def test_opening_what_is_open_elsewhere_says_so(window, path, elsewhere):
     window.files.load(path)
     assert "open in another window" in window.info.text
@@ -212,6 +219,7 @@ def test_opening_what_is_open_elsewhere_says_so(window, path, elsewhere):
     assert window.info.text == ""
 
 
+@pytest.mark.thorough
 def test_this_window_is_known_of_while_it_has_the_file(opened, path):
     other = OpenFile()
     assert other.is_elsewhere(path)
@@ -223,6 +231,7 @@ def test_this_window_is_known_of_while_it_has_the_file(opened, path):
     assert not other.is_elsewhere(path)
 
 
+@pytest.mark.thorough
 def test_a_copy_over_a_file_that_is_open_elsewhere_asks(opened, path, monkeypatch):
     theirs = path.with_name("theirs.flow")
     flow.save(flow.load(path), theirs)
@@ -251,6 +260,7 @@ def test_reload_takes_back_what_is_not_saved_and_keeps_it(opened, path):
     assert not opened.workspace.document.is_modified
 
 
+@pytest.mark.thorough
 def test_what_is_seen_stays_in_a_subgraph_over_a_reload(opened, path, elsewhere, qtbot):
     from nodeflow.document.edit.create_subgraph import create
 
@@ -263,6 +273,7 @@ def test_what_is_seen_stays_in_a_subgraph_over_a_reload(opened, path, elsewhere,
     assert opened.workspace.path == (made,) and "theirs" in names(opened.workspace.root)
 
 
+@pytest.mark.thorough
 def test_recovered_work_does_not_replace_what_was_written_after_the_crash(window, path, tmp_path):
     """A journal does not say what was read, so a file that is newer counts as changed."""
     document = flow.load(path)

@@ -70,6 +70,7 @@ def resumed(qtbot, window, begin) -> Resumed:
     return caught.args[0]
 
 
+@pytest.mark.thorough
 def test_a_stopped_training_goes_on_at_its_step(qtbot, window) -> None:
     train_for(qtbot, window)
     stop(qtbot, window)
@@ -87,6 +88,7 @@ def test_a_stopped_training_goes_on_at_its_step(qtbot, window) -> None:
     assert window.unfinished.step > step
 
 
+@pytest.mark.thorough
 def test_nothing_is_kept_of_a_training_that_is_done(qtbot, window) -> None:
     commands.set_training(window.workspace.root, epochs=2)
     with qtbot.waitSignal(
@@ -99,6 +101,7 @@ def test_nothing_is_kept_of_a_training_that_is_done(qtbot, window) -> None:
     qtbot.waitUntil(lambda: "No training was interrupted" in action.toolTip())
 
 
+@pytest.mark.thorough
 def test_nothing_is_kept_of_a_document_that_is_closed(qtbot, window) -> None:
     train_for(qtbot, window)
     stop(qtbot, window)
@@ -118,6 +121,7 @@ def test_a_training_that_has_not_begun_leaves_nothing(qtbot, window) -> None:
     assert folders() == []
 
 
+@pytest.mark.thorough
 def test_an_edited_graph_is_refused_in_words(qtbot, window) -> None:
     train_for(qtbot, window)
     stop(qtbot, window)
@@ -132,6 +136,7 @@ def test_an_edited_graph_is_refused_in_words(qtbot, window) -> None:
     stop(qtbot, window)
 
 
+@pytest.mark.thorough
 def test_the_engine_that_died_leaves_what_goes_on(qtbot, window) -> None:
     shown: list[tuple] = []
     window.messages.message_shown.connect(lambda *message: shown.append(message))
@@ -200,6 +205,7 @@ def test_the_next_window_offers_to_go_on(qtbot, crashed, live_window, monkeypatc
     assert len(asked) == 1
 
 
+@pytest.mark.thorough
 def test_what_is_discarded_is_gone_and_what_waits_stays(crashed, live_window, monkeypatch) -> None:
     window = live_window()
     answer(monkeypatch, dialogs.CANCEL)
@@ -210,6 +216,7 @@ def test_what_is_discarded_is_gone_and_what_waits_stays(crashed, live_window, mo
     assert folders() == []
 
 
+@pytest.mark.thorough
 def test_the_document_that_was_recovered_is_kept(qtbot, crashed, live_window, monkeypatch) -> None:
     """The journal has brought back what was edited: the training goes on in it."""
     window = live_window()

@@ -27,6 +27,7 @@ def asked(engine) -> tuple[str, ...] | None:
     return engine.requests(p.Evaluate)[-1].names
 
 
+@pytest.mark.thorough
 def test_all_values_of_a_small_document_are_live(qtbot, window, engine):
     commands.add_node(window.workspace.document, "constant", (0, 0), name="c")
     qtbot.waitUntil(lambda: bool(engine.requests(p.Evaluate)))
@@ -46,6 +47,7 @@ def test_what_is_drawn_is_asked_for_and_scrolling_brings_the_rest(qtbot, large, 
     assert canvas.node_state.value_of(node) is not None, "what has left keeps its value"
 
 
+@pytest.mark.thorough
 def test_nothing_is_asked_twice_while_nothing_changes(qtbot, large, engine):
     canvas = large.canvas
     canvas.viewport.center_on(large.workspace.document.node_named("c0").id)
@@ -56,6 +58,7 @@ def test_nothing_is_asked_twice_while_nothing_changes(qtbot, large, engine):
     assert len(engine.requests(p.Evaluate)) == count
 
 
+@pytest.mark.thorough
 def test_from_far_away_only_the_selection_is_live(qtbot, large, engine):
     large.canvas.viewport.zoom(-1000)
     qtbot.waitUntil(lambda: not large.canvas.renderer.draws_values)

@@ -72,6 +72,7 @@ def answer(engine, data, **more) -> None:
     engine.on_message(p.ViewValue(engine.requests(p.WatchViews)[-1].request, spec, data, **more))
 
 
+@pytest.mark.thorough
 def test_a_tab_shows_the_view_of_the_selected_node(line, viewer, engine, qtbot):
     select(line, "prediction")
     click_tab(viewer, "Plot")
@@ -99,6 +100,7 @@ def test_what_is_not_seen_is_not_computed(line, viewer, engine, qtbot):
     qtbot.waitUntil(lambda: len(watched(engine)) == 1)
 
 
+@pytest.mark.thorough
 def test_a_choice_is_asked_for_and_kept_for_the_node(line, viewer, engine, qtbot):
     select(line, "prediction")
     click_tab(viewer, "Plot")
@@ -146,6 +148,7 @@ def test_the_pin_puts_the_view_with_its_choices_on_the_node(line, viewer, engine
     assert not page.is_pinned
 
 
+@pytest.mark.thorough
 def test_a_view_that_is_on_the_node_already_is_shown_at_once(line, viewer, engine, qtbot):
     set_view(line.workspace.document, node(line, "prediction"), {"kind": "plot"})
     line.docking.show("log")
@@ -161,6 +164,7 @@ def test_a_view_that_is_on_the_node_already_is_shown_at_once(line, viewer, engin
     assert len(engine.requests(p.WatchViews)) == count
 
 
+@pytest.mark.thorough
 def test_without_a_selection_the_first_pinned_view_is_shown(line, viewer, engine, qtbot):
     assert viewer.name == ""
     document = line.workspace.document
@@ -173,6 +177,7 @@ def test_without_a_selection_the_first_pinned_view_is_shown(line, viewer, engine
     assert viewer.name == ""
 
 
+@pytest.mark.thorough
 def test_two_nodes_are_plotted_one_over_the_other(line, viewer, engine, qtbot):
     select(line, "scaled", "prediction")
     spec = p.ViewSpec("plot", "prediction", (("x", "scaled"),))
@@ -180,6 +185,7 @@ def test_two_nodes_are_plotted_one_over_the_other(line, viewer, engine, qtbot):
     assert tab(viewer, "Plot").isChecked() and not tab(viewer, "Regions").isEnabled()
 
 
+@pytest.mark.thorough
 def test_a_tab_says_why_a_node_has_no_such_view(line, viewer, engine, qtbot):
     for name, words in (("slope", "single number"), ("scaled", "two inputs")):
         select(line, name)
@@ -188,6 +194,7 @@ def test_a_tab_says_why_a_node_has_no_such_view(line, viewer, engine, qtbot):
         assert words in tab(viewer, "Regions").toolTip()
 
 
+@pytest.mark.thorough
 def test_a_chosen_tab_comes_back_where_it_can(line, viewer, engine, qtbot):
     select(line, "prediction")
     click_tab(viewer, "Plot")
@@ -203,6 +210,7 @@ def test_a_chosen_tab_comes_back_where_it_can(line, viewer, engine, qtbot):
     assert tab(viewer, "Plot").isChecked()
 
 
+@pytest.mark.thorough
 def test_a_renamed_node_is_asked_for_by_its_new_name(line, viewer, engine, qtbot):
     select(line, "prediction")
     click_tab(viewer, "Plot")
@@ -210,6 +218,7 @@ def test_a_renamed_node_is_asked_for_by_its_new_name(line, viewer, engine, qtbot
     qtbot.waitUntil(lambda: watched(engine) == (p.ViewSpec("plot", "answer"),))
 
 
+@pytest.mark.thorough
 def test_the_pointer_tells_what_is_under_it(line, viewer, engine, qtbot):
     select(line, "prediction")
     click_tab(viewer, "Plot")
@@ -225,6 +234,7 @@ def test_the_pointer_tells_what_is_under_it(line, viewer, engine, qtbot):
     assert any(text.startswith("prediction: x ") for text in found)
 
 
+@pytest.mark.thorough
 def test_views_of_answers_have_tabs_only_for_what_answers(window, qtbot):
     """Tabs that hardly any node has would leave no room for its name."""
     window.files.open_example(example("mnist"))

@@ -102,6 +102,7 @@ def test_a_view_on_a_node_is_one_undo_step_and_stands_in_the_file(qtbot, spirals
     assert flow.dumps(document) == before
 
 
+@pytest.mark.thorough
 def test_the_view_is_drawn_where_the_value_stands(qtbot, spirals, engine):
     select(spirals, "predicted")
     canvas, node_id = spirals.canvas, node(spirals, "predicted")
@@ -129,6 +130,7 @@ def test_the_view_is_drawn_where_the_value_stands(qtbot, spirals, engine):
     assert "Regions" in text and "cat 50%" in text
 
 
+@pytest.mark.thorough
 def test_a_renamed_node_keeps_its_view_and_is_asked_for_by_its_new_name(qtbot, spirals, engine):
     select(spirals, "predicted")
     spirals.actions_.trigger("view_regions")
@@ -136,6 +138,7 @@ def test_a_renamed_node_keeps_its_view_and_is_asked_for_by_its_new_name(qtbot, s
     qtbot.waitUntil(lambda: p.ViewSpec("regions", "answer") in watched(engine))
 
 
+@pytest.mark.thorough
 def test_only_views_in_sight_are_computed(qtbot, spirals, engine):
     select(spirals, "predicted")
     spirals.actions_.trigger("view_regions")
@@ -148,6 +151,7 @@ def test_only_views_in_sight_are_computed(qtbot, spirals, engine):
     qtbot.waitUntil(lambda: spec in watched(engine))
 
 
+@pytest.mark.thorough
 def test_of_two_nodes_the_second_is_plotted_over_the_first(qtbot, spirals, engine):
     select(spirals, "sum2", "hidden2")
     spirals.actions_.trigger("view_plot")
@@ -160,6 +164,7 @@ def test_of_two_nodes_the_second_is_plotted_over_the_first(qtbot, spirals, engin
     qtbot.waitUntil(lambda: spec in watched(engine))
 
 
+@pytest.mark.thorough
 def test_a_node_without_such_a_view_says_why(spirals):
     for name, action, words in (
         ("loss", "view_regions", "single number"),
@@ -174,6 +179,7 @@ def test_a_node_without_such_a_view_says_why(spirals):
     assert spirals.actions_.blocked("view_regions") is None
 
 
+@pytest.mark.thorough
 def test_an_answer_of_the_document_before_is_not_shown(qtbot, spirals, engine):
     select(spirals, "predicted")
     spirals.actions_.trigger("view_regions")
@@ -232,6 +238,7 @@ def test_points_of_a_class_stand_in_its_colour(qapp):
             assert pixel.lightness() > 200
 
 
+@pytest.mark.thorough
 def test_what_is_under_the_pointer_is_said(qapp):
     rect = QRectF(0, 0, 500, 400)
     found = discover_views()["regions"].at(regions(), rect, QPointF(250, 200))

@@ -26,6 +26,7 @@ def shown(window, name: str):
     return None if value is None or value.kind != "view" or value.value is None else value.value
 
 
+@pytest.mark.thorough
 def test_the_spirals_open_with_their_regions_which_follow_the_training(window, qtbot):
     window.files.open_example(example("spirals"))
     qtbot.waitUntil(lambda: shown(window, "logits") is not None, timeout=20_000)
@@ -50,6 +51,7 @@ def test_the_spirals_open_with_their_regions_which_follow_the_training(window, q
     assert right_answers[~data.is_test].mean() > 0.93, "the regions separate the points"
 
 
+@pytest.mark.thorough
 def test_an_edit_is_seen_in_the_view_and_undo_takes_it_back(window, qtbot):
     window.files.open_example(example("linear_regression"))
     qtbot.waitUntil(lambda: shown(window, "prediction") is not None, timeout=20_000)
@@ -66,6 +68,7 @@ def test_an_edit_is_seen_in_the_view_and_undo_takes_it_back(window, qtbot):
     qtbot.waitUntil(lambda: bool((line() == 0).all()), timeout=20_000)
 
 
+@pytest.mark.thorough
 def test_the_viewer_shows_regions_of_a_node_without_a_view(window, qtbot):
     window.files.open_example(example("spirals"))
     window.docking.show("viewer")
@@ -83,6 +86,7 @@ def test_the_viewer_shows_regions_of_a_node_without_a_view(window, qtbot):
     qtbot.waitUntil(lambda: wanted in canvas.accessibleDescription(), timeout=20_000)
 
 
+@pytest.mark.thorough
 def test_the_viewer_shows_how_gradients_are_distributed_over_the_steps(window, qtbot):
     window.files.open_example(example("spirals"))
     commands.set_training(window.workspace.document, epochs=100_000)

@@ -114,6 +114,7 @@ def is_off_the_gui_thread(disk: SlowDisk) -> bool:
     return bool(disk.threads) and threading.main_thread() not in disk.threads
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("module", "name"), [(flow, "_load"), (known_file, "digest_of"), (reading, "Analysis")]
 )
@@ -126,6 +127,7 @@ def test_events_are_handled_while_a_file_is_opened(window, path, slow, module, n
     assert len(window.workspace.root.nodes) == 10 and window.workspace.root.path == path
 
 
+@pytest.mark.thorough
 def test_what_takes_longer_than_a_moment_is_given_up_by_cancel(window, path, slow, settings):
     disk = slow(flow, "_load")
     before = window.workspace.root
@@ -156,6 +158,7 @@ def test_reading_that_was_given_up_ends_soon(window, path, slow, monkeypatch):
     assert not disk.threads[0].is_alive() and not analysed
 
 
+@pytest.mark.thorough
 def test_nothing_is_edited_while_a_file_is_opened(window, path, slow):
     disk = slow(flow, "_load")
     document = window.workspace.root
@@ -178,6 +181,7 @@ def test_nothing_is_edited_while_a_file_is_opened(window, path, slow):
     assert document.revision == revision
 
 
+@pytest.mark.thorough
 def test_an_edit_that_something_else_made_meanwhile_is_not_lost(window, path, slow, monkeypatch):
     disk = slow(flow, "_load")
     before = window.workspace.root
@@ -194,6 +198,7 @@ def test_an_edit_that_something_else_made_meanwhile_is_not_lost(window, path, sl
     assert asked and window.workspace.root is before
 
 
+@pytest.mark.thorough
 def test_a_window_closes_while_a_file_is_opened(window, path, slow):
     disk = slow(flow, "_load")
     before = window.workspace.root
@@ -206,6 +211,7 @@ def test_a_window_closes_while_a_file_is_opened(window, path, slow):
     QTest.qWait(20)
 
 
+@pytest.mark.thorough
 def test_an_error_of_the_thread_is_shown(window, path, monkeypatch):
     seen = []
     monkeypatch.setattr(dialogs, "show_problem", lambda *args: seen.append(args[1:]))
@@ -217,6 +223,7 @@ def test_an_error_of_the_thread_is_shown(window, path, monkeypatch):
 # ---- large documents ----------------------------------------------------------------------------
 
 
+@pytest.mark.thorough
 def test_a_large_document_is_drawn_in_slices_as_it_is_at_once(window, path, monkeypatch):
     assert window.files.load(path)
     scene = window.canvas.scene
@@ -271,6 +278,7 @@ def test_the_engine_gets_the_text_that_the_thread_made(window, engine, path, mon
 # ---- saving -------------------------------------------------------------------------------------
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", ["write_atomically", "digest_of_bytes"])
 def test_events_are_handled_while_a_file_is_saved(window, path, slow, name):
     assert window.files.load(path)
@@ -293,6 +301,7 @@ def test_the_text_of_a_large_document_is_made_by_a_thread(window, path, slow, mo
     assert not window.workspace.root.is_modified and flow.load(path).node_named("mine")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("error", [None, RuntimeError("dictionary changed size")])
 def test_a_save_writes_one_state_though_the_document_changes(
     window, path, slow, monkeypatch, error
@@ -321,6 +330,7 @@ def test_a_save_writes_one_state_though_the_document_changes(
     assert not document.is_modified and flow.load(path).node_named("late")
 
 
+@pytest.mark.thorough
 def test_a_disk_that_hangs_leaves_the_document_as_unsaved_as_it_was(window, path, slow):
     assert window.files.load(path)
     commands.add_node(window.workspace.root, "constant", (0, 0), "mine")
@@ -335,6 +345,7 @@ def test_a_disk_that_hangs_leaves_the_document_as_unsaved_as_it_was(window, path
     window.workspace.root.mark_saved()
 
 
+@pytest.mark.thorough
 def test_an_edit_while_a_file_is_saved_is_not_called_saved(window, path, slow):
     assert window.files.load(path)
     commands.add_node(window.workspace.root, "constant", (0, 0), "mine")
@@ -354,6 +365,7 @@ def test_an_edit_while_a_file_is_saved_is_not_called_saved(window, path, slow):
 # ---- the dialog ---------------------------------------------------------------------------------
 
 
+@pytest.mark.thorough
 def test_a_part_after_cancel_is_not_begun(window):
     begun = []
     with Waiting(window, "Two parts…") as wait:
@@ -365,6 +377,7 @@ def test_a_part_after_cancel_is_not_begun(window):
     assert not begun
 
 
+@pytest.mark.thorough
 def test_what_a_slice_raises_is_raised(window):
     def steps():
         yield 0.5
@@ -386,6 +399,7 @@ def collector(qapp):
     found._timer.start()
 
 
+@pytest.mark.thorough
 def test_a_document_that_was_closed_is_freed_soon(window, path, collector, monkeypatch):
     given_back = []
     monkeypatch.setattr(gui_gc, "give_back", lambda: given_back.append(True))

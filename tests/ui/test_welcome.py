@@ -41,12 +41,14 @@ def test_every_example_is_a_picture_that_opens_it(window, welcome, qtbot):
     assert window.docking.docks["palette"].isVisible()
 
 
+@pytest.mark.thorough
 def test_cards_open_by_keyboard(window, welcome, qtbot):
     welcome.cards[1].setFocus()
     qtbot.keyClick(welcome.cards[1], Qt.Key.Key_Return)
     assert window.pages.focus_area is window.canvas
 
 
+@pytest.mark.thorough
 def test_recent_files_are_listed_and_open(window, welcome, tmp_path, qtbot):
     path = tmp_path / "mine.flow"
     document = Document()
@@ -60,6 +62,7 @@ def test_recent_files_are_listed_and_open(window, welcome, tmp_path, qtbot):
     assert window.workspace.document.path == path
 
 
+@pytest.mark.thorough
 def test_panels_come_back_as_they_were(window, qtbot):
     window.docking.show("problems")
     window.docking.docks["inspector"].hide()
@@ -106,6 +109,7 @@ def test_the_tutorial_follows_the_document(window, welcome, qtbot):
     )
 
 
+@pytest.mark.thorough
 def test_undo_does_not_confuse_the_tutorial(window, qtbot):
     window.begin_tour()
     document = window.workspace.document
@@ -115,12 +119,14 @@ def test_undo_does_not_confuse_the_tutorial(window, qtbot):
     assert window.tutorial.title in {step.title for step in STEPS}
 
 
+@pytest.mark.thorough
 def test_the_link_of_the_empty_canvas_begins_the_tutorial(window, qtbot):
     center = window.canvas.empty_state.link_rect().center().toPoint()
     qtbot.mouseClick(window.canvas, Qt.MouseButton.LeftButton, pos=center)
     assert window.tutorial.isVisible()
 
 
+@pytest.mark.thorough
 def test_most_cards_show_what_their_example_computes(welcome, qtbot):
     from nodeflow.ui.core.example_titles import EXAMPLES
     from nodeflow.ui.pages.welcome import result_picture
@@ -135,6 +141,7 @@ def test_most_cards_show_what_their_example_computes(welcome, qtbot):
             assert (picture.width(), picture.height()) == (274, 138), name
 
 
+@pytest.mark.thorough
 def test_examples_stand_in_groups_by_purpose(welcome):
     from nodeflow.ui.core.example_titles import GROUPS, OTHERS, groups
 
@@ -145,6 +152,7 @@ def test_examples_stand_in_groups_by_purpose(welcome):
     assert [card.path.stem for card in welcome.cards] == [n for ns in GROUPS.values() for n in ns]
 
 
+@pytest.mark.thorough
 def test_the_way_back_to_the_graph(window, welcome, qtbot):
     assert not welcome.back_button.isVisible(), "there is nothing to go back to"
     commands.add_node(window.workspace.document, "constant", (0, 0))
@@ -170,6 +178,7 @@ def done(engine) -> None:
     engine.on_message(p.State("idle", "compiled"))
 
 
+@pytest.mark.thorough
 def test_the_second_tour_trains_a_line(window, engine, welcome, qtbot):
     qtbot.mouseClick(welcome.tour_buttons[1], Qt.MouseButton.LeftButton)
     tour = window.tutorial
@@ -193,6 +202,7 @@ def test_the_second_tour_trains_a_line(window, engine, welcome, qtbot):
     assert tour.tour is DIGIT and window.workspace.document.node_named("probabilities")
 
 
+@pytest.mark.thorough
 def test_the_third_tour_ends_with_a_digit_of_ones_own(window, engine, qtbot):
     window.begin_tour("tour_digit")
     tour = window.tutorial
@@ -206,6 +216,7 @@ def test_the_third_tour_ends_with_a_digit_of_ones_own(window, engine, qtbot):
     qtbot.waitUntil(lambda: tour.title == DIGIT.done.title)
 
 
+@pytest.mark.thorough
 def test_the_tours_name_nodes_and_rates_that_their_examples_have(window):
     for tour in (LINE, DIGIT):
         document = flow.load(example(tour.example))

@@ -113,6 +113,7 @@ def bytes_of(window) -> bytes:
 # ---- by hand ------------------------------------------------------------------------------------
 
 
+@pytest.mark.thorough
 def test_a_number_typed_in_the_table_is_followed_by_all_that_depends_on_it(qtbot, window):
     before, revision = bytes_of(window), window.workspace.root.revision
     viewer = view(qtbot, window, "product")
@@ -133,6 +134,7 @@ def test_a_number_typed_in_the_table_is_followed_by_all_that_depends_on_it(qtbot
     qtbot.waitUntil(viewer.what_if.note.isHidden, timeout=20000)
 
 
+@pytest.mark.thorough
 def test_what_is_no_number_of_the_dtype_is_refused(qtbot, window):
     viewer = view(qtbot, window, "product")
     type_in_cell(qtbot, viewer, 0, 0, "seven")
@@ -153,6 +155,7 @@ def test_what_is_no_number_of_the_dtype_is_refused(qtbot, window):
     np.testing.assert_array_equal(window.overrides.of("whole").array, [1, 5])
 
 
+@pytest.mark.thorough
 def test_a_slider_is_followed_while_it_is_dragged(qtbot, window):
     viewer = view(qtbot, window, "total")
     slider = viewer.what_if.slider
@@ -176,6 +179,7 @@ def test_a_slider_is_followed_while_it_is_dragged(qtbot, window):
     wait_for(qtbot, window, "scaled", -6)
 
 
+@pytest.mark.thorough
 def test_a_click_on_the_badge_takes_it_back(qtbot, window):
     viewer = view(qtbot, window, "product")
     type_in_cell(qtbot, viewer, 0, 0, "100")
@@ -191,6 +195,7 @@ def test_a_click_on_the_badge_takes_it_back(qtbot, window):
     wait_for(qtbot, window, "scaled", 2 * total_of(X @ W))
 
 
+@pytest.mark.thorough
 def test_badges_are_painted_but_no_picture_that_is_exported_says_what_if(
     qtbot, window, tmp_path, monkeypatch
 ):
@@ -229,6 +234,7 @@ def test_badges_are_painted_but_no_picture_that_is_exported_says_what_if(
     assert drawn[1] == drawn[0] - {"relu", "total", "scaled"}
 
 
+@pytest.mark.thorough
 def test_the_key_opens_the_value_for_editing_and_the_menu_has_it(qtbot, window):
     window.canvas.selection.select([node(window, "total").id])
     window.docking.show("training")
@@ -249,6 +255,7 @@ def choose(monkeypatch, path) -> None:
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(path), ""))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("ending", ["npy", "npz", "csv"])
 def test_a_file_is_read_and_shown(qtbot, window, tmp_path, monkeypatch, ending):
     value = np.array([[1.5, 2.0], [-4.0, 0.25]], np.float32)
@@ -287,6 +294,7 @@ def test_a_file_that_does_not_fit_says_what_was_expected_and_what_came(
 # ---- all of them --------------------------------------------------------------------------------
 
 
+@pytest.mark.thorough
 def test_the_panel_lists_them_and_takes_back_one_or_all(qtbot, window):
     panel, bar = window.panels["overrides"], window.pages.override_bar
     assert not bar.isVisibleTo(window.pages)
@@ -319,6 +327,7 @@ def edits_of(window) -> tuple[bytes, int, bool]:
     return bytes_of(window), root.revision, root.is_modified
 
 
+@pytest.mark.thorough
 def test_undo_takes_a_typed_value_back_before_the_edit_before_it(qtbot, window):
     factor, root = node(window, "factor").id, window.workspace.root
     commands.set_attr(root, factor, "value", 3.0)
@@ -344,6 +353,7 @@ def test_undo_takes_a_typed_value_back_before_the_edit_before_it(qtbot, window):
     assert list(window.overrides.by_name) == ["product"] and edits_of(window)[0] == edited[0]
 
 
+@pytest.mark.thorough
 def test_a_number_that_was_typed_in_the_field_is_undone_from_there(qtbot, window):
     viewer = view(qtbot, window, "factor")
     field = viewer.what_if.slider.field
@@ -385,6 +395,7 @@ def test_a_drag_of_the_slider_is_one_step_and_the_next_drag_another(qtbot, windo
         assert window.overrides.of("factor").array.item() == value
 
 
+@pytest.mark.thorough
 def test_taking_back_is_a_step_too(qtbot, window):
     window.overrides.set("product", np.ones((3, 2)), "typed")
     window.overrides.set("total", 7.0, "typed")
@@ -404,6 +415,7 @@ def test_taking_back_is_a_step_too(qtbot, window):
     assert not window.workspace.root.is_modified and not window.overrides
 
 
+@pytest.mark.thorough
 def test_a_step_whose_node_is_gone_is_passed_over(qtbot, window):
     document = window.workspace.root
     factor = node(window, "factor").id
@@ -417,6 +429,7 @@ def test_a_step_whose_node_is_gone_is_passed_over(qtbot, window):
     assert document.nodes[factor].attrs["value"] == 2, "not a press without an effect"
 
 
+@pytest.mark.thorough
 def test_what_if_values_never_reach_file_or_journal(qtbot, window, tmp_path, monkeypatch):
     target = tmp_path / "graph.flow"
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(target), ""))
@@ -438,6 +451,7 @@ def test_what_if_values_never_reach_file_or_journal(qtbot, window, tmp_path, mon
 # ---- the document goes on -----------------------------------------------------------------------
 
 
+@pytest.mark.thorough
 def test_an_override_follows_its_node_and_goes_with_it(qtbot, window):
     document = window.workspace.root
     product = node(window, "product").id
@@ -455,6 +469,7 @@ def test_an_override_follows_its_node_and_goes_with_it(qtbot, window):
     assert not window.overrides and not window.canvas.scene.overridden.any()
 
 
+@pytest.mark.thorough
 def test_another_document_and_another_engine(qtbot, window):
     window.overrides.set("product", np.ones((3, 2)), "typed")
     wait_for(qtbot, window, "scaled", 12)
@@ -467,6 +482,7 @@ def test_another_document_and_another_engine(qtbot, window):
     assert not window.overrides and not window.pages.override_bar.isVisibleTo(window.pages)
 
 
+@pytest.mark.thorough
 def test_a_run_has_none_of_them_and_the_bar_says_so(qtbot, window):
     window.overrides.set("product", np.ones((3, 2)), "typed")
     wait_for(qtbot, window, "scaled", 12)
@@ -479,6 +495,7 @@ def test_a_run_has_none_of_them_and_the_bar_says_so(qtbot, window):
 # ---- inside -------------------------------------------------------------------------------------
 
 
+@pytest.mark.thorough
 def test_a_node_inside_a_subgraph_is_overridden_there_alone(qtbot, window):
     document = window.workspace.root
     ids = [node(window, name).id for name in ("product", "relu")]
@@ -520,6 +537,7 @@ def train(qtbot, window) -> np.ndarray:
     return np.concatenate(found)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("tier", ["reference", "compiled"])
 def test_a_training_in_the_window_has_the_same_bits(qtbot, live_window, monkeypatch, tier):
     pinned = {"tier": tier}  # auto switches at any step, and tiers round otherwise
@@ -586,6 +604,7 @@ def variable(window) -> str:
     return next(r.name for r in window.workspace.root.nodes.values() if r.op == "variable")
 
 
+@pytest.mark.thorough
 def test_a_value_in_the_middle_of_a_paused_training_is_shown_only(qtbot, paused):
     window, name = paused, variable(paused)
     viewer = view(qtbot, window, name)
@@ -603,6 +622,7 @@ def test_a_value_in_the_middle_of_a_paused_training_is_shown_only(qtbot, paused)
     qtbot.waitUntil(lambda: np.array_equal(viewer.array, before), timeout=20000)
 
 
+@pytest.mark.thorough
 def test_a_variable_is_applied_to_the_training_at_its_step(qtbot, paused):
     window, name = paused, variable(paused)
     changes: list[events.VariableChanged] = []
@@ -642,6 +662,7 @@ def test_a_value_that_is_not_finite_is_not_applied(qtbot, paused):
     assert window.overrides and window.link.state == "paused"
 
 
+@pytest.mark.thorough
 def test_only_variables_are_applied_and_only_while_something_trains(qtbot, window):
     window.overrides.set("w", np.eye(2), "typed")
     window.overrides.set("product", np.ones((3, 2)), "typed")

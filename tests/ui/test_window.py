@@ -40,6 +40,7 @@ def shown(window, name: str) -> str | None:
     return None if preview is None else preview.text
 
 
+@pytest.mark.thorough
 def test_live_values_follow_each_edit(window, qtbot):
     ids = build_expression(window.workspace.document)
     qtbot.waitUntil(lambda: shown(window, "a") == "9")
@@ -49,6 +50,7 @@ def test_live_values_follow_each_edit(window, qtbot):
     qtbot.waitUntil(lambda: shown(window, "a") == "9")
 
 
+@pytest.mark.thorough
 def test_the_mirror_gets_changes_not_snapshots(window, engine, qtbot):
     before = len(engine.requests(p.SyncDocument))
     build_expression(window.workspace.document)
@@ -57,6 +59,7 @@ def test_the_mirror_gets_changes_not_snapshots(window, engine, qtbot):
     assert engine.document.digest() == window.workspace.document.digest()
 
 
+@pytest.mark.thorough
 def test_a_burst_of_edits_asks_for_values_once(window, engine, qtbot):
     ids = build_expression(window.workspace.document)
     qtbot.waitUntil(lambda: shown(window, "a") == "9")
@@ -67,6 +70,7 @@ def test_a_burst_of_edits_asks_for_values_once(window, engine, qtbot):
     assert len(engine.requests(p.Evaluate)) - before == 1
 
 
+@pytest.mark.thorough
 def test_stale_values_are_dropped(window, engine, qtbot):
     ids = build_expression(window.workspace.document)
     qtbot.waitUntil(lambda: shown(window, "a") == "9")
@@ -79,6 +83,7 @@ def test_stale_values_are_dropped(window, engine, qtbot):
     assert shown(window, "a") == "9"
 
 
+@pytest.mark.thorough
 def test_resync_sends_the_whole_document_again(window, engine, qtbot):
     build_expression(window.workspace.document)
     before = len(engine.requests(p.SyncDocument))
@@ -130,6 +135,7 @@ def test_run_reports_a_missing_feed_with_its_node(window, qtbot):
     assert window.panels["problems"].list.count() == 1
 
 
+@pytest.mark.thorough
 def test_a_blocked_action_says_why_and_offers_the_fix(window, qtbot):
     build_expression(window.workspace.document)
     qtbot.waitUntil(lambda: window.actions_.blocked("train") is not None)
@@ -147,6 +153,7 @@ def test_a_blocked_action_says_why_and_offers_the_fix(window, qtbot):
     assert not [r for r in window.workspace.document.nodes.values() if r.op == "gradient_descent"]
 
 
+@pytest.mark.thorough
 def test_actions_without_a_remedy_are_disabled_with_a_reason(window, qtbot):
     qtbot.waitUntil(lambda: not window.actions_["undo"].isEnabled())
     assert "Nothing to undo" in window.actions_["undo"].toolTip()
@@ -155,11 +162,13 @@ def test_actions_without_a_remedy_are_disabled_with_a_reason(window, qtbot):
     assert window.actions_["undo"].text().startswith("Undo connect")
 
 
+@pytest.mark.thorough
 def test_shortcuts_are_not_given_twice(window):
     keys = [key for spec in window.actions_.specs for key in spec.shortcuts]
     assert len(keys) == len(set(keys))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", ["expression", "mnist", "spirals"])
 def test_examples_open_as_copies(window, name, qtbot):
     assert window.files.open_example(example(name))
@@ -187,6 +196,7 @@ def test_save_as_and_open_again(window, tmp_path, monkeypatch, qtbot):
     assert len(window.workspace.document.nodes) == 6
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("answer, left", [(dialogs.CANCEL, False), (dialogs.DISCARD, True)])
 def test_unsaved_changes_are_asked_about(window, monkeypatch, answer, left):
     build_expression(window.workspace.document)
@@ -202,6 +212,7 @@ def test_unsaved_changes_are_asked_about(window, monkeypatch, answer, left):
     assert (not window.workspace.document.nodes) == left
 
 
+@pytest.mark.thorough
 def test_the_question_about_unsaved_changes_names_the_graph(window, qtbot):
     build_expression(window.workspace.document)
     texts = []
@@ -228,6 +239,7 @@ BROKEN = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("kind", BROKEN)
 def test_a_broken_file_is_a_message_and_nothing_is_lost(window, tmp_path, monkeypatch, kind):
     build_expression(window.workspace.document)
@@ -242,6 +254,7 @@ def test_a_broken_file_is_a_message_and_nothing_is_lost(window, tmp_path, monkey
     assert str(path) in told[0]
 
 
+@pytest.mark.thorough
 def test_a_dropped_file_is_opened(window, tmp_path):
     build_expression(window.workspace.document)
     path = tmp_path / "dropped.flow"
@@ -285,6 +298,7 @@ def test_palette_double_click_and_enter_add_in_the_middle(window, qtbot):
     assert nodes[0].pos != nodes[1].pos
 
 
+@pytest.mark.thorough
 def test_palette_has_every_op_with_its_documentation(window):
     from nodeflow.document.analysis.declarations import declarations
     from nodeflow.ui.panels.op_palette import OP_ROLE
@@ -299,6 +313,7 @@ def test_palette_has_every_op_with_its_documentation(window):
     assert all("<b>" in tip and "→" in tip for tip in found.values())
 
 
+@pytest.mark.thorough
 def test_palette_folds_rarer_ops_away_and_search_finds_them(window):
     from nodeflow.graph.registry import REGISTRY
 
@@ -318,6 +333,7 @@ def test_palette_folds_rarer_ops_away_and_search_finds_them(window):
     assert opened == {"Matrix"}
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_both_themes_show_everything(window, theme, qtbot):
     window.files.open_example(example("mnist"))
@@ -337,6 +353,7 @@ def test_node_activated_leads_to_its_value(window, qtbot):
     assert row.editor.focus_widget().hasFocus()
 
 
+@pytest.mark.thorough
 def test_problem_list_leads_to_the_node(window, qtbot):
     document = window.workspace.document
     one = commands.add_node(document, "constant", (0, 0), "one", {"value": 1.0})
@@ -354,6 +371,7 @@ def test_problem_list_leads_to_the_node(window, qtbot):
     assert one not in window.workspace.selection
 
 
+@pytest.mark.thorough
 def test_engine_crash_is_told_and_restarted_with_the_document(window, engine, qtbot):
     from fake_engine import FakeClient
 
@@ -393,6 +411,7 @@ def test_the_log_panel_shows_which_node_does_not_compile(window, engine, qtbot, 
     assert "by reference" in (tmp_path / "window.log").read_text()
 
 
+@pytest.mark.thorough
 def test_messages_of_a_dead_engine_are_not_heard(window, engine, qtbot):
     from fake_engine import FakeClient
 
@@ -403,6 +422,7 @@ def test_messages_of_a_dead_engine_are_not_heard(window, engine, qtbot):
     assert window.info.text == ""
 
 
+@pytest.mark.thorough
 def test_recovery_brings_back_unsaved_work(window, tmp_path, monkeypatch, qtbot):
     from nodeflow.document.io.journal import Journal
     from nodeflow.paths import journal_folder
@@ -426,6 +446,7 @@ def test_recovery_brings_back_unsaved_work(window, tmp_path, monkeypatch, qtbot)
     assert target.exists() and not journal.path.exists()
 
 
+@pytest.mark.thorough
 def test_saving_elsewhere_keeps_what_variables_learned(window, engine, tmp_path, monkeypatch):
     build_expression(window.workspace.document)
     path = tmp_path / "a.flow"
@@ -458,6 +479,7 @@ def test_weights_are_loaded_saved_and_missed_with_a_warning(window, engine, tmp_
     assert engine.requests(p.SaveWeights)[-1].path == str(tmp_path / "w.safetensors")
 
 
+@pytest.mark.thorough
 def test_sample_data_are_said_in_the_status_bar(window, engine, qtbot):
     revision = window.workspace.document.revision
     engine.on_message(p.Previews(revision, 10_000, {}, (), ("Using the 5 000 MNIST images.",)))
@@ -486,6 +508,7 @@ def test_panels_at_the_bottom_come_and_go_together(window, qtbot):
     assert window.docking.docks["viewer"].isHidden()
 
 
+@pytest.mark.thorough
 def test_dialogs_open_and_close(window, qtbot):
     for action, name in (("shortcuts", "shortcuts"), ("about", "about")):
         window.actions_.trigger(action)
@@ -494,12 +517,14 @@ def test_dialogs_open_and_close(window, qtbot):
         dialog.close()
 
 
+@pytest.mark.thorough
 def test_the_first_window_fits_on_the_screen(window):
     room = window.screen().availableSize()
     assert room.height() < 900, "the tests' screen is lower than the size the window would like"
     assert window.height() <= room.height()
 
 
+@pytest.mark.thorough
 def test_a_message_of_two_lines_is_shown_whole(window, qtbot):
     window.resize(960, 700)
     window.pages.show_canvas()

@@ -19,6 +19,7 @@ ALL = seeds("kills of a window")
 SEEDS = ALL if is_nightly() else ALL[:USUAL]
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(os.name == "nt", reason="kills by a Unix signal")
 @pytest.mark.parametrize("first", SEEDS[::BATCH])
 def test_no_edit_is_lost(first: int, root: Path, tmp_path: Path) -> None:

@@ -138,9 +138,9 @@ class LinearAttention(Composed):
 
     def samples(self) -> Iterator[Sample]:
         for dtype in FLOATS:
-            q, k, v = (values((2, 3, 4, size), dtype, -1, 1, size) for size in (5, 5, 6))
-            decay, state = values((2, 3, 4, 5), dtype, -1, 0), values((2, 3, 5, 6), dtype)
-            beta = values((2, 3, 4), dtype, 0, 1)
+            q, k, v = (values((1, 2, 3, size), dtype, -1, 1, size) for size in (4, 4, 5))
+            decay, state = values((1, 2, 3, 4), dtype, -1, 0), values((1, 2, 4, 5), dtype)
+            beta = values((1, 2, 3), dtype, 0, 1)
             yield Sample((q, k, v), smooth=dtype == "float64")
             yield Sample((q, k, v, decay, beta, state), smooth=dtype == "float64")
             yield Sample((q, k, v, decay, beta), {"delta_rule": False}, dtype == "float64")

@@ -42,12 +42,14 @@ def paths(folder):
     return [folder / f"{number:03}.png" for number in range(COUNT)]
 
 
+@pytest.mark.thorough
 def test_processes_give_the_same_pixels_in_order(folder, decoders):
     found = list(decoders.read(paths(folder), LOOK))
     expected = [read_pixels(path, LOOK) for path in paths(folder)]
     np.testing.assert_array_equal(found, expected)
 
 
+@pytest.mark.thorough
 def test_a_broken_picture_is_named(folder, decoders):
     (folder / "044.png").write_bytes(b"no picture")
     with pytest.raises(DataFormatError, match=r"044\.png is damaged"):
@@ -74,6 +76,7 @@ def test_processes_end_when_nothing_is_asked_of_them(folder, decoders, monkeypat
     assert len(list(decoders.read(paths(folder), LOOK))) == COUNT, "or threads do it"
 
 
+@pytest.mark.thorough
 def test_a_reader_of_many_pictures_uses_them(folder, decoders, monkeypatch):
     asked = []
     monkeypatch.setattr(files, "WORTH_PROCESSES", COUNT)

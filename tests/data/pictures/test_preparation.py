@@ -47,6 +47,7 @@ def test_a_digit_is_in_a_box_of_20_with_its_centre_of_mass_in_the_middle(seed):
         assert at_edge or abs(centre[axis] - 14) <= 0.5 + 1e-6
 
 
+@pytest.mark.thorough
 def test_the_centre_is_where_mnist_has_it():
     images = open_dataset("mnist").split("test")["images"]
     rows = np.asarray(images.rows(np.arange(len(images)))).reshape(-1, 28, 28)
@@ -144,6 +145,7 @@ def test_which_placeholders_take_a_picture(dtype, shape, expected):
     assert preparation.picture_size(TensorType(dtype, shape)) == expected
 
 
+@pytest.mark.thorough
 def test_a_trained_network_knows_digits_that_were_moved_and_scaled():
     """Test digits of another size, somewhere in a large picture, as somebody draws them."""
     task = Task(flow.load(example("mnist_cnn.flow")))

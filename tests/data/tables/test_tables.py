@@ -29,6 +29,7 @@ def write(folder, raw: bytes, name: str = "data.csv"):
     return path
 
 
+@pytest.mark.thorough
 @settings(max_examples=150)
 @given(
     rows=st.integers(1, 4).flatmap(
@@ -56,6 +57,7 @@ def test_cells_are_those_of_pythons_csv_module(
     assert got == [row for row in stripped if any(row)]
 
 
+@pytest.mark.thorough
 @settings(max_examples=60)
 @given(
     st.lists(
@@ -114,6 +116,7 @@ def test_evidence_for_the_decimal_mark():
     assert [decimal_evidence(cell) for cell in cells] == [1, 1, 0, 0, 0, -1, -1, 0]
 
 
+@pytest.mark.thorough
 @settings(max_examples=60)
 @given(
     st.lists(st.dates(date(1950, 1, 1), date(2060, 1, 1)), min_size=25, max_size=40, unique=True),
@@ -245,6 +248,7 @@ def test_damage_is_named_by_its_line(tmp_path, raw, message):
         read_table(write(tmp_path, raw))
 
 
+@pytest.mark.thorough
 def test_rows_of_many_chunks_come_together(tmp_path):
     """Numbers, then a gap in a later chunk: the column is one of numbers throughout."""
     values = np.arange(20_000) / 8
@@ -286,6 +290,7 @@ def test_records_can_be_read_again_as_they_are_written(tmp_path):
 # ---- files as users have them ----------------------------------------------------------------
 
 
+@pytest.mark.thorough
 def test_a_european_file_is_read(tmp_path):
     table = read_table(own_data.european(tmp_path))
     assert table.names == ("Länge", "Größe", "Datum", "Ergebnis")

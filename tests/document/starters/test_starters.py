@@ -85,6 +85,7 @@ def houses(folder):
     return Trained(make("regress", look_at(f"csv:{own_data.houses(folder / 'houses.csv')}", {})))
 
 
+@pytest.mark.thorough
 def test_flowers_are_told_apart(flowers):
     assert np.isfinite(flowers.losses).all()
     features, labels = flowers.rows("test")
@@ -104,6 +105,7 @@ def test_a_classifier_answers_with_probabilities(flowers):
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
 
 
+@pytest.mark.thorough
 def test_prices_are_predicted_in_their_own_units(houses):
     assert np.isfinite(houses.losses).all()
     features, labels = houses.rows("test")
@@ -134,6 +136,7 @@ def sales(folder):
     return Trained(make("series", look_at(choices.survey.source, choices.options())))
 
 
+@pytest.mark.thorough
 def test_a_series_is_forecast_better_than_by_its_last_value(sales):
     assert np.isfinite(sales.losses).all()
     windows, labels = sales.rows("test")
@@ -150,6 +153,7 @@ def shapes(folder):
     return Trained(make("pictures", look_at(choices.survey.source, choices.options())), "auto")
 
 
+@pytest.mark.thorough
 def test_shapes_are_told_apart_in_pictures(shapes):
     assert np.isfinite(shapes.losses).all()
     random = np.random.default_rng(9)
@@ -225,6 +229,7 @@ def test_sizes_follow_the_data():
     assert for_pictures(60_000).epochs <= 6
 
 
+@pytest.mark.thorough
 def test_a_table_of_few_rows_trains(tmp_path):
     path = own_data.flowers(tmp_path / "few.csv", 12)
     document = make("classify", look_at(f"csv:{path}", {}))

@@ -140,6 +140,7 @@ def test_an_assign_runs_once(small, monkeypatch, tier) -> None:
         assert session.variables["seen"] == pytest.approx(expected, rel=1e-5)
 
 
+@pytest.mark.thorough
 def test_all_limits_and_thread_counts_give_the_same_bits(small) -> None:
     with nf.Graph() as graph:
         x = nf.placeholder("float32", [None, 6], name="x")
@@ -278,6 +279,7 @@ LOOPS = {
 }
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("tier", TIERS)
 @pytest.mark.parametrize("kind", LOOPS)
 def test_loops_run_on_the_rows_of_a_block(small, monkeypatch, tier, kind) -> None:
@@ -350,6 +352,7 @@ def row_graph(seed: int) -> tuple[Graph, Tensor, Tensor, list[Tensor]]:
     return graph, x, y, figures
 
 
+@pytest.mark.sample(5)
 @pytest.mark.parametrize("seed", range(24))
 def test_random_graphs_over_rows(small, monkeypatch, seed) -> None:
     graph, x, y, figures = row_graph(seed)

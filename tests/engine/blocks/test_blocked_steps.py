@@ -64,6 +64,7 @@ def train(graph: Graph, tier: str, memory: int | None, threads: int = 2):
         return np.concatenate(losses), values, count
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("tier", TIERS)
 def test_all_limits_have_the_same_bits_and_none_nearly_the_same(tier) -> None:
     graph = network()
@@ -80,6 +81,7 @@ def test_all_limits_have_the_same_bits_and_none_nearly_the_same(tier) -> None:
             np.testing.assert_allclose(value, variables[name], rtol=2e-3, atol=2e-4, err_msg=name)
 
 
+@pytest.mark.thorough
 def test_a_run_that_trains_has_the_bits_of_the_training_loop() -> None:
     graph, arrays = network(), data()
     looped = train(graph, "reference", 300_000)

@@ -21,6 +21,7 @@ STEP_ROWS = 4 * ROWS
 """More, since rows of a cell may take as much as the gradients."""
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_values_of_an_example(name, monkeypatch) -> None:
     task = Task(flow.loads(example(f"{name}.flow").read_text()))
@@ -45,6 +46,7 @@ def test_values_of_an_example(name, monkeypatch) -> None:
             np.testing.assert_allclose(a, b, rtol=2e-5, atol=1e-6)
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_a_step_of_an_example(name, monkeypatch) -> None:
     """Under a limit the step is cut; without one it is not."""

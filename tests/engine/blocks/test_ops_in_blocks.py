@@ -68,6 +68,7 @@ def run_both(op_id: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Both]:
         yield Both(sample, whole, *compute(graph, fetches, feeds, monkeypatch, 0))
 
 
+@pytest.mark.sample(288)
 @pytest.mark.parametrize("op_id", OPS)
 def test_rows_one_by_one(op_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for both in run_both(op_id, monkeypatch):
@@ -80,6 +81,7 @@ def test_rows_one_by_one(op_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
             np.testing.assert_allclose(*plain, rtol=tolerance, atol=1e-5, err_msg=text)
 
 
+@pytest.mark.thorough
 def test_most_ops_are_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     cut = [op for op in OPS if any(both.is_cut for both in run_both(op, monkeypatch))]
     assert len(cut) >= LEAST

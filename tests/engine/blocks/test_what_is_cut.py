@@ -182,6 +182,7 @@ def run_once(executor: BlockedExecutor) -> Iterator[str]:
                     yield step.node.op.id
 
 
+@pytest.mark.sample(31)
 @pytest.mark.parametrize("tier", TIERS)
 @pytest.mark.parametrize("name", CASES)
 def test_in_blocks_as_whole(name, tier, monkeypatch) -> None:
@@ -212,6 +213,7 @@ def test_memory_is_that_of_a_cell_and_of_what_is_kept(name, fixed) -> None:
         assert needed <= kept + 8 * grid.CELL_BYTES < 4 * WIDE * ROWS
 
 
+@pytest.mark.thorough
 def test_memory_that_is_measured() -> None:
     """Of a run whose values take 3 MB whole: in blocks what its plan says, and what the sort and
     the copy of its result take beside the values."""
@@ -240,6 +242,7 @@ def test_memory_that_is_measured() -> None:
     assert taken[1] < said + 2 * 4 * 6 * 3900
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("tier", TIERS)
 def test_nothing_that_was_kept_is_held_after_a_run(tier, monkeypatch) -> None:
     monkeypatch.setattr(grid, "CELL_BYTES", 1_000_000)  # what is small is copied anyway
@@ -274,6 +277,7 @@ OTHER = (
 )
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("seed", range(16))
 def test_random_graphs_with_rows_of_different_kinds(seed, monkeypatch) -> None:
     rng = random.Random(seed)

@@ -23,6 +23,7 @@ COMPOSED = [op for op in REGISTRY if isinstance(op, Composed)]
 CHOSEN = COMPOSED if os.environ.get("NODEFLOW_NIGHTLY") else COMPOSED[::20]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("op", CHOSEN, ids=lambda op: op.id)
 def test_a_session_on_jax_equals_the_reference(op):
     for sample in few(op, list(op.samples()))[:3]:

@@ -32,6 +32,7 @@ PLANNED = ("FirstOccurrences", "PutRows", "NumberRows", "ChangeRows")
 """Lowerings that only the planner of kernels makes, or of an op that has a rule of its own."""
 
 
+@pytest.mark.sample(56)
 @pytest.mark.parametrize("op", computed_ops(), ids=lambda op: op.id)
 def test_jax_equals_the_reference(op):
     """On samples of all kinds; with NODEFLOW_NIGHTLY on those of every dtype."""
@@ -97,6 +98,7 @@ SINGULAR = np.ones((2, 2))
 NOT_FINITE = np.array([[1.0, np.nan], [0.0, 1.0]])
 
 
+@pytest.mark.sample(11)
 @pytest.mark.filterwarnings("ignore:Diagonal number")
 @pytest.mark.parametrize(
     ("op_id", "arrays", "attrs"),
@@ -147,6 +149,7 @@ def test_what_fails_by_reference_fails_on_jax(op_id, arrays, attrs):
 # ---- more than the samples have -----------------------------------------------------------------
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize(
     ("op_id", "arrays", "attrs"),
     [
@@ -208,6 +211,7 @@ def test_printed_values_are_those_of_the_run(monkeypatch):
     assert written == ["x is [1. 2.]"]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "op_id",
     [
@@ -231,6 +235,7 @@ def test_convolutions_are_the_same_in_the_way_of_gpus(op_id, monkeypatch):
         compare(op, sample, found, by_reference(op, sample))
 
 
+@pytest.mark.thorough
 def test_a_block_may_begin_where_a_run_finds_out():
     """And its gradient goes back there; the sizes are known."""
     with nf.Graph() as g:
@@ -251,6 +256,7 @@ def test_a_block_may_begin_where_a_run_finds_out():
     np.testing.assert_array_equal(found[0][0], X[1:3, 1:3])
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("size", [3, 300_000])
 def test_what_the_host_computes_keeps_its_64_bits(size):
     """JAX calls for large arrays from threads of its own, where it has no types of 64 bits."""
@@ -268,6 +274,7 @@ def test_what_the_host_computes_keeps_its_64_bits(size):
         np.testing.assert_allclose(ours, theirs, rtol=1e-12)
 
 
+@pytest.mark.thorough
 def test_printed_integers_have_64_bits(monkeypatch):
     import threading
 

@@ -24,6 +24,7 @@ def same(graph: nf.Graph, fetches, feeds=None, tolerance: float = 1e-12) -> None
             np.testing.assert_allclose(b, a, rtol=tolerance, atol=tolerance)
 
 
+@pytest.mark.thorough
 def test_a_while_loop_runs_as_often_as_its_condition_says():
     with nf.Graph() as graph:
         n = nf.placeholder("int32", [], name="n")
@@ -34,6 +35,7 @@ def test_a_while_loop_runs_as_often_as_its_condition_says():
         same(graph, [i, x], {n: count}, 1e-6)
 
 
+@pytest.mark.thorough
 def test_a_while_loop_ends_at_its_maximum():
     with nf.Graph() as graph:
         i, x = nf.while_loop(
@@ -62,6 +64,7 @@ def loop_with_gradient(maximum: int | None):
     return graph, n, [loss, by_w]
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("count", [0, 1, 3, 6, 9])
 def test_the_gradient_of_a_loop_with_a_maximum(count):
     graph, n, fetches = loop_with_gradient(6)
@@ -77,6 +80,7 @@ def test_the_gradient_of_a_loop_without_a_maximum_is_refused_by_name():
     assert caught.value.node == "repeat"
 
 
+@pytest.mark.thorough
 def test_scans_and_their_gradients_both_ways():
     rng = np.random.default_rng(0)
     with nf.Graph() as graph:
@@ -105,6 +109,7 @@ def test_one_branch_of_two_and_its_gradient(yes):
     same(graph, [y, by_w], {p: yes})
 
 
+@pytest.mark.thorough
 def test_draws_inside_a_loop_are_those_of_the_reference():
     with nf.Graph() as graph:
         xs = nf.constant(np.zeros((4, 3)), dtype="float64")
@@ -133,6 +138,7 @@ def test_a_failure_inside_a_loop_names_its_node():
     assert caught.value.node == "repeat/share"
 
 
+@pytest.mark.thorough
 def test_a_failure_in_the_branch_that_does_not_run_is_none():
     with nf.Graph() as graph:
         n = nf.placeholder("int32", [], name="n")

@@ -41,6 +41,7 @@ def spirals() -> tuple[Task, Session]:
     return task, session
 
 
+@pytest.mark.thorough
 def test_steps_are_computed_again_to_the_bit():
     task, session = spirals()
     pasts: list[Past] = []
@@ -61,6 +62,7 @@ def test_steps_are_computed_again_to_the_bit():
         assert np.array_equal(replay.session.variables[name], value), name
 
 
+@pytest.mark.thorough
 def test_a_breakpoint_stops_at_its_step():
     task, session = spirals()
     training = task.training()
@@ -74,6 +76,7 @@ def test_a_breakpoint_stops_at_its_step():
     assert losses[hit.step - 1] < 0.6 <= min(losses[: hit.step - 1])
 
 
+@pytest.mark.thorough
 def test_an_edit_is_compiled_before_it_takes_effect():
     import jax
 
@@ -103,6 +106,7 @@ def test_who_asks_for_plans_of_kernels_is_answered():
     assert stepper.order()
 
 
+@pytest.mark.thorough
 def test_another_learning_rate_compiles_nothing():
     import jax
 

@@ -20,6 +20,7 @@ def on_jax(graph: nf.Graph, **options) -> nf.Session:
     return session
 
 
+@pytest.mark.thorough
 def test_steps_are_those_of_numpy():
     net = network("float64", (20, 8, 3))
     rng = np.random.default_rng(2)
@@ -34,6 +35,7 @@ def test_steps_are_those_of_numpy():
             np.testing.assert_allclose(session.variables[name], value, rtol=1e-11, atol=1e-13)
 
 
+@pytest.mark.thorough
 def test_fetches_keep_their_structure_and_are_copies():
     with nf.Graph() as graph:
         x = nf.placeholder("float32", [None, 2], name="x")
@@ -49,6 +51,7 @@ def test_fetches_keep_their_structure_and_are_copies():
         assert session.run(total, {x: given[:1]}) == 6  # another size
 
 
+@pytest.mark.thorough
 def test_variables_are_read_written_and_assigned():
     with nf.Graph() as graph:
         w = nf.variable(np.arange(3.0), dtype="float64", name="w")
@@ -151,6 +154,7 @@ def test_explain_shows_what_jax_is_given():
     assert "dot_general" in text
 
 
+@pytest.mark.thorough
 def test_a_profile_times_the_run():
     net = network("float32", (4, 3, 2))
     with on_jax(net.graph) as session:

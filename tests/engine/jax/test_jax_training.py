@@ -41,6 +41,7 @@ def losses_of(found) -> list[float]:
     return list(itertools.chain(*(e.losses for e in found if isinstance(e, Steps))))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", QUICK)
 def test_examples_train_to_the_same_losses_in_float64(name):
     ours = first_losses(example(name), "float64", "reference", 50)
@@ -49,6 +50,7 @@ def test_examples_train_to_the_same_losses_in_float64(name):
     assert len(ours) == 50
 
 
+@pytest.mark.thorough
 def test_nothing_is_compiled_again_from_chunk_to_chunk(monkeypatch):
     import jax
 
@@ -66,6 +68,7 @@ def test_nothing_is_compiled_again_from_chunk_to_chunk(monkeypatch):
     assert 0 < again <= 4
 
 
+@pytest.mark.thorough
 def test_columns_that_do_not_fit_are_sent_block_by_block(monkeypatch):
     _, found = events(backend="jax")
     whole = losses_of(found)
@@ -108,6 +111,7 @@ def test_batches_are_those_of_the_columns(kind, tmp_path):
     np.testing.assert_allclose(scalars[:, 0], expected, rtol=1e-6)
 
 
+@pytest.mark.thorough
 def test_a_training_that_is_resumed_has_the_same_bits(tmp_path):
     _, found = events(epochs=4, backend="jax")
     whole = losses_of(found)
@@ -117,6 +121,7 @@ def test_a_training_that_is_resumed_has_the_same_bits(tmp_path):
     assert first + losses_of(found) == whole
 
 
+@pytest.mark.thorough
 def test_another_backend_is_named_when_a_training_goes_on(tmp_path):
     _, found = events(epochs=2, backend="jax", checkpoint=tmp_path)
     losses_of(found)
@@ -145,6 +150,7 @@ def test_a_step_that_fails_leaves_what_the_step_before_it_left():
         assert session.variables["w"] == pytest.approx(expected, rel=1e-12)
 
 
+@pytest.mark.thorough
 def test_a_nonfinite_loss_ends_a_training_and_names_the_node():
     with nf.Graph() as graph:
         x = nf.placeholder("float64", [None], name="x")

@@ -36,6 +36,7 @@ class FourDevices(Peers):
     devices = property(lambda self: self.number)  # type: ignore[assignment]
 
 
+@pytest.mark.thorough
 def test_two_processes_train_as_one_does(tmp_path):
     found = together("dense", 20, 2, tmp_path)
     assert_together(found, trained("dense", 20), 20)
@@ -45,6 +46,7 @@ def test_two_processes_train_as_one_does(tmp_path):
 BY_SUMS = ["convolution", "recurrent", "augmented"]
 
 
+@pytest.mark.thorough
 def test_statistics_and_loops_are_shared_by_all_reduce_alone():
     command = [sys.executable, "-m", "tests.engine.jax.shared_devices", *BY_SUMS]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=SECONDS)
@@ -151,6 +153,7 @@ def test_a_process_reads_its_own_rows_and_no_others(index):
     np.testing.assert_array_equal(rows[:, 0], asked)
 
 
+@pytest.mark.thorough
 def test_pieces_hold_as_many_steps_as_fit():
     wide = Column(np.zeros((100, 1 << 18), "float32"))
     assert Noted({0: wide}, 40, FourDevices(4, 0)).piece(np.arange(80), 0, 50)[3] == 1

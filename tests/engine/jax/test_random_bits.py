@@ -18,6 +18,7 @@ def both(seed: int = 3, execution: int = 5) -> tuple[Stream, Numbers]:
     return Stream(seed, "noise", "run", execution), Numbers(seed, "noise", execution, "run")
 
 
+@pytest.mark.thorough
 def test_raw_bits_are_the_same():
     ours, numbers = both()
     with settings():
@@ -26,6 +27,7 @@ def test_raw_bits_are_the_same():
         assert np.array_equal(np.asarray(a).ravel(), b)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("dtype", ["float32", "float64", "float16", "bfloat16"])
 def test_uniform_numbers_have_the_same_bits(dtype):
     ours, numbers = both()
@@ -36,6 +38,7 @@ def test_uniform_numbers_have_the_same_bits(dtype):
     assert np.array_equal(found, expected)
 
 
+@pytest.mark.thorough
 def test_whole_numbers_are_the_same():
     ours, numbers = both()
     with settings():
@@ -43,6 +46,7 @@ def test_whole_numbers_are_the_same():
     assert np.array_equal(found, numbers.integers((500,), -7, 2**31, "int64"))
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("kind", ["normal", "truncated_normal"])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_normal_numbers_are_within_four_ulp(dtype, kind):
@@ -55,6 +59,7 @@ def test_normal_numbers_are_within_four_ulp(dtype, kind):
     assert np.all(np.abs(found - expected) <= 4 * np.spacing(np.abs(expected)))
 
 
+@pytest.mark.thorough
 def test_a_part_begins_at_its_first_element():
     _, numbers = both()
     part = Stream(3, "noise", "run", 5, start=1000)
@@ -63,6 +68,7 @@ def test_a_part_begins_at_its_first_element():
     assert np.array_equal(found, numbers.uniform((1050,))[1000:])
 
 
+@pytest.mark.thorough
 def test_inside_loops_keys_follow_the_iterations():
     ours, numbers = both()
     with settings():
@@ -72,6 +78,7 @@ def test_inside_loops_keys_follow_the_iterations():
     assert np.array_equal(found, expected)
 
 
+@pytest.mark.thorough
 def test_runs_draw_what_the_reference_draws():
     with nf.Graph() as graph:
         nf.random_uniform(shape=(30, 40), low=-0.3, high=1.7, name="even")

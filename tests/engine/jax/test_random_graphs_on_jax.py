@@ -23,6 +23,7 @@ def arrays(found: list) -> list[np.ndarray]:
     return [*values, total, *slopes]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("seed", "nodes", "kinks"), CASES)
 def test_values_and_gradients_are_those_of_the_reference(seed, nodes, kinks):
     graph, fed, values, total = build(program(seed, nodes, kinks=kinks), "float64")

@@ -7,6 +7,7 @@ from dataclasses import replace
 from itertools import islice
 
 import numpy as np
+import pytest
 
 from nodeflow.graph.op import Op
 from tests.engine.rows.test_ops import OPS, build, flow_at, placements
@@ -59,6 +60,7 @@ def _mixed(op: Op) -> Iterator[bool]:
                     yield found.first_mixing is not None
 
 
+@pytest.mark.thorough
 def test_every_op_decides() -> None:
     listed = [op for ops in ALL_ROWS.values() for op in ops]
     decided = {op.id for op in OPS if treats_rows_alone(op)}

@@ -45,6 +45,7 @@ def test_the_step_of_every_example_treats_rows_alone_up_to_joins(path):
         assert JOINED in written(found)
 
 
+@pytest.mark.thorough
 def test_batch_norm_joins_its_statistics_forward_and_backward():
     with nf.Graph():
         x = nf.placeholder("float32", [None, 6, 6, 1], name="x")
@@ -66,6 +67,7 @@ def test_batch_norm_joins_its_statistics_forward_and_backward():
     assert found.found.passes[slot] == 3  # the mean, the variance around it, and the loss
 
 
+@pytest.mark.thorough
 def test_a_transformer_keeps_the_rows_of_its_heads_apart():
     with nf.Graph():
         x = nf.placeholder("int64", [None, 12], name="x")

@@ -63,6 +63,7 @@ def answered(module: ModuleType, given: dict[str, Any]) -> dict[str, np.ndarray]
     return {**given["out"], **module.measure(**arguments(module.measure, given))}
 
 
+@pytest.mark.sample(6)
 @pytest.mark.parametrize("name", [*(path.stem for path in examples()), *phased_graphs.GRAPHS])
 def test_numpy_code_computes_what_the_graph_does(tmp_path: Path, name: str):
     """Outside a training: dropout changes nothing, and averages are used."""
@@ -85,6 +86,7 @@ def test_numpy_code_computes_what_the_graph_does(tmp_path: Path, name: str):
             np.testing.assert_allclose(value, truth, rtol=1e-5, atol=1e-5, err_msg=key)
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("target", TARGETS)
 def test_generated_files_are_good_python(tmp_path: Path, target: str, monkeypatch):
     monkeypatch.delenv("NODEFLOW_DATA_DIR", raising=False)  # the rows are beside the code
@@ -104,6 +106,7 @@ def test_generated_files_are_good_python(tmp_path: Path, target: str, monkeypatc
         compile(path.read_text("utf-8"), str(path), "exec")
 
 
+@pytest.mark.sample(112)
 @pytest.mark.parametrize("op_id", sorted(op for op in NUMPY.ops if not is_drawn(op)))
 def test_each_op_of_numpy_computes_what_the_op_says(op_id: str):
     """Every sample of an op that the table writes, against the op's reference."""
@@ -148,6 +151,7 @@ def test_names_that_python_reserves_are_changed(tmp_path: Path):
     np.testing.assert_allclose(found["self_2"], 2 * np.exp(np.float32([0, 1])), rtol=1e-6)
 
 
+@pytest.mark.thorough
 def test_batches_are_those_of_the_training():
     task = task_of("spirals")
     training = task.training()
@@ -189,6 +193,7 @@ def channels_first(folder: Path) -> Task:
     return Task(flow.load(folder / "net.flow"))
 
 
+@pytest.mark.thorough
 def test_jax_code_of_images_with_channels_first(tmp_path: Path):
     pytest.importorskip("jax")
     task = channels_first(tmp_path)

@@ -37,6 +37,7 @@ def built(document: Document) -> str:
     return names["document"]().text()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("path", examples(), ids=lambda path: path.stem)
 def test_an_example_is_built_again_by_its_files(path: Path, tmp_path: Path):
     document = flow.load(path)
@@ -46,6 +47,7 @@ def test_an_example_is_built_again_by_its_files(path: Path, tmp_path: Path):
     assert (tmp_path / path.name).read_bytes() == path.read_bytes()
 
 
+@pytest.mark.thorough
 def test_random_documents_are_built_again(tmp_path: Path):
     for seed in range(COUNT):
         document = random_document(seed)
@@ -59,6 +61,7 @@ def test_random_documents_are_built_again(tmp_path: Path):
         assert checked.returncode == 0, checked.stdout
 
 
+@pytest.mark.thorough
 @given(actions)
 @settings(max_examples=10 * COUNT)
 def test_documents_of_any_edits_are_built_again(acts: list[tuple]):

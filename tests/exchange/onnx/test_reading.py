@@ -137,6 +137,7 @@ def test_weights_are_frozen_unless_they_are_to_be_trained():
     assert trained(trainable=True) == {"w1", "b1", "g", "o", "w2"}, "not the statistics m and v"
 
 
+@pytest.mark.thorough
 def test_functions_become_subgraphs(tmp_path):
     document = imported(with_functions(), tmp_path)
     instances = [n for n in document.nodes.values() if n.op == "subgraph"]
@@ -151,6 +152,7 @@ def test_repeated_blocks_without_scopes_become_subgraphs(tmp_path):
     assert len({n.attrs["definition"] for n in instances}) == 1
 
 
+@pytest.mark.thorough
 def test_a_long_chain_is_at_most_three_screens_wide(tmp_path):
     nodes = [
         helper.make_node(op, [f"v{i}"], [f"v{i + 1}"], f"{op}_{i}")
@@ -162,6 +164,7 @@ def test_a_long_chain_is_at_most_three_screens_wide(tmp_path):
     assert max(places) - min(places) <= 3 * SCREEN
 
 
+@pytest.mark.thorough
 def test_what_has_no_counterpart_stays_and_blocks_only_what_depends_on_it(tmp_path):
     made = with_unknown_op()
     document = imported(made, tmp_path)

@@ -91,6 +91,7 @@ OPS = [op for op in REGISTRY if not op.random and op.category != "Internal"]
 PARTS = 12
 
 
+@pytest.mark.sample(5)
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("part", range(PARTS))
 def test_every_op_that_can_be_written_is_right_and_comes_back(part):
@@ -149,6 +150,7 @@ def reopened(model: onnx.ModelProto) -> tuple[Document, dict[str, np.ndarray]]:
     return flow.loads(flow.dumps(document)), dict(opened.weights)
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("path", sorted(examples()), ids=lambda path: path.stem)
 def test_an_example_comes_back_as_the_same_bytes(path):
     model = export(flow.load(path))
@@ -156,6 +158,7 @@ def test_an_example_comes_back_as_the_same_bytes(path):
     assert same_bytes(again) == same_bytes(model)
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("name", sorted(FED))
 def test_a_model_of_others_is_a_fixed_point_once_it_was_written(name):
     make, shapes = FED[name]
@@ -243,6 +246,7 @@ def test_unknown_sizes_have_names():
     assert [d.dim_param or d.dim_value for d in dims] == ["x_0", 784]
 
 
+@pytest.mark.thorough
 def test_branches_and_loops():
     with nf.Graph() as graph:
         x = nf.placeholder("float32", [3], name="x")

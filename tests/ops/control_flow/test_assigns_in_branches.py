@@ -66,6 +66,7 @@ def graph_of(case: Case) -> tuple[nf.Graph, Any]:
         return graph, case(p, v, w)
 
 
+@pytest.mark.sample(7)
 @pytest.mark.parametrize("session", SESSIONS, ids=lambda s: "-".join(s.values()))
 @pytest.mark.parametrize("key", CASES)
 def test_the_chosen_branch_assigns(key: str, session: Any) -> None:
@@ -81,6 +82,7 @@ def test_the_chosen_branch_assigns(key: str, session: Any) -> None:
             np.testing.assert_allclose(running.run("w"), w)
 
 
+@pytest.mark.thorough
 def test_its_name_is_that_of_the_result_and_it_survives_its_file(tmp_path) -> None:
     with nf.Graph() as graph:
         p, v = nf.placeholder("bool", (), name="p"), nf.Variable(1.0, name="v")

@@ -25,6 +25,7 @@ def test_a_loop_runs_as_often_as_values_say(tier: str) -> None:
                 assert session.run([i, total], {n: count}) == expected
 
 
+@pytest.mark.sample(3)
 @TIERS
 @pytest.mark.parametrize("steps", [0, 1, 4])
 def test_gradients_of_a_loop_are_those_of_the_unrolled_graph(tier: str, steps: int) -> None:

@@ -41,6 +41,7 @@ def same(one: Any, other: Any) -> bool:
     return np.array_equal(one, other)
 
 
+@pytest.mark.sample(4)
 @TIERS
 @pytest.mark.parametrize("change", PLAIN.values(), ids=PLAIN)
 def test_each_run_and_each_node_draws_its_own_unless_they_share_a_seed(
@@ -91,6 +92,7 @@ def test_a_crop_is_a_part_and_begins_anywhere(tier: Any) -> None:
     assert seen == {(y, x) for y in range(3) for x in range(3)}
 
 
+@pytest.mark.sample(3)
 @TIERS
 @pytest.mark.parametrize("layer", LAYERS.values(), ids=LAYERS)
 def test_layers_change_pictures_in_runs_that_train_and_in_no_other(
@@ -138,6 +140,7 @@ def test_layers_move_each_picture_by_its_own_draw_within_the_limit(tier: Any) ->
     assert abs(np.corrcoef(at)[0, 1]) < 0.25
 
 
+@pytest.mark.thorough
 def test_data_sets_are_augmented_by_map() -> None:
     def change(picture: nf.Tensor, label: nf.Tensor) -> tuple[nf.Tensor, nf.Tensor]:
         seen = nf.image.random_flip_left_right(nf.random_crop(picture, [6, 4, 3]))

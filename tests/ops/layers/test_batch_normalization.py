@@ -38,6 +38,7 @@ def moved(graph: nf.Graph, fetches: Any, tier: Any, on: bool = True) -> set[str]
         return {n.split("/")[0] for n in names if session.variables[n].any()}
 
 
+@pytest.mark.sample(4)
 @BOTH
 @pytest.mark.parametrize("saved", [False, True])
 @pytest.mark.parametrize(
@@ -55,6 +56,7 @@ def test_an_optimizer_moves_the_averages_it_waits_for_else_all(
     assert moved(graph, "loss", tier) == set()
 
 
+@pytest.mark.thorough
 @BOTH
 def test_update_ops_are_read_off_the_graph_and_run_by_themselves(tier: str, tmp_path: Path) -> None:
     graph = two_nets(None)
@@ -69,6 +71,7 @@ def test_update_ops_are_read_off_the_graph_and_run_by_themselves(tier: str, tmp_
         assert moved(each, updates, tier) == {"disc"}
 
 
+@pytest.mark.sample(3)
 @BOTH
 @pytest.mark.parametrize("saved", [False, True])
 def test_a_group_and_what_waits_run_the_updates(saved: bool, tier: str, tmp_path: Path) -> None:
@@ -85,6 +88,7 @@ def test_a_group_and_what_waits_run_the_updates(saved: bool, tier: str, tmp_path
     assert moved(graph, "after", tier) == {"gen"}
 
 
+@pytest.mark.thorough
 def test_a_file_holds_no_updates_that_run_anyway() -> None:
     from nodeflow.document.from_graph.convert import from_graph
 

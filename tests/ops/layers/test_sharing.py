@@ -62,6 +62,7 @@ def test_what_shares_does_not_depend_on_the_first_call() -> None:
     assert len(graph.node("train").control_inputs) > 0
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize(
     "make",
     [
@@ -140,6 +141,7 @@ def test_variables_of_layers_are_found_by_get_variable() -> None:
             nf.get_variable("kernel", [2, 2])
 
 
+@pytest.mark.thorough
 def test_variables_inside_can_be_used_outside_and_kept(tmp_path: Path) -> None:
     with nf.Graph() as graph:
         out = nf.layers.dense(nf.constant(X), 2, name="d")

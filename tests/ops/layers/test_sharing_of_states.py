@@ -200,6 +200,7 @@ def losses(doc: Document) -> list[float]:
         return [session.run(["loss", "train"], {"x": X})[0].item() for _ in range(3)]
 
 
+@pytest.mark.thorough
 def test_edits_of_a_layer_reach_those_that_share_it() -> None:
     doc = twins()
     ids = {record.name: record.id for record in doc.nodes.values()}
@@ -228,6 +229,7 @@ def test_edits_of_a_layer_reach_those_that_share_it() -> None:
     assert not build(doc).found
 
 
+@pytest.mark.thorough
 def test_what_others_share_with_is_not_unpacked() -> None:
     doc = twins()
     for name in ("lstm", "block"):
@@ -239,6 +241,7 @@ def test_what_others_share_with_is_not_unpacked() -> None:
         unpack(doc, doc.node_named(name).id)
 
 
+@pytest.mark.thorough
 def test_a_shared_block_is_seen_as_layers_that_share() -> None:
     doc = twins()
     inner = expansion(doc, doc.node_named("block_1").id)

@@ -123,6 +123,7 @@ def test_values(case: str, lengths: Any, tier: Any) -> None:
         np.testing.assert_allclose(one, other, rtol=1e-11, atol=1e-13)
 
 
+@pytest.mark.sample(5)
 @pytest.mark.parametrize("case", CASES)
 def test_gradients(case: str, tier: Any) -> None:
     """Of a sum with unequal weights, with respect to every variable and the inputs."""
@@ -375,6 +376,7 @@ def test_unknown_rows_and_time() -> None:
             assert session.run(last, {x: X[:2, :3], n: [3, 1]}).shape == (2, UNITS)
 
 
+@pytest.mark.thorough
 def test_a_file_reopens_to_the_same_bits(tmp_path: Path) -> None:
     with nf.Graph() as graph:
         x = nf.placeholder("float32", [None, TIME, FEATURES], name="x")

@@ -108,6 +108,7 @@ CASES: dict[str, tuple[Callable, Callable[[int], float]]] = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("dtype", ["int32", "int64"])
 def test_rates_are_tensorflows(dtype: str, tmp_path: Path) -> None:
     """All of them in one graph, from Python and from the file."""

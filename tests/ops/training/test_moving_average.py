@@ -27,6 +27,7 @@ def moving(num_updates: bool = False) -> tuple[nf.Graph, nf.train.ExponentialMov
     return graph, means
 
 
+@pytest.mark.thorough
 @BOTH
 @pytest.mark.parametrize("num_updates", [False, True])
 def test_means_follow_the_values_after_each_step(

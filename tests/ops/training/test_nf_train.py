@@ -161,6 +161,7 @@ def trajectory(graph: nf.Graph, name: str, tier: str) -> np.ndarray:
         return np.array(found)
 
 
+@pytest.mark.thorough
 @BOTH
 @pytest.mark.parametrize("case", CASES)
 def test_it_makes_tensorflows_steps_saved_and_by_given_gradients_too(
@@ -244,6 +245,7 @@ def test_a_learning_rate_may_be_fed(given: bool, tier: str) -> None:
             np.testing.assert_allclose(session.variables["w"], expected, rtol=1e-14)
 
 
+@pytest.mark.thorough
 @BOTH
 def test_gradients_may_be_clipped_on_the_way(tier: str, tmp_path: Path) -> None:
     with nf.Graph() as graph:
@@ -266,6 +268,7 @@ def test_gradients_may_be_clipped_on_the_way(tier: str, tmp_path: Path) -> None:
         np.testing.assert_allclose(after["b"], 3 - 3 / length, rtol=1e-14)
 
 
+@pytest.mark.thorough
 def test_a_step_by_given_gradients_is_a_training_step_with_its_loss_in_the_file(
     tmp_path: Path,
 ) -> None:
@@ -288,6 +291,7 @@ def test_a_step_by_given_gradients_is_a_training_step_with_its_loss_in_the_file(
     assert doc.nodes[settings.loss].name == "loss"
 
 
+@pytest.mark.thorough
 @BOTH
 def test_the_global_step_counts_with_the_update(tier: str, tmp_path: Path) -> None:
     with nf.Graph() as graph:
@@ -380,6 +384,7 @@ def test_what_is_refused() -> None:
             getattr(nf.train, "AdamOptimiser")  # noqa: B009
 
 
+@pytest.mark.thorough
 def test_every_optimizer_op_is_a_rule() -> None:
     from nodeflow.ops.macro_ops import Optimizer
 

@@ -48,6 +48,7 @@ def trained(graph: Any, feeds: dict, step: str, tier: Any) -> bytes:
         return session.variables["w"].tobytes()
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("kind", NUMBERS)
 def test_a_fed_number_trains_to_the_bits_of_the_attribute(kind: str, dtype: str, tmp_path: Path):

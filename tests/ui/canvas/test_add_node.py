@@ -27,6 +27,7 @@ def found(search: AddNodePopup) -> list[str]:
     return [row.op for row in search.model.rows]
 
 
+@pytest.mark.thorough
 def test_tab_opens_letters_find_and_enter_adds(document, canvas, hands, search):
     hands.key(Key.Key_Tab)
     assert search.isVisible()
@@ -41,6 +42,7 @@ def test_tab_opens_letters_find_and_enter_adds(document, canvas, hands, search):
     assert canvas.hasFocus()
 
 
+@pytest.mark.thorough
 def test_the_list_is_seen_with_and_without_a_note(canvas, hands, search):
     hands.key(Key.Key_Tab)
     assert search.note.isHidden()
@@ -59,6 +61,7 @@ def test_a_double_click_on_nothing_adds_there(document, canvas, hands, search):
     assert canvas.viewport.node_rect(node.id).contains(at)
 
 
+@pytest.mark.thorough
 def test_a_dropped_wire_finds_only_what_fits_and_connects_in_one_step(
     document, canvas, hands, expression, search
 ):
@@ -123,6 +126,7 @@ def test_arrows_choose_and_nothing_found_says_so(document, hands, search):
     assert len(document.nodes) == 1
 
 
+@pytest.mark.thorough
 def test_every_op_is_found_by_its_own_name():
     ops = declarations()
     for op in ops:
@@ -158,6 +162,7 @@ def test_an_empty_canvas_offers_first_what_a_graph_begins_with(hands, search):
     assert found(search)[:3] == ["constant", "placeholder", "variable"]
 
 
+@pytest.mark.thorough
 def test_filters_say_what_an_op_takes_and_gives(hands, search):
     hands.key(Key.Key_Tab)
     QTest.keyClicks(search.field, "out:bool")
@@ -234,6 +239,7 @@ def test_tab_wires_what_is_added_to_the_selected_node_in_one_step(
     assert document.wires[(document.node_named("square").id, "x")].source == node.id
 
 
+@pytest.mark.thorough
 def test_shift_and_enter_add_it_alone(document, canvas, hands, expression, search):
     canvas.selection.select([expression["d"]])
     hands.key(Key.Key_Tab)
@@ -241,6 +247,7 @@ def test_shift_and_enter_add_it_alone(document, canvas, hands, expression, searc
     assert not document.has_wires(document.node_named("relu").id)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("op", ["constant", "logical_not", "matmul"])
 def test_what_does_not_fit_the_selected_node_is_added_alone(
     document, canvas, hands, expression, search, op

@@ -197,6 +197,7 @@ def test_a_rested_pointer_shows_what_is_upstream_and_downstream(
     assert canvas.highlight.parts == []
 
 
+@pytest.mark.thorough
 def test_nothing_lights_up_while_dragging(document, canvas, hands, expression, qtbot):
     at = hands.title(expression["d"])
     hands.move(at)

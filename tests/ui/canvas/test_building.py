@@ -35,6 +35,7 @@ def add(hands, search, canvas, at: QPoint, letters: str, name: str) -> str:
     return node_id
 
 
+@pytest.mark.thorough
 def test_the_expression_is_built_undone_and_redone(document, canvas, hands, search):
     empty = flow.dumps(document)
     b = add(hands, search, canvas, hands.at(60, 60), "const", "b")

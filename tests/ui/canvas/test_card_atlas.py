@@ -39,6 +39,7 @@ def painted(atlas: CardAtlas, card, level: str, step: int, dpr: float, as_array)
     return rect, np.dstack([as_array(picture), rows[:, : alpha.width()]])
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize(("theme", "dpr"), [(LIGHT, 1.0), (DARK, 1.25)], ids=["light", "dark"])
 @pytest.mark.parametrize("kind", LATER)
 def test_a_new_value_is_painted_over_the_old_one(qapp, as_array, monkeypatch, kind, theme, dpr):
@@ -57,6 +58,7 @@ def test_a_new_value_is_painted_over_the_old_one(qapp, as_array, monkeypatch, ki
             assert atlas.find(first, level, step, dpr) is None or same_place != place
 
 
+@pytest.mark.thorough
 def test_a_training_takes_no_more_room_however_long(qapp):
     atlas = CardAtlas(CardPainter(LIGHT))
     card = STATES["plain"]
@@ -81,6 +83,7 @@ def test_another_state_or_kind_of_value_is_painted_beside_the_old_one(qapp):
     assert all(atlas.find(card, FULL, 0, 1.0) for card in cards)
 
 
+@pytest.mark.thorough
 def test_a_new_value_reaches_the_screen(canvas, expression, as_array, qtbot):
     """What was brought to the screen piece by piece is what is shown when all is painted anew."""
 

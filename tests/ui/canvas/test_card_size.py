@@ -50,6 +50,7 @@ def check(doc: Document, values=None) -> None:
     scene.close()
 
 
+@pytest.mark.thorough
 def test_every_op_fits_in_its_room_before_it_has_a_value(qtbot):
     doc = Document()
     for op in declarations():
@@ -66,6 +67,7 @@ def test_dots_and_collapsed_nodes_are_as_small_as_they_look(qtbot):
     check(doc)
 
 
+@pytest.mark.sample(5)
 @pytest.mark.parametrize("name", [path.stem for path in resources.examples()])
 def test_every_node_of_an_example_fits_in_its_room_with_its_value(qtbot, name):
     doc = flow.load(resources.example(name))

@@ -39,6 +39,7 @@ def plain(note):
     return frame_notes._document(note, text_metrics.NOTE, 240.0, 0).toPlainText()
 
 
+@pytest.mark.thorough
 def test_marks_become_looks():
     assert plain("# Title\nsome *very* **bold** `code`") == "Title\nsome very bold code"
     assert ink(painted("**bold**")) > ink(painted("bold")) > 0
@@ -76,6 +77,7 @@ def test_only_whole_lines_are_shown():
     assert ink(painted(note, QRectF(4, 4, 240, 5))) == 0
 
 
+@pytest.mark.thorough
 def test_a_part_that_is_painted_anew_stays_the_same():
     image = painted("some text of a note")
     before = ink(image)
@@ -119,6 +121,7 @@ def test_a_frame_moves_nodes_and_frames_within_it():
     assert doc.frames[inner].rect == (20, 40, 200, 120) and doc.nodes[node].pos == (40, 80)
 
 
+@pytest.mark.thorough
 def test_the_frame_within_another_is_what_the_pointer_takes(window):
     doc, canvas = window.workspace.document, window.canvas
     inner = commands.add_frame(doc, (20, 60, 200, 120), "inner")

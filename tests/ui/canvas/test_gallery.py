@@ -120,6 +120,7 @@ def assert_all_differ(images: dict[str, QImage], as_array) -> None:
         assert changed > 60, f"{a} looks like {b}"
 
 
+@pytest.mark.thorough
 @BOTH
 def test_states_of_cards_can_be_told_apart(qapp, theme, as_array):
     images = {name: drawn(card, theme) for name, card in STATES.items()}
@@ -127,6 +128,7 @@ def test_states_of_cards_can_be_told_apart(qapp, theme, as_array):
     assert_all_differ(images, as_array)
 
 
+@pytest.mark.thorough
 @BOTH
 def test_states_can_be_told_apart_without_colour(qapp, theme, as_array):
     grey = {
@@ -136,6 +138,7 @@ def test_states_can_be_told_apart_without_colour(qapp, theme, as_array):
     assert_all_differ(grey, as_array)
 
 
+@pytest.mark.thorough
 @BOTH
 def test_every_kind_of_value_is_drawn(qapp, theme, as_array):
     cards = {n: make_card(value=p, value_serial=i) for i, (n, p) in enumerate(PREVIEWS.items(), 2)}

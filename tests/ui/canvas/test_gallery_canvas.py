@@ -142,6 +142,7 @@ def keep(canvas) -> Iterator[Callable[[str], None]]:
     yield save
 
 
+@pytest.mark.thorough
 @BOTH
 def test_every_state_of_a_canvas_can_be_seen(canvas, hands, states, picture, keep, theme):
     canvas.set_theme(theme)

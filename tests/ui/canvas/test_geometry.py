@@ -48,6 +48,7 @@ def test_arrays_of_another_layout_are_refused(qapp, bad):
         array_painting.draw_rects(painter, bad)
 
 
+@pytest.mark.thorough
 @given(ends)
 def test_curves_start_and_end_at_their_ends(rows):
     points = wire_table.curve_points(rows, 12)
@@ -55,6 +56,7 @@ def test_curves_start_and_end_at_their_ends(rows):
     assert np.allclose(points[:, -1], rows[:, 2:], atol=1e-9)
 
 
+@pytest.mark.thorough
 @given(ends)
 def test_bounds_hold_every_point_of_a_curve(rows):
     points, box = wire_table.curve_points(rows, 40), wire_table.bounds(rows)
@@ -64,6 +66,7 @@ def test_bounds_hold_every_point_of_a_curve(rows):
     assert (points[..., 1] <= box[:, None, 3] + 1e-6).all()
 
 
+@pytest.mark.thorough
 @given(ends, st.floats(-900, 900), st.floats(-900, 900))
 def test_distance_is_that_of_a_densely_sampled_curve(rows, x, y):
     dense = wire_table.curve_points(rows, 4000)
@@ -79,6 +82,7 @@ def test_a_dashed_wire_is_solid_for_its_share():
     assert length == pytest.approx(800 * 0.6, rel=0.05)
 
 
+@pytest.mark.thorough
 @settings(max_examples=30)
 @given(st.integers(0, 2**32 - 1), st.sampled_from([50, 6000]))
 def test_the_grid_finds_what_comparing_all_nodes_finds(seed, count):
@@ -96,6 +100,7 @@ def test_the_grid_finds_what_comparing_all_nodes_finds(seed, count):
     assert found.tolist() == brute
 
 
+@pytest.mark.thorough
 @given(st.integers(MIN_STEP, MAX_STEP), st.floats(-5000, 5000), st.floats(-5000, 5000))
 def test_zooming_keeps_what_is_under_the_pointer(step, x, y):
     camera = Camera()
@@ -118,6 +123,7 @@ def test_the_view_lies_on_whole_device_pixels(dpr):
     assert camera.y * dpr == pytest.approx(round(camera.y * dpr))
 
 
+@pytest.mark.thorough
 @given(st.floats(1, 30000), st.floats(1, 30000))
 def test_fit_shows_the_whole_rectangle(width, height):
     camera, rect = Camera(), QRectF(-500, 70, width, height)

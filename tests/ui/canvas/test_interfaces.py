@@ -220,6 +220,7 @@ def test_walking_by_keys_tells_where_the_focus_is(canvas, monkeypatch) -> None:
     assert told[-1] == "bad"
 
 
+@pytest.mark.thorough
 def test_objects_of_deleted_nodes_go_and_undo_brings_others(canvas) -> None:
     kept, gone = node(canvas, "a"), node(canvas, "sum")
     port = gone.child(0)
@@ -243,6 +244,7 @@ def test_another_document_has_other_children(canvas) -> None:
     assert name_of(root(canvas).child(0)).startswith("alone, Constant node")
 
 
+@pytest.mark.thorough
 def test_ten_thousand_nodes_cost_nothing_until_somebody_asks(qtbot, monkeypatch) -> None:
     made = []
     real = NodeObject.__init__
@@ -270,6 +272,7 @@ def test_ten_thousand_nodes_cost_nothing_until_somebody_asks(qtbot, monkeypatch)
     assert name_of(top.child(9_999)).startswith("c9999,") and len(made) == 1
 
 
+@pytest.mark.thorough
 def test_interfaces_are_kept_until_their_objects_go(canvas, monkeypatch) -> None:
     monkeypatch.setattr(interfaces, "_look_again", 0)
     root(canvas).child(0)

@@ -74,6 +74,7 @@ def look(view: CanvasView, rng: random.Random) -> None:
             view.node_state.set_dimmed(rng.sample(ids, min(2, len(ids))))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("seed", range(8))
 def test_at_every_step_it_is_what_a_scene_made_afresh_shows(all_kept, document, canvas, seed):
     rng = random.Random(seed)
@@ -110,6 +111,7 @@ def workspace(qtbot) -> tuple[Workspace, CanvasView]:
     view.scene.close()
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("seed", range(8))
 def test_inside_a_subgraph_and_outside_it_is_what_is_there(all_kept, workspace, seed):
     workspace, view = workspace
@@ -155,6 +157,7 @@ def many(document: Document, count: int = 300) -> list[str]:
     return ids
 
 
+@pytest.mark.thorough
 def test_undoing_a_large_deletion_makes_no_card_again(document, canvas, picture, monkeypatch):
     ids = many(document)
     canvas.node_state.set_values(

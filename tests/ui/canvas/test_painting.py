@@ -34,6 +34,7 @@ def values(canvas, expression):
     canvas.node_state.set_values({name: make_preview(np.float32(3)) for name in ("b", "c", "d")})
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("steps", [0, -7, -14, -24])
 def test_panning_shows_what_painting_anew_shows(canvas, expression, values, picture, steps, qtbot):
     canvas.viewport.zoom(steps)
@@ -45,6 +46,7 @@ def test_panning_shows_what_painting_anew_shows(canvas, expression, values, pict
         assert differing(panned, fresh(canvas, picture)) < 2e-4
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "change",
     ["value", "state", "attribute", "rename", "select", "deselect", "problem", "connect", "remove"],

@@ -109,6 +109,7 @@ def test_numbers_along_an_axis_never_touch(qtbot, grid, steps, width, is_log):
     assert spans or width < 200
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("scale", [1.0, 1e-6, 1e6])
 def test_the_whole_course_is_in_sight_and_the_axes_rarely_move(grid, scale):
     random, losses = np.random.default_rng(1), Curve(LOSS, smoothing=0.9)
@@ -193,6 +194,7 @@ def test_both_axes_may_be_logarithmic(grid):
 # ---- zooming ------------------------------------------------------------------------------------
 
 
+@pytest.mark.thorough
 def test_a_stretch_that_is_dragged_over_is_shown_in_all_plots(qtbot, grid):
     shown(grid, training())
     drag(qtbot, grid.cells[0], 1000, 2000)
@@ -269,6 +271,7 @@ def test_a_zoom_stays_while_the_training_goes_on(qtbot, grid):
 # ---- crosshair ----------------------------------------------------------------------------------
 
 
+@pytest.mark.thorough
 def test_the_crosshair_says_the_values_of_all_curves_at_its_step(qtbot, grid):
     live, kept = training(), training(4000, "wide", "#d55e00", 2.0)
     shown(grid, live)
@@ -378,6 +381,7 @@ class Paints(QObject):
         return False
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("theme", [LIGHT, DARK])
 def test_pictures_and_drawings_have_every_curve_and_its_name(grid, theme, tmp_path):
     from nodeflow.ui.panels.plots.export import picture

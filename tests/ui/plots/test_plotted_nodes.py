@@ -31,6 +31,7 @@ def select(window, name) -> None:
     window.canvas.selection.select([record(window, name).id])
 
 
+@pytest.mark.thorough
 def test_the_menu_of_a_node_plots_it_and_undo_takes_it_back(mnist, qtbot):
     select(mnist, "mean")
     mnist.context_menu.open("node", QPoint(20, 20))
@@ -52,6 +53,7 @@ def test_the_menu_of_a_node_plots_it_and_undo_takes_it_back(mnist, qtbot):
     qtbot.waitUntil(lambda: not scene.plotted[slot])
 
 
+@pytest.mark.thorough
 def test_the_inspector_plots_a_node_by_a_click(mnist, qtbot):
     select(mnist, "mean")
     qtbot.waitUntil(lambda: bool(mnist.panels["inspector"].findChildren(PlotToggle)))
@@ -61,6 +63,7 @@ def test_the_inspector_plots_a_node_by_a_click(mnist, qtbot):
     assert is_plotted(record(mnist, "mean"))
 
 
+@pytest.mark.thorough
 def test_what_is_no_number_cannot_be_plotted_and_says_why(mnist, qtbot):
     select(mnist, "logits")
     assert not mnist.actions_["plot_node"].isEnabled()
@@ -69,6 +72,7 @@ def test_what_is_no_number_cannot_be_plotted_and_says_why(mnist, qtbot):
     assert not any(t.isVisible() for t in mnist.panels["inspector"].findChildren(PlotToggle))
 
 
+@pytest.mark.thorough
 def test_the_values_of_plotted_nodes_have_a_plot(mnist, engine, qtbot):
     mnist.actions_.trigger("train")
     engine.begin_training(epochs=1, steps=4)
@@ -85,6 +89,7 @@ def test_the_values_of_plotted_nodes_have_a_plot(mnist, engine, qtbot):
     np.testing.assert_array_equal(grid.item("norm").columns.high, norm)
 
 
+@pytest.mark.thorough
 def test_the_real_engine_plots_a_node(live_window, qtbot):
     window = live_window("spirals")
     node = next(r for r in window.workspace.document.nodes.values() if r.name == "accuracy")

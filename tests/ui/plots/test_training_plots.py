@@ -58,6 +58,7 @@ def test_the_file_keeps_how_plots_are_arranged(window, panel, qtbot):
     assert loads(text).training["plots"] == stored
 
 
+@pytest.mark.thorough
 def test_another_file_brings_its_own_arrangement(window, panel):
     panel.plots.grid.add_plot()
     assert len(panel.plots.grid.cells) == 3
@@ -77,6 +78,7 @@ def test_smoothing_is_the_users_and_changes_the_line(window, panel, qtbot):
     assert "plots" not in window.workspace.root.training
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("suffix, words", [("png", "picture"), ("svg", "drawing"), ("csv", "val")])
 def test_plots_are_exported_from_their_menu(panel, qtbot, tmp_path, monkeypatch, suffix, words):
     target = tmp_path / "plots"
@@ -106,6 +108,7 @@ def test_a_file_that_cannot_be_written_is_named(panel, qtbot, tmp_path, monkeypa
     assert str(target) in said[0] and "could not be written" in said[0]
 
 
+@pytest.mark.thorough
 def test_curves_of_other_runs_are_drawn_before_any_training(window, qtbot):
     curve = Curve(LOSS, run="yesterday", color="#d55e00")
     steps = np.arange(1.0, 101)
@@ -120,6 +123,7 @@ def test_curves_of_other_runs_are_drawn_before_any_training(window, qtbot):
     assert not grid.cells[0].plot.curves
 
 
+@pytest.mark.thorough
 def test_a_step_that_is_clicked_is_told_to_other_panels(window, panel, qtbot):
     grid = panel.plots.grid
     qtbot.waitUntil(lambda: len(grid.item(LOSS).columns.x) == 20)
@@ -131,6 +135,7 @@ def test_a_step_that_is_clicked_is_told_to_other_panels(window, panel, qtbot):
     assert heard.args[0] in (10, 11)
 
 
+@pytest.mark.thorough
 def test_metrics_are_offered_where_there_are_none(window, engine, qtbot):
     engine.computes = False
     window.files.open_example(example("mnist"))
@@ -146,6 +151,7 @@ def test_metrics_are_offered_where_there_are_none(window, engine, qtbot):
     assert window.docking.docks["inspector"].isVisible()
 
 
+@pytest.mark.thorough
 def test_no_metric_is_offered_where_one_waits_for_the_end_of_an_epoch(window, engine, qtbot):
     engine.computes = False
     window.files.open_example(example("mnist"))
@@ -159,6 +165,7 @@ def test_no_metric_is_offered_where_one_waits_for_the_end_of_an_epoch(window, en
     assert panel.plots.bar.note.text() == ""
 
 
+@pytest.mark.thorough
 def test_many_plots_scroll_and_leave_the_window_as_it_is(window, panel, qtbot):
     grid, before = panel.plots.grid, window.size()
     height = panel.height()

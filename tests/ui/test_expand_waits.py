@@ -74,6 +74,7 @@ def test_the_page_opens_before_the_nodes_have_places(mnist, qtbot, gate):
 def test_one_need_not_wait(mnist, qtbot, gate):
     page = mnist.pages.expansion
     double_click(mnist, qtbot)
+    qtbot.waitUntil(lambda: bool(gate.threads), timeout=20000)
     qtbot.keyClick(mnist.focusWidget(), Qt.Key.Key_Escape)
     assert not mnist.pages.shows_expansion and mnist.canvas.isVisible()
     gate.set()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+import time
+
 import numpy as np
 import pytest
 
@@ -73,6 +76,28 @@ def test_assigns_between_calls_are_seen(session, graph) -> None:
         found += [call(rows(1))[0, 0], call(rows(1))[0, 0]]
         grow()
     assert found == [3, 3, 6, 6, 12, 12, 24, 24]
+
+
+@pytest.mark.parametrize("tier", ["reference", "compiled"])
+def test_calls_of_several_threads_take_turns(tier) -> None:
+    """Another thread has its turn in the middle of each call, before the sum is assigned."""
+
+    def one_more(count):
+        time.sleep(0.001)
+        return count + np.float32(1)
+
+    with nf.Graph() as g:
+        n = nf.variable(0.0, name="n")
+        step = nf.assign(n, nf.py_func(one_more, [n], nf.float32), name="step")
+    with nf.Session(g, tier=tier) as s:
+        s.initialize()
+        call = s.make_callable(step)
+        threads = [threading.Thread(target=lambda: [call() for _ in range(5)]) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert s.variables["n"] == 20
 
 
 @pytest.mark.thorough

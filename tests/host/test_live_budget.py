@@ -197,6 +197,9 @@ def test_what_takes_too_long_says_so_and_is_not_tried_again(slow, op):
     for thread in values:
         thread.join(30)
         assert not thread.is_alive(), "a loop in Python ends, and so does what returns"
+    commands.set_attr(document, source, "value", [1.0])
+    evaluator.previews()
+    assert len(calls) == 2, "again: what it depends on has become small"
 
 
 @pytest.mark.thorough

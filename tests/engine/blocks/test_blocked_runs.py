@@ -122,6 +122,19 @@ def test_random_numbers_are_those_of_the_rows(small, monkeypatch, tier) -> None:
 
 
 @pytest.mark.parametrize("tier", TIERS)
+def test_random_numbers_beside_columns_are_those_of_the_whole_run(small, monkeypatch, tier) -> None:
+    """A cell has some columns of what is drawn row by row, so it cannot draw them alone."""
+    with nf.Graph() as graph:
+        x = nf.placeholder("float32", [None, 6], name="x")
+        turned = nf.transpose(nf.tile(x, [1, 16]))
+        noisy = nf.transpose(turned + nf.random_normal(nf.shape(turned)))
+        tops = nf.reduce_max(nf.tanh(nf.tile(noisy, [1, 2])), axis=1)
+    whole, cut = whole_and_cut(graph, [noisy, tops], {x: images()}, monkeypatch, tier)
+    np.testing.assert_array_equal(whole[0], cut[0])
+    np.testing.assert_array_equal(whole[1], cut[1])
+
+
+@pytest.mark.parametrize("tier", TIERS)
 def test_an_assign_runs_once(small, monkeypatch, tier) -> None:
     with nf.Graph() as graph:
         x = nf.placeholder("float32", [None, 6], name="x")

@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -78,6 +79,25 @@ def test_a_kernel_is_compiled_once(folder: Path) -> None:
     assert cache.is_cached(source)
     assert compiled_meanwhile(lambda: run(source)) == 0
     assert run(source) == 11
+
+
+def test_threads_that_need_one_kernel_at_once_compile_it_once(folder: Path) -> None:
+    source = STORE.format(value=14)
+    together, found = threading.Barrier(3), []
+
+    def load() -> None:
+        together.wait()
+        found.append(cache.load_kernel(source))
+
+    def all_load() -> None:
+        threads = [threading.Thread(target=load) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    assert compiled_meanwhile(all_load) == 1
+    assert len(found) == 3 and len(set(map(id, found))) == 1
 
 
 @pytest.mark.thorough

@@ -240,6 +240,8 @@ def test_runs_of_another_phase_leave_samples_of_calls_alone() -> None:
         for _ in range(3):
             assert (call(ones) == 0).any() and (s.run(y, {x: ones}) == 0).any()
             assert (s.run(y, {x: ones}, training=False) == 1).all()
+            assert (s.run(y, {x: ones}) == 0).any() and (call(ones) == 0).any()
+            assert (s.run(y, {x: ones}, training=False) == 1).all()
 
 
 # ---- what cannot be called ----------------------------------------------------------------------

@@ -216,6 +216,13 @@ def an_update_comes_before_a_failure() -> Plan:
     return plan
 
 
+def an_update_comes_beside_a_failure() -> Plan:
+    plan = updates(fails=True)
+    first, second = plan.phases[0].levels
+    plan.phases[0].levels = [[*first, *second]]  # type: ignore[misc]
+    return plan
+
+
 def two_updates_of_one_variable() -> Plan:
     with nf.Graph():
         x = nf.placeholder("float32", [6], name="x")
@@ -413,6 +420,7 @@ BROKEN = {
     an_update_reads_another_element: "old_values_are_read_before_updates",
     two_updates_of_one_variable: "updates_do_not_collide",
     an_update_comes_before_a_failure: "updates_follow_what_can_fail",
+    an_update_comes_beside_a_failure: "updates_follow_what_can_fail",
     a_chain_has_other_tasks: "chained_tasks_keep_to_their_rows",
     a_chain_is_cut_between_other_rows: "chained_tasks_keep_to_their_rows",
     a_chain_reads_other_rows: "chained_tasks_keep_to_their_rows",

@@ -99,16 +99,19 @@ def test_batches_are_those_of_the_columns(kind, tmp_path):
         total = nf.reduce_sum(x * np.arange(1.0, 1 + column.type.shape[1], dtype="float32"))
         loss = nf.square(w - 0.1)
         train = graph.apply("gradient_descent", loss, learning_rate=0.1, name="train")
-    order = rng.permutation(12)
+    orders = [rng.permutation(12) for _ in range(2)]
     with nf.Session(graph, backend="jax") as session:
         session.initialize()
         stepper = session.stepper([train], [total], {x: column}, 4)
-        stepper.start_epoch(order)
-        done, scalars = stepper.run(10)
+        epochs = []
+        for order in orders:
+            stepper.start_epoch(order)
+            epochs.append(stepper.run(10))
     weights = np.arange(1, 1 + column.type.shape[1])
-    expected = [(column.rows(order[i : i + 4]) * weights).sum() for i in (0, 4, 8)]
-    assert done == 3
-    np.testing.assert_allclose(scalars[:, 0], expected, rtol=1e-6)
+    for order, (done, scalars) in zip(orders, epochs, strict=True):
+        expected = [(column.rows(order[i : i + 4]) * weights).sum() for i in (0, 4, 8)]
+        assert done == 3
+        np.testing.assert_allclose(scalars[:, 0], expected, rtol=1e-6)
 
 
 @pytest.mark.thorough

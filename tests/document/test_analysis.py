@@ -43,6 +43,15 @@ def test_missing_wires_are_problems_that_say_where(sketch):
     assert sketch.problems("sum") == [] and sketch.type("sum") == "float32 ()"
 
 
+def test_an_order_is_no_value(sketch):
+    sketch.add("constant", "one")
+    sketch.add("negative", "n")
+    sketch.wire("one:done", "n:x")
+    assert sketch.problems("n") == ["n:x: `one` has no value, only the order `done`"]
+    sketch.wire("one", "n:x")
+    assert sketch.problems("n") == []
+
+
 def test_shapes_that_do_not_fit_name_node_and_reason(sketch):
     sketch.add("placeholder", "x", shape=[32, 784], sample=None)
     sketch.add("variable", "W", shape=[128, 10])

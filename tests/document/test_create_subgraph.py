@@ -39,6 +39,7 @@ from nodeflow.document.formula.export_python import python_code
 from nodeflow.document.formula.parser import parse_expression
 from nodeflow.document.formula.render import formula_text
 from nodeflow.document.io import flow
+from nodeflow.document.layout.card_size import node_size
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.errors import (
     BadName,
@@ -94,6 +95,18 @@ def test_external_wires_become_ports_called_after_what_is_wired(sums):
     assert [n.name for n in sums.doc.nodes.values()] == ["b", "c", "a", "sums"]
     wires = {(w.source, w.source_port, w.target_port) for w in sums.doc.wires.values()}
     assert (sums.id("b"), "out", "b") in wires and (sums.instance, "e", "y") in wires
+
+
+def test_inputs_stand_to_the_left_of_the_nodes_inside_and_outputs_to_the_right(sums):
+    definition = inside(sums.doc, sums.instance)
+
+    def sides(name: str) -> tuple[float, float]:
+        record = definition.node_named(name)
+        return record.pos[0], record.pos[0] + node_size(definition, record)[0]
+
+    nodes = [sides(name) for name in ("d", "e", "two")]
+    assert sides("inputs")[1] < min(left for left, _ in nodes)
+    assert sides("outputs")[0] > max(right for _, right in nodes)
 
 
 def test_a_subgraph_computes_the_same_and_its_nodes_are_fetched_by_scope(sums):

@@ -66,6 +66,16 @@ def test_saving_removes_the_journal_and_the_next_edit_begins_another(doc, tmp_pa
     assert not list(folder.iterdir())
 
 
+def test_a_frame_comes_back_as_wide_and_as_high_as_it_was(doc, tmp_path):
+    journal = Journal(doc, tmp_path / "state")
+    frame = commands.add_frame(doc, (10, 20, 300, 150), "Layer", "A note.", "blue")
+    commands.set_frame(doc, frame, rect=(10, 20, 400, 50))
+    found = recover(journal.path)
+    assert found.missing == 0
+    assert found.document.frames == doc.frames
+    assert found.document.frames[frame].rect == (10, 20, 400, 50)
+
+
 def test_a_line_that_a_crash_cut_short_is_left_out(doc, tmp_path):
     journal = Journal(doc, tmp_path / "state")
     for name in ("a", "b", "c"):

@@ -26,6 +26,7 @@ from nodeflow.document.diff.resolve import (
 )
 from nodeflow.document.edit import commands
 from nodeflow.document.edit.create_subgraph import create
+from nodeflow.document.edit.definitions import remove_definition
 from nodeflow.document.io import flow, journal
 from nodeflow.document.model.document import Document
 from tests.document.strategies import actions, perform
@@ -186,6 +187,19 @@ def test_a_node_that_one_side_removed_can_go_or_stay(sides):
         assert resolve_all(doc, side) == []
         assert doc.nodes.keys() == nodes and bool(doc.wires) == ("n1" in nodes)
     assert doc.nodes["n1"].attrs["value"] == 1.0, "base had this"
+
+
+def test_a_subgraph_that_one_side_removed_goes_with_its_instance(sides):
+    base, ours, theirs = sides
+    instance = create(base, ["n2"], "half")
+    ours, theirs = copy(base), copy(base)
+    commands.remove(ours, [instance])
+    remove_definition(ours, "half")
+    commands.rename(theirs, instance, "kept")
+    commands.rename(theirs.graph("half"), "n2", "changed")
+    doc = merged((base, ours, theirs))
+    assert resolve_all(doc, "ours") == [] and not conflicts_of(doc)
+    assert doc.nodes.keys() == {"n1"} and not doc.subgraphs
 
 
 def test_a_name_that_is_taken_by_now_gets_a_suffix_and_the_node_keeps_its_numbers(sides):

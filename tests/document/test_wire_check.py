@@ -63,6 +63,16 @@ def test_loops_are_refused(expression):
     assert not found.ok and found.reason == "a node cannot be wired to itself"
 
 
+def test_a_wire_is_refused_that_would_close_a_loop_since_the_last_edit(sketch, verdict):
+    sketch.add("negative", "first")
+    sketch.add("negative", "second")
+    assert verdict("first", "second:x").ok
+    sketch.wire("second", "first:x")
+    found = verdict("first", "second:x")
+    assert not found.ok
+    assert found.reason == "`first` depends on `second`: the wire would close a loop"
+
+
 def test_a_taken_input_is_allowed_and_says_what_it_replaces(expression):
     doc, analysis = expression.doc, expression.analysis
     found = check_wire(doc, analysis, *expression.ends("two", "d:x"))

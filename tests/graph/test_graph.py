@@ -381,6 +381,18 @@ def test_control_dependencies_take_names_and_none_and_refuse_the_rest() -> None:
         pass
 
 
+def test_a_node_inside_two_control_dependencies_waits_for_both() -> None:
+    with nf.Graph():
+        one, two = nf.constant(1.0, name="one"), nf.constant(2.0, name="two")
+        with nf.control_dependencies([one]):
+            with nf.control_dependencies([two]):
+                both = nf.constant(3.0)
+            outer = nf.constant(4.0)
+        free = nf.constant(5.0)
+    assert set(both.node.control_inputs) == {one.node, two.node}
+    assert outer.node.control_inputs == (one.node,) and free.node.control_inputs == ()
+
+
 def test_elements_of_a_graph_by_name_or_object() -> None:
     with nf.Graph() as graph:
         x = nf.placeholder("float32", [2], name="x")

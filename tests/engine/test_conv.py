@@ -119,9 +119,9 @@ def with_gradients(y, *xs):
 def test_convolution_and_two_orders_of_gradients(
     n: int, channels: int, filters: int, groups: int
 ) -> None:
-    attrs = {"strides": (2, 1), "groups": groups} if n == 9 else {"groups": groups}
+    attrs = {5: {"dilations": (1, 2)}, 9: {"strides": (2, 1)}}.get(n, {})
     reference, compiled = both(
-        lambda x, f: with_gradients(nf.conv2d(x, f, **attrs), x, f),
+        lambda x, f: with_gradients(nf.conv2d(x, f, groups=groups, **attrs), x, f),
         normal(n, 6, 11, channels),
         normal(3, 4, channels // groups, filters, seed=1),
     )

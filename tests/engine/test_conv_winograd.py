@@ -183,13 +183,16 @@ def test_results_and_gradients_beside_float64(
         assert np.abs(value - right).max() <= {3: 4e-6, 5: 8e-6}[taps] * np.abs(right).max()
 
 
-def test_whole_numbers_are_exact() -> None:
+@pytest.mark.parametrize(
+    ("border", "down", "across"), [("same", 12, 13), ([[2, 0], [0, 1]], 12, 12)]
+)
+def test_whole_numbers_are_exact(border: Any, down: int, across: int) -> None:
     random = np.random.default_rng(3)
     x = random.integers(-8, 9, (2, 12, 13, 32)).astype("float32")
     w = 4 * random.integers(-8, 9, (3, 3, 32, 48)).astype("float32")
-    turn = 4 * random.integers(-4, 5, (2, 12, 13, 48)).astype("float32")
+    turn = 4 * random.integers(-4, 5, (2, down, across, 48)).astype("float32")
     for value, right in zip(
-        computed(x, w, "same", turn), directly(x, w, turn, "same"), strict=True
+        computed(x, w, border, turn), directly(x, w, turn, border), strict=True
     ):
         np.testing.assert_array_equal(value, right)
 

@@ -134,6 +134,20 @@ def test_while_training_only_what_it_changes_is_looked_at_again():
     assert evaluator.previews(step=5, still=False).values["xw"].array.tolist() == [[0], [2], [4]]
 
 
+def test_a_node_that_is_added_moves_with_the_next_steps():
+    document = regression()
+    evaluator = Evaluator(document)
+    document.subscribe(evaluator.follow)
+    evaluator.previews(step=3)
+    assert "twice" not in evaluator.previews(step=4, still=False).values
+    twice = commands.add_node(document, "add", (0, 0), name="twice")
+    for port in ("x", "y"):
+        commands.connect(document, document.node_named("b").id, "out", twice, port)
+    assert evaluator.previews(step=5).values["twice"].array == 0
+    evaluator.session.variables["b"] = np.float32(2.5)
+    assert evaluator.previews(step=6, still=False).values["twice"].array == 5
+
+
 @pytest.mark.parametrize(("most", "kept"), [(8, {4, 8}), (64, {24})])
 def test_old_values_are_dropped_only_if_too_many_are_kept(monkeypatch, most, kept):
     monkeypatch.setattr(incremental, "MOST_BYTES", most)
@@ -176,6 +190,19 @@ def test_what_a_training_learned_arrives_under_the_new_names():
     create(document, [second], "layer")
     live.take_variables({"w": np.float32([[2.5]]), "b": np.float32(-1)}, ids)
     assert live.variables() == {"weights": 2.5, "layer/b": -1}
+
+
+def test_what_was_learned_is_not_put_into_a_variable_of_another_dtype():
+    document = expression()
+    c, ids = document.node_named("c"), Evaluator(document).ids()
+    commands.set_attr(document, c.id, "dtype", "no dtype")
+    evaluator = Evaluator(document)
+    document.subscribe(evaluator.follow)
+    assert "c" not in evaluator.variables(), "it cannot run"
+    evaluator.take_variables({"c": np.array(5, np.float32)}, ids)
+    commands.set_attr(document, c.id, "dtype", "float64")
+    assert evaluator.variables()["c"].dtype == np.float64
+    assert texts(evaluator.previews())["c"] == "1"
 
 
 def test_a_random_node_shows_what_its_variable_starts_with():

@@ -100,6 +100,9 @@ def test_points_are_the_rows_of_a_layer_with_their_classes():
     assert [data.names[g] for g in data.groups] == list(data.labels)
     train = points(engine, "hidden2", split="train")
     assert train.split == "train" and len(train.points) <= MOST_ROWS
+    for shown in (data, train):
+        rows = binding.dataset.split(shown.split)["labels"].rows(slice(0, len(shown.points)))
+        assert [int(label) for label in shown.labels] == rows.argmax(axis=1).tolist()
 
 
 @pytest.mark.thorough

@@ -460,7 +460,7 @@ def main() -> int:
     parser.add_argument("names", nargs="*", help="only these faults")
     parser.add_argument("--jobs", type=int, default=2, help="how many processes (default 2)")
     parser.add_argument("--quick", action="store_true", help="only the tests of make test")
-    options = parser.parse_args()
+    options = parser.parse_intermixed_args()
     try:
         faults = read_faults()
         check(faults)

@@ -27,6 +27,7 @@ def test_help_lists_every_command(nodeflow):
 @pytest.mark.parametrize(
     "arguments",
     [("run",), ("run", "x.flow", "--wrong"), ("train", "x.flow", "--epochs", "0"), ("data",),
+     ("train", example("spirals.flow"), "--epo", "3"),
      ("train", "x.flow", "--epochs", "many"), ("run", "x.flow", "--tier", "fast"), ("a", "b"),
      ("run", example("expression.flow"), "--feed", "b"),
      ("run", example("expression.flow"), "--set", "b.value")],

@@ -316,6 +316,21 @@ def test_pictures_are_predicted_with_their_names(nodeflow, tmp_path):
     np.testing.assert_allclose(one.json["fetches"]["p"], truth[1:2], rtol=1e-5)
 
 
+def test_a_broken_picture_is_named_once_also_where_memory_is_limited(nodeflow, tmp_path):
+    own_data.pictures(tmp_path)
+    graph = picture_graph(tmp_path, "pictures:shapes")
+    flat = tmp_path / "flat"
+    flat.mkdir()
+    good = next((tmp_path / "shapes").rglob("*.png"))
+    (flat / "0.png").write_bytes(good.read_bytes())
+    (flat / "1broken.png").write_bytes(b"no picture")
+    arguments = ("--dataset", "flat", "--fetch", "p", "--memory", "1GB", "-o", "out.csv")
+    result = nodeflow("run", graph, *arguments)
+    assert result.code == 0, result.err
+    assert "memory:" in result.err and result.err.count("1broken.png is damaged") == 1
+    assert "1 prediction written to out.csv" in result.err
+
+
 def test_a_spreadsheet_is_to_be_saved_as_csv(nodeflow, tmp_path):
     (tmp_path / "a.xlsx").write_bytes(b"PK")
     result = nodeflow("data", "show", "a.xlsx")

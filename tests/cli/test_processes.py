@@ -154,6 +154,22 @@ def test_the_end_that_jax_makes_is_said_in_words(watch):
     )
 
 
+def test_who_is_aborted_since_another_one_is_gone_is_not_the_cause(watch):
+    program = """
+if index == "1":
+    open("gone", "w").close()
+    sys.exit(1)
+while not os.path.exists("gone"):
+    time.sleep(0.01)
+os.abort()
+"""
+    code, _, errors = watch(program)
+    assert code == 1
+    assert errors == (
+        "nodeflow: process 1 of 3 ended with exit code 1, so the training has ended\n"
+    )
+
+
 @pytest.mark.thorough
 def test_the_last_words_of_a_process_that_nobody_hears_are_shown(watch):
     code, _, errors = watch("sys.exit('nodeflow: not enough memory') if index == '1' else wait()")

@@ -84,6 +84,21 @@ def test_list_filters_by_file_and_count(nodeflow, kept: Path, tmp_path: Path):
     assert len(nodeflow("runs", "list", "--most", 1, "--json").json) == 1
 
 
+def test_the_newest_runs_of_a_file_are_listed_whatever_else_ran_since(nodeflow, kept: Path):
+    with RunStore() as store:
+        for number, file in enumerate(("a.flow", "b.flow", "a.flow", "b.flow", "b.flow")):
+            begun = 1e9 + number
+            store.begin(Run(f"r{number}aaaaaaa", str(number), created=begun, updated=begun,
+                            file=str(kept / file)))  # fmt: skip
+
+    def names(*options: object) -> list[str]:
+        return [run["name"] for run in nodeflow("runs", "list", "--json", *options).json]
+
+    assert names("--most", 2) == ["4", "3"]
+    assert names("--most", 2, "--of", kept / "a.flow") == ["2", "0"]
+    assert names("--most", 1, "--of", kept / "a.flow") == ["2"]
+
+
 @pytest.mark.thorough
 def test_show_says_all(nodeflow, kept: Path):
     event = train(nodeflow)

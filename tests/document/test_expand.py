@@ -241,6 +241,19 @@ def test_copies_stand_free_of_everything_else():
         assert not any(overlap(boxes[a], doc.frames[f].rect) for f in frames)
 
 
+def test_each_new_frame_stands_around_the_copies_of_one_scope(sketch):
+    fitted(sketch)
+    doc = sketch.doc
+    commands.move(doc, {i: (-300.0 * n, 0.0) for n, i in enumerate(doc.nodes, 2)})
+    new = unpack(doc, sketch.id("train"))
+    boxes = {i: (*doc.nodes[i].pos, *node_size(doc, doc.nodes[i], sketch.analysis)) for i in new}
+    assert doc.frames
+    for frame in doc.frames.values():
+        inside = [i for i, box in boxes.items() if overlap(box, frame.rect)]
+        scopes = {doc.nodes[i].name.rpartition("/")[0] for i in inside}
+        assert len(inside) > 1 and len(scopes) == 1, frame.title
+
+
 def test_training_goes_on_with_the_group_where_nothing_named_the_optimizer(sketch):
     fitted(sketch)
     assert sketch.doc.training == {}

@@ -10,9 +10,11 @@ from nodeflow.document.build.variable_ids import variable_ids
 from nodeflow.document.edit import commands
 from nodeflow.document.edit.create_subgraph import create
 from nodeflow.document.edit.unpack_subgraph import unpack_subgraph
+from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document
 from nodeflow.engine import incremental
 from nodeflow.host.evaluation.evaluator import Evaluator
+from nodeflow.resources import example
 from tests.host.documents import expression, regression
 
 
@@ -203,6 +205,18 @@ def test_what_was_learned_is_not_put_into_a_variable_of_another_dtype():
     commands.set_attr(document, c.id, "dtype", "float64")
     assert evaluator.variables()["c"].dtype == np.float64
     assert texts(evaluator.previews())["c"] == "1"
+
+
+def test_weights_beside_the_data_are_shown_as_pictures_along_the_axis_of_the_pixels():
+    document = flow.loads(example("autoencoder").read_text(encoding="utf-8"))
+    evaluator = Evaluator(document)
+    graph = evaluator.task.graph
+    shapes = {v.name: v.shape for v in graph.variables}
+    first = next(name for name, shape in shapes.items() if shape[0] == 784 and len(shape) == 2)
+    last = next(name for name, shape in shapes.items() if shape[-1] == 784 and len(shape) == 2)
+    into, out = evaluator.value(first), evaluator.value(last)
+    assert (into.image_shape, into.column_shape) == (None, (28, 28))
+    assert (out.image_shape, out.column_shape) == ((28, 28), None)
 
 
 def test_a_random_node_shows_what_its_variable_starts_with():

@@ -206,6 +206,21 @@ def test_a_resumed_training_is_the_same_run(folder: Path, line, tmp_path: Path):
     assert run.curves["epoch loss"].values.tolist() == whole.loss
 
 
+def test_a_resumed_training_that_is_left_has_its_last_whole_epoch(
+    folder: Path, line, tmp_path: Path
+):
+    graph, data = line
+    given = {"data": data, "checkpoint": tmp_path / "states", **PLAIN}
+    list(nf.train.train(graph, epochs=3, **given))
+    events = nf.train.train(graph, epochs=6, resume=tmp_path / "states", **given)
+    next(event for event in events if isinstance(event, Steps))
+    events.close()
+    run = only(folder)
+    assert (run.status, run.epochs) == ("stopped", run.steps // 10)
+    assert 3 <= run.epochs < 6
+    assert run.loss == pytest.approx(truth(6).reshape(6, 10).mean(1)[run.epochs - 1], rel=1e-4)
+
+
 def _same(data: dict) -> dict:
     return {tensor.name: rows for tensor, rows in data.items()}
 

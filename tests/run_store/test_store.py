@@ -6,12 +6,14 @@ import math
 import os
 import sqlite3
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+import nodeflow as nf
 from nodeflow.run_store import database, records, schema
 from nodeflow.run_store.curves import Piece
 from nodeflow.run_store.errors import RunStoreProblem, UnknownRun
@@ -114,6 +116,36 @@ def test_one_graph_is_kept_once_and_goes_with_its_last_run(tmp_path: Path):
         assert store.runs() == [] and not store.database.rows("SELECT * FROM graphs")
 
 
+def test_a_graph_that_a_run_went_on_with_stays_as_long_as_the_run(tmp_path: Path):
+    with RunStore(tmp_path) as store:
+        run, other = (store.begin(a_run(id), "before") for id in ("raaaaaaaa", "rbbbbbbbb"))
+        store.add(Batch(run, graphs=[(5, "after")]))
+        store.delete([other.id])
+        assert [store.graph_text(run, step) for step in (0, 5)] == ["before", "after"]
+        store.delete([run.id])
+        assert not store.database.rows("SELECT * FROM graphs")
+
+
+def test_threads_that_write_what_they_have_read_wait_for_each_other(tmp_path: Path):
+    """Each has a connection of its own, as processes have."""
+
+    def count() -> None:
+        with RunStore(tmp_path) as own:
+            for _ in range(5):
+                with own.database.writing():
+                    (row,) = own.database.rows("SELECT value FROM settings WHERE name = 'count'")
+                    time.sleep(0.001)  # the others have their turn
+                    values = ("count", str(int(row["value"]) + 1))
+                    own.database.run("REPLACE INTO settings VALUES (?, ?)", values)
+
+    with RunStore(tmp_path) as store:
+        store.set_setting("count", "0")
+        with ThreadPoolExecutor(3) as threads:
+            for counted in [threads.submit(count) for _ in range(3)]:
+                counted.result()
+        assert store.setting("count") == "15"
+
+
 def test_deleting_takes_the_curves_along_and_a_deleted_run_takes_no_more(tmp_path: Path):
     with RunStore(tmp_path) as store:
         run = store.begin(a_run())
@@ -135,6 +167,20 @@ def test_edits_change_what_is_the_users(tmp_path: Path):
         assert read.steps == 5 and store.find("rbbbbbbbb").star
         with pytest.raises(RunStoreProblem, match="needs a name"):
             store.edit([runs[0].id], name=" ")
+
+
+def test_runs_are_listed_by_file_tag_and_star(tmp_path: Path):
+    def found(**wanted) -> str:
+        return "".join(run.name for run in nf.runs(folder=tmp_path, **wanted))
+
+    with RunStore(tmp_path) as store:
+        for number, name in enumerate("abc"):
+            id, file = f"r{name * 8}", f"/{name}.flow"
+            store.begin(a_run(id, name=name, file=file, created=float(number)))
+        store.edit(["raaaaaaaa"], star=True)
+        store.edit(["raaaaaaaa", "rcccccccc"], tags=("x",))
+    assert found() == "cba", "the newest first"
+    assert (found(starred=True), found(tag="x"), found(file="/b.flow")) == ("a", "ca", "b")
 
 
 def test_runs_are_found_by_id_name_beginning_and_latest(tmp_path: Path):

@@ -27,11 +27,15 @@ class Desk:
     def __init__(self, document: Document) -> None:
         self.document = document
         self.messages: list[p.Message] = []
-        self.engine = Engine(self.messages.append, threads=1)
+        self.engine = Engine(self.take, threads=1)
         self.engine._make_session = reference  # type: ignore[method-assign]
         document.subscribe(lambda change: self.edit(change))
         self.edit = lambda change: self.do(p.SyncChange(change.text, change.revision))
         self.sync(keep=False)
+
+    def take(self, message: p.Message) -> None:
+        """A message of the engine; a test may answer it at once."""
+        self.messages.append(message)
 
     def do(self, request: p.Request) -> None:
         self.engine._handle(request)

@@ -26,6 +26,7 @@ from nodeflow.host import protocol as p
 from nodeflow.host.engine import Engine
 from nodeflow.train import events
 from nodeflow.train.loop import train
+from tests.host.desk import Desk
 from tests.host.documents import expression, regression
 
 
@@ -246,6 +247,25 @@ def test_a_breakpoint_pauses_a_training_until_it_is_let_go_on(talk):
     assert talk.wait_for(events.Hit).step == hit.step + 1
     talk.send(p.Stop())
     assert talk.wait_for(events.Done).stopped
+
+
+def test_where_a_breakpoint_pauses_a_training_the_engine_says_that_it_is_paused():
+    class Stopping(Desk):
+        def take(self, message: p.Message) -> None:
+            super().take(message)
+            if isinstance(message, events.Hit):
+                self.engine.receive(p.Stop())
+
+    document = regression()
+    train, loss = (document.node_named(name).id for name in ("train", "loss"))
+    commands.set_attr(document, train, "learning_rate", 3.0)  # overshoots
+    commands.set_training(document, epochs=1_000_000, allow_nonfinite=True)
+    toggle_breakpoint(document, [loss])
+    desk = Stopping(document)
+    desk.train()
+    (hit,) = (at for at, m in enumerate(desk.messages) if isinstance(m, events.Hit))
+    states = [m.state for m in desk.messages[:hit] if isinstance(m, p.State)]
+    assert states[-1] == "paused"
 
 
 @pytest.mark.thorough

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 
@@ -12,6 +14,7 @@ from nodeflow.host.evaluation.evaluator import Evaluator
 from nodeflow.host.views.kind import ViewProblem
 from nodeflow.host.views.measures import KIND, compute
 from nodeflow.host.views.watch import WatchedViews
+from tests.host.desk import Desk
 
 RANDOM = np.random.default_rng(3)
 X, Y = RANDOM.normal(size=(6, 3)), RANDOM.normal(size=(6, 2))
@@ -193,6 +196,41 @@ def test_looking_changes_no_variable_and_no_node():
     after = evaluator.variables()
     assert all(np.array_equal(before[name], after[name]) for name in before)
     assert len(evaluator.task.graph.nodes) == count
+
+
+def test_gradients_are_those_of_the_rows_that_are_chosen(tmp_path):
+    """The gradient of the mean of squares x w is 2 x w / n."""
+    x = np.random.default_rng(4).normal(size=(30, 1)).astype(np.float32)
+    np.savez(tmp_path / "rows.npz", x_train=-x, x_test=x)
+    document = Document()
+    document.path = tmp_path / "a.flow"
+    add = partial(commands.add_node, document)
+    data = add("dataset", (0, 0), "data", {"source": "npz:rows.npz"})
+    fed = add("placeholder", (0, 0), "x", {"shape": [None, 1]})
+    w = add("variable", (0, 0), "w", {"value": [[3.0]]})
+    product, squared = add("matmul", (0, 0), "product"), add("square", (0, 0), "squared")
+    loss, train = add("reduce_mean", (0, 0), "loss"), add("gradient_descent", (0, 0), "train")
+    for source, out, target, port in (
+        (data, "x", fed, "feed"), (fed, "out", product, "x"), (w, "out", product, "y"),
+        (product, "out", squared, "x"), (squared, "out", loss, "x"), (loss, "out", train, "loss"),
+    ):  # fmt: skip
+        commands.connect(document, source, out, target, port)
+    commands.set_training(document, batch_size=10)
+    desk, now = Desk(document), [0.0]
+    views = desk.engine._views
+    views._clock = lambda: now[0]
+    desk.do(p.WatchViews((p.ViewSpec("measures", ""),), 0))
+    for first in (0, 20):
+        now[0] += 10 * KIND.rest
+        desk.do(p.ShowData(first=first))
+        desk.do(p.Evaluate(document.revision, 1))
+        while views.is_stale:
+            views.show_next()
+        shown = desk.messages[-1]
+        rows = x[first : first + 10] * 3
+        expected = np.sqrt(np.mean((2 * rows / 10) ** 2))
+        assert isinstance(shown, p.ViewValue) and not shown.error
+        assert shown.data.values["product"].value == pytest.approx(expected, rel=1e-5)
 
 
 def test_they_are_computed_at_most_twice_a_second_and_again_for_other_rows():

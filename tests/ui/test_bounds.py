@@ -99,7 +99,7 @@ def test_a_truth_value_has_none(window):
     assert not window.panels["inspector"].outside.page.bounds.isVisibleTo(window)
 
 
-@pytest.mark.thorough
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("step", [8, 0, -8, -16, -24, -32])
 def test_the_sign_is_seen_at_every_zoom(window, nodes, step):
     set_bounds(window.workspace.document, nodes[1:], high=2)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QPoint, Qt
+from PySide6.QtCore import QPoint, Qt, QTimer
 from test_expand import shown
 from test_subgraph_actions import node, shortcut
 from thread_engine import ThreadClient
@@ -12,11 +12,16 @@ from thread_engine import ThreadClient
 from nodeflow.document.build.task import Task
 from nodeflow.document.edit import commands
 from nodeflow.engine.session import Session
-from nodeflow.host.protocol import SetBudget
+from nodeflow.host.protocol import PastSteps, SetBudget
 from nodeflow.train.control import Control
-from nodeflow.train.events import Done, Resumed
+from nodeflow.train.events import Done, Resumed, Steps
 from nodeflow.train.loop import train
 from nodeflow.ui.controllers.engine.live_value_settings import LiveValuesDialog
+from nodeflow.ui.core.engine.shown_step import ShownStep
+from nodeflow.ui.core.engine.step_ops import StepOps
+from nodeflow.ui.core.theme import LIGHT
+from nodeflow.ui.core.theme_manager import ThemeManager
+from nodeflow.ui.panels.parts.scrubber import Scrubber
 
 LEFT = Qt.MouseButton.LeftButton
 
@@ -115,6 +120,33 @@ def test_the_keys_of_the_slider_move_it(qtbot, window, scrubber):
     qtbot.keyClick(scrubber.slider, Qt.Key.Key_Home)
     wait_for(qtbot, window, 1)
     assert not scrubber.step_back.isEnabled() and scrubber.step_on.isEnabled()
+
+
+def test_it_plays_up_to_the_last_step_and_down_to_the_first(qtbot):
+    class AtOnce:
+        """An engine that has the values of every step."""
+
+        shown: list[int | None] = []
+
+        def show_step(self, step: int | None, run: str) -> int:
+            self.shown.append(step)
+            QTimer.singleShot(0, past.on_arrived)
+            return len(self.shown)
+
+    engine = AtOnce()
+    past = ShownStep(engine)
+    past.on_message(PastSteps(1))
+    past.on_event(Steps(1, np.zeros(4), 0.1, "reference"))
+    scrubber = Scrubber(past, StepOps(past, engine), ThemeManager(LIGHT), lambda: "")
+    qtbot.addWidget(scrubber)
+    scrubber._play.setInterval(0)
+    past.show(2)
+    for tool, last in ((scrubber.play_on, 4), (scrubber.play_back, 1)):
+        qtbot.mouseClick(tool, LEFT)
+        assert tool.isChecked()
+        qtbot.waitUntil(lambda tool=tool: not tool.isChecked())
+        assert past.step == last
+    assert engine.shown == [2, 3, 4, 3, 2, 1]
 
 
 @pytest.mark.thorough

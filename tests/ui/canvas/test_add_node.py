@@ -61,6 +61,18 @@ def test_a_double_click_on_nothing_adds_there(document, canvas, hands, search):
     assert canvas.viewport.node_rect(node.id).contains(at)
 
 
+def test_in_a_graph_that_is_read_only_a_message_says_why_nothing_is_added(
+    document, canvas, hands, search
+):
+    document.locked = "this graph is read-only"
+    hands.key(Key.Key_Tab)
+    assert hands.messages == ["this graph is read-only"]
+    at = hands.at(500, 300)
+    QTest.mouseDClick(canvas, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, at)
+    assert hands.messages == ["this graph is read-only"] * 2
+    assert not search.isVisible()
+
+
 @pytest.mark.thorough
 def test_a_dropped_wire_finds_only_what_fits_and_connects_in_one_step(
     document, canvas, hands, expression, search

@@ -57,6 +57,16 @@ def test_every_part_of_an_array_may_be_turned() -> None:
     np.testing.assert_array_equal(result, np.concatenate(expected, axis=1))
 
 
+def test_rows_and_parts_of_rows_may_be_turned_round() -> None:
+    x = np.arange(60, dtype="float32").reshape(5, 12)
+    with nf.Graph() as g:
+        fed = nf.placeholder("float32", [5, 12])
+        turned = [fed[:, ::-1], fed[::-1, 8:2:-1], fed[2, ::-1]]
+    found = nf.Session(g, tier="compiled").run(turned, {fed: x})
+    for value, expected in zip(found, [x[:, ::-1], x[::-1, 8:2:-1], x[2, ::-1]], strict=True):
+        np.testing.assert_array_equal(value, expected)
+
+
 @pytest.mark.thorough
 @settings(max_examples=60)
 @given(data=st.data())

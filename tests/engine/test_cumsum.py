@@ -32,6 +32,18 @@ def test_running_sums_are_numpys_to_the_bit(dtype: str, rows: int) -> None:
             np.testing.assert_array_equal(result, expected)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_running_logarithms_of_sums_may_begin_with_infinities(dtype: str) -> None:
+    """Minus infinity is the logarithm of 0, which adds nothing."""
+    inf = np.inf
+    x = np.array([[-inf, -inf, 1, 2], [-inf, 3, -inf, 3], [inf, inf, 0, 1], [1, 1, -inf, 4]], dtype)
+    with nf.Graph() as g:
+        sums = nf.math.cumulative_logsumexp(nf.placeholder(dtype, x.shape, name="x"), axis=1)
+    found = nf.Session(g, tier="compiled").run(sums, {"x": x})
+    expected = np.logaddexp.accumulate(x.astype("float64"), axis=1)
+    np.testing.assert_allclose(found, expected, rtol=1e-6 if dtype == "float32" else 1e-14)
+
+
 @pytest.mark.parametrize("n", [LONG - 1, LONG, LONG + 1, LONG + 7, 5000])
 @pytest.mark.parametrize("exclusive", [False, True])
 @pytest.mark.parametrize("reverse", [False, True])

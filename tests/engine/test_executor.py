@@ -94,6 +94,18 @@ def test_what_fails_does_so_even_if_nothing_reads_it(tier, op):
             s.run("ones", {"index": np.array([2])})
 
 
+@pytest.mark.parametrize("tier", ["reference", "compiled"])
+@pytest.mark.parametrize("label", [-1, 3])
+def test_a_label_that_names_no_class_is_refused(tier, label):
+    """Beside labels that do: what lies there in memory are scores of another row."""
+    with nf.Graph() as g:
+        labels = nf.placeholder("int32", [3], name="labels")
+        scores = nf.constant(np.eye(3, dtype="float32"))
+        loss = g.apply("sparse_softmax_cross_entropy", labels, scores)
+    with Session(g, tier=tier) as s, pytest.raises(RunError, match=f"label {label} is not one of"):
+        s.run(loss, {"labels": [0, label, 2]})
+
+
 @pytest.mark.sample(1)
 @pytest.mark.parametrize("tier", ["reference", "compiled"])
 def test_what_does_not_fit_into_memory_is_told_by_name_and_the_next_run_works(tier):

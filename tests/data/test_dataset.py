@@ -173,6 +173,10 @@ def test_flat_map_and_interleave() -> None:
         lambda n: Dataset.range(10 * n, 10 * n + 3), cycle_length=2, block_length=2
     )
     assert numbers(tens) == [0, 1, 10, 11, 2, 20, 21, 12, 22]
+    in_turn = Dataset.range(3).interleave(
+        lambda n: Dataset.range(10 * n, 10 * n + 3), cycle_length=3, block_length=1
+    )
+    assert numbers(in_turn) == [0, 10, 20, 1, 11, 21, 2, 12, 22]
     with pytest.raises(DataError, match="gives a Dataset, not int"):
         list(nested.flat_map(lambda n: 5))
 
@@ -203,7 +207,11 @@ def test_generators_are_called_again_and_checked() -> None:
     assert [e["b"].tolist() for e in dataset.repeat(2)] == [[n, n] for n in (0.0, 1, 2)] * 2
     assert passes == [3, 3]
     assert Dataset.from_generator(count, "int32").output_shapes is UNKNOWN
-    for gives, said in (([1.5], "is not int32"), ([[1]], "shape"), ([(1, 2)], "not int32")):
+    assert numbers(Dataset.from_generator(lambda: [np.float32(2.0)], "int32", ())) == [2]
+    for gives, said in (
+        ([1.5], "is not int32"), ([np.float32(1.5)], "is not int32.*float32"),
+        ([[1]], "shape"), ([(1, 2)], "not int32"),
+    ):  # fmt: skip
         with pytest.raises(DataError, match=said):
             list(Dataset.from_generator(lambda gives=gives: gives, "int32", ()))
     with pytest.raises(DataError, match="takes a function"):

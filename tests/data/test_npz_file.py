@@ -84,6 +84,14 @@ def test_dtypes_follow_the_options(write, array, options, expected):
     assert opened(write(a=array), **options).columns == {"a": expected}
 
 
+@pytest.mark.parametrize("dtype", [">f4", ">f8", ">i2", ">u4"])
+def test_numbers_of_another_byte_order_are_the_same(write, dtype):
+    stored = np.array([[0, 1], [2, 300]], dtype)
+    splits = opened(write(x_train=stored, x_test=stored)).splits
+    for columns in splits.values():
+        assert columns["x"].rows(slice(None)).tolist() == [[0, 1], [2, 300]]
+
+
 def test_some_arrays_can_be_chosen(write):
     source = write(x=np.zeros((4, 2)), notes=np.zeros(7), y=np.zeros(4))
     assert list(opened(source, arrays=["y", "x"]).columns) == ["y", "x"]

@@ -72,6 +72,20 @@ def test_everything_fits_beside_the_cover(scene, viewport):
     assert sorted(viewport.visible_ids()) == sorted(scene.document.nodes)
 
 
+@pytest.mark.parametrize("middle", [(850, 440), (850, 600), (990, 690)])
+def test_what_is_made_visible_comes_out_from_behind_the_cover(scene, viewport, middle):
+    cover = QRectF(700, 450, 300, 250)
+    viewport.cover = lambda: cover
+    node = next(iter(scene.document.nodes))
+    gap = QPointF(*middle) - viewport.node_rect(node).center()
+    viewport.pan(gap.x(), gap.y())
+    assert viewport.node_rect(node).intersects(cover)
+    viewport.ensure_visible(node)
+    card = viewport.node_rect(node)
+    assert not card.intersects(cover)
+    assert QRectF(0, 0, SIZE.width(), SIZE.height()).contains(card)
+
+
 def test_a_resized_view_keeps_its_middle_once_it_was_moved(scene):
     size = QSize(SIZE)
     viewport = Viewport(scene, lambda: size)

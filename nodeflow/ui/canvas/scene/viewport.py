@@ -312,9 +312,10 @@ class Viewport(QObject):
             return
         dx = max(room.left() - seen.left(), 0) + min(room.right() - seen.right(), 0)
         dy = max(room.top() - seen.top(), 0) + min(room.bottom() - seen.bottom(), 0)
-        hidden = seen.translated(dx, dy) & self._covered()
+        covered = self._covered()
+        hidden = seen.translated(dx, dy) & covered
         if not hidden.isEmpty():
-            dy -= hidden.height()
+            dy -= hidden.bottom() - covered.top()
         if dx or dy:
             self.pan(dx, dy)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from PySide6.QtCore import Qt
 
 from nodeflow.document.edit import commands
 
@@ -68,3 +69,16 @@ def test_swapped_labels_are_warned_of_and_can_be_added(bar, qtbot) -> None:
     assert "Are they swapped?" in bar.note.text()
     assert bar.theme.warning in bar.note.styleSheet()
     assert bar.add_button.isEnabled()
+
+
+def test_arrows_bring_earlier_formulas_and_the_one_that_was_begun(bar, qtbot) -> None:
+    for text in ("a = x + 1", "b = a * 2"):
+        typed(qtbot, bar, text)
+        bar.accept()
+        bar.open()
+    typed(qtbot, bar, "c = b -")
+    seen = []
+    for key in (Qt.Key.Key_Up, Qt.Key.Key_Up, Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_Down):
+        qtbot.keyClick(bar.field, key)
+        seen.append(bar.field.text())
+    assert seen == ["b = a * 2", "a = x + 1", "a = x + 1", "b = a * 2", "c = b -"]

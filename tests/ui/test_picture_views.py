@@ -180,7 +180,6 @@ def test_a_matrix_over_the_words_of_the_data_has_their_names(window, viewer, qtb
     assert not viewer.matrix.isVisible()
 
 
-@pytest.mark.thorough
 def test_columns_that_are_classes_have_their_names(window, viewer, qtbot, engine):
     kinds = ("setosa", "versicolor", "virginica")
     window.data.shown = engine.shows = p.ShownData(

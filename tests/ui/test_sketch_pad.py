@@ -303,7 +303,6 @@ def test_the_preparation_can_be_switched_off(window, qtbot, engine, panel):
     assert picture[:14, :6].max() > 0.9 and picture[14:].max() == 0, "it stays where it is"
 
 
-@pytest.mark.thorough
 def test_with_the_right_answer_the_labels_are_fed_too(window, qtbot, engine, panel):
     draw(qtbot, panel.pad, *ONE)
     assert window.overrides.of("y") is None

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from itertools import combinations
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QWidget
 
@@ -141,6 +143,16 @@ def test_a_theme_is_followed_from_the_start_and_only_when_it_changes(qapp):
         assert qapp.property("theme") == "dark"
     finally:
         themes.set_theme(LIGHT)
+
+
+@pytest.mark.parametrize(
+    ("scheme", "theme"),
+    [("Dark", DARK), ("Light", LIGHT), ("Unknown", LIGHT)],
+)
+def test_the_theme_of_the_desktop_is_light_where_it_has_none(qapp, monkeypatch, scheme, theme):
+    hints = SimpleNamespace(colorScheme=lambda: Qt.ColorScheme[scheme])
+    monkeypatch.setattr(themes.QGuiApplication, "styleHints", lambda: hints)
+    assert themes.system_theme() is theme
 
 
 @pytest.mark.parametrize("scales", [(1,), (1, 2), (1, 3)])

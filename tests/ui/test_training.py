@@ -208,6 +208,7 @@ def test_the_stand_in_for_mnist_is_said_and_the_download_offered(mnist, engine, 
     request = engine.requests(p.DownloadData)[-1]
     engine.on_message(p.DownloadProgress(request.request, "train-images", 5_000_000, 10_000_000))
     qtbot.waitUntil(lambda: panel.download_bar.value() == 500)
+    assert panel.notice_text.text() == "Downloading train-images: 5.0 MB"
     mnist.actions_.trigger("fetch_data")  # from the menu, where it stays
     assert engine.requests(p.DownloadData) == [request], "two would write the same files"
     mnist.info.dismiss()

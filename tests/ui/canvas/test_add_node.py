@@ -14,6 +14,7 @@ from nodeflow.ui.core.settings import Settings
 from nodeflow.ui.popups.add_node import AddNodePopup
 from nodeflow.ui.popups.fuzzy_match import score
 from nodeflow.ui.popups.op_query import OpQuery, ranked
+from nodeflow.ui.popups.quick_pick import ROWS_SHOWN
 
 Key = Qt.Key
 
@@ -138,6 +139,15 @@ def test_arrows_choose_and_nothing_found_says_so(document, hands, search):
     assert len(document.nodes) == 1
 
 
+def test_page_keys_go_a_page_down_and_up_again(hands, search):
+    hands.key(Key.Key_Tab)
+    rows = []
+    for key in (Key.Key_Down, Key.Key_PageDown, Key.Key_PageUp):
+        QTest.keyClick(search.field, key)
+        rows.append(search.list.currentIndex().row())
+    assert rows == [1, 1 + ROWS_SHOWN, 1]
+
+
 @pytest.mark.thorough
 def test_every_op_is_found_by_its_own_name():
     ops = declarations()
@@ -251,7 +261,6 @@ def test_tab_wires_what_is_added_to_the_selected_node_in_one_step(
     assert document.wires[(document.node_named("square").id, "x")].source == node.id
 
 
-@pytest.mark.thorough
 def test_shift_and_enter_add_it_alone(document, canvas, hands, expression, search):
     canvas.selection.select([expression["d"]])
     hands.key(Key.Key_Tab)

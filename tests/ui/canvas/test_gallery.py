@@ -252,6 +252,17 @@ def test_numbers_of_a_table_keep_apart(qapp):
     assert widest <= room
 
 
+def test_a_table_that_is_cut_says_how_many_rows_there_are(qapp, monkeypatch):
+    texts = []
+    monkeypatch.setattr(text_metrics, "draw", lambda _, x, y, text, *__, **how: texts.append(text))
+    image = QImage(200, 200, QImage.Format.Format_ARGB32)
+    painter = QPainter(image)
+    table = make_preview(np.zeros((70, 3), np.float32))
+    value_preview.draw(painter, QRectF(0, 0, 200, 200), table, LIGHT)
+    painter.end()
+    assert table.kind == "table" and texts[-1] == "… 70 rows"
+
+
 def test_pictures_are_the_right_way_up(qapp, as_array):
     picture = np.zeros((4, 6), np.uint8)
     picture[0, 5] = 255

@@ -220,7 +220,6 @@ def test_walking_by_keys_tells_where_the_focus_is(canvas, monkeypatch) -> None:
     assert told[-1] == "bad"
 
 
-@pytest.mark.thorough
 def test_objects_of_deleted_nodes_go_and_undo_brings_others(canvas) -> None:
     kept, gone = node(canvas, "a"), node(canvas, "sum")
     port = gone.child(0)

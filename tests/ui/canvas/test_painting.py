@@ -75,6 +75,15 @@ def test_a_change_repaints_all_that_it_touches(
     assert differing(after, fresh(canvas, picture)) == 0
 
 
+def test_each_value_of_a_node_is_seen(canvas, expression, picture):
+    seen = []
+    for value in (3, 4, 5):
+        canvas.node_state.set_values({"d": make_preview(np.float32(value))})
+        seen.append(picture())
+        assert differing(seen[-1], fresh(canvas, picture)) < 2e-4
+    assert not np.array_equal(seen[0], seen[1]) and not np.array_equal(seen[1], seen[2])
+
+
 def test_a_change_of_one_value_repaints_only_its_card(canvas, expression, values, picture):
     picture()
     painted: list[QRectF] = []

@@ -295,6 +295,36 @@ def test_the_crosshair_says_the_values_of_all_curves_at_its_step(qtbot, grid):
     assert not first.readout.isVisible() and not second.cross.isVisible()
 
 
+@pytest.mark.parametrize(("value", "is_high"), [(0.9, True), (0.1, False)])
+def test_the_values_at_the_crosshair_stand_clear_of_the_curves(grid, value, is_high):
+    """Over 5 500 steps, of which the crosshair is at one in the middle."""
+    share, ends = Curve("accuracy", is_share=True), np.array([1.0, 5500.0])
+    share.extend(ends, ends / 550, ends / 100, np.full(2, value))
+    shown(grid, [share])
+    plot = grid.cells[0].plot
+    plot.point_at(2700)
+    box, middle = plot.readout.geometry(), plot.viewport().rect().center().y()
+    assert (box.top() > middle) if is_high else (box.bottom() < middle)
+
+
+def test_plots_stand_side_by_side_and_then_below(grid):
+    curves = [Curve(name) for name in ("a", "b", "c", "d")]
+    for curve in curves:
+        curve.extend(*np.ones((4, 2)))
+    grid.resize(900, 600)
+    places = tuple(PlotPlace((curve.name,)) for curve in curves)
+    for count, columns, expected in (
+        (2, 0, [(0, 0), (0, 1)]),
+        (4, 0, [(0, 0), (0, 1), (1, 0), (1, 1)]),
+        (3, 2, [(0, 0), (0, 1), (1, 0)]),
+    ):
+        grid.set_arrangement(Arrangement(places[:count], columns=columns))
+        shown(grid, curves[:count])
+        corners = [cell.pos() for cell in grid.cells]
+        lefts, tops = (sorted({c.x() for c in corners}), sorted({c.y() for c in corners}))
+        assert [(tops.index(c.y()), lefts.index(c.x())) for c in corners] == expected
+
+
 def test_a_click_chooses_a_step_and_a_cursor_marks_one_in_all_plots(qtbot, grid):
     shown(grid, training())
     chosen = []

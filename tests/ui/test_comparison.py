@@ -157,6 +157,19 @@ def test_buttons_of_the_banner_do_the_same(page, qtbot):
     assert page.number == 0
 
 
+def test_going_round_is_said_and_a_step_is_not(page):
+    """Forward over all seven and once round, then back over the first and on."""
+    said, seen = [], []
+    page.said.connect(said.append)
+    for by in (1,) * 8 + (-1, -1, 1):
+        said.clear()
+        page.step(by)
+        seen.append((page.number, [text for text in said if text.endswith("again.")]))
+    assert seen[:7] == [(number, []) for number in range(7)]
+    first, last = ["The first change again."], ["The last change again."]
+    assert seen[7:] == [(0, first), (6, last), (5, []), (6, [])]
+
+
 def test_a_click_in_the_list_shows_the_node_and_one_on_the_canvas_the_row(page, qtbot):
     page.canvas.viewport.look_at(QPointF(9000, 9000), 0)
     row = page.model.of(row_of(page, "d (sigmoid)"))

@@ -19,6 +19,7 @@ from nodeflow.document.io import backups, flow
 from nodeflow.document.model.document import Document
 from nodeflow.host import protocol as p
 from nodeflow.ui.canvas.view.clipboard_edits import MIME
+from nodeflow.ui.controllers.files import shared_file
 from nodeflow.ui.popups import dialogs
 from nodeflow.ui.popups.own_data.wizard import DataWizard
 from tests.host.desk import write_rows
@@ -104,6 +105,21 @@ def test_within_one_folder_the_path_stays_as_it_is(window, qtbot):
     press(window, qtbot, Qt.Key.Key_D)
     sources = [n.attrs["source"] for n in window.workspace.root.nodes.values() if n.op == "dataset"]
     assert sources == ["npz:rows.npz"] * 3
+
+
+def test_a_save_elsewhere_that_fails_leaves_the_path_as_it_was(window, folder, monkeypatch):
+    target, told = folder.parent / "other" / "new.flow", []
+
+    def write(path, *_):
+        raise OSError(28, "No space left on device", str(path))
+
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(target), ""))
+    monkeypatch.setattr(shared_file, "write_atomically", write)
+    monkeypatch.setattr(dialogs, "show_problem", lambda *problem: told.append(problem[-1].errno))
+    assert not window.files.save_as() and told == [28]
+    assert source_of(window) == "npz:rows.npz"
+    assert window.workspace.root.path == folder / "graph.flow"
+    assert not window.workspace.root.is_modified
 
 
 @pytest.mark.thorough

@@ -115,6 +115,22 @@ def test_a_frame_is_coloured_in_the_inspector_by_keyboard(window, typist):
     assert field.currentText() == "Standard"
 
 
+def test_a_title_that_is_typed_twice_is_two_steps(window, typist):
+    document = window.workspace.document
+    frame = commands.add_frame(document, (0, 0, 300, 200), "Layer")
+    window.canvas.selection.select([frame])
+    window.panels["inspector"].outside.page.rows["title"].editor.focus_widget().setFocus()
+    for text in ("Encoder", "Decoder"):
+        typist.press(Key.Key_A, Keys.ControlModifier)
+        typist.type(text)
+        typist.press(Key.Key_Return)
+    titles = [document.frames[frame].title]
+    for _ in range(2):
+        document.undo()
+        titles.append(document.frames[frame].title)
+    assert titles == ["Decoder", "Encoder", "Layer"]
+
+
 def test_a_colour_from_a_file_is_kept(window):
     document = window.workspace.document
     frame = commands.add_frame(document, (0, 0, 300, 200), "Layer", color="#aa3355")

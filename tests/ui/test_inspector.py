@@ -118,6 +118,19 @@ def test_an_empty_shape_of_a_placeholder_means_any_shape(window, qtbot):
     assert window.workspace.analysis.type_of(node, "out").shape == ()
 
 
+def test_each_output_lists_what_is_wired_to_it(window):
+    document = window.workspace.document
+    node = commands.add_node(document, "moments", (0, 0))
+    for name, port in (("middle", "mean"), ("spread", "variance"), ("other", "variance")):
+        target = commands.add_node(document, "relu", (300, 0), name)
+        commands.connect(document, node, port, target, "x")
+    window.canvas.selection.select([node])
+    shown = window.panels["inspector"].outside.page.ports
+    links = [each.text() for each in shown.findChildren(QPushButton)]
+    tips = [each.toolTip() for each in shown.findChildren(QLabel) if each.text() == "+1"]
+    assert links == ["middle", "spread"] and tips == ["spread, other"]
+
+
 @pytest.mark.thorough
 def test_a_wire_into_a_setting_overrides_it(window, qtbot):
     document = window.workspace.document

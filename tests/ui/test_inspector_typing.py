@@ -219,7 +219,6 @@ def test_escape_takes_back_what_is_typed_and_then_leaves(window, keys):
     assert window.canvas.hasFocus() and value(window, node, "learning_rate") == 0.5
 
 
-@pytest.mark.thorough
 def test_a_command_takes_what_is_typed_first(window, keys, qtbot, engine):
     """By its key and by its button: a button of the toolbar leaves the keyboard where it is."""
     node = select(window, "constant", {"value": 1.0})

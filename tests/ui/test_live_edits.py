@@ -7,6 +7,7 @@ from PySide6.QtCore import Qt
 
 from nodeflow.document.edit import commands
 from nodeflow.train.events import Done, NumberChanged, Resumed, Steps
+from nodeflow.ui.core.settings import Settings
 
 LEFT, ENTER = Qt.MouseButton.LeftButton, Qt.Key.Key_Return
 
@@ -153,3 +154,11 @@ def test_a_paused_training_takes_it_before_its_next_step(training, qtbot):
     qtbot.waitUntil(lambda: training.changes() == [("learning_rate", 0.0025)], timeout=60_000)
     qtbot.waitUntil(lambda: training.count(Steps) > have, timeout=60_000)
     training.stop()
+
+
+@pytest.mark.parametrize(("stored", "expected"), [("false", False), ("true", True)])
+def test_the_switch_stays_as_it_was_in_the_next_session(tmp_path, stored, expected):
+    """What is read from a settings file is a text."""
+    path = tmp_path / "window.ini"
+    path.write_text(f"[General]\nedits_reach_training={stored}\n")
+    assert Settings(path).edits_reach_training is expected

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from threading import Event
 
 import pytest
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
@@ -12,6 +13,7 @@ from PySide6.QtWidgets import QApplication, QFileDialog, QLineEdit, QMessageBox
 
 from nodeflow.document.edit import commands
 from nodeflow.host import protocol as p
+from nodeflow.ui.popups.own_data import wizard as wizards
 from nodeflow.ui.popups.own_data.columns_model import INPUT, LABEL
 from tests import own_data
 
@@ -225,6 +227,25 @@ def test_the_graph_to_come_is_drawn_and_follows_the_starter(window, tmp_path, qt
     assert not starter.picture.pixmap().isNull() and "epochs" in starter.facts.text()
     qtbot.mouseClick(starter.buttons["regress"], Qt.MouseButton.LeftButton, pos=QPoint(8, 8))
     assert wizard.document is None
+    qtbot.waitUntil(lambda: wizard.document is not None, timeout=20_000)
+    assert wizard.document.node_named("scaled_prediction") is not None
+
+
+def test_a_choice_that_changes_while_the_graph_is_made_counts(window, tmp_path, qtbot, monkeypatch):
+    go_on, make = Event(), wizards.make_document
+
+    def slow(*choices):
+        go_on.wait(20)
+        return make(*choices)
+
+    monkeypatch.setattr(wizards, "make_document", slow)
+    drop(window, own_data.houses(tmp_path / "houses.csv", 60))
+    wizard = wizard_of(window, qtbot)
+    wizard.choices.use_as_label("rooms", True)
+    wizard.show_step(2)
+    regress = wizard.starter.buttons["regress"]
+    qtbot.mouseClick(regress, Qt.MouseButton.LeftButton, pos=QPoint(8, 8))
+    go_on.set()
     qtbot.waitUntil(lambda: wizard.document is not None, timeout=20_000)
     assert wizard.document.node_named("scaled_prediction") is not None
 

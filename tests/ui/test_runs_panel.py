@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QPoint, Qt
-from PySide6.QtWidgets import QApplication, QFileDialog, QInputDialog, QLineEdit
+from PySide6.QtCore import QPoint, Qt, QTimer
+from PySide6.QtWidgets import QApplication, QFileDialog, QInputDialog, QLineEdit, QWidget
 
 from nodeflow.document.io import flow
 from nodeflow.host import protocol as p
@@ -262,6 +262,21 @@ def test_two_runs_show_what_changed(panel, qtbot):
     assert rows(panel) == {"Settings": {"epochs": ["3", "9"]}}
 
 
+@pytest.fixture
+def zero(store) -> str:
+    """The name that the first run has from the beginning."""
+    store.edit(["raaaaaaaa"], name="zero")
+    return "zero"
+
+
+def test_of_two_runs_the_earlier_one_comes_first_whatever_they_are_called(zero, panel, qtbot):
+    click(panel, qtbot, "second <b>", "Name")
+    click(panel, qtbot, zero, "Name", Qt.KeyboardModifier.ControlModifier)
+    qtbot.waitUntil(lambda: panel.details.title.text() != "")
+    assert panel.details.title.text() == "zero → second <b>"
+    assert rows(panel)["Settings"] == {"train.learning_rate": ["0.01", "0.5"]}
+
+
 @pytest.mark.thorough
 def test_a_run_that_is_ticked_is_selected(panel, qtbot):
     """So what can be done with two runs can be done with two that are drawn."""
@@ -414,6 +429,21 @@ def test_deleting_asks_first_and_spares_what_trains(panel, window, qtbot, store,
     assert asked == [["first", "second <b>"]] * 2 and window.shared_plots.overlays == ()
     assert [run.name for run in store.runs()] == ["third"]
     assert not (store.folder / "raaaaaaab").exists()
+
+
+@pytest.mark.parametrize("key", [Qt.Key.Key_Return, Qt.Key.Key_Escape])
+def test_neither_enter_nor_escape_deletes_runs(qtbot, key):
+    parent, asked = QWidget(), []
+    qtbot.addWidget(parent)
+
+    def press() -> None:
+        box = QApplication.activeModalWidget()
+        asked.append(box.text())
+        qtbot.keyClick(box, key)
+
+    QTimer.singleShot(0, press)
+    assert not dialogs.ask_delete_runs(parent, ["first"])
+    assert asked == ["Delete “first”?"]
 
 
 @pytest.mark.thorough

@@ -17,10 +17,11 @@ from nodeflow.document.io import flow
 from nodeflow.run_store.store import RunStore
 from nodeflow.sweeps.kept import kept_sweeps
 from nodeflow.sweeps.plan import Plan
-from nodeflow.sweeps.results import CANCELLED, DONE, FAILED, TRAINING
+from nodeflow.sweeps.results import CANCELLED, DONE, FAILED, TRAINING, Result
 from nodeflow.sweeps.setup import Setup
 from nodeflow.sweeps.specs import spec_of
 from nodeflow.sweeps.sweep import Sweep
+from nodeflow.sweeps.trials import Trial
 from nodeflow.ui.panels.parts.trial_table import PROBLEM, RESULT
 from nodeflow.ui.popups import dialogs
 from nodeflow.ui.popups.vary_dialog import LIST, LOG, RANGE, VaryDialog
@@ -219,6 +220,18 @@ def test_optuna_that_is_missing_is_said(panel, window, qtbot, monkeypatch: pytes
     )
     qtbot.mouseClick(panel.start, LEFT)
     assert "pip install 'nodeflow[sweep]'" in window.info.text and not panel.runner.trains
+
+
+def test_the_bar_says_which_part_of_a_sweep_is_done(panel, window, qtbot):
+    """One trial of four has ended, another is half way: 1.5 of 4."""
+    spec = spec_of(RATE, "[0.01, 0.1, 0.2, 0.3]")
+    sweep = Sweep(Plan((spec,)), Setup(flow.dumps(window.workspace.root), "x"))
+    first, second = (Trial(number, {RATE: number / 100}) for number in (1, 2))
+    sweep.results = {1: Result(first, DONE), 2: Result(second, TRAINING, part=0.5)}
+    panel.runner.sweep = sweep
+    panel.runner.changed.emit(sweep.results[2])
+    qtbot.waitUntil(lambda: panel.bar.value() > 0)
+    assert panel.bar.value() / panel.bar.maximum() == 0.375
 
 
 # ---- trials -------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -147,6 +148,26 @@ def test_a_save_over_another_version_asks_and_loses_neither(
     else:
         assert on_disk(path) == theirs and kept(path) == [] and shown == mine
         assert opened.workspace.document.is_modified
+    opened.workspace.document.mark_saved()
+
+
+def test_a_save_that_waited_for_another_one_asks(opened, path, elsewhere, monkeypatch):
+    """The other window's save ends when this one gets the lock."""
+    lock = OpenFile.saving
+
+    @contextmanager
+    def saving(record, place):
+        monkeypatch.undo()
+        elsewhere.save("theirs")
+        with lock(record, place):
+            yield
+
+    edit(opened)
+    monkeypatch.setattr(OpenFile, "saving", saving)
+    asked: list[str] = []
+    answer("Cancel", asked)
+    press_save(opened)
+    assert len(asked) == 1 and on_disk(path) == {"first", "theirs"}
     opened.workspace.document.mark_saved()
 
 

@@ -13,6 +13,7 @@ from nodeflow.document.model.document import Document
 from nodeflow.host import protocol as p
 from nodeflow.resources import example, examples
 from nodeflow.train import events
+from nodeflow.ui.core.theme import DARK
 from nodeflow.ui.popups.tours.digit import DIGIT
 from nodeflow.ui.popups.tours.expression import STEPS
 from nodeflow.ui.popups.tours.line import LINE, START_RATE, learning_rate
@@ -39,6 +40,16 @@ def test_every_example_is_a_picture_that_opens_it(window, welcome, qtbot):
     assert window.pages.focus_area is window.canvas
     assert window.workspace.document.nodes
     assert window.docking.docks["palette"].isVisible()
+
+
+def test_the_pictures_are_drawn_again_in_another_theme(welcome, qtbot):
+    before = list(welcome.cards)
+    welcome.set_theme(DARK)
+    first = welcome.cards[0]
+    assert first not in before
+    qtbot.waitUntil(lambda: first.picture._pixmap is not None)
+    ground = first.picture._pixmap.toImage().pixelColor(2, 2)
+    assert ground.lightness() < 128
 
 
 @pytest.mark.thorough

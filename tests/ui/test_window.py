@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent
@@ -13,6 +14,7 @@ from nodeflow.document.model.document import Document
 from nodeflow.engine.events import CompileFailure
 from nodeflow.host import protocol as p
 from nodeflow.resources import example
+from nodeflow.train.saving.weights import Match
 from nodeflow.ui.core.error_handler import ErrorHandler
 from nodeflow.ui.popups import dialogs, recovery_dialog
 
@@ -81,6 +83,18 @@ def test_stale_values_are_dropped(window, engine, qtbot):
     commands.set_attr(window.workspace.document, ids["b"], "value", 5.0)
     qtbot.wait(80)
     assert shown(window, "a") == "9"
+
+
+def test_the_answer_to_the_last_question_about_another_document_is_not_heard(window, engine, qtbot):
+    heard = []
+    window.link.tensor.connect(lambda message: heard.append(message.name))
+    engine.computes = False
+    late = window.link.fetch("before")
+    window.workspace.open(Document())
+    engine.on_message(p.TensorValue(late, "before", np.float32([9])))
+    engine.on_message(p.TensorValue(window.link.fetch("now"), "now", np.float32([1])))
+    qtbot.waitUntil(lambda: bool(heard))
+    assert heard == ["now"]
 
 
 @pytest.mark.thorough
@@ -212,7 +226,6 @@ def test_unsaved_changes_are_asked_about(window, monkeypatch, answer, left):
     assert (not window.workspace.document.nodes) == left
 
 
-@pytest.mark.thorough
 def test_the_question_about_unsaved_changes_names_the_graph(window, qtbot):
     build_expression(window.workspace.document)
     texts = []
@@ -333,6 +346,22 @@ def test_palette_folds_rarer_ops_away_and_search_finds_them(window):
     assert opened == {"Matrix"}
 
 
+def test_escape_ends_a_drag_from_the_palette_without_a_node(window, qtbot):
+    palette, canvas = window.panels["palette"], window.canvas
+    palette.go_to("relu")
+    tree = palette.tree
+    start = tree.visualRect(tree.currentIndex()).center()
+    end = tree.viewport().mapFromGlobal(canvas.mapToGlobal(canvas.rect().center()))
+    qtbot.mousePress(tree.viewport(), Qt.MouseButton.LeftButton, pos=start)
+    for at in (start + QPoint(30, 0), end):
+        qtbot.mouseMove(tree.viewport(), at)
+    assert canvas.palette_drag.preview.op_id == "relu"
+    qtbot.keyClick(tree, Qt.Key.Key_Escape)
+    assert canvas.palette_drag.preview is None
+    qtbot.mouseRelease(tree.viewport(), Qt.MouseButton.LeftButton, pos=end)
+    assert not window.workspace.document.nodes
+
+
 @pytest.mark.thorough
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_both_themes_show_everything(window, theme, qtbot):
@@ -396,6 +425,21 @@ def test_repeated_crashes_wait_for_the_user(window, engine, qtbot):
     assert window.info.button.text() == "Restart the engine" or "again" in window.info.button.text()
     qtbot.mouseClick(window.info.button, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: window.link.state == "idle")
+
+
+def test_what_was_learned_before_a_crash_is_unsaved_in_the_next_engine(window, engine, qtbot):
+    from fake_engine import FakeClient
+
+    weights = window.files.weights
+    commands.add_node(window.workspace.document, "variable", (0, 0), "w")
+    kept = weights.journal.keep_weights()
+    kept.write_bytes(b"")  # this engine reads none
+    engine.on_message(p.Died(-11))
+    qtbot.waitUntil(lambda: len(FakeClient.made) == 2)
+    (asked,) = FakeClient.made[-1].requests(p.LoadWeights)
+    assert asked.path == str(kept) and not weights.is_unsaved
+    FakeClient.made[-1].on_message(p.WeightsLoaded(asked.request, asked.path, Match({"w": "w"})))
+    qtbot.waitUntil(lambda: weights.is_unsaved)
 
 
 def test_the_log_panel_shows_which_node_does_not_compile(window, engine, qtbot, tmp_path):

@@ -119,3 +119,16 @@ def test_nan_and_infinity_are_the_same_where_both_have_them():
         assert verify(broken, session, Broken()).first is None
         found = verify(broken, session, Broken(wrong=("q",)))
     assert found.first is not None and np.isfinite(found.first.largest)
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+def test_what_only_one_of_both_cannot_say_is_a_difference(number):
+    class Adds(Other):
+        """Adds a number that is infinite or none to the first result."""
+
+        def take(self, task, session, tensors):
+            taken = super().take(task, session, tensors)
+            return Taken(taken.inputs, lambda fed: [m + number for m in taken.values(fed)])
+
+    found = compared(Adds())
+    assert found.first is not None and found.first.largest == float("inf")

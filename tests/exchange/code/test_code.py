@@ -17,6 +17,7 @@ import pytest
 
 import nodeflow as nf
 from nodeflow.document.build.task import Task
+from nodeflow.document.from_graph.convert import from_graph
 from nodeflow.document.io import flow
 from nodeflow.errors import GraphError
 from nodeflow.exchange.code.errors import NotInCode
@@ -138,6 +139,27 @@ def test_ops_that_are_missing_are_named_before_anything_is_written(tmp_path: Pat
     with pytest.raises(NotInCode, match=r"2 ops cannot .* cholesky \(root\), digamma \(psi\)"):
         export_code(task, "a", "numpy", tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def padded(mode: str, paddings: list[list[int]]) -> Task:
+    with nf.Graph() as graph:
+        x = nf.placeholder("float32", [3, 4], name="x")
+        nf.pad(x, paddings=paddings, mode=mode, name="out")
+    return Task(from_graph(graph))
+
+
+def test_tensorflow_mirrors_an_axis_at_most_once():
+    """An edge that is not repeated leaves one element less."""
+    for mode, most in (("reflect", 2), ("symmetric", 3)):
+        text = code_of(padded(mode, [[most, 0], [0, 1]]), "net", "tensorflow1").text
+        assert f'[[{most}, 0], [0, 1]], "{mode.upper()}"' in text
+        with pytest.raises(NotInCode, match=r"pad \(out\)"):
+            code_of(padded(mode, [[most + 1, 0], [0, 1]]), "net", "tensorflow1")
+
+
+def test_pytorch_pads_the_last_axis_first():
+    text = code_of(padded("constant", [[1, 2], [0, 3]]), "net", "pytorch").text
+    assert re.search(r"F\.pad\(\w+, \(0, 3, 1, 2\)\)", text)
 
 
 def test_names_that_python_reserves_are_changed(tmp_path: Path):

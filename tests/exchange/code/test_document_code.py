@@ -90,6 +90,14 @@ def test_names_and_values_that_python_takes_for_others():
     assert max(map(len, code.text.splitlines())) <= 100
 
 
+def test_frames_keep_titles_notes_and_colours():
+    document = Document()
+    texts = [("a", "", ""), ("b", "what it is for", ""), ("c", "", "#a0c4ff"), ("", "d", "#123456")]
+    for number, (title, note, color) in enumerate(texts):
+        commands.add_frame(document, (100.0 * number, 0, 80, 60), title, note, color)
+    assert built(document) == flow.dumps(document)
+
+
 def test_the_weights_of_a_document_lie_beside_the_code(tmp_path: Path):
     (tmp_path / "net.flow").write_text('{"format": "nodeflow", "version": 2, "weights": "w.npz"}')
     (tmp_path / "w.npz").write_bytes(b"what was learned")

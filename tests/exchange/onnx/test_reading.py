@@ -217,6 +217,17 @@ def test_older_opsets(opset, nodes, fed):
         same(found, expected(made, given))
 
 
+@pytest.mark.parametrize(("axis", "indices"), [(0, [-1, 0]), (1, [-1, 2, -3]), (-1, [-4])])
+def test_indices_from_the_end_are_those_of_their_axis(axis, indices):
+    which = numpy_helper.from_array(np.array(indices), "which")
+    node = helper.make_node("Gather", ["x", "which"], ["y"], axis=axis)
+    graph = helper.make_graph([node], "g", [value("x", [2, 3, 4])], [value("y", None)], [which])
+    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+    given = feeds({"x": (2, 3, 4)})
+    found = computed(graph_of(made), given)
+    np.testing.assert_array_equal(found["y"], given["x"].take(indices, axis))
+
+
 def external(folder: Path, location: str, make: bool = True) -> Path:
     made = mlp()
     tensor = made.graph.initializer[0]

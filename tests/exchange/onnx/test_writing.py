@@ -130,6 +130,21 @@ def test_every_op_that_can_be_written_is_right_and_comes_back(part):
     assert written > 40
 
 
+def test_results_of_several_nodes_of_onnx_are_numpys():
+    x, y = (np.random.default_rng(n).normal(size=(3, 5)).astype("float32") for n in range(2))
+    with nf.Graph() as graph:
+        first, second = (nf.placeholder("float32", [3, 5], name=name) for name in "xy")
+        outputs = {
+            "between": nf.lerp(first, second, 0.25),
+            "order": nf.argsort(first, axis=0, dtype="int32"),
+            "back": nf.argsort(first, descending=True, dtype="int64"),
+        }
+    found = ReferenceEvaluator(model_of(graph, outputs, {})).run(None, {"x": x, "y": y})
+    wanted = [x + (y - x) * np.float32(0.25), x.argsort(0).astype("int32"), (-x).argsort(1)]
+    for ours, theirs in zip(wanted, found, strict=True):
+        close(theirs, ours)
+
+
 # ---- documents --------------------------------------------------------------------------------
 
 

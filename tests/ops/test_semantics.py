@@ -310,6 +310,22 @@ def test_shifts_go_round_as_numpys(
         np.testing.assert_array_equal(found[1], np.roll(turn, [-n for n in shift], axis))
 
 
+@pytest.mark.parametrize("k", [0, 1, -1, 2, -2])
+def test_any_diagonal_may_be_set_and_read_back(k: int) -> None:
+    x = values((2, 3, 4))
+    rows = [row for row in range(3) if 0 <= row + k < 4]
+    new = values((2, len(rows)), low=5, high=9)
+    expected = x.copy()
+    for number, row in enumerate(rows):
+        expected[:, row, row + k] = new[:, number]
+    with nf.Graph() as graph:
+        made = nf.matrix_set_diag(nf.constant(x), nf.constant(new), k=k)
+        read = nf.matrix_diag_part(made, k=k)
+    with nf.Session(graph) as session:
+        np.testing.assert_array_equal(session.run(made), expected)
+        np.testing.assert_array_equal(session.run(read), new)
+
+
 def test_slices_backwards_take_tensors_as_bounds() -> None:
     array = values((3, 4, 5))
     with nf.Graph() as graph:

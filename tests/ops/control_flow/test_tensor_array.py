@@ -84,6 +84,17 @@ def test_elements_outside_of_loops() -> None:
     ]  # fmt: skip
 
 
+def test_an_array_grows_to_the_last_place_that_is_scattered_to() -> None:
+    with nf.Graph():
+        places = nf.placeholder("int32", [2])
+        array = nf.TensorArray(nf.float32, size=1, dynamic_size=True, element_shape=[])
+        array = array.scatter(places, nf.constant([1.0, 2.0]))
+        fetches = [array.stack(), array.size()]
+    for where, wanted in (([1, 3], [0, 1, 0, 2]), ([1, 0], [2, 1])):
+        stacked, size = run(fetches, {places: where})
+        assert stacked.tolist() == wanted and size == len(wanted)
+
+
 def test_sizes_that_a_run_knows_stand_in_the_shape_of_elements() -> None:
     with nf.Graph():
         x = nf.placeholder("float32", [None, 2])

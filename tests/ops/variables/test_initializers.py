@@ -23,6 +23,7 @@ EXPECTED = [
     (nf.truncated_normal_initializer(1.0, 0.5), scipy.stats.truncnorm(-2, 2, 1, 0.5)),
     (nf.random_uniform_initializer(), scipy.stats.uniform(0, 1)),
     (nf.random_uniform_initializer(-2.0, 3.0), scipy.stats.uniform(-2, 5)),
+    (nf.random_uniform_initializer(-1.0, 0.0), scipy.stats.uniform(-1, 1)),
     (
         nf.uniform_unit_scaling_initializer(1.4),
         scipy.stats.uniform(-1.4 * math.sqrt(3 / INPUTS), 2.8 * math.sqrt(3 / INPUTS)),

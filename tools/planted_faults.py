@@ -5,13 +5,13 @@ instead. Each is tried in a copy of the checkout, with only the tests that execu
 fails. First come the tests of ``make test``; the others run where those find nothing.
 
     planted_faults.py check     whether each fault still applies
-    planted_faults.py record    run all tests once, and note what each of them executes
+    planted_faults.py record    run all tests once, and note the code that each executes
     planted_faults.py try       try the faults that have no result yet
     planted_faults.py report    the table, and the faults that no test finds
 
-Which tests execute what is told by probes: a call at the start of each function and branch. Unlike
+Probes find the tests that execute a fault: calls at the start of each function and branch. Unlike
 a coverage tool they also see processes that tests kill or share, and cost next to no time. Code
-that runs at import, or that numba compiles, has no place for a probe; its fault names its tests.
+that runs at import, or that numba compiles, cannot have a probe; its fault names its tests.
 
 Results stay in ``build/planted_faults``; ``try`` goes on where it was stopped.
 """

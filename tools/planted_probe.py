@@ -1,6 +1,6 @@
-"""Tells which tests execute what, and runs only some tests: for ``planted_faults.py``.
+"""Records the code that each test executes, and runs chosen tests: for ``planted_faults.py``.
 
-It is what probes call, and a plugin of pytest. All processes of a test map the file in which its
+Probes call it, and it is a plugin of pytest. All processes of a test map the file in which its
 number stands, so that a call costs next to nothing. Each process of the copy imports this module,
 which therefore imports little.
 """

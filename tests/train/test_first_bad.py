@@ -88,6 +88,20 @@ def test_a_logarithm_of_zero_is_found_at_its_node_step_and_inputs(tier):
     assert ran.losses[:136] == before.losses[:136]
 
 
+def test_of_several_beginnings_the_first_is_named():
+    rows = np.full((ROWS, 2), 0.5, "float32")
+    rows[9] = -2, -1
+    with nf.Graph():
+        p = nf.placeholder("float32", [None, 2], name="p")
+        w = nf.variable(1.0, name="w")
+        logs = nf.log(p[:, 0], name="logs")
+        roots = nf.sqrt(p[:, 1], name="roots")
+        loss = nf.reduce_mean(nf.square(w + logs + roots), name="loss")
+        optimizer = nf.gradient_descent(loss, learning_rate=0.1, name="train")
+    error = Ran(training_of(optimizer, loss, {p: rows}), "reference").error
+    assert error is not None and (error.step, error.node) == (3, "logs")
+
+
 @BOTH
 def test_the_variables_are_those_from_before_the_step(tier):
     stopped = Ran(planted(137, (2, 1)), tier)

@@ -6,9 +6,12 @@ import os
 import signal
 from collections.abc import Iterator
 
+import numpy as np
 import pytest
 
+import nodeflow as nf
 from nodeflow.train.control import Control
+from nodeflow.train.events import CheckpointWritten, Steps
 from nodeflow.train.interrupts import STOPPING, stops_on_signals
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="sends Unix signals")
@@ -60,3 +63,23 @@ def test_a_programs_own_handler_stays_where_it_is_asked_for() -> None:
     with stops_on_signals(Control(), others=False) as caught:
         signal.raise_signal(signal.SIGTERM)
     assert seen == [signal.SIGTERM] and not caught.number
+
+
+def test_a_signal_ends_the_program_once_the_state_is_kept(tmp_path, monkeypatch) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    with nf.Graph() as graph:
+        x = nf.placeholder("float32", [None], name="x")
+        loss = nf.reduce_mean(nf.square(nf.variable(0.0, name="w") - x))
+        nf.gradient_descent(loss, learning_rate=0.1, name="train")
+    found = nf.train.train(
+        graph, data={x: np.ones(8, "float32")}, batch_size=1, epochs=10_000,
+        tier="reference", checkpoint=tmp_path, keep_run=False,
+    )  # fmt: skip
+    events = [next(event for event in found if isinstance(event, Steps))]
+    signal.raise_signal(signal.SIGTERM)
+    ended: list[int] = []
+    monkeypatch.setattr(signal, "raise_signal", ended.append)  # or the tests would end as well
+    events += found
+    assert ended == [signal.SIGTERM]
+    (kept,) = [event for event in events if isinstance(event, CheckpointWritten)]
+    assert kept.step < 80_000 and os.path.exists(kept.path)

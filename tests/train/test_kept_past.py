@@ -62,6 +62,20 @@ def test_a_damaged_file_is_an_error(tmp_path: Path, cut: int):
         load_past(tmp_path / "past")
 
 
+def test_a_past_goes_on_from_what_was_changed_before_its_first_copy():
+    def past(steps: list[int], changes: list[int], rate: float) -> KeptPast:
+        changed = [{"step": step, "value": rate} for step in changes]
+        copies = [{"w": np.full(2, float(step))} for step in steps]
+        about = {"numbers": {"rate": rate}, "changes": changed}
+        return KeptPast(about, {}, [{"step": step} for step in steps], copies)
+
+    whole = past([10, 20], [15], 0.2).after(past([0, 5, 10, 15], [3, 9, 12], 0.1))
+    assert whole.steps == [0, 5, 10, 20]
+    assert [array["w"][0] for array in whole.arrays] == whole.steps
+    assert [change["step"] for change in whole.about["changes"]] == [3, 9, 15]
+    assert whole.about["numbers"] == {"rate": 0.1}
+
+
 def test_copies_that_stay_lie_at_most_twice_as_far_apart_as_even_ones():
     rng = np.random.default_rng(2)
     for _ in range(200):

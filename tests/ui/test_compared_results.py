@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PySide6.QtCore import QItemSelectionModel, QPoint, Qt
 
+import nodeflow as nf
 from nodeflow.document.edit.sweep_settings import set_values
 from nodeflow.document.io import flow
 from nodeflow.resources import example
+from nodeflow.run_store.api import graph_text
+from nodeflow.run_store.records import Run
+from nodeflow.run_store.store import RunStore
 from nodeflow.sweeps.plan import Plan
 from nodeflow.sweeps.setup import Setup
 from nodeflow.sweeps.specs import spec_of
 from nodeflow.sweeps.sweep import Sweep
+from nodeflow.ui.panels.compared_results import offers
 from nodeflow.ui.panels.parts.run_cell import SAMPLES, WAITS
 
 LEFT = Qt.MouseButton.LeftButton
@@ -79,6 +85,19 @@ def choose(combo, qtbot, data: str) -> None:
 
 
 @pytest.mark.thorough
+def test_nodes_that_may_be_compared_are_listed_by_their_numbers(tmp_path):
+    with nf.Graph() as graph:
+        x = nf.placeholder("float32", [None, 3], name="x")
+        for number in (10, 2, 1):
+            nf.softmax(x, name=f"layer_{number}")
+    with RunStore(tmp_path) as store:
+        run = store.begin(Run("raaaaaaaa", "mine", updated=time.time()), graph_text(graph))
+        found = offers(store, run).nodes
+    listed = [[n for n in names if n.startswith("layer")] for names in found.values()]
+    assert [names for names in listed if names]
+    assert all(names in ([], ["layer_1", "layer_2", "layer_10"]) for names in listed)
+
+
 def test_the_regions_of_two_runs_stand_side_by_side(panel, window, qtbot):
     first, second = panel.cells.values()
     assert [cell.name.text() for cell in (first, second)] == ["kept #1", "kept #2"]

@@ -107,6 +107,20 @@ def test_letters_typed_into_a_field_on_the_canvas_are_letters(window, graph, qtb
     assert document.nodes[graph["d"]].extra == {}
 
 
+@pytest.mark.parametrize(("entry", "axis"), [("distribute_x", 0), ("distribute_y", 1)])
+def test_nodes_are_spread_along_the_axis_that_the_entry_names(window, graph, entry, axis):
+    document = window.workspace.document
+    c = commands.add_node(document, "constant", (500, 700), "c", {"value": 1.0})
+    commands.move(document, {graph["d"]: (90, 90)})
+    window.canvas.selection.select([graph["b"], graph["d"], c])
+    before = {i: node.pos for i, node in document.nodes.items()}
+    window.actions_.refresh()
+    window.actions_.trigger(entry)
+    moved = {i: node.pos for i, node in document.nodes.items() if node.pos != before[i]}
+    assert list(moved) == [graph["d"]], "the first and the last stay"
+    assert moved[graph["d"]][axis] != 90 == moved[graph["d"]][1 - axis]
+
+
 @pytest.mark.thorough
 def test_blocked_entries_say_why(window, graph):
     window.canvas.selection.select([])

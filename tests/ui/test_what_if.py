@@ -469,7 +469,6 @@ def test_an_override_follows_its_node_and_goes_with_it(qtbot, window):
     assert not window.overrides and not window.canvas.scene.overridden.any()
 
 
-@pytest.mark.thorough
 def test_another_document_and_another_engine(qtbot, window):
     window.overrides.set("product", np.ones((3, 2)), "typed")
     wait_for(qtbot, window, "scaled", 12)

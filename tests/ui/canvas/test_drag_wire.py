@@ -137,6 +137,18 @@ def test_escape_cancels_a_wire(document, canvas, hands, expression):
     assert document.revision == revision
 
 
+def test_escape_shows_a_wire_again_that_was_taken_off_its_port(canvas, hands, expression, picture):
+    away = hands.at(200, 500)
+    hands.move(away)
+    before = picture()
+    hands.press(hands.port(expression["d"], "x"))
+    hands.move(away)
+    assert (picture() != before).any()
+    hands.key(Qt.Key.Key_Escape)
+    hands.release(away)
+    assert (picture() == before).all()
+
+
 def test_a_wire_can_be_selected_and_deleted(document, canvas, hands, expression):
     start, end = hands.port(expression["b"], "out"), hands.port(expression["d"], "x")
     hands.click((start + end) / 2)

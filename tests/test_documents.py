@@ -36,8 +36,8 @@ def run(code: str, folder: Path) -> str:
 
 
 @pytest.mark.thorough
-def test_the_python_program_of_the_readme_gives_what_it_says(root, tmp_path):
-    program, _ = blocks(root / "README.md", "python")
+def test_the_first_python_program_gives_what_it_says(root, tmp_path):
+    (program,) = blocks(root / "docs/guides/python.md", "python")
     numbers = [float(n) for n in re.findall(r"[\d.]+", run(program, tmp_path))]
     assert numbers == [3.0 * k for k in range(1, 11)]
     assert (tmp_path / "a.flow").exists()
@@ -81,10 +81,10 @@ print("ok")
 
 
 @pytest.mark.thorough
-def test_the_own_op_of_the_readme_runs_from_the_folder_in_both_tiers(
+def test_the_own_op_of_its_guide_runs_from_the_folder_in_both_tiers(
     root, tmp_path, plugin_files, capsys
 ):
-    _, op = blocks(root / "README.md", "python")
+    (op,) = blocks(root / "docs/guides/own_ops.md", "python")
     (plugin_files / "leaky.py").write_text(op)
     program = """
 import numpy as np, nodeflow as nf
@@ -105,14 +105,16 @@ nf.save(g, "own.flow")
     assert "-2" in capsys.readouterr().out
 
 
-def readme_commands(root: Path) -> list[str]:
-    text = next(b for b in blocks(root / "README.md", "") if "nodeflow check" in b)
+def guide_commands(root: Path) -> list[str]:
+    text = next(
+        b for b in blocks(root / "docs/guides/command_line.md", "") if "nodeflow check" in b
+    )
     return [line.split("#")[0].strip() for line in text.splitlines()]
 
 
 @pytest.mark.thorough
-def test_the_commands_of_the_readme_run(root, tmp_path, monkeypatch, capsys):
-    commands = readme_commands(root)
+def test_the_commands_of_the_guide_run(root, tmp_path, monkeypatch, capsys):
+    commands = guide_commands(root)
     assert len(commands) >= 8
     monkeypatch.delenv("NODEFLOW_DATA_DIR", raising=False)  # what they learn is tested elsewhere
     monkeypatch.chdir(tmp_path)
@@ -138,6 +140,10 @@ PAGES = sorted(
     for page in (*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"))
     if GENERATED not in page.as_posix()
 )
+
+
+def test_the_readme_is_short() -> None:
+    assert len((ROOT / "README.md").read_text().split()) <= 600
 
 
 def test_there_are_documents() -> None:

@@ -31,7 +31,7 @@ def files_of(folder: str) -> list[Path]:
 
 SEEDED = ("random_uniform_like_1",)
 """Of the files without streams, nodes with a seed of their own: what that means was changed on
-purpose (decision 41), and a seed cannot be found that gives the numbers of before."""
+purpose (decision 31), and a seed cannot be found that gives the numbers of before."""
 
 every_file = pytest.mark.parametrize("path", FILES, ids=lambda p: f"{p.parent.name}/{p.stem}")
 

@@ -177,7 +177,7 @@ def test_pooling_and_two_orders_of_gradients_with_ties(
 @pytest.mark.parametrize(("filters", "most"), [(40, 5e-7), (64, 1e-6)])
 def test_float32_is_as_accurate_as_a_sum_of_800_products_can_be(filters: int, most: float) -> None:
     """Against float64, relative to the sum of the terms' magnitudes: measured 1e-7 and less of 40
-    filters, directly, and 5.4e-7 of 64, whose transforms cost some digits (decision 146)."""
+    filters, directly, and 5.4e-7 of 64, whose transforms cost some digits (decision 54)."""
     x = normal(9, 14, 14, 32, dtype="float32")
     f = normal(5, 5, 32, filters, dtype="float32", seed=1)
 

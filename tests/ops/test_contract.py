@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -561,3 +564,28 @@ def distinct_calls(op: Op) -> list[Sample]:
         else:
             seen.setdefault((repr(call.attrs), -len(call.inputs)), call)
     return list(seen.values())
+
+
+ALONE = """
+import os, sys, traceback
+from nodeflow.graph.registry import REGISTRY
+ops = list(REGISTRY)
+assert "ml_dtypes" not in sys.modules
+for op in ops:
+    child = os.fork()
+    if not child:
+        try:
+            list(op.samples())
+        except Exception:
+            print(op.id, traceback.format_exc())
+        sys.stdout.flush()
+        os._exit(0)
+    os.waitpid(child, 0)
+"""
+
+
+@pytest.mark.thorough
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="one process for each op")
+def test_samples_of_an_op_need_no_import_by_another_op() -> None:
+    done = subprocess.run([sys.executable, "-c", ALONE], capture_output=True, text=True, check=True)
+    assert done.stdout == ""

@@ -11,7 +11,7 @@ import numpy as np
 from nodeflow.errors import AttributeProblem, NodeflowError, RunError
 from nodeflow.graph.declaration import Attr, Port
 from nodeflow.graph.op import Op, Sample
-from nodeflow.graph.types import FLOATS, NUMBERS, TensorType
+from nodeflow.graph.types import FLOATS, NUMBERS, TensorType, numpy_dtype
 from nodeflow.ops import lowering
 from nodeflow.ops.base import register
 from nodeflow.ops.inputs import literal_at
@@ -110,6 +110,7 @@ class Range(Op):
         yield Sample((), {"start": 3, "limit": 3, "dtype": "uint8"})
         yield Sample((), {"start": 1, "limit": 0, "delta": -0.1, "dtype": "float64"})
         for dtype in NUMBERS:
-            yield Sample((np.array(5, dtype),))
-            yield Sample((np.array(1, dtype), np.array(7, dtype), np.array(2, dtype)))
+            start, limit, delta, count = np.array([1, 7, 2, 5]).astype(numpy_dtype(dtype))
+            yield Sample((np.asarray(count),))
+            yield Sample((np.asarray(start), np.asarray(limit), np.asarray(delta)))
         yield Sample((np.array(0, "int32"),))

@@ -13,7 +13,7 @@ from nodeflow.errors import ShapeError
 from nodeflow.graph.declaration import Attr, Port
 from nodeflow.graph.graph import Tensor
 from nodeflow.graph.op import Sample
-from nodeflow.graph.types import FLOATS, TensorType, compatible, shape_text
+from nodeflow.graph.types import FLOATS, TensorType, compatible, numpy_dtype, shape_text
 from nodeflow.ops import functions as F
 from nodeflow.ops.base import register
 from nodeflow.ops.composed import Composed
@@ -134,7 +134,8 @@ class GridSample(Composed):
     def samples(self) -> Iterator[Sample]:
         x, grid = values((2, 3, 4, 5)), values((2, 2, 3, 2), "float64", -0.9, 0.9, start=7)
         for dtype in FLOATS:
-            yield Sample((x.astype(dtype), grid.astype(dtype)), smooth=dtype == "float64")
+            arrays = (array.astype(numpy_dtype(dtype)) for array in (x, grid))
+            yield Sample(tuple(arrays), smooth=dtype == "float64")
         for method in ("nearest", "cubic"):
             yield Sample((x[:, :1], grid[:, :1]), {"method": method}, smooth=method == "cubic")
         wide = values((2, 2, 3, 2), "float64", -1.8, 1.8, start=7)

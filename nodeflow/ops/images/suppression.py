@@ -10,7 +10,7 @@ import numpy as np
 from nodeflow.errors import ShapeError
 from nodeflow.graph.declaration import Attr, Port
 from nodeflow.graph.op import Op, Sample
-from nodeflow.graph.types import FLOATS, TensorType, compatible, shape_text
+from nodeflow.graph.types import FLOATS, TensorType, compatible, numpy_dtype, shape_text
 from nodeflow.ops.base import register
 from nodeflow.ops.samples import values
 
@@ -90,7 +90,8 @@ class NonMaxSuppression(Suppression):
     def samples(self) -> Iterator[Sample]:
         boxes = np.array([[0, 0, 2, 2], [0.1, 0, 2, 2.1], [5, 5, 3, 3], [0, 0, 0, 3]])
         for dtype in FLOATS:
-            arrays = boxes.astype(dtype), np.array([0.5, 0.9, 0.7, 0.2], dtype)
+            kind = numpy_dtype(dtype)
+            arrays = boxes.astype(kind), np.array([0.5, 0.9, 0.7, 0.2], kind)
             yield Sample(arrays)
             yield Sample(arrays, {"max_output_size": 1, "score_threshold": 0.6})
         yield Sample((values((3, 4)), values((3,))), {"iou_threshold": 0.0})

@@ -244,7 +244,7 @@ class SaturateCast(Composed):
         wide = np.array([[-1e30, 300.0, -0.5], [70000.0, -200.0, 1e30]])
         for dtype in self.inputs[0].dtypes:
             with np.errstate(all="ignore"):
-                yield Sample((np.nan_to_num(wide.astype(dtype)),), {"dtype": "int16"})
+                yield Sample((np.nan_to_num(wide.astype(numpy_dtype(dtype))),), {"dtype": "int16"})
         for dtype in self.attrs[0].choices:
             yield Sample((wide.astype("float64"),), {"dtype": dtype})
             yield Sample((np.array([-300, 0, 70000]),), {"dtype": dtype})

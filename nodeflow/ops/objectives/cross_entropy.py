@@ -11,7 +11,7 @@ from nodeflow.errors import RunError, ShapeError
 from nodeflow.graph.declaration import Port
 from nodeflow.graph.graph import Node, Tensor
 from nodeflow.graph.op import Op, Sample
-from nodeflow.graph.types import FLOATS, TensorType, shape_text, unify_shapes
+from nodeflow.graph.types import FLOATS, TensorType, numpy_dtype, shape_text, unify_shapes
 from nodeflow.ops import functions as F
 from nodeflow.ops import lowering
 from nodeflow.ops.activations.softmax import elementwise, log_softmax, log_softmax_parts
@@ -77,9 +77,9 @@ class SoftmaxCrossEntropy(Op):
 
     def samples(self) -> Iterator[Sample]:
         for dtype in FLOATS:
-            labels = np.array([[0, 1, 0], [0.2, 0.3, 0.5]], dtype)
+            labels = np.array([[0, 1, 0], [0.2, 0.3, 0.5]], numpy_dtype(dtype))
             yield Sample((labels, values((2, 3), dtype)), smooth=dtype == "float64")
-            yield Sample((labels, np.array([[1e4, -1e4, 0], [0, 0, 0]], dtype)))
+            yield Sample((labels, np.array([[1e4, -1e4, 0], [0, 0, 0]], numpy_dtype(dtype))))
         for shape in ((2, 3, 4), (1, 1), (3,)):
             shares = values(shape, low=0.1)  # the gradient holds for labels that sum to 1
             shares /= shares.sum(-1, keepdims=True)

@@ -17,7 +17,15 @@ from nodeflow.errors import RunError, ShapeError
 from nodeflow.graph.declaration import Attr, Port
 from nodeflow.graph.graph import Tensor
 from nodeflow.graph.op import Op, Sample
-from nodeflow.graph.types import FLOATS, NUMBERS, REALS, TensorType, compatible, shape_text
+from nodeflow.graph.types import (
+    FLOATS,
+    NUMBERS,
+    REALS,
+    TensorType,
+    compatible,
+    numpy_dtype,
+    shape_text,
+)
 from nodeflow.ops import functions as F
 from nodeflow.ops import lowering
 from nodeflow.ops.base import register
@@ -71,7 +79,7 @@ class ClassMetric(Composed):
         for dtype in INDICES:
             yield Sample((np.array([0, 2, 1, 0, 2], dtype), scores.astype("float32")))
         for dtype in REALS:
-            yield Sample((np.eye(3)[[0, 2, 1, 0, 2]].astype(dtype), scores))
+            yield Sample((np.eye(3)[[0, 2, 1, 0, 2]].astype(numpy_dtype(dtype)), scores))
         for dtype in NUMBERS:
             yield Sample((np.array([[0, 2], [1, 0]]), values((2, 2, 3), dtype)))
         yield Sample((np.zeros(0, "int64"), values((0, 3))))
@@ -159,7 +167,7 @@ class BinaryMetric(Composed):
 
     def samples(self) -> Iterator[Sample]:
         for dtype in REALS:
-            labels = np.array([[1, 0, 1], [0, 0, 1]], dtype)
+            labels = np.array([[1, 0, 1], [0, 0, 1]], numpy_dtype(dtype))
             yield Sample((labels, values((2, 3), "float32", 0, 1)))
             yield Sample((labels, values((2, 3), "float64", 0, 1)), {"threshold": 0.2})
         yield Sample((np.zeros((0, 3), bool), values((0, 3))))
@@ -309,7 +317,7 @@ class AUC(Accumulating, Op):
 
     def samples(self) -> Iterator[Sample]:
         for dtype in REALS:
-            labels = np.array([[1, 0, 1], [0, 0, 1]], dtype)
+            labels = np.array([[1, 0, 1], [0, 0, 1]], numpy_dtype(dtype))
             yield Sample((labels, values((2, 3), "float32")))
         yield Sample((np.array([1, 0, 1, 0]), np.array([0.5, 0.5, 1.0, 0.0])))
         yield Sample((np.zeros((0, 3), bool), values((0, 3))))

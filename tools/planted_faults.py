@@ -404,7 +404,7 @@ def try_fault(
 def _first_failure(copy: Copy, tests: list[str], marks: str, recorded: Recorded) -> str:
     """The first of the tests that fails, "" if none does; the nearest are collected alone first."""
     for some in (tests[:NEAREST], tests[NEAREST:]):
-        failure = some and _failure_among(copy, some, marks, recorded)
+        failure = _failure_among(copy, some, marks, recorded) if some else ""
         if failure:
             return failure
     return ""

@@ -121,7 +121,9 @@ def test_a_record_gives_the_tests_of_a_fault_those_of_its_package_first(
 def test_the_table_counts_who_finds_what(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(planted_faults, "RESULTS", tmp_path / "results.json")
     faults = [Fault(name, "nodeflow/ops/a.py", "", "it shows", "", "") for name in "abcd"]
-    found = {"a": {"found": "quick"}, "b": {"found": "all"}, "c": {"found": "none"}}
+    by = {"a": "quick", "b": "all", "c": "none"}
+    found = {f.name: {"found": by[f.name], "fault": f.digest()} for f in faults[:3]}
+    found["d"] = {"found": "quick", "fault": "of another description"}
     (tmp_path / "results.json").write_text(json.dumps(found))
     lines = list(planted_faults.report(faults))
     assert "| ops | 4 | 1 | 2 |" in lines

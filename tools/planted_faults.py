@@ -47,7 +47,7 @@ PROBE = Path(__file__).with_name("planted_probe.py")
 
 QUICK, ALL, NONE = "make test", "make test-all", "nothing"
 FOUND_BY = {"quick": QUICK, "all": ALL, "none": NONE}
-NO_TEST_RAN = 5  # pytest's exit status
+WRONG_CALL, NO_TEST_RAN = 4, 5  # exit statuses of pytest
 NEAREST = 150
 """Tests that are tried first, since to collect all takes longer than to run these."""
 
@@ -83,6 +83,10 @@ class Fault:
         except SyntaxError as error:
             raise FaultProblem(f"{self.name}: {self.file} is no Python with it: {error}") from None
         return changed
+
+    def digest(self) -> str:
+        """Return a text that differs for another change."""
+        return digest(f"{self.file}\n{self.old}\n{self.new}")
 
     def line(self, source: str) -> int:
         """Return the number of the first line that the fault changes, from 1."""
@@ -205,7 +209,7 @@ def with_probes(file: str, source: str, start: int) -> str:
 
 
 class Copy:
-    """A copy of the checkout with an environment of its own, in which faults are planted."""
+    """A copy of the checkout for planting faults, with its own environment."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -294,12 +298,12 @@ def record(jobs: int) -> None:
 
 
 def digest(source: str) -> str:
-    """Return what tells one text from another."""
+    """Return a short text that differs for another source."""
     return sha256(source.encode()).hexdigest()
 
 
 class Recorded:
-    """What a recording says.
+    """The tests of a recording, and the code that each executes.
 
     Attributes:
         seconds: of each test that passed.
@@ -351,9 +355,9 @@ def _is_below(test: str, place: str) -> bool:
 
 
 def try_faults(faults: list[Fault], jobs: int, *, quick_only: bool) -> None:
-    """Try what has no result yet, several at once, and keep each result when it is there."""
+    """Try the faults that have no result yet, several at once; keep each result at once."""
     recorded = Recorded()
-    results = _results()
+    results = _results(read_faults())
     waiting = [f for f in faults if _is_open(results.get(f.name), quick_only)]
     copies: SimpleQueue[Copy] = SimpleQueue()
     lock = Lock()
@@ -369,7 +373,7 @@ def try_faults(faults: list[Fault], jobs: int, *, quick_only: bool) -> None:
         finally:
             copies.put(copy)
         with lock:
-            results[fault.name] = result
+            results[fault.name] = {**result, "fault": fault.digest()}
             RESULTS.write_text(json.dumps(results, indent=1, sort_keys=True))
             print(f"{fault.name}: {FOUND_BY[result['found']]} {result['by']}", flush=True)
 
@@ -386,19 +390,14 @@ def try_fault(
 ) -> dict:
     """Plant one fault and run its tests; ``{"found": ..., "by": the test}``."""
     tests = recorded.of(fault)
-    source = (ROOT / fault.file).read_text(encoding="utf-8")
-    copy.write(fault.file, fault.applied(source))
-    try:
-        if earlier is None:
-            by = _first_failure(copy, tests, "not thorough", recorded)
-            if by:
-                return {"found": "quick", "by": by, "all": True}
-        if quick_only:
-            return {"found": "none", "by": "", "tests": len(tests), "all": False}
-        by = _first_failure(copy, tests, "thorough", recorded)
-        return {"found": "all" if by else "none", "by": by, "tests": len(tests), "all": True}
-    finally:
-        copy.write(fault.file, source)
+    if earlier is None:
+        by = _finds(copy, fault, tests, "not thorough", recorded)
+        if by:
+            return {"found": "quick", "by": by, "all": True}
+    if quick_only:
+        return {"found": "none", "by": "", "tests": len(tests), "all": False}
+    by = _finds(copy, fault, tests, "thorough", recorded)
+    return {"found": "all" if by else "none", "by": by, "tests": len(tests), "all": True}
 
 
 def _first_failure(copy: Copy, tests: list[str], marks: str, recorded: Recorded) -> str:
@@ -408,6 +407,19 @@ def _first_failure(copy: Copy, tests: list[str], marks: str, recorded: Recorded)
         if failure:
             return failure
     return ""
+
+
+def _finds(copy: Copy, fault: Fault, tests: list[str], marks: str, recorded: Recorded) -> str:
+    """The first test that fails with the fault and passes without it, "" if there is none."""
+    source = (ROOT / fault.file).read_text(encoding="utf-8")
+    while True:
+        copy.write(fault.file, fault.applied(source))
+        failure = _first_failure(copy, tests, marks, recorded)
+        copy.write(fault.file, source)
+        test = failure.split(" ", 1)[-1]
+        if test not in tests or not _failure_among(copy, [test], marks, recorded):
+            return failure
+        tests = [other for other in tests if other != test]
 
 
 def _failure_among(copy: Copy, tests: list[str], marks: str, recorded: Recorded) -> str:
@@ -420,14 +432,19 @@ def _failure_among(copy: Copy, tests: list[str], marks: str, recorded: Recorded)
         done = copy.pytest(*arguments, limit=limit)
     except subprocess.TimeoutExpired:
         return f"no end within {limit:.0f} s"
+    if done.returncode == WRONG_CALL:
+        raise FaultProblem(f"pytest did not start: {done.stderr[-300:]}")
     if done.returncode in (0, NO_TEST_RAN):
         return ""
     failed = [line for line in done.stdout.splitlines() if line.startswith(("FAILED ", "ERROR "))]
     return failed[0].split(" - ")[0] if failed else done.stdout[-300:] + done.stderr[-300:]
 
 
-def _results() -> dict[str, dict]:
-    return json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+def _results(faults: list[Fault]) -> dict[str, dict]:
+    """The results of the faults as they are now described."""
+    kept = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    digests = {fault.name: fault.digest() for fault in faults}
+    return {name: one for name, one in kept.items() if one.get("fault") == digests.get(name)}
 
 
 # ---- report ---------------------------------------------------------------------------------
@@ -435,7 +452,7 @@ def _results() -> dict[str, dict]:
 
 def report(faults: list[Fault]) -> Iterator[str]:
     """Yield the lines of a table by package, and of the faults that ``make test`` does not find."""
-    results = _results()
+    results = _results(faults)
     by_part: dict[str, list[str]] = defaultdict(list)
     missed: list[tuple[str, Fault]] = []
     for fault in faults:

@@ -443,6 +443,7 @@ def test_long_figures_are_shown_whole(mnist, engine, qtbot):
     figures += panel.metric_rows["accuracy"]
     side = panel.findChild(QScrollArea).viewport()
     edge = side.mapTo(panel, side.rect().topRight()).x()
+    qtbot.waitUntil(lambda: all(figure.isVisible() for figure in figures))  # laid out
     for figure in figures:
         assert figure.width() >= figure.sizeHint().width(), figure.text()
         assert figure.mapTo(panel, figure.rect().topRight()).x() <= edge, figure.text()

@@ -1,4 +1,4 @@
-"""Axes: the area of a chart in its rectangle, ticks at round numbers, and the mapping to it."""
+"""Axes of a chart: its data area, ticks at round numbers, and the mapping from data to pixels."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from nodeflow.ui.core import text_metrics
 from nodeflow.ui.views.sheet import LINE, Sheet
 
 Extent = tuple[float, float, float, float]
-"""Left, right, bottom and top, in the numbers that are plotted."""
+"""Left, right, bottom and top of a chart in data coordinates."""
 
 
 @dataclass(frozen=True)
 class Chart:
-    """An area with axes.
+    """A chart area with axes.
 
     Attributes:
-        area: where the data go.
-        extent: the numbers at its edges.
+        area: the rectangle of the data, in sheet coordinates.
+        extent: the data coordinates of its edges.
     """
 
     area: QRectF
     extent: Extent
 
     def to_sheet(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """Points (n, 2) on the sheet, held within some distance of the area."""
+        """Return sheet positions (n, 2) of data, clipped two area sizes beyond the edges."""
         left, right, bottom, top = self.extent
         across = (np.asarray(x, np.float64) - left) / (right - left)
         up = (np.asarray(y, np.float64) - bottom) / (top - bottom)
@@ -39,7 +39,7 @@ class Chart:
         return points
 
     def to_data(self, at: QPointF) -> tuple[float, float] | None:
-        """The numbers at a point of the sheet; None outside the area."""
+        """Return the data coordinates of a sheet position, or None outside the area."""
         if not self.area.contains(at):
             return None
         left, right, bottom, top = self.extent
@@ -51,12 +51,12 @@ class Chart:
 def make_chart(
     rect: QRectF, extent: Extent, *, small: bool = False, square: bool = False, titled: bool = True
 ) -> Chart:
-    """The chart in a rectangle, with room for a legend above and ticks at two sides.
+    """Return a chart in a rectangle, with space for a legend above and ticks at the left and below.
 
     Args:
-        small: no texts, the area is the rectangle.
-        square: equal scales on both axes where that leaves enough room.
-        titled: with room for the titles of the axes.
+        small: use the whole rectangle as the area, without any text.
+        square: use the same scale on both axes if the aspect ratio allows it.
+        titled: reserve space for the titles of the axes.
     """
     if small:
         return Chart(rect, extent)
@@ -77,7 +77,7 @@ def make_chart(
 
 
 def draw_axes(sheet: Sheet, chart: Chart, titles: tuple[str, str], titled: bool = True) -> None:
-    """Grid lines, ticks and titles."""
+    """Draw grid lines, ticks and axis titles."""
     if sheet.is_small:
         return
     area, (left, right, bottom, top) = chart.area, chart.extent
@@ -98,7 +98,7 @@ def draw_axes(sheet: Sheet, chart: Chart, titles: tuple[str, str], titled: bool 
 
 
 def ticks(low: float, high: float, most: int) -> list[tuple[float, float]]:
-    """Round numbers between two, and the step between them: 1, 2 or 5 times a power of ten."""
+    """Return (tick, step) pairs between two numbers; the step is 1, 2 or 5 times a power of ten."""
     span = high - low
     if not (math.isfinite(span) and span > 0):
         return []
@@ -114,7 +114,7 @@ def ticks(low: float, high: float, most: int) -> list[tuple[float, float]]:
 
 
 def tick_text(value: float, step: float) -> str:
-    """A tick with as many decimals as its step has."""
+    """Return a tick's label with the decimals that the step requires."""
     if value == 0 or abs(value) < step * 1e-9:
         return "0"
     if step >= 1e5 or step < 1e-4:

@@ -1,4 +1,4 @@
-"""Draws distributions over the steps of a training: a heat map with the middle of the elements."""
+"""The view of distributions over training steps: a heat map with the median of the elements."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ from nodeflow.ui.views.palette import class_color
 from nodeflow.ui.views.sheet import Sheet, legend
 
 TITLED = 230.0
-"""Height from which axes have titles."""
+"""Minimum chart height in pixels for axis titles."""
 MOST_COLUMNS = 300
 SHADES = 256
 CONTRAST = 0.4
-"""Below 1, so that few elements can be told from none."""
+"""Exponent of the shades. Below 1, a bin with few elements differs visibly from an empty one."""
 TITLES = {VALUE: "Values", GRADIENT: "Gradient", UPDATE: "Update to weight"}
 AXES = {VALUE: "value", GRADIENT: "gradient", UPDATE: "log10 of |update| / |weight|"}
 
 
 def fits(document: Document, analysis: Analysis, node_id: str) -> str:
-    """A single number has no distribution."""
+    """Return why a node has no distribution: its value is a single number."""
     first = next(iter((analysis.out_types(node_id) or {}).values()), None)
     if first is not None and first.shape == ():
-        return "A single number has no distribution: plot it."
+        return "A single number has no distribution. Use a plot instead."
     return ""
 
 
 def draw(sheet: Sheet, rect: QRectF, data: DistributionData) -> None:
-    """The heat map, its median and the middle four fifths."""
+    """Draw the heat map, the median and the lines of the 10th and 90th percentiles."""
     titled = rect.height() >= TITLED
     chart = _chart(sheet, rect, data, titled)
     sheet.image(chart.area, _image(sheet.theme, data, chart))
@@ -67,7 +67,7 @@ def _chart(sheet: Sheet | None, rect: QRectF, data: DistributionData, titled: bo
 
 
 def _image(theme: Theme, data: DistributionData, chart: Chart) -> np.ndarray:
-    """(bins, columns, 4) colours: each column shows the sample at or before its step."""
+    """Return (bins, columns, 4) colours; each column shows the last sample up to its step."""
     columns = int(min(MOST_COLUMNS, max(2, chart.area.width())))
     left, right = chart.extent[:2]
     at = left + (np.arange(columns) + 0.5) / columns * (right - left)
@@ -77,7 +77,7 @@ def _image(theme: Theme, data: DistributionData, chart: Chart) -> np.ndarray:
 
 
 def _table(theme: Theme) -> np.ndarray:
-    """(SHADES, 4) uint8 blue, green, red, 255: from the ground to the colour of a series."""
+    """Return (SHADES, 4) uint8 blue, green, red, 255: from the background to a series colour."""
     ground, color = theme.color("raised"), class_color(theme, 0)
     table = np.full((SHADES, 4), 255, np.uint8)
     for shade in range(SHADES):
@@ -92,18 +92,18 @@ def _entries(theme: Theme, data: DistributionData) -> list[tuple[str, QColor, st
         entries.append(("median", theme.color("ink"), "line"))
         entries.append(("10 % and 90 %", theme.color("ink", 0.5), "line"))
         if data.is_log:
-            entries.append(("of the norms", class_color(theme, 1), "line"))
+            entries.append(("ratio of norms", class_color(theme, 1), "line"))
     return entries
 
 
 def words(data: DistributionData) -> str:
-    """``values of 300 elements at step 1200: median 0.02, four fifths from −0.1 to 0.1``."""
+    """Return a summary like ``values of 300 elements at step 1200: median 0.02, …``."""
     low, median, high = (_number(data, value) for value in data.middle[-1])
     at = f" at step {count(int(data.steps[-1]))}" if data.steps[-1] else ""
     text = f"{TITLES[data.of].lower()} of {counted(data.elements, 'element')}{at}"
-    text += f": median {median}, four fifths from {low} to {high}"
+    text += f": median {median}, 80 % from {low} to {high}"
     if data.is_log and np.isfinite(data.ratio[-1]):
-        text += f"; the update has {number(data.ratio[-1], 2)} of the variable's norm"
+        text += f"; update norm / weight norm {number(data.ratio[-1], 2)}"
     if data.not_finite[-1] and not data.is_log:
         text += f"; {data.not_finite[-1]:.1%} not finite"
     return text
@@ -114,12 +114,12 @@ def _number(data: DistributionData, value: float) -> str:
 
 
 def choices(data: DistributionData) -> tuple[Choice, ...]:
-    """What the elements are of."""
+    """Offer values, gradients or updates as the quantity to show."""
     return (Choice("of", "Of", tuple((of, TITLES[of]) for of in data.choices), data.of),)
 
 
 def at(data: DistributionData, rect: QRectF, point: QPointF) -> str:
-    """The step and the middle of its elements."""
+    """Return the step under a point with the median and the middle 80 % of its elements."""
     found = _chart(None, rect, data, rect.height() >= TITLED).to_data(point)
     if found is None:
         return ""
@@ -127,7 +127,7 @@ def at(data: DistributionData, rect: QRectF, point: QPointF) -> str:
     low, median, high = (_number(data, value) for value in data.middle[index])
     text = f"step {count(int(data.steps[index]))}: median {median}, 80 % {low} to {high}"
     if data.is_log and np.isfinite(data.ratio[index]):
-        text += f", norms {number(data.ratio[index], 2)}"
+        text += f", ratio of norms {number(data.ratio[index], 2)}"
     return text
 
 

@@ -1,4 +1,4 @@
-"""How a view declares itself to the window, and how the window finds all views."""
+"""The declaration of a view to the window, and the discovery of all views."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from nodeflow.ui.views.sheet import LINE, Sheet
 
 @dataclass(frozen=True)
 class Choice:
-    """One choice that a view offers.
+    """An option of a view that the user can choose.
 
     Attributes:
         option: its name in `ViewSpec.options`.
-        title: as the user reads it.
-        values: (value, title) of what can be chosen; None is guessed.
-        current: the value that counts now, a guessed one too.
+        title: its label.
+        values: (value, title) of each choice; the value None means automatic.
+        current: the value in force, chosen or automatic.
     """
 
     option: str
@@ -36,12 +36,12 @@ class Choice:
 
 
 def no_choices(_: Any) -> tuple[Choice, ...]:
-    """A view without choices."""
+    """Return no choices, for views without options."""
     return ()
 
 
 def nothing_there(_: Any, __: QRectF, ___: QPointF) -> str:
-    """A view that says nothing about what is under the pointer."""
+    """Return no description of the pointed place."""
     return ""
 
 
@@ -51,15 +51,15 @@ class ViewDrawing:
 
     Attributes:
         id: as in `nodeflow.host.views`.
-        title: of its tab in the Viewer, and in menus.
+        title: the label of its tab in the Viewer and in menus.
         icon: name of a bundled icon.
-        order: of its tab; views stand in ascending order.
-        fits: why a node (by id) has no such view, in a sentence; nothing where it has one.
-        draw: draws data into a rectangle of a sheet.
-        words: the data in words, for tooltips and screen readers.
-        choices: what can be chosen for data.
-        at: what is at a point of the rectangle that the data were drawn into.
-        is_rare: few nodes have it: its tab is left out for the others.
+        order: sort key of its tab, ascending.
+        fits: returns a sentence why a node (by id) has no such view, or "".
+        draw: draws the data into a rectangle of a sheet.
+        words: describes the data for tooltips and screen readers.
+        choices: returns the options for the data.
+        at: describes the data at a point of the rectangle passed to `draw`.
+        is_rare: hides the tab, rather than disabling it, on nodes without this view.
     """
 
     id: str
@@ -76,7 +76,7 @@ class ViewDrawing:
 
 @dataclass(frozen=True)
 class ShownView:
-    """A view as a value of a node: it stands where the tensor's preview would."""
+    """A view as the value of a node, displayed in place of the tensor's preview."""
 
     view: str
     value: ViewValue | None = None
@@ -99,17 +99,17 @@ class ShownView:
 
 @lru_cache(maxsize=1)
 def discover_views() -> Mapping[str, ViewDrawing]:
-    """The `VIEW` of each module in this package by id, in the order of their tabs.
+    """Return the `VIEW` of each module in this package by id, in the order of their tabs.
 
     Raises:
-        ValueError: two views have one id.
+        ValueError: two views have the same id.
     """
     ordered = sorted(declared(views, "VIEW"), key=lambda view: view.order)
     return MappingProxyType({view.id: view for view in ordered})
 
 
 def draw_shown(sheet: Sheet, rect: QRectF, shown: ShownView) -> None:
-    """Draw a view, or why there is nothing to draw."""
+    """Draw a view, or the reason why there is nothing to draw."""
     drawing, value = discover_views().get(shown.view), shown.value
     if sheet.note:
         sheet.text(rect.right() - 4, rect.top() + LINE / 2 + 4, sheet.note, align="right")

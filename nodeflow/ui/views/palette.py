@@ -1,8 +1,8 @@
-"""Colours of classes, series and signed values, told apart by people who see few colours.
+"""Colours of classes, series and signed values that colour-blind people can distinguish.
 
-The classes' are those of Okabe and Ito, in an order in which neighbours differ most, and two more,
-so that each digit has one; light ones are darkened on light ground. Signed values run from blue
-over the ground to orange.
+Class colours are the palette of Okabe and Ito plus two, so that each digit has its own. Neighbours
+differ as much as possible, and light colours are darkened on a light background. Signed values run
+from blue through the background colour to orange.
 """
 
 from __future__ import annotations
@@ -25,23 +25,23 @@ DARK = (
 COLORS = len(LIGHT)
 SHADES = 16
 WEAK, STRONG = 0.12, 0.45
-"""How much of a class's colour is in the ground where the answer is unsure, and sure."""
+"""Fractions of the class colour mixed into the background for unsure and for sure answers."""
 
 
 def class_color(theme: Theme, index: int) -> QColor:
-    """The colour of a class or series."""
+    """Return the colour of a class or series."""
     ring = DARK if theme.is_dark else LIGHT
     return QColor(ring[index % len(ring)])
 
 
 def point_color(theme: Theme, index: int) -> QColor:
-    """The colour of a class's points, which stands out from its ground."""
+    """Return the colour of a class's points, darker or lighter than the class's background."""
     return mix(class_color(theme, index), theme.color("ink"), 0.28)
 
 
 @lru_cache(maxsize=8)
 def region_table(theme_name: str, ground: str, count: int) -> np.ndarray:
-    """(count, SHADES, 4) uint8 blue, green, red, 255: the ground of a class, unsure to sure."""
+    """Return backgrounds of classes, unsure to sure: (count, SHADES, 4) uint8 in BGR and 255."""
     ring = DARK if theme_name == "dark" else LIGHT
     table = np.full((count, SHADES, 4), 255, np.uint8)
     for index in range(count):
@@ -54,7 +54,7 @@ def region_table(theme_name: str, ground: str, count: int) -> np.ndarray:
 
 @lru_cache(maxsize=4)
 def signed_table(theme_name: str, ground: str) -> np.ndarray:
-    """(256, 4) uint8 blue, green, red, 255 for -1 to 1: blue, the ground at 0, orange."""
+    """Return colours for -1 to 1, (256, 4) uint8 in BGR and 255: blue, background at 0, orange."""
     ring = DARK if theme_name == "dark" else LIGHT
     ends = (QColor(ring[0]), QColor(ring[1]))
     table = np.full((256, 4), 255, np.uint8)

@@ -1,4 +1,4 @@
-"""Draws plots of values: points, lines and bars, with the data beneath a prediction."""
+"""The plot of values: points, lines and bars, with the data under a prediction."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from nodeflow.ui.views.palette import class_color
 from nodeflow.ui.views.sheet import Sheet, legend
 
 TITLED = 230.0
-"""Height from which axes have titles."""
+"""Minimum chart height in pixels for axis titles."""
 REACH = 1.5
-"""So many heights of the data may a prediction make the chart higher; the rest is cut off."""
+"""How far a prediction may extend the chart, in data heights. The rest is clipped."""
 STYLES = (("line", "Line"), ("scatter", "Points"), ("bars", "Bars"))
 
 
 def fits(document: Document, analysis: Analysis, node_id: str) -> str:
-    """Every value has a plot; a single number has one over the steps of a training."""
+    """Accept every node: a single number is plotted over the steps of a training."""
     return ""
 
 
 def draw(sheet: Sheet, rect: QRectF, data: PlotData) -> None:
-    """All series in one chart."""
+    """Draw all series in one chart."""
     titled = rect.height() >= TITLED
     extent = extent_of(data)
     chart = make_chart(rect, extent, small=sheet.is_small, titled=titled)
@@ -102,13 +102,13 @@ def _draw_bars(
 
 
 def _bar_step(x: np.ndarray) -> float:
-    """The width that a bar may have."""
+    """Return the spacing of the bars: the median gap between x values."""
     gaps = np.diff(np.unique(x[np.isfinite(x)]))
     return float(np.median(gaps)) if len(gaps) else 1.0
 
 
 def extent_of(data: PlotData) -> Extent:
-    """The range of a chart: of the data, and of what is plotted as far as it is near them."""
+    """Return the extent of the chart: all data, and predictions up to `REACH` data heights away."""
     xs, ys, near = [], [], []
     for series in data.series:
         finite = np.isfinite(series.x) & np.isfinite(series.y)
@@ -147,7 +147,7 @@ def _color(theme: Theme, data: PlotData, series: Series, values: list[Series]) -
 
 
 def _entries(theme: Theme, data: PlotData, values: list[Series]) -> list:
-    """What the legend says: what is plotted, then classes and data."""
+    """Return the legend: the plotted values, then the classes, then the data."""
     entries, ink = [], theme.color("ink_muted")
     for series in values:
         mark = {"line": "line", "bars": "box"}.get(series.style, "dot")
@@ -168,13 +168,13 @@ def _title(series: Series) -> str:
 
 
 def words(data: PlotData) -> str:
-    """``prediction over x, 200 points; y (train), 80 points``."""
+    """Return a summary: ``prediction over x, 200 points; y (train), 80 points``."""
     parts = [f"{_title(s)}, {len(s.x)} points" for s in data.series]
     return f"{data.axes[1]} over {data.axes[0]}: {'; '.join(parts)}"
 
 
 def choices(data: PlotData) -> tuple[Choice, ...]:
-    """What stands on the x axis, and how it is drawn."""
+    """Offer the tensor of the x axis and the style."""
     return (
         Choice("x", "Over", data.choices, data.x),
         Choice("style", "Drawn as", STYLES, data.style),
@@ -182,7 +182,7 @@ def choices(data: PlotData) -> tuple[Choice, ...]:
 
 
 def at(data: PlotData, rect: QRectF, point: QPointF) -> str:
-    """The nearest point of any series."""
+    """Return the series and coordinates of the data point nearest to a position."""
     chart = make_chart(rect, extent_of(data), titled=rect.height() >= TITLED)
     if chart.to_data(point) is None:
         return ""

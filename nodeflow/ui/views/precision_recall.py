@@ -1,4 +1,4 @@
-"""Draws precision over recall: how many of those found are right, and how many of all are found."""
+"""The view of precision over recall."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ TITLES = ("recall", "precision")
 
 
 def draw(sheet: Sheet, rect: QRectF, data: ThresholdData) -> None:
-    """All curves; by chance a class has the precision of its share of the rows."""
+    """Draw all curves.
+
+    With one class, add the precision of random answers: its share of the rows.
+    """
     chance = None
     if len(data.curves) == 1 and data.seen:
         share = data.curves[0].rows / data.seen
@@ -22,7 +25,7 @@ def draw(sheet: Sheet, rect: QRectF, data: ThresholdData) -> None:
 
 
 def words(data: ThresholdData) -> str:
-    """``average precision 0.99 on average; …``."""
+    """Return a summary: ``average precision 0.99 on average; …``."""
     return rate_words(data, "average precision")
 
 

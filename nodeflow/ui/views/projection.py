@@ -1,4 +1,4 @@
-"""Draws the rows of a tensor as points, coloured by class."""
+"""The view of a tensor's rows as points, coloured by class."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ METHODS = ((PCA, "PCA"), (TSNE, "t-SNE"))
 METRICS = ((EUCLIDEAN, "Euclidean"), (COSINE, "Cosine"))
 MARGIN = 0.05
 NEAR = 12.0
-"""Pixels within which a point is pointed at."""
+"""Maximum distance in pixels between the pointer and its point."""
 
 
 def fits(document: Document, analysis: Analysis, node_id: str) -> str:
-    """It must have rows of two numbers or more."""
+    """Return why a node's rows cannot be points: each needs two numbers or more."""
     first = next(iter((analysis.out_types(node_id) or {}).values()), None)
     if first is None:
         return ""
     if not first.is_float or first.ndims is None or first.ndims < 2:
-        return "Points are the rows of a tensor: it must have two axes or more."
-    return "" if first.shape[1] != 1 else "Points need two numbers or more."
+        return "Points show the rows of a tensor with at least two axes."
+    return "" if first.shape[1] != 1 else "Points need rows of at least two numbers."
 
 
 def extent_of(data: ProjectionData) -> Extent:
-    """The extent of all points, with room around them."""
+    """Return the extent of all points with a margin."""
     points = data.points[:, :2].astype(np.float64)
     low, high = points.min(axis=0), points.max(axis=0)
     size = np.where(high > low, high - low, 1.0)
@@ -44,13 +44,13 @@ def extent_of(data: ProjectionData) -> Extent:
 
 
 def chart_of(rect: QRectF, data: ProjectionData, small: bool = False) -> Chart:
-    """The chart of all points, without numbers along its sides."""
+    """Return the chart of all points, without ticks."""
     area = rect if small else rect.adjusted(4, 20, -4, -18)
     return make_chart(area, extent_of(data), small=True, square=False)
 
 
 def draw(sheet: Sheet, rect: QRectF, data: ProjectionData) -> None:
-    """The points, and what their directions explain."""
+    """Draw the points and the variance that the two axes explain."""
     chart = chart_of(rect, data, sheet.is_small)
     draw_points(sheet, chart, data)
     if not sheet.is_small:
@@ -62,10 +62,10 @@ def draw(sheet: Sheet, rect: QRectF, data: ProjectionData) -> None:
 def draw_points(
     sheet: Sheet, chart: Chart, data: ProjectionData, faded: np.ndarray | None = None
 ) -> None:
-    """The points on a chart.
+    """Draw the points on a chart.
 
     Args:
-        faded: bool (n,), those that are not looked for.
+        faded: bool (n,), the points to draw pale because they do not match the search.
     """
     points = chart.to_sheet(data.points[:, 0], data.points[:, 1])
     radius = 3.4 if len(points) < 300 or sheet.is_small else 2.6
@@ -81,17 +81,17 @@ def draw_points(
 
 
 def group_color(theme: Theme, group: int) -> QColor:
-    """The colour of a class; of points without one, that of a series."""
+    """Return the colour of a class, or of the first series for points without a class."""
     return point_color(theme, group) if group >= 0 else class_color(theme, 0)
 
 
 def entries(theme: Theme, data: ProjectionData) -> list[tuple[str, QColor, str]]:
-    """The classes, for a legend."""
+    """Return legend entries for the classes."""
     return [(name, group_color(theme, index), "dot") for index, name in enumerate(data.names)]
 
 
 def axes_words(data: ProjectionData) -> str:
-    """``Components 1 and 2: 34 % and 12 % of the variance of 300 dimensions``."""
+    """Return ``Components 1 and 2: 34 % and 12 % of the variance of 300 dimensions``."""
     if not data.explained:
         return f"t-SNE of {count(data.dims)} dimensions"
     shares = " and ".join(f"{100 * share:.0f} %" for share in data.explained[:2])
@@ -99,7 +99,7 @@ def axes_words(data: ProjectionData) -> str:
 
 
 def title(data: ProjectionData, index: int) -> str:
-    """``row 12: 7``, or the word that a row stands for."""
+    """Return a point's name: ``row 12: 7``, or the word that the row represents."""
     label = data.labels[index] if data.labels else ""
     if not data.split:
         return label or f"row {count(index)}"
@@ -107,7 +107,7 @@ def title(data: ProjectionData, index: int) -> str:
 
 
 def index_at(chart: Chart, data: ProjectionData, at: QPointF) -> int | None:
-    """The point under the pointer."""
+    """Return the index of the point under the pointer, or None."""
     points = chart.to_sheet(data.points[:, 0], data.points[:, 1])
     away = np.hypot(points[:, 0] - at.x(), points[:, 1] - at.y())
     index = int(away.argmin())
@@ -115,13 +115,13 @@ def index_at(chart: Chart, data: ProjectionData, at: QPointF) -> int | None:
 
 
 def words(data: ProjectionData) -> str:
-    """``1000 of 10 000 test rows as points, components 1 and 2: …``."""
+    """Return a summary: ``1000 of 10 000 test rows as points, components 1 and 2: …``."""
     of = f" {SPLITS[data.split].lower()}" if data.split else " rows"
     return f"{count(len(data.points))} of {count(data.total)}{of} as points, {axes_words(data)}"
 
 
 def choices(data: ProjectionData) -> tuple[Choice, ...]:
-    """Rows, method, and what is near."""
+    """Offer the split, the method and the distance measure."""
     found = [
         Choice("method", "By", METHODS, data.method),
         Choice("metric", "Distance", METRICS, data.metric),
@@ -133,7 +133,7 @@ def choices(data: ProjectionData) -> tuple[Choice, ...]:
 
 
 def at(data: ProjectionData, rect: QRectF, point: QPointF) -> str:
-    """A point, and its nearest rows."""
+    """Return the point under the pointer and its nearest rows."""
     index = index_at(chart_of(rect, data), data, point)
     if index is None:
         return ""

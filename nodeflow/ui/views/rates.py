@@ -1,4 +1,4 @@
-"""What views of answers share: who has them, curves between 0 and 1, the choice of rows."""
+"""Shared parts of the ROC and precision–recall views: curves between 0 and 1, choice of rows."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ from nodeflow.ui.views.palette import COLORS, class_color
 from nodeflow.ui.views.sheet import LINE, Sheet, legend
 
 TITLED = 230.0
-"""Height from which axes have titles."""
+"""Minimum chart height in pixels for axis titles."""
 BESIDE = 90.0
-"""Width beside the chart from which names stand there."""
+"""Minimum width in pixels beside the chart for the names of the curves."""
 NEAR = 14.0
-"""Pixels within which a curve is pointed at."""
+"""Maximum distance in pixels between the pointer and its curve."""
 SPLITS = {"test": "Test rows", "validation": "Validation rows", "train": "Training rows"}
 EXTENT = (-0.01, 1.01, -0.01, 1.02)
 Ends = tuple[tuple[float, float], tuple[float, float]]
 
 
 def fits(document: Document, analysis: Analysis, node_id: str) -> str:
-    """Only what says classes has these views: probabilities, or scores that become some."""
+    """Return why a node has no such view: it must output class probabilities or their scores."""
     record = document.nodes[node_id]
     first = next(iter((analysis.out_types(node_id) or {}).values()), None)
-    reason = "Only what answers with classes has this view: probabilities, or scores of them."
+    reason = "This view needs a node that outputs class probabilities or scores."
     if first is not None and (not first.is_float or first.ndims not in (1, 2)):
         return reason
     if record.op in PROBABILITIES or record.attrs.get("activation") in PROBABILITIES:
@@ -50,10 +50,10 @@ def fits(document: Document, analysis: Analysis, node_id: str) -> str:
 def draw_rates(
     sheet: Sheet, rect: QRectF, data: ThresholdData, titles: tuple[str, str], chance: Ends | None
 ) -> None:
-    """The curves of all classes, each with its area in the legend.
+    """Draw the curves of all classes, with their areas in the legend.
 
     Args:
-        chance: the ends of the line of answers by chance.
+        chance: the ends of the line of random answers, if there is one.
     """
     titled = rect.height() >= TITLED
     chart = make_chart(rect, EXTENT, small=sheet.is_small, square=True, titled=titled)
@@ -64,14 +64,14 @@ def draw_rates(
         sheet.line(line, sheet.theme.color("ink", 0.4), 1.2, dashed=True)
     for index, curve in enumerate(data.curves):
         width = 4.0 if sheet.is_small else 1.8
-        again = index >= COLORS  # colours come round again
+        again = index >= COLORS  # colours repeat
         points = chart.to_sheet(curve.x, curve.y)
         sheet.line(points, class_color(sheet.theme, index), width, dashed=again)
     _draw_names(sheet, rect, chart, data)
 
 
 def _draw_names(sheet: Sheet, rect: QRectF, chart: Chart, data: ThresholdData) -> None:
-    """The classes with their areas beside the chart, where there is room; else above it."""
+    """List the classes with their areas beside the chart; above it if space is short."""
     left = chart.area.right() + 14
     if rect.right() - left < BESIDE or sheet.is_small:
         entries = [
@@ -97,7 +97,7 @@ def _area(area: float) -> str:
 
 
 def rate_words(data: ThresholdData, what: str) -> str:
-    """``area under the curve 0.99 on average; 0: 0.998, 1: 0.999``."""
+    """Return a summary: ``area under the curve 0.99 on average; 0: 0.998, 1: 0.999``."""
     parts = ", ".join(f"{curve.name}: {_area(curve.area)}" for curve in data.curves)
     mean = f"{what} {_area(data.mean)}"
     text = mean if len(data.curves) == 1 else f"{mean} on average; {parts}"
@@ -105,7 +105,7 @@ def rate_words(data: ThresholdData, what: str) -> str:
 
 
 def rate_at(data: ThresholdData, rect: QRectF, point: QPointF, axes: tuple[str, str]) -> str:
-    """The nearest curve, and where it is."""
+    """Return the name of the nearest curve and its coordinates there."""
     chart = make_chart(rect, EXTENT, square=True, titled=rect.height() >= TITLED)
     found = chart.to_data(point)
     if found is None:
@@ -128,5 +128,5 @@ def _away(chart: Chart, curve: ClassCurve, point: QPointF) -> float:
 
 
 def split_choice(split: str, splits: Sequence[str]) -> tuple[Choice, ...]:
-    """Which rows are looked at."""
+    """Offer the splits whose rows can be shown."""
     return (Choice("split", "Rows", tuple((s, SPLITS[s]) for s in splits), split),)

@@ -1,4 +1,4 @@
-"""Draws decision regions: classes as coloured ground beneath the data, or values as heat maps."""
+"""The view of decision regions: classes as a coloured background, or values as heat maps."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from nodeflow.ui.views.sheet import Sheet, legend
 
 GAP = 6.0
 UNSURE = 0.75
-"""Shade of an answer that does not say how sure it is."""
+"""Shade of answers without a probability."""
 TITLED = 230.0
-"""Height from which axes have titles."""
+"""Minimum chart height in pixels for axis titles."""
 
 
 def fits(document: Document, analysis: Analysis, node_id: str) -> str:
-    """Why a node has no regions: it must depend on a placeholder of two columns."""
+    """Return why a node has no regions: it must depend on a placeholder with two columns."""
     types = analysis.out_types(node_id) or {}
     first = next(iter(types.values()), None)
     if first is not None and first.shape == ():
         return "A single number has no regions."
     if document.scope:
-        return ""  # what comes in from around is not known here
+        return ""  # a subgraph does not know what its inputs depend on
     for before in (*analysis.ancestors(node_id), node_id):
         record = document.nodes.get(before)
         if record is None or record.op != "placeholder":
@@ -39,11 +39,11 @@ def fits(document: Document, analysis: Analysis, node_id: str) -> str:
         type_ = analysis.type_of(before, "out")
         if type_ is not None and type_.has_rank and type_.shape[1:] == (2,):
             return ""
-    return "Regions are drawn over two inputs: it must depend on a placeholder of shape ?×2."
+    return "Regions need a node that depends on a placeholder of shape ?×2."
 
 
 def draw(sheet: Sheet, rect: QRectF, data: RegionData) -> None:
-    """The regions, or one heat map for each unit."""
+    """Draw the regions, or one heat map for each unit."""
     if data.classes is None and data.values is not None and len(data.values) > 1:
         _draw_maps(sheet, rect, data)
         return
@@ -84,7 +84,7 @@ def _draw_maps(sheet: Sheet, rect: QRectF, data: RegionData) -> None:
 
 
 def _ground(theme: Theme, data: RegionData) -> np.ndarray:
-    """The colours of the cells: (rows, columns, 4), with units in front for several maps."""
+    """Return the colours of the cells: (rows, columns, 4), or (units, rows, columns, 4)."""
     if data.classes is None:
         assert data.values is not None
         values = data.values if len(data.values) > 1 else data.values[0]
@@ -100,7 +100,7 @@ def _ground(theme: Theme, data: RegionData) -> np.ndarray:
 
 
 def _limit(values: np.ndarray) -> float:
-    """The largest distance from zero."""
+    """Return the largest absolute value, ignoring values that are not finite."""
     finite = values[np.isfinite(values)]
     return float(np.abs(finite).max(initial=0.0))
 
@@ -133,7 +133,7 @@ def _entries(theme: Theme, data: RegionData) -> list:
 
 
 def words(data: RegionData) -> str:
-    """``2 classes over x[0] and x[1]; class 0 has 54 % of the area``."""
+    """Return a summary: ``classes over x[0] and x[1]: 0 54 %, 1 46 % of the area``."""
     over = f"over {data.axes[0]} and {data.axes[1]}"
     if data.classes is None:
         count = 0 if data.values is None else len(data.values)
@@ -144,7 +144,7 @@ def words(data: RegionData) -> str:
 
 
 def at(data: RegionData, rect: QRectF, point: QPointF) -> str:
-    """The answer at a point."""
+    """Return the answer at a point."""
     if data.classes is None and data.values is not None and len(data.values) > 1:
         return ""
     titled = rect.height() >= TITLED

@@ -1,4 +1,4 @@
-"""Draws ROC curves: what share of each class is found at what share of false alarms."""
+"""The view of ROC curves: true positive rate over false positive rate for each class."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ CHANCE = ((0.0, 0.0), (1.0, 1.0))
 
 
 def draw(sheet: Sheet, rect: QRectF, data: ThresholdData) -> None:
-    """All curves over the diagonal of answers by chance."""
+    """Draw all curves and the diagonal of random answers."""
     draw_rates(sheet, rect, data, TITLES, CHANCE)
 
 
 def words(data: ThresholdData) -> str:
-    """``area under the curve 0.99 on average; …``."""
+    """Return a summary: ``area under the curve 0.99 on average; …``."""
     return rate_words(data, "area under the curve")
 
 
@@ -28,7 +28,7 @@ def choices(data: ThresholdData) -> tuple[Choice, ...]:
 
 
 def at(data: ThresholdData, rect: QRectF, point: QPointF) -> str:
-    return rate_at(data, rect, point, ("false alarms", "found"))
+    return rate_at(data, rect, point, ("false positive rate", "true positive rate"))
 
 
 VIEW = ViewDrawing("roc", "ROC", "chart-spline", 40, fits, draw, words, choices, at, is_rare=True)

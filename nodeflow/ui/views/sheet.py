@@ -1,4 +1,4 @@
-"""What views draw on: a painter with the theme, text, and many dots at once."""
+"""The sheet that views draw on: a painter with the theme, text, and many dots at once."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from nodeflow.ui.core.theme import Theme
 LINE = 16.0
 """Height of a line of small text."""
 SHORTEST = 30.0
-"""A name in a legend has at least this width, or its own."""
+"""Minimum width of a name in a legend, unless the name is shorter."""
 
 
 @dataclass(frozen=True)
 class Sheet:
-    """A painter and how to draw with it.
+    """A painter and its drawing style.
 
     Attributes:
-        as_path: text as outlines and dots as ellipses, for exported pictures.
-        is_small: no text: it could not be read.
-        note: what stands at the top right, beside the legend.
+        as_path: draw text as outlines and dots as ellipses, for exported pictures.
+        is_small: draw no text, because it would be too small to read.
+        note: text at the top right, beside the legend.
     """
 
     painter: QPainter
@@ -40,7 +40,7 @@ class Sheet:
     def text(
         self, x: float, y: float, text: str, role: str = "ink_muted", align: str = "left"
     ) -> None:
-        """One line of small text, its baseline at y."""
+        """Draw one line of small text with its baseline at y."""
         if not self.is_small:
             text_metrics.draw(
                 self.painter,
@@ -54,7 +54,7 @@ class Sheet:
             )
 
     def paragraph(self, rect: QRectF, text: str, role: str) -> None:
-        """Some lines in the middle of a rectangle."""
+        """Draw wrapped lines of text in the middle of a rectangle."""
         most = max(1, int(rect.height() // LINE))
         lines = text_metrics.wrap(text, text_metrics.CAPTION, rect.width() - 16, most)
         y = rect.center().y() - LINE * (len(lines) - 1) / 2 + 4
@@ -65,13 +65,13 @@ class Sheet:
     # ---- shapes ---------------------------------------------------------------------------------
 
     def box(self, rect: QRectF, fill: QColor | None, edge: QColor | None) -> None:
-        """A rectangle."""
+        """Draw a rectangle."""
         self.painter.setPen(Qt.PenStyle.NoPen if edge is None else QPen(edge, 1))
         self.painter.setBrush(Qt.BrushStyle.NoBrush if fill is None else fill)
         self.painter.drawRect(rect)
 
     def line(self, points: np.ndarray, color: QColor, width: float, dashed: bool = False) -> None:
-        """A line through points (n, 2)."""
+        """Draw a line through points (n, 2)."""
         pen = QPen(color, width, Qt.PenStyle.DashLine if dashed else Qt.PenStyle.SolidLine)
         pen.setJoinStyle(Qt.PenJoinStyle.RoundJoin)
         self.painter.setPen(pen)
@@ -81,7 +81,7 @@ class Sheet:
     def dots(
         self, points: np.ndarray, color: QColor, radius: float, edge: QColor, hollow: bool = False
     ) -> None:
-        """Dots at points (n, 2): filled with a fine edge, or hollow ones."""
+        """Draw dots at points (n, 2), filled with a thin edge or hollow."""
         if not len(points):
             return
         if self.as_path:
@@ -101,7 +101,7 @@ class Sheet:
         array_painting.draw_fragments(self.painter, rows, sprite)
 
     def image(self, rect: QRectF, pixels: np.ndarray) -> None:
-        """An image (h, w, 4) of blue, green, red, 255, its first row at the bottom."""
+        """Draw an image (h, w, 4) of blue, green, red, 255, whose first row is at the bottom."""
         flipped = np.ascontiguousarray(pixels[::-1])
         height, width = flipped.shape[:2]
         image = QImage(flipped.data, width, height, 4 * width, QImage.Format.Format_RGB32)
@@ -115,7 +115,7 @@ class Sheet:
 def _sprite(
     color: int, edge: int, hollow: bool, radius: float, pixels: float
 ) -> tuple[QPixmap, int]:
-    """The picture of a dot, and its size in pixels."""
+    """Return the picture of a dot and its size in pixels."""
     reach = int(np.ceil((radius + 1) * pixels)) * 2
     pixmap = QPixmap(reach, reach)
     pixmap.fill(Qt.GlobalColor.transparent)
@@ -144,14 +144,14 @@ def _dot(
 
 
 def legend(sheet: Sheet, rect: QRectF, entries: list[tuple[str, QColor, str]]) -> float:
-    """Names with their colours in one line at the top left of a rectangle.
+    """Draw names with their colours in one line at the top left of a rectangle.
 
     Args:
-        entries: (name, colour, mark) with mark ``dot``, ``ring``, ``line`` or ``box``; what has no
-            room is left out.
+        entries: (name, colour, mark) with mark ``dot``, ``ring``, ``line`` or ``box``; entries that
+            do not fit are left out.
 
     Returns:
-        Where the line ends.
+        The x coordinate at the end of the line.
     """
     if sheet.is_small:
         return rect.left()
@@ -166,7 +166,7 @@ def legend(sheet: Sheet, rect: QRectF, entries: list[tuple[str, QColor, str]]) -
         longest = fair_share(widths, rect.width() - 24 * len(widths) + 10)
         if longest >= SHORTEST:
             break
-        widths.pop()  # the last entries are left out before the others become illegible
+        widths.pop()  # drop the last entries before the others become illegible
     entries = entries[: len(widths)]
     for full, color, mark in entries:
         name = text_metrics.elide(full, text_metrics.CAPTION, longest)
@@ -186,7 +186,7 @@ def legend(sheet: Sheet, rect: QRectF, entries: list[tuple[str, QColor, str]]) -
 
 
 def fair_share(widths: list[float], room: float) -> float:
-    """The largest width that all may have so that together they fit: short ones leave the rest."""
+    """Return the width limit at which all names fit; short names leave their rest to the others."""
     for index, width in enumerate(sorted(widths)):
         share = room / (len(widths) - index)
         if width > share:

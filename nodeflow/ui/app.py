@@ -25,16 +25,16 @@ from nodeflow.ui.core.theme import font_families
 from nodeflow.ui.window.main_window import MainWindow
 
 IDLE_MS = 1500
-"""After the first paint, when panels load what they will need: Train is rarely pressed before."""
+"""Milliseconds after the first paint until panels load their imports, before Train is pressed."""
 
 
 def make_application(arguments: list[str] | None = None) -> QApplication:
-    """The QApplication in our style, or the one there is."""
+    """Return the QApplication, made in our style unless there already is one."""
     existing = QApplication.instance()
     if isinstance(existing, QApplication):
         collect_here(existing)
         return existing
-    # Qt would fill large shapes with threads of its own: hundreds of wake-ups in a frame, each of
+    # Qt would fill large shapes with its own threads: hundreds of wake-ups in a frame, each of
     # which takes a core from the engine. Measured: a fifth less processor time, frames no slower.
     os.environ.setdefault("QT_NO_GUI_THREADPOOL", "1")
     QApplication.setApplicationName("nodeflow")
@@ -54,7 +54,7 @@ def make_window(
     *,
     safe: bool = False,
 ) -> MainWindow:
-    """A main window in the theme its user chose, not yet shown; ``safe`` without own ops."""
+    """Return a main window in the user's theme, not yet shown; ``safe``: without the user's ops."""
     app = make_application()
     settings = settings or Settings()
     apply_theme(app, chosen_theme(settings))
@@ -63,7 +63,7 @@ def make_window(
 
 
 class Start(QObject):
-    """What happens after the first paint: the engine, pictures, recovery, plots."""
+    """The work after the first paint: start the engine, load pictures, recovery and plots."""
 
     def __init__(self, window: MainWindow, path: Path | None) -> None:
         super().__init__(window)
@@ -81,7 +81,7 @@ class Start(QObject):
         window.engine_notices.show_safe_start()
         if notice := home_notice():
             window.messages.show(notice, "info")
-            window.messages.show_status(notice)  # the welcome page covers the other
+            window.messages.show_status(notice)  # the welcome page covers the message bar
         offer_resume(window, window.workspace, window.files, window.run, asks=not has_asked)
         QTimer.singleShot(IDLE_MS, window, window.idle.emit)
 
@@ -95,7 +95,7 @@ def run(
     """Open the window, on a file or on the welcome page, until it is closed.
 
     Args:
-        path: a .flow file; one that cannot be read is an error message in the window.
+        path: a .flow file. If it cannot be read, the window shows an error message.
         on_painted: called after the first paint, for measuring.
         safe: without the user's own ops.
 
@@ -121,7 +121,7 @@ def run(
 
 
 def _open_first(window: MainWindow, path: Path | None) -> Path | None:
-    """Show a file in the first paint; returns one that cannot be read, to be reported later."""
+    """Load a file before the first paint. Return its path if that fails, to be reported later."""
     if path is None:
         window.pages.show_welcome()
         return None

@@ -1,4 +1,4 @@
-"""What every part of the window shares: the open document, the engine, settings, themes, messages.
+"""Shared parts of the window: the open document, the engine, settings, themes, messages.
 
 Nothing here imports another folder of `ui`.
 """

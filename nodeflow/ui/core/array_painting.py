@@ -1,8 +1,8 @@
 """Drawing numpy arrays with QPainter without conversion: one call draws ten thousand shapes.
 
-A C-contiguous float64 array has the memory layout of an array of QRectF, QLineF or
-PixmapFragment, so wrapping its first element is all the conversion there is. Building lists of
-Qt objects instead costs more than the drawing.
+A C-contiguous float64 array has the memory layout of an array of QRectF, QLineF or PixmapFragment,
+so it is enough to wrap its first element. Building lists of Qt objects instead takes longer than
+the drawing.
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ def _check(array: np.ndarray, columns: int) -> None:
 
 
 def distinct(codes: np.ndarray) -> list[int]:
-    """The different values of an array of small numbers from 0, ascending.
+    """Return the distinct values of an array of small non-negative integers, ascending.
 
-    Not ``np.unique``: it imports ``numpy.ma``, which costs the first paint 50 ms.
+    Not ``np.unique``: it imports ``numpy.ma``, which delays the first paint by 50 ms.
     """
     return np.flatnonzero(np.bincount(codes)).tolist()

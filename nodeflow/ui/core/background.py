@@ -1,4 +1,4 @@
-"""Work off the GUI thread whose latest result comes back as a signal."""
+"""Jobs off the GUI thread; the latest result comes back as a signal."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from nodeflow.ui.core.thread_signal import ThreadSignal
 
 
 class Background(QObject):
-    """Runs one job at a time that counts: a newer one makes an older one's result void.
+    """Runs jobs on threads. A newer job makes the result of an older one void.
 
-    A thread cannot be stopped, so an older job goes on unheard until it returns.
+    A thread cannot be stopped, so an older job runs on, and its result is ignored.
 
     Signals (on the GUI thread):
-        done(result): what the latest job returned.
-        failed(error): the NodeflowError that it raised; any other error is raised here.
+        done(result): the return value of the latest job.
+        failed(error): the NodeflowError that the latest job raised. Any other error is raised here.
         busy_changed(bool): whether a result is awaited.
     """
 
@@ -36,7 +36,7 @@ class Background(QObject):
         self._returned.connect(self._on_returned, Qt.ConnectionType.QueuedConnection)
 
     def run(self, job: Callable[[], Any]) -> None:
-        """Call ``job`` on a thread of its own; it must not touch widgets."""
+        """Call ``job`` on a new thread. It must not touch widgets."""
         self._latest += 1
         thread = threading.Thread(
             target=self._work, args=(self._latest, job), name="nodeflow-background", daemon=True
@@ -45,7 +45,7 @@ class Background(QObject):
         thread.start()
 
     def cancel(self) -> None:
-        """Whatever runs, its result is no longer wanted."""
+        """Ignore the result of the running job."""
         self._latest += 1
         self._set_busy(False)
 

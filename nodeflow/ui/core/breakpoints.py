@@ -1,4 +1,4 @@
-"""Which nodes of the file have a breakpoint, wherever they are."""
+"""The nodes of the file that have a breakpoint, in any of its graphs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Breakpoints(QObject):
     """The breakpoints of the current document, inside subgraphs too.
 
     Signals:
-        changed: there are others.
+        changed: the set of breakpoints changed.
     """
 
     changed = Signal()
@@ -25,7 +25,7 @@ class Breakpoints(QObject):
         super().__init__(workspace)
         self._workspace = workspace
         self.paths: list[str] = []
-        """Where they are, by paths of ids from the file's own graph."""
+        """Paths of node ids, starting at the file's own graph."""
         self._last = ""
         self._later = QTimer(self, singleShot=True, interval=LATER_MS)
         self._later.timeout.connect(self.refresh)
@@ -34,7 +34,7 @@ class Breakpoints(QObject):
 
     @Slot()
     def refresh(self) -> None:
-        """Look for them again."""
+        """Search the document for breakpoints again."""
         self._later.stop()
         found = [path for path, _, r in walk(self._workspace.root) if r.extra and has_breakpoint(r)]
         if found != self.paths:
@@ -43,11 +43,11 @@ class Breakpoints(QObject):
 
     @property
     def names(self) -> list[str]:
-        """The full names of their nodes."""
+        """Return the full names of the nodes with breakpoints."""
         return [name for p in self.paths if (name := scoped_name(self._workspace.root, p))]
 
     def next(self) -> str | None:
-        """The path of the one after that which was asked for last; None if there is none."""
+        """Return the path after the one returned last, cyclically. Return None if there is none."""
         if not self.paths:
             return None
         at = self.paths.index(self._last) + 1 if self._last in self.paths else 0

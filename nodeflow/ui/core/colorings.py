@@ -1,4 +1,4 @@
-"""What nodes and wires can be coloured by, and the scale of the colours."""
+"""Measures that nodes and wires can be coloured by, and the colour scale."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from nodeflow.number_text import number
 from nodeflow.ui.core.theme import Theme, mix
 
 SPAN = 100.0
-"""Where the largest value is so many times the smallest, the scale is of logarithms."""
+"""Smallest ratio of largest to smallest positive value that makes the scale logarithmic."""
 MOST_DECADES = 12
-"""What is farther below the largest value has the colour of the lower end."""
+"""Decades of a logarithmic scale at most. Smaller values get the colour of the lower end."""
 
 
 def percent(share: float) -> str:
-    """A share, as ``12.5 %``."""
+    """Format a share, as ``12.5 %``."""
     return f"{number(100 * share, 3)} %"
 
 
 def size_text(count: float) -> str:
-    """A number of bytes, as ``3.1 MB``."""
+    """Format a number of bytes, as ``3.1 MB``."""
     for unit, size in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
         if count >= size:
             return f"{number(count / size, 3)} {unit}"
@@ -32,7 +32,7 @@ def size_text(count: float) -> str:
 
 
 def time_text(micros: float) -> str:
-    """A time, as ``3.1 ms``."""
+    """Format microseconds, as ``3.1 ms``."""
     for unit, size in (("s", 1e6), ("ms", 1e3)):
         if micros >= size:
             return f"{number(micros / size, 3)} {unit}"
@@ -41,15 +41,15 @@ def time_text(micros: float) -> str:
 
 @dataclass(frozen=True)
 class Coloring:
-    """One way to colour.
+    """One measure to colour nodes by.
 
     Attributes:
         id: a measure of `Measured.of`.
-        title: in menus and the legend.
-        tip: what it is, in one sentence.
-        text: a value in words.
-        is_share: the colours go from 0 to 1, whatever there is.
-        on_wires: whether it is of values, which wires carry, and not of nodes alone.
+        title: shown in menus and the legend.
+        tip: explanation in one sentence.
+        text: formats a value.
+        is_share: whether the scale always goes from 0 to 1.
+        on_wires: whether wires are coloured too, because the measure is of values.
     """
 
     id: str
@@ -110,12 +110,12 @@ COLORINGS = {
         ),
     )
 }
-"""By id, in the order of the menu."""
+"""The colourings by id, in the order of the menu."""
 
 
 @dataclass(frozen=True)
 class ColorScale:
-    """The values at the two ends of the colours; ``is_log``: of their logarithms."""
+    """The values at the two ends of the colour range; ``is_log``: a logarithmic scale."""
 
     low: float
     high: float
@@ -123,9 +123,9 @@ class ColorScale:
 
     @classmethod
     def of(cls, coloring: Coloring, values: Iterable[float]) -> ColorScale | None:
-        """The scale for some values; None where none is finite.
+        """Return a scale for some values, or None if none is finite.
 
-        Ends are round numbers, so that the colours stay while values change a little.
+        The ends are round numbers, so that colours stay while values change a little.
         """
         if coloring.is_share:
             return cls(0.0, 1.0)
@@ -140,7 +140,7 @@ class ColorScale:
         return cls(0.0, _round_up(high) if high > 0 else 1.0)
 
     def part(self, value: float) -> float:
-        """Where a value lies between the ends: 0 to 1."""
+        """Return the position of a value between the ends: 0 to 1."""
         if self.is_log:
             if value <= self.low:
                 return 0.0
@@ -149,7 +149,7 @@ class ColorScale:
         return min(1.0, max(0.0, (value - self.low) / (self.high - self.low)))
 
     def marks(self) -> list[float]:
-        """The values to be written at the scale: its ends and one or more between."""
+        """Return the values to label on the scale: its ends and one or more between."""
         if not self.is_log:
             return [self.low, (self.low + self.high) / 2, self.high]
         low, high = round(math.log10(self.low)), round(math.log10(self.high))
@@ -159,7 +159,7 @@ class ColorScale:
 
 
 def ramp_color(theme: Theme, part: float) -> QColor:
-    """The colour at a place between the ends: 0 to 1."""
+    """Return the colour at a position between the ends: 0 to 1."""
     stops = theme.ramp
     place = min(1.0, max(0.0, part)) * (len(stops) - 1)
     index = min(int(place), len(stops) - 2)
@@ -167,6 +167,6 @@ def ramp_color(theme: Theme, part: float) -> QColor:
 
 
 def _round_up(value: float) -> float:
-    """The next of 1, 2, 5, 10 times a power of ten."""
+    """Round up to 1, 2, 5 or 10 times a power of ten."""
     power = 10.0 ** math.floor(math.log10(value))
     return next(f * power for f in (1, 2, 5, 10) if f * power >= value * (1 - 1e-9))

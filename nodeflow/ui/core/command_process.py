@@ -1,7 +1,7 @@
-"""A command of the command line in a process of its own, whose JSON comes back as a signal.
+"""A nodeflow command in its own process, whose JSON result comes back as a signal.
 
-What takes seconds of Python's time would make the window stutter on a thread of its own, and a
-process can be ended at any time.
+Seconds of Python code on a thread would make the window stutter, and a process can be killed at any
+time.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ class CommandProcess(QObject):
     """Runs one command at a time.
 
     Signals:
-        done(result): what the command printed with ``--json``, one value.
-        failed(error): a NodeflowError with what it said instead.
-        said(text): a line that it wrote for people.
+        done(result): the one value that the command printed with ``--json``.
+        failed(error): a NodeflowError with the error output of the command.
+        said(text): a line that the command wrote for people.
     """
 
     done = Signal(object)
@@ -38,7 +38,7 @@ class CommandProcess(QObject):
         return self._process is not None
 
     def run(self, arguments: Sequence[str]) -> None:
-        """Begin a command; one that runs is ended."""
+        """Start a command, and kill the running one."""
         self.cancel()
         self._process = process = QProcess(self)
         self._showing = ""
@@ -48,7 +48,7 @@ class CommandProcess(QObject):
         process.start(sys.executable, ["-m", "nodeflow", *arguments, "--json"])
 
     def cancel(self) -> None:
-        """End what runs; nothing comes back."""
+        """Kill the running command. Nothing comes back."""
         process, self._process = self._process, None
         if process is not None:
             process.readyReadStandardError.disconnect(self._on_said)

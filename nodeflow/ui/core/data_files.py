@@ -13,14 +13,14 @@ from nodeflow.ui.core.picture_reading import may_be_picture
 DATA_ENDINGS = tuple(
     f".{ending}"
     for source in SOURCES.values()
-    if source.survey is not None and not source.folder  # a picture alone is no data set
+    if source.survey is not None and not source.folder  # a single picture is no data set
     for ending in source.endings
 )
 DATA_FILTER = f"Data ({' '.join(f'*{ending}' for ending in DATA_ENDINGS)});;All files (*)"
 
 
 def is_data(path: Path) -> bool:
-    """Whether a path is that of a data file, of a text that holds a table, or of a folder."""
+    """Return whether a path is a data file, a text file that holds a table, or a folder."""
     if path.suffix.lower() == ".txt" and path.is_file():
         return source_at(str(path)).startswith("csv:")
     return path.suffix.lower() in DATA_ENDINGS or path.is_dir()
@@ -30,7 +30,7 @@ MODEL_ENDINGS = (".onnx",)
 
 
 def is_model(path: Path) -> bool:
-    """Whether a path is that of a model of another program."""
+    """Return whether a path is a model file of another program."""
     return path.suffix.lower() in MODEL_ENDINGS
 
 

@@ -1,4 +1,4 @@
-"""Which data the nodes show: chosen here and nowhere else, and what the engine says of it."""
+"""The choice of the data rows that nodes show, and the engine's answer to it."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from nodeflow.ui.core.workspace import Workspace
 
 
 class DataSelection(QObject):
-    """The choice of data for all that shows values; a view that lets people click a sample calls
+    """The choice of data for everything that shows values. Views with samples to click call
     `show_row`.
 
     Signals:
-        changed(): something else is shown, or could be.
-        left_by_hand(): what was made by hand, as on the sketch pad, is no longer shown.
+        changed(): other data are shown, or could be.
+        left_by_hand(): data made by hand, as on the sketch pad, are no longer shown.
 
     Attributes:
-        choice: what the engine is asked for.
-        shown: what the engine said last; None where no data set feeds anything.
+        choice: the data asked from the engine.
+        shown: the last answer of the engine, or None if no data set feeds anything.
     """
 
     changed = Signal()
@@ -52,29 +52,29 @@ class DataSelection(QObject):
     # ---- choosing ---------------------------------------------------------------------------
 
     def show_batch(self, split: str, first: int = 0) -> None:
-        """Show as many rows as a batch has, from one on (from 0)."""
+        """Show a batch of rows, from row ``first`` on (counted from 0)."""
         self._choose(p.ShowData(split, max(0, first)))
 
     def show_row(self, split: str, row: int) -> None:
-        """Show a single row (from 0)."""
+        """Show a single row (counted from 0)."""
         self._choose(p.ShowData(split, max(0, row), 1))
 
     def show_by_hand(self, feeds: Mapping[str, np.ndarray]) -> None:
-        """Show what is drawn: arrays by name of placeholder, which override what they are fed."""
+        """Feed drawn data: arrays by placeholder name, which override the rows of the data set."""
         self._overrides.set_many(*drawn(feeds))
 
     def end_by_hand(self) -> None:
-        """Show the rows again that were shown before."""
+        """Show the rows again that were shown before the drawn data."""
         self._overrides.take_back_rows()
 
     def step(self, direction: int) -> None:
-        """Show the next batch or row, or the one before."""
+        """Show the next batch or row (``direction`` 1), or the previous one (-1)."""
         if self.can_step(direction):
             first = max(0, self.choice.first + direction * self.count)
             self._choose(p.ShowData(self.choice.split, first, self.choice.count))
 
     def can_step(self, direction: int) -> bool:
-        """Whether there are rows after, or before, those that are shown."""
+        """Return whether there is a next or previous batch or row."""
         if self.shown is None or self.is_by_hand or not self.shown.rows.split:
             return False
         if direction < 0:
@@ -85,27 +85,27 @@ class DataSelection(QObject):
 
     @property
     def is_by_hand(self) -> bool:
-        """Whether placeholders have rows of their own, as from the sketch pad."""
+        """Whether placeholders are fed by hand, as from the sketch pad."""
         return bool(self._by_hand)
 
     @property
     def is_single(self) -> bool:
-        """Whether one row is shown, not a batch."""
+        """Whether a single row is shown instead of a batch."""
         return self.choice.count == 1
 
     @property
     def count(self) -> int:
-        """How many rows are shown at a time."""
+        """Number of rows that are shown at a time."""
         return self.choice.count or self.batch_size
 
     @property
     def batch_size(self) -> int:
-        """The training's."""
+        """The batch size of the training."""
         return self._workspace.root.training.get("batch_size") or TrainingSettings().batch_size
 
     @property
     def splits(self) -> list[str]:
-        """The splits that the data have, in their usual order."""
+        """Return the splits of the data, in their usual order."""
         found = self.shown.splits if self.shown is not None else {}
         return [split for split in SPLITS if split in found]
 
@@ -114,13 +114,14 @@ class DataSelection(QObject):
 
     @property
     def split(self) -> str:
-        """The split whose rows are shown, or were before something was made by hand."""
+        """The split of the shown rows. For data made by hand, the split that was shown before."""
         rows = self.shown.rows if self.shown is not None else None
         return rows.split if rows is not None and rows.split else self.choice.split
 
     @property
     def text(self) -> str:
-        """What is shown, as ``Test rows 1–100``; nothing where it depends on no data."""
+        """Return a description of the shown data, as ``Test rows 1–100``; empty if they depend on
+        no data set."""
         step, by_hand = self._link.past.step, next(iter(self._by_hand.values()), "")
         if step is not None and not by_hand:
             return f"Batch of step {step_number(step)}"
@@ -132,11 +133,11 @@ class DataSelection(QObject):
         return text if step is None else f"{text}, step {step_number(step)}"
 
     def class_names(self, count: int) -> tuple[str, ...]:
-        """The names of so many classes: those of the data, else their numbers."""
+        """Return the names of ``count`` classes: those in the data, else their numbers."""
         return self.names_of(count) or tuple(str(i) for i in range(count))
 
     def names_of(self, count: int) -> tuple[str, ...] | None:
-        """The names of so many classes, if the data name them."""
+        """Return the names of ``count`` classes, or None if the data do not name so many."""
         classes = self.shown.classes.values() if self.shown is not None else ()
         return next((names for names in classes if len(names) == count), None)
 
@@ -151,7 +152,7 @@ class DataSelection(QObject):
 
     @Slot()
     def _on_overrides(self) -> None:
-        """What placeholders are fed with is another, or of the data again."""
+        """Note that fed rows were overridden or restored."""
         before, self._by_hand = self._by_hand, self._overrides.rows
         if self._by_hand.keys() != before.keys():
             self.changed.emit()

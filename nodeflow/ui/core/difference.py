@@ -1,4 +1,4 @@
-"""The difference of two values of one tensor."""
+"""The difference between two values of one tensor."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from nodeflow.number_text import count, number
 
 @dataclass(frozen=True)
 class Difference:
-    """What two values have not in common.
+    """The result of comparing two arrays.
 
     Attributes:
-        values: the second minus the first, float64, of their shape; None where shapes differ. Where
-            both are the same infinity or not a number, it is 0.
-        text: the same in words.
-        largest: the largest magnitude in it.
+        values: second minus first, as float64; None if the shapes differ. 0 where both are the
+            same infinity or both NaN.
+        text: a description of the difference.
+        largest: the largest magnitude in ``values``.
         at: the index of that element.
-        changed: how many elements are not the same.
+        changed: the number of elements that differ.
     """
 
     values: np.ndarray | None
@@ -66,5 +66,5 @@ def difference(first: np.ndarray, second: np.ndarray) -> Difference:
 
 
 def _numbers(array: np.ndarray) -> np.ndarray | None:
-    """The elements as float64; None where they are none."""
+    """Return the elements as float64, or None if they are not numbers."""
     return None if array.dtype.kind not in "biuf" else array.astype(np.float64)

@@ -1,8 +1,8 @@
-"""One place for everything that goes wrong in the window.
+"""One place for all errors in the window.
 
 Exceptions from slots, paint events and threads, errors at shutdown, and Qt's own messages are
 logged, written to a file for bug reports, and handed to the window on the GUI thread, which shows
-them. Nothing is swallowed and nothing is shown twice at once.
+them. No error is swallowed, and none is shown twice at once.
 """
 
 from __future__ import annotations
@@ -33,28 +33,28 @@ _LEVELS = {
     QtMsgType.QtFatalMsg: logging.CRITICAL,
 }
 _HARMLESS = (
-    "This plugin does not support propagateSizeHints",  # the offscreen platform says so each time
-    "QStandardPaths: XDG_RUNTIME_DIR not set",  # root and containers; Qt then uses /tmp
+    "This plugin does not support propagateSizeHints",  # the offscreen platform logs it each time
+    "QStandardPaths: XDG_RUNTIME_DIR not set",  # for root and in containers; Qt then uses /tmp
 )
 
 
 def log_file() -> Path:
-    """The log that a bug report needs."""
+    """Return the path of the log for bug reports."""
     place = QStandardPaths.StandardLocation.GenericCacheLocation
     return Path(QStandardPaths.writableLocation(place)) / "nodeflow" / "window.log"
 
 
 def crash_file() -> Path:
-    """Where a crash of the window is noted."""
+    """Return the path of the file where a crash of the window is recorded."""
     return log_file().with_name(CRASH)
 
 
 class ErrorHandler(QObject):
     """Takes over the hooks of Python and Qt until ``uninstall``.
 
-    ``failed`` carries the exception and its traceback as text, ``recorded`` one log record's
-    level and text; both may be emitted on any thread, so connect them to slots of QObjects of the
-    GUI thread, which Qt then calls there.
+    ``failed`` carries the exception and its traceback as text, ``recorded`` the level and text of a
+    log record. Both may be emitted on any thread, so connect them to slots of QObjects of the GUI
+    thread; Qt then calls the slots there.
     """
 
     failed = Signal(object, str)
@@ -67,7 +67,7 @@ class ErrorHandler(QObject):
         self._crash: IO[str] | None = None
 
     def note_crashes(self, path: Path) -> None:
-        """Let Python write where it is if the process crashes; keep what the last crash wrote."""
+        """Let Python write its traceback on a crash to ``path``. Keep the last crash's file."""
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             if path.exists() and path.stat().st_size:
@@ -93,7 +93,7 @@ class ErrorHandler(QObject):
             log.warning("no log file: %s", error)
 
     def uninstall(self) -> None:
-        """Give the hooks back."""
+        """Restore the previous hooks."""
         if self._before is None:
             return
         sys.excepthook, threading.excepthook, sys.unraisablehook = self._before
@@ -140,14 +140,14 @@ class ErrorHandler(QObject):
 
 
 class _Forward(logging.Handler):
-    """Hands log records to the window's log panel."""
+    """Passes log records to the window's log panel."""
 
     def __init__(self, owner: ErrorHandler) -> None:
         super().__init__(logging.INFO)
         self._owner = owner
 
     def emit(self, record: logging.LogRecord) -> None:
-        with contextlib.suppress(RuntimeError):  # the QObject is gone: the program is ending
+        with contextlib.suppress(RuntimeError):  # raised at exit, when the QObject is gone
             self._owner.recorded.emit(record.levelno, record.getMessage())
 
 

@@ -1,4 +1,4 @@
-"""Where trainings write event files for TensorBoard: a choice of the user's, for all documents."""
+"""The folder of event files for TensorBoard: the user's choice, for all documents."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from nodeflow.ui.core.settings import Settings
 
 
 class EventFolder(QObject):
-    """The folder, and what the training that runs writes there.
+    """The folder, and the name of the subfolder that a training writes now.
 
     Signals:
-        changed: of any attribute.
-        lost(text): the training that runs writes no more, and why.
+        changed: an attribute changed.
+        lost(text): the training stopped writing, with the reason.
 
     Attributes:
         writing: name of the folder of the training that writes now; empty for none.
@@ -35,11 +35,11 @@ class EventFolder(QObject):
 
     @property
     def path(self) -> str:
-        """The folder; empty where nothing is to be written."""
+        """The folder; empty if nothing is to be written."""
         return self._settings.event_folder
 
     def choose(self, path: str) -> None:
-        """Let trainings that begin from now on write there; nowhere, if it is empty."""
+        """Let trainings that begin from now on write there; empty for nowhere."""
         self._settings.event_folder = self._link.event_folder = path
         self.changed.emit()
 

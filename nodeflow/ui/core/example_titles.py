@@ -1,4 +1,4 @@
-"""The titles of the examples, in the order to learn from, for the welcome page and the menu."""
+"""The titles of the examples, in learning order, for the welcome page and the menu."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ EXAMPLES = {
     "autoencoder": ("Autoencoder", "Watch blurs become digits again"),
     "word2vec": ("Word embeddings", "word2vec groups similar words"),
 }
-"""Title and what to look at, in the order to learn from; others follow."""
+"""Title and description by example, in learning order. Other examples follow."""
 
 GROUPS = {
     "First graphs": ("expression", "expression_array", "mandelbrot"),
@@ -38,7 +38,7 @@ OTHERS = "More examples"
 
 
 def groups(paths: Iterable[Path]) -> dict[str, list[Path]]:
-    """Examples by purpose, in the order to learn from."""
+    """Group examples by purpose, in learning order."""
     found: dict[str, list[Path]] = {}
     kinds = {name: group for group, names in GROUPS.items() for name in names}
     for path in sorted(paths, key=example_order):
@@ -47,19 +47,19 @@ def groups(paths: Iterable[Path]) -> dict[str, list[Path]]:
 
 
 def example_order(path: Path) -> tuple[int, str]:
-    """Sort key of an example."""
+    """Return the sort key of an example."""
     name = path.stem
     order = list(EXAMPLES)
     return (order.index(name) if name in order else len(order), name)
 
 
 def title_of(name: str) -> str:
-    """An example's name on screen."""
+    """Return an example's title."""
     return EXAMPLES[name][0] if name in EXAMPLES else name.replace("_", " ").capitalize()
 
 
 def describe(name: str, document: Document | None) -> str:
-    """One line about an example: our own, else the start of its first note."""
+    """Describe an example in one line: our text, else the start of its first note."""
     if name in EXAMPLES:
         return EXAMPLES[name][1]
     notes = [f.note or f.title for f in document.frames.values()] if document else []

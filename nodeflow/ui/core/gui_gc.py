@@ -1,8 +1,8 @@
-"""Python's cycle collector, in the window's own thread alone.
+"""Python's cycle collector, restricted to the window's own thread.
 
-Automatic collection runs in the thread that happens to allocate the object past the threshold: the
-one that reads the engine's messages, or that loads the typesetting. Widgets in a cycle would be
-destroyed there, and Qt ends the process. So it is switched off, and a timer collects instead.
+Automatic collection runs in the thread that happens to allocate the object past the threshold, such
+as the thread that reads the engine's messages or loads the typesetting. It would destroy widgets
+there, and Qt would end the process. So it is off, and a timer collects instead.
 """
 
 from __future__ import annotations
@@ -15,35 +15,35 @@ from nodeflow.free_memory import give_back
 
 CHECK_MS = 500
 CLEAR_UP = 6
-"""Checks after which a document that was closed is collected: another one is shown by then."""
+"""Checks to wait before a closed document is collected. By then another document is shown."""
 THRESHOLDS = (50_000, 20, 100)
-"""A large graph has millions of objects that stay, and looking at all of them again, as the
-defaults do every now and then, stops the window for half a second. Young objects are still looked
-at, which costs milliseconds."""
+"""A large graph has millions of lasting objects. With the default thresholds full collections visit
+all of them every now and then, which stops the window for half a second. Young objects are still
+visited, which costs milliseconds."""
 
 
 def collect_here(app: QObject) -> None:
-    """Let garbage be collected by the application's thread, if it is not yet."""
+    """Collect garbage on the application's thread, unless this is already set up."""
     if app.findChild(Collector) is None:
         Collector(app)
 
 
 def pause() -> None:
-    """Let nothing be collected while a thread makes millions of objects that stay."""
+    """Stop collecting while a thread makes millions of lasting objects."""
     collector = _collector()
     if collector is not None:
         collector.pauses += 1
 
 
 def go_on() -> None:
-    """Collect again what is garbage, after a `pause`."""
+    """Collect garbage again after a `pause`."""
     collector = _collector()
     if collector is not None:
         collector.pauses -= 1
 
 
 def clear_up() -> None:
-    """A document was closed: let its memory be free soon."""
+    """Free the memory of a closed document soon."""
     collector = _collector()
     if collector is not None:
         collector.clear_up()
@@ -55,7 +55,7 @@ def _collector() -> Collector | None:
 
 
 class Collector(QObject):
-    """Collects what is garbage, now and then, for as long as it lives."""
+    """Collects garbage from time to time during its own lifetime."""
 
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
@@ -67,7 +67,7 @@ class Collector(QObject):
         self._timer.start()
 
     def clear_up(self) -> None:
-        """A document was closed: collect it soon, and give its memory back."""
+        """Collect a closed document soon, and return its memory to the system."""
         self._clears_up = CLEAR_UP
 
     def _give_back(self) -> None:
@@ -78,7 +78,7 @@ class Collector(QObject):
                 give_back()
 
     def check(self) -> None:
-        """Collect the oldest generation whose time has come, if any."""
+        """Collect the oldest generation that is due, if any."""
         if self.pauses:
             return
         self._give_back()

@@ -1,7 +1,7 @@
 """The colours of numbers: one scale for nodes, Viewer and panels.
 
-Values of both signs are drawn in two colours that meet at zero in the ground's colour; others from
-the least to the largest.
+Values of both signs are drawn in two colours that meet at zero in the background colour; values of
+one sign from least to largest.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ NOT_FINITE = QColor("#dc3c3c")
 
 @dataclass(frozen=True)
 class HeatScale:
-    """The values at the two ends of the colours, and whether zero is in their middle.
+    """The values at the two ends of the colours; ``is_signed``: zero is in the middle.
 
     Attributes:
         is_clipped: some values lie beyond the ends.
@@ -33,7 +33,7 @@ class HeatScale:
 
     @classmethod
     def of(cls, minimum: float | None, maximum: float | None) -> HeatScale:
-        """The scale for values between these; None where none is finite."""
+        """Return a scale for values between these, or the scale 0 to 1 if both are None."""
         if minimum is None or maximum is None:
             return cls(0.0, 1.0)
         if minimum < 0:
@@ -43,7 +43,7 @@ class HeatScale:
 
     @classmethod
     def of_array(cls, array: np.ndarray) -> HeatScale:
-        """The scale for a tensor; a few elements far out lie beyond its ends."""
+        """Return a scale for a tensor. A few outliers may lie beyond its ends."""
         limits = color_limits(array)
         if limits is None:
             return cls.of(None, None)
@@ -53,7 +53,7 @@ class HeatScale:
 
     @classmethod
     def of_arrays(cls, arrays: list[np.ndarray]) -> HeatScale:
-        """The scale for all finite values of several arrays."""
+        """Return a scale for all finite values of several arrays."""
         finite = [a[np.isfinite(a)] for a in arrays if a.size]
         finite = [f for f in finite if f.size]
         if not finite:
@@ -62,7 +62,7 @@ class HeatScale:
 
 
 def heat_image(array: np.ndarray, scale: HeatScale, theme: Theme) -> QImage:
-    """An array of two axes as an image; what is not finite is red."""
+    """Return a 2-D array as an image, with non-finite values in red."""
     values = np.asarray(array, np.float64)
     span = (scale.high - scale.low) or 1.0
     with np.errstate(invalid="ignore", over="ignore"):
@@ -80,7 +80,7 @@ def heat_image(array: np.ndarray, scale: HeatScale, theme: Theme) -> QImage:
 
 @lru_cache(maxsize=8)
 def _table(colors: tuple[str, ...]) -> np.ndarray:
-    """The colours between those given, as 256 rows of red, green, blue."""
+    """Interpolate colours: 256 rows of red, green, blue."""
     stops = np.array([(c.red(), c.green(), c.blue()) for c in map(QColor, colors)], float)
     at = np.linspace(0, len(stops) - 1, 256)
     columns = [np.interp(at, np.arange(len(stops)), stops[:, i]) for i in range(3)]

@@ -1,5 +1,4 @@
-"""Messages to the user, and the signals by which they reach the status bar and the bar over the
-canvas."""
+"""Messages to the user, and the signals that carry them to the status bar and the message bar."""
 
 from __future__ import annotations
 
@@ -14,33 +13,33 @@ from nodeflow.ui.core.shown_text import brief
 
 
 def plain(message: str) -> str:
-    """A message without the backticks that set names apart in a terminal, and not without end."""
+    """Return a message without backticks, which mark names in a terminal; shorten a long one."""
     return brief(message.replace("`", ""))
 
 
 class HasText(Protocol):
-    """An error or a problem."""
+    """An object with a message text: an error or a problem."""
 
     def text(self, surface: Surface) -> str: ...
 
 
 def sentence(error: HasText) -> str:
-    """An error or a problem with its place and hint, in the window's terms."""
+    """Return the text of an error or problem, with place and hint, in the window's terms."""
     return plain(error.text("window"))
 
 
 def remark(error: NodeflowError | Problem) -> str:
-    """What is wrong and what to do, without the place: beside the field at fault."""
+    """Return message and hint without the place, to be shown beside the field at fault."""
     return ". ".join(filter(None, (in_window(error.message), in_window(error.hint))))
 
 
 def in_window(text: str | None) -> str:
-    """A message or hint in the window's terms; empty for none."""
+    """Return a message or hint in the window's terms; empty for none."""
     return plain(said(text, "window")) if text else ""
 
 
 def listed(names: Sequence[str], most: int = 4) -> str:
-    """Names as people list them.
+    """List names in a phrase.
 
     >>> listed(["x", "y", "z"])
     'x, y and z'
@@ -57,11 +56,11 @@ class Messages(QObject):
 
     Signals:
         status_text(text): for the status bar.
-        choices_offered(pairs): fixes and their texts, for the message that was just shown.
-        message_shown(text, level, fix, fix_text): for the bar over the canvas; ``level`` is
-            ``info``, ``warning`` or ``error``, ``fix`` the id of an action or ``node:PATH``.
+        choices_offered(pairs): ids of fixes and their texts, for the message that was just shown.
+        message_shown(text, level, fix, fix_text): for the bar over the canvas. ``level`` is
+            ``info``, ``warning`` or ``error``; ``fix`` is the id of an action or ``node:PATH``.
         message_retracted(fix): the message that offers this fix is no longer true.
-        dismissed(): what the bar shows is about something that has gone.
+        dismissed(): the subject of the shown message has gone.
     """
 
     status_text = Signal(str)
@@ -81,7 +80,7 @@ class Messages(QObject):
         fix_text: str = "",
         choices: Sequence[tuple[str, str]] = (),
     ) -> None:
-        """Show a message over the canvas, with one fix or with several ``choices`` of them."""
+        """Show a message over the canvas, with one fix, or with several fixes as ``choices``."""
         self.message_shown.emit(text, level, fix, fix_text)
         if choices:
             self.choices_offered.emit(tuple(choices))

@@ -1,4 +1,4 @@
-"""Moments and sizes of files, as people read them."""
+"""Times and sizes of files as texts."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from nodeflow.number_text import is_date
 
 
 def moment(seconds: float) -> str:
-    """A time, in seconds since 1970, as date and time of day in the user's manner."""
-    if not is_date(seconds):  # a damaged file may say anything
+    """Format a time (seconds since 1970) as date and time of day in the user's locale."""
+    if not is_date(seconds):  # a damaged file may hold any number
         return "at an unknown time"
     when = QDateTime.fromSecsSinceEpoch(int(seconds))
     days = when.daysTo(QDateTime.currentDateTime())
@@ -21,7 +21,7 @@ def moment(seconds: float) -> str:
 
 
 def size_text(size: int) -> str:
-    """A number of bytes.
+    """Format a number of bytes.
 
     >>> size_text(999), size_text(12_345), size_text(2_500_000)
     ('999 B', '12 kB', '2.5 MB')

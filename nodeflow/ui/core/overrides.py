@@ -1,9 +1,9 @@
 """Values that the user puts in place of computed values; kept only here.
 
-No document, file or run stores them. They end with the window, or when another document is opened.
-Undo goes through them and the document's edits in one order, except for drawn rows, because the
-sketch pad undoes its own strokes. A value follows its node through renaming and ends when the node
-is deleted; undoing the deletion does not bring the value back.
+No document, file or run stores overrides. They end with the window, or when another document is
+opened. Undo treats them and the document's edits in one order, except for drawn rows, because the
+sketch pad undoes its own strokes. An override follows its node through renaming and ends when the
+node is deleted; undoing the deletion does not bring it back.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from nodeflow.ui.core.workspace import Workspace
 
 DRAWN = "drawn"
 DERIVED = "="
-"""Stands before the names of generated nodes, which have no ids."""
+"""Prefix of the names of generated nodes, which have no ids."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """A tensor: the path of ids of its node, or `DERIVED` and its name, and which output."""
+    """A tensor: its node (path of ids, or `DERIVED` and the name) and the output."""
 
     node: str
     output: int = 0
@@ -43,8 +43,8 @@ class Given:
     """A value in place of a computed one.
 
     Attributes:
-        how: where it comes from, as ``typed``, ``drawn`` or the name of a file.
-        rows: what its rows are called, where it is fed and they are none of the data.
+        how: its origin: ``typed``, ``drawn`` or the name of a file.
+        rows: name of the rows, if they are fed and not from the data set.
     """
 
     array: np.ndarray
@@ -53,15 +53,15 @@ class Given:
 
 
 class Overrides(QObject):
-    """What is overridden in the open document.
+    """The overrides of the open document.
 
     Args:
-        send: takes the whole set whenever it has changed.
+        send: called with all overrides whenever they change.
 
     Signals:
-        changed(): something is overridden, or no longer, or by another value.
-        dropped(name): a node is gone, and what it was overridden with.
-        apply_requested(name): the training is to have the value of this variable.
+        changed(): an override was set, changed or removed.
+        dropped(name): a node is gone, and its override with it.
+        apply_requested(name): the value of this variable is to be set in the training.
     """
 
     changed = Signal()
@@ -91,7 +91,7 @@ class Overrides(QObject):
 
     @property
     def by_name(self) -> dict[str, Given]:
-        """All of them, by name of tensor, in the order in which they came."""
+        """All overrides by tensor name, in the order in which they came."""
         return {self._names[place]: given for place, given in self._given.items()}
 
     @property
@@ -101,21 +101,21 @@ class Overrides(QObject):
 
     @property
     def rows(self) -> dict[str, str]:
-        """By placeholder with rows of its own, what those are called."""
+        """The names of the fed rows, by placeholder that does not get the data set's rows."""
         return {name: given.rows for name, given in self.by_name.items() if given.rows}
 
     def of(self, name: str) -> Given | None:
-        """What a tensor is overridden with."""
+        """Return the override of a tensor, or None."""
         place = self._place(name)
         return None if place is None else self._given.get(place)
 
     def path_of(self, name: str) -> str:
-        """The path of ids of the node of an overridden tensor; empty for generated nodes."""
+        """Return the path of ids of the node of an overridden tensor; empty for generated nodes."""
         place = self._place(name)
         return "" if place is None or place.node.startswith(DERIVED) else place.node
 
     def shown_here(self) -> dict[str, list[str]]:
-        """The overridden nodes of the graph that is shown: id -> names of their tensors."""
+        """Return the overridden nodes of the shown graph: id -> names of their tensors."""
         prefix = "".join(f"{step}/" for step in self._workspace.path)
         found: dict[str, list[str]] = {}
         for place, name in self._names.items():
@@ -125,7 +125,7 @@ class Overrides(QObject):
         return found
 
     def type_of(self, name: str) -> TensorType | None:
-        """The type of a tensor of the document, as far as it is known."""
+        """Return the type of a tensor of the document, or None if unknown."""
         node, _, output = name.partition(":")
         path = self._workspace.find(node)
         if path is None:
@@ -137,17 +137,17 @@ class Overrides(QObject):
         return types[index] if index < len(types) else None
 
     def may_be_variable(self, name: str) -> bool:
-        """Whether a tensor is a variable, as far as the document says: of generated nodes it does
-        not."""
+        """Return whether a tensor may be a variable. For generated nodes the document cannot
+        tell."""
         path = self._workspace.find(name.partition(":")[0])
         found = at_path(self._workspace.root, path) if path is not None else None
         return found is None or found[1].op == "variable"
 
     def why_not(self, name: str) -> str:
-        """Why a tensor cannot be overridden; nothing where it can."""
+        """Return the reason why a tensor cannot be overridden; empty if it can."""
         path = self._workspace.find(name.partition(":")[0])
         if path is None:
-            return ""  # generated
+            return ""  # a generated node
         steps = path.split("/")
         for depth in range(1, len(steps)):
             found = at_path(self._workspace.root, "/".join(steps[:depth]))
@@ -160,10 +160,10 @@ class Overrides(QObject):
     def set(
         self, name: str, value: object, how: str, rows: str = "", *, merge: str | None = None
     ) -> None:
-        """Put a value in place of that of a tensor.
+        """Override a tensor.
 
         Raises:
-            FeedError: it does not have the dtype and shape of the tensor.
+            FeedError: the value does not have the dtype and shape of the tensor.
         """
         self.set_many({name: value}, how, rows, merge=merge)
 
@@ -178,7 +178,7 @@ class Overrides(QObject):
         """Override several tensors at once. If this raises, as `set` does, nothing has changed.
 
         Args:
-            rows: where rows come from. If given, all other placeholders lose their rows.
+            rows: origin of the rows. If given, all other placeholders lose their rows.
             merge: a key. Consecutive values of one tensor with the same key are one undo step,
                 until `seal`.
         """
@@ -195,11 +195,11 @@ class Overrides(QObject):
         self._do(f"Override {_listed(values)}", after, key)
 
     def seal(self) -> None:
-        """End a run of values that make up one undo step."""
+        """End a series of values that make up one undo step."""
         self._workspace.root.seal()
 
     def take_back(self, *names: str) -> None:
-        """Show these tensors as they are again."""
+        """Remove the overrides of these tensors."""
         after: dict[Place, Given | None] = {
             place: None for name in names if (place := self._place(name)) in self._given
         }
@@ -207,17 +207,17 @@ class Overrides(QObject):
             self._do(f"Take back {_listed(names)}", after)
 
     def end(self, name: str) -> None:
-        """Drop an override without an undo step, because the tensor has this value itself now."""
+        """Drop an override without an undo step, because the tensor now has this value itself."""
         place = self._place(name)
         if place is not None:
             self._put({place: None})
 
     def take_back_all(self) -> None:
-        """Show everything as it is again."""
+        """Remove all overrides."""
         self.take_back(*self.by_name)
 
     def take_back_rows(self) -> None:
-        """Feed placeholders with the rows of the data again."""
+        """Feed placeholders from the data set again."""
         self.take_back(*self.rows)
 
     # ---- the inside -------------------------------------------------------------------------
@@ -253,7 +253,7 @@ class Overrides(QObject):
         return Place(f"{DERIVED}{node}" if path is None else path, index)
 
     def _name(self, place: Place) -> str | None:
-        """The name of a tensor as it is now; None where its node is gone."""
+        """Return the current name of a tensor, or None if its node is gone."""
         if place.node.startswith(DERIVED):
             name: str | None = place.node.removeprefix(DERIVED)
         else:
@@ -288,7 +288,7 @@ class Overrides(QObject):
 
 
 def drawn(values: Mapping[str, object]) -> tuple[Mapping[str, object], str, str]:
-    """What `Overrides.set_many` takes for what is drawn on the sketch pad."""
+    """Return the arguments of `Overrides.set_many` for sketch-pad drawings."""
     return values, DRAWN, SKETCH
 
 

@@ -1,4 +1,4 @@
-"""Reading the picture of a file, for a thread that may wait."""
+"""Reading picture files, for threads that may wait."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ PIXEL_BYTES = 4
 
 
 def may_be_picture(path: Path) -> bool:
-    """Whether a file is called like a picture; it is not touched."""
+    """Return whether a file has the name of a picture. The file is not touched."""
     return path.suffix.lower().removeprefix(".") in ENDINGS
 
 
 def read_picture(path: Path, most: QSize) -> QImage:
-    """The picture of a file, scaled down to a size at most.
+    """Read a picture, scaled down to ``most`` if it is larger.
 
     Raises:
-        ReadRefused: it is no regular file, or takes more memory than the limit.
+        ReadRefused: it is no regular file, or needs more memory than the limit.
         FileProblem: it is no picture, or damaged.
     """
     try:

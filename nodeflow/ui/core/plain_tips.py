@@ -1,4 +1,4 @@
-"""Tooltips of texts from files: Qt takes for HTML what looks like it, and loads its pictures."""
+"""Tooltips with texts from files. Qt would render HTML in them and load its pictures."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from nodeflow.ui.core.shown_text import brief
 
 
 def plain_tip(text: str) -> str:
-    """What a tooltip shows as ``text`` is written, be it HTML or not."""
+    """Return the tooltip that shows ``text`` literally, even if it is HTML."""
     text = brief(text)
     if not Qt.mightBeRichText(text):
         return text

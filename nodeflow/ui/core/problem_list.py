@@ -1,4 +1,4 @@
-"""The problems to show: those that the last run reported, then those that the analysis found."""
+"""The problems to show: first those reported by the last run, then those of the analysis."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from nodeflow.ui.core.workspace import Workspace
 
 
 class ProblemList(QObject):
-    """A model of the problems of the open document. ``changed`` after each change of ``shown``."""
+    """A model of the problems of the open document; emits ``changed`` when ``shown`` changes."""
 
     changed = Signal()
 
@@ -25,18 +25,18 @@ class ProblemList(QObject):
         workspace.replaced.connect(self._on_replaced)
 
     def set_run_problems(self, problems: Iterable[Problem]) -> None:
-        """Show what the last run reported, above what the analysis found."""
+        """Show the problems of the last run above those of the analysis."""
         problems = list(problems)
         if problems != self._run:
             self._run = problems
             self._refresh()
 
     def count(self, level: str) -> int:
-        """How many are of a level: ``error``, ``incomplete``, ``warning`` or ``info``."""
+        """Return the number of problems of a level, as ``error``, ``warning``."""
         return sum(problem.level == level for problem in self.shown)
 
     def _refresh(self, _: object = None) -> None:
-        """A problem that the run reported stands for the same one of the analysis."""
+        """Combine the problems. A run's problem replaces the analysis' one at the same port."""
         run = {(p.node, p.port) for p in self._run}
         known = self._workspace.problems()
         self.shown = self._run + [

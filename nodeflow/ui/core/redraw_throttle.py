@@ -1,8 +1,8 @@
-"""How often the window draws the events of a training, so that it leaves the processor to it.
+"""How often the window redraws during a training, so that it leaves the processor to it.
 
-The threads of a training wait for each other several times per step, so what the window takes of
-one core is missing at all of them. It may take a part of the processor, and draws more often the
-more cores there are and the less a drawing costs.
+The threads of a training wait for each other several times per step, so time that the window takes
+on one core is lost on all cores. The window gets a fixed share of the processor: it draws more
+often on more cores, and when a drawing takes less time.
 """
 
 from __future__ import annotations
@@ -13,21 +13,20 @@ from collections.abc import Callable
 from nodeflow.engine.cores import cores
 
 SHARE = 0.02
-"""The part of all cores that the window may take while a training is watched: with two cores a
-twenty-fifth of one, all of which is missing in each of them."""
+"""Fraction of total processor time that the window may use while a training is watched. On two
+cores, 0.02 is 4 % of one core, and the training loses 4 % on both."""
 FASTEST_MS, SLOWEST_MS = 70, 300
-"""Faster than fourteen times a second looks no livelier; slower than three times looks dead."""
+"""More than fourteen drawings a second look no livelier; fewer than three look frozen."""
 
 
 class RedrawThrottle:
-    """Asked at each drawing for the pause until the next one.
+    """Returns, at each drawing, the pause until the next one.
 
-    It counts all that the calling thread has computed since it was asked last: the drawing, the
-    paint that came later, values that arrived meanwhile. While the user keeps the window busy the
-    drawings give way.
+    It counts all computing of the calling thread since the last call: the drawing, the paint after
+    it, values that arrived meanwhile. While the user keeps the window busy, drawings become rarer.
 
     Args:
-        clock: seconds that the thread has computed.
+        clock: returns the seconds that the thread has computed.
     """
 
     def __init__(
@@ -38,7 +37,7 @@ class RedrawThrottle:
         self._last = clock()
 
     def pause_ms(self) -> int:
-        """How long to wait, in whole milliseconds."""
+        """Return the pause until the next drawing, in whole milliseconds."""
         now = self._clock()
         spent, self._last = now - self._last, now
         return round(min(SLOWEST_MS, max(FASTEST_MS, 1000 * spent / self._budget)))

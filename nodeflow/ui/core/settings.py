@@ -29,13 +29,13 @@ StoredView = tuple[float, float, int, tuple[str, ...]]
 
 
 def settings_file() -> Path:
-    """Where the settings lie: the desktop's folder for configuration."""
+    """Return the settings file, in the desktop's folder for configuration."""
     place = QStandardPaths.StandardLocation.GenericConfigLocation
     return Path(QStandardPaths.writableLocation(place)) / "nodeflow" / "window.ini"
 
 
 def _readable(path: Path) -> Path:
-    """Return the settings file; a temporary file if Qt would wait for a pipe or a device."""
+    """Return the settings file, or a temporary one if Qt would wait for a pipe or device."""
     if not is_irregular(path):
         return path
     logging.getLogger("nodeflow").warning(
@@ -47,7 +47,7 @@ def _readable(path: Path) -> Path:
 
 
 class Settings:
-    """Typed access to the user's settings; a damaged value counts as absent."""
+    """Typed access to the user's settings. A damaged value counts as absent."""
 
     def __init__(self, path: Path | None = None) -> None:
         self._store = QSettings(str(_readable(path or settings_file())), QSettings.Format.IniFormat)
@@ -92,7 +92,7 @@ class Settings:
 
     @property
     def backend(self) -> Backend:
-        """Who computes trainings: ``numba``, which is nodeflow's own engine, or ``jax``."""
+        """The backend of trainings: ``numba``, nodeflow's own engine, or ``jax``."""
         return "jax" if self._store.value("backend", "numba") == "jax" else "numba"
 
     @backend.setter
@@ -101,7 +101,7 @@ class Settings:
 
     @property
     def threads(self) -> int | None:
-        """How many threads compute; None is as many as cores."""
+        """The number of threads that compute; None for one per core."""
         count = int(self._number("threads", 0, 0, MOST_THREADS))
         return count or None
 
@@ -111,7 +111,7 @@ class Settings:
 
     @property
     def memory_megabytes(self) -> int:
-        """How much memory the values of a run or training may take; 0 is what is free."""
+        """Megabytes that the values of a run or training may take; 0 for all free memory."""
         return int(self._number("memory_megabytes", 0, 0, MOST_MEGABYTES))
 
     @memory_megabytes.setter
@@ -120,18 +120,18 @@ class Settings:
 
     @property
     def live_megabytes(self) -> int:
-        """How much memory the live value of a node may take."""
+        """Megabytes that the live value of a node may take."""
         return int(self._number("live_megabytes", 256, 1, MOST_MEGABYTES))
 
     @property
     def live_seconds(self) -> float:
-        """How long the live value of a node may take."""
+        """Seconds that the live value of a node may take."""
         return self._number("live_seconds", 2.0, *LIVE_SECONDS)
 
     @property
     def history_megabytes(self) -> int:
-        """How much memory copies of a training may take, from which its steps are shown; 0 is the
-        smaller of 256 MB and a sixteenth of the memory."""
+        """Megabytes for copies of a training, from which its steps are shown; 0 for the smaller of
+        256 MB and a sixteenth of the memory."""
         return int(self._number("history_megabytes", 0, 0, MOST_MEGABYTES))
 
     @history_megabytes.setter
@@ -140,17 +140,17 @@ class Settings:
 
     @property
     def preview_read_megabytes(self) -> int:
-        """How much memory reading a data file may take while the graph is built."""
+        """Megabytes that reading a data file may take while the graph is edited."""
         return int(self._number("preview_read_megabytes", 1000, 1, MOST_MEGABYTES))
 
     @property
     def run_read_megabytes(self) -> int:
-        """How much memory reading a data file may take for a run; 0 is half of the memory."""
+        """Megabytes that reading a data file may take in a run; 0 for half of the memory."""
         return int(self._number("run_read_megabytes", 0, 0, MOST_MEGABYTES))
 
     @property
     def any_file(self) -> bool:
-        """Whether pipes, devices and files of the system are read as data."""
+        """Whether pipes, devices and system files are read as data."""
         return self._store.value("any_file", "false") in (True, "true")
 
     def set_reading(self, preview_megabytes: int, run_megabytes: int, any_file: bool) -> None:
@@ -164,7 +164,7 @@ class Settings:
 
     @property
     def backups(self) -> int:
-        """How many earlier saves of a file are kept."""
+        """The number of earlier saves of a file that are kept."""
         return int(self._number("backups", 5, 0, MOST_BACKUPS))
 
     @backups.setter
@@ -183,7 +183,7 @@ class Settings:
 
     @property
     def pointer(self) -> str:
-        """The preset of wheel and drag (see ``canvas.pointer_presets``)."""
+        """The preset for wheel and drag (see ``canvas.pointer_presets``)."""
         value = self._store.value("pointer", "mouse")
         return value if isinstance(value, str) else "mouse"
 
@@ -193,7 +193,7 @@ class Settings:
 
     @property
     def minimap(self) -> bool:
-        """Whether the overview is shown."""
+        """Whether the minimap is shown."""
         return self._store.value("minimap", "false") in (True, "true")
 
     @minimap.setter
@@ -215,21 +215,21 @@ class Settings:
         self._store.setValue("colorings", json.dumps({**kept, **chosen}))
 
     def formulas(self) -> list[str]:
-        """Formulas typed before, the latest last."""
+        """Return the formulas typed before, latest last."""
         return [text for text in self._json("formulas", []) if isinstance(text, str)]
 
     def set_formulas(self, formulas: list[str]) -> None:
         self._store.setValue("formulas", json.dumps(formulas))
 
     def uses(self) -> dict[str, int]:
-        """How often each op was added by search, in this session and before."""
+        """Return the number of times that each op was added by search, in all sessions."""
         stored = self._json("uses", {})
         if not isinstance(stored, dict):
             return {}
         return {op: n for op, n in stored.items() if type(n) is int and n > 0}
 
     def count_use(self, op_id: str) -> None:
-        """Note that an op was added; habits of long ago fade."""
+        """Count that an op was added. Halve large counts, so that old habits fade."""
         uses = self.uses()
         uses[op_id] = uses.get(op_id, 0) + 1
         if sum(uses.values()) > MOST_USES:
@@ -237,8 +237,8 @@ class Settings:
         self._store.setValue("uses", json.dumps(uses))
 
     def bookmarks(self, path: str) -> dict[int, StoredView]:
-        """Views of a file by number: the middle's x and y, the zoom step, and the path of ids to
-        the graph (older settings have none: the file's own)."""
+        """Return the bookmarked views of a file by number: centre x and y, zoom step, and the path
+        of ids to the graph. Older settings have no path and mean the file's own graph."""
         stored = self._json("bookmarks", {})
         views = stored.get(path, {}) if isinstance(stored, dict) else {}
         try:
@@ -254,7 +254,7 @@ class Settings:
         self._store.setValue("bookmarks", json.dumps({**kept, path: views}))
 
     def recent_files(self) -> list[Path]:
-        """Files opened or saved last, the newest first; those that are gone are left out."""
+        """Return the files opened or saved last, newest first, without files that are gone."""
         value: Any = self._store.value("recent", [])
         items = [value] if isinstance(value, str) else list(value or [])
         paths = [Path(item) for item in items if isinstance(item, str) and item]
@@ -267,12 +267,12 @@ class Settings:
         self._store.setValue("recent", [str(p) for p in [path, *others][:RECENT]])
 
     def last_folder(self) -> Path:
-        """The folder a file dialog starts in."""
+        """Return the start folder of file dialogs."""
         recent = self.recent_files()
         return recent[0].parent if recent else home()
 
     def data_folder(self) -> Path:
-        """The folder where data of the user's own were chosen last."""
+        """Return the folder where the user last chose data."""
         value = self._store.value("data_folder")
         known = isinstance(value, str) and Path(value).is_dir()
         return Path(value) if known else self.last_folder()
@@ -281,7 +281,7 @@ class Settings:
         self._store.setValue("data_folder", str(folder))
 
     def layout(self) -> tuple[QByteArray | None, QByteArray | None]:
-        """Saved geometry and dock state of the main window."""
+        """Return the saved geometry and dock state of the main window."""
         return self._bytes("geometry"), self._bytes("state")
 
     def save_layout(self, geometry: QByteArray, state: QByteArray) -> None:
@@ -311,7 +311,7 @@ class Settings:
 
 
 def _view(x: Any, y: Any, step: Any, path: Any = ()) -> StoredView:
-    """A view as it was stored; raises TypeError or ValueError where it is none."""
+    """Return a stored view; raise TypeError or ValueError if it is damaged."""
     if not isinstance(path, (list, tuple)):
         raise TypeError("a path is a list of ids")
     return float(x), float(y), int(step), tuple(str(step) for step in path)

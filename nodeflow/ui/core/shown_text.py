@@ -1,15 +1,15 @@
-"""Texts from files where Qt reads signs of its own, or draws a text of any length at once."""
+"""Texts from files, made safe for Qt: shortened, with Qt's special characters escaped."""
 
 from __future__ import annotations
 
 LONGEST = 1200
-"""Characters of one text that are shown; more help nobody, and take seconds to lay out."""
+"""The maximum length of a shown text. Longer ones help nobody and take seconds to lay out."""
 LONGEST_NAME = 120
-"""Characters of a name on a button, in a menu or in the title bar."""
+"""The maximum length of a name on a button, in a menu or in the title bar."""
 
 
 def brief(text: str, most: int = LONGEST) -> str:
-    """A text with its middle left out where it is very long.
+    """Shorten a very long text in its middle.
 
     >>> brief("a" * 20, 11)
     'aaaaaaaa…aa'
@@ -21,7 +21,7 @@ def brief(text: str, most: int = LONGEST) -> str:
 
 
 def on_button(name: str) -> str:
-    """A name on a button or in a menu, where Qt takes ``&`` for the mark of a key.
+    """Escape a name for a button or menu, where ``&`` marks a shortcut key.
 
     >>> on_button("salt&pepper.flow")
     'salt&&pepper.flow'
@@ -30,5 +30,5 @@ def on_button(name: str) -> str:
 
 
 def in_title(name: str) -> str:
-    """A name in a title bar, where Qt takes ``[*]`` for its mark of unsaved changes."""
+    """Escape a name for a title bar, where ``[*]`` marks unsaved changes."""
     return brief(name, LONGEST_NAME).replace("[*]", "[*][*]")

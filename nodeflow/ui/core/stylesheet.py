@@ -1,8 +1,8 @@
 """The style sheet of ordinary widgets, made from the theme's tokens.
 
-Fusion with our palette does most of the work; this adds what a palette cannot express: quiet
-borders, rounded fields, one primary button, flat tabs. Chevrons and ticks are the bundled icons,
-drawn once per theme into the user's cache folder, because a style sheet can only name files.
+Fusion with our palette does most of the work. The sheet adds the rest: quiet borders, rounded
+fields, one primary button, flat tabs. Chevrons and ticks are the bundled icons, drawn once per
+theme into the user's cache folder, because a style sheet can only name files.
 """
 
 from __future__ import annotations
@@ -196,7 +196,7 @@ QFrame#welcome {{ background: {canvas}; border: none; }}
 
 
 def style_sheet(theme: Theme) -> str:
-    """The style sheet of one theme."""
+    """Return the style sheet of a theme."""
     sans, mono = font_families()
     values = {role: getattr(theme, role) for role in _color_names(theme)}
     values |= {name: str(size) for name, size in TYPE.items()}
@@ -216,7 +216,7 @@ def style_sheet(theme: Theme) -> str:
 def apply_theme(app: QApplication, theme: Theme) -> None:
     """Give the application the theme's palette, font and style sheet, unless it has them."""
     if app.property("theme") == theme.name:
-        return  # each style sheet makes Qt look at every widget again
+        return  # because each style sheet makes Qt visit every widget
     app.setProperty("theme", theme.name)
     app.setPalette(theme.qpalette())
     app.setFont(font(TYPE["body"]))
@@ -225,11 +225,11 @@ def apply_theme(app: QApplication, theme: Theme) -> None:
 
 @contextmanager
 def styled_at_once(app: QApplication) -> Iterator[None]:
-    """Style the widgets that are made inside at the end, once.
+    """Style the widgets that are made inside only once, at the end.
 
-    With a style sheet Qt styles all that is in a widget again whenever it gets a parent: half of
-    the time that making a window takes. A window that is in sight keeps its style meanwhile, and
-    then all is as ever.
+    With a style sheet Qt styles a widget and its children again whenever the widget gets a parent:
+    half of the time that making a window takes. If a window is visible it must keep its style, so
+    nothing changes.
     """
     sheet = app.styleSheet()
     if any(window.isVisible() for window in app.topLevelWidgets()):
@@ -248,7 +248,7 @@ def _color_names(theme: Theme) -> list[str]:
 
 
 def _glyph(name: str, color: str) -> str:
-    """The path of a bundled icon as a small picture in ``color``, drawn if it is not there yet."""
+    """Return the path of a bundled icon as a small picture in ``color``; draw a missing one."""
     cache = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.GenericCacheLocation)
     folder = Path(cache) / "nodeflow" / "glyphs"
     key = hashlib.sha256(f"{name} {color} 3".encode()).hexdigest()[:16]

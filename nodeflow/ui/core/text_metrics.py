@@ -9,7 +9,7 @@ from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPainterPath
 
 from nodeflow.ui.core import theme
 
-# (pixels, weight, mono) of every text on the canvas; all from the type scale
+# (pixels, weight, mono) of every text on the canvas, from the type scale
 TITLE = (13, 600, False)
 SUBTITLE = (11, 400, False)
 PORT = (12, 400, False)
@@ -38,18 +38,18 @@ def _metrics(style: Style) -> QFontMetricsF:
 
 
 _FINE = 4
-"""Widths are measured at four times the size: QFont takes whole pixels, and scale exactly."""
+"""Widths are measured at four times the size, because QFont rounds to pixels; scaling is exact."""
 
 
 @lru_cache(maxsize=65536)
 def width(text: str, style: Style) -> float:
-    """Advance width in scene units."""
+    """Return the advance width of a text in scene units."""
     return _metrics(style).horizontalAdvance(text) / _FINE
 
 
 @lru_cache(maxsize=16384)
 def elide(text: str, style: Style, room: float) -> str:
-    """The text, or as much of it as fits in ``room`` and an ellipsis."""
+    """Return the text, shortened with an ellipsis if it is wider than ``room``."""
     if width(text, style) <= room:
         return text
     low, high = 0, len(text)
@@ -64,7 +64,7 @@ def elide(text: str, style: Style, room: float) -> str:
 
 @lru_cache(maxsize=2048)
 def wrap(text: str, style: Style, room: float, most: int = 100) -> tuple[str, ...]:
-    """Lines of at most ``room``; paragraphs are kept, the last line of ``most`` is elided."""
+    """Break text into lines no wider than ``room``, at most ``most``. Keep paragraphs."""
     lines: list[str] = []
     for paragraph in text.split("\n"):
         line = ""

@@ -1,7 +1,7 @@
 """The look in one place: palette, type scale, spacing, dtype and category colours, icons.
 
-Everything drawn takes its colours from a ``Theme`` and its sizes from the scales below, so the
-two themes stay in step and a contrast test can enumerate every pair of ink and ground.
+Everything drawn takes its colours from a ``Theme`` and its sizes from the scales below, so the two
+themes stay in step, and a contrast test can enumerate every pair of text and background.
 """
 
 from __future__ import annotations
@@ -59,23 +59,23 @@ class Theme:
     added: str
     removed: str
     changed: str
-    """What a comparison marks, in colours that differ for colour-blind people, too."""
+    """For differences in a comparison; colour-blind people can tell it from the other colours."""
     shadow: str
     unknown: str
     dtypes: dict[str, str]
     categories: dict[str, str]
     heat: tuple[str, ...]
     ramp: tuple[str, ...]
-    """For lines and bands on any ground, from the least: their lightness alone tells them apart."""
+    """For lines and bands on any background, least first; distinguished by lightness alone."""
     diverging: tuple[str, ...]
-    """For values of both signs: from the least over zero, the middle, to the largest."""
+    """For values of both signs: from the least, over the middle at zero, to the largest."""
 
     @property
     def is_dark(self) -> bool:
         return self.name == "dark"
 
     def color(self, role: str, alpha: float = 1.0) -> QColor:
-        """The colour of a role (a field's name), optionally translucent."""
+        """Return the colour of a role (a field's name), optionally translucent."""
         color = QColor(getattr(self, role))
         color.setAlphaF(alpha)
         return color
@@ -84,7 +84,7 @@ class Theme:
         return QColor(self.dtypes.get(dtype or "", self.unknown))
 
     def category(self, category: str) -> QColor:
-        """The colour of an op category; unknown ones get a stable one of their own."""
+        """Return the colour of an op category. Each unknown category has a stable colour."""
         known = self.categories.get(category.lower())
         if known:
             return QColor(known)
@@ -92,7 +92,7 @@ class Theme:
         return QColor(ring[sum(category.lower().encode()) % len(ring)])
 
     def qpalette(self) -> QPalette:
-        """The palette for Fusion style, so that ordinary widgets match the canvas."""
+        """Return the palette for Fusion style, so that ordinary widgets match the canvas."""
         return _qpalette(self)
 
 
@@ -236,7 +236,7 @@ THEMES = {theme.name: theme for theme in (LIGHT, DARK)}
 
 
 def system_theme() -> Theme:
-    """The theme of the desktop; light where it has none."""
+    """Return the desktop's theme; light if the desktop has none."""
     scheme = QGuiApplication.styleHints().colorScheme()
     return DARK if scheme == Qt.ColorScheme.Dark else LIGHT
 
@@ -258,7 +258,7 @@ def font_families() -> tuple[str, str]:
 
 @lru_cache(maxsize=256)
 def font(size: float, weight: int = 400, mono: bool = False) -> QFont:
-    """A bundled font of ``size`` pixels; unhinted, so that widths scale with the zoom."""
+    """Return a bundled font of ``size`` pixels, unhinted, so that widths scale with the zoom."""
     sans_family, mono_family = font_families()
     result = QFont(mono_family if mono else sans_family)
     result.setPixelSize(max(1, round(size)))
@@ -279,15 +279,15 @@ def _icon_folder() -> Path:
 
 @lru_cache(maxsize=512)
 def icon_renderer(name: str, color: str) -> QSvgRenderer:
-    """What draws an icon that is drawn often, as on the canvas; raises as `_renderer`."""
+    """Return a renderer for an icon that is drawn often. Raises as `_renderer`."""
     return _renderer(name, color)
 
 
 def _renderer(name: str, color: str) -> QSvgRenderer:
-    """A vector icon of the bundled family, in ``color``; it keeps 20 KB of what it has drawn.
+    """Return a renderer for a bundled icon in ``color``. It caches 20 KB of drawn data.
 
     Raises:
-        FileNotFoundError: the family has no such icon.
+        FileNotFoundError: there is no such icon.
     """
     path = _icon_folder() / f"{name}.svg"
     text = (path if path.exists() else resource(f"icons/{name}.svg")).read_text(encoding="utf-8")
@@ -299,7 +299,7 @@ def draw_icon(painter: QPainter, name: str, rect: QRectF, color: QColor) -> None
 
 
 def dot(color: QColor | Qt.GlobalColor, size: int = 12) -> QIcon:
-    """A filled circle as an icon: the colour of a dtype."""
+    """Return a filled circle as an icon: the colour of a dtype."""
     pixmap = QPixmap(QSize(size, size) * 2)
     pixmap.setDevicePixelRatio(2)
     pixmap.fill(Qt.GlobalColor.transparent)
@@ -313,12 +313,12 @@ def dot(color: QColor | Qt.GlobalColor, size: int = 12) -> QIcon:
 
 
 def icon(name: str, theme: Theme, role: str = "ink", size: int = 20) -> QIcon:
-    """A QIcon of the bundled family for every screen there is, with a fainter disabled state."""
+    """Return a bundled icon for the scales of all screens, with a fainter disabled state."""
     return _icon(name, theme.color(role).name(), size, _scales())
 
 
 def _scales() -> tuple[int, ...]:
-    """The scales that the screens need; drawing for others would cost the start 0.1 s."""
+    """Return the scales of the screens. Drawing for others would add 0.1 s to the start."""
     return tuple(sorted({1, *(ceil(s.devicePixelRatio()) for s in QGuiApplication.screens())}))
 
 
@@ -342,13 +342,13 @@ def _icon(name: str, color: str, size: int, scales: tuple[int, ...]) -> QIcon:
 
 
 def contrast(a: QColor | str, b: QColor | str) -> float:
-    """WCAG 2 contrast ratio of two opaque colours: 1 to 21."""
+    """Return the WCAG 2 contrast ratio of two opaque colours: 1 to 21."""
     low, high = sorted((_luminance(QColor(a)), _luminance(QColor(b))))
     return (high + 0.05) / (low + 0.05)
 
 
 def mix(a: QColor, b: QColor, part: float) -> QColor:
-    """``a`` with ``part`` of ``b`` in it (0 gives a, 1 gives b)."""
+    """Mix two colours: ``part`` 0 gives ``a``, 1 gives ``b``."""
     pairs = ((a.red(), b.red()), (a.green(), b.green()), (a.blue(), b.blue()))
     return QColor(*(round(x + (y - x) * part) for x, y in pairs))
 
@@ -395,6 +395,6 @@ def _qpalette(theme: Theme) -> QPalette:
 
 
 def color_roles() -> list[str]:
-    """Names of the single-colour roles of a theme."""
+    """Return the names of a theme's single-colour roles."""
     skip = {"name", "dtypes", "categories", "heat", "ramp", "diverging"}
     return [f.name for f in fields(Theme) if f.name not in skip]

@@ -1,4 +1,4 @@
-"""The theme in force, and the one signal by which a change of it reaches every widget."""
+"""The current theme, and the one signal that tells every widget of a change."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ class ThemeManager(QObject):
     """Holds the theme of a window.
 
     Signals:
-        changed(Theme): the window has another theme; the application's palette and style sheet are
-            already those of it.
+        changed(Theme): the window has another theme. The application's palette and style sheet
+            have changed already.
     """
 
     changed = Signal(object)
@@ -26,7 +26,7 @@ class ThemeManager(QObject):
         self.theme = theme
 
     def set_theme(self, theme: Theme) -> None:
-        """Show everything in another theme."""
+        """Switch the window to another theme."""
         if theme is self.theme:
             return
         self.theme = theme

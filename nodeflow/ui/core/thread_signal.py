@@ -10,9 +10,10 @@ from shiboken6 import isValid
 
 
 class ThreadSignal:
-    """Emits a signal of an object on another thread, unless the object is gone.
+    """Emits a signal of an object from another thread, unless the object is gone.
 
-    The object's end waits for an emission, so that none meets half an object.
+    The deletion of the object waits until an emission is over, so that no emission meets a
+    half-deleted object.
     """
 
     def __init__(self, owner: QObject, name: str) -> None:
@@ -35,5 +36,5 @@ class ThreadSignal:
             try:
                 getattr(owner, self._name).emit(*values)
             except RuntimeError:
-                if isValid(owner):  # else its end has begun, and `forget` waits for the lock
+                if isValid(owner):  # else its deletion has begun, and `forget` waits for the lock
                     raise

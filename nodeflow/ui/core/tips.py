@@ -1,4 +1,4 @@
-"""Tooltips that stand beside what they explain, and tooltips of cut texts in lists and tables."""
+"""Tooltips beside the explained area, and tooltips of shortened texts in lists and tables."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ GAP = 6
 
 
 def show_beside(text: str, area: QRect, widget: QWidget) -> None:
-    """Show a tooltip under an area of a widget; above or beside it where there is no room.
+    """Show a tooltip under an area of a widget; above or beside it if there is no room.
 
     Args:
-        text: rich text; nothing hides the tooltip.
+        text: rich text; an empty text hides the tooltip.
         area: in the widget's coordinates.
     """
     if not text:
@@ -37,13 +37,13 @@ def show_beside(text: str, area: QRect, widget: QWidget) -> None:
 
 
 def shown_tip() -> QWidget | None:
-    """The label of the tooltip that is visible."""
+    """Return the label of the visible tooltip, or None."""
     tips = (w for w in QApplication.topLevelWidgets() if w.inherits("QTipLabel"))
     return next((tip for tip in tips if tip.isVisible()), None)
 
 
 def place_beside(area: QRect, tip: QRect, screen: QRect) -> QPoint:
-    """The corner of a tooltip: under the area, else above, else at its right or left."""
+    """Return the position of a tooltip: under the area, else above, else at its right or left."""
     x = max(screen.left(), min(area.left(), screen.right() - tip.width()))
     y = max(screen.top(), min(area.top(), screen.bottom() - tip.height()))
     if area.bottom() + GAP + tip.height() <= screen.bottom():
@@ -56,7 +56,7 @@ def place_beside(area: QRect, tip: QRect, screen: QRect) -> QPoint:
 
 
 class CutTextDelegate(QStyledItemDelegate):
-    """Shows a cell's whole text as its tooltip where it is cut."""
+    """Shows the whole text of a shortened cell as its tooltip."""
 
     def helpEvent(
         self,

@@ -1,7 +1,7 @@
 """Ctrl+Z in a field where nothing is being typed: undo the last edit, not the text.
 
-Fields in Qt keep the keys of Undo and Redo for themselves, even with nothing to undo. After Enter
-has committed its text, a field leaves these keys to the window.
+Fields in Qt consume the keys of Undo and Redo even with nothing to undo. After Enter has committed
+its text, a field leaves these keys to the window.
 """
 
 from __future__ import annotations

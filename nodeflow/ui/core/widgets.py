@@ -1,4 +1,4 @@
-"""Small pieces that every panel is made of, so that gaps, headings and messages agree."""
+"""Small widgets shared by all panels, so that gaps, headings and messages agree."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from nodeflow.ui.core.theme_manager import ThemeManager
 
 
 def label(text: str = "", role: str = "", wrap: bool = False) -> QLabel:
-    """A label in one of the style sheet's roles; long words may break a wrapped one anywhere."""
+    """Return a label in a style sheet role. A wrapped one may break long words anywhere."""
     result = QLabel(text)
     result.setTextFormat(Qt.TextFormat.PlainText)
     if role:
@@ -40,7 +40,7 @@ def label(text: str = "", role: str = "", wrap: bool = False) -> QLabel:
 
 
 def button(text: str, kind: str = "", slot: Callable[[], object] | None = None) -> QPushButton:
-    """A push button; ``kind`` is ``primary``, ``link`` or plain."""
+    """Return a push button; ``kind`` is ``primary``, ``link`` or empty."""
     result = QPushButton(text)
     if kind:
         result.setProperty("kind", kind)
@@ -52,7 +52,7 @@ def button(text: str, kind: str = "", slot: Callable[[], object] | None = None) 
 
 
 def tool(sign: str, text: str, theme: Theme, role: str = "ink_muted") -> QToolButton:
-    """A small button that is an icon; what it does is its tooltip."""
+    """Return a small icon button with its function as tooltip."""
     result = QToolButton()
     result.setIcon(icon(sign, theme, role, 14))
     result.setIconSize(QSize(14, 14))
@@ -74,7 +74,7 @@ def switch(widget: QWidget | QAction, why: str, tip: str = "") -> None:
 
 
 def logo(size: int) -> QPixmap:
-    """The program's sign."""
+    """Return the program's logo."""
     pixmap = QPixmap(QSize(size, size) * 2)
     pixmap.setDevicePixelRatio(2)
     pixmap.fill(Qt.GlobalColor.transparent)
@@ -85,21 +85,21 @@ def logo(size: int) -> QPixmap:
 
 
 def line() -> QFrame:
-    """A hairline between two sections."""
+    """Return a hairline between two sections."""
     result = QFrame()
     result.setObjectName("line")
     return result
 
 
 def column(*items: QWidget | QLayout | int | None, margins: int = 0, gap: int = 2) -> QVBoxLayout:
-    """A column of widgets and layouts; numbers are gaps of the spacing scale, None stretches."""
+    """Return a column of widgets and layouts; numbers are gaps of the scale, None stretches."""
     layout = QVBoxLayout()
     _fill(layout, items, margins, gap)
     return layout
 
 
 def row(*items: QWidget | QLayout | int | None, margins: int = 0, gap: int = 2) -> QHBoxLayout:
-    """A row of widgets and layouts; numbers are gaps of the spacing scale, None stretches."""
+    """Return a row of widgets and layouts; numbers are gaps of the scale, None stretches."""
     layout = QHBoxLayout()
     _fill(layout, items, margins, gap)
     return layout
@@ -134,14 +134,14 @@ def clear(layout: QLayout) -> None:
 
 
 def discard(widget: QWidget) -> None:
-    """Take a widget out of its parent and delete it when its event is done."""
+    """Remove a widget from its parent, and delete it once its current event is handled."""
     widget.hide()
     widget.setParent(None)
     widget.deleteLater()
 
 
 def restyle(widget: QWidget, name: str, value: str) -> None:
-    """Set a property that the style sheet reads, and let it look again."""
+    """Set a property that the style sheet reads, and style the widget again."""
     if widget.property(name) != value:
         widget.setProperty(name, value)
         widget.style().unpolish(widget)
@@ -149,7 +149,7 @@ def restyle(widget: QWidget, name: str, value: str) -> None:
 
 
 class ElidedLabel(QLabel):
-    """One line that ends in an ellipsis where there is no room, with the rest as tooltip."""
+    """One line of text, elided if there is no room, with the whole text as tooltip."""
 
     def __init__(self, text: str = "", role: str = "") -> None:
         super().__init__(text)
@@ -176,7 +176,7 @@ class ElidedLabel(QLabel):
 
 
 class InfoBar(QFrame):
-    """A message over the canvas: what happened, what helps, and a cross. One at a time.
+    """A message over the canvas with buttons for fixes and a close button. One at a time.
 
     ``acted`` carries the id of the action whose button was pressed.
     """
@@ -216,7 +216,7 @@ class InfoBar(QFrame):
 
     @property
     def text(self) -> str:
-        """The message shown, or nothing."""
+        """Return the shown message; empty if there is none."""
         return self._text.text() if not self.isHidden() else ""
 
     @property
@@ -248,7 +248,7 @@ class InfoBar(QFrame):
 
     @Slot(object)
     def offer(self, choices: Sequence[tuple[str, str]]) -> None:
-        """Add buttons under the message that is shown: ids of fixes, and their texts."""
+        """Add buttons under the shown message: ids of fixes, and their texts."""
         for number, (fix, text) in enumerate(choices):
             choice = button(text, "" if number else "primary", self._on_choice)
             self.choices[fix] = choice
@@ -257,7 +257,7 @@ class InfoBar(QFrame):
         self.place()
 
     def dismiss(self) -> None:
-        """Hide; the keyboard goes to what it lies over, else it would go to some field."""
+        """Hide the bar and focus the parent, because Qt would focus an arbitrary field."""
         focus, parent = self.window().focusWidget(), self.parentWidget()
         if parent is not None and focus is not None and self.isAncestorOf(focus):
             parent.setFocus()
@@ -265,7 +265,7 @@ class InfoBar(QFrame):
 
     @Slot(str)
     def retract(self, fix: str) -> None:
-        """Take back the message that offers this action, if it is the one shown."""
+        """Dismiss the shown message if it offers this action."""
         if self._fix == fix or fix in self.choices:
             self.dismiss()
 
@@ -276,7 +276,7 @@ class InfoBar(QFrame):
             self.dismiss()
 
     def place(self) -> None:
-        """Lie at the top of the parent, centred, as wide as it has to be."""
+        """Place the bar at the top of the parent, centred, as wide as needed."""
         parent = self.parentWidget()
         if parent is None or self.isHidden():
             return
@@ -312,7 +312,7 @@ class InfoBar(QFrame):
 
 
 def fit_rows(popup: QWidget, rows: QWidget, row_height: int, width: int) -> int:
-    """Take rows away from a popup's list, down to two, until it fits into its parent.
+    """Shrink a popup's list row by row, down to two, until the popup fits into its parent.
 
     Returns:
         The height that the popup then needs for this width.
@@ -321,7 +321,7 @@ def fit_rows(popup: QWidget, rows: QWidget, row_height: int, width: int) -> int:
     assert layout is not None and parent is not None
     while True:
         layout.activate()
-        tall = layout.hasHeightForWidth()  # only while a note, which wraps, is there
+        tall = layout.hasHeightForWidth()  # only while it shows a note, which wraps
         height = layout.totalHeightForWidth(width) if tall else layout.totalSizeHint().height()
         shown = rows.maximumHeight()
         if height <= parent.height() - 2 * SPACE[2] or shown <= 2 * row_height:
@@ -385,7 +385,7 @@ class FlowLayout(QLayout):
 
 
 class WrappingRow(FlowLayout):
-    """A row that asks for all its width, and goes on below where it does not get it."""
+    """A row that asks for its full width, and wraps if it gets less."""
 
     def sizeHint(self) -> QSize:
         sizes = [item.sizeHint() for item in self._items if not item.isEmpty()]

@@ -3,9 +3,9 @@
 Views read the document from here and connect to the signals; ``replaced`` is emitted when another
 document was opened.
 
-The shown graph is the file's own or the inside of a subgraph (``path``): of an instance, or of a
-definition that nothing uses. All are documents, so views treat them alike; ``root`` is the file's
-own graph, for what concerns the file.
+The shown graph is the file's own graph or the inside of a subgraph (``path``): of an instance, or
+of an unused definition. All are documents, so views treat them alike. ``root`` is the file's own
+graph, for everything that concerns the file.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ from nodeflow.ops.layers.layer import Layer
 from nodeflow.ui.core import gui_gc
 
 GROUP = "group"
-"""What an optimizer becomes when it is unpacked."""
+"""The op that replaces an optimizer when it is unpacked."""
 
 
 class Workspace(QObject):
@@ -52,12 +52,12 @@ class Workspace(QObject):
     Signals (all on the GUI thread):
         replaced: another document was opened.
         entered: another graph of the document is shown, or the same at another instance.
-        changed(Change): a transaction, an undo or a redo, as far as it concerns the graph that is
-            shown; the analysis is already up to date.
-        edited(Change): the same with all it did to the file.
+        changed(Change): a transaction, undo or redo, restricted to the shown graph. The analysis is
+            already up to date.
+        edited(Change): the same change with all its effects on the file.
         analysed(set of node ids): types or problems of these nodes changed.
-        selected(tuple of node ids): another selection.
-        allowed: the user lets the document read more.
+        selected(tuple of node ids): the selection changed.
+        allowed: the user allowed the document to read more files.
         saved: the document was saved, so that its title and marks changed.
     """
 
@@ -78,7 +78,7 @@ class Workspace(QObject):
         self._text: tuple[int, str] | None = None
         self.path: tuple[str, ...] = ()
         self._apart: dict[str, Analysis] = {}
-        """By definition, where the file's own analysis does not go."""
+        """Analyses by definition that the file's own analysis does not reach."""
         self._first = self.document.subscribe(self._analyse)
         self._last = self.document.subscribe(self._announce)
         self._selection: tuple[str, ...] = ()
@@ -88,7 +88,7 @@ class Workspace(QObject):
         self._conflicts_of: tuple[Document, int] | None = None
         self._conflicts: Sequence[ConflictProblem] = ()
         self.file_problems: list[Problem] = []
-        """What is wrong with the plugin folder's files: of no document."""
+        """Problems of files in the plugin folder, which belong to no document."""
 
     def open(
         self,
@@ -100,8 +100,8 @@ class Workspace(QObject):
         """Make another document the current one.
 
         Args:
-            given_title: what it is called while it has no file.
-            text: its canonical text, where it is known already.
+            given_title: its title while it has no file.
+            text: its canonical text, if known.
         """
         self.given_title = given_title
         self._text = None if text is None else (document.revision, text)
@@ -123,18 +123,19 @@ class Workspace(QObject):
     # ---- subgraphs --------------------------------------------------------------------------
 
     def enter(self, node_id: str) -> bool:
-        """Show what is inside an instance in the shown graph; False if it is none."""
+        """Show the inside of an instance in the shown graph. Return False if it is no instance."""
         return self.go_to((*self.path, node_id))
 
     def leave(self) -> None:
-        """Show the graph that holds the instance that is shown, which is selected there."""
+        """Show the graph that holds the shown instance, and select the instance there."""
         if self.path:
             self.go_to(self.path[:-1])
 
     def go_to(self, path: Iterable[str]) -> bool:
         """Show the graph inside an instance, by the ids of the instances that lead there.
 
-        A definition as such (`paths.ALONE`) is shown inside an instance that runs, if it has one.
+        If the path begins with a bare definition (`paths.ALONE`) that has a running instance, show
+        that instance instead.
         """
         path = self._in_use(tuple(path))
         place = self._place(path)
@@ -153,7 +154,7 @@ class Workspace(QObject):
         return True
 
     def _in_use(self, path: tuple[str, ...]) -> tuple[str, ...]:
-        """A path that begins with a definition, by an instance instead."""
+        """Return a path through an instance, for a path that begins with a definition."""
         used = place_of_use(self.root, path[0][1:]) if _is_apart(path) else None
         if used is None or used.startswith(ALONE):
             return path
@@ -162,48 +163,49 @@ class Workspace(QObject):
 
     @property
     def scope(self) -> str:
-        """What stands before a shown node's name when it is fetched: ``outer/sums/`` or nothing.
+        """The prefix of full names in the shown graph: ``outer/sums/`` or nothing.
 
-        Of a definition that is used nowhere it is no scope that anything has.
+        For an unused definition the prefix is one that no node has.
         """
         scope = "".join(f"{name}/" for name in self.path_names)
         return f"{ALONE}{scope}" if self.is_apart else scope
 
     @property
     def is_apart(self) -> bool:
-        """Whether a definition as such is shown, not an instance: nothing in it is computed."""
+        """Whether a bare definition is shown instead of an instance. Its nodes have no values."""
         return _is_apart(self.path)
 
     @property
     def path_names(self) -> list[str]:
-        """The names of the instances that lead to what is shown."""
+        """Return the names of the instances that lead to the shown graph."""
         return self.names_of(self.path)
 
     def names_of(self, path: Iterable[str]) -> list[str]:
-        """The names of the instances of a path; none if it leads nowhere."""
+        """Return the names of the instances of a path; none if it leads nowhere."""
         found = graph_at(self.root, path)
         return [] if found is None else found[1]
 
     def has(self, path: Iterable[str]) -> bool:
-        """Whether there is a graph to show at a path."""
+        """Return whether a path leads to a graph."""
         return graph_at(self.root, path) is not None
 
     def full_name(self, name: str) -> str:
-        """A name in the shown graph as it is in the whole document."""
+        """Return the full name in the document for a name in the shown graph."""
         return self.scope + name
 
     def find(self, name: str) -> str | None:
-        """The path of ids of the node with this full name, or None."""
+        """Return the path of ids of the node with this full name, or None."""
         found = find_name(self.root, name)
         return None if found is None else path_of(found)
 
     def _place(self, path: tuple[str, ...]) -> tuple[Document, Analysis] | None:
-        """The graph at a path and its analysis."""
+        """Return the graph at a path and its analysis, or None."""
         found = graph_at(self.root, path)
         return None if found is None else (found[0], self._analysis_at(path, found[0]))
 
     def _analysis_at(self, path: tuple[str, ...], graph: Document) -> Analysis:
-        """The file's analysis of a graph; where inference cannot go, one that is made for it."""
+        """Return the file's analysis of a graph, or a separate one if inference does not reach
+        it."""
         found = self.root_analysis.at(path)
         head = self.root.definition(path[0][1:]) if _is_apart(path) else None
         if found is None and head is not None:
@@ -230,16 +232,16 @@ class Workspace(QObject):
         return True
 
     def announce_last(self) -> None:
-        """Emit the signals after all who have subscribed to the document by now.
+        """Subscribe again, so that the signals follow all other subscribers of the document.
 
-        The analysis gets a change first, then the canvas, and then the signals are emitted: a slot
-        finds all of them up to date.
+        The analysis gets a change first, then the canvas, and then the signals are emitted, so that
+        a slot finds both up to date.
         """
         self._last()
         self._last = self.root.subscribe(self._announce)
 
     def reanalyse(self) -> None:
-        """Look at everything again: the document's folder changed, or a data set was fetched."""
+        """Analyse the data sets again: the document's folder changed, or a data set was fetched."""
         for analysis in (self.root_analysis, *self._apart.values()):
             analysis.refresh_datasets()
         touched = self.analysis.take_touched()
@@ -247,7 +249,7 @@ class Workspace(QObject):
             self.analysed.emit(touched)
 
     def redeclare(self, ops: Collection[str], problems: list[Problem]) -> None:
-        """Look again at the nodes of these ops, which came, went or changed."""
+        """Analyse again the nodes of these ops, which came, went or changed."""
         self.file_problems = problems
         self._optimizers = {n.id for n in self.root.nodes.values() if is_optimizer(n.op)}
         touched = self.root_analysis.refresh_ops(ops)
@@ -259,18 +261,18 @@ class Workspace(QObject):
 
     @property
     def state(self) -> tuple[Document, int]:
-        """Equal states have the same document, as it is."""
+        """The document and its revision: equal states have equal content."""
         return self.root, self.root.revision
 
     def text(self) -> str:
-        """The canonical text of the file as it is now."""
-        known, self._text = self._text, None  # of a large one, memory for one use
+        """Return the current canonical text of the file."""
+        known, self._text = self._text, None  # a large text is not kept after one use
         is_known = known is not None and known[0] == self.root.revision
         return known[1] if known is not None and is_known else flow.dumps(self.root)
 
     @property
     def selection(self) -> tuple[str, ...]:
-        """Ids of the selected nodes that still exist."""
+        """Return the ids of the selected nodes that still exist."""
         of = (self._selection, self.document, self.document.revision)
         if self._selected_of != of:
             nodes = self.document.nodes
@@ -280,32 +282,32 @@ class Workspace(QObject):
 
     @property
     def selected_instance(self) -> NodeRecord | None:
-        """The one selected node, if it is an instance of a subgraph."""
+        """Return the selected node if it is the only one and an instance of a subgraph."""
         chosen = self.selection
         record = self.document.nodes[chosen[0]] if len(chosen) == 1 else None
         return record if record is not None and record.op == SUBGRAPH else None
 
     @property
     def raw_selection(self) -> tuple[str, ...]:
-        """Ids of everything selected, frames too, as the canvas announced it last."""
+        """The ids of everything selected, frames too, as the canvas announced it last."""
         return self._selection
 
     @property
     def base_dir(self) -> DocumentFolder:
-        """Where relative files of the document start, and what it may read elsewhere."""
+        """The start folder of relative paths, and permissions to read elsewhere."""
         return document_folder(self.root)
 
     @property
     def title(self) -> str:
-        """What the file is called; a copy of an example has the name of that."""
+        """The name of the file; for a copy of an example, the example's title."""
         return self.root.path.stem if self.root.path else self.given_title or "Untitled"
 
     def declaration(self, record: NodeRecord) -> NodeDeclaration | None:
-        """What declares a node: its op, the dataset's declaration, or None where unknown."""
+        """Return the declaration of a node: from its op or its dataset; None if unknown."""
         return declaration(record, self.document, base_dir=self.base_dir)
 
     def problems(self) -> list[Problem]:
-        """Every problem of the document, errors first."""
+        """Return all problems of the document, errors first."""
         weights = weights_problem(self.root)
         of_file = [*self.file_problems, *([weights] if weights else [])]
         known = self.root_analysis.all_problems()
@@ -313,21 +315,22 @@ class Workspace(QObject):
 
     @property
     def conflicts(self) -> Sequence[ConflictProblem]:
-        """What a merge left undecided in the file; kept until the next edit."""
+        """Undecided conflicts of a merge in the file; cached until the next edit."""
         now = (self.root, self.root.revision)
         if self._conflicts_of != now:
             self._conflicts_of, self._conflicts = now, conflict_problems(self.root)
         return self._conflicts
 
     def conflicts_at(self, node_id: str) -> list[Problem]:
-        """The conflicts at a node, or at a wire into it; ids are unique in a file."""
+        """Return the conflicts at a node or at a wire into it. Ids are unique in a file."""
         return [p for p in self.conflicts if p.conflict is not None and p.conflict.node == node_id]
 
     @property
     def optimizers(self) -> list[str]:
-        """Paths of the nodes to train with, as `training_settings.optimizers` finds them.
+        """Return the paths of the nodes to train with, as `training_settings.optimizers` finds
+        them.
 
-        Kept edit by edit, because large documents are asked often.
+        Without subgraphs they are updated edit by edit, because large documents are asked often.
         """
         if self.root.subgraphs:
             return optimizers(self.root)
@@ -337,14 +340,14 @@ class Workspace(QObject):
 
     @property
     def has_variables(self) -> bool:
-        """Whether the file has variables, or layers, in its own graph or in a subgraph."""
+        """Return whether the file has variables or layers, in its own graph or in a subgraph."""
         ops = {n.op for graph in graphs(self.root) for n in graph.nodes.values()}
         return "variable" in ops or any(op in REGISTRY and _is_layer(op) for op in ops)
 
     # ---- changing ---------------------------------------------------------------------------
 
     def select(self, ids: Iterable[str]) -> None:
-        """Keep the canvas's selection and announce it."""
+        """Store the canvas's selection and announce it."""
         ids = tuple(ids)
         if ids != self._selection:
             self._selection = ids
@@ -388,7 +391,7 @@ def _is_layer(op: str) -> bool:
 
 
 def _in_conflict(edit: Edit) -> set[str]:
-    """The nodes at whose conflicts an edit of the file's fields changes something; "" for none."""
+    """Return the nodes whose conflicts an edit changes; "" stands for none."""
     found = {""}
     for fields in (edit.before, edit.after):
         listed = conflicts_in((fields or {}).get(CONFLICTS))
@@ -401,7 +404,7 @@ def _is_apart(path: tuple[str, ...]) -> bool:
 
 
 def renamed(path: tuple[str, ...], change: Change) -> tuple[str, ...]:
-    """A path that begins with a definition, as that is called after a change."""
+    """Update a path that begins with a definition after the definition was renamed."""
     gone = [edit.key for edit in change.of("subgraph") if edit.after is None]
     come = [edit.key for edit in change.of("subgraph") if edit.before is None]
     if _is_apart(path) and gone == [path[0][1:]] and len(come) == 1:

@@ -1,4 +1,4 @@
-"""What the window needs of an engine, which tests play, and the real one."""
+"""The interface of the engine client, which tests replace, and the real client."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Pulse(Protocol):
 
 
 class Client(Protocol):
-    """What the link needs of ``nodeflow.host.client.EngineClient``; tests pass a fake."""
+    """The part of ``nodeflow.host.client.EngineClient`` that the link uses; tests pass a fake."""
 
     @property
     def pulse(self) -> Pulse: ...
@@ -32,14 +32,14 @@ ClientFactory = Callable[[Callable[[p.Message], None]], Client]
 
 
 def engine_client(on_message: Callable[[p.Message], None]) -> Client:
-    """The real client, imported when the first engine starts."""
+    """Return the real client. It is imported when the first engine starts."""
     from nodeflow.host.client import EngineClient
 
     return EngineClient(on_message)
 
 
 class Inbox:
-    """What one client calls on its reading thread: the message crosses over by a queued signal."""
+    """Receives messages on a client's reading thread and passes them on by a queued signal."""
 
     def __init__(self, arrived: ThreadSignal, generation: int) -> None:
         self._arrived, self._generation = arrived, generation

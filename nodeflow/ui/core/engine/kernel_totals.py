@@ -1,4 +1,4 @@
-"""What kernels cost in a step or a run, added up from a trace."""
+"""The cost of kernels in a step or run, added up from a trace."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass
 class Total:
-    """What one kernel cost, in one step or run: microseconds on all threads, bytes."""
+    """The cost of one kernel in one step or run: microseconds on all threads, bytes."""
 
     nodes: tuple[str, ...]
     kind: str
@@ -20,7 +20,7 @@ class Total:
 
 
 def totals(trace: dict[str, Any], times: int) -> list[Total]:
-    """The kernels of a trace, the slowest first, as means over ``times`` steps (0 is a run)."""
+    """Return the kernels of a trace as means over ``times`` steps (0: one run), slowest first."""
     found: dict[tuple[str, str], Total] = {}
     for event in trace["traceEvents"]:
         if event["ph"] != "X":

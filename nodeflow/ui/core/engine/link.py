@@ -2,7 +2,7 @@
 
 One thread reads the pipe and hands every message to one slot on the GUI thread through a queued
 connection. Everything else here runs on the GUI thread: it keeps the engine's mirror of the
-document in step and starts the engine again when it dies. `live_values` asks for live values.
+document in step and restarts the engine when it dies. `live_values` asks for live values.
 """
 
 from __future__ import annotations
@@ -32,44 +32,45 @@ from nodeflow.ui.core.workspace import Workspace
 log = logging.getLogger("nodeflow")
 
 CRASHES, CRASH_WINDOW = 3, 60.0
-"""So many crashes within so many seconds, and the engine is not started again by itself."""
+"""The engine is not restarted automatically after so many crashes within so many seconds."""
 
 
 class EngineLink(QObject, EngineRequests):
     """Sends requests to the engine and turns its messages into signals.
 
-    ``state`` is ``off``, ``starting``, ``idle``, ``running``, ``training`` or ``paused``; ``watch``
-    says whether the engine shows signs of life. Nothing here waits for the engine.
+    ``state`` is ``off``, ``starting``, ``idle``, ``preparing``, ``running``, ``training`` or
+    ``paused``. ``watch`` says whether the engine shows signs of life. Nothing here waits for the
+    engine.
     """
 
     arrived = Signal(int, object)
     state_changed = Signal(str)
     previews = Signal(object)
     derived = Signal(object)
-    """Previews of derived nodes, which `ask_derived` asked for."""
+    """Previews of derived nodes: the answer to `ask_derived`."""
     tensor = Signal(object)
     view = Signal(object)
-    """A ViewValue of `watch_views`."""
+    """A ViewValue of a view from `watch_views`."""
     profiled = Signal(object)
     training = Signal(object)
-    """The events of a training (`nodeflow.train.events`), in their order."""
+    """The events of a training (`nodeflow.train.events`), in order."""
     edits = Signal(object)
-    """EditState: how far edits are that are to reach the training."""
+    """EditState: the progress of edits that are to reach the training."""
     event_files = Signal(object)
-    """EventFilesWritten: a training writes them, or no longer does."""
+    """EventFilesWritten: a training began or stopped writing event files."""
     download = Signal(object)
-    """DownloadProgress, Downloaded, and Failed of a download."""
+    """DownloadProgress, Downloaded, or Failed."""
     predictions = Signal(object)
-    """PredictedRows, Predicted, and Failed of predictions."""
+    """PredictedRows, Predicted, or Failed."""
     gradients = Signal(object)
-    """GradientChecked, GradientsChecked, and Failed of gradient checks."""
+    """GradientChecked, GradientsChecked, or Failed."""
     done = Signal(object)
-    """VariablesInitialized, WeightsSaved, WeightsChecked and WeightsLoaded."""
+    """VariablesInitialized, WeightsSaved, WeightsChecked or WeightsLoaded."""
     failed = Signal(object)
     died = Signal(object, bool)
-    """Died, and whether the engine is being started again."""
+    """Died, and whether the engine is being restarted."""
     restarted = Signal()
-    """Another engine has been started instead of one that ended; it has the document."""
+    """A new engine replaced one that ended; it has the document."""
 
     def __init__(
         self,
@@ -86,11 +87,11 @@ class EngineLink(QObject, EngineRequests):
         self._request = 0
         self._oldest = 0
         self._trainings: list[int] = []
-        """The numbers of the trainings that were asked for and have not ended."""
+        """The request numbers of trainings that have not ended."""
         self._prepared: int | None = None
-        """That of the one that has not begun."""
+        """The request number of the training that has not begun."""
         self._elsewhere: set[int] = set()
-        """Those of them that are of a document which is no longer open."""
+        """The request numbers of trainings that belong to a document which is no longer open."""
         self._watch = 0
         self._watched: tuple[p.ViewSpec, ...] = ()
         self._predicting = -2  # no request has this number
@@ -103,7 +104,7 @@ class EngineLink(QObject, EngineRequests):
         self.threads = 0
         self.has_trained = False
         self.event_folder = ""
-        """Where trainings write event files for TensorBoard; empty for nowhere."""
+        """Folder of the event files that trainings write for TensorBoard; empty for none."""
         self.edit_state = p.EditState()
         self.ever_ready = False
         self.watch = EngineWatch(self._pulse, self._is_busy, self)
@@ -118,13 +119,13 @@ class EngineLink(QObject, EngineRequests):
         self._waits_for_weights = False
         self._folder = workspace.base_dir
         self._lasting: dict[type, p.Request] = {}
-        """What every engine gets when it starts: the latest request of each kind."""
+        """The latest request of each kind that every engine gets when it starts."""
         self._iterations: dict[str, int | None] = {}
 
     # ---- life -------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Start an engine process and give it the document; returns at once."""
+        """Start an engine process and give it the document. Return at once."""
         self.close()
         self._generation += 1
         self._client = self._factory(Inbox(self._inbox, self._generation))
@@ -135,7 +136,7 @@ class EngineLink(QObject, EngineRequests):
         self.sync()
 
     def restart(self) -> None:
-        """Start again by the user's wish: earlier crashes are forgiven."""
+        """Restart at the user's request, which resets the count of crashes."""
         self._crashes.clear()
         self.close(at_once=True)
         self._forget_engine()
@@ -143,7 +144,7 @@ class EngineLink(QObject, EngineRequests):
         self.restarted.emit()
 
     def close(self, *, at_once: bool = False) -> None:
-        """End the engine process, if there is one, within 2 seconds."""
+        """End the engine process, if any, within 2 seconds."""
         client, self._client = self._client, None
         self._generation += 1
         self.live.stop()
@@ -154,7 +155,7 @@ class EngineLink(QObject, EngineRequests):
         self._set_state("off")
 
     def _forget_engine(self) -> None:
-        """What was asked of an engine that has ended is not answered any more."""
+        """Drop everything that was asked of an engine that has ended."""
         self.live.forget()
         self.has_trained = False
         self.past.forget()
@@ -171,7 +172,7 @@ class EngineLink(QObject, EngineRequests):
 
     @property
     def crashes(self) -> int:
-        """How often engines have ended lately, since the user started one."""
+        """Return the number of recent crashes since the user started an engine."""
         return len(self._crashes)
 
     @property
@@ -184,15 +185,15 @@ class EngineLink(QObject, EngineRequests):
 
     @property
     def is_preparing(self) -> bool:
-        """Whether a training was asked for that has not begun."""
+        """Whether a requested training has not begun."""
         return self.state == "preparing"
 
     # ---- requests ---------------------------------------------------------------------------
 
     def sync(self, keep: bool = False) -> None:
-        """Send the whole document; answers to earlier questions no longer count.
+        """Send the whole document. Answers to earlier requests no longer count.
 
-        ``keep``: it is the one that the engine has, so variables keep what they learned.
+        ``keep``: the engine already has this document, so that variables keep their values.
         """
         document = self._workspace.root
         self._folder = self._workspace.base_dir
@@ -208,7 +209,7 @@ class EngineLink(QObject, EngineRequests):
         self.live.refresh_soon()
 
     def _load_named_weights(self) -> None:
-        """Load the variables that the document names, once it may read them."""
+        """Load the weights file that the document names, once the document may read it."""
         document = self._workspace.root
         self._waits_for_weights = outside_weights(document) is not None
         if document.weights and document.path and not self._waits_for_weights:
@@ -222,11 +223,11 @@ class EngineLink(QObject, EngineRequests):
                 self._load_named_weights()
 
     def load_plugins(self, folder: str, skip: tuple[tuple[str, str], ...] = ()) -> None:
-        """Let the engine load the user's own ops, now and when it starts; old answers are void.
+        """Let the engine load the user's own ops, now and when it starts. Old answers are void.
 
         Args:
             folder: empty for none.
-            skip: (file, why) of those that are left out.
+            skip: pairs (file, reason) of the files that are left out.
         """
         if folder:
             self._send_lasting(p.LoadPlugins(folder, skip))
@@ -238,7 +239,7 @@ class EngineLink(QObject, EngineRequests):
         self.live.refresh_soon()
 
     def show_iterations(self, numbers: Mapping[str, int | None]) -> None:
-        """Ask soon for values inside loops: name of each -> iteration, None for the last."""
+        """Ask soon for values inside loops: iteration by loop name, None for the last."""
         if numbers != self._iterations:
             self._iterations = dict(numbers)
             self._send_lasting(p.ShowIterations(self._iterations))
@@ -248,7 +249,7 @@ class EngineLink(QObject, EngineRequests):
         self.live.send_choices()
 
     def run(self, names: tuple[str, ...] | None = None) -> int:
-        """Compute tensors (None: all) now, reporting what is missing as a failure."""
+        """Compute tensors (None: all) now. Missing feeds are reported as a failure."""
         self.past.back()
         self._send_data()
         request = self._next()
@@ -257,7 +258,7 @@ class EngineLink(QObject, EngineRequests):
         return request
 
     def show_step(self, step: int | None, run: str = "") -> int:
-        """Let the engine answer with values of a step, None for now, and ask for them."""
+        """Let the engine answer with values of a step (None: the current one); ask for them."""
         request = self._next()
         self._send(p.ShowStep(step, request, run))
         self.live.ask_now()
@@ -270,29 +271,29 @@ class EngineLink(QObject, EngineRequests):
         self._send(p.Evaluate(revision, self._derived, names))
 
     def watch_views(self, specs: tuple[p.ViewSpec, ...]) -> None:
-        """Let the engine compute these views whenever values change; ``view`` brings them."""
+        """Let the engine compute these views whenever values change; it answers with ``view``."""
         if specs != self._watched:
             self._watched = specs
             self._watch_again()
 
     def _watch_again(self) -> None:
-        """Ask for the watched views with a number that answers to come count for."""
+        """Ask for the watched views under a new number, so that earlier answers are ignored."""
         if self._watched or self._watch:
             self._watch = self._next()
             self._send(p.WatchViews(self._watched, self._watch))
 
     def set(self, setting: p.SetThreads | p.SetMemory | p.FollowEdits | p.SetBackend) -> None:
-        """Give the engine a setting, now and whenever it is started."""
+        """Give the engine a setting, now and whenever it starts."""
         self._send_lasting(setting)
 
     def measure(self, of: str) -> None:
-        """Let previews come with a measure from now on; empty for none."""
+        """Let previews include a measure from now on; empty for none."""
         if p.Measure(of) != self._lasting.get(p.Measure, p.Measure()):
             self._send_lasting(p.Measure(of))
             self.live.refresh_soon()
 
     def set_budget(self, budget: p.SetBudget) -> None:
-        """Let live values take so much, now and later."""
+        """Limit the cost of live values, now and later."""
         self._send_lasting(budget)
         self.live.refresh_soon()
 
@@ -303,8 +304,15 @@ class EngineLink(QObject, EngineRequests):
         branch: int | None = None,
         branch_run: str = "",
     ) -> int:
-        """Train; ``keep`` says where the state is kept, and whether it goes on from there,
-        ``branch`` from before which step of the last training or of a kept run."""
+        """Start a training and return its request number.
+
+        Args:
+            resume: continue from the current weights.
+            keep: where to save the state, and whether to continue from the saved state.
+            branch: the step to branch from, of the last training or of ``branch_run``. The branch
+                starts before this step.
+            branch_run: id of a kept run; empty for the last training.
+        """
         request = self._next()
         self._trainings.append(request)
         path = self._workspace.root.path
@@ -317,11 +325,11 @@ class EngineLink(QObject, EngineRequests):
         return request
 
     def keep_weights(self, path: str) -> None:
-        """Write the variables for recovery; nothing is said of it, whether it works or not."""
+        """Write the variables for recovery. No message reports success or failure."""
         self._quiet.add(self.save_weights(path))
 
     def predict(self, source: str, path: str | None = None) -> int:
-        """Ask for predictions for another file, as rows or (``path``) written as CSV."""
+        """Ask for predictions for another file, as rows, or written as CSV to ``path``."""
         self._predicting = self._next()
         self._send(p.Predict(source, self._predicting, path))
         return self._predicting
@@ -338,12 +346,12 @@ class EngineLink(QObject, EngineRequests):
         return self._request
 
     def _send_lasting(self, request: p.Request) -> None:
-        """Send to this engine, and to each that is started after it."""
+        """Send to this engine and to each later one when it starts."""
         self._lasting[type(request)] = request
         self._send(request)
 
     def _send(self, request: p.Request) -> None:
-        """Send if there is an engine; the reading thread reports its death, once."""
+        """Send if there is an engine. The reading thread reports its death, once."""
         if self._client is None:
             return
         what = type(request).__name__
@@ -359,7 +367,7 @@ class EngineLink(QObject, EngineRequests):
     @Slot(object)
     def _on_change(self, change: Change) -> None:
         if self._client is not None and self._workspace.base_dir != self._folder:
-            self.sync(keep=True)  # with the folder that its paths are relative to
+            self.sync(keep=True)  # because relative paths now start at another folder
         elif self._client is not None:
             self._send(p.SyncChange(change.text, change.revision))
         if not change.only_moves:
@@ -398,7 +406,7 @@ class EngineLink(QObject, EngineRequests):
         if self.state == "starting":
             self._set_state("idle")
         elif self.state == "idle":
-            self.state_changed.emit("idle")  # with another number of threads
+            self.state_changed.emit("idle")  # the number of threads changed
 
     def _on_resync(self, message: p.Resync) -> None:
         log.info("the engine asks for the whole document: %s", message.reason)
@@ -408,7 +416,7 @@ class EngineLink(QObject, EngineRequests):
         self.tier = message.tier or self.tier
         if message.state in ("training", "paused"):
             self._prepared = None
-        if self._prepared is None:  # else something that was asked before the training runs or ends
+        if self._prepared is None:  # else a request from before the training runs or ends
             self._set_state(message.state)
 
     def _on_previews(self, message: p.Previews) -> None:
@@ -444,7 +452,7 @@ class EngineLink(QObject, EngineRequests):
 
     @property
     def _muted(self) -> bool:
-        """Whether what comes from a training is of a document that is no longer open."""
+        """Return whether training messages belong to a document that is no longer open."""
         return bool(self._trainings) and self._trainings[0] in self._elsewhere
 
     def _end_preparation(self) -> None:
@@ -462,7 +470,7 @@ class EngineLink(QObject, EngineRequests):
             self._end_training(self._trainings[0])
         if muted:
             if isinstance(message, events.Started):
-                self.stop()  # it had not begun when the other document was opened
+                self.stop()  # another document was opened before the training began
             return
         self.past.on_event(message)
         if isinstance(message, events.Done):

@@ -1,4 +1,4 @@
-"""Asks the engine for live values once edits and moves of the view pause: one at a time."""
+"""Asks the engine for live values once edits and view changes pause, one request at a time."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from nodeflow.ui.core.engine.showing import Choice, Showing
 from nodeflow.ui.core.workspace import Workspace
 
 DEBOUNCE_MS = 40
-"""Pause after an edit before values are asked for: a drag of a slider is one question."""
+"""Pause after an edit before values are asked for, so that a slider drag makes one request."""
 LOOK_MS = 30
-"""Pause after the view has moved before the values that have come into sight are asked for."""
+"""Pause after a view change before newly visible values are asked for."""
 PATIENCE_MS = 4000
-"""An answer that took longer no longer holds back the next question."""
+"""After so long, an unanswered request no longer holds back the next one."""
 
 
 class Engine(Protocol):
-    """What the questions go to."""
+    """The part of the engine link that is used here."""
 
     @property
     def is_up(self) -> bool: ...
@@ -32,15 +32,15 @@ class Engine(Protocol):
 
 
 def _everything() -> None:
-    """All nodes are shown."""
+    """Return None, for all nodes."""
     return None
 
 
 class LiveValues(QObject):
-    """Which values the window shows, which of them it has, and what it has asked for.
+    """The values that the window shows, has, and has asked for.
 
     Attributes:
-        names: says which tensors are shown; None stands for all.
+        names: returns the names of the shown tensors, or None for all.
     """
 
     def __init__(self, workspace: Workspace, engine: Engine, parent: QObject) -> None:
@@ -48,7 +48,7 @@ class LiveValues(QObject):
         self._workspace, self._engine = workspace, engine
         self.names: Callable[[], tuple[str, ...] | None] = _everything
         self._asked: tuple[int, float] | None = None
-        self._current: set[str] | None = None  # names with values of now; None after an edit
+        self._current: set[str] | None = None  # names with current values; None after an edit
         self._showing = Showing()
         self._timer = QTimer(self, singleShot=True)
         self._timer.timeout.connect(self._ask)
@@ -57,32 +57,32 @@ class LiveValues(QObject):
 
     @Slot()
     def look(self) -> None:
-        """Ask soon for the values of what has come into sight."""
+        """Ask soon for values that came into view."""
         if self._current is not None:
             self._start_unless_active()
 
     def refresh_soon(self) -> None:
-        """Ask when the edits pause."""
+        """Ask for values once edits pause."""
         self._current = None
         if self._engine.is_up:
             self._timer.start(DEBOUNCE_MS)
 
     def choose(self, choice: Choice) -> None:
-        """Ask soon for values of other data, or with other values in place of some.
+        """Ask soon for values of other data, or with other overrides.
 
-        While a question is unanswered only the last choice is kept, so whoever draws never waits
-        for what is out of date.
+        While a request is unanswered only the last choice is kept, so that drawing never waits for
+        outdated values.
         """
         if self._showing.choose(choice):
             self.outdate()
 
     def outdate(self) -> None:
-        """Ask soon: the values that are shown are of something else."""
+        """Ask soon, because the shown values are outdated."""
         self._current = None
         self._start_unless_active()
 
     def ask_now(self) -> None:
-        """Ask at once, whatever is unanswered."""
+        """Ask at once, even if a request is unanswered."""
         self._asked = self._current = None
         if self._engine.is_up:
             self._timer.start(0)
@@ -109,7 +109,7 @@ class LiveValues(QObject):
         self._engine._send(p.Evaluate(root.revision, request, names, follow=True))
 
     def send_choices(self) -> None:
-        """Let the engine know what is shown before it is asked for a value."""
+        """Send the engine the choice of data and overrides before it is asked for a value."""
         for choice in self._showing.take():
             self._engine._send(choice)
 
@@ -117,29 +117,29 @@ class LiveValues(QObject):
 
     @property
     def is_awaited(self) -> bool:
-        """Whether a question is unanswered."""
+        """Whether a request is unanswered."""
         return self._asked is not None
 
     def answered(self, request: int) -> None:
-        """The answer to a request has come, if only to say that there is none."""
+        """Note that the answer to a request has come, even one without values."""
         if self._asked and request == self._asked[0]:
             self._asked = None
             if self._showing and self._timer.isActive():
-                self._timer.start(0)  # something else was drawn meanwhile
+                self._timer.start(0)  # another choice was made meanwhile
 
     def on_trained(self, names: tuple[str, ...] | None) -> None:
-        """Values of these tensors came from a training; others are of earlier steps now."""
+        """Note that a training sent values of these tensors. All others are outdated now."""
         if self._current is not None and names is not None:
             self._current &= set(names)
 
     def forget(self) -> None:
-        """What has been asked is not answered any more."""
+        """Forget the unanswered request."""
         self._asked = None
 
     def stop(self) -> None:
-        """Ask for nothing until the next reason."""
+        """Send no request until there is another reason."""
         self._timer.stop()
 
     def begin_again(self) -> None:
-        """The engine, or its document, is another: it knows nothing of what is shown."""
+        """Note that the engine or its document is new, so that it knows no choice."""
         self._showing.begin_again()

@@ -1,6 +1,6 @@
-"""Requests to the engine that the window sends and keeps nothing of.
+"""Requests to the engine that the window does not have to remember.
 
-`EngineLink` has those that it must remember: what is shown, what trains, whose answers it awaits.
+`EngineLink` has the others: for shown values, trainings and awaited answers.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from nodeflow.train.saving.assignment import Taken
 
 
 class EngineRequests:
-    """Base of `EngineLink`. A request that is answered has a number, which the answer repeats."""
+    """Base of `EngineLink`. An answer repeats the number of its request."""
 
     def _next(self) -> int:
         raise NotImplementedError
@@ -23,48 +23,48 @@ class EngineRequests:
         raise NotImplementedError
 
     def _send_data(self) -> None:
-        """Let the engine know what is shown before it is asked for a value."""
+        """Send the engine the choice of data and overrides before it is asked for a value."""
         raise NotImplementedError
 
     def fetch(self, name: str) -> int:
-        """Ask for the whole value of one tensor; ``tensor`` answers with this number."""
+        """Ask for the full value of a tensor; ``tensor`` answers with the same number."""
         self._send_data()
         request = self._next()
         self._send(p.FetchTensor(name, request))
         return request
 
     def open_run(self, run: str) -> int:
-        """Prepare to show steps of a kept run; ``past`` hears the answer."""
+        """Prepare to show steps of a kept run; ``past`` gets the answer."""
         request = self._next()
         self._send(p.OpenRun(run, request))
         return request
 
     def fetch_step(self, name: str, run: str, step: int) -> int:
-        """Ask for the whole value of a tensor in any step; ``tensor`` answers with this number."""
+        """Ask for the full value of a tensor in a step; ``tensor`` answers with the same number."""
         request = self._next()
         self._send(p.FetchStep(name, run, step, request))
         return request
 
     def follow_step(self, runs: tuple[str, ...], step: int, name: str) -> int:
-        """Bring other runs to a step; ``run_at_step`` answers for each."""
+        """Bring other runs to a step; ``run_at_step`` answers for each run."""
         request = self._next()
         self._send(p.FollowStep(runs, step, name, request))
         return request
 
     def fetch_order(self) -> int:
-        """Ask in which order the step that is shown computes its ops; ``step_order`` answers."""
+        """Ask for the order in which the shown step computes its ops; ``step_order`` answers."""
         request = self._next()
         self._send(p.FetchOrder(request))
         return request
 
     def set_variable(self, name: str, value: np.ndarray) -> int:
-        """Give a variable of the training another value; ``training`` brings VariableChanged."""
+        """Set a variable of the running training; ``training`` answers with VariableChanged."""
         request = self._next()
         self._send(p.SetVariable(name, value, request))
         return request
 
     def profile(self) -> int:
-        """Ask where the time goes; ``profiled`` answers."""
+        """Ask for a profile; ``profiled`` answers."""
         request = self._next()
         self._send(p.Profile(request))
         return request
@@ -76,7 +76,7 @@ class EngineRequests:
         self._send(p.Resume())
 
     def step(self, count: int = 1) -> None:
-        """While paused: some steps, and stay paused."""
+        """Compute some steps of a paused training, which stays paused."""
         self._send(p.Step(count))
 
     def stop(self) -> None:
@@ -91,7 +91,7 @@ class EngineRequests:
         return request
 
     def check_weights(self, path: str) -> int:
-        """Ask what of a file fits; ``done`` answers with WeightsChecked."""
+        """Ask which variables of a weights file fit; ``done`` answers with WeightsChecked."""
         request = self._next()
         self._send(p.CheckWeights(path, request))
         return request
@@ -102,7 +102,7 @@ class EngineRequests:
         return request
 
     def check_gradients(self, names: tuple[str, ...] | None) -> int:
-        """Ask for the gradients of nodes to be compared; ``gradients`` answers."""
+        """Ask for a check of the gradients of nodes (None: all); ``gradients`` answers."""
         request = self._next()
         self._send(p.CheckGradients(request, names))
         return request

@@ -1,4 +1,4 @@
-"""The user's runs as the window knows them: read and written on a thread, in order."""
+"""The user's runs, read and written on one thread, in order."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ from nodeflow.run_store.records import Run
 from nodeflow.run_store.store import RunStore
 
 MOST_COMPARED = 6
-"""Runs whose results stand side by side at most."""
+"""The number of runs that can be compared side by side."""
 Job = Callable[[RunStore], Any]
-"""Runs on the thread; must not touch widgets."""
+"""A job for the thread; it must not touch widgets."""
 
 
 class RunLibrary(QObject):
-    """The list of runs, with reading and changing of runs for panels.
+    """The list of runs; panels read and change runs through it.
 
     Attributes:
-        runs: the runs of the last look, newest first.
-        problem: why runs cannot be read, in words; empty if they can.
-        compared: ids of the runs whose results stand side by side.
+        runs: the runs at the last refresh, newest first.
+        problem: the reason why runs cannot be read; empty if they can.
+        compared: ids of the runs that are compared side by side.
 
     Signals (on the GUI thread):
         compared_changed(): the runs to compare were chosen, perhaps the same again.
         changed(): the list of runs or a run in it changed.
-        answered(key, result): what a job of `ask` returned.
-        failed(key, error): the NodeflowError that it raised.
+        answered(key, result): the return value of a job of `ask`.
+        failed(key, error): the NodeflowError that such a job raised.
         noticed(text): reading runs gave a notice, such as damage. Each text is sent once.
     """
 
@@ -55,7 +55,7 @@ class RunLibrary(QObject):
         self.compared: tuple[str, ...] = ()
         jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._jobs = jobs
-        self.destroyed.connect(lambda: jobs.put(None))  # a slot of its own would be gone by then
+        self.destroyed.connect(lambda: jobs.put(None))  # a bound method would be gone by then
         self._thread: threading.Thread | None = None
         self._is_looking = self._is_closed = False
         self._stamp: Any = None
@@ -65,14 +65,14 @@ class RunLibrary(QObject):
         self._returned.connect(self._on_returned, Qt.ConnectionType.QueuedConnection)
 
     def run(self, id: str) -> Run | None:
-        """The run with an id."""
+        """Return the run with an id, or None."""
         return next((run for run in self.runs if run.id == id), None)
 
     # ---- what panels ask for ------------------------------------------------------------------
 
     @Slot()
     def look(self) -> None:
-        """See whether there are other runs, soon; `changed` says so."""
+        """Check soon whether the runs changed; `changed` says so."""
         if not self._is_looking:
             self._is_looking = True
             self._do(self._look)
@@ -83,23 +83,23 @@ class RunLibrary(QObject):
         return "" if runs_folder() is not None else "Runs are not kept: NODEFLOW_RUNS is off."
 
     def ask(self, key: Any, job: Job) -> None:
-        """Read something; ``answered`` or ``failed`` has the same key."""
+        """Run a reading job; ``answered`` or ``failed`` carries the same key."""
         self._do(lambda: self._answer(key, job, write=False))
 
     def change(self, key: Any, job: Job, gone: Iterable[str] = ()) -> None:
-        """Run a job that writes, then look again; ``gone``: ids of the runs that it deletes."""
+        """Run a job that writes, and refresh the list. ``gone``: ids of deleted runs."""
         self._do(lambda: self._answer(key, job, write=True, gone=gone))
         self._is_looking = True
         self._do(lambda: self._look(again=True))
 
     def compare(self, ids: tuple[str, ...]) -> None:
-        """Let the results of these runs stand side by side; of none, nothing."""
+        """Compare these runs side by side; an empty tuple ends the comparison."""
         self.compared = ids[:MOST_COMPARED]
         self.compared_changed.emit()
 
     @Slot()
     def close(self) -> None:
-        """The window closes: the thread ends when what it does is done, and does no more."""
+        """Drop all waiting jobs. The thread ends after the current one."""
         self._is_closed = True
         self._jobs.put(None)
 
@@ -129,7 +129,7 @@ class RunLibrary(QObject):
                         self._noted.emit(store.notices)
                 except NodeflowError as error:
                     found, problem = [], error.text("window")
-        if found is not None:  # compared here, since there may be thousands
+        if found is not None:  # compared here, because there may be thousands
             known = {run.id: run for run in self.runs}
             found = [old if (old := known.get(run.id)) == run else run for run in found]
             if problem == self.problem and found == self.runs:
@@ -175,12 +175,12 @@ class RunLibrary(QObject):
 
 def _work(jobs: queue.SimpleQueue[Callable[[], None] | None]) -> None:
     while (job := jobs.get()) is not None:
-        with contextlib.suppress(RuntimeError):  # the window is gone
+        with contextlib.suppress(RuntimeError):  # raised when the window is gone
             job()
 
 
 def _stamp(folder: Path) -> tuple[Any, ...]:
-    """Changes when somebody writes."""
+    """Return a value that changes whenever the run store is written."""
     found = []
     for name in (FILE, f"{FILE}-wal", f"{FILE}-journal"):
         try:

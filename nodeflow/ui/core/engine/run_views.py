@@ -1,4 +1,4 @@
-"""Asks a process of its own for views of kept runs; the window never waits for it."""
+"""Asks a separate process for views of kept runs; the window never waits for it."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ from nodeflow.ui.core.thread_signal import ThreadSignal
 
 LENGTH = struct.Struct(">Q")
 LAST_WORDS = 300
-"""Letters of what a process said last."""
+"""Number of characters kept of the last error line of a process."""
 ENDED = "it said nothing"
 
 
 class RunViews(QObject):
-    """Answers the newest request; the process starts with the first one.
+    """Answers the newest request. The process starts with the first one.
 
     Signals (on the GUI thread):
-        arrived(RunView): of the newest request.
-        failed(text): the process has ended.
+        arrived(RunView): the answer to the newest request.
+        failed(text): the process ended.
     """
 
     arrived = Signal(object)
@@ -53,7 +53,7 @@ class RunViews(QObject):
         self.destroyed.connect(lambda: requests.put(None))
 
     def ask(self, runs: tuple[str, ...], spec: ViewSpec, best: bool = False) -> None:
-        """Ask for a view of each run; what was asked for before is given up."""
+        """Ask for a view of each run, and drop the previous request."""
         self._number += 1
         self._requests.put(AskRunViews(self._number, runs, spec, best))
         if self._thread is None:

@@ -1,4 +1,4 @@
-"""What is to be shown: it goes to the engine as soon as that has time for it."""
+"""The data and overrides to show, kept until the engine has time for them."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ Choice = p.ShowData | p.Override
 
 
 class Showing:
-    """The data to show and what is overridden, and which of both an engine does not know yet.
+    """The chosen data and overrides, and which of them the engine does not know yet.
 
-    An engine that has just begun, or has another document, shows the first batch as it is.
+    A new engine, or an engine with a new document, shows the first batch without overrides.
     """
 
     def __init__(self) -> None:
@@ -18,11 +18,11 @@ class Showing:
         self._waiting: dict[type, Choice] = {}
 
     def __bool__(self) -> bool:
-        """Whether something is to be sent."""
+        """Return whether something waits to be sent."""
         return bool(self._waiting)
 
     def choose(self, request: Choice) -> bool:
-        """Keep what is to be sent next; returns False where the engine knows it already."""
+        """Keep a choice for sending. Return False if the engine knows it already."""
         if isinstance(request, p.Override):
             self._override = request
         elif p.ShowData not in self._waiting and request == self._data == p.ShowData():
@@ -33,7 +33,7 @@ class Showing:
         return True
 
     def begin_again(self) -> None:
-        """The engine, or its document, is another."""
+        """Note that the engine or its document is new."""
         self._waiting.clear()
         if self._data != p.ShowData():
             self._waiting[p.ShowData] = self._data
@@ -41,6 +41,6 @@ class Showing:
             self._waiting[p.Override] = self._override
 
     def take(self) -> list[Choice]:
-        """What is to be sent now."""
+        """Return the choices to send now."""
         waiting, self._waiting = list(self._waiting.values()), {}
         return waiting

@@ -1,4 +1,4 @@
-"""Which step of a training the window shows: now, or one of the past; also one of a kept run."""
+"""The training step that the window shows: the current one, or a past one, also of a kept run."""
 
 from __future__ import annotations
 
@@ -15,61 +15,61 @@ from nodeflow.train.events import Diverged, Edited, Event, Resumed, Started, Ste
 from nodeflow.ui.core.messages import sentence
 
 ESTIMATED_AFTER = 0.4
-"""Seconds of computing after which it can be said how long the rest takes."""
+"""Seconds of computing before the remaining time can be estimated."""
 
 
 class Engine(Protocol):
-    """What the engine is asked for; each returns the number of its request."""
+    """The requests used here; each returns its number."""
 
     def show_step(self, step: int | None, run: str) -> int:
-        """Values of a step, None for now."""
+        """Ask for the values of a step, None for the current ones."""
         ...
 
     def open_run(self, run: str) -> int:
-        """The steps of a kept run."""
+        """Ask for the steps of a kept run."""
         ...
 
 
 @dataclass(frozen=True)
 class Span:
-    """The steps that there are, none where ``first`` is 0, and how they are counted in epochs."""
+    """The range of available steps (none if ``first`` is 0), and their division into epochs."""
 
     first: int = 0
     last: int = 0
     per_epoch: int = 0
     first_epoch: int = 1
     edits: tuple[tuple[int, float, int], ...] = ()
-    """Where edits gave epochs another number of steps: the step before, the epochs up to it, the
-    number."""
+    """Edits that changed the number of steps per epoch: (step before the edit, epochs up to it, new
+    steps per epoch)."""
 
     def epochs_before(self, step: int) -> float | None:
-        """How many epochs end before a step, parts included; None if that is not known."""
+        """Return the number of epochs that end before a step, with fractions; None if unknown."""
         since = (0, 0.0, self.per_epoch)
         since = max((edit for edit in self.edits if edit[0] < step), default=since)
         return since[1] + (step - 1 - since[0]) / since[2] if since[2] else None
 
 
 class ShownStep(QObject):
-    """The step that is asked for, and what the engine says of it.
+    """The requested step and its state in the engine.
 
     Signals:
-        chosen: another step, or now, is asked for.
-        changed: that, or how far it is, or which steps there are.
+        chosen: another step, or the present, was requested.
+        changed: the requested step, its progress, or the range of steps changed.
         refused(text): the steps of a run cannot be shown.
-        followed(RunAtStep): a run that follows has come to a step.
-        ordered(StepOrder): in which order the step computes its ops.
-        progressed(PastProgress): of any step that is computed, also beside the one that is shown.
+        followed(RunAtStep): a compared run reached a step.
+        ordered(StepOrder): the order in which the step computes its ops.
+        progressed(PastProgress): progress of any step that is computed, shown or not.
 
     Attributes:
-        step: what is asked for, counted from 1; None is now.
-        run: id of the kept run whose steps are shown; empty for those of the training.
-        title: what that run is called.
+        step: the requested step, counted from 1; None is the present.
+        run: id of the kept run whose steps are shown; empty for the training.
+        title: the title of that run.
         opening: id of the run that is being opened; empty for none.
-        is_there: whether its values are shown.
+        is_there: whether the values of the step are shown.
         progress: done and total steps of its computation.
-        is_preparing: whether kernels are being compiled for it, or data are read.
-        notices: what the user has to know about its values.
-        differences: of the run's graph and the open one.
+        is_preparing: whether kernels are being compiled for it, or data are being read.
+        notices: remarks on the step's values for the user.
+        differences: number of differences between the run's graph and the open one.
     """
 
     chosen = Signal()
@@ -96,7 +96,7 @@ class ShownStep(QObject):
 
     @property
     def span(self) -> Span:
-        """The steps that can be shown now."""
+        """The range of steps that can be shown now."""
         return self._of_run if self.run else self._live
 
     @property
@@ -117,22 +117,22 @@ class ShownStep(QObject):
 
     @property
     def is_possible(self) -> bool:
-        """Whether there are steps to show."""
+        """Return whether there are steps to show."""
         return 0 < self.first <= self.last
 
     @property
     def has_training(self) -> bool:
-        """Whether the training that runs, or ran last, has steps to show."""
+        """Return whether the current or last training has steps to show."""
         return 0 < self._live.first <= self._live.last
 
     @property
     def is_computing(self) -> bool:
-        """Whether the values of the step are still to come."""
+        """Return whether the values of the requested step have not arrived."""
         return self.step is not None and not self.is_there
 
     @property
     def seconds_left(self) -> float | None:
-        """An estimate; None while there is none."""
+        """Return an estimate of the remaining seconds, or None while there is none."""
         done, total = self.progress
         passed = time.monotonic() - self._computing
         if not self._computing or not done or passed < ESTIMATED_AFTER:
@@ -140,22 +140,22 @@ class ShownStep(QObject):
         return passed * (total - done) / done
 
     def epoch_of(self, step: int) -> int:
-        """The epoch that a step belongs to; 0 where steps of an epoch are not known."""
+        """Return the epoch that a step belongs to, or 0 if the steps per epoch are unknown."""
         epochs = self.span.epochs_before(step)
         return 0 if epochs is None else floor(epochs + 1e-9) + 1
 
     def show(self, step: int) -> None:
-        """Show a step of the past, the nearest one that there is."""
+        """Show a past step, or the nearest available one."""
         if not self.is_possible:
             return
         self._choose(min(max(step, self.first), self.last))
 
     def back(self) -> None:
-        """Show now."""
+        """Show the present."""
         self._choose(None)
 
     def open(self, run: str, title: str, step: int | None = None) -> None:
-        """Show a step of a kept run, its last one unless it is said; `refused` where that fails."""
+        """Show a step of a kept run (None: its last); `refused` reports a failure."""
         if run == self.run:
             self.show(self.last if step is None else step)
             return
@@ -164,7 +164,7 @@ class ShownStep(QObject):
         self.changed.emit()
 
     def leave_run(self) -> None:
-        """Show now, and the steps of the training again."""
+        """Leave the kept run: show the present, and offer the steps of the training again."""
         self._opening = (0, "", None)
         if self.run:
             self._choose(None)
@@ -184,7 +184,7 @@ class ShownStep(QObject):
     # ---- what the engine says -----------------------------------------------------------------
 
     def forget(self) -> None:
-        """There is no training any more, or another one."""
+        """Forget the training, because it is gone or another one begins."""
         was = self.step
         self._live = replace(self._live, first=0, last=0)
         self._opening = (0, "", None)
@@ -196,7 +196,7 @@ class ShownStep(QObject):
         self.changed.emit()
 
     def on_message(self, message: p.StepMessage) -> None:
-        """Something about steps."""
+        """Handle a message about steps."""
         if isinstance(message, p.PastSteps):
             self._on_steps(message)
         elif isinstance(message, p.RunOpened):
@@ -210,13 +210,13 @@ class ShownStep(QObject):
             self.ordered.emit(message)
 
     def _on_steps(self, message: p.PastSteps) -> None:
-        """Another training begins, or there is none any more."""
+        """Forget the previous training, because another one begins or there is none."""
         self.forget()
         self._live = replace(self._live, first=message.first, last=0)
         self.changed.emit()
 
     def _on_opened(self, message: p.RunOpened) -> None:
-        """The steps of a kept run can be shown."""
+        """Show the steps of a kept run that the engine opened."""
         request, run, step = self._opening
         if message.request != request:
             return
@@ -228,14 +228,14 @@ class ShownStep(QObject):
         self.show(message.last if step is None else step)
 
     def on_failed(self, message: p.Failed) -> None:
-        """A run cannot be opened."""
+        """Report that a run cannot be opened."""
         if message.request == self._opening[0]:
             self._opening = (0, "", None)
             self.refused.emit(sentence(message.error))
             self.changed.emit()
 
     def _on_progress(self, message: p.PastProgress) -> None:
-        """The step that is asked for is being computed."""
+        """Note the progress of the requested step."""
         if message.request == self._request and message.step == self.step:
             if message.total and not self.progress[1]:
                 self._computing = time.monotonic()
@@ -244,14 +244,14 @@ class ShownStep(QObject):
             self.changed.emit()
 
     def on_arrived(self, notices: tuple[str, ...] = ()) -> None:
-        """The values of the step have come, with what the user has to know of them."""
+        """Note that the values of the step have arrived, with notices for the user."""
         self.notices = notices
         if self.step is not None and not self.is_there:
             self.is_there, self.is_preparing = True, False
             self.changed.emit()
 
     def on_event(self, event: Event) -> None:
-        """The training goes on."""
+        """Follow the events of the training."""
         if isinstance(event, Started):
             self._live = replace(
                 self._live,
@@ -273,7 +273,7 @@ class ShownStep(QObject):
 
 
 def left_text(seconds: float) -> str:
-    """How long something takes, roughly: ``3 s left``."""
+    """Format the remaining time roughly: ``3 s left``."""
     if seconds < 60:
         return f"{max(1, round(seconds))} s left"
     return f"{count(round(seconds / 60))} min left"

@@ -1,4 +1,4 @@
-"""How far a step of the past is computed, op by op, in the order of its kernels."""
+"""Stepping through a past step op by op, in the order of its kernels."""
 
 from __future__ import annotations
 
@@ -12,27 +12,28 @@ from nodeflow.ui.core.engine.shown_step import ShownStep
 from nodeflow.ui.core.messages import listed
 
 LAST = -1
-"""Stands for the last kernel of a step whose order is still to come."""
+"""The index of a step's last kernel while its order is unknown."""
 
 
 class Engine(Protocol):
-    """What the engine is asked for."""
+    """The requests used here."""
 
     def fetch_order(self) -> int:
-        """The order of the step that is shown."""
+        """Ask for the order of ops in the shown step."""
         ...
 
 
 class StepOps(QObject):
-    """Goes through the kernels of the step that is shown.
+    """Goes through the kernels of the shown step.
 
     Signals:
-        changed: another kernel runs, or none.
+        changed: the current kernel changed.
 
     Attributes:
         is_on: whether a step is shown op by op.
-        kernels: names of the nodes of each, in order; first of all, what is there before them.
-        at: how many kernels have run, the one that runs included; 0 before the first.
+        kernels: node names of each kernel, in order. The first entry holds the nodes that have
+            values before any kernel runs.
+        at: index of the current kernel, counted from 1; 0 before the first.
     """
 
     changed = Signal()
@@ -50,17 +51,17 @@ class StepOps(QObject):
 
     @property
     def is_waiting(self) -> bool:
-        """Whether the order is still to come."""
+        """Whether the order has not arrived."""
         return self.is_on and not self.kernels
 
     @property
     def running(self) -> tuple[str, ...]:
-        """The nodes that run."""
+        """The nodes of the current kernel."""
         return self.kernels[self.at] if self.kernels and self.at else ()
 
     @property
     def words(self) -> str:
-        """What runs, for people."""
+        """Return a description of the current kernel."""
         if not self.kernels:
             return "Preparing…"
         last = len(self.kernels) - 1
@@ -82,12 +83,12 @@ class StepOps(QObject):
             self.changed.emit()
 
     def can_move(self, by: int) -> bool:
-        """Whether there is a next op, or one before, in this step."""
+        """Return whether the step has an op at this distance from the current one."""
         return self.is_on and bool(self.kernels) and 0 <= self.at + by < len(self.kernels)
 
     def move(self, by: int) -> bool:
-        """Go to another op of the step; False where it has none there: then another step is next,
-        at its beginning, or at its end where it goes back."""
+        """Go to another op of the step. Return False if the step ends there: the caller then shows
+        the next step from its first op, or the previous step from its last."""
         if self.can_move(by):
             self.at += by
             self.changed.emit()

@@ -1,4 +1,4 @@
-"""The sweep of a window: it trains in processes of its own, and the window only listens."""
+"""The sweep of a window. It trains in processes of its own; the window only listens."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from nodeflow.sweeps.sweep import Sweep, part_done
 from nodeflow.ui.core.thread_signal import ThreadSignal
 
 PATIENCE_S = 5.0
-"""So long trials have to end by themselves, where the window is already closed."""
+"""Seconds that trials get to end by themselves once the window is closed."""
 
 
 class SweepRunner(QObject):
-    """Trains one sweep at a time, which ends with this object.
+    """Trains one sweep at a time, and ends it together with this object.
 
     Attributes:
-        sweep: the one that trains, or trained last.
-        results: of it, by number, as of the last change.
-        problem: why it ended early, in words; empty if it did not.
+        sweep: the current or last sweep.
+        results: its results by trial number, as of the last change.
+        problem: the reason why it ended early; empty if it did not.
 
     Signals (on the GUI thread):
-        changed(result): a trial is another now.
+        changed(result): a trial changed.
         ended(): no trial trains any more.
     """
 
@@ -57,20 +57,20 @@ class SweepRunner(QObject):
 
     @property
     def part(self) -> float:
-        """What of the sweep is done, 0 to 1."""
+        """The finished fraction of the sweep, 0 to 1."""
         return 0.0 if self.sweep is None else part_done(self.sweep)
 
     @property
     def seconds_left(self) -> float | None:
-        """An estimate; None before there is one."""
+        """Return an estimate of the remaining seconds, or None before there is one."""
         part, taken = self.part, time.monotonic() - self._began
         return taken * (1 - part) / part if self._trains and part > 0.01 else None
 
     def start(self, plan: Plan, setup: Setup) -> None:
-        """Begin a sweep.
+        """Start a sweep.
 
         Raises:
-            SpecProblem: nothing varies, there is no end of it, or Optuna is not installed.
+            SpecProblem: nothing varies, the sweep has no end, or Optuna is not installed.
         """
         sweep = Sweep(plan, setup)
         sweep.listen(lambda result: self._tell.emit(sweep, result))
@@ -93,13 +93,13 @@ class SweepRunner(QObject):
         self._thread.start()
 
     def cancel(self, number: int | None = None) -> None:
-        """End one trial after its current step, or all of the sweep; returns at once."""
+        """End one trial after its current step, or the whole sweep. Return at once."""
         if self.sweep is not None and self._trains:
             self.sweep.cancel(number)
 
     @Slot()
     def close(self) -> None:
-        """End the sweep and wait until it is kept; no longer than `PATIENCE_S` for its trials."""
+        """End the sweep and wait until it is saved. Kill its trials after `PATIENCE_S`."""
         if self.sweep is not None and self._thread is not None:
             self.cancel()
             self._thread.join(PATIENCE_S)

@@ -1,7 +1,7 @@
-"""Notices that the engine process shows no sign of life while it has work.
+"""Detects that the engine process shows no sign of life while it has work.
 
-A long computation is no reason: the engine counts on while numpy or a kernel computes. It does not
-when the process is stopped, when the machine swaps, or when an op holds Python's lock.
+A long computation does not count: the engine's heart beats on while numpy or a kernel computes. It
+stops when the process is stopped, when the machine swaps, or when an op holds Python's lock.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ from PySide6.QtCore import QObject, QTimer, Signal, Slot
 from nodeflow.ui.core.engine.client import Pulse
 
 PATIENCE_SECONDS = 3.0
-"""An engine without a sign of life for so long is not answering."""
+"""Seconds without a sign of life after which the engine counts as not answering."""
 LOOK_MS = 500
 
 
 class EngineWatch(QObject):
-    """Looks at the engine's pulse as long as an answer is awaited.
+    """Checks the engine's pulse as long as an answer is awaited.
 
     Args:
-        pulse: of the engine, None where there is none.
-        is_busy: whether the engine has work.
+        pulse: returns the engine's pulse, or None without an engine.
+        is_busy: returns whether the engine has work.
 
     Signals:
-        changed(bool): whether the engine does not answer.
+        changed(bool): whether the engine stopped answering.
     """
 
     changed = Signal(bool)
@@ -43,18 +43,18 @@ class EngineWatch(QObject):
 
     @property
     def doing(self) -> str:
-        """What the engine computes, ``mix (blend, blend.py, line 4)``; empty if not known."""
+        """Return the engine's current op: ``mix (blend, blend.py, line 4)``; empty if unknown."""
         pulse = self._pulse()
         return pulse.doing if pulse is not None else ""
 
     def expect(self) -> None:
-        """A request has been sent."""
+        """Note that a request was sent."""
         if not self._timer.isActive():
             self._begin(self._now())
             self._timer.start()
 
     def forget(self) -> None:
-        """There is another engine, or none."""
+        """Note that the engine is gone or replaced."""
         self._timer.stop()
         self._set(False)
 

@@ -19,7 +19,7 @@ from nodeflow.errors import FileProblem
 from nodeflow.host.protocol import ViewValue
 
 LARGEST_SIDE = 16_384
-"""Pixels; a larger picture is scaled down, since Qt would need gigabytes for it."""
+"""Pixels. A larger picture is scaled down, because Qt would need gigabytes for it."""
 
 
 def render_file(
@@ -33,18 +33,18 @@ def render_file(
     analysis: Analysis | None = None,
     marks: Marks | None = None,
 ) -> None:
-    """Draw a document; makes an offscreen application where there is none.
+    """Draw a document into a file. Create an offscreen application if there is none.
 
     Args:
         output: a ``.png``, ``.svg`` or ``.pdf`` path.
         scale: pixels per unit of the canvas.
         theme: ``light`` or ``dark``.
         values: previews by node name, to be shown in the nodes.
-        views: what views on nodes show, by node name.
-        analysis: of the document, if there is one that knows more than it says: what comes into a
-            subgraph.
-        marks: what a comparison marks in the document. A picture with marks is of two graphs, and
-            does not hold one to be opened again.
+        views: contents of views on nodes, by node name.
+        analysis: an analysis of the document that knows more than the document says, such as the
+            types of a subgraph's inputs.
+        marks: differences to mark in the document. A picture with marks shows two graphs, so it
+            does not embed one.
 
     Raises:
         FileProblem: the picture cannot be written.
@@ -113,7 +113,7 @@ def _png(view: Any, scale: float) -> bytes:
     finally:
         painter.end()
     buffer = _buffer()
-    # the stub declares bytes, which the method refuses
+    # the stub declares bytes, but the method refuses them
     image.save(buffer, "PNG")  # pyright: ignore[reportCallIssue, reportArgumentType]
     return bytes(buffer.data())
 
@@ -133,7 +133,7 @@ def _svg(view: Any) -> str:
 
 
 def _pdf(view: Any) -> bytes:
-    """One page of the graph's own size, a unit of the canvas being a 96th of an inch."""
+    """Draw one page of the graph's size. A unit of the canvas is 1/96 inch."""
     from PySide6.QtCore import QMarginsF, QRectF, QSizeF
     from PySide6.QtGui import QPageSize, QPdfWriter
 
@@ -149,7 +149,7 @@ def _pdf(view: Any) -> bytes:
 
 
 PDF_DOTS = 1200
-"""Dots per inch: coordinates in the file are whole numbers of them."""
+"""Dots per inch. Coordinates in the file are whole numbers of dots."""
 
 
 def _draw(view: Any, device: Any, rect: Any) -> None:

@@ -1,4 +1,4 @@
-"""What the canvas reports to the window: one object that every part of the canvas shares."""
+"""The reports of the canvas to the window: one object that every part of the canvas shares."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class CanvasSignals(QObject):
         wire_requested(node id, ``in`` or ``out``, port): draw a wire from this port by keyboard.
         history_requested(step): go back (-1) or forward (1) in the view history.
         leave_requested(): leave the subgraph, or the document that cannot be edited.
-        tutorial_requested(): the link of the empty canvas.
-        iteration_requested(node id, part): the slider on a loop was pulled so far, from 0 to 1.
+        tutorial_requested(): a click on the link of the empty canvas.
+        iteration_requested(node id, part): the new position of a loop's slider, from 0 to 1.
         take_back_requested(node id): a click on the badge of an override.
     """
 
@@ -44,7 +44,7 @@ class CanvasSignals(QObject):
 
     @contextmanager
     def reporting(self) -> Iterator[None]:
-        """Show the error as a message where the document refuses an edit."""
+        """Show an error as a message if the document refuses an edit."""
         try:
             yield
         except NodeflowError as error:

@@ -91,7 +91,7 @@ class Overrides(QObject):
 
     @property
     def by_name(self) -> dict[str, Given]:
-        """All overrides by tensor name, in the order in which they came."""
+        """All overrides by tensor name, oldest first."""
         return {self._names[place]: given for place, given in self._given.items()}
 
     @property

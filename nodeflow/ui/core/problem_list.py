@@ -1,4 +1,4 @@
-"""The problems to show: first those reported by the last run, then those of the analysis."""
+"""The problems to show: first from the last run, then from the analysis."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class ProblemList(QObject):
         workspace.replaced.connect(self._on_replaced)
 
     def set_run_problems(self, problems: Iterable[Problem]) -> None:
-        """Show the problems of the last run above those of the analysis."""
+        """Show the problems of the last run above the analysis' problems."""
         problems = list(problems)
         if problems != self._run:
             self._run = problems

@@ -165,7 +165,7 @@ class Workspace(QObject):
     def scope(self) -> str:
         """The prefix of full names in the shown graph: ``outer/sums/`` or nothing.
 
-        For an unused definition the prefix is one that no node has.
+        For an unused definition no node has this prefix.
         """
         scope = "".join(f"{name}/" for name in self.path_names)
         return f"{ALONE}{scope}" if self.is_apart else scope
@@ -289,7 +289,7 @@ class Workspace(QObject):
 
     @property
     def raw_selection(self) -> tuple[str, ...]:
-        """The ids of everything selected, frames too, as the canvas announced it last."""
+        """The ids of everything selected, including frames, as the canvas announced it last."""
         return self._selection
 
     @property

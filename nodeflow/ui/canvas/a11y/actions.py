@@ -95,7 +95,7 @@ class NodeActions(Actions):
 
 
 class PortActions(Actions):
-    """Wire from a port or into it, by typing the other end or pressing it; take its wire away."""
+    """Start or end a wire at a port, or remove the port's wire."""
 
     def __init__(self, subject: PortObject) -> None:
         super().__init__()
@@ -120,13 +120,13 @@ class PortActions(Actions):
         return found
 
     def _other_end(self) -> tuple[str, str] | None:
-        """Node and port of a wire that may end here."""
+        """Return node and port of a started wire that may end here."""
         start = self._subject.of.tree.canvas.selection.open_port
         return None if start is None or start[1] == self._subject.side else (start[0], start[2])
 
     def _connect(self) -> None:
         port, canvas, other = self._subject, self._subject.of.tree.canvas, self._other_end()
-        canvas.widget.setFocus()  # which closes the popup that waits for the other end
+        canvas.widget.setFocus()  # this closes the popup that waits for the other end
         if other is None:
             canvas.go_to(port.of.node)
             canvas.signals.wire_requested.emit(port.of.node, port.side, port.name)

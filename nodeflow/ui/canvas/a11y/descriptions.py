@@ -12,7 +12,7 @@ from nodeflow.ui.canvas.scene.scene_model import SceneModel
 from nodeflow.ui.canvas.scene.selection import Selection
 
 MARKS = {INSIDE: "changes inside"}
-"""How marks of comparisons are said that are not said as they are called."""
+"""Spoken names of comparison marks that differ from their own names."""
 MOST_JOINED = 5
 MOST_NAMED = 5
 STATES = {
@@ -29,7 +29,7 @@ STATES = {
 
 
 def canvas_state(scene: SceneModel, selection: Selection) -> str:
-    """``3 nodes; selected: add``."""
+    """Describe the canvas: ``3 nodes; selected: add``."""
     document = scene.document
     names = [document.nodes[i].name for i in selection.nodes()[:MOST_NAMED]]
     if selection.is_frame:
@@ -39,9 +39,9 @@ def canvas_state(scene: SceneModel, selection: Selection) -> str:
 
 
 def node_name(card: CardData, mark: str = "") -> str:
-    """``add, Add node, output float32 (3,), value 9``; a state or problem comes last.
+    """Describe a node: ``add, Add node, output float32 (3,), value 9``, then state and problem.
 
-    In a comparison its ``mark`` comes first of all: ``removed: add, Add node``.
+    In a comparison its ``mark`` comes first: ``removed: add, Add node``.
     """
     op = card.subtitle if card.category == "unknown" else card.subtitle.split(",")[0]
     title = f"{MARKS.get(mark, mark)}: {card.title}" if mark else card.title
@@ -62,13 +62,13 @@ def node_name(card: CardData, mark: str = "") -> str:
 
 
 def node_state(card: CardData) -> str:
-    """Settings, state and problem of a node in full."""
+    """Return settings, state and problem of a node in full."""
     parts = [card.subtitle, *_states(card), card.problem]
     return ". ".join(part for part in parts if part)
 
 
 def _states(card: CardData) -> list[str]:
-    """What holds of a node now, and whether it has a breakpoint, a plot, bounds or a device."""
+    """Return the node's state, breakpoint, plot, bounds, override and device, where present."""
     stops = "breakpoint" if card.stops and card.status not in ("breakpoint", "hit") else ""
     plotted = "plotted over steps" if card.is_plotted else ""
     bounds = f"bounds {card.bounds}" if card.bounds else ""
@@ -79,12 +79,12 @@ def _states(card: CardData) -> list[str]:
 
 
 def value_words(card: CardData) -> str:
-    """What the node shows of its output."""
+    """Return the shown value of a node in words."""
     return value_preview.plain_text(card.value)
 
 
 def type_words(port: PortData) -> str:
-    """``float32 (3,)``, or that it is not known."""
+    """Describe a type: ``float32 (3,)``, or that it is unknown."""
     if not port.type_text:
         return "type not known"
     dims = port.type_text.partition(" ")[2]
@@ -95,13 +95,13 @@ def type_words(port: PortData) -> str:
 
 
 def port_data(card: CardData | None, side: str, name: str) -> PortData | None:
-    """The port of this name, or None."""
+    """Return the port of this name, or None."""
     ports = () if card is None else card.inputs if side == "in" else card.outputs
     return next((port for port in ports if port.name == name), None)
 
 
 def port_name(document: Document, node: str, card: CardData, side: str, name: str) -> str:
-    """``input x, float32 (3,), connected to b``."""
+    """Describe a port: ``input x, float32 (3,), connected to b``."""
     port = port_data(card, side, name)
     if port is None:
         return ""
@@ -124,7 +124,7 @@ def port_name(document: Document, node: str, card: CardData, side: str, name: st
 
 
 def joined(document: Document, node: str, side: str, name: str) -> list[str]:
-    """Names of the ports at the other ends of a port's wires: ``b``, ``split:parts.1``."""
+    """Return names of the ports at the other ends of a port's wires: ``b``, ``split:parts.1``."""
     if side == "in":
         wire = document.wires.get((node, name))
         ends = [] if wire is None else [(wire.source, wire.source_port)]

@@ -2,8 +2,8 @@
 
 Qt keeps one interface for each QObject and deletes it with the object. So each node and port that a
 screen reader queries gets a small QObject; without a screen reader none is made. Interfaces are
-registered one by one: a factory in Python would be called for every widget of the program, some of
-them half made. They are kept here until Qt deletes them.
+registered one by one, because Qt would call a factory in Python for every widget of the program,
+even half-made ones. They are kept here until Qt deletes them.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def register(interface: QAccessibleInterface) -> None:
 
 @dataclass(frozen=True)
 class AccessibleCanvas:
-    """A canvas as its accessible objects use it.
+    """The parts of a canvas that its accessible objects use.
 
     The widget owns it. ``go_to`` selects a node and brings it into view, ``open_menu`` opens a
     node's context menu.
@@ -72,7 +72,7 @@ def attach(canvas: AccessibleCanvas) -> None:
     if not isinstance(QAccessible.queryAccessibleInterface(canvas.widget), CanvasInterface):
         register(CanvasInterface(canvas))
     if QAccessible.isActive():
-        tree_of(canvas)  # else it is made by the first query
+        tree_of(canvas)  # else the first query makes it
 
 
 class NodeObject(QObject):
@@ -92,7 +92,7 @@ class NodeObject(QObject):
 
     @property
     def mark(self) -> str:
-        """What a comparison says of the node; empty for nothing."""
+        """The node's mark in a comparison; empty for none."""
         scene = self.tree.canvas.scene
         slot = scene.nodes.get(self.node)
         return "" if scene.marks is None or slot is None else KINDS[scene.marks.nodes[slot]]
@@ -137,7 +137,7 @@ class AccessibleTree(QObject):
     # ---- reading ----------------------------------------------------------------------------
 
     def ids(self) -> list[str]:
-        """The nodes in the order of the document; deletes the objects of deleted nodes."""
+        """Return the nodes in the order of the document; deletes the objects of deleted nodes."""
         document = self.canvas.scene.document
         if self._seen != (document, document.revision):
             self._seen = (document, document.revision)
@@ -148,7 +148,7 @@ class AccessibleTree(QObject):
         return self._ids
 
     def place(self, node: str) -> int:
-        """The index of a node among the children of the canvas, or -1."""
+        """Return the index of a node among the children of the canvas, or -1."""
         self.ids()
         return self._places.get(node, -1)
 
@@ -159,17 +159,17 @@ class AccessibleTree(QObject):
         return found
 
     def focused(self) -> str:
-        """The node with the focus while the canvas has it: the only selected one, else empty."""
+        """Return the only selected node, which is focused while the canvas is; else empty."""
         chosen = self.canvas.selection.nodes()
         return chosen[0] if len(chosen) == 1 else ""
 
     def to_screen(self, rect: QRectF) -> QRect:
-        """A rectangle of the scene in pixels of the screen."""
+        """Return a rectangle of the scene in pixels of the screen."""
         shown = self.canvas.viewport.camera.rect_to_view(rect).toRect()
         return QRect(self.canvas.widget.mapToGlobal(shown.topLeft()), shown.size())
 
     def at(self, x: int, y: int) -> QObject | None:
-        """The node or port at a point of the screen."""
+        """Return the node or port at a point of the screen."""
         at = self.canvas.widget.mapFromGlobal(QPoint(x, y))
         hit = self.canvas.viewport.hit_test(QPointF(at))
         if not hit.node:
@@ -188,7 +188,7 @@ class AccessibleTree(QObject):
             self._report_focus(node)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """The canvas got the focus: report it for the selected node."""
+        """Report the focus for the selected node when the canvas gets it."""
         if event.type() == QEvent.Type.FocusIn and self.focused():
             self._report_focus(self.focused())
         return False
@@ -200,17 +200,17 @@ class AccessibleTree(QObject):
 
 
 def tree_of(canvas: AccessibleCanvas) -> AccessibleTree:
-    """The tree of a canvas, made when it is first needed."""
+    """Return the tree of a canvas, made when it is first needed."""
     only_direct = Qt.FindChildOption.FindDirectChildrenOnly
     tree = canvas.widget.findChild(AccessibleTree, "", only_direct)
     return tree if tree is not None else AccessibleTree(canvas)
 
 
-# ---- what Qt queries ------------------------------------------------------------------------
+# ---- interfaces for Qt ----------------------------------------------------------------------
 
 
 def interface_of(subject: QObject | None) -> QAccessibleInterface | None:
-    """The interface of an object, None if the object is deleted."""
+    """Return the interface of an object, None if the object is deleted."""
     if subject is None or not isValid(subject):
         return None
     return QAccessible.queryAccessibleInterface(subject)
@@ -283,7 +283,7 @@ class CanvasInterface(QAccessibleObject):
 
 
 class _Part(QAccessibleObject):
-    """What nodes and ports have in common: they are painted, not widgets."""
+    """The common base of nodes and ports: painted parts, not widgets."""
 
     def window(self) -> Any:
         return None

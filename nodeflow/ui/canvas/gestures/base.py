@@ -1,7 +1,7 @@
-"""The base of gestures: what the mouse does between press and release, with start, end and cancel.
+"""The base of gestures: mouse actions between press and release, with start, end and cancel.
 
-A gesture shows what would happen and changes the document only in ``end``, through one command:
-one undo step. ``cancel`` leaves everything as it was.
+A gesture previews its result and changes the document only in ``end``, through one command: one
+undo step. ``cancel`` leaves everything as it was.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from nodeflow.ui.core.theme import Theme
 
 Modifiers = Qt.KeyboardModifier
 DRAG_THRESHOLD = 4.0
-"""Pixels; less is a click."""
+"""Pixels. A shorter move is a click."""
 SNAP = 8.0
-"""Spacing of the grid that dragged things snap to, in scene units."""
+"""Grid spacing for dragged things, in scene units."""
 SMALLEST_FRAME = (96.0, 64.0)
 
 
@@ -24,7 +24,7 @@ class Gesture:
 
     cursor = Qt.CursorShape.ArrowCursor
     scrolls_at_edge = True
-    """Whether the view moves while the pointer is held at its edge."""
+    """Whether the view scrolls while the pointer is held at its edge."""
 
     def __init__(self) -> None:
         self.origin = QPointF()
@@ -37,13 +37,13 @@ class Gesture:
         self.at = QPointF(at)
 
     def end(self, at: QPointF, modifiers: Modifiers) -> None:
-        """Carry it out."""
+        """Carry out the gesture."""
 
     def cancel(self) -> None:
-        """Take back what the gesture showed; the document has not changed."""
+        """Remove the preview. The document has not changed."""
 
     def paint_below(self, painter: QPainter, theme: Theme) -> None:
-        """Draw over the frame, but under the cards that are dragged."""
+        """Draw over the frame, but under the dragged cards."""
 
     def paint(self, painter: QPainter, theme: Theme) -> None:
         """Draw over the frame, in view coordinates."""

@@ -16,7 +16,7 @@ from nodeflow.ui.core.theme import Theme
 class BoxSelect(Gesture):
     """Selects the nodes that the rubber band touches and the frames that it contains.
 
-    Begun with Shift it adds to the selection, with Ctrl it toggles.
+    Started with Shift it adds to the selection, with Ctrl it toggles.
     """
 
     cursor = Qt.CursorShape.CrossCursor
@@ -48,7 +48,7 @@ class BoxSelect(Gesture):
         self._selection.select_mask(inside, frames=frames)
 
     def _frames(self) -> frozenset[str]:
-        """The frames that lie wholly inside."""
+        """Return the frames that lie wholly inside."""
         area, frames = self._area(), self._scene.document.frames.values()
         return frozenset(frame.id for frame in frames if area.contains(QRectF(*frame.rect)))
 

@@ -1,4 +1,4 @@
-"""Pulling the slider on a loop's card: it shows another iteration."""
+"""Dragging the slider on a loop's card, which shows another iteration."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class DragIteration(Gesture):
     """The knob follows the pointer, from the first iteration at the left to the last.
 
     Args:
-        choose: gets the node and how far the slider is pulled, from 0 to 1.
+        choose: gets the node and the position of the slider, from 0 to 1.
     """
 
     cursor = Qt.CursorShape.SizeHorCursor

@@ -1,7 +1,7 @@
-"""Changing a node's number by dragging on it: all that depends on it follows at once.
+"""Changing a node's number by dragging on it. Dependent values follow at once.
 
 Unlike other gestures it edits while it runs, so that values are live. The edits merge into one undo
-step, which cancelling takes back.
+step; cancelling undoes it.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from nodeflow.document.model.document import Document
 from nodeflow.ui.canvas.gestures.base import Gesture, Modifiers
 
 SLIDER_INSET = 12.0
-"""From the sides of the card to the ends of a slider, in scene units."""
+"""Distance from the sides of the card to the ends of a slider, in scene units."""
 FINE, COARSE = 0.1, 10.0
 _RUNS = itertools.count()
 
 
 class DragValue(Gesture):
-    """To the right is more, to the left less; Shift is finer and Ctrl coarser."""
+    """Right increases, left decreases; Shift is finer and Ctrl coarser."""
 
     cursor = Qt.CursorShape.SizeHorCursor
     scrolls_at_edge = False

@@ -1,4 +1,4 @@
-"""Dragging a wire from either end, or off its in-port, with the check's verdict at the port."""
+"""Dragging a wire from either end, or off its in-port, with a verdict shown at the port."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ from nodeflow.ui.core.messages import in_window, plain
 from nodeflow.ui.core.theme import Theme, draw_icon
 
 MOST_HALOS = 60
-"""With more visible nodes, the ports that would take the wire are not marked."""
+"""Visible nodes. With more, the ports that accept the wire are not marked."""
 
 
 NEAR = 24.0
-"""A wire that is dragged within this distance of a card unfolds its ports, in view pixels."""
+"""A wire dragged within this distance of a card unfolds its ports, in view pixels."""
 
 
 @dataclass(frozen=True)
 class WireContext:
-    """The open end of a wire dropped on empty canvas: what a new node would be wired to.
+    """The open end of a wire dropped on empty canvas, to connect to a new node.
 
-    ``side`` is ``out`` where the wire comes from an output, and the new node takes it.
+    ``side`` is ``out`` if the wire comes from an output, so that the new node takes it as input.
     """
 
     node: str
@@ -49,10 +49,11 @@ class WireContext:
 
 @dataclass(frozen=True)
 class WireRequests:
-    """What a wire that does not simply connect two ports leads to.
+    """Requests from wires that do not simply connect two ports.
 
-    ``search(at, context)`` opens the search for a node to wire to, at a view point;
-    ``offer(wire, offers, at, picked)`` offers what makes a refused wire fit, or suits a wire.
+    ``search(at, context)`` opens the search for a node to connect, at a view point. ``offer(wire,
+    offers, at, picked)`` offers conversions that make a refused wire fit, or changes that suit a
+    wire.
     """
 
     show_message: Callable[[str], object]
@@ -61,7 +62,7 @@ class WireRequests:
 
 
 class DragWire(Gesture):
-    """Draws a wire from a port to another. ``picked`` is a wire taken off its in-port."""
+    """Draws a wire between two ports. ``picked`` is a wire taken off its in-port."""
 
     cursor = Qt.CursorShape.CrossCursor
 
@@ -136,14 +137,14 @@ class DragWire(Gesture):
         self._offer(Wire(source, source_port, into, into_port))
 
     def _offer(self, wire: Wire) -> None:
-        """Offer what would make a refused wire fit, or the shape that suits a scalar variable."""
+        """Offer conversions for a refused wire, or a shape for a scalar variable."""
         found = offers(self._scene.document, self._scene.analysis, wire)
         if found:
             at = self._viewport.port_position(wire.target, wire.target_port, "in")
             self._requests.offer(wire, found, at, self.picked)
 
     def _peek(self, at: QPointF) -> None:
-        """Unfold the ports of the card at the pointer, or else of one near it."""
+        """Unfold the ports of the card at the pointer, or else of a card near it."""
         point, near = self._viewport.camera.to_scene(at), NEAR / self._viewport.camera.scale
         area = QRectF(point.x() - near, point.y() - near, 2 * near, 2 * near)
         scene, found = self._scene, self._scene.nodes_in(area).tolist()
@@ -153,10 +154,10 @@ class DragWire(Gesture):
         peeked = scene.builder.peeked
         self._scene.peek(peeked if peeked in names else names[-1] if names else "")
 
-    # ---- what is under the pointer ----------------------------------------------------------
+    # ---- under the pointer ------------------------------------------------------------------
 
     def _port_under(self, at: QPointF) -> Hit | None:
-        """The port of the other kind at the pointer, or the best free one of the node there."""
+        """Return the opposite port at the pointer, or the best free port of the node there."""
         hit = self._viewport.hit_test(at)
         wanted = "in" if self.side == "out" else "out"
         if hit.kind == "port" and hit.node != self.node and hit.side == wanted:
@@ -166,7 +167,7 @@ class DragWire(Gesture):
         return None
 
     def _best_port(self, node: str, side: str) -> Hit | None:
-        """The first free port that would take the wire; else the first that would, or any."""
+        """Return the best port for the wire: accepting and free, else accepting, else any."""
         card = self._scene.card(self._scene.nodes[node])
         ports = card.inputs if side == "in" else card.outputs
         ranked = []
@@ -191,7 +192,7 @@ class DragWire(Gesture):
         return self._verdicts[key]
 
     def _advise(self, target: Hit) -> Verdict:
-        """The verdict at the pointer, with what would really help."""
+        """Return the verdict at the pointer, with advice that helps."""
         verdict, ends = self._judge(target), self._ends(target)
         if ends not in self._advice:
             document, analysis = self._scene.document, self._scene.analysis
@@ -227,7 +228,7 @@ class DragWire(Gesture):
             self._paint_verdict(painter, theme, end)
 
     def _paint_fitting(self, painter: QPainter, theme: Theme) -> None:
-        """Halos at the visible free ports that would take the wire."""
+        """Paint halos at the visible free ports that accept the wire."""
         color = theme.dtype(getattr(self._type(), "dtype", None))
         color.setAlphaF(0.28)
         painter.setPen(Qt.PenStyle.NoPen)
@@ -240,7 +241,7 @@ class DragWire(Gesture):
             )
 
     def _fitting(self) -> list[Hit]:
-        """Free ports that would take the wire, of at most MOST_HALOS visible nodes; found once."""
+        """Return free ports that accept the wire, of at most MOST_HALOS visible nodes; cached."""
         if self._free is None:
             side = "in" if self.side == "out" else "out"
             nodes = [i for i in self._viewport.visible_ids() if i != self.node]
@@ -259,7 +260,7 @@ class DragWire(Gesture):
         CardPainter(theme).port(painter, at, port, 6)
 
     def _paint_verdict(self, painter: QPainter, theme: Theme, at: QPointF) -> None:
-        """A label at the port: what would go in, or why not."""
+        """Paint a label at the port: the incoming type, or the reason of a refusal."""
         verdict = self.verdict
         assert verdict is not None
         role = "ok" if verdict.ok else "error"

@@ -17,12 +17,12 @@ from nodeflow.ui.core import array_painting
 from nodeflow.ui.core.theme import Theme
 
 POINTER_REACH = 14.0
-"""Distance from the pointer within which a wire is found, in view pixels; three times that from
-the card's middle."""
+"""Distance from the pointer within which a wire is found, in view pixels. From the card's middle:
+three times as much."""
 
 
 class InsertOnDrop:
-    """Finds the wire under one card while it is dragged: ``found``."""
+    """Finds the wire under a dragged card: ``found``."""
 
     def __init__(self, scene: SceneModel, viewport: Viewport, record: NodeRecord) -> None:
         self._scene, self._viewport = scene, viewport
@@ -36,7 +36,7 @@ class InsertOnDrop:
         self.found = self._fit(key) if key is not None else None
 
     def insert(self, node_id: str) -> bool:
-        """Put the node into the wire it was over, within an open transaction."""
+        """Insert the node into the found wire, within an open transaction."""
         if self.found is None:
             return False
         insert_on_wire(self._scene.document, node_id, self.found)
@@ -70,9 +70,9 @@ class InsertOnDrop:
         return scene.wires.slots.key(int(slots[nearest])) if gaps[nearest] <= reach else None
 
     def paint(self, painter: QPainter, theme: Theme, card: CardData, corner: QPointF) -> None:
-        """The wire that would be opened glows, and those that would take its place are dashed.
+        """Paint the found wire glowing and the two wires that would replace it dashed.
 
-        ``corner`` is where the card is held now, in scene units.
+        ``corner`` is the current corner of the dragged card, in scene units.
         """
         if self.found is None:
             return

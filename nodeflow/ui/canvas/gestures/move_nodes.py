@@ -24,9 +24,9 @@ from nodeflow.ui.core.theme import Theme
 
 
 class _Move(Gesture):
-    """Drags nodes and frames that are lifted out of the frame meanwhile.
+    """Drags nodes and frames that are lifted out of the kept frame meanwhile.
 
-    ``anchor`` is the scene point that was pressed, ``shift`` how far the drag has come since.
+    ``anchor`` is the pressed scene point, ``shift`` the distance dragged since.
     """
 
     cursor = Qt.CursorShape.ClosedHandCursor
@@ -56,7 +56,7 @@ class _Move(Gesture):
             self._lifted.shift = shift
 
     def _snapped(self, x: float, y: float) -> QPointF:
-        """The shift to the grid of something at a scene point."""
+        """Return the shift that brings a scene point to the grid."""
         step = self._step()
         return QPointF(
             round((x + step.x()) / SNAP) * SNAP - x, round((y + step.y()) / SNAP) * SNAP - y
@@ -67,7 +67,7 @@ class _Move(Gesture):
 
 
 class MoveFrame(_Move):
-    """Drags a frame with all that it holds; Alt lets it move freely."""
+    """Drags a frame with its contents; Alt ignores the grid."""
 
     def __init__(
         self, scene: SceneModel, viewport: Viewport, renderer: Renderer, frame: str
@@ -104,7 +104,7 @@ class MoveFrame(_Move):
 
 
 class MoveNodes(_Move):
-    """The gesture that drags the selected nodes by one of them; Alt lets them move freely.
+    """Drags the selected nodes by one of them; Alt ignores grid and guides.
 
     Nodes dropped on other nodes land beside them, unless Alt is held. A single node without wires
     can be dropped into a wire. Shaking detaches nodes from their wires.
@@ -155,7 +155,7 @@ class MoveNodes(_Move):
             self.drop.update(self._viewport.camera.to_scene(at), middle)
 
     def _detach(self) -> None:
-        """Show the nodes without their wires; the document follows at the end."""
+        """Show the nodes without their wires. The document changes at the end."""
         self.is_detached = True
         if self._lifted is not None:
             self._lifted.is_detached = True
@@ -165,7 +165,7 @@ class MoveNodes(_Move):
         self._renderer.repaint_all()
 
     def _on_guides(self) -> QPointF:
-        """The shift along each axis to a guide where one is near, else to the grid."""
+        """Return the shift along each axis to a nearby guide, else to the grid."""
         x, y = self._scene.positions[self._scene.nodes.get(self.node)]
         grid, step = self._snapped(x, y), self._step()
         if self._all_guides is None:

@@ -14,9 +14,9 @@ DEFAULT = "mouse"
 
 
 def wheel_pan(event: QWheelEvent, preset: str) -> QPointF | None:
-    """How far a turn of the wheel pans the view, or None where it zooms.
+    """Return the pan of a wheel turn in pixels, or None if it zooms.
 
-    A touchpad reports pixels: two fingers pan in every preset. Ctrl (and a pinch, which comes as
+    A touchpad reports pixels: two fingers pan in every preset. Ctrl (and a pinch, which arrives as
     Ctrl) always zooms.
     """
     pixels, angle = event.pixelDelta(), event.angleDelta()

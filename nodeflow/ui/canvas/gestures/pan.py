@@ -25,12 +25,12 @@ class Pan(Gesture):
         self.at = QPointF(at)
 
     def cancel(self) -> None:
-        """Go back to where it began."""
+        """Go back to the start."""
         self._viewport.pan(self.origin.x() - self.at.x(), self.origin.y() - self.at.y())
 
 
 class Refuse(Gesture):
-    """A drag that would edit a read-only document: shows the reason."""
+    """A drag that would edit a read-only document. It shows the reason."""
 
     def __init__(self, reason: str, show_message: Callable[[str], object]) -> None:
         super().__init__()

@@ -1,15 +1,15 @@
-"""Detects that the pointer is shaken: to and fro, quickly, several times."""
+"""Detects that the pointer is shaken: quickly to and fro, several times."""
 
 from __future__ import annotations
 
 from PySide6.QtCore import QPointF
 
 TURNS = 4
-"""Changes of direction that make a shake."""
+"""Changes of direction in a shake."""
 STROKE = 18.0
-"""Shorter strokes do not count, in pixels."""
+"""The shortest stroke that counts, in pixels."""
 WINDOW = 0.9
-"""Seconds in which all of it must happen."""
+"""The longest duration of a shake, in seconds."""
 
 
 class ShakeDetector:
@@ -21,7 +21,7 @@ class ShakeDetector:
         self._times: list[float] = []
 
     def feed(self, at: QPointF, now: float) -> bool:
-        """Take the next position; True when the shake is complete, and then start again."""
+        """Take the next position. Return True when a shake is complete, and start again."""
         if self._turn is None:
             self._turn = QPointF(at)
             return False

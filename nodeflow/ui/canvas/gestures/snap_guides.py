@@ -1,4 +1,4 @@
-"""Snap guides: a dragged card snaps to edges and middles of others, and to ports of its wires."""
+"""Snap guides: a dragged card snaps to edges and middles of others, and levels its wires."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from nodeflow.ui.core.theme import Theme
 SNAP_DISTANCE = 5.0
 """A card this near to a guide snaps to it, in view pixels."""
 MOST = 1500
-"""With more visible cards the guides are too many to help."""
+"""Visible cards. With more, the guides are too many to help."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class SnapGuide:
 
 
 class SnapGuides:
-    """The guides of one drag, collected when it begins."""
+    """The guides of one drag, collected at its start."""
 
     def __init__(self, scene: SceneModel, viewport: Viewport, moved: np.ndarray) -> None:
         near = scene.nodes_in(viewport.visible_area)
@@ -43,7 +43,7 @@ class SnapGuides:
         self.ports = _level_ports(scene, moved)
 
     def snap(self, box: QRectF, reach: float) -> tuple[QPointF, list[SnapGuide]]:
-        """How far to move a box so that it snaps, and the guides it then touches."""
+        """Return the shift that snaps a box, and the guides that it then touches."""
         dx, x_lines = self._along(box, 0, reach)
         port = self._port(box, reach)
         if port is not None:
@@ -52,7 +52,7 @@ class SnapGuides:
         return QPointF(dx, dy), x_lines + y_lines
 
     def _port(self, box: QRectF, reach: float) -> tuple[float, SnapGuide] | None:
-        """The move that makes a wire level, where one is near."""
+        """Return the shift that makes a wire level, with its guide, or None if none is near."""
         best = min(self.ports, key=lambda p: abs(p[1] - box.top() - p[0]), default=None)
         if best is None or abs(best[1] - box.top() - best[0]) > reach:
             return None
@@ -83,11 +83,12 @@ class SnapGuides:
                 low = min(self.low[hit, across].min(), spans[0])
                 high = max(self.high[hit, across].max(), spans[1])
                 lines.append(SnapGuide(axis, float(ours[part] + step), float(low), float(high)))
-        return float(step), lines[::2] if len(lines) == 3 else lines  # edges say it all
+        # the middle of three lines adds nothing
+        return float(step), lines[::2] if len(lines) == 3 else lines
 
 
 def _level_ports(scene: SceneModel, moved: np.ndarray) -> list[tuple[float, float, float]]:
-    """For one card: (its port below its top, the other end's height, the other end's x)."""
+    """Return, for one card, (its port below its top, the other end's height, the other end's x)."""
     if len(moved) != 1:
         return []
     table, found = scene.wires, []

@@ -1,4 +1,4 @@
-"""Wiring a new card to the node it is dropped on: the node glows if it has what the card takes."""
+"""Connecting a new card to the node it is dropped on. The node glows if it has a fitting output."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from nodeflow.ui.core import array_painting
 from nodeflow.ui.core.theme import Theme
 
 GROUND = 6.0
-"""The glow reaches this far around a node, in view pixels."""
+"""Distance that the glow reaches around a node, in view pixels."""
 
 
 class WireOnDrop:
     """Finds the node under the pointer while a new card is dragged.
 
     Attributes:
-        node: id of the node that the card would be wired to; empty for none.
-        source: the output that it would take, which may be another node's: of a dataset node it
-            is its first placeholder's.
+        node: id of the node that the card would be connected to; empty for none.
+        source: the output to connect. It may belong to another node: for a dataset node, to its
+            first placeholder.
     """
 
     def __init__(self, scene: SceneModel, viewport: Viewport, record: NodeRecord) -> None:
@@ -49,13 +49,13 @@ class WireOnDrop:
         self.node = hit.node if self.source is not None else ""
 
     def corner(self) -> QPointF:
-        """Where the card goes: right of the node whose value it takes."""
+        """Return the position of the new card: right of the node whose output it takes."""
         assert self.source is not None
         rect = self._scene.rect(self._scene.nodes.take(self.source[0]))
         return rect.topRight() + QPointF(COLUMN_GAP, 0)
 
     def paint(self, painter: QPainter, theme: Theme, card: CardData) -> None:
-        """The node glows, and a dashed wire leads to where the card will be."""
+        """Paint the glowing node and a dashed wire to the new card's position."""
         if self.source is None:
             return
         viewport = self._viewport

@@ -15,7 +15,7 @@ from nodeflow.ui.core.theme import Theme, mix
 
 GRID = 24.0
 DOT = 1.5
-"""Size of a dot of the grid, in view pixels."""
+"""Size of a grid dot, in view pixels."""
 
 
 def paint_background(painter: QPainter, context: PaintContext) -> None:
@@ -35,12 +35,13 @@ def paint_background(painter: QPainter, context: PaintContext) -> None:
         + context.offset.y()
     )
     size = max(1, round(DOT * context.dpr))
-    columns = np.floor(x * context.dpr + 0.499) - size // 2  # device pixels
+    columns = np.floor(x * context.dpr + 0.499) - size // 2  # in device pixels
     rows = np.floor(y * context.dpr + 0.499) - size // 2
     if context.exporting:
         _paint_dots(painter, columns, rows, DOT, context.theme.color("grid"))
         return
-    strip = QPixmap(int(columns[-1] - columns[0]) + size, size)  # a row of dots, copied per row
+    # a row of dots, copied for each row
+    strip = QPixmap(int(columns[-1] - columns[0]) + size, size)
     strip.fill(Qt.GlobalColor.transparent)
     strip_painter = QPainter(strip)
     _paint_dots(
@@ -65,7 +66,7 @@ def _paint_dots(
 
 
 def painter_area(context: PaintContext) -> QRectF:
-    """The painted scene rectangle in view coordinates."""
+    """Return the painted scene rectangle in view coordinates."""
     corner = (
         QPointF(context.area.left() * context.scale, context.area.top() * context.scale)
         + context.offset
@@ -77,11 +78,11 @@ FRAME_RADIUS = 14.0
 
 
 _FORMER = {"metrics": "metric"}
-"""Names of colours in older files."""
+"""Names of colours in older files, with the current name."""
 
 
 def frame_color(theme: Theme, name: str) -> QColor:
-    """The colour of a frame by its name: ``#rrggbb``, a category, or the default."""
+    """Return the colour of a frame by its name: ``#rrggbb``, a category, or the default."""
     if name.startswith("#") and QColor.isValidColorName(name):
         return QColor(name)
     name = _FORMER.get(name, name)
@@ -110,7 +111,7 @@ def paint_frame(
     color_name: str,
     shift: float = 0.0,
 ) -> None:
-    """Paint a frame; ``shift`` is how far its title stands to the right of its usual place."""
+    """Paint a frame; ``shift`` moves its title to the right."""
     theme = context.theme
     color = frame_color(theme, color_name)
     painter.setPen(QPen(mix(theme.color("canvas"), color, 0.35), 1.25))
@@ -140,11 +141,11 @@ def _title_ink(theme: Theme, color: QColor) -> QColor:
 LABEL = (11, 600, False)
 LABEL_HEIGHT, LABEL_PAD, LABEL_GAP = 16.0, 5.0, 1.0
 LEAST_LABELLED = QSizeF(44.0, 26.0)
-"""A frame that is smaller on the screen has no label."""
+"""The smallest frame on the screen that has a label."""
 
 
 def paint_frame_labels(painter: QPainter, context: PaintContext) -> None:
-    """Paint titles over the cards, large enough to be read, where their strips are too low."""
+    """Paint titles as labels over the cards if their strips are too low for readable titles."""
     if not context.labels_frames:
         return
     for frame in stacked(context.scene.document.frames.values()):

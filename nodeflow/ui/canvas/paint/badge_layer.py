@@ -1,4 +1,4 @@
-"""Badges on the lower right corners of cards: what a check found there."""
+"""Badges on the lower right corners of cards: findings of a check."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from nodeflow.ui.core import text_metrics
 
 
 def paint_badges(painter: QPainter, context: PaintContext) -> None:
-    """Paint the badges of visible nodes; none where cards are mere blocks."""
+    """Paint the badges of visible nodes, unless cards are mere blocks."""
     badges = context.scene.badges
     if not badges or context.level == "block":
         return

@@ -1,11 +1,10 @@
 """Painted cards kept in a few large pixmaps, so that a frame copies instead of painting.
 
 The key is the card's content with level of detail, zoom step and device pixel ratio. Cards are
-packed in shelves; when the pages are over budget, the least recently used one is dropped whole.
-
-Most of the cost of a card is its shadow and background, which cards of one size share: so these
-bodies are kept, too. A card that differs from its last picture in the value alone is painted over
-that picture, only where the value is: during a training all cards do, several times per second.
+packed in shelves; when the pages exceed the budget, the least recently used page is dropped. Most
+of a card's painting time is for its shadow and background, which cards of one size share, so these
+bodies are kept too. If a card differs from its last picture only in the value, only the value is
+painted over that picture: during a training all cards change so, several times per second.
 """
 
 from __future__ import annotations
@@ -23,10 +22,10 @@ from nodeflow.ui.canvas.scene.card_data import DOT_FORM, CardData
 
 PAGE = 2048
 BODY_PIXELS = PAGE * PAGE
-"""As many as a page has: a graph has few kinds of empty cards at a time, and the largest zooms show
-few cards."""
+"""The pixels of one page. A graph has few kinds of empty cards at a time, and the largest zooms
+show few cards."""
 MAX_PAGES = 8
-"""Eight pages are 128 MB; a full screen of cards at any zoom takes one to three."""
+"""Eight pages are 128 MB. A full screen of cards at any zoom takes one to three."""
 
 
 Key = tuple[CardData, str, int, float]
@@ -34,13 +33,16 @@ Key = tuple[CardData, str, int, float]
 
 
 def margin_pixels(pixels_per_unit: float) -> int:
-    """Whole device pixels around a card in the atlas, so that its corner is on a pixel."""
+    """Return the margin around a card, in whole device pixels so that corners are on pixels."""
     return math.ceil(MARGIN * pixels_per_unit)
 
 
 def _blank_pixmap() -> QPixmap:
-    """A page with transparency. Nothing is written to it, so the system gives it memory only where
-    cards are painted, which clears their place first: most graphs use a small part of a page."""
+    """Return a transparent page.
+
+    It is not filled, so the system provides memory only where cards are painted: most graphs use a
+    small part of a page. Painting a card clears its place first.
+    """
     image = QImage(PAGE, PAGE, QImage.Format.Format_ARGB32_Premultiplied)
     return QPixmap.fromImage(image, Qt.ImageConversionFlag.NoFormatConversion)
 
@@ -57,7 +59,7 @@ class Page:
     used: int = 0
 
     def place(self, width: int, height: int) -> tuple[int, int] | None:
-        """Reserve room for a card: its top left pixel, or None if the page is full."""
+        """Reserve room for a card. Return its top left pixel, or None if the page is full."""
         if self.shelf_right + width > self.pixmap.width():
             self.shelf_top += self.shelf_height
             self.shelf_height = self.shelf_right = 0
@@ -70,7 +72,7 @@ class Page:
 
 
 class CardAtlas:
-    """Finds or paints cards; ``frame`` marks the passing of frames for the replacement."""
+    """Finds or paints cards. ``begin_frame`` counts frames, for least recent use."""
 
     def __init__(self, painter: CardPainter) -> None:
         self.painter = painter
@@ -93,16 +95,16 @@ class CardAtlas:
         self._frame += 1
 
     def find(self, card: CardData, level: str, step: int, dpr: float) -> tuple[Page, QRect] | None:
-        """Where a card is, or None if it is not painted."""
+        """Return the place of a painted card, or None."""
         found = self._places.get((card, level, step, dpr))
         if found is not None:
             found[0].used = self._frame
         return found
 
     def find_like(self, card: CardData) -> tuple[Page, QRect, float] | None:
-        """The node's card as it was painted last, perhaps for another zoom or value.
+        """Return the last picture of the node's card, perhaps for another zoom or value.
 
-        Stands in for a card that there is no time to paint. Returns also its pixels per unit.
+        It stands in for a card that there is no time to paint. Also return its pixels per unit.
         """
         key, pixels = self._latest.get(card.title, (None, 0.0))
         found = self._places.get(key) if key is not None else None
@@ -110,13 +112,13 @@ class CardAtlas:
 
     @staticmethod
     def room(pixels_per_unit: float) -> int:
-        """The pixels that a card may be wide and high; larger ones are drawn directly."""
+        """Return the maximum width and height of cards in pixels. Larger ones bypass the atlas."""
         return PAGE - 2 * margin_pixels(pixels_per_unit) - 1
 
     def paint(
         self, card: CardData, level: str, step: int, dpr: float, scale: float
     ) -> tuple[Page, QRect]:
-        """Paint a card that a page holds."""
+        """Paint a card into a page."""
         key, pixels = (card, level, step, dpr), scale * dpr
         found = self._paint_over(key, pixels)
         if found is None:
@@ -137,7 +139,7 @@ class CardAtlas:
         return page, rect
 
     def _paint_over(self, key: Key, pixels: float) -> tuple[Page, QRect] | None:
-        """Paint a card's value over that of its last picture, where nothing else differs."""
+        """Paint a card's value over its last picture, if nothing else differs."""
         last, had = self._latest.get(key[0].title, (None, 0.0))
         if last is None or had != pixels or last[1:] != key[1:]:
             return None
@@ -158,7 +160,7 @@ class CardAtlas:
     def _painting(
         self, page: Page, rect: QRect, clip: QRect, key: Key, pixels: float
     ) -> Iterator[QPainter]:
-        """A painter over the empty card at ``rect`` of a page; it changes ``clip`` alone."""
+        """Yield a painter over the empty card at ``rect`` of a page, clipped to ``clip``."""
         card, level, margin = key[0], key[1], margin_pixels(pixels)
         body = self._body(card, level, rect.size(), pixels) if card.form != DOT_FORM else None
         painter = QPainter(page.pixmap)
@@ -176,7 +178,7 @@ class CardAtlas:
             painter.end()
 
     def _body(self, card: CardData, level: str, size: QSize, pixels: float) -> QPixmap:
-        """The empty card, which many cards share."""
+        """Return the empty card, which many cards share."""
         key = (self.painter.body_key(card, level), pixels)
         body = self._bodies.get(key)
         if body is not None:

@@ -16,18 +16,18 @@ from nodeflow.ui.core import array_painting, text_metrics
 from nodeflow.ui.core.theme import mix
 
 BREAKPOINT, SMALLEST_BREAKPOINT = 8.0, 4.5
-"""Radius of the sign of a breakpoint or a plot at full size, and the smallest, in pixels."""
+"""Radius in pixels of the signs for breakpoints and plots: at full size, and the smallest."""
 CURVE = ((-0.5, -0.4), (-0.2, 0.15), (0.1, -0.05), (0.5, 0.4))
 """The sign of a plot, in radii."""
 
 
 def paint_bodies(painter: QPainter, context: PaintContext) -> None:
-    """The cards of all visible nodes."""
+    """Paint the cards of all visible nodes."""
     paint_cards(painter, context, context.nodes())
 
 
 def paint_cards(painter: QPainter, context: PaintContext, slots: np.ndarray) -> None:
-    """Cards of the given nodes, by level of detail, and rings around selected ones."""
+    """Paint the cards of the given nodes, by level of detail, and their signs and rings."""
     if not len(slots):
         return
     if context.exporting:
@@ -40,19 +40,20 @@ def paint_cards(painter: QPainter, context: PaintContext, slots: np.ndarray) -> 
     _paint_breakpoints(painter, context, slots)
     _paint_plotted(painter, context, slots)
     _paint_bounded(painter, context, slots)
-    if not context.exporting:  # a picture shows what is, not what if
+    if not context.exporting:  # an exported picture shows no overrides
         _paint_overridden(painter, context, slots)
     if context.level != "block":
         _paint_order(painter, context, slots)
 
 
 def view_rects(context: PaintContext, slots: np.ndarray) -> np.ndarray:
-    """(n, 4) view rectangles whose corners lie on device pixels."""
+    """Return (n, 4) view rectangles whose corners lie on device pixels."""
     rects = np.empty((len(slots), 4))
     origin = np.array([context.offset.x(), context.offset.y()])
     shift = np.array([context.shift.x(), context.shift.y()])
     corner = (context.scene.positions[slots] + shift) * context.scale + origin
-    rects[:, :2] = np.floor(corner * context.dpr + 0.499) / context.dpr  # np.round goes to even
+    # np.round would round to even
+    rects[:, :2] = np.floor(corner * context.dpr + 0.499) / context.dpr
     rects[:, 2:] = context.scene.sizes[slots] * context.scale
     return rects
 
@@ -112,7 +113,7 @@ def _paint_from_atlas(painter: QPainter, context: PaintContext, slots: np.ndarra
 
 
 def _card(context: PaintContext, card: CardData) -> tuple[Page, QRect, float] | None:
-    """A card's place in the atlas, painting it if there is still time in this frame."""
+    """Return a card's place in the atlas. Paint it if there is still time in this frame."""
     assert context.atlas is not None
     place = context.atlas.find(card, context.level, context.step, context.dpr)
     if place is None and not context.late():
@@ -121,7 +122,7 @@ def _card(context: PaintContext, card: CardData) -> tuple[Page, QRect, float] | 
 
 
 def _copy_cards(painter: QPainter, context: PaintContext, page: Page, rows: np.ndarray) -> None:
-    """Copy cards from a page; those of another zoom are stretched to this one's size."""
+    """Copy cards from a page. Stretch cards of another zoom to this zoom's size."""
     stretch = rows[:, 7]
     margins = np.ceil(MARGIN * context.scale * context.dpr / stretch)
     fragments = np.zeros((len(rows), array_painting.FRAGMENT_FIELDS))
@@ -136,7 +137,7 @@ def _copy_cards(painter: QPainter, context: PaintContext, page: Page, rows: np.n
 def _paint_directly(
     painter: QPainter, context: PaintContext, card: CardData, corner: list[float], opacity: float
 ) -> None:
-    """A card too large for the atlas, at the largest zooms."""
+    """Paint a card that is too large for the atlas, at the largest zooms."""
     assert context.atlas is not None
     painter.save()
     painter.translate(corner[0], corner[1])
@@ -147,7 +148,7 @@ def _paint_directly(
 
 
 def _paint_bare(painter: QPainter, context: PaintContext, slots: np.ndarray) -> None:
-    """Draw empty cards, where there was no time yet for their content."""
+    """Paint empty cards, if there was no time yet for their content."""
     painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
     painter.setPen(QPen(context.theme.color("border"), 1))
     painter.setBrush(context.theme.color("raised"))
@@ -188,7 +189,7 @@ def _paint_rings(painter: QPainter, context: PaintContext, slots: np.ndarray) ->
 
 
 def _paint_breakpoints(painter: QPainter, context: PaintContext, slots: np.ndarray) -> None:
-    """Discs on the upper left corners of nodes with a breakpoint, at every zoom."""
+    """Paint discs on the upper left corners of nodes with a breakpoint, at every zoom."""
     stopping = slots[context.scene.stops[slots]]
     if not len(stopping):
         return
@@ -202,7 +203,7 @@ def _paint_breakpoints(painter: QPainter, context: PaintContext, slots: np.ndarr
 
 
 def _paint_plotted(painter: QPainter, context: PaintContext, slots: np.ndarray) -> None:
-    """Discs with a curve on the upper right corners of nodes that a training plots."""
+    """Paint discs with a curve on the upper right corners of nodes that a training plots."""
     plotted = slots[context.scene.plotted[slots]]
     if not len(plotted):
         return
@@ -221,7 +222,7 @@ def _paint_plotted(painter: QPainter, context: PaintContext, slots: np.ndarray) 
 
 
 def _paint_bounded(painter: QPainter, context: PaintContext, slots: np.ndarray) -> None:
-    """Discs with two bars on the lower left corners of nodes whose values have bounds."""
+    """Paint discs with two bars on the lower left corners of nodes whose values have bounds."""
     bounded = slots[context.scene.bounded[slots]]
     if not len(bounded):
         return
@@ -241,7 +242,7 @@ def _paint_bounded(painter: QPainter, context: PaintContext, slots: np.ndarray) 
 
 
 def _paint_overridden(painter: QPainter, context: PaintContext, slots: np.ndarray) -> None:
-    """Badges on the lower edges of nodes that show a value in the place of their own."""
+    """Paint badges on the lower edges of overridden nodes."""
     overridden = slots[context.scene.overridden[slots]]
     if not len(overridden):
         return
@@ -265,7 +266,7 @@ def _paint_overridden(painter: QPainter, context: PaintContext, slots: np.ndarra
 
 
 def outlines(rects: np.ndarray, thick: float) -> np.ndarray:
-    """(4 n, 4) the sides of rectangles as bars, which are filled faster than lines are drawn."""
+    """Return (4 n, 4) the sides of rectangles as bars, because filling beats drawing lines."""
     x, y, width, height = (rects + [-thick / 2, -thick / 2, thick, thick]).T
     bar = np.full_like(x, thick)
     sides = (
@@ -278,7 +279,7 @@ def outlines(rects: np.ndarray, thick: float) -> np.ndarray:
 
 
 def _paint_order(painter: QPainter, context: PaintContext, slots: np.ndarray) -> None:
-    """Numbers of the levels that run in parallel, on the cards' corners."""
+    """Paint the numbers of the levels that run in parallel on the cards' corners."""
     numbered = slots[context.scene.order[slots] > 0]
     if not len(numbered):
         return

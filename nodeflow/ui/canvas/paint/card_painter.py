@@ -1,4 +1,4 @@
-"""Paints one card: for the atlas once per content, zoom and pixel ratio, for exports as paths."""
+"""Paints a card: for the atlas once per content, zoom and pixel ratio, for exports as paths."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ MARGIN = 14.0
 PORT_RADIUS = 5.0
 DEVICE_STRIP = 5.0
 SMALLEST_FAR = 18.0
-"""Names on zoomed-out cards shrink to this size before they are elided."""
+"""Smallest size of names on zoomed-out cards before they are elided."""
 
 FULL, FAR, TINY = "full", "far", "tiny"
 TINY_GROWS = 1.7
-"""How much larger names are on the smallest cards that have names."""
+"""Size factor of names on the smallest cards that have names."""
 
 STATUS_ICONS = {
     "running": ("loader-circle", "accent"),
@@ -64,7 +64,7 @@ class CardPainter:
     def draw(
         self, painter: QPainter, card: CardData, level: str = FULL, on_body: bool = False
     ) -> None:
-        """Draw a card; ``on_body``: over a body that is there already."""
+        """Draw a card; ``on_body``: over its body, which is already painted."""
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         if card.form == card_data.DOT_FORM:
             self._dot(painter, card)
@@ -88,7 +88,7 @@ class CardPainter:
         self._ports(painter, card)
 
     def value_area(self, card: CardData, level: str = FULL) -> QRectF | None:
-        """Where a card shows its value, and `draw_value` paints; None where it shows none."""
+        """Return the area that `draw_value` paints, or None if the card shows no value."""
         whole = QRectF(0, 0, card.width, card.height)
         if card.form != card_data.CARD_FORM:
             return None if level == FULL else whole
@@ -97,12 +97,12 @@ class CardPainter:
         if level != FULL:
             return value_preview.far_area(card.value, whole)
         height = card.value_height
-        # without the edges, where the border and the line above are
+        # without the edges, which hold the border and the line above
         inner = QRectF(10, card.value_top + 3, card.width - 20, height - 7)
         return inner if height > 0 else None
 
     def draw_value(self, painter: QPainter, card: CardData, level: str = FULL) -> None:
-        """Draw all that is in a card's value area, over its body; the caller clips to the area."""
+        """Draw the contents of a card's value area, over its body. The caller clips to the area."""
         area = self.value_area(card, level)
         if area is None or area.height() >= card.height:
             self.draw(painter, card, level, card.form != card_data.DOT_FORM)
@@ -111,7 +111,7 @@ class CardPainter:
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
             value_preview.draw_far(painter, area, card.value, self.theme)
             return
-        around = area.adjusted(-16, -16, 16, 16)  # more than a pixel, from however far
+        around = area.adjusted(-16, -16, 16, 16)  # more than a pixel at any zoom
         painter.fillRect(around, self.theme.color("sunken"))
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         self._value(painter, card)
@@ -119,7 +119,7 @@ class CardPainter:
     # ---- parts ------------------------------------------------------------------------------
 
     def body(self, painter: QPainter, card: CardData, level: str = FULL) -> None:
-        """An empty card with its shadow: all that cards of equal ``body_key`` share."""
+        """Draw an empty card with its shadow, which cards of equal ``body_key`` share."""
         rect = QRectF(0, 0, card.width, card.height)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         if not self.as_path:
@@ -137,19 +137,19 @@ class CardPainter:
 
     @staticmethod
     def body_key(card: CardData, level: str) -> tuple:
-        """What the body of a card depends on."""
+        """Return the properties that the body of a card depends on."""
         tint = None if level == FULL else card.category
         return (card.width, card.height, card.op == SUBGRAPH, tint)
 
     def _second_card(self, painter: QPainter, rect: QRectF) -> None:
-        """The edge of a card behind this one: a subgraph is more than one node."""
+        """Draw the edge of a card behind this one, because a subgraph is more than one node."""
         painter.setPen(QPen(self.theme.color("border_strong"), 1.0))
         painter.setBrush(self.theme.color("sunken"))
         behind = rect.adjusted(5.5, 5.5, 3.5, 3.5)
         painter.drawRoundedRect(behind, RADIUS, RADIUS)
 
     def _device(self, painter: QPainter, card: CardData) -> None:
-        """A strip on the left edge, in a colour for each device."""
+        """Draw a strip on the left edge, in a colour for each device."""
         whole, strip = QPainterPath(), QPainterPath()
         whole.addRoundedRect(QRectF(0.5, 0.5, card.width - 1, card.height - 1), RADIUS, RADIUS)
         strip.addRect(QRectF(0, 0, DEVICE_STRIP, card.height))
@@ -216,7 +216,7 @@ class CardPainter:
         painter.drawPath(port_shape(port, center, 6.5))
 
     def _passes(self, painter: QPainter, card: CardData) -> None:
-        """Draw the way of values through a bypassed card, below the names of its ports."""
+        """Draw the paths of values through a bypassed card, below the names of its ports."""
         painter.setBrush(Qt.BrushStyle.NoBrush)
         down = 10.0 if card.form == card_data.CARD_FORM else 0.0
         for into, out in card.passes:
@@ -255,7 +255,7 @@ class CardPainter:
             self._text(painter, x, y, shown, text_metrics.TYPE, "ink_faint", "right")
 
     def _fold(self, painter: QPainter, card: CardData) -> None:
-        """A small arrow below the ports of a card that folds some away, or could."""
+        """Draw a small arrow below the ports of a card that folds some away, or could."""
         if not card.fold:
             return
         x, y = card.width / 2, card.fold_top + card_data.FOLD / 2
@@ -339,7 +339,7 @@ class CardPainter:
     def port(
         self, painter: QPainter, at: QPointF, port: PortData, radius: float = PORT_RADIUS
     ) -> None:
-        """One port: round for floats, square for integers, a diamond for bool; hollow if free."""
+        """Draw a port: round for float, square for integer, diamond for bool; hollow if free."""
         color = self.theme.dtype(port.dtype)
         if port.fault in _LOUD:
             color = self.theme.color(_LOUD[port.fault])
@@ -353,7 +353,7 @@ class CardPainter:
     def _panel(
         self, painter: QPainter, rect: QRectF, color: QColor, bottom: bool, top: bool = False
     ) -> None:
-        """A flat area inside the card's border, with the card's rounding where it meets it."""
+        """Fill a flat area inside the card's border, rounded at the card's corners."""
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(color)
         inner = rect.adjusted(1, 0, -1, -1 if bottom else 0)
@@ -374,7 +374,7 @@ class CardPainter:
 
 
 def port_shape(port: PortData, at: QPointF, radius: float) -> QPainterPath:
-    """The outline of a port by its dtype, so that shape repeats what colour shows."""
+    """Return the outline of a port by its dtype, so that shape repeats the colour's meaning."""
     path = QPainterPath()
     if port.dtype == "bool":
         reach = radius * 1.2
@@ -400,7 +400,7 @@ def mix_alpha(color: QColor, alpha: float) -> QColor:
 
 
 def blend(theme: Theme, category: str, part: float) -> QColor:
-    """A card's ground tinted with its category, for cards too small for text."""
+    """Return a card's background tinted with its category, for cards too small for text."""
     return mix(theme.color("raised"), theme.category(category), part)
 
 

@@ -1,7 +1,7 @@
-"""Keeps the last frame: a pan shifts it and paints only what came into view.
+"""Keeps the last frame: a pan shifts it and paints only the exposed parts.
 
-Damage is a list of rectangles in view coordinates; painting clips to each. So a value that
-changes costs its card, and a pan costs two strips, whatever the size of the graph.
+Damage is a list of rectangles in view coordinates, and painting clips to each of them. So a changed
+value repaints its card, and a pan repaints two strips, whatever the size of the graph.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Paint = Callable[[QPainter, QRectF], None]
 
 
 class FrameCache:
-    """A pixmap of the view's size, whose damaged parts ``paint(painter, rect)`` repairs."""
+    """A pixmap of the view's size; ``paint(painter, rect)`` repairs its damaged parts."""
 
     def __init__(self, paint: Paint) -> None:
         self._paint = paint
@@ -28,7 +28,7 @@ class FrameCache:
         self._size = QSize()
         self._dpr = 1.0
         self.last_whole_ms = 0.0
-        """How long the last painting of the whole frame took."""
+        """Milliseconds that the last painting of the whole frame took."""
 
     @property
     def pixmap(self) -> QPixmap:
@@ -51,14 +51,14 @@ class FrameCache:
         self._damage = QRegion(QRect(QPoint(), self._size))
 
     def damage(self, rect: QRectF) -> QRect:
-        """Mark a rectangle (view coordinates) for repair; returns it in whole pixels."""
+        """Mark a rectangle (view coordinates) for repair. Return it in whole pixels."""
         area = rect.toAlignedRect().adjusted(-1, -1, 1, 1) & QRect(QPoint(), self._size)
         if not area.isEmpty():
             self._damage += area
         return area
 
     def scroll(self, dx: float, dy: float) -> None:
-        """Shift the frame by whole device pixels; what came into view is damaged."""
+        """Shift the frame by whole device pixels. Mark the exposed parts as damaged."""
         x, y = round(dx * self._dpr), round(dy * self._dpr)
         everything = QRect(QPoint(), self._size)
         self._damage.translate(round(dx), round(dy))
@@ -72,7 +72,7 @@ class FrameCache:
         self._damage = (self._damage + exposed) & everything
 
     def repair(self) -> QPixmap:
-        """Paint what is damaged and return the frame."""
+        """Paint the damaged parts and return the frame."""
         if self._damage.isEmpty():
             return self._pixmap
         started = time.perf_counter()
@@ -93,7 +93,7 @@ class FrameCache:
 
 
 def _few(damage: QRegion, size: QSize) -> list[QRectF]:
-    """The damage as few rectangles: its own, or one for each band of the view, or one in all."""
+    """Return the damage as few rectangles: its own, one for each band of the view, or one."""
     rects = [QRectF(rect) for rect in damage]  # type: ignore  # QRegion is iterable
     if len(rects) > MOST_RECTS:
         bands = [QRect(0, top, size.width(), BAND) for top in range(0, size.height(), BAND)]

@@ -1,7 +1,7 @@
 """Paints the Markdown notes of frames: headings, emphasis, lists, code; text only.
 
-No HTML, no pictures and nothing from disk or network: a note comes with a file, and files are
-untrusted.
+No HTML, no pictures and nothing from disk or network, because a note comes with a file, and files
+are untrusted.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from nodeflow.ui.core import text_metrics, theme
 
 INDENT = 20.0
 APART = 0.45
-"""Room between two paragraphs, in heights of the type."""
+"""Space between two paragraphs, in font sizes."""
 _BLOCK = re.compile(r"\s*([-*+>#|]|\d+[.)]\s|```|=+\s*$|$)")
 _ONE_LINE = re.compile(r"\s*(#|\||```|$)")
 LINE_BREAK = "\u2028"
@@ -47,7 +47,7 @@ def paint(
     *,
     as_path: bool = False,
 ) -> None:
-    """Draw as much of a note as fits into ``area`` with whole lines; ``as_path`` as outlines."""
+    """Draw as many whole lines of a note as fit into ``area``; ``as_path``: as outlines."""
     document = _document(note, style, round(area.width(), 1), color.rgba())
     height = _whole_lines(document, area.height())
     if height <= 0:
@@ -58,7 +58,8 @@ def paint(
         _paint_paths(painter, document, height, color)
     else:
         room = QRectF(0, 0, area.width() + style[0], height)
-        painter.setClipRect(room, Qt.ClipOperation.IntersectClip)  # only a part may be repaired
+        # because only a part may be repaired
+        painter.setClipRect(room, Qt.ClipOperation.IntersectClip)
         context = QAbstractTextDocumentLayout.PaintContext()
         context.palette.setColor(QPalette.ColorRole.Text, color)
         context.clip = QRectF(0, 0, area.width(), height)
@@ -88,7 +89,7 @@ def _document(note: str, style: text_metrics.Style, width: float, color: int) ->
 
 
 def _set_apart(document: QTextDocument, space: float) -> None:
-    """Paragraphs, lists and headings keep a little apart; items of one list do not."""
+    """Put a little space between paragraphs, lists and headings, but none between list items."""
     block, before = document.begin().next(), document.begin()
     while block.isValid():
         cursor = QTextCursor(block)
@@ -102,7 +103,7 @@ def _set_apart(document: QTextDocument, space: float) -> None:
 
 
 def _draw_tables(document: QTextDocument, ink: QColor) -> None:
-    """Thin, faint lines, and padding in the cells."""
+    """Give tables thin, faint lines and padding in the cells."""
     lines = QColor(ink)
     lines.setAlphaF(0.3)
     for table in document.rootFrame().childFrames():
@@ -118,7 +119,7 @@ def _draw_tables(document: QTextDocument, ink: QColor) -> None:
 
 
 def _remove_pictures(document: QTextDocument) -> None:
-    """Qt would read them from disk when it lays the text out."""
+    """Remove pictures, because Qt would read them from disk for the layout."""
     cursor = QTextCursor(document)
     while not (cursor := document.find("\ufffc", cursor)).isNull():
         cursor.removeSelectedText()
@@ -127,7 +128,7 @@ def _remove_pictures(document: QTextDocument) -> None:
 def _with_line_breaks(note: str) -> str:
     """Keep the line breaks of the text where Markdown would join two lines.
 
-    By Unicode's line separator: Markdown's own hard break becomes a new paragraph in Qt.
+    They become Unicode line separators, because Markdown's own hard break is a new paragraph in Qt.
     """
     result, code = [], False
     for line in note.split("\n"):
@@ -151,7 +152,7 @@ def _lines(document: QTextDocument):
 
 
 def _whole_lines(document: QTextDocument, room: float) -> float:
-    """The height of the lines that fit into ``room``; 0 if none does."""
+    """Return the height of the lines that fit into ``room``; 0 if none does."""
     height = 0.0
     for _, corner, line in _lines(document):
         bottom = corner.y() + line.y() + line.height()
@@ -162,7 +163,7 @@ def _whole_lines(document: QTextDocument, room: float) -> float:
 
 
 def _cut_off(document: QTextDocument, height: float) -> QPointF | None:
-    """Where the last shown line ends on its baseline, if there are more."""
+    """Return the baseline end of the last shown line, or None if all lines are shown."""
     end = None
     for _, corner, line in _lines(document):
         if corner.y() + line.y() + line.height() > height + 0.5:
@@ -187,7 +188,7 @@ def _paint_paths(painter: QPainter, document: QTextDocument, height: float, colo
 
 
 def _mark(block: Any, baseline: QPointF) -> QPainterPath:
-    """The dot or number before an item of a list."""
+    """Return the bullet or number of a list item as a path."""
     items, font = block.textList(), block.charFormat().font()
     numbered = items.format().style() == QTextListFormat.Style.ListDecimal
     mark, result = items.itemText(block) if numbered else "•", QPainterPath()

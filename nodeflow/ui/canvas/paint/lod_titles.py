@@ -1,4 +1,4 @@
-"""Titles at low levels of detail: as large as fits, in two lines if that helps."""
+"""Titles at low levels of detail: as large as fits, on two lines if that helps."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ LINE = 1.15
 def set_name(
     name: str, room: float, height: float, largest: float, smallest: float
 ) -> tuple[list[str], float]:
-    """The lines of a name, cut where nothing else helps, and their size.
+    """Return the lines of a name and their size; elide it only if nothing else helps.
 
-    ``room`` and ``height`` are what is free; sizes are in scene units.
+    ``room`` and ``height`` are the free width and height; all sizes are in scene units.
     """
     low = min(smallest, height * 0.8)
     one = _fitting([name], room, height)
@@ -29,13 +29,13 @@ def set_name(
 
 
 def _fitting(lines: list[str], room: float, height: float) -> float:
-    """The size at which the lines fill the room."""
+    """Return the font size that fills the room with the lines."""
     widest = max(text_metrics.width(line, (100, 600, False)) for line in lines)
     return min(100 * room / max(widest, 1.0), height / (LINE * len(lines)))
 
 
 def _halves(name: str) -> list[str]:
-    """A name in two parts, at the break nearest its middle; [] where there is none."""
+    """Split a name at the break nearest its middle; [] if it has no break."""
     breaks = [match.end() for match in re.finditer(r"[_/]+", name[:-1]) if match.start()]
     if not breaks:
         return []

@@ -1,7 +1,7 @@
-"""The marks of a comparison: each kind has a colour, a line and a sign of its own.
+"""The marks of a comparison: each kind has its own colour, line and sign.
 
-What was added is drawn solid with a plus in a disc, what was removed dashed and pale with a minus
-in a square, what changed with a wave in a diamond, what has changes inside dotted with three dots.
+Added: solid line, plus in a disc. Removed: dashed and pale, minus in a square. Changed: wave in a
+diamond. Changed inside: dotted, three dots.
 """
 
 from __future__ import annotations
@@ -27,23 +27,23 @@ from nodeflow.ui.core.theme import Theme
 ROLES = {ADDED: "added", REMOVED: "removed", CHANGED: "changed", INSIDE: "changed"}
 """The colour of each kind of mark, as a role of the theme."""
 DASHES = {ADDED: (), REMOVED: (3.0, 2.5), CHANGED: (), INSIDE: (0.6, 1.8)}
-"""Dash and gap of the lines around marked nodes, in widths of the line; solid without."""
+"""Dash and gap of the lines around marked nodes, in line widths; empty for solid."""
 GONE_DASH = (8.0, 9.0)
-"""Dash and gap of removed wires in view pixels; round ends of lines fill some of the gap."""
+"""Dash and gap of removed wires in view pixels. Round line ends fill some of the gap."""
 MOST_ROUND = 400
-"""Marked nodes in view; with more, their lines are plain bars and they have no signs."""
+"""Marked nodes in view. With more, their lines are plain bars without signs."""
 MOST_SIGNS = 200
-"""Marked wires in view; with more, they have no signs."""
+"""Marked wires in view. With more, they have no signs."""
 SAMPLES, SIGN_PLACES = 16, [8, 6, 10, 4, 12, 2, 14]
-"""A wire has a sign at the first of these points along it that is free."""
+"""A wire has its sign at the first free point of these, along the wire."""
 GAP = 3.0
-"""Between a card and the line around it, in pixels."""
+"""Distance between a card and the line around it, in pixels."""
 SIGN = 9.0
 """Radius of a sign at full size, in pixels."""
 LARGEST = 2.0
-"""Lines and signs grow with the zoom, up to so many times."""
+"""The largest growth factor of lines and signs with the zoom."""
 VEIL = 0.5
-"""How much of the ground covers what was removed."""
+"""Opacity of the background colour over removed things."""
 
 
 def paint_wire_marks(painter: QPainter, context: PaintContext) -> None:
@@ -56,8 +56,10 @@ def paint_wire_marks(painter: QPainter, context: PaintContext) -> None:
 
 
 def _marked_wires(context: PaintContext) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
-    """Yields kind, (n, 4) ends and lanes of visible marked wires in view coordinates; removed ones
-    first, so that what there is lies over what was."""
+    """Yield kind, (n, 4) ends and lanes of visible marked wires in view coordinates.
+
+    Removed wires come first, so that present wires are painted over them.
+    """
     marks, scene = context.scene.marks, context.scene
     assert marks is not None
     offset = np.tile([context.offset.x(), context.offset.y()], 2)
@@ -95,7 +97,7 @@ def paint_node_marks(painter: QPainter, context: PaintContext) -> None:
 
 
 def _paint_wire_signs(painter: QPainter, context: PaintContext) -> None:
-    """Paint the signs of marked wires, near their middle where no card and no other sign is."""
+    """Paint the signs of marked wires, near their middle, clear of cards and other signs."""
     size = min(max(SIGN * context.scale, 5.0), SIGN * 0.85 * _grown(context.scale))
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     cards = view_rects(context, context.nodes())
@@ -117,8 +119,10 @@ def _paint_wire_signs(painter: QPainter, context: PaintContext) -> None:
 
 
 def _paint_bars(painter: QPainter, context: PaintContext, kind: str, rects: np.ndarray) -> None:
-    """Blocks of a node's colour where cards are too small or too many for more; hollow ones for
-    what was removed."""
+    """Paint blocks in the marks' colours, if cards are too small or too many for lines.
+
+    Removed nodes get hollow blocks.
+    """
     painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
     painter.setPen(Qt.PenStyle.NoPen)
     if kind == REMOVED:
@@ -159,7 +163,7 @@ def _paint_rings(painter: QPainter, context: PaintContext, kind: str, rects: np.
 
 
 def _grown(scale: float) -> float:
-    """How much larger than at full size lines and signs are drawn."""
+    """Return the growth factor of lines and signs at a scale."""
     return min(max(scale, 1.0), LARGEST)
 
 
@@ -180,7 +184,7 @@ def _paint_wires(
     curved = scale > CURVE_SCALE and len(ends) <= 5 * MOST_SIGNS
     pen = QPen(context.theme.color(ROLES[kind]), max(1.5, 3.5 * min(scale, LARGEST)))
     few = len(ends) <= MOST_SIGNS
-    # Round ends: else wide curves show the lines they are made of.
+    # Round ends, because wide curves would show their segments.
     pen.setCapStyle(Qt.PenCapStyle.RoundCap if few and curved else Qt.PenCapStyle.FlatCap)
     painter.setPen(pen)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing, curved)

@@ -1,4 +1,4 @@
-"""The icon of each op: a mathematical glyph where there is one, else the icon of its category."""
+"""The icon of each op: a mathematical glyph if there is one, else the icon of its category."""
 
 from __future__ import annotations
 

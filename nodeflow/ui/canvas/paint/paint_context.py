@@ -20,25 +20,27 @@ from nodeflow.ui.canvas.scene.tints import Tints
 from nodeflow.ui.core.theme import Theme
 
 FULL_SCALE = 0.5
-"""From this scale on, port labels (12 units) are at least 6 pixels: just readable."""
+"""From this scale on, port labels (12 units) are at least 6 pixels high: just readable."""
 NAMES_SCALE = 0.36
 """Below this scale names are drawn as large as their cards allow."""
 FAR_SCALE = 0.24
-"""From this scale on, names are drawn however many nodes are visible."""
+"""From this scale on, names are drawn for any number of visible nodes."""
 TINY_SCALE = 0.15
 """With few visible nodes, names are drawn down to this scale, even larger on their cards."""
 LABEL_SCALE = 0.28
-"""Below this scale the strip of a frame's title is lower than a title that can be read."""
+"""Below this scale a readable title does not fit into the strip of its frame."""
 FEW = 400
-"""Visible nodes; with more, names end at `FAR_SCALE`."""
+"""Visible nodes. With more, names end at `FAR_SCALE`."""
 DIM, PALE = 0.3, 0.5
-"""How much is left of what is dimmed, and of what a comparison does not mark."""
+"""Opacity of dimmed nodes, and of nodes that a comparison does not mark."""
 
 
 @dataclass
 class PaintContext:
-    """Camera, theme and level of detail of one painting; ``waiting`` collects the nodes for which
-    there was no time."""
+    """Camera, theme and level of detail of one painting.
+
+    ``waiting`` collects the nodes that there was no time to paint.
+    """
 
     scene: SceneModel
     theme: Theme
@@ -63,7 +65,7 @@ class PaintContext:
 
     @property
     def dim(self) -> float:
-        """How much is left of the colours of dimmed nodes and wires."""
+        """The opacity of dimmed nodes and wires."""
         return DIM if self.scene.marks is None else PALE
 
     @property
@@ -77,14 +79,14 @@ class PaintContext:
 
     @property
     def labels_frames(self) -> bool:
-        """Whether titles of frames are labels over the cards: their strips are too low for them."""
+        """Whether frame titles are labels over the cards, because their strips are too low."""
         return not self.exporting and self.scale < LABEL_SCALE
 
     def late(self) -> bool:
         return self.deadline is not None and time.perf_counter() > self.deadline
 
     def nodes(self) -> np.ndarray:
-        """Slots of the visible nodes, in painting order: selected ones on top in the window."""
+        """Return slots of the visible nodes in painting order: selected ones last in the window."""
         found = self.scene.nodes_in(self.area)
         if self.hidden is not None:
             found = found[~self.hidden[found]]

@@ -1,4 +1,4 @@
-"""Paints the kept frame of a canvas: what is damaged, in a time budget, at a level of detail."""
+"""Paints the damaged parts of a canvas' kept frame, within a time budget, at a level of detail."""
 
 from __future__ import annotations
 
@@ -25,24 +25,25 @@ from nodeflow.ui.core.theme import Theme
 
 SETTLE_MS = 40
 BUDGETS = ((SETTLE_MS / 1e3, 0.006), (0.1, 0.030), (math.inf, 0.100))
-"""Seconds since the last pan or zoom, and how many seconds one frame may spend on new cards until
-then. Cards that are late show as blocks and follow in the next frames; each of those costs, too."""
+"""Pairs: seconds since the last pan or zoom, and the seconds that a frame may spend on new cards
+until then. Cards without time appear as blocks and follow in the next frames, which cost time too.
+"""
 SLOW_FRAME_MS = 14.0
-"""When painting the last whole frame took longer, zooming first shows it scaled."""
+"""If painting the last whole frame took longer, zooming first shows it scaled."""
 MOST_DAMAGED = 200
-"""Nodes; with more, the whole frame is painted."""
+"""Nodes. With more, the whole frame is painted."""
 EXPORT_MARGIN = 48
 """Scene units around an exported picture."""
 
 
 @dataclass
 class LiftedNodes:
-    """Nodes and frames taken out of the kept frame: they are painted over it during a drag."""
+    """Nodes and frames taken out of the kept frame. They are painted over it during a drag."""
 
     mask: np.ndarray
     frames: frozenset[str]
     shift: QPointF = field(default_factory=QPointF)
-    """How far they have been dragged, in scene units."""
+    """The distance of the drag, in scene units."""
     is_detached: bool = False
     """Whether the wires to other nodes are hidden."""
 
@@ -50,8 +51,8 @@ class LiftedNodes:
 class Renderer(QObject):
     """The kept frame of a widget that shows a scene through a viewport.
 
-    It follows the viewport's signals; changes of the scene are passed in as damage. ``lifted`` and
-    ``hidden_wire`` are left out of the frame.
+    It follows the viewport's signals; changes of the scene are passed in as damage. The frame
+    leaves out ``lifted`` and ``hidden_wire``.
     """
 
     def __init__(
@@ -66,7 +67,7 @@ class Renderer(QObject):
         self.tints: Tints | None = None
         self._hidden_wire: tuple[str, str] | None = None
         self._waiting: set[int] = set()
-        """Slots of the cards for which the last frame had no time."""
+        """Slots of the cards that the last frame had no time for."""
         self._deadline = 0.0
         self._moved_at = 0.0
         self._far_scale = FAR_SCALE
@@ -89,26 +90,26 @@ class Renderer(QObject):
         self.repaint_all()
 
     def reset(self) -> None:
-        """Forget the cards of the document before, and its colours."""
+        """Forget the cards and colours of the previous document."""
         self._waiting.clear()
         self.tints = None
         self.atlas.clear()
         self.repaint_all()
 
     def set_tints(self, tints: Tints | None) -> None:
-        """Colour nodes and wires by a measure, or by what they are."""
+        """Colour nodes and wires by a measure; None for their own colours."""
         if tints != self.tints:
             self.tints = tints
             self.repaint_all()
 
     def repaint_all(self) -> None:
-        """Paint the whole frame anew."""
+        """Repaint the whole frame."""
         self._scaled_from = None
         self.frame.damage_all()
         self._widget.update()
 
     def damage(self, slots: set[int]) -> None:
-        """Paint some nodes anew, where they are and where they were."""
+        """Repaint some nodes, at their old and new places."""
         if len(slots) > MOST_DAMAGED:
             self.repaint_all()
             return
@@ -133,7 +134,7 @@ class Renderer(QObject):
         if self._scaled_from is None:
             self.frame.damage_all()
 
-    # ---- what is left out of the frame ------------------------------------------------------
+    # ---- left out of the frame --------------------------------------------------------------
 
     def lift(self, slots: np.ndarray, frames: frozenset[str]) -> LiftedNodes:
         """Take nodes and frames out of the frame until `drop_lifted`."""
@@ -166,11 +167,11 @@ class Renderer(QObject):
 
     @property
     def draws_values(self) -> bool:
-        """Whether cards show values at this scale; from far away they are mere blocks."""
+        """Return whether cards show values at this scale. From far away they are mere blocks."""
         return self._viewport.camera.scale >= self._far_scale
 
     def paint(self, painter: QPainter) -> None:
-        """Draw the frame, repairing what is damaged."""
+        """Draw the frame and repair its damaged parts."""
         camera, now = self._viewport.camera, time.perf_counter()
         camera.dpr = self._widget.devicePixelRatioF()
         self.frame.resize(self._widget.size(), camera.dpr)
@@ -186,7 +187,7 @@ class Renderer(QObject):
             self._more.start()
 
     def context(self, rect: QRectF) -> PaintContext:
-        """What painting a part of the view needs; shadows and ports reach out of the cards."""
+        """Return the context for painting a part, with a margin for shadows and ports."""
         camera, lifted = self._viewport.camera, self.lifted
         around = rect.adjusted(-MARGIN, -MARGIN, MARGIN, MARGIN)
         return PaintContext(
@@ -206,7 +207,7 @@ class Renderer(QObject):
         )
 
     def paint_waiting(self) -> None:
-        """Paint the cards for which the last frame had no time."""
+        """Paint the cards that the last frame had no time for."""
         waiting, self._waiting = self._waiting, set()
         if len(waiting) > MOST_DAMAGED:
             self.frame.damage_all()
@@ -216,7 +217,7 @@ class Renderer(QObject):
         self._widget.update()
 
     def _choose_detail(self) -> None:
-        """Far away, names are only drawn while few nodes are visible."""
+        """Choose the scale where names end: a smaller one while few nodes are visible."""
         far_scale = FAR_SCALE
         if TINY_SCALE <= self._viewport.camera.scale < FAR_SCALE:
             count = len(self._scene.nodes_in(self._viewport.visible_area))
@@ -225,10 +226,10 @@ class Renderer(QObject):
         if far_scale != self._far_scale:
             self._far_scale = far_scale
             self.frame.damage_all()
-            self._widget.update()  # what is being painted may be a part
+            self._widget.update()  # the current painting may be partial
 
     def _paint_scaled(self, painter: QPainter, step: int, offset: QPointF) -> None:
-        """Draw the last true frame, scaled to where its content is now."""
+        """Draw the last true frame, scaled to the current position of its content."""
         camera = self._viewport.camera
         ratio = 2.0 ** ((camera.step - step) / STEPS_PER_OCTAVE)
         corner = QPointF(camera.x, camera.y) - offset * ratio
@@ -259,8 +260,10 @@ class Renderer(QObject):
         painter.restore()
 
     def export_rect(self, ids: Iterable[str] | None = None) -> QRectF:
-        """The scene rectangle of everything, wires that pass around cards included, or of some
-        nodes and frames, with a margin."""
+        """Return the scene rectangle to export, with a margin.
+
+        It holds the given nodes and frames, or everything, with wires that pass around cards.
+        """
         total, frames = QRectF(), self._scene.document.frames
         if ids is None:
             total = self._scene.bounds().united(self._scene.wire_bounds())

@@ -16,7 +16,7 @@ from nodeflow.ui.core.theme import mix
 BAND, LINE = 6.0, 3.0
 """Height of the band and width of the line at full size, in pixels."""
 MOST_ROUND = 400
-"""Nodes in view; with more, they are filled rectangles."""
+"""Nodes in view. With more, they are filled rectangles."""
 
 
 def paint_node_tints(painter: QPainter, context: PaintContext) -> None:

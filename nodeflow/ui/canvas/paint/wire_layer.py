@@ -1,4 +1,4 @@
-"""The layer of wires: colour and dash by dtype, as curves where they are large enough."""
+"""The layer of wires: colour and dash by dtype; curves if they are large enough."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from nodeflow.ui.core import array_painting
 from nodeflow.ui.core.theme import Theme, mix
 
 CURVE_SCALE = 0.16
-"""Below, wires are straight and not antialiased."""
+"""Below this scale wires are straight and not antialiased."""
 MANY = 1000
-"""With more visible wires, curves are coarse and not dashed; with three times as many, straight."""
+"""Visible wires. With more, curves are coarse and solid; with three times as many, straight."""
 MOST_STYLES = 2 * FEED_STYLE
-"""More styles than there are."""
+"""An upper bound for the number of styles."""
 
 
 def wire_pen(
     theme: Theme, style: int, scale: float, left: float = 1.0, tint: QColor | None = None
 ) -> QPen:
-    """Pen of a wire in view pixels, of which so much is left; the caller adds dashes."""
+    """Return the pen of a wire in view pixels with opacity ``left``. The caller adds dashes."""
     code = style % FEED_STYLE
     color = theme.dtype(DTYPE_CODES[code]) if tint is None else tint
     if left < 1.0:
@@ -36,7 +36,7 @@ def wire_pen(
 
 
 def wire_dash(style: int) -> tuple[float, float] | None:
-    """Dash and gap in view pixels, None for solid."""
+    """Return dash and gap in view pixels, or None for solid."""
     if style >= FEED_STYLE:
         return wire_table.FEED_DASH
     dtype = DTYPE_CODES[style % FEED_STYLE]
@@ -44,12 +44,12 @@ def wire_dash(style: int) -> tuple[float, float] | None:
 
 
 def paint_wires(painter: QPainter, context: PaintContext) -> None:
-    """Paint all wires that touch the area, except those of lifted nodes."""
+    """Paint all wires that touch the area, except wires of lifted nodes."""
     slots, ends = context.scene.wires_in(context.area)
     if context.hidden_wire is not None:
         kept = slots != context.scene.wires.slots.get(context.hidden_wire)
         slots, ends = slots[kept], ends[kept]
-    if context.scene.marks is not None:  # they are drawn with their marks
+    if context.scene.marks is not None:  # marked wires are drawn with their marks
         kept = context.scene.marks.wires[slots] == 0
         slots, ends = slots[kept], ends[kept]
     if context.hidden is not None and len(slots):
@@ -106,7 +106,7 @@ def paint_wire_set(
             _export_curves(painter, view[which], lanes[which], pen, wire_dash(style), context.scale)
         else:
             dash = wire_dash(style)
-            shrink = min(1.0, max(0.4, context.scale))  # short wires keep several dashes
+            shrink = min(1.0, max(0.4, context.scale))  # so that short wires keep several dashes
             scaled = dash and (dash[0] * shrink, dash[1] * shrink)
             _screen_curves(painter, context, view[which], lanes[which], pen, scaled, len(slots))
 

@@ -1,4 +1,4 @@
-"""What a badge on a card says."""
+"""The content of a badge on a card."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ class Badge:
     """A short finding about a node.
 
     Attributes:
-        role: of its colour in the theme.
-        tip: the same in a sentence.
+        role: the role of its colour in the theme.
+        tip: the finding as a sentence.
     """
 
     text: str

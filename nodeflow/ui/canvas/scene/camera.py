@@ -1,7 +1,7 @@
 """The camera: scale and offset between scene and view coordinates.
 
-Scales lie on a ladder of eight steps per octave, so that cached cards fit when a zoom level comes
-again. Offsets are whole device pixels, so that cards are copied without resampling.
+Scales lie on a ladder of eight steps per octave, so that cached cards fit when a zoom level
+returns. Offsets are whole device pixels, so that cards are copied without resampling.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Camera:
         self._place(self.x + dx, self.y + dy)
 
     def zoom_to(self, step: int, anchor: QPointF) -> bool:
-        """Change the scale, keeping the scene point under ``anchor`` (view); True if it changed."""
+        """Change the scale around the view point ``anchor``. Return whether it changed."""
         step = max(MIN_STEP, min(MAX_STEP, step))
         if step == self.step:
             return False
@@ -60,13 +60,13 @@ class Camera:
         self._place(width / 2 - center.x() * self.scale, height / 2 - center.y() * self.scale)
 
     def fit(self, rect: QRectF, width: float, height: float) -> None:
-        """Show a scene rectangle whole, at most at life size."""
+        """Show a whole scene rectangle, at most at life size."""
         self.step = self.fitting_step(rect, width, height)
         self.look_at(rect.center(), width, height)
 
     @staticmethod
     def fitting_step(rect: QRectF, width: float, height: float, margin: float = 32) -> int:
-        """The largest step at which a scene rectangle has room, up to life size."""
+        """Return the largest step, up to life size, at which a scene rectangle fits."""
         room_x, room_y = max(width - 2 * margin, 32), max(height - 2 * margin, 32)
         scale = min(room_x / max(rect.width(), 1), room_y / max(rect.height(), 1), 1.0)
         return max(MIN_STEP, math.floor(math.log2(scale) * STEPS_PER_OCTAVE))

@@ -55,11 +55,11 @@ _HIDDEN_ATTRS = {
 _SPECIAL = {DATASET, SUBGRAPH, *BORDER}
 """Ops whose declaration is not in the registry."""
 MOST_SHARED = 16384
-"""Kinds of cards that are kept; with more, all are forgotten."""
+"""Kinds of cards in the cache. With more, the cache is cleared."""
 
 
 class _Sides(NamedTuple):
-    """What cards of one kind have in common; ``left`` and ``right`` are the texts at ports."""
+    """The common parts of cards of one kind; ``left`` and ``right`` are the texts at ports."""
 
     kind: str
     subtitle: str
@@ -73,7 +73,7 @@ class _Sides(NamedTuple):
 
 
 class CardBuilder:
-    """Builds cards; holds what is not in the document: values and run states by node."""
+    """Builds cards; holds state that is not in the document: values and run states by node."""
 
     def __init__(self, document: Document, analysis: Analysis) -> None:
         self.document = document
@@ -87,16 +87,16 @@ class CardBuilder:
         self.noted: Mapping[str, Sequence[Any]] = {}
         """Problems of nodes that the analysis does not know, such as conflicts of a merge."""
         self.iterations: dict[str, tuple[int, int]] = {}
-        """Of loops by id: the iteration that is shown, and how many there are."""
+        """The shown iteration and the number of iterations, by loop id."""
         self.overridden: frozenset[str] = frozenset()
-        """Nodes that show a value in the place of their own."""
+        """Nodes whose value is overridden."""
         self.peeked = ""
-        """The node that shows all its ports for now: a wire is dragged near it."""
+        """The node that shows all its ports for now, because a wire is dragged near it."""
         self._next_serial = 1
         self._shared: dict[tuple, tuple[Any, _Sides]] = {}
 
     def set_values(self, values: Mapping[str, Any]) -> list[str]:
-        """Keep previews by node id; returns the ids whose preview is another."""
+        """Store previews by node id. Return the ids whose preview changed."""
         changed = []
         for node_id, preview in values.items():
             if self.values.get(node_id) is not preview:
@@ -107,11 +107,11 @@ class CardBuilder:
         return changed
 
     def set_views(self, values: Mapping[str, ViewValue]) -> None:
-        """Keep what views show, by the ids of their nodes."""
+        """Store the contents of views, by the ids of their nodes."""
         self.views.update(values)
 
     def _value(self, node_id: str) -> tuple[Any, int]:
-        """What a node shows, and its serial number: a view if it has one, else its value."""
+        """Return a node's shown value (its view or else its value) and the serial number."""
         record = self.document.nodes.get(node_id)
         view = view_of(record) if record is not None and record.extra else None
         if view is None:
@@ -127,14 +127,14 @@ class CardBuilder:
         return found
 
     def forget_values(self, node_ids: Iterable[str]) -> list[str]:
-        """Drop previews; returns the ids that had one."""
+        """Drop previews. Return the ids that had one."""
         gone = [i for i in node_ids if self.values.pop(i, None) is not None]
         for node_id in gone:
             self.serials.pop(node_id, None)
         return gone
 
     def build(self, record: NodeRecord) -> CardData:
-        """The current card of a node."""
+        """Return the current card of a node."""
         problems, sides = self._problems(record.id), self._sides(record)
         title, form = record.name, card_data.CARD_FORM
         if record.op == REROUTE:
@@ -172,12 +172,15 @@ class CardBuilder:
         )
 
     def _sides(self, record: NodeRecord) -> _Sides:
-        """What is on a card besides title, state and problem. Most nodes of a large graph have
-        the same as others, so it is found once for each op, attributes, wired ports and types."""
+        """Return the parts of a card besides title, state and problem.
+
+        Many nodes of a large graph have equal parts, so the parts are cached by op, attributes,
+        wired ports and types.
+        """
         document, node_id = self.document, record.id
         op = declaration(record, document)
         special = op is None or record.op in _SPECIAL or node_id in document.outer
-        if special or self._problems(node_id):  # which may be at a port
+        if special or self._problems(node_id):  # a problem may be at a port
             return self._make_sides(record, op)
         into = document.incoming.at(node_id)
         out = document.outgoing.at(node_id)
@@ -194,19 +197,19 @@ class CardBuilder:
         if found is None:
             if len(self._shared) >= MOST_SHARED:
                 self._shared.clear()
-            # The attributes are held, so that no others can get their identity.
+            # The attributes are kept, so that no others can get their identity.
             found = self._shared[key] = (record.attrs, self._make_sides(record, op))
         return found[1]
 
     def _slider(self, record: NodeRecord) -> float | None:
-        """How far a slider is pulled: that of the node's number, or of a loop's iterations."""
+        """Return the position of a slider: of the node's number, or of a loop's iterations."""
         if is_loop(record):
             number, count = self.iterations.get(record.id, (1, 2))
             return number / (count - 1) if count > 1 else None
         return _slider(self.document, record) if record.extra else None
 
     def _shown_iteration(self, record: NodeRecord) -> str:
-        """Which iteration a loop shows, if it is not the last."""
+        """Return the shown iteration of a loop as text, unless it is the last."""
         number, count = self.iterations.get(record.id, (0, 0))
         return f"Iteration {number} of 0–{count - 1}" if number < count - 1 else ""
 
@@ -234,7 +237,7 @@ class CardBuilder:
         )
 
     def revalue(self, card: CardData, node_id: str) -> CardData:
-        """The same card with the node's value and state as they are now."""
+        """Return the card with the node's current value and state."""
         status, (value, serial) = self._status(node_id), self._value(node_id)
         if (node_id in self.overridden) != card.is_overridden:
             card = replace(card, is_overridden=not card.is_overridden)
@@ -285,7 +288,7 @@ class CardBuilder:
     def _passes(
         self, node_id: str, inputs: tuple[PortData, ...], outputs: tuple[PortData, ...]
     ) -> tuple[tuple[int, int], ...]:
-        """Pairs of the inputs and outputs that a bypassed node joins."""
+        """Return pairs of the inputs and outputs that a bypassed node joins."""
         found = self.analysis.passes(node_id)
         if not found:
             return ()
@@ -305,7 +308,7 @@ class CardBuilder:
 
 
 def _slider(document: Document, record: NodeRecord) -> float | None:
-    """How far a node's slider is pulled."""
+    """Return the position of the slider of a node's number, or None without one."""
     ends = slider_of(record)
     found = value_of(document, record.id) if ends is not None else None
     if ends is None or found is None:
@@ -366,7 +369,7 @@ def _is_short_list(value: Any) -> bool:
 
 
 def _bare(value: object) -> str:
-    """A value whose meaning the op's name tells."""
+    """Format a value whose meaning the op's name tells."""
     if isinstance(value, (list, tuple)):
         return "×".join(map(str, value))
     return str(value)

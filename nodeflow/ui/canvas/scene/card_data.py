@@ -1,7 +1,7 @@
 """The content of a node's card as immutable data, and its geometry.
 
 Nothing here paints. A card's key is its content, so that equal cards are painted once; sizes and
-port positions come from the content alone, so that layout, hit testing and export agree.
+port positions follow from the content alone, so that layout, hit testing and export agree.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from nodeflow.ui.core import text_metrics
 
 PROBLEM_PAD = 8.0
 FOLD_WIDTH = 56.0
-"""Of the place around the arrow that takes clicks; beside it a click chooses the card."""
+"""Width of the clickable place around the fold arrow; beside it a click selects the card."""
 FOLDED, UNFOLDED = "folded", "unfolded"
 CARD_FORM, TITLE_FORM, DOT_FORM = "card", "title", "dot"
 _SERIAL = 8
@@ -53,13 +53,12 @@ class PortData:
 
 @dataclass(frozen=True)
 class CardData:
-    """All that a card shows. Equal cards look equal at the same zoom in the same theme.
+    """The whole content of a card. Equal cards look equal at the same zoom in the same theme.
 
-    ``stops``: it has a breakpoint, ``is_plotted``: a training plots it, ``bounds``: its values have
-    bounds, which these words say, ``is_overridden``: it shows a value that was put in the place of
-    its own; the signs of all lie over the card (`paint.card_layer`).
-    ``form`` is card, title (collapsed) or dot (on a wire); ``passes`` are pairs of input and
-    output that a bypassed node joins.
+    ``stops``: it has a breakpoint; ``is_plotted``: a training plots it; ``bounds``: the bounds of
+    its values as text; ``is_overridden``: its value is overridden. The signs of these four are
+    painted over the card (`paint.card_layer`). ``form`` is card, title (collapsed) or dot (on a
+    wire). ``passes`` are pairs of an input and an output that a bypassed node joins.
     """
 
     title: str
@@ -82,11 +81,11 @@ class CardData:
     form: str = CARD_FORM
     passes: tuple[tuple[int, int], ...] = ()
     slider: float | None = None
-    """How far its slider is pulled, from 0 to 1; None without one."""
+    """Position of its slider, from 0 to 1; None without one."""
     fold: str = ""
-    """Whether ports that only override settings are folded away; empty where there are none."""
+    """Whether ports that only override settings are folded away; empty without such ports."""
     device: str = ""
-    """Where it is to be computed: a strip of that colour on its left edge."""
+    """The device it is to be computed on, shown as a coloured strip on its left edge."""
 
     @cached_property
     def _hash(self) -> int:
@@ -100,7 +99,7 @@ class CardData:
 
     @cached_property
     def key(self) -> tuple:
-        """Everything but the value, which its serial number represents."""
+        """The content without the value, which its serial number represents."""
         return (
             self.title,
             self.subtitle,
@@ -120,7 +119,7 @@ class CardData:
         )
 
     def differs_in_value(self, other: CardData) -> bool:
-        """Whether it looks like another card, but for a value of the same kind and height."""
+        """Return whether cards differ only in a value of the same kind and height."""
         if getattr(self.value, "kind", None) != getattr(other.value, "kind", None):
             return False
         mine, theirs = self.key, other.key
@@ -128,7 +127,7 @@ class CardData:
         return rest and self.value_height == other.value_height
 
     def showing(self, value: Any, serial: int, status: str) -> CardData:
-        """The same card with another value or state; runs and edits change those of thousands."""
+        """Return the card with another value or state, fast, because thousands change at once."""
         other = object.__new__(CardData)
         other.__dict__.update(self.__dict__, value=value, value_serial=serial, status=status)
         for made in ("key", "_hash"):
@@ -148,7 +147,7 @@ class CardData:
 
     @property
     def fold_top(self) -> float:
-        """Where the strip begins that folds and unfolds ports."""
+        """The top of the strip that folds and unfolds ports."""
         return HEADER + ROW * self.rows
 
     @property
@@ -178,12 +177,12 @@ class CardData:
 
     @property
     def tallest(self) -> float:
-        """How high the card is at most, with whatever value."""
+        """The height of the card with the highest possible value."""
         room = max(self.value_height, TENSOR if self.value is None else 0.0)
         return self.height - self.value_height + (room if self.value_height else 0.0)
 
     def port_y(self, index: int, side: str) -> float:
-        """Where the index-th port of a side (``in``, ``out``) lies, below the card's top."""
+        """Return the place below the card's top of a port of a side (``in``, ``out``)."""
         if self.form == CARD_FORM:
             return row_y(index)
         count = len(self.inputs if side == "in" else self.outputs)
@@ -191,7 +190,7 @@ class CardData:
 
 
 def row_y(index: int) -> float:
-    """Where the index-th port of either side lies, below the card's top."""
+    """Return the position of the index-th port of either side, below the card's top."""
     return HEADER + ROW * index + ROW / 2
 
 

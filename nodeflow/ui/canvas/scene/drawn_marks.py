@@ -1,4 +1,4 @@
-"""What a comparison marks on a canvas, as arrays by slot."""
+"""The marks of a comparison on a canvas, as arrays by slot."""
 
 from __future__ import annotations
 
@@ -11,17 +11,16 @@ from nodeflow.document.diff.comparison import INSIDE
 from nodeflow.document.model.records import Wire
 
 KINDS = ("", ADDED, REMOVED, CHANGED, INSIDE)
-"""The kinds of marks by their codes; 0 is none."""
+"""The kinds of marks, indexed by their codes; 0 is none."""
 CODES = {kind: code for code, kind in enumerate(KINDS)}
 
 
 @dataclass(frozen=True)
 class DrawnMarks:
-    """The codes of nodes and wires by slot, and what is drawn beside them.
+    """The mark codes of nodes and wires by slot, with frames and removed wires.
 
     Attributes:
-        gone: wires that the document no longer has, and ``gone_ends`` their (n, 4) ends in scene
-            coordinates.
+        gone: removed wires, and ``gone_ends`` their (n, 4) ends in scene coordinates.
         frames: id -> code.
     """
 

@@ -8,5 +8,5 @@ from nodeflow.document.model.records import FrameRecord
 
 
 def stacked(frames: Iterable[FrameRecord]) -> list[FrameRecord]:
-    """Frames from back to front: the largest at the back, so that none hides one within it."""
+    """Sort frames from back to front, largest first, so that no frame hides one within it."""
     return sorted(frames, key=lambda frame: -frame.rect[2] * frame.rect[3])

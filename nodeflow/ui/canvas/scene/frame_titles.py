@@ -1,4 +1,4 @@
-"""Where titles and notes of frames are, so that wires and titles keep out of each other's way."""
+"""The places of frame titles and notes, so that wires and titles avoid each other."""
 
 from __future__ import annotations
 
@@ -10,33 +10,36 @@ from nodeflow.document.model.records import FrameRecord
 from nodeflow.ui.core import text_metrics
 
 INSET = 16.0
-"""From the left edge of a frame to its title."""
+"""Distance from the left edge of a frame to its title."""
 BAND = 48.0
 """Height of the strip at the top of a frame that belongs to its title."""
 LARGEST = 38
-"""Size of a title in scene units that just fits into its strip."""
+"""The largest title size that fits into the strip, in scene units."""
 SMALLEST = text_metrics.FRAME_TITLE[0]
 TITLE_PIXELS, NOTE_PIXELS = 11.0, 9.5
-"""Titles and notes are at least so large on the screen, as far as there is room."""
+"""The smallest size of titles and notes on the screen, if there is room."""
 APART = 10.0
-"""Between a wire and a title."""
+"""Distance between a wire and a title."""
 
 
 def title_style(scale: float) -> text_metrics.Style:
-    """The style of titles at a scale of the view."""
+    """Return the style of titles at a scale of the view."""
     size = min(max(SMALLEST, round(TITLE_PIXELS / scale)), LARGEST)
     return (size, *text_metrics.FRAME_TITLE[1:])
 
 
 def note_style(scale: float) -> text_metrics.Style:
-    """The style of notes at a scale of the view."""
+    """Return the style of notes at a scale of the view."""
     size = min(max(text_metrics.NOTE[0], round(NOTE_PIXELS / scale)), LARGEST)
     return (size, *text_metrics.NOTE[1:])
 
 
 def obstacles(frames: Iterable[FrameRecord], cards: np.ndarray) -> np.ndarray:
-    """(k, 4) left, top, right, bottom of what wires should not run through: titles, and notes down
-    to the first card in their frame. ``cards`` are (m, 4) in the same form."""
+    """Return (k, 4) left, top, right, bottom of places that wires should avoid.
+
+    They are titles, and notes down to the first card in their frame. ``cards``: (m, 4) in the same
+    form.
+    """
     found = []
     for frame in frames:
         left, top, width, height = frame.rect
@@ -53,7 +56,7 @@ def obstacles(frames: Iterable[FrameRecord], cards: np.ndarray) -> np.ndarray:
 
 
 def shifts(frames: Iterable[FrameRecord], points: np.ndarray) -> dict[str, float]:
-    """How far to the right titles move so that no wire runs through them, by frame.
+    """Return how far titles move to the right, by frame, so that no wire runs through them.
 
     Args:
         points: (n, k, 2) points along the wires.

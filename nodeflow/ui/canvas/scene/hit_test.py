@@ -15,9 +15,9 @@ from nodeflow.ui.canvas.scene.scene_model import SceneModel
 PORT_REACH = 11.0
 """Distance from a port within which the pointer hits it, in view pixels."""
 WIRE_REACH = 7.0
-"""The same for wires."""
+"""Distance from a wire within which the pointer hits it, in view pixels."""
 FRAME_BAR = 34.0
-"""Height of the strip at the top of a frame by which it is dragged."""
+"""Height of the strip at the top of a frame that drags the frame."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ EMPTY = Hit("empty")
 
 
 def hit_test(scene: SceneModel, at: QPointF, scale: float) -> Hit:
-    """The topmost thing at a scene point."""
+    """Return the topmost thing at a scene point."""
     reach = PORT_REACH / scale
     area = QRectF(at.x() - reach, at.y() - reach, 2 * reach, 2 * reach)
     near = scene.nodes_in(area)
@@ -70,11 +70,11 @@ def _port_at(scene: SceneModel, slot: int, at: QPointF, reach: float) -> Hit | N
 
 
 DOT_GRIP = 6.5
-"""Within this radius a dot is moved; further out a wire is drawn from its left or right."""
+"""Radius within which a press moves a dot; left and right of it, a press draws a wire."""
 
 
 def _dot_port_at(scene: SceneModel, slot: int, at: QPointF) -> Hit | None:
-    """A dot is held in the middle; its ports are the parts of the ring left and right of it."""
+    """Return the port of a dot: the left or right part of the ring around its middle."""
     card, away = scene.card(slot), at - scene.rect(slot).center()
     far = abs(away.x()) + abs(away.y())
     if far <= DOT_GRIP or abs(away.y()) > abs(away.x()) or abs(away.x()) > card_data.DOT * 0.7:
@@ -99,7 +99,7 @@ def _wire_at(scene: SceneModel, at: QPointF, scale: float) -> Hit | None:
 
 
 def _stub_distance(ends: np.ndarray, at: QPointF) -> np.ndarray:
-    """(n,) distance of a point from the stubs of hidden wires."""
+    """Return (n,) distances of a point from the stubs of hidden wires."""
     lines = wire_table.stubs(ends, wire_table.STUB)
     dx = np.maximum(np.maximum(lines[:, 0] - at.x(), at.x() - lines[:, 2]), 0)
     gaps = np.hypot(dx, lines[:, 1] - at.y())

@@ -17,7 +17,7 @@ class InactiveNodes:
         self.ids: set[str] = self._find()
 
     def follow(self, change: Change) -> set[str]:
-        """Apply a change; returns the nodes that it makes inactive or active."""
+        """Apply a change. Return the nodes that it makes inactive or active."""
         for edit in change.of("node"):
             self._muted.discard(edit.key)
             if edit.after is not None and mode_of(edit.after) == MUTED:

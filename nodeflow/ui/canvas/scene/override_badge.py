@@ -1,4 +1,4 @@
-"""The sign of an overridden node: a click on it takes the override back."""
+"""The badge of an overridden node. A click on it removes the override."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ WORDS = "overridden ×"
 STYLE = text_metrics.BADGE
 RADIUS, INDENT = 9.5, 18.0
 LARGEST = 2.4
-"""So many times as large as the card the badge may be, where the card is small."""
+"""The largest ratio of badge size to card size, for small cards."""
 READABLE = 0.8
-"""From this scale on, it is as large as the card."""
+"""The scale from which on the badge scales with the card."""
 
 
 def growth(scale: float) -> float:
-    """How much larger than its card a badge is drawn at a zoom."""
+    """Return the size of a badge relative to its card at a scale."""
     return min(max(READABLE / scale, 1.0), LARGEST)
 
 
 def badge_rect(card: QRectF, scale: float) -> QRectF:
-    """Where the badge of a card is, in scene coordinates."""
+    """Return the rectangle of a card's badge, in scene coordinates."""
     grown = growth(scale)
     width = min(text_metrics.width(WORDS, STYLE) + 2 * RADIUS, card.width()) * grown
     left = card.left() + min(INDENT, max(0.0, card.width() - width / grown))

@@ -1,7 +1,7 @@
 """The scene: the document as arrays for painting. It follows the document and owns no data of it.
 
-Positions, sizes and states of nodes are numpy rows addressed by slot; the content of a card is
-built when it is first needed after a change. Everything here can be rebuilt from the document.
+Positions, sizes and states of nodes are numpy rows addressed by slot. The content of a card is
+built on its first use after a change. Everything here can be rebuilt from the document.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ from nodeflow.ui.canvas.scene.spatial_grid import SpatialGrid
 DTYPE_CODES = ("", *DTYPES)
 _CODE = {name: code for code, name in enumerate(DTYPE_CODES)}
 FEED_STYLE = 100
-"""Added to a wire's dtype code where it is a feed: a binding of data, not a tensor edge."""
+"""Added to the dtype code of a wire that feeds data instead of carrying a tensor."""
 
 SEVERITY_ROLES = ("", "warning", "error", "ink_faint")
-"""Theme colour of a node by its number in `SceneModel.severity`."""
+"""Theme colours of nodes by their number in `SceneModel.severity`."""
 _SEVERITY = {"warning": 1, "error": 2, "incomplete": 3}
 
 SLICE = 100
@@ -53,9 +53,9 @@ Listener = Callable[[set[int], bool], None]
 
 @dataclass
 class _Snapshot:
-    """The rows as they were at one state of the document, and of what its analysis knew.
+    """The rows at one state of the document and its analysis.
 
-    Of the nodes in ``revalued`` values or states changed since.
+    ``revalued``: nodes whose values or states changed since.
     """
 
     stamp: object
@@ -81,7 +81,7 @@ class SceneModel:
     def set_document(
         self, document: Document, analysis: Analysis, made: SceneModel | None = None
     ) -> None:
-        """Follow another document; the arrays start anew, or are those of a model that is made.
+        """Follow another document. Start with new arrays, or take the arrays of the model ``made``.
 
         ``analysis`` must be updated before this model receives a change.
         """
@@ -95,7 +95,7 @@ class SceneModel:
         self._unsubscribe = document.subscribe(self._on_change)
 
     def make_in_slices(self) -> Iterator[float]:
-        """Build all cards and wires in short steps; yields the share that is done.
+        """Build all cards and wires in short steps. Yield the finished share.
 
         The document must not change meanwhile.
         """
@@ -117,7 +117,7 @@ class SceneModel:
     def _subscribe(self, document: Document, analysis: Analysis) -> None:
         self.document = document
         self.marks: DrawnMarks | None = None
-        """What a comparison marks; None where nothing is compared."""
+        """The marks of a comparison, or None without one."""
         self.builder = CardBuilder(document, analysis)
         self.nodes: SlotMap[str] = SlotMap()
         self.positions = np.zeros((0, 2))
@@ -125,7 +125,7 @@ class SceneModel:
         self.selected = np.zeros(0, bool)
         self.dimmed = np.zeros(0, bool)
         self.off = np.zeros(0, bool)
-        """Muted and inactive nodes: they have no outputs."""
+        """Muted and inactive nodes, which have no outputs."""
         self.stops = np.zeros(0, bool)
         """Nodes with a breakpoint."""
         self.plotted = np.zeros(0, bool)
@@ -133,9 +133,9 @@ class SceneModel:
         self.bounded = np.zeros(0, bool)
         """Nodes whose values have bounds."""
         self.overridden = np.zeros(0, bool)
-        """Nodes that show a value in the place of their own."""
+        """Nodes whose value is overridden."""
         self.badges: dict[str, Badge] = {}
-        """By node id."""
+        """The badges by node id."""
         self.order = np.zeros(0, np.int32)
         self.category = np.zeros(0, np.int16)
         self.severity = np.zeros(0, np.int8)
@@ -156,12 +156,12 @@ class SceneModel:
 
     @property
     def analysis(self) -> Analysis:
-        """What is known of types and problems."""
+        """The analysis of the document: types and problems."""
         return self.builder.analysis
 
     @property
     def _known(self) -> object:
-        """Identifies the state of the analysis, see `Analysis.stamp`."""
+        """A stamp of the analysis' state, see `Analysis.stamp`."""
         return self.analysis.stamp
 
     # ---- reading ----------------------------------------------------------------------------
@@ -173,7 +173,7 @@ class SceneModel:
         return self._sizes
 
     def card_sizes(self) -> dict[str, tuple[float, float]]:
-        """Width and height of every card by node, as they are drawn."""
+        """Return width and height of every card as drawn, by node."""
         used = self.nodes.used().tolist()
         return {self.nodes.key(slot): tuple(self.sizes[slot].tolist()) for slot in used}
 
@@ -183,7 +183,7 @@ class SceneModel:
         return self._wires
 
     def card(self, slot: int) -> CardData:
-        """The content of a node's card."""
+        """Return the content of a node's card."""
         self._remake()
         card = self._cards[slot]
         return card if card is not None else self._make_cards([slot])[0]
@@ -194,7 +194,7 @@ class SceneModel:
         return QRectF(x, y, width, height)
 
     def bounds(self, slots: np.ndarray | None = None) -> QRectF:
-        """The rectangle around the given nodes, or around everything, frames included."""
+        """Return the rectangle around the given nodes, or around everything, frames included."""
         which = self.nodes.used() if slots is None else slots
         total = QRectF()
         if len(which):
@@ -207,7 +207,7 @@ class SceneModel:
         return total
 
     def wire_bounds(self) -> QRectF:
-        """The rectangle around all wires as they are drawn, lanes beside the cards included."""
+        """Return the rectangle around all drawn wires, with their lanes beside the cards."""
         used, ends, _ = self._wire_places()
         shown = ~self.wires.hidden[used]
         if not shown.any():
@@ -216,7 +216,7 @@ class SceneModel:
         return QRectF(box[0], box[1], box[2] - box[0], box[3] - box[1])
 
     def nodes_in(self, area: QRectF) -> np.ndarray:
-        """Ascending slots of the nodes that touch a scene rectangle."""
+        """Return slots of the nodes that touch a scene rectangle, ascending."""
         self._remake()
         if self._grid_stale:
             self._grid.build(self.nodes.used(), self.positions, self.sizes)
@@ -225,7 +225,7 @@ class SceneModel:
         return self._grid.query(*edges, self.positions, self.sizes)
 
     def wires_in(self, area: QRectF) -> tuple[np.ndarray, np.ndarray]:
-        """Slots of the wires that may touch a scene rectangle, and their (n, 4) ends."""
+        """Return slots of the wires that may touch a scene rectangle, and their (n, 4) ends."""
         used, ends, box = self._wire_places()
         touching = np.flatnonzero(
             (box[:, 0] <= area.right())
@@ -236,19 +236,19 @@ class SceneModel:
         return used[touching], ends[touching]
 
     def _wire_places(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Slots, ends and bounds of all wires, kept until something moves."""
+        """Return slots, ends and bounds of all wires, cached until something moves."""
         self._remake()
         if self._wires_kept is None:
             used = self.wires.slots.used()
             ends = self.wires.ends(used, self.positions)
             self._find_lanes(used, ends)
             bounds = wire_table.bounds(ends, self.wires.lane[used])
-            # One edge after another in memory: each frame compares all wires with each.
+            # Column-major, because each frame compares all wires with each edge.
             self._wires_kept = (used, ends, np.asfortranarray(bounds))
         return self._wires_kept
 
     def _find_lanes(self, used: np.ndarray, ends: np.ndarray) -> None:
-        """Let wires pass between cards, where there are not too many."""
+        """Route wires between cards, unless there are too many."""
         nodes = self.nodes.used()
         nodes = nodes[self.sizes[nodes, 0] > card_data.DOT]  # wires end in the middle of dots
         self._title_shifts = {}
@@ -257,7 +257,8 @@ class SceneModel:
             return
         corners = self.positions[nodes]
         cards = np.concatenate([corners, corners + self.sizes[nodes]], axis=1)
-        grown = [self.card(slot).tallest for slot in nodes.tolist()]  # lanes stay as values come
+        # so that lanes stay when values arrive
+        grown = [self.card(slot).tallest for slot in nodes.tolist()]
         cards[:, 3] = corners[:, 1] + grown
         frames = self.document.frames.values()
         around = np.concatenate([cards, frame_titles.obstacles(frames, cards)])
@@ -269,21 +270,21 @@ class SceneModel:
             self._title_shifts = frame_titles.shifts(frames, points)
 
     def title_shift(self, frame: str) -> float:
-        """How far a frame's title stands to the right of its usual place, beside wires."""
+        """Return how far a frame's title is moved to the right, to avoid wires."""
         self._wire_places()
         return self._title_shifts.get(frame, 0.0)
 
     def wires_of(self, slots: Iterable[int]) -> np.ndarray:
-        """Slots of the wires that touch any of the given nodes."""
+        """Return slots of the wires that touch any of the given nodes."""
         mark = np.zeros(len(self.positions) or 1, bool)
         mark[list(slots)] = True
         used = self.wires.slots.used()
         return used[mark[self.wires.source[used]] | mark[self.wires.target[used]]]
 
-    # ---- changing what is shown -------------------------------------------------------------
+    # ---- changing the view ------------------------------------------------------------------
 
     def refresh(self, node_ids: Iterable[str]) -> None:
-        """Update the cards of these nodes: their types or problems may have changed."""
+        """Update the cards of these nodes, whose types or problems may have changed."""
         if self._stamp is self._known:
             return
         self._stamp = self._known
@@ -293,7 +294,7 @@ class SceneModel:
         slots = {s for s in map(self.nodes.get, wanted | followers) if s is not None}
         if not slots:
             return
-        if not self._stale:  # else everything is painted
+        if not self._stale:  # else everything is painted anyway
             self._before = {slot: self.rect(slot) for slot in slots}
         self._stale |= slots
         self._listener(slots, False)
@@ -306,7 +307,7 @@ class SceneModel:
             self.rebuild((before, node_id))
 
     def rebuild(self, node_ids: Iterable[str]) -> None:
-        """Build the cards of these nodes again: they have other parts than before."""
+        """Rebuild the cards of these nodes, whose parts changed."""
         slots = {s for s in map(self.nodes.get, node_ids) if s is not None}
         if not slots:
             return
@@ -319,7 +320,7 @@ class SceneModel:
         self._before.clear()
 
     def refresh_cards(self, node_ids: Iterable[str]) -> None:
-        """Rebuild the cards of these nodes: their values or states changed, their wires did not."""
+        """Rebuild the cards of these nodes, whose values or states changed, but not their wires."""
         node_ids = list(node_ids)
         if not node_ids:
             return
@@ -336,7 +337,7 @@ class SceneModel:
             self._before.clear()
 
     def _revalue(self, slots: Iterable[int | None]) -> None:
-        """Update values and states of the cards that exist."""
+        """Update values and states of the existing cards."""
         resized: dict[int, tuple[float, float]] = {}
         for slot in slots:
             was = None if slot is None else self._cards[slot]
@@ -349,15 +350,15 @@ class SceneModel:
             self._sizes[list(resized)] = list(resized.values())
 
     def restyle(self, slots: set[int]) -> None:
-        """Report nodes that look different with the same card: they are selected, for example."""
+        """Report nodes that look different with the same card, for example selected ones."""
         self._listener(slots, False)
 
     def painted_rect(self, slot: int) -> QRectF:
-        """Where a changing node was before the change that is being reported."""
+        """Return the rectangle of a node before the change that is being reported."""
         return self._before.get(slot) or self.rect(slot)
 
     def set_marks(self, marks: Marks | None) -> None:
-        """Show what a comparison marks in this document, which is not edited; None: nothing."""
+        """Show the marks of a comparison in this document, which is not edited; None for none."""
         if marks is None:
             self.marks = None
             return
@@ -381,7 +382,7 @@ class SceneModel:
         )
 
     def _port(self, node_id: str, side: str, port: str) -> tuple[float, float]:
-        """Where a port is, in scene coordinates."""
+        """Return the position of a port in scene coordinates."""
         slot = self.nodes.get(node_id)
         if slot is None:
             return 0.0, 0.0
@@ -390,7 +391,7 @@ class SceneModel:
         return x + (card.width if side == "out" else 0.0), y + port_place(card, side, port)[0]
 
     def set_array(self, array: np.ndarray, wanted: Mapping[str, Any], default: Any) -> None:
-        """Fill one of the state arrays from values by node id."""
+        """Fill a state array from values by node id."""
         array[:] = default
         for node_id, value in wanted.items():
             slot = self.nodes.get(node_id)
@@ -398,7 +399,7 @@ class SceneModel:
                 array[slot] = value
 
     def place(self, slots: np.ndarray, positions: np.ndarray) -> None:
-        """Show nodes at other positions than in the document, during an animation."""
+        """Show nodes at positions that differ from the document, during an animation."""
         self.positions[slots] = positions
         self._grid_stale = True
         self._wires_kept = None
@@ -431,7 +432,7 @@ class SceneModel:
         return _Snapshot(self._stamp, *rows, set(self._stale))
 
     def _restore(self, kept: _Snapshot) -> None:
-        """Restore the rows of a state that the document has again."""
+        """Restore the rows of a previous state that the document has again."""
         now, of_user = self.nodes, {name: getattr(self, name) for name in _OF_USER}
         size = len(self.positions)
         self._stamp, self.nodes, self._wires = kept.stamp, kept.nodes, kept.wires
@@ -446,7 +447,7 @@ class SceneModel:
         self.follow_positions()
 
     def _change_rows(self, change: Change) -> set[int]:
-        """Add, drop and change rows; returns those whose cards must be rebuilt."""
+        """Add, drop and change rows. Return those whose cards must be rebuilt."""
         touched: set[int] = set()
         for edit in change.of("wire"):
             if edit.before is not None:
@@ -494,7 +495,7 @@ class SceneModel:
             self.positions[slots] = [nodes[key(slot)].pos for slot in slots]
 
     def _remake(self) -> None:
-        """Rebuild stale cards, once however often they changed, and the wires at their ports."""
+        """Rebuild stale cards, each once, and the wires at their ports."""
         if not self._stale:
             return
         slots, self._stale = sorted(self._stale), set()
@@ -504,7 +505,7 @@ class SceneModel:
         self._wires_kept = None
 
     def _wires_at(self, slots: list[int]) -> Iterator[Wire]:
-        """The wires that touch nodes, each once."""
+        """Yield the wires that touch nodes, each once."""
         ids = dict.fromkeys(map(self.nodes.key, slots))
         for node_id in ids:
             yield from self.document.incoming.at(node_id)
@@ -530,7 +531,7 @@ class SceneModel:
         return found
 
     def _wire_rows(self, found: Iterable[Wire]) -> list[wire_table.WireRow]:
-        """The rows of wires; wires whose nodes do not exist yet are left out."""
+        """Return the rows of wires, without those whose nodes do not exist yet."""
         rows, slot_of, nodes = [], self.nodes.get, self.document.nodes
         for wire in found:
             source, target = slot_of(wire.source), slot_of(wire.target)
@@ -564,7 +565,7 @@ class SceneModel:
 
 
 def port_place(card: CardData, side: str, name: str) -> tuple[float, card_data.PortData | None]:
-    """How far below the card's top a port lies, and the port; without it, the header's middle."""
+    """Return a port's place below the card's top, and the port; else the header's middle."""
     for index, port in enumerate(card.inputs if side == "in" else card.outputs):
         if port.name == name:
             return card.port_y(index, side), port

@@ -17,7 +17,7 @@ from nodeflow.ui.canvas.scene.scene_model import SceneModel
 
 
 class Selection(QObject):
-    """What is selected in a scene.
+    """The selection in a scene.
 
     Signals:
         changed(list of ids): the selected nodes, or the one selected frame.
@@ -31,9 +31,9 @@ class Selection(QObject):
         super().__init__(parent)
         self._scene = scene
         self.frame = ""
-        """The frame that is selected by itself; it may have been deleted since."""
+        """The frame that is selected by itself. It may have been deleted since."""
         self.wire: tuple[str, str] | None = None
-        """Key of the selected wire; it may have been deleted since."""
+        """Key of the selected wire. It may have been deleted since."""
         self.open_port: tuple[str, str, str] | None = None
         """Node, side and port of a wire that is being drawn by keyboard."""
         self._frames: frozenset[str] = frozenset()
@@ -53,27 +53,27 @@ class Selection(QObject):
 
     @property
     def frames(self) -> list[str]:
-        """Frames selected along with nodes by a box or Select all: they move, copy and go with
-        the nodes."""
+        """The frames selected along with nodes by a box or Select all. They move, copy and are
+        deleted with the nodes."""
         return [i for i in self._scene.document.frames if i in self._frames]
 
     def nodes(self) -> list[str]:
-        """Ids of the selected nodes."""
+        """Return ids of the selected nodes."""
         return [self._scene.nodes.key(s) for s in np.flatnonzero(self._scene.selected).tolist()]
 
     def ids(self) -> list[str]:
-        """Ids of the selected nodes, or of the one selected frame."""
+        """Return ids of the selected nodes, or of the one selected frame."""
         return [self.frame] if self.is_frame else self.nodes()
 
     def with_contents(self) -> list[str]:
-        """The selected nodes and frames, or the one selected frame with all that it holds."""
+        """Return the selected nodes and frames, or the one selected frame with its contents."""
         if not self.is_frame:
             return [*self.nodes(), *self.frames]
         nodes, frames = commands.held_by(self._scene.document, self.frame)
         return [*nodes, self.frame, *frames]
 
     def targets(self) -> list[str]:
-        """The selected nodes, or those whose corner lies in the selected frame."""
+        """Return the selected nodes, or those whose corner lies in the selected frame."""
         frame = self._scene.document.frames.get(self.frame)
         if frame is None:
             return self.nodes()
@@ -121,13 +121,13 @@ class Selection(QObject):
         self.changed.emit(self._last)
 
     def clear(self) -> None:
-        """Forget everything: the scene shows another document."""
+        """Clear the selection, because the scene shows another document."""
         self.frame, self._frames, self.wire = "", frozenset(), None
         self._last = []
         self.changed.emit([])
 
     def drop_deleted(self) -> None:
-        """Report the change where selected nodes or the frame were deleted or restored."""
+        """Report a change if selected nodes or the frame were deleted or restored."""
         now = self.ids()
         if now != self._last:
             self._last = now

@@ -29,14 +29,14 @@ class SlotMap(Generic[K]):
         return iter(self._slot)
 
     def copy(self) -> SlotMap[K]:
-        """An independent map with the same keys in the same slots."""
+        """Return an independent map with the same keys in the same slots."""
         other: SlotMap[K] = SlotMap()
         other._slot, other._keys = dict(self._slot), list(self._keys)
         other._free, other._used = list(self._free), self._used
         return other
 
     def take(self, key: K) -> int:
-        """The slot of ``key``, a new one if it has none."""
+        """Return the slot of ``key``; assign one if it has none."""
         slot = self._slot.get(key)
         if slot is None:
             slot = self._free.pop() if self._free else len(self._keys)
@@ -48,7 +48,7 @@ class SlotMap(Generic[K]):
         return slot
 
     def release(self, key: K) -> int | None:
-        """Free the slot of ``key``; returns it, or None if there was none."""
+        """Free the slot of ``key``. Return it, or None if there was none."""
         slot = self._slot.pop(key, None)
         if slot is not None:
             self._keys[slot] = None
@@ -63,7 +63,7 @@ class SlotMap(Generic[K]):
         return self._slot.get(key)
 
     def key(self, slot: int) -> K:
-        """The key in a slot.
+        """Return the key in a slot.
 
         Raises:
             KeyError: the slot is free.
@@ -74,7 +74,7 @@ class SlotMap(Generic[K]):
         return key
 
     def used(self) -> np.ndarray:
-        """All slots in use, ascending (int64); kept until the next change."""
+        """Return all slots in use, ascending (int64); cached until the next change."""
         if self._used is None:
             self._used = np.sort(np.fromiter(self._slot.values(), np.int64, len(self._slot)))
         return self._used

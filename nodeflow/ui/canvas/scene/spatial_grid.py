@@ -7,7 +7,7 @@ import numpy as np
 CELL = 512.0
 _ROW = 1 << 24
 _BRUTE = 4096
-"""Up to this many nodes, comparing them all is as fast as a lookup of cells."""
+"""Number of nodes up to which comparing all is as fast as a lookup of cells."""
 
 
 class SpatialGrid:
@@ -39,7 +39,7 @@ class SpatialGrid:
         positions: np.ndarray,
         sizes: np.ndarray,
     ) -> np.ndarray:
-        """Ascending slots of the nodes that touch the rectangle (scene units)."""
+        """Return slots of the nodes that touch the rectangle (scene units), ascending."""
         found = self._candidates(left, top, right, bottom)
         corner, size = positions[found], sizes[found]
         inside = (

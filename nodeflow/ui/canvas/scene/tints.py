@@ -1,4 +1,4 @@
-"""What colours the nodes and wires of a scene: a measure of each output."""
+"""The colours of nodes and wires by a measure of each output."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from nodeflow.ui.core.colorings import Coloring, ColorScale, ramp_color
 from nodeflow.ui.core.theme import Theme
 
 LEVELS = 64
-"""So many different colours are drawn."""
+"""The number of different colours."""
 PLAIN = -1
 
 
 @dataclass(frozen=True)
 class Tints:
-    """Measures by node id, one for each output from the first; there may be fewer.
+    """Measures by node id and output index. Outputs may be missing.
 
     Attributes:
-        scale: None where nothing has a value.
-        why: why nothing has; empty where the reasons are those of the outputs.
+        scale: None if nothing has a value.
+        why: the reason why nothing has a value; empty if each output has its own reason.
     """
 
     coloring: Coloring
@@ -32,19 +32,19 @@ class Tints:
     scale: ColorScale | None = None
     why: str = ""
     _levels: dict[tuple[str, str], int] = field(default_factory=dict, compare=False, repr=False)
-    """By node id and port, empty for the node itself: every frame asks for them."""
+    """Cached colours by node id and port (empty for the node itself), used in every frame."""
 
     @classmethod
     def of(
         cls, coloring: Coloring, measured: Mapping[str, Mapping[int, Measured]], why: str = ""
     ) -> Tints:
-        """With the scale of what there is."""
+        """Return tints with the scale of the measured values."""
         found = (m.value for each in measured.values() for m in each.values())
         values = [value for value in found if value is not None]
         return cls(coloring, measured, ColorScale.of(coloring, values), why)
 
     def level(self, node_id: str, index: int | None = None) -> int:
-        """The colour of an output, or of a node: of its first output with a value; or `PLAIN`."""
+        """Return the colour of an output, or of a node's first one with a value; else `PLAIN`."""
         each = self.measured.get(node_id)
         if each is None or self.scale is None:
             return PLAIN
@@ -56,7 +56,7 @@ class Tints:
         return PLAIN
 
     def of_nodes(self, scene: SceneModel, slots: np.ndarray) -> np.ndarray:
-        """The colours of nodes by slot."""
+        """Return the colours of nodes by slot."""
         key, known = scene.nodes.key, self._levels
         levels = np.full(len(slots), PLAIN, np.int64)
         for place, slot in enumerate(slots.tolist()):
@@ -67,7 +67,7 @@ class Tints:
         return levels
 
     def of_wires(self, scene: SceneModel, slots: np.ndarray) -> np.ndarray:
-        """The colours of wires by slot: of the outputs that they leave."""
+        """Return the colours of wires by slot, each the colour of the wire's source output."""
         levels = np.full(len(slots), PLAIN, np.int64)
         wires, table = scene.document.wires, scene.wires
         if not self.coloring.on_wires:
@@ -83,7 +83,7 @@ class Tints:
         return levels
 
     def lines(self, node_id: str, index: int | None = None) -> list[str]:
-        """What a tip says of a node's outputs, or of one."""
+        """Return the tooltip lines about a node's outputs, or about one output."""
         each = self.measured.get(node_id, {})
         chosen = (sorted(each) or [0]) if index is None else [index]
         return [self._line(each.get(i), f" of output {i}" if i else "") for i in chosen]
@@ -98,14 +98,14 @@ class Tints:
 
 
 def level_color(theme: Theme, level: int) -> QColor:
-    """The colour of a level; of `PLAIN` a quiet grey."""
+    """Return the colour of a level; for `PLAIN` a quiet grey."""
     if level == PLAIN:
         return theme.color("border_strong")
     return ramp_color(theme, level / (LEVELS - 1))
 
 
 def output_index(scene: SceneModel, node_id: str, port: str) -> int:
-    """The number of an output by its port's name; 0 for what is not known."""
+    """Return the index of an output by its port's name, or 0 if unknown."""
     slot = scene.nodes.get(node_id)
     outputs = scene.card(slot).outputs if slot is not None else ()
     names = [each.name for each in outputs if each.kind != "control"]

@@ -33,9 +33,9 @@ MAPS = 58.0
 """The height of feature maps, in one or more rows."""
 MAP_GAP = 2.0
 FAR_ROWS = 2
-"""Rows of feature maps on a card that is zoomed out: few and large."""
+"""Rows of feature maps on a zoomed-out card: few and large."""
 WIDE = 1.6
-"""A heat map whose width is more than this multiple of its height takes the card's width."""
+"""Ratio of width to height above which a heat map takes the card's full width."""
 EMPTY_HEIGHT = 28.0
 
 
@@ -46,11 +46,11 @@ ARRANGEMENTS = {
     "filters": "the filters of the first input channel as pictures",
     "columns": "the columns as pictures",
 }
-"""What a picture of a tensor has of it, in words."""
+"""Descriptions of the parts of a tensor that a picture shows."""
 
 
 def height_of(preview: Any | None, width: float) -> float:
-    """Height in scene units of the value area of a card of ``width``."""
+    """Return the height in scene units of the value area of a card of ``width``."""
     if preview is None:
         return EMPTY_HEIGHT
     kind = preview.kind
@@ -74,7 +74,7 @@ def height_of(preview: Any | None, width: float) -> float:
 
 
 def plain_text(preview: Any | None) -> str:
-    """The value in words, for tooltips, accessibility and tests."""
+    """Return the value in words, for tooltips, accessibility and tests."""
     if preview is None:
         return ""
     if preview.kind in ("scalar", "text", "error", "deferred", "view"):
@@ -87,7 +87,7 @@ def plain_text(preview: Any | None) -> str:
 
 
 def origin_text(preview: Any | None) -> str:
-    """Which rows and which training step a value is of: ``test rows 1–100, step 300``."""
+    """Return the rows and the training step of a value: ``test rows 1–100, step 300``."""
     step = getattr(preview, "step", None)
     parts = (str(getattr(preview, "data", None) or ""), "" if step is None else _step(step))
     return ", ".join(filter(None, parts))
@@ -107,7 +107,7 @@ def draw(
 
 
 def far_area(preview: Any | None, card: QRectF) -> QRectF | None:
-    """Where a card shows its value when zoomed out; None where it shows only its name."""
+    """Return the value area of a zoomed-out card, or None if it shows only its name."""
     kind = "scalar" if _is_number(preview) else getattr(preview, "kind", None)
     if kind not in ("scalar", "image", "images", "maps", "heatmap", "view"):
         return None
@@ -118,7 +118,7 @@ def far_area(preview: Any | None, card: QRectF) -> QRectF | None:
 
 
 def draw_far(painter: QPainter, area: QRectF, preview: Any, theme: Theme) -> None:
-    """Draw a value large enough to be seen when zoomed out: the number, or pictures alone."""
+    """Draw a value large enough for a zoomed-out card: the number, or pictures alone."""
     if preview.kind == "view":
         draw_shown(Sheet(painter, theme, is_small=True), area, preview)
         return
@@ -142,7 +142,7 @@ def draw_far(painter: QPainter, area: QRectF, preview: Any, theme: Theme) -> Non
 
 
 def _is_number(preview: Any) -> bool:
-    """Whether a value is one number, also as the only element of a table."""
+    """Return whether a value is a single number, also as the only element of a table."""
     kind = getattr(preview, "kind", None)
     return kind == "scalar" or (kind == "table" and preview.array.size == 1)
 
@@ -189,14 +189,14 @@ def _draw_scalar(
 
 
 def beside(number: str, words: str, room: float) -> tuple[str, text_metrics.Style, str]:
-    """A number, its style, and the words at its right, which give way where both have no room."""
+    """Return a number, its style, and the words at its right, dropped if there is no room."""
     left = room - text_metrics.width(words, text_metrics.CAPTION) - 6 if words else room
     shown, style = fitting(number, left)
     return (shown, style, words) if shown == number else (*fitting(number, room), "")
 
 
 def fitting(number: str, room: float) -> tuple[str, text_metrics.Style]:
-    """A number and the style in which it is seen whole: a cut one would read as another number."""
+    """Return a number and a style in which it fits uncut, because a cut number misleads."""
     styles = (text_metrics.VALUE, text_metrics.SMALL_VALUE, text_metrics.TABLE)
     style = next(
         (style for style in styles if text_metrics.width(number, style) <= room), text_metrics.TABLE
@@ -259,7 +259,7 @@ def _draw_table(painter: QPainter, rect: QRectF, preview: Any, theme: Theme, as_
 
 
 def _cells(grid: np.ndarray, room: float) -> tuple[list[list[str]], float]:
-    """The numbers of a table with as many digits as a cell has room for, and the widest's width."""
+    """Return a table's numbers with as many digits as fit into a cell, and the largest width."""
     shown: list[list[str]] = []
     widest = 0.0
     for digits in (3, 2, 1):
@@ -299,7 +299,7 @@ def _draw_facts(
     theme: Theme,
     as_path: bool,
 ) -> None:
-    """Shape, range and mean as two columns, the first baseline at ``y``."""
+    """Draw shape, range and mean as two columns, the first baseline at ``y``."""
     room = rect.right() - x - 8
     for name, value in _facts(preview):
         text_metrics.draw(
@@ -329,7 +329,7 @@ def _draw_images(
 def _draw_one_line(
     painter: QPainter, rect: QRectF, y: float, preview: Any, theme: Theme, as_path: bool
 ) -> None:
-    """Range and mean beneath pictures, the baseline at ``y``."""
+    """Draw range and mean beneath pictures, the baseline at ``y``."""
     line = text_metrics.elide(_one_line(preview), text_metrics.CAPTION, rect.width() - 2 * PAD)
     color = theme.color("ink_muted")
     text_metrics.draw(
@@ -346,10 +346,10 @@ def _draw_maps(painter: QPainter, rect: QRectF, preview: Any, theme: Theme, as_p
 def _draw_grid(
     painter: QPainter, area: QRectF, preview: Any, theme: Theme, most_rows: int = 0
 ) -> None:
-    """Draw maps side by side, in as many rows as make them largest.
+    """Draw maps side by side, in the number of rows that makes them largest.
 
     Args:
-        most_rows: draw only as many as fit into so many rows, in the middle; 0 draws all.
+        most_rows: draw only as many maps as fit into so many rows, centred; 0 draws all.
     """
     maps = preview.array
     aspect = maps.shape[2] / max(maps.shape[1], 1)
@@ -373,7 +373,7 @@ def _draw_grid(
 
 
 def grid_of(count: int, aspect: float, width: float, height: float) -> tuple[int, int, float]:
-    """Columns, rows and height of each of ``count`` pictures, so that they are as large as fits."""
+    """Return columns, rows and height of each of ``count`` pictures, as large as fits."""
     best = (1, 1, 0.0)
     for rows in range(1, max(1, count) + 1):
         columns = -(-count // rows)
@@ -436,7 +436,7 @@ def _table_lines(array: np.ndarray) -> int:
 
 
 def _fit(aspect: float, box: QRectF) -> QRectF:
-    """The largest rectangle of ``aspect`` (width / height, tamed) at the left of ``box``."""
+    """Return the largest rectangle of limited ``aspect`` (width / height) at ``box``'s left."""
     aspect = min(max(aspect, 0.25), 4.0)
     width = min(box.width(), box.height() * aspect)
     height = width / aspect
@@ -455,7 +455,7 @@ def _draw_image(painter: QPainter, rect: QRectF, image: QImage, theme: Theme) ->
 
 
 def _to_image(array: np.ndarray, preview: Any, theme: Theme) -> QImage:
-    """Grey or colour pictures as they are; heat maps and maps in the colours of their numbers."""
+    """Return an image: pictures in their own colours, heat maps and maps in heat colours."""
     array = np.asarray(array)
     if preview.kind in ("heatmap", "maps"):
         limits = preview.limits or (preview.minimum, preview.maximum)

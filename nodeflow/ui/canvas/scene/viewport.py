@@ -1,6 +1,6 @@
-"""The viewport: which part of the scene is visible, and where its things are in view coordinates.
+"""The viewport: the visible part of the scene, and positions in view coordinates.
 
-It moves the camera and reports how, so that the painter can shift the kept frame after a pan
+It moves the camera and reports each move, so that the painter can shift the kept frame after a pan
 instead of painting a new one. It knows the size of the widget, but paints nothing.
 """
 
@@ -22,24 +22,24 @@ from nodeflow.ui.canvas.scene.scene_model import SceneModel, port_place
 VISIBLE_MARGIN = 40.0
 """Pixels between the edge of the view and nodes that are scrolled into it."""
 PAN_STEP = 48.0
-"""Pixels."""
+"""Pixels of one pan by keyboard."""
 COVER_MARGIN = 12.0
-"""Pixels between the minimap and what is fitted beside it."""
+"""Pixels between the minimap and a graph that is fitted beside it."""
 LEFT_MARGIN = 48.0
 """Scene units left of the beginning of a graph."""
 START_MARGIN = 32.0
 """Pixels left of and above a graph that is shown from its beginning."""
 READABLE_STEP = -2 * STEPS_PER_OCTAVE
-"""From this zoom step on, names are read, however many nodes there are."""
+"""The smallest zoom step at which names are readable for any number of nodes."""
 SMALL_STEP, HALF_STEP = READABLE_STEP - 2, READABLE_STEP - STEPS_PER_OCTAVE
-"""Below the one, names are a strain or are not drawn; below the other, too little is seen of a
-graph whose names are read."""
+"""Below the first step names are hard to read or not drawn. Below the second, too little of a graph
+is visible at a readable zoom."""
 FEW_WIRES = 20
-"""More wires at once are drawn with fewer segments."""
+"""Wires. With more at once, they are drawn with fewer segments."""
 VALUE_SCALE = 0.5
 SLIDER_HEIGHT = 18.0
-"""Of the strip where the slider over a loop's iterations is pulled, in scene units."""
-"""From this scale on, a number on a node can be aimed at."""
+"""Height of the strip with the slider over a loop's iterations, in scene units."""
+"""From this scale on, the pointer can aim at a number on a node."""
 
 
 class Viewport(QObject):
@@ -47,8 +47,8 @@ class Viewport(QObject):
 
     Signals:
         panned(dx, dy): by whole pixels, at the same scale.
-        zoomed(step, offset): the camera's before.
-        jumped(): elsewhere, or to another scale.
+        zoomed(step, offset): the previous ones of the camera.
+        jumped(): to another place or scale.
         changed(): any of these; emitted after them.
     """
 
@@ -64,14 +64,14 @@ class Viewport(QObject):
         self._scene, self._size = scene, size
         self.camera = Camera()
         self.cover: Callable[[], QRectF] = QRectF
-        """The part of the view that a child widget (the minimap) covers; empty for none."""
+        """Returns the part of the view that a child widget (the minimap) covers; empty for none."""
         self._middle: QPointF | None = None
-        """The scene point in the middle of the view when the camera was set last."""
+        """The scene point in the middle of the view when the camera was last set."""
         self.is_fitted = True
-        """Whether the whole graph is shown again when the view is resized; until the user moves
-        the view or edits."""
+        """Whether a resized view shows the whole graph again. Ends when the user moves the view or
+        edits."""
         self._keeps_names = False
-        """Whether names count for more than the last of the graph when it is shown again."""
+        """Whether that fit prefers readable names to showing the whole graph."""
 
     # ---- view coordinates -------------------------------------------------------------------
 
@@ -99,16 +99,16 @@ class Viewport(QObject):
         return self.camera.rect_to_scene(self.rect)
 
     def visible_ids(self) -> list[str]:
-        """Ids of the visible nodes."""
+        """Return ids of the visible nodes."""
         scene = self._scene
         return [scene.nodes.key(slot) for slot in scene.nodes_in(self.visible_area).tolist()]
 
     def hit_test(self, at: QPointF) -> Hit:
-        """What lies at a point of the view."""
+        """Return the thing at a point of the view."""
         return hit_test(self._scene, self.camera.to_scene(at), self.camera.scale)
 
     def port_position(self, node_id: str, port: str, side: str) -> QPointF:
-        """Where a port is, in view coordinates; ``side`` is ``in`` or ``out``."""
+        """Return the position of a port in view coordinates; ``side`` is ``in`` or ``out``."""
         slot = self._scene.nodes.get(node_id)
         if slot is None:
             return QPointF()
@@ -118,19 +118,19 @@ class Viewport(QObject):
         return self.camera.to_view(QPointF(x + (card.width if side == "out" else 0), y + down))
 
     def node_rect(self, node_id: str) -> QRectF:
-        """A node's card in view coordinates; empty if there is no such node."""
+        """Return a node's card in view coordinates; empty if there is no such node."""
         slot = self._scene.nodes.get(node_id)
         return QRectF() if slot is None else self.camera.rect_to_view(self._scene.rect(slot))
 
     def header_rect(self, node_id: str) -> QRectF:
-        """The title line of a node's card in view coordinates."""
+        """Return the title line of a node's card in view coordinates."""
         rect = self.node_rect(node_id)
         scale = self.camera.scale
         left = card_data.ICON_ROOM * scale
         return QRectF(rect.x() + left - 6, rect.y() + 4 * scale, rect.width() - left, 24 * scale)
 
     def value_rect(self, node_id: str) -> QRectF:
-        """Where a node shows its value, in view coordinates; empty where it shows none."""
+        """Return the value area of a node in view coordinates; empty if it shows no value."""
         slot = self._scene.nodes.get(node_id)
         if slot is None or self.camera.scale < VALUE_SCALE:
             return QRectF()
@@ -139,8 +139,8 @@ class Viewport(QObject):
         return self.camera.rect_to_view(area) if card.value_height else QRectF()
 
     def iteration_rect(self, node_id: str) -> QRectF:
-        """Where the slider over a loop's iterations is pulled, in view coordinates; empty where a
-        card has none."""
+        """Return the strip of the slider over a loop's iterations, in view coordinates; empty if
+        the card has none."""
         area, slot = self.value_rect(node_id), self._scene.nodes.get(node_id)
         if slot is None or area.isEmpty() or self._scene.card(slot).slider is None:
             return QRectF()
@@ -149,7 +149,7 @@ class Viewport(QObject):
         return area.adjusted(0, area.height() - SLIDER_HEIGHT * self.camera.scale, 0, 0)
 
     def overridden_at(self, at: QPointF) -> str:
-        """The node whose badge of an override lies at a point of the view; empty for none."""
+        """Return the node whose override badge lies at a point of the view; empty for none."""
         scene, scale = self._scene, self.camera.scale
         for node_id in scene.builder.overridden:
             slot = scene.nodes.get(node_id)
@@ -160,8 +160,8 @@ class Viewport(QObject):
         return ""
 
     def fold_rect(self, node_id: str) -> QRectF:
-        """The place around the arrow of a card that folds and unfolds ports, in view coordinates;
-        empty where there is none."""
+        """Return the clickable place around a card's fold arrow, in view coordinates; empty if
+        there is none."""
         slot = self._scene.nodes.get(node_id)
         if slot is None or self.camera.scale < VALUE_SCALE:
             return QRectF()
@@ -173,7 +173,7 @@ class Viewport(QObject):
         return self.camera.rect_to_view(place)
 
     def wire_lines(self, keys: Iterable[tuple[str, str]]) -> np.ndarray:
-        """(m, 4) line segments of wires in view coordinates."""
+        """Return (m, 4) line segments of wires in view coordinates."""
         wires = self._scene.wires
         slots = [s for s in map(wires.slots.get, keys) if s is not None]
         if not slots:
@@ -186,7 +186,7 @@ class Viewport(QObject):
         return wire_table.smooth(ends, None, scale, lane)
 
     def kept_inside(self, rect: QRectF) -> QRectF:
-        """A rectangle (view coordinates) moved into the view as far as it fits."""
+        """Move a rectangle (view coordinates) into the view as far as it fits."""
         x = max(8.0, min(rect.x(), self.width - rect.width() - 8))
         y = max(8.0, min(rect.y(), self.height - rect.height() - 8))
         return QRectF(x, y, rect.width(), rect.height())
@@ -221,9 +221,9 @@ class Viewport(QObject):
         self.zoom(-self.camera.step)
 
     def on_resize(self) -> None:
-        """The view has another size: keep what is in its middle, or the whole graph visible.
+        """Keep the middle of a resized view, or the whole graph visible.
 
-        The middle is remembered, so that a view that is resized back shows what it showed.
+        The middle is remembered, so that a view that is resized back shows the same part again.
         """
         if self.is_fitted or self._middle is None:
             self.fit_all(self._keeps_names)
@@ -237,8 +237,9 @@ class Viewport(QObject):
         """Show everything, at most at life size; an empty document shows the origin.
 
         Args:
-            keeps_names: rather let up to half of the graph, each way, lie outside than show it too
-                small to read its names, unless there is a minimap; also when the view is resized.
+            keeps_names: if names would be too small to read, keep them readable and leave out up to
+                half of the graph along each axis, unless there is a minimap. Also applies to later
+                resizes.
         """
         frames = self._scene.document.frames.values()
         notes = [QRectF(*frame.rect) for frame in frames if frame.note]
@@ -250,12 +251,12 @@ class Viewport(QObject):
         self.is_fitted, self._keeps_names = True, keeps_names
 
     def fitting_scale(self) -> float:
-        """The scale at which everything is seen."""
+        """Return the scale at which everything is visible."""
         step = self.camera.fitting_step(self._scene.bounds(), self.width, self.height)
         return 2.0 ** (step / STEPS_PER_OCTAVE)
 
     def keep_fitted(self) -> None:
-        """Fit again because the cover came or went, unless the user moved the view."""
+        """Fit again because the cover appeared or disappeared, unless the user moved the view."""
         if self.is_fitted:
             self.fit_all(self._keeps_names)
 
@@ -298,13 +299,13 @@ class Viewport(QObject):
         self._jump(center)
 
     def ensure_visible(self, *node_ids: str) -> None:
-        """Move the view as little as makes nodes visible; zoom out if they need room."""
+        """Move the view just enough to make nodes visible; zoom out if they need room."""
         slots = self._slots(node_ids)
         if len(slots):
             self.ensure_area_visible(self._scene.bounds(slots))
 
     def ensure_area_visible(self, area: QRectF) -> None:
-        """Do the same for a rectangle of the scene."""
+        """Move the view just enough to show a scene rectangle; zoom out if it needs room."""
         seen, margin = self.camera.rect_to_view(area), VISIBLE_MARGIN
         room = self.rect.adjusted(margin, margin, -margin, -margin)
         if seen.width() > room.width() or seen.height() > room.height():
@@ -324,12 +325,12 @@ class Viewport(QObject):
         return np.array([slot for slot in slots if slot is not None], np.int64)
 
     def _covered(self) -> QRectF:
-        """The covered part of the view with some margin; empty for none."""
+        """Return the covered part of the view with a margin; empty for none."""
         cover = self.cover()
         return cover if cover.isEmpty() else cover.adjusted(-COVER_MARGIN, -COVER_MARGIN, 0, 0)
 
     def _fit(self, rect: QRectF, slots: np.ndarray, areas: Sequence[QRectF] = ()) -> None:
-        """Show a scene rectangle whole, and no card or area of it under the cover."""
+        """Show a whole scene rectangle, with no card or area of it under the cover."""
         self.camera.fit(rect, self.width, self.height)
         cover = self._covered()
         if not cover.isEmpty():
@@ -338,8 +339,8 @@ class Viewport(QObject):
         self._report()
 
     def _show_start(self, rect: QRectF) -> None:
-        """Show a scene rectangle so that names are read: from its left or its top where there is no
-        room for all of it, else in the middle."""
+        """Show a scene rectangle with readable names. If it does not fit, show its left or top
+        part; otherwise centre it."""
         self.camera.step = READABLE_STEP
         scale = self.camera.scale
         half = QPointF(self.width, self.height) / (2 * scale)
@@ -351,7 +352,7 @@ class Viewport(QObject):
     def _fit_beside(
         self, rect: QRectF, cover: QRectF, slots: np.ndarray, areas: Sequence[QRectF]
     ) -> None:
-        """As large as leaves the cover free: in the middle, else above it or left of it."""
+        """Fit as large as possible with the cover free: in the middle, else above or left of it."""
         scene = self._scene
         corners, sizes = scene.positions[slots], scene.sizes[slots]
 

@@ -1,6 +1,6 @@
-"""Finds lanes, in which wires pass between cards instead of behind them.
+"""Finds lanes that let wires pass between cards instead of behind them.
 
-This is for graphs small enough that single wires matter; larger ones keep their plain curves.
+This is for graphs small enough that single wires matter; larger ones keep plain curves.
 """
 
 from __future__ import annotations
@@ -13,26 +13,25 @@ from nodeflow.ui.canvas.scene import wire_table
 from nodeflow.ui.canvas.scene.wire_routing import REACH, is_backward
 
 MOST = 20_000
-"""Wires times cards; with more, no lanes are searched for (at this size it takes a few
-milliseconds)."""
+"""Wires times cards. With more, no lanes are searched for; this size takes a few milliseconds."""
 CLEAR, NARROWEST, BESIDE, SPREAD = 10.0, 12.0, 36.0, 10.0
-"""How far off cards a lane stays, how much room it needs, how near to a side it stays in a wide
-gap, and how far lanes are apart."""
+"""Distance of a lane from cards, width that it needs, distance from the near side in a wide gap,
+and distance between lanes."""
 WIDE = 200.0
-"""A gap this wide is one between rows, which is better than one between two cards."""
+"""A gap this wide lies between rows, which is better than a gap between two cards."""
 BEND = 4.0
-"""The cost of two corners, which a lane level with either end does not have."""
+"""The cost of two corners. A lane level with either end has none."""
 HIT = 2000.0
-"""How much longer a way may be to pass behind one card less."""
+"""The detour in scene units that is worth passing behind one card less."""
 SAMPLES = 32
 
 
 def find(ends: np.ndarray, sources: np.ndarray, cards: np.ndarray) -> np.ndarray:
-    """(n,) heights of lanes, NaN for the wires that need none.
+    """Return (n,) heights of lanes, NaN for wires that need none.
 
     Args:
         ends: (n, 4) in scene units.
-        sources: (n,) equal for wires that may share a lane, as those of one output.
+        sources: (n,) equal numbers for wires that may share a lane, as those from one output.
         cards: (m, 4) left, top, right, bottom.
     """
     found = np.full(len(ends), np.nan)
@@ -60,7 +59,7 @@ def find(ends: np.ndarray, sources: np.ndarray, cards: np.ndarray) -> np.ndarray
 
 
 def _hidden(points: np.ndarray, cards: np.ndarray) -> np.ndarray:
-    """(n,) behind how many cards each line of (n, k, 2) points passes."""
+    """Return (n,) the number of cards that each line of (n, k, 2) points passes behind."""
     x, y = points[:, :, None, 0], points[:, :, None, 1]
     left, top, right, bottom = (cards + [2, 2, -2, -2]).T
     inside = (x > left) & (x < right) & (y > top) & (y < bottom)
@@ -68,9 +67,10 @@ def _hidden(points: np.ndarray, cards: np.ndarray) -> np.ndarray:
 
 
 def _best(end: np.ndarray, cards: np.ndarray, own: list[float], least: float) -> float | None:
-    """The lane with the least way and the fewest cards in it, if that is less than ``least``.
+    """Return the cheapest lane, by length and crossed cards, or None if none costs less than
+    ``least``.
 
-    ``own`` are lanes of the same output, which are better still.
+    ``own`` are lanes of the same output, which get a bonus.
     """
     x0, y0, x1, y1 = end.tolist()
     right, left = x0 + REACH, x1 - REACH
@@ -87,8 +87,10 @@ def _best(end: np.ndarray, cards: np.ndarray, own: list[float], least: float) ->
 def _gaps(
     cards: np.ndarray, left: float, right: float, ends: tuple[float, float], own: list[float]
 ) -> Iterable[tuple[float, float]]:
-    """Heights at which a level line from ``left`` to ``right`` passes no card, and how good
-    they are for their room or for being one's own already."""
+    """Yield heights where a level line from ``left`` to ``right`` meets no card, with their gain.
+
+    The gain grows with the width of the gap; it is highest for lanes in ``own``.
+    """
     passed = (cards[:, 0] < right + CLEAR) & (cards[:, 2] > left - CLEAR)
     tops, bottoms = cards[passed, 1] - CLEAR, cards[passed, 3] + CLEAR
     order = np.argsort(tops)
@@ -108,14 +110,14 @@ _END = (np.inf, np.inf)
 
 
 def _within(low: float, high: float, wish: float) -> float:
-    """The middle of a gap; in a wide one, near the side that the wire comes from."""
+    """Return the middle of a gap, or in a wide one a height near the wire's origin ``wish``."""
     if high - low <= 4 * BESIDE:
         return (low + high) / 2
     return min(max(wish, low + BESIDE), high - BESIDE)
 
 
 def _crossed(cards: np.ndarray, x: float, y: float, lane: float) -> int:
-    """How many cards a line straight up or down crosses."""
+    """Return the number of cards that a vertical line crosses."""
     low, high = min(y, lane), max(y, lane)
     inside = (cards[:, 0] < x) & (cards[:, 2] > x) & (cards[:, 1] < high) & (cards[:, 3] > low)
     return int(inside.sum())

@@ -1,8 +1,8 @@
 """Routes wires around cards: out to the right, along a lane, and in from the left.
 
-A curve straight back would cross behind both cards and all between them, and one straight ahead
-behind what stands in between. The lane lies in a gap between the cards on the way. Without
-a search for one, it lies halfway if the ends of a backward wire are far apart, as in the gap
+A curve straight back would pass behind both cards and all cards between them, and a curve straight
+ahead behind the cards in between. The lane lies in a gap between the cards on the way. Without a
+search for gaps, a backward wire gets a lane halfway if its ends are far apart vertically, as
 between two rows of nodes, else above both cards.
 """
 
@@ -11,21 +11,22 @@ from __future__ import annotations
 import numpy as np
 
 BACKWARD = -40.0
-"""Ends that are farther back than this are joined by a detour."""
+"""Wires whose target is farther back than this take a detour."""
 REACH, RADIUS = 24.0, 20.0
 APART, ABOVE = 300.0, 92.0
-"""Least distance of the ends for a lane halfway; otherwise, its distance above the upper end."""
+"""The least vertical distance of the ends for a lane halfway. Otherwise, the distance of the lane
+above the upper end."""
 CORNER = 8
 """Points of a round corner."""
 
 
 def is_backward(ends: np.ndarray, scale: float = 1.0) -> np.ndarray:
-    """(n,) which wires take a detour; ``ends`` are (n, 4), in units of 1 / ``scale``."""
+    """Return (n,) whether wires run backwards; ``ends`` are (n, 4), in units of 1 / ``scale``."""
     return ends[:, 2] - ends[:, 0] < BACKWARD * scale
 
 
 def lanes(ends: np.ndarray, scale: float = 1.0) -> np.ndarray:
-    """(n,) heights of the lanes."""
+    """Return (n,) heights of the lanes without a search."""
     y0, y1 = ends[:, 1], ends[:, 3]
     apart = np.abs(y1 - y0) >= APART * scale
     return np.where(apart, (y0 + y1) / 2, np.minimum(y0, y1) - ABOVE * scale)
@@ -34,15 +35,15 @@ def lanes(ends: np.ndarray, scale: float = 1.0) -> np.ndarray:
 def takes_detour(
     ends: np.ndarray, scale: float = 1.0, lane: np.ndarray | None = None
 ) -> np.ndarray:
-    """(n,) which wires take a detour: those that run backwards, and those that have a lane."""
+    """Return (n,) whether wires take a detour: backward wires, and wires with a lane."""
     back = is_backward(ends, scale)
     return back if lane is None else back | np.isfinite(lane)
 
 
 def routes(ends: np.ndarray, scale: float = 1.0, lane: np.ndarray | None = None) -> np.ndarray:
-    """(n, 4 * CORNER + 2, 2) points of the detours, with round corners.
+    """Return (n, 4 * CORNER + 2, 2) points of the detours, with round corners.
 
-    ``lane`` has the heights of lanes, NaN where nobody has looked for one.
+    ``lane`` has the heights of lanes, NaN for wires without a search.
     """
     usual, reach = lanes(ends, scale), REACH * scale
     lane = usual if lane is None else np.where(np.isnan(lane), usual, lane)
@@ -69,7 +70,7 @@ def routes(ends: np.ndarray, scale: float = 1.0, lane: np.ndarray | None = None)
 
 
 def resampled(points: np.ndarray, count: int) -> np.ndarray:
-    """(n, count + 1, 2) points at equal distances along polylines of (n, m, 2)."""
+    """Return (n, count + 1, 2) points at equal distances along polylines of (n, m, 2)."""
     steps = np.hypot(*np.moveaxis(np.diff(points, axis=1), 2, 0))
     along = np.concatenate([np.zeros((len(points), 1)), np.cumsum(steps, axis=1)], axis=1)
     result = np.empty((len(points), count + 1, 2))

@@ -16,7 +16,7 @@ DASHES = {
 }  # fmt: skip
 """Dash and gap in view pixels by dtype; floats are solid."""
 THICKNESS = {"float64": 2.6, "float16": 1.4, "bfloat16": 1.4, "complex128": 2.6}
-"""In view pixels, where it is not 2."""
+"""Thickness in view pixels, if it is not 2."""
 FEED_DASH = (14.0, 6.0)
 UNKNOWN_DASH = (4.0, 6.0)
 MIN_BEND = 28.0
@@ -26,7 +26,7 @@ _COLUMNS = ("source", "target", "offsets", "style", "lane", "hidden")
 class WireRow(NamedTuple):
     """A wire between the cards in two slots; offsets are of both ends from their cards' corners.
 
-    Of a ``hidden`` one only stubs are drawn.
+    A ``hidden`` wire is drawn as two stubs.
     """
 
     key: tuple[str, str]
@@ -38,7 +38,7 @@ class WireRow(NamedTuple):
 
 
 class WireTable:
-    """Wires as arrays: the slots of the nodes they join, and where on the cards they end."""
+    """Wires as arrays: the slots of the nodes they join, and their ends relative to the cards."""
 
     def __init__(self) -> None:
         self.slots: SlotMap[tuple[str, str]] = SlotMap()
@@ -48,10 +48,10 @@ class WireTable:
         self.style = np.zeros(0, np.int16)
         self.hidden = np.zeros(0, bool)
         self.lane = np.zeros(0)
-        """Height of a wire's lane around cards; NaN where it takes the usual way."""
+        """Height of a wire's lane around cards; NaN for the usual way."""
 
     def copy(self) -> WireTable:
-        """An independent table with the same wires in the same rows."""
+        """Return an independent table with the same wires in the same rows."""
         other = WireTable()
         other.slots = self.slots.copy()
         for name in _COLUMNS:
@@ -59,7 +59,7 @@ class WireTable:
         return other
 
     def put(self, rows: list[WireRow]) -> None:
-        """Add or change wires, whose keys differ."""
+        """Add or change wires with distinct keys."""
         if not rows:
             return
         keys, source, target, offsets, style, hidden = zip(*rows, strict=True)
@@ -75,7 +75,7 @@ class WireTable:
         return self.slots.release(key)
 
     def ends(self, which: np.ndarray, positions: np.ndarray) -> np.ndarray:
-        """(n, 4) scene coordinates of both ends of the wires in ``which`` (slots)."""
+        """Return (n, 4) scene coordinates of both ends of the wires in ``which`` (slots)."""
         ends = self.offsets[which].copy()
         ends[:, :2] += positions[self.source[which]]
         ends[:, 2:] += positions[self.target[which]]
@@ -93,8 +93,8 @@ class WireTable:
 
 
 def bend(ends: np.ndarray, scale: float = 1.0) -> np.ndarray:
-    """How far the control points of each curve reach out sideways; ``ends`` are scene units times
-    ``scale``, and so is the result."""
+    """Return the sideways distance of each curve's control points; both ``ends`` and the result are
+    scene units times ``scale``."""
     dx, dy = ends[:, 2] - ends[:, 0], ends[:, 3] - ends[:, 1]
     level = np.minimum(MIN_BEND * scale + np.abs(dy) * 0.25, 90.0 * scale)
     back = np.minimum(60.0 * scale + np.abs(dx) * 0.3, 220.0 * scale)
@@ -102,7 +102,7 @@ def bend(ends: np.ndarray, scale: float = 1.0) -> np.ndarray:
 
 
 def bounds(ends: np.ndarray, lane: np.ndarray | None = None) -> np.ndarray:
-    """(n, 4) left, top, right, bottom of the curves, control points included."""
+    """Return (n, 4) left, top, right, bottom of the curves, control points included."""
     reach = bend(ends)
     left = np.minimum(ends[:, 0], ends[:, 2] - reach)
     right = np.maximum(ends[:, 0] + reach, ends[:, 2])
@@ -116,7 +116,7 @@ def bounds(ends: np.ndarray, lane: np.ndarray | None = None) -> np.ndarray:
 
 
 def drawn_box(ends: np.ndarray, lane: np.ndarray) -> np.ndarray:
-    """(4,) left, top, right, bottom of all the curves together, as far as they are drawn."""
+    """Return (4,) left, top, right, bottom of all drawn curves together."""
     back = wire_routing.takes_detour(ends, 1.0, lane)
     points = np.concatenate([
         _cubic_points(ends[~back], 32, 1.0).reshape(-1, 2),
@@ -132,7 +132,7 @@ def _of(lane: np.ndarray | None, which: np.ndarray) -> np.ndarray | None:
 def curve_points(
     ends: np.ndarray, count: int, scale: float = 1.0, lane: np.ndarray | None = None
 ) -> np.ndarray:
-    """(n, count + 1, 2) points along the curves."""
+    """Return (n, count + 1, 2) points along the curves."""
     points = _cubic_points(ends, count, scale)
     back = wire_routing.takes_detour(ends, scale, lane)
     if back.any():
@@ -158,7 +158,7 @@ def segments(
     scale: float = 1.0,
     lane: np.ndarray | None = None,
 ) -> np.ndarray:
-    """(m, 4) line segments of the curves; with ``dash`` only those in its solid parts."""
+    """Return (m, 4) line segments of the curves; with ``dash`` only those in its solid parts."""
     if not len(ends):
         return np.zeros((0, 4))
     if dash is None:
@@ -186,18 +186,18 @@ def smooth(
     scale: float = 1.0,
     lane: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Segments fine enough for the eye and for the dashes; for a few curves in view pixels."""
+    """Return segments fine enough for the eye and for dashes; for a few curves in view pixels."""
     longest = float(np.abs(ends[:, 2:] - ends[:, :2]).sum(axis=1).max()) * 1.3
     fine = longest / (2.0 if dash else 8.0)
     return segments(ends, int(np.clip(fine, 24, 400)), dash, scale, lane)
 
 
 STUB = 26.0
-"""Length of what is drawn of a hidden wire at each end, in scene units."""
+"""Length of the stub of a hidden wire at each end, in scene units."""
 
 
 def stubs(ends: np.ndarray, length: float) -> np.ndarray:
-    """(2n, 4) short lines at both ends of the wires, from the ports outwards."""
+    """Return (2n, 4) short lines at both ends of the wires, from the ports outwards."""
     out, into = ends.copy(), ends.copy()
     out[:, 2], out[:, 3] = ends[:, 0] + length, ends[:, 1]
     into[:, 0], into[:, 1] = ends[:, 2] - length, ends[:, 3]
@@ -205,7 +205,7 @@ def stubs(ends: np.ndarray, length: float) -> np.ndarray:
 
 
 def distance(ends: np.ndarray, x: float, y: float, lane: np.ndarray | None = None) -> np.ndarray:
-    """(n,) distance of a point from each curve, in scene units."""
+    """Return (n,) distances of a point from each curve, in scene units."""
     gap = _gap(_cubic_points(ends, 24, 1.0), x, y)
     back = wire_routing.takes_detour(ends, 1.0, lane)
     if back.any():

@@ -1,4 +1,4 @@
-"""Copy, cut, paste and duplicate what is selected."""
+"""Copy, cut, paste and duplicate the selection."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from nodeflow.ui.canvas.view.graph_edits import GraphEdits
 
 MIME = "application/x-nodeflow+json"
 MAX_PASTE = 16_000_000
-"""Characters; a larger clipboard text cannot be nodes of ours."""
+"""Characters. A longer clipboard text cannot hold nodes of nodeflow."""
 
 
 class ClipboardEdits:
@@ -40,7 +40,7 @@ class ClipboardEdits:
         """Data paths in the copied text that the source document may read."""
 
     def copy(self) -> bool:
-        """Copy what is selected to the clipboard; False if nothing is selected."""
+        """Copy the selection to the clipboard. Return False if nothing is selected."""
         chosen = self._selection.with_contents()
         if not chosen:
             return False
@@ -57,7 +57,7 @@ class ClipboardEdits:
         return True
 
     def cut(self) -> None:
-        """Copy and delete; of a frame, also what it holds."""
+        """Copy and delete the selection; for a frame, with its contents."""
         gone = self._selection.with_contents()
         if not self.copy():
             return
@@ -73,7 +73,7 @@ class ClipboardEdits:
         message.
 
         Args:
-            wired: draw the wires that came into the nodes from outside again, where they fit.
+            wired: restore the wires that came into the nodes from outside, where they fit.
         """
         data = QGuiApplication.clipboard().mimeData()
         content = bytes(data.data(MIME).data()).decode(errors="replace") or data.text()
@@ -98,7 +98,7 @@ class ClipboardEdits:
         return []
 
     def duplicate(self, *, wired: bool = False) -> list[str]:
-        """Copy what is selected beside itself; ``wired``: with wires from the same sources."""
+        """Copy the selection beside itself; ``wired``: with wires from the same sources."""
         chosen = self._selection.with_contents()
         if not chosen:
             return []

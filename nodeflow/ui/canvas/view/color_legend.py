@@ -1,4 +1,4 @@
-"""The bar over the canvas that says what colours mean: what they are of, and their scale."""
+"""The bar over the canvas that explains colours: the measure and its scale."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class ColorLegend(QFrame):
     """A child of the canvas, in its lower left corner; hidden while nothing is coloured.
 
     Signals:
-        chosen(id): colour by this, or by nothing.
-        measure_requested: measure what the colours need.
+        chosen(id): colour by this measure; empty for none.
+        measure_requested: run the measurement that the colours need.
     """
 
     chosen = Signal(str)
@@ -67,7 +67,7 @@ class ColorLegend(QFrame):
         self.scale.update()
 
     def show_tints(self, tints: Tints | None, needs_measuring: bool = False) -> None:
-        """Say what the colours mean; None hides the bar."""
+        """Explain the colours; None hides the bar."""
         self.setVisible(tints is not None)
         if tints is None:
             return
@@ -75,7 +75,8 @@ class ColorLegend(QFrame):
         self.choice.setToolTip(plain_tip(tints.coloring.tip))
         self.scale.show_scale(tints.coloring, tints.scale)
         note = _note(tints)
-        self.note.setText(note or LOGARITHMIC)  # a text for screen readers, hidden too
+        # screen readers read this text even while it is hidden
+        self.note.setText(note or LOGARITHMIC)
         self.note.setVisible(bool(note))
         self.measure.setVisible(needs_measuring)
         self._place()
@@ -94,7 +95,7 @@ class ColorLegend(QFrame):
         return False
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
-        event.accept()  # else the canvas below takes it
+        event.accept()  # else the canvas below would handle it
 
     def wheelEvent(self, event: QWheelEvent) -> None:
         event.accept()
@@ -109,7 +110,7 @@ def _note(tints: Tints) -> str:
 
 
 class ScaleBar(QWidget):
-    """The colours from the least to the largest, with numbers."""
+    """The colours from least to largest, with numbers."""
 
     def __init__(self) -> None:
         super().__init__()

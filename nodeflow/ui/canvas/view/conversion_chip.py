@@ -32,12 +32,12 @@ from nodeflow.ui.core.theme import Theme
 
 MOST = 3
 CARD = 192.0
-"""The usual width of a conversion's card, with the types of its ports."""
+"""The usual width of a conversion's card that shows the types of its ports."""
 SMALLEST_GAP = 24.0
 
 
 class ConversionChip(QFrame):
-    """A row of buttons at a point of the view; Enter or a click takes an offer, Escape and losing
+    """A row of buttons at a point of the view. Enter or a click takes an offer; Escape and losing
     the focus close it.
 
     ``take(index)`` inserts an offer, ``close_chip()`` discards them.
@@ -137,7 +137,7 @@ class ConversionOffers:
         at: QPointF,
         picked: tuple[str, str] | None,
     ) -> None:
-        """Offer to put one of these into the refused wire, at a point of the view.
+        """Offer to insert one of these conversions into the refused wire, at a point of the view.
 
         ``picked`` is a wire that an accepted offer replaces.
         """
@@ -159,7 +159,7 @@ class ConversionOffers:
             self._selection.select(self.insert(offer, wire, self._picked))
 
     def close(self) -> None:
-        """Discard the offers, if there are any."""
+        """Discard the offers, if any."""
         chip, self.chip = self.chip, None
         if chip is not None:
             had_focus = chip.isAncestorOf(chip.window().focusWidget() or self._canvas)
@@ -180,9 +180,9 @@ class ConversionOffers:
         array_painting.draw_lines(painter, wire_table.smooth(ends, (6.0, 5.0), scale))
 
     def insert(self, offer: Offer, wire: Wire, picked: tuple[str, str] | None = None) -> list[str]:
-        """Insert a conversion into a refused wire where it covers nothing, as one undo step.
+        """Insert a conversion into a refused wire at a free place, as one undo step.
 
-        ``picked`` is a wire that this replaces. Returns the new nodes.
+        ``picked`` is a wire that this replaces. Return the new nodes.
         """
         document = self._scene.document
         with document.transaction(offer_label(document, offer, wire)):
@@ -193,8 +193,11 @@ class ConversionOffers:
         return new
 
     def _positions(self, wire: Wire, count: int) -> tuple[tuple[float, float], float]:
-        """The corner of the first of ``count`` cards along a wire and the distance of the next:
-        with equal gaps, as far as there is room."""
+        """Return the corner of the first of ``count`` cards along a wire and the distance to the
+        next.
+
+        Gaps are equal, as far as there is room.
+        """
         start, end = map(self._viewport.camera.to_scene, self._ends(wire))
         gap = max(SMALLEST_GAP, (end.x() - start.x() - count * CARD) / (count + 1))
         x = (start.x() + end.x() - count * CARD - (count - 1) * gap) / 2

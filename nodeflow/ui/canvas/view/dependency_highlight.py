@@ -1,4 +1,4 @@
-"""Highlights all that is upstream and downstream of the node under a resting pointer."""
+"""Highlights all nodes upstream and downstream of the node under a resting pointer."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from nodeflow.ui.core.theme import Theme
 
 REST_MS = 180
 MOST = 2000
-"""Nodes that are followed each way; highlighting more is of no use."""
+"""Nodes to follow each way. A larger highlight would be of no use."""
 MOST_ROUND = 100
-"""Cards; with more, their rings have no round corners."""
+"""Cards. With more, their rings have no round corners."""
 MOST_SHOWN = 400
-"""Visible wires; with more, only the cards are marked."""
+"""Visible wires. With more, only the cards are marked."""
 
 
 class DependencyHighlight:
-    """Follows the hovered node after a delay."""
+    """Highlights around the hovered node after a delay."""
 
     def __init__(self, widget: QWidget, scene: SceneModel, viewport: Viewport) -> None:
         self._widget, self._scene, self._viewport = widget, scene, viewport
@@ -46,11 +46,11 @@ class DependencyHighlight:
             self._timer.stop()
 
     def suspend(self) -> None:
-        """Start no highlight for the node under the pointer: it is being pressed."""
+        """Start no highlight, because the node under the pointer is being pressed."""
         self._timer.stop()
 
     def show(self) -> None:
-        """Find what is upstream and downstream of the node under the pointer."""
+        """Find the nodes upstream and downstream of the node under the pointer."""
         document, scene = self._scene.document, self._scene
         if self.node not in document.nodes:
             return

@@ -22,8 +22,8 @@ from nodeflow.ui.core.theme import Theme
 
 
 class DragPreview:
-    """The card of a node that does not exist yet. ``grip`` is the point of the card (scene units)
-    under the pointer."""
+    """The card of a node that does not exist yet. ``grip`` is the point of the card under the
+    pointer, in scene units."""
 
     def __init__(self, scene: SceneModel, viewport: Viewport, op_id: str) -> None:
         self._viewport = viewport
@@ -50,13 +50,13 @@ class DragPreview:
         pointer = self._viewport.camera.to_scene(at)
         self.onto.update(pointer)
         self.drop.update(pointer, middle)
-        if self.onto.source is not None:  # a card is hit, not the wires near it
+        if self.onto.source is not None:  # a hit card takes precedence over wires near it
             self.drop.found = None
 
     def paint(self, painter: QPainter, theme: Theme) -> None:
         scale = self._viewport.camera.scale
         at = self.at - self.grip * scale
-        if self.onto.source is not None:  # where it will be
+        if self.onto.source is not None:  # draw the card at its final place
             at = self._viewport.camera.to_view(self.onto.corner())
             self.onto.paint(painter, theme, self.card)
         self.drop.paint(painter, theme, self.card, self.corner)
@@ -94,7 +94,7 @@ class PaletteDrag:
             self._canvas.update()
 
     def drop(self, at: QPoint) -> str | None:
-        """Add the node where the preview is; returns its id, or None outside the canvas."""
+        """Add the node at the preview. Return its id, or None outside the canvas."""
         self.move(at)
         preview, self.preview = self.preview, None
         self._canvas.update()
@@ -108,12 +108,12 @@ class PaletteDrag:
                 place = free_position(self._scene, node)
                 commands.move(self._scene.document, {node: place})
         self._selection.select([node] if node is not None else [])
-        if node is not None and preview.onto.source is not None:  # not where it was dropped
+        if node is not None and preview.onto.source is not None:  # it is not at the drop point
             self._viewport.ensure_visible(node)
         return node
 
     def cancel(self) -> bool:
-        """Remove the preview; returns whether there was one."""
+        """Remove the preview. Return whether there was one."""
         was_dragging, self.preview = self.preview is not None, None
         self._canvas.update()
         return was_dragging

@@ -39,7 +39,7 @@ class EmptyState:
         return self._row(COUNT - 1)
 
     def is_on_link(self, at: QPointF) -> bool:
-        """Whether a view point is on the link to the tutorial."""
+        """Return whether a view point is on the link to the tutorial."""
         return self.is_shown and self.link_rect().contains(at)
 
     def _hints(self) -> tuple[tuple[str, str, str], ...]:

@@ -1,4 +1,4 @@
-"""A free position for a new node: near its own, where its card covers no other."""
+"""A free position for a new node: near its own, without covering another card."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from nodeflow.ui.canvas.scene.scene_model import SceneModel
 
 
 def free_position(scene: SceneModel, node_id: str) -> tuple[float, float]:
-    """The position of a new node, moved up or down where it would cover another."""
+    """Return the position of a new node, moved up or down if it would cover another."""
     document = scene.document
     record = document.nodes[node_id]
     sizes = {i: tuple(scene.sizes[scene.nodes.take(i)].tolist()) for i in scene.nodes}

@@ -1,4 +1,4 @@
-"""Edits of what is selected, each one command on the document: add, delete, heal, mute, align."""
+"""Edits of the selection, each one command on the document: add, delete, heal, mute, align."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ SearchContext = WireContext | ReplaceContext | InsertContext
 
 
 class GraphEdits:
-    """Commands on the selection of a canvas. What the document refuses is shown as a message."""
+    """Commands on the selection of a canvas. If the document refuses one, a message tells why."""
 
     def __init__(
         self,
@@ -71,7 +71,7 @@ class GraphEdits:
         """Add a node with its corner near a scene point, on the grid, and select it.
 
         Args:
-            source: an output (node id, port) that it is to take; what else is obvious is wired too.
+            source: an output (node id, port) to connect. Other obvious inputs are connected too.
         """
         place = (round(at.x() / SNAP) * SNAP, round(at.y() / SNAP) * SNAP)
         with self._signals.reporting():
@@ -87,7 +87,7 @@ class GraphEdits:
         return None
 
     def delete(self) -> None:
-        """Delete the selected nodes, frame or wire; what a frame holds stays."""
+        """Delete the selected nodes, frame or wire. The contents of a frame stay."""
         selection, document = self._selection, self._scene.document
         wire, chosen = selection.wire, selection.nodes()
         selection.wire = None
@@ -104,7 +104,7 @@ class GraphEdits:
         self._canvas.update()
 
     def remove(self, ids: list[str], verb: str) -> None:
-        """Remove nodes and frames as one undo step that ``verb`` names."""
+        """Remove nodes and frames as one undo step; ``verb`` names it."""
         document = self._scene.document
         frames = [i for i in ids if i in document.frames]
         what = counted(len(frames), "frame")
@@ -114,7 +114,7 @@ class GraphEdits:
                 commands.remove_frame(document, frame)
 
     def heal(self) -> None:
-        """Delete the selected nodes and connect what they connected."""
+        """Delete the selected nodes and connect their sources to their consumers."""
         chosen = self._selection.nodes()
         if not chosen:
             self.delete()
@@ -125,7 +125,7 @@ class GraphEdits:
             self._signals.message.emit(words.get(healed, f"Healed {healed} wires."))
 
     def detach(self) -> None:
-        """Take the selected nodes out of their wires, which heal."""
+        """Detach the selected nodes from their wires, and heal the wires."""
         document, analysis = self._scene.document, self._scene.analysis
         with self._signals.reporting():
             if not rewiring.detach(document, analysis, self._selection.nodes()):
@@ -144,17 +144,17 @@ class GraphEdits:
                 self._signals.message.emit("Only nodes with two inputs can swap them.")
 
     def toggle_mode(self, mode: str) -> None:
-        """Mute or bypass the selected nodes (those of a frame), or let them run again."""
+        """Mute or bypass the selected nodes (for a frame, its nodes), or let them run again."""
         with self._signals.reporting():
             set_flags.toggle_mode(self._scene.document, self._selection.targets(), mode)
 
     def toggle_collapsed(self) -> None:
-        """Collapse the selected nodes (those of a frame), or open them."""
+        """Collapse the selected nodes (for a frame, its nodes), or open them."""
         with self._signals.reporting():
             set_flags.toggle_collapsed(self._scene.document, self._selection.targets())
 
     def toggle_unfolded(self, nodes: Sequence[str] | None = None) -> None:
-        """Show the ports that only override settings, or fold them; default: of the selected."""
+        """Unfold or fold the ports that only override settings; default: of selected nodes."""
         document = self._scene.document
         chosen = self._selection.targets() if nodes is None else nodes
         chosen = [i for i in chosen if folds(document, document.nodes[i])]
@@ -207,7 +207,7 @@ class GraphEdits:
         return slot is not None and bool(self._scene.wires.hidden[slot])
 
     def toggle_wire_hidden(self) -> None:
-        """Draw the selected wire as stubs, or whole again; without one, the nodes' wires."""
+        """Draw the selected wire, or else the nodes' wires, as stubs; or whole again."""
         document, wire = self._scene.document, self._selection.wire
         keys = [wire] if wire is not None and wire in document.wires else []
         for node in self._selection.nodes() if not keys else ():
@@ -251,7 +251,7 @@ class GraphEdits:
             commands.move(scene.document, places)
 
     def nudge(self, dx: float, dy: float) -> None:
-        """Move the selected nodes, or the frame; repeated nudges are one undo step."""
+        """Move the selected nodes, or the frame. Repeated nudges are one undo step."""
         selection, document = self._selection, self._scene.document
         frame = document.frames.get(selection.frame)
         if frame is not None:
@@ -269,8 +269,10 @@ class GraphEdits:
                 commands.move_along(document, places, selection.frames, (dx, dy), merge)
 
     def move_step(self, dx: int, dy: int, *, far: bool = False) -> None:
-        """Move what is selected by one step of the grid (``far``: five); with nothing selected, a
-        step to the left or right goes back or forward in the view history."""
+        """Move the selection by one step of the grid (``far``: five).
+
+        Without a selection, a step to the left or right goes back or forward in the view history.
+        """
         if self._selection.ids():
             step = SNAP * (5 if far else 1)
             self.nudge(dx * step, dy * step)
@@ -279,8 +281,8 @@ class GraphEdits:
             self._signals.history_requested.emit(dx)
 
     def resize_step(self, dx: int, dy: int) -> None:
-        """Move the lower right corner of the selected frame by one step of the grid; repeated
-        steps are one undo step."""
+        """Move the lower right corner of the selected frame by one step of the grid. Repeated steps
+        are one undo step."""
         frame = self._scene.document.frames.get(self._selection.frame)
         if frame is None:
             self._signals.message.emit("Select a frame to resize it.")

@@ -1,4 +1,4 @@
-"""A hidden wire under the pointer: a faint line to where it goes, and the names of both ends."""
+"""A hidden wire under the pointer: a faint line along it, and the names of both ends."""
 
 from __future__ import annotations
 

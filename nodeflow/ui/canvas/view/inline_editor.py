@@ -23,7 +23,7 @@ from nodeflow.ui.canvas.signals import CanvasSignals
 from nodeflow.ui.core import theme
 
 BOUNDS_WIDTH = 240
-"""Of the editor of bounds, in pixels: what may be typed is shown in it."""
+"""Width of the bounds editor in pixels, so that its hint fits."""
 
 
 class InlineEditor(QLineEdit):
@@ -77,10 +77,10 @@ class InlineEditor(QLineEdit):
 
 
 def read_value(text: str, dtype: str) -> float | int | bool:
-    """A number or truth value as people type it.
+    """Parse a number or truth value as people type it.
 
     Raises:
-        BadValue: it is none.
+        BadValue: the text is neither.
     """
     words = {"true": True, "false": False}
     typed = plain(text.strip())
@@ -94,7 +94,7 @@ def read_value(text: str, dtype: str) -> float | int | bool:
 
 
 def read_ends(text: str) -> tuple[float, float] | None:
-    """The ends of a slider: ``0 to 1``; None for an empty text.
+    """Parse the ends of a slider: ``0 to 1``; None for an empty text.
 
     Raises:
         BadValue: it is not two numbers.
@@ -166,7 +166,7 @@ class Rename:
         self.editor.setAccessibleName("Value")
 
     def slider(self, node_id: str) -> None:
-        """Edit the ends of a node's slider on its card; an empty text removes it."""
+        """Edit the ends of a node's slider on its card. An empty text removes the slider."""
         document = self._scene.document
         found = value_of(document, node_id)
         if found is None or self._refuses():
@@ -187,7 +187,7 @@ class Rename:
         self.editor.setAccessibleName("Slider from and to")
 
     def bounds(self, node_ids: Sequence[str]) -> None:
-        """Edit the bounds of nodes on the first one's card; an empty text removes them."""
+        """Edit the bounds of nodes on the first node's card. An empty text removes the bounds."""
         document = self._scene.document
         if self._refuses():
             return
@@ -224,7 +224,7 @@ class Rename:
         self.editor = InlineEditor(self._canvas, rect, scale, text, accept)
 
     def _refuses(self) -> bool:
-        """Whether the document is read-only; shows the reason."""
+        """Return whether the document is read-only, and show the reason."""
         locked = self._scene.document.locked
         if locked:
             self._signals.message.emit(locked)

@@ -1,7 +1,7 @@
 """The keys of a canvas, and the actions that it carries out by itself.
 
-A canvas has the declared keys until it is given others, so that one without a window, and the one
-that shows derived nodes, have the same keys.
+A canvas has the declared keys until it is given others, so that a canvas without a window, and the
+canvas of derived nodes, have the same keys.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ COMMANDS: dict[str, Callable[[Keyboard], object]] = {
     "cancel": lambda keyboard: keyboard.cancel(),
     HELD: lambda keyboard: keyboard.mouse.hold_space(not keyboard.mouse.is_space_held),
 }
-"""What each action of a canvas does, by the action's id."""
+"""The function of each canvas action, by the action's id."""
 for _name, (_dx, _dy) in DIRECTIONS.items():
     COMMANDS |= {
         f"walk_{_name}": lambda keyboard, x=_dx, y=_dy: keyboard.navigation.walk(x, y),
@@ -67,7 +67,7 @@ END_GESTURES = {
 
 
 class CanvasKeys:
-    """Which action a key means, the same for every canvas of a window."""
+    """The actions of keys, the same for every canvas of a window."""
 
     def __init__(self) -> None:
         self.use({spec.id: spec.shortcuts for spec in ACTIONS})
@@ -80,14 +80,14 @@ class CanvasKeys:
         }
 
     def action(self, event: QKeyEvent) -> str:
-        """The id of the canvas action of a pressed key; empty if none."""
+        """Return the id of the canvas action of a pressed key; empty if none."""
         pressed = event.keyCombination()
         real = pressed.keyboardModifiers() & ~Qt.KeyboardModifier.KeypadModifier
         keys = QKeySequence(event.key() | real.value)
         return self._actions.get(keys.toString(QKeySequence.SequenceFormat.PortableText), "")
 
     def text(self, action: str) -> str:
-        """The key of an action to show on a canvas, as this platform writes it; empty if none."""
+        """Return the key of an action as written on this platform; empty if none."""
         keys = self._keys.get(action, ())
         return native(next(filter(is_plain, keys), keys[0])) if keys else ""
 
@@ -116,7 +116,7 @@ class Keyboard:
         self._held_key = 0
 
     def run(self, action: str) -> None:
-        """Carry out one of ``COMMANDS``; an error of the document is shown as a message."""
+        """Carry out one of ``COMMANDS``. Show an error of the document as a message."""
         if action in END_GESTURES:
             self.mouse.cancel_gesture()
         with self._signals.reporting():

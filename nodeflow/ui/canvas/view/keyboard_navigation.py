@@ -16,14 +16,14 @@ from nodeflow.ui.canvas.scene.viewport import Viewport
 
 
 def sources(document: Document, node: str) -> list[str]:
-    """The nodes that a node takes its inputs from, in the order of its ports."""
+    """Return the nodes that a node takes its inputs from, in the order of its ports."""
     names = [port.name for port in in_ports(document, document.nodes[node])]
     wires = {wire.target_port: wire.source for wire in document.wires_into(node)}
     return list(dict.fromkeys(wires[name] for name in names if name in wires))
 
 
 def consumers(document: Document, node: str) -> list[str]:
-    """The nodes that use a node, in the order of its outputs, then from top to bottom."""
+    """Return the nodes that use a node, in the order of its outputs, then from top to bottom."""
     names = [port.name for port in out_ports(document, document.nodes[node])]
 
     def key(wire: Wire) -> tuple:
@@ -49,10 +49,10 @@ class KeyboardNavigation:
         self._current = ""
         """The node reached last."""
         self._back: tuple[str, str] = ("", "")
-        """The node reached by the last step along a wire, and the one that the step left."""
+        """The node reached by the last step along a wire, and the start of that step."""
 
     def walk(self, dx: int, dy: int, *, extend: bool = False) -> None:
-        """Select the node one step away and make it visible; from a selected wire, step to an end.
+        """Select the node one step away and make it visible. From a selected wire, step to an end.
 
         Without nodes, pan.
 
@@ -83,13 +83,13 @@ class KeyboardNavigation:
         self.go_to(target, (*(i for i in chosen if i != target), target) if extend else ())
 
     def go_to(self, node: str, among: Sequence[str] = ()) -> None:
-        """Make a node the current one and select it, or the nodes that it is ``among``."""
+        """Make a node current and select it, or the nodes in ``among``, which include it."""
         self._current = node
         self._selection.select(among or [node])
         self._viewport.ensure_visible(node)
 
     def _along(self, node: str, dx: int) -> str | None:
-        """A source (-1) or a consumer (1); a step back undoes the last one."""
+        """Return a source (-1) or a consumer (1). A step back undoes the last one."""
         document = self._scene.document
         others = sources(document, node) if dx < 0 else consumers(document, node)
         at, back = self._back
@@ -98,7 +98,7 @@ class KeyboardNavigation:
         return others[0] if others else None
 
     def _beside(self, node: str, dy: int) -> str | None:
-        """The nearest node above or below, siblings on the same wires first."""
+        """Return the nearest node above or below, siblings on the same wires first."""
         document, scene = self._scene.document, self._scene
         siblings = {
             *(s for c in consumers(document, node) for s in sources(document, c)),

@@ -1,7 +1,7 @@
 """The minimap: the whole graph in a corner of the canvas, with the visible part as a rectangle.
 
-It is painted from the scene's arrays into a kept pixmap: the graph is drawn anew only when it has
-changed, and a moved view costs one rectangle.
+It is painted from the scene's arrays into a kept pixmap. The graph is drawn again only when it has
+changed; a moved view draws one rectangle.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from nodeflow.ui.core.theme import mix
 SIZE = QSize(208, 140)
 MARGIN, PAD = 12, 8
 DELAY_MS = 120
-"""Edits come in bursts; the pixmap follows when they pause."""
+"""The pixmap is updated when edits pause, because they come in bursts."""
 
 
 class Minimap(QWidget):
@@ -152,7 +152,7 @@ class Minimap(QWidget):
     # ---- places -----------------------------------------------------------------------------
 
     def _scale(self) -> tuple[float, QPointF]:
-        """Scale and offset from scene to map, with the graph in the middle."""
+        """Return scale and offset from scene to map, with the graph in the middle."""
         room = QRectF(self.rect()).adjusted(PAD, PAD, -PAD, -PAD)
         area = self._area
         scale = min(room.width() / max(area.width(), 1), room.height() / max(area.height(), 1))
@@ -171,12 +171,12 @@ class Minimap(QWidget):
         return rects
 
     def scene_point(self, at: QPointF) -> QPointF:
-        """The scene point under a point of the map."""
+        """Return the scene point under a point of the map."""
         scale, offset = self._scale()
         return (at - offset) / scale
 
     def _cover(self) -> QRectF:
-        """The part of the canvas that the minimap covers; empty while it is hidden."""
+        """Return the part of the canvas that the minimap covers; empty while it is hidden."""
         return QRectF(self.geometry()) if self.isVisibleTo(self._canvas) else QRectF()
 
     def _place(self) -> None:

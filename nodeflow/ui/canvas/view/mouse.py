@@ -1,4 +1,4 @@
-"""The mouse: which gesture a press starts, hover, cursor, wheel, context menus and tooltips."""
+"""The mouse: gestures that a press starts, hover, cursor, wheel, context menus and tooltips."""
 
 from __future__ import annotations
 
@@ -47,9 +47,9 @@ from nodeflow.ui.core.tips import show_beside
 
 _CONTROL, _SHIFT = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier
 WHEEL_STEP = 60
-"""An eighth of an octave for half a notch of the wheel (a notch is 120)."""
+"""Wheel angle per zoom step: an eighth of an octave for half a notch (a notch is 120)."""
 SCROLL_EDGE = 20.0
-"""A drag within this distance of an edge, or beyond it, scrolls the view; in pixels."""
+"""Pixels. A drag nearer to an edge, or beyond it, scrolls the view."""
 SCROLL_MS = 25
 CURSORS = {
     "port": Qt.CursorShape.CrossCursor,
@@ -89,11 +89,11 @@ class Mouse:
         self.preset = DEFAULT
         self.is_space_held = False
         self.menu_at = QPoint()
-        """Where the last context menu was requested, in view coordinates."""
+        """Position of the last requested context menu, in view coordinates."""
         self.menu_open_at: QPoint | None = None
         """The same while that menu is open, and while its chosen action runs."""
         self._wheel_rest = 0.0
-        """Wheel angle that has not made a whole zoom step yet."""
+        """Wheel angle that does not make a whole zoom step yet."""
         self._scroll = QTimer(canvas, interval=SCROLL_MS)
         self._scroll.timeout.connect(self._scroll_at_edge)
         viewport.panned.connect(self.clear_hover)
@@ -104,7 +104,7 @@ class Mouse:
         self.preset = preset if preset in PRESETS else DEFAULT
 
     def position(self) -> QPointF:
-        """The pointer in view coordinates; the middle of the view if it is elsewhere."""
+        """Return the pointer in view coordinates, or the middle of the view if it is elsewhere."""
         at = QPointF(self._canvas.mapFromGlobal(self._canvas.cursor().pos()))
         return at if self._viewport.rect.contains(at) else self._viewport.center
 
@@ -165,7 +165,7 @@ class Mouse:
             self._edits.search(at, None)
 
     def cancel_gesture(self) -> bool:
-        """Cancel the running gesture or palette drag; returns whether there was one."""
+        """Cancel the running gesture or palette drag. Return whether there was one."""
         gesture, self.gesture = self.gesture, None
         if gesture is not None:
             gesture.cancel()
@@ -174,7 +174,7 @@ class Mouse:
         return gesture is not None or was_dragging
 
     def hold_space(self, is_held: bool) -> None:
-        """While the space key is held, the left button pans."""
+        """Let the left button pan while the space key is held."""
         self.is_space_held = is_held
         self._show_cursor()
 
@@ -203,12 +203,12 @@ class Mouse:
         return self._left_gesture(self._viewport.hit_test(at), event.modifiers(), at)
 
     def _refusal(self) -> Gesture | None:
-        """The gesture for an edit of a read-only document; None if it can be edited."""
+        """Return the gesture that refuses an edit, or None if the document can be edited."""
         locked = self._scene.document.locked
         return Refuse(locked, self._signals.message.emit) if locked else None
 
     def _value_gesture(self, node: str, at: QPointF) -> Gesture | None:
-        """Dragging on a node's own number changes it."""
+        """Return the gesture that changes the number under the pointer, or None."""
         area = self._viewport.value_rect(node)
         if not area.contains(at):
             return None
@@ -293,7 +293,7 @@ class Mouse:
     # ---- context menus ----------------------------------------------------------------------
 
     def request_menu(self, event: QContextMenuEvent) -> None:
-        """Request a menu for what is under the pointer, or for the selection (by key)."""
+        """Request a menu for the thing under the pointer, or (by key) for the selection."""
         if self.gesture is not None or QGuiApplication.keyboardModifiers() & _CONTROL:
             return
         at, chosen = QPointF(event.pos()), self._selection.nodes()
@@ -320,7 +320,7 @@ class Mouse:
         return "node" if hit.node and self._selection.nodes() else "canvas"
 
     def _select_for_menu(self, at: QPointF) -> None:
-        """Select what is under the pointer, unless it is part of the selection."""
+        """Select the thing under the pointer, unless it is part of the selection."""
         hit = self._viewport.hit_test(at)
         thing = hit.node or hit.frame
         self._selection.wire = hit.wire
@@ -357,11 +357,11 @@ class Mouse:
     # ---- hover, cursor, tooltips ------------------------------------------------------------
 
     def clear_hover(self) -> None:
-        """The pointer has left, or the view has moved under it."""
+        """Clear the hover, because the pointer has left or the view has moved under it."""
         self._hover_over(EMPTY, None)
 
     def reset_hover(self) -> None:
-        """Forget what is hovered: it may have been deleted."""
+        """Forget the hovered thing, which may have been deleted."""
         if self.hover is not EMPTY:
             self.hover = EMPTY
             self._highlight.follow("")
@@ -390,13 +390,13 @@ class Mouse:
             self._canvas.setCursor(shape)
 
     def _is_on_value(self, at: QPointF) -> bool:
-        """Whether a drag from here would change a number, or choose an iteration."""
+        """Return whether a drag from here changes a number or chooses an iteration."""
         if self._viewport.iteration_rect(self.hover.node).contains(at):
             return True
         return self._value_gesture(self.hover.node, at) is not None
 
     def _is_on_fold(self, hit: Hit, at: QPointF) -> bool:
-        """Whether a click here folds or unfolds ports."""
+        """Return whether a click here folds or unfolds ports."""
         return hit.kind == "body" and self._viewport.fold_rect(hit.node).contains(at)
 
     def _is_clickable(self, at: QPointF) -> bool:
@@ -407,7 +407,7 @@ class Mouse:
         return self._palette_drag.preview is None and self._empty.is_on_link(at)
 
     def show_tooltip(self, event: QHelpEvent) -> None:
-        """Show the tooltip of what lies under the pointer."""
+        """Show the tooltip of the thing under the pointer."""
         at = QPointF(event.pos())
         hit = self._viewport.hit_test(at)
         if self._viewport.overridden_at(at):
@@ -419,7 +419,7 @@ class Mouse:
         show_beside(words, self._explained(hit, event.pos()), self._canvas)
 
     def _explained(self, hit: Hit, at: QPoint) -> QRect:
-        """What a tooltip must not cover: the card, or the spot under the pointer."""
+        """Return the area to keep clear of a tooltip: the card, or the spot under the pointer."""
         if hit.node and hit.kind in ("title", "body", "port"):
             card = self._viewport.node_rect(hit.node)
             return card.intersected(QRectF(self._canvas.rect())).toAlignedRect()
@@ -427,7 +427,7 @@ class Mouse:
 
 
 def _scroll_speed(at: float, size: float) -> float:
-    """How far to scroll for a pointer near an edge: pixels per tick, 0 inside."""
+    """Return the scroll speed for a pointer near an edge: pixels per tick, 0 inside."""
     if at < SCROLL_EDGE:
         return max(at - SCROLL_EDGE, -3 * SCROLL_EDGE) * 0.5
     return min(max(at - (size - SCROLL_EDGE), 0.0), 3 * SCROLL_EDGE) * 0.5

@@ -1,4 +1,4 @@
-"""What cards show beyond the document: values, run states, execution order, dimming."""
+"""The state of cards beyond the document: values, run states, execution order, dimming."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class NodeState:
         self._scene.refresh_cards(set(changed) | set(stale))
 
     def set_iterations(self, shown: Mapping[str, tuple[int, int]]) -> None:
-        """Show which iteration loops show, by node id: its number, and how many there are."""
+        """Show the iterations of loops, by node id: shown iteration, number of iterations."""
         builder = self._scene.builder
         changed = [i for i in {*builder.iterations, *shown}
                    if builder.iterations.get(i) != shown.get(i)]  # fmt: skip
@@ -39,7 +39,7 @@ class NodeState:
         self._scene.rebuild(changed)
 
     def set_overridden(self, node_ids: Iterable[str]) -> None:
-        """Mark the nodes that show a value in the place of their own; no others."""
+        """Mark exactly these nodes as overridden."""
         now, before = frozenset(node_ids), self._scene.builder.overridden
         if now != before:
             self._scene.builder.overridden = now
@@ -49,12 +49,12 @@ class NodeState:
             self._renderer.repaint_all()
 
     def set_views(self, values: Mapping[str, ViewValue]) -> None:
-        """Show views, by the ids of the nodes that they are drawn on."""
+        """Show the contents of views, by the ids of their nodes."""
         self._scene.builder.set_views(values)
         self._scene.refresh_cards(values)
 
     def views(self) -> dict[str, ViewValue]:
-        """What the views on nodes show, by node id."""
+        """Return the contents of the views on nodes, by node id."""
         return dict(self._scene.builder.views)
 
     def clear_values(self, node_ids: Iterable[str] | None = None) -> None:
@@ -63,7 +63,7 @@ class NodeState:
         self._scene.refresh_cards(self._scene.builder.forget_values(wanted))
 
     def value_of(self, node_id: str) -> Any | None:
-        """The preview that a node shows, or None."""
+        """Return the preview that a node shows, or None."""
         return self._scene.builder.values.get(node_id)
 
     def set_status(self, states: Mapping[str, str]) -> None:
@@ -77,7 +77,7 @@ class NodeState:
         self._scene.refresh_cards(changed)
 
     def statuses(self) -> dict[str, str]:
-        """The states that `set_status` set, by id."""
+        """Return the states that `set_status` set, by id."""
         return dict(self._scene.builder.status)
 
     def set_dimmed(self, node_ids: Iterable[str] | None) -> None:
@@ -87,12 +87,12 @@ class NodeState:
         self._renderer.repaint_all()
 
     def set_badges(self, badges: Mapping[str, Badge]) -> None:
-        """Show badges on the corners of nodes, by id, and no others."""
+        """Show badges on the corners of exactly these nodes, by id."""
         if badges != self._scene.badges:
             self._scene.badges = dict(badges)
             self._renderer.repaint_all()
 
     def set_order(self, levels: Mapping[str, int] | None) -> None:
-        """Number nodes by the level in which they run; None removes the numbers."""
+        """Number nodes by their level of execution; None removes the numbers."""
         self._scene.set_array(self._scene.order, levels or {}, 0)
         self._renderer.repaint_all()

@@ -1,5 +1,5 @@
-"""Paints what changes with the pointer over the kept frame: hover, selection of wires and frames,
-lifted nodes, the gesture, the drag preview, the focus."""
+"""Paints pointer-dependent parts over the kept frame: hover, selected wires and frames, lifted
+nodes, the gesture, the drag preview, the focus."""
 
 from __future__ import annotations
 
@@ -160,7 +160,7 @@ class Overlay:
         painter.drawRoundedRect(rect.adjusted(-1, -1, 1, 1), radius, radius)
 
     def _paint_focus(self, painter: QPainter, theme: Theme) -> None:
-        """Draw four thin bars: stroking so large a rectangle would cost more than a pan."""
+        """Draw four thin bars, because stroking a large rectangle is slower than a pan."""
         color, width, height = (
             theme.color("accent", 0.5),
             self._widget.width(),

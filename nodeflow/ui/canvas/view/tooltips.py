@@ -36,10 +36,10 @@ OVERRIDE_TIP = "This value is put in the place of the computed one. Click to tak
 
 
 def tooltip(scene: SceneModel, hit: Hit, tints: Tints | None = None) -> str:
-    """The rich text for what lies under the pointer; empty for nothing.
+    """Return the rich text for the thing under the pointer; empty for nothing.
 
     Args:
-        tints: what colours nodes and wires, in numbers.
+        tints: the measure that colours nodes and wires, added as numbers.
     """
     if hit.kind == "port" and hit.port is not None:
         return _port_tip(scene, hit)
@@ -55,7 +55,7 @@ def tooltip(scene: SceneModel, hit: Hit, tints: Tints | None = None) -> str:
 
 
 def fold_tip(scene: SceneModel, hit: Hit) -> str:
-    """What the arrow below a card's ports does."""
+    """Describe the effect of the arrow below a card's ports."""
     record = scene.document.nodes[hit.node]
     names = [port.name for port in in_ports(scene.document, record) if port.folds]
     fold = "Fold" if is_unfolded(record) else "Unfold"
@@ -129,5 +129,5 @@ def _problems(scene: SceneModel, node_id: str) -> list[Problem]:
 
 
 def escape(text: str) -> str:
-    """A text from a file as rich text shows it as it is written."""
+    """Escape a text from a file, so that rich text shows it literally."""
     return html.escape(brief(text))

@@ -1,7 +1,7 @@
 """The canvas widget: it shows a document, and mouse and keyboard edit it.
 
 The widget owns the parts of a canvas, wires them to each other and forwards Qt's events to them.
-All of them change the document by commands only, and paint what changed when its events come back.
+All parts change the document by commands only, and repaint when its change events arrive.
 """
 
 from __future__ import annotations
@@ -58,8 +58,8 @@ class CanvasView(QWidget):
         renderer: paints the frame; knows the theme.
         node_state: values and states that the cards show.
         edits, clipboard, rename, conversions: change the document.
-        mouse, keyboard, navigation, palette_drag: what the user does.
-        animation, highlight: moving nodes, and the nodes that the hovered one depends on.
+        mouse, keyboard, navigation, palette_drag: handle input.
+        animation, highlight: moving nodes, and the nodes connected to the hovered one.
     """
 
     def __init__(
@@ -149,11 +149,11 @@ class CanvasView(QWidget):
 
     @property
     def document(self) -> Document:
-        """The document that is shown."""
+        """The shown document."""
         return self.scene.document
 
     def prepare(self, scene: SceneModel | None) -> None:
-        """Show this when its document is set, instead of making it at once."""
+        """Keep this prepared scene for its document, so that `set_document` need not make it."""
         self._prepared = scene
 
     def set_document(self, document: Document, analysis: Analysis) -> None:
@@ -200,7 +200,7 @@ class CanvasView(QWidget):
 
     def paintEvent(self, _: QPaintEvent) -> None:
         painter = QPainter(self)
-        try:  # a painter left open by an error would take the process down
+        try:  # a painter left open by an error would crash the process
             self.renderer.paint(painter)
             self._overlay.paint(painter)
         finally:

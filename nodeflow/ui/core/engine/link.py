@@ -70,7 +70,7 @@ class EngineLink(QObject, EngineRequests):
     died = Signal(object, bool)
     """Died, and whether the engine is being restarted."""
     restarted = Signal()
-    """A new engine replaced one that ended; it has the document."""
+    """A new engine replaced an ended engine; it has the document."""
 
     def __init__(
         self,

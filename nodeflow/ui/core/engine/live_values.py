@@ -113,7 +113,7 @@ class LiveValues(QObject):
         for choice in self._showing.take():
             self._engine._send(choice)
 
-    # ---- what comes back --------------------------------------------------------------------
+    # ---- answers ----------------------------------------------------------------------------
 
     @property
     def is_awaited(self) -> bool:

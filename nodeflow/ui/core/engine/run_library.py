@@ -68,7 +68,7 @@ class RunLibrary(QObject):
         """Return the run with an id, or None."""
         return next((run for run in self.runs if run.id == id), None)
 
-    # ---- what panels ask for ------------------------------------------------------------------
+    # ---- requests of panels -------------------------------------------------------------------
 
     @Slot()
     def look(self) -> None:

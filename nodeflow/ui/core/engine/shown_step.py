@@ -181,7 +181,7 @@ class ShownStep(QObject):
         self.chosen.emit()
         self.changed.emit()
 
-    # ---- what the engine says -----------------------------------------------------------------
+    # ---- messages of the engine ---------------------------------------------------------------
 
     def forget(self) -> None:
         """Forget the training, because it is gone or another one begins."""

@@ -1,4 +1,4 @@
-"""The sweep of a window. It trains in processes of its own; the window only listens."""
+"""The sweep of a window. It trains in separate processes; the window only listens."""
 
 from __future__ import annotations
 

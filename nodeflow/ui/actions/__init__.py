@@ -1,5 +1,5 @@
-"""The actions of the window: what they are called, their keys, menus and toolbar, and their state.
+"""The actions of the window: names, keys, menus, toolbar and state.
 
-`specs` declares them, `ActionSet` makes QActions of them, controllers bind what they do. Nothing
-here imports a controller, a panel or the canvas.
+`specs` declares the actions, `ActionSet` makes their QActions, and controllers bind functions to
+them. Nothing here imports a controller, a panel or the canvas.
 """

@@ -1,7 +1,7 @@
-"""The actions of `specs` as QActions, and the menus and the toolbar that show them.
+"""The QActions of `specs`, and the menus and the toolbar that show them.
 
-An action that cannot run shows the reason. Where there is a remedy it stays enabled, and `refused`
-offers the remedy when it is triggered.
+A blocked action shows the reason. If another action would help, the blocked one stays enabled, and
+triggering it emits `refused` to offer that other action.
 """
 
 from __future__ import annotations
@@ -29,28 +29,30 @@ from nodeflow.ui.core.theme import Theme, icon
 from nodeflow.ui.core.theme_manager import ThemeManager
 
 REFRESH_MS = 30
-"""Actions look again at what they can do when edits pause for so long."""
+"""Milliseconds without edits after which actions check again whether they can run."""
 
 
 class ActionError(LookupError):
-    """An action without a binding, with two, or one that no spec declares."""
+    """An action that has no binding, that has two, or that no spec declares."""
 
 
 class ActionSet(QObject):
-    """QActions made from specs. Each is bound once while the window is constructed; ``complete``
-    raises if one is missing.
+    """The QActions made from specs.
+
+    The window binds each action once while it is constructed; ``complete`` raises an error if one
+    is missing.
 
     Args:
         window: the widget that owns the actions; their keys work everywhere in it.
         canvas: the widget of the actions whose keys work only while it has the focus.
 
     Signals:
-        refreshing(): listeners set texts and check marks to the current state.
-        refreshed(): `blocked` describes the current state.
-        triggering(): an action is about to run; listeners commit the text being typed.
-        refused(ActionSpec, Blocked): a blocked action was triggered.
-        keys_changed(keys of every action by its id)
-        tip_outdated(text): the status bar may show this text of an action, which is out of date.
+    refreshing(): listeners set texts and check marks to the current state.
+    refreshed(): `blocked` describes the current state.
+    triggering(): an action is about to run; listeners commit the text being typed.
+    refused(ActionSpec, Blocked): a blocked action was triggered.
+    keys_changed(keys of every action by its id)
+    tip_outdated(text): an action's status tip changed; the status bar may still show this text.
     """
 
     refreshing = Signal()
@@ -84,10 +86,10 @@ class ActionSet(QObject):
     # ---- binding ----------------------------------------------------------------------------
 
     def bind(self, bindings: Mapping[str, Binding]) -> None:
-        """Say what actions do.
+        """Bind actions to what they do.
 
         Raises:
-            ActionError: an id that no spec declares, or that is bound already.
+            ActionError: no spec declares an id, or it is bound already.
         """
         self.require(bindings)
         for action_id, binding in bindings.items():
@@ -99,17 +101,17 @@ class ActionSet(QObject):
         """Check that every action is bound.
 
         Raises:
-            ActionError: names those that are not.
+            ActionError: names the unbound actions.
         """
         missing = sorted(set(self._specs) - set(self._bindings))
         if missing:
             raise ActionError(f"actions without a binding: {', '.join(missing)}")
 
     def require(self, action_ids: Collection[str]) -> None:
-        """Check that all these are declared.
+        """Check that specs declare all these actions.
 
         Raises:
-            ActionError: names those that are not.
+            ActionError: names the undeclared ids.
         """
         unknown = sorted(set(action_ids) - set(self._specs))
         if unknown:
@@ -124,7 +126,7 @@ class ActionSet(QObject):
         return self._specs[action_id]
 
     def blocked(self, action_id: str) -> Blocked | None:
-        """Why an action cannot run now, as of the last ``refresh``."""
+        """Return why an action cannot run, as of the last ``refresh``; None if it can."""
         return self._blocked.get(action_id)
 
     def reason(self, action_id: str) -> str:
@@ -133,7 +135,7 @@ class ActionSet(QObject):
         return blocked.reason if blocked is not None else ""
 
     def set_theme(self, theme: Theme) -> None:
-        """Draw the icons in another theme's ink."""
+        """Redraw the icons in the ink colour of a theme."""
         self._theme = theme
         for spec in self.specs:
             self._draw_icon(spec)
@@ -149,16 +151,16 @@ class ActionSet(QObject):
         self.keys_changed.emit(self._keys)
 
     def shortcut_text(self, action_id: str) -> str:
-        """The first key of an action as this platform writes it."""
+        """Return an action's first key sequence in this platform's notation."""
         keys = self._keys[action_id]
         return native(keys[0]) if keys else ""
 
     def all_keys_text(self, action_id: str) -> str:
-        """All keys of an action as this platform writes them."""
+        """Return all key sequences of an action in this platform's notation."""
         return ", ".join(map(native, self._keys[action_id]))
 
     def refresh(self, ids: Collection[str] | None = None) -> None:
-        """Find out whether every action, or some, can run, and show it in the tooltip."""
+        """Check whether all actions, or those given, can run, and show it in their tooltips."""
         for spec in self.specs if ids is None else map(self.spec, ids):
             blocked = self._bindings[spec.id].when()
             if spec.id in self._blocked and self._blocked[spec.id] == blocked:
@@ -169,17 +171,17 @@ class ActionSet(QObject):
             self._draw_icon(spec)
 
     def refresh_now(self) -> None:
-        """Set texts, check marks, and what can run."""
+        """Update the texts, the check marks and the enabled state of all actions."""
         self.refreshing.emit()
         self.refresh()
         self.refreshed.emit()
 
     def refresh_soon(self, *_: object) -> None:
-        """The same when the events at hand are done."""
+        """Refresh all actions after `REFRESH_MS` without another call."""
         self._timer.start()
 
     def set_text(self, action_id: str, text: str, icon_name: str = "") -> None:
-        """Change what an action is called: Pause becomes Unpause, Undo names what it undoes."""
+        """Rename an action: Pause becomes Unpause, Undo names the command to undo."""
         action = self._actions[action_id]
         if action.text() != text:
             action.setText(text)
@@ -190,13 +192,13 @@ class ActionSet(QObject):
             self._draw_icon(self._specs[action_id])
 
     def trigger(self, action_id: str) -> None:
-        """Run an action, or report why it cannot run, as a click does."""
+        """Run an action, or report why it cannot run, exactly like a click."""
         self.triggering.emit()
         spec = self._specs[action_id]
         binding = self._bindings[action_id]
         blocked = binding.when()
         if blocked is not None:
-            self.refresh([action_id])  # so that `tip_outdated` carries the reason when it has gone
+            self.refresh([action_id])  # emits `tip_outdated` if the reason changed
             self.refused.emit(spec, blocked)
         else:
             binding.do()
@@ -247,20 +249,23 @@ class ActionSet(QObject):
 
 
 def _set_icon_text(action: QAction) -> None:
-    """Set the text beside a toolbar's icon, after a space: Qt leaves too little room."""
+    """Set the text beside a toolbar icon, after a space because Qt leaves too narrow a gap."""
     action.setIconText(" " + action.text().replace("&", "").rstrip("…"))
 
 
 def _qt_sequences(spec: ActionSpec, keys: Sequence[str]) -> list[QKeySequence]:
-    """The keys that are shortcuts of Qt. The canvas handles the others itself: those of what it
-    alone does, and plain keys of an action that has keys everywhere."""
+    """Return the keys to register as Qt shortcuts.
+
+    The canvas itself handles the keys of its own actions, and plain keys of actions that work
+    everywhere.
+    """
     if spec.by_canvas:
         return []
     return [QKeySequence(k) for k in keys if spec.on_canvas or not is_plain(k)]
 
 
 def action_ids(items: tuple[Any, ...]) -> Iterator[str]:
-    """The ids in the items of a menu and its submenus."""
+    """Yield the ids in the items of a menu and its submenus."""
     for item in items:
         if isinstance(item, str):
             if item not in (SEPARATOR, SPACER):
@@ -270,7 +275,7 @@ def action_ids(items: tuple[Any, ...]) -> Iterator[str]:
 
 
 def build_menus(bar: QMenuBar, actions: ActionSet, submenus: dict[str, QMenu]) -> None:
-    """Fill the menu bar; ``submenus`` are those that the window fills itself."""
+    """Fill the menu bar. The window itself fills the menus in ``submenus``."""
     for title, items in MENUS:
         menu = bar.addMenu(title)
         menu.setToolTipsVisible(True)
@@ -294,14 +299,14 @@ def fill_menu(
 
 
 def _name_buttons(action: QAction) -> None:
-    """Give screen readers the new text of an action's buttons."""
+    """Set the action's text as the accessible name of its buttons."""
     for bar in action.associatedObjects():
         if isinstance(bar, QToolBar):
             bar.widgetForAction(action).setAccessibleName(action.text().replace("&", ""))
 
 
 def _describe_to_readers(action: QAction) -> None:
-    """Give screen readers the plain text of the tooltip, which holds markup."""
+    """Set the tooltip without markup as the accessible description of the action's buttons."""
     for bar in action.associatedObjects():
         if isinstance(bar, QToolBar):
             text = action.statusTip() or action.iconText().strip()
@@ -311,13 +316,13 @@ def _describe_to_readers(action: QAction) -> None:
 def build_toolbar(
     bar: QToolBar, actions: ActionSet, widgets: Mapping[str, QWidget]
 ) -> dict[str, QAction]:
-    """Fill the toolbar, without what runs and trains.
+    """Fill the toolbar, except for the buttons that run and train.
 
     Args:
-        widgets: the widgets that have a place of their own among the actions.
+        widgets: widgets to place among the actions, by the item of `TOOLBAR`.
 
     Returns:
-        The actions that show and hide them.
+        The actions that show and hide these widgets.
     """
     places = {}
     for item in TOOLBAR:
@@ -339,7 +344,7 @@ def build_toolbar(
 def add_button(
     bar: QToolBar, actions: ActionSet, action_id: str, before: QAction | None = None
 ) -> None:
-    """Add an action to a toolbar, at its end or before another."""
+    """Add an action to a toolbar, at its end or before another action."""
     action = actions[action_id]
     bar.insertAction(before, action) if before is not None else bar.addAction(action)
     button = bar.widgetForAction(action)

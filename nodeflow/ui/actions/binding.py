@@ -1,4 +1,4 @@
-"""What an action does and whether it can be done now: the callables that a window binds to ids."""
+"""Bindings: the function of an action, and the check whether it can run."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Blocked:
-    """Why an action cannot run now, and the action that would help (its id), if there is one."""
+    """Why an action cannot run, and the id of an action that would help, if there is one."""
 
     reason: str
     fix: str = ""
 
 
 def always() -> None:
-    """Nothing blocks the action."""
+    """Return None: the action can always run."""
     return None
 
 
 @dataclass(frozen=True)
 class Binding:
-    """The callables of one action.
+    """The functions of one action.
 
     Attributes:
-        do: runs it.
-        when: returns None if it can run, else why not.
+        do: runs the action.
+        when: returns None if it can run, else the reason why not.
     """
 
     do: Callable[[], object]

@@ -1,4 +1,4 @@
-"""Key sequences as text: how they are stored, shown, and which of them typing needs."""
+"""Key sequences as text, stored and displayed, and the test for keys needed for typing."""
 
 from __future__ import annotations
 
@@ -9,20 +9,22 @@ from PySide6.QtGui import QKeySequence
 
 @cache
 def portable(keys: str) -> str:
-    """Keys as they are stored and compared: ``Ctrl+Shift+S``."""
+    """Return keys in the notation for storage and comparison: ``Ctrl+Shift+S``."""
     return QKeySequence(keys).toString(QKeySequence.SequenceFormat.PortableText)
 
 
 @cache
 def native(keys: str) -> str:
-    """Keys as this platform writes them."""
+    """Return keys in this platform's notation."""
     return QKeySequence(keys).toString(QKeySequence.SequenceFormat.NativeText)
 
 
 @cache
 def is_plain(keys: str) -> bool:
-    """Whether typing or moving through a form needs these keys: they have neither Ctrl, Alt nor
-    Meta, and are no function key."""
+    """Return whether typing or moving through a form needs these keys.
+
+    These are all keys without Ctrl, Alt or Meta, except function keys.
+    """
     first = portable(keys).split(", ")[0]
     last = first.rsplit("+", 1)[-1]
     is_function_key = last[:1] == "F" and last[1:].isdigit()

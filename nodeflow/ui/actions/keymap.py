@@ -1,4 +1,4 @@
-"""Which keys do what: the declared shortcuts as the user changed them, never in conflict."""
+"""The keymap: declared shortcuts with the user's changes, without conflicts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from nodeflow.ui.core.settings import Settings
 
 
 class Keymap:
-    """The shortcuts in force. Only what differs from the declaration is stored, per user."""
+    """The shortcuts in force. Only differences from the declaration are stored, per user."""
 
     def __init__(self, settings: Settings, specs: Sequence[ActionSpec] = ACTIONS) -> None:
         self._settings, self._specs = settings, specs
@@ -26,26 +26,26 @@ class Keymap:
                 self._own[action] = tuple(keys)
 
     def keys(self, spec: ActionSpec) -> tuple[str, ...]:
-        """The key sequences of an action, the one to show first."""
+        """Return the key sequences of an action; menus show the first."""
         return self._own.get(spec.id, spec.shortcuts)
 
     def is_changed(self, spec: ActionSpec) -> bool:
         return spec.id in self._own
 
     def refusal(self, spec: ActionSpec, keys: str) -> str:
-        """Why an action cannot have these keys; empty if it can."""
+        """Return why an action cannot have these keys; empty if it can."""
         sequence = portable(keys)
         if not sequence:
-            return "These are no keys."
+            return "This is not a key."
         for other in self._specs:
             if other.id != spec.id and sequence in map(portable, self.keys(other)):
-                return f"{native(sequence)} is “{_title(other)}”. Take it from there first."
+                return f"{native(sequence)} belongs to “{_title(other)}”. Remove it there first."
         if is_plain(sequence) and not takes_plain(spec):
-            return f"{native(sequence)} alone is needed for typing. Add Ctrl or Alt."
+            return f"{native(sequence)} is needed for typing. Add Ctrl or Alt."
         return ""
 
     def bind(self, spec: ActionSpec, keys: Iterable[str]) -> None:
-        """Give an action these keys, and remember them. Ask ``refusal`` first."""
+        """Give an action these keys and store them. Call ``refusal`` first."""
         new = tuple(portable(k) for k in keys)
         if new == tuple(map(portable, spec.shortcuts)):
             self._own.pop(spec.id, None)
@@ -54,7 +54,7 @@ class Keymap:
         self._save()
 
     def reset(self) -> None:
-        """Every action has its declared keys again."""
+        """Restore the declared keys of every action."""
         self._own.clear()
         self._save()
 
@@ -68,5 +68,5 @@ def _title(spec: ActionSpec) -> str:
 
 
 def takes_plain(spec: ActionSpec) -> bool:
-    """Whether an action can have keys that typing needs: they count only on the canvas."""
+    """Return whether an action may have keys needed for typing: they work only on the canvas."""
     return spec.on_canvas or any(map(is_plain, spec.shortcuts))

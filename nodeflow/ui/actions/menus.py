@@ -1,4 +1,4 @@
-"""Which actions stand where: in the menu bar, the canvas's context menus and the toolbar.
+"""The contents of the menu bar, the context menus of the canvas, and the toolbar.
 
 An item is the id of an action, a separator, or a title with the items of its submenu. A title with
 a name instead of items is a menu that the window fills itself.
@@ -72,14 +72,17 @@ BOOKMARK_MENUS: tuple[Any, ...] = (
 )
 COLORS: tuple[Any, ...] = ("color_none", SEPARATOR, *(f"color_{each}" for each in COLORINGS))
 TRAINING_PANELS = ("training", "runs", "sweep", "predictions", "results", "doctor", "profile")
-"""Panels that have a menu of their own among all panels."""
+"""Panels listed in a submenu of the menu of panels."""
 COMPARE: tuple[Any, ...] = (
     *("compare", "compare_saved", SEPARATOR),
     *("next_change", "previous_change", "export_comparison", "end_comparison"),
 )
 EXPORT: tuple[Any, ...] = ("export", "export_onnx", "export_code")
 MOST_ENTRIES = 15
-"""More no menu has: a test walks all of them. What is too much goes into a submenu by purpose."""
+"""Maximum entries of a menu, so that it can be scanned.
+
+A test checks all menus; group surplus entries into submenus by purpose.
+"""
 MENUS: tuple[tuple[str, tuple[Any, ...]], ...] = (
     (
         "&File",
@@ -180,7 +183,7 @@ CONTEXT_MENUS: dict[str, tuple[Any, ...]] = {
         *("paste", "paste_wired", "select_all", SEPARATOR, "leave", "fit", "zoom_reset"),
     ),
 }
-"""By what was clicked on the canvas."""
+"""The context menus, by the kind of item clicked."""
 
 TOOLBAR: tuple[str, ...] = (
     *("welcome", "open", "save", SEPARATOR, "undo", "redo", SEPARATOR),
@@ -189,5 +192,5 @@ TOOLBAR: tuple[str, ...] = (
     *("panel_left", "panel_bottom", "panel_right", SEPARATOR, "theme"),
 )
 TOOLBAR_TEXT = ("run", "train", "continue", "resume_training", "pause", "step", "stop")
-"""Toolbar actions that show their text as well; `window.run_bar` shows those that apply."""
+"""Toolbar actions that show their text beside the icon; `window.run_bar` shows the usable ones."""
 ACCENTED = ("run", "train", "continue", "resume_training")

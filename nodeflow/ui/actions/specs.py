@@ -13,14 +13,14 @@ from nodeflow.ui.core.colorings import COLORINGS
 
 @dataclass(frozen=True)
 class ActionSpec:
-    """One thing a user can do.
+    """An action that a user can trigger.
 
     Attributes:
-        id: stable name, to which a controller binds what the action does.
+        id: stable name, to which a controller binds the function.
         text: menu text.
-        tip: one sentence more, for the tooltip.
-        on_canvas: its keys count only while the canvas has the focus.
-        by_canvas: the same, and the canvas handles them itself: they are no shortcuts of Qt.
+        tip: one more sentence, for the tooltip.
+        on_canvas: its keys work only while the canvas has the focus.
+        by_canvas: like `on_canvas`, but the canvas handles the keys, without a Qt shortcut.
     """
 
     id: str
@@ -54,11 +54,14 @@ _GROWTH = (
     ("up", "Shorten the frame", "Alt+PgUp"),
     ("down", "Lengthen the frame", "Alt+PgDown"),
 )
-"""Resizing: the keys lie on the arrows of small keyboards, as moving does."""
+"""Keys that resize a frame.
+
+On small keyboards they are Fn+arrow, similar to Alt+arrow for moving.
+"""
 
 
 def _arrows(id: str, text: str, keys: str, tip: str = "") -> Any:
-    """One action for each direction; ``text`` and ``keys`` name what lies there."""
+    """Return one action for each direction. ``text`` may name the direction or neighbour."""
     return tuple(
         _a(
             f"{id}_{name}",
@@ -80,16 +83,16 @@ ACTIONS: tuple[ActionSpec, ...] = (
     _a("attach_data", "Attach data…", "", "database", "Feed the placeholders that have no data"),
     _a("save", "Save", "Ctrl+S", "save", "Write the graph to its file"),
     _a("save_as", "Save as…", "Ctrl+Shift+S", "", "Write the graph to another file"),
-    _a("reload", "Reload from disk…", "", "refresh-cw", "Show the file as it is on disk now"),
-    _a("versions", "Earlier versions…", "", "history", "What this file was before its last saves"),
-    _a("compare", "Compare with…", "", "git-branch", "Draw what differs from another .flow file"),
-    _a("compare_saved", "Compare with the saved file", "", "", "Draw what you changed since"),
+    _a("reload", "Reload from disk…", "", "refresh-cw", "Load the file from disk again"),
+    _a("versions", "Earlier versions…", "", "history", "Earlier saves of this file"),
+    _a("compare", "Compare with…", "", "git-branch", "Show differences from another file"),
+    _a("compare_saved", "Compare with the saved file", "", "", "Show your unsaved changes"),
     _a("next_change", "Next change", "F3", "chevron-right", "In a comparison"),
     _a("previous_change", "Previous change", "Shift+F3", "chevron-left", "In a comparison"),
     _a("export_comparison", "Export the comparison…", "", "image-down", "As PNG, SVG or PDF"),
-    _a("end_comparison", "End the comparison", "", "", "Back to the graph"),
+    _a("end_comparison", "End the comparison", "", "", "Return to the graph"),
     _a("save_weights", "Save weights…", "", "", "Write the trained variables beside the file"),
-    _a("load_weights", "Load weights…", "", "", "Set the variables to what a file holds"),
+    _a("load_weights", "Load weights…", "", "", "Set the variables from a file"),
     _a("export", "Export picture…", "Ctrl+E", "image-down", "Write the canvas as PNG, SVG or PDF"),
     _a(
         "export_code",
@@ -98,9 +101,9 @@ ACTIONS: tuple[ActionSpec, ...] = (
         "",
         "For PyTorch, JAX, TensorFlow 1, numpy, or nodeflow itself",
     ),
-    _a("freeze", "Freeze", "", "", "Trainings leave the variables of the selection as they are"),
-    _a("thaw", "Thaw", "", "", "Trainings may change the variables of the selection"),
-    _a("export_onnx", "Export as ONNX…", "", "", "Inference and its weights, for other programs"),
+    _a("freeze", "Freeze", "", "", "Training does not change the selection's variables"),
+    _a("thaw", "Thaw", "", "", "Training changes the selection's variables again"),
+    _a("export_onnx", "Export as ONNX…", "", "", "The prediction graph with its weights"),
     _a("check_onnx", "Check against ONNX", "", "", "Compare every value with ONNX's evaluator"),
     _a("check_jax", "Check against JAX", "", "", "Compare every value with what JAX computes"),
     _a("welcome", "Welcome page", "", "house", "Examples, recent files and the tutorial"),
@@ -115,7 +118,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
         "Paste with wires",
         "Ctrl+Shift+V",
         "clipboard-paste",
-        "And with the wires into them, from the nodes of the same names",
+        "Connect the copies to the nodes with the same names here",
         on_canvas=True,
     ),
     _a("duplicate", "Duplicate", "Ctrl+D", "copy-plus", on_canvas=True),
@@ -124,10 +127,10 @@ ACTIONS: tuple[ActionSpec, ...] = (
         "Duplicate with wires",
         "Ctrl+Shift+D",
         "copy-plus",
-        "The copies take what the originals take",
+        "Connect the copies to the inputs of the originals",
         on_canvas=True,
     ),
-    _a("copy_formula", "Copy its formula", "", "square-function", "As it is typed into the bar"),
+    _a("copy_formula", "Copy its formula", "", "square-function", "As text for the formula bar"),
     _a("copy_latex", "Copy its formula as LaTeX", "", "square-function", "In mathematics mode"),
     _a("copy_python", "Copy as Python", "", "binary", "A program that computes the node"),
     _a("delete", "Delete", "Del Backspace", "trash-2", on_canvas=True),
@@ -137,7 +140,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
         "Cancel",
         "Esc",
         "",
-        "Stop what the mouse is doing; else select nothing, or leave the subgraph",
+        "Cancel the mouse gesture, else clear the selection, else leave the subgraph",
         on_canvas=True,
         by_canvas=True,
     ),
@@ -146,12 +149,12 @@ ACTIONS: tuple[ActionSpec, ...] = (
         "Edit in the inspector",
         "Return Enter",
         "sliders-horizontal",
-        "The selected node or frame",
+        "Edit the selected node or frame",
         on_canvas=True,
         by_canvas=True,
     ),
     _a("rename", "Rename", "F2", "pencil", "Rename the selected node"),
-    _a("search", "Add a node…", "Ctrl+Space Tab", "plus", "Search all ops; Enter wires it in"),
+    _a("search", "Add a node…", "Ctrl+Space Tab", "plus", "Search all ops; Enter adds one"),
     _a(
         "formula",
         "Type a formula…",
@@ -181,17 +184,17 @@ ACTIONS: tuple[ActionSpec, ...] = (
         "Select a wire…",
         "L",
         "cable",
-        "One of the selected node's: to delete, hide, or put something into it",
+        "Choose a wire of the selected node, to delete, hide or extend it",
         on_canvas=True,
     ),
     _a("find", "Find in graph…", "Ctrl+F", "search", "Find a node by its name, op or value"),
-    _a("frame", "Frame the selection", "Ctrl+G", "frame", "Put a titled frame with a note around"),
+    _a("frame", "Frame the selection", "Ctrl+G", "frame", "Draw a titled frame around it"),
     _a(
         "note",
         "Add a note",
         "N",
         "sticky-note",
-        "A text on the canvas, with Markdown",
+        "A text on the canvas, in Markdown",
         on_canvas=True,
     ),
     _a(
@@ -199,14 +202,14 @@ ACTIONS: tuple[ActionSpec, ...] = (
         "Make a subgraph",
         "Ctrl+Shift+G",
         "package",
-        "Put the selected nodes into one node, which can be entered and used again",
+        "Group the selected nodes into one reusable node",
     ),
     _a(
         "expand",
         "Expand",
         "Ctrl+Return",
         "layers",
-        "Enter a subgraph, or show what a layer, an optimizer or a gradients node is made of",
+        "Enter a subgraph, or show the nodes inside a layer, optimizer or gradients node",
     ),
     _a(
         "leave", "Leave the subgraph", "Ctrl+Shift+Return", "arrow-left", "Back to where it is used"
@@ -223,21 +226,21 @@ ACTIONS: tuple[ActionSpec, ...] = (
         "Make independent",
         "",
         "git-branch",
-        "Give this instance a subgraph of its own: a copy that only it follows",
+        "Give this instance its own copy of the subgraph",
     ),
     _a(
         "expose",
         "Expose a port…",
         "Ctrl+Alt+P",
         "log-out",
-        "Make a node's port one of the subgraph",
+        "Make a node's port a port of the subgraph",
     ),
     _a(
         "list_subgraphs",
         "Subgraphs of the file",
         "Ctrl+Alt+O",
         "list",
-        "Place, open, rename or remove them, used or not, in the ops panel",
+        "Add, open, rename or remove subgraphs in the ops panel",
     ),
     _a("save_library", "Save to the library…", "", "save", "A subgraph, or nodes as a template"),
     _a("insert_library", "Insert from the library…", "Ctrl+Alt+L", "package", "Or from this file"),
@@ -247,7 +250,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
         "Delete and heal",
         "Ctrl+Del",
         "trash-2",
-        "Delete nodes and join what they joined, where it fits",
+        "Delete nodes and connect their inputs to their consumers where types fit",
         on_canvas=True,
     ),
     _a(
@@ -255,24 +258,24 @@ ACTIONS: tuple[ActionSpec, ...] = (
         "Detach",
         "Alt+D",
         "unlink",
-        "Take nodes out of their wires, which heal (or shake them while dragging)",
+        "Disconnect nodes and close the gap (or shake them while dragging)",
         on_canvas=True,
     ),
-    _a("replace", "Replace…", "Ctrl+R", "refresh-cw", "Use another op here and keep the wires"),
+    _a("replace", "Replace…", "Ctrl+R", "refresh-cw", "Exchange the op and keep the wires"),
     _a("swap_inputs", "Swap inputs", "Alt+S", "shuffle", "The first two", on_canvas=True),
     _a(
         "slider",
         "Slider…",
         "",
         "settings",
-        "Show a slider for the node's number, between the ends that you type",
+        "Show a slider for the node's number, with the limits that you type",
     ),
     _a(
         "override_value",
         "Override value…",
         "Ctrl+Alt+V",
         "circle-help",
-        "What if it were another value? All that follows is shown; no training has it",
+        "Show the effects of another value on all dependents, without changing the training",
     ),
     _a("override_file", "Override from a file…", "", "upload", "An array, a table or a picture"),
     _a(
@@ -280,17 +283,17 @@ ACTIONS: tuple[ActionSpec, ...] = (
         "Apply to training",
         "",
         "check",
-        "Let the training go on with this value of the variable, as an event of its run",
+        "Continue the training with this value; the run records the change",
     ),
-    _a("take_back", "Take back the override", "", "rotate-ccw", "Show the computed value again"),
-    _a("take_back_all", "Take back all overrides", "", "rotate-ccw", "Show what is, not what if"),
+    _a("take_back", "Remove the override", "", "rotate-ccw", "Show the computed value again"),
+    _a("take_back_all", "Remove all overrides", "", "rotate-ccw", "Show the computed values again"),
     _a("mute", "Mute", "M", "eye-off", "Skip this node and its dependents", on_canvas=True),
     _a(
         "bypass",
         "Bypass",
         "B",
         "route",
-        "Its output is its first input of the same type",
+        "Pass on the first input of the output's type",
         on_canvas=True,
     ),
     _a(
@@ -298,7 +301,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
         "Set a breakpoint",
         "Ctrl+F8",
         "circle",
-        "A training pauses where the value is not finite, or true",
+        "Pause training when the value is not finite, or is true",
         on_canvas=True,
     ),
     _a(
@@ -306,7 +309,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
         "Set bounds…",
         "",
         "ruler",
-        "A training ends at the step in which the value leaves them",
+        "Stop training at the step in which the value leaves its bounds",
     ),
     _a(
         "check_gradient",
@@ -320,36 +323,36 @@ ACTIONS: tuple[ActionSpec, ...] = (
         "Plot over steps",
         "",
         "chart-line",
-        "Trainings record its value of each step, beside the loss; counts from the next Train",
+        "Record its value at each step, from the next training on",
     ),
     _a("collapse", "Collapse to the title", "H", "minus", on_canvas=True),
-    _a("unfold", "Unfold the ports of settings", "", "chevron-down", "Settings as in-ports"),
+    _a("unfold", "Unfold the ports of settings", "", "chevron-down", "Let tensors set them"),
     _a(
         "add_placeholders",
         "Add placeholders",
         "",
         "log-in",
-        "One for each column of the dataset that feeds nothing yet",
+        "One for each dataset column without a placeholder",
     ),
     _a("show_dataset", "Show the rows", "", "table", "The data of the selected dataset as a table"),
-    _a("locate_data", "Locate…", "", "folder-open", "Say where a data file that moved is now"),
-    _a("allow_data", "Allow its data", "", "", "Let the document read what this node names"),
+    _a("locate_data", "Locate…", "", "folder-open", "Find a data file that was moved"),
+    _a("allow_data", "Allow its data", "", "", "Let the document read this node's data file"),
     _a(
         "allow_all_data",
         "Allow all data outside the folder",
         "",
         "",
-        "Let the document read everything that it names outside its folder",
+        "Let the document read all its data files outside its folder",
     ),
-    _a("insert_node", "Insert a node…", "", "plus", "Into the selected wire, from what fits"),
-    _a("add_dot", "Add a dot", "", "circle", "Lead a wire around (or double click it)"),
-    _a("hide_wires", "Hide or show wires", "Shift+H", "cable", "As stubs", on_canvas=True),
+    _a("insert_node", "Insert a node…", "", "plus", "Insert one into the selected wire"),
+    _a("add_dot", "Add a dot", "", "circle", "Bend a wire (or double-click the wire)"),
+    _a("hide_wires", "Hide or show wires", "Shift+H", "cable", "Draw as stubs", on_canvas=True),
     _a(
         "arrange",
         "Arrange",
         "Ctrl+Shift+A",
         "workflow",
-        "Lay out the selected nodes, or everything, so that wires run to the right",
+        "Lay out the selected nodes, or all nodes, from left to right",
         on_canvas=True,
     ),
     _a("align_left", "Left edges", "Ctrl+Shift+Left", "arrow-left", on_canvas=True),
@@ -377,22 +380,22 @@ ACTIONS: tuple[ActionSpec, ...] = (
         "Pan by dragging",
         "Space",
         "hand",
-        "While the key is held; chosen as a command, until Cancel",
+        "While the key is held; as a command: until Cancel",
         on_canvas=True,
         by_canvas=True,
     ),
-    *_arrows("pan", "Look {direction}", "Ctrl+"),
+    *_arrows("pan", "Scroll {direction}", "Ctrl+"),
     *_arrows("walk", "Go to {neighbour}", ""),
-    *_arrows("extend", "Select {neighbour}, too", "Shift+"),
-    *_arrows("move", "Move {direction}", "Alt+", "What is selected, by a step of the grid"),
-    *_arrows("move_far", "Move far {direction}", "Alt+Shift+", "What is selected, by five steps"),
+    *_arrows("extend", "Also select {neighbour}", "Shift+"),
+    *_arrows("move", "Move {direction}", "Alt+", "Move the selection by one step"),
+    *_arrows("move_far", "Move far {direction}", "Alt+Shift+", "Move the selection by five steps"),
     *(
         _a(
             f"frame_{name}",
             text,
             keys,
             f"arrow-{name}",
-            "Resize the selected frame by a step of the grid",
+            "Resize the selected frame by one grid step",
             on_canvas=True,
             by_canvas=True,
         )
@@ -408,14 +411,14 @@ ACTIONS: tuple[ActionSpec, ...] = (
         _a(f"bookmark_set_{n}", f"Set bookmark {n}", f"Ctrl+Shift+{n}", "pin")
         for n in range(1, BOOKMARKS + 1)
     ),
-    _a("color_none", "Nothing", tip="Nodes by what they do, wires by their types", checkable=True),
+    _a("color_none", "Nothing", tip="Colour nodes by kind and wires by type", checkable=True),
     *(
         _a(f"color_{each.id}", each.title, tip=each.tip, checkable=True)
         for each in COLORINGS.values()
     ),
     _a("minimap", "Minimap", "Ctrl+M", "", "The whole graph in a corner", checkable=True),
-    _a("next_pane", "Next pane", "F6", "", "Leave the canvas for the next panel"),
-    _a("previous_pane", "Previous pane", "Shift+F6", "", "Leave the canvas for the panel before"),
+    _a("next_pane", "Next pane", "F6", "", "Move the focus to the next panel"),
+    _a("previous_pane", "Previous pane", "Shift+F6", "", "Move the focus to the previous panel"),
     _a("context_menu", "Menu", "Shift+F10", "", "Menu for the focused item"),
     _a(
         "order",
@@ -425,7 +428,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
         "Number the levels: nodes with the same number can run in parallel",
         checkable=True,
     ),
-    _a("undim", "Show everything", "", "eye", "End “Run to here”"),
+    _a("undim", "Show everything", "", "eye", "Show the nodes dimmed by “Run to here”"),
     _a("panel_left", "Ops panel", "Ctrl+B", "panel-left", "Show or hide the ops", checkable=True),
     _a(
         "panel_bottom",
@@ -436,7 +439,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
         checkable=True,
     ),
     _a("panel_right", "Inspector", "Ctrl+I", "panel-right", "Show or hide it", checkable=True),
-    _a("theme_system", "Like the system", checkable=True),
+    _a("theme_system", "Same as the system", checkable=True),
     _a("theme_light", "Light", checkable=True),
     _a("theme_dark", "Dark", checkable=True),
     _a("theme", "Light or dark", "Ctrl+Shift+L", "sun-moon", "Switch between light and dark"),
@@ -446,9 +449,9 @@ ACTIONS: tuple[ActionSpec, ...] = (
         "Run to here",
         "Shift+F5",
         "step-forward",
-        "Compute the selected node alone, and dim what it does not need",
+        "Compute only the selected node and dim all nodes that it does not need",
     ),
-    _a("train", "Train", "Ctrl+T", "graduation-cap", "Train afresh, from the initial values"),
+    _a("train", "Train", "Ctrl+T", "graduation-cap", "Train from the initial values"),
     _a(
         "continue",
         "Continue",
@@ -461,12 +464,12 @@ ACTIONS: tuple[ActionSpec, ...] = (
         "Resume the training",
         "",
         "step-forward",
-        "Go on with the training that was stopped or interrupted, as if it had not been",
+        "Finish a stopped or interrupted training, with exactly the same result",
     ),
     _a("pause", "Pause", "F7", "pause", "Pause the training after the current step, or unpause it"),
-    _a("step", "Single step", "F8", "skip-forward", "While paused: one step, and stay paused"),
-    _a("stop", "Stop", "Shift+F7", "square", "Stop; the variables keep what they learned"),
-    _a("predict", "Predict for a file…", "", "table", "What the graph says of each row of a file"),
+    _a("step", "Single step", "F8", "skip-forward", "Make one step of the paused training"),
+    _a("stop", "Stop", "Shift+F7", "square", "Stop the training; keep the trained weights"),
+    _a("predict", "Predict for a file…", "", "table", "Predictions for each row of a file"),
     _a(
         "initialise",
         "Initialise variables",
@@ -507,13 +510,13 @@ ACTIONS: tuple[ActionSpec, ...] = (
         checkable=True,
     ),
     _a("data_row", "Go to row…", "", "", "Show one row, by its number"),
-    _a("data_next", "Next rows", "Ctrl+PgDown", "chevron-right", "Show the batch or row after"),
+    _a("data_next", "Next rows", "Ctrl+PgDown", "chevron-right", "Show the next batch or row"),
     _a(
         "data_previous",
         "Previous rows",
         "Ctrl+PgUp",
         "chevron-left",
-        "Show the batch or row before",
+        "Show the previous batch or row",
     ),
     _a(
         "check_gradients",
@@ -529,14 +532,14 @@ ACTIONS: tuple[ActionSpec, ...] = (
         "Write TensorBoard files to…",
         "",
         "",
-        "Each training writes a folder of event files there, while it goes on",
+        "Each training writes its event files into a new subfolder",
     ),
     _a(
         "follow_edits",
-        "Edits reach the running training",
+        "Apply edits to the running training",
         "",
         "",
-        "Whatever you change counts as soon as it is compiled; off: from the next Train",
+        "On: edits apply once compiled. Off: from the next training",
         checkable=True,
     ),
     _a(
@@ -544,7 +547,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
         "This engine",
         "",
         "",
-        "The next training is computed by nodeflow itself",
+        "Use nodeflow's engine for the next training",
         checkable=True,
     ),
     _a(
@@ -552,17 +555,17 @@ ACTIONS: tuple[ActionSpec, ...] = (
         "JAX",
         "",
         "",
-        "The next training is computed by JAX, on a GPU where there is one",
+        "Use JAX for the next training, on a GPU if there is one",
         checkable=True,
     ),
-    _a("threads", "Threads…", "", "cpu", "How many threads compute"),
-    _a("memory", "Memory…", "", "", "How much memory the values of a training may take"),
+    _a("threads", "Threads…", "", "cpu", "Number of threads that compute"),
+    _a("memory", "Memory…", "", "", "Memory limit for the values of a training"),
     _a(
         "live_values",
         "Live values and data…",
         "",
         "",
-        "How much memory and time live values, data and the steps of a training may take",
+        "Limits of memory and time for live values, data and past steps",
     ),
     _a("restart_engine", "Restart the engine", "", "refresh-cw"),
     _a("fetch_data", "Download the full MNIST…", "", "download"),
@@ -570,9 +573,9 @@ ACTIONS: tuple[ActionSpec, ...] = (
     _a("tour_line", "Train your first line", "", "chart-line", "A first training, step by step"),
     _a("tour_digit", "Recognise your first digit", "", "pencil", "Train on digits, then draw one"),
     _a("new_op", "New op…", "", "file-plus", "Write an op of your own: a Python function"),
-    _a("plugin_folder", "Open plugin folder", "", "folder-open", "Where your own ops are kept"),
-    _a("choose_plugins", "Choose plugin folder…", "", "", "Load ops of your own from elsewhere"),
-    _a("safe_start", "Restart without own ops", "", "", "Leave your own ops out for now"),
+    _a("plugin_folder", "Open plugin folder", "", "folder-open", "Show the folder of your own ops"),
+    _a("choose_plugins", "Choose plugin folder…", "", "", "Load own ops from another folder"),
+    _a("safe_start", "Restart without own ops", "", "", "Start again without your own ops"),
     _a("reload_plugins", "Reload own ops", "", "refresh-cw", "Run every file of the folder again"),
     _a(
         "command_palette",

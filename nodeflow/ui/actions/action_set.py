@@ -47,12 +47,12 @@ class ActionSet(QObject):
         canvas: the widget of the actions whose keys work only while it has the focus.
 
     Signals:
-    refreshing(): listeners set texts and check marks to the current state.
-    refreshed(): `blocked` describes the current state.
-    triggering(): an action is about to run; listeners commit the text being typed.
-    refused(ActionSpec, Blocked): a blocked action was triggered.
-    keys_changed(keys of every action by its id)
-    tip_outdated(text): an action's status tip changed; the status bar may still show this text.
+        refreshing(): listeners set texts and check marks to the current state.
+        refreshed(): `blocked` describes the current state.
+        triggering(): an action is about to run; listeners commit the text being typed.
+        refused(ActionSpec, Blocked): a blocked action was triggered.
+        keys_changed(keys of every action by its id)
+        tip_outdated(text): a status tip changed; the status bar may still show this old text.
     """
 
     refreshing = Signal()

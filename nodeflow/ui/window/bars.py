@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 
 class Bars:
-    """Makes them and adds them to a window that has its actions, controllers and docks.
+    """The bars of a window, made after its actions, controllers and docks.
 
     Attributes:
-        toolbar: the one below the menus.
-        chooser: of the data that nodes show, in the toolbar.
-        run_bar: shows the actions that run or train where they apply.
+        toolbar: the toolbar below the menus.
+        chooser: the chooser of the displayed data, in the toolbar.
+        run_bar: shows the usable actions among those that run or train.
         status: the status bar.
     """
 
@@ -54,7 +54,7 @@ class Bars:
 
     @staticmethod
     def _submenus(window: MainWindow) -> dict[str, QMenu]:
-        """Menus that are filled when they open."""
+        """Return the menus that are filled when they open."""
         recent, examples, panels = QMenu(window), QMenu(window), QMenu(window)
         recent.setToolTipsVisible(True)
         recent.aboutToShow.connect(partial(window.files.fill_recent, recent))

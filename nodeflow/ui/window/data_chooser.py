@@ -1,4 +1,4 @@
-"""The chooser in the toolbar: which data the nodes show, and the way to the next rows."""
+"""The chooser in the toolbar: the data that the nodes show, with arrows to other rows."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from nodeflow.ui.core.theme_manager import ThemeManager
 from nodeflow.ui.core.widgets import label
 
 MENU_INDENT = 36
-"""Where the texts of the menu's entries begin."""
+"""Left indent of texts in the menu, in pixels."""
 
 
 class DataChooser(QWidget):
-    """``Showing: test rows 1–100`` as a button with a menu, between arrows."""
+    """A menu button like ``Showing: test rows 1–100`` between two arrows."""
 
     def __init__(self, data: DataSelection, actions: ActionSet, themes: ThemeManager) -> None:
         super().__init__()
@@ -57,7 +57,7 @@ class DataChooser(QWidget):
         self.show_choice()
 
     def set_place(self, place: QAction) -> None:
-        """Take the toolbar's action, which shows and hides this widget."""
+        """Store the toolbar's action, which shows and hides this widget."""
         self._place = place
         self.show_choice()
 
@@ -77,7 +77,7 @@ class DataChooser(QWidget):
         return menu
 
     def _make_row(self) -> QWidget:
-        """The field for a row's number; Enter shows that row alone."""
+        """Return the field for a row number; Enter shows only that row."""
         self.row = QSpinBox()
         self.row.setAccessibleName("Row to show alone")
         self.row.setMinimum(1)
@@ -95,13 +95,13 @@ class DataChooser(QWidget):
 
     @Slot()
     def open_row(self) -> None:
-        """Open the menu with the keyboard in the field for a row."""
+        """Open the menu and focus the field for a row number."""
         QTimer.singleShot(0, self.row, self.row.setFocus)
         self.button.showMenu()
 
     @Slot()
     def show_choice(self) -> None:
-        """Say what is shown."""
+        """Describe the displayed data on the button and in its tooltip."""
         data = self._data
         if self._place is not None:
             self._place.setVisible(data.shown is not None)
@@ -110,7 +110,7 @@ class DataChooser(QWidget):
         title = data.shown.name if data.shown is not None else ""
         of = f" of {title}" if title and not data.is_by_hand else ""
         rows = escape(str(data.shown.rows)) if data.shown else "nothing"
-        tip = "The losses and metrics of a training are measured on other rows: see its panel."
+        tip = "Losses and metrics in the training panel come from other rows."
         self.button.setToolTip(f"<b>Nodes show {rows}{escape(of)}.</b><br>{tip}")
 
     @Slot()

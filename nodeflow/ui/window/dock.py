@@ -1,4 +1,4 @@
-"""Dock widgets with a quiet title line; those at the bottom are tabs without one."""
+"""Dock widgets with a plain title line. Docks at the bottom are tabs without a title line."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from nodeflow.ui.panels.parts.in_front import InFront
 
 NO_FOCUS = Qt.FocusPolicy.NoFocus
 BOTTOM_ROOM = QSize(752, 208)
-"""What the panels at the bottom ask for together: none that is made later moves the others."""
+"""Size hint of every bottom panel, so that panels made later do not resize the dock area."""
 
 
 class DockTitle(QFrame):
-    """The name of a panel and the cross that hides it."""
+    """The title line of a panel, with a button that hides the panel."""
 
     def __init__(self, title: str, dock: QDockWidget, themes: ThemeManager) -> None:
         super().__init__(dock)
@@ -39,13 +39,13 @@ class DockTitle(QFrame):
 
 
 class Dock(QDockWidget):
-    """The place of a panel in the window, empty until the panel is made.
+    """A dock for a panel, empty until the panel is made.
 
     Args:
-        tabbed: shown as one of several tabs, which carry its name.
+        tabbed: the dock is one of several tabs, which show its name.
 
     Signals:
-        needed(): the dock comes to the front without a panel.
+        needed(): the dock came to the front without a panel.
     """
 
     needed = Signal()
@@ -58,7 +58,7 @@ class Dock(QDockWidget):
         themes: ThemeManager,
         tabbed: bool = False,
     ) -> None:
-        super().__init__(title, window)  # a parent that comes later means styling all of it again
+        super().__init__(title, window)  # setting a parent later would restyle the whole window
         self.setObjectName(name)
         self._empty = QWidget()
         self.setWidget(self._empty)
@@ -78,11 +78,11 @@ class Dock(QDockWidget):
 
     @property
     def is_front(self) -> bool:
-        """Whether the panel can be seen: Qt counts a tab behind another one as visible."""
+        """Whether the panel is visible. Qt also counts a tab behind another one as visible."""
         return self.isVisible() and not self.visibleRegion().isEmpty()
 
     def fill(self, panel: QWidget) -> None:
-        """Take the panel in; it has its place in the order of Tab, whenever that is."""
+        """Insert the panel at the dock's place in the tab order."""
         self.setWidget(panel)
         self._empty.deleteLater()
         self._put_in_order(panel)
@@ -96,10 +96,12 @@ class Dock(QDockWidget):
             self.needed.emit()
 
     def _put_in_order(self, panel: QWidget) -> None:
-        """Let Tab reach a panel where it reaches the dock: Qt appends what comes later."""
-        # not by nextInFocusChain: in PySide one of both widgets then ends with the other
+        """Insert a panel into the tab order at the dock's place. Qt would append it at the end."""
+        # nextInFocusChain is unusable here: PySide would destroy one widget together with the
+        # other.
         parts = [each for each in panel.findChildren(QWidget) if each.window() is self.window()]
-        self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)  # only what takes the focus has an order
+        # setTabOrder ignores widgets that cannot take the focus
+        self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
         takers = (each for each in (self, panel, *parts) if each.focusPolicy() is not NO_FOCUS)
         for before, after in pairwise(takers):
             self.setTabOrder(before, after)

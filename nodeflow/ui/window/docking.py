@@ -1,7 +1,7 @@
-"""Where the panels are: at the two sides, and as tabs at the bottom.
+"""The placement of panels: at the two sides, and as tabs at the bottom.
 
-Those at the bottom come and go together, and stay away until one of them is needed: the canvas has
-the height. On the welcome page no panel is shown.
+The bottom panels are shown and hidden together. They stay hidden until one is needed, to leave the
+height to the canvas. The welcome page shows no panels.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from nodeflow.ui.window.dock import Dock
 LEFT_WIDTH, RIGHT_WIDTH, BOTTOM_HEIGHT = 224, 296, 220
 FIRST_SIZE = QSize(1440, 900)
 FRAME = QSize(8, 40)
-"""What a window manager may put around the window."""
+"""Maximum size of the frame that a window manager adds around the window."""
 NARROW = 1400
-"""In a window below this width the panel at the left gives way to a graph that needs the room."""
+"""Window width below which the left panel hides if the graph needs its space."""
 STATE_VERSION = 2
-"""Of the saved layout. A panel that a saved layout lacks stays where it docks at first."""
+"""Version of the saved layout. A panel missing from a saved layout keeps its initial place."""
 AREAS = {
     Place.LEFT: Qt.DockWidgetArea.LeftDockWidgetArea,
     Place.RIGHT: Qt.DockWidgetArea.RightDockWidgetArea,
@@ -37,7 +37,7 @@ AREAS = {
 
 
 def room_on(screen: QScreen) -> QSize:
-    """The largest window that a screen shows whole."""
+    """Return the size of the largest window that fits the screen."""
     return screen.availableSize() - FRAME
 
 
@@ -57,7 +57,7 @@ class Docking(QObject):
         self._front: Dock | None = None
         self._gave_way: list[Dock] = []
         self._stays = False
-        """Whether the user wants the panel at the left whatever the graph needs."""
+        """Whether the user opened the left panel, so that it must not hide for a graph."""
         area = Qt.DockWidgetArea
         window.setTabPosition(area.BottomDockWidgetArea, QTabWidget.TabPosition.North)
         window.setDocumentMode(True)
@@ -75,7 +75,7 @@ class Docking(QObject):
         )
 
     def add(self, spec: PanelSpec) -> Dock:
-        """Make the dock of a panel in its place; one at the bottom is hidden until it is needed."""
+        """Add the dock of a panel. Bottom docks stay hidden until they are needed."""
         bottom = spec.place is Place.BOTTOM
         dock = Dock(self._window, spec.id, spec.title, self._themes, tabbed=bottom)
         self._window.addDockWidget(AREAS[spec.place], dock)
@@ -94,7 +94,7 @@ class Docking(QObject):
     # ---- showing ----------------------------------------------------------------------------
 
     def show(self, name: str) -> None:
-        """Bring a panel to the front; those at the bottom appear together."""
+        """Bring a panel to the front. A bottom panel shows all bottom panels."""
         dock = self.docks[name]
         if dock in self._places[Place.BOTTOM]:
             self._show_bottom(True)
@@ -103,14 +103,14 @@ class Docking(QObject):
         self._actions.refresh_soon()
 
     def begin_anew(self) -> None:
-        """Bring the first bottom tab to the front again, because another document is open."""
+        """Bring the first bottom tab to the front for a newly opened document."""
         self._front = None
         first = self._places[Place.BOTTOM][0]
         if not first.isHidden():
             first.raise_()
 
     def visible_panels(self) -> list[QWidget]:
-        """The panels in sight, in the order of their docks."""
+        """Return the visible panels in the order of their docks."""
         return [dock.widget() for dock in self.docks.values() if dock.is_front]
 
     def _show_bottom(self, visible: bool) -> None:
@@ -126,7 +126,7 @@ class Docking(QObject):
         self._put_aside(self._pages.shows_welcome)
 
     def _put_aside(self, aside: bool) -> None:
-        """Hide all panels for the welcome page; afterwards they are as they were."""
+        """Hide all panels for the welcome page, or restore them afterwards."""
         if aside == (self._set_aside is not None):
             return
         if aside:
@@ -142,8 +142,9 @@ class Docking(QObject):
             front.raise_()
 
     def make_room(self, is_cramped: bool) -> None:
-        """Let the panel at the left give way to a graph that is cramped in a narrow window, or come
-        back for another graph."""
+        """Hide the left panel for a cramped graph in a narrow window, or show it again for
+        another graph.
+        """
         left = self._places[Place.LEFT]
         if is_cramped and self._window.width() < NARROW and not self._stays:
             shown = [dock for dock in left if not dock.isHidden()]
@@ -174,11 +175,11 @@ class Docking(QObject):
 
     def _aside_blocked(self) -> Blocked | None:
         if self._pages.shows_welcome:
-            return Blocked("Panels belong to a graph: open or begin one.", "new")
+            return Blocked("Panels need a graph. Open one or create a new one.", "new")
         return None
 
     def _check(self) -> None:
-        """Let the actions show which panels there are."""
+        """Check the actions of the panels that are shown."""
         for place in Place:
             self._actions[f"panel_{place.value}"].setChecked(self._shows(place))
 
@@ -188,7 +189,7 @@ class Docking(QObject):
     # ---- remembering ------------------------------------------------------------------------
 
     def restore(self, settings: Settings) -> None:
-        """The layout of the last time, or the first one."""
+        """Restore the saved layout, or set the initial one."""
         geometry, state = settings.layout()
         window, places = self._window, self._places
         window.resize(FIRST_SIZE.boundedTo(room_on(window.screen())))
@@ -202,7 +203,7 @@ class Docking(QObject):
             window.restoreState(state, STATE_VERSION)
 
     def save(self, settings: Settings) -> None:
-        """Remember the layout."""
+        """Save the layout."""
         self._put_aside(False)
         self._give_back()
         state = self._window.saveState(STATE_VERSION)

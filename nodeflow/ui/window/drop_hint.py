@@ -1,4 +1,4 @@
-"""What a dragged file would become, over the middle of the window while it hovers there."""
+"""An overlay on the middle of the window that says what dropping the dragged file would do."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from nodeflow.ui.core.theme_manager import ThemeManager
 
 
 class DropHint(QWidget):
-    """Covers its parent, and lets all events through."""
+    """An overlay on its parent that passes all mouse events through."""
 
     def __init__(self, themes: ThemeManager, parent: QWidget) -> None:
         super().__init__(parent)
@@ -21,7 +21,7 @@ class DropHint(QWidget):
         self.hide()
 
     def show_text(self, text: str) -> None:
-        """Show a text about the effect of a drop; hide if the text is empty."""
+        """Show the effect of a drop; hide if the text is empty."""
         self.text = text
         if not text:
             self.hide()

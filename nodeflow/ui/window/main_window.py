@@ -1,7 +1,7 @@
 """The main window: pages in the middle, panels around them, menus, toolbar and status bar.
 
-It assembles. Controllers bind the actions, panels declare themselves (`panels.panel`), and each
-part connects itself to what it listens to.
+It only assembles its parts. Controllers bind the actions, panels declare themselves
+(`panels.panel`), and each part connects its own signals.
 """
 
 from __future__ import annotations
@@ -113,21 +113,22 @@ from nodeflow.ui.window.status_feed import StatusFeed
 
 SMALLEST = QSize(960, 600)
 READABLE = 0.34
-"""From this scale on, names and titles are read without effort."""
+"""Minimum scale at which names and titles are readable."""
 
 
 class MainWindow(QMainWindow):
     """The window of one document.
 
     Args:
-        settings: what is remembered of the user.
-        errors: where failures are reported, if a handler is installed.
+        settings: the user's stored settings.
+        errors: the handler that reports unexpected failures, if one is installed.
         factory: makes the engine's client; tests pass a fake.
+        safe: do not load the user's own ops.
 
     Signals:
         painted: once, after the first paint.
-        idle: once, a moment later, when nothing else is to be done.
-        closing: the window closes, and is no longer seen.
+        idle: once after `painted`, when no other events are pending.
+        closing: the window is closing and already hidden.
 
     Raises:
         ActionError: an action has no binding, or two.
@@ -154,7 +155,7 @@ class MainWindow(QMainWindow):
         self.settings = settings or Settings()
         self.themes = ThemeManager(chosen_theme(self.settings), self)
         self.messages = Messages(self)
-        # first: the analysis needs their ops
+        # The plugins come first because the analysis needs their ops.
         self.plugins = PluginWatcher(self, self.messages, safe=safe)
         self.workspace = Workspace(self)
         self.link = EngineLink(self.workspace, factory, self)
@@ -175,7 +176,7 @@ class MainWindow(QMainWindow):
     # ---- making -----------------------------------------------------------------------------
 
     def _make_canvas(self) -> None:
-        """The canvas is the first to follow the workspace: later slots find it up to date."""
+        """Make the canvas and subscribe it first, so that later slots find it up to date."""
         workspace = self.workspace
         self.canvas = CanvasView(workspace.document, workspace.analysis, self.themes.theme)
         self.themes.changed.connect(self.canvas.set_theme)
@@ -373,7 +374,10 @@ class MainWindow(QMainWindow):
         self.panels = Panels(self._late(spec, context) for spec in self._panel_specs)
 
     def _late(self, spec: PanelSpec, context: PanelContext) -> tuple[str, LatePanel]:
-        """A panel with its id: at the sides it is made now, at the bottom when it is needed."""
+        """Add a panel's dock and return the panel with its id.
+
+        Side panels are made now, bottom panels when they are needed.
+        """
         dock = self.docking.add(spec)
         panel = LatePanel(spec, context, dock.fill, dock)
         dock.needed.connect(panel.make)
@@ -388,7 +392,7 @@ class MainWindow(QMainWindow):
         self.data_chooser, self.run_bar, self.status = bars.chooser, bars.run_bar, bars.status
 
     def _connect(self, errors: ErrorHandler | None) -> None:
-        """Connect the bars, and what concerns the window as a whole."""
+        """Connect the bars and the signals that concern the whole window."""
         messages, actions = self.messages, self.actions_
         StatusFeed(self)
         messages.message_shown.connect(self.info.show_message)
@@ -463,7 +467,7 @@ class MainWindow(QMainWindow):
 
     @Slot()
     def _on_replaced(self) -> None:
-        """Another document is open."""
+        """Reset the window for a newly opened document."""
         self.tutorial.end()
         self.messages.dismissed.emit()
         self.canvas.set_document(self.workspace.document, self.workspace.analysis)
@@ -471,7 +475,7 @@ class MainWindow(QMainWindow):
         self.docking.begin_anew()
 
     def _show_sample(self, node_id: str) -> None:
-        """Show a placeholder, with the keyboard in its sample value."""
+        """Select a placeholder and focus its sample value in the inspector."""
         self.canvas.selection.select([node_id])
         self.docking.show("inspector")
         inspector = self.panels["inspector"]
@@ -479,7 +483,7 @@ class MainWindow(QMainWindow):
         inspector.focus_value()
 
     def _sketch(self, path: Path) -> None:
-        """Put a picture on the sketch pad, and show the pad."""
+        """Load a picture into the sketch pad and show the pad."""
         self.pages.show_canvas()
         self.docking.show("sketch_pad")
         pad = self.panels["sketch_pad"]
@@ -488,18 +492,20 @@ class MainWindow(QMainWindow):
 
     @Slot()
     def _make_room(self) -> None:
-        """Panels give way where a graph that was opened is too small to read."""
+        """Hide side panels if an opened graph would be too small to read."""
         self.docking.make_room(self.canvas.viewport.fitting_scale() < READABLE)
 
     @Slot()
     def _on_entered(self) -> None:
-        """The inside of a subgraph is shown, or what is outside it."""
+        """Show the graph after entering or leaving a subgraph."""
         self.messages.dismissed.emit()
         with self.views.entering():
             self.canvas.set_document(self.workspace.document, self.workspace.analysis)
 
     def show_title(self, *_: object) -> None:
-        """Name the document in the title bar, and the graph that is shown over the canvas."""
+        """Show the document's name in the title bar and the path of the shown graph above
+        the canvas.
+        """
         self.pages.breadcrumbs.show_place(self.files.title, self.workspace)
         mark = "• " if self.workspace.document.is_modified else ""
         self.setWindowTitle(f"{mark}{in_title(self.files.title)} – nodeflow")
@@ -511,7 +517,7 @@ class MainWindow(QMainWindow):
 
     @Slot(object)
     def _on_plugins(self, ids: set[str]) -> None:
-        """User ops changed: look again at the nodes of these ops, here and in the engine."""
+        """Recheck the nodes of changed user ops, in the window and in the engine."""
         plugins = self.plugins
         self.workspace.redeclare(ids, plugins.problems())
         if plugins.is_safe:
@@ -524,13 +530,13 @@ class MainWindow(QMainWindow):
 
     @Slot(str)
     def _on_typed(self, op: str) -> None:
-        """Types of a user op are known now."""
+        """Recheck the nodes of a user op whose types are known now."""
         self.workspace.redeclare({op}, self.plugins.problems())
         self.actions_.refresh_soon()
 
     @Slot()
     def _commit_typing(self) -> None:
-        """Take what is being typed: a command works with what is on the screen."""
+        """Commit the text being typed, so that a command sees the displayed state."""
         commit_typing(self.focusWidget())
 
     @Slot(str)
@@ -548,14 +554,14 @@ class MainWindow(QMainWindow):
 
     @Slot(object, object)
     def _explain(self, spec: ActionSpec, blocked: Blocked) -> None:
-        """Say why an action cannot run, and offer what helps."""
+        """Show why an action cannot run and offer the action that helps."""
         text = self.actions_.spec(blocked.fix).text.rstrip("…") if blocked.fix else ""
         self.pages.show_canvas()
         self.messages.show(blocked.reason, "info", blocked.fix, text)
 
     @Slot(object, str)
     def _on_error(self, error: BaseException, details: str) -> None:
-        """Report an unexpected failure, in one dialog for all that come together."""
+        """Report an unexpected failure. Failures that occur together share one dialog."""
         if self._error_dialog is None:
             self._error_dialog = dialogs.ErrorDialog(self, str(log_file()))
         self._error_dialog.add(error, details)
@@ -569,7 +575,7 @@ class MainWindow(QMainWindow):
             QTimer.singleShot(0, self, self.painted.emit)
 
     def changeEvent(self, event: QEvent) -> None:
-        """Coming back to the window is the time to look what others did to the file."""
+        """Check the file for changes by other programs when the window is activated again."""
         super().changeEvent(event)
         if event.type() == QEvent.Type.ActivationChange and self.isActiveWindow():
             self.files.shared.look()
@@ -602,7 +608,7 @@ class MainWindow(QMainWindow):
         self.columns.close()
         self.models.close()
         self.plugins.close()
-        self.hide()  # the engine may take a moment to end
+        self.hide()  # hide first, because the engine may take a moment to stop
         self.closing.emit()
         self.link.close()
         self.unfinished.discard()

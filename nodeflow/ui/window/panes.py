@@ -1,4 +1,4 @@
-"""Giving the keyboard to the next pane in sight: the page in the middle, then the panels."""
+"""Moving the focus to the next visible pane: the page in the middle, then the panels."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class PaneActions(QObject):
 
 
 def _first_stop(pane: QWidget) -> QWidget | None:
-    """The first widget of a pane that takes the keyboard."""
+    """Return the first widget of a pane that can take the keyboard focus."""
     for widget in (pane, *pane.findChildren(QWidget)):
         takes = bool(widget.focusPolicy().value & Qt.FocusPolicy.TabFocus.value)
         if takes and widget.isVisible() and widget.isEnabled():

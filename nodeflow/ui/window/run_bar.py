@@ -1,4 +1,4 @@
-"""The buttons of the toolbar that run and train: only those that apply stand there."""
+"""The toolbar buttons that run and train. Only the usable ones are shown."""
 
 from __future__ import annotations
 
@@ -14,17 +14,19 @@ from nodeflow.ui.core.engine.link import EngineLink
 from nodeflow.ui.core.workspace import Workspace
 
 LONG_MS = 400
-"""A run, or the preparation of a training, that takes longer can be stopped in the toolbar; buttons
-would flicker for a short one. And where Train was, Stop comes no sooner: the second click of a
-double-click must not end what the first one began."""
+"""Milliseconds before the Stop button appears for a run or for the preparation of a training.
+
+Buttons would flicker for a shorter run. Stop also replaces Train no sooner, because the second
+click of a double-click on Train must not stop the training.
+"""
 BRIEF = ("running", "preparing")
 
 
 class RunBar(QObject):
-    """Keeps the buttons in step with the engine.
+    """Keeps the buttons consistent with the engine's state.
 
     Args:
-        before: the toolbar's action that they stand before.
+        before: the toolbar action before which the buttons are inserted.
     """
 
     def __init__(
@@ -49,7 +51,10 @@ class RunBar(QObject):
 
     @Slot()
     def update(self, *_: object) -> None:
-        """Show what applies, and say whether Train discards what was learned."""
+        """Show the usable buttons.
+
+        Train becomes Train afresh when it would discard trained weights.
+        """
         state, learned = self._link.state, self._link.has_trained
         self._actions.set_text("train", "Train afresh" if learned else "Train", "graduation-cap")
         self._actions.set_text("resume_training", self._unfinished.text, "step-forward")
@@ -76,8 +81,9 @@ class RunBar(QObject):
 
 
 def applying(state: str, learned: bool, unfinished: bool = False) -> tuple[str, ...]:
-    """The actions that apply in a state of the engine; an unfinished training goes on rather than
-    continues with another epoch.
+    """Return the usable actions in a state of the engine.
+
+    An unfinished training offers Resume instead of Continue.
 
     >>> applying("idle", True), applying("paused", False)
     (('run', 'train', 'continue'), ('pause', 'step', 'stop'))

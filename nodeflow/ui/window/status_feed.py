@@ -1,4 +1,4 @@
-"""What the status bar shows of the document and the engine, and where clicks on it lead."""
+"""The status bar's contents from the document and the engine, and the targets of its clicks."""
 
 from __future__ import annotations
 

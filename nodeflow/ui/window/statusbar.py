@@ -1,4 +1,4 @@
-"""The status bar: the last message, problems, what the engine does, and the zoom."""
+"""The status bar: last message, problems, state of the engine, and zoom."""
 
 from __future__ import annotations
 
@@ -32,12 +32,16 @@ EDITS = {
     "waits": "an edit waits for the next epoch",
     "invalid": "without your edits",
 }
-"""What is said beside a training of edits that are to reach it."""
+"""Texts beside the training state about edits that should be applied to it."""
 
 
 class StatusBar(QStatusBar):
-    """Signals: ``attach_clicked``, ``notice_clicked``, ``breakpoints_clicked``,
-    ``problems_clicked``, ``engine_clicked``, ``zoom_clicked``."""
+    """The status bar of the window.
+
+    Signals:
+        attach_clicked, notice_clicked, breakpoints_clicked, problems_clicked, engine_clicked,
+            zoom_clicked: a button was clicked.
+    """
 
     attach_clicked = Signal()
     notice_clicked = Signal()
@@ -62,7 +66,7 @@ class StatusBar(QStatusBar):
         self.breakpoints.hide()
         self.problems = self._button("Problems", self.problems_clicked)
         self.engine = self._button("Engine", self.engine_clicked)
-        self.zoom = self._button("Zoom: press to fit everything", self.zoom_clicked)
+        self.zoom = self._button("Zoom: click to fit everything", self.zoom_clicked)
         self.addWidget(self.text, 1)
         for widget in (
             *(self.waiting, self.notice, self.breakpoints, self.problems),
@@ -74,12 +78,12 @@ class StatusBar(QStatusBar):
         themes.follow(self.set_theme)
 
     def show_text(self, text: str) -> None:
-        """Show a message for a while."""
+        """Show a message for `MESSAGE_MS`."""
         self.text.setText(plain(text))
         self._timer.start()
 
     def drop_tip(self, text: str) -> None:
-        """Stop showing the tip of an action, which no longer holds."""
+        """Clear an action's tip if it is shown, because it no longer holds."""
         if self.currentMessage() == text:
             self.clearMessage()
 
@@ -94,12 +98,12 @@ class StatusBar(QStatusBar):
 
     @Slot(object)
     def show_edits(self, state: EditState) -> None:
-        """Say beside a training how far edits are that are to reach it."""
+        """Show the progress of edits that should be applied to the training."""
         self._edits = state.state
         self.show_engine(self._state, self._detail)
 
     def show_problems(self, errors: int, warnings: int, incomplete: int) -> None:
-        """How many errors, warnings, and ports that nothing is connected to yet."""
+        """Show the numbers of errors, warnings and unconnected ports."""
         self._problems = (errors, warnings, incomplete)
         parts = []
         if errors:
@@ -120,14 +124,14 @@ class StatusBar(QStatusBar):
         self.problems.setIcon(icon(name, self._theme, role, 14))
 
     def show_breakpoints(self, names: list[str]) -> None:
-        """The nodes at which a training pauses; a click leads from one to the next."""
+        """Show the number of breakpoints. Each click selects the next one."""
         self.breakpoints.setText(f" {counted(len(names), 'breakpoint')}")
         tip = f"Training pauses at {listed(names)}. Click to show the next."
         self.breakpoints.setToolTip(plain_tip(tip))
         self.breakpoints.setVisible(bool(names))
 
     def show_waiting(self, names: tuple[str, ...]) -> None:
-        """Placeholders that live values wait for."""
+        """Show the placeholders that still need data before live values can be computed."""
         shown = listed(names)
         self.waiting.setText(f"{shown} {'has' if len(names) == 1 else 'have'} no data yet")
         tip = "Attach data: connect a dataset, or set a sample value"
@@ -135,7 +139,7 @@ class StatusBar(QStatusBar):
         self.waiting.setVisible(bool(names))
 
     def show_notices(self, notices: tuple[str, ...]) -> None:
-        """What the user has to know about the data, in short; a click leads to all of it."""
+        """Show the number of notices about the data; a click shows their full texts."""
         self.notice.setText(f" {counted(len(notices), 'data notice')}" if notices else "")
         self.notice.setToolTip(plain_tip("\n".join(map(in_window, notices))))
         self.notice.setVisible(bool(notices))

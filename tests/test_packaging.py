@@ -110,6 +110,7 @@ def test_installed_wheel_finds_its_own_files(installed, root, tmp_path):
     assert {Path(p).name for p in found["examples"]} == {p.name for p in resources.examples()}
 
 
+@pytest.mark.thorough
 def test_installed_command_prints_help(installed, tmp_path):
     assert "run" in run(installed, tmp_path, "nodeflow", "--help")
     assert "run" in run(installed, tmp_path, "python", "-m", "nodeflow", "--help")
@@ -134,6 +135,7 @@ sys.exit(main(["train", str(r.example("mnist")), "--epochs", "1", "--seed", "1",
 """
 
 
+@pytest.mark.thorough
 def test_installed_command_trains_on_the_embedded_images(installed, tmp_path):
     printed = run(installed, tmp_path, "python", "-c", TRAIN)
     done = json.loads(printed.splitlines()[-1])

@@ -150,12 +150,13 @@ class Block:
 def blocks(file: str, source: str) -> list[Block]:
     """Return the blocks of a module in the order of their first lines."""
     found = []
+    lines = source.splitlines()
     if not file.startswith(WITHOUT_PROBES):
         for node in ast.walk(ast.parse(source)):
             for body in _bodies(node):
                 start = 1 if _is_docstring(body[0]) and len(body) > 1 else 0
                 own_line = _first(body[start]) > (_first(node) if isinstance(node, ast.stmt) else 0)
-                is_elif = len(body) == 1 and _is_elif(source, body[0])
+                is_elif = len(body) == 1 and _is_elif(lines, body[0])
                 if own_line and not is_elif and not _is_docstring(body[start]):
                     last = body[-1].end_lineno or 0
                     found.append(Block(_first(body[start]), _first(body[0]), last))
@@ -176,8 +177,8 @@ def _first(statement: ast.stmt) -> int:
     return min([statement.lineno, *(d.lineno for d in decorators)])
 
 
-def _is_elif(source: str, statement: ast.stmt) -> bool:
-    return source.splitlines()[statement.lineno - 1].lstrip().startswith("elif ")
+def _is_elif(lines: list[str], statement: ast.stmt) -> bool:
+    return lines[statement.lineno - 1].lstrip().startswith("elif ")
 
 
 def _is_docstring(statement: ast.stmt) -> bool:

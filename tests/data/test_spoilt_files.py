@@ -245,6 +245,7 @@ def check(path: Path, readers: list[Reader], note: str) -> int:
     return good
 
 
+@pytest.mark.sample(9)
 @pytest.mark.parametrize("first", STARTS)
 @pytest.mark.parametrize("kind", READERS)
 def test_spoilt_bytes_raise_typed_errors(tmp_path, kind, first):

@@ -75,7 +75,7 @@ def sort_by(way: str, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(sorted_values, "sort_address", lambda dtype: 0)
 
 
-@pytest.mark.sample(36)
+@pytest.mark.sample(18)
 @pytest.mark.parametrize("dtype", NUMBERS)
 @pytest.mark.parametrize("descending", [False, True])
 @pytest.mark.parametrize("way", WAYS)
@@ -168,6 +168,7 @@ def test_zeros_are_in_the_order_of_their_signs() -> None:
         np.testing.assert_array_equal(np.signbit(found), np.signbit(wanted))
 
 
+@pytest.mark.sample(10)
 @pytest.mark.parametrize("dtype", [d for d in NUMBERS if d not in HALVES])
 @pytest.mark.parametrize("way", WAYS)
 def test_every_bit_of_a_sorted_value_counts(dtype: str, way: str, monkeypatch) -> None:
@@ -212,6 +213,7 @@ def test_digits_are_for_what_numpy_sorts_slowly(
         assert sorted_values.by_digits(dtype, n) == (name in by_digits)
 
 
+@pytest.mark.sample(10)
 @pytest.mark.parametrize("dtype", [d for d in NUMBERS if d not in HALVES])
 @pytest.mark.parametrize("way", WAYS)
 def test_sorting_values_needs_only_our_own_front_end(dtype: str, way: str) -> None:
@@ -222,6 +224,7 @@ def test_sorting_values_needs_only_our_own_front_end(dtype: str, way: str) -> No
     compile_kernel.translate_source(source, compile_kernel._entry(source, "<test>"))
 
 
+@pytest.mark.sample(30)
 @pytest.mark.parametrize("dtype", NUMBERS)
 @pytest.mark.parametrize("largest", [True, False])
 @pytest.mark.parametrize(("size", "k"), [(32, 32), (65, 32), (63, 1), (200, 7), (1000, 32)])

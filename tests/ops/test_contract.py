@@ -366,7 +366,7 @@ def test_gradients_match_finite_differences(op: Op, calls: list[Sample]) -> None
             order.compare(f"{op.id} {call}")
 
 
-@pytest.mark.sample(80)
+@pytest.mark.sample(40)
 @pytest.mark.parametrize("op", DIFFERENTIABLE, ids=lambda op: op.id)
 def test_gradients_with_unknown_sizes_are_the_same(op: Op) -> None:
     for call in SMOOTH[op.id]:

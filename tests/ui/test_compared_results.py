@@ -131,6 +131,7 @@ def test_samples_are_the_same_rows(panel, qtbot):
     assert all("right" in cell.figures.text() for cell in panel.cells.values())
 
 
+@pytest.mark.thorough
 def test_another_node_and_the_best_epoch(panel, qtbot):
     choose(panel.node, qtbot, "hidden1")
     qtbot.waitUntil(

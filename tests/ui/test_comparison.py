@@ -266,7 +266,7 @@ def test_a_removed_node_can_be_copied_from_it(page, window, qtbot):
     assert window.workspace.root.node_named("b").op == "relu"
 
 
-@pytest.mark.sample(2)
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("ending", ["png", "svg", "pdf"])
 def test_a_comparison_is_exported_with_its_marks(page, window, tmp_path, monkeypatch, ending):
     path = tmp_path / f"changes.{ending}"

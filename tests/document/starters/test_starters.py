@@ -118,6 +118,7 @@ def test_prices_are_predicted_in_their_own_units(houses):
     assert abs(houses.answers([[120, 4, 20, 5]]).item() - wanted) < 0.15 * wanted
 
 
+@pytest.mark.thorough
 def test_statistics_are_those_of_the_training_split(houses):
     features, labels = houses.rows("train")
     nodes = houses.document
@@ -188,12 +189,14 @@ def test_arrays_fit_a_starter(folder):
         assert not errors(make(task, material))
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("name", ["flowers", "houses", "sales", "shapes"])
 def test_the_doctor_finds_no_fault(name, request):
     found = {hint.kind for hint in request.getfixturevalue(name).hints}
     assert found <= {"overfitting"}, "which early stopping ends, with the weights of before"
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("name", ["flowers", "houses", "sales", "shapes"])
 def test_documents_are_ordinary_and_well_laid_out(name, request):
     document = request.getfixturevalue(name).document

@@ -46,7 +46,7 @@ def test_values_of_an_example(name, monkeypatch) -> None:
             np.testing.assert_allclose(a, b, rtol=2e-5, atol=1e-6)
 
 
-@pytest.mark.sample(3)
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_a_step_of_an_example(name, monkeypatch) -> None:
     """Under a limit the step is cut; without one it is not."""

@@ -182,7 +182,7 @@ def run_once(executor: BlockedExecutor) -> Iterator[str]:
                     yield step.node.op.id
 
 
-@pytest.mark.sample(31)
+@pytest.mark.sample(12)
 @pytest.mark.parametrize("tier", TIERS)
 @pytest.mark.parametrize("name", CASES)
 def test_in_blocks_as_whole(name, tier, monkeypatch) -> None:

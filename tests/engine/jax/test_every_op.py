@@ -32,7 +32,7 @@ PLANNED = ("FirstOccurrences", "PutRows", "NumberRows", "ChangeRows")
 """Lowerings that only the planner of kernels makes, or of an op that has a rule of its own."""
 
 
-@pytest.mark.sample(56)
+@pytest.mark.sample(28)
 @pytest.mark.parametrize("op", computed_ops(), ids=lambda op: op.id)
 def test_jax_equals_the_reference(op):
     """On samples of all kinds; with NODEFLOW_NIGHTLY on those of every dtype."""

@@ -87,7 +87,7 @@ def test_numpy_code_computes_what_the_graph_does(tmp_path: Path, name: str):
             np.testing.assert_allclose(value, truth, rtol=1e-5, atol=1e-5, err_msg=key)
 
 
-@pytest.mark.sample(3)
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("target", TARGETS)
 def test_generated_files_are_good_python(tmp_path: Path, target: str, monkeypatch):
     monkeypatch.delenv("NODEFLOW_DATA_DIR", raising=False)  # the rows are beside the code

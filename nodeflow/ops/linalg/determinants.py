@@ -18,7 +18,7 @@ from nodeflow.ops.linalg.matrices import MATRIX, MatrixOp, check_matrix, regular
 
 
 def scaled(g: Tensor, x: Tensor) -> Tensor:
-    """The transposed inverse times one number for each matrix."""
+    """Return the transposed inverse of each matrix, multiplied by one number per matrix."""
     return F.expand_dims(g, axis=(-2, -1)) * transposed(F.inverse(x))
 
 
@@ -40,8 +40,9 @@ class Det(MatrixOp):
     everyday = False
     keywords = ("determinant", "matrix_determinant", "volume")
     doc = (
-        "The determinant of a square matrix.\n\n(..., n, n) gives (...); that of an empty matrix "
-        "is 1. Gradient: the determinant times the transposed inverse, an error if x is singular."
+        "The determinant of a square matrix.\n\n(..., n, n) gives (...). The determinant of an "
+        "empty matrix is 1. Gradient: the determinant times the transposed inverse; a singular x "
+        "is then an error."
     )
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
@@ -67,9 +68,9 @@ class SLogDet(MatrixOp):
     everyday = False
     keywords = ("determinant", "log_matrix_determinant", "logarithm", "log volume")
     doc = (
-        "The sign of the determinant, and the logarithm of its size.\n\nNeither overflows where "
-        "the determinant does. Of a singular matrix 0 and -infinity. Gradient of the logarithm: "
-        "the transposed inverse, an error if x is singular."
+        "The sign of the determinant, and the logarithm of its absolute value.\n\nNeither "
+        "overflows where the determinant would. A singular matrix gives 0 and -infinity. Gradient "
+        "of the logarithm: the transposed inverse; a singular x is then an error."
     )
     outputs = (
         Port("sign", "-1, 0 or 1."),
@@ -101,8 +102,9 @@ class LogDet(Composed):
     category = "Matrix"
     keywords = ("determinant", "logarithm", "log volume", "gaussian")
     doc = (
-        "The logarithm of the determinant's absolute value.\n\nOf a positive definite matrix that "
-        "of the determinant; slogdet gives the sign, too. Gradient: the transposed inverse."
+        "The logarithm of the determinant's absolute value.\n\nFor a positive definite matrix "
+        "this is the logarithm of the determinant. slogdet returns the sign as well. Gradient: "
+        "the transposed inverse."
     )
     inputs = (MATRIX,)
 

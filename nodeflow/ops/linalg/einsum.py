@@ -1,4 +1,4 @@
-"""Einstein's summation: products and sums over named axes."""
+"""Einstein summation: products and sums over named axes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from nodeflow.ops.samples import values
 
 
 def spelled_out(equation: str, ranks: Sequence[int]) -> str:
-    """The equation with letters for the axes that an ellipsis stands for, the last ones alike."""
+    """Replace each ellipsis by letters, one per axis. Ellipses are aligned at their last axes."""
     left, arrow, out = equation.replace(" ", "").partition("->")
     parts = left.split(",")
     free = [c for c in ascii_letters if c not in equation]
@@ -38,13 +38,14 @@ def spelled_out(equation: str, ranks: Sequence[int]) -> str:
 
 
 def parse(equation: str, ranks: Sequence[int] = ()) -> tuple[list[str], str]:
-    """The letters of each input and of the output: ``ij,jk->ik``.
+    """Return the letters of each input and of the output: ``ij,jk->ik``.
 
     Args:
-        ranks: of the inputs, by which an ellipsis is known.
+        ranks: ranks of the inputs, from which the length of an ellipsis follows.
 
     Raises:
-        AttributeProblem: a character that is not a letter, or an output that does not follow.
+        AttributeProblem: a character is no letter, or the output has a letter twice or an unknown
+            one.
     """
     given = equation
     if "..." in equation:
@@ -59,7 +60,7 @@ def parse(equation: str, ranks: Sequence[int] = ()) -> tuple[list[str], str]:
             port="equation",
             hint="Name every axis by a letter, as in ij,jk->ik; ... stands for any others.",
         )
-    if not arrow:  # numpy's rule: what appears once, in alphabetical order
+    if not arrow:  # numpy's rule: the letters that appear once, in alphabetical order
         out = "".join(sorted(c for c in set(letters) if letters.count(c) == 1))
     for letter in out:
         if letter not in letters or out.count(letter) > 1:
@@ -80,11 +81,11 @@ class Einsum(Op):
     category = "Matrix"
     keywords = ("einstein", "contraction", "tensordot", "product", "sum", "trace")
     doc = (
-        "Multiplies tensors and sums over the axes that the result does not name.\n\nEach axis is "
-        "a letter: ij,jk->ik is the matrix product, ij->ji swaps axes, ii-> is the trace, "
-        "bij,bjk->bik a batch of products. Axes of the same letter must have the same size. "
-        "Without -> the letters that appear once remain, in alphabetical order. ... stands for all "
-        "other axes, which are the same in all inputs. Integers wrap."
+        "The product of tensors, summed over the axes that the result does not name.\n\nEach axis "
+        "is a letter: ij,jk->ik is the matrix product, ij->ji swaps axes, ii-> is the trace, "
+        "bij,bjk->bik a batch of matrix products. Axes of the same letter must have the same "
+        "size. Without -> the result has the letters that appear once, in alphabetical order. ... "
+        "stands for all other axes, which must be the same in all inputs. Integers wrap."
     )
     differentiable = True
     inputs = (Port("values", "Factors.", NUMBERS, "T", variadic=True),)
@@ -128,14 +129,14 @@ class Einsum(Op):
         return [self._gradient(node, grads[0], place) for place in range(len(node.inputs))]
 
     def _gradient(self, node: Node, g: Tensor, place: int) -> Tensor:
-        """The other inputs times g; axes that only this input has are repeated."""
+        """Multiply g by the other inputs. Axes that only this input has are repeated."""
         inputs, out = parse(node.attrs["equation"], [len(t.shape) for t in node.inputs])
         x = node.inputs[place]
         factors = [g, *(t for i, t in enumerate(node.inputs) if i != place)]
         letters = [out, *(s for i, s in enumerate(inputs) if i != place)]
         wanted = ""
         for axis, letter in enumerate(inputs[place]):
-            if letter in wanted:  # a diagonal: zero off it
+            if letter in wanted:  # a diagonal: the gradient is zero off it
                 first = wanted.index(letter)
                 letter, twin = _unused([*inputs, out, wanted]), letter
                 factors.append(_diagonal(x, first, axis))
@@ -173,11 +174,11 @@ class Einsum(Op):
 
 
 def _unused(used: Sequence[str]) -> str:
-    """A letter that none of the texts has."""
+    """Return a letter that none of the texts contains."""
     return next(c for c in ascii_letters if not any(c in text for text in used))
 
 
 def _diagonal(x: Tensor, first: int, second: int) -> Tensor:
-    """Ones where the positions along two axes of x are equal, else zeros."""
+    """Return 1 where the positions along two axes of x are equal, else 0."""
     rows = F.expand_dims(F.positions(x, axis=first), axis=1)
     return F.cast(F.equal(rows, F.positions(x, axis=second)), dtype=x.dtype)

@@ -1,7 +1,7 @@
-"""How einsum computes: diagonals, sums and products of pairs, planned once for both tiers.
+"""The steps of an einsum: diagonals, sums and products of pairs, planned once for both tiers.
 
-Named axes are letters. The pair whose product is smallest comes first (as numpy's greedy order);
-both tiers follow the same plan, so that what overflows does so in both.
+Named axes are letters. The pair with the smallest product comes first, as in numpy's greedy order.
+Both tiers follow the same plan, so a value overflows in both or in neither.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from nodeflow.ops.base import accumulator
 
 @dataclass(frozen=True)
 class Diagonal:
-    """Each letter once: elements whose indices along axes of one letter are equal."""
+    """A step that takes diagonals, so that each letter remains once."""
 
     operand: int
     letters: str
@@ -29,7 +29,7 @@ class Diagonal:
 
 @dataclass(frozen=True)
 class Sum:
-    """Sum over the letters that ``result`` lacks."""
+    """A sum over the letters that ``result`` lacks."""
 
     operand: int
     letters: str
@@ -38,9 +38,9 @@ class Sum:
 
 @dataclass(frozen=True)
 class Pair:
-    """The product of two operands, the contracted letters summed over.
+    """The product of two operands, summed over the contracted letters.
 
-    The letters of both are ``batch``, those of one only ``left`` and ``right``.
+    ``batch`` holds the letters of both operands, ``left`` and ``right`` the letters of one only.
     """
 
     operands: tuple[int, int]
@@ -59,9 +59,9 @@ Step = Diagonal | Sum | Pair
 
 
 def plan(inputs: Sequence[str], out: str, sizes: Mapping[str, int]) -> list[Step]:
-    """Steps after which one operand with the letters of ``out``, in any order, is left.
+    """Return the steps that lead to one operand with the letters of ``out``, in any order.
 
-    Inputs are operands 0, 1, ...; each step makes the next one.
+    Inputs are operands 0, 1, ...; each step adds the next one.
     """
     steps: list[Step] = []
     alive: dict[int, str] = dict(enumerate(inputs))
@@ -105,7 +105,7 @@ def _pair(alive: Mapping[int, str], i: int, j: int, out: str) -> Pair:
 
 
 def contract(arrays: Sequence[np.ndarray], inputs: Sequence[str], out: str) -> np.ndarray:
-    """The result in numpy; sums of float32 are added up in float64."""
+    """Compute the result in numpy. Sums of float32 accumulate in float64."""
     sizes = {c: d for s, a in zip(inputs, arrays) for c, d in zip(s, a.shape)}
     operands = list(arrays)
     letters = inputs[0]
@@ -136,7 +136,7 @@ def _step(step: Step, operands: Sequence[np.ndarray]) -> np.ndarray:
 
 
 class Lowered:
-    """Collects the parts of a contraction for the compiled tier."""
+    """A builder of the parts of a contraction for the compiled tier."""
 
     def __init__(self, types: Sequence[TensorType], inputs: Sequence[str]) -> None:
         self.dtype = types[0].dtype
@@ -146,7 +146,7 @@ class Lowered:
         self.letters = list(inputs)
 
     def composite(self, out: str) -> lowering.Composite:
-        """All of it."""
+        """Return the whole contraction."""
         names = tuple(self.operands)
         for step in plan(self.letters, out, self.sizes):
             self.operands.append(self._step(step))
@@ -156,7 +156,7 @@ class Lowered:
         return lowering.Composite(names, self.parts, ("out",))
 
     def _type(self, *groups: str) -> TensorType:
-        """An axis for each letter of one group; with several, one for each group."""
+        """Return the type with one axis per letter of one group, or with one axis per group."""
         if len(groups) == 1:
             return TensorType(self.dtype, tuple(self.sizes[c] for c in groups[0]))
         return TensorType(self.dtype, tuple(prod(self.sizes[c] for c in g) for g in groups))
@@ -167,7 +167,7 @@ class Lowered:
         return name
 
     def _ordered(self, name: str, letters: str, order: str) -> str:
-        """An operand with its axes in this order, diagonals taken."""
+        """Copy an operand with its axes in the given order, taking diagonals."""
         if letters == order:
             return name
         steps = lowering.strides_of([self.sizes[c] for c in letters])
@@ -189,7 +189,7 @@ class Lowered:
         return self._multiply(step)
 
     def _matmul(self, step: Pair) -> str:
-        """A batch of matrix products; operands that are transposed stay as they are."""
+        """Add a batch of matrix products. Transposed operands are not copied."""
         names, turned = [], []
         for side, own in enumerate((step.left, step.right)):
             letters = step.letters[side]
@@ -205,7 +205,7 @@ class Lowered:
         return self._part(lowering.Alias(), (product,), self._type(step.result))
 
     def _multiply(self, step: Pair) -> str:
-        """Products of elements, then sums."""
+        """Multiply elements, then sum."""
         shapes = (
             (step.batch, step.left, "", step.contracted),
             (step.batch, "", step.right, step.contracted),

@@ -27,13 +27,13 @@ from nodeflow.ops.linalg.matrices import (
 
 
 def zeros_where_none(grads: Sequence[Tensor | None], node: Node) -> list[Tensor]:
-    """What flows into each output; zeros into those that the result does not depend on."""
+    """Return the gradient of each output, zeros for outputs that the result does not depend on."""
     pairs = zip(grads, node.outputs, strict=True)
     return [F.zeros_like(out) if g is None else g for g, out in pairs]
 
 
 def apart(values: Tensor) -> Tensor:
-    """1 / (value of the column - value of the row), 0 where they are equal, as on the diagonal."""
+    """Return 1 / (value of the column - value of the row), or 0 for equal values (the diagonal)."""
     gap = F.expand_dims(values, axis=-2) - F.expand_dims(values, axis=-1)
     same = F.equal(gap, 0)
     return F.where(same, 0, 1 / F.where(same, 1, gap))
@@ -41,15 +41,15 @@ def apart(values: Tensor) -> Tensor:
 
 @register
 class Cholesky(MatrixOp):
-    """The square root of a positive definite matrix."""
+    """The Cholesky factor of a positive definite matrix."""
 
     id = "cholesky"
     everyday = False
     keywords = ("factor", "positive definite", "covariance", "square root", "lapack")
     doc = (
-        "The lower triangle whose product with its transpose is x.\n\nOf the symmetric part of x, "
-        "(..., n, n), which must be positive definite: another one is an error when run. Gradient: "
-        "Murray, 2016."
+        "The lower triangular matrix whose product with its transpose is x.\n\nUses the symmetric "
+        "part of x, (..., n, n), which must be positive definite; otherwise the run fails. "
+        "Gradient: Murray, 2016."
     )
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
@@ -78,17 +78,17 @@ class Cholesky(MatrixOp):
 
 @register
 class QR(MatrixOp):
-    """An orthogonal matrix and a triangle."""
+    """An orthogonal and a triangular factor."""
 
     id = "qr"
     everyday = False
     keywords = ("orthogonal", "gram schmidt", "least squares", "factor", "lapack")
     doc = (
-        "Matrices q and r whose product is x: columns of q are orthonormal, r is an upper "
-        "triangle.\n\n(..., m, n) gives q (..., m, k) and r (..., k, n), k being the smaller of m "
-        "and n. Gradient for m >= n and full rank: Walter and Lehmann, 2010."
+        "Matrices q and r whose product is x: q has orthonormal columns, r is upper "
+        "triangular.\n\n(..., m, n) gives q (..., m, k) and r (..., k, n), where k is the smaller "
+        "of m and n. Gradient for m >= n and full rank: Walter and Lehmann, 2010."
     )
-    outputs = (Port("q", "Orthonormal columns."), Port("r", "Upper triangle."))
+    outputs = (Port("q", "Orthonormal columns."), Port("r", "Upper triangular matrix."))
 
     def infer(self, *types: TensorType, **attrs: Any) -> Sequence[TensorType]:
         x = types[0]
@@ -133,14 +133,14 @@ class SVD(MatrixOp):
     keywords = ("singular values", "pca", "principal components", "rank", "factor", "lapack")
     doc = (
         "Singular values s, largest first, and matrices u and v with x = u diag(s) v^T.\n\n"
-        "(..., m, n) gives s (..., k), u (..., m, k) and v (..., n, k), k being the smaller of m "
-        "and n. Gradient where the singular values differ and are not 0: Giles, 2008; the signs of "
-        "vectors are LAPACK's."
+        "(..., m, n) gives s (..., k), u (..., m, k) and v (..., n, k), where k is the smaller of "
+        "m and n. Signs of vectors are as LAPACK returns them. Gradient where the singular values "
+        "differ and are not 0: Giles, 2008."
     )
     outputs = (
         Port("s", "Singular values."),
-        Port("u", "Left vectors, as columns."),
-        Port("v", "Right vectors, as columns."),
+        Port("u", "Left singular vectors, as columns."),
+        Port("v", "Right singular vectors, as columns."),
     )
 
     def infer(self, *types: TensorType, **attrs: Any) -> Sequence[TensorType]:
@@ -170,7 +170,7 @@ class SVD(MatrixOp):
         turn_v = F.expand_dims(s, axis=-1) * (gaps * (vv - transposed(vv)))
         inner = F.diag(gs) + turn_u + turn_v
         total = F.matmul(F.matmul(u, inner), v, transpose_y=True)
-        rest_u = gu - F.matmul(u, uu)  # what leaves the space of the vectors, if x is not square
+        rest_u = gu - F.matmul(u, uu)  # outside the space of the vectors, if x is not square
         rest_v = gv - F.matmul(v, vv)
         total = total + F.matmul(rest_u / row, v, transpose_y=True)
         return (total + F.matmul(u, rest_v / row, transpose_y=True),)
@@ -187,15 +187,15 @@ class SVD(MatrixOp):
 
 @register
 class Eigh(MatrixOp):
-    """Eigenvalues and vectors of a symmetric matrix."""
+    """Eigenvalues and eigenvectors of a symmetric matrix."""
 
     id = "eigh"
     everyday = False
     keywords = ("eigenvalues", "self_adjoint_eig", "eigenvectors", "pca", "spectrum", "lapack")
     doc = (
         "Eigenvalues e, smallest first, and eigenvectors v of the symmetric part of x.\n\n"
-        "(..., n, n) gives e (..., n) and v (..., n, n), whose columns are orthonormal. Gradient "
-        "where the eigenvalues differ: Giles, 2008; the signs of vectors are LAPACK's."
+        "(..., n, n) gives e (..., n) and v (..., n, n) with orthonormal columns. Signs of "
+        "vectors are as LAPACK returns them. Gradient where the eigenvalues differ: Giles, 2008."
     )
     outputs = (Port("e", "Eigenvalues."), Port("v", "Eigenvectors, as columns."))
 

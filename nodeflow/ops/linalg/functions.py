@@ -1,4 +1,4 @@
-"""Functions of whole matrices: exponential, logarithm, square root; and the LU factorisation."""
+"""Functions of matrices (exponential, logarithm, square root) and the LU factorisation."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from nodeflow.ops.linalg.matrices import MatrixOp, check_matrix, positive, regul
 
 
 def each_matrix(x: np.ndarray, function: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
-    """A function applied to each matrix of a batch, in float64."""
+    """Apply a function to each matrix of a batch, in float64."""
     out = np.empty_like(x)
     for place in np.ndindex(x.shape[:-2]):
         out[place] = function(x[place].astype("float64"))
@@ -26,21 +26,21 @@ def each_matrix(x: np.ndarray, function: Callable[[np.ndarray], np.ndarray]) -> 
 
 
 class MatrixFunction(MatrixOp):
-    """Base: f of a square matrix.
+    """The base of functions f of a square matrix.
 
-    The gradient is the corner of f of a block matrix, [[x^T, g], [0, x^T]]: Mathias, 1996.
+    The gradient is the upper right block of f([[x^T, g], [0, x^T]]): Mathias, 1996.
     """
 
     everyday = False
     limit = ""
-    """What a matrix must be for its result to be real."""
+    """The condition under which the result is real, as a hint."""
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
         check_matrix(types[0], square=True)
         return types[0]
 
     def function(self, x: np.ndarray) -> Any:
-        """f of one matrix."""
+        """Return f of one matrix."""
         raise NotImplementedError(self.id)
 
     def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
@@ -74,7 +74,7 @@ class MatrixFunction(MatrixOp):
 
 
 def _corner(whole: Tensor, size: Tensor) -> Tensor:
-    """The block at the upper right of a matrix of four."""
+    """Return the upper right block of a matrix of four blocks."""
     rows = F.range(size)
     return F.gather(F.gather(whole, rows, axis=-2), rows + size, axis=-1)
 
@@ -86,7 +86,7 @@ class MatrixExponential(MatrixFunction):
     id = "expm"
     keywords = ("matrix_exponential", "exponential", "differential equation", "flow", "lie")
     doc = (
-        "The sum of x^k / k! over k: the exponential of a square matrix.\n\nBy Pade's "
+        "The exponential of a square matrix: the sum of x^k / k! over k.\n\nBy Pade's "
         "approximation (Al-Mohy and Higham, 2009)."
     )
 
@@ -103,8 +103,8 @@ class MatrixLogarithm(MatrixFunction):
     id = "logm"
     keywords = ("matrix_logarithm", "logarithm", "lie")
     doc = (
-        "The matrix whose exponential is x.\n\nx is square and has no eigenvalue at or below 0: of "
-        "another one the result would not be real, which is an error when run."
+        "The matrix whose exponential is x.\n\nx must be square, without eigenvalues at or below "
+        "0. Otherwise the result is not real, and the run fails."
     )
     limit = "Its eigenvalues must not be 0 or below."
 
@@ -121,8 +121,8 @@ class MatrixSquareRoot(MatrixFunction):
     id = "sqrtm"
     keywords = ("matrix_square_root", "root", "whitening", "frechet distance")
     doc = (
-        "The matrix whose square is x.\n\nx is square and has no eigenvalue below 0: of another "
-        "one the result would not be real, which is an error when run."
+        "The matrix whose square is x.\n\nx must be square, without eigenvalues below 0. "
+        "Otherwise the result is not real, and the run fails."
     )
     limit = "Its eigenvalues must not be below 0."
 
@@ -134,18 +134,18 @@ class MatrixSquareRoot(MatrixFunction):
 
 @register
 class LU(MatrixOp):
-    """Two triangles and an order of rows."""
+    """The LU factorisation with pivoting."""
 
     id = "lu"
     everyday = False
     differentiable = False
     keywords = ("factor", "triangle", "gauss elimination", "pivot", "lapack")
     doc = (
-        "Triangles l and u in one matrix, and the order p of x's rows, with x[p] = l u.\n\n"
-        "(..., n, n) gives (..., n, n) and (..., n), int32. Below the diagonal stands l, whose "
+        "Triangular matrices l and u in one matrix, and the row order p of x, with x[p] = l u.\n\n"
+        "(..., n, n) gives lu (..., n, n) and p (..., n), int32. l is below the diagonal, and its "
         "own diagonal is 1. A singular matrix is an error when run. No gradient flows."
     )
-    outputs = (Port("lu", "Both triangles."), Port("p", "Order of the rows."))
+    outputs = (Port("lu", "Both triangular matrices."), Port("p", "Order of the rows."))
 
     def infer(self, *types: TensorType, **attrs: Any) -> Sequence[TensorType]:
         check_matrix(types[0], square=True)

@@ -34,10 +34,10 @@ class MatMul(Op):
     category = "Matrix"
     keywords = ("@", "dot", "product", "linear", "multiply", "dense")
     doc = (
-        "The matrix product of x and y.\n\n(m, k) times (k, n) gives (m, n). With transpose_x or "
-        "transpose_y the last two axes of that input are swapped first. Axes before the last two "
-        "are batches and broadcast. A vector on the left counts as one row, on the right as one "
-        "column, which vanishes from the result; it is never transposed. Integers wrap."
+        "The matrix product of x and y.\n\n(m, k) times (k, n) gives (m, n). transpose_x and "
+        "transpose_y swap the last two axes of that input first. Axes before the last two are "
+        "batches and broadcast. A vector counts as one row on the left, as one column on the "
+        "right; the result lacks that axis, and vectors are never transposed. Integers wrap."
     )
     differentiable = True
     inputs = (
@@ -104,7 +104,7 @@ class MatMul(Op):
         g, (x, y) = grads[0], node.inputs
         row, column = (t.type.has_rank and t.type.rank == 1 for t in (x, y))
         tx, ty = node.attrs["transpose_x"] and not row, node.attrs["transpose_y"] and not column
-        if row or column:  # of the matrices that vectors stand for
+        if row or column:  # gradients of the matrices that vectors stand for
             left = F.expand_dims(x, axis=0) if row else x
             right = F.expand_dims(y, axis=-1) if column else y
             g = F.expand_dims(g, axis=-1) if column else g
@@ -122,10 +122,10 @@ class MatMul(Op):
             gx = F.matmul(y, g, transpose_x=ty, transpose_y=True)
         else:
             gx = F.matmul(g, y, transpose_y=not ty)
-        if batches:  # they may have been broadcast
+        if batches:  # batches may have been broadcast
             gx = F.sum_to_shape_of(gx, x)
         one = batches and not tx and y.type.has_rank and y.type.rank == 2 and all(y.shape)
-        if one:  # for all batches: their rows are rows of one product, which adds up
+        if one:  # one matrix for all batches: one product of their rows sums over them
             k, n = y.shape[::-1] if ty else y.shape
             x, g = F.reshape(x, [-1, k]), F.reshape(g, [-1, n])
         if ty:
@@ -157,18 +157,18 @@ class MatMul(Op):
 
 @register
 class Transpose(Op):
-    """Axes in another order."""
+    """A permutation of axes."""
 
     id = "transpose"
     category = "Matrix"
     keywords = ("swap", "axes", "permute", "T")
     doc = (
         "The tensor with its axes in another order.\n\nAxis i of the result is axis perm[i] of x. "
-        "Without perm the order is reversed: rows and columns of a matrix swap."
+        "Without perm the order is reversed, so a matrix is transposed."
     )
     differentiable = True
     inputs = (Port("x", dtypes=DTYPES),)
-    attrs = (Attr("perm", "ints", None, "New order of the axes; none reverses.", optional=True),)
+    attrs = (Attr("perm", "ints", None, "New order of the axes; none: reversed.", optional=True),)
 
     def _perm(self, rank: int, perm: tuple[int, ...] | None) -> tuple[int, ...]:
         if perm is None:

@@ -1,4 +1,4 @@
-"""What the ops of linear algebra share: checks, LAPACK's failures, and sample matrices."""
+"""Shared by the ops of linear algebra: checks, LAPACK's errors, and sample matrices."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MATRIX = Port("x", "Matrix, or batch of matrices.", FLOATS, "T")
 
 
 class MatrixOp(Op):
-    """Base: floats, in every tier by reference, since LAPACK is compiled already."""
+    """The base of matrix ops on floats. Both tiers run the reference, which uses LAPACK."""
 
     category = "Matrix"
     differentiable = True
@@ -27,7 +27,7 @@ class MatrixOp(Op):
 
 
 def check_matrix(x: TensorType, port: str = "x", *, square: bool = False) -> None:
-    """Raises ShapeError unless it is a (square) matrix or a batch of them."""
+    """Raise ShapeError unless x is a (square) matrix or a batch of such matrices."""
     if x.rank < 2:
         raise ShapeError(f"{shape_text(x.shape)} is not a matrix", port=port)
     rows, columns = x.shape[-2:]
@@ -36,10 +36,10 @@ def check_matrix(x: TensorType, port: str = "x", *, square: bool = False) -> Non
 
 
 def by_lapack(op: str, function: Callable[..., Any], *arrays: np.ndarray) -> Any:
-    """The result of one of numpy's functions.
+    """Return the result of a numpy function.
 
     Raises:
-        RunError: LAPACK finds the matrix singular, not positive definite, or does not converge.
+        RunError: LAPACK finds the matrix singular or not positive definite, or does not converge.
     """
     try:
         with np.errstate(all="ignore"):
@@ -49,22 +49,22 @@ def by_lapack(op: str, function: Callable[..., Any], *arrays: np.ndarray) -> Any
 
 
 def transposed(x: Tensor) -> Tensor:
-    """The last two axes exchanged."""
+    """Swap the last two axes."""
     return F.swap_axes(x)
 
 
 def symmetric(x: Tensor) -> Tensor:
-    """The symmetric part."""
+    """Return the symmetric part of a tensor."""
     return (x + transposed(x)) * 0.5
 
 
 def symmetric_part(x: np.ndarray) -> np.ndarray:
-    """The symmetric part of an array."""
+    """Return the symmetric part of an array."""
     return (x + np.swapaxes(x, -1, -2)) / 2
 
 
 def regular(shape: tuple[int, ...], dtype: str = "float64", start: int = 1) -> np.ndarray:
-    """Matrices far from singular: the diagonal dominates, with elements of its own."""
+    """Return matrices far from singular: a dominant diagonal whose elements differ."""
     found = values(shape, dtype, -0.5, 0.5, start)
     size = min(shape[-2:])
     at = np.arange(size)
@@ -73,5 +73,5 @@ def regular(shape: tuple[int, ...], dtype: str = "float64", start: int = 1) -> n
 
 
 def positive(shape: tuple[int, ...], dtype: str = "float64") -> np.ndarray:
-    """Symmetric matrices with positive eigenvalues."""
+    """Return symmetric matrices with positive eigenvalues."""
     return symmetric_part(regular(shape, dtype))

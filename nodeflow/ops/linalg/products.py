@@ -1,4 +1,4 @@
-"""Products other than matmul: outer, Kronecker, powers."""
+"""Outer and Kronecker products, powers of matrices."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ PAIR = (Port("x", "Left.", NUMBERS, "T"), Port("y", "Right.", NUMBERS, "T"))
 
 @register
 class Outer(Composed):
-    """All products of two vectors' elements."""
+    """The outer product of two vectors."""
 
     id = "outer"
     everyday = False
     category = "Matrix"
     keywords = ("product", "dyadic", "ger", "tensor product")
     doc = (
-        "The matrix of all products of an element of x and one of y.\n\n(..., m) and (..., n) give "
-        "(..., m, n). Integers wrap."
+        "The outer product of x and y: the products of each element of x with each element of "
+        "y.\n\n(..., m) and (..., n) give (..., m, n). Integers wrap."
     )
     inputs = PAIR
 
@@ -62,8 +62,8 @@ class Kron(Composed):
     category = "Matrix"
     keywords = ("kronecker", "tensor product", "block")
     doc = (
-        "A block for each element of x: that element times y.\n\n(m, n) and (p, q), whose sizes "
-        "must be known, give (m p, n q). Integers wrap."
+        "The Kronecker product: each element of x times the whole of y, as a block.\n\n(m, n) and "
+        "(p, q), whose sizes must be known, give (m p, n q). Integers wrap."
     )
     inputs = PAIR
 
@@ -93,18 +93,18 @@ class Kron(Composed):
 
 @register
 class MatrixPower(Composed):
-    """A matrix times itself."""
+    """The power of a matrix."""
 
     id = "matrix_power"
     everyday = False
     category = "Matrix"
     keywords = ("power", "repeated product", "markov")
     doc = (
-        "The product of n copies of a square matrix, by squaring.\n\nn = 0 gives the identity, a "
-        "negative one powers of the inverse."
+        "The product of n copies of a square matrix, by squaring.\n\nn = 0 gives the identity. A "
+        "negative n gives powers of the inverse."
     )
     inputs = (MATRIX,)
-    attrs = (Attr("n", "int", 2, "How many copies."),)
+    attrs = (Attr("n", "int", 2, "Number of copies."),)
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
         check_matrix(types[0], square=True)

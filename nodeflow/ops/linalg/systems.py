@@ -24,11 +24,11 @@ from nodeflow.ops.linalg.matrices import (
 )
 from nodeflow.ops.samples import values
 
-RIGHT = Port("rhs", "Right sides, one for each column.", FLOATS, "T")
+RIGHT = Port("rhs", "Right-hand sides, one per column.", FLOATS, "T")
 
 
 class System(MatrixOp):
-    """Base: x times the result is the right side."""
+    """The base of linear systems: x times the result is rhs."""
 
     inputs = (MATRIX, RIGHT)
 
@@ -71,9 +71,9 @@ class Solve(System):
     id = "solve"
     keywords = ("matrix_solve", "linear system", "equations", "lapack")
     doc = (
-        "The matrix that x must be multiplied by to give rhs.\n\nx (..., n, n) and rhs (..., n, k) "
-        "give (..., n, k); batches broadcast. A singular matrix is an error when run. Gradient: "
-        "the system with x transposed."
+        "The solution z of the linear system x z = rhs.\n\nx (..., n, n) and rhs (..., n, k) give "
+        "(..., n, k). Batches broadcast. A singular matrix is an error when run. Gradient: a "
+        "solution of the transposed system."
     )
     attrs = (Attr("adjoint", "bool", False, "Solve with x transposed."),)
 
@@ -95,18 +95,23 @@ class Solve(System):
 
 @register
 class TriangularSolve(System):
-    """A system whose matrix is a triangle."""
+    """A system with a triangular matrix."""
 
     id = "triangular_solve"
     everyday = False
     keywords = ("matrix_triangular_solve", "solve_triangular", "substitution", "lapack")
     doc = (
-        "As solve, of a triangle: only elements on and below the diagonal of x are read, or on and "
-        "above it.\n\nBy substitution. A zero on the diagonal gives infinities. Gradient: that of "
-        "solve, within the triangle."
+        "The solution z of x z = rhs for a triangular matrix x.\n\nReads only the elements of x "
+        "on and below the diagonal, or on and above it, and substitutes. Shapes are as for solve. "
+        "A zero on the diagonal gives infinities. Gradient: as for solve, within the triangle."
     )
     attrs = (
-        Attr("lower", "bool", True, "The triangle is below the diagonal."),
+        Attr(
+            "lower",
+            "bool",
+            True,
+            "Read the triangle on and below the diagonal; otherwise the upper one.",
+        ),
         Attr("adjoint", "bool", False, "Solve with x transposed."),
     )
 
@@ -148,8 +153,8 @@ class Inverse(MatrixOp):
     id = "inverse"
     keywords = ("matrix_inverse", "inv", "reciprocal", "lapack")
     doc = (
-        "The matrix that gives the identity when it is multiplied by x.\n\nFor systems of "
-        "equations solve is faster and more exact. A singular matrix is an error when run. "
+        "The inverse of x: the matrix whose product with x is the identity.\n\nTo solve systems "
+        "of equations, solve is faster and more exact. A singular matrix is an error when run. "
         "Gradient: -out^T g out^T."
     )
 

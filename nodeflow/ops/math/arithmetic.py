@@ -17,13 +17,13 @@ POSITIVE = {"x": (0.5, 3.0)}
 
 
 def _refuse(bad: np.ndarray, x: np.ndarray, y: np.ndarray, message: str, hint: str) -> None:
-    """Raise where an element of y that is really used is bad."""
+    """Raise RunError if a bad element of y takes part in the broadcast operation."""
     if np.any(np.logical_and(bad, np.ones(np.broadcast_shapes(x.shape, y.shape), bool))):
         raise RunError(message, port="y", hint=hint)
 
 
 def check_divisor(x: np.ndarray, y: np.ndarray) -> None:
-    """Raises RunError where an integer is divided by 0."""
+    """Raise RunError if an integer is divided by 0."""
     if y.dtype.kind in "iu":
         hint = "Keep zeros out of the divisor, or cast to float32."
         _refuse(y == 0, x, y, "integer division by zero", hint)
@@ -44,23 +44,26 @@ def _power(x: np.ndarray, y: np.ndarray) -> np.ndarray:
         hint = "Keep exponents at 0 or above, or cast to float32."
         _refuse(y < 0, x, y, "an integer to a negative power is not an integer", hint)
     out = np.power(x, y)
-    if y.ndim == 0 and y == 0.5:  # numpy takes the root, which of -0 is -0 and of -inf NaN
+    # numpy takes the square root, which maps -0 to -0 and -inf to NaN; pow gives 0 and inf
+    if y.ndim == 0 and y == 0.5:
         out = np.where(x == -np.inf, np.array(np.inf, out.dtype), out + np.array(0, out.dtype))
     return out
 
 
 def larger(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """numpy's maximum, but always the first of equal ones: of two zeros numpy takes either."""
+    """Return numpy's maximum, but always the first of equal elements: numpy returns either zero."""
     return np.where((x >= y) | (x != x), x, y)
 
 
 def smaller(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """numpy's minimum, but always the first of equal ones."""
+    """Return numpy's minimum, but always the first of equal elements."""
     return np.where((x <= y) | (x != x), x, y)
 
 
 def _where_it_flows(g: Tensor, slope: Tensor) -> Tensor:
-    """Return slope * g, and 0 where g is 0, even beside an infinite slope, as TensorFlow does."""
+    """Return slope * g, and 0 where g is 0, even if the slope is infinite. TensorFlow does the
+    same.
+    """
     return F.multiply_no_nan(slope, g) if g.dtype in FLOATS else g * slope
 
 
@@ -77,7 +80,7 @@ def _erfc(x: np.ndarray) -> np.ndarray:
 
 
 class Magnitude(Elementwise):
-    """Elementwise; of complex numbers the result has the dtype of their parts."""
+    """An elementwise op whose result has the dtype of the parts, if its input is complex."""
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
         out = super().infer(*types, **attrs)
@@ -126,7 +129,7 @@ define(
 define(
     "divide",
     "The quotient x / y of floats.\n\nShapes broadcast as in numpy. Division by zero gives an "
-    "infinity, 0 / 0 NaN. For integers use floor_divide, or cast to a float first.",
+    "infinity, 0 / 0 gives NaN. For integers use floor_divide, or cast to a float first.",
     np.divide,
     "x / y",
     names="x y",
@@ -137,7 +140,7 @@ define(
 )
 define(
     "floor_divide",
-    "The quotient of x and y rounded down: -7 // 2 is -4.\n\nPython's rule for signs. Integer "
+    "The quotient of x and y rounded down: -7 // 2 is -4.\n\nSigns follow Python's rule. Integer "
     "division by zero is an error when run; floats give an infinity or NaN. No gradient flows.",
     _floor_divide,
     "floor_divide(x, y)",
@@ -148,9 +151,9 @@ define(
 )
 define(
     "modulo",
-    "The remainder of x divided by y, with the sign of y: -7 % 2 is 1.\n\nPython's rule for signs. "
-    "Integer division by zero is an error when run; floats give NaN. "
-    "Gradient: 1 for x, -(x // y) for y.",
+    "The remainder of x divided by y, with the sign of y: -7 % 2 is 1.\n\nSigns follow Python's "
+    "rule. Integer division by zero is an error when run; floats give NaN. Gradient: 1 for x, -(x "
+    "// y) for y.",
     _modulo,
     "modulo(x, y)",
     names="x y",
@@ -175,7 +178,7 @@ define(
 )
 define(
     "negative",
-    "The number with its sign changed: -x.",
+    "The negative -x.",
     np.negative,
     "-x",
     dtypes=NUMBERS + COMPLEX,
@@ -185,8 +188,8 @@ define(
 REGISTRY.register(
     Magnitude(
         "abs",
-        "The absolute value |x|.\n\nOf complex numbers their distance from 0, a float. Gradient: "
-        "the sign of x, 0 at 0.",
+        "The absolute value |x|.\n\nFor complex numbers the distance from 0, a float. Gradient: "
+        "the sign of x, which is 0 at 0.",
         np.abs,
         "abs_(x)",
         dtypes=NUMBERS + COMPLEX,
@@ -213,8 +216,8 @@ define(
 )
 define(
     "sqrt",
-    "The square root of x.\n\nNegative numbers give NaN. Gradient: 1 / (2 sqrt(x)), and 0 where no "
-    "gradient comes in, such as at a 0 that `where` leaves out.",
+    "The square root of x.\n\nNegative numbers give NaN. Gradient: 1 / (2 sqrt(x)). It is 0 where "
+    "the incoming gradient is 0, for example at an x of 0 that `where` leaves out.",
     np.sqrt,
     "sqrt(x)",
     dtypes=FLOATS + COMPLEX,
@@ -224,8 +227,8 @@ define(
 )
 define(
     "rsqrt",
-    "One over the square root of x.\n\nGradient: -1 / (2 x sqrt(x)), and 0 where no gradient comes "
-    "in, such as at a 0 that `where` leaves out.",
+    "One over the square root of x.\n\nGradient: -1 / (2 x sqrt(x)). It is 0 where the incoming "
+    "gradient is 0, for example at an x of 0 that `where` leaves out.",
     lambda x: 1 / np.sqrt(x),
     "rsqrt(x)",
     dtypes=FLOATS + COMPLEX,
@@ -324,8 +327,8 @@ define(
 
 define(
     "maximum",
-    "The larger of x and y, x where they are equal (also of -0 and 0).\n\nNaN if either is NaN. "
-    "Gradient: all to the one that is taken.",
+    "The larger of x and y; x where they are equal, also for -0 and 0.\n\nNaN if either is NaN. "
+    "Gradient: to the element that was taken.",
     larger,
     "maximum(x, y)",
     names="x y",
@@ -334,8 +337,8 @@ define(
 )
 define(
     "minimum",
-    "The smaller of x and y, x where they are equal (also of -0 and 0).\n\nNaN if either is NaN. "
-    "Gradient: all to the one that is taken.",
+    "The smaller of x and y; x where they are equal, also for -0 and 0.\n\nNaN if either is NaN. "
+    "Gradient: to the element that was taken.",
     smaller,
     "minimum(x, y)",
     names="x y",
@@ -362,7 +365,8 @@ define(
 )
 define(
     "round",
-    "The nearest whole number, as a float; halves go to the even one.\n\nNo gradient flows.",
+    "The nearest whole number, as a float. Halves round to the even neighbour.\n\nNo gradient "
+    "flows.",
     np.rint,
     "round_half_even(x)",
     dtypes=FLOATS,

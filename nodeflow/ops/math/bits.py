@@ -26,7 +26,7 @@ for _id, _formula, _text, _reference, _keywords in (
     )
 define(
     "bitwise_not",
-    "All bits of x changed: -1 - x, of uint8 255 - x.",
+    "x with all bits inverted: -1 - x, and 255 - x for uint8.",
     np.bitwise_not,
     "bit_not(x)",
     dtypes=INTEGERS,
@@ -35,8 +35,8 @@ define(
 )
 define(
     "left_shift",
-    "x with its bits moved y places up: x * 2^y, wrapping.\n\nShapes broadcast as in numpy. By "
-    "less than 0 places, or as many as x has bits, the result is 0.",
+    "x with its bits shifted up by y places: x * 2^y, wrapping.\n\nShapes broadcast as in numpy. "
+    "The result is 0 if y is negative, or at least the number of bits of x.",
     np.left_shift,
     "left_shift(x, y)",
     names="x y",
@@ -47,8 +47,9 @@ define(
 )
 define(
     "right_shift",
-    "x with its bits moved y places down: x / 2^y, rounded down.\n\nShapes broadcast as in numpy. "
-    "By less than 0 places, or as many as x has bits, 0 is left, or -1 of negative numbers.",
+    "x with its bits shifted down by y places: x / 2^y, rounded down.\n\nShapes broadcast as in "
+    "numpy. If y is negative, or at least the number of bits of x, the result is 0, or -1 for "
+    "negative x.",
     np.right_shift,
     "right_shift(x, y)",
     names="x y",

@@ -1,4 +1,4 @@
-"""Limiting values to a range: bounds that are attributes, and bounds that are tensors."""
+"""Clipping to a range, with bounds that are attributes or tensors."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def _gradient(g: Tensor, x: Tensor, out: Tensor, **bounds: Any) -> tuple[Tensor]
 
 
 class ClipByValue(Elementwise):
-    """Elementwise, with limits that must be exact in the tensor's dtype."""
+    """An elementwise op with bounds that its dtype must hold exactly."""
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
         low, high = attrs["min"], attrs["max"]
@@ -81,13 +81,13 @@ class ClipByValue(Elementwise):
 CLIP_BY_VALUE = REGISTRY.register(
     ClipByValue(
         "clip_by_value",
-        "x limited to the range from min to max.\n\nNaN stays NaN. Bounds that are tensors have an "
-        "op of their own, clip. Gradient: 1 inside the range and at its bounds, 0 outside.",
+        "x limited to the range from min to max.\n\nNaN stays NaN. If the bounds are tensors, use "
+        "clip. Gradient: 1 inside the range and at its bounds, 0 outside.",
         _clip,
         "clip(x, min, max)",
         attrs=(
-            Attr("min", "number", 0.0, "Smallest value let through; none lets all.", optional=True),
-            Attr("max", "number", 1.0, "Largest value let through; none lets all.", optional=True),
+            Attr("min", "number", 0.0, "Lower bound; none: no bound.", optional=True),
+            Attr("max", "number", 1.0, "Upper bound; none: no bound.", optional=True),
         ),
         gradient=_gradient,
         keywords=KEYWORDS,
@@ -96,7 +96,7 @@ CLIP_BY_VALUE = REGISTRY.register(
 
 
 class ClipForEdits(Composed):
-    """The same, to the bit, with bounds that a training can change."""
+    """The same op, to the bit, with bounds that can change during a training."""
 
     id = CLIP_BY_VALUE.id
     doc, category, keywords = CLIP_BY_VALUE.doc, CLIP_BY_VALUE.category, KEYWORDS
@@ -119,14 +119,14 @@ CLIP_FOR_EDITS = ClipForEdits()
 define(
     "clip",
     "x limited to the range from low to high, which are tensors.\n\nThe three shapes broadcast as "
-    "in numpy. Where low is above high, the result is high; NaN stays NaN. Gradient: to x inside "
-    "the range and at its bounds, outside to the bound.",
+    "in numpy. Where low is above high, the result is high. NaN stays NaN. Gradient: to x inside "
+    "the range and at its bounds, to the bound outside.",
     lambda x, low, high: smaller(larger(x, low), high),
     "minimum(maximum(x, low), high)",
     ports=(
         Port("x", dtypes=NUMBERS, group="T"),
-        Port("low", "Smallest value let through.", NUMBERS, "T"),
-        Port("high", "Largest value let through.", NUMBERS, "T"),
+        Port("low", "Smallest value of the result.", NUMBERS, "T"),
+        Port("high", "Largest value of the result.", NUMBERS, "T"),
     ),
     gradient=lambda g, x, low, high, out: (
         F.where(F.logical_and(x >= low, F.maximum(x, low) <= high), g, 0),

@@ -1,4 +1,4 @@
-"""Comparisons, logic, and choosing by a condition."""
+"""Comparisons, logic, and selection by a condition."""
 
 from __future__ import annotations
 
@@ -70,13 +70,13 @@ define(
 define(
     "where",
     "x where the condition is true, else y.\n\nThe three shapes broadcast as in numpy. Gradient: "
-    "to the one chosen.",
+    "to the element that was taken.",
     np.where,
     "where(condition, x, y)",
     ports=(
         Port("condition", "True where x is taken, false where y is.", BOOL, accepts_bool=False),
         Port("x", "Taken where the condition is true.", group="T"),
-        Port("y", "Taken where it is false.", group="T"),
+        Port("y", "Taken where the condition is false.", group="T"),
     ),
     gradient=lambda g, condition, x, y, out: (
         None,

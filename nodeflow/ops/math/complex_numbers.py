@@ -1,7 +1,7 @@
-"""Complex numbers: made of two parts, taken apart; bits under another dtype.
+"""Complex numbers: built from two parts, split into parts; bits read as another dtype.
 
-Arithmetic on complex numbers is that of the ops of the same names; numpy computes it, in every
-tier. There are no gradients of complex numbers: a sweep that meets one says so.
+Arithmetic uses the ordinary ops (``add``, ``multiply``). numpy computes them in both tiers. Complex
+numbers have no gradients: a gradient sweep that meets one raises an error.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ from nodeflow.ops.composed import Composed
 from nodeflow.ops.samples import values
 
 WHOLE = {"float32": "complex64", "float64": "complex128"}
-"""The complex dtype whose parts are of each float dtype."""
+"""Float dtype -> complex dtype whose parts have it."""
 PART = {whole: part for part, whole in WHOLE.items()}
 CATEGORY = "Signal"
 
 
 @register
 class Complex(Op):
-    """A complex number of its parts."""
+    """A complex number from its two parts."""
 
     id = "complex"
     category = CATEGORY
@@ -72,7 +72,7 @@ class Complex(Op):
 
 
 class OfParts(Op):
-    """Base: a function of the parts of each number, of which real numbers have one."""
+    """The base of functions of the parts of a number. A real number has an imaginary part of 0."""
 
     category = CATEGORY
     everyday = False
@@ -102,7 +102,7 @@ class Real(OfParts):
 
     id = "real"
     keywords = ("complex", "part")
-    doc = "The real part of x.\n\nReal numbers are their own."
+    doc = "The real part of x.\n\nA real number is its own real part."
     function = np.real
 
 
@@ -112,7 +112,7 @@ class Imag(OfParts):
 
     id = "imag"
     keywords = ("complex", "part", "imaginary")
-    doc = "The imaginary part of x.\n\n0 of real numbers."
+    doc = "The imaginary part of x.\n\nIt is 0 for real numbers."
     function = np.imag
 
 
@@ -123,7 +123,7 @@ class Angle(OfParts):
     id = "angle"
     keywords = ("complex", "phase", "argument", "arg", "polar")
     doc = (
-        "The angle of x in the complex plane, from -pi to pi, in radians.\n\nOf real numbers 0, "
+        "The angle of x in the complex plane, from -pi to pi, in radians.\n\nFor real numbers 0, "
         "or pi where they are negative. For the distance from 0 use abs."
     )
     function = np.angle
@@ -137,7 +137,10 @@ class Conj(Op):
     category = CATEGORY
     everyday = False
     keywords = ("complex", "conjugate", "adjoint")
-    doc = "x with the sign of its imaginary part changed.\n\nReal numbers stay as they are."
+    doc = (
+        "The complex conjugate: x with the sign of its imaginary part changed.\n\nReal numbers do "
+        "not change."
+    )
     inputs = (Port("x", dtypes=(*WHOLE, *COMPLEX)),)
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
@@ -159,9 +162,9 @@ class Bitcast(Op):
     everyday = False
     keywords = ("reinterpret", "view", "bits", "BitCast", "union")
     doc = (
-        "The bits of x as numbers of another dtype.\n\nOf a smaller dtype there are several to "
-        "each, along a new last axis, lowest bytes first; of a larger one the last axis must "
-        "hold as many as make up one, and vanishes. cast converts values instead. No gradient "
+        "The bits of x read as numbers of another dtype.\n\nA smaller dtype adds a last axis with "
+        "the parts of each number, lowest bytes first. For a larger dtype, the last axis must "
+        "hold the parts of one number, and disappears. To convert values, use cast. No gradient "
         "flows."
     )
     inputs = (Port("x", dtypes=(*REALS, *COMPLEX)),)
@@ -170,7 +173,7 @@ class Bitcast(Op):
             "type",
             "dtype",
             "int32",
-            "The dtype to read the bits as.",
+            "The dtype of the result.",
             choices=tuple(d for d in (*REALS, *COMPLEX) if d != "bool"),
         ),
     )
@@ -211,19 +214,19 @@ class Bitcast(Op):
 
 @register
 class SaturateCast(Composed):
-    """A cast that holds what is out of range at the ends."""
+    """A cast that clips to the range of the new dtype."""
 
     id = "saturate_cast"
     category = "Utility"
     everyday = False
     keywords = ("convert", "clip", "clamp", "overflow", "cast")
     doc = (
-        "x as another dtype; what is out of its range becomes its lowest or highest value.\n\n"
-        "cast wraps integers, and large floats become infinite in a smaller dtype. NaN stays NaN, "
-        "and is 0 as an integer. Gradient: that of the cast, 0 beyond the range."
+        "x as another dtype; values out of its range become its lowest or highest value.\n\ncast "
+        "wraps integers instead, and turns large floats into infinities. NaN stays NaN in floats "
+        "and becomes 0 in integers. Gradient: that of cast, and 0 out of range."
     )
     differentiable = True
-    inputs = (Port("value", "What is converted.", tuple(d for d in REALS if d != "bool")),)
+    inputs = (Port("value", "Values to convert.", tuple(d for d in REALS if d != "bool")),)
     attrs = (
         Attr("dtype", "dtype", "float32", "The dtype to convert to.",
              choices=tuple(d for d in REALS if d != "bool")),
@@ -236,7 +239,7 @@ class SaturateCast(Composed):
         x, dtype = inputs[0], attrs["dtype"]
         low, high = max(_low(x.dtype), _low(dtype)), min(_high(x.dtype), _high(dtype))
         narrows = (low, high) != (_low(x.dtype), _high(x.dtype))
-        if narrows and x.type.is_float == (dtype in FLOATS):  # of floats to integers, casts do it
+        if narrows and x.type.is_float == (dtype in FLOATS):  # cast clips floats to integers
             x = F.clip_by_value(x, min=low, max=high)
         return F.cast(x, dtype=dtype)
 

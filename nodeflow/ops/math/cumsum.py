@@ -17,27 +17,29 @@ from nodeflow.ops.base import accumulator, register
 from nodeflow.ops.samples import special, values
 
 EIGHT = 8
-"""Elements that are added up as a tree."""
+"""Elements that are summed as a tree."""
 LONG = 64
-"""Elements of a row from which that is done."""
+"""Smallest row length that is summed in trees."""
 
 
 def in_eights(dtype: str, shape: Sequence[int], axis: int) -> bool:
-    """Whether running sums are those of `sums_in_eights`: of long rows, in which each sum would
-    wait for the one before it."""
+    """Return whether `sums_in_eights` computes the running sums.
+
+    It does for long rows of float32, where otherwise each sum would wait for the previous one.
+    """
     after = shape[axis % len(shape) + 1 :]
     return dtype == "float32" and shape[axis] >= LONG and all(d == 1 for d in after)
 
 
 def sums_in_eights(x: np.ndarray, axis: int) -> np.ndarray:
-    """Running sums along ``axis`` in float64, of eight elements after the other.
+    """Return running sums along ``axis`` in float64, eight elements at a time.
 
-    The k-th of eight is the total before them plus a sum of these: in three steps each adds what
-    stands 1, 2 and 4 places before it.
+    Each sum is the total of the previous eights plus a running sum within its eight. Three steps
+    make the latter: they add the values 1, 2 and 4 places before.
     """
     rows = np.moveaxis(x, axis, -1)
     *lead, n = rows.shape
-    eights = np.full((*lead, -(-n // EIGHT), EIGHT), -0.0)  # which changes no number, be it -0
+    eights = np.full((*lead, -(-n // EIGHT), EIGHT), -0.0)  # -0 changes no sum, not even -0
     eights.reshape(*lead, -1)[..., :n] = rows
     for by in (1, 2, 4):
         eights[..., by:] = eights[..., :-by] + eights[..., by:]
@@ -55,9 +57,9 @@ class CumSum(Op):
     category = "Math"
     keywords = ("cumulative", "running total", "prefix sum", "integral", "scan")
     doc = (
-        "The sums of all elements up to each one, along an axis.\n\n`exclusive` leaves the element "
-        "itself out, so sums start from 0; `reverse` sums from the end. Integers wrap. Gradient: "
-        "the running sum from the other end."
+        "The running sums along an axis: each result adds up all elements up to that place.\n\n"
+        "`exclusive` leaves the element itself out, so sums start from 0. `reverse` sums from the "
+        "end. Integers wrap. Gradient: the running sum from the other end."
     )
     differentiable = True
     inputs = (Port("x", dtypes=NUMBERS + COMPLEX),)

@@ -1,4 +1,4 @@
-"""Inverse and hyperbolic functions, logarithms and powers of other bases."""
+"""Inverse trigonometric and hyperbolic functions, logarithms and powers of other bases."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _define(
     names: str = "x",
     domain: Any = None,
 ) -> None:
-    """A function of floats that kernels know by the op's id."""
+    """Define a function of floats that kernels call by the op's id."""
     define(
         op_id,
         doc,
@@ -74,8 +74,7 @@ _define(
 _define(
     "atan2",
     "The angle between -pi and pi of the point with height y and width x.\n\nShapes broadcast as "
-    "in numpy; zeros count with their sign. Gradient: x / (x^2 + y^2) for y, -y / (x^2 + y^2) for "
-    "x.",
+    "in numpy. The signs of zeros count. Gradient: x / (x^2 + y^2) for y, -y / (x^2 + y^2) for x.",
     np.arctan2,
     lambda g, y, x, out: (
         g * x / (F.square(x) + F.square(y)),
@@ -90,8 +89,8 @@ _define(
 )
 _define(
     "hypot",
-    "The distance sqrt(x^2 + y^2) of a point from the origin.\n\nNothing overflows on the way. "
-    "Gradient: x / out and y / out, 0 at the origin.",
+    "The distance sqrt(x^2 + y^2) of a point from the origin.\n\nIntermediate results do not "
+    "overflow. Gradient: x / out and y / out, 0 at the origin.",
     np.hypot,
     lambda g, x, y, out: (
         g * F.where(F.equal(out, 0), 0, x / out),
@@ -132,8 +131,7 @@ _define(
 )
 _define(
     "acosh",
-    "The number from 0 on whose hyperbolic cosine is x.\n\nNaN below 1. "
-    "Gradient: 1 / sqrt(x^2 - 1).",
+    "The number >= 0 whose hyperbolic cosine is x.\n\nNaN below 1. Gradient: 1 / sqrt(x^2 - 1).",
     np.arccosh,
     lambda g, x, out: (g * F.rsqrt(F.square(x) - 1),),
     "arccosh",
@@ -157,7 +155,7 @@ _define(
 )
 _define(
     "log2",
-    "The logarithm of base 2.\n\n0 gives -infinity, negative numbers NaN. Gradient: 1 / (x ln 2).",
+    "The logarithm to base 2.\n\n0 gives -infinity, negative numbers NaN. Gradient: 1 / (x ln 2).",
     np.log2,
     lambda g, x, out: (g / (x * LN2),),
     "logarithm",
@@ -167,8 +165,8 @@ _define(
 )
 _define(
     "log10",
-    "The logarithm of base 10.\n\n0 gives -infinity, negative numbers NaN. "
-    "Gradient: 1 / (x ln 10).",
+    "The logarithm to base 10.\n\n0 gives -infinity, negative numbers NaN. Gradient: 1 / (x ln "
+    "10).",
     np.log10,
     lambda g, x, out: (g / (x * LN10),),
     "logarithm",
@@ -193,7 +191,7 @@ _define(
 )
 _define(
     "cbrt",
-    "The cube root of x, of negative numbers too.\n\nGradient: 1 / (3 out^2).",
+    "The cube root of x, also for negative numbers.\n\nGradient: 1 / (3 out^2).",
     np.cbrt,
     lambda g, x, out: (g / (F.square(out) * 3),),
     "root",

@@ -1,4 +1,4 @@
-"""Whether any or all elements are true."""
+"""Reductions of bools, and the logarithm of a sum of exponentials."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from nodeflow.ops.samples import special, values
 
 
 class ComposedReduction(Composed):
-    """Base: a reduction made of other ops."""
+    """The base of reductions composed of other ops."""
 
     category = "Reduction"
     attrs = Reduction.attrs
@@ -44,11 +44,11 @@ def _by_bytes(reduce: str, x: Tensor, attrs: dict[str, Any]) -> Tensor:
 
 @register
 class ReduceAny(ComposedReduction):
-    """Whether one is true."""
+    """Whether any element is true."""
 
     id = "reduce_any"
     keywords = ("or", "exists", "some")
-    doc = "True where any element along the axes is true.\n\nOf nothing, false."
+    doc = "True where any element along the axes is true.\n\nFalse if there are no elements."
     differentiable = False
     inputs = (Port("x", dtypes=BOOL),)
 
@@ -58,11 +58,11 @@ class ReduceAny(ComposedReduction):
 
 @register
 class ReduceAll(ComposedReduction):
-    """Whether every one is true."""
+    """Whether all elements are true."""
 
     id = "reduce_all"
     keywords = ("and", "every")
-    doc = "True where all elements along the axes are true.\n\nOf nothing, true."
+    doc = "True where all elements along the axes are true.\n\nTrue if there are no elements."
     differentiable = False
     inputs = (Port("x", dtypes=BOOL),)
 
@@ -77,8 +77,8 @@ class ReduceLogSumExp(ComposedReduction):
     id = "reduce_logsumexp"
     keywords = ("smooth maximum", "logarithm", "partition function", "stable")
     doc = (
-        "log(sum(exp(x))) along axes, without overflow.\n\nThe maximum is taken out first. Of "
-        "nothing, -infinity. Gradient: softmax along the axes."
+        "log(sum(exp(x))) along axes, without overflow.\n\nThe maximum is subtracted first. "
+        "-infinity if there are no elements. Gradient: softmax along the axes."
     )
     inputs = (Port("x", dtypes=FLOATS),)
 

@@ -1,4 +1,4 @@
-"""Questions about floats, and the exclusive or."""
+"""Predicates of floats, and the exclusive or."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ define(
 )
 define(
     "is_inf",
-    "True where x is infinite, of either sign.",
+    "True where x is infinity or -infinity.",
     np.isinf,
-    "x == x and x - x != 0",  # infinity less infinity is NaN
+    "x == x and x - x != 0",  # infinity minus infinity is NaN
     dtypes=FLOATS,
     result="bool",
     category="Comparison",
@@ -41,7 +41,7 @@ define(
 )
 define(
     "sign_bit",
-    "True where the sign of x is minus, that of -0 and of NaN too.",
+    "True where the sign bit of x is set, also for -0 and NaN.",
     lambda x: np.signbit(x) if x.dtype.kind == "f" else x < 0,
     "sign_bit(x)",
     dtypes=NUMBERS,

@@ -1,4 +1,4 @@
-"""Products of all elements but one: what the gradient of a product needs."""
+"""Products of all elements but one, which the gradient of a product needs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from nodeflow.ops.samples import values
 
 
 def products_of_others(x: np.ndarray) -> np.ndarray:
-    """For each element, the product of the others along the last axis; no division."""
+    """Return, for each element, the product of the others along the last axis, without division."""
     ones = np.ones((*x.shape[:-1], 1), x.dtype)
     before = np.cumprod(np.concatenate([ones, x[..., :-1]], -1), -1)
     after = np.cumprod(np.concatenate([ones, x[..., :0:-1]], -1), -1)[..., ::-1]
@@ -28,7 +28,7 @@ def products_of_others(x: np.ndarray) -> np.ndarray:
 
 
 def products_so_far(x: np.ndarray, direction: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """For each element the product of those before it, and how that changes along a direction."""
+    """Return, for each element, the product of those before it and its change along a direction."""
     products, changes = np.ones_like(x), np.zeros_like(x)
     for k in range(x.shape[-1] - 1):
         changes[..., k + 1] = changes[..., k] * x[..., k] + products[..., k] * direction[..., k]
@@ -37,7 +37,7 @@ def products_so_far(x: np.ndarray, direction: np.ndarray) -> tuple[np.ndarray, n
 
 
 def as_rows(x: np.ndarray, axis: Any) -> tuple[np.ndarray, Any]:
-    """``x`` with the axes flattened into one last axis, and a function that undoes it."""
+    """Return ``x`` with the axes flattened into one last axis, and a function that undoes it."""
     axes = normalize_axes(axis, x.ndim)
     kept = [i for i in range(x.ndim) if i not in axes]
     order = [*kept, *axes]
@@ -54,11 +54,11 @@ class ProductOfOthers(Internal):
 
     id = "product_of_others"
     doc = (
-        "For each element of x, the product of all other elements along the axes.\n\nWithout "
-        "division, so that it is right where elements are 0."
+        "For each element of x, the product of all other elements along the axes.\n\nComputed "
+        "without division, so it is right where elements are 0."
     )
     inputs = (Port("x", dtypes=FLOATS),)
-    attrs = (Attr("axis", "axes", None, "Axis or axes of the product; none means all."),)
+    attrs = (Attr("axis", "axes", None, "Axis or axes of the product; none: all."),)
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
         normalize_axes(attrs["axis"], types[0].rank)
@@ -91,16 +91,19 @@ class ProductOfOthers(Internal):
 
 @register
 class ProductOfOthersAlong(Internal):
-    """How the products of others change when x moves along a direction."""
+    """The change of the products of others when x moves along a direction."""
 
     id = "product_of_others_along"
     doc = (
-        "How product_of_others(x) changes when x moves along a direction d.\n\nFor element k the "
-        "sum over i of d[i] times the product of all but i and k. The third derivative of a "
-        "product is taken by division, so it is NaN where an element is 0."
+        "The change of product_of_others(x) when x moves along a direction d.\n\nFor element k it "
+        "is the sum over i of d[i] times the product of all elements but i and k. The third "
+        "derivative of a product uses division, so it is NaN where an element is 0."
     )
-    inputs = (Port("x", dtypes=FLOATS, group="T"), Port("direction", "How x moves.", FLOATS, "T"))
-    attrs = (Attr("axis", "axes", None, "Axis or axes of the product; none means all."),)
+    inputs = (
+        Port("x", dtypes=FLOATS, group="T"),
+        Port("direction", "Direction.", FLOATS, "T"),
+    )
+    attrs = (Attr("axis", "axes", None, "Axis or axes of the product; none: all."),)
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
         normalize_axes(attrs["axis"], types[0].rank)

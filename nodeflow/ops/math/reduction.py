@@ -1,4 +1,4 @@
-"""Sums, means, extremes along axes."""
+"""Sums, means, products and extremes along axes."""
 
 from __future__ import annotations
 
@@ -29,27 +29,27 @@ from nodeflow.ops.samples import values
 
 
 def reduced_shape(shape: Shape, axes: Sequence[int], keepdims: bool) -> Shape:
-    """The shape that remains when the (normalised) axes are reduced."""
+    """Return the shape that remains when the (normalised) axes are reduced."""
     if keepdims:
         return tuple(1 if i in axes else d for i, d in enumerate(shape))
     return tuple(d for i, d in enumerate(shape) if i not in axes)
 
 
 def total(x: np.ndarray, axes: tuple[int, ...], keepdims: bool) -> np.ndarray:
-    """numpy's sum, but of -0 alone it is -0, as in IEEE 754; numpy starts from 0."""
+    """Return numpy's sum, except that only elements of -0 sum to -0, as in IEEE 754."""
     start = -0.0 if x.size and x.dtype.kind == "f" else 0
     wide = accumulator(x.dtype.name)
     return np.sum(x, axis=axes, keepdims=keepdims, dtype=wide, initial=start)
 
 
 class Reduction(Op):
-    """Base: a function of all elements along some axes."""
+    """The base of functions of all elements along some axes."""
 
     category = "Reduction"
     differentiable = True
     inputs = (Port("x", dtypes=NUMBERS),)
     attrs = (
-        Attr("axis", "axes", None, "Axis or axes to reduce; none means all."),
+        Attr("axis", "axes", None, "Axis or axes to reduce; none: all."),
         Attr("keepdims", "bool", False, "Keep the reduced axes with size 1."),
     )
 
@@ -71,7 +71,7 @@ class Reduction(Op):
             return np.asarray(result).astype(x.dtype, copy=axes == ())
 
     def reduce(self, x: np.ndarray, axes: tuple[int, ...], keepdims: bool) -> np.ndarray:
-        """The reduction in numpy, in any dtype."""
+        """Reduce in numpy, in any dtype."""
         raise NotImplementedError
 
     def samples(self) -> Iterator[Sample]:
@@ -93,14 +93,14 @@ class Reduction(Op):
 def restore_axes(tensor: Tensor, node: Node) -> Tensor:
     """Put the axes that a reduction without ``keepdims`` removed back, with size 1."""
     axis, x = node.attrs["axis"], node.inputs[0].type
-    if node.attrs["keepdims"] or (axis is None and not x.has_rank):  # a scalar: it broadcasts
+    if node.attrs["keepdims"] or (axis is None and not x.has_rank):  # a scalar broadcasts
         return tensor
     axes = normalize_axes(axis, x.rank) if x.has_rank else axis
     return tensor if axes == () else F.expand_dims(tensor, axis=axes)
 
 
 def element_count(x: Tensor, axis: Any) -> Tensor | float:
-    """How many elements the axes hold: a number where it is known, else a tensor."""
+    """Return how many elements the axes hold: a number if it is known, else a tensor."""
     if not x.type.has_rank:
         return F.size(x, axis=axis, dtype=x.dtype)
     sizes = [x.shape[a] for a in normalize_axes(axis, len(x.shape))]
@@ -111,7 +111,7 @@ def element_count(x: Tensor, axis: Any) -> Tensor | float:
 
 
 class Counting(Reduction):
-    """Base of sum and mean: bools count as 0 and 1 of the dtype ``counts_in``."""
+    """The base of sum and mean: bools count as 0 and 1 of the dtype ``counts_in``."""
 
     counts_in = ""
 
@@ -142,10 +142,10 @@ class ReduceSum(Counting):
     id = "reduce_sum"
     keywords = ("add", "total")
     doc = (
-        "The sum of the elements along axes.\n\nThe sum of nothing is 0, of -0 alone -0, and of "
-        "bools how many are true, as int64. Integers wrap. Numbers of float32 are added up in "
-        "float32 when compiled, so a part of the sum above 3.4e38 is infinite; by reference only "
-        "the whole sum is."
+        "The sum of the elements along axes.\n\nThe sum of no elements is 0, and of -0 alone -0. "
+        "Bools give the number of true ones, int64. Integers wrap. Compiled code adds up float32 "
+        "in float32, so a partial sum above 3.4e38 becomes infinite. The reference adds up in "
+        "float64 and overflows only where the whole sum does."
     )
 
     inputs = (Port("x", dtypes=NUMBERS + COMPLEX + BOOL),)
@@ -165,8 +165,8 @@ class ReduceMean(Counting):
     id = "reduce_mean"
     keywords = ("average",)
     doc = (
-        "The mean of the elements along axes.\n\nThe mean of nothing is NaN, of bools the share of "
-        "true ones as float32. Cast integers first. Gradient: 1 / count."
+        "The mean of the elements along axes.\n\nThe mean of no elements is NaN. Bools give the "
+        "share of true ones, float32. Cast integers first. Gradient: 1 / count."
     )
     inputs = (Port("x", dtypes=FLOATS + COMPLEX + BOOL),)
     counts_in = "float32"
@@ -182,7 +182,7 @@ class ReduceMean(Counting):
 
 
 class Extreme(Reduction):
-    """Base of maximum and minimum: the gradient is shared equally by ties."""
+    """The base of maximum and minimum: equal extremes share the gradient equally."""
 
     def gradient(self, node: Node, *grads: Tensor) -> Sequence[Tensor | None]:
         x = node.inputs[0]
@@ -192,7 +192,7 @@ class Extreme(Reduction):
 
 
 def limits(dtype: np.dtype) -> tuple[Any, Any]:
-    """The lowest and highest value of a dtype."""
+    """Return the lowest and highest value of a dtype."""
     if dtype.kind == "f":
         return -np.inf, np.inf
     return np.iinfo(dtype).min, np.iinfo(dtype).max
@@ -205,8 +205,9 @@ class ReduceMax(Extreme):
     id = "reduce_max"
     keywords = ("maximum", "largest")
     doc = (
-        "The largest element along axes.\n\nNaN if any is NaN; of nothing, the lowest value of the "
-        "dtype (-infinity). Gradient: shared equally by all that are largest."
+        "The largest element along axes.\n\nNaN if any element is NaN. If there are no elements, "
+        "the lowest value of the dtype (-infinity). Gradient: shared equally by all largest "
+        "elements."
     )
 
     def reduce(self, x: np.ndarray, axes: tuple[int, ...], keepdims: bool) -> np.ndarray:
@@ -220,8 +221,9 @@ class ReduceMin(Extreme):
     id = "reduce_min"
     keywords = ("minimum", "smallest")
     doc = (
-        "The smallest element along axes.\n\nNaN if any is NaN; of nothing, the highest value of "
-        "the dtype (infinity). Gradient: shared equally by all that are smallest."
+        "The smallest element along axes.\n\nNaN if any element is NaN. If there are no elements, "
+        "the highest value of the dtype (infinity). Gradient: shared equally by all smallest "
+        "elements."
     )
 
     def reduce(self, x: np.ndarray, axes: tuple[int, ...], keepdims: bool) -> np.ndarray:
@@ -236,11 +238,12 @@ class ReduceProd(Reduction):
     inputs = (Port("x", dtypes=NUMBERS + COMPLEX),)
     keywords = ("multiply", "product")
     doc = (
-        "The product of the elements along axes.\n\nThe product of nothing is 1. Integers wrap. "
-        "Elements are multiplied from first to last, in the dtype itself; of more than 4096, the "
-        "products of blocks of 4096 are. Of several axes the last comes first, neighbours count as "
-        "one. So a part overflows where it does in this order, in every tier. Gradient: the "
-        "product of the others, right where elements are 0."
+        "The product of the elements along axes.\n\nThe product of no elements is 1. Integers "
+        "wrap. Elements are multiplied from first to last in their own dtype. More than 4096 "
+        "elements are multiplied in blocks of 4096, then the products of the blocks. Of several "
+        "axes the last is reduced first, and adjacent axes count as one. A partial product that "
+        "overflows in this order overflows in every tier. Gradient: the product of the other "
+        "elements, also where elements are 0."
     )
 
     def reduce(self, x: np.ndarray, axes: tuple[int, ...], keepdims: bool) -> np.ndarray:
@@ -262,12 +265,12 @@ class ReduceProd(Reduction):
 
 
 class ArgExtreme(Op):
-    """Base: the index of an extreme along one axis."""
+    """The base of ops that return the index of an extreme along one axis."""
 
     category = "Reduction"
     inputs = (Port("x", dtypes=NUMBERS),)
     attrs = (
-        Attr("axis", "int", 0, "Axis to search along; none: all in one.", optional=True),
+        Attr("axis", "int", 0, "Axis to search along; none: all elements.", optional=True),
         Attr("keepdims", "bool", False, "Keep the axis with size 1."),
     )
 
@@ -299,7 +302,7 @@ class ArgExtreme(Op):
         return np.asarray(self.search(x, axis=attrs["axis"], keepdims=attrs["keepdims"]), np.int64)
 
     def search(self, x: np.ndarray, **options: Any) -> Any:
-        """numpy's search."""
+        """Search with numpy."""
         raise NotImplementedError
 
     def samples(self) -> Iterator[Sample]:
@@ -324,9 +327,9 @@ class ArgMax(ArgExtreme):
     id = "argmax"
     keywords = ("index", "largest", "maximum", "class", "prediction")
     doc = (
-        "The index of the largest element along an axis, or among all, as int64.\n\nThe first of "
-        "equal ones; NaN counts as the largest. Searching nothing is an error when run. No "
-        "gradient flows."
+        "The index of the largest element along an axis, or among all elements, as int64.\n\nThe "
+        "first of equal elements. NaN counts as the largest. Searching no elements is an error "
+        "when run. No gradient flows."
     )
 
     def search(self, x: np.ndarray, **options: Any) -> Any:
@@ -340,9 +343,9 @@ class ArgMin(ArgExtreme):
     id = "argmin"
     keywords = ("index", "smallest", "minimum")
     doc = (
-        "The index of the smallest element along an axis, or among all, as int64.\n\nThe first of "
-        "equal ones; NaN counts as the smallest. Searching nothing is an error when run. No "
-        "gradient flows."
+        "The index of the smallest element along an axis, or among all elements, as int64.\n\nThe "
+        "first of equal elements. NaN counts as the smallest. Searching no elements is an error "
+        "when run. No gradient flows."
     )
 
     def search(self, x: np.ndarray, **options: Any) -> Any:

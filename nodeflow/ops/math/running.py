@@ -1,4 +1,4 @@
-"""Running products, extremes and smooth maxima along an axis; running sums are in ``cumsum``."""
+"""Running products, extremes and logsumexp along an axis; running sums are in ``cumsum``."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ EXCLUSIVE = Attr("exclusive", "bool", False, "Leave the element itself out.")
 
 
 def positions_along(x: Tensor, axis: int) -> Tensor:
-    """0, 1, 2, ... along an axis of x, in a shape that broadcasts to x."""
+    """Return 0, 1, 2, ... along an axis of x, in a shape that broadcasts to x."""
     rank = len(x.shape)
     axis = normalize_axis(axis, rank)
     place = F.positions(x, axis=axis)
@@ -28,20 +28,20 @@ def positions_along(x: Tensor, axis: int) -> Tensor:
 
 
 class Running(Op):
-    """Base: each element combined with all before it."""
+    """The base of ops that combine each element with all elements before it."""
 
     category = "Math"
     differentiable = True
     inputs = (Port("x", dtypes=NUMBERS),)
     attrs = (
-        Attr("axis", "int", 0, "Axis to go along."),
+        Attr("axis", "int", 0, "Axis along which elements are combined."),
         Attr("reverse", "bool", False, "Start from the end."),
     )
     kind = ""
-    """What elements are combined by (see ``lowering.Running``)."""
+    """The way to combine elements (see ``lowering.Running``)."""
     combine: np.ufunc
     start: float = 0
-    """What changes nothing; where elements are left out, results start from it."""
+    """The neutral element. Exclusive results start from it."""
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
         normalize_axis(attrs["axis"], types[0].rank)
@@ -92,10 +92,10 @@ class CumProd(Running):
     everyday = False
     keywords = ("cumulative", "product", "prefix", "scan", "compound")
     doc = (
-        "The products of all elements up to each one, along an axis.\n\n`exclusive` leaves the "
-        "element itself out, so products start from 1; `reverse` starts from the end. Integers "
-        "wrap. Gradient: the running sum of g * out from the other end, over x, as in TensorFlow: "
-        "NaN where an element is 0."
+        "The running products along an axis: each result multiplies all elements up to that "
+        "place.\n\n`exclusive` leaves the element itself out, so products start from 1. `reverse` "
+        "starts from the end. Integers wrap. Gradient: the running sum of g * out from the other "
+        "end, divided by x, as in TensorFlow; NaN where an element is 0."
     )
     attrs = (Running.attrs[0], EXCLUSIVE, Running.attrs[1])
     kind, combine, start = "prod", np.multiply, 1
@@ -106,14 +106,14 @@ class CumProd(Running):
 
 
 class RunningExtreme(Running):
-    """Base: the gradient goes to the last element that was the extreme."""
+    """The base of running extremes. The gradient goes to the last element that was the extreme."""
 
     def gradient(self, node: Node, *grads: Tensor) -> Sequence[Tensor | None]:
         x, out, reverse = node.inputs[0], node.outputs[0], node.attrs["reverse"]
         axis = node.attrs["axis"]
         place = positions_along(x, axis)
         first = F.reduce_max(place) if reverse else 0
-        places = F.where(F.equal(x, out), place, first)  # where NaN came up, the first one
+        places = F.where(F.equal(x, out), place, first)  # a result of NaN takes the first NaN
         last = (F.cummin if reverse else F.cummax)(places, **node.attrs)
         return (F.add_along_axis(grads[0], last, x, axis=axis),)
 
@@ -126,8 +126,9 @@ class CumMax(RunningExtreme):
     everyday = False
     keywords = ("cumulative", "maximum", "prefix", "record", "envelope")
     doc = (
-        "The largest of all elements up to each one, along an axis.\n\nNaN from the first NaN on. "
-        "`reverse` starts from the end. Gradient: to the last of those that are largest."
+        "The running maximum along an axis: the largest of all elements up to each place.\n\nNaN "
+        "from the first NaN on. `reverse` starts from the end. Gradient: to the last of equal "
+        "largest elements."
     )
     kind, combine = "max", np.maximum
 
@@ -140,23 +141,24 @@ class CumMin(RunningExtreme):
     everyday = False
     keywords = ("cumulative", "minimum", "prefix", "record", "envelope")
     doc = (
-        "The smallest of all elements up to each one, along an axis.\n\nNaN from the first NaN on. "
-        "`reverse` starts from the end. Gradient: to the last of those that are smallest."
+        "The running minimum along an axis: the smallest of all elements up to each place.\n\nNaN "
+        "from the first NaN on. `reverse` starts from the end. Gradient: to the last of equal "
+        "smallest elements."
     )
     kind, combine = "min", np.minimum
 
 
 @register
 class LogCumSumExp(Running):
-    """Running smooth maxima."""
+    """Running logsumexp."""
 
     id = "logcumsumexp"
     everyday = False
     keywords = ("cumulative", "cumulative_logsumexp", "smooth maximum", "logarithm", "prefix")
     doc = (
         "log of the running sum of exp(x) along an axis, without overflow.\n\n`exclusive` leaves "
-        "the element itself out, so results start from -infinity; `reverse` starts from the end. "
-        "Gradient: g * exp(x - out), summed from the other end, without overflow either."
+        "the element itself out, so results start from -infinity. `reverse` starts from the end. "
+        "Gradient: g * exp(x - out), summed from the other end, also without overflow."
     )
     inputs = (Port("x", dtypes=FLOATS),)
     attrs = (Running.attrs[0], EXCLUSIVE, Running.attrs[1])
@@ -168,7 +170,9 @@ class LogCumSumExp(Running):
         level = F.where(F.is_finite(out), out, 0)
 
         def part(size: Tensor) -> Tensor:
-            """Of what flows in with one sign; its logarithm is -infinity where that is nothing."""
+            """Sum the incoming gradients of one sign. The logarithm of an empty sum
+            is -infinity.
+            """
             flows = F.logical_and(size > 0, F.is_finite(out))
             logs = F.where(flows, F.log(F.where(flows, size, 1)) - level, float("-inf"))
             total = F.logcumsumexp(logs, **attrs)

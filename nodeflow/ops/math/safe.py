@@ -1,4 +1,4 @@
-"""Arithmetic with an answer where division has none, and division towards zero."""
+"""Division and multiplication that give 0 instead of NaN, and division rounded towards 0."""
 
 from __future__ import annotations
 
@@ -71,8 +71,8 @@ define(
 )
 define(
     "truncate_divide",
-    "The quotient of integers rounded towards 0: -7 by 2 is -3.\n\nC's rule for signs. Division by "
-    "zero is an error when run. No gradient flows.",
+    "The quotient of integers rounded towards 0: -7 by 2 is -3.\n\nSigns follow C's rule. "
+    "Division by zero is an error when run. No gradient flows.",
     _truncated,
     "floor_divide(x, y) + where((floor_divide(x, y) < 0) and (modulo(x, y) != 0), 1, 0)",
     names="x y",
@@ -83,8 +83,8 @@ define(
 )
 define(
     "truncate_modulo",
-    "The remainder of integers after `truncate_divide`, with the sign of x: -7 by 2 is -1.\n\nC's "
-    "rule for signs. Division by zero is an error when run. No gradient flows.",
+    "The remainder of integers after `truncate_divide`, with the sign of x: -7 by 2 is -1.\n\n"
+    "Signs follow C's rule. Division by zero is an error when run. No gradient flows.",
     _truncated_rest,
     "where((modulo(x, y) != 0) and ((x < 0) != (y < 0)), modulo(x, y) - y, modulo(x, y))",
     names="x y",

@@ -1,6 +1,6 @@
 """Special functions: gamma, beta and zeta, Bessel functions, inverses of the error function.
 
-By scipy, in float64 and in both tiers by reference.
+Computed by scipy in float64, in both tiers.
 """
 
 from __future__ import annotations
@@ -62,8 +62,8 @@ _scipy(
 )
 _scipy(
     "polygamma",
-    "The derivative of digamma of a whole order a.\n\nShapes broadcast as in numpy; another order "
-    "gives NaN. Gradient: polygamma(a + 1, x) for x, none for a.",
+    "The derivative of order a of digamma, for a whole number a.\n\nShapes broadcast as in numpy. "
+    "An a that is not whole gives NaN. Gradient: polygamma(a + 1, x) for x, none for a.",
     "polygamma",
     lambda g, a, x, out: (None, g * F.polygamma(a + 1, x)),
     ("psi", "trigamma", "derivative"),
@@ -72,8 +72,8 @@ _scipy(
 )
 _scipy(
     "igamma",
-    "The lower regularised incomplete gamma function: the share of gamma(a) that lies below x."
-    "\n\nGradient: the density e^-x x^(a-1) / gamma(a) for x, none for a.",
+    "The lower regularised incomplete gamma function: the share of gamma(a) below x.\n\nGradient: "
+    "the density e^-x x^(a-1) / gamma(a) for x, none for a.",
     "gammainc",
     lambda g, a, x, out: (None, g * _gamma_density(a, x)),
     ("gammainc", "incomplete gamma", "chi square", "poisson"),
@@ -82,8 +82,8 @@ _scipy(
 )
 _scipy(
     "igammac",
-    "The upper regularised incomplete gamma function: 1 - igamma(a, x), exact for small results."
-    "\n\nGradient: that of igamma with the other sign.",
+    "The upper regularised incomplete gamma function 1 - igamma(a, x), exact for small "
+    "results.\n\nGradient: the negative of igamma's.",
     "gammaincc",
     lambda g, a, x, out: (None, -g * _gamma_density(a, x)),
     ("gammaincc", "incomplete gamma", "complement"),
@@ -92,8 +92,8 @@ _scipy(
 )
 _scipy(
     "betainc",
-    "The regularised incomplete beta function: the share of beta(a, b) that lies below x."
-    "\n\nGradient: the density x^(a-1) (1-x)^(b-1) / beta(a, b) for x, none for a and b.",
+    "The regularised incomplete beta function: the share of beta(a, b) below x.\n\nGradient: the "
+    "density x^(a-1) (1-x)^(b-1) / beta(a, b) for x, none for a and b.",
     "betainc",
     lambda g, a, b, x, out: (None, None, g * _beta_density(a, b, x)),
     ("incomplete beta", "student t", "binomial"),
@@ -107,7 +107,7 @@ _scipy(
     "zeta",
     lambda g, x, q, out: (None, -g * x * F.zeta(x + 1, q)),
     ("hurwitz", "riemann", "series"),
-    ports=(("x", ""), ("q", "What the sum begins at; 1 is Riemann's.")),
+    ports=(("x", ""), ("q", "First term of the sum is 1 / q^x; q = 1 gives Riemann's zeta.")),
     domain={"x": (1.5, 4.0), "q": (0.5, 3.0)},
 )
 
@@ -143,8 +143,8 @@ _scipy(
 )
 _scipy(
     "ndtri",
-    "The number below which a normally distributed one lies with probability x.\n\nInfinite at 0 "
-    "and 1, NaN beyond. Gradient: sqrt(2 pi) * e^(out^2 / 2).",
+    "The quantile of the normal distribution: a normal number lies below it with probability "
+    "x.\n\nInfinite at 0 and 1, NaN beyond. Gradient: sqrt(2 pi) * e^(out^2 / 2).",
     "ndtri",
     lambda g, x, out: (g * F.exp(F.square(out) * 0.5) * math.sqrt(2 * math.pi),),
     ("quantile", "probit", "normal", "inverse"),
@@ -190,7 +190,7 @@ _scipy(
 
 
 def _over(out: Tensor, x: Tensor) -> Tensor:
-    """out / x, where x is not 0."""
+    """Return out / x, and out where x is 0."""
     return out / F.where(F.equal(x, 0), 1, x)
 
 
@@ -198,19 +198,19 @@ def _over(out: Tensor, x: Tensor) -> Tensor:
 
 
 def poisson_quantile(lam: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """The smallest number whose share of the distribution, up to it, is x."""
+    """Return the smallest count k with a probability of at least x of a count up to k."""
     from scipy.special import pdtr, pdtrik
 
     found = np.maximum(np.nan_to_num(np.ceil(pdtrik(x, lam))), 0)
-    fewer = np.maximum(found - 1, 0)  # the inverse is off by one where rounding says so
+    fewer = np.maximum(found - 1, 0)  # rounding can make the inverse too large by one
     found = np.where((found > 0) & (pdtr(fewer, lam) >= x), fewer, found)
     return np.where(np.isnan(lam + x), np.nan, found)
 
 
 _scipy(
     "gamma_quantile",
-    "The number below which a gamma distributed one of shape a lies with probability x."
-    "\n\nShapes broadcast as in numpy. Gradient: one over the density for x, none for a.",
+    "The quantile of the gamma distribution of shape a: a number lies below it with probability "
+    "x.\n\nShapes broadcast as in numpy. Gradient: one over the density for x, none for a.",
     "gammaincinv",
     lambda g, a, x, out: (None, g / _gamma_density(a, out)),
     ("inverse", "incomplete gamma", "igammainv", "chi square"),
@@ -219,8 +219,9 @@ _scipy(
 )
 _scipy(
     "poisson_quantile",
-    "The smallest whole number up to which a Poisson distributed one of mean lam lies with "
-    "probability x.\n\nShapes broadcast as in numpy. No gradient flows.",
+    "The quantile of the Poisson distribution with mean lam, a whole number.\n\nThe smallest "
+    "whole number k such that a count up to k has probability x or more. Shapes broadcast as in "
+    "numpy. No gradient flows.",
     poisson_quantile,
     lambda g, lam, x, out: (None, None),
     ("inverse", "counts"),

@@ -1,4 +1,4 @@
-"""Sums of many tensors, and mixtures of two."""
+"""The sum of many tensors, and linear interpolation."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from nodeflow.ops.samples import values
 
 @register
 class AddN(Composed):
-    """Many tensors added up."""
+    """The sum of many tensors."""
 
     id = "add_n"
     everyday = False
     category = "Math"
     keywords = ("sum", "total", "accumulate", "several", "list")
     doc = (
-        "The sum of all tensors, which have one shape.\n\nFrom first to last. Integers wrap. "
-        "Gradient: to each alike."
+        "The sum of all inputs, which must have the same shape.\n\nAdds from first to last. "
+        "Integers wrap. Gradient: the same to each input."
     )
     inputs = (Port("inputs", "Tensors to add.", NUMBERS, "T", variadic=True),)
 
@@ -60,15 +60,15 @@ class AddN(Composed):
 
 define(
     "lerp",
-    "The point at a share of the way from x to y: x + (y - x) * weight.\n\nShapes broadcast as in "
-    "numpy; a weight outside 0 to 1 goes beyond. Gradient: 1 - weight for x, weight for y, y - x "
-    "for the weight.",
+    "The linear interpolation from x to y: x + (y - x) * weight.\n\nShapes broadcast as in numpy. "
+    "A weight outside 0 to 1 extrapolates. Gradient: 1 - weight for x, weight for y, y - x for "
+    "the weight.",
     lambda x, y, weight: x + (y - x) * weight,
     "x + (y - x) * weight",
     ports=(
         Port("x", dtypes=FLOATS, group="T"),
         Port("y", dtypes=FLOATS, group="T"),
-        Port("weight", "Share of the way, 0 at x and 1 at y.", FLOATS, "T"),
+        Port("weight", "Position on the way: 0 at x, 1 at y.", FLOATS, "T"),
     ),
     gradient=lambda g, x, y, weight, out: (g * (1 - weight), g * weight, g * (y - x)),
     keywords=("linear interpolation", "mix", "blend", "interpolate"),

@@ -1,4 +1,4 @@
-"""Activation functions of neural networks, each one declaration."""
+"""Activation functions: sigmoid, rectifiers and gelu."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ define(
 )
 define(
     "leaky_relu",
-    "x above 0, alpha * x below.\n\nGradient: 1 above 0, else alpha.",
+    "x above 0, alpha * x at and below 0.\n\nGradient: 1 above 0, else alpha.",
     lambda x, alpha: np.where(x > 0, x, x * x.dtype.type(alpha)),
     "where(x > 0, x, x * alpha)",
     dtypes=FLOATS,
@@ -70,12 +70,12 @@ define(
 )
 define(
     "elu",
-    "x above 0, alpha * (exp(x) - 1) below.\n\nClevert, Unterthiner and Hochreiter, 2015. "
-    "Gradient: 1 above 0, else out + alpha.",
+    "x above 0, alpha * (exp(x) - 1) at and below 0.\n\nClevert, Unterthiner and Hochreiter, "
+    "2015. Gradient: 1 above 0, else out + alpha.",
     lambda x, alpha: np.where(x > 0, x, np.expm1(x) * x.dtype.type(alpha)),
     "where(x > 0, x, expm1(x) * alpha)",
     dtypes=FLOATS,
-    attrs=(Attr("alpha", "float", 1.0, "Size of the limit far below 0."),),
+    attrs=(Attr("alpha", "float", 1.0, "Minus the limit for x far below 0."),),
     gradient=lambda g, x, out, alpha: (F.where(x > 0, g, g * (out + alpha)),),
     category=CATEGORY,
     keywords=("exponential", "activation"),
@@ -90,7 +90,7 @@ def _gelu_slope(x: np.ndarray) -> np.ndarray:
 
 
 class Slope(Elementwise):
-    """A derivative: hidden, for gradients."""
+    """A derivative that gradients use, hidden from users."""
 
     hidden = True
 
@@ -98,8 +98,8 @@ class Slope(Elementwise):
 REGISTRY.register(
     Slope(
         "gelu_slope",
-        "The derivative of gelu.\n\nOne formula, so that a kernel that computes both has the error "
-        "function once.",
+        "The derivative of gelu.\n\nIt is one formula, so that a kernel with gelu and its "
+        "derivative computes the error function once.",
         _gelu_slope,
         "gelu_slope(x)",
         dtypes=FLOATS,
@@ -111,9 +111,9 @@ REGISTRY.register(
 )
 define(
     "gelu",
-    "x times the normal distribution's probability of a value below x.\n\n"
-    "x * (1 + erf(x / sqrt(2))) / 2; Hendrycks and Gimpel, 2016. "
-    "Gradient: the probability, erfc(-x / sqrt(2)) / 2, plus x times the density.",
+    "x times the probability that a standard normal number is below x.\n\nx * (1 + erf(x / "
+    "sqrt(2))) / 2; Hendrycks and Gimpel, 2016. Gradient: the probability, erfc(-x / sqrt(2)) / "
+    "2, plus x times the density.",
     _gelu,
     "gelu(x)",
     dtypes=FLOATS,

@@ -1,4 +1,4 @@
-"""Activations along an axis: gates, and the choice of the largest."""
+"""Activations along an axis: gated linear units and hardmax."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ GATES = {
 
 @register
 class GLU(Composed):
-    """One half times the other's gate."""
+    """A gated linear unit."""
 
     id = "glu"
     everyday = False
     category = CATEGORY
     keywords = ("gated linear unit", "gate", "swiglu", "geglu", "reglu", "activation")
     doc = (
-        "The first half of an axis times the sigmoid of the second.\n\n`gate` chooses another "
-        "function: silu gives SwiGLU, gelu GEGLU. The axis must have an even size. Dauphin et al., "
-        "2017; Shazeer, 2020."
+        "The first half of an axis times the sigmoid of the second half.\n\n`gate` chooses "
+        "another function: silu gives SwiGLU, gelu GEGLU. The axis must have an even size. "
+        "Dauphin et al., 2017; Shazeer, 2020."
     )
     inputs = (Port("x", dtypes=FLOATS),)
     attrs = (
@@ -77,19 +77,19 @@ class GLU(Composed):
 
 @register
 class Hardmax(Composed):
-    """One for the largest."""
+    """1 for the largest element, 0 for the others."""
 
     id = "hardmax"
     everyday = False
     category = CATEGORY
     keywords = ("argmax", "one hot", "choose", "winner")
     doc = (
-        "1 for the largest element along an axis, 0 for the others.\n\nThe first of equal ones; "
-        "NaN counts as the largest. No gradient flows."
+        "1 for the largest element along an axis, 0 for the others.\n\nThe first of equal "
+        "elements. NaN counts as the largest. No gradient flows."
     )
     differentiable = False
     inputs = (Port("x", dtypes=FLOATS),)
-    attrs = (Attr("axis", "int", -1, "Axis to choose along."),)
+    attrs = (Attr("axis", "int", -1, "Axis to search along."),)
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
         normalize_axis(attrs["axis"], types[0].rank)

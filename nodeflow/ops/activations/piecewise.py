@@ -1,4 +1,4 @@
-"""Activation functions made of straight pieces, each one declaration."""
+"""Piecewise linear activation functions."""
 
 from __future__ import annotations
 
@@ -33,8 +33,9 @@ define_with(
     {"alpha": 0.5, "beta": 0.25},
     args=(
         "hard_sigmoid",
-        "alpha * x + beta limited to 0 to 1: a sigmoid of three lines.\n\nKeras's and ONNX's "
-        "defaults; PyTorch's alpha is 1 / 6. Gradient: alpha between the limits, else 0.",
+        "alpha * x + beta, limited to 0 to 1: a piecewise linear sigmoid.\n\nThe defaults are "
+        "those of Keras and ONNX; PyTorch's alpha is 1 / 6. Gradient: alpha between the limits, "
+        "else 0.",
         lambda x, alpha, beta: _limited(x * x.dtype.type(alpha) + x.dtype.type(beta), 0, 1),
         "clip(x * alpha + beta, 0, 1)",
     ),
@@ -49,8 +50,8 @@ define_with(
 )
 define(
     "hard_swish",
-    "x * relu6(x + 3) / 6: silu of three pieces.\n\nHoward et al., 2019. Gradient: 0 below -3, "
-    "x / 3 + 1 / 2 up to 3, then 1.",
+    "x * relu6(x + 3) / 6: a silu of three pieces.\n\nHoward et al., 2019. Gradient: 0 up to -3, "
+    "x / 3 + 1 / 2 between -3 and 3, 1 from 3 on.",
     lambda x: x * (_limited(x + 3, 0, 6) * x.dtype.type(1 / 6)),
     f"x * (clip(x + 3, 0, 6) * {1 / 6!r})",
     dtypes=FLOATS,
@@ -63,7 +64,7 @@ define_with(
     {"min": -0.5, "max": 1.5},
     args=(
         "hard_tanh",
-        "x limited to -1 to 1: tanh of three lines.\n\nNaN stays NaN. Gradient: 1 between the "
+        "x limited to -1 to 1: a piecewise linear tanh.\n\nNaN stays NaN. Gradient: 1 between the "
         "limits, else 0.",
         lambda x, min, max: _limited(x, min, max),
         "clip(x, min, max)",
@@ -79,8 +80,8 @@ define_with(
     {"theta": 0.25, "value": -1.0},
     args=(
         "thresholded_relu",
-        "x above theta, else value.\n\nKonda, Memisevic and Krueger, 2014; PyTorch calls it "
-        "threshold. Gradient: 1 above theta, else 0.",
+        "x above theta, else `value`.\n\nKonda, Memisevic and Krueger, 2014; PyTorch calls it "
+        "threshold. NaN stays NaN. Gradient: 1 above theta, else 0.",
         lambda x, theta, value: np.where(
             x > x.dtype.type(theta), x, np.where(x != x, x, x.dtype.type(value))
         ),
@@ -88,7 +89,7 @@ define_with(
     ),
     attrs=(
         Attr("theta", "float", 1.0, "Threshold."),
-        Attr("value", "float", 0.0, "What it gives up to the threshold."),
+        Attr("value", "float", 0.0, "Result where x is not above theta."),
     ),
     gradient=lambda g, x, out, theta, value: (F.where(x > theta, g, 0),),
     keywords=("threshold", "rectifier", "activation"),
@@ -97,25 +98,26 @@ define_with(
     {"lambd": 0.25, "bias": 0.5},
     args=(
         "shrink",
-        "x moved towards 0 by bias beyond lambd, 0 up to it.\n\nWith bias 0 hard shrink, with bias "
-        "equal to lambd soft shrink. Gradient: 1 beyond lambd, else 0.",
+        "x moved towards 0 by `bias` where |x| is above lambd, else 0.\n\nA bias of 0 gives the "
+        "hard shrink, a bias equal to lambd the soft shrink. Gradient: 1 where |x| is above "
+        "lambd, else 0.",
         lambda x, lambd, bias: np.where(
             np.abs(x) > x.dtype.type(lambd), x - np.sign(x) * x.dtype.type(bias), x * 0
         ),
         "where(abs_(x) > lambd, x - sign(x) * bias, x * 0)",
     ),
     attrs=(
-        Attr("lambd", "float", 0.5, "Size up to which x becomes 0."),
-        Attr("bias", "float", 0.0, "How far the others move."),
+        Attr("lambd", "float", 0.5, "Largest |x| that becomes 0."),
+        Attr("bias", "float", 0.0, "Distance by which other values move towards 0."),
     ),
     gradient=lambda g, x, out, lambd, bias: (F.where(F.abs(x) > lambd, g, 0),),
     keywords=("soft threshold", "hardshrink", "softshrink", "lasso", "activation"),
 )
 define(
     "prelu",
-    "x above 0, alpha * x below, with alpha a tensor that can be trained.\n\nShapes broadcast as "
-    "in numpy; one alpha per feature, or one in all. He et al., 2015. Gradient: for x 1 above 0, "
-    "else alpha; for alpha x below 0.",
+    "x above 0, alpha * x at and below 0; alpha is a tensor that can be trained.\n\nShapes "
+    "broadcast as in numpy: one alpha per feature, or a single one. He et al., 2015. Gradient for "
+    "x: 1 above 0, else alpha; for alpha: 0 above 0, else x.",
     lambda x, alpha: np.where(x > 0, x, x * alpha),
     "where(x > 0, x, x * alpha)",
     ports=(

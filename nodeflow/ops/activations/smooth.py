@@ -1,4 +1,4 @@
-"""Smooth activation functions, each one declaration."""
+"""Smooth activation functions."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _softplus(x: np.ndarray) -> np.ndarray:
 
 
 class WithAttribute(Elementwise):
-    """An elementwise op that is sampled with other attributes than its defaults, too."""
+    """An elementwise op whose samples also use other attributes than the defaults."""
 
     others: tuple[Mapping[str, Any], ...] = ()
 
@@ -42,7 +42,7 @@ class WithAttribute(Elementwise):
 
 
 def define_with(*others: Mapping[str, Any], args: tuple, **kwargs: Any) -> None:
-    """Declare an activation with attributes, and other values of them for its samples."""
+    """Declare an activation with attributes; ``others`` are further attributes for its samples."""
     everyday = args[0] == "silu"
     op = WithAttribute(*args, dtypes=FLOATS, category=CATEGORY, everyday=everyday, **kwargs)
     op.others = others
@@ -50,18 +50,18 @@ def define_with(*others: Mapping[str, Any], args: tuple, **kwargs: Any) -> None:
 
 
 SELU_ALPHA, SELU_SCALE = 1.6732632423543772, 1.0507009873554805
-"""Klambauer et al., 2017: with these mean 0 and variance 1 are a fixed point."""
+"""Klambauer et al., 2017: with these values mean 0 and variance 1 are a fixed point."""
 
 define_with(
     {"beta": 1.702},
     args=(
         "silu",
-        "x * sigmoid(beta * x): the rectifier, smooth.\n\nAlso known as swish. Elfwing, Uchibe and "
+        "x * sigmoid(beta * x): a smooth rectifier.\n\nAlso known as swish. Elfwing, Uchibe and "
         "Doya, 2017; Ramachandran, Zoph and Le, 2017.",
         lambda x, beta: x * _sigmoid(x * x.dtype.type(beta)),
         "x * sigmoid(x * beta)",
     ),
-    attrs=(Attr("beta", "float", 1.0, "Steepness; large ones give relu."),),
+    attrs=(Attr("beta", "float", 1.0, "Steepness; large values approach relu."),),
     gradient=lambda g, x, out, beta: (
         g * (F.sigmoid(x * beta) * (1 + x * beta * F.sigmoid(x * -beta))),
     ),
@@ -69,9 +69,9 @@ define_with(
 )
 define(
     "selu",
-    "The self-normalizing unit: x above 0, alpha * (exp(x) - 1) below, scaled.\n\nScale is 1.0507 "
-    "and alpha 1.6733, with which activations keep mean 0 and variance 1. Klambauer et al., 2017. "
-    "Gradient: scale above 0, else out + scale * alpha.",
+    "The self-normalizing unit: x above 0, alpha * (exp(x) - 1) below, both scaled.\n\nScale is "
+    "1.0507 and alpha 1.6733, with which activations keep mean 0 and variance 1. Klambauer et "
+    "al., 2017. Gradient: scale above 0, else out + scale * alpha.",
     lambda x: np.where(x > 0, x, np.expm1(x) * x.dtype.type(SELU_ALPHA)) * x.dtype.type(SELU_SCALE),
     f"where(x > 0, x, expm1(x) * {SELU_ALPHA}) * {SELU_SCALE}",
     dtypes=FLOATS,
@@ -84,21 +84,21 @@ define_with(
     {"alpha": 0.5},
     args=(
         "celu",
-        "x above 0, alpha * (exp(x / alpha) - 1) below: elu with slope 1 at 0.\n\nBarron, 2017. "
-        "Gradient: 1 above 0, else exp(x / alpha).",
+        "x above 0, alpha * (exp(x / alpha) - 1) below: an elu with slope 1 at 0.\n\nBarron, "
+        "2017. Gradient: 1 above 0, else exp(x / alpha).",
         lambda x, alpha: np.where(
             x > 0, x, np.expm1(x / x.dtype.type(alpha)) * x.dtype.type(alpha)
         ),
         "where(x > 0, x, expm1(x / alpha) * alpha)",
     ),
-    attrs=(Attr("alpha", "float", 1.0, "Size of the limit far below 0."),),
+    attrs=(Attr("alpha", "float", 1.0, "Minus the limit for x far below 0."),),
     gradient=lambda g, x, out, alpha: (F.where(x > 0, g, g * (out * (1 / alpha) + 1)),),
     keywords=("exponential", "continuously differentiable", "activation"),
 )
 define(
     "mish",
-    "x * tanh(softplus(x)): smooth, a little below 0 for negative x.\n\nMisra, 2019. Gradient: t + "
-    "x * (1 - t^2) * sigmoid(x), with t = tanh(softplus(x)).",
+    "x * tanh(softplus(x)): a smooth rectifier, slightly below 0 for negative x.\n\nMisra, 2019. "
+    "Gradient: t + x * (1 - t^2) * sigmoid(x), with t = tanh(softplus(x)).",
     lambda x: x * np.tanh(_softplus(x)),
     "x * tanh(softplus(x))",
     dtypes=FLOATS,
@@ -116,9 +116,9 @@ def _mish_slope(x: Tensor) -> Tensor:
 
 define(
     "gelu_tanh",
-    "x times the normal distribution's probability of a value below x, by a formula with tanh.\n\n"
-    "x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 x^3))), as in GPT-2; Hendrycks and Gimpel, "
-    "2016. Written with sigmoid, which keeps its digits far below 0.",
+    "The approximation of gelu by tanh, as in GPT-2.\n\nx / 2 * (1 + tanh(sqrt(2 / pi) * (x + "
+    "0.044715 x^3))); Hendrycks and Gimpel, 2016. Computed with a sigmoid, which keeps the digits "
+    "of results for x far below 0.",
     lambda x: x * _sigmoid(_inner(x)),
     f"x * sigmoid((x + x * x * x * 0.044715) * {2 * math.sqrt(2 / math.pi)!r})",
     dtypes=FLOATS,
@@ -130,7 +130,7 @@ define(
 
 
 def _inner(x: Any) -> Any:
-    """Twice the argument of tanh, of an array or a tensor."""
+    """Return twice the argument of tanh, for an array or a tensor."""
     if isinstance(x, np.ndarray):
         scale, cubic = x.dtype.type(2 * math.sqrt(2 / math.pi)), x.dtype.type(0.044715)
         return (x + x * x * x * cubic) * scale
@@ -145,7 +145,7 @@ def _gelu_slope(x: Tensor) -> Tensor:
 
 define(
     "log_sigmoid",
-    "log(1 / (1 + exp(-x))), without overflow.\n\nThe logarithm of a probability from its score. "
+    "log(1 / (1 + exp(-x))), without overflow.\n\nThe log-probability that belongs to a logit. "
     "Gradient: sigmoid(-x).",
     lambda x: -_softplus(-x),
     "-softplus(-x)",
@@ -157,7 +157,7 @@ define(
 )
 define(
     "softsign",
-    "x / (1 + |x|): a sigmoid with slow tails.\n\nGradient: 1 / (1 + |x|)^2.",
+    "x / (1 + |x|): a sigmoid that approaches its limits slowly.\n\nGradient: 1 / (1 + |x|)^2.",
     lambda x: x / (1 + np.abs(x)),
     "x / (1 + abs_(x))",
     dtypes=FLOATS,

@@ -1,4 +1,4 @@
-"""Softmax and its logarithm, so that large logits neither overflow nor lose digits."""
+"""Softmax and log softmax, written so that large logits neither overflow nor lose digits."""
 
 from __future__ import annotations
 
@@ -18,13 +18,15 @@ from nodeflow.ops.samples import values
 
 
 def impossible_score(dtype: str) -> float:
-    """A score low enough that softmax gives exactly 0 beside any other; finite, so that a row of
-    nothing else gives a mean and not NaN."""
+    """Return a finite score so low that softmax gives it exactly 0 beside any usual score.
+
+    Because it is finite, a row of such scores only gives a mean and not NaN.
+    """
     return -6e4 if dtype == "float16" else -1e30
 
 
 def log_softmax(x: np.ndarray, axis: int) -> np.ndarray:
-    """x - log(sum(exp(x))), with the maximum taken out first."""
+    """Return x - log(sum(exp(x))), subtracting the maximum first."""
     largest = np.max(x, axis=axis, keepdims=True, initial=-np.inf)
     with np.errstate(all="ignore"):
         shifted = x - largest
@@ -33,14 +35,16 @@ def log_softmax(x: np.ndarray, axis: int) -> np.ndarray:
 
 
 def elementwise(name: str, formula: str, names: dict[str, str], type_: TensorType) -> lowering.Part:
-    """One elementwise part of a lowering; ``names`` maps the formula's names to values."""
+    """Return one elementwise part of a lowering. ``names`` maps the formula's names to values."""
     return lowering.Part(
         name, lowering.Elementwise(formula, tuple(names)), tuple(names.values()), type_
     )
 
 
 def exponential_parts(x: TensorType, axis: int) -> list[lowering.Part]:
-    """``shifted``: x minus its maximum; ``powers``: its exponential; ``total``: their sum."""
+    """Return the parts ``shifted`` (x minus its maximum), ``powers`` (exp of it), ``total`` (the
+    sum).
+    """
     axis = normalize_axis(axis, x.rank)
     one = x.with_shape(1 if a == axis else d for a, d in enumerate(x.shape))
     return [
@@ -52,24 +56,24 @@ def exponential_parts(x: TensorType, axis: int) -> list[lowering.Part]:
 
 
 def softmax_parts(x: TensorType, axis: int) -> list[lowering.Part]:
-    """``out``: softmax of ``x`` along ``axis``."""
+    """Return the parts of softmax of ``x`` along ``axis``; the result is ``out``."""
     last = elementwise("out", "e / s", {"e": "powers", "s": "total"}, x)
     return [*exponential_parts(x, axis), last]
 
 
 def log_softmax_parts(x: TensorType, axis: int) -> list[lowering.Part]:
-    """``out``: logarithm of the softmax of ``x`` along ``axis``."""
+    """Return the parts of log softmax of ``x`` along ``axis``; the result is ``out``."""
     last = elementwise("out", "d - log(s)", {"d": "shifted", "s": "total"}, x)
     return [*exponential_parts(x, axis), last]
 
 
 class SoftmaxLike(Op):
-    """Base of softmax and its logarithm."""
+    """The base of softmax and log softmax."""
 
     category = "Neural network"
     differentiable = True
     inputs = (Port("x", "Logits.", FLOATS),)
-    attrs = (Attr("axis", "int", -1, "Axis along which the classes lie."),)
+    attrs = (Attr("axis", "int", -1, "Axis of the classes."),)
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
         normalize_axis(attrs["axis"], types[0].rank)
@@ -94,9 +98,8 @@ class Softmax(SoftmaxLike):
     id = "softmax"
     keywords = ("probability", "classes", "normalize")
     doc = (
-        "Probabilities from logits: exp(x) / sum(exp(x)) along an axis.\n\nThe maximum is taken "
-        "out "
-        "first, so that it does not overflow. Gradient: out * (g - sum(g * out))."
+        "Probabilities from logits: exp(x) / sum(exp(x)) along an axis.\n\nThe maximum is "
+        "subtracted first, so that exp does not overflow. Gradient: out * (g - sum(g * out))."
     )
 
     def lower(self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any) -> Any:
@@ -118,7 +121,7 @@ class Softmax(SoftmaxLike):
 
 @register
 class LogSoftmax(SoftmaxLike):
-    """Logarithms of probabilities."""
+    """Log-probabilities from logits."""
 
     id = "log_softmax"
     keywords = ("probability", "classes", "logarithm")

@@ -1,4 +1,4 @@
-"""Attention, and the positions that it is given."""
+"""Attention, and encodings of positions."""
 
 from nodeflow.ops.attention import dot_product, linear, positions, tiled
 

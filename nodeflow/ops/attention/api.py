@@ -1,4 +1,4 @@
-"""Attention as a function: its result, and on demand what the values are weighed by."""
+"""Attention as a function that returns its result and, on demand, the scores or weights."""
 
 from __future__ import annotations
 
@@ -24,30 +24,30 @@ def attention(
     return_scores: bool = False,
     name: str | None = None,
 ) -> Tensor | tuple[Tensor, Tensor]:
-    """softmax(query @ key^T * scale) @ value: each query gets a mean of the values.
+    """Return softmax(query @ key^T * scale) @ value: for each query a weighted mean of the values.
 
-    Keys and values of a past stand before the others: concatenate them, and say by ``offset`` how
-    many they are.
+    To use cached keys and values, concatenate them before the new ones and pass their number as
+    ``offset``.
 
     Args:
         query: (..., m, d).
         key: (..., n, d).
-        value: (..., n, e); leading axes broadcast, such as batch and heads.
-        mask: true where a query may see a key, or floats that are added to the scores.
-        key_lengths: for each row how many of its keys count, (rows,).
-        causal: queries see no later keys.
-        scale: factor of the scores; None is 1 / sqrt(d).
-        soft_cap: limit c of the scores, c * tanh(score / c).
-        groups: heads of queries that share one of keys and values.
-        offset: keys before the first query's own, if causal.
-        show: what the scores are: "products", "capped", "masked" or "weights".
-        return_scores: whether they are returned as well.
+        value: (..., n, e). Leading axes broadcast, such as batch and heads.
+        mask: true where a query may attend to a key, or floats that are added to the scores.
+        key_lengths: number of valid keys in each row, (rows,).
+        causal: queries do not attend to later keys.
+        scale: factor of the scores; None: 1 / sqrt(d).
+        soft_cap: bound c of the scores, c * tanh(score / c).
+        groups: query heads that share one head of keys and values.
+        offset: number of keys before the first query's own position, for ``causal``.
+        show: stage of the returned scores: "products", "capped", "masked" or "weights".
+        return_scores: return the scores as well.
 
     Returns:
-        (..., m, e); with ``return_scores`` that and (..., m, n).
+        (..., m, e); with ``return_scores`` a pair of it and the scores (..., m, n).
 
     Raises:
-        ShapeError: shapes that do not fit.
+        ShapeError: the shapes do not fit.
     """
     inputs = [query, key, value, mask, key_lengths]
     while inputs[-1] is None:

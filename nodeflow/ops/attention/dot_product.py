@@ -37,27 +37,26 @@ def _every_key(graph: Graph, attrs: Mapping[str, Any]) -> Tensor:
 
 @register
 class Attention(Composed):
-    """Values weighted by how well their keys match a query."""
+    """Scaled dot-product attention."""
 
     id = "attention"
     note = "weights wired in"
     category = "Neural network"
     keywords = ("transformer", "scaled dot product", "query", "key", "softmax", "self attention")
     doc = (
-        "softmax(query @ key^T * scale) @ value: each query gets a mean of the values.\n\nquery "
-        "(..., m, d), key (..., n, d) and value (..., n, e) give (..., m, e); leading axes "
-        "broadcast, such as batch and heads. With `groups` g there are g times as many heads of "
-        "queries, (..., g h, m, d), as of keys and values, (..., h, n, d): each serves g in a row. "
-        "scale is 1 / sqrt(d) if not given; a soft_cap c keeps scores within -c to c: c * "
-        "tanh(score / c). A float mask is added to the scores. Where a bool mask is false, or with "
-        "`causal` for keys after the query's own position, nothing is taken; a query without any "
-        "key gets the mean of all. key_lengths says for each row how many of its keys count, and "
-        "`offset` how many keys come before the first query's own, those of the past. `scores` is "
-        "what the values are weighed by, or a step on the way to it, to be looked at: (..., m, n). "
-        f"Without a soft_cap the result is computed in tiles of {QUERIES} queries and {KEYS} keys, "
-        "from left to right, and the scores, computed beside it only if they are looked at, are "
-        "never in memory. "
-        "Vaswani and others, 2017."
+        "softmax(query @ key^T * scale) @ value: a weighted mean of the values for each query.\n\n"
+        "query (..., m, d), key (..., n, d) and value (..., n, e) give `out` (..., m, e). Leading "
+        "axes broadcast, such as batch and heads. scale is 1 / sqrt(d) if not given. A soft_cap c "
+        "keeps scores between -c and c: c * tanh(score / c).\n\nA float mask is added to the "
+        "scores. A bool mask excludes keys where it is false, `causal` excludes keys after the "
+        "query's own position, and key_lengths excludes all keys of a row after the given number. "
+        "A query without any key gets the mean of all values. `offset` is the number of keys "
+        "before the first query's own, for example cached ones. With `groups` g, queries have g "
+        "times as many heads, (..., g h, m, d), as keys and values, (..., h, n, d); g consecutive "
+        "query heads share one.\n\n`scores` (..., m, n) shows the weights or an earlier stage, "
+        f"chosen by `show`. Without a soft_cap the result is computed in tiles of {QUERIES} "
+        f"queries and {KEYS} keys, from left to right. The scores are then never in memory; they "
+        "are computed separately if something reads them. Vaswani and others, 2017."
     )
     inputs = (
         Port("query", "Queries.", FLOATS, "T"),
@@ -65,22 +64,23 @@ class Attention(Composed):
         Port("value", "Values.", FLOATS, "T"),
         Port(
             "mask",
-            "True where a query may see a key, or floats that are added to the scores.",
+            "True where a query may attend to a key, or floats that are added to the scores.",
             (*BOOL, *FLOATS),
             optional=True,
             stand_in=StandIn(TensorType("bool", ()), _every_key),
         ),
-        Port("key_lengths", "How many keys count, for each row.", INDICES, optional=True),
+        Port("key_lengths", "Number of valid keys in each row.", INDICES, optional=True),
     )
     outputs = (Port("out"), Port("scores"))
     attrs = (
-        Attr("causal", "bool", False, "Queries see no later keys."),
-        Attr("scale", "float", None, "Factor of the scores; none is 1 / sqrt(d).", optional=True),
-        Attr("soft_cap", "float", None, "Limit of the scores; none: none.", optional=True),
-        Attr("groups", "int", 1, "Heads of queries that share one of keys and values.", minimum=1),
+        Attr("causal", "bool", False, "Queries do not attend to later keys."),
+        Attr("scale", "float", None, "Factor of the scores; none: 1 / sqrt(d).", optional=True),
+        Attr("soft_cap", "float", None, "Bound of the scores; none: no bound.", optional=True),
+        Attr("groups", "int", 1, "Query heads that share one head of keys and values.", minimum=1),
         Attr("offset", "int", 0, "Keys before the first query's own, if causal.", minimum=0),
-        Attr("show", "choice", "weights", "What `scores` is: products of queries and keys times "
-             "scale, these with the cap, masked ones, or the weights.",
+        Attr("show", "choice", "weights", "Stage that `scores` shows: products of queries and "
+                                          "keys times scale, capped products, masked scores, or "
+                                          "weights.",
              choices=("products", "capped", "masked", "weights")),
     )  # fmt: skip
 
@@ -155,8 +155,10 @@ class Attention(Composed):
         return out, shown[attrs["show"]]
 
     def one_mask(self, inputs: Sequence[Tensor]) -> tuple[Tensor, ...] | None:
-        """What mask and lengths of keys say together, if they say anything; None where one tensor
-        cannot say it."""
+        """Return mask and key lengths as one mask: an empty tuple if there are none.
+
+        Return None if one tensor cannot express both.
+        """
         key, given = inputs[1], tuple(inputs[3:4])
         if len(inputs) < 5:
             return given
@@ -172,7 +174,7 @@ class Attention(Composed):
     def allowed(
         self, scores: Tensor, inputs: Sequence[Tensor], attrs: dict[str, Any]
     ) -> Iterator[Tensor]:
-        """Masks that broadcast to the scores: true where a query may see a key."""
+        """Yield masks that broadcast to the scores: true where a query may attend to a key."""
         query, key = inputs[:2]
         if len(inputs) > 3 and not inputs[3].type.is_float:
             yield inputs[3]
@@ -218,7 +220,7 @@ class Attention(Composed):
 
 
 def _with_heads(type_: TensorType, query: TensorType, port: str, groups: int) -> TensorType:
-    """Keys or values with a head for each of the queries'."""
+    """Return the type of keys or values repeated to the number of query heads."""
     if type_.rank < 3 or query.rank < 3:
         raise ShapeError(f"groups need heads, not {shape_text(type_.shape)}", port=port)
     few, many = type_.shape[-3], query.shape[-3]

@@ -1,4 +1,4 @@
-"""Linear attention: a state that each step writes to and reads from, instead of all pairs."""
+"""Linear attention: each step reads and writes a state, instead of comparing all pairs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from nodeflow.ops.samples import values
 
 @register
 class LinearAttention(Composed):
-    """Attention that remembers in a matrix."""
+    """Linear attention with a matrix as its state."""
 
     id = "linear_attention"
     everyday = False
@@ -36,29 +36,29 @@ class LinearAttention(Composed):
         "rwkv",
     )
     doc = (
-        "Causal attention in linear time: each step reads what all steps so far have written."
-        "\n\nquery (rows, g heads, steps, d), key (rows, heads, steps, d) and value "
-        "(rows, heads, steps, e) give `out` (rows, g heads, steps, e) and `last`, the state (rows, "
-        "heads, d, e). At each step state = exp(decay) * state + key x value, and out = scale * "
-        "query @ state; decay (rows, heads, steps, d or 1) is 0 if it is not wired, and `state` "
-        "is where it begins, else 0. With beta (rows, heads or 1, steps) the delta rule writes "
-        "beta * (value - key @ state) instead of value; without `delta_rule` beta * value. scale "
-        "is 1 / sqrt(d) if not given. Katharopoulos and others, 2020; Schlag and others, 2021; "
-        "Yang and others, 2024."
+        "Causal attention in linear time: each step reads a state that all steps so far have "
+        "written.\n\nquery (rows, g heads, steps, d), key (rows, heads, steps, d) and value "
+        "(rows, heads, steps, e) give `out` (rows, g heads, steps, e) and `last`, the final state "
+        "(rows, heads, d, e). At each step state = exp(decay) * state + key x value (the outer "
+        "product), and out = scale * query @ state.\n\ndecay (rows, heads, steps, d or 1) is 0 if "
+        "it is not connected, and so is the initial `state`. With beta (rows, heads or 1, steps) "
+        "the delta rule writes beta * (value - key @ state) instead of value; without "
+        "`delta_rule` it is beta * value. scale is 1 / sqrt(d) if not given. Katharopoulos and "
+        "others, 2020; Schlag and others, 2021; Yang and others, 2024."
     )
     inputs = (
         Port("query", "Queries.", FLOATS, "T"),
         Port("key", "Keys.", FLOATS, "T"),
         Port("value", "Values.", FLOATS, "T"),
-        Port("decay", "Logarithm of what of the state stays.", FLOATS, "T", optional=True),
-        Port("beta", "How much of a value is written.", FLOATS, "T",
+        Port("decay", "Logarithm of the share of the state kept.", FLOATS, "T", optional=True),
+        Port("beta", "Factor of what each step writes.", FLOATS, "T",
              optional=True),
         Port("state", "The state before the first step.", FLOATS, "T", optional=True),
     )  # fmt: skip
     outputs = (Port("out"), Port("last"))
     attrs = (
-        Attr("scale", "float", None, "Factor of the queries; none is 1 / sqrt(d).", optional=True),
-        Attr("delta_rule", "bool", True, "Write what the state lacks, if there is beta."),
+        Attr("scale", "float", None, "Factor of the queries; none: 1 / sqrt(d).", optional=True),
+        Attr("delta_rule", "bool", True, "With beta, write only what the state lacks."),
     )
 
     def infer(self, *types: TensorType, **attrs: Any) -> Sequence[TensorType]:
@@ -81,7 +81,8 @@ class LinearAttention(Composed):
         for port, (given, shape) in wanted.items():
             for type_ in (given,) if isinstance(given, TensorType) else given:
                 known = type_.shape
-                if port in ("decay", "beta") and len(known) == len(shape):  # one may serve all
+                # an axis of size 1 serves all
+                if port in ("decay", "beta") and len(known) == len(shape):
                     axis = 3 if port == "decay" else 1
                     known = tuple(
                         shape[a] if a == axis and d == 1 else d for a, d in enumerate(known)
@@ -106,7 +107,7 @@ class LinearAttention(Composed):
         scale = attrs["scale"] if attrs["scale"] is not None else 1 / math.sqrt(max(size, 1))
         if len(inputs) > 5:
             start = inputs[5]
-        else:  # zeros for however many rows there are
+        else:  # zeros for any number of rows
             one = F.reduce_sum(key, axis=2, keepdims=True) * 0
             other = F.reduce_sum(value, axis=2, keepdims=True) * 0
             start = F.matmul(one, other, transpose_x=True)
@@ -133,7 +134,7 @@ class LinearAttention(Composed):
         return F.squeeze(out, axis=3), last
 
     def served(self, heads: int, groups: int) -> np.ndarray:
-        """The head of keys that each head of queries reads."""
+        """Return the index of the key head that each query head reads."""
         return np.arange(heads * groups) // groups
 
     def samples(self) -> Iterator[Sample]:

@@ -1,4 +1,4 @@
-"""Positions in sequences: sinusoids that are added, and rotations of pairs of features."""
+"""Encodings of positions in sequences: sinusoids to add, and rotations of pairs of features."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ from nodeflow.ops.samples import values
 
 @register
 class SinusoidalPositions(Op):
-    """Sines and cosines that tell positions apart."""
+    """Sines and cosines that encode positions."""
 
     id = "sinusoidal_positions"
     everyday = False
     category = "Neural network"
     keywords = ("positional encoding", "transformer", "sequence", "embedding")
     doc = (
-        "Sines and cosines of each position, to add to a sequence.\n\n(length, features): feature "
-        "2 i is sin(position / base^(2 i / features)), feature 2 i + 1 the cosine. Vaswani and "
-        "others, 2017."
+        "Sines and cosines of each position, to add to a sequence.\n\nThe result is "
+        "(length, features): feature 2 i is sin(position / base^(2 i / features)), feature 2 i + "
+        "1 the cosine of the same angle. Vaswani and others, 2017."
     )
     attrs = (
         Attr("length", "int", 10, "Number of positions.", minimum=0),
         Attr("features", "int", 16, "Number of features.", minimum=1),
-        Attr("base", "float", 10000.0, "Longest wavelength / 2 pi.", minimum=1),
+        Attr("base", "float", 10000.0, "Longest wavelength divided by 2 pi.", minimum=1),
         Attr("dtype", "dtype", "float32", "Data type.", choices=FLOATS),
     )
 
@@ -55,7 +55,7 @@ class SinusoidalPositions(Op):
 
 @register
 class RotaryEmbedding(Composed):
-    """Pairs of features turned by an angle."""
+    """Pairs of features rotated by an angle."""
 
     id = "rotary_embedding"
     everyday = False
@@ -63,16 +63,16 @@ class RotaryEmbedding(Composed):
     keywords = ("rope", "rotary positions", "transformer", "rotation", "relative position")
     doc = (
         "x with pairs of its features rotated by angles that depend on the position.\n\ncos and "
-        "sin hold those of the angles, (..., pairs), and broadcast to x (..., features) before the "
-        "last axis. A pair is feature i and i + pairs, or 2 i and 2 i + 1 if `interleaved`; "
-        "features beyond the pairs stay as they are. Su and others, 2021."
+        "sin are the cosines and sines of the angles, (..., pairs); they broadcast to x "
+        "(..., features) before the last axis. A pair is feature i and i + pairs, or 2 i and 2 i "
+        "+ 1 if `interleaved`. Features beyond the pairs do not change. Su and others, 2021."
     )
     inputs = (
         Port("x", "Queries or keys.", FLOATS, "T"),
         Port("cos", "Cosines of the angles.", FLOATS, "T"),
         Port("sin", "Sines of the angles.", FLOATS, "T"),
     )
-    attrs = (Attr("interleaved", "bool", False, "Neighbouring features make up a pair."),)
+    attrs = (Attr("interleaved", "bool", False, "Pair neighbouring features."),)
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
         x, cos, sin = types

@@ -1,9 +1,9 @@
 """Attention tile by tile, so that the scores of all pairs are never in memory at once.
 
-Tiles are `QUERIES` x `KEYS`. The tiles of a row of queries come from left to right; each raises the
-largest score so far, and what has been added up before is scaled to it. The gradient goes through
-the keys' tiles and, for each, through the queries'. Milakov and Gimelshein, "Online normalizer
-calculation for softmax", 2018; Dao and others, "FlashAttention", 2022.
+Tiles are `QUERIES` x `KEYS`. For a row of queries, key tiles come from left to right. Each tile
+updates the largest score so far, and rescales the sums of the tiles before it. The gradient visits
+the key tiles and, for each, the query tiles. Milakov and Gimelshein, "Online normalizer calculation
+for softmax", 2018; Dao and others, "FlashAttention", 2022.
 """
 
 from __future__ import annotations
@@ -41,25 +41,26 @@ THREE = (
     Port("key", "Keys.", FLOATS, "T"),
     Port("value", "Values.", FLOATS, "T"),
 )
-MASK = Port("mask", "True where a query may see a key, or floats that are added to the scores.",
+MASK = Port("mask", "True where a query may attend to a key, or floats that are added to the "
+                    "scores.",
             (*BOOL, *FLOATS), optional=True)  # fmt: skip
 ATTRS = (
-    Attr("causal", "bool", False, "Queries see no later keys."),
+    Attr("causal", "bool", False, "Queries do not attend to later keys."),
     Attr("offset", "int", 0, "Keys before the first query's own, if causal.", minimum=0),
-    Attr("scale", "float", None, "Factor of the scores; none is 1 / sqrt(d).", optional=True),
+    Attr("scale", "float", None, "Factor of the scores; none: 1 / sqrt(d).", optional=True),
 )
 RULES = (
-    "scale is 1 / sqrt(d) if not given. Where a bool mask is false, or with `causal` for keys "
-    f"after the query's own, a score is {NEVER:g}; a query whose scores are all below half of that "
-    "gets the mean of all values."
+    f"scale is 1 / sqrt(d) if not given. A score is {NEVER:g} where a bool mask is false, and "
+    "with `causal` for keys after the query's own. A query whose scores are all below half of "
+    "that gets the mean of all values."
 )
 
 
 class Tiled(Internal):
-    """Base: shapes of attention, in tiles."""
+    """The base of the tiled ops, with the shapes of attention."""
 
     def scores_type(self, types: Sequence[TensorType], mask: TensorType | None) -> TensorType:
-        """The type of what is never in memory.
+        """Return the type of the scores, which are never in memory.
 
         Raises:
             ShapeError: queries, keys, values and mask do not fit each other.
@@ -89,14 +90,14 @@ class Tiled(Internal):
 
 @register
 class TiledAttention(Tiled):
-    """What attention computes."""
+    """The computation of attention in tiles."""
 
     id = "tiled_attention"
     doc = (
         "softmax(query @ key^T * scale) @ value, in tiles.\n\nquery (..., m, d), key (..., n, d) "
-        f"and value (..., n, e) give `out` (..., m, e). {RULES} The scores are made in tiles of "
-        f"{QUERIES} queries and {KEYS} keys, from left to right, and scaled to the largest so far. "
-        "`normalizer` (..., m) is the logarithm of the sum of their exponentials."
+        f"and value (..., n, e) give `out` (..., m, e). {RULES} Scores are computed in tiles of "
+        f"{QUERIES} queries and {KEYS} keys, from left to right, relative to the largest score so "
+        "far. `normalizer` (..., m) is the logarithm of the sum of their exponentials."
     )
     inputs = (*THREE, MASK)
     outputs = (Port("out"), Port("normalizer"))
@@ -190,18 +191,18 @@ class TiledAttention(Tiled):
 
 @register
 class TiledAttentionGradient(Tiled):
-    """The gradient of what attention computes."""
+    """The gradient of tiled attention."""
 
     id = "tiled_attention_gradient"
     doc = (
-        "The gradients of attention by queries, keys and values, in the same tiles.\n\nWith w = "
+        "The gradients of attention for queries, keys and values, in the same tiles.\n\nWith w = "
         "exp(query @ key^T * scale - normalizer) and s = w * (g @ value^T - delta) * scale they "
         f"are s @ key, s^T @ query and w^T @ g, with all leading axes. {RULES}"
     )
     inputs = (
         *THREE,
-        Port("normalizer", "That of the forward op.", FLOATS, "T"),
-        Port("delta", "For each query the sum of g * out.", FLOATS, "T"),
+        Port("normalizer", "Normalizer of the forward op.", FLOATS, "T"),
+        Port("delta", "Sum of g * out for each query.", FLOATS, "T"),
         Port("g", "Gradient of the result.", FLOATS, "T"),
         MASK,
     )
@@ -261,7 +262,9 @@ class TiledAttentionGradient(Tiled):
         return by_query, by_key, by_value
 
     def gradient(self, node: Node, *grads: Tensor | None) -> Sequence[Tensor | None]:
-        """Of the same formulas, over all pairs at once: second orders are rare."""
+        """Differentiate the same formulas over all pairs at once: second-order
+        gradients are rare.
+        """
         own = [F.identity(x) for x in node.inputs]  # the inputs may depend on each other
         made = formulas(*own, **node.attrs)
         wanted = [(y, g) for y, g in zip(made, grads, strict=False) if g is not None]
@@ -307,14 +310,15 @@ def _scale(features: int, attrs: dict[str, Any]) -> float:
 
 
 def known_scale(query: TensorType, attrs: dict[str, Any]) -> float:
-    """The factor of the scores, of queries whose size is known."""
+    """Return the factor of the scores for queries with a known number of features."""
     return _scale(query.shape[-1] or 0, attrs)
 
 
 def key_tiles(rows: slice, n: int, mask: np.ndarray | None, attrs: dict[str, Any]) -> list[slice]:
-    """The keys of each tile, from left to right; none that no query of ``rows`` may see.
+    """Return the key range of each tile, from left to right.
 
-    Beside a mask all are looked at: a query that sees no key gets the mean of all.
+    Without a mask, tiles that no query of ``rows`` may attend to are left out. With a mask all
+    tiles count, because a query that sees no key gets the mean of all values.
     """
     last = n
     if attrs["causal"] and mask is None:
@@ -330,7 +334,7 @@ def tile_of_scores(
     columns: slice,
     attrs: dict[str, Any],
 ) -> np.ndarray:
-    """The scores of some queries and keys, those that must not be seen at `NEVER`."""
+    """Return the scores of some queries and keys. Excluded pairs get `NEVER`."""
     dtype = query.dtype.type
     scale = dtype(_scale(query.shape[-1], attrs))
     scores = np.matmul(query[..., rows, :], np.swapaxes(key[..., columns, :], -1, -2)) * scale
@@ -361,7 +365,9 @@ def formulas(
     mask: Tensor | None = None,
     **attrs: Any,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """What `TiledAttentionGradient` computes, of ordinary ops; and the gradient by the scores."""
+    """Return the results of `TiledAttentionGradient` as ordinary ops, and the gradient of the
+    scores.
+    """
     features = query.shape[-1]
     if attrs["scale"] is None and features is None:
         factor: Any = F.rsqrt(F.size(query, axis=-1, dtype=query.dtype))

@@ -1,4 +1,4 @@
-"""Moments, norms, and layers that normalize by them."""
+"""Moments, norms, and normalization."""
 
 from nodeflow.ops.norms import batch_and_layer, known_statistics, layers, local, moments, sizes
 

@@ -1,4 +1,4 @@
-"""Layers that bring numbers to mean 0 and variance 1."""
+"""Batch and layer normalization: mean 0 and variance 1."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ from nodeflow.ops.training_mode import TRAINING, check_flag, training_flag
 
 
 def moments(x: Tensor, axes: Any) -> tuple[Tensor, Tensor]:
-    """Mean and variance (divided by the count) along axes, which are kept."""
+    """Return mean and variance (divided by the count) along axes, which are kept."""
     mean = F.reduce_mean(x, axis=axes, keepdims=True)
     return mean, F.reduce_mean(F.square(x - mean), axis=axes, keepdims=True)
 
 
 def check_broadcast(port: str, type_: TensorType, x: TensorType) -> None:
-    """Raises ShapeError unless an input broadcasts to the shape of x."""
+    """Raise ShapeError unless an input broadcasts to the shape of x."""
     try:
         fits = compatible(broadcast_shapes(type_.shape, x.shape), x.shape)
     except ShapeError:
@@ -47,7 +47,7 @@ def check_broadcast(port: str, type_: TensorType, x: TensorType) -> None:
 
 @register
 class LayerNormalization(Composed):
-    """Each row to mean 0 and variance 1."""
+    """Rows normalized to mean 0 and variance 1."""
 
     id = "layer_normalization"
     layered = True
@@ -55,16 +55,17 @@ class LayerNormalization(Composed):
     keywords = ("layer norm", "standardize", "transformer")
     doc = (
         "(x - mean) / sqrt(variance + epsilon) of each row, times scale, plus offset.\n\nMean and "
-        "variance are taken along `axis`, for each row by itself, so training and use are alike. "
-        "scale and offset, if wired, broadcast to x. Ba, Kiros and Hinton, 2016."
+        "variance are taken along `axis`, for each row by itself, so training and inference "
+        "compute the same. If connected, scale and offset broadcast to x. Ba, Kiros and Hinton, "
+        "2016."
     )
     inputs = (
         Port("x", "Input.", FLOATS, "T"),
-        Port("scale", "Factor; 1 if there is no wire.", FLOATS, "T", optional=True),
-        Port("offset", "Added at the end; 0 if there is no wire.", FLOATS, "T", optional=True),
+        Port("scale", "Factor; 1 if not connected.", FLOATS, "T", optional=True),
+        Port("offset", "Added at the end; 0 if not connected.", FLOATS, "T", optional=True),
     )
     attrs = (
-        Attr("axis", "axes", -1, "Axis or axes of one row; none means all."),
+        Attr("axis", "axes", -1, "Axis or axes of one row; none: all."),
         Attr("epsilon", "float", 1e-5, "Added to the variance.", minimum=0),
     )
 
@@ -98,7 +99,7 @@ class LayerNormalization(Composed):
 
 @register
 class BatchNormalization(Composed):
-    """Each feature to mean 0 and variance 1."""
+    """Features normalized to mean 0 and variance 1."""
 
     id = "batch_normalization"
     superseded = True  # by the layer, whose variables have Keras's names and shapes
@@ -106,9 +107,9 @@ class BatchNormalization(Composed):
     keywords = ("batch norm", "standardize", "moving average", "cnn")
     doc = (
         "(x - mean) / sqrt(variance + epsilon) of each feature, times scale, plus offset.\n\n"
-        "While training, mean and variance are those of the batch, along all axes but `axis`; "
-        "otherwise they are moving averages, which each step of an optimizer whose loss depends on "
-        "this node moves by a share of 1 - momentum towards the batch's. The node has four "
+        "During training, mean and variance are taken over the batch, along all axes but `axis`. "
+        "Otherwise they are moving averages. Each step of an optimizer whose loss depends on this "
+        "node moves the averages towards the batch by a share of 1 - momentum. The node has four "
         "variables: NAME/scale and NAME/offset, which are trained, NAME/moving_mean and "
         "NAME/moving_variance. Variances are divided by the count. Ioffe and Szegedy, 2015."
     )
@@ -141,7 +142,8 @@ class BatchNormalization(Composed):
         for name, batch, start in (("mean", mean, 0.0), ("variance", variance, 1.0)):
             moving = self._variable(f"moving_{name}", x, shape, start, trainable=False)
             step = (batch - moving) * (1 - attrs["momentum"])
-            moved = F.where(training, moving + step, moving)  # as what it normalises by
+            # the same averages as the ones it normalizes by
+            moved = F.where(training, moving + step, moving)
             F.assign(moving, moved, each_step=True, name=f"update_{name}")
             used.append(F.where(training, batch, moving, name=name))
         scale = self._variable("scale", x, shape, 1.0)

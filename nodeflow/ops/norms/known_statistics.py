@@ -1,7 +1,7 @@
-"""Scaling with statistics that are known: to mean 0 and deviation 1, or back to the original units.
+"""Scaling with known statistics: to mean 0 and deviation 1, or back to the original units.
 
-The statistics are attributes, so that they stay in the file and a raw row gives the same answer in
-the window, on the command line and after export.
+The statistics are attributes, so they stay in the file. A raw row then gives the same answer in the
+window, on the command line and after export.
 """
 
 from __future__ import annotations
@@ -30,23 +30,23 @@ class MissingStatistics(UserWarning):
 
 @register
 class Normalize(Composed):
-    """Each feature to mean 0 and deviation 1, by statistics of the training data."""
+    """Features scaled to mean 0 and deviation 1 by statistics of the training data."""
 
     id = "normalize"
     category = "Neural network"
     keywords = ("standardize", "scale", "rescale", "z-score", "denormalize", "unscale", "units")
     doc = (
         "(x - mean) / deviation of each feature, with the statistics of the training data.\n\n"
-        "`mean` and `deviation` are numbers or lists with one number for each feature, and "
-        "broadcast to x. A deviation of 0, that of a constant feature, counts as 1. `inverse` "
-        "takes scaled values back to their original units: x * deviation + mean. Without "
-        "statistics, values pass unchanged."
+        "`mean` and `deviation` are a number, or a list with one number per feature, and "
+        "broadcast to x. A deviation of 0, as of a constant feature, counts as 1. `inverse` "
+        "converts scaled values back to their original units: x * deviation + mean. Without "
+        "statistics, values do not change."
     )
     inputs = (Port("x", "Input.", FLOATS, "T"),)
     attrs = (
-        Attr("mean", "literal", None, "Mean of each feature; none is 0."),
-        Attr("deviation", "literal", None, "Standard deviation of each feature; none is 1."),
-        Attr("inverse", "bool", False, "Take scaled values back to their original units."),
+        Attr("mean", "literal", None, "Mean of each feature; none: 0."),
+        Attr("deviation", "literal", None, "Standard deviation of each feature; none: 1."),
+        Attr("inverse", "bool", False, "Convert scaled values back to their original units."),
     )
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
@@ -103,7 +103,7 @@ class Normalize(Composed):
 
 
 def statistic(name: str, value: Any, dtype: str) -> np.ndarray | None:
-    """An attribute as an array, with 1 for deviations of 0; None where it is not set.
+    """Return an attribute as an array, with 1 for deviations of 0; None if it is not set.
 
     Raises:
         AttributeProblem: it is not made of finite numbers, or a deviation is negative.

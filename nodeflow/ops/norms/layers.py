@@ -21,12 +21,12 @@ from nodeflow.ops.samples import values
 
 AXIS = Attr("axis", "int", -1, "Axis of the channels.")
 EPSILON = Attr("epsilon", "float", 1e-5, "Added to the variance.", minimum=0)
-SCALE = Port("scale", "Factor of each channel; 1 without a wire.", FLOATS, "T", optional=True)
-OFFSET = Port("offset", "Added to each channel; 0 without a wire.", FLOATS, "T", optional=True)
+SCALE = Port("scale", "Factor of each channel; 1 if not connected.", FLOATS, "T", optional=True)
+OFFSET = Port("offset", "Added to each channel; 0 if not connected.", FLOATS, "T", optional=True)
 
 
 def check_channels(port: str, vector: TensorType, x: TensorType, axis: int) -> None:
-    """Raises ShapeError unless it is one number for each channel, or broadcasts to x."""
+    """Raise ShapeError unless a vector has one number per channel or broadcasts to x."""
     if vector.rank == 1:
         sizes = {vector.shape[0], x.shape[axis], None}
         if len(sizes) > 2 and vector.shape[0] != 1:
@@ -38,7 +38,9 @@ def check_channels(port: str, vector: TensorType, x: TensorType, axis: int) -> N
 
 
 def by_channel(vector: Tensor, x: Tensor, axis: int) -> Tensor:
-    """A vector of channels in a shape that broadcasts to x; other shapes as they are."""
+    """Return a vector of channels in a shape that broadcasts to x; return other
+    shapes unchanged.
+    """
     after = len(x.shape) - 1 - normalize_axis(axis, len(x.shape))
     if len(vector.shape) != 1 or not after:
         return vector
@@ -46,14 +48,14 @@ def by_channel(vector: Tensor, x: Tensor, axis: int) -> Tensor:
 
 
 def scaled(x: Tensor, like: Tensor, rest: tuple[Tensor, ...], axis: int) -> Tensor:
-    """x times the scale plus the offset, if they are wired."""
+    """Return x times the scale plus the offset, as far as they are connected."""
     if rest:
         x = x * by_channel(rest[0], like, axis)
     return x + by_channel(rest[1], like, axis) if len(rest) > 1 else x
 
 
 class Channels(Composed):
-    """Base: normalization with one scale and offset for each channel."""
+    """The base of normalizations with one scale and offset per channel."""
 
     category = "Neural network"
     inputs = (Port("x", "Input.", FLOATS, "T"), SCALE, OFFSET)
@@ -80,15 +82,15 @@ class Channels(Composed):
 
 @register
 class GroupNormalization(Channels):
-    """Groups of channels to mean 0 and variance 1."""
+    """Groups of channels normalized to mean 0 and variance 1."""
 
     id = "group_normalization"
     everyday = False
     keywords = ("group norm", "standardize", "channels", "cnn")
     doc = (
-        "Each group of channels of each row to mean 0 and variance 1.\n\n(x - mean) / "
+        "Each group of channels of each row, normalized to mean 0 and variance 1.\n\n(x - mean) / "
         "sqrt(variance + epsilon), times scale, plus offset. The channels of `axis`, whose number "
-        "must be known, are split into `groups`; the first axis holds the rows. Wu and He, 2018."
+        "must be known, are split into `groups`. The first axis holds the rows. Wu and He, 2018."
     )
     attrs = (
         Attr("groups", "int", 1, "Number of groups.", minimum=1),
@@ -116,7 +118,7 @@ class GroupNormalization(Channels):
         size = x.shape[axis] or 0
 
         def mean(of: Tensor) -> Tensor:
-            """Of each row and group, in a shape that broadcasts to x."""
+            """Average over each row and group, in a shape that broadcasts to x."""
             if groups == 1 or not size:
                 return F.reduce_mean(of, axis=tuple(range(1, rank)), keepdims=True)
             others = tuple(a for a in range(1, rank) if a != axis)
@@ -137,15 +139,15 @@ class GroupNormalization(Channels):
 
 @register
 class InstanceNormalization(Channels):
-    """Each channel of each row to mean 0 and variance 1."""
+    """Channels of each row normalized to mean 0 and variance 1."""
 
     id = "instance_normalization"
     everyday = False
     keywords = ("instance norm", "standardize", "style", "contrast")
     doc = (
         "(x - mean) / sqrt(variance + epsilon) of each channel of each row, times scale, plus "
-        "offset.\n\nThe first axis holds the rows, `axis` the channels; statistics are those of "
-        "the other axes. Ulyanov, Vedaldi and Lempitsky, 2016."
+        "offset.\n\nThe first axis holds the rows, `axis` the channels. Mean and variance are "
+        "taken along all other axes. Ulyanov, Vedaldi and Lempitsky, 2016."
     )
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
@@ -166,7 +168,7 @@ class InstanceNormalization(Channels):
 
 @register
 class RmsNormalization(Composed):
-    """Rows of root mean square 1."""
+    """Rows normalized to root mean square 1."""
 
     id = "rms_normalization"
     everyday = False
@@ -174,13 +176,14 @@ class RmsNormalization(Composed):
     keywords = ("rms norm", "root mean square", "transformer", "llama")
     doc = (
         "x / sqrt(mean(x^2) + epsilon) of each row, times scale.\n\nA layer normalization that "
-        "leaves the mean where it is. scale, if wired, broadcasts to x. Zhang and Sennrich, 2019."
+        "does not subtract the mean. If connected, scale broadcasts to x. Zhang and Sennrich, "
+        "2019."
     )
     inputs = (
         Port("x", "Input.", FLOATS, "T"),
-        Port("scale", "Factor; 1 without a wire.", FLOATS, "T", optional=True),
+        Port("scale", "Factor; 1 if not connected.", FLOATS, "T", optional=True),
     )
-    attrs = (Attr("axis", "axes", -1, "Axis or axes of one row; none means all."), EPSILON)
+    attrs = (Attr("axis", "axes", -1, "Axis or axes of one row; none: all."), EPSILON)
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
         x, *scale = types
@@ -217,8 +220,9 @@ class BatchNormalize(Composed):
     keywords = ("batch norm", "batch_normalization", "standardize", "moments", "inference")
     doc = (
         "(x - mean) / sqrt(variance + epsilon), times scale, plus offset, with given "
-        "statistics.\n\nTensorFlow 1's tf.nn.batch_normalization. All are vectors with one number "
-        "for each channel of `axis`, or broadcast to x. Ioffe and Szegedy, 2015."
+        "statistics.\n\nAs tf.nn.batch_normalization of TensorFlow 1. Each of the four is a "
+        "vector with one number per channel of `axis`, or broadcasts to x. Ioffe and Szegedy, "
+        "2015."
     )
     inputs = (
         Port("x", "Input.", FLOATS, "T"),

@@ -18,16 +18,17 @@ from nodeflow.ops.samples import values
 
 @register
 class LocalResponseNormalization(Composed):
-    """Channels held down by their neighbours."""
+    """Channels divided by a norm of their neighbours."""
 
     id = "local_response_normalization"
     everyday = False
     category = "Neural network"
     keywords = ("lrn", "local response norm", "alexnet", "channels", "inhibition")
     doc = (
-        "x / (bias + alpha * sum)^beta, with the sum of squares over neighbouring channels.\n\nUp "
-        "to `depth_radius` channels on either side count. TensorFlow's alpha multiplies the sum, "
-        "PyTorch's and ONNX's the mean. Krizhevsky, Sutskever and Hinton, 2012."
+        "x / (bias + alpha * sum)^beta, with the sum of squares over neighbouring channels.\n\n"
+        "The sum includes up to `depth_radius` channels on either side. alpha multiplies the sum "
+        "as in TensorFlow; in PyTorch and ONNX it multiplies the mean. Krizhevsky, Sutskever and "
+        "Hinton, 2012."
     )
     inputs = (Port("x", dtypes=FLOATS),)
     attrs = (

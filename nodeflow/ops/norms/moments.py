@@ -22,7 +22,7 @@ KEEPDIMS = Attr("keepdims", "bool", False, "Keep the axes with size 1.")
 
 
 def centred(x: Tensor, axis: Any) -> tuple[Tensor, Tensor]:
-    """The mean, with its axes kept, and x less the mean."""
+    """Return the mean, with its axes kept, and x minus the mean."""
     mean = F.reduce_mean(x, axis=axis, keepdims=True)
     return mean, x - mean
 
@@ -36,11 +36,11 @@ class Moments(Composed):
     keywords = ("mean", "variance", "statistics", "batch norm")
     doc = (
         "Mean and variance of the elements along axes.\n\nThe variance is the mean of (x - "
-        "mean)^2, taken in two passes, so that it loses no digits."
+        "mean)^2. It is computed in a second pass, so that it loses no digits."
     )
     inputs = (Port("x", dtypes=FLOATS),)
     outputs = (Port("mean", "Means."), Port("variance", "Variances."))
-    attrs = (Attr("axes", "axes", None, "Axis or axes; none means all."), KEEPDIMS)
+    attrs = (Attr("axes", "axes", None, "Axis or axes; none: all."), KEEPDIMS)
 
     def infer(self, *types: TensorType, **attrs: Any) -> Sequence[TensorType]:
         axes = normalize_axes(attrs["axes"], types[0].rank)
@@ -63,12 +63,14 @@ class Moments(Composed):
 
 
 class Spread(ComposedReduction):
-    """Base of variance and deviation."""
+    """The base of variance and standard deviation."""
 
     inputs = (Port("x", dtypes=FLOATS),)
     attrs = (
         *ComposedReduction.attrs,
-        Attr("correction", "float", 0.0, "What is taken off the count: 1 for that of a sample."),
+        Attr(
+            "correction", "float", 0.0, "Subtracted from the count: 1 for the variance of a sample."
+        ),
     )
 
     def variance(self, x: Tensor, **attrs: Any) -> Tensor:
@@ -98,8 +100,8 @@ class ReduceVariance(Spread):
     id = "reduce_variance"
     keywords = ("var", "spread", "statistics", "moment")
     doc = (
-        "The variance of the elements along axes: the mean of (x - mean)^2.\n\nWith `correction` 1 "
-        "the sum is divided by the count less 1, as for a sample."
+        "The variance of the elements along axes: the mean of (x - mean)^2.\n\nWith `correction` "
+        "1 the sum is divided by the count minus 1, as for a sample."
     )
 
     def compose(self, *inputs: Tensor, **attrs: Any) -> Tensor:
@@ -114,7 +116,8 @@ class ReduceStd(Spread):
     keywords = ("std", "stddev", "standard deviation", "spread", "statistics")
     doc = (
         "The standard deviation of the elements along axes: the root of the variance.\n\nWith "
-        "`correction` 1 that of a sample. The gradient is not finite where all elements are equal."
+        "`correction` 1 the sum of squares is divided by the count minus 1, as for a sample. The "
+        "gradient is not finite where all elements are equal."
     )
 
     def compose(self, *inputs: Tensor, **attrs: Any) -> Tensor:

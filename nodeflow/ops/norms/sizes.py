@@ -1,4 +1,4 @@
-"""How large vectors are, and vectors of size 1."""
+"""Norms of vectors, and vectors of length 1."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from nodeflow.ops.samples import values
 
 
 def root(total: Tensor) -> Tensor:
-    """The square root, whose gradient is 0 at 0."""
+    """Return the square root, with a gradient of 0 at 0."""
     zero = F.equal(total, 0)
     return F.where(zero, 0, F.sqrt(F.where(zero, 1, total)))
 
@@ -34,13 +34,13 @@ class Norm(ComposedReduction):
     id = "norm"
     keywords = ("length", "magnitude", "euclidean", "l2", "l1", "frobenius", "distance")
     doc = (
-        "The length of the vectors along axes: the root of the sum of squares.\n\nAlong two axes "
-        "the Frobenius norm of matrices. `ord` 1 sums absolute values, infinity takes the largest; "
-        "another one p gives sum(|x|^p)^(1/p). The gradient of the root is 0 at 0."
+        "The norm of the vectors along axes: the root of the sum of squares.\n\nAlong two axes it "
+        "is the Frobenius norm of matrices. `ord` 1 sums absolute values, infinity takes the "
+        "largest. Any other p > 0 gives sum(|x|^p)^(1/p). The gradient of the root is 0 at 0."
     )
     inputs = (Port("x", dtypes=FLOATS),)
     attrs = (
-        Attr("ord", "float", 2.0, "Which norm: 2, 1, infinity, or another above 0."),
+        Attr("ord", "float", 2.0, "Order of the norm: 2, 1, infinity, or another number above 0."),
         *ComposedReduction.attrs,
     )
 
@@ -77,11 +77,11 @@ class L2Normalize(Composed):
     keywords = ("unit vector", "normalize", "cosine", "direction", "length")
     doc = (
         "x divided by its length along axes: vectors of length 1.\n\nx / sqrt(max(sum(x^2), "
-        "epsilon)), as in TensorFlow: a zero stays zero."
+        "epsilon)), as in TensorFlow. A zero vector stays zero."
     )
     inputs = (Port("x", dtypes=FLOATS),)
     attrs = (
-        Attr("axis", "axes", None, "Axis or axes of one vector; none means all."),
+        Attr("axis", "axes", None, "Axis or axes of one vector; none: all."),
         Attr("epsilon", "float", 1e-12, "Lower bound of the squared length.", minimum=0),
     )
 
@@ -106,19 +106,19 @@ class L2Normalize(Composed):
 
 @register
 class WeightNormalization(Composed):
-    """Weights as a length and a direction."""
+    """Weights split into length and direction."""
 
     id = "weight_normalization"
     everyday = False
     category = "Neural network"
     keywords = ("weight norm", "reparametrization", "direction")
     doc = (
-        "g * v / |v|: weights whose length is g and whose direction is that of v.\n\nThe length is "
-        "taken over all axes but `axis`, and g broadcasts to v: one number for each output. "
-        "Salimans and Kingma, 2016."
+        "g * v / |v|: weights with the length g and the direction of v.\n\nThe length is taken "
+        "over all axes but `axis`. g broadcasts to v: one number per output. Salimans and Kingma, "
+        "2016."
     )
     inputs = (
-        Port("v", "Direction, in the weights' shape.", FLOATS, "T"),
+        Port("v", "Direction, in the shape of the weights.", FLOATS, "T"),
         Port("g", "Length; broadcasts to v.", FLOATS, "T"),
     )
     attrs = (Attr("axis", "axes", -1, "Axis or axes of the outputs."),)

@@ -1,4 +1,4 @@
-"""Windows that slide over series, images and volumes: convolution and pooling."""
+"""Sliding windows over series, images and volumes: convolution and pooling."""
 
 from nodeflow.ops.convolution import (
     conv2d,

@@ -1,4 +1,4 @@
-"""How ops on images are lowered: kernels have the channels last, whatever the caller's layout."""
+"""The lowering of ops on images to kernels, which always take channels last."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from nodeflow.ops.lowering import Composite, Convolve, FilterGradient, Lowering,
 from nodeflow.ops.sliding_windows import known
 
 Order = tuple[int, ...] | None
-"""The axes in the order that kernels have them, as numpy's transpose takes it; None: they are."""
+"""A transposition to the axis order of kernels, as for numpy's transpose; None: none is needed."""
 
 
 def picture_order(layout: str) -> Order:
-    """How images of a layout become channels last."""
+    """Return the transposition of images from a layout to channels last."""
     return (0, 2, 3, 1) if layout == "NCHW" else None
 
 
 def filter_order(layout: str) -> Order:
-    """How filters of a layout become (height, width, channels, filters)."""
+    """Return the transposition of filters from a layout to (height, width, channels, filters)."""
     return (2, 3, 1, 0) if layout == "OIHW" else None
 
 
@@ -30,11 +30,11 @@ def lower_pictures(
     out: TensorType,
     orders: Sequence[Order],
 ) -> Lowering:
-    """``core`` between the transpositions that layouts need.
+    """Wrap ``core`` in the transpositions that the layouts need.
 
     Args:
-        types: of the op's inputs; those that core does not take come last.
-        orders: of each input that core takes, then of the output.
+        types: types of the op's inputs; inputs that core does not take come last.
+        orders: transposition of each input that core takes, then of the output.
     """
     names = tuple(f"x{i}" for i in range(len(types)))
     parts: list[Part] = []

@@ -1,9 +1,9 @@
-"""Convolution, and the two products that are its gradients.
+"""Convolution and its two gradients.
 
-Convolution is linear in the image and in the filter, and so are its two gradients: each of the
-three is the gradient of the others, so every order exists. All three are matrix products of what
-the windows see, one block of images after the other. Those of volumes (`conv3d`) are the same with
-another number of axes.
+Convolution is linear in the image and in the filter, and its gradients are linear too. Each of the
+three is the gradient of the others, so derivatives of every order exist. All three are matrix
+products of image patches, computed block by block. The ops on volumes (`conv3d`) are the same with
+one more axis.
 """
 
 from __future__ import annotations
@@ -51,16 +51,16 @@ from nodeflow.ops.sliding_windows import (
 )
 
 GROUPS = Attr(
-    "groups", "int", 1, "Channels are split into that many independent groups.", minimum=1
+    "groups", "int", 1, "Number of independent groups that channels are split into.", minimum=1
 )
 FILTER_LAYOUT = Attr(
-    "filter_layout", "choice", "HWIO", "Axes of the filter: as TensorFlow has them (HWIO), or as "
-    "PyTorch and ONNX do (OIHW).", choices=("HWIO", "OIHW"),
+    "filter_layout", "choice", "HWIO", "Axis order of the filter: HWIO as in TensorFlow, OIHW as "
+                                       "in PyTorch and ONNX.", choices=("HWIO", "OIHW"),
 )  # fmt: skip
 ATTRS = (
     Attr("strides", "ints", (1, 1), "Steps between windows: height and width, or one number."),
     PADDING,
-    Attr("dilations", "ints", (1, 1), "Steps between the elements that a window sees."),
+    Attr("dilations", "ints", (1, 1), "Distance between the elements of a window."),
     GROUPS,
     LAYOUT,
     PADS,
@@ -73,22 +73,22 @@ FILTER = Port("filter", "(height, width, channels / groups, filters).", FLOATS, 
 
 
 def filter_shape_last(shape: Shape, layout: str) -> Shape:
-    """The shape of a filter of a layout as (axes of space, channels, filters)."""
+    """Return the shape of a filter as (spatial axes, channels, filters)."""
     return (*shape[2:], shape[1], shape[0]) if layout[0] == "O" else shape
 
 
 def filter_layout_shape(shape: Shape, layout: str) -> Shape:
-    """The inverse of `filter_shape_last`."""
+    """Undo `filter_shape_last`."""
     return (shape[-1], shape[-2], *shape[:-2]) if layout[0] == "O" else shape
 
 
 def filter_last(x: np.ndarray, layout: str) -> np.ndarray:
-    """A filter as (axes of space, channels, filters)."""
+    """Return a filter as (spatial axes, channels, filters)."""
     return np.moveaxis(x, (1, 0), (-2, -1)) if layout[0] == "O" else x
 
 
 def as_filter(x: np.ndarray, layout: str) -> np.ndarray:
-    """The inverse of `filter_last`, contiguous."""
+    """Undo `filter_last` and return a contiguous array."""
     return np.ascontiguousarray(np.moveaxis(x, (-2, -1), (1, 0)) if layout[0] == "O" else x)
 
 
@@ -96,10 +96,10 @@ def as_filter(x: np.ndarray, layout: str) -> np.ndarray:
 
 
 def windows_of(filter_: TensorType, attrs: Mapping[str, Any]) -> tuple[Windows, Dim, Dim]:
-    """The windows of a filter, its channels in a group, and how many filters there are.
+    """Return the windows of a filter, its channels per group, and the number of filters.
 
     Raises:
-        ShapeError: the filter is none, or sees nothing.
+        ShapeError: the filter has a wrong rank, or a size of 0.
         AttributeProblem: strides or dilations are no pairs, or groups do not divide the filters.
     """
     layout = attrs["filter_layout"]
@@ -122,7 +122,7 @@ def windows_of(filter_: TensorType, attrs: Mapping[str, Any]) -> tuple[Windows, 
 def convolved(
     x: TensorType, filter_: TensorType, attrs: Mapping[str, Any], port: str = "x"
 ) -> TensorType:
-    """The type of the convolution of x with a filter.
+    """Return the type of the convolution of x with a filter.
 
     Raises:
         ShapeError, AttributeProblem: they do not fit.
@@ -144,7 +144,7 @@ def convolved(
 
 
 def check_result(g: TensorType, x: TensorType, filter_: TensorType, attrs: Any, port: str) -> None:
-    """Raises ShapeError unless g has the shape of a convolution's result."""
+    """Raise ShapeError unless g has the shape of the convolution's result."""
     expected = convolved(x, filter_, attrs, "like" if port == "x" else "x").shape
     if not compatible(g.shape, expected):
         raise ShapeError(
@@ -157,18 +157,18 @@ def check_result(g: TensorType, x: TensorType, filter_: TensorType, attrs: Any, 
 
 
 class Convolution(Op):
-    """Base: an op of an image or its gradient, and a filter, in one layout."""
+    """The base of convolution and its gradients, in one layout."""
 
     category = "Neural network"
     differentiable = True
     attrs = ATTRS
     family = "conv2d"
-    """Id of the convolution that this is, or whose gradient it is."""
+    """Id of the convolution, also in the ops of its gradients."""
     product: Literal["result", "input", "filter"]
-    """Which product of the three it is."""
+    """The product that the op computes, out of three."""
 
     def lower(self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any) -> Any:
-        # Of image, result and filter, one comes out of the two others.
+        # Each of image, result and filter is the product of the other two.
         filters = outs[0] if self.product == "filter" else types[1]
         windows, groups = windows_of(filters, attrs)[0], attrs["groups"]
         picture, weights = self.orders(attrs["layout"], attrs["filter_layout"])
@@ -179,7 +179,7 @@ class Convolution(Op):
         return self.lowered(windows, groups, types, outs[0], orders)
 
     def orders(self, layout: str, filter_layout: str) -> tuple[Order, Order]:
-        """How images and filters become what kernels take."""
+        """Return the transpositions of images and filters to the layout of kernels."""
         return picture_order(layout), filter_order(filter_layout)
 
     def lowered(
@@ -206,7 +206,7 @@ class Convolution(Op):
         raise NotImplementedError
 
     def of(self, op: str, *inputs: Tensor, **attrs: Any) -> Tensor:
-        """Another op of the family (``_input_gradient``), with those of the attributes it has."""
+        """Apply another op of the family (``_input_gradient``) with the attributes that it has."""
         declared = {attr.name for attr in Convolution.attrs}
         given = {name: value for name, value in attrs.items() if name in declared}
         return getattr(F, f"{self.family}{op}")(*inputs, **given)
@@ -214,7 +214,7 @@ class Convolution(Op):
     def call(
         self, x: tuple[int, ...], filter_: tuple[int, ...], attrs: Mapping[str, Any], dtype: str
     ) -> Sample:
-        """A sample, from the shapes of a convolution's image and filter, both channels last."""
+        """Return a sample from the shapes of image and filter, both channels last."""
         raise NotImplementedError
 
     def samples(self) -> Iterator[Sample]:
@@ -239,7 +239,7 @@ class Convolution(Op):
     def _arrays(
         self, x: tuple[int, ...], filter_: tuple[int, ...], attrs: Mapping[str, Any], dtype: str
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Image, filter and an array like the convolution's result."""
+        """Return an image, a filter, and an array of the shape of their convolution."""
         full = {a.name: a.default for a in self.attrs} | dict(attrs)
         picture = values(known(layout_shape(x, full["layout"])), dtype)
         weights = values(known(filter_layout_shape(filter_, full["filter_layout"])), dtype, start=5)
@@ -249,19 +249,19 @@ class Convolution(Op):
 
 @register
 class Conv2D(Convolution):
-    """What filters find at each place of images."""
+    """Convolution of images."""
 
     id = "conv2d"
     layered = True
     product = "result"
     keywords = ("convolution", "cnn", "filter", "kernel", "image", "depthwise", "dilated")
     doc = (
-        "The product of filters with every window of a batch of images.\n\nx (n, height, width, "
-        "channels) and filter (height, width, channels / groups, filters) give (n, height', "
-        "width', filters). With padding same the sizes are divided by the strides and rounded up, "
-        "zeros around, the odd one at the end; with valid only whole windows count; `pads` gives "
-        "the border itself. The filter is "
-        "not flipped. As many groups as channels is a depthwise convolution."
+        "The product of filters with every window of a batch of images.\n\nx "
+        "(n, height, width, channels) and filter (height, width, channels / groups, filters) give "
+        "(n, height', width', filters). Padding \"same\" divides the sizes by the strides, "
+        "rounding up, and pads with zeros; of an odd number of zeros the last is at the end. "
+        'Padding "valid" takes only whole windows. `pads` sets the border explicitly. The filter '
+        "is not flipped. With as many groups as channels it is a depthwise convolution."
     )
     inputs = (Port("x", "Images.", FLOATS, "T"), FILTER)
 
@@ -291,15 +291,15 @@ class Conv2D(Convolution):
 
 @register
 class Conv2DInputGradient(Convolution):
-    """The adjoint of convolution in the image."""
+    """The adjoint of convolution with respect to the image."""
 
     id = "conv2d_input_gradient"
     product = "input"
     category = "Internal"
     hidden = True
-    doc = "Filters weighted by x, added up where their windows lie in an image like `like`."
+    doc = "The sum of filters weighted by x, each at its window in an image of the shape of `like`."
     inputs = (
-        Port("x", "Gradient of a convolution's result.", FLOATS, "T"),
+        Port("x", "Gradient of the convolution's result.", FLOATS, "T"),
         FILTER,
         Port("like", "Only its shape is used.", FLOATS, "T"),
     )
@@ -334,17 +334,20 @@ class Conv2DInputGradient(Convolution):
 
 @register
 class Conv2DFilterGradient(Convolution):
-    """The adjoint of convolution in the filter."""
+    """The adjoint of convolution with respect to the filter."""
 
     id = "conv2d_filter_gradient"
     product = "filter"
     category = "Internal"
     hidden = True
-    doc = "What the windows of x see, weighted by the result's gradient, for filters like `like`."
+    doc = (
+        "Windows of x weighted by the gradient of the result, summed for filters shaped like "
+        "`like`."
+    )
     inputs = (
         Port("x", "Images.", FLOATS, "T"),
         Port("y", "Gradient of the convolution's result.", FLOATS, "T"),
-        Port("like", "Filters; gives the shape only.", FLOATS, "T"),
+        Port("like", "Filters; only their shape is used.", FLOATS, "T"),
     )
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:

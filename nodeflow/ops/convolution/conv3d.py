@@ -1,4 +1,4 @@
-"""Convolution of volumes: that of images, with another axis."""
+"""Convolution of volumes: as for images, with one more axis."""
 
 from __future__ import annotations
 
@@ -24,20 +24,21 @@ from nodeflow.ops.samples import ROUNDED, values
 from nodeflow.ops.sliding_windows import LAYOUT_3D, PADDING, PADS, Windows
 
 ATTRS_3D = (
-    Attr("strides", "ints", (1, 1, 1), "Steps between windows: one number, or one for each axis."),
+    Attr("strides", "ints", (1, 1, 1), "Steps between windows: one number, or one per axis."),
     PADDING,
-    Attr("dilations", "ints", (1, 1, 1), "Steps between the elements that a window sees."),
+    Attr("dilations", "ints", (1, 1, 1), "Distance between the elements of a window."),
     GROUPS,
     LAYOUT_3D,
     PADS,
-    Attr("filter_layout", "choice", "DHWIO", "Axes of the filter: as TensorFlow has them (DHWIO), "
-         "or as PyTorch and ONNX do (OIDHW).", choices=("DHWIO", "OIDHW")),
+    Attr("filter_layout", "choice", "DHWIO", "Axis order of the filter: DHWIO as in TensorFlow, "
+         "OIDHW as in PyTorch and ONNX.",
+         choices=("DHWIO", "OIDHW")),
 )  # fmt: skip
 FILTER = Port("filter", "(depth, height, width, channels / groups, filters).", FLOATS, "T")
 
 
 class Convolution3D(Convolution):
-    """Base: what differs from the ops of images."""
+    """The differences from the ops on images."""
 
     everyday = False
     attrs = ATTRS_3D
@@ -73,30 +74,30 @@ class Convolution3D(Convolution):
 
 @register
 class Conv3D(Convolution3D, Conv2D):
-    """What filters find at each place of volumes."""
+    """Convolution of volumes."""
 
     id = "conv3d"
     keywords = ("convolution", "cnn", "filter", "volume", "video", "Conv3d")
     doc = (
         "The product of filters with every window of a batch of volumes.\n\nx (n, depth, height, "
         "width, channels) and filter (depth, height, width, channels / groups, filters) give (n, "
-        "depth', height', width', filters). As conv2d, along three axes."
+        "depth', height', width', filters). Otherwise as conv2d."
     )
     inputs = (Port("x", "Volumes.", FLOATS, "T"), FILTER)
 
 
 @register
 class Conv3DInputGradient(Convolution3D, Conv2DInputGradient):
-    """The adjoint of convolution in the volume."""
+    """The adjoint of convolution with respect to the volume."""
 
     id = "conv3d_input_gradient"
-    doc = "Filters weighted by x, added up where their windows lie in a volume like `like`."
+    doc = "The sum of filters weighted by x, each at its window in a volume of the shape of `like`."
     inputs = (Conv2DInputGradient.inputs[0], FILTER, Conv2DInputGradient.inputs[2])
 
 
 @register
 class Conv3DFilterGradient(Convolution3D, Conv2DFilterGradient):
-    """The adjoint of convolution in the filter."""
+    """The adjoint of convolution with respect to the filter."""
 
     id = "conv3d_filter_gradient"
     inputs = (Port("x", "Volumes.", FLOATS, "T"), *Conv2DFilterGradient.inputs[1:])
@@ -104,7 +105,7 @@ class Conv3DFilterGradient(Convolution3D, Conv2DFilterGradient):
 
 @register
 class Conv3DTranspose(Convolution3D, Conv2DTranspose):
-    """Volumes painted by filters."""
+    """Transposed convolution of volumes."""
 
     id = "conv3d_transpose"
     keywords = ("deconvolution", "upsampling", "volume", "ConvTranspose3d", "conv_transpose")
@@ -112,7 +113,7 @@ class Conv3DTranspose(Convolution3D, Conv2DTranspose):
         "Transposed convolution of volumes: the adjoint of conv3d with the same filter.\n\nx (n, "
         "depth, height, width, channels) and filter (depth, height, width, filters / groups, "
         "channels of x) give (n, depth * stride, height * stride, width * stride, filters) with "
-        "padding same. As conv2d_transpose, along three axes."
+        'padding "same". Otherwise as conv2d_transpose.'
     )
     inputs = (
         Port("x", "Input.", FLOATS, "T"),

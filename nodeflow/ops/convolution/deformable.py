@@ -1,4 +1,4 @@
-"""Deformable convolution: each element of a window is read where an offset moves it."""
+"""Deformable convolution: an offset moves the place where each element of a window is read."""
 
 from __future__ import annotations
 
@@ -26,29 +26,29 @@ READ, LINEAR = GridSample(), {"method": "linear", "padding": "zeros", "align_cor
 
 @register
 class DeformConv2D(Composed):
-    """What filters find where offsets move their elements."""
+    """Convolution with movable window elements."""
 
     id = "deform_conv2d"
     everyday = False
     category = "Neural network"
     keywords = ("deformable convolution", "DeformConv", "DCN", "offset", "dcnv2", "modulated")
     doc = (
-        "Convolution whose windows read between the pixels, where offsets say.\n\nAs conv2d, but "
-        "for each place of the result and element of the window offset has (down, right), in "
-        "pixels: (n, height', width', offset_groups * window * 2), the axes in the layout of x. "
-        "Pixels are interpolated; outside of x they are 0. mask, of the same shape without the 2, "
-        "is a factor of each element. Channels in `offset_groups` share offsets. All sizes but n "
-        "must be known. Dai et al., 2017; Zhu et al., 2019."
+        "Convolution whose window elements are read at places moved by offsets.\n\nAs conv2d, but "
+        "`offset` moves each element of each window by (down, right), in pixels: (n, height', "
+        "width', offset_groups * window * 2), with axes in the layout of x. Values between pixels "
+        "are interpolated; outside of x they are 0. mask has the same shape without the 2, and "
+        "multiplies each element. Channels are split into `offset_groups`, each with its own "
+        "offsets. All sizes but n must be known. Dai et al., 2017; Zhu et al., 2019."
     )
     inputs = (
         Port("x", "Images.", FLOATS, "T"),
         FILTER,
-        Port("offset", "Where each element of a window moves.", FLOATS, "T"),
+        Port("offset", "Movement of each element of a window.", FLOATS, "T"),
         Port("mask", "Factor of each element of a window.", FLOATS, "T", optional=True),
     )
     attrs = (
         *ATTRS,
-        Attr("offset_groups", "int", 1, "Groups of channels with offsets of their own.", minimum=1),
+        Attr("offset_groups", "int", 1, "Groups of channels that share offsets.", minimum=1),
     )
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
@@ -105,7 +105,7 @@ class DeformConv2D(Composed):
     def places(
         self, filter_: TensorType, sizes: Sequence[int], attrs: Mapping[str, Any]
     ) -> np.ndarray:
-        """Where the elements of windows lie: (elements, height', width', 2)."""
+        """Return the places of the elements of windows: (elements, height', width', 2)."""
         axes = windows_of(filter_, attrs)[0].axes
         each = []
         for axis, size in zip(axes, sizes, strict=True):
@@ -120,7 +120,7 @@ class DeformConv2D(Composed):
 
     def samples(self) -> Iterator[Sample]:
         def call(x: tuple[int, ...], f: tuple[int, ...], dtype: str = "float64", **attrs: Any):
-            """Offsets between the pixels, so that reading there is smooth."""
+            """Return offsets to places between the pixels, where reading is smooth."""
             full = {a.name: a.default for a in self.attrs} | attrs
             picture = values(known(layout_shape(x, full["layout"])), dtype)
             order = (3, 2, 0, 1) if full["filter_layout"] == "OIHW" else (0, 1, 2, 3)

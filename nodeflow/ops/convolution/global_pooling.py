@@ -17,12 +17,12 @@ from nodeflow.ops.samples import values
 
 
 class GlobalPool(Composed):
-    """Base: one number per row and channel."""
+    """The base of global pooling: one number per row and channel."""
 
     category = "Layers"
     inputs = (Port("x", "Images, series or volumes.", FLOATS),)
     attrs = (
-        Attr("channels", "choice", "last", "Which axis holds the channels.",
+        Attr("channels", "choice", "last", "Position of the channel axis.",
              choices=("last", "first")),
         Attr("keepdims", "bool", False, "Keep the other axes with size 1."),
     )  # fmt: skip
@@ -71,12 +71,13 @@ class GlobalAveragePool(GlobalPool):
 
 @register
 class GlobalMaxPool(GlobalPool):
-    """The largest of each channel."""
+    """The largest element of each channel."""
 
     id = "global_max_pool"
     reduce = "reduce_max"
     keywords = ("pooling", "maximum", "cnn")
     doc = (
         "The largest element of each channel over all places.\n\n(n, height, width, channels) "
-        "gives (n, channels). NaN if any is NaN. Gradient: shared equally by ties."
+        "gives (n, channels). NaN if any is NaN. Gradient: shared equally by equal largest "
+        "elements."
     )

@@ -1,4 +1,4 @@
-"""Pooling that also says where the largest elements are, and putting elements back there."""
+"""Max pooling that also returns indices, and its inverse (unpooling)."""
 
 from __future__ import annotations
 
@@ -42,15 +42,15 @@ from nodeflow.ops.sliding_windows import (
 )
 
 COUNTED = Attr(
-    "counted", "choice", "image", "What indices count: the elements of an image with its channels "
-    "(TensorFlow), of the whole batch (ONNX), or of one channel (plane, PyTorch).",
+    "counted", "choice", "image", "Range of the indices: an image with its channels (TensorFlow), "
+         "the whole batch (ONNX), or one channel (plane, PyTorch).",
     choices=("image", "batch", "plane"),
 )  # fmt: skip
 INTEGERS = ("int64", "int32")
 
 
 def strides_counted(shape: Sequence[int], layout: str, counted: str) -> np.ndarray:
-    """What a step along each axis of images, channels last, adds to an index."""
+    """Return how much a step along each axis of channels-last images adds to an index."""
     axes = known(layout_shape(tuple(range(len(shape))), layout))
     sizes = [shape[a] for a in axes]
     if counted == "plane":
@@ -72,7 +72,7 @@ def strides_counted(shape: Sequence[int], layout: str, counted: str) -> np.ndarr
 
 @register
 class MaxPoolWithArgmax(Pool):
-    """The largest element of each window, and where it is."""
+    """The largest element of each window of images, and its index."""
 
     id = "max_pool_with_argmax"
     everyday = False
@@ -83,11 +83,11 @@ class MaxPoolWithArgmax(Pool):
     )  # fmt: skip
     doc = (
         "The largest element of each window of images, and its index.\n\nAs max_pool2d; of equal "
-        "elements the first. Indices (int64) count elements row by row, in the order of the "
-        "layout: (row * width + column) * channels + channel within each image, as TensorFlow "
-        "has them, or as `counted` says."
+        "elements the first. Indices (int64) count elements in the order of the layout. With "
+        '`counted` "image", as in TensorFlow, they are (row * width + column) * channels + '
+        "channel within each image."
     )
-    outputs = (Port("out"), Port("indices", "Where in x."))
+    outputs = (Port("out"), Port("indices", "Index in x."))
     attrs = (*ATTRS, COUNTED)
 
     def infer(self, *types: TensorType, **attrs: Any) -> Any:
@@ -130,14 +130,14 @@ class MaxPoolWithArgmax(Pool):
 
 @register
 class MaxPool3DWithArgmax(Pool3D, MaxPoolWithArgmax):
-    """The largest element of each window of volumes, and where it is."""
+    """The largest element of each window of volumes, and its index."""
 
     id = "max_pool3d_with_argmax"
     partner = "put_at_largest3d"
     keywords = ("max pool indices", "return_indices", "switches", "MaxPool3d")
     doc = (
-        "The largest element of each window of volumes, and its index.\n\nAs max_pool_with_argmax, "
-        "along three axes."
+        "The largest element of each window of volumes, and its index.\n\nAs "
+        "max_pool_with_argmax, along three axes."
     )
     attrs = (*ATTRS_3D, COUNTED)
 
@@ -152,7 +152,9 @@ class MaxPool3DWithArgmax(Pool3D, MaxPoolWithArgmax):
 
 
 class AtPlaces(Op):
-    """Base: elements of images, and places of larger ones."""
+    """The base of unpooling and its adjoint: elements of images, and their places in
+    larger ones.
+    """
 
     category = "Layers"
     everyday = False
@@ -164,8 +166,8 @@ class AtPlaces(Op):
         LAYOUT,
         PADS,
         COUNTED,
-        Attr("output_sizes", "ints", None, "Sizes of the result along the axes of space; none is "
-             "what the windows cover.", optional=True),
+        Attr("output_sizes", "ints", None, "Sizes of the result along the spatial axes; none: as "
+             "the windows cover.", optional=True),
     )  # fmt: skip
     partner = ""
     """Id of the adjoint."""
@@ -173,10 +175,10 @@ class AtPlaces(Op):
     def places(
         self, indices: np.ndarray, shape: Sequence[int], attrs: Mapping[str, Any]
     ) -> np.ndarray:
-        """Indices into images of a shape, channels last, as indices of the whole batch.
+        """Convert indices into channels-last images of a shape to indices of the whole batch.
 
         Raises:
-            RunError: one is outside.
+            RunError: an index is out of range.
         """
         layout, counted = attrs["layout"], attrs["counted"]
         whole = strides_counted(shape, layout, "batch")
@@ -200,11 +202,11 @@ class AtPlaces(Op):
         return ours + rows * whole[0] + np.arange(channels) * whole[-1]
 
     def unpooled(self, x: TensorType, indices: TensorType, attrs: Mapping[str, Any]) -> TensorType:
-        """The type of the larger images.
+        """Return the type of the larger images.
 
         Raises:
-            ShapeError: indices are not like x.
-            AttributeProblem: output_sizes are not one for each axis.
+            ShapeError: x and indices differ in shape.
+            AttributeProblem: output_sizes does not have one size per axis.
         """
         try:
             shape = unify_shapes(x.shape, indices.shape)
@@ -234,7 +236,7 @@ class AtPlaces(Op):
     def call(
         self, shape: tuple[int, ...], dtype: str, attrs: dict[str, Any], kind: str = "int64"
     ) -> Sample:
-        """A sample with places that differ, from a shape with channels last."""
+        """Return a sample with distinct places, from a channels-last shape."""
         full = {a.name: a.default for a in self.attrs} | attrs
         x = values(known(layout_shape(shape, full["layout"])), dtype)
         types = TensorType(dtype, x.shape), TensorType("int64", x.shape)
@@ -253,26 +255,27 @@ class AtPlaces(Op):
     def arrange(
         self, x: np.ndarray, indices: np.ndarray, made: tuple[int, ...]
     ) -> tuple[np.ndarray, ...]:
-        """The op's inputs."""
+        """Return the op's inputs."""
         return x, indices
 
 
 @register
 class MaxUnpool2D(AtPlaces):
-    """Elements put back where they were the largest."""
+    """Elements put back at the places where they were the largest."""
 
     id = "max_unpool2d"
     partner = "take_at_places"
     keywords = ("unpooling", "MaxUnpool", "MaxUnpool2d", "upsampling", "segnet", "decoder")
     doc = (
-        "Zeros, with the elements of x at the places that max_pool_with_argmax found.\n\n"
-        "Attributes are those of the pooling; `counted` says what the indices count. The sizes are "
-        "those that the windows cover: (n - 1) * stride + window - border, or `output_sizes`. Of "
-        "two elements with one place the last counts. Gradient: what flows into the places."
+        "Zeros, with the elements of x at the places that max_pool_with_argmax found.\n\nUse the "
+        "attributes of the pooling; `counted` is the range of the indices. The result has the "
+        "sizes that the windows cover, (n - 1) * stride + window - border, or `output_sizes`. Of "
+        "two elements with the same index the last one counts. Gradient: the incoming gradient at "
+        "the places."
     )
     inputs = (
         Port("x", "Elements.", FLOATS),
-        Port("indices", "Where to put them.", INTEGERS),
+        Port("indices", "Indices of the elements in the result.", INTEGERS),
     )
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
@@ -301,8 +304,8 @@ class TakeAtPlaces(AtPlaces):
     partner = "max_unpool2d"
     category = "Internal"
     hidden = True
-    doc = "The elements of x at the indices; 0 where a later index is the same."
-    inputs = (Port("x", "Images.", FLOATS), Port("indices", "Where in x.", INTEGERS))
+    doc = "The elements of x at the indices; 0 for an index that occurs again later."
+    inputs = (Port("x", "Images.", FLOATS), Port("indices", "Index in x.", INTEGERS))
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
         x, indices = types
@@ -334,7 +337,7 @@ class TakeAtPlaces(AtPlaces):
 
 
 class AtPlaces3D(AtPlaces):
-    """Base: what differs from the ops of images."""
+    """The differences from the ops on images."""
 
     attrs = (
         *(ATTRS_3D[0], STRIDES, PADDING, LAYOUT_3D, PADS, COUNTED),
@@ -354,7 +357,7 @@ class AtPlaces3D(AtPlaces):
 
 @register
 class MaxUnpool3D(AtPlaces3D, MaxUnpool2D):
-    """Elements put back into volumes where they were the largest."""
+    """Elements put back into volumes at the places where they were the largest."""
 
     id = "max_unpool3d"
     partner = "take_at_places3d"

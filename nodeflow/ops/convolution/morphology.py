@@ -1,4 +1,4 @@
-"""Dilation of pictures: convolution with maximum and plus in place of plus and times."""
+"""Dilation of images: a convolution with sum and maximum in place of product and sum."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ class Dilation2D(Composed):
     category = "Neural network"
     keywords = ("morphology", "erosion", "grey", "grayscale", "max plus", "structuring element")
     doc = (
-        "Grey dilation: the largest of what each window sees plus the filter.\n\nx (n, height, "
-        "width, channels) and filter (height, width, channels) give (n, height', width', "
-        "channels). The border never counts. Height and width must be known. Erosion is the "
-        "negative of the dilation of -x by the filter turned round. Gradient: shared equally by "
-        "ties."
+        "Grey dilation: the maximum over each window of image plus filter.\n\nx "
+        "(n, height, width, channels) and filter (height, width, channels) give (n, height', "
+        "width', channels). The border never counts. Height and width must be known. For an "
+        "erosion, negate the dilation of -x by the flipped filter. Gradient: shared equally by "
+        "equal largest sums."
     )
     inputs = (
         Port("x", "Images: (n, height, width, channels).", FLOATS, "T"),
@@ -41,14 +41,14 @@ class Dilation2D(Composed):
     attrs = (
         Attr("strides", "ints", (1, 1), "Steps between windows: height and width, or one number."),
         PADDING,
-        Attr("dilations", "ints", (1, 1), "Steps between the elements that a window sees."),
+        Attr("dilations", "ints", (1, 1), "Distance between the elements of a window."),
     )
 
     def windows(self, filter_: TensorType, **attrs: Any) -> Windows:
-        """The windows of a filter.
+        """Return the windows of a filter.
 
         Raises:
-            ShapeError: it is none, or its sizes are unknown.
+            ShapeError: its rank is wrong, or its sizes are unknown or 0.
         """
         if filter_.rank != 3 or None in filter_.shape[:2] or 0 in filter_.shape[:2]:
             raise ShapeError(

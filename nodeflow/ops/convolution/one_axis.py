@@ -1,4 +1,4 @@
-"""Ops along one axis, made of those on images: a series is an image of height 1."""
+"""Ops along one axis, composed of ops on images: a series is an image of height 1."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ from nodeflow.ops.sliding_windows import PADDING, PADS, explicit_pads
 
 
 class AlongOneAxis(Composed):
-    """Base: a 2-D op on images of height 1."""
+    """The base of ops composed of a 2-D op on images of height 1."""
 
     category = "Neural network"
     two = ""
     """Id of the 2-D op."""
     LAYOUT = Attr(
-        "layout", "choice", "NWC", "Where the channels are: last (NWC) or after the rows (NCW).",
+        "layout", "choice", "NWC", "Position of the channels: last (NWC) or after the rows (NCW).",
         choices=("NWC", "NCW"),
     )  # fmt: skip
 
     def wide(self, attrs: Mapping[str, Any]) -> dict[str, Any]:
-        """Attributes of the 2-D op: one element along the height."""
+        """Return the attributes of the 2-D op, with one element along the height."""
         first = {"output_padding": 0}
         named = ("strides", "dilations", "size", "output_padding", "output_sizes")
         changed: dict[str, Any] = {
@@ -47,7 +47,7 @@ class AlongOneAxis(Composed):
         return {**attrs, **changed, "layout": "NHWC" if attrs["layout"] == "NWC" else "NCHW"}
 
     def axes(self, attrs: Mapping[str, Any]) -> list[int]:
-        """Where each input gets its axis of size 1."""
+        """Return the place of the axis of size 1 in each input."""
         filters = 0 if attrs.get("filter_layout", "WIO") == "WIO" else 2
         return [1 if attrs["layout"] == "NWC" else 2, filters]
 
@@ -76,17 +76,18 @@ class AlongOneAxis(Composed):
 
 
 class Convolution1D(AlongOneAxis):
-    """Base of the two convolutions along one axis."""
+    """The base of the two convolutions along one axis."""
 
     attrs = (
         Attr("strides", "ints", (1,), "Steps between windows."),
         PADDING,
-        Attr("dilations", "ints", (1,), "Steps between the elements that a window sees."),
+        Attr("dilations", "ints", (1,), "Distance between the elements of a window."),
         GROUPS,
         AlongOneAxis.LAYOUT,
         PADS,
-        Attr("filter_layout", "choice", "WIO", "Axes of the filter: as TensorFlow has them (WIO), "
-             "or as PyTorch and ONNX do (OIW).", choices=("WIO", "OIW")),
+        Attr("filter_layout", "choice", "WIO", "Axis order of the filter: WIO as in TensorFlow, "
+             "OIW as in PyTorch and ONNX.",
+             choices=("WIO", "OIW")),
     )  # fmt: skip
     inputs = (
         Port("x", "Series.", FLOATS, "T"),
@@ -110,7 +111,7 @@ class Convolution1D(AlongOneAxis):
 
 @register
 class Conv1D(Convolution1D):
-    """What filters find at each place of series."""
+    """Convolution of series."""
 
     id = "conv1d"
     layered = True
@@ -118,23 +119,23 @@ class Conv1D(Convolution1D):
     keywords = ("convolution", "series", "time", "filter", "kernel", "signal", "sequence")
     doc = (
         "The product of filters with every window of a batch of series.\n\nx (n, width, channels) "
-        "and filter (width, channels / groups, filters) give (n, width', filters). As conv2d, "
-        "along one axis."
+        "and filter (width, channels / groups, filters) give (n, width', filters). Otherwise as "
+        "conv2d."
     )
 
 
 @register
 class Conv1DTranspose(Convolution1D):
-    """Series painted by filters."""
+    """Transposed convolution of series."""
 
     id = "conv1d_transpose"
     layered = True
     two = "conv2d_transpose"
     keywords = ("deconvolution", "upsampling", "series", "decoder")
     doc = (
-        "Transposed convolution of series: the adjoint of conv1d with the same filter.\n\n"
-        "x (n, width, channels) and filter (width, filters / groups, channels of x) give (n, "
-        "width * stride, filters) with padding same. As conv2d_transpose, along one axis."
+        "Transposed convolution of series: the adjoint of conv1d with the same filter.\n\nx "
+        "(n, width, channels) and filter (width, filters / groups, channels of x) give (n, width "
+        '* stride, filters) with padding "same". Otherwise as conv2d_transpose.'
     )
     inputs = (
         Port("x", "Input.", FLOATS, "T"),
@@ -151,16 +152,16 @@ class Conv1DTranspose(Convolution1D):
 
 
 class Pool1D(AlongOneAxis):
-    """Base of pooling along one axis."""
+    """The base of pooling along one axis."""
 
     category = "Layers"
     inputs = (Port("x", "Series.", FLOATS),)
     attrs = (
         Attr("size", "ints", (2,), "Length of a window."),
-        Attr("strides", "ints", None, "Steps between windows; none is their size.", optional=True),
+        Attr("strides", "ints", None, "Steps between windows; none: their size.", optional=True),
         POOL_PADDING,
         AlongOneAxis.LAYOUT,
-        Attr("dilations", "ints", (1,), "Steps between the elements that a window sees."),
+        Attr("dilations", "ints", (1,), "Distance between the elements of a window."),
         PADS,
         CEIL,
     )

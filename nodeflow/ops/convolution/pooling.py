@@ -1,4 +1,4 @@
-"""Pooling: the largest or the mean of each window."""
+"""Pooling: the largest element or the mean of each window."""
 
 from __future__ import annotations
 
@@ -32,33 +32,33 @@ from nodeflow.ops.sliding_windows import (
 )
 
 SIZE = Attr("size", "ints", (2, 2), "Height and width of a window, or one number for both.")
-STRIDES = Attr("strides", "ints", None, "Steps between windows; none is their size.", optional=True)
+STRIDES = Attr("strides", "ints", None, "Steps between windows; none: their size.", optional=True)
 PADDING = Attr(
-    "padding", "choice", "valid", "Whole windows only (valid), or also those over the border.",
+    "padding", "choice", "valid", "Whole windows only (valid), or also windows over the border "
+         "(same).",
     choices=("same", "valid"),
 )  # fmt: skip
-CEIL = Attr(
-    "ceil_mode", "bool", False, "Also a last window that reaches over the end, if it begins before."
-)
+CEIL = Attr("ceil_mode", "bool", False, "Add a last window that begins inside and ends outside.")
 ATTRS = (
     SIZE,
     STRIDES,
     PADDING,
     LAYOUT,
-    Attr("dilations", "ints", (1, 1), "Steps between the elements that a window sees."),
+    Attr("dilations", "ints", (1, 1), "Distance between the elements of a window."),
     PADS,
     CEIL,
 )
 COUNT_BORDER = Attr(
-    "count_include_pad", "bool", False, "Whether zeros of the border count, as PyTorch has it."
+    "count_include_pad", "bool", False, "Count the zeros of the border, as PyTorch does."
 )
 
 
 def windows_of(attrs: Mapping[str, Any]) -> Windows:
-    """The windows that an op's attributes describe.
+    """Return the windows that an op's attributes describe.
 
     Raises:
-        AttributeProblem: not one number or pair for each axis, or windows that see only border.
+        AttributeProblem: a setting is neither one number nor one per axis, or a window has only
+            border.
     """
     size = per_axis("size", attrs["size"], len(attrs["layout"]) - 2)
     windows = Windows.of(size, {**attrs, "strides": attrs["strides"] or size})
@@ -72,10 +72,11 @@ def windows_of(attrs: Mapping[str, Any]) -> Windows:
 
 
 def pooled(x: TensorType, attrs: Mapping[str, Any], port: str = "x") -> TensorType:
-    """The type of what remains of x: one element per window and channel.
+    """Return the type of x after pooling: one element per window and channel.
 
     Raises:
-        ShapeError, AttributeProblem: not images, or no windows.
+        ShapeError, AttributeProblem: x is no batch of images, or the attributes describe no
+            windows.
     """
     windows = windows_of(attrs)
     n, *sizes, channels = check_picture(x, attrs["layout"], port)
@@ -84,7 +85,7 @@ def pooled(x: TensorType, attrs: Mapping[str, Any], port: str = "x") -> TensorTy
 
 
 def check_pooled(g: TensorType, x: TensorType, attrs: Mapping[str, Any], ports: str) -> None:
-    """Raises ShapeError unless g has the shape of x pooled; ``ports`` names both."""
+    """Raise ShapeError unless g has the shape of x after pooling; ``ports`` names both."""
     of_g, of_x = ports.split()
     expected = pooled(x, attrs, of_x).shape
     if not compatible(g.shape, expected):
@@ -93,7 +94,7 @@ def check_pooled(g: TensorType, x: TensorType, attrs: Mapping[str, Any], ports: 
 
 
 class Pool(Op):
-    """Base: an op of images, in one layout."""
+    """The base of pooling and its adjoints, in one layout."""
 
     category = "Layers"
     differentiable = True
@@ -101,7 +102,7 @@ class Pool(Op):
     attrs = ATTRS
     pooling: Literal["max", "mean", "put", "take", "share"]
     partner = ""
-    """Id of the op that its gradient is."""
+    """Id of the op that computes the gradient."""
 
     def lower(self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any) -> Any:
         windows, border = windows_of(attrs), attrs.get("count_include_pad", False)
@@ -124,15 +125,15 @@ class Pool(Op):
             return as_layout(self.compute(windows_of(attrs), border, *pictures), layout)
 
     def compute(self, windows: Windows, border: bool, *pictures: np.ndarray) -> np.ndarray:
-        """The result, channels last; ``border``: whether that counts."""
+        """Return the result, channels last. ``border``: whether the border counts."""
         raise NotImplementedError
 
     def arrange(self, x: np.ndarray, g: np.ndarray) -> tuple[np.ndarray, ...]:
-        """The op's inputs, from images and an array like them pooled."""
+        """Return the op's inputs, from images and an array of their shape after pooling."""
         return (x,)
 
     def call(self, shape: tuple[int, ...], dtype: str = "float64", **attrs: Any) -> Sample:
-        """A sample, from the shape of images, channels last."""
+        """Return a sample from a channels-last shape of images."""
         full = {a.name: a.default for a in self.attrs} | attrs
         x = values(known(layout_shape(shape, full["layout"])), dtype)
         g = values(known(pooled(TensorType(dtype, x.shape), full).shape), dtype, start=9)
@@ -157,23 +158,23 @@ class Pool(Op):
 
 
 def places_seen(windows: Windows) -> tuple[int, ...]:
-    """The axes of what windows see that are the window's own."""
+    """Return the axes of the window's elements in the array of all windows."""
     count = len(windows.axes)
     return tuple(range(1 + count, 1 + 2 * count))
 
 
 def side_by_side(windows: Windows, seen: np.ndarray) -> np.ndarray:
-    """What windows see, (rows, windows along each axis, elements, channels), row by row."""
+    """Flatten each window: (rows, windows along each axis, elements, channels)."""
     count = 1 + len(windows.axes)
     return seen.reshape(*seen.shape[:count], math.prod(windows.kernel), seen.shape[-1])
 
 
 def largest_places(windows: Windows, x: np.ndarray) -> np.ndarray:
-    """Which element of each window is the first of the largest; never one of the border."""
+    """Return the index of the first largest element in each window, never one of the border."""
     flat = side_by_side(windows, windows.view(x, -np.inf))
     places = flat.argmax(-2)
     if any(map(any, windows.pads(x.shape[1:-1]))):
-        # a border of -inf may come before elements that are -inf
+        # A border of -inf may come before elements that are -inf.
         real = side_by_side(windows, windows.view(np.ones((1, *x.shape[1:-1], 1), bool), False))
         inside = np.take_along_axis(np.broadcast_to(real, flat.shape), places[..., None, :], -2)
         places = np.where(inside[..., 0, :], places, real.argmax(-2))
@@ -181,7 +182,9 @@ def largest_places(windows: Windows, x: np.ndarray) -> np.ndarray:
 
 
 def places_in(windows: Windows, places: np.ndarray, sizes: Sequence[int]) -> tuple[np.ndarray, ...]:
-    """Where elements of windows lie along each axis, which the border begins before 0."""
+    """Return the coordinates of elements of windows along each axis. In the border they are below
+    0.
+    """
     found = []
     elements = np.unravel_index(places, windows.kernel)
     for axis, element, size, number in zip(
@@ -194,11 +197,11 @@ def places_in(windows: Windows, places: np.ndarray, sizes: Sequence[int]) -> tup
 
 
 class MaxPoolLike(Pool):
-    """Base of the ops that work at each window's largest element."""
+    """The base of ops on the largest element of each window."""
 
     inputs = (
-        Port("x", "Where the largest elements are found.", FLOATS, "T"),
-        Port("y", "What is taken or put there.", FLOATS, "T"),
+        Port("x", "Images in which the largest elements are found.", FLOATS, "T"),
+        Port("y", "Elements to take or to put there.", FLOATS, "T"),
     )
     category = "Internal"
     hidden = True
@@ -214,7 +217,7 @@ class MaxPool2D(Pool):
     keywords = ("pooling", "maximum", "cnn", "downsample", "subsample", "MaxPool", "MaxPool2d")
     doc = (
         "The largest element of each window of images, for each channel.\n\nNaN if any is NaN. "
-        "The border never counts. Gradient: to the first of the largest elements, row by row."
+        "The border never counts. Gradient: to the first of equal largest elements, row by row."
     )
 
     def compute(self, windows: Windows, border: bool, *pictures: np.ndarray) -> np.ndarray:
@@ -233,12 +236,12 @@ class MaxPool2D(Pool):
 
 @register
 class PutAtLargest(MaxPoolLike):
-    """The adjoint of pooling the largest."""
+    """The adjoint of max pooling."""
 
     id = "put_at_largest"
     pooling = "put"
     partner = "take_at_largest"
-    doc = "Zeros like x, with y added where the largest element of each window of x is."
+    doc = "Zeros like x, with y added at the largest element of each window of x."
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
         x, y = types
@@ -267,12 +270,12 @@ class PutAtLargest(MaxPoolLike):
 
 @register
 class TakeAtLargest(MaxPoolLike):
-    """Pooling by where another image is largest."""
+    """Elements of an image at the maxima of another."""
 
     id = "take_at_largest"
     pooling = "take"
     partner = "put_at_largest"
-    doc = "The element of y, which is like x, where the largest element of each window of x is."
+    doc = "The element of y, shaped like x, at the largest element of each window of x."
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
         x, y = types
@@ -309,9 +312,8 @@ class AveragePool2D(Pool):
         "pooling", "mean", "cnn", "downsample", "blur", "AveragePool", "AvgPool2d", "avg_pool",
     )  # fmt: skip
     doc = (
-        "The mean of each window of images, for each channel.\n\nElements of the border do not "
-        "count, unless `count_include_pad` says so. Gradient: shared equally by the window's "
-        "elements."
+        "The mean of each window of images, for each channel.\n\nThe border does not count, "
+        "unless `count_include_pad` is set. Gradient: shared equally by the window's elements."
     )
     attrs = (*ATTRS, COUNT_BORDER)
 
@@ -326,14 +328,14 @@ class AveragePool2D(Pool):
 
 @register
 class AveragePool2DGradient(Pool):
-    """The adjoint of the mean of windows."""
+    """The adjoint of average pooling."""
 
     id = "average_pool2d_gradient"
     pooling = "share"
     partner = "average_pool2d"
     category = "Internal"
     hidden = True
-    doc = "Each element of x shared equally by its window's elements in an image like `like`."
+    doc = "Each element of x shared equally by the elements of its window, in the shape of `like`."
     inputs = (
         Port("x", "One element per window.", FLOATS),
         Port("like", "Only its shape is used.", FLOATS),

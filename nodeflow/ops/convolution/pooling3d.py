@@ -1,4 +1,4 @@
-"""Pooling of volumes: that of images, with another axis."""
+"""Pooling of volumes: as for images, with one more axis."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ATTRS = (
     STRIDES,
     PADDING,
     LAYOUT_3D,
-    Attr("dilations", "ints", (1, 1, 1), "Steps between the elements that a window sees."),
+    Attr("dilations", "ints", (1, 1, 1), "Distance between the elements of a window."),
     PADS,
     CEIL,
 )
@@ -35,7 +35,7 @@ VOLUMES = Port("x", "Volumes.", FLOATS)
 
 
 class Pool3D(Pool):
-    """Base: what differs from the ops of images."""
+    """The differences from the ops on images."""
 
     everyday = False
     inputs = (VOLUMES,)
@@ -68,7 +68,7 @@ class MaxPool3D(Pool3D, MaxPool2D):
 
 @register
 class PutAtLargest3D(Pool3D, PutAtLargest):
-    """The adjoint of pooling the largest of volumes."""
+    """The adjoint of max pooling of volumes."""
 
     id = "put_at_largest3d"
     partner = "take_at_largest3d"
@@ -77,7 +77,7 @@ class PutAtLargest3D(Pool3D, PutAtLargest):
 
 @register
 class TakeAtLargest3D(Pool3D, TakeAtLargest):
-    """Pooling by where another volume is largest."""
+    """Elements of a volume at the maxima of another."""
 
     id = "take_at_largest3d"
     partner = "put_at_largest3d"
@@ -97,7 +97,7 @@ class AveragePool3D(Pool3D, AveragePool2D):
 
 @register
 class AveragePool3DGradient(Pool3D, AveragePool2DGradient):
-    """The adjoint of the mean of windows of volumes."""
+    """The adjoint of average pooling of volumes."""
 
     id = "average_pool3d_gradient"
     partner = "average_pool3d"

@@ -1,9 +1,9 @@
-"""Convolution and its gradients in numpy, one element of the window after the other.
+"""Convolution and its gradients in numpy, one window element at a time.
 
-An element sees a rectangle of the image, each place of it belonging to one window: so each of the
-three is a sum of small matrix products. What lies in the border takes no part, not even where a
-filter is infinite. Arrays are (rows, axes of space, channels), filters (axes of space, channels of
-a group, filters).
+Over all windows, one element of the window covers a rectangle of the image, each place of which
+belongs to one window. So each of the three ops is a sum of small matrix products. The border is
+left out, because an infinite filter times its zeros would give NaN. Arrays are (rows, spatial axes,
+channels), filters (spatial axes, channels of a group, filters).
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ Rectangle = tuple[slice, ...]
 def elements(
     windows: Windows, picture: Sequence[int], result: Sequence[int]
 ) -> Iterator[tuple[tuple[int, ...], Rectangle, Rectangle]]:
-    """For each element of the window: which, where in the image, and of which windows."""
+    """Yield each element of the window, the image places it covers, and the windows
+    they belong to.
+    """
     sizes = list(zip(windows.axes, picture[1:-1], result[1:-1], strict=True))
     insides = [[axis.inside(k, *pair) for k in range(axis.kernel)] for axis, *pair in sizes]
     for element in windows.elements():
@@ -31,19 +33,19 @@ def elements(
 
 
 def grouped(x: np.ndarray, groups: int) -> np.ndarray:
-    """Values as matrices: (groups, places, channels of a group)."""
+    """Return values as matrices: (groups, places, channels of a group)."""
     *places, channels = x.shape
     return np.moveaxis(x.reshape(math.prod(places), groups, channels // groups), 1, 0)
 
 
 def grouped_filter(filter_: np.ndarray, groups: int) -> np.ndarray:
-    """One element's weights as matrices: (groups, channels of a group, filters of a group)."""
+    """Return the weights of one element: (groups, channels of a group, filters of a group)."""
     channels, filters = filter_.shape
     return np.moveaxis(filter_.reshape(channels, groups, filters // groups), 1, 0)
 
 
 def convolve(x: np.ndarray, filter_: np.ndarray, windows: Windows, groups: int) -> np.ndarray:
-    """Each window's product with each filter."""
+    """Return the product of each window with each filter."""
     counts = known(windows.counts(*x.shape[1:-1]))
     out = np.zeros((x.shape[0], *counts, filter_.shape[-1]), x.dtype)
     for element, seen, seeing in elements(windows, x.shape, out.shape):
@@ -55,7 +57,7 @@ def convolve(x: np.ndarray, filter_: np.ndarray, windows: Windows, groups: int) 
 def input_gradient(
     g: np.ndarray, filter_: np.ndarray, windows: Windows, groups: int, shape: Sequence[int]
 ) -> np.ndarray:
-    """The filters, weighted by g, added up where their windows lie in an image of ``shape``."""
+    """Add up the filters, weighted by g, at their windows in an image of ``shape``."""
     out = np.zeros(tuple(shape), g.dtype)
     for element, seen, seeing in elements(windows, shape, g.shape):
         weights = np.swapaxes(grouped_filter(filter_[element], groups), 1, 2)
@@ -67,7 +69,7 @@ def input_gradient(
 def filter_gradient(
     x: np.ndarray, g: np.ndarray, windows: Windows, groups: int, shape: Sequence[int]
 ) -> np.ndarray:
-    """What the windows see, weighted by g: one image of ``shape`` for each filter."""
+    """Add up the windows, weighted by g: one filter of ``shape`` in all."""
     out = np.empty(tuple(shape), x.dtype)
     for element, seen, seeing in elements(windows, x.shape, g.shape):
         product = np.swapaxes(grouped(x[seen], groups), 1, 2) @ grouped(g[seeing], groups)

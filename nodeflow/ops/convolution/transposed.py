@@ -1,4 +1,4 @@
-"""Transposed convolution: the adjoint of convolution as an op of its own."""
+"""Transposed convolution: the adjoint of convolution as a separate op."""
 
 from __future__ import annotations
 
@@ -26,20 +26,21 @@ from nodeflow.ops.sliding_windows import (
 )
 
 SIZES = (
-    Attr("output_padding", "ints", (0,), "Further elements at the end of each axis, fewer than its "
-         "stride, as PyTorch and ONNX have them."),
-    Attr("output_sizes", "ints", None, "Sizes of the result along the axes of space, as TensorFlow "
-         "has them; none is what follows from the others.", optional=True),
+    Attr("output_padding", "ints", (0,), "Elements added at the end of each axis, fewer than its "
+         "stride, as in PyTorch and ONNX."),
+    Attr("output_sizes", "ints", None, "Sizes of the result along the spatial axes, as in "
+         "TensorFlow; none: they follow from strides and border.",
+         optional=True),
 )  # fmt: skip
 
 
 def made_sizes(
     windows: Windows, counts: Sequence[Dim], attrs: Mapping[str, Any]
 ) -> tuple[Dim, ...]:
-    """The sizes of a transposed convolution's result.
+    """Return the sizes of a transposed convolution's result.
 
     Raises:
-        AttributeProblem: sizes whose convolution would not have the sizes of x.
+        AttributeProblem: a convolution of these sizes would not have the sizes of x.
     """
     axes, more, wanted = windows.axes, attrs["output_padding"], attrs["output_sizes"]
     more = more * len(axes) if len(more) == 1 else more
@@ -84,7 +85,7 @@ def _count(axis: Any, size: int) -> Dim:
 
 @register
 class Conv2DTranspose(Convolution):
-    """Images painted by filters."""
+    """Transposed convolution of images."""
 
     id = "conv2d_transpose"
     layered = True
@@ -94,13 +95,13 @@ class Conv2DTranspose(Convolution):
         "conv_transpose", "ConvTranspose2d",
     )  # fmt: skip
     doc = (
-        "Transposed convolution: adds each element of x times the filter where a convolution "
-        "reads it.\n\nThe adjoint of conv2d with the same filter, (height, width, filters / "
-        "groups, channels of x): "
-        "x (n, height, width, channels) gives (n, height * stride, width * stride, filters) with "
-        "padding same, and (height - 1) * stride plus the window with valid, less the border that "
-        "`pads` gives. Where several sizes have as many windows, `output_padding` or "
-        "`output_sizes` chooses another one."
+        "Transposed convolution: each element of x times the filter, added up at its window.\n\n"
+        "It is the adjoint of conv2d with the same filter (height, width, filters / groups, "
+        'channels of x). With padding "same", x (n, height, width, channels) gives (n, height * '
+        'stride, width * stride, filters). With "valid" the height is (height - 1) * stride plus '
+        "the window, minus the border that `pads` sets; the width likewise. Where a convolution "
+        "of several sizes would have as many windows, `output_padding` or `output_sizes` chooses "
+        "one."
     )
     inputs = (
         Port("x", "Input.", FLOATS, "T"),

@@ -1,8 +1,8 @@
-"""How ops of volumes are lowered: by the kernels of images.
+"""The lowering of ops on volumes to the kernels of images.
 
-Convolution is one of images for each depth of the window: the slices of a volume that one depth
-sees are a batch of images. Their results are added up, and the border never takes part. Pooling is
-one of all slices, and then one along the depth, whose images are as wide as slices have elements.
+A convolution becomes one convolution of images per depth of the window: the slices that this depth
+covers form a batch of images. Their results are added up, and the border is left out. A pooling
+becomes a pooling of all slices and then one along the depth, where a slice is one row of the image.
 """
 
 from __future__ import annotations
@@ -33,16 +33,16 @@ from nodeflow.ops.sliding_windows import Axis, Windows, known
 
 ZEROS = Elementwise("0", ())
 ONE = Axis(1, 1, 1, same=True)
-"""An axis of which each window is one element, and which may have none."""
+"""An axis whose windows have one element each. It may have size 0."""
 
 
 def volume_order(layout: str) -> Order:
-    """How volumes of a layout become channels last."""
+    """Return the transposition of volumes from a layout to channels last."""
     return (0, 2, 3, 4, 1) if layout == "NCDHW" else None
 
 
 def volume_filter_order(layout: str) -> Order:
-    """How filters of a layout become (depth, height, width, channels, filters)."""
+    """Return the transposition of filters to (depth, height, width, channels, filters)."""
     return (2, 3, 4, 1, 0) if layout == "OIDHW" else None
 
 
@@ -54,11 +54,11 @@ def lower_volumes(
     out: TensorType,
     orders: Sequence[Order],
 ) -> Lowering:
-    """One of the three products of volume, filter and result.
+    """Lower a convolution of volumes or one of its gradients.
 
     Args:
-        types: of the op's inputs; the product takes the first two.
-        orders: of these two, then of the output.
+        types: types of the op's inputs; the product takes the first two.
+        orders: transpositions of these two, then of the output.
     """
     work = _Parts(types, out)
     first, second = (work.moved(i, order) for i, order in enumerate(orders[:2]))
@@ -104,13 +104,13 @@ def lower_pooled_volumes(
     out: TensorType,
     order: Order,
 ) -> Lowering:
-    """Pooling of volumes, or one of its adjoints; see `lowering.Pool`.
+    """Lower a pooling of volumes, or one of its adjoints; see `lowering.Pool`.
 
-    A window's largest element is the first of the largest along the depth of those that are the
-    first of the largest of their slices; counts of elements are products along the axes.
+    In each slice the first largest element is found, then the first largest of these along the
+    depth. Counts of elements are products of counts along the axes.
 
     Args:
-        types: of the op's inputs; the last one of `share` is not read.
+        types: types of the op's inputs; `share` does not read the last one.
     """
     work = _Parts(types, out)
     made = work.ordered(out, order)[1]
@@ -123,7 +123,7 @@ def lower_pooled_volumes(
     largest = Pool("max", slices.windows)
     depths = Pool(kind, Windows((windows.axes[0], ONE)), border)
     whole = (n * depth, height, width, channels)
-    parts = (n * depth, rows, columns, channels)  # slices that are pooled
+    parts = (n * depth, rows, columns, channels)  # slices to pool
     beside = (n, depth, rows * columns, channels)  # the same, along their depth
     ends = (n, down, rows * columns, channels)
 
@@ -133,8 +133,8 @@ def lower_pooled_volumes(
     def shaped(name: str, shape: tuple[int, ...]) -> str:
         return step(Alias(), shape, name)
 
-    moved = inputs[-1][0]  # what is pooled or spread
-    of_slices: tuple[str, ...] = ()  # where the largest elements are found, if others move
+    moved = inputs[-1][0]  # the value that is pooled or spread
+    of_slices: tuple[str, ...] = ()  # places of the largest elements, if other values move
     of_depths: tuple[str, ...] = ()
     if len(inputs) > 1:
         of_slices = (shaped(inputs[0][0], whole),)
@@ -166,19 +166,19 @@ class _Parts:
         return name
 
     def ordered(self, type_: TensorType, order: Order) -> Value:
-        """What stands for a value in the kernels' order, yet without a part."""
+        """Return a value in the kernels' axis order that has no part yet."""
         axes = range(type_.rank) if order is None else order
         return "", type_.with_shape(known([type_.shape[a] for a in axes]))
 
     def moved(self, index: int, order: Order) -> Value:
-        """An input in the kernels' order."""
+        """Return an input in the kernels' axis order."""
         type_ = self.ordered(self.types[index], order)[1]
         if order is None:
             return self.names[index], type_
         return self.add(Permute(order), (self.names[index],), type_), type_
 
     def slices(self, value: Value, depths: slice) -> str:
-        """The images at some depths of volumes, as one batch."""
+        """Return the images at some depths of volumes, as one batch."""
         sizes, offset, strides = slice_layout(value[1].shape, (slice(None), depths))
         block = Block(sizes, offset, strides, 0, strides_of(sizes))
         taken = self.add(Copy((block,)), (value[0],), value[1].with_shape(sizes))
@@ -186,14 +186,14 @@ class _Parts:
         return self.add(Alias(), (taken,), value[1].with_shape((rows * many, *picture)))
 
     def filters(self, value: Value, depth: int) -> str:
-        """The filters at one depth."""
+        """Return the filters at one depth."""
         sizes, offset, strides = slice_layout(value[1].shape, (slice(depth, depth + 1),))
         block = Block(sizes, offset, strides, 0, strides_of(sizes))
         taken = self.add(Copy((block,)), (value[0],), value[1].with_shape(sizes))
         return self.add(Alias(), (taken,), value[1].with_shape(sizes[1:]))
 
     def placed(self, name: str, whole: TensorType, depths: slice) -> str:
-        """A batch of images at some depths of volumes of zeros."""
+        """Place a batch of images at some depths of volumes of zeros."""
         sizes, offset, strides = slice_layout(whole.shape, (slice(None), depths))
         parted = self.add(Alias(), (name,), whole.with_shape(sizes))
         if sizes == known(whole.shape):
@@ -202,7 +202,7 @@ class _Parts:
         return self.add(Copy((block,), 0.0), (parted,), whole)
 
     def stacked(self, names: Sequence[str], whole: TensorType) -> str:
-        """Values of one shape along a new first axis."""
+        """Stack values of one shape along a new first axis."""
         sizes = (1, *known(whole.shape)[1:])
         parts = [self.add(Alias(), (name,), whole.with_shape(sizes)) for name in names]
         strides = strides_of(sizes)

@@ -1,4 +1,4 @@
-"""Arranging elements, and finding, taking and placing them by indices."""
+"""Arrangement of elements; search, gather and scatter by indices."""
 
 from nodeflow.ops.indexing import (
     adjoints,

@@ -1,4 +1,4 @@
-"""The adjoints of taking parts and of joining them; hidden from the palette."""
+"""The adjoints of slicing, concatenating and gathering, hidden from the palette."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class PlaceSlice(RuntimeAttributes):
     category = "Internal"
     hidden = True
     differentiable = True
-    doc = "Zeros in the shape of `like`, with x put where the slices begin:end:strides choose."
+    doc = "Zeros in the shape of `like`, with x at the places of the slices begin:end:strides."
     runtime = STRIDES
     inputs = (Port("x", dtypes=DTYPES), LIKE, *STRIDE_PORTS)
     attrs = STRIDE_ATTRS
@@ -87,11 +87,11 @@ class PartOfConcat(Internal):
     """The adjoint of concat."""
 
     id = "part_of_concat"
-    doc = "The part of x that belongs to the index-th of the tensors that concat joined."
-    inputs = (Port("x", dtypes=DTYPES), Port("like", "What concat joined.", DTYPES, variadic=True))
+    doc = "The part of x that belongs to the index-th input of concat."
+    inputs = (Port("x", dtypes=DTYPES), Port("like", "Inputs of concat.", DTYPES, variadic=True))
     attrs = (
-        Attr("axis", "int", 0, "Axis they were joined along."),
-        Attr("index", "int", 0, "Which part."),
+        Attr("axis", "int", 0, "Axis of the concatenation."),
+        Attr("index", "int", 0, "Number of the part."),
     )
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
@@ -141,7 +141,7 @@ class ScatterAddLike(Internal):
 
     id = "scatter_add_like"
     doc = "Zeros in the shape of `like`, with the slices of x added at the indices along an axis."
-    inputs = (Port("x", dtypes=NUMBERS), Port("indices", "Where to add.", INDICES), LIKE)
+    inputs = (Port("x", dtypes=NUMBERS), Port("indices", "Indices to add at.", INDICES), LIKE)
     attrs = (Attr("axis", "int", 0, "Axis that was gathered from."),)
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:

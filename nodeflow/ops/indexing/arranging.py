@@ -1,4 +1,4 @@
-"""Tensors put together, taken apart, turned round and shifted, by ops that exist."""
+"""Joining, splitting, reversing and shifting of tensors, composed of other ops."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ class Stack(Composed):
     category = "Shape"
     keywords = ("pack", "join", "combine", "new axis", "sequence")
     doc = (
-        "Tensors of one shape joined along a new axis.\n\nTwo vectors become the rows of a matrix. "
-        "Gradient: each gets its slice."
+        "Tensors of one shape joined along a new axis.\n\nTwo vectors become the rows of a "
+        "matrix. Gradient: its slice to each input."
     )
     inputs = (Port("values", "Tensors to join.", DTYPES, "T", variadic=True),)
-    attrs = (Attr("axis", "int", 0, "Where the new axis is put in."),)
+    attrs = (Attr("axis", "int", 0, "Position of the new axis."),)
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
         if not types:
@@ -73,14 +73,14 @@ class Unstack(Composed):
     category = "Shape"
     keywords = ("unpack", "split", "unbind", "rows", "time steps")
     doc = (
-        "The slices of a tensor along an axis, each an output of its own.\n\nThe axis, whose size "
-        "must be known, vanishes. Gradient: the slices stacked again."
+        "The slices of a tensor along an axis, each a separate output.\n\nThe size of the axis "
+        "must be known. The outputs do not have the axis. Gradient: the slices stacked again."
     )
     inputs = (Port("x", dtypes=DTYPES),)
     outputs = (Port("parts", variadic=True),)
     attrs = (
-        Attr("num", "int", None, "How many slices there must be; none: as many.", optional=True),
-        Attr("axis", "int", 0, "Axis to take apart."),
+        Attr("num", "int", None, "Expected number of slices; none: any.", optional=True),
+        Attr("axis", "int", 0, "Axis to split."),
     )
 
     def infer(self, *types: TensorType, **attrs: Any) -> Sequence[TensorType]:
@@ -117,17 +117,14 @@ class Unstack(Composed):
 
 @register
 class Reverse(Composed):
-    """Elements from last to first."""
+    """Reversed axes."""
 
     id = "reverse"
     category = "Shape"
     keywords = ("flip", "mirror", "backwards", "fliplr", "flipud", "rot")
-    doc = (
-        "The tensor with the elements along axes from last to first.\n\n"
-        "Gradient: turned round again."
-    )
+    doc = "The tensor with the elements along axes in reverse order.\n\nGradient: reversed again."
     inputs = (Port("x", dtypes=DTYPES),)
-    attrs = (Attr("axis", "axes", None, "Axis or axes to turn round; none means all."),)
+    attrs = (Attr("axis", "axes", None, "Axis or axes to reverse; none: all."),)
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
         normalize_axes(attrs["axis"], types[0].rank)
@@ -155,20 +152,20 @@ class Reverse(Composed):
 
 @register
 class Roll(Composed):
-    """Elements shifted round an axis."""
+    """A cyclic shift along axes."""
 
     id = "roll"
     everyday = False
     category = "Shape"
     keywords = ("shift", "rotate", "circular", "cycle")
     doc = (
-        "The tensor with its elements shifted along axes; what leaves at the end comes in at the "
-        "start.\n\nA shift of 1 moves the first element to the second place, -1 back. Gradient: "
-        "shifted back."
+        "The tensor with its elements shifted cyclically along axes.\n\nA shift of 1 moves the "
+        "first element to the second place and the last one to the first; -1 shifts back. "
+        "Gradient: shifted back."
     )
     inputs = (Port("x", dtypes=DTYPES),)
     attrs = (
-        Attr("shift", "ints", (1,), "How far, one number for each axis."),
+        Attr("shift", "ints", (1,), "Distance, one number per axis."),
         Attr("axis", "ints", (0,), "Axes to shift along."),
     )
 
@@ -197,7 +194,7 @@ class Roll(Composed):
         return x
 
     def _shifted(self, x: Tensor, axis: int, first: int) -> Tensor:
-        """From element number ``first`` on, then those before it."""
+        """Return the elements from number ``first`` on, then those before it."""
         all_, here = [None] * len(x.shape), [None] * axis + [first]
         here += all_[axis + 1 :]
         parts = [F.strided_slice(x, begin=b, end=e) for b, e in ((here, all_), (all_, here))]
@@ -214,12 +211,12 @@ class Roll(Composed):
 
 @register
 class SwapAxes(Composed):
-    """Two axes exchanged."""
+    """Two axes swapped."""
 
     id = "swap_axes"
     category = "Shape"
     keywords = ("swapaxes", "transpose", "permute", "exchange")
-    doc = "The tensor with two of its axes exchanged.\n\nGradient: exchanged again."
+    doc = "The tensor with two of its axes swapped.\n\nGradient: swapped again."
     inputs = (Port("x", dtypes=DTYPES),)
     attrs = (
         Attr("axis1", "int", -2, "One axis."),
@@ -256,14 +253,15 @@ class MeshGrid(Composed):
     keywords = ("grid", "coordinates", "mgrid", "broadcast", "plot")
     doc = (
         "The coordinates of all points of a grid, one output for each vector.\n\nVectors of m and "
-        "n numbers give tensors (n, m), the first along the columns, as numpy and TensorFlow do, "
-        "or (m, n) if `indexing` is ij. Sizes must be known. Gradient: summed back."
+        "n numbers give tensors (n, m) with the first vector along the columns, as in numpy and "
+        "TensorFlow, or (m, n) if `indexing` is ij. Sizes must be known. Gradient: summed over "
+        "the repetitions."
     )
     inputs = (Port("values", "Coordinates along each axis.", DTYPES, "T", variadic=True),)
     outputs = (Port("grids", variadic=True),)
     attrs = (
         Attr(
-            "indexing", "choice", "xy", "Whether x runs along columns (xy) or rows (ij).",
+            "indexing", "choice", "xy", "The first vector runs along columns (xy) or rows (ij).",
             choices=("xy", "ij"),
         ),
     )  # fmt: skip

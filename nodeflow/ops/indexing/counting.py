@@ -1,4 +1,4 @@
-"""How often numbers occur, and where they belong."""
+"""Counts of numbers, histograms, and search in sorted rows."""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ COUNTS = Attr("dtype", "dtype", "int32", "Data type of the result.", choices=("i
 
 @register
 class BinCount(Composed):
-    """How often each number occurs."""
+    """Counts of numbers."""
 
     id = "bincount"
     everyday = False
     category = "Reduction"
     keywords = ("histogram", "count", "frequency", "occurrences", "votes")
     doc = (
-        "How often each of the numbers 0 to size - 1 occurs, or the sum of its weights.\n\nOthers "
-        "are left out. Counts are int32; sums have the weights' dtype. Gradient: each weight gets "
-        "its number's."
+        "The number of times each of the numbers 0 to size - 1 occurs, or the sum of its "
+        "weights.\n\nOther numbers are left out. Counts are int32; sums have the dtype of the "
+        "weights. Gradient: each weight gets the gradient of its number."
     )
     inputs = (
         Port("x", "Numbers to count.", INDICES),
-        Port("weights", "What each counts; 1 without a wire.", FLOATS, optional=True),
+        Port("weights", "Weight of each number; 1 if not connected.", FLOATS, optional=True),
     )
-    attrs = (Attr("size", "int", 10, "How many numbers to count.", minimum=0),)
+    attrs = (Attr("size", "int", 10, "Size of the result.", minimum=0),)
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
         if len(types) > 1:
@@ -65,15 +65,15 @@ class BinCount(Composed):
 
 @register
 class HistogramFixedWidth(Composed):
-    """How many values fall into each bin."""
+    """A histogram."""
 
     id = "histogram_fixed_width"
     everyday = False
     category = "Reduction"
     keywords = ("histogram", "bins", "histc", "distribution", "frequency")
     doc = (
-        "How many values fall into each of nbins bins of equal width.\n\nWhat lies outside "
-        "value_range counts in the first or last bin; NaN in the first. No gradient flows."
+        "The number of values in each of nbins bins of equal width.\n\nValues outside value_range "
+        "count in the first or last bin, NaN in the first. No gradient flows."
     )
     differentiable = False
     inputs = (Port("values", "Numbers to count.", NUMBERS),)
@@ -114,30 +114,35 @@ class HistogramFixedWidth(Composed):
 
 
 def _less(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Whether a comes before b, NaN last."""
+    """Return whether a sorts before b. NaN sorts last."""
     return (a < b) | ((b != b) & (a == a))
 
 
 @register
 class SearchSorted(Op):
-    """Where numbers belong in an order."""
+    """Search in sorted rows."""
 
     id = "searchsorted"
     everyday = False
     category = "Reduction"
     keywords = ("bucketize", "digitize", "lower_bound", "upper_bound", "bisect", "insert")
     doc = (
-        "The index at which each value would be put into an ordered row.\n\nRows run along the "
-        "last axis and have values of their own; before it both have the same sizes. `left` gives "
-        "the first possible place, `right` the last. No gradient flows."
+        "The index at which each value would be inserted into a sorted row.\n\nRows are along the "
+        "last axis, and each row of values is searched in its own sorted row; all other sizes "
+        "must be equal. `left` gives the first possible place, `right` the last. No gradient "
+        "flows."
     )
     inputs = (
         Port("sorted_sequence", "Rows in ascending order.", NUMBERS, "T"),
-        Port("values", "Numbers to find places for.", NUMBERS, "T"),
+        Port("values", "Values to search.", NUMBERS, "T"),
     )
     attrs = (
         Attr(
-            "side", "choice", "left", "Before equal ones, or after them.", choices=("left", "right")
+            "side",
+            "choice",
+            "left",
+            "Place before or after equal elements.",
+            choices=("left", "right"),
         ),
         COUNTS,
     )

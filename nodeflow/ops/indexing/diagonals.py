@@ -1,4 +1,4 @@
-"""Diagonals of matrices: made, taken, and the identity."""
+"""Diagonals of matrices, and the identity."""
 
 from __future__ import annotations
 
@@ -29,18 +29,20 @@ from nodeflow.ops.composed import Composed
 from nodeflow.ops.gradient_helpers import LIKE, Internal
 from nodeflow.ops.samples import values
 
-OFFSET = Attr("offset", "int", 0, "Which diagonal: above the main one if positive.")
+OFFSET = Attr(
+    "offset", "int", 0, "Number of the diagonal; positive numbers are above the main one."
+)
 
 
 def diagonal_size(rows: int | None, columns: int | None, offset: int) -> int | None:
-    """How many elements a diagonal has."""
+    """Return the number of elements of a diagonal."""
     if rows is None or columns is None:
         return None
     return max(0, min(rows, columns - offset) if offset >= 0 else min(rows + offset, columns))
 
 
 def block(shape: Shape, offset: int, *, taken: bool) -> lowering.Block:
-    """The diagonals of matrices of a (known) shape on one side, packed on the other."""
+    """Return the copy between the diagonals of matrices of a (known) shape and packed vectors."""
     *batch, rows, columns = (d or 0 for d in shape)
     count, size = math.prod(batch), diagonal_size(rows, columns, offset) or 0
     sizes = (count, size)
@@ -52,7 +54,7 @@ def block(shape: Shape, offset: int, *, taken: bool) -> lowering.Block:
 
 
 def place(x: np.ndarray, shape: tuple[int, ...], offset: int) -> np.ndarray:
-    """Zeros with x on the diagonals."""
+    """Return zeros with x on the diagonals."""
     out = np.zeros(shape, x.dtype)
     at = np.arange(x.shape[-1])
     out[..., at + max(-offset, 0), at + max(offset, 0)] = x
@@ -61,15 +63,14 @@ def place(x: np.ndarray, shape: tuple[int, ...], offset: int) -> np.ndarray:
 
 @register
 class Diag(Op):
-    """A vector as a diagonal."""
+    """A diagonal matrix."""
 
     id = "diag"
     category = "Matrix"
     keywords = ("diagonal", "matrix_diag", "diagflat", "diag_embed", "tensor_diag")
     doc = (
-        "A square matrix with x on its diagonal and zeros elsewhere.\n\n(..., n) gives "
-        "(..., n + |offset|, n + |offset|): vectors along the last axis, batches before it. "
-        "Gradient: the diagonal."
+        "A square matrix with x on its diagonal and zeros elsewhere.\n\n(..., n) gives (..., n + "
+        "|offset|, n + |offset|): one matrix per vector of the last axis. Gradient: its diagonal."
     )
     differentiable = True
     inputs = (Port("x", dtypes=DTYPES),)
@@ -114,8 +115,8 @@ class DiagPart(Op):
     category = "Matrix"
     keywords = ("diagonal", "matrix_diag_part", "tensor_diag_part")
     doc = (
-        "The diagonal of a matrix.\n\n(..., m, n) gives (..., size): of the last two axes, batches "
-        "before them. Gradient: zeros elsewhere."
+        "The diagonal of a matrix.\n\n(..., m, n) gives (..., size). Axes before the last two are "
+        "batches. Gradient: on the diagonal, zeros elsewhere."
     )
     differentiable = True
     inputs = (Port("x", dtypes=DTYPES),)
@@ -195,12 +196,14 @@ class Eye(Op):
     category = "Matrix"
     keywords = ("identity matrix", "unit matrix", "diagonal", "eye_like")
     doc = (
-        "A matrix with ones on the diagonal and zeros elsewhere.\n\nSquare unless num_columns is "
-        "given; batch_shape repeats it."
+        "A matrix with ones on the diagonal and zeros elsewhere.\n\nIt is square unless "
+        "num_columns is given. batch_shape adds batch axes before it."
     )
     attrs = (
         Attr("num_rows", "int", 3, "Number of rows.", minimum=0),
-        Attr("num_columns", "int", None, "Number of columns; none: as many.", optional=True),
+        Attr(
+            "num_columns", "int", None, "Number of columns; none: as many as rows.", optional=True
+        ),
         Attr("batch_shape", "ints", (), "Sizes before the last two axes."),
         Attr("dtype", "dtype", "float32", "Data type."),
         OFFSET,
@@ -225,15 +228,15 @@ class Eye(Op):
 
 @register
 class Trace(Composed):
-    """The sum of a diagonal."""
+    """The sum of the diagonal."""
 
     id = "trace"
     everyday = False
     category = "Matrix"
     keywords = ("diagonal", "sum", "tr")
     doc = (
-        "The sum of the diagonal of a matrix.\n\n(..., m, n) gives (...). Gradient: to the "
-        "diagonal alike."
+        "The sum of the diagonal of a matrix.\n\n(..., m, n) gives (...). Gradient: the same to "
+        "each element of the diagonal."
     )
     inputs = (Port("x", dtypes=NUMBERS),)
     attrs = (OFFSET,)

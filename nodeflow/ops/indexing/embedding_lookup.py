@@ -1,4 +1,4 @@
-"""Rows of a table by number."""
+"""Lookup of table rows by number."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from nodeflow.ops.samples import values
 
 @register
 class EmbeddingLookup(Composed):
-    """Vectors of words, users, things, by number."""
+    """Vectors of words, users or items, by number."""
 
     id = "embedding_lookup"
     note = "weights wired in"
     category = "Neural network"
     keywords = ("embedding", "word vectors", "table", "gather", "rows", "word2vec")
     doc = (
-        "The rows of a table that the numbers name.\n\nA table (n, features) and numbers of any "
-        "shape s give (s, features). A number outside 0 to n - 1 is an error when run. Gradient: "
-        "added up at the rows that were used."
+        "The rows of a table at the given row numbers.\n\nA table (n, features) and row numbers "
+        "of any shape s give (s, features). A number outside 0 to n - 1 is an error when run. "
+        "Gradient: added up at the rows that were used."
     )
     inputs = (
         Port("table", "The table, usually a variable.", FLOATS),

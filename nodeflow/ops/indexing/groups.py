@@ -1,4 +1,4 @@
-"""Means and extremes of slices by group; sums are in ``sorting``."""
+"""Means and extremes of segments; sums are in ``sorting``."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SEGMENTS = SegmentSum.inputs[1]
 
 
 def segment_type(*types: TensorType, **attrs: Any) -> TensorType:
-    """The type of sums by segment."""
+    """Return the type of sums by segment."""
     found = REGISTRY.lookup("segment_sum").infer(*types, **attrs)
     assert isinstance(found, TensorType)
     return found
@@ -46,14 +46,14 @@ def segment_samples(dtypes: Sequence[str]) -> Iterator[Sample]:
 
 @register
 class SegmentMean(Composed):
-    """Means by group."""
+    """Means by segment."""
 
     id = "segment_mean"
     category = "Reduction"
     keywords = ("group by", "average", "unsorted_segment_mean", "centroid", "k-means")
     doc = (
-        "The means of the slices of x that belong to each segment.\n\nAs segment_sum; a segment "
-        "without slices is 0. Gradient: each slice gets its segment's share."
+        "The mean of the slices of x in each segment.\n\nShapes are as for segment_sum. A segment "
+        "without slices is 0. Gradient: shared equally by the slices of the segment."
     )
     inputs = (Port("x", dtypes=FLOATS), SEGMENTS)
     attrs = SegmentSum.attrs
@@ -74,7 +74,7 @@ class SegmentMean(Composed):
 
 
 class SegmentExtreme(Op):
-    """Base: the gradient is shared equally by ties."""
+    """The base of extremes by segment: equal extremes share the gradient equally."""
 
     category = "Reduction"
     differentiable = True
@@ -115,29 +115,29 @@ class SegmentExtreme(Op):
 
 @register
 class SegmentMax(SegmentExtreme):
-    """Maxima by group."""
+    """Maxima by segment."""
 
     id = "segment_max"
     everyday = False
     keywords = ("group by", "largest", "unsorted_segment_max", "scatter max")
     doc = (
-        "The largest slices of x, element by element, of each segment.\n\nAs segment_sum; a "
-        "segment without slices is the lowest value of the dtype (-infinity). Gradient: shared "
-        "equally by all that are largest."
+        "The elementwise maximum of the slices of x in each segment.\n\nShapes are as for "
+        "segment_sum. A segment without slices is the lowest value of the dtype (-infinity). "
+        "Gradient: shared equally by all largest elements."
     )
     kind, combine = "max", np.maximum
 
 
 @register
 class SegmentMin(SegmentExtreme):
-    """Minima by group."""
+    """Minima by segment."""
 
     id = "segment_min"
     everyday = False
     keywords = ("group by", "smallest", "unsorted_segment_min", "scatter min")
     doc = (
-        "The smallest slices of x, element by element, of each segment.\n\nAs segment_sum; a "
-        "segment without slices is the highest value of the dtype (infinity). Gradient: shared "
-        "equally by all that are smallest."
+        "The elementwise minimum of the slices of x in each segment.\n\nShapes are as for "
+        "segment_sum. A segment without slices is the highest value of the dtype (infinity). "
+        "Gradient: shared equally by all smallest elements."
     )
     kind, combine = "min", np.minimum

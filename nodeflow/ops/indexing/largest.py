@@ -1,4 +1,4 @@
-"""The largest elements of rows, or the smallest, without putting all of a row in order."""
+"""The largest or smallest elements of rows, without sorting the whole row."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ from nodeflow.ops.samples import special, values
 
 @register
 class LargestIndices(Internal):
-    """Where the largest elements of each row are."""
+    """Indices of the largest elements of each row."""
 
     id = "largest_indices"
     doc = (
         "The indices of the k largest elements of each row of the last axis, as int64.\n\nThe "
-        "largest first; or of the smallest. Of equal elements the first comes first; NaN is the "
-        "largest."
+        "largest comes first. With `largest` false, the k smallest, smallest first. Of equal "
+        "elements the first comes first. NaN counts as the largest."
     )
     differentiable = False
     inputs = (Port("x", dtypes=NUMBERS),)
     attrs = (
         Attr("k", "int", 1, "Number of elements.", minimum=0),
-        Attr("largest", "bool", True, "The largest, or else the smallest."),
+        Attr("largest", "bool", True, "The largest elements; otherwise the smallest."),
     )
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
@@ -85,23 +85,23 @@ class LargestIndices(Internal):
 
 @register
 class TopK(Composed):
-    """The largest elements and where they are."""
+    """The largest elements and their indices."""
 
     id = "top_k"
     category = "Reduction"
     keywords = ("largest", "best", "maximum", "beam", "ranking")
     doc = (
-        "The k largest elements along an axis, largest first, and their indices (int64).\n\nOr the "
-        "smallest, smallest first. Of "
-        "equal elements the first comes first; NaN counts as the largest. The axis must have at "
-        "least k elements. Gradient: to the places where the elements came from."
+        "The k largest elements along an axis, largest first, and their indices (int64).\n\nWith "
+        "`largest` false, the k smallest, smallest first. Of equal elements the first comes "
+        "first. NaN counts as the largest. The axis must have at least k elements. Gradient: to "
+        "the places of these elements."
     )
     inputs = (Port("x", dtypes=NUMBERS),)
-    outputs = (Port("values", "The largest elements."), Port("indices", "Where they are."))
+    outputs = (Port("values", "The largest elements."), Port("indices", "Their indices."))
     attrs = (
         Attr("k", "int", 1, "Number of elements.", minimum=0),
         Attr("axis", "int", -1, "Axis to search along."),
-        Attr("largest", "bool", True, "The largest, or else the smallest."),
+        Attr("largest", "bool", True, "The largest elements; otherwise the smallest."),
     )
 
     def infer(self, *types: TensorType, **attrs: Any) -> Sequence[TensorType]:

@@ -1,4 +1,4 @@
-"""Elements and slices found, and placed, by indices of several axes."""
+"""Gather and scatter by indices of several axes."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ from nodeflow.ops.indexing.slicing import INDICES, check_indices
 from nodeflow.ops.indexing.sorting import check_along
 from nodeflow.ops.samples import values
 
-WHERE = Port("indices", "Where, along the last axis one number for each axis of x.", INDICES)
+WHERE = Port("indices", "Indices: the last axis has one number per axis of x.", INDICES)
 
 
 def nd_shape(x: TensorType, indices: TensorType, batch: int) -> Shape:
-    """The shape of the slices that indices name.
+    """Return the shape of the slices at the indices.
 
     Raises:
-        ShapeError: more numbers than axes, or batches that differ.
+        ShapeError: an index has more numbers than axes, or the batches differ.
     """
     depth = indices.shape[-1] if indices.rank else None
     if depth is None:
@@ -63,7 +63,7 @@ def nd_shape(x: TensorType, indices: TensorType, batch: int) -> Shape:
 
 
 def nd_places(shape: tuple[int, ...], indices: np.ndarray, batch: int) -> tuple[np.ndarray, ...]:
-    """Indices as numpy takes them, checked against the sizes."""
+    """Return indices as numpy takes them, checked against the sizes."""
     depth = indices.shape[-1]
     found = []
     for number in range(depth):
@@ -77,10 +77,11 @@ def nd_places(shape: tuple[int, ...], indices: np.ndarray, batch: int) -> tuple[
 def numbered(
     x: TensorType, indices: TensorType, batch: int = 0
 ) -> tuple[lowering.Part, TensorType]:
-    """The part that makes ``rows`` of ``indices``, and the type of x with one axis of rows.
+    """Return the part that computes ``rows`` from ``indices``, and the type of x as a table of
+    rows.
 
     Args:
-        batch: how many first axes both have.
+        batch: number of leading axes that both have.
     """
     depth = batch + (indices.shape[-1] or 0)
     sizes = tuple(d or 0 for d in x.shape[:depth])
@@ -91,7 +92,7 @@ def numbered(
 
 
 def added(out: TensorType, indices: TensorType, batch: int = 0) -> tuple[lowering.Part, ...]:
-    """The parts that make ``out`` of zeros, with slices ``x`` added at ``indices``."""
+    """Return the parts that compute ``out``: zeros with the slices ``x`` added at ``indices``."""
     rows, flat = numbered(out, indices, batch)
     named = flat.with_shape((rows.type.shape[0], *flat.shape[1:]))
     return (
@@ -104,21 +105,23 @@ def added(out: TensorType, indices: TensorType, batch: int = 0) -> tuple[lowerin
 
 @register
 class GatherNd(Op):
-    """Slices by indices of several axes."""
+    """Slices at indices of several axes."""
 
     id = "gather_nd"
     everyday = False
     category = "Shape"
     keywords = ("index", "lookup", "take", "coordinates", "advanced indexing")
     doc = (
-        "The slices of x that indices of several axes name.\n\nThe last axis of the indices holds "
-        "one number for each of the first axes of x: [[0, 1], [2, 0]] picks two elements of a "
-        "matrix. Negative ones count from the end; one outside is an error when run. `batch_dims` "
-        "axes are common to both. Gradient: added up at the places."
+        "The slices of x at indices of several axes.\n\nThe last axis of the indices holds one "
+        "number for each of the first axes of x: [[0, 1], [2, 0]] picks two elements of a matrix. "
+        "Negative numbers count from the end; a number out of range is an error when run. The "
+        "first `batch_dims` axes belong to both tensors. Gradient: added up at the places."
     )
     differentiable = True
     inputs = (Port("x", "Source.", DTYPES), WHERE)
-    attrs = (Attr("batch_dims", "int", 0, "First axes that both have.", minimum=0),)
+    attrs = (
+        Attr("batch_dims", "int", 0, "Number of leading axes that belong to both.", minimum=0),
+    )
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
         return types[0].with_shape(nd_shape(types[0], types[1], attrs["batch_dims"]))
@@ -208,7 +211,7 @@ class ScatterNdLike(Internal):
 
 @register
 class ScatterNd(Op):
-    """Zeros with slices added."""
+    """Zeros with slices added at indices."""
 
     id = "scatter_nd"
     everyday = False
@@ -216,11 +219,11 @@ class ScatterNd(Op):
     keywords = ("put", "place", "sparse", "sparse_to_dense", "coordinates", "index_add")
     doc = (
         "Zeros of a shape, with updates added at the indices.\n\nThe last axis of the indices "
-        "holds one number for each of the first axes. Places that occur twice get the sum. "
-        "Gradient: what flows into the places."
+        "holds one number for each of the first axes. Updates of the same place add up. Gradient: "
+        "the incoming gradient at the places."
     )
     differentiable = True
-    inputs = (WHERE, Port("updates", "What is added.", NUMBERS))
+    inputs = (WHERE, Port("updates", "Slices to add.", NUMBERS))
     attrs = (Attr("shape", "ints", (10,), "Sizes of the result."),)
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
@@ -263,21 +266,21 @@ class ScatterNd(Op):
 _MODES = {
     "update": None, "add": np.add, "multiply": np.multiply, "max": np.maximum, "min": np.minimum,
 }  # fmt: skip
-MODE = Attr("mode", "choice", "update", "What happens at the places.", choices=tuple(_MODES))
+MODE = Attr("mode", "choice", "update", "Operation at the places.", choices=tuple(_MODES))
 
 
 class Scatter(Op):
-    """Base: a tensor, changed at places."""
+    """The base of tensors changed at places."""
 
     category = "Shape"
     differentiable = True
 
     def places(self, x: np.ndarray, indices: np.ndarray, **attrs: Any) -> tuple[np.ndarray, ...]:
-        """Where, as numpy takes it."""
+        """Return the places as numpy takes them."""
         raise NotImplementedError
 
     def taken(self, x: Tensor, indices: Tensor, **attrs: Any) -> Tensor:
-        """What is at the places, as a tensor."""
+        """Return the elements at the places, as a tensor."""
         raise NotImplementedError
 
     def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
@@ -312,20 +315,21 @@ class Scatter(Op):
         return F.where(F.equal(x, out), g, 0), None, F.where(won, there, 0)
 
     def apply_to(self, *inputs: Tensor, **attrs: Any) -> Tensor:
-        """The op itself on tensors."""
+        """Apply the op itself to tensors."""
         return getattr(F, self.id)(*inputs, **attrs)
 
 
 _GRADIENT = (
-    "Gradient: for update to x elsewhere and to the updates; for add to both; for multiply by the "
-    "factors, NaN where an update is 0; for max and min to the winner. Places should differ: of "
-    "two updates of one place the last one counts, but both get the gradient."
+    "Gradient: for update to the updates, and to x elsewhere; for add to both; for multiply times "
+    "the other factor, NaN where an update is 0; for max and min to the larger or smaller one. "
+    "Places should differ: of two updates of one place the last one counts, but both get the "
+    "gradient."
 )
 
 
 @register
 class TensorScatter(Scatter):
-    """A tensor with slices changed."""
+    """A tensor with slices changed at indices."""
 
     id = "tensor_scatter"
     everyday = False
@@ -334,12 +338,12 @@ class TensorScatter(Scatter):
         "tensor_scatter_nd_update", "index_put", "put", "at", "set",
     )  # fmt: skip
     doc = (
-        "x with slices replaced, added to, multiplied or limited by updates at the indices.\n\nThe "
-        "last axis of the indices holds one number for each of the first axes of x. Negative ones "
-        f"count from the end. {_GRADIENT}"
+        "x with updates at the indices, which replace, add to, multiply or limit its slices.\n\n"
+        "The last axis of the indices holds one number for each of the first axes of x. Negative "
+        f"numbers count from the end. {_GRADIENT}"
     )
     inputs = (
-        Port("x", "What is changed.", DTYPES, "T"),
+        Port("x", "Tensor to change.", DTYPES, "T"),
         WHERE,
         Port("updates", "Slices.", DTYPES, "T"),
     )
@@ -392,17 +396,16 @@ class PutAlongAxis(Scatter):
     everyday = False
     keywords = ("scatter", "scatter_elements", "index", "set", "scatter_add", "scatter_reduce")
     doc = (
-        "x with elements replaced, added to, multiplied or limited where each row's own indices "
-        "say.\n\nIndices and updates have one shape, that of x but along `axis`. Negative ones "
-        "count "
-        f"from the end. {_GRADIENT}"
+        "x with updates at the indices of each row, which replace, add to, multiply or limit "
+        "elements.\n\nIndices and updates have the same shape, which equals the shape of x except "
+        f"along `axis`. Negative indices count from the end. {_GRADIENT}"
     )
     inputs = (
-        Port("x", "What is changed.", DTYPES, "T"),
-        Port("indices", "Where along the axis.", INDICES),
+        Port("x", "Tensor to change.", DTYPES, "T"),
+        Port("indices", "Indices along the axis.", INDICES),
         Port("updates", "Elements.", DTYPES, "T"),
     )
-    attrs = (Attr("axis", "int", -1, "Axis to place along."), MODE)
+    attrs = (Attr("axis", "int", -1, "Axis of the indices."), MODE)
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
         x, indices, updates = types

@@ -1,4 +1,4 @@
-"""Taking parts of tensors and putting parts together."""
+"""Slices, gathered rows, concatenation and splitting."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ INDICES = ("int32", "int64", "uint8")
 
 
 def part(x: TensorType, key: Sequence[slice]) -> lowering.Copy:
-    """Copy what slices of the first axes choose."""
+    """Return a copy of the part that slices of the first axes choose."""
     sizes, offset, strides = lowering.slice_layout(x.shape, key)
     own = lowering.strides_of(sizes)
     return lowering.Copy((lowering.Block(sizes, offset, strides, 0, own),))
@@ -44,9 +44,8 @@ class Slice(RuntimeAttributes):
     category = "Shape"
     keywords = ("crop", "part", "block")
     doc = (
-        "The block that starts at begin and has the given size.\n\nA size of -1 reaches to the "
-        "end. "
-        "The block must lie inside the tensor. Gradient: zeros outside the block."
+        "The block that starts at begin and has the given size.\n\nA size of -1 extends to the "
+        "end. The block must lie inside the tensor. Gradient: zeros outside the block."
     )
     differentiable = True
     runtime = ("begin", "size")
@@ -57,7 +56,7 @@ class Slice(RuntimeAttributes):
     )
     attrs = (
         Attr("begin", "ints", (0,), "First index, one number per axis."),
-        Attr("size", "ints", (-1,), "Sizes, one number per axis; -1 reaches to the end."),
+        Attr("size", "ints", (-1,), "Sizes, one number per axis; -1 extends to the end."),
     )
 
     def infer_known(self, *types: TensorType, **attrs: Any) -> TensorType:
@@ -141,17 +140,17 @@ STRIDE_PORTS = (
     shape_port("strides", "Step per axis; overrides the attribute."),
 )
 STRIDE_ATTRS = (
-    Attr("begin", "shape", (0,), "First index per axis; none is the first."),
-    Attr("end", "shape", (None,), "End per axis, not included; none is the end."),
-    Attr("strides", "ints", None, "Step per axis; none means 1.", optional=True),
+    Attr("begin", "shape", (0,), "First index per axis; none: the first."),
+    Attr("end", "shape", (None,), "End per axis, not included; none: the end."),
+    Attr("strides", "ints", None, "Step per axis; none: 1.", optional=True),
 )
 
 
 def slices_of(begin: Any, end: Any, strides: Any) -> tuple[slice, ...]:
-    """Python slices for the first ``len(begin)`` axes.
+    """Return Python slices for the first ``len(begin)`` axes.
 
     Raises:
-        AttributeProblem: lists of different lengths, or a step of 0.
+        AttributeProblem: the lists differ in length, or a step is 0.
     """
     steps = strides or (1,) * len(begin)
     if not len(begin) == len(end) == len(steps):
@@ -166,15 +165,15 @@ def slices_of(begin: Any, end: Any, strides: Any) -> tuple[slice, ...]:
 
 
 def unwired(attrs: Mapping[str, Any], bounds: Sequence[Tensor]) -> dict[str, Any]:
-    """The attributes of a strided slice whose ports are not wired."""
+    """Return the attributes of a strided slice whose ports are not connected."""
     return {name: attrs[name] for name in STRIDES[len(bounds) :]}
 
 
 def sliced_shape(x: TensorType, attrs: Mapping[str, Any]) -> TensorType:
-    """The type after slicing the first axes.
+    """Return the type after slicing the first axes.
 
     Raises:
-        AttributeProblem: more slices than axes.
+        AttributeProblem: there are more slices than axes.
     """
     if any(attrs[name] is LATER for name in STRIDES):
         return x.with_shape((None,) * x.rank)
@@ -195,7 +194,7 @@ def sliced_shape(x: TensorType, attrs: Mapping[str, Any]) -> TensorType:
 
 
 def _without_later(numbers: Any) -> Any:
-    """A list that slices can be made of; those that a run finds out are looked at apart."""
+    """Return a list of which slices can be made; callers treat the numbers known only in a run."""
     return numbers and tuple(1 if n is LATER else n for n in numbers)
 
 
@@ -207,9 +206,10 @@ class StridedSlice(RuntimeAttributes):
     category = "Shape"
     keywords = ("index", "part", "step", "reverse", "crop")
     doc = (
-        "The part of a tensor that Python's slices begin:end:strides choose.\n\nNegative numbers "
-        "count from the end; what lies outside is cut off; a stride of -1 reverses. Axes without a "
-        "number are kept whole. Gradient: zeros outside the part."
+        "The part of a tensor that the Python slices begin:end:strides select.\n\nNegative "
+        "numbers count from the end. Bounds outside the tensor are clipped, as in Python. A "
+        "stride of -1 reverses. Axes without a number are kept whole. Gradient: zeros outside the "
+        "part."
     )
     differentiable = True
     runtime = STRIDES
@@ -251,14 +251,14 @@ class StridedSlice(RuntimeAttributes):
 
 @register
 class Concat(Op):
-    """Tensors one after the other."""
+    """Tensors joined along an axis."""
 
     id = "concat"
     category = "Shape"
     keywords = ("join", "append", "stack", "concatenate")
     doc = (
-        "Tensors joined along an axis.\n\nAll other sizes must be equal. Gradient: each gets its "
-        "part back."
+        "Tensors joined along an axis.\n\nAll other sizes must be equal. Gradient: its part to "
+        "each input."
     )
     differentiable = True
     inputs = (Port("values", "Tensors to join.", DTYPES, "T", variadic=True),)
@@ -325,21 +325,21 @@ class Concat(Op):
 
 @register
 class Split(Op):
-    """A tensor cut into parts."""
+    """A tensor split into parts."""
 
     id = "split"
     category = "Shape"
     keywords = ("cut", "divide", "chunk", "parts")
     doc = (
-        "The tensor cut into parts along an axis.\n\n`parts` is the number of equal parts, or a "
-        "list of the sizes of the parts: 8 cuts into eight, [8] into one of size 8."
+        "The tensor split into parts along an axis.\n\n`parts` is the number of equal parts, or a "
+        "list of their sizes: 8 gives eight parts, [8] one of size 8."
     )
     differentiable = True
     inputs = (Port("x", dtypes=DTYPES),)
     outputs = (Port("parts", variadic=True),)
     attrs = (
-        Attr("parts", "sizes", 2, "How many equal parts, or a list of their sizes."),
-        Attr("axis", "int", 0, "Axis to cut along."),
+        Attr("parts", "sizes", 2, "Number of equal parts, or a list of their sizes."),
+        Attr("axis", "int", 0, "Axis to split."),
     )
 
     def _sizes(self, size: Dim, parts: int | tuple[int, ...]) -> list[Dim]:
@@ -418,7 +418,7 @@ class Split(Op):
 
 
 def check_indices(indices: np.ndarray, size: int, lowest: int | None = None) -> None:
-    """Raises RunError where an index is outside -size (or ``lowest``) to size - 1."""
+    """Raise RunError where an index is outside -size (or ``lowest``) to size - 1."""
     lowest = -size if lowest is None else lowest
     if indices.size and (indices.min() < lowest or indices.max() >= size):
         bad = indices[(indices < lowest) | (indices >= size)].flat[0]
@@ -431,15 +431,15 @@ def check_indices(indices: np.ndarray, size: int, lowest: int | None = None) -> 
 
 @register
 class Gather(Op):
-    """Rows chosen by index."""
+    """Slices at indices."""
 
     id = "gather"
     category = "Shape"
     keywords = ("index", "lookup", "embedding", "take", "rows")
     doc = (
-        "The slices of x along an axis that the indices name.\n\nThe indices' shape takes the "
-        "place of the axis. Negative ones count from the end; one outside the axis is an error "
-        "when run. Gradient: added up at the places gathered from."
+        "The slices of x at the indices along an axis.\n\nIn the result, the shape of the indices "
+        "replaces the axis. Negative indices count from the end; an index out of range is an "
+        "error when run. Gradient: added up at the places gathered from."
     )
     differentiable = True
     inputs = (Port("x", "Source.", DTYPES), Port("indices", "Indices.", INDICES))

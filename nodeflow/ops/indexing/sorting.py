@@ -1,7 +1,7 @@
-"""Order: sorting, the largest elements, distinct values, and sums by group.
+"""Sorting, elements along an axis by indices, distinct values, and sums by segment.
 
-All follow numpy's order, in which NaN comes after everything else, and are stable: of equal
-elements the first stays first, also when the largest come first.
+All follow numpy's order, in which NaN comes last, and are stable: of equal elements the first stays
+first, also in descending order.
 """
 
 from __future__ import annotations
@@ -37,15 +37,15 @@ DESCENDING = Attr("descending", "bool", False, "Largest first.")
 
 
 def with_size(shape: Shape, axis: int, size: int | None) -> Shape:
-    """A shape with another size along an axis."""
+    """Return a shape with another size along an axis."""
     return tuple(size if a == axis else d for a, d in enumerate(shape))
 
 
 def check_along(x: TensorType, indices: TensorType, axis: int) -> int:
-    """The axis from the front.
+    """Return the axis, counted from the front.
 
     Raises:
-        ShapeError: the shapes differ elsewhere than along the axis.
+        ShapeError: the shapes differ in another axis.
     """
     axis = normalize_axis(axis, x.rank)
     wanted = with_size(x.shape, axis, None)
@@ -60,20 +60,20 @@ def check_along(x: TensorType, indices: TensorType, axis: int) -> int:
 
 @register
 class TakeAlongAxis(Op):
-    """Elements chosen row by row."""
+    """Elements at the indices of each row."""
 
     id = "take_along_axis"
     category = "Shape"
     keywords = ("gather", "index", "pick", "choose", "argsort")
     doc = (
-        "For each row the elements that the row's own indices name.\n\nx and indices have the same "
-        "shape but along `axis`. With the indices of argsort it sorts. Negative ones count from "
-        "the end; one outside the axis is an error when run. Gradient: added up at the places "
-        "taken from."
+        "For each row, the elements at the indices of the same row.\n\nx and indices have the "
+        "same shape except along `axis`. With the indices of argsort it sorts. Negative indices "
+        "count from the end; an index out of range is an error when run. Gradient: added up at "
+        "the places taken from."
     )
     differentiable = True
     inputs = (Port("x", "Source.", DTYPES), Port("indices", "Indices.", INDICES))
-    attrs = (Attr("axis", "int", -1, "Axis to take along."),)
+    attrs = (Attr("axis", "int", -1, "Axis of the indices."),)
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
         x, indices = types
@@ -107,16 +107,16 @@ class TakeAlongAxis(Op):
 
 @register
 class AddAlongAxis(Internal):
-    """The adjoint of taking along an axis."""
+    """The adjoint of take_along_axis."""
 
     id = "add_along_axis"
-    doc = "Zeros like `like`, with the elements of x added where the row's own indices say."
+    doc = "Zeros like `like`, with the elements of x added at the indices of each row."
     inputs = (
         Port("x", dtypes=NUMBERS),
-        Port("indices", "Where to add.", INDICES),
+        Port("indices", "Indices to add at.", INDICES),
         Port("like", "Only its shape is used.", DTYPES),
     )
-    attrs = (Attr("axis", "int", -1, "Axis to add along."),)
+    attrs = (Attr("axis", "int", -1, "Axis of the indices."),)
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
         x, indices, like = types
@@ -175,23 +175,23 @@ def sort_samples(dtypes: Sequence[str], smooth: bool) -> Iterator[Sample]:
 
 
 def order_of(x: np.ndarray, axis: int, *, descending: bool) -> np.ndarray:
-    """The indices that sort along an axis; stable in both directions."""
+    """Return the indices that sort along an axis, stable in both directions."""
     if not descending:
         return np.argsort(x, axis, kind="stable")
-    order = np.argsort(np.flip(x, axis), axis, kind="stable")  # the last of equals first
+    order = np.argsort(np.flip(x, axis), axis, kind="stable")  # the last of equal elements first
     return np.ascontiguousarray(x.shape[axis] - 1 - np.flip(order, axis))
 
 
 @register
 class ArgSort(Op):
-    """The order of elements."""
+    """The indices that sort a tensor."""
 
     id = "argsort"
     category = "Reduction"
     keywords = ("sort", "order", "rank", "index")
     doc = (
         "The indices that sort a tensor along an axis, as int64.\n\nOf equal elements the first "
-        "comes first, in both directions; NaN counts as the largest. No gradient flows."
+        "comes first, in both directions. NaN counts as the largest. No gradient flows."
     )
     inputs = (Port("x", dtypes=NUMBERS),)
     attrs = (AXIS, DESCENDING)
@@ -214,7 +214,9 @@ class ArgSort(Op):
 
 
 def order_keys(x: np.ndarray) -> np.ndarray:
-    """Integers in the order of floats, which are the floats' bits again if this is done twice."""
+    """Map floats to integers of the same order. Applied twice, it returns the bits of
+    the floats.
+    """
     bits = x.view(f"int{8 * x.dtype.itemsize}")
     highest = np.iinfo(bits.dtype).max
     return bits ^ ((bits >> (8 * x.dtype.itemsize - 1)) & highest)
@@ -222,14 +224,14 @@ def order_keys(x: np.ndarray) -> np.ndarray:
 
 @register
 class Sort(Op):
-    """Elements in order."""
+    """Sorted elements."""
 
     id = "sort"
     category = "Reduction"
     keywords = ("order", "ascending", "descending", "quantile", "median")
     doc = (
-        "The elements in order along an axis, the smallest first.\n\nNaN counts as the largest, -0 "
-        "comes before 0. Gradient: to the places where the elements came from."
+        "The elements sorted along an axis, the smallest first.\n\nNaN counts as the largest, and "
+        "-0 comes before 0. Gradient: to the places where the elements came from."
     )
     differentiable = True
     inputs = (Port("x", dtypes=NUMBERS),)
@@ -267,16 +269,16 @@ class Sort(Op):
 
 @register
 class SegmentSum(Op):
-    """Sums by group."""
+    """Sums by segment."""
 
     id = "segment_sum"
     category = "Reduction"
     keywords = ("group by", "scatter", "bincount", "histogram", "graph", "bag")
     doc = (
-        "The sums of the slices of x that belong to each segment.\n\nsegments gives a number for "
-        "each slice: x (n, ...) and segments (n,) give (count, ...); a segment without slices is "
-        "0. The numbers need not be sorted; one outside 0 to count - 1 is an error when run. "
-        "Gradient: each slice gets its segment's."
+        "The sum of the slices of x in each segment.\n\nsegments holds the segment number of each "
+        "slice: x (n, ...) and segments (n,) give (count, ...). A segment without slices is 0. "
+        "The numbers need not be sorted; a number outside 0 to count - 1 is an error when run. "
+        "Gradient: each slice gets the gradient of its segment."
     )
     differentiable = True
     inputs = (
@@ -333,16 +335,16 @@ class Unique(Op):
     category = "Reduction"
     keywords = ("distinct", "set", "vocabulary", "duplicates", "count")
     doc = (
-        "The distinct elements in order, padded to a size that is known beforehand.\n\nGives the "
-        "values (size,), with `fill` after the last; for each element of x the index of its value; "
-        "and how many there are. NaN is one value. More than `size` distinct elements are an error "
-        "when run. No gradient flows."
+        "The distinct elements in ascending order, padded to a known size.\n\nReturns the values "
+        "(size,), padded with `fill`; for each element of x the index of its value; and the "
+        "number of distinct elements. NaN is one value. More than `size` distinct elements are an "
+        "error when run. No gradient flows."
     )
     inputs = (Port("x", dtypes=DTYPES),)
     outputs = (
         Port("values", "Distinct elements."),
-        Port("indices", "Which of them each element is."),
-        Port("count", "How many there are."),
+        Port("indices", "Index of each element's value."),
+        Port("count", "Number of distinct elements."),
     )
     attrs = (
         Attr("size", "int", 100, "Size of the result.", minimum=0),
@@ -377,7 +379,7 @@ class Unique(Op):
 
     def reference(self, *arrays: np.ndarray, **attrs: Any) -> Sequence[np.ndarray]:
         x, size = arrays[0], attrs["size"]
-        # With the first index of each value numpy sorts stably: of -0.0 and 0.0 the first counts.
+        # np.unique with return_index sorts stably: of -0.0 and 0.0 it keeps the first one.
         found, _, places = np.unique(x, return_index=True, return_inverse=True)
         if found.size > size:
             raise RunError(

@@ -1,4 +1,4 @@
-"""Which rows of a table a step looked up, for optimizers that leave the others alone."""
+"""The rows of a table that a step looked up, for optimizers that skip the other rows."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from nodeflow.ops.samples import values
 
 @register
 class TouchedRows(Internal):
-    """Where a table was looked up."""
+    """A mask of the rows that were looked up."""
 
     id = "touched_rows"
     doc = (
-        "True for the rows of `like` that the indices name.\n\nThe shape is (rows, 1, ...), which "
+        "True for the rows of `like` at the indices.\n\nThe shape is (rows, 1, ...), which "
         "broadcasts over `like`. Negative indices count from the end."
     )
     differentiable = False
-    inputs = (LIKE, Port("indices", "Numbers of rows.", INDICES, variadic=True))
+    inputs = (LIKE, Port("indices", "Row numbers.", INDICES, variadic=True))
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
         shape = types[0].shape
@@ -82,7 +82,7 @@ def looked_up(gradient: Tensor) -> list[Tensor] | None:
 
 
 def _meant(tensor: Tensor) -> Tensor:
-    """Return the inner tensor of a macro node's output; any other tensor itself."""
+    """Return the inner tensor of a macro node's output. Return any other tensor itself."""
     while tensor.node.alias and (target := tensor.node.alias[tensor.index]) is not None:
         tensor = target
     return tensor

@@ -1,4 +1,4 @@
-"""Parts of matrices on one side of a diagonal."""
+"""Triangles and bands of matrices."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ from nodeflow.ops.samples import values
 
 
 class Masked(Composed):
-    """Base: the elements whose distance from the diagonal passes; zeros elsewhere."""
+    """The base of ops that keep elements by their distance from the diagonal, and
+    zero the others.
+    """
 
     category = "Matrix"
     inputs = (Port("x", dtypes=DTYPES),)
@@ -31,7 +33,7 @@ class Masked(Composed):
         return types[0]
 
     def keep(self, above: Tensor, **attrs: Any) -> Tensor | None:
-        """Which distances above the diagonal are kept; None for all."""
+        """Return which distances above the diagonal are kept; None: all."""
         raise NotImplementedError
 
     def compose(self, *inputs: Tensor, **attrs: Any) -> Tensor:
@@ -62,8 +64,8 @@ class Tril(Masked):
     everyday = False
     keywords = ("lower triangle", "triangular", "trilu", "causal")
     doc = (
-        "The matrix with zeros above a diagonal.\n\nOf the last two axes, batches before them. "
-        "Gradient: to what is kept."
+        "The matrix with zeros above a diagonal.\n\nAxes before the last two are batches. "
+        "Gradient: to the elements that are kept."
     )
 
     def keep(self, above: Tensor, **attrs: Any) -> Tensor:
@@ -78,8 +80,8 @@ class Triu(Masked):
     everyday = False
     keywords = ("upper triangle", "triangular", "trilu")
     doc = (
-        "The matrix with zeros below a diagonal.\n\nOf the last two axes, batches before them. "
-        "Gradient: to what is kept."
+        "The matrix with zeros below a diagonal.\n\nAxes before the last two are batches. "
+        "Gradient: to the elements that are kept."
     )
 
     def keep(self, above: Tensor, **attrs: Any) -> Tensor:
@@ -95,7 +97,7 @@ class MatrixBandPart(Masked):
     keywords = ("band", "diagonal", "triangular", "tril", "triu")
     doc = (
         "The matrix with zeros outside a band around the diagonal.\n\n(-1, 0) keeps the lower "
-        "triangle, (0, -1) the upper one. Gradient: to what is kept."
+        "triangle, (0, -1) the upper one. Gradient: to the elements that are kept."
     )
     attrs = (
         Attr("num_lower", "int", 0, "Diagonals kept below the main one; -1 keeps all."),

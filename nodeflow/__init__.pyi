@@ -312,7 +312,7 @@ DtypeLike: TypeAlias = str | type[Any] | np.dtype[Any]
 def abs(x: TensorLike, *, name: str | None = None) -> Tensor:
     """The absolute value |x|.
 
-    Of complex numbers their distance from 0, a float. Gradient: the sign of x, 0 at 0.
+    For complex numbers the distance from 0, a float. Gradient: the sign of x, which is 0 at 0.
     """
 
 def accuracy(labels: TensorLike, predictions: TensorLike, *, name: str | None = None) -> Tensor:
@@ -332,7 +332,7 @@ def acos(x: TensorLike, *, name: str | None = None) -> Tensor:
     """
 
 def acosh(x: TensorLike, *, name: str | None = None) -> Tensor:
-    """The number from 0 on whose hyperbolic cosine is x.
+    """The number >= 0 whose hyperbolic cosine is x.
 
     NaN below 1. Gradient: 1 / sqrt(x^2 - 1).
     """
@@ -557,18 +557,18 @@ def add_along_axis(
     *,
     name: str | None = None,
 ) -> Tensor:
-    """Zeros like `like`, with the elements of x added where the row's own indices say.
+    """Zeros like `like`, with the elements of x added at the indices of each row.
 
     Args:
-        indices: Where to add.
+        indices: Indices to add at.
         like: Only its shape is used.
-        axis: Axis to add along.
+        axis: Axis of the indices.
     """
 
 def add_n(inputs: TensorLike | Sequence[TensorLike], *, name: str | None = None) -> Tensor:
-    """The sum of all tensors, which have one shape.
+    """The sum of all inputs, which must have the same shape.
 
-    From first to last. Integers wrap. Gradient: to each alike.
+    Adds from first to last. Integers wrap. Gradient: the same to each input.
 
     Args:
         inputs: Tensors to add.
@@ -577,12 +577,12 @@ def add_n(inputs: TensorLike | Sequence[TensorLike], *, name: str | None = None)
 def adjust_brightness(x: TensorLike, delta: TensorLike = 0.1, *, name: str | None = None) -> Tensor:
     """x + delta, for colours from 0 to 1.
 
-    Gradient: that of a sum.
+    Gradient: as for add.
 
     Args:
         x: Pictures.
-        delta: What is added; overrides the attribute, and broadcasts to x.
-        delta: What is added.
+        delta: Number to add; overrides the attribute and broadcasts to x.
+        delta: Number to add.
     """
 
 def adjust_contrast(
@@ -593,11 +593,11 @@ def adjust_contrast(
 ) -> Tensor:
     """(x - mean) * contrast_factor + mean, with the mean of each channel of each picture.
 
-    A factor of 0 gives one colour, 1 the picture itself. Gradient: as it is written.
+    A factor of 0 gives a single colour, 1 the picture itself. Gradient: through the mean as well.
 
     Args:
         x: Pictures.
-        contrast_factor: Factor of the distance from the mean; overrides the attribute, and
+        contrast_factor: Factor of the distance from the mean; overrides the attribute and
             broadcasts to x.
         contrast_factor: Factor of the distance from the mean.
     """
@@ -611,25 +611,25 @@ def adjust_gamma(
 ) -> Tensor:
     """gain * x ** gamma, for colours from 0 to 1.
 
-    A gamma above 1 makes pictures darker, below 1 brighter; black and white stay. Gradient: gain *
-    gamma * x ** (gamma - 1).
+    A gamma above 1 makes pictures darker, below 1 brighter; black and white do not change.
+    Gradient: gain * gamma * x ** (gamma - 1).
 
     Args:
         x: Pictures.
-        gamma: Power; overrides the attribute, and broadcasts to x.
+        gamma: Power; overrides the attribute and broadcasts to x.
         gamma: Power.
         gain: Factor.
     """
 
 def adjust_hue(x: TensorLike, delta: TensorLike = 0.1, *, name: str | None = None) -> Tensor:
-    """The hue of colours turned: delta 1/3 makes green of red, 1 turns once round.
+    """The hue of colours shifted by delta, in turns of the colour circle: 1/3 makes red green.
 
-    Saturation and value stay. Gradient: through rgb_to_hsv and hsv_to_rgb.
+    Saturation and value do not change. Gradient: through rgb_to_hsv and hsv_to_rgb.
 
     Args:
         x: Pictures.
-        delta: What is added to the hue, in turns; overrides the attribute, and broadcasts to x.
-        delta: What is added to the hue, in turns.
+        delta: Number of turns to add to the hue; overrides the attribute and broadcasts to x.
+        delta: Number of turns to add to the hue.
     """
 
 def adjust_saturation(
@@ -638,14 +638,14 @@ def adjust_saturation(
     *,
     name: str | None = None,
 ) -> Tensor:
-    """The saturation of colours multiplied by a factor, and held between 0 and 1.
+    """The saturation of colours multiplied by a factor and limited to 0 to 1.
 
-    A factor of 0 gives grey, 1 the picture itself; hue and value stay. Gradient: through rgb_to_hsv
-    and hsv_to_rgb.
+    A factor of 0 gives grey, 1 the picture itself. Hue and value do not change. Gradient: through
+    rgb_to_hsv and hsv_to_rgb.
 
     Args:
         x: Pictures.
-        saturation_factor: Factor of the saturation; overrides the attribute, and broadcasts to x.
+        saturation_factor: Factor of the saturation; overrides the attribute and broadcasts to x.
         saturation_factor: Factor of the saturation.
     """
 
@@ -656,12 +656,12 @@ def affine_grid(
     *,
     name: str | None = None,
 ) -> Tensor:
-    """The points at which grid_sample reads a picture that a matrix turns, moves or scales.
+    """The points at which grid_sample reads a picture to transform it by a matrix.
 
-    theta (n, axes, axes + 1) and the `size` of the picture to make give (n, size..., axes): theta @
-    (x, y, ..., 1) with coordinates from -1 to 1, x along the last axis. With align_corners these
-    are the centres of the outer elements, otherwise their edges. As in PyTorch and ONNX. Gradient:
-    to theta. Jaderberg et al., 2015.
+    theta (n, axes, axes + 1) and the `size` of the result give (n, size..., axes): theta @ (x, y,
+    ..., 1) with coordinates from -1 to 1, x along the last axis. -1 and 1 are the outer edges, or
+    with align_corners the centres of the outer elements. As in PyTorch and ONNX. Gradient: to
+    theta. Jaderberg et al., 2015.
 
     Args:
         theta: Matrices: (n, axes, axes + 1).
@@ -672,7 +672,7 @@ def affine_grid(
 def angle(x: TensorLike, *, name: str | None = None) -> Tensor:
     """The angle of x in the complex plane, from -pi to pi, in radians.
 
-    Of real numbers 0, or pi where they are negative. For the distance from 0 use abs.
+    For real numbers 0, or pi where they are negative. For the distance from 0 use abs.
     """
 
 def apply_gradients(
@@ -766,7 +766,7 @@ def atan(x: TensorLike, *, name: str | None = None) -> Tensor:
 def atan2(y: TensorLike, x: TensorLike, *, name: str | None = None) -> Tensor:
     """The angle between -pi and pi of the point with height y and width x.
 
-    Shapes broadcast as in numpy; zeros count with their sign. Gradient: x / (x^2 + y^2) for y, -y /
+    Shapes broadcast as in numpy. The signs of zeros count. Gradient: x / (x^2 + y^2) for y, -y /
     (x^2 + y^2) for x.
     """
 
@@ -809,14 +809,14 @@ def average_pool1d(
     Args:
         x: Series.
         size: Length of a window.
-        strides: Steps between windows; none is their size.
-        padding: Whole windows only (valid), or also those over the border.
-        layout: Where the channels are: last (NWC) or after the rows (NCW).
-        dilations: Steps between the elements that a window sees.
+        strides: Steps between windows; none: their size.
+        padding: Whole windows only (valid), or also windows over the border (same).
+        layout: Position of the channels: last (NWC) or after the rows (NCW).
+        dilations: Distance between the elements of a window.
         pads: Border of each axis of space: [before, after], or one number for both; one number
             alone is for all axes; none is what padding says.
-        ceil_mode: Also a last window that reaches over the end, if it begins before.
-        count_include_pad: Whether zeros of the border count, as PyTorch has it.
+        ceil_mode: Add a last window that begins inside and ends outside.
+        count_include_pad: Count the zeros of the border, as PyTorch does.
     """
 
 def average_pool2d(
@@ -834,20 +834,20 @@ def average_pool2d(
 ) -> Tensor:
     """The mean of each window of images, for each channel.
 
-    Elements of the border do not count, unless `count_include_pad` says so. Gradient: shared
-    equally by the window's elements.
+    The border does not count, unless `count_include_pad` is set. Gradient: shared equally by the
+    window's elements.
 
     Args:
         x: Images.
         size: Height and width of a window, or one number for both.
-        strides: Steps between windows; none is their size.
-        padding: Whole windows only (valid), or also those over the border.
+        strides: Steps between windows; none: their size.
+        padding: Whole windows only (valid), or also windows over the border (same).
         layout: Where the channels are: last (NHWC) or after the rows (NCHW).
-        dilations: Steps between the elements that a window sees.
+        dilations: Distance between the elements of a window.
         pads: Border of each axis of space: [before, after], or one number for both; one number
             alone is for all axes; none is what padding says.
-        ceil_mode: Also a last window that reaches over the end, if it begins before.
-        count_include_pad: Whether zeros of the border count, as PyTorch has it.
+        ceil_mode: Add a last window that begins inside and ends outside.
+        count_include_pad: Count the zeros of the border, as PyTorch does.
     """
 
 def average_pool2d_gradient(
@@ -864,20 +864,20 @@ def average_pool2d_gradient(
     *,
     name: str | None = None,
 ) -> Tensor:
-    """Each element of x shared equally by its window's elements in an image like `like`.
+    """Each element of x shared equally by the elements of its window, in the shape of `like`.
 
     Args:
         x: One element per window.
         like: Only its shape is used.
         size: Height and width of a window, or one number for both.
-        strides: Steps between windows; none is their size.
-        padding: Whole windows only (valid), or also those over the border.
+        strides: Steps between windows; none: their size.
+        padding: Whole windows only (valid), or also windows over the border (same).
         layout: Where the channels are: last (NHWC) or after the rows (NCHW).
-        dilations: Steps between the elements that a window sees.
+        dilations: Distance between the elements of a window.
         pads: Border of each axis of space: [before, after], or one number for both; one number
             alone is for all axes; none is what padding says.
-        ceil_mode: Also a last window that reaches over the end, if it begins before.
-        count_include_pad: Whether zeros of the border count, as PyTorch has it.
+        ceil_mode: Add a last window that begins inside and ends outside.
+        count_include_pad: Count the zeros of the border, as PyTorch does.
     """
 
 def average_pool3d(
@@ -900,14 +900,14 @@ def average_pool3d(
     Args:
         x: Volumes.
         size: Sizes of a window, or one number for all.
-        strides: Steps between windows; none is their size.
-        padding: Whole windows only (valid), or also those over the border.
+        strides: Steps between windows; none: their size.
+        padding: Whole windows only (valid), or also windows over the border (same).
         layout: Where the channels are: last (NDHWC) or after the rows (NCDHW).
-        dilations: Steps between the elements that a window sees.
+        dilations: Distance between the elements of a window.
         pads: Border of each axis of space: [before, after], or one number for both; one number
             alone is for all axes; none is what padding says.
-        ceil_mode: Also a last window that reaches over the end, if it begins before.
-        count_include_pad: Whether zeros of the border count, as PyTorch has it.
+        ceil_mode: Add a last window that begins inside and ends outside.
+        count_include_pad: Count the zeros of the border, as PyTorch does.
     """
 
 def average_pool3d_gradient(
@@ -924,20 +924,20 @@ def average_pool3d_gradient(
     *,
     name: str | None = None,
 ) -> Tensor:
-    """Each element of x shared equally by its window's elements in an image like `like`.
+    """Each element of x shared equally by the elements of its window, in the shape of `like`.
 
     Args:
         x: One element per window.
         like: Only its shape is used.
         size: Sizes of a window, or one number for all.
-        strides: Steps between windows; none is their size.
-        padding: Whole windows only (valid), or also those over the border.
+        strides: Steps between windows; none: their size.
+        padding: Whole windows only (valid), or also windows over the border (same).
         layout: Where the channels are: last (NDHWC) or after the rows (NCDHW).
-        dilations: Steps between the elements that a window sees.
+        dilations: Distance between the elements of a window.
         pads: Border of each axis of space: [before, after], or one number for both; one number
             alone is for all axes; none is what padding says.
-        ceil_mode: Also a last window that reaches over the end, if it begins before.
-        count_include_pad: Whether zeros of the border count, as PyTorch has it.
+        ceil_mode: Add a last window that begins inside and ends outside.
+        count_include_pad: Count the zeros of the border, as PyTorch does.
     """
 
 def batch_normalization(
@@ -951,11 +951,11 @@ def batch_normalization(
 ) -> Tensor:
     """(x - mean) / sqrt(variance + epsilon) of each feature, times scale, plus offset.
 
-    While training, mean and variance are those of the batch, along all axes but `axis`; otherwise
-    they are moving averages, which each step of an optimizer whose loss depends on this node moves
-    by a share of 1 - momentum towards the batch's. The node has four variables: NAME/scale and
-    NAME/offset, which are trained, NAME/moving_mean and NAME/moving_variance. Variances are divided
-    by the count. Ioffe and Szegedy, 2015.
+    During training, mean and variance are taken over the batch, along all axes but `axis`.
+    Otherwise they are moving averages. Each step of an optimizer whose loss depends on this node
+    moves the averages towards the batch by a share of 1 - momentum. The node has four variables:
+    NAME/scale and NAME/offset, which are trained, NAME/moving_mean and NAME/moving_variance.
+    Variances are divided by the count. Ioffe and Szegedy, 2015.
 
     Args:
         x: Input.
@@ -978,15 +978,15 @@ def batch_normalize(
 ) -> Tensor:
     """(x - mean) / sqrt(variance + epsilon), times scale, plus offset, with given statistics.
 
-    TensorFlow 1's tf.nn.batch_normalization. All are vectors with one number for each channel of
-    `axis`, or broadcast to x. Ioffe and Szegedy, 2015.
+    As tf.nn.batch_normalization of TensorFlow 1. Each of the four is a vector with one number per
+    channel of `axis`, or broadcasts to x. Ioffe and Szegedy, 2015.
 
     Args:
         x: Input.
         mean: Mean of each channel.
         variance: Variance of each channel.
-        offset: Added to each channel; 0 without a wire.
-        scale: Factor of each channel; 1 without a wire.
+        offset: Added to each channel; 0 if not connected.
+        scale: Factor of each channel; 1 if not connected.
         axis: Axis of the channels.
         epsilon: Added to the variance.
     """
@@ -998,15 +998,15 @@ def batch_to_space_nd(
     *,
     name: str | None = None,
 ) -> Tensor:
-    """Rows put back as the pixels of each place in a block: what undoes space_to_batch_nd.
+    """The inverse of space_to_batch_nd: rows become the pixels at each place in a block.
 
-    (b1 * b2 * ... * rows, space..., rest...) gives (rows, space * block_shape..., rest...), of
-    which `crops` are cut off. Gradient: zeros where it was cut.
+    (b1 * b2 * ... * rows, space..., rest...) gives (rows, space * block_shape..., rest...), cropped
+    by `crops`. Gradient: zeros at cropped pixels.
 
     Args:
         x: Rows.
         block_shape: Sizes of a block along the axes after the first.
-        crops: A pair [before, after] for each; none: 0.
+        crops: A pair [before, after] per axis; none: 0.
     """
 
 def batched_non_max_suppression(
@@ -1019,19 +1019,19 @@ def batched_non_max_suppression(
     *,
     name: str | None = None,
 ) -> Tensor:
-    """Row, class and number of the boxes that remain: (k, 3), int64.
+    """Row, class and index of the boxes that are kept: (k, 3), int64.
 
     As non_max_suppression, for each row of boxes (rows, n, 4) and each class of scores (rows,
-    classes, n). Boxes hold two corners y1, x1, y2, x2, or with center_point_box the middle x, y,
-    and width and height. As ONNX's NonMaxSuppression. No gradient flows.
+    classes, n). Boxes are two corners y1, x1, y2, x2, or with center_point_box the centre x, y,
+    then width and height. As ONNX's NonMaxSuppression. No gradient flows.
 
     Args:
-        boxes: Of each row: (rows, n, 4).
-        scores: Of each class: (rows, classes, n).
+        boxes: Boxes of each row: (rows, n, 4).
+        scores: Scores of each class: (rows, classes, n).
         max_output_boxes_per_class: Largest number of boxes.
-        iou_threshold: Boxes that share more with a better one are left out.
-        score_threshold: Only boxes with a higher score; none: all.
-        center_point_box: Boxes are x, y, width and height.
+        iou_threshold: Largest overlap with a better box.
+        score_threshold: Keep only boxes with a higher score; none: all.
+        center_point_box: Boxes are centre x, y, width and height.
     """
 
 def bessel_i0(x: TensorLike, *, name: str | None = None) -> Tensor:
@@ -1059,7 +1059,7 @@ def bessel_i1e(x: TensorLike, *, name: str | None = None) -> Tensor:
     """
 
 def betainc(a: TensorLike, b: TensorLike, x: TensorLike, *, name: str | None = None) -> Tensor:
-    """The regularised incomplete beta function: the share of beta(a, b) that lies below x.
+    """The regularised incomplete beta function: the share of beta(a, b) below x.
 
     Gradient: the density x^(a-1) (1-x)^(b-1) / beta(a, b) for x, none for a and b.
 
@@ -1110,14 +1110,14 @@ def binary_cross_entropy(
     """
 
 def bitcast(x: TensorLike, type: DtypeLike = 'int32', *, name: str | None = None) -> Tensor:
-    """The bits of x as numbers of another dtype.
+    """The bits of x read as numbers of another dtype.
 
-    Of a smaller dtype there are several to each, along a new last axis, lowest bytes first; of a
-    larger one the last axis must hold as many as make up one, and vanishes. cast converts values
-    instead. No gradient flows.
+    A smaller dtype adds a last axis with the parts of each number, lowest bytes first. For a larger
+    dtype, the last axis must hold the parts of one number, and disappears. To convert values, use
+    cast. No gradient flows.
 
     Args:
-        type: The dtype to read the bits as.
+        type: The dtype of the result.
     """
 
 def bitwise_and(x: TensorLike, y: TensorLike, *, name: str | None = None) -> Tensor:
@@ -1127,7 +1127,7 @@ def bitwise_and(x: TensorLike, y: TensorLike, *, name: str | None = None) -> Ten
     """
 
 def bitwise_not(x: TensorLike, *, name: str | None = None) -> Tensor:
-    """All bits of x changed: -1 - x, of uint8 255 - x."""
+    """x with all bits inverted: -1 - x, and 255 - x for uint8."""
 
 def bitwise_or(x: TensorLike, y: TensorLike, *, name: str | None = None) -> Tensor:
     """The bits that are set in x or y.
@@ -1209,7 +1209,7 @@ def categorical_cross_entropy(
     """
 
 def cbrt(x: TensorLike, *, name: str | None = None) -> Tensor:
-    """The cube root of x, of negative numbers too.
+    """The cube root of x, also for negative numbers.
 
     Gradient: 1 / (3 out^2).
     """
@@ -1221,12 +1221,12 @@ def ceil(x: TensorLike, *, name: str | None = None) -> Tensor:
     """
 
 def celu(x: TensorLike, alpha: float = 1.0, *, name: str | None = None) -> Tensor:
-    """x above 0, alpha * (exp(x / alpha) - 1) below: elu with slope 1 at 0.
+    """x above 0, alpha * (exp(x / alpha) - 1) below: an elu with slope 1 at 0.
 
     Barron, 2017. Gradient: 1 above 0, else exp(x / alpha).
 
     Args:
-        alpha: Size of the limit far below 0.
+        alpha: Minus the limit for x far below 0.
     """
 
 def central_crop(
@@ -1235,10 +1235,10 @@ def central_crop(
     *,
     name: str | None = None,
 ) -> Tensor:
-    """The middle of pictures (..., height, width, channels), which must have known sizes.
+    """The central part of pictures (..., height, width, channels).
 
-    Of height and width `central_fraction` remains; as much is cut off on both sides, rounded down.
-    Gradient: zeros where it was cut.
+    Height and width must be known. `central_fraction` of both remains, and the same number of
+    pixels, rounded down, is cut off on either side. Gradient: zeros where it was cut.
 
     Args:
         x: Pictures.
@@ -1255,10 +1255,10 @@ def check_numerics(x: TensorLike, message: str = '', *, name: str | None = None)
     """
 
 def cholesky(x: TensorLike, *, name: str | None = None) -> Tensor:
-    """The lower triangle whose product with its transpose is x.
+    """The lower triangular matrix whose product with its transpose is x.
 
-    Of the symmetric part of x, (..., n, n), which must be positive definite: another one is an
-    error when run. Gradient: Murray, 2016.
+    Uses the symmetric part of x, (..., n, n), which must be positive definite; otherwise the run
+    fails. Gradient: Murray, 2016.
 
     Args:
         x: Matrix, or batch of matrices.
@@ -1267,12 +1267,12 @@ def cholesky(x: TensorLike, *, name: str | None = None) -> Tensor:
 def clip(x: TensorLike, low: TensorLike, high: TensorLike, *, name: str | None = None) -> Tensor:
     """x limited to the range from low to high, which are tensors.
 
-    The three shapes broadcast as in numpy. Where low is above high, the result is high; NaN stays
-    NaN. Gradient: to x inside the range and at its bounds, outside to the bound.
+    The three shapes broadcast as in numpy. Where low is above high, the result is high. NaN stays
+    NaN. Gradient: to x inside the range and at its bounds, to the bound outside.
 
     Args:
-        low: Smallest value let through.
-        high: Largest value let through.
+        low: Smallest value of the result.
+        high: Largest value of the result.
     """
 
 def complex(real: TensorLike, imag: TensorLike, *, name: str | None = None) -> Tensor:
@@ -1294,7 +1294,7 @@ def concat(
 ) -> Tensor:
     """Tensors joined along an axis.
 
-    All other sizes must be equal. Gradient: each gets its part back.
+    All other sizes must be equal. Gradient: its part to each input.
 
     Args:
         values: Tensors to join.
@@ -1302,9 +1302,9 @@ def concat(
     """
 
 def conj(x: TensorLike, *, name: str | None = None) -> Tensor:
-    """x with the sign of its imaginary part changed.
+    """The complex conjugate: x with the sign of its imaginary part changed.
 
-    Real numbers stay as they are.
+    Real numbers do not change.
     """
 
 def conv1d(
@@ -1323,20 +1323,19 @@ def conv1d(
     """The product of filters with every window of a batch of series.
 
     x (n, width, channels) and filter (width, channels / groups, filters) give (n, width', filters).
-    As conv2d, along one axis.
+    Otherwise as conv2d.
 
     Args:
         x: Series.
         filter: (width, channels / groups, filters).
         strides: Steps between windows.
         padding: Zeros around, so that sizes stay (same), or none (valid).
-        dilations: Steps between the elements that a window sees.
-        groups: Channels are split into that many independent groups.
-        layout: Where the channels are: last (NWC) or after the rows (NCW).
+        dilations: Distance between the elements of a window.
+        groups: Number of independent groups that channels are split into.
+        layout: Position of the channels: last (NWC) or after the rows (NCW).
         pads: Border of each axis of space: [before, after], or one number for both; one number
             alone is for all axes; none is what padding says.
-        filter_layout: Axes of the filter: as TensorFlow has them (WIO), or as PyTorch and ONNX do
-            (OIW).
+        filter_layout: Axis order of the filter: WIO as in TensorFlow, OIW as in PyTorch and ONNX.
     """
 
 def conv1d_transpose(
@@ -1357,24 +1356,23 @@ def conv1d_transpose(
     """Transposed convolution of series: the adjoint of conv1d with the same filter.
 
     x (n, width, channels) and filter (width, filters / groups, channels of x) give (n, width *
-    stride, filters) with padding same. As conv2d_transpose, along one axis.
+    stride, filters) with padding "same". Otherwise as conv2d_transpose.
 
     Args:
         x: Input.
         filter: (width, filters / groups, channels of x).
         strides: Steps between windows.
         padding: Zeros around, so that sizes stay (same), or none (valid).
-        dilations: Steps between the elements that a window sees.
-        groups: Channels are split into that many independent groups.
-        layout: Where the channels are: last (NWC) or after the rows (NCW).
+        dilations: Distance between the elements of a window.
+        groups: Number of independent groups that channels are split into.
+        layout: Position of the channels: last (NWC) or after the rows (NCW).
         pads: Border of each axis of space: [before, after], or one number for both; one number
             alone is for all axes; none is what padding says.
-        filter_layout: Axes of the filter: as TensorFlow has them (WIO), or as PyTorch and ONNX do
-            (OIW).
-        output_padding: Further elements at the end of each axis, fewer than its stride, as PyTorch
-            and ONNX have them.
-        output_sizes: Sizes of the result along the axes of space, as TensorFlow has them; none is
-            what follows from the others.
+        filter_layout: Axis order of the filter: WIO as in TensorFlow, OIW as in PyTorch and ONNX.
+        output_padding: Elements added at the end of each axis, fewer than its stride, as in PyTorch
+            and ONNX.
+        output_sizes: Sizes of the result along the spatial axes, as in TensorFlow; none: they
+            follow from strides and border.
     """
 
 def conv2d(
@@ -1393,22 +1391,22 @@ def conv2d(
     """The product of filters with every window of a batch of images.
 
     x (n, height, width, channels) and filter (height, width, channels / groups, filters) give (n,
-    height', width', filters). With padding same the sizes are divided by the strides and rounded
-    up, zeros around, the odd one at the end; with valid only whole windows count; `pads` gives the
-    border itself. The filter is not flipped. As many groups as channels is a depthwise convolution.
+    height', width', filters). Padding "same" divides the sizes by the strides, rounding up, and
+    pads with zeros; of an odd number of zeros the last is at the end. Padding "valid" takes only
+    whole windows. `pads` sets the border explicitly. The filter is not flipped. With as many groups
+    as channels it is a depthwise convolution.
 
     Args:
         x: Images.
         filter: (height, width, channels / groups, filters).
         strides: Steps between windows: height and width, or one number.
         padding: Zeros around, so that sizes stay (same), or none (valid).
-        dilations: Steps between the elements that a window sees.
-        groups: Channels are split into that many independent groups.
+        dilations: Distance between the elements of a window.
+        groups: Number of independent groups that channels are split into.
         layout: Where the channels are: last (NHWC) or after the rows (NCHW).
         pads: Border of each axis of space: [before, after], or one number for both; one number
             alone is for all axes; none is what padding says.
-        filter_layout: Axes of the filter: as TensorFlow has them (HWIO), or as PyTorch and ONNX do
-            (OIHW).
+        filter_layout: Axis order of the filter: HWIO as in TensorFlow, OIHW as in PyTorch and ONNX.
     """
 
 def conv2d_filter_gradient(
@@ -1425,21 +1423,20 @@ def conv2d_filter_gradient(
     *,
     name: str | None = None,
 ) -> Tensor:
-    """What the windows of x see, weighted by the result's gradient, for filters like `like`.
+    """Windows of x weighted by the gradient of the result, summed for filters shaped like `like`.
 
     Args:
         x: Images.
         y: Gradient of the convolution's result.
-        like: Filters; gives the shape only.
+        like: Filters; only their shape is used.
         strides: Steps between windows: height and width, or one number.
         padding: Zeros around, so that sizes stay (same), or none (valid).
-        dilations: Steps between the elements that a window sees.
-        groups: Channels are split into that many independent groups.
+        dilations: Distance between the elements of a window.
+        groups: Number of independent groups that channels are split into.
         layout: Where the channels are: last (NHWC) or after the rows (NCHW).
         pads: Border of each axis of space: [before, after], or one number for both; one number
             alone is for all axes; none is what padding says.
-        filter_layout: Axes of the filter: as TensorFlow has them (HWIO), or as PyTorch and ONNX do
-            (OIHW).
+        filter_layout: Axis order of the filter: HWIO as in TensorFlow, OIHW as in PyTorch and ONNX.
     """
 
 def conv2d_input_gradient(
@@ -1456,21 +1453,20 @@ def conv2d_input_gradient(
     *,
     name: str | None = None,
 ) -> Tensor:
-    """Filters weighted by x, added up where their windows lie in an image like `like`.
+    """The sum of filters weighted by x, each at its window in an image of the shape of `like`.
 
     Args:
-        x: Gradient of a convolution's result.
+        x: Gradient of the convolution's result.
         filter: (height, width, channels / groups, filters).
         like: Only its shape is used.
         strides: Steps between windows: height and width, or one number.
         padding: Zeros around, so that sizes stay (same), or none (valid).
-        dilations: Steps between the elements that a window sees.
-        groups: Channels are split into that many independent groups.
+        dilations: Distance between the elements of a window.
+        groups: Number of independent groups that channels are split into.
         layout: Where the channels are: last (NHWC) or after the rows (NCHW).
         pads: Border of each axis of space: [before, after], or one number for both; one number
             alone is for all axes; none is what padding says.
-        filter_layout: Axes of the filter: as TensorFlow has them (HWIO), or as PyTorch and ONNX do
-            (OIHW).
+        filter_layout: Axis order of the filter: HWIO as in TensorFlow, OIHW as in PyTorch and ONNX.
     """
 
 def conv2d_transpose(
@@ -1488,30 +1484,29 @@ def conv2d_transpose(
     *,
     name: str | None = None,
 ) -> Tensor:
-    """Transposed convolution: adds each element of x times the filter where a convolution reads it.
+    """Transposed convolution: each element of x times the filter, added up at its window.
 
-    The adjoint of conv2d with the same filter, (height, width, filters / groups, channels of x): x
-    (n, height, width, channels) gives (n, height * stride, width * stride, filters) with padding
-    same, and (height - 1) * stride plus the window with valid, less the border that `pads` gives.
-    Where several sizes have as many windows, `output_padding` or `output_sizes` chooses another
-    one.
+    It is the adjoint of conv2d with the same filter (height, width, filters / groups, channels of
+    x). With padding "same", x (n, height, width, channels) gives (n, height * stride, width *
+    stride, filters). With "valid" the height is (height - 1) * stride plus the window, minus the
+    border that `pads` sets; the width likewise. Where a convolution of several sizes would have as
+    many windows, `output_padding` or `output_sizes` chooses one.
 
     Args:
         x: Input.
         filter: (height, width, filters / groups, channels of x).
         strides: Steps between windows: height and width, or one number.
         padding: Zeros around, so that sizes stay (same), or none (valid).
-        dilations: Steps between the elements that a window sees.
-        groups: Channels are split into that many independent groups.
+        dilations: Distance between the elements of a window.
+        groups: Number of independent groups that channels are split into.
         layout: Where the channels are: last (NHWC) or after the rows (NCHW).
         pads: Border of each axis of space: [before, after], or one number for both; one number
             alone is for all axes; none is what padding says.
-        filter_layout: Axes of the filter: as TensorFlow has them (HWIO), or as PyTorch and ONNX do
-            (OIHW).
-        output_padding: Further elements at the end of each axis, fewer than its stride, as PyTorch
-            and ONNX have them.
-        output_sizes: Sizes of the result along the axes of space, as TensorFlow has them; none is
-            what follows from the others.
+        filter_layout: Axis order of the filter: HWIO as in TensorFlow, OIHW as in PyTorch and ONNX.
+        output_padding: Elements added at the end of each axis, fewer than its stride, as in PyTorch
+            and ONNX.
+        output_sizes: Sizes of the result along the spatial axes, as in TensorFlow; none: they
+            follow from strides and border.
     """
 
 def conv3d(
@@ -1530,20 +1525,20 @@ def conv3d(
     """The product of filters with every window of a batch of volumes.
 
     x (n, depth, height, width, channels) and filter (depth, height, width, channels / groups,
-    filters) give (n, depth', height', width', filters). As conv2d, along three axes.
+    filters) give (n, depth', height', width', filters). Otherwise as conv2d.
 
     Args:
         x: Volumes.
         filter: (depth, height, width, channels / groups, filters).
-        strides: Steps between windows: one number, or one for each axis.
+        strides: Steps between windows: one number, or one per axis.
         padding: Zeros around, so that sizes stay (same), or none (valid).
-        dilations: Steps between the elements that a window sees.
-        groups: Channels are split into that many independent groups.
+        dilations: Distance between the elements of a window.
+        groups: Number of independent groups that channels are split into.
         layout: Where the channels are: last (NDHWC) or after the rows (NCDHW).
         pads: Border of each axis of space: [before, after], or one number for both; one number
             alone is for all axes; none is what padding says.
-        filter_layout: Axes of the filter: as TensorFlow has them (DHWIO), or as PyTorch and ONNX do
-            (OIDHW).
+        filter_layout: Axis order of the filter: DHWIO as in TensorFlow, OIDHW as in PyTorch and
+            ONNX.
     """
 
 def conv3d_filter_gradient(
@@ -1560,21 +1555,21 @@ def conv3d_filter_gradient(
     *,
     name: str | None = None,
 ) -> Tensor:
-    """What the windows of x see, weighted by the result's gradient, for filters like `like`.
+    """Windows of x weighted by the gradient of the result, summed for filters shaped like `like`.
 
     Args:
         x: Volumes.
         y: Gradient of the convolution's result.
-        like: Filters; gives the shape only.
-        strides: Steps between windows: one number, or one for each axis.
+        like: Filters; only their shape is used.
+        strides: Steps between windows: one number, or one per axis.
         padding: Zeros around, so that sizes stay (same), or none (valid).
-        dilations: Steps between the elements that a window sees.
-        groups: Channels are split into that many independent groups.
+        dilations: Distance between the elements of a window.
+        groups: Number of independent groups that channels are split into.
         layout: Where the channels are: last (NDHWC) or after the rows (NCDHW).
         pads: Border of each axis of space: [before, after], or one number for both; one number
             alone is for all axes; none is what padding says.
-        filter_layout: Axes of the filter: as TensorFlow has them (DHWIO), or as PyTorch and ONNX do
-            (OIDHW).
+        filter_layout: Axis order of the filter: DHWIO as in TensorFlow, OIDHW as in PyTorch and
+            ONNX.
     """
 
 def conv3d_input_gradient(
@@ -1591,21 +1586,21 @@ def conv3d_input_gradient(
     *,
     name: str | None = None,
 ) -> Tensor:
-    """Filters weighted by x, added up where their windows lie in a volume like `like`.
+    """The sum of filters weighted by x, each at its window in a volume of the shape of `like`.
 
     Args:
-        x: Gradient of a convolution's result.
+        x: Gradient of the convolution's result.
         filter: (depth, height, width, channels / groups, filters).
         like: Only its shape is used.
-        strides: Steps between windows: one number, or one for each axis.
+        strides: Steps between windows: one number, or one per axis.
         padding: Zeros around, so that sizes stay (same), or none (valid).
-        dilations: Steps between the elements that a window sees.
-        groups: Channels are split into that many independent groups.
+        dilations: Distance between the elements of a window.
+        groups: Number of independent groups that channels are split into.
         layout: Where the channels are: last (NDHWC) or after the rows (NCDHW).
         pads: Border of each axis of space: [before, after], or one number for both; one number
             alone is for all axes; none is what padding says.
-        filter_layout: Axes of the filter: as TensorFlow has them (DHWIO), or as PyTorch and ONNX do
-            (OIDHW).
+        filter_layout: Axis order of the filter: DHWIO as in TensorFlow, OIDHW as in PyTorch and
+            ONNX.
     """
 
 def conv3d_transpose(
@@ -1627,24 +1622,24 @@ def conv3d_transpose(
 
     x (n, depth, height, width, channels) and filter (depth, height, width, filters / groups,
     channels of x) give (n, depth * stride, height * stride, width * stride, filters) with padding
-    same. As conv2d_transpose, along three axes.
+    "same". Otherwise as conv2d_transpose.
 
     Args:
         x: Input.
         filter: (depth, height, width, filters / groups, channels of x).
-        strides: Steps between windows: one number, or one for each axis.
+        strides: Steps between windows: one number, or one per axis.
         padding: Zeros around, so that sizes stay (same), or none (valid).
-        dilations: Steps between the elements that a window sees.
-        groups: Channels are split into that many independent groups.
+        dilations: Distance between the elements of a window.
+        groups: Number of independent groups that channels are split into.
         layout: Where the channels are: last (NDHWC) or after the rows (NCDHW).
         pads: Border of each axis of space: [before, after], or one number for both; one number
             alone is for all axes; none is what padding says.
-        filter_layout: Axes of the filter: as TensorFlow has them (DHWIO), or as PyTorch and ONNX do
-            (OIDHW).
-        output_padding: Further elements at the end of each axis, fewer than its stride, as PyTorch
-            and ONNX have them.
-        output_sizes: Sizes of the result along the axes of space, as TensorFlow has them; none is
-            what follows from the others.
+        filter_layout: Axis order of the filter: DHWIO as in TensorFlow, OIDHW as in PyTorch and
+            ONNX.
+        output_padding: Elements added at the end of each axis, fewer than its stride, as in PyTorch
+            and ONNX.
+        output_sizes: Sizes of the result along the spatial axes, as in TensorFlow; none: they
+            follow from strides and border.
     """
 
 def convert_image_dtype(
@@ -1654,15 +1649,15 @@ def convert_image_dtype(
     *,
     name: str | None = None,
 ) -> Tensor:
-    """Numbers in another dtype and its range: 0 to 1 for floats, 0 to the largest for integers.
+    """Numbers in another dtype, scaled to its range: 0 to 1 for floats, 0 to the largest for integers.
 
-    uint8 255 becomes 1.0, and 1.0 becomes 255. Between integers they are multiplied or divided by a
-    power of 2. What lies outside saturates coming from floats, and wraps between integers unless
-    `saturate`. Gradient between floats: the factor.
+    uint8 255 becomes 1.0, and 1.0 becomes 255. Between integers, values are multiplied or divided
+    by a power of 2. Floats outside the range saturate; integers wrap unless `saturate` is set.
+    Gradient between floats: the factor.
 
     Args:
         dtype: Data type.
-        saturate: Hold integers in the new range.
+        saturate: Clip integers to the new range.
     """
 
 def cos(x: TensorLike, *, name: str | None = None) -> Tensor:
@@ -1726,20 +1721,21 @@ def crop_and_resize(
     *,
     name: str | None = None,
 ) -> Tensor:
-    """Boxes cut out of pictures, and resized to one size.
+    """Boxes cut out of pictures and resized to one size.
 
-    x (rows, height, width, channels), boxes (n, 4) with y1, x1, y2, x2, where 0 is the first pixel
-    and 1 the last, and box_ind (n,), the row of each, give (n, height, width, channels) of
-    crop_size. A box with y1 > y2 is turned over. What lies outside is the extrapolation_value.
-    Integers become float32. Gradient: to the pixels, and, if bilinear, to the boxes.
+    x is (rows, height, width, channels). boxes (n, 4) are y1, x1, y2, x2, where 0 is the first
+    pixel and 1 the last. box_ind (n,) is the row of each box. The result is (n, height, width,
+    channels) of crop_size. A box with y1 > y2 is flipped. Places outside the picture get the
+    extrapolation_value. Integers become float32. Gradient: to the pixels and, if bilinear, to the
+    boxes.
 
     Args:
         x: Pictures.
-        boxes: y1, x1, y2, x2 of each.
-        box_ind: The row that each box is of.
+        boxes: y1, x1, y2, x2 of each box.
+        box_ind: Row of each box.
         crop_size: New height and width, or one number for both.
         method: Linear between pixels, or the nearest.
-        extrapolation_value: What lies outside.
+        extrapolation_value: Value outside the picture.
     """
 
 def cummax(
@@ -1749,13 +1745,13 @@ def cummax(
     *,
     name: str | None = None,
 ) -> Tensor:
-    """The largest of all elements up to each one, along an axis.
+    """The running maximum along an axis: the largest of all elements up to each place.
 
-    NaN from the first NaN on. `reverse` starts from the end. Gradient: to the last of those that
-    are largest.
+    NaN from the first NaN on. `reverse` starts from the end. Gradient: to the last of equal largest
+    elements.
 
     Args:
-        axis: Axis to go along.
+        axis: Axis along which elements are combined.
         reverse: Start from the end.
     """
 
@@ -1766,13 +1762,13 @@ def cummin(
     *,
     name: str | None = None,
 ) -> Tensor:
-    """The smallest of all elements up to each one, along an axis.
+    """The running minimum along an axis: the smallest of all elements up to each place.
 
-    NaN from the first NaN on. `reverse` starts from the end. Gradient: to the last of those that
-    are smallest.
+    NaN from the first NaN on. `reverse` starts from the end. Gradient: to the last of equal
+    smallest elements.
 
     Args:
-        axis: Axis to go along.
+        axis: Axis along which elements are combined.
         reverse: Start from the end.
     """
 
@@ -1784,14 +1780,14 @@ def cumprod(
     *,
     name: str | None = None,
 ) -> Tensor:
-    """The products of all elements up to each one, along an axis.
+    """The running products along an axis: each result multiplies all elements up to that place.
 
-    `exclusive` leaves the element itself out, so products start from 1; `reverse` starts from the
-    end. Integers wrap. Gradient: the running sum of g * out from the other end, over x, as in
-    TensorFlow: NaN where an element is 0.
+    `exclusive` leaves the element itself out, so products start from 1. `reverse` starts from the
+    end. Integers wrap. Gradient: the running sum of g * out from the other end, divided by x, as in
+    TensorFlow; NaN where an element is 0.
 
     Args:
-        axis: Axis to go along.
+        axis: Axis along which elements are combined.
         exclusive: Leave the element itself out.
         reverse: Start from the end.
     """
@@ -1804,9 +1800,9 @@ def cumsum(
     *,
     name: str | None = None,
 ) -> Tensor:
-    """The sums of all elements up to each one, along an axis.
+    """The running sums along an axis: each result adds up all elements up to that place.
 
-    `exclusive` leaves the element itself out, so sums start from 0; `reverse` sums from the end.
+    `exclusive` leaves the element itself out, so sums start from 0. `reverse` sums from the end.
     Integers wrap. Gradient: the running sum from the other end.
 
     Args:
@@ -1848,29 +1844,28 @@ def deform_conv2d(
     *,
     name: str | None = None,
 ) -> Tensor:
-    """Convolution whose windows read between the pixels, where offsets say.
+    """Convolution whose window elements are read at places moved by offsets.
 
-    As conv2d, but for each place of the result and element of the window offset has (down, right),
-    in pixels: (n, height', width', offset_groups * window * 2), the axes in the layout of x. Pixels
-    are interpolated; outside of x they are 0. mask, of the same shape without the 2, is a factor of
-    each element. Channels in `offset_groups` share offsets. All sizes but n must be known. Dai et
-    al., 2017; Zhu et al., 2019.
+    As conv2d, but `offset` moves each element of each window by (down, right), in pixels: (n,
+    height', width', offset_groups * window * 2), with axes in the layout of x. Values between
+    pixels are interpolated; outside of x they are 0. mask has the same shape without the 2, and
+    multiplies each element. Channels are split into `offset_groups`, each with its own offsets. All
+    sizes but n must be known. Dai et al., 2017; Zhu et al., 2019.
 
     Args:
         x: Images.
         filter: (height, width, channels / groups, filters).
-        offset: Where each element of a window moves.
+        offset: Movement of each element of a window.
         mask: Factor of each element of a window.
         strides: Steps between windows: height and width, or one number.
         padding: Zeros around, so that sizes stay (same), or none (valid).
-        dilations: Steps between the elements that a window sees.
-        groups: Channels are split into that many independent groups.
+        dilations: Distance between the elements of a window.
+        groups: Number of independent groups that channels are split into.
         layout: Where the channels are: last (NHWC) or after the rows (NCHW).
         pads: Border of each axis of space: [before, after], or one number for both; one number
             alone is for all axes; none is what padding says.
-        filter_layout: Axes of the filter: as TensorFlow has them (HWIO), or as PyTorch and ONNX do
-            (OIHW).
-        offset_groups: Groups of channels with offsets of their own.
+        filter_layout: Axis order of the filter: HWIO as in TensorFlow, OIHW as in PyTorch and ONNX.
+        offset_groups: Groups of channels that share offsets.
     """
 
 def depth_to_space(
@@ -1881,25 +1876,25 @@ def depth_to_space(
     *,
     name: str | None = None,
 ) -> Tensor:
-    """Pictures block_size times as high and wide, of channels that become blocks of pixels.
+    """Pictures block_size times as high and wide, whose blocks of pixels come from channels.
 
-    (rows, height, width, b * b * channels) gives (rows, b * height, b * width, channels): with mode
-    DCR channel (i * b + j) * channels + c goes to row i and column j of a block, with CRD channel
-    (c * b + i) * b + j. Gradient: back to the channels. Shi and others, 2016.
+    (rows, height, width, b * b * channels) gives (rows, b * height, b * width, channels). With mode
+    DCR, channel (i * b + j) * channels + c becomes row i and column j of a block; with CRD, channel
+    (c * b + i) * b + j does. Gradient: back to the channels. Shi and others, 2016.
 
     Args:
         x: Pictures.
         block_size: Height and width of a block.
-        mode: What a channel's number counts first: the place in the block (DCR, as TensorFlow) or
-            the channel of the picture (CRD, as PyTorch).
+        mode: Order of the channels: the place in the block counts first (DCR, as in TensorFlow), or
+            the channel of the picture does (CRD, as in PyTorch).
         layout: Where the channels are: last (NHWC) or after the rows (NCHW).
     """
 
 def det(x: TensorLike, *, name: str | None = None) -> Tensor:
     """The determinant of a square matrix.
 
-    (..., n, n) gives (...); that of an empty matrix is 1. Gradient: the determinant times the
-    transposed inverse, an error if x is singular.
+    (..., n, n) gives (...). The determinant of an empty matrix is 1. Gradient: the determinant
+    times the transposed inverse; a singular x is then an error.
 
     Args:
         x: Matrix, or batch of matrices.
@@ -1920,25 +1915,25 @@ def dilation2d(
     *,
     name: str | None = None,
 ) -> Tensor:
-    """Grey dilation: the largest of what each window sees plus the filter.
+    """Grey dilation: the maximum over each window of image plus filter.
 
     x (n, height, width, channels) and filter (height, width, channels) give (n, height', width',
-    channels). The border never counts. Height and width must be known. Erosion is the negative of
-    the dilation of -x by the filter turned round. Gradient: shared equally by ties.
+    channels). The border never counts. Height and width must be known. For an erosion, negate the
+    dilation of -x by the flipped filter. Gradient: shared equally by equal largest sums.
 
     Args:
         x: Images: (n, height, width, channels).
         filter: (height, width, channels).
         strides: Steps between windows: height and width, or one number.
         padding: Zeros around, so that sizes stay (same), or none (valid).
-        dilations: Steps between the elements that a window sees.
+        dilations: Distance between the elements of a window.
     """
 
 def divide(x: TensorLike, y: TensorLike, *, name: str | None = None) -> Tensor:
     """The quotient x / y of floats.
 
-    Shapes broadcast as in numpy. Division by zero gives an infinity, 0 / 0 NaN. For integers use
-    floor_divide, or cast to a float first.
+    Shapes broadcast as in numpy. Division by zero gives an infinity, 0 / 0 gives NaN. For integers
+    use floor_divide, or cast to a float first.
     """
 
 def divide_no_nan(x: TensorLike, y: TensorLike, *, name: str | None = None) -> Tensor:
@@ -1950,27 +1945,27 @@ def divide_no_nan(x: TensorLike, y: TensorLike, *, name: str | None = None) -> T
 def eigh(x: TensorLike, *, name: str | None = None) -> builtins.tuple[Tensor, Tensor]:
     """Eigenvalues e, smallest first, and eigenvectors v of the symmetric part of x.
 
-    (..., n, n) gives e (..., n) and v (..., n, n), whose columns are orthonormal. Gradient where
-    the eigenvalues differ: Giles, 2008; the signs of vectors are LAPACK's.
+    (..., n, n) gives e (..., n) and v (..., n, n) with orthonormal columns. Signs of vectors are as
+    LAPACK returns them. Gradient where the eigenvalues differ: Giles, 2008.
 
     Args:
         x: Matrix, or batch of matrices.
     """
 
 def elu(x: TensorLike, alpha: float = 1.0, *, name: str | None = None) -> Tensor:
-    """x above 0, alpha * (exp(x) - 1) below.
+    """x above 0, alpha * (exp(x) - 1) at and below 0.
 
     Clevert, Unterthiner and Hochreiter, 2015. Gradient: 1 above 0, else out + alpha.
 
     Args:
-        alpha: Size of the limit far below 0.
+        alpha: Minus the limit for x far below 0.
     """
 
 def embedding_lookup(table: TensorLike, indices: TensorLike, *, name: str | None = None) -> Tensor:
-    """The rows of a table that the numbers name.
+    """The rows of a table at the given row numbers.
 
-    A table (n, features) and numbers of any shape s give (s, features). A number outside 0 to n - 1
-    is an error when run. Gradient: added up at the rows that were used.
+    A table (n, features) and row numbers of any shape s give (s, features). A number outside 0 to n
+    - 1 is an error when run. Gradient: added up at the rows that were used.
 
     Args:
         table: The table, usually a variable.
@@ -2035,7 +2030,7 @@ def expand_dims(
     """
 
 def expm(x: TensorLike, *, name: str | None = None) -> Tensor:
-    """The sum of x^k / k! over k: the exponential of a square matrix.
+    """The exponential of a square matrix: the sum of x^k / k! over k.
 
     By Pade's approximation (Al-Mohy and Higham, 2009).
 
@@ -2083,21 +2078,22 @@ def extract_glimpse(
     *,
     name: str | None = None,
 ) -> Tensor:
-    """A window of each picture round a point.
+    """A window of each picture around a point.
 
-    x (rows, height, width, channels) and offsets (rows, 2), where the window's middle is, down and
-    across, give (rows, size..., channels). If `normalized`, 1 is a whole picture from the top left
-    corner, otherwise a pixel; if `centered`, half as much from the middle of the picture. What lies
-    outside is noise: even from 0 to 1, of the mean and deviation of the picture (gaussian), or
-    zero. Gradient: to the pixels. Mnih and others, 2014.
+    x (rows, height, width, channels) and offsets (rows, 2), the centre of the window (down,
+    across), give (rows, size..., channels). Offsets are fractions of the picture if `normalized`,
+    otherwise pixels. If `centered`, they are halved and count from the middle of the picture,
+    otherwise from its top left corner. Pixels outside the picture are noise: uniform from 0 to 1,
+    gaussian with the mean and deviation of the picture, or zero. Gradient: to the pixels. Mnih and
+    others, 2014.
 
     Args:
         x: Pictures.
-        offsets: Where, down and across, for each row.
+        offsets: Centre of the window (down, across), for each row.
         size: Height and width of the window, or one number.
-        centered: Offsets are from the middle.
-        normalized: Offsets are shares of the picture.
-        noise: What lies outside.
+        centered: Offsets are relative to the middle.
+        normalized: Offsets are fractions of the picture.
+        noise: Values outside the picture.
         seed: Own seed: nodes with one seed draw the same numbers; none is same as training.
     """
 
@@ -2112,14 +2108,14 @@ def eye(
 ) -> Tensor:
     """A matrix with ones on the diagonal and zeros elsewhere.
 
-    Square unless num_columns is given; batch_shape repeats it.
+    It is square unless num_columns is given. batch_shape adds batch axes before it.
 
     Args:
         num_rows: Number of rows.
-        num_columns: Number of columns; none: as many.
+        num_columns: Number of columns; none: as many as rows.
         batch_shape: Sizes before the last two axes.
         dtype: Data type.
-        offset: Which diagonal: above the main one if positive.
+        offset: Number of the diagonal; positive numbers are above the main one.
     """
 
 def f1_score(
@@ -2215,7 +2211,7 @@ def flatten(x: TensorLike, *, name: str | None = None) -> Tensor:
 def flip_left_right(x: TensorLike, *, name: str | None = None) -> Tensor:
     """Pictures (..., height, width, channels) mirrored from left to right.
 
-    Gradient: back.
+    Gradient: mirrored back.
 
     Args:
         x: Pictures.
@@ -2224,7 +2220,7 @@ def flip_left_right(x: TensorLike, *, name: str | None = None) -> Tensor:
 def flip_up_down(x: TensorLike, *, name: str | None = None) -> Tensor:
     """Pictures (..., height, width, channels) mirrored from top to bottom.
 
-    Gradient: back.
+    Gradient: mirrored back.
 
     Args:
         x: Pictures.
@@ -2239,8 +2235,8 @@ def floor(x: TensorLike, *, name: str | None = None) -> Tensor:
 def floor_divide(x: TensorLike, y: TensorLike, *, name: str | None = None) -> Tensor:
     """The quotient of x and y rounded down: -7 // 2 is -4.
 
-    Python's rule for signs. Integer division by zero is an error when run; floats give an infinity
-    or NaN. No gradient flows.
+    Signs follow Python's rule. Integer division by zero is an error when run; floats give an
+    infinity or NaN. No gradient flows.
     """
 
 def focal_loss(
@@ -2275,11 +2271,11 @@ def fold(
     *,
     name: str | None = None,
 ) -> Tensor:
-    """Pictures of windows: each pixel is the sum of those that windows have there.
+    """Pictures assembled from windows: each pixel is the sum of all windows that cover it.
 
-    x (rows, channels * window..., windows) gives (rows, channels, image_shape...), of any number of
-    axes; windows are in the order of rows, columns. `pads` [before, after] for each axis are cut
-    off. As PyTorch's Fold and ONNX's Col2Im. Gradient: what each window sees.
+    x (rows, channels * window..., windows) gives (rows, channels, image_shape...), for any number
+    of axes. Windows are ordered row by row. `pads` [before, after] of each axis are cut off. As
+    PyTorch's Fold and ONNX's Col2Im. Gradient: the pixels that each window covers.
 
     Args:
         x: Windows: (rows, channels * window, windows).
@@ -2287,7 +2283,7 @@ def fold(
         block_shape: Sizes of a window.
         strides: Steps between windows; none: 1.
         dilations: Steps within a window; none: 1.
-        pads: [before, after] for each axis; none: 0.
+        pads: [before, after] per axis; none: 0.
     """
 
 def frame(
@@ -2357,7 +2353,7 @@ def ftrl(
     """
 
 def gamma_quantile(a: TensorLike, x: TensorLike, *, name: str | None = None) -> Tensor:
-    """The number below which a gamma distributed one of shape a lies with probability x.
+    """The quantile of the gamma distribution of shape a: a number lies below it with probability x.
 
     Shapes broadcast as in numpy. Gradient: one over the density for x, none for a.
 
@@ -2367,7 +2363,7 @@ def gamma_quantile(a: TensorLike, x: TensorLike, *, name: str | None = None) -> 
     """
 
 def gelu(x: TensorLike, *, name: str | None = None) -> Tensor:
-    """x times the normal distribution's probability of a value below x.
+    """x times the probability that a standard normal number is below x.
 
     x * (1 + erf(x / sqrt(2))) / 2; Hendrycks and Gimpel, 2016. Gradient: the probability, erfc(-x /
     sqrt(2)) / 2, plus x times the density.
@@ -2376,14 +2372,15 @@ def gelu(x: TensorLike, *, name: str | None = None) -> Tensor:
 def gelu_slope(x: TensorLike, *, name: str | None = None) -> Tensor:
     """The derivative of gelu.
 
-    One formula, so that a kernel that computes both has the error function once.
+    It is one formula, so that a kernel with gelu and its derivative computes the error function
+    once.
     """
 
 def gelu_tanh(x: TensorLike, *, name: str | None = None) -> Tensor:
-    """x times the normal distribution's probability of a value below x, by a formula with tanh.
+    """The approximation of gelu by tanh, as in GPT-2.
 
-    x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 x^3))), as in GPT-2; Hendrycks and Gimpel, 2016.
-    Written with sigmoid, which keeps its digits far below 0.
+    x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 x^3))); Hendrycks and Gimpel, 2016. Computed with
+    a sigmoid, which keeps the digits of results for x far below 0.
     """
 
 def global_average_pool(
@@ -2400,7 +2397,7 @@ def global_average_pool(
 
     Args:
         x: Images, series or volumes.
-        channels: Which axis holds the channels.
+        channels: Position of the channel axis.
         keepdims: Keep the other axes with size 1.
     """
 
@@ -2414,11 +2411,11 @@ def global_max_pool(
     """The largest element of each channel over all places.
 
     (n, height, width, channels) gives (n, channels). NaN if any is NaN. Gradient: shared equally by
-    ties.
+    equal largest elements.
 
     Args:
         x: Images, series or volumes.
-        channels: Which axis holds the channels.
+        channels: Position of the channel axis.
         keepdims: Keep the other axes with size 1.
     """
 
@@ -2465,7 +2462,7 @@ def glu(
     *,
     name: str | None = None,
 ) -> Tensor:
-    """The first half of an axis times the sigmoid of the second.
+    """The first half of an axis times the sigmoid of the second half.
 
     `gate` chooses another function: silu gives SwiGLU, gelu GEGLU. The axis must have an even size.
     Dauphin et al., 2017; Shazeer, 2020.
@@ -2508,7 +2505,7 @@ def gradient_descent(
     """
 
 def grayscale_to_rgb(x: TensorLike, *, name: str | None = None) -> Tensor:
-    """The one channel of grey pictures three times.
+    """The one channel of grey pictures, three times.
 
     (..., 1) gives (..., 3). Gradient: the sum of the three.
 
@@ -2539,19 +2536,19 @@ def grid_sample(
     *,
     name: str | None = None,
 ) -> Tensor:
-    """The values of x at the points of a grid, between its elements.
+    """The values of x at the points of a grid, interpolated between its elements.
 
-    x (n, channels, sizes...) and grid (n, points..., axes) give (n, channels, points...), with
-    known sizes of x. A point holds coordinates from -1 to 1 along each axis, the last axis of x
-    first; these are the outer edges, or with align_corners the centres of the outer elements.
-    `padding` says what is beyond the border: zeros, the border itself, or its reflection. As in
-    PyTorch and ONNX. Jaderberg et al., 2015.
+    x (n, channels, sizes...) and grid (n, points..., axes) give (n, channels, points...). The sizes
+    of x must be known. A point has one coordinate per axis, the last axis of x first. Coordinates
+    -1 and 1 are the outer edges, or with align_corners the centres of the outer elements. `padding`
+    chooses the values beyond the border: zeros, the border, or its reflection. As in PyTorch and
+    ONNX. Jaderberg et al., 2015.
 
     Args:
-        x: Where to read.
+        x: Array to read from.
         grid: Points.
         method: Interpolation.
-        padding: What is beyond the border.
+        padding: Values beyond the border.
         align_corners: -1 and 1 are centres of elements, not edges.
     """
 
@@ -2565,15 +2562,15 @@ def group_normalization(
     *,
     name: str | None = None,
 ) -> Tensor:
-    """Each group of channels of each row to mean 0 and variance 1.
+    """Each group of channels of each row, normalized to mean 0 and variance 1.
 
     (x - mean) / sqrt(variance + epsilon), times scale, plus offset. The channels of `axis`, whose
-    number must be known, are split into `groups`; the first axis holds the rows. Wu and He, 2018.
+    number must be known, are split into `groups`. The first axis holds the rows. Wu and He, 2018.
 
     Args:
         x: Input.
-        scale: Factor of each channel; 1 without a wire.
-        offset: Added to each channel; 0 without a wire.
+        scale: Factor of each channel; 1 if not connected.
+        offset: Added to each channel; 0 if not connected.
         groups: Number of groups.
         axis: Axis of the channels.
         epsilon: Added to the variance.
@@ -2671,10 +2668,10 @@ def hard_sigmoid(
     *,
     name: str | None = None,
 ) -> Tensor:
-    """alpha * x + beta limited to 0 to 1: a sigmoid of three lines.
+    """alpha * x + beta, limited to 0 to 1: a piecewise linear sigmoid.
 
-    Keras's and ONNX's defaults; PyTorch's alpha is 1 / 6. Gradient: alpha between the limits, else
-    0.
+    The defaults are those of Keras and ONNX; PyTorch's alpha is 1 / 6. Gradient: alpha between the
+    limits, else 0.
 
     Args:
         alpha: Slope.
@@ -2682,9 +2679,9 @@ def hard_sigmoid(
     """
 
 def hard_swish(x: TensorLike, *, name: str | None = None) -> Tensor:
-    """x * relu6(x + 3) / 6: silu of three pieces.
+    """x * relu6(x + 3) / 6: a silu of three pieces.
 
-    Howard et al., 2019. Gradient: 0 below -3, x / 3 + 1 / 2 up to 3, then 1.
+    Howard et al., 2019. Gradient: 0 up to -3, x / 3 + 1 / 2 between -3 and 3, 1 from 3 on.
     """
 
 def hard_tanh(
@@ -2694,7 +2691,7 @@ def hard_tanh(
     *,
     name: str | None = None,
 ) -> Tensor:
-    """x limited to -1 to 1: tanh of three lines.
+    """x limited to -1 to 1: a piecewise linear tanh.
 
     NaN stays NaN. Gradient: 1 between the limits, else 0.
 
@@ -2706,10 +2703,10 @@ def hard_tanh(
 def hardmax(x: TensorLike, axis: int = -1, *, name: str | None = None) -> Tensor:
     """1 for the largest element along an axis, 0 for the others.
 
-    The first of equal ones; NaN counts as the largest. No gradient flows.
+    The first of equal elements. NaN counts as the largest. No gradient flows.
 
     Args:
-        axis: Axis to choose along.
+        axis: Axis to search along.
     """
 
 def he_normal(
@@ -2774,10 +2771,9 @@ def histogram_fixed_width(
     *,
     name: str | None = None,
 ) -> Tensor:
-    """How many values fall into each of nbins bins of equal width.
+    """The number of values in each of nbins bins of equal width.
 
-    What lies outside value_range counts in the first or last bin; NaN in the first. No gradient
-    flows.
+    Values outside value_range count in the first or last bin, NaN in the first. No gradient flows.
 
     Args:
         values: Numbers to count.
@@ -2787,10 +2783,10 @@ def histogram_fixed_width(
     """
 
 def hsv_to_rgb(x: TensorLike, *, name: str | None = None) -> Tensor:
-    """Red, green and blue of hue, saturation and value, all from 0 to 1.
+    """Red, green and blue from hue, saturation and value, all from 0 to 1.
 
-    Each is value * (1 - saturation * (1 - share)) with the share of the colour in the hue.
-    Gradient: as it is written.
+    Each is value * (1 - saturation * (1 - share)), where share is the part of the colour in the
+    hue. Gradient: of this formula.
 
     Args:
         x: Pictures, channels last.
@@ -2818,7 +2814,7 @@ def huber_loss(
 def hypot(x: TensorLike, y: TensorLike, *, name: str | None = None) -> Tensor:
     """The distance sqrt(x^2 + y^2) of a point from the origin.
 
-    Nothing overflows on the way. Gradient: x / out and y / out, 0 at the origin.
+    Intermediate results do not overflow. Gradient: x / out and y / out, 0 at the origin.
     """
 
 def identity(x: TensorLike, *, name: str | None = None) -> Tensor:
@@ -2860,7 +2856,7 @@ def ifft3d(x: TensorLike, *, name: str | None = None) -> Tensor:
     """
 
 def igamma(a: TensorLike, x: TensorLike, *, name: str | None = None) -> Tensor:
-    """The lower regularised incomplete gamma function: the share of gamma(a) that lies below x.
+    """The lower regularised incomplete gamma function: the share of gamma(a) below x.
 
     Gradient: the density e^-x x^(a-1) / gamma(a) for x, none for a.
 
@@ -2870,9 +2866,9 @@ def igamma(a: TensorLike, x: TensorLike, *, name: str | None = None) -> Tensor:
     """
 
 def igammac(a: TensorLike, x: TensorLike, *, name: str | None = None) -> Tensor:
-    """The upper regularised incomplete gamma function: 1 - igamma(a, x), exact for small results.
+    """The upper regularised incomplete gamma function 1 - igamma(a, x), exact for small results.
 
-    Gradient: that of igamma with the other sign.
+    Gradient: the negative of igamma's.
 
     Args:
         a: Shape.
@@ -2882,13 +2878,13 @@ def igammac(a: TensorLike, x: TensorLike, *, name: str | None = None) -> Tensor:
 def imag(x: TensorLike, *, name: str | None = None) -> Tensor:
     """The imaginary part of x.
 
-    0 of real numbers.
+    It is 0 for real numbers.
     """
 
 def image_gradients(x: TensorLike, *, name: str | None = None) -> builtins.tuple[Tensor, Tensor]:
-    """How much the next pixel differs, downwards (dy) and to the right (dx).
+    """The difference to the next pixel, downwards (dy) and to the right (dx).
 
-    (..., height, width, channels) gives the same shape twice; the last row of dy and the last
+    (..., height, width, channels) gives the same shape twice. The last row of dy and the last
     column of dx are 0. Gradient: to both pixels.
 
     Args:
@@ -2904,18 +2900,18 @@ def image_patches(
     *,
     name: str | None = None,
 ) -> Tensor:
-    """What windows that slide over pictures see, as channels.
+    """The pixels of each sliding window over pictures, as channels.
 
     x (rows, height, width, channels) gives (rows, windows down, windows across, height * width *
-    channels of a window). `rates` are steps between the pixels of a window. With padding `same`
-    there are zeros around. Height and width must be known. Gradient: added up where pixels are seen
-    several times.
+    channels of a window). `rates` is the distance between the pixels of a window. Padding "same"
+    adds zeros around. Height and width must be known. Gradient: added up at pixels that occur in
+    several windows.
 
     Args:
         x: Pictures.
         ksizes: Height and width of a window, or one number.
         strides: Steps between windows.
-        rates: Steps between the pixels of a window.
+        rates: Distance between the pixels of a window.
         padding: Zeros around, so that sizes stay (same), or none (valid).
     """
 
@@ -2961,13 +2957,13 @@ def instance_normalization(
 ) -> Tensor:
     """(x - mean) / sqrt(variance + epsilon) of each channel of each row, times scale, plus offset.
 
-    The first axis holds the rows, `axis` the channels; statistics are those of the other axes.
-    Ulyanov, Vedaldi and Lempitsky, 2016.
+    The first axis holds the rows, `axis` the channels. Mean and variance are taken along all other
+    axes. Ulyanov, Vedaldi and Lempitsky, 2016.
 
     Args:
         x: Input.
-        scale: Factor of each channel; 1 without a wire.
-        offset: Added to each channel; 0 without a wire.
+        scale: Factor of each channel; 1 if not connected.
+        offset: Added to each channel; 0 if not connected.
         axis: Axis of the channels.
         epsilon: Added to the variance.
     """
@@ -2988,28 +2984,29 @@ def interpolate(
     *,
     name: str | None = None,
 ) -> Tensor:
-    """The tensor resized along axes, by neighbouring elements.
+    """The tensor resized along axes, by interpolation.
 
-    `sizes` or `scales` has a number for each of `axes`, whose sizes must be known; without sizes
-    they are multiplied by scales and rounded down. `coordinates` says where new elements lie among
-    the old ones, `rounding` which is nearest; `antialias` averages when it shrinks,
-    `exclude_outside` leaves the border out instead of repeating it. With coordinates `crop` the
-    elements lie evenly in the stretches that `crop` names for the axes, shares of what there is,
-    and those outside are the `extrapolation_value`. The method `area` takes means of what each new
-    element covers. For pictures resize is simpler.
+    `sizes` or `scales` has one number for each of `axes`, whose sizes must be known. Without
+    `sizes`, the sizes are multiplied by `scales` and rounded down.
+
+    `coordinates` sets where new elements lie among the old ones, `rounding` which element is
+    nearest. `antialias` averages when shrinking. `exclude_outside` leaves the border out instead of
+    repeating it. With coordinates `crop`, the elements lie evenly in the interval of each axis that
+    `crop` gives as fractions; those outside get the `extrapolation_value`. The method `area`
+    averages over the interval that each new element covers. For pictures, resize is simpler.
 
     Args:
-        sizes: New sizes; none: by scales.
+        sizes: New sizes; none: from scales.
         scales: Factors of the sizes; none: from sizes.
         axes: Axes to resize.
         method: Interpolation.
-        coordinates: Where elements lie.
-        rounding: Of the nearest.
+        coordinates: Places of new elements.
+        rounding: Choice of the nearest element.
         cubic_coefficient: Keys's a; -0.5 as in Pillow.
-        antialias: Average over more when it shrinks.
-        exclude_outside: Leave out what is beyond the border.
+        antialias: Average over more elements when shrinking.
+        exclude_outside: Leave out elements beyond the border.
         crop: [begin, end] for each axis: 0 is the first element, 1 the last.
-        extrapolation_value: What is outside, with coordinates crop.
+        extrapolation_value: Value outside, with coordinates crop.
     """
 
 def inverse_stft(
@@ -3086,7 +3083,7 @@ def is_finite(x: TensorLike, *, name: str | None = None) -> Tensor:
     """True where x is neither infinite nor NaN."""
 
 def is_inf(x: TensorLike, *, name: str | None = None) -> Tensor:
-    """True where x is infinite, of either sign."""
+    """True where x is infinity or -infinity."""
 
 def is_nan(x: TensorLike, *, name: str | None = None) -> Tensor:
     """True where x is not a number (NaN)."""
@@ -3113,7 +3110,7 @@ def kl_divergence(
     """
 
 def kron(x: TensorLike, y: TensorLike, *, name: str | None = None) -> Tensor:
-    """A block for each element of x: that element times y.
+    """The Kronecker product: each element of x times the whole of y, as a block.
 
     (m, n) and (p, q), whose sizes must be known, give (m p, n q). Integers wrap.
 
@@ -3146,10 +3143,10 @@ def l2_normalize(
 ) -> Tensor:
     """x divided by its length along axes: vectors of length 1.
 
-    x / sqrt(max(sum(x^2), epsilon)), as in TensorFlow: a zero stays zero.
+    x / sqrt(max(sum(x^2), epsilon)), as in TensorFlow. A zero vector stays zero.
 
     Args:
-        axis: Axis or axes of one vector; none means all.
+        axis: Axis or axes of one vector; none: all.
         epsilon: Lower bound of the squared length.
     """
 
@@ -3178,12 +3175,12 @@ def largest_indices(
 ) -> Tensor:
     """The indices of the k largest elements of each row of the last axis, as int64.
 
-    The largest first; or of the smallest. Of equal elements the first comes first; NaN is the
-    largest.
+    The largest comes first. With `largest` false, the k smallest, smallest first. Of equal elements
+    the first comes first. NaN counts as the largest.
 
     Args:
         k: Number of elements.
-        largest: The largest, or else the smallest.
+        largest: The largest elements; otherwise the smallest.
     """
 
 def layer_normalization(
@@ -3197,19 +3194,19 @@ def layer_normalization(
 ) -> Tensor:
     """(x - mean) / sqrt(variance + epsilon) of each row, times scale, plus offset.
 
-    Mean and variance are taken along `axis`, for each row by itself, so training and use are alike.
-    scale and offset, if wired, broadcast to x. Ba, Kiros and Hinton, 2016.
+    Mean and variance are taken along `axis`, for each row by itself, so training and inference
+    compute the same. If connected, scale and offset broadcast to x. Ba, Kiros and Hinton, 2016.
 
     Args:
         x: Input.
-        scale: Factor; 1 if there is no wire.
-        offset: Added at the end; 0 if there is no wire.
-        axis: Axis or axes of one row; none means all.
+        scale: Factor; 1 if not connected.
+        offset: Added at the end; 0 if not connected.
+        axis: Axis or axes of one row; none: all.
         epsilon: Added to the variance.
     """
 
 def leaky_relu(x: TensorLike, alpha: float = 0.2, *, name: str | None = None) -> Tensor:
-    """x above 0, alpha * x below.
+    """x above 0, alpha * x at and below 0.
 
     Gradient: 1 above 0, else alpha.
 
@@ -3218,19 +3215,20 @@ def leaky_relu(x: TensorLike, alpha: float = 0.2, *, name: str | None = None) ->
     """
 
 def left_shift(x: TensorLike, y: TensorLike, *, name: str | None = None) -> Tensor:
-    """x with its bits moved y places up: x * 2^y, wrapping.
+    """x with its bits shifted up by y places: x * 2^y, wrapping.
 
-    Shapes broadcast as in numpy. By less than 0 places, or as many as x has bits, the result is 0.
+    Shapes broadcast as in numpy. The result is 0 if y is negative, or at least the number of bits
+    of x.
     """
 
 def lerp(x: TensorLike, y: TensorLike, weight: TensorLike, *, name: str | None = None) -> Tensor:
-    """The point at a share of the way from x to y: x + (y - x) * weight.
+    """The linear interpolation from x to y: x + (y - x) * weight.
 
-    Shapes broadcast as in numpy; a weight outside 0 to 1 goes beyond. Gradient: 1 - weight for x,
+    Shapes broadcast as in numpy. A weight outside 0 to 1 extrapolates. Gradient: 1 - weight for x,
     weight for y, y - x for the weight.
 
     Args:
-        weight: Share of the way, 0 at x and 1 at y.
+        weight: Position on the way: 0 at x, 1 at y.
     """
 
 def less(x: TensorLike, y: TensorLike, *, name: str | None = None) -> Tensor:
@@ -3265,25 +3263,27 @@ def linear_attention(
     *,
     name: str | None = None,
 ) -> builtins.tuple[Tensor, Tensor]:
-    """Causal attention in linear time: each step reads what all steps so far have written.
+    """Causal attention in linear time: each step reads a state that all steps so far have written.
 
     query (rows, g heads, steps, d), key (rows, heads, steps, d) and value (rows, heads, steps, e)
-    give `out` (rows, g heads, steps, e) and `last`, the state (rows, heads, d, e). At each step
-    state = exp(decay) * state + key x value, and out = scale * query @ state; decay (rows, heads,
-    steps, d or 1) is 0 if it is not wired, and `state` is where it begins, else 0. With beta (rows,
-    heads or 1, steps) the delta rule writes beta * (value - key @ state) instead of value; without
-    `delta_rule` beta * value. scale is 1 / sqrt(d) if not given. Katharopoulos and others, 2020;
-    Schlag and others, 2021; Yang and others, 2024.
+    give `out` (rows, g heads, steps, e) and `last`, the final state (rows, heads, d, e). At each
+    step state = exp(decay) * state + key x value (the outer product), and out = scale * query @
+    state.
+
+    decay (rows, heads, steps, d or 1) is 0 if it is not connected, and so is the initial `state`.
+    With beta (rows, heads or 1, steps) the delta rule writes beta * (value - key @ state) instead
+    of value; without `delta_rule` it is beta * value. scale is 1 / sqrt(d) if not given.
+    Katharopoulos and others, 2020; Schlag and others, 2021; Yang and others, 2024.
 
     Args:
         query: Queries.
         key: Keys.
         value: Values.
-        decay: Logarithm of what of the state stays.
-        beta: How much of a value is written.
+        decay: Logarithm of the share of the state kept.
+        beta: Factor of what each step writes.
         state: The state before the first step.
-        scale: Factor of the queries; none is 1 / sqrt(d).
-        delta_rule: Write what the state lacks, if there is beta.
+        scale: Factor of the queries; none: 1 / sqrt(d).
+        delta_rule: With beta, write only what the state lacks.
     """
 
 def linear_to_mel_weight_matrix(
@@ -3361,8 +3361,8 @@ def local_response_normalization(
 ) -> Tensor:
     """x / (bias + alpha * sum)^beta, with the sum of squares over neighbouring channels.
 
-    Up to `depth_radius` channels on either side count. TensorFlow's alpha multiplies the sum,
-    PyTorch's and ONNX's the mean. Krizhevsky, Sutskever and Hinton, 2012.
+    The sum includes up to `depth_radius` channels on either side. alpha multiplies the sum as in
+    TensorFlow; in PyTorch and ONNX it multiplies the mean. Krizhevsky, Sutskever and Hinton, 2012.
 
     Args:
         depth_radius: Neighbours on either side.
@@ -3379,7 +3379,7 @@ def log(x: TensorLike, *, name: str | None = None) -> Tensor:
     """
 
 def log10(x: TensorLike, *, name: str | None = None) -> Tensor:
-    """The logarithm of base 10.
+    """The logarithm to base 10.
 
     0 gives -infinity, negative numbers NaN. Gradient: 1 / (x ln 10).
     """
@@ -3391,7 +3391,7 @@ def log1p(x: TensorLike, *, name: str | None = None) -> Tensor:
     """
 
 def log2(x: TensorLike, *, name: str | None = None) -> Tensor:
-    """The logarithm of base 2.
+    """The logarithm to base 2.
 
     0 gives -infinity, negative numbers NaN. Gradient: 1 / (x ln 2).
     """
@@ -3399,7 +3399,7 @@ def log2(x: TensorLike, *, name: str | None = None) -> Tensor:
 def log_sigmoid(x: TensorLike, *, name: str | None = None) -> Tensor:
     """log(1 / (1 + exp(-x))), without overflow.
 
-    The logarithm of a probability from its score. Gradient: sigmoid(-x).
+    The log-probability that belongs to a logit. Gradient: sigmoid(-x).
     """
 
 def log_softmax(x: TensorLike, axis: int = -1, *, name: str | None = None) -> Tensor:
@@ -3409,7 +3409,7 @@ def log_softmax(x: TensorLike, axis: int = -1, *, name: str | None = None) -> Te
 
     Args:
         x: Logits.
-        axis: Axis along which the classes lie.
+        axis: Axis of the classes.
     """
 
 def log_uniform_candidate_sampler(
@@ -3446,11 +3446,11 @@ def logcumsumexp(
 ) -> Tensor:
     """log of the running sum of exp(x) along an axis, without overflow.
 
-    `exclusive` leaves the element itself out, so results start from -infinity; `reverse` starts
-    from the end. Gradient: g * exp(x - out), summed from the other end, without overflow either.
+    `exclusive` leaves the element itself out, so results start from -infinity. `reverse` starts
+    from the end. Gradient: g * exp(x - out), summed from the other end, also without overflow.
 
     Args:
-        axis: Axis to go along.
+        axis: Axis along which elements are combined.
         exclusive: Leave the element itself out.
         reverse: Start from the end.
     """
@@ -3458,8 +3458,8 @@ def logcumsumexp(
 def logdet(x: TensorLike, *, name: str | None = None) -> Tensor:
     """The logarithm of the determinant's absolute value.
 
-    Of a positive definite matrix that of the determinant; slogdet gives the sign, too. Gradient:
-    the transposed inverse.
+    For a positive definite matrix this is the logarithm of the determinant. slogdet returns the
+    sign as well. Gradient: the transposed inverse.
 
     Args:
         x: Matrix, or batch of matrices.
@@ -3480,8 +3480,8 @@ def logical_xor(x: TensorLike, y: TensorLike, *, name: str | None = None) -> Ten
 def logm(x: TensorLike, *, name: str | None = None) -> Tensor:
     """The matrix whose exponential is x.
 
-    x is square and has no eigenvalue at or below 0: of another one the result would not be real,
-    which is an error when run.
+    x must be square, without eigenvalues at or below 0. Otherwise the result is not real, and the
+    run fails.
 
     Args:
         x: Matrix, or batch of matrices.
@@ -3542,9 +3542,9 @@ def lstm_cell(
     """
 
 def lu(x: TensorLike, *, name: str | None = None) -> builtins.tuple[Tensor, Tensor]:
-    """Triangles l and u in one matrix, and the order p of x's rows, with x[p] = l u.
+    """Triangular matrices l and u in one matrix, and the row order p of x, with x[p] = l u.
 
-    (..., n, n) gives (..., n, n) and (..., n), int32. Below the diagonal stands l, whose own
+    (..., n, n) gives lu (..., n, n) and p (..., n), int32. l is below the diagonal, and its own
     diagonal is 1. A singular matrix is an error when run. No gradient flows.
 
     Args:
@@ -3560,7 +3560,8 @@ def matrix_band_part(
 ) -> Tensor:
     """The matrix with zeros outside a band around the diagonal.
 
-    (-1, 0) keeps the lower triangle, (0, -1) the upper one. Gradient: to what is kept.
+    (-1, 0) keeps the lower triangle, (0, -1) the upper one. Gradient: to the elements that are
+    kept.
 
     Args:
         num_lower: Diagonals kept below the main one; -1 keeps all.
@@ -3570,11 +3571,11 @@ def matrix_band_part(
 def matrix_power(x: TensorLike, n: int = 2, *, name: str | None = None) -> Tensor:
     """The product of n copies of a square matrix, by squaring.
 
-    n = 0 gives the identity, a negative one powers of the inverse.
+    n = 0 gives the identity. A negative n gives powers of the inverse.
 
     Args:
         x: Matrix, or batch of matrices.
-        n: How many copies.
+        n: Number of copies.
     """
 
 def max_pool1d(
@@ -3596,13 +3597,13 @@ def max_pool1d(
     Args:
         x: Series.
         size: Length of a window.
-        strides: Steps between windows; none is their size.
-        padding: Whole windows only (valid), or also those over the border.
-        layout: Where the channels are: last (NWC) or after the rows (NCW).
-        dilations: Steps between the elements that a window sees.
+        strides: Steps between windows; none: their size.
+        padding: Whole windows only (valid), or also windows over the border (same).
+        layout: Position of the channels: last (NWC) or after the rows (NCW).
+        dilations: Distance between the elements of a window.
         pads: Border of each axis of space: [before, after], or one number for both; one number
             alone is for all axes; none is what padding says.
-        ceil_mode: Also a last window that reaches over the end, if it begins before.
+        ceil_mode: Add a last window that begins inside and ends outside.
     """
 
 def max_pool2d(
@@ -3619,19 +3620,19 @@ def max_pool2d(
 ) -> Tensor:
     """The largest element of each window of images, for each channel.
 
-    NaN if any is NaN. The border never counts. Gradient: to the first of the largest elements, row
-    by row.
+    NaN if any is NaN. The border never counts. Gradient: to the first of equal largest elements,
+    row by row.
 
     Args:
         x: Images.
         size: Height and width of a window, or one number for both.
-        strides: Steps between windows; none is their size.
-        padding: Whole windows only (valid), or also those over the border.
+        strides: Steps between windows; none: their size.
+        padding: Whole windows only (valid), or also windows over the border (same).
         layout: Where the channels are: last (NHWC) or after the rows (NCHW).
-        dilations: Steps between the elements that a window sees.
+        dilations: Distance between the elements of a window.
         pads: Border of each axis of space: [before, after], or one number for both; one number
             alone is for all axes; none is what padding says.
-        ceil_mode: Also a last window that reaches over the end, if it begins before.
+        ceil_mode: Add a last window that begins inside and ends outside.
     """
 
 def max_pool3d(
@@ -3653,13 +3654,13 @@ def max_pool3d(
     Args:
         x: Volumes.
         size: Sizes of a window, or one number for all.
-        strides: Steps between windows; none is their size.
-        padding: Whole windows only (valid), or also those over the border.
+        strides: Steps between windows; none: their size.
+        padding: Whole windows only (valid), or also windows over the border (same).
         layout: Where the channels are: last (NDHWC) or after the rows (NCDHW).
-        dilations: Steps between the elements that a window sees.
+        dilations: Distance between the elements of a window.
         pads: Border of each axis of space: [before, after], or one number for both; one number
             alone is for all axes; none is what padding says.
-        ceil_mode: Also a last window that reaches over the end, if it begins before.
+        ceil_mode: Add a last window that begins inside and ends outside.
     """
 
 def max_pool3d_with_argmax(
@@ -3682,15 +3683,15 @@ def max_pool3d_with_argmax(
     Args:
         x: Volumes.
         size: Sizes of a window, or one number for all.
-        strides: Steps between windows; none is their size.
-        padding: Whole windows only (valid), or also those over the border.
+        strides: Steps between windows; none: their size.
+        padding: Whole windows only (valid), or also windows over the border (same).
         layout: Where the channels are: last (NDHWC) or after the rows (NCDHW).
-        dilations: Steps between the elements that a window sees.
+        dilations: Distance between the elements of a window.
         pads: Border of each axis of space: [before, after], or one number for both; one number
             alone is for all axes; none is what padding says.
-        ceil_mode: Also a last window that reaches over the end, if it begins before.
-        counted: What indices count: the elements of an image with its channels (TensorFlow), of the
-            whole batch (ONNX), or of one channel (plane, PyTorch).
+        ceil_mode: Add a last window that begins inside and ends outside.
+        counted: Range of the indices: an image with its channels (TensorFlow), the whole batch
+            (ONNX), or one channel (plane, PyTorch).
     """
 
 def max_pool_with_argmax(
@@ -3708,22 +3709,22 @@ def max_pool_with_argmax(
 ) -> builtins.tuple[Tensor, Tensor]:
     """The largest element of each window of images, and its index.
 
-    As max_pool2d; of equal elements the first. Indices (int64) count elements row by row, in the
-    order of the layout: (row * width + column) * channels + channel within each image, as
-    TensorFlow has them, or as `counted` says.
+    As max_pool2d; of equal elements the first. Indices (int64) count elements in the order of the
+    layout. With `counted` "image", as in TensorFlow, they are (row * width + column) * channels +
+    channel within each image.
 
     Args:
         x: Images.
         size: Height and width of a window, or one number for both.
-        strides: Steps between windows; none is their size.
-        padding: Whole windows only (valid), or also those over the border.
+        strides: Steps between windows; none: their size.
+        padding: Whole windows only (valid), or also windows over the border (same).
         layout: Where the channels are: last (NHWC) or after the rows (NCHW).
-        dilations: Steps between the elements that a window sees.
+        dilations: Distance between the elements of a window.
         pads: Border of each axis of space: [before, after], or one number for both; one number
             alone is for all axes; none is what padding says.
-        ceil_mode: Also a last window that reaches over the end, if it begins before.
-        counted: What indices count: the elements of an image with its channels (TensorFlow), of the
-            whole batch (ONNX), or of one channel (plane, PyTorch).
+        ceil_mode: Add a last window that begins inside and ends outside.
+        counted: Range of the indices: an image with its channels (TensorFlow), the whole batch
+            (ONNX), or one channel (plane, PyTorch).
     """
 
 def max_unpool2d(
@@ -3741,22 +3742,22 @@ def max_unpool2d(
 ) -> Tensor:
     """Zeros, with the elements of x at the places that max_pool_with_argmax found.
 
-    Attributes are those of the pooling; `counted` says what the indices count. The sizes are those
-    that the windows cover: (n - 1) * stride + window - border, or `output_sizes`. Of two elements
-    with one place the last counts. Gradient: what flows into the places.
+    Use the attributes of the pooling; `counted` is the range of the indices. The result has the
+    sizes that the windows cover, (n - 1) * stride + window - border, or `output_sizes`. Of two
+    elements with the same index the last one counts. Gradient: the incoming gradient at the places.
 
     Args:
         x: Elements.
-        indices: Where to put them.
+        indices: Indices of the elements in the result.
         size: Height and width of a window, or one number for both.
-        strides: Steps between windows; none is their size.
-        padding: Whole windows only (valid), or also those over the border.
+        strides: Steps between windows; none: their size.
+        padding: Whole windows only (valid), or also windows over the border (same).
         layout: Where the channels are: last (NHWC) or after the rows (NCHW).
         pads: Border of each axis of space: [before, after], or one number for both; one number
             alone is for all axes; none is what padding says.
-        counted: What indices count: the elements of an image with its channels (TensorFlow), of the
-            whole batch (ONNX), or of one channel (plane, PyTorch).
-        output_sizes: Sizes of the result along the axes of space; none is what the windows cover.
+        counted: Range of the indices: an image with its channels (TensorFlow), the whole batch
+            (ONNX), or one channel (plane, PyTorch).
+        output_sizes: Sizes of the result along the spatial axes; none: as the windows cover.
     """
 
 def max_unpool3d(
@@ -3778,22 +3779,22 @@ def max_unpool3d(
 
     Args:
         x: Elements.
-        indices: Where to put them.
+        indices: Indices of the elements in the result.
         size: Sizes of a window, or one number for all.
-        strides: Steps between windows; none is their size.
-        padding: Whole windows only (valid), or also those over the border.
+        strides: Steps between windows; none: their size.
+        padding: Whole windows only (valid), or also windows over the border (same).
         layout: Where the channels are: last (NDHWC) or after the rows (NCDHW).
         pads: Border of each axis of space: [before, after], or one number for both; one number
             alone is for all axes; none is what padding says.
-        counted: What indices count: the elements of an image with its channels (TensorFlow), of the
-            whole batch (ONNX), or of one channel (plane, PyTorch).
-        output_sizes: Sizes of the result along the axes of space; none is what the windows cover.
+        counted: Range of the indices: an image with its channels (TensorFlow), the whole batch
+            (ONNX), or one channel (plane, PyTorch).
+        output_sizes: Sizes of the result along the spatial axes; none: as the windows cover.
     """
 
 def maximum(x: TensorLike, y: TensorLike, *, name: str | None = None) -> Tensor:
-    """The larger of x and y, x where they are equal (also of -0 and 0).
+    """The larger of x and y; x where they are equal, also for -0 and 0.
 
-    NaN if either is NaN. Gradient: all to the one that is taken.
+    NaN if either is NaN. Gradient: to the element that was taken.
     """
 
 def mean_absolute_error(
@@ -3840,13 +3841,13 @@ def mfccs_from_log_mel_spectrograms(x: TensorLike, *, name: str | None = None) -
     """
 
 def minimum(x: TensorLike, y: TensorLike, *, name: str | None = None) -> Tensor:
-    """The smaller of x and y, x where they are equal (also of -0 and 0).
+    """The smaller of x and y; x where they are equal, also for -0 and 0.
 
-    NaN if either is NaN. Gradient: all to the one that is taken.
+    NaN if either is NaN. Gradient: to the element that was taken.
     """
 
 def mish(x: TensorLike, *, name: str | None = None) -> Tensor:
-    """x * tanh(softplus(x)): smooth, a little below 0 for negative x.
+    """x * tanh(softplus(x)): a smooth rectifier, slightly below 0 for negative x.
 
     Misra, 2019. Gradient: t + x * (1 - t^2) * sigmoid(x), with t = tanh(softplus(x)).
     """
@@ -3854,7 +3855,7 @@ def mish(x: TensorLike, *, name: str | None = None) -> Tensor:
 def modulo(x: TensorLike, y: TensorLike, *, name: str | None = None) -> Tensor:
     """The remainder of x divided by y, with the sign of y: -7 % 2 is 1.
 
-    Python's rule for signs. Integer division by zero is an error when run; floats give NaN.
+    Signs follow Python's rule. Integer division by zero is an error when run; floats give NaN.
     Gradient: 1 for x, -(x // y) for y.
     """
 
@@ -3867,10 +3868,11 @@ def moments(
 ) -> builtins.tuple[Tensor, Tensor]:
     """Mean and variance of the elements along axes.
 
-    The variance is the mean of (x - mean)^2, taken in two passes, so that it loses no digits.
+    The variance is the mean of (x - mean)^2. It is computed in a second pass, so that it loses no
+    digits.
 
     Args:
-        axes: Axis or axes; none means all.
+        axes: Axis or axes; none: all.
         keepdims: Keep the axes with size 1.
     """
 
@@ -3997,13 +3999,13 @@ def nce_loss(
     """
 
 def ndtri(x: TensorLike, *, name: str | None = None) -> Tensor:
-    """The number below which a normally distributed one lies with probability x.
+    """The quantile of the normal distribution: a normal number lies below it with probability x.
 
     Infinite at 0 and 1, NaN beyond. Gradient: sqrt(2 pi) * e^(out^2 / 2).
     """
 
 def negative(x: TensorLike, *, name: str | None = None) -> Tensor:
-    """The number with its sign changed: -x."""
+    """The negative -x."""
 
 def nll_loss(
     labels: TensorLike,
@@ -4039,18 +4041,18 @@ def non_max_suppression(
     *,
     name: str | None = None,
 ) -> Tensor:
-    """The numbers (int32) of the boxes that remain, the one with the highest score first.
+    """The indices (int32) of the boxes that are kept, the highest score first.
 
-    Boxes (n, 4) hold two corners y1, x1, y2, x2. Going down the scores (n,), a box is left out if
-    its intersection with one that is kept is more than iou_threshold of their union. How many
-    remain, at most max_output_size, is known when it runs. No gradient flows.
+    Boxes (n, 4) are two corners y1, x1, y2, x2. In the order of scores (n,), a box is left out if
+    its intersection with a kept box is more than iou_threshold of their union. The number of
+    results, at most max_output_size, is known only in a run. No gradient flows.
 
     Args:
         boxes: Corners: (n, 4).
-        scores: Of each box: (n,).
+        scores: Score of each box: (n,).
         max_output_size: Largest number of boxes.
-        iou_threshold: Boxes that share more with a better one are left out.
-        score_threshold: Only boxes with a higher score; none: all.
+        iou_threshold: Largest overlap with a better box.
+        score_threshold: Keep only boxes with a higher score; none: all.
     """
 
 def nonzero(x: TensorLike, *, name: str | None = None) -> Tensor:
@@ -4070,15 +4072,15 @@ def normalize(
 ) -> Tensor:
     """(x - mean) / deviation of each feature, with the statistics of the training data.
 
-    `mean` and `deviation` are numbers or lists with one number for each feature, and broadcast to
-    x. A deviation of 0, that of a constant feature, counts as 1. `inverse` takes scaled values back
-    to their original units: x * deviation + mean. Without statistics, values pass unchanged.
+    `mean` and `deviation` are a number, or a list with one number per feature, and broadcast to x.
+    A deviation of 0, as of a constant feature, counts as 1. `inverse` converts scaled values back
+    to their original units: x * deviation + mean. Without statistics, values do not change.
 
     Args:
         x: Input.
-        mean: Mean of each feature; none is 0.
-        deviation: Standard deviation of each feature; none is 1.
-        inverse: Take scaled values back to their original units.
+        mean: Mean of each feature; none: 0.
+        deviation: Standard deviation of each feature; none: 1.
+        inverse: Convert scaled values back to their original units.
     """
 
 def not_equal(x: TensorLike, y: TensorLike, *, name: str | None = None) -> Tensor:
@@ -4136,7 +4138,7 @@ def orthogonal(
     """
 
 def outer(x: TensorLike, y: TensorLike, *, name: str | None = None) -> Tensor:
-    """The matrix of all products of an element of x and one of y.
+    """The outer product of x and y: the products of each element of x with each element of y.
 
     (..., m) and (..., n) give (..., m, n). Integers wrap.
 
@@ -4164,19 +4166,19 @@ def part_of_concat(
     *,
     name: str | None = None,
 ) -> Tensor:
-    """The part of x that belongs to the index-th of the tensors that concat joined.
+    """The part of x that belongs to the index-th input of concat.
 
     Args:
-        like: What concat joined.
-        axis: Axis they were joined along.
-        index: Which part.
+        like: Inputs of concat.
+        axis: Axis of the concatenation.
+        index: Number of the part.
     """
 
 def per_image_standardization(x: TensorLike, *, name: str | None = None) -> Tensor:
     """(x - mean) / deviation of each picture (..., height, width, channels).
 
-    The deviation is at least 1 / sqrt(number of elements), so that a picture of one colour gives
-    zeros. Integers become float32. Gradient: through mean and deviation.
+    The deviation is at least 1 / sqrt(number of elements), so a picture of one colour gives zeros.
+    Integers become float32. Gradient: through mean and deviation.
 
     Args:
         x: Pictures.
@@ -4193,7 +4195,7 @@ def place_diagonal(
 
     Args:
         like: Only its shape is used.
-        offset: Which diagonal: above the main one if positive.
+        offset: Number of the diagonal; positive numbers are above the main one.
     """
 
 def place_slice(
@@ -4205,23 +4207,23 @@ def place_slice(
     *,
     name: str | None = None,
 ) -> Tensor:
-    """Zeros in the shape of `like`, with x put where the slices begin:end:strides choose.
+    """Zeros in the shape of `like`, with x at the places of the slices begin:end:strides.
 
     Args:
         like: Only its shape is used.
         begin: First index per axis; overrides the attribute.
         end: End per axis, not included; overrides the attribute.
         strides: Step per axis; overrides the attribute.
-        begin: First index per axis; none is the first.
-        end: End per axis, not included; none is the end.
-        strides: Step per axis; none means 1.
+        begin: First index per axis; none: the first.
+        end: End per axis, not included; none: the end.
+        strides: Step per axis; none: 1.
     """
 
 def poisson_quantile(lam: TensorLike, x: TensorLike, *, name: str | None = None) -> Tensor:
-    """The smallest whole number up to which a Poisson distributed one of mean lam lies with
-    probability x.
+    """The quantile of the Poisson distribution with mean lam, a whole number.
 
-    Shapes broadcast as in numpy. No gradient flows.
+    The smallest whole number k such that a count up to k has probability x or more. Shapes
+    broadcast as in numpy. No gradient flows.
 
     Args:
         lam: Mean.
@@ -4229,10 +4231,10 @@ def poisson_quantile(lam: TensorLike, x: TensorLike, *, name: str | None = None)
     """
 
 def polygamma(a: TensorLike, x: TensorLike, *, name: str | None = None) -> Tensor:
-    """The derivative of digamma of a whole order a.
+    """The derivative of order a of digamma, for a whole number a.
 
-    Shapes broadcast as in numpy; another order gives NaN. Gradient: polygamma(a + 1, x) for x, none
-    for a.
+    Shapes broadcast as in numpy. An a that is not whole gives NaN. Gradient: polygamma(a + 1, x)
+    for x, none for a.
 
     Args:
         a: Order; 0 is digamma itself.
@@ -4281,10 +4283,10 @@ def precision(
     """
 
 def prelu(x: TensorLike, alpha: TensorLike, *, name: str | None = None) -> Tensor:
-    """x above 0, alpha * x below, with alpha a tensor that can be trained.
+    """x above 0, alpha * x at and below 0; alpha is a tensor that can be trained.
 
-    Shapes broadcast as in numpy; one alpha per feature, or one in all. He et al., 2015. Gradient:
-    for x 1 above 0, else alpha; for alpha x below 0.
+    Shapes broadcast as in numpy: one alpha per feature, or a single one. He et al., 2015. Gradient
+    for x: 1 above 0, else alpha; for alpha: 0 above 0, else x.
 
     Args:
         alpha: Slope below 0.
@@ -4321,10 +4323,10 @@ def product_of_others(
 ) -> Tensor:
     """For each element of x, the product of all other elements along the axes.
 
-    Without division, so that it is right where elements are 0.
+    Computed without division, so it is right where elements are 0.
 
     Args:
-        axis: Axis or axes of the product; none means all.
+        axis: Axis or axes of the product; none: all.
     """
 
 def product_of_others_along(
@@ -4334,14 +4336,14 @@ def product_of_others_along(
     *,
     name: str | None = None,
 ) -> Tensor:
-    """How product_of_others(x) changes when x moves along a direction d.
+    """The change of product_of_others(x) when x moves along a direction d.
 
-    For element k the sum over i of d[i] times the product of all but i and k. The third derivative
-    of a product is taken by division, so it is NaN where an element is 0.
+    For element k it is the sum over i of d[i] times the product of all elements but i and k. The
+    third derivative of a product uses division, so it is NaN where an element is 0.
 
     Args:
-        direction: How x moves.
-        axis: Axis or axes of the product; none means all.
+        direction: Direction.
+        axis: Axis or axes of the product; none: all.
     """
 
 def projective_transform(
@@ -4354,21 +4356,21 @@ def projective_transform(
     *,
     name: str | None = None,
 ) -> Tensor:
-    """Pictures whose pixel (x, y) comes from ((a0 x + a1 y + a2) / k, (b0 x + b1 y + b2) / k).
+    """Pictures whose pixel (x, y) is read at ((a0 x + a1 y + a2) / k, (b0 x + b1 y + b2) / k).
 
-    k = c0 x + c1 y + 1, and transforms hold a0, a1, a2, b0, b1, b2, c0, c1: (8,) for all pictures
-    (rows, height, width, channels), or (rows, 8). x counts from the left, y from above. Height and
-    width must be known. Gradient: to the pixels that were read, and, if bilinear, to transforms. As
+    k = c0 x + c1 y + 1. transforms are a0, a1, a2, b0, b1, b2, c0, c1: (8,) for all pictures (rows,
+    height, width, channels), or (rows, 8). x counts from the left, y from the top. Height and width
+    must be known. Gradient: to the pixels that were read and, if bilinear, to transforms. As
     tf.contrib.image.transform.
 
     Args:
         x: Pictures.
-        transforms: Eight numbers, or eight for each picture.
+        transforms: Eight numbers for all pictures, or for each.
         interpolation: The nearest pixel, or linear between pixels.
-        fill_mode: What is beyond the border: one value, the picture mirrored, the other side, or
-            the border itself.
-        fill_value: The value beyond the border, if it is constant.
-        size: Height and width of the result; none: as before.
+        fill_mode: Values beyond the border: a constant, the picture mirrored, the opposite side, or
+            the border.
+        fill_value: Value beyond the border, if constant.
+        size: Height and width of the result; none: unchanged.
     """
 
 def proximal_adagrad(
@@ -4452,15 +4454,15 @@ def proximal_gradient_descent(
     """
 
 def psnr(x: TensorLike, y: TensorLike, max_val: float = 1.0, *, name: str | None = None) -> Tensor:
-    """The peak signal-to-noise ratio of two pictures in decibels: higher is more alike.
+    """The peak signal-to-noise ratio of two pictures in decibels: higher is more similar.
 
-    20 log10(max_val) - 10 log10(mean squared difference), of each pair (..., height, width,
-    channels); infinite where both are equal. Gradient: as it is written.
+    20 log10(max_val) - 10 log10(mean squared difference), for each pair (..., height, width,
+    channels). It is infinite where both are equal. Gradient: of this formula.
 
     Args:
         x: Pictures.
         y: Others.
-        max_val: Largest value that pixels can have: 1, or 255 of uint8.
+        max_val: Largest possible value of a pixel: 1, or 255 for uint8.
     """
 
 def put_along_axis(
@@ -4472,19 +4474,20 @@ def put_along_axis(
     *,
     name: str | None = None,
 ) -> Tensor:
-    """x with elements replaced, added to, multiplied or limited where each row's own indices say.
+    """x with updates at the indices of each row, which replace, add to, multiply or limit elements.
 
-    Indices and updates have one shape, that of x but along `axis`. Negative ones count from the
-    end. Gradient: for update to x elsewhere and to the updates; for add to both; for multiply by
-    the factors, NaN where an update is 0; for max and min to the winner. Places should differ: of
-    two updates of one place the last one counts, but both get the gradient.
+    Indices and updates have the same shape, which equals the shape of x except along `axis`.
+    Negative indices count from the end. Gradient: for update to the updates, and to x elsewhere;
+    for add to both; for multiply times the other factor, NaN where an update is 0; for max and min
+    to the larger or smaller one. Places should differ: of two updates of one place the last one
+    counts, but both get the gradient.
 
     Args:
-        x: What is changed.
-        indices: Where along the axis.
+        x: Tensor to change.
+        indices: Indices along the axis.
         updates: Elements.
-        axis: Axis to place along.
-        mode: What happens at the places.
+        axis: Axis of the indices.
+        mode: Operation at the places.
     """
 
 def put_at_largest(
@@ -4500,19 +4503,19 @@ def put_at_largest(
     *,
     name: str | None = None,
 ) -> Tensor:
-    """Zeros like x, with y added where the largest element of each window of x is.
+    """Zeros like x, with y added at the largest element of each window of x.
 
     Args:
-        x: Where the largest elements are found.
-        y: What is taken or put there.
+        x: Images in which the largest elements are found.
+        y: Elements to take or to put there.
         size: Height and width of a window, or one number for both.
-        strides: Steps between windows; none is their size.
-        padding: Whole windows only (valid), or also those over the border.
+        strides: Steps between windows; none: their size.
+        padding: Whole windows only (valid), or also windows over the border (same).
         layout: Where the channels are: last (NHWC) or after the rows (NCHW).
-        dilations: Steps between the elements that a window sees.
+        dilations: Distance between the elements of a window.
         pads: Border of each axis of space: [before, after], or one number for both; one number
             alone is for all axes; none is what padding says.
-        ceil_mode: Also a last window that reaches over the end, if it begins before.
+        ceil_mode: Add a last window that begins inside and ends outside.
     """
 
 def put_at_largest3d(
@@ -4528,19 +4531,19 @@ def put_at_largest3d(
     *,
     name: str | None = None,
 ) -> Tensor:
-    """Zeros like x, with y added where the largest element of each window of x is.
+    """Zeros like x, with y added at the largest element of each window of x.
 
     Args:
-        x: Where the largest elements are found.
-        y: What is taken or put there.
+        x: Images in which the largest elements are found.
+        y: Elements to take or to put there.
         size: Sizes of a window, or one number for all.
-        strides: Steps between windows; none is their size.
-        padding: Whole windows only (valid), or also those over the border.
+        strides: Steps between windows; none: their size.
+        padding: Whole windows only (valid), or also windows over the border (same).
         layout: Where the channels are: last (NDHWC) or after the rows (NCDHW).
-        dilations: Steps between the elements that a window sees.
+        dilations: Distance between the elements of a window.
         pads: Border of each axis of space: [before, after], or one number for both; one number
             alone is for all axes; none is what padding says.
-        ceil_mode: Also a last window that reaches over the end, if it begins before.
+        ceil_mode: Add a last window that begins inside and ends outside.
     """
 
 def r_squared(labels: TensorLike, predictions: TensorLike, *, name: str | None = None) -> Tensor:
@@ -4594,9 +4597,9 @@ def random_brightness(
     *,
     name: str | None = None,
 ) -> Tensor:
-    """adjust_brightness by a number between -max_delta and max_delta, one for all pictures.
+    """adjust_brightness by a random number between -max_delta and max_delta.
 
-    Another one in each run. Gradient: that of a sum.
+    One number for all pictures, drawn anew in each run. Gradient: as for add.
 
     Args:
         x: Pictures.
@@ -4630,9 +4633,9 @@ def random_contrast(
     *,
     name: str | None = None,
 ) -> Tensor:
-    """adjust_contrast by a factor between lower and upper, one for all pictures.
+    """adjust_contrast by a random factor between lower and upper.
 
-    Another one in each run. Gradient: as of adjust_contrast.
+    One factor for all pictures, drawn anew in each run. Gradient: as for adjust_contrast.
 
     Args:
         x: Pictures.
@@ -4648,13 +4651,13 @@ def random_crop(
     *,
     name: str | None = None,
 ) -> Tensor:
-    """The part of a tensor that begins somewhere and has the given size.
+    """A part of a tensor with the given size, at a random place.
 
-    Any tensor: of one picture (height, width, channels), or of several at the same place. A size of
-    -1 is the whole axis. Gradient: zeros outside the part.
+    x is any tensor: one picture (height, width, channels), or several, which are cropped at the
+    same place. A size of -1 is the whole axis. Gradient: zeros outside the part.
 
     Args:
-        size: Sizes, one for each axis.
+        size: Sizes, one per axis.
         seed: Own seed: nodes with one seed draw the same numbers; none is same as training.
     """
 
@@ -4664,9 +4667,9 @@ def random_flip_left_right(
     *,
     name: str | None = None,
 ) -> Tensor:
-    """Each picture (..., height, width, channels) mirrored from left to right, or not.
+    """Each picture (..., height, width, channels), mirrored from left to right with probability 1/2.
 
-    Every second one on average, others in each run. Gradient: back to the pixels.
+    Each run draws anew. Gradient: back to the pixels.
 
     Args:
         x: Pictures.
@@ -4679,9 +4682,9 @@ def random_flip_up_down(
     *,
     name: str | None = None,
 ) -> Tensor:
-    """Each picture (..., height, width, channels) turned upside down, or not.
+    """Each picture (..., height, width, channels), turned upside down with probability 1/2.
 
-    Every second one on average, others in each run. Gradient: back to the pixels.
+    Each run draws anew. Gradient: back to the pixels.
 
     Args:
         x: Pictures.
@@ -4713,9 +4716,9 @@ def random_hue(
     *,
     name: str | None = None,
 ) -> Tensor:
-    """adjust_hue by a number between -max_delta and max_delta turns, one for all pictures.
+    """adjust_hue by a random number of turns between -max_delta and max_delta.
 
-    Another one in each run. Gradient: as of adjust_hue.
+    One number for all pictures, drawn anew in each run. Gradient: as for adjust_hue.
 
     Args:
         x: Pictures.
@@ -4733,18 +4736,18 @@ def random_rotation(
     *,
     name: str | None = None,
 ) -> Tensor:
-    """Each picture (rows, height, width, channels) turned round its middle by some angle.
+    """Each picture (rows, height, width, channels), rotated around its centre by a random angle.
 
-    It lies between -max_angle and max_angle, in radians; rotate says what becomes of corners.
+    The angle is between -max_angle and max_angle, in radians. Corners are filled as by rotate.
     Height and width must be known. Gradient: to the pixels that were read.
 
     Args:
         x: Pictures.
         max_angle: Largest angle, in radians.
         interpolation: The nearest pixel, or linear between pixels.
-        fill_mode: What is beyond the border: one value, the picture mirrored, the other side, or
-            the border itself.
-        fill_value: The value beyond the border, if it is constant.
+        fill_mode: Values beyond the border: a constant, the picture mirrored, the opposite side, or
+            the border.
+        fill_value: Value beyond the border, if constant.
         seed: Own seed: nodes with one seed draw the same numbers; none is same as training.
     """
 
@@ -4756,9 +4759,9 @@ def random_saturation(
     *,
     name: str | None = None,
 ) -> Tensor:
-    """adjust_saturation by a factor between lower and upper, one for all pictures.
+    """adjust_saturation by a random factor between lower and upper.
 
-    Another one in each run. Gradient: as of adjust_saturation.
+    One factor for all pictures, drawn anew in each run. Gradient: as for adjust_saturation.
 
     Args:
         x: Pictures.
@@ -4802,7 +4805,7 @@ def rank(x: TensorLike, *, name: str | None = None) -> Tensor:
 def real(x: TensorLike, *, name: str | None = None) -> Tensor:
     """The real part of x.
 
-    Real numbers are their own.
+    A real number is its own real part.
     """
 
 def recall(
@@ -4862,10 +4865,10 @@ def reduce_all(
 ) -> Tensor:
     """True where all elements along the axes are true.
 
-    Of nothing, true.
+    True if there are no elements.
 
     Args:
-        axis: Axis or axes to reduce; none means all.
+        axis: Axis or axes to reduce; none: all.
         keepdims: Keep the reduced axes with size 1.
     """
 
@@ -4878,10 +4881,10 @@ def reduce_any(
 ) -> Tensor:
     """True where any element along the axes is true.
 
-    Of nothing, false.
+    False if there are no elements.
 
     Args:
-        axis: Axis or axes to reduce; none means all.
+        axis: Axis or axes to reduce; none: all.
         keepdims: Keep the reduced axes with size 1.
     """
 
@@ -4894,10 +4897,11 @@ def reduce_logsumexp(
 ) -> Tensor:
     """log(sum(exp(x))) along axes, without overflow.
 
-    The maximum is taken out first. Of nothing, -infinity. Gradient: softmax along the axes.
+    The maximum is subtracted first. -infinity if there are no elements. Gradient: softmax along the
+    axes.
 
     Args:
-        axis: Axis or axes to reduce; none means all.
+        axis: Axis or axes to reduce; none: all.
         keepdims: Keep the reduced axes with size 1.
     """
 
@@ -4910,11 +4914,11 @@ def reduce_max(
 ) -> Tensor:
     """The largest element along axes.
 
-    NaN if any is NaN; of nothing, the lowest value of the dtype (-infinity). Gradient: shared
-    equally by all that are largest.
+    NaN if any element is NaN. If there are no elements, the lowest value of the dtype (-infinity).
+    Gradient: shared equally by all largest elements.
 
     Args:
-        axis: Axis or axes to reduce; none means all.
+        axis: Axis or axes to reduce; none: all.
         keepdims: Keep the reduced axes with size 1.
     """
 
@@ -4927,11 +4931,11 @@ def reduce_mean(
 ) -> Tensor:
     """The mean of the elements along axes.
 
-    The mean of nothing is NaN, of bools the share of true ones as float32. Cast integers first.
+    The mean of no elements is NaN. Bools give the share of true ones, float32. Cast integers first.
     Gradient: 1 / count.
 
     Args:
-        axis: Axis or axes to reduce; none means all.
+        axis: Axis or axes to reduce; none: all.
         keepdims: Keep the reduced axes with size 1.
     """
 
@@ -4944,11 +4948,11 @@ def reduce_min(
 ) -> Tensor:
     """The smallest element along axes.
 
-    NaN if any is NaN; of nothing, the highest value of the dtype (infinity). Gradient: shared
-    equally by all that are smallest.
+    NaN if any element is NaN. If there are no elements, the highest value of the dtype (infinity).
+    Gradient: shared equally by all smallest elements.
 
     Args:
-        axis: Axis or axes to reduce; none means all.
+        axis: Axis or axes to reduce; none: all.
         keepdims: Keep the reduced axes with size 1.
     """
 
@@ -4961,13 +4965,14 @@ def reduce_prod(
 ) -> Tensor:
     """The product of the elements along axes.
 
-    The product of nothing is 1. Integers wrap. Elements are multiplied from first to last, in the
-    dtype itself; of more than 4096, the products of blocks of 4096 are. Of several axes the last
-    comes first, neighbours count as one. So a part overflows where it does in this order, in every
-    tier. Gradient: the product of the others, right where elements are 0.
+    The product of no elements is 1. Integers wrap. Elements are multiplied from first to last in
+    their own dtype. More than 4096 elements are multiplied in blocks of 4096, then the products of
+    the blocks. Of several axes the last is reduced first, and adjacent axes count as one. A partial
+    product that overflows in this order overflows in every tier. Gradient: the product of the other
+    elements, also where elements are 0.
 
     Args:
-        axis: Axis or axes to reduce; none means all.
+        axis: Axis or axes to reduce; none: all.
         keepdims: Keep the reduced axes with size 1.
     """
 
@@ -4981,12 +4986,13 @@ def reduce_std(
 ) -> Tensor:
     """The standard deviation of the elements along axes: the root of the variance.
 
-    With `correction` 1 that of a sample. The gradient is not finite where all elements are equal.
+    With `correction` 1 the sum of squares is divided by the count minus 1, as for a sample. The
+    gradient is not finite where all elements are equal.
 
     Args:
-        axis: Axis or axes to reduce; none means all.
+        axis: Axis or axes to reduce; none: all.
         keepdims: Keep the reduced axes with size 1.
-        correction: What is taken off the count: 1 for that of a sample.
+        correction: Subtracted from the count: 1 for the variance of a sample.
     """
 
 def reduce_sum(
@@ -4998,12 +5004,12 @@ def reduce_sum(
 ) -> Tensor:
     """The sum of the elements along axes.
 
-    The sum of nothing is 0, of -0 alone -0, and of bools how many are true, as int64. Integers
-    wrap. Numbers of float32 are added up in float32 when compiled, so a part of the sum above
-    3.4e38 is infinite; by reference only the whole sum is.
+    The sum of no elements is 0, and of -0 alone -0. Bools give the number of true ones, int64.
+    Integers wrap. Compiled code adds up float32 in float32, so a partial sum above 3.4e38 becomes
+    infinite. The reference adds up in float64 and overflows only where the whole sum does.
 
     Args:
-        axis: Axis or axes to reduce; none means all.
+        axis: Axis or axes to reduce; none: all.
         keepdims: Keep the reduced axes with size 1.
     """
 
@@ -5017,12 +5023,12 @@ def reduce_variance(
 ) -> Tensor:
     """The variance of the elements along axes: the mean of (x - mean)^2.
 
-    With `correction` 1 the sum is divided by the count less 1, as for a sample.
+    With `correction` 1 the sum is divided by the count minus 1, as for a sample.
 
     Args:
-        axis: Axis or axes to reduce; none means all.
+        axis: Axis or axes to reduce; none: all.
         keepdims: Keep the reduced axes with size 1.
-        correction: What is taken off the count: 1 for that of a sample.
+        correction: Subtracted from the count: 1 for the variance of a sample.
     """
 
 def relu(x: TensorLike, *, name: str | None = None) -> Tensor:
@@ -5062,11 +5068,11 @@ def resize(
     *,
     name: str | None = None,
 ) -> Tensor:
-    """Images in another size, by the nearest pixel or linearly between pixels.
+    """Images resized by linear interpolation or to the nearest pixel.
 
-    x (n, height, width, channels). Pixels are areas whose centres lie at a half, so the edges of
-    the images stay edges; nothing is smoothed when it gets smaller. Gradient: back to the pixels
-    that were used, by their weights.
+    x is (n, height, width, channels). Pixels are areas with their centres at a half, so the edges
+    of the images stay in place. Shrinking does not smooth. Gradient: to the pixels that were used,
+    by their weights.
 
     Args:
         x: Images.
@@ -5084,7 +5090,7 @@ def resize_gradient(
     *,
     name: str | None = None,
 ) -> Tensor:
-    """Each pixel of x added to those of an image like `like` that it was made of.
+    """Each pixel of x, added to the pixels of an image like `like` that it was interpolated from.
 
     Args:
         x: Gradient of the resized images.
@@ -5101,10 +5107,11 @@ def resize_with_crop_or_pad(
     *,
     name: str | None = None,
 ) -> Tensor:
-    """Pictures (..., height, width, channels) of another size: cut or framed with zeros.
+    """Pictures (..., height, width, channels) cropped or zero-padded to a size.
 
-    Where one is too large the middle remains, where it is too small it stays in the middle; the odd
-    pixel is cut before and added after. Height and width must be known. Gradient: to what remains.
+    A larger picture is cropped to its central part, a smaller one is padded on either side. An odd
+    pixel is cropped at the start and padded at the end. Height and width must be known. Gradient:
+    to the pixels that remain.
 
     Args:
         x: Pictures.
@@ -5118,12 +5125,12 @@ def reverse(
     *,
     name: str | None = None,
 ) -> Tensor:
-    """The tensor with the elements along axes from last to first.
+    """The tensor with the elements along axes in reverse order.
 
-    Gradient: turned round again.
+    Gradient: reversed again.
 
     Args:
-        axis: Axis or axes to turn round; none means all.
+        axis: Axis or axes to reverse; none: all.
     """
 
 def rfft(
@@ -5187,8 +5194,8 @@ def rgb_to_grayscale(x: TensorLike, *, name: str | None = None) -> Tensor:
 def rgb_to_hsv(x: TensorLike, *, name: str | None = None) -> Tensor:
     """Hue, saturation and value of red, green and blue, all from 0 to 1.
 
-    Hue 0 is red, 1/3 green, 2/3 blue; of grey it is 0, and so is the saturation of black. Smith,
-    1978. Gradient: where the order of the channels is clear.
+    Hue 0 is red, 1/3 green, 2/3 blue. Grey has hue 0, black has saturation 0. Smith, 1978.
+    Gradient: where no two channels tie for the largest or the smallest.
 
     Args:
         x: Pictures, channels last.
@@ -5197,7 +5204,7 @@ def rgb_to_hsv(x: TensorLike, *, name: str | None = None) -> Tensor:
 def rgb_to_yiq(x: TensorLike, *, name: str | None = None) -> Tensor:
     """Luma Y and chroma I, Q of red, green and blue from 0 to 1.
 
-    Y = 0.299 r + 0.587 g + 0.114 b, as of rgb_to_yuv; I and Q are U and V, turned.
+    Y = 0.299 r + 0.587 g + 0.114 b, as in rgb_to_yuv. I and Q are U and V, rotated.
 
     Args:
         x: Pictures, channels last.
@@ -5213,10 +5220,10 @@ def rgb_to_yuv(x: TensorLike, *, name: str | None = None) -> Tensor:
     """
 
 def right_shift(x: TensorLike, y: TensorLike, *, name: str | None = None) -> Tensor:
-    """x with its bits moved y places down: x / 2^y, rounded down.
+    """x with its bits shifted down by y places: x / 2^y, rounded down.
 
-    Shapes broadcast as in numpy. By less than 0 places, or as many as x has bits, 0 is left, or -1
-    of negative numbers.
+    Shapes broadcast as in numpy. If y is negative, or at least the number of bits of x, the result
+    is 0, or -1 for negative x.
     """
 
 def rms_normalization(
@@ -5229,13 +5236,13 @@ def rms_normalization(
 ) -> Tensor:
     """x / sqrt(mean(x^2) + epsilon) of each row, times scale.
 
-    A layer normalization that leaves the mean where it is. scale, if wired, broadcasts to x. Zhang
-    and Sennrich, 2019.
+    A layer normalization that does not subtract the mean. If connected, scale broadcasts to x.
+    Zhang and Sennrich, 2019.
 
     Args:
         x: Input.
-        scale: Factor; 1 without a wire.
-        axis: Axis or axes of one row; none means all.
+        scale: Factor; 1 if not connected.
+        axis: Axis or axes of one row; none: all.
         epsilon: Added to the variance.
     """
 
@@ -5349,23 +5356,24 @@ def roi_align(
     *,
     name: str | None = None,
 ) -> Tensor:
-    """Boxes of pictures in parts: of each part the mean, or the maximum, of sampled points.
+    """The mean, or the maximum, of sampled points in each part of boxes.
 
-    x (rows, channels, height, width), boxes (n, 4) with x1, y1, x2, y2 in pixels times 1 /
-    spatial_scale, and box_ind (n,), the row of each, give (n, channels, output_size...). Points lie
-    evenly, sampling_ratio each way, and are read linearly between pixels; those outside are 0.
-    `aligned` shifts by half a pixel, as it should. As in PyTorch and ONNX. Gradient: to the pixels,
-    and to the boxes. He and others, 2017.
+    x is (rows, channels, height, width). boxes (n, 4) are x1, y1, x2, y2, in pixels after
+    multiplication by spatial_scale. box_ind (n,) is the row of each box. The result is (n,
+    channels, output_size...). Each part has sampling_ratio times sampling_ratio evenly spaced
+    points, read linearly between pixels; points outside are 0. `aligned` shifts boxes by half a
+    pixel, the correct position. As in PyTorch and ONNX. Gradient: to the pixels and to the boxes.
+    He and others, 2017.
 
     Args:
         x: Pictures, channels first.
-        boxes: x1, y1, x2, y2 of each.
-        box_ind: The row that each box is of.
+        boxes: x1, y1, x2, y2 of each box.
+        box_ind: Row of each box.
         output_size: Parts down and across, or one number for both.
         sampling_ratio: Points in each part, along each axis.
         spatial_scale: Factor of the boxes.
         mode: Mean or maximum.
-        aligned: Pixels are areas with their centre at a half.
+        aligned: Pixel centres are at a half.
     """
 
 def roll(
@@ -5375,23 +5383,24 @@ def roll(
     *,
     name: str | None = None,
 ) -> Tensor:
-    """The tensor with its elements shifted along axes; what leaves at the end comes in at the start.
+    """The tensor with its elements shifted cyclically along axes.
 
-    A shift of 1 moves the first element to the second place, -1 back. Gradient: shifted back.
+    A shift of 1 moves the first element to the second place and the last one to the first; -1
+    shifts back. Gradient: shifted back.
 
     Args:
-        shift: How far, one number for each axis.
+        shift: Distance, one number per axis.
         axis: Axes to shift along.
     """
 
 def rot90(x: TensorLike, k: int = 1, *, name: str | None = None) -> Tensor:
-    """Pictures (..., height, width, channels) turned k times by 90 degrees, counterclockwise.
+    """Pictures (..., height, width, channels) rotated k times by 90 degrees, counterclockwise.
 
-    A negative k turns clockwise. Gradient: turned back.
+    A negative k rotates clockwise. Gradient: rotated back.
 
     Args:
         x: Pictures.
-        k: How many quarters of a turn.
+        k: Number of quarter turns.
     """
 
 def rotary_embedding(
@@ -5404,15 +5413,15 @@ def rotary_embedding(
 ) -> Tensor:
     """x with pairs of its features rotated by angles that depend on the position.
 
-    cos and sin hold those of the angles, (..., pairs), and broadcast to x (..., features) before
-    the last axis. A pair is feature i and i + pairs, or 2 i and 2 i + 1 if `interleaved`; features
-    beyond the pairs stay as they are. Su and others, 2021.
+    cos and sin are the cosines and sines of the angles, (..., pairs); they broadcast to x (...,
+    features) before the last axis. A pair is feature i and i + pairs, or 2 i and 2 i + 1 if
+    `interleaved`. Features beyond the pairs do not change. Su and others, 2021.
 
     Args:
         x: Queries or keys.
         cos: Cosines of the angles.
         sin: Sines of the angles.
-        interleaved: Neighbouring features make up a pair.
+        interleaved: Pair neighbouring features.
     """
 
 def rotate(
@@ -5424,25 +5433,25 @@ def rotate(
     *,
     name: str | None = None,
 ) -> Tensor:
-    """Pictures turned round their middle by an angle in radians, counterclockwise.
+    """Pictures rotated around their centre by an angle in radians, counterclockwise.
 
-    x (rows, height, width, channels) or one picture; a wired angle is one number, or one for each.
-    The size stays, so corners are lost, and others are filled. Height and width must be known.
-    Gradient: to the pixels that were read, and, if bilinear, to the angle. As
+    x is (rows, height, width, channels) or one picture. A connected angle is one number, or one per
+    picture. The size does not change: corners are cut off, and empty corners are filled. Height and
+    width must be known. Gradient: to the pixels that were read and, if bilinear, to the angle. As
     tf.contrib.image.rotate.
 
     Args:
         x: Pictures.
-        angle: In radians: one, or one for each; overrides the attribute.
+        angle: In radians: one, or one per picture; overrides the attribute.
         angle: In radians.
         interpolation: The nearest pixel, or linear between pixels.
-        fill_mode: What is beyond the border: one value, the picture mirrored, the other side, or
-            the border itself.
-        fill_value: The value beyond the border, if it is constant.
+        fill_mode: Values beyond the border: a constant, the picture mirrored, the opposite side, or
+            the border.
+        fill_value: Value beyond the border, if constant.
     """
 
 def round(x: TensorLike, *, name: str | None = None) -> Tensor:
-    """The nearest whole number, as a float; halves go to the even one.
+    """The nearest whole number, as a float. Halves round to the even neighbour.
 
     No gradient flows.
     """
@@ -5450,8 +5459,8 @@ def round(x: TensorLike, *, name: str | None = None) -> Tensor:
 def rsqrt(x: TensorLike, *, name: str | None = None) -> Tensor:
     """One over the square root of x.
 
-    Gradient: -1 / (2 x sqrt(x)), and 0 where no gradient comes in, such as at a 0 that `where`
-    leaves out.
+    Gradient: -1 / (2 x sqrt(x)). It is 0 where the incoming gradient is 0, for example at an x of 0
+    that `where` leaves out.
     """
 
 def sampled_softmax_loss(
@@ -5491,13 +5500,13 @@ def saturate_cast(
     *,
     name: str | None = None,
 ) -> Tensor:
-    """x as another dtype; what is out of its range becomes its lowest or highest value.
+    """x as another dtype; values out of its range become its lowest or highest value.
 
-    cast wraps integers, and large floats become infinite in a smaller dtype. NaN stays NaN, and is
-    0 as an integer. Gradient: that of the cast, 0 beyond the range.
+    cast wraps integers instead, and turns large floats into infinities. NaN stays NaN in floats and
+    becomes 0 in integers. Gradient: that of cast, and 0 out of range.
 
     Args:
-        value: What is converted.
+        value: Values to convert.
         dtype: The dtype to convert to.
     """
 
@@ -5512,7 +5521,7 @@ def scatter_add_like(
     """Zeros in the shape of `like`, with the slices of x added at the indices along an axis.
 
     Args:
-        indices: Where to add.
+        indices: Indices to add at.
         like: Only its shape is used.
         axis: Axis that was gathered from.
     """
@@ -5528,9 +5537,9 @@ def scatter_nd_like(
     """Zeros in the shape of `like`, with the slices of x added at the indices.
 
     Args:
-        indices: Where, along the last axis one number for each axis of x.
+        indices: Indices: the last axis has one number per axis of x.
         like: Only its shape is used.
-        batch_dims: First axes that both have.
+        batch_dims: Number of leading axes that belong to both.
     """
 
 def searchsorted(
@@ -5541,20 +5550,21 @@ def searchsorted(
     *,
     name: str | None = None,
 ) -> Tensor:
-    """The index at which each value would be put into an ordered row.
+    """The index at which each value would be inserted into a sorted row.
 
-    Rows run along the last axis and have values of their own; before it both have the same sizes.
-    `left` gives the first possible place, `right` the last. No gradient flows.
+    Rows are along the last axis, and each row of values is searched in its own sorted row; all
+    other sizes must be equal. `left` gives the first possible place, `right` the last. No gradient
+    flows.
 
     Args:
         sorted_sequence: Rows in ascending order.
-        values: Numbers to find places for.
-        side: Before equal ones, or after them.
+        values: Values to search.
+        side: Place before or after equal elements.
         dtype: Data type of the result.
     """
 
 def selu(x: TensorLike, *, name: str | None = None) -> Tensor:
-    """The self-normalizing unit: x above 0, alpha * (exp(x) - 1) below, scaled.
+    """The self-normalizing unit: x above 0, alpha * (exp(x) - 1) below, both scaled.
 
     Scale is 1.0507 and alpha 1.6733, with which activations keep mean 0 and variance 1. Klambauer
     et al., 2017. Gradient: scale above 0, else out + scale * alpha.
@@ -5576,13 +5586,14 @@ def shrink(
     *,
     name: str | None = None,
 ) -> Tensor:
-    """x moved towards 0 by bias beyond lambd, 0 up to it.
+    """x moved towards 0 by `bias` where |x| is above lambd, else 0.
 
-    With bias 0 hard shrink, with bias equal to lambd soft shrink. Gradient: 1 beyond lambd, else 0.
+    A bias of 0 gives the hard shrink, a bias equal to lambd the soft shrink. Gradient: 1 where |x|
+    is above lambd, else 0.
 
     Args:
-        lambd: Size up to which x becomes 0.
-        bias: How far the others move.
+        lambd: Largest |x| that becomes 0.
+        bias: Distance by which other values move towards 0.
     """
 
 def sigmoid(x: TensorLike, *, name: str | None = None) -> Tensor:
@@ -5614,15 +5625,15 @@ def sign(x: TensorLike, *, name: str | None = None) -> Tensor:
     """
 
 def sign_bit(x: TensorLike, *, name: str | None = None) -> Tensor:
-    """True where the sign of x is minus, that of -0 and of NaN too."""
+    """True where the sign bit of x is set, also for -0 and NaN."""
 
 def silu(x: TensorLike, beta: float = 1.0, *, name: str | None = None) -> Tensor:
-    """x * sigmoid(beta * x): the rectifier, smooth.
+    """x * sigmoid(beta * x): a smooth rectifier.
 
     Also known as swish. Elfwing, Uchibe and Doya, 2017; Ramachandran, Zoph and Le, 2017.
 
     Args:
-        beta: Steepness; large ones give relu.
+        beta: Steepness; large values approach relu.
     """
 
 def sin(x: TensorLike, *, name: str | None = None) -> Tensor:
@@ -5644,13 +5655,13 @@ def sinusoidal_positions(
 ) -> Tensor:
     """Sines and cosines of each position, to add to a sequence.
 
-    (length, features): feature 2 i is sin(position / base^(2 i / features)), feature 2 i + 1 the
-    cosine. Vaswani and others, 2017.
+    The result is (length, features): feature 2 i is sin(position / base^(2 i / features)), feature
+    2 i + 1 the cosine of the same angle. Vaswani and others, 2017.
 
     Args:
         length: Number of positions.
         features: Number of features.
-        base: Longest wavelength / 2 pi.
+        base: Longest wavelength divided by 2 pi.
         dtype: Data type.
     """
 
@@ -5663,31 +5674,31 @@ def slice(
 ) -> Tensor:
     """The block that starts at begin and has the given size.
 
-    A size of -1 reaches to the end. The block must lie inside the tensor. Gradient: zeros outside
+    A size of -1 extends to the end. The block must lie inside the tensor. Gradient: zeros outside
     the block.
 
     Args:
         begin: First index, one number per axis; overrides the attribute.
         size: Sizes, one number per axis; override the attribute.
         begin: First index, one number per axis.
-        size: Sizes, one number per axis; -1 reaches to the end.
+        size: Sizes, one number per axis; -1 extends to the end.
     """
 
 def slogdet(x: TensorLike, *, name: str | None = None) -> builtins.tuple[Tensor, Tensor]:
-    """The sign of the determinant, and the logarithm of its size.
+    """The sign of the determinant, and the logarithm of its absolute value.
 
-    Neither overflows where the determinant does. Of a singular matrix 0 and -infinity. Gradient of
-    the logarithm: the transposed inverse, an error if x is singular.
+    Neither overflows where the determinant would. A singular matrix gives 0 and -infinity. Gradient
+    of the logarithm: the transposed inverse; a singular x is then an error.
 
     Args:
         x: Matrix, or batch of matrices.
     """
 
 def sobel_edges(x: TensorLike, *, name: str | None = None) -> Tensor:
-    """Sobel's differences of pixels around each one, downwards and to the right.
+    """Sobel's edge filters at each pixel, downwards and to the right.
 
     (..., height, width, channels) gives (..., height, width, channels, 2). The border is reflected,
-    so pictures need 2 x 2 pixels. Gradient: by the same weights.
+    so pictures need at least 2 x 2 pixels. Gradient: by the same weights.
 
     Args:
         x: Pictures.
@@ -5696,12 +5707,12 @@ def sobel_edges(x: TensorLike, *, name: str | None = None) -> Tensor:
 def softmax(x: TensorLike, axis: int = -1, *, name: str | None = None) -> Tensor:
     """Probabilities from logits: exp(x) / sum(exp(x)) along an axis.
 
-    The maximum is taken out first, so that it does not overflow. Gradient: out * (g - sum(g *
+    The maximum is subtracted first, so that exp does not overflow. Gradient: out * (g - sum(g *
     out)).
 
     Args:
         x: Logits.
-        axis: Axis along which the classes lie.
+        axis: Axis of the classes.
     """
 
 def softmax_cross_entropy_with_logits(
@@ -5728,7 +5739,7 @@ def softplus(x: TensorLike, *, name: str | None = None) -> Tensor:
     """
 
 def softsign(x: TensorLike, *, name: str | None = None) -> Tensor:
-    """x / (1 + |x|): a sigmoid with slow tails.
+    """x / (1 + |x|): a sigmoid that approaches its limits slowly.
 
     Gradient: 1 / (1 + |x|)^2.
     """
@@ -5740,14 +5751,14 @@ def solve(
     *,
     name: str | None = None,
 ) -> Tensor:
-    """The matrix that x must be multiplied by to give rhs.
+    """The solution z of the linear system x z = rhs.
 
-    x (..., n, n) and rhs (..., n, k) give (..., n, k); batches broadcast. A singular matrix is an
-    error when run. Gradient: the system with x transposed.
+    x (..., n, n) and rhs (..., n, k) give (..., n, k). Batches broadcast. A singular matrix is an
+    error when run. Gradient: a solution of the transposed system.
 
     Args:
         x: Matrix, or batch of matrices.
-        rhs: Right sides, one for each column.
+        rhs: Right-hand sides, one per column.
         adjoint: Solve with x transposed.
     """
 
@@ -5758,16 +5769,16 @@ def space_to_batch_nd(
     *,
     name: str | None = None,
 ) -> Tensor:
-    """Pixels that have the same place in their blocks, gathered in rows of their own.
+    """Pixels with the same place in their blocks, gathered into separate rows.
 
     (rows, space..., rest...) is padded with zeros and gives (b1 * b2 * ... * rows, space /
-    block_shape..., rest...), the place in a block counting before the row. Gradient: back to the
-    pixels.
+    block_shape..., rest...). The first axis counts by place in the block, then by row. Gradient:
+    back to the pixels.
 
     Args:
         x: Rows.
         block_shape: Sizes of a block along the axes after the first.
-        paddings: A pair [before, after] for each; none: 0.
+        paddings: A pair [before, after] per axis; none: 0.
     """
 
 def space_to_depth(
@@ -5778,17 +5789,17 @@ def space_to_depth(
     *,
     name: str | None = None,
 ) -> Tensor:
-    """Pictures of one pixel for each block, whose pixels become channels.
+    """Pictures with one pixel per block, whose pixels become channels.
 
-    (rows, height, width, channels) gives (rows, height / b, width / b, b * b * channels); height
-    and width must be multiples of b. It undoes depth_to_space of the same mode. Gradient: back to
-    the pixels.
+    (rows, height, width, channels) gives (rows, height / b, width / b, b * b * channels). Height
+    and width must be multiples of b. This is the inverse of depth_to_space with the same mode.
+    Gradient: back to the pixels.
 
     Args:
         x: Pictures.
         block_size: Height and width of a block.
-        mode: What a channel's number counts first: the place in the block (DCR, as TensorFlow) or
-            the channel of the picture (CRD, as PyTorch).
+        mode: Order of the channels: the place in the block counts first (DCR, as in TensorFlow), or
+            the channel of the picture does (CRD, as in PyTorch).
         layout: Where the channels are: last (NHWC) or after the rows (NCHW).
     """
 
@@ -5811,15 +5822,15 @@ def sparse_softmax_cross_entropy(
 def sqrt(x: TensorLike, *, name: str | None = None) -> Tensor:
     """The square root of x.
 
-    Negative numbers give NaN. Gradient: 1 / (2 sqrt(x)), and 0 where no gradient comes in, such as
-    at a 0 that `where` leaves out.
+    Negative numbers give NaN. Gradient: 1 / (2 sqrt(x)). It is 0 where the incoming gradient is 0,
+    for example at an x of 0 that `where` leaves out.
     """
 
 def sqrtm(x: TensorLike, *, name: str | None = None) -> Tensor:
     """The matrix whose square is x.
 
-    x is square and has no eigenvalue below 0: of another one the result would not be real, which is
-    an error when run.
+    x must be square, without eigenvalues below 0. Otherwise the result is not real, and the run
+    fails.
 
     Args:
         x: Matrix, or batch of matrices.
@@ -5862,15 +5873,15 @@ def ssim(
 ) -> Tensor:
     """The structural similarity of two pictures: 1 where they are equal.
 
-    The mean over all windows, weighted by a Gaussian, and channels of (2 mx my + c1)(2 cov + c2) /
-    ((mx^2 + my^2 + c1)(vx + vy + c2)) with c = (k max_val)^2, for each pair (..., height, width,
-    channels). Windows lie inside, so pictures must be as large as one. Gradient: as it is written.
-    Wang and others, 2004.
+    (2 mx my + c1)(2 cov + c2) / ((mx^2 + my^2 + c1)(vx + vy + c2)) with c = (k max_val)^2, averaged
+    over windows and channels, for each pair (..., height, width, channels). Means and variances in
+    a window are weighted by a Gaussian. Windows lie inside, so pictures must be at least as large
+    as one. Gradient: of this formula. Wang and others, 2004.
 
     Args:
         x: Pictures.
         y: Others.
-        max_val: Largest value that pixels can have: 1, or 255 of uint8.
+        max_val: Largest possible value of a pixel: 1, or 255 for uint8.
         filter_size: Height and width of a window.
         filter_sigma: Width of the Gaussian.
         k1: Constant of the means.
@@ -5891,15 +5902,15 @@ def ssim_multiscale(
 ) -> Tensor:
     """The structural similarity of two pictures at several scales: 1 where they are equal.
 
-    Pictures are halved from scale to scale. The product of contrast and structure at each scale and
-    the whole similarity at the last, negative ones as 0, each to its power; the mean over channels.
-    Pictures must be as large as a window at the last scale, 176 pixels by default. Gradient: as it
-    is written. Wang, Simoncelli and Bovik, 2003.
+    Pictures are halved from scale to scale. The result is the product of contrast and structure at
+    each scale and the whole similarity at the last one, each to its power, with negative factors as
+    0; then the mean over channels. At the last scale, pictures must be at least as large as a
+    window: 176 pixels by default. Gradient: of this formula. Wang, Simoncelli and Bovik, 2003.
 
     Args:
         x: Pictures.
         y: Others.
-        max_val: Largest value that pixels can have: 1, or 255 of uint8.
+        max_val: Largest possible value of a pixel: 1, or 255 for uint8.
         power_factors: Power at each scale, the finest first.
         filter_size: Height and width of a window.
         filter_sigma: Width of the Gaussian.
@@ -5915,11 +5926,11 @@ def stack(
 ) -> Tensor:
     """Tensors of one shape joined along a new axis.
 
-    Two vectors become the rows of a matrix. Gradient: each gets its slice.
+    Two vectors become the rows of a matrix. Gradient: its slice to each input.
 
     Args:
         values: Tensors to join.
-        axis: Where the new axis is put in.
+        axis: Position of the new axis.
     """
 
 def step_decay(
@@ -6012,9 +6023,9 @@ def swap_axes(
     *,
     name: str | None = None,
 ) -> Tensor:
-    """The tensor with two of its axes exchanged.
+    """The tensor with two of its axes swapped.
 
-    Gradient: exchanged again.
+    Gradient: swapped again.
 
     Args:
         axis1: One axis.
@@ -6028,16 +6039,16 @@ def take_along_axis(
     *,
     name: str | None = None,
 ) -> Tensor:
-    """For each row the elements that the row's own indices name.
+    """For each row, the elements at the indices of the same row.
 
-    x and indices have the same shape but along `axis`. With the indices of argsort it sorts.
-    Negative ones count from the end; one outside the axis is an error when run. Gradient: added up
-    at the places taken from.
+    x and indices have the same shape except along `axis`. With the indices of argsort it sorts.
+    Negative indices count from the end; an index out of range is an error when run. Gradient: added
+    up at the places taken from.
 
     Args:
         x: Source.
         indices: Indices.
-        axis: Axis to take along.
+        axis: Axis of the indices.
     """
 
 def take_at_largest(
@@ -6053,19 +6064,19 @@ def take_at_largest(
     *,
     name: str | None = None,
 ) -> Tensor:
-    """The element of y, which is like x, where the largest element of each window of x is.
+    """The element of y, shaped like x, at the largest element of each window of x.
 
     Args:
-        x: Where the largest elements are found.
-        y: What is taken or put there.
+        x: Images in which the largest elements are found.
+        y: Elements to take or to put there.
         size: Height and width of a window, or one number for both.
-        strides: Steps between windows; none is their size.
-        padding: Whole windows only (valid), or also those over the border.
+        strides: Steps between windows; none: their size.
+        padding: Whole windows only (valid), or also windows over the border (same).
         layout: Where the channels are: last (NHWC) or after the rows (NCHW).
-        dilations: Steps between the elements that a window sees.
+        dilations: Distance between the elements of a window.
         pads: Border of each axis of space: [before, after], or one number for both; one number
             alone is for all axes; none is what padding says.
-        ceil_mode: Also a last window that reaches over the end, if it begins before.
+        ceil_mode: Add a last window that begins inside and ends outside.
     """
 
 def take_at_largest3d(
@@ -6081,19 +6092,19 @@ def take_at_largest3d(
     *,
     name: str | None = None,
 ) -> Tensor:
-    """The element of y, which is like x, where the largest element of each window of x is.
+    """The element of y, shaped like x, at the largest element of each window of x.
 
     Args:
-        x: Where the largest elements are found.
-        y: What is taken or put there.
+        x: Images in which the largest elements are found.
+        y: Elements to take or to put there.
         size: Sizes of a window, or one number for all.
-        strides: Steps between windows; none is their size.
-        padding: Whole windows only (valid), or also those over the border.
+        strides: Steps between windows; none: their size.
+        padding: Whole windows only (valid), or also windows over the border (same).
         layout: Where the channels are: last (NDHWC) or after the rows (NCDHW).
-        dilations: Steps between the elements that a window sees.
+        dilations: Distance between the elements of a window.
         pads: Border of each axis of space: [before, after], or one number for both; one number
             alone is for all axes; none is what padding says.
-        ceil_mode: Also a last window that reaches over the end, if it begins before.
+        ceil_mode: Add a last window that begins inside and ends outside.
     """
 
 def take_at_places(
@@ -6109,20 +6120,20 @@ def take_at_places(
     *,
     name: str | None = None,
 ) -> Tensor:
-    """The elements of x at the indices; 0 where a later index is the same.
+    """The elements of x at the indices; 0 for an index that occurs again later.
 
     Args:
         x: Images.
-        indices: Where in x.
+        indices: Index in x.
         size: Height and width of a window, or one number for both.
-        strides: Steps between windows; none is their size.
-        padding: Whole windows only (valid), or also those over the border.
+        strides: Steps between windows; none: their size.
+        padding: Whole windows only (valid), or also windows over the border (same).
         layout: Where the channels are: last (NHWC) or after the rows (NCHW).
         pads: Border of each axis of space: [before, after], or one number for both; one number
             alone is for all axes; none is what padding says.
-        counted: What indices count: the elements of an image with its channels (TensorFlow), of the
-            whole batch (ONNX), or of one channel (plane, PyTorch).
-        output_sizes: Sizes of the result along the axes of space; none is what the windows cover.
+        counted: Range of the indices: an image with its channels (TensorFlow), the whole batch
+            (ONNX), or one channel (plane, PyTorch).
+        output_sizes: Sizes of the result along the spatial axes; none: as the windows cover.
     """
 
 def take_at_places3d(
@@ -6138,20 +6149,20 @@ def take_at_places3d(
     *,
     name: str | None = None,
 ) -> Tensor:
-    """The elements of x at the indices; 0 where a later index is the same.
+    """The elements of x at the indices; 0 for an index that occurs again later.
 
     Args:
         x: Images.
-        indices: Where in x.
+        indices: Index in x.
         size: Sizes of a window, or one number for all.
-        strides: Steps between windows; none is their size.
-        padding: Whole windows only (valid), or also those over the border.
+        strides: Steps between windows; none: their size.
+        padding: Whole windows only (valid), or also windows over the border (same).
         layout: Where the channels are: last (NDHWC) or after the rows (NCDHW).
         pads: Border of each axis of space: [before, after], or one number for both; one number
             alone is for all axes; none is what padding says.
-        counted: What indices count: the elements of an image with its channels (TensorFlow), of the
-            whole batch (ONNX), or of one channel (plane, PyTorch).
-        output_sizes: Sizes of the result along the axes of space; none is what the windows cover.
+        counted: Range of the indices: an image with its channels (TensorFlow), the whole batch
+            (ONNX), or one channel (plane, PyTorch).
+        output_sizes: Sizes of the result along the spatial axes; none: as the windows cover.
     """
 
 def tan(x: TensorLike, *, name: str | None = None) -> Tensor:
@@ -6174,18 +6185,19 @@ def tensor_scatter(
     *,
     name: str | None = None,
 ) -> Tensor:
-    """x with slices replaced, added to, multiplied or limited by updates at the indices.
+    """x with updates at the indices, which replace, add to, multiply or limit its slices.
 
-    The last axis of the indices holds one number for each of the first axes of x. Negative ones
-    count from the end. Gradient: for update to x elsewhere and to the updates; for add to both; for
-    multiply by the factors, NaN where an update is 0; for max and min to the winner. Places should
-    differ: of two updates of one place the last one counts, but both get the gradient.
+    The last axis of the indices holds one number for each of the first axes of x. Negative numbers
+    count from the end. Gradient: for update to the updates, and to x elsewhere; for add to both;
+    for multiply times the other factor, NaN where an update is 0; for max and min to the larger or
+    smaller one. Places should differ: of two updates of one place the last one counts, but both get
+    the gradient.
 
     Args:
-        x: What is changed.
-        indices: Where, along the last axis one number for each axis of x.
+        x: Tensor to change.
+        indices: Indices: the last axis has one number per axis of x.
         updates: Slices.
-        mode: What happens at the places.
+        mode: Operation at the places.
     """
 
 def thresholded_relu(
@@ -6195,13 +6207,14 @@ def thresholded_relu(
     *,
     name: str | None = None,
 ) -> Tensor:
-    """x above theta, else value.
+    """x above theta, else `value`.
 
-    Konda, Memisevic and Krueger, 2014; PyTorch calls it threshold. Gradient: 1 above theta, else 0.
+    Konda, Memisevic and Krueger, 2014; PyTorch calls it threshold. NaN stays NaN. Gradient: 1 above
+    theta, else 0.
 
     Args:
         theta: Threshold.
-        value: What it gives up to the threshold.
+        value: Result where x is not above theta.
     """
 
 def tile(x: TensorLike, multiples: TensorLike = (1, 2), *, name: str | None = None) -> Tensor:
@@ -6228,19 +6241,20 @@ def tiled_attention(
     """softmax(query @ key^T * scale) @ value, in tiles.
 
     query (..., m, d), key (..., n, d) and value (..., n, e) give `out` (..., m, e). scale is 1 /
-    sqrt(d) if not given. Where a bool mask is false, or with `causal` for keys after the query's
-    own, a score is -1e+30; a query whose scores are all below half of that gets the mean of all
-    values. The scores are made in tiles of 64 queries and 128 keys, from left to right, and scaled
-    to the largest so far. `normalizer` (..., m) is the logarithm of the sum of their exponentials.
+    sqrt(d) if not given. A score is -1e+30 where a bool mask is false, and with `causal` for keys
+    after the query's own. A query whose scores are all below half of that gets the mean of all
+    values. Scores are computed in tiles of 64 queries and 128 keys, from left to right, relative to
+    the largest score so far. `normalizer` (..., m) is the logarithm of the sum of their
+    exponentials.
 
     Args:
         query: Queries.
         key: Keys.
         value: Values.
-        mask: True where a query may see a key, or floats that are added to the scores.
-        causal: Queries see no later keys.
+        mask: True where a query may attend to a key, or floats that are added to the scores.
+        causal: Queries do not attend to later keys.
         offset: Keys before the first query's own, if causal.
-        scale: Factor of the scores; none is 1 / sqrt(d).
+        scale: Factor of the scores; none: 1 / sqrt(d).
     """
 
 def tiled_attention_gradient(
@@ -6257,24 +6271,24 @@ def tiled_attention_gradient(
     *,
     name: str | None = None,
 ) -> builtins.tuple[Tensor, Tensor, Tensor]:
-    """The gradients of attention by queries, keys and values, in the same tiles.
+    """The gradients of attention for queries, keys and values, in the same tiles.
 
     With w = exp(query @ key^T * scale - normalizer) and s = w * (g @ value^T - delta) * scale they
     are s @ key, s^T @ query and w^T @ g, with all leading axes. scale is 1 / sqrt(d) if not given.
-    Where a bool mask is false, or with `causal` for keys after the query's own, a score is -1e+30;
-    a query whose scores are all below half of that gets the mean of all values.
+    A score is -1e+30 where a bool mask is false, and with `causal` for keys after the query's own.
+    A query whose scores are all below half of that gets the mean of all values.
 
     Args:
         query: Queries.
         key: Keys.
         value: Values.
-        normalizer: That of the forward op.
-        delta: For each query the sum of g * out.
+        normalizer: Normalizer of the forward op.
+        delta: Sum of g * out for each query.
         g: Gradient of the result.
-        mask: True where a query may see a key, or floats that are added to the scores.
-        causal: Queries see no later keys.
+        mask: True where a query may attend to a key, or floats that are added to the scores.
+        causal: Queries do not attend to later keys.
         offset: Keys before the first query's own, if causal.
-        scale: Factor of the scores; none is 1 / sqrt(d).
+        scale: Factor of the scores; none: 1 / sqrt(d).
     """
 
 def top_k(
@@ -6287,14 +6301,14 @@ def top_k(
 ) -> builtins.tuple[Tensor, Tensor]:
     """The k largest elements along an axis, largest first, and their indices (int64).
 
-    Or the smallest, smallest first. Of equal elements the first comes first; NaN counts as the
-    largest. The axis must have at least k elements. Gradient: to the places where the elements came
-    from.
+    With `largest` false, the k smallest, smallest first. Of equal elements the first comes first.
+    NaN counts as the largest. The axis must have at least k elements. Gradient: to the places of
+    these elements.
 
     Args:
         k: Number of elements.
         axis: Axis to search along.
-        largest: The largest, or else the smallest.
+        largest: The largest elements; otherwise the smallest.
     """
 
 def top_k_accuracy(
@@ -6316,7 +6330,7 @@ def top_k_accuracy(
     """
 
 def total_variation(x: TensorLike, *, name: str | None = None) -> Tensor:
-    """The sum of the absolute differences of neighbouring pixels of each picture.
+    """The sum of the absolute differences between neighbouring pixels of each picture.
 
     (..., height, width, channels) gives (...). As a loss it makes pictures smooth. Gradient: the
     signs of the differences. Rudin, Osher and Fatemi, 1992.
@@ -6331,22 +6345,22 @@ def touched_rows(
     *,
     name: str | None = None,
 ) -> Tensor:
-    """True for the rows of `like` that the indices name.
+    """True for the rows of `like` at the indices.
 
     The shape is (rows, 1, ...), which broadcasts over `like`. Negative indices count from the end.
 
     Args:
         like: Only its shape is used.
-        indices: Numbers of rows.
+        indices: Row numbers.
     """
 
 def trace(x: TensorLike, offset: int = 0, *, name: str | None = None) -> Tensor:
     """The sum of the diagonal of a matrix.
 
-    (..., m, n) gives (...). Gradient: to the diagonal alike.
+    (..., m, n) gives (...). Gradient: the same to each element of the diagonal.
 
     Args:
-        offset: Which diagonal: above the main one if positive.
+        offset: Number of the diagonal; positive numbers are above the main one.
     """
 
 def transpose(
@@ -6357,11 +6371,11 @@ def transpose(
 ) -> Tensor:
     """The tensor with its axes in another order.
 
-    Axis i of the result is axis perm[i] of x. Without perm the order is reversed: rows and columns
-    of a matrix swap.
+    Axis i of the result is axis perm[i] of x. Without perm the order is reversed, so a matrix is
+    transposed.
 
     Args:
-        perm: New order of the axes; none reverses.
+        perm: New order of the axes; none: reversed.
     """
 
 def triangular_solve(
@@ -6372,26 +6386,26 @@ def triangular_solve(
     *,
     name: str | None = None,
 ) -> Tensor:
-    """As solve, of a triangle: only elements on and below the diagonal of x are read, or on and above
-    it.
+    """The solution z of x z = rhs for a triangular matrix x.
 
-    By substitution. A zero on the diagonal gives infinities. Gradient: that of solve, within the
-    triangle.
+    Reads only the elements of x on and below the diagonal, or on and above it, and substitutes.
+    Shapes are as for solve. A zero on the diagonal gives infinities. Gradient: as for solve, within
+    the triangle.
 
     Args:
         x: Matrix, or batch of matrices.
-        rhs: Right sides, one for each column.
-        lower: The triangle is below the diagonal.
+        rhs: Right-hand sides, one per column.
+        lower: Read the triangle on and below the diagonal; otherwise the upper one.
         adjoint: Solve with x transposed.
     """
 
 def tril(x: TensorLike, offset: int = 0, *, name: str | None = None) -> Tensor:
     """The matrix with zeros above a diagonal.
 
-    Of the last two axes, batches before them. Gradient: to what is kept.
+    Axes before the last two are batches. Gradient: to the elements that are kept.
 
     Args:
-        offset: Which diagonal: above the main one if positive.
+        offset: Number of the diagonal; positive numbers are above the main one.
     """
 
 def triplet_loss(
@@ -6421,22 +6435,22 @@ def triplet_loss(
 def triu(x: TensorLike, offset: int = 0, *, name: str | None = None) -> Tensor:
     """The matrix with zeros below a diagonal.
 
-    Of the last two axes, batches before them. Gradient: to what is kept.
+    Axes before the last two are batches. Gradient: to the elements that are kept.
 
     Args:
-        offset: Which diagonal: above the main one if positive.
+        offset: Number of the diagonal; positive numbers are above the main one.
     """
 
 def truncate_divide(x: TensorLike, y: TensorLike, *, name: str | None = None) -> Tensor:
     """The quotient of integers rounded towards 0: -7 by 2 is -3.
 
-    C's rule for signs. Division by zero is an error when run. No gradient flows.
+    Signs follow C's rule. Division by zero is an error when run. No gradient flows.
     """
 
 def truncate_modulo(x: TensorLike, y: TensorLike, *, name: str | None = None) -> Tensor:
     """The remainder of integers after `truncate_divide`, with the sign of x: -7 by 2 is -1.
 
-    C's rule for signs. Division by zero is an error when run. No gradient flows.
+    Signs follow C's rule. Division by zero is an error when run. No gradient flows.
     """
 
 def uniform_candidate_sampler(
@@ -6553,13 +6567,14 @@ def unstack(
     *,
     name: str | None = None,
 ) -> builtins.tuple[Tensor, ...]:
-    """The slices of a tensor along an axis, each an output of its own.
+    """The slices of a tensor along an axis, each a separate output.
 
-    The axis, whose size must be known, vanishes. Gradient: the slices stacked again.
+    The size of the axis must be known. The outputs do not have the axis. Gradient: the slices
+    stacked again.
 
     Args:
-        num: How many slices there must be; none: as many.
-        axis: Axis to take apart.
+        num: Expected number of slices; none: any.
+        axis: Axis to split.
     """
 
 def untile(
@@ -6630,26 +6645,26 @@ def weight_normalization(
     *,
     name: str | None = None,
 ) -> Tensor:
-    """g * v / |v|: weights whose length is g and whose direction is that of v.
+    """g * v / |v|: weights with the length g and the direction of v.
 
-    The length is taken over all axes but `axis`, and g broadcasts to v: one number for each output.
-    Salimans and Kingma, 2016.
+    The length is taken over all axes but `axis`. g broadcasts to v: one number per output. Salimans
+    and Kingma, 2016.
 
     Args:
-        v: Direction, in the weights' shape.
+        v: Direction, in the shape of the weights.
         g: Length; broadcasts to v.
         axis: Axis or axes of the outputs.
     """
 
 def yiq_to_rgb(x: TensorLike, *, name: str | None = None) -> Tensor:
-    """Red, green and blue of luma Y and chroma I, Q: undoes rgb_to_yiq.
+    """Red, green and blue from luma Y and chroma I, Q: the inverse of rgb_to_yiq.
 
     Args:
         x: Pictures, channels last.
     """
 
 def yuv_to_rgb(x: TensorLike, *, name: str | None = None) -> Tensor:
-    """Red, green and blue of luma Y and chroma U, V: undoes rgb_to_yuv.
+    """Red, green and blue from luma Y and chroma U, V: the inverse of rgb_to_yuv.
 
     Args:
         x: Pictures, channels last.
@@ -6661,5 +6676,5 @@ def zeta(x: TensorLike, q: TensorLike, *, name: str | None = None) -> Tensor:
     For x > 1 and q > 0. Gradient: -x zeta(x + 1, q) for q, none for x.
 
     Args:
-        q: What the sum begins at; 1 is Riemann's.
+        q: First term of the sum is 1 / q^x; q = 1 gives Riemann's zeta.
     """

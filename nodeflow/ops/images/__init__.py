@@ -1,4 +1,4 @@
-"""Pictures: their sizes, colours and places, how alike they are, and others in their stead."""
+"""Ops on pictures: sizes, colours, patches, geometric and random changes, similarity."""
 
 from nodeflow.ops.images import (
     adjusting,

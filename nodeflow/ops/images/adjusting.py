@@ -1,4 +1,4 @@
-"""Pictures made brighter, richer in contrast or in colour; brought to mean 0.
+"""Brightness, contrast, colour and gamma of pictures; standardization to mean 0.
 
 Pictures of integers are computed as floats from 0 to 1 and converted back, as in TensorFlow.
 """
@@ -24,19 +24,19 @@ from nodeflow.ops.samples import values
 
 
 def _ports(name: str, doc: str) -> tuple[Port, ...]:
-    """Pictures, and the number by which they are adjusted."""
-    wired = f"{doc}; overrides the attribute, and broadcasts to x."
+    """Return the ports for pictures and for the number that adjusts them."""
+    wired = f"{doc}; overrides the attribute and broadcasts to x."
     return Port("x", "Pictures.", NUMBERS), Port(name, wired, FLOATS, optional=True)
 
 
 class Adjustment(Picture):
-    """Base: `adjust` changes pictures of floats by a number, which `_ports` declares."""
+    """The base of adjustments: `adjust` changes pictures of floats by a number (see `_ports`)."""
 
-    inputs = _ports("by", "By how much")
+    inputs = _ports("by", "Adjustment")
     channels: int | None = None
 
     def adjust(self, x: Tensor, by: Any, **attrs: Any) -> Tensor:
-        """The pictures adjusted by a number, or by a tensor that broadcasts to them."""
+        """Adjust pictures by a number, or by a tensor that broadcasts to them."""
         raise NotImplementedError(self.id)
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
@@ -81,9 +81,9 @@ class AdjustBrightness(Adjustment):
     id = "adjust_brightness"
     everyday = True
     keywords = ("lightness", "exposure", "ColorJitter", "augmentation")
-    doc = "x + delta, for colours from 0 to 1.\n\nGradient: that of a sum."
-    inputs = _ports("delta", "What is added")
-    attrs = (Attr("delta", "float", 0.1, "What is added."),)
+    doc = "x + delta, for colours from 0 to 1.\n\nGradient: as for add."
+    inputs = _ports("delta", "Number to add")
+    attrs = (Attr("delta", "float", 0.1, "Number to add."),)
 
     def adjust(self, x: Tensor, by: Any, **attrs: Any) -> Tensor:
         return x + by
@@ -97,8 +97,9 @@ class AdjustContrast(Adjustment):
     everyday = True
     keywords = ("ColorJitter", "augmentation", "stretch")
     doc = (
-        "(x - mean) * contrast_factor + mean, with the mean of each channel of each picture.\n\n"
-        "A factor of 0 gives one colour, 1 the picture itself. Gradient: as it is written."
+        "(x - mean) * contrast_factor + mean, with the mean of each channel of each picture.\n\nA "
+        "factor of 0 gives a single colour, 1 the picture itself. Gradient: through the mean as "
+        "well."
     )
     inputs = _ports("contrast_factor", "Factor of the distance from the mean")
     attrs = (Attr("contrast_factor", "float", 1.5, "Factor of the distance from the mean."),)
@@ -110,14 +111,14 @@ class AdjustContrast(Adjustment):
 
 @register
 class AdjustSaturation(Adjustment):
-    """Pictures with more or less colour."""
+    """Pictures with stronger or weaker colours."""
 
     id = "adjust_saturation"
     channels = 3
     keywords = ("ColorJitter", "colour", "color", "augmentation", "vivid", "hsv")
     doc = (
-        "The saturation of colours multiplied by a factor, and held between 0 and 1.\n\nA factor "
-        "of 0 gives grey, 1 the picture itself; hue and value stay. Gradient: through "
+        "The saturation of colours multiplied by a factor and limited to 0 to 1.\n\nA factor of 0 "
+        "gives grey, 1 the picture itself. Hue and value do not change. Gradient: through "
         "rgb_to_hsv and hsv_to_rgb."
     )
     inputs = _ports("saturation_factor", "Factor of the saturation")
@@ -131,17 +132,18 @@ class AdjustSaturation(Adjustment):
 
 @register
 class AdjustHue(Adjustment):
-    """Pictures in other colours."""
+    """Pictures with shifted hues."""
 
     id = "adjust_hue"
     channels = 3
     keywords = ("ColorJitter", "colour", "color", "augmentation", "rotate", "hsv")
     doc = (
-        "The hue of colours turned: delta 1/3 makes green of red, 1 turns once round.\n\n"
-        "Saturation and value stay. Gradient: through rgb_to_hsv and hsv_to_rgb."
+        "The hue of colours shifted by delta, in turns of the colour circle: 1/3 makes red "
+        "green.\n\nSaturation and value do not change. Gradient: through rgb_to_hsv and "
+        "hsv_to_rgb."
     )
-    inputs = _ports("delta", "What is added to the hue, in turns")
-    attrs = (Attr("delta", "float", 0.1, "What is added to the hue, in turns."),)
+    inputs = _ports("delta", "Number of turns to add to the hue")
+    attrs = (Attr("delta", "float", 0.1, "Number of turns to add to the hue."),)
 
     def adjust(self, x: Tensor, by: Any, **attrs: Any) -> Tensor:
         hue, saturation, value = F.split(F.rgb_to_hsv(x), parts=3, axis=CHANNELS)
@@ -150,13 +152,14 @@ class AdjustHue(Adjustment):
 
 @register
 class AdjustGamma(Adjustment):
-    """Pictures with other mid-tones."""
+    """Pictures with brighter or darker mid-tones."""
 
     id = "adjust_gamma"
     keywords = ("power law", "correction", "augmentation", "mid tones")
     doc = (
         "gain * x ** gamma, for colours from 0 to 1.\n\nA gamma above 1 makes pictures darker, "
-        "below 1 brighter; black and white stay. Gradient: gain * gamma * x ** (gamma - 1)."
+        "below 1 brighter; black and white do not change. Gradient: gain * gamma * x ** (gamma - "
+        "1)."
     )
     inputs = _ports("gamma", "Power")
     attrs = (
@@ -170,13 +173,13 @@ class AdjustGamma(Adjustment):
 
 @register
 class PerImageStandardization(Picture):
-    """Each picture to mean 0 and variance 1."""
+    """Pictures normalized to mean 0 and variance 1."""
 
     id = "per_image_standardization"
     keywords = ("normalize", "whitening", "zero mean", "unit variance", "Normalize")
     doc = (
         "(x - mean) / deviation of each picture (..., height, width, channels).\n\nThe deviation "
-        "is at least 1 / sqrt(number of elements), so that a picture of one colour gives zeros. "
+        "is at least 1 / sqrt(number of elements), so a picture of one colour gives zeros. "
         "Integers become float32. Gradient: through mean and deviation."
     )
     inputs = (Port("x", "Pictures.", NUMBERS),)
@@ -190,7 +193,8 @@ class PerImageStandardization(Picture):
         axes = (HEIGHT, WIDTH, CHANNELS)
         centred = x - F.reduce_mean(x, axis=axes, keepdims=True)
         least = F.rsqrt(F.size(x, axis=axes, dtype=x.dtype))
-        shares = F.square(centred * least)  # divided before they are added: no overflow
+        # scaled before they are summed, so that nothing overflows
+        shares = F.square(centred * least)
         deviation = F.sqrt(F.reduce_sum(shares, axis=axes, keepdims=True))
         return centred / F.maximum(deviation, least)
 

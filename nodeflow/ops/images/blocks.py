@@ -21,24 +21,24 @@ from nodeflow.ops.sliding_windows import LAYOUT, check_picture, layout_shape
 BLOCK = Attr("block_size", "int", 2, "Height and width of a block.", minimum=1)
 ORDER = Attr(
     "mode", "choice", "DCR",
-    "What a channel's number counts first: the place in the block (DCR, as TensorFlow) or the "
-    "channel of the picture (CRD, as PyTorch).",
+    "Order of the channels: the place in the block counts first (DCR, as in TensorFlow), or the "
+    "channel of the picture does (CRD, as in PyTorch).",
     choices=("DCR", "CRD"),
 )  # fmt: skip
 
 
 @register
 class DepthToSpace(Picture):
-    """Channels become blocks of pixels."""
+    """Channels moved into blocks of pixels."""
 
     id = "depth_to_space"
     keywords = ("pixel shuffle", "pixelshuffle", "subpixel", "super resolution", "upsample")
     doc = (
-        "Pictures block_size times as high and wide, of channels that become blocks of pixels.\n\n"
-        "(rows, height, width, b * b * channels) gives (rows, b * height, b * width, channels): "
-        "with mode DCR channel (i * b + j) * channels + c goes to row i and column j of a block, "
-        "with CRD channel (c * b + i) * b + j. Gradient: back to the channels. Shi and others, "
-        "2016."
+        "Pictures block_size times as high and wide, whose blocks of pixels come from "
+        "channels.\n\n(rows, height, width, b * b * channels) gives (rows, b * height, b * width, "
+        "channels). With mode DCR, channel (i * b + j) * channels + c becomes row i and column j "
+        "of a block; with CRD, channel (c * b + i) * b + j does. Gradient: back to the channels. "
+        "Shi and others, 2016."
     )
     inputs = (Port("x", "Pictures.", DTYPES),)
     attrs = (BLOCK, ORDER, LAYOUT)
@@ -79,15 +79,15 @@ class DepthToSpace(Picture):
 
 @register
 class SpaceToDepth(Picture):
-    """Blocks of pixels become channels."""
+    """Blocks of pixels moved into channels."""
 
     id = "space_to_depth"
     keywords = ("pixel unshuffle", "pixelunshuffle", "downsample", "reorganize", "patches")
     doc = (
-        "Pictures of one pixel for each block, whose pixels become channels.\n\n(rows, height, "
-        "width, channels) gives (rows, height / b, width / b, b * b * channels); height and width "
-        "must be multiples of b. It undoes depth_to_space of the same mode. Gradient: back to the "
-        "pixels."
+        "Pictures with one pixel per block, whose pixels become channels.\n\n"
+        "(rows, height, width, channels) gives (rows, height / b, width / b, b * b * channels). "
+        "Height and width must be multiples of b. This is the inverse of depth_to_space with the "
+        "same mode. Gradient: back to the pixels."
     )
     inputs = DepthToSpace.inputs
     attrs = DepthToSpace.attrs
@@ -129,10 +129,10 @@ class SpaceToDepth(Picture):
 
 
 def pairs_of(name: str, given: Any, axes: int) -> list[tuple[int, int]]:
-    """A pair of numbers of 0 or more for each axis of space; none: zeros.
+    """Return a pair of non-negative numbers for each spatial axis; zeros if none are given.
 
     Raises:
-        AttributeProblem: they are not.
+        AttributeProblem: the given value is not such pairs.
     """
     found = np.zeros((axes, 2), int) if given is None else np.asarray(given)
     if found.shape != (axes, 2) or found.dtype.kind not in "iu" or (found < 0).any():
@@ -143,11 +143,11 @@ def pairs_of(name: str, given: Any, axes: int) -> list[tuple[int, int]]:
 
 
 def check_blocks(x: TensorType, attrs: Any) -> Sequence[int]:
-    """The sizes of a block, for x (rows, space..., rest...).
+    """Return the sizes of a block, for x (rows, space..., rest...).
 
     Raises:
-        AttributeProblem: sizes below 1.
-        ShapeError: more of them than axes after the first.
+        AttributeProblem: a size is below 1.
+        ShapeError: there are more sizes than axes after the first.
     """
     blocks = attrs["block_shape"]
     if not blocks or min(blocks) < 1:
@@ -163,20 +163,20 @@ BLOCKS = Attr("block_shape", "ints", (2, 2), "Sizes of a block along the axes af
 
 @register
 class SpaceToBatch(Picture):
-    """Pixels of each place in a block become rows of their own."""
+    """Pixels moved into rows of a batch."""
 
     id = "space_to_batch_nd"
     keywords = ("space_to_batch", "atrous", "dilated convolution", "blocks")
     doc = (
-        "Pixels that have the same place in their blocks, gathered in rows of their own.\n\n(rows, "
-        "space..., rest...) is padded with zeros and gives (b1 * b2 * ... * rows, space / "
-        "block_shape..., rest...), the place in a block counting before the row. Gradient: back to "
-        "the pixels."
+        "Pixels with the same place in their blocks, gathered into separate rows.\n\n"
+        "(rows, space..., rest...) is padded with zeros and gives (b1 * b2 * ... * rows, space / "
+        "block_shape..., rest...). The first axis counts by place in the block, then by row. "
+        "Gradient: back to the pixels."
     )
     inputs = (Port("x", "Rows.", DTYPES),)
     attrs = (
         BLOCKS,
-        Attr("paddings", "literal", None, "A pair [before, after] for each; none: 0.",
+        Attr("paddings", "literal", None, "A pair [before, after] per axis; none: 0.",
              optional=True),
     )  # fmt: skip
 
@@ -219,19 +219,19 @@ class SpaceToBatch(Picture):
 
 @register
 class BatchToSpace(Picture):
-    """Rows become the pixels of each place in a block."""
+    """Rows of a batch moved into blocks of pixels."""
 
     id = "batch_to_space_nd"
     keywords = ("batch_to_space", "atrous", "dilated convolution", "blocks")
     doc = (
-        "Rows put back as the pixels of each place in a block: what undoes space_to_batch_nd.\n\n"
+        "The inverse of space_to_batch_nd: rows become the pixels at each place in a block.\n\n"
         "(b1 * b2 * ... * rows, space..., rest...) gives (rows, space * block_shape..., rest...), "
-        "of which `crops` are cut off. Gradient: zeros where it was cut."
+        "cropped by `crops`. Gradient: zeros at cropped pixels."
     )
     inputs = SpaceToBatch.inputs
     attrs = (
         BLOCKS,
-        Attr("crops", "literal", None, "A pair [before, after] for each; none: 0.", optional=True),
+        Attr("crops", "literal", None, "A pair [before, after] per axis; none: 0.", optional=True),
     )
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:

@@ -1,4 +1,4 @@
-"""Boxes cut out of pictures and resized, wherever they lie between the pixels."""
+"""Boxes cut out of pictures, at positions between the pixels, and resized."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from nodeflow.ops.sliding_windows import pair
 
 
 def check_boxes(boxes: TensorType, rows: TensorType, port: str = "boxes") -> Any:
-    """How many boxes there are, each of four numbers, with the row of each.
+    """Return the number of boxes, of four numbers each.
 
     Raises:
-        ShapeError: they are not.
+        ShapeError: boxes or box_ind have a wrong shape.
     """
     if boxes.rank != 2 or boxes.shape[1] not in (4, None):
         raise ShapeError(f"{port} {shape_text(boxes.shape)} must be (n, 4)", port=port)
@@ -37,10 +37,10 @@ def check_boxes(boxes: TensorType, rows: TensorType, port: str = "boxes") -> Any
 
 
 def at_points(x: Tensor, rows: Tensor | None, down: Tensor, across: Tensor) -> Tensor:
-    """Pixels (n, height, width, channels) of x at whole places (n, height) and (n, width).
+    """Return pixels (n, height, width, channels) of x at integer places (n, height) and (n, width).
 
     Args:
-        rows: of which picture each is; None stands for each of its own.
+        rows: picture of each box; None if box i belongs to picture i.
     """
     places = [F.expand_dims(down, axis=2), F.expand_dims(across, axis=1)]
     if rows is not None:
@@ -52,7 +52,7 @@ def at_points(x: Tensor, rows: Tensor | None, down: Tensor, across: Tensor) -> T
 
 
 def neighbours(point: Tensor, size: int) -> tuple[tuple[Tensor, Tensor], ...]:
-    """The pixels before and after a place, held inside, with their weights."""
+    """Return the pixels before and after a place, clipped to the picture, with their weights."""
     first = F.floor(point)
     share = point - first
     before = F.clip_by_value(first, min=0.0, max=size - 1.0)
@@ -61,7 +61,7 @@ def neighbours(point: Tensor, size: int) -> tuple[tuple[Tensor, Tensor], ...]:
 
 
 def between(x: Tensor, rows: Tensor, down: Tensor, across: Tensor) -> Tensor:
-    """As `at_points`, linear between pixels."""
+    """Interpolate linearly between the pixels that `at_points` returns."""
     height, width = known_sizes(x.type, 1, 2)
     total = None
     for row, high in neighbours(down, height):
@@ -76,7 +76,7 @@ def between(x: Tensor, rows: Tensor, down: Tensor, across: Tensor) -> Tensor:
 
 
 def in_frame(down: Tensor, across: Tensor, inside: Any) -> Tensor:
-    """(n, height, width, 1): where both coordinates are inside."""
+    """Return (n, height, width, 1): true where both coordinates are inside."""
     both = F.logical_and(
         F.expand_dims(inside(down, 1), axis=2), F.expand_dims(inside(across, 2), axis=1)
     )
@@ -85,27 +85,28 @@ def in_frame(down: Tensor, across: Tensor, inside: Any) -> Tensor:
 
 @register
 class CropAndResize(Picture):
-    """Boxes of pictures in one size."""
+    """Boxes of pictures, resized to one size."""
 
     id = "crop_and_resize"
     keywords = ("roi pooling", "region of interest", "object detection", "zoom", "resized crop")
     doc = (
-        "Boxes cut out of pictures, and resized to one size.\n\nx (rows, height, width, channels), "
-        "boxes (n, 4) with y1, x1, y2, x2, where 0 is the first pixel and 1 the last, and box_ind "
-        "(n,), the row of each, give (n, height, width, channels) of crop_size. A box with y1 > y2 "
-        "is turned over. What lies outside is the extrapolation_value. Integers become float32. "
-        "Gradient: to the pixels, and, if bilinear, to the boxes."
+        "Boxes cut out of pictures and resized to one size.\n\nx is "
+        "(rows, height, width, channels). boxes (n, 4) are y1, x1, y2, x2, where 0 is the first "
+        "pixel and 1 the last. box_ind (n,) is the row of each box. The result is "
+        "(n, height, width, channels) of crop_size. A box with y1 > y2 is flipped. Places outside "
+        "the picture get the extrapolation_value. Integers become float32. Gradient: to the "
+        "pixels and, if bilinear, to the boxes."
     )
     inputs = (
         Port("x", "Pictures.", NUMBERS),
-        Port("boxes", "y1, x1, y2, x2 of each.", FLOATS),
-        Port("box_ind", "The row that each box is of.", INDICES),
+        Port("boxes", "y1, x1, y2, x2 of each box.", FLOATS),
+        Port("box_ind", "Row of each box.", INDICES),
     )
     attrs = (
         Attr("crop_size", "ints", (14, 14), "New height and width, or one number for both."),
         Attr("method", "choice", "bilinear", "Linear between pixels, or the nearest.",
              choices=("bilinear", "nearest")),
-        Attr("extrapolation_value", "float", 0.0, "What lies outside."),
+        Attr("extrapolation_value", "float", 0.0, "Value outside the picture."),
     )  # fmt: skip
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
@@ -120,7 +121,7 @@ class CropAndResize(Picture):
     def compose(self, *inputs: Tensor, **attrs: Any) -> Tensor:
         x, boxes, rows = inputs
         out = x.dtype if x.type.is_float else "float32"
-        if x.dtype in HALVES or not x.type.is_float:  # half floats do not tell pixels apart
+        if x.dtype in HALVES or not x.type.is_float:  # half floats cannot address single pixels
             x = F.cast(x, dtype="float32")
         boxes = boxes if boxes.dtype == x.dtype else F.cast(boxes, dtype=x.dtype)
         height, width = known_sizes(x.type, 1, 2)
@@ -144,7 +145,7 @@ class CropAndResize(Picture):
         return cut if cut.dtype == out else F.cast(cut, dtype=out)
 
     def places(self, begin: Tensor, end: Tensor, old: int, new: int) -> Tensor:
-        """(n, new) places from begin to end, which are (n, 1)."""
+        """Return (n, new) places from begin to end, which are (n, 1)."""
         if new == 1:
             return (begin + end) * (0.5 * (old - 1))
         step = np.arange(new).astype(begin.dtype) * ((old - 1) / (new - 1))
@@ -167,29 +168,30 @@ class CropAndResize(Picture):
 
 @register
 class RoiAlign(Picture):
-    """Means over boxes of pictures."""
+    """Means over parts of boxes."""
 
     id = "roi_align"
     keywords = ("region of interest", "object detection", "mask r-cnn", "RoIAlign", "pooling")
     doc = (
-        "Boxes of pictures in parts: of each part the mean, or the maximum, of sampled points.\n\n"
-        "x (rows, channels, height, width), boxes (n, 4) with x1, y1, x2, y2 in pixels times 1 / "
-        "spatial_scale, and box_ind (n,), the row of each, give (n, channels, output_size...). "
-        "Points lie evenly, sampling_ratio each way, and are read linearly between pixels; those "
-        "outside are 0. `aligned` shifts by half a pixel, as it should. As in PyTorch and ONNX. "
-        "Gradient: to the pixels, and to the boxes. He and others, 2017."
+        "The mean, or the maximum, of sampled points in each part of boxes.\n\nx is "
+        "(rows, channels, height, width). boxes (n, 4) are x1, y1, x2, y2, in pixels after "
+        "multiplication by spatial_scale. box_ind (n,) is the row of each box. The result is "
+        "(n, channels, output_size...). Each part has sampling_ratio times sampling_ratio evenly "
+        "spaced points, read linearly between pixels; points outside are 0. `aligned` shifts "
+        "boxes by half a pixel, the correct position. As in PyTorch and ONNX. Gradient: to the "
+        "pixels and to the boxes. He and others, 2017."
     )
     inputs = (
         Port("x", "Pictures, channels first.", FLOATS),
-        Port("boxes", "x1, y1, x2, y2 of each.", FLOATS),
-        Port("box_ind", "The row that each box is of.", INDICES),
+        Port("boxes", "x1, y1, x2, y2 of each box.", FLOATS),
+        Port("box_ind", "Row of each box.", INDICES),
     )
     attrs = (
         Attr("output_size", "ints", (7, 7), "Parts down and across, or one number for both."),
         Attr("sampling_ratio", "int", 2, "Points in each part, along each axis.", minimum=1),
         Attr("spatial_scale", "float", 1.0, "Factor of the boxes."),
         Attr("mode", "choice", "avg", "Mean or maximum.", choices=("avg", "max")),
-        Attr("aligned", "bool", True, "Pixels are areas with their centre at a half."),
+        Attr("aligned", "bool", True, "Pixel centres are at a half."),
     )
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
@@ -250,28 +252,29 @@ NOISE = ("uniform", "gaussian", "zero")
 
 @register
 class ExtractGlimpse(Picture):
-    """Windows of pictures."""
+    """Windows of pictures around points."""
 
     id = "extract_glimpse"
     random = True
     keywords = ("attention", "window", "recurrent attention", "crop", "fovea")
     doc = (
-        "A window of each picture round a point.\n\nx (rows, height, width, channels) and offsets "
-        "(rows, 2), where the window's middle is, down and across, give (rows, size..., channels). "
-        "If `normalized`, 1 is a whole picture from the top left corner, otherwise a pixel; if "
-        "`centered`, half as much from the middle of the picture. What lies outside is noise: even "
-        "from 0 to 1, of the mean and deviation of the picture (gaussian), or zero. Gradient: to "
-        "the pixels. Mnih and others, 2014."
+        "A window of each picture around a point.\n\nx (rows, height, width, channels) and "
+        "offsets (rows, 2), the centre of the window (down, across), give "
+        "(rows, size..., channels). Offsets are fractions of the picture if `normalized`, "
+        "otherwise pixels. If `centered`, they are halved and count from the middle of the "
+        "picture, otherwise from its top left corner. Pixels outside the picture are noise: "
+        "uniform from 0 to 1, gaussian with the mean and deviation of the picture, or zero. "
+        "Gradient: to the pixels. Mnih and others, 2014."
     )
     inputs = (
         Port("x", "Pictures.", FLOATS, "T"),
-        Port("offsets", "Where, down and across, for each row.", FLOATS, "T"),
+        Port("offsets", "Centre of the window (down, across), for each row.", FLOATS, "T"),
     )
     attrs = (
         Attr("size", "ints", (8, 8), "Height and width of the window, or one number."),
-        Attr("centered", "bool", True, "Offsets are from the middle."),
-        Attr("normalized", "bool", True, "Offsets are shares of the picture."),
-        Attr("noise", "choice", "uniform", "What lies outside.", choices=NOISE),
+        Attr("centered", "bool", True, "Offsets are relative to the middle."),
+        Attr("normalized", "bool", True, "Offsets are fractions of the picture."),
+        Attr("noise", "choice", "uniform", "Values outside the picture.", choices=NOISE),
         SEED,
     )
 
@@ -297,7 +300,7 @@ class ExtractGlimpse(Picture):
             if attrs["centered"]:
                 middle = middle * 0.5 + size / 2
             begin = middle - count / 2
-            whole = F.cast(F.cast(begin, dtype="int64"), dtype=x.dtype)  # towards 0
+            whole = F.cast(F.cast(begin, dtype="int64"), dtype=x.dtype)  # truncates towards 0
             places.append(whole + np.arange(count).astype(x.dtype))
         held = [
             F.clip_by_value(place, min=0.0, max=size - 1.0)
@@ -311,7 +314,7 @@ class ExtractGlimpse(Picture):
         return F.where(in_frame(places[0], places[1], inside), found, self.around(x, found, attrs))
 
     def around(self, x: Tensor, found: Tensor, attrs: dict[str, Any]) -> Any:
-        """What lies outside."""
+        """Return the values outside the picture."""
         if attrs["noise"] == "zero":
             return 0
         how = {"dtype": x.dtype, "seed": attrs["seed"], "name": "drawn"}

@@ -1,4 +1,4 @@
-"""Colour spaces: red, green and blue as grey, as hue, saturation and value, as luma and chroma."""
+"""Colour spaces: RGB to and from grey, HSV, YUV and YIQ; dtypes of pictures."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from nodeflow.ops.samples import values
 
 
 def check_channels(x: TensorType, count: int) -> None:
-    """Raises ShapeError unless the last axis holds that many channels."""
+    """Raise ShapeError unless the last axis has that many channels."""
     if not x.rank or x.shape[-1] not in (count, None):
         raise ShapeError(
             f"{shape_text(x.shape)} must have {count} channel{'s' * (count > 1)} as the last axis",
@@ -37,20 +37,20 @@ def check_channels(x: TensorType, count: int) -> None:
 
 @register
 class ConvertImageDtype(Picture):
-    """Pictures in another dtype, in its range."""
+    """Pictures in another dtype, scaled to its range."""
 
     id = "convert_image_dtype"
     keywords = ("cast", "normalize", "scale", "to float", "uint8", "ToTensor", "range")
     doc = (
-        "Numbers in another dtype and its range: 0 to 1 for floats, 0 to the largest for integers."
-        "\n\nuint8 255 becomes 1.0, and 1.0 becomes 255. Between integers they are multiplied or "
-        "divided by a power of 2. What lies outside saturates coming from floats, and wraps "
-        "between integers unless `saturate`. Gradient between floats: the factor."
+        "Numbers in another dtype, scaled to its range: 0 to 1 for floats, 0 to the largest for "
+        "integers.\n\nuint8 255 becomes 1.0, and 1.0 becomes 255. Between integers, values are "
+        "multiplied or divided by a power of 2. Floats outside the range saturate; integers wrap "
+        "unless `saturate` is set. Gradient between floats: the factor."
     )
     inputs = (Port("x", dtypes=NUMBERS),)
     attrs = (
         Attr("dtype", "dtype", "float32", "Data type.", choices=NUMBERS),
-        Attr("saturate", "bool", False, "Hold integers in the new range."),
+        Attr("saturate", "bool", False, "Clip integers to the new range."),
     )
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
@@ -100,12 +100,12 @@ def _largest(dtype: str) -> int:
 
 
 def as_floats(x: Tensor) -> Tensor:
-    """Pictures of integers as float32 from 0 to 1; floats as they are."""
+    """Return pictures of integers as float32 from 0 to 1, floats unchanged."""
     return x if x.type.is_float else F.convert_image_dtype(x, dtype="float32")
 
 
 def as_before(x: Tensor, dtype: str) -> Tensor:
-    """What `as_floats` has made, back in the dtype of the picture."""
+    """Convert the result of `as_floats` back to the dtype of the picture."""
     return x if x.dtype == dtype else F.convert_image_dtype(x, dtype=dtype, saturate=True)
 
 
@@ -114,7 +114,7 @@ GREY = (0.2989, 0.5870, 0.1140)
 
 @register
 class RgbToGrayscale(Picture):
-    """Grey pictures of coloured ones."""
+    """Grey versions of coloured pictures."""
 
     id = "rgb_to_grayscale"
     everyday = True
@@ -148,7 +148,7 @@ class GrayscaleToRgb(Picture):
     id = "grayscale_to_rgb"
     keywords = ("grey", "gray", "tile", "colour", "color", "channels")
     doc = (
-        "The one channel of grey pictures three times.\n\n(..., 1) gives (..., 3). Gradient: the "
+        "The one channel of grey pictures, three times.\n\n(..., 1) gives (..., 3). Gradient: the "
         "sum of the three."
     )
     inputs = (Port("x", "Pictures, the channel last.", NUMBERS),)
@@ -172,12 +172,12 @@ def _split(x: Tensor) -> list[Tensor]:
 
 
 def _colours(shape: tuple[int, ...], dtype: str = "float64") -> np.ndarray:
-    """Channels from 0 to 1, or to 250."""
+    """Return channels from 0 to 1 for floats, or to 250 for integers."""
     return values(shape, dtype, 0, 1 if dtype in FLOATS else 250)
 
 
 class Colours(Picture):
-    """Base: three channels in another space, floats only."""
+    """The base of conversions of three channels, floats only."""
 
     inputs = (Port("x", "Pictures, channels last.", FLOATS),)
 
@@ -201,8 +201,8 @@ class RgbToHsv(Colours):
     keywords = ("hue", "saturation", "colour space", "color space", "hsb")
     doc = (
         "Hue, saturation and value of red, green and blue, all from 0 to 1.\n\nHue 0 is red, 1/3 "
-        "green, 2/3 blue; of grey it is 0, and so is the saturation of black. Smith, 1978. "
-        "Gradient: where the order of the channels is clear."
+        "green, 2/3 blue. Grey has hue 0, black has saturation 0. Smith, 1978. Gradient: where no "
+        "two channels tie for the largest or the smallest."
     )
 
     def compose(self, *inputs: Tensor, **attrs: Any) -> Tensor:
@@ -228,14 +228,14 @@ class RgbToHsv(Colours):
 
 @register
 class HsvToRgb(Colours):
-    """Red, green and blue of hue, saturation and value."""
+    """Red, green and blue from hue, saturation and value."""
 
     id = "hsv_to_rgb"
     keywords = ("hue", "saturation", "colour space", "color space", "hsb")
     doc = (
-        "Red, green and blue of hue, saturation and value, all from 0 to 1.\n\nEach is value * (1 "
-        "- saturation * (1 - share)) with the share of the colour in the hue. Gradient: as it is "
-        "written."
+        "Red, green and blue from hue, saturation and value, all from 0 to 1.\n\nEach is value * "
+        "(1 - saturation * (1 - share)), where share is the part of the colour in the hue. "
+        "Gradient: of this formula."
     )
 
     def compose(self, *inputs: Tensor, **attrs: Any) -> Tensor:
@@ -249,7 +249,7 @@ class HsvToRgb(Colours):
 
 
 class Linear(Colours):
-    """Base: a product with a matrix."""
+    """The base of conversions by a matrix product."""
 
     matrix: tuple[tuple[float, float, float], ...]
 
@@ -281,11 +281,11 @@ class RgbToYuv(Linear):
 
 @register
 class YuvToRgb(Linear):
-    """Colours of luma and chroma."""
+    """Colours from luma and chroma."""
 
     id = "yuv_to_rgb"
     keywords = ("luminance", "chrominance", "colour space", "color space", "pal", "video")
-    doc = "Red, green and blue of luma Y and chroma U, V: undoes rgb_to_yuv."
+    doc = "Red, green and blue from luma Y and chroma U, V: the inverse of rgb_to_yuv."
     matrix = (
         (1, 1, 1),
         (0, -0.394642334, 2.03206185),
@@ -301,7 +301,7 @@ class RgbToYiq(Linear):
     keywords = ("luminance", "chrominance", "colour space", "color space", "ntsc", "video")
     doc = (
         "Luma Y and chroma I, Q of red, green and blue from 0 to 1.\n\nY = 0.299 r + 0.587 g + "
-        "0.114 b, as of rgb_to_yuv; I and Q are U and V, turned."
+        "0.114 b, as in rgb_to_yuv. I and Q are U and V, rotated."
     )
     matrix = (
         (0.299, 0.59590059, 0.2115),
@@ -312,11 +312,11 @@ class RgbToYiq(Linear):
 
 @register
 class YiqToRgb(Linear):
-    """Colours of luma and chroma, as in NTSC."""
+    """Colours from luma and chroma, as in NTSC."""
 
     id = "yiq_to_rgb"
     keywords = ("luminance", "chrominance", "colour space", "color space", "ntsc", "video")
-    doc = "Red, green and blue of luma Y and chroma I, Q: undoes rgb_to_yiq."
+    doc = "Red, green and blue from luma Y and chroma I, Q: the inverse of rgb_to_yiq."
     matrix = (
         (1, 1, 1),
         (0.95598634, -0.27201283, -1.10674021),

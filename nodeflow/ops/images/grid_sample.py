@@ -1,4 +1,4 @@
-"""Reading an array at points that are not on its grid."""
+"""Interpolation of an array at points between its elements."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ class GridSample(Composed):
     category = "Pictures"
     keywords = ("sample", "warp", "spatial transformer", "bilinear", "bicubic", "deform", "flow")
     doc = (
-        "The values of x at the points of a grid, between its elements.\n\nx (n, channels, "
-        "sizes...) and grid (n, points..., axes) give (n, channels, points...), with known sizes "
-        "of x. A point holds coordinates from -1 to 1 along each axis, the last axis of x first; "
-        "these are the outer edges, or with align_corners the centres of the outer elements. "
-        "`padding` says what is beyond the border: zeros, the border itself, or its reflection. As "
-        "in PyTorch and ONNX. Jaderberg et al., 2015."
+        "The values of x at the points of a grid, interpolated between its elements.\n\nx "
+        "(n, channels, sizes...) and grid (n, points..., axes) give (n, channels, points...). The "
+        "sizes of x must be known. A point has one coordinate per axis, the last axis of x first. "
+        "Coordinates -1 and 1 are the outer edges, or with align_corners the centres of the outer "
+        "elements. `padding` chooses the values beyond the border: zeros, the border, or its "
+        "reflection. As in PyTorch and ONNX. Jaderberg et al., 2015."
     )
     inputs = (
-        Port("x", "Where to read.", FLOATS, "T"),
+        Port("x", "Array to read from.", FLOATS, "T"),
         Port("grid", "Points.", FLOATS, "T"),
     )
     attrs = (
@@ -47,7 +47,7 @@ class GridSample(Composed):
             "method", "choice", "linear", "Interpolation.", choices=("linear", "nearest", "cubic")
         ),
         Attr(
-            "padding", "choice", "zeros", "What is beyond the border.",
+            "padding", "choice", "zeros", "Values beyond the border.",
             choices=("zeros", "border", "reflection"),
         ),
         Attr("align_corners", "bool", False, "-1 and 1 are centres of elements, not edges."),
@@ -80,9 +80,9 @@ class GridSample(Composed):
         return self.between(x, points, attrs)
 
     def between(self, x: Tensor, points: Sequence[Tensor], attrs: Mapping[str, Any]) -> Tensor:
-        """The values of x at places along each axis, which are all of one shape (n, ...)."""
+        """Return the values of x at places along each axis, all of one shape (n, ...)."""
         axes, sizes = len(points), [d or 0 for d in x.shape[2:]]
-        last = (0, *range(2, axes + 2), 1)  # channels last, so that indices name whole rows
+        last = (0, *range(2, axes + 2), 1)  # channels last, so that indices address whole rows
         table = F.transpose(x, perm=last)
         choices = [self.neighbours(point, attrs["method"]) for point in points]
         terms = []
@@ -102,7 +102,7 @@ class GridSample(Composed):
         return F.transpose(total, perm=(0, rank - 1, *range(1, rank - 1)))
 
     def coordinate(self, share: Tensor, size: int, attrs: Mapping[str, Any]) -> Tensor:
-        """From -1 to 1 to a place among the elements."""
+        """Convert a coordinate from -1 to 1 to a place among the elements."""
         corners = attrs["align_corners"]
         place = (share + 1) * ((size - 1) / 2) if corners else ((share + 1) * size - 1) * 0.5
         if attrs["method"] == "cubic" or attrs["padding"] == "zeros":
@@ -110,7 +110,7 @@ class GridSample(Composed):
         return self.wrapped(place, size, attrs)
 
     def wrapped(self, place: Tensor, size: int, attrs: Mapping[str, Any]) -> Tensor:
-        """A place within the border: held there, or reflected at it."""
+        """Clip a place to the border, or reflect it there."""
         if attrs["padding"] == "reflection":
             low = 0.0 if attrs["align_corners"] else -0.5
             span = size - 1 if attrs["align_corners"] else size
@@ -122,7 +122,7 @@ class GridSample(Composed):
         return F.clip_by_value(place, min=0.0, max=size - 1.0)
 
     def neighbours(self, point: Tensor, method: str) -> list[tuple[Tensor, Tensor]]:
-        """Places along one axis, and the weight of each."""
+        """Return places along one axis, and the weight of each."""
         if method == "nearest":
             return [(F.round(point), F.ones_like(point))]
         first = F.floor(point)
@@ -149,7 +149,7 @@ class GridSample(Composed):
 
 
 def cubic(distance: Tensor) -> Tensor:
-    """Keys's cubic at a distance below 2."""
+    """Return Keys's cubic at a distance below 2."""
     d = F.abs(distance)
     near = ((CUBIC + 2) * d - (CUBIC + 3)) * d * d + 1
     far = ((CUBIC * d - 5 * CUBIC) * d + 8 * CUBIC) * d - 4 * CUBIC

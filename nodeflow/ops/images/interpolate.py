@@ -1,7 +1,7 @@
 """Resizing along any axes, in every coordinate mode that frameworks use.
 
 Along one axis each new element is a weighted sum of old ones, so resizing is a product with a
-matrix of weights for each axis; nearest neighbours are gathered, of any dtype.
+matrix of weights per axis. The method "nearest" gathers elements instead, of any dtype.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ WHOLE = (0.0, 1.0)
 
 
 def places(old: int, new: int, scale: float, coordinates: str, crop: Span = WHOLE) -> np.ndarray:
-    """Where each new element lies among the old ones."""
+    """Return the place of each new element among the old ones."""
     at = np.arange(new, dtype=np.float64)
     if coordinates == "crop":
         begin, end = (share * (old - 1) for share in crop)
@@ -44,7 +44,8 @@ def places(old: int, new: int, scale: float, coordinates: str, crop: Span = WHOL
             return np.array([(begin + end) / 2])
         return begin + at * (end - begin) / (new - 1)
     if coordinates == "align_corners":
-        last = old * scale - 1  # with sizes the last new element; scales may give a fraction
+        # Given sizes, this is the last new element; given scales, it may be a fraction.
+        last = old * scale - 1
         return at * (old - 1) / last if new > 1 and last > 0 else np.zeros(new)
     if coordinates == "pytorch_half_pixel" and new == 1:
         return np.zeros(1)
@@ -57,7 +58,7 @@ def places(old: int, new: int, scale: float, coordinates: str, crop: Span = WHOL
 
 
 def kernel(method: str, distance: np.ndarray, a: float) -> np.ndarray:
-    """Weight at a distance: a triangle, or Keys's cubic, 1981."""
+    """Return the weight at a distance: a triangle, or Keys's cubic (1981)."""
     d = np.abs(distance)
     if method == "linear":
         return np.maximum(1 - d, 0)
@@ -69,7 +70,7 @@ def kernel(method: str, distance: np.ndarray, a: float) -> np.ndarray:
 def weights(
     old: int, new: int, scale: float, attrs: dict[str, Any], crop: Span = WHOLE
 ) -> np.ndarray:
-    """(new, old): how much each old element counts in each new one; rows sum to 1."""
+    """Return (new, old): the weight of each old element in each new one. Rows sum to 1."""
     if attrs["method"] == "area":
         return areas(old, new, attrs["coordinates"] == "align_corners")
     at = places(old, new, scale, attrs["coordinates"], crop)
@@ -88,14 +89,14 @@ def weights(
 
 
 def areas(old: int, new: int, align_corners: bool) -> np.ndarray:
-    """(new, old): the share of each old element in the stretch that a new one covers."""
+    """Return (new, old): the share of each old element in the interval that a new one covers."""
     step = (old - 1) / (new - 1) if align_corners and new > 1 else old / max(new, 1)
     if not step:
         return np.eye(1, old).repeat(new, 0)
     begin = np.arange(new)[:, None] * step
     first = np.arange(old)
     covered = np.minimum(begin + step, first + 1) - np.maximum(begin, first)
-    beyond = np.maximum(begin[:, 0] + step - old, 0)  # the last element goes on
+    beyond = np.maximum(begin[:, 0] + step - old, 0)  # the last element extends beyond the end
     matrix = np.maximum(covered, 0)
     if old:
         matrix[:, -1] += beyond
@@ -105,7 +106,7 @@ def areas(old: int, new: int, align_corners: bool) -> np.ndarray:
 def nearest(
     old: int, new: int, scale: float, attrs: dict[str, Any], crop: Span = WHOLE
 ) -> np.ndarray:
-    """Which old element each new one is."""
+    """Return the index of the old element nearest to each new one."""
     at, rounding = places(old, new, scale, attrs["coordinates"], crop), attrs["rounding"]
     found = {
         "round_prefer_floor": np.ceil(at - 0.5),
@@ -134,26 +135,32 @@ class Interpolate(Composed):
         "antialias",
     )
     doc = (
-        "The tensor resized along axes, by neighbouring elements.\n\n`sizes` or `scales` has a "
-        "number for each of `axes`, whose sizes must be known; without sizes they are multiplied "
-        "by scales and rounded down. `coordinates` says where new elements lie among the old ones, "
-        "`rounding` which is nearest; `antialias` averages when it shrinks, `exclude_outside` "
-        "leaves the border out instead of repeating it. With coordinates `crop` the elements lie "
-        "evenly in the stretches that `crop` names for the axes, shares of what there is, and "
-        "those outside are the `extrapolation_value`. The method `area` takes means of what each "
-        "new element covers. For pictures resize is simpler."
+        "The tensor resized along axes, by interpolation.\n\n`sizes` or `scales` has one number "
+        "for each of `axes`, whose sizes must be known. Without `sizes`, the sizes are multiplied "
+        "by `scales` and rounded down.\n\n`coordinates` sets where new elements lie among the old "
+        "ones, `rounding` which element is nearest. `antialias` averages when shrinking. "
+        "`exclude_outside` leaves the border out instead of repeating it. With coordinates "
+        "`crop`, the elements lie evenly in the interval of each axis that `crop` gives as "
+        "fractions; those outside get the `extrapolation_value`. The method `area` averages over "
+        "the interval that each new element covers. For pictures, resize is simpler."
     )
     inputs = (Port("x", dtypes=DTYPES),)
     attrs = (
-        Attr("sizes", "ints", None, "New sizes; none: by scales.", optional=True),
+        Attr("sizes", "ints", None, "New sizes; none: from scales.", optional=True),
         Attr("scales", "literal", None, "Factors of the sizes; none: from sizes.", optional=True),
         Attr("axes", "ints", (0,), "Axes to resize."),
         Attr("method", "choice", "linear", "Interpolation.", choices=METHODS),
-        Attr("coordinates", "choice", "half_pixel", "Where elements lie.", choices=COORDINATES),
-        Attr("rounding", "choice", "round_prefer_floor", "Of the nearest.", choices=ROUNDING),
+        Attr("coordinates", "choice", "half_pixel", "Places of new elements.", choices=COORDINATES),
+        Attr(
+            "rounding",
+            "choice",
+            "round_prefer_floor",
+            "Choice of the nearest element.",
+            choices=ROUNDING,
+        ),
         Attr("cubic_coefficient", "float", -0.75, "Keys's a; -0.5 as in Pillow."),
-        Attr("antialias", "bool", False, "Average over more when it shrinks."),
-        Attr("exclude_outside", "bool", False, "Leave out what is beyond the border."),
+        Attr("antialias", "bool", False, "Average over more elements when shrinking."),
+        Attr("exclude_outside", "bool", False, "Leave out elements beyond the border."),
         Attr(
             "crop",
             "literal",
@@ -161,11 +168,11 @@ class Interpolate(Composed):
             "[begin, end] for each axis: 0 is the first element, 1 the last.",
             optional=True,
         ),
-        Attr("extrapolation_value", "float", 0.0, "What is outside, with coordinates crop."),
+        Attr("extrapolation_value", "float", 0.0, "Value outside, with coordinates crop."),
     )
 
     def plan(self, x: TensorType, attrs: dict[str, Any]) -> list[tuple[int, int, int, float, Span]]:
-        """For each axis: the axis, old size, new size, scale, and what of it is seen."""
+        """Return, for each axis: the axis, old size, new size, scale, and the cropped interval."""
         axes = [normalize_axis(a, x.rank) for a in attrs["axes"]]
         crops = self.crops(len(axes), attrs)
         sizes, scales = attrs["sizes"], attrs["scales"]
@@ -190,7 +197,7 @@ class Interpolate(Composed):
         return steps
 
     def crops(self, axes: int, attrs: dict[str, Any]) -> list[Span]:
-        """What is seen of each axis."""
+        """Return the cropped interval of each axis."""
         if attrs["coordinates"] != "crop":
             return [WHOLE] * axes
         if attrs["crop"] is None or np.shape(attrs["crop"]) != (axes, 2):

@@ -1,4 +1,4 @@
-"""What pictures show and how alike two are: edges, variation, signal to noise, structure."""
+"""Measures of pictures: edges and variation; similarity of two pictures."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ AXES = (HEIGHT, WIDTH, CHANNELS)
 
 
 def part(x: Tensor, axis: int, begin: int | None, end: int | None) -> Tensor:
-    """Pixels from begin to end along the height or the width."""
+    """Return the pixels from begin to end along the height or the width."""
     rank = len(x.shape)
     key: list[list[int | None]] = [[None] * rank, [None] * rank]
     key[0][axis], key[1][axis] = begin, end
@@ -46,7 +46,7 @@ def part(x: Tensor, axis: int, begin: int | None, end: int | None) -> Tensor:
 
 
 def steps(x: Tensor, axis: int) -> Tensor:
-    """Differences of neighbours: one fewer than there are pixels."""
+    """Return the differences of neighbours, one fewer than there are pixels."""
     return part(x, axis, 1, None) - part(x, axis, None, -1)
 
 
@@ -57,9 +57,9 @@ class ImageGradients(Picture):
     id = "image_gradients"
     keywords = ("derivative", "difference", "edges", "slope", "np.gradient")
     doc = (
-        "How much the next pixel differs, downwards (dy) and to the right (dx).\n\n(..., height, "
-        "width, channels) gives the same shape twice; the last row of dy and the last column of dx "
-        "are 0. Gradient: to both pixels."
+        "The difference to the next pixel, downwards (dy) and to the right (dx).\n\n"
+        "(..., height, width, channels) gives the same shape twice. The last row of dy and the "
+        "last column of dx are 0. Gradient: to both pixels."
     )
     inputs = PICTURE
     outputs = (Port("dy"), Port("dx"))
@@ -88,14 +88,14 @@ class ImageGradients(Picture):
 
 @register
 class TotalVariation(Picture):
-    """How much neighbouring pixels differ."""
+    """The sum of differences between neighbouring pixels."""
 
     id = "total_variation"
     keywords = ("noise", "smoothness", "denoising", "tv loss", "style transfer")
     doc = (
-        "The sum of the absolute differences of neighbouring pixels of each picture.\n\n(..., "
-        "height, width, channels) gives (...). As a loss it makes pictures smooth. Gradient: the "
-        "signs of the differences. Rudin, Osher and Fatemi, 1992."
+        "The sum of the absolute differences between neighbouring pixels of each picture.\n\n"
+        "(..., height, width, channels) gives (...). As a loss it makes pictures smooth. "
+        "Gradient: the signs of the differences. Rudin, Osher and Fatemi, 1992."
     )
     inputs = PICTURE
 
@@ -124,9 +124,9 @@ class SobelEdges(Picture):
     id = "sobel_edges"
     keywords = ("edge detection", "gradient", "filter", "contour", "scipy.ndimage.sobel")
     doc = (
-        "Sobel's differences of pixels around each one, downwards and to the right.\n\n(..., "
-        "height, width, channels) gives (..., height, width, channels, 2). The border is "
-        "reflected, so pictures need 2 x 2 pixels. Gradient: by the same weights."
+        "Sobel's edge filters at each pixel, downwards and to the right.\n\n"
+        "(..., height, width, channels) gives (..., height, width, channels, 2). The border is "
+        "reflected, so pictures need at least 2 x 2 pixels. Gradient: by the same weights."
     )
     inputs = PICTURE
 
@@ -167,7 +167,7 @@ class SobelEdges(Picture):
 
 
 class Likeness(Picture):
-    """Base: how alike two pictures are, as one number for each pair."""
+    """The base of similarity measures: one number per pair of pictures."""
 
     inputs = (Port("x", "Pictures.", NUMBERS, "T"), Port("y", "Others.", NUMBERS, "T"))
 
@@ -184,13 +184,15 @@ class Likeness(Picture):
 
 
 def in_range(x: Tensor, max_val: float) -> tuple[Tensor, float]:
-    """Pictures as floats, and their largest value: of integers both are from 0 to 1."""
+    """Return pictures as floats, and their largest possible value. Integers are
+    scaled to 0 to 1.
+    """
     if x.type.is_float:
         return x, max_val
     return as_floats(x), max_val / np.iinfo(numpy_dtype(x.dtype)).max
 
 
-MAX_VAL = Attr("max_val", "float", 1.0, "Largest value that pixels can have: 1, or 255 of uint8.")
+MAX_VAL = Attr("max_val", "float", 1.0, "Largest possible value of a pixel: 1, or 255 for uint8.")
 
 
 @register
@@ -200,9 +202,10 @@ class Psnr(Likeness):
     id = "psnr"
     keywords = ("peak signal to noise ratio", "quality", "compression", "decibel", "metric")
     doc = (
-        "The peak signal-to-noise ratio of two pictures in decibels: higher is more alike.\n\n20 "
-        "log10(max_val) - 10 log10(mean squared difference), of each pair (..., height, width, "
-        "channels); infinite where both are equal. Gradient: as it is written."
+        "The peak signal-to-noise ratio of two pictures in decibels: higher is more similar.\n\n"
+        "20 log10(max_val) - 10 log10(mean squared difference), for each pair "
+        "(..., height, width, channels). It is infinite where both are equal. Gradient: of this "
+        "formula."
     )
     attrs = (MAX_VAL,)
 
@@ -228,11 +231,11 @@ class Ssim(Likeness):
     id = "ssim"
     keywords = ("structural similarity", "quality", "perceptual", "metric")
     doc = (
-        "The structural similarity of two pictures: 1 where they are equal.\n\nThe mean over all "
-        "windows, weighted by a Gaussian, and channels of (2 mx my + c1)(2 cov + c2) / ((mx^2 + "
-        "my^2 + c1)(vx + vy + c2)) with c = (k max_val)^2, for each pair (..., height, width, "
-        "channels). Windows lie inside, so pictures must be as large as one. Gradient: as it is "
-        "written. Wang and others, 2004."
+        "The structural similarity of two pictures: 1 where they are equal.\n\n(2 mx my + c1)(2 "
+        "cov + c2) / ((mx^2 + my^2 + c1)(vx + vy + c2)) with c = (k max_val)^2, averaged over "
+        "windows and channels, for each pair (..., height, width, channels). Means and variances "
+        "in a window are weighted by a Gaussian. Windows lie inside, so pictures must be at least "
+        "as large as one. Gradient: of this formula. Wang and others, 2004."
     )
     attrs = (
         MAX_VAL,
@@ -270,7 +273,7 @@ class Ssim(Likeness):
 
 
 def structure(x: Tensor, y: Tensor, peak: float, attrs: dict[str, Any]) -> tuple[Tensor, Tensor]:
-    """Similarity of each channel, and the part of it that is contrast and structure."""
+    """Return the similarity of each channel, and its factor for contrast and structure."""
     c1, c2 = (attrs["k1"] * peak) ** 2, (attrs["k2"] * peak) ** 2
     place = np.arange(attrs["filter_size"]) - (attrs["filter_size"] - 1) / 2
     weight = np.exp(-np.square(place) / (2 * max(attrs["filter_sigma"], 1e-9) ** 2))
@@ -289,7 +292,7 @@ def structure(x: Tensor, y: Tensor, peak: float, attrs: dict[str, Any]) -> tuple
 
 
 def windowed(x: Tensor, weight: np.ndarray, axis: int) -> Tensor:
-    """Weighted sums of neighbours along an axis, where all of them are inside."""
+    """Return weighted sums of neighbours along an axis, only where all of them are inside."""
     size = x.shape[axis] or 0
     matrix = np.zeros((size - len(weight) + 1, size))
     for row in range(len(matrix)):
@@ -305,10 +308,11 @@ class SsimMultiscale(Ssim):
     keywords = ("MS-SSIM", "structural similarity", "quality", "perceptual", "metric")
     doc = (
         "The structural similarity of two pictures at several scales: 1 where they are equal.\n\n"
-        "Pictures are halved from scale to scale. The product of contrast and structure at each "
-        "scale and the whole similarity at the last, negative ones as 0, each to its power; the "
-        "mean over channels. Pictures must be as large as a window at the last scale, 176 pixels "
-        "by default. Gradient: as it is written. Wang, Simoncelli and Bovik, 2003."
+        "Pictures are halved from scale to scale. The result is the product of contrast and "
+        "structure at each scale and the whole similarity at the last one, each to its power, "
+        "with negative factors as 0; then the mean over channels. At the last scale, pictures "
+        "must be at least as large as a window: 176 pixels by default. Gradient: of this formula. "
+        "Wang, Simoncelli and Bovik, 2003."
     )
     attrs = (
         MAX_VAL,
@@ -355,7 +359,7 @@ class SsimMultiscale(Ssim):
 
 
 def halved(x: Tensor) -> Tensor:
-    """Means of 2 x 2 pixels; the last of an odd number stands alone."""
+    """Return the means of 2 x 2 pixels. At an odd size the last pixel stands alone."""
     for axis in (HEIGHT, WIDTH):
         size = x.shape[axis] or 0
         matrix = np.repeat(np.eye(-(-size // 2)), 2, axis=1)[:, :size]

@@ -1,4 +1,4 @@
-"""Windows of pictures side by side, and windows put together again."""
+"""Patches extracted from pictures, and pictures assembled from patches."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from nodeflow.ops.sliding_windows import PADDING, Windows, pair
 
 @register
 class ImagePatches(Picture):
-    """Windows of pictures side by side."""
+    """Patches of pictures as channels."""
 
     id = "image_patches"
     keywords = (
@@ -34,17 +34,17 @@ class ImagePatches(Picture):
         "tiles",
     )
     doc = (
-        "What windows that slide over pictures see, as channels.\n\nx (rows, height, width, "
-        "channels) gives (rows, windows down, windows across, height * width * channels of a "
-        "window). `rates` are steps between the pixels of a window. With padding `same` there are "
-        "zeros around. Height and width must be known. Gradient: added up where pixels are seen "
-        "several times."
+        "The pixels of each sliding window over pictures, as channels.\n\nx "
+        "(rows, height, width, channels) gives (rows, windows down, windows across, height * "
+        "width * channels of a window). `rates` is the distance between the pixels of a window. "
+        'Padding "same" adds zeros around. Height and width must be known. Gradient: added up at '
+        "pixels that occur in several windows."
     )
     inputs = (Port("x", "Pictures.", DTYPES),)
     attrs = (
         Attr("ksizes", "ints", (3, 3), "Height and width of a window, or one number."),
         Attr("strides", "ints", (1, 1), "Steps between windows."),
-        Attr("rates", "ints", (1, 1), "Steps between the pixels of a window."),
+        Attr("rates", "ints", (1, 1), "Distance between the pixels of a window."),
         PADDING,
     )
 
@@ -90,15 +90,16 @@ class ImagePatches(Picture):
 
 @register
 class Fold(Picture):
-    """Windows put together."""
+    """Pictures assembled from windows."""
 
     id = "fold"
     keywords = ("col2im", "patches", "unfold", "overlap add", "windows", "Fold")
     doc = (
-        "Pictures of windows: each pixel is the sum of those that windows have there.\n\nx (rows, "
-        "channels * window..., windows) gives (rows, channels, image_shape...), of any number of "
-        "axes; windows are in the order of rows, columns. `pads` [before, after] for each axis "
-        "are cut off. As PyTorch's Fold and ONNX's Col2Im. Gradient: what each window sees."
+        "Pictures assembled from windows: each pixel is the sum of all windows that cover it.\n\n"
+        "x (rows, channels * window..., windows) gives (rows, channels, image_shape...), for any "
+        "number of axes. Windows are ordered row by row. `pads` [before, after] of each axis are "
+        "cut off. As PyTorch's Fold and ONNX's Col2Im. Gradient: the pixels that each window "
+        "covers."
     )
     inputs = (Port("x", "Windows: (rows, channels * window, windows).", FLOATS),)
     attrs = (
@@ -106,14 +107,15 @@ class Fold(Picture):
         Attr("block_shape", "ints", (2, 2), "Sizes of a window."),
         Attr("strides", "ints", None, "Steps between windows; none: 1.", optional=True),
         Attr("dilations", "ints", None, "Steps within a window; none: 1.", optional=True),
-        Attr("pads", "literal", None, "[before, after] for each axis; none: 0.", optional=True),
+        Attr("pads", "literal", None, "[before, after] per axis; none: 0.", optional=True),
     )
 
     def axes(self, attrs: dict[str, Any]) -> list[np.ndarray]:
-        """For each axis, (windows, window): where each element lies, from the border on.
+        """Return, for each axis, (windows, window): the place of each element, counted from the
+        border.
 
         Raises:
-            AttributeProblem: sizes that do not fit each other.
+            AttributeProblem: the sizes do not fit each other.
         """
         image, block = attrs["image_shape"], attrs["block_shape"]
         count = len(image)
@@ -158,7 +160,7 @@ class Fold(Picture):
         rows, depth, _ = sizes_of(x)
         counts = [len(places) for places in axes]
         out = F.reshape(x, [rows, depth // int(np.prod(block)), *block, *counts])
-        # an axis of windows beside that of the elements of a window, for each axis of space
+        # for each spatial axis, an axis of windows beside the axis of window elements
         mixed = [axis for i in range(count) for axis in (2 + count + i, 2 + i)]
         out = F.transpose(out, perm=(0, 1, *mixed))
         rows, depth = sizes_of(out)[:2]

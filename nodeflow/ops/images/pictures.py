@@ -1,6 +1,6 @@
-"""What ops on pictures share: how they are stored, and what is refused.
+"""Shared by ops on pictures: axes, and checks of shapes.
 
-A picture is (height, width, channels); any axes may stand before, such as that of a batch.
+A picture is (height, width, channels). Any axes may come before, such as a batch.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ HEIGHT, WIDTH, CHANNELS = -3, -2, -1
 
 
 class Picture(Composed):
-    """Base of ops on pictures."""
+    """The base of ops on pictures."""
 
     category = "Pictures"
     everyday = False
@@ -30,14 +30,14 @@ class Picture(Composed):
 def check_picture(
     x: TensorType, port: str = "x", *, channels: int | None = None, rank: int | None = None
 ) -> None:
-    """Refuse what is no picture.
+    """Refuse a shape that is no picture.
 
     Args:
-        channels: how many it must have.
-        rank: how many axes.
+        channels: required number of channels.
+        rank: required number of axes.
 
     Raises:
-        ShapeError: too few axes, or other channels.
+        ShapeError: too few axes, or a wrong number of channels.
     """
     if x.rank < 3 or (rank is not None and x.rank != rank):
         wanted = (
@@ -56,10 +56,10 @@ def check_picture(
 
 
 def known_sizes(x: TensorType, *axes: int, port: str = "x") -> tuple[int, ...]:
-    """Sizes that must be known.
+    """Return sizes that must be known.
 
     Raises:
-        ShapeError: one is not.
+        ShapeError: a size is unknown.
     """
     sizes = [x.shape[a] for a in axes]
     if None in sizes:
@@ -73,14 +73,14 @@ def known_sizes(x: TensorType, *axes: int, port: str = "x") -> tuple[int, ...]:
 
 
 def sizes_of(x: Tensor) -> list[Any]:
-    """The sizes of a tensor: numbers, or tensors where a run finds them out."""
+    """Return the sizes of a tensor: numbers, or tensors where only a run knows them."""
     return [
         F.size(x, axis=a, dtype="int64") if size is None else size for a, size in enumerate(x.shape)
     ]
 
 
 def along(x: Tensor, matrix: np.ndarray, axis: int) -> Tensor:
-    """Weighted sums along an axis of known size: a matrix (new, old) times each column."""
+    """Return weighted sums along an axis of known size: a matrix (new, old) times each column."""
     rank = len(x.shape)
     axis %= rank
     factor = np.ascontiguousarray(matrix.astype(numpy_dtype(x.dtype)))
@@ -98,7 +98,7 @@ def along(x: Tensor, matrix: np.ndarray, axis: int) -> Tensor:
 
 
 def times(*sizes: Dim) -> Dim:
-    """The product of sizes; unknown if one is, unless one is 0."""
+    """Return the product of sizes. It is unknown if a size is, unless another one is 0."""
     if 0 in sizes:
         return 0
     total = 1
@@ -110,10 +110,10 @@ def times(*sizes: Dim) -> Dim:
 
 
 def share(size: Dim, parts: int, what: str, port: str = "x") -> Dim:
-    """A size divided without a rest.
+    """Divide a size without remainder.
 
     Raises:
-        ShapeError: there is a rest.
+        ShapeError: there is a remainder.
     """
     if size is not None and size % parts:
         raise ShapeError(f"{what} {size} is no multiple of {parts}", port=port)

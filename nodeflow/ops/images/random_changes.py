@@ -1,6 +1,6 @@
-"""Pictures changed at random: other ones for each run, from the node's stream or its own seed.
+"""Random changes of pictures, new in each run, drawn from the node's stream or its own seed.
 
-These change pictures in every run; the layers of their names only while training.
+These ops change pictures in every run. The layers of the same names do so only during training.
 """
 
 from __future__ import annotations
@@ -32,7 +32,9 @@ from nodeflow.ops.samples import values
 
 
 def per_picture(x: Tensor, count: int, seed: int | None) -> list[Tensor]:
-    """Random numbers from -1 to 1 for each picture (rows, height, width, channels), as (rows,)."""
+    """Draw numbers from -1 to 1 for each picture (rows, height, width, channels): ``count`` of
+    (rows,).
+    """
     kind = x.dtype if x.type.is_float else "float32"
     shape = [sizes_of(x)[0], count]
     drawn = F.random_uniform(shape, low=-1.0, high=1.0, dtype=kind, seed=seed, name="drawn")
@@ -40,13 +42,13 @@ def per_picture(x: Tensor, count: int, seed: int | None) -> list[Tensor]:
 
 
 class RandomChange(Picture):
-    """Base of ops on pictures that draw random numbers."""
+    """The base of ops on pictures that draw random numbers."""
 
     random = True
 
 
 class RandomMirror(RandomChange):
-    """Base: pictures mirrored along one axis, half of them."""
+    """The base of ops that mirror half of the pictures along one axis."""
 
     axis: int
     inputs = (Port("x", "Pictures.", DTYPES),)
@@ -68,7 +70,7 @@ class RandomMirror(RandomChange):
 
 
 def mirrored(x: Tensor, axis: int, seed: int | None) -> Tensor:
-    """Half of the pictures mirrored, each by a draw of its own."""
+    """Mirror half of the pictures, with one draw per picture."""
     lead: list[int | None] = [None] * (len(x.shape) - 3)
     first = F.strided_slice(x, begin=[*lead, 0, 0, 0], end=[*lead, 1, 1, 1])
     drawn = F.random_uniform_like(first, seed=seed, name="drawn")
@@ -77,44 +79,44 @@ def mirrored(x: Tensor, axis: int, seed: int | None) -> Tensor:
 
 @register
 class RandomFlipLeftRight(RandomMirror):
-    """Pictures mirrored or not."""
+    """Pictures mirrored at random."""
 
     id = "random_flip_left_right"
     axis = WIDTH
     keywords = ("augmentation", "mirror", "RandomHorizontalFlip", "hflip")
     doc = (
-        "Each picture (..., height, width, channels) mirrored from left to right, or not.\n\nEvery "
-        "second one on average, others in each run. Gradient: back to the pixels."
+        "Each picture (..., height, width, channels), mirrored from left to right with "
+        "probability 1/2.\n\nEach run draws anew. Gradient: back to the pixels."
     )
 
 
 @register
 class RandomFlipUpDown(RandomMirror):
-    """Pictures upside down or not."""
+    """Pictures turned upside down at random."""
 
     id = "random_flip_up_down"
     axis = HEIGHT
     keywords = ("augmentation", "mirror", "RandomVerticalFlip", "vflip")
     doc = (
-        "Each picture (..., height, width, channels) turned upside down, or not.\n\nEvery second "
-        "one on average, others in each run. Gradient: back to the pixels."
+        "Each picture (..., height, width, channels), turned upside down with probability 1/2.\n\n"
+        "Each run draws anew. Gradient: back to the pixels."
     )
 
 
 @register
 class RandomCrop(RandomChange):
-    """A part of a tensor, somewhere."""
+    """A part of a tensor at a random place."""
 
     id = "random_crop"
     layered = True
     keywords = ("augmentation", "cut", "window", "patch", "RandomCrop")
     doc = (
-        "The part of a tensor that begins somewhere and has the given size.\n\nAny tensor: of one "
-        "picture (height, width, channels), or of several at the same place. A size of -1 is the "
-        "whole axis. Gradient: zeros outside the part."
+        "A part of a tensor with the given size, at a random place.\n\nx is any tensor: one "
+        "picture (height, width, channels), or several, which are cropped at the same place. A "
+        "size of -1 is the whole axis. Gradient: zeros outside the part."
     )
     inputs = (Port("x", dtypes=DTYPES),)
-    attrs = (Attr("size", "ints", (24, 24, -1), "Sizes, one for each axis."), SEED)
+    attrs = (Attr("size", "ints", (24, 24, -1), "Sizes, one per axis."), SEED)
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
         x, size = types[0], attrs["size"]
@@ -157,15 +159,15 @@ class RandomCrop(RandomChange):
 
 @register
 class RandomRotation(RandomChange):
-    """Pictures turned by some angle."""
+    """Pictures rotated at random."""
 
     id = "random_rotation"
     layered = True
     keywords = ("augmentation", "rotate", "turn", "RandomRotation", "angle")
     doc = (
-        "Each picture (rows, height, width, channels) turned round its middle by some angle.\n\nIt "
-        "lies between -max_angle and max_angle, in radians; rotate says what becomes of corners. "
-        "Height and width must be known. Gradient: to the pixels that were read."
+        "Each picture (rows, height, width, channels), rotated around its centre by a random "
+        "angle.\n\nThe angle is between -max_angle and max_angle, in radians. Corners are filled "
+        "as by rotate. Height and width must be known. Gradient: to the pixels that were read."
     )
     inputs = (Port("x", "Pictures.", NUMBERS),)
     attrs = (
@@ -207,14 +209,14 @@ class RandomRotation(RandomChange):
 
 
 class RandomColours(RandomChange):
-    """Base: one draw for all pictures, as in TensorFlow, by which `adjusted` changes them."""
+    """The base of random changes of colours: one draw for all pictures, as in TensorFlow."""
 
     adjusted: str
     channels: int | None = None
     inputs = (Port("x", "Pictures.", NUMBERS),)
 
     def limits(self, attrs: dict[str, Any]) -> tuple[float, float]:
-        """The smallest and the largest number to draw.
+        """Return the smallest and the largest number to draw.
 
         Raises:
             AttributeProblem: the first is not below the second.
@@ -257,15 +259,15 @@ FACTORS = (
 
 @register
 class RandomBrightness(RandomColours):
-    """Pictures brighter or darker at random."""
+    """Pictures made brighter or darker at random."""
 
     id = "random_brightness"
     layered = True
     adjusted = "adjust_brightness"
     keywords = ("augmentation", "ColorJitter", "lightness", "exposure")
     doc = (
-        "adjust_brightness by a number between -max_delta and max_delta, one for all pictures.\n\n"
-        "Another one in each run. Gradient: that of a sum."
+        "adjust_brightness by a random number between -max_delta and max_delta.\n\nOne number for "
+        "all pictures, drawn anew in each run. Gradient: as for add."
     )
     attrs = (Attr("max_delta", "float", 0.2, "Largest change.", minimum=0), SEED)
 
@@ -275,15 +277,15 @@ class RandomBrightness(RandomColours):
 
 @register
 class RandomHue(RandomColours):
-    """Pictures in other colours at random."""
+    """Pictures with hues shifted at random."""
 
     id = "random_hue"
     adjusted = "adjust_hue"
     channels = 3
     keywords = ("augmentation", "ColorJitter", "colour", "color")
     doc = (
-        "adjust_hue by a number between -max_delta and max_delta turns, one for all pictures.\n\n"
-        "Another one in each run. Gradient: as of adjust_hue."
+        "adjust_hue by a random number of turns between -max_delta and max_delta.\n\nOne number "
+        "for all pictures, drawn anew in each run. Gradient: as for adjust_hue."
     )
     attrs = (Attr("max_delta", "float", 0.1, "Largest change.", minimum=0, maximum=0.5), SEED)
 
@@ -300,22 +302,22 @@ class RandomContrast(RandomColours):
     adjusted = "adjust_contrast"
     keywords = ("augmentation", "ColorJitter")
     doc = (
-        "adjust_contrast by a factor between lower and upper, one for all pictures.\n\nAnother one "
-        "in each run. Gradient: as of adjust_contrast."
+        "adjust_contrast by a random factor between lower and upper.\n\nOne factor for all "
+        "pictures, drawn anew in each run. Gradient: as for adjust_contrast."
     )
     attrs = FACTORS
 
 
 @register
 class RandomSaturation(RandomColours):
-    """Pictures with more or less colour at random."""
+    """Pictures with stronger or weaker colours at random."""
 
     id = "random_saturation"
     adjusted = "adjust_saturation"
     channels = 3
     keywords = ("augmentation", "ColorJitter", "colour", "color")
     doc = (
-        "adjust_saturation by a factor between lower and upper, one for all pictures.\n\nAnother "
-        "one in each run. Gradient: as of adjust_saturation."
+        "adjust_saturation by a random factor between lower and upper.\n\nOne factor for all "
+        "pictures, drawn anew in each run. Gradient: as for adjust_saturation."
     )
     attrs = FACTORS

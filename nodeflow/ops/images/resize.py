@@ -1,4 +1,4 @@
-"""Images in another size."""
+"""Resizing of images."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from nodeflow.ops.samples import values
 from nodeflow.ops.sliding_windows import LAYOUT, check_picture, known, layout_shape, pair
 
 Taps = list[tuple[np.ndarray, np.ndarray]]
-"""For each output: source indices, and their weights."""
+"""Source indices and their weights, for each output."""
 
 
 def taps(size: int, target: int, method: str) -> Taps:
-    """What each element of the new axis is made of; pixels are areas, centres at a half."""
+    """Return the source pixels and weights of each new one. The centres of pixels are at a half."""
     centre = (np.arange(target) + 0.5) * (size / target) if target else np.zeros(0)
     if method == "nearest":
         index = np.minimum(np.floor(centre).astype(np.int64), size - 1)
@@ -36,10 +36,10 @@ def taps(size: int, target: int, method: str) -> Taps:
 
 
 def resized(x: TensorType, attrs: Mapping[str, Any], port: str = "x") -> TensorType:
-    """The type of x in the new size.
+    """Return the type of x in the new size.
 
     Raises:
-        ShapeError: not images, or images without pixels.
+        ShapeError: x is no batch of images, or they have no pixels.
     """
     n, height, width, channels = check_picture(x, attrs["layout"], port)
     if 0 in (height, width):
@@ -57,7 +57,7 @@ def with_size(type_: TensorType, axis: int, size: int) -> TensorType:
 
 
 class ResizeLike(Op):
-    """Base of resizing and its adjoint."""
+    """The base of resizing and its adjoint."""
 
     category = "Pictures"
     differentiable = True
@@ -69,7 +69,7 @@ class ResizeLike(Op):
     )  # fmt: skip
 
     def arrange(self, x: np.ndarray, g: np.ndarray) -> tuple[np.ndarray, ...]:
-        """The op's inputs, from images and an array like them resized."""
+        """Return the op's inputs, from images and an array of their shape after resizing."""
         return (x,)
 
     def samples(self) -> Iterator[Sample]:
@@ -90,15 +90,15 @@ class ResizeLike(Op):
 
 @register
 class Resize(ResizeLike):
-    """Images in another size."""
+    """Resized images."""
 
     id = "resize"
     keywords = ("image", "scale", "interpolate", "bilinear", "nearest", "upsample", "zoom")
     doc = (
-        "Images in another size, by the nearest pixel or linearly between pixels.\n\nx (n, "
-        "height, width, channels). Pixels are areas whose centres lie at a half, so the edges of "
-        "the images stay edges; nothing is smoothed when it gets smaller. Gradient: back to the "
-        "pixels that were used, by their weights."
+        "Images resized by linear interpolation or to the nearest pixel.\n\nx is "
+        "(n, height, width, channels). Pixels are areas with their centres at a half, so the "
+        "edges of the images stay in place. Shrinking does not smooth. Gradient: to the pixels "
+        "that were used, by their weights."
     )
     inputs = (Port("x", "Images.", FLOATS),)
 
@@ -142,7 +142,10 @@ class ResizeGradient(ResizeLike):
     id = "resize_gradient"
     category = "Internal"
     hidden = True
-    doc = "Each pixel of x added to those of an image like `like` that it was made of."
+    doc = (
+        "Each pixel of x, added to the pixels of an image like `like` that it was interpolated "
+        "from."
+    )
     inputs = (
         Port("x", "Gradient of the resized images.", FLOATS),
         Port("like", "Only its shape is used.", FLOATS),
@@ -191,7 +194,7 @@ class ResizeGradient(ResizeLike):
 
 
 def _known(parts: list[lowering.Part], value: np.ndarray) -> str:
-    """A value that follows from the sizes, as a part."""
+    """Add a value that follows from the sizes as a part."""
     name = f"known {len(parts)}"
     type_ = TensorType(value.dtype.name, value.shape)
     parts.append(lowering.Part(name, lowering.Known(value), (), type_))
@@ -199,7 +202,7 @@ def _known(parts: list[lowering.Part], value: np.ndarray) -> str:
 
 
 def _weights(parts: list[lowering.Part], weight: np.ndarray, type_: TensorType, axis: int) -> str:
-    """Weights along an axis of images."""
+    """Add the weights along an axis of images."""
     shape = [-1 if a == axis else 1 for a in range(4)]
     return _known(parts, weight.astype(numpy_dtype(type_.dtype)).reshape(shape))
 
@@ -213,7 +216,7 @@ def _part(
 
 
 def _taken(parts: list[lowering.Part], x: str, type_: TensorType, axis: int, made_of: Taps) -> str:
-    """x in another size along an axis."""
+    """Resize x along an axis."""
     taken = [
         _part(parts, lowering.Gather(axis), (x, _known(parts, index)), type_)
         for index, _ in made_of
@@ -230,7 +233,7 @@ def _taken(parts: list[lowering.Part], x: str, type_: TensorType, axis: int, mad
 def _added(
     parts: list[lowering.Part], g: str, type_: TensorType, axis: int, size: int, made_of: Taps
 ) -> str:
-    """The adjoint of `_taken`."""
+    """Add the adjoint of `_taken`."""
     out = with_size(type_, axis, size)
     added = []
     for index, weight in made_of:

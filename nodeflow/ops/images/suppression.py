@@ -1,4 +1,4 @@
-"""Boxes that show the same thing, of which the best is kept."""
+"""Suppression of overlapping boxes, of which the best is kept."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from nodeflow.ops.base import register
 from nodeflow.ops.samples import values
 
 THRESHOLDS = (
-    Attr("iou_threshold", "float", 0.5, "Boxes that share more with a better one are left out.",
+    Attr("iou_threshold", "float", 0.5, "Largest overlap with a better box.",
          minimum=0, maximum=1),
-    Attr("score_threshold", "float", None, "Only boxes with a higher score; none: all.",
+    Attr("score_threshold", "float", None, "Keep only boxes with a higher score; none: all.",
          optional=True),
 )  # fmt: skip
 
 
 def kept(boxes: np.ndarray, scores: np.ndarray, most: int, attrs: dict[str, Any]) -> list[int]:
-    """Which boxes (y1, x1, y2, x2, or the other diagonal) remain, the best first."""
+    """Return the indices of the boxes to keep, the best first. Boxes are two opposite corners."""
     low = np.minimum(boxes[:, :2], boxes[:, 2:])
     high = np.maximum(boxes[:, :2], boxes[:, 2:])
     areas = np.prod(high - low, axis=1)
@@ -45,7 +45,7 @@ def kept(boxes: np.ndarray, scores: np.ndarray, most: int, attrs: dict[str, Any]
 
 
 class Suppression(Op):
-    """Base: how many boxes remain, only the data tell."""
+    """The base of suppression, whose number of results depends on the data."""
 
     category = "Pictures"
     everyday = False
@@ -54,19 +54,19 @@ class Suppression(Op):
 
 @register
 class NonMaxSuppression(Suppression):
-    """The best of boxes that overlap."""
+    """The best of overlapping boxes."""
 
     id = "non_max_suppression"
     keywords = ("nms", "object detection", "overlap", "intersection over union", "iou", "boxes")
     doc = (
-        "The numbers (int32) of the boxes that remain, the one with the highest score first.\n\n"
-        "Boxes (n, 4) hold two corners y1, x1, y2, x2. Going down the scores (n,), a box is left "
-        "out if its intersection with one that is kept is more than iou_threshold of their union. "
-        "How many remain, at most max_output_size, is known when it runs. No gradient flows."
+        "The indices (int32) of the boxes that are kept, the highest score first.\n\nBoxes (n, 4) "
+        "are two corners y1, x1, y2, x2. In the order of scores (n,), a box is left out if its "
+        "intersection with a kept box is more than iou_threshold of their union. The number of "
+        "results, at most max_output_size, is known only in a run. No gradient flows."
     )
     inputs = (
         Port("boxes", "Corners: (n, 4).", FLOATS, "T"),
-        Port("scores", "Of each box: (n,).", FLOATS, "T"),
+        Port("scores", "Score of each box: (n,).", FLOATS, "T"),
     )
     attrs = (
         Attr("max_output_size", "int", 10, "Largest number of boxes.", minimum=0),
@@ -101,24 +101,24 @@ class NonMaxSuppression(Suppression):
 
 @register
 class BatchedNonMaxSuppression(Suppression):
-    """The best of boxes that overlap, for rows and classes."""
+    """The best of overlapping boxes, for each row and class."""
 
     id = "batched_non_max_suppression"
     keywords = ("nms", "object detection", "NonMaxSuppression", "combined", "iou", "boxes")
     doc = (
-        "Row, class and number of the boxes that remain: (k, 3), int64.\n\nAs non_max_suppression, "
-        "for each row of boxes (rows, n, 4) and each class of scores (rows, classes, n). Boxes "
-        "hold two corners y1, x1, y2, x2, or with center_point_box the middle x, y, and width and "
-        "height. As ONNX's NonMaxSuppression. No gradient flows."
+        "Row, class and index of the boxes that are kept: (k, 3), int64.\n\nAs "
+        "non_max_suppression, for each row of boxes (rows, n, 4) and each class of scores "
+        "(rows, classes, n). Boxes are two corners y1, x1, y2, x2, or with center_point_box the "
+        "centre x, y, then width and height. As ONNX's NonMaxSuppression. No gradient flows."
     )
     inputs = (
-        Port("boxes", "Of each row: (rows, n, 4).", FLOATS, "T"),
-        Port("scores", "Of each class: (rows, classes, n).", FLOATS, "T"),
+        Port("boxes", "Boxes of each row: (rows, n, 4).", FLOATS, "T"),
+        Port("scores", "Scores of each class: (rows, classes, n).", FLOATS, "T"),
     )
     attrs = (
         Attr("max_output_boxes_per_class", "int", 10, "Largest number of boxes.", minimum=0),
         *THRESHOLDS,
-        Attr("center_point_box", "bool", False, "Boxes are x, y, width and height."),
+        Attr("center_point_box", "bool", False, "Boxes are centre x, y, width and height."),
     )
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:

@@ -1,4 +1,4 @@
-"""Pictures turned and mirrored, cut and framed."""
+"""Pictures mirrored, rotated by right angles, cropped and padded."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from nodeflow.ops.samples import values
 
 
 class Mirror(Picture):
-    """Base: the pixels along one axis from last to first."""
+    """The base of ops that reverse the pixels along one axis."""
 
     axis: int
     inputs = (Port("x", "Pictures.", DTYPES),)
@@ -52,7 +52,10 @@ class FlipLeftRight(Mirror):
     everyday = True
     axis = WIDTH
     keywords = ("mirror", "fliplr", "hflip", "horizontal", "reverse")
-    doc = "Pictures (..., height, width, channels) mirrored from left to right.\n\nGradient: back."
+    doc = (
+        "Pictures (..., height, width, channels) mirrored from left to right.\n\nGradient: "
+        "mirrored back."
+    )
 
 
 @register
@@ -63,22 +66,25 @@ class FlipUpDown(Mirror):
     everyday = True
     axis = HEIGHT
     keywords = ("mirror", "flipud", "vflip", "vertical", "reverse", "upside down")
-    doc = "Pictures (..., height, width, channels) mirrored from top to bottom.\n\nGradient: back."
+    doc = (
+        "Pictures (..., height, width, channels) mirrored from top to bottom.\n\nGradient: "
+        "mirrored back."
+    )
 
 
 @register
 class Rot90(Picture):
-    """Pictures turned by a right angle."""
+    """Pictures rotated by a right angle."""
 
     id = "rot90"
     everyday = True
     keywords = ("rotate", "turn", "quarter", "right angle", "rotation")
     doc = (
-        "Pictures (..., height, width, channels) turned k times by 90 degrees, counterclockwise.\n"
-        "\nA negative k turns clockwise. Gradient: turned back."
+        "Pictures (..., height, width, channels) rotated k times by 90 degrees, "
+        "counterclockwise.\n\nA negative k rotates clockwise. Gradient: rotated back."
     )
     inputs = (Port("x", "Pictures.", DTYPES),)
-    attrs = (Attr("k", "int", 1, "How many quarters of a turn."),)
+    attrs = (Attr("k", "int", 1, "Number of quarter turns."),)
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
         x = types[0]
@@ -114,15 +120,15 @@ class CentralCrop(Picture):
     id = "central_crop"
     keywords = ("center crop", "middle", "cut", "CenterCrop", "zoom")
     doc = (
-        "The middle of pictures (..., height, width, channels), which must have known sizes.\n\nOf "
-        "height and width `central_fraction` remains; as much is cut off on both sides, rounded "
-        "down. Gradient: zeros where it was cut."
+        "The central part of pictures (..., height, width, channels).\n\nHeight and width must be "
+        "known. `central_fraction` of both remains, and the same number of pixels, rounded down, "
+        "is cut off on either side. Gradient: zeros where it was cut."
     )
     inputs = (Port("x", "Pictures.", DTYPES),)
     attrs = (Attr("central_fraction", "float", 0.5, "Share of height and width.", maximum=1),)
 
     def block(self, x: TensorType, share: float) -> tuple[tuple[int, int], tuple[int, int]]:
-        """First pixel and size, of height and of width."""
+        """Return the first pixel and the size, along the height and along the width."""
         check_picture(x)
         if not share > 0:
             raise AttributeProblem(
@@ -157,15 +163,15 @@ class CentralCrop(Picture):
 
 @register
 class CropOrPad(Picture):
-    """Pictures of another size, cut or framed."""
+    """Pictures cropped or padded to a size."""
 
     id = "resize_with_crop_or_pad"
     keywords = ("resize_image_with_crop_or_pad", "center crop", "pad", "frame", "CenterCropPad")
     doc = (
-        "Pictures (..., height, width, channels) of another size: cut or framed with zeros.\n\n"
-        "Where one is too large the middle remains, where it is too small it stays in the middle; "
-        "the odd pixel is cut before and added after. Height and width must be known. Gradient: to "
-        "what remains."
+        "Pictures (..., height, width, channels) cropped or zero-padded to a size.\n\nA larger "
+        "picture is cropped to its central part, a smaller one is padded on either side. An odd "
+        "pixel is cropped at the start and padded at the end. Height and width must be known. "
+        "Gradient: to the pixels that remain."
     )
     inputs = (Port("x", "Pictures.", DTYPES),)
     attrs = (

@@ -1,4 +1,4 @@
-"""Pictures turned by any angle, moved, scaled, sheared, seen from the side."""
+"""Affine and projective transforms of pictures: rotated, moved, scaled, sheared."""
 
 from __future__ import annotations
 
@@ -31,25 +31,25 @@ METHOD = Attr(
     choices=("nearest", "bilinear"),
 )  # fmt: skip
 FILL = (
-    Attr("fill_mode", "choice", "constant", "What is beyond the border: one value, the picture "
-         "mirrored, the other side, or the border itself.",
+    Attr("fill_mode", "choice", "constant", "Values beyond the border: a constant, the picture "
+         "mirrored, the opposite side, or the border.",
          choices=("constant", "reflect", "wrap", "nearest")),
-    Attr("fill_value", "float", 0.0, "The value beyond the border, if it is constant."),
+    Attr("fill_value", "float", 0.0, "Value beyond the border, if constant."),
 )  # fmt: skip
 
 
 @register
 class AffineGrid(Picture):
-    """Points of a grid, moved by matrices."""
+    """Grid points transformed by matrices."""
 
     id = "affine_grid"
     keywords = ("spatial transformer", "theta", "rotation", "warp", "localization")
     doc = (
-        "The points at which grid_sample reads a picture that a matrix turns, moves or scales.\n\n"
-        "theta (n, axes, axes + 1) and the `size` of the picture to make give (n, size..., axes): "
-        "theta @ (x, y, ..., 1) with coordinates from -1 to 1, x along the last axis. With "
-        "align_corners these are the centres of the outer elements, otherwise their edges. As in "
-        "PyTorch and ONNX. Gradient: to theta. Jaderberg et al., 2015."
+        "The points at which grid_sample reads a picture to transform it by a matrix.\n\ntheta "
+        "(n, axes, axes + 1) and the `size` of the result give (n, size..., axes): theta @ "
+        "(x, y, ..., 1) with coordinates from -1 to 1, x along the last axis. -1 and 1 are the "
+        "outer edges, or with align_corners the centres of the outer elements. As in PyTorch and "
+        "ONNX. Gradient: to theta. Jaderberg et al., 2015."
     )
     inputs = (Port("theta", "Matrices: (n, axes, axes + 1).", FLOATS),)
     attrs = (
@@ -89,7 +89,7 @@ class AffineGrid(Picture):
 
 
 def coordinates(count: int, align_corners: bool) -> np.ndarray:
-    """Where elements lie between -1 and 1."""
+    """Return the places of elements between -1 and 1."""
     if align_corners:
         return np.linspace(-1, 1, count) if count > 1 else np.zeros(count)
     return (2 * np.arange(count) + 1) / max(count, 1) - 1
@@ -99,13 +99,13 @@ def coordinates(count: int, align_corners: bool) -> np.ndarray:
 
 
 def sampled(x: Tensor, points: Sequence[Tensor], attrs: dict[str, Any]) -> Tensor:
-    """Pictures (n, height, width, channels) read at rows and columns (n, ...) between pixels."""
+    """Read pictures (n, height, width, channels) at rows and columns (n, ...) between pixels."""
     mode, sizes = attrs["fill_mode"], [size or 0 for size in x.shape[1:3]]
     if mode != "constant":
         pairs = zip(points, sizes, strict=True)
         points = [_within(point, size, mode) for point, size in pairs]
     fill = attrs["fill_value"]
-    if not x.type.is_float:  # as a cast of floats would: saturated, towards 0
+    if not x.type.is_float:  # as a cast of floats does: clipped, and truncated towards 0
         fill = F.cast(np.float64(fill), dtype=x.dtype)
     choices = [_neighbours(point, attrs["interpolation"]) for point in points]
     terms = []
@@ -129,7 +129,7 @@ def sampled(x: Tensor, points: Sequence[Tensor], attrs: dict[str, Any]) -> Tenso
 
 
 def _within(point: Tensor, size: int, mode: str) -> Tensor:
-    """A place within the border: held there, reflected at it, or entering at the other side."""
+    """Clip a place to the border, reflect it there, or wrap it to the opposite side."""
     if mode == "wrap":
         return F.modulo(point, float(size))
     if mode == "reflect":
@@ -139,7 +139,7 @@ def _within(point: Tensor, size: int, mode: str) -> Tensor:
 
 
 def _neighbours(point: Tensor, method: str) -> list[tuple[Tensor, Tensor | None]]:
-    """Pixels along one axis, and the weight of each; a half is rounded away from 0."""
+    """Return pixels along one axis, and the weight of each. A half is rounded away from 0."""
     if method == "nearest":
         return [(F.sign(point) * F.floor(F.abs(point) + 0.5), None)]
     first = F.floor(point)
@@ -148,10 +148,10 @@ def _neighbours(point: Tensor, method: str) -> list[tuple[Tensor, Tensor | None]
 
 
 class Warp(Picture):
-    """Base: `matrices` says from where each pixel comes."""
+    """The base of transforms: `matrices` maps pixels of the result to places in the picture."""
 
     def matrices(self, x: Tensor, *given: Tensor, **attrs: Any) -> Tensor:
-        """(rows or 1, 8): a0, a1, a2, b0, b1, b2, c0, c1 as of `projective_transform`."""
+        """Return (rows or 1, 8): a0, a1, a2, b0, b1, b2, c0, c1 as in `projective_transform`."""
         raise NotImplementedError(self.id)
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
@@ -192,25 +192,25 @@ class Warp(Picture):
 
 @register
 class Transform(Warp):
-    """Pictures seen from another side."""
+    """Pictures transformed projectively."""
 
     id = "projective_transform"
     keywords = ("transform", "perspective", "homography", "affine", "warp", "shear", "translate")
     doc = (
-        "Pictures whose pixel (x, y) comes from ((a0 x + a1 y + a2) / k, (b0 x + b1 y + b2) / k).\n"
-        "\nk = c0 x + c1 y + 1, and transforms hold a0, a1, a2, b0, b1, b2, c0, c1: (8,) for all "
+        "Pictures whose pixel (x, y) is read at ((a0 x + a1 y + a2) / k, (b0 x + b1 y + b2) / "
+        "k).\n\nk = c0 x + c1 y + 1. transforms are a0, a1, a2, b0, b1, b2, c0, c1: (8,) for all "
         "pictures (rows, height, width, channels), or (rows, 8). x counts from the left, y from "
-        "above. Height and width must be known. Gradient: to the pixels that were read, and, if "
+        "the top. Height and width must be known. Gradient: to the pixels that were read and, if "
         "bilinear, to transforms. As tf.contrib.image.transform."
     )
     inputs = (
         Port("x", "Pictures.", NUMBERS),
-        Port("transforms", "Eight numbers, or eight for each picture.", FLOATS),
+        Port("transforms", "Eight numbers for all pictures, or for each.", FLOATS),
     )
     attrs = (
         METHOD,
         *FILL,
-        Attr("size", "ints", None, "Height and width of the result; none: as before.",
+        Attr("size", "ints", None, "Height and width of the result; none: unchanged.",
              optional=True),
     )  # fmt: skip
 
@@ -258,21 +258,21 @@ class Transform(Warp):
 
 @register
 class Rotate(Warp):
-    """Pictures turned by an angle."""
+    """Pictures rotated by an angle."""
 
     id = "rotate"
     everyday = True
     keywords = ("rotation", "angle", "turn", "rotate image", "scipy.ndimage.rotate")
     doc = (
-        "Pictures turned round their middle by an angle in radians, counterclockwise.\n\nx (rows, "
-        "height, width, channels) or one picture; a wired angle is one number, or one for each. "
-        "The size stays, so corners are lost, and others are filled. Height and width must be "
-        "known. Gradient: to the pixels that were read, and, if bilinear, to the angle. As "
-        "tf.contrib.image.rotate."
+        "Pictures rotated around their centre by an angle in radians, counterclockwise.\n\nx is "
+        "(rows, height, width, channels) or one picture. A connected angle is one number, or one "
+        "per picture. The size does not change: corners are cut off, and empty corners are "
+        "filled. Height and width must be known. Gradient: to the pixels that were read and, if "
+        "bilinear, to the angle. As tf.contrib.image.rotate."
     )
     inputs = (
         Port("x", "Pictures.", NUMBERS),
-        Port("angle", "In radians: one, or one for each; overrides the attribute.", FLOATS,
+        Port("angle", "In radians: one, or one per picture; overrides the attribute.", FLOATS,
              optional=True),
     )  # fmt: skip
     attrs = (Attr("angle", "float", 0.5, "In radians."), METHOD, *FILL)
@@ -312,7 +312,7 @@ class Rotate(Warp):
 
 
 def turned(angle: Tensor, height: int, width: int) -> Tensor:
-    """Transforms (n, 8) that turn pictures round their middle, from angles (n,)."""
+    """Return transforms (n, 8) that rotate pictures around their centre by angles (n,)."""
     cos, sin = F.cos(angle), F.sin(angle)
     x, y = (width - 1) / 2, (height - 1) / 2
     zero = F.zeros_like(angle)

@@ -1,4 +1,4 @@
-"""The inspector: what is selected, with an editor for everything its declaration declares."""
+"""The inspector: the selected thing, with an editor for each declared attribute."""
 
 from nodeflow.ui.inspector.panel import Inspector
 

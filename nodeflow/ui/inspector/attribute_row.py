@@ -1,4 +1,4 @@
-"""A row of the inspector: label, editor, what is wrong, and the way back to the default."""
+"""A row of the inspector: label, editor, error message, and a button that restores the default."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from nodeflow.ui.inspector.given_field import GivenField
 LABEL_WIDTH = 76
 VARY = "Vary in a sweep…"
 MOST_TEXT = 26
-"""Letters of what is tried that fit below an editor."""
+"""Maximum length of the text below an editor that lists the values tried by a sweep."""
 
 
 class AttrRow(QWidget):
@@ -91,11 +91,11 @@ class AttrRow(QWidget):
 
     @property
     def message(self) -> str:
-        """What is wrong with the value, as shown; empty if nothing."""
+        """The shown error about the value; empty if it is valid."""
         return self._refused or self._problem
 
     def set_value(self, value: Any, is_set: bool = False) -> None:
-        """Show a value; ``is_set`` if the document holds it, not the default."""
+        """Show a value; ``is_set``: the document holds it, so it is not the default."""
         self.editor.set_value(value)
         default = None if self.attr.required else self.attr.default
         self._is_set = is_set and not self.attr.required and not same(plain(value), plain(default))
@@ -128,7 +128,7 @@ class AttrRow(QWidget):
             self.vary.setVisible(not name)
 
     def offer_vary(self) -> None:
-        """Have a button that lets the attribute vary in sweeps."""
+        """Add a button that lets the attribute vary in sweeps."""
         self.vary = tool("sliders-horizontal", VARY, self._theme, "ink_faint")
         self.vary.setAccessibleName(f"Vary {self.title}")
         self.vary.clicked.connect(self._on_vary)
@@ -138,7 +138,7 @@ class AttrRow(QWidget):
             self._grid.addWidget(self.vary, 0, 3)
 
     def show_varied(self, text: str) -> None:
-        """Show what sweeps try; nothing where they leave it alone."""
+        """Show the values that sweeps try; empty if they do not vary the attribute."""
         if self.vary is None:
             return
         role = "accent" if text else "ink_faint"

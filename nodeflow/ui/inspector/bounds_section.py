@@ -23,7 +23,7 @@ BOUNDS = Attr(
 
 
 class BoundsSection(Section):
-    """The bounds of a node's values; not there where values have no order."""
+    """The bounds of a node's values; hidden if the values have no order."""
 
     def __init__(self, workspace: Workspace, node: str, theme: Theme) -> None:
         super().__init__()
@@ -35,7 +35,7 @@ class BoundsSection(Section):
         self.setEnabled(not workspace.document.locked)
 
     def show_record(self, record: NodeRecord) -> None:
-        """Follow the node."""
+        """Show the bounds of the node."""
         types = (self._workspace.analysis.out_types(self._node) or {}).values()
         self.setVisible(is_bounded(record) or any(map(can_bound, types)))
         self.row.set_value(bounds_text(record), is_bounded(record))

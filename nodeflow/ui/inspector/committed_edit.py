@@ -1,6 +1,6 @@
-"""Text that becomes a value when it is complete: at Enter, or when its field is left.
+"""Typed text that becomes a value on Enter or when its field loses the focus.
 
-Half a path or half a list is no value. So nothing of it reaches the document while the user types,
+Half a path or half a list is no value. So no part of it reaches the document while the user types,
 and nothing that depends on the document is rebuilt under the cursor.
 """
 
@@ -16,7 +16,7 @@ Field = QLineEdit | QPlainTextEdit
 
 
 class CommittedEdit(QObject):
-    """The signals of a field when its text is ready to be read.
+    """Reports when the text of a field is complete.
 
     Enter, leaving the field, and commands of the window commit the text; Escape discards it. While
     the user types, Undo changes the text; at other times it undoes the last edit.
@@ -38,30 +38,31 @@ class CommittedEdit(QObject):
         super().__init__(field)
         self._multiline = multiline
         self.is_pending = False
-        """Whether something was typed that is not committed yet."""
+        """Whether the field has uncommitted text."""
         if isinstance(field, QLineEdit):
             field.textEdited.connect(self.begin)
             field.returnPressed.connect(self._on_enter)  # also while completions are shown
         field.installEventFilter(self)
 
     def begin(self, *_: object) -> None:
-        """Something was typed."""
+        """Note that something was typed."""
         self.is_pending = True
 
     def commit(self) -> None:
-        """Have the text read now, if something was typed."""
+        """Commit the text, if something was typed."""
         if self.is_pending:
             self.is_pending = False
             self.committed.emit()
         self.left.emit()
 
     def abandon(self) -> None:
-        """Forget what was typed: the field is about to go."""
+        """Forget the typed text, because the field is about to be deleted."""
         self.is_pending = False
 
     def eventFilter(self, field: QObject, event: QEvent) -> bool:
         if isinstance(event, QFocusEvent) and event.type() == QEvent.Type.FocusOut:
-            if event.reason() != Qt.FocusReason.PopupFocusReason:  # a menu does not leave it
+            # opening a menu does not leave the field
+            if event.reason() != Qt.FocusReason.PopupFocusReason:
                 self.commit()
         elif is_left_to_window(event, self.is_pending):
             event.ignore()
@@ -71,7 +72,7 @@ class CommittedEdit(QObject):
         return False
 
     def _takes(self, field: QObject, event: QKeyEvent) -> bool:
-        """Whether a key is the field's own: Escape while typing, Enter where it commits."""
+        """Handle Escape while typing, and Enter where it commits. Return whether it was one."""
         cancels = event.key() == Qt.Key.Key_Escape and self.is_pending
         commits = isinstance(field, QPlainTextEdit) and self._is_enter(event)
         if not (cancels or commits):
@@ -101,7 +102,7 @@ class CommittedEdit(QObject):
 
 
 def commit_typing(widget: QWidget | None) -> None:
-    """Commit what is being typed in the widget that has the keyboard, if it is such a field."""
+    """Commit the typed text of the focused widget, if it has any."""
     for edit in widget.findChildren(CommittedEdit) if widget is not None else ():
         if edit.is_pending:
             edit.commit()

@@ -1,4 +1,4 @@
-"""The dataset node's source: which kind of data, and for files which one."""
+"""Editor of a dataset node's source: the kind of data, and for files the path."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from nodeflow.ui.inspector.path_field import PathField
 
 
 class SourceEditor(Editor):
-    """Kind of source, and a path where the kind takes one.
+    """A kind of source, and a path if the kind needs one.
 
     ``written`` carries a source whose path the user typed or browsed for, before it is submitted.
     """
@@ -51,7 +51,7 @@ class SourceEditor(Editor):
 
     def set_value(self, value: Any) -> None:
         if value == self._value and self._is_choosing:
-            return  # a kind was chosen, and its file is not yet
+            return  # a kind was chosen, but no file yet
         self._value, self._is_choosing = value, False
         text = str(value or "")
         name, _, path = text.partition(":")
@@ -87,11 +87,11 @@ class SourceEditor(Editor):
     def _on_path(self) -> None:
         text = self._source()
         if text != self._value:
-            self.written.emit(text)  # whoever hears that may show the old path once more
+            self.written.emit(text)  # a listener may show the old path once more
         self._submit(text)
 
     def _source(self) -> str:
-        """The source as it stands in the fields."""
+        """Return the source as entered in the fields."""
         kind = str(self.kind.currentData())
         takes_path = kind in SOURCES and SOURCES[kind].takes_path
         return f"{kind}:{self.file.path}" if takes_path else kind

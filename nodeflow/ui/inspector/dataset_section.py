@@ -1,4 +1,4 @@
-"""What can be done with a dataset node, as buttons: its rows, its placeholders, its file."""
+"""Buttons for the actions on a dataset node: its rows, its placeholders, its file."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from nodeflow.ui.inspector.sections import Section
 
 
 class DatasetSection(Section):
-    """``action_requested`` carries the id of the action whose button was pressed."""
+    """The buttons; ``action_requested`` carries the id of the pressed button's action."""
 
     action_requested = Signal(str)
 
@@ -29,7 +29,7 @@ class DatasetSection(Section):
         self.refresh()
 
     def refresh(self) -> None:
-        """Offer what there is to do now."""
+        """Show the buttons that apply now."""
         document, record = self._workspace.document, self._workspace.document.nodes[self._node]
         gone = missing_path(document, record) is not None
         types = self._workspace.analysis.out_types(self._node) or {}

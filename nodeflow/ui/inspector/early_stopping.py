@@ -1,4 +1,4 @@
-"""Early stopping in the inspector: a switch, and the settings that it shows."""
+"""Early stopping in the inspector: a switch, and settings that appear with it."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class StoppingRows(QWidget):
         inner.addLayout(self._make_watched(scalars))
         for setting in in_section(EARLY_STOPPING):
             attr = setting.attr
-            if setting.name == "patience":  # shown only while it is on
+            if setting.name == "patience":  # visible only while early stopping is on
                 attr = replace(attr, default=PATIENCE)
             self.rows[setting.name] = made = AttrRow(attr, theme, title=setting.label)
             made.edited.connect(self._on_edited)
@@ -91,7 +91,7 @@ class StoppingRows(QWidget):
         self.goal.setCurrentIndex(self.goal.findData(watched["goal"]))
 
     def _watched(self, settings: TrainingSettings | None = None) -> dict[str, Any]:
-        """Node, split and goal, with defaults for what the document leaves out."""
+        """Return node, split and goal, with defaults for missing entries of the document."""
         document = self._workspace.document
         settings = settings or training_settings(document)
         watched = {"node": settings.loss, "split": "validation", **(settings.monitor or {})}
@@ -135,6 +135,6 @@ class StoppingRows(QWidget):
 
 
 def switch_early_stopping(workspace: Workspace, on: bool) -> None:
-    """Switch early stopping as one undo step; the other settings stay."""
+    """Switch early stopping as one undo step. The other settings stay."""
     with workspace.document.transaction("Stop early" if on else "Do not stop early"):
         commands.set_training(workspace.document, patience=PATIENCE if on else None)

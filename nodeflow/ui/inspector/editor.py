@@ -1,4 +1,4 @@
-"""What the editors of attributes have in common: they report valid values, and why one is refused.
+"""The common base of attribute editors: they report valid values, and reasons for refusals.
 
 An editor has its attribute's declaration and no document.
 """
@@ -18,7 +18,7 @@ from nodeflow.ui.core.theme import SPACE, Theme
 
 
 def words(name: str) -> str:
-    """An attribute's name for people: ``batch_size`` is ``Batch size``."""
+    """Return an attribute's name for people: ``batch_size`` is ``Batch size``."""
     known = {
         "color": "Colour",
         "dtype": "Data type",
@@ -33,7 +33,7 @@ class Editor(QWidget):
 
     Signals:
         edited(value): a valid value, as JSON: chosen, or typed and committed.
-        refused(text): what was typed is not a value; empty when it is one again.
+        refused(text): the reason why the typed text is no value; empty once it is one.
         finished: Enter, or the focus left: the next edit is another undo step.
     """
 
@@ -41,7 +41,7 @@ class Editor(QWidget):
     refused = Signal(str)
     finished = Signal()
     wide = False
-    """True for editors that want the whole width, below their label."""
+    """Whether the editor needs the full width, below its label."""
 
     def __init__(self, attr: Attr, theme: Theme) -> None:
         super().__init__()
@@ -56,11 +56,11 @@ class Editor(QWidget):
         raise NotImplementedError
 
     def focus_widget(self) -> QWidget:
-        """The widget that typing goes to."""
+        """Return the widget that receives typing."""
         return self
 
     def submit(self, value: Any) -> None:
-        """Check a value against the declaration; report it, or why it is refused."""
+        """Check a value against the declaration. Report it, or the reason why it is refused."""
         try:
             self.attr.check(value)
         except NodeflowError as error:

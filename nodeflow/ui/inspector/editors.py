@@ -1,4 +1,4 @@
-"""One editor per kind of attribute, and which kind has which."""
+"""One editor per kind of attribute, and the table that assigns them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from nodeflow.ui.inspector.text_editors import BlockEditor, LiteralEditor, TextE
 
 
 class CheckEditor(Editor):
-    """True or false."""
+    """A check box for true or false."""
 
     def __init__(self, attr: Attr, theme: Theme) -> None:
         super().__init__(attr, theme)
@@ -49,8 +49,10 @@ class CheckEditor(Editor):
 
 
 class QuietCombo(QComboBox):
-    """A combo box that leaves the wheel to the page while it is not focused, and whose text comes
-    before its icon where there is no room for both."""
+    """A combo box that leaves the wheel to the page while it is not focused.
+
+    If there is no room for both, it shows its text instead of its icon.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -77,7 +79,7 @@ class QuietCombo(QComboBox):
 
 
 def fitting_combo(name: str) -> QuietCombo:
-    """A combo box as wide as the longest of its items; its name is for screen readers."""
+    """Return a combo box as wide as its longest item; the name is for screen readers."""
     combo = QuietCombo()
     combo.setAccessibleName(name)
     combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
@@ -85,7 +87,7 @@ def fitting_combo(name: str) -> QuietCombo:
 
 
 class ChoiceEditor(Editor):
-    """One of several; dtypes carry their colour."""
+    """A choice among several values; dtypes carry their colour."""
 
     def __init__(self, attr: Attr, theme: Theme) -> None:
         super().__init__(attr, theme)
@@ -103,7 +105,7 @@ class ChoiceEditor(Editor):
         self.setFocusProxy(self.field)
 
     def set_value(self, value: Any) -> None:
-        if value is not None and not isinstance(value, str):  # of a file that holds anything
+        if value is not None and not isinstance(value, str):  # a file may hold a value of any type
             value = json.dumps(value)
         index = self.field.findData(value)
         if index < 0 and value is not None:
@@ -182,7 +184,7 @@ class InitializerEditor(Editor):
 
 
 def initializers() -> list[Any]:
-    """The ops that can draw a variable's first values: no inputs, a shape to fill."""
+    """Return the ops that can draw a variable's initial values: no inputs, a shape to fill."""
     found = [
         op
         for op in REGISTRY
@@ -194,7 +196,7 @@ def initializers() -> list[Any]:
 
 
 def initializer_parameters(op_id: str | None) -> list[Attr]:
-    """What can be set for an initializer: its attributes but for shape and dtype."""
+    """Return the parameters of an initializer: its attributes without shape, dtype and seed."""
     found = [op for op in initializers() if op.id == op_id]
     return [a for op in found for a in op.attrs if a.name not in ("shape", "dtype", "seed")]
 
@@ -209,7 +211,7 @@ def _show_names(value: Any) -> str:
 
 
 def make_editor(attr: Attr, theme: Theme) -> Editor:
-    """The editor for an attribute, chosen by its kind."""
+    """Return the editor for an attribute, chosen by its kind."""
     return _MAKERS.get(attr.kind, _json)(attr, theme)
 
 
@@ -222,7 +224,7 @@ def _show_json(value: Any) -> str:
 
 
 def _shape(attr: Attr, theme: Theme) -> Editor:
-    """A shape; where it may be missing, a scalar's is written ``()``."""
+    """Return an editor of a shape. If the shape is optional, a scalar's is written ``()``."""
     if not attr.optional:
         return TextEditor(attr, theme, parsing.sizes, parsing.show_shape, "scalar: no sizes")
 
@@ -241,12 +243,12 @@ def _string(attr: Attr, theme: Theme) -> Editor:
 
 
 def _optional(parse: Callable[[str], Any], **more: Any) -> Callable[[Attr, Theme], Editor]:
-    """The placeholder of an empty field: what the declaration calls no value."""
+    """Return a maker of text editors whose empty field shows the declared meaning of "none"."""
     return lambda attr, theme: TextEditor(attr, theme, parse, empty=meaning(attr), **more)
 
 
 def _name_list(attr: Attr, theme: Theme) -> Editor:
-    """Names; an empty list shows what the declaration calls it, such as ``the last one``."""
+    """Return an editor of names. An empty field shows its meaning, as ``the last one``."""
     _, _, meaning = attr.doc.partition("empty: ")
     empty = meaning.partition(".")[0] or "all"
     return TextEditor(attr, theme, _names, show=_show_names, empty=empty, empty_is_none=True)

@@ -1,4 +1,4 @@
-"""Event files for TensorBoard in the training settings: where they go, and what writes them now."""
+"""Event files for TensorBoard in the training settings: their folder, and the current writer."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ CHOOSE = "Write TensorBoard files to…"
 
 
 class EventFilesSection(Section):
-    """A button that chooses a folder; with one, the folder and what is written there.
+    """A button that chooses a folder. Once chosen, the folder and the training that writes there.
 
     ``choose_requested``: the user wants to choose a folder.
     """
@@ -44,7 +44,7 @@ class EventFilesSection(Section):
 
     @Slot()
     def refresh(self) -> None:
-        """Show the folder as it is now."""
+        """Show the current folder."""
         path, writing = self._folder.path, self._folder.writing
         self.place.setText(path)
         self.place.setToolTip(plain_tip(path))

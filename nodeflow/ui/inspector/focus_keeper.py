@@ -1,7 +1,7 @@
-"""Keeps the keyboard where it is while widgets are made anew.
+"""Keeps the keyboard focus while widgets are replaced.
 
-A field that is rebuilt under the user's hands must not lose what is being typed, nor hand the
-remaining letters to whatever has the keyboard next: on the canvas they would run as commands.
+A field that is rebuilt during typing must not lose the typed text, nor pass the remaining letters
+to the next focused widget: on the canvas they would run as commands.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from nodeflow.ui.inspector.committed_edit import CommittedEdit, Field
 
 @dataclass
 class _Cursor:
-    """Where the cursor of a field is, what is selected, and what is not committed yet."""
+    """The cursor of a field, its selection, and its uncommitted text."""
 
     anchor: int
     position: int
@@ -27,7 +27,7 @@ class _Cursor:
 
 @dataclass
 class _Place:
-    """Which of the widgets of a page has the keyboard: its kind, name, and number among those."""
+    """The focused widget of a page: its kind, its name, and its number among widgets of both."""
 
     kind: type
     name: str
@@ -37,11 +37,11 @@ class _Place:
 
 @contextmanager
 def kept_focus(within: Callable[[], QWidget | None], fallback: QWidget) -> Iterator[None]:
-    """While widgets are replaced: the one like that which had the keyboard has it afterwards.
+    """Replace widgets inside, and then focus the widget that corresponds to the focused one.
 
     Args:
         within: returns the page whose widgets are replaced, before and after.
-        fallback: takes the keyboard where no such widget is left.
+        fallback: takes the focus if there is no corresponding widget.
     """
     page, focus = within(), fallback.window().focusWidget()
     if page is None or focus is None or not page.isAncestorOf(focus):
@@ -49,7 +49,7 @@ def kept_focus(within: Callable[[], QWidget | None], fallback: QWidget) -> Itera
         return
     place = _place_of(page, focus)
     is_pending = place.cursor is not None and place.cursor.pending is not None
-    _abandon(focus)  # a field that is hidden is left, which would commit half a text
+    _abandon(focus)  # hiding a field would leave it, and commit half a text
     yield
     now = within()
     if now is page and page.isAncestorOf(focus) and focus.isVisibleTo(page):

@@ -1,7 +1,7 @@
 """The formula of the selected node: typeset and as text, to copy as text, LaTeX or Python.
 
-The typesetting library (0.2 s with its font) is loaded in a thread when the first formula is
-shown, so that selecting a node never waits for it.
+The typesetting library (0.2 s with its font) is loaded in a thread when the first formula is shown,
+so that selecting a node never waits for it.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from nodeflow.ui.inspector.sections import Section
 
 SIZE = 19
 SMALLEST = 0.62
-"""Formulas are shrunk to the panel's width so far; longer ones scroll."""
+"""Formulas are shrunk to the panel's width down to this factor; longer ones scroll."""
 LATER_MS = 60
 SAID_MS = 1500
 LONGEST = 500
-"""Characters of LaTeX that are typeset at once; longer formulas are shown as text alone."""
+"""Characters of LaTeX. Longer formulas are shown as text alone."""
 
 
 _loaded = threading.Event()
@@ -36,14 +36,14 @@ _loader: threading.Thread | None = None
 def _load() -> None:
     import ziamath
 
-    # letters as plain paths: QtSvg knows few of SVG 2's elements
+    # letters as plain paths, because QtSvg knows few elements of SVG 2
     ziamath.config.svg2 = False  # pyright: ignore[reportPrivateImportUsage]  no __all__ there
     ziamath.Latex("x").svg()  # pyright: ignore[reportPrivateImportUsage]
     _loaded.set()
 
 
 def can_typeset() -> bool:
-    """Whether the library is there; begins to load it."""
+    """Return whether the library is loaded. Start loading it if needed."""
     global _loader
     if _loader is None:
         _loader = threading.Thread(target=_load, name="typesetting", daemon=True)
@@ -52,7 +52,7 @@ def can_typeset() -> bool:
 
 
 def typeset(latex: str, color: str, size: float = SIZE) -> bytes:
-    """A formula as SVG, with its letters as paths. Ask ``can_typeset`` first."""
+    """Return a formula as SVG, with its letters as paths. Call ``can_typeset`` first."""
     import ziamath
 
     formula = ziamath.Latex(  # pyright: ignore[reportPrivateImportUsage]
@@ -62,7 +62,7 @@ def typeset(latex: str, color: str, size: float = SIZE) -> bytes:
 
 
 class Typeset(QWidget):
-    """Draws a formula; as wide as it has to be, but shrinks into its panel."""
+    """Draws a formula at its natural width, or shrunk to the panel."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -91,11 +91,11 @@ class Typeset(QWidget):
 
 
 FORMS = {"text": formula_text, "LaTeX": formula_latex, "Python": python_code}
-"""In what form a formula can be copied: functions of document and node id."""
+"""The forms in which a formula can be copied: functions of document and node id."""
 
 
 class FormulaSection(Section):
-    """Shows what a node computes, as far as formulas go: to inputs and shared nodes."""
+    """Shows the formula of a node, down to inputs and shared nodes."""
 
     def __init__(self, workspace: Workspace, node_id: str, theme: Theme) -> None:
         super().__init__("FORMULA")
@@ -134,7 +134,7 @@ class FormulaSection(Section):
         self._silence.timeout.connect(self.note.clear)
 
     def refresh(self) -> None:
-        """Look at the formula again."""
+        """Show the current formula."""
         document = self._workspace.document
         if self._node not in document.nodes:
             return
@@ -158,7 +158,7 @@ class FormulaSection(Section):
             return
         try:
             drawn = typeset(latex, self._theme.ink)
-        except Exception:  # a file may name things as no formula can; the text says the same
+        except Exception:  # names in a file may not fit a formula; the text says the same
             self._scroll.hide()
             return
         self.picture.show_svg(drawn, self.width() - 4)
@@ -173,7 +173,7 @@ class FormulaSection(Section):
         self._later.start()
 
     def copied(self, kind: str) -> str:
-        """The formula in one of the forms that can be copied."""
+        """Return the formula in one of `FORMS`."""
         return FORMS[kind](self._workspace.document, self._node)
 
     def _on_copy(self) -> None:

@@ -1,4 +1,4 @@
-"""The colours a frame can have, to choose from."""
+"""The colours that a frame can have."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ FRAME_COLORS = {
     "matrix": "Purple",
     "utility": "Grey",
 }
-"""What a file holds, a category whose colour suits both themes, and what people call it."""
+"""By stored name: a category whose colour suits both themes, and a title."""
 
 
 class FrameColorEditor(Editor):
-    """One of the colours, with its swatch; any other that a file gives is kept."""
+    """A choice of colour, with its swatch. Other colours in a file are kept."""
 
     def __init__(self, attr: Attr, theme: Theme) -> None:
         super().__init__(attr, theme)

@@ -39,7 +39,7 @@ class GivenField(QPushButton):
     def show_source(self, name: str, value: str) -> None:
         """Show the node that gives the attribute, and its value if known."""
         text = f"from {name}: {value}" if value else f"from {name}"
-        if text == self.text():  # live values come often
+        if text == self.text():  # live values arrive often
             return
         self.setText(text)
         self.setToolTip(

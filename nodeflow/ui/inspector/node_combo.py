@@ -10,14 +10,14 @@ from nodeflow.ui.inspector.editors import QuietCombo
 
 
 class NodeCombo(QuietCombo):
-    """Chooses a node; what there is to choose is looked up when the list opens."""
+    """A choice of a node. The choices are looked up when the list opens."""
 
     def __init__(self, choices: Callable[[], list[tuple[str, str]]]) -> None:
         super().__init__()
         self._choices = choices
 
     def fill(self) -> None:
-        """Offer every choice, with the one that is shown."""
+        """Offer every choice, and the current one."""
         current, text = self.currentData(), self.currentText()
         self.clear()
         for node_id, name in self._choices():

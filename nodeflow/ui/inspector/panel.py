@@ -1,4 +1,4 @@
-"""The inspector panel: one page for what is selected, rebuilt only when it has to be."""
+"""The inspector panel: one page for the selection, replaced only if needed."""
 
 from __future__ import annotations
 
@@ -63,16 +63,17 @@ FRAME_ATTRS = (
 
 
 class Page(QWidget):
-    """A page of the inspector; ``refresh`` shows the document as it is now."""
+    """A page of the inspector; ``refresh`` shows the current document."""
 
     node_requested = Signal(str)
     action_requested = Signal(str)
     vary_wanted = Signal(str, str)
     signature: tuple
-    """What the page was made for: another signature needs another page."""
+    """The inputs that the page was made for. Another signature needs another page."""
 
     def __init__(self, parent: QWidget, workspace: Workspace, theme: Theme) -> None:
-        super().__init__(parent)  # a parent that comes later means styling all of it again
+        # giving a page its parent later would make Qt style all of it again
+        super().__init__(parent)
         self.workspace, self.theme = workspace, theme
         self.body = QVBoxLayout(self)
         self.body.setContentsMargins(SPACE[3], SPACE[2], SPACE[3], SPACE[4])
@@ -82,11 +83,11 @@ class Page(QWidget):
         raise NotImplementedError
 
     def show_values(self, values: Mapping[str, Preview]) -> None:
-        """Show live values, given by tensor name; most pages show none."""
+        """Show live values, given by tensor name. Most pages show none."""
 
 
 class NodePage(Page):
-    """Everything about one node."""
+    """The page of one node."""
 
     def __init__(
         self, parent: QWidget, workspace: Workspace, theme: Theme, record: NodeRecord
@@ -205,14 +206,14 @@ class NodePage(Page):
             self.current.show_values(values)
 
     def _conflict_fixes(self) -> list[Fix]:
-        """The way to where conflicts of a merge are decided."""
+        """Return a link to the panel that decides conflicts of a merge."""
         if not self.workspace.conflicts_at(self.node):
             return []
         show = partial(self.action_requested.emit, "show_problems")
         return [Fix("Decide in the Problems panel", show)]
 
     def _consent_fixes(self, record: NodeRecord) -> list[Fix]:
-        """Allowing the node's data, where they lie outside the document's folder."""
+        """Return a fix that allows data outside the document's folder."""
         place = outside_place(self.workspace.document, record)
         if place is None:
             return []
@@ -222,14 +223,14 @@ class NodePage(Page):
         op = self.op
         if op is None or op.id in BORDER:
             return ()
-        if op.id == SUBGRAPH:  # what a loop or branch is set to; its definition has a section
+        if op.id == SUBGRAPH:  # the settings of a loop or branch; its definition has a section
             return tuple(a for a in op.attrs if not a.hidden and a.name != DEFINITION)
         return tuple(
             a for a in op.attrs if not a.hidden and not (op.id == DATASET and a.name == "source")
         )
 
     def _make_subgraph(self, record: NodeRecord) -> SubgraphSection | PortsEditor | None:
-        """What an instance is of, or the ports that a border node holds."""
+        """Return the section of an instance's definition, or the ports of a border node."""
         document = self.workspace.document
         if record.op in BORDER and document.scope:
             return PortsEditor(document, record.op, self.theme)
@@ -242,7 +243,7 @@ class NodePage(Page):
         return section
 
     def _make_inside(self) -> QWidget:
-        """The way to what the node derives."""
+        """Return the buttons to the node's generated nodes."""
         section = Section("GENERATED NODES")
         look = button("Expand", "", self._want_expand)
         unpack = button("Unpack", "", self._want_unpack)
@@ -271,16 +272,16 @@ class NodePage(Page):
 
 
 def signature_of(op: NodeDeclaration | None) -> tuple:
-    """What of a declaration the page's widgets depend on."""
+    """Return the parts of a declaration that the page's widgets depend on."""
     if op is None:
         return ()
-    version = id(op) if op.own else 0  # one of the user's own may be declared anew
+    version = id(op) if op.own else 0  # a user's own op may be declared anew
     of = op.title if op.id == SUBGRAPH else ""
     return (op.id, of, version)
 
 
 class FramePage(Page):
-    """A frame's heading, note and colour."""
+    """The page of a frame: heading, note and colour."""
 
     def __init__(self, parent: QWidget, workspace: Workspace, theme: Theme, frame_id: str) -> None:
         super().__init__(parent, workspace, theme)
@@ -322,7 +323,7 @@ class FramePage(Page):
 
 
 class GraphPage(Page):
-    """Nothing is selected: the graph as a whole, and how it trains."""
+    """The page without a selection: the graph as a whole, and its training."""
 
     signature = ("graph",)
 
@@ -369,7 +370,7 @@ class GraphPage(Page):
 
 
 class DerivedPage(Page):
-    """Nothing is selected among derived nodes: what they are."""
+    """The page without a selection among derived nodes: an explanation of them."""
 
     signature = ("derived",)
 
@@ -389,7 +390,7 @@ class DerivedPage(Page):
         self.body.addStretch(1)
 
     def refresh(self) -> None:
-        """Nothing here changes."""
+        """Do nothing, because this page never changes."""
 
 
 _ABOUT_DERIVED = "These nodes are generated from {owner}. Unpack to edit them."
@@ -397,7 +398,7 @@ _ABOUT_OUTER = "Dashed nodes live outside: the generated nodes read them or lead
 
 
 class ManyPage(Page):
-    """Several nodes are selected."""
+    """The page of several selected nodes."""
 
     def __init__(
         self, parent: QWidget, workspace: Workspace, theme: Theme, ids: tuple[str, ...]
@@ -417,17 +418,17 @@ class ManyPage(Page):
         return ("many", *self.ids)
 
     def refresh(self) -> None:
-        """Names do not change while several nodes are selected."""
+        """Do nothing, because names do not change while several nodes are selected."""
 
 
 class Inspector(QScrollArea):
     """Shows a page for the workspace's selection.
 
     Signals:
-        node_requested(id): that node is to be shown.
-        action_requested(action id): to be done with the selected node.
-        vary_wanted(path, name): what a sweep tries for an attribute is to be edited.
-        leave_requested: Escape was pressed, back to the canvas.
+        node_requested(id): show this node.
+        action_requested(action id): run this action on the selected node.
+        vary_wanted(path, name): edit the values that a sweep tries for an attribute.
+        leave_requested: Escape was pressed; go back to the canvas.
     """
 
     node_requested = Signal(str)
@@ -442,14 +443,14 @@ class Inspector(QScrollArea):
         self._workspace, self._theme = workspace, themes.theme
         self._page: Page | None = None
         self.event_folder: EventFolder | None = None
-        """Shown with the training settings, if it is given."""
+        """Shown with the training settings, if given."""
         self.live_values: Callable[[], Mapping[str, Preview]] = dict
         """Returns the live values by tensor name."""
         self.setWidgetResizable(True)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self._holder = QWidget()
-        """Has one page after the other: Qt styles all of a page again when it leaves its parent."""
+        """Holds the pages, because Qt styles a page again when it loses its parent."""
         self._pages = QVBoxLayout(self._holder)
         self._pages.setContentsMargins(0, 0, 0, 0)
         self.setWidget(self._holder)
@@ -462,7 +463,7 @@ class Inspector(QScrollArea):
 
     @property
     def page(self) -> Any:
-        """The page shown."""
+        """The shown page."""
         return self._page
 
     def set_theme(self, theme: Theme) -> None:
@@ -475,13 +476,13 @@ class Inspector(QScrollArea):
             self._page.show_values(self.live_values())
 
     def rebuild(self) -> None:
-        """Make the page for the selection anew; of the same node it keeps what is typed."""
+        """Replace the page for the selection. For the same node, typed text is kept."""
         self._leave_other()
         with kept_focus(lambda: self._page, self):
             self._replace_page()
 
     def refresh(self) -> None:
-        """Show the document as it is now; another page only where other editors are needed."""
+        """Show the current document. Replace the page only if it needs other editors."""
         self._leave_other()
         with kept_focus(lambda: self._page, self):
             if self._page is not None and self._wanted_signature() == self._page.signature:
@@ -490,7 +491,7 @@ class Inspector(QScrollArea):
                 self._replace_page()
 
     def _leave_other(self) -> None:
-        """If something else is to be shown: take what is being typed, and keep the keyboard."""
+        """If the page will change, commit the typed text and take the focus."""
         page, focus = self._page, self.window().focusWidget()
         if page is None or focus is None or not page.isAncestorOf(focus):
             return
@@ -499,7 +500,7 @@ class Inspector(QScrollArea):
 
     def _replace_page(self) -> None:
         old = self._page
-        if old is not None:  # one of its editors may have called this: delete it afterwards
+        if old is not None:  # one of its editors may be calling this, so delete it afterwards
             old.hide()
             self._pages.removeWidget(old)
             old.deleteLater()
@@ -516,18 +517,20 @@ class Inspector(QScrollArea):
         self._pages.addWidget(self._page)
         self._page.show()
         self.verticalScrollBar().setValue(0)
-        QApplication.sendEvent(self, QEvent(QEvent.Type.LayoutRequest))  # it has its size now
+        QApplication.sendEvent(self, QEvent(QEvent.Type.LayoutRequest))  # gives it its size now
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Escape leads back to the canvas."""
+        """Go back to the canvas on Escape."""
         if event.key() == Qt.Key.Key_Escape:
             self.leave_requested.emit()
             return
         super().keyPressEvent(event)
 
     def focus_first(self) -> None:
-        """Move the keyboard to what one edits first: of a node its value, else an attribute, else
-        its name; of a frame its note."""
+        """Focus the editor that users need first.
+
+        For a node: its value, else its first attribute, else its name. For a frame: its note.
+        """
         if isinstance(self._page, FramePage):
             self._page.rows["note"].editor.focus_widget().setFocus()
             return
@@ -543,7 +546,7 @@ class Inspector(QScrollArea):
             name.field.selectAll()
 
     def focus_attribute(self, name: str) -> bool:
-        """Move the keyboard to an attribute's editor; False if there is none."""
+        """Focus an attribute's editor. Return False if there is none."""
         row = getattr(getattr(self._page, "attributes", None), "attr_rows", {}).get(name)
         if row is None:
             return False

@@ -1,4 +1,4 @@
-"""From typed text to attribute values and back; no Qt.
+"""Conversion between typed text and attribute values; no Qt.
 
 Users write ``?, 784`` for a shape, ``1, 2, 3`` for a vector and ``inf`` for infinity; documents
 hold JSON.
@@ -35,7 +35,7 @@ DEEPEST = 32
 
 
 def number(text: str) -> int | float | str:
-    """A number, or a string that stands for NaN, an infinity or a complex number.
+    """Parse a number. Return a string for NaN, an infinity or a complex number.
 
     Raises:
         ValueError: the text is no number; the message is for people.
@@ -47,7 +47,7 @@ def number(text: str) -> int | float | str:
 
 
 def device(text: str) -> str:
-    """The full name of a device; nothing for none.
+    """Return the full name of a device; empty for none.
 
     >>> device("gpu:1")
     '/device:GPU:1'
@@ -62,7 +62,7 @@ def device(text: str) -> str:
 
 
 def bounds(text: str) -> str:
-    """Bounds of values in the same words; nothing for none.
+    """Check bounds of values and return them unchanged, stripped; empty for none.
 
     >>> bounds("0 .. 1"), bounds(">= -3")
     ('0 .. 1', '>= -3')
@@ -80,7 +80,7 @@ def bounds(text: str) -> str:
 
 
 def literal(text: str) -> Any:
-    """A number, true, false, or nested lists of them, written with or without brackets.
+    """Parse a number, true, false, or nested lists of them, with or without brackets.
 
     >>> literal("1, 2, 3")
     [1, 2, 3]
@@ -104,7 +104,7 @@ def literal(text: str) -> Any:
 
 
 def sizes(text: str) -> list[int | None]:
-    """A shape: sizes with ``?`` for unknown ones; empty or ``()`` is a scalar's.
+    """Parse a shape: sizes, with ``?`` for unknown ones. Empty or ``()`` is a scalar.
 
     Raises:
         ValueError: with a message for people.
@@ -121,7 +121,7 @@ def sizes(text: str) -> list[int | None]:
 
 
 def whole_numbers(text: str) -> list[int]:
-    """A list of whole numbers.
+    """Parse a list of whole numbers.
 
     Raises:
         ValueError: with a message for people.
@@ -133,7 +133,7 @@ def whole_numbers(text: str) -> list[int]:
 
 
 def axes(text: str) -> int | list[int] | None:
-    """One axis, several, or None for all (empty text).
+    """Parse one axis or several. Return None for all (empty text).
 
     Raises:
         ValueError: with a message for people.
@@ -144,7 +144,7 @@ def axes(text: str) -> int | list[int] | None:
 
 
 def count_or_sizes(text: str) -> int | list[int]:
-    """One whole number, or a list of them; in brackets, one number is a list too.
+    """Parse one whole number, or a list of them. One number in brackets is a list.
 
     Raises:
         ValueError: with a message for people.
@@ -155,7 +155,7 @@ def count_or_sizes(text: str) -> int | list[int]:
 
 
 def whole(text: str) -> int:
-    """A whole number.
+    """Parse a whole number.
 
     Raises:
         ValueError: with a message for people.
@@ -167,7 +167,7 @@ def whole(text: str) -> int:
 
 
 def json_value(text: str) -> Any:
-    """Any JSON; empty text is null.
+    """Parse any JSON; empty text is null.
 
     Raises:
         ValueError: with a message for people.
@@ -183,7 +183,7 @@ def json_value(text: str) -> Any:
 
 
 def show(value: Any) -> str:
-    """A value as people write it: ``[[1, 2], [3, 4]]``, one row a line where it is a matrix."""
+    """Format a value as people write it: ``[[1, 2], [3, 4]]``, a matrix with one row per line."""
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -203,7 +203,7 @@ def show(value: Any) -> str:
 
 
 def show_shape(value: Any) -> str:
-    """``?, 784``; a scalar's shape is empty."""
+    """Format a shape as ``?, 784``; a scalar's is empty."""
     if value is None:
         return ""
     items = value if isinstance(value, (list, tuple)) else [value]
@@ -211,7 +211,7 @@ def show_shape(value: Any) -> str:
 
 
 def show_sizes(value: Any) -> str:
-    """``8`` for eight parts, ``[8]`` for one of size 8."""
+    """Format ``8`` for eight parts, ``[8]`` for one part of size 8."""
     single = isinstance(value, (list, tuple)) and len(value) == 1
     return f"[{value[0]}]" if single else show_shape(value)
 
@@ -236,7 +236,7 @@ def _word(word: str) -> Any:
 
 
 def _items(tokens: list[str], at: int, closing: str, depth: int) -> tuple[list[Any], int]:
-    """The items up to the closing bracket (or the end), and where the text goes on."""
+    """Return the items up to the closing bracket (or the end), and the next position."""
     if depth > DEEPEST:
         raise ValueError("Nested too deeply")
     items: list[Any] = []
@@ -262,7 +262,7 @@ def _items(tokens: list[str], at: int, closing: str, depth: int) -> tuple[list[A
 
 
 def _check_even(value: Any) -> None:
-    """Every row of nested lists must have the same length."""
+    """Raise ValueError if rows of nested lists have different lengths."""
 
     def shape(item: Any) -> tuple[int, ...]:
         if not isinstance(item, list):

@@ -1,4 +1,4 @@
-"""A field for the path of a file: it completes names while one types, and can be browsed."""
+"""A field for the path of a file, with completion and a file dialog."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ from nodeflow.ui.core.widgets import button
 from nodeflow.ui.inspector.committed_edit import CommittedEdit
 
 MOST = 2000
-"""Names that are read of a folder: more help nobody, and reading them takes time."""
+"""The maximum number of names read from a folder. More help nobody, and reading takes time."""
 
 
 class PathField(QWidget):
-    """The path of a file, or of a folder.
+    """A field for the path of a file or folder.
 
     Args:
-        base_dir: where relative paths start, and what else the document may read.
+        base_dir: start of relative paths, and permissions of the document to read elsewhere.
 
     Signals:
-        chosen: a path was typed to its end, or browsed for.
+        chosen: a path was typed and committed, or browsed for.
         left: the focus left, or Enter: the next edit is another undo step.
     """
 
@@ -44,7 +44,7 @@ class PathField(QWidget):
         super().__init__()
         self._base_dir = base_dir
         self.endings: tuple[str, ...] = ()
-        """Of the names of files that fit; empty: a folder is asked for."""
+        """Endings of fitting file names. Empty: the field is for a folder."""
         self.title = "All files"
         self.line = QLineEdit()
         self.line.setPlaceholderText("path of the file")
@@ -75,11 +75,11 @@ class PathField(QWidget):
 
     @property
     def path(self) -> str:
-        """What stands in the field."""
+        """The text of the field."""
         return self.line.text().strip()
 
     def show_path(self, path: str) -> None:
-        """Show a path, unless another one is being typed."""
+        """Show a path, unless another path is being typed."""
         self._shown = path
         if not self.typing.is_pending and self.path != path:
             self.line.setText(path)
@@ -87,11 +87,11 @@ class PathField(QWidget):
     # ---- completion -------------------------------------------------------------------------
 
     def _offer(self, text: str) -> None:
-        """Offer the names in the folder that the text leads to."""
+        """Offer the names in the folder at the start of the text."""
         self._names.setStringList(self.completions(text))
 
     def completions(self, text: str) -> list[str]:
-        """The paths that a text may be the beginning of: folders first, then files that fit."""
+        """Return the paths that complete a text: folders first, then fitting files."""
         head, _, start = text.replace(os.sep, "/").rpartition("/")
         head = f"{head}/" if "/" in text.replace(os.sep, "/") else ""
         if not self._may_list(head):
@@ -110,7 +110,7 @@ class PathField(QWidget):
         return [path for *_, path in sorted(fitting)]
 
     def _may_list(self, head: str) -> bool:
-        """Whether a folder may be looked into: where the user's own typing leads, anywhere here."""
+        """Return whether a folder may be listed: typed by the user, or allowed."""
         from_file = self._shown.replace(os.sep, "/").startswith(head)
         return self._may_look(head) if head and (from_file or is_remote(head)) else True
 
@@ -121,7 +121,7 @@ class PathField(QWidget):
         return bool(self.endings) and name.lower().endswith(self.endings)
 
     def _on_completed(self, path: str) -> None:
-        """A folder leads on to what is in it; a file is what was looked for."""
+        """After a folder, offer its contents; after a file, commit."""
         if path.endswith("/"):
             self.typing.begin()
             self._offer(path)
@@ -158,7 +158,7 @@ class PathField(QWidget):
             self.left.emit()
 
     def _relative(self, path: str) -> str:
-        """Relative to the document where the file lies beside or below it, else absolute."""
+        """Return a path relative to the document if it lies beside or below it, else unchanged."""
         if self._base_dir.path and Path(path).is_relative_to(self._base_dir):
             return os.path.relpath(path, self._base_dir)
         return path

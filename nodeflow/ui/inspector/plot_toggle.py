@@ -13,7 +13,7 @@ from nodeflow.ui.core.workspace import Workspace
 
 
 class PlotToggle(QCheckBox):
-    """A check box for a node that is a single number; not there for others."""
+    """A check box for a node that is a single number; hidden for others."""
 
     def __init__(self, workspace: Workspace, node: str) -> None:
         super().__init__("Plot over steps")

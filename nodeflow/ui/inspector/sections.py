@@ -49,7 +49,7 @@ from nodeflow.ui.inspector.text_editors import TextEditor
 
 
 def sign_pixmap(op: str, category: str, theme: Theme, size: int = 36) -> QPixmap:
-    """An op's sign on its tinted tile, as on its card."""
+    """Return an op's icon on its tinted tile, as on its card."""
     pixmap = QPixmap(QSize(size, size) * 2)
     pixmap.setDevicePixelRatio(2)
     pixmap.fill(Qt.GlobalColor.transparent)
@@ -79,7 +79,7 @@ class Section(QWidget):
 
 
 class NameSection(QWidget):
-    """The node's sign, its name as a field, and its op."""
+    """The node's icon, its name as a field, and its op."""
 
     def __init__(
         self, workspace: Workspace, record: NodeRecord, op: NodeDeclaration | None, theme: Theme
@@ -96,7 +96,7 @@ class NameSection(QWidget):
         self.typing.committed.connect(self._commit)
         self.typing.cancelled.connect(self._put_back)
         self.field.setReadOnly(bool(workspace.document.locked))
-        self.field.setCursorPosition(0)  # a long name shows from its beginning
+        self.field.setCursorPosition(0)  # so that a long name shows its beginning
         title = op.title if op else f"Unknown op {record.op}"
         self._error = label("", "error", wrap=True)
         self._error.hide()
@@ -121,7 +121,7 @@ class NameSection(QWidget):
             self.field.setText(record.name)
 
     def _put_back(self) -> None:
-        """Escape takes the old name back."""
+        """Restore the old name on Escape."""
         record = self._workspace.document.nodes.get(self._node)
         if record is not None:
             self._show_error("")
@@ -148,7 +148,7 @@ _PROBLEM_SIGNS = {"error": ("circle-alert", "error"), "incomplete": ("plug", "in
 
 
 class ProblemsSection(Section):
-    """What is wrong with the node, in words, with what helps; below, edits on offer as buttons."""
+    """The problems of the node with hints; below, edits on offer as buttons."""
 
     def __init__(self, theme: Theme) -> None:
         super().__init__()
@@ -204,7 +204,7 @@ class ProblemsSection(Section):
 
 
 class RemovableNote(QFrame):
-    """Says what holds of a node beside its attributes; ``removed`` when the user wants it not."""
+    """A remark on a node beside its attributes; ``removed``: the user wants it gone."""
 
     removed = Signal()
 
@@ -229,7 +229,7 @@ class RemovableNote(QFrame):
 
 
 class BreakpointNote(RemovableNote):
-    """Says that a training pauses at the node."""
+    """The remark that a training pauses at the node."""
 
     def __init__(self, theme: Theme) -> None:
         text = "Breakpoint: training pauses when this is not finite, or true."
@@ -238,7 +238,7 @@ class BreakpointNote(RemovableNote):
 
 
 class DeviceNote(RemovableNote):
-    """Says where the node is to be computed."""
+    """The remark on the device of the node."""
 
     def __init__(self, workspace: Workspace, node: str, theme: Theme) -> None:
         super().__init__("", "device")
@@ -248,7 +248,7 @@ class DeviceNote(RemovableNote):
         self.removed.connect(self._remove)
 
     def show_record(self, record: NodeRecord) -> None:
-        """Follow the node."""
+        """Show the device of the node."""
         device = device_of(record)
         self.text.setText(f"Device {device}, kept in the file. The engine computes on the CPU.")
         self.set_color(self._theme.category(device))
@@ -266,7 +266,7 @@ DEVICE = Attr(
 
 
 class DeviceSection(Section):
-    """A row that says where the node is to be computed."""
+    """A row with the device of the node."""
 
     def __init__(self, workspace: Workspace, node: str, theme: Theme) -> None:
         super().__init__()
@@ -279,7 +279,7 @@ class DeviceSection(Section):
         self.setEnabled(not workspace.document.locked)
 
     def show_record(self, record: NodeRecord) -> None:
-        """Follow the node."""
+        """Show the device of the node."""
         device = device_of(record)
         self.row.set_value(device, bool(device))
 
@@ -292,7 +292,7 @@ class DeviceSection(Section):
 
 
 class AttributesSection(Section):
-    """One row per declared attribute, writing to the document as it is edited.
+    """One row per declared attribute, which writes to the document as it is edited.
 
     Signals:
         vary_wanted(path, name): the user wants to edit the values that a sweep tries.
@@ -314,7 +314,7 @@ class AttributesSection(Section):
         self.setEnabled(not workspace.document.locked)
 
     def show_attrs(self, attrs: tuple[Attr, ...]) -> None:
-        """Have a row for each of these; rows that stay are kept, with what is typed in them."""
+        """Show a row for each of these attributes. Keep existing rows, with their typed text."""
         if tuple(row.attr for row in self.attr_rows.values()) != attrs:
             self._replace_rows(attrs)
         self.setVisible(bool(attrs))
@@ -344,7 +344,7 @@ class AttributesSection(Section):
         return row
 
     def show_record(self, record: NodeRecord, problems: list[Problem]) -> None:
-        """Show the values of the node as it is, and what is wrong with each."""
+        """Show the attributes of the node, and the problem of each."""
         varies = varied(self._workspace.root)
         for name, row in self.attr_rows.items():
             row.show_varied(varies.get((self._path, name), ""))
@@ -402,9 +402,9 @@ class AttributesSection(Section):
 
 
 class PortsSection(Section):
-    """Inputs and outputs with their types, and what each is wired to.
+    """Inputs and outputs with their types and connections.
 
-    ``node_requested(id)`` when the name of a neighbour is pressed.
+    ``node_requested(id)``: the name of a neighbour was pressed.
     """
 
     node_requested = Signal(str)
@@ -415,7 +415,7 @@ class PortsSection(Section):
         self._shown: object = None
 
     def show_ports(self) -> None:
-        """Look at the ports again; rebuilds only if something is different."""
+        """Show the current ports. Rebuild only if something differs."""
         content = self._content()
         if content == self._shown:
             return
@@ -515,7 +515,7 @@ class DocSection(Section):
 
 
 def _html(text: str) -> str:
-    """Plain text as rich text; what stands in backticks is set in the mono font."""
+    """Return plain text as rich text. Text in backticks gets the mono font."""
     plain = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     mono = font_families()[1]
     return re.sub(r"`([^`]+)`", rf"<span style='font-family:\"{mono}\"'>\1</span>", plain)

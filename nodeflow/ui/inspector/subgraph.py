@@ -1,4 +1,4 @@
-"""The inspector's parts about a subgraph: its name, what can be done with it, and its ports."""
+"""The inspector's parts for a subgraph: its name, its actions, and its ports."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from nodeflow.ui.inspector.sections import Section
 
 
 class TextField(QLineEdit):
-    """A name: ``chosen`` when it was changed, Escape takes the old one back."""
+    """A field for a name; ``chosen``: it was changed. Escape restores the old name."""
 
     chosen = Signal(str)
 
@@ -67,7 +67,7 @@ class PortsEditor(Section):
         self.refresh()
 
     def refresh(self) -> None:
-        """Show the ports as they are."""
+        """Show the current ports."""
         names = port_names(self._definition, self._side)
         if names == self._shown:
             return
@@ -131,9 +131,9 @@ class PortsEditor(Section):
 
 
 class SubgraphSection(Section):
-    """An instance's definition: its name, how often it is used, and the actions.
+    """An instance's definition: its name, number of uses, and actions.
 
-    ``action_requested(id)``: an action of the window. Those in ``without`` are not offered.
+    ``action_requested(id)``: run this action of the window. Actions in ``without`` are not offered.
     """
 
     action_requested = Signal(str)

@@ -1,4 +1,4 @@
-"""A value as a table: a number, a list or a matrix is edited cell by cell, or pasted."""
+"""A dialog that edits a number, a list or a matrix cell by cell, or by pasting."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from nodeflow.ui.core.widgets import column, label, row
 from nodeflow.ui.inspector import parsing
 
 MOST = 10_000
-"""Cells: more are a matter for a file."""
+"""Cells. Larger tables belong in a file."""
 NUMBER, LIST, MATRIX = "One number", "List", "Table"
 
 
 def rows_of(value: Any) -> list[list[Any]] | None:
-    """The cells of a value, row by row; None where it is no table, or too large for one."""
+    """Return the cells of a value, row by row; None if it is no table, or too large for one."""
     if not isinstance(value, (list, tuple)):
         return [[0 if value is None else value]]
     rows = [list(r) if isinstance(r, (list, tuple)) else None for r in value]
@@ -42,10 +42,10 @@ def _form_of(value: Any) -> str:
 
 
 class Cells(QTableWidget):
-    """The cells; what is copied from a spreadsheet can be pasted, and makes the table grow."""
+    """The cells. Cells copied from a spreadsheet can be pasted, and the table grows."""
 
     def event(self, event: QEvent) -> bool:
-        """Claim the key for pasting, which the window behind the dialog has, too."""
+        """Claim the key for pasting, because the window behind the dialog has it too."""
         if (
             event.type() == QEvent.Type.ShortcutOverride
             and isinstance(event, QKeyEvent)
@@ -81,7 +81,7 @@ class Cells(QTableWidget):
 
 
 class TableDialog(QDialog):
-    """Asks for a value; ``value`` is what was entered once it is accepted."""
+    """A dialog for a value; ``value`` is the entered value once accepted."""
 
     def __init__(self, parent: QWidget, title: str, value: Any) -> None:
         super().__init__(parent)
@@ -149,7 +149,7 @@ class TableDialog(QDialog):
                     self.cells.write(y, x, "0")
 
     def _on_grown(self) -> None:
-        """A paste made the table larger."""
+        """Adapt the form after a paste that enlarged the table."""
         size = (self.cells.rowCount(), self.cells.columnCount())
         if size[0] > 1:
             self.form.setCurrentText(MATRIX)

@@ -1,4 +1,4 @@
-"""Editors of text: a line, a block of lines, and literals that are numbers or lists of them."""
+"""Editors of text: a line, a block of lines, and literals: numbers or lists of them."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ TABLES = ("value", "sample", "mean", "deviation")
 
 
 class TypedEditor(Editor):
-    """Base of editors of text, which ``read`` reads when it is complete."""
+    """Base of text editors; ``read`` parses the text once it is complete."""
 
     field: QWidget
 
     def _follow(self, typing: CommittedEdit) -> None:
-        """Read what is typed in the field when it is complete."""
+        """Follow the typing in the field, and parse complete text."""
         self.typing = typing
         typing.committed.connect(self._take)
         typing.cancelled.connect(self._on_cancelled)
@@ -44,18 +44,18 @@ class TypedEditor(Editor):
     def set_value(self, value: Any) -> None:
         shown_before, self._shown = self._shown, value
         if self.typing.is_pending or (self._is_refused and same(value, shown_before)):
-            return  # what is typed stays until it is complete, or is put right
+            return  # keep typed text until it is complete or corrected
         if self.field.hasFocus() and self._means(value):
-            return  # what stands there already means it, in the user's own writing
+            return  # keep the user's own way of writing this value
         self._show_text(value)
         self.refuse("")
 
     def text(self) -> str:
-        """What stands in the field."""
+        """Return the text of the field."""
         raise NotImplementedError
 
     def read(self, text: str) -> Any:
-        """The value of a text; raises ValueError with the reason if there is none."""
+        """Parse a text; raise ValueError with the reason if it is no value."""
         raise NotImplementedError
 
     def _show_text(self, value: Any) -> None:
@@ -77,7 +77,7 @@ class TypedEditor(Editor):
             return False
 
     def _on_typed(self) -> None:
-        """Take the message back as soon as it is no longer true."""
+        """Remove the error message once it is no longer true."""
         if not self._is_refused:
             return
         try:
@@ -91,7 +91,7 @@ class TypedEditor(Editor):
         self.refuse("")
 
     def _take(self) -> None:
-        """Submit the text's value, or say why it has none."""
+        """Submit the text's value, or show why it has none."""
         try:
             value = self.read(self.text())
         except ValueError as error:
@@ -101,7 +101,7 @@ class TypedEditor(Editor):
 
 
 def shown_by(show: Callable[[Any], str], value: Any) -> str:
-    """A value as text; one of another kind than the attribute's, which a file may hold, as JSON."""
+    """Format a value. If a file holds a value of another kind, format it as JSON."""
     try:
         return show(value)
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
@@ -109,13 +109,13 @@ def shown_by(show: Callable[[Any], str], value: Any) -> str:
 
 
 def meaning(attr: Attr, otherwise: str = "automatic") -> str:
-    """What no value means: ``no limit`` where the text says "none is no limit"."""
+    """Return the meaning of "none": ``no limit`` if the text says "none is no limit"."""
     found = re.search(r"\bnone (?:is|means) ([^.;]+)", attr.doc)
     return found[1] if found else otherwise
 
 
 class TextEditor(TypedEditor):
-    """A line of text, read by ``parse``; Up and Down step numbers."""
+    """A line of text, parsed by ``parse``; Up and Down step numbers."""
 
     field: _Line
 
@@ -244,7 +244,7 @@ class BlockEditor(TypedEditor):
 
 
 class LiteralEditor(BlockEditor):
-    """A number, or lists of them as text; the table button edits them cell by cell."""
+    """A number, or lists of them as text. The table button edits them cell by cell."""
 
     def __init__(self, attr: Attr, theme: Theme) -> None:
         super().__init__(attr, theme, parsing.literal, empty=meaning(attr, "no value"))
@@ -277,10 +277,10 @@ class LiteralEditor(BlockEditor):
 
 
 class _Block(QPlainTextEdit):
-    """As high as its text, within limits."""
+    """A text field as high as its text, within limits."""
 
     selects_scalar = False
-    """Whether a single word is selected when the field gets the keyboard, to be typed over."""
+    """Whether the field selects a single word when it gets the focus, to be typed over."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""The training settings in the inspector: those of the document, shown with the optimizer.
+"""The training settings of the document in the inspector, shown with the optimizer.
 
 The rows derive from the declarations in `nodeflow.train.settings`; metrics have editors here.
 """
@@ -44,7 +44,7 @@ BY_ITSELF = (
 class TrainingSection(Section):
     """The settings of a training, its metrics, and early stopping.
 
-    ``vary_wanted(path, name)``: what a sweep tries for a setting is to be edited.
+    ``vary_wanted(path, name)``: edit the values that a sweep tries for a setting.
     """
 
     vary_wanted = Signal(str, str)
@@ -96,11 +96,11 @@ class TrainingSection(Section):
             self._fill_metrics(metrics)
 
     def _measurable(self) -> list[tuple[str, str]]:
-        """Paths and names of the nodes of this graph that can be a metric: scalars and tables."""
+        """Return paths and names of this graph's nodes that can be metrics: scalars and tables."""
         return self._found(tables=True)
 
     def _scalars(self) -> list[tuple[str, str]]:
-        """Paths and names of the nodes of this graph that are scalars."""
+        """Return paths and names of this graph's scalar nodes."""
         return self._found(tables=False)
 
     def _found(self, tables: bool) -> list[tuple[str, str]]:
@@ -171,7 +171,7 @@ class TrainingSection(Section):
         self._change_metric(split=self._chosen())
 
     def _chosen(self) -> Any:
-        """What was chosen in the combo box that sent the signal."""
+        """Return the choice in the combo box that sent the signal."""
         combo = self.sender()
         assert isinstance(combo, QuietCombo)
         return combo.currentData()

@@ -1,4 +1,4 @@
-"""What lies over the canvas or stops the user for a moment: lists to pick from, bars, dialogs.
+"""Widgets over the canvas, and dialogs that stop the user for a moment.
 
 A popup takes its models and callables; it imports neither pages, panels nor controllers.
 """

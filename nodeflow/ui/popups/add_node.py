@@ -1,8 +1,8 @@
 """Search to add: a field over the canvas that finds ops by a few letters, places and wires them.
 
-Opened by Tab, a double click on empty canvas, or a wire dropped there; then it offers only what
-fits the wire. Enter adds the node and its wire as one undo step: after Tab, from the selected node,
-where that fits. Shift and Enter add the node alone.
+It opens on Tab, on a double click on empty canvas, or on a wire dropped there; then it offers only
+ops that fit the wire. Enter adds the node and its wire as one undo step. After Tab, the wire comes
+from the selected node, if that fits. Shift+Enter adds the node alone.
 """
 
 from __future__ import annotations
@@ -43,12 +43,12 @@ from nodeflow.ui.popups.op_query import OpQuery, habits, ranked
 from nodeflow.ui.popups.quick_pick import QuickPick, Row
 
 Context = WireContext | ReplaceContext | InsertContext
-"""What the search is for: an open wire, the place of a node, a wire to go into."""
+"""The target of a search: an open wire, a node to replace, or a wire to insert into."""
 
 
 @dataclass
 class Asked:
-    """Where the search was asked for, and for what."""
+    """The place and the target of a search."""
 
     scene: QPointF
     context: Context | None
@@ -86,13 +86,13 @@ class AddNodePopup(QuickPick):
         self.open(self._find_ops, self._add, title="Op to add", hint=hint, back=self.view)
 
     def place(self) -> None:
-        """Lie where it was asked for."""
+        """Move to the requested place."""
         self.fit()
         rect = self.view.viewport.kept_inside(QRectF(self._at + QPointF(4, 4), self.size()))
         self.move(rect.topLeft().toPoint())
 
     def _selected_output(self) -> WireContext | None:
-        """The first output of the one selected node; of a dataset node its first placeholder's."""
+        """Return the first output of the only selected node (for a dataset: of a placeholder)."""
         document, analysis = self.view.document, self.view.scene.analysis
         chosen = self.view.selection.nodes()
         if len(chosen) != 1:
@@ -101,7 +101,7 @@ class AddNodePopup(QuickPick):
         return None if source is None else WireContext(*source, "out", analysis.type_of(*source))
 
     def _offers(self) -> list[NodeDeclaration]:
-        """Subgraphs and templates; a node's place can be taken by neither."""
+        """Return subgraphs and templates. Neither can replace a node."""
         if isinstance(self.asked.context, ReplaceContext):
             return []
         return [*insertables.available(self.view.document)]
@@ -127,14 +127,14 @@ class AddNodePopup(QuickPick):
         return self._would_take(op, context)
 
     def _accepted_dtypes(self) -> frozenset[str]:
-        """What a new node may give to the open wire."""
+        """Return the dtypes that a new node may give to the open wire."""
         context = self.asked.context
         if not isinstance(context, WireContext) or context.side == "out":
             return frozenset(DTYPES)
         return accepts(self.view.document, self.view.scene.analysis, context.node, context.port)
 
     def _fit(self, op: NodeDeclaration) -> float:
-        """1 for an op made for the dtype of the open wire, 0 for one that takes or gives all."""
+        """Return 1 for an op made for the open wire's dtype, 0 for an op of all dtypes."""
         context = self.asked.context or self._from
         kinds: Collection[str] = DTYPES
         if isinstance(context, WireContext) and context.side == "out":
@@ -213,7 +213,7 @@ class AddNodePopup(QuickPick):
                 assert dropped is None or isinstance(dropped, WireContext)
                 new = add_and_wire(self.view, op, at, context, dropped, given)
                 self.view.selection.select([new])
-                if context is not None and dropped is None:  # beside what it takes
+                if context is not None and dropped is None:  # place it beside its source
                     self.view.viewport.ensure_visible(new)
 
     def _would_take(self, op: NodeDeclaration, source: WireContext) -> bool:
@@ -225,8 +225,8 @@ class AddNodePopup(QuickPick):
         return fits or self._takes_somehow(op, source)
 
     def _takes_somehow(self, op: NodeDeclaration, source: WireContext) -> bool:
-        """Whether an op takes a value as it is, or with what is inserted for it: a mean of
-        losses, a reshape to pictures."""
+        """Return whether an op takes a value, perhaps through inserted ops: a mean of losses, a
+        reshape to pictures."""
         record = insertables.preview(self.view.document, op.id)
         analysis = self.view.scene.analysis
         return takes_from(self.view.document, analysis, record, source.node) is not None
@@ -245,12 +245,12 @@ def add_and_wire(
     dropped: WireContext | None = None,
     attrs: dict[str, Any] | None = None,
 ) -> str:
-    """Add a node at a scene point and wire the open end to it, as one undo step.
+    """Add a node at a scene point and connect the open end to it, as one undo step.
 
-    Without a dropped wire it goes right of the node that it is wired to.
+    Without a dropped wire it is placed right of the node that it is connected to.
 
     Args:
-        dropped: the wire whose end is at the point, if one is.
+        dropped: the wire whose end is at the point, if there is one.
         attrs: settings that were typed behind its name.
     """
     document = view.document
@@ -284,7 +284,7 @@ def add_into_wire(
     wire: Wire,
     attrs: dict[str, Any] | None = None,
 ) -> None:
-    """Add a node at a scene point and put it into a wire, as one undo step."""
+    """Add a node at a scene point and insert it into a wire, as one undo step."""
     document = view.document
     with document.transaction(f"Insert {insertables.display_name(op.id)}"):
         node_id = insertables.add(document, op.id, _corner(op, at, None), attrs)[0]
@@ -296,13 +296,13 @@ def add_into_wire(
 
 
 def _right_of(view: CanvasView, node_id: str) -> tuple[float, float]:
-    """The corner of a card that stands right of another and takes its value."""
+    """Return the corner of a card right of another one, to take its value."""
     rect = view.scene.rect(view.scene.nodes.take(node_id))
     return round((rect.right() + COLUMN_GAP) / 8) * 8, round(rect.top() / 8) * 8
 
 
 def _corner(op: NodeDeclaration, at: QPointF, context: WireContext | None) -> tuple[float, float]:
-    """The card's corner: its port at the point for a wire, its header under it otherwise."""
+    """Return the card's corner: for a wire, its port is at the point, otherwise its header."""
     if context is None:
         x, y = at.x() - 40, at.y() - card_data.HEADER / 2
     elif context.side == "out":
@@ -313,7 +313,7 @@ def _corner(op: NodeDeclaration, at: QPointF, context: WireContext | None) -> tu
 
 
 def _attrs(op: NodeDeclaration, context: WireContext | None) -> dict[str, Any]:
-    """A placeholder for a dataset's column takes over its type."""
+    """Return the attributes for a placeholder of a dataset's column: the column's type."""
     if op.id != "placeholder" or context is None or context.side != "out":
         return {}
     kind = context.type
@@ -323,14 +323,14 @@ def _attrs(op: NodeDeclaration, context: WireContext | None) -> dict[str, Any]:
 
 
 def _wire(view: CanvasView, node_id: str, context: WireContext) -> None:
-    """Connect to the first port that takes the wire; show why if none does."""
+    """Connect to the first port that takes the wire; if none does, show why."""
     document, analysis = view.document, view.scene.analysis
     record = document.nodes[node_id]
     verdict = None
     if context.side == "out":
         ports = in_ports(document, record)
         required = [p for p in ports if not p.optional and p.kind == "tensor"]
-        ports = required or ports  # what a state or a mask takes is no reason to be wired there
+        ports = required or ports  # optional ports for states or masks are a last resort
         ends = [(context.node, context.port, node_id, p.name) for p in ports]
     else:
         ends = [(node_id, p.name, context.node, context.port) for p in out_ports(document, record)]

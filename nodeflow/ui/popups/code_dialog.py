@@ -1,4 +1,4 @@
-"""The graph as code of a library: a preview, and what writes it to a folder."""
+"""A dialog that previews the graph as code of a library, and writes it to a folder."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class CodeDialog(QDialog):
         target: id of the library, a key of `TARGETS`.
 
     Args:
-        code: gives the code for a target, on another thread; raises NodeflowError.
+        code: returns the code for a target, on another thread; raises NodeflowError.
     """
 
     def __init__(self, parent: QWidget, code: Callable[[str], Written]) -> None:

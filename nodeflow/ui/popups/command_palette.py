@@ -14,14 +14,14 @@ MINE = "command_palette"
 
 
 class CommandPalette:
-    """Opens a pick list over the window with all actions, those used last first."""
+    """Opens a pick list over the window with all actions, most recently used first."""
 
     def __init__(self, popup: QuickPick, actions: ActionSet) -> None:
         self._popup, self._actions = popup, actions
         self._recent: list[str] = []
 
     def open(self) -> None:
-        """Ask for a command and run it; one that cannot run shows why, and stays."""
+        """Ask for a command and run it. If it cannot run, show why and stay open."""
         self._actions.refresh()
         self._popup.open(
             self.rows,
@@ -32,7 +32,7 @@ class CommandPalette:
         )
 
     def rows(self, query: str) -> Sequence[Row]:
-        """The commands that answer a query, best first."""
+        """Return the commands that match a query, best first."""
         scored = []
         for place, spec in enumerate(self._actions.specs):
             if spec.id == MINE:
@@ -63,5 +63,5 @@ class CommandPalette:
 
     def _picked(self, row: Row) -> None:
         self._recent = [row.data, *(i for i in self._recent if i != row.data)][:20]
-        # After the popup's own event: the command may open a dialog.
+        # after the popup's own event, because the command may open a dialog
         QTimer.singleShot(0, self._popup, lambda: self._actions.trigger(row.data))

@@ -1,4 +1,4 @@
-"""Questions and messages that stop the user: few, in plain words, never for what can be undone."""
+"""Questions and messages that stop the user: few, plain, never before undoable actions."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ DO = QMessageBox.ButtonRole.AcceptRole
 GIVE_UP = QMessageBox.ButtonRole.DestructiveRole
 BACK = QMessageBox.ButtonRole.RejectRole
 HELP = QMessageBox.ButtonRole.ActionRole
-"""What a button does: what was asked for, something that loses work, nothing, as Escape does, or
-something that helps to decide."""
+"""Roles of buttons: ``DO`` does the requested thing, ``GIVE_UP`` loses work, ``BACK`` does nothing
+(as Escape), ``HELP`` helps to decide."""
 
 
 def _ask(
@@ -50,8 +50,8 @@ def _ask(
     """Show a question and wait for the answer.
 
     Args:
-        name: what style and tests call the box.
-        buttons: text and role of the button of each answer.
+        name: the name of the box for style and tests.
+        buttons: by answer: text and role of its button.
         default: the answer that Enter gives, if it has a button.
     """
     box = _box(parent, name, title, text, more, is_warning)
@@ -96,8 +96,9 @@ def ask_unsaved(parent: QWidget, name: str, *also: str) -> str:
 
 
 def ask_changed(parent: QWidget, name: str, saving: bool, *also: str) -> str:
-    """Ask which version of a file to keep: ``reload``, ``overwrite``, ``copy`` or ``cancel``. After
-    ``compare``, the caller asks again.
+    """Ask which version of a file to keep: ``reload``, ``overwrite``, ``copy`` or ``cancel``.
+
+    After ``compare``, the caller asks again.
 
     Args:
         saving: the question interrupts a save.
@@ -145,7 +146,7 @@ def ask_revert(parent: QWidget, name: str, *also: str) -> str:
 
 
 def ask_open_elsewhere(parent: QWidget, name: str) -> bool:
-    """Whether to save over a file that another window has open."""
+    """Ask whether to save over a file that another window has open."""
     answer = _ask(
         parent,
         "openElsewhere",
@@ -160,7 +161,7 @@ def ask_open_elsewhere(parent: QWidget, name: str) -> bool:
 
 
 def ask_blocked_save(parent: QWidget, obstacle: str) -> bool:
-    """Whether to save elsewhere, as nothing may be written here; ``obstacle`` says why."""
+    """Ask whether to save elsewhere, because writing here fails; ``obstacle`` is the reason."""
     answer = _ask(
         parent,
         "blockedSave",
@@ -175,7 +176,7 @@ def ask_blocked_save(parent: QWidget, obstacle: str) -> bool:
 
 
 def ask_delete_runs(parent: QWidget, names: list[str]) -> bool:
-    """Whether to delete runs for good."""
+    """Ask whether to delete runs for good."""
     what = f"“{names[0]}”" if len(names) == 1 else counted(len(names), "run")
     answer = _ask(
         parent,
@@ -223,7 +224,7 @@ def ask_unsaved_weights(parent: QWidget, name: str, *also: str) -> str:
 
 
 def unmatched(match: Match, most: int = 8) -> list[str]:
-    """What of a file of weights does not fit, in sentences.
+    """Return sentences about the tensors of a weights file that do not fit.
 
     >>> unmatched(Match({}, missing=("b", "W"), unused=("V",)))
     ['Not in the file: b and W.', 'Only in the file: V.']
@@ -238,7 +239,7 @@ def unmatched(match: Match, most: int = 8) -> list[str]:
 
 
 def ask_use_data(parent: QWidget, name: str) -> bool:
-    """Whether a data file that was opened is to be used as a dataset."""
+    """Ask whether to use an opened data file as a dataset."""
     answer = _ask(
         parent,
         "useData",
@@ -252,7 +253,7 @@ def ask_use_data(parent: QWidget, name: str) -> bool:
 
 
 def ask_resume(parent: QWidget, name: str, step: int) -> str:
-    """What to do with a training that a crash interrupted: ``yes`` (resume), ``discard`` or
+    """Ask what to do with a training that a crash interrupted: ``yes``, ``discard`` or
     ``cancel``."""
     return _ask(
         parent,
@@ -266,7 +267,7 @@ def ask_resume(parent: QWidget, name: str, step: int) -> str:
 
 
 def show_problem(parent: QWidget, title: str, error: BaseException) -> None:
-    """A typed error in words: where, what, and what to do."""
+    """Show a typed error: place, message and hint."""
     text = str(error)
     if isinstance(error, NodeflowError):
         where = f"{error.where}: " if error.where else ""
@@ -276,7 +277,7 @@ def show_problem(parent: QWidget, title: str, error: BaseException) -> None:
 
 
 class ErrorDialog(QDialog):
-    """Something failed that should not: what, that nothing is lost, and details to report."""
+    """The report of an unexpected error: message, that nothing is lost, and details to report."""
 
     def __init__(self, parent: QWidget | None, log_path: str) -> None:
         super().__init__(parent)
@@ -310,7 +311,7 @@ class ErrorDialog(QDialog):
         layout.addWidget(buttons)
 
     def add(self, error: BaseException, details: str) -> None:
-        """Show an error; several at once go into one dialog."""
+        """Show an error. Several errors at once share one dialog."""
         text = f"{type(error).__name__}: {error}"
         if self.isVisible():
             self.details.appendPlainText(f"\n{details}")
@@ -329,7 +330,7 @@ class ErrorDialog(QDialog):
 
 
 class ShortcutsDialog(QDialog):
-    """Every key of the actions, and what the mouse does on the canvas."""
+    """A list of all keys of the actions, and of the mouse on the canvas."""
 
     POINTER = (
         ("Double click on the background", "Search and add a node"),
@@ -383,7 +384,7 @@ class AboutDialog(QDialog):
     """Name, version and licences."""
 
     def __init__(self, parent: QWidget) -> None:
-        from importlib import metadata  # 30 ms that no start needs
+        from importlib import metadata  # it takes 30 ms, which no start needs
 
         super().__init__(parent)
         self.setObjectName("about")

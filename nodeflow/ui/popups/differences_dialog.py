@@ -1,4 +1,4 @@
-"""What differs between two versions of a graph, as text to read and copy."""
+"""The differences between two versions of a graph, as text to read and copy."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from nodeflow.ui.core.theme import SPACE, Theme
 from nodeflow.ui.core.widgets import column, label
 
 ROLES = {ADDED: "ok", REMOVED: "error", CHANGED: "warning"}
-"""By the kind of change, the colour of its lines; the signs + - ~ say the same."""
+"""The colour of lines by kind of change; the signs + - ~ show the same."""
 MOST_LINES = 5000
 
 ShowOnCanvas = Callable[[Document, Document, str, str], None]
-"""Draws a comparison: from, to, and what both are called."""
+"""Draws a comparison: from, to, and both titles."""
 
 
 class DifferencesDialog(QDialog):
-    """The way from one version to the other, a line for each node, wire and setting.
+    """The changes from one version to the other, a line for each node, wire and setting.
 
     Args:
-        titles: what both versions are called, such as ``on disk`` and ``in this window``.
-        on_canvas: draws the comparison, if something can.
+        titles: the titles of both versions, such as ``on disk`` and ``in this window``.
+        on_canvas: draws the comparison, if possible.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""What a picture of the graph shows and how: all of it or the selection, format, scale, theme."""
+"""The options of a picture of the graph: all or the selection, format, scale, theme."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ HINTS = {
 
 @dataclass(frozen=True)
 class PictureOptions:
-    """``scale`` is in pixels per unit of the canvas and counts for PNG only."""
+    """The chosen options. ``scale``: pixels per unit of the canvas, for PNG only."""
 
     suffix: str
     scale: float
@@ -42,11 +42,12 @@ class PictureOptions:
 
 
 class ExportDialog(QDialog):
-    """Asks for the options of a picture; the place is asked for afterwards.
+    """Asks for the options of a picture. The path is asked for afterwards.
 
     Args:
-        whole, selected: sizes of both pictures in canvas units; ``selected`` None if nothing is.
-        names: what both are called.
+        whole, selected: sizes of both pictures in canvas units; ``selected`` is None without a
+            selection.
+        names: names of both pictures.
     """
 
     def __init__(

@@ -1,7 +1,7 @@
 """The expression bar: a formula typed over the canvas becomes nodes.
 
-It is checked while it is typed: the mistake is underlined and named, unknown names can be added
-as placeholders, variables or constants, Tab completes names of nodes and ops, the arrows bring
+It is checked during typing: a mistake is underlined and explained, unknown names can be added as
+placeholders, variables or constants, Tab completes names of nodes and ops, and the arrow keys bring
 earlier formulas back.
 """
 
@@ -41,7 +41,7 @@ from nodeflow.ui.popups.op_relevance import relevance
 WIDTH = 760
 CHECK_MS = 80
 INDENT = 30
-"""Where the field begins, right of its sign."""
+"""Left inset of the field, after its icon."""
 SHOWN = 7
 EXAMPLE = "a = (b + c) * (c + 2)"
 _GO_ON = "Not finished yet."
@@ -49,9 +49,9 @@ _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_/]*$")
 
 
 class FormulaField(QLineEdit):
-    """One line in the mono font, with a wavy line under what is wrong.
+    """One line in the mono font, with a wavy line under a mistake.
 
-    ``key(event)`` is called first and returns whether it took the key.
+    ``key(event)`` is called first and returns whether it handled the key.
     """
 
     stepped = Signal(int)
@@ -76,7 +76,7 @@ class FormulaField(QLineEdit):
             super().keyPressEvent(event)
 
     def event(self, event: QEvent) -> bool:
-        """Tab completes instead of leaving."""
+        """Complete on Tab instead of moving the focus."""
         if event.type() == QEvent.Type.KeyPress:
             assert isinstance(event, QKeyEvent)
             if event.key() in (Qt.Key.Key_Tab, Qt.Key.Key_Backtab):
@@ -107,7 +107,7 @@ class FormulaField(QLineEdit):
 
 
 class ExpressionBar(QFrame):
-    """Lies at the top of the canvas while a formula is typed."""
+    """The bar at the top of the canvas."""
 
     def __init__(
         self,
@@ -185,7 +185,7 @@ class ExpressionBar(QFrame):
     # ---- opening and closing ----------------------------------------------------------------
 
     def open(self) -> None:
-        """Show the bar and let the user type; a formula that was begun is still there."""
+        """Show the bar and focus it. An unfinished formula is still there."""
         self._dress()
         self._show_call()
         self._at = len(self._history)
@@ -196,7 +196,7 @@ class ExpressionBar(QFrame):
         self.field.selectAll()
 
     def close_bar(self) -> None:
-        """Back to the canvas."""
+        """Close the bar and focus the canvas."""
         self.hide()
         self._canvas.setFocus()
 
@@ -228,7 +228,7 @@ class ExpressionBar(QFrame):
         self.place()
 
     def place(self) -> None:
-        """Lie at the top of the canvas, in the middle."""
+        """Place the bar at the top of the canvas, centred."""
         width = min(WIDTH, self._canvas.width() - 2 * SPACE[3])
         self.resize(width, self._layout.totalHeightForWidth(width))
         self.move((self._canvas.width() - width) // 2, SPACE[3])
@@ -244,7 +244,7 @@ class ExpressionBar(QFrame):
         return False
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """What a field or button leaves ends here: the canvas below has keys of its own."""
+        """Stop keys that a field or button leaves, because the canvas below has its own keys."""
         focus = self.focusWidget()
         if event.key() == Qt.Key.Key_Escape:
             self.close_bar()
@@ -262,7 +262,7 @@ class ExpressionBar(QFrame):
         self._check.start()
 
     def check(self) -> ExpressionError | None:
-        """Say what Enter would add, or what is wrong and where."""
+        """Show what Enter would add, or the mistake and its place. Return the mistake."""
         self._check.stop()
         text, problem, message, warning = self.field.text(), None, "", ""
         if text.strip():
@@ -307,7 +307,7 @@ class ExpressionBar(QFrame):
     # ---- completing -------------------------------------------------------------------------
 
     def _show_call(self) -> None:
-        """The parameters of the call that is typed, the current one marked."""
+        """Show the parameters of the typed call, with the current one marked."""
         found = call_around(self.field.text(), self.field.cursorPosition())
         self.call.setVisible(found is not None)
         if found is not None:
@@ -320,7 +320,7 @@ class ExpressionBar(QFrame):
         self.place()
 
     def _find_words(self) -> None:
-        """Names of nodes and ops that the word before the cursor may become."""
+        """Find names of nodes and ops that complete the word before the cursor."""
         match = _WORD.search(self.field.text()[: self.field.cursorPosition()])
         word = match[0] if match else ""
         self._words = self._words_for(word)
@@ -356,7 +356,7 @@ class ExpressionBar(QFrame):
         self.place()
 
     def _complete(self, step: int) -> None:
-        """Put the next word in place of the one before the cursor."""
+        """Replace the word before the cursor by the next completion."""
         if not self._words:
             return
         words, at = self._words, self._word_at + step
@@ -391,8 +391,10 @@ class ExpressionBar(QFrame):
     # ---- adding -----------------------------------------------------------------------------
 
     def accept(self) -> None:
-        """Add the nodes, select them, and go back to the canvas; with names that nothing has, go to
-        what they can be added as."""
+        """Add the nodes, select them, and go back to the canvas.
+
+        With unknown names, focus the buttons that add them.
+        """
         if not self.field.text().strip():
             return
         problem = self.check()

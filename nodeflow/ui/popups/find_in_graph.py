@@ -1,5 +1,5 @@
-"""Find in graph: nodes by their name, op, or the value they show, in subgraphs too; and frames and
-notes of the shown graph by what is written there."""
+"""Find in graph: nodes by name, op or shown value, also in subgraphs; and frames and notes of the
+shown graph by their text."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MOST_LOOKED_AT = 50_000
 
 
 class FindInGraph:
-    """Opens a pick list over the canvas; Enter selects the node and brings it to the middle."""
+    """Opens a pick list over the canvas. Enter selects the node and centres it."""
 
     def __init__(
         self,
@@ -44,7 +44,7 @@ class FindInGraph:
         )
 
     def rows(self, query: str) -> Sequence[Row]:
-        """The nodes that answer a query, best first."""
+        """Return the nodes that match a query, best first."""
         scored = (
             (self._score(query, name, record), -i, name, path, record)
             for i, (path, name, record) in enumerate(self._nodes())
@@ -54,7 +54,7 @@ class FindInGraph:
         return [*rows, *self._frames(query)] if query else rows
 
     def _frames(self, query: str) -> list[Row]:
-        """Frames whose title or note has the query in it; the node rows come first."""
+        """Return frames with the query in their title or note. The node rows come first."""
         shown = "".join(f"{step}/" for step in self._workspace.path)
         found, wanted = [], query.lower()
         for frame in self._workspace.document.frames.values():
@@ -65,7 +65,7 @@ class FindInGraph:
         return found[:MOST]
 
     def _nodes(self) -> Iterator[tuple[str, str, NodeRecord]]:
-        """Path, full name and record: of what is shown first, then of the rest of the file."""
+        """Yield path, full name and record: the shown graph first, then the rest of the file."""
         workspace = self._workspace
         shown = "".join(f"{step}/" for step in workspace.path)
         names = "".join(f"{name}/" for name in workspace.path_names)

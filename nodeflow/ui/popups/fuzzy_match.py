@@ -52,7 +52,7 @@ def _joined(text: str) -> str:
 
 
 def _spread(query: str, text: str) -> int | None:
-    """How many letters lie between those of ``query`` in ``text``; None if not all are there."""
+    """Return the number of letters between the letters of ``query``; None if one is missing."""
     place, gaps = -1, 0
     for letter in query:
         if letter == " ":
@@ -66,7 +66,7 @@ def _spread(query: str, text: str) -> int | None:
 
 
 def best_score(query: str, names: Iterable[str], also: Iterable[str] = ()) -> float:
-    """The best score among an op's names; what is only its description counts less."""
+    """Return the best score among an op's names. A match only in ``also`` counts less."""
     direct = max((score(query, name) for name in names), default=0.0)
     aside = max((score(query, word) for word in also), default=0.0)
     return max(direct, aside * 0.75 if aside >= 0.6 else 0.0)

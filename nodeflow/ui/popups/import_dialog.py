@@ -1,4 +1,4 @@
-"""Asks where a model of another program goes, and shows that it is being read."""
+"""Asks for the target file of an imported model, and shows that the model is being read."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class ImportDialog(QDialog):
         self._check()
 
     def show_waiting(self, waiting: bool, text: str = "") -> None:
-        """Show that the model is being read, or why it was not."""
+        """Show that the model is being read, or why reading failed."""
         self.progress.setVisible(waiting)
         self.state.setText("Reading the model and laying the graph out…" if waiting else text)
         for widget in (self.target, self.browse, self.trainable, self.open_button):

@@ -1,4 +1,4 @@
-"""Wiring by keyboard: out of a node's port or into one, by typing, to the port of another node."""
+"""Wiring by keyboard: from or to a node's port, to or from a typed port of another node."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from nodeflow.ui.popups.fuzzy_match import score
 from nodeflow.ui.popups.quick_pick import QuickPick, Row
 
 MOST_NODES = 40
-"""Nodes whose ports are judged for one list: nearest names, else nearest places."""
+"""Nodes whose ports are judged for one list: those with the nearest names, else places."""
 MOST_CONVERTED = 8
-"""Refused ports for which conversions are looked for."""
+"""Refused ports that conversions are searched for."""
 
 
 class End(NamedTuple):
@@ -31,8 +31,11 @@ class End(NamedTuple):
 
 
 class KeyboardWiring:
-    """W asks for the output, if there are several, then for the port; Enter connects. Shift+W
-    does the same from an input."""
+    """Asks for the ports of a new wire.
+
+    W asks for the output, if there are several, then for the target; Enter connects. Shift+W does
+    the same from an input.
+    """
 
     def __init__(self, popup: QuickPick, canvas: CanvasView) -> None:
         self._popup, self._canvas = popup, canvas
@@ -61,7 +64,7 @@ class KeyboardWiring:
             self._ask_port(record, side, ports)
 
     def begin_at(self, node: str, side: str, port: str) -> None:
-        """Start a wire at a port, and ask where it ends."""
+        """Start a wire at a port, and ask for its other end."""
         canvas = self._canvas
         if canvas.document.locked:
             canvas.signals.message.emit(canvas.document.locked)
@@ -86,7 +89,7 @@ class KeyboardWiring:
         self._canvas.selection.open_port = None
 
     def pick(self) -> None:
-        """Ask which wire of the selected node is meant, and select it."""
+        """Ask for a wire of the selected node, and select it."""
         canvas = self._canvas
         document, node = canvas.document, canvas.selection.nodes()[0]
         rows = []
@@ -137,12 +140,12 @@ class KeyboardWiring:
         return card_data.type_text(self._canvas.scene.analysis.type_of(node, port))
 
     def rows(self, query: str) -> Sequence[Row]:
-        """Ports of the nodes that answer the query: free ones that take the wire come first."""
+        """Return ports of nodes that match the query; free ports that take the wire first."""
         name, _, wanted = query.partition(":")
         ranked = []
         for place, record in enumerate(self._nearest(name)):
             for index, row in enumerate(self._ports(record, wanted)):
-                taken = row.data[2] and not name  # a port that is named may well be taken
+                taken = row.data[2] and not name  # a named port may already be connected
                 ranked.append((not row.enabled, taken, place, row.data[2], index, row))
         rows = [row for *_, row in sorted(ranked, key=lambda item: item[:5])]
         refused = [row for row in rows if not row.enabled][:MOST_CONVERTED]
@@ -151,7 +154,7 @@ class KeyboardWiring:
         return [*rows[:at], *made, *rows[at:]]
 
     def _converted(self, row: Row) -> list[Row]:
-        """A refused port again, once for each conversion that would make the wire fit."""
+        """Return rows for a refused port, one for each conversion that makes the wire fit."""
         canvas = self._canvas
         node, port, taken, _ = row.data
         wire = Wire(*self._ends(node, port))
@@ -205,7 +208,7 @@ class KeyboardWiring:
         return rows
 
     def _ends(self, node: str, port: str) -> tuple[str, str, str, str]:
-        """Source and target of the wire to another node's port."""
+        """Return source and target of the wire to another node's port."""
         start = self._start
         if start.side == "out":
             return start.node, start.port, node, port
@@ -233,6 +236,6 @@ class KeyboardWiring:
 
 
 def op_on_card(canvas: CanvasView, record: NodeRecord) -> str:
-    """What a node is, as its card shows it."""
+    """Return a node's op as its card shows it."""
     slot = canvas.scene.nodes.get(record.id)
     return record.op if slot is None else canvas.scene.card(slot).subtitle

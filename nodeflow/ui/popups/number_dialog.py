@@ -1,4 +1,4 @@
-"""Asks for one number, where 0 stands for a word: as many as cores, what is free."""
+"""Asks for one number. 0 stands for a word, such as "as many as cores" or "all free memory"."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ class NumberDialog(QDialog):
     """A text, and a field for a number.
 
     Args:
-        title: of the window.
-        text: what the number means.
-        name: stands before the field.
+        title: title of the window.
+        text: meaning of the number.
+        name: label before the field.
         most: the highest number.
-        nothing: what 0 stands for.
+        nothing: the word for 0.
 
     Attributes:
-        field: its value is what is chosen; callers give it a suffix, steps and a spoken name.
+        field: holds the chosen value; callers give it a suffix, steps and a spoken name.
     """
 
     def __init__(

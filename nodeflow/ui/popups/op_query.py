@@ -1,6 +1,6 @@
-"""What is typed into a search for ops: letters, and what the op must take (`in:`) or give (`out:`).
+"""The text of a search for ops: letters, and dtypes that the op must take (`in:`) or give (`out:`).
 
-`mean in:float32`, `in:bool out:int`: a dtype by its name, its short name, or the beginning of one.
+`mean in:float32`, `in:bool out:int`: a dtype by its name, short name, or the beginning of its name.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ ORDER = (
     *("Loss", "Training", "Metric", "Reduction", "Shape", "Pictures", "Signal", "Comparison"),
     *("Random", "Utility", "Control flow"),
 )
-"""The order of categories: what a first graph needs comes first; unknown ones come last."""
+"""The order of categories: those of a first graph come first, unknown ones last."""
 
 FIRST_LAYERS = (
     *("layers/dense", "layers/conv2d", "max_pool2d", "flatten", "dropout"),
     *("layers/batch_normalization", "layers/embedding", "layers/lstm", "layers/gru"),
     *("layers/multi_head_attention", "layers/transformer_block"),
 )
-"""The layers of everyday nets come first among the layers."""
+"""The layers of common networks, which come first among the layers."""
 
 LAYERS = "Layers"
 
 
 def by_category(ops: Iterable[NodeDeclaration]) -> dict[str, list[NodeDeclaration]]:
-    """Ops by category, both in the order to show: those of every day come first."""
+    """Group ops by category, in display order. Everyday ops come first."""
     groups: dict[str, list[NodeDeclaration]] = {}
     for op in ops:
         if op.superseded:
@@ -52,11 +52,13 @@ def by_category(ops: Iterable[NodeDeclaration]) -> dict[str, list[NodeDeclaratio
 
 @dataclass(frozen=True, slots=True)
 class OpQuery:
-    """Attributes:
-    words: letters of a name.
-    takes: dtypes of which an input must accept one; empty for any.
-    gives: dtypes of which an output can have one; empty for any.
-    problem: what is wrong with a filter.
+    """A parsed search text.
+
+    Attributes:
+        words: letters of a name.
+        takes: dtypes; an input must accept one of them. Empty for any.
+        gives: dtypes; an output can have one of them. Empty for any.
+        problem: the mistake in a filter.
     """
 
     words: str = ""
@@ -78,7 +80,7 @@ class OpQuery:
         return cls(" ".join(words), wanted["in"], wanted["out"], problem)
 
     def admits(self, op: NodeDeclaration) -> bool:
-        """Whether an op passes the filters."""
+        """Return whether an op passes the filters."""
         if self.problem:
             return False
         if self.takes and not any(self.takes & set(port.dtypes) for port in op.inputs):
@@ -86,7 +88,7 @@ class OpQuery:
         return not self.gives or bool(op.outputs and self.gives & gives(op, self.takes or DTYPES))
 
     def fit(self, op: NodeDeclaration) -> float:
-        """From 0 to 1: how few other dtypes than the wanted an op gives."""
+        """Return how few dtypes an op can give, from 0 to 1; 0 without a filter of outputs."""
         return 1.0 - len(gives(op)) / len(DTYPES) if self.gives else 0.0
 
 
@@ -100,11 +102,11 @@ def ranked(
     used: Counter[str] | None = None,
     fit: Callable[[NodeDeclaration], float] = lambda op: 0.0,
 ) -> list[NodeDeclaration]:
-    """Ops that answer a query, best first; how well they fit, then own use, decide between equals.
+    """Return the ops that match a query, best first. Fit, then own use, decide between equals.
 
     Args:
         used: how often each op is in use.
-        fit: from 0, fits as anything would, to 1, was made for this.
+        fit: from 0 (fits like any op) to 1 (made for this purpose).
     """
     query, scored = OpQuery.parse(text), []
     used = used or Counter()

@@ -1,7 +1,7 @@
 """Settings typed behind an op's name in a search: `dense 300 relu`, `conv2d 16 3x3 padding=same`.
 
-Numbers go to the attributes that hold numbers, in their order; a word, or its beginning, to the
-attribute that it is a choice of; `name=value` to any.
+Numbers go to numeric attributes, in their order. A word, or its beginning, goes to the attribute
+that has it as a choice. `name=value` goes to any attribute.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ _NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?")
 def split(
     text: str, find: Callable[[str], Iterable[NodeDeclaration]]
 ) -> list[tuple[NodeDeclaration, dict[str, Any]]]:
-    """Returns the ops that the first words find and that take the others as settings, best first.
+    """Return the ops that match the first words and take the others as settings, best first.
 
-    `find` ranks the ops for a query. The longest name that leaves settings which fit wins.
+    `find` ranks the ops for a query. The longest name wins whose remaining words fit as settings.
     """
     words = text.split()
     for count in range(len(words) - 1, 0, -1):
@@ -34,7 +34,7 @@ def split(
             try:
                 settings = read(op, words[count:])
             except NodeflowError:
-                if place == 0:  # the op that is meant does not take the value: no other is offered
+                if place == 0:  # the best match refuses the value, so offer no other op
                     return []
                 continue
             if settings is not None:
@@ -45,7 +45,7 @@ def split(
 
 
 def read(op: NodeDeclaration, words: list[str]) -> dict[str, Any] | None:
-    """Returns the attributes that words give an op; None if one of them says nothing to it.
+    """Return the attributes that words give an op, or None if a word fits no attribute.
 
     Raises:
         NodeflowError: an attribute does not take its value.
@@ -66,7 +66,7 @@ def read(op: NodeDeclaration, words: list[str]) -> dict[str, Any] | None:
 
 
 def _holder(free: list[Attr], word: str) -> Attr | None:
-    """The first attribute that a bare word can be a value of."""
+    """Return the first attribute that accepts a bare word."""
     if _NUMBER.fullmatch(word):
         whole = ("int", "sizes", "ints") if word.isdigit() else ()
         kinds = (*whole, "float", "number")
@@ -79,7 +79,7 @@ def _holder(free: list[Attr], word: str) -> Attr | None:
 
 
 def _completed(attr: Attr, word: str) -> str:
-    """The choice that a word is, or begins: `rel` is relu while it is typed."""
+    """Return the choice that a word is or begins: `rel` is relu during typing."""
     word, choices = word.lower(), _choices(attr)
     if word in choices:
         return word
@@ -103,7 +103,7 @@ def _value(attr: Attr, text: str) -> Any:
 
 
 def words(settings: dict[str, Any]) -> str:
-    """Returns settings as a row shows them: `units 300, relu`."""
+    """Format settings for a row: `units 300, relu`."""
     shown = []
     for name, value in settings.items():
         text = "×".join(map(str, value)) if isinstance(value, list) else str(value)

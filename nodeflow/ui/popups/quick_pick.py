@@ -1,6 +1,6 @@
 """A field over a list, to pick one of many things by a few typed letters.
 
-The command palette, search to add, finding a node and wiring by keyboard are all this, with other
+The command palette, search to add, finding a node and wiring by keyboard all use it, with their own
 rows.
 """
 
@@ -40,8 +40,8 @@ ROW_ROLE = Qt.ItemDataRole.UserRole
 class Row:
     """One thing to pick: its texts, and `data` for the caller.
 
-    `icon` names an icon; `op` and `category` draw an op's sign instead. A row that cannot be
-    picked has the reason in `detail`.
+    `icon` names an icon; `op` and `category` draw an op's icon instead. A row that cannot be picked
+    has the reason in `detail`.
     """
 
     title: str
@@ -59,7 +59,7 @@ Finder = Callable[[str], Sequence[Row]]
 
 
 class RowModel(QAbstractListModel):
-    """The rows found."""
+    """The found rows."""
 
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
@@ -84,7 +84,7 @@ class RowModel(QAbstractListModel):
 
 
 class RowDelegate(QStyledItemDelegate):
-    """Sign, title and aside on one line, the detail below."""
+    """Draws icon, title and aside on one line, the detail below."""
 
     def __init__(self, theme: Theme, parent: QObject) -> None:
         super().__init__(parent)
@@ -121,7 +121,7 @@ class RowDelegate(QStyledItemDelegate):
         painter.restore()
 
     def _paint_sign(self, painter: QPainter, row: Row, rect: QRectF) -> float:
-        """Draws the sign at the left; returns where the text begins."""
+        """Draw the icon at the left. Return the left edge of the text."""
         box = QRectF(rect.left() + 8, rect.center().y() - 13, 26, 26)
         if row.op:
             color = self.theme.category(row.category)
@@ -137,7 +137,7 @@ class RowDelegate(QStyledItemDelegate):
 
 
 class QuickPick(QFrame):
-    """The popup, a child of the widget it lies over.
+    """The popup, a child of the widget below it.
 
     ``open(finder, picked, ...)`` shows it; `finder(query)` gives the rows, best first, and
     `picked(row)` is called once, after it has closed. Escape closes it and gives the focus back.
@@ -201,7 +201,7 @@ class QuickPick(QFrame):
     ) -> None:
         """Ask for one of the finder's rows; `back` gets the focus afterwards.
 
-        `text` stands in the field, selected, to be edited or typed over.
+        `text` is the initial, selected text of the field.
         """
         self._finder, self._picked, self._nothing = finder, picked, nothing
         self._cancelled = cancelled or (lambda: None)
@@ -267,16 +267,16 @@ class QuickPick(QFrame):
         self.place()
 
     def note_for(self, query: str, found: bool) -> str:
-        """The text under the field; an empty one hides it."""
+        """Return the text under the field; an empty text hides it."""
         return "" if found else self._nothing
 
     def _speak(self, index: QModelIndex) -> None:
-        """Screen readers stay in the field: its description names the row that Enter picks."""
+        """Describe the row that Enter picks at the field, where screen readers stay."""
         spoken = index.data(Qt.ItemDataRole.AccessibleTextRole) if index.isValid() else ""
         self.field.setAccessibleDescription(spoken or self._nothing)
 
     def place(self) -> None:
-        """Lie in the upper middle of the parent."""
+        """Place the popup in the upper middle of the parent."""
         parent = self.parentWidget()
         assert parent is not None
         self.fit()
@@ -284,7 +284,7 @@ class QuickPick(QFrame):
         self.move((parent.width() - self.width()) // 2, top)
 
     def fit(self) -> None:
-        """Be as high as field, note and rows need."""
+        """Resize to the height that field, note and rows need."""
         parent = self.parentWidget()
         assert parent is not None
         width = min(self.widest, parent.width() - 16)

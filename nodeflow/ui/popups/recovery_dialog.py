@@ -1,4 +1,4 @@
-"""The question about what crashes left behind: a line for each, also for what is damaged."""
+"""The question about journals that crashes left: a line for each, also for damaged ones."""
 
 from __future__ import annotations
 
@@ -30,12 +30,14 @@ TEXT = "nodeflow quit unexpectedly. Restore your unsaved work?"
 MORE = "This window opens one of them; the others stay here until the next start."
 
 MOST_ROWS = 10
-"""More are scrolled to."""
+"""Visible rows. More are scrolled."""
 
 
 def ask_recover(parent: QWidget, found: Sequence[Recoverable]) -> tuple[str, list[Recoverable]]:
-    """What to do with what crashes left behind: ``save`` (restore), ``discard`` or ``cancel``, and
-    with which of it."""
+    """Ask what to do with journals of crashes: ``save`` (restore), ``discard`` or ``cancel``.
+
+    Also return the journals that the answer applies to.
+    """
     dialog = RecoveryDialog(parent, found)
     dialog.exec()
     answer = dialog.answer, dialog.chosen
@@ -44,7 +46,7 @@ def ask_recover(parent: QWidget, found: Sequence[Recoverable]) -> tuple[str, lis
 
 
 class RecoveryDialog(QDialog):
-    """Lists journals; Restore takes one, Discard all that are selected."""
+    """Lists journals. Restore takes one, Discard all selected ones."""
 
     def __init__(self, parent: QWidget, found: Sequence[Recoverable]) -> None:
         super().__init__(parent)
@@ -91,7 +93,7 @@ class RecoveryDialog(QDialog):
 
     @property
     def chosen(self) -> list[Recoverable]:
-        """What is selected."""
+        """The selected journals."""
         rows = (self.table.indexOfTopLevelItem(item) for item in self.table.selectedItems())
         return [self._found[row] for row in sorted(rows)]
 
@@ -123,7 +125,7 @@ class RecoveryDialog(QDialog):
 
 
 def name_of(item: Recoverable) -> str:
-    """What a journal's document is called."""
+    """Return the name of a journal's document."""
     if item.problem:
         return "Damaged"
     name = item.document.name if item.document else "Untitled graph"

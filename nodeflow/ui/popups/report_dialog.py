@@ -1,4 +1,4 @@
-"""What a report of a problem holds, to look at before it is written."""
+"""The contents of a problem report, to look at before it is written."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class ReportDialog(QDialog):
     """Lists the parts of a report, and shows each.
 
     Signals:
-        save_wanted(): the report is to be written.
+        save_wanted(): write the report.
     """
 
     save_wanted = Signal()
@@ -84,7 +84,7 @@ class ReportDialog(QDialog):
         self.setLayout(layout)
 
     def show_parts(self, parts: Sequence[Part]) -> None:
-        """List what is in the report."""
+        """List the parts of the report."""
         current = max(0, self.table.currentIndex().row())
         self._parts = parts
         self.table.clear()
@@ -98,7 +98,7 @@ class ReportDialog(QDialog):
         self.table.setCurrentIndex(model.index(min(current, len(parts) - 1), 0))
 
     def show_problem(self, text: str) -> None:
-        """Say why there is no report."""
+        """Show why there is no report."""
         self.text.setPlainText(text)
 
     def _on_current(self, *_: object) -> None:

@@ -1,4 +1,4 @@
-"""The dialog that changes keys: a table of actions, and one editor for the one that is chosen."""
+"""The dialog that changes keys: a table of actions, and one editor for the chosen action."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ from nodeflow.ui.popups.fuzzy_match import best_score
 
 ID_ROLE = Qt.ItemDataRole.UserRole
 WALKING = ("Tab", "Return", "Esc")
-"""Keys that keep their meaning in the dialog, and are chosen from a menu instead."""
+"""Keys that keep their meaning in the dialog. They are chosen from a menu instead."""
 BARE = (Qt.Key.Key_Shift, Qt.Key.Key_Control, Qt.Key.Key_Alt, Qt.Key.Key_Meta, Qt.Key.Key_AltGr)
 
 
 class KeyField(QLineEdit):
-    """Shows the keys that are pressed in it; Escape and Tab keep their usual meaning."""
+    """Shows the keys that are pressed in it. Escape and Tab keep their usual meaning."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -54,7 +54,7 @@ class KeyField(QLineEdit):
         self.setText(native(keys))
 
     def event(self, event: QEvent) -> bool:
-        """Keys that are shortcuts of the window are wanted here."""
+        """Take keys that are shortcuts of the window."""
         if event.type() == QEvent.Type.ShortcutOverride:
             event.accept()
             return True
@@ -71,7 +71,7 @@ class KeyField(QLineEdit):
 
 
 class ShortcutEditor(QDialog):
-    """Lists all actions with their keys; a conflict is refused, with the reason."""
+    """Lists all actions with their keys. A conflict is refused, with the reason."""
 
     def __init__(self, parent: QWidget, actions: ActionSet, keymap: Keymap) -> None:
         super().__init__(parent)
@@ -164,7 +164,7 @@ class ShortcutEditor(QDialog):
         self.table.setCurrentItem(self._items()[0])
 
     def choose(self, action_id: str) -> None:
-        """Make an action the one that is edited."""
+        """Select the action to edit."""
         for item in self._items():
             if item.data(0, ID_ROLE) == action_id:
                 self.table.setCurrentItem(item)
@@ -184,7 +184,7 @@ class ShortcutEditor(QDialog):
             self.table.setCurrentItem(shown[0])
 
     def _current(self) -> QTreeWidgetItem:
-        """The item that is edited: there is always one."""
+        """Return the item that is edited; there always is one."""
         item = self.table.currentItem()
         assert item is not None
         return item

@@ -1,7 +1,7 @@
 """The panel of a guided tour, checked against the window as it changes.
 
-It shows one step at a time, and goes on as soon as the step is seen to be done, in whatever way and
-order. Every step can be done with the mouse or with the keyboard.
+It shows one step at a time, and goes on once the step is done, in any way and order. Every step can
+be done with the mouse or with the keyboard.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ class Tutorial(QFrame):
     """The panel over the canvas.
 
     Signals:
-        pointed(op id): the palette shows the op that the step is about; "" for none.
+        pointed(op id): show this op in the palette, because the step uses it; "" for none.
         started(): the first step is shown.
         finished(text): every step is done.
         over: every step is done, or the user ends the tour.
-        next_requested(tour id): the user wants the tour that follows.
+        next_requested(tour id): the user wants the following tour.
     """
 
     started = Signal()
@@ -94,7 +94,7 @@ class Tutorial(QFrame):
             self.over.emit()
 
     def place(self) -> None:
-        """Stay in the lower left corner of the canvas."""
+        """Place the panel in the lower left corner of the canvas."""
         self.resize(WIDTH, self._layout.totalHeightForWidth(WIDTH))
         bottom = self._canvas.height() - self.height() - SPACE[4]
         self.move(QPoint(SPACE[4], max(SPACE[4], bottom)))
@@ -106,14 +106,14 @@ class Tutorial(QFrame):
 
     @Slot(object)
     def on_training(self, event: Event) -> None:
-        """A training tells what it does."""
+        """Count trainings that ended."""
         if isinstance(event, Done):
             self._progress.trainings += 1
             self._on_changed(None)
 
     @Slot(bool)
     def on_sketched(self, by_hand: bool) -> None:
-        """The nodes show what was drawn, or no longer."""
+        """Note that the nodes show a drawing, or no longer."""
         self._progress.sketched |= by_hand
         self._on_changed(None)
 

@@ -1,4 +1,4 @@
-"""The dialog that says which values a sweep tries for an attribute: a list, or a range."""
+"""The dialog for the values that a sweep tries for an attribute: a list, or a range."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ KINDS = {
 }
 NUMBERS = ("float", "number", "literal")
 EXAMPLES, WIDTH = 4, 380
-"""Draws that are shown of a range."""
+"""Number of sample draws shown for a range."""
 
 
 class VaryDialog(QDialog):
-    """Asks what is tried for one attribute, and lets the document know.
+    """Asks for the values to try for one attribute, and stores them in the document.
 
     Args:
-        path: of the node, or ``training`` for a setting.
+        path: path of the node, or ``training`` for a setting.
     """
 
     def __init__(self, parent: QWidget, workspace: Workspace, path: str, attr: str) -> None:
@@ -100,7 +100,7 @@ class VaryDialog(QDialog):
         (self.values if self.kind.currentData() == LIST else self.low).setFocus()
 
     def _fill(self, attr: Attr, known: str | None, value: Any) -> None:
-        """Begin with what is tried, or else with something near the value."""
+        """Fill the fields with the known values to try, or else with near values."""
         spec = _understood(self._name, known) or near(self._name, attr, value)
         self.values.setText(", ".join(json.dumps(one) for one in spec.values))
         if spec.kind != LIST:
@@ -111,7 +111,7 @@ class VaryDialog(QDialog):
 
     @property
     def text(self) -> str:
-        """What is tried, as ``nodeflow sweep`` understands it."""
+        """The values to try, in the syntax of ``nodeflow sweep``."""
         kind = self.kind.currentData()
         if kind == LIST:
             return json.dumps(values_of(self.values.text()))
@@ -120,7 +120,7 @@ class VaryDialog(QDialog):
 
     @Slot()
     def _check(self, _: object = None) -> None:
-        """Say what would be tried, or why it cannot be."""
+        """Show the values that would be tried, or why they are invalid."""
         self._pages.setCurrentIndex(0 if self.kind.currentData() == LIST else 1)
         try:
             spec = spec_of(self._name, self.text)
@@ -154,14 +154,14 @@ class VaryDialog(QDialog):
 
 
 def kinds_of(attr: Attr) -> tuple[str, ...]:
-    """How an attribute can vary."""
+    """Return the ways in which an attribute can vary."""
     if attr.kind in WHOLE:
         return LIST, INT
     return (LIST, RANGE, LOG, INT) if attr.kind in NUMBERS else (LIST,)
 
 
 def near(name: str, attr: Attr, value: Any) -> Spec:
-    """Something to begin with: what lies around a value."""
+    """Suggest values to try around the current value."""
     if attr.choices:
         return Spec(name, LIST, attr.choices)
     if attr.kind == "bool":
@@ -180,7 +180,7 @@ def near(name: str, attr: Attr, value: Any) -> Spec:
 
 
 def values_of(text: str) -> list[Any]:
-    """Values as a user writes them: JSON, else words.
+    """Parse values as a user writes them: JSON, else words.
 
     >>> values_of("0.1, 1"), values_of("relu, tanh"), values_of("[3, 3], [5, 5]")
     ([0.1, 1], ['relu', 'tanh'], [[3, 3], [5, 5]])
@@ -202,7 +202,7 @@ def _understood(name: str, text: str | None) -> Spec | None:
     try:
         return None if text is None else spec_of(name, text)
     except NodeflowError:
-        return None  # a file may say anything
+        return None  # a file may hold any text
 
 
 def _form(*rows: tuple[str, QWidget]) -> QWidget:

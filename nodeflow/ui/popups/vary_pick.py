@@ -1,4 +1,4 @@
-"""Choosing what a sweep varies: settings of the training, and attributes of nodes, by name."""
+"""Choosing an attribute to vary in a sweep by name: of the training or of a node."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MOST, MOST_LOOKED_AT = 50, 5000
 
 @dataclass(frozen=True)
 class Place:
-    """An attribute that can vary: path of its node or ``training``, its name, and what it is."""
+    """An attribute that can vary: path of its node or ``training``, its name and documentation."""
 
     path: str
     attr: str
@@ -33,7 +33,7 @@ class Place:
 
 
 def places(workspace: Workspace) -> Iterator[Place]:
-    """What can vary, the likeliest first."""
+    """Yield the attributes that can vary, likeliest first."""
     root = workspace.root
     for setting in declared(PlainSettings):
         yield Place(TRAINING, setting.name, f"{TRAINING}.{setting.name}", setting.help, 0.02)
@@ -67,7 +67,7 @@ class VaryPick:
         )
 
     def rows(self, query: str) -> Sequence[Row]:
-        """What answers a query, best first."""
+        """Return the attributes that match a query, best first."""
         known = varied(self._workspace.root)
         words = query.replace(" ", "_") if " " in query.strip() else query
         scored = (

@@ -1,4 +1,4 @@
-"""The earlier versions of a file: when, why and how large, and what to do with one."""
+"""The earlier versions of a file: when, why and how large, and actions on a version."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ NONE = "No earlier version of this file is kept yet. Saving keeps what was there
 
 
 class VersionsDialog(QDialog):
-    """Lists versions; ``answer`` says what to do with the ``chosen`` one."""
+    """Lists versions; ``answer`` is the action on the ``chosen`` one."""
 
     def __init__(
         self,
@@ -47,11 +47,12 @@ class VersionsDialog(QDialog):
         most: int,
         on_most: Callable[[int], None],
     ) -> None:
-        """
+        """Lay out the dialog.
+
         Args:
-            present: the digest of what is in the file.
-            most: how many saves are kept.
-            on_most: called with another number of them.
+            present: the digest of the file's contents.
+            most: number of saves that are kept.
+            on_most: called with another such number.
         """
         super().__init__(parent)
         self.setObjectName("versions")
@@ -107,7 +108,7 @@ class VersionsDialog(QDialog):
 
     @property
     def chosen(self) -> Backup | None:
-        """What is selected."""
+        """The selected version."""
         selected = self.table.selectedItems()
         return self._versions[self.table.indexOfTopLevelItem(selected[0])] if selected else None
 

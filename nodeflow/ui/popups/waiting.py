@@ -1,8 +1,8 @@
-"""Work that the user has to wait for, in a window that does not stand still.
+"""Work that the user has to wait for, in a window that stays responsive.
 
 Files are read and written by threads: a disk may be slow, or gone. Meanwhile the window paints,
-listens to its engine and answers the system, but takes no input, so that nothing is edited under
-the work. What takes longer than a moment shows how far it is, and can be given up.
+listens to its engine and answers the system, but takes no input, so that nothing is edited during
+the work. Longer work shows its progress, and can be cancelled.
 """
 
 from __future__ import annotations
@@ -23,25 +23,25 @@ from nodeflow.ui.core.thread_signal import ThreadSignal
 from nodeflow.ui.core.widgets import label
 
 MOMENT_MS = 300
-"""What a user waits for without asking what goes on."""
+"""Milliseconds that a user waits without asking for progress."""
 GRACE_S = 0.03
-"""Two frames: what is done by then, as with nearly all files, needs no events in between."""
+"""Two frames. Work that is done by then, as for nearly all files, needs no event loop."""
 SLICE_S = 0.01
-"""How long the window is busy at a time."""
+"""Seconds that the window is busy at a time."""
 STEPS = 1000
 _ALL = QEventLoop.ProcessEventsFlag.AllEvents
 _NO_INPUT = QEventLoop.ProcessEventsFlag.ExcludeUserInputEvents
 T = TypeVar("T")
 Progress = Callable[[float], None]
-"""Takes the share that is done; raises GivenUp where the rest is not wanted."""
+"""Takes the finished share; raises GivenUp if the rest is not wanted."""
 
 
 class GivenUp(Exception):
-    """The user, or the end of the window, has given up what was waited for."""
+    """The user cancelled the work, or the window was closed."""
 
 
 class Waiting(QDialog):
-    """Waits for the parts of one piece of work, one after the other.
+    """Waits for the parts of a piece of work, one after the other.
 
         with Waiting(window, "Opening x.flow…") as waiting:
             text = waiting.apart(read)
@@ -94,10 +94,10 @@ class Waiting(QDialog):
     # ---- parts ------------------------------------------------------------------------------
 
     def apart(self, job: Callable[[Progress], T]) -> T:
-        """Returns what a job returns that a thread does; raises what it raises.
+        """Run a job in a thread; return its result or raise its exception.
 
-        The job gets a `Progress`, to be called now and then. It must not touch widgets. A thread
-        cannot be stopped: what is given up goes on unheard until it calls that, or ends.
+        The job gets a `Progress` to call now and then. It must not touch widgets. A thread cannot
+        be stopped: a cancelled job runs on, ignored, until it calls the `Progress` or ends.
         """
         if self.is_given_up:
             raise GivenUp
@@ -111,7 +111,7 @@ class Waiting(QDialog):
         return work.result()
 
     def in_slices(self, steps: Iterator[float]) -> None:
-        """Does what only the GUI thread may do, step by step; each yields the share done."""
+        """Do work that needs the GUI thread in steps; each yields the finished share."""
         timer = QTimer(self)
         failed: list[BaseException] = []
         rest: Iterator[float] | None = steps
@@ -159,7 +159,7 @@ class Waiting(QDialog):
     @Slot()
     def _show(self) -> None:
         self.show()
-        self._wake()  # from now on there is input: of this dialog
+        self._wake()  # from now on this dialog takes input
 
     @Slot(float)
     def _on_progress(self, share: float) -> None:
@@ -167,7 +167,7 @@ class Waiting(QDialog):
         self._bar.setValue(round(STEPS * share))
 
     def reject(self) -> None:
-        """Cancel and Escape, and the end of the window."""
+        """Cancel the work, on Cancel, Escape or the end of the window."""
         self.is_given_up = True
         super().reject()
         self._wake()
@@ -177,14 +177,14 @@ class Waiting(QDialog):
         event.accept()
 
     def eventFilter(self, _: QObject, event: QEvent) -> bool:
-        """A window that closes does not wait any more."""
+        """Stop waiting when the window closes."""
         if event.type() == QEvent.Type.Close:
             self.reject()
         return False
 
 
 class _Work:
-    """A job in a thread, which says by signals how far it is and that it has ended."""
+    """A job in a thread, which reports its progress and its end by signals."""
 
     def __init__(self, job: Callable[[Progress], Any], waiting: Waiting) -> None:
         self._job = job

@@ -1,4 +1,4 @@
-"""Loading weights that fit a graph only in part: which tensor of the file each variable takes."""
+"""Loading weights that fit a graph only in part: each variable chooses a tensor."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ TITLES = ("Variable", "Shape", "Tensor in the file")
 KEEP = "Keep the present value"
 ROW = 32
 MOST_ROWS = 12
-"""More are scrolled to."""
+"""Visible rows. More are scrolled."""
 
 
 def ask_assign_weights(
     parent: QWidget, name: str, checked: WeightsChecked
 ) -> Mapping[str, Taken] | None:
-    """Which tensor each variable is to take; None if none is to be loaded."""
+    """Ask which tensor each variable takes; None if nothing is to be loaded."""
     dialog = WeightsDialog(parent, name, checked)
     accepted = dialog.exec() == QDialog.DialogCode.Accepted
     taken = dialog.taken() if accepted else None
@@ -46,7 +46,7 @@ def ask_assign_weights(
 
 
 class WeightsDialog(QDialog):
-    """A row for each variable, with the tensors of the file that fit it to choose from."""
+    """A row for each variable, with a choice of the file's tensors that fit it."""
 
     def __init__(self, parent: QWidget, name: str, checked: WeightsChecked) -> None:
         super().__init__(parent)
@@ -106,7 +106,10 @@ class WeightsDialog(QDialog):
         return table
 
     def _make_choice(self, name: str, kind: Kind) -> QComboBox:
-        """The tensors that fit a variable, each way of its axes; the one that is suggested."""
+        """Return a choice of the tensors that fit a variable, in each order of their axes.
+
+        The suggested tensor is selected.
+        """
         choice = QComboBox()
         choice.setAccessibleName(f"Tensor for {name}")
         choice.addItem(KEEP, None)
@@ -124,7 +127,7 @@ class WeightsDialog(QDialog):
         return choice
 
     def taken(self) -> dict[str, Taken]:
-        """What is chosen, by variable."""
+        """Return the chosen tensors by variable."""
         found = {name: choice.currentData() for name, choice in self._choices.items()}
         return {name: taken for name, taken in found.items() if taken is not None}
 

@@ -1,4 +1,4 @@
-"""The way from a data file to a graph: look at it, choose columns, choose a starter."""
+"""The wizard from a data file to a graph: look at it, choose columns, choose a starter."""
 
 from nodeflow.ui.popups.own_data.wizard import DataWizard
 

@@ -1,4 +1,4 @@
-"""A surveyed column in words and as a small picture of its distribution."""
+"""A surveyed column as text and as a small picture of its distribution."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MOST_BARS = 20
 
 
 def kind_text(column: ColumnSurvey) -> str:
-    """``category``, ``array 28 × 28``."""
+    """Return the kind of a column: ``category``, ``array 28 × 28``."""
     shape = column.shape[:2] if column.kind == "picture" else column.shape
     sizes = " × ".join(map(str, shape))
     return f"{KINDS.get(column.kind, column.kind)} {sizes}".rstrip()
@@ -36,7 +36,7 @@ def missing_text(column: ColumnSurvey) -> str:
 
 
 def values_text(column: ColumnSurvey) -> str:
-    """``4.3 to 7.9``, ``setosa, versicolor, virginica``."""
+    """Return the values of a column: ``4.3 to 7.9``, ``setosa, versicolor, virginica``."""
     if column.categories and column.kind in ("category", "boolean"):
         names = [name for name, _ in column.categories]
         more = f" and {column.distinct - 6} more" if column.distinct > 6 else ""
@@ -52,7 +52,7 @@ def values_text(column: ColumnSurvey) -> str:
 
 
 def spoken(column: ColumnSurvey) -> str:
-    """All of it, for a tooltip and for who listens."""
+    """Return the full description, for a tooltip and for screen readers."""
     parts = [column.name, kind_text(column), values_text(column), missing_text(column)]
     if column.mean is not None and column.kind in ("number", "integer"):
         deviation = number(column.deviation or 0.0)
@@ -61,14 +61,14 @@ def spoken(column: ColumnSurvey) -> str:
 
 
 def bars(column: ColumnSurvey) -> tuple[int, ...]:
-    """Heights of the bars of a distribution; nothing if there is none to show."""
+    """Return the heights of the bars of a distribution; empty if there is none to show."""
     if column.counts and column.kind not in ("category",):
         return column.counts
     return tuple(rows for _, rows in column.categories[:MOST_BARS])
 
 
 def draw_distribution(painter: QPainter, area: QRectF, column: ColumnSurvey, theme: Theme) -> None:
-    """Bars from the bottom of an area: a histogram, or one bar per category."""
+    """Draw bars from the bottom of an area: a histogram, or one bar per category."""
     heights = bars(column)
     top = max(heights, default=0)
     if not top:

@@ -1,4 +1,4 @@
-"""The columns of a table with what each is used for, as a model with check boxes."""
+"""The columns of a table and their roles, as a model with check boxes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Index = QModelIndex | QPersistentModelIndex
 
 
 class ColumnsModel(QAbstractTableModel):
-    """One row per column of the data; ``edited`` after the user changed what one is used for."""
+    """One row per column of the data; ``edited``: the user changed the role of a column."""
 
     edited = Signal()
 

@@ -1,4 +1,4 @@
-"""Step 2: inputs and label, scaling, categories, missing values, and how the rows are split."""
+"""Step 2: inputs and label, scaling, categories, missing values, and the split of the rows."""
 
 from __future__ import annotations
 
@@ -185,7 +185,7 @@ class ColumnsStep(QWidget):
         self.changed.emit()
 
     def _show_classes(self, classes: tuple[tuple[str, int], ...]) -> None:
-        """The classes with how often they occur; those that can be shown by another name."""
+        """Show the classes with their counts. Some data let the user rename them."""
         renames = "class_names" in self.choices.known
         self.classes.setVisible(bool(classes))
         self.class_list.setVisible(bool(classes))
@@ -226,7 +226,7 @@ class ColumnsStep(QWidget):
         self.changed.emit()
 
     def refresh(self) -> None:
-        """The starter may have changed elsewhere."""
+        """Show the current choices, because the starter may have changed elsewhere."""
         self._refresh()
 
     def _refresh(self) -> None:

@@ -11,12 +11,12 @@ from nodeflow.ui.canvas import CanvasView
 from nodeflow.ui.core.theme import Theme
 
 OVERSAMPLING = 3
-"""It is drawn larger and shrunk: thin wires and small texts stay fine."""
+"""Enlargement before the picture is shrunk, which keeps thin wires and small texts fine."""
 MARGIN = 40.0
 
 
 def graph_picture(document: Document, theme: Theme, room: QSize, ratio: float) -> QPixmap:
-    """The graph, as large as fits into ``room`` at its own shape."""
+    """Return a picture of the graph, as large as fits into ``room`` with its proportions."""
     canvas = CanvasView(document, Analysis(document), theme)
     area = canvas.scene.bounds(canvas.scene.nodes.used())
     for frame in document.frames.values():

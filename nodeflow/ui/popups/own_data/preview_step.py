@@ -1,4 +1,4 @@
-"""Step 1: the first rows, and of each column its type, what is missing, and its distribution."""
+"""Step 1: the first rows, and each column's type, missing values, and distribution."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class HeadModel(QAbstractTableModel):
         self.pictures: list[QImage] = []
 
     def show_pictures(self, pictures: list[QImage]) -> None:
-        """The first column shows these pictures."""
+        """Show these pictures in the first column."""
         self.pictures = pictures
         if pictures:
             self.dataChanged.emit(self.index(0, 0), self.index(len(pictures) - 1, 0))
@@ -97,7 +97,7 @@ class HeadModel(QAbstractTableModel):
 
 
 class ColumnHeader(QHeaderView):
-    """Names of columns, each over its type, its distribution, and how many values are missing."""
+    """Names of columns, each above its type, its distribution, and the number of missing values."""
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(Qt.Orientation.Horizontal, parent)
@@ -113,7 +113,7 @@ class ColumnHeader(QHeaderView):
         return QSize(self.width_of(section), HEADER_HEIGHT)
 
     def width_of(self, section: int) -> int:
-        """As wide as the longest of its texts, within limits."""
+        """Return the width of the longest text of a column, within limits."""
         found = self.columns[section] if section < len(self.columns) else None
         if found is None:
             return NARROWEST
@@ -158,7 +158,7 @@ class ColumnHeader(QHeaderView):
 
 
 def small_pictures(files: list[Path]) -> list[QImage]:
-    """Pictures scaled down to a row's height; one that cannot be read is empty."""
+    """Return pictures scaled down to a row's height; an unreadable picture is empty."""
     found = []
     for file in files:
         try:
@@ -172,7 +172,7 @@ def small_pictures(files: list[Path]) -> list[QImage]:
 
 
 class PreviewStep(QWidget):
-    """The table, under a line that says what it is."""
+    """The table, under a line that describes it."""
 
     def __init__(self, survey: Survey, themes: ThemeManager, limit: int) -> None:
         super().__init__()
@@ -200,7 +200,7 @@ class PreviewStep(QWidget):
         self.setLayout(column(self.facts, self.table, gap=2))
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """Columns share the room that is left, within limits."""
+        """Distribute the remaining width among the columns, within limits."""
         super().resizeEvent(event)
         widths = [self.header.width_of(section) for section in range(len(self.survey.columns))]
         room = self.table.width() - self.table.verticalHeader().width() - SPACE[4]

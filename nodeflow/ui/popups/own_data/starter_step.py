@@ -1,4 +1,4 @@
-"""Step 3: what the graph is to do. The graph that results is drawn, with its sizes in words."""
+"""Step 3: the task of the graph. The resulting graph is drawn, with its sizes as text."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ LIST_WIDTH = 300
 
 
 class StarterStep(QWidget):
-    """The starters, the fitting ones to choose from, and a picture of what will be made.
+    """The starters (those that fit can be chosen), and a picture of the resulting graph.
 
-    ``changed`` after another starter was chosen.
+    ``changed``: another starter was chosen.
     """
 
     changed = Signal()
@@ -63,7 +63,7 @@ class StarterStep(QWidget):
         self.refresh()
 
     def refresh(self) -> None:
-        """Show which starters fit the columns as they are chosen now."""
+        """Show which starters fit the chosen columns."""
         for id_, choice in self.buttons.items():
             reason = self.choices.misfit(id_)
             choice.setEnabled(not reason)
@@ -71,7 +71,7 @@ class StarterStep(QWidget):
             self._reasons[id_].setText(reason or STARTERS[id_].doc)
 
     def show_document(self, document: Document, weights: int) -> None:
-        """Draw the graph that will be made."""
+        """Draw the resulting graph."""
         ratio = self.devicePixelRatioF()
         room = self.picture.size().expandedTo(PICTURE)
         self.picture.setPixmap(graph_picture(document, self._themes.theme, room, ratio))
@@ -79,7 +79,7 @@ class StarterStep(QWidget):
         self.picture.setAccessibleName(f"The graph: {self.facts.text()}")
 
     def show_nothing(self, text: str) -> None:
-        """Say why there is no graph to show yet."""
+        """Show why there is no graph to show yet."""
         self.picture.setPixmap(QPixmap())
         self.facts.setText(text)
 
@@ -90,7 +90,7 @@ class StarterStep(QWidget):
 
 
 def facts(document: Document, weights: int) -> str:
-    """The size of a graph and of its training, in a sentence."""
+    """Describe the size of a graph and of its training in a sentence."""
     training = document.training
     return (
         f"{counted(len(document.nodes), 'node')} with {counted(weights, 'weight')}; Adam trains "

@@ -1,6 +1,6 @@
-"""The way from a data file to a graph, in three steps that can be left as they are guessed.
+"""The wizard from a data file to a graph, in three steps whose guesses can be left as they are.
 
-The file is looked at, and the graph is made, off the GUI thread.
+The file is surveyed, and the graph is made, off the GUI thread.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from nodeflow.ui.popups.own_data.preview_step import PreviewStep
 from nodeflow.ui.popups.own_data.starter_step import StarterStep
 
 LIMIT = 20_000
-"""Rows that are looked at for the preview; the graph is made from all of them."""
+"""Rows to survey for the preview. The graph is made from all rows."""
 TITLES = ("1  Preview", "2  Columns", "3  Starter")
 SIZE = (960, 600)
 
@@ -47,7 +47,7 @@ SIZE = (960, 600)
 def make_document(
     starter: str, source: str, options: dict[str, Any], scale: bool
 ) -> tuple[Document, int]:
-    """The document of a starter, and how many weights it trains."""
+    """Return the document of a starter, and the number of weights that it trains."""
     document = make(starter, look_at(source, options, scale=scale))
     variables = [n for n in build(document).graph.nodes if n.op.id == "variable"]
     sizes = [n.outputs[0].type.size or 0 for n in variables if n.attrs["trainable"]]
@@ -62,7 +62,7 @@ class DataWizard(QDialog):
 
     Args:
         finish: takes the document, the data's title, and whether to train at once; returns whether
-            the user went along.
+            the user agreed.
 
     Signals:
         file_requested, folder_requested: the user wants to choose one.
@@ -113,7 +113,7 @@ class DataWizard(QDialog):
         self._refresh()
 
     def start(self, path: Path) -> None:
-        """Look at a file; the first step is shown when that is done."""
+        """Survey a file. The first step is shown once that is done."""
         self.path = path
         self.title.setText(path.name)
         self._show_waiting(f"Reading {path.name}…")
@@ -122,7 +122,7 @@ class DataWizard(QDialog):
 
     @property
     def step(self) -> int:
-        """The step shown, from 0; -1 while the file is read."""
+        """The shown step, from 0; -1 while the file is read."""
         return self.stack.currentIndex() - 1
 
     def show_step(self, index: int) -> None:
@@ -224,7 +224,7 @@ class DataWizard(QDialog):
         self.progress.show()
 
     def _forget(self) -> None:
-        """Whatever was shown before, another file is wanted."""
+        """Drop the previous file, because another one is wanted."""
         self._looking.cancel()
         self._making.cancel()
         self.choices = self.document = None
@@ -264,7 +264,7 @@ class DataWizard(QDialog):
             self._refresh()
 
     def _on_changed(self) -> None:
-        """The graph of before is no longer the one that is wanted."""
+        """Drop the graph, because a choice changed."""
         self.document = None
         self._making.cancel()
         self._say("")
@@ -273,7 +273,7 @@ class DataWizard(QDialog):
         self._refresh()
 
     def _prepare(self) -> None:
-        """Make the graph of the choices, off this thread, unless it is there or on its way."""
+        """Make the graph of the choices, off this thread, unless it exists or is being made."""
         assert self.choices is not None
         choices, reason = self.choices, self.choices.misfit(self.choices.task)
         if self.document is not None or self._making.is_busy:
@@ -339,7 +339,7 @@ class DataWizard(QDialog):
             event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent) -> None:
-        """Start with a dropped file, or say that it is no data file."""
+        """Start with a dropped file. An error says if it is no data file."""
         event.acceptProposedAction()
         self.start(dropped_files(event.mimeData())[0])
 

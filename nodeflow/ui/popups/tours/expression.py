@@ -10,7 +10,7 @@ SOURCES = ("constant", "variable", "placeholder")
 
 
 def named(document: Document, name: str, value: float) -> NodeRecord | None:
-    """A constant with this name and value."""
+    """Return a constant with this name and value, or None."""
     record = document.node_named(name)
     good = record is not None and record.op in SOURCES and record.attrs.get("value") == value
     return record if good else None
@@ -21,12 +21,12 @@ def _has_sources(document: Document, count: int) -> bool:
 
 
 def inputs_of(document: Document, record: NodeRecord) -> list[NodeRecord]:
-    """The nodes wired into a node."""
+    """Return the nodes wired into a node."""
     return [document.nodes[wire.source] for wire in document.wires_into(record.id)]
 
 
 def sum_of(document: Document, first: str, other: float | str) -> NodeRecord | None:
-    """An add of the node ``first`` and another: a name, or a constant of that value."""
+    """Return an add of the node ``first`` and another, given by name or as a constant's value."""
     for record in document.nodes.values():
         if record.op != "add":
             continue
@@ -37,7 +37,7 @@ def sum_of(document: Document, first: str, other: float | str) -> NodeRecord | N
         rest = sources[1 - names.index(first)]
         if isinstance(other, str):
             good = rest.name == other
-        else:  # b is 2 as well, but it belongs to the other sum
+        else:  # not b, whose value is 2 as well, but which belongs to the other sum
             good = rest.name != "b" and rest.attrs.get("value") == other
         if good:
             return record
@@ -45,7 +45,7 @@ def sum_of(document: Document, first: str, other: float | str) -> NodeRecord | N
 
 
 def product(document: Document) -> NodeRecord | None:
-    """A multiply of the two sums."""
+    """Return a multiply of the two sums, or None."""
     d, e = sum_of(document, "b", "c"), sum_of(document, "c", 2)
     if d is None or e is None:
         return None

@@ -9,7 +9,7 @@ START_RATE = 0.2
 
 
 def learning_rate(progress: Progress) -> float | None:
-    """The learning rate of the graph's optimizer, or None where there is none."""
+    """Return the learning rate of the graph's optimizer, or None without an optimizer."""
     found = (r for r in progress.document.nodes.values() if "learning_rate" in r.attrs)
     record = next(found, None)
     return None if record is None else record.attrs["learning_rate"]

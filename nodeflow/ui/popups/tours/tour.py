@@ -1,4 +1,4 @@
-"""What a guided tour is: data; the panel over the canvas walks through it."""
+"""Guided tours as data. The panel over the canvas walks through them."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from nodeflow.document.model.document import Document
 
 @dataclass
 class Progress:
-    """What has happened since a tour began, for its steps to look at.
+    """The events since a tour began, for the checks of its steps.
 
     Attributes:
-        document: the graph that is shown.
+        document: the shown graph.
         selected: names of the selected nodes.
-        trainings: how many trainings have ended.
-        sketched: whether the nodes show what was drawn by hand.
+        trainings: number of trainings that have ended.
+        sketched: whether the nodes show a hand-drawn picture.
         seen: names of all nodes that were selected since the tour began.
     """
 
@@ -29,13 +29,13 @@ class Progress:
 
 @dataclass(frozen=True)
 class Step:
-    """One step: what to do, how, and how to see that it is done."""
+    """One step: its title, its instructions, and a check that it is done."""
 
     title: str
     how: str
     is_done: Callable[[Progress], bool]
     op: str = ""
-    """The op in the palette that the step is about."""
+    """The op in the palette that the step uses."""
 
 
 @dataclass(frozen=True)
@@ -45,11 +45,11 @@ class Tour:
     Attributes:
         id: its action in the window.
         title: on buttons and menus.
-        steps: done in order, though a later one may be done first.
-        done: what is shown when all are done.
-        finished: what the status bar then says.
-        example: the example that it begins with; without one, with an empty canvas.
-        next: the id of the tour that it leads to.
+        steps: done in order, though a later step may be done first.
+        done: shown when all steps are done.
+        finished: text of the status bar afterwards.
+        example: the example that it starts with; empty for an empty canvas.
+        next: the id of the following tour.
     """
 
     id: str
@@ -62,5 +62,5 @@ class Tour:
 
 
 def never(_: Progress) -> bool:
-    """The end of a tour is no step to be done."""
+    """Return False, because the end of a tour is no step to be done."""
     return False

@@ -1,10 +1,9 @@
 """Types at every port and problems of every node, kept up to date edit by edit.
 
-After an edit only what it can have changed is inferred again: the edited nodes, and the nodes
-downstream as long as types change.
+After an edit, the edited nodes are inferred again, and nodes downstream as long as types change.
 
-Types inside an instance of a subgraph depend on what is wired into it. So an analysis contains one
-analysis of the definition for each instance, and passes the input types and all changes to it.
+Types inside an instance of a subgraph depend on the types wired into it. So an analysis contains
+one analysis of the definition for each instance, and passes the input types and all changes to it.
 """
 
 from __future__ import annotations
@@ -56,7 +55,7 @@ TRAINING = ""
 """The key of `Analysis.problems` for the problems of the training settings."""
 
 FEW = 8
-"""Up to this many new wires, edited nodes are inferred before those downstream are visited."""
+"""Up to this many new wires, edited nodes are inferred before nodes downstream are visited."""
 
 _UNKNOWN = Inferred(None)
 
@@ -76,14 +75,14 @@ class _Snapshot(NamedTuple):
 class Analysis:
     """The types and problems of a document.
 
-    `base_dir` is where relative data paths start; by default the document's folder. `known` has
-    the output types of nodes that need no inference. `given` is what is wired into the inputs of
+    `base_dir` is the start of relative data paths; by default the document's folder. `known` has
+    the output types of nodes that need no inference. `given` has the types wired into the inputs of
     a definition, for one instance of it.
 
     Call `update(change)` for each of the file's changes.
 
     `inside` holds the analysis of each instance of a subgraph, by the instance's id. `stamp` is a
-    new object whenever types or problems change, and the former one where undo restores them.
+    new object whenever types or problems change; undo restores the former object with them.
     """
 
     def __init__(
@@ -116,7 +115,8 @@ class Analysis:
     # ---- reading ----------------------------------------------------------------------------
 
     def type_of(self, node_id: str, port: str) -> TensorType | None:
-        """Returns the type of an output port, or of what is wired into an input port; else None."""
+        """Return the type at a port, or None if unknown. An input port has the type wired into
+        it."""
         out = self._results.get(node_id, _UNKNOWN).out
         if out is not None and port in out:
             return out[port]
@@ -126,57 +126,58 @@ class Analysis:
         return (self.out_types(wire.source) or {}).get(wire.source_port)
 
     def out_types(self, node_id: str) -> Outputs | None:
-        """Returns output port -> type of a node, or None if unknown."""
+        """Return the type of each output port of a node, or None if unknown."""
         return self._results.get(node_id, _UNKNOWN).out
 
     def passes(self, node_id: str) -> Mapping[str, str] | None:
-        """Returns output port -> input port of a node that forwards values (a dot, a bypassed
+        """Return output port -> input port of a node that forwards values (a dot or a bypassed
         node), or None for a node that computes them."""
         return self._results.get(node_id, _UNKNOWN).passes
 
     def kind_of(self, wire: Wire) -> str:
-        """Returns what a wire carries: `tensor`, `column` of a data set, `order`, or `open`."""
+        """Return the kind of a wire: `tensor`, `column` of a data set, `order`, or `open`."""
         source = self.doc.nodes.get(wire.source)
         if source is not None and source.op == DATASET:
             return COLUMN
         return self._results.get(wire.source, _UNKNOWN).kinds.get(wire.source_port, TENSOR)
 
     def leaving(self, port: str) -> Carried:
-        """Returns what leaves this definition at an output."""
+        """Return the type and kind of one of this definition's outputs."""
         wire = leaving_wire(self.doc, port)
         if wire is None or wire.source not in self.doc.nodes:
             return Carried(None, OPEN)
         return self._carried(wire)
 
     def at(self, path: Iterable[str]) -> Analysis | None:
-        """Returns the analysis inside an instance, by a path of ids; None if there is none."""
+        """Return the analysis inside an instance, by a path of ids; None if there is none."""
         found: Analysis | None = self
         for node_id in path:
             found = None if found is None else found.inside.get(node_id)
         return found
 
     def take_touched(self) -> set[str]:
-        """Returns the nodes whose types or problems changed since the last call."""
+        """Return the nodes whose types or problems changed since the last call."""
         touched, self._touched = self._touched, set()
         return touched
 
     def problems_of(self, node_id: str) -> list[Problem]:
-        """Returns a node's problems, most severe first."""
+        """Return a node's problems, most severe first."""
         return self.problems.get(node_id, [])
 
     def all_problems(self) -> list[Problem]:
-        """Returns all problems by the names of their nodes; those of the training settings last."""
+        """Return all problems, sorted by the names of their nodes; the training settings come
+        last."""
         nodes = [key for key in self.problems if key != TRAINING]
         nodes.sort(key=lambda key: self.doc.nodes[key].name)
         keys = [*nodes, *([TRAINING] if TRAINING in self.problems else [])]
         return [problem for key in keys for problem in self.problems[key]]
 
     def broken(self) -> set[str]:
-        """Returns the nodes that cannot run because of an error, their own or upstream."""
+        """Return the nodes that cannot run because of an error at them or upstream."""
         return downstream(self.doc, [i for i, r in self._results.items() if r.broken])
 
     def ancestors(self, node_id: str) -> set[str]:
-        """Returns a node and all nodes upstream; cached until the next edit."""
+        """Return a node and all nodes upstream; cached until the next edit."""
         cached = self._ancestors
         if cached is None or cached[:2] != (self.doc.revision, node_id):
             found = upstream(self.doc, [node_id])
@@ -186,7 +187,7 @@ class Analysis:
     # ---- updating --------------------------------------------------------------------------
 
     def update(self, change: Change) -> set[str]:
-        """Follows a change of the document; returns the nodes whose types or problems changed.
+        """Follow a change of the document; return the nodes whose types or problems changed.
 
         Removed nodes are included; "" represents the training settings.
         """
@@ -221,9 +222,9 @@ class Analysis:
         for before, after in own.nodes_changed:
             alike = before.op == after.op and before.name == after.name
             if many and alike and self._stays(after):
-                continue  # the copies of an edited node in all instances need no order
+                continue  # the order does not matter for copies of an edited node in all instances
             dirty.add(after.id)
-            if before.name != after.name or before.op != after.op:  # problems downstream name it
+            if before.name != after.name or before.op != after.op:  # problems downstream mention it
                 dirty.update(w.target for w in self.doc.wires_out_of(after.id))
                 names |= {before.name, after.name}
         dirty.update(wire.target for wire in own.wires_added)
@@ -243,15 +244,15 @@ class Analysis:
     def _update_instances(
         self, own: Change, change: Change, scopes: set[str], names: set[str], renames: bool
     ) -> set[str]:
-        """Updates the analyses inside instances; returns the instances that may differ."""
+        """Update the analyses inside instances; return the instances that may differ."""
         dirty: set[str] = set()
         others = bool(scopes - {self.doc.scope})
         if others or renames:
             for node_id, inside in self.inside.items():
                 if not (others and inside.inside) and not inside._is_reached(scopes, renames):
                     continue
-                # Border nodes may have other ports, and an input may have become required or
-                # optional: the instance is inferred again.
+                # The definition's ports may have changed, and an input may have become required or
+                # optional, so infer the instance again.
                 if inside._update(change, scopes, renames) or inside._holds(scopes):
                     dirty.add(node_id)
         tables = {edit.key for edit in own.of("subgraph")}
@@ -271,16 +272,16 @@ class Analysis:
         return any(i._is_reached(scopes, renames) for i in self.inside.values())
 
     def _holds(self, scopes: set[str]) -> bool:
-        """Returns whether this or an instance inside is of one of these definitions."""
+        """Return whether this graph, or an instance inside it, is one of these definitions."""
         return self.doc.scope in scopes or any(i._holds(scopes) for i in self.inside.values())
 
     def _has_other_ports(self, node_id: str, change: Change) -> bool:
-        """Returns whether the ports of an instance changed, which are shown even without types."""
+        """Return whether the ports of an instance changed. They are shown even without types."""
         inside = change.within(self.inside[node_id].doc.scope)
         return any(after.op in BORDER for _, after in inside.nodes_changed)
 
     def refresh_datasets(self) -> set[str]:
-        """Infers the data sets again, after their files or the document's folder changed."""
+        """Infer the data sets again, after their files or the document's folder changed."""
         self._snapshots.clear()
         return self._refresh_datasets()
 
@@ -290,14 +291,14 @@ class Analysis:
         return self._propagate(dirty)
 
     def give(self, given: Mapping[str, Carried]) -> None:
-        """Sets what is wired into the inputs of this definition."""
+        """Set the types wired into the inputs of this definition."""
         if self._given != given:
             self._given = dict(given)
             border = self.doc.borders.get(INPUTS)
             self._propagate(set() if border is None else {border})
 
     def refresh_ops(self, ops: Collection[str]) -> set[str]:
-        """Infers the nodes of ops that were redeclared or removed; returns them, and the others
+        """Infer the nodes of redeclared or removed ops again. Return them, and the other nodes
         whose types or problems changed."""
         self._cache.clear()
         self._snapshots.clear()
@@ -310,12 +311,15 @@ class Analysis:
         return changed
 
     def _stays(self, record: NodeRecord) -> bool:
-        """Returns whether the types of a node's sources still give it the result that it has."""
+        """Return whether a node's result still holds for the current types of its sources."""
         now = self._infer_cached(record)
         return now is not None and now == self._results.get(record.id)
 
     def _infer_few(self, dirty: set[str]) -> set[str]:
-        """As `_propagate`, without loops: visits nodes downstream only if types change."""
+        """Infer these nodes like `_propagate`, but visit nodes downstream only if types change.
+
+        Works only without loops.
+        """
         order, _ = topological(self.doc, {node for node in dirty if node in self.doc.nodes})
         changed: set[str] = set()
         following: set[str] = set()
@@ -331,13 +335,13 @@ class Analysis:
         return changed | self._propagate(following) if following else changed
 
     def _propagate(self, dirty: Iterable[str]) -> set[str]:
-        """Infers the dirty nodes, and those downstream as long as types change."""
+        """Infer the dirty nodes, and nodes downstream as long as types change."""
         nodes = self.doc.nodes
         waiting = {node for node in dirty if node in nodes}
         affected = waiting if len(waiting) == len(nodes) else downstream(self.doc, waiting)
         order, looping = topological(self.doc, affected)
         if self._looping or looping:
-            waiting |= self._looping & affected  # of loops that were opened
+            waiting |= self._looping & affected  # members of loops that were opened
             self._looping = (self._looping - affected) | set(looping)
         del affected
         changed: set[str] = set()
@@ -365,7 +369,8 @@ class Analysis:
         return result
 
     def _learn(self, node_id: str, now: Inferred) -> set[str] | None:
-        """Stores the result of a node; returns the users to infer again, None if it is the same."""
+        """Store the result of a node; return the consumers to infer again, or None if nothing
+        changed."""
         was = self._results.get(node_id)
         if was is now or was == now:
             return None
@@ -375,7 +380,7 @@ class Analysis:
         return {w.target for w in wires if was is None or _differ(was, now, w.source_port)}
 
     def _take_snapshot(self) -> _Snapshot:
-        """The current results, to be restored when the document returns to this content."""
+        """Return the current results, to restore when the document returns to this content."""
         return _Snapshot(
             self.stamp,
             dict(self._results),
@@ -387,7 +392,7 @@ class Analysis:
         )
 
     def _restore(self, snapshot: _Snapshot) -> set[str]:
-        """Restores earlier results; returns the nodes whose results differ."""
+        """Restore earlier results; return the nodes whose results differ."""
         was, problems = self._results, self.problems
         changed = {i for i, now in snapshot.results.items() if was.get(i) is not now}
         changed |= was.keys() - snapshot.results.keys()
@@ -396,7 +401,7 @@ class Analysis:
         self._results, self.problems = snapshot.results, snapshot.problems
         self._watchers, self._looping = snapshot.watchers, snapshot.looping
         self._given = snapshot.given
-        if TRAINING in problems:  # the caller compares them
+        if TRAINING in problems:  # kept, because the caller compares them
             self.problems[TRAINING] = problems[TRAINING]
         else:
             self.problems.pop(TRAINING, None)
@@ -430,7 +435,7 @@ class Analysis:
         return found
 
     def _infer_cached(self, record: NodeRecord) -> Inferred | None:
-        """The result of a node that depends on nothing but its wires, else None."""
+        """Return the result of a node that depends on nothing but its wires, else None."""
         key = cache_key(self.doc, record, self.out_types)
         if key is None:
             return None
@@ -441,7 +446,8 @@ class Analysis:
         return found
 
     def _infer_border(self, record: NodeRecord) -> Inferred:
-        """The types that enter, as far as known; or whether all outputs are wired."""
+        """Infer a border node: the types that enter, as far as known, or problems of unwired
+        outputs."""
         problems = border_problems(self.doc, record.op)
         if record.op == INPUTS:
             ports = port_names(self.doc, INPUTS)
@@ -454,7 +460,8 @@ class Analysis:
         return Inferred({}, tuple(problems))
 
     def _infer_instance(self, record: NodeRecord) -> Inferred:
-        """The types that leave an instance, from those that enter; and the problems inside."""
+        """Infer the output types of an instance from its input types, and collect the problems
+        inside."""
         problem, definition = instance_problem(self.doc, record), definition_of(self.doc, record)
         if problem is not None or definition is None:
             self.inside.pop(record.id, None)
@@ -501,7 +508,8 @@ class Analysis:
             self.problems.pop(key, None)
 
     def _watch(self, record: NodeRecord) -> None:
-        """Nodes that name others in an attribute depend on names as well as on wires."""
+        """Remember a node whose attributes name other nodes: it depends on names as well as on
+        wires."""
         op = plain_declaration(record.op)
         if op is not None and names_others(op):
             self._watchers.add(record.id)
@@ -540,7 +548,7 @@ class Analysis:
         return {key: self._types_at(key) for key in wanted if isinstance(key, str)}
 
     def _types_at(self, path: str) -> Outputs | None:
-        """The output types of a node that may lie inside an instance."""
+        """Return the output types of a node that may be inside an instance."""
         *steps, node_id = path.split("/")
         inside = self.at(steps)
         return None if inside is None else inside.out_types(node_id)
@@ -561,7 +569,7 @@ def _renames(change: Change) -> bool:
 
 
 def _is_tensor(_: Wire) -> str:
-    """The kind of every wire whose source has only values."""
+    """Return the kind of every wire whose source has only values."""
     return TENSOR
 
 
@@ -577,7 +585,7 @@ def _differ(was: Inferred, now: Inferred, port: str) -> bool:
 
 
 def _inferred(found: Mapping[str, Carried], problems: Iterable[Problem]) -> Inferred:
-    """The result for a node at the border of a subgraph, from what crosses its ports."""
+    """Return the result for the inputs node of a definition, from the types that enter."""
     out = {port: carried.type for port, carried in found.items() if carried.type is not None}
     kinds = {port: carried.kind for port, carried in found.items() if carried.kind != TENSOR}
     return Inferred(out, tuple(problems), kinds=kinds)

@@ -1,4 +1,4 @@
-"""Which nodes take a picture, which nodes say what a graph makes of it, and how to read them."""
+"""Nodes that take a picture, nodes that show the graph's answer to it, and how to read them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from nodeflow.document.model.records import NodeRecord, Wire
 from nodeflow.graph.types import TensorType
 
 SIDES = (6, 512)
-"""How many pixels high and wide a placeholder's picture may be, to be taken for one."""
+"""The limits of a placeholder's height and width for its rows to count as pictures, in pixels."""
 MOST_CLASSES = 1000
 BINARY_LOSSES = frozenset(("binary_cross_entropy", "focal_loss"))
 
@@ -26,7 +26,7 @@ class PictureInput:
     """A placeholder that takes a picture.
 
     Attributes:
-        shape: of one picture as it is fed, a batch of one included.
+        shape: the shape of a feed with one picture, including the batch dimension.
     """
 
     id: str
@@ -39,15 +39,15 @@ class PictureInput:
 
 @dataclass(frozen=True)
 class Answer:
-    """A node that says what a graph makes of its input.
+    """A node whose value is the graph's answer to an input.
 
     Attributes:
-        kind: ``probabilities``; ``logits``, from which softmax makes them; ``sigmoid`` and
-            ``sigmoid_logits`` for classes that do not exclude each other; ``picture`` for a
+        kind: ``probabilities``; ``logits``, which softmax turns into probabilities; ``sigmoid``
+            and ``sigmoid_logits`` for classes that do not exclude each other; ``picture`` for a
             reconstruction; else ``values``.
         port: the output's name.
-        index: the output's place among the node's.
-        size: how many values it gives for a row.
+        index: the output's position among the node's outputs.
+        size: the number of values per row.
     """
 
     id: str
@@ -62,13 +62,13 @@ _RANKS = ("probabilities", "logits", "sigmoid", "sigmoid_logits", "picture", "va
 
 
 def picture_inputs(doc: Document, analysis: Analysis) -> list[PictureInput]:
-    """The placeholders that take a picture, those that data feed first."""
+    """Return the placeholders that take a picture; placeholders with a data feed come first."""
     found = filter(None, (picture_input(record, analysis) for record in doc.nodes.values()))
     return sorted(found, key=lambda item: not doc.wires_into(item.id))
 
 
 def picture_input(record: NodeRecord, analysis: Analysis) -> PictureInput | None:
-    """What a node takes if it is a placeholder that takes a picture, else None."""
+    """Return the description of a placeholder that takes a picture; None for any other node."""
     type_ = analysis.type_of(record.id, "out") if record.op == "placeholder" else None
     size = picture_size(type_) if type_ is not None else None
     if size is None or type_ is None or type_.shape[0] not in (None, 1):
@@ -80,11 +80,11 @@ def picture_input(record: NodeRecord, analysis: Analysis) -> PictureInput | None
 
 
 def answers(doc: Document, analysis: Analysis, source: str, pixels: int = 0) -> list[Answer]:
-    """The nodes that answer what is fed to a placeholder, the likeliest first.
+    """Return the nodes that answer a placeholder's input, the likeliest first.
 
     Args:
         source: the id of the placeholder.
-        pixels: how many values a picture has, so that a reconstruction is recognised.
+        pixels: the number of values of a picture, to recognise a reconstruction.
     """
     order, _ = topological(doc, downstream(doc, [source]))
     found: list[Answer] = []
@@ -98,12 +98,12 @@ def answers(doc: Document, analysis: Analysis, source: str, pixels: int = 0) -> 
                 continue
             kind = _kind(doc, record, port, size, pixels)
             found.append(Answer(node_id, record.name, kind, port, index, size))
-    found.reverse()  # of nodes of one kind the last one answers
+    found.reverse()  # among nodes of one kind the last one is the answer
     return sorted(found, key=lambda answer: _RANKS.index(answer.kind))
 
 
 def _row_size(type_: TensorType | None) -> int | None:
-    """How many numbers a tensor has for each row of the input; None if that is not its form."""
+    """Return the number of values per row of the input, or None if the tensor has another form."""
     if type_ is None or not type_.is_float or type_.ndims != 2:
         return None
     rows, size = type_.shape
@@ -130,24 +130,28 @@ def _kind(doc: Document, record: NodeRecord, port: str, size: int, pixels: int) 
 
 
 def scores_taken(op: str, port: str, attrs: Mapping[str, Any]) -> str:
-    """What makes probabilities of the scores that a loss's in-port takes: ``softmax``, or
-    ``sigmoid`` for classes that do not exclude each other; empty where it takes none."""
+    """Return the function that turns the scores at a loss's in-port into probabilities:
+    ``softmax``, or ``sigmoid`` for classes that do not exclude each other; "" if the port takes no
+    scores."""
     if port != "logits" and not (port == "predictions" and attrs.get("from_logits")):
         return ""
     return "sigmoid" if op in BINARY_LOSSES else "softmax"
 
 
 def softmax(scores: np.ndarray) -> np.ndarray:
-    """Probabilities along the last axis, float64."""
+    """Return probabilities along the last axis, as float64."""
     powers = np.exp(np.clip(scores - scores.max(axis=-1, keepdims=True), -60.0, 0.0))
     return powers / powers.sum(axis=-1, keepdims=True)
 
 
 def sigmoid(scores: np.ndarray) -> np.ndarray:
-    """Probabilities of each score by itself, float64."""
+    """Return the probability of each score by itself, as float64."""
     return 1.0 / (1.0 + np.exp(-np.clip(scores, -60.0, 60.0)))
 
 
 def _is_measured(goes_to: list[tuple[NodeRecord, Wire]]) -> bool:
-    """Whether a loss or metric reads a value, or nothing does: hidden layers use sigmoid too."""
+    """Return whether a loss or metric reads a value, or nothing reads it.
+
+    Hidden layers use sigmoid too, but others read their values.
+    """
     return not goes_to or any(w.target_port in ("predictions", "labels") for _, w in goes_to)

@@ -1,8 +1,8 @@
-"""Column types of data sets, remembered; in a window they are read on another thread.
+"""A cache of the column types of data sets; in a window they are read on another thread.
 
-To know its columns a large table may have to be read whole. The thread that asks for them paints,
-so it waits for a moment at most: most answers come within it, and others are announced when they
-come.
+To find its columns, a large table may have to be read whole. The window asks on the thread that
+paints, so it waits at most `PATIENCE_SECONDS`. Most answers arrive within that time; a callback
+announces the others.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class StillReading(DataError):
 
 
 class ColumnTypes:
-    """What reading found: types, or the error of a file that cannot be read."""
+    """The results of reading: types, or the error of a file that cannot be read."""
 
     def __init__(self) -> None:
         self._found: OrderedDict[Hashable, Types | Exception] = OrderedDict()
@@ -40,20 +40,20 @@ class ColumnTypes:
         self._thread: int | None = None
 
     def read_apart(self, came: Callable[[], None] | None) -> None:
-        """Let the calling thread never wait for a file; None lets it wait again.
+        """Never let the calling thread wait for a file; None lets it wait again.
 
         Args:
-            came: called on another thread when types come that were not there in time.
+            came: called on another thread when types arrive that the caller did not wait for.
         """
         self._came = came
         self._thread = None if came is None else threading.get_ident()
 
     def get(self, key: Hashable, read: Callable[[], Types]) -> Types:
-        """The types that were read for a key, or that ``read`` returns.
+        """Return the types that were read for a key, or read them with ``read``.
 
         Raises:
             StillReading: on the thread that does not wait.
-            Exception: what reading raised.
+            Exception: the error that reading raised.
         """
         key = (key, current_limit())
         with self._lock:
@@ -72,7 +72,7 @@ class ColumnTypes:
             found = read()
         except Exception as error:
             found = error
-            if self._thread is None:  # whoever waits may try again
+            if self._thread is None:  # a caller that waits may try again, so the error is not kept
                 return found
         with self._lock:
             self._found[key] = found

@@ -1,7 +1,7 @@
 """The dataset node: its declaration, and the types of its columns.
 
-A graph has no such node: the columns are bound to placeholders (see `build`). Attributes and
-output ports depend on the source, so a node's declaration is made for its attributes.
+A graph has no such node: `build` binds the columns to placeholders. The options and output ports
+depend on the source, so each node has its own declaration, made from its attributes.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ SOURCE = Attr(
 
 
 class DatasetDeclaration(NodeDeclaration):
-    """Rows of data, a batch at a time: each column goes into a placeholder's `feed`."""
+    """The declaration of a data set node: each output is a column for a placeholder's `feed`."""
 
     id = DATASET
     category = "Data"
@@ -60,16 +60,16 @@ class DatasetDeclaration(NodeDeclaration):
         self._base_dir = base_dir
 
     def infer(self, *types: TensorType, **attrs: Any) -> list[TensorType]:
-        """The types of a batch of each column."""
+        """Return the types of a batch of each column."""
         return list(dataset_types(attrs, base_dir=self._base_dir).values()) if self.outputs else []
 
 
 def dataset_declaration(
     attrs: Mapping[str, Any], *, base_dir: str | os.PathLike | None = None
 ) -> DatasetDeclaration:
-    """Returns the declaration of a dataset node with these attributes.
+    """Return the declaration of a dataset node with these attributes.
 
-    Where its source is unknown or cannot be read, it has no options or no columns;
+    If the source is unknown, the declaration has no options; if it cannot be read, no columns.
     `dataset_types` raises the error.
     """
     options: tuple[Attr, ...] = ()
@@ -83,24 +83,24 @@ def dataset_declaration(
 
 
 def source_of(attrs: Mapping[str, Any]) -> str:
-    """Returns a dataset node's source; raises AttributeProblem if it is not a string."""
+    """Return a dataset node's source; raise AttributeProblem if it is not a string."""
     return SOURCE.check(attrs.get("source", SOURCE.default))
 
 
 def options_of(attrs: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns a dataset node's options: its attributes except the source."""
+    """Return a dataset node's options: its attributes except the source."""
     return {name: value for name, value in attrs.items() if name != "source"}
 
 
 def dataset_types(
     attrs: Mapping[str, Any], *, base_dir: str | os.PathLike | None = None
 ) -> dict[str, TensorType]:
-    """Returns column -> type of a batch of a dataset node with these attributes, cheaply.
+    """Return the type of a batch of each column of a dataset node, from a cache if possible.
 
     Raises:
-        StillReading: they are being read, in a window.
-        AttributeProblem, UnknownSource, DataNotFound, DataFormatError: with `port` where an
-            attribute is at fault.
+        StillReading: the columns are still being read, in a window.
+        AttributeProblem, UnknownSource, DataNotFound, DataFormatError: the source or an option is
+            wrong; the error has a `port` if an attribute is at fault.
     """
     source = source_of(attrs)
     try:
@@ -122,10 +122,10 @@ def dataset_types(
 def document_folder(
     doc: Document, base_dir: str | os.PathLike[str] | None = None
 ) -> DocumentFolder:
-    """Returns where a document's relative paths start, with what it may read elsewhere.
+    """Return the folder of a document's relative paths, with its permissions to read elsewhere.
 
     Args:
-        base_dir: where they start if not beside the document's file; default: there.
+        base_dir: the start of relative paths; by default the folder of the document's file.
     """
     if isinstance(base_dir, DocumentFolder):
         return base_dir
@@ -137,7 +137,10 @@ def document_folder(
 def place_of(
     doc: Document, source: Any, base_dir: str | os.PathLike[str] | None = None
 ) -> str | None:
-    """Returns the whole path of a source's file or folder, which is not touched; None if none."""
+    """Return the absolute path of a source's file or folder, or None if it has none.
+
+    The file system is not touched.
+    """
     try:
         kind, path = parse_source(SOURCE.check(source))
     except NodeflowError:
@@ -148,7 +151,7 @@ def place_of(
 
 
 def allow_source(doc: Document, source: Any) -> None:
-    """Lets a document read the source that its user wrote or chose."""
+    """Let a document read the source that its user wrote or chose."""
     place = place_of(doc, source)
     if place is not None and not document_folder(doc.root).may_read(place):
         doc.allow(place)
@@ -160,9 +163,9 @@ def _folder(path: Path) -> str:
 
 
 DATASET_DECLARATION = DatasetDeclaration()
-"""The declaration before a source is chosen: what the palette shows."""
+"""The declaration before a source is chosen, for the palette."""
 
 
 def is_dataset(record: object) -> bool:
-    """Whether a record of a document is that of a data set node."""
+    """Return whether a record of a document is a data set node."""
     return getattr(record, "op", None) == DATASET

@@ -22,13 +22,14 @@ from nodeflow.ops import REGISTRY
 def declaration(
     record: NodeRecord, doc: Document, *, base_dir: str | os.PathLike | None = None
 ) -> NodeDeclaration | None:
-    """Returns the declaration of a node, or None if its op is unknown.
+    """Return the declaration of a node, or None if its op is unknown.
 
-    A dataset node's depends on its source: its attributes are that source's options and its
-    outputs the columns. An instance of a subgraph has the ports of its definition in `doc`.
+    The declaration of a dataset node depends on its source: the attributes are the source's
+    options, and the outputs are its columns. An instance of a subgraph has the ports of its
+    definition in `doc`.
 
     Args:
-        base_dir: where relative data paths start; by default the document's folder.
+        base_dir: the start of relative data paths; by default the document's folder.
     """
     if record.op == DATASET:
         return dataset_declaration(record.attrs, base_dir=document_folder(doc, base_dir))
@@ -40,5 +41,5 @@ def declaration(
 
 
 def declarations() -> list[NodeDeclaration]:
-    """Returns everything that a user can add as a node, for palettes and references."""
+    """Return the declarations of all nodes that a user can add, for palettes and references."""
     return [DATASET_DECLARATION, *(op for op in REGISTRY if not op.hidden)]

@@ -53,9 +53,9 @@ def feed_problem(
     kind: str,
     found: Outputs | None,
 ) -> Problem | None:
-    """Returns what is wrong with a wire into a placeholder's `feed`, or None.
+    """Return the problem of a wire into a placeholder's `feed`, or None.
 
-    `kind` is what the wire carries (`COLUMN` or other); `found` the types of its source.
+    `kind` is the kind of the wire (`COLUMN` or other); `found` has the types of its source.
     """
     source = doc.nodes[wire.source]
 
@@ -72,7 +72,7 @@ def feed_problem(
         return None  # the dataset has a problem of its own
     if wire.source_port not in found:
         if source.op != DATASET:
-            return None  # the data set behind it has the problem
+            return None  # the data set behind the dot has the problem
         return problem(
             f"`{source.name}` has no column {wire.source_port!r}",
             suggest(wire.source_port, found) or f"It has {', '.join(found)}.",

@@ -1,14 +1,16 @@
-"""Loops and branches in a document: instances of subgraphs that run as often as values say.
+"""Loops and branches in a document: instances of subgraphs whose bodies run repeatedly or by
+choice.
 
 Such an instance has the attribute ``flow``. Its definition is the body, and the names of the ports
-say what they are for:
+determine their roles:
 
-- ``while_loop``: an output with the name of an input is *carried* from iteration to iteration. The
-  output ``again`` is one bool: whether there is this iteration. Other inputs are constants.
-- ``scan``: carried likewise. Inputs named in ``constants`` are the same in each iteration; of the
-  others each iteration gets one slice. Outputs that are not carried are stacked.
-- ``cond``: the input ``pred`` chooses. For each output ``y`` there is an output ``y_else`` in the
-  definition, and only the nodes that one of the two needs run; the instance has ``y`` alone.
+- ``while_loop``: an output with the name of an input is *carried* from iteration to iteration.
+  The output ``again`` is one bool: whether this iteration takes place. Other inputs are constants.
+- ``scan``: values are carried in the same way. Inputs named in ``constants`` are the same in each
+  iteration; each iteration gets one slice of every other input. Outputs that are not carried are
+  stacked.
+- ``cond``: the input ``pred`` chooses. For each output ``y`` the definition has an output
+  ``y_else``, and only the nodes that the chosen one needs run. The instance has only ``y``.
 """
 
 from __future__ import annotations
@@ -61,7 +63,7 @@ _OUTSIDE = {
     "assign": "Make the value an output, and assign it outside.",
     "dataset": "Place it outside, with the placeholder that it feeds.",
 }
-"""Ops that a body cannot hold, and what to do instead."""
+"""Ops that a body cannot hold, and the hint for each."""
 _LAYER = (
     "Put its variables outside, wired into ports, and use the ops that it stands for, such as "
     "matmul and add."
@@ -69,26 +71,27 @@ _LAYER = (
 
 
 def flow_attrs(kind: str) -> tuple[Attr, ...]:
-    """Returns the attributes that an instance has besides its definition."""
+    """Return the attributes of an instance besides its definition."""
     own = {WHILE: ("maximum_iterations", "invariants"), SCAN: ("constants", "reverse")}
     return tuple(a for a in FLOW_ATTRS if a.name in (FLOW, *own.get(kind, ())))
 
 
 def is_flow(record: NodeRecord) -> bool:
-    """Returns whether a node is a loop or branch."""
+    """Return whether a node is a loop or branch."""
     return record.op == SUBGRAPH and record.attrs.get(FLOW) in KINDS
 
 
 def is_loop(record: NodeRecord) -> bool:
-    """Returns whether a node is a loop, which has iterations."""
+    """Return whether a node is a loop, which has iterations."""
     return is_flow(record) and record.attrs[FLOW] != COND
 
 
 @dataclass(frozen=True)
 class Roles:
-    """What the ports of a loop or branch are for; names of ports in the order of its op.
+    """The roles of the ports of a loop or branch; port names are in the order of its op.
 
-    `outputs` are the instance's, `ends` what the definition gives to the op's bodies, by body.
+    `outputs` are the instance's outputs. `ends` has, for each body of the op, the outputs of the
+    definition that this body computes.
     """
 
     kind: str
@@ -105,19 +108,19 @@ class Roles:
         return (*self.carried, *self.sequences, *self.constants)
 
     def in_port(self, name: str) -> str:
-        """Returns the op's port for one of the instance's inputs."""
+        """Return the op's port for one of the instance's inputs."""
         if self.kind == COND and name == PRED:
             return PRED
         known = self.inputs
         return f"values.{known.index(name)}" if name in known else name
 
     def out_port(self, name: str) -> str:
-        """Returns the op's port for one of the instance's outputs."""
+        """Return the op's port for one of the instance's outputs."""
         return f"outs.{self.outputs.index(name)}" if name in self.outputs else name
 
 
 def roles(definition: Document, record: NodeRecord) -> Roles:
-    """Returns what the ports of a loop or branch are for."""
+    """Return the roles of the ports of a loop or branch."""
     kind = str(record.attrs.get(FLOW))
     inputs, outputs = port_names(definition, INPUTS), port_names(definition, OUTPUTS)
     if kind == COND:
@@ -164,7 +167,7 @@ def _while_problem(outputs: Sequence[str], carried: Sequence[str], rest: Sequenc
 
 
 def flow_problems(definition: Document, record: NodeRecord) -> list[Problem]:
-    """Returns why a loop or branch cannot run, apart from types and what is wrong inside."""
+    """Return the reasons why a loop or branch cannot run, apart from types and problems inside."""
     found = []
     problem = roles(definition, record).problem
     if problem:
@@ -174,7 +177,7 @@ def flow_problems(definition: Document, record: NodeRecord) -> list[Problem]:
 
 
 def body_problem(record: NodeRecord) -> Problem | None:
-    """Returns why a node cannot be in the body of a loop or branch; None if it can."""
+    """Return the problem of a node that the body of a loop or branch cannot hold, or None."""
     hint = _LAYER if record.op.startswith("layers/") else _OUTSIDE.get(record.op)
     if hint is None:
         return None
@@ -183,14 +186,14 @@ def body_problem(record: NodeRecord) -> Problem | None:
 
 
 def flow_inputs(definition: Document, record: NodeRecord) -> tuple[Port, ...]:
-    """Returns the in-ports of an instance of a subgraph; a loop or branch requires all."""
+    """Return the in-ports of an instance of a subgraph; a loop or branch requires all."""
     if not is_flow(record):
         return instance_inputs(definition)
     return tuple(Port(name) for name in port_names(definition, INPUTS))
 
 
 def flow_outputs(definition: Document, record: NodeRecord) -> tuple[Port, ...]:
-    """Returns the out-ports of an instance of a subgraph, which may be a loop or branch."""
+    """Return the out-ports of an instance of a subgraph, which may be a loop or branch."""
     if not is_flow(record):
         return instance_outputs(definition)
     return tuple(Port(name) for name in roles(definition, record).outputs)

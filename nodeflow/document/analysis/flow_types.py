@@ -26,7 +26,7 @@ from nodeflow.ops.control_flow.while_loop import check_carried
 
 
 class Flow:
-    """One loop or branch, given what is wired into it."""
+    """One loop or branch with the types wired into it."""
 
     def __init__(
         self, definition: Document, record: NodeRecord, given: Mapping[str, Carried]
@@ -37,7 +37,7 @@ class Flow:
         self.roles = roles(definition, record)
 
     def entering(self, problems: list[Problem]) -> dict[str, Carried]:
-        """Returns what the inputs are inside: of a sequence, one slice."""
+        """Return the types of the inputs inside the body: of a sequence, the type of one slice."""
         problems += flow_problems(self.definition, self.record)
         found = dict(self.given)
         shapes: Any = self.record.attrs.get("invariants")
@@ -62,7 +62,7 @@ class Flow:
         return found
 
     def leaving(self, made: Mapping[str, Carried], problems: list[Problem]) -> dict[str, Carried]:
-        """Returns what leaves the instance, from what leaves its definition."""
+        """Return the types of the instance's outputs, from the outputs of its definition."""
         if self.roles.kind == WHILE:
             self._check_bool(AGAIN, made.get(AGAIN), problems)
         found = {}

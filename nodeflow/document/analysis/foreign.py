@@ -1,7 +1,7 @@
-"""Nodes of another program's file that have no counterpart: kept, shown, and never computed.
+"""Nodes of another program's file without a counterpart here: kept, shown, and never computed.
 
-Their op is ``onnx/TYPE``. They know the types of their outputs, so that what reads them has types,
-and say what is missing; what depends on them is left out of a run.
+Their op is ``onnx/TYPE``. They have the types of their outputs, so that consumers have types, and a
+text about the missing op. A run leaves out all nodes that depend on them.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ FOREIGN = "onnx/"
 
 
 def is_foreign(record: NodeRecord) -> bool:
-    """Returns whether a node is one of another program's."""
+    """Return whether a node comes from another program and has no counterpart here."""
     return record.op.startswith(FOREIGN)
 
 
 def foreign_problem(record: NodeRecord) -> Problem:
-    """Returns what is wrong with such a node."""
+    """Return the problem of a foreign node."""
     missing = record.attrs.get("missing")
     why = f": {missing}" if isinstance(missing, str) and missing else ""
     text = f"nodeflow cannot compute ONNX's {record.op.removeprefix(FOREIGN)}{why}"
@@ -32,7 +32,7 @@ def foreign_problem(record: NodeRecord) -> Problem:
 
 
 def foreign_outputs(record: NodeRecord) -> dict[str, TensorType]:
-    """Returns the types of its outputs by port, as far as the file has them in good order."""
+    """Return the types of a foreign node's outputs by port, as far as the file has valid ones."""
     return dict(_types(record.attrs.get("types")))
 
 

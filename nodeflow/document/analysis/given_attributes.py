@@ -1,7 +1,7 @@
-"""Attributes that wires give. While a wire gives an attribute, its own value is ignored.
+"""Attributes given by wires. While a wire gives an attribute, the node's own value is ignored.
 
-The inspector shows where the value comes from. Setting such an attribute by name is an error, so
-that no value is ignored silently.
+The inspector shows the source of the value. Setting such an attribute by name is an error, so that
+no value is ignored silently.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ def given_attributes(doc: Document, record: NodeRecord) -> dict[str, Wire]:
 
 
 def check_not_given(doc: Document, record: NodeRecord, attr: str) -> None:
-    """Refuse an attribute that a wire gives.
+    """Refuse to set an attribute that a wire gives.
 
     Raises:
-        WiredAttribute: a wire gives the attribute; the error names the node that it comes from.
+        WiredAttribute: a wire gives the attribute; the error names its source.
     """
     wire = given_attributes(doc, record).get(attr)
     if wire is None:

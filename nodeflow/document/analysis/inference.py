@@ -1,4 +1,4 @@
-"""Types and problems of one node, given the types of what is wired into it."""
+"""Types and problems of one node, given the types wired into it."""
 
 from __future__ import annotations
 
@@ -51,13 +51,13 @@ from nodeflow.ops import REGISTRY
 from nodeflow.ops.user import PLUGINS, plugin_folder
 
 TENSOR, ORDER, OPEN = "tensor", "order", "open"
-"""Kinds of wires, besides a data set's `COLUMN`: a value; only order; unknown, where nothing is
-wired into a port of a subgraph."""
+"""Kinds of wires besides a data set's `COLUMN`: a value, only an order, or unknown because nothing
+is wired into the port of a subgraph."""
 
 
 @dataclass(frozen=True, slots=True)
 class Inferred:
-    """The result for a node: its output types by port (None: unknown), and its problems.
+    """The inferred output types of a node by port (None: unknown), and its problems.
 
     `passes` is for nodes that forward values: output port -> input port. `kinds` has the kinds of
     outputs that are not values.
@@ -75,7 +75,7 @@ class Inferred:
 
 
 class Carried(NamedTuple):
-    """What crosses the border of a subgraph at a port: its type if known, and its kind."""
+    """The type (if known) and kind of a wire that crosses the border of a subgraph."""
 
     type: TensorType | None
     kind: str = TENSOR
@@ -88,9 +88,9 @@ def infer_node(
     kind_of: Callable[[Wire], str],
     folder: str | os.PathLike | None = None,
 ) -> Inferred:
-    """Returns the types and problems of a node.
+    """Return the types and problems of a node.
 
-    `outputs_of(id)` gives the types of its sources, `kind_of(wire)` what a wire carries.
+    `outputs_of(id)` returns the types of a source, `kind_of(wire)` the kind of a wire.
     """
     problems: list[Problem] = []
     out: Outputs | None = None
@@ -113,7 +113,7 @@ def infer_node(
 
 
 def _needs_shape(doc: Document, record: NodeRecord, known: _Known) -> Problem | None:
-    """The problem of a node that takes arrays from a variable that is still a single number."""
+    """Return the problem of a node that needs an array from a variable that is a single number."""
 
     def type_of(node: str, port: str) -> TensorType | None:
         wire = doc.wires.get((node, port))
@@ -147,7 +147,7 @@ def in_mode(
     found: Inferred,
     outputs_of: Callable[[str], Outputs | None],
 ) -> Inferred:
-    """Adapts the result to the node's mode: a muted or bypassed node has no errors."""
+    """Adapt the result to the node's mode: a muted or bypassed node has no errors."""
     mode = mode_of(record)
     if mode == MUTED:
         quiet = (replace(p, severity="info") for p in found.problems)
@@ -169,7 +169,7 @@ def in_mode(
 
 
 def _ports(doc: Document, record: NodeRecord) -> tuple[Sequence[Port], Sequence[Port]] | None:
-    """The declared inputs and outputs of a node that can be bypassed; None for any other."""
+    """Return the declared inputs and outputs of a node that can be bypassed; None for any other."""
     if record.op == SUBGRAPH:
         definition = definition_of(doc, record)
         if definition is None:
@@ -231,7 +231,7 @@ def _input_types(
     known: _Known,
     problems: list[Problem],
 ) -> tuple[list[TensorType], bool]:
-    """The types of the inputs, and whether all of them are known."""
+    """Return the types of the inputs, and whether all of them are known."""
     complete = check_wires(doc, record, op.inputs, wired, known.kind_of, problems)
     types: list[TensorType] = []
     for port in input_names(op.inputs, wired):
@@ -263,7 +263,7 @@ def check_wires(
     kind_of: Callable[[Wire], str],
     problems: list[Problem],
 ) -> bool:
-    """Adds problems of wires with an unknown port or a wrong kind; returns whether all fit."""
+    """Add problems of wires with an unknown port or a wrong kind; return whether all fit."""
     complete = True
     takes_all = record.op in (REROUTE, SUBGRAPH, *BORDER)
     names = {port.name for port in inputs if not port.variadic}
@@ -292,14 +292,15 @@ def _by_port(wired: tuple[str, Wire]) -> tuple[str, int]:
 
 
 def _is_order(record: NodeRecord, wire: Wire, kind: str) -> bool:
-    """Whether a wire only orders; a port of a subgraph may take that as well as a value."""
+    """Return whether a wire only orders. A port of a subgraph may take any wire, so return
+    False."""
     if record.op == SUBGRAPH or record.op in BORDER:
         return False
     return wire.source_port == DONE or kind == ORDER
 
 
 def missing_input(node: str, port: str) -> Problem:
-    """Returns the problem of a required in-port without a wire."""
+    """Return the problem of a required in-port without a wire."""
     return Problem(
         node,
         port,
@@ -343,7 +344,7 @@ def _no_value(doc: Document, record: NodeRecord, wire: Wire) -> Problem:
 
 
 def variables_in(doc: Document) -> list[str]:
-    """Returns the names of the variables of one graph, those of its layers included."""
+    """Return the names of the variables of one graph, including the variables of its layers."""
     found = []
     for record in doc.nodes.values():
         if record.op == "variable":
@@ -353,7 +354,7 @@ def variables_in(doc: Document) -> list[str]:
 
 
 def is_variable(doc: Document, name: str) -> bool:
-    """Returns whether a name is that of a variable: here, in an instance, or in the root graph."""
+    """Return whether a name belongs to a variable here, in an instance, or in the root graph."""
     for graph in dict.fromkeys((doc, doc.root)):
         if find_variable(graph, name) is not None:
             return True
@@ -363,7 +364,7 @@ def is_variable(doc: Document, name: str) -> bool:
 
 
 def _op_hint(op: str) -> str:
-    """The closest known op; else the folder where ops of the user come from."""
+    """Return the closest known op, or the folder for the user's own ops."""
     near = suggest(op, [DATASET, *(known.id for known in REGISTRY if not known.hidden)])
     if PLUGINS.problems:
         return f"A file of the plugin folder does not load: {PLUGINS.problems[0]}"
@@ -380,7 +381,7 @@ def _check_names(
     bound: Mapping[str, Any],
     problems: list[Problem],
 ) -> None:
-    """Adds problems of attributes that name variables which do not exist."""
+    """Add problems of attributes that name variables which do not exist."""
     for attr in op.attrs:
         if attr.kind != "names" or not bound.get(attr.name):
             continue

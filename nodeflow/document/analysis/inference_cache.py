@@ -1,7 +1,7 @@
 """A cache of inferred types: many nodes of a large graph, and undo, need the same inference.
 
-A key contains all that the result depends on, so a result never becomes stale: the declaration
-(a redeclared op is another object), the attributes, and the types wired into each port.
+A key contains everything that the result depends on, so a result never becomes stale: the
+declaration (a redeclared op is another object), the attributes, and the types wired into each port.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from nodeflow.graph.declaration import NodeDeclaration
 from nodeflow.graph.types import TensorType
 
 MOST = 50_000
-"""Results that are cached; beyond it the cache is cleared."""
+"""The maximum number of cached results; when it is reached, the cache is cleared."""
 _CARRY = {DATASET, REROUTE, SUBGRAPH, INPUTS}
-"""Ops whose outputs may be other than values."""
+"""Ops whose outputs need not be values."""
 
 CacheKey = tuple
 
@@ -38,24 +38,24 @@ class InferenceCache:
         self._equal: dict[tuple[tuple[str, TensorType], ...], Inferred] = {}
 
     def get(self, key: CacheKey) -> Inferred | None:
-        """Returns the cached result, or None."""
+        """Return the cached result, or None."""
         found = self._found.get(key)
         return None if found is None else found[1]
 
     def put(self, key: CacheKey, record: NodeRecord, result: Inferred) -> Inferred:
-        """Caches the result of a node, unless it has problems; returns the one to be used."""
+        """Cache the result of a node, unless it has problems; return the object to use."""
         if result.problems:
             return result
         if len(self._found) >= MOST:
             self.clear()
         if result.out is not None and not result.passes and not result.kinds:
             result = self._equal.setdefault(tuple(result.out.items()), result)
-        # Holding the attributes keeps their id from being reused.
+        # The cache holds the attributes, so that their id is not reused.
         self._found[key] = (record.attrs, result)
         return result
 
     def clear(self) -> None:
-        """Drops all results."""
+        """Drop all results."""
         self._found.clear()
         self._equal.clear()
 
@@ -63,7 +63,7 @@ class InferenceCache:
 def cache_key(
     doc: Document, record: NodeRecord, out_types: Callable[[str], Outputs | None]
 ) -> CacheKey | None:
-    """Returns the cache key of a node, or None if its types depend on more than its wires.
+    """Return the cache key of a node, or None if its types depend on more than its wires.
 
     `out_types(id)` returns the types of a source. Attributes are compared by identity, since they
     are never changed in place; moving and renaming a node keep them.
@@ -87,7 +87,7 @@ def cache_key(
 
 @lru_cache(maxsize=1024)
 def names_others(op: NodeDeclaration) -> bool:
-    """Returns whether an attribute of the op names other nodes."""
+    """Return whether an attribute of the op names other nodes."""
     return any(attr.kind == "names" for attr in op.attrs)
 
 

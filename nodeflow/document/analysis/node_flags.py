@@ -1,11 +1,15 @@
 """Flags of nodes and wires: collapsed, muted, bypassed, breakpoints, hidden wires, views, devices.
 
-They are fields of a node beside its attributes, stored in files: `collapsed` (only the title is
-shown), `unfolded` (ports that only override settings are shown, too), `mode` (see `passthrough`),
-`breakpoint` (a training in the window pauses when the value is not finite, or true), `hidden`
-(names of in-ports whose wires are drawn as stubs), `bounds` (`[low, high]`, either may be null: a
-training ends where a value leaves them), `view` (what is drawn in place of the value:
-`{"kind": "plot"}` and choices), and `device` (where the node is to be computed: `/device:GPU:0`).
+They are fields of a node beside its attributes, stored in files:
+
+- `collapsed`: show only the title.
+- `unfolded`: also show ports that only override settings.
+- `mode`: muted or bypassed, see `passthrough`.
+- `breakpoint`: pause a training in the window when the value is not finite, or true.
+- `hidden`: names of in-ports whose wires are drawn as stubs.
+- `bounds`: `[low, high]`, either may be null; a training ends when a value leaves them.
+- `view`: the view drawn instead of the value: `{"kind": "plot"}` and its options.
+- `device`: the device to compute the node on: `/device:GPU:0`.
 """
 
 from __future__ import annotations
@@ -24,22 +28,22 @@ LARGEST = sys.float_info.max
 
 
 def is_collapsed(record: NodeRecord) -> bool:
-    """Returns whether only a node's title is shown."""
+    """Return whether only a node's title is shown."""
     return record.extra.get("collapsed") is True
 
 
 def is_unfolded(record: NodeRecord) -> bool:
-    """Returns whether a node shows the in-ports, too, that only override settings."""
+    """Return whether a node also shows the in-ports that only override settings."""
     return bool(record.extra) and record.extra.get("unfolded") is True
 
 
 def has_breakpoint(record: NodeRecord) -> bool:
-    """Returns whether a node has a breakpoint."""
+    """Return whether a node has a breakpoint."""
     return record.extra.get("breakpoint") is True
 
 
 def bounds_of(record: NodeRecord) -> tuple[float | None, float | None]:
-    """Returns the lower and the upper bound of a node's values; None where there is none."""
+    """Return the lower and the upper bound of a node's values; None for no bound."""
     found = record.extra.get("bounds") if record.extra else None
     if not isinstance(found, list) or len(found) != 2:
         return None, None
@@ -49,12 +53,12 @@ def bounds_of(record: NodeRecord) -> tuple[float | None, float | None]:
 
 
 def is_bounded(record: NodeRecord) -> bool:
-    """Returns whether a node's values have bounds."""
+    """Return whether a node's values have bounds."""
     return bool(record.extra) and bounds_of(record) != (None, None)
 
 
 def bounds_text(record: NodeRecord) -> str:
-    """Returns the bounds of a node in words: `at least 0`, `-1 to 1`; empty without any."""
+    """Return the bounds of a node in words: `at least 0`, `-1 to 1`; "" without bounds."""
     low, high = bounds_of(record)
     if low is None:
         return "" if high is None else f"at most {high:.15g}"
@@ -65,14 +69,14 @@ EDGES = (
     *(("at least", False), (">=", False), ("≥", False)),
     *(("at most", True), ("<=", True), ("≤", True)),
 )
-"""How one bound is typed, and whether it is the upper one."""
+"""The words and signs before a single bound, and whether it is the upper one."""
 
 
 def read_bounds(text: str) -> tuple[float | None, float | None]:
-    """Returns bounds as people type them: `-1 to 1`, `>= 0`, `at most 5`; none for an empty text.
+    """Return the bounds in a typed text: `-1 to 1`, `>= 0`, `at most 5`; none for an empty text.
 
     Raises:
-        BadValue: it is none of these.
+        BadValue: the text has none of these forms.
     """
     typed = plain(text.strip()).lower()
     if not typed:
@@ -91,7 +95,7 @@ def read_bounds(text: str) -> tuple[float | None, float | None]:
 
 
 def is_number(value: Json) -> bool:
-    """Returns whether a value of a file is a finite number."""
+    """Return whether a value of a file is a finite number."""
     return (
         isinstance(value, (int, float))
         and not isinstance(value, bool)
@@ -100,23 +104,23 @@ def is_number(value: Json) -> bool:
 
 
 def is_plotted(record: NodeRecord) -> bool:
-    """Returns whether a training plots the node's value of each step."""
+    """Return whether a training plots the node's value of each step."""
     return bool(record.extra) and record.extra.get("plotted") is True
 
 
 def device_of(record: NodeRecord) -> str:
-    """Returns where a node is to be computed, ``/device:GPU:0``; empty where nothing says so."""
+    """Return the device to compute a node on, such as ``/device:GPU:0``; "" for the default."""
     return lawful_device(record.extra.get("device")) if record.extra else ""
 
 
 def hidden_ports(record: NodeRecord) -> list[str]:
-    """Returns the in-ports of a node whose wires are drawn as stubs."""
+    """Return the in-ports of a node whose wires are drawn as stubs."""
     found = record.extra.get("hidden") if record.extra else None
     return [p for p in found if isinstance(p, str)] if isinstance(found, list) else []
 
 
 def view_of(record: NodeRecord) -> dict[str, Json] | None:
-    """Returns the view that a node shows in place of its value: its kind and choices, or None."""
+    """Return the kind and options of the view shown instead of the value, or None."""
     found = record.extra.get("view") if record.extra else None
     if isinstance(found, dict) and isinstance(found.get("kind"), str):
         return found
@@ -124,7 +128,7 @@ def view_of(record: NodeRecord) -> dict[str, Json] | None:
 
 
 def slider_of(record: NodeRecord) -> tuple[float, float] | None:
-    """Returns the least and greatest value of the slider that a node shows, or None."""
+    """Return the least and greatest value of the slider that a node shows, or None."""
     found = record.extra.get("slider") if record.extra else None
     if isinstance(found, list) and len(found) == 2:
         low, high = found
@@ -137,7 +141,7 @@ def slider_of(record: NodeRecord) -> tuple[float, float] | None:
 
 
 def with_field(record: NodeRecord, name: str, value: Json) -> NodeRecord:
-    """Returns a node with a field beside its attributes; None removes the field."""
+    """Return a node with a changed field beside its attributes; None removes the field."""
     extra: dict[str, Any] = {k: v for k, v in record.extra.items() if k != name}
     if value is not None:
         extra[name] = value

@@ -1,6 +1,6 @@
-"""Which types an op can take and produce, for searches that start from an open wire.
+"""The types that an op can take and produce, for searches that start from an open wire.
 
-The dtypes of outputs are not declared; they are found by running the op's inference on inputs of
+The dtypes of outputs are not declared. They are found by running the op's inference on inputs of
 every kind that its ports accept.
 """
 
@@ -20,14 +20,15 @@ from nodeflow.graph.types import DTYPES, TensorType
 
 RANKS, SIZE = range(5), 4
 _SHAPING = ("shape", "axes")
-"""Attributes that determine which shapes an op takes; the user sets them after adding the node."""
+"""Kinds of attributes that determine the accepted shapes; the user sets them after adding the
+node."""
 _TAKES: WeakKeyDictionary[NodeDeclaration, dict[TensorType, bool]] = WeakKeyDictionary()
 _GIVES: WeakKeyDictionary[NodeDeclaration, dict[str, frozenset[str]]] = WeakKeyDictionary()
 _WRONG_INPUT = (ArithmeticError, TypeError, ValueError, LookupError, RuntimeError)
 
 
 def takes(op: NodeDeclaration, given: TensorType) -> bool:
-    """Returns whether an input of an op takes a type, for some types of the other inputs."""
+    """Return whether an input of an op takes a type, for some types of the other inputs."""
     known = _TAKES.setdefault(op, {})
     if given not in known:
         known[given] = any(
@@ -38,9 +39,9 @@ def takes(op: NodeDeclaration, given: TensorType) -> bool:
 
 
 def gives(op: NodeDeclaration, taking: Iterable[str] = DTYPES) -> frozenset[str]:
-    """Returns the dtypes that an op's outputs can have if its main inputs have one of `taking`.
+    """Return the possible dtypes of an op's outputs if its main inputs have one of `taking`.
 
-    Where inference fails, they are assumed to be those that its first input accepts.
+    If inference fails, they are assumed to be the dtypes that its first input accepts.
     """
     if op not in _GIVES:
         _GIVES[op] = {dtype: _gives(op, dtype) for dtype in DTYPES}
@@ -59,7 +60,7 @@ def _gives(op: NodeDeclaration, dtype: str) -> frozenset[str]:
 
 
 def accepts(doc: Document, analysis: Analysis, node: str, port: str) -> frozenset[str]:
-    """Returns the dtypes that an input port of a node takes, given the wires into the others.
+    """Return the dtypes that an input port of a node takes, given the wires into the other ports.
 
     Raises:
         NoSuchNode: there is no node with this id.
@@ -82,7 +83,8 @@ def accepts(doc: Document, analysis: Analysis, node: str, port: str) -> frozense
 
 
 def _takes_at(op: NodeDeclaration, index: int, given: TensorType) -> bool:
-    """Whether an input takes a type: no, if there is an error at it for all other inputs tried."""
+    """Return whether an input takes a type: False if every trial of the other inputs fails at
+    it."""
     at_fault = False
     if any(attr.kind in _SHAPING for attr in op.attrs):
         return True
@@ -104,7 +106,7 @@ def _takes_at(op: NodeDeclaration, index: int, given: TensorType) -> bool:
 
 
 def _beside(op: NodeDeclaration, i: int, index: int, given: TensorType, shape: tuple) -> TensorType:
-    """The type at another input: of the same dtype if it is of the same group."""
+    """Return a type for another input: with the same dtype if both are in the same group."""
     port, chosen = op.inputs[i], op.inputs[index]
     same = port.group is not None and port.group == chosen.group
     return TensorType(given.dtype if same else _first(port), shape)

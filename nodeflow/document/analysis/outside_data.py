@@ -1,4 +1,5 @@
-"""Data outside the document's folder that its user has not allowed: which, and who names them."""
+"""Data outside the document's folder that the user has not allowed, and the nodes that name
+them."""
 
 from __future__ import annotations
 
@@ -15,11 +16,11 @@ from nodeflow.document.model.records import NodeRecord
 WEIGHTS = "weights"
 """The document's field that names a file, and the port of its problem."""
 INITIAL_VALUES = "initial_values"
-"""The field that names the file that variables begin with."""
+"""The field that names the file of the variables' initial values."""
 
 
 LONGEST = 44
-"""Characters of a path on a button."""
+"""The maximum number of characters of a path on a button."""
 
 
 @dataclass(frozen=True)
@@ -27,8 +28,8 @@ class Outside:
     """A file or folder that the document may not read.
 
     Attributes:
-        name: of the dataset node that names it, or the field of the document that does.
-        place: its path, which nothing has touched.
+        name: the name of the dataset node, or the field of the document, that refers to it.
+        place: its path; the file system has not been touched.
     """
 
     name: str
@@ -36,33 +37,33 @@ class Outside:
 
 
 def outside_place(doc: Document, record: NodeRecord) -> str | None:
-    """Returns where a node's data are if the document may not read them; else None."""
+    """Return the path of a node's data if the document may not read them; else None."""
     place = place_of(doc, record.attrs.get("source")) if record.op == DATASET else None
     return None if place is None else document_folder(doc.root).leaves(place)
 
 
 def outside_weights(doc: Document) -> str | None:
-    """Returns the path of the trained variables if a link leads where the document may not read."""
+    """Return the path of the trained variables if it is a link to a file that may not be read."""
     folder = document_folder(doc.root)
     place = folder.place(doc.root.weights) if doc.root.weights and folder.path else None
     return None if place is None else folder.leaves(place)
 
 
 def outside_initial_values(doc: Document) -> str | None:
-    """Returns the path of the file of initial values if the document may not read it."""
+    """Return the path of the file of initial values if the document may not read it."""
     folder, written = document_folder(doc.root), initial_values(doc)
     place = folder.place(written) if written and folder.path else None
     return None if place is None else folder.leaves(place)
 
 
 def initial_values(doc: Document) -> str:
-    """Returns the file of initial values as the document names it; empty for none."""
+    """Return the file of initial values as the document names it; empty for none."""
     found = doc.root.extra.get(INITIAL_VALUES)
     return found if isinstance(found, str) else ""
 
 
 def outside_data(doc: Document) -> list[Outside]:
-    """Returns all that a file names and may not read, in all of its graphs."""
+    """Return all files and folders that any graph of a file names but may not read."""
     found = [
         Outside(record.name, place)
         for graph in (doc.root, *doc.root.definitions())
@@ -74,7 +75,7 @@ def outside_data(doc: Document) -> list[Outside]:
 
 
 def place_of_problem(doc: Document, problem: Problem) -> str | None:
-    """Returns the path that a problem is about, if it is that of data that may not be read."""
+    """Return the path of the forbidden data that a problem is about; None for other problems."""
     if problem.kind != OutsideData.__name__:
         return None
     if not problem.node:
@@ -84,10 +85,9 @@ def place_of_problem(doc: Document, problem: Problem) -> str | None:
 
 
 def allow_title(place: str) -> str:
-    """Returns what a button says that allows reading a path; the middle of a long one is left out.
+    """Return what a button says that allows reading a path; the middle of a long one is left out.
 
-    >>> allow_title("/data/a.csv")
-    'Allow reading /data/a.csv'
+    >>> allow_title("/data/a.csv") 'Allow reading /data/a.csv'
     """
     shown = shown_path(place)
     shown = shown if len(shown) <= LONGEST else f"{shown[:14]}…{shown[15 - LONGEST :]}"
@@ -95,7 +95,7 @@ def allow_title(place: str) -> str:
 
 
 def weights_problem(doc: Document) -> Problem | None:
-    """Returns the problem of a document whose weights may not be read; else None."""
+    """Return the problem of a document whose weights may not be read; else None."""
     place = outside_weights(doc)
     if place is None:
         return None

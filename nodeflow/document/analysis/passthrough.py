@@ -22,7 +22,7 @@ Outputs = Mapping[str, TensorType]
 
 
 class RerouteDeclaration(NodeDeclaration):
-    """A dot on a wire, to route the wire."""
+    """The declaration of a dot, which only routes a wire."""
 
     id = REROUTE
     category = "Utility"
@@ -40,7 +40,7 @@ REROUTE_DECLARATION = RerouteDeclaration()
 
 
 def origin(doc: Document, wire: Wire) -> Wire:
-    """Returns the first wire of a chain of dots that ends with this wire."""
+    """Return the first wire of a chain of dots that ends with this wire."""
     seen = {wire.key}
     while doc.nodes[wire.source].op == REROUTE:
         before = doc.wires.get((wire.source, "x"))
@@ -57,12 +57,12 @@ def bypass_routes(
     own: Outputs | None,
     outputs: Sequence[Port],
 ) -> tuple[dict[str, str], Problem | None]:
-    """Returns output port -> input port of a bypassed node, and its problem if it has one.
+    """Return output port -> input port of a bypassed node, and its problem if it has one.
 
     Args:
         inputs: the wired tensor inputs, in order, with their types.
-        own: the types that the node's outputs would have, or None if unknown; then a node with
-            one output forwards its first input.
+        own: the types that the node's outputs would have, or None if unknown. If unknown, a node
+            with one output forwards its first input.
         outputs: the node's out-ports.
     """
     wired = list(inputs)

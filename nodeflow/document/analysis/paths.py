@@ -30,21 +30,23 @@ from nodeflow.graph.declaration import NodeDeclaration
 from nodeflow.ops import REGISTRY
 
 ALONE = "@"
-"""`@NAME` as the first step of a path of ids is a definition itself, with or without instances.
-Such paths are only for views; nothing there runs, and no setting contains one."""
+"""The first step of a path of ids through a definition that is not part of an instance: `@NAME`.
+
+Such paths are only for views; nothing there runs, and no setting contains one.
+"""
 LARGEST = 200_000
-"""Limit of the nodes that one instance expands to, including nested instances."""
+"""The maximum number of nodes that one instance expands to, including nested instances."""
 DEEPEST = 40
 
 
 def graphs(doc: Document) -> Iterator[Document]:
-    """Yields the file's own graph, then the definitions of its subgraphs."""
+    """Yield the file's own graph, then the definitions of its subgraphs."""
     yield doc.root
     yield from doc.root.definitions()
 
 
 def instances_of(doc: Document, name: str) -> list[tuple[Document, NodeRecord]]:
-    """Returns every instance of a definition, with the graph that contains it."""
+    """Return every instance of a definition, with the graph that contains it."""
     return [
         (graph, record)
         for graph in graphs(doc)
@@ -54,14 +56,14 @@ def instances_of(doc: Document, name: str) -> list[tuple[Document, NodeRecord]]:
 
 
 def instances_in(doc: Document) -> list[NodeRecord]:
-    """Returns the instances in one graph."""
+    """Return the instances in one graph."""
     if not doc.subgraphs:
         return []
     return [record for record in doc.nodes.values() if record.op == SUBGRAPH]
 
 
 def uses(doc: Document, name: str) -> set[str]:
-    """Returns the names of a definition and of all that are used in it, unknown ones included."""
+    """Return the names of a definition and all definitions that it uses, including unknown ones."""
     found, waiting = {name}, [name]
     while waiting:
         inside = doc.definition(waiting.pop())
@@ -74,7 +76,7 @@ def uses(doc: Document, name: str) -> set[str]:
 
 
 def check_recursion(doc: Document, name: str) -> None:
-    """Raises RecursiveSubgraph if an instance of `name` in this graph would contain itself."""
+    """Raise RecursiveSubgraph if an instance of `name` in this graph would contain itself."""
     if doc.scope and doc.scope in uses(doc, name):
         what = "itself" if doc.scope == name else f"`{name}`, which contains `{doc.scope}`"
         raise RecursiveSubgraph(
@@ -84,7 +86,7 @@ def check_recursion(doc: Document, name: str) -> None:
 
 
 def at_path(doc: Document, path: str) -> tuple[Document, NodeRecord] | None:
-    """Returns the node at a path of ids, with the graph that contains it; None if there is none."""
+    """Return the graph and the node at a path of ids; None if there is none."""
     if path in doc.nodes:  # in a flat document ids are paths
         return doc, doc.nodes[path]
     *steps, last = path.split("/")
@@ -97,8 +99,8 @@ def at_path(doc: Document, path: str) -> tuple[Document, NodeRecord] | None:
 
 
 def graph_at(doc: Document, steps: Iterable[str]) -> tuple[Document, list[str]] | None:
-    """Returns the graph at a path of instances from the root graph, and the names of the steps;
-    None if there is none. The first step may be a definition (`ALONE`)."""
+    """Return the graph at a path of instances from the root graph, and the names of the steps.
+    Return None if there is none. The first step may be a definition (`ALONE`)."""
     graph, names = doc, []
     for step in steps:
         record = graph.nodes.get(step)
@@ -116,7 +118,7 @@ def graph_at(doc: Document, steps: Iterable[str]) -> tuple[Document, list[str]] 
 
 
 def place_of_use(doc: Document, name: str) -> str | None:
-    """Returns the path of an instance of a definition, preferably of one that runs."""
+    """Return the path of an instance of a definition, preferably of an instance that runs."""
     for path, _, record in walk(doc):
         if record.op == SUBGRAPH and record.attrs.get(DEFINITION) == name:
             return path
@@ -125,7 +127,7 @@ def place_of_use(doc: Document, name: str) -> str | None:
 
 
 def unused(doc: Document) -> list[Document]:
-    """Returns the definitions that the root graph does not use, directly or indirectly."""
+    """Return the definitions that the root graph does not use, directly or indirectly."""
     used: set[str] = set()
     for record in instances_in(doc.root):
         name = record.attrs.get(DEFINITION)
@@ -135,7 +137,7 @@ def unused(doc: Document) -> list[Document]:
 
 
 def walk(doc: Document) -> Iterator[tuple[str, Document, NodeRecord]]:
-    """Yields the nodes of a document and those inside its instances: path, graph, record."""
+    """Yield the nodes of a document and those inside its instances: path, graph, record."""
     waiting = [("", doc)]
     for prefix, graph in waiting:
         for record in graph.nodes.values():
@@ -147,7 +149,7 @@ def walk(doc: Document) -> Iterator[tuple[str, Document, NodeRecord]]:
 
 
 def scoped_name(doc: Document, path: str) -> str | None:
-    """Returns the name, with scopes, of the node at a path of ids; None if there is none."""
+    """Return the name, with scopes, of the node at a path of ids; None if there is none."""
     steps = path.split("/")
     found = [at_path(doc, "/".join(steps[: i + 1])) for i in range(len(steps))]
     if any(at is None for at in found):
@@ -156,7 +158,7 @@ def scoped_name(doc: Document, path: str) -> str | None:
 
 
 def source_of(doc: Document, path: str, port: str) -> tuple[str, str] | None:
-    """Returns (path, port) of the value wired into a node, followed through borders."""
+    """Return (path, port) of the value wired into a node, traced through borders of subgraphs."""
     found, into, seen = at_path(doc, path), True, set()
     while found is not None and (path, port, into) not in seen:
         seen.add((path, port, into))
@@ -184,10 +186,9 @@ def source_of(doc: Document, path: str, port: str) -> tuple[str, str] | None:
 
 
 def find_name(doc: Document, name: str) -> list[NodeRecord] | None:
-    """Returns the enclosing instances of the node with a scoped name, and the node; or None.
+    """Return the instances around the node with a scoped name, and the node; None if none matches.
 
-    A node's own name may contain `/` as well; if the name is ambiguous, the graph's own node is
-    meant.
+    A node's own name may also contain `/`. If a name is ambiguous, it means the graph's own node.
     """
     own = doc.node_named(name)
     if own is not None:
@@ -205,8 +206,11 @@ def find_name(doc: Document, name: str) -> list[NodeRecord] | None:
 
 
 def find_variable(doc: Document, name: str) -> list[NodeRecord] | None:
-    """Returns, as `find_name` does, the variable of a scoped name, or the node that has it as one
-    of its own (`dense` for `dense/kernel`); None if there is none."""
+    """Return the path of records to a variable by its scoped name, as `find_name` does.
+
+    For a variable that a layer derives (`dense/kernel`), return the path to the layer (`dense`).
+    Return None if there is no such variable.
+    """
     found = find_name(doc, name)
     if found is not None:
         return found if found[-1].op == "variable" else None
@@ -216,7 +220,7 @@ def find_variable(doc: Document, name: str) -> list[NodeRecord] | None:
 
 
 def variables_of(record: NodeRecord) -> tuple[str, ...]:
-    """Returns the names of the variables that a node derives (`kernel`), without its own name."""
+    """Return the names of the variables that a node derives (`kernel`), without its own name."""
     if record.op not in REGISTRY:
         return ()
     op = REGISTRY.lookup(record.op)
@@ -224,17 +228,17 @@ def variables_of(record: NodeRecord) -> tuple[str, ...]:
         return ()
     try:
         return op.variables(op.bind_attrs(record.attrs))
-    except NodeflowError:  # the analysis says what is wrong with the attributes
+    except NodeflowError:  # the analysis reports the problem of the attributes
         return ()
 
 
 def path_of(records: list[NodeRecord]) -> str:
-    """Returns the path of ids of what `find_name` found."""
+    """Return the path of ids of a result of `find_name`."""
     return "/".join(record.id for record in records)
 
 
 def expanded_size(doc: Document, name: str, sizes: dict[str, int] | None = None) -> int:
-    """Returns how many nodes an instance expands to; the definition must not be recursive."""
+    """Return the number of nodes in an expanded instance; the definition must not be recursive."""
     sizes = {} if sizes is None else sizes
     if name not in sizes:
         inside = doc.definition(name)
@@ -246,7 +250,7 @@ def expanded_size(doc: Document, name: str, sizes: dict[str, int] | None = None)
 
 
 def instance_problem(doc: Document, record: NodeRecord) -> Problem | None:
-    """Returns why an instance cannot be expanded, or None."""
+    """Return the reason why an instance cannot be expanded, or None."""
     name = record.attrs.get(DEFINITION)
     inside = definition_of(doc, record)
     if inside is None:
@@ -272,7 +276,7 @@ def instance_problem(doc: Document, record: NodeRecord) -> Problem | None:
 
 
 def _loop(doc: Document, name: str) -> str | None:
-    """A definition that contains itself and is used in `name`; None if there is none."""
+    """Return a definition that contains itself, reachable from `name`; None if there is none."""
     open_, done = [(name, iter(_used(doc, name)))], set()
     path = {name}
     while open_:
@@ -291,7 +295,7 @@ def _loop(doc: Document, name: str) -> str | None:
 
 
 def _depth(doc: Document, name: str) -> int:
-    """How many levels of definitions are nested in one that is not recursive."""
+    """Return the number of nested levels below a definition that is not recursive."""
     level, depth = {name}, 0
     while level and depth <= DEEPEST:
         level = {step for at in level for step in _used(doc, at)}
@@ -306,7 +310,7 @@ def _used(doc: Document, name: str) -> list[str]:
 
 
 def _clash(doc: Document, record: NodeRecord, inside: Document) -> Problem | None:
-    """The problem of a node outside with the scoped name of a node inside."""
+    """Return the problem of a node outside with the scoped name of a node inside."""
     scope = f"{record.name}/"
     for name in sorted(name for name in doc.slashed if name.startswith(scope)):
         found = find_name(inside, name[len(scope) :])

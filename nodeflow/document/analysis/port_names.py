@@ -1,7 +1,7 @@
 """Names of ports: `values.2` of a variadic port, `control.0` for order, `feed`, `done`.
 
 Any node can have control inputs, `control.0`, `control.1`, ..., which carry no value. They are
-shown only where they are wired. A wire into one starts at any output, or at `done` of a node
+shown only while they are wired. A wire into one starts at any output, or at `done` of a node
 without outputs.
 """
 
@@ -25,26 +25,26 @@ _SEVERAL = re.compile(r"(.+)\.(0|[1-9][0-9]{0,5})")
 
 
 def is_control(port: str) -> bool:
-    """Returns whether an in-port is a control input: `control.0`, `control.1`, ..."""
+    """Return whether an in-port is a control input: `control.0`, `control.1`, ..."""
     base, index = split_port(port)
     return base == CONTROL and index is not None
 
 
 def split_port(port: str) -> tuple[str, int | None]:
-    """Returns (`values`, 2) for `values.2`, and (`x`, None) for `x`."""
+    """Return (`values`, 2) for `values.2`, and (`x`, None) for `x`."""
     match = _SEVERAL.fullmatch(port)
     return (match[1], int(match[2])) if match else (port, None)
 
 
 def port_order(port: str) -> tuple[str, int]:
-    """Returns a sort key that puts `values.10` after `values.9`."""
+    """Return a sort key that puts `values.10` after `values.9`."""
     base, index = split_port(port)
     return (base, -1 if index is None else index)
 
 
 def input_names(inputs: Sequence[Port], wired: Collection[str]) -> list[str]:
-    """Returns the in-ports that a run reads, in order: the required ones, and optional ones up to
-    the last that is wired. Not all of them need be in `wired`."""
+    """Return the in-ports that a run reads, in order: all required ports, and optional ports up to
+    the last wired one. Some of them may be missing in `wired`."""
     names: list[str] = []
     optional: list[bool] = []
     for port in inputs:
@@ -62,14 +62,14 @@ def input_names(inputs: Sequence[Port], wired: Collection[str]) -> list[str]:
 
 
 def stand_in_of(inputs: Sequence[Port], port: str) -> StandIn | None:
-    """Returns what an in-port carries without a wire where a later port has one."""
+    """Return the value of an unwired optional in-port that stands before a wired port, or None."""
     return next((p.stand_in for p in inputs if p.name == port), None)
 
 
 def known_types(
     op: NodeDeclaration, wired: Mapping[str, TensorType | None], attrs: Mapping[str, Json]
 ) -> list[TensorType | None]:
-    """Returns the types of the in-ports that a run reads; None where one is unknown or missing."""
+    """Return the types of the in-ports that a run reads; None for unknown and missing types."""
     types = []
     for name in input_names(op.inputs, wired):
         stands = name not in wired and stand_in_of(op.inputs, name) is not None
@@ -78,8 +78,7 @@ def known_types(
 
 
 def stand_in_type(op: NodeDeclaration, port: str, attrs: Mapping[str, Json]) -> TensorType | None:
-    """Returns the type of what an in-port carries without a wire where a later port has one; None
-    where that is nothing."""
+    """Return the type of the value that stands in for an unwired optional in-port, or None."""
     stand_in = stand_in_of(op.inputs, port)
     try:
         return None if stand_in is None else stand_in.type_for(op.bind_attrs(attrs))
@@ -88,9 +87,10 @@ def stand_in_type(op: NodeDeclaration, port: str, attrs: Mapping[str, Json]) -> 
 
 
 def variadic_indices(base: str, wired: Iterable[str]) -> list[int]:
-    """Returns the indices of a variadic port's inputs: 0 to the highest wired one.
+    """Return the indices of a variadic port's inputs: 0 to the highest wired one.
 
-    A file may contain `values.999999`; then only the wired ones are returned, and the next.
+    For sparse indices, such as `values.999999` in a damaged file, return only the wired indices and
+    the next free one.
     """
     numbers = sorted(i for name, i in map(split_port, wired) if name == base and i is not None)
     if not numbers:

@@ -1,8 +1,8 @@
 """The ports of a node as the canvas shows them, derived from declaration, wires and types.
 
-A variadic port shows one port per wire (`values.0`, `values.1`, ...) and a free slot for the
-next. A placeholder has the in-port `feed`. A node of an unknown op has the ports of its wires,
-so that a file with unknown ops can be shown and saved.
+A variadic port shows one port per wire (`values.0`, `values.1`, ...) and a free slot for the next.
+A placeholder has the in-port `feed`. A node of an unknown op has a port for each of its wires, so
+that a file with unknown ops can be shown and saved.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ from nodeflow.graph.declaration import NodeDeclaration, Port
 class PortView:
     """One port as shown.
 
-    `kind` is `tensor`, `feed` (a placeholder's), `slot` (the free one of a variadic port),
-    `control` (order without a value), or `unknown` (of an op that is not known). One that `folds`
-    only overrides a setting and has no wire: cards show it where the node is unfolded.
+    `kind` is `tensor`, `feed` (of a placeholder), `slot` (the free slot of a variadic port),
+    `control` (order without a value), or `unknown` (of an unknown op). A port that `folds` only
+    overrides a setting and has no wire; cards show it only if the node is unfolded.
     """
 
     name: str
@@ -47,12 +47,12 @@ class PortView:
 
 
 _DECLARED = (SUBGRAPH, INPUTS)
-"""Ops with as many outputs as they declare, even where their types are unknown."""
+"""Ops whose number of outputs is declared, even while their types are unknown."""
 _NEW_PORT = PortView(NEW, "new", "slot", optional=True, doc="Another port of the subgraph.")
 
 
 def in_ports(doc: Document, record: NodeRecord) -> list[PortView]:
-    """Returns the input ports of a node, in the order they are shown."""
+    """Return the input ports of a node, in the order they are shown."""
     op = declaration(record, doc)
     wired = [wire.target_port for wire in doc.wires_into(record.id)]
     if record.id in doc.outer:
@@ -72,10 +72,10 @@ def in_ports(doc: Document, record: NodeRecord) -> list[PortView]:
 
 
 def card_ports(doc: Document, record: NodeRecord, unfolded: bool = False) -> list[PortView]:
-    """Returns the input ports that a node's card shows.
+    """Return the input ports that a node's card shows.
 
     Args:
-        unfolded: also those that fold, as on a node that the user has unfolded.
+        unfolded: whether to include ports that fold, as on an unfolded node.
     """
     ports = in_ports(doc, record)
     return ports if unfolded or is_unfolded(record) else [port for port in ports if not port.folds]
@@ -84,10 +84,10 @@ def card_ports(doc: Document, record: NodeRecord, unfolded: bool = False) -> lis
 def out_ports(
     doc: Document, record: NodeRecord, analysis: Analysis | None = None
 ) -> list[PortView]:
-    """Returns the output ports of a node.
+    """Return the output ports of a node.
 
-    The number of a variadic output (split, gradients) follows from its types, so pass `analysis`
-    if there is one; otherwise it follows from the wires.
+    The length of a variadic output (split, gradients) follows from its types, so pass `analysis` if
+    there is one. Without it the length follows from the wires.
     """
     op = declaration(record, doc)
     wired = {wire.source_port for wire in doc.wires_out_of(record.id)}
@@ -115,7 +115,7 @@ def _view(port: Port, name: str | None = None, folds: bool = False) -> PortView:
 
 
 def _several(port: Port, wired: list[str]) -> list[PortView]:
-    """The wired ports of a variadic one, including gaps, and the free slot after them."""
+    """Return the wired ports of a variadic port, including gaps, and the free slot after them."""
     indices = variadic_indices(port.name, wired)
     views = [_view(port, f"{port.name}.{i}") for i in indices]
     slot = f"{port.name}.{indices[-1] + 1 if indices else 0}"

@@ -36,7 +36,7 @@ from nodeflow.graph.types import TensorType
 
 
 class BorderDeclaration(NodeDeclaration):
-    """The inputs, or the outputs, of a subgraph as a node inside it."""
+    """The declaration of a subgraph's inputs node or outputs node."""
 
     category = "Subgraph"
     attrs = (Attr(PORTS, "json", None, "Names of the ports, in order."),)
@@ -55,14 +55,15 @@ class BorderDeclaration(NodeDeclaration):
         return "From outside" if self.id == INPUTS else "To the outside"
 
     def infer(self, *types: TensorType, **attrs: Any) -> list[TensorType]:
-        """The outputs have no values; the types of the inputs differ between instances."""
+        """Return no types for the outputs node; raise for the inputs node, whose types vary by
+        instance."""
         if self.outputs:
             raise GraphError("the types of a subgraph's inputs depend on the instance")
         return []
 
 
 class SubgraphDeclaration(NodeDeclaration):
-    """An instance of a subgraph; its ports are those of the definition."""
+    """The declaration of an instance of a subgraph, with the ports of the definition."""
 
     id = SUBGRAPH
     category = "Subgraph"
@@ -94,7 +95,7 @@ class SubgraphDeclaration(NodeDeclaration):
         return f"Subgraph {self.definition.scope}" if self.definition is not None else "Subgraph"
 
     def infer(self, *types: TensorType, **attrs: Any) -> list[TensorType]:
-        """The types of all outputs; raises the first error that is found inside."""
+        """Return the types of all outputs; raise the first error inside."""
         if self.definition is None:
             raise UnknownSubgraph("there is no such subgraph")
         given = {port.name: Carried(t) for port, t in zip(self.inputs, types, strict=False)}

@@ -1,9 +1,9 @@
-"""The interface of a subgraph: the ports of its instances and of the two nodes at its border.
+"""The interface of a subgraph: the ports of its instances and of its two border nodes.
 
-An instance is a node with the op `subgraph`, whose attribute `definition` names a definition of
-the file. In a definition, the out-ports of the node `subgraph_inputs` are the subgraph's inputs,
-and the in-ports of the node `subgraph_outputs` are its outputs. Their attribute `ports` lists the
-names of the ports in order. The graph that runs contains none of these nodes (see `flatten`).
+An instance is a node with the op `subgraph`, whose attribute `definition` names a definition of the
+file. In a definition, the out-ports of the node `subgraph_inputs` are the subgraph's inputs, and
+the in-ports of the node `subgraph_outputs` are its outputs. Their attribute `ports` lists the names
+of the ports in order. The graph that runs contains none of these nodes (see `flatten`).
 """
 
 from __future__ import annotations
@@ -24,45 +24,45 @@ BORDER = (INPUTS, OUTPUTS)
 DEFINITION = "definition"
 PORTS = "ports"
 PORT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
-RESERVED = ("done",)  # the out-port for order alone
+RESERVED = ("done",)  # the out-port that only carries order
 
 
 def definition_of(doc: Document, record: NodeRecord) -> Document | None:
-    """Returns the definition that an instance refers to, or None if there is none."""
+    """Return the definition that an instance refers to, or None if there is none."""
     name = record.attrs.get(DEFINITION)
     return doc.definition(name) if isinstance(name, str) else None
 
 
 def instance_inputs(definition: Document) -> tuple[Port, ...]:
-    """Returns the in-ports of a definition's instances."""
+    """Return the in-ports of a definition's instances."""
     names = port_names(definition, INPUTS)
     return tuple(Port(name, optional=not is_required(definition, name)) for name in names)
 
 
 def instance_outputs(definition: Document) -> tuple[Port, ...]:
-    """Returns the out-ports of a definition's instances."""
+    """Return the out-ports of a definition's instances."""
     return tuple(Port(name) for name in port_names(definition, OUTPUTS))
 
 
 def border_inputs(record: NodeRecord) -> tuple[Port, ...]:
-    """Returns the in-ports of a node at the border of a subgraph."""
+    """Return the in-ports of a node at the border of a subgraph."""
     return tuple(Port(name) for name in good_ports(record)) if record.op == OUTPUTS else ()
 
 
 def border_outputs(record: NodeRecord) -> tuple[Port, ...]:
-    """Returns the out-ports of a node at the border of a subgraph."""
+    """Return the out-ports of a node at the border of a subgraph."""
     return tuple(Port(name) for name in good_ports(record)) if record.op == INPUTS else ()
 
 
 def good_ports(border: NodeRecord) -> list[str]:
-    """Returns the ports of a border node, without invalid and repeated names."""
+    """Return the names of a border node's ports, without invalid and repeated names."""
     found = border.attrs.get(PORTS)
     names = found if isinstance(found, list) else []
     return list(dict.fromkeys(name for name in names if is_port_name(name)))
 
 
 def border_problems(definition: Document, op_id: str) -> list[Problem]:
-    """Returns the problems of a definition's list of inputs or outputs."""
+    """Return the problems of a definition's list of inputs or outputs."""
     held = border(definition, op_id)
     if held is None:
         return []
@@ -82,25 +82,25 @@ def border_problems(definition: Document, op_id: str) -> list[Problem]:
 
 
 def is_port_name(name: Any) -> bool:
-    """Returns whether a subgraph's port can have this name."""
+    """Return whether a subgraph's port can have this name."""
     good = isinstance(name, str) and PORT_NAME.fullmatch(name) is not None
     return good and name not in RESERVED
 
 
 def border(definition: Document, op_id: str) -> NodeRecord | None:
-    """Returns the node that holds the inputs, or the outputs, of a definition."""
+    """Return the node that holds the inputs, or the outputs, of a definition."""
     found = definition.borders.get(op_id)
     return None if found is None else definition.nodes[found]
 
 
 def port_names(definition: Document, op_id: str) -> list[str]:
-    """Returns the names of a subgraph's inputs (`INPUTS`) or outputs, in order."""
+    """Return the names of a subgraph's inputs (`INPUTS`) or outputs, in order."""
     found = border(definition, op_id)
     return [] if found is None else good_ports(found)
 
 
 def inner_wires(definition: Document, port: str) -> Iterator[Wire]:
-    """Yields the wires that start at an input port inside the definition."""
+    """Yield the wires that start at an input port inside the definition."""
     node = definition.borders.get(INPUTS)
     for wire in definition.wires_out_of(node) if node is not None else ():
         if wire.source_port == port:
@@ -108,13 +108,13 @@ def inner_wires(definition: Document, port: str) -> Iterator[Wire]:
 
 
 def leaving_wire(definition: Document, port: str) -> Wire | None:
-    """Returns the wire inside a definition that ends at one of its outputs."""
+    """Return the wire inside a definition that ends at one of its outputs."""
     node = definition.borders.get(OUTPUTS)
     return None if node is None else definition.wires.get((node, port))
 
 
 def is_required(definition: Document, port: str) -> bool:
-    """Returns whether an input is required: it is wired to a required input inside."""
+    """Return whether an input is required: it is wired to a required input inside."""
     waiting, seen = [(definition, port)], set()
     while waiting:
         inside, name = waiting.pop()

@@ -1,4 +1,4 @@
-"""The training settings of a document: which nodes they mean, and what is wrong with them.
+"""The training settings of a document: the nodes that they refer to, and their problems.
 
 The settings are declared in `nodeflow.train.settings`. They name nodes by id, and nodes inside a
 subgraph by path (see `paths`).
@@ -22,9 +22,10 @@ from nodeflow.train.settings import TrainingSettings, declared
 
 
 def training_settings(doc: Document) -> TrainingSettings:
-    """Returns the settings to train with.
+    """Return the settings to train with.
 
-    The default optimizer is the only one of the document, the default loss what is connected to it.
+    The default optimizer is the document's only optimizer. The default loss is the node connected
+    to the optimizer.
     """
     names = (setting.name for setting in declared(TrainingSettings))
     known = {name: doc.training[name] for name in names if doc.training.get(name) is not None}
@@ -37,7 +38,7 @@ def training_settings(doc: Document) -> TrainingSettings:
 
 
 def is_optimizer(op_id: str) -> bool:
-    """Says whether an op is an optimizer: it derives updates from a loss and has no outputs."""
+    """Return whether an op is an optimizer: it derives updates from a loss and has no outputs."""
     if op_id not in REGISTRY:
         return False
     op: Op = REGISTRY.lookup(op_id)
@@ -48,10 +49,10 @@ GROUP = "group"
 
 
 def optimizers(doc: Document) -> list[str]:
-    """Returns the ids (paths, inside subgraphs) of the nodes to train with.
+    """Return the ids (paths, inside subgraphs) of the nodes to train with.
 
-    These are the optimizers, and the group of assigns that the settings name: Unpack turns an
-    optimizer into one.
+    These are the optimizers, and the group of assigns that the settings name; Unpack turns an
+    optimizer into such a group.
     """
     doc = doc.root
     name = doc.training.get("optimizer") or ""
@@ -71,7 +72,7 @@ def _only_optimizer(doc: Document) -> str | None:
 def training_problems(
     doc: Document, types: Mapping[str, Mapping[str, Any] | None]
 ) -> list[Problem]:
-    """Returns the problems of the settings; `types` has the output types of loss and metrics."""
+    """Return the problems of the settings; `types` has the output types of loss and metrics."""
     settings, problems = doc.training, []
 
     def problem(field_name: str, text: str, hint: str) -> None:
@@ -120,7 +121,7 @@ def training_problems(
 
 
 def is_table(doc: Document, node_id: str) -> bool:
-    """Says whether a node is a metric with more than one number: a confusion matrix."""
+    """Return whether a node is a metric with more than one number, such as a confusion matrix."""
     found = at_path(doc, node_id)
     return found is not None and found[1].op == "confusion_matrix"
 
@@ -159,7 +160,7 @@ def chosen_metrics(doc: Document) -> list[dict[str, Any]]:
 
 
 def likely_goal(op: str, name: str) -> str:
-    """Returns `max` for metrics, and for nodes named like one: there, more is better."""
+    """Return `max` for metrics and for nodes named like a metric, else `min`."""
     if is_metric(op):
         return "max"
     words = ("accuracy", "precision", "recall", "f1", "auc", "r_squared", "score")

@@ -1,7 +1,7 @@
 """Traversal of a document's nodes along its wires: upstream, downstream, topological order, loops.
 
 Everything is iterative, so that a chain of ten thousand nodes does not overflow the stack. Feeds
-are wires here.
+count as wires.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from nodeflow.document.model.records import Wire
 
 
 def downstream(doc: Document, ids: Iterable[str]) -> set[str]:
-    """Returns the nodes and all that depend on them."""
+    """Return these nodes and all nodes that depend on them."""
     outgoing, seen = doc.outgoing, set(ids)
     stack = list(seen)
     while stack:
@@ -27,7 +27,7 @@ def downstream(doc: Document, ids: Iterable[str]) -> set[str]:
 
 
 def upstream(doc: Document, ids: Iterable[str]) -> set[str]:
-    """Returns the nodes and all that they depend on."""
+    """Return these nodes and all nodes that they depend on."""
     incoming, seen = doc.incoming, set(ids)
     stack = list(seen)
     while stack:
@@ -39,9 +39,9 @@ def upstream(doc: Document, ids: Iterable[str]) -> set[str]:
 
 
 def closes_loop(doc: Document, wire: Wire) -> bool:
-    """Says whether a wire of a document is part of a loop.
+    """Return whether a wire of a document is part of a loop.
 
-    It looks from both ends in turn, so it takes as long as the smaller side is large.
+    The search alternates between both ends, so its time follows from the smaller side.
     """
     ahead, behind = {wire.target}, {wire.source}
     forward, backward = [wire.target], [wire.source]
@@ -64,10 +64,11 @@ def closes_loop(doc: Document, wire: Wire) -> bool:
 
 
 def topological(doc: Document, among: set[str]) -> tuple[list[str], dict[str, str]]:
-    """Returns `among` with sources before targets, and those of them that are on a loop.
+    """Return `among` with sources before targets, and its nodes on loops.
 
-    The latter as node -> a representative of its strongly connected component. Loops cannot be
-    ordered: their members come where the first of them could.
+    The second result maps each node on a loop to a representative of its strongly connected
+    component. Nodes on a loop have no order; all of them follow the nodes that do not depend on a
+    loop.
     """
     order, rest = _kahn(doc, among, set())
     if not rest:
@@ -79,7 +80,7 @@ def topological(doc: Document, among: set[str]) -> tuple[list[str], dict[str, st
 
 
 def _kahn(doc: Document, among: set[str], ignored: set[str]) -> tuple[list[str], set[str]]:
-    """Returns the nodes in order, and those that cannot be ordered: loops and what follows them."""
+    """Return the nodes in order, and the nodes without an order: loops, and nodes after them."""
     incoming, outgoing = doc.incoming, doc.outgoing
     waiting = {
         node: len([w for w in incoming.at(node) if w.source in among])
@@ -101,7 +102,7 @@ def _kahn(doc: Document, among: set[str], ignored: set[str]) -> tuple[list[str],
 
 
 def _loops(doc: Document, among: set[str]) -> dict[str, str]:
-    """Returns the members of loops, see `topological`.
+    """Return the members of loops, as `topological` does.
 
     Tarjan, "Depth-first search and linear graph algorithms" (1972), without recursion.
     """
@@ -150,7 +151,7 @@ def _loops(doc: Document, among: set[str]) -> dict[str, str]:
 def in_order(
     doc: Document, among: Iterable[str], late: Callable[[str], bool] = lambda _: False
 ) -> list[str]:
-    """Returns nodes (without loops) with sources first; ties by id, `late` ones last.
+    """Return nodes (without loops) with sources first; order ties by id, with `late` nodes last.
 
     The result depends on wires and ids alone, not on the history of the document.
     """
@@ -173,9 +174,9 @@ def in_order(
 
 
 def levels(doc: Document, among: Iterable[str] | None = None) -> dict[str, int]:
-    """Returns the earliest step in which each node can run; nodes of one level run in parallel.
+    """Return the earliest step in which each node can run; nodes of one level run in parallel.
 
-    Nodes without inputs, and fed ones, are level 0. Nodes on a loop are left out.
+    Nodes without inputs, and fed nodes, have level 0. Nodes on a loop are left out.
     """
     chosen = set(doc.nodes if among is None else among)
     order, looping = topological(doc, chosen)

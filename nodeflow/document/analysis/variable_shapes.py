@@ -1,9 +1,9 @@
-"""Shapes for variables that are still a single number, from what they are connected to.
+"""Shapes for variables that are still a single number, derived from their connections.
 
 A new variable is a scalar. Connected to a matrix product, a convolution or a bias it has to be an
-array, and most of its sizes follow from the other input. What does not (the number of units) is
-found downstream, where the result meets labels, a bias or the next layer; failing that, the sizes
-of other placeholders and a usual number of units are offered.
+array, and most of its sizes follow from the other input. The number of units does not: it is found
+downstream, where the result meets labels, a bias or the next layer. If nothing there determines it,
+the sizes of other placeholders and a usual number of units are offered.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from nodeflow.graph.registry import REGISTRY
 from nodeflow.graph.types import TensorType
 
 TypeOf = Callable[[str, str], TensorType | None]
-"""The type of an output port, or of what is connected to an input port."""
+"""A function that returns the type at a port, given node and port; None if unknown."""
 
 Sizes = tuple[int, ...]
 
 MOST_STEPS = 60
-"""How many nodes downstream are looked at."""
+"""The maximum number of nodes to visit downstream."""
 UNITS, FEW_UNITS, FILTERS = 64, 16, 16
 _KERNEL = 3
 _SPATIAL = {"conv1d": 1, "conv2d": 2, "conv3d": 3}
@@ -34,7 +34,7 @@ _PROBE = TensorType("float32", (7, 5))
 
 
 def is_scalar_variable(doc: Document, node_id: str) -> bool:
-    """Returns whether a node is a variable that was given neither shape, values nor initializer."""
+    """Return whether a node is a variable without shape, values and initializer."""
     record = doc.nodes.get(node_id)
     if record is None or record.op != "variable" or (node_id, "initial") in doc.wires:
         return False
@@ -44,9 +44,9 @@ def is_scalar_variable(doc: Document, node_id: str) -> bool:
 
 
 def likely_shapes(doc: Document, type_of: TypeOf, wire: Wire) -> list[Sizes]:
-    """Returns the shapes that a scalar variable may need at the end of a wire, likeliest first.
+    """Return the shapes that a scalar variable may need at the end of a wire, likeliest first.
 
-    Empty where a single number is what the target expects, or nothing is known of its other inputs.
+    Return none if the target expects a single number, or if its other inputs are unknown.
     """
     target, port = doc.nodes[wire.target], wire.target_port
     if target.op == "matmul":
@@ -61,7 +61,7 @@ def likely_shapes(doc: Document, type_of: TypeOf, wire: Wire) -> list[Sizes]:
 
 
 def example_shape(doc: Document, type_of: TypeOf, wire: Wire) -> Sizes | None:
-    """Returns a shape that would do at the end of a wire, from the target's other inputs alone."""
+    """Return a valid shape for the end of a wire, derived from the target's other inputs alone."""
     target, port = doc.nodes[wire.target], wire.target_port
     shapes: list[Sizes] = []
     if target.op == "matmul":
@@ -72,7 +72,7 @@ def example_shape(doc: Document, type_of: TypeOf, wire: Wire) -> Sizes | None:
 
 
 def sizes_text(shape: Sizes) -> str:
-    """Returns a shape as a person writes it: ``784 × 300``."""
+    """Return a shape as a person writes it: ``784 × 300``."""
     return " × ".join(map(str, shape))
 
 
@@ -111,7 +111,7 @@ def _of_filter(type_of: TypeOf, target: NodeRecord, counts: list[int]) -> list[S
 
 
 def _of_bias(other: TensorType | None) -> list[Sizes]:
-    """A bias has an element per unit; a single number does for rows of single numbers."""
+    """Return the shape of a bias with one element per unit; none if a scalar is enough."""
     if other is None or (other.ndims or 0) < 2 or other.shape[-1] in (None, 1):
         return []
     assert other.shape[-1] is not None
@@ -130,7 +130,7 @@ def _usual(inner: int) -> int:
 
 
 def _other_sizes(doc: Document, type_of: TypeOf, inner: int) -> Iterator[int]:
-    """The row lengths of the other placeholders: one-hot labels, targets."""
+    """Yield the row lengths of the other placeholders: one-hot labels, targets."""
     for record in doc.nodes.values():
         fed = type_of(record.id, "out") if record.op == "placeholder" else None
         if fed is not None and fed.ndims == 2 and fed.shape[1] not in (None, inner):
@@ -139,7 +139,7 @@ def _other_sizes(doc: Document, type_of: TypeOf, inner: int) -> Iterator[int]:
 
 
 def _size_downstream(doc: Document, type_of: TypeOf, target: NodeRecord) -> int | None:
-    """The size of the last dimension that the results of a node have to have."""
+    """Return the last dimension that consumers downstream require of a node's result, or None."""
     waiting, seen = [target.id], {target.id}
     while waiting and len(seen) < MOST_STEPS:
         for wire in doc.wires_out_of(waiting.pop(0)):
@@ -158,7 +158,8 @@ def _size_downstream(doc: Document, type_of: TypeOf, target: NodeRecord) -> int 
 def _meets(
     doc: Document, type_of: TypeOf, record: NodeRecord, op: Op, wire: Wire
 ) -> tuple[int | None, bool]:
-    """The size that another input of a node asks for, and whether its result keeps the size."""
+    """Return the size that another input of a node requires, and whether the result has that
+    size."""
     if record.op == "matmul":
         weights = type_of(record.id, "y") if wire.target_port == "x" else None
         inner = weights.shape[-2] if weights is not None and (weights.ndims or 0) >= 2 else None
@@ -174,7 +175,8 @@ def _meets(
 
 
 def _keeps_rows(op: Op, record: NodeRecord) -> bool:
-    """Whether an op's result has the length of its rows: element by element, or as softmax."""
+    """Return whether an op's result has rows of the same length, as elementwise ops and softmax
+    do."""
     if op.category == "Math":
         return True
     if len([port for port in op.inputs if not port.optional]) != 1 or op.variadic:

@@ -1,7 +1,7 @@
-"""Whether a wire may be drawn, and if not, why; called for every port under a dragged wire.
+"""Checks whether a wire may be drawn, with the reason; called for each port under a dragged wire.
 
-Types are checked by the op's own inference, run on the inputs that the target would have, so that
-the reason equals the problem that the wire would cause.
+The op's own inference checks the types of all inputs that the target would have. So the reason
+equals the problem that the wire would cause.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ class Verdict:
     """Whether a wire may be drawn.
 
     Attributes:
-        ok: it may be drawn.
-        reason: why not; for an allowed wire a note, such as that it replaces another.
-        hint: what would help.
-        cast: the dtype of a Cast between that would help, or None.
+        ok: whether it may be drawn.
+        reason: the reason for a refusal; for an allowed wire a note, such as that it replaces one.
+        hint: a suggestion.
+        cast: the dtype of a Cast that would make the wire fit, or None.
     """
 
     ok: bool
@@ -58,7 +58,7 @@ def check_wire(
     target: str,
     target_port: str,
 ) -> Verdict:
-    """Returns whether a wire from an output port to an input port may be drawn, and why not.
+    """Return whether a wire from an output port to an input port may be drawn, and the reason.
 
     Args:
         analysis: up to date with `doc`.
@@ -91,7 +91,7 @@ def check_wire(
 
 
 def fits_by_type(doc: Document, analysis: Analysis, wire: Wire) -> bool:
-    """Returns whether a wire's ports and types fit, given that it closes no loop."""
+    """Return whether a wire's ports and types fit; the caller knows that it closes no loop."""
     giver, taker = doc.node(wire.source), doc.node(wire.target)
     if _check_ends(doc, analysis, wire, giver, taker) is not None:
         return False
@@ -101,7 +101,7 @@ def fits_by_type(doc: Document, analysis: Analysis, wire: Wire) -> bool:
 def _check_ends(
     doc: Document, analysis: Analysis, wire: Wire, giver: NodeRecord, taker: NodeRecord
 ) -> Verdict | None:
-    """Refuses a wire that does not lead from an output to an input."""
+    """Refuse a wire that does not lead from an output to an input."""
     if wire.source == wire.target:
         return Verdict(False, "a node cannot be wired to itself")
     outputs = [port.name for port in out_ports(doc, giver, analysis)]
@@ -145,7 +145,7 @@ def _check_types(
         return None if problem is None else Verdict(False, problem.message, problem.hint)
     given = None if found is None else found.get(wire.source_port)
     if given is None:
-        return None  # the type is unknown: nothing speaks against it
+        return None  # an unknown type is no reason to refuse
     if taker.op == OUTPUTS or (taker.op == SUBGRAPH and analysis.kind_of(wire) != TENSOR):
         return None
     if taker.op == REROUTE:
@@ -154,7 +154,7 @@ def _check_types(
 
 
 def _check_beyond(doc: Document, analysis: Analysis, wire: Wire, dot: NodeRecord) -> Verdict | None:
-    """A dot takes what the nodes behind it take."""
+    """Refuse a wire into a dot if a node behind the dot would refuse it."""
     dots, seen = [dot.id], {dot.id}
     while dots:
         for beyond in doc.wires_out_of(dots.pop()):
@@ -174,7 +174,7 @@ def _check_beyond(doc: Document, analysis: Analysis, wire: Wire, dot: NodeRecord
 def check_type(
     doc: Document, analysis: Analysis, given: TensorType, taker: NodeRecord, port: str
 ) -> Verdict | None:
-    """Returns why a node does not take a type at a port, or None if it does."""
+    """Return the reason why a node does not take a type at a port, or None if it does."""
     op = declaration(taker, doc)
     if op is None:
         return None
@@ -190,7 +190,7 @@ def _into(doc: Document, record: NodeRecord) -> list[Wire]:
 def _verdict(
     op: NodeDeclaration, taker: NodeRecord, wired: dict[str, TensorType | None], port: str
 ) -> Verdict | None:
-    """Runs the op's inference if all inputs are known, else compares the dtypes alone."""
+    """Run the op's inference if all inputs are known; otherwise compare only the dtypes."""
     names = input_names(op.inputs, wired)
     mismatch = _dtype_mismatch(op, names, wired, port)
     if mismatch is not None:
@@ -201,7 +201,7 @@ def _verdict(
     try:
         infer_types(op, [t for t in types if t is not None], op.bind_attrs(taker.attrs))
     except (AttributeProblem, MissingInput):
-        return None  # a problem also without this wire
+        return None  # the problem exists without this wire as well
     except NodeflowError as error:
         return Verdict(False, error.message, error.hint)
     except (ArithmeticError, TypeError, ValueError, LookupError) as error:
@@ -212,7 +212,7 @@ def _verdict(
 def _dtype_mismatch(
     op: NodeDeclaration, names: list[str], wired: dict[str, TensorType | None], port: str
 ) -> Verdict | None:
-    """Refuses a dtype that the port does not take, or that differs in its group."""
+    """Refuse a dtype that the port does not take, or that differs within its group."""
     given = wired[port]
     if given is None or port not in names:
         return None

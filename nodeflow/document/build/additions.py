@@ -44,7 +44,7 @@ from nodeflow.graph.graph import Graph, Node
 
 
 def with_additions(origin: Origin, graph: Graph, folder: Path | None = None) -> Document:
-    """Returns the document that a graph was loaded from, with the nodes added to the graph since.
+    """Return the document that a graph was loaded from, with the nodes added to the graph since.
 
     If an optimizer is added, and it is the only one, the training settings use it. A data set of a
     source that was bound to placeholders becomes a dataset node.
@@ -97,7 +97,7 @@ def with_additions(origin: Origin, graph: Graph, folder: Path | None = None) -> 
 
 
 def _keep_shapes(doc: Document, origin: Origin) -> None:
-    """Writes what `set_shape` has made of placeholders since."""
+    """Write what `set_shape` has made of placeholders since."""
     for node, shape in origin.shapes.items():
         found = at_path(doc, origin.paths[node]) if node.attrs["shape"] != shape else None
         if found is not None:
@@ -106,7 +106,7 @@ def _keep_shapes(doc: Document, origin: Origin) -> None:
 
 
 def _keep_collections(doc: Document, origin: Origin, kept: Mapping[Node, Kept]) -> None:
-    """Writes which collections nodes of the file belong to now, where those are others."""
+    """Write which collections nodes of the file belong to now, where those are others."""
     for node, path in origin.paths.items():
         now, before = kept.get(node, {}), origin.kept.get(node, {})
         found = at_path(doc, path) if now != before else None
@@ -127,7 +127,7 @@ class _Adder:
         self.new_id = t.new_id
 
     def define(self, wanted: str) -> Defined:
-        """Adds a definition."""
+        """Add a definition."""
         name = FreeNames().fresh(wanted, self._doc.subgraphs)
         self._t.edit("subgraph", name, {})
         graph = self._doc.definition(name)
@@ -137,7 +137,7 @@ class _Adder:
 
 
 def leaving(doc: Document, path: str, port: str) -> End:
-    """Returns where, in the file's own graph, the value at an output of the node at a path of ids
+    """Return where, in the file's own graph, the value at an output of the node at a path of ids
     is: that output, or one of the instance that holds the node, added where there is none."""
     *steps, node_id = path.split("/")
     graphs = [doc]
@@ -156,7 +156,7 @@ def leaving(doc: Document, path: str, port: str) -> End:
 
 
 def _place(doc: Document, ids: list[str]) -> None:
-    """Places nodes, group by group of those that are wired together; nothing else moves."""
+    """Place nodes, group by group of those that are wired together; nothing else moves."""
     analysis = Analysis(doc)
     sizes = {i: node_size(doc, record, analysis) for i, record in doc.nodes.items()}
     taken: list[Rect] = [frame.rect for frame in doc.frames.values()]
@@ -189,7 +189,7 @@ def _corner(
 
 
 def _groups(doc: Document, ids: Iterable[str]) -> list[list[str]]:
-    """The nodes in groups, each wired together, in the order of their first nodes."""
+    """Return the nodes in groups, each wired together, in the order of their first nodes."""
     waiting, groups = dict.fromkeys(ids), []
     while waiting:
         first = next(iter(waiting))

@@ -51,7 +51,7 @@ def save(graph: Graph, path: str | os.PathLike[str]) -> None:
 def load(
     path: str | os.PathLike[str], *, allow_data: Iterable[str | os.PathLike[str]] = ()
 ) -> Graph:
-    """The graph of a ``.flow`` file; its nodes are found by ``graph.tensor(name)``.
+    """Return the graph of a ``.flow`` file; its nodes are found by ``graph.tensor(name)``.
 
     User ops are loaded from the plugin folder, never from the file. Nodes that this version does
     not know stay in the file; a warning names them, and the graph lacks what depends on them.
@@ -71,7 +71,7 @@ def load(
 
 
 def graph_of(document: Document) -> Graph:
-    """The graph of a document, which is trained as that says; raises as `load`."""
+    """Return the graph of a document, which is trained as that says; raises as `load`."""
     PLUGINS.load_once()
     built = build(document, partial=True)
     refuse_broken(built)
@@ -94,7 +94,7 @@ def _check_graph(graph: Any, path: Any) -> None:
 
 
 def _file(path: Any, call: str) -> Path:
-    """A path that names a file, or could."""
+    """Return a path that names a file, or could."""
     if isinstance(path, Graph):
         hint = "It is loaded: use it as it is." if call == "load" else "Name the file to write."
         raise FileProblem("expected the name of a .flow file, not a Graph", hint=hint)

@@ -22,7 +22,7 @@ from nodeflow.ops import REGISTRY
 
 
 def op_record(flat: Any, doc: Document, record: NodeRecord) -> tuple[NodeRecord, Roles]:
-    """Returns a loop or branch as a node of its op, and what its ports are for.
+    """Return a loop or branch as a node of its op, and what its ports are for.
 
     Args:
         flat: flattens a definition.
@@ -85,7 +85,7 @@ def _text(doc: Document, inputs: Sequence[str], outputs: Sequence[str]) -> str:
 
 
 def _border(doc: Document, op: str) -> str:
-    """The id of a border node; a flattened definition does not list them."""
+    """Return the id of a border node; a flattened definition does not list them."""
     return next((record.id for record in doc.nodes.values() if record.op == op), "")
 
 
@@ -102,7 +102,7 @@ class _Source:
         self.border = _border(doc, INPUTS)
 
     def end(self, wire: Any) -> tuple[str, str]:
-        """The node and port that a wire really starts at."""
+        """Return the node and port that a wire really starts at."""
         seen = set()
         while (routes := self.analysis.passes(wire.source)) is not None:
             before = self.doc.wires.get((wire.source, routes.get(wire.source_port, "")))

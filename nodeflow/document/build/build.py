@@ -37,7 +37,7 @@ def build(
     analysis: Analysis | None = None,
     for_edits: bool = False,
 ) -> Build:
-    """Returns the graph of a document.
+    """Return the graph of a document.
 
     Args:
         only: ids or names of nodes; the result holds these and what they depend on. Default: all.
@@ -59,7 +59,7 @@ def build(
 
 
 def fill(result: Build, *, only: Collection[str] | None = None, partial: bool = True) -> None:
-    """Puts the nodes of a build's document into its graph, which is empty; see `build`."""
+    """Put the nodes of a build's document into its graph, which is empty; see `build`."""
     doc = result.document
     result.graph.seed = seed_of(result.source.root.extra)
     folder = document_folder(result.source.root, result.analysis.base_dir)

@@ -77,7 +77,7 @@ class Build:
         return self.flat.instances
 
     def instance_outputs(self) -> dict[str, Tensor]:
-        """The outputs of subgraphs, under the names of the instances."""
+        """Return the outputs of subgraphs, under the names of the instances."""
         found: dict[str, Tensor] = {}
         for name, ports in self.instances.items():
             for index, source in enumerate(ports.values()):
@@ -106,13 +106,13 @@ class Build:
     # ---- for what builds ----------------------------------------------------------------------
 
     def set_output(self, node_id: str, port: str, tensor: Tensor) -> None:
-        """Notes the tensor at an output port."""
+        """Note the tensor at an output port."""
         if (node_id, port) not in self.tensors:
             self.ports.setdefault(node_id, []).append(port)
         self.tensors[node_id, port] = tensor
 
     def forget(self, record: NodeRecord) -> None:
-        """Forgets the node of a document's node, its tensors and what building found."""
+        """Forget the node of a document's node, its tensors and what building found."""
         self.nodes.pop(record.id, None)
         self.found.pop(record.id, None)
         for port in self.ports.pop(record.id, ()):
@@ -120,7 +120,7 @@ class Build:
         self.forget_name(record.name)
 
     def forget_name(self, name: str) -> None:
-        """Forgets what feeds the node of a name, and what it passes on."""
+        """Forget what feeds the node of a name, and what it passes on."""
         self.passed.pop(name, None)
         self.bindings.pop(name, None)
         self.samples.pop(name, None)
@@ -128,7 +128,7 @@ class Build:
     # ---- what cannot run ----------------------------------------------------------------------
 
     def why_skipped(self, node_id: str) -> list[Problem]:
-        """Returns the errors that keep a node from running: its own, else those upstream."""
+        """Return the errors that keep a node from running: its own, else those upstream."""
         found = self.skipped[node_id]
         if found is not None:
             return found
@@ -140,7 +140,7 @@ class Build:
         return []
 
     def why_muted(self, node_id: str) -> Problem:
-        """Returns a note that says which muted node keeps a node from running."""
+        """Return a note that says which muted node keeps a node from running."""
         found = self.muted[node_id]
         if found is not None:
             return found
@@ -157,7 +157,7 @@ class Build:
         return Problem(name, None, f"`{name}` {said}", hint, "info", kind=GraphError.__name__)
 
     def require(self, ids: Iterable[str]) -> None:
-        """Raises the error that keeps the first of these nodes (by id) from running, if any."""
+        """Raise the error that keeps the first of these nodes (by id) from running, if any."""
         for node_id in ids:
             if node_id in self.skipped:
                 raise self.why_skipped(node_id)[0].as_error()
@@ -167,7 +167,7 @@ class Build:
     # ---- names --------------------------------------------------------------------------------
 
     def fetch(self, name: str) -> Tensor | Node:
-        """Returns what a fetch names: `add`, `split:1`, `split:PORT`, or a node without outputs.
+        """Return what a fetch names: `add`, `split:1`, `split:PORT`, or a node without outputs.
 
         Raises:
             UnknownName: there is nothing of this name; the hint lists near names.
@@ -221,7 +221,7 @@ class Build:
         return tensor
 
     def leaving(self, name: str) -> Tensor:
-        """Returns the value at an output of a subgraph: `dense`, `dense:1` or `dense:PORT`.
+        """Return the value at an output of a subgraph: `dense`, `dense:1` or `dense:PORT`.
 
         Raises as `fetch`.
         """
@@ -250,7 +250,7 @@ class Build:
         return self.tensors[source]
 
     def ends(self) -> list[str]:
-        """Returns the names to fetch if none are given: what nothing consumes.
+        """Return the names to fetch if none are given: what nothing consumes.
 
         Optimizers, assigns, groups and datasets are left out.
         """

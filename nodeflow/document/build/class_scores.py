@@ -18,7 +18,8 @@ SCORED = frozenset(("softmax", "log_softmax", "argmax", "sigmoid"))
 
 
 def made_by(tensor: Tensor) -> str:
-    """The op that decides what a value means, seen through layers and what only passes it on."""
+    """Return the op that decides what a value means, seen through layers and what only passes it
+    on."""
     while True:
         node = tensor.node
         if node.alias:
@@ -33,7 +34,8 @@ def made_by(tensor: Tensor) -> str:
 
 
 def reads_scores(users: Users, tensor: Tensor) -> bool:
-    """Whether something takes a tensor for scores: a softmax, a sigmoid, a loss of logits."""
+    """Return whether something takes a tensor for scores: a softmax, a sigmoid, a loss of
+    logits."""
     return any(
         user.op.id in SCORED
         or bool(scores_taken(user.op.id, user.op.input_port(place).name, user.attrs))
@@ -42,14 +44,15 @@ def reads_scores(users: Users, tensor: Tensor) -> bool:
 
 
 def is_compared(users: Users, tensor: Tensor) -> bool:
-    """Whether a tensor meets data that it does not depend on: it is an answer, not a layer."""
+    """Return whether a tensor meets data that it does not depend on: it is an answer, not a
+    layer."""
     inputs = ancestors([tensor.node])
     others = (t for user, _ in _readers(users, tensor) for t in user.inputs)
     return any(t.node.op.id == "placeholder" and t.node not in inputs for t in others)
 
 
 def _readers(users: Users, tensor: Tensor) -> Iterator[tuple[Node, int]]:
-    """The nodes that read a value and the input that takes it, also what only copies it."""
+    """Yield the nodes that read a value and the input that takes it, also what only copies it."""
     waiting, seen = [tensor], {tensor}
     while waiting:
         made = waiting.pop()
@@ -64,7 +67,7 @@ def _readers(users: Users, tensor: Tensor) -> Iterator[tuple[Node, int]]:
 
 
 def class_shares(users: Users, tensor: Tensor, rows: np.ndarray) -> np.ndarray:
-    """The probability of each class, float64 (n, classes), from what a tensor says.
+    """Return the probability of each class, float64 (n, classes), from what a tensor says.
 
     A single column is the second of two classes.
 

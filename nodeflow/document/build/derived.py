@@ -29,7 +29,8 @@ class Segment:
 
 
 def derives_late(record: NodeRecord) -> bool:
-    """Says whether a node derives others from all that is upstream of it: optimizers, gradients."""
+    """Return whether a node derives others from all that is upstream of it: optimizers,
+    gradients."""
     if record.op not in REGISTRY:
         return False
     op = REGISTRY.lookup(record.op)
@@ -37,7 +38,7 @@ def derives_late(record: NodeRecord) -> bool:
 
 
 def only_values(before: NodeRecord | None, after: NodeRecord | None) -> bool:
-    """Says whether an edit of a node leaves its op, name, stream and mode as they are."""
+    """Return whether an edit of a node leaves its op, name, stream and mode as they are."""
     if before is None or after is None:
         return False
     named = before.op == after.op and before.name == after.name
@@ -46,12 +47,12 @@ def only_values(before: NodeRecord | None, after: NodeRecord | None) -> bool:
 
 
 def is_trained(record: NodeRecord) -> bool:
-    """Says whether a node is a variable that optimizers change by default."""
+    """Return whether a node is a variable that optimizers change by default."""
     return record.op == "variable" and record.attrs.get("trainable", True) is not False
 
 
 def changed_numbers(before: NodeRecord, after: NodeRecord) -> set[str]:
-    """Returns the attributes that differ, if all of them are numbers that an optimizer holds as
+    """Return the attributes that differ, if all of them are numbers that an optimizer holds as
     constants of the graph (`Optimizer.numbers`); else nothing."""
     op = REGISTRY.lookup(after.op)
     old, new = before.attrs, after.attrs
@@ -62,7 +63,7 @@ def changed_numbers(before: NodeRecord, after: NodeRecord) -> set[str]:
 def number_constants(
     derived: Iterable[Node], owner: str, names: set[str]
 ) -> Iterator[tuple[Node, str]]:
-    """Yields the constants that an optimizer's numbers became, one per dtype, with the number."""
+    """Yield the constants that an optimizer's numbers became, one per dtype, with the number."""
     scope = f"{owner}/"
     for node in derived:
         if node.op.id != "constant" or not node.name.startswith(scope):
@@ -78,7 +79,7 @@ def number_constants(
 def inside_owner(
     build: Build, segments: Mapping[str, Segment], record: NodeRecord
 ) -> tuple[Node, ...]:
-    """Returns what the layer has derived whose variables a node uses: with that it changes."""
+    """Return what the layer has derived whose variables a node uses: with that it changes."""
     by_node = {port.name for port in REGISTRY.lookup(record.op).inputs if port.by_node}
     if not by_node:
         return ()
@@ -88,6 +89,6 @@ def inside_owner(
 
 
 def shared_inside(segment: Segment | None) -> tuple[Node, ...]:
-    """Returns what other nodes may use of what was derived for a node: a layer's variables."""
+    """Return what other nodes may use of what was derived for a node: a layer's variables."""
     is_layer = segment is not None and segment.node.op.category == "Layers"
     return segment.derived if segment is not None and is_layer else ()

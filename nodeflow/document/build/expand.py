@@ -58,12 +58,12 @@ class Expansion(Document):
         self.types: dict[str, dict[str, TensorType]] = {}
 
     def analyse(self) -> Analysis:
-        """Returns an analysis of this document, with the types that the graph has."""
+        """Return an analysis of this document, with the types that the graph has."""
         return Analysis(self, known=self.types)
 
 
 def can_expand(doc: Document, node_id: str) -> bool:
-    """Says whether a node derives others: an optimizer, gradients."""
+    """Return whether a node derives others: an optimizer, gradients."""
     record = doc.nodes.get(node_id)
     return record is not None and record.op in REGISTRY and REGISTRY.lookup(record.op).macro
 
@@ -84,7 +84,7 @@ def expansion(
     base_dir: str | os.PathLike | None = None,
     analysis: Analysis | None = None,
 ) -> Expansion:
-    """Returns the derived nodes of a macro node, laid out, with what they read at their border.
+    """Return the derived nodes of a macro node, laid out, with what they read at their border.
 
     Args:
         node_id: its id; inside a subgraph of `doc`, its path of ids.
@@ -110,7 +110,7 @@ class UnplacedExpansion:
     """The names of the derived nodes, by id."""
 
     def placed(self) -> Expansion:
-        """Returns the document with its nodes in their places, and a frame around each scope."""
+        """Return the document with its nodes in their places, and a frame around each scope."""
         for frame in _lay_out(self.inner, self.derived, self.inner.outer):
             key = f"f{self.inner.next_id}"
             self.inner.fill("frame", key, replace(frame, id=key))
@@ -124,7 +124,7 @@ def derive(
     base_dir: str | os.PathLike | None = None,
     analysis: Analysis | None = None,
 ) -> UnplacedExpansion:
-    """Returns the derived nodes of a macro node without their places, quickly.
+    """Return the derived nodes of a macro node without their places, quickly.
 
     Arguments and errors as of `expansion`.
     """
@@ -141,12 +141,11 @@ def unpack(
     analysis: Analysis | None = None,
     places: Mapping[str, Position] | None = None,
 ) -> list[str]:
-    """Replaces a macro node by copies of what it derives, as one undo step; returns their ids.
+    """Replace a macro node by copies of what it derives, as one undo step; return their ids.
 
     An optimizer becomes a `group` of the same id and name that runs the copied assigns, and those
     that go along with each step, so what waits for it, fetches it or trains with it goes on as
-    before. What used the outputs of a
-    gradients node uses the copies. Arguments as of `expansion`.
+    before. What used the outputs of a gradients node uses the copies. Arguments as of `expansion`.
 
     Args:
         places: the position of each node by name, as an expansion has them; default: found anew.
@@ -192,7 +191,7 @@ def unpack(
 def _derived(
     doc: Document, node_id: str, base_dir: str | os.PathLike | None, analysis: Analysis | None
 ) -> tuple[Node, list[Node], Build]:
-    """The macro node in the graph, what it derived (sources first), and the build."""
+    """Return the macro node in the graph, what it derived (sources first), and the build."""
     found = at_path(doc, node_id)
     graph, record = found or (doc, doc.node(node_id))
     if not can_expand(graph, record.id):
@@ -211,7 +210,7 @@ def _derived(
 
 
 def _read(doc: Document, macro: Node, derived: list[Node]) -> tuple[Expansion, dict[Node, str]]:
-    """The document of derived nodes, not yet laid out, and the ids of nodes in it."""
+    """Return the document of derived nodes, not yet laid out, and the ids of nodes in it."""
     inner = Expansion(macro.name, is_optimizer(macro.op.id))
     inner.use_file_of(doc)
     ids: dict[Node, str] = {}
@@ -241,8 +240,8 @@ def _lay_out(
     others: Iterable[str],
     known: Mapping[str, Position] | None = None,
 ) -> list[FrameRecord]:
-    """Gives derived nodes and others their places, those that are known by name or new ones;
-    returns the frames of the scopes."""
+    """Give derived nodes and others their places, those that are known by name or new ones; returns
+    the frames of the scopes."""
     analysis, others = inner.analyse(), list(others)
     names = {i: inner.nodes[i].name for i in [*derived, *others]}
     if known and all(name in known for name in names.values()):
@@ -265,7 +264,7 @@ def _port(tensor: Tensor) -> str:
 def _wires(
     node: Node, node_id: str, ids: dict[Node, str], sources: dict[Tensor, Source]
 ) -> list[Wire]:
-    """The wires into a derived node."""
+    """Return the wires into a derived node."""
     wires = [
         Wire(*sources[tensor], node_id, node.op.input_name(index))
         for index, tensor in enumerate(node.inputs)
@@ -278,18 +277,19 @@ def _wires(
 
 
 def _updates(macro: Node) -> list[Node]:
-    """The assigns that an optimizer runs."""
+    """Return the assigns that an optimizer runs."""
     return [node for node in macro.control_inputs if node.derived_from == macro.name]
 
 
 def _along(macro: Node) -> list[Node]:
-    """The assigns of others that an optimizer runs with each step: averages, counters."""
+    """Return the assigns of others that an optimizer runs with each step: averages, counters."""
     others = (node for node in macro.control_inputs if node.derived_from != macro.name)
     return [node for node in others if node.op.id == "assign" and node.attrs["each_step"]]
 
 
 def _results(macro: Node, ids: dict[Node, str], sources: dict[Tensor, Source]) -> list[Wire]:
-    """The wires into the macro node as it is shown: what its outputs stand for, what it runs."""
+    """Return the wires into the macro node as it is shown: what its outputs stand for, what it
+    runs."""
     wires = []
     for index, tensor in enumerate(macro.alias):
         if tensor is not None and tensor in sources:
@@ -316,7 +316,7 @@ def _name_inside(name: str, scope: str, shared: bool) -> str:
 
 
 def _outer_sources(built: Build, doc: Document, graph: Document, path: str) -> dict[Tensor, Source]:
-    """The ports of a graph that tensors come from; of macro nodes also what they stand for.
+    """Return the ports of a graph that tensors come from; of macro nodes also what they stand for.
 
     `path` leads to the graph where it is inside an instance; what comes in there is had at its
     border.
@@ -390,7 +390,8 @@ def _check_reach(
 
 
 def _to_unpack(doc: Document, here: str, there: str) -> str | None:
-    """The name of the instance that keeps a node (path `there`) from a graph (path `here`)."""
+    """Return the name of the instance that keeps a node (path `there`) from a graph (path
+    `here`)."""
     own, other = here.split("/")[:-1], there.split("/")[:-1]
     shared = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(own, other)))
     steps = own[: shared + 1] if shared < len(own) else other[: shared + 1]
@@ -447,7 +448,7 @@ def _become_group(
     macro: Node,
     sources: dict[Tensor, Source],
 ) -> None:
-    """Turns the optimizer's record into a group that runs the copied assigns."""
+    """Turn the optimizer's record into a group that runs the copied assigns."""
     settings = training_settings(doc)
     if settings.optimizer is not None and settings.optimizer.rpartition("/")[2] == node_id:
         named = {"optimizer": settings.optimizer, "loss": settings.loss}
@@ -485,7 +486,7 @@ def _replace_outputs(
 
 
 def _instead(steps: list[str], old: str, new: str | None) -> list[str] | None:
-    """A path of ids with `new` in place of a node that goes; None where there is none."""
+    """Return a path of ids with `new` in place of a node that goes; None where there is none."""
     if steps[-1] != old:
         return steps
     return [*steps[:-1], new] if new else None
@@ -500,7 +501,7 @@ def _place(
     new: dict[Node, str],
     known: Mapping[str, Position],
 ) -> None:
-    """Lays the copies out where there is room, the group among them, a frame around each scope."""
+    """Lay the copies out where there is room, the group among them, a frame around each scope."""
     inner, ids = _read(flat, macro, derived)
     group = [] if macro.outputs else [macro]
     frames = _lay_out(

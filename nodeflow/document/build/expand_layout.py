@@ -28,7 +28,7 @@ LAYER_COLOR = "neural network"
 
 
 def scopes(derived: Mapping[str, str], owner: str) -> dict[str, list[str]]:
-    """Returns the blocks of derived nodes (id -> name): scope -> ids.
+    """Return the blocks of derived nodes (id -> name): scope -> ids.
 
     A node directly in `gradients` starts or adds gradients of several ops, so it is its own block.
     """
@@ -43,7 +43,7 @@ def scopes(derived: Mapping[str, str], owner: str) -> dict[str, list[str]]:
 def arrange(
     doc: Document, derived: Mapping[str, str], analysis: Analysis, owner: str, others: Iterable[str]
 ) -> dict[str, Position]:
-    """Returns the positions of derived nodes, and of `others` between their blocks."""
+    """Return the positions of derived nodes, and of `others` between their blocks."""
     blocks = scopes(derived, owner)
     blocks.update({f"{node_id}:": [node_id] for node_id in others})
     inside: dict[str, dict[str, Position]] = {}
@@ -65,7 +65,7 @@ def arrange(
 def block_frames(
     doc: Document, derived: Mapping[str, str], analysis: Analysis, owner: str, updates: bool
 ) -> list[FrameRecord]:
-    """Returns a frame (without an id) around each block of several nodes.
+    """Return a frame (without an id) around each block of several nodes.
 
     Args:
         updates: whether the owner is an optimizer, whose scopes update a variable each.
@@ -83,7 +83,7 @@ def block_frames(
 
 
 def free_place(doc: Document, old: Iterable[str], places: Mapping[str, Position]) -> Position:
-    """Returns the offset that moves `places` to the right of all existing nodes."""
+    """Return the offset that moves `places` to the right of all existing nodes."""
     areas = [(*doc.nodes[i].pos, MAX_WIDTH) for i in old]
     areas += [frame.rect[:3] for frame in doc.frames.values()]
     if not areas or not places:
@@ -126,7 +126,7 @@ def _extent(doc: Document, places: Mapping[str, Position], analysis: Analysis) -
 def _links(
     doc: Document, inside: Mapping[str, Mapping[str, Position]], analysis: Analysis
 ) -> list[tuple[str, float, str, float]]:
-    """The wires between blocks; their ends as distances below the blocks' tops."""
+    """Return the wires between blocks; their ends as distances below the blocks' tops."""
     block = {i: key for key, members in inside.items() for i in members}
     links = []
     for node_id in sorted(block, key=natural_key):

@@ -98,12 +98,12 @@ class Place:
 
 
 def has_subgraphs(doc: Document) -> bool:
-    """Says whether a document has instances of subgraphs."""
+    """Return whether a document has instances of subgraphs."""
     return bool(doc.subgraphs) and bool(instances_in(doc))
 
 
 def flatten(doc: Document) -> Flat:
-    """Returns a document without instances: the given one itself where it has none."""
+    """Return a document without instances: the given one itself where it has none."""
     if not has_subgraphs(doc):
         return Flat(doc)
     flat = Flat(Document())
@@ -123,7 +123,7 @@ def flatten(doc: Document) -> Flat:
 
 
 def flat_training(flat: Flat, doc: Document) -> dict[str, Json]:
-    """The training settings; an instance that they name is the node of its first output."""
+    """Return the training settings; an instance that they name is the node of its first output."""
 
     def node(key: Json) -> Json:
         name = flat.instance_names.get(key) if isinstance(key, str) else None
@@ -141,7 +141,8 @@ def flat_training(flat: Flat, doc: Document) -> dict[str, Json]:
 
 
 def _places(doc: Document) -> Iterator[Place]:
-    """The document's graph, and the graph inside each instance, however deep; outer ones first."""
+    """Yield the document's graph, and the graph inside each instance, however deep; outer ones
+    first."""
     waiting = [Place(doc)]
     for place in waiting:
         yield place
@@ -167,7 +168,7 @@ def _places(doc: Document) -> Iterator[Place]:
 
 
 def stays(place: Place, record: NodeRecord) -> bool:
-    """Says whether a node is one of the flat document, too."""
+    """Return whether a node is one of the flat document, too."""
     return record.id not in place.inner and not (place.outer and record.op in BORDER)
 
 
@@ -186,7 +187,7 @@ def _add_nodes(flat: Flat, place: Place) -> None:
 
 
 def flat_record(flat: Flat, place: Place, record: NodeRecord) -> NodeRecord:
-    """Returns a node as it is in the flat document: a loop or branch as a node of its op."""
+    """Return a node as it is in the flat document: a loop or branch as a node of its op."""
     if is_flow(record):
         record = _as_op(flat, place, record)
     record = _in_scope(place, record)
@@ -220,7 +221,7 @@ def _as_op(flat: Flat, place: Place, record: NodeRecord) -> NodeRecord:
 
 
 def _op_end(end: _End) -> _End:
-    """An output of a loop or branch as its op calls it."""
+    """Return an output of a loop or branch as its op calls it."""
     record = end.place.graph.nodes[end.node]
     inside = definition_of(end.place.graph, record) if is_flow(record) else None
     if inside is None:
@@ -229,14 +230,14 @@ def _op_end(end: _End) -> _End:
 
 
 def _op_input(place: Place, target: str, port: str) -> str:
-    """An input of a loop or branch as its op calls it."""
+    """Return an input of a loop or branch as its op calls it."""
     record = place.graph.nodes[target]
     inside = definition_of(place.graph, record) if is_flow(record) else None
     return port if inside is None else roles(inside, record).in_port(port)
 
 
 def _in_scope(place: Place, record: NodeRecord) -> NodeRecord:
-    """A node that names variables as they are called in the whole graph."""
+    """Return a node that names variables as they are called in the whole graph."""
     names = variable_names(record)
     if names is None:
         return record
@@ -267,7 +268,7 @@ def _add_wires(flat: Document, place: Place) -> None:
 
 
 def flat_wire(place: Place, wire: Wire) -> Wire | None:
-    """Returns a wire as it is in the flat document, None where nothing comes through it."""
+    """Return a wire as it is in the flat document, None where nothing comes through it."""
     start = _start(_End(place, wire.source, wire.source_port))
     if start is None or start.node in start.place.inner:
         return None
@@ -304,7 +305,7 @@ def _free_control(flat: Document, target: str) -> str:
 
 
 def _all_nodes(place: Place) -> Iterable[str]:
-    """The nodes of ops inside an instance, those in instances inside it too."""
+    """Yield the nodes of ops inside an instance, those in instances inside it too."""
     waiting = [place]
     for inner in waiting:
         waiting += inner.inner.values()
@@ -318,7 +319,7 @@ def _is_computed(graph: Document, record: NodeRecord) -> bool:
 
 
 def _last_nodes(place: Place) -> list[str]:
-    """The nodes inside an instance that nothing inside it waits for."""
+    """Return the nodes inside an instance that nothing inside it waits for."""
     keys = list(_all_nodes(place))
     waited: set[str] = set()
     waiting = [place]
@@ -365,7 +366,7 @@ def _has(graph: Document, op_id: str, port: str) -> bool:
 
 
 def note_instance(flat: Flat, place: Place) -> None:
-    """Notes where the outputs of an instance come from."""
+    """Note where the outputs of an instance come from."""
     if place.outer is None or place.instance is None:
         return
     found: dict[str, tuple[str, str] | None] = {}

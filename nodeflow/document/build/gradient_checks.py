@@ -45,7 +45,7 @@ class GradientChecks:
         self._loss = _loss(task)
 
     def names(self) -> list[str]:
-        """The names of all nodes of the document's own graph that can be checked."""
+        """Return the names of all nodes of the document's own graph that can be checked."""
         found = []
         for record in self._task.document.nodes.values():
             piece = None
@@ -116,7 +116,8 @@ class GradientChecks:
     # ---- inside -------------------------------------------------------------------------------
 
     def _is_along(self, name: str) -> bool:
-        """Whether what is checked of a node is the way from it to the loss, or from there."""
+        """Return whether what is checked of a node is the way from it to the loss, or from
+        there."""
         if name not in self._task.graph:
             return False
         op = self._task.graph.node(name).op
@@ -134,7 +135,7 @@ class GradientChecks:
         return fixed[0] if fixed else ROWS
 
     def _inside(self, name: str) -> Piece | None:
-        """An instance of a subgraph: from what is wired into it to what it gives."""
+        """Return an instance of a subgraph: from what is wired into it to what it gives."""
         build, scope = self._task.build, f"{name}/"
         ports = build.instances[name].values()
         ys = [build.tensors[port] for port in ports if port is not None and port in build.tensors]
@@ -153,7 +154,7 @@ class GradientChecks:
         return piece_between([*xs, *own], ys)
 
     def _along(self, node: Node) -> Piece | None:
-        """An optimizer, or a node of gradients: the way that it differentiates."""
+        """Return an optimizer, or a node of gradients: the way that it differentiates."""
         if isinstance(node.op, Gradients):
             return piece_between(node.inputs[1:], node.inputs[:1])
         wanted = node.attrs.get("variables")

@@ -14,7 +14,7 @@ from nodeflow.document.model.records import SUBGRAPH, NodeRecord, Wire
 
 
 def inlined(doc: Document, node_id: str) -> tuple[Document, str]:
-    """Returns a document without dots and bypassed nodes upstream of a node, and the node's id.
+    """Return a document without dots and bypassed nodes upstream of a node, and the node's id.
 
     It is the document itself if there are none, else a copy of the upstream part. A node that only
     forwards a value is replaced by the source of the value, and a subgraph by its content. Raises
@@ -27,7 +27,7 @@ def inlined(doc: Document, node_id: str) -> tuple[Document, str]:
 
 
 def _without_passing(doc: Document, node_id: str) -> tuple[Document, str]:
-    """The same without dots and bypassed nodes; instances stay."""
+    """Return the same without dots and bypassed nodes; instances stay."""
     wanted = upstream(doc, [node_id])
     passing = {i for i in wanted if doc.nodes[i].op == REROUTE or mode_of(doc.nodes[i]) == BYPASSED}
     if not passing:
@@ -42,7 +42,7 @@ def _without_passing(doc: Document, node_id: str) -> tuple[Document, str]:
 
 
 def _opened(doc: Document, record: NodeRecord) -> tuple[Document, str]:
-    """The same with subgraphs replaced by their content."""
+    """Return the same with subgraphs replaced by their content."""
     flat = flatten(doc)
     if flat.document is doc:
         return doc, record.id
@@ -64,7 +64,7 @@ def _part(doc: Document, ids: set[str], wires: list[Wire]) -> Document:
 
 
 def _start(part: Document, analysis: Analysis, passing: set[str], wire: Wire) -> Wire | None:
-    """The wire from the source of the value; None if there is none."""
+    """Return the wire from the source of the value; None if there is none."""
     seen: set[str] = set()
     while wire.source in passing:
         port = (analysis.passes(wire.source) or {}).get(wire.source_port)

@@ -41,7 +41,7 @@ class Origin:
 
 
 def keep_origin(built: Build) -> Graph:
-    """Returns the graph of a build; it knows its document from now on."""
+    """Return the graph of a build; it knows its document from now on."""
     graph, records = built.graph, built.document.nodes
     # what passes a value on (a dot, a bypassed node) has the node of that value
     own = {node: i for i, node in built.nodes.items() if records[i].name == node.name}
@@ -59,7 +59,7 @@ def _ends_of_scopes(name: str) -> list[int]:
 
 
 def origin_of(graph: Graph) -> Origin | None:
-    """Returns what a graph was built from; None if it was made in Python."""
+    """Return what a graph was built from; None if it was made in Python."""
     return graph.origin if isinstance(graph.origin, Origin) else None
 
 
@@ -68,7 +68,7 @@ class UnknownNodes(UserWarning):
 
 
 def refuse_broken(built: Build) -> None:
-    """Raises the first error that keeps a node from running.
+    """Raise the first error that keeps a node from running.
 
     Nodes of unknown ops or with unknown attributes, and what depends on them, are no error: they
     stay in the file, and a warning says that the graph lacks them.

@@ -20,7 +20,7 @@ from nodeflow.ops import REGISTRY
 
 
 def place(build: Build, record: NodeRecord) -> None:
-    """Adds a node, or lets what uses it have what it passes on; a dataset has no node."""
+    """Add a node, or lets what uses it have what it passes on; a dataset has no node."""
     passes = build.analysis.passes(record.id)
     if passes is not None:
         pass_on(build, record, passes)
@@ -49,12 +49,12 @@ def pass_on(build: Build, record: NodeRecord, passes: Mapping[str, str]) -> None
 
 
 def wires_into(build: Build, record: NodeRecord) -> dict[str, Wire]:
-    """Returns the wires into a node by in-port."""
+    """Return the wires into a node by in-port."""
     return {wire.target_port: wire for wire in build.document.wires_into(record.id)}
 
 
 def skip_behind(build: Build, record: NodeRecord) -> bool:
-    """Skips a node that uses one that building skipped, or one through which no value comes; says
+    """Skip a node that uses one that building skipped, or one through which no value comes; says
     whether it does."""
     wired = wires_into(build, record)
     sources = [wire.source for port, wire in wired.items() if port != FEED]
@@ -74,7 +74,7 @@ def skip_behind(build: Build, record: NodeRecord) -> bool:
 
 
 def sources_of(build: Build, record: NodeRecord) -> tuple[list[Tensor | None], list[Node]]:
-    """Returns the tensors that a node reads, None where something stands in for one, and the nodes
+    """Return the tensors that a node reads, None where something stands in for one, and the nodes
     that it waits for."""
     wired = wires_into(build, record)
     inputs = [
@@ -102,7 +102,7 @@ def _seen(tensor: Tensor) -> Tensor | None:
 
 
 def add(build: Build, record: NodeRecord) -> None:
-    """Adds one node to the graph; a node that fails is skipped, with what depends on it."""
+    """Add one node to the graph; a node that fails is skipped, with what depends on it."""
     if skip_behind(build, record):
         return
     op = REGISTRY.lookup(record.op)
@@ -137,7 +137,7 @@ def add(build: Build, record: NodeRecord) -> None:
 
 
 def connect(build: Build, record: NodeRecord, node: Node) -> None:
-    """Notes which node of the graph a document's node is, and what feeds it."""
+    """Note which node of the graph a document's node is, and what feeds it."""
     build.nodes[record.id] = node
     for index, tensor in enumerate(node.outputs):
         build.set_output(record.id, node.op.output_name(index), tensor)
@@ -152,7 +152,7 @@ def connect(build: Build, record: NodeRecord, node: Node) -> None:
 
 
 def skip(build: Build, record: NodeRecord, error: NodeflowError) -> None:
-    """Keeps the problem of a node that only building finds (a gradient that does not exist)."""
+    """Keep the problem of a node that only building finds (a gradient that does not exist)."""
     inner = error.where if error.node and error.node != record.name else ""
     text = f"{inner}: {error.message}" if inner else error.message
     problem = Problem(record.name, error.port, text, error.hint, kind=type(error).__name__)
@@ -161,7 +161,7 @@ def skip(build: Build, record: NodeRecord, error: NodeflowError) -> None:
 
 
 def behind_dots(doc: Document, ids: Iterable[str]) -> set[str]:
-    """Returns the nodes behind dots: a dataset's column comes through them without a tensor."""
+    """Return the nodes behind dots: a dataset's column comes through them without a tensor."""
     found: set[str] = set()
     stack = [i for i in ids if doc.nodes[i].op == REROUTE]
     while stack:

@@ -76,7 +76,7 @@ class Predicted:
         return math.prod(size or 1 for size in self.tensor.shape[1:])
 
     def cells(self, values: np.ndarray) -> list[Cells]:
-        """The cells of each row."""
+        """Return the cells of each row."""
         flat = values.reshape(len(values), -1)
         numbers = [tuple(map(str, row)) for row in flat]
         if not self.classes:
@@ -150,7 +150,7 @@ class Predictions:
         ]
 
     def _likely(self) -> Iterator[tuple[str, Tensor]]:
-        """The last tensors that depend on the features of a row and not on its labels."""
+        """Yield the last tensors that depend on the features of a row and not on its labels."""
         nodes = [n for n in self.task.graph.nodes if n.derived_from is None and n.outputs]
         sees: dict[Node, bool | None] = {}  # whether it sees features; None if it sees labels
         for node in nodes:
@@ -196,7 +196,7 @@ class Predictions:
         return None
 
     def _feeds(self) -> Iterator[tuple[np.ndarray, dict[Tensor, np.ndarray]]]:
-        """The rows of each batch that can be read, and all that is fed."""
+        """Yield the rows of each batch that can be read, and all that is fed."""
         columns = {t: b.dataset.split("all")[b.column] for t, b in self.bindings.items()}
         size = min(EVALUATION_BATCH, rows_in_memory(columns.values()))
         given = self.task.feeds(list(self.fetches.values()), "all", rows=1)
@@ -284,7 +284,7 @@ def _by_row(name: str, found: Tensor | Node) -> Tensor:
 
 
 def _says_class(tensor: Tensor, classes: tuple[str, ...]) -> bool:
-    """Whether a tensor scores the classes, or chooses one of them."""
+    """Return whether a tensor scores the classes, or chooses one of them."""
     op = made_by(tensor)
     if not classes or op == "placeholder":
         return False

@@ -15,7 +15,7 @@ from nodeflow.train.saving.weights import load_saved, match
 
 
 def weights_path(document: Document, folder: DocumentFolder | None = None) -> Path | None:
-    """The file of saved variables that a document names, if it names one; it may be missing.
+    """Return the file of saved variables that a document names, if it names one; it may be missing.
 
     Args:
         folder: of the document, if that does not know its file.

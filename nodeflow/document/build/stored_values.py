@@ -58,7 +58,7 @@ def _read(path: Path, changed: int, size: int) -> Mapping[str, np.ndarray]:
 
 
 def stored_path(document: Document, folder: DocumentFolder) -> Path | None:
-    """The file of initial values that a document names, if it names one; it may be missing.
+    """Return the file of initial values that a document names, if it names one; it may be missing.
 
     Raises:
         OutsideData: the name leads out of the document's folder.

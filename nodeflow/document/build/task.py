@@ -100,7 +100,7 @@ class Task:
     # ---- names --------------------------------------------------------------------------------
 
     def tensor(self, name: str) -> Tensor:
-        """The tensor with this name.
+        """Return the tensor with this name.
 
         Raises:
             UnknownName: there is none; the hint lists near names.
@@ -112,7 +112,8 @@ class Task:
         return found
 
     def fetchable(self, name: str) -> Tensor | Node:
-        """A tensor, or a node without outputs (an optimizer, a group); raises as ``tensor``."""
+        """Return a tensor, or a node without outputs (an optimizer, a group); raises as
+        ``tensor``."""
         return self.build.fetch(name)
 
     def default_fetches(self) -> list[str]:
@@ -127,7 +128,7 @@ class Task:
     # ---- data ---------------------------------------------------------------------------------
 
     def dataset(self, node_id: str) -> DataSplits:
-        """The data set of a dataset node, opened once.
+        """Return the data set of a dataset node, opened once.
 
         Raises:
             DataError: it is not there or damaged; names the node.
@@ -177,7 +178,8 @@ class Task:
         return (options, str(self.data_dir), self.whole)
 
     def binding(self, placeholder: Tensor) -> Binding | None:
-        """The column that feeds a placeholder, unless a given feed wins; None if nothing does."""
+        """Return the column that feeds a placeholder, unless a given feed wins; None if nothing
+        does."""
         bound = self.build.bindings.get(placeholder.node.name)
         if bound is None or placeholder in self._feeds:
             return None
@@ -198,7 +200,7 @@ class Task:
         return any(node.outputs[0] not in self._feeds for node in bound)
 
     def bindings(self, targets: Iterable[Node]) -> dict[Tensor, Binding]:
-        """The data bindings that the targets depend on."""
+        """Return the data bindings that the targets depend on."""
         found = {}
         for node in ancestors(targets):
             if node.op.id == "placeholder" and (b := self.binding(node.outputs[0])):
@@ -298,7 +300,7 @@ class Task:
         loss: Tensor | None = None,
         breakpoints: bool = False,
     ) -> Training:
-        """The document's training settings, bound to this graph and data.
+        """Return the document's training settings, bound to this graph and data.
 
         Args:
             optimizer, loss: instead of those of the settings.
@@ -356,7 +358,7 @@ class Task:
         return [] if path is None else use_weights(session, self.build, path)
 
     def weights_path(self) -> Path | None:
-        """The file of saved variables that the document names.
+        """Return the file of saved variables that the document names.
 
         Raises:
             OutsideData: it leads out of the document's folder.
@@ -386,7 +388,7 @@ class Task:
     def _in_steps(
         self, loss: Tensor, wanted: Callable[[NodeRecord], bool]
     ) -> list[tuple[NodeRecord, Node]]:
-        """The nodes of some records for which a training step has the data."""
+        """Return the nodes of some records for which a training step has the data."""
         records = self.build.document.nodes.values()
         nodes = [(r, self.build.nodes.get(r.id)) for r in records if wanted(r)]
         fed = {*ancestors([loss.node]), *(tensor.node for tensor in self._feeds)}
@@ -463,15 +465,14 @@ class Task:
 
 
 def split_shown(dataset: DataSplits, wanted: str) -> str:
-    """The wanted split; a data set without a test split is previewed on what it has."""
+    """Return the wanted split; a data set without a test split is previewed on what it has."""
     return wanted if wanted in dataset.splits or wanted != "test" else next(iter(dataset.splits))
 
 
 def row_range(first: int, count: int, rows: int) -> tuple[int, int]:
-    """The first row and the one behind the last, within ``rows``.
+    """Return the first row and the one behind the last, within ``rows``.
 
-    >>> row_range(20, 10, 25), row_range(40, 10, 25)
-    ((20, 25), (15, 25))
+    >>> row_range(20, 10, 25), row_range(40, 10, 25) ((20, 25), (15, 25))
     """
     start = first if first < rows else max(0, rows - count)
     return start, min(start + count, rows)

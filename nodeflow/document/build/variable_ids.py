@@ -24,7 +24,7 @@ class VariableId(NamedTuple):
 
 
 def variable_ids(built: Build) -> dict[str, VariableId]:
-    """Returns the id of every variable in the graph of a build, by name."""
+    """Return the id of every variable in the graph of a build, by name."""
     own = {node: path for path, node in built.nodes.items()}
     found: dict[str, VariableId] = {}
     for tensor in built.graph.variables:
@@ -38,7 +38,7 @@ def variable_ids(built: Build) -> dict[str, VariableId]:
 
 
 def slot_names(built: Build) -> set[str]:
-    """Returns the names of the variables that optimizers keep for themselves."""
+    """Return the names of the variables that optimizers keep for themselves."""
     owners = {n.name for n in built.graph.nodes if isinstance(n.op, Optimizer)}
     return {v.node.name for v in built.graph.variables if v.node.derived_from in owners}
 
@@ -59,5 +59,6 @@ def _derived(built: Build, node: Node, known: dict[str, VariableId]) -> Variable
 
 
 def _last(path: str) -> str:
-    """The id of the node at the end of a path: grouping and unpacking change what is before it."""
+    """Return the id of the node at the end of a path: grouping and unpacking change what is before
+    it."""
     return path.rpartition("/")[2]

@@ -56,7 +56,7 @@ class Difference:
 
 
 def compare(before: Document, after: Document, *, layout: bool = False) -> list[Difference]:
-    """Returns what changed between two documents, by graph; empty if nothing did.
+    """Return what changed between two documents, by graph; empty if nothing did.
 
     Args:
         layout: also positions of nodes and rectangles of frames.
@@ -104,7 +104,7 @@ class _Names:
         return str(first.get(path, second.get(path, node_id)))
 
     def value(self, kind: str, field: str, value: Json, *, before: bool) -> Json:
-        """A value with names in place of the ids of nodes, and a wire's source as text."""
+        """Return a value with names in place of the ids of nodes, and a wire's source as text."""
         if kind == "wire":
             source, port = value
             name = self.node(source, before=before)
@@ -148,7 +148,7 @@ def _differences(
 
 
 def is_replaced(owner: Path, old: Facts, new: Facts) -> bool:
-    """Says whether one id stands for two different nodes: neither op nor name is the same."""
+    """Return whether one id stands for two different nodes: neither op nor name is the same."""
     keys = [(*owner, field) for field in ("op", "name")]
     return owner[0] == "node" and not any(same_fact(old, new, key) for key in keys)
 

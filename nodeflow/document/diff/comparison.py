@@ -45,7 +45,7 @@ class Marks:
         return bool(self.nodes or self.wires or self.gone or self.frames)
 
     def note(self, thing: str | Key | Wire, number: int) -> None:
-        """Notes that a difference is about a thing that is drawn."""
+        """Note that a difference is about a thing that is drawn."""
         self.said.setdefault(thing, []).append(number)
 
 
@@ -81,7 +81,7 @@ class Comparison:
 
 
 def comparison(before: Document, after: Document, *, layout: bool = False) -> Comparison:
-    """Returns what changed from one document to another, to be drawn.
+    """Return what changed from one document to another, to be drawn.
 
     Args:
         layout: also positions of nodes and rectangles of frames.
@@ -128,7 +128,7 @@ class _Union:
         return self._scopes.get(before, before)
 
     def _graph_before(self, part: Document) -> Document | None:
-        """The graph of the earlier document that a graph of the union shows."""
+        """Return the graph of the earlier document that a graph of the union shows."""
         names = [name for name in ("", *self._before.subgraphs) if self._scope(name) == part.scope]
         return self._before.graph(names[0]) if names else None
 
@@ -165,13 +165,13 @@ class _Union:
             part.fill("wire", wire.key, wire)
 
     def _ghost(self, node_id: str, prefix: str) -> str:
-        """The id in the union of what is gone; neither document has it."""
+        """Return the id in the union of what is gone; neither document has it."""
         if node_id not in self._ghosts:
             self._ghosts[node_id] = f"{prefix}{self._first_id + len(self._ghosts)}"
         return self._ghosts[node_id]
 
     def _there(self, part: Document, node_id: str) -> str:
-        """The id in the union of a node that a graph had."""
+        """Return the id in the union of a node that a graph had."""
         ghost = self._ghosts.get(node_id)
         return ghost if ghost is not None and ghost in part.nodes else node_id
 
@@ -251,7 +251,7 @@ class _Union:
         return Spot(found.scope)
 
     def _ends(self, part: Document, key: Key | None, target: str, port: str) -> Wire | None:
-        """The wire that a difference is about, in a graph of the union."""
+        """Return the wire that a difference is about, in a graph of the union."""
         if key is not None:
             return part.wires.get(key)
         ghost = (self._ghosts.get(target, ""), port)
@@ -285,7 +285,7 @@ def _has(doc: Document, scope: str) -> bool:
 
 
 def _places(doc: Document) -> Facts:
-    """The facts that say which nodes there are, where, and what they are."""
+    """Return the facts that say which nodes there are, where, and what they are."""
     found: Facts = {}
     for graph in (doc, *doc.definitions()):
         for node in graph.nodes.values():
@@ -304,7 +304,7 @@ STEP, MOST_STEPS = 40.0, 60
 
 
 def _beside(gone: Iterable[NodeRecord], there: Iterable[NodeRecord]) -> Iterator[NodeRecord]:
-    """Yields nodes moved down so far that they cover no other and no node that is there."""
+    """Yield nodes moved down so far that they cover no other and no node that is there."""
     width, height = ROOM
     taken: dict[tuple[int, int], list[tuple[float, float]]] = {}
 
@@ -330,7 +330,7 @@ def _beside(gone: Iterable[NodeRecord], there: Iterable[NodeRecord]) -> Iterator
 
 
 def still(doc: Document) -> Document:
-    """Returns a document as it is now, for another thread to read while this one is edited.
+    """Return a document as it is now, for another thread to read while this one is edited.
 
     It has the tables alone, without their indexes: for `comparison` and `compare`.
     """

@@ -60,7 +60,7 @@ class Conflict:
 
 
 def conflict(path: Path, *sides: Facts) -> dict[str, Json]:
-    """Returns the conflict at a path of base, ours and theirs, as a file lists it."""
+    """Return the conflict at a path of base, ours and theirs, as a file lists it."""
     found: dict[str, Json] = {"path": list(path)}
     for name, facts in zip(SIDES, sides, strict=True):
         if path in facts:
@@ -70,18 +70,18 @@ def conflict(path: Path, *sides: Facts) -> dict[str, Json]:
 
 
 def conflicts_of(doc: Document) -> list[Conflict]:
-    """Returns the conflicts that a file lists, in its order."""
+    """Return the conflicts that a file lists, in its order."""
     return conflicts_in(doc.conflicts)
 
 
 def conflicts_in(listed: Json) -> list[Conflict]:
-    """Returns the conflicts in the value of a file's field ``conflicts``."""
+    """Return the conflicts in the value of a file's field ``conflicts``."""
     items = listed if isinstance(listed, list) else [] if listed is None else [listed]
     return [_read(item) for item in items]
 
 
 def name_of(doc: Document, found: Conflict) -> str:
-    """Returns what people call the place of a conflict, such as ``adam.learning_rate``."""
+    """Return what people call the place of a conflict, such as ``adam.learning_rate``."""
     kind, *rest = found.path or ("",)
     if kind in ("node", "wire"):
         name = node_name(doc, found)
@@ -103,7 +103,7 @@ def name_of(doc: Document, found: Conflict) -> str:
 
 
 def node_name(doc: Document, found: Conflict) -> str:
-    """Returns the name of the node, or of the wire's end, that a conflict is about."""
+    """Return the name of the node, or of the wire's end, that a conflict is about."""
     node_id = found.path[1] if len(found.path) > 1 else ""
     for graph in (doc.root, *doc.definitions()):
         if node_id in graph.nodes:
@@ -113,12 +113,12 @@ def node_name(doc: Document, found: Conflict) -> str:
 
 
 def described(doc: Document) -> Iterator[str]:
-    """Yields the place of each conflict, in names."""
+    """Yield the place of each conflict, in names."""
     return (name_of(doc, found) for found in conflicts_of(doc))
 
 
 def refuse_conflicts(doc: Document) -> None:
-    """Raises UnresolvedConflicts, which names them, if a file lists conflicts.
+    """Raise UnresolvedConflicts, which names them, if a file lists conflicts.
 
     Those of `Conflict.is_layout` do not count: they change nothing that is computed.
     """
@@ -136,7 +136,7 @@ def refuse_conflicts(doc: Document) -> None:
 
 
 def _read(item: Json) -> Conflict:
-    """The conflict that an entry describes; without a path if it is not one."""
+    """Return the conflict that an entry describes; without a path if it is not one."""
     path = item.get("path") if isinstance(item, dict) else None
     if not (isinstance(path, list) and all(isinstance(step, str) for step in path)):
         return Conflict((), {}, item)

@@ -29,7 +29,7 @@ LAYOUT = ("pos", "rect")
 
 
 def facts_of(doc: Document) -> Facts:
-    """Returns all facts of a document, its unresolved conflicts and its next id left out."""
+    """Return all facts of a document, its unresolved conflicts and its next id left out."""
     found: Facts = {}
     for graph in (doc, *doc.definitions()):
         for node in graph.nodes.values():
@@ -56,7 +56,7 @@ def facts_of(doc: Document) -> Facts:
 
 
 def document_of(facts: Mapping[Path, Json], next_id: int = 1) -> Document:
-    """Returns the document of consistent facts; `facts_of` is its inverse."""
+    """Return the document of consistent facts; `facts_of` is its inverse."""
     doc = Document()
     extra: dict[str, Json] = {}
     items: dict[Path, dict[str, Json]] = {}
@@ -99,19 +99,19 @@ def document_of(facts: Mapping[Path, Json], next_id: int = 1) -> Document:
 
 
 def copied(doc: Document) -> Document:
-    """Returns a copy that later changes of a document do not reach; without its file and undo."""
+    """Return a copy that later changes of a document do not reach; without its file and undo."""
     copy = document_of(facts_of(doc), doc.next_id)
     copy.extra = dict(doc.extra)
     return copy
 
 
 def same_fact(a: Facts, b: Facts, path: Path) -> bool:
-    """Says whether a path has the same value, or none, in both."""
+    """Return whether a path has the same value, or none, in both."""
     return (path in a) == (path in b) and same(a.get(path), b.get(path))
 
 
 def entity(facts: Mapping[Path, Json], path: Path) -> Json:
-    """Returns a node, frame or definition as one JSON object, with the graph that holds it."""
+    """Return a node, frame or definition as one JSON object, with the graph that holds it."""
     if path not in facts:
         return None
     whole: dict[str, Json] = {"scope": facts[path]} if path[0] != "subgraph" else {}

@@ -58,7 +58,7 @@ class Merged:
 
 
 def merge(base: Document, ours: Document, theirs: Document) -> Merged:
-    """Returns the merge of the changes from `base` to `ours` and from `base` to `theirs`."""
+    """Return the merge of the changes from `base` to `ours` and from `base` to `theirs`."""
     texts = [flow.dumps(doc) for doc in (base, ours, theirs)]
     if texts[0] == texts[2] or texts[1] == texts[2]:
         return Merged(flow.loads(texts[1]))
@@ -150,7 +150,7 @@ class _Merge:
     # ---- names --------------------------------------------------------------------------------
 
     def _rename_theirs(self, facts: Facts) -> bool:
-        """Renames nodes on their side whose names ours uses; references by name follow."""
+        """Rename nodes on their side whose names ours uses; references by name follow."""
         doc = document_of(self.theirs, self.next_id)
         clashes = [c for c in self._clashes(facts) if ("node", c[0]) in self.theirs]
         with doc.transaction("Rename") as t:

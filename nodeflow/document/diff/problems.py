@@ -39,7 +39,7 @@ HINT = SurfaceText(
 
 
 def conflict_problems(doc: Document) -> list[ConflictProblem]:
-    """Returns the conflicts that a file lists as problems, in its order."""
+    """Return the conflicts that a file lists as problems, in its order."""
     if doc.conflicts is None:
         return []
     places = _Places(doc.root)
@@ -47,7 +47,7 @@ def conflict_problems(doc: Document) -> list[ConflictProblem]:
 
 
 def values_in_words(doc: Document, conflict: Conflict) -> dict[str, str]:
-    """Returns what each side has, and what the document has now where that is none of these."""
+    """Return what each side has, and what the document has now where that is none of these."""
     said = {side: _said(doc, conflict, conflict.values.get(side, ABSENT)) for side in SIDES}
     if CURRENT in choices(doc, conflict):
         said[CURRENT] = _said(doc, conflict, value_at(doc, conflict))
@@ -101,7 +101,7 @@ def _said(doc: Document, conflict: Conflict, value: Any) -> str:
 
 
 def _record(conflict: Conflict, value: Json) -> str:
-    """A whole node, frame or definition: what tells it from that of another side."""
+    """Return a whole node, frame or definition: what tells it from that of another side."""
     if not isinstance(value, dict):
         return short(value)
     others = [v for v in conflict.values.values() if isinstance(v, dict)]
@@ -125,7 +125,7 @@ def _flat(record: dict[str, Json]) -> dict[str, Json]:
 
 
 def _names(doc: Document, path: Json) -> str:
-    """A path of ids in names, as far as nodes have them."""
+    """Return a path of ids in names, as far as nodes have them."""
     if not isinstance(path, str):
         return short(path)
     graphs = (doc, *doc.definitions())
@@ -141,7 +141,7 @@ class _Places:
         self._scopes: dict[str, str] = {"": ""}
 
     def of(self, conflict: Conflict) -> tuple[str, str | None]:
-        """The node and port, or attribute, of a conflict; of other places neither."""
+        """Return the node and port, or attribute, of a conflict; of other places neither."""
         kind, *rest = conflict.path or ("",)
         if kind not in ("node", "wire") or not rest:
             return "", "training" if kind == "training" else None

@@ -61,8 +61,8 @@ class CannotResolve(DocumentError):
 
 
 def choices(doc: Document, conflict: Conflict) -> list[str]:
-    """Returns the sides that make sense: ours and theirs, base if it is a third value, and what
-    the document has now if no side has that."""
+    """Return the sides that make sense: ours and theirs, base if it is a third value, and what the
+    document has now if no side has that."""
     if not conflict.path:
         return [CURRENT]
     sides = [OURS, THEIRS]
@@ -74,7 +74,7 @@ def choices(doc: Document, conflict: Conflict) -> list[str]:
 
 
 def value_at(doc: Document, conflict: Conflict) -> Json:
-    """Returns what a document has at the place of a conflict; `compare.ABSENT` if nothing."""
+    """Return what a document has at the place of a conflict; `compare.ABSENT` if nothing."""
     match conflict.path:
         case ("node" | "frame" as kind, key, *rest):
             return _in_record(doc, kind, key, rest)
@@ -94,11 +94,11 @@ def value_at(doc: Document, conflict: Conflict) -> Json:
 
 
 def resolve(doc: Document, conflict: Conflict, side: str) -> None:
-    """Gives the place of a conflict the value of a side and removes the conflict: one undo step.
+    """Give the place of a conflict the value of a side and removes the conflict: one undo step.
 
     Nothing else is decided: wires and settings that are conflicts of their own stay. A node whose
-    name another one has by now gets a suffix. Where the node of a conflict is gone, the conflict
-    is removed alone.
+    name another one has by now gets a suffix. Where the node of a conflict is gone, the conflict is
+    removed alone.
 
     Args:
         side: ``ours``, ``theirs``, ``base``, or `CURRENT`.
@@ -119,7 +119,7 @@ def resolve(doc: Document, conflict: Conflict, side: str) -> None:
 def resolve_all(
     doc: Document, side: str, wanted: Callable[[Conflict], bool] = lambda conflict: True
 ) -> list[CannotResolve]:
-    """Decides all conflicts, or those that are wanted, for one side: one undo step.
+    """Decide all conflicts, or those that are wanted, for one side: one undo step.
 
     Nodes come first, so that wires find them; definitions come last, when nothing uses them.
     Returns why some could not be decided; these are still in the list.
@@ -231,7 +231,7 @@ class _Writer:
         self._put_node(graph, new)
 
     def _put_node(self, graph: Document, record: NodeRecord) -> None:
-        """Puts a node, with a name that is free; what names it by the old name follows."""
+        """Put a node, with a name that is free; what names it by the old name follows."""
         holder = graph.ids_by_name.get(record.name)
         if holder not in (None, record.id):
             record = renamed(record, graph.fresh_name(record.name))
@@ -241,7 +241,7 @@ class _Writer:
         writing.put_node(record)
 
     def _graph(self, scope: str) -> Document:
-        """The graph that a record belongs to; a definition that is gone comes back empty."""
+        """Return the graph that a record belongs to; a definition that is gone comes back empty."""
         if scope and scope not in self.root.subgraphs:
             self.t.edit("subgraph", check_definition_name(scope, "scope"), {})
         return self.root.graph(scope)
@@ -292,7 +292,7 @@ _TABLES = ("nodes", "wires", "frames")
 
 
 def _remove(root: Document, t: Transaction, conflict: Conflict) -> None:
-    """Takes a conflict out of the file's list; the field goes with its last entry."""
+    """Take a conflict out of the file's list; the field goes with its last entry."""
     listed = root.conflicts if isinstance(root.conflicts, list) else [root.conflicts]
     rest = list(listed)
     index = next((i for i, item in enumerate(rest) if same(item, conflict.item)), None)
@@ -309,7 +309,7 @@ def _graphs(doc: Document) -> Iterable[Document]:
 
 
 def _holder(doc: Document, kind: str, key: str) -> Document | None:
-    """The graph that has a node or frame."""
+    """Return the graph that has a node or frame."""
     return next((graph for graph in _graphs(doc) if key in graph.tables[kind]), None)
 
 

@@ -28,7 +28,7 @@ Paint = Callable[[str, str], str]
 
 
 def lines(found: Iterable[Difference], paint: Paint = lambda line, change: line) -> Iterator[str]:
-    """Yields the text of differences, one line each, under the graph that holds them."""
+    """Yield the text of differences, one line each, under the graph that holds them."""
     scope = ""
     for difference in found:
         if difference.scope != scope:
@@ -39,7 +39,7 @@ def lines(found: Iterable[Difference], paint: Paint = lambda line, change: line)
 
 
 def as_json(found: Difference) -> Json:
-    """Returns one difference as a JSON object; what a side lacks is left out."""
+    """Return one difference as a JSON object; what a side lacks is left out."""
     fields = []
     for field in found.fields:
         sides = {"before": field.before, "after": field.after}
@@ -50,7 +50,7 @@ def as_json(found: Difference) -> Json:
 
 
 def heading(found: Difference) -> str:
-    """Returns what a difference is about: ``adam``, ``wire into add:x``, ``training.epochs``."""
+    """Return what a difference is about: ``adam``, ``wire into add:x``, ``training.epochs``."""
     match found.kind:
         case "node":
             return found.name
@@ -68,7 +68,7 @@ def heading(found: Difference) -> str:
 
 
 def rows(found: Difference) -> list[tuple[str, str, str]]:
-    """Returns what changed as (field, before, after); of something added or removed, what it has.
+    """Return what changed as (field, before, after); of something added or removed, what it has.
 
     A side without a value has an empty text if the whole thing is not there, else ``not set``.
     """
@@ -91,7 +91,7 @@ def rows(found: Difference) -> list[tuple[str, str, str]]:
 
 
 def brief(found: Difference) -> str:
-    """Returns a difference in a few words: ``act: relu -> tanh``; empty for names and notes."""
+    """Return a difference in a few words: ``act: relu -> tanh``; empty for names and notes."""
     if found.kind in ("frame", "weights", "file"):
         return ""
     if found.kind == "wire":
@@ -122,7 +122,7 @@ def described(before: Document, after: Document) -> tuple[str, ...]:
 
 
 def _parts(field: FieldChange) -> Iterator[FieldChange]:
-    """The members that differ, where both sides are objects."""
+    """Yield the members that differ, where both sides are objects."""
     before, after = field.before, field.after
     if not (isinstance(before, dict) and isinstance(after, dict)):
         yield field

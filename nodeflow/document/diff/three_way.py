@@ -15,7 +15,7 @@ from nodeflow.document.model.records import SUBGRAPH, Json
 
 
 def merged(base: Facts, ours: Facts, theirs: Facts) -> Facts:
-    """Returns the facts of three documents by the three-way rule."""
+    """Return the facts of three documents by the three-way rule."""
     result: Facts = {}
     for path in {**ours, **theirs}:
         side = theirs if same_fact(base, ours, path) else ours
@@ -28,7 +28,7 @@ def merged(base: Facts, ours: Facts, theirs: Facts) -> Facts:
 
 
 def is_appended(path: Path, base: Facts, side: Facts, result: Facts) -> bool:
-    """Says whether a list that a side only appended to is, with more, in the result."""
+    """Return whether a list that a side only appended to is, with more, in the result."""
     before, mine, found = (facts.get(path, []) for facts in (base, side, result))
     if not _is_list_of_things(path) or not all(isinstance(v, list) for v in (before, mine, found)):
         return False
@@ -37,7 +37,8 @@ def is_appended(path: Path, base: Facts, side: Facts, result: Facts) -> bool:
 
 
 def _both_appended(path: Path, base: Facts, ours: Facts, theirs: Facts) -> Json:
-    """The list with what both sides appended to it; None if that is not all that they did."""
+    """Return the list with what both sides appended to it; None if that is not all that they
+    did."""
     if not _is_list_of_things(path) or path not in ours or path not in theirs:
         return None
     before, a, b = base.get(path, []), ours[path], theirs[path]
@@ -56,7 +57,7 @@ def _is_list_of_things(path: Path) -> bool:
 
 
 def revived(base: Facts, side: Facts, other: Facts) -> Facts:
-    """Returns the facts of a side with what it removed although the other side changed it.
+    """Return the facts of a side with what it removed although the other side changed it.
 
     A node comes with its wires, as far as their other ends are there; a definition with its nodes.
     """
@@ -90,7 +91,7 @@ def _is_held(path: Path) -> bool:
 
 
 def _touched(base: Facts, side: Facts) -> Iterator[Path]:
-    """Yields the paths that a side changed or newly refers to."""
+    """Yield the paths that a side changed or newly refers to."""
     for path, value in side.items():
         if same_fact(base, side, path):
             continue
@@ -112,7 +113,7 @@ def _touched(base: Facts, side: Facts) -> Iterator[Path]:
 
 
 def _named(value: Json) -> Iterator[str]:
-    """Yields the ids of nodes in the value of a training setting."""
+    """Yield the ids of nodes in the value of a training setting."""
     if isinstance(value, str):
         yield from value.split("/")
     elif isinstance(value, dict):
@@ -123,10 +124,10 @@ def _named(value: Json) -> Iterator[str]:
 
 
 def mend(facts: Facts, ours: Facts, *sources: Facts) -> None:
-    """Makes facts a document that opens: adds headers of definitions, drops what has no place.
+    """Make facts a document that opens: adds headers of definitions, drops what has no place.
 
-    Wires between graphs or from nothing go, and the second of a definition's border nodes (that
-    of `ours` stays).
+    Wires between graphs or from nothing go, and the second of a definition's border nodes (that of
+    `ours` stays).
     """
     for path, scope in list(facts.items()):
         if _is_held(path) and scope and ("subgraph", scope) not in facts:
@@ -149,7 +150,7 @@ def mend(facts: Facts, ours: Facts, *sources: Facts) -> None:
 
 
 def renamed_definitions(base: Facts, side: Facts) -> dict[str, str]:
-    """Returns the definitions that a side calls otherwise: their nodes are all in a new one."""
+    """Return the definitions that a side calls otherwise: their nodes are all in a new one."""
     found: dict[str, str] = {}
     for path in base:
         if path[0] == "subgraph" and len(path) == 2 and path not in side:
@@ -162,7 +163,7 @@ def renamed_definitions(base: Facts, side: Facts) -> dict[str, str]:
 
 
 def renumbered(facts: Facts, ids: dict[str, str], scopes: dict[str, str]) -> Facts:
-    """Returns facts with other ids of nodes and frames, and other names of definitions."""
+    """Return facts with other ids of nodes and frames, and other names of definitions."""
     if not ids and not scopes:
         return facts
     result: Facts = {}

@@ -28,7 +28,7 @@ def arrange(
     analysis: Analysis | None = None,
     sizes: Mapping[str, Size] | None = None,
 ) -> None:
-    """Lays out the given nodes near their positions, or everything if there are none.
+    """Lay out the given nodes near their positions, or everything if there are none.
 
     A selection that would cover other nodes moves to the nearest free position.
 
@@ -56,7 +56,7 @@ Rect = tuple[float, float, float, float]
 
 
 def clear_step(block: Sequence[Rect], taken: Sequence[Rect], gap: float = ROW_GAP) -> Position:
-    """Returns the smallest step, horizontal or vertical, that separates a block from all others."""
+    """Return the smallest step, horizontal or vertical, that separates a block from all others."""
     if not taken:
         return 0.0, 0.0
     mine, theirs = np.array(block), np.array(taken)
@@ -115,7 +115,7 @@ def _arrange_all(doc: Document, analysis: Analysis | None, boxes: dict[str, Size
 
 
 def _frame_of(doc: Document, node_id: str) -> str | None:
-    """The smallest frame that contains a node's corner."""
+    """Return the smallest frame that contains a node's corner."""
     x, y = doc.nodes[node_id].pos
     holding = [
         (width * height, frame.id)
@@ -129,7 +129,7 @@ def _frame_of(doc: Document, node_id: str) -> str | None:
 def _links(
     doc: Document, inside: Mapping[str, Mapping[str, Position]], analysis: Analysis | None
 ) -> list[tuple[str, float, str, float]]:
-    """The wires between groups; their ends as distances below the groups' tops."""
+    """Return the wires between groups; their ends as distances below the groups' tops."""
     group = {i: key for key, members in inside.items() for i in members}
     links = []
     for wire in doc.wires.values():

@@ -41,7 +41,7 @@ def add_node(
     name: str | None = None,
     attrs: Mapping[str, Any] | None = None,
 ) -> str:
-    """Adds a node and returns its id; the default `name` is derived from its op."""
+    """Add a node and returns its id; the default `name` is derived from its op."""
     with doc.transaction(f"Add {name or op}") as t:
         record = NodeRecord(
             id=t.new_id(),
@@ -55,7 +55,7 @@ def add_node(
 
 
 def remove(doc: Document, node_ids: Iterable[str], wires: Iterable[tuple[str, str]] = ()) -> None:
-    """Removes nodes with all their wires, and further wires given by (target id, port).
+    """Remove nodes with all their wires, and further wires given by (target id, port).
 
     The border nodes of a subgraph stay: they are its ports.
     """
@@ -72,7 +72,7 @@ def remove(doc: Document, node_ids: Iterable[str], wires: Iterable[tuple[str, st
 
 
 def move(doc: Document, positions: Mapping[str, Point], merge: Any = None) -> None:
-    """Moves nodes to new positions (of their top left corners)."""
+    """Move nodes to new positions (of their top left corners)."""
     with doc.transaction(_label("Move", doc, list(positions), "node"), merge=merge) as t:
         for node_id, pos in positions.items():
             record, pos = doc.node(node_id), point(pos)
@@ -81,7 +81,7 @@ def move(doc: Document, positions: Mapping[str, Point], merge: Any = None) -> No
 
 
 def set_attr(doc: Document, node_id: str, attr: str, value: Any, merge: Any = None) -> None:
-    """Sets one attribute of a node; `merge` joins a run of edits, as typing makes."""
+    """Set one attribute of a node; `merge` joins a run of edits, as typing makes."""
     record = doc.node(node_id)
     value = plain(value, where=f"{record.name}.{attr}")
     if attr in record.attrs and same(record.attrs[attr], value):
@@ -91,7 +91,7 @@ def set_attr(doc: Document, node_id: str, attr: str, value: Any, merge: Any = No
 
 
 def reset_attr(doc: Document, node_id: str, attr: str) -> None:
-    """Removes an attribute from a node, so that the default of its op applies."""
+    """Remove an attribute from a node, so that the default of its op applies."""
     record = doc.node(node_id)
     if attr in record.attrs:
         with doc.transaction(f"Reset {record.name}.{attr}") as t:
@@ -100,7 +100,7 @@ def reset_attr(doc: Document, node_id: str, attr: str) -> None:
 
 
 def rename(doc: Document, node_id: str, name: str) -> None:
-    """Renames a node, which keeps its stream; raises BadName or NameTaken."""
+    """Rename a node, which keeps its stream; raise BadName or NameTaken."""
     record = doc.node(node_id)
     if name != record.name:
         with doc.transaction(f"Rename {record.name} to {name}") as t:
@@ -108,7 +108,7 @@ def rename(doc: Document, node_id: str, name: str) -> None:
 
 
 def connect(doc: Document, source: str, source_port: str, target: str, target_port: str) -> None:
-    """Draws a wire; one that already ends at that input port is replaced.
+    """Draw a wire; one that already ends at that input port is replaced.
 
     At the free slot of a subgraph's border node (`NEW`) it adds a port, see `expose`.
     """
@@ -127,13 +127,13 @@ def connect(doc: Document, source: str, source_port: str, target: str, target_po
 
 
 def disconnect(doc: Document, key: tuple[str, str]) -> None:
-    """Removes the wire that ends at (target id, port); later variadic ports move up."""
+    """Remove the wire that ends at (target id, port); later variadic ports move up."""
     if key in doc.wires:
         remove(doc, [], [key])
 
 
 def set_training(doc: Document, **fields: Any) -> None:
-    """Sets fields of the training settings (see `nodeflow.train.settings`); None removes one."""
+    """Set fields of the training settings (see `nodeflow.train.settings`); None removes one."""
     settings = dict(doc.training)
     for name, value in fields.items():
         if value is None:
@@ -145,7 +145,7 @@ def set_training(doc: Document, **fields: Any) -> None:
 
 
 def set_weights(doc: Document, weights: str | None) -> None:
-    """Sets the file of trained variables, relative to the document; None removes it."""
+    """Set the file of trained variables, relative to the document; None removes it."""
     with doc.transaction("Change weights file") as t:
         t.edit("weights", "", read_weights(weights))
 
@@ -157,7 +157,7 @@ def add_frame(
     note: str = "",
     color: str = "",
 ) -> str:
-    """Adds a frame (x, y, width, height) and returns its id."""
+    """Add a frame (x, y, width, height) and returns its id."""
     with doc.transaction(f"Add frame {title}".rstrip()) as t:
         title, note, color = (plain(text, where="a frame") for text in (title, note, color))
         frame = FrameRecord(t.new_id("f"), title, note, color, _rect(rect))
@@ -166,7 +166,7 @@ def add_frame(
 
 
 def set_frame(doc: Document, frame_id: str, merge: Any = None, **fields: Any) -> None:
-    """Changes a frame's `title`, `note`, `color` or `rect`."""
+    """Change a frame's `title`, `note`, `color` or `rect`."""
     frame = _frame(doc, frame_id)
     unknown = set(fields) - {"title", "note", "color", "rect"}
     if unknown:
@@ -180,7 +180,7 @@ def set_frame(doc: Document, frame_id: str, merge: Any = None, **fields: Any) ->
 
 
 def held_by(doc: Document, frame_id: str) -> tuple[list[str], list[str]]:
-    """Returns the nodes whose top left corner lies in a frame, and the frames wholly within it."""
+    """Return the nodes whose top left corner lies in a frame, and the frames wholly within it."""
     x, y, width, height = _frame(doc, frame_id).rect
     nodes = [
         record.id
@@ -200,7 +200,7 @@ def held_by(doc: Document, frame_id: str) -> tuple[list[str], list[str]]:
 
 
 def move_frame(doc: Document, frame_id: str, pos: Point, merge: Any = None) -> None:
-    """Moves a frame with the nodes and frames in it."""
+    """Move a frame with the nodes and frames in it."""
     frame = _frame(doc, frame_id)
     dx, dy = pos[0] - frame.rect[0], pos[1] - frame.rect[1]
     nodes, frames = held_by(doc, frame_id)
@@ -219,7 +219,7 @@ def move_along(
     by: Point,
     merge: Any = None,
 ) -> None:
-    """Moves nodes to new positions, and frames by a distance without their content."""
+    """Move nodes to new positions, and frames by a distance without their content."""
     with doc.transaction(_label("Move", doc, list(positions), "node"), merge=merge) as t:
         move(doc, positions)
         for frame in [_frame(doc, i) for i in frames]:
@@ -228,14 +228,14 @@ def move_along(
 
 
 def remove_frame(doc: Document, frame_id: str) -> None:
-    """Removes a frame; the nodes on it stay."""
+    """Remove a frame; the nodes on it stay."""
     frame = _frame(doc, frame_id)
     with doc.transaction(f"Delete frame {frame.title}".rstrip()) as t:
         t.edit("frame", frame_id, None)
 
 
 def point(pos: Point) -> Point:
-    """Returns a position as stored in a file, so that undo and redo give equal bytes."""
+    """Return a position as stored in a file, so that undo and redo give equal bytes."""
     x, y = pos
     return (coordinate(x), coordinate(y))
 
@@ -260,6 +260,6 @@ def _label(verb: str, doc: Document, ids: list[str], noun: str) -> str:
 
 
 def _forget_in_training(doc: Document, t: Transaction, gone: set[str]) -> None:
-    """Drops training settings that refer to removed nodes, or to nodes inside them."""
+    """Drop training settings that refer to removed nodes, or to nodes inside them."""
     if doc.training:
         rewrite_training(doc, t, lambda steps: None if gone.intersection(steps) else steps)

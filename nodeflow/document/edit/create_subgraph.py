@@ -90,7 +90,7 @@ def create(doc: Document, ids: Iterable[str], name: str | None = None) -> str:
 
 
 def check_definition(name: str) -> str:
-    """Returns `name`; raises BadName if a definition cannot have it, as one with a scope."""
+    """Return `name`; raise BadName if a definition cannot have it, as one with a scope."""
     if "/" in check_name(name):
         raise BadName(f"{name!r} is not a valid name for a subgraph", hint="Leave the `/` out.")
     return name
@@ -100,7 +100,7 @@ def check_definition(name: str) -> str:
 
 
 def _frames(doc: Document, named: set[str], chosen: set[str]) -> list[FrameRecord]:
-    """The frames to move: those given, and those that contain only selected nodes."""
+    """Return the frames to move: those given, and those that contain only selected nodes."""
     found = []
     for frame in doc.frames.values():
         held = _held(doc, frame)
@@ -181,7 +181,7 @@ def _index(names: list[str], name: str) -> int:
 
 
 def _ends(doc: Document, nodes: list[str]) -> list[Source]:
-    """The unused values."""
+    """Return the unused values."""
     found: list[Source] = []
     for node_id in nodes:
         record = doc.nodes[node_id]
@@ -192,7 +192,7 @@ def _ends(doc: Document, nodes: list[str]) -> list[Source]:
 
 
 def _port_name(doc: Document, source: str, port: str) -> str:
-    """The name of a port: that of the node whose value it is, or of that node's port."""
+    """Return the name of a port: that of the node whose value it is, or of that node's port."""
     seen: set[str] = set()
     while doc.nodes[source].op == REROUTE and source not in seen:
         seen.add(source)
@@ -211,7 +211,7 @@ def _port_name(doc: Document, source: str, port: str) -> str:
 
 
 def instance_name(doc: Document, name: str) -> str:
-    """Returns a name that is free also as a scope: no node is named `NAME/...`."""
+    """Return a name that is free also as a scope: no node is named `NAME/...`."""
     found = doc.fresh_name(name)
     number = 1
     while any(other.startswith(f"{found}/") for other in doc.slashed):
@@ -233,7 +233,7 @@ def _move_in(
     frames: list[FrameRecord],
     interface: _Interface,
 ) -> None:
-    """Creates the definition from nodes of this graph."""
+    """Create the definition from nodes of this graph."""
     records = [doc.nodes[i] for i in sorted(chosen, key=natural_key)]
     inner = [w for r in records for w in doc.wires_into(r.id) if w.source in chosen]
     for frame in frames:
@@ -263,7 +263,7 @@ def define(
     inputs: Mapping[Source, str],
     outputs: Mapping[Source, str],
 ) -> tuple[Document, Transaction]:
-    """Adds a definition with ports only; returns it and a transaction for it."""
+    """Add a definition with ports only; return it and a transaction for it."""
     t.edit("subgraph", name, {})
     definition = doc.definition(name)
     assert definition is not None
@@ -275,7 +275,7 @@ def define(
 
 
 def place_borders(definition: Document, inside: Transaction) -> None:
-    """Places the border nodes to the left and right of the other nodes."""
+    """Place the border nodes to the left and right of the other nodes."""
     left, top, right, _ = box(definition, _inner(definition))
     for op in BORDER:
         record = definition.nodes[definition.borders[op]]
@@ -289,7 +289,7 @@ def _inner(definition: Document) -> list[NodeRecord]:
 
 
 def box(doc: Document, records: list[NodeRecord]) -> tuple[float, float, float, float]:
-    """Returns the left, top, right and bottom of nodes, with sizes estimated without types."""
+    """Return the left, top, right and bottom of nodes, with sizes estimated without types."""
     corners = [(*record.pos, *node_size(doc, record)) for record in records] or [(0, 0, 0, 0)]
     return (
         min(x for x, *_ in corners),
@@ -300,7 +300,7 @@ def box(doc: Document, records: list[NodeRecord]) -> tuple[float, float, float, 
 
 
 def middle(records: list[NodeRecord]) -> tuple[float, float]:
-    """Returns the position of an instance that replaces nodes; depends on their positions alone."""
+    """Return the position of an instance that replaces nodes; depends on their positions alone."""
     xs = [record.pos[0] for record in records] or [0]
     ys = [record.pos[1] for record in records] or [0]
     return point(((min(xs) + max(xs)) / 2, (min(ys) + max(ys)) / 2))

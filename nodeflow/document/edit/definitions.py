@@ -20,7 +20,7 @@ from nodeflow.errors import suggest
 
 
 def add_instance(doc: Document, name: str, pos: Point) -> str:
-    """Adds an instance of a definition and returns its id.
+    """Add an instance of a definition and returns its id.
 
     Raises:
         UnknownSubgraph: the file has no definition of this name.
@@ -38,7 +38,7 @@ def add_instance(doc: Document, name: str, pos: Point) -> str:
 
 
 def rename_definition(doc: Document, old: str, new: str) -> None:
-    """Renames a definition; its instances follow. Raises BadName or NameTaken."""
+    """Rename a definition; its instances follow. Raises BadName or NameTaken."""
     definition = _definition(doc, old)
     if old == check_definition(new):
         return
@@ -53,7 +53,7 @@ def rename_definition(doc: Document, old: str, new: str) -> None:
 
 
 def make_independent(doc: Document, node_id: str) -> str:
-    """Gives an instance its own copy of the definition; returns the name of the copy.
+    """Give an instance its own copy of the definition; return the name of the copy.
 
     The only instance of a definition keeps it.
     """
@@ -74,7 +74,7 @@ def make_independent(doc: Document, node_id: str) -> str:
 
 
 def remove_definition(doc: Document, name: str) -> None:
-    """Removes an unused definition; raises SubgraphError if it is used."""
+    """Remove an unused definition; raise SubgraphError if it is used."""
     definition = _definition(doc, name)
     used = instances_of(doc, name)
     if used:

@@ -100,7 +100,7 @@ CATEGORY = "Control flow"
 
 
 def insert(doc: Document, name: str, pos: Point) -> list[str]:
-    """Adds a loop or branch with a definition of its own; returns the ids of the new nodes."""
+    """Add a loop or branch with a definition of its own; return the ids of the new nodes."""
     template = TEMPLATES[name]
     with doc.transaction(f"Add {template.title}") as t:
         called = instance_name(doc, name)

@@ -18,14 +18,14 @@ Place = tuple[Document, NodeRecord]
 
 
 def freezable(doc: Document, ids: Collection[str]) -> list[Place]:
-    """Returns the variables and layers that freezing some nodes means: those among them and inside
+    """Return the variables and layers that freezing some nodes means: those among them and inside
     them, or all that they depend on if there are none."""
     own = list(_learning(doc, ids))
     return own or list(_learning(doc, upstream(doc, ids)))
 
 
 def set_trainable(doc: Document, ids: Collection[str], trainable: bool) -> int:
-    """Freezes or thaws what nodes mean, as one undo step; returns how many changed.
+    """Freeze or thaws what nodes mean, as one undo step; return how many changed.
 
     Inside a subgraph that has several instances, all of them change.
     """

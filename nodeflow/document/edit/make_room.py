@@ -47,7 +47,7 @@ def make_room(
     analysis: Analysis | None = None,
     sizes: Mapping[str, Size] | None = None,
 ) -> set[str]:
-    """Pushes what a node feeds, and what that runs into, to the right; returns what moved.
+    """Push what a node feeds, and what that runs into, to the right; return what moved.
 
     The node itself moves right of what feeds it, where it covers that.
 
@@ -92,7 +92,7 @@ def _upstream(doc: Document, node_id: str) -> set[str]:
 
 
 def _clear_sources(doc: Document, node_id: str, boxes: dict[str, _Box]) -> None:
-    """Moves the node off the cards that feed it."""
+    """Move the node off the cards that feed it."""
     box = boxes[node_id]
     for wire in doc.wires_into(node_id):
         source = boxes[wire.source]

@@ -24,7 +24,7 @@ GAP = 24.0
 
 
 def can_move_out(definition: Document, node_id: str) -> bool:
-    """Returns whether a node reads nothing inside, and means the same outside."""
+    """Return whether a node reads nothing inside, and means the same outside."""
     record = definition.nodes.get(node_id)
     if record is None or record.op not in MOVABLE or not definition.scope:
         return False
@@ -32,7 +32,7 @@ def can_move_out(definition: Document, node_id: str) -> bool:
 
 
 def move_out(definition: Document, node_id: str) -> str:
-    """Places a node outside, beside each loop or branch that has this body, wired to a new port.
+    """Place a node outside, beside each loop or branch that has this body, wired to a new port.
 
     Returns:
         The name of the port.
@@ -62,13 +62,13 @@ def move_out(definition: Document, node_id: str) -> str:
 
 
 def place_outside(definition: Document, t: Transaction, record: NodeRecord, port: str) -> None:
-    """Places a copy of a node beside each loop or branch that has this body, wired to a port."""
+    """Place a copy of a node beside each loop or branch that has this body, wired to a port."""
     for graph, instance in instances_of(definition, definition.scope):
         _place(graph, t.within(graph), graph.nodes[instance.id], record, port)
 
 
 def with_free_place(graph: Document, record: NodeRecord) -> NodeRecord:
-    """Returns a node that is about to be added as far below its place as others need it."""
+    """Return a node that is about to be added as far below its place as others need it."""
     width, height = node_size(graph, record)
     taken = [(*other.pos, *node_size(graph, other)) for other in graph.nodes.values()]
     x, y = record.pos

@@ -49,7 +49,7 @@ class NodeValue:
         return 10.0 ** math.floor(math.log10(size / STEPS_PER_VALUE) + 0.5)
 
     def dragged(self, pixels: float, width: float, factor: float = 1.0) -> float | int | bool:
-        """The value after dragging to the right by so many pixels.
+        """Return the value after dragging to the right by so many pixels.
 
         Args:
             width: pixels between the ends of the slider, if there is one.
@@ -67,7 +67,7 @@ class NodeValue:
         return self._fitting(min(max(wanted, low), high), step)
 
     def _fitting(self, value: float, step: float) -> float | int:
-        """A value on the grid of a step, as the dtype has it."""
+        """Return a value on the grid of a step, as the dtype has it."""
         if self.dtype in FLOATS:
             digits = max(0, -math.floor(math.log10(step) + 1e-9))
             return round(value, digits)
@@ -76,8 +76,8 @@ class NodeValue:
 
 
 def value_of(doc: Document, node_id: str) -> NodeValue | None:
-    """The scalar that can be changed on a node, or None: only constants, variables that start with
-    a single number, and placeholders with a sample have one."""
+    """Return the scalar that can be changed on a node, or None: only constants, variables that
+    start with a single number, and placeholders with a sample have one."""
     record = doc.nodes.get(node_id)
     if record is None or doc.locked:
         return None
@@ -103,7 +103,7 @@ def _attribute(doc: Document, record: NodeRecord) -> str | None:
 
 
 def set_value(doc: Document, node_id: str, value: Any, merge: Any = None) -> None:
-    """Changes the scalar of a node.
+    """Change the scalar of a node.
 
     Raises:
         LiteralError: the node's dtype does not have this value.

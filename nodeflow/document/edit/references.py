@@ -22,7 +22,7 @@ Steps = list[str]
 def rewrite_training(
     doc: Document, t: Transaction, change: Callable[[Steps], Steps | None]
 ) -> None:
-    """Rewrites the paths of ids in the training settings; drops those that become None."""
+    """Rewrite the paths of ids in the training settings; drop those that become None."""
     settings = dict(doc.root.training)
     for key in ("optimizer", "loss"):
         if isinstance(settings.get(key), str):
@@ -58,7 +58,7 @@ def _rewritten(path: str, change: Callable[[Steps], Steps | None]) -> str | None
 def rewrite_names(
     doc: Document, t: Transaction, mapping: Mapping[str, str], skip: Collection[str] = ()
 ) -> None:
-    """Rewrites attributes that name nodes of this graph, in all graphs of the file.
+    """Rewrite attributes that name nodes of this graph, in all graphs of the file.
 
     `mapping` maps old names of nodes of `doc`, with scopes, to new ones. To be called while the
     nodes still have the old names. Nodes with ids in `skip` are left unchanged.
@@ -76,7 +76,7 @@ def rewrite_names(
 
 
 def variable_names(record: NodeRecord) -> list[Json] | None:
-    """Returns the names in a node's attribute `variables`; None if its op has no such attribute."""
+    """Return the names in a node's attribute `variables`; None if its op has no such attribute."""
     names = record.attrs.get("variables")
     op = plain_declaration(record.op) if isinstance(names, list) else None
     declared = op is not None and any(a.name == "variables" and a.kind == "names" for a in op.attrs)
@@ -84,7 +84,7 @@ def variable_names(record: NodeRecord) -> list[Json] | None:
 
 
 def with_variables(record: NodeRecord, names: list[Json]) -> NodeRecord:
-    """Returns a node that names other variables."""
+    """Return a node that names other variables."""
     return replace(record, attrs={**record.attrs, "variables": names})
 
 

@@ -22,7 +22,7 @@ from nodeflow.graph.infer import infer_types
 def replacement(
     doc: Document, node_id: str, op: NodeDeclaration
 ) -> tuple[NodeRecord, dict[str, str]]:
-    """Returns the node with another op, and its in-ports: old name -> new name.
+    """Return the node with another op, and its in-ports: old name -> new name.
 
     A wire keeps its port if the new op has one of that name, else it takes the first free one, in
     order. Ports without a counterpart are not in the result.
@@ -53,7 +53,7 @@ def _in_names(op: NodeDeclaration, count: int) -> list[str]:
 
 
 def fits_in_place(doc: Document, analysis: Analysis, node_id: str, op: NodeDeclaration) -> bool:
-    """Returns whether an op takes all inputs of a node, and its users take the result."""
+    """Return whether an op takes all inputs of a node, and its users take the result."""
     if op.id in (doc.node(node_id).op, DATASET) or (node_id, FEED) in doc.wires:
         return False
     record, moves = replacement(doc, node_id, op)
@@ -98,7 +98,7 @@ def _in_order(op: NodeDeclaration) -> Callable[[str], tuple[int, int]]:
 
 
 def replace_op(doc: Document, node_id: str, op: NodeDeclaration) -> None:
-    """Replaces the op of a node; wires stay as far as there are ports for them."""
+    """Replace the op of a node; wires stay as far as there are ports for them."""
     record, moves = replacement(doc, node_id, op)
     old = doc.node(node_id)
     into, out = doc.wires_into(node_id), doc.wires_out_of(node_id)

@@ -36,7 +36,7 @@ class Insertion(NamedTuple):
 def insertion(
     doc: Document, analysis: Analysis, record: NodeRecord, wire: Wire
 ) -> Insertion | None:
-    """Returns the first free in-port and the out-port with which a node fits into a wire.
+    """Return the first free in-port and the out-port with which a node fits into a wire.
 
     `record` need not be in the document yet. Unknown types fit.
     """
@@ -71,7 +71,7 @@ def _fitting_output(
     given: TensorType | None,
     wire: Wire,
 ) -> str | None:
-    """The first output that the wire's target takes, or whose type is unknown."""
+    """Return the first output that the wire's target takes, or whose type is unknown."""
     types = _types_with(doc, analysis, record, port, given)
     target = doc.nodes[wire.target]
     for view in out_ports(doc, record):
@@ -91,7 +91,8 @@ def _fitting_output(
 def _types_with(
     doc: Document, analysis: Analysis, record: NodeRecord, port: str, given: TensorType | None
 ) -> dict[str, TensorType]:
-    """The types of a node's outputs if a value of type `given` came into `port`; {} if unknown."""
+    """Return the types of a node's outputs if a value of type `given` came into `port`; {} if
+    unknown."""
     op = declaration(record, doc)
     assert op is not None
     wired = {
@@ -122,7 +123,7 @@ def _shares_dtype(doc: Document, target: NodeRecord, port: str, dtypes: Iterable
 
 
 def insert_on_wire(doc: Document, node_id: str, found: Insertion) -> None:
-    """Inserts a node into a wire."""
+    """Insert a node into a wire."""
     wire = found.wire
     label = f"Insert {doc.node(node_id).name} between {doc.node(wire.source).name} and "
     with doc.transaction(label + doc.node(wire.target).name) as t:
@@ -131,7 +132,7 @@ def insert_on_wire(doc: Document, node_id: str, found: Insertion) -> None:
 
 
 def bridges(doc: Document, analysis: Analysis, ids: Iterable[str]) -> list[Wire]:
-    """Returns the wires that would connect the neighbours of these nodes without them.
+    """Return the wires that would connect the neighbours of these nodes without them.
 
     Each wire that leaves the group is replaced by one from the first entering wire whose value its
     target takes; they are tried in the order of ports, upstream from its source.
@@ -156,7 +157,7 @@ def bridges(doc: Document, analysis: Analysis, ids: Iterable[str]) -> list[Wire]
 def _entries(
     doc: Document, node_id: str, group: set[str], known: dict[str, list[Wire]]
 ) -> Iterator[Wire]:
-    """The wires that enter a group of nodes, those nearest to one of them first."""
+    """Yield the wires that enter a group of nodes, those nearest to one of them first."""
     seen, waiting = {node_id}, deque([node_id])
     while waiting:
         node = waiting.popleft()
@@ -171,7 +172,7 @@ def _entries(
 
 
 def _by_port(doc: Document, record: NodeRecord) -> list[Wire]:
-    """The wires of values into a node, in the order of its ports."""
+    """Return the wires of values into a node, in the order of its ports."""
     wires = _tensors(doc, record)
     if len(wires) > 1:
         names = [port.name for port in in_ports(doc, record)]
@@ -180,7 +181,7 @@ def _by_port(doc: Document, record: NodeRecord) -> list[Wire]:
 
 
 def remove_and_heal(doc: Document, analysis: Analysis, ids: Iterable[str]) -> int:
-    """Removes nodes and connects their neighbours where types fit; returns the number of wires."""
+    """Remove nodes and connects their neighbours where types fit; return the number of wires."""
     ids = list(ids)
     healed = bridges(doc, analysis, ids)
     what = doc.node(ids[0]).name if len(ids) == 1 else f"{len(ids)} nodes"
@@ -192,7 +193,7 @@ def remove_and_heal(doc: Document, analysis: Analysis, ids: Iterable[str]) -> in
 
 
 def detach(doc: Document, analysis: Analysis, ids: Iterable[str]) -> int:
-    """Disconnects nodes from the others and connects their neighbours instead.
+    """Disconnect nodes from the others and connects their neighbours instead.
 
     Returns how many wires were removed or replaced.
     """
@@ -213,7 +214,7 @@ def detach(doc: Document, analysis: Analysis, ids: Iterable[str]) -> int:
 
 
 def swap_inputs(doc: Document, node_id: str) -> bool:
-    """Swaps the wires of a node's first two inputs; returns False if it has fewer."""
+    """Swap the wires of a node's first two inputs; return False if it has fewer."""
     record = doc.node(node_id)
     ports = [p.name for p in in_ports(doc, record) if p.kind == "tensor"][:2]
     if len(ports) < 2 or not any((node_id, port) in doc.wires for port in ports):
@@ -229,7 +230,7 @@ def swap_inputs(doc: Document, node_id: str) -> bool:
 
 
 def cut_wires(doc: Document, keys: Iterable[tuple[str, str]]) -> int:
-    """Removes several wires; returns how many."""
+    """Remove several wires; return how many."""
     keys = [key for key in keys if key in doc.wires]
     if keys:
         with doc.transaction("Cut a wire" if len(keys) == 1 else f"Cut {len(keys)} wires"):
@@ -238,7 +239,7 @@ def cut_wires(doc: Document, keys: Iterable[tuple[str, str]]) -> int:
 
 
 def add_dot(doc: Document, key: tuple[str, str], pos: tuple[float, float], size: float = 20) -> str:
-    """Inserts a reroute dot into a wire, centred at `pos`; returns the dot's id."""
+    """Insert a reroute dot into a wire, centred at `pos`; return the dot's id."""
     wire = doc.wires[key]
     with doc.transaction("Add a dot"):
         corner = (pos[0] - size / 2, pos[1] - size / 2)

@@ -55,7 +55,7 @@ def set_value(document: Document, node: str, attr: str, value: Any) -> None:
 
 
 def training_attr(name: str) -> Attr:
-    """The declaration of a training setting as an attribute; raises AttributeProblem."""
+    """Return the declaration of a training setting as an attribute; raises AttributeProblem."""
     known = {setting.name: setting.attr for setting in declared(TrainingSettings)}
     if name not in known:
         raise AttributeProblem(
@@ -77,7 +77,7 @@ def _all_names(document: Document) -> list[str]:
 
 
 def _resolve_names(document: Document, kind: str, value: Any) -> Any:
-    """The value of a training setting with ids for the names that users write."""
+    """Return the value of a training setting with ids for the names that users write."""
     if kind == "node" and isinstance(value, str):
         return _path_named(document, value)
     if kind == "monitor":
@@ -88,7 +88,7 @@ def _resolve_names(document: Document, kind: str, value: Any) -> Any:
 
 
 def _path_named(document: Document, name: str) -> str:
-    """The path of ids of the node with a scoped name; raises UnknownName."""
+    """Return the path of ids of the node with a scoped name; raises UnknownName."""
     found = find_name(document, name)
     if found is None:
         raise _unknown(document, name)

@@ -22,7 +22,7 @@ from nodeflow.graph.devices import device_name, parse_device
 
 
 def toggle_breakpoint(doc: Document, ids: Iterable[str]) -> None:
-    """Sets breakpoints at nodes, or removes them if all have one."""
+    """Set breakpoints at nodes, or removes them if all have one."""
     ids = [i for i in ids if doc.node(i).op != REROUTE]
     every = all(has_breakpoint(doc.node(i)) for i in ids)
     verb = "Remove the breakpoint of" if every else "Set a breakpoint at"
@@ -30,34 +30,34 @@ def toggle_breakpoint(doc: Document, ids: Iterable[str]) -> None:
 
 
 def toggle_plotted(doc: Document, ids: Iterable[str]) -> None:
-    """Plots the values of nodes over the steps of a training, or stops it if all are plotted."""
+    """Plot the values of nodes over the steps of a training, or stops it if all are plotted."""
     ids = [i for i in ids if doc.node(i).op != REROUTE]
     every = all(is_plotted(doc.node(i)) for i in ids)
     _set(doc, "Do not plot" if every else "Plot", ids, "plotted", None if every else True)
 
 
 def set_mode(doc: Document, ids: Iterable[str], mode: str) -> None:
-    """Mutes or bypasses nodes; "" activates them."""
+    """Mute or bypasses nodes; "" activates them."""
     verb = {MUTED: "Mute", BYPASSED: "Bypass"}.get(mode, "Activate")
     _set(doc, verb, [i for i in ids if doc.node(i).op != REROUTE], "mode", mode or None)
 
 
 def toggle_mode(doc: Document, ids: Iterable[str], mode: str) -> None:
-    """Sets the mode of nodes, or resets it if all have it."""
+    """Set the mode of nodes, or resets it if all have it."""
     ids = [i for i in ids if doc.node(i).op != REROUTE]
     every = all(mode_of(doc.node(i)) == mode for i in ids)
     set_mode(doc, ids, "" if every else mode)
 
 
 def toggle_collapsed(doc: Document, ids: Iterable[str]) -> None:
-    """Collapses nodes to their titles, or opens them if all are collapsed."""
+    """Collapse nodes to their titles, or opens them if all are collapsed."""
     ids = [i for i in ids if doc.node(i).op != REROUTE]
     every = all(is_collapsed(doc.node(i)) for i in ids)
     _set(doc, "Open" if every else "Collapse", ids, "collapsed", None if every else True)
 
 
 def toggle_unfolded(doc: Document, ids: Iterable[str]) -> None:
-    """Shows the in-ports of nodes that only override settings, or folds them if all show them."""
+    """Show the in-ports of nodes that only override settings, or folds them if all show them."""
     ids = list(ids)
     every = all(is_unfolded(doc.node(i)) for i in ids)
     verb = "Fold the ports of" if every else "Unfold the ports of"
@@ -65,7 +65,7 @@ def toggle_unfolded(doc: Document, ids: Iterable[str]) -> None:
 
 
 def set_view(doc: Document, node_id: str, view: dict[str, Json] | None) -> None:
-    """Shows a view in place of a node's value (see `node_flags.view_of`); None shows the value."""
+    """Show a view in place of a node's value (see `node_flags.view_of`); None shows the value."""
     if doc.node(node_id).op == REROUTE:
         return
     verb = f"Show {view['kind']} on" if view else "Show the value on"
@@ -73,7 +73,7 @@ def set_view(doc: Document, node_id: str, view: dict[str, Json] | None) -> None:
 
 
 def set_slider(doc: Document, node_id: str, ends: tuple[float, float] | None) -> None:
-    """Shows a slider on a node between two values (see `node_flags.slider_of`); None removes it.
+    """Show a slider on a node between two values (see `node_flags.slider_of`); None removes it.
 
     Raises:
         BadValue: the first is not less than the second, or one is not finite.
@@ -87,7 +87,7 @@ def set_slider(doc: Document, node_id: str, ends: tuple[float, float] | None) ->
 def set_bounds(
     doc: Document, ids: Iterable[str], low: float | None = None, high: float | None = None
 ) -> None:
-    """Bounds the values of nodes (see `node_flags.bounds_of`); without numbers, removes the bounds.
+    """Bound the values of nodes (see `node_flags.bounds_of`); without numbers, removes the bounds.
 
     Raises:
         BadValue: the lower bound is greater than the upper one, or one is not finite.
@@ -102,7 +102,7 @@ def set_bounds(
 
 
 def set_device(doc: Document, ids: Iterable[str], device: str) -> None:
-    """Says where nodes are to be computed (see `node_flags.device_of`); "" says nothing.
+    """Say where nodes are to be computed (see `node_flags.device_of`); "" says nothing.
 
     Raises:
         BadValue: it is no name of a device.
@@ -116,12 +116,12 @@ def set_device(doc: Document, ids: Iterable[str], device: str) -> None:
 
 
 def remove_device(doc: Document, node_id: str) -> None:
-    """Takes the device off a node (see `node_flags.device_of`)."""
+    """Take the device off a node (see `node_flags.device_of`)."""
     _set(doc, "Remove the device of", [node_id], "device", None)
 
 
 def set_hidden(doc: Document, keys: Iterable[tuple[str, str]], hidden: bool) -> None:
-    """Hides wires, given by (target id, port), or shows them."""
+    """Hide wires, given by (target id, port), or shows them."""
     keys = [key for key in keys if key in doc.wires]
     label = f"{'Hide' if hidden else 'Show'} {'a wire' if len(keys) == 1 else f'{len(keys)} wires'}"
     with doc.transaction(label) as t:

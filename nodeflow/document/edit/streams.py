@@ -27,26 +27,26 @@ from nodeflow.graph.op import Op
 
 
 def draws(record: NodeRecord) -> bool:
-    """Says whether random numbers are drawn at a node or inside it; of an unknown op they may."""
+    """Return whether random numbers are drawn at a node or inside it; of an unknown op they may."""
     op = plain_declaration(record.op)
     return op.random if isinstance(op, Op) else op is None and record.op not in (*BORDER, DATASET)
 
 
 def with_stream(record: NodeRecord, stream: str) -> NodeRecord:
-    """Returns a node with a stream, which is stored only where it differs from the name."""
+    """Return a node with a stream, which is stored only where it differs from the name."""
     if stream == stream_of(record) and (stream != record.name or not record.extra):
         return record
     return with_field(record, "stream", None if stream == record.name else stream)
 
 
 def renamed(record: NodeRecord, name: str) -> NodeRecord:
-    """Returns a node with another name and the same stream; raises BadName."""
+    """Return a node with another name and the same stream; raise BadName."""
     found = replace(record, name=check_name(name))
     return with_stream(found, stream_of(record)) if draws(record) else found
 
 
 def with_free_stream(graph: Document, record: NodeRecord) -> NodeRecord:
-    """Returns a node that is about to be added, with a stream that no other node has.
+    """Return a node that is about to be added, with a stream that no other node has.
 
     That is the one it has if it is free, else its name, else `NAME@ID`.
     """
@@ -76,7 +76,7 @@ class _Search:
         self._prefixes = set(_prefixes(graph))
 
     def is_free(self, stream: str) -> bool:
-        """Says whether the node can have a stream; an instance, a prefix."""
+        """Return whether the node can have a stream; an instance, a prefix."""
         if self._record.op != SUBGRAPH and any(
             self._holds(self._root, prefix + stream) for prefix in self._prefixes
         ):
@@ -89,7 +89,7 @@ class _Search:
         return not any(self._holds(self._root, p + s) for p in self._prefixes for s in inner)
 
     def _holds(self, graph: Document, stream: str) -> bool:
-        """Says whether another node in a graph, however deep, has a stream."""
+        """Return whether another node in a graph, however deep, has a stream."""
         for record in self._others(graph, graph.ids_by_stream.get(stream, ())):
             if record.op != SUBGRAPH and draws(record):
                 return True
@@ -99,7 +99,7 @@ class _Search:
         return any(self._holds(inside, rest) for inside, rest in self._behind(graph, stream))
 
     def _is_prefix(self, graph: Document, prefix: str) -> bool:
-        """Says whether another instance has a prefix, or another stream begins with it."""
+        """Return whether another instance has a prefix, or another stream begins with it."""
         scope = f"{prefix}/"
         for record in self._others(graph, graph.streams):
             found = stream_of(record)
@@ -114,7 +114,8 @@ class _Search:
         return any(self._is_prefix(inside, rest) for inside, rest in self._behind(graph, prefix))
 
     def _behind(self, graph: Document, stream: str) -> Iterator[tuple[Document, str]]:
-        """The definitions of instances whose prefix a stream begins with, and the rest of it."""
+        """Yield the definitions of instances whose prefix a stream begins with, and the rest of
+        it."""
         found = list(self._others(graph, graph.prefixed))
         parts = stream.split("/")
         for depth in range(1, min(len(parts), DEEPEST)):
@@ -129,11 +130,11 @@ class _Search:
                 yield inside, stream.removeprefix(scope)
 
     def _others(self, graph: Document, ids: Iterable[str]) -> Iterator[NodeRecord]:
-        """The nodes of a graph with these ids, without the one that looks for a stream."""
+        """Return the nodes of a graph with these ids, without the one that looks for a stream."""
         return (graph.nodes[i] for i in ids if i != self._record.id)
 
     def _is_other(self, graph: Document, record: NodeRecord) -> bool:
-        """Says whether a node found by its name is another one, and its stream is its name."""
+        """Return whether a node found by its name is another one, and its stream is its name."""
         return record.id != self._record.id and record.id not in graph.streams
 
 
@@ -149,7 +150,7 @@ def _prefixes(graph: Document, depth: int = 0) -> Iterator[str]:
 
 
 def _streams(graph: Document, depth: int = 0) -> Iterator[str]:
-    """The streams in a graph and in its instances, however deep."""
+    """Yield the streams in a graph and in its instances, however deep."""
     for record in graph.nodes.values():
         if record.op != SUBGRAPH and draws(record):
             yield stream_of(record)

@@ -21,7 +21,7 @@ from nodeflow.document.model.transaction import Transaction
 
 
 def add_port(definition: Document, side: str, name: str = "") -> str:
-    """Adds a port after the others and returns its name: `name`, made unique if it is taken."""
+    """Add a port after the others and returns its name: `name`, made unique if it is taken."""
     base = name or ("x" if side == INPUTS else "out")
     _check(base)
     port = FreeNames().fresh(base, _taken(definition))
@@ -31,7 +31,7 @@ def add_port(definition: Document, side: str, name: str = "") -> str:
 
 
 def expose(definition: Document, node_id: str, port: str, side: str, name: str = "") -> str:
-    """Adds a port connected to an in-port or an out-port of a node inside.
+    """Add a port connected to an in-port or an out-port of a node inside.
 
     Returns the new port's name. A wire into the in-port is replaced.
     """
@@ -51,7 +51,7 @@ def expose(definition: Document, node_id: str, port: str, side: str, name: str =
 
 
 def rename_port(definition: Document, side: str, old: str, new: str) -> None:
-    """Renames a port; raises BadPort if the name is invalid or taken."""
+    """Rename a port; raise BadPort if the name is invalid or taken."""
     if old == new:
         return
     _check(new)
@@ -68,7 +68,7 @@ def rename_port(definition: Document, side: str, old: str, new: str) -> None:
 
 
 def move_port(definition: Document, side: str, name: str, index: int) -> None:
-    """Moves a port to another position among those of its side."""
+    """Move a port to another position among those of its side."""
     ports = _ports_with(definition, side, name)
     ports.remove(name)
     ports.insert(max(0, min(index, len(ports))), name)
@@ -77,7 +77,7 @@ def move_port(definition: Document, side: str, name: str, index: int) -> None:
 
 
 def remove_port(definition: Document, side: str, name: str) -> None:
-    """Removes a port with its wires, inside and at every instance."""
+    """Remove a port with its wires, inside and at every instance."""
     ports = _ports_with(definition, side, name)
     with definition.transaction(f"Remove the port {name}") as t:
         held = border(definition, side)
@@ -120,7 +120,7 @@ def _set_ports(definition: Document, t: Transaction, side: str, ports: list[str]
 def _move_wires(
     graph: Document, t: Transaction, node_id: str, into: bool, old: str, new: str
 ) -> None:
-    """Moves the wires into (or out of) a node's port to another port."""
+    """Move the wires into (or out of) a node's port to another port."""
     if not into:
         for wire in graph.wires_out_of(node_id):
             if wire.source_port == old:
@@ -138,7 +138,7 @@ def _move_wires(
 
 
 def _cut(graph: Document, t: Transaction, node_id: str, port: str, into: bool) -> None:
-    """Removes the wires into (or out of) a node's port."""
+    """Remove the wires into (or out of) a node's port."""
     keys = [(node_id, port)] if into else []
     if not into:
         keys = [w.key for w in graph.wires_out_of(node_id) if w.source_port == port]

@@ -31,12 +31,12 @@ FIXED = ("names", "json")
 
 
 def can_vary(attr: Attr) -> bool:
-    """Whether an attribute is something to be tried."""
+    """Return whether an attribute is something to be tried."""
     return not attr.hidden and attr.kind not in FIXED
 
 
 def sweep_of(doc: Document) -> Mapping[str, Any]:
-    """The setting as it is kept; empty where there is none."""
+    """Return the setting as it is kept; empty where there is none."""
     return doc.root.training.get("sweep") or {}
 
 
@@ -51,7 +51,7 @@ def varied(doc: Document) -> dict[tuple[str, str], str]:
 
 
 def name_of(doc: Document, path: str) -> str | None:
-    """The name of a node as users write it; None if it is gone."""
+    """Return the name of a node as users write it; None if it is gone."""
     return TRAINING if path == TRAINING else scoped_name(doc.root, path)
 
 
@@ -96,7 +96,7 @@ def set_values(doc: Document, values: Mapping[str, Any]) -> None:
 
 
 def attr_named(doc: Document, name: str) -> Attr:
-    """The declaration of ``NODE.ATTRIBUTE`` or ``training.SETTING``.
+    """Return the declaration of ``NODE.ATTRIBUTE`` or ``training.SETTING``.
 
     Raises:
         UnknownName, AttributeProblem: there is none.

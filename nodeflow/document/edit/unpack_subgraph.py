@@ -55,10 +55,10 @@ class _Move:
 
 
 def unpack_subgraph(doc: Document, node_id: str) -> list[str]:
-    """Replaces an instance by its content, wired as before; returns the ids of the nodes.
+    """Replace an instance by its content, wired as before; return the ids of the nodes.
 
-    If it is the only instance, the nodes keep their ids, and their names if those are free, and
-    the definition is removed. Else they are copies, named in the instance's scope (`dense/W`).
+    If it is the only instance, the nodes keep their ids, and their names if those are free, and the
+    definition is removed. Else they are copies, named in the instance's scope (`dense/W`).
 
     Raises:
         SubgraphError: it is not an instance, cannot be expanded, or is bypassed.
@@ -98,7 +98,7 @@ def unpack_subgraph(doc: Document, node_id: str) -> list[str]:
 
 
 def remove_content(definition: Document, t: Transaction) -> None:
-    """Removes a definition with its content; there must be no instance."""
+    """Remove a definition with its content; there must be no instance."""
     inside = t.within(definition)
     for node_id in list(definition.nodes):
         inside.drop_node(node_id)
@@ -154,7 +154,7 @@ def _moved(move: _Move, inner: NodeRecord) -> NodeRecord:
 
 
 def _own_name(move: _Move, name: Json) -> Json:
-    """The new name of a variable inside; names of variables outside stay."""
+    """Return the new name of a variable inside; names of variables outside stay."""
     found = find_name(move.inside, name) if isinstance(name, str) else None
     if found is None or not isinstance(name, str):
         return name
@@ -170,7 +170,7 @@ def _moved_frame(t: Transaction, move: _Move, frame: FrameRecord) -> FrameRecord
 
 
 def _out_of(steps: list[str], move: _Move) -> list[str] | None:
-    """A path of ids without the unpacked instance."""
+    """Return a path of ids without the unpacked instance."""
     if move.record.id not in steps:
         return steps
     at = steps.index(move.record.id)
@@ -184,13 +184,13 @@ def _out_of(steps: list[str], move: _Move) -> list[str] | None:
 
 
 def _wires(doc: Document, move: _Move) -> Iterator[Wire]:
-    """The wires of values without the instance."""
+    """Yield the wires of values without the instance."""
     inside, ids = move.inside, move.ids
     inputs = inside.borders.get(INPUTS)
     node = move.record.id
 
     def start(wire: Wire) -> tuple[str, str] | None:
-        """The source of a wire inside, in the outer graph."""
+        """Return the source of a wire inside, in the outer graph."""
         if wire.source != inputs:
             found = ids.get(wire.source)  # none for the border of outputs
             return None if found is None else (found, wire.source_port)
@@ -211,7 +211,7 @@ def _wires(doc: Document, move: _Move) -> Iterator[Wire]:
 def _order(
     doc: Document, t: Transaction, move: _Move, before: list[Wire], after: list[Wire]
 ) -> None:
-    """Moves control wires: into the instance to all nodes inside, out of it from all of them."""
+    """Move control wires: into the instance to all nodes inside, out of it from all of them."""
     nodes = [doc.nodes[new] for new in move.ids.values()]
     nodes = [n for n in nodes if n.op not in (DATASET, REROUTE) and declaration(n, doc) is not None]
     for wire in before:

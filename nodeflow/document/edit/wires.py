@@ -13,7 +13,7 @@ WireKey = tuple[str, str]
 
 
 def drop_wires(doc: Document, t: Transaction, keys: Iterable[WireKey]) -> None:
-    """Removes the wires that end at these (node id, port), if they still exist."""
+    """Remove the wires that end at these (node id, port), if they still exist."""
     keys = [key for key in dict.fromkeys(keys) if key in doc.wires]
     show_wires(doc, t, keys)
     for key in keys:
@@ -24,7 +24,7 @@ def drop_wires(doc: Document, t: Transaction, keys: Iterable[WireKey]) -> None:
 
 
 def show_wires(doc: Document, t: Transaction, keys: Iterable[WireKey]) -> None:
-    """Clears the hidden flags of these inputs."""
+    """Clear the hidden flags of these inputs."""
     for target, port in keys:
         record = doc.nodes[target]
         hidden = hidden_ports(record)
@@ -34,7 +34,7 @@ def show_wires(doc: Document, t: Transaction, keys: Iterable[WireKey]) -> None:
 
 
 def _close_gaps(doc: Document, t: Transaction, target: str, base: str) -> None:
-    """Renumbers the wires into `base.0`, `base.1`, ... of a node without gaps."""
+    """Renumber the wires into `base.0`, `base.1`, ... of a node without gaps."""
     numbered = [(split_port(wire.target_port), wire) for wire in doc.wires_into(target)]
     found = sorted((i, wire) for (name, i), wire in numbered if name == base and i is not None)
     for index, (number, wire) in enumerate(found):

@@ -20,7 +20,7 @@ class CallReader(Planner):
     """Plans the node of a call."""
 
     def read_operand(self, node: ast.expr) -> list[Value] | Number:
-        """The outputs of a subexpression, or a number without a dtype."""
+        """Return the outputs of a subexpression, or a number without a dtype."""
         raise NotImplementedError
 
     def call(self, node: ast.Call) -> list[Value]:
@@ -65,7 +65,8 @@ class CallReader(Planner):
 
     @staticmethod
     def _last_wired(op: Op, given: dict[str | None, ast.keyword], rest: list[ast.expr]) -> int:
-        """The last in-port that gets more than a literal: those before it need wires, too."""
+        """Return the last in-port that gets more than a literal: those before it need wires,
+        too."""
         values = dict(zip((p.name for p in op.inputs if p.name not in given), rest, strict=False))
         values |= {name: keyword.value for name, keyword in given.items() if name is not None}
         wired = (i for i, p in enumerate(op.inputs) if p.name in values
@@ -121,7 +122,8 @@ class CallReader(Planner):
         return list(checked) if isinstance(checked, tuple) else checked
 
     def _sizes(self, op: Op, shape: ast.List | ast.Tuple) -> ast.expr:
-        """A shape in which a name that nothing has stands for an unknown size: ``[n, 784]``."""
+        """Return a shape in which a name that nothing has stands for an unknown size: ``[n,
+        784]``."""
         for size in shape.elts:
             if isinstance(size, ast.Name) and self._is_known(size.id):
                 raise self.error(
@@ -143,12 +145,13 @@ class CallReader(Planner):
 
 
 def is_setting(op: Op, port: Port, value: ast.expr) -> bool:
-    """Whether it is the attribute of the port's name that gets a value, which is a literal."""
+    """Return whether it is the attribute of the port's name that gets a value, which is a
+    literal."""
     return is_literal(value) and any(attr.name == port.name for attr in op.attrs)
 
 
 def _called(func: ast.expr) -> str:
-    """The id that a call names: `relu` or `nf.relu`, `layers/dense` for `layers.dense`."""
+    """Return the id that a call names: `relu` or `nf.relu`, `layers/dense` for `layers.dense`."""
     parts: list[str] = []
     while isinstance(func, ast.Attribute):
         parts.insert(0, func.attr)
@@ -161,7 +164,7 @@ def _called(func: ast.expr) -> str:
 
 
 def is_negative(node: ast.expr) -> bool:
-    """A number with a sign is one literal."""
+    """Return a number with a sign is one literal."""
     if not isinstance(node, ast.UnaryOp) or not isinstance(node.op, (ast.USub, ast.UAdd)):
         return False
     number = node.operand
@@ -169,12 +172,12 @@ def is_negative(node: ast.expr) -> bool:
 
 
 def is_literal(node: ast.expr) -> bool:
-    """Returns whether a subexpression is a number or a list, which may be an attribute."""
+    """Return whether a subexpression is a number or a list, which may be an attribute."""
     return isinstance(node, (ast.Constant, ast.List, ast.Tuple)) or is_negative(node)
 
 
 def _with_names(node: ast.expr) -> ast.expr:
-    """A list of bare names as a list of their texts."""
+    """Return a list of bare names as a list of their texts."""
     if isinstance(node, (ast.List, ast.Tuple)):
         items = [ast.Constant(e.id) if isinstance(e, ast.Name) else e for e in node.elts]
         return ast.List(items, ast.Load())

@@ -36,7 +36,7 @@ OWN = ("nf", "float", "nodeflow")
 
 
 def python_code(doc: Document, node_id: str) -> str:
-    """Returns a module's text; the node is the variable of its name. Raises NoSuchNode."""
+    """Return a module's text; the node is the variable of its name. Raises NoSuchNode."""
     doc, node_id = inlined(doc, node_id)
     wanted = upstream(doc, [doc.node(node_id).id])
     order, _ = topological(doc, wanted)
@@ -96,7 +96,8 @@ class _Writer:
         return f"{module}.{op.call_name}({', '.join([*args, *given])})"
 
     def _graph_name(self, record: NodeRecord, op: NodeDeclaration) -> str:
-        """The name in the graph; of a renamed node that draws, the one that it draws from."""
+        """Return the name in the graph; of a renamed node that draws, the one that it draws
+        from."""
         if not _draws(record, op):
             return record.name
         stream = stream_of(record)
@@ -114,7 +115,7 @@ class _Writer:
         return args or [_literal(value if initializer is None else initializer)], attrs
 
     def _inputs(self, record: NodeRecord, op: NodeDeclaration) -> list[str]:
-        """The arguments, by port; a list for a variadic port after others."""
+        """Return the arguments, by port; a list for a variadic port after others."""
         args: list[str] = []
         several: list[str] = []
         for port in in_ports(self.doc, record):
@@ -143,7 +144,7 @@ class _Writer:
         return f"{name}[{index}]"
 
     def _variable(self, record: NodeRecord) -> str:
-        """A unique Python name for a node."""
+        """Return a unique Python name for a node."""
         base = re.sub(r"[^A-Za-z0-9_]", "_", record.name)
         if keyword.iskeyword(base) or base in OWN:
             base += "_"
@@ -155,7 +156,7 @@ class _Writer:
 
 
 def _draws(record: NodeRecord, op: NodeDeclaration) -> bool:
-    """Whether a node draws random numbers; a layer does for its variables."""
+    """Return whether a node draws random numbers; a layer does for its variables."""
     if op.id == "variable":
         return record.attrs.get("initializer") is not None
     return bool(getattr(op, "random", False))
@@ -176,7 +177,7 @@ _SPECIAL = {
 
 
 def _literal(value: Any) -> str:
-    """A JSON value as Python code; infinities and NaN have no literal."""
+    """Return a JSON value as Python code; infinities and NaN have no literal."""
     if isinstance(value, dict):
         return "{" + ", ".join(f"{k!r}: {_literal(v)}" for k, v in value.items()) + "}"
     if isinstance(value, list):

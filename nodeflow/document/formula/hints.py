@@ -36,7 +36,7 @@ class _Bracket:
 
 
 def call_around(text: str, cursor: int) -> CallHint | None:
-    """Returns the innermost call of an op around the cursor, or None."""
+    """Return the innermost call of an op around the cursor, or None."""
     for bracket in reversed(_open_at_end(text[:cursor])[0]):
         if bracket.call in REGISTRY and not REGISTRY.lookup(bracket.call).hidden:
             return _hint(REGISTRY.lookup(bracket.call), text[bracket.start : cursor], bracket)
@@ -46,8 +46,8 @@ def call_around(text: str, cursor: int) -> CallHint | None:
 
 
 def is_unfinished(text: str) -> bool:
-    """Returns whether a formula that cannot be read becomes readable by what may follow: an
-    operand, a closing quote, closing brackets."""
+    """Return whether a formula that cannot be read becomes readable by what may follow: an operand,
+    a closing quote, closing brackets."""
     if not text.strip() or _is_readable(text):
         return False
     brackets, quote = _open_at_end(text)
@@ -57,7 +57,7 @@ def is_unfinished(text: str) -> bool:
 
 
 def parameters(op: NodeDeclaration) -> tuple[str, ...]:
-    """Returns the ports and attributes of an op as they are written in a call."""
+    """Return the ports and attributes of an op as they are written in a call."""
     ports = []
     for port in op.inputs:
         name = f"{port.name}, …" if port.variadic else port.name
@@ -95,7 +95,8 @@ def _is_readable(text: str) -> bool:
 
 
 def _open_at_end(text: str) -> tuple[list[_Bracket], str]:
-    """The brackets that are open at the end of a text, outermost first, and an open quote."""
+    """Return the brackets that are open at the end of a text, outermost first, and an open
+    quote."""
     found: list[_Bracket] = []
     quote = ""
     for at, sign in enumerate(text):

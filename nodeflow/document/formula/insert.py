@@ -28,7 +28,7 @@ def add_expression(
     sizes: Mapping[str, Size] | None = None,
     declare: str | None = None,
 ) -> list[str]:
-    """Adds the nodes of a formula (see `parser.parse_expression`) and returns their ids.
+    """Add the nodes of a formula (see `parser.parse_expression`) and returns their ids.
 
     They are placed to the right of the nodes they use, or around `center` if they use none, without
     covering others. `sizes` are those of the nodes as drawn; default: estimated.
@@ -66,7 +66,7 @@ def _add_nodes(doc: Document, plan: Plan) -> list[str]:
 
 
 def _automatic(doc: Document, op: str, wanted: Iterable[str]) -> str:
-    """An automatic name that the formula does not assign later."""
+    """Return an automatic name that the formula does not assign later."""
     base = automatic_name(op)
     name = doc.fresh_name(base)
     number = 1
@@ -110,7 +110,7 @@ def card_boxes(
     sizes: Mapping[str, Size] | None = None,
     without: Container[str] = (),
 ) -> dict[str, Box]:
-    """Returns x, y, width and height of the nodes, with space for the values they will show.
+    """Return x, y, width and height of the nodes, with space for the values they will show.
 
     In large documents `sizes` are used, since estimating takes 20 us per node.
     """
@@ -138,7 +138,8 @@ def _extent(places: Mapping[str, Point], boxes: Mapping[str, Size]) -> Size:
 def _origin(
     places: Mapping[str, Point], boxes: Mapping[str, Size], used: list[Box], center: Point
 ) -> Point:
-    """The block's corner: to the right of its inputs at their height, else around the centre."""
+    """Return the block's corner: to the right of its inputs at their height, else around the
+    centre."""
     width, height = _extent(places, boxes)
     if not used:
         return center[0] - width / 2, center[1] - height / 2
@@ -148,7 +149,7 @@ def _origin(
 
 
 def free_place(origin: Point, size: Size, taken: Iterable[Box], gap: float = ROW_GAP) -> Point:
-    """The nearest position above or below `origin` where a block of `size` covers no box.
+    """Return the nearest position above or below `origin` where a block of `size` covers no box.
 
     `gap` is the distance required at `origin`; a moved block keeps the gap of rows.
     """
@@ -163,7 +164,7 @@ def free_place(origin: Point, size: Size, taken: Iterable[Box], gap: float = ROW
 
 
 def _push(top: float, height: float, rows: list[tuple[float, float]]) -> float:
-    """Moves an interval down past all rows (sorted by their start) that it overlaps."""
+    """Move an interval down past all rows (sorted by their start) that it overlaps."""
     gap = ROW_GAP + GRID  # rounding to the grid reduces the gap
     for start, end in rows:
         if start < top + height + gap and end > top - gap:

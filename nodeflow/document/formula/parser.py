@@ -60,7 +60,7 @@ __all__ = ["DECLARABLE", "ExpressionError", "NewNode", "Plan", "Value", "parse_e
 def parse_expression(
     doc: Document, analysis: Analysis, text: str, declare: str | None = None
 ) -> Plan:
-    """Returns what a formula would add; does not change the document.
+    """Return what a formula would add; does not change the document.
 
     Args:
         text: statements, one per line or separated by ``;``: ``name = formula`` or a formula.
@@ -134,7 +134,7 @@ class _Reader(CallReader):
         return result
 
     def _named(self, result: list[Value] | Number, name: str, source: ast.AST) -> list[Value]:
-        """The node of a formula that is only a number or an existing node."""
+        """Return the node of a formula that is only a number or an existing node."""
         if isinstance(result, Number):
             return [self.constant(result, _own_dtype(result), name)]
         index = self._index(result)
@@ -146,7 +146,8 @@ class _Reader(CallReader):
         return self.apply(REGISTRY.lookup("identity"), result[:1], {}, source, name)
 
     def _index(self, result: list[Value] | Number) -> str | int | None:
-        """The node of a result; a node without outputs (an optimizer) is the last one planned."""
+        """Return the node of a result; a node without outputs (an optimizer) is the last one
+        planned."""
         if isinstance(result, Number):
             return None
         return result[0].node if result else len(self.plan.nodes) - 1
@@ -165,7 +166,7 @@ class _Reader(CallReader):
     # ---- formulas ---------------------------------------------------------------------------
 
     def read_operand(self, node: ast.expr) -> list[Value] | Number:
-        """The outputs of a subexpression, or a number without a dtype."""
+        """Return the outputs of a subexpression, or a number without a dtype."""
         if isinstance(node, (ast.Constant, ast.List, ast.Tuple)) or is_negative(node):
             return self._literal(node)
         if isinstance(node, ast.Name):
@@ -232,7 +233,7 @@ class _Reader(CallReader):
         return (self.analysis.out_types(node_id) or {}).get(port)
 
     def _declare(self, name: str, node: ast.AST) -> list[Value]:
-        """Declares an unknown name; the user sets its shape later, so its type is unknown."""
+        """Declare an unknown name; the user sets its shape later, so its type is unknown."""
         if self.declare is None:
             self.unknown.setdefault(name, node)
         new = NewNode(self.declare or DECLARABLE[0], name, {"dtype": "float32"})
@@ -325,12 +326,12 @@ class _Reader(CallReader):
 
 
 def _own_dtype(number: Number) -> str:
-    """The dtype of a single number, as of a new constant in the window."""
+    """Return the dtype of a single number, as of a new constant in the window."""
     return "bool" if is_bool(number.value) else "float32"
 
 
 def _widest(value: Any) -> str:
-    """A dtype that holds a number, or lists of them."""
+    """Return a dtype that holds a number, or lists of them."""
     if isinstance(value, (list, tuple)):
         return next((k for k in map(_widest, value) if k in COMPLEX), "float64")
     return "complex128" if isinstance(value, complex) else "float64"

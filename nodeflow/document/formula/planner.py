@@ -101,7 +101,7 @@ class Planner:
         node: ast.AST,
         name: str | None = None,
     ) -> list[Value]:
-        """Plans a node; numbers among its inputs become constants of the others' dtype."""
+        """Plan a node; numbers among its inputs become constants of the others' dtype."""
         flat = [self.single(item, node) for item in inputs]
         values = [
             self.constant(item, self.dtype(op, flat, i)) if isinstance(item, Number) else item
@@ -115,7 +115,7 @@ class Planner:
         return self.add(new, node)
 
     def source_ops(self, value: Value) -> set[str]:
-        """The ops that a value depends on."""
+        """Return the ops that a value depends on."""
         found: set[str] = set()
         waiting, seen = [value.node], {value.node}
         while waiting:
@@ -130,7 +130,7 @@ class Planner:
         return found
 
     def op_of(self, value: Value) -> str:
-        """The op that computes a value."""
+        """Return the op that computes a value."""
         if isinstance(value.node, str):
             return self.doc.nodes[value.node].op
         return self.plan.nodes[value.node].op
@@ -144,7 +144,8 @@ class Planner:
         return item[0]
 
     def dtype(self, op: Op, flat: list[Any], index: int) -> str:
-        """The dtype for a number: that of a tensor of the same group, else one the port takes."""
+        """Return the dtype for a number: that of a tensor of the same group, else one the port
+        takes."""
         port = op.input_port(index)
         value = flat[index].value
         for i, item in enumerate(flat):
@@ -229,7 +230,7 @@ def _listed(value: Any) -> Any:
 
 
 def is_bool(value: Any) -> bool:
-    """Returns whether a literal is a bool or a list of bools."""
+    """Return whether a literal is a bool or a list of bools."""
     if isinstance(value, (list, tuple)):
         return bool(value) and all(is_bool(item) for item in value)
     return isinstance(value, bool)

@@ -33,12 +33,12 @@ SIGNS = {"negative": "-", "logical_not": "~"}
 
 
 def formula_text(doc: Document, node_id: str) -> str:
-    """Returns the formula of a node, ``(b + c) * (c + 2)``; the name of an input."""
+    """Return the formula of a node, ``(b + c) * (c + 2)``; the name of an input."""
     return _text(formula_tree(doc, node_id))[0]
 
 
 def formula_latex(doc: Document, node_id: str) -> str:
-    """Returns the formula of a node as LaTeX (mathematics mode, without dollar signs)."""
+    """Return the formula of a node as LaTeX (mathematics mode, without dollar signs)."""
     return _latex(formula_tree(doc, node_id))[0]
 
 
@@ -46,7 +46,7 @@ def formula_latex(doc: Document, node_id: str) -> str:
 
 
 def _text(term: Term) -> tuple[str, int]:
-    """The text of a term, and the precedence of its outermost operator."""
+    """Return the text of a term, and the precedence of its outermost operator."""
     if isinstance(term, Missing):
         return "?", ATOM
     if isinstance(term, Literal):
@@ -88,7 +88,7 @@ def _index(output: int | None) -> str:
 
 
 def value_text(value: Any) -> str:
-    """Returns a number in its usual notation: 2 for 2.0."""
+    """Return a number in its usual notation: 2 for 2.0."""
     if isinstance(value, list):
         return f"[{', '.join(value_text(item) for item in value)}]"
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
@@ -224,7 +224,7 @@ def _latex_value(value: Any) -> str:
 
 
 def latex_name(name: str) -> str:
-    """Returns a node's name as LaTeX: ``W1`` as W with index 1, ``alpha_t`` as Greek."""
+    """Return a node's name as LaTeX: ``W1`` as W with index 1, ``alpha_t`` as Greek."""
     scope, _, last = name.rpartition("/")
     match = re.fullmatch(r"([A-Za-z]+?)_?([0-9]+|(?<=_)[A-Za-z0-9]+)", last)
     letters, index = (match[1], match[2]) if match else (last, "")

@@ -19,7 +19,7 @@ class Source:
         self._text = "\n".join(self._lines)
 
     def parse(self) -> ast.Module:
-        """Raises SyntaxError if the text is not Python."""
+        """Raise SyntaxError if the text is not Python."""
         if len(self._text) > LONGEST:
             raise SyntaxError(f"a formula has at most {LONGEST} characters")
         try:
@@ -49,7 +49,7 @@ class Source:
         return text[:1].lower() + text[1:]
 
     def advice(self, error: SyntaxError) -> str | None:
-        """A hint for common mistakes."""
+        """Return a hint for common mistakes."""
         if "==" in error.msg:
             return "Comparing is written ==; one = gives a name."
         if "was never closed" in error.msg:

@@ -61,7 +61,7 @@ Term = Named | Literal | Missing | Applied
 
 
 def formula_tree(doc: Document, node_id: str, most: int = MOST_TERMS) -> Term:
-    """Returns the formula of a node. Raises NoSuchNode."""
+    """Return the formula of a node. Raises NoSuchNode."""
     doc, node_id = inlined(doc, node_id)
     record = doc.node(node_id)
     if record.op in ENDS or declaration(record, doc) is None:
@@ -74,7 +74,7 @@ def formula_tree(doc: Document, node_id: str, most: int = MOST_TERMS) -> Term:
 
 
 def _opened(doc: Document, root: NodeRecord, most: int) -> list[str]:
-    """The nodes to show as formulas, those nearest to the root, each after its users."""
+    """Return the nodes to show as formulas, those nearest to the root, each after its users."""
     depth, order = {root.id: 0}, [root.id]
     for node in order:
         for wire in doc.wires_into(node):

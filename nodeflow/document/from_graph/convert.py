@@ -29,7 +29,7 @@ from nodeflow.graph.graph import Graph
 def from_graph(
     graph: Graph, folder: Path | None = None, folded: Mapping[str, str] | None = None
 ) -> Document:
-    """Returns a document of a graph's nodes, laid out, unmodified and without undo.
+    """Return a document of a graph's nodes, laid out, unmodified and without undo.
 
     Nodes derived by macro nodes are left out; the build derives them again. If there is one
     optimizer, the training settings use it. A data set of a source becomes a dataset node.
@@ -63,7 +63,7 @@ def from_graph(
 
 
 def arrange_scopes(graph: Document) -> None:
-    """Lays out a graph that has no positions and frames yet."""
+    """Lay out a graph that has no positions and frames yet."""
     analysis = Analysis(graph)
     inner = [i for i, record in graph.nodes.items() if record.op not in BORDER]
     drawing = layout_scopes(graph, inner, analysis)
@@ -76,7 +76,7 @@ def arrange_scopes(graph: Document) -> None:
 
 
 def put_drawing(graph: Document, drawing: Drawing, left: float = 0, top: float = 0) -> None:
-    """Moves nodes to where a drawing has them, and adds its frames."""
+    """Move nodes to where a drawing has them, and add its frames."""
     for node_id, (x, y) in drawing.places.items():
         record = replace(graph.nodes[node_id], pos=point((left + x, top + y)))
         graph.fill("node", node_id, record)

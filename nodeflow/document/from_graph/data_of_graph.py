@@ -41,7 +41,7 @@ def keep_data(
     folder: Path | None = None,
     put: Put | None = None,
 ) -> list[str]:
-    """Gives the document of a graph the dataset nodes and training settings of its data sets.
+    """Give the document of a graph the dataset nodes and training settings of its data sets.
 
     A data set takes the place of what fed its placeholders before.
 
@@ -108,7 +108,7 @@ def _add_node(
 
 
 def _source(source: str, folder: Path | None) -> str:
-    """The source with a path from the folder of the file, where both are on one drive."""
+    """Return the source with a path from the folder of the file, where both are on one drive."""
     kind, path = parse_source(source)
     if not kind.takes_path or path.startswith(RESOURCE) or folder is None:
         return source

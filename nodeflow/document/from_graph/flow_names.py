@@ -20,7 +20,7 @@ class Names(NamedTuple):
 
 
 def is_flow_node(node: Any) -> bool:
-    """Returns whether a node holds a body that a user wrote."""
+    """Return whether a node holds a body that a user wrote."""
     return node.op.id in KINDS and bool(_main(node).names)
 
 
@@ -29,7 +29,7 @@ def _main(node: Any) -> Body:
 
 
 def port_names(node: Any) -> Names:
-    """Returns the names of the ports of a loop or branch."""
+    """Return the names of the ports of a loop or branch."""
     body, free, taken = _main(node), FreeNames(), {PRED, AGAIN}
 
     def name(wanted: str) -> str:
@@ -56,12 +56,12 @@ def _source(body: Body, end: tuple[int, int], carried: int = 0) -> str:
 
 
 def in_port(node: Any, index: int) -> str:
-    """Returns the port of a node's input in a document."""
+    """Return the port of a node's input in a document."""
     op: NodeDeclaration = node.op
     return port_names(node).inputs[index] if is_flow_node(node) else op.input_name(index)
 
 
 def out_port(node: Any, index: int) -> str:
-    """Returns the port of a node's output in a document."""
+    """Return the port of a node's output in a document."""
     op: NodeDeclaration = node.op
     return port_names(node).outputs[index] if is_flow_node(node) else op.output_name(index)

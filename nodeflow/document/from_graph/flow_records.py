@@ -29,18 +29,18 @@ class Writer(Protocol):
     """Where definitions are written."""
 
     def new_id(self) -> str:
-        """Returns the id of a new node."""
+        """Return the id of a new node."""
         ...
 
     def define(self, wanted: str) -> Defined:
-        """Adds a definition, of this name if it is free."""
+        """Add a definition, of this name if it is free."""
         ...
 
 
 def flow_record(
     node: Any, node_id: str, name: str, extra: dict[str, Json], to: Writer
 ) -> NodeRecord:
-    """Returns an instance for a loop or branch; writes the definition of its body."""
+    """Return an instance for a loop or branch; write the definition of its body."""
     names = port_names(node)
     attrs = node.attrs
     kind = node.op.id
@@ -84,7 +84,7 @@ def _write(
     put_node: Callable[[NodeRecord], None],
     put_wire: Callable[[Wire], None],
 ) -> None:
-    """Writes one piece of graph into a definition."""
+    """Write one piece of graph into a definition."""
     ids: list[str] = []
     made: list[BodyNode] = list(body.nodes)
     free = FreeNames()

@@ -17,7 +17,7 @@ OP = "inner_variable"
 
 
 def inner_variables(nodes: Iterable[Node], known: Collection[Node]) -> list[Node]:
-    """Returns the variables and updates that the nodes use, and that a known node with outputs
+    """Return the variables and updates that the nodes use, and that a known node with outputs
     derived."""
     used = (n for node in nodes for n in (*(t.node for t in node.inputs), *awaited(node)))
     variables = dict.fromkeys(n for n in used if n.op.id in INSIDE and n not in known)
@@ -26,7 +26,7 @@ def inner_variables(nodes: Iterable[Node], known: Collection[Node]) -> list[Node
 
 
 def awaited(node: Node) -> list[Node]:
-    """Returns the nodes that the user made a node wait for."""
+    """Return the nodes that the user made a node wait for."""
     if not is_optimizer(node.op.id):
         return list(node.control_inputs)
     own = (n for n in node.control_inputs if n.derived_from is None or n.op.id != "assign")
@@ -34,13 +34,13 @@ def awaited(node: Node) -> list[Node]:
 
 
 def owner_of(variable: Node) -> Node:
-    """The node that derived a variable."""
+    """Return the node that derived a variable."""
     assert variable.derived_from is not None
     return variable.graph.node(variable.derived_from)
 
 
 def inner_record(variable: Node, node_id: str, names: Iterable[str]) -> NodeRecord:
-    """Returns the record that stands for a variable: `h_kernel` for `h/kernel`.
+    """Return the record that stands for a variable: `h_kernel` for `h/kernel`.
 
     Args:
         names: those that are taken.
@@ -53,6 +53,6 @@ def inner_record(variable: Node, node_id: str, names: Iterable[str]) -> NodeReco
 
 
 def inner_wire(variable: Node, node_id: str, end: Callable[[Node, str], tuple[str, str]]) -> Wire:
-    """Returns the wire from the layer to the record of its variable."""
+    """Return the wire from the layer to the record of its variable."""
     owner = owner_of(variable)
     return Wire(*end(owner, out_port(owner, 0)), node_id, "layer")

@@ -34,7 +34,7 @@ class NotKept(UserWarning):
 
 
 def kept_fields(graph: Graph) -> dict[Node, Kept]:
-    """Returns what the records of nodes say of collections.
+    """Return what the records of nodes say of collections.
 
     What is neither a node nor a tensor is left out, and a warning says so.
     """
@@ -61,7 +61,7 @@ def kept_fields(graph: Graph) -> dict[Node, Kept]:
 
 
 def _place(graph: Graph, member: Any) -> tuple[Node, str] | None:
-    """The node of the file that a member belongs to, and which part of it; None for none."""
+    """Return the node of the file that a member belongs to, and which part of it; None for none."""
     node = member.node if isinstance(member, Tensor) else member
     if not isinstance(node, Node) or node.name not in graph or graph.node(node.name) is not node:
         return None
@@ -72,7 +72,7 @@ def _place(graph: Graph, member: Any) -> tuple[Node, str] | None:
 
 
 def restore(graph: Graph, records: Mapping[Node, Mapping[str, Json]]) -> None:
-    """Puts nodes into the collections that their records name.
+    """Put nodes into the collections that their records name.
 
     Args:
         records: node -> the fields of its record beside its attributes.
@@ -105,6 +105,6 @@ def _part(graph: Graph, node: Node, part: Json) -> Any:
 
 
 def seed_of(fields: Mapping[str, Json]) -> int | None:
-    """Returns the graph's seed that the fields of a file name."""
+    """Return the graph's seed that the fields of a file name."""
     seed = fields.get(SEED)
     return seed if isinstance(seed, int) and not isinstance(seed, bool) else None

@@ -10,7 +10,7 @@ _SHOWN = ("dtype", "value", "shape")  # stored even if they have the default val
 
 
 def attributes(node: Any) -> dict[str, Any]:
-    """Returns the attributes of a node, or one in a body, that differ from their defaults."""
+    """Return the attributes of a node, or one in a body, that differ from their defaults."""
     found: dict[str, Any] = {}
     for attr in node.op.attrs:
         value = plain(node.attrs[attr.name], where=f"{node.name}.{attr.name}")

@@ -27,7 +27,7 @@ def record_of(
     to: Writer | None = None,
     fields: Mapping[str, Any] | None = None,
 ) -> NodeRecord:
-    """Returns the record of a node, at (0, 0); inside a subgraph its name lacks the `scope`.
+    """Return the record of a node, at (0, 0); inside a subgraph its name lacks the `scope`.
 
     Args:
         to: where the definition is written that holds the body of a loop or branch.
@@ -44,7 +44,7 @@ def record_of(
 
 
 def wired_inputs(node: Node) -> Iterator[tuple[int, Tensor]]:
-    """Yields the inputs of a node by index, without those for which something stands in."""
+    """Yield the inputs of a node by index, without those for which something stands in."""
     for index, tensor in enumerate(node.inputs):
         owner = tensor.node.derived_from
         made = owner is not None and (owner == node.name or is_flag(tensor))
@@ -55,7 +55,7 @@ def wired_inputs(node: Node) -> Iterator[tuple[int, Tensor]]:
 def wires_into(
     node: Node, node_id: str, known: Collection[Node], end: Callable[[Node, str], End]
 ) -> Iterator[Wire]:
-    """Yields the wires into a node.
+    """Yield the wires into a node.
 
     Args:
         known: the nodes that the document has.

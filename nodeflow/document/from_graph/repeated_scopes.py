@@ -58,7 +58,7 @@ class RepeatedScopes:
         self._known: set[Likeness] = set()
 
     def find(self, nodes: Sequence[Node], prefix: str) -> dict[str, Alike]:
-        """Returns the scopes, by full name, among some nodes that are to be instances.
+        """Return the scopes, by full name, among some nodes that are to be instances.
 
         Args:
             nodes: those in one scope, in order.
@@ -117,7 +117,7 @@ class RepeatedScopes:
 
 
 def outside_values(nodes: Sequence[Node]) -> dict[Value, str]:
-    """Returns what nodes read from others, in order, with the name of the first port that does."""
+    """Return what nodes read from others, in order, with the name of the first port that does."""
     inside = set(nodes)
     found: dict[Value, str] = {}
     for node in nodes:
@@ -137,7 +137,7 @@ def _waiting(nodes: Sequence[Node]) -> dict[Node, list[Node]]:
 
 
 def _scopes(nodes: Sequence[Node], prefix: str) -> dict[str, list[Node]]:
-    """The outermost scopes within a prefix, by full name, and all nodes in them."""
+    """Return the outermost scopes within a prefix, by full name, and all nodes in them."""
     found: dict[str, list[Node]] = {}
     for node in nodes:
         part, slash, _ = node.name[len(prefix) :].partition("/")
@@ -147,7 +147,7 @@ def _scopes(nodes: Sequence[Node], prefix: str) -> dict[str, list[Node]]:
 
 
 def _can_move(node: Node) -> bool:
-    """Says whether a node computes the same inside a subgraph: it names no others, takes no feed,
+    """Return whether a node computes the same inside a subgraph: it names no others, takes no feed,
     derives nothing from what is outside, holds no graph, and its random numbers have its name."""
     op = node.op
     late = op.macro and not isinstance(op, Composed)

@@ -59,7 +59,8 @@ class Part:
         return self.graph.borders[INPUTS], self.inputs[node, index]
 
     def leaving(self, node: Node, port: str) -> str:
-        """The output of a definition that has the value of a node in it; added if need be."""
+        """Return the output of a definition that has the value of a node in it; added if need
+        be."""
         source = self.end(node, port)
         if source not in self.outputs:
             own = node.name.rpartition("/")[2]
@@ -147,7 +148,7 @@ class ScopeWriter:
                 part.graph.fill("wire", (instance, port), Wire(*start, instance, port))
 
     def _add_inner_variables(self, part: Part) -> None:
-        """Adds a node for each variable of a layer that other nodes of a graph use."""
+        """Add a node for each variable of a layer that other nodes of a graph use."""
         for variable in inner_variables(part.nodes, self._known):
             part.ids[variable] = node_id = self.new_id()
             record = inner_record(variable, node_id, part.graph.names)
@@ -157,7 +158,7 @@ class ScopeWriter:
             self._known.add(variable)
 
     def _add_instance(self, part: Part, scope: str, scopes: Mapping[str, Alike]) -> str:
-        """Adds an instance of a scope's definition, which the first one makes; returns its id."""
+        """Add an instance of a scope's definition, which the first one makes; return its id."""
         alike = scopes[scope]
         definition = self._definitions.get(alike.kind)
         own = scope.rpartition("/")[2]
@@ -180,7 +181,7 @@ class ScopeWriter:
         return instance
 
     def _define(self, name: str, scope: str, nodes: Sequence[Node]) -> Part:
-        """A definition without ports and nodes."""
+        """Return a definition without ports and nodes."""
         self._doc.fill("subgraph", name, {})
         graph = self._doc.graph(name)
         taken = {node.name.removeprefix(f"{scope}/") for node in nodes}
@@ -193,12 +194,12 @@ class ScopeWriter:
     # ---- for the bodies of loops and branches -----------------------------------------------
 
     def new_id(self) -> str:
-        """Returns the id of a new node."""
+        """Return the id of a new node."""
         self._doc.next_id += 1
         return f"n{self._doc.next_id - 1}"
 
     def define(self, wanted: str) -> Defined:
-        """Adds a definition."""
+        """Add a definition."""
         name = FreeNames().fresh(wanted, self._doc.subgraphs)
         self._doc.fill("subgraph", name, {})
         graph = self._doc.graph(name)
@@ -218,7 +219,7 @@ def _kept(graph: Graph) -> dict[Node, dict[str, Any]]:
 
 
 def _show_ends(definition: Part) -> None:
-    """Gives a definition that nothing outside reads an output for each value that nothing uses."""
+    """Give a definition that nothing outside reads an output for each value that nothing uses."""
     read = {(t.node, t.index) for node in definition.nodes for _, t in wired_inputs(node)}
     for node in definition.nodes:
         for index, _ in enumerate(node.outputs):

@@ -32,12 +32,12 @@ Source = tuple[str, str]
 
 
 def is_layer(record: NodeRecord) -> bool:
-    """Returns whether a node is a layer, which has variables inside."""
+    """Return whether a node is a layer, which has variables inside."""
     return record.op in REGISTRY and REGISTRY.lookup(record.op).category == "Layers"
 
 
 def layer_fixes(definition: Document, analysis: Analysis, node_id: str) -> list[Fix]:
-    """Returns the edit on offer for a layer in the body of a loop or branch."""
+    """Return the edit on offer for a layer in the body of a loop or branch."""
     record = definition.nodes.get(node_id)
     if record is None or not analysis.is_body or not is_layer(record) or definition.locked:
         return []
@@ -50,7 +50,7 @@ def layer_fixes(definition: Document, analysis: Analysis, node_id: str) -> list[
 
 
 def take_apart(definition: Document, node_id: str, analysis: Analysis) -> None:
-    """Replaces a layer by its ops, and places its variables outside.
+    """Replace a layer by its ops, and place its variables outside.
 
     Args:
         analysis: of the definition, as it is inside of the loop or branch.
@@ -83,7 +83,7 @@ def take_apart(definition: Document, node_id: str, analysis: Analysis) -> None:
 def _input_types(
     definition: Document, record: NodeRecord, analysis: Analysis
 ) -> tuple[list[Wire], list[TensorType]]:
-    """The wires into a layer and their types.
+    """Return the wires into a layer and their types.
 
     Raises:
         SubgraphError: not all are there and known.
@@ -106,7 +106,7 @@ def _output(name_of: Callable[[int], str], count: int, port: str) -> int | None:
 def _derived(
     record: NodeRecord, types: Sequence[TensorType]
 ) -> tuple[list[Tensor], list[Tensor], list[Node]]:
-    """The inputs, outputs and nodes of what a layer stands for."""
+    """Return the inputs, outputs and nodes of what a layer stands for."""
     graph = Graph()
     feeds = [add_input(graph, type_) for type_ in types]
     layer = graph.add_node(record.op, feeds, record.attrs, name=record.name)

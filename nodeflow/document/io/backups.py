@@ -54,7 +54,7 @@ class Backup:
     digest: str
 
     def content(self) -> bytes:
-        """The `.flow` file.
+        """Return the `.flow` file.
 
         Raises:
             FlowRead: it cannot be read, or is damaged.
@@ -69,7 +69,7 @@ class Backup:
         return content
 
     def document(self) -> Document:
-        """The document in it, which has no path.
+        """Return the document in it, which has no path.
 
         Raises:
             FileProblem: it cannot be read, or is no graph.
@@ -113,7 +113,7 @@ def keep(
 
 
 def backups_of(path: Path, folder: Path | None = None) -> list[Backup]:
-    """The versions of a file, the newest first."""
+    """Return the versions of a file, the newest first."""
     found = []
     with contextlib.suppress(OSError):
         for file in _folder(path, folder).iterdir():
@@ -124,7 +124,7 @@ def backups_of(path: Path, folder: Path | None = None) -> list[Backup]:
 
 
 def backup_in(file: Path) -> Backup | None:
-    """The version that a file holds by its name; None if the name is another."""
+    """Return the version that a file holds by its name; None if the name is another."""
     name = _NAME.fullmatch(file.name)
     if name is None:
         return None

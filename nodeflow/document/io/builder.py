@@ -218,7 +218,7 @@ class DocumentBuilder(GraphBuilder):
         self._more.update(_values(fields, "file"))
 
     def text(self) -> str:
-        """The text of the file.
+        """Return the text of the file.
 
         Raises:
             NodeflowError: the document is not valid; names the place.

@@ -17,7 +17,7 @@ from nodeflow.paths import consents_folder
 
 
 def remembered(document: Path, folder: Path | None = None) -> tuple[str, ...]:
-    """Returns what a document may read, as `Document.allowed` has it; nothing if that is lost."""
+    """Return what a document may read, as `Document.allowed` has it; nothing if that is lost."""
     try:
         content = json.loads(read_own_text(_file(document, folder)))
         allowed = content["allowed"]
@@ -28,7 +28,7 @@ def remembered(document: Path, folder: Path | None = None) -> tuple[str, ...]:
 
 
 def remember(document: Path, allowed: Iterable[str], folder: Path | None = None) -> None:
-    """Keeps what a document may read from now on; raises FileProblem if that cannot be written."""
+    """Keep what a document may read from now on; raise FileProblem if that cannot be written."""
     file = _file(document, folder)
     about = {"consents": 1, "document": os.path.realpath(document), "allowed": list(allowed)}
     with writing(file):

@@ -25,7 +25,7 @@ _ROOT = re.compile(r"<svg\b[^>]*>")
 
 
 def load_picture(path: Path) -> Document:
-    """Returns the document embedded in a picture; it has no path.
+    """Return the document embedded in a picture; it has no path.
 
     Raises:
         FlowRead: the file cannot be read.
@@ -64,7 +64,7 @@ def _text_in(path: Path) -> str | None:
 
 
 def with_text_in_png(png: bytes, text: str) -> bytes:
-    """Returns a PNG with a compressed iTXt chunk after its header."""
+    """Return a PNG with a compressed iTXt chunk after its header."""
     body = KEYWORD + b"\0\1\0\0\0" + zlib.compress(text.encode(), 9)
     chunk = struct.pack(">I", len(body)) + b"iTXt" + body
     chunk += struct.pack(">I", zlib.crc32(b"iTXt" + body))
@@ -73,7 +73,7 @@ def with_text_in_png(png: bytes, text: str) -> bytes:
 
 
 def text_in_png(png: bytes) -> str | None:
-    """Returns the text of the iTXt chunk, or None. Raises NotNodeflow if it is broken."""
+    """Return the text of the iTXt chunk, or None. Raises NotNodeflow if it is broken."""
     if not png.startswith(_SIGNATURE):
         return None
     at = len(_SIGNATURE)
@@ -105,7 +105,7 @@ def _read_chunk(body: bytes) -> str:
 
 
 def with_text_in_svg(svg: str, text: str) -> str:
-    """Returns an SVG with the text as metadata, right inside its root."""
+    """Return an SVG with the text as metadata, right inside its root."""
     root = _ROOT.search(svg)
     if root is None:
         raise ValueError("not an SVG")
@@ -114,6 +114,6 @@ def with_text_in_svg(svg: str, text: str) -> str:
 
 
 def text_in_svg(svg: bytes) -> str | None:
-    """Returns the text of the metadata, or None."""
+    """Return the text of the metadata, or None."""
     found = _METADATA.search(svg.decode(errors="replace"))
     return unescape(found[1]) if found else None

@@ -11,13 +11,13 @@ _LOCKED_BYTE = 1 << 40  # far beyond the content: on Windows a locked range cann
 
 
 def lock(file: IO[Any]) -> None:
-    """Locks a file until it is closed, if the file system supports it."""
+    """Lock a file until it is closed, if the file system supports it."""
     with contextlib.suppress(OSError):
         _lock_or_raise(file)
 
 
 def try_lock(file: IO[Any]) -> bool:
-    """Locks a file until it is closed; returns whether nobody else has it locked."""
+    """Lock a file until it is closed; return whether nobody else has it locked."""
     try:
         _lock_or_raise(file)
     except OSError:

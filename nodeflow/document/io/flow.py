@@ -71,7 +71,7 @@ _KNOWN = (
 
 
 def dumps(doc: Document, *, version: int = VERSION) -> str:
-    """Returns the canonical text of a document; `version` is what it says, see `at_version`."""
+    """Return the canonical text of a document; `version` is what it says, see `at_version`."""
     lines = _graph_lines(doc, " ")
     parts = [
         f'{{"format": "{FORMAT}", "version": {version}, "next_id": {doc.next_id}',
@@ -102,7 +102,7 @@ def content_of(doc: Document) -> bytes:
 
 
 def graph_json(doc: Document) -> dict[str, list[Json]]:
-    """Returns the nodes, wires and frames of one graph as lists of JSON objects."""
+    """Return the nodes, wires and frames of one graph as lists of JSON objects."""
     return {
         "nodes": [n.to_json() for n in sorted(doc.nodes.values(), key=lambda n: natural_key(n.id))],
         "wires": [list(wire) for wire in sorted(doc.wires.values(), key=wire_order)],
@@ -113,7 +113,7 @@ def graph_json(doc: Document) -> dict[str, list[Json]]:
 
 
 def definition_json(definition: Document) -> dict[str, Json]:
-    """Returns the JSON object of a subgraph's definition in a file."""
+    """Return the JSON object of a subgraph's definition in a file."""
     return {**definition.subgraphs[definition.scope], **graph_json(definition)}
 
 
@@ -122,7 +122,7 @@ DATA_ENDINGS = (".csv", ".tsv", ".npz", ".npy")
 
 
 def loads(text: str, *, migrations: Mapping[int, Migration] = MIGRATIONS) -> Document:
-    """Returns the document that a text describes, unmodified and without undo.
+    """Return the document that a text describes, unmodified and without undo.
 
     It may read only what is in its folder, until its user allows more (`Document.allow`).
 
@@ -133,7 +133,7 @@ def loads(text: str, *, migrations: Mapping[int, Migration] = MIGRATIONS) -> Doc
 
 
 def _document(data: dict[str, Json], progress: Progress = ignore) -> Document:
-    """The document that the JSON object of a file describes."""
+    """Return the document that the JSON object of a file describes."""
     doc = Document()
     used: set[str] = set()
     taken = _taker(data, progress)
@@ -153,7 +153,7 @@ def _document(data: dict[str, Json], progress: Progress = ignore) -> Document:
 
 
 def at_version(text: str) -> tuple[Document, int]:
-    """Returns the document of a text as its version holds it, without migrations, and the version.
+    """Return the document of a text as its version holds it, without migrations, and the version.
 
     Changes that a program of that version recorded fit this document alone. What `dumps` writes of
     it, with the version, `loads` migrates. Raises as `loads` does.
@@ -164,7 +164,7 @@ def at_version(text: str) -> tuple[Document, int]:
 
 
 def load(path: str | Path, progress: Progress = ignore) -> Document:
-    """Returns the document in a file; its `path` is set.
+    """Return the document in a file; its `path` is set.
 
     `progress` is called now and then with the share that is done; what it raises ends the reading.
     Raises FlowRead or a FlowError.
@@ -217,7 +217,7 @@ def _load(path: Path, progress: Progress) -> Document:
 
 
 def save(doc: Document, path: str | Path | None = None) -> bytes:
-    """Writes a document to a file (default: its own) atomically and marks it saved.
+    """Write a document to a file (default: its own) atomically and marks it saved.
 
     Returns what the file holds now. Raises FlowWrite and leaves the file unchanged if that fails.
     """
@@ -232,12 +232,12 @@ def save(doc: Document, path: str | Path | None = None) -> bytes:
 
 
 def wire_order(wire: Wire) -> tuple[Any, ...]:
-    """Returns the sort key of a wire in a file: by target, then by port."""
+    """Return the sort key of a wire in a file: by target, then by port."""
     return natural_key(wire.target), natural_key(wire.target_port)
 
 
 def _graph_lines(doc: Document, indent: str) -> dict[str, str]:
-    """The texts of one graph's nodes, wires and frames."""
+    """Return the texts of one graph's nodes, wires and frames."""
     nodes = sorted(doc.nodes.values(), key=lambda n: natural_key(n.id))
     frames = sorted(doc.frames.values(), key=lambda f: natural_key(f.id))
     wires = sorted(doc.wires.values(), key=wire_order)
@@ -249,7 +249,7 @@ def _graph_lines(doc: Document, indent: str) -> dict[str, str]:
 
 
 def _definitions(doc: Document) -> str:
-    """The definitions of subgraphs, one node or wire per line, keys sorted."""
+    """Return the definitions of subgraphs, one node or wire per line, keys sorted."""
     texts = []
     for definition in doc.definitions():
         members = {key: compact_json(v) for key, v in doc.subgraphs[definition.scope].items()}
@@ -288,7 +288,7 @@ def read_definition(
     used: set[str],
     items: Callable[[list[Json]], Iterable[Json]] = iter,
 ) -> None:
-    """Adds the definition of a subgraph to a document that is being read.
+    """Add the definition of a subgraph to a document that is being read.
 
     `used` holds the ids read so far; those of the definition are added. `items` goes along the
     lists of the body. Raises a FlowError as `loads` does.
@@ -310,7 +310,7 @@ def _taker(data: dict[str, Json], progress: Progress) -> Callable[[list[Json]], 
     count = 0
 
     def taken(items: list[Json]) -> Iterator[Json]:
-        """The items of a list, which forgets each: a large file is not in memory twice."""
+        """Yield the items of a list, which forgets each: a large file is not in memory twice."""
         nonlocal count
         for index, item in enumerate(items):
             items[index] = None

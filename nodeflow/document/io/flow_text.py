@@ -39,10 +39,10 @@ def ignore(share: float) -> None:
 
 
 def decoded(content: bytes) -> str:
-    """Returns the text of UTF-8 bytes; that of a large file has JSON's escapes for all but ASCII.
+    """Return the text of UTF-8 bytes; that of a large file has JSON's escapes for all but ASCII.
 
-    A single character beyond ASCII would make each of the others take two or four bytes.
-    Raises UnicodeDecodeError.
+    A single character beyond ASCII would make each of the others take two or four bytes. Raises
+    UnicodeDecodeError.
     """
     if len(content) < LARGE or content.isascii():
         return content.decode("utf-8-sig")
@@ -55,18 +55,18 @@ def decoded(content: bytes) -> str:
 
 
 def cost(content: bytes) -> int:
-    """Returns how many bytes of memory it takes at most to open this JSON, by what is in it."""
+    """Return how many bytes of memory it takes at most to open this JSON, by what is in it."""
     parts = {b"[": 88, b"{": 256, b",": 64, b'"': 30}
     return 2 * len(content) + sum(content.count(part) * size for part, size in parts.items())
 
 
 def _escaped(text: str) -> str:
-    """Returns a text with escapes; in JSON only strings hold what is not ASCII."""
+    """Return a text with escapes; in JSON only strings hold what is not ASCII."""
     return "".join(c if c.isascii() else json.dumps(c)[1:-1] for c in text)
 
 
 def parse(text: str, progress: Progress = ignore) -> dict[str, Json]:
-    """Returns the JSON object of a file, in which nodes and wires may be records already.
+    """Return the JSON object of a file, in which nodes and wires may be records already.
 
     Raises a FlowError, and what `progress` raises.
     """
@@ -161,7 +161,7 @@ def _by_items(text: str, progress: Progress) -> dict[str, Json] | None:
 def _items(
     text: str, at: int, scan: Any, key: str, ids: dict[str, str], progress: Progress
 ) -> tuple[Any, int]:
-    """The records of a list, and where the list ends; equal ids are one text."""
+    """Return the records of a list, and where the list ends; equal ids are one text."""
     skip, read = _SPACE.match, _RECORDS[key]
     found: list[Any] = []
     if text[at] != "[":
@@ -215,7 +215,7 @@ _shared_int = lru_cache(maxsize=1 << 14)(int)
 
 
 def _float(text: str) -> float:
-    """The number; short ones, of which a large table has each many times, are one object."""
+    """Return the number; short ones, of which a large table has each many times, are one object."""
     return _shared_float(text) if len(text) <= SHORT else _read_float(text)
 
 

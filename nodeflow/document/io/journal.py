@@ -82,7 +82,7 @@ class Journal:
         return self._is_whole and self._file is not None and self._file.is_on_disk
 
     def keep_weights(self) -> Path | None:
-        """Returns where to write learned weights, so that a crash does not lose them.
+        """Return where to write learned weights, so that a crash does not lose them.
 
         The file belongs to the journal from then on. None if the journal cannot be written.
         """
@@ -98,16 +98,16 @@ class Journal:
         return path if path is not None and path.is_file() else None
 
     def drop_weights(self) -> None:
-        """Removes the weights, which are safe elsewhere."""
+        """Remove the weights, which are safe elsewhere."""
         if self.path is not None:
             self.path.with_suffix(WEIGHTS).unlink(missing_ok=True)
 
     def saved(self) -> None:
-        """Removes the journal of a saved document; the next edit begins another."""
+        """Remove the journal of a saved document; the next edit begins another."""
         self._remove()
 
     def close(self) -> None:
-        """Removes the journal of a closed document and stops recording."""
+        """Remove the journal of a closed document and stops recording."""
         self._unsubscribe()
         self._remove()
 
@@ -204,11 +204,11 @@ class Recoverable:
     problem: str = ""
 
     def recover(self) -> Recovered:
-        """Returns the document as it was before the crash; raises JournalError."""
+        """Return the document as it was before the crash; raise JournalError."""
         return recover(self.journal)
 
     def hold(self) -> BinaryIO | None:
-        """Keeps other windows from offering it until the file that is returned is closed.
+        """Keep other windows from offering it until the file that is returned is closed.
 
         None if another window has it, or if it is gone.
         """
@@ -228,21 +228,21 @@ class Recoverable:
         return path if path.exists() else None
 
     def discard_unless_held(self) -> None:
-        """Removes the journal, unless another window has restored it by now."""
+        """Remove the journal, unless another window has restored it by now."""
         held = self.hold()
         if held is not None:
             held.close()  # Windows removes no open file
             self.discard()
 
     def discard(self) -> None:
-        """Removes the journal, with the weights beside it, as far as that is allowed."""
+        """Remove the journal, with the weights beside it, as far as that is allowed."""
         for path in (self.journal.with_suffix(WEIGHTS), self.journal):
             with contextlib.suppress(OSError):
                 path.unlink(missing_ok=True)
 
 
 def pending(folder: Path | None = None) -> list[Recoverable]:
-    """Returns the journals left by crashes: what can be recovered, newest first, then the damaged.
+    """Return the journals left by crashes: what can be recovered, newest first, then the damaged.
 
     Removes those that a crash left empty.
     """
@@ -255,7 +255,7 @@ def pending(folder: Path | None = None) -> list[Recoverable]:
 
 
 def _left(path: Path) -> list[Recoverable]:
-    """The journal in a file, unless a window has it; raises OSError."""
+    """Return the journal in a file, unless a window has it; raises OSError."""
     with open_own(path) as file:
         if not try_lock(file):
             return []
@@ -279,7 +279,7 @@ def _left(path: Path) -> list[Recoverable]:
 
 
 def recover(path: Path) -> Recovered:
-    """Replays a journal up to the first line that is damaged.
+    """Replay a journal up to the first line that is damaged.
 
     Raises:
         JournalError: it cannot be read, or is damaged so early that no document is left.

@@ -108,7 +108,7 @@ class JournalFile:
         return (before is None) is not (self._failure is None)
 
     def _make(self) -> BinaryIO:
-        """A new file that is locked, and was not removed as an empty one before it was."""
+        """Return a new file that is locked, and was not removed as an empty one before it was."""
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         path = self._folder / f"{uuid.uuid4().hex}{self._suffix}"
         file = open(path, "xb", buffering=0, opener=_private)  # noqa: SIM115  closed by close

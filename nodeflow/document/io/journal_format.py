@@ -60,18 +60,18 @@ class Content:
 
 
 def line(number: int, content: str) -> bytes:
-    """A line with its sum; ``content`` is JSON without a line break."""
+    """Return a line with its sum; ``content`` is JSON without a line break."""
     body = f"{number} {content}".encode()
     return b"%08x %b\n" % (zlib.crc32(body), body)
 
 
 def first_lines(header: dict[str, Any], base: str) -> bytes:
-    """The header, in which any name of a file can stand, and the document."""
+    """Return the header, in which any name of a file can stand, and the document."""
     return line(0, json.dumps({"journal": VERSION, **header})) + line(1, json.dumps(base))
 
 
 def read_header(first: bytes) -> Header:
-    """The header in the first line of a journal; raises ValueError."""
+    """Return the header in the first line of a journal; raises ValueError."""
     first = first.rstrip(b"\n")
     try:
         if first.startswith(b"{"):
@@ -120,7 +120,7 @@ def _missing(rest: list[bytes], number: int) -> int:
 
 
 def _numbers(one: bytes) -> Iterator[int]:
-    """The number of a line that is whole."""
+    """Yield the number of a line that is whole."""
     digits = one[9:29].split(b" ", 1)[0]
     if digits.isdigit() and _content(one, int(digits)) is not None:
         yield int(digits)

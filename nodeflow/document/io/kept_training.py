@@ -114,7 +114,7 @@ class Unfinished:
         return KnownFile(self.path, self.digest) if self.path and self.digest else None
 
     def document(self) -> Document:
-        """The document as it was trained, with its path.
+        """Return the document as it was trained, with its path.
 
         Raises:
             FileProblem: it cannot be read.
@@ -147,7 +147,8 @@ _SPOILT = OSError, ValueError, AttributeError, TypeError, RecursionError, Nodefl
 
 
 def unfinished(folder: Path | None = None) -> list[Unfinished]:
-    """The trainings that crashes left behind, the newest first; removes those without a state."""
+    """Return the trainings that crashes left behind, the newest first; removes those without a
+    state."""
     found = []
     for own in (folder or trainings_folder()).glob("*"):
         with contextlib.suppress(*_SPOILT):

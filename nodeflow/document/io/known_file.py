@@ -38,14 +38,14 @@ class KnownFile:
 
     @classmethod
     def read(cls, path: Path) -> KnownFile:
-        """Returns the file as it is now; nothing is known of one that cannot be read."""
+        """Return the file as it is now; nothing is known of one that cannot be read."""
         known = cls(path, None)
         known.glance()  # before: who writes meanwhile is noticed
         known.digest, known._same = digest_of(path), known._found
         return known
 
     def state(self) -> State:
-        """Compares the file with what is known; reads it only if its time or size is another."""
+        """Compare the file with what is known; read it only if its time or size is another."""
         state = self.glance()
         if state is not None:
             return state
@@ -65,7 +65,7 @@ class KnownFile:
         return self.glance() is None and self._found != self._same
 
     def glance(self) -> State | None:
-        """Compares time and size alone; None if only the content can tell."""
+        """Compare time and size alone; None if only the content can tell."""
         try:
             found = os.stat(self.path)
         except (OSError, ValueError):
@@ -80,12 +80,12 @@ class KnownFile:
 
 
 def _has_settled(status: tuple[int, ...] | None) -> bool:
-    """Whether the file is so old that another content would have another time."""
+    """Return whether the file is so old that another content would have another time."""
     return status is not None and time.time_ns() - max(status[:2]) > _COARSEST
 
 
 def digest_of(path: Path) -> str | None:
-    """Returns the digest of a file's content; None if it is no regular file or cannot be read."""
+    """Return the digest of a file's content; None if it is no regular file or cannot be read."""
     try:
         digest = hashlib.sha256()
         with open_own(path) as file:
@@ -97,5 +97,5 @@ def digest_of(path: Path) -> str | None:
 
 
 def digest_of_bytes(content: bytes) -> str:
-    """Returns the digest that a file with this content has."""
+    """Return the digest that a file with this content has."""
     return hashlib.sha256(content).hexdigest()

@@ -40,7 +40,7 @@ def from_version_1(data: dict[str, Any]) -> dict[str, Any]:
 
 
 def _nodes(data: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """The nodes of the graph and of all subgraphs, as far as the file is well formed."""
+    """Yield the nodes of the graph and of all subgraphs, as far as the file is well formed."""
     subgraphs = data.get("subgraphs")
     bodies = [data, *(subgraphs.values() if isinstance(subgraphs, dict) else ())]
     for body in bodies:

@@ -39,7 +39,7 @@ class OpenFile:
         return self._folder or open_files_folder()
 
     def hold(self, path: Path | None) -> None:
-        """Records that this file is open here, and no other; without a word where that fails."""
+        """Record that this file is open here, and no other; without a word where that fails."""
         if path is not None and self._path == path and self._file is not None:
             return
         self.release()
@@ -56,7 +56,7 @@ class OpenFile:
             self._file.flush()
 
     def release(self) -> None:
-        """Records that nothing is open here."""
+        """Record that nothing is open here."""
         if self._file is not None:
             with contextlib.suppress(OSError):
                 self._file.close()
@@ -68,7 +68,8 @@ class OpenFile:
         self._path = None
 
     def is_elsewhere(self, path: Path) -> bool:
-        """Says whether another window has the file open; removes records of windows that ended."""
+        """Return whether another window has the file open; removes records of windows that
+        ended."""
         found = False
         for record in self.folder.glob(f"{_key(path)}-*{SUFFIX}"):
             if record == self._record:

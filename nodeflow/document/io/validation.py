@@ -48,7 +48,7 @@ _NOTHING: dict[str, Any] = {}
 
 
 def read_node(data: Json, place: str) -> NodeRecord:
-    """Returns the node that a JSON object describes, or raises a FlowError."""
+    """Return the node that a JSON object describes, or raises a FlowError."""
     expect(data, dict, place)
     record = NodeRecord(
         id=_matching(member(data, "id", str, place), _NODE_ID, f"{place}.id", "n1, n2, ..."),
@@ -62,7 +62,7 @@ def read_node(data: Json, place: str) -> NodeRecord:
 
 
 def read_frame(data: Json, place: str) -> FrameRecord:
-    """Returns the frame that a JSON object describes, or raises a FlowError."""
+    """Return the frame that a JSON object describes, or raises a FlowError."""
     expect(data, dict, place)
     known = ("id", "title", "note", "color", "rect")
     x, y, width, height = _numbers(
@@ -79,7 +79,7 @@ def read_frame(data: Json, place: str) -> FrameRecord:
 
 
 def read_wire(data: Json, place: str) -> Wire:
-    """Returns the wire that a list of four strings describes, or raises a FlowError."""
+    """Return the wire that a list of four strings describes, or raises a FlowError."""
     expect(data, list, place)
     if len(data) != 4 or any(type(item) is not str for item in data):
         raise flow_error(
@@ -94,14 +94,14 @@ def read_wire(data: Json, place: str) -> Wire:
 
 
 def check_definition_name(name: str, place: str) -> str:
-    """Returns the name of a subgraph's definition, or raises FlowContent: a name without `/`."""
+    """Return the name of a subgraph's definition, or raises FlowContent: a name without `/`."""
     if "/" in _name(name, place):
         raise flow_error(FlowContent, f"{_short(name)} is not a valid name for a subgraph", place)
     return name
 
 
 def read_training(data: Json, place: str = "training") -> dict[str, Json]:
-    """Returns training settings whose known fields have the right types, or raises a FlowError."""
+    """Return training settings whose known fields have the right types, or raises a FlowError."""
     expect(data, dict, place)
     for setting in declared(TrainingSettings):
         if data.get(setting.name) is not None:
@@ -110,7 +110,7 @@ def read_training(data: Json, place: str = "training") -> dict[str, Json]:
 
 
 def read_weights(data: Json, place: str = "weights") -> str | None:
-    """Returns a file name that stays inside the document's folder, or raises UnsafePath."""
+    """Return a file name that stays inside the document's folder, or raises UnsafePath."""
     if data is None:
         return None
     expect(data, str, place)
@@ -137,7 +137,7 @@ def read_weights(data: Json, place: str = "weights") -> str | None:
 
 
 def member(data: dict[str, Json], name: str, kind: type, place: str, default: Any = None) -> Any:
-    """Returns `data[name]`, of type `kind`; `default` if it is absent, or FlowContent if None."""
+    """Return `data[name]`, of type `kind`; `default` if it is absent, or FlowContent if None."""
     if name not in data:
         if default is None:
             raise flow_error(FlowContent, f"`{name}` is missing", place)
@@ -146,14 +146,14 @@ def member(data: dict[str, Json], name: str, kind: type, place: str, default: An
 
 
 def expect(value: Json, kind: type, place: str) -> Any:
-    """Returns `value` if it is of type `kind` (true is not a number), else raises FlowContent."""
+    """Return `value` if it is of type `kind` (true is not a number), else raises FlowContent."""
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
         raise flow_error(FlowContent, f"expected {_KINDS[kind]}, got {_short(value)}", place)
     return value
 
 
 def check_tree(value: Json, deepest: int = DEEPEST) -> None:
-    """Raises FlowSyntax if a parsed text is nested too deeply or has a lone surrogate."""
+    """Raise FlowSyntax if a parsed text is nested too deeply or has a lone surrogate."""
     open_ = [iter((value,))]
     while open_:
         for item in open_[-1]:
@@ -215,7 +215,7 @@ def _numbers(values: list[Json], count: int, place: str) -> tuple[Any, ...]:
 
 
 def _setting(setting: Setting, value: Json, place: str) -> None:
-    """Checks a training setting against its declaration."""
+    """Check a training setting against its declaration."""
     if setting.kind in _NAMING:
         _NAMING[setting.kind](value, place)
     elif setting.kind == "float" and type(value) is not int:
@@ -235,7 +235,7 @@ def _metrics(value: Json, place: str) -> None:
 
 
 def _measured(metric: Json, place: str) -> None:
-    """Checks a metric: a node and the split it is measured on."""
+    """Check a metric: a node and the split it is measured on."""
     expect(metric, dict, place)
     for name in ("node", "split", "every", "goal"):
         if name in metric:

@@ -7,15 +7,15 @@ from collections.abc import Callable
 import numpy as np
 
 Rule = Callable[[np.ndarray, np.ndarray], np.ndarray]
-"""From corners and sizes, both (n, 2), to new corners."""
+"""A function from corners and sizes, both (n, 2), to new corners."""
 _PART = {"left": 0.0, "center_x": 0.5, "right": 1.0, "top": 0.0, "center_y": 0.5, "bottom": 1.0}
 _AXIS = {"left": 0, "center_x": 0, "right": 0, "top": 1, "center_y": 1, "bottom": 1}
 
 
 def aligned(corners: np.ndarray, sizes: np.ndarray, edge: str) -> np.ndarray:
-    """Returns corners (n, 2) with one edge or middle line in common.
+    """Return corners (n, 2) with one edge or middle line in common.
 
-    The outermost box stays; middles are aligned at the middle of all boxes.
+    Edges align with the outermost box, middles with the middle of all boxes.
     """
     axis, part = _AXIS[edge], _PART[edge]
     lines = corners[:, axis] + part * sizes[:, axis]
@@ -30,7 +30,7 @@ def aligned(corners: np.ndarray, sizes: np.ndarray, edge: str) -> np.ndarray:
 
 
 def distributed(corners: np.ndarray, sizes: np.ndarray, axis: int) -> np.ndarray:
-    """Returns corners (n, 2) with equal gaps along an axis; the first and last box stay.
+    """Return corners (n, 2) with equal gaps along an axis; the first and last box stay.
 
     Boxes that overlap get the same (negative) gaps.
     """
@@ -49,5 +49,5 @@ def distributed(corners: np.ndarray, sizes: np.ndarray, axis: int) -> np.ndarray
 
 
 def snapped(corners: np.ndarray, step: float) -> np.ndarray:
-    """Returns corners (n, 2) on a grid."""
+    """Return corners (n, 2) on a grid."""
     return np.round(corners / step) * step

@@ -23,10 +23,10 @@ from nodeflow.document.model.records import INPUTS, NodeRecord
 
 Size = tuple[float, float]
 Label = tuple[str, str]
-"""The texts at a port: its label and its type, either may be empty."""
+"""The texts at a port: its label and its type; either may be empty."""
 
 HEADER, ROW, FOOT, FOLD = 46.0, 22.0, 8.0, 16.0
-"""FOLD is below the ports of a card that can fold some of them, in place of FOOT."""
+"""Heights. If a card can fold some of its ports, FOLD is below them instead of FOOT."""
 ICON_ROOM, TITLE_PAD, PORT_INSET, PORT_GAP, LABEL_GAP = 46.0, 28.0, 14.0, 16.0, 6.0
 DOT = 20.0
 """Diameter of a reroute dot, including the ring where wires can be picked up."""
@@ -36,12 +36,12 @@ TITLE, SUBTITLE, PORT, TYPE = 13, 11, 12, 10.5
 SCALAR, TENSOR = 40.0, 92.0
 """Maximum height of a value below the ports: a number; a table, image or statistics."""
 VIEW_WIDTH, VIEW_HEIGHT = 264.0, 212.0
-"""The width of a card that shows a view has at least this; the height of the view."""
+"""The minimum width of a card that shows a view, and the height of the view."""
 PROBLEM = 62.0
 """Maximum height of a problem: three lines."""
 
 ANY_SHAPE = "any shape"
-"""What stands for the sizes of a type of unknown rank."""
+"""The text for the shape of a type of unknown rank."""
 SHORT_DTYPES = {
     "float32": "f32",
     "float64": "f64",
@@ -62,7 +62,7 @@ SHORT_DTYPES = {
 
 
 def node_size(doc: Document, record: NodeRecord, analysis: Analysis | None = None) -> Size:
-    """Returns the width of a node's card, and its maximum height with any value of its type.
+    """Return the width of a node's card, and its maximum height for any value of its type.
 
     Without an analysis types are unknown, and the result may be too narrow.
     """
@@ -86,17 +86,17 @@ def node_size(doc: Document, record: NodeRecord, analysis: Analysis | None = Non
 
 
 def folds(doc: Document, record: NodeRecord) -> bool:
-    """Returns whether a node has ports that its card folds away, unless it is unfolded."""
+    """Return whether a node's card hides some ports unless it is unfolded."""
     return any(port.folds for port in in_ports(doc, record))
 
 
 def card_width(
     title: str, kind: str, left: Sequence[Label], right: Sequence[Label], view: bool = False
 ) -> float:
-    """Returns the width of a card with these texts, in steps so that columns align.
+    """Return the width of a card with these texts, in steps so that columns align.
 
     Args:
-        view: whether it shows a view, which needs room.
+        view: whether the card shows a view, which has a minimum width.
     """
     heading = max(text_width(title, TITLE, 600), text_width(kind, SUBTITLE))
     need = max(ICON_ROOM + heading + TITLE_PAD, _rows_width(tuple(left), tuple(right)))
@@ -107,7 +107,7 @@ def card_width(
 
 @lru_cache(maxsize=4096)
 def _rows_width(left: tuple[Label, ...], right: tuple[Label, ...]) -> float:
-    """The width of the rows of ports; cached, since many cards have equal rows."""
+    """Return the width of the rows of ports; cached, since many cards have equal rows."""
     need = 0.0
     for index in range(max(len(left), len(right))):
         sides = [label_width(side[index]) for side in (left, right) if index < len(side)]
@@ -117,7 +117,7 @@ def _rows_width(left: tuple[Label, ...], right: tuple[Label, ...]) -> float:
 
 
 def label_width(label: Label) -> float:
-    """Returns the width of a port's label and type."""
+    """Return the width of a port's label and type."""
     name, kind = label
     gap = LABEL_GAP if name and kind else 0
     return text_width(name, PORT) + text_width(kind, TYPE, mono=True) + gap
@@ -125,9 +125,9 @@ def label_width(label: Label) -> float:
 
 @lru_cache(maxsize=4096)
 def type_text(tensor_type: Any | None) -> str:
-    """Returns `f32 ?×784` for a type; `f32` for a scalar, nothing if it is unknown.
+    """Return the text of a type, such as `f32 ?×784`; `f32` for a scalar, "" for None.
 
-    A type of unknown rank is `f32 any shape`.
+    A type of unknown rank gives `f32 any shape`.
     """
     if tensor_type is None:
         return ""

@@ -1,9 +1,9 @@
 """Removes remaining crossings from a layered drawing by moving single nodes.
 
-The order of columns (`crossings`) is chosen as if wires bent around the cards they pass. The canvas
-draws each wire as one curve, so crossings are counted on those curves, and nodes are moved one by
-one, up, down or to another column, to the position with the fewest crossings and wires behind
-cards. In a local minimum a few nodes are moved at random and the search continues (iterated local
+The order of columns (`crossings`) is chosen as if wires bent around the cards that they pass. The
+canvas draws each wire as one curve, so this module counts the crossings of those curves. It moves
+nodes one by one, up, down or to another column, to the position with the fewest crossings and wires
+behind cards. In a local minimum it moves a few nodes at random and continues (iterated local
 search; Lourenco, Martin and Stuetzle, "Iterated local search", 2003).
 """
 
@@ -20,15 +20,15 @@ from nodeflow.document.layout.card_size import Size
 
 Position = tuple[float, float]
 Wires = Sequence[tuple[str, float, str, float]]
-"""(source, how far below its top, target, how far below its top)."""
+"""Each wire as (source, distance below its top, target, distance below its top)."""
 
 STEP = 18.0
 """Horizontal distance of the samples at which the heights of wires are compared."""
 MOST_NODES, MOST_SAMPLES = 200, 600
 EFFORT, PATIENCE = 2_500, 6
-"""Approximate limits of moves evaluated in all, and of kicks without improvement."""
+"""Approximate limits: moves evaluated in all, and kicks without improvement."""
 KICK = 5
-"""Nodes moved at random in a local minimum."""
+"""Number of nodes moved at random in a local minimum."""
 HIDDEN, LENGTH, HEIGHT = 0.5, 1 / 2000, 1 / 400
 """Costs relative to a crossing: a wire behind a card, a unit of wire, a unit of total height."""
 
@@ -41,7 +41,7 @@ def remove_crossings(
     gap: float,
     effort: int = EFFORT,
 ) -> None:
-    """Moves nodes in ``places`` (top left corners) if that removes crossings.
+    """Move nodes in ``places`` (top left corners) if that removes crossings.
 
     Args:
         columns: the nodes by column, from left to right; wires run to the right.
@@ -49,7 +49,7 @@ def remove_crossings(
         gap: the minimum distance of two nodes in a column.
         effort: about how many moves are evaluated in all.
 
-    Does nothing for graphs of more than `MOST_NODES`, where it would take seconds.
+    Do nothing for graphs of more than `MOST_NODES`, where it would take seconds.
     """
     if not wires or sum(map(len, columns)) > MOST_NODES:
         return
@@ -61,7 +61,7 @@ def remove_crossings(
 
 
 class _Search:
-    """Moves nodes of a `_Drawing` among its columns; ``best`` are the positions of least cost."""
+    """A search that moves nodes of a `_Drawing`; ``best`` are the positions of least cost."""
 
     def __init__(
         self,
@@ -80,7 +80,7 @@ class _Search:
         self.best, self.least = dict(drawing.place), drawing.cost
 
     def run(self) -> None:
-        """Searches until there are no crossings, no improvement, or the limit is reached."""
+        """Search until there are no crossings, no improvement, or the limit is reached."""
         idle = 0
         drawing, effort = self.drawing, self.effort
         while drawing.has_crossings and idle < PATIENCE and drawing.weighed < effort:
@@ -100,13 +100,13 @@ class _Search:
         return any(moved)
 
     def _improve(self, node: str) -> bool:
-        """Moves a node to its best free position."""
+        """Move a node to its best free position."""
         if not self.drawing.is_crossed(node):
             return False
         return self._take(self.drawing.best_of([{node: p} for p in self._free(node)]))
 
     def _swap(self, upper: str, lower: str) -> bool:
-        """Swaps two neighbours in a column if that is better."""
+        """Swap two neighbours in a column if that is better."""
         if not (self.drawing.is_crossed(upper) or self.drawing.is_crossed(lower)):
             return False
         (x, top), (other_x, low) = self.drawing.place[upper], self.drawing.place[lower]
@@ -115,7 +115,7 @@ class _Search:
         return self._take(self.drawing.best_of([choice]))
 
     def _kick(self) -> None:
-        """Returns to the best positions, and moves a few crossed nodes to free ones at random."""
+        """Return to the best positions, and move a few crossed nodes to free ones at random."""
         self._take(self.best)
         crossed = [n for n in self.column_of if self.drawing.is_crossed(n)]
         for node in self.random.sample(crossed, min(KICK, len(crossed))):
@@ -134,7 +134,7 @@ class _Search:
         return True
 
     def _free(self, node: str) -> Iterator[Position]:
-        """For each gap that is large enough, the position nearest to the preferred one."""
+        """Yield, for each gap that is large enough, the position nearest to the preferred one."""
         preferred_top, (width, height) = self.drawing.preferred_top(node), self.boxes[node]
         first, last = self.drawing.between(node, self.column_of, len(self.columns))
         for column in range(first, last + 1):
@@ -161,11 +161,11 @@ class _Curves:
 
 
 class _Drawing:
-    """The wires, their curves, which of them cross, and which pass behind cards.
+    """The wires, their curves, their crossings, and the cards that hide parts of them.
 
     Attributes:
         place: the top left corner of each node.
-        cost: the weighted sum of crossings, hidden parts and length.
+        cost: the weighted sum of crossings, hidden parts, length and height.
         weighed: how many moves have been evaluated.
     """
 
@@ -193,7 +193,7 @@ class _Drawing:
         self.all = self._curves(everyone, {})
         self.crossed = self._crossed(everyone, self.all)
         self.hidden = self._hidden(self.all, self.cards)
-        """(wires, cards): which wire passes behind which card."""
+        """Which wire passes behind which card: (wires, cards)."""
 
     @property
     def has_crossings(self) -> bool:
@@ -205,19 +205,20 @@ class _Drawing:
         return pairs + HIDDEN * hidden + LENGTH * float(self.all.length.sum()) + self._height()
 
     def is_crossed(self, node: str) -> bool:
-        """Whether the node's wires cross or pass behind cards, or wires pass behind its card."""
+        """Return whether the node's wires cross or pass behind cards, or wires pass behind its
+        card."""
         which = self.of[node]
         mine = self.crossed[which].any() or self.hidden[which].any()
         return bool(mine or self.hidden[:, self.index[node]].any())
 
     def between(self, node: str, column_of: Mapping[str, int], count: int) -> tuple[int, int]:
-        """The first and last column in which the node's wires lead to the right."""
+        """Return the first and last column in which the node's wires lead to the right."""
         sources = [column_of[self.wires[i][0]] for i in self.of[node] if self.wires[i][2] == node]
         targets = [column_of[self.wires[i][2]] for i in self.of[node] if self.wires[i][0] == node]
         return max(sources, default=-1) + 1, min(targets, default=count) - 1
 
     def preferred_top(self, node: str) -> float:
-        """The top at which the node's wires are horizontal on average."""
+        """Return the top at which the node's wires are horizontal on average."""
         tops = []
         for index in self.of[node]:
             source, there, target, here = self.wires[index]
@@ -228,7 +229,8 @@ class _Drawing:
         return sum(tops) / len(tops) if tops else self.place[node][1]
 
     def best_of(self, choices: Sequence[Mapping[str, Position]]) -> Mapping[str, Position] | None:
-        """The best move (node -> position) that reduces the cost, or None."""
+        """Return the move (node -> position) with the least cost, or None if none reduces the
+        cost."""
         if not choices:
             return None
         best, least = None, self._weigh({n: self.place[n] for n in choices[0]}) - 1e-6
@@ -240,7 +242,7 @@ class _Drawing:
         return best
 
     def move(self, choice: Mapping[str, Position]) -> None:
-        """Applies a move."""
+        """Apply a move."""
         self.place.update(choice)
         for node, (x, y) in choice.items():
             self.cards[self.index[node], :2] = x, y
@@ -259,7 +261,7 @@ class _Drawing:
         return np.array(sorted({i for n in choice for i in self.of[n]}), int)
 
     def _weigh(self, choice: Mapping[str, Position]) -> float:
-        """The cost, after a move, of the wires and cards that it affects."""
+        """Return the cost, after a move, of the wires and cards that it affects."""
         which = self._touched(choice)
         curves = self._curves(which, choice)
         crossed = self._crossed(which, curves)
@@ -280,7 +282,8 @@ class _Drawing:
         return HEIGHT * float((top + height).max() - top.min())
 
     def _hidden(self, curves: _Curves, cards: np.ndarray) -> np.ndarray:
-        """(wires, cards): whether a wire passes behind a card, at every second sample."""
+        """Return whether each wire passes behind each card, (wires, cards), at every second
+        sample."""
         hidden = np.zeros((len(curves.left), len(cards)), bool)
         left, right = cards[:, 0], cards[:, 0] + cards[:, 2]
         first, last = curves.left.min(initial=np.inf), curves.right.max(initial=-np.inf)
@@ -297,7 +300,7 @@ class _Drawing:
         return hidden
 
     def _curves(self, which: np.ndarray, choice: Mapping[str, Position]) -> _Curves:
-        """The curves of these wires with nodes at the positions of ``choice``."""
+        """Return the curves of these wires with nodes at the positions of ``choice``."""
         ends = np.zeros((len(which), 4))
         for row, index in enumerate(which):
             source, there, target, here = self.wires[index]
@@ -311,7 +314,8 @@ class _Drawing:
         return _Curves(left, right, heights.astype(np.float32), length)
 
     def _crossed(self, which: np.ndarray, curves: _Curves) -> np.ndarray:
-        """(len(which), wires): whether two wires cross, these along ``curves``."""
+        """Return whether two wires cross, (len(which), wires); those in ``which`` follow
+        ``curves``."""
         crossed = np.zeros((len(which), len(self.wires)), bool)
         if not len(which):
             return crossed
@@ -325,7 +329,7 @@ class _Drawing:
         high = int(np.searchsorted(self.grid, last, "right"))
         gaps = curves.heights[:, None, low:high] - self.all.heights[near, low:high]
         self.all.heights[which] = old
-        with np.errstate(invalid="ignore"):  # NaN outside the extent of one of them
+        with np.errstate(invalid="ignore"):  # NaN outside the extent of either wire
             turned = (gaps[..., 1:] * gaps[..., :-1] < 0).any(axis=-1)
         crossed[:, near] = turned
         return crossed & self.apart[which]
@@ -336,8 +340,8 @@ _ACROSS, _RISEN = 1.5 * _U - 1.5 * _U**2 + _U**3, 3 * _U**2 - 2 * _U**3
 
 
 def _eased(across: np.ndarray) -> np.ndarray:
-    """The fraction of its rise that a wire has at a fraction of its width; NaN outside 0 to 1.
+    """Return how much of its rise a wire has done at a fraction of its width; NaN outside 0 to 1.
 
-    A cubic with horizontal tangents and control points at half of its width.
+    The curve is a cubic with horizontal tangents and control points at half of its width.
     """
     return np.interp(across, _ACROSS, _RISEN, left=np.nan, right=np.nan)

@@ -1,7 +1,8 @@
 """Ordering the columns of a layered drawing for few crossings.
 
-Sweeps by barycentre with swaps of neighbours in between, after Gansner, Koutsofios, North and
-Vo, "A technique for drawing directed graphs" (1993), section 3; the best order seen is kept.
+The order comes from barycentre sweeps with swaps of neighbours in between; the best order seen is
+kept. After Gansner, Koutsofios, North and Vo, "A technique for drawing directed graphs" (1993),
+section 3.
 """
 
 from __future__ import annotations
@@ -10,19 +11,19 @@ from bisect import bisect_left, bisect_right, insort
 from collections.abc import Mapping, Sequence
 
 Ends = Mapping[str, Sequence[tuple[str, float, float]]]
-"""Node -> (other node, height of the port here, height of the port there) of its wires."""
+"""The wires by node: (other node, height of the port here, height of the port there)."""
 
 EFFORT = 20_000
-"""Approximate limit of nodes visited in all; small graphs get many sweeps, large ones few."""
+"""Approximate limit of nodes visited in all: small graphs get many sweeps, large ones few."""
 FEWEST, MOST = 2, 24
 PATIENCE = 6
 """Sweeps without improvement after which the search ends."""
 PORT = 1e-5
-"""Weight of a unit of a port's height relative to a position in a column."""
+"""Weight of one unit of a port's height relative to a position in a column."""
 
 
 def order_columns(columns: list[list[str]], before: Ends, after: Ends) -> None:
-    """Sorts each column in place.
+    """Sort each column in place.
 
     Args:
         columns: the nodes by column, in an order that breaks ties; wires connect neighbours only.
@@ -42,7 +43,7 @@ def order_columns(columns: list[list[str]], before: Ends, after: Ends) -> None:
 
 
 def crossings(columns: Sequence[Sequence[str]], after: Ends) -> int:
-    """Returns the number of crossings of wires drawn straight from column to column."""
+    """Return the number of crossings of wires drawn straight from column to column."""
     place = {node: i for column in columns for i, node in enumerate(column)}
     total = 0
     for column in columns:
@@ -59,7 +60,8 @@ def crossings(columns: Sequence[Sequence[str]], after: Ends) -> int:
 
 
 def _searched(columns: list[list[str]], before: Ends) -> list[list[str]]:
-    """The columns in the order of a traversal from the sinks: inputs of one node are adjacent."""
+    """Order the columns by a traversal from the sinks, so that the inputs of a node are
+    adjacent."""
     column_of = {node: c for c, column in enumerate(columns) for node in column}
     result: list[list[str]] = [[] for _ in columns]
     seen: set[str] = set()
@@ -80,7 +82,7 @@ def _searched(columns: list[list[str]], before: Ends) -> list[list[str]]:
 def _sweep(
     columns: list[list[str]], before: Ends, after: Ends, sweeps: int
 ) -> tuple[list[list[str]], int]:
-    """The best order found in sweeps from left to right and back."""
+    """Return the best order found in sweeps from left to right and back."""
     place = {node: float(i) for column in columns for i, node in enumerate(column)}
     best, least, worse = [list(c) for c in columns], crossings(columns, after), 0
     for sweep in range(sweeps):
@@ -108,14 +110,14 @@ def _number(column: list[str], place: dict[str, float]) -> None:
 def _barycentre(
     links: Sequence[tuple[str, float, float]], place: Mapping[str, float], default: float
 ) -> float:
-    """The mean position of a node's neighbours; without any, its own."""
+    """Return the mean position of a node's neighbours, or ``default`` if it has none."""
     if not links:
         return default
     return sum(place[other] + PORT * (there - here) for other, here, there in links) / len(links)
 
 
 def _exchange(columns: list[list[str]], before: Ends, after: Ends, place: dict[str, float]) -> None:
-    """Swaps neighbours in a column as long as that removes crossings."""
+    """Swap neighbours in a column as long as that removes crossings."""
     for _ in range(4):
         changed = False
         for column in columns:
@@ -137,7 +139,7 @@ def _ends(links: Sequence[tuple[str, float, float]], place: Mapping[str, float])
 
 
 def _inversions(upper: list[float], lower: list[float]) -> int:
-    """How many wires of an upper node cross some of a lower one."""
+    """Return the number of crossings between the wires of an upper and a lower node."""
     if not upper or not lower or upper[-1] <= lower[0]:
         return 0
     return sum(bisect_left(lower, end) for end in upper)

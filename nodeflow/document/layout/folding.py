@@ -9,7 +9,7 @@ from nodeflow.document.layout.card_size import Size
 from nodeflow.document.layout.layered import Position
 
 WIDEST = 2.4
-"""A drawing that is wider, in its heights, is folded into rows."""
+"""The largest ratio of width to height of a drawing in one row."""
 ROW_GAP = 140.0
 
 
@@ -19,21 +19,21 @@ def folded(
     least: float = 0.0,
     most: float = inf,
 ) -> dict[str, Position]:
-    """Returns boxes that stood in one long row as several rows, read like lines of text.
+    """Return boxes that stood in one long row as several rows, read like lines of text.
 
-    Columns stay together; the rows have about the width at which the whole is as wide as `WIDEST`
-    of its heights allows.
+    Columns stay together. The number of rows is chosen so that the drawing is at most `WIDEST`
+    times as wide as high.
 
     Args:
-        least: what is no wider stays in one row.
-        most: rows are no wider, as far as the columns allow, however high the drawing gets.
+        least: a drawing up to this width stays in one row.
+        most: the maximum width of a row, unless a single column is wider, for any height.
     """
     columns = _columns(places, boxes)
     width = columns[-1][1] - columns[0][0] if columns else 0.0
     height = max((_span(places, boxes, keys)[1] for _, _, keys in columns), default=0.0)
     if len(columns) < 3 or width <= min(most, max(least, WIDEST * height)):
         return dict(places)
-    count = 1  # rows of such a width that all of them together have the shape
+    count = 1  # the fewest rows whose drawing fits both limits
     while width / count > min(most, WIDEST * count * (height + ROW_GAP)):
         count += 1
     room = max(width / count, max(right - left for left, right, _ in columns))
@@ -57,7 +57,7 @@ _Column = tuple[float, float, list[str]]
 
 
 def _rows(columns: list[_Column], room: float) -> list[list[_Column]]:
-    """The columns in rows that are at most so wide."""
+    """Split the columns into rows that are at most `room` wide."""
     rows: list[list[_Column]] = []
     for column in columns:
         if rows and column[1] - rows[-1][0][0] <= room:
@@ -68,7 +68,8 @@ def _rows(columns: list[_Column], room: float) -> list[list[_Column]]:
 
 
 def _columns(places: Mapping[str, Position], boxes: Mapping[str, Size]) -> list[_Column]:
-    """Left edge, right edge and keys of groups of boxes that are side by side."""
+    """Group boxes that overlap horizontally; return the left edge, right edge and keys per
+    group."""
     found: list[_Column] = []
     for key in sorted(places, key=lambda k: (places[k][0], places[k][1])):
         left = places[key][0]
@@ -84,7 +85,7 @@ def _columns(places: Mapping[str, Position], boxes: Mapping[str, Size]) -> list[
 def _span(
     places: Mapping[str, Position], boxes: Mapping[str, Size], keys: Iterable[str]
 ) -> tuple[float, float]:
-    """The top of boxes and their height together."""
+    """Return the top of the boxes, and the height from there to their bottom."""
     tops = [(places[key][1], places[key][1] + boxes[key][1]) for key in keys]
     top = min(low for low, _ in tops)
     return top, max(high for _, high in tops) - top

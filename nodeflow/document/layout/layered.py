@@ -2,7 +2,7 @@
 
 Layered drawing after Sugiyama, Tagawa and Toda, "Methods for visual understanding of hierarchical
 system structures" (1981): assign layers by longest path, order each by the barycentre of its
-neighbours, then place. Nodes without inputs are placed right before their first user.
+neighbours, then place. A node without inputs is placed in the column before its first consumer.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from nodeflow.document.model.names import natural_key
 from nodeflow.document.model.records import Wire
 
 COLUMN_GAP, ROW_GAP = 72.0, 28.0
-BEND = (0.0, 12.0)  # the space of a wire that passes a column
+BEND = (0.0, 12.0)  # the size of the dummy node where a wire passes a column
 TIGHTENINGS = 3
 PLACINGS, SMALL = 10, 600  # rounds, for graphs of fewer nodes and bends
-MOST_BENDS = 4000  # with more, wires pass behind cards
+MOST_BENDS = 4000  # in larger drawings wires pass behind cards
 
 Position = tuple[float, float]
 
@@ -39,7 +39,7 @@ def layout(
     origin: Position = (0, 0),
     effort: int = EFFORT,
 ) -> dict[str, Position]:
-    """Returns the position of the top left corner of each node, for `commands.move`.
+    """Return the position of the top left corner of each node, for `commands.move`.
 
     Args:
         ids: nodes to lay out; default: all.
@@ -64,12 +64,12 @@ def layout_boxes(
     links: Iterable[tuple[str, float, str, float]],
     effort: int = EFFORT,
 ) -> dict[str, Position]:
-    """Returns the positions of boxes that are not nodes, such as frames, from (0, 0).
+    """Return the positions of boxes that are not nodes, such as frames, from (0, 0).
 
     Args:
         boxes: key -> width and height.
         links: (source, distance below its top, target, distance below its top), like wires.
-            Those that close a loop are ignored.
+            Links that close a loop are ignored.
         effort: about how many moves are tried against crossings.
     """
     net = _Net()
@@ -80,7 +80,8 @@ def layout_boxes(
 
 
 def _order_boxes(net: _Net, boxes: Mapping[str, Size]) -> list[str]:
-    """Sources first; if only loops are left, the wires into the first box are removed."""
+    """Sort the boxes with sources first; if only loops are left, cut the links into the first
+    box."""
     order: dict[str, None] = {}
     waiting = sorted(boxes, key=natural_key)
     while waiting:
@@ -97,7 +98,7 @@ def _order_boxes(net: _Net, boxes: Mapping[str, Size]) -> list[str]:
 def _laid_out(
     net: _Net, order: list[str], boxes: dict[str, Size], origin: Position, effort: int
 ) -> dict[str, Position]:
-    """The positions of the nodes in `order` (sources first) with sizes `boxes`."""
+    """Return the positions of the nodes in `order` (sources first) with sizes `boxes`."""
     if not order:
         return {}
     columns = _columns(net, order)
@@ -137,10 +138,10 @@ class _Net:
         self.before: dict[str, list[_Link]] = defaultdict(list)
         self.after: dict[str, list[_Link]] = defaultdict(list)
         self.outside: list[tuple[Wire, float]] = []
-        """The inputs wired from nodes that are not laid out, by the depth of their ports."""
+        """The inputs wired from nodes outside the layout, with the depth of their ports."""
 
     def read(self, doc: Document, chosen: set[str], looping: Mapping[str, str]) -> None:
-        """Reads the wires of a document, except those that close loops."""
+        """Read the wires of a document, except those that close loops."""
         outputs: dict[str, list[str]] = {}
         for target in sorted(chosen, key=natural_key):
             wires = doc.wires_into(target)
@@ -159,19 +160,19 @@ class _Net:
                     self.link(wire.source, there, target, here)
 
     def link(self, source: str, there: float, target: str, here: float) -> None:
-        """Adds a wire from one depth below the top of `source` to one below that of `target`."""
+        """Add a wire between two ports, each given by its depth below the top of its node."""
         self.before[target].append(_Link(source, here, there))
         self.after[source].append(_Link(target, there, here))
 
     @staticmethod
     def ends(links: Mapping[str, list[_Link]]) -> dict[str, list[tuple[str, float, float]]]:
-        """The wires by node, as `crossings` needs them."""
+        """Return the wires by node, in the form that `crossings` needs."""
         ends: dict[str, list[tuple[str, float, float]]] = defaultdict(list)
         ends.update((node, [(k.other, k.here, k.there) for k in ks]) for node, ks in links.items())
         return ends
 
     def unlink(self, target: str, link: _Link) -> None:
-        """Removes the wire that is `link` at `target`."""
+        """Remove the wire that ends at `target` as `link`."""
         self.before[target].remove(link)
         self.after[link.other].remove(_Link(target, link.there, link.here))
 
@@ -181,17 +182,17 @@ def _depth(ports: list[str], port: str) -> float:
 
 
 def _tighten(net: _Net, layer: dict[str, int], node: str) -> None:
-    """Moves a node within its slack to where the total length of its wires is smaller."""
+    """Move a node within its slack to where the total length of its wires is smaller."""
     inputs, users = net.before[node], net.after[node]
     if users and len(users) >= len(inputs):
-        # equal on both sides: to the right, so that values are next to their users
+        # equal on both sides: to the right, so that values are next to their consumers
         layer[node] = min(layer[link.other] for link in users) - 1
     elif inputs:
         layer[node] = max(layer[link.other] for link in inputs) + 1
 
 
 def _columns(net: _Net, order: list[str]) -> list[list[str]]:
-    """Layers by longest path, then tightened for short wires."""
+    """Assign layers by longest path, then move nodes to shorten the wires."""
     layer: dict[str, int] = {}
     for node in order:
         layer[node] = max((layer[link.other] + 1 for link in net.before[node]), default=0)
@@ -207,9 +208,9 @@ def _columns(net: _Net, order: list[str]) -> list[list[str]]:
 
 
 def _add_bends(net: _Net, columns: list[list[str]]) -> list[str]:
-    """Adds a dummy node to each column that a wire passes, so that it passes beside cards.
+    """Add a dummy node to each column that a wire passes, so that the wire runs beside cards.
 
-    Wires of one output share theirs. Wires from outside enter from the left.
+    Wires from one output share their dummy nodes. Wires from outside enter from the left.
     """
     layer = {node: i for i, column in enumerate(columns) for node in column}
     bends: dict[tuple[str, object, int], str] = {}
@@ -246,7 +247,7 @@ def _add_bends(net: _Net, columns: list[list[str]]) -> list[str]:
 
 
 def _place(net: _Net, columns: list[list[str]], boxes: Mapping[str, Size]) -> dict[str, Position]:
-    """Computes coordinates from columns: each node near the middle of its neighbours."""
+    """Compute coordinates from columns: each node near the middle of its neighbours."""
     left: list[float] = []
     x = 0.0
     for column in columns:
@@ -268,7 +269,7 @@ def _place(net: _Net, columns: list[list[str]], boxes: Mapping[str, Size]) -> di
 
 
 def _preferred_top(links: list[_Link], top: Mapping[str, float], default: float = 0.0) -> float:
-    """The preferred top of a node: where its wires are horizontal on average."""
+    """Return the preferred top of a node: where its wires are horizontal on average."""
     tops = [top[k.other] + k.there - k.here for k in links if k.other in top]
     return sum(tops) / len(tops) if tops else default
 
@@ -279,7 +280,7 @@ def _pack(
     boxes: Mapping[str, Size],
     top: dict[str, float],
 ) -> None:
-    """Places a column in its order, without overlaps, as near as possible to the preferences.
+    """Place a column in its order, without overlaps, as near as possible to the preferences.
 
     Isotonic regression by pooling adjacent violators: nodes with conflicting preferences form a
     block around their mean.

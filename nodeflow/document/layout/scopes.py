@@ -1,8 +1,8 @@
 """Layout of nodes whose names have scopes: each scope is a compact box with a titled frame.
 
-The nodes of a scope are laid out first, together with the boxes of the scopes in it, and so on
-outwards; so data flows from left to right within each box, and from box to box. What would be
-wider than a screen is folded into rows.
+Inner scopes are laid out first, and then take part in the layout of the scope around them as boxes.
+So data flows from left to right within each box, and from box to box. A drawing wider than a screen
+is folded into rows.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from nodeflow.document.model.document import Document
 from nodeflow.document.model.names import natural_key
 
 PAD, HEAD = 32.0, 56.0
-"""Space inside a frame: left, right and below; above, where its title is."""
+"""Space inside a frame: on the left, right and bottom; and at the top, for the title."""
 SCREEN = 1920 / 0.5
-"""Scene units across a screen at the scale from which on the names of ports are read, too."""
+"""Width of a screen in scene units at half size, the smallest scale with readable port names."""
 FEWEST = 2
-"""Nodes in a scope with a frame."""
+"""The smallest number of nodes in a scope that gets a frame."""
 
 Rect = tuple[float, float, float, float]
 """Left, top, width and height."""
@@ -32,7 +32,7 @@ Rect = tuple[float, float, float, float]
 
 @dataclass
 class Scope:
-    """The nodes (by id) of a scope, and the scopes in it; `title` is its name in its parent."""
+    """A scope: the ids of its nodes, its inner scopes by name, and its title."""
 
     title: str = ""
     ids: list[str] = field(default_factory=list)
@@ -44,7 +44,7 @@ class Scope:
 
 @dataclass
 class Drawing:
-    """Positions of nodes, and frames: title and rectangle, outer ones first."""
+    """Positions of nodes, and frames (title and rectangle), outer frames first."""
 
     places: dict[str, Position]
     frames: list[tuple[str, Rect]]
@@ -52,8 +52,10 @@ class Drawing:
 
 
 def scopes_of(names: Mapping[str, str]) -> Scope:
-    """Returns the scopes of nodes (id -> name). One that holds a single node, or nothing but
-    another scope, is none of its own."""
+    """Return the scopes of nodes (id -> name).
+
+    Dissolve a scope with a single node. Join a scope that contains only another scope with it.
+    """
     root = Scope()
     for node_id, name in names.items():
         scope = root
@@ -80,7 +82,7 @@ def _without_small(scope: Scope) -> Scope:
 
 
 def layout_scopes(doc: Document, ids: Iterable[str], analysis: Analysis) -> Drawing:
-    """Returns a drawing of nodes from (0, 0), with a frame around each scope."""
+    """Return a drawing of nodes from (0, 0), with a frame around each scope."""
     root = scopes_of({i: doc.nodes[i].name for i in ids})
     sizes = {i: node_size(doc, doc.nodes[i], analysis) for i in _all(root)}
     return _drawn(doc, root, sizes, analysis)
@@ -91,7 +93,7 @@ def _all(scope: Scope) -> list[str]:
 
 
 def _drawn(doc: Document, scope: Scope, sizes: Mapping[str, Size], analysis: Analysis) -> Drawing:
-    """A scope's nodes and the boxes in it, from (0, 0)."""
+    """Draw a scope's nodes and inner boxes from (0, 0)."""
     boxes = {i: sizes[i] for i in scope.ids}
     drawn = {f"{part}/": _drawn(doc, inner, sizes, analysis) for part, inner in scope.inner.items()}
     inside: dict[str, dict[str, Position]] = {i: {i: (0.0, 0.0)} for i in scope.ids}
@@ -115,7 +117,7 @@ def _drawn(doc: Document, scope: Scope, sizes: Mapping[str, Size], analysis: Ana
 def _links(
     doc: Document, inside: Mapping[str, Mapping[str, Position]], analysis: Analysis
 ) -> list[tuple[str, float, str, float]]:
-    """The wires between boxes; their ends as distances below the boxes' tops."""
+    """Return the wires between boxes; each end is a distance below the top of its box."""
     box = {i: key for key, members in inside.items() for i in members}
     links = []
     for target in sorted(box, key=natural_key):

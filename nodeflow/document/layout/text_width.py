@@ -1,7 +1,7 @@
 """The width of text without loading a font: advances of the bundled fonts, in 1/1000 em.
 
-Layouts computed without a window need the sizes of the window. A test compares this table with the
-fonts. Kerning is ignored; it only moves letters slightly closer.
+A layout computed without a window needs the same sizes as in the window. A test compares this table
+with the fonts. Kerning is ignored; it only moves letters slightly closer.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 MONO = 600
-"""Every glyph of JetBrains Mono."""
+"""The advance of every glyph of JetBrains Mono."""
 
 _CHARACTERS = "".join(map(chr, range(32, 127))) + "×…"
 # fmt: off
@@ -39,7 +39,7 @@ _WIDEST = 1000  # other characters are assumed to be a full em wide
 
 @lru_cache(maxsize=65536)
 def text_width(text: str, size: float, weight: int = 400, mono: bool = False) -> float:
-    """Returns the width of one line of text of `size` pixels; weight 400 or 600."""
+    """Return the width of one line of text of `size` pixels; weight 400 or 600."""
     if mono:
         return len(text) * size * MONO / 1000
     advances = _ADVANCES[weight]

@@ -36,7 +36,7 @@ from nodeflow.document.model.tables import HASHES, GraphTables, SharedTables, it
 from nodeflow.document.model.transaction import Transaction
 
 CONFLICTS = "conflicts"
-"""The field of a file that lists what a merge could not decide."""
+"""The field of a file that lists the unresolved conflicts of a merge."""
 
 
 @dataclass(eq=False)
@@ -64,7 +64,7 @@ class Document(GraphTables):
     """
 
     locked = ""
-    """Why this document is read-only, and what to do; empty if it can be changed."""
+    """Why this document is read-only, and how to proceed; empty if it can be changed."""
 
     outer: Collection[str] = ()
     """Nodes of the enclosing document that only provide outputs; their inputs are not shown."""
@@ -75,7 +75,7 @@ class Document(GraphTables):
 
     @property
     def revision(self) -> int:
-        """Counts the changes of the file."""
+        """The number of changes to the file so far."""
         return self._file.revision
 
     @revision.setter
@@ -93,7 +93,8 @@ class Document(GraphTables):
 
     @property
     def allowed(self) -> tuple[str, ...]:
-        """What the user lets it read outside its folder (`nodeflow.data.document_folder`)."""
+        """Paths outside the document's folder that the user lets it read
+        (`nodeflow.data.document_folder`)."""
         return self._file.allowed
 
     @allowed.setter
@@ -101,36 +102,36 @@ class Document(GraphTables):
         self._file.allowed = allowed
 
     def allow(self, *places: str | PathLike[str]) -> None:
-        """Lets the document read files and folders, and what is in these."""
+        """Let the document read these files, and everything in these folders."""
         more = (path for place in places for path in allowance(place))
         self.allowed = tuple(dict.fromkeys((*self.allowed, *more)))
 
     def use_file_of(self, other: Document) -> None:
-        """Takes the file, and what it may read, from another document; for a copy."""
+        """Take the path and the permissions of another document; for a copy."""
         self.path, self.allowed = other.path, other.allowed
 
     # ---- definitions ------------------------------------------------------------------------
 
     @property
     def root(self) -> Document:
-        """The file's own graph: this document, unless it is a definition in another."""
+        """The file's own graph; a definition returns the document that it belongs to."""
         return self._file.root
 
     def definition(self, name: str) -> Document | None:
-        """Returns the graph inside a subgraph, or None if the file defines none of this name."""
+        """Return the graph inside a subgraph, or None if the file defines none of this name."""
         return self.graph(name) if name in self.subgraphs else None
 
     def definitions(self) -> list[Document]:
-        """Returns the graphs inside all subgraphs that the file defines, by name."""
+        """Return the graphs inside all subgraphs that the file defines, by name."""
         return [self.graph(name) for name in sorted(self.subgraphs)]
 
     def use_definitions(self, other: Document) -> None:
-        """Takes the definitions from another document; for a copy that is only read."""
+        """Take the definitions from another document; for a copy that is only read."""
         self._file.definitions = other._file.definitions
         self.subgraphs = self.tables["subgraph"] = other.subgraphs
 
     def graph(self, scope: str) -> Document:
-        """Returns the definition of this name, a new one if needed; for "" the file's own graph."""
+        """Return the definition of this name, a new one if needed; for "" the file's own graph."""
         if not scope:
             return self.root
         found = self._file.definitions.get(scope)
@@ -152,9 +153,9 @@ class Document(GraphTables):
 
     @property
     def extra(self) -> dict[str, Json]:
-        """The fields of a file that are none of the above; do not change them in place.
+        """The unknown fields of the file, preserved; do not change them in place.
 
-        To set them is for a document that is being made: no undo, no event.
+        Set them only while a document is being made: there is no undo and no event.
         """
         return self._file.extra.get(ONLY, {})
 
@@ -164,13 +165,14 @@ class Document(GraphTables):
 
     @property
     def conflicts(self) -> Json:
-        """What a merge could not decide, as the file lists it (`diff.conflicts`); None if all."""
+        """The unresolved conflicts of a merge, as the file lists them (`diff.conflicts`), or
+        None."""
         return self.extra.get(CONFLICTS)
 
     def digest(self) -> str:
-        """Returns a hash of the content, to detect a mirror that has diverged.
+        """Return a hash of the content, to detect a mirror that has diverged.
 
-        It is updated with each edit, so its cost does not grow with the document.
+        Each edit updates it, so its cost does not grow with the document.
         """
         file, root = self._file, self.root
         if file.digest is None:
@@ -185,7 +187,7 @@ class Document(GraphTables):
 
     @contextmanager
     def transaction(self, label: str, merge: Any = None) -> Iterator[Transaction]:
-        """Opens an undo step: its edits are undone together and published as one Change.
+        """Open an undo step: its edits are undone together and published as one Change.
 
         If the block raises, all of its edits are reverted. A nested transaction joins the outer
         one. Consecutive steps with the same `merge` key (not None) become one undo step, such as
@@ -211,7 +213,7 @@ class Document(GraphTables):
 
     @property
     def state(self) -> Any:
-        """Identifies the current content: undo and redo return to the same objects.
+        """The identity of the current content: undo and redo return to the same object.
 
         Equal states have equal content as long as all changes are made in this document, and none
         with `apply_change`.
@@ -219,7 +221,7 @@ class Document(GraphTables):
         return self._file.history.now
 
     def seal(self) -> None:
-        """Ends a run of merged edits: the next edit starts a new undo step."""
+        """End a run of merged edits: the next edit starts a new undo step."""
         self._file.history.seal()
 
     def note_aside(
@@ -244,7 +246,7 @@ class Document(GraphTables):
         return self._replay(self._file.history.redo)
 
     def apply_change(self, change: Change) -> None:
-        """Applies a change made in another document of the same content, without undo.
+        """Apply a change made in another document of the same content, without undo.
 
         The mirror and the journal use it. Raises DocumentError and changes nothing if the content
         is not what the change expects.
@@ -269,18 +271,18 @@ class Document(GraphTables):
     )
 
     def mark_saved(self) -> None:
-        """Records that the current content is on disk."""
+        """Record that the current content is on disk."""
         self._file.history.mark_saved()
 
     def mark_modified(self) -> None:
-        """Records that the content is not on disk (recovered, imported)."""
+        """Record that the content is not on disk (recovered, imported)."""
         self._file.history.mark_modified()
 
     def subscribe(self, callback: Subscriber) -> Callable[[], None]:
-        """Calls `callback(change)` after each transaction, undo and redo; returns `unsubscribe`.
+        """Call `callback(change)` after each transaction, undo and redo; return `unsubscribe`.
 
-        The document of a file publishes every change, including those in its subgraphs; a
-        definition publishes its part of each change (`Change.within`), unless that is empty.
+        The document of a file publishes every change, including changes in its subgraphs. A
+        definition publishes its part of each change (`Change.within`), unless that part is empty.
         """
         if not self.scope:
             return self._file.events.subscribe(callback)
@@ -293,7 +295,7 @@ class Document(GraphTables):
         return self._file.events.subscribe(publish_own)
 
     def fill(self, table: str, key: Any, value: Any) -> None:
-        """Adds a record while a document is being read: no undo, no event, no check."""
+        """Add a record while a document is being read: no undo, no event, no check."""
         if value is not None:
             self.apply(Edit(self.table_name(table), key, None, value))
 

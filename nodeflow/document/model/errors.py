@@ -106,7 +106,7 @@ class FlowError(FlowFormatError):
 def flow_error(
     cause: type[FlowError], message: str, place: str | None = None, *, hint: str | None = None
 ) -> FlowError:
-    """Returns an error of class `cause` whose message starts with the position in the file."""
+    """Return an error of class `cause` whose message starts with the position in the file."""
     return cause(f"{place}: {message}" if place else message, hint=hint)
 
 

@@ -21,7 +21,7 @@ class Events:
         self._busy = False
 
     def subscribe(self, callback: Subscriber) -> Callable[[], None]:
-        """Adds a callback; returns the function that removes it."""
+        """Add a callback; return the function that removes it."""
         self._subscribers.append(callback)
 
         def unsubscribe() -> None:
@@ -31,7 +31,7 @@ class Events:
         return unsubscribe
 
     def publish(self, change: Change) -> None:
-        """Calls all subscribers; if some raise, raises the first error after the last call."""
+        """Call all subscribers; if some raise, raises the first error after the last call."""
         self._waiting.append(change)
         if self._busy:
             return

@@ -18,7 +18,7 @@ class Step:
     merge: Any = None
 
     def inverse(self) -> Step:
-        """Returns the step that undoes this one."""
+        """Return the step that undoes this one."""
         return Step(self.label, tuple(edit.inverse() for edit in reversed(self.edits)))
 
 
@@ -38,7 +38,7 @@ class Aside:
     merge: Any = None
 
     def inverse(self) -> Aside:
-        """Returns the step that undoes this one."""
+        """Return the step that undoes this one."""
         return Aside(self.label, self.undo, self.redo)
 
 
@@ -81,7 +81,7 @@ class History:
         return self._undone[-1].label if self._undone else ""
 
     def add(self, step: Step) -> None:
-        """Adds a step; joins it to the previous one if their merge keys are equal."""
+        """Add a step; joins it to the previous one if their merge keys are equal."""
         self._undone.clear()
         last = self.now
         is_apart = bool(self._done) and self._done[-1] is not last
@@ -91,7 +91,7 @@ class History:
         else:
             self._done.pop()
             edits = merge_edits(last.edits + step.edits)
-            if edits:  # otherwise the run ended where it started: no step is left
+            if edits:  # otherwise the merged edits cancel out, and no step is left
                 self._done.append(Step(last.label, edits, step.merge))
         self._sealed = False
 
@@ -107,11 +107,11 @@ class History:
         self._sealed = False
 
     def seal(self) -> None:
-        """Prevents the next step from joining the last one."""
+        """Prevent the next step from joining the last one."""
         self._sealed = True
 
     def undo(self) -> Step | Aside | None:
-        """Moves the last step to the undone ones; returns its inverse."""
+        """Move the last step to the undone steps; return its inverse."""
         if not self._done:
             return None
         self._sealed = True
@@ -119,7 +119,7 @@ class History:
         return self._undone[-1].inverse()
 
     def redo(self) -> Step | Aside | None:
-        """Moves the last undone step back; returns it."""
+        """Move the last undone step back; return it."""
         if not self._undone:
             return None
         self._sealed = True
@@ -127,10 +127,10 @@ class History:
         return self._done[-1]
 
     def mark_saved(self) -> None:
-        """Records the current state as the saved one."""
+        """Record the current state as the saved one."""
         self._sealed = True
         self._saved = self.now
 
     def mark_modified(self) -> None:
-        """Records that no state is saved."""
+        """Record that no state is saved."""
         self._saved = _NOWHERE

@@ -18,10 +18,10 @@ LARGEST_BITS = 4096  # larger integers cannot be read back
 
 
 def plain(value: Any, *, where: str = "value", depth: int = 0) -> Json:
-    """Returns `value` as it is stored in a file: lists for tuples and arrays, strings for NaN
-    and complex numbers, sorted keys.
+    """Return `value` as a file stores it: lists for tuples and arrays, strings for NaN and complex
+    numbers, sorted keys.
 
-    Raises BadValue for what a file cannot hold: objects, keys that are not strings, lone
+    Raises BadValue for values that a file cannot hold: objects, keys that are not strings, lone
     surrogates, huge integers, endless nesting.
     """
     if value is None or isinstance(value, bool):
@@ -71,19 +71,19 @@ _ENCODER = json.JSONEncoder(sort_keys=True, ensure_ascii=False, allow_nan=False)
 
 
 def compact_json(value: Json) -> str:
-    """Returns the canonical one-line text of a JSON value: sorted keys, no NaN."""
+    """Return the canonical one-line text of a JSON value: sorted keys, no NaN."""
     if type(value) is str:
         return quoted(value)
     return _ENCODER.encode(value)
 
 
 def same(a: Any, b: Any) -> bool:
-    """Returns whether two JSON values or records have the same text (1, 1.0 and True differ)."""
+    """Return whether two JSON values or records have the same text (1, 1.0 and True differ)."""
     return a is b or (a == b and repr(a) == repr(b))
 
 
 def coordinate(value: float) -> int | float:
-    """Returns a coordinate as written in files: rounded to 1/100 pixel, integers without a dot."""
+    """Return a coordinate as written in files: rounded to 1/100 pixel, integers without a dot."""
     if type(value) is int:
         return value
     rounded = round(float(value), 2)
@@ -91,6 +91,6 @@ def coordinate(value: float) -> int | float:
 
 
 def coordinate_text(value: float) -> str:
-    """Returns the text of `coordinate(value)` in a file."""
+    """Return the text of `coordinate(value)` in a file."""
     number = coordinate(value)
     return str(number) if type(number) is int else compact_json(number)

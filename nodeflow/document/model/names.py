@@ -1,4 +1,4 @@
-"""Names of nodes: which texts are names, which one is free, and the order of names and ids."""
+"""Names of nodes: their syntax, the next free name, and the natural order of names and ids."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _NUMBERED = re.compile(r"(.+)_([1-9][0-9]{0,8})")
 
 
 def check_name(name: str) -> str:
-    """Returns `name`; raises BadName if it is not a valid name."""
+    """Return `name`; raise BadName if it is not a valid name."""
     if not isinstance(name, str) or len(name) > LONGEST or not NAME.fullmatch(name):
         shown = repr(name if len(str(name)) <= 40 else str(name)[:40] + "...")
         raise BadName(
@@ -28,13 +28,14 @@ def check_name(name: str) -> str:
 
 
 class FreeNames:
-    """Finds the first of `add`, `add_1`, `add_2`, ... that is free, without trying all of them."""
+    """A search for the first free name among `add`, `add_1`, `add_2`, ... without trying all of
+    them."""
 
     def __init__(self) -> None:
         self._next: dict[str, int] = {}
 
     def fresh(self, base: str, taken: Container[str]) -> str:
-        """Returns `base` if it is free, else the first free `base_1`, `base_2`, ..."""
+        """Return `base` if it is free, else the first free `base_1`, `base_2`, ..."""
         if base not in taken:
             return base
         number = self._next.get(base, 1)
@@ -44,25 +45,25 @@ class FreeNames:
         return f"{base}_{number}"
 
     def freed(self, name: str) -> None:
-        """Records that a name is free again."""
+        """Record that a name is free again."""
         match = _NUMBERED.fullmatch(name)
         if match and match[1] in self._next:
             self._next[match[1]] = min(self._next[match[1]], int(match[2]))
 
 
 def base_name(name: str) -> str:
-    """Returns a name without its number: `add` for `add` and `add_3`."""
+    """Return a name without its number: `add` for `add` and `add_3`."""
     match = _NUMBERED.fullmatch(name)
     return match[1] if match else name
 
 
 def automatic_name(op: str) -> str:
-    """Returns the default name of a new node; ids of user ops may contain other characters."""
+    """Return the default name of a new node; ids of user ops may contain other characters."""
     cleaned = re.sub(r"[^A-Za-z0-9_]", "_", op.rsplit("/", 1)[-1])[:LONGEST] or "node"
     return cleaned if NAME.fullmatch(cleaned) else f"_{cleaned}"
 
 
 @lru_cache(maxsize=1 << 16)
 def natural_key(text: str) -> tuple[Any, ...]:
-    """Returns a sort key that puts `n10` after `n9`, and `values.10` after `values.9`."""
+    """Return a sort key that puts `n10` after `n9`, and `values.10` after `values.9`."""
     return tuple(int(part) if i % 2 else part for i, part in enumerate(_DIGITS.split(text)))

@@ -8,7 +8,7 @@ from pathlib import PurePath
 from nodeflow.errors import NodeflowError, Surface, full_text
 
 LONGEST = 400
-"""Characters of a message that was not written for people."""
+"""The maximum number of characters of an unforeseen error's message."""
 _MISSING = ("MissingInput", "MissingShape")
 
 
@@ -32,7 +32,7 @@ class Problem:
 
     @property
     def level(self) -> str:
-        """How the problem is shown: its severity, or `incomplete` for what is not given yet."""
+        """How the problem is shown: its severity, or `incomplete` for a missing input or shape."""
         missing = self.kind in _MISSING and self.severity == "error"
         return "incomplete" if missing else self.severity
 
@@ -40,21 +40,21 @@ class Problem:
         return self.text("python")
 
     def text(self, surface: Surface) -> str:
-        """Place, message and hint, in the terms of a surface."""
+        """Return place, message and hint, in the terms of a surface."""
         where = f"{self.node}:{self.port}" if self.port and self.node else self.node
         return full_text(where or self.file, self.message, self.hint, surface)
 
     @classmethod
     def of(cls, error: NodeflowError, node: str, severity: str = "error") -> Problem:
-        """Returns an error of a node as a problem."""
+        """Return an error of a node as a problem."""
         return cls(node, error.port, error.message, error.hint, severity, type(error).__name__)
 
     @classmethod
     def unforeseen(cls, error: Exception, node: str, what: str) -> Problem:
-        """Returns the problem of a node at which something raised that is no error of ours.
+        """Return the problem of a node at which code raised an error that nodeflow does not define.
 
-        What an opened file or an op of the user's holds may be anything. So such an error is a
-        problem of its node alone; the text says what was raised and where.
+        An opened file or a user's op may hold anything, so such an error is a problem of its node
+        alone. The message names the error and the line that raised it.
         """
         said = str(error)
         text = f"{what}: {type(error).__name__} at {_place(error)}" + (f": {said}" if said else "")
@@ -62,7 +62,7 @@ class Problem:
         return cls(node, None, _short(text), hint, kind=type(error).__name__)
 
     def as_error(self) -> NodeflowError:
-        """Returns the problem as an exception, to raise where its node is needed."""
+        """Return the problem as an exception, to raise where its node is needed."""
         cause = _error_classes().get(self.kind, NodeflowError)
         error = cause.__new__(cause)
         NodeflowError.__init__(
@@ -72,7 +72,7 @@ class Problem:
 
 
 def _place(error: Exception) -> str:
-    """File and line of the code that raised an error."""
+    """Return the file and line of the code that raised an error."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
@@ -86,7 +86,7 @@ def _short(text: str) -> str:
 
 
 def _error_classes() -> dict[str, type[NodeflowError]]:
-    """All loaded error classes, by name."""
+    """Return all loaded error classes, by name."""
     found: dict[str, type[NodeflowError]] = {}
     waiting: list[type[NodeflowError]] = [NodeflowError]
     while waiting:

@@ -23,8 +23,9 @@ from nodeflow.document.model.json_values import (
 )
 
 TABLES = ("node", "wire", "frame", "subgraph", "training", "weights", "extra")
-SCOPED = ("node", "wire", "frame")  # each definition of a subgraph has its own of these
-ONLY = ""  # the one key of the tables "training", "weights" and "extra"
+# each definition of a subgraph has its own tables of these kinds
+SCOPED = ("node", "wire", "frame")
+ONLY = ""  # the only key of the tables "training", "weights" and "extra"
 SUBGRAPH, INPUTS, OUTPUTS = (
     "subgraph",
     "subgraph_inputs",
@@ -48,7 +49,7 @@ class NodeRecord:
     extra: dict[str, Json] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Json]:
-        """Returns the JSON object of this node in a file."""
+        """Return the JSON object of this node in a file."""
         x, y = self.pos
         return {
             **self.extra,
@@ -60,7 +61,7 @@ class NodeRecord:
         }
 
     def to_text(self) -> str:
-        """Returns `compact_json(self.to_json())`, five times as fast; saving calls it per node."""
+        """Return `compact_json(self.to_json())`, five times as fast; saving calls it per node."""
         if self.extra:
             return compact_json(self.to_json())
         attrs = compact_json(self.attrs) if self.attrs else "{}"
@@ -71,7 +72,7 @@ class NodeRecord:
 
     @classmethod
     def from_json(cls, data: dict[str, Json]) -> NodeRecord:
-        """Returns the record of an object that `to_json` made, unchecked."""
+        """Return the unchecked record of an object that `to_json` made."""
         known = ("id", "op", "name", "attrs", "pos")
         extra = {key: value for key, value in data.items() if key not in known}
         x, y = data["pos"]
@@ -79,16 +80,16 @@ class NodeRecord:
 
 
 def mode_of(record: NodeRecord) -> str:
-    """Returns the mode of a node: `muted`, `bypassed`, or "" if it runs."""
+    """Return the mode of a node: `muted`, `bypassed`, or "" if it runs."""
     mode = record.extra.get("mode")
     return mode if mode in (MUTED, BYPASSED) else ""
 
 
 def stream_of(record: NodeRecord) -> str:
-    """Returns the stream of a node's random numbers: its name when it was made.
+    """Return the name of a node's stream of random numbers: by default the node's first name.
 
-    The field `stream` keeps it where the node is called otherwise by now. That of an instance
-    of a subgraph is the prefix of the streams inside; it may be empty.
+    A renamed node keeps its stream in the field `stream`. An instance of a subgraph returns the
+    prefix for the streams inside, which may be empty.
     """
     stream = record.extra.get("stream") if record.extra else None
     return stream if isinstance(stream, str) else record.name
@@ -104,11 +105,11 @@ class Wire(NamedTuple):
 
     @property
     def key(self) -> tuple[str, str]:
-        """The input port at its end: its key in `Document.wires`."""
+        """The input port at the wire's end: its key in `Document.wires`."""
         return (self.target, self.target_port)
 
     def to_text(self) -> str:
-        """Returns the wire as one line of a file: `compact_json(list(self))`."""
+        """Return the wire as one line of a file: `compact_json(list(self))`."""
         return f"[{', '.join(map(compact_json, self))}]"
 
 
@@ -124,7 +125,7 @@ class FrameRecord:
     extra: dict[str, Json] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Json]:
-        """Returns the JSON object of this frame in a file."""
+        """Return the JSON object of this frame in a file."""
         return {
             **self.extra,
             "id": self.id,
@@ -135,12 +136,12 @@ class FrameRecord:
         }
 
     def to_text(self) -> str:
-        """Returns the frame as one line of a file."""
+        """Return the frame as one line of a file."""
         return compact_json(self.to_json())
 
     @classmethod
     def from_json(cls, data: dict[str, Json]) -> FrameRecord:
-        """Returns the record of an object that `to_json` made, unchecked."""
+        """Return the unchecked record of an object that `to_json` made."""
         known = ("id", "title", "note", "color", "rect")
         extra = {key: value for key, value in data.items() if key not in known}
         x, y, width, height = data["rect"]
@@ -162,18 +163,18 @@ class Edit(NamedTuple):
     after: Any
 
     def inverse(self) -> Edit:
-        """Returns the edit that undoes this one."""
+        """Return the edit that undoes this one."""
         return Edit(self.table, self.key, self.after, self.before)
 
     def to_text(self) -> str:
-        """Returns `[table, key, before, after]` as one line of JSON."""
+        """Return `[table, key, before, after]` as one line of JSON."""
         table, key, before, after = self
         at = key_text(key)
         return f"[{compact_json(table)}, {at}, {to_text(before)}, {to_text(after)}]"
 
     @classmethod
     def from_json(cls, data: list[Json]) -> Edit:
-        """Returns the edit of a parsed `to_text`."""
+        """Return the edit whose `to_text` was parsed."""
         table, key, before, after = data
         read = _READERS.get(kind_of(table), lambda value: value)
         key = (key[0], key[1]) if kind_of(table) == "wire" else key
@@ -186,7 +187,7 @@ class Edit(NamedTuple):
 
 
 def kind_of(table: str) -> str:
-    """Returns the kind of a table: `node` for `node` and for `node@NAME`."""
+    """Return the kind of a table: `node` for `node` and for `node@NAME`."""
     return table.partition("@")[0]
 
 
@@ -198,12 +199,12 @@ _READERS = {
 
 
 def key_text(key: Any) -> str:
-    """Returns a key of a table as one line of JSON."""
+    """Return a key of a table as one line of JSON."""
     return f"[{', '.join(map(compact_json, key))}]" if isinstance(key, tuple) else compact_json(key)
 
 
 def to_text(value: Any) -> str:
-    """Returns a record, or another value of a table, as one line of JSON."""
+    """Return a record, or another value of a table, as one line of JSON."""
     if value is None:
         return "null"
     if isinstance(value, (NodeRecord, Wire, FrameRecord)):
@@ -217,7 +218,7 @@ class Change:
 
     A large change has many readers, so its lists are computed once; do not change them.
 
-    `state` identifies the content after it, see `Document.state`; None if unknown.
+    `state` identifies the content after the change (see `Document.state`); None if unknown.
     """
 
     label: str
@@ -226,7 +227,7 @@ class Change:
     state: Any = field(default=None, compare=False, repr=False)
 
     def of(self, table: str) -> Iterator[Edit]:
-        """Yields the edits of one table."""
+        """Yield the edits of one table."""
         return (edit for edit in self.edits if edit.table == table)
 
     @cached_property
@@ -250,12 +251,12 @@ class Change:
 
     @cached_property
     def wires_added(self) -> list[Wire]:
-        """The added wires, including those that replace another."""
+        """The added wires, including wires that replace another one."""
         return [e.after for e in self.of("wire") if e.after is not None]
 
     @cached_property
     def wires_removed(self) -> list[Wire]:
-        """The removed wires, including those that another replaced."""
+        """The removed wires, including wires that another one replaced."""
         return [e.before for e in self.of("wire") if e.before is not None]
 
     @cached_property
@@ -269,7 +270,7 @@ class Change:
 
     @property
     def flags_nodes(self) -> bool:
-        """True if fields beside a node's attributes changed, such as its breakpoint."""
+        """True if a node changed outside its attributes, such as in its breakpoint."""
         return any(
             kind_of(e.table) == "node"
             and e.before is not None
@@ -279,10 +280,10 @@ class Change:
         )
 
     def within(self, scope: str) -> Change:
-        """Returns the part in one graph: the document's own ("") or a definition's.
+        """Return the part of the change in one graph: the document's own ("") or a definition's.
 
-        Its edits name the tables without the scope, and include those of the tables that all
-        graphs share (training, weights, subgraphs).
+        Its edits name tables without the scope. They include edits of the tables that all graphs
+        share (training, weights, subgraphs).
         """
         if not scope and not self._reaches_inside:
             return self
@@ -318,7 +319,7 @@ class Change:
 
     @classmethod
     def from_text(cls, text: str) -> Change:
-        """Returns the change with this `text`; raises ValueError, KeyError or TypeError."""
+        """Return the change with this `text`; raise ValueError, KeyError or TypeError."""
         data = json.loads(text)
         edits = tuple(Edit.from_json(edit) for edit in data["edits"])
         return cls(data["label"], edits, data["revision"])
@@ -333,7 +334,7 @@ def _moved_only(before: NodeRecord | None, after: NodeRecord | None) -> bool:
 
 
 def merge_edits(edits: Iterable[Edit]) -> tuple[Edit, ...]:
-    """Returns the edits with one per table and key, without those that change nothing."""
+    """Merge the edits to one per table and key; drop edits that change nothing."""
     merged: dict[tuple[str, Any], Edit] = {}
     for edit in edits:
         at = (edit.table, edit.key)

@@ -1,7 +1,7 @@
-"""Snapshots of what is derived from a document, restored when undo or redo returns to its content.
+"""Snapshots of data derived from a document, restored when undo or redo returns to its content.
 
-Following a large change takes long. Undoing it returns to content seen before, so a subscriber
-restores its snapshot instead. `Change.state` identifies the content.
+Deriving the data again after a large change takes long. Undoing it returns to earlier content, so a
+subscriber restores its snapshot instead. `Change.state` identifies the content.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from nodeflow.document.model.records import Change
 T = TypeVar("T")
 
 LARGE = 200
-"""Number of edits in a change from which on a snapshot is taken of the content before it."""
+"""The smallest number of edits in a change for which a snapshot of the content before is taken."""
 MOST = 4
-"""Snapshots that are kept; the oldest is dropped first."""
+"""The number of snapshots kept; the oldest is dropped first."""
 
 
 class Snapshots(Generic[T]):
@@ -30,13 +30,14 @@ class Snapshots(Generic[T]):
         return iter(self._snapshots.values())
 
     def follow(self, change: Change, take: Callable[[], T]) -> T | None:
-        """Returns the snapshot of the content after a change, or None if there is none.
+        """Return the snapshot of the content after a change, or None if there is none.
 
-        To be called before the subscriber follows the change itself: `take()` makes a snapshot of
-        the content before it.
+        Call it before the subscriber follows the change itself: `take()` makes a snapshot of the
+        content before the change.
         """
         before, self._state = self._state, change.state
-        if change.state is None:  # made elsewhere: undo does not return to the content before
+        # another document made the change: undo does not return to the content before
+        if change.state is None:
             self._snapshots.clear()
             return None
         found = self._snapshots.pop(change.state, None)
@@ -47,5 +48,5 @@ class Snapshots(Generic[T]):
         return found
 
     def clear(self) -> None:
-        """Drops all snapshots: something other than the document has changed."""
+        """Drop all snapshots: something other than the document has changed."""
         self._snapshots.clear()

@@ -57,11 +57,11 @@ class GraphTables(ABC):
         self.frames: dict[str, FrameRecord] = {}
         self.subgraphs = shared.subgraphs
         self.incoming, self.outgoing = WireIndex(), WireIndex()  # by target, by source
-        self.borders: dict[str, str] = {}  # of a definition: op -> id of the node with its ports
+        self.borders: dict[str, str] = {}  # for a definition: op -> id of the node with its ports
         self.slashed: set[str] = set()  # names with a scope in them
-        self.streams: dict[str, str] = {}  # of nodes with the field `stream`: id -> stream
+        self.streams: dict[str, str] = {}  # nodes with the field `stream`: id -> stream
         self.ids_by_stream: dict[str, set[str]] = {}  # the same nodes
-        self.prefixed: set[str] = set()  # those of them that are instances of subgraphs
+        self.prefixed: set[str] = set()  # the nodes among them that are instances of subgraphs
         self.tables: dict[str, dict[Any, Any]] = {
             "node": self.nodes,
             "wire": self.wires,
@@ -78,11 +78,11 @@ class GraphTables(ABC):
 
     @abstractmethod
     def graph(self, scope: str) -> GraphTables:
-        """Returns the definition of this name, a new one if needed; for "" the file's own graph."""
+        """Return the definition of this name, a new one if needed; for "" the file's own graph."""
 
     @property
     def next_id(self) -> int:
-        """The number of the next id, shared by all graphs of a file."""
+        """The number of the next id; all graphs of a file share it."""
         return self._shared.next_id
 
     @next_id.setter
@@ -90,13 +90,13 @@ class GraphTables(ABC):
         self._shared.next_id = number
 
     def table_name(self, kind: str) -> str:
-        """Returns the name in edits of a table of this graph: `node`, or `node@NAME`."""
+        """Return the name that edits use for a table of this graph: `node`, or `node@NAME`."""
         if not self.scope:
             return kind
         return f"{kind}@{self.scope}" if kind in SCOPED else kind
 
     def home(self, table: str) -> tuple[GraphTables, str]:
-        """Returns the graph that holds a table named by an edit, and the kind of the table."""
+        """Return the graph that holds a table named by an edit, and the kind of the table."""
         kind, at, scope = table.partition("@")
         if kind not in (SCOPED if at else self.tables) or bool(at) != bool(scope):
             raise DocumentError(f"a change names the unknown table {table!r}")
@@ -105,14 +105,14 @@ class GraphTables(ABC):
     # ---- reading ----------------------------------------------------------------------------
 
     def node(self, node_id: str) -> NodeRecord:
-        """Returns the node with this id; raises NoSuchNode."""
+        """Return the node with this id; raise NoSuchNode."""
         try:
             return self.nodes[node_id]
         except KeyError:
             raise NoSuchNode(f"no node has the id {node_id!r}") from None
 
     def node_named(self, name: str) -> NodeRecord | None:
-        """Returns the node with this name, or None."""
+        """Return the node with this name, or None."""
         found = self.ids_by_name.get(name)
         return None if found is None else self.nodes[found]
 
@@ -122,30 +122,30 @@ class GraphTables(ABC):
         return self.ids_by_name.keys()
 
     def wires_into(self, node_id: str) -> list[Wire]:
-        """Returns the wires that end at a node, feeds included."""
+        """Return the wires that end at a node, including feeds."""
         return list(self.incoming.at(node_id))
 
     def wires_out_of(self, node_id: str) -> list[Wire]:
-        """Returns the wires that start at a node."""
+        """Return the wires that start at a node."""
         return list(self.outgoing.at(node_id))
 
     def fresh_name(self, base: str) -> str:
-        """Returns `base`, or `base_1`, `base_2`, ...: the first that no node has."""
+        """Return the first name that no node has: `base`, or `base_1`, `base_2`, ..."""
         return self._names.fresh(base, self.ids_by_name)
 
     def has_wires(self, node_id: str) -> bool:
-        """Returns whether any wire starts or ends at a node."""
+        """Return whether any wire starts or ends at a node."""
         return node_id in self.incoming or node_id in self.outgoing
 
     # ---- writing ----------------------------------------------------------------------------
 
     def apply(self, edit: Edit) -> None:
-        """Writes an edit into the table that it names, whichever graph of the file has it."""
+        """Write an edit into the table that it names, in whichever graph of the file."""
         graph, kind = self.home(edit.table)
         graph.write(kind, edit)
 
     def write(self, table: str, edit: Edit) -> None:
-        """Writes an edit into a table of this graph, and into the indexes."""
+        """Write an edit into a table of this graph, and update the indexes."""
         name, key, _, after = edit
         rows = self.tables[table]
         before = rows.get(key)
@@ -210,6 +210,6 @@ HASHES = 1 << 128
 
 
 def item_hash(table: str, key: Any, value: Any) -> int:
-    """Returns the hash of one row of a table; a document's digest is the sum over all."""
+    """Return the hash of one row of a table; a document's digest is the sum over all rows."""
     text = f"{table} {key_text(key)} {to_text(value)}"
     return int.from_bytes(blake2b(text.encode(), digest_size=16).digest(), "little")

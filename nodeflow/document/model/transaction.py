@@ -1,4 +1,4 @@
-"""The edits of one undo step while they are made, and the checks at its end."""
+"""The edits of one open undo step, and the checks at its end."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ class Transaction:
         self._clashes: list[tuple[GraphTables, str, str]] = [] if outer is None else outer._clashes
 
     def within(self, graph: GraphTables) -> Transaction:
-        """Returns this transaction for another graph of the same file."""
+        """Return this transaction for another graph of the same file."""
         return self if graph is self._graph else Transaction(graph, self)
 
     def edit(self, table: str, key: Any, after: Any) -> None:
-        """Sets `key` of a table to `after`; None removes it."""
+        """Set `key` of a table to `after`; None removes it."""
         graph = self._graph
         name = graph.table_name(table)
         edit = Edit(name, key, graph.tables[table].get(key), after)
@@ -39,42 +39,42 @@ class Transaction:
         self.edits.append(edit)
 
     def put_node(self, record: NodeRecord) -> None:
-        """Adds a node, or replaces the one with the same id."""
+        """Add a node, or replaces the one with the same id."""
         check_name(record.name)
         self.edit("node", record.id, record)
 
     def put_wire(self, wire: Wire) -> None:
-        """Adds a wire; one that ended at the same input port is replaced."""
+        """Add a wire; it replaces the wire that ended at the same input port."""
         self.edit("wire", wire.key, wire)
 
     def put_frame(self, frame: FrameRecord) -> None:
-        """Adds a frame, or replaces the one with the same id."""
+        """Add a frame, or replaces the one with the same id."""
         self.edit("frame", frame.id, frame)
 
     def drop_node(self, node_id: str) -> None:
-        """Removes a node and the wires that touch it."""
+        """Remove a node and the wires that touch it."""
         graph = self._graph
         for wire in [*graph.wires_into(node_id), *graph.wires_out_of(node_id)]:
-            if wire.key in graph.wires:  # one from the node to itself is in both
+            if wire.key in graph.wires:  # a wire from the node to itself is in both lists
                 self.edit("wire", wire.key, None)
         self.edit("node", node_id, None)
 
     def drop_wire(self, key: tuple[str, str]) -> None:
-        """Removes the wire that ends at (node id, port)."""
+        """Remove the wire that ends at (node id, port)."""
         self.edit("wire", key, None)
 
     def set_training(self, settings: dict[str, Json]) -> None:
-        """Replaces the training settings."""
+        """Replace the training settings."""
         self.edit("training", ONLY, settings or None)
 
     def new_id(self, prefix: str = "n") -> str:
-        """Returns an id that this document has never used."""
+        """Return an id that this document has never used."""
         graph = self._graph
         graph.next_id += 1
         return f"{prefix}{graph.next_id - 1}"
 
     def check(self) -> None:
-        """Raises NameTaken or DanglingWire if the edits leave the document inconsistent."""
+        """Raise NameTaken or DanglingWire if the edits leave the document inconsistent."""
         self._restore_names()
         for graph, holder, other in self._clashes:
             a, b = graph.nodes.get(holder), graph.nodes.get(other)
@@ -95,13 +95,13 @@ class Transaction:
                 raise DanglingWire(f"wires still end at {before.name if before else key!r}")
 
     def roll_back(self, mark: int) -> None:
-        """Reverts all edits but the first `mark`."""
+        """Revert all edits but the first `mark`."""
         while len(self.edits) > mark:
             self._graph.apply(self.edits.pop().inverse())
         self._restore_names()
 
     def _restore_names(self) -> None:
-        """A name that two nodes had for a while maps to the one that still has it."""
+        """Map each name that two nodes had for a while to the node that still has it."""
         for graph, holder, _ in self._clashes:
             if holder in graph.nodes:
                 graph.ids_by_name[graph.nodes[holder].name] = holder

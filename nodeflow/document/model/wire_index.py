@@ -1,4 +1,4 @@
-"""The wires at one side of each node, in little memory: most nodes have one or two."""
+"""An index of the wires at one side of each node, in little memory: most nodes have one or two."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from typing import TypeAlias
 from nodeflow.document.model.records import Wire
 
 FEW = 8
-"""Up to this many wires at a node are a tuple, of a quarter of a dict's size."""
+"""Up to this many wires at a node are kept as a tuple, which takes a quarter of a dict's size."""
 _Kept: TypeAlias = Wire | tuple[Wire, ...] | dict[tuple[str, str], Wire]
 
 
 class WireIndex:
-    """Wires by the id of the node at which they start, or end; each by its key."""
+    """Wires by the node at which they start (or end); each by its key."""
 
     __slots__ = ("_kept",)
 
     def __init__(self) -> None:
-        self._kept: dict[str, _Kept] = {}  # a single wire is kept as it is
+        self._kept: dict[str, _Kept] = {}  # a single wire is stored without a container
 
     def at(self, node_id: str) -> Collection[Wire]:
-        """Returns the wires at a node, in the order in which they were added."""
+        """Return the wires at a node, in the order in which they were added."""
         found = self._kept.get(node_id)
         if found is None:
             return ()
@@ -33,7 +33,7 @@ class WireIndex:
         return node_id in self._kept
 
     def add(self, node_id: str, wire: Wire) -> None:
-        """Adds a wire, which must not be there."""
+        """Add a wire that the index does not have."""
         found = self._kept.get(node_id)
         if found is None:
             self._kept[node_id] = wire
@@ -44,7 +44,7 @@ class WireIndex:
             self._kept[node_id] = wires if len(wires) <= FEW else {w.key: w for w in wires}
 
     def remove(self, node_id: str, wire: Wire) -> None:
-        """Removes a wire, if it is there."""
+        """Remove a wire, if it is there."""
         found = self._kept.get(node_id)
         if type(found) is dict:
             found.pop(wire.key, None)

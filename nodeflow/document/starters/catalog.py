@@ -18,12 +18,12 @@ STARTERS: dict[str, Starter] = {starter.id: starter for starter in _found()}
 
 
 def fitting(material: Material) -> list[Starter]:
-    """The starters that can use this data, best first."""
+    """Return the starters that can use this data, best first."""
     return [starter for starter in STARTERS.values() if not starter.misfit(material)]
 
 
 def make(starter: str, material: Material) -> Document:
-    """The document of a starter: nodes in frames, training settings, nothing to undo.
+    """Return the document of a starter: nodes in frames, training settings, nothing to undo.
 
     Raises:
         StarterMisfit: the starter cannot use this data; says why.

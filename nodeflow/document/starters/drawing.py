@@ -39,7 +39,7 @@ class Drawing:
         self.groups[title] = (color, [])
 
     def add(self, op: str, name: str, *inputs: str, **attrs: Any) -> str:
-        """A node, wired from `name` or `name:port`, in the order of its inputs."""
+        """Return a node, wired from `name` or `name:port`, in the order of its inputs."""
         plain = plain_declaration(op)
         allow_source(self.doc, attrs.get("source"))  # the user's own data, chosen for this
         first = attrs if plain is None else plain.first_attrs(attrs)
@@ -53,7 +53,7 @@ class Drawing:
         return name
 
     def become(self, definition: str) -> str:
-        """The last group's nodes move into a subgraph, whose instance stands for them."""
+        """Return the last group's nodes move into a subgraph, whose instance stands for them."""
         color, ids = self.groups.popitem()[1]
         commands.move(self.doc, layout(self.doc, ids, analysis=Analysis(self.doc)))
         instance = create_subgraph.create(self.doc, ids, definition)
@@ -89,11 +89,11 @@ class Drawing:
         set_view(self.doc, self.ids[name], {"kind": kind, **options})
 
     def arrange(self, rows: list[list[str]], note: str, title: str) -> None:
-        """Places the groups and the note in rows.
+        """Place the groups and the note in rows.
 
         Later rows begin with what stands below the first group (`NOTE`, or nothing: `""`), and go
-        on where the first row has its second group. After `>` comes what ends where the first
-        row ends; `<TITLE` stands for a place right below that group.
+        on where the first row has its second group. After `>` comes what ends where the first row
+        ends; `<TITLE` stands for a place right below that group.
         """
         self.analysis = Analysis(self.doc)
         second = right = y = 0.0
@@ -133,7 +133,7 @@ class Drawing:
         return right + 2 * PAD, bottom + BAR + PAD
 
     def _place(self, title: str, x: float, y: float) -> None:
-        """Lays a group out with its frame's top left corner at (x, y)."""
+        """Lay a group out with its frame's top left corner at (x, y)."""
         color, ids = self.groups[title]
         commands.move(
             self.doc, layout(self.doc, ids, analysis=self.analysis, origin=(x + PAD, y + BAR))

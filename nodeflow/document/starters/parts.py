@@ -31,7 +31,7 @@ def data(drawing: Drawing, material: Material, fed: dict[str, str]) -> None:
 def normalize(
     drawing: Drawing, material: Material, column: str, name: str, source: str, **attrs: Any
 ) -> str:
-    """A node that scales by the statistics of a column; returns its name."""
+    """Return a node that scales by the statistics of a column; returns its name."""
     found = material.statistics[column]
     numbers = {"mean": found.mean, "deviation": found.deviation}
     return drawing.add("normalize", name, source, **numbers, **attrs)
@@ -40,7 +40,7 @@ def normalize(
 def dense(
     drawing: Drawing, source: str, units: int, name: str, activation: str | None = None
 ) -> str:
-    """A layer: activation(source @ kernel + bias); returns its name."""
+    """Return a layer: activation(source @ kernel + bias); returns its name."""
     more = {} if activation is None else {"activation": activation, "kernel_initializer": HE}
     return drawing.add("layers/dense", name, source, units=units, **more)
 

@@ -12,7 +12,7 @@ from nodeflow.document.starters.tables import are_classes, inputs_of, is_series,
 
 
 def has_numbers(material: Material) -> bool:
-    """Whether the labels are numbers that can be scaled."""
+    """Return whether the labels are numbers that can be scaled."""
     labels = labels_of(material)
     return labels in material.statistics and not are_classes(material, labels)
 

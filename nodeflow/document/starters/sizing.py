@@ -24,10 +24,9 @@ class Sizing:
 
 
 def batch_size(rows: int) -> int:
-    """A power of two, about a tenth of the rows, so that an epoch has ten steps or more.
+    """Return a power of two, about a tenth of the rows, so that an epoch has ten steps or more.
 
-    >>> batch_size(120), batch_size(1000), batch_size(100_000)
-    (8, 64, 128)
+    >>> batch_size(120), batch_size(1000), batch_size(100_000) (8, 64, 128)
     """
     size = LEAST_BATCH
     while size * 2 <= min(rows / 10, MOST_BATCH):
@@ -42,7 +41,7 @@ def epochs(rows: int, steps: int, most: int = 200, least: int = 5) -> int:
 
 
 def for_table(rows: int, inputs: int, steps: int = 3000) -> Sizing:
-    """A small network for a small table: more rows carry more units."""
+    """Return a small network for a small table: more rows carry more units."""
     if rows < 500:
         hidden = (16,)
     elif rows < 5000:

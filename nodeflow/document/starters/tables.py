@@ -6,7 +6,8 @@ from nodeflow.document.starters.material import Material, Statistics
 
 
 def inputs_of(material: Material) -> str:
-    """The column of inputs: ``features``, else the first column of rows of numbers; or nothing."""
+    """Return the column of inputs: ``features``, else the first column of rows of numbers; or
+    nothing."""
     found = [
         name
         for name, type_ in material.columns.items()
@@ -19,19 +20,19 @@ def inputs_of(material: Material) -> str:
 
 
 def labels_of(material: Material) -> str:
-    """The column of labels: ``labels``, or the one that is called like one; or nothing."""
+    """Return the column of labels: ``labels``, or the one that is called like one; or nothing."""
     likely = ("labels", "label", "y", "target", "targets", "classes", "class")
     return next((name for name in likely if name in material.columns), "")
 
 
 def is_series(material: Material) -> bool:
-    """Whether the inputs are windows of rows: (n, window, columns)."""
+    """Return whether the inputs are windows of rows: (n, window, columns)."""
     inputs = inputs_of(material)
     return bool(inputs) and len(material.columns[inputs].shape) == 3
 
 
 def are_classes(material: Material, labels: str) -> bool:
-    """Whether the labels are one-hot rows."""
+    """Return whether the labels are one-hot rows."""
     return bool(labels) and (labels in material.classes or _one_hot(material, labels))
 
 

@@ -62,7 +62,7 @@ class LiveBuild(LiveNodes):
         self.start()
 
     def start(self) -> None:
-        """Builds everything again."""
+        """Build everything again."""
         self._live_flat = LiveFlat(self._document)
         flat = self._live_flat.flat
         self._graph = LiveGraph()
@@ -84,7 +84,7 @@ class LiveBuild(LiveNodes):
         self._before = {i: upstream(self.build.document, [i]) for i in [*self._deriving, *failed]}
 
     def _note_segments(self) -> None:
-        """Finds what was derived for which node: in a fresh graph it stands just before it."""
+        """Find what was derived for which node: in a fresh graph it stands just before it."""
         analysis = self.build.analysis
         own = {n: i for i, n in self.build.nodes.items() if analysis.passes(i) is None}
         derived: list[Node] = []
@@ -101,7 +101,7 @@ class LiveBuild(LiveNodes):
         return self._graph.users
 
     def nodes(self) -> Iterable[Node]:
-        """Returns the document's own nodes of the graph, in no order."""
+        """Return the document's own nodes of the graph, in no order."""
         return (segment.node for segment in self._segments.values())
 
     @property
@@ -115,14 +115,14 @@ class LiveBuild(LiveNodes):
         return bool(self._awaiting)
 
     def pending(self) -> set[Node]:
-        """Returns the nodes that are what they were before the last edits until `settle`."""
+        """Return the nodes that are what they were before the last edits until `settle`."""
         stale = (self._segments.get(i) for i in self.stale)
         return {segment.node for segment in stale if segment is not None}
 
     # ---- following ----------------------------------------------------------------------------
 
     def follow(self, change: Change) -> Patch:
-        """Takes a change of the document in."""
+        """Take a change of the document in."""
         flat_change = self._live_flat.follow(change)
         if flat_change is None or _changes_seed(change):
             return self._rebuilt()
@@ -157,7 +157,7 @@ class LiveBuild(LiveNodes):
                 raise BuildAnew
 
     def _may_clash(self, name: str) -> bool:
-        """Says whether a name lies in a scope that derived names are made in."""
+        """Return whether a name lies in a scope that derived names are made in."""
         if name.startswith(GRADIENTS):
             return True
         end = name.find("/")
@@ -189,7 +189,7 @@ class LiveBuild(LiveNodes):
             self._in_order = False  # one that can run now comes after what uses it
 
     def _set_value(self, before: NodeRecord, after: NodeRecord, checked: _Checked) -> bool:
-        """Gives a node other attributes that leave its types as they are; says whether that is all
+        """Give a node other attributes that leave its types as they are; return whether that is all
         there is to an edit of it."""
         segment = self._segments.get(after.id)
         if segment is None or segment.node.op.macro or after.op == "placeholder":
@@ -208,7 +208,7 @@ class LiveBuild(LiveNodes):
         return True
 
     def _update_all(self, waiting: set[str]) -> None:
-        """Updates nodes, and others as far as they depend on what changes."""
+        """Update nodes, and others as far as they depend on what changes."""
         while waiting:
             order, looping = topological(self.build.document, waiting)
             order = [*looping, *(i for i in order if i not in looping)]
@@ -283,8 +283,8 @@ class LiveBuild(LiveNodes):
         return (*state, node_id in self._awaiting, build.nodes.get(node_id), types, inside)
 
     def _is_muted(self, node_id: str) -> bool:
-        """Says whether a muted node keeps a node from running; what waits for a bypassed optimizer
-        runs."""
+        """Return whether a muted node keeps a node from running; what waits for a bypassed
+        optimizer runs."""
         return self.build.muted.get(node_id, _RUNS) is None
 
     def _has_error(self, node_id: str) -> bool:
@@ -301,7 +301,7 @@ class LiveBuild(LiveNodes):
     # ---- derived nodes ------------------------------------------------------------------------
 
     def settle(self, interrupted: Callable[[], bool] | None = None) -> Patch:
-        """Puts the graph into the order of a fresh build, and derives again what is stale.
+        """Put the graph into the order of a fresh build, and derive again what is stale.
 
         When `interrupted` returns true, the rest stays stale (see `is_settled`).
         """
@@ -371,7 +371,7 @@ class LiveBuild(LiveNodes):
                     nodes.append(node)
 
     def _derive(self, record: NodeRecord, old: Segment | None) -> bool:
-        """Derives a macro node's nodes; says whether what uses it has to follow."""
+        """Derive a macro node's nodes; return whether what uses it has to follow."""
         awaited, mark = record.id in self._awaiting, len(self._graph.nodes)
         self._awaiting.discard(record.id)
         self.build.skipped.pop(record.id, None)

@@ -55,7 +55,7 @@ class LiveFlat:
         )
 
     def follow(self, change: Change) -> Change | None:
-        """Returns what a change does to the flat document, which has it then."""
+        """Return what a change does to the flat document, which has it then."""
         if self.flat.document is self._source:
             return None if any(map(_makes_instances, change.edits)) else change
         edits = self._edits(change)
@@ -106,7 +106,8 @@ class LiveFlat:
         return edits
 
     def _is_simple(self, edit: Edit, places: list[f.Place]) -> bool:
-        """Says whether a node edit leaves instances, their ports and others' names as they are."""
+        """Return whether a node edit leaves instances, their ports and others' names as they
+        are."""
         before, after = edit.before, edit.after
         ops = {record.op for record in (before, after) if record is not None}
         if not ops.isdisjoint(_INSTANCES):
@@ -139,7 +140,7 @@ class LiveFlat:
 
 
 def _bodies(document: Document) -> set[str]:
-    """The definitions of loops and branches, and those used in them."""
+    """Return the definitions of loops and branches, and those used in them."""
     found: set[str] = set()
     for graph in graphs(document):
         for record in instances_in(graph):
@@ -158,7 +159,7 @@ def _makes_instances(edit: Edit) -> bool:
 
 
 def _is_alike(before: NodeRecord, after: NodeRecord) -> bool:
-    """Says whether nothing but place and looks changed."""
+    """Return whether nothing but place and looks changed."""
     named = before.op == after.op and before.name == after.name
     named = named and stream_of(before) == stream_of(after)
     return named and mode_of(before) == mode_of(after) and same(before.attrs, after.attrs)
@@ -167,7 +168,7 @@ def _is_alike(before: NodeRecord, after: NodeRecord) -> bool:
 def _ends(
     place: f.Place, target: str, port: str, noted: set[f.Place]
 ) -> Iterator[tuple[f.Place, str, str]]:
-    """The in-ports of nodes whose value comes through an in-port of one of the graphs.
+    """Yield the in-ports of nodes whose value comes through an in-port of one of the graphs.
 
     `noted` gets the instances on the way whose outputs may come from elsewhere now.
     """

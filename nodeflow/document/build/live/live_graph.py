@@ -79,19 +79,19 @@ class LiveGraph(Graph):
                 self._unlink(node)
 
     def take_out(self, nodes: Iterable[Node]) -> None:
-        """Forgets nodes; what uses them is the caller's to change."""
+        """Forget nodes; what uses them is the caller's to change."""
         for node in nodes:
             self._unlink(node)
             del self._by_name[node.name]
             self._taken.pop(node.name, None)
 
     def give_up(self, mark: int, name: str) -> None:
-        """Drops what was added after the first `mark` nodes for the node of a name."""
+        """Drop what was added after the first `mark` nodes for the node of a name."""
         self.discard_since(mark, keep=())
         self._taken.pop(name, None)
 
     def put_back(self, node: Node) -> None:
-        """Takes in a node again that was taken out, as the last one."""
+        """Take in a node again that was taken out, as the last one."""
         self._by_name[node.name] = node
         self._taken.setdefault(node.name, 1)
         node.index = len(self.nodes)
@@ -106,7 +106,7 @@ class LiveGraph(Graph):
         control_inputs: tuple[Node, ...],
         types: Sequence[TensorType],
     ) -> None:
-        """Gives a node other attributes, sources and types; its outputs stay the same objects."""
+        """Give a node other attributes, sources and types; its outputs stay the same objects."""
         self._unlink(node)
         node.attrs = MappingProxyType(dict(attrs))
         node.inputs = inputs
@@ -128,7 +128,7 @@ class LiveGraph(Graph):
         self.put_back(node)
 
     def rename(self, node: Node, name: str, stream: str) -> None:
-        """Gives a node another name; its stream is what its record says."""
+        """Give a node another name; its stream is what its record says."""
         del self._by_name[node.name]
         self._taken.pop(node.name, None)
         node.name, node.stream = name, stream
@@ -137,7 +137,7 @@ class LiveGraph(Graph):
         self._reserved.discard(name)
 
     def arrange(self, nodes: Iterable[Node]) -> None:
-        """Puts the nodes into this order."""
+        """Put the nodes into this order."""
         self.nodes[:] = nodes
         for index, node in enumerate(self.nodes):
             node.index = index
@@ -156,7 +156,7 @@ class LiveGraph(Graph):
 
 
 def sources(node: Node) -> set[Node]:
-    """Returns the nodes that a node reads, waits for, or stands for."""
+    """Return the nodes that a node reads, waits for, or stands for."""
     found = {tensor.node for tensor in node.inputs}
     found.update(node.control_inputs)
     found.update(tensor.node for tensor in node.alias if tensor is not None)
@@ -164,7 +164,7 @@ def sources(node: Node) -> set[Node]:
 
 
 def after_sources(nodes: Iterable[Node]) -> list[Node]:
-    """Returns nodes in an order in which each comes after its sources among them, and otherwise in
+    """Return nodes in an order in which each comes after its sources among them, and otherwise in
     the order given; in a loop, one of them does not."""
     nodes = list(nodes)
     found: dict[Node, None] = {}

@@ -62,7 +62,7 @@ class LiveNodes:
     """Such a node -> what it depends on."""
 
     def _place(self, record: NodeRecord) -> None:
-        """Adds a node that runs, or changes the one that is there."""
+        """Add a node that runs, or changes the one that is there."""
         op = REGISTRY.lookup(record.op)
         segment = self._segments.get(record.id)
         if segment is not None and segment.node.op is not op:
@@ -82,7 +82,7 @@ class LiveNodes:
             self._derive_again(record, segment)
 
     def _differs(self, record: NodeRecord, segment: Segment) -> bool:
-        """Says whether what a macro node derives may be something else now."""
+        """Return whether what a macro node derives may be something else now."""
         sources, controls = sources_of(self.build, record)
         stand_ins = dict(enumerate(segment.node.inputs))
         inputs = [stand_ins.get(i) if t is None else t for i, t in enumerate(sources)]
@@ -95,7 +95,7 @@ class LiveNodes:
         return stream_of(old) != stream_of(record) or not same(old.attrs, record.attrs)
 
     def _set_numbers(self, record: NodeRecord, segment: Segment) -> bool:
-        """Changes the constants of an optimizer's numbers; says whether that is all it takes."""
+        """Change the constants of an optimizer's numbers; return whether that is all it takes."""
         if not self._differs(record, segment):
             return True
         names = changed_numbers(segment.record, record)
@@ -119,7 +119,7 @@ class LiveNodes:
         self._patch.changed.add(node)
 
     def _change(self, record: NodeRecord, segment: Segment) -> None:
-        """Changes a node in place; one with another number of outputs is replaced."""
+        """Change a node in place; one with another number of outputs is replaced."""
         node, op, old = segment.node, segment.node.op, segment.record
         sources, waits = sources_of(self.build, record)
         inputs = tuple(t for t in sources if t is not None)
@@ -168,7 +168,7 @@ class LiveNodes:
             self._patch.changed.update((*derived, node))
 
     def _derive_again(self, record: NodeRecord, old: Segment) -> None:
-        """Derives a macro node's nodes again; the node itself stays the same object."""
+        """Derive a macro node's nodes again; the node itself stays the same object."""
         self._take_out(record.id)
         self._add(record)
         new = self._segments.get(record.id)
@@ -186,7 +186,7 @@ class LiveNodes:
         self._segments[node_id] = Segment(node, derived, record, types, tuple(controls), inside)
 
     def _remove(self, record: NodeRecord) -> None:
-        """Takes a node out that is no longer in the document."""
+        """Take a node out that is no longer in the document."""
         self._take_out(record.id)
         self.build.forget(record)
         self.build.muted.pop(record.id, None)
@@ -198,7 +198,7 @@ class LiveNodes:
             self._in_order = False
 
     def _take_out(self, node_id: str) -> None:
-        """Takes a node and what it derived out of the graph, if it is there."""
+        """Take a node and what it derived out of the graph, if it is there."""
         segment = self._segments.pop(node_id, None)
         if segment is None:
             return
@@ -230,7 +230,7 @@ class LiveNodes:
                 raise BuildAnew
 
     def _touch(self, record: NodeRecord) -> None:
-        """Notes which optimizers and gradients have to be derived again."""
+        """Note which optimizers and gradients have to be derived again."""
         has_variable = record.op == "variable" or bool(variables_of(record))
         for macro, before in self._before.items():
             owner = self.build.document.nodes.get(macro)

@@ -23,7 +23,7 @@ def attach_data(
     placeholders: Iterable[str],
     base_dir: str | os.PathLike | None = None,
 ) -> str:
-    """Adds a dataset node and wires its columns to the placeholders (ids) whose types they have.
+    """Add a dataset node and wires its columns to the placeholders (ids) whose types they have.
 
     A column called like a placeholder is taken first, then the next in order.
 

@@ -25,7 +25,7 @@ GRID = 8
 def add_placeholders(
     doc: Document, node_id: str, base_dir: str | os.PathLike | None = None
 ) -> list[str]:
-    """Gives every column of a dataset node a placeholder that takes it.
+    """Give every column of a dataset node a placeholder that takes it.
 
     A column that feeds nothing gets one: first those that a column fed which the data no longer
     has, then new ones to the right of the node. Placeholders that are fed take over the dtype and
@@ -60,7 +60,7 @@ def add_placeholders(
 
 
 def complete(doc: Document, node_ids: Iterable[str]) -> None:
-    """Adds placeholders to dataset nodes that were just added, where their data can be read."""
+    """Add placeholders to dataset nodes that were just added, where their data can be read."""
     for node_id in node_ids:
         if doc.nodes[node_id].op == DATASET:
             with contextlib.suppress(DataError):  # the node shows it as its problem
@@ -68,7 +68,8 @@ def complete(doc: Document, node_ids: Iterable[str]) -> None:
 
 
 def unplaced(doc: Document, node_id: str, columns: Mapping[str, TensorType]) -> list[str]:
-    """The columns of a dataset node that feed no placeholder, or one that cannot take them."""
+    """Return the columns of a dataset node that feed no placeholder, or one that cannot take
+    them."""
     fed = {w.source_port: doc.nodes[w.target] for w in doc.wires_out_of(node_id)}
     return [
         name
@@ -78,7 +79,7 @@ def unplaced(doc: Document, node_id: str, columns: Mapping[str, TensorType]) -> 
 
 
 def fit_to_column(doc: Document, node_id: str, type_: TensorType) -> None:
-    """Gives a placeholder the dtype and shape of the column that feeds it."""
+    """Give a placeholder the dtype and shape of the column that feeds it."""
     record = doc.node(node_id)
     with doc.transaction(f"Fit {record.name} to its column") as t:
         t.put_node(replace(record, attrs=_fitted(record, type_)))
@@ -104,7 +105,7 @@ def _fitted(record: NodeRecord, type_: TensorType) -> dict:
 
 
 def _add(doc: Document, record: NodeRecord, column: str, type_: TensorType) -> str:
-    """A placeholder right of the node, below what stands there."""
+    """Return a placeholder right of the node, below what stands there."""
     name = "".join(c if c.isalnum() and c.isascii() else "_" for c in column) or "column"
     name = name if not name[0].isdigit() else f"column_{name}"
     attrs = {"dtype": type_.dtype, "shape": list(type_.shape)}
@@ -119,7 +120,7 @@ def _add(doc: Document, record: NodeRecord, column: str, type_: TensorType) -> s
 
 
 def _free_row(doc: Document, new: str, x: float, y: float, size: tuple[float, float]) -> float:
-    """The first y from here down where a card of this size covers no other."""
+    """Return the first y from here down where a card of this size covers no other."""
     taken = sorted(
         (other.pos[1], other.pos[1] + height)
         for other in doc.nodes.values()

@@ -23,7 +23,8 @@ from nodeflow.resources import resource
 
 
 def missing_path(doc: Document, record: NodeRecord) -> Path | None:
-    """The path of a dataset node's data as the document has it, if nothing is there; else None."""
+    """Return the path of a dataset node's data as the document has it, if nothing is there; else
+    None."""
     if record.op != DATASET:
         return None
     try:
@@ -43,7 +44,8 @@ def missing_path(doc: Document, record: NodeRecord) -> Path | None:
 
 
 def missing(doc: Document) -> list[tuple[Document, NodeRecord, Path]]:
-    """The dataset nodes of a file whose data are not there, each with its graph and its path."""
+    """Return the dataset nodes of a file whose data are not there, each with its graph and its
+    path."""
     graphs = [doc.root, *doc.root.definitions()]
     return [
         (graph, record, path)
@@ -54,7 +56,7 @@ def missing(doc: Document) -> list[tuple[Document, NodeRecord, Path]]:
 
 
 def relocate(doc: Document, node_id: str, found: Path) -> list[str]:
-    """Points a dataset node to where its data are, as one undo step.
+    """Point a dataset node to where its data are, as one undo step.
 
     The document may read what was found. Other data that were in the same folder and are missing
     follow, if files of their names are in the new folder and the document may read that.

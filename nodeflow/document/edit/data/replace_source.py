@@ -100,14 +100,14 @@ def _colour_pictures(graph: Document, node: str) -> tuple[str, tuple[int, int]] 
 def pinned(
     source: str, options: dict[str, Any], base_dir: str | os.PathLike | None
 ) -> dict[str, Any]:
-    """The options with what is guessed from a file, as far as that can be read."""
+    """Return the options with what is guessed from a file, as far as that can be read."""
     with contextlib.suppress(DataError):
         return pinned_options(source, options, base_dir=base_dir)
     return options
 
 
 def is_alike(source: str, known: Mapping[str, Any], base_dir: str | os.PathLike | None) -> bool:
-    """Whether data have most of the columns that the features come from.
+    """Return whether data have most of the columns that the features come from.
 
     Others are not data of the same kind: their columns are chosen anew. Where one is missing, an
     error that names it is nearer than a guess.

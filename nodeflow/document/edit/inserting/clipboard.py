@@ -40,7 +40,7 @@ CLIP = "nodeflow-clip"
 
 
 def copy_json(doc: Document, ids: Iterable[str]) -> str:
-    """Returns nodes and frames, with the wires among the nodes and into them, as text.
+    """Return nodes and frames, with the wires among the nodes and into them, as text.
 
     The border nodes of a subgraph are left out; definitions of copied instances are added.
     """
@@ -96,7 +96,7 @@ def paste(
     pos: tuple[float, float],
     admits: Callable[[Wire], bool] | None = None,
 ) -> list[str]:
-    """Adds the text of `copy_json` or of a .flow file, its top left corner at `pos`.
+    """Add the text of `copy_json` or of a .flow file, its top left corner at `pos`.
 
     Args:
         admits: called for each wire from outside whose source exists here by name; returns
@@ -117,7 +117,7 @@ def paste(
 
 
 def excerpt(doc: Document, ids: Iterable[str]) -> Document:
-    """Returns a document of some nodes and frames, with the wires among them."""
+    """Return a document of some nodes and frames, with the wires among them."""
     text, result = copy_json(doc, ids), Document()
     result.use_file_of(doc)
     corners = [n.pos for i in ids if (n := doc.nodes.get(i))]
@@ -133,7 +133,7 @@ def duplicate(
     offset: tuple[float, float] = (40, 40),
     admits: Callable[[Wire], bool] | None = None,
 ) -> list[str]:
-    """Adds copies of nodes and frames, moved by `offset`; returns the new nodes' ids.
+    """Add copies of nodes and frames, moved by `offset`; return the new nodes' ids.
 
     `admits` is as for `paste`.
     """
@@ -189,7 +189,7 @@ def _add(
 
 
 def _renamed(attrs: dict[str, Json], names: dict[str, str]) -> dict[str, Json]:
-    """Replaces names of copied variables in an optimizer's `variables` by those of the copies."""
+    """Replace names of copied variables in an optimizer's `variables` by those of the copies."""
     variables = attrs.get("variables")
     if not isinstance(variables, list):
         return attrs

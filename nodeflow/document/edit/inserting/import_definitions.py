@@ -20,7 +20,7 @@ from nodeflow.document.model.transaction import Transaction
 
 
 def definitions_used(doc: Document, nodes: Iterable[NodeRecord]) -> list[Document]:
-    """Returns the definitions that nodes use, directly or indirectly, by name."""
+    """Return the definitions that nodes use, directly or indirectly, by name."""
     names: set[str] = set()
     for name in _names(nodes):
         names |= uses(doc, name)
@@ -29,7 +29,7 @@ def definitions_used(doc: Document, nodes: Iterable[NodeRecord]) -> list[Documen
 
 
 def with_definition(node: NodeRecord, names: Mapping[str, str]) -> NodeRecord:
-    """Returns an instance with the new name of its definition; other nodes unchanged."""
+    """Return an instance with the new name of its definition; other nodes unchanged."""
     name = node.attrs.get(DEFINITION) if node.op == SUBGRAPH else None
     if not isinstance(name, str) or names.get(name, name) == name:
         return node
@@ -39,7 +39,7 @@ def with_definition(node: NodeRecord, names: Mapping[str, str]) -> NodeRecord:
 def import_definitions(
     doc: Document, t: Transaction, source: Document, nodes: Iterable[NodeRecord]
 ) -> dict[str, str]:
-    """Adds the definitions that nodes from `source` need; returns the names there -> here.
+    """Add the definitions that nodes from `source` need; return the names there -> here.
 
     Raises:
         RecursiveSubgraph: one contains itself, or an instance of it would contain itself here.
@@ -83,7 +83,7 @@ def _import(
 
 
 def _renumbered(inside: Document, names: Mapping[str, str]) -> Json:
-    """A definition with ids renumbered from 1, so that copies are equal."""
+    """Return a definition with ids renumbered from 1, so that copies are equal."""
     content = definition_json(inside)
     ids = _counted(inside)
     for kind in ("nodes", "frames"):
@@ -103,7 +103,7 @@ def _counted(inside: Document) -> dict[str, str]:
 
 
 def _copy(doc: Document, t: Transaction, inside: Document, brought: Mapping[str, str]) -> None:
-    """Adds a definition of another document, with new ids."""
+    """Add a definition of another document, with new ids."""
     name = brought[inside.scope]
     t.edit("subgraph", name, inside.subgraphs[inside.scope])
     copy = doc.definition(name)

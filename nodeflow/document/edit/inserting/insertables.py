@@ -64,7 +64,7 @@ class Insertable(SubgraphDeclaration):
 def available(
     doc: Document, folder: Path | None = None, *, every: bool = False
 ) -> list[Insertable]:
-    """Returns the subgraphs that a graph can have instances of, and the items of the library.
+    """Return the subgraphs that a graph can have instances of, and the items of the library.
 
     Args:
         every: include subgraphs that would contain themselves here, for browsing.
@@ -99,7 +99,7 @@ def available(
 
 
 def bodies_in(doc: Document) -> set[str]:
-    """Returns the definitions that are bodies of loops and branches: no subgraphs to insert."""
+    """Return the definitions that are bodies of loops and branches: no subgraphs to insert."""
     return {
         str(record.attrs.get(DEFINITION))
         for graph in graphs(doc)
@@ -109,7 +109,7 @@ def bodies_in(doc: Document) -> set[str]:
 
 
 def library_item(op_id: str, folder: Path | None = None) -> library.Item:
-    """Returns the library item with an id; raises FlowRead if it no longer exists."""
+    """Return the library item with an id; raise FlowRead if it no longer exists."""
     _, kind, name = op_id.split("/", 2)
     item = next((i for i in library.items(folder) if (i.kind, i.name) == (kind, name)), None)
     if item is None:
@@ -118,17 +118,17 @@ def library_item(op_id: str, folder: Path | None = None) -> library.Item:
 
 
 def is_insertable(op_id: str) -> bool:
-    """Returns whether an id in a palette is that of an insertable, not of an op."""
+    """Return whether an id in a palette is that of an insertable, not of an op."""
     return op_id.startswith((f"{SUBGRAPH}/", f"{LIBRARY}/", f"{flow_templates.PREFIX}/"))
 
 
 def display_name(op_id: str) -> str:
-    """Returns the name of an op or insertable for the label of an undo step."""
+    """Return the name of an op or insertable for the label of an undo step."""
     return op_id.rpartition("/")[2]
 
 
 def preview(doc: Document, op_id: str) -> NodeRecord:
-    """Returns the node that `add` would add, without an id; for a library item without ports."""
+    """Return the node that `add` would add, without an id; for a library item without ports."""
     name = display_name(op_id)
     if op_id.startswith(f"{SUBGRAPH}/"):
         return NodeRecord("", SUBGRAPH, instance_name(doc, name), {DEFINITION: name})
@@ -142,7 +142,7 @@ def preview(doc: Document, op_id: str) -> NodeRecord:
 def add(
     doc: Document, op_id: str, pos: Point, attrs: dict | None = None, folder: Path | None = None
 ) -> list[str]:
-    """Adds a node of an op, or an insertable; returns the ids of the new nodes."""
+    """Add a node of an op, or an insertable; return the ids of the new nodes."""
     place, _, rest = op_id.partition("/")
     if place == SUBGRAPH and rest:
         return [add_instance(doc, rest, pos)]

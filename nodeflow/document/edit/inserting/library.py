@@ -38,7 +38,7 @@ class Item:
 
 
 def items(folder: Path | None = None) -> list[Item]:
-    """Returns the items of the library, sorted by kind and name."""
+    """Return the items of the library, sorted by kind and name."""
     folder = folder or library_folder()
     found = []
     for kind in (SUBGRAPHS, TEMPLATES):
@@ -50,7 +50,7 @@ def items(folder: Path | None = None) -> list[Item]:
 def save_subgraph(
     doc: Document, definition: str, folder: Path | None = None, *, name: str = ""
 ) -> Item:
-    """Writes a definition of a document, with those used in it, into the library.
+    """Write a definition of a document, with those used in it, into the library.
 
     `name` is its name there; by default the same.
 
@@ -70,12 +70,12 @@ def save_subgraph(
 
 
 def save_template(doc: Document, ids: Iterable[str], name: str, folder: Path | None = None) -> Item:
-    """Writes some nodes and frames, with the wires among them, into the library."""
+    """Write some nodes and frames, with the wires among them, into the library."""
     return _write(excerpt(doc, ids), check_name(name).replace("/", "_"), TEMPLATES, folder)
 
 
 def insert(doc: Document, item: Item, pos: Point) -> list[str]:
-    """Adds a subgraph's instance, or a template's nodes, to a graph; returns their ids.
+    """Add a subgraph's instance, or a template's nodes, to a graph; return their ids.
 
     Raises:
         FileProblem: the file is missing or damaged.
@@ -86,7 +86,7 @@ def insert(doc: Document, item: Item, pos: Point) -> list[str]:
 
 
 def remove(item: Item) -> None:
-    """Removes an item from the library; documents that use it keep their copies."""
+    """Remove an item from the library; documents that use it keep their copies."""
     item.path.unlink(missing_ok=True)
 
 

@@ -22,14 +22,14 @@ ROOM = 224.0
 
 
 def can_apply(doc: Document, edits: Sequence[Edit]) -> bool:
-    """Returns whether all nodes that the edits change stand in the document and can be edited."""
+    """Return whether all nodes that the edits change stand in the document and can be edited."""
     return bool(edits) and all(
         edit.kind == "setting" or _found(doc, edit.node) is not None for edit in edits
     )
 
 
 def apply_edits(doc: Document, edits: Sequence[Edit], label: str) -> None:
-    """Applies edits to the file that a document belongs to, as one undo step.
+    """Apply edits to the file that a document belongs to, as one undo step.
 
     Args:
         label: of the undo step.
@@ -67,7 +67,7 @@ def _apply(root: Document, edit: Edit) -> None:
 
 
 def insert_normalize(doc: Document, record: NodeRecord, port: str, attrs: dict) -> str:
-    """Inserts a Normalize node behind an output: all that used the output uses the scaled values.
+    """Insert a Normalize node behind an output: all that used the output uses the scaled values.
 
     Nodes downstream move to the right to make room. Returns the new node's id.
     """
@@ -88,7 +88,7 @@ def insert_normalize(doc: Document, record: NodeRecord, port: str, attrs: dict) 
 
 
 def insert_bound(doc: Document, record: NodeRecord, port: str, attrs: dict) -> str:
-    """Inserts a Clip by value node before an input of a node; returns its id.
+    """Insert a Clip by value node before an input of a node; return its id.
 
     Raises:
         NodeflowError: nothing is connected there.
@@ -111,7 +111,7 @@ def insert_bound(doc: Document, record: NodeRecord, port: str, attrs: dict) -> s
 
 
 def _found(doc: Document, name: str) -> tuple[Document, NodeRecord] | None:
-    """The node of a full name and the graph that it stands in."""
+    """Return the node of a full name and the graph that it stands in."""
     path = find_name(doc.root, name)
     found = None if path is None else at_path(doc.root, path_of(path))
     if found is None or declaration(found[1], found[0]) is None:

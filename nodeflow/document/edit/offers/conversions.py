@@ -69,10 +69,10 @@ Offer = Conversion | GiveShape | GiveUnits
 
 
 def offers(doc: Document, analysis: Analysis, wire: Wire) -> list[Offer]:
-    """Returns what makes a refused wire fit, the most likely first.
+    """Return what makes a refused wire fit, the most likely first.
 
-    For a wire that fits, these are shapes for a variable that is still a single number where
-    arrays are usual, such as a bias.
+    For a wire that fits, these are shapes for a variable that is still a single number where arrays
+    are usual, such as a bias.
     """
     shapes: list[Offer] = [*shapes_for_wire(doc, analysis, wire)]
     verdict = check_wire(doc, analysis, *wire)
@@ -119,7 +119,7 @@ def _conversions(
 
 
 def _cast_beside(doc: Document, analysis: Analysis, wire: Wire, dtype: str) -> list[Conversion]:
-    """A cast of the one other input that stands against the wire, where that loses less."""
+    """Return a cast of the one other input that stands against the wire, where that loses less."""
     target = doc.nodes[wire.target]
     op = declaration(target, doc)
     into = {w.target_port: w for w in doc.wires_into(target.id)}
@@ -143,7 +143,7 @@ def _cast_beside(doc: Document, analysis: Analysis, wire: Wire, dtype: str) -> l
 def to_layer(
     doc: Document, analysis: Analysis, record: NodeRecord, port: str, given: TensorType
 ) -> Conversion | None:
-    """Returns the reshape of rows of pixels to pictures, or to sequences of lines, that a layer
+    """Return the reshape of rows of pixels to pictures, or to sequences of lines, that a layer
     needs before it; None where there is none. `record` need not be in the document yet."""
     pictures = [*_pictures(given.shape[1])] if given.ndims == 2 else []
     lines = [(op, {"shape": attrs["shape"][:-1]}) for op, attrs in pictures]
@@ -155,13 +155,13 @@ def to_layer(
 
 
 def to_scalar(given: TensorType) -> Conversion | None:
-    """Returns the mean that makes one loss of a loss per row; None where that makes no sense."""
+    """Return the mean that makes one loss of a loss per row; None where that makes no sense."""
     made = _applied("reduce_mean", {}, given) if given.is_float and given.shape != () else None
     return None if made is None else Conversion((("reduce_mean", {}),), made)
 
 
 def advised(doc: Document, analysis: Analysis, wire: Wire, verdict: Verdict) -> Verdict:
-    """Returns a refusal with a hint that really helps: a Cast alone may not be enough, and a
+    """Return a refusal with a hint that really helps: a Cast alone may not be enough, and a
     variable that is still a single number needs a shape."""
     if not verdict.ok and (shapes := shapes_for_wire(doc, analysis, wire)):
         return replace(
@@ -208,7 +208,7 @@ _EXPANDED = (("expand_dims", {"axis": 0}), ("expand_dims", {"axis": -1}))
 
 
 def _less_likely(given: TensorType) -> Iterator[Step]:
-    """The conversions to try if no other fits."""
+    """Yield the conversions to try if no other fits."""
     rank = given.ndims or 0
     if rank > 2:
         yield "transpose", {"perm": [*range(rank - 2), rank - 1, rank - 2]}
@@ -217,7 +217,7 @@ def _less_likely(given: TensorType) -> Iterator[Step]:
 
 
 def _pictures(size: int | None) -> Iterator[Step]:
-    """Reshapes rows to square grey images, if their size is that of one."""
+    """Reshape rows to square grey images, if their size is that of one."""
     side = math.isqrt(size or 0)
     if side > 1 and side * side == size:
         yield "reshape", {"shape": [-1, side, side, 1]}
@@ -234,7 +234,7 @@ def _applied(op_id: str, attrs: dict[str, Any], given: TensorType) -> TensorType
 
 
 def offer_label(doc: Document, found: Offer, wire: Wire) -> str:
-    """Returns the text of the undo step."""
+    """Return the text of the undo step."""
     if isinstance(found, (GiveShape, GiveUnits)) or found.port:
         return found.title
     return f"{found.title} before {doc.node(wire.target).name}"
@@ -248,7 +248,7 @@ def insert_conversion(
     picked: tuple[str, str] | None = None,
     step: float = GAP,
 ) -> list[str]:
-    """Makes a wire fit as offered, and adds it, as one undo step; returns the new nodes' ids.
+    """Make a wire fit as offered, and add it, as one undo step; return the new nodes' ids.
 
     Args:
         pos: the corner of the first new card.
@@ -284,6 +284,6 @@ def insert_conversion(
 
 
 def converted_wire(doc: Document, found: Offer, wire: Wire) -> Wire:
-    """The wire that a conversion goes into: the refused one, or that of another port."""
+    """Return the wire that a conversion goes into: the refused one, or that of another port."""
     beside = isinstance(found, Conversion) and found.port
     return doc.wires.get((wire.target, beside), wire) if beside else wire

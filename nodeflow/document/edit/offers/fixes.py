@@ -28,7 +28,7 @@ class Fix:
 
 
 def node_fixes(doc: Document, analysis: Analysis, node_id: str) -> list[Fix]:
-    """Returns at most `MOST` edits for a node, the likeliest first.
+    """Return at most `MOST` edits for a node, the likeliest first.
 
     They give a shape to a variable that is still a single number (the node, or one that is
     connected to it), fit a placeholder to the column that feeds it, move a node out of a loop or

@@ -40,10 +40,10 @@ class GiveShape:
         return sizes_text(tuple(d or 0 for d in self.type.shape))
 
     def apply(self, doc: Document) -> None:
-        """Sets the shape, as one undo step.
+        """Set the shape, as one undo step.
 
-        A matrix or a filter of zeros also gets an initializer: units with equal weights learn
-        the same.
+        A matrix or a filter of zeros also gets an initializer: units with equal weights learn the
+        same.
         """
         record = doc.node(self.variable)
         attrs: dict[str, object] = {"shape": list(self.type.shape)}
@@ -56,7 +56,7 @@ class GiveShape:
 
 
 def shapes_for_wire(doc: Document, analysis: Analysis, wire: Wire) -> list[GiveShape]:
-    """Returns what scalar variables connected to a wire's target may be given, likeliest first.
+    """Return what scalar variables connected to a wire's target may be given, likeliest first.
 
     The wire need not be in the document.
     """
@@ -77,7 +77,7 @@ def shapes_for_wire(doc: Document, analysis: Analysis, wire: Wire) -> list[GiveS
 
 
 def shapes_for_node(doc: Document, analysis: Analysis, node_id: str) -> list[GiveShape]:
-    """Returns what a scalar variable, or those connected to a node, may be given."""
+    """Return what a scalar variable, or those connected to a node, may be given."""
     if is_scalar_variable(doc, node_id):
         wires = doc.wires_out_of(node_id)
     else:

@@ -38,13 +38,13 @@ class GiveUnits:
         return f"Give {self.name} {self.count} {self.attr}"
 
     def apply(self, doc: Document) -> None:
-        """Sets the number, as one undo step."""
+        """Set the number, as one undo step."""
         with doc.transaction(self.title):
             commands.set_attr(doc, self.layer, self.attr, self.count)
 
 
 def units_for_wire(doc: Document, analysis: Analysis, wire: Wire) -> list[GiveUnits]:
-    """Returns what makes a layer's result and the labels of a loss or metric agree, where one of
+    """Return what makes a layer's result and the labels of a loss or metric agree, where one of
     them is wired there and this wire brings the other; it need not be in the document."""
     wires = {each.target_port: each for each in doc.wires_into(wire.target)}
     wires[wire.target_port] = wire

@@ -84,7 +84,7 @@ def wire_new(
 
 
 def main_port(doc: Document, analysis: Analysis, record: NodeRecord, source: Source) -> str | None:
-    """Returns the free in-port of a node that fits a value best; None if none takes it.
+    """Return the free in-port of a node that fits a value best; None if none takes it.
 
     `record` need not be in the document yet. Scores go into the scores of a loss, labels into its
     labels, whatever the order of its ports.
@@ -106,7 +106,7 @@ def main_port(doc: Document, analysis: Analysis, record: NodeRecord, source: Sou
 def takes_from(
     doc: Document, analysis: Analysis, record: NodeRecord, node_id: str
 ) -> Source | None:
-    """Returns the output of a node that a new node could take, None if there is none.
+    """Return the output of a node that a new node could take, None if there is none.
 
     For a dataset node that is the placeholder of its first column.
     """
@@ -124,8 +124,8 @@ def takes_from(
 
 
 def first_output(doc: Document, analysis: Analysis, node_id: str) -> Source | None:
-    """Returns the first output with a value of a node; of a dataset node that of the placeholder
-    of its first column."""
+    """Return the first output with a value of a node; of a dataset node that of the placeholder of
+    its first column."""
     record = doc.nodes[node_id]
     if record.op == DATASET:
         columns = [port.name for port in out_ports(doc, record, analysis)]
@@ -137,7 +137,7 @@ def first_output(doc: Document, analysis: Analysis, node_id: str) -> Source | No
 
 
 def is_labels(doc: Document, node_id: str) -> bool:
-    """Says whether a node is a placeholder for labels, by its column's name or its own."""
+    """Return whether a node is a placeholder for labels, by its column's name or its own."""
     record = doc.nodes[node_id]
     if record.op != PLACEHOLDER:
         return False
@@ -176,7 +176,7 @@ def _losses(doc: Document, analysis: Analysis) -> list[Source]:
 
 
 def _learned(doc: Document, analysis: Analysis) -> list[Source]:
-    """The float outputs that depend on variables; what metrics give is none of them."""
+    """Return the float outputs that depend on variables; what metrics give is none of them."""
     nodes = doc.nodes.values()
     variables = [r.id for r in nodes if r.op == "variable" or variables_of(r)]
     measured = downstream(doc, _of_kind(doc, "Metric"))
@@ -211,7 +211,7 @@ def _only(found: list[Source]) -> Source | None:
 
 
 def _takes(doc: Document, analysis: Analysis, node_id: str, port: str, source: Source) -> bool:
-    """Says whether a port takes a value, or would if the layer before had other units: that is
+    """Return whether a port takes a value, or would if the layer before had other units: that is
     then offered where the problem is shown."""
     given = analysis.type_of(*source)
     if given is None:
@@ -224,7 +224,7 @@ def _takes(doc: Document, analysis: Analysis, node_id: str, port: str, source: S
 def _reshaped(
     doc: Document, analysis: Analysis, record: NodeRecord, source: Source
 ) -> tuple[str, Conversion] | None:
-    """The in-port of a layer that takes a value after a reshape, and the reshape."""
+    """Return the in-port of a layer that takes a value after a reshape, and the reshape."""
     op, given = declaration(record, doc), analysis.type_of(*source)
     if op is None or given is None or op.category != LAYERS or not op.inputs:
         return None
@@ -234,7 +234,7 @@ def _reshaped(
 
 
 def _insert(doc: Document, found: Conversion, wire: Wire) -> list[str]:
-    """Puts a conversion where the new node is, and that right of it."""
+    """Put a conversion where the new node is, and that right of it."""
     record = doc.node(wire.target)
     made = insert_conversion(doc, found, wire, record.pos)
     width = node_size(doc, doc.node(made[-1]))[0]

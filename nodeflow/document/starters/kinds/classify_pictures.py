@@ -25,7 +25,7 @@ def misfit(material: Material) -> str:
 
 
 def _pictures(material: Material) -> tuple[str, tuple[int, int, int]] | None:
-    """The column of pictures and their height, width and channels."""
+    """Return the column of pictures and their height, width and channels."""
     for name, type_ in material.columns.items():
         sizes = tuple(size for size in type_.shape[1:] if size is not None)
         if len(sizes) != len(type_.shape) - 1 or not type_.is_float:

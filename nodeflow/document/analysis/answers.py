@@ -152,6 +152,6 @@ def sigmoid(scores: np.ndarray) -> np.ndarray:
 def _is_measured(goes_to: list[tuple[NodeRecord, Wire]]) -> bool:
     """Return whether a loss or metric reads a value, or nothing reads it.
 
-    Hidden layers use sigmoid too, but others read their values.
+    Hidden layers also use sigmoid, but other nodes read their values.
     """
     return not goes_to or any(w.target_port in ("predictions", "labels") for _, w in goes_to)

@@ -70,7 +70,7 @@ class Inferred:
 
     @property
     def broken(self) -> bool:
-        """True if the node cannot run because of an error of its own."""
+        """True if the node cannot run because of its own error."""
         return any(problem.severity == "error" for problem in self.problems)
 
 

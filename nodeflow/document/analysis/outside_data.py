@@ -85,7 +85,7 @@ def place_of_problem(doc: Document, problem: Problem) -> str | None:
 
 
 def allow_title(place: str) -> str:
-    """Return what a button says that allows reading a path; the middle of a long one is left out.
+    """Return the text of a button that allows reading a path; a long path is shortened.
 
     >>> allow_title("/data/a.csv") 'Allow reading /data/a.csv'
     """

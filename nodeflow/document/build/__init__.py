@@ -1,6 +1,6 @@
-"""From a document to a graph and a task: flattened subgraphs, the graph, its data and settings.
+"""Building a graph and a task from a document: subgraphs flattened, data and settings bound.
 
-`build` and `task` are for the command line and the engine process, which follows edits with
-`live_build`; `expand` is for the window, `api` and `from_graph` for the public Python interface.
-Only `formula` and layers above may import from here.
+`build` and `task` are for the command line and for the engine process, which follows edits with
+`live_build`. `expand` is for the window; `api` and `from_graph` are for the public Python
+interface. Only `formula` and layers above may import from here.
 """

@@ -1,9 +1,10 @@
-"""A loaded graph as a document again: what was read, and what Python added since.
+"""Writing a loaded graph as a document again, with the nodes that Python added since.
 
-What was read stays as it is, to the byte. The added nodes become nodes of the file's own graph,
-also those in the scope of a subgraph: its definition may serve other instances. A subgraph whose
-inner values they use gets an output for each (in the definition, so every instance has it).
-They are placed right of what they read, clear of all nodes and frames; their scopes are frames.
+The loaded part stays as it is, to the byte. The added nodes become nodes of the file's own graph,
+even if their names are in the scope of a subgraph, because its definition may serve other
+instances. If they use values inside a subgraph, the definition gets an output for each, so every
+instance has it. Added nodes are placed right of the nodes that they read, clear of all nodes and
+frames; their scopes become frames.
 """
 
 from __future__ import annotations
@@ -46,11 +47,11 @@ from nodeflow.graph.graph import Graph, Node
 def with_additions(origin: Origin, graph: Graph, folder: Path | None = None) -> Document:
     """Return the document that a graph was loaded from, with the nodes added to the graph since.
 
-    If an optimizer is added, and it is the only one, the training settings use it. A data set of a
-    source that was bound to placeholders becomes a dataset node.
+    If the only optimizer was added, the training settings use it. A data set that was bound to
+    placeholders, and comes from a data source, becomes a dataset node.
 
     Args:
-        folder: where the file goes; paths of added data are relative to it.
+        folder: the folder of the new file; paths of added data are relative to it.
 
     Raises:
         NotInFile: an added node uses a derived node, which a document cannot express.
@@ -97,7 +98,7 @@ def with_additions(origin: Origin, graph: Graph, folder: Path | None = None) -> 
 
 
 def _keep_shapes(doc: Document, origin: Origin) -> None:
-    """Write what `set_shape` has made of placeholders since."""
+    """Write the shapes that `set_shape` gave to placeholders since the graph was loaded."""
     for node, shape in origin.shapes.items():
         found = at_path(doc, origin.paths[node]) if node.attrs["shape"] != shape else None
         if found is not None:
@@ -106,7 +107,7 @@ def _keep_shapes(doc: Document, origin: Origin) -> None:
 
 
 def _keep_collections(doc: Document, origin: Origin, kept: Mapping[Node, Kept]) -> None:
-    """Write which collections nodes of the file belong to now, where those are others."""
+    """Write changed memberships in collections into the records of the file's nodes."""
     for node, path in origin.paths.items():
         now, before = kept.get(node, {}), origin.kept.get(node, {})
         found = at_path(doc, path) if now != before else None
@@ -120,7 +121,7 @@ def _keep_collections(doc: Document, origin: Origin, kept: Mapping[Node, Kept]) 
 
 
 class _Adder:
-    """Adds definitions to a document, within a transaction."""
+    """An adder of definitions to a document, within a transaction."""
 
     def __init__(self, doc: Document, t: Transaction) -> None:
         self._doc, self._t = doc, t
@@ -137,8 +138,11 @@ class _Adder:
 
 
 def leaving(doc: Document, path: str, port: str) -> End:
-    """Return where, in the file's own graph, the value at an output of the node at a path of ids
-    is: that output, or one of the instance that holds the node, added where there is none."""
+    """Return the output in the file's own graph that has the value of an inner node's output.
+
+    It is the output of the instance that contains the node at this path of ids, added if there is
+    none; for a node of the file's own graph, its own output.
+    """
     *steps, node_id = path.split("/")
     graphs = [doc]
     for step in steps:
@@ -156,7 +160,7 @@ def leaving(doc: Document, path: str, port: str) -> End:
 
 
 def _place(doc: Document, ids: list[str]) -> None:
-    """Place nodes, group by group of those that are wired together; nothing else moves."""
+    """Place nodes, one group of connected nodes after the other; no other node moves."""
     analysis = Analysis(doc)
     sizes = {i: node_size(doc, record, analysis) for i, record in doc.nodes.items()}
     taken: list[Rect] = [frame.rect for frame in doc.frames.values()]
@@ -174,8 +178,11 @@ def _place(doc: Document, ids: list[str]) -> None:
 def _corner(
     doc: Document, group: list[str], sizes: dict[str, tuple[float, float]], taken: list[Rect]
 ) -> tuple[float, float]:
-    """Where a group begins: right of all that it reads, level with the last of that; below all
-    other nodes if it reads nothing."""
+    """Return the top left corner for a group of nodes.
+
+    It is right of all nodes that the group reads, level with the last of them; below all other
+    nodes if the group reads none.
+    """
     inside = set(group)
     read = {w.source for i in group for w in doc.wires_into(i) if w.source not in inside}
     if not read:
@@ -189,7 +196,7 @@ def _corner(
 
 
 def _groups(doc: Document, ids: Iterable[str]) -> list[list[str]]:
-    """Return the nodes in groups, each wired together, in the order of their first nodes."""
+    """Return groups of connected nodes, in the order of their first nodes."""
     waiting, groups = dict.fromkeys(ids), []
     while waiting:
         first = next(iter(waiting))

@@ -1,4 +1,5 @@
-"""``nf.save`` and ``nf.load``: graphs written in Python as ``.flow`` files, and back."""
+"""``nf.save`` and ``nf.load``: write graphs made in Python as ``.flow`` files, and load them
+again."""
 
 from __future__ import annotations
 
@@ -22,13 +23,13 @@ from nodeflow.ops.user import PLUGINS
 def save(graph: Graph, path: str | os.PathLike[str]) -> None:
     """Write a graph as a ``.flow`` file, to be opened in the window.
 
-    A graph that `load` read keeps its document: positions, frames, subgraphs, data sets, training
-    settings and what this version does not know stay as they were, and an unchanged graph gives
-    the same bytes. Nodes that were added become nodes of the file, right of what they read; where
-    they use a value inside a subgraph, the subgraph gets an output. A graph made in Python is laid
-    out. Nodes derived by an optimizer or ``gradients`` are left out; the file stores the macro
-    node. A data set whose rows come from a data source becomes a dataset node, and its batches and
-    order training settings; a warning says where one cannot be kept.
+    A graph from `load` keeps its document: positions, frames, subgraphs, data sets, training
+    settings and everything that this version does not know stay the same, and an unchanged graph
+    gives the same bytes. Nodes added in Python become nodes of the file, right of the nodes that
+    they read. If they use a value inside a subgraph, the subgraph gets an output. A graph made in
+    Python is laid out. Nodes derived by an optimizer or ``gradients`` are left out; the file stores
+    the macro node. A data set from a data source becomes a dataset node, and its batches and order
+    become training settings; a warning names data sets that cannot be kept.
 
     Raises:
         GraphError: `graph` is no graph, or a node uses a derived node; it names node and port.
@@ -51,14 +52,14 @@ def save(graph: Graph, path: str | os.PathLike[str]) -> None:
 def load(
     path: str | os.PathLike[str], *, allow_data: Iterable[str | os.PathLike[str]] = ()
 ) -> Graph:
-    """Return the graph of a ``.flow`` file; its nodes are found by ``graph.tensor(name)``.
+    """Return the graph of a ``.flow`` file; find its nodes with ``graph.tensor(name)``.
 
-    User ops are loaded from the plugin folder, never from the file. Nodes that this version does
-    not know stay in the file; a warning names them, and the graph lacks what depends on them.
+    User ops are loaded from the plugin folder, never from the file. The file keeps nodes that this
+    version does not know; the graph lacks them and their dependents, and a warning names them.
 
     Args:
         allow_data: files and folders outside the folder of the ``.flow`` file that it may read.
-            Data that it names elsewhere are not touched.
+            All other data outside that folder stay untouched.
 
     Raises:
         OutsideData: the file names data outside its folder that `allow_data` does not have.
@@ -71,7 +72,7 @@ def load(
 
 
 def graph_of(document: Document) -> Graph:
-    """Return the graph of a document, which is trained as that says; raises as `load`."""
+    """Return the graph of a document with the document's training task; raise as `load` does."""
     PLUGINS.load_once()
     built = build(document, partial=True)
     refuse_broken(built)
@@ -94,7 +95,7 @@ def _check_graph(graph: Any, path: Any) -> None:
 
 
 def _file(path: Any, call: str) -> Path:
-    """Return a path that names a file, or could."""
+    """Return an argument as the path of a file; raise FileProblem if it cannot be one."""
     if isinstance(path, Graph):
         hint = "It is loaded: use it as it is." if call == "load" else "Name the file to write."
         raise FileProblem("expected the name of a .flow file, not a Graph", hint=hint)
@@ -113,7 +114,7 @@ def _file(path: Any, call: str) -> Path:
 
 
 def _kind(value: Any) -> str:
-    """What a wrong argument is: `a Tensor`, `an int`, `None`."""
+    """Return the type of a wrong argument in words: `a Tensor`, `an int`, `None`."""
     if value is None:
         return "None"
     name = type(value).__name__

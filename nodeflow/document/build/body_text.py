@@ -1,6 +1,6 @@
-"""A loop or branch of a document as one node of its op: the definition becomes text.
+"""Conversion of a loop or branch into one node of its op: the definition becomes text.
 
-What is inside is flattened first, so that subgraphs and further loops in it need no care here.
+The body is flattened first, so nested subgraphs and loops need no special care here.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from nodeflow.ops import REGISTRY
 
 
 def op_record(flat: Any, doc: Document, record: NodeRecord) -> tuple[NodeRecord, Roles]:
-    """Return a loop or branch as a node of its op, and what its ports are for.
+    """Return a loop or branch as a node of its op, and the roles of its ports.
 
     Args:
-        flat: flattens a definition.
+        flat: a function that flattens a definition.
 
     Raises:
-        NodeflowError: what is inside cannot run.
+        NodeflowError: a node inside cannot run.
     """
     definition = definition_of(doc, record)
     assert definition is not None
@@ -55,7 +55,8 @@ def op_record(flat: Any, doc: Document, record: NodeRecord) -> tuple[NodeRecord,
 
 
 def _text(doc: Document, inputs: Sequence[str], outputs: Sequence[str]) -> str:
-    """What computes some outputs of a flat definition from inputs, as `scan_body` has it."""
+    """Return the text, as in `scan_body`, that computes outputs of a flat definition from
+    inputs."""
     analysis = Analysis(doc)
     nodes: list[Any] = []
     place: dict[str, int] = {}
@@ -85,12 +86,13 @@ def _text(doc: Document, inputs: Sequence[str], outputs: Sequence[str]) -> str:
 
 
 def _border(doc: Document, op: str) -> str:
-    """Return the id of a border node; a flattened definition does not list them."""
+    """Return the id of a border node, by a search, because a flat definition has no index of
+    them."""
     return next((record.id for record in doc.nodes.values() if record.op == op), "")
 
 
 class _Source:
-    """Finds where values come from, through dots and bypassed nodes."""
+    """A search for the origins of values, through dots and bypassed nodes."""
 
     def __init__(
         self, doc: Document, analysis: Analysis, inputs: Sequence[str], place: dict[str, int]
@@ -102,7 +104,7 @@ class _Source:
         self.border = _border(doc, INPUTS)
 
     def end(self, wire: Any) -> tuple[str, str]:
-        """Return the node and port that a wire really starts at."""
+        """Return the node and port where the value of a wire originates."""
         seen = set()
         while (routes := self.analysis.passes(wire.source)) is not None:
             before = self.doc.wires.get((wire.source, routes.get(wire.source_port, "")))
@@ -113,7 +115,7 @@ class _Source:
         return wire.source, wire.source_port
 
     def of(self, wire: Any) -> tuple[int, int]:
-        """As a reference of the text."""
+        """Return the origin of a wire's value as a reference in the text."""
         node, port = self.end(wire)
         if node == self.border:
             if port not in self.inputs:

@@ -1,9 +1,9 @@
-"""From the document to the graph that is run.
+"""Building the graph that runs from a document.
 
-Subgraphs are replaced by what is inside them first (`flatten`).
+Subgraphs are replaced by their contents first (`flatten`).
 
-One broken node does not keep the rest from running: it is left out with all that depends on it,
-and `Build.require` raises its problem where one of them is needed.
+One broken node does not stop the others: it is left out with all its dependents, and
+`Build.require` raises its problem when one of them is needed.
 """
 
 from __future__ import annotations
@@ -40,15 +40,15 @@ def build(
     """Return the graph of a document.
 
     Args:
-        only: ids or names of nodes; the result holds these and what they depend on. Default: all.
-        partial: leave out what has problems; otherwise the first error is raised.
-        base_dir: where relative data paths start; default: the document's folder.
-        analysis: of this document and up to date, if there is one already.
-        for_edits: for a training that can be edited while it goes on; its bits are the same.
+        only: ids or names of nodes; the result has these and their inputs. Default: all nodes.
+        partial: leave out nodes with problems; otherwise raise the first error.
+        base_dir: the start of relative data paths; default: the document's folder.
+        analysis: an existing analysis of this document, up to date.
+        for_edits: prepare for a training that can be edited while it runs; the bits are the same.
 
     Raises:
-        UnknownName: `only` names a node that is not there.
-        NodeflowError: not `partial`, and a node has an error; it names node and port.
+        UnknownName: `only` names a node that does not exist.
+        NodeflowError: a node has an error and `partial` is false; it names node and port.
     """
     flat = flatten(doc)
     if flat.document is not doc or analysis is None:
@@ -59,7 +59,7 @@ def build(
 
 
 def fill(result: Build, *, only: Collection[str] | None = None, partial: bool = True) -> None:
-    """Put the nodes of a build's document into its graph, which is empty; see `build`."""
+    """Put the nodes of a build's document into its empty graph; see `build`."""
     doc = result.document
     result.graph.seed = seed_of(result.source.root.extra)
     folder = document_folder(result.source.root, result.analysis.base_dir)
@@ -92,7 +92,7 @@ def _raise_first(result: Build, partial: bool) -> None:
 
 
 def _named(flat: Flat, only: Collection[str]) -> set[str]:
-    """Ids of the nodes with these ids or names, those inside instances included."""
+    """Return the ids of the nodes with these ids or names, including nodes inside instances."""
     doc, ids = flat.document, set()
     for key in only:
         if key in flat.instances or key in flat.instance_names:

@@ -1,4 +1,4 @@
-"""What a build gives: the graph that runs, and how it is connected to its document."""
+"""The result of a build: the graph that runs, and its connections to its document."""
 
 from __future__ import annotations
 
@@ -30,25 +30,25 @@ _ACTIONS = ("assign", "group")
 
 @dataclass
 class Build:
-    """A graph with what connects it to its document.
+    """A graph with its connections to its document.
 
     Attributes:
         source: the document that was built.
-        flat: the same without subgraphs; ids below are those of its document.
-        analysis: of the flat document.
-        graph: the nodes that can run; named as in the document.
+        flat: the document without subgraphs; all ids below belong to it.
+        analysis: the analysis of the flat document.
+        graph: the nodes that can run, with the names of the document.
         nodes: document id -> node of the graph.
         tensors: (document id, output port) -> tensor.
         ports: document id -> the output ports that have tensors.
         bindings: placeholder's name -> (dataset's document id, column).
         samples: placeholder's name -> its sample as an array.
-        skipped: id of a node that cannot run -> what building found, None where the analysis
-            knows why (see `why_skipped`).
-        muted: id of a node that is muted, or depends on one that is -> a problem that says so,
-            None where it has to be looked for (see `why_muted`).
+        skipped: id of a node that cannot run -> the problems that building found, or None if the
+            analysis has them (see `why_skipped`).
+        muted: id of a node that is muted, or depends on a muted node -> a problem that says so, or
+            None if it has not been looked up yet (see `why_muted`).
         found: id -> the problems and warnings that only building finds.
         passed: name of a dot or bypassed node -> output port -> the tensor it passes on.
-        for_edits: attributes that a training can change are constants (`Op.for_edits`).
+        for_edits: whether attributes that a training can change are constants (`Op.for_edits`).
     """
 
     source: Document
@@ -88,7 +88,7 @@ class Build:
 
     @cached_property
     def settings(self) -> TrainingSettings:
-        """How to train."""
+        """The training settings of the document."""
         return training_settings(self.source)
 
     @property
@@ -99,20 +99,21 @@ class Build:
 
     @property
     def problems(self) -> list[Problem]:
-        """Everything that is wrong, warnings and notes included."""
+        """All problems, including warnings and notes."""
         later = (problem for found in self.found.values() for problem in found)
         return [*self.analysis.all_problems(), *later]
 
-    # ---- for what builds ----------------------------------------------------------------------
+    # ---- for building ------------------------------------------------------------------------
 
     def set_output(self, node_id: str, port: str, tensor: Tensor) -> None:
-        """Note the tensor at an output port."""
+        """Record the tensor at an output port."""
         if (node_id, port) not in self.tensors:
             self.ports.setdefault(node_id, []).append(port)
         self.tensors[node_id, port] = tensor
 
     def forget(self, record: NodeRecord) -> None:
-        """Forget the node of a document's node, its tensors and what building found."""
+        """Forget the graph's node for a record, its tensors, and the problems that building
+        found."""
         self.nodes.pop(record.id, None)
         self.found.pop(record.id, None)
         for port in self.ports.pop(record.id, ()):
@@ -120,15 +121,15 @@ class Build:
         self.forget_name(record.name)
 
     def forget_name(self, name: str) -> None:
-        """Forget what feeds the node of a name, and what it passes on."""
+        """Forget the feed of the node with this name, and the tensors that it passes on."""
         self.passed.pop(name, None)
         self.bindings.pop(name, None)
         self.samples.pop(name, None)
 
-    # ---- what cannot run ----------------------------------------------------------------------
+    # ---- nodes that cannot run ---------------------------------------------------------------
 
     def why_skipped(self, node_id: str) -> list[Problem]:
-        """Return the errors that keep a node from running: its own, else those upstream."""
+        """Return the errors that stop a node: its own errors, or else errors upstream."""
         found = self.skipped[node_id]
         if found is not None:
             return found
@@ -140,7 +141,7 @@ class Build:
         return []
 
     def why_muted(self, node_id: str) -> Problem:
-        """Return a note that says which muted node keeps a node from running."""
+        """Return a note that names the muted node that stops a node from running."""
         found = self.muted[node_id]
         if found is not None:
             return found
@@ -157,7 +158,7 @@ class Build:
         return Problem(name, None, f"`{name}` {said}", hint, "info", kind=GraphError.__name__)
 
     def require(self, ids: Iterable[str]) -> None:
-        """Raise the error that keeps the first of these nodes (by id) from running, if any."""
+        """Raise the error that stops the first of these nodes (by id) from running, if any."""
         for node_id in ids:
             if node_id in self.skipped:
                 raise self.why_skipped(node_id)[0].as_error()
@@ -167,10 +168,11 @@ class Build:
     # ---- names --------------------------------------------------------------------------------
 
     def fetch(self, name: str) -> Tensor | Node:
-        """Return what a fetch names: `add`, `split:1`, `split:PORT`, or a node without outputs.
+        """Return the tensor or node of a fetch: `add`, `split:1`, `split:PORT`, or a node without
+        outputs.
 
         Raises:
-            UnknownName: there is nothing of this name; the hint lists near names.
+            UnknownName: nothing has this name; the hint lists similar names.
             NodeflowError: it cannot run; the message says why.
         """
         name = self._own_name(name)
@@ -223,7 +225,7 @@ class Build:
     def leaving(self, name: str) -> Tensor:
         """Return the value at an output of a subgraph: `dense`, `dense:1` or `dense:PORT`.
 
-        Raises as `fetch`.
+        Raise the same errors as `fetch`.
         """
         node_name, _, port = name.partition(":")
         found = self.instances[node_name]
@@ -250,7 +252,7 @@ class Build:
         return self.tensors[source]
 
     def ends(self) -> list[str]:
-        """Return the names to fetch if none are given: what nothing consumes.
+        """Return the names of the default fetches: tensors without consumers.
 
         Optimizers, assigns, groups and datasets are left out.
         """

@@ -1,4 +1,5 @@
-"""What tensors of a graph say of classes: numbers, probabilities, or scores that become some."""
+"""The meaning of tensors about classes: numbers, probabilities, or scores that become
+probabilities."""
 
 from __future__ import annotations
 
@@ -14,12 +15,11 @@ Users = Mapping[Node, Iterable[Node]]
 PASSING = frozenset("identity reshape squeeze expand_dims cast stop_gradient".split())
 PROBABILITIES = frozenset(("softmax", "sigmoid"))
 SCORED = frozenset(("softmax", "log_softmax", "argmax", "sigmoid"))
-"""Ops that read scores of classes, beside losses."""
+"""Ops that read scores of classes, besides losses."""
 
 
 def made_by(tensor: Tensor) -> str:
-    """Return the op that decides what a value means, seen through layers and what only passes it
-    on."""
+    """Return the op that determines the meaning of a value, looking through layers and reshapes."""
     while True:
         node = tensor.node
         if node.alias:
@@ -34,7 +34,7 @@ def made_by(tensor: Tensor) -> str:
 
 
 def reads_scores(users: Users, tensor: Tensor) -> bool:
-    """Return whether something takes a tensor for scores: a softmax, a sigmoid, a loss of
+    """Return whether a consumer treats a tensor as scores: a softmax, a sigmoid, a loss of
     logits."""
     return any(
         user.op.id in SCORED
@@ -44,7 +44,7 @@ def reads_scores(users: Users, tensor: Tensor) -> bool:
 
 
 def is_compared(users: Users, tensor: Tensor) -> bool:
-    """Return whether a tensor meets data that it does not depend on: it is an answer, not a
+    """Return whether a tensor meets data that it does not depend on: then it is an answer, not a
     layer."""
     inputs = ancestors([tensor.node])
     others = (t for user, _ in _readers(users, tensor) for t in user.inputs)
@@ -52,7 +52,8 @@ def is_compared(users: Users, tensor: Tensor) -> bool:
 
 
 def _readers(users: Users, tensor: Tensor) -> Iterator[tuple[Node, int]]:
-    """Yield the nodes that read a value and the input that takes it, also what only copies it."""
+    """Yield the readers of a value, also through nodes that only copy it, with the input's
+    index."""
     waiting, seen = [tensor], {tensor}
     while waiting:
         made = waiting.pop()
@@ -67,9 +68,9 @@ def _readers(users: Users, tensor: Tensor) -> Iterator[tuple[Node, int]]:
 
 
 def class_shares(users: Users, tensor: Tensor, rows: np.ndarray) -> np.ndarray:
-    """Return the probability of each class, float64 (n, classes), from what a tensor says.
+    """Return the probability of each class, float64 (n, classes), from a tensor's values.
 
-    A single column is the second of two classes.
+    A single column is the probability or score of the second of two classes.
 
     Args:
         rows: values of the tensor, (n, k).

@@ -1,4 +1,4 @@
-"""What was derived for a node, which nodes derive others, and which edits reach derived nodes."""
+"""The derived nodes of each macro node, and the edits that affect derived nodes."""
 
 from __future__ import annotations
 
@@ -16,21 +16,20 @@ from nodeflow.ops.macro_ops import Optimizer
 
 @dataclass
 class Segment:
-    """The node of the graph that a document's node is, and what was derived for it."""
+    """The graph's node for a document's node, and the nodes derived for it."""
 
     node: Node
     derived: tuple[Node, ...]
     record: NodeRecord
     types: tuple[TensorType, ...]
-    """Those of the inputs, as the derived nodes know them."""
+    """The types of the inputs when the derived nodes were made."""
     controls: tuple[Node, ...]
     inside: tuple[Node, ...] = ()
-    """What the layer has derived whose variables the node uses."""
+    """The derived nodes of the layers whose variables the node uses."""
 
 
 def derives_late(record: NodeRecord) -> bool:
-    """Return whether a node derives others from all that is upstream of it: optimizers,
-    gradients."""
+    """Return whether a node derives nodes from everything upstream of it: optimizers, gradients."""
     if record.op not in REGISTRY:
         return False
     op = REGISTRY.lookup(record.op)
@@ -38,7 +37,7 @@ def derives_late(record: NodeRecord) -> bool:
 
 
 def only_values(before: NodeRecord | None, after: NodeRecord | None) -> bool:
-    """Return whether an edit of a node leaves its op, name, stream and mode as they are."""
+    """Return whether an edit of a node keeps its op, name, stream and mode."""
     if before is None or after is None:
         return False
     named = before.op == after.op and before.name == after.name
@@ -52,8 +51,8 @@ def is_trained(record: NodeRecord) -> bool:
 
 
 def changed_numbers(before: NodeRecord, after: NodeRecord) -> set[str]:
-    """Return the attributes that differ, if all of them are numbers that an optimizer holds as
-    constants of the graph (`Optimizer.numbers`); else nothing."""
+    """Return the changed attributes, if each is a number that an optimizer holds as constants of
+    the graph (`Optimizer.numbers`). Otherwise return an empty set."""
     op = REGISTRY.lookup(after.op)
     old, new = before.attrs, after.attrs
     names = {name for name in {*old, *new} if old.get(name) != new.get(name)}
@@ -63,7 +62,8 @@ def changed_numbers(before: NodeRecord, after: NodeRecord) -> set[str]:
 def number_constants(
     derived: Iterable[Node], owner: str, names: set[str]
 ) -> Iterator[tuple[Node, str]]:
-    """Yield the constants that an optimizer's numbers became, one per dtype, with the number."""
+    """Yield the constants made from an optimizer's numbers, one per dtype, with the number's
+    name."""
     scope = f"{owner}/"
     for node in derived:
         if node.op.id != "constant" or not node.name.startswith(scope):
@@ -79,7 +79,8 @@ def number_constants(
 def inside_owner(
     build: Build, segments: Mapping[str, Segment], record: NodeRecord
 ) -> tuple[Node, ...]:
-    """Return what the layer has derived whose variables a node uses: with that it changes."""
+    """Return the derived nodes of the layers whose variables a node uses. If they change, so does
+    it."""
     by_node = {port.name for port in REGISTRY.lookup(record.op).inputs if port.by_node}
     if not by_node:
         return ()
@@ -89,6 +90,6 @@ def inside_owner(
 
 
 def shared_inside(segment: Segment | None) -> tuple[Node, ...]:
-    """Return what other nodes may use of what was derived for a node: a layer's variables."""
+    """Return the derived nodes that other nodes may use: a layer's variables."""
     is_layer = segment is not None and segment.node.op.category == "Layers"
     return segment.derived if segment is not None and is_layer else ()

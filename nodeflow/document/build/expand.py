@@ -1,8 +1,9 @@
-"""What a macro node derives, as a document to look at (`expansion`) or as nodes to edit (`unpack`).
+"""The derived nodes of a macro node, as a document to view (`expansion`) or nodes to edit
+(`unpack`).
 
-An optimizer or a gradients node is stored as one node; the nodes it stands for are made when the
-graph is built. Both functions read them off that graph, so that what is shown and what is copied
-is what runs.
+A file stores an optimizer or a gradients node as one node; the nodes that it derives are made when
+the graph is built. Both functions read them from that graph, so the window shows and copies the
+nodes that run.
 """
 
 from __future__ import annotations
@@ -37,15 +38,15 @@ Source = tuple[str, str]
 
 
 class Expansion(Document):
-    """The derived nodes of one macro node: a document that cannot be changed.
+    """The derived nodes of one macro node: a read-only document.
 
     Attributes:
         owner: name of the macro node.
         updates: whether it is an optimizer.
-        outer: nodes of the enclosing document that stand at its border: those whose outputs the
-            derived ones read, and the macro node itself, into which the results go.
-        outer_ids: id here -> id in the enclosing document, of these.
-        types: id here -> output port -> type, of all nodes.
+        outer: the nodes at the border, copied from the enclosing document: nodes whose outputs the
+            derived nodes read, and the macro node itself, which takes the results.
+        outer_ids: for each of these, id here -> id in the enclosing document.
+        types: id here -> output port -> type, for all nodes.
     """
 
     def __init__(self, owner: str, updates: bool = False) -> None:
@@ -58,12 +59,12 @@ class Expansion(Document):
         self.types: dict[str, dict[str, TensorType]] = {}
 
     def analyse(self) -> Analysis:
-        """Return an analysis of this document, with the types that the graph has."""
+        """Return an analysis of this document with the types from the graph."""
         return Analysis(self, known=self.types)
 
 
 def can_expand(doc: Document, node_id: str) -> bool:
-    """Return whether a node derives others: an optimizer, gradients."""
+    """Return whether a node derives others: a layer, an optimizer, gradients."""
     record = doc.nodes.get(node_id)
     return record is not None and record.op in REGISTRY and REGISTRY.lookup(record.op).macro
 
@@ -84,16 +85,17 @@ def expansion(
     base_dir: str | os.PathLike | None = None,
     analysis: Analysis | None = None,
 ) -> Expansion:
-    """Return the derived nodes of a macro node, laid out, with what they read at their border.
+    """Return the derived nodes of a macro node, laid out, with the nodes that they read at the
+    border.
 
     Args:
         node_id: its id; inside a subgraph of `doc`, its path of ids.
-        base_dir: where relative data paths start; default: the document's folder.
-        analysis: of this document and up to date, if there is one already.
+        base_dir: the start of relative data paths; default: the document's folder.
+        analysis: an existing analysis of this document, up to date.
 
     Raises:
         DocumentError: the node derives nothing.
-        NodeflowError: it cannot run; names node and port, and what to do.
+        NodeflowError: it cannot run; names node and port, with a hint.
     """
     return derive(doc, node_id, base_dir=base_dir, analysis=analysis).placed()
 
@@ -102,7 +104,8 @@ def expansion(
 class UnplacedExpansion:
     """The derived nodes of a macro node, read from the graph and not yet laid out.
 
-    Laying out many takes a second. Since `inner` belongs to nobody else, another thread may do it.
+    The layout of many nodes takes a second. Nothing else refers to `inner`, so another thread may
+    do it.
     """
 
     inner: Expansion
@@ -110,7 +113,7 @@ class UnplacedExpansion:
     """The names of the derived nodes, by id."""
 
     def placed(self) -> Expansion:
-        """Return the document with its nodes in their places, and a frame around each scope."""
+        """Return the document with its nodes at their positions, and a frame around each scope."""
         for frame in _lay_out(self.inner, self.derived, self.inner.outer):
             key = f"f{self.inner.next_id}"
             self.inner.fill("frame", key, replace(frame, id=key))
@@ -124,9 +127,9 @@ def derive(
     base_dir: str | os.PathLike | None = None,
     analysis: Analysis | None = None,
 ) -> UnplacedExpansion:
-    """Return the derived nodes of a macro node without their places, quickly.
+    """Return the derived nodes of a macro node without a layout, quickly.
 
-    Arguments and errors as of `expansion`.
+    Arguments and errors are the same as for `expansion`.
     """
     macro, derived, built = _derived(doc, node_id, base_dir, analysis)
     inner, ids = _read(built.document, macro, derived)
@@ -141,18 +144,19 @@ def unpack(
     analysis: Analysis | None = None,
     places: Mapping[str, Position] | None = None,
 ) -> list[str]:
-    """Replace a macro node by copies of what it derives, as one undo step; return their ids.
+    """Replace a macro node by copies of its derived nodes, as one undo step; return their ids.
 
-    An optimizer becomes a `group` of the same id and name that runs the copied assigns, and those
-    that go along with each step, so what waits for it, fetches it or trains with it goes on as
-    before. What used the outputs of a gradients node uses the copies. Arguments as of `expansion`.
+    An optimizer becomes a `group` with the same id and name. The group runs the copied assigns, and
+    the assigns of others that run with each step, so nodes that wait for it, fetches and trainings
+    work as before. Consumers of a gradients node use the copies. Other arguments are the same as
+    for `expansion`.
 
     Args:
-        places: the position of each node by name, as an expansion has them; default: found anew.
+        places: the position of each node by name, as in an expansion; default: a new layout.
 
     Raises:
-        DocumentError: the node derives nothing, or it uses what another macro node derived.
-        NodeflowError: it cannot run; names node and port, and what to do.
+        DocumentError: the node derives nothing, or it uses nodes that another macro node derived.
+        NodeflowError: it cannot run; names node and port, with a hint.
     """
     macro, derived, built = _derived(doc, node_id, base_dir, analysis)
     graph, record = at_path(doc, node_id) or (doc, doc.node(node_id))
@@ -191,7 +195,7 @@ def unpack(
 def _derived(
     doc: Document, node_id: str, base_dir: str | os.PathLike | None, analysis: Analysis | None
 ) -> tuple[Node, list[Node], Build]:
-    """Return the macro node in the graph, what it derived (sources first), and the build."""
+    """Return the macro node in the graph, its derived nodes (sources first), and the build."""
     found = at_path(doc, node_id)
     graph, record = found or (doc, doc.node(node_id))
     if not can_expand(graph, record.id):
@@ -210,7 +214,7 @@ def _derived(
 
 
 def _read(doc: Document, macro: Node, derived: list[Node]) -> tuple[Expansion, dict[Node, str]]:
-    """Return the document of derived nodes, not yet laid out, and the ids of nodes in it."""
+    """Return the document of derived nodes without a layout, and the ids of the nodes in it."""
     inner = Expansion(macro.name, is_optimizer(macro.op.id))
     inner.use_file_of(doc)
     ids: dict[Node, str] = {}
@@ -222,7 +226,7 @@ def _read(doc: Document, macro: Node, derived: list[Node]) -> tuple[Expansion, d
         original = None if node in inside else doc.node_named(node.name)
         if original is not None:
             record = replace(original, id=key, extra={})
-        else:  # an outer one without a record is what another macro node derived
+        else:  # an outer node without a record was derived by another macro node
             record = NodeRecord(key, node.op.id, node.name, attributes(node))
         if node not in inside:
             inner.outer_ids[key] = original.id if original else ""
@@ -240,8 +244,8 @@ def _lay_out(
     others: Iterable[str],
     known: Mapping[str, Position] | None = None,
 ) -> list[FrameRecord]:
-    """Give derived nodes and others their places, those that are known by name or new ones; returns
-    the frames of the scopes."""
+    """Position derived and other nodes, at known positions if all are known; return the scopes'
+    frames."""
     analysis, others = inner.analyse(), list(others)
     names = {i: inner.nodes[i].name for i in [*derived, *others]}
     if known and all(name in known for name in names.values()):
@@ -277,7 +281,7 @@ def _wires(
 
 
 def _updates(macro: Node) -> list[Node]:
-    """Return the assigns that an optimizer runs."""
+    """Return the assigns that an optimizer derived and runs."""
     return [node for node in macro.control_inputs if node.derived_from == macro.name]
 
 
@@ -288,7 +292,7 @@ def _along(macro: Node) -> list[Node]:
 
 
 def _results(macro: Node, ids: dict[Node, str], sources: dict[Tensor, Source]) -> list[Wire]:
-    """Return the wires into the macro node as it is shown: what its outputs stand for, what it
+    """Return the wires into the macro node as shown: from the results that it stands for, or
     runs."""
     wires = []
     for index, tensor in enumerate(macro.alias):
@@ -304,11 +308,11 @@ def _results(macro: Node, ids: dict[Node, str], sources: dict[Tensor, Source]) -
 
 
 def _name_inside(name: str, scope: str, shared: bool) -> str:
-    """What a derived node is called in a subgraph's definition.
+    """Return the name of a derived node in a subgraph's definition.
 
-    `net/train/net/W/step` stays what it is in full, so that trained values are found; where
-    other instances share the definition it is `train/W/step`. `gradients/net/loss_grad/divide`
-    is `gradients/loss_grad/divide`.
+    `net/train/net/W/step` keeps its full name, so that trained values are found. If other instances
+    share the definition, it becomes `train/W/step`. `gradients/net/loss_grad/divide` becomes
+    `gradients/loss_grad/divide`.
     """
     own = name.startswith(scope)
     name = name.removeprefix(scope)
@@ -316,10 +320,10 @@ def _name_inside(name: str, scope: str, shared: bool) -> str:
 
 
 def _outer_sources(built: Build, doc: Document, graph: Document, path: str) -> dict[Tensor, Source]:
-    """Return the ports of a graph that tensors come from; of macro nodes also what they stand for.
+    """Return the ports in a graph where tensors come from, including tensors behind macro nodes.
 
-    `path` leads to the graph where it is inside an instance; what comes in there is had at its
-    border.
+    If the graph is inside an instance, `path` leads to it, and its inputs come from its border
+    node.
     """
     sources: dict[Tensor, Source] = {}
     found = [
@@ -346,7 +350,7 @@ def _outer_sources(built: Build, doc: Document, graph: Document, path: str) -> d
 
 
 def _check_sharing(graph: Document, record: NodeRecord) -> None:
-    """A layer stays one node as long as others use its variables: they are wired to it as such."""
+    """Refuse to unpack a layer whose variables others use: they are wired to the layer itself."""
     for wire in graph.wires_out_of(record.id):
         user = graph.nodes[wire.target]
         ports = REGISTRY.lookup(user.op).inputs if user.op in REGISTRY else ()
@@ -366,7 +370,7 @@ def _check_reach(
     built: Build,
     path: str,
 ) -> None:
-    """Copies can only be wired to nodes of the graph, and to what comes into it."""
+    """Refuse copies that would read nodes outside the graph and its inputs."""
     inside, ids = set(derived), {node: key for key, node in built.nodes.items()}
     read = [tensor for node in derived for tensor in node.inputs]
     read += [node.outputs[0] for node in _along(macro)]
@@ -390,7 +394,7 @@ def _check_reach(
 
 
 def _to_unpack(doc: Document, here: str, there: str) -> str | None:
-    """Return the name of the instance that keeps a node (path `there`) from a graph (path
+    """Return the name of the instance that separates a node (path `there`) from a graph (path
     `here`)."""
     own, other = here.split("/")[:-1], there.split("/")[:-1]
     shared = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(own, other)))
@@ -401,9 +405,9 @@ def _to_unpack(doc: Document, here: str, there: str) -> str | None:
 def _check_instances(
     doc: Document, graph: Document, node_id: str, macro: Node, derived: list[Node], built: Build
 ) -> bool:
-    """All instances of a definition get the copies, so each must derive the same nodes.
+    """Return whether a definition has several instances.
 
-    Says whether there are several.
+    All of them get the copies, so raise DocumentError unless each derives the same nodes.
     """
     last = node_id.rpartition("/")[2]
     others = {i: node for i, node in built.nodes.items() if i.rpartition("/")[2] == last}
@@ -423,7 +427,7 @@ def _check_instances(
 
 
 def _outline(derived: list[Node], sources: dict[Tensor, Source]) -> list:
-    """What derived nodes are, but for names: op, attributes, inputs, what each waits for."""
+    """Return derived nodes without names: op, attributes, inputs, and the nodes each waits for."""
     places = {node: place for place, node in enumerate(derived)}
 
     def of(tensor: Tensor) -> tuple | None:
@@ -468,9 +472,10 @@ def _replace_outputs(
     macro: Node,
     sources: dict[Tensor, Source],
 ) -> None:
-    """Wires what used a gradients node to the copies, and removes the node.
+    """Wire the consumers of a gradients node to the copies, and remove the node.
 
-    A gradient that does not exist had no value: its wires go, and their targets say what they miss.
+    A gradient that does not exist had no value: its wires are removed, and their targets report the
+    missing input.
     """
     stands_for = {
         macro.op.output_name(index): None if tensor is None else sources.get(tensor)
@@ -486,7 +491,7 @@ def _replace_outputs(
 
 
 def _instead(steps: list[str], old: str, new: str | None) -> list[str] | None:
-    """Return a path of ids with `new` in place of a node that goes; None where there is none."""
+    """Return a path of ids with `new` instead of the removed node `old`; None if `new` is None."""
     if steps[-1] != old:
         return steps
     return [*steps[:-1], new] if new else None
@@ -501,7 +506,7 @@ def _place(
     new: dict[Node, str],
     known: Mapping[str, Position],
 ) -> None:
-    """Lay the copies out where there is room, the group among them, a frame around each scope."""
+    """Lay out the copies, and the group, in a free area, with a frame around each scope."""
     inner, ids = _read(flat, macro, derived)
     group = [] if macro.outputs else [macro]
     frames = _lay_out(

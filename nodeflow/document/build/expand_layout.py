@@ -21,16 +21,17 @@ from nodeflow.document.model.records import FrameRecord
 PAD, HEAD = 24.0, 52.0
 BLOCK_GAP = 120.0
 EFFORT = 150
-"""Moves against crossings: many more take seconds here, and remove few of them."""
+"""Moves evaluated against crossings: more would take seconds here, and remove few crossings."""
 GRADIENTS = "gradients"
-GRADIENT_COLOR, UPDATE_COLOR = "", "training"  # the accent; that of the assigns
+GRADIENT_COLOR, UPDATE_COLOR = "", "training"  # the accent color; the color of assigns
 LAYER_COLOR = "neural network"
 
 
 def scopes(derived: Mapping[str, str], owner: str) -> dict[str, list[str]]:
     """Return the blocks of derived nodes (id -> name): scope -> ids.
 
-    A node directly in `gradients` starts or adds gradients of several ops, so it is its own block.
+    A node directly in `gradients` starts or adds gradients of several ops, so it is a block by
+    itself.
     """
     found: dict[str, list[str]] = defaultdict(list)
     for node_id, name in derived.items():
@@ -43,7 +44,7 @@ def scopes(derived: Mapping[str, str], owner: str) -> dict[str, list[str]]:
 def arrange(
     doc: Document, derived: Mapping[str, str], analysis: Analysis, owner: str, others: Iterable[str]
 ) -> dict[str, Position]:
-    """Return the positions of derived nodes, and of `others` between their blocks."""
+    """Return the positions of derived nodes, and of `others` between the blocks."""
     blocks = scopes(derived, owner)
     blocks.update({f"{node_id}:": [node_id] for node_id in others})
     inside: dict[str, dict[str, Position]] = {}
@@ -68,7 +69,7 @@ def block_frames(
     """Return a frame (without an id) around each block of several nodes.
 
     Args:
-        updates: whether the owner is an optimizer, whose scopes update a variable each.
+        updates: whether the owner is an optimizer, each of whose scopes updates a variable.
     """
     frames = []
     for scope, members in scopes(derived, owner).items():
@@ -95,7 +96,7 @@ def free_place(doc: Document, old: Iterable[str], places: Mapping[str, Position]
 
 
 def _is_root(scope: str) -> bool:
-    """`gradients` or `gradients_1`, the scope of a whole sweep."""
+    """Return whether a scope contains a whole gradient sweep: `gradients` or `gradients_1`."""
     head, _, number = scope.partition("_")
     return head == GRADIENTS and (not number or number.isdigit())
 
@@ -126,7 +127,7 @@ def _extent(doc: Document, places: Mapping[str, Position], analysis: Analysis) -
 def _links(
     doc: Document, inside: Mapping[str, Mapping[str, Position]], analysis: Analysis
 ) -> list[tuple[str, float, str, float]]:
-    """Return the wires between blocks; their ends as distances below the blocks' tops."""
+    """Return the wires between blocks; each end is a distance below the top of its block."""
     block = {i: key for key, members in inside.items() for i in members}
     links = []
     for node_id in sorted(block, key=natural_key):

@@ -1,11 +1,11 @@
-"""A document without subgraphs: every instance replaced by the nodes it stands for.
+"""Flattening: a document without subgraphs, with every instance replaced by its nodes.
 
-What is inside an instance gets its path as id (`n9/n4`) and its scope as name (`dense/W`), as name
-scopes have it in TensorFlow 1. Wires through border nodes become wires between the nodes at their
+A node inside an instance gets its path as id (`n9/n4`) and a name with a scope (`dense/W`), like
+name scopes in TensorFlow 1. Wires through border nodes become wires between the nodes at their
 ends. So building and running need no subgraphs.
 
-An instance stays as it is where it cannot be replaced (its problem is then found by the analysis)
-or where it is bypassed: it passes on what comes in.
+An instance stays if it cannot be replaced (the analysis then finds its problem) or if it is
+bypassed, because it only passes on its inputs.
 """
 
 from __future__ import annotations
@@ -50,15 +50,15 @@ from nodeflow.errors import NodeflowError
 
 @dataclass
 class Flat:
-    """A document without subgraphs, and what became of the instances.
+    """A document without subgraphs, and a record of the replaced instances.
 
     Attributes:
-        document: the document itself where it has no instances.
-        instances: name of each instance -> its outputs: port -> (id, port) of the node whose value
-            it is, or None where nothing is wired; that of a loop or branch is a node itself.
-        instance_names: path of ids of each of them -> its name.
-        muted_by: id -> name of the muted instance that holds the node.
-        places: the graphs of the file as they are in each instance, the file's own first.
+        document: the flat document; the original itself if it has no instances.
+        instances: name of each instance -> its outputs: port -> (id, port) of the node with the
+            value, or None for an unwired output. For a loop or branch, that is its own node.
+        instance_names: path of ids of each of these instances -> its name.
+        muted_by: id of a node -> name of the muted instance around it.
+        places: the graphs of the file, once per instance; the file's own graph is first.
         problems: id of a loop or branch -> why its body cannot run.
     """
 
@@ -80,9 +80,9 @@ class _End(NamedTuple):
 
 @dataclass(eq=False)
 class Place:
-    """One graph of the file, as it is in one instance.
+    """One graph of the file in one instance.
 
-    `ids`, `names` and `streams` stand before those of the nodes inside.
+    `ids`, `names` and `streams` are prefixes for the nodes inside.
     """
 
     graph: Document
@@ -103,7 +103,7 @@ def has_subgraphs(doc: Document) -> bool:
 
 
 def flatten(doc: Document) -> Flat:
-    """Return a document without instances: the given one itself where it has none."""
+    """Return a document without instances: the document itself if it has none."""
     if not has_subgraphs(doc):
         return Flat(doc)
     flat = Flat(Document())
@@ -123,7 +123,8 @@ def flatten(doc: Document) -> Flat:
 
 
 def flat_training(flat: Flat, doc: Document) -> dict[str, Json]:
-    """Return the training settings; an instance that they name is the node of its first output."""
+    """Return the training settings, with the node of its first output for each instance they
+    name."""
 
     def node(key: Json) -> Json:
         name = flat.instance_names.get(key) if isinstance(key, str) else None
@@ -141,8 +142,7 @@ def flat_training(flat: Flat, doc: Document) -> dict[str, Json]:
 
 
 def _places(doc: Document) -> Iterator[Place]:
-    """Yield the document's graph, and the graph inside each instance, however deep; outer ones
-    first."""
+    """Yield the document's graph and the graphs inside all nested instances, outer graphs first."""
     waiting = [Place(doc)]
     for place in waiting:
         yield place
@@ -168,7 +168,7 @@ def _places(doc: Document) -> Iterator[Place]:
 
 
 def stays(place: Place, record: NodeRecord) -> bool:
-    """Return whether a node is one of the flat document, too."""
+    """Return whether a node is also a node of the flat document."""
     return record.id not in place.inner and not (place.outer and record.op in BORDER)
 
 
@@ -221,7 +221,7 @@ def _as_op(flat: Flat, place: Place, record: NodeRecord) -> NodeRecord:
 
 
 def _op_end(end: _End) -> _End:
-    """Return an output of a loop or branch as its op calls it."""
+    """Return the port of a loop or branch's output as its op names it."""
     record = end.place.graph.nodes[end.node]
     inside = definition_of(end.place.graph, record) if is_flow(record) else None
     if inside is None:
@@ -230,14 +230,14 @@ def _op_end(end: _End) -> _End:
 
 
 def _op_input(place: Place, target: str, port: str) -> str:
-    """Return an input of a loop or branch as its op calls it."""
+    """Return the port of a loop or branch's input as its op names it."""
     record = place.graph.nodes[target]
     inside = definition_of(place.graph, record) if is_flow(record) else None
     return port if inside is None else roles(inside, record).in_port(port)
 
 
 def _in_scope(place: Place, record: NodeRecord) -> NodeRecord:
-    """Return a node that names variables as they are called in the whole graph."""
+    """Return the node with the names of variables as they are in the whole graph."""
     names = variable_names(record)
     if names is None:
         return record
@@ -268,7 +268,7 @@ def _add_wires(flat: Document, place: Place) -> None:
 
 
 def flat_wire(place: Place, wire: Wire) -> Wire | None:
-    """Return a wire as it is in the flat document, None where nothing comes through it."""
+    """Return a wire as it is in the flat document; None if no value comes through it."""
     start = _start(_End(place, wire.source, wire.source_port))
     if start is None or start.node in start.place.inner:
         return None
@@ -277,7 +277,7 @@ def flat_wire(place: Place, wire: Wire) -> Wire | None:
 
 
 def _order(flat: Document, place: Place, wire: Wire, target: str, port: str | None = None) -> None:
-    """Lets a node wait for what a wire starts at: all that ends inside, if it is an instance."""
+    """Let a node wait for the source of a wire; for an instance, wait for its last nodes."""
     start = _start(_End(place, wire.source, wire.source_port))
     if start is None:
         return
@@ -293,7 +293,7 @@ def _order(flat: Document, place: Place, wire: Wire, target: str, port: str | No
 
 
 def _order_port(flat: Document, node: str, port: str) -> str:
-    """`done`, or the first output of a node that has some."""
+    """Return the port to wait for: the first output of a node with outputs, else `done`."""
     record = flat.nodes[node]
     op = None if record.op == DATASET else declaration(record, flat)
     return op.output_name(0) if port == DONE and op is not None and op.outputs else port
@@ -305,7 +305,7 @@ def _free_control(flat: Document, target: str) -> str:
 
 
 def _all_nodes(place: Place) -> Iterable[str]:
-    """Yield the nodes of ops inside an instance, those in instances inside it too."""
+    """Yield the ids of all op nodes inside an instance, including nested instances."""
     waiting = [place]
     for inner in waiting:
         waiting += inner.inner.values()
@@ -319,7 +319,7 @@ def _is_computed(graph: Document, record: NodeRecord) -> bool:
 
 
 def _last_nodes(place: Place) -> list[str]:
-    """Return the nodes inside an instance that nothing inside it waits for."""
+    """Return the nodes inside an instance that no other node inside waits for."""
     keys = list(_all_nodes(place))
     waited: set[str] = set()
     waiting = [place]
@@ -334,9 +334,9 @@ def _last_nodes(place: Place) -> list[str]:
 
 
 def _start(end: _End | None) -> _End | None:
-    """Where a value really comes from: through borders of instances, in and out.
+    """Return the origin of a value, traced through borders of instances in both directions.
 
-    It is an instance only for its `done`, which stands for all that ends inside.
+    The result is an instance only for its port `done`, which stands for its last nodes.
     """
     seen = set()
     while end is not None:
@@ -355,7 +355,7 @@ def _start(end: _End | None) -> _End | None:
             known = wire is not None and _has(place.graph, INPUTS, port)
             end = _End(place.outer, wire.source, wire.source_port) if wire and known else None
         elif place.outer is not None and place.graph.nodes[node].op in BORDER:
-            return None  # nothing comes out of where values leave
+            return None  # the outputs node has no output ports
         else:
             return _op_end(end)
     return None
@@ -366,7 +366,7 @@ def _has(graph: Document, op_id: str, port: str) -> bool:
 
 
 def note_instance(flat: Flat, place: Place) -> None:
-    """Note where the outputs of an instance come from."""
+    """Record the sources of an instance's outputs."""
     if place.outer is None or place.instance is None:
         return
     found: dict[str, tuple[str, str] | None] = {}

@@ -1,8 +1,8 @@
-"""Gradient checks of the nodes of a document: what each is about, and the values it starts from.
+"""Gradient checks of the nodes of a document: the piece of graph to check, and its values.
 
-An op is checked by itself, at the values that it has, so that a wrong gradient is seen at its own
-node and at no other. A layer or an instance of a subgraph is checked as a whole, with the variables
-inside. Of a variable or placeholder the gradient of the loss is checked, along the whole way.
+An op is checked by itself at its current values, so that a wrong gradient shows at its own node and
+at no other. A layer or an instance of a subgraph is checked as a whole, with the variables inside.
+For a variable or placeholder, the gradient of the loss is checked along the whole path.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ from nodeflow.ops.training_mode import training_feeds
 log = logging.getLogger(__name__)
 
 ROWS = 8
-"""Of the training data: more would take longer and show the same."""
+"""Rows of the training data: more would take longer and show the same."""
 
 Run = Callable[[Sequence[Tensor], Mapping[Tensor, Any]], Sequence[np.ndarray]]
-"""Computes tensors of the task's graph with feeds and the current variables."""
+"""A function that computes tensors of the task's graph, given feeds, with the current variables."""
 LEAVES = ("variable", "placeholder")
 
 
@@ -37,7 +37,7 @@ class GradientChecks:
     """The checks of one task.
 
     Args:
-        run: computes the values at which gradients are compared.
+        run: a function that computes the values at which gradients are compared.
     """
 
     def __init__(self, task: Task, run: Run) -> None:
@@ -58,7 +58,7 @@ class GradientChecks:
         return found
 
     def piece(self, name: str) -> Piece | None:
-        """What is checked of a node; None where nothing depends on anything.
+        """Return the piece of graph to check for a node; None if no float in it depends on another.
 
         Raises:
             NodeflowError: there is no such node, or it cannot run.
@@ -69,7 +69,7 @@ class GradientChecks:
         target = build.fetch(name)
         node = target if isinstance(target, Node) else target.node
         if name in build.graph:
-            node = build.graph.node(name)  # a dot or bypassed node has none
+            node = build.graph.node(name)  # a dot or bypassed node is not in the graph
         if isinstance(node.op, (Optimizer, Gradients)):
             return self._along(node)
         if node.op.id in LEAVES:
@@ -85,7 +85,7 @@ class GradientChecks:
         """Check a node.
 
         Raises:
-            Cancelled: `cancelled` said so.
+            Cancelled: `cancelled` returned true.
             NodeflowError: there is no such node, it cannot run, or its values cannot be computed.
         """
         piece = self.piece(name)
@@ -97,10 +97,10 @@ class GradientChecks:
     def every(
         self, names: Iterable[str], cancelled: Callable[[], bool] = lambda: False
     ) -> Iterator[Checked]:
-        """Check nodes one by one; one that cannot run is unchecked, with the reason.
+        """Check nodes one by one; a node that cannot run is reported as unchecked, with the reason.
 
         Raises:
-            Cancelled: `cancelled` said so.
+            Cancelled: `cancelled` returned true.
         """
         for name in names:
             try:
@@ -109,15 +109,15 @@ class GradientChecks:
                 raise
             except NodeflowError as error:
                 yield Checked(name, UNCHECKED, note=error.message)
-            except Exception as error:  # of an own op: the other nodes can still be checked
+            # raised by a user's op: the other nodes can still be checked
+            except Exception as error:
                 log.exception("the gradient check of %s failed", name)
                 yield Checked(name, UNCHECKED, note=f"it fails: {type(error).__name__}: {error}")
 
     # ---- inside -------------------------------------------------------------------------------
 
     def _is_along(self, name: str) -> bool:
-        """Return whether what is checked of a node is the way from it to the loss, or from
-        there."""
+        """Return whether the check of a node covers a path between variables and the loss."""
         if name not in self._task.graph:
             return False
         op = self._task.graph.node(name).op
@@ -129,13 +129,13 @@ class GradientChecks:
         return dict(zip(needed, self._run(needed, feeds), strict=True))
 
     def _rows(self, tensors: Sequence[Tensor]) -> int | None:
-        """How many rows are fed; the batch size where a placeholder wants exactly that."""
+        """Return the number of rows to feed: the fixed size of a placeholder, else `ROWS`."""
         bound = self._task.bindings([tensor.node for tensor in tensors])
         fixed = [t.shape[0] for t in bound if t.shape and t.shape[0] is not None]
         return fixed[0] if fixed else ROWS
 
     def _inside(self, name: str) -> Piece | None:
-        """Return an instance of a subgraph: from what is wired into it to what it gives."""
+        """Return the piece of an instance of a subgraph, from its inputs to its outputs."""
         build, scope = self._task.build, f"{name}/"
         ports = build.instances[name].values()
         ys = [build.tensors[port] for port in ports if port is not None and port in build.tensors]
@@ -147,14 +147,14 @@ class GradientChecks:
     def _with_own_variables(
         self, name: str, xs: Iterable[Tensor], ys: Sequence[Tensor]
     ) -> Piece | None:
-        """Of a piece with variables of its own, these count as inputs."""
+        """Return a piece that counts its own variables as inputs."""
         scope = f"{name}/"
         nodes = self._task.graph.nodes
         own = [n.outputs[0] for n in nodes if n.op.id == "variable" and n.name.startswith(scope)]
         return piece_between([*xs, *own], ys)
 
     def _along(self, node: Node) -> Piece | None:
-        """Return an optimizer, or a node of gradients: the way that it differentiates."""
+        """Return the piece that an optimizer or a gradients node differentiates."""
         if isinstance(node.op, Gradients):
             return piece_between(node.inputs[1:], node.inputs[:1])
         wanted = node.attrs.get("variables")

@@ -1,6 +1,6 @@
-"""The upstream part of a node without the nodes that only forward values.
+"""The upstream part of a node without nodes that only forward values.
 
-Formulas and exported code show what is computed, not what is drawn.
+Formulas and exported code show the computation, not the drawing.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from nodeflow.document.model.records import SUBGRAPH, NodeRecord, Wire
 def inlined(doc: Document, node_id: str) -> tuple[Document, str]:
     """Return a document without dots and bypassed nodes upstream of a node, and the node's id.
 
-    It is the document itself if there are none, else a copy of the upstream part. A node that only
-    forwards a value is replaced by the source of the value, and a subgraph by its content. Raises
-    NoSuchNode.
+    If there are none, return the document itself, else a copy of the upstream part. A node that
+    only forwards a value is replaced by the source of the value, and a subgraph by its content.
+    Raise NoSuchNode if there is no such node.
     """
     record = doc.node(node_id)
     if any(doc.nodes[i].op == SUBGRAPH for i in upstream(doc, [node_id])):
@@ -27,7 +27,7 @@ def inlined(doc: Document, node_id: str) -> tuple[Document, str]:
 
 
 def _without_passing(doc: Document, node_id: str) -> tuple[Document, str]:
-    """Return the same without dots and bypassed nodes; instances stay."""
+    """Return the part without dots and bypassed nodes; instances stay."""
     wanted = upstream(doc, [node_id])
     passing = {i for i in wanted if doc.nodes[i].op == REROUTE or mode_of(doc.nodes[i]) == BYPASSED}
     if not passing:
@@ -42,7 +42,7 @@ def _without_passing(doc: Document, node_id: str) -> tuple[Document, str]:
 
 
 def _opened(doc: Document, record: NodeRecord) -> tuple[Document, str]:
-    """Return the same with subgraphs replaced by their content."""
+    """Return the part with subgraphs replaced by their content."""
     flat = flatten(doc)
     if flat.document is doc:
         return doc, record.id

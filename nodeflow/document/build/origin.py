@@ -1,7 +1,7 @@
-"""The document behind a graph that was loaded, so that saving it again loses nothing.
+"""The document behind a loaded graph, so that saving it again loses nothing.
 
-A graph only grows: all that Python can change about a loaded graph is what it adds. So a save is
-the document as it was read, and the added nodes (see `additions`).
+A graph only grows: Python can only add to a loaded graph. So a saved file is the loaded document
+plus the added nodes (see `additions`).
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from nodeflow.ops import REGISTRY
 
 @dataclass(frozen=True)
 class Origin:
-    """What a graph was built from.
+    """The source of a loaded graph.
 
     Attributes:
-        document: as it was read; nothing changes it.
+        document: the document as it was read; nothing changes it.
         paths: node of the graph -> its path of ids in the document (`n4`, `n9/n4`).
-        count: how many nodes the graph had.
-        shapes: of its placeholders; `set_shape` changes them.
-        kept: what its nodes' records say of collections.
+        count: the number of nodes when the graph was loaded.
+        shapes: the loaded shapes of placeholders, which `set_shape` changes.
+        kept: the collections of the nodes, as their records list them.
     """
 
     document: Document
@@ -41,9 +41,9 @@ class Origin:
 
 
 def keep_origin(built: Build) -> Graph:
-    """Return the graph of a build; it knows its document from now on."""
+    """Return the graph of a build, and attach its document to it."""
     graph, records = built.graph, built.document.nodes
-    # what passes a value on (a dot, a bypassed node) has the node of that value
+    # a dot or bypassed node shares the graph's node of the value that it passes on
     own = {node: i for i, node in built.nodes.items() if records[i].name == node.name}
     names = [*built.document.names, *built.instances]
     graph.occupy(names)
@@ -59,7 +59,7 @@ def _ends_of_scopes(name: str) -> list[int]:
 
 
 def origin_of(graph: Graph) -> Origin | None:
-    """Return what a graph was built from; None if it was made in Python."""
+    """Return the origin of a loaded graph; None for a graph made in Python."""
     return graph.origin if isinstance(graph.origin, Origin) else None
 
 
@@ -68,10 +68,10 @@ class UnknownNodes(UserWarning):
 
 
 def refuse_broken(built: Build) -> None:
-    """Raise the first error that keeps a node from running.
+    """Raise the first error that stops a node from running.
 
-    Nodes of unknown ops or with unknown attributes, and what depends on them, are no error: they
-    stay in the file, and a warning says that the graph lacks them.
+    Nodes of unknown ops or with unknown attributes, and their dependents, are no error: they stay
+    in the file, and a warning says that the graph lacks them.
     """
     unknown: list[NodeRecord] = []
     for node_id in sorted(built.skipped, key=natural_key):

@@ -1,4 +1,4 @@
-"""Puts one node of a document into a build's graph, its sources being there."""
+"""Puts one node of a document into a build's graph, after its sources."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ from nodeflow.ops import REGISTRY
 
 
 def place(build: Build, record: NodeRecord) -> None:
-    """Add a node, or lets what uses it have what it passes on; a dataset has no node."""
+    """Add a node to the graph, or forward its inputs if it computes nothing; a dataset has no
+    node."""
     passes = build.analysis.passes(record.id)
     if passes is not None:
         pass_on(build, record, passes)
@@ -29,9 +30,9 @@ def place(build: Build, record: NodeRecord) -> None:
 
 
 def pass_on(build: Build, record: NodeRecord, passes: Mapping[str, str]) -> None:
-    """Lets what uses a dot or a bypassed node use what is wired into it."""
+    """Let the consumers of a dot or bypassed node use the values wired into it."""
     wired = wires_into(build, record)
-    if not passes:  # an optimizer: there is nothing to pass, so this only leaves it out
+    if not passes:  # an optimizer has nothing to pass on, so it is only left out
         text = f"`{record.name}` is bypassed"
         build.muted[record.id] = Problem(record.name, None, text, severity="info")
     for port, source in passes.items():
@@ -54,8 +55,7 @@ def wires_into(build: Build, record: NodeRecord) -> dict[str, Wire]:
 
 
 def skip_behind(build: Build, record: NodeRecord) -> bool:
-    """Skip a node that uses one that building skipped, or one through which no value comes; says
-    whether it does."""
+    """Skip a node with a source that is skipped or has no value; return whether it is skipped."""
     wired = wires_into(build, record)
     sources = [wire.source for port, wire in wired.items() if port != FEED]
     behind = next((source for source in sources if source in build.skipped), None)
@@ -65,7 +65,7 @@ def skip_behind(build: Build, record: NodeRecord) -> bool:
     for port in input_names(REGISTRY.lookup(record.op).inputs, wired):
         wire = wired.get(port)
         if wire is None:
-            continue  # something stands in
+            continue  # an unwired optional port has a stand-in
         if (wire.source, wire.source_port) not in build.tensors:
             source = build.document.nodes[wire.source].name
             skip(build, record, MissingInput(f"no value comes through `{source}`", port=port))
@@ -74,8 +74,8 @@ def skip_behind(build: Build, record: NodeRecord) -> bool:
 
 
 def sources_of(build: Build, record: NodeRecord) -> tuple[list[Tensor | None], list[Node]]:
-    """Return the tensors that a node reads, None where something stands in for one, and the nodes
-    that it waits for."""
+    """Return the tensors that a node reads (None for a stand-in), and the nodes that it waits
+    for."""
     wired = wires_into(build, record)
     inputs = [
         _seen(build.tensors[wired[port].source, wired[port].source_port]) if port in wired else None
@@ -90,19 +90,19 @@ def sources_of(build: Build, record: NodeRecord) -> tuple[list[Tensor | None], l
 
 
 def _waited_for(node: Node) -> Node:
-    """What a node that waits for another waits for: a transparent one stands for others."""
+    """Return the node to wait for in place of another, looking through transparent nodes."""
     alias = node.alias[0] if node.op.transparent and node.alias else None
     return node if alias is None else alias.node
 
 
 def _seen(tensor: Tensor) -> Tensor | None:
-    """What a node that reads a tensor gets: that of a transparent node is another one's."""
+    """Return the tensor that a consumer reads, looking through transparent nodes."""
     node = tensor.node
     return node.alias[tensor.index] if node.op.transparent and node.alias else tensor
 
 
 def add(build: Build, record: NodeRecord) -> None:
-    """Add one node to the graph; a node that fails is skipped, with what depends on it."""
+    """Add one node to the graph; skip it if it fails, with all its dependents."""
     if skip_behind(build, record):
         return
     op = REGISTRY.lookup(record.op)
@@ -137,7 +137,7 @@ def add(build: Build, record: NodeRecord) -> None:
 
 
 def connect(build: Build, record: NodeRecord, node: Node) -> None:
-    """Note which node of the graph a document's node is, and what feeds it."""
+    """Record the graph's node and the feed of a document's node."""
     build.nodes[record.id] = node
     for index, tensor in enumerate(node.outputs):
         build.set_output(record.id, node.op.output_name(index), tensor)
@@ -152,7 +152,8 @@ def connect(build: Build, record: NodeRecord, node: Node) -> None:
 
 
 def skip(build: Build, record: NodeRecord, error: NodeflowError) -> None:
-    """Keep the problem of a node that only building finds (a gradient that does not exist)."""
+    """Record a problem of a node that only building finds, such as a gradient that does not
+    exist."""
     inner = error.where if error.node and error.node != record.name else ""
     text = f"{inner}: {error.message}" if inner else error.message
     problem = Problem(record.name, error.port, text, error.hint, kind=type(error).__name__)
@@ -161,7 +162,7 @@ def skip(build: Build, record: NodeRecord, error: NodeflowError) -> None:
 
 
 def behind_dots(doc: Document, ids: Iterable[str]) -> set[str]:
-    """Return the nodes behind dots: a dataset's column comes through them without a tensor."""
+    """Return the nodes behind dots: a dataset's column reaches them without a tensor."""
     found: set[str] = set()
     stack = [i for i in ids if doc.nodes[i].op == REROUTE]
     while stack:

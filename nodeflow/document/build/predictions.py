@@ -1,7 +1,7 @@
-"""Predictions for every row of a file: what a trained graph says of new data.
+"""Predictions of a trained graph for every row of a file.
 
-Rows are read, computed and handed on in batches, so that neither a long file nor wide pictures fill
-memory. Command line and window share this.
+Rows are read, computed and passed on in batches, so that neither a long file nor wide pictures fill
+memory. Command line and window share this module.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ Cells = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Batch:
-    """Some rows with what was computed of them.
+    """A batch of rows with the values computed for them.
 
     Attributes:
-        rows: their numbers in the file, from 0, int64 (n,).
+        rows: row numbers in the file, from 0, int64 (n,).
         values: name of a fetch -> array (n, ...).
     """
 
@@ -47,7 +47,7 @@ class Batch:
 
 @dataclass(frozen=True)
 class Predicted:
-    """A tensor with a row for each row of data, as columns of a table."""
+    """A tensor with one row per row of data, as columns of a table."""
 
     name: str
     tensor: Tensor
@@ -55,7 +55,7 @@ class Predicted:
 
     @property
     def names(self) -> Cells:
-        """The columns: the class and a number for each class, or the numbers alone."""
+        """The names of the columns: the class and a number for each class, or only numbers."""
         if self.classes and self.tensor.type.ndims == 2:
             scored = self.classes[1:] if self._is_one_number else self.classes
             return (self.name, *(f"{self.name} {part}" for part in scored))
@@ -64,7 +64,7 @@ class Predicted:
 
     @property
     def numeric(self) -> tuple[bool, ...]:
-        """Return whether each column holds numbers; the column of the class has names."""
+        """Whether each column holds numbers; the column of the class holds names."""
         return (not self.classes, *(True for _ in self.names[1:]))
 
     @property
@@ -102,19 +102,20 @@ class Predictions:
 
     Args:
         task: made with ``whole=True``.
-        names: fetches with a row for each row of data; by default the last tensors that depend
-            on the features.
+        names: fetches with one row per row of data; by default the last tensors that depend on the
+            features.
 
     Raises:
-        FetchError: a fetch does not have a row for each row of data, or there is no fetch.
-        DataError: no data feed it, the data do not fit, or data sets differ in length.
+        FetchError: a fetch does not have one row per row of data, or there is no fetch.
+        DataError: no data feed the graph, the data do not fit, or data sets differ in length.
     """
 
     def __init__(self, task: Task, names: Sequence[str] = ()) -> None:
         self.task = task
         for node_id, record in task.build.document.nodes.items():
             if record.op == DATASET:
-                task.dataset(node_id)  # its error is nearer than that of what it feeds
+                # its error explains more than the error of a placeholder that it feeds
+                task.dataset(node_id)
         for name in names:
             check_fit(task, name)
         self.fetches = {name: _by_row(name, task.fetchable(name)) for name in names}
@@ -152,7 +153,8 @@ class Predictions:
     def _likely(self) -> Iterator[tuple[str, Tensor]]:
         """Yield the last tensors that depend on the features of a row and not on its labels."""
         nodes = [n for n in self.task.graph.nodes if n.derived_from is None and n.outputs]
-        sees: dict[Node, bool | None] = {}  # whether it sees features; None if it sees labels
+        # whether it depends on features; None if it depends on labels
+        sees: dict[Node, bool | None] = {}
         for node in nodes:
             seen = [sees.get(t.node, False) for t in node.inputs]
             if node.op.id == "placeholder":
@@ -190,13 +192,13 @@ class Predictions:
             yield Batch(found, dict(zip(self.fetches, values, strict=True)))
 
     def needs(self, session: Session) -> Needs | None:
-        """What memory a batch takes; None where no row can be read."""
+        """Return the memory that a batch takes; None if no row can be read."""
         for _, feeds in self._feeds():
             return session.needs(list(self.fetches.values()), feeds)
         return None
 
     def _feeds(self) -> Iterator[tuple[np.ndarray, dict[Tensor, np.ndarray]]]:
-        """Yield the rows of each batch that can be read, and all that is fed."""
+        """Yield the numbers of the readable rows of each batch, and all feeds."""
         columns = {t: b.dataset.split("all")[b.column] for t, b in self.bindings.items()}
         size = min(EVALUATION_BATCH, rows_in_memory(columns.values()))
         given = self.task.feeds(list(self.fetches.values()), "all", rows=1)
@@ -210,7 +212,7 @@ class Predictions:
     def _gathered(
         self, columns: Mapping[Tensor, Column], which: np.ndarray
     ) -> tuple[np.ndarray, dict[Tensor, np.ndarray]]:
-        """Rows that can be read, and their values; what cannot goes to ``damage``."""
+        """Return the readable rows and their values; add errors of the others to ``damage``."""
         try:
             return which, {t: c.rows(which) for t, c in columns.items()}
         except DataError:
@@ -228,7 +230,8 @@ class Predictions:
         return True
 
     def notices(self) -> tuple[str, ...]:
-        """What the user has to know: about the data, and in the end of rows without prediction."""
+        """Return messages for the user about the data and, after a run, rows without a
+        prediction."""
         said = [f"No prediction: {error}" for error in self.damage[:MOST_NAMED]]
         if len(self.damage) > MOST_NAMED:
             said.append(f"{len(self.damage) - MOST_NAMED} more rows have no prediction.")
@@ -237,10 +240,10 @@ class Predictions:
     # ---- as a table ---------------------------------------------------------------------------
 
     def table(self, session: Session) -> tuple[Cells, Iterator[Cells]]:
-        """Column names, and every row of the file with its predictions.
+        """Return column names, and every row of the file with its predictions.
 
-        Rows without a prediction, such as those with a missing value, have empty cells there. Data
-        without texts of their own have the column ``row`` instead.
+        Rows without a prediction, such as rows with a missing value, have empty cells there. Data
+        without texts get the column ``row`` instead.
         """
         node = next(iter(self.bindings))
         record = self.task.build.document.nodes[self.task.build.bindings[node.node.name][0]]

@@ -1,4 +1,4 @@
-"""Starting from saved variables: those that a document names, or a file that the user gives."""
+"""Starting from saved variables: the file that a document names, or a file that the user gives."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from nodeflow.train.saving.weights import load_saved, match
 
 
 def weights_path(document: Document, folder: DocumentFolder | None = None) -> Path | None:
-    """Return the file of saved variables that a document names, if it names one; it may be missing.
+    """Return the file of saved variables that a document names, or None; the file may be missing.
 
     Args:
-        folder: of the document, if that does not know its file.
+        folder: the folder of a document that does not know its file.
 
     Raises:
         OutsideData: the name leads out of the document's folder, as a link may.
@@ -33,10 +33,10 @@ def weights_path(document: Document, folder: DocumentFolder | None = None) -> Pa
 
 
 def use_weights(session: Session, built: Build, path: Path) -> list[str]:
-    """Load saved variables; what the file lacks keeps its initial value.
+    """Load saved variables; variables that the file lacks keep their initial values.
 
     Returns:
-        What the user has to know: that the file or one of its variables is missing.
+        Messages for the user: the file is missing, or variables are missing in it.
 
     Raises:
         FileProblem: the file is damaged, or has another dtype or shape for a variable.

@@ -1,9 +1,9 @@
-"""Initial values that lie in a file beside the document, such as those of an imported model.
+"""Initial values in a file beside the document, such as the weights of an imported model.
 
-The document's field ``initial_values`` names a file of safetensors. A variable whose initializer is
-`stored` begins with what that file has under its stream: so it is found again when it is called
-otherwise, and the instances of a subgraph have values of their own. The file is read when the first
-of them is initialized, and never written again.
+The document's field ``initial_values`` names a safetensors file. A variable with the initializer
+`stored` begins with the array under its stream. The stream survives renaming, and gives each
+instance of a subgraph its own values. The file is read when the first of these variables is
+initialized, and never written again.
 """
 
 from __future__ import annotations
@@ -22,8 +22,10 @@ from nodeflow.train.saving.weights import load_weights
 
 
 class StoredValues(Mapping[str, np.ndarray]):
-    """The arrays of a file by the streams of variables; reading one raises what `stored_path` and
-    `load_weights` raise."""
+    """The arrays of a file by the streams of variables.
+
+    Reading one raises the errors of `stored_path` and `load_weights`.
+    """
 
     def __init__(self, document: Document, folder: DocumentFolder) -> None:
         self._document, self._folder = document, folder
@@ -58,7 +60,7 @@ def _read(path: Path, changed: int, size: int) -> Mapping[str, np.ndarray]:
 
 
 def stored_path(document: Document, folder: DocumentFolder) -> Path | None:
-    """Return the file of initial values that a document names, if it names one; it may be missing.
+    """Return the file of initial values that a document names, or None; the file may be missing.
 
     Raises:
         OutsideData: the name leads out of the document's folder.

@@ -1,6 +1,6 @@
-"""From a document to something that runs: its data sets opened, its feeds and training made.
+"""From a document to something that runs: it opens data sets, and prepares feeds and training.
 
-Command line and engine process share this one road. Data sets are opened when first needed.
+Command line and engine process share this module. Data sets are opened when first needed.
 """
 
 from __future__ import annotations
@@ -58,16 +58,16 @@ class Task:
     """A built document with its data.
 
     Args:
-        data_dir: folder with MNIST's files, overriding where they are looked for.
-        feeds: values by placeholder or tensor name; they win over data sets and samples.
-        built: an earlier build of the same document to use again.
-        file: that the document was read from, if it was.
-        whole: data sets are opened with all rows in the order of their files, as the split ``all``,
-            and labels may be missing: for predictions.
-        for_edits: as of `build`.
+        data_dir: folder with MNIST's files, instead of the default folders.
+        feeds: values by placeholder or tensor name; they override data sets and samples.
+        built: an earlier build of the same document, to reuse.
+        file: the file that the document was read from, if any.
+        whole: open data sets with all rows in file order, as the split ``all``, and allow missing
+            labels; for predictions.
+        for_edits: see `build`.
 
-    A node with a problem is left out; asking for it raises that problem. Where ``preview_bytes``
-    is set, it is a preview that data sets are opened for, and reading a file may take no more.
+    Nodes with problems are left out; asking for one raises its problem. If ``preview_bytes`` is
+    set, data sets are opened for a preview, and reading a file may take at most that much memory.
     """
 
     def __init__(
@@ -103,7 +103,7 @@ class Task:
         """Return the tensor with this name.
 
         Raises:
-            UnknownName: there is none; the hint lists near names.
+            UnknownName: there is none; the hint lists similar names.
             NodeflowError: it cannot run because of a problem in the document.
         """
         found = self.build.fetch(name)
@@ -112,12 +112,13 @@ class Task:
         return found
 
     def fetchable(self, name: str) -> Tensor | Node:
-        """Return a tensor, or a node without outputs (an optimizer, a group); raises as
-        ``tensor``."""
+        """Return a tensor, or a node without outputs (an optimizer, a group); raise as ``tensor``
+        does."""
         return self.build.fetch(name)
 
     def default_fetches(self) -> list[str]:
-        """Names of what nothing consumes, leaving out optimizers, assigns, groups and data sets.
+        """Return the names of tensors without consumers, except optimizers, assigns, groups, data
+        sets.
 
         Raises:
             NodeflowError: a node of the document cannot run.
@@ -131,7 +132,7 @@ class Task:
         """Return the data set of a dataset node, opened once.
 
         Raises:
-            DataError: it is not there or damaged; names the node.
+            DataError: it is missing or damaged; names the node.
         """
         record = self.build.document.nodes[node_id]
         key = self._key(record)
@@ -178,8 +179,8 @@ class Task:
         return (options, str(self.data_dir), self.whole)
 
     def binding(self, placeholder: Tensor) -> Binding | None:
-        """Return the column that feeds a placeholder, unless a given feed wins; None if nothing
-        does."""
+        """Return the column that feeds a placeholder; None without one, or if a given feed replaces
+        it."""
         bound = self.build.bindings.get(placeholder.node.name)
         if bound is None or placeholder in self._feeds:
             return None
@@ -214,14 +215,15 @@ class Task:
         rows: int | None = None,
         first: int = 0,
     ) -> dict[Tensor, Any]:
-        """Values for what the targets depend on: given feeds, then the first rows of data sets.
+        """Return values for all placeholders of the targets: given feeds, and the first rows of
+        data sets.
 
         Args:
-            rows: how many; None means the training's batch size.
-            first: the first row, from 0; beyond the end, the last rows are meant.
+            rows: the number of rows; None means the training's batch size.
+            first: the first row, from 0; beyond the end it means the last rows.
 
         Raises:
-            DataError: a data set is not there or has no such split.
+            DataError: a data set is missing or has no such split.
         """
         nodes = [t.node if isinstance(t, Tensor) else t for t in targets]
         count = rows or self.build.settings.batch_size
@@ -234,26 +236,26 @@ class Task:
         return values
 
     def image_shape(self, tensor: Tensor, axis: int = -1) -> tuple[int, int] | None:
-        """(height, width) of a tensor's rows if they are as long as the data's pictures.
+        """Return (height, width) of a tensor's rows if they are as long as the data's pictures.
 
-        So what an autoencoder makes of a picture is shown as one, and so are the weights of its
-        last layer.
+        So an autoencoder's reconstructions, and the weights of its last layer, are shown as
+        pictures.
 
         Args:
-            axis: 0 for the columns of a matrix, as those of a first layer's weights.
+            axis: 0 for the columns of a matrix, such as the weights of a first layer.
         """
         if not tensor.type.ndims or (axis == 0 and tensor.type.ndims != 2):
             return None
         return self._image_shapes().get(tensor.shape[axis] or 0)
 
     def _image_shapes(self) -> dict[int, tuple[int, int]]:
-        """Number of pixels -> (height, width), for the pictures that placeholders are fed with."""
+        """Return number of pixels -> (height, width), for the pictures that feed placeholders."""
         if self._pictures is None:
             self._pictures = {}
             for name in self.build.bindings:
                 try:
                     bound = self.binding(self.graph.tensor(name))
-                except NodeflowError:  # raised where the rows are needed
+                except NodeflowError:  # raised again when the rows are needed
                     continue
                 shape = bound.dataset.images.get(bound.column) if bound else None
                 if shape:
@@ -261,9 +263,9 @@ class Task:
         return self._pictures
 
     def notices(self) -> tuple[str, ...]:
-        """What the user has to know about the graph's data sets that are opened.
+        """Return messages for the user about the graph's open data sets.
 
-        Others may be, too: those of another document, or of before an edit.
+        Data sets of other documents, or from before an edit, may also be open; they are left out.
         """
         nodes = dict.fromkeys(node_id for node_id, _ in self.build.bindings.values())
         keys = [self._key(self.build.document.nodes[node_id]) for node_id in nodes]
@@ -279,12 +281,12 @@ class Task:
 
     @property
     def settings(self) -> TrainingSettings:
-        """How the document says to train."""
+        """The training settings of the document."""
         return self.build.settings
 
     @property
     def sets_batch_size(self) -> bool:
-        """Whether the document says how many rows a step takes."""
+        """Whether the document sets the number of rows per step."""
         return self.build.source.training.get("batch_size") is not None
 
     @property
@@ -300,16 +302,16 @@ class Task:
         loss: Tensor | None = None,
         breakpoints: bool = False,
     ) -> Training:
-        """Return the document's training settings, bound to this graph and data.
+        """Return the document's training settings, bound to this graph and its data.
 
         Args:
-            optimizer, loss: instead of those of the settings.
-            breakpoints: with the nodes that pause it; left out where nothing could resume it.
+            optimizer, loss: used instead of the optimizer and loss of the settings.
+            breakpoints: whether to include breakpoints; False if nothing could resume the training.
 
         Raises:
             UnresolvedConflicts: a merge left conflicts in the document.
-            GraphError: there is no optimizer, or a setting names a node that is not there.
-            DataError: a data set is not there.
+            GraphError: there is no optimizer, or a setting names a node that does not exist.
+            DataError: a data set is missing.
         """
         refuse_conflicts(self.document)
         settings = self.build.settings
@@ -349,7 +351,7 @@ class Task:
         return training if self.sets_batch_size else training.with_fitting_batches()
 
     def use_saved_weights(self, session: Session) -> list[str]:
-        """Load the variables that the document names; returns what is missing, in words.
+        """Load the variables that the document names; return messages about missing ones.
 
         Raises:
             FileProblem: the file is damaged, or does not fit.
@@ -358,25 +360,25 @@ class Task:
         return [] if path is None else use_weights(session, self.build, path)
 
     def weights_path(self) -> Path | None:
-        """Return the file of saved variables that the document names.
+        """Return the file of saved variables that the document names, or None.
 
         Raises:
-            OutsideData: it leads out of the document's folder.
+            OutsideData: the path leads out of the document's folder.
         """
         return weights_path(self.document, self.base_dir)
 
     def _breakpoints(self) -> tuple[Tensor, ...]:
-        """What comes out of nodes with a breakpoint; those that cannot run have none."""
+        """Return the outputs of nodes with a breakpoint, except nodes that cannot run."""
         records = self.build.document.nodes.values()
         nodes = [self.build.nodes.get(r.id) for r in records if has_breakpoint(r)]
         return tuple(tensor for node in nodes if node is not None for tensor in node.outputs)
 
     def _plotted(self, loss: Tensor) -> list[Tensor]:
-        """What comes out of plotted nodes, as far as a step has the data that they need."""
+        """Return the outputs of plotted nodes, if a training step has their data."""
         return [node.outputs[0] for _, node in self._in_steps(loss, is_plotted) if node.outputs]
 
     def _bounded(self, loss: Tensor) -> tuple[Bounded, ...]:
-        """What comes out of nodes with bounds, as far as a step has the data that they need."""
+        """Return the outputs of nodes with bounds, if a training step has their data."""
         found = [(r, t) for r, node in self._in_steps(loss, is_bounded) for t in node.outputs]
         for path, _, record in walk(self.document) if self.document.subgraphs else ():
             if record.op == SUBGRAPH and is_bounded(record):
@@ -388,7 +390,7 @@ class Task:
     def _in_steps(
         self, loss: Tensor, wanted: Callable[[NodeRecord], bool]
     ) -> list[tuple[NodeRecord, Node]]:
-        """Return the nodes of some records for which a training step has the data."""
+        """Return the nodes of the wanted records, if a training step has their data."""
         records = self.build.document.nodes.values()
         nodes = [(r, self.build.nodes.get(r.id)) for r in records if wanted(r)]
         fed = {*ancestors([loss.node]), *(tensor.node for tensor in self._feeds)}
@@ -402,7 +404,8 @@ class Task:
     def _monitor(
         self, settings: TrainingSettings, loss: Tensor, metrics: tuple[Metric, ...]
     ) -> Monitor:
-        """What early stopping watches: the node that is set, else the loss where there are rows."""
+        """Return the value that early stopping watches: the chosen node, or the loss on validation
+        rows."""
         if settings.patience is None:
             return Monitor()
         if settings.monitor is not None:
@@ -465,14 +468,15 @@ class Task:
 
 
 def split_shown(dataset: DataSplits, wanted: str) -> str:
-    """Return the wanted split; a data set without a test split is previewed on what it has."""
+    """Return the wanted split. For a data set without a test split, return its first split."""
     return wanted if wanted in dataset.splits or wanted != "test" else next(iter(dataset.splits))
 
 
 def row_range(first: int, count: int, rows: int) -> tuple[int, int]:
-    """Return the first row and the one behind the last, within ``rows``.
+    """Return the first row and the row behind the last one, within ``rows``.
 
-    >>> row_range(20, 10, 25), row_range(40, 10, 25) ((20, 25), (15, 25))
+    >>> row_range(20, 10, 25), row_range(40, 10, 25)
+    ((20, 25), (15, 25))
     """
     start = first if first < rows else max(0, rows - count)
     return start, min(start + count, rows)

@@ -1,9 +1,9 @@
-"""Which variable is which, whatever it is called: what trained values are kept and found again by.
+"""Identities of variables, which link saved values to variables even after renaming.
 
-A variable has the id of its node and its stream (`records.stream_of`). Neither changes when nodes
-are renamed, grouped or unpacked, and together they tell the instances of a subgraph apart. A
-variable that a macro node derives has that node's id, and the id of the variable that it is for;
-that of a layer has its own name and stream.
+A variable is identified by the id of its node and its stream (`records.stream_of`). Renaming,
+grouping and unpacking change neither, and together they distinguish the instances of a subgraph. A
+variable derived by an optimizer combines the ids of the optimizer's node and of the variable that
+it belongs to. A layer's variable combines the layer's id with its own name and stream.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from nodeflow.ops.macro_ops import Optimizer
 
 
 class VariableId(NamedTuple):
-    """Identifies a variable of one document: `n4` and `W`, or `n20:n4:m` and `W:m`."""
+    """The identity of a variable in one document: `n4` and `W`, or `n20:n4:m` and `W:m`."""
 
     id: str
     stream: str
@@ -38,7 +38,7 @@ def variable_ids(built: Build) -> dict[str, VariableId]:
 
 
 def slot_names(built: Build) -> set[str]:
-    """Return the names of the variables that optimizers keep for themselves."""
+    """Return the names of the variables that optimizers keep for their own use."""
     owners = {n.name for n in built.graph.nodes if isinstance(n.op, Optimizer)}
     return {v.node.name for v in built.graph.variables if v.node.derived_from in owners}
 
@@ -55,10 +55,12 @@ def _derived(built: Build, node: Node, known: dict[str, VariableId]) -> Variable
             slot = "/".join(steps[count:])
             return VariableId(f"{first}:{of.id}:{slot}", f"{of.stream}:{slot}")
     draws = record is not None and record.op in REGISTRY and REGISTRY.lookup(record.op).random
-    return VariableId(f"{first}:{rest}", node.stream if draws else rest)  # a layer's
+    return VariableId(f"{first}:{rest}", node.stream if draws else rest)  # a layer's variable
 
 
 def _last(path: str) -> str:
-    """Return the id of the node at the end of a path: grouping and unpacking change what is before
-    it."""
+    """Return the id of the node at the end of a path.
+
+    Grouping and unpacking change the ids before it.
+    """
     return path.rpartition("/")[2]

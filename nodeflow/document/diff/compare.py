@@ -1,7 +1,7 @@
-"""The difference of two documents: what was added, removed and changed, by node, wire and setting.
+"""The differences of two documents: additions, removals and changes by node, wire and setting.
 
-Nodes are matched by id, so a renamed node is one that changed. Two nodes of one id that share
-neither op nor name are different nodes.
+Nodes are matched by id, so a renamed node counts as changed. Two nodes with one id, but different
+ops and names, are different nodes.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from nodeflow.document.model.records import Json
 
 ADDED, REMOVED, CHANGED = "added", "removed", "changed"
 ABSENT = object()
-"""Stands for the value of a fact that a document does not have."""
+"""The value of a fact that a document does not have."""
 
 
 @dataclass(frozen=True)
 class FieldChange:
-    """One fact of a node, frame, definition or setting; `ABSENT` where there is none."""
+    """The values of one fact before and after; `ABSENT` if there is none."""
 
     field: str
     before: object
@@ -36,10 +36,10 @@ class Difference:
     Attributes:
         kind: ``node``, ``wire``, ``frame``, ``subgraph``, ``training``, ``weights`` or ``file``.
         change: `ADDED`, `REMOVED` or `CHANGED`.
-        scope: the name of the definition that holds it; "" for the graph of the file.
-        name: what people call it: a node's name, a wire's target, a setting.
-        path: where it stands among the facts, by id.
-        fields: what changed, or what an added or removed node has; of a wire, its source.
+        scope: the name of the definition around it; "" for the graph of the file.
+        name: its name for people: a node's name, a wire's target, a setting.
+        path: its path among the facts, by id.
+        fields: changed fields, or all fields of an added or removed node; for a wire, its source.
     """
 
     kind: str
@@ -56,10 +56,10 @@ class Difference:
 
 
 def compare(before: Document, after: Document, *, layout: bool = False) -> list[Difference]:
-    """Return what changed between two documents, by graph; empty if nothing did.
+    """Return the changes between two documents, sorted by graph; empty if there are none.
 
     Args:
-        layout: also positions of nodes and rectangles of frames.
+        layout: whether to include positions of nodes and rectangles of frames.
     """
     old, new = facts_of(before), facts_of(after)
     followed = renamed_definitions(old, new)
@@ -80,7 +80,7 @@ def compare(before: Document, after: Document, *, layout: bool = False) -> list[
 
 
 def _by_owner(paths: Iterable[Path]) -> dict[Path, list[Path]]:
-    """Paths by the node, frame or definition that they are about; others stand for themselves."""
+    """Return paths by the node, frame or definition that they describe; others by themselves."""
     found: dict[Path, list[Path]] = {}
     for path in paths:
         found.setdefault(path[:2] if path[0] in ENTITIES else path, []).append(path)
@@ -93,7 +93,7 @@ def _renamed(old: str, new: str) -> Difference:
 
 
 class _Names:
-    """What people call the things that paths name by id."""
+    """Names for people of the things that paths name by id."""
 
     def __init__(self, old: Facts, new: Facts) -> None:
         self._old, self._new = old, new
@@ -104,7 +104,7 @@ class _Names:
         return str(first.get(path, second.get(path, node_id)))
 
     def value(self, kind: str, field: str, value: Json, *, before: bool) -> Json:
-        """Return a value with names in place of the ids of nodes, and a wire's source as text."""
+        """Return a value with names instead of the ids of nodes, and a wire's source as text."""
         if kind == "wire":
             source, port = value
             name = self.node(source, before=before)
@@ -133,7 +133,7 @@ def _differences(
     new: Facts,
     names: _Names,
 ) -> Iterator[Difference]:
-    """What became of one owner; ``held`` are all paths about it before and after."""
+    """Yield the differences of one owner; ``held`` has all its paths before and after."""
     if owner[0] not in ENTITIES:
         yield _setting(owner, old, new, names)
         return
@@ -148,7 +148,7 @@ def _differences(
 
 
 def is_replaced(owner: Path, old: Facts, new: Facts) -> bool:
-    """Return whether one id stands for two different nodes: neither op nor name is the same."""
+    """Return whether one id means two different nodes: both op and name differ."""
     keys = [(*owner, field) for field in ("op", "name")]
     return owner[0] == "node" and not any(same_fact(old, new, key) for key in keys)
 

@@ -1,8 +1,8 @@
-"""Two documents as one to look at: the later one, with what it lacks of the earlier one as ghosts.
+"""Two documents in one view: the later document, with the removed parts of the earlier as ghosts.
 
-The union is a document of its own, read-only. Nodes and frames of the later document keep their
-ids; a node that is gone, or is in another graph now, gets a new id and stays where it was, or
-beside what has taken its place.
+The union is a separate, read-only document. Nodes and frames of the later document keep their ids.
+A node that was removed, or moved to another graph, gets a new id and stays at its position, or
+beside the node that took its position.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import ONLY, SCOPED, SUBGRAPH, NodeRecord, Wire
 
 INSIDE = "inside"
-"""The mark of an instance whose definition has differences, which its own node has not."""
+"""The mark of an instance whose node is unchanged but whose definition has differences."""
 
 Key = tuple[str, str]
 
 
 @dataclass
 class Marks:
-    """What is different in one graph of a comparison.
+    """The differences in one graph of a comparison.
 
     Attributes:
         nodes: id in the union -> `ADDED`, `REMOVED`, `CHANGED` or `INSIDE`.
         wires: key in the union -> `ADDED`, `REMOVED` or `CHANGED`.
-        gone: wires that were removed from ports that are still there; not in the union.
+        gone: wires removed from ports that still exist; they are not in the union.
         frames: id in the union -> kind.
-        said: node, wire (its key; of `gone` the wire itself) or frame -> numbers of differences.
+        said: node, frame or wire (its key; for `gone` the wire itself) -> numbers of differences.
     """
 
     nodes: dict[str, str] = field(default_factory=dict)
@@ -45,13 +45,13 @@ class Marks:
         return bool(self.nodes or self.wires or self.gone or self.frames)
 
     def note(self, thing: str | Key | Wire, number: int) -> None:
-        """Note that a difference is about a thing that is drawn."""
+        """Record that a difference concerns a drawn thing."""
         self.said.setdefault(thing, []).append(number)
 
 
 @dataclass(frozen=True)
 class Spot:
-    """Where a difference is drawn: a graph of the union, and what to look at there."""
+    """The place of a difference: a graph of the union, and the nodes, wire or frame to look at."""
 
     scope: str
     nodes: tuple[str, ...] = ()
@@ -66,12 +66,12 @@ class Spot:
 
 @dataclass
 class Comparison:
-    """What `comparison` returns.
+    """The result of `comparison`.
 
     Attributes:
         document: the union.
-        differences: as `compare` lists them, by graph; `spots` says where each is drawn.
-        marks: scope -> what is different in that graph; none of a graph without differences.
+        differences: the list from `compare`, by graph; `spots` has their places.
+        marks: scope -> the differences in that graph; only graphs with differences have an entry.
     """
 
     document: Document
@@ -81,16 +81,16 @@ class Comparison:
 
 
 def comparison(before: Document, after: Document, *, layout: bool = False) -> Comparison:
-    """Return what changed from one document to another, to be drawn.
+    """Return the changes from one document to another, to be drawn.
 
     Args:
-        layout: also positions of nodes and rectangles of frames.
+        layout: whether to include positions of nodes and rectangles of frames.
     """
     return _Union(before, after, layout).made()
 
 
 class _Union:
-    """The union of two documents while it is made."""
+    """The union of two documents during its construction."""
 
     def __init__(self, before: Document, after: Document, layout: bool) -> None:
         self._before, self._after = before.root, after.root
@@ -102,7 +102,7 @@ class _Union:
             if path[0] == "node" and len(path) == 2 and path in new and is_replaced(path, old, new)
         }
         self._first_id = max(self._before.next_id, self._after.next_id)
-        self._ghosts: dict[str, str] = {}  # id before -> in the union, where it is another
+        self._ghosts: dict[str, str] = {}  # former id -> id in the union, if it differs
         self._document = Document()
         self._made = Comparison(self._document, compare(before, after, layout=layout))
 
@@ -128,7 +128,7 @@ class _Union:
         return self._scopes.get(before, before)
 
     def _graph_before(self, part: Document) -> Document | None:
-        """Return the graph of the earlier document that a graph of the union shows."""
+        """Return the graph of the earlier document that a graph of the union shows, or None."""
         names = [name for name in ("", *self._before.subgraphs) if self._scope(name) == part.scope]
         return self._before.graph(names[0]) if names else None
 
@@ -145,7 +145,8 @@ class _Union:
         gone = [] if before is None else [
             n for n in before.nodes.values() if n.id not in now or n.id in self._replaced
         ]  # fmt: skip
-        for record in _beside(gone, now.values()):  # first: the later document's names count
+        # first, because the later document's names take precedence
+        for record in _beside(gone, now.values()):
             ghost = self._ghost(record.id, "n")
             attrs, definition = record.attrs, record.attrs.get(DEFINITION)
             if record.op == SUBGRAPH and isinstance(definition, str):
@@ -165,20 +166,20 @@ class _Union:
             part.fill("wire", wire.key, wire)
 
     def _ghost(self, node_id: str, prefix: str) -> str:
-        """Return the id in the union of what is gone; neither document has it."""
+        """Return the id in the union of a removed thing; neither document uses it."""
         if node_id not in self._ghosts:
             self._ghosts[node_id] = f"{prefix}{self._first_id + len(self._ghosts)}"
         return self._ghosts[node_id]
 
     def _there(self, part: Document, node_id: str) -> str:
-        """Return the id in the union of a node that a graph had."""
+        """Return the id in the union of a node of the earlier document."""
         ghost = self._ghosts.get(node_id)
         return ghost if ghost is not None and ghost in part.nodes else node_id
 
     # ---- wires ------------------------------------------------------------------------------
 
     def _mark_wires(self, before: Document | None, part: Document) -> None:
-        """Add the wires that are gone, and mark them and those that are new."""
+        """Add the removed wires, and mark removed and new ones."""
         old: set[Key] = set()
         for wire in before.wires.values() if before is not None else ():
             was = Wire(
@@ -202,7 +203,7 @@ class _Union:
     # ---- differences ------------------------------------------------------------------------
 
     def _spot(self, number: int, found: Difference) -> Spot:
-        """Where a difference is drawn; notes it there."""
+        """Return the place of a difference, and mark it there."""
         kind, scope = found.kind, found.scope
         if kind == "node":
             return self._node_spot(number, found)
@@ -251,7 +252,7 @@ class _Union:
         return Spot(found.scope)
 
     def _ends(self, part: Document, key: Key | None, target: str, port: str) -> Wire | None:
-        """Return the wire that a difference is about, in a graph of the union."""
+        """Return the wire of a difference in a graph of the union."""
         if key is not None:
             return part.wires.get(key)
         ghost = (self._ghosts.get(target, ""), port)
@@ -263,7 +264,7 @@ class _Union:
     # ---- instances --------------------------------------------------------------------------
 
     def _mark_instances(self) -> None:
-        """Mark the instances of definitions that have differences, however deep."""
+        """Mark the instances of definitions that have differences, at any depth."""
         different = {scope for scope, marks in self._made.marks.items() if scope and marks}
         parts = (self._document, *self._document.definitions())
         instances = [
@@ -285,7 +286,7 @@ def _has(doc: Document, scope: str) -> bool:
 
 
 def _places(doc: Document) -> Facts:
-    """Return the facts that say which nodes there are, where, and what they are."""
+    """Return the facts about existing nodes, frames and definitions: graph, op and name."""
     found: Facts = {}
     for graph in (doc, *doc.definitions()):
         for node in graph.nodes.values():
@@ -298,13 +299,13 @@ def _places(doc: Document) -> Facts:
 
 
 ROOM = (230.0, 170.0)
-"""The room that a card takes, roughly: ghosts keep so far away from other cards."""
+"""The approximate size of a card, which ghosts keep free around other cards."""
 STEP, MOST_STEPS = 40.0, 60
-"""A ghost that would cover a card stands so many scene units further down, at most so often."""
+"""How far an overlapping ghost moves down per step, in scene units, and the maximum of steps."""
 
 
 def _beside(gone: Iterable[NodeRecord], there: Iterable[NodeRecord]) -> Iterator[NodeRecord]:
-    """Yield nodes moved down so far that they cover no other and no node that is there."""
+    """Yield removed nodes, moved down until they cover no present node and no other ghost."""
     width, height = ROOM
     taken: dict[tuple[int, int], list[tuple[float, float]]] = {}
 
@@ -330,9 +331,9 @@ def _beside(gone: Iterable[NodeRecord], there: Iterable[NodeRecord]) -> Iterator
 
 
 def still(doc: Document) -> Document:
-    """Return a document as it is now, for another thread to read while this one is edited.
+    """Return a copy of a document for another thread to read while the original is edited.
 
-    It has the tables alone, without their indexes: for `comparison` and `compare`.
+    The copy has only the tables, without indexes: enough for `comparison` and `compare`.
     """
     copy = Document()
     for name, table in doc.root.tables.items():

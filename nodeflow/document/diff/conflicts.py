@@ -1,8 +1,8 @@
-"""What a merge could not decide, as data in the file: its field ``conflicts``.
+"""Unresolved conflicts of a merge, stored in the file's field ``conflicts``.
 
-Each is an object with the path of a fact (`facts`) and the values that ``base``, ``ours`` and
-``theirs`` have there; a side that has none is left out. A node, frame or definition that one side
-removed is one conflict, whose values are the whole record.
+Each is an object with the path of a fact (`facts`) and its values in ``base``, ``ours`` and
+``theirs``; a side without a value is left out. If one side removed a node, frame or definition,
+that is one conflict, whose values are whole records.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ SIDES = (BASE, OURS, THEIRS)
 
 
 class UnresolvedConflicts(DocumentError, GraphError):
-    """A file that a merge left with conflicts is trained.
+    """A training of a file that still lists conflicts of a merge.
 
     Remedy: Decide each conflict, or remove the field conflicts from the file.
     """
@@ -32,8 +32,8 @@ class Conflict:
     """One entry of a file's list of conflicts.
 
     Attributes:
-        path: the place, as among the facts; empty if the entry names none.
-        values: side -> its value there; a side that has none is left out.
+        path: the path of the fact; empty if the entry names none.
+        values: side -> its value there; a side without a value is left out.
         item: the entry as the file has it.
     """
 
@@ -43,24 +43,24 @@ class Conflict:
 
     @property
     def node(self) -> str:
-        """The id of the node, or of the wire's end, that it is about; empty if there is none."""
+        """The id of the node, or of the wire's target, that it concerns; "" if there is none."""
         return self.path[1] if len(self.path) > 1 and self.path[0] in ("node", "wire") else ""
 
     @property
     def is_whole(self) -> bool:
-        """Whether it is about a whole node, frame or definition."""
+        """Whether it concerns a whole node, frame or definition."""
         return len(self.path) == 2 and self.path[0] in ENTITIES
 
     @property
     def is_layout(self) -> bool:
-        """Whether it is only about how the graph is drawn: a position, or a frame."""
+        """Whether it only concerns the drawing: a position, or a frame."""
         return self.path[:1] == ("frame",) or (
             self.path[:1] == ("node",) and self.path[2:] in [(name,) for name in LAYOUT]
         )
 
 
 def conflict(path: Path, *sides: Facts) -> dict[str, Json]:
-    """Return the conflict at a path of base, ours and theirs, as a file lists it."""
+    """Return the conflict at a path of base, ours and theirs, in the file's format."""
     found: dict[str, Json] = {"path": list(path)}
     for name, facts in zip(SIDES, sides, strict=True):
         if path in facts:
@@ -81,7 +81,7 @@ def conflicts_in(listed: Json) -> list[Conflict]:
 
 
 def name_of(doc: Document, found: Conflict) -> str:
-    """Return what people call the place of a conflict, such as ``adam.learning_rate``."""
+    """Return the place of a conflict in words, such as ``adam.learning_rate``."""
     kind, *rest = found.path or ("",)
     if kind in ("node", "wire"):
         name = node_name(doc, found)
@@ -103,7 +103,7 @@ def name_of(doc: Document, found: Conflict) -> str:
 
 
 def node_name(doc: Document, found: Conflict) -> str:
-    """Return the name of the node, or of the wire's end, that a conflict is about."""
+    """Return the name of the node, or of the wire's target, that a conflict concerns."""
     node_id = found.path[1] if len(found.path) > 1 else ""
     for graph in (doc.root, *doc.definitions()):
         if node_id in graph.nodes:
@@ -118,9 +118,9 @@ def described(doc: Document) -> Iterator[str]:
 
 
 def refuse_conflicts(doc: Document) -> None:
-    """Raise UnresolvedConflicts, which names them, if a file lists conflicts.
+    """Raise UnresolvedConflicts, with their names, if a file lists conflicts.
 
-    Those of `Conflict.is_layout` do not count: they change nothing that is computed.
+    Conflicts about layout do not count (`Conflict.is_layout`): they do not affect the computation.
     """
     places = [name_of(doc, found) for found in conflicts_of(doc) if not found.is_layout]
     if places:
@@ -136,7 +136,7 @@ def refuse_conflicts(doc: Document) -> None:
 
 
 def _read(item: Json) -> Conflict:
-    """Return the conflict that an entry describes; without a path if it is not one."""
+    """Return the conflict of an entry; without a path if the entry is not valid."""
     path = item.get("path") if isinstance(item, dict) else None
     if not (isinstance(path, list) and all(isinstance(step, str) for step in path)):
         return Conflict((), {}, item)

@@ -1,12 +1,12 @@
 """A document as facts: a mapping of paths to JSON values, without order and nesting.
 
-Ids are unique in a file, so the graph that holds a node is a fact about the node, as its name is.
-Grouping nodes into a subgraph changes that one fact; what else is said of them still matches.
+Ids are unique in a file, so the graph of a node is a fact about the node, like its name. Grouping
+nodes into a subgraph changes that one fact; all their other facts still match.
 
-    ("node", ID)                    the graph that holds it: "", or the name of a definition
+    ("node", ID)                    its graph: "", or the name of a definition
     ("node", ID, FIELD)             its op, name, position, or another field
     ("node", ID, "attrs", NAME)     an attribute
-    ("wire", ID, PORT)              [source id, source port] of the wire that ends there
+    ("wire", ID, PORT)              [source id, source port] of the wire into this port
     ("frame", ID), ("frame", ID, FIELD)
     ("subgraph", NAME), ("subgraph", NAME, FIELD)
     ("training", NAME), ("weights",), ("file", FIELD)
@@ -23,13 +23,13 @@ Path = tuple[str, ...]
 Facts = dict[Path, Json]
 
 ENTITIES = ("node", "frame", "subgraph")
-"""What paths of two steps name: things that exist or do not, with facts of their own."""
+"""The kinds of paths with two steps: things that exist or not, with further facts."""
 LAYOUT = ("pos", "rect")
-"""Fields that say where a node or frame stands."""
+"""Fields with the position of a node or frame."""
 
 
 def facts_of(doc: Document) -> Facts:
-    """Return all facts of a document, its unresolved conflicts and its next id left out."""
+    """Return all facts of a document except its unresolved conflicts and its next id."""
     found: Facts = {}
     for graph in (doc, *doc.definitions()):
         for node in graph.nodes.values():
@@ -56,7 +56,7 @@ def facts_of(doc: Document) -> Facts:
 
 
 def document_of(facts: Mapping[Path, Json], next_id: int = 1) -> Document:
-    """Return the document of consistent facts; `facts_of` is its inverse."""
+    """Return the document of consistent facts; `facts_of` is the inverse."""
     doc = Document()
     extra: dict[str, Json] = {}
     items: dict[Path, dict[str, Json]] = {}
@@ -99,19 +99,19 @@ def document_of(facts: Mapping[Path, Json], next_id: int = 1) -> Document:
 
 
 def copied(doc: Document) -> Document:
-    """Return a copy that later changes of a document do not reach; without its file and undo."""
+    """Return a copy, without file and undo, that later changes of the document do not affect."""
     copy = document_of(facts_of(doc), doc.next_id)
     copy.extra = dict(doc.extra)
     return copy
 
 
 def same_fact(a: Facts, b: Facts, path: Path) -> bool:
-    """Return whether a path has the same value, or none, in both."""
+    """Return whether a path has the same value in both, or none in both."""
     return (path in a) == (path in b) and same(a.get(path), b.get(path))
 
 
 def entity(facts: Mapping[Path, Json], path: Path) -> Json:
-    """Return a node, frame or definition as one JSON object, with the graph that holds it."""
+    """Return a node, frame or definition as one JSON object, with its graph."""
     if path not in facts:
         return None
     whole: dict[str, Json] = {"scope": facts[path]} if path[0] != "subgraph" else {}

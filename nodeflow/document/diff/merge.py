@@ -1,9 +1,9 @@
 """Three-way merge of documents: nothing is dropped silently, and the result always opens.
 
-Nodes and frames are matched by id. An id that base does not have was given by both sides
-independently, so it means one thing only if what has it is equal; else theirs gets another one,
-everywhere. A definition that both sides added under one name, and a node's name that both use, get
-a suffix and a note. Every change of a side that is not in the result is a conflict (`conflicts`).
+Nodes and frames are matched by id. If both sides use an id that base does not have, it means one
+thing only if both records are equal; otherwise theirs gets a new id everywhere. If both sides add a
+definition or a node with the same name, theirs gets a suffix, and a note says so. Every change of a
+side that is not in the result is a conflict (`conflicts`).
 """
 
 from __future__ import annotations
@@ -40,12 +40,12 @@ class Merged:
     """The result of a merge.
 
     Attributes:
-        conflicts: those that this merge found; the document lists them, and earlier ones.
-        notes: what was renamed, one sentence each.
-        renamed: ids of nodes with another name or stream than either side gave them.
-        ids: those of theirs that became others.
-        definitions: names of theirs' definitions that became others.
-        followed: new names that one side gave to definitions, and that all have now.
+        conflicts: the conflicts of this merge; the document lists them together with earlier ones.
+        notes: the renamed things, one sentence each.
+        renamed: ids of nodes whose name or stream differs from both sides.
+        ids: changed ids of theirs: old -> new.
+        definitions: changed names of theirs' definitions: old -> new.
+        followed: definitions that one side renamed: old -> new name, now used by all.
     """
 
     document: Document
@@ -68,7 +68,7 @@ def merge(base: Document, ours: Document, theirs: Document) -> Merged:
 
 
 class _Merge:
-    """The state of one merge: the facts of three documents, and what became of them."""
+    """The state of one merge: the facts of three documents, and changed names and ids."""
 
     def __init__(self, base: Document, ours: Document, theirs: Document) -> None:
         self._documents = (base, ours, theirs)
@@ -105,10 +105,10 @@ class _Merge:
         mend(facts, self.ours, self.ours, self.theirs, self.base)
         return facts
 
-    # ---- making both sides speak of the same things -------------------------------------------
+    # ---- making ids and names agree -----------------------------------------------------------
 
     def _followrenamed_definitions(self) -> None:
-        """A definition that one side renamed gets its new name in base and on the other side."""
+        """Give a definition that one side renamed its new name in base and on the other side."""
         sides = (self.ours, self.theirs)
         by_ours, by_theirs = (
             {
@@ -124,7 +124,7 @@ class _Merge:
         self.ours = renumbered(self.ours, {}, by_theirs)
 
     def _separate_definitions(self) -> None:
-        """Definitions that both sides added under one name are two, unless they are equal."""
+        """Rename theirs' definition if both sides added different ones under one name."""
         new = self.definitions
         taken = {p[1] for f in (self.base, self.ours, self.theirs) for p in f if p[0] == "subgraph"}
         for path in self.theirs:
@@ -137,7 +137,7 @@ class _Merge:
         self.theirs = renumbered(self.theirs, {}, new)
 
     def _separate_ids(self) -> None:
-        """Ids that both sides gave since base are two things, unless these are equal."""
+        """Give theirs a new id if both sides added different things under one id."""
         paths = [p for p in self.theirs if len(p) == 2 and p[0] in ("node", "frame")]
         for path in sorted(paths, key=lambda p: natural_key(p[1])):
             if path not in self.ours or path in self.base:
@@ -150,7 +150,7 @@ class _Merge:
     # ---- names --------------------------------------------------------------------------------
 
     def _rename_theirs(self, facts: Facts) -> bool:
-        """Rename nodes on their side whose names ours uses; references by name follow."""
+        """Rename nodes of theirs whose names ours uses, including references by name."""
         doc = document_of(self.theirs, self.next_id)
         clashes = [c for c in self._clashes(facts) if ("node", c[0]) in self.theirs]
         with doc.transaction("Rename") as t:
@@ -171,7 +171,7 @@ class _Merge:
             facts["node", node_id, "name"] = new
 
     def _clashes(self, facts: Facts) -> list[tuple[str, str]]:
-        """Nodes whose name another one of their graph has, and a free name for each."""
+        """Return the nodes whose name another node of their graph has, and a free name for each."""
         taken: set[tuple[Json, Json]] = set()
         for side in (self.base, self.ours, self.theirs, facts):
             names = (p for p in side if p[0] == "node" and p[2:] == ("name",))
@@ -194,7 +194,7 @@ class _Merge:
         return same_fact(self.ours, facts, path) and same_fact(self.ours, facts, path[:2])
 
     def _separate_streams(self, doc: Document) -> None:
-        """Nodes that theirs added keep their streams of random numbers, unless ours has them."""
+        """Keep the random streams of nodes that theirs added, unless ours uses the same stream."""
         for graph in (doc, *doc.definitions()):
             for record in list(graph.nodes.values()):
                 path = ("node", record.id)
@@ -216,7 +216,7 @@ class _Merge:
     # ---- conflicts ----------------------------------------------------------------------------
 
     def _conflicts(self, result: Facts) -> list[dict[str, Json]]:
-        """Every change of a side that the result does not have."""
+        """Return a conflict for every change of a side that the result does not have."""
         places: dict[Path, None] = {}
         for side in (self.ours, self.theirs):
             for path in {**self.base, **side}:
@@ -235,7 +235,7 @@ class _Merge:
         return is_appended(path, self.base, side, result)
 
     def _earlier_conflicts(self) -> list[Json]:
-        """Conflicts of earlier merges that neither side has resolved since base."""
+        """Return conflicts of earlier merges that neither side has resolved since base."""
         base, ours, theirs = (_listed(doc) for doc in self._documents)
         theirs = [self._translated(item) for item in theirs]
         kept = [item for item in ours if item in theirs or item not in base]
@@ -254,7 +254,7 @@ def _listed(doc: Document) -> list[Json]:
 
 
 def _content(facts: Facts, name: str) -> Facts:
-    """Everything in a definition, and its header."""
+    """Return everything in a definition, and its header."""
     inside = {p[1] for p, v in facts.items() if len(p) == 2 and p[0] != "subgraph" and v == name}
     return {
         path: repr(value)

@@ -1,4 +1,4 @@
-"""Conflicts of a merge as problems: where, in names, and what each side has, in words."""
+"""Conflicts of a merge as problems: the place in names, and each side's value in words."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class ConflictProblem(Problem):
 
     conflict: Conflict | None = None
     sides: tuple[str, ...] = ()
-    """What can be kept, see `resolve.choices`."""
+    """The choices, see `resolve.choices`."""
 
 
 HINT = SurfaceText(
@@ -47,7 +47,8 @@ def conflict_problems(doc: Document) -> list[ConflictProblem]:
 
 
 def values_in_words(doc: Document, conflict: Conflict) -> dict[str, str]:
-    """Return what each side has, and what the document has now where that is none of these."""
+    """Return each side's value in words, and the document's current value if it differs from
+    all."""
     said = {side: _said(doc, conflict, conflict.values.get(side, ABSENT)) for side in SIDES}
     if CURRENT in choices(doc, conflict):
         said[CURRENT] = _said(doc, conflict, value_at(doc, conflict))
@@ -71,7 +72,8 @@ def _problem(doc: Document, conflict: Conflict, places: _Places) -> ConflictProb
 
 
 def _what(doc: Document, conflict: Conflict) -> str:
-    """What a conflict is about, as far as node and attribute before it do not say that."""
+    """Return the subject of a conflict in words, unless the problem's node and attribute name
+    it."""
     kind, *rest = conflict.path
     if kind == "node" and len(rest) > 1 and _holds(doc, conflict.node):
         return ""
@@ -101,7 +103,7 @@ def _said(doc: Document, conflict: Conflict, value: Any) -> str:
 
 
 def _record(conflict: Conflict, value: Json) -> str:
-    """Return a whole node, frame or definition: what tells it from that of another side."""
+    """Return a node, frame or definition in words that distinguish it from the other side's."""
     if not isinstance(value, dict):
         return short(value)
     others = [v for v in conflict.values.values() if isinstance(v, dict)]
@@ -125,7 +127,7 @@ def _flat(record: dict[str, Json]) -> dict[str, Json]:
 
 
 def _names(doc: Document, path: Json) -> str:
-    """Return a path of ids in names, as far as nodes have them."""
+    """Return a path of ids as names, as far as the nodes exist."""
     if not isinstance(path, str):
         return short(path)
     graphs = (doc, *doc.definitions())
@@ -141,7 +143,7 @@ class _Places:
         self._scopes: dict[str, str] = {"": ""}
 
     def of(self, conflict: Conflict) -> tuple[str, str | None]:
-        """Return the node and port, or attribute, of a conflict; of other places neither."""
+        """Return the node and the port or attribute of a conflict; neither for other places."""
         kind, *rest = conflict.path or ("",)
         if kind not in ("node", "wire") or not rest:
             return "", "training" if kind == "training" else None

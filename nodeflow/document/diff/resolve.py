@@ -1,7 +1,7 @@
-"""Deciding a conflict of a merge: the value of one side, in one undo step.
+"""Deciding a conflict of a merge for one side, in one undo step.
 
-What a side has may no longer be possible: a wire from a node that is in another graph now, the
-removal of a subgraph that is in use. That is refused with the reason, never done in part.
+A side's value may be impossible by now: a wire from a node that is in another graph, or the removal
+of a subgraph that is in use. Such a decision is refused with the reason, never carried out in part.
 """
 
 from __future__ import annotations
@@ -47,22 +47,22 @@ from nodeflow.document.model.records import (
 from nodeflow.document.model.transaction import Transaction
 
 CURRENT = "current"
-"""What the document has now: the conflict is removed and nothing else changes."""
+"""The choice of the document's current value: only the conflict is removed."""
 
 KEPT = {OURS: "Keep ours", THEIRS: "Keep theirs", BASE: "Keep base", CURRENT: "Keep as it is"}
-"""What a decision is called, as button and as undo step."""
+"""The label of each choice, for its button and its undo step."""
 
 
 class CannotResolve(DocumentError):
-    """A conflict whose side cannot be kept as the document is now.
+    """A conflict cannot be decided for a side in the current state of the document.
 
     Remedy: Keep the other side, or undo the edit that is in the way.
     """
 
 
 def choices(doc: Document, conflict: Conflict) -> list[str]:
-    """Return the sides that make sense: ours and theirs, base if it is a third value, and what the
-    document has now if no side has that."""
+    """Return the sensible choices: ours and theirs, base if it has a third value, and the
+    document's current value if no side has it."""
     if not conflict.path:
         return [CURRENT]
     sides = [OURS, THEIRS]
@@ -74,7 +74,7 @@ def choices(doc: Document, conflict: Conflict) -> list[str]:
 
 
 def value_at(doc: Document, conflict: Conflict) -> Json:
-    """Return what a document has at the place of a conflict; `compare.ABSENT` if nothing."""
+    """Return a document's value at the place of a conflict; `compare.ABSENT` if there is none."""
     match conflict.path:
         case ("node" | "frame" as kind, key, *rest):
             return _in_record(doc, kind, key, rest)
@@ -94,17 +94,17 @@ def value_at(doc: Document, conflict: Conflict) -> Json:
 
 
 def resolve(doc: Document, conflict: Conflict, side: str) -> None:
-    """Give the place of a conflict the value of a side and removes the conflict: one undo step.
+    """Set the place of a conflict to a side's value and remove the conflict, as one undo step.
 
-    Nothing else is decided: wires and settings that are conflicts of their own stay. A node whose
-    name another one has by now gets a suffix. Where the node of a conflict is gone, the conflict is
-    removed alone.
+    Nothing else is decided: wires and settings with their own conflicts stay. If another node has
+    the name of a restored node by now, the restored node gets a suffix. If the node of a conflict
+    is gone, only the conflict is removed.
 
     Args:
         side: ``ours``, ``theirs``, ``base``, or `CURRENT`.
 
     Raises:
-        CannotResolve: the document, as it is now, cannot take the value; nothing is changed.
+        CannotResolve: the document cannot take the value in its current state; nothing is changed.
     """
     root = doc.root
     with root.transaction(f"{KEPT[side]}: {name_of(root, conflict)}") as t:
@@ -119,10 +119,10 @@ def resolve(doc: Document, conflict: Conflict, side: str) -> None:
 def resolve_all(
     doc: Document, side: str, wanted: Callable[[Conflict], bool] = lambda conflict: True
 ) -> list[CannotResolve]:
-    """Decide all conflicts, or those that are wanted, for one side: one undo step.
+    """Decide all conflicts, or the wanted ones, for one side, as one undo step.
 
-    Nodes come first, so that wires find them; definitions come last, when nothing uses them.
-    Returns why some could not be decided; these are still in the list.
+    Nodes come first, so that their wires find them; definitions come last, when nothing uses them.
+    Return the reasons why some could not be decided; these stay in the list.
     """
     failed: list[CannotResolve] = []
     with doc.root.transaction(f"{KEPT[side]}: all conflicts"):
@@ -144,7 +144,7 @@ def _order(conflict: Conflict, side: str) -> int:
 
 @dataclass
 class _Writer:
-    """Writes one value at the path of a conflict."""
+    """A writer of one value at the path of a conflict."""
 
     root: Document
     t: Transaction
@@ -182,7 +182,8 @@ class _Writer:
         data = dict(expect(value, dict, key))
         home = self._graph(expect(data.pop("scope", ""), str, f"{key}.scope"))
         if now is not None and {OURS, THEIRS} <= self.conflict.values.keys():
-            data = now.tables[kind][key].to_json()  # only about the graph that holds it
+            # the conflict is only about the graph that contains it
+            data = now.tables[kind][key].to_json()
         data = {"attrs": {}, **data, "id": key} if kind == "node" else {**data, "id": key}
         if kind == "frame":
             if now not in (None, home):
@@ -201,7 +202,8 @@ class _Writer:
                 self.t.within(home).put_wire(wire)
 
     def _make_room(self, graph: Document, record: NodeRecord) -> None:
-        """A definition has one node for its inputs, and one for its outputs."""
+        """Remove the border node that a new one replaces: a definition has one for inputs, one for
+        outputs."""
         other = graph.borders.get(record.op) if record.op in BORDER else None
         if other is not None and other != record.id:
             self.t.within(graph).drop_node(other)
@@ -231,7 +233,7 @@ class _Writer:
         self._put_node(graph, new)
 
     def _put_node(self, graph: Document, record: NodeRecord) -> None:
-        """Put a node, with a name that is free; what names it by the old name follows."""
+        """Put a node under a free name, and update references to its old name."""
         holder = graph.ids_by_name.get(record.name)
         if holder not in (None, record.id):
             record = renamed(record, graph.fresh_name(record.name))
@@ -241,7 +243,8 @@ class _Writer:
         writing.put_node(record)
 
     def _graph(self, scope: str) -> Document:
-        """Return the graph that a record belongs to; a definition that is gone comes back empty."""
+        """Return the graph that a record belongs to; add a definition again, empty, if it is
+        gone."""
         if scope and scope not in self.root.subgraphs:
             self.t.edit("subgraph", check_definition_name(scope, "scope"), {})
         return self.root.graph(scope)
@@ -292,7 +295,7 @@ _TABLES = ("nodes", "wires", "frames")
 
 
 def _remove(root: Document, t: Transaction, conflict: Conflict) -> None:
-    """Take a conflict out of the file's list; the field goes with its last entry."""
+    """Remove a conflict from the file's list, and the field with its last entry."""
     listed = root.conflicts if isinstance(root.conflicts, list) else [root.conflicts]
     rest = list(listed)
     index = next((i for i, item in enumerate(rest) if same(item, conflict.item)), None)
@@ -309,7 +312,7 @@ def _graphs(doc: Document) -> Iterable[Document]:
 
 
 def _holder(doc: Document, kind: str, key: str) -> Document | None:
-    """Return the graph that has a node or frame."""
+    """Return the graph that contains a node or frame, or None."""
     return next((graph for graph in _graphs(doc) if key in graph.tables[kind]), None)
 
 
@@ -327,7 +330,7 @@ def _in_record(doc: Document, kind: str, key: str, rest: list[str]) -> Json:
 
 
 def _with(fields: dict[str, Json], name: str, value: Any) -> dict[str, Json]:
-    """Fields with one set, or without it where the value is `ABSENT`."""
+    """Return fields with one of them set, or removed if the value is `ABSENT`."""
     rest = {key: old for key, old in fields.items() if key != name}
     return rest if value is ABSENT else {**rest, name: value}
 
@@ -335,6 +338,6 @@ def _with(fields: dict[str, Json], name: str, value: Any) -> dict[str, Json]:
 def _equal(a: Any, b: Any) -> bool:
     if a is ABSENT or b is ABSENT:
         return a is b
-    if isinstance(a, dict) and isinstance(b, dict):  # a record may leave empty attributes out
+    if isinstance(a, dict) and isinstance(b, dict):  # a record may omit empty attributes
         a, b = ({k: v for k, v in side.items() if (k, v) != ("attrs", {})} for side in (a, b))
     return compact_json(a) == compact_json(b)

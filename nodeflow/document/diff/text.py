@@ -21,14 +21,14 @@ from nodeflow.train.settings import UNTRAINED
 
 SIGNS = {ADDED: "+", REMOVED: "-", CHANGED: "~"}
 _QUIET = ("op", "name", "title", *LAYOUT)
-"""Fields that the line of an added or removed node says already, or that only place it."""
+"""Fields that the line of an added or removed node already shows, or that only position it."""
 
 Paint = Callable[[str, str], str]
-"""Takes a line and the kind of change; returns the line in its colour."""
+"""A function that takes a line and its kind of change, and returns the line with color."""
 
 
 def lines(found: Iterable[Difference], paint: Paint = lambda line, change: line) -> Iterator[str]:
-    """Yield the text of differences, one line each, under the graph that holds them."""
+    """Yield the text of differences, one line each, grouped by graph."""
     scope = ""
     for difference in found:
         if difference.scope != scope:
@@ -39,7 +39,7 @@ def lines(found: Iterable[Difference], paint: Paint = lambda line, change: line)
 
 
 def as_json(found: Difference) -> Json:
-    """Return one difference as a JSON object; what a side lacks is left out."""
+    """Return one difference as a JSON object; missing values are left out."""
     fields = []
     for field in found.fields:
         sides = {"before": field.before, "after": field.after}
@@ -50,7 +50,7 @@ def as_json(found: Difference) -> Json:
 
 
 def heading(found: Difference) -> str:
-    """Return what a difference is about: ``adam``, ``wire into add:x``, ``training.epochs``."""
+    """Return the subject of a difference: ``adam``, ``wire into add:x``, ``training.epochs``."""
     match found.kind:
         case "node":
             return found.name
@@ -68,9 +68,9 @@ def heading(found: Difference) -> str:
 
 
 def rows(found: Difference) -> list[tuple[str, str, str]]:
-    """Return what changed as (field, before, after); of something added or removed, what it has.
+    """Return changed fields as (field, before, after); of an added or removed thing, all fields.
 
-    A side without a value has an empty text if the whole thing is not there, else ``not set``.
+    A missing value is "" if the whole thing is missing, else ``not set``.
     """
     none = {ADDED: ("", "not set"), REMOVED: ("not set", "")}.get(found.change, ("not set",) * 2)
     none = ("no wire", "no wire") if found.kind == "wire" else none
@@ -122,7 +122,7 @@ def described(before: Document, after: Document) -> tuple[str, ...]:
 
 
 def _parts(field: FieldChange) -> Iterator[FieldChange]:
-    """Yield the members that differ, where both sides are objects."""
+    """Yield the members that differ if both values are objects, else the field itself."""
     before, after = field.before, field.after
     if not (isinstance(before, dict) and isinstance(after, dict)):
         yield field

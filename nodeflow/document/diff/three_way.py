@@ -1,7 +1,8 @@
-"""The three-way rule for facts, and what keeps its result a document.
+"""The three-way rule for facts, and repairs that make its result a document.
 
-A fact that one side changed is taken from that side. Where both did, ours is taken; `merge` names
-the other. What one side removed and the other changed, or needs, is kept (`revived`).
+A fact that one side changed is taken from that side. If both changed it, ours is taken, and `merge`
+reports a conflict with theirs. A thing that one side removed, and the other changed or needs, is
+kept (`revived`).
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from nodeflow.document.model.records import SUBGRAPH, Json
 
 
 def merged(base: Facts, ours: Facts, theirs: Facts) -> Facts:
-    """Return the facts of three documents by the three-way rule."""
+    """Return the facts of three documents merged by the three-way rule."""
     result: Facts = {}
     for path in {**ours, **theirs}:
         side = theirs if same_fact(base, ours, path) else ours
@@ -28,7 +29,7 @@ def merged(base: Facts, ours: Facts, theirs: Facts) -> Facts:
 
 
 def is_appended(path: Path, base: Facts, side: Facts, result: Facts) -> bool:
-    """Return whether a list that a side only appended to is, with more, in the result."""
+    """Return whether a side only appended to a list, and the result has everything it appended."""
     before, mine, found = (facts.get(path, []) for facts in (base, side, result))
     if not _is_list_of_things(path) or not all(isinstance(v, list) for v in (before, mine, found)):
         return False
@@ -37,8 +38,7 @@ def is_appended(path: Path, base: Facts, side: Facts, result: Facts) -> bool:
 
 
 def _both_appended(path: Path, base: Facts, ours: Facts, theirs: Facts) -> Json:
-    """Return the list with what both sides appended to it; None if that is not all that they
-    did."""
+    """Return the list with the items that both sides appended; None if a side did anything else."""
     if not _is_list_of_things(path) or path not in ours or path not in theirs:
         return None
     before, a, b = base.get(path, []), ours[path], theirs[path]
@@ -57,9 +57,9 @@ def _is_list_of_things(path: Path) -> bool:
 
 
 def revived(base: Facts, side: Facts, other: Facts) -> Facts:
-    """Return the facts of a side with what it removed although the other side changed it.
+    """Return a side's facts, plus the things that it removed although the other side changed them.
 
-    A node comes with its wires, as far as their other ends are there; a definition with its nodes.
+    A node returns with its wires, if their other ends exist; a definition with its nodes.
     """
     gone = {path for path in base if len(path) == 2 and path[0] in ENTITIES and path not in side}
     back: set[Path] = set()
@@ -107,7 +107,7 @@ def _touched(base: Facts, side: Facts) -> Iterator[Path]:
         elif path[0] == "training":
             before = set(_named(base.get(path)))
             yield from (("node", step) for step in _named(value) if step not in before)
-    for path in base:  # a field that is gone is a change of the node that had it
+    for path in base:  # a removed field is a change of the node that had it
         if path[0] in ENTITIES and path not in side and path[:2] in side:
             yield path[:2]
 
@@ -124,10 +124,10 @@ def _named(value: Json) -> Iterator[str]:
 
 
 def mend(facts: Facts, ours: Facts, *sources: Facts) -> None:
-    """Make facts a document that opens: adds headers of definitions, drops what has no place.
+    """Make facts a document that opens: add headers of definitions, drop facts without a place.
 
-    Wires between graphs or from nothing go, and the second of a definition's border nodes (that of
-    `ours` stays).
+    Drop wires between graphs or from missing nodes, and the second of two equal border nodes in a
+    definition (the one of `ours` stays).
     """
     for path, scope in list(facts.items()):
         if _is_held(path) and scope and ("subgraph", scope) not in facts:
@@ -150,7 +150,7 @@ def mend(facts: Facts, ours: Facts, *sources: Facts) -> None:
 
 
 def renamed_definitions(base: Facts, side: Facts) -> dict[str, str]:
-    """Return the definitions that a side calls otherwise: their nodes are all in a new one."""
+    """Return the definitions that a side renamed: all their nodes are in one new definition."""
     found: dict[str, str] = {}
     for path in base:
         if path[0] == "subgraph" and len(path) == 2 and path not in side:

@@ -1,5 +1,5 @@
-"""Edits: each function is one transaction on a document, one undo step.
+"""Edits: each function is one transaction on a document, and so one undo step.
 
 Views, the command line and `build` call these functions instead of opening transactions. Imports
-everything below, and neither `build` nor `formula`.
+everything below, but neither `build` nor `formula`.
 """

@@ -1,4 +1,4 @@
-"""Arranging the nodes of a selection, or the whole graph frame by frame, as one undo step.
+"""Arranging selected nodes, or the whole graph frame by frame, as one undo step.
 
 Nodes stay in their frames: the content of each frame is laid out first, then the frames and the
 other nodes.
@@ -33,7 +33,7 @@ def arrange(
     A selection that would cover other nodes moves to the nearest free position.
 
     Args:
-        sizes: as drawn; nodes get at least the space that their values may need.
+        sizes: the drawn sizes; each node gets at least the space that its values may need.
     """
     chosen = [i for i in ids if i in doc.nodes]
     boxes = {i: _room(doc, i, analysis, sizes or {}) for i in chosen or doc.nodes}
@@ -115,7 +115,7 @@ def _arrange_all(doc: Document, analysis: Analysis | None, boxes: dict[str, Size
 
 
 def _frame_of(doc: Document, node_id: str) -> str | None:
-    """Return the smallest frame that contains a node's corner."""
+    """Return the smallest frame that contains a node's corner, or None."""
     x, y = doc.nodes[node_id].pos
     holding = [
         (width * height, frame.id)
@@ -129,7 +129,7 @@ def _frame_of(doc: Document, node_id: str) -> str | None:
 def _links(
     doc: Document, inside: Mapping[str, Mapping[str, Position]], analysis: Analysis | None
 ) -> list[tuple[str, float, str, float]]:
-    """Return the wires between groups; their ends as distances below the groups' tops."""
+    """Return the wires between groups; each end is a distance below the top of its group."""
     group = {i: key for key, members in inside.items() for i in members}
     links = []
     for wire in doc.wires.values():

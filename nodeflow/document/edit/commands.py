@@ -1,7 +1,7 @@
 """The basic edits of a document. Each function is one undo step.
 
-They take the document first, identify nodes by id (ids never change), and refuse what would leave
-the document inconsistent. `wire_check.check_wire` decides whether a wire makes sense.
+They take the document first, identify nodes by id (ids never change), and refuse edits that would
+leave the document inconsistent. `wire_check.check_wire` decides whether a wire makes sense.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def add_node(
     name: str | None = None,
     attrs: Mapping[str, Any] | None = None,
 ) -> str:
-    """Add a node and returns its id; the default `name` is derived from its op."""
+    """Add a node and return its id; the default `name` is derived from its op."""
     with doc.transaction(f"Add {name or op}") as t:
         record = NodeRecord(
             id=t.new_id(),
@@ -57,7 +57,7 @@ def add_node(
 def remove(doc: Document, node_ids: Iterable[str], wires: Iterable[tuple[str, str]] = ()) -> None:
     """Remove nodes with all their wires, and further wires given by (target id, port).
 
-    The border nodes of a subgraph stay: they are its ports.
+    The border nodes of a subgraph stay, because they are its ports.
     """
     ids, keys = list(dict.fromkeys(node_ids)), list(wires)
     ids = [i for i in ids if i not in doc.borders.values()]
@@ -72,7 +72,7 @@ def remove(doc: Document, node_ids: Iterable[str], wires: Iterable[tuple[str, st
 
 
 def move(doc: Document, positions: Mapping[str, Point], merge: Any = None) -> None:
-    """Move nodes to new positions (of their top left corners)."""
+    """Move nodes to new positions of their top left corners."""
     with doc.transaction(_label("Move", doc, list(positions), "node"), merge=merge) as t:
         for node_id, pos in positions.items():
             record, pos = doc.node(node_id), point(pos)
@@ -81,7 +81,8 @@ def move(doc: Document, positions: Mapping[str, Point], merge: Any = None) -> No
 
 
 def set_attr(doc: Document, node_id: str, attr: str, value: Any, merge: Any = None) -> None:
-    """Set one attribute of a node; `merge` joins a run of edits, as typing makes."""
+    """Set one attribute of a node; `merge` joins consecutive edits, such as those made by
+    typing."""
     record = doc.node(node_id)
     value = plain(value, where=f"{record.name}.{attr}")
     if attr in record.attrs and same(record.attrs[attr], value):
@@ -108,9 +109,9 @@ def rename(doc: Document, node_id: str, name: str) -> None:
 
 
 def connect(doc: Document, source: str, source_port: str, target: str, target_port: str) -> None:
-    """Draw a wire; one that already ends at that input port is replaced.
+    """Draw a wire; it replaces a wire that already ends at that input port.
 
-    At the free slot of a subgraph's border node (`NEW`) it adds a port, see `expose`.
+    A wire at the free slot of a subgraph's border node (`NEW`) adds a port, see `expose`.
     """
     if NEW in (source_port, target_port):
         ends = (
@@ -127,7 +128,7 @@ def connect(doc: Document, source: str, source_port: str, target: str, target_po
 
 
 def disconnect(doc: Document, key: tuple[str, str]) -> None:
-    """Remove the wire that ends at (target id, port); later variadic ports move up."""
+    """Remove the wire that ends at (target id, port); renumber later variadic ports."""
     if key in doc.wires:
         remove(doc, [], [key])
 
@@ -180,7 +181,7 @@ def set_frame(doc: Document, frame_id: str, merge: Any = None, **fields: Any) ->
 
 
 def held_by(doc: Document, frame_id: str) -> tuple[list[str], list[str]]:
-    """Return the nodes whose top left corner lies in a frame, and the frames wholly within it."""
+    """Return the nodes whose top left corner is in a frame, and the frames entirely inside it."""
     x, y, width, height = _frame(doc, frame_id).rect
     nodes = [
         record.id
@@ -200,7 +201,7 @@ def held_by(doc: Document, frame_id: str) -> tuple[list[str], list[str]]:
 
 
 def move_frame(doc: Document, frame_id: str, pos: Point, merge: Any = None) -> None:
-    """Move a frame with the nodes and frames in it."""
+    """Move a frame with the nodes and frames inside it."""
     frame = _frame(doc, frame_id)
     dx, dy = pos[0] - frame.rect[0], pos[1] - frame.rect[1]
     nodes, frames = held_by(doc, frame_id)
@@ -235,7 +236,7 @@ def remove_frame(doc: Document, frame_id: str) -> None:
 
 
 def point(pos: Point) -> Point:
-    """Return a position as stored in a file, so that undo and redo give equal bytes."""
+    """Return a position as a file stores it, so that undo and redo give equal bytes."""
     x, y = pos
     return (coordinate(x), coordinate(y))
 

@@ -35,7 +35,7 @@ Source = tuple[str, str]
 
 @dataclass
 class _Interface:
-    """What enters and leaves a selection: ports in order, and the wires of each."""
+    """The connections of a selection: input and output ports in order, and the wires at them."""
 
     inputs: dict[Source, str]
     outputs: dict[Source, str]
@@ -46,15 +46,15 @@ class _Interface:
 def create(doc: Document, ids: Iterable[str], name: str | None = None) -> str:
     """Move nodes (and frames) into a new subgraph and put an instance in their place.
 
-    Values wired in from outside become inputs, values wired out become outputs; if no value is
-    wired out, unused values do. Return the instance's id.
+    Values wired in from outside become inputs, and values wired out become outputs. If no value is
+    wired out, unused values become outputs. Return the instance's id.
 
     Args:
-        name: of the definition and its instance, made unique if it is taken; by default the
-            title of the frame around all the nodes, or `subgraph`.
+        name: the name of the definition and its instance, made unique if it is taken; by default
+            the title of the frame around all the nodes, or `subgraph`.
 
     Raises:
-        SubgraphError: nothing to move, or a node outside lies between two inside.
+        SubgraphError: there is nothing to move, or a node outside lies between two inside.
         BadName: the name is invalid.
     """
     ids = list(dict.fromkeys(ids))
@@ -74,7 +74,7 @@ def create(doc: Document, ids: Iterable[str], name: str | None = None) -> str:
             instance_name(doc, name),
             {DEFINITION: definition_name},
             middle([doc.nodes[i] for i in chosen]),
-            {"stream": ""},  # so that what is inside draws what it drew
+            {"stream": ""},  # so that the nodes inside draw the same random numbers as before
         )
         moved = {doc.nodes[i].name: f"{instance.name}/{doc.nodes[i].name}" for i in chosen}
         rewrite_names(doc, t, moved, skip=chosen)
@@ -90,17 +90,18 @@ def create(doc: Document, ids: Iterable[str], name: str | None = None) -> str:
 
 
 def check_definition(name: str) -> str:
-    """Return `name`; raise BadName if a definition cannot have it, as one with a scope."""
+    """Return `name`; raise BadName if a definition cannot have it, such as a name with a scope."""
     if "/" in check_name(name):
         raise BadName(f"{name!r} is not a valid name for a subgraph", hint="Leave the `/` out.")
     return name
 
 
-# ---- what is moved, and its ports ---------------------------------------------------------------
+# ---- the moved nodes, and the ports
+# ---------------------------------------------------------------
 
 
 def _frames(doc: Document, named: set[str], chosen: set[str]) -> list[FrameRecord]:
-    """Return the frames to move: those given, and those that contain only selected nodes."""
+    """Return the frames to move: the given frames, and frames that contain only selected nodes."""
     found = []
     for frame in doc.frames.values():
         held = _held(doc, frame)
@@ -192,7 +193,7 @@ def _ends(doc: Document, nodes: list[str]) -> list[Source]:
 
 
 def _port_name(doc: Document, source: str, port: str) -> str:
-    """Return the name of a port: that of the node whose value it is, or of that node's port."""
+    """Return the name of a port: the name of the value's node, or of that node's port."""
     seen: set[str] = set()
     while doc.nodes[source].op == REROUTE and source not in seen:
         seen.add(source)
@@ -211,7 +212,7 @@ def _port_name(doc: Document, source: str, port: str) -> str:
 
 
 def instance_name(doc: Document, name: str) -> str:
-    """Return a name that is free also as a scope: no node is named `NAME/...`."""
+    """Return a name that is also free as a scope: no node is named `NAME/...`."""
     found = doc.fresh_name(name)
     number = 1
     while any(other.startswith(f"{found}/") for other in doc.slashed):
@@ -300,7 +301,7 @@ def box(doc: Document, records: list[NodeRecord]) -> tuple[float, float, float, 
 
 
 def middle(records: list[NodeRecord]) -> tuple[float, float]:
-    """Return the position of an instance that replaces nodes; depends on their positions alone."""
+    """Return the position for an instance that replaces nodes, from their positions alone."""
     xs = [record.pos[0] for record in records] or [0]
     ys = [record.pos[1] for record in records] or [0]
     return point(((min(xs) + max(xs)) / 2, (min(ys) + max(ys)) / 2))

@@ -38,7 +38,7 @@ def add_instance(doc: Document, name: str, pos: Point) -> str:
 
 
 def rename_definition(doc: Document, old: str, new: str) -> None:
-    """Rename a definition; its instances follow. Raises BadName or NameTaken."""
+    """Rename a definition and update its instances; raise BadName or NameTaken."""
     definition = _definition(doc, old)
     if old == check_definition(new):
         return
@@ -98,7 +98,7 @@ def _definition(doc: Document, name: str) -> Document:
 def _copy(
     definition: Document, t: Transaction, name: str, ids: dict[str, str], remove: bool = False
 ) -> None:
-    """Copies a definition under another name, with the new ids in `ids`."""
+    """Copy a definition to another name, with the new ids in `ids`."""
     header = definition.subgraphs[definition.scope]
     nodes, wires = list(definition.nodes.values()), list(definition.wires.values())
     frames = list(definition.frames.values())

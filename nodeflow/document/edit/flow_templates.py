@@ -1,4 +1,4 @@
-"""Loops and branches to insert: a small body that runs, to be changed."""
+"""Loops and branches to insert: each has a small body that runs, as a starting point."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from nodeflow.document.model.records import INPUTS, OUTPUTS, SUBGRAPH, NodeRecor
 COLUMN, ROW = 240.0, 120.0
 
 Source = tuple[str, str]
-"""A node of a template (or ``in``), and its output."""
+"""A node of a template (or ``in`` for its inputs), and its output."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Template:
     Attributes:
         nodes: name -> (op, attributes, in-port -> source).
         outputs: port -> source.
-        starts: input -> attributes of a constant that is placed and wired in beside the node.
+        starts: input -> attributes of a constant that is added beside the node and wired to it.
     """
 
     title: str
@@ -41,7 +41,7 @@ class Template:
 
     @property
     def doc(self) -> str:
-        """What it is."""
+        """The description of this kind of loop or branch."""
         return FLOW_DOCS[self.kind]
 
 
@@ -100,7 +100,7 @@ CATEGORY = "Control flow"
 
 
 def insert(doc: Document, name: str, pos: Point) -> list[str]:
-    """Add a loop or branch with a definition of its own; return the ids of the new nodes."""
+    """Add a loop or branch with its own definition; return the ids of the new nodes."""
     template = TEMPLATES[name]
     with doc.transaction(f"Add {template.title}") as t:
         called = instance_name(doc, name)

@@ -1,4 +1,4 @@
-"""Freezing and thawing: whether trainings may change variables, many of them in one step."""
+"""Freezing and thawing variables, so that trainings do not change them, in one step."""
 
 from __future__ import annotations
 
@@ -18,16 +18,18 @@ Place = tuple[Document, NodeRecord]
 
 
 def freezable(doc: Document, ids: Collection[str]) -> list[Place]:
-    """Return the variables and layers that freezing some nodes means: those among them and inside
-    them, or all that they depend on if there are none."""
+    """Return the variables and layers to freeze for some nodes.
+
+    These are the ones among the nodes and inside them; if there are none, the ones upstream.
+    """
     own = list(_learning(doc, ids))
     return own or list(_learning(doc, upstream(doc, ids)))
 
 
 def set_trainable(doc: Document, ids: Collection[str], trainable: bool) -> int:
-    """Freeze or thaws what nodes mean, as one undo step; return how many changed.
+    """Freeze or thaw the variables of nodes, as one undo step; return how many changed.
 
-    Inside a subgraph that has several instances, all of them change.
+    In a subgraph with several instances, all instances change.
     """
     found = [
         (graph, record)

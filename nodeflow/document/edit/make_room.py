@@ -1,7 +1,7 @@
-"""Makes room for a node that was put into a wire: what follows it moves to the right.
+"""Making room for a node that was inserted into a wire: the nodes after it move to the right.
 
-Gaps take up the push where they can: a node moves only as far as keeps it clear of the one that
-pushes it, and frames grow with what they hold.
+Gaps absorb the push: a node moves only as far as it must to stay clear of the node that pushes it.
+Frames grow with their content.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from nodeflow.document.layout.card_size import Size, node_size
 from nodeflow.document.model.document import Document
 
 GAP = 48.0
-"""Between the node and those that it is wired to."""
+"""Distance between the node and the nodes that it is wired to."""
 APART = 24.0
-"""Least distance of cards that are not wired, and from a card to the edge of its frame."""
+"""Minimum distance between unwired cards, and between a card and the edge of its frame."""
 STEP = 8.0
-"""Of the canvas's grid, on which pushed nodes stay."""
+"""The step of the canvas's grid, on which pushed nodes stay."""
 MOST_ROUNDS = 200
 
 
 @dataclass
 class _Box:
-    """Where a card is, and how far it is pushed."""
+    """The rectangle of a card, and how far it is pushed."""
 
     x: float
     y: float
@@ -47,12 +47,13 @@ def make_room(
     analysis: Analysis | None = None,
     sizes: Mapping[str, Size] | None = None,
 ) -> set[str]:
-    """Push what a node feeds, and what that runs into, to the right; return what moved.
+    """Push the consumers of a node, and the nodes that they would cover, to the right.
 
-    The node itself moves right of what feeds it, where it covers that.
+    First, the node itself moves right of its sources if it covers them. Return the ids of all moved
+    nodes.
 
     Args:
-        sizes: of cards as they are drawn, where they are known.
+        sizes: the drawn sizes of cards, as far as known.
     """
     known = sizes or {}
     boxes = {
@@ -101,7 +102,7 @@ def _clear_sources(doc: Document, node_id: str, boxes: dict[str, _Box]) -> None:
 
 
 def _push_nodes(doc: Document, node_id: str, boxes: dict[str, _Box], upstream: set[str]) -> bool:
-    """One sweep from the node to the right; whether anything was pushed."""
+    """Push nodes in one sweep from the node to the right; return whether anything moved."""
     pushed = False
     waiting = [node_id, *(i for i, box in boxes.items() if box.push)]
     seen = set(waiting)
@@ -116,7 +117,7 @@ def _push_nodes(doc: Document, node_id: str, boxes: dict[str, _Box], upstream: s
             in_the_way = other.is_level_with(box) and other.x + other.push >= box.x
             if not wired and not (in_the_way and (box.push or current == node_id)):
                 continue
-            before = other.x - box.x - box.width  # the gap that there was
+            before = other.x - box.x - box.width  # the original gap
             gap = GAP if current == node_id else min(GAP, max(before, APART))
             if not wired:
                 gap = APART
@@ -137,7 +138,7 @@ def _grow_frames(
     held: Mapping[str, list[str]],
     upstream: set[str],
 ) -> bool:
-    """Frames grow with their cards, and push other frames with all that they hold."""
+    """Grow frames with their cards, and push other frames with all their content."""
     changed = False
     for frame_id, rect in frames.items():
         right = max((boxes[i].right for i in held[frame_id] if boxes[i].push), default=0.0)

@@ -1,4 +1,4 @@
-"""Moving a node out of the body of a loop or branch, which cannot hold it; one undo step."""
+"""Moving a node out of the body of a loop or branch, which cannot hold it, as one undo step."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from nodeflow.document.model.records import INPUTS, NodeRecord, Wire
 from nodeflow.document.model.transaction import Transaction
 
 MOVABLE = ("variable", "placeholder")
-"""Ops of nodes that mean the same outside."""
+"""Ops that work the same way outside the body."""
 LEFT = 300.0
 GAP = 24.0
-"""How far left of the loop a node is placed, and how far from others."""
+"""The distance of a moved node left of the loop, and its minimum distance from others."""
 
 
 def can_move_out(definition: Document, node_id: str) -> bool:
-    """Return whether a node reads nothing inside, and means the same outside."""
+    """Return whether a node has no inputs inside and works the same way outside."""
     record = definition.nodes.get(node_id)
     if record is None or record.op not in MOVABLE or not definition.scope:
         return False
@@ -32,13 +32,13 @@ def can_move_out(definition: Document, node_id: str) -> bool:
 
 
 def move_out(definition: Document, node_id: str) -> str:
-    """Place a node outside, beside each loop or branch that has this body, wired to a new port.
+    """Move a node out, beside each loop or branch with this body, and wire it to a new port.
 
     Returns:
         The name of the port.
 
     Raises:
-        SubgraphError: it reads something inside, or is no variable or placeholder.
+        SubgraphError: it has inputs inside, or is no variable or placeholder.
     """
     record = definition.node(node_id)
     if not can_move_out(definition, node_id):
@@ -62,13 +62,13 @@ def move_out(definition: Document, node_id: str) -> str:
 
 
 def place_outside(definition: Document, t: Transaction, record: NodeRecord, port: str) -> None:
-    """Place a copy of a node beside each loop or branch that has this body, wired to a port."""
+    """Put a copy of a node beside each loop or branch with this body, wired to a port."""
     for graph, instance in instances_of(definition, definition.scope):
         _place(graph, t.within(graph), graph.nodes[instance.id], record, port)
 
 
 def with_free_place(graph: Document, record: NodeRecord) -> NodeRecord:
-    """Return a node that is about to be added as far below its place as others need it."""
+    """Return a node to be added, moved down until it covers no other node."""
     width, height = node_size(graph, record)
     taken = [(*other.pos, *node_size(graph, other)) for other in graph.nodes.values()]
     x, y = record.pos
@@ -84,7 +84,7 @@ def with_free_place(graph: Document, record: NodeRecord) -> NodeRecord:
 def _place(
     graph: Document, t: Transaction, instance: NodeRecord, record: NodeRecord, port: str
 ) -> None:
-    """A copy of a node left of an instance, wired to one of its ports."""
+    """Put a copy of a node left of an instance, wired to one of its ports."""
     name = record.name if graph.node_named(record.name) is None else graph.fresh_name(record.name)
     x, y = instance.pos
     copy = replace(record, id=t.new_id(), name=name, pos=(x - LEFT, y))

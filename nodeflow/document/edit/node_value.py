@@ -1,4 +1,4 @@
-"""The number that a node itself holds: changed on the node, by dragging, typing or a slider."""
+"""The number that a node itself holds, changed on the node by dragging, typing or a slider."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from nodeflow.graph.types import FLOATS, literal
 
 INTEGERS_PER_PIXEL = 0.125
 STEPS_PER_VALUE = 200
-"""So many pixels change a number by about its own size."""
+"""The number of pixels that change a number by about its own size."""
 SMALLEST_STEP = 1e-6
 
 
@@ -28,7 +28,7 @@ class NodeValue:
     Attributes:
         attr: the attribute that holds it.
         value: a float, an int or a bool.
-        dtype: that of the node.
+        dtype: the dtype of the node.
         slider: least and greatest value of its slider, or None.
     """
 
@@ -39,7 +39,7 @@ class NodeValue:
 
     @property
     def step(self) -> float:
-        """By how much a pixel of dragging changes the value: a power of ten for floats."""
+        """The change of the value per pixel of dragging: a power of ten for floats."""
         if self.dtype not in FLOATS:
             return INTEGERS_PER_PIXEL
         size = max(abs(float(self.value)), SMALLEST_STEP * STEPS_PER_VALUE)
@@ -49,7 +49,7 @@ class NodeValue:
         return 10.0 ** math.floor(math.log10(size / STEPS_PER_VALUE) + 0.5)
 
     def dragged(self, pixels: float, width: float, factor: float = 1.0) -> float | int | bool:
-        """Return the value after dragging to the right by so many pixels.
+        """Return the value after dragging to the right by this many pixels.
 
         Args:
             width: pixels between the ends of the slider, if there is one.
@@ -67,7 +67,7 @@ class NodeValue:
         return self._fitting(min(max(wanted, low), high), step)
 
     def _fitting(self, value: float, step: float) -> float | int:
-        """Return a value on the grid of a step, as the dtype has it."""
+        """Return a value rounded to the grid of a step and to the dtype."""
         if self.dtype in FLOATS:
             digits = max(0, -math.floor(math.log10(step) + 1e-9))
             return round(value, digits)
@@ -76,8 +76,11 @@ class NodeValue:
 
 
 def value_of(doc: Document, node_id: str) -> NodeValue | None:
-    """Return the scalar that can be changed on a node, or None: only constants, variables that
-    start with a single number, and placeholders with a sample have one."""
+    """Return the scalar that can be changed on a node, or None.
+
+    Only constants, variables that start with a single number, and placeholders with a sample have
+    one.
+    """
     record = doc.nodes.get(node_id)
     if record is None or doc.locked:
         return None

@@ -1,7 +1,7 @@
 """Updating references to nodes: training settings refer by id, attributes by name.
 
 Ids are unique in a file, so a path of ids (`n9/n4`) is rewritten step by step, whatever graphs it
-leads through. Names are resolved as by `paths.find_name`.
+leads through. Names are resolved by `paths.find_name`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Steps = list[str]
 def rewrite_training(
     doc: Document, t: Transaction, change: Callable[[Steps], Steps | None]
 ) -> None:
-    """Rewrite the paths of ids in the training settings; drop those that become None."""
+    """Rewrite the paths of ids in the training settings; drop paths that become None."""
     settings = dict(doc.root.training)
     for key in ("optimizer", "loss"):
         if isinstance(settings.get(key), str):
@@ -41,7 +41,10 @@ def rewrite_training(
 
 
 def _rewritten_sweep(sweep: Json, change: Callable[[Steps], Steps | None]) -> Json:
-    """What a sweep varies, with other paths; ``training`` stands for the settings themselves."""
+    """Return the attributes that a sweep varies, with rewritten paths.
+
+    The path ``training`` means the settings themselves and stays.
+    """
     found = {
         (path if path == "training" else _rewritten(path, change)): attrs
         for path, attrs in sweep["vary"].items()
@@ -60,8 +63,8 @@ def rewrite_names(
 ) -> None:
     """Rewrite attributes that name nodes of this graph, in all graphs of the file.
 
-    `mapping` maps old names of nodes of `doc`, with scopes, to new ones. To be called while the
-    nodes still have the old names. Nodes with ids in `skip` are left unchanged.
+    `mapping` maps old names of nodes of `doc`, with scopes, to new names. Call it while the nodes
+    still have the old names. Nodes with ids in `skip` stay unchanged.
     """
     changes: list[tuple[Document, NodeRecord]] = []
     for graph in graphs(doc):
@@ -84,7 +87,7 @@ def variable_names(record: NodeRecord) -> list[Json] | None:
 
 
 def with_variables(record: NodeRecord, names: list[Json]) -> NodeRecord:
-    """Return a node that names other variables."""
+    """Return the node with other names of variables."""
     return replace(record, attrs={**record.attrs, "variables": names})
 
 

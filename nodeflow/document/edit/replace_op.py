@@ -24,14 +24,14 @@ def replacement(
 ) -> tuple[NodeRecord, dict[str, str]]:
     """Return the node with another op, and its in-ports: old name -> new name.
 
-    A wire keeps its port if the new op has one of that name, else it takes the first free one, in
-    order. Ports without a counterpart are not in the result.
+    A wire keeps its port if the new op has one with that name; else it takes the first free port,
+    in order. Ports without a counterpart are left out of the result.
     """
     record = doc.node(node_id)
     known = {attr.name for attr in op.attrs}
     attrs = {name: value for name, value in record.attrs.items() if name in known}
     name = record.name
-    if base_name(name) == automatic_name(record.op):  # not named by the user
+    if base_name(name) == automatic_name(record.op):  # the user has not named it
         name = doc.fresh_name(automatic_name(op.id))
     wired = sorted((w.target_port for w in doc.wires_into(node_id)), key=port_order)
     tensors = [port for port in wired if split_port(port)[0] not in (CONTROL, FEED)]
@@ -53,7 +53,7 @@ def _in_names(op: NodeDeclaration, count: int) -> list[str]:
 
 
 def fits_in_place(doc: Document, analysis: Analysis, node_id: str, op: NodeDeclaration) -> bool:
-    """Return whether an op takes all inputs of a node, and its users take the result."""
+    """Return whether an op takes all inputs of a node, and the consumers take its result."""
     if op.id in (doc.node(node_id).op, DATASET) or (node_id, FEED) in doc.wires:
         return False
     record, moves = replacement(doc, node_id, op)
@@ -98,7 +98,7 @@ def _in_order(op: NodeDeclaration) -> Callable[[str], tuple[int, int]]:
 
 
 def replace_op(doc: Document, node_id: str, op: NodeDeclaration) -> None:
-    """Replace the op of a node; wires stay as far as there are ports for them."""
+    """Replace the op of a node; wires stay if there are ports for them."""
     record, moves = replacement(doc, node_id, op)
     old = doc.node(node_id)
     into, out = doc.wires_into(node_id), doc.wires_out_of(node_id)
@@ -116,7 +116,7 @@ def replace_op(doc: Document, node_id: str, op: NodeDeclaration) -> None:
 
 
 def _out_names(old: NodeRecord, op: NodeDeclaration, out: list[Wire]) -> dict[str, str]:
-    """Old out-port -> new one: by name, else by position."""
+    """Return old out-port -> new out-port: by name, else by position."""
     before = plain_declaration(old.op)
     used = sorted({w.source_port for w in out}, key=port_order)
     known = before is not None and bool(before.outputs)

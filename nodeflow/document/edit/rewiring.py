@@ -1,6 +1,7 @@
-"""Edits of the wires around a node: insert, heal, detach, swap. One undo step each.
+"""Edits of the wires around a node: insert, heal, detach, swap; each is one undo step.
 
-The ports to connect are found by the checks of a drawn wire: the first one that fits by type.
+The ports to connect are found by the same checks as for a drawn wire: the first port that fits by
+type.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ TENSOR_KINDS = ("tensor", "slot")
 
 
 class Insertion(NamedTuple):
-    """How a node fits into a wire: the ports to connect."""
+    """The ports that insert a node into a wire."""
 
     wire: Wire
     into: str
@@ -36,7 +37,7 @@ class Insertion(NamedTuple):
 def insertion(
     doc: Document, analysis: Analysis, record: NodeRecord, wire: Wire
 ) -> Insertion | None:
-    """Return the first free in-port and the out-port with which a node fits into a wire.
+    """Return the first free in-port and the out-port that insert a node into a wire, or None.
 
     `record` need not be in the document yet. Unknown types fit.
     """
@@ -91,8 +92,7 @@ def _fitting_output(
 def _types_with(
     doc: Document, analysis: Analysis, record: NodeRecord, port: str, given: TensorType | None
 ) -> dict[str, TensorType]:
-    """Return the types of a node's outputs if a value of type `given` came into `port`; {} if
-    unknown."""
+    """Return the types of a node's outputs for a value of type `given` at `port`; {} if unknown."""
     op = declaration(record, doc)
     assert op is not None
     wired = {
@@ -134,8 +134,9 @@ def insert_on_wire(doc: Document, node_id: str, found: Insertion) -> None:
 def bridges(doc: Document, analysis: Analysis, ids: Iterable[str]) -> list[Wire]:
     """Return the wires that would connect the neighbours of these nodes without them.
 
-    Each wire that leaves the group is replaced by one from the first entering wire whose value its
-    target takes; they are tried in the order of ports, upstream from its source.
+    Each wire that leaves the group is replaced by a wire from the first entering wire whose value
+    its target takes. Entering wires are tried in the order of ports, upstream from the source of
+    the leaving wire.
     """
     group = set(ids)
     healed: list[Wire] = []
@@ -157,7 +158,7 @@ def bridges(doc: Document, analysis: Analysis, ids: Iterable[str]) -> list[Wire]
 def _entries(
     doc: Document, node_id: str, group: set[str], known: dict[str, list[Wire]]
 ) -> Iterator[Wire]:
-    """Yield the wires that enter a group of nodes, those nearest to one of them first."""
+    """Yield the wires that enter a group of nodes, the nearest to `node_id` first."""
     seen, waiting = {node_id}, deque([node_id])
     while waiting:
         node = waiting.popleft()
@@ -172,7 +173,7 @@ def _entries(
 
 
 def _by_port(doc: Document, record: NodeRecord) -> list[Wire]:
-    """Return the wires of values into a node, in the order of its ports."""
+    """Return the wires with values into a node, in the order of its ports."""
     wires = _tensors(doc, record)
     if len(wires) > 1:
         names = [port.name for port in in_ports(doc, record)]
@@ -181,7 +182,7 @@ def _by_port(doc: Document, record: NodeRecord) -> list[Wire]:
 
 
 def remove_and_heal(doc: Document, analysis: Analysis, ids: Iterable[str]) -> int:
-    """Remove nodes and connects their neighbours where types fit; return the number of wires."""
+    """Remove nodes and connect their neighbours where types fit; return the number of wires."""
     ids = list(ids)
     healed = bridges(doc, analysis, ids)
     what = doc.node(ids[0]).name if len(ids) == 1 else f"{len(ids)} nodes"
@@ -193,9 +194,9 @@ def remove_and_heal(doc: Document, analysis: Analysis, ids: Iterable[str]) -> in
 
 
 def detach(doc: Document, analysis: Analysis, ids: Iterable[str]) -> int:
-    """Disconnect nodes from the others and connects their neighbours instead.
+    """Disconnect nodes from all others and connect their neighbours instead.
 
-    Returns how many wires were removed or replaced.
+    Return how many wires were removed or replaced.
     """
     ids = list(ids)
     group = set(ids)

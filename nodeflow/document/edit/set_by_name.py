@@ -21,7 +21,8 @@ from nodeflow.train.settings import TrainingSettings, declared
 def set_value(document: Document, node: str, attr: str, value: Any) -> None:
     """Change an attribute of the node with this name, or a ``training`` setting.
 
-    Inside a subgraph (``dense/W``) only that instance changes: it gets a definition of its own.
+    For a node inside a subgraph (``dense/W``), only that instance changes: it gets its own
+    definition.
 
     Raises:
         UnknownName: there is no such node.
@@ -55,7 +56,7 @@ def set_value(document: Document, node: str, attr: str, value: Any) -> None:
 
 
 def training_attr(name: str) -> Attr:
-    """Return the declaration of a training setting as an attribute; raises AttributeProblem."""
+    """Return the declaration of a training setting as an attribute; raise AttributeProblem."""
     known = {setting.name: setting.attr for setting in declared(TrainingSettings)}
     if name not in known:
         raise AttributeProblem(
@@ -77,7 +78,7 @@ def _all_names(document: Document) -> list[str]:
 
 
 def _resolve_names(document: Document, kind: str, value: Any) -> Any:
-    """Return the value of a training setting with ids for the names that users write."""
+    """Return the value of a training setting with ids in place of names."""
     if kind == "node" and isinstance(value, str):
         return _path_named(document, value)
     if kind == "monitor":
@@ -88,7 +89,7 @@ def _resolve_names(document: Document, kind: str, value: Any) -> Any:
 
 
 def _path_named(document: Document, name: str) -> str:
-    """Return the path of ids of the node with a scoped name; raises UnknownName."""
+    """Return the path of ids of the node with a scoped name; raise UnknownName."""
     found = find_name(document, name)
     if found is None:
         raise _unknown(document, name)
@@ -96,7 +97,8 @@ def _path_named(document: Document, name: str) -> str:
 
 
 def _resolve_measured(document: Document, value: Any) -> Any:
-    """``{"node": "loss", "split": "test"}``, which may be written ``test/loss`` or ``loss``."""
+    """Return ``{"node": "loss", "split": "test"}`` for ``test/loss``, and without a split for
+    ``loss``."""
     if isinstance(value, str):
         split, slash, rest = value.partition("/")
         named = slash and split in SPLITS and find_name(document, value) is None

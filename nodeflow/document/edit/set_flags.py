@@ -30,7 +30,7 @@ def toggle_breakpoint(doc: Document, ids: Iterable[str]) -> None:
 
 
 def toggle_plotted(doc: Document, ids: Iterable[str]) -> None:
-    """Plot the values of nodes over the steps of a training, or stops it if all are plotted."""
+    """Plot the values of nodes over the steps of a training; stop plotting if all are plotted."""
     ids = [i for i in ids if doc.node(i).op != REROUTE]
     every = all(is_plotted(doc.node(i)) for i in ids)
     _set(doc, "Do not plot" if every else "Plot", ids, "plotted", None if every else True)
@@ -50,14 +50,14 @@ def toggle_mode(doc: Document, ids: Iterable[str], mode: str) -> None:
 
 
 def toggle_collapsed(doc: Document, ids: Iterable[str]) -> None:
-    """Collapse nodes to their titles, or opens them if all are collapsed."""
+    """Collapse nodes to their titles, or open them if all are collapsed."""
     ids = [i for i in ids if doc.node(i).op != REROUTE]
     every = all(is_collapsed(doc.node(i)) for i in ids)
     _set(doc, "Open" if every else "Collapse", ids, "collapsed", None if every else True)
 
 
 def toggle_unfolded(doc: Document, ids: Iterable[str]) -> None:
-    """Show the in-ports of nodes that only override settings, or folds them if all show them."""
+    """Show the in-ports of nodes that only override settings, or fold them if all show them."""
     ids = list(ids)
     every = all(is_unfolded(doc.node(i)) for i in ids)
     verb = "Fold the ports of" if every else "Unfold the ports of"
@@ -65,7 +65,7 @@ def toggle_unfolded(doc: Document, ids: Iterable[str]) -> None:
 
 
 def set_view(doc: Document, node_id: str, view: dict[str, Json] | None) -> None:
-    """Show a view in place of a node's value (see `node_flags.view_of`); None shows the value."""
+    """Show a view instead of a node's value (see `node_flags.view_of`); None shows the value."""
     if doc.node(node_id).op == REROUTE:
         return
     verb = f"Show {view['kind']} on" if view else "Show the value on"
@@ -73,7 +73,7 @@ def set_view(doc: Document, node_id: str, view: dict[str, Json] | None) -> None:
 
 
 def set_slider(doc: Document, node_id: str, ends: tuple[float, float] | None) -> None:
-    """Show a slider on a node between two values (see `node_flags.slider_of`); None removes it.
+    """Show a slider with these two ends on a node (see `node_flags.slider_of`); None removes it.
 
     Raises:
         BadValue: the first is not less than the second, or one is not finite.
@@ -87,7 +87,8 @@ def set_slider(doc: Document, node_id: str, ends: tuple[float, float] | None) ->
 def set_bounds(
     doc: Document, ids: Iterable[str], low: float | None = None, high: float | None = None
 ) -> None:
-    """Bound the values of nodes (see `node_flags.bounds_of`); without numbers, removes the bounds.
+    """Set bounds for the values of nodes (see `node_flags.bounds_of`); remove them if both are
+    None.
 
     Raises:
         BadValue: the lower bound is greater than the upper one, or one is not finite.
@@ -102,10 +103,10 @@ def set_bounds(
 
 
 def set_device(doc: Document, ids: Iterable[str], device: str) -> None:
-    """Say where nodes are to be computed (see `node_flags.device_of`); "" says nothing.
+    """Set the device to compute nodes on (see `node_flags.device_of`); "" removes it.
 
     Raises:
-        BadValue: it is no name of a device.
+        BadValue: this is no name of a device.
     """
     try:
         name = device_name(parse_device(device))
@@ -116,7 +117,7 @@ def set_device(doc: Document, ids: Iterable[str], device: str) -> None:
 
 
 def remove_device(doc: Document, node_id: str) -> None:
-    """Take the device off a node (see `node_flags.device_of`)."""
+    """Remove the device of a node (see `node_flags.device_of`)."""
     _set(doc, "Remove the device of", [node_id], "device", None)
 
 

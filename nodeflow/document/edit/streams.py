@@ -1,12 +1,12 @@
 """Streams of random numbers: kept when a node is renamed, grouped or unpacked, new for a copy.
 
-A random op draws from the run's seed and its stream, which is its name when it was made. So what a
-node is called, and which subgraph holds it, changes no number. The field `stream` is stored where
-it differs from the name (`records.stream_of`); an instance of a subgraph stores the prefix of the
-streams inside, which is empty where grouping made it.
+A random op draws from the run's seed and its stream, which is the node's first name. So renaming a
+node, or moving it into a subgraph, changes no number. The field `stream` is stored only if it
+differs from the name (`records.stream_of`). An instance of a subgraph stores the prefix of the
+streams inside, which is empty if grouping made the instance.
 
-A stream is unique in the graph that runs. Few nodes store one, so looking for another node of the
-same stream is a matter of a few names (`_Search`).
+A stream is unique in the graph that runs. Few nodes store one, so the search for another node with
+the same stream compares only a few names (`_Search`).
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from nodeflow.graph.op import Op
 
 
 def draws(record: NodeRecord) -> bool:
-    """Return whether random numbers are drawn at a node or inside it; of an unknown op they may."""
+    """Return whether a node draws random numbers, itself or inside it. An unknown op may."""
     op = plain_declaration(record.op)
     return op.random if isinstance(op, Op) else op is None and record.op not in (*BORDER, DATASET)
 
 
 def with_stream(record: NodeRecord, stream: str) -> NodeRecord:
-    """Return a node with a stream, which is stored only where it differs from the name."""
+    """Return a node with a stream, which is stored only if it differs from the name."""
     if stream == stream_of(record) and (stream != record.name or not record.extra):
         return record
     return with_field(record, "stream", None if stream == record.name else stream)
@@ -46,9 +46,9 @@ def renamed(record: NodeRecord, name: str) -> NodeRecord:
 
 
 def with_free_stream(graph: Document, record: NodeRecord) -> NodeRecord:
-    """Return a node that is about to be added, with a stream that no other node has.
+    """Return a node to be added, with a stream that no other node has.
 
-    That is the one it has if it is free, else its name, else `NAME@ID`.
+    It is the node's own stream if that is free, else its name, else `NAME@ID`.
     """
     if not draws(record):
         return record
@@ -62,9 +62,9 @@ def with_free_stream(graph: Document, record: NodeRecord) -> NodeRecord:
 
 
 class _Search:
-    """Looks for other nodes of the file that have the stream of a node of one graph.
+    """A search for other nodes of the file with the stream of a node of one graph.
 
-    Streams are compared as they are in the graph that runs, behind the prefixes of all instances.
+    Streams are compared as they are in the graph that runs, with the prefixes of all instances.
     """
 
     def __init__(self, graph: Document, record: NodeRecord) -> None:
@@ -76,7 +76,7 @@ class _Search:
         self._prefixes = set(_prefixes(graph))
 
     def is_free(self, stream: str) -> bool:
-        """Return whether the node can have a stream; an instance, a prefix."""
+        """Return whether the node can have a stream (for an instance: a prefix)."""
         if self._record.op != SUBGRAPH and any(
             self._holds(self._root, prefix + stream) for prefix in self._prefixes
         ):
@@ -89,7 +89,7 @@ class _Search:
         return not any(self._holds(self._root, p + s) for p in self._prefixes for s in inner)
 
     def _holds(self, graph: Document, stream: str) -> bool:
-        """Return whether another node in a graph, however deep, has a stream."""
+        """Return whether another node in a graph, at any depth, has a stream."""
         for record in self._others(graph, graph.ids_by_stream.get(stream, ())):
             if record.op != SUBGRAPH and draws(record):
                 return True
@@ -114,8 +114,8 @@ class _Search:
         return any(self._is_prefix(inside, rest) for inside, rest in self._behind(graph, prefix))
 
     def _behind(self, graph: Document, stream: str) -> Iterator[tuple[Document, str]]:
-        """Yield the definitions of instances whose prefix a stream begins with, and the rest of
-        it."""
+        """Yield the definitions of instances whose prefix begins a stream, and the rest of the
+        stream."""
         found = list(self._others(graph, graph.prefixed))
         parts = stream.split("/")
         for depth in range(1, min(len(parts), DEEPEST)):
@@ -130,16 +130,16 @@ class _Search:
                 yield inside, stream.removeprefix(scope)
 
     def _others(self, graph: Document, ids: Iterable[str]) -> Iterator[NodeRecord]:
-        """Return the nodes of a graph with these ids, without the one that looks for a stream."""
+        """Yield the nodes of a graph with these ids, except the node of the search."""
         return (graph.nodes[i] for i in ids if i != self._record.id)
 
     def _is_other(self, graph: Document, record: NodeRecord) -> bool:
-        """Return whether a node found by its name is another one, and its stream is its name."""
+        """Return whether a node found by name is another node, and draws from its name."""
         return record.id != self._record.id and record.id not in graph.streams
 
 
 def _prefixes(graph: Document, depth: int = 0) -> Iterator[str]:
-    """What stands before the streams of a graph, for each place that it has in the file."""
+    """Yield the prefixes of the streams of a graph, one for each of its instances in the file."""
     if not graph.scope or depth > DEEPEST:
         yield ""
         return
@@ -150,7 +150,7 @@ def _prefixes(graph: Document, depth: int = 0) -> Iterator[str]:
 
 
 def _streams(graph: Document, depth: int = 0) -> Iterator[str]:
-    """Yield the streams in a graph and in its instances, however deep."""
+    """Yield the streams in a graph and in its instances, at any depth."""
     for record in graph.nodes.values():
         if record.op != SUBGRAPH and draws(record):
             yield stream_of(record)

@@ -1,7 +1,7 @@
-"""Editing the ports of a subgraph: add, expose, rename, reorder, remove. One undo step each.
+"""Editing the ports of a subgraph: add, expose, rename, reorder, remove; each is one undo step.
 
-Ports belong to the definition and so to all instances; wires of instances follow, in all graphs
-of the file. `side` is `INPUTS` or `OUTPUTS`.
+Ports belong to the definition and so to all instances. Edits also update the wires of instances, in
+all graphs of the file. `side` is `INPUTS` or `OUTPUTS`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from nodeflow.document.model.transaction import Transaction
 
 
 def add_port(definition: Document, side: str, name: str = "") -> str:
-    """Add a port after the others and returns its name: `name`, made unique if it is taken."""
+    """Add a port after the others and return its name: `name`, made unique if it is taken."""
     base = name or ("x" if side == INPUTS else "out")
     _check(base)
     port = FreeNames().fresh(base, _taken(definition))
@@ -33,7 +33,7 @@ def add_port(definition: Document, side: str, name: str = "") -> str:
 def expose(definition: Document, node_id: str, port: str, side: str, name: str = "") -> str:
     """Add a port connected to an in-port or an out-port of a node inside.
 
-    Returns the new port's name. A wire into the in-port is replaced.
+    Return the new port's name. A wire into the in-port is replaced.
     """
     record = definition.node(node_id)
     if NEW in (port, name):
@@ -68,7 +68,7 @@ def rename_port(definition: Document, side: str, old: str, new: str) -> None:
 
 
 def move_port(definition: Document, side: str, name: str, index: int) -> None:
-    """Move a port to another position among those of its side."""
+    """Move a port to another position on its side."""
     ports = _ports_with(definition, side, name)
     ports.remove(name)
     ports.insert(max(0, min(index, len(ports))), name)

@@ -1,11 +1,12 @@
 """The sweep of a document: which attributes and settings vary, and how they are tried.
 
-It is the training setting ``sweep``, so it is saved, undone and merged as the others are::
+It is the training setting ``sweep``, so it is saved, undone and merged like the others::
 
     {"vary": {"n20": {"learning_rate": "log:1e-4..1"}, "training": {"batch_size": "[50, 100]"}},
      "sampler": "random", "trials": 30, "seed": 1, "parallel": 2, "prune": false}
 
-Nodes are named by id, or by path inside subgraphs; what is tried is text, as in ``nodeflow sweep``.
+Nodes are named by id, or by path inside subgraphs. The tried values are text, as in ``nodeflow
+sweep``.
 """
 
 from __future__ import annotations
@@ -23,25 +24,25 @@ from nodeflow.errors import AttributeProblem, UnknownName
 from nodeflow.graph.declaration import Attr
 
 TRAINING = "training"
-"""Stands for the training settings where a node's path would."""
+"""The name of the training settings, in place of a node's path."""
 
 
 FIXED = ("names", "json")
-"""Kinds of attributes that name things, which no sweep tries."""
+"""Kinds of attributes that name things, which no sweep varies."""
 
 
 def can_vary(attr: Attr) -> bool:
-    """Return whether an attribute is something to be tried."""
+    """Return whether a sweep can vary an attribute."""
     return not attr.hidden and attr.kind not in FIXED
 
 
 def sweep_of(doc: Document) -> Mapping[str, Any]:
-    """Return the setting as it is kept; empty where there is none."""
+    """Return the sweep as stored in the settings; empty if there is none."""
     return doc.root.training.get("sweep") or {}
 
 
 def varied(doc: Document) -> dict[tuple[str, str], str]:
-    """(path of a node or ``training``, attribute) -> what is tried, of nodes that are there."""
+    """Return (path or ``training``, attribute) -> tried values, for nodes that exist."""
     return {
         (path, attr): text
         for path, attrs in (sweep_of(doc).get("vary") or {}).items()
@@ -56,12 +57,12 @@ def name_of(doc: Document, path: str) -> str | None:
 
 
 def spec_texts(doc: Document) -> dict[str, str]:
-    """``NODE.ATTRIBUTE`` or ``training.SETTING`` -> what is tried."""
+    """Return ``NODE.ATTRIBUTE`` or ``training.SETTING`` -> tried values."""
     return {f"{name_of(doc, path)}.{attr}": text for (path, attr), text in varied(doc).items()}
 
 
 def vary(doc: Document, path: str, attr: str, text: str | None) -> None:
-    """Let an attribute vary, as one undo step; None gives it one value again."""
+    """Let an attribute vary, as one undo step; None gives it a single value again."""
     root, kept = doc.root, dict(sweep_of(doc))
     found = {p: dict(attrs) for p, attrs in (kept.get("vary") or {}).items()}
     if text is None:
@@ -77,7 +78,7 @@ def vary(doc: Document, path: str, attr: str, text: str | None) -> None:
 
 
 def set_sweep(doc: Document, **fields: Any) -> None:
-    """Set how a sweep tries: ``sampler``, ``trials``, ``seed``, ``parallel``, ``prune``."""
+    """Set how a sweep tries values: ``sampler``, ``trials``, ``seed``, ``parallel``, ``prune``."""
     root = doc.root
     with root.transaction("Change the sweep", merge=("sweep", *fields)):
         commands.set_training(root, sweep={**sweep_of(doc), **fields})
@@ -87,7 +88,7 @@ def set_values(doc: Document, values: Mapping[str, Any]) -> None:
     """Set attributes by name, as one undo step.
 
     Raises:
-        UnknownName, AttributeProblem: a node or attribute is not there, or a value does not fit.
+        UnknownName, AttributeProblem: a node or attribute does not exist, or a value does not fit.
     """
     with doc.root.transaction("Use the values of a trial"):
         for name, value in values.items():
@@ -130,7 +131,7 @@ def settable_attr(doc: Document, name: str) -> Attr:
 
 
 def value_at(doc: Document, path: str, attr: str) -> Any:
-    """What an attribute is set to, or its default."""
+    """Return the value of an attribute, or its default."""
     if path == TRAINING:
         known = doc.root.training.get(attr)
         return training_attr(attr).default if known is None else known

@@ -44,7 +44,7 @@ from nodeflow.document.model.transaction import Transaction
 
 @dataclass
 class _Move:
-    """How nodes leave an instance: ids and names inside -> outside, and the offset."""
+    """The move of nodes out of an instance: ids and names inside -> outside, and the offset."""
 
     record: NodeRecord
     inside: Document
@@ -57,8 +57,8 @@ class _Move:
 def unpack_subgraph(doc: Document, node_id: str) -> list[str]:
     """Replace an instance by its content, wired as before; return the ids of the nodes.
 
-    If it is the only instance, the nodes keep their ids, and their names if those are free, and the
-    definition is removed. Else they are copies, named in the instance's scope (`dense/W`).
+    If it is the only instance, the nodes keep their ids, and their names if they are free, and the
+    definition is removed. Otherwise they are copies with names in the instance's scope (`dense/W`).
 
     Raises:
         SubgraphError: it is not an instance, cannot be expanded, or is bypassed.
@@ -184,21 +184,21 @@ def _out_of(steps: list[str], move: _Move) -> list[str] | None:
 
 
 def _wires(doc: Document, move: _Move) -> Iterator[Wire]:
-    """Yield the wires of values without the instance."""
+    """Yield the wires with values that replace the instance's wires."""
     inside, ids = move.inside, move.ids
     inputs = inside.borders.get(INPUTS)
     node = move.record.id
 
     def start(wire: Wire) -> tuple[str, str] | None:
-        """Return the source of a wire inside, in the outer graph."""
+        """Return the source of an inner wire in the outer graph."""
         if wire.source != inputs:
-            found = ids.get(wire.source)  # none for the border of outputs
+            found = ids.get(wire.source)  # None for the border node of outputs
             return None if found is None else (found, wire.source_port)
         outer = doc.wires.get((node, wire.source_port))
         return None if outer is None or outer.source == node else (outer.source, outer.source_port)
 
     for wire in inside.wires.values():
-        source = start(wire) if wire.target in ids else None  # else a border
+        source = start(wire) if wire.target in ids else None  # otherwise it ends at a border node
         if source is not None:
             yield Wire(*source, ids[wire.target], wire.target_port)
     for wire in doc.wires_out_of(node):
@@ -211,7 +211,8 @@ def _wires(doc: Document, move: _Move) -> Iterator[Wire]:
 def _order(
     doc: Document, t: Transaction, move: _Move, before: list[Wire], after: list[Wire]
 ) -> None:
-    """Move control wires: into the instance to all nodes inside, out of it from all of them."""
+    """Move control wires: wires into the instance go to all nodes inside, wires out start at the
+    last nodes inside."""
     nodes = [doc.nodes[new] for new in move.ids.values()]
     nodes = [n for n in nodes if n.op not in (DATASET, REROUTE) and declaration(n, doc) is not None]
     for wire in before:

@@ -1,4 +1,4 @@
 """Formulas: typed expressions become nodes, and nodes become formulas, LaTeX or Python.
 
-The top of `document`: it may import all of it, and only layers above import it.
+The top folder of `document`: it may import all others, and only layers above import it.
 """

@@ -13,11 +13,12 @@ from nodeflow.graph.op import Op
 from nodeflow.ops import REGISTRY
 
 LAYERS = "layers"
-"""The family of ops that are called without it where no other op has the name: `dense(x)`."""
+"""The family of ops that can be called without its name, if no other op has the name:
+`dense(x)`."""
 
 
 class CallReader(Planner):
-    """Plans the node of a call."""
+    """The part of the planner that plans the node of a call."""
 
     def read_operand(self, node: ast.expr) -> list[Value] | Number:
         """Return the outputs of a subexpression, or a number without a dtype."""
@@ -35,7 +36,7 @@ class CallReader(Planner):
         for place, port in enumerate(op.inputs):
             twin = port.name in op.twins
             if twin and place > last:
-                break  # an attribute, and what follows is one too
+                break  # from here on, all arguments are attributes
             keyword = given.get(port.name)
             if keyword is not None and (twin or not is_setting(op, port, keyword.value)):
                 del given[port.name]
@@ -65,8 +66,8 @@ class CallReader(Planner):
 
     @staticmethod
     def _last_wired(op: Op, given: dict[str | None, ast.keyword], rest: list[ast.expr]) -> int:
-        """Return the last in-port that gets more than a literal: those before it need wires,
-        too."""
+        """Return the index of the last in-port with more than a literal; all ports before it need
+        wires."""
         values = dict(zip((p.name for p in op.inputs if p.name not in given), rest, strict=False))
         values |= {name: keyword.value for name, keyword in given.items() if name is not None}
         wired = (i for i, p in enumerate(op.inputs) if p.name in values
@@ -122,8 +123,7 @@ class CallReader(Planner):
         return list(checked) if isinstance(checked, tuple) else checked
 
     def _sizes(self, op: Op, shape: ast.List | ast.Tuple) -> ast.expr:
-        """Return a shape in which a name that nothing has stands for an unknown size: ``[n,
-        784]``."""
+        """Return a shape with None for each name that no node has: ``[n, 784]``."""
         for size in shape.elts:
             if isinstance(size, ast.Name) and self._is_known(size.id):
                 raise self.error(
@@ -145,13 +145,12 @@ class CallReader(Planner):
 
 
 def is_setting(op: Op, port: Port, value: ast.expr) -> bool:
-    """Return whether it is the attribute of the port's name that gets a value, which is a
-    literal."""
+    """Return whether a value is a literal for the attribute with the port's name."""
     return is_literal(value) and any(attr.name == port.name for attr in op.attrs)
 
 
 def _called(func: ast.expr) -> str:
-    """Return the id that a call names: `relu` or `nf.relu`, `layers/dense` for `layers.dense`."""
+    """Return the op id of a call: `relu` for `nf.relu`, `layers/dense` for `layers.dense`."""
     parts: list[str] = []
     while isinstance(func, ast.Attribute):
         parts.insert(0, func.attr)
@@ -164,7 +163,7 @@ def _called(func: ast.expr) -> str:
 
 
 def is_negative(node: ast.expr) -> bool:
-    """Return a number with a sign is one literal."""
+    """Return whether a node is a number with a sign, which counts as one literal."""
     if not isinstance(node, ast.UnaryOp) or not isinstance(node.op, (ast.USub, ast.UAdd)):
         return False
     number = node.operand
@@ -177,7 +176,7 @@ def is_literal(node: ast.expr) -> bool:
 
 
 def _with_names(node: ast.expr) -> ast.expr:
-    """Return a list of bare names as a list of their texts."""
+    """Return a list of bare names as a list of strings."""
     if isinstance(node, (ast.List, ast.Tuple)):
         items = [ast.Constant(e.id) if isinstance(e, ast.Name) else e for e in node.elts]
         return ast.List(items, ast.Load())

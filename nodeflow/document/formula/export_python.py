@@ -1,7 +1,7 @@
 """Export of a node and its inputs as Python code that uses the nodeflow API.
 
 There is one line per node, with a variable of the node's name. Running the code gives the same
-values: a node that draws random numbers is named there as it was when it was made (its stream).
+values, because a node that draws random numbers gets the name of its stream.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ OTHERWISE = frozenset(
     "argmax argmin argsort bincount confusion_matrix diag diag_part einsum random_poisson "
     "scatter_nd segment_max segment_mean segment_min segment_sum split".split()
 )
-"""Ops whose functions in `nf` have TensorFlow 1's arguments and defaults, which are others."""
+"""Ops whose functions in `nf` have the arguments and defaults of TensorFlow 1, which differ."""
 OWN = ("nf", "float", "nodeflow")
 
 
 def python_code(doc: Document, node_id: str) -> str:
-    """Return a module's text; the node is the variable of its name. Raises NoSuchNode."""
+    """Return the text of a module whose last variable is the node; raise NoSuchNode."""
     doc, node_id = inlined(doc, node_id)
     wanted = upstream(doc, [doc.node(node_id).id])
     order, _ = topological(doc, wanted)
@@ -91,13 +91,13 @@ class _Writer:
             attrs = {k: v for k, v in op.first_attrs(record.attrs).items() if not op.attr(k).hidden}
         given = [f"{key}={_literal(value)}" for key, value in attrs.items()]
         given.append(f"name={self._graph_name(record, op)!r}")
-        # nf.while_loop and its like take functions; a body as text is for the op itself
+        # nf.while_loop and similar functions take Python functions, so the op itself gets the body
         module = "nf.functions" if op.id in KINDS or op.id in OTHERWISE else "nf"
         return f"{module}.{op.call_name}({', '.join([*args, *given])})"
 
     def _graph_name(self, record: NodeRecord, op: NodeDeclaration) -> str:
-        """Return the name in the graph; of a renamed node that draws, the one that it draws
-        from."""
+        """Return the name in the graph; for a node that draws random numbers, its stream if
+        possible."""
         if not _draws(record, op):
             return record.name
         stream = stream_of(record)
@@ -108,14 +108,15 @@ class _Writer:
     def _variable_arguments(
         record: NodeRecord, args: list[str], attrs: dict[str, Any]
     ) -> tuple[list[str], dict[str, Any]]:
-        """``nf.variable`` takes one first value: a tensor, an initializer, or a literal."""
+        """Return the arguments of ``nf.variable``: one initial value, an initializer, or a
+        literal."""
         value = attrs.pop("value", record.attrs.get("value", 0.0))
         initializer = attrs.pop("initializer", None)
         attrs["dtype"] = record.attrs.get("dtype", "float32")
         return args or [_literal(value if initializer is None else initializer)], attrs
 
     def _inputs(self, record: NodeRecord, op: NodeDeclaration) -> list[str]:
-        """Return the arguments, by port; a list for a variadic port after others."""
+        """Return the arguments by port; a variadic port after others becomes a list."""
         args: list[str] = []
         several: list[str] = []
         for port in in_ports(self.doc, record):
@@ -156,7 +157,7 @@ class _Writer:
 
 
 def _draws(record: NodeRecord, op: NodeDeclaration) -> bool:
-    """Return whether a node draws random numbers; a layer does for its variables."""
+    """Return whether a node draws random numbers; a layer draws them for its variables."""
     if op.id == "variable":
         return record.attrs.get("initializer") is not None
     return bool(getattr(op, "random", False))

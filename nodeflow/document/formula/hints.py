@@ -1,4 +1,4 @@
-"""Help while a formula is typed: the call around the cursor, and whether more is to come."""
+"""Help while a formula is typed: the call around the cursor, and whether the text is unfinished."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _KEYWORD = re.compile(r"\s*([A-Za-z_]\w*)\s*=(?!=)")
 
 @dataclass(frozen=True)
 class CallHint:
-    """The call that the cursor stands in.
+    """The call around the cursor.
 
-    `arguments` are its parameters as they are written, ports first: `x`, `axis=None`;
-    `current` is the index of the one that is typed, or None beyond the last.
+    `arguments` are its parameters as written in a call, ports first: `x`, `axis=None`. `current` is
+    the index of the argument being typed, or None beyond the last.
     """
 
     op: str
@@ -46,8 +46,8 @@ def call_around(text: str, cursor: int) -> CallHint | None:
 
 
 def is_unfinished(text: str) -> bool:
-    """Return whether a formula that cannot be read becomes readable by what may follow: an operand,
-    a closing quote, closing brackets."""
+    """Return whether an unreadable formula becomes readable by adding an operand, a closing quote
+    or closing brackets."""
     if not text.strip() or _is_readable(text):
         return False
     brackets, quote = _open_at_end(text)
@@ -57,7 +57,7 @@ def is_unfinished(text: str) -> bool:
 
 
 def parameters(op: NodeDeclaration) -> tuple[str, ...]:
-    """Return the ports and attributes of an op as they are written in a call."""
+    """Return the ports and attributes of an op as written in a call."""
     ports = []
     for port in op.inputs:
         name = f"{port.name}, …" if port.variadic else port.name
@@ -95,8 +95,7 @@ def _is_readable(text: str) -> bool:
 
 
 def _open_at_end(text: str) -> tuple[list[_Bracket], str]:
-    """Return the brackets that are open at the end of a text, outermost first, and an open
-    quote."""
+    """Return the open brackets at the end of a text, outermost first, and an open quote."""
     found: list[_Bracket] = []
     quote = ""
     for at, sign in enumerate(text):
@@ -115,7 +114,7 @@ def _open_at_end(text: str) -> tuple[list[_Bracket], str]:
 
 
 def _last_comma(inside: str) -> int:
-    """Where the last argument of a call begins."""
+    """Return the position where the last argument of a call begins."""
     depth, last = 0, 0
     for at, sign in enumerate(inside):
         depth += (sign in _OPENING) - (sign in _CLOSING)

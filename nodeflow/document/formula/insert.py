@@ -28,13 +28,13 @@ def add_expression(
     sizes: Mapping[str, Size] | None = None,
     declare: str | None = None,
 ) -> list[str]:
-    """Add the nodes of a formula (see `parser.parse_expression`) and returns their ids.
+    """Add the nodes of a formula (see `parser.parse_expression`) and return their ids.
 
-    They are placed to the right of the nodes they use, or around `center` if they use none, without
-    covering others. `sizes` are those of the nodes as drawn; default: estimated.
+    They are placed right of the nodes that they use, or around `center` if they use none, and cover
+    no others. `sizes` are the drawn sizes of nodes; default: estimated.
 
     Raises:
-        ExpressionError: it is invalid; nothing is added.
+        ExpressionError: the formula is invalid; nothing is added.
     """
     plan = parse_expression(doc, analysis, text, declare)
     with doc.transaction(f"Add {_shortened(text)}"):
@@ -112,7 +112,7 @@ def card_boxes(
 ) -> dict[str, Box]:
     """Return x, y, width and height of the nodes, with space for the values they will show.
 
-    In large documents `sizes` are used, since estimating takes 20 us per node.
+    In large documents use `sizes`, because an estimate takes 20 us per node.
     """
     drawn = sizes or {}
     estimate = len(doc.nodes) <= MOST_ESTIMATED
@@ -138,8 +138,7 @@ def _extent(places: Mapping[str, Point], boxes: Mapping[str, Size]) -> Size:
 def _origin(
     places: Mapping[str, Point], boxes: Mapping[str, Size], used: list[Box], center: Point
 ) -> Point:
-    """Return the block's corner: to the right of its inputs at their height, else around the
-    centre."""
+    """Return the block's corner: right of its inputs at their height, or around the centre."""
     width, height = _extent(places, boxes)
     if not used:
         return center[0] - width / 2, center[1] - height / 2
@@ -151,7 +150,7 @@ def _origin(
 def free_place(origin: Point, size: Size, taken: Iterable[Box], gap: float = ROW_GAP) -> Point:
     """Return the nearest position above or below `origin` where a block of `size` covers no box.
 
-    `gap` is the distance required at `origin`; a moved block keeps the gap of rows.
+    `gap` is the minimum distance at `origin`; a moved block keeps the gap of rows.
     """
     left, right = origin[0] - gap, origin[0] + size[0] + gap
     rows = sorted((y, y + h) for x, y, w, h in taken if x < right and x + w > left)
@@ -164,7 +163,7 @@ def free_place(origin: Point, size: Size, taken: Iterable[Box], gap: float = ROW
 
 
 def _push(top: float, height: float, rows: list[tuple[float, float]]) -> float:
-    """Move an interval down past all rows (sorted by their start) that it overlaps."""
+    """Return the top of an interval moved down past all rows (sorted by start) that it overlaps."""
     gap = ROW_GAP + GRID  # rounding to the grid reduces the gap
     for start, end in rows:
         if start < top + height + gap and end > top - gap:

@@ -60,7 +60,7 @@ __all__ = ["DECLARABLE", "ExpressionError", "NewNode", "Plan", "Value", "parse_e
 def parse_expression(
     doc: Document, analysis: Analysis, text: str, declare: str | None = None
 ) -> Plan:
-    """Return what a formula would add; does not change the document.
+    """Return the nodes that a formula would add, without changing the document.
 
     Args:
         text: statements, one per line or separated by ``;``: ``name = formula`` or a formula.
@@ -87,7 +87,7 @@ def parse_expression(
 
 
 class _Reader(CallReader):
-    """Walks the syntax tree: statements, names and operators."""
+    """A reader that walks the syntax tree: statements, names and operators."""
 
     # ---- statements -------------------------------------------------------------------------
 
@@ -134,7 +134,8 @@ class _Reader(CallReader):
         return result
 
     def _named(self, result: list[Value] | Number, name: str, source: ast.AST) -> list[Value]:
-        """Return the node of a formula that is only a number or an existing node."""
+        """Return the value of a named formula; add a node if it is only a number or an existing
+        node."""
         if isinstance(result, Number):
             return [self.constant(result, _own_dtype(result), name)]
         index = self._index(result)
@@ -146,8 +147,8 @@ class _Reader(CallReader):
         return self.apply(REGISTRY.lookup("identity"), result[:1], {}, source, name)
 
     def _index(self, result: list[Value] | Number) -> str | int | None:
-        """Return the node of a result; a node without outputs (an optimizer) is the last one
-        planned."""
+        """Return the node of a result; a node without outputs (an optimizer) is the last planned
+        one."""
         if isinstance(result, Number):
             return None
         return result[0].node if result else len(self.plan.nodes) - 1
@@ -233,7 +234,7 @@ class _Reader(CallReader):
         return (self.analysis.out_types(node_id) or {}).get(port)
 
     def _declare(self, name: str, node: ast.AST) -> list[Value]:
-        """Declare an unknown name; the user sets its shape later, so its type is unknown."""
+        """Declare an unknown name; its type is unknown, because the user sets its shape later."""
         if self.declare is None:
             self.unknown.setdefault(name, node)
         new = NewNode(self.declare or DECLARABLE[0], name, {"dtype": "float32"})
@@ -242,7 +243,7 @@ class _Reader(CallReader):
         return self.local[name]
 
     def _scoped(self, node: ast.BinOp) -> list[Value] | None:
-        """``layer/weights`` is a node of this name, unless ``layer`` is itself a name."""
+        """Return the node named ``layer/weights``, unless ``layer`` is itself a name."""
         parts: list[str] = []
         left: ast.expr = node
         while isinstance(left, ast.BinOp) and isinstance(left.op, ast.Div):
@@ -286,7 +287,7 @@ class _Reader(CallReader):
         return self._binary(node.ops[0], node.left, node.comparators[0], node)
 
     def _subscript(self, node: ast.Subscript) -> list[Value]:
-        """``split[1]`` selects an output; of one tensor it selects a part, as numpy does."""
+        """Select an output by ``split[1]``; of a single tensor, select a part as numpy does."""
         outputs = self.read_operand(node.value)
         if isinstance(outputs, Number):
             raise self.error(node, "a number has no parts")
@@ -326,12 +327,12 @@ class _Reader(CallReader):
 
 
 def _own_dtype(number: Number) -> str:
-    """Return the dtype of a single number, as of a new constant in the window."""
+    """Return the dtype of a single number, the same as for a new constant in the window."""
     return "bool" if is_bool(number.value) else "float32"
 
 
 def _widest(value: Any) -> str:
-    """Return a dtype that holds a number, or lists of them."""
+    """Return a dtype that can hold a number, or lists of numbers."""
     if isinstance(value, (list, tuple)):
         return next((k for k in map(_widest, value) if k in COMPLEX), "float64")
     return "complex128" if isinstance(value, complex) else "float64"

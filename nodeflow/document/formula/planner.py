@@ -37,8 +37,11 @@ class ExpressionError(DocumentError):
 
 @dataclass(frozen=True)
 class Value:
-    """One tensor of the formula: an output of a node of the document (its id) or of a new one
-    (its index in `Plan.nodes`); `type` is None if unknown."""
+    """One tensor of the formula.
+
+    `node` is the id of a node of the document, or the index of a new node in `Plan.nodes`. `type`
+    is None if unknown.
+    """
 
     node: str | int
     port: str
@@ -47,7 +50,7 @@ class Value:
 
 @dataclass(frozen=True)
 class Number:
-    """A literal without a dtype, which it takes from the other operand."""
+    """A literal that takes its dtype from the other operand."""
 
     value: Any
     source: ast.AST
@@ -71,8 +74,8 @@ class NewNode:
 class Plan:
     """The nodes that a formula adds, sources first.
 
-    `uses` are ids of the nodes it refers to, `results` the indices of its statements' values,
-    `warnings` what can be added but is probably a mistake, in sentences.
+    `uses` has the ids of the nodes it refers to, `results` the indices of its statements' values.
+    `warnings` are sentences about nodes that can be added but are probably a mistake.
     """
 
     nodes: list[NewNode] = field(default_factory=list)
@@ -82,7 +85,7 @@ class Plan:
 
 
 class Planner:
-    """Collects new nodes; the parser extends it."""
+    """A collector of new nodes; the parser extends it."""
 
     def __init__(
         self, doc: Document, analysis: Analysis, source: Source, declare: str | None
@@ -101,7 +104,8 @@ class Planner:
         node: ast.AST,
         name: str | None = None,
     ) -> list[Value]:
-        """Plan a node; numbers among its inputs become constants of the others' dtype."""
+        """Plan a node; numbers among its inputs become constants with the dtype of the other
+        inputs."""
         flat = [self.single(item, node) for item in inputs]
         values = [
             self.constant(item, self.dtype(op, flat, i)) if isinstance(item, Number) else item
@@ -144,8 +148,8 @@ class Planner:
         return item[0]
 
     def dtype(self, op: Op, flat: list[Any], index: int) -> str:
-        """Return the dtype for a number: that of a tensor of the same group, else one the port
-        takes."""
+        """Return the dtype for a number: the dtype of a tensor in the same group, else one of the
+        port."""
         port = op.input_port(index)
         value = flat[index].value
         for i, item in enumerate(flat):
@@ -205,7 +209,8 @@ class Planner:
 
 
 def loss_warnings(planner: Planner, op: str, inputs: Mapping[str, Value]) -> list[str]:
-    """What is probably wrong about the inputs of a loss: swapped, or probabilities for logits."""
+    """Return likely mistakes in the inputs of a loss: swapped inputs, or probabilities as
+    logits."""
     labels = inputs.get("labels")
     port = "logits" if "logits" in inputs else "predictions"
     answers = inputs.get(port)
@@ -223,7 +228,7 @@ def loss_warnings(planner: Planner, op: str, inputs: Mapping[str, Value]) -> lis
 
 
 def _listed(value: Any) -> Any:
-    """JSON of a literal."""
+    """Return a literal as JSON."""
     if isinstance(value, complex):
         return complex_text(value)
     return [_listed(item) for item in value] if isinstance(value, (list, tuple)) else value

@@ -9,7 +9,7 @@ from typing import Any
 from nodeflow.document.formula.tree import Applied, Literal, Missing, Named, Term, formula_tree
 from nodeflow.document.model.document import Document
 
-# Precedence of operators, as in Python; lower precedence inside needs brackets.
+# Precedence of operators, as in Python; operands of lower precedence need brackets.
 COMPARE, OR, AND, SUM, PRODUCT, SIGN, POWER, ATOM = range(8)
 BINARY = {
     "logical_or": ("|", OR),
@@ -33,7 +33,7 @@ SIGNS = {"negative": "-", "logical_not": "~"}
 
 
 def formula_text(doc: Document, node_id: str) -> str:
-    """Return the formula of a node, ``(b + c) * (c + 2)``; the name of an input."""
+    """Return the formula of a node, ``(b + c) * (c + 2)``; for an input, its name."""
     return _text(formula_tree(doc, node_id))[0]
 
 
@@ -72,7 +72,10 @@ def _text(term: Term) -> tuple[str, int]:
 def _infix(
     sign: str, binds: int, args: tuple[Term, ...], write: Callable[[Term], tuple[str, int]]
 ) -> tuple[str, int]:
-    """Operators are left-associative, powers right-associative, comparisons neither."""
+    """Return an operation with brackets where needed, and its precedence.
+
+    Operators are left-associative, powers right-associative, comparisons neither.
+    """
     left = _bracketed(write(args[0]), binds + (binds in (COMPARE, POWER)))
     right = _bracketed(write(args[1]), SIGN if binds == POWER else binds + 1)
     return f"{left} {sign} {right}", binds

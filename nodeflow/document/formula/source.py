@@ -6,7 +6,7 @@ import ast
 
 LONGEST = 20_000
 SIGNS = str.maketrans({"×": "*", "·": "*", "÷": "/", "−": "-", "\N{NO-BREAK SPACE}": " "})
-"""Characters copied from papers, for which Python has others of the same length."""
+"""Characters copied from papers, with the Python character of the same length for each."""
 
 
 class Source:
@@ -19,16 +19,16 @@ class Source:
         self._text = "\n".join(self._lines)
 
     def parse(self) -> ast.Module:
-        """Raise SyntaxError if the text is not Python."""
+        """Return the syntax tree; raise SyntaxError if the text is not Python."""
         if len(self._text) > LONGEST:
             raise SyntaxError(f"a formula has at most {LONGEST} characters")
         try:
             return ast.parse(self._text)
-        except (ValueError, MemoryError) as error:  # zero bytes, nesting
+        except (ValueError, MemoryError) as error:  # zero bytes, deep nesting
             raise SyntaxError(str(error) or "too complex") from None
 
     def place(self, node: ast.AST) -> tuple[int, int, int]:
-        """Line, column and length of a part of the tree."""
+        """Return line, column and length of a part of the tree."""
         line = getattr(node, "lineno", 1) - 1
         start = self._column(line, getattr(node, "col_offset", 0))
         same = getattr(node, "end_lineno", None) == line + 1
@@ -36,20 +36,20 @@ class Source:
         return line, start, max(end - start, 1)
 
     def place_of_error(self, error: SyntaxError) -> tuple[int, int]:
-        """Line and column of a syntax error."""
+        """Return line and column of a syntax error."""
         line = min(max((error.lineno or 1) - 1, 0), len(self._lines) - 1)
         column = max((error.offset or 1) - 1, 0)
         return line, min(column, len(self._lines[line])) + self._indents[line]
 
     def explain(self, error: SyntaxError) -> str:
-        """What is wrong, in one sentence."""
+        """Return the cause of a syntax error in one sentence."""
         text = error.msg
         if text.startswith("invalid syntax"):
             return "this cannot be read here"
         return text[:1].lower() + text[1:]
 
     def advice(self, error: SyntaxError) -> str | None:
-        """Return a hint for common mistakes."""
+        """Return a hint for common mistakes, or None."""
         if "==" in error.msg:
             return "Comparing is written ==; one = gives a name."
         if "was never closed" in error.msg:
@@ -57,7 +57,7 @@ class Source:
         return None
 
     def _column(self, line: int, offset: int) -> int:
-        """Columns in the syntax tree count bytes of UTF-8."""
+        """Return a column in characters; the syntax tree counts bytes of UTF-8."""
         if line >= len(self._lines):
             return 0
         return (

@@ -1,7 +1,7 @@
-"""The formula of a node as a tree, from which text and LaTeX are rendered.
+"""The formula of a node as a tree, the source of its text and LaTeX.
 
-The leaves are placeholders, variables and data sets, by name, and constants, by value. Nodes used
-twice, and those beyond the size limit, are shown by name.
+The leaves are placeholders, variables and data sets, by name, and constants, by value. Nodes with
+several consumers, and nodes beyond the size limit, are shown by name.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from nodeflow.graph.declaration import NodeDeclaration
 
 ENDS = ("placeholder", "variable", "dataset", SUBGRAPH, INPUTS, OUTPUTS)
 MOST_TERMS = 40
-"""Limit of ops in one formula; nodes further away are shown by name."""
+"""The maximum number of ops in one formula; nodes further away are shown by name."""
 LONGEST_LIST = 6
 
 
@@ -49,7 +49,7 @@ class Missing:
 
 @dataclass(frozen=True)
 class Applied:
-    """An op applied to terms; `attrs` are those that differ from their defaults."""
+    """An op applied to terms; `attrs` are the attributes that differ from their defaults."""
 
     op: NodeDeclaration
     args: tuple[Term, ...]
@@ -61,7 +61,7 @@ Term = Named | Literal | Missing | Applied
 
 
 def formula_tree(doc: Document, node_id: str, most: int = MOST_TERMS) -> Term:
-    """Return the formula of a node. Raises NoSuchNode."""
+    """Return the formula of a node; raise NoSuchNode."""
     doc, node_id = inlined(doc, node_id)
     record = doc.node(node_id)
     if record.op in ENDS or declaration(record, doc) is None:
@@ -74,7 +74,7 @@ def formula_tree(doc: Document, node_id: str, most: int = MOST_TERMS) -> Term:
 
 
 def _opened(doc: Document, root: NodeRecord, most: int) -> list[str]:
-    """Return the nodes to show as formulas, those nearest to the root, each after its users."""
+    """Return the nodes to show as formulas, the nearest to the root, each after its consumers."""
     depth, order = {root.id: 0}, [root.id]
     for node in order:
         for wire in doc.wires_into(node):
@@ -89,7 +89,7 @@ def _opened(doc: Document, root: NodeRecord, most: int) -> list[str]:
 
 
 def _users_first(doc: Document, root: str, opened: set[str]) -> list[str]:
-    """Reverse postorder; a loop ends at the name of its node."""
+    """Return the nodes in reverse postorder; a loop ends at the name of its node."""
     done: dict[str, None] = {}
     stack: list[tuple[str, bool]] = [(root, False)]
     seen: set[str] = set()
@@ -148,8 +148,10 @@ def _constant(record: NodeRecord) -> Term:
 
 
 def changed_attrs(doc: Document, op: NodeDeclaration, record: NodeRecord) -> dict[str, Any]:
-    """Return the attributes of a node that differ from the op's defaults, in the op's order. Leave
-    out attributes that wires give."""
+    """Return the attributes of a node that differ from the op's defaults, in the op's order.
+
+    Leave out attributes that wires give.
+    """
     changed, given = {}, given_attributes(doc, record)
     for attr in op.attrs:
         if attr.name not in record.attrs or attr.name in given:

@@ -1,7 +1,7 @@
 """Converting a graph written in Python to a document, for `nodeflow.save`.
 
-Its name scopes are what a reader of the file sees: scopes that are built alike are instances of
-one subgraph (see `repeated_scopes`), all others are titled frames (see `layout.scopes`).
+Name scopes structure the file: scopes that are built alike become instances of one subgraph (see
+`repeated_scopes`), and all others become titled frames (see `layout.scopes`).
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ def from_graph(
 ) -> Document:
     """Return a document of a graph's nodes, laid out, unmodified and without undo.
 
-    Nodes derived by macro nodes are left out; the build derives them again. If there is one
-    optimizer, the training settings use it. A data set of a source becomes a dataset node.
+    Nodes derived by macro nodes are left out; the build derives them again. If there is exactly one
+    optimizer, the training settings use it. A data set from a data source becomes a dataset node.
 
     Args:
-        folder: where the file goes; paths of data are relative to it.
-        folded: scopes that are subgraphs, however small -> what those are called.
+        folder: the folder of the new file; paths of data are relative to it.
+        folded: scopes that become subgraphs, even small ones -> names of the subgraphs.
 
     Raises:
         NotInFile: a node uses a derived node, which a document cannot express.
@@ -76,7 +76,7 @@ def arrange_scopes(graph: Document) -> None:
 
 
 def put_drawing(graph: Document, drawing: Drawing, left: float = 0, top: float = 0) -> None:
-    """Move nodes to where a drawing has them, and add its frames."""
+    """Move nodes to their positions in a drawing, and add its frames."""
     for node_id, (x, y) in drawing.places.items():
         record = replace(graph.nodes[node_id], pos=point((left + x, top + y)))
         graph.fill("node", node_id, record)

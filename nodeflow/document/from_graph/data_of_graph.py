@@ -1,7 +1,7 @@
-"""Data sets of a graph made in Python, kept in its file where the file can hold them.
+"""Data sets of a graph made in Python, kept in its file if the file can hold them.
 
 A dataset node holds a data source with its options. So a data set is kept if its elements are the
-rows of a source's train split, shuffled as a whole or not at all, in batches or not.
+rows of a source's train split, with or without batches, in order or shuffled as a whole.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class DataNotKept(UserWarning):
 
 
 Put = Callable[[str, Any, Any], None]
-"""Changes one entry of a document: its table, its key, and what it is then."""
+"""A function that changes one entry of a document, given its table, its key and the new value."""
 
 
 def keep_data(
@@ -41,13 +41,13 @@ def keep_data(
     folder: Path | None = None,
     put: Put | None = None,
 ) -> list[str]:
-    """Give the document of a graph the dataset nodes and training settings of its data sets.
+    """Add the dataset nodes and training settings for a graph's data sets to its document.
 
-    A data set takes the place of what fed its placeholders before.
+    A data set replaces the former feeds of its placeholders.
 
     Args:
-        ids: of the nodes that lie in the document itself, not in its subgraphs.
-        put: how the document is changed; default: it is being made.
+        ids: the nodes in the document itself, not in its subgraphs -> their ids.
+        put: the function that changes the document; by default, for a document being made.
 
     Returns:
         The ids of the dataset nodes.
@@ -103,12 +103,12 @@ def _add_node(
         put("wire", wire.key, wire)
     for other in sorted(before):
         if doc.nodes[other].op == DATASET and not doc.wires_out_of(other):
-            put("node", other, None)  # it fed these placeholders alone
+            put("node", other, None)  # it only fed these placeholders
     return node_id
 
 
 def _source(source: str, folder: Path | None) -> str:
-    """Return the source with a path from the folder of the file, where both are on one drive."""
+    """Return the source with a path relative to the file's folder, if both are on one drive."""
     kind, path = parse_source(source)
     if not kind.takes_path or path.startswith(RESOURCE) or folder is None:
         return source

@@ -1,4 +1,4 @@
-"""What the ports of a loop or branch that Python wrote are called in a document."""
+"""Names for the ports of a loop or branch written in Python, in its document."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from nodeflow.ops.control_flow.scan_body import Body, parse
 
 
 class Names(NamedTuple):
-    """What the ports of a loop or branch are called, in the order of its op."""
+    """The names of the ports of a loop or branch, in the order of its op."""
 
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
@@ -48,7 +48,7 @@ def port_names(node: Any) -> Names:
 
 
 def _source(body: Body, end: tuple[int, int], carried: int = 0) -> str:
-    """What an output is called: as the node that it comes from."""
+    """Return the name of an output, from the node that computes it."""
     index, port = end
     if index < 0:
         return f"all_{body.names[port]}" if port < carried else f"{body.names[port]}_out"

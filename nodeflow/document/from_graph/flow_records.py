@@ -1,6 +1,6 @@
-"""Loops and branches written in Python as instances of subgraphs, for documents made of graphs.
+"""Loops and branches written in Python as instances of subgraphs, for documents made from graphs.
 
-The body of one becomes a definition: names give its ports their roles (`analysis/flow.py`).
+The body becomes a definition; the names of its ports determine their roles (`analysis/flow.py`).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from nodeflow.ops.control_flow.scan_body import Body, BodyNode, parse
 
 
 class Defined(NamedTuple):
-    """A new definition: its name, and what puts a node and a wire into it."""
+    """A new definition: its name, and functions that add a node and a wire to it."""
 
     name: str
     put_node: Callable[[NodeRecord], None]
@@ -26,21 +26,21 @@ class Defined(NamedTuple):
 
 
 class Writer(Protocol):
-    """Where definitions are written."""
+    """A writer of definitions."""
 
     def new_id(self) -> str:
         """Return the id of a new node."""
         ...
 
     def define(self, wanted: str) -> Defined:
-        """Add a definition, of this name if it is free."""
+        """Add a definition with this name, or a free variant of it."""
         ...
 
 
 def flow_record(
     node: Any, node_id: str, name: str, extra: dict[str, Json], to: Writer
 ) -> NodeRecord:
-    """Return an instance for a loop or branch; write the definition of its body."""
+    """Return an instance for a loop or branch, and write the definition of its body."""
     names = port_names(node)
     attrs = node.attrs
     kind = node.op.id
@@ -84,7 +84,7 @@ def _write(
     put_node: Callable[[NodeRecord], None],
     put_wire: Callable[[Wire], None],
 ) -> None:
-    """Write one piece of graph into a definition."""
+    """Write one body into a definition."""
     ids: list[str] = []
     made: list[BodyNode] = list(body.nodes)
     free = FreeNames()

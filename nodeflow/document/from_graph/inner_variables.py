@@ -1,4 +1,4 @@
-"""Records that stand for variables of layers and their updates, where nodes outside use them
+"""Records for variables of layers, and for their updates, that nodes outside use
 (`inner_variable`)."""
 
 from __future__ import annotations
@@ -17,8 +17,7 @@ OP = "inner_variable"
 
 
 def inner_variables(nodes: Iterable[Node], known: Collection[Node]) -> list[Node]:
-    """Return the variables and updates that the nodes use, and that a known node with outputs
-    derived."""
+    """Return the variables and updates that the nodes use, derived by known nodes with outputs."""
     used = (n for node in nodes for n in (*(t.node for t in node.inputs), *awaited(node)))
     variables = dict.fromkeys(n for n in used if n.op.id in INSIDE and n not in known)
     variables = {v: None for v in variables if v.derived_from is not None}
@@ -26,7 +25,7 @@ def inner_variables(nodes: Iterable[Node], known: Collection[Node]) -> list[Node
 
 
 def awaited(node: Node) -> list[Node]:
-    """Return the nodes that the user made a node wait for."""
+    """Return the nodes that the user told a node to wait for."""
     if not is_optimizer(node.op.id):
         return list(node.control_inputs)
     own = (n for n in node.control_inputs if n.derived_from is None or n.op.id != "assign")
@@ -40,10 +39,10 @@ def owner_of(variable: Node) -> Node:
 
 
 def inner_record(variable: Node, node_id: str, names: Iterable[str]) -> NodeRecord:
-    """Return the record that stands for a variable: `h_kernel` for `h/kernel`.
+    """Return the record for a layer's variable: `h_kernel` for `h/kernel`.
 
     Args:
-        names: those that are taken.
+        names: taken names.
     """
     name = FreeNames().fresh(variable.name.replace("/", "_"), set(names))
     type_ = variable.outputs[0].type

@@ -1,10 +1,10 @@
-"""The collections of a graph and its seed, as a file keeps them.
+"""The collections of a graph and its seed, as stored in a file.
 
-A node's record says which collections it belongs to, so an edit in the window takes them along:
-``"collections": {"losses": ["out"]}`` names its outputs, the node itself as an empty name, and what
-a layer has inside as ``/kernel``. Members are in the order of the nodes. A variable that was made
-with collections of its own has ``"variable_collections"``. The seed of `set_random_seed` is the
-file's field ``seed``.
+A node's record lists its collections, so an edit in the window keeps them: ``"collections":
+{"losses": ["out"]}``. The members are names of outputs, an empty name for the node itself, and
+``/kernel`` for a layer's variable. They are in the order of the nodes. A variable with its own
+choice of collections has ``"variable_collections"``. The seed of `set_random_seed` is the file's
+field ``seed``.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ from nodeflow.ops.variables.store import STORE
 
 FIELD, PLACES, SEED = "collections", "variable_collections", "seed"
 _OWN = (PLACED, STORE, FLAG)
-"""Collections that are no program's."""
+"""Internal collections, not made by programs."""
 
 Kept = dict[str, Any]
-"""Fields of a node's record."""
+"""The fields of a node's record about collections."""
 
 
 class NotKept(UserWarning):
-    """A collection holds what a file does not keep."""
+    """A collection has a member that a file cannot keep."""
 
 
 def kept_fields(graph: Graph) -> dict[Node, Kept]:
-    """Return what the records of nodes say of collections.
+    """Return the fields for the records of nodes that list their collections.
 
-    What is neither a node nor a tensor is left out, and a warning says so.
+    Members that are neither nodes nor tensors are left out, with a warning.
     """
     found: dict[Node, Kept] = {}
     lost: dict[str, str] = {}
@@ -61,7 +61,8 @@ def kept_fields(graph: Graph) -> dict[Node, Kept]:
 
 
 def _place(graph: Graph, member: Any) -> tuple[Node, str] | None:
-    """Return the node of the file that a member belongs to, and which part of it; None for none."""
+    """Return the node of the file that a member belongs to, and the part of it; None for other
+    members."""
     node = member.node if isinstance(member, Tensor) else member
     if not isinstance(node, Node) or node.name not in graph or graph.node(node.name) is not node:
         return None
@@ -105,6 +106,6 @@ def _part(graph: Graph, node: Node, part: Json) -> Any:
 
 
 def seed_of(fields: Mapping[str, Json]) -> int | None:
-    """Return the graph's seed that the fields of a file name."""
+    """Return the graph's seed from the fields of a file, or None."""
     seed = fields.get(SEED)
     return seed if isinstance(seed, int) and not isinstance(seed, bool) else None

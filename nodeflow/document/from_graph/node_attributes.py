@@ -1,4 +1,4 @@
-"""The attributes of a graph's node as a document holds them."""
+"""The attributes of a graph's node as a document stores them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _SHOWN = ("dtype", "value", "shape")  # stored even if they have the default val
 
 
 def attributes(node: Any) -> dict[str, Any]:
-    """Return the attributes of a node, or one in a body, that differ from their defaults."""
+    """Return the attributes of a node, or of a node in a body, that differ from their defaults."""
     found: dict[str, Any] = {}
     for attr in node.op.attrs:
         value = plain(node.attrs[attr.name], where=f"{node.name}.{attr.name}")

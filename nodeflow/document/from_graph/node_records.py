@@ -30,8 +30,8 @@ def record_of(
     """Return the record of a node, at (0, 0); inside a subgraph its name lacks the `scope`.
 
     Args:
-        to: where the definition is written that holds the body of a loop or branch.
-        fields: what it has besides.
+        to: the writer for the definition of a loop's or branch's body.
+        fields: further fields of the record.
     """
     name = check_name(node.name).removeprefix(scope)
     kept = node.op.random and node.stream.removeprefix(scope) != name
@@ -44,7 +44,7 @@ def record_of(
 
 
 def wired_inputs(node: Node) -> Iterator[tuple[int, Tensor]]:
-    """Yield the inputs of a node by index, without those for which something stands in."""
+    """Yield the inputs of a node by index, without stand-ins."""
     for index, tensor in enumerate(node.inputs):
         owner = tensor.node.derived_from
         made = owner is not None and (owner == node.name or is_flag(tensor))
@@ -59,7 +59,7 @@ def wires_into(
 
     Args:
         known: the nodes that the document has.
-        end: where a wire from an output of one of them starts.
+        end: returns the start of a wire for one of their outputs.
 
     Raises:
         NotInFile: it uses a derived node, which a document cannot express.
@@ -81,7 +81,7 @@ def wires_into(
 
 
 def _how_to_save(graph: Graph, owner: str) -> str:
-    """What to do instead of using what a macro node derived."""
+    """Return a hint for a graph that uses the derived nodes of a macro node."""
     if graph.node(owner).op.category == "Layers":
         return "A file keeps a layer as one node: make its variables with nf.variable instead."
     return "Take the gradient with a gradients node of its own."

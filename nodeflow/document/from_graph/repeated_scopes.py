@@ -1,9 +1,10 @@
-"""Finds name scopes that are built alike: each kind becomes one definition with its instances.
+"""A search for name scopes that are built alike: each kind becomes one definition with its
+instances.
 
 Two scopes are alike if their nodes have the same names within the scope, ops and attributes, and
-are wired in the same way, whatever comes in from outside. The file builds the graph in the order
-in which Python did, since gradients add up in that order and training has to give the same bits.
-So a scope can only be an instance if its nodes were made one after another.
+the same wires between them; their inputs from outside may differ. The file builds the graph in the
+same order as Python did, because gradients add up in that order and training has to give the same
+bits. So a scope can only be an instance if its nodes were made one after another.
 """
 
 from __future__ import annotations
@@ -20,27 +21,28 @@ from nodeflow.graph.graph import Node
 from nodeflow.ops.composed import Composed
 
 FEWEST = 3
-"""Nodes in a scope that becomes a subgraph; a smaller one is easier to read as it is."""
+"""The smallest number of nodes in a scope that becomes a subgraph; smaller ones are easier to
+read."""
 
 Likeness = Hashable
-"""Equal for scopes that are alike."""
+"""A key that is equal for scopes that are alike."""
 Value = tuple[Node, int]
 """A node, and the index of one of its outputs."""
 
 
 class Alike(NamedTuple):
-    """A scope that is to be an instance: its kind, and all nodes in it, in order."""
+    """A scope that becomes an instance: its kind, and all its nodes in order."""
 
     kind: Likeness
     nodes: list[Node]
 
 
 class RepeatedScopes:
-    """Compares scopes of the nodes of one graph, given in the order in which they were made.
+    """A comparison of scopes among the nodes of one graph, given in the order of their creation.
 
     Args:
-        fields: what their records have besides; it is part of what scopes are compared by.
-        folded: scopes that are to be instances even if they are small, or there is one alone.
+        fields: further fields of the nodes' records, which are also compared.
+        folded: scopes that become instances even if they are small or unique.
     """
 
     def __init__(
@@ -58,10 +60,10 @@ class RepeatedScopes:
         self._known: set[Likeness] = set()
 
     def find(self, nodes: Sequence[Node], prefix: str) -> dict[str, Alike]:
-        """Return the scopes, by full name, among some nodes that are to be instances.
+        """Return the scopes among some nodes that become instances, by full name.
 
         Args:
-            nodes: those in one scope, in order.
+            nodes: the nodes in one scope, in order.
             prefix: that scope's name with `/`; empty for all nodes.
         """
         found: dict[str, Alike] = {}
@@ -82,7 +84,7 @@ class RepeatedScopes:
         return found
 
     def _likeness(self, scope: str, nodes: Sequence[Node]) -> Likeness | None:
-        """What a scope is compared by; None if it cannot be an instance."""
+        """Return the key for comparing a scope; None if it cannot be an instance."""
         first, last = self._index[nodes[0]], self._index[nodes[-1]]
         together = last - first == len(nodes) - 1
         few = len(nodes) < FEWEST and scope not in self._folded
@@ -117,7 +119,8 @@ class RepeatedScopes:
 
 
 def outside_values(nodes: Sequence[Node]) -> dict[Value, str]:
-    """Return what nodes read from others, in order, with the name of the first port that does."""
+    """Return the outside values that nodes read, in order, with the name of the first port for
+    each."""
     inside = set(nodes)
     found: dict[Value, str] = {}
     for node in nodes:
@@ -128,7 +131,7 @@ def outside_values(nodes: Sequence[Node]) -> dict[Value, str]:
 
 
 def _waiting(nodes: Sequence[Node]) -> dict[Node, list[Node]]:
-    """Node -> those that wait for it without reading it."""
+    """Return node -> the nodes that wait for it without reading it."""
     found: dict[Node, list[Node]] = {}
     for node in nodes:
         for before in node.control_inputs:
@@ -137,7 +140,7 @@ def _waiting(nodes: Sequence[Node]) -> dict[Node, list[Node]]:
 
 
 def _scopes(nodes: Sequence[Node], prefix: str) -> dict[str, list[Node]]:
-    """Return the outermost scopes within a prefix, by full name, and all nodes in them."""
+    """Return the outermost scopes within a prefix, by full name, with all their nodes."""
     found: dict[str, list[Node]] = {}
     for node in nodes:
         part, slash, _ = node.name[len(prefix) :].partition("/")
@@ -147,8 +150,11 @@ def _scopes(nodes: Sequence[Node], prefix: str) -> dict[str, list[Node]]:
 
 
 def _can_move(node: Node) -> bool:
-    """Return whether a node computes the same inside a subgraph: it names no others, takes no feed,
-    derives nothing from what is outside, holds no graph, and its random numbers have its name."""
+    """Return whether a node computes the same inside a subgraph.
+
+    It must not name other nodes, take a feed, derive nodes from outside, hold a body, or draw
+    random numbers from a stream other than its name.
+    """
     op = node.op
     late = op.macro and not isinstance(op, Composed)
     named = any(attr.kind == "names" for attr in op.attrs)

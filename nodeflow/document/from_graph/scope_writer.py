@@ -1,4 +1,4 @@
-"""Writes the nodes of a graph into a document: repeated scopes as instances of subgraphs."""
+"""Writing the nodes of a graph into a document, with repeated scopes as instances of subgraphs."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ class Part:
     """One graph of the file while it is written: the root, or a definition with its first instance.
 
     Attributes:
-        nodes: of the graph, in order; of a definition those of its first instance.
-        ids: of the nodes that are in this graph itself.
+        nodes: its nodes, in order; for a definition, the nodes of its first instance.
+        ids: the ids of nodes in this graph itself.
         held: node in an instance -> that instance's id, its definition, and the node there.
-        inputs: of a definition: value from outside -> port.
-        outputs: of a definition: (node, its port) -> port.
+        inputs: for a definition: value from outside -> port.
+        outputs: for a definition: (node, its port) -> port.
     """
 
     graph: Document
@@ -49,7 +49,7 @@ class Part:
     outputs: dict[End, str] = field(default_factory=dict)
 
     def end(self, node: Node, port: str) -> End:
-        """Where the value at an output of a node is in this graph: there, or at an instance's."""
+        """Return the port in this graph that has the value at an output of a node."""
         if node in self.ids:
             return self.ids[node], port
         if node in self.held:
@@ -59,8 +59,7 @@ class Part:
         return self.graph.borders[INPUTS], self.inputs[node, index]
 
     def leaving(self, node: Node, port: str) -> str:
-        """Return the output of a definition that has the value of a node in it; added if need
-        be."""
+        """Return the output of a definition with the value of an inner node; add one if needed."""
         source = self.end(node, port)
         if source not in self.outputs:
             own = node.name.rpartition("/")[2]
@@ -95,12 +94,12 @@ class Part:
 
 
 class ScopeWriter:
-    """Writes nodes, in the order in which they were made, into a document.
+    """A writer of nodes into a document, in the order of their creation.
 
     Ids follow that order, through instances and definitions, so the file builds the same graph.
 
     Attributes:
-        root: what was written into the file's own graph.
+        root: the content of the file's own graph.
 
     Raises:
         NotInFile: a node uses a derived node, which a document cannot express.
@@ -158,7 +157,8 @@ class ScopeWriter:
             self._known.add(variable)
 
     def _add_instance(self, part: Part, scope: str, scopes: Mapping[str, Alike]) -> str:
-        """Add an instance of a scope's definition, which the first one makes; return its id."""
+        """Add an instance of a scope's definition and return its id; the first one makes the
+        definition."""
         alike = scopes[scope]
         definition = self._definitions.get(alike.kind)
         own = scope.rpartition("/")[2]
@@ -181,7 +181,7 @@ class ScopeWriter:
         return instance
 
     def _define(self, name: str, scope: str, nodes: Sequence[Node]) -> Part:
-        """Return a definition without ports and nodes."""
+        """Add a definition without ports and other nodes, and return it."""
         self._doc.fill("subgraph", name, {})
         graph = self._doc.graph(name)
         taken = {node.name.removeprefix(f"{scope}/") for node in nodes}
@@ -219,7 +219,7 @@ def _kept(graph: Graph) -> dict[Node, dict[str, Any]]:
 
 
 def _show_ends(definition: Part) -> None:
-    """Give a definition that nothing outside reads an output for each value that nothing uses."""
+    """Add outputs for all unused values to a definition whose instances nothing reads."""
     read = {(t.node, t.index) for node in definition.nodes for _, t in wired_inputs(node)}
     for node in definition.nodes:
         for index, _ in enumerate(node.outputs):

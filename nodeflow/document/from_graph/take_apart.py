@@ -1,6 +1,6 @@
 """Replacing a layer in the body of a loop or branch, which cannot hold its variables.
 
-The ops that it stands for take its place, and its variables stand outside, wired in: one undo step.
+The ops that it derives take its place, and its variables move outside, wired in, as one undo step.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from nodeflow.ops.composed import resolve
 from nodeflow.ops.control_flow.scan_body import add_input, nodes_between
 
 COLUMN = 240.0
-"""How far right of what they read copies are placed."""
+"""The horizontal distance between copies."""
 Source = tuple[str, str]
 
 
@@ -44,7 +44,7 @@ def layer_fixes(definition: Document, analysis: Analysis, node_id: str) -> list[
     try:
         _derived(record, _input_types(definition, record, analysis)[1])
     except NodeflowError:
-        return []  # its problems say what it needs first
+        return []  # its problems name the missing inputs
     title = f"Put {record.name}'s variables outside"
     return [Fix(title, partial(take_apart, definition, node_id, analysis))]
 
@@ -53,11 +53,11 @@ def take_apart(definition: Document, node_id: str, analysis: Analysis) -> None:
     """Replace a layer by its ops, and place its variables outside.
 
     Args:
-        analysis: of the definition, as it is inside of the loop or branch.
+        analysis: the analysis of the definition inside the loop or branch.
 
     Raises:
-        SubgraphError: its inputs are not known, or it does more than compute, as batch
-            normalisation does, which moves averages.
+        SubgraphError: its inputs are not known, or it does more than compute, such as batch
+            normalisation, which updates averages.
         NodeflowError: it does not fit its inputs.
     """
     record = definition.node(node_id)
@@ -86,7 +86,7 @@ def _input_types(
     """Return the wires into a layer and their types.
 
     Raises:
-        SubgraphError: not all are there and known.
+        SubgraphError: a wire is missing, or a type is unknown.
     """
     wires = {wire.target_port: wire for wire in definition.wires_into(record.id)}
     names = input_names(REGISTRY.lookup(record.op).inputs, wires)
@@ -106,7 +106,7 @@ def _output(name_of: Callable[[int], str], count: int, port: str) -> int | None:
 def _derived(
     record: NodeRecord, types: Sequence[TensorType]
 ) -> tuple[list[Tensor], list[Tensor], list[Node]]:
-    """Return the inputs, outputs and nodes of what a layer stands for."""
+    """Return the inputs, outputs and nodes that a layer derives."""
     graph = Graph()
     feeds = [add_input(graph, type_) for type_ in types]
     layer = graph.add_node(record.op, feeds, record.attrs, name=record.name)
@@ -123,7 +123,7 @@ def _derived(
 
 
 class _Copies:
-    """Copies of derived nodes: variables outside, all others in the body."""
+    """Copies of derived nodes: variables go outside, all others into the body."""
 
     def __init__(
         self,

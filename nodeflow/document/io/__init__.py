@@ -1,6 +1,6 @@
-"""Documents as bytes: the `.flow` format and its validation, the crash journal, atomic writes,
+"""Documents as bytes: the `.flow` format and its validation, the crash journal, atomic writes, and
 graphs embedded in pictures.
 
-Imports `model` alone. Others import `flow`, `journal`, `embedded_graph` and `atomic_write`;
+Imports only `model`. Others import `flow`, `journal`, `embedded_graph` and `atomic_write`;
 `validation` is for readers of untrusted input.
 """

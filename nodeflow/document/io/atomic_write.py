@@ -1,4 +1,4 @@
-"""Writing a document's files atomically, with errors in the words of a document."""
+"""Writing a document's files atomically, with errors worded for documents."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from nodeflow.document.model.errors import FlowWrite
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """As `nodeflow.atomic_write.write_atomically`.
+    """Write a file like `nodeflow.atomic_write.write_atomically`, but raise FlowWrite.
 
-    Raises FlowWrite and leaves the file unchanged if anything fails.
+    The file stays unchanged if anything fails.
     """
     try:
         atomic_write.write_atomically(path, content)

@@ -1,8 +1,8 @@
-"""Earlier versions of files, kept in the user's data folder and found again by the file's path.
+"""Earlier versions of files, kept in the user's data folder and found by the file's path.
 
-Three kinds: what was saved (the last few), what another had written and a save replaced, and what a
-window gave up for another version. A version is a compressed `.flow` file; when, why and what it
-is stands in its name, so that a folder says everything by itself.
+There are three kinds: saved versions (the last few), versions written by others that a save
+replaced, and unsaved edits that a window gave up for another version. A version is a compressed
+`.flow` file. Its name contains its time, kind, size and digest, so a folder needs no index.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from nodeflow.paths import backups_folder
 Kind = Literal["saved", "replaced", "left"]
 
 MOST_APART = 20
-"""Versions of a file that were replaced or given up, of each kind."""
+"""The number of replaced, and of given up, versions kept per file."""
 ABOUT = "about.json"
 _NAME = re.compile(r"(\d{20})-(saved|replaced|left)-(\d+)-([0-9a-f]{64})\.flow\.gz")
 
@@ -39,10 +39,10 @@ class Backup:
     """One version that is kept.
 
     Attributes:
-        file: where.
+        file: its path.
         time: when it was saved, replaced or given up, in seconds since 1970.
-        kind: ``saved``, ``replaced`` (another's, by a save of the user's) or ``left`` (the user's
-            own, for another version).
+        kind: ``saved``, ``replaced`` (written by others, replaced by a save of the user) or
+            ``left`` (the user's own, given up for another version).
         size: bytes of the `.flow` file.
         digest: the SHA-256 of the `.flow` file.
     """
@@ -54,7 +54,7 @@ class Backup:
     digest: str
 
     def content(self) -> bytes:
-        """Return the `.flow` file.
+        """Return the content of the `.flow` file.
 
         Raises:
             FlowRead: it cannot be read, or is damaged.
@@ -69,7 +69,7 @@ class Backup:
         return content
 
     def document(self) -> Document:
-        """Return the document in it, which has no path.
+        """Return the document in it, without a path.
 
         Raises:
             FileProblem: it cannot be read, or is no graph.
@@ -85,13 +85,13 @@ def keep(
     most: int = MOST_APART,
     folder: Path | None = None,
 ) -> Backup | None:
-    """Keep a version of the file ``path``, and of its kind the newest ``most`` alone.
+    """Keep a version of the file ``path``, and only the newest ``most`` versions of its kind.
 
     Returns:
         The version; None if the newest of its kind is the same, or if ``most`` is 0.
 
     Raises:
-        FlowWrite: it cannot be kept.
+        FlowWrite: it cannot be written.
     """
     own = _folder(path, folder)
     digest = hashlib.sha256(content).hexdigest()
@@ -124,7 +124,7 @@ def backups_of(path: Path, folder: Path | None = None) -> list[Backup]:
 
 
 def backup_in(file: Path) -> Backup | None:
-    """Return the version that a file holds by its name; None if the name is another."""
+    """Return the version that a file's name describes; None for any other name."""
     name = _NAME.fullmatch(file.name)
     if name is None:
         return None
@@ -142,6 +142,6 @@ def _remove(backups: Iterable[Backup]) -> None:
 
 
 def _folder(path: Path, folder: Path | None) -> Path:
-    """Where the versions of a file lie, by whichever of its names."""
+    """Return the folder of a file's versions, the same for all names of the file."""
     name = os.path.normcase(os.path.realpath(path))
     return (folder or backups_folder()) / hashlib.sha256(os.fsencode(name)).hexdigest()[:32]

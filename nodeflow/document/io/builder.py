@@ -1,9 +1,9 @@
 """Documents written in Python, node by node: `nf.DocumentBuilder`.
 
-A graph made with the functions of `nf` says what is computed, and `nf.save` draws it. A builder
-says what a file holds, to the byte: positions, frames, subgraphs, notes and settings, and also what
-cannot run. What it builds passes the checks that a file passes. `nodeflow export --to nodeflow`
-writes such code for any document.
+A graph made with the functions of `nf` defines a computation, and `nf.save` draws it. A builder
+defines the file, to the byte: positions, frames, subgraphs, notes and settings, even for nodes that
+cannot run. Its documents pass the same checks as files. `nodeflow export --to nodeflow` writes such
+code for any document.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from nodeflow.public import public_methods
 
 
 class BuilderOutput(NamedTuple):
-    """A port of a node in a `DocumentBuilder`: where a wire starts or ends."""
+    """A port of a node in a `DocumentBuilder`: the start or end of a wire."""
 
     node: BuilderNode
     port: str
@@ -35,8 +35,8 @@ class BuilderNode:
     """A node in a `DocumentBuilder`. `node["images"]` is one of its ports.
 
     Attributes:
-        id: as in the file.
-        name: unique in its graph.
+        id: its id in the file.
+        name: its name, unique in its graph.
     """
 
     id: str
@@ -44,8 +44,10 @@ class BuilderNode:
     _json: dict[str, Json]
 
     def fields(self, /, **fields: Any) -> BuilderNode:
-        """Add what a file holds of a node beside op, name, attributes and position, such as
-        ``mode``, ``breakpoint`` or ``stream``; returns the node."""
+        """Add fields of a node besides op, name, attributes and position, and return the node.
+
+        Such fields are ``mode``, ``breakpoint`` or ``stream``.
+        """
         self._json.update(_values(fields, self.name))
         return self
 
@@ -73,7 +75,7 @@ class _Ids:
 
 @public_methods("node", "wire", "frame")
 class GraphBuilder:
-    """Nodes, wires and frames: those of a document, or of the definition of a subgraph."""
+    """The nodes, wires and frames of a document, or of the definition of a subgraph."""
 
     def __init__(self, ids: _Ids, more: dict[str, Json]) -> None:
         self._ids, self._more = ids, more
@@ -91,14 +93,14 @@ class GraphBuilder:
         /,
         **attrs: Any,
     ) -> BuilderNode:
-        """Add a node; returns it, for wires and settings.
+        """Add a node and return it, for wires and settings.
 
         Args:
             op: id of its op, as in a file: ``matmul``, ``layers/dense``, ``dataset``, ``subgraph``.
             name: unique in its graph.
             at: position, in pixels.
-            inputs: in-port -> what is wired into it; ``feed`` of a placeholder takes a column.
-            attrs: attributes of the op; those left out have their defaults.
+            inputs: in-port -> source of its wire; ``feed`` of a placeholder takes a column.
+            attrs: attributes of the op; others have their defaults.
 
         Raises:
             NodeflowError: a file cannot hold it.
@@ -119,7 +121,7 @@ class GraphBuilder:
         return node
 
     def wire(self, source: Source, target: BuilderOutput) -> None:
-        """Add a wire, where `inputs` cannot: a node that comes later feeds an earlier one.
+        """Add a wire that `inputs` cannot express, because its source is added after its target.
 
         Raises:
             ArgumentProblem: an end is no node of this graph.
@@ -148,7 +150,7 @@ class GraphBuilder:
             rect: left, top, width and height in pixels.
             note: text inside.
             color: its role, such as ``data``, ``loss`` or ``note``.
-            fields: what else the file holds of it.
+            fields: further fields of the frame in the file.
 
         Raises:
             NodeflowError: a file cannot hold it.
@@ -171,10 +173,10 @@ class GraphBuilder:
 
 @public_methods("subgraph", "training", "extra", "text", "save")
 class DocumentBuilder(GraphBuilder):
-    """A document that is built in Python, as a ``.flow`` file holds it.
+    """A document that is built in Python, with the content of a ``.flow`` file.
 
     Attributes:
-        next_id: the number that the next node or frame gets as its id; set it to leave some out.
+        next_id: the number for the id of the next node or frame; set it to skip numbers.
         weights: file of trained variables beside the document, or None.
     """
 
@@ -193,11 +195,11 @@ class DocumentBuilder(GraphBuilder):
         self._ids.next = number
 
     def subgraph(self, name: str, /, **fields: Any) -> GraphBuilder:
-        """Add the definition of a subgraph; its nodes are added to what this returns.
+        """Add the definition of a subgraph and return its builder, which takes its nodes.
 
         Args:
-            name: as instances call it, in their attribute ``definition``.
-            fields: what else the file holds of it.
+            name: the name that instances have in their attribute ``definition``.
+            fields: further fields of the definition in the file.
 
         Raises:
             ArgumentProblem: there is one of this name.
@@ -210,7 +212,7 @@ class DocumentBuilder(GraphBuilder):
         return made
 
     def training(self, /, **settings: Any) -> None:
-        """Set training settings; where they name a node, pass the node."""
+        """Set training settings; to name a node, pass the node."""
         self._training.update(_values(settings, "training"))
 
     def extra(self, /, **fields: Any) -> None:
@@ -249,7 +251,7 @@ class DocumentBuilder(GraphBuilder):
 
 
 def _values(given: Mapping[str, Any], where: str) -> dict[str, Json]:
-    """Values as a file holds them; a node becomes its id."""
+    """Return values as a file holds them; a node becomes its id."""
     return plain(_with_ids(given), where=where)
 
 

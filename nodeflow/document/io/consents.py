@@ -1,6 +1,7 @@
-"""What the user lets each document read outside its folder: remembered here, never in the document.
+"""Permissions of documents to read outside their folders, remembered per user, never in the
+document.
 
-Each document has a file of its own, so that two windows do not overwrite each other's.
+Each document has its own file, so that two windows do not overwrite each other's.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from nodeflow.paths import consents_folder
 
 
 def remembered(document: Path, folder: Path | None = None) -> tuple[str, ...]:
-    """Return what a document may read, as `Document.allowed` has it; nothing if that is lost."""
+    """Return the permissions of a document (`Document.allowed`); none if the file is lost."""
     try:
         content = json.loads(read_own_text(_file(document, folder)))
         allowed = content["allowed"]
@@ -28,7 +29,7 @@ def remembered(document: Path, folder: Path | None = None) -> tuple[str, ...]:
 
 
 def remember(document: Path, allowed: Iterable[str], folder: Path | None = None) -> None:
-    """Keep what a document may read from now on; raise FileProblem if that cannot be written."""
+    """Store the permissions of a document; raise FileProblem if they cannot be written."""
     file = _file(document, folder)
     about = {"consents": 1, "document": os.path.realpath(document), "allowed": list(allowed)}
     with writing(file):

@@ -25,7 +25,7 @@ _ROOT = re.compile(r"<svg\b[^>]*>")
 
 
 def load_picture(path: Path) -> Document:
-    """Return the document embedded in a picture; it has no path.
+    """Return the document embedded in a picture, without a path.
 
     Raises:
         FlowRead: the file cannot be read.
@@ -73,7 +73,7 @@ def with_text_in_png(png: bytes, text: str) -> bytes:
 
 
 def text_in_png(png: bytes) -> str | None:
-    """Return the text of the iTXt chunk, or None. Raises NotNodeflow if it is broken."""
+    """Return the text of the iTXt chunk, or None; raise NotNodeflow if it is damaged."""
     if not png.startswith(_SIGNATURE):
         return None
     at = len(_SIGNATURE)
@@ -105,7 +105,7 @@ def _read_chunk(body: bytes) -> str:
 
 
 def with_text_in_svg(svg: str, text: str) -> str:
-    """Return an SVG with the text as metadata, right inside its root."""
+    """Return an SVG with the text as metadata at the beginning of its root."""
     root = _ROOT.search(svg)
     if root is None:
         raise ValueError("not an SVG")

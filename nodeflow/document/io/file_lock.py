@@ -1,4 +1,5 @@
-"""Locks on files, by which windows of one user know of each other; they end with the process."""
+"""Locks on files, which let the windows of one user detect each other; they end with the
+process."""
 
 from __future__ import annotations
 
@@ -7,7 +8,8 @@ import os
 import sys
 from typing import IO, Any
 
-_LOCKED_BYTE = 1 << 40  # far beyond the content: on Windows a locked range cannot be read by others
+# far beyond the content, because on Windows others cannot read a locked range
+_LOCKED_BYTE = 1 << 40
 
 
 def lock(file: IO[Any]) -> None:
@@ -17,7 +19,7 @@ def lock(file: IO[Any]) -> None:
 
 
 def try_lock(file: IO[Any]) -> bool:
-    """Lock a file until it is closed; return whether nobody else has it locked."""
+    """Lock a file until it is closed; return False if somebody else has locked it."""
     try:
         _lock_or_raise(file)
     except OSError:

@@ -55,7 +55,7 @@ from nodeflow.visible_text import visible
 
 LARGEST = 256 * 2**20  # bytes; no graph drawn by hand is larger
 PARSED = 0.6
-"""The share of the time for reading a file that its text takes."""
+"""The fraction of the time to read a file that parsing its text takes."""
 
 _KNOWN = (
     "format",
@@ -71,7 +71,7 @@ _KNOWN = (
 
 
 def dumps(doc: Document, *, version: int = VERSION) -> str:
-    """Return the canonical text of a document; `version` is what it says, see `at_version`."""
+    """Return the canonical text of a document; `version` is written into it, see `at_version`."""
     lines = _graph_lines(doc, " ")
     parts = [
         f'{{"format": "{FORMAT}", "version": {version}, "next_id": {doc.next_id}',
@@ -118,15 +118,15 @@ def definition_json(definition: Document) -> dict[str, Json]:
 
 
 DATA_ENDINGS = (".csv", ".tsv", ".npz", ".npy")
-"""What people try to open as a graph, though it holds data."""
+"""Endings of data files that people try to open as a graph."""
 
 
 def loads(text: str, *, migrations: Mapping[int, Migration] = MIGRATIONS) -> Document:
-    """Return the document that a text describes, unmodified and without undo.
+    """Return the document of a text, unmodified and without undo.
 
-    It may read only what is in its folder, until its user allows more (`Document.allow`).
+    It may only read files in its folder, until its user allows more (`Document.allow`).
 
-    Raises a FlowError: FlowSyntax, NotNodeflow, NewerVersion, FlowContent, DuplicateId,
+    Raise a FlowError: FlowSyntax, NotNodeflow, NewerVersion, FlowContent, DuplicateId,
     WireToNothing or UnsafePath.
     """
     return _document(_migrate(parse(text), migrations))
@@ -153,10 +153,11 @@ def _document(data: dict[str, Json], progress: Progress = ignore) -> Document:
 
 
 def at_version(text: str) -> tuple[Document, int]:
-    """Return the document of a text as its version holds it, without migrations, and the version.
+    """Return the document of a text as its own version defines it, without migrations, and the
+    version.
 
-    Changes that a program of that version recorded fit this document alone. What `dumps` writes of
-    it, with the version, `loads` migrates. Raises as `loads` does.
+    Changes recorded by a program of that version only fit this document. `loads` migrates the text
+    that `dumps` writes for it with the version. Raise the same errors as `loads`.
     """
     data = parse(text)
     as_it_is = dict.fromkeys(range(1, VERSION), lambda data: data)
@@ -164,10 +165,10 @@ def at_version(text: str) -> tuple[Document, int]:
 
 
 def load(path: str | Path, progress: Progress = ignore) -> Document:
-    """Return the document in a file; its `path` is set.
+    """Return the document in a file, with its `path` set.
 
-    `progress` is called now and then with the share that is done; what it raises ends the reading.
-    Raises FlowRead or a FlowError.
+    `progress` is called now and then with the fraction done; an exception from it ends the reading.
+    Raise FlowRead or a FlowError.
     """
     path = Path(path)
     with within_memory(path):
@@ -202,7 +203,7 @@ def _load(path: Path, progress: Progress) -> Document:
         text = decoded(content)
     except UnicodeDecodeError:
         raise NotNodeflow(f"{path} is not a .flow file: it is not UTF-8 text") from None
-    del content  # of a large file neither bytes nor text stay while records are made
+    del content  # keep neither bytes nor text of a large file while records are made
     try:
         data = parse(text, lambda share: progress(PARSED * share))
         del text
@@ -217,9 +218,9 @@ def _load(path: Path, progress: Progress) -> Document:
 
 
 def save(doc: Document, path: str | Path | None = None) -> bytes:
-    """Write a document to a file (default: its own) atomically and marks it saved.
+    """Write a document to a file (default: its own) atomically and mark it as saved.
 
-    Returns what the file holds now. Raises FlowWrite and leaves the file unchanged if that fails.
+    Return the new content of the file. On failure, raise FlowWrite and leave the file unchanged.
     """
     target = Path(path) if path is not None else doc.path
     if target is None:
@@ -249,7 +250,7 @@ def _graph_lines(doc: Document, indent: str) -> dict[str, str]:
 
 
 def _definitions(doc: Document) -> str:
-    """Return the definitions of subgraphs, one node or wire per line, keys sorted."""
+    """Return the definitions of subgraphs, one node or wire per line, with sorted keys."""
     texts = []
     for definition in doc.definitions():
         members = {key: compact_json(v) for key, v in doc.subgraphs[definition.scope].items()}
@@ -290,8 +291,8 @@ def read_definition(
 ) -> None:
     """Add the definition of a subgraph to a document that is being read.
 
-    `used` holds the ids read so far; those of the definition are added. `items` goes along the
-    lists of the body. Raises a FlowError as `loads` does.
+    `used` holds the ids read so far; the definition adds its ids. `items` iterates over the lists
+    of the body. Raise a FlowError as `loads` does.
     """
     place = f"subgraphs.{name}"
     expect(body, dict, place)
@@ -304,13 +305,14 @@ def read_definition(
 
 
 def _taker(data: dict[str, Json], progress: Progress) -> Callable[[list[Json]], Iterator[Json]]:
-    """Goes along the lists of a file."""
+    """Return a function that iterates over the lists of a file and reports progress."""
     lists = [data.get(kind) for kind in ("nodes", "wires")]
     total = sum(len(found) for found in lists if isinstance(found, list))
     count = 0
 
     def taken(items: list[Json]) -> Iterator[Json]:
-        """Yield the items of a list, which forgets each: a large file is not in memory twice."""
+        """Yield the items of a list and forget each, so that a large file is not in memory
+        twice."""
         nonlocal count
         for index, item in enumerate(items):
             items[index] = None
@@ -364,7 +366,7 @@ def _read_wires(doc: Document, items: Iterable[Json], place: str) -> None:
         for end in (wire.source, wire.target):
             if end not in doc.nodes:
                 raise flow_error(WireToNothing, f"there is no node {end!r}", at)
-        wire = Wire(  # equal texts are one: half of the memory of a large file
+        wire = Wire(  # equal texts share one object: half of the memory of a large file
             doc.nodes[wire.source].id,
             sys.intern(wire.source_port),
             doc.nodes[wire.target].id,

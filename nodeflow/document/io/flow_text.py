@@ -1,4 +1,4 @@
-"""From the bytes of a .flow file to checked JSON, in little more memory than the result takes."""
+"""From the bytes of a .flow file to checked JSON, in little more memory than the result needs."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ FORMAT = "nodeflow"
 VERSION = 2
 LARGE = 1 << 23
 OFTEN = 1 << 11
-"""After so many items somebody who waits is told how far it is."""
+"""Number of items between two reports of progress."""
 Progress = Callable[[float], None]
 CHUNK = 1 << 20
 SHORT = 5
-"""Characters of a number that takes several times as much memory as they do."""
+"""Up to this many characters, numbers are shared: as objects they take several times the memory."""
 
 FEW_HOLDERS = 100_000
 """The number of lists and objects that every file may have."""
@@ -35,13 +35,13 @@ _EMPTY = re.compile(r"\[\s*\]|\{\s*\}")
 
 
 def ignore(share: float) -> None:
-    """Who reads a file does not want to know how far that is."""
+    """Ignore the progress of reading a file."""
 
 
 def decoded(content: bytes) -> str:
-    """Return the text of UTF-8 bytes; that of a large file has JSON's escapes for all but ASCII.
+    """Return the text of UTF-8 bytes; in a large file, escape all characters but ASCII as in JSON.
 
-    A single character beyond ASCII would make each of the others take two or four bytes. Raises
+    A single character beyond ASCII would make all characters take two or four bytes. Raise
     UnicodeDecodeError.
     """
     if len(content) < LARGE or content.isascii():
@@ -55,20 +55,21 @@ def decoded(content: bytes) -> str:
 
 
 def cost(content: bytes) -> int:
-    """Return how many bytes of memory it takes at most to open this JSON, by what is in it."""
+    """Return the maximum number of bytes of memory to open this JSON, estimated from its
+    content."""
     parts = {b"[": 88, b"{": 256, b",": 64, b'"': 30}
     return 2 * len(content) + sum(content.count(part) * size for part, size in parts.items())
 
 
 def _escaped(text: str) -> str:
-    """Return a text with escapes; in JSON only strings hold what is not ASCII."""
+    """Return a text with escapes; in JSON only strings contain characters beyond ASCII."""
     return "".join(c if c.isascii() else json.dumps(c)[1:-1] for c in text)
 
 
 def parse(text: str, progress: Progress = ignore) -> dict[str, Json]:
-    """Return the JSON object of a file, in which nodes and wires may be records already.
+    """Return the JSON object of a file; its nodes and wires may already be records.
 
-    Raises a FlowError, and what `progress` raises.
+    Raise a FlowError, or an exception from `progress`.
     """
     if len(text) >= LARGE:
         _refuse_hollow(text)
@@ -91,7 +92,7 @@ def _refuse_hollow(text: str) -> None:
     """Raise FlowSyntax for a text that consists mostly of brackets, before it is parsed.
 
     An empty list has two characters and takes eighty bytes. Numbers and texts take at most ten
-    bytes for each character, which bounds the memory of a file with enough of them.
+    bytes per character, which bounds the memory of a file with enough of them.
     """
     objects = text.count("{")
     holders = objects + text.count("[")
@@ -126,10 +127,10 @@ def _are_records(value: Json) -> bool:
 
 
 def _by_items(text: str, progress: Progress) -> dict[str, Json] | None:
-    """As `json.loads` of a file of this version, but nodes and wires are records at once.
+    """Parse a file of this version like `json.loads`, but make records of nodes and wires at once.
 
-    Their JSON, which takes several times as much memory, is never there as a whole. Returns None
-    where the text is not as `dumps` writes it, or wrong: `json.loads` says at which place.
+    Their JSON takes several times as much memory and never exists as a whole. Return None if the
+    text is wrong or not in the format of `dumps`; then `json.loads` finds the error's place.
     """
     decoder: Any = json.JSONDecoder(**_HOOKS)
     scan, skip = decoder.scan_once, _SPACE.match
@@ -161,7 +162,7 @@ def _by_items(text: str, progress: Progress) -> dict[str, Json] | None:
 def _items(
     text: str, at: int, scan: Any, key: str, ids: dict[str, str], progress: Progress
 ) -> tuple[Any, int]:
-    """Return the records of a list, and where the list ends; equal ids are one text."""
+    """Return the records of a list, and the position of its end; equal ids share one object."""
     skip, read = _SPACE.match, _RECORDS[key]
     found: list[Any] = []
     if text[at] != "[":
@@ -215,7 +216,8 @@ _shared_int = lru_cache(maxsize=1 << 14)(int)
 
 
 def _float(text: str) -> float:
-    """Return the number; short ones, of which a large table has each many times, are one object."""
+    """Return the number; short numbers, which occur many times in a large table, share one
+    object."""
     return _shared_float(text) if len(text) <= SHORT else _read_float(text)
 
 

@@ -1,14 +1,14 @@
 """A crash journal: the changes since the last save, on disk after every edit.
 
-A journal is a text file in the user's state folder: the path of the document, its content after
-the first edit, and each further change (`journal_format`). How it comes to the disk, and what
-happens when that is full, is the business of `journal_file`. Recovery replays it up to the first
-line that is damaged, and says how many changes are missing. Saving or closing removes it.
+A journal is a text file in the user's state folder: the path of the document, its content after the
+first edit, and each further change (`journal_format`). `journal_file` writes it to disk and handles
+a full disk. Recovery replays it up to the first damaged line, and reports how many changes are
+missing. Saving or closing removes it.
 
-Learned weights lie beside it while they are not saved elsewhere (`keep_weights`).
+Learned weights are kept beside it until they are saved elsewhere (`keep_weights`).
 
-An open journal is locked, so that another window does not offer to recover a document that is
-being edited; the lock ends with the process.
+An open journal is locked, so that another window does not offer to recover a document that is being
+edited. The lock ends with the process.
 """
 
 from __future__ import annotations
@@ -39,19 +39,19 @@ _IMPOSSIBLE = (
 )
 """Errors from applying and saving a change that does not fit the document."""
 _EMPTY = 4096
-"""Of a file that a crash left empty, some file systems keep a block of zeros."""
+"""Some file systems leave a block of zeros in a file that was empty at a crash."""
 
 
 class Journal:
-    """Records a document's changes until it is saved or closed.
+    """A recorder of a document's changes until it is saved or closed.
 
-    Nothing is written before the first edit. Where the journal cannot be written, editing goes on,
-    and what is missing is written as soon as that is possible again.
+    Nothing is written before the first edit. If the journal cannot be written, editing continues,
+    and the missing changes are written as soon as possible.
 
     Args:
-        digest: returns the SHA-256 of the document's file as it was read or written last.
+        digest: returns the SHA-256 of the document's file as it was last read or written.
         on_failure: called with the error when the journal cannot be written any more, and with
-            None when it is whole again; by any thread.
+            None when it is complete again; on any thread.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class Journal:
         self._digest = digest
         self._file: JournalFile | None = None
         self._lost: JournalFile | None = None
-        """A file that is replaced; it goes when the new one is whole."""
+        """A file that is being replaced; it is removed when the new one is complete."""
         self._lines = 0
         self._unsubscribe = doc.subscribe(self._record)
 
@@ -78,13 +78,13 @@ class Journal:
 
     @property
     def is_on_disk(self) -> bool:
-        """Whether the document, as it was at the first edit at least, survives a power cut."""
+        """Whether the document, at least as of its first edit, survives a power cut."""
         return self._is_whole and self._file is not None and self._file.is_on_disk
 
     def keep_weights(self) -> Path | None:
-        """Return where to write learned weights, so that a crash does not lose them.
+        """Return a path for learned weights, so that a crash does not lose them.
 
-        The file belongs to the journal from then on. None if the journal cannot be written.
+        The file belongs to the journal from then on. Return None if the journal cannot be written.
         """
         if self._file is None or self._file.is_lost:
             self._begin()
@@ -93,12 +93,12 @@ class Journal:
 
     @property
     def kept_weights(self) -> Path | None:
-        """The weights that were written there, or None."""
+        """The weights written there, or None."""
         path = None if self.path is None else self.path.with_suffix(WEIGHTS)
         return path if path is not None and path.is_file() else None
 
     def drop_weights(self) -> None:
-        """Remove the weights, which are safe elsewhere."""
+        """Remove the weights, after they were saved elsewhere."""
         if self.path is not None:
             self.path.with_suffix(WEIGHTS).unlink(missing_ok=True)
 
@@ -153,7 +153,7 @@ class Journal:
         )
 
     def _forget_lost(self) -> None:
-        """Remove the file that is replaced, once the new one holds everything."""
+        """Remove the replaced file once the new one is complete."""
         lost, new = self._lost, self._file
         if lost is None or not self._is_whole or new is None or new.path is None:
             return
@@ -175,13 +175,13 @@ class Journal:
 
 @dataclass(frozen=True)
 class Recovered:
-    """What a journal still holds.
+    """The recoverable content of a journal.
 
     Attributes:
-        document: as it was before the crash, marked as modified and with its `path`.
-        missing: how many later changes were damaged, and are not in it.
-        digest: the SHA-256 of the document's file as it was known then; None if it was not.
-        says_digest: whether the journal would say so; those of version 1 do not.
+        document: the document as before the crash, marked as modified and with its `path`.
+        missing: the number of later changes that were damaged and are not in it.
+        digest: the SHA-256 of the document's file as known then; None if unknown.
+        says_digest: whether the journal's version stores digests; version 1 does not.
     """
 
     document: Document
@@ -194,8 +194,9 @@ class Recovered:
 class Recoverable:
     """A journal left by a crash.
 
-    `document` is the file that was edited (None: never saved, or not to be read), `modified` when
-    the last edit was written, in seconds since 1970, `problem` why nothing can be recovered.
+    `document` is the file that was edited (None if it was never saved, or is unknown). `modified`
+    is the time of the last edit, in seconds since 1970. `problem` is the reason why nothing can be
+    recovered.
     """
 
     journal: Path
@@ -208,9 +209,9 @@ class Recoverable:
         return recover(self.journal)
 
     def hold(self) -> BinaryIO | None:
-        """Keep other windows from offering it until the file that is returned is closed.
+        """Stop other windows from offering the journal until the returned file is closed.
 
-        None if another window has it, or if it is gone.
+        Return None if another window has it, or if it is gone.
         """
         try:
             file = open_own(self.journal)
@@ -231,7 +232,7 @@ class Recoverable:
         """Remove the journal, unless another window has restored it by now."""
         held = self.hold()
         if held is not None:
-            held.close()  # Windows removes no open file
+            held.close()  # Windows cannot remove an open file
             self.discard()
 
     def discard(self) -> None:
@@ -242,9 +243,9 @@ class Recoverable:
 
 
 def pending(folder: Path | None = None) -> list[Recoverable]:
-    """Return the journals left by crashes: what can be recovered, newest first, then the damaged.
+    """Return the journals left by crashes: recoverable ones first, newest first, then damaged ones.
 
-    Removes those that a crash left empty.
+    Remove journals that a crash left empty.
     """
     found: list[Recoverable] = []
     with contextlib.suppress(OSError):
@@ -255,7 +256,7 @@ def pending(folder: Path | None = None) -> list[Recoverable]:
 
 
 def _left(path: Path) -> list[Recoverable]:
-    """Return the journal in a file, unless a window has it; raises OSError."""
+    """Return the journal in a file, unless a window has it; raise OSError."""
     with open_own(path) as file:
         if not try_lock(file):
             return []
@@ -267,7 +268,8 @@ def _left(path: Path) -> list[Recoverable]:
             header = journal_format.read_header(first)
         except ValueError as error:
             problem = str(error)
-        if header is not None and not header.modified:  # begun for weights that are gone by now
+        # it was begun for weights that are gone by now
+        if header is not None and not header.modified:
             file.readline()
             is_empty = not file.read(1)
         if is_empty and not path.with_suffix(WEIGHTS).exists():
@@ -279,10 +281,10 @@ def _left(path: Path) -> list[Recoverable]:
 
 
 def recover(path: Path) -> Recovered:
-    """Replay a journal up to the first line that is damaged.
+    """Replay a journal up to the first damaged line.
 
     Raises:
-        JournalError: it cannot be read, or is damaged so early that no document is left.
+        JournalError: it cannot be read, or no document is left before the damage.
     """
     try:
         with within_memory(f"the journal {path}"):
@@ -299,7 +301,7 @@ def recover(path: Path) -> Recovered:
 
 
 def _replayed(content: journal_format.Content) -> tuple[Document, int]:
-    """Apply as many changes as leave a document that can be saved; return it and their number.
+    """Apply as many changes as leave a valid document; return the document and their number.
 
     A change can have the right checksum and yet be impossible, such as a wire to no node.
 

@@ -1,8 +1,8 @@
-"""A file that grows line by line, and what may go wrong with it: a crash, a power cut, a full disk.
+"""A file that grows line by line and survives a crash, a power cut or a full disk.
 
-A line is with the operating system when `append` returns, so that a crash of the program loses
-none. A thread has it written to disk within a second, so that a power cut loses no more. What a
-full disk refuses waits in memory and is tried again with each line and each second.
+When `append` returns, the operating system has the line, so a crash of the program loses none. A
+thread writes it to disk within a second, so a power cut loses no more. Lines refused by a full disk
+wait in memory and are tried again with each line and each second.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from nodeflow.atomic_write import sync_folder
 from nodeflow.document.io.file_lock import try_lock
 
 SYNC_SECONDS = 0.5
-"""How long edits gather before they are synced together: what a power cut may cost."""
+"""How long edits wait to be synced together; a power cut may lose that much."""
 
 
 class JournalFile:
     """Lines in a new, locked file of a folder.
 
     Args:
-        suffix: of the file's name.
+        suffix: the suffix of the file's name.
         on_change: called with the error when writing begins to fail, and with None when everything
-            is in the file again; by the thread that notices.
+            is in the file again, on the thread that notices.
     """
 
     def __init__(
@@ -37,23 +37,23 @@ class JournalFile:
     ) -> None:
         self._folder, self._suffix, self._on_change = folder, suffix, on_change
         self.path: Path | None = None
-        """None until the file could be made."""
+        """None until the file could be created."""
         self._file: BinaryIO | None = None
         self._state = threading.Condition()
         self._waiting: list[bytes] = []
         self._size = 0
-        """Bytes of whole lines; what is behind them is a line that was cut short."""
+        """Bytes of whole lines; a line after them was cut short."""
         self._is_torn = self._is_unsynced = self._is_new = self._is_closed = False
         self._failure: OSError | None = None
         self.is_on_disk = False
-        """Whether a power cut leaves something to recover: the first lines are synced."""
+        """Whether the first lines are synced, so that a power cut leaves something to recover."""
         self.is_lost = False
         """Syncing failed, or the file is gone: another one has to replace it."""
         self._thread: threading.Thread | None = None
 
     @property
     def is_whole(self) -> bool:
-        """Whether everything that was appended is in the file."""
+        """Whether the file has everything that was appended."""
         return self._failure is None and not self.is_lost
 
     def append(self, data: bytes) -> None:
@@ -70,12 +70,13 @@ class JournalFile:
             self._on_change(self._failure)
 
     def close(self) -> None:
-        """Leave the file as it is."""
+        """Close the file and leave it as it is."""
         with self._state:
             self._is_closed = True
             self._waiting.clear()
             if self._file is not None:
-                with contextlib.suppress(OSError):  # whoever closes it has no use for it any more
+                # an error is of no use to the caller, who is done with it
+                with contextlib.suppress(OSError):
                     self._file.close()
                 self._file = None
             self._state.notify()
@@ -89,7 +90,7 @@ class JournalFile:
             self.path = None
 
     def _write(self) -> bool:
-        """Write what waits; returns whether it fails now and did not before, or the reverse."""
+        """Write waiting lines; return whether writing started or stopped failing."""
         before = self._failure
         try:
             self._file = self._file or self._make()
@@ -108,7 +109,7 @@ class JournalFile:
         return (before is None) is not (self._failure is None)
 
     def _make(self) -> BinaryIO:
-        """Return a new file that is locked, and was not removed as an empty one before it was."""
+        """Return a new, locked file that nobody removed between its creation and its lock."""
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         path = self._folder / f"{uuid.uuid4().hex}{self._suffix}"
         file = open(path, "xb", buffering=0, opener=_private)  # noqa: SIM115  closed by close
@@ -134,7 +135,7 @@ class JournalFile:
                 return
 
     def _write_to_disk(self) -> None:
-        """Sync by a handle of its own, so that edits do not wait for the disk."""
+        """Sync through a separate handle, so that edits do not wait for the disk."""
         try:
             with self._state:
                 if self._file is None:

@@ -1,4 +1,4 @@
-"""The lines of a crash journal: what is written, and what is still to be read of a damaged one.
+"""The lines of a crash journal, and reading as much as possible of a damaged one.
 
 Version 2. Each line is its CRC-32 as eight hexadecimal digits, its number and its content in JSON:
 
@@ -6,9 +6,9 @@ Version 2. Each line is its CRC-32 as eight hexadecimal digits, its number and i
     01d3cf6e 1 "{\\"format\\": \\"nodeflow\\", ..."
     5f0b1a92 2 {"edits": [...], "label": "Rename", "revision": 8}
 
-Line 0 is the header, line 1 the document's text after the first edit, each further line one change.
-Reading ends at the first line whose sum or number is another; by the numbers after it, it knows how
-many are missing. Version 1 had no sums, and the text in its header.
+Line 0 is the header, line 1 the document's text after the first edit, and each further line one
+change. Reading ends at the first line with a wrong sum or number; the numbers after it tell how
+many changes are missing. Version 1 had no sums, and had the text in its header.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from nodeflow.document.model.records import Change
 
 VERSION = 2
 _UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError)
-"""What reading a spoilt line raises."""
+"""Errors from reading a damaged line."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,8 @@ class Header:
 
     Attributes:
         path: the file of the document; None if it was never saved.
-        digest: the SHA-256 of that file as it was read or written last; None if nothing is known.
-        version: of the journal.
+        digest: the SHA-256 of that file as it was last read or written; None if unknown.
+        version: the version of the journal.
         modified: whether the document differed from its file when the journal was begun.
         base: the text of the document; None while only the header is read.
     """
@@ -48,10 +48,10 @@ class Header:
 
 @dataclass(frozen=True)
 class Content:
-    """What could be read.
+    """The readable content of a journal.
 
     Attributes:
-        missing: how many changes were written and cannot be read.
+        missing: the number of changes that were written and cannot be read.
     """
 
     header: Header
@@ -66,12 +66,12 @@ def line(number: int, content: str) -> bytes:
 
 
 def first_lines(header: dict[str, Any], base: str) -> bytes:
-    """Return the header, in which any name of a file can stand, and the document."""
+    """Return the header, whose path may contain any character, and the document."""
     return line(0, json.dumps({"journal": VERSION, **header})) + line(1, json.dumps(base))
 
 
 def read_header(first: bytes) -> Header:
-    """Return the header in the first line of a journal; raises ValueError."""
+    """Return the header in the first line of a journal; raise ValueError."""
     first = first.rstrip(b"\n")
     try:
         if first.startswith(b"{"):
@@ -93,7 +93,7 @@ def read_header(first: bytes) -> Header:
 
 
 def read(data: bytes) -> Content:
-    """Everything up to the damage; raises ValueError if that is the header or the document."""
+    """Return everything before the damage; raise ValueError if header or document is damaged."""
     lines = data.split(b"\n")
     header = read_header(lines[0])
     if header.version == 1:
@@ -113,21 +113,21 @@ def read(data: bytes) -> Content:
 
 
 def _missing(rest: list[bytes], number: int) -> int:
-    """How many changes there were from ``number`` on, of which the first cannot be read."""
+    """Return the number of changes from ``number`` on, the first of them unreadable."""
     there = [one for one in rest if one.strip(b"\0 \r")]
     last = max((n for one in there for n in _numbers(one)), default=0)
     return max(len(there), last - number + 1)
 
 
 def _numbers(one: bytes) -> Iterator[int]:
-    """Yield the number of a line that is whole."""
+    """Yield the number of a line if the line is undamaged."""
     digits = one[9:29].split(b" ", 1)[0]
     if digits.isdigit() and _content(one, int(digits)) is not None:
         yield int(digits)
 
 
 def _content(one: bytes, number: int) -> str | None:
-    """What a line holds; None if its sum or its number is another."""
+    """Return the content of a line; None if its sum or number is wrong."""
     body = one[9:]
     try:
         whole = one[:9] == b"%08x " % zlib.crc32(body)

@@ -1,8 +1,8 @@
-"""The training of a window, kept so that it can go on after a crash or a stop.
+"""A window's training on disk, so that it can continue after a crash or a stop.
 
-Each has a folder of its own in the user's state folder: the document as it is trained, and the
-checkpoints that the engine writes. The window that owns it holds a lock, which ends with its
-process, so that another window does not offer to go on with a training that is running.
+Each training has a folder in the user's state folder, with the trained document and the checkpoints
+that the engine writes. The window that owns it holds a lock, which ends with its process, so
+another window does not offer to continue a training that is running.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ BEGUN_SECONDS = 60.0
 
 
 class KeptTraining:
-    """A folder that this process owns.
+    """A training's folder that this process owns.
 
     Attributes:
-        states: where the engine writes checkpoints.
+        states: the folder for the engine's checkpoints.
     """
 
     def __init__(self, folder: Path, held: IO[Any]) -> None:
@@ -45,7 +45,7 @@ class KeptTraining:
 
     @classmethod
     def begin(cls, document: Document, title: str, folder: Path | None = None) -> KeptTraining:
-        """Make the folder of a training that begins.
+        """Make the folder of a new training.
 
         Raises:
             FileProblem: it cannot be written.
@@ -68,13 +68,13 @@ class KeptTraining:
 
     @property
     def step(self) -> int:
-        """The step that it can go on from; 0 if there is none yet."""
+        """The step to continue from; 0 if there is none yet."""
         return newest_step(self.states)
 
     def discard(self) -> None:
-        """Remove the folder: the training is done, or given up.
+        """Remove the folder of a finished or abandoned training.
 
-        It is renamed first, so that an engine that still writes finds no place to write to.
+        It is renamed first, so that an engine that still writes has no folder to write to.
         """
         gone = self._folder.with_name(f".{self._folder.name}")
         with contextlib.suppress(OSError):
@@ -87,14 +87,14 @@ class KeptTraining:
 
 @dataclass(frozen=True)
 class Unfinished:
-    """A training that a crash left behind.
+    """A training that a crash interrupted.
 
     Attributes:
         path: the file that was trained; None if it was never saved.
-        title: what the window called the document.
-        step: the step that it can go on from.
-        modified: when that was written, in seconds since 1970.
-        digest: the SHA-256 of the file when the training began; None if nothing is known.
+        title: the document's title in the window.
+        step: the step to continue from.
+        modified: when that step was written, in seconds since 1970.
+        digest: the SHA-256 of the file when the training began; None if unknown.
     """
 
     folder: Path
@@ -110,7 +110,7 @@ class Unfinished:
 
     @property
     def known(self) -> KnownFile | None:
-        """The file as it was when the training began; None if nothing is known."""
+        """The file as it was when the training began; None if unknown."""
         return KnownFile(self.path, self.digest) if self.path and self.digest else None
 
     def document(self) -> Document:
@@ -126,7 +126,7 @@ class Unfinished:
         return document
 
     def take(self) -> KeptTraining | None:
-        """Own it from now on; None if another window does by now."""
+        """Take ownership; return None if another window owns it by now."""
         try:
             held = open(self.folder / LOCK, "r+")  # noqa: SIM115  closed by `discard`
         except OSError:
@@ -147,8 +147,7 @@ _SPOILT = OSError, ValueError, AttributeError, TypeError, RecursionError, Nodefl
 
 
 def unfinished(folder: Path | None = None) -> list[Unfinished]:
-    """Return the trainings that crashes left behind, the newest first; removes those without a
-    state."""
+    """Return the trainings that crashes interrupted, newest first; remove those without a state."""
     found = []
     for own in (folder or trainings_folder()).glob("*"):
         with contextlib.suppress(*_SPOILT):
@@ -156,7 +155,7 @@ def unfinished(folder: Path | None = None) -> list[Unfinished]:
                 _remove(own)
                 continue
             if not (own / LOCK).exists() and time.time() - own.stat().st_mtime > BEGUN_SECONDS:
-                _remove(own)  # what a removal left
+                _remove(own)  # the rest of an incomplete removal
                 continue
             with open(own / LOCK, "r+") as held:
                 if not try_lock(held):

@@ -1,4 +1,4 @@
-"""A file as it was last read or written, to notice when somebody else has changed it."""
+"""A file as it was last read or written, to notice changes by others."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from nodeflow.file_reading import open_own
 
 _CHUNK = 1 << 20
 _COARSEST = 2 * 10**9
-"""Nanoseconds: what the times of files are rounded to, where it is most (FAT)."""
+"""Nanoseconds: the coarsest rounding of file times (FAT)."""
 State = Literal["same", "changed", "gone"]
 
 
@@ -20,32 +20,32 @@ class KnownFile:
     """Path and content of a file, by its digest.
 
     Args:
-        digest: of the known content; None if none is known: any content counts as changed then.
+        digest: the digest of the known content; if None, any content counts as changed.
     """
 
     def __init__(self, path: Path, digest: str | None) -> None:
         self.path = path
         self.digest = digest
         self.size = 0
-        """Bytes of the file, when it was looked at last."""
+        """Size of the file in bytes, at the last look."""
         self._status: tuple[int, ...] | None = None
-        """Times, size and number at which the content was seen to be the known one."""
+        """Times, size and inode of the file when it was seen to have the known content."""
         self._found: tuple[int, ...] | None = None
         self._same: tuple[int, ...] | None = None
-        """Those at which the content was the known one, though another may have the same."""
+        """The same, although other content might have the same times, size and inode."""
         self.seen: str | None = None
         """The digest that ``state`` found last."""
 
     @classmethod
     def read(cls, path: Path) -> KnownFile:
-        """Return the file as it is now; nothing is known of one that cannot be read."""
+        """Return the file as it is now, without a known content if it cannot be read."""
         known = cls(path, None)
-        known.glance()  # before: who writes meanwhile is noticed
+        known.glance()  # before reading, so that a write in between is noticed
         known.digest, known._same = digest_of(path), known._found
         return known
 
     def state(self) -> State:
-        """Compare the file with what is known; read it only if its time or size is another."""
+        """Compare the file with the known content; read it only if its time or size differs."""
         state = self.glance()
         if state is not None:
             return state
@@ -61,11 +61,11 @@ class KnownFile:
 
     @property
     def looks_different(self) -> bool:
-        """Whether time or size are others than those of the known content; false if it is gone."""
+        """Whether time or size differ from the known content's; False if the file is gone."""
         return self.glance() is None and self._found != self._same
 
     def glance(self) -> State | None:
-        """Compare time and size alone; None if only the content can tell."""
+        """Compare only time and size; return None if only the content can tell."""
         try:
             found = os.stat(self.path)
         except (OSError, ValueError):
@@ -80,7 +80,7 @@ class KnownFile:
 
 
 def _has_settled(status: tuple[int, ...] | None) -> bool:
-    """Return whether the file is so old that another content would have another time."""
+    """Return whether the file is so old that other content would have another time."""
     return status is not None and time.time_ns() - max(status[:2]) > _COARSEST
 
 
@@ -97,5 +97,5 @@ def digest_of(path: Path) -> str | None:
 
 
 def digest_of_bytes(content: bytes) -> str:
-    """Return the digest that a file with this content has."""
+    """Return the digest of a file with this content."""
     return hashlib.sha256(content).hexdigest()

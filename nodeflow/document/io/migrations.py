@@ -1,8 +1,8 @@
-"""What older `.flow` files become when they are read: one function from each version to the next.
+"""Migrations of older `.flow` files on reading: one function from each version to the next.
 
-A migration works on the parsed JSON, before anything is checked. It keeps what the file computes:
-where a default has changed since, it writes the old one into the nodes that relied on it. Entries
-are only ever added.
+A migration works on the parsed JSON, before any check. It keeps the file's computation: if a
+default has changed since, it writes the old one into the nodes that relied on it. Entries are only
+ever added.
 """
 
 from __future__ import annotations
@@ -18,13 +18,15 @@ _DEFAULTS_OF_VERSION_1: dict[str, dict[str, Any]] = {
     "rmsprop": {"epsilon": 1e-7, "initial_mean_square": 0.0},
     "placeholder": {"shape": []},
 }
-"""Defaults that became TensorFlow 1's in version 2: a placeholder without a shape was a scalar."""
+"""Defaults of version 1. Version 2 has TensorFlow 1's; a placeholder without a shape was a
+scalar."""
 
 
 def from_version_1(data: dict[str, Any]) -> dict[str, Any]:
     """Write the old defaults into the nodes that leave them out.
 
-    A list of one number was how many parts `split` makes; now it is the size of the only part.
+    In version 1, a list of one number was the number of parts of `split`; now it is the size of the
+    only part.
     """
     for node in _nodes(data):
         old = _DEFAULTS_OF_VERSION_1.get(node["op"]) if isinstance(node.get("op"), str) else None
@@ -51,4 +53,4 @@ def _nodes(data: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 MIGRATIONS: dict[int, Migration] = {1: from_version_1}
-"""From version N to N + 1."""
+"""Version N -> migration to version N + 1."""

@@ -1,7 +1,7 @@
-"""Which files are open in which windows: a locked record for each, in the user's state folder.
+"""The files that are open in windows: a locked record for each, in the user's state folder.
 
-A record whose window has ended, however it ended, is not locked any more; it is removed when
-somebody looks. Other computers are not known of: what they write is noticed by its content.
+When a window ends, for whatever reason, its record is no longer locked, and the next reader removes
+it. Windows on other computers have no records here; their writes are noticed by the file's content.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class OpenFile:
         return self._folder or open_files_folder()
 
     def hold(self, path: Path | None) -> None:
-        """Record that this file is open here, and no other; without a word where that fails."""
+        """Record that only this file is open here; do nothing if that fails."""
         if path is not None and self._path == path and self._file is not None:
             return
         self.release()
@@ -68,8 +68,7 @@ class OpenFile:
         self._path = None
 
     def is_elsewhere(self, path: Path) -> bool:
-        """Return whether another window has the file open; removes records of windows that
-        ended."""
+        """Return whether another window has the file open; remove records of windows that ended."""
         found = False
         for record in self.folder.glob(f"{_key(path)}-*{SUFFIX}"):
             if record == self._record:
@@ -86,7 +85,7 @@ class OpenFile:
 
     @contextlib.contextmanager
     def saving(self, path: Path) -> Iterator[None]:
-        """While another window saves the same file, this one waits for it, but not for long."""
+        """Wait for another window that saves the same file, but not longer than `PATIENCE`."""
         file = None
         with contextlib.suppress(OSError):
             self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -105,5 +104,5 @@ class OpenFile:
 
 
 def _key(path: Path) -> str:
-    """What all names of one file have in common."""
+    """Return a key that is equal for all names of one file."""
     return hashlib.sha256(os.fsencode(os.path.realpath(path))).hexdigest()[:24]

@@ -1,4 +1,4 @@
-"""Validates the content of a file or the clipboard, field by field, before it becomes records.
+"""Validation of a file's or clipboard's content, field by field, before it becomes records.
 
 Files are untrusted: everything is validated here and rejected with a typed error that names the
 position, so that the rest of the program can trust records. Unknown node types, attributes and
@@ -44,11 +44,11 @@ _KINDS = {
 
 _NODE = ("id", "op", "name", "attrs", "pos")
 _NOTHING: dict[str, Any] = {}
-"""Of a record without attributes or further fields, which are never changed in place."""
+"""The dict of records without attributes or further fields; it is never changed in place."""
 
 
 def read_node(data: Json, place: str) -> NodeRecord:
-    """Return the node that a JSON object describes, or raises a FlowError."""
+    """Return the node that a JSON object describes, or raise a FlowError."""
     expect(data, dict, place)
     record = NodeRecord(
         id=_matching(member(data, "id", str, place), _NODE_ID, f"{place}.id", "n1, n2, ..."),
@@ -94,7 +94,7 @@ def read_wire(data: Json, place: str) -> Wire:
 
 
 def check_definition_name(name: str, place: str) -> str:
-    """Return the name of a subgraph's definition, or raises FlowContent: a name without `/`."""
+    """Return the name of a subgraph's definition, which has no `/`, or raise FlowContent."""
     if "/" in _name(name, place):
         raise flow_error(FlowContent, f"{_short(name)} is not a valid name for a subgraph", place)
     return name
@@ -137,7 +137,8 @@ def read_weights(data: Json, place: str = "weights") -> str | None:
 
 
 def member(data: dict[str, Json], name: str, kind: type, place: str, default: Any = None) -> Any:
-    """Return `data[name]`, of type `kind`; `default` if it is absent, or FlowContent if None."""
+    """Return `data[name]` of type `kind`; if it is absent, `default`, or raise FlowContent without
+    one."""
     if name not in data:
         if default is None:
             raise flow_error(FlowContent, f"`{name}` is missing", place)
@@ -146,7 +147,7 @@ def member(data: dict[str, Json], name: str, kind: type, place: str, default: An
 
 
 def expect(value: Json, kind: type, place: str) -> Any:
-    """Return `value` if it is of type `kind` (true is not a number), else raises FlowContent."""
+    """Return `value` if it is of type `kind` (true is not a number), else raise FlowContent."""
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
         raise flow_error(FlowContent, f"expected {_KINDS[kind]}, got {_short(value)}", place)
     return value
@@ -235,7 +236,7 @@ def _metrics(value: Json, place: str) -> None:
 
 
 def _measured(metric: Json, place: str) -> None:
-    """Check a metric: a node and the split it is measured on."""
+    """Check a metric: a node and the split that it is measured on."""
     expect(metric, dict, place)
     for name in ("node", "split", "every", "goal"):
         if name in metric:
@@ -286,7 +287,7 @@ def _short(value: Json) -> str:
         return _KINDS[type(value)]
     try:
         text = repr(value)
-    except ValueError:  # integers of more than 4300 digits cannot be written
+    except ValueError:  # integers of more than 4300 digits cannot be printed
         return "a huge number"
     return text if len(text) <= 60 else text[:57] + "..."
 

@@ -23,7 +23,7 @@ Wires = Sequence[tuple[str, float, str, float]]
 """Each wire as (source, distance below its top, target, distance below its top)."""
 
 STEP = 18.0
-"""Horizontal distance of the samples at which the heights of wires are compared."""
+"""Horizontal distance of the samples for comparing the heights of wires."""
 MOST_NODES, MOST_SAMPLES = 200, 600
 EFFORT, PATIENCE = 2_500, 6
 """Approximate limits: moves evaluated in all, and kicks without improvement."""
@@ -212,13 +212,13 @@ class _Drawing:
         return bool(mine or self.hidden[:, self.index[node]].any())
 
     def between(self, node: str, column_of: Mapping[str, int], count: int) -> tuple[int, int]:
-        """Return the first and last column in which the node's wires lead to the right."""
+        """Return the first and last column where the node's wires lead to the right."""
         sources = [column_of[self.wires[i][0]] for i in self.of[node] if self.wires[i][2] == node]
         targets = [column_of[self.wires[i][2]] for i in self.of[node] if self.wires[i][0] == node]
         return max(sources, default=-1) + 1, min(targets, default=count) - 1
 
     def preferred_top(self, node: str) -> float:
-        """Return the top at which the node's wires are horizontal on average."""
+        """Return the top where the node's wires are horizontal on average."""
         tops = []
         for index in self.of[node]:
             source, there, target, here = self.wires[index]

@@ -48,7 +48,7 @@ def layout(
         origin: top left corner of the drawing.
         effort: about how many moves are tried against crossings.
 
-    All wires lead to the right (except those of loops), and no two nodes overlap.
+    All wires lead to the right (except in loops), and no two nodes overlap.
     """
     chosen = set(doc.nodes if ids is None else ids)
     known = sizes or {}

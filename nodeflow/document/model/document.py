@@ -1,12 +1,12 @@
-"""The document: what the user edits, with events and undo, in plain Python.
+"""The document that the user edits, with events and undo, in plain Python.
 
-The document is the single source of truth. Views subscribe to it and hold no state of their own;
-commands (see `edit.commands`) change it through `transaction`; the engine process keeps a mirror
-up to date with `apply_change`.
+The document is the single source of truth. Views subscribe to it and hold no state; commands (see
+`edit.commands`) change it through `transaction`; the engine process keeps a mirror up to date with
+`apply_change`.
 
-The definition of a subgraph is a document too. It shares undo, ids and file with the document it
-belongs to (`Document.definition`), so everything that edits or shows a document also works inside
-a subgraph.
+The definition of a subgraph is also a document. It shares undo, ids and file with the document it
+belongs to (`Document.definition`), so everything that edits or shows a document also works inside a
+subgraph.
 """
 
 from __future__ import annotations
@@ -248,8 +248,8 @@ class Document(GraphTables):
     def apply_change(self, change: Change) -> None:
         """Apply a change made in another document of the same content, without undo.
 
-        The mirror and the journal use it. Raises DocumentError and changes nothing if the content
-        is not what the change expects.
+        The mirror and the journal use it. If the content differs from the state that the change
+        expects, raise DocumentError and change nothing.
         """
         for edit in change.edits:
             part, kind = self.home(edit.table)

@@ -8,21 +8,21 @@ from nodeflow.errors import FileProblem, FlowFormatError, GraphError, NameProble
 class DocumentError(NodeflowError):
     """An edit that the document cannot take.
 
-    Remedy: Do what the message says before the edit.
+    Remedy: First do as the message says, then edit again.
     """
 
 
 class DocumentLocked(DocumentError):
     """An edit of a read-only document.
 
-    Remedy: Edit the definition or a copy; what is shown here is derived.
+    Remedy: Edit the definition or a copy; this document is generated.
     """
 
 
 class NotInFile(DocumentError, GraphError):
     """A graph that a file cannot hold.
 
-    Remedy: Leave out of the graph what the message names, or build it in Python only.
+    Remedy: Remove the parts that the message names, or keep the graph in Python.
     """
 
 
@@ -92,7 +92,7 @@ class SubgraphTooLarge(SubgraphError):
 class BadPort(SubgraphError):
     """A subgraph's port with an invalid name, or with the name of another port.
 
-    Remedy: Give the port a name of its own, of letters, digits and underscores.
+    Remedy: Give the port a unique name of letters, digits and underscores.
     """
 
 
@@ -183,5 +183,5 @@ class FlowWrite(FileProblem):
 class JournalError(FileProblem):
     """A crash journal that cannot be written or replayed.
 
-    Remedy: Save the document; what a damaged journal still holds is recovered.
+    Remedy: Save the document; a damaged journal is recovered as far as possible.
     """

@@ -51,7 +51,7 @@ class Problem:
 
     @classmethod
     def unforeseen(cls, error: Exception, node: str, what: str) -> Problem:
-        """Return the problem of a node at which code raised an error that nodeflow does not define.
+        """Return the problem of a node whose code raised an error that nodeflow does not define.
 
         An opened file or a user's op may hold anything, so such an error is a problem of its node
         alone. The message names the error and the line that raised it.

@@ -14,7 +14,7 @@ from nodeflow.document.model.records import Change
 T = TypeVar("T")
 
 LARGE = 200
-"""The smallest number of edits in a change for which a snapshot of the content before is taken."""
+"""A change with at least this many edits takes a snapshot of the content before it."""
 MOST = 4
 """The number of snapshots kept; the oldest is dropped first."""
 

@@ -13,7 +13,7 @@ _Kept: TypeAlias = Wire | tuple[Wire, ...] | dict[tuple[str, str], Wire]
 
 
 class WireIndex:
-    """Wires by the node at which they start (or end); each by its key."""
+    """Wires by the node where they start (or end), each by its key."""
 
     __slots__ = ("_kept",)
 
@@ -21,7 +21,7 @@ class WireIndex:
         self._kept: dict[str, _Kept] = {}  # a single wire is stored without a container
 
     def at(self, node_id: str) -> Collection[Wire]:
-        """Return the wires at a node, in the order in which they were added."""
+        """Return the wires at a node, in the order of their addition."""
         found = self._kept.get(node_id)
         if found is None:
             return ()
@@ -44,7 +44,7 @@ class WireIndex:
             self._kept[node_id] = wires if len(wires) <= FEW else {w.key: w for w in wires}
 
     def remove(self, node_id: str, wire: Wire) -> None:
-        """Remove a wire, if it is there."""
+        """Remove a wire, if present."""
         found = self._kept.get(node_id)
         if type(found) is dict:
             found.pop(wire.key, None)

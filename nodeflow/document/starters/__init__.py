@@ -1,4 +1,4 @@
-"""Starters: complete graphs for data of one's own, trained with one click.
+"""Starters: complete graphs for a user's own data, trained with one click.
 
 A starter makes an ordinary document from a data set; nothing in the document refers to it. Each is
 a module of ``kinds`` that declares ``STARTER``. Import the names below from here.

@@ -1,4 +1,4 @@
-"""The starters by id, and which of them fit a data set."""
+"""The starters by id, and the search for starters that fit a data set."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def make(starter: str, material: Material) -> Document:
 
 
 class StarterMisfit(DocumentError):
-    """A starter was asked for that cannot use the data.
+    """A starter that cannot use the data.
 
-    Remedy: Choose the starter that the data fit, or another label.
+    Remedy: Choose a starter that fits the data, or another label.
     """

@@ -1,4 +1,4 @@
-"""What a user chooses about data of their own, on the way from a file to a starter."""
+"""A user's choices about their own data, on the way from a file to a starter."""
 
 from __future__ import annotations
 
@@ -12,36 +12,36 @@ from nodeflow.data.survey import ColumnSurvey, Survey
 CLASSIFY, REGRESS, PICTURES, SERIES = "classify", "regress", "pictures", "series"
 NUMBERS = ("number", "integer", "boolean")
 MOST_CLASSES = 100
-"""A label with more values is hardly one of classes."""
+"""The maximum number of values of a label with classes."""
 NO_TABLE = {
     CLASSIFY: "There is no array of class numbers beside one of numbers.",
     REGRESS: "There is no array of numbers to predict.",
     PICTURES: "There are no pictures with classes.",
     SERIES: "There is no table with rows in the order of time.",
 }
-"""Why arrays or pictures do not suit a starter."""
+"""The reason why arrays or pictures do not suit a starter."""
 SPLITS = {CLASSIFY: "stratified", REGRESS: "random", PICTURES: "stratified", SERIES: "ordered"}
-"""How rows are split for a starter, unless the user chooses otherwise."""
+"""The default split of rows for each starter."""
 
 
 @dataclass
 class Choices:
-    """The choices, at first those that the survey guessed.
+    """The choices, initially as guessed by the survey.
 
     Attributes:
         task: the id of the starter.
         inputs, labels: names of columns, in the order of the file.
         scale: whether inputs are scaled to mean 0 and deviation 1.
-        one_hot: whether categories become a column each, not numbers.
+        one_hot: whether each category becomes a column, instead of a number.
         split: ``random``, ``stratified`` (each class has the same share in each split) or
             ``ordered`` (the last rows are the test rows).
-        shares: of train, validation and test.
-        missing: what becomes of rows with missing values, as the source calls it.
-        window, horizon: of a series: how many rows are looked at, and how many ahead is the answer.
-        size: height and width that pictures get; empty where there are none to resize.
-        color: ``grey`` or ``rgb``, of pictures.
-        class_names: names to show for classes, by class; those left out have their own.
-        order_by: the column that orders the rows of a series or an ordered split; empty: the file.
+        shares: the fractions of train, validation and test.
+        missing: the source's option for rows with missing values.
+        window, horizon: for a series: number of input rows, and how many rows ahead to predict.
+        size: height and width to resize pictures to; empty if nothing is resized.
+        color: ``grey`` or ``rgb``, for pictures.
+        class_names: displayed names by class; classes without an entry keep their own.
+        order_by: the column that orders the rows of a series or an ordered split; "" for none.
         known: the options that the source has.
         split_chosen: whether the user chose the split.
     """
@@ -66,7 +66,7 @@ class Choices:
 
     @classmethod
     def guessed(cls, survey: Survey) -> Choices:
-        """What the survey guessed."""
+        """Return the choices that the survey guessed."""
         guess = dict(survey.guess.options)
         names = tuple(c.name for c in survey.columns)
         labels = tuple(guess.get("labels") or ()) if survey.kind == "table" else ()
@@ -111,14 +111,14 @@ class Choices:
         return next(column for column in self.survey.columns if column.name == name)
 
     def use_as_input(self, name: str, used: bool) -> None:
-        """Make a column an input, or leave it out; as an input it is no label any more."""
+        """Make a column an input, or leave it out; an input is no longer a label."""
         chosen = {*self.inputs, name} if used else {*self.inputs} - {name}
         self.inputs = self._ordered(chosen)
         if used and self.task != SERIES:
             self.labels = self._ordered({*self.labels} - {name})
 
     def use_as_label(self, name: str, used: bool) -> None:
-        """Make a column the label; it is no input then, and the one before becomes an input."""
+        """Make a column the label instead of an input; the previous label becomes an input."""
         before = self.labels
         if used:
             self.labels = (name,)
@@ -131,7 +131,7 @@ class Choices:
             self.labels = self._ordered({*before} - {name})
 
     def name_class(self, label: str, name: str) -> None:
-        """Show another name for a class; an empty one, or its own, takes that back."""
+        """Set the displayed name of a class; an empty name, or its own, resets it."""
         self.class_names.pop(label, None)
         if name.strip() and name.strip() != label:
             self.class_names[label] = name.strip()
@@ -146,7 +146,7 @@ class Choices:
         return self.column(self.labels[0]).categories
 
     def misfit(self, task: str) -> str:
-        """Why a starter cannot use these columns, as a sentence; empty if it can."""
+        """Return the reason why a starter cannot use these columns, as a sentence; "" if it can."""
         if not self.is_table:
             return "" if task == self.survey.guess.task else NO_TABLE[task]
         if task == PICTURES:
@@ -177,10 +177,9 @@ class Choices:
         return "" if label.distinct > 1 else f"{label.name} is the same in all rows."
 
     def options(self) -> dict[str, Any]:
-        """Attributes of the dataset node, besides its source.
+        """Return the attributes of the dataset node, besides its source.
 
-        Types and categories are left to be read from the whole file, which the survey may not
-        have seen.
+        Types and categories are read later from the whole file, which the survey may not have seen.
         """
         found = dict(self.survey.guess.options)
         if self.is_table:

@@ -1,7 +1,7 @@
-"""Draws a document: nodes in groups, each group laid out in a frame, the frames in rows.
+"""Drawing a document: nodes in groups, each group laid out in a frame, the frames in rows.
 
-Starters and ``tools/make_examples.py`` draw with it; the documents are made by the commands that
-the window uses.
+Used by starters and ``tools/make_examples.py``; the documents are made by the same commands as in
+the window.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from nodeflow.document.model.records import SUBGRAPH, Json
 
 PAD, BAR, GAP = 40, 56, 48
 NOTE, NOTE_WIDTH = "note", 560
-FAR_SIZE, FAR_LINE = 21, 32  # notes of large graphs, written larger as they are seen from afar
+FAR_SIZE, FAR_LINE = 21, 32  # notes of large graphs are larger, because they are seen from afar
 NEAR_SIZE, NEAR_LINE = 13, 20
 
 
 class Drawing:
-    """A document that is drawn group by group, each in a frame of its own."""
+    """A document that is drawn group by group, each in its own frame."""
 
     def __init__(self) -> None:
         self.doc = Document()
@@ -35,13 +35,14 @@ class Drawing:
         self.groups: dict[str, tuple[str, list[str]]] = {}
 
     def group(self, title: str, color: str) -> None:
-        """The nodes added from now on stand in a frame with this title."""
+        """Start a frame with this title for the nodes added from now on."""
         self.groups[title] = (color, [])
 
     def add(self, op: str, name: str, *inputs: str, **attrs: Any) -> str:
-        """Return a node, wired from `name` or `name:port`, in the order of its inputs."""
+        """Add a node, wired from `name` or `name:port` in the order of its inputs; return its
+        name."""
         plain = plain_declaration(op)
-        allow_source(self.doc, attrs.get("source"))  # the user's own data, chosen for this
+        allow_source(self.doc, attrs.get("source"))  # the user chose these data for this document
         first = attrs if plain is None else plain.first_attrs(attrs)
         node_id = commands.add_node(self.doc, op, (0, 0), name, first)
         self.ids[name] = node_id
@@ -53,7 +54,8 @@ class Drawing:
         return name
 
     def become(self, definition: str) -> str:
-        """Return the last group's nodes move into a subgraph, whose instance stands for them."""
+        """Move the last group's nodes into a subgraph with one instance; return the instance's
+        name."""
         color, ids = self.groups.popitem()[1]
         commands.move(self.doc, layout(self.doc, ids, analysis=Analysis(self.doc)))
         instance = create_subgraph.create(self.doc, ids, definition)
@@ -63,18 +65,18 @@ class Drawing:
         return name
 
     def repeat(self, definition: str, name: str, *inputs: str) -> str:
-        """Another instance of a subgraph."""
+        """Add another instance of a subgraph; return its name."""
         return self.add(SUBGRAPH, name, *inputs, definition=definition)
 
     def wire(self, source: str, target: str) -> None:
-        """A wire from `name` or `name:port` to `name:port`."""
+        """Add a wire from `name` or `name:port` to `name:port`."""
         source_name, _, source_port = source.partition(":")
         target_name, _, target_port = target.partition(":")
         ends = (self.ids[source_name], source_port or "out", self.ids[target_name], target_port)
         commands.connect(self.doc, *ends)
 
     def training(self, optimizer: str, loss: str, metrics: list[dict], **fields: Any) -> None:
-        """The training settings, with names for nodes."""
+        """Set the training settings, with names for nodes."""
         measured = [{**metric, "node": self.ids[metric["node"]]} for metric in metrics]
         commands.set_training(
             self.doc,
@@ -85,15 +87,15 @@ class Drawing:
         )
 
     def view(self, name: str, kind: str, **options: Json) -> None:
-        """Show a view on a node, in place of its value."""
+        """Show a view on a node instead of its value."""
         set_view(self.doc, self.ids[name], {"kind": kind, **options})
 
     def arrange(self, rows: list[list[str]], note: str, title: str) -> None:
         """Place the groups and the note in rows.
 
-        Later rows begin with what stands below the first group (`NOTE`, or nothing: `""`), and go
-        on where the first row has its second group. After `>` comes what ends where the first row
-        ends; `<TITLE` stands for a place right below that group.
+        Later rows begin with an item below the first group (`NOTE`, or nothing: `""`), and continue
+        below the second group of the first row. Items after `>` are aligned with the end of the
+        first row; `<TITLE` places the next item right below that group.
         """
         self.analysis = Analysis(self.doc)
         second = right = y = 0.0
@@ -125,7 +127,7 @@ class Drawing:
             y += max(boxes[name][1] for name in names) + GAP
 
     def _size(self, title: str) -> tuple[float, float]:
-        """Width and height of a group's frame."""
+        """Return width and height of a group's frame."""
         places = layout(self.doc, self.groups[title][1], analysis=self.analysis)
         sizes = {i: node_size(self.doc, self.doc.nodes[i], self.analysis) for i in places}
         right = max(places[i][0] + sizes[i][0] for i in places)

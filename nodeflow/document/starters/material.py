@@ -1,4 +1,4 @@
-"""What a starter knows of the data it is made for."""
+"""A starter's information about its data."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from nodeflow.graph.types import TensorType
 
 @dataclass(frozen=True)
 class Statistics:
-    """Mean and standard deviation of a column: of each feature, or of all its pixels."""
+    """Mean and standard deviation of a column: per feature, or over all its pixels."""
 
     mean: list[float] | float
     deviation: list[float] | float
@@ -25,19 +25,19 @@ class Statistics:
 
 @dataclass(frozen=True)
 class Material:
-    """A data set as far as a starter has to know it.
+    """The facts about a data set that a starter needs.
 
     Attributes:
         source, options: attributes of the dataset node.
-        title: of the data, such as the file's name.
+        title: the title of the data, such as the file's name.
         columns: column -> type of a batch.
         splits: the splits that have rows.
         rows: rows of the training split.
         classes: names of the classes, by column.
         images: columns of pictures -> (height, width).
-        feature_names: by column.
-        statistics: by column, over the training split.
-        scale: whether inputs are to be scaled.
+        feature_names: names of the features, by column.
+        statistics: statistics by column, over the training split.
+        scale: whether inputs are scaled.
     """
 
     source: str
@@ -54,17 +54,17 @@ class Material:
 
     @property
     def name(self) -> str:
-        """A node's name for the data: ``iris`` of ``My data/iris.csv``."""
+        """A name for the dataset node, from the title: ``iris`` for ``My data/iris.csv``."""
         stem = re.sub(r"\W+", "_", self.title.rpartition(".")[0] or self.title).strip("_").lower()
         return stem if re.match(r"[A-Za-z_]", stem) else "data"
 
     @property
     def measured_split(self) -> str:
-        """Where metrics are measured: the test split, or what there is of the others."""
+        """The split for metrics: the test split, else the first other split with rows."""
         return next(s for s in ("test", "validation", "train") if s in self.splits)
 
     def width(self, column: str) -> int | None:
-        """Numbers per row of a column; None if that is unknown."""
+        """Return the numbers per row of a column; None if unknown."""
         sizes = self.columns[column].shape[1:]
         known = [size for size in sizes if size is not None]
         return int(np.prod(known)) if len(known) == len(sizes) else None
@@ -79,11 +79,8 @@ def look_at(
 ) -> Material:
     """Open a data set and measure it, for the starters.
 
-    What the options leave to a guess is written down, so that the document encodes a second file as
-    it does this one.
-
-    What the source guesses from the data becomes part of the options, so that the graph means the
-    same with other data.
+    Options that the source guesses from the data are written into the options, so that the document
+    encodes a second file in the same way.
 
     Raises:
         UnknownSource, DataNotFound, DataFormatError: the data cannot be read; says where.

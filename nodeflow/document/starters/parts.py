@@ -1,4 +1,4 @@
-"""The parts that starters are drawn from: data, scaling, layers, training."""
+"""Parts of the starters' graphs: data, scaling, layers, training."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ HE = {"op": "he_normal"}
 
 
 def data(drawing: Drawing, material: Material, fed: dict[str, str]) -> None:
-    """The group ``Data``: the dataset node, and the placeholders that its columns feed.
+    """Add the group ``Data``: the dataset node, and the placeholders that its columns feed.
 
     Args:
         fed: name of the placeholder -> column.
@@ -31,7 +31,7 @@ def data(drawing: Drawing, material: Material, fed: dict[str, str]) -> None:
 def normalize(
     drawing: Drawing, material: Material, column: str, name: str, source: str, **attrs: Any
 ) -> str:
-    """Return a node that scales by the statistics of a column; returns its name."""
+    """Add a node that scales by the statistics of a column; return its name."""
     found = material.statistics[column]
     numbers = {"mean": found.mean, "deviation": found.deviation}
     return drawing.add("normalize", name, source, **numbers, **attrs)
@@ -40,13 +40,13 @@ def normalize(
 def dense(
     drawing: Drawing, source: str, units: int, name: str, activation: str | None = None
 ) -> str:
-    """Return a layer: activation(source @ kernel + bias); returns its name."""
+    """Add a layer, activation(source @ kernel + bias); return its name."""
     more = {} if activation is None else {"activation": activation, "kernel_initializer": HE}
     return drawing.add("layers/dense", name, source, units=units, **more)
 
 
 def hidden_layers(drawing: Drawing, source: str, hidden: tuple[int, ...]) -> str:
-    """Dense layers with relu; returns the name of the last."""
+    """Add dense layers with relu; return the name of the last."""
     for number, units in enumerate(hidden, 1):
         name = f"hidden{number}" if len(hidden) > 1 else "hidden"
         source = dense(drawing, source, units, name, "relu")
@@ -56,7 +56,7 @@ def hidden_layers(drawing: Drawing, source: str, hidden: tuple[int, ...]) -> str
 def training(
     drawing: Drawing, material: Material, sizing: Sizing, metrics: tuple[str, ...]
 ) -> None:
-    """The last group: Adam, and what is measured after each epoch."""
+    """Add the last group: Adam, and the metrics measured after each epoch."""
     drawing.group("Training", "training")
     drawing.add("adam", "train", "loss", learning_rate=sizing.learning_rate)
     split = material.measured_split

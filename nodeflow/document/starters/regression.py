@@ -1,4 +1,4 @@
-"""A network that answers with numbers in the units of the data: for tables and for series."""
+"""A network that predicts numbers in the units of the data, for tables and for series."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ def has_numbers(material: Material) -> bool:
 
 
 def network(material: Material, title: str, note: str) -> Document:
-    """Scaled inputs, hidden layers, and ``prediction`` in the units of the labels."""
+    """Return a graph with scaled inputs, hidden layers, and ``prediction`` in units of the
+    labels."""
     drawing = Drawing()
     inputs, labels = inputs_of(material), labels_of(material)
     width, outputs = material.width(inputs) or 1, material.width(labels) or 1

@@ -1,4 +1,4 @@
-"""How large a starter's network is and how long it trains: by the number of rows and columns."""
+"""The size of a starter's network and of its training, by the number of rows and columns."""
 
 from __future__ import annotations
 
@@ -19,14 +19,15 @@ class Sizing:
 
     @property
     def settings(self) -> dict[str, int]:
-        """As training settings."""
+        """The training settings."""
         return {"batch_size": self.batch_size, "epochs": self.epochs, "patience": self.patience}
 
 
 def batch_size(rows: int) -> int:
     """Return a power of two, about a tenth of the rows, so that an epoch has ten steps or more.
 
-    >>> batch_size(120), batch_size(1000), batch_size(100_000) (8, 64, 128)
+    >>> batch_size(120), batch_size(1000), batch_size(100_000)
+    (8, 64, 128)
     """
     size = LEAST_BATCH
     while size * 2 <= min(rows / 10, MOST_BATCH):
@@ -35,13 +36,13 @@ def batch_size(rows: int) -> int:
 
 
 def epochs(rows: int, steps: int, most: int = 200, least: int = 5) -> int:
-    """So many epochs that about ``steps`` steps are made."""
+    """Return the number of epochs with about ``steps`` steps in total."""
     per_epoch = max(1, rows // batch_size(rows))
     return max(least, min(most, round(steps / per_epoch)))
 
 
 def for_table(rows: int, inputs: int, steps: int = 3000) -> Sizing:
-    """Return a small network for a small table: more rows carry more units."""
+    """Return a small network for a small table; more rows allow more units."""
     if rows < 500:
         hidden = (16,)
     elif rows < 5000:
@@ -56,7 +57,7 @@ def for_table(rows: int, inputs: int, steps: int = 3000) -> Sizing:
 
 
 def for_pictures(rows: int) -> Sizing:
-    """For a network with two layers of filters and one hidden layer."""
+    """Return the sizing of a network with two layers of filters and one hidden layer."""
     hidden = (32,) if rows < 2000 else (64,)
     count = epochs(rows, 600, most=40, least=4)
     return Sizing(hidden, min(64, batch_size(rows)), count, 0.003, max(4, count // 4))

@@ -1,4 +1,4 @@
-"""What a module of ``starters.kinds`` declares: one kind of graph to begin with."""
+"""The declaration of a starter: one kind of graph to begin with, made by a module of ``kinds``."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ class Starter:
 
     Attributes:
         id: its stable name, which is also the task it solves (``Guess.task``).
-        title: its name on screen, as what the user wants: ``Classify``.
-        doc: one line of what the graph does.
-        order: place among the others.
-        misfit: why it cannot use this data, as a sentence; empty if it can.
+        title: its name on screen, a verb for the user's goal: ``Classify``.
+        doc: one line about the graph.
+        order: its position among the others.
+        misfit: returns why it cannot use the data, as a sentence; "" if it can.
         make: makes the document.
     """
 

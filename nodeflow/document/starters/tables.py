@@ -1,4 +1,4 @@
-"""What the starters for tables share: which column is read, and which is answered."""
+"""Shared parts of the starters for tables: the columns of inputs and of labels."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from nodeflow.document.starters.material import Material, Statistics
 
 
 def inputs_of(material: Material) -> str:
-    """Return the column of inputs: ``features``, else the first column of rows of numbers; or
-    nothing."""
+    """Return the column of inputs: ``features``, else the first column with rows of numbers, or
+    ""."""
     found = [
         name
         for name, type_ in material.columns.items()
@@ -20,7 +20,7 @@ def inputs_of(material: Material) -> str:
 
 
 def labels_of(material: Material) -> str:
-    """Return the column of labels: ``labels``, or the one that is called like one; or nothing."""
+    """Return the column of labels: ``labels``, or one with a similar name, or ""."""
     likely = ("labels", "label", "y", "target", "targets", "classes", "class")
     return next((name for name in likely if name in material.columns), "")
 
@@ -42,12 +42,12 @@ def _one_hot(material: Material, labels: str) -> bool:
     width = material.width(labels)
     if not isinstance(found, Statistics) or len(type_.shape) != 2 or not width or width < 2:
         return False
-    flags = [0.0] * width, [1.0] * width  # what columns of 0 and 1 alone have
+    flags = [0.0] * width, [1.0] * width  # mean and deviation of these columns
     return (found.mean, found.deviation) == flags
 
 
 def listed(names: tuple[str, ...], most: int = 4) -> str:
-    """``a, b and c``; of many the first few."""
+    """Return a list in words, ``a, b and c``, shortened after the first few."""
     if len(names) > most:
         return f"{', '.join(names[: most - 1])} and {len(names) - most + 1} more"
     return " and ".join((", ".join(names[:-1]), names[-1]) if len(names) > 1 else names)

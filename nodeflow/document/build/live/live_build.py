@@ -1,10 +1,10 @@
-"""A build that follows its document edit by edit, at the cost of what the edit changes.
+"""A build that follows its document edit by edit, in a time that depends on the edit.
 
-`follow` changes the nodes of the graph that an edit concerns, in place. What macro nodes derive
-from them stays until `settle`, which derives it again: then the build equals a fresh one.
+`follow` changes the affected nodes of the graph in place. Nodes that macro nodes derive from them
+stay the same until `settle` derives them again; then the build equals a fresh one.
 
-After the rare edit that may change names that others derived, or which instances there are,
-everything is built again.
+A rare edit that may affect names chosen by other derived nodes, or the set of instances, builds
+everything again.
 """
 
 from __future__ import annotations
@@ -46,14 +46,14 @@ GRADIENTS = "gradients"
 
 
 _Checked = dict[tuple[Op, int], MappingProxyType[str, Any]]
-"""Checked attributes: all copies of a definition's node share theirs."""
+"""Checked attributes: all copies of a definition's node share one entry."""
 
 
 class LiveBuild(LiveNodes):
-    """Keeps `build` in step with a document.
+    """A build that is kept equal to a document.
 
-    Call `follow` with each of the document's changes, once it is made. `stale` holds the ids of
-    nodes whose derived nodes are out of date until `settle`.
+    Call `follow` after each of the document's changes. `stale` holds the ids of nodes whose derived
+    nodes are out of date until `settle`.
     """
 
     def __init__(self, document: Document, base_dir: str | os.PathLike | None = None) -> None:
@@ -84,7 +84,7 @@ class LiveBuild(LiveNodes):
         self._before = {i: upstream(self.build.document, [i]) for i in [*self._deriving, *failed]}
 
     def _note_segments(self) -> None:
-        """Find what was derived for which node: in a fresh graph it stands just before it."""
+        """Record the derived nodes of each node: in a fresh graph they are just before it."""
         analysis = self.build.analysis
         own = {n: i for i, n in self.build.nodes.items() if analysis.passes(i) is None}
         derived: list[Node] = []
@@ -101,7 +101,7 @@ class LiveBuild(LiveNodes):
         return self._graph.users
 
     def nodes(self) -> Iterable[Node]:
-        """Return the document's own nodes of the graph, in no order."""
+        """Return the graph's nodes for the document's nodes, in no order."""
         return (segment.node for segment in self._segments.values())
 
     @property
@@ -115,14 +115,15 @@ class LiveBuild(LiveNodes):
         return bool(self._awaiting)
 
     def pending(self) -> set[Node]:
-        """Return the nodes that are what they were before the last edits until `settle`."""
+        """Return the nodes that still have their state from before the last edits, until
+        `settle`."""
         stale = (self._segments.get(i) for i in self.stale)
         return {segment.node for segment in stale if segment is not None}
 
     # ---- following ----------------------------------------------------------------------------
 
     def follow(self, change: Change) -> Patch:
-        """Take a change of the document in."""
+        """Follow a change of the document."""
         flat_change = self._live_flat.follow(change)
         if flat_change is None or _changes_seed(change):
             return self._rebuilt()
@@ -144,7 +145,8 @@ class LiveBuild(LiveNodes):
         return Patch(rebuilt=True)
 
     def _check_names(self, change: Change) -> None:
-        """Derived names avoid the document's: where those may meet, everything is built again."""
+        """Raise BuildAnew if a changed name may collide with derived names, which avoid the
+        document's."""
         own = change.within("")
         named = [*own.nodes_added, *own.nodes_removed]
         named += [r for pair in own.nodes_changed if pair[0].name != pair[1].name for r in pair]
@@ -157,7 +159,7 @@ class LiveBuild(LiveNodes):
                 raise BuildAnew
 
     def _may_clash(self, name: str) -> bool:
-        """Return whether a name lies in a scope that derived names are made in."""
+        """Return whether a name is in a scope that contains derived names."""
         if name.startswith(GRADIENTS):
             return True
         end = name.find("/")
@@ -186,11 +188,11 @@ class LiveBuild(LiveNodes):
             self._in_order = False
         self._update_all(waiting | behind_dots(self.build.document, waiting))
         if len(self._graph.nodes) != count:
-            self._in_order = False  # one that can run now comes after what uses it
+            self._in_order = False  # a node that can run now comes after its consumers
 
     def _set_value(self, before: NodeRecord, after: NodeRecord, checked: _Checked) -> bool:
-        """Give a node other attributes that leave its types as they are; return whether that is all
-        there is to an edit of it."""
+        """Give a node attributes that keep its types; return whether the edit contains nothing
+        else."""
         segment = self._segments.get(after.id)
         if segment is None or segment.node.op.macro or after.op == "placeholder":
             return False
@@ -208,7 +210,7 @@ class LiveBuild(LiveNodes):
         return True
 
     def _update_all(self, waiting: set[str]) -> None:
-        """Update nodes, and others as far as they depend on what changes."""
+        """Update nodes, and then the nodes that depend on their changes."""
         while waiting:
             order, looping = topological(self.build.document, waiting)
             order = [*looping, *(i for i in order if i not in looping)]
@@ -232,7 +234,8 @@ class LiveBuild(LiveNodes):
             self._touch(after)
 
     def _update(self, node_id: str) -> bool:
-        """Lets the graph agree with one node of the document; says whether its users may differ."""
+        """Make the graph agree with one node of the document; return whether its consumers may
+        change."""
         build, record = self.build, self.build.document.nodes[node_id]
         was = self._known(node_id)
         build.muted.pop(node_id, None)
@@ -241,7 +244,7 @@ class LiveBuild(LiveNodes):
         if node_id not in self._segments:
             build.forget(record)
         sources = [wire.source for wire in build.document.wires_into(node_id)]
-        if self._loops(node_id):  # its sources are what it is itself
+        if self._loops(node_id):  # in a loop a node is its own source
             sources = []
             before = upstream(build.document, [node_id])
             if any(mode_of(build.document.nodes[i]) == MUTED for i in before):
@@ -274,7 +277,7 @@ class LiveBuild(LiveNodes):
         return was != now
 
     def _known(self, node_id: str) -> tuple:
-        """What the users of a node depend on."""
+        """Return the properties of a node that its consumers depend on."""
         build = self.build
         state = build.muted.get(node_id, _RUNS), build.skipped.get(node_id, _RUNS)
         outputs = [(p, build.tensors[node_id, p]) for p in build.ports.get(node_id, ())]
@@ -283,8 +286,8 @@ class LiveBuild(LiveNodes):
         return (*state, node_id in self._awaiting, build.nodes.get(node_id), types, inside)
 
     def _is_muted(self, node_id: str) -> bool:
-        """Return whether a muted node keeps a node from running; what waits for a bypassed
-        optimizer runs."""
+        """Return whether a muted node stops a node. Nodes that wait for a bypassed optimizer
+        run."""
         return self.build.muted.get(node_id, _RUNS) is None
 
     def _has_error(self, node_id: str) -> bool:
@@ -301,7 +304,7 @@ class LiveBuild(LiveNodes):
     # ---- derived nodes ------------------------------------------------------------------------
 
     def settle(self, interrupted: Callable[[], bool] | None = None) -> Patch:
-        """Put the graph into the order of a fresh build, and derive again what is stale.
+        """Put the graph into the order of a fresh build, and derive stale nodes again.
 
         When `interrupted` returns true, the rest stays stale (see `is_settled`).
         """
@@ -318,8 +321,10 @@ class LiveBuild(LiveNodes):
         return self._patch
 
     def put_in_order(self) -> None:
-        """Lets each node come after those it uses, where edits have mixed them, and derives none:
-        for who cannot wait until the graph is settled."""
+        """Sort nodes after their sources where edits have mixed them, without deriving nodes.
+
+        For callers that cannot wait until the graph is settled.
+        """
         if not self._in_order:
             self._graph.arrange(after_sources(self._graph.nodes))
 
@@ -330,7 +335,7 @@ class LiveBuild(LiveNodes):
         passes = self.build.analysis.passes
         deriving = [i for i in order if derives_late(doc.nodes[i]) and passes(i) is None]
         if self.stale and deriving != self._deriving:
-            self.stale.update(deriving)  # which scope is whose depends on the order
+            self.stale.update(deriving)  # the names of the scopes depend on this order
         placed = [i for i in deriving if i in self._segments]
         self._arrange(order)
         if (
@@ -351,7 +356,7 @@ class LiveBuild(LiveNodes):
         self._in_order = True
 
     def _arrange(self, order: list[str]) -> None:
-        """Goes through the document's nodes in order, deriving again what is stale."""
+        """Go through the document's nodes in order, and derive stale nodes again."""
         doc, nodes = self.build.document, self._graph.nodes
         old = {i: self._segments[i] for i in self.stale if i in self._segments}
         for node_id in old:
@@ -371,7 +376,7 @@ class LiveBuild(LiveNodes):
                     nodes.append(node)
 
     def _derive(self, record: NodeRecord, old: Segment | None) -> bool:
-        """Derive a macro node's nodes; return whether what uses it has to follow."""
+        """Derive a macro node's nodes; return whether its consumers have to be updated."""
         awaited, mark = record.id in self._awaiting, len(self._graph.nodes)
         self._awaiting.discard(record.id)
         self.build.skipped.pop(record.id, None)
@@ -392,7 +397,7 @@ class LiveBuild(LiveNodes):
         return types != [t.type for t in old.node.outputs]
 
     def _put_back(self, record: NodeRecord, old: Segment | None) -> None:
-        """Lets a macro node wait for the next `settle`, without derived nodes."""
+        """Keep a macro node without derived nodes until the next `settle`."""
         if old is None:
             self._awaiting.add(record.id)
             return
@@ -403,7 +408,10 @@ class LiveBuild(LiveNodes):
         connect(self.build, record, old.node)
 
     def _check_flag_owner(self, order: list[str]) -> None:
-        """In a fresh build the first node that needs the training flag makes it."""
+        """Raise BuildAnew if the first node that needs the training flag is not its owner.
+
+        In a fresh build that node makes the flag.
+        """
         for flag in self._graph.get_collection(FLAG):
             users = self._graph.users.get(flag.node)
             if not users or flag.name not in self._graph:

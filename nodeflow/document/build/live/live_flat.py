@@ -1,8 +1,8 @@
 """A flattened document that follows its original edit by edit.
 
 Edits of nodes and wires, in the file's own graph and inside definitions, become edits of the flat
-document, one for each instance that they reach. What changes which instances there are, or what
-their ports or names are, is rare: then the document is flattened again.
+document, one for each affected instance. Rare edits that change the set of instances, their ports
+or their names flatten the document again.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ _INSTANCES = (SUBGRAPH, *BORDER)
 
 
 class LiveFlat:
-    """Keeps `flat` in step with a document.
+    """A flat document `flat` that is kept equal to a document.
 
-    `follow` takes each change of the document, made already, and returns the same for the flat
-    document, or None where the document has to be flattened again.
+    `follow` takes each change that was made in the document. It returns the same change for the
+    flat document, or None if the document has to be flattened again.
     """
 
     def __init__(self, document: Document) -> None:
@@ -55,7 +55,7 @@ class LiveFlat:
         )
 
     def follow(self, change: Change) -> Change | None:
-        """Return what a change does to the flat document, which has it then."""
+        """Apply a change to the flat document and return the flat change; None to flatten again."""
         if self.flat.document is self._source:
             return None if any(map(_makes_instances, change.edits)) else change
         edits = self._edits(change)
@@ -83,7 +83,7 @@ class LiveFlat:
                 edits += self._node_edits(edit, places)
             elif kind == "wire":
                 if self._is_ordered:
-                    return None  # an instance that waits, or is waited for, does so as a whole
+                    return None  # an instance waits, or is waited for, as a whole
                 wires = [wire for wire in (edit.before, edit.after) if wire is not None]
                 if any(is_control(w.target_port) or w.source_port == DONE for w in wires):
                     return None
@@ -106,8 +106,8 @@ class LiveFlat:
         return edits
 
     def _is_simple(self, edit: Edit, places: list[f.Place]) -> bool:
-        """Return whether a node edit leaves instances, their ports and others' names as they
-        are."""
+        """Return whether an edit of a node keeps all instances, their ports and the names of
+        others."""
         before, after = edit.before, edit.after
         ops = {record.op for record in (before, after) if record is not None}
         if not ops.isdisjoint(_INSTANCES):
@@ -140,7 +140,7 @@ class LiveFlat:
 
 
 def _bodies(document: Document) -> set[str]:
-    """Return the definitions of loops and branches, and those used in them."""
+    """Return the definitions of loops and branches, and all definitions used in them."""
     found: set[str] = set()
     for graph in graphs(document):
         for record in instances_in(graph):
@@ -159,7 +159,7 @@ def _makes_instances(edit: Edit) -> bool:
 
 
 def _is_alike(before: NodeRecord, after: NodeRecord) -> bool:
-    """Return whether nothing but place and looks changed."""
+    """Return whether only position and appearance changed."""
     named = before.op == after.op and before.name == after.name
     named = named and stream_of(before) == stream_of(after)
     return named and mode_of(before) == mode_of(after) and same(before.attrs, after.attrs)
@@ -170,7 +170,7 @@ def _ends(
 ) -> Iterator[tuple[f.Place, str, str]]:
     """Yield the in-ports of nodes whose value comes through an in-port of one of the graphs.
 
-    `noted` gets the instances on the way whose outputs may come from elsewhere now.
+    Add the instances on the way to `noted`, because the sources of their outputs may have changed.
     """
     seen: set[tuple[f.Place, str, str]] = set()
     waiting = [(place, target, port)]

@@ -1,7 +1,7 @@
 """A graph whose nodes can change in place, for a build that follows its document.
 
-The public graph is append-only (see the decision records): tensors are handed around there, so a
-node never changes. This one belongs to one owner, which knows what became of each node.
+The public graph is append-only (see the decision records): others may hold its tensors, so its
+nodes never change. This graph has a single owner, which tracks all changes of its nodes.
 """
 
 from __future__ import annotations
@@ -17,17 +17,19 @@ from nodeflow.graph.types import TensorType
 
 
 class Interrupted(BaseException):
-    """Something else is wanted before more nodes are derived; no error of a node's, which an
-    ``except Exception`` makes a problem of."""
+    """A request to stop deriving nodes, raised between two of them.
+
+    It is no Exception, so that an ``except Exception`` does not turn it into a problem of a node.
+    """
 
 
 @dataclass
 class Patch:
-    """What became of the graph's nodes.
+    """The changes of the graph's nodes.
 
     Attributes:
-        changed: nodes that are new, or compute something else now.
-        removed: nodes that are gone.
+        changed: nodes that are new, or compute a different value now.
+        removed: nodes that were removed.
         rebuilt: whether the graph is another object.
     """
 
@@ -37,10 +39,9 @@ class Patch:
 
 
 class LiveGraph(Graph):
-    """A graph that also knows the users of each node.
+    """A graph that also knows the consumers of each node.
 
-    After a change, `nodes` and the nodes' indexes are in order again only once `arrange` was
-    called.
+    After a change, `nodes` and the nodes' indexes are out of order until `arrange` is called.
 
     Attributes:
         users: node -> the nodes that use its outputs, wait for it, or stand for it.
@@ -79,19 +80,19 @@ class LiveGraph(Graph):
                 self._unlink(node)
 
     def take_out(self, nodes: Iterable[Node]) -> None:
-        """Forget nodes; what uses them is the caller's to change."""
+        """Forget nodes; the caller has to change their consumers."""
         for node in nodes:
             self._unlink(node)
             del self._by_name[node.name]
             self._taken.pop(node.name, None)
 
     def give_up(self, mark: int, name: str) -> None:
-        """Drop what was added after the first `mark` nodes for the node of a name."""
+        """Drop the nodes added after the first `mark` nodes while adding the node `name`."""
         self.discard_since(mark, keep=())
         self._taken.pop(name, None)
 
     def put_back(self, node: Node) -> None:
-        """Take in a node again that was taken out, as the last one."""
+        """Add a removed node again, at the end."""
         self._by_name[node.name] = node
         self._taken.setdefault(node.name, 1)
         node.index = len(self.nodes)
@@ -116,7 +117,7 @@ class LiveGraph(Graph):
         self._link(node)
 
     def become(self, node: Node, new: Node) -> None:
-        """Lets a macro node be what `new`, added last, was derived for; `new` goes."""
+        """Give a macro node the state of `new`, which was added last, and remove `new`."""
         assert self.nodes[-1] is new
         self.nodes.pop()
         self._unlink(new)
@@ -128,7 +129,7 @@ class LiveGraph(Graph):
         self.put_back(node)
 
     def rename(self, node: Node, name: str, stream: str) -> None:
-        """Give a node another name; its stream is what its record says."""
+        """Give a node another name, and the stream of its record."""
         del self._by_name[node.name]
         self._taken.pop(node.name, None)
         node.name, node.stream = name, stream
@@ -164,8 +165,10 @@ def sources(node: Node) -> set[Node]:
 
 
 def after_sources(nodes: Iterable[Node]) -> list[Node]:
-    """Return nodes in an order in which each comes after its sources among them, and otherwise in
-    the order given; in a loop, one of them does not."""
+    """Sort nodes so that each follows its sources among them, and otherwise keep their order.
+
+    In a loop, one node precedes a source.
+    """
     nodes = list(nodes)
     found: dict[Node, None] = {}
     known, entered = set(nodes), set[Node]()

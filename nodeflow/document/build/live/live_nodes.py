@@ -1,7 +1,7 @@
-"""The nodes of a graph that follows its document, and what macro nodes derived for them.
+"""The nodes of a graph that follows its document, with the derived nodes of macro nodes.
 
-`LiveBuild` says which nodes an edit concerns and when to derive again; here one node at a time is
-placed, changed, taken out, and derived again.
+`LiveBuild` decides which nodes an edit affects and when to derive them again. This module places,
+changes, removes and derives one node at a time.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ from nodeflow.ops.training_mode import FLAG
 
 
 class BuildAnew(Exception):
-    """An edit after which everything has to be built again."""
+    """A signal that an edit requires a complete new build."""
 
 
 class LiveNodes:
     """The nodes of a build and, for each of the document's nodes, its part of the graph.
 
     Attributes:
-        build: what the document's nodes are in the graph.
+        build: the document's nodes with their nodes in the graph.
         stale: ids of the nodes whose derived nodes are out of date.
     """
 
@@ -50,19 +50,19 @@ class LiveNodes:
     _in_order: bool
     """Whether the graph has the order, and the derived nodes, of a fresh build."""
     _mixed: bool
-    """Whether names of the document lie in scopes that derived names are made in."""
+    """Whether the document has names in scopes of derived names."""
     _awaiting: set[str]
     """Nodes that are left out until `settle`."""
     _segments: dict[str, Segment]
     _macros: dict[str, str]
     """Name -> id of the nodes that derive others."""
     _deriving: list[str]
-    """Nodes whose derived nodes depend on all before them, in the order of the graph."""
+    """Nodes whose derived nodes depend on everything upstream, in the order of the graph."""
     _before: dict[str, set[str]]
-    """Such a node -> what it depends on."""
+    """Each such node -> the nodes that it depends on."""
 
     def _place(self, record: NodeRecord) -> None:
-        """Add a node that runs, or changes the one that is there."""
+        """Add a node that runs, or change the existing one."""
         op = REGISTRY.lookup(record.op)
         segment = self._segments.get(record.id)
         if segment is not None and segment.node.op is not op:
@@ -82,7 +82,7 @@ class LiveNodes:
             self._derive_again(record, segment)
 
     def _differs(self, record: NodeRecord, segment: Segment) -> bool:
-        """Return whether what a macro node derives may be something else now."""
+        """Return whether the derived nodes of a macro node may have changed."""
         sources, controls = sources_of(self.build, record)
         stand_ins = dict(enumerate(segment.node.inputs))
         inputs = [stand_ins.get(i) if t is None else t for i, t in enumerate(sources)]
@@ -95,7 +95,7 @@ class LiveNodes:
         return stream_of(old) != stream_of(record) or not same(old.attrs, record.attrs)
 
     def _set_numbers(self, record: NodeRecord, segment: Segment) -> bool:
-        """Change the constants of an optimizer's numbers; return whether that is all it takes."""
+        """Change the constants of an optimizer's numbers; return whether nothing else is needed."""
         if not self._differs(record, segment):
             return True
         names = changed_numbers(segment.record, record)
@@ -119,12 +119,12 @@ class LiveNodes:
         self._patch.changed.add(node)
 
     def _change(self, record: NodeRecord, segment: Segment) -> None:
-        """Change a node in place; one with another number of outputs is replaced."""
+        """Change a node in place; replace it if its number of outputs changed."""
         node, op, old = segment.node, segment.node.op, segment.record
         sources, waits = sources_of(self.build, record)
         inputs = tuple(t for t in sources if t is not None)
         controls = tuple(dict.fromkeys(waits))
-        if len(inputs) < len(sources):  # a stand-in is derived with the node
+        if len(inputs) < len(sources):  # its stand-in is derived together with it
             self._take_out(record.id)
             self._add(record)
             return
@@ -186,7 +186,7 @@ class LiveNodes:
         self._segments[node_id] = Segment(node, derived, record, types, tuple(controls), inside)
 
     def _remove(self, record: NodeRecord) -> None:
-        """Take a node out that is no longer in the document."""
+        """Remove a node that is no longer in the document."""
         self._take_out(record.id)
         self.build.forget(record)
         self.build.muted.pop(record.id, None)
@@ -198,7 +198,7 @@ class LiveNodes:
             self._in_order = False
 
     def _take_out(self, node_id: str) -> None:
-        """Take a node and what it derived out of the graph, if it is there."""
+        """Remove a node and its derived nodes from the graph, if present."""
         segment = self._segments.pop(node_id, None)
         if segment is None:
             return
@@ -220,17 +220,17 @@ class LiveNodes:
         self._touch(segment.record)
 
     def _check_flag(self, gone: set[Node]) -> None:
-        """The training flag belongs to the first node that uses it; others must not lose it."""
+        """Raise BuildAnew if removing nodes would remove the training flag that other nodes use."""
         for flag in self._graph.get_collection(FLAG):
             if flag.node not in gone:
                 continue
-            late = {self._names(i) for i in self._deriving}  # these are derived again
+            late = {self._names(i) for i in self._deriving}  # these are derived again anyway
             users = self._graph.users.get(flag.node, ())
             if any(user not in gone and user.derived_from not in late for user in users):
                 raise BuildAnew
 
     def _touch(self, record: NodeRecord) -> None:
-        """Note which optimizers and gradients have to be derived again."""
+        """Mark optimizers and gradients that depend on a changed node as stale."""
         has_variable = record.op == "variable" or bool(variables_of(record))
         for macro, before in self._before.items():
             owner = self.build.document.nodes.get(macro)
@@ -240,7 +240,7 @@ class LiveNodes:
                 self._in_order = False
 
     def _replace(self, record: NodeRecord, old: Segment, new: Segment) -> None:
-        """Lets the node that was there before be the one that was just derived."""
+        """Keep the former node object, with the state of the newly derived one."""
         self._graph.become(old.node, new.node)
         self._patch.removed.discard(old.node)
         self._patch.changed.discard(new.node)

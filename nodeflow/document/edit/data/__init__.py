@@ -1,1 +1,1 @@
-"""Edits of a document's data: attached, found again, replaced."""
+"""Edits of a document's data: attach, locate, replace."""

@@ -23,9 +23,9 @@ def attach_data(
     placeholders: Iterable[str],
     base_dir: str | os.PathLike | None = None,
 ) -> str:
-    """Add a dataset node and wires its columns to the placeholders (ids) whose types they have.
+    """Add a dataset node and wire its columns to the placeholders (ids) with matching types.
 
-    A column called like a placeholder is taken first, then the next in order.
+    A placeholder takes the column with its name, else the next matching one in order.
 
     Returns:
         The id of the dataset node.

@@ -25,11 +25,11 @@ GRID = 8
 def add_placeholders(
     doc: Document, node_id: str, base_dir: str | os.PathLike | None = None
 ) -> list[str]:
-    """Give every column of a dataset node a placeholder that takes it.
+    """Feed every column of a dataset node into a placeholder.
 
-    A column that feeds nothing gets one: first those that a column fed which the data no longer
-    has, then new ones to the right of the node. Placeholders that are fed take over the dtype and
-    shape of their column where those do not fit.
+    A column that feeds nothing first gets a placeholder whose column no longer exists in the data;
+    otherwise a new placeholder right of the node. A fed placeholder with an unfitting dtype or
+    shape adopts its column's.
 
     Returns:
         The ids of the new placeholders, in the order of the columns.
@@ -60,7 +60,7 @@ def add_placeholders(
 
 
 def complete(doc: Document, node_ids: Iterable[str]) -> None:
-    """Add placeholders to dataset nodes that were just added, where their data can be read."""
+    """Add placeholders to dataset nodes that were just added, if their data can be read."""
     for node_id in node_ids:
         if doc.nodes[node_id].op == DATASET:
             with contextlib.suppress(DataError):  # the node shows it as its problem
@@ -68,8 +68,7 @@ def complete(doc: Document, node_ids: Iterable[str]) -> None:
 
 
 def unplaced(doc: Document, node_id: str, columns: Mapping[str, TensorType]) -> list[str]:
-    """Return the columns of a dataset node that feed no placeholder, or one that cannot take
-    them."""
+    """Return the columns that feed no placeholder, or a placeholder that cannot take them."""
     fed = {w.source_port: doc.nodes[w.target] for w in doc.wires_out_of(node_id)}
     return [
         name
@@ -99,13 +98,13 @@ def _is_size(value: Any) -> bool:
 
 
 def _fitted(record: NodeRecord, type_: TensorType) -> dict:
-    """Attributes for a column; a sample of another type would be an error."""
+    """Return the attributes for a column, without a sample, because its type would be wrong."""
     attrs = {key: value for key, value in record.attrs.items() if key != "sample"}
     return {**attrs, "dtype": type_.dtype, "shape": list(type_.shape)}
 
 
 def _add(doc: Document, record: NodeRecord, column: str, type_: TensorType) -> str:
-    """Return a placeholder right of the node, below what stands there."""
+    """Add a placeholder right of the node, below other cards, and return its id."""
     name = "".join(c if c.isalnum() and c.isascii() else "_" for c in column) or "column"
     name = name if not name[0].isdigit() else f"column_{name}"
     attrs = {"dtype": type_.dtype, "shape": list(type_.shape)}

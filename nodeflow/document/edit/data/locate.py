@@ -1,4 +1,4 @@
-"""Data files that are no longer where the document says: which, and where they are now."""
+"""Missing data files of a document, and edits that point to their new places."""
 
 from __future__ import annotations
 
@@ -23,8 +23,7 @@ from nodeflow.resources import resource
 
 
 def missing_path(doc: Document, record: NodeRecord) -> Path | None:
-    """Return the path of a dataset node's data as the document has it, if nothing is there; else
-    None."""
+    """Return the path of a dataset node's data if there is nothing at that path; else None."""
     if record.op != DATASET:
         return None
     try:
@@ -38,14 +37,13 @@ def missing_path(doc: Document, record: NodeRecord) -> Path | None:
         location.place() if kind.folder else location.file()
     except DataNotFound:
         return Path(path)
-    except NodeflowError:  # it is there, and cannot be read
+    except NodeflowError:  # the data exist but cannot be read
         return None
     return None
 
 
 def missing(doc: Document) -> list[tuple[Document, NodeRecord, Path]]:
-    """Return the dataset nodes of a file whose data are not there, each with its graph and its
-    path."""
+    """Return the dataset nodes of a file whose data are missing, each with its graph and path."""
     graphs = [doc.root, *doc.root.definitions()]
     return [
         (graph, record, path)
@@ -56,10 +54,10 @@ def missing(doc: Document) -> list[tuple[Document, NodeRecord, Path]]:
 
 
 def relocate(doc: Document, node_id: str, found: Path) -> list[str]:
-    """Point a dataset node to where its data are, as one undo step.
+    """Point a dataset node to the new path of its data, as one undo step.
 
-    The document may read what was found. Other data that were in the same folder and are missing
-    follow, if files of their names are in the new folder and the document may read that.
+    The document may read the new path. Other missing data of the same former folder follow, if the
+    new folder has files of their names and the document may read them.
 
     Returns:
         The names of the nodes that changed.
@@ -86,12 +84,12 @@ def relocate(doc: Document, node_id: str, found: Path) -> list[str]:
 def reanchor(doc: Document, new: Path | None, file: Path | None = None) -> bool:
     """Adapt data paths to the new folder of a document, as one undo step.
 
-    Data in the new folder or below get a relative path, so that both can move together. Other data
-    with a relative path get their whole path. The document keeps its permissions to read.
+    Data in or below the new folder get a relative path, so that both can move together. Other data
+    with a relative path get an absolute path. The document keeps its permissions to read.
 
     Args:
-        new: the new folder; None if the document has no folder any more, so that all data get
-            their whole path.
+        new: the new folder; None if the document no longer has a folder, so that all data get
+            an absolute path.
         file: the document's new file. It is set in the same step, so that listeners never see
             changed paths that lead nowhere.
 
@@ -138,7 +136,7 @@ def _anchored_initial_values(doc: Document, folder: DocumentFolder, new: Path | 
 def data_places(doc: Document, records: Iterable[NodeRecord]) -> dict[str, str]:
     """Return the paths of data files by source, so that another document finds them.
 
-    Leave out data that come with nodeflow and data that are not found.
+    Leave out data bundled with nodeflow and missing data.
     """
     folder = document_folder(doc.root)
     found = {source_of(r.attrs): place for r in records if (place := _place(r, folder)) is not None}
@@ -167,9 +165,9 @@ def placed(record: NodeRecord, places: Mapping[str, str], folder: DocumentFolder
 
 
 def _place(record: NodeRecord, folder: DocumentFolder) -> Path | None:
-    """Where the data of a dataset node are; None if they are no file of the user, or missing.
+    """Return the path of a dataset node's data; None if they are no user's file, or are missing.
 
-    Of data that the document may not read, it is where they would be.
+    If the document may not read them, return the path unchecked.
     """
     if record.op != DATASET:
         return None
@@ -187,7 +185,7 @@ def _place(record: NodeRecord, folder: DocumentFolder) -> Path | None:
 
 
 def source_text(doc: Document, kind: str, path: Path) -> str:
-    """``csv:PATH``, relative where the data lie beside or below the document."""
+    """Return ``csv:PATH``, with a relative path if the data are beside or below the document."""
     folder = document_folder(doc.root)
     if folder.path and path.is_relative_to(folder):
         return f"{kind}:{os.path.relpath(path, folder)}"
@@ -196,6 +194,6 @@ def source_text(doc: Document, kind: str, path: Path) -> str:
 
 def _point(graph: Document, record: NodeRecord, path: Path) -> None:
     kind = source_of(record.attrs).partition(":")[0]
-    with contextlib.suppress(NodeflowError):  # a file of another kind is read as one
+    with contextlib.suppress(NodeflowError):  # a file of another kind gets that kind's source
         kind = source_at(str(path)).partition(":")[0]
     commands.set_attr(graph, record.id, "source", source_text(graph, kind, path))

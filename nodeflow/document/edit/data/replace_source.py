@@ -1,4 +1,4 @@
-"""Replacing the data of a dataset node by others, of the same kind or not."""
+"""Replacing the data of a dataset node by other data, of the same kind or not."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from nodeflow.document.model.document import Document
 from nodeflow.errors import DataError
 
 IMAGES = "images"
-"""The name of the column that sources of pictures have."""
+"""The name of the column with pictures in picture sources."""
 
 
 def use_dataset(
     document: Document, choice: str, *, base_dir: str | os.PathLike | None = None
 ) -> None:
-    """Replace a dataset node's source: ``SOURCE``, or ``NODE=SOURCE`` where there are several.
+    """Replace a dataset node's source: ``SOURCE``, or ``NODE=SOURCE`` if there are several.
 
-    Data of the same kind are encoded as those before: what was guessed from the file before is
-    written into the node, as far as that file is still there.
+    Data of the same kind keep the encoding: options that were guessed from the former file are
+    written into the node, if that file is still there.
 
     Args:
-        base_dir: where the relative paths of the document start.
+        base_dir: the start of the document's relative paths.
 
     Raises:
-        DataError: no dataset node, or several and none is named.
+        DataError: there is no dataset node, or there are several and none is named.
     """
     name, equals, source = choice.partition("=")
     graphs_ = [document, *document.definitions()]
@@ -59,7 +59,7 @@ def replace_source(
     *,
     base_dir: str | os.PathLike | None = None,
 ) -> None:
-    """Replace the source of a dataset node of ``graph``, and keep what still makes sense."""
+    """Replace the source of a dataset node of ``graph``, and keep options that still make sense."""
     base_dir = document_folder(document, base_dir)
     record = graph.nodes[node]
     old, options = source_of(record.attrs), options_of(record.attrs)
@@ -100,7 +100,7 @@ def _colour_pictures(graph: Document, node: str) -> tuple[str, tuple[int, int]] 
 def pinned(
     source: str, options: dict[str, Any], base_dir: str | os.PathLike | None
 ) -> dict[str, Any]:
-    """Return the options with what is guessed from a file, as far as that can be read."""
+    """Return the options, with values that are guessed from the file if it can be read."""
     with contextlib.suppress(DataError):
         return pinned_options(source, options, base_dir=base_dir)
     return options
@@ -109,8 +109,8 @@ def pinned(
 def is_alike(source: str, known: Mapping[str, Any], base_dir: str | os.PathLike | None) -> bool:
     """Return whether data have most of the columns that the features come from.
 
-    Others are not data of the same kind: their columns are chosen anew. Where one is missing, an
-    error that names it is nearer than a guess.
+    Otherwise they are of another kind, and their columns are chosen anew. If only few columns are
+    missing, an error that names them is more useful than a guess.
     """
     features = known.get("features") or ()
     with contextlib.suppress(DataError):

@@ -1,1 +1,1 @@
-"""What is inserted besides single nodes: copied parts, definitions, the user's library."""
+"""Inserting more than single nodes: copied parts, definitions, the user's library."""

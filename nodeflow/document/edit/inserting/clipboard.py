@@ -1,9 +1,9 @@
 """Copying parts of a document as text, and pasting such text with new ids and free names.
 
-The text also lists the wires from outside by the names of their sources. A paste can restore them
-in any document that has such nodes. The text says where the files of dataset nodes are, so that a
-document in another folder finds them. Copies of instances include the definitions of their
-subgraphs. If the document has an equal definition, a paste uses it, see `import_definitions`.
+The text also lists the wires from outside by the names of their sources, so a paste can restore
+them in any document with such nodes. It lists the paths of the data files, so that a document in
+another folder finds them. Copies of instances include the definitions of their subgraphs. If the
+document has an equal definition, a paste uses it, see `import_definitions`.
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ CLIP = "nodeflow-clip"
 
 
 def copy_json(doc: Document, ids: Iterable[str]) -> str:
-    """Return nodes and frames, with the wires among the nodes and into them, as text.
+    """Return nodes and frames, with all wires into the nodes, as text.
 
-    The border nodes of a subgraph are left out; definitions of copied instances are added.
+    Border nodes of a subgraph are left out; definitions of copied instances are included.
     """
     ids = sorted(dict.fromkeys(ids), key=natural_key)
     nodes = [doc.nodes[i] for i in ids if i in doc.nodes and doc.nodes[i].op not in BORDER]
@@ -69,7 +69,7 @@ def copy_json(doc: Document, ids: Iterable[str]) -> str:
 
 
 def places_of(content: str) -> list[str]:
-    """Return the paths of the files of the dataset nodes in a text of `copy_json`."""
+    """Return the paths of the data files that a text of `copy_json` lists."""
     return list(_read(content).places.values())
 
 
@@ -96,13 +96,13 @@ def paste(
     pos: tuple[float, float],
     admits: Callable[[Wire], bool] | None = None,
 ) -> list[str]:
-    """Add the text of `copy_json` or of a .flow file, its top left corner at `pos`.
+    """Add the content of a text from `copy_json` or of a .flow file, its top left corner at `pos`.
 
     Args:
         admits: called for each wire from outside whose source exists here by name; returns
             whether to restore the wire. By default none is restored.
 
-    Returns the ids of the new nodes, in the order of `content`. Changes nothing if it raises:
+    Return the ids of the new nodes, in the order of `content`. Change nothing on these errors:
 
         FlowError: `content` is not such a text.
         RecursiveSubgraph: a subgraph would contain itself.
@@ -117,7 +117,7 @@ def paste(
 
 
 def excerpt(doc: Document, ids: Iterable[str]) -> Document:
-    """Return a document of some nodes and frames, with the wires among them."""
+    """Return a document of some nodes and frames, with the wires between them."""
     text, result = copy_json(doc, ids), Document()
     result.use_file_of(doc)
     corners = [n.pos for i in ids if (n := doc.nodes.get(i))]
@@ -135,7 +135,7 @@ def duplicate(
 ) -> list[str]:
     """Add copies of nodes and frames, moved by `offset`; return the new nodes' ids.
 
-    `admits` is as for `paste`.
+    `admits` is the same as for `paste`.
     """
     return _add(doc, _read(copy_json(doc, ids)), offset, "Duplicate", admits)
 
@@ -189,7 +189,7 @@ def _add(
 
 
 def _renamed(attrs: dict[str, Json], names: dict[str, str]) -> dict[str, Json]:
-    """Replace names of copied variables in an optimizer's `variables` by those of the copies."""
+    """Replace the names of copied variables in an optimizer's `variables` by the copies' names."""
     variables = attrs.get("variables")
     if not isinstance(variables, list):
         return attrs

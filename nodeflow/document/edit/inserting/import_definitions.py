@@ -1,7 +1,7 @@
 """Importing definitions of subgraphs from another document.
 
-A definition equal to one of the document, except for ids, is not added again, whatever name it has
-there. A different one of the same name gets a free name.
+A definition that equals one of the document, except for ids and name, is not added again. A
+different definition with the same name gets a free name.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from nodeflow.document.model.transaction import Transaction
 
 
 def definitions_used(doc: Document, nodes: Iterable[NodeRecord]) -> list[Document]:
-    """Return the definitions that nodes use, directly or indirectly, by name."""
+    """Return the definitions that nodes use, directly or indirectly, sorted by name."""
     names: set[str] = set()
     for name in _names(nodes):
         names |= uses(doc, name)
@@ -29,7 +29,7 @@ def definitions_used(doc: Document, nodes: Iterable[NodeRecord]) -> list[Documen
 
 
 def with_definition(node: NodeRecord, names: Mapping[str, str]) -> NodeRecord:
-    """Return an instance with the new name of its definition; other nodes unchanged."""
+    """Return an instance with the new name of its definition; other nodes stay unchanged."""
     name = node.attrs.get(DEFINITION) if node.op == SUBGRAPH else None
     if not isinstance(name, str) or names.get(name, name) == name:
         return node
@@ -39,7 +39,7 @@ def with_definition(node: NodeRecord, names: Mapping[str, str]) -> NodeRecord:
 def import_definitions(
     doc: Document, t: Transaction, source: Document, nodes: Iterable[NodeRecord]
 ) -> dict[str, str]:
-    """Add the definitions that nodes from `source` need; return the names there -> here.
+    """Add the definitions that nodes from `source` need; return their names: there -> here.
 
     Raises:
         RecursiveSubgraph: one contains itself, or an instance of it would contain itself here.

@@ -1,4 +1,4 @@
-"""What can be inserted besides ops: subgraphs of the file, and items of the user's library.
+"""Insertable things besides ops: subgraphs of the file, and items of the user's library.
 
 Palette and search list declarations. So an insertable is a declaration with its own id
 (`subgraph/dense`, `library/subgraphs/dense`), and `add` inserts any of them.
@@ -99,7 +99,7 @@ def available(
 
 
 def bodies_in(doc: Document) -> set[str]:
-    """Return the definitions that are bodies of loops and branches: no subgraphs to insert."""
+    """Return the definitions that are bodies of loops and branches, and so not insertable."""
     return {
         str(record.attrs.get(DEFINITION))
         for graph in graphs(doc)
@@ -118,7 +118,7 @@ def library_item(op_id: str, folder: Path | None = None) -> library.Item:
 
 
 def is_insertable(op_id: str) -> bool:
-    """Return whether an id in a palette is that of an insertable, not of an op."""
+    """Return whether an id in a palette belongs to an insertable, not to an op."""
     return op_id.startswith((f"{SUBGRAPH}/", f"{LIBRARY}/", f"{flow_templates.PREFIX}/"))
 
 
@@ -128,7 +128,7 @@ def display_name(op_id: str) -> str:
 
 
 def preview(doc: Document, op_id: str) -> NodeRecord:
-    """Return the node that `add` would add, without an id; for a library item without ports."""
+    """Return the node that `add` would add, without an id; a library item has no ports in it."""
     name = display_name(op_id)
     if op_id.startswith(f"{SUBGRAPH}/"):
         return NodeRecord("", SUBGRAPH, instance_name(doc, name), {DEFINITION: name})

@@ -1,8 +1,8 @@
 """The user's library: reusable subgraphs, and templates, which are inserted as plain nodes.
 
-Both are ordinary `.flow` files in a folder of the user: that of a subgraph contains one instance,
-that of a template the nodes. So they can be opened, mailed and versioned like any graph, and are
-inserted by pasting.
+Both are ordinary `.flow` files in a folder of the user. A subgraph's file contains one instance,
+and a template's file contains the nodes. So they can be opened, mailed and versioned like any
+graph, and are inserted by pasting.
 """
 
 from __future__ import annotations
@@ -50,9 +50,9 @@ def items(folder: Path | None = None) -> list[Item]:
 def save_subgraph(
     doc: Document, definition: str, folder: Path | None = None, *, name: str = ""
 ) -> Item:
-    """Write a definition of a document, with those used in it, into the library.
+    """Write a definition of a document, with all definitions that it uses, into the library.
 
-    `name` is its name there; by default the same.
+    `name` is its name in the library; by default the same.
 
     Raises:
         UnknownSubgraph: the document has no such definition.
@@ -70,7 +70,7 @@ def save_subgraph(
 
 
 def save_template(doc: Document, ids: Iterable[str], name: str, folder: Path | None = None) -> Item:
-    """Write some nodes and frames, with the wires among them, into the library."""
+    """Write some nodes and frames, with the wires between them, into the library."""
     return _write(excerpt(doc, ids), check_name(name).replace("/", "_"), TEMPLATES, folder)
 
 

@@ -1,1 +1,1 @@
-"""Edits that are offered: what resolves a problem, fits a wire or is the obvious next step."""
+"""Offered edits, which resolve a problem, make a wire fit, or are the obvious next step."""

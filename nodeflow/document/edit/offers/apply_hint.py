@@ -1,4 +1,4 @@
-"""Applying what the training doctor advises to a document, as one undo step."""
+"""Applying the advice of the training doctor to a document, as one undo step."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ from nodeflow.errors import NodeflowError
 from nodeflow.train.diagnosis.hints import Edit
 
 ROOM = 224.0
-"""How far nodes move to the right for one that is inserted."""
+"""How far nodes move right for an inserted node."""
 
 
 def can_apply(doc: Document, edits: Sequence[Edit]) -> bool:
-    """Return whether all nodes that the edits change stand in the document and can be edited."""
+    """Return whether all nodes of the edits exist in the document and can be edited."""
     return bool(edits) and all(
         edit.kind == "setting" or _found(doc, edit.node) is not None for edit in edits
     )
 
 
 def apply_edits(doc: Document, edits: Sequence[Edit], label: str) -> None:
-    """Apply edits to the file that a document belongs to, as one undo step.
+    """Apply edits to the file of a document, as one undo step.
 
     Args:
-        label: of the undo step.
+        label: the label of the undo step.
 
     Raises:
-        NodeflowError: a node has gone, or does not take the value; nothing is changed.
+        NodeflowError: a node is gone, or does not take the value; nothing is changed.
     """
     root = doc.root
     with root.transaction(label):
@@ -67,9 +67,9 @@ def _apply(root: Document, edit: Edit) -> None:
 
 
 def insert_normalize(doc: Document, record: NodeRecord, port: str, attrs: dict) -> str:
-    """Insert a Normalize node behind an output: all that used the output uses the scaled values.
+    """Insert a Normalize node behind an output; all consumers of the output get the scaled values.
 
-    Nodes downstream move to the right to make room. Returns the new node's id.
+    Nodes downstream move to the right to make room. Return the new node's id.
     """
     wires = [w for w in doc.wires_out_of(record.id) if w.source_port == port]
     x, y = record.pos
@@ -111,7 +111,7 @@ def insert_bound(doc: Document, record: NodeRecord, port: str, attrs: dict) -> s
 
 
 def _found(doc: Document, name: str) -> tuple[Document, NodeRecord] | None:
-    """Return the node of a full name and the graph that it stands in."""
+    """Return the node with a full name, and its graph, or None."""
     path = find_name(doc.root, name)
     found = None if path is None else at_path(doc.root, path_of(path))
     if found is None or declaration(found[1], found[0]) is None:

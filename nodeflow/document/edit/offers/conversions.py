@@ -1,4 +1,4 @@
-"""What makes a port take a wire that it refuses: a cast, a transpose, axes, a variable's shape.
+"""Conversions that make a refused wire fit: a cast, a transpose, axes, a variable's shape.
 
 Each conversion has been checked: the op takes the value, and the port takes its result.
 """
@@ -36,8 +36,8 @@ GAP = 224.0
 class Conversion:
     """An op, or a cast and an op, that makes a value fit, and the resulting type.
 
-    `port` is the other in-port of the target whose wire is converted instead, so that the refused
-    wire fits as it is; empty where the refused wire is converted.
+    `port` is "" if the refused wire itself is converted. Otherwise it is another in-port of the
+    target whose wire is converted, so that the refused wire fits unchanged.
     """
 
     steps: tuple[Step, ...]
@@ -69,9 +69,9 @@ Offer = Conversion | GiveShape | GiveUnits
 
 
 def offers(doc: Document, analysis: Analysis, wire: Wire) -> list[Offer]:
-    """Return what makes a refused wire fit, the most likely first.
+    """Return conversions that make a refused wire fit, the likeliest first.
 
-    For a wire that fits, these are shapes for a variable that is still a single number where arrays
+    For a wire that fits, return shapes for a variable that is still a single number where arrays
     are usual, such as a bias.
     """
     shapes: list[Offer] = [*shapes_for_wire(doc, analysis, wire)]
@@ -119,7 +119,7 @@ def _conversions(
 
 
 def _cast_beside(doc: Document, analysis: Analysis, wire: Wire, dtype: str) -> list[Conversion]:
-    """Return a cast of the one other input that stands against the wire, where that loses less."""
+    """Return a cast of the only other input in conflict with the wire, if that cast loses less."""
     target = doc.nodes[wire.target]
     op = declaration(target, doc)
     into = {w.target_port: w for w in doc.wires_into(target.id)}
@@ -143,8 +143,10 @@ def _cast_beside(doc: Document, analysis: Analysis, wire: Wire, dtype: str) -> l
 def to_layer(
     doc: Document, analysis: Analysis, record: NodeRecord, port: str, given: TensorType
 ) -> Conversion | None:
-    """Return the reshape of rows of pixels to pictures, or to sequences of lines, that a layer
-    needs before it; None where there is none. `record` need not be in the document yet."""
+    """Return the reshape that a layer needs to take rows of pixels: to pictures or to lines.
+
+    Return None if there is none. `record` need not be in the document yet.
+    """
     pictures = [*_pictures(given.shape[1])] if given.ndims == 2 else []
     lines = [(op, {"shape": attrs["shape"][:-1]}) for op, attrs in pictures]
     for op, attrs in (*pictures, *lines):
@@ -155,14 +157,16 @@ def to_layer(
 
 
 def to_scalar(given: TensorType) -> Conversion | None:
-    """Return the mean that makes one loss of a loss per row; None where that makes no sense."""
+    """Return the mean that turns a loss per row into one loss; None if that makes no sense."""
     made = _applied("reduce_mean", {}, given) if given.is_float and given.shape != () else None
     return None if made is None else Conversion((("reduce_mean", {}),), made)
 
 
 def advised(doc: Document, analysis: Analysis, wire: Wire, verdict: Verdict) -> Verdict:
-    """Return a refusal with a hint that really helps: a Cast alone may not be enough, and a
-    variable that is still a single number needs a shape."""
+    """Return a refusal with a hint that suffices.
+
+    A Cast alone may not be enough, and a variable that is still a single number needs a shape.
+    """
     if not verdict.ok and (shapes := shapes_for_wire(doc, analysis, wire)):
         return replace(
             verdict,
@@ -217,7 +221,7 @@ def _less_likely(given: TensorType) -> Iterator[Step]:
 
 
 def _pictures(size: int | None) -> Iterator[Step]:
-    """Reshape rows to square grey images, if their size is that of one."""
+    """Yield a reshape of rows to square grey images, if their size is a square number."""
     side = math.isqrt(size or 0)
     if side > 1 and side * side == size:
         yield "reshape", {"shape": [-1, side, side, 1]}
@@ -234,7 +238,7 @@ def _applied(op_id: str, attrs: dict[str, Any], given: TensorType) -> TensorType
 
 
 def offer_label(doc: Document, found: Offer, wire: Wire) -> str:
-    """Return the text of the undo step."""
+    """Return the label of the undo step."""
     if isinstance(found, (GiveShape, GiveUnits)) or found.port:
         return found.title
     return f"{found.title} before {doc.node(wire.target).name}"
@@ -262,7 +266,7 @@ def insert_conversion(
         refused = wire
         if isinstance(found, Conversion) and found.port:
             if (wire.target, found.port) not in doc.wires:
-                commands.connect(doc, *wire)  # the wire that stood against it was picked up
+                commands.connect(doc, *wire)  # the wire in conflict was the one picked up
                 return []
             wire = converted_wire(doc, found, wire)
             commands.disconnect(doc, wire.key)
@@ -284,6 +288,6 @@ def insert_conversion(
 
 
 def converted_wire(doc: Document, found: Offer, wire: Wire) -> Wire:
-    """Return the wire that a conversion goes into: the refused one, or that of another port."""
+    """Return the wire to convert: the refused wire, or the wire of another port."""
     beside = isinstance(found, Conversion) and found.port
     return doc.wires.get((wire.target, beside), wire) if beside else wire

@@ -30,9 +30,9 @@ class Fix:
 def node_fixes(doc: Document, analysis: Analysis, node_id: str) -> list[Fix]:
     """Return at most `MOST` edits for a node, the likeliest first.
 
-    They give a shape to a variable that is still a single number (the node, or one that is
-    connected to it), fit a placeholder to the column that feeds it, move a node out of a loop or
-    branch that cannot hold it, or insert what makes a refused wire fit.
+    An edit gives a shape to a variable that is still a single number (the node, or one connected to
+    it), fits a placeholder to the column that feeds it, moves a node out of a loop or branch that
+    cannot hold it, or inserts a conversion into a refused wire.
     """
     if doc.locked or node_id not in doc.nodes:
         return []
@@ -56,7 +56,7 @@ def node_fixes(doc: Document, analysis: Analysis, node_id: str) -> list[Fix]:
 
 
 def _column_fixes(doc: Document, analysis: Analysis, node_id: str) -> list[Fix]:
-    """For a placeholder whose column has another type."""
+    """Return the edit that fits a placeholder to a column of another type."""
     wire = doc.wires.get((node_id, FEED))
     record = doc.nodes[node_id]
     type_ = analysis.type_of(wire.source, wire.source_port) if wire is not None else None

@@ -1,4 +1,4 @@
-"""Giving a variable the shape that its place in the graph needs, as an offer and as an edit."""
+"""Giving a variable the shape that its connections require, as an offer and as an edit."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ INITIALIZER = "glorot_uniform"
 
 @dataclass(frozen=True)
 class GiveShape:
-    """The shape on offer for a variable that is a single number, and its type with it."""
+    """A shape on offer for a variable that is a single number, with the resulting type."""
 
     variable: str
     name: str
     type: TensorType
     steps: tuple[()] = ()
-    """It inserts no nodes."""
+    """The inserted nodes: none."""
 
     @property
     def title(self) -> str:
@@ -36,14 +36,14 @@ class GiveShape:
 
     @property
     def sizes(self) -> str:
-        """`784 × 300`."""
+        """The shape as a text, such as `784 × 300`."""
         return sizes_text(tuple(d or 0 for d in self.type.shape))
 
     def apply(self, doc: Document) -> None:
         """Set the shape, as one undo step.
 
-        A matrix or a filter of zeros also gets an initializer: units with equal weights learn the
-        same.
+        A matrix or filter of zeros also gets an initializer, because units with equal weights learn
+        the same.
         """
         record = doc.node(self.variable)
         attrs: dict[str, object] = {"shape": list(self.type.shape)}
@@ -56,7 +56,7 @@ class GiveShape:
 
 
 def shapes_for_wire(doc: Document, analysis: Analysis, wire: Wire) -> list[GiveShape]:
-    """Return what scalar variables connected to a wire's target may be given, likeliest first.
+    """Return shapes for scalar variables connected to a wire's target, likeliest first.
 
     The wire need not be in the document.
     """
@@ -77,7 +77,7 @@ def shapes_for_wire(doc: Document, analysis: Analysis, wire: Wire) -> list[GiveS
 
 
 def shapes_for_node(doc: Document, analysis: Analysis, node_id: str) -> list[GiveShape]:
-    """Return what a scalar variable, or those connected to a node, may be given."""
+    """Return shapes for a scalar variable, or for the scalar variables connected to a node."""
     if is_scalar_variable(doc, node_id):
         wires = doc.wires_out_of(node_id)
     else:

@@ -1,4 +1,4 @@
-"""Giving a layer as many units as what its result is compared with has, as an offer and an edit."""
+"""Giving a layer the number of units that the labels require, as an offer and as an edit."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ SIZES = {
     "layers/dense": "units", "layers/conv1d": "filters", "layers/conv2d": "filters",
     "layers/conv3d": "filters",
 }  # fmt: skip
-"""Layers, and the attribute that is the size of their result's last axis."""
+"""Layers, and the attribute with the size of their result's last axis."""
 LABELS, SCORES = "labels", ("logits", "predictions")
 
 
 @dataclass(frozen=True)
 class GiveUnits:
-    """A number of units on offer for a layer, and the type of its result with it."""
+    """A number of units on offer for a layer, with the type of its result."""
 
     layer: str
     name: str
@@ -29,7 +29,7 @@ class GiveUnits:
     count: int
     type: TensorType
     steps: tuple[()] = ()
-    """It inserts no nodes."""
+    """The inserted nodes: none."""
     port: str = ""
 
     @property
@@ -44,8 +44,11 @@ class GiveUnits:
 
 
 def units_for_wire(doc: Document, analysis: Analysis, wire: Wire) -> list[GiveUnits]:
-    """Return what makes a layer's result and the labels of a loss or metric agree, where one of
-    them is wired there and this wire brings the other; it need not be in the document."""
+    """Return the number of units that makes a layer's result fit the labels of a loss or metric.
+
+    The layer or the labels are wired there already, and this wire brings the other; it need not be
+    in the document.
+    """
     wires = {each.target_port: each for each in doc.wires_into(wire.target)}
     wires[wire.target_port] = wire
     labels = wires.get(LABELS)

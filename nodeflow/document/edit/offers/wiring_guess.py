@@ -1,6 +1,6 @@
-"""What a new node obviously takes: the value it was made for, the data's labels, the only loss.
+"""The obvious inputs of a new node: the value it was added for, the data's labels, the only loss.
 
-Nothing is guessed where there is a choice: of two candidates neither is wired.
+Nothing is guessed if there is a choice: with two candidates, neither is wired.
 """
 
 from __future__ import annotations
@@ -39,14 +39,14 @@ PLACEHOLDER, LAYERS = "placeholder", "Layers"
 def wire_new(
     doc: Document, analysis: Analysis, node_id: str, source: Source | None = None
 ) -> list[str]:
-    """Wires a new node: `source` into the port that fits it best, and what else is obvious.
+    """Wire a new node: `source` into the port that fits it best, and other obvious inputs.
 
-    A layer for pictures takes rows of pixels through a reshape.
-    A loss or a metric takes the data's labels and the net's result where there is one of each; an
-    optimizer takes the only loss, through a mean if the loss is one number per row.
+    A layer for pictures takes rows of pixels through a reshape. A loss or a metric takes the data's
+    labels and the network's result, if each is unique. An optimizer takes the only loss, through a
+    mean if the loss is one number per row.
 
     Args:
-        analysis: of the document before the node was added.
+        analysis: the analysis of the document before the node was added.
 
     Returns:
         The ids of nodes that were added in between.
@@ -93,7 +93,8 @@ def main_port(doc: Document, analysis: Analysis, record: NodeRecord, source: Sou
     given = analysis.type_of(*source)
     free = [p for p in in_ports(doc, record) if p.kind == "tensor" and p.name not in wired]
     if given is not None and any(given.dtype in p.dtypes for p in free if not p.optional):
-        free = [p for p in free if not p.optional]  # a state is no place for what is no sequence
+        # an optional state must not take the value meant for the sequence
+        free = [p for p in free if not p.optional]
     names = [port.name for port in free]
     if "labels" in names and not is_labels(doc, source[0]):
         names.sort(key=lambda name: name == "labels")
@@ -106,9 +107,9 @@ def main_port(doc: Document, analysis: Analysis, record: NodeRecord, source: Sou
 def takes_from(
     doc: Document, analysis: Analysis, record: NodeRecord, node_id: str
 ) -> Source | None:
-    """Return the output of a node that a new node could take, None if there is none.
+    """Return the output of a node that a new node could take; None if there is none.
 
-    For a dataset node that is the placeholder of its first column.
+    For a dataset node, use the placeholder of its first column.
     """
     source = first_output(doc, analysis, node_id)
     op = declaration(record, doc)
@@ -124,8 +125,10 @@ def takes_from(
 
 
 def first_output(doc: Document, analysis: Analysis, node_id: str) -> Source | None:
-    """Return the first output with a value of a node; of a dataset node that of the placeholder of
-    its first column."""
+    """Return a node's first output that has a value.
+
+    For a dataset node, use the placeholder of its first column.
+    """
     record = doc.nodes[node_id]
     if record.op == DATASET:
         columns = [port.name for port in out_ports(doc, record, analysis)]
@@ -154,15 +157,18 @@ def _label_sources(doc: Document) -> list[Source]:
 
 
 def _results(doc: Document, analysis: Analysis) -> list[Source]:
-    """What a net ends in: values that depend on trained variables and go nowhere but to losses and
-    metrics."""
+    """Return the results of a network: values that depend on trained variables and lead only to
+    losses and metrics."""
     after = downstream(doc, _of_kind(doc, "Loss"))
     return [s for s in _learned(doc, analysis) if s[0] not in after and _is_end(doc, s[0])]
 
 
 def _losses(doc: Document, analysis: Analysis) -> list[Source]:
-    """Losses, or what is made of them, that go nowhere but to optimizers; else the only number
-    that depends on trained variables."""
+    """Return the losses, or values computed from losses, that lead only to optimizers.
+
+    Without a loss, return single numbers that depend on trained variables and lead only to
+    optimizers.
+    """
     ends = [
         source
         for source in _learned(doc, analysis)
@@ -176,7 +182,7 @@ def _losses(doc: Document, analysis: Analysis) -> list[Source]:
 
 
 def _learned(doc: Document, analysis: Analysis) -> list[Source]:
-    """Return the float outputs that depend on variables; what metrics give is none of them."""
+    """Return the float outputs that depend on variables, except the outputs of metrics."""
     nodes = doc.nodes.values()
     variables = [r.id for r in nodes if r.op == "variable" or variables_of(r)]
     measured = downstream(doc, _of_kind(doc, "Metric"))
@@ -211,8 +217,10 @@ def _only(found: list[Source]) -> Source | None:
 
 
 def _takes(doc: Document, analysis: Analysis, node_id: str, port: str, source: Source) -> bool:
-    """Return whether a port takes a value, or would if the layer before had other units: that is
-    then offered where the problem is shown."""
+    """Return whether a port takes a value, or would take it if the layer had other units.
+
+    Other units are offered where the problem is shown.
+    """
     given = analysis.type_of(*source)
     if given is None:
         return False
@@ -234,7 +242,7 @@ def _reshaped(
 
 
 def _insert(doc: Document, found: Conversion, wire: Wire) -> list[str]:
-    """Put a conversion where the new node is, and that right of it."""
+    """Put a conversion at the new node's position, and move the new node right of it."""
     record = doc.node(wire.target)
     made = insert_conversion(doc, found, wire, record.pos)
     width = node_size(doc, doc.node(made[-1]))[0]
@@ -244,7 +252,7 @@ def _insert(doc: Document, found: Conversion, wire: Wire) -> list[str]:
 
 
 def _wire_loss(doc: Document, analysis: Analysis, node_id: str, source: Source) -> list[str]:
-    """Wires a loss into an optimizer; one number per row becomes their mean first."""
+    """Wire a loss into an optimizer; one number per row goes through a mean."""
     given = analysis.type_of(*source)
     wire = Wire(*source, node_id, "loss")
     if given is None or given.shape == ():

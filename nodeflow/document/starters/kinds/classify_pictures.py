@@ -1,4 +1,5 @@
-"""Classify pictures: layers of small filters, then a hidden layer, a probability for each class."""
+"""Classify pictures: layers of small filters, then a hidden layer and a probability for each
+class."""
 
 from __future__ import annotations
 
@@ -25,7 +26,7 @@ def misfit(material: Material) -> str:
 
 
 def _pictures(material: Material) -> tuple[str, tuple[int, int, int]] | None:
-    """Return the column of pictures and their height, width and channels."""
+    """Return the column of pictures and their height, width and channels, or None."""
     for name, type_ in material.columns.items():
         sizes = tuple(size for size in type_.shape[1:] if size is not None)
         if len(sizes) != len(type_.shape) - 1 or not type_.is_float:
@@ -94,7 +95,7 @@ def make(material: Material) -> Document:
 
 
 def _row_size(drawing: Drawing, name: str) -> int:
-    """How many numbers a row of a node's output has."""
+    """Return the number of values per row of a node's output."""
     type_ = Analysis(drawing.doc).type_of(drawing.ids[name], "out")
     assert type_ is not None
     size = 1

@@ -1,6 +1,6 @@
-"""The command line. `definition` holds its commands and options as data, one module each command.
+"""The command line. `definition` holds its commands and options as data, with a module per command.
 
-`main` parses the arguments and calls the function of the command with them and an `Environment`
-(streams and working folder), so tests run in-process. A command prints results on standard output
-and messages on standard error. Only the entry points and documentation tools import this package.
+`main` parses the arguments and calls the command's function with them and an `Environment` (streams
+and working folder), so tests run in-process. A command prints results on standard output and
+messages on standard error. Only the entry points and documentation tools import this package.
 """

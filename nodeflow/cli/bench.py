@@ -23,7 +23,7 @@ def bench(arguments: argparse.Namespace, environment: Environment) -> None:
     """Time runs of the fetches, and training steps if the graph has an optimizer.
 
     Raises:
-        NodeflowError: in file, feeds, graph or run.
+        NodeflowError: an error in file, feeds, graph or run.
     """
     task = load_task(arguments, environment)
     show_notices(task.notices(), environment)
@@ -43,7 +43,7 @@ def bench(arguments: argparse.Namespace, environment: Environment) -> None:
 def time_runs(
     session: Session, task: Task, names: list[str], arguments: argparse.Namespace
 ) -> dict[str, Any]:
-    """Microseconds per run as `nodeflow run` does it: feeds checked, results copied."""
+    """Return microseconds per run as in `nodeflow run`, with feed checks and result copies."""
     fetches = [task.fetchable(name) for name in names]
     feeds = task.feeds(fetches, arguments.split or "test")
     started = time.perf_counter()
@@ -54,7 +54,7 @@ def time_runs(
 
 
 def time_training(session: Session, task: Task, seconds: float) -> dict[str, Any]:
-    """Microseconds per training step as `nodeflow train` does it: batches gathered."""
+    """Return microseconds per training step as in `nodeflow train`: with gathering of batches."""
     started, first, measured_from = time.perf_counter(), 0.0, 0.0
     control, times = Control(), []
     for event in train(session, task.training(), control):
@@ -73,7 +73,7 @@ def time_training(session: Session, task: Task, seconds: float) -> dict[str, Any
 
 
 def _times(call: Callable[[], Any], seconds: float) -> Iterator[float]:
-    """Durations of repeated calls, at least three."""
+    """Yield the durations of repeated calls, at least three."""
     end, done = time.perf_counter() + seconds, 0
     while done < 3 or time.perf_counter() < end:
         started = time.perf_counter()
@@ -94,7 +94,7 @@ def _summary(first: float, times: list[float], session: Session) -> dict[str, An
 
 
 def _engine(session: Session) -> dict[str, Any]:
-    """The threads of nodeflow's own engine, or the backend, whose threads are its own business."""
+    """Return the threads of nodeflow's own engine, or the name of the backend."""
     if session.backend != "numba":
         return {"backend": session.backend}
     return {"threads": session.team().n if session.tier == "compiled" else 1}
@@ -111,7 +111,7 @@ def _text(result: dict[str, Any]) -> str:
 
 
 def _with(result: dict[str, Any]) -> str:
-    """Who computed it, in words."""
+    """Describe the tier and threads, or the backend."""
     if "backend" in result:
         return str(result["backend"])
     return f"{result['tier']}, {result['threads']} threads"

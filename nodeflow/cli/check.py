@@ -18,7 +18,7 @@ from nodeflow.train.saving.weights import load_saved
 
 
 def check(arguments: argparse.Namespace, environment: Environment) -> int:
-    """Print the problems of each file; the exit code is 1 if any is an error."""
+    """Print the problems of each file. Return exit code 1 if any is an error."""
     failed = False
     results = []
     for file in arguments.files:
@@ -38,12 +38,13 @@ def _problems(file: str, arguments: argparse.Namespace, environment: Environment
         document = load_document(arguments, environment)
     except FileProblem as error:
         return [Problem.of(error, "")]
-    problems = build(document, partial=True).problems  # some appear only with derived gradients
+    # some problems appear only with derived gradients
+    problems = build(document, partial=True).problems
     return [*problems, *_weights_problems(document), *conflict_problems(document)]
 
 
 def _weights_problems(document: Document) -> list[Problem]:
-    """The file of trained variables that a document names is missing or damaged."""
+    """Return a problem if the document's file of trained variables is missing or damaged."""
     try:
         path = weights_path(document)
     except OutsideData as error:

@@ -14,10 +14,10 @@ from nodeflow.engine.gradient_check.check import WRONG
 
 
 def check_gradients(arguments: argparse.Namespace, environment: Environment) -> int:
-    """Print what came of each check; the exit code is 1 if a gradient is wrong.
+    """Print the result of each check. Return exit code 1 if a gradient is wrong.
 
     Raises:
-        NodeflowError: in file, data or graph; a node that is named is not there.
+        NodeflowError: an error in file, data or graph, or a given node does not exist.
     """
     arguments.tier, arguments.threads, arguments.without = "reference", None, []
     task = load_task(arguments, environment)
@@ -25,7 +25,7 @@ def check_gradients(arguments: argparse.Namespace, environment: Environment) -> 
     with open_session(task, arguments, environment) as session:
         checks = GradientChecks(task, session.run)
         for name in arguments.nodes:
-            checks.piece(name)  # a wrong name is an error of its own
+            checks.piece(name)  # raises for a wrong name
         names = arguments.nodes or checks.names()
         progress = Progress(environment)
         progress.start(len(names))

@@ -45,10 +45,10 @@ def list_sources(arguments: argparse.Namespace, environment: Environment) -> Non
 
 
 def show(arguments: argparse.Namespace, environment: Environment) -> None:
-    """Print what a data file holds: columns, types, gaps, distributions, and what it is for.
+    """Print the contents of a data file: columns, types, gaps, distributions, and a fitting task.
 
     Raises:
-        DataError: it is not there or damaged, or no kind of data reads it.
+        DataError: the file is missing or damaged, or no kind of data reads it.
     """
     path = environment.path(arguments.data)
     found = survey(path, limit_rows=arguments.rows)
@@ -71,10 +71,10 @@ def show(arguments: argparse.Namespace, environment: Environment) -> None:
 
 
 def _check(path: Path, environment: Environment) -> None:
-    """Read every picture, and name those that are damaged.
+    """Read every picture, and name the damaged ones.
 
     Raises:
-        DataFormatError: some are.
+        DataFormatError: some pictures are damaged.
     """
     listing = list_pictures(path)
     progress = Progress(environment, "pictures")
@@ -95,7 +95,7 @@ def _check(path: Path, environment: Environment) -> None:
 
 
 def _column_line(column: ColumnSurvey) -> tuple[str, ...]:
-    """The cells of a column's line in the table of `show`."""
+    """Return the cells of a column's line in the table of `show`."""
 
     def text(value: float | None) -> str:
         if value is None:
@@ -126,7 +126,7 @@ def _column_line(column: ColumnSurvey) -> tuple[str, ...]:
 
 
 def _guess_line(found: Survey) -> str:
-    """``Fits: classify species (setosa, versicolor) by sepal length, sepal width.``"""
+    """Describe the guess: ``Fits: classify species (setosa, versicolor) by sepal length, ….``"""
     options = found.guess.options
     labels, features = (", ".join(options.get(n) or ()) for n in ("labels", "features"))
     names = f" ({', '.join(found.classes[:MOST_SHOWN])})" if found.classes else ""

@@ -486,10 +486,10 @@ COMMANDS = (
 
 
 def build_parser(only: str | None = None) -> argparse.ArgumentParser:
-    """The parser for ``nodeflow COMMAND ...``.
+    """Return the parser for ``nodeflow COMMAND ...``.
 
     Args:
-        only: the command whose options are wanted, as the first argument names it; None is all.
+        only: the command whose options are needed, by its first argument; None for all.
     """
     parser = argparse.ArgumentParser(
         prog="nodeflow",

@@ -1,4 +1,4 @@
-"""``nodeflow diff``: what differs between two graphs, for people, programs and git."""
+"""``nodeflow diff``: the differences between two graphs, for people, programs and git."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document
 
 COLOURS = {ADDED: "32", REMOVED: "31", CHANGED: "33"}
-"""Of the ANSI terminal: green, red, yellow. The signs + - ~ say the same."""
+"""ANSI colours: green, red, yellow. The signs + - ~ show the same."""
 _NOTHING = (os.devnull, "/dev/null", "nul")
-"""What git names as the side that has no such file."""
+"""Names that git gives to a missing file."""
 
 
 def diff(arguments: argparse.Namespace, environment: Environment) -> int:
-    """Print the differences of two files; 1 if there are any (0 with ``--git``).
+    """Print the differences of two files. Return 1 if there are any (0 with ``--git``).
 
     Raises:
-        FileProblem: a file is not there or damaged.
+        FileProblem: a file is missing or damaged.
         ArgumentProblem: more than two files.
     """
     before, after = arguments.before, arguments.after
@@ -49,7 +49,7 @@ def diff(arguments: argparse.Namespace, environment: Environment) -> int:
 
 
 def _of_git(arguments: argparse.Namespace) -> tuple[str, str]:
-    """The two files among: path, old file, its hash and mode, new file, its hash and mode."""
+    """Return the two files in git's arguments (path; old file, hash, mode; new ones)."""
     if len(arguments.rest) < 5:
         raise ArgumentProblem(
             "--git needs the seven arguments of an external diff of git",

@@ -15,7 +15,7 @@ def doctor(arguments: argparse.Namespace, environment: Environment) -> None:
 
     Raises:
         FileProblem: the report cannot be written, or a file for it cannot be read.
-        ArgumentProblem: there is a file for a report, and no report.
+        ArgumentProblem: a file for a report is given, but no report.
     """
     if arguments.bundle is not None:
         return _write(arguments, environment)
@@ -35,7 +35,7 @@ def doctor(arguments: argparse.Namespace, environment: Environment) -> None:
 
 
 def _write(arguments: argparse.Namespace, environment: Environment) -> None:
-    """List what a report holds, then write it."""
+    """List the contents of a report, then write it."""
     from nodeflow.host.report import collect_report, write_report
 
     path = environment.path(arguments.bundle)

@@ -1,4 +1,4 @@
-"""What a command uses of the process: streams and working folder, replaceable in tests."""
+"""The parts of the process that commands use: streams and working folder, for tests to replace."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DONE, PROBLEM, SYNTAX, INTERRUPTED = 0, 1, 2, 130
 class Environment:
     """Streams and working folder of one call of the command line.
 
-    What a file says never steers the terminal: its control characters are written out.
+    Control characters are written as visible text, so that a file's text never steers the terminal.
     """
 
     stdout: TextIO = field(default_factory=lambda: sys.stdout)
@@ -37,16 +37,16 @@ class Environment:
         self.stderr.flush()
 
     def show_progress(self, what: str, part: float) -> None:
-        """Show on one line of a terminal how far something is that takes long; "" is its end."""
+        """Show the progress of long work on one line of a terminal; an empty text ends it."""
         line = f"{what}: {100 * part:.0f} %" if what else ""
         self.stderr.write(f"\r\x1b[K{visible(line)}")
         self.stderr.flush()
 
     @property
     def interactive(self) -> bool:
-        """Whether standard error is a terminal, on which a progress bar can redraw its line."""
+        """Whether standard error is a terminal, where a progress bar can redraw its line."""
         return bool(getattr(self.stderr, "isatty", lambda: False)())
 
     def path(self, name: str) -> Path:
-        """A path given by the user, relative to the working folder."""
+        """Return a path given by the user, relative to the working folder."""
         return self.folder / Path(name).expanduser()

@@ -19,7 +19,7 @@ from nodeflow.train.saving.weights import check_writable
 
 
 def export_graph(arguments: argparse.Namespace, environment: Environment) -> None:
-    """Write a graph for another program; raises what `export_model` and `export_program` raise."""
+    """Write a graph for another program; raise as `export_model` and `export_program`."""
     if arguments.to == "onnx":
         export_model(arguments, environment)
     else:
@@ -71,8 +71,8 @@ def export_model(arguments: argparse.Namespace, environment: Environment) -> Non
 
     Raises:
         OnnxMissing: the package onnx is not installed.
-        NotInOnnx: names the nodes that cannot be written; nothing is.
-        NodeflowError: in file, graph or weights.
+        NotInOnnx: nodes cannot be written; names all of them. Nothing is written.
+        NodeflowError: the file, graph or weights have an error.
     """
     target = environment.path(arguments.output or f"{Path(arguments.file).stem}.onnx")
     check_writable(target)

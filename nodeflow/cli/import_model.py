@@ -14,7 +14,7 @@ from nodeflow.exchange.onnx.reading import import_model as written
 from nodeflow.number_text import bytes_text
 
 SHOWN = 8
-"""Kinds of nodes without a counterpart that a message names."""
+"""Maximum number of reasons that messages list for nodes without a counterpart."""
 
 
 def import_model(arguments: argparse.Namespace, environment: Environment) -> None:
@@ -51,7 +51,7 @@ def import_model(arguments: argparse.Namespace, environment: Environment) -> Non
 
 
 def _say_missing(opened: Opened, environment: Environment) -> None:
-    """Name what has no counterpart, each reason once."""
+    """Name the nodes without a counterpart, each reason once."""
     reasons = Counter(opened.missing.values())
     for reason, count in reasons.most_common(SHOWN):
         first = next(name for name, why in opened.missing.items() if why == reason)

@@ -25,10 +25,10 @@ from nodeflow.graph.graph import Tensor
 
 
 def load_document(arguments: argparse.Namespace, environment: Environment) -> Document:
-    """The document of the file, with ``--set`` and ``--dataset`` applied.
+    """Load the document of the file, and apply ``--set`` and ``--dataset``.
 
     Raises:
-        FileProblem, UnknownName, AttributeProblem: in the file or an argument.
+        FileProblem, UnknownName, AttributeProblem: an error in the file or an argument.
     """
     document = flow.load(environment.path(arguments.file))
     document.allow(*map(environment.path, arguments.allowed_data))
@@ -46,9 +46,9 @@ def load_document(arguments: argparse.Namespace, environment: Environment) -> Do
 
 
 def _dataset_choice(document: Document, choice: str, environment: Environment) -> str:
-    """``--dataset`` with the kind of a bare path, and paths from the working folder made whole.
+    """Complete a ``--dataset`` value: add the kind to a bare path, and make paths absolute.
 
-    The document may read it: who writes a path into the command line agrees to that.
+    The document may read the path, because its user wrote it into the command.
 
     Raises:
         UnknownSource: no kind of data has files with this ending.
@@ -71,7 +71,7 @@ def _dataset_choice(document: Document, choice: str, environment: Environment) -
 def load_task(
     arguments: argparse.Namespace, environment: Environment, *, whole: bool = False
 ) -> Task:
-    """The built document, with ``--feed`` and ``--data-dir``; ``whole`` as in `Task`."""
+    """Return the built document, with ``--feed`` and ``--data-dir``; ``whole`` as in `Task`."""
     document = load_document(arguments, environment)
     data_dir = environment.path(arguments.data_dir) if arguments.data_dir else None
     task = Task(document, data_dir=data_dir, whole=whole)
@@ -94,7 +94,7 @@ def load_task(
 
 
 def _fed_tensor(task: Task, name: str) -> Tensor:
-    """The tensor to feed; the error for an unknown name suggests placeholders."""
+    """Return the tensor to feed. The error for an unknown name suggests placeholders."""
     try:
         return task.tensor(name)
     except UnknownName as error:
@@ -105,8 +105,10 @@ def _fed_tensor(task: Task, name: str) -> Tensor:
 
 
 def open_session(task: Task, arguments: argparse.Namespace, environment: Environment) -> Session:
-    """A session with initialized variables, or with saved ones: those of ``--weights``, or those
-    that the document names, unless ``--init``. Its seed is that of ``--seed`` or of the training.
+    """Return a session with initialized or saved variables.
+
+    Saved variables come from ``--weights``, or, without ``--init``, from the file that the document
+    names. The seed comes from ``--seed`` or from the training.
 
     Raises:
         FileProblem: the file of ``--weights`` is missing, or weights do not fit.
@@ -133,14 +135,14 @@ def open_session(task: Task, arguments: argparse.Namespace, environment: Environ
 
 
 def tier_of(tier: Tier, backend: Backend) -> Tier:
-    """The tier of a session: JAX compiles, which the command line asks for by default."""
+    """Return the tier of a session. With JAX, "compiled" is "auto", because JAX compiles."""
     return "auto" if backend == "jax" and tier == "compiled" else tier
 
 
 def _weights_file(
     task: Task, arguments: argparse.Namespace, environment: Environment
 ) -> Path | None:
-    """The file of saved variables to start from, if there is one."""
+    """Return the file of saved variables to start from, or None."""
     if arguments.weights:
         if arguments.init:
             raise ArgumentProblem("--weights and --init contradict each other")

@@ -17,7 +17,7 @@ from nodeflow.paths import home_notice
 
 
 def main(argv: Sequence[str] | None = None, environment: Environment | None = None) -> int:
-    """Run one command line; a user error becomes a message and an exit code.
+    """Run one command line. A user error becomes a message and an exit code.
 
     Returns:
         The exit code.
@@ -66,7 +66,7 @@ def _given(arguments: argparse.Namespace, name: str) -> Any:
 
 
 def _load_plugins(folder: str | None, environment: Environment) -> None:
-    """Register the user's own ops; a file that does not load is a warning."""
+    """Register the user's own ops. A file that does not load is a warning."""
     from nodeflow.ops.user import PLUGINS, load_plugins
 
     load_plugins(environment.path(folder) if folder else None)
@@ -94,7 +94,7 @@ def _open_window(argv: list[str], environment: Environment, *, safe: bool = Fals
 
 
 def _no_display() -> str | None:
-    """Why no window can open here, or None; without a display Qt would abort the process."""
+    """Return why no window can open, or None. Without a display Qt would abort the process."""
     names = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
     if not sys.platform.startswith("linux") or any(os.environ.get(name) for name in names):
         return None

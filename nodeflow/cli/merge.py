@@ -13,10 +13,10 @@ from nodeflow.document.model.document import Document
 
 
 def merge(arguments: argparse.Namespace, environment: Environment) -> int:
-    """Write the merge of two files; 1 if it has conflicts, which the file then lists.
+    """Write the merge of two files. Return 1 if it has conflicts, which the file then lists.
 
     Raises:
-        FileProblem: a file is not there or damaged, or the output cannot be written.
+        FileProblem: a file is missing or damaged, or the output cannot be written.
     """
     names = (arguments.base, arguments.ours, arguments.theirs)
     found = merge_documents(*(_read(environment, name) for name in names))
@@ -38,7 +38,7 @@ def merge(arguments: argparse.Namespace, environment: Environment) -> int:
 
 
 def _read(environment: Environment, name: str) -> Document:
-    """The document of a file; an empty file, git's where there is no common ancestor, is empty."""
+    """Load a document. An empty file is an empty one: git's missing common ancestor."""
     path = environment.path(name)
     if path.is_file() and path.stat().st_size == 0:
         return Document()

@@ -23,8 +23,8 @@ def new(arguments: argparse.Namespace, environment: Environment) -> None:
     """Write a starter for a data file.
 
     Raises:
-        DataError: the file is not there or damaged.
-        StarterMisfit: the starter cannot use it; says why.
+        DataError: the file is missing or damaged.
+        StarterMisfit: the starter cannot use the data, with the reason.
         ArgumentProblem: the output exists, or there is no such column.
     """
     place = environment.path(arguments.data)

@@ -40,7 +40,7 @@ def ops(arguments: argparse.Namespace, environment: Environment) -> None:
 
 
 def listing(ops: list[NodeDeclaration]) -> str:
-    """Every op's id and first sentence, by category."""
+    """Return every op's id and first sentence, by category."""
     width = max(len(op.id) for op in ops) + 2
     lines = []
     by_category = sorted(ops, key=lambda op: op.category)
@@ -51,11 +51,11 @@ def listing(ops: list[NodeDeclaration]) -> str:
 
 
 def reference(op: NodeDeclaration) -> str:
-    """One op in full."""
+    """Return the full description of an op."""
     lines = [f"{op.id}  ({op.category})", "", op.doc.strip(), ""]
     if op.inputs:
         lines += ["Inputs", *(f"  {_input_text(p)}" for p in op.inputs), ""]
-    if op.outputs:  # their dtypes follow from the inputs and attributes, as the text says
+    if op.outputs:  # their dtypes follow from inputs and attributes, as the text says
         lines += [
             "Outputs",
             *(f"  {p.name}{f':  {p.doc}' if p.doc else ''}" for p in op.outputs),
@@ -80,7 +80,7 @@ def _attr_text(attr: Attr) -> str:
 
 
 def describe(op: NodeDeclaration) -> dict[str, Any]:
-    """One op as JSON."""
+    """Return an op as JSON data."""
     return {
         "id": op.id,
         "version": op.version,

@@ -1,4 +1,4 @@
-"""Arguments of commands as data, and those that several commands share."""
+"""Arguments of commands as data, and options that several commands share."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Command:
 
     Attributes:
         handler: ``module:function``; the module is imported when the command runs.
-        listed: its options; a function gives several, where they are asked for.
+        listed: its options; a function returns several, once they are needed.
     """
 
     name: str
@@ -37,7 +37,7 @@ class Command:
 
     @property
     def options(self) -> tuple[Option, ...]:
-        """All options, in order."""
+        """Return all options, in order."""
         found = ((one,) if isinstance(one, Option) else one() for one in self.listed)
         return tuple(option for some in found for option in some)
 
@@ -47,7 +47,7 @@ def option(*flags: str, help: str, **settings: Any) -> Option:
 
 
 def whole_number(least: float | None = None) -> Callable[[str], int]:
-    """An argument type: a whole number of at least ``least``."""
+    """Return an argument type: a whole number of at least ``least``."""
 
     def parse(text: str) -> int:
         value = int(text)
@@ -55,12 +55,12 @@ def whole_number(least: float | None = None) -> Callable[[str], int]:
             raise argparse.ArgumentTypeError(f"must be at least {least:g}, not {value}")
         return value
 
-    parse.__name__ = "whole number"  # argparse names the type of a text that int() refuses
+    parse.__name__ = "whole number"  # argparse shows this name if int() refuses a text
     return parse
 
 
 def size_in_bytes(text: str) -> int:
-    """An argument type: a number of bytes such as 800MB."""
+    """Parse an argument: a number of bytes such as 800MB."""
     from nodeflow.file_reading import parse_bytes
 
     try:
@@ -70,14 +70,14 @@ def size_in_bytes(text: str) -> int:
 
 
 def training_options() -> tuple[Option, ...]:
-    """An option for each setting of a training that has one."""
+    """Return an option for each setting of a training that has one."""
     from nodeflow.train.settings import TrainingSettings, declared
 
     return tuple(setting_option(s) for s in declared(TrainingSettings) if s.option)
 
 
 def setting_option(setting: Setting) -> Option:
-    """The option of ``nodeflow train`` for a training setting; its value is given as text."""
+    """Return the option of ``nodeflow train`` for a training setting, with a text value."""
     name = setting.name.replace("_", "-")
     help = setting.help[0].lower() + setting.help[1:].removesuffix(".")
     if setting.kind == "bool":

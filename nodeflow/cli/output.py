@@ -19,8 +19,11 @@ from nodeflow.graph.types import complex_text
 
 
 def jsonable(value: Any) -> Any:
-    """Arrays as nested lists; NaN, infinities and complex numbers as strings, as in ``.flow``
-    files; bytes, such as summaries, in base 64."""
+    """Convert a value to JSON data.
+
+    Arrays become nested lists; NaN, infinities and complex numbers strings, as in ``.flow`` files;
+    bytes, such as summaries, base 64.
+    """
     if isinstance(value, bytes):
         return base64.b64encode(value).decode()
     if isinstance(value, np.ndarray):
@@ -47,24 +50,24 @@ def write_trace(trace: Mapping[str, Any], name: str, environment: Environment) -
 
 
 def show_notices(notices: Iterable[str], environment: Environment) -> None:
-    """Print what the user should know, one line each, on standard error."""
+    """Print notices for the user on standard error, one line each."""
     for notice in notices:
         environment.message(f"nodeflow: {said(notice, 'cli')}")
 
 
 def say_needs(needs: Needs, limit: int, environment: Environment) -> None:
-    """Print what memory a run or a step is going to take, on standard error."""
+    """Print the memory that a run or step will take, on standard error."""
     text = f"{needs.text}; the limit is {number_text.bytes_text(limit)}"
     environment.message(f"nodeflow: memory: {number_text.plain(text)}")
 
 
 def json_line(value: Any) -> str:
-    """One line of JSON."""
+    """Return a value as one line of JSON."""
     return json.dumps(jsonable(value), ensure_ascii=False, allow_nan=False)
 
 
 def value_text(name: str, value: np.ndarray | bytes | None) -> str:
-    """``a = 9.0``; arrays on their own lines, abbreviated by numpy if they are long."""
+    """Format ``a = 9.0``; arrays on their own lines, abbreviated by numpy if they are long."""
     if value is None:
         return f"{name}: done"
     if isinstance(value, bytes):
@@ -77,17 +80,17 @@ def value_text(name: str, value: np.ndarray | bytes | None) -> str:
 
 
 def number(value: float) -> str:
-    """A number as in the window, for terminals."""
+    """Format a number as in the window, for terminals."""
     return number_text.plain(number_text.number(value))
 
 
 def plural(count: int, noun: str) -> str:
-    """``1 epoch``, ``10 epochs``."""
+    """Format a count: ``1 epoch``, ``10 epochs``."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def duration(seconds: float) -> str:
-    """``12 s``, ``3 min 05 s``, ``1 h 02 min``."""
+    """Format a duration: ``12 s``, ``3 min 05 s``, ``1 h 02 min``."""
     seconds = round(seconds)
     if seconds < 60:
         return f"{seconds} s"

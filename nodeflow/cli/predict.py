@@ -1,4 +1,4 @@
-"""``nodeflow run -o``: computes all rows of the data and writes them to a file."""
+"""``nodeflow run -o``: compute all rows of the data and write them to a file."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def predict(arguments: argparse.Namespace, environment: Environment) -> None:
     """Compute the fetches for every row of the data, and write them to the output file.
 
     Raises:
-        NodeflowError: in file, feeds, graph or run.
+        NodeflowError: an error in file, feeds, graph or run.
     """
     output = environment.path(arguments.output)
     check_output(output)
@@ -124,7 +124,7 @@ def _save_table(arrays: Mapping[str, np.ndarray], path: Path) -> None:
 
 
 def check_output(path: Path) -> None:
-    """Refuse a file that cannot be written in the end.
+    """Check that the ending of the output file is known.
 
     Raises:
         ArgumentProblem: its ending is none of `ENDINGS`.

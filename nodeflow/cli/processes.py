@@ -1,8 +1,8 @@
-"""A training by several processes: starts those of this machine, and says how they ended.
+"""A training by several processes: starts those of this machine, and reports how they ended.
 
 ``--processes N`` starts N of them here; ``--coordinator`` starts one of several, on this host. They
-are children of the command, which itself computes nothing: so it can say in words what happened to
-one that was killed, end the others, and name the checkpoint from which the training can go on.
+are children of the command, which computes nothing itself. So it can report why a process was
+killed, end the others, and name the checkpoint to resume from.
 """
 
 from __future__ import annotations
@@ -33,25 +33,27 @@ from nodeflow.train.interrupts import STOPPING
 from nodeflow.train.resume.resuming import has_checkpoint
 
 LOG_LEVEL, QUIET = "TF_CPP_MIN_LOG_LEVEL", "3"
-"""How much JAX's own code prints."""
+"""Environment variable and value that silence the messages of JAX's native code."""
 PLACE = "NODEFLOW_PROCESS"
-"""Environment variable of a process: its place as ``index/number@host:port``."""
+"""Environment variable with the place of a process, as ``index/number@host:port``."""
 PROGRAM = (sys.executable, "-m", "nodeflow")
 HERE = "127.0.0.1"
 QUIET_SECONDS = 5.0
-"""So long a process waits for the others and says nothing."""
+"""Seconds that a process waits for the others before it says so."""
 GRACE_SECONDS = 10.0
-"""So long the others have to end by themselves once one has ended badly."""
+"""Seconds for the others to end by themselves after one has ended badly."""
 LAST_WORDS = 5
-"""Lines of standard error that are shown of a process whose output is not."""
+"""Number of last lines of standard error to report from a process whose output is hidden."""
 
 
-# ---- what is asked for --------------------------------------------------------------------------
+# ---- options and places -------------------------------------------------------------------------
 
 
 def place_of_this_process() -> Place | None:
-    """The place of this process in a training, if it is one of several; None in the command that
-    the user gave."""
+    """Return the place of this process in a training.
+
+    Return None in the command that the user gave.
+    """
     written = os.environ.get(PLACE)
     if written is None:
         return None
@@ -61,7 +63,7 @@ def place_of_this_process() -> Place | None:
 
 
 def asked_for(arguments: argparse.Namespace) -> list[Place]:
-    """The processes that this command starts; none where one trains, in the command itself.
+    """Return the processes to start; none if the command itself trains alone.
 
     Raises:
         ArgumentProblem: an option is missing, or contradicts another.
@@ -120,10 +122,10 @@ def _free_port() -> int:
 
 @contextmanager
 def joined(place: Place | None, environment: Environment) -> Iterator[Peers | None]:
-    """The processes that train together, if this is one of several.
+    """Yield the processes that train together, if this process is one of several.
 
-    It ends with the command that started it. It leaves the others when all are done; where it
-    fails, it does not wait for them.
+    This process ends when the command that started it ends. It leaves the others once all are done.
+    If it fails, it does not wait for them.
     """
     if place is None:
         yield None
@@ -159,8 +161,11 @@ def _leave_at_once(code: int) -> None:
 
 
 def _keep_from_native_code(environment: Environment) -> None:
-    """Let standard error be nodeflow's alone: where JAX ends a process it prints a page of its own,
-    and the command says in words what happened. ``TF_CPP_MIN_LOG_LEVEL=0`` shows that page."""
+    """Redirect native output on standard error to nowhere, but keep nodeflow's own messages.
+
+    When JAX ends a process it prints a long report, and the command explains the end anyway.
+    ``TF_CPP_MIN_LOG_LEVEL=0`` shows that report.
+    """
     if os.environ.get(LOG_LEVEL) != QUIET or environment.stderr is not sys.stderr:
         return
     own = os.fdopen(os.dup(2), "w", buffering=1, errors="backslashreplace")
@@ -171,8 +176,10 @@ def _keep_from_native_code(environment: Environment) -> None:
 
 
 def _share_processors(place: Place) -> None:
-    """Compute on a part of the processors, where all processes are on this machine and there are
-    enough: otherwise each would start a thread for every one of them."""
+    """Restrict this process to its share of processors, if all processes run on this machine.
+
+    Otherwise each would start a thread for every processor. Do nothing if there are too few.
+    """
     if not place.address.startswith(f"{HERE}:") or not hasattr(os, "sched_setaffinity"):
         return
     mine = sorted(os.sched_getaffinity(0))
@@ -186,7 +193,7 @@ def _share_processors(place: Place) -> None:
 
 @dataclass
 class _Worker:
-    """One process, and the last of what it said where nobody sees it."""
+    """A worker process and the last lines of its hidden output."""
 
     place: Place
     process: subprocess.Popen[bytes]
@@ -203,7 +210,7 @@ class _Worker:
         return self.process.poll() not in (None, 0, INTERRUPTED)
 
     def ending(self) -> str:
-        """How it ended, in words."""
+        """Describe how the process ended."""
         code = self.process.returncode
         if code == -signal.SIGABRT:
             return (
@@ -222,18 +229,18 @@ def supervise(
     environment: Environment,
     checkpoints: str | None,
 ) -> int:
-    """Run a training in processes of their own, until all have ended; returns the exit code.
+    """Run a training in several processes until all have ended. Return the exit code.
 
-    Signals that end a training reach the first process of this machine, which lets all of them end
-    after the same step; a second one ends them at once.
+    Signals that end a training reach the first process of this machine, which ends all processes
+    after the same step. A second signal kills them at once.
 
     Args:
         words: the command line, after the program's name.
-        checkpoints: folder of checkpoints as the user gave it, if there is one.
+        checkpoints: folder of checkpoints as the user gave it, or None.
     """
     workers: list[_Worker] = []
     try:
-        with _forwarded(workers) as (signals, deliver):  # Ctrl-C may come before any runs
+        with _forwarded(workers) as (signals, deliver):  # Ctrl-C may come before any process runs
             for place in places:
                 workers.append(_start(place, words, environment, place is places[0]))
                 deliver()
@@ -286,7 +293,7 @@ def _start(place: Place, words: Sequence[str], environment: Environment, shown: 
 
 
 def _stream(stream: TextIO) -> int:
-    """What a process writes to: the stream itself if it is one of the system, else a pipe."""
+    """Return the target of a process' output: a stream with a file number, else a pipe."""
     try:
         return stream.fileno()
     except (AttributeError, OSError, ValueError):
@@ -294,7 +301,7 @@ def _stream(stream: TextIO) -> int:
 
 
 def _read(pipe: IO[bytes], said: deque[bytes], stream: TextIO | None) -> None:
-    """Keep what a process says, and pass it on to a stream."""
+    """Keep the lines of a pipe, and pass them on to a stream."""
     for line in pipe:
         said.append(line)
         if stream is not None:
@@ -305,8 +312,11 @@ def _read(pipe: IO[bytes], said: deque[bytes], stream: TextIO | None) -> None:
 def _forwarded(
     workers: Sequence[_Worker],
 ) -> Iterator[tuple[list[int], Callable[[], None]]]:
-    """Signals that end a training go to the first process; a second one ends all. Yields those
-    that came, and what delivers those that came before there was a process."""
+    """Forward signals that end a training to the first process; on a second signal, kill all.
+
+    Yield the received signals, and a function that delivers signals that came before a process
+    started.
+    """
     came: list[int] = []
     delivered = 0
 
@@ -336,7 +346,7 @@ def _forwarded(
 
 
 def _wait(workers: Sequence[_Worker]) -> _Worker | None:
-    """The first process that ended badly; None once all have ended well."""
+    """Wait for the processes. Return the first that ended badly, else None."""
     while True:
         for worker in workers:
             if worker.ended_badly:
@@ -347,8 +357,10 @@ def _wait(workers: Sequence[_Worker]) -> _Worker | None:
 
 
 def _cause(workers: Sequence[_Worker], first: _Worker) -> _Worker:
-    """The process that ended badly by itself, where others did since it was gone. They have some
-    time to notice."""
+    """Return the process that ended badly by itself, not because another one was gone.
+
+    The others get some time to notice.
+    """
     until = time.monotonic() + (
         0.0 if first is workers[0] and first.process.returncode == PROBLEM else GRACE_SECONDS
     )
@@ -358,7 +370,7 @@ def _cause(workers: Sequence[_Worker], first: _Worker) -> _Worker:
 
 
 def _is_consequence(worker: _Worker) -> int:
-    """How likely a process ended because another one had: 0 is not at all."""
+    """Return how likely a process ended because of another one: 0 for not at all."""
     code = worker.process.returncode
     if code in (PeerLost.exit_code, -signal.SIGABRT):
         return 2 if code < 0 else 3
@@ -368,9 +380,10 @@ def _is_consequence(worker: _Worker) -> int:
 def _explain(
     worker: _Worker, words: Sequence[str], environment: Environment, checkpoints: str | None
 ) -> None:
-    """Say what happened, and how to go on."""
+    """Report what happened, and how to continue."""
     code = worker.process.returncode
-    if not worker.shown or code not in (PROBLEM, PeerLost.exit_code):  # else it has said so itself
+    # else it has reported the error itself
+    if not worker.shown or code not in (PROBLEM, PeerLost.exit_code):
         environment.message(
             f"nodeflow: {worker.title} {worker.ending()}, so the training has ended"
         )
@@ -383,7 +396,7 @@ def _explain(
 
 
 def without_resume(words: Sequence[str]) -> list[str]:
-    """A command line without where it went on, and where it kept its checkpoints."""
+    """Return a command line without its options for resuming and checkpoints."""
     kept: list[str] = []
     skip = False
     for word in words:

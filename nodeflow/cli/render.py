@@ -19,7 +19,7 @@ def render(arguments: argparse.Namespace, environment: Environment) -> None:
     """Draw the graph as PNG, SVG or PDF.
 
     Raises:
-        NodeflowError: in the file, or while writing the picture.
+        NodeflowError: an error in the file, or while writing the picture.
     """
     output = environment.path(arguments.output)
     if output.suffix.lower() not in (".png", ".svg", ".pdf"):
@@ -38,7 +38,7 @@ def render(arguments: argparse.Namespace, environment: Environment) -> None:
 
 
 def _constants(document: Document) -> dict[str, Preview]:
-    """The values of constants, which are there without a run."""
+    """Return the values of constants, which need no run."""
     from nodeflow.document.build.build import build
     from nodeflow.host.evaluation.previews import make_preview
 
@@ -52,7 +52,7 @@ def _constants(document: Document) -> dict[str, Preview]:
 def _values(
     document: Document, environment: Environment
 ) -> tuple[dict[str, Preview], dict[str, ViewValue]]:
-    """What the nodes show: previews and views by name."""
+    """Return the previews and views of the nodes by name."""
     from nodeflow.host.evaluation.evaluator import Evaluator
     from nodeflow.host.views.pinned import pinned_views
     from nodeflow.host.views.watch import view_value

@@ -16,10 +16,10 @@ from nodeflow.errors import UnknownName, suggest_or_list
 
 
 def resolve(arguments: argparse.Namespace, environment: Environment) -> int:
-    """List the conflicts of a file, or decide them with ``--keep``; 1 if any is left.
+    """List the conflicts of a file, or decide them with ``--keep``. Return 1 if any is left.
 
     Raises:
-        FileProblem: the file is not there or damaged, or cannot be written.
+        FileProblem: the file is missing or damaged, or cannot be written.
         ArgumentProblem: an output or places without ``--keep``.
         UnknownName: a place is not in conflict.
     """
@@ -60,7 +60,7 @@ def _list(document: Document, arguments: argparse.Namespace, environment: Enviro
 
 
 def _chosen(document: Document, places: list[str]) -> list[Conflict]:
-    """The conflicts at these places, or at nodes of these names; all where none is named."""
+    """Return the conflicts at these places, or at nodes with these names; all without names."""
     found = conflicts_of(document)
     if not places:
         return found

@@ -12,10 +12,11 @@ from nodeflow.train.saving.weights import check_writable
 
 
 def run(arguments: argparse.Namespace, environment: Environment) -> None:
-    """Fetch tensors by name, or all tensors without a consumer; of all rows with an output file.
+    """Fetch tensors by name, or all tensors without a consumer. With an output file, fetch all
+    rows.
 
     Raises:
-        NodeflowError: in file, feeds, graph or run.
+        NodeflowError: an error in file, feeds, graph or run.
     """
     if arguments.output:
         from nodeflow.cli.predict import predict

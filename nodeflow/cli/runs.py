@@ -1,4 +1,4 @@
-"""``nodeflow runs``: list, look at, compare, export and delete trainings that were kept."""
+"""``nodeflow runs``: list, show, compare, export and delete kept trainings."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from nodeflow.run_store.text import aligned, figure, table
 
 
 def list_runs(arguments: argparse.Namespace, environment: Environment) -> None:
-    """Print a line for each run, the newest first.
+    """Print a line for each run, newest first.
 
     Raises:
         RunStoreProblem: the store cannot be read, or runs are switched off.
@@ -52,7 +52,7 @@ def list_runs(arguments: argparse.Namespace, environment: Environment) -> None:
 
 
 def show(arguments: argparse.Namespace, environment: Environment) -> None:
-    """Print all that is known of a run.
+    """Print everything known about a run.
 
     Raises:
         UnknownRun, RunStoreProblem.
@@ -294,7 +294,7 @@ def delete(arguments: argparse.Namespace, environment: Environment) -> None:
 
 
 def show_limit(arguments: argparse.Namespace, environment: Environment) -> None:
-    """Print what the runs may take, or set it.
+    """Print the size limit of the runs, or set it.
 
     Raises:
         RunStoreProblem: SIZE is no size, or the store cannot be written.

@@ -1,6 +1,6 @@
 """``nodeflow sweep``: train a graph with many values of attributes and settings, several at once.
 
-Each trial is a run. What fails is reported, and the rest goes on.
+Each trial is a run. A failed trial is reported, and the others go on.
 """
 
 from __future__ import annotations
@@ -37,18 +37,18 @@ from nodeflow.sweeps.sweep import Sweep, threads_each
 
 _FORM = "NODE.ATTR=SPEC, as in train.learning_rate=0.1..0.5"
 INTERRUPT = "interrupt"
-"""What Ctrl-C puts among the results."""
+"""The marker that Ctrl-C puts into the queue of results."""
 SHOWN = 10
-"""Trials in the table at the end."""
+"""Maximum number of trials in the final table."""
 
 
 def sweep(arguments: argparse.Namespace, environment: Environment) -> int:
-    """Train all trials and print the best; Ctrl-C ends those that train.
+    """Train all trials and print the best. Ctrl-C ends the running ones.
 
     Raises:
         RunStoreProblem: runs are switched off, or cannot be written.
         SpecProblem: a value cannot be understood, nothing varies, or Optuna is not installed.
-        FileProblem, UnknownName, AttributeProblem: in the file, or a name.
+        FileProblem, UnknownName, AttributeProblem: an error in the file, or in a name.
     """
     specs, fixed = _parted(arguments.settings)
     arguments.settings = fixed
@@ -62,11 +62,11 @@ def sweep(arguments: argparse.Namespace, environment: Environment) -> int:
         )
     for spec in specs:
         check_spec(document, spec)
-        if spec.name.endswith(".source"):  # who writes a path into the command agrees to it
+        if spec.name.endswith(".source"):  # the user wrote the path into the command
             for value in spec.values:
                 allow_source(document, str(value))
     plan = _plan(arguments, document, specs)
-    source_of(plan)  # says now what is wrong with it
+    source_of(plan)  # raises if the plan is wrong
     if runs_folder() is None:
         raise RunStoreProblem(
             "a sweep keeps its trials as runs, and NODEFLOW_RUNS is off", hint="Unset it."
@@ -80,7 +80,7 @@ def sweep(arguments: argparse.Namespace, environment: Environment) -> int:
     found = Sweep(plan, _setup(arguments, document, environment, plan.parallel), hear)
     thread = threading.Thread(target=_run, args=(found, said), name="nodeflow-sweep", daemon=True)
     interrupted = False
-    # a KeyboardInterrupt may be raised between two turns of a loop, where nothing catches it
+    # a KeyboardInterrupt may be raised between two iterations of a loop, where nothing catches it
     before = signal.signal(signal.SIGINT, lambda *_: said.put(INTERRUPT))
     try:
         thread.start()
@@ -109,7 +109,7 @@ def _run(found: Sweep, said: queue.SimpleQueue[Result | str | None]) -> None:
 
 
 def _parted(settings: Sequence[str]) -> tuple[list[Spec], list[str]]:
-    """What varies, and what is set in all trials."""
+    """Split settings into those that vary and those that are the same in all trials."""
     specs, fixed = [], []
     for text in settings:
         name, value = split_assignment(text, _FORM)
@@ -128,7 +128,7 @@ def _spec(named: tuple[str, str]) -> Spec | None:
 
 
 def _plan(arguments: argparse.Namespace, document: Document, specs: Sequence[Spec]) -> Plan:
-    """What the options say, and the file where they say nothing."""
+    """Return the plan from the options, completed from the file."""
     kept = sweep_of(document)
     sampler = arguments.sampler or (RANDOM if arguments.trials else kept.get("sampler", GRID))
     if arguments.prune and sampler != OPTUNA:
@@ -156,7 +156,7 @@ def _plan(arguments: argparse.Namespace, document: Document, specs: Sequence[Spe
 def _setup(
     arguments: argparse.Namespace, document: Document, environment: Environment, parallel: int
 ) -> Setup:
-    """What all trials have in common."""
+    """Return the common setup of all trials."""
     for name in ("epochs", "seed"):
         if getattr(arguments, name) is not None:
             commands.set_training(document, **{name: getattr(arguments, name)})
@@ -180,7 +180,7 @@ def _setup(
 
 
 def _report(result: Result, count: int, as_json: bool, environment: Environment) -> None:
-    """Say how a trial ended."""
+    """Report how a trial ended."""
     if as_json:
         environment.print(json_line({"event": "trial", **_plain(result)}))
         return
@@ -193,7 +193,7 @@ def _report(result: Result, count: int, as_json: bool, environment: Environment)
 
 
 def _finish(results: Sequence[Result], as_json: bool, environment: Environment) -> None:
-    """Print the best trials, and how each parameter goes with the result."""
+    """Print the best trials, and the rank correlation of each parameter with the result."""
     best, related = ranked(results), correlations(results)
     if as_json:
         fields = {"event": "done", "trials": [_plain(one) for one in best]}

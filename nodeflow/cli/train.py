@@ -65,11 +65,10 @@ LOSS, MONITOR = "loss", "training.monitor"
 
 
 def train(arguments: argparse.Namespace, environment: Environment) -> int:
-    """Train; Ctrl-C, SIGTERM and SIGHUP end it after the current step, and what is to be written
-    still is.
+    """Train. Ctrl-C, SIGTERM and SIGHUP end it after the current step; results are still written.
 
     Raises:
-        NodeflowError: in file, data, graph or run.
+        NodeflowError: an error in file, data, graph or run.
     """
     arguments.settings = [*arguments.settings, *from_options(arguments)]
     place = place_of_this_process()
@@ -127,7 +126,7 @@ def train(arguments: argparse.Namespace, environment: Environment) -> int:
                 if isinstance(event, CheckpointWritten):
                     lost, written = event.problem, event if event.path else written
         except (NonFiniteError, OutOfBoundsError):
-            if arguments.save_weights and kept:  # an hour's work, up to where it went wrong
+            if arguments.save_weights and kept:  # save an hour's work up to the failure
                 _save(arguments, environment, session, task.build)
             raise
         if arguments.save_weights and not _save(arguments, environment, session, task.build):
@@ -139,7 +138,7 @@ def train(arguments: argparse.Namespace, environment: Environment) -> int:
 
 
 def _train_along(session: Session, training: Training, control: Control, keeping: Keeping) -> int:
-    """Train as the first process does, which reports and keeps what comes out."""
+    """Train beside the first process, which reports and keeps the results."""
     resumption = keeping.found(session, training)
     for _ in train_keeping(session, training, control, Keeping(), branched=resumption):
         pass
@@ -147,7 +146,7 @@ def _train_along(session: Session, training: Training, control: Control, keeping
 
 
 def _keeping(arguments: argparse.Namespace, environment: Environment) -> Keeping:
-    """Where checkpoints go, and where the training goes on.
+    """Return where checkpoints are written, and where the training resumes.
 
     Raises:
         ArgumentProblem: an option needs another one, or contradicts it.
@@ -174,7 +173,7 @@ def _keeping(arguments: argparse.Namespace, environment: Environment) -> Keeping
 def _recording(
     arguments: argparse.Namespace, environment: Environment, task: Task, keeping: Keeping
 ) -> Recording | None:
-    """What keeps this training as a run; None if it is not to be kept."""
+    """Return the recording of this training as a run; None if it is not to be kept."""
     if arguments.no_run or runs_folder() is None:
         return None
     about = About(
@@ -191,7 +190,7 @@ def _recording(
 def _say_how_to_resume(
     arguments: argparse.Namespace, environment: Environment, written: CheckpointWritten | None
 ) -> None:
-    """The command that goes on from the last checkpoint."""
+    """Print the command that resumes from the last checkpoint."""
     if written is None:
         return
     again = ["nodeflow", "train", arguments.file]
@@ -220,14 +219,14 @@ def _say_how_to_resume(
 
 
 def from_options(arguments: argparse.Namespace) -> list[str]:
-    """``--epochs 3`` and the like as ``--set training.epochs=3``."""
+    """Convert ``--epochs 3`` and similar options to ``--set training.epochs=3``."""
     options = (s.name for s in declared(TrainingSettings) if s.option)
     given = {name: getattr(arguments, name) for name in options}
     return [f"training.{name}={value}" for name, value in given.items() if value is not None]
 
 
 def _check_monitor(arguments: argparse.Namespace, settings: TrainingSettings) -> None:
-    """What is to be watched has to be watched by something.
+    """Check that early stopping is on if ``--monitor`` is given.
 
     Raises:
         ArgumentProblem: ``--monitor`` is given, and nothing switches early stopping on.
@@ -243,8 +242,7 @@ def _check_monitor(arguments: argparse.Namespace, settings: TrainingSettings) ->
 def _save(
     arguments: argparse.Namespace, environment: Environment, session: Session, built: Build
 ) -> bool:
-    """Save the weights, elsewhere if need be; returns whether they are where they were meant to
-    go."""
+    """Save the weights, elsewhere if necessary. Return whether they are in the intended file."""
     variables = dict(session.variables.items())
     ids, slots = variable_ids(built), slot_names(built)
     where, problem = write_somewhere(
@@ -259,7 +257,7 @@ def _save(
 
 
 class _JsonReport:
-    """One JSON object per line."""
+    """A reporter that prints one JSON object per line."""
 
     def __init__(self, environment: Environment) -> None:
         self._environment = environment
@@ -275,7 +273,7 @@ class _TextReport:
 
     def __init__(self, environment: Environment, training: Training) -> None:
         self._environment = environment
-        # the loss of an epoch is printed as `loss`, so a metric of that name says where it is from
+        # an epoch's loss is printed as `loss`, so a metric of that name gets its split as prefix
         self._titles = {m.key: f"{m.split}/{m.key}" for m in training.measured() if m.key == LOSS}
         self._progress = Progress(environment)
         self._hinted: set[tuple[str, str]] = set()
@@ -332,7 +330,7 @@ class _TextReport:
             )
 
     def _say(self, hints: Iterable[Hint]) -> None:
-        """Hints go to standard error, each once."""
+        """Print hints on standard error, each once."""
         for hint in hints:
             if hint.key not in self._hinted:
                 self._hinted.add(hint.key)

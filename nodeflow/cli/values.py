@@ -57,7 +57,7 @@ def parse_setting(text: str) -> tuple[str, str, Any]:
 def read_feed(
     name: str, text: str, type_: TensorType, folder: Path, invert: bool, prepare: str = "plain"
 ) -> np.ndarray:
-    """The array that a ``--feed`` value denotes.
+    """Return the array of a ``--feed`` value.
 
     Args:
         text: JSON, ``@x.npy``, ``@x.npz:KEY``, ``@x.csv`` or ``@digit.png``.

@@ -1,4 +1,4 @@
-"""``nodeflow verify``: whether another program computes the same."""
+"""``nodeflow verify``: whether another program computes the same values."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ def verify(arguments: argparse.Namespace, environment: Environment) -> None:
     """Compare every value of a graph.
 
     Raises:
-        NotVerified: one differs; names the node where the first larger difference arises.
-        NodeflowError: in file, feeds or graph, or the other program is not installed.
+        NotVerified: a value differs; names the node where the first large difference arises.
+        NodeflowError: an error in file, feeds or graph, or the other program is not installed.
     """
     other = peer(arguments.against)
     task = load_task(arguments, environment)

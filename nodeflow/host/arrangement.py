@@ -1,4 +1,4 @@
-"""How tensors are laid out as pictures, on nodes and in the Viewer alike."""
+"""The layout of tensors as pictures, for nodes and for the Viewer."""
 
 from __future__ import annotations
 
@@ -10,26 +10,25 @@ import numpy as np
 from nodeflow.graph.types import is_half
 
 TALL = 2
-"""A matrix whose rows are more than this multiple of its columns is drawn transposed."""
+"""A matrix with more than this many times as many rows as columns is drawn transposed."""
 STRIP = 24
-"""A vector of at most so many elements is drawn as one strip, a longer one in several rows."""
+"""The largest vector that is drawn as one strip. A longer vector fills several rows."""
 TILE_ASPECT = 2.2
-"""How much wider than high the rows of a vector should be."""
+"""The preferred ratio of width to height of a vector in several rows."""
 LARGEST_FILTER = 11
-"""Height and width up to which (n, n, channels, filters) are the weights of a convolution."""
+"""The largest n such that shape (n, n, channels, filters) counts as convolution weights."""
 
 
 SAMPLED = 4096
-"""Elements that colour limits look at; of more, a regular sample."""
+"""The number of elements used for colour limits. Larger tensors are sampled regularly."""
 MOST_CLIPPED = 0.005
-"""The part of the elements that may lie beyond the ends of the colours."""
+"""The largest fraction of elements that may lie beyond the ends of the colours."""
 FAR_OUT = 2.0
-"""The ends move inwards only where the extremes are farther out by this factor."""
+"""The colour limits move inwards if the ratio of extreme to usual value exceeds this."""
 
 
 def measured(array: np.ndarray) -> np.ndarray:
-    """The numbers that figures, plots and pictures are of: magnitudes of complex ones, half floats
-    as float32."""
+    """Return the real numbers to plot: magnitudes of complex numbers, float32 for half floats."""
     if array.dtype.kind == "c":
         return np.abs(array)
     return array.astype(np.float32) if is_half(array.dtype) else array
@@ -38,10 +37,10 @@ def measured(array: np.ndarray) -> np.ndarray:
 def color_limits(
     array: np.ndarray, low: float | None = None, high: float | None = None
 ) -> tuple[float, float] | None:
-    """The values at the two ends of a tensor's colours; None if no element is finite.
+    """Return the values at both ends of a tensor's colours, or None if no element is finite.
 
-    They are the extremes, unless a few elements far out would leave the others without colour. With
-    values of both signs zero is in the middle.
+    They are the extremes, unless a few outliers would leave the other elements without colour. If
+    the values have both signs, zero is in the middle.
 
     Args:
         low, high: the extremes of the finite elements, where they are known.
@@ -62,7 +61,7 @@ def color_limits(
 
 
 def _end(values: np.ndarray, extreme: float) -> float:
-    """Where the colours of non-negative values end: at the extreme, if that is not far out."""
+    """Return the end of the colours of non-negative values: the extreme, unless it is far out."""
     if values.size == 0:
         return extreme
     last = min(values.size - 1, int(np.ceil((1 - MOST_CLIPPED) * values.size)) - 1)
@@ -71,12 +70,12 @@ def _end(values: np.ndarray, extreme: float) -> float:
 
 
 def is_filters(shape: tuple[int, ...]) -> bool:
-    """Whether a tensor of four axes looks like the weights of a convolution."""
+    """Return whether a tensor of four axes looks like the weights of a convolution."""
     return shape[0] == shape[1] and 2 <= shape[0] <= LARGEST_FILTER
 
 
 def is_colour(array: np.ndarray, low: float | None, high: float | None) -> bool:
-    """Whether the last axis is red, green and blue from 0 to 1, or bytes."""
+    """Return whether the last axis is red, green and blue from 0 to 1, or bytes."""
     if array.shape[3] != 3 or min(array.shape[1:3]) < 8 or low is None or high is None:
         return False
     return array.dtype == np.uint8 or (low >= 0 and high <= 1)
@@ -100,10 +99,10 @@ def colour_bytes(array: np.ndarray) -> np.ndarray:
 
 
 def arranged_matrix(rows: np.ndarray) -> tuple[np.ndarray, str]:
-    """A matrix so that it is wider than high: tall ones transposed, vectors in several rows.
+    """Arrange a matrix to be wider than high: transpose tall ones, break vectors into several rows.
 
     Returns:
-        The matrix, and ``transposed``, ``tiled`` or nothing.
+        The matrix, and ``transposed``, ``tiled`` or an empty text.
     """
     height, width = rows.shape
     if 1 in (height, width):
@@ -120,7 +119,7 @@ def arranged_matrix(rows: np.ndarray) -> tuple[np.ndarray, str]:
 
 @lru_cache(maxsize=256)
 def _tiles(count: int) -> tuple[int, int] | None:
-    """Rows and columns that so many elements fill exactly, about twice as wide as high."""
+    """Return rows and columns that ``count`` elements fill exactly, about twice as wide as high."""
     pairs = [(n, count // n) for n in range(2, math.isqrt(count) + 1) if count % n == 0]
     fitting = [(n, m) for n, m in pairs if m / n <= 6]
     return min(

@@ -1,7 +1,7 @@
-"""Starts the engine process and exchanges messages with it; no Qt.
+"""Starts the engine process and exchanges messages with it, without Qt.
 
-Nothing here waits for the engine but `close`, and that not for long. One thread writes to the
-connection, one reads.
+Only `close` waits for the engine, and at most 2 seconds. One thread writes to the connection and
+one reads.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ log = logging.getLogger("nodeflow")
 
 START_SECONDS = 30.0
 CLOSE_SECONDS = 1.0
-"""An engine that is asked to end has this long."""
+"""Seconds that an engine has to end after a request to end."""
 KILL_SECONDS = 0.5
-"""A killed process is gone at once, unless the system holds it (as while it writes to a disk)."""
+"""Seconds to wait for a killed process. It ends at once, unless the system blocks it on a disk."""
 
 
 class EngineClient:
@@ -40,10 +40,10 @@ class EngineClient:
 
     Args:
         on_message: called with every message, on the client's reading thread.
-        threads: number of compute threads; None leaves it to the engine.
+        threads: number of compute threads. None lets the engine choose.
 
     Attributes:
-        pulse: the engine's signs of life, readable whatever state it is in.
+        pulse: the engine's signs of life, readable in every state of the engine.
     """
 
     def __init__(
@@ -58,14 +58,14 @@ class EngineClient:
         self.pulse = Pulse()
 
     def start(self) -> None:
-        """Start the process and return at once; requests wait until it is ready.
+        """Start the process and return at once. Requests wait until it is ready.
 
-        The engine ends with the thread that calls this, as with the process.
+        The engine ends when the calling thread or this process ends.
         """
         key = secrets.token_bytes(32)
         listener = Listener(authkey=key)
         environment = {**LEAN, **os.environ}
-        # OpenBLAS must not add threads of its own to the engine's team (measured: 23 ms per step).
+        # OpenBLAS must not add its own threads to the engine's team (measured: 23 ms per step).
         environment["OPENBLAS_NUM_THREADS"] = "1"
         command = [sys.executable, "-m", "nodeflow.host.process"]
         arguments = [str(listener.address), self.pulse.name, str(self._threads or 0)]
@@ -86,11 +86,11 @@ class EngineClient:
         ).start()
 
     def send(self, request: Request) -> None:
-        """Put a request into the queue to the engine; returns at once.
+        """Put a request into the queue to the engine and return at once.
 
         Raises:
             EngineDied: the process has ended.
-            EngineBusy: it does not take requests, and too many wait already.
+            EngineBusy: the process does not take requests, and too many wait already.
         """
         if self._ended:
             raise EngineDied("the engine process ended unexpectedly", hint="It restarts by itself.")
@@ -104,10 +104,10 @@ class EngineClient:
         return self._process is not None and self._process.poll() is None
 
     def close(self, *, at_once: bool = False) -> None:
-        """End the process: ask it to, and kill it if it does not end soon; within 2 seconds.
+        """Ask the process to end, and kill it if it does not end soon. Takes at most 2 seconds.
 
         Args:
-            at_once: kill it without asking, because it does not answer anyway.
+            at_once: kill the process without asking, because it does not answer anyway.
         """
         self._closing = True
         process = self._process
@@ -119,14 +119,14 @@ class EngineClient:
                 process.stdin.close()
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(CLOSE_SECONDS)
-        self.kill()  # the processes that it started, if it has ended itself
+        self.kill()  # also kills its child processes if it has ended itself
         with contextlib.suppress(OSError):
             process.stdin.close()
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(KILL_SECONDS)
 
     def kill(self) -> None:
-        """Kill the process and those that it started; ``Died`` follows as a message."""
+        """Kill the process and its child processes. A ``Died`` message follows."""
         if self._process is None:
             return
         if os.name == "posix":
@@ -138,7 +138,7 @@ class EngineClient:
     # ---- the writing thread ---------------------------------------------------------------------
 
     def _write(self, connection: Connection) -> None:
-        """Send what waits, until the process has ended; the reading thread reports that."""
+        """Send waiting requests until the process has ended. The reading thread reports the end."""
         while not self._ended:
             with contextlib.suppress(queue.Empty):
                 request = self._requests.take()
@@ -164,8 +164,11 @@ class EngineClient:
         self._report_death()
 
     def _received(self, connection: Connection) -> Any:
-        """The next message; None once there are none. An engine whose messages cannot be read, as
-        after an update of the program while it runs, would wait for ever: it is ended."""
+        """Return the next message, or None at the end.
+
+        If a message cannot be unpickled (the program was updated while it runs), kill the engine,
+        because it would wait for ever.
+        """
         try:
             return connection.recv()
         except (EOFError, OSError):
@@ -180,6 +183,6 @@ class EngineClient:
         code = self._process.wait()
         self._ended = True
         self._requests.clear()
-        self._requests.put(Shutdown())  # wakes the writing thread, which then ends
+        self._requests.put(Shutdown())  # wake the writing thread, which then ends
         if not self._closing:
             self._on_message(Died(code, self.pulse.doing))

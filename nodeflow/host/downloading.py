@@ -1,4 +1,4 @@
-"""Downloads of data sets, beside whatever else the engine does."""
+"""Downloads of data sets, beside the other work of the engine."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from nodeflow.host import protocol as p
 
 
 class Download:
-    """Downloads one data set at a time, on a thread of its own.
+    """A downloader of one data set at a time, on a separate thread.
 
     Args:
         send: sends an answer to the window.
-        opened: data sets that are open; all are opened anew once there is a file more.
+        opened: the open data sets. A finished download clears them, so that all are opened again.
     """
 
     def __init__(self, send: Callable[[Any], None], opened: dict[Any, Any]) -> None:
@@ -23,12 +23,12 @@ class Download:
         self._stop = threading.Event()
 
     def start(self, request: p.DownloadData) -> None:
-        """Begin; Downloaded or Failed comes at the end."""
+        """Start the download. Downloaded or Failed comes at the end."""
         self._stop.clear()
         threading.Thread(target=self._fetch, args=(request,), daemon=True).start()
 
     def cancel(self) -> None:
-        """End the download that is going on, soon."""
+        """Tell the running download to end soon."""
         self._stop.set()
 
     def _fetch(self, request: p.DownloadData) -> None:

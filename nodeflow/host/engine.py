@@ -1,7 +1,7 @@
 """The engine side of the protocol: a mirror of the document, evaluations, one training at a time.
 
 The working thread handles requests in order. The reading thread queues them, but acts at once on
-those that steer a training or run, such as Pause and Stop. While training, the working thread
+requests that steer a training or run, such as Pause and Stop. During a training, the working thread
 handles queued requests between chunks of steps.
 """
 
@@ -60,25 +60,25 @@ from nodeflow.train.saving.assignment import assigned, kinds
 from nodeflow.train.saving.weights import load_saved, save_weights
 
 READING = (p.FetchTensor, p.Evaluate, p.SaveWeights, p.Predict, p.CheckGradients)
-"""Requests that want the variables as they are now, also in a training."""
+"""Requests that need the current values of the variables, also during a training."""
 PAUSE_SECONDS = 0.1
-"""The engine is idle after this long without a request."""
+"""Seconds without a request after which the engine counts as idle."""
 PREPARE_SECONDS = 0.3
-"""After this long more it prepares the training that the document describes."""
+"""Further idle seconds after which the engine prepares the training that the document describes."""
 REST_SECONDS = 1.0
-"""And rests after this long: it clears up then."""
+"""Further idle seconds, after the preparation, until the engine collects garbage and rests."""
 
 
 class Engine(TrainingRequests):
-    """Handles requests.
+    """The handler of all requests.
 
     Args:
-        send: takes the messages, and may be called from any thread.
-        prober: finds the types of the user's own ops, in a process of its own.
+        send: takes the messages. Any thread may call it.
+        prober: finds the types of the user's own ops in a separate process.
     """
 
     collects_garbage = True
-    """Off where a window shares the process: its widgets must die in its own thread."""
+    """False where a window shares the process, whose widgets must be freed in its own thread."""
 
     def __init__(
         self,
@@ -169,10 +169,10 @@ class Engine(TrainingRequests):
     # ---- the reading thread -------------------------------------------------------------------
 
     def receive(self, request: p.Request) -> None:
-        """Take a request: act at once if it steers a training or run, else queue it."""
+        """Act at once on a request that steers a training or run. Queue any other request."""
         control = self._control
         if isinstance(request, p.ShowStep):
-            self._rewinder.show(request)  # what is computed for another step is given up at once
+            self._rewinder.show(request)  # abandon the computation of another step at once
         if isinstance(request, p.CancelDownload):
             self._download.cancel()
         elif isinstance(request, p.CancelPredictions):
@@ -182,9 +182,9 @@ class Engine(TrainingRequests):
         elif isinstance(request, p.Stop):
             self._stops = True
             if control := self._control:
-                control.stop()  # live values beside a training end by themselves, soon
+                control.stop()  # live values beside a training end soon by themselves
             elif self._evaluator and not isinstance(self._handled, p.Train):
-                self._evaluator.cancel()  # while one is prepared, it would end what comes next
+                self._evaluator.cancel()  # not for Train: it would hit the next evaluation
         elif isinstance(request, (p.Pause, p.Resume, p.Step)):
             if control:
                 self._steer(control, request)
@@ -204,7 +204,7 @@ class Engine(TrainingRequests):
                 self._refuse(request, error)
                 return
             if control and self._follows and isinstance(request, (p.SyncChange, p.SyncDocument)):
-                control.prepare(True)  # a step that is asked for later waits for the edit
+                control.prepare(True)  # a step requested later waits for the edit
 
     def _refuse(self, request: p.Request, error: NodeflowError) -> None:
         number = getattr(request, "request", -1)
@@ -234,8 +234,7 @@ class Engine(TrainingRequests):
         self._beside.close()
 
     def _next_request(self) -> p.Request:
-        """Wait for a request; meanwhile compute views, prepare compiled runs and update derived
-        nodes."""
+        """Wait for a request. Meanwhile compute views, prepare runs and update derived nodes."""
         pauses = [
             (PREPARE_SECONDS, lambda: self._attempt(self._prepare_training, "Prepare")),
             (REST_SECONDS, self._clear_up),
@@ -260,14 +259,14 @@ class Engine(TrainingRequests):
                     self._attempt(self._settle, "Settle")
 
     def _clear_up(self) -> None:
-        """Free what is left of a document before, of which much refers to itself, and rest."""
+        """Collect the garbage of previous documents (their objects form cycles), and rest."""
         if self._has_garbage and self.collects_garbage:
             self._has_garbage = False
             gc.collect()
         give_back()
 
     def _settle(self) -> None:
-        """Derive nodes again until a request arrives, then send the previews that need them."""
+        """Derive nodes again until a request arrives. Then send the previews that need them."""
         assert self._evaluator is not None
         try:
             self._evaluator.settle(lambda: len(self._inbox) > 0)
@@ -283,7 +282,7 @@ class Engine(TrainingRequests):
         self._attempt(lambda: handler(request), type(request).__name__, number)
 
     def _attempt(self, action: Callable[[], None], what: str, number: int = -1) -> None:
-        """Call an action, and send Failed if it raises."""
+        """Call an action. Send Failed if it raises."""
         try:
             action()
         except Exception as error:
@@ -345,7 +344,7 @@ class Engine(TrainingRequests):
         try:
             self._evaluator.follow(change)
         except Exception:
-            self._evaluator.rebuild()  # later values are right again; the error is reported
+            self._evaluator.rebuild()  # later values are right again, and the error is reported
             raise
 
     def _load_plugins(self, request: p.LoadPlugins) -> None:
@@ -358,7 +357,7 @@ class Engine(TrainingRequests):
                 self._evaluator.rebuild()
 
     def _current(self) -> Evaluator:
-        """The evaluator, which follows the document."""
+        """Return the evaluator that follows the document. Create it if there is none."""
         if self._evaluator is None:
             self._evaluator = Evaluator(
                 self._document,
@@ -375,7 +374,7 @@ class Engine(TrainingRequests):
 
     @contextmanager
     def _running(self) -> Iterator[None]:
-        """Say that something is computed, unless a training is there, which says what it does."""
+        """Report the states running and idle, unless a training exists, which does that itself."""
         says = self._control is None
         if says:
             self._send(p.State("running"))
@@ -420,7 +419,7 @@ class Engine(TrainingRequests):
         self._views.refresh(self._current().state, (self._choice, self._override))
 
     def _watch_views(self, request: p.WatchViews) -> None:
-        if request.request == self._newest_watch:  # else another one has come in the meantime
+        if request.request == self._newest_watch:  # else a newer request has arrived
             self._views.watch(request)
 
     def _view_source(self) -> ViewSource:

@@ -1,4 +1,4 @@
-"""Gradient checks beside whatever else the engine does: on a thread of its own, to be stopped."""
+"""Gradient checks on a separate thread, beside the other work of the engine."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from nodeflow.host import protocol as p
 
 
 class GradientChecking:
-    """Checks one request at a time; another one ends the one before.
+    """The checks of one request at a time. A new request ends the previous checks.
 
     Args:
-        send: takes the messages, from any thread.
+        send: takes the messages. Any thread may call it.
     """
 
     def __init__(self, send: Callable[[p.Message], None]) -> None:
@@ -40,7 +40,7 @@ class GradientChecking:
         variables: Mapping[str, np.ndarray],
         opened: Mapping[Any, DataSplits],
     ) -> None:
-        """Begin, with these values of the variables; GradientsChecked or Failed ends it."""
+        """Start checking with these variable values. GradientsChecked or Failed ends the checks."""
         self.cancel()
         self._stop = threading.Event()
         ready = {key: data for key, data in opened.items() if not _reads_files(data)}
@@ -53,7 +53,7 @@ class GradientChecking:
         self._thread.start()
 
     def cancel(self) -> None:
-        """End the checks that are going on, soon."""
+        """Tell the running checks to end soon."""
         self._stop.set()
 
     def _check(
@@ -85,5 +85,5 @@ class GradientChecking:
 
 
 def _reads_files(data: DataSplits) -> bool:
-    """Whether rows are read from files, which one thread at a time can do."""
+    """Return whether rows are read from files, which only one thread at a time can do."""
     return any(column.lazy for split in data.splits.values() for column in split.values())

@@ -1,4 +1,4 @@
-"""What a bug report needs to know of this machine: versions, processor, cache, data, display."""
+"""Facts about the machine for a bug report: versions, processor, cache, data, display."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ NUM_THREADS = "NODEFLOW_NUM_THREADS"
 
 
 def collect() -> dict[str, dict[str, Any]]:
-    """What is known, by section; the engine and numba are loaded for it."""
+    """Return all facts, by section. Loads the engine and numba."""
     return {
         "versions": _versions(),
         "machine": {

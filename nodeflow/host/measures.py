@@ -1,6 +1,7 @@
 """One number for each tensor, by which the window colours nodes and wires.
 
-Those of values come with the previews; those that training derives are a view (`views.measures`).
+Measures of values come with the previews. Measures of gradients and updates, which only a training
+computes, are a view (`views.measures`).
 """
 
 from __future__ import annotations
@@ -17,7 +18,10 @@ from nodeflow.host.arrangement import measured
 from nodeflow.host.messages.values import MEMORY, OF_VALUES, SATURATION, ZEROS, Measured
 
 NEAR = 0.01
-"""A sigmoid so near its limits is flat: its slope is below 4 % of its largest; of tanh, 2 %."""
+"""Largest distance from its limits where sigmoid or tanh counts as flat.
+
+There, the slope of sigmoid is below 4 % of its largest slope, and the slope of tanh below 2 %.
+"""
 
 
 def _near(*limits: float, reach: float = 0.0) -> Callable[[np.ndarray], np.ndarray]:
@@ -38,11 +42,11 @@ _FLAT: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "sigmoid": _near(0.0, 1.0, reach=NEAR),
     "tanh": _near(-1.0, 1.0, reach=NEAR),
 }
-"""Which elements of an op's output lie in a flat part of the op."""
+"""For each op with flat parts, the function that marks the flat elements of its output."""
 
 
 def measure(of: str, tensor: Tensor, value: np.ndarray) -> Measured | None:
-    """A measure of a value, which says why where there is none; None for none of `OF_VALUES`."""
+    """Return a measure of a value, or why it has none. Return None if not in `OF_VALUES`."""
     if of not in OF_VALUES:
         return None
     value = np.asarray(value)
@@ -65,7 +69,7 @@ def measure(of: str, tensor: Tensor, value: np.ndarray) -> Measured | None:
 
 
 def _op_of(tensor: Tensor) -> str:
-    """The op that computes a tensor; of a layer's output, the op inside the layer."""
+    """Return the op that computes a tensor. For a layer's output, it is inside the layer."""
     try:
         return resolve_alias(tensor).node.op.id
     except NodeflowError:
@@ -73,11 +77,11 @@ def _op_of(tensor: Tensor) -> str:
 
 
 def root_mean_square(array: np.ndarray) -> float | None:
-    """The root of the mean square of the finite elements, without overflow; None without any."""
+    """Return the root mean square of the finite elements without overflow. None without any."""
     values = measured(np.asarray(array)).astype(np.float64, copy=False).reshape(-1)
     with np.errstate(all="ignore"):
         squares = _sum_of_squares(values)
-    if not 1e-290 < squares < 1e290:  # zeros, what is not finite, or squares out of range
+    if not 1e-290 < squares < 1e290:  # zeros, non-finite values, or squares out of range
         values = values[np.isfinite(values)]
         if not values.size:
             return None
@@ -90,5 +94,8 @@ def root_mean_square(array: np.ndarray) -> float | None:
 
 
 def _sum_of_squares(values: np.ndarray) -> float:
-    """Without BLAS, whose threads wait for each other on a busy machine: ten times as long."""
+    """Return the sum of squares without BLAS, which is ten times as slow on a busy machine.
+
+    The threads of BLAS wait for each other.
+    """
     return float(np.einsum("i,i->", values, values))

@@ -1,4 +1,4 @@
-"""The values that the window puts in place of computed ones, as tensors of a graph that changes."""
+"""Values that the window puts in place of computed ones, as tensors of a changing graph."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from nodeflow.host.messages.overrides import Override
 
 
 class Overriding:
-    """What is overridden, by the tensors that do the work: those that others stand for.
+    """The overridden values, by the tensors that compute them (aliases are resolved).
 
     Attributes:
-        request: the names, as the window says them.
-        tensors: the same in the graph, as far as it has them.
-        version: another number whenever ``tensors`` has changed.
+        request: the overrides by name, as the window sent them.
+        tensors: the overrides by tensor, for the names that the graph contains.
+        version: a number that changes whenever ``tensors`` changes.
     """
 
     def __init__(self, request: Override | None = None) -> None:
@@ -32,14 +32,14 @@ class Overriding:
 
     @property
     def rows(self) -> Mapping[str, str]:
-        """The placeholders with rows of their own, and what those are called."""
+        """The names of the rows that placeholders have instead of their own, by placeholder."""
         return self.request.rows
 
     def find(self, tensor_of: Callable[[str], Tensor]) -> set[Node]:
-        """Looks the tensors up again; returns the nodes whose values are others now.
+        """Look the tensors up again, and return the nodes whose values have changed.
 
         Args:
-            tensor_of: the tensor of a name; raises NodeflowError.
+            tensor_of: returns the tensor of a name, or raises NodeflowError.
         """
         before, self._reached = self.tensors, None
         self.tensors = tensors_of(self.request, tensor_of)
@@ -49,10 +49,10 @@ class Overriding:
         return changed
 
     def reaches(self, node: Node, users: Mapping[Node, Iterable[Node]]) -> bool:
-        """Whether the value of a node follows from what is overridden.
+        """Return whether the value of a node depends on an overridden value.
 
         Args:
-            users: node -> the nodes that read it; after a change of them, `find` comes first.
+            users: the consumers of each node. After a change of them, call `find` first.
         """
         if not self.tensors:
             return False
@@ -62,11 +62,11 @@ class Overriding:
 
 
 def tensors_of(request: Override, tensor_of: Callable[[str], Tensor]) -> dict[Tensor, np.ndarray]:
-    """What is overridden, by tensor; names that there are not are left out."""
+    """Return the overridden values by tensor, without names that the graph lacks."""
     found = {}
     for name, array in request.values.items():
         try:
             found[resolve_alias(tensor_of(name))] = array
         except NodeflowError:
-            continue  # it cannot run, or is of a graph that is to come
+            continue  # it cannot run, or belongs to a later graph
     return found

@@ -21,11 +21,11 @@ from nodeflow.host import protocol as p
 
 ROWS_A_MESSAGE = 500
 PREDICTION = "prediction"
-"""What is predicted where a node has this name; else what nothing consumes."""
+"""The name of the node to predict. Without such a node, predict the outputs without a consumer."""
 
 
 class Cancelled(Exception):
-    """The user wants no more rows."""
+    """The user cancelled the predictions."""
 
 
 def predict(
@@ -39,12 +39,12 @@ def predict(
     memory: int | None = None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> None:
-    """Compute predictions and send them in parts; the last message says that it is done.
+    """Compute predictions and send them in parts. The last message reports the end.
 
     Raises:
-        DataError: the file cannot be read, or lacks a column; the message names it.
+        DataError: the file cannot be read, or lacks a column. The message names it.
         GraphError, FetchError: the graph predicts nothing.
-        FileProblem: the file of predictions cannot be written; nothing is left of it.
+        FileProblem: the file of predictions cannot be written. No part of it is left.
     """
     copy = flow.loads(flow.dumps(document))
     folder = document_folder(document, folder)
@@ -85,7 +85,7 @@ def _until(rows: Iterator[Cells], cancelled: Callable[[], bool]) -> Iterator[Cel
 
 
 class _Report:
-    """Sends rows, and how far it is."""
+    """The sender of rows and progress messages."""
 
     def __init__(
         self,
@@ -101,7 +101,7 @@ class _Report:
         self.done = 0
 
     def rows(self, rows: Iterator[Cells]) -> None:
-        """Send the first rows; the others are only counted when they are written."""
+        """Send the first rows, up to the number that the request asks for."""
         waiting: list[Cells] = []
         for row in rows:
             waiting.append(row)
@@ -114,7 +114,7 @@ class _Report:
         self._say(tuple(waiting))
 
     def advance(self) -> None:
-        """One more row is written."""
+        """Count one more written row."""
         self.done += 1
         if self.done % ROWS_A_MESSAGE == 0:
             self._say(())
@@ -127,7 +127,7 @@ class _Report:
 
 
 def _write(path: str, columns: Cells, rows: Iterator[Cells], report: _Report) -> None:
-    """Write a CSV file that replaces the old one when it is complete."""
+    """Write a CSV file, and replace the old one when the new one is complete."""
     target = Path(path)
     with writing(target), replacing(target, "text") as stream:
         writer = csv.writer(stream, lineterminator="\n")

@@ -1,8 +1,8 @@
 """Entry point of the engine process: ``python -m nodeflow.host.process ADDRESS PULSE THREADS``.
 
 The process reads the key of the connection from standard input, which then stays open. It exits
-when standard input closes, because then the window has ended. Where the system can, it ends the
-process even if a node holds Python's lock at that time.
+when standard input closes, because the window has then ended. On Linux, the system also kills the
+process if a node holds Python's lock at that time.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def main() -> None:
     from nodeflow.ops.program import output
     from nodeflow.ops.user import UserOp
 
-    GraphDevices.devices_noted = True  # the window says it beside the node
+    GraphDevices.devices_noted = True  # the window reports this beside the node
     rest_between_loads()
     lock = threading.Lock()
 
@@ -66,7 +66,7 @@ def main() -> None:
 
 
 class Progress:
-    """Writes how far something is that takes long, at each further tenth."""
+    """A writer of progress messages: one for each further tenth of a long computation."""
 
     def __init__(self, write: Callable[[str], None]) -> None:
         self._write = write

@@ -21,7 +21,7 @@ def measure(
     """Time every compiled kernel, in a separate session that starts from these variables.
 
     Raises:
-        NodeflowError: in the document, its data, or the run.
+        NodeflowError: an error in the document, its data, or the run.
     """
     seed = task.build.settings.seed
     with Session(task.graph, tier="compiled", threads=threads, seed=seed) as session:

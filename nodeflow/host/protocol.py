@@ -1,8 +1,8 @@
 """The messages between the window and the engine process: frozen data, pickled over a connection.
 
-The window sends `Request`, the engine sends `Message`. A request that has an answer carries a
-``request`` number, which the answer repeats. Revisions are those of the document: the window drops
-an answer for an older revision than its own.
+The window sends `Request`, the engine sends `Message`. A request that expects an answer carries a
+``request`` number, which the answer repeats. Revisions count versions of the document: the window
+drops an answer for an older revision than its own.
 """
 
 from __future__ import annotations
@@ -60,13 +60,14 @@ from nodeflow.train.events import Event
 
 @dataclass(frozen=True)
 class SyncDocument:
-    """The whole document, as ``.flow`` text.
+    """A request to load the whole document, given as ``.flow`` text.
 
     Args:
-        folder: what relative data paths start from.
-        allowed: what the user lets it read elsewhere (`nodeflow.data.document_folder`).
-        keep: it is the same document as before (saved elsewhere, or the mirror diverged), so
-            variables that are still declared the same keep what they learned.
+        folder: the folder of relative data paths.
+        allowed: files outside the folder that the user allows the document to read
+            (`nodeflow.data.document_folder`).
+        keep: whether the document is the same as before (saved elsewhere, or the mirror diverged).
+            Variables whose declaration did not change then keep their trained values.
     """
 
     text: str
@@ -78,10 +79,10 @@ class SyncDocument:
 
 @dataclass(frozen=True)
 class LoadPlugins:
-    """Load (or reload) the user's own ops from this folder; the window reports what is wrong.
+    """A request to load (or reload) the user's own ops from a folder. The window reports errors.
 
     Args:
-        skip: (file, why) of those that are not run, because they end their process.
+        skip: pairs (file, reason) of the files to skip because they end their process.
     """
 
     folder: str
@@ -90,7 +91,7 @@ class LoadPlugins:
 
 @dataclass(frozen=True)
 class SyncChange:
-    """One committed transaction, as ``Change.text``; the mirror applies it."""
+    """A request to apply one committed transaction, as ``Change.text``, to the mirror."""
 
     change: str
     revision: int
@@ -98,14 +99,14 @@ class SyncChange:
 
 @dataclass(frozen=True)
 class Evaluate:
-    """Compute tensors on the preview batch and answer with Previews.
+    """A request to compute tensors on the preview batch. The answer is Previews.
 
     Args:
-        names: tensor names, of derived nodes too; None means every tensor that can be computed. An
-            automatic refresh leaves out the names that cannot.
-        watch: an automatic refresh, which neither assigns nor prints; an explicit run (False)
-            does both.
-        follow: whether the previews of a training are of these tensors from now on.
+        names: names of tensors, including tensors of derived nodes. None means every tensor that
+            can be computed. An automatic refresh leaves out the names that cannot be computed.
+        watch: True for an automatic refresh, which neither assigns nor prints. An explicit run
+            (False) does both.
+        follow: whether the previews of a training show these tensors from now on.
     """
 
     revision: int
@@ -117,12 +118,14 @@ class Evaluate:
 
 @dataclass(frozen=True)
 class ShowData:
-    """Compute previews and tensors on other data from now on; the next previews say which.
+    """A request to compute previews and tensors on other data from now on.
+
+    The next previews say which data they show.
 
     Args:
-        split: of every data set; one that lacks it shows what it has.
+        split: the split of every data set. A data set without this split shows the split it has.
         first: the first row, from 0.
-        count: how many rows; None means the training's batch size.
+        count: how many rows. None means the training's batch size.
     """
 
     split: str = "test"
@@ -132,10 +135,11 @@ class ShowData:
 
 @dataclass(frozen=True)
 class ShowIterations:
-    """Send previews of what is inside these loops and branches, too.
+    """A request to also send previews of the tensors inside these loops and branches.
 
     Args:
-        numbers: name of each -> the iteration to look at; None is the last one.
+        numbers: the iteration to show, by the name of the loop or branch. None is the last
+            iteration.
     """
 
     numbers: dict[str, int | None] = field(default_factory=dict)
@@ -143,7 +147,7 @@ class ShowIterations:
 
 @dataclass(frozen=True)
 class ShownIteration:
-    """Which iteration of a loop previews are of; ``taken`` says which branch ran."""
+    """The iteration of a loop that previews show. ``taken`` says which branch ran."""
 
     number: int
     count: int
@@ -152,14 +156,14 @@ class ShownIteration:
 
 @dataclass(frozen=True)
 class Measure:
-    """Send a measure of each tensor with its preview, see `Measured`; empty for none."""
+    """A request to send a measure of each tensor with its preview (`Measured`). Empty for none."""
 
     of: str = ""
 
 
 @dataclass(frozen=True)
 class FetchTensor:
-    """The full value of one tensor on the preview batch; answered by TensorValue."""
+    """A request for the full value of one tensor on the preview batch. Answered by TensorValue."""
 
     name: str
     request: int
@@ -167,9 +171,9 @@ class FetchTensor:
 
 @dataclass(frozen=True)
 class WatchViews:
-    """Compute these views now, whenever values change, and while training; no others.
+    """A request to compute these views now, whenever values change, and while training.
 
-    Each is answered by `ViewValue`, again and again. A later request replaces this one.
+    The answers are `ViewValue` messages, one for each change. A later request replaces this one.
     """
 
     views: tuple[ViewSpec, ...]
@@ -178,9 +182,9 @@ class WatchViews:
 
 @dataclass(frozen=True)
 class Profile:
-    """Time every kernel of a training step, or of a run if there is no optimizer.
+    """A request to time every kernel of a training step, or of a run if there is no optimizer.
 
-    Answered by Profiled. No variable changes.
+    The answer is Profiled. No variable changes.
     """
 
     request: int
@@ -188,44 +192,46 @@ class Profile:
 
 @dataclass(frozen=True)
 class SetThreads:
-    """Set the number of compute threads; None means one per core. Answered by Ready."""
+    """The number of compute threads to use. None means one per core. The answer is Ready."""
 
     threads: int | None
 
 
 @dataclass(frozen=True)
 class SetMemory:
-    """Set how many bytes the values of a run or training step may take; None: what is free. The
-    next training and the next predictions follow it."""
+    """The bytes that the values of a run or training step may take. None means the free memory.
+
+    Applies from the next training and the next predictions.
+    """
 
     limit: int | None
 
 
 @dataclass(frozen=True)
 class FollowEdits:
-    """Set whether edits reach trainings that run; answered by EditState as they do."""
+    """Whether edits reach running trainings. EditState reports the edits that do."""
 
     on: bool
 
 
 @dataclass(frozen=True)
 class SetBackend:
-    """Set who computes the trainings that begin from now on: ``numba`` or ``jax``."""
+    """The backend of all trainings that begin from now on: ``numba`` or ``jax``."""
 
     backend: Backend
 
 
 @dataclass(frozen=True)
 class SetBudget:
-    """Set what the live value of one node may take; a run may compute what there is memory for.
+    """The limits for computing the live value of one node. A run may use all free memory.
 
     Args:
-        bytes: of its outputs, judged from their shapes before it is computed.
-        seconds: of its computation.
-        read_bytes: to read a data file for it.
-        run_bytes: to read a data file for a run; 0 is half of the memory.
-        any_file: read pipes, devices and files of the system too.
-        history: of the copies of a training, from the next one on; 0 is `default_budget`.
+        bytes: the size of its outputs, estimated from their shapes before the computation.
+        seconds: the time of its computation.
+        read_bytes: bytes that it may read from a data file.
+        run_bytes: bytes that a run may read from a data file. 0 means half of the memory.
+        any_file: whether pipes, devices and system files may be read.
+        history: bytes for the snapshots of the next training. 0 means `default_budget`.
     """
 
     bytes: int
@@ -238,11 +244,11 @@ class SetBudget:
 
 @dataclass(frozen=True)
 class Keep:
-    """Where the state of a training is kept while it runs.
+    """The folder that keeps the state of a training while it runs.
 
     Args:
-        every: how often it is written.
-        go_on: the training goes on from what is kept there.
+        every: how often the state is written.
+        go_on: whether the training continues from the state in the folder.
     """
 
     folder: str
@@ -252,15 +258,16 @@ class Keep:
 
 @dataclass(frozen=True)
 class Train:
-    """Train with the settings of the document; ``resume`` continues from the current weights.
+    """A request to train with the settings of the document.
 
     Args:
-        file: of the document, by which its run is known; empty where it has none.
-        branch: go on from before this step, from 1, of the training that ran last, or of
-            ``branch_run``, a kept run.
-        event_folder: where it writes event files for TensorBoard, in a folder of its own; empty for
-            nowhere.
-        title: what the document is called, for the name of that folder.
+        resume: continue from the current weights.
+        file: the file of the document, which identifies its runs. Empty where it has none.
+        branch: branch off before this step (from 1) of the previous training, or of ``branch_run``.
+        branch_run: the kept run to branch from. Empty for the previous training.
+        event_folder: the parent of the folder of event files that the training creates for
+            TensorBoard. Empty for no event files.
+        title: the title of the document, used in the name of that folder.
     """
 
     request: int
@@ -285,29 +292,30 @@ class Resume:
 
 @dataclass(frozen=True)
 class Step:
-    """While paused: run ``count`` steps and stay paused."""
+    """A request to run ``count`` steps of a paused training, which then stays paused."""
 
     count: int = 1
 
 
 @dataclass(frozen=True)
 class Stop:
-    """Stop the training after the current step, or the run; the trained values stay."""
+    """A request to stop the training after the current step, or the run. Trained values stay."""
 
 
 @dataclass(frozen=True)
 class InitializeVariables:
-    """Reset every variable to its initial value."""
+    """A request to reset every variable to its initial value."""
 
 
 @dataclass(frozen=True)
 class CheckGradients:
-    """Compare the gradients of nodes with finite differences, with the variables as they are.
+    """A request to compare the gradients of nodes with finite differences.
 
-    Answered by GradientChecked for each, and GradientsChecked or Failed.
+    The variables keep their current values. The answers are one GradientChecked for each node, then
+    GradientsChecked or Failed.
 
     Args:
-        names: full names; None means all nodes of the document's own graph.
+        names: full names. None means all nodes of the document's top graph.
     """
 
     request: int
@@ -368,7 +376,7 @@ Request = (
 
 @dataclass(frozen=True)
 class Ready:
-    """The engine process is ready, or has changed its number of threads."""
+    """The engine process is ready, or its number of threads has changed."""
 
     pid: int
     threads: int
@@ -383,8 +391,10 @@ class Resync:
 
 @dataclass(frozen=True)
 class State:
-    """``idle``, ``running``, ``training`` or ``paused``; ``tier`` is set while training. What is
-    computed beside a training changes nothing here."""
+    """The state ``idle``, ``running``, ``training`` or ``paused``. ``tier`` is set while training.
+
+    Computations beside a training do not change the state.
+    """
 
     state: str
     tier: str = ""
@@ -392,16 +402,20 @@ class State:
 
 @dataclass(frozen=True)
 class Previews:
-    """Previews by tensor name, and the placeholders without a feed (``missing``).
+    """Previews by tensor name.
 
-    ``notices`` say what the user has to know about the data, such as a stand-in for MNIST. Values
-    that are not ``whole`` are those that the training changes; the others are as they were. While
-    training, the first message is whole, and the first of other rows or overrides. ``names``
-    are those of the request; None means all. ``pending`` values come in a second message with the
-    same request number, once derived nodes are up to date. ``data`` says which rows the values are
-    of; it is None where no data set feeds anything. ``iterations`` says which iteration values
-    inside a loop are of, by its name. ``past`` is the step that was asked for by `ShowStep`, of
-    ``run``; the values are then of its batch.
+    Attributes:
+        missing: placeholders without a feed.
+        notices: facts about the data that the user has to know, such as a stand-in for MNIST.
+        names: the names of the request. None means all.
+        pending: whether further values follow in a second message with the same request number,
+            once derived nodes are up to date.
+        data: the rows that the values show. None where no data set feeds a placeholder.
+        iterations: the iteration that values inside a loop show, by the name of the loop.
+        past: the step requested by `ShowStep`, in the run ``run``. The values then show its batch.
+        whole: False if the message has only the values that a training changes; the others stay
+            valid. During a training, the first message is whole, and the first message after a
+            change of rows or overrides.
     """
 
     revision: int
@@ -422,7 +436,7 @@ class Previews:
 
 @dataclass(frozen=True)
 class TensorValue:
-    """The whole value of a tensor; ``is_what_if``: it follows from what is overridden."""
+    """The whole value of a tensor. ``is_what_if``: whether it depends on an overridden value."""
 
     request: int
     name: str
@@ -440,16 +454,16 @@ class TensorValue:
 
 @dataclass(frozen=True)
 class ViewValue:
-    """What is drawn in a view.
+    """The drawing data of a view.
 
     Attributes:
-        request: number of the `WatchViews` that asked for it; 0 where none did.
-        data: what the kind's module makes of the tensors, small enough for the screen; None where
-            there is an error.
-        error: why nothing can be drawn.
-        step: training step that it belongs to; None outside training.
-        rate: how often per second it was computed lately, while training.
-        is_what_if: whether the tensor follows from what is overridden.
+        request: the number of the `WatchViews` request. 0 where there was none.
+        data: the result that the module of the view's kind computes from the tensors, small enough
+            for the screen. None where there is an error.
+        error: the reason why nothing can be drawn.
+        step: the training step that the data show. None outside training.
+        rate: recent updates per second while training.
+        is_what_if: whether the tensor depends on an overridden value.
     """
 
     request: int
@@ -466,8 +480,8 @@ class Profiled:
     """The result of a profile.
 
     Attributes:
-        times: how many training steps were timed; 0 where it was a run.
-        trace: in Chrome's format, to be written as JSON.
+        times: the number of training steps that were timed. 0 for a run.
+        trace: the trace in Chrome's format, to be written as JSON.
         plan: the optimized plan and its code, as text.
     """
 
@@ -480,7 +494,7 @@ class Profiled:
 
 @dataclass(frozen=True)
 class EventBatch:
-    """Training events sent together, in their order; the client delivers them one by one."""
+    """Training events sent together, in their order. The client delivers them one by one."""
 
     events: tuple[Event, ...]
 
@@ -492,7 +506,7 @@ class VariablesInitialized:
 
 @dataclass(frozen=True)
 class GradientChecked:
-    """The gradients of one node are compared; ``done`` of ``total`` nodes are."""
+    """The result of checking the gradients of one node. ``done`` of ``total`` nodes are checked."""
 
     request: int
     checked: Checked
@@ -502,7 +516,7 @@ class GradientChecked:
 
 @dataclass(frozen=True)
 class GradientsChecked:
-    """All gradients are compared, or the checks were ``cancelled`` after so many."""
+    """The end of gradient checks, after ``count`` nodes. ``cancelled``: whether some are left."""
 
     request: int
     count: int
@@ -511,14 +525,14 @@ class GradientsChecked:
 
 @dataclass(frozen=True)
 class Printed:
-    """What a print node wrote."""
+    """The output of a print node."""
 
     text: str
 
 
 @dataclass(frozen=True)
 class Failed:
-    """A request failed; it changed nothing, and the engine is idle again."""
+    """The error of a request that failed. The request changed nothing, and the engine is idle."""
 
     request: int
     what: str
@@ -527,9 +541,9 @@ class Failed:
 
 @dataclass(frozen=True)
 class Died:
-    """The engine process ended unexpectedly; the client creates this message.
+    """The engine process ended unexpectedly. The client creates this message.
 
-    ``doing`` is the node that it computed at the time: ``mix (blend, blend.py, line 4)``.
+    ``doing`` is the node that the engine computed at that time: ``mix (blend, blend.py, line 4)``.
     """
 
     exit_code: int | None

@@ -1,7 +1,8 @@
 """Signs of life of the engine process, in a page of memory that the window shares.
 
-The engine counts up twice a second and writes which node it computes. Both can be read when the
-process is stopped, holds Python's lock, or has crashed, and however full the connection is.
+The engine increments a count twice a second and writes the node that it computes. The window can
+read both when the process is stopped, holds Python's lock or has crashed, and when the connection
+is full.
 """
 
 from __future__ import annotations
@@ -17,14 +18,14 @@ from typing import IO
 SIZE = 4096
 BEAT_SECONDS = 0.5
 _COUNT, _TEXT = 8, 512
-"""Bytes of the count, and of the text after it, which a zero ends."""
+"""Bytes of the count, and of the zero-terminated text after it."""
 
 
 class Pulse:
-    """One end of the page; the window makes it, and the engine opens it by its name.
+    """One end of the page. The window creates it, and the engine opens it by its name.
 
     Attributes:
-        name: of the page: a descriptor that the engine inherits, or on Windows a tag.
+        name: the name of the page: a descriptor that the engine inherits, or on Windows a tag.
     """
 
     def __init__(self, name: str | None = None) -> None:
@@ -42,13 +43,13 @@ class Pulse:
 
     @property
     def descriptors(self) -> tuple[int, ...]:
-        """What the engine process has to inherit."""
+        """The descriptors that the engine process has to inherit."""
         return () if self._file is None else (self._file.fileno(),)
 
     # ---- the engine's end -------------------------------------------------------------------
 
     def beat(self) -> None:
-        """Start counting, on a thread of its own; it stops while another holds Python's lock."""
+        """Start counting on a separate thread. It pauses while another one holds Python's lock."""
         threading.Thread(target=self._count, name="nodeflow-pulse", daemon=True).start()
 
     def _count(self) -> None:
@@ -59,7 +60,7 @@ class Pulse:
             time.sleep(BEAT_SECONDS)
 
     def note(self, what: str) -> None:
-        """Write what is being computed; empty for nothing."""
+        """Write the name of the current computation, or an empty text for none."""
         text = what.encode("utf-8", "replace")[: _TEXT - 1] + b"\0"
         self._page[_COUNT : _COUNT + len(text)] = text
 
@@ -67,16 +68,16 @@ class Pulse:
 
     @property
     def beats(self) -> int:
-        """How often the engine has counted; 0 before it begins."""
+        """The current count of the engine. 0 before it begins."""
         return int.from_bytes(self._page[:_COUNT], "little")
 
     @property
     def doing(self) -> str:
-        """What the engine computes, or computed last before it ended; empty if not known."""
+        """The current computation of the engine, or the last before it ended. Empty if unknown."""
         text = bytes(self._page[_COUNT : _COUNT + _TEXT])
         return text.partition(b"\0")[0].decode("utf-8", "replace")
 
     def inherited(self) -> None:
-        """The engine process has started: this end keeps the page alone."""
+        """Close the descriptor once the engine process has started. The window keeps the page."""
         if self._file is not None:
             self._file.close()

@@ -1,9 +1,9 @@
-"""A report of a problem: what helps to find its cause, and nothing that is private.
+"""A report of a problem: facts that help to find its cause, and no private data.
 
-It holds versions and facts of the machine, settings, warnings and errors from the end of the
-window's log, and its last crash. It has no data and no graphs, but those that the user adds. Names
-of files that settings remember are left out, and so is what graphs print; the home folder is ``~``,
-and user and machine are called USER and HOST. Nothing here opens a network connection.
+It holds versions and facts about the machine, settings, warnings and errors from the end of the
+window's log, and the last crash. It contains only the data and graphs that the user adds. File
+names in settings and the output of print ops are left out. The home folder becomes ``~``, and the
+names of user and machine become USER and HOST. Nothing here opens a network connection.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ SETTINGS = (
     "preview_read_megabytes", "run_read_megabytes", "any_file", "edits_reach_training",
     "backups", "smoothing", "pointer", "minimap", "shortcuts",
 )  # fmt: skip
-"""What of the window's settings says nothing about its user's work."""
+"""The settings of the window that reveal nothing about the user's work."""
 LOG, CRASH = "window.log", "window-crash.txt"
 _RECORD = re.compile(r"^\d{4}-\d\d-\d\d [\d:,]+ ([A-Z]+) ")
 _TRACEBACK = re.compile(r"^Traceback \(most recent call last\):\n(?:[ \t].*\n)+.*$", re.MULTILINE)
@@ -45,7 +45,7 @@ class Part:
     """One file of a report.
 
     Attributes:
-        what: says in a few words what it is.
+        what: the content in a few words.
     """
 
     name: str
@@ -55,14 +55,14 @@ class Part:
 
 @dataclass(frozen=True)
 class Places:
-    """Where the window keeps its settings and its log."""
+    """The places of the window's settings and log."""
 
     settings: Path
     logs: Path
 
     @staticmethod
     def usual() -> Places:
-        """Those of this user."""
+        """Return the places of the current user."""
         if sys.platform == "darwin":
             library = home() / "Library"
             return Places(library / "Preferences/nodeflow/window.ini", library / "Caches/nodeflow")
@@ -70,13 +70,13 @@ class Places:
 
 
 def collect_report(places: Places | None = None, with_files: Sequence[Path] = ()) -> list[Part]:
-    """The parts of a report; it takes a second or two.
+    """Return the parts of a report. Takes one or two seconds.
 
     Args:
-        with_files: graphs or data that the user adds, as they are.
+        with_files: graphs or data that the user adds unchanged.
 
     Raises:
-        FileProblem: one of them cannot be read.
+        FileProblem: one of the files cannot be read.
     """
     places = places or Places.usual()
     facts = json.dumps(collect(), indent=1, ensure_ascii=False, default=str)
@@ -104,7 +104,7 @@ def write_report(path: Path, parts: Sequence[Part]) -> None:
     """Write the parts as a zip archive.
 
     Raises:
-        FileProblem: it cannot be written.
+        FileProblem: the archive cannot be written.
     """
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -115,7 +115,7 @@ def write_report(path: Path, parts: Sequence[Part]) -> None:
 
 
 def without_private(text: str) -> str:
-    """A text without home folder, user name and name of the machine."""
+    """Replace the home folder, the user name and the host name in a text."""
     homes = {str(home()), os.path.expanduser("~"), os.path.realpath(home())}
     for folder in sorted(homes - {"/", "~"}, key=len, reverse=True):
         for written in (folder, folder.replace("\\", "\\\\"), folder.replace("\\", "/")):
@@ -133,12 +133,12 @@ def _shown(text: str) -> bytes:
 def _user() -> str:
     try:
         return getpass.getuser()
-    except (KeyError, OSError):  # a user without a name
+    except (KeyError, OSError):  # the user has no name
         return ""
 
 
 def _settings(path: Path) -> str:
-    """Those of the settings that are in `SETTINGS`, as JSON."""
+    """Return the settings listed in `SETTINGS`, as JSON."""
     parser = configparser.RawConfigParser(strict=False)
     try:
         parser.read_string(_text(path))
@@ -149,7 +149,7 @@ def _settings(path: Path) -> str:
 
 
 def _log(folder: Path) -> str:
-    """Warnings and errors at the end of the log, without notes, such as what a graph prints."""
+    """Return warnings and errors at the end of the log, without notes such as printed values."""
     kept, wanted = [], False
     for line in "".join(_text(folder / name) for name in (f"{LOG}.1", LOG)).splitlines(True):
         if record := _RECORD.match(line):
@@ -161,7 +161,7 @@ def _log(folder: Path) -> str:
 
 
 def _text(path: Path) -> str:
-    """The text of a file; empty where there is none."""
+    """Return the text of a file, or an empty text where there is none."""
     try:
         return read_bytes(path).decode(errors="replace")
     except (OSError, FileProblem):

@@ -1,9 +1,9 @@
-"""Requests on their way to the engine: putting never waits, and what is out of date is dropped.
+"""Requests on their way to the engine: adding one never waits, and outdated requests are dropped.
 
-Both ends keep their requests in such a queue: the window until the pipe takes them, the engine
-until it is free. However long the other side takes, the queue stays small. A newer request
-replaces an older one that only asks for the latest state, and many changes join into one; requests
-that the user made, such as Run, Train and Save weights, are kept in their order.
+Both ends use such a queue: the window until the pipe accepts the requests, the engine until it is
+free. The queue stays small even if the other side is slow. A request that only asks for the latest
+state replaces an older one of its kind, and many changes are joined into one. Requests that the
+user made, such as Run, Train and Save weights, keep their order.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from nodeflow.errors import EngineBusy
 from nodeflow.host import protocol as p
 
 MOST_CHANGES = 64
-"""So many changes wait as they are; more of them are joined."""
+"""The number of changes that may wait separately. More are joined into one."""
 MOST_WAITING = 1000
-"""Requests that wait beyond this number are refused."""
+"""The number of waiting requests above which new ones are refused."""
 
 _LATEST = (
     p.FetchOrder, p.FetchStep, p.FollowEdits, p.FollowStep, p.LoadPlugins, p.OpenRun, p.Override,
@@ -44,7 +44,7 @@ class RequestQueue:
         return len(self._waiting)
 
     def put(self, request: p.Request) -> None:
-        """Add a request at the end; what it replaces is dropped.
+        """Add a request at the end, and drop the requests that it replaces.
 
         Raises:
             EngineBusy: `MOST_WAITING` requests wait already.
@@ -62,10 +62,10 @@ class RequestQueue:
             self._changed.notify()
 
     def take(self, timeout: float | None = None) -> p.Request:
-        """The oldest request; waits for one.
+        """Remove and return the oldest request. Wait for one if the queue is empty.
 
         Raises:
-            queue.Empty: none came in time (seconds; None waits for ever, 0 not at all).
+            queue.Empty: no request came in time (seconds; None waits for ever, 0 not at all).
         """
         end = None if timeout is None else time.monotonic() + timeout
         with self._changed:
@@ -77,12 +77,12 @@ class RequestQueue:
             return self._waiting.pop(0)
 
     def clear(self) -> None:
-        """Drop all."""
+        """Drop all requests."""
         with self._changed:
             self._waiting.clear()
 
     def _replace(self, request: p.Request) -> p.Request:
-        """Drop what a request replaces, back to the last one that has to stay where it is."""
+        """Drop the older requests that a new one replaces, back to the last one to stay."""
         kind, position = _kind(request), len(self._waiting)
         whole = isinstance(request, p.SyncDocument)
         if kind is None and not whole:
@@ -100,7 +100,7 @@ class RequestQueue:
         return request
 
     def _join_changes(self) -> None:
-        """Join neighbouring changes if many have come since the last request that stays."""
+        """Join neighbouring changes if over `MOST_CHANGES` follow the last request that stays."""
         start = len(self._waiting)
         while start and not _stays(self._waiting[start - 1]):
             start -= 1
@@ -114,25 +114,25 @@ class RequestQueue:
 
 
 def _kind(request: p.Request) -> Hashable:
-    """What a request is replaced by: another one of the same kind; None for those that stay."""
+    """Return a key that equals the key of replaced requests, or None for a request that stays."""
     if isinstance(request, p.Evaluate):
         return ("live values", request.follow) if request.watch else None
     return type(request) if isinstance(request, _LATEST) else None
 
 
 def _stays(request: p.Request) -> bool:
-    """Whether a request is kept in its place: one that the user made."""
+    """Return whether the user made the request, so that it keeps its place."""
     return _kind(request) is None and not isinstance(request, (p.SyncChange, p.SyncDocument))
 
 
 def _is_of_document(request: p.Request) -> bool:
-    """Whether the whole document makes a request void."""
+    """Return whether loading the whole document makes the request obsolete."""
     live = isinstance(request, p.Evaluate) and request.watch
     return live or isinstance(request, p.SyncChange)
 
 
 def joined(changes: list[p.SyncChange]) -> p.SyncChange:
-    """One change that does what these do, one after the other."""
+    """Return one change with the effect of these changes in sequence."""
     parts = [Change.from_text(request.change) for request in changes]
     edits = merge_edits(edit for part in parts for edit in part.edits)
     last = parts[-1]

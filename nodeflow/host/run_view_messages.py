@@ -1,4 +1,4 @@
-"""What is asked of the process that compares runs, and what it answers."""
+"""The messages to and from the process that compares runs."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from nodeflow.host.protocol import ViewSpec, ViewValue
 
 @dataclass(frozen=True)
 class AskRunViews:
-    """One view of several runs, on the data of the first.
+    """A request for one view of several runs, on the data of the first run.
 
     Attributes:
-        number: that answers repeat.
+        number: the number that the answers repeat.
         runs: ids of kept runs.
-        best: with the weights of the best epoch, where they are known.
+        best: whether to use the weights of the best epoch, where they are known.
     """
 
     number: int
@@ -28,7 +28,7 @@ class RunView:
     """The view of one run.
 
     Attributes:
-        note: what the user has to know about its data or weights.
+        note: a remark about its data or weights that the user has to know.
     """
 
     number: int

@@ -1,8 +1,8 @@
 """The process that shows views of kept runs side by side: ``-m nodeflow.host.run_views``.
 
-Each run has a graph, weights and a session of its own here, so the document, its training and its
-values are not touched, and nothing waits. Requests and answers are pickles, each after its length;
-the process ends with its input.
+Each run has a separate graph, weights and session here. The document, its training and its values
+stay untouched, and nothing waits. Requests and answers are pickles, each preceded by its length.
+The process ends when its input ends.
 """
 
 from __future__ import annotations
@@ -43,14 +43,14 @@ OTHER_DATA = "on the data of the first run"
 
 
 class ComparedRuns:
-    """The runs that are compared, each with a session of its own."""
+    """The compared runs, each with a separate session."""
 
     def __init__(self) -> None:
         self._opened: dict[Any, Any] = {}
         self._known: dict[tuple[str, str, bool], tuple[Session, ViewSource, str]] = {}
 
     def views(self, request: AskRunViews) -> Iterator[RunView]:
-        """The view of each run, in order; what is wrong with one is its answer."""
+        """Yield the view of each run, in order. The view of a run that fails carries the error."""
         first = request.runs[0] if request.runs else ""
         self._forget_others(request)
         for run in request.runs:
@@ -96,10 +96,10 @@ class ComparedRuns:
 
 
 def _read(store: RunStore, id: str, best: bool) -> tuple[Document, Path]:
-    """The graph of a run, with whole paths of its data, and the file of its weights.
+    """Return the graph of a run, with absolute paths of its data, and the file of its weights.
 
     Raises:
-        RunStoreProblem: it has no graph or no weights, or is gone.
+        RunStoreProblem: the run has no graph or no weights, or is gone.
     """
     run = store.get(id)
     if run is None:
@@ -113,12 +113,14 @@ def _read(store: RunStore, id: str, best: bool) -> tuple[Document, Path]:
 
 
 def same_data(document: Document, first: Document) -> bool:
-    """Let a document have the data of another one: of the node with the same name, or the only one.
+    """Make the datasets of a document read the data of another document.
 
-    How columns are prepared is the graph's own where it would give other types.
+    A dataset node takes the data of the node with the same name, or of the only node. If the other
+    preparation of columns would change the types of the outputs, the node keeps its own
+    preparation.
 
     Returns:
-        Whether it had other data.
+        Whether the document changed.
     """
     theirs = {node.name: node for node in first.nodes.values() if node.op == DATASET}
     ours = [node for node in document.nodes.values() if node.op == DATASET]
@@ -154,7 +156,7 @@ def write(stream: BinaryIO, message: object) -> None:
 
 
 def read(stream: BinaryIO) -> Any:
-    """The next message; None at the end."""
+    """Return the next message, or None at the end of the stream."""
     head = stream.read(LENGTH.size)
     if len(head) < LENGTH.size:
         return None
@@ -164,7 +166,7 @@ def read(stream: BinaryIO) -> Any:
 def main() -> int:
     """Answer requests until standard input ends."""
     out = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # what ops print is no answer
+    os.dup2(2, 1)  # keep the output of print ops out of the answers
     sys.stdout = sys.stderr
     if hasattr(os, "nice"):
         os.nice(NICENESS)
@@ -176,7 +178,7 @@ def main() -> int:
         for answer in runs.views(request):
             write(out, answer)
             if not requests.empty():
-                break  # the newest counts
+                break  # a newer request is waiting
     return 0
 
 

@@ -1,2 +1,1 @@
-"""What nodes show of a document as it is: values by reference, on a few rows, and what replaces
-them."""
+"""The values that nodes show: computed by the reference tier on a few rows, or overridden."""

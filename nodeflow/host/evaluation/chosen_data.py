@@ -1,4 +1,4 @@
-"""Which data the nodes show: rows of a split, unless placeholders have rows of their own."""
+"""The data that nodes show: rows of a split, unless placeholders have their own rows."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from nodeflow.host.protocol import ShowData, ShownData, ShownRows
 
 
 class ChosenData:
-    """What placeholders get for previews, and which nodes depend on it.
+    """The rows that feed placeholders for previews, and the nodes that depend on rows.
 
     Attributes:
-        request: the choice.
-        overriding: says which placeholders have rows of their own.
+        request: the chosen rows.
+        overriding: the overrides, which may give placeholders their own rows.
     """
 
     def __init__(self, request: ShowData | None, overriding: Overriding) -> None:
@@ -29,21 +29,21 @@ class ChosenData:
         self._of_data: dict[Node, bool] = {}
 
     def choose(self, request: ShowData, task: Task) -> list[Node]:
-        """Makes another choice; returns the placeholders that it feeds."""
+        """Choose other rows, and return the placeholders that they feed."""
         self.request = request
         self._of_data.clear()
         return self.bound(task)
 
     def bound(self, task: Task) -> list[Node]:
-        """The placeholders that data sets feed."""
+        """Return the placeholders that data sets feed."""
         return [task.graph.node(name) for name in task.build.bindings if name in task.graph]
 
     def feed(self, task: Task, node: Node) -> np.ndarray | None:
-        """The value of a placeholder, or None if it has none.
+        """Return the value of a placeholder, or None if it has none.
 
         Raises:
             FeedError: the sample does not fit.
-            DataError: a data set is not there or has no such split.
+            DataError: a data set is missing or has no such split.
         """
         (tensor,) = node.outputs
         if self.leaves_out(task, node):
@@ -52,23 +52,23 @@ class ChosenData:
         return as_array(tensor, feeds[tensor]) if tensor in feeds else sample_of(tensor)
 
     def feeds(self, task: Task, targets: Iterable[Tensor | Node]) -> dict[Tensor, Any]:
-        """What a run of these targets is fed with; placeholders with a sample are left out."""
+        """Return the feeds for a run of these targets, without placeholders that have a sample."""
         return self._from_rows(task, [t.node if isinstance(t, Tensor) else t for t in targets])
 
     def leaves_out(self, task: Task, node: Node) -> bool:
-        """Whether a placeholder has no value because another one has rows of its own."""
+        """Return whether a placeholder has no value because another one has its own rows."""
         rows = self.overriding.rows
         return bool(rows) and node.name not in rows and node.name in task.build.bindings
 
     def shown(self, task: Task) -> ShownData | None:
-        """The data that nodes show; None if no data set feeds anything and no placeholder has
-        rows of its own."""
+        """Return the data that nodes show. None if no data set feeds a placeholder and no
+        placeholder has its own rows."""
         own = self.own_rows
         columns, found = {}, None
         for name, (_, column) in task.build.bindings.items():
             try:
                 bound = task.binding(task.graph.tensor(name)) if name in task.graph else None
-            except NodeflowError:  # shown at the placeholder
+            except NodeflowError:  # the placeholder shows the error
                 continue
             if bound is None or (found is not None and bound.dataset is not found):
                 continue
@@ -87,12 +87,12 @@ class ChosenData:
 
     @property
     def own_rows(self) -> ShownRows | None:
-        """What the rows are called that are none of the data."""
+        """The name of rows that do not come from a data set, if placeholders have such rows."""
         rows = self.overriding.rows
         return ShownRows("", called=next(iter(rows.values()))) if rows else None
 
     def is_of_data(self, task: Task, node: Node) -> bool:
-        """Whether a node's value depends on rows, of the data or of its own."""
+        """Return whether a node's value depends on rows, of a data set or a placeholder's own."""
         known, stack = self._of_data, [node]
         while stack:
             at = stack[-1]
@@ -110,7 +110,7 @@ class ChosenData:
         return known[node]
 
     def forget(self, nodes: Iterable[Node] | None = None) -> None:
-        """Looks again at what depends on data: at these nodes, or at all."""
+        """Forget whether these nodes, or all nodes, depend on rows."""
         if nodes is None:
             self._of_data.clear()
             return

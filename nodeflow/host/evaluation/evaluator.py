@@ -1,8 +1,8 @@
-"""Evaluates nodes on a small preview batch; one broken node does not hide the others.
+"""Evaluates nodes on a small preview batch. A broken node does not hide the others.
 
-An evaluator follows its document edit by edit: it keeps a build, a session with the variables, the
-value of every node that was shown, and the preview made of it. After an edit only what depends on
-it is computed again.
+An evaluator follows its document edit by edit. It keeps a build, a session with the variables, the
+value of every shown node, and the preview of that value. After an edit, only dependent values are
+computed again.
 """
 
 from __future__ import annotations
@@ -41,23 +41,23 @@ from nodeflow.host.views.source import ViewSource
 from nodeflow.train.settings import TrainingSettings
 
 MOST_FAILURES = 8
-"""After this many failed nodes a run stops."""
+"""The number of failed nodes after which a run stops."""
 
 
 class Evaluator(VariableAccess):
-    """Evaluates a document for previews; variables keep their values while the graph changes.
+    """The evaluation of a document for previews. Variables keep their values across edits.
 
-    Call `follow` after each change of the document. A variable whose declaration stays the same
-    keeps its value; one whose initial value was edited is initialized again.
+    Call `follow` after each change of the document. A variable with an unchanged declaration keeps
+    its value. A variable whose initial value was edited is initialized again.
 
     Attributes:
         task: the build, with its data.
         session: holds the variables; its graph changes with the document.
-        seed: that of the session.
+        seed: the seed of the session.
         version: increases whenever nodes are added or removed.
-        iterations: the loops to look into: name -> iteration, None for the last.
-        measured_as: the measure that previews have, see `measure_as`.
-        overriding: what has another value than what is computed.
+        iterations: the iteration to show, by the name of the loop. None for the last one.
+        measured_as: the measure in previews, see `measure_as`.
+        overriding: the values that replace computed ones.
     """
 
     def __init__(
@@ -87,26 +87,26 @@ class Evaluator(VariableAccess):
         self._begin()
 
     def use(self, document: Document, base_dir: str | os.PathLike | None) -> None:
-        """Switches to another copy of the document."""
+        """Switch to another copy of the document."""
         self._document, self._base_dir = document, base_dir
         self.rebuild()
 
     def use_threads(self, threads: int | None) -> None:
-        """Sets the number of threads."""
+        """Set the number of threads."""
         self._threads = threads
         self._start_session()
 
     def use_budget(self, budget: Budget | None) -> None:
-        """Sets what the live value of a node may take."""
+        """Set the limits of time and memory for the live value of a node."""
         self._budget = budget
         self._start_session()
 
     def choose(self, choice: ShowData) -> None:
-        """Shows other data from now on."""
+        """Show other data from now on."""
         self._forget(self._data.choose(choice, self.task))
 
     def override(self, request: Override) -> None:
-        """Shows other values than what is computed from now on, and what follows from them."""
+        """Replace computed values from now on, and show the consequences."""
         other_rows = self.overriding.rows.keys() != request.rows.keys()
         self.overriding.request = request
         if other_rows:
@@ -115,7 +115,7 @@ class Evaluator(VariableAccess):
         self._find_overridden(self._tensor)
 
     def _find_overridden(self, tensor_of: Callable[[str], Tensor]) -> None:
-        """Looks for what is overridden in the graph as it is."""
+        """Find the overridden tensors in the current graph."""
         if not self.overriding and not self.overriding.tensors:
             return
         changed = self.overriding.find(tensor_of)
@@ -123,7 +123,7 @@ class Evaluator(VariableAccess):
         self._forget(changed)
 
     def measure_as(self, of: str) -> None:
-        """Gives previews this measure of `host.measures` from now on; empty for none."""
+        """Add this measure of `host.measures` to previews from now on. Empty for no measure."""
         if of != self.measured_as:
             self.measured_as = of
             self._shown.clear()
@@ -131,7 +131,7 @@ class Evaluator(VariableAccess):
     # ---- following the document ---------------------------------------------------------------
 
     def follow(self, change: Change) -> None:
-        """Applies a change of the document."""
+        """Follow a change of the document."""
         self._take(self._live.follow(change))
         if self._seed() != self.seed:
             self._start_session()
@@ -146,18 +146,18 @@ class Evaluator(VariableAccess):
         return self._live.is_settled
 
     def settle(self, interrupted: Callable[[], bool] | None = None) -> None:
-        """Updates the derived nodes; after an interruption the next call starts over."""
+        """Update the derived nodes. After an interruption, the next call starts over."""
         self._take(self._live.settle(interrupted))
         if self._live.is_settled:
             self._settle_kept()
 
     def rebuild(self) -> None:
-        """Builds from scratch; variables whose declaration is the same keep their values."""
+        """Build from scratch. Variables with an unchanged declaration keep their values."""
         self._live = LiveBuild(self._document, self._base_dir)
         self._start_session()
 
     def _take(self, patch: Patch) -> None:
-        """Drops the values that depend on changed nodes, and initializes new variables."""
+        """Drop the values that depend on changed nodes, and initialize new variables."""
         if patch.rebuilt:
             self._start_session()
             return
@@ -181,7 +181,7 @@ class Evaluator(VariableAccess):
         self._begin()
 
     def _begin(self) -> None:
-        """Starts from the current build with the variables that are kept."""
+        """Start from the current build with the kept variables."""
         built = self._live.build
         self.version += 1
         self.seed = self._seed()
@@ -202,7 +202,7 @@ class Evaluator(VariableAccess):
         self._settle_kept()
 
     def _use_data_again(self) -> None:
-        """Opens data sets where needed, and updates their rows and image shapes."""
+        """Open data sets where needed, and update their rows and image shapes."""
         built = self._live.build
         self.task = Task(self._document, base_dir=self._base_dir, opened=self._opened, built=built)
         self.task.preview_bytes = self._budget and self._budget.read_bytes
@@ -229,7 +229,7 @@ class Evaluator(VariableAccess):
     # ---- variables ----------------------------------------------------------------------------
 
     def _initialise(self, nodes: list[Node]) -> None:
-        """Sets variables to their kept or initial values."""
+        """Set variables to their kept or initial values."""
         if any(node.inputs for node in nodes) and not self.is_settled:
             patch = self._live.settle()
             self._take(patch)
@@ -240,39 +240,39 @@ class Evaluator(VariableAccess):
             self._variables.initialise(nodes, self.ids())
 
     def _initialise_large(self) -> None:
-        """Sets the variables that are above the budget; live values have them from now on."""
+        """Set the variables that exceed the budget. Live values can read them from now on."""
         self._forget(self._variables.initialise_large())
 
     def _forget_assigned(self) -> None:
-        """Drops the values that depend on variables that have changed."""
+        """Drop the values that depend on changed variables."""
         self._forget(self._variables.assigned(self._run.outcomes))
 
     # ---- feeds and random numbers -------------------------------------------------------------
 
     def _feed(self, node: Node) -> np.ndarray | None:
-        """The feed of a placeholder: what is chosen to be shown, or its sample."""
+        """Return the feed of a placeholder: the chosen rows, or its sample."""
         return self._data.feed(self.task, node)
 
     def _missing(self, unfed: Iterable[Node]) -> tuple[str, ...]:
-        """Names of placeholders that need a feed."""
+        """Return the names of placeholders that need a feed."""
         left_out = self._data.leaves_out
         return tuple(sorted(node.name for node in unfed if not left_out(self.task, node)))
 
     def _stream(self, node: Node) -> Stream:
-        """The stream of a random node; where it only makes initial values, it shows those."""
+        """Return the stream of a random node: the initial one if it only makes initial values."""
         if node in self._initials:
             return self.session.stream_of("initialize", 0)(node)
         return self.session.stream_of("run", self._execution)(node)
 
     def _draw_for(self, step: int | None) -> None:
-        """Sets the training step for which random nodes draw; without one, draws do not change."""
+        """Draw random numbers for this training step. Without a step, draws do not change."""
         execution = step or 0
         if execution != self._execution:
             self._execution = execution
             self._forget([node for node in self._run.outcomes if node.op.random])
 
     def _moving(self) -> set[Node]:
-        """The nodes whose values differ from step to step on the same batch."""
+        """Return the nodes whose values differ from step to step on the same batch."""
         if self._moved is None:
             self.settle()
             nodes = self.task.graph.nodes
@@ -283,7 +283,7 @@ class Evaluator(VariableAccess):
     # ---- previews -----------------------------------------------------------------------------
 
     def visible(self) -> list[Tensor]:
-        """Returns every tensor of the nodes that the user sees."""
+        """Return every tensor of the nodes that the user sees."""
         return _existing(tensor for node in self._live.nodes() for tensor in node.outputs)
 
     def previews(
@@ -294,20 +294,22 @@ class Evaluator(VariableAccess):
         effects: bool = False,
         still: bool = True,
     ) -> Evaluation:
-        """Evaluates tensors by name, or all of them.
+        """Evaluate tensors by name, or all of them.
 
         A node that fails gets a preview of kind ``error``, and its dependents get none. Without
-        ``effects``, nodes that assign or print get none, nor do their dependents.
+        ``effects``, nodes that assign or print get no preview, and neither do their dependents.
 
         Args:
-            names: names of what cannot be computed are skipped, unless ``effects`` is set.
+            names: names of tensors. Names that cannot be computed are skipped, unless ``effects``
+                is set.
             step: step of the current training, recorded in the previews that it changes.
-            effects: an explicit run: once, with assigns and prints.
-            still: include what no training changes, such as constants and the preview batch.
+            effects: whether this is an explicit run: once, with assigns and prints.
+            still: whether to include values that no training changes, such as constants and the
+                preview batch.
         """
         if effects:
             overridden = self.overriding.request
-            self.override(Override())  # a run has none
+            self.override(Override())  # a run computes without overrides
             try:
                 return self._run_once(names)
             finally:
@@ -350,7 +352,7 @@ class Evaluator(VariableAccess):
         return result
 
     def _open_for_run(self) -> None:
-        """Opens the data sets that were too large to be read for a preview."""
+        """Open the data sets that were too large to be read for a preview."""
         task = self.task
         task.preview_bytes = None
         failures = self._run.failures.items()
@@ -359,7 +361,7 @@ class Evaluator(VariableAccess):
             self._forget(refused)
 
     def _named(self, names: Iterable[str] | None) -> dict[str, Tensor]:
-        """Tensors by the names under which they are shown."""
+        """Return tensors by the names under which they are shown."""
         if names is None:
             named = {tensor.name: tensor for tensor in self.visible()}
             named.update(self.task.build.instance_outputs())
@@ -375,7 +377,7 @@ class Evaluator(VariableAccess):
         return found
 
     def _tensor(self, name: str) -> Tensor:
-        """The tensor of a name, once its derived nodes are up to date; raises NodeflowError."""
+        """Return the tensor of a name. Update derived nodes if needed. Raises NodeflowError."""
         try:
             tensor = self.task.tensor(name)
             if tensor.node.derived_from is None:
@@ -411,18 +413,20 @@ class Evaluator(VariableAccess):
         return replace(made, is_what_if=True) if is_what_if else made
 
     def _of(self, tensor: Tensor, rows: ShownRows | None) -> ShownRows | None:
-        """The rows that a tensor's value is of; None if it depends on none."""
+        """Return the rows that a tensor's value depends on. None if it depends on no rows."""
         return rows if rows and self._data.is_of_data(self.task, tensor.node) else None
 
     def _look_inside(self, result: Evaluation) -> None:
-        """Adds previews of what is inside the loops that are looked into, and, as `NAME/`, of the
-        first output of the iteration."""
+        """Add previews of tensors inside the chosen loops.
+
+        The first output of the shown iteration gets the name `NAME/`.
+        """
         found = iterations(self.task.graph, self.iterations, self._inputs, self._stream)
         result.iterations.update({n: shown_iteration(one) for n, one in found.items()})
         result.values.update({key: make_preview(value) for key, value in inner_values(found)})
 
     def _inputs(self, node: Node) -> list[np.ndarray] | None:
-        """The values of a node's inputs, None where they are not known or the node has no value."""
+        """Return the values of a node's inputs. None if one is unknown or the node has no value."""
         self._run.compute([node, *(tensor.node for tensor in node.inputs)])
         if type(self._run.outcomes[node]) is not tuple:
             return None
@@ -436,15 +440,15 @@ class Evaluator(VariableAccess):
         return found
 
     def value(self, name: str, step: int | None = None) -> TensorValue:
-        """The full value of a tensor; the answer's number is 0.
+        """Return the full value of a tensor. The request number of the answer is 0.
 
-        It is only looked at: where an assign has to run for it, variables are put back.
+        If an assign has to run for it, the variables are restored afterwards.
 
         Args:
             step: step of the current training.
 
         Raises:
-            NodeflowError: the name, its feeds, or the run.
+            NodeflowError: an error in the name, its feeds, or the run.
         """
         tensor = self._tensor(name)
         self._draw_for(step)
@@ -471,7 +475,7 @@ class Evaluator(VariableAccess):
         )
 
     def _run_for(self, tensor: Tensor) -> np.ndarray:
-        """A value that needs an assign to run; variables are put back."""
+        """Compute a value that needs an assign to run. Restore the variables afterwards."""
         self.settle()
         before = dict(self.session.variables.items())
         try:
@@ -484,11 +488,11 @@ class Evaluator(VariableAccess):
 
     @property
     def state(self) -> object:
-        """Another one whenever a view may have changed."""
+        """A state that changes whenever a view may have changed."""
         return self.version, self.session.variables.version, self.task, self.overriding.version
 
     def view_source(self, trained: Mapping[str, np.ndarray] | None = None) -> ViewSource:
-        """What views are computed from.
+        """Return the source of the views.
 
         Args:
             trained: values of variables in a training, used where names and shapes match.
@@ -512,7 +516,7 @@ class Evaluator(VariableAccess):
         return self._views.source((self.version, self.task), make, read, trained)
 
     def _viewable(self, name: str) -> Tensor:
-        """The tensor of a name; raises OverBudget where a live value that it needs is too much."""
+        """Return the tensor of a name; raises OverBudget if it needs a value above the budget."""
         tensor = self._tensor(name)
         for node, error in self._run.failures.items():
             if isinstance(error, OverBudget) and node in ancestors([tensor.node]):
@@ -522,7 +526,7 @@ class Evaluator(VariableAccess):
     # ---- explicit runs ------------------------------------------------------------------------
 
     def _run_once(self, names: Iterable[str] | None) -> Evaluation:
-        """Runs the fetches once, including their assigns and prints."""
+        """Run the fetches once, including their assigns and prints."""
         self.settle()
         self._open_for_run()
         result = Evaluation()
@@ -560,7 +564,7 @@ class Evaluator(VariableAccess):
         return result
 
     def _unready(self, wanted: Iterable[Tensor], result: Evaluation) -> set[Node]:
-        """Records and returns placeholders without a feed and those whose data set fails."""
+        """Record and return the placeholders without a feed and those whose data set fails."""
         needed = ancestors(tensor.node for tensor in wanted)
         self._compute([n for n in needed if n.op.id == "placeholder"], Evaluation())
         unfed = needed & self._run.unfed
@@ -571,12 +575,12 @@ class Evaluator(VariableAccess):
         return unfed | failed
 
     def _without(self, tensors: list[Tensor], excluded: set[Node]) -> list[Tensor]:
-        """The tensors that do not depend on excluded nodes."""
+        """Return the tensors that do not depend on excluded nodes."""
         blocked = descendants(excluded, self._live.users)
         return [t for t in tensors if t.node not in blocked]
 
     def _failed_node(self, error: NodeflowError, result: Evaluation) -> Node | None:
-        """Records the error at its node; returns None if it names none."""
+        """Record the error at its node. Return None if the error names no node."""
         if error.node is None or error.node not in self.task.graph:
             result.values[error.node or ""] = Preview("error", text=error.text("window"))
             return None
@@ -586,11 +590,11 @@ class Evaluator(VariableAccess):
         return node
 
     def cancel(self) -> None:
-        """Cancels the current computation from another thread, which raises Cancelled there."""
+        """Cancel the current computation from another thread. It raises Cancelled there."""
         self._run.cancelled.set()
         self.session.cancel()
 
 
 def _existing(tensors: Iterable[Tensor]) -> list[Tensor]:
-    """Drops gradients that do not exist."""
+    """Return the tensors without gradients that do not exist."""
     return [t for t in tensors if not (t.node.alias and t.node.alias[t.index] is None)]

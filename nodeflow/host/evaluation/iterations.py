@@ -1,4 +1,4 @@
-"""Values inside loops and branches: of one iteration, which the user chooses."""
+"""Values inside loops and branches, in the iteration that the user chooses."""
 
 from __future__ import annotations
 
@@ -20,31 +20,31 @@ def iterations(
     inputs_of: Callable[[Node], Sequence[np.ndarray] | None],
     stream_of: Callable[[Node], Any],
 ) -> dict[str, Iteration]:
-    """The iterations to look at, by the names of their loops and branches.
+    """Return the iterations to show, by the names of their loops and branches.
 
     Args:
-        numbers: name -> iteration, None for the last; a loop inside a loop is looked at in the
-            iteration that is chosen of the outer one.
-        inputs_of: the values of a node's inputs, None where they are not known.
+        numbers: the iteration by the name of the loop, None for the last. A nested loop is shown in
+            the chosen iteration of the outer loop.
+        inputs_of: returns the values of a node's inputs, or None if they are unknown.
     """
     found: dict[str, Iteration] = {}
     for name in sorted(numbers, key=lambda name: name.count("/")):
         try:
             one = _look(graph, name, numbers[name], found, inputs_of, stream_of)
         except NodeflowError:
-            continue  # the node itself says what fails
+            continue  # the node itself shows the error
         if one is not None:
             found[name] = one
     return found
 
 
 def shown_iteration(one: Iteration) -> ShownIteration:
-    """Which iteration it is, for the window."""
+    """Return the numbers of an iteration for the window."""
     return ShownIteration(one.number, one.count, one.taken)
 
 
 def inner_values(found: Mapping[str, Iteration]) -> Iterator[tuple[str, np.ndarray]]:
-    """The values inside of iterations, as `NAME/INNER`, and, as `NAME/`, their first outputs."""
+    """Yield values inside iterations as `NAME/INNER`, and the first outputs as `NAME/`."""
     for name, one in found.items():
         if one.outputs:
             yield f"{name}/", np.asarray(one.outputs[0])

@@ -26,11 +26,11 @@ TABLE_ROWS, TABLE_COLUMNS = 8, 6
 HEATMAP_SIZE = 64
 IMAGE_COUNT = 16
 MAP_SIZE = 32
-"""Feature maps are at most so high and wide on a node."""
+"""The largest height and width of a feature map on a node."""
 MANY = 1 << 24
-"""Statistics of more elements are computed part by part, which takes little memory."""
+"""The number of elements above which statistics are computed in parts, to save memory."""
 SMALLEST_PICTURE = 6
-"""Rows and columns from which three axes are a stack of pictures."""
+"""The smallest height and width of the pictures in a tensor of three axes."""
 
 
 @dataclass
@@ -40,13 +40,12 @@ class Evaluation:
     Attributes:
         values: previews by tensor name.
         missing: placeholders without a feed.
-        data: the rows that the values are of.
-        notices: what the user has to know about the data.
-        pending: whether values are missing until derived nodes are up to date, or because they take
-            long.
-        partial: whether evaluating goes on where it stopped, because there are values that take
-            long.
-        iterations: which iteration values inside a loop are of, by its name.
+        data: the rows of the values.
+        notices: facts about the data that the user has to know.
+        pending: whether values are missing until derived nodes are up to date, or because their
+            computation takes long.
+        partial: whether to continue the evaluation, because it stopped at values that take long.
+        iterations: the iteration that values inside a loop show, by the name of the loop.
     """
 
     values: dict[str, Preview] = field(default_factory=dict)
@@ -66,14 +65,15 @@ def make_preview(
     column_shape: tuple[int, int] | None = None,
     measured_as: Measured | None = None,
 ) -> Preview:
-    """The preview of a tensor's value.
+    """Return the preview of a tensor's value.
 
     Args:
-        array: of any shape and dtype; of complex numbers figures and pictures show magnitudes.
+        array: an array of any shape and dtype. For complex numbers, figures and pictures show
+            magnitudes.
         image_shape: (height, width) if the rows are flattened images.
-        data: the rows that it was computed from.
-        column_shape: (height, width) if the columns are flattened images, as in weights that take
-            a picture.
+        data: the rows used to compute it.
+        column_shape: (height, width) if the columns are flattened images, such as weights that read
+            pictures.
         measured_as: its measure, if one is wanted.
     """
     array = np.asarray(array)
@@ -99,7 +99,7 @@ def make_preview(
 
 
 def no_value(node: Node, error: NodeflowError) -> Preview:
-    """What a node shows instead of a value."""
+    """Return the preview of a node without a value."""
     if isinstance(error, OverBudget):
         return Preview("deferred", text=error.message)
     text = error.text("window") if node.op.id == "placeholder" else error.message
@@ -107,7 +107,7 @@ def no_value(node: Node, error: NodeflowError) -> Preview:
 
 
 Shown = tuple[str, np.ndarray | None, str]
-"""The kind of a preview, its array, and how that is arranged."""
+"""The kind of a preview, its array, and the arrangement of the array."""
 
 
 def _shown(
@@ -131,7 +131,7 @@ def _shown(
         return "table", rows[:TABLE_ROWS].copy(), ""
     if min(rows.shape) >= 2 or rows.shape[1] > TABLE_COLUMNS:
         arranged, how = arranged_matrix(rows)
-        if how == "transposed":  # smaller first: that is much faster along the rows
+        if how == "transposed":  # downsample first: that is much faster along the rows
             return "heatmap", np.ascontiguousarray(downsample(rows).T), how
         return "heatmap", downsample(arranged), how
     return "summary", None, ""
@@ -144,7 +144,7 @@ def _pictures(
     low: float | None,
     high: float | None,
 ) -> Shown | None:
-    """A tensor as pictures, if it is made of some: grey or colour as they are, else as maps."""
+    """Return a tensor as pictures, if it contains pictures: grey or colour images, or maps."""
     is_signed = low is not None and low < 0
     array = colour_rows(array, image_shape)
     if array.ndim == 4 and is_colour(array, low, high):
@@ -153,7 +153,7 @@ def _pictures(
         stack, how = array.reshape(-1, *image_shape), ""
     elif column_shape and array.ndim == 2 and array.shape[0] == math.prod(column_shape):
         stack, how = array.T.reshape(-1, *column_shape), "columns"
-        is_signed = True  # weights, even where none is below 0 yet
+        is_signed = True  # weights, even if none is below 0 yet
     elif array.ndim == 3 and min(array.shape[1:]) >= SMALLEST_PICTURE:
         stack, how = array, ""
     elif array.ndim == 4 and is_filters(array.shape):
@@ -171,10 +171,10 @@ def _pictures(
 
 
 def _figures(array: np.ndarray) -> tuple[float | None, float | None, float | None]:
-    """Minimum, maximum and mean over the finite elements."""
+    """Return minimum, maximum and mean over the finite elements."""
     if array.size == 0:
         return None, None, None
-    if array.ndim == 0:  # most nodes of a large graph, so without numpy's calls
+    if array.ndim == 0:  # most nodes of a large graph are scalars, so avoid numpy's calls
         value = float(array)
         return (value, value, value) if math.isfinite(value) else (None, None, None)
     if array.size > MANY:
@@ -188,7 +188,7 @@ def _figures(array: np.ndarray) -> tuple[float | None, float | None, float | Non
 
 
 def _figures_in_parts(values: np.ndarray) -> tuple[float | None, float | None, float | None]:
-    """The same without a copy of all elements."""
+    """Return the same figures as `_figures`, without a copy of all elements."""
     low, high, total, count = math.inf, -math.inf, 0.0, 0
     for start in range(0, values.size, MANY):
         part = values[start : start + MANY].astype(np.float64)
@@ -200,7 +200,7 @@ def _figures_in_parts(values: np.ndarray) -> tuple[float | None, float | None, f
 
 
 def downsample(rows: np.ndarray, size: int = HEATMAP_SIZE) -> np.ndarray:
-    """Means over blocks, float32, at most (size, size), for a small heat map."""
+    """Return block means, float32, at most (size, size), for a small heat map."""
     if rows.size > MANY and rows.shape[0] > size:
         edges = np.linspace(0, rows.shape[0], size + 1).astype(int)
         rows = np.stack([rows[a:b].mean(0, np.float64) for a, b in pairwise(edges)])
@@ -217,7 +217,7 @@ def downsample(rows: np.ndarray, size: int = HEATMAP_SIZE) -> np.ndarray:
 
 
 def to_grey(picture: np.ndarray) -> np.ndarray:
-    """An image as uint8, scaled from its minimum to its maximum."""
+    """Return an image as uint8, scaled from its minimum to its maximum."""
     values = np.nan_to_num(np.asarray(picture, np.float64), posinf=0.0, neginf=0.0)
     low, high = values.min(), values.max()
     if high <= low:
@@ -226,5 +226,5 @@ def to_grey(picture: np.ndarray) -> np.ndarray:
 
 
 def shape_text(shape: tuple[int, ...]) -> str:
-    """``100 × 784``."""
+    """Return the text of a shape: ``100 × 784``."""
     return " × ".join(str(n) for n in shape)

@@ -1,4 +1,4 @@
-"""Variables and random nodes of an evaluator, whose graph changes under them."""
+"""Variables and random nodes of an evaluator, across changes of its graph."""
 
 from __future__ import annotations
 
@@ -133,12 +133,14 @@ def _nodes_of(known: VariableId) -> set[str]:
 
 
 class HeldVariables:
-    """The variables of a session while the graph changes: each keeps its value as long as its
-    declaration is the same, and one that cannot be initialized raises why where it is read.
+    """The variables of a session while the graph changes.
+
+    Each variable keeps its value as long as its declaration stays the same. A variable that cannot
+    be initialized raises the reason when it is read.
 
     Args:
-        kept: takes the values of variables that go, and has those of others.
-        budget: what a variable may take before a run needs it; None for any amount.
+        kept: stores the values of removed variables, and returns them when variables come back.
+        budget: the limit for a variable that no run needs yet. None for no limit.
     """
 
     def __init__(self, session: Session, kept: KeptValues, budget: Budget | None = None) -> None:
@@ -150,7 +152,7 @@ class HeldVariables:
         self._seen_version = -1
 
     def keep(self, node: Node) -> None:
-        """Keep the value of a removed variable, for when it is back under any name."""
+        """Keep the value of a removed variable until it returns, under any name."""
         declared = self._declared.pop(node, None)
         known = self._ids.pop(node, None)
         self._wired.pop(node, None)
@@ -160,7 +162,7 @@ class HeldVariables:
             self._kept.keep(known, node.name, declared, value)
 
     def keep_all(self) -> None:
-        """Keep the values of all variables, before another session has them."""
+        """Keep the values of all variables for the next session."""
         for node in list(self._declared):
             self.keep(node)
 
@@ -169,7 +171,7 @@ class HeldVariables:
         self._kept.settle(self._ids.values(), ids)
 
     def declared_anew(self, changed: Collection[Node]) -> list[Node]:
-        """The variables with another declaration since nodes of the graph changed."""
+        """Return the variables whose declaration changed since nodes of the graph changed."""
         fresh = [n for n in changed if n.op.id == "variable"]
         again = [n for n in self._wired if n not in changed]
         return [n for n in (*fresh, *again) if self._declared.get(n) != declaration(n)]
@@ -180,7 +182,7 @@ class HeldVariables:
         A variable that is initialized from others comes after them.
 
         Args:
-            ids: what each variable is, by name.
+            ids: the id of each variable, by name.
         """
         for node in nodes:
             self._declared[node], self._ids[node] = declaration(node), ids[node.name]
@@ -207,7 +209,7 @@ class HeldVariables:
             self._unread[node] = error
 
     def initialise_large(self) -> list[Node]:
-        """Set those that were left out because of their size; returns them."""
+        """Set the variables that were left out because of their size, and return them."""
         left = [n for n, error in self._unread.items() if isinstance(error, OverBudget)]
         for node in left:
             del self._unread[node]
@@ -215,20 +217,20 @@ class HeldVariables:
         return left
 
     def reset(self) -> int:
-        """Set every variable to its initial value; returns their number."""
+        """Set every variable to its initial value, and return the number of variables."""
         self._session.initialize()
         self._kept.clear()
         self._unread.clear()
         return len(self._session.variables)
 
     def read(self, node: Node) -> np.ndarray:
-        """The value of a variable; raises why it has none."""
+        """Return the value of a variable, or raise the reason why it has none."""
         if node in self._unread:
             raise self._unread[node]
         return self._session.variables.read(node)
 
     def assigned(self, outcomes: Mapping[Node, object]) -> list[Node]:
-        """The variables that were assigned since the last call and differ from ``outcomes``."""
+        """Return variables assigned since the last call whose values differ from ``outcomes``."""
         variables = self._session.variables
         if variables.version == self._seen_version:
             return []
@@ -242,21 +244,21 @@ class HeldVariables:
 
 
 def declaration(node: Node) -> Any:
-    """What determines the initial value of a variable."""
+    """Return everything that determines the initial value of a variable."""
     sources = sorted(_drawn_from(n) for n in ancestors([node]) if n is not node)
     initial = [_drawn_from(t.node) for t in node.inputs]
     return _drawn_from(node), node.outputs[0].type, initial, sources
 
 
 def _drawn_from(node: Node) -> tuple[str, str, str]:
-    """What a node's value depends on, besides its inputs."""
+    """Return everything besides its inputs that determines a node's value."""
     return node.op.id, repr(dict(node.attrs)), node.stream if node.op.random else ""
 
 
 class InitialDraws:
-    """The random nodes of which nothing but initial values of variables is made.
+    """The random nodes that are used only for initial values of variables.
 
-    They show the numbers that their variable starts with, not those that a run would draw.
+    They show the numbers that their variable starts with, not the numbers that a run would draw.
     """
 
     def __init__(self, nodes: Iterable[Node], users: Users) -> None:
@@ -268,7 +270,7 @@ class InitialDraws:
         return node in self._initial
 
     def follow(self, changed: Collection[Node], removed: Collection[Node]) -> set[Node]:
-        """Take changes of the graph in; returns the nodes that show other numbers now."""
+        """Follow changes of the graph, and return the nodes that now show other numbers."""
         self._random.difference_update(removed)
         self._random.update(n for n in changed if _is_random(n))
         before = self._initial

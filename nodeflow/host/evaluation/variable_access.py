@@ -1,4 +1,4 @@
-"""What an evaluator says of its variables, and how they are set."""
+"""Reading and setting the variables of an evaluator."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Learned(NamedTuple):
 
 
 class VariableAccess:
-    """Base of `Evaluator`: reads and sets variables by what they are."""
+    """Base of `Evaluator` that reads and sets variables by id."""
 
     session: Session
     version: int
@@ -40,31 +40,31 @@ class VariableAccess:
     _named_ids: tuple[int, dict[str, VariableId]]
 
     def settle(self) -> None:
-        """Updates the derived nodes."""
+        """Update the derived nodes."""
         raise NotImplementedError
 
     def _initialise_large(self) -> None:
         raise NotImplementedError
 
     def initialize(self) -> int:
-        """Resets every variable to its initial value; returns their number."""
+        """Reset every variable to its initial value, and return the number of variables."""
         self.settle()
         return self._variables.reset()
 
     def variables(self) -> dict[str, np.ndarray]:
-        """Returns copies of all values, those of derived variables included."""
+        """Return copies of all values, including derived variables."""
         self.settle()
         self._initialise_large()
         return dict(self.session.variables.items())
 
     def ids(self) -> dict[str, VariableId]:
-        """Returns what each variable of the graph is, by name."""
+        """Return the id of each variable of the graph, by name."""
         if self._named_ids[0] != self.version:
             self._named_ids = self.version, variable_ids(self._live.build)
         return self._named_ids[1]
 
     def slots(self) -> set[str]:
-        """Returns the names of the variables that optimizers keep for themselves."""
+        """Return the names of the variables that optimizers keep for themselves."""
         return slot_names(self._live.build)
 
     def learned(self) -> Learned:
@@ -90,11 +90,11 @@ class VariableAccess:
         return fitting
 
     def match(self, saved: Saved) -> Match:
-        """Returns what of a file of weights fits which variable."""
+        """Return which tensor of a file of weights fits which variable."""
         return match(saved, self.variables(), self.ids(), self.slots())
 
     def checked(self, request: CheckWeights, saved: Saved) -> WeightsChecked:
-        """Returns how a file of weights and the variables fit together."""
+        """Return the comparison of a file of weights with the variables."""
         variables, slots = self.variables(), self.slots()
         fitting = self.match(saved)
         tensors = {n: kind for n, kind in kinds(saved.arrays).items() if n not in saved.slots}

@@ -1,1 +1,1 @@
-"""The messages between window and engine, by what they are about; `protocol` has them all."""
+"""The messages between window and engine, by topic. `protocol` collects them all."""

@@ -1,4 +1,4 @@
-"""The message about edits on their way to a training; `protocol` has them all."""
+"""The message about edits on their way to a training. `protocol` collects all messages."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from nodeflow.host.messages.error_data import ErrorData
 
 @dataclass(frozen=True)
 class EditState:
-    """How far edits are that are to reach the training that runs.
+    """The progress of edits on their way to the running training.
 
     Attributes:
-        state: ``preparing``; ``waits`` for the next epoch; ``invalid``, so that the training goes
-            on without them; or empty: there are none.
-        problem: why they are invalid.
+        state: ``preparing``; ``waits`` for the next epoch; ``invalid``: the training continues
+            without the edits; empty: there are no edits.
+        problem: the reason why they are invalid.
     """
 
     state: str = ""

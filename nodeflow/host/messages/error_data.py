@@ -30,6 +30,6 @@ class ErrorData:
         return self.text("python")
 
     def text(self, surface: Surface) -> str:
-        """Place, message and hint, in the terms of a surface."""
+        """Return place, message and hint, in the terms of a surface."""
         error = NodeflowError(self.message, node=self.node, port=self.port, hint=self.hint)
         return error.text(surface)

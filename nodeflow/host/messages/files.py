@@ -1,4 +1,4 @@
-"""The messages about predictions for files, and about downloads; `protocol` has them all."""
+"""The messages about predictions for files, and about downloads. `protocol` collects them all."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Predict:
-    """Compute predictions for every row of another data file, with the variables as they are.
+    """A request to predict every row of another data file with the current variables.
 
-    Answered by PredictedRows, several times, and Predicted or Failed.
+    The answers are PredictedRows, several times, then Predicted or Failed.
 
     Args:
-        source: of the data, such as ``csv:/home/me/new.csv``; it stands in for that of the dataset
-            node, or for that of one of them: ``NODE=SOURCE``.
-        path: a CSV file to write all rows to; without, the first ``most`` rows are sent.
+        source: the source of the data, such as ``csv:/home/me/new.csv``. It replaces the source of
+            the dataset node, or of one of several: ``NODE=SOURCE``.
+        path: a CSV file to write all rows to. Without it, the first ``most`` rows are sent.
     """
 
     source: str
@@ -25,12 +25,15 @@ class Predict:
 
 @dataclass(frozen=True)
 class CancelPredictions:
-    """Stop computing predictions after the current rows."""
+    """A request to stop computing predictions after the current rows."""
 
 
 @dataclass(frozen=True)
 class DownloadData:
-    """Download a data set to the cache folder; answered by DownloadProgress and Downloaded."""
+    """A request to download a data set to the cache folder.
+
+    The answers are DownloadProgress and Downloaded.
+    """
 
     name: str
     request: int
@@ -62,7 +65,7 @@ class PredictedRows:
 
 @dataclass(frozen=True)
 class Predicted:
-    """All predictions are computed, and sent or written to ``path``; or they are ``cancelled``."""
+    """The end of predictions: all are sent or written to ``path``, or the user ``cancelled``."""
 
     request: int
     count: int
@@ -87,10 +90,10 @@ class Downloaded:
 
 @dataclass(frozen=True)
 class EventFilesWritten:
-    """The training that begins writes event files into a folder of its own.
+    """The starting training writes event files into a new folder.
 
     Attributes:
-        problem: why it does not, or no longer does; empty if it does.
+        problem: the reason why the training does not write them, or stopped to. Empty if it does.
     """
 
     folder: str

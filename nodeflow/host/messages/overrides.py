@@ -1,5 +1,7 @@
-"""The messages about values that the window puts in place of computed ones; `protocol` has them
-all."""
+"""The messages about values that the window puts in place of computed ones.
+
+`protocol` collects all messages.
+"""
 
 from __future__ import annotations
 
@@ -11,16 +13,16 @@ import numpy as np
 
 @dataclass(frozen=True, eq=False)
 class Override:
-    """Show these values instead of those that tensors have, with all that follows from them.
+    """A request to show these values in place of the values of tensors, with all consequences.
 
-    Trainings, runs and what is written to files never have them. A later request replaces this
-    one; without values, everything is shown as it is.
+    Trainings, runs and written files never use them. A later request replaces this one. Without
+    values, everything is shown as computed.
 
     Args:
-        values: arrays by name of tensor. Names that the graph does not have are left out.
-        rows: names of placeholders among them whose rows are none of the data, and what those are
-            called: ``sketch pad``. Other placeholders that a data set feeds are then without a
-            value, and what trains in another way than it predicts does the latter.
+        values: arrays by name of tensor. Names that the graph lacks are ignored.
+        rows: names of placeholders among them whose rows come from no data set, and the name of
+            these rows: ``sketch pad``. Other placeholders that a data set feeds then have no value,
+            and nodes such as dropout predict instead of train.
     """
 
     values: Mapping[str, np.ndarray] = field(default_factory=dict)
@@ -29,11 +31,12 @@ class Override:
 
 @dataclass(frozen=True, eq=False)
 class SetVariable:
-    """Give a variable of the training that goes on, or is paused, another value before its next
-    step: an event of the run, `VariableChanged`. Failed says why that is not possible.
+    """A request to set a variable of the running or paused training before its next step.
+
+    The run records the event `VariableChanged`. Failed gives the reason why that is not possible.
 
     Args:
-        name: of the variable in the document as it is now.
+        name: the name of the variable in the current document.
     """
 
     name: str

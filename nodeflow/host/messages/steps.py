@@ -1,6 +1,6 @@
-"""The messages about earlier steps of a training; `protocol` has them all.
+"""The messages about earlier steps of a training. `protocol` collects all messages.
 
-A ``run`` is the id of a kept run; empty, it is the training that runs or ran last.
+A ``run`` is the id of a kept run. If it is empty, it is the training that runs or ran last.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from nodeflow.host.messages.values import Preview
 
 @dataclass(frozen=True)
 class ShowStep:
-    """Answer `Evaluate` that watches, and `FetchTensor`, with values of this step, counted from 1;
-    None is now.
+    """A request to answer with values of this step, counted from 1. None is the current state.
 
-    A later request replaces this one, also where its answers have not come.
+    It applies to `FetchTensor` and to an `Evaluate` that watches. A later request replaces this
+    one, even if its answers have not come.
     """
 
     step: int | None
@@ -26,9 +26,9 @@ class ShowStep:
 
 @dataclass(frozen=True)
 class OpenRun:
-    """Prepare to show steps of a kept run; RunOpened answers, or Failed where that is impossible.
+    """A request to prepare a kept run for showing its steps. The answer is RunOpened or Failed.
 
-    Data are read and compared with those that it was trained with.
+    The engine reads the data and compares them with the data of the training.
     """
 
     run: str
@@ -37,9 +37,9 @@ class OpenRun:
 
 @dataclass(frozen=True)
 class FetchStep:
-    """Fetch the whole value of a tensor in a step; TensorValue or Failed answers.
+    """A request for the whole value of a tensor in a step. The answer is TensorValue or Failed.
 
-    A later request replaces this one. What `ShowStep` shows stays.
+    A later request replaces this one. The step that `ShowStep` shows does not change.
     """
 
     name: str
@@ -50,12 +50,12 @@ class FetchStep:
 
 @dataclass(frozen=True)
 class FollowStep:
-    """Bring runs to a step, one after the other; RunAtStep says of each that it is there.
+    """A request to bring runs to a step, one after the other. RunAtStep reports each arrival.
 
-    A later request replaces this one; without runs nothing follows.
+    A later request replaces this one. Without runs, no run follows.
 
     Attributes:
-        name: the tensor whose preview is wanted; empty for none.
+        name: the tensor to preview. Empty for none.
     """
 
     runs: tuple[str, ...]
@@ -66,7 +66,7 @@ class FollowStep:
 
 @dataclass(frozen=True)
 class FetchOrder:
-    """Ask for the order in which the step that is shown computes its ops; StepOrder answers."""
+    """A request for the order of the ops in the shown step. Answered by StepOrder."""
 
     request: int
 
@@ -76,15 +76,17 @@ StepRequest = ShowStep | OpenRun | FetchStep | FollowStep | FetchOrder
 
 @dataclass(frozen=True)
 class StepShown:
-    """Of the engine to itself: the values of a step are there, so views are to be drawn."""
+    """A message of the engine to itself: the values of a step are ready, so draw the views."""
 
     step: int
 
 
 @dataclass(frozen=True)
 class PastSteps:
-    """Steps from ``first`` on, counted from 1, can be shown by `ShowStep`; 0: none can, and ``why``
-    may say the reason."""
+    """The steps that `ShowStep` can show: all from ``first`` on, counted from 1.
+
+    If ``first`` is 0, no step can be shown, and ``why`` may give the reason.
+    """
 
     first: int
     why: str = ""
@@ -92,13 +94,14 @@ class PastSteps:
 
 @dataclass(frozen=True)
 class RunOpened:
-    """Steps of a kept run can be shown.
+    """The answer that steps of a kept run can be shown.
 
     Attributes:
-        first, last: of its steps.
-        per_epoch: steps of an epoch.
-        differing: what is not as it was, in words.
-        differences: of its graph and the open one, leaving out where nodes stand.
+        first, last: the first and the last step.
+        per_epoch: steps per epoch.
+        differing: descriptions of everything that has changed since the training.
+        differences: the number of differences between its graph and the open one, not counting
+            positions.
     """
 
     request: int
@@ -112,8 +115,10 @@ class RunOpened:
 
 @dataclass(frozen=True)
 class PastProgress:
-    """How far a step is that was asked for: ``done`` of ``total`` steps, or still ``preparing``:
-    kernels are compiled, or data are read."""
+    """The progress of a requested step: ``done`` of ``total`` steps.
+
+    While ``preparing``, kernels are compiled or data are read.
+    """
 
     request: int
     step: int
@@ -125,12 +130,12 @@ class PastProgress:
 
 @dataclass(frozen=True)
 class RunAtStep:
-    """A run that follows has come to a step.
+    """The arrival of a following run at a step.
 
     Attributes:
-        preview: of the tensor that was asked for; None where the run has no such tensor.
-        notices: what is not as it was.
-        error: why it has not come there.
+        preview: the preview of the requested tensor. None where the run has no such tensor.
+        notices: descriptions of everything that has changed since the training.
+        error: the reason why it did not arrive.
     """
 
     request: int
@@ -143,11 +148,11 @@ class RunAtStep:
 
 @dataclass(frozen=True)
 class StepOrder:
-    """The order in which a step computes its ops.
+    """The order of the ops in a step.
 
     Attributes:
-        kernels: names of the nodes of each kernel, in order; first of all come the nodes that have
-            their values before anything is computed: batch, variables, constants.
+        kernels: names of the nodes of each kernel, in order. The first entry has the nodes whose
+            values exist before any computation: batch, variables, constants.
     """
 
     request: int

@@ -1,4 +1,4 @@
-"""What nodes show of tensors, and of which rows: data that the messages of `protocol` carry."""
+"""The tensor values that nodes show, and their rows: data inside the messages of `protocol`."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 
 SKETCH = "sketch pad"
-"""What is drawn by hand is called so, where rows are named."""
+"""The name of rows that are drawn by hand."""
 
 
 @dataclass(frozen=True)
 class ShownRows:
-    """Which rows a value is of: ``count`` rows of a split from ``first`` (from 0).
+    """The rows behind a value: ``count`` rows of a split from ``first`` (from 0).
 
-    An empty split stands for rows that are none of the data; ``called`` says what they are.
+    An empty split stands for rows that come from no data set; ``called`` is their name.
     """
 
     split: str
@@ -24,7 +24,7 @@ class ShownRows:
     called: str = SKETCH
 
     def __str__(self) -> str:
-        """``test rows 1–100``, ``training row 7`` or ``sketch pad``; rows count from 1."""
+        """Return ``test rows 1–100``, ``training row 7`` or ``sketch pad``. Rows count from 1."""
         if not self.split:
             return self.called
         split = SPLIT_WORDS.get(self.split, self.split)
@@ -34,7 +34,7 @@ class ShownRows:
 
     @property
     def short(self) -> str:
-        """The same where there is little room: ``test 1–100``, ``train 7`` or ``sketch``."""
+        """A short form where there is little room: ``test 1–100``, ``train 7`` or ``sketch``."""
         if not self.split:
             return "sketch" if self.called == SKETCH else self.called
         last = f"–{self.first + self.count}" if self.count > 1 else ""
@@ -42,19 +42,19 @@ class ShownRows:
 
 
 SPLIT_WORDS = {"train": "training"}
-"""What splits are called in sentences, where that is not their name."""
+"""The names of splits in sentences, where they differ from the split's own name."""
 
 
 @dataclass(frozen=True)
 class ShownData:
-    """The data that nodes show, and what could be shown instead.
+    """The data that nodes show, and the data that could be shown instead.
 
     Attributes:
-        rows: what is shown.
+        rows: the shown rows.
         name: the title of the data set.
         splits: number of rows by split.
-        classes: by column of labels, the name of each class.
-        columns: by column, the placeholder that it feeds.
+        classes: the names of the classes, by column of labels.
+        columns: the placeholder that each column feeds.
     """
 
     rows: ShownRows
@@ -69,7 +69,7 @@ GRADIENT, UPDATE, TIME = "gradient", "update", "time"
 OF_VALUES = (MAGNITUDE, ZEROS, SATURATION, MEMORY)
 """The measures that come with previews."""
 OF_TRAINING = (GRADIENT, UPDATE)
-"""Those of what a training derives, in a view."""
+"""The measures that need a training's gradients or updates, shown in a view."""
 
 
 @dataclass(frozen=True)
@@ -77,10 +77,11 @@ class Measured:
     """A measure of a tensor, by which the window colours it.
 
     Attributes:
-        of: ``magnitude`` (root mean square), ``zeros`` or ``saturation`` (shares of the elements),
-            ``memory`` (bytes), ``gradient`` (of the loss: root mean square) or ``update`` (a step's
-            change of a variable relative to its size), ``time`` (microseconds).
-        value: None where there is none, and ``why`` says the reason.
+        of: ``magnitude`` (root mean square), ``zeros`` or ``saturation`` (fractions of the
+            elements), ``memory`` (bytes), ``gradient`` (root mean square of the gradient of the
+            loss), ``update`` (a step's change of a variable relative to its size) or ``time``
+            (microseconds).
+        value: the number. None if there is none; then ``why`` gives the reason.
     """
 
     of: str
@@ -90,27 +91,27 @@ class Measured:
 
 @dataclass(frozen=True)
 class Preview:
-    """What a node shows of its output.
+    """The display of a node's output.
 
     Attributes:
-        kind: ``scalar``, ``table`` (small; ``array`` has all of it), ``image`` (uint8, (h, w)),
+        kind: ``scalar``, ``table`` (small; ``array`` is complete), ``image`` (uint8, (h, w)),
             ``images`` (uint8, (n, h, w) or (n, h, w, 3)), ``maps`` (float32, (n, h, w), drawn in
             the colours of the whole tensor's range), ``heatmap`` (float32, (h, w), maybe
-            downsampled), ``summary`` (statistics only), ``text``, ``error`` (``text`` says why), or
-            ``deferred`` (a run computes it; ``text`` says why it is not a live value).
+            downsampled), ``summary`` (statistics only), ``text``, ``error`` (``text`` gives the
+            reason), or ``deferred`` (a run computes it; ``text`` says why it is not a live value).
         text: one short line, such as ``9.0`` or ``(100, 784)``.
-        minimum, maximum, mean: over all finite elements; None where there are none.
-        step: training step that the value belongs to; None outside training, and where no training
-            changes it.
-        tier: the tier that computed it. Live values are computed in the reference tier whatever
-            else is ready, so a value changes only with what it depends on.
-        data: the rows that it was computed from; None where it depends on no data.
-        limits: the values at the ends of the colours of ``maps`` and ``heatmap``; few elements lie
+        minimum, maximum, mean: figures over all finite elements; None where there are none.
+        step: the training step of the value. None outside training, and where no training changes
+            the value.
+        tier: the tier that computed it. Live values always come from the reference tier, so a value
+            changes only if its inputs change.
+        data: the rows used to compute it. None where it depends on no data.
+        limits: the values at the ends of the colours of ``maps`` and ``heatmap``. Few elements lie
             beyond them.
-        arrangement: what ``array`` has of the tensor: ``transposed``; ``tiled``, a vector in
-            several rows; ``channels`` of the first row; ``filters``; ``columns`` as pictures.
-        measured: what `Measure` asks for; None where nothing does.
-        is_what_if: whether it follows from what is overridden.
+        arrangement: the layout of ``array``: ``transposed``; ``tiled``, a vector in several rows;
+            ``channels`` of the first row; ``filters``; ``columns`` as pictures.
+        measured: the measure that `Measure` requests. None without such a request.
+        is_what_if: whether it depends on an overridden value.
     """
 
     kind: str
@@ -132,12 +133,12 @@ class Preview:
 
 @dataclass(frozen=True)
 class ViewSpec:
-    """What is to be drawn: a kind of view, the tensor that it is about, and choices.
+    """The specification of a view: its kind, its tensor, and choices.
 
     Attributes:
-        kind: id of a module of ``nodeflow.host.views``: ``plot``, ``regions``.
+        kind: the id of a module of ``nodeflow.host.views``: ``plot``, ``regions``.
         name: the tensor's name.
-        options: (name, value) pairs; what is missing is guessed.
+        options: (name, value) pairs. The view guesses missing options.
     """
 
     kind: str
@@ -145,5 +146,5 @@ class ViewSpec:
     options: tuple[tuple[str, Any], ...] = ()
 
     def option(self, name: str, default: Any = None) -> Any:
-        """The value of an option."""
+        """Return the value of an option."""
         return dict(self.options).get(name, default)

@@ -1,4 +1,4 @@
-"""The messages about weights; `protocol` has them all."""
+"""The messages about weights. `protocol` collects all messages."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from nodeflow.train.saving.weights import Match
 
 @dataclass(frozen=True)
 class SaveWeights:
-    """Write the variables to a safetensors file; answered by WeightsSaved or Failed."""
+    """A request to save the variables to a safetensors file. Answered by WeightsSaved or Failed."""
 
     path: str
     request: int
@@ -19,7 +19,10 @@ class SaveWeights:
 
 @dataclass(frozen=True)
 class CheckWeights:
-    """Compare a file of weights with the variables; answered by WeightsChecked or Failed."""
+    """A request to compare a file of weights with the variables.
+
+    The answer is WeightsChecked or Failed.
+    """
 
     path: str
     request: int
@@ -27,9 +30,9 @@ class CheckWeights:
 
 @dataclass(frozen=True)
 class LoadWeights:
-    """Set the variables that the file has; answered by WeightsLoaded or Failed.
+    """A request to set the variables that a file contains. Answered by WeightsLoaded or Failed.
 
-    ``taken`` says which tensor each variable takes; None leaves that to the names.
+    ``taken`` maps each variable to a tensor of the file. None matches them by name.
     """
 
     path: str
@@ -45,12 +48,12 @@ class WeightsSaved:
 
 @dataclass(frozen=True)
 class WeightsChecked:
-    """What of a file fits the graph; nothing has changed yet.
+    """The comparison of a file with the graph. Nothing has changed yet.
 
     Attributes:
-        tensors: of the file, those that an optimizer kept left out.
-        variables: of the graph, those of optimizers left out.
-        suggested: which tensor each variable may take.
+        tensors: the tensors of the file, without the variables of optimizers.
+        variables: the variables of the graph, without those of optimizers.
+        suggested: the tensor that each variable may take.
     """
 
     request: int
@@ -63,7 +66,7 @@ class WeightsChecked:
 
 @dataclass(frozen=True)
 class WeightsLoaded:
-    """The variables in ``match.found`` have the values of the file."""
+    """The answer that the variables in ``match.found`` have the values of the file."""
 
     request: int
     path: str

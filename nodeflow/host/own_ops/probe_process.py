@@ -1,7 +1,7 @@
 """The process with the user's own ops: ``python -m nodeflow.host.own_ops.probe_process ADDRESS``.
 
-It ends when its standard input does, and with the thread that started it. What the user's code
-prints goes nowhere; how much memory it may take is limited.
+It ends when its standard input ends, and with the thread that started it. The output of the user's
+code is discarded, and its memory is limited.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from nodeflow.host.own_ops import records as r
 from nodeflow.ops.user import PLUGINS
 
 MOST_BYTES = 4 << 30
-"""Memory for the user's code and all that it imports."""
+"""Bytes of memory for the user's code and its imports."""
 
 
 def main() -> None:
-    """Serve until the input ends."""
+    """Serve requests until the input ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     die_with_starter()
     connection = Client(sys.argv[1], authkey=read_key())
@@ -46,7 +46,7 @@ def main() -> None:
 def _limit_memory() -> None:
     try:
         import resource
-    except ImportError:  # not on this system
+    except ImportError:  # not available on this system
         return
     with contextlib.suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_DATA, (MOST_BYTES, MOST_BYTES))
@@ -63,7 +63,7 @@ def _answer(request: r.Request, connection: Connection) -> r.Answer:
         return _derive(request)
     except NodeflowError as error:
         return r.Refused.of(error)
-    except Exception as error:  # a fault of ours, which must not end the process
+    except Exception as error:  # a fault in nodeflow, which must not end the process
         return r.Refused.of(UserOpError(f"{type(error).__name__}: {error}"))
 
 
@@ -95,7 +95,7 @@ def _placeholder(graph: Graph, type_: TensorType) -> Tensor:
 
 
 def _written(nodes: Sequence[Node]) -> list[Node]:
-    """The nodes that the rule added itself, not those that these derive."""
+    """Return the nodes that the rule itself added, without the nodes derived from them."""
     return [node for node in nodes if node.derived_from is None]
 
 

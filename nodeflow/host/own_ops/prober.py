@@ -1,4 +1,4 @@
-"""Asks the process with the user's own ops, on a thread; it is killed when it takes too long."""
+"""Asks the process with the user's own ops, on a thread, and kills it when it takes too long."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from nodeflow.ops.user.plugins import PluginProblem
 
 START_SECONDS = 60.0
 GRACE_SECONDS = 2.0
-"""A loop in Python ends within its limit; one in C is killed so much later."""
+"""Seconds after the limit until the kill. Python loops end at the limit, loops in C do not."""
 _SIGNALS = {"SIGSEGV": "a segmentation fault", "SIGABRT": "an abort", "SIGKILL": "it was killed"}
 
 
@@ -30,7 +30,7 @@ class Gone(Exception):
     """The process has ended, or had to be killed.
 
     Attributes:
-        file: that was run at that time, if one was.
+        file: the file that was running at that time, if any.
     """
 
     def __init__(self, why: str, file: str | None = None) -> None:
@@ -39,10 +39,10 @@ class Gone(Exception):
 
 
 class Prober:
-    """One process after the other, each with the same folder loaded.
+    """A sequence of processes, one at a time, that load the same folder.
 
     Args:
-        import_seconds, probe_seconds: how long a file, and a function, may run.
+        import_seconds, probe_seconds: the time limits of a file and of a function.
     """
 
     def __init__(
@@ -62,23 +62,23 @@ class Prober:
         """Load a folder in a fresh process.
 
         Args:
-            answered: called on the prober's thread with what was found, and with the files that
-                end their process -> how; they are left out.
+            answered: called on the prober's thread with the loaded ops, and with the skipped files
+                that end their process, each with the way it ends.
         """
         self._post(lambda: answered(*self._load(folder)))
 
     def use(self, folder: str, skip: Mapping[str, str]) -> None:
-        """Answer for this folder from now on; the files in ``skip`` are left out."""
+        """Use this folder from now on, without the files in ``skip``."""
         self._post(lambda: self._use(folder, dict(skip)))
 
     def ask(self, request: r.Infer | r.Derive, answered: Callable[[r.Answer], None]) -> None:
-        """Ask about an op; ``answered`` is called on the prober's thread."""
+        """Ask about an op. ``answered`` is called on the prober's thread."""
         self._post(lambda: answered(self._ask(request)))
 
     def infer(
         self, op: str, types: Sequence[TensorType], attrs: Mapping[str, Any]
     ) -> tuple[TensorType, ...]:
-        """The output types of an op; waits for them.
+        """Return the output types of an op. Waits for the answer.
 
         Raises:
             NodeflowError: the op refuses the types, or ended its process.
@@ -92,7 +92,7 @@ class Prober:
         return answer.types
 
     def close(self) -> None:
-        """End process and thread; returns at once."""
+        """End process and thread. Returns at once."""
         process = self._process
         if process is not None:
             process.kill()  # so that the thread does not wait for an answer
@@ -156,10 +156,10 @@ class Prober:
         return answer
 
     def _exchange(self, request: r.Request, seconds: float) -> r.Answer:
-        """One question and its answer.
+        """Send one request and return its answer.
 
         Raises:
-            Gone: there is none.
+            Gone: the process ended or had to be killed.
         """
         assert self._connection is not None
         file: str | None = None
@@ -176,7 +176,7 @@ class Prober:
         raise Gone(f"it takes longer than {seconds - GRACE_SECONDS:g} seconds", file)
 
     def _how(self) -> str:
-        """How the process has ended, in words."""
+        """Return how the process has ended, in words."""
         assert self._process is not None
         try:
             code = self._process.wait(GRACE_SECONDS)

@@ -1,4 +1,4 @@
-"""What the prober asks and the process with the user's own ops answers: frozen data, pickled."""
+"""The messages between the prober and the process with the user's own ops: frozen, pickled data."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from nodeflow.ops.user.user_op import Declaration, UserOp
 
 @dataclass(frozen=True)
 class Load:
-    """Load a folder; answered by `Loading` for each file, then by `Loaded`.
+    """A request to load a folder. Answered by `Loading` for each file, then by `Loaded`.
 
     Args:
-        skip: files that are not run -> why.
+        skip: the reason for each file that is not run.
     """
 
     folder: str
@@ -27,7 +27,7 @@ class Load:
 
 @dataclass(frozen=True)
 class Infer:
-    """The output types of an op; answered by `Types` or `Refused`."""
+    """A request for the output types of an op. Answered by `Types` or `Refused`."""
 
     op: str
     types: tuple[TensorType, ...]
@@ -36,10 +36,12 @@ class Infer:
 
 @dataclass(frozen=True)
 class Derive:
-    """The gradient of an op, as the nodes that its rule adds; answered by `Derived` or `Refused`.
+    """A request for the gradient of an op, as the nodes that its rule adds.
+
+    The answer is `Derived` or `Refused`.
 
     Args:
-        grads: types of the gradients of the outputs; None for one that does not exist.
+        grads: types of the gradients of the outputs; None for a gradient that does not exist.
     """
 
     op: str
@@ -50,7 +52,7 @@ class Derive:
 
 @dataclass(frozen=True)
 class Loading:
-    """This file is run now."""
+    """The message that a file starts running."""
 
     file: str
 
@@ -72,7 +74,7 @@ class OpRecord:
 
 @dataclass(frozen=True)
 class Loaded:
-    """The ops of each file, what is wrong with the files, and which of them do not load."""
+    """The ops of each file, the problems of the files, and the files that do not load."""
 
     files: Mapping[str, tuple[OpRecord, ...]]
     problems: tuple[PluginProblem, ...]
@@ -86,7 +88,7 @@ class Types:
 
 @dataclass(frozen=True)
 class DerivedNode:
-    """A node that a gradient rule adds; ``inputs`` number the values so far."""
+    """A node that a gradient rule adds. ``inputs`` are numbers of earlier values."""
 
     op: str
     inputs: tuple[int, ...]
@@ -97,8 +99,8 @@ class DerivedNode:
 class Derived:
     """The nodes of a gradient.
 
-    Values are numbered: the op's inputs, its outputs, the gradients of these, and the outputs of
-    each node. ``results`` are the numbers of the gradients of the inputs.
+    Values are numbered in this order: the op's inputs, its outputs, the gradients of the outputs,
+    and the outputs of each node. ``results`` are the numbers of the gradients of the inputs.
     """
 
     nodes: tuple[DerivedNode, ...]

@@ -1,4 +1,4 @@
-"""An op of the user's own without its function: what the window knows of it."""
+"""An op of the user's own without its function, as the window knows it."""
 
 from __future__ import annotations
 
@@ -16,17 +16,16 @@ from nodeflow.ops.user.probing import key_of
 from nodeflow.ops.user.user_op import UserOp
 
 PATIENCE_SECONDS = 0.1
-"""Most answers come within a few milliseconds; a slower one is told of when it comes."""
+"""Seconds to wait for an answer. Most come within milliseconds; later ones are announced."""
 WAITING = "it is being tried out; this takes a moment"
 
 
 class Answers:
-    """What the prober answered about ops, remembered; nobody waits long for it.
+    """A cache of the prober's answers about ops. No caller waits longer than `PATIENCE_SECONDS`.
 
     Args:
-        prober: has the folder loaded.
-        came: called on the prober's thread with an op's id when an answer comes that was not there
-            in time.
+        prober: the prober that has loaded the folder.
+        came: called on the prober's thread with an op's id when its answer comes after the wait.
     """
 
     def __init__(self, prober: Prober, came: Callable[[str], None]) -> None:
@@ -37,7 +36,7 @@ class Answers:
         self._lock = threading.Lock()
 
     def get(self, request: r.Infer | r.Derive) -> r.Answer | None:
-        """The answer; None if it has not come yet."""
+        """Return the answer, or None if it has not come yet."""
         grads = getattr(request, "grads", None)
         key = type(request), request.op, key_of(request.types, request.attrs), grads
         with self._lock:
@@ -63,7 +62,7 @@ class Answers:
 
 
 class RemoteOp(UserOp):
-    """Has the declaration; asks for types and gradients."""
+    """An op with its declaration that asks the prober for types and gradients."""
 
     def __init__(self, record: r.OpRecord, answers: Answers) -> None:
         super().__init__(_no_function, record.declared, record.fault)
@@ -101,7 +100,7 @@ class RemoteOp(UserOp):
 
 
 def _replayed(derived: r.Derived, node: Node, grads: Sequence[Any]) -> list[Tensor | None]:
-    """The same nodes in the node's own graph."""
+    """Return the results of the same nodes, added to the node's own graph."""
     values: list[Any] = [*node.inputs, *node.outputs, *grads]
     for made in derived.nodes:
         inputs = [values[number] for number in made.inputs]
@@ -116,7 +115,7 @@ def _no_function(*_: Any, **__: Any) -> Any:
 def remote_ops(
     loaded: r.Loaded, answers: Answers, before: Mapping[str, Sequence[UserOp]]
 ) -> dict[str, list[UserOp]]:
-    """The ops of each file; one that does not load keeps those it had, which say why."""
+    """Return the ops of each file. The ops of a file that does not load stay, with the reason."""
     found: dict[str, list[UserOp]] = {
         file: [RemoteOp(record, answers) for record in records]
         for file, records in loaded.files.items()

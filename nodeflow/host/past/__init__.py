@@ -1,1 +1,1 @@
-"""Steps of trainings that are over: computed again from copies, and shown with their values."""
+"""Earlier steps of trainings: computed again from snapshots, and shown with their values."""

@@ -1,4 +1,4 @@
-"""Kept runs whose steps are shown: opened once, then used by every thread of the engine process."""
+"""Kept runs whose steps are shown: opened once, shared by all threads of the engine process."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from nodeflow.run_store.past import RunPast, open_past
 from nodeflow.run_store.store import RunStore
 
 MOST = 6
-"""Runs that stay open; of others only the recorded curve is seen."""
+"""The number of runs that stay open. Of other runs, only the recorded curve is shown."""
 COMPARED = frozenset({"node", "wire", "subgraph"})
 
 
 class OpenedRuns:
-    """Opens runs, and remembers the last ones.
+    """A cache of the last opened runs.
 
     Attributes:
-        threads: with which their steps are computed; None for all.
+        threads: the number of threads that compute their steps; None for all.
     """
 
     def __init__(self) -> None:
@@ -31,7 +31,7 @@ class OpenedRuns:
         self._data: dict[Any, DataSplits] = {}
 
     def get(self, run: str) -> RunPast:
-        """A run by its id.
+        """Return a run by its id.
 
         Raises:
             UnknownRun, RunStoreProblem, FileProblem, DataError: see `open_past`.
@@ -49,7 +49,7 @@ class OpenedRuns:
             return self._found[run]
 
     def open(self, run: str) -> RunPast:
-        """The same, with its data read anew; raises as `get`."""
+        """Return a run by its id, with its data read again. Raises the errors of `get`."""
         with self._lock:
             self._found.pop(run, None)
             if not self._found:
@@ -58,8 +58,7 @@ class OpenedRuns:
 
 
 def differences(found: RunPast, text: str) -> int:
-    """In how much the graph of a run and that of a .flow text differ, leaving out where nodes
-    stand."""
+    """Return the number of differences between a run's graph and a .flow text, except positions."""
     _, task = found.at(found.last)
     if task is None:
         return 0

@@ -1,4 +1,4 @@
-"""What is shown of a step that has been computed again: previews and whole tensors."""
+"""The values of a step that was computed again: previews and whole tensors."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from nodeflow.train.rewind.replay import Replay
 
 POLL_SECONDS = 0.05
 Notices = Callable[[int | None], tuple[str, ...]]
-"""Gives what has to be known, by the first step whose loss differs."""
+"""A function from the first step whose loss differs to notices for the user."""
 
 
 def bring_to(
@@ -29,14 +29,15 @@ def bring_to(
     given_up: Callable[[], bool],
     report: Callable[[int, int, bool], None],
 ) -> None:
-    """Compute a step, and have what it takes to look at it compiled.
+    """Compute a step, and wait until the kernels that read its values are compiled.
 
     Args:
-        report: takes done and total steps, and whether kernels are compiled instead.
+        given_up: returns whether to stop because the step is no longer wanted.
+        report: takes the number of done and of all steps, and whether kernels are being compiled.
 
     Raises:
-        Cancelled: ``given_up`` said so.
-        RunError: there is no copy from before it.
+        Cancelled: ``given_up`` returned True.
+        RunError: there is no snapshot from before the step.
     """
     replay.cancelled = given_up
     replay.go_to(step, lambda done, total: report(done, total, False))
@@ -55,10 +56,10 @@ class Replayed:
     """A step that has been computed again.
 
     Attributes:
-        task: what was trained.
-        run: id of the kept run; empty for the training that runs or ran last.
-        says: gives what has to be known of its values.
-        override: what tensors have instead of their values.
+        task: the trained document.
+        run: the id of the kept run; empty for the training that runs or ran last.
+        says: returns notices about its values.
+        override: the values that replace the values of tensors.
     """
 
     replay: Replay
@@ -70,7 +71,7 @@ class Replayed:
 
     @property
     def notices(self) -> tuple[str, ...]:
-        """What the user has to know about the step: whether it may not be what it was."""
+        """Notices for the user if the step may differ from the original one."""
         differs = self.replay.differs_from
         approximate = () if self.replay.session.is_exact else (APPROXIMATE,)
         if self.says is not None:
@@ -80,7 +81,7 @@ class Replayed:
         return (f"The loss differs from the recorded one from step {differs} on.", *approximate)
 
     def previews(self, names: Iterable[str] | None, measured: str = "") -> dict[str, p.Preview]:
-        """Previews of tensors by name, as far as the step has them; None stands for all."""
+        """Return previews of the named tensors that the step has. None stands for all names."""
         named = named_tensors(self.task, names)
         known = set(self.replay.everything)
         wanted = {name: tensor for name, tensor in named.items() if tensor in known}
@@ -96,20 +97,20 @@ class Replayed:
         return previews
 
     def _values(self, wanted: set[Tensor]) -> tuple[Mapping[Tensor, np.ndarray], WhatIf | None]:
-        """The values of tensors, and what they are computed by if something is overridden."""
+        """Return the values of tensors, and the object that computes overridden ones."""
         if not self.override.values:
             return self.replay.values(self.replay.everything, wanted), None
         what_if = WhatIf(self.replay, self.task, self.override)
         return what_if.values(wanted), what_if
 
     def _how(self, tensor: Tensor, what_if: WhatIf | None) -> dict[str, Any]:
-        """The tier that computed a tensor, and whether it follows from an override."""
+        """Return the tier that computed a tensor, and whether it depends on an override."""
         follows = what_if is not None and tensor.node in what_if.reached
         tier = "reference" if follows else self.replay.session.tier
         return {"tier": tier, "is_what_if": follows}
 
     def preview(self, name: str) -> p.Preview | None:
-        """The preview of one tensor, if the step has it."""
+        """Return the preview of one tensor, if the step has it."""
         return self.previews((name,)).get(name)
 
     def _preview(
@@ -125,7 +126,7 @@ class Replayed:
         return replace(preview, **self._how(tensor, what_if))
 
     def tensor(self, name: str, request: int) -> p.TensorValue:
-        """The whole value of a tensor.
+        """Return the whole value of a tensor.
 
         Raises:
             RunError: the step has no such tensor.
@@ -159,12 +160,12 @@ class Replayed:
         )
 
     def variables(self) -> Mapping[str, np.ndarray]:
-        """The variables from before the step's updates, by name."""
+        """Return the variables from before the step's updates, by name."""
         return dict(self.replay.session.variables.items())
 
 
 def named_tensors(task: Task, names: Iterable[str] | None) -> dict[str, Tensor]:
-    """The tensors of names, as far as there are; None stands for all that the user sees."""
+    """Return the tensors of the names that exist. None stands for all that the user sees."""
     built, found = task.build, dict[str, Tensor]()
     if names is None:
         for node in built.graph.nodes:

@@ -1,6 +1,6 @@
-"""Shows earlier steps of a training: replays them in a thread of its own, beside the training.
+"""Shows earlier steps of a training: replays them in a separate thread, beside the training.
 
-The step that was asked for last counts: what is computed for another one is given up.
+Only the last requested step counts. The computation of any other step is abandoned.
 """
 
 from __future__ import annotations
@@ -20,24 +20,24 @@ from nodeflow.host.past.replaying import Replayed, bring_to
 from nodeflow.train.rewind.replay import Past, Replay
 
 PREPARE_SECONDS = 5.0
-"""A training that runs for so long gets the kernels compiled with which a step is looked at."""
+"""Seconds of training after which the kernels that read the values of a step are compiled."""
 REPORT_SECONDS = 0.1
 Asked = p.Evaluate | p.FetchTensor | p.FetchOrder
 
 
 class Rewinder:
-    """Answers requests with the values of a step.
+    """The thread that answers requests with the values of a step.
 
     Args:
         send: takes the messages, on this object's thread.
-        runs: opens kept runs, whose steps are shown like those of the training.
-        shown: is called there with a step whose values have been sent.
+        runs: opens kept runs, whose steps are shown like steps of the training.
+        shown: called on this object's thread with a step whose values have been sent.
 
     Attributes:
-        step: the one that is shown, counted from 1; None is now.
-        variables: their values at the step that was computed last.
-        measure: the one that previews have, of `host.measures`; empty for none.
-        override: what tensors have instead of their values.
+        step: the shown step, counted from 1; None is the current state.
+        variables: the values of the variables at the step that was computed last.
+        measure: the measure in previews, of `host.measures`; empty for none.
+        override: the values that replace the values of tensors.
     """
 
     def __init__(
@@ -70,16 +70,16 @@ class Rewinder:
         return self._past
 
     def live(self, step: int) -> tuple[Past, Task] | None:
-        """The part of it that made a step, with its document."""
+        """Return the part of the training that made a step, with its document."""
         with self._changed:
             past = self._past.at(step) if self._past is not None else None
             task = self._tasks.get(id(past))
             return None if past is None or task is None else (past, task)
 
     def remember(self, past: Past, task: Task) -> None:
-        """Take another training; what was shown of the one before ends.
+        """Take another training, and stop showing the previous one.
 
-        Where the one before was only edited, its steps go on.
+        If the training was only edited, its earlier steps stay available.
         """
         is_edited = past.earlier is not None
         with self._changed:
@@ -94,7 +94,7 @@ class Rewinder:
             self._send(p.PastSteps(past.snapshots.steps[0] + 1 if past.snapshots else 0))
 
     def forget(self) -> None:
-        """There is no training any more."""
+        """Forget the training."""
         with self._changed:
             known, self._past = self._past, None
             self._tasks.clear()
@@ -104,7 +104,7 @@ class Rewinder:
             self._send(p.PastSteps(0))
 
     def show(self, request: p.ShowStep) -> None:
-        """Show another step, or now."""
+        """Show another step, or the current state."""
         with self._changed:
             self.step, self._run, self._request = request.step, request.run, request.request
             self._asked.clear()
@@ -114,7 +114,7 @@ class Rewinder:
             self._changed.notify()
 
     def ask(self, request: Asked) -> None:
-        """Answer a request with values of the step that is shown."""
+        """Answer a request with values of the shown step."""
         with self._changed:
             key = f"fetch {request.name}" if isinstance(request, p.FetchTensor) else "previews"
             if isinstance(request, p.FetchOrder):
@@ -179,7 +179,7 @@ class Rewinder:
         return None if at is None else max(0.0, at - time.monotonic())
 
     def _use(self, past: Past | None) -> None:
-        """Keep the replay of this training only."""
+        """Keep only the replay of this training."""
         if self._replay is not None and self._replay.past is not past:
             self._replay.close()
             self._replay = None
@@ -187,7 +187,7 @@ class Rewinder:
             self._replay = Replay(past)
 
     def _prepare(self, past: Past | None) -> None:
-        """Let a compiler begin with the kernels that looking at a step takes."""
+        """Start compiling the kernels that read the values of a step."""
         if past is None or not past.snapshots or self.step is not None:
             return
         self._use(past)
@@ -245,7 +245,7 @@ class Rewinder:
         self._on_shown(step)
 
     def _of(self, run: str, number: int, step: int) -> tuple[Past | None, Task | None, Any]:
-        """What is replayed, and what says whether it is as it was."""
+        """Return the past and document to replay, and the function that returns notices."""
         if not run:
             past, task = self.live(step) or (None, None)
             return past, task, None

@@ -1,4 +1,4 @@
-"""Steps beside the one that is shown: to be compared with it, and of runs that follow it."""
+"""Steps beside the shown one: steps to compare it with, and steps of runs that follow it."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ from nodeflow.train.rewind.replay import Past, Replay
 
 MOST_REPLAYS, REPORT_SECONDS = 6, 0.1
 Live = Callable[[int], tuple[Past, Task] | None]
-"""Gives the part of the training that runs or ran last which made a step, with its document."""
+"""A function from a step to the part of the last training that made it, with its document."""
 Asked = p.FetchStep | p.FollowStep
 
 
 @dataclass
 class _Following:
-    """What is left to do of a request."""
+    """The unfinished part of a request."""
 
     request: p.FollowStep
     left: list[str]
 
 
 class SideSteps:
-    """Computes steps in a thread of its own, one after the other.
+    """A separate thread that computes steps one after the other.
 
     Args:
         send: takes the messages, on this object's thread.
-        live: gives the training that runs or ran last.
+        live: returns the training that runs or ran last.
     """
 
     def __init__(self, send: Callable[[p.Message], None], runs: OpenedRuns, live: Live) -> None:
@@ -50,7 +50,7 @@ class SideSteps:
         self._replays: OrderedDict[str, Replay] = OrderedDict()
 
     def ask(self, request: Asked) -> None:
-        """Take a request; it replaces an older one of its kind."""
+        """Take a request, which replaces an older one of its kind."""
         with self._changed:
             if isinstance(request, p.FetchStep):
                 self._fetch = request
@@ -59,7 +59,7 @@ class SideSteps:
             self._start()
 
     def open(self, request: p.OpenRun, text: str) -> None:
-        """Open a run; it is compared with the graph of a .flow text."""
+        """Open a run, and compare its graph with a .flow text."""
         with self._changed:
             self._opening = request, text
             self._start()
@@ -111,7 +111,7 @@ class SideSteps:
             span = found.first, found.last, found.past.steps_per_epoch
             many = differences(found, text)
             self._send(p.RunOpened(request.request, request.run, *span, found.differing, many))
-        except Exception as error:  # whatever it is, the thread goes on, and the window hears of it
+        except Exception as error:  # after any error, the thread continues and the window is told
             self._send(p.Failed(request.request, "OpenRun", _data(error)))
 
     def _answer(self, asked: p.FetchStep) -> None:
@@ -145,10 +145,10 @@ class SideSteps:
         self._send(answer)
 
     def _at(self, run: str, step: int, request: int, given_up: Callable[[], bool]) -> Replayed:
-        """The step of a run.
+        """Return the step of a run.
 
         Raises:
-            Cancelled: something else has been asked for.
+            Cancelled: another request has arrived.
         """
         self._send(p.PastProgress(request, step, 0, 0, preparing=True, run=run))
         if run:

@@ -1,8 +1,8 @@
 """Values of an earlier step as they would have been with overridden tensors.
 
-What an override reaches is computed by reference from the values of the step; all else is the step
-itself, to the bit. Rows that are none of the data are no batch of a training: what follows from
-them is what the network of that step would have predicted, so dropout and its like rest.
+Nodes that depend on an override are computed by the reference tier from the values of the step. All
+other values are those of the step, bit for bit. Rows that come from no data set are not a training
+batch: nodes that depend on them predict with the network of that step, so dropout is off.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ class WhatIf:
     """One step of a training with overrides.
 
     Args:
-        replay: stands at the step.
-        task: what was trained.
+        replay: the replay, positioned at the step.
+        task: the trained document.
 
     Attributes:
-        reached: the nodes whose values follow from an override, or have none because of it.
-        failures: why nodes have no value.
+        reached: the nodes whose values depend on an override, or have none because of it.
+        failures: the reason for each node without a value.
     """
 
     def __init__(self, replay: Replay, task: Task, request: Override) -> None:
@@ -53,7 +53,7 @@ class WhatIf:
         self.failures: Mapping[Node, NodeflowError] = {}
 
     def values(self, wanted: Collection[Tensor]) -> dict[Tensor, np.ndarray]:
-        """The values of tensors, as far as they have any.
+        """Return the values of those tensors that have one.
 
         Raises:
             RunError: an op fails in this step.
@@ -84,8 +84,10 @@ class WhatIf:
         return {tensor: found[tensor] for tensor in wanted if tensor in found}
 
     def _read_by_reached(self) -> set[Node]:
-        """The nodes that what is reached reads, and that are not; of what is stabilised together
-        with other nodes, those that come before all of them."""
+        """Return the unreached nodes that reached nodes read.
+
+        For a stabilised pattern, also return the inputs of the whole pattern.
+        """
         found: set[Node] = set()
         waiting = [source for node in self.reached for source in _sources(node)]
         while waiting:
@@ -97,25 +99,25 @@ class WhatIf:
         return found
 
     def _fed(self, placeholder: Node) -> np.ndarray | None:
-        """What a placeholder has that has no value in the steps of the training."""
+        """Return the sample of a placeholder that the training does not feed, or None."""
         return None if placeholder in self._unfed else sample_of(placeholder.outputs[0])
 
 
 def _sources(node: Node) -> list[Node]:
-    """What a node reads or waits for."""
+    """Return the nodes that a node reads or waits for."""
     found = [tensor.node for tensor in (*node.inputs, *node.alias) if tensor is not None]
     return [*found, *node.control_inputs]
 
 
 def _worked_out(node: Node) -> list[Tensor | None]:
-    """A node's outputs, by the tensors that they stand for; None for a gradient that is none."""
+    """Return a node's outputs with aliases resolved. None for a gradient that does not exist."""
     if not node.alias:
         return list(node.outputs)
     return [None if t is None else resolve_alias(t) for t in node.alias]
 
 
 def _users(nodes: Collection[Node]) -> dict[Node, list[Node]]:
-    """Node -> the nodes that read it or wait for it."""
+    """Return for each node the nodes that read it or wait for it."""
     users: dict[Node, list[Node]] = {}
     for node in nodes:
         for source in _sources(node):

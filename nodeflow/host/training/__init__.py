@@ -1,1 +1,1 @@
-"""What the engine process does for the training that runs: steps, edits, runs, event files."""
+"""The engine's work around a running training: steps, edits, kept runs, event files."""

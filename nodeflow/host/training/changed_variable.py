@@ -1,4 +1,4 @@
-"""A value that the user gives a variable of a training: whether it fits, and which one it is."""
+"""A new value that the user gives to a variable of a training: checks and lookup."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ def change_variable(
     """Let a training take a value before its next step.
 
     Args:
-        here, trained: what the variables are, by name: of the document now, and in the training.
-        allow_nonfinite: whether it may be infinite or not a number.
+        here, trained: the ids of variables by name, in the current document and in the training.
+        allow_nonfinite: whether the value may be infinite or not a number.
 
     Raises:
-        GraphError: nothing trains, or the training has no such variable.
-        FeedError: the value does not have its dtype and shape, or is not finite.
+        GraphError: no training runs, or the training has no such variable.
+        FeedError: the value does not have the variable's dtype and shape, or is not finite.
     """
     if control is None or session is None:
         raise GraphError("no training is running", hint="Start one, or pause it, first.")

@@ -1,4 +1,4 @@
-"""Event files for TensorBoard of the training in the engine, where the user wants them."""
+"""TensorBoard event files of the training in the engine, in the folder that the user chose."""
 
 from __future__ import annotations
 
@@ -16,8 +16,10 @@ from nodeflow.train.training import Training
 
 
 class TrainingEventFiles:
-    """Writes those of one training at a time; what keeps them from being written is sent, and the
-    training goes on."""
+    """The writer of the event files of one training at a time.
+
+    If a file cannot be written, the reason is sent and the training continues.
+    """
 
     def __init__(self, send: Callable[[p.Message], None]) -> None:
         self._send = send
@@ -31,7 +33,7 @@ class TrainingEventFiles:
         request: p.Train,
         variables: Callable[[], Mapping[str, np.ndarray]],
     ) -> Iterator[Event]:
-        """The events of a training, written if the request names a folder."""
+        """Return the events of a training, also written to files if the request names a folder."""
         if not request.event_folder:
             return events
         folder = Path(request.event_folder)
@@ -49,7 +51,7 @@ class TrainingEventFiles:
         return self._events
 
     def end(self) -> None:
-        """The training has ended, in whatever way: close the file."""
+        """Close the file, because the training has ended in some way."""
         if self._events is not None:
             self._events.close()
             self._events = None

@@ -1,5 +1,7 @@
-"""The trainings of an engine as runs; one that continues from the weights of another is its
-branch."""
+"""The trainings of an engine as kept runs.
+
+A training that continues from the weights of another becomes its branch.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,7 @@ from nodeflow.train.training import Training
 
 
 class KeptRuns:
-    """Keeps one training at a time."""
+    """The recording of one training at a time."""
 
     def __init__(self) -> None:
         self._recording: Recording | None = None
@@ -38,7 +40,7 @@ class KeptRuns:
         request: Train,
         keeping: Keeping,
     ) -> Iterator[Event]:
-        """The events of a training, which is kept unless runs are switched off."""
+        """Return the events of a training, also recorded unless runs are switched off."""
         folder = runs_folder()
         if folder is None:
             return events
@@ -62,26 +64,26 @@ class KeptRuns:
         return self._events
 
     def remember(self, past: Past) -> None:
-        """Keep copies of the variables with the run, from which its steps are computed again."""
+        """Store snapshots of the variables with the run, to compute its steps again."""
         if self._recording is not None:
             self._recording.remember(past)
 
     def take(self, variant: Variant) -> None:
-        """The training goes on with an edit."""
+        """Record that the training continues with an edit."""
         if self._recording is not None:
             self._recording.take(variant)
 
     def note(self, kind: str) -> None:
-        """Something happens to the training: it pauses, goes on, or makes a step."""
+        """Record a user's action: pause, resume, or single step."""
         if self._recording is not None:
             self._recording.note(kind)
 
     def end(self) -> None:
-        """The training has ended, in whatever way; waits until it is written."""
+        """End the recording after any end of the training. Wait until it is written."""
         if self._events is not None:
             self._events.close()
         self._before, self._recording, self._events = self._recording, None, None
 
     def forget(self) -> None:
-        """Another document is open: what trains from now on continues nothing."""
+        """Forget the previous run: a training of another document is no branch of it."""
         self._before = None

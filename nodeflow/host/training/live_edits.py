@@ -1,7 +1,7 @@
-"""Edits of the document on their way to the training that runs.
+"""Edits of the document on their way to the running training.
 
-What is edited is copied once it has been quiet for a moment, built and compiled in a thread of its
-own, and offered to the training, which takes it between two steps. Only the last edit counts.
+After a short pause without edits, the document is copied, built and compiled in a separate thread,
+and offered to the training, which takes it between two steps. Only the last edit counts.
 """
 
 from __future__ import annotations
@@ -33,16 +33,16 @@ from nodeflow.train.settings import UNTRAINED
 from nodeflow.train.training import Training
 
 QUIET_SECONDS = 0.15
-"""Edits that follow each other sooner count as one."""
+"""Seconds between edits below which they count as one."""
 POLL_SECONDS, CLOSE_SECONDS = 0.02, 1.0
 
 
 @dataclass(eq=False, kw_only=True)
 class BuiltVariant(Variant):
-    """A variant that is made of a document.
+    """A variant that is built from a document.
 
     Attributes:
-        before: the document of the variant that ``what`` is compared with.
+        before: the document that ``what`` compares with the variant.
     """
 
     task: Task
@@ -50,7 +50,7 @@ class BuiltVariant(Variant):
 
 
 def built(task: Task, training: Training, make_session: Callable[..., Session]) -> BuiltVariant:
-    """The variant of a training that a document gives; its variables are initialized."""
+    """Return the variant of a training that a document describes. Its variables are initialized."""
     session = make_session(task.graph, seed=training.seed)
     session.initialize()
     ids = variable_ids(task.build)
@@ -59,7 +59,7 @@ def built(task: Task, training: Training, make_session: Callable[..., Session]) 
 
 @dataclass
 class Places:
-    """Where data are found, as `Task` takes it."""
+    """The places of data, as `Task` takes them."""
 
     folder: str | os.PathLike[str] | None = None
     opened: dict[Any, DataSplits] = field(default_factory=dict)
@@ -102,7 +102,7 @@ class LiveEdits:
     # ---- the engine's thread ------------------------------------------------------------------
 
     def follow(self, document: Document, change: Change | None = None) -> None:
-        """Take the document as it is now; ``change`` is what happened to it, if that is known."""
+        """Take the current document. ``change`` is its last change, if known."""
         with self._changed:
             self._numbers.follow(document)
             if change is not None and not concerns_training(change):
@@ -111,7 +111,7 @@ class LiveEdits:
             self._control.prepare(True)
 
     def tick(self, document: Document) -> None:
-        """Begin to prepare what was edited, once it is quiet; called whenever no request waits."""
+        """Start preparing edits after a pause. The engine calls this whenever no request waits."""
         if self._due is None:
             with self._changed:
                 if not self._is_busy and self._wanted is None:
@@ -130,7 +130,7 @@ class LiveEdits:
             self._changed.notify()
 
     def let_be(self) -> None:
-        """Follow no more: what was not taken is dropped."""
+        """Stop following edits, and drop those that the training has not taken."""
         with self._changed:
             self._due = self._wanted = None
             self._is_abandoned = True
@@ -139,7 +139,7 @@ class LiveEdits:
         self._say(p.EditState())
 
     def taken(self, variant: BuiltVariant, document: Document) -> None:
-        """The training goes on with a variant."""
+        """Continue from a variant that the training has taken."""
         if variant.before is not self.current.task.document:
             variant.what = described(self.current.task.document, variant.task.document)
         self.current = variant
@@ -147,17 +147,17 @@ class LiveEdits:
             self._numbers = LiveNumbers(variant.task.build, variant.training, self._control)
             self._numbers.follow(document)
             if self._due is None and self._wanted is None:
-                self._due = time.monotonic()  # what waits for the next epoch
+                self._due = time.monotonic()  # an edit that waits for the next epoch
                 self._control.prepare(True)
 
     def close(self) -> None:
-        """The training is over."""
+        """Stop, because the training is over."""
         with self._changed:
             self._closed = True
             self._due = None
             self._changed.notify()
         if self._thread is not None:
-            self._thread.join(CLOSE_SECONDS)  # it may be reading data; then it ends by itself
+            self._thread.join(CLOSE_SECONDS)  # it may be reading data, and then ends by itself
         self._drop(self._control.offer(None))
         self._say(p.EditState())
 
@@ -177,7 +177,7 @@ class LiveEdits:
                 state = self._prepare(document)
             except NodeflowError as error:
                 state = p.EditState("invalid", p.ErrorData.of(error))
-            except Exception as error:  # the training goes on, whatever it is
+            except Exception as error:  # after any error, the training continues
                 details = p.ErrorData.of(error, traceback.format_exc())
                 self._send(p.Failed(-1, "LiveEdits", details))
                 state = p.EditState("invalid", details)
@@ -195,10 +195,10 @@ class LiveEdits:
         return newer or self._is_abandoned or self._closed
 
     def _prepare(self, document: Document) -> p.EditState:
-        """Offer what the document gives, as soon as its kernels are there.
+        """Build the variant of a document, and offer it once its kernels are compiled.
 
         Raises:
-            NodeflowError: it cannot be trained.
+            NodeflowError: the document cannot be trained.
         """
         places = self.places
         task = Task(document, base_dir=places.folder, opened=places.opened, for_edits=True)
@@ -209,7 +209,7 @@ class LiveEdits:
         content = content_of(training, ids)
         fits = same_batches(current.training, training)
         if content.learned == known.learned:
-            with self._changed:  # otherwise it already has newer numbers
+            with self._changed:  # else newer numbers are already set
                 if not self._is_overtaken():
                     self._numbers.follow_build(task.build, training)
         if content == known and fits:
@@ -219,7 +219,7 @@ class LiveEdits:
         if content != known and not fits:
             settings = {name: getattr(current.training, name) for name in BATCHES}
             first = replace(training, **settings)
-            if same_batches(current.training, first):  # other batches follow with the next epoch
+            if same_batches(current.training, first):  # other batches follow in the next epoch
                 training, at_epoch = first, False
         if self._is_overtaken():
             return p.EditState()
@@ -258,7 +258,7 @@ class LiveEdits:
 
 
 def concerns_training(change: Change) -> bool:
-    """Whether a change is more than layout, names, notes and what the window shows."""
+    """Return whether a change affects more than layout, names, notes and display settings."""
     return any(map(_concerns, change.edits))
 
 
@@ -274,7 +274,7 @@ def _concerns(edit: Edit) -> bool:
 
 
 def _bare(record: NodeRecord) -> tuple[Any, ...]:
-    """A node without its name and place."""
+    """Return a node without its name and position."""
     extra = {name: value for name, value in record.extra.items() if name != "stream"}
     return record.op, record.attrs, stream_of(record), extra
 

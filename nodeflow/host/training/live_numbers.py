@@ -1,4 +1,4 @@
-"""Edits of numbers, passed on to the training that runs without building anything."""
+"""Edits of numbers, passed to the running training without a build."""
 
 from __future__ import annotations
 
@@ -10,16 +10,15 @@ from nodeflow.train.numbers import Numbers
 from nodeflow.train.training import Training
 
 Place = tuple[str, str]
-"""What tells a node apart that a document derives: the path of ids of the document's node, and
-what follows that one's name."""
+"""A key for a derived node: the path of ids of its document node, and the rest of its name."""
 
 
 class LiveNumbers:
-    """Compares the document with what the training has.
+    """The comparison of the document's numbers with the training's numbers.
 
     Args:
-        build: that the training is made of.
-        control: of the training.
+        build: the build of the training.
+        control: the control of the training.
     """
 
     def __init__(self, build: Build, training: Training, control: Control) -> None:
@@ -29,8 +28,11 @@ class LiveNumbers:
         self._has = self._numbers.after(0)
 
     def follow(self, document: Document) -> None:
-        """Set the numbers that the document has otherwise; what is out of range is left alone, and
-        what lies inside of a subgraph or layer, which `follow_build` finds."""
+        """Set the numbers that changed in the document.
+
+        Skip numbers that are out of range, and nodes inside a subgraph or layer, which
+        `follow_build` handles.
+        """
         for name, owner in self._numbers.owners.items():
             path, rest = self._places.get(name, ("", ""))
             record = document.nodes.get(path)
@@ -41,12 +43,12 @@ class LiveNumbers:
                 attrs = {a: k.check(record.attrs.get(a, k.default)) for a, k in known.items()}
                 owner.op.infer(*(t.type for t in owner.inputs), **{**owner.attrs, **attrs})
             except NodeflowError:
-                continue  # a problem at its node says so
+                continue  # its node shows the problem
             for attr in owner.op.run_time:
                 self._set(name, attr, attrs[attr])
 
     def follow_build(self, build: Build, training: Training) -> None:
-        """The same of a document that is built, wherever the numbers are."""
+        """Set the numbers that changed in a built document, wherever the nodes are."""
         others = Numbers(training.optimizer)
         names = {place: name for name, place in places(build, others).items()}
         values = others.after(0)
@@ -68,7 +70,7 @@ class LiveNumbers:
 
 
 def places(build: Build, numbers: Numbers) -> dict[str, Place]:
-    """Where the nodes with numbers come from, by name."""
+    """Return the places of the nodes with numbers, by name."""
     own = {node.name: path for path, node in build.nodes.items()}
     found: dict[str, Place] = {}
     for name, owner in numbers.owners.items():

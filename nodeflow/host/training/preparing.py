@@ -1,8 +1,8 @@
-"""Compiles what a training will need while the user looks at its graph, so that Train begins fast.
+"""Compiles the kernels of a training while the user looks at its graph, so that Train starts fast.
 
-The document is built and planned as for a training, in a thread of its own, and its kernels go to
-the process that compiles. Nothing is initialised, and nothing runs. What cannot be trained is no
-problem yet: Train will say so.
+The document is built and planned as for a training, in a separate thread, and its kernels go to the
+compiler process. Nothing is initialised, and nothing runs. Errors are ignored, because Train will
+report them.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from nodeflow.engine.session import Session
 from nodeflow.train.edits.variant import Variant
 
 MOST_NODES = 2000
-"""Of a document: planning more would take long beside the live values of the next edit."""
+"""The largest document to prepare. Planning more nodes would delay the next live values."""
 
 
 class Preparation:
-    """Prepares one document at a time; of those that come meanwhile, the last one.
+    """The preparation of one document at a time. The last of several waiting documents is next.
 
     Args:
         make_session: takes a graph and a seed.
@@ -33,10 +33,10 @@ class Preparation:
         self._is_busy = False
 
     def begin(self, make_task: Callable[[], Task]) -> None:
-        """Prepare a training, soon.
+        """Prepare a training soon.
 
         Args:
-            make_task: builds it; called in another thread.
+            make_task: builds the document; called in another thread.
         """
         with self._lock:
             self._wanted = make_task
@@ -51,7 +51,7 @@ class Preparation:
                 if make_task is None:
                     self._is_busy = False
                     return
-            with contextlib.suppress(Exception):  # Train says what the matter is
+            with contextlib.suppress(Exception):  # Train reports the error
                 self._prepare(make_task())
 
     def _prepare(self, task: Task) -> None:

@@ -17,16 +17,18 @@ from nodeflow.host.protocol import EventBatch
 from nodeflow.train.events import Epoch, Steps
 
 REPORT_SECONDS = 0.12 if cores() >= 4 else 0.24
-"""Time between two messages with losses and epochs: where there are few cores, curves are drawn
-three to four times a second, and to wake the window more often is of no use."""
+"""Seconds between two messages with losses and epochs.
+
+With few cores, curves are drawn only three to four times per second, so more messages are useless.
+"""
 PREVIEW_SECONDS = 0.3 if cores() >= 4 else 0.8
-"""Time between two previews: what drawing them takes is missing where there are few cores."""
+"""Seconds between two previews. With few cores, drawing them takes time from the training."""
 PREVIEW_SHARE = 0.03
-"""Share of the time that previews may take from a training."""
+"""Fraction of a training's time that previews may take."""
 
 
 class ProgressBatcher:
-    """Joins the losses and epochs of a training into few messages, in order and without loss.
+    """A buffer that joins losses and epochs into few messages, in order and without loss.
 
     Args:
         send: takes single events and batches of them.
@@ -38,13 +40,13 @@ class ProgressBatcher:
         self._next = 0.0
 
     def add(self, event: Steps | Epoch, at_once: bool = False) -> None:
-        """Take the next event; send all pending ones if they are due, or ``at_once``."""
+        """Add the next event. Send all pending ones if they are due, or ``at_once``."""
         self._pending.append(event)
         if at_once or time.perf_counter() >= self._next:
             self.flush()
 
     def flush(self) -> None:
-        """Send what is pending; call this before sending anything that comes after it."""
+        """Send the pending events. Call this before sending anything that comes after them."""
         if not self._pending:
             return
         events = tuple(_merged(self._pending))
@@ -54,7 +56,7 @@ class ProgressBatcher:
 
 
 def _merged(events: Iterable[Steps | Epoch]) -> Iterable[Steps | Epoch]:
-    """The events with neighbouring Steps joined into one."""
+    """Yield the events, with neighbouring Steps joined into one."""
     for is_steps, run in groupby(events, lambda event: isinstance(event, Steps)):
         if not is_steps:
             yield from run
@@ -69,7 +71,7 @@ def _merged(events: Iterable[Steps | Epoch]) -> Iterable[Steps | Epoch]:
 
 
 class PreviewClock:
-    """Decides when previews are due: a few times per second, and at most a share of the time."""
+    """The schedule of previews: a few per second, and at most a fraction of the time."""
 
     def __init__(self) -> None:
         self._next = 0.0

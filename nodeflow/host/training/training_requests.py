@@ -54,11 +54,11 @@ from nodeflow.train.rewind.replay import Past
 from nodeflow.train.rewind.snapshots import Snapshots
 
 GIVE_BACK_SECONDS = 1.0
-"""Giving freed memory back takes some milliseconds."""
+"""Seconds between two calls that return freed memory. Each call takes milliseconds."""
 
 
 class TrainingRequests:
-    """Base of `Engine`: what has to do with the training that runs."""
+    """Base of `Engine` that handles the running training."""
 
     _send: Callable[[p.Message], None]
     _threads: int | None
@@ -97,15 +97,15 @@ class TrainingRequests:
     _gave_back = 0.0
 
     def _current(self) -> Evaluator:
-        """The evaluator of the document as it is."""
+        """Return the evaluator of the current document."""
         raise NotImplementedError
 
     def _attempt(self, action: Callable[[], None], what: str, number: int = -1) -> None:
-        """Do something; what it raises is sent as a failure."""
+        """Call an action, and send Failed if it raises."""
         raise NotImplementedError
 
     def _handle_waiting(self) -> None:
-        """Handle what came in meanwhile."""
+        """Handle the requests that arrived meanwhile."""
         raise NotImplementedError
 
     def _train(self, request: p.Train) -> None:
@@ -118,7 +118,7 @@ class TrainingRequests:
             self._epochs_done = 0
         begun = built(task, training, self._make_session)
         self._control = Control(idle=self._while_paused)
-        if self._stops:  # while it was prepared
+        if self._stops:  # Stop was requested during the preparation
             self._control.stop()
         self._session, self._trained = begun.session, dict(begun.ids)  # type: ignore[assignment]
         places = Places(self._folder, self._opened)
@@ -140,7 +140,7 @@ class TrainingRequests:
         self._report(done)
 
     def _make_session(self, graph: Graph, seed: int) -> Session:
-        """A session that trains a graph."""
+        """Return a session that trains a graph."""
         threads = None if self._backend == "jax" else self._threads
         return Session(
             graph,
@@ -155,7 +155,7 @@ class TrainingRequests:
     def _run_training(
         self, variables: dict[str, np.ndarray], begun: BuiltVariant, request: p.Train
     ) -> Done:
-        """Report all events but the last, which the caller sends once the engine is idle again."""
+        """Run the training. Report all events but the last, which the caller sends once idle."""
         assert self._session is not None and self._control is not None
         task, training = begun.task, begun.training
         for name, value in variables.items():
@@ -172,7 +172,7 @@ class TrainingRequests:
         branched = None
         if step is not None and past is not None:
             branched = branch(past, step, session, training, begun.ids)
-            state = replace(branched.state, numbers={})  # the document has all of them
+            state = replace(branched.state, numbers={})  # the document has all numbers
             branched = replace(branched, state=state)
 
         def remember(past: Past) -> None:
@@ -205,7 +205,7 @@ class TrainingRequests:
                 self._show_progress(last)  # so that nodes show the final values
                 self._show_views(last, every=True)
                 return event
-            if isinstance(event, Diverged):  # the variables are those of the last finite epoch
+            if isinstance(event, Diverged):  # the variables are back at the last finite epoch
                 self._epochs_done = event.kept_epoch
                 self._progress.flush()
                 self._show_progress(last)
@@ -230,17 +230,17 @@ class TrainingRequests:
         raise AssertionError("a training ends with Done")
 
     def _give_back(self) -> None:
-        """Give back what was freed since the last time, at most every `GIVE_BACK_SECONDS`."""
+        """Return freed memory to the system, at most every `GIVE_BACK_SECONDS`."""
         if time.monotonic() - self._gave_back > GIVE_BACK_SECONDS:
             give_back()
             self._gave_back = time.monotonic()
 
     def _trained_values(self) -> Mapping[str, np.ndarray]:
-        """The variables of the training as it is."""
+        """Return the current variables of the training."""
         return {} if self._session is None else self._session.variables
 
     def _take_edit(self, variant: Variant) -> None:
-        """The training goes on with an edit, from the next step on."""
+        """Continue the training with an edit, from the next step on."""
         assert isinstance(variant, BuiltVariant) and self._edits is not None
         self._edits.taken(variant, self._document)
         self._runs.take(variant)
@@ -252,7 +252,7 @@ class TrainingRequests:
             before.close()
 
     def _report(self, event: Event) -> None:
-        """Send an event to the window, losses and epochs in batches."""
+        """Send an event to the window; send losses and epochs in batches."""
         if isinstance(event, (Steps, Epoch)):
             paused = self._control is not None and self._control.paused
             self._progress.add(event, at_once=paused)
@@ -277,7 +277,7 @@ class TrainingRequests:
         self._attempt(lambda: self._views.show_due(step, every=every), "WatchViews")
 
     def _take_variables(self) -> None:
-        """Copy the trained values to the evaluator, to the variables that are still there."""
+        """Copy the trained values to those variables of the evaluator that still exist."""
         if self._session is not None and self._evaluator is not None:
             values = dict(self._session.variables.items())
             self._evaluator.take_variables(values, self._trained)
@@ -285,8 +285,8 @@ class TrainingRequests:
     def _show_progress(self, step: int) -> None:
         """Send previews on the fixed batch with the current variables.
 
-        They are of all nodes the first time, and whenever something else is shown than before;
-        else of those that a training changes.
+        The first time, and whenever the shown nodes or data change, they cover all nodes. Otherwise
+        they cover only the nodes that a training changes.
         """
         if self._rewinder.step is not None:
             return
@@ -315,12 +315,12 @@ class TrainingRequests:
         )
 
     def _task(self) -> Task:
-        """The current document, built for a run that later edits do not change."""
+        """Return the current document, built for a run that later edits do not change."""
         document = copied(self._document)
         return Task(document, base_dir=self._folder, opened=self._opened, for_edits=True)
 
     def _prepare_training(self) -> None:
-        """Let what Train will need be compiled, while there is nothing else to do."""
+        """Compile the kernels for the next Train while the engine is idle."""
         if self._is_prepared or self._backend != "numba" or len(self._document.nodes) > MOST_NODES:
             return
         self._is_prepared = True
@@ -356,6 +356,6 @@ class TrainingRequests:
         self._pass_edits_on()
 
     def _pass_edits_on(self, change: Change | None = None) -> None:
-        """Let the training have what the document has, if edits are to reach it."""
+        """Pass the document to the training, if edits are to reach it."""
         if self._follows and self._edits is not None:
             self._edits.follow(self._document, change)

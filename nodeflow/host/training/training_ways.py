@@ -1,4 +1,4 @@
-"""How a training runs in the engine process: its priority, its folder, what the doctor looks at."""
+"""How a training runs in the engine process: its priority, its folder, values for the doctor."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from nodeflow.train.resume.checkpoints import Every
 
 NICENESS = 5
 KEPT = 2
-"""States of a training that stay on disk for a crash: the newest, and one in case it is damaged."""
+"""The number of training states on disk for recovery: the newest, and one in case it is damaged."""
 
 
 def lower_priority() -> None:
-    """Lower the priority of this process below that of the window; once."""
+    """Lower the priority of this process once, below the priority of the window."""
     if hasattr(os, "nice") and os.nice(0) < NICENESS:
         os.nice(NICENESS - os.nice(0))
 
 
 def keeping_of(request: p.Train) -> Keeping:
-    """Where the state of a training is kept, and where it goes on."""
+    """Return where the state of a training is kept, and where it resumes."""
     keep = request.keep
     if keep is None:
         return Keeping()
@@ -35,7 +35,7 @@ def keeping_of(request: p.Train) -> Keeping:
 
 
 def by_reference(task: Task, session: Session) -> Run:
-    """Computes tensors of a training by inference; looking changes nothing."""
+    """Return a function that computes tensors of a training by inference, without side effects."""
     read = session.variables.__getitem__
     source = ViewSource(
         task, task.tensor, lambda node: read(node.name), session.stream_of("run", 0), {}

@@ -1,4 +1,4 @@
-"""Which tensor answers for rows of a data set whose labels are known, and what it answers."""
+"""The tensor that predicts labels for rows of a data set, and its predictions."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ MOST_ROWS = 10_000
 LEAST_ROWS = 24
 CHUNK = 500
 MOST_WORK = 3e9
-"""Multiplications, about half a second of them; of slow networks fewer rows are looked at."""
+"""The multiplications to spend, about half a second. Slow networks get fewer rows."""
 SPLITS = ("test", "validation", "train")
 
 
 @dataclass(frozen=True)
 class Answers:
-    """What is compared: a tensor, and the column of what is true."""
+    """A prediction: a tensor, and the column of true labels."""
 
     tensor: Tensor
     dataset: DataSplits
@@ -46,10 +46,10 @@ class Answers:
 
 
 def candidates(source: ViewSource) -> list[Answers]:
-    """What could be shown, the likeliest first.
+    """Return the tensors that may be predictions, the likeliest first.
 
     Raises:
-        ViewProblem: nothing answers for rows of a data set with labels.
+        ViewProblem: no tensor predicts labels of a data set.
     """
     found = source.memo("predictions", lambda: _candidates(source))
     if not found:
@@ -62,13 +62,13 @@ def candidates(source: ViewSource) -> list[Answers]:
 
 
 def chosen_split(answers: Answers, wanted: object) -> tuple[str, tuple[str, ...]]:
-    """The split to look at, and those that there are."""
+    """Return the split to show, and all splits with rows."""
     splits = tuple(s for s in SPLITS if answers.dataset.size(s))
     return (wanted if isinstance(wanted, str) and wanted in splits else splits[0]), splits
 
 
 def _candidates(source: ViewSource) -> list[Answers]:
-    """What could be shown, the likeliest first."""
+    """Return the tensors that may be predictions, the likeliest first."""
     bound = source.bound()
     scored: list[tuple[int, int, Answers]] = []
     for node in source.task.graph.nodes:
@@ -90,7 +90,7 @@ def _candidates(source: ViewSource) -> list[Answers]:
 def _judge(
     source: ViewSource, tensor: Tensor, dataset: DataSplits, used: set[str]
 ) -> tuple[int, Answers] | None:
-    """How likely a tensor answers what a data set knows; None if it does not."""
+    """Return how likely a tensor predicts labels of a data set. None if it does not."""
     inputs = tuple(name for name in dataset.columns if name in used)
     labels = class_labels(dataset, used)
     if labels is not None:
@@ -116,7 +116,7 @@ def _judge(
 
 
 def values_of(source: ViewSource, chosen: Answers, columns: Mapping[str, Column]) -> np.ndarray:
-    """The answers for the first rows: float64 (n, k)."""
+    """Return the predictions for the first rows: float64 (n, k)."""
     bound = {
         p: b.column
         for p, b in source.bindings([chosen.tensor]).items()
@@ -136,7 +136,7 @@ def values_of(source: ViewSource, chosen: Answers, columns: Mapping[str, Column]
 
 
 def _work(tensor: Tensor) -> float:
-    """About the multiplications for one row, those of slow ops weighted."""
+    """Return an estimate of the multiplications per row, weighted for slow ops."""
     return 1.0 + sum(map(_node_work, ancestors([tensor.node])))
 
 
@@ -162,7 +162,7 @@ def _elements(shape: Shape) -> float:
 
 
 def shares_of(source: ViewSource, tensor: Tensor, values: np.ndarray, count: int) -> np.ndarray:
-    """Float64 (n, classes) from what a tensor answers: probabilities, scores or class numbers."""
+    """Return float64 (n, classes) from predictions: probabilities, scores or class numbers."""
     if values.shape[1] == 1 and made_by(tensor) == "argmax":
         numbers = np.nan_to_num(values[:, 0], nan=0.0).astype(np.int64)
         return np.eye(count)[np.clip(numbers, 0, count - 1)]

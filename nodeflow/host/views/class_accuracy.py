@@ -1,4 +1,4 @@
-"""How many rows of each class are right, and how many answers of each class are."""
+"""The fraction of correct predictions, by true class and by predicted class."""
 
 from __future__ import annotations
 
@@ -20,9 +20,11 @@ class ClassAccuracyData:
     """Counts of rows by class, int64 (classes,) each.
 
     Attributes:
-        tensor: name of what answers.
-        split: of the rows, one of ``splits``.
-        rows: how many are of the class; ``answered`` how many answers say it; ``right`` both.
+        tensor: the name of the predicting tensor.
+        split: the split of the rows, one of ``splits``.
+        rows: the number of rows of the class.
+        answered: the number of predictions of the class.
+        right: the number of rows of the class that are predicted correctly.
     """
 
     tensor: str
@@ -36,20 +38,20 @@ class ClassAccuracyData:
 
     @property
     def accuracy(self) -> np.ndarray:
-        """Share of the rows of each class that are right; NaN where there are none."""
+        """The fraction of the rows of each class that are predicted correctly; NaN without rows."""
         return _shares(self.right, self.rows)
 
     @property
     def precision(self) -> np.ndarray:
-        """Share of the answers of each class that are right; NaN where there are none."""
+        """The fraction of correct predictions of each class; NaN without predictions."""
         return _shares(self.right, self.answered)
 
 
 def compute(source: ViewSource, spec: ViewSpec) -> ClassAccuracyData:
-    """The counts of a tensor that answers; option ``split``.
+    """Return the counts of a predicting tensor. Option: ``split``.
 
     Raises:
-        ViewProblem: it answers for no rows whose classes are known.
+        ViewProblem: the tensor does not predict classes of known rows.
     """
     found = judged(source, spec)
     count = len(found.answers.names)

@@ -1,9 +1,9 @@
-"""How the elements of a tensor are distributed, and how that changes over the steps of a training.
+"""The distribution of the elements of a tensor, and its changes over the steps of a training.
 
-Of a variable or activation: its values, the gradient of the loss with respect to it, and, of a
-variable, what a step changes it by relative to its size. All on the same rows: the first batch of
-the training rows, in the phase of inference. A training keeps one sample for each picture that is
-drawn of it, and fewer as it grows longer, so that looking costs the same after a million steps.
+For a variable or activation, it shows the values or the gradient of the loss. For a variable, it
+also shows the change in a step relative to the size. All use the same rows: the first training
+batch, in the phase of inference. A training keeps one sample for each drawn picture, and fewer as
+it grows longer, so that the cost stays the same after a million steps.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ VALUE, GRADIENT, UPDATE = "value", "gradient", "update"
 MOST_SAMPLES = 240
 BINS = 64
 MOST_ELEMENTS = 65_536
-"""Of larger tensors, elements at equal distances count."""
+"""The number of elements to use. Larger tensors are sampled at equal distances."""
 MOST_ROWS = 256
 PARTS = np.concatenate([[0.0, 0.001, 0.01], np.linspace(0, 1, 41)[1:-1], [0.99, 0.999, 1.0]])
-"""The quantiles that a sample keeps: from them the density over any bins follows."""
+"""The quantiles in a sample. They determine the density over any bins."""
 OUTER = 2
-"""The quantiles that the picture holds, from either end of `PARTS`: 0.01 and 0.99."""
+"""The number of quantiles outside the picture at either end of `PARTS`; it shows 0.01 to 0.99."""
 MARGIN = 0.12
-"""Room around them, as a part of their distance; the few elements farther out are not shown."""
+"""The margin on either side, relative to the range. Elements farther out are not shown."""
 
 
 @dataclass(frozen=True)
@@ -43,18 +43,19 @@ class DistributionData:
 
     Attributes:
         of: ``value``, ``gradient`` or ``update``.
-        choices: what could be chosen instead.
+        choices: the values that ``of`` may have for this tensor.
         steps: float64 (n,), rising; one step of 0 outside a training.
-        extent: the lowest and the highest value in the picture; logarithms of ratios if
-            ``is_log``.
-        density: uint8 (n, BINS): share of the elements in each bin, 255 for the largest share
-            of each step.
+        extent: the lowest and the highest value in the picture; logarithms of ratios if ``is_log``.
+        density: uint8 (n, BINS): the fraction of elements in each bin, scaled to 255 for the
+            largest bin of each step.
         middle: float64 (n, 3): quantiles 0.1, 0.5 and 0.9.
-        ratio: float64 (n,): size of the update relative to that of the variable; empty for others.
-        elements: how many elements count.
-        not_finite: float64 (n,), share of elements that are not finite, or whose ratio is not.
+        ratio: float64 (n,): the size of the update relative to the size of the variable; empty for
+            others.
+        elements: the number of sampled elements.
+        not_finite: float64 (n,), the fraction of elements that are not finite, or whose ratio is
+            not.
         is_log: whether values are powers of ten.
-        rows: how many rows the value is of; 0 where it depends on none.
+        rows: the number of rows that the value depends on.
     """
 
     of: str
@@ -79,15 +80,15 @@ class Course:
     ratios: list[float] = field(default_factory=list)
     not_finite: list[float] = field(default_factory=list)
     every: int = 1
-    """Steps, at least, between two samples."""
+    """The smallest number of steps between two samples."""
     is_reopened: bool = False
 
     def begin(self) -> None:
-        """A training goes on: what lies behind its first step is of another course."""
+        """Mark that a training continues, so that samples beyond its first step are dropped."""
         self.is_reopened = True
 
     def add(self, step: int, sample: Sample) -> None:
-        """Keep a sample in its place, unless one is too near: a step of before may be looked at."""
+        """Insert a sample at its step (earlier steps may be shown), unless another is too near."""
         parts = (self.steps, self.quantiles, self.ratios, self.not_finite)
         at = int(np.searchsorted(self.steps, step))
         if self.is_reopened:
@@ -117,10 +118,10 @@ class Sample:
 
 
 def compute(source: ViewSource, spec: ViewSpec) -> DistributionData:
-    """The distributions of a tensor; option ``of``: ``value``, ``gradient`` or ``update``.
+    """Return the distributions of a tensor. Option ``of``: ``value``, ``gradient`` or ``update``.
 
     Raises:
-        ViewProblem: it has no numbers, or training derives no such thing for it.
+        ViewProblem: it has no numbers, or a training computes no gradient or update of it.
     """
     tensor = source.tensor(spec.name)
     if tensor.dtype == "string":
@@ -153,7 +154,7 @@ def compute(source: ViewSource, spec: ViewSpec) -> DistributionData:
 
 
 def _feeds(source: ViewSource, targets: list[Tensor]) -> tuple[dict[Tensor, np.ndarray], int]:
-    """The first batch of the training rows, for what depends on rows."""
+    """Return the first training batch for the placeholders, and its number of rows."""
     bindings = source.bindings(targets)
     size = source.memo("batch size", lambda: min(source.task.settings.batch_size, MOST_ROWS))
     feeds, rows = {}, 0
@@ -184,7 +185,7 @@ def _sample(values: list[np.ndarray], of: str) -> Sample:
 
 
 def _plain(value: np.ndarray) -> np.ndarray:
-    """The elements that count: float64 (n,)."""
+    """Return the sampled elements: float64 (n,)."""
     flat = measured(value).reshape(-1)
     return flat[:: -(-len(flat) // MOST_ELEMENTS)].astype(np.float64) if len(flat) else flat
 
@@ -235,9 +236,9 @@ def _data(
 
 
 def shares(quantiles: np.ndarray, edges: np.ndarray) -> np.ndarray:
-    """The share of the elements between neighbouring edges, from quantiles at `PARTS`.
+    """Return the fraction of the elements between neighbouring edges, from quantiles at `PARTS`.
 
-    Equal quantiles, as of many zeros, put their share in the bin that holds them.
+    Equal quantiles, as for many zeros, add their fraction to the bin that holds them.
     """
     size = edges[-1] - edges[0]
     spread = np.maximum.accumulate(quantiles + size * 1e-9 * np.arange(len(quantiles)))

@@ -1,4 +1,4 @@
-"""What people see of the inputs of rows: pictures, else words."""
+"""The inputs of rows for display: pictures if possible, else words."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def inputs_of(
 
 
 def _words(dataset: DataSplits, name: str, rows: np.ndarray) -> list[str]:
-    """Return the first numbers of each row of a column, with the names that the data give them."""
+    """Return the first numbers of each row of a column, with the feature names of the data."""
     flat = rows.reshape(len(rows), -1)
     width = flat.shape[1]
     titles = dataset.feature_names.get(name, ())

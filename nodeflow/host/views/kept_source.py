@@ -1,4 +1,4 @@
-"""What views are computed from, kept while graph and data stay."""
+"""The source of views, kept while graph and data stay the same."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Read = Callable[[Node], np.ndarray]
 
 
 class KeptSource:
-    """The source that was made last."""
+    """A cache of the last source."""
 
     def __init__(self) -> None:
         self._source: ViewSource | None = None
@@ -26,10 +26,10 @@ class KeptSource:
         read: Read,
         trained: Mapping[str, np.ndarray] | None,
     ) -> ViewSource:
-        """The source of a graph and its data; another one is made where ``of`` is another.
+        """Return the source of a graph and its data. Create a new one if ``of`` has changed.
 
         Args:
-            read: the value of a variable.
+            read: returns the value of a variable.
             trained: values of variables in a training, used where names and shapes match.
         """
         if self._source is None or self._of != of:

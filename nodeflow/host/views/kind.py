@@ -29,11 +29,12 @@ class ViewKind:
     """The declaration of a kind of view.
 
     Attributes:
-        id: as in `ViewSpec.kind`.
-        compute: what to draw, as a frozen dataclass of small arrays; raises NodeflowError.
-        interval: seconds between two pictures of a training, if its budget allows as many.
-        rest: seconds between two pictures outside a training, at least.
-        follows_rows: whether it is of the rows that the nodes show.
+        id: the same as in `ViewSpec.kind`.
+        compute: returns the data to draw, as a frozen dataclass of small arrays; raises
+            NodeflowError.
+        interval: seconds between two pictures of a training, if its budget allows.
+        rest: minimum seconds between two pictures outside a training.
+        follows_rows: whether it depends on the rows that the nodes show.
     """
 
     id: str
@@ -45,7 +46,7 @@ class ViewKind:
 
 @lru_cache(maxsize=1)
 def discover_kinds() -> Mapping[str, ViewKind]:
-    """The `KIND` of each module in this package, by id.
+    """Return the `KIND` of each module in this package, by id.
 
     Raises:
         ValueError: two kinds have one id.

@@ -1,4 +1,4 @@
-"""What data say of themselves: which column says classes, the names of classes and features."""
+"""Facts about data: which column contains classes, and the names of classes and features."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from nodeflow.train.training import Binding
 
 MOST_CLASSES = 32
-"""A column with more different whole numbers counts or measures something."""
+"""The largest number of classes. A column with more whole numbers counts or measures something."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Labels:
 
     Attributes:
         column: its name.
-        names: of the classes, in the order of their numbers.
+        names: names of the classes, in the order of their numbers.
     """
 
     column: str
@@ -31,7 +31,7 @@ class Labels:
 
 
 def class_labels(dataset: DataSplits, without: Collection[str] = ()) -> Labels | None:
-    """The first column that says classes; None if there is none.
+    """Return the first column that contains classes, or None.
 
     Args:
         without: columns that are inputs.
@@ -48,7 +48,7 @@ def class_labels(dataset: DataSplits, without: Collection[str] = ()) -> Labels |
 
 
 def _count(column: Column) -> int:
-    """How many classes a column has; 0 if it has no classes."""
+    """Return the number of classes in a column, or 0 if it has no classes."""
     if column.depth is not None:
         return column.depth if column.depth <= MOST_CLASSES else 0
     array = column.array
@@ -66,13 +66,13 @@ def _count(column: Column) -> int:
 
 
 def classes_of(rows: np.ndarray) -> np.ndarray:
-    """Class numbers (n,) int64 of rows: one-hot (n, k), or numbers (n,) or (n, 1)."""
+    """Return class numbers (n,) int64 of rows: one-hot (n, k), or numbers (n,) or (n, 1)."""
     if rows.ndim == 2 and rows.shape[1] > 1:
         return rows.argmax(axis=1).astype(np.int64)
     return rows.reshape(len(rows)).astype(np.int64)
 
 
 def feature_title(binding: Binding | None, index: int, otherwise: str) -> str:
-    """The name of a feature in the data, or what to call it otherwise."""
+    """Return the name of a feature in the data, or ``otherwise`` if it has none."""
     names = () if binding is None else binding.dataset.feature_names.get(binding.column, ())
     return names[index] if index < len(names) else otherwise

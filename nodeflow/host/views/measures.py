@@ -1,7 +1,7 @@
-"""What a training derives of each tensor, as one number: the size of its gradient, or its update.
+"""One number for each tensor in a training: the size of its gradient, or of its update.
 
-On the rows that the nodes show, in the phase of inference. Nothing of the training is touched: the
-gradients are those of a build of its own, kept while the graph stays.
+They are computed on the rows that the nodes show, in the phase of inference, without touching the
+training: the gradients come from a separate build, kept while the graph stays the same.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from nodeflow.graph.graph import Graph
 
 MOST_NODES = 5000
-"""Larger graphs have no gradients here: deriving them would hold up live values for seconds."""
+"""The largest graph with gradients here. Deriving more would delay live values by seconds."""
 SECONDS = 0.5
-"""Between two computations, at least."""
+"""Minimum seconds between two computations."""
 INDEPENDENT = "the loss does not depend on it"
 
 
@@ -43,10 +43,10 @@ class MeasuredTensors:
 
 
 def compute(source: ViewSource, spec: ViewSpec) -> MeasuredTensors:
-    """The measure of every tensor that the user sees; option ``of``: ``gradient`` or ``update``.
+    """Return the measure of every visible tensor. Option ``of``: ``gradient`` or ``update``.
 
     Raises:
-        ViewProblem: nothing trains.
+        ViewProblem: the graph has no optimizer.
         NodeflowError: a placeholder has no value, or an op failed.
     """
     of = spec.option("of", GRADIENT)
@@ -63,7 +63,7 @@ class Derived:
     """Gradients of the loss by tensor name, with the source that computes them.
 
     Attributes:
-        whys: by tensor name, why there is none.
+        whys: the reason for each tensor without a gradient, by name.
     """
 
     source: ViewSource
@@ -112,7 +112,7 @@ def _derive(source: ViewSource) -> Derived:
 
 
 def _behind(graph: Graph, error: GradientError) -> set[Node]:
-    """The nodes whose values reach the op without a gradient that an error names."""
+    """Return the nodes before the op without a gradient that an error names."""
     if error.node is None or error.node not in graph:
         return set()
     return ancestors([tensor.node for tensor in graph.node(error.node).inputs])
@@ -151,14 +151,14 @@ def _updates(source: ViewSource) -> dict[str, Measured]:
 
 
 def shown_feeds(source: ViewSource, targets: Iterable[Tensor]) -> dict[Tensor, np.ndarray]:
-    """What placeholders have in the previews."""
+    """Return the values of placeholders in the previews."""
     nodes = (n for n in ancestors(t.node for t in targets) if n.op.id == "placeholder")
     given = {node.outputs[0]: source.shown(node) for node in nodes}
     return {tensor: value for tensor, value in given.items() if value is not None}
 
 
 def shown_tensors(task: Task) -> dict[str, Tensor]:
-    """Every tensor that the user sees by its name, outputs of subgraphs included."""
+    """Return every tensor that the user sees by name, including outputs of subgraphs."""
     built, found = task.build, dict[str, Tensor]()
     for node in built.graph.nodes:
         if node.derived_from is None:

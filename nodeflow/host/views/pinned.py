@@ -1,4 +1,4 @@
-"""The views on nodes: from the document, with nodes by id, to what is computed, by name."""
+"""The views on nodes, translated from node ids in the document to names for the computation."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from nodeflow.host.protocol import ViewSpec
 
 ROW = "#"
 ABSOLUTE = "/"
-"""Before a path of ids from the file's own graph; without it, an id is of the node's graph."""
+"""The prefix of an id path from the file's top graph. Without it, an id is in the node's graph."""
 
 
 def spec_of(graph: Document, record: NodeRecord, scope: str = "") -> ViewSpec | None:
-    """What is computed to draw the view on a node; None if it has none.
+    """Return the specification of the view on a node. None if it has no view.
 
     Args:
-        graph: the graph that the node is in.
-        scope: what stands before the names of that graph's nodes.
+        graph: the graph that contains the node.
+        scope: the prefix of the names of that graph's nodes.
     """
     view = view_of(record)
     if view is None:
@@ -33,13 +33,13 @@ def spec_of(graph: Document, record: NodeRecord, scope: str = "") -> ViewSpec | 
 
 
 def pinned_views(graph: Document) -> dict[str, ViewSpec]:
-    """The views of a file's own nodes, by their names."""
+    """Return the views of the nodes in a file's top graph, by their names."""
     specs = ((record.name, spec_of(graph, record)) for record in graph.nodes.values())
     return {name: spec for name, spec in specs if spec is not None}
 
 
 def stored(graph: Document, option: str, value: Any, scope: str = "") -> Json:
-    """An option as the document keeps it: nodes by id; None where there is no such node."""
+    """Return an option as the document keeps it: nodes by id. None where there is no such node."""
     if option != "x" or value == ROW or not isinstance(value, str):
         return value
     name, bracket, column = value.partition("[")
@@ -51,7 +51,7 @@ def stored(graph: Document, option: str, value: Any, scope: str = "") -> Json:
 
 
 def _name(graph: Document, kept: Json, scope: str) -> str | None:
-    """The name of what `stored` keeps."""
+    """Return the name from a value that `stored` returned."""
     if not isinstance(kept, str) or kept == ROW:
         return kept if isinstance(kept, str) else None
     place, bracket, column = kept.partition("[")

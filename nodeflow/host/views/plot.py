@@ -1,7 +1,7 @@
 """Plots of values: points, lines and bars of one tensor over another, with the data beneath.
 
-What is plotted against what is guessed: over the column that feeds the input, a prediction of one
-input is a curve, of several it stands against the labels; variables stand over their index.
+The x axis is guessed. A value with one input is a curve over that input. A prediction with several
+inputs is plotted against the labels. A variable is plotted over its index.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ if TYPE_CHECKING:
 CURVE_POINTS = 200
 MOST_ROWS = {"train": 400, "validation": 200, "test": 200}
 ROWS_IN_ORDER = 60
-"""Rows of each split over the row number: the last ones of training, the first of what follows."""
+"""Rows of each split on the row number axis: the last training rows, the first of other splits."""
 MOST_NUMBERS = 2_000_000
-"""Of rows with many elements there are fewer."""
+"""The limit of numbers to read. With many elements per row, fewer rows are read."""
 MOST_POINTS = 2000
 MOST_SERIES = 6
 MOST_BARS = 40
 MOST_CHOICES = 24
 ROW = "#"
-"""The choice of plotting over the row's or element's number."""
+"""The option for plotting over the number of the row or element."""
 STYLES = ("line", "scatter", "bars")
 
 
@@ -43,12 +43,12 @@ class Series:
     """Points of one colour.
 
     Attributes:
-        title: what they are.
+        title: the name of the points.
         style: ``line``, ``scatter`` or ``bars``.
-        role: ``value`` for what is plotted, ``train`` and ``test`` for data beneath it.
+        role: ``value`` for the plotted tensor, ``train`` and ``test`` for data beneath it.
         x, y: float64 (n,).
         groups: int16 (n,) classes of the points, or None.
-        split: where data come from.
+        split: the split of the data.
     """
 
     title: str
@@ -62,15 +62,15 @@ class Series:
 
 @dataclass(frozen=True)
 class PlotData:
-    """Series in the order of painting, and what could be chosen instead.
+    """Series in the order of painting, and the alternatives to choose from.
 
     Attributes:
         axes: titles of x and y.
-        choices: (option, title) of what can stand on the x axis.
-        x: the option that does.
-        style: of what is plotted.
-        diagonal: whether to draw where x and y are equal.
-        names: of the classes in ``groups``.
+        choices: (option, title) of the possible x axes.
+        x: the chosen option.
+        style: the style of the plotted tensor.
+        diagonal: whether to draw the line where x and y are equal.
+        names: names of the classes in ``groups``.
     """
 
     series: tuple[Series, ...]
@@ -83,7 +83,7 @@ class PlotData:
 
 
 class _Axis(NamedTuple):
-    """A column of a tensor that can stand on the x axis; ``title`` is what people call it."""
+    """A column of a tensor that can be the x axis. ``title`` is its name for users."""
 
     tensor: Tensor
     column: int
@@ -92,7 +92,9 @@ class _Axis(NamedTuple):
 
 
 def compute(source: ViewSource, spec: ViewSpec) -> PlotData:
-    """The plot of a tensor; options: ``x`` (a name, ``name[column]`` or ``#``), ``style``.
+    """Return the plot of a tensor.
+
+    Options: ``x`` (a name, ``name[column]`` or ``#``), ``style``.
 
     Raises:
         ViewProblem: there is nothing to plot.
@@ -106,7 +108,7 @@ def compute(source: ViewSource, spec: ViewSpec) -> PlotData:
     return _over_index(source, tensor, spec.option("x"), style)
 
 
-# ---- what does not depend on rows ---------------------------------------------------------------
+# ---- tensors that do not depend on rows ---------------------------------------------------------
 
 
 def _over_index(source: ViewSource, tensor: Tensor, x: str | None, style: str | None) -> PlotData:
@@ -132,7 +134,7 @@ def _over_index(source: ViewSource, tensor: Tensor, x: str | None, style: str | 
 
 
 def _course(source: ViewSource, tensor: Tensor, value: np.ndarray, style: str | None) -> PlotData:
-    """A single number over the steps of the training so far."""
+    """Return a single number over the steps of the training so far."""
     course = source.courses.setdefault(tensor.name, [])
     is_new = source.step is not None and (not course or course[-1][0] < source.step)
     if source.step is not None and is_new and not source.is_what_if([tensor]):
@@ -163,7 +165,7 @@ def _pair(
     return PlotData(series, (other.option, tensor.name), choices, other.option, style)
 
 
-# ---- what has a value for each row of the data ---------------------------------------------------
+# ---- tensors with a value for each row of the data ----------------------------------------------
 
 
 def _over_rows(
@@ -228,7 +230,7 @@ class _Part:
 
 
 def _axes(source: ViewSource, tensor: Tensor, bindings: dict[Tensor, Binding]) -> list[_Axis]:
-    """The columns of all placeholders that are fed from the same data."""
+    """Return the columns of all placeholders that the same data set feeds."""
     datasets = [b.dataset for b in bindings.values()]
     found = []
     for placeholder, binding in source.bound().items():
@@ -247,7 +249,7 @@ def _option(tensor: Tensor, column: int, size: int) -> str:
 
 
 def _named(source: ViewSource, option: str | None) -> _Axis | None:
-    """Another tensor to stand on the x axis; None where there is none of this name."""
+    """Return another tensor for the x axis. None if there is none of this name."""
     if not option or option == ROW:
         return None
     name, _, column = option.partition("[")
@@ -264,7 +266,7 @@ def _guess(
     axes: Sequence[_Axis],
     labels: Tensor | None,
 ) -> _Axis | None:
-    """What stands on the x axis where nobody chose."""
+    """Return the default column for the x axis."""
     inputs = [a for a in axes if a.tensor in bindings]
     features = [a for a in axes if _is_input(source.bound()[a.tensor])]
     if tensor.node.op.id == "placeholder":
@@ -279,12 +281,12 @@ def _guess(
 
 
 def _is_input(binding: Binding) -> bool:
-    """Whether a column is an input of the graph, rather than its labels: the first column."""
+    """Return whether a column is an input of the graph, not its labels: the first column."""
     return next(iter(binding.dataset.columns)) == binding.column
 
 
 def _labels(source: ViewSource, tensor: Tensor, bindings: dict[Tensor, Binding]) -> Tensor | None:
-    """The placeholder of what a tensor should be: from the same data, and compared with it."""
+    """Return the placeholder of the labels that a tensor is compared with, of the same data set."""
     size = _size(tensor)
     if size != 1:
         return None
@@ -303,7 +305,7 @@ def _labels(source: ViewSource, tensor: Tensor, bindings: dict[Tensor, Binding])
 
 
 def _after(source: ViewSource, tensor: Tensor) -> set:
-    """The nodes that depend on a tensor."""
+    """Return the nodes that depend on a tensor."""
     seen, waiting = set(), [tensor.node]
     while waiting:
         for user in source.users.get(waiting.pop(), ()):
@@ -314,7 +316,7 @@ def _after(source: ViewSource, tensor: Tensor) -> set:
 
 
 def _has_one_input(source: ViewSource, tensor: Tensor, chosen: _Axis) -> bool:
-    """Whether only the chosen column decides a tensor's value, so that it is a curve over it."""
+    """Return whether a tensor's value depends only on the chosen column, so that it is a curve."""
     needed = {p for p in source.placeholders(tensor) if p.node.attrs.get("sample") is None}
     return needed <= {chosen.tensor} and _size(chosen.tensor) == 1 and chosen.tensor.type.is_float
 
@@ -337,7 +339,7 @@ def _rows(
     for split in source.splits(dataset):
         total = dataset.size(split)
         count = min(ROWS_IN_ORDER if chosen is None else MOST_ROWS[split], most, total)
-        first = total - count if chosen is None and split == "train" else 0  # next to what follows
+        first = total - count if chosen is None and split == "train" else 0  # next to validation
         which = slice(first, first + count)
         columns = {p: source.column(b, split) for p, b in bound.items()}
         feeds = {p: column.rows(which) for p, column in columns.items() if column is not None}
@@ -359,7 +361,7 @@ def _rows(
 
 
 def _groups(bindings: dict[Tensor, Binding], split: str, which: slice) -> np.ndarray | None:
-    """Classes of the rows, where the data have some beside what is plotted."""
+    """Return the classes of the rows, where the data have classes beside the plotted tensor."""
     binding = next(iter(bindings.values()))
     labels = class_labels(binding.dataset, {binding.column})
     if labels is None:
@@ -375,7 +377,7 @@ def _class_names(bindings: dict[Tensor, Binding]) -> tuple[str, ...]:
 
 
 def _data_series(name: str, parts: Sequence[_Part]) -> list[Series]:
-    """The data beneath a prediction."""
+    """Return the data beneath a prediction."""
     return [
         Series(name, "scatter", _role(part), part.x, part.labels, None, part.split)
         for part in parts
@@ -390,7 +392,7 @@ def _role(part: _Part) -> str:
 def _curve(
     source: ViewSource, tensor: Tensor, chosen: _Axis, parts: Sequence[_Part]
 ) -> tuple[Series, ...]:
-    """The value over the range of the input, evenly spaced."""
+    """Return the value over the range of the input, evenly spaced."""
     every = np.concatenate([part.x for part in parts])
     every = every[np.isfinite(every)]
     low, high = (every.min(), every.max()) if every.size else (-1.0, 1.0)
@@ -405,7 +407,7 @@ def _curve(
 
 
 def _value_series(tensor: Tensor, parts: Sequence[_Part], style: str, apart: bool) -> list[Series]:
-    """The value itself: by split where it is compared with nothing, else in one colour."""
+    """Return the value's series: by split if it is compared with nothing, else in one colour."""
     width = parts[0].value.shape[1]
     if style == "scatter" and apart and (width == 1 or tensor.node.op.id == "placeholder"):
         column = min(1, width - 1)
@@ -436,7 +438,7 @@ def _value_series(tensor: Tensor, parts: Sequence[_Part], style: str, apart: boo
 
 
 def _columns(name: str, x: np.ndarray, rows: np.ndarray, style: str) -> tuple[Series, ...]:
-    """One series for each of the first columns."""
+    """Return one series for each of the first columns."""
     width = min(rows.shape[1], MOST_SERIES)
     if style == "bars":
         x, rows = x[:MOST_BARS], rows[:MOST_BARS]
@@ -448,13 +450,13 @@ def _columns(name: str, x: np.ndarray, rows: np.ndarray, style: str) -> tuple[Se
 
 
 def _thinned(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """At most `MOST_POINTS`, evenly chosen."""
+    """Return at most `MOST_POINTS` points, evenly chosen."""
     step = -(-len(x) // MOST_POINTS) or 1
     return np.ascontiguousarray(x[::step]), np.ascontiguousarray(y[::step])
 
 
 def _matrix(array: np.ndarray) -> np.ndarray:
-    """(rows, numbers per row) float64."""
+    """Return an array as (rows, numbers per row) float64."""
     array = measured(np.asarray(array))
     if array.ndim == 0:
         return array.reshape(1, 1).astype(np.float64)
@@ -463,7 +465,7 @@ def _matrix(array: np.ndarray) -> np.ndarray:
 
 
 def _size(tensor: Tensor) -> int:
-    """Numbers per row; 0 where that is not known."""
+    """Return the numbers per row, or 0 if unknown."""
     if not tensor.type.has_rank:
         return 0
     sizes = tensor.shape[1:]

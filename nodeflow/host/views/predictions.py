@@ -1,7 +1,7 @@
-"""Predictions: what a graph answers for rows of its data, beside what is true.
+"""Predictions of a graph for rows of its data, beside the true labels.
 
-For classes with the confusion matrix, which also filters the samples; for numbers with their
-errors. The samples come a page at a time, the most wrong first.
+Classes come with the confusion matrix, which also filters the samples; numbers come with their
+errors. The samples come a page at a time, the worst errors first.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ NO_FILTER, WRONG = "", "wrong"
 
 @dataclass(frozen=True)
 class PredictionData:
-    """A page of samples, and figures over all rows that were looked at.
+    """A page of samples, and figures over all examined rows.
 
     Attributes:
         tensor: name of the tensor of predictions.
         candidates: names of the tensors that could be chosen instead.
         split: the split of the rows, one of ``splits``.
-        seen, total: number of rows looked at, and in the split.
+        seen, total: number of examined rows, and of rows in the split.
         names: names of the classes; empty if predictions are numbers.
         matrix: int64 (true classes, predicted classes); None for numbers.
-        right: rows that are right; for numbers 0.
+        right: the number of correct rows; for numbers 0.
         error: mean absolute error of numbers; for classes 0.
         matching: rows that pass the filter.
         page: number of this page, from 0.
@@ -46,7 +46,7 @@ class PredictionData:
         truth, answer: float64 (n,): class numbers, or values.
         shares: float32 (n, classes), probabilities; for numbers (n, 0).
         pictures: uint8 (n, height, width), in colour (n, height, width, 3), or None.
-        texts: the inputs in words, if they are no pictures.
+        texts: the inputs in words, if they are not pictures.
     """
 
     tensor: str
@@ -70,13 +70,13 @@ class PredictionData:
 
 
 def compute(source: ViewSource, spec: ViewSpec) -> PredictionData:
-    """The predictions of a tensor, or of the likeliest where no name is given.
+    """Return the predictions of a tensor, or of the likeliest where no name is given.
 
     Options: ``split``, ``order`` (of `ORDERS`), ``filter`` (empty, ``wrong``, or ``TRUE,PREDICTED``
     class numbers), ``page``.
 
     Raises:
-        ViewProblem: nothing answers for rows of a data set with labels.
+        ViewProblem: no tensor predicts labels of a data set.
     """
     found = candidates(source)
     chosen = next((a for a in found if a.tensor.name == spec.name), found[0])
@@ -129,7 +129,7 @@ def _classes(
 
 
 def _kept(chosen: object, truth: np.ndarray, answer: np.ndarray) -> np.ndarray:
-    """Which rows pass the filter."""
+    """Return which rows pass the filter."""
     if chosen == WRONG:
         return truth != answer
     parts = str(chosen or "").split(",")
@@ -173,7 +173,7 @@ def _names(found: list[Answers]) -> tuple[str, ...]:
 
 
 def _page(ranked: np.ndarray, spec: ViewSpec) -> tuple[int, np.ndarray]:
-    """The number of the page, and its rows."""
+    """Return the number of the page, and its rows."""
     last = max(0, (len(ranked) - 1) // PAGE)
     page = min(max(0, int(spec.option("page", 0) or 0)), last)
     return page, ranked[page * PAGE : (page + 1) * PAGE].astype(np.int64)

@@ -1,7 +1,7 @@
-"""A tensor's rows as points: what lies near what, by the principal components or t-SNE.
+"""The rows of a tensor as points, placed by principal components or t-SNE.
 
-The rows are those of data that the tensor depends on, or of a matrix itself, such as embeddings.
-Each has a label, a picture or words of its input, and its nearest rows in all dimensions.
+The rows belong to data that the tensor depends on, or to a matrix itself, such as embeddings. Each
+has a label, a picture or words of its input, and its nearest rows in all dimensions.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ if TYPE_CHECKING:
 
 MOST_ROWS = 1000
 MOST_SPAN = 4096
-"""Numbers of a row that count; of longer ones those at equal distances."""
+"""The numbers to use of a row. Longer rows are sampled at equal distances."""
 NEIGHBOURS = 8
 COMPONENTS = 3
 SPLITS = ("test", "validation", "train")
 PCA, TSNE = "pca", "tsne"
 EUCLIDEAN, COSINE = "euclidean", "cosine"
 ROUNDED = 1e-12
-"""Share of the variance below which a component is an error of rounding."""
+"""Fraction of the variance below which a component is a rounding error."""
 SIDE = 28
 """Pixels of a picture's longer side."""
 
@@ -42,19 +42,21 @@ class ProjectionData:
     """Points and the rows that they represent.
 
     Attributes:
-        tensor: name of the shown tensor; ``candidates``: tensors that could be shown instead.
+        tensor: the name of the shown tensor.
+        candidates: tensors that could be shown instead.
         split: the split of the rows, one of ``splits``; empty for the rows of a matrix.
         total: number of all rows; the first are shown.
         dims: numbers in a row.
-        method: ``pca`` or ``tsne``; ``metric``: the metric for neighbours.
+        method: ``pca`` or ``tsne``.
+        metric: the metric for neighbours.
         points: float32 (n, k), k components, at most `COMPONENTS`.
-        explained: share of the variance along each component; empty for t-SNE.
+        explained: fraction of the variance along each component; empty for t-SNE.
         labels: (n,) one text for each point; empty if nothing is known.
         groups: int16 (n,), class of each point; -1 if unknown.
         names: names of the classes.
         pictures: uint8 (n, height, width) of the inputs, in colour (n, height, width, 3), or None.
-        texts: the inputs in words, if they are no pictures.
-        near: int32 (n, m), the nearest rows of each, the nearest first.
+        texts: the inputs in words, if they are not pictures.
+        near: int32 (n, m), the nearest rows of each row, the nearest first.
         distances: float32 (n, m).
     """
 
@@ -78,12 +80,12 @@ class ProjectionData:
 
 
 def compute(source: ViewSource, spec: ViewSpec) -> ProjectionData:
-    """The points of a tensor, or of the likeliest one where no name is given.
+    """Return the points of a tensor, or of the likeliest one where no name is given.
 
     Options: ``split``, ``method`` (``pca`` or ``tsne``), ``metric`` (``euclidean`` or ``cosine``).
 
     Raises:
-        ViewProblem: it has no rows of two numbers or more, or t-SNE is not installed.
+        ViewProblem: the tensor has no rows of two numbers or more, or t-SNE is not installed.
     """
     names = source.memo("projected", lambda: _candidates(source))
     if not spec.name and not names:
@@ -123,7 +125,7 @@ def compute(source: ViewSource, spec: ViewSpec) -> ProjectionData:
     )  # fmt: skip
 
 
-# ---- what is shown ------------------------------------------------------------------------------
+# ---- the shown rows -----------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -137,7 +139,7 @@ class _Shown:
 
 
 def _candidates(source: ViewSource) -> tuple[str, ...]:
-    """Names of what could be shown, the likeliest first: the last wide layer, then others."""
+    """Return names of tensors to show, the likeliest first: the last wide layer, then others."""
     bound = set(source.bound())
     layers, matrices = [], []
     for node in source.task.graph.nodes:
@@ -201,7 +203,7 @@ def _of_matrix(source: ViewSource, tensor: Tensor) -> tuple[np.ndarray, _Shown]:
 
 
 def _words(source: ViewSource, count: int) -> tuple[str, ...]:
-    """The words that stand for the rows of a matrix, where the data name as many."""
+    """Return the words for the rows of a matrix, where the data have as many class names."""
     for binding in source.bound().values():
         for names in binding.dataset.classes.values():
             if len(names) == count:
@@ -210,27 +212,26 @@ def _words(source: ViewSource, count: int) -> tuple[str, ...]:
 
 
 def _flat(value: np.ndarray) -> np.ndarray:
-    """(n, d) float64."""
+    """Return (n, d) float64."""
     rows = measured(value).reshape(len(value), -1)
     return rows[:, :: max(1, -(-rows.shape[1] // MOST_SPAN))].astype(np.float64)
 
 
 def _small(pictures: np.ndarray | None) -> np.ndarray | None:
-    """Pictures of at most some pixels a side."""
+    """Return pictures with at most `SIDE` pixels per side."""
     if pictures is None:
         return None
     step = max(1, math.ceil(max(pictures.shape[1:3]) / SIDE))
     return np.ascontiguousarray(pictures[:, ::step, ::step])
 
 
-# ---- where they stand ---------------------------------------------------------------------------
+# ---- positions of the points --------------------------------------------------------------------
 
 
 def principal(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The first principal components of rows, (n, k), and the share of the variance of each.
+    """Return the first principal components of rows, (n, k), and their fractions of the variance.
 
-    The sign of a component is that in which its largest weight is positive, so that pictures of
-    a training do not flip.
+    The largest weight of a component is positive, so that pictures of a training do not flip.
     """
     from scipy.linalg import eigh  # not needed before a view is drawn
 
@@ -271,7 +272,7 @@ def _tsne(source: ViewSource, rows: np.ndarray) -> np.ndarray:
 
 
 def nearest(rows: np.ndarray, metric: str) -> tuple[np.ndarray, np.ndarray]:
-    """The nearest other rows of each, int32 (n, m), and their distances, float32 (n, m)."""
+    """Return the nearest other rows of each row, int32 (n, m), and distances, float32 (n, m)."""
     many = min(NEIGHBOURS, len(rows) - 1)
     if metric == COSINE:
         sizes = np.linalg.norm(rows, axis=1, keepdims=True)

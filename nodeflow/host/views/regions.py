@@ -1,7 +1,7 @@
-"""Decision regions: what a graph answers over the plane of its two inputs, beneath the data.
+"""Decision regions: the answers of a graph over the plane of its two inputs, beneath the data.
 
-Every node that depends on a placeholder of two columns has such a picture: classes where it says
-classes, otherwise its value as a heat map.
+Every node that depends on a placeholder of two columns has such a picture: classes if it answers
+with classes, otherwise its value as a heat map.
 """
 
 from __future__ import annotations
@@ -29,27 +29,27 @@ if TYPE_CHECKING:
 
 GRID = 60
 MARGIN = 0.08
-"""Room around the data, as a part of their extent."""
+"""The margin around the data, relative to their extent."""
 MOST_POINTS = {"train": 600, "validation": 200, "test": 300}
 MOST_MAPS = 16
-"""Units of a hidden layer that are shown, each as a map of its own."""
+"""The number of units of a hidden layer to show, each as a separate map."""
 COMPARING = frozenset("equal not_equal less less_equal greater greater_equal round".split())
 
 
 @dataclass(frozen=True)
 class RegionData:
-    """Answers on a grid and points of data; the first row of a grid is at the bottom.
+    """Answers on a grid and points of data. The first row of a grid is at the bottom.
 
     Attributes:
         extent: left, right, bottom, top of the grid.
         axes: titles of the two inputs.
         classes: uint8 (rows, columns), or None for values.
-        strength: uint8 (rows, columns), how sure the answer is; None where that is not known.
-        values: float32 (k, rows, columns) of a node that does not say classes, or None.
-        names: of the classes.
+        strength: uint8 (rows, columns), the certainty of the answer; None if unknown.
+        values: float32 (k, rows, columns) of a node that does not answer with classes, or None.
+        names: names of the classes.
         points: float32 (n, 2).
-        groups: int16 (n,), the class of each point; -1 where it is not known.
-        is_test: bool (n,), for the points that a training does not see.
+        groups: int16 (n,), the class of each point; -1 if unknown.
+        is_test: bool (n,), whether a training does not see the point.
     """
 
     extent: tuple[float, float, float, float]
@@ -64,7 +64,7 @@ class RegionData:
 
 
 def compute(source: ViewSource, spec: ViewSpec) -> RegionData:
-    """The regions of a tensor.
+    """Return the regions of a tensor.
 
     Raises:
         ViewProblem: it does not depend on exactly one placeholder, of two columns.
@@ -96,7 +96,7 @@ def compute(source: ViewSource, spec: ViewSpec) -> RegionData:
 
 
 def grid(extent: tuple[float, float, float, float]) -> np.ndarray:
-    """(GRID * GRID, 2) float64, the middles of the cells, from the bottom left."""
+    """Return the centres of the cells, (GRID * GRID, 2) float64, from the bottom left."""
     left, right, bottom, top = extent
     along = (np.arange(GRID) + 0.5) / GRID
     x, y = np.meshgrid(left + (right - left) * along, bottom + (top - bottom) * along)
@@ -106,13 +106,13 @@ def grid(extent: tuple[float, float, float, float]) -> np.ndarray:
 def answers(
     source: ViewSource, tensor: Tensor, rows: np.ndarray, known: int = 0
 ) -> tuple[np.ndarray | None, np.ndarray | None]:
-    """The class of each row (n, k) of a tensor's value, and how sure it is, 0 to 1.
+    """Return the class of each row (n, k) of a tensor's value, and its certainty from 0 to 1.
 
     Args:
         known: number of classes of the data, 0 where there are none.
 
     Returns:
-        None and None if the tensor does not say classes.
+        None and None if the tensor does not answer with classes.
     """
     op = made_by(tensor)
     columns = rows.shape[1]
@@ -135,7 +135,7 @@ def answers(
 
 
 def _plane(source: ViewSource, tensor: Tensor) -> Tensor:
-    """The placeholder of two columns that alone decides a tensor's value."""
+    """Return the placeholder of two columns that is the only input of a tensor."""
     needed = [
         p for p in source.placeholders(tensor) if p.node.attrs.get("sample") is None or _is_plane(p)
     ]
@@ -161,7 +161,7 @@ def _is_plane(placeholder: Tensor) -> bool:
 
 
 def _is_labels(source: ViewSource, placeholder: Tensor) -> bool:
-    """Whether a placeholder of two columns gets one-hot labels."""
+    """Return whether a placeholder of two columns gets one-hot labels."""
     binding = source.bindings([placeholder]).get(placeholder)
     column = (
         None if binding is None else next(iter(binding.dataset.splits.values()))[binding.column]
@@ -172,7 +172,7 @@ def _is_labels(source: ViewSource, placeholder: Tensor) -> bool:
 def _points(
     source: ViewSource, plane: Tensor, binding: Binding | None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, tuple[str, ...]]:
-    """Points, their classes, whether they are test data, and the names of the classes."""
+    """Return points, their classes, whether they are test data, and the names of the classes."""
     if binding is None:
         sample = source.run([plane])[0].astype(np.float32)
         count = len(sample)

@@ -1,4 +1,4 @@
-"""ROC curves: what share of each class is found at what share of false alarms."""
+"""ROC curves: the fraction of each class that is found, over the fraction of false alarms."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 
 def compute(source: ViewSource, spec: ViewSpec) -> ThresholdData:
-    """The curves of a tensor that answers; option ``split``.
+    """Return the curves of a predicting tensor. Option: ``split``.
 
     Raises:
-        ViewProblem: it answers for no rows whose classes are known, or says not how sure it is.
+        ViewProblem: the tensor does not predict classes of known rows, or gives no probabilities.
     """
     return curves(source, spec, "roc")
 

@@ -1,4 +1,4 @@
-"""What views are computed from: tensors on rows of the data or made-up values, by reference.
+"""The source of views: tensors on rows of the data or on made-up values, by the reference tier.
 
 Nothing is assigned, no random stream of a training or run is touched, and the phase is inference,
 so that looking at a graph never changes what it computes.
@@ -32,21 +32,21 @@ T = TypeVar("T")
 
 
 class ViewSource:
-    """Runs tensors of one build with the values that the variables have now.
+    """Runs tensors of one build with the current values of the variables.
 
     Args:
         task: the build, with its data.
-        tensor: the tensor of a name; raises NodeflowError.
-        read: the value of a variable; raises NotInitialized.
-        stream_of: the random stream of a node.
-        users: node -> the nodes that read it.
-        shown: what a placeholder has in the previews; None for nothing.
-        overriding: says what tensors have instead of what is computed, unless they are fed.
+        tensor: returns the tensor of a name; raises NodeflowError.
+        read: returns the value of a variable; raises NotInitialized.
+        stream_of: returns the random stream of a node.
+        users: the consumers of each node.
+        shown: returns the value of a placeholder in the previews, or None.
+        overriding: the values that replace the values of tensors, unless they are fed.
 
     Attributes:
-        step: of the training that the values are of; None outside one.
-        courses: what kinds keep of the steps of the training so far, by keys of their own. What
-            has a method ``begin`` hears when a training goes on.
+        step: the training step of the values; None outside a training.
+        courses: data that kinds of views keep over the steps of a training, by keys of their
+            choice. If an entry has a method ``begin``, it is called when a training continues.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class ViewSource:
         self._memo: dict[Hashable, Any] = {}
 
     def for_task(self, task: Task) -> ViewSource:
-        """The same values in another build of the document, found by name."""
+        """Return the same values in another build of the document, found by name."""
 
         def here(node: Node) -> Node:
             return self.task.graph.node(node.name)
@@ -87,30 +87,31 @@ class ViewSource:
             self._overriding,
         )
 
-    # ---- what is shown instead ------------------------------------------------------------------
+    # ---- overridden values ----------------------------------------------------------------------
 
     def shown(self, placeholder: Node) -> np.ndarray | None:
-        """What a placeholder has in the previews; None for nothing."""
+        """Return the value of a placeholder in the previews, or None."""
         (tensor,) = placeholder.outputs
         overridden = self._overridden().get(tensor)
         return self._shown(placeholder) if overridden is None else as_array(tensor, overridden)
 
     def feeds(self, tensors: Iterable[Tensor]) -> dict[Tensor, np.ndarray]:
-        """Rows of the data for the placeholders of tensors, but for those that are overridden."""
+        """Return rows of the data for the placeholders of tensors, except overridden ones."""
         overridden = self._overridden()
         return {t: rows for t, rows in self.task.feeds(tensors).items() if t not in overridden}
 
     def is_what_if(self, tensors: Iterable[Tensor], feeds: Collection[Tensor] = ()) -> bool:
-        """Whether tensors follow from what is overridden, so that they are none of the training.
+        """Return whether tensors depend on an override, so that they are not values of the
+        training.
 
         Args:
-            feeds: what is fed, which counts instead.
+            feeds: fed tensors, whose overrides do not count.
         """
         changed = {tensor.node for tensor in self._overridden() if tensor not in feeds}
         return bool(changed) and not changed.isdisjoint(ancestors(t.node for t in tensors))
 
     def is_what_if_of(self, name: str) -> bool:
-        """The same of a tensor by name; false where nothing has that name."""
+        """Return the same for a tensor by name; False if the name is unknown."""
         try:
             return bool(self._overriding) and self.is_what_if([self.tensor(name)])
         except NodeflowError:
@@ -124,7 +125,7 @@ class ViewSource:
     # ---- data -----------------------------------------------------------------------------------
 
     def bindings(self, tensors: Iterable[Tensor]) -> dict[Tensor, Binding]:
-        """The placeholders that tensors depend on and data feed, in the graph's order."""
+        """Return the placeholders that tensors depend on and data feed, in the graph's order."""
         chosen = tuple(tensors)
 
         def find() -> dict[Tensor, Binding]:
@@ -134,26 +135,26 @@ class ViewSource:
         return self.memo(("bindings", chosen), find)
 
     def bound(self) -> dict[Tensor, Binding]:
-        """Every placeholder that data feed, in the graph's order."""
+        """Return every placeholder that data feed, in the graph's order."""
         graph = self.task.graph
         names = [name for name in self.task.build.bindings if name in graph]
         return self.bindings(graph.tensor(name) for name in names)
 
     def placeholders(self, tensor: Tensor) -> list[Tensor]:
-        """The placeholders that a tensor depends on, in the graph's order."""
+        """Return the placeholders that a tensor depends on, in the graph's order."""
         nodes = [n for n in ancestors([tensor.node]) if n.op.id == "placeholder"]
         return [n.outputs[0] for n in sorted(nodes, key=lambda n: n.index)]
 
     def column(self, binding: Binding, split: str) -> Column | None:
-        """The rows of a bound column in a split; None if there are none."""
+        """Return the rows of a bound column in a split, or None if there are none."""
         return binding.dataset.splits.get(split, {}).get(binding.column)
 
     def splits(self, dataset: DataSplits) -> list[str]:
-        """The splits with rows, training rows first."""
+        """Return the splits with rows, training rows first."""
         return [split for split in ("train", "validation", "test") if dataset.size(split)]
 
     def memo(self, key: Hashable, make: Callable[[], T]) -> T:
-        """What depends on graph and data alone, made once."""
+        """Return a value that depends only on graph and data, computed once."""
         if key not in self._memo:
             self._memo[key] = make()
         return self._memo[key]
@@ -163,13 +164,13 @@ class ViewSource:
     def run(
         self, tensors: Sequence[Tensor], feeds: Mapping[Tensor, np.ndarray] | None = None
     ) -> list[np.ndarray]:
-        """The values of tensors; the arrays are only to be read.
+        """Return the values of tensors. Do not write to the arrays.
 
         Args:
-            feeds: converted to the dtypes of their tensors.
+            feeds: values of tensors, converted to the dtypes of the tensors.
 
         Raises:
-            ViewProblem: a placeholder has no value, or something would have to be assigned.
+            ViewProblem: a placeholder has no value, or a node would have to be assigned.
             NodeflowError: an op failed.
         """
         fed = {tensor: as_array(tensor, value) for tensor, value in self._overridden().items()}

@@ -1,7 +1,7 @@
 """How well the probability of a class separates its rows from others, over all thresholds.
 
-Each class against the rest. A row counts as of the class where its score is at least the
-threshold; rows of one score change sides together, so ties give no credit.
+Each class is compared with the rest. A row counts as a member of the class if its score is at least
+the threshold. Rows of equal score change sides together, so ties give no credit.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from nodeflow.host.views.source import ViewSource
 
 MOST_POINTS = 200
-"""Of a curve that is drawn; its area is that of all points."""
+"""The points of a drawn curve. Its area uses all points."""
 
 
 @dataclass(frozen=True)
@@ -29,10 +29,10 @@ class ClassCurve:
     """The curve of one class.
 
     Attributes:
-        name: of the class.
+        name: the name of the class.
         x, y: float64 (n,), between 0 and 1.
-        area: of the whole curve; NaN where a class has no rows, or no others.
-        rows: how many rows are of the class.
+        area: the area under the whole curve; NaN where a class has no rows, or no others.
+        rows: the number of rows of the class.
     """
 
     name: str
@@ -44,13 +44,13 @@ class ClassCurve:
 
 @dataclass(frozen=True)
 class ThresholdData:
-    """The curves of all classes, of two only that of the second.
+    """The curves of all classes. With two classes, only the curve of the second.
 
     Attributes:
-        tensor: name of what answers.
-        split: of the rows, one of ``splits``.
-        seen, total: rows looked at, and in the split.
-        mean: of the areas.
+        tensor: the name of the predicting tensor.
+        split: the split of the rows, one of ``splits``.
+        seen, total: examined rows, and rows in the split.
+        mean: the mean of the areas.
     """
 
     tensor: str
@@ -64,12 +64,12 @@ class ThresholdData:
 
 @dataclass(frozen=True)
 class Judged:
-    """Answers for rows beside what is true.
+    """Predictions for rows beside the true classes.
 
     Attributes:
         truth: int64 (n,).
         shares: float64 (n, classes).
-        says_classes: whether the answer is a class, without how sure it is.
+        says_classes: whether the prediction is a class without a probability.
     """
 
     answers: Answers
@@ -82,10 +82,12 @@ class Judged:
 
 
 def judged(source: ViewSource, spec: ViewSpec) -> Judged:
-    """The answers of a tensor, or of the likeliest one where no name is given; option ``split``.
+    """Return the predictions of a tensor, or of the likeliest where no name is given.
+
+    Option: ``split``.
 
     Raises:
-        ViewProblem: the tensor answers for no rows whose classes are known.
+        ViewProblem: the tensor does not predict classes of known rows.
     """
     found = candidates(source)
     chosen = next((a for a in found if a.tensor.name == spec.name), None)
@@ -112,10 +114,10 @@ def judged(source: ViewSource, spec: ViewSpec) -> Judged:
 
 
 def curves(source: ViewSource, spec: ViewSpec, kind: str) -> ThresholdData:
-    """The curves of a kind: ``roc`` or ``precision_recall``.
+    """Return the curves of a kind: ``roc`` or ``precision_recall``.
 
     Raises:
-        ViewProblem: as `judged`, or the tensor does not say how sure it is.
+        ViewProblem: see `judged`, or the tensor gives no probabilities.
     """
     found = judged(source, spec)
     if found.says_classes:
@@ -145,7 +147,7 @@ def curves(source: ViewSource, spec: ViewSpec, kind: str) -> ThresholdData:
 
 
 def counts(scores: np.ndarray, is_class: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Rows of the class, and of others, at or above each different score, the highest first."""
+    """Count rows of the class, and others, at or above each distinct score, highest first."""
     order = np.argsort(-scores, kind="stable")
     ranked = scores[order]
     last = np.append(np.flatnonzero(np.diff(ranked)), len(ranked) - 1) if len(ranked) else []
@@ -155,10 +157,10 @@ def counts(scores: np.ndarray, is_class: np.ndarray) -> tuple[np.ndarray, np.nda
 
 
 def roc(scores: np.ndarray, is_class: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
-    """Share of others that pass, share of the class that does, and the area beneath.
+    """Return the fraction of passing other rows, the fraction of passing class rows, and the area.
 
-    The area is the probability that a row of the class has a higher score than another one,
-    where equal scores count half.
+    The area is the probability that a row of the class has a higher score than another row, where
+    equal scores count half.
     """
     right, wrong = counts(scores, is_class)
     rows = int(is_class.sum())
@@ -173,8 +175,10 @@ def roc(scores: np.ndarray, is_class: np.ndarray) -> tuple[np.ndarray, np.ndarra
 def precision_recall(
     scores: np.ndarray, is_class: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, float]:
-    """Recall, precision, and the average precision: the mean of precisions weighted by the recall
-    that each threshold adds."""
+    """Return recall, precision, and the average precision.
+
+    The average precision is the mean of precisions weighted by the recall that each threshold adds.
+    """
     right, wrong = counts(scores, is_class)
     rows = int(is_class.sum())
     if not rows:
@@ -187,7 +191,7 @@ def precision_recall(
 
 
 def _thinned(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """At most some points, spread evenly along the curve, with both ends."""
+    """Return at most `MOST_POINTS`, spread evenly along the curve, with both ends."""
     if len(x) <= MOST_POINTS:
         return x, y
     along = np.concatenate([[0.0], np.cumsum(np.hypot(np.diff(x), np.diff(y)))])

@@ -1,4 +1,4 @@
-"""What an optimizer derives for a tensor, found once while the graph stays."""
+"""The tensors that an optimizer derives for a tensor, found once while the graph stays the same."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 
 
 def gradient_of(source: ViewSource, tensor: Tensor) -> Tensor | None:
-    """The gradient of the loss with respect to a tensor; None where training derives none."""
+    """Return the gradient of the loss with respect to a tensor, or None if there is none."""
     return source.memo(("gradient", tensor), lambda: gradient(source.task.graph, tensor))
 
 
 def next_value_of(source: ViewSource, tensor: Tensor) -> Tensor | None:
-    """What the next step of a training would assign to a variable; None where it has none."""
+    """Return the value that the next training step would assign to a variable, or None."""
     return source.memo(("next value", tensor), lambda: next_value(source.task.graph, tensor))

@@ -1,4 +1,4 @@
-"""The views that the window watches: which are due, and how much of a training they may take."""
+"""The views that the window watches: when they are due, and their share of a training's time."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from nodeflow.host.views.source import ViewSource
 log = logging.getLogger(__name__)
 
 VIEW_SHARE = 0.05
-"""Share of a training's time that all views together may take."""
+"""Fraction of a training's time that all views together may take."""
 
 _UNKNOWN = ViewKind("", lambda source, spec: None, interval=1.0)
 
@@ -32,14 +32,14 @@ class _Watched:
 
 
 class WatchedViews:
-    """Computes watched views, and sends what is to be drawn.
+    """The computation of watched views.
 
     Args:
         send: takes the messages.
-        source: what the views are computed from, as it is now.
-        clock: in seconds.
-        cost: seconds that this thread has computed; a busy machine slows a training as much as
-            its views, which then keep their share.
+        source: returns the current source of the views.
+        clock: returns the time in seconds.
+        cost: returns the seconds that this thread has computed. A busy machine slows a training as
+            much as its views, so their fraction stays the same.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class WatchedViews:
         self._courses: dict[Hashable, Any] = {}
 
     def watch(self, request: WatchViews) -> None:
-        """Watch other views; those that were watched before and have not changed go on."""
+        """Watch other views. Views that were already watched continue."""
         self._request = request.request
         known = {watched.spec: watched for watched in self._watched}
         self._watched = [known.get(spec) or _Watched(spec) for spec in request.views]
@@ -65,14 +65,17 @@ class WatchedViews:
             watched.is_stale = True
 
     def forget(self) -> None:
-        """Watch nothing: another document is open."""
+        """Watch nothing, because another document is open."""
         self._watched = []
         self._state = None
         self._courses.clear()
 
     def refresh(self, state: object, rows: object = None) -> None:
-        """What views are computed from may have changed: it has if ``state`` is another, and
-        ``rows`` for those that are of the rows that nodes show."""
+        """Mark the views that have to be computed again.
+
+        All views are stale if ``state`` has changed. If only ``rows`` has changed, the views that
+        follow the rows of the nodes are stale.
+        """
         changed, other_rows = state != self._state, rows != self._rows
         self._state, self._rows = state, rows
         for watched in self._watched:
@@ -94,7 +97,7 @@ class WatchedViews:
         return next((w for w in self._watched if w.is_stale and now >= w.rests_until), None)
 
     def show_next(self) -> None:
-        """Compute and send one view that has to be."""
+        """Compute and send one stale view."""
         watched = self._next()
         if watched is not None:
             self._show(watched, None, None)
@@ -103,7 +106,7 @@ class WatchedViews:
         """Compute and send the views that are due in a training.
 
         Args:
-            every: all of them, due or not.
+            every: whether to send all of them, due or not.
         """
         now = self._clock()
         for watched in self._watched:
@@ -112,7 +115,7 @@ class WatchedViews:
                 self._show(watched, step, self._rate(watched, now))
 
     def begin(self, afresh: bool) -> None:
-        """A training begins: rates count from here, and courses if it begins ``afresh``."""
+        """Count rates from the begin of a training, and clear courses if it begins ``afresh``."""
         if afresh:
             self._courses.clear()
         for course in self._courses.values():
@@ -132,7 +135,7 @@ class WatchedViews:
         interval = kind.interval
         watched.rests_until = started + kind.rest
         pause = (self._cost() - before) * len(self._watched) / VIEW_SHARE
-        # from when it was due: a training is interrupted only between two chunks of its steps
+        # measure from the due time: a training is interrupted only between two chunks of steps
         since = watched.due if started - watched.due < interval else started
         watched.due = max(since + interval, started + pause)
 
@@ -152,7 +155,7 @@ def _kind_of(watched: _Watched) -> ViewKind:
 
 
 def view_value(source: Callable[[], ViewSource], spec: ViewSpec) -> ViewValue:
-    """What a view shows, or why there is nothing."""
+    """Return the data of a view, or the reason why there are none."""
     kind = discover_kinds().get(spec.kind)
     try:
         if kind is None:
@@ -162,13 +165,13 @@ def view_value(source: Callable[[], ViewSource], spec: ViewSpec) -> ViewValue:
         return ViewValue(0, spec, data, is_what_if=at.is_what_if_of(spec.name))
     except NodeflowError as problem:
         return ViewValue(0, spec, error=_words(problem, spec))
-    except Exception as fault:  # a training goes on without the view
+    except Exception as fault:  # a training continues without the view
         log.exception("the view %s of %s failed", spec.kind, spec.name)
         return ViewValue(0, spec, error=f"The view failed: {type(fault).__name__}: {fault}")
 
 
 def _words(problem: NodeflowError, spec: ViewSpec) -> str:
-    """A problem as a sentence or two, naming the node where that is another than the view's."""
+    """Return a problem as a sentence or two, naming the node if it is not the view's node."""
     place = problem.node if problem.node and problem.node != spec.name.partition(":")[0] else ""
     text = full_text(place, problem.message, problem.hint, "window")
     return text[:1].upper() + text[1:]

@@ -1,7 +1,7 @@
-"""Actions: the ops of a schedule as the few things that kernels exist for.
+"""Actions: a schedule's ops, lowered to the few kinds of work that kernels exist for.
 
 Values live in *slots*. Slots that share memory (a reshape, an assignment) have one *storage*: the
-slot whose memory all of them use. So a storage is named by the number of a slot.
+slot whose memory they all use. So a storage is identified by a slot number.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ M = TypeVar("M")
 
 
 class Action(NamedTuple):
-    """One thing to do: what, from which slots, into which; ``lowering`` None means by reference."""
+    """One unit of work: input slots, output slots and a lowering, or None to run by reference."""
 
     node: Node
     lowering: Lowering | None
@@ -32,18 +32,17 @@ class Action(NamedTuple):
 
 @dataclass(frozen=True)
 class View:
-    """Where a slot's elements lie in another array: offset and a stride for each axis, in
-    elements; the last stride is 1."""
+    """The place of a slot's elements in another array, in elements. The last stride is 1."""
 
     offset: int
     strides: tuple[int, ...]
 
     def keeps_rows(self, shape: Sequence[int | None], whole: int, rows: int) -> bool:
-        """Whether each leading row of the part lies in the same row of the whole.
+        """Return whether each leading row of the view lies in the same row of the whole array.
 
         Args:
-            shape: of the part.
-            whole: elements of the array it lies in.
+            shape: shape of the view.
+            whole: elements of the whole array.
         """
         inside = zip(shape[1:], self.strides[1:], strict=True)
         last = self.offset + sum(((d or 1) - 1) * s for d, s in inside)
@@ -53,11 +52,11 @@ class View:
 
 @dataclass(frozen=True)
 class Repeats:
-    """A plan runs ``runs`` times in a row.
+    """A number of consecutive runs of a plan.
 
     Attributes:
         lasting: slots of the feeds that are the same in each run.
-        carried: slots of the feeds that a run finds as the one before it left them.
+        carried: slots of the feeds that each run reads as the previous run left them.
     """
 
     runs: int
@@ -74,20 +73,20 @@ class Actions:
 
     Attributes:
         types: concrete type of each slot; slots past the schedule's are intermediate results.
-        storage: for each slot, the slot whose memory it shares.
+        storage: for each slot, the slot whose memory it uses.
         constants: values known while planning, by storage.
-        fetches: slot whose values answer each fetch.
-        rewritten: for each rewrite, what it did, in words.
+        fetches: for each fetch, the slot with its value.
+        rewritten: for each rewrite, descriptions of its changes.
         views: slots whose values are part of their storage's array.
-        sliced: slots that have become such views, and are no storages any more.
-        delayed: outputs of actions -> what they wait for though they do not read it, a slot.
-        repeated: outputs of actions that compute again what was not kept.
+        sliced: slots that became views and no longer own a storage.
+        delayed: for outputs of actions, the slot that they wait for without reading it.
+        repeated: outputs of actions that recompute a value instead of keeping it.
         flushed: storages that are computed with denormals as zero.
-        late: storages that are computed with what reads them, not with what they are made of.
-        joined: by the first output of an action, the actions that it does instead of them.
+        late: storages that are fused with their readers, not with their inputs.
+        joined: by the first output of an action, the actions that it replaces.
         repeats: how often the plan runs in a row.
-        packed: slots that hold a feed in panels, which lasts over these runs, by its slot, whether
-            it is transposed, and the panels' type; they are filled before the first run.
+        packed: slots with a packed copy of a feed that lasts over these runs, by the feed's slot,
+            whether it is transposed, and the panels' type. They are filled before the first run.
     """
 
     schedule: Schedule
@@ -108,33 +107,37 @@ class Actions:
     packed: dict[tuple[int, bool, TensorType], int] = field(default_factory=dict)
 
     def add(self, action: Action) -> None:
-        """Add an action after all others."""
+        """Append an action."""
         self.items.append(action)
 
     def share_storage(self, slot: int, other: int) -> None:
-        """Let a slot use the memory of another one: their values are the same."""
+        """Let a slot use the memory of another slot, whose values it equals."""
         self.storage[slot] = self.storage[other]
 
     def set_constant(self, slot: int, value: np.ndarray) -> None:
-        """Make a value known while planning a slot's."""
+        """Make a slot a constant with this value."""
         self.constants[slot] = np.ascontiguousarray(value).reshape(value.shape)
 
     def replace(self, same: Mapping[int, int]) -> None:
-        """Let slots that use the memory of some storages use that of others, which are equal."""
+        """Redirect slots from storages (keys) to equal storages (values)."""
         if same:
             self.storage[:] = [same.get(storage, storage) for storage in self.storage]
 
     def copied(self, rewritten: dict[str, list[str]]) -> Actions:
-        """A copy with these notes; what is changed of one, the other keeps."""
+        """Return an independent copy with these notes."""
         kept = {f.name: copy(getattr(self, f.name)) for f in fields(self) if f.name != "schedule"}
         return Actions(self.schedule, **{**kept, "rewritten": rewritten})
 
     def value(self, slot: int) -> np.ndarray:
-        """The constant in a slot, in the slot's own shape."""
+        """Return the constant in a slot, in the slot's own shape."""
         return self.constants[self.storage[slot]].reshape(self.types[slot].shape)  # type: ignore[arg-type]
 
     def awaited(self, slot: int, made_by: Mapping[int, M]) -> M | None:
-        """The maker of what an output waits for; of what that waits for, if nothing makes it."""
+        """Return the maker of the slot that an output waits for.
+
+        If nothing makes that slot, follow the slot that it waits for in turn. Return None at the
+        end.
+        """
         trigger = self.delayed.get(slot)
         while trigger is not None:
             maker = made_by.get(self.storage[trigger])
@@ -144,17 +147,17 @@ class Actions:
         return None
 
     def note(self, rewrite: str, what: str) -> None:
-        """Record what a rewrite did."""
+        """Record a description of a change that a rewrite made."""
         self.rewritten.setdefault(rewrite, []).append(what)
 
     def new_constant(self, value: np.ndarray) -> int:
-        """A slot that holds a value known while planning."""
+        """Return a new slot that holds a value known while planning."""
         slot = self.new_slot(type_of_array(value))
         self.set_constant(slot, value)
         return slot
 
     def new_slot(self, type_: TensorType) -> int:
-        """A slot with a storage of its own."""
+        """Return a new slot with its own storage."""
         self.types.append(type_)
         self.storage.append(len(self.types) - 1)
         return len(self.types) - 1

@@ -10,19 +10,19 @@ from nodeflow.graph.types import Shape, numpy_dtype
 
 @dataclass(eq=False, slots=True)
 class Group:
-    """Actions that become one kernel (or one call of a reference).
+    """Actions that become one kernel, or one reference call.
 
     Attributes:
-        shape: iteration space of a cluster of elementwise actions; None for everything else.
-        inputs: storages read from outside.
+        shape: iteration space of a cluster of elementwise actions; None for all other groups.
+        inputs: storages read from outside the group.
         outputs: storages written.
-        pieces: where values are also (or only) written: by storage, (storage of a whole, which
-            part of it).
+        pieces: for storages that are written (also or only) into larger arrays: the array's storage
+            and the view of it.
         read: whether another group reads from it already.
         flush: whether denormals are zero in it (see `inplace.flush_updates`).
         alone: whether nothing may join it (see `fusion_budget`).
-        moved: bytes read and written, where its slots are those of another plan (a loop's body).
-        joined: the actions that its one action does instead of them, if there are such.
+        moved: bytes read and written, if its slots belong to another plan (a loop's body).
+        joined: the actions that its single action replaces, if any.
     """
 
     level: int
@@ -38,8 +38,10 @@ class Group:
     joined: list[Action] = field(default_factory=list)
 
     def bytes_moved(self, actions: Actions) -> int:
-        """Bytes read and written; within a cluster values stay in registers, so of those only the
-        last is counted as written."""
+        """Return the bytes read and written.
+
+        Values inside a cluster stay in registers, so only its last one counts as written.
+        """
         if self.moved is not None:
             return self.moved
         last = actions.storage[self.actions[-1].outputs[0]]
@@ -49,7 +51,7 @@ class Group:
 
     @property
     def is_fallback(self) -> bool:
-        """Whether it has no kernel and runs by its reference."""
+        """Whether it has no kernel and runs by reference."""
         return self.actions[0].lowering is None
 
     @property

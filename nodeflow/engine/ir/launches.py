@@ -1,10 +1,10 @@
-"""Kernel launches: a kernel's text, its arguments, and into how many tasks its work is cut.
+"""Kernel launches: a kernel's text, its arguments, and the number of tasks that share its work.
 
-Numbers of tasks depend on shapes only, and so does everything that a kernel adds up, so results are
-the same for every number of threads.
+The number of tasks and the order of sums depend on shapes only, so results are the same for every
+number of threads.
 
-None of these records is changed. Those that a large graph has one of for each node are no frozen
-dataclasses, which take three times as long to make.
+These records are immutable by convention. Records that exist once per node of a large graph are not
+frozen dataclasses, because those take three times as long to construct.
 """
 
 from __future__ import annotations
@@ -17,28 +17,29 @@ from nodeflow.engine.ir.groups import Group
 from nodeflow.graph.graph import Node
 
 TASK_NS = 10_000
-"""Work of one task: long against taking it (some 50 ns), short against a training step."""
+"""Nanoseconds of work per task: long against taking it (about 50 ns), short against a training
+step."""
 RUN_NS = 500
-"""Work of a task in one run of many: long against setting its arguments (some 50 ns)."""
+"""Nanoseconds of work per task and run: long compared to setting its arguments (about 50 ns)."""
 MAX_TASKS = 32
 UNEVEN = 1.05
-"""Time for which a thread may have tasks, where it would be 1 if all had as many."""
+"""Largest acceptable load of the busiest thread, relative to an even distribution of tasks."""
 
 
 class Pointer(NamedTuple):
-    """An argument that is the address of a storage, some bytes further."""
+    """An argument with the address of a storage, plus an offset in bytes."""
 
     storage: int
     offset: int = 0
 
     def plus(self, offset: int) -> Pointer:
-        """The address some bytes further."""
+        """Return the address ``offset`` bytes further."""
         return Pointer(self.storage, self.offset + offset)
 
 
 @dataclass(frozen=True)
 class KeyWord:
-    """An argument that is the first or second word of a node's random key."""
+    """An argument with the first or second word of a node's random key."""
 
     node: Node
     word: int
@@ -46,8 +47,8 @@ class KeyWord:
 
 @dataclass(frozen=True)
 class FirstElement:
-    """An argument that is the number, among all that a node draws, of the first of the ``size``
-    elements that it draws here: 0 unless rows come in blocks."""
+    """An argument with the number of the first element drawn here, among all elements that a node
+    draws. ``size`` elements are drawn here. It is 0 unless rows come in blocks."""
 
     node: Node
     size: int
@@ -55,26 +56,26 @@ class FirstElement:
 
 @dataclass(frozen=True)
 class StepAddress:
-    """An argument that is the address of the number of the step (or execution)."""
+    """An argument with the address of the step (or execution) number."""
 
 
 @dataclass(frozen=True)
 class IterationAddress:
-    """An argument that is the address of the number of the iteration of the loop around it."""
+    """An argument with the address of the iteration number of the enclosing loop."""
 
 
 @dataclass(frozen=True)
 class LoopAddress:
-    """An argument that is the address of the two words of the loop with a key: the number of its
-    iteration, and how many there are."""
+    """An argument with the address of two words of the loop with a key: the number of its
+    iteration, and the number of iterations."""
 
     key: object
 
 
 @dataclass(frozen=True)
 class ArgumentAddress:
-    """An argument that says where another is: number ``at`` of the launch ``ahead`` launches later,
-    in bytes from the first argument."""
+    """An argument with the place of another argument: number ``at`` of the launch ``ahead``
+    launches later, in bytes from the first argument."""
 
     ahead: int
     at: int
@@ -94,22 +95,22 @@ Arg = (
 
 @dataclass(frozen=True)
 class Bound:
-    """How a kernel checks the places that its data name: against argument number ``argument``,
-    which is the size ``extent`` of the axis that they lie on."""
+    """The check of indices that data contain: a kernel compares them with argument number
+    ``argument``, which is the size ``extent`` of the axis that they index."""
 
     argument: int
     extent: int
 
 
 class Region(NamedTuple):
-    """What a launch writes of a storage.
+    """The elements of a storage that a launch writes.
 
     Attributes:
-        offset, sizes, strides: the elements, as a block; no sizes: all of the storage.
-        adds: whether values are added to what is there instead of replacing it.
-        clears: whether the launch itself makes the region zero before it adds.
-        bound: where data decide which elements are written, how that is checked.
-        partial: whether elements may be left out: working memory of the launch.
+        offset, sizes, strides: the elements, as a block; sizes None: the whole storage.
+        adds: whether the launch adds to the elements instead of replacing them.
+        clears: whether the launch itself zeroes the region before it adds.
+        bound: if data decide which elements are written, how the indices are checked.
+        partial: whether the launch may skip elements, as in working memory.
     """
 
     storage: int
@@ -123,11 +124,12 @@ class Region(NamedTuple):
 
 
 class Split(NamedTuple):
-    """How tasks share a launch's units of work: each takes ``share`` of them, the last what is
-    left. Kernels without such an argument divide by the number of tasks.
+    """How tasks share a launch's units of work: each takes ``share`` units, the last task the rest.
+
+    Kernels without a share argument divide by the number of tasks.
 
     Attributes:
-        rows: leading rows of a task, where a chain or the kernel's own tiles decide; else 0.
+        rows: leading rows of a task, if a chain or the kernel's own tiles decide them; else 0.
     """
 
     units: int
@@ -140,15 +142,15 @@ class KernelLaunch:
     """A kernel with its arguments.
 
     Attributes:
-        source: text of the kernel; it depends on structure, so launches can share one.
-        args: numbers, and what is known only when the program is built.
+        source: text of the kernel; it depends on structure only, so launches can share it.
+        args: numbers, and placeholders that are resolved when the program is built.
         work: estimated nanoseconds on one core.
-        label: what it does, where it stands for no node.
-        then: launches with as many tasks; each task goes on with that of the same number in them.
-        moved: bytes read and written, where it stands for no node.
-        writes: what it writes, where that is not all of its group's outputs.
-        split: how tasks share the work, where arguments say so.
-        rereads: whether it may read elements again after it has written theirs.
+        label: description of the launch, if it belongs to no node.
+        then: launches with the same number of tasks; each task continues with its number in them.
+        moved: bytes read and written, if it belongs to no node.
+        writes: regions written, if they are not simply all outputs of its group.
+        split: how tasks share the work, if arguments say so.
+        rereads: whether it may read elements again after it has written their results.
     """
 
     source: str
@@ -164,13 +166,13 @@ class KernelLaunch:
     rereads: bool = True
 
     def chain(self) -> tuple[KernelLaunch, ...]:
-        """The launch itself and those that follow it."""
+        """Return the launch itself and the launches that follow it."""
         return self, *self.then
 
 
 @dataclass(frozen=True)
 class RowTiling:
-    """Leading rows of what a group makes, and how many of them are one task."""
+    """The leading rows of a group's result, and the number of them in one task."""
 
     rows: int
     height: int
@@ -180,18 +182,17 @@ class RowTiling:
         return max(1, -(-self.rows // self.height))
 
     def units_per_task(self, units: int) -> int:
-        """Units of work per task, given the units in all; every row has the same number."""
+        """Return the units of work per task. Every row has the same number of units."""
         return units // max(self.rows, 1) * self.height
 
 
 def tasks_of(work: float) -> int:
-    """Number of tasks for work of a duration in nanoseconds."""
+    """Return the number of tasks for work in nanoseconds."""
     return max(1, min(MAX_TASKS, math.ceil(work / TASK_NS)))
 
 
 def tasks_of_runs(work: float, runs: int) -> int:
-    """Number of tasks, a power of two, for work that is done again and again, where a task goes on
-    with its share from one run to the next.
+    """Return the number of tasks, a power of two, if tasks keep their share from run to run.
 
     Args:
         work: nanoseconds of one run.
@@ -200,23 +201,25 @@ def tasks_of_runs(work: float, runs: int) -> int:
 
 
 def power_of_two(most: int) -> int:
-    """The largest power of two up to a number that is at least 1."""
+    """Return the largest power of two up to a number that is at least 1."""
     return 1 << (most.bit_length() - 1)
 
 
 def limited_tasks(work: float, units: int) -> int:
-    """Number of tasks for work in nanoseconds, at most one per unit of work."""
+    """Return the number of tasks for work in nanoseconds, at most one per unit of work."""
     return max(1, min(tasks_of(work), units))
 
 
 def even_tiling(units: int, work: float) -> RowTiling:
-    """Tasks of some units of work, of about the same length; up to a quarter longer ones where four
-    threads then have as many each."""
+    """Return a tiling with equally long tasks.
+
+    Tasks may be up to a quarter longer if four threads then have equally many of them.
+    """
     least = max(1, -(-units // limited_tasks(work, units)))
     lengths = range(least, least + least // 4 + 1)
     return RowTiling(units, min(lengths, key=lambda length: length * -(-units // (4 * length))))
 
 
 def shared_evenly(tasks: int) -> bool:
-    """Whether two threads, and four, have about as many tasks each."""
+    """Return whether the tasks divide evenly among two threads, and among four."""
     return all(-(-tasks // threads) * threads <= tasks * UNEVEN for threads in (2, 4))

@@ -1,7 +1,7 @@
-"""What a plan runs: levels of kernel launches, and loops over levels.
+"""The levels of a plan: lists of kernel launches, and loops over levels.
 
-The launches of a level do not depend on each other. A loop runs its levels some number of times; it
-is a loop of the dispatch loop, so its length costs nothing in the program.
+The launches of a level do not depend on each other. The dispatch loop repeats the levels of a loop,
+so the program does not grow with the number of iterations.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from nodeflow.engine.ir.launches import KernelLaunch
 
 @dataclass
 class LoopLevel:
-    """Levels that run ``iterations`` times, and the group whose loop that is.
+    """Levels that run ``iterations`` times, and the group of that loop.
 
     Attributes:
-        key: of a loop whose kernels decide how often it runs: what their arguments name it by
-            (`LoopAddress`). It then runs ``iterations`` times at most.
-        expected: how often it may run, for estimates.
-        apart: whether each task goes through all iterations, without waiting for others: the loop
-            then has two levels, the launch that begins an iteration and one with those of a chain.
+        key: if kernels decide the number of iterations, the key of their argument (`LoopAddress`).
+            The loop then runs ``iterations`` times at most.
+        expected: expected number of iterations, for estimates.
+        apart: whether each task goes through all iterations without waiting for others. The loop
+            then has two levels: the launch that begins an iteration, and a launch with its chain.
     """
 
     iterations: int
@@ -34,7 +34,7 @@ class LoopLevel:
 
     @property
     def estimate(self) -> int:
-        """How often it runs, as far as that is known."""
+        """The expected number of iterations, or else their number."""
         return self.iterations if self.expected is None else self.expected
 
 
@@ -42,7 +42,7 @@ Level = list[KernelLaunch] | LoopLevel
 
 
 def all_launches(levels: Sequence[Level]) -> Iterator[KernelLaunch]:
-    """Every launch once, those that follow others included, in the program's order."""
+    """Yield every launch once, including chained launches, in program order."""
     for level in levels:
         if isinstance(level, LoopLevel):
             yield from all_launches(level.levels)
@@ -51,7 +51,7 @@ def all_launches(levels: Sequence[Level]) -> Iterator[KernelLaunch]:
 
 
 def work_of(levels: Sequence[Level]) -> float:
-    """Estimated nanoseconds on one core, iterations included."""
+    """Return the estimated nanoseconds on one core, including all iterations."""
     return sum(
         level.estimate * work_of(level.levels)
         if isinstance(level, LoopLevel)
@@ -61,6 +61,6 @@ def work_of(levels: Sequence[Level]) -> float:
 
 
 def count_loops(levels: Sequence[Level]) -> int:
-    """How many loops there are, those inside others included."""
+    """Return the number of loops, including nested loops."""
     inner = [level.levels for level in levels if isinstance(level, LoopLevel)]
     return len(inner) + sum(map(count_loops, inner))

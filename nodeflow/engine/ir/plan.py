@@ -26,15 +26,15 @@ REFERENCE_HINT = SurfaceText(
 )
 
 SERIAL_NS = 4_000
-"""Levels with less work than this stay on one thread: meeting the others costs about as much."""
+"""Minimum work in nanoseconds of a level that uses several threads: waking them costs as much."""
 
 
 class Allocation(NamedTuple):
-    """Where the values of a storage are.
+    """The place of a storage's values.
 
-    ``given``: the array of a feed or a variable; ``constant``: an array of the plan; ``arena``: at
-    an offset; ``shadow``: an array that replaces the variable's when the run succeeds; ``result``:
-    an array that the caller gets, another one at each run.
+    ``given``: the array of a feed or a variable; ``constant``: an array of the plan; ``arena``: an
+    offset in the arena; ``shadow``: an array that replaces the variable's array when the run
+    succeeds; ``result``: a new array for the caller at each run.
     """
 
     kind: Literal["given", "constant", "arena", "shadow", "result"]
@@ -43,7 +43,7 @@ class Allocation(NamedTuple):
 
 @dataclass
 class Phase:
-    """Levels of kernel launches, then groups that run by their reference."""
+    """Levels of kernel launches, then groups that run by reference."""
 
     levels: list[Level] = field(default_factory=list)
     fallback: list[Group] = field(default_factory=list)
@@ -54,14 +54,14 @@ class Plan:
     """One run, or one training step, of a schedule with concrete shapes.
 
     Attributes:
-        allocations: where each storage that is used lives.
+        allocations: where each used storage lives.
         arena_size: bytes of the arena.
-        direct: for each variable whose new value kernels write into a ``shadow``, its storage.
-        home: of each variable that is updated in place, the storage of its own memory: in a plan
-            for many steps all that are assigned, else tables of which some rows change.
-        inplace: storages of new values that are written there directly, with that storage.
-        apart: where it runs again and again as one chain, how that is cut, if a task may begin the
-            next run while others are in this one.
+        direct: for each variable whose new value a kernel writes into a ``shadow``, its storage.
+        home: for each variable updated in place, the storage of its own memory. In a plan for many
+            steps these are all assigned variables, otherwise tables in which some rows change.
+        inplace: for each new value written in place, the home that it overwrites.
+        apart: if the plan runs repeatedly as one chain, and a task may begin the next run while
+            others are in this one, the tiling of the chain; else None.
     """
 
     actions: Actions
@@ -79,10 +79,10 @@ class Plan:
         return self.actions.schedule
 
     def reserve(self, arena: Arena) -> None:
-        """Make room for intermediate results.
+        """Allocate memory for intermediate results.
 
         Raises:
-            RunError: there is not enough memory; names the node whose result is the largest.
+            RunError: there is not enough memory; names the node with the largest result.
         """
         try:
             arena.reserve(self.arena_size)
@@ -92,9 +92,11 @@ class Plan:
             raise self.no_memory(largest, need) from error
 
     def needs(self) -> tuple[int, Node | None]:
-        """The most bytes that a run takes at a time for what it computes, and the node that takes
-        most: intermediate results, results, new values of variables, and what a reference takes
-        until that has been copied."""
+        """Return the peak bytes that a run allocates, and the node that needs most.
+
+        Counted are intermediate results, fetched results, new values of variables, and the largest
+        temporary memory of a reference call, including its result until it is copied.
+        """
         types = self.actions.types
         made = [s for s, a in self.allocations.items() if a.kind in ("result", "shadow")]
         largest = self._largest("arena", "result", "shadow")
@@ -110,13 +112,13 @@ class Plan:
         return self.arena_size + size_of(types[s] for s in made) + beside, node
 
     def _largest(self, *kinds: str) -> int | None:
-        """The largest storage, of those that are slots of the schedule, in memory of some kinds."""
+        """Return the largest storage of the schedule's slots with an allocation of these kinds."""
         types, count = self.actions.types, len(self.schedule.slots)
         own = (s for s, a in self.allocations.items() if a.kind in kinds and s < count)
         return max(own, key=lambda s: size_of([types[s]]), default=None)
 
     def no_memory(self, storage: int | None, need: str) -> RunError:
-        """The error that names the node of a storage, the largest, where memory is not enough."""
+        """Return the error for a lack of memory, which names the node of the largest storage."""
         slots = self.schedule.slots
         return RunError(
             f"not enough memory: {need}",
@@ -130,7 +132,7 @@ class Plan:
         return sum(work_of(p.levels) for p in self.phases)
 
     def sources(self) -> list[str]:
-        """Texts of all kernels, each once."""
+        """Return the texts of all kernels, each once."""
         launches = (launch for p in self.phases for launch in all_launches(p.levels))
         return list(dict.fromkeys(launch.source for launch in launches))
 
@@ -151,7 +153,7 @@ class IterationPointer:
     last: Pointer | None = None
 
     def plus(self, offset: int) -> IterationPointer:
-        """The address some bytes further."""
+        """Return the address ``offset`` bytes further."""
         if not offset:
             return self
         return replace(
@@ -165,12 +167,12 @@ class LoopPlan(Lowering):
     """A loop whose body has been planned.
 
     Attributes:
-        plan: the body's; its feeds are what an iteration reads, its fetches what is wanted of it.
+        plan: plan of the body, with an iteration's inputs as feeds and its used results as fetches.
         workspace: slot with the body's arena.
-        sources: for each storage of ``plan`` that is not in its arena, where that is.
-        copies: (source in ``plan``, where to) at the end of each iteration.
-        before: (source, target, bytes into it): what is copied before the first iteration.
-        apart: how tasks are cut, if each goes through all iterations without waiting for others.
+        sources: addresses of the storages of ``plan`` that are not in its arena.
+        copies: pairs (storage of ``plan``, target) to copy at the end of each iteration.
+        before: pairs (source, target) to copy before the first iteration.
+        apart: the tiling, if each task goes through all iterations without waiting for others.
     """
 
     iterations: int
@@ -187,10 +189,10 @@ class Inside:
     """A piece of graph that has been planned within another plan.
 
     Attributes:
-        plan: its feeds are what it reads, its fetches what is wanted of it.
-        arena: bytes into the workspace of the whole where its arena is.
-        sources: for each storage of ``plan`` that is not in its arena, where that is.
-        copies: (source in ``plan``, where to) at its end.
+        plan: plan of the piece, with its inputs as feeds and its used results as fetches.
+        arena: offset in bytes of its arena in the workspace of the outer plan.
+        sources: addresses of the storages of ``plan`` that are not in its arena.
+        copies: pairs (storage of ``plan``, target) to copy at its end.
     """
 
     plan: Plan
@@ -201,11 +203,11 @@ class Inside:
 
 @dataclass(eq=False)
 class FlowPlan:
-    """Pieces of graph that run as often as values say, planned.
+    """Planned pieces of graph whose execution depends on values.
 
     Attributes:
         parts: the condition and the body of a loop, or the two branches.
-        workspace: slot with their arenas, and what goes from one to the other.
+        workspace: slot with their arenas and carried values.
         wanted: slots that it writes.
     """
 
@@ -216,13 +218,13 @@ class FlowPlan:
 
 @dataclass(eq=False)
 class WhilePlan(FlowPlan, Lowering):
-    """A loop that goes on while its condition holds.
+    """A loop that continues while its condition holds.
 
     Attributes:
-        limit: iterations after which it ends.
-        again: where the condition is.
-        count: where the number of iterations goes.
-        last: what is carried at the end: (slot, where that is by the number of iterations).
+        limit: maximal number of iterations; None: no limit.
+        again: address of the condition.
+        count: address for the number of iterations.
+        last: carried values at the end: pairs (slot, address by the number of iterations).
     """
 
     limit: int | None
@@ -236,12 +238,12 @@ class BranchPlan(FlowPlan, Lowering):
     """A branch.
 
     Attributes:
-        chosen: where the condition is.
+        chosen: address of the condition.
     """
 
     chosen: Pointer
 
 
 def is_concrete(types: Sequence[TensorType]) -> bool:
-    """Whether every shape is known, which a plan needs."""
+    """Return whether every shape is known, as a plan requires."""
     return all(t.is_static for t in types)

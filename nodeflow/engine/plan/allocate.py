@@ -1,4 +1,4 @@
-"""Gives every storage of a draft its place: memory of variables and results, or the arena."""
+"""Assigns memory to every storage of a draft: arrays of variables and results, or the arena."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from nodeflow.engine.plan.memory import MemoryPlanner
 from nodeflow.graph.graph import Node
 
 RESULT_BYTES = 1 << 16
-"""Fetched values from this size on are computed where they stay, not copied out of the arena."""
+"""Minimum bytes of a fetched value that is computed in its result array, not in the arena."""
 
 
 def allocate(draft: Draft, *, reuse: bool) -> None:
-    """Decide where everything lives, and the size of the arena.
+    """Decide where every storage lives, and the size of the arena.
 
     Args:
-        reuse: whether memory of what is not needed any more is used again.
+        reuse: whether later values may reuse memory that nothing reads any more.
     """
     actions, allocations = draft.actions, draft.allocations
     offsets = Offsets()
@@ -53,15 +53,17 @@ def allocate(draft: Draft, *, reuse: bool) -> None:
 
 
 def may_replace(draft: Draft, group: Group, storage: int) -> bool:
-    """Whether a group may write what it makes over a storage that it reads."""
+    """Return whether a group may write its result over a storage that it reads."""
     if group.is_fallback or any(launch.rereads for launch in draft.launches[group]):
         return False
     return kernel_of(group).may_overwrite(draft.actions, group, storage)
 
 
 def run_order(draft: Draft) -> list[list[list[Group]]]:
-    """The groups of the chains that run at each time, one after the other; references run one at a
-    time, in the order of the graph."""
+    """Return the chains that run at each time, each as its groups in order.
+
+    Reference groups run one at a time, in graph order.
+    """
     times: dict[tuple[int, bool, int], list[list[Group]]] = defaultdict(list)
     for chain in draft.chains:
         first = chain.groups[0]
@@ -71,7 +73,7 @@ def run_order(draft: Draft) -> list[list[list[Group]]]:
 
 
 def _direct(draft: Draft) -> dict[Node, int]:
-    """Variables whose new value a kernel makes in memory of its own, not shared by others."""
+    """Return the variables whose new value a kernel writes to an array that is not shared."""
     writes = draft.schedule.writes
     inplace = draft.updates.home if draft.updates else {}
     storages = [draft.actions.storage[s] for s in writes.values()]

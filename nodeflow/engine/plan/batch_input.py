@@ -1,7 +1,7 @@
-"""The first kernels of a training step: rows of data set columns, in the epoch's order.
+"""The first kernels of a training step, which gather rows of data set columns in epoch order.
 
-They do what `Column.rows` does, in tasks of the program: images stay uint8 in memory and are scaled
-here, labels become one-hot rows.
+They compute the same as `Column.rows`, in tasks of the program: images stay uint8 in memory and are
+scaled here, labels become one-hot rows.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from nodeflow.engine.mapped_rows import MappedRows
 from nodeflow.graph.types import HALVES, numpy_dtype
 
 FIRST, ORDER = 1, 2
-"""Arguments that are set before a program runs: the number of the epoch's first step, and the
-address of the order: row numbers in `gathered_from`."""
+"""Positions of two arguments that are set before a program runs: the number of the epoch's first
+step, and the address of the order, which holds row numbers of `gathered_from`."""
 
 
 def gather_launch(column: Column, batch_size: int, target: int) -> KernelLaunch:
-    """Fill the storage ``target``, (batch_size, *row), from a column.
+    """Return the launch that fills the storage ``target``, (batch_size, *row), from a column.
 
-    The caller keeps the column alive, which must be `contiguous`, and if it is lazy, mapped.
+    The column must be `contiguous` and, if lazy, mapped. The caller keeps it alive.
     """
     array = gathered_from(column)
     width = math.prod(array.shape[1:])
@@ -51,23 +51,23 @@ def gather_launch(column: Column, batch_size: int, target: int) -> KernelLaunch:
 
 
 def gathered_from(column: Column) -> np.ndarray:
-    """The array that kernels gather a column's rows from: its own, or that of a mapped file."""
+    """Return the array of a column, or of its mapped file, that kernels gather rows from."""
     mapped = mapped_of(column)
     return column.array if mapped is None else mapped.array
 
 
 def mapped_of(column: Column) -> MappedRows | None:
-    """The mapped file that kernels gather a column's rows from, if they do."""
+    """Return the mapped file that kernels gather a column's rows from, or None if there is none."""
     return column.mapped if isinstance(column, LazyColumn) else None
 
 
 def order_in(column: Column, order: np.ndarray) -> np.ndarray:
-    """An order of a column's rows as one of the rows of `gathered_from`."""
+    """Translate an order of a column's rows into row numbers of `gathered_from`."""
     return column.numbers[order] if isinstance(column, LazyColumn) else order
 
 
 def contiguous(column: Column) -> Column:
-    """The column itself, or one with a contiguous copy of its array; lazy ones stay lazy."""
+    """Return the column, or a copy with a contiguous array. Lazy columns are returned unchanged."""
     if column.lazy or (column.array.flags.c_contiguous and column.array.flags.aligned):
         return column
     array = np.ascontiguousarray(column.array)
@@ -87,7 +87,8 @@ def kernel(args, task, ntasks):
 
 @cache
 def rows_source(stored: str, dtype: str, scaled: bool, aligned: bool = True) -> str:
-    """Rows converted to ``dtype`` and, if ``scaled``, multiplied by the scale in slot 8."""
+    """Return the kernel that converts rows to ``dtype``, times the scale in slot 8 if
+    ``scaled``."""
     size_in, size_out = numpy_dtype(stored).itemsize, numpy_dtype(dtype).itemsize
     used = {"prefetch", "slot", "view1"}
     lines = []
@@ -100,7 +101,7 @@ def rows_source(stored: str, dtype: str, scaled: bool, aligned: bool = True) -> 
     value, functions = converted("x[j]", stored, dtype)
     if scaled:
         value = f"{numpy_name(dtype)}({value} * scale)"
-    # Rows lie anywhere: the next one's memory is asked for while this one is converted.
+    # The rows of a batch are scattered in memory: prefetch the next row while converting this one.
     lines += [
         "    end = batch * (task + 1) // ntasks",
         "    for i in range(batch * task // ntasks, end):",
@@ -119,14 +120,14 @@ def rows_source(stored: str, dtype: str, scaled: bool, aligned: bool = True) -> 
 
 
 def _imported(functions: set[str]) -> str:
-    """The line that imports functions of `devicelib.half_floats`, if there are any."""
+    """Return the line that imports functions of `devicelib.half_floats`; "" if there are none."""
     names = ", ".join(sorted(functions))
     return names and f"\nfrom nodeflow.engine.devicelib.half_floats import {names}"
 
 
 @cache
 def one_hot_source(stored: str, dtype: str) -> str:
-    """One-hot rows of the depth in slot 8 from class numbers."""
+    """Return the kernel that makes one-hot rows, with the depth in slot 8, from class numbers."""
     size_out = numpy_dtype(dtype).itemsize
     name = numpy_name(dtype)
     bits = np.ones((), numpy_dtype(dtype)).view(np.uint16) if dtype in HALVES else 1

@@ -1,10 +1,9 @@
-"""Large branches run one after the other: each goes on to its end before the next one begins.
+"""Runs large branches one after the other: each ends before the next one begins.
 
-Chains that do not depend on each other share a level, so that threads have enough to do. A chain of
-as many tasks as there may be is enough alone. Where several write more than a cache holds and run
-at once, none finds its own values in cache any more, and all need memory at the same time. So
-levels that contain such chains are taken apart, depth first (the rewrite ``serialize``). It changes
-no kernel, so it is exact.
+Independent chains share a level, so that all threads have work. A chain with the maximal number of
+tasks keeps all threads busy alone. If several such chains run at once and write more than a cache
+holds, none finds its own values in cache, and all need memory at the same time. So levels with such
+chains are split, depth first (the rewrite ``serialize``). It changes no kernel, so it is exact.
 """
 
 from __future__ import annotations
@@ -15,9 +14,10 @@ from collections.abc import Callable, Sequence
 from nodeflow.engine.plan.chaining import TaskChain
 
 LARGE = 4 << 20
-"""Bytes that a chain writes from which it may have a level alone."""
+"""Minimum bytes that a chain must write to get a level for itself."""
 TOGETHER = 16 << 20
-"""Bytes that large chains write at one level from which they run one after the other."""
+"""Bytes that the large chains of a level write together, above which they run one after the other.
+"""
 
 
 def serialize_branches(
@@ -25,12 +25,15 @@ def serialize_branches(
     phase_of: Callable[[TaskChain], int],
     written: Callable[[TaskChain], int],
 ) -> list[TaskChain]:
-    """Give chains new levels in those phases where several large ones share one; returns those.
+    """Give chains new levels in each phase where several large ones share a level.
 
     Args:
-        chains: all, each after those that it follows.
-        phase_of: only chains of one phase are moved against each other.
-        written: bytes that a chain writes, 0 where it is not enough for all threads.
+        chains: all chains, each after its predecessors.
+        phase_of: returns the phase of a chain; chains move within their phase only.
+        written: returns the bytes that a chain writes, or 0 if it cannot occupy all threads.
+
+    Returns:
+        The large chains of the phases that changed.
     """
     phases: dict[int, list[TaskChain]] = defaultdict(list)
     for chain in chains:
@@ -48,7 +51,7 @@ def serialize_branches(
 
 
 def _depth_first(chains: Sequence[TaskChain], large: dict[TaskChain, int]) -> None:
-    """One large chain a level, the one that has just become possible before older ones."""
+    """Give each large chain its own level; chains that became ready last come first."""
     users: dict[TaskChain, list[TaskChain]] = defaultdict(list)
     missing = dict.fromkeys(chains, 0)
     for chain in chains:

@@ -1,8 +1,9 @@
-"""Joins clusters and sums of the same rows into one group each (the rewrite ``rowwise``).
+"""Joins clusters and sums over the same rows into one group each (the rewrite ``rowwise``).
 
-It goes through groups in their order, as fusion goes through actions: a group joins the pass whose
-values it reads, if all else it reads is there when that begins. What another pass made of one array
-by a few instructions is computed again instead of being kept from there.
+A joined group is a *row pass*: it goes through all its formulas and sums row by row. Groups are
+visited in order, as in fusion. A group joins the row pass whose values it reads if all its other
+inputs are computed before the pass begins. Values that another pass computes from one array in a
+few instructions are recomputed instead of stored.
 """
 
 from __future__ import annotations
@@ -24,21 +25,21 @@ from nodeflow.engine.plan.row_programs import row_formulas
 from nodeflow.ops.lowering import Elementwise
 
 SHORTEST = 16
-"""Elements of the shortest rows: in loops over fewer, little is computed."""
+"""Elements of the shortest rows worth joining: loops over fewer elements compute little."""
 MOST_ACTIONS = 64
-"""Compile time grows faster than a kernel."""
+"""Limit on actions per group, because compile time grows faster than the kernel."""
 DTYPES = ("float32", "float64")
 
 
 @dataclass(eq=False)
 class Unit:
-    """Groups that become one. It is a pass of rows once it has a reduction.
+    """Groups that become one group. A unit with a reduction is a row pass.
 
     Attributes:
-        rows, n: what it goes over; 0 while it is no pass.
-        patterns: what each storage that a pass makes has of [rows, n].
-        again: for each group, actions of other passes that it computes again, in order.
-        read: whether another unit reads from it.
+        rows, n: number and length of the rows; 0 if the unit is no row pass.
+        patterns: the pattern over [rows, n] of each storage that a row pass makes.
+        again: for each group, the actions of other passes that it recomputes, in order.
+        read: whether another unit reads from this one.
     """
 
     level: int
@@ -55,13 +56,13 @@ class Unit:
 
 
 def join_rows(actions: Actions, groups: list[Group], ends: set[int]) -> list[Group]:
-    """The groups, those of one pass joined.
+    """Return the groups, with the groups of each row pass joined into one.
 
     Args:
         ends: storages that are fetched or kept.
     """
     if actions.delayed or actions.repeated:
-        return groups  # what was left out to save memory is not kept for longer here
+        return groups  # joining would keep recomputed values alive for longer
     if not any(isinstance(each.actions[0].lowering, Stage) for each in groups):
         return groups
     return _Joiner(actions, groups, ends).run()
@@ -117,7 +118,7 @@ class _Joiner:
         return unit
 
     def _joins(self, unit: Unit, group: Group, stage: Stage | None) -> bool:
-        """Let a group join a unit, if it can."""
+        """Let a group join a unit, if possible, and return whether it did."""
         if stage is not None:
             source = self.actions.storage[group.actions[0].inputs[0]]
             found = unit.patterns
@@ -141,7 +142,7 @@ class _Joiner:
         unit.patterns[self.actions.storage[group.actions[0].outputs[0]]] = ROWS
 
     def _reduction(self, group: Group) -> Stage | None:
-        """What a group does, if that is a sum or extreme of whole rows."""
+        """Return a group's stage, if it is a sum, maximum or minimum over whole rows."""
         action = group.actions[0]
         stage = action.lowering
         fits = (
@@ -158,10 +159,10 @@ class _Joiner:
     def _patterns(
         self, group: Group, rows: int, n: int, known: dict[int, Pattern]
     ) -> dict[int, Pattern] | None:
-        """What a cluster makes has of [rows, n]; None where it cannot be computed so.
+        """Return the pattern over [rows, n] of each storage that a cluster makes, if it has one.
 
         Args:
-            known: of what the pass makes before.
+            known: patterns of storages that the pass makes earlier.
         """
         shape, actions = group.shape, self.actions
         if (
@@ -194,10 +195,10 @@ class _Joiner:
             found[actions.storage[action.outputs[0]]] = made
         return found
 
-    # ---- what is computed again ---------------------------------------------------------------
+    # ---- recomputed values --------------------------------------------------------------------
 
     def _compute_again(self) -> None:
-        """Let passes compute what others made of one array."""
+        """Let row passes recompute cheap values instead of reading them from other row passes."""
         readers: dict[int, list[tuple[Unit, Group]]] = defaultdict(list)
         for unit in self.units:
             for group in unit.groups:
@@ -220,7 +221,7 @@ class _Joiner:
                 readers[storage] = [each for each in readers[storage] if each[0] is unit]
 
     def _is_cheap(self, unit: Unit, action: Action) -> bool:
-        """Whether an action reads one large array, and is not needed for itself."""
+        """Return whether an action is a cheap formula of one large array, not fetched or kept."""
         actions, lowering = self.actions, action.lowering
         out = action.outputs[0]
         if not isinstance(lowering, Elementwise) or actions.storage[out] in self.ends:
@@ -232,7 +233,11 @@ class _Joiner:
         return found.count(WHOLE) == 1 and actions.types[out].dtype in DTYPES
 
     def _may_repeat(self, maker: Unit, unit: Unit, group: Group, sources: Iterable[int]) -> bool:
-        """Whether a group of another pass can compute something of what ``maker`` goes over."""
+        """Return whether a group of another pass can recompute an action of ``maker``.
+
+        Args:
+            sources: storages that the recomputed action reads.
+        """
         inputs = {*group.inputs, *sources}
         inputs |= {self.actions.storage[s] for a in unit.again[group] for s in a.inputs}
         return (
@@ -247,7 +252,7 @@ class _Joiner:
     # ---- the groups that are made -------------------------------------------------------------
 
     def _read_outside(self) -> set[int]:
-        """Storages that are fetched or kept, or read by other units than their own."""
+        """Return the storages that are fetched, kept, or read by another unit than their maker."""
         storage, read = self.actions.storage, set(self.ends)
         for unit in self.units:
             for group in unit.groups:
@@ -258,7 +263,7 @@ class _Joiner:
         return read
 
     def _joined(self, unit: Unit, read: set[int]) -> Group:
-        """The group that does what all groups of a pass do."""
+        """Return one group with the work of all groups of a row pass."""
         parts = [(each.shape, [*unit.again.get(each, ()), *each.actions]) for each in unit.groups]
         lowering, inputs, outputs = row_formulas(self.actions, parts, unit.rows, unit.n, read)
         node = unit.groups[0].actions[0].node

@@ -1,17 +1,18 @@
-"""Chaining: neighbouring groups whose tasks go on from one kernel to the next without a barrier.
+"""Chains neighbouring groups whose tasks continue from kernel to kernel without a barrier.
 
-Where each task of a group needs only what the same task of the groups before made, a thread runs
-them one after the other on its rows (the rewrite ``chain``). A tile of a product is then biased,
-activated or added to a variable while it is in cache, and the narrow last layers of a network,
-forward and backward, need one barrier instead of ten. The kernels are the same and each row is
-computed as before, so it is exact.
+If each task of a group reads only values that the same task of the previous groups made, a thread
+runs the groups one after the other on its rows (the rewrite ``chain``). A tile of a product is then
+biased, activated or added to a variable while it is in cache, and the narrow last layers of a
+network, forward and backward, need one barrier instead of ten. The kernels are the same and each
+row is computed as before, so it is exact.
 
-A chain is cut along leading rows: task t has rows t * height to (t + 1) * height of everything.
-Products keep the tiles that their shape gives them, and convolution takes the images of a tile, so
-they decide the height; elementwise kernels, rows of reductions, softmax and pooling take any.
+A chain is cut along leading rows: task t has rows t * height to (t + 1) * height of every array.
+The tiles of a product and the images per tile of a convolution depend on their shapes, so these
+kernels decide the height. Elementwise kernels, row reductions, softmax and pooling accept any
+height.
 
-Where all of a loop's body is one chain and what it carries is read by rows, too, a task goes on
-with its rows through all iterations (the rewrite ``loop_rows``).
+If a whole loop body is one chain and each task reads only its own rows of the carried values, a
+task continues with its rows through all iterations (the rewrite ``loop_rows``).
 """
 
 from __future__ import annotations
@@ -25,9 +26,9 @@ from nodeflow.engine.ir.launches import RowTiling, tasks_of, tasks_of_runs
 from nodeflow.engine.kernels.registry import can_fail, kernel_of
 
 LONG_NS = 20_000
-"""Estimated work that a task may take over, though the group alone would be more tasks."""
+"""Nanoseconds of work that a task may have even if the group alone would be cut into more tasks."""
 ENOUGH = 8
-"""Tasks that are always enough."""
+"""Number of tasks that is always enough."""
 
 
 @dataclass(eq=False)
@@ -35,11 +36,11 @@ class TaskChain:
     """Groups that run one after the other, task by task.
 
     Attributes:
-        rows: numbers of leading rows into which it may be cut; empty where it cannot.
+        rows: possible numbers of leading rows; empty if the chain cannot be cut.
         height: rows of a task, if a kernel decides it.
         made: storages that its groups write.
-        after: chains that must be over before it begins.
-        runs: how often each task goes through it until tasks meet.
+        after: chains that must end before it begins.
+        runs: number of runs that each task makes before tasks meet.
     """
 
     level: int
@@ -52,7 +53,7 @@ class TaskChain:
     runs: int = 1
 
     def tiling(self) -> RowTiling | None:
-        """How it is cut; None where its only group is cut by itself."""
+        """Return the tiling of the chain, or None if a single group keeps its own."""
         if len(self.groups) == 1 and self.runs == 1:
             return None
         rows = max(self.rows)
@@ -60,11 +61,11 @@ class TaskChain:
         return RowTiling(rows, self.height or -(-rows // min(tasks, rows)))
 
     def heights_with(self, height: int | None) -> set[int]:
-        """Rows of a task that kernels decide: of its own and of another one."""
+        """Return the task heights that kernels of this chain and ``height`` prescribe."""
         return {h for h in (self.height, height) if h is not None}
 
     def add(self, group: Group, work: float) -> None:
-        """Let a group follow all that it has."""
+        """Append a group."""
         self.groups.append(group)
         self.made |= group.outputs
         self.work += work
@@ -79,13 +80,15 @@ def find_chains(
     *,
     join: bool,
 ) -> list[TaskChain]:
-    """Join groups, given in an order that respects dependencies, and give them new levels.
+    """Join groups into chains with new levels.
+
+    Groups are given in an order that respects dependencies.
 
     Args:
         work: estimated nanoseconds of each group with a kernel.
-        after: groups that must be over everywhere before one begins, beside those it reads from.
-        phase_of: only groups of one phase may be joined.
-        join: whether groups are joined at all (the rewrite ``chain``).
+        after: groups that must end everywhere before a group begins, besides its inputs.
+        phase_of: the phase of each group; only groups of one phase may be joined.
+        join: whether to join groups at all (the rewrite ``chain``).
     """
     return _Finder(actions, work, after, phase_of, join).run(groups)
 
@@ -93,14 +96,15 @@ def find_chains(
 def chain_of_runs(
     actions: Actions, groups: Sequence[Group], work: Mapping[Group, float]
 ) -> TaskChain | None:
-    """All groups of a body that runs again and again as one chain, whose tasks read only rows of
-    their own, of what the last run left, too; None where they are no such chain.
+    """Join all groups of a loop body into one chain, if each task reads only its own rows,
+    including rows from the previous iteration. Return None otherwise.
 
-    Where a kernel can fail, tasks meet after each run, so that the first failure is reported.
+    Also return None if a kernel can fail: then tasks meet after each run, so that the first failure
+    is reported.
 
     Args:
         groups: in an order that respects dependencies.
-        work: estimated nanoseconds of each.
+        work: estimated nanoseconds of each group.
     """
     repeats = actions.repeats
     fails = (can_fail(actions, action) for group in groups for action in group.actions)
@@ -161,13 +165,13 @@ class _Finder:
         return chains
 
     def _sources(self, group: Group) -> list[TaskChain]:
-        """Chains that the group reads from."""
+        """Return the chains that the group reads from."""
         made_by, chain_of = self.made_by, self.chain_of
         return list(dict.fromkeys([chain_of[made_by[r]] for r in group.inputs if r in made_by]))
 
     def cut(self, group: Group) -> tuple[frozenset[int], int | None]:
-        """Into how many leading rows what the group makes can be cut, empty: not at all; and the
-        rows of a task, where the group's kernel decides."""
+        """Return the numbers of leading rows by which a group's result can be cut (empty if it
+        cannot), and the rows of a task, if the kernel decides them."""
         actions, action = self.actions, group.actions[0]
         if action.lowering is None:
             return frozenset(), None
@@ -185,12 +189,12 @@ class _Finder:
         rows: frozenset[int],
         height: int | None,
     ) -> TaskChain | None:
-        """The chain that the group may go on, with what that changes about it; or None.
+        """Return the source chain that the group may join, with updated rows and height; or None.
 
         Args:
-            sources: chains that it reads from.
-            later: chains that must be over everywhere before it begins.
-            rows, height: how what it makes is cut.
+            sources: chains that the group reads from.
+            later: chains that must end everywhere before the group begins.
+            rows, height: how the group's result can be cut.
         """
         chain = max(sources, key=lambda s: s.level, default=None)
         if (
@@ -212,8 +216,7 @@ class _Finder:
         return chain
 
     def common(self, chain: TaskChain, group: Group, rows: frozenset[int]) -> frozenset[int]:
-        """Those of some numbers of rows by which each task of the group reads what the same task
-        made."""
+        """Return those numbers of rows for which each task reads only rows that it made itself."""
         kernel, lowering = kernel_of(group), group.actions[0].lowering
         actions, storage, made = self.actions, self.actions.storage, chain.made
         read = [
@@ -235,7 +238,8 @@ class _Finder:
         return common
 
     def _keeps_rows(self, slot: int, rows: int) -> bool:
-        """Whether rows stay rows where a slot is part of an array, or pieces were joined."""
+        """Return whether a view or joined pieces keep the rows of a slot in the rows of the
+        whole."""
         types, storage = self.actions.types, self.actions.storage[slot]
         view, maker = self.actions.views.get(slot), self.made_by.get(storage)
         pieces = {} if maker is None else maker.pieces
@@ -252,7 +256,7 @@ class _Finder:
         )
 
     def _worth(self, chain: TaskChain, group: Group, rows: int, heights: set[int]) -> bool:
-        """Whether what could be more tasks on its own loses little by taking those of a product."""
+        """Return whether a group loses little by using the chain's tasks instead of more tasks."""
         if not heights:
             return True
         tasks = -(-rows // next(iter(heights)))

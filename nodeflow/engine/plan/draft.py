@@ -1,4 +1,4 @@
-"""A plan in the making: what the passes of the planner read and change."""
+"""The draft of a plan, which the passes of the planner read and change."""
 
 from __future__ import annotations
 
@@ -25,24 +25,24 @@ class Draft:
 
     Attributes:
         types: concrete types of the schedule's slots.
-        without: ids of rewrites that are switched off.
-        gathered: of a training step, slots of feeds that a first level fills; None: a single run.
-        updating: a single run that makes a training step.
-        repeats: how often the plan runs in a row, and what stays the same.
+        without: ids of disabled rewrites.
+        gathered: for a training step, slots of feeds that the first level fills; None for a run.
+        updating: whether a single run makes a training step.
+        repeats: how often the plan runs in a row, and which feeds stay the same.
         apart: output slots of elementwise actions that are not fused with others.
-        chosen: what computes a step instead of its op's own lowering, by the step's first output.
-        rewritten: for each rewrite, what it did, in words.
-        lowered: what is computed (`actions`).
+        chosen: the lowering that replaces the op's own one, by the step's first output.
+        rewritten: for each rewrite, descriptions of its changes.
+        lowered: the lowered schedule (`actions`).
         groups: the actions of each kernel, in an order that respects dependencies.
-        updates: how variables are updated in place: of a training step all, of a run some tables.
-        phase_of: the phase of each group; a native group follows references by a phase.
+        updates: how variables are updated in place: all in a training step, some tables in a run.
+        phase_of: the phase of each group; a native group runs a phase after references it reads.
         launches: kernel launches of each native group on its own.
         chains: groups that run task by task one after the other, with their levels.
-        direct: of a run, for each variable whose new value kernels write, its storage.
+        direct: in a run, the storage of each new value that a kernel writes for a variable.
         allocations: where each storage lives.
         arena_size: bytes of the arena; None before memory is planned.
-        phases: what runs, in order.
-        is_impossible: there is no such plan: an op of a training step has no kernel.
+        phases: the phases that run, in order.
+        is_impossible: whether there is no plan, because an op of a training step has no kernel.
     """
 
     schedule: Schedule
@@ -74,17 +74,17 @@ class Draft:
 
     @property
     def is_step(self) -> bool:
-        """Whether this is a training step, whose variables are updated in place."""
+        """Whether this is a training step, which updates its variables in place."""
         return self.gathered is not None
 
     def note(self, rewrite: str, what: str) -> None:
-        """Record what a rewrite did, in words."""
+        """Record a description of a change that a rewrite made."""
         self.rewritten.setdefault(rewrite, []).append(what)
 
     def ungrouped(self) -> Draft:
-        """A copy whose actions are not grouped yet: what passes do to one, the other does not see.
+        """Return an independent copy whose actions are not grouped.
 
-        To be made before they are.
+        Call it before this draft's actions are grouped.
         """
         rewritten = {rewrite: [*notes] for rewrite, notes in self.rewritten.items()}
         return Draft(
@@ -100,27 +100,27 @@ class Draft:
             self.actions.copied(rewritten),
         )
 
-    # ---- of actions ---------------------------------------------------------------------------
+    # ---- about actions ------------------------------------------------------------------------
 
     @property
     def fetched(self) -> set[int]:
-        """Storages whose values are fetched."""
+        """The storages that are fetched."""
         return {self.actions.storage[s] for s in self.actions.fetches if s is not None}
 
     @property
     def written(self) -> set[int]:
-        """Storages whose values are assigned to variables."""
+        """The storages that are assigned to variables."""
         return {self.actions.storage[s] for s in self.schedule.writes.values()}
 
     def nbytes(self, storage: int) -> int:
-        """Size of a storage."""
+        """Return the bytes of a storage."""
         type_ = self.actions.types[storage]
         size = type_.size
         if size is None:
             raise RunError(f"{type_} has an unknown size")
         return size * numpy_dtype(type_.dtype).itemsize
 
-    # ---- of groups, from the pass ``launches`` on ---------------------------------------------
+    # ---- about groups, from the pass ``launches`` on ------------------------------------------
 
     @cached_property
     def made_by(self) -> dict[int, Group]:
@@ -129,7 +129,7 @@ class Draft:
 
     @cached_property
     def needed(self) -> set[int]:
-        """Storages that are read outside the group that makes them, or at the end."""
+        """Storages that are fetched, assigned, or read by another group than their maker."""
         needed = self.fetched | self.written
         for group in self.groups:
             needed.update(group.inputs)
@@ -142,7 +142,7 @@ class Draft:
 
     @cached_property
     def after(self) -> dict[Group, list[Group]]:
-        """Groups that must be over before one begins, beside those that it reads from."""
+        """Groups that must end before a group begins, besides those that it reads from."""
         found = self.updates.after(self.actions, self.groups) if self.updates else {}
         for group in self.groups:
             if waited := self.waits_for(group):
@@ -150,7 +150,7 @@ class Draft:
         return found
 
     def waits_for(self, group: Group) -> list[Group]:
-        """Groups that must be over before one begins, though it does not read from them."""
+        """Return the groups that a group waits for although it does not read from them."""
         actions = self.actions
         if not actions.delayed:
             return []

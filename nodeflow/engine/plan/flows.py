@@ -1,9 +1,9 @@
-"""Loops and branches that values decide: pieces of graph planned within a plan.
+"""Loops and branches that depend on values: pieces of graph planned within a plan.
 
-What a `while_loop` carries goes through a ring of two places in the workspace, as in `loops`; the
-first iteration reads the initial value where it is, and the values at the end are copied to where
-they are wanted. Each iteration computes the condition, and then the body if it holds. Of a `cond`
-both branches are planned, each writes to where the result is wanted, and one of them runs.
+A `while_loop` double-buffers its carried values in the workspace, as in `loops`. The first
+iteration reads the initial values in place, and the final values are copied to their targets. Each
+iteration computes the condition and, if it holds, the body. Both branches of a `cond` are planned;
+each writes to the target of the result, and one of them runs.
 """
 
 from __future__ import annotations
@@ -34,10 +34,13 @@ Place = Pointer | IterationPointer
 
 
 def plan_flow(actions: Actions, action: Action, used: set[int], make_plan: PlanMaker) -> Action:
-    """The action with its pieces of graph planned; without a lowering if an op has no kernel.
+    """Plan the pieces of graph of a loop or branch.
 
     Args:
         used: storages that are read, fetched or kept.
+
+    Returns:
+        The planned action, or one without a lowering if an op inside has no kernel.
     """
     planner = _FlowPlanner(actions, action, used, make_plan)
     made = planner.loop() if isinstance(action.lowering, While) else planner.branch()
@@ -45,7 +48,7 @@ def plan_flow(actions: Actions, action: Action, used: set[int], make_plan: PlanM
 
 
 class _FlowPlanner:
-    """Finds the addresses of everything that the pieces of one loop or branch read and write."""
+    """Finds the addresses of all values that the pieces of one loop or branch read and write."""
 
     def __init__(
         self, actions: Actions, action: Action, used: set[int], make_plan: PlanMaker
@@ -55,10 +58,10 @@ class _FlowPlanner:
         self.offsets = Offsets()
         self.read: dict[int, None] = {}
 
-    # ---- the two kinds ----------------------------------------------------------------------
+    # ---- loops and branches ---------------------------------------------------------------------
 
     def loop(self) -> Action | None:
-        """The planned loop; None if something inside has no kernel."""
+        """Return the planned loop, or None if an op inside has no kernel."""
         lowering, inputs = self.outer.lowering, self.outer.inputs
         assert isinstance(lowering, While)
         count = lowering.carried
@@ -68,7 +71,7 @@ class _FlowPlanner:
         if test is None or body is None:
             return None
         self.workspace = self.actions.new_slot(TensorType("uint8", (0,)))
-        self.read.update(dict.fromkeys(inputs[:count]))  # what is carried, if nothing runs
+        self.read.update(dict.fromkeys(inputs[:count]))  # the result of no iterations
         rings = [self._ring(type_) for type_ in types[:count]]
         now = [replace(r, first=self._at(s)) for r, s in zip(rings, inputs, strict=False)]
         places: list[Place] = [*now, *map(self._at, inputs[count:])]
@@ -83,7 +86,7 @@ class _FlowPlanner:
         return self._action(planned, slots)
 
     def branch(self) -> Action | None:
-        """The planned branch; None if something inside has no kernel."""
+        """Return the planned branch, or None if an op inside has no kernel."""
         lowering, (pred, *inputs) = self.outer.lowering, self.outer.inputs
         assert isinstance(lowering, Branch)
         types = [self.actions.types[s] for s in inputs]
@@ -112,14 +115,14 @@ class _FlowPlanner:
     def _planned(
         self, text: str, types: Sequence[TensorType], wanted: int | Sequence[int]
     ) -> tuple[Plan, list[int | None]] | None:
-        """The plan of a piece of graph, and the slot of each of its inputs that it reads.
+        """Plan a piece of graph. Return the plan, and the slot or None of each input.
 
         Args:
-            wanted: its outputs that are wanted: the first ones, or their numbers.
+            wanted: number of leading outputs to compute, or indices of the outputs.
         """
         graph = Graph()
         feeds = [graph.apply("placeholder", dtype=t.dtype, shape=t.shape) for t in types]
-        with graph.name_scope(self.outer.node.name):  # what profiles and errors call its ops
+        with graph.name_scope(self.outer.node.name):  # the prefix of its ops in profiles and errors
             made = inline(graph, text, feeds)
         chosen = made[:wanted] if isinstance(wanted, int) else [made[i] for i in wanted]
         schedule = build_schedule(chosen, feeds)
@@ -136,7 +139,7 @@ class _FlowPlanner:
         places: Sequence[Place],
         targets: Sequence[Place],
     ) -> Inside:
-        """A planned piece with its inputs at some places, and what is wanted of it at others."""
+        """Return a planned piece that reads from ``places`` and writes to ``targets``."""
         plan, feeds = planned
         inside = Inside(plan, self.offsets.take(plan.arena_size))
         inner = plan.actions
@@ -164,7 +167,7 @@ class _FlowPlanner:
         return Pointer(self.actions.storage[slot])
 
     def _ring(self, type_: TensorType) -> IterationPointer:
-        """Two places in the workspace, which what is carried alternates between."""
+        """Reserve two places in the workspace, between which a carried value alternates."""
         size = (type_.size or 0) * numpy_dtype(type_.dtype).itemsize
         step = -(-size // ALIGNMENT) * ALIGNMENT
         return IterationPointer(Pointer(self.workspace, self.offsets.take(2 * step)), step, mask=1)

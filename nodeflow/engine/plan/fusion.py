@@ -1,10 +1,10 @@
-"""Groups actions into what becomes one kernel each: elementwise neighbours are fused.
+"""Groups actions into kernels, fusing elementwise neighbours.
 
-Every group has a level, higher than all levels it reads from. An action joins a cluster only if all
-else it reads comes from lower levels, or if nothing has read from the cluster yet, so that it can
-be moved up. Other clusters of the same shape that it alone reads from are taken in. So no cycle can
-arise, and groups of one level are independent of each other. Linear in the number of actions, but
-for moving those of small clusters.
+The level of a group is higher than all levels that it reads from. An action joins a cluster only if
+its other inputs come from lower levels, or if nothing has read from the cluster yet, so that the
+cluster can be moved up. The cluster also absorbs clusters of the same shape that only this action
+reads. So no cycle can arise, and groups of one level are independent of each other. The time is
+linear in the number of actions, except for moving actions of small clusters.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from nodeflow.graph.types import Shape
 from nodeflow.ops.lowering import Elementwise
 
 MAX_NODES = 64
-"""Compile time grows faster than a cluster; see the architecture notes."""
+"""Limit on actions per cluster, because compile time grows faster than the cluster."""
 MAX_INPUTS = 12
-"""LLVM tests at run time that arrays do not overlap: more would not be vectorised."""
+"""Limit on inputs. LLVM checks at run time that arrays do not overlap, and vectorises no more."""
 
 
 def group_actions(
     actions: Actions, *, fuse: bool = True, apart: frozenset[int] = frozenset()
 ) -> list[Group]:
-    """All groups, in an order that respects their dependencies.
+    """Return all groups, in an order that respects their dependencies.
 
     Args:
         fuse: whether elementwise neighbours become one group.
-        apart: output slots of elementwise actions that remain groups of their own.
+        apart: output slots of elementwise actions that stay in separate groups.
     """
     return _Grouper(actions, MAX_NODES if fuse else 1, apart).run()
 
@@ -42,9 +42,9 @@ class _Grouper:
         self.groups: list[Group] = []
         self.made_by: dict[int, Group] = {}
         self.open: dict[tuple, Group] = {}
-        """The latest cluster by (shape, level, an input that it reads)."""
+        """The latest cluster by (shape, level, storage of an input)."""
         self.gone: set[Group] = set()
-        """Clusters that have been taken into others."""
+        """Clusters that others have absorbed."""
         self.written = {actions.storage[s] for s in actions.schedule.writes.values()}
 
     def run(self) -> list[Group]:
@@ -67,7 +67,7 @@ class _Grouper:
     def _group_for(self, action: Action, storages: list[int]) -> Group:
         sources = [self.made_by[r] for r in storages if r in self.made_by]
         if self.actions.delayed and (waited := self._waits_for(action)) is not None:
-            waited.read = True  # so that it stays where it is
+            waited.read = True  # so that it is not moved up
             sources.append(waited)
         if not isinstance(action.lowering, Elementwise):
             group = self._new(_above(sources), None)
@@ -92,7 +92,8 @@ class _Grouper:
                     return candidate
         level = _above(sources)
         if late or self.actions.storage[action.outputs[0]] in self.written:
-            # On its own it can wait: for its reader, or until all others have read the old value.
+            # A late or assigned value gets its own group, because that can wait: for its reader, or
+            # until all others have read the variable's old value.
             return self._new(level, shape, flush)
         large = [r for r in storages if self.actions.types[r].size != 1]
         for storage in large:
@@ -111,7 +112,7 @@ class _Grouper:
         return group
 
     def _waits_for(self, action: Action) -> Group | None:
-        """The group that must be over before an action, though it does not read from it."""
+        """Return the group that must end before an action, although it is not read."""
         return self.actions.awaited(action.outputs[0], self.made_by) if action.outputs else None
 
     def _may_join(
@@ -122,7 +123,7 @@ class _Grouper:
         return self._reads_whole(group, action)
 
     def _reads_whole(self, group: Group, action: Action) -> bool:
-        """Whether what an action takes from a cluster has the cluster's own shape."""
+        """Return whether every slot that an action reads from a cluster has the cluster's shape."""
         storage, types, views = self.actions.storage, self.actions.types, self.actions.views
         for slot in action.inputs:
             whole = slot not in views and types[slot].shape == group.shape
@@ -131,7 +132,8 @@ class _Grouper:
         return True
 
     def _may_absorb(self, group: Group, other: Group, action: Action) -> bool:
-        """Whether a cluster that only ``action``, which joins ``group``, reads may join it too."""
+        """Return whether ``group``, which ``action`` joins, may absorb a cluster only that
+        reads."""
         if other.read or other.alone or other.level > group.level:
             return False
         if other.shape != group.shape or other.flush != group.flush:

@@ -1,8 +1,9 @@
-"""Which fused clusters are worth a kernel of their own, since each takes time to compile.
+"""Decides which fused clusters are worth a kernel, since each takes time to compile.
 
-Fusing saves what is written and read again between ops, so it pays for large arrays. A small one
-lies in cache either way, and where a hundred layers have a formula each, a kernel for each is not
-even faster than the few that all their ops share: its code has left the cache when it runs again.
+Fusion saves writing and reading values between ops, so it pays for large arrays. Small arrays lie
+in cache either way. If each of a hundred layers has its own formula, a kernel for each is not even
+faster than a few kernels shared by all ops: the code of a kernel has left the cache when it runs
+again.
 """
 
 from __future__ import annotations
@@ -14,31 +15,32 @@ from collections.abc import Iterable
 from nodeflow.engine.ir.launches import KernelLaunch
 
 MANY_KERNELS = 32
-"""Fused kernels that a plan may have however little they save; each takes some 40 ms to compile."""
+"""Number of fused kernels that need not save anything. Each takes about 40 ms to compile."""
 MOST_KERNELS = 128
-"""Fused kernels that a plan may have however much they save."""
+"""Maximal number of fused kernels in a plan."""
 WORTH_NS = 2_000.0
-"""What one of many kernels must save in a run: its compiling is then paid back in 20 000 runs."""
+"""Nanoseconds per run that any further kernel must save: 20 000 runs then pay for compiling it."""
 PASS_NS = 0.16
-"""What writing and reading an element costs, from cache."""
+"""Nanoseconds to write and read an element in cache."""
 
 
 def not_worth_fusing(launches: Iterable[KernelLaunch]) -> frozenset[int]:
-    """Output slots of the ops in clusters that had better remain apart.
+    """Return the output slots of ops whose clusters should not be fused.
 
-    Of a few kernels none; of many those that save least. Loops have plans of their own.
+    A plan with few kernels keeps them all; otherwise the kernels that save least are dropped. Loops
+    have their own plans.
     """
     saved: dict[str, float] = defaultdict(float)
     slots: dict[str, set[int]] = defaultdict(set)
     for launch in launches:
         group = launch.group
         if group is None or group.shape is None or len(group.actions) == 1:
-            continue  # no cluster
+            continue  # not a cluster
         actions = group.actions
         elements = math.prod(d or 0 for d in group.shape)
         saved[launch.source] += PASS_NS * elements * (len(actions) - 1)
         slots[launch.source].update(a.outputs[0] for a in actions)
-    ranked = sorted(saved, key=lambda source: -saved[source])  # stable: the plan's order for equals
+    ranked = sorted(saved, key=lambda source: -saved[source])  # stable: equals stay in plan order
     kept = ranked[:MANY_KERNELS]
     kept += [s for s in ranked[MANY_KERNELS:MOST_KERNELS] if saved[s] >= WORTH_NS]
     return frozenset().union(*(slots[s] for s in saved.keys() - set(kept)))

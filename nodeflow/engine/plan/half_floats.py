@@ -1,8 +1,8 @@
 """Half floats in compiled code: widened to float32 before an op, rounded after it.
 
-That is what `graph.evaluate` does by reference, so both tiers compute the same. The conversions are
-elementwise and fuse with their neighbours, so between ops of a cluster no array is widened. What
-only moves elements moves those of 16 bits.
+`graph.evaluate` does the same by reference, so both tiers compute the same. The conversions are
+elementwise and fuse with their neighbours, so no array is widened between ops of a cluster.
+Lowerings that only move elements move the 16-bit values.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from nodeflow.ops.lowering import (
 )
 
 _MOVES = (Alias, Gather, Loop, Permute, Pick, TakeAlong)
-"""Lowerings to which elements are bytes, or which plan what is inside on its own."""
+"""Lowerings that treat elements as bytes, or plan their inner graphs themselves."""
 
 
 def lower_half_floats(
     node: Node, types: Sequence[TensorType], outs: Sequence[TensorType]
 ) -> Lowering | None:
-    """How a node with half floats among its inputs or outputs is computed; None: by reference."""
+    """Return the lowering of a node with half-float inputs or outputs, or None: by reference."""
     found = node.op.lower(types, outs, **node.attrs)
     if found is None or _only_moves(found):
         return found

@@ -1,8 +1,8 @@
-"""Which variables a training step updates in place, and in what order that is safe.
+"""Decides which variables a training step updates in place, and in which order.
 
-A step must commit as a whole: every kernel that can fail runs before the first that overwrites a
-variable, and everything that reads a variable's old value runs before its new value is written.
-Where that cannot be had by moving a kernel later, the new value is copied at the end instead.
+A step commits as a whole: every kernel that can fail runs before the first kernel that overwrites a
+variable. Everything that reads a variable's old value runs before the new value is written. If no
+reordering achieves this, the new value is copied at the end instead.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from nodeflow.graph.graph import Node
 from nodeflow.ops.lowering import ChangeRows, Elementwise, PutRows
 
 _PASSES = 4
-"""Moving one update may make another one move; longer sequences of these are copied at the end."""
+"""Passes over the updates, since moving one may move another. Updates unsettled then are copied."""
 
 
 @dataclass
@@ -25,9 +25,9 @@ class Updates:
     """How each assigned variable gets its new value.
 
     Attributes:
-        home: storage that stands for each variable's own memory.
-        inplace: storages of new values that are written over another storage (the home).
-        copies: (source, home) of what is copied after everything else.
+        home: for each variable, the storage of its own memory.
+        inplace: for each new value that is written in place, the home that it overwrites.
+        copies: pairs (source, home) to copy at the end.
     """
 
     home: dict[Node, int] = field(default_factory=dict)
@@ -35,8 +35,8 @@ class Updates:
     copies: list[tuple[int, int]] = field(default_factory=list)
 
     def after(self, actions: Actions, groups: list[Group]) -> dict[Group, list[Group]]:
-        """For each group that overwrites variables, those that must be over before it begins: all
-        that can fail, and all others that read the old values."""
+        """Return the groups that must end before each group that overwrites variables: groups that
+        can fail, and other groups that read the old values."""
         readers: dict[int, list[Group]] = {}
         for group in groups:
             for storage in group.inputs:
@@ -52,15 +52,18 @@ class Updates:
 
 
 def flush_updates(actions: Actions) -> None:
-    """Mark the arithmetic of updates: its denormals are zero (the rewrite ``flush``).
+    """Mark the formulas of updates, which flush denormals to zero (the rewrite ``flush``).
 
-    An update is a formula whose result a variable gets, or that nothing but updates needs. What is
-    only looked at (a plot) does not count, so that looking changes no number. The running means of
-    a unit that is always off shrink at each step, so without this they would all end as denormals:
-    MNIST steps with momentum or Adam take 2.3 and 2.7 times as long after some 800 steps.
+    A formula belongs to an update if its result is assigned to a variable, or if only updates need
+    it. Plots and other inspections do not count, so that looking changes no number. Without
+    flushing, the running means of a unit that is always off shrink at each step until all are
+    denormals: MNIST steps with momentum or Adam then take 2.3 and 2.7 times as long after about 800
+    steps.
     """
     written = {actions.storage[s] for s in actions.schedule.writes.values()}
-    leading, others = set(written), set()  # to an update; to something else that leads to one
+    # `leading`: storages that an update depends on. `others`: inputs of unflushed actions that an
+    # update depends on.
+    leading, others = set(written), set()
     for action in reversed(actions.items):
         storage = actions.storage[action.outputs[0]]
         inputs = {actions.storage[s] for s in action.inputs}
@@ -78,12 +81,12 @@ def flush_updates(actions: Actions) -> None:
 
 
 def plan_updates(actions: Actions, groups: list[Group]) -> Updates:
-    """Decide for every assigned variable; may raise the levels of groups."""
+    """Decide how every assigned variable is updated. May raise the levels of groups."""
     return _Decider(actions, groups).decide()
 
 
 def tables_of_rows(actions: Actions) -> dict[Node, int]:
-    """The variables of which a run changes some rows, and the storages of their new values."""
+    """Return the storage of the new value of each variable that changes in some rows only."""
     schedule = actions.schedule
     taken = Counter(actions.storage[s] for s in schedule.writes.values())
     made = {
@@ -100,10 +103,11 @@ def tables_of_rows(actions: Actions) -> dict[Node, int]:
 
 
 def plan_row_updates(actions: Actions, groups: list[Group]) -> Updates | None:
-    """Of a single run: which tables are updated in place, because only some rows change.
+    """Decide which tables a single run updates in place, because only some of their rows change.
 
-    Others get their new values in memory of their own, so that a run that fails changes nothing;
-    the rows are put there when nothing can fail any more: the groups that do it become the last.
+    Other variables get their new values in separate memory, so that a failing run changes nothing.
+    Rows are written when nothing can fail any more: the groups that write them are moved to the
+    end.
     """
     updates, last = Updates(), list[Group]()
     makers = {storage: group for group in groups for storage in group.outputs}
@@ -127,7 +131,7 @@ def plan_row_updates(actions: Actions, groups: list[Group]) -> Updates | None:
 
 
 def _is_alone(storage: int, home: int, taken: Counter[int]) -> bool:
-    """Whether no other variable gets this new value, and none gets the old one.
+    """Return whether no other variable gets this new value, and none gets the old one.
 
     Args:
         taken: how many variables get each storage as their new value.
@@ -166,7 +170,7 @@ class _Decider:
         for variable, slot in schedule.writes.items():
             storage, home = self.actions.storage[slot], updates.home[variable]
             if storage == home:
-                continue  # assigned to itself
+                continue  # the variable is assigned to itself
             if variable in candidates and self._is_late_enough(storage, home):
                 updates.inplace[storage] = home
             else:
@@ -174,7 +178,7 @@ class _Decider:
         return updates
 
     def _writable(self, storage: int, home: int) -> bool:
-        """Whether the group that makes ``storage`` may write it straight into the variable."""
+        """Return whether the maker of ``storage`` may write it straight into the variable."""
         group = self.made_by.get(storage)
         if group is None or group.is_fallback:
             return False
@@ -183,11 +187,11 @@ class _Decider:
         return kernel_of(group).may_overwrite(self.actions, group, home)
 
     def _is_late_enough(self, storage: int, home: int) -> bool:
-        """Whether the group that makes ``storage`` runs after the last use of the old value."""
+        """Return whether the maker of ``storage`` runs after the last use of the old value."""
         return self._required(storage, home) <= self.made_by[storage].level
 
     def _required(self, storage: int, home: int) -> int:
-        """The lowest level at which the variable may be overwritten."""
+        """Return the lowest level at which the variable may be overwritten."""
         group = self.made_by[storage]
         before = [g for g in (*self.readers.get(home, ()), *self.failing) if g is not group]
         if group in self.failing:
@@ -195,7 +199,7 @@ class _Decider:
         return max((g.level for g in before), default=-1) + 1
 
     def _move(self, storage: int, home: int) -> bool:
-        """Move the group up to where it may write, if nothing depends on it."""
+        """Raise the level of an unread group until it may write. Return whether it changed."""
         group = self.made_by[storage]
         required = self._required(storage, home)
         if required <= group.level or required > len(self.groups) + _PASSES:

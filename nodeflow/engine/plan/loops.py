@@ -1,9 +1,9 @@
-"""Loops in the compiled tier: the body is a plan of its own, repeated by the dispatch loop.
+"""Loops in the compiled tier: the body has its own plan, which the dispatch loop repeats.
 
-What is carried goes through a ring: an iteration reads one slice of it and writes the next. With a
-history the ring is the history itself, else it has two slices. The first iteration reads the
-initial value where it is, and the last writes the final one where it is wanted, so nothing is
-copied for the loop's sake. `kernels.loop` makes addresses follow the iterations.
+Carried values go through a ring of slices: an iteration reads one slice and writes the next. With a
+history the ring is the history itself, otherwise it is double-buffered. The first iteration reads
+the initial value in place, and the last writes the final value to its target, so the loop adds no
+copies. `kernels.loop` makes addresses follow the iterations.
 """
 
 from __future__ import annotations
@@ -24,17 +24,20 @@ from nodeflow.ops.control_flow.scan_body import inline
 from nodeflow.ops.lowering import Loop
 
 PlanMaker = Callable[..., Plan]
-"""Plans a schedule of these types, that ``repeats``."""
+"""A function that plans a schedule of given types, which ``repeats``."""
 
 
 def plan_loop(
     actions: Actions, action: Action, used: set[int], make_plan: PlanMaker
 ) -> list[Action]:
-    """What is done before the loop, and the action with its body planned; without a lowering if an
-    op of the body has no kernel.
+    """Plan the body of a loop.
 
     Args:
         used: storages that are read, fetched or kept.
+
+    Returns:
+        The actions that run before the loop, and the planned loop. If an op of the body has no
+            kernel: only the loop, without a lowering.
     """
     planner = _LoopPlanner(actions, action, used)
     schedule, types = planner.schedule()
@@ -46,7 +49,7 @@ def plan_loop(
 
 
 def inputs_read(actions: Actions, action: Action) -> list[int]:
-    """Numbers of the inputs that a loop needs: what starts it, and what its body computes with."""
+    """Return the indices of the inputs that a loop reads, as initial values or in its body."""
     planner = _LoopPlanner(actions, action, {actions.storage[s] for s in action.outputs})
     schedule, types = planner.schedule()
     if not is_concrete(types):
@@ -60,7 +63,7 @@ def inputs_read(actions: Actions, action: Action) -> list[int]:
 
 
 class _LoopPlanner:
-    """Finds the addresses of everything that the body of one loop reads and writes."""
+    """Finds the addresses of all values that the body of one loop reads and writes."""
 
     def __init__(self, actions: Actions, action: Action, used: set[int]) -> None:
         assert isinstance(action.lowering, Loop)
@@ -82,10 +85,10 @@ class _LoopPlanner:
         self.scratch: dict[int, Pointer] = {}
 
     def schedule(self) -> tuple[Schedule, list[TensorType]]:
-        """One iteration, as a schedule of its own: all that is carried, and the results wanted."""
+        """Return one iteration as a schedule: all carried values and the results that are used."""
         graph = Graph()
         feeds = [graph.apply("placeholder", dtype=t.dtype, shape=t.shape) for t in self.inner_types]
-        with graph.name_scope(self.outer.node.name):  # what profiles and errors call its ops
+        with graph.name_scope(self.outer.node.name):  # the prefix of its ops in profiles and errors
             made = inline(graph, self.loop.body, feeds)
         count = self.loop.carried
         results = [t for t, s in zip(made[count:], self.results, strict=True) if s is not None]
@@ -94,16 +97,16 @@ class _LoopPlanner:
         return schedule, [t.type for t in schedule.slots]
 
     def lasting(self) -> frozenset[int]:
-        """Slots of the body's feeds that are the same in each iteration."""
+        """Return the slots of the body's feeds that are the same in each iteration."""
         first = self.loop.carried + self.loop.sequences
         return frozenset(s for s in self.feeds[first:] if s is not None)
 
     def carried(self) -> frozenset[int]:
-        """Slots of the body's feeds that are carried from one iteration to the next."""
+        """Return the slots of the body's feeds that are carried from one iteration to the next."""
         return frozenset(s for s in self.feeds[: self.loop.carried] if s is not None)
 
     def packing(self, plan: Plan) -> list[Action]:
-        """What fills the panels that the body reads, before the loop."""
+        """Return the actions that pack the panels for the body, before the loop."""
         made = []
         self.panels: dict[int, int] = {}
         for (feed, transposed, type_), packed in plan.actions.packed.items():
@@ -113,7 +116,7 @@ class _LoopPlanner:
         return made
 
     def action(self, plan: Plan) -> Action:
-        """The planned loop: it writes what is wanted of it, and the workspace."""
+        """Return the planned loop, which writes the outputs that are used and the workspace."""
         self.workspace = self.actions.new_slot(TensorType("uint8", (0,)))
         self.planned = LoopPlan(self.iterations, plan, self.workspace)
         self.offsets.take(plan.arena_size)
@@ -123,7 +126,7 @@ class _LoopPlanner:
         copied = (plan.actions.types[source].size or 0 for source, _ in self.planned.copies)
         if plan.apart is not None and all(size % plan.apart.rows == 0 for size in copied):
             self.planned.apart = plan.apart
-        started = (s for s, _ in self.planned.before)  # read even if no iteration does
+        started = (s for s, _ in self.planned.before)  # read even if the loop has no iterations
         wanted = [s for s in (*self.last, *self.history, *self.results) if s is not None]
         outputs = (*wanted, self.workspace)
         inner = plan.actions
@@ -154,8 +157,11 @@ class _LoopPlanner:
             sources[storage] = Pointer(self.actions.storage[slot])
 
     def _address_outputs(self, plan: Plan) -> None:
-        """What the body makes is written where it belongs; what is also carried, or only passed on,
-        is copied there. Stacks of the same are one."""
+        """Place the body's results at their targets.
+
+        A result that is also carried, or only passed on, is copied there. Equal results share one
+        stack.
+        """
         count = self.loop.carried
         made = [plan.actions.storage[s] for s in plan.actions.fetches if s is not None]
         self._write(made[:count], [self._carried(i, 1) for i in range(count)])
@@ -180,7 +186,7 @@ class _LoopPlanner:
                 planned.before.append((self.outer.inputs[index], Pointer(slot)))
 
     def _rename(self, slot: int, first: int) -> None:
-        """Let everything in the memory of ``slot`` be in that of ``first``."""
+        """Let every slot in the memory of ``slot`` use the memory of ``first``."""
         storage = self.actions.storage
         for other, old in enumerate(storage):
             if old == slot:
@@ -198,20 +204,20 @@ class _LoopPlanner:
         return self._slice(slot, type_.with_shape(type_.shape[1:]))
 
     def _slice(self, slot: int, type_: TensorType) -> IterationPointer:
-        """This iteration's slice of a sequence or of a stacked result."""
+        """Return the address of this iteration's slice of a sequence or of a stacked result."""
         whole = self.actions.types[slot]
         size = _nbytes(type_)
         base = Pointer(self.actions.storage[slot], self._start(whole))
         return IterationPointer(base, -size if self.loop.reverse else size)
 
     def _start(self, whole: TensorType) -> int:
-        """Bytes before the slice of the first iteration."""
+        """Return the bytes before the slice of the first iteration."""
         return (
             _nbytes(whole.with_shape(whole.shape[1:])) * (self.iterations - 1) * self.loop.reverse
         )
 
     def _carried(self, index: int, ahead: int) -> IterationPointer:
-        """What is carried as this iteration finds it, or (ahead 1) leaves it."""
+        """Return the address where this iteration reads (ahead 0) or writes (1) a carried value."""
         size = _nbytes(self.inner_types[index])
         history, last = self.history[index], self.last[index]
         if history is None:
@@ -223,12 +229,12 @@ class _LoopPlanner:
             return replace(pointer, first=Pointer(self.actions.storage[self.outer.inputs[index]]))
         if last is not None:
             end = Pointer(self.actions.storage[last])
-        else:  # not wanted, but a history has no slice for it
+        else:  # the final value is unused, but a history has no slice for it
             end = None if history is None else self._scratch(index, size)
         return replace(pointer, shift=1, last=end)
 
     def _scratch(self, index: int, size: int) -> Pointer:
-        """Memory in the workspace for what is carried as number ``index``."""
+        """Return memory in the workspace for the carried value number ``index``."""
         if index not in self.scratch:
             self.scratch[index] = Pointer(self.workspace, self.offsets.take(size))
         return self.scratch[index]

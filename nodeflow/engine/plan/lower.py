@@ -1,8 +1,8 @@
-"""From a schedule's steps to actions: ops as the few things that kernels exist for.
+"""Lowers a schedule's steps to actions: the few kinds of work that kernels exist for.
 
-Composite ops are taken apart, reductions become stages, and what only renames memory (reshape,
-identity, assign) disappears: `Actions.storage` says whose memory a slot uses. Ops without a
-lowering stay as they are and run by their reference.
+Composite ops are taken apart, reductions become stages, and ops that only rename memory (reshape,
+identity, assign) disappear: `Actions.storage` says whose memory a slot uses. Ops without a lowering
+stay as they are and run by reference.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ def build_actions(
     """Lower every step of a schedule whose types are all concrete.
 
     Args:
-        chosen: what computes a step instead of its op's own lowering, by the step's first output.
-        repeats: how often the plan runs in a row, and what stays the same.
+        chosen: the lowering that replaces the op's own one, by the step's first output.
+        repeats: how often the plan runs in a row, and which feeds stay the same.
     """
     plain = [t if t.value is None else t.with_value(None) for t in types]
     actions = Actions(
@@ -41,7 +41,7 @@ def build_actions(
         fetches=list(schedule.fetches),
         repeats=repeats,
     )
-    with np.errstate(all="ignore"):  # once, not for each of many constants
+    with np.errstate(all="ignore"):  # entered once, not for each of many constants
         for step in schedule.steps:
             before = len(actions.items)
             kernel = chosen.get(step.outputs[0]) if chosen and step.outputs else None
@@ -55,7 +55,7 @@ def build_actions(
 
 
 def _delay(actions: Actions, step: Step, made: Sequence[Action]) -> None:
-    """Let what a step became wait for what the step waits for."""
+    """Let the actions of a step wait for whatever the step waits for."""
     trigger = actions.schedule.delayed.get(step.outputs[0])
     slots = [*step.outputs, *(slot for action in made for slot in action.outputs)]
     if trigger is not None:
@@ -65,9 +65,10 @@ def _delay(actions: Actions, step: Step, made: Sequence[Action]) -> None:
 
 
 def prune(actions: Actions) -> None:
-    """Drop what nothing reads: patterns of shapes, and pure nodes under control inputs only.
+    """Drop actions that nothing reads: patterns of shapes, and pure nodes used only for control.
 
-    What fails at its input's elements still does, as in the reference.
+    Actions that may fail on the values of their elements stay, because they also fail in the
+    reference.
     """
     schedule, storage = actions.schedule, actions.storage
     wanted = {storage[s] for s in schedule.fetches if s is not None}
@@ -82,7 +83,7 @@ def prune(actions: Actions) -> None:
 
 
 def _has_effect(actions: Actions, action: Action) -> bool:
-    """Whether it must run even if nothing reads what it makes."""
+    """Return whether an action must run even if nothing reads its result."""
     if action.lowering is None:
         empty = all(actions.types[s].size == 0 for s in action.outputs)
         return action.node.op.stateful or empty
@@ -90,7 +91,7 @@ def _has_effect(actions: Actions, action: Action) -> bool:
 
 
 def copy_fetched_variables(actions: Actions, variables: Iterable[Node]) -> None:
-    """Fetch copies of variables that are updated in place: they would be new."""
+    """Fetch copies of variables that are updated in place, because the update comes first."""
     assigned = {actions.schedule.reads.get(v) for v in variables}
     for index, slot in enumerate(actions.fetches):
         if slot is not None and actions.storage[slot] in assigned:
@@ -106,7 +107,7 @@ def _add_step(actions: Actions, step: Step, types: Sequence[TensorType]) -> None
         actions.storage[step.outputs[0]] = actions.storage[step.inputs[-1]]
         return
     if node.op.id == "group":
-        return  # what it waits for is in the schedule
+        return  # the schedule contains its dependencies
     if not step.inputs and not node.op.random and not node.op.stateful:
         for slot, value in zip(step.outputs, call_quietly(node, [], _no_stream), strict=True):
             actions.set_constant(slot, value)
@@ -114,7 +115,7 @@ def _add_step(actions: Actions, step: Step, types: Sequence[TensorType]) -> None
     ins = [types[s] for s in step.inputs]
     outs = [types[s] for s in step.outputs]
     dtypes = {t.dtype for t in ins}.union([t.dtype for t in outs])
-    known = [t.array for t in outs if t.value is not None]  # shapes, and what follows from them
+    known = [t.array for t in outs if t.value is not None]  # shapes, and values derived from shapes
     if known and len(known) == len(outs) and all(array is not None for array in known):
         for slot, array in zip(step.outputs, known, strict=True):
             actions.set_constant(slot, array)  # type: ignore[arg-type]

@@ -1,8 +1,9 @@
-"""The memory planner: an arena in which what is not needed any more makes room.
+"""The memory planner: values in an arena reuse the memory of dead values.
 
-Memory is given back between times (levels of the plan). Within a chain it changes hands at once,
-between values of equal size: a task only touches its own rows of whatever lies there. A formula
-writes over what nothing reads after it: those elements are in the cache.
+Between times (levels of the plan), memory is returned to the arena. Within a chain, a value takes
+over the memory of a dead value of equal size at once, because a task only touches its own rows of
+either. A formula writes over its input if nothing reads the input later: those elements are in
+cache.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from nodeflow.engine.ir.plan import Allocation
 
 @dataclass(eq=False, slots=True)
 class _Block:
-    """Memory in the arena, and the last time it is used (None: until the end)."""
+    """Memory in the arena, and the last time that uses it (None: the end of the run)."""
 
     offset: int
     size: int
@@ -26,14 +27,14 @@ class _Block:
 
 
 class MemoryPlanner:
-    """Puts what groups make into the arena.
+    """Places the results of groups in the arena.
 
     Args:
-        allocations: of what lives elsewhere, and of what is in the arena from the beginning.
-        nbytes: size of a storage.
+        allocations: storages that are placed already, inside the arena or elsewhere.
+        nbytes: returns the bytes of a storage.
         keep: storages that are read at the end.
-        may_replace: whether a group may write what it makes over a storage that it reads.
-        reuse: whether memory is used again (the rewrite ``reuse``).
+        may_replace: returns whether a group may write its result over a storage that it reads.
+        reuse: whether memory is reused (the rewrite ``reuse``).
     """
 
     def __init__(
@@ -54,11 +55,11 @@ class MemoryPlanner:
         self.reuse = reuse
 
     def allocate(self, times: Sequence[Sequence[Sequence[Group]]], inside: set[int]) -> None:
-        """Allocate everything that the groups make.
+        """Allocate the results of all groups.
 
         Args:
             times: for each time the chains that run, for each chain its groups in order.
-            inside: storages that need no memory, being used in their own kernel only.
+            inside: storages that need no memory, because only their own kernel uses them.
         """
         self.last: dict[int, tuple[int, int, int]] = {}
         self.shared: set[int] = set()
@@ -75,7 +76,7 @@ class MemoryPlanner:
                 self._allocate_chain((time, number), chain, inside)
 
     def _read(self, group: Group, use: tuple[int, int, int]) -> None:
-        """Note a use, and whether other groups have one at the same time."""
+        """Record a use, and whether another group uses the storage at the same time."""
         for storage in group.inputs:
             if self.last.get(storage, ())[:1] == use[:1]:
                 self.shared.add(storage)
@@ -107,13 +108,13 @@ class MemoryPlanner:
     def _replaced(
         self, group: Group, use: tuple[int, int, int], storage: int, made: set[int]
     ) -> _Block | None:
-        """Memory of what this group is the last to read, if what it makes may be written over it.
+        """Return the memory of an input that the group reads last, if its result may overwrite it.
 
-        At this time no other group may read that, but for what the chain has made before it, of
-        which each task reads rows of its own.
+        No other group may read that input at this time, unless the chain itself made it: then each
+        task reads only its own rows.
 
         Args:
-            made: what the chain has made.
+            made: storages that the chain has made so far.
         """
         for read in group.inputs if self.reuse else ():
             block = self.block_of.get(read)
@@ -136,7 +137,7 @@ class MemoryPlanner:
         replaced: _Block | None,
         spare: dict[int, list[_Block]],
     ) -> _Block:
-        """Memory for a storage: what it replaces, some that the chain has done with, or new."""
+        """Return memory for a storage: replaced, no longer used by the chain, or new."""
         size = self.nbytes(storage)
         death = None if storage in self.keep else max(time, self.last.get(storage, (time,))[0])
         block = replaced or (spare[size].pop() if spare[size] else None)

@@ -1,8 +1,8 @@
-"""Attention of rows that lie apart: transpositions and slices that only move whole rows go.
+"""Attention with strided operands: transpositions and slices that move only whole rows disappear.
 
-The queries, keys and values of all heads come from one product, features side by side. A kernel of
-attention steps from row to row, so it reads them there, and where its result is only turned back,
-it writes each row where it belongs.
+One product gives the queries, keys and values of all heads, with features side by side. An
+attention kernel steps from row to row, so it reads the rows in place. If its result is only
+transposed back, it writes each row to its final place.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from nodeflow.graph.types import numpy_dtype
 from nodeflow.ops.lowering import Block, Copy, Permute, strides_of
 
 RESULT = 4
-"""The column of the table that says where results begin; those of gradients follow."""
+"""The column of the table with the offsets of results; the columns of gradients follow."""
 
 
 @dataclass(frozen=True)
 class Apart:
-    """Elements of an array's memory: those of a slot, with a size and a stride for each axis."""
+    """Elements of a slot's array, with an offset, and a size and stride for each axis."""
 
     slot: int
     sizes: tuple[int, ...]
@@ -32,8 +32,10 @@ class Apart:
     offset: int
 
     def of(self, slot: int, block: Block) -> Apart | None:
-        """The same elements in the array of which the block's were copied; None where an axis
-        does not stay one, or there are none."""
+        """Return the same elements in the array that the block was copied from, or None.
+
+        None means that an axis is no longer strided evenly, or that there are no elements.
+        """
         if 0 in (*block.sizes, *self.sizes):
             return None
         axes = [
@@ -62,7 +64,7 @@ class Apart:
 
 
 def rows_apart(actions: Actions, ends: set[int]) -> Iterator[str]:
-    """Let attention read and write rows where they lie; names the nodes that moved them.
+    """Let attention read and write rows in place. Yield the names of nodes that moved them.
 
     Args:
         ends: storages that are fetched or kept.
@@ -105,7 +107,7 @@ def rows_apart(actions: Actions, ends: set[int]) -> Iterator[str]:
 
 
 def _is_turn(actions: Actions, action: Action) -> bool:
-    """Whether an action only gives axes another order."""
+    """Return whether an action is a transposition that nothing delays or repeats."""
     if not isinstance(action.lowering, Permute):
         return False
     (out,) = action.outputs
@@ -113,7 +115,7 @@ def _is_turn(actions: Actions, action: Action) -> bool:
 
 
 def _is_join(actions: Actions, action: Action) -> bool:
-    """Whether an action only puts its inputs beside each other."""
+    """Return whether an action only joins three inputs side by side."""
     copy = action.lowering
     if not isinstance(copy, Copy) or copy.fill is not None or len(copy.blocks) != 3:
         return False
@@ -124,7 +126,7 @@ def _is_join(actions: Actions, action: Action) -> bool:
 
 
 def _moved(actions: Actions, action: Action) -> Block | None:
-    """The block that an action copies, if that is all of its result."""
+    """Return the block that an action copies, if the block fills its result; else None."""
     (out,), copy = action.outputs, action.lowering
     if out in actions.delayed or out in actions.repeated:
         return None
@@ -145,10 +147,10 @@ def _reading(
     makers: Mapping[int, Action],
     passed: MutableMapping[int, Action],
 ) -> Action:
-    """Attention whose operand is read where it lay before it was moved.
+    """Return attention that reads an operand from the array it was moved from.
 
     Args:
-        passed: by output, in order, what moved it.
+        passed: receives the actions that moved it, by output, in order.
     """
     tiles, slot, storage = action.lowering, action.inputs[operand], actions.storage
     assert isinstance(tiles, Tiles)
@@ -175,7 +177,7 @@ def _reading(
 
 
 def _writing(actions: Actions, action: Action, tiles: Tiles, turn: Action) -> Action | None:
-    """Attention that writes its result as a transposition leaves it, if it can."""
+    """Return attention that writes its result in transposed order, or None if it cannot."""
     sizes = sizes_of(actions.types[action.outputs[0]])
     whole = Apart(action.outputs[0], tuple(sizes), strides_of(sizes), 0)
     apart = whole.of(turn.outputs[0], _turned(actions, turn))
@@ -195,8 +197,10 @@ def _joining(
     readers: Mapping[int, int],
     ends: set[int],
 ) -> tuple[Action, list[Action]] | None:
-    """The gradient of attention that writes its three results where they are joined, and perhaps
-    turned, and the actions that did so; None if it cannot."""
+    """Return the attention gradient that writes to the join of its results, and the replaced moves.
+
+    The gradient also replaces a transposition after the join. Return None if it cannot.
+    """
     tiles, storage = action.lowering, actions.storage
     assert isinstance(tiles, Tiles)
     join = joins.get(storage[action.outputs[0]])
@@ -234,7 +238,7 @@ def _joining(
 
 
 def _turned(actions: Actions, turn: Action) -> Block:
-    """Where the elements lie, after a transposition, that are in order before it."""
+    """Return the place after a transposition of elements that are in order before it."""
     assert isinstance(turn.lowering, Permute)
     source, target = (actions.types[s] for s in (*turn.inputs, *turn.outputs))
     steps = strides_of(target.shape)
@@ -244,14 +248,14 @@ def _turned(actions: Actions, turn: Action) -> Block:
 
 
 def _is_stretch(actions: Actions, apart: Apart) -> bool:
-    """Whether rows lie in one piece, short enough to be copied aside."""
+    """Return whether the elements of a row are contiguous, and few enough to be buffered."""
     size = numpy_dtype(actions.types[apart.slot].dtype).itemsize
     in_order = apart.sizes[-1] == 1 or apart.strides[-1] == 1
     return in_order and apart.sizes[-1] * size <= WIDE
 
 
 def _table(actions: Actions, action: Action, column: int, apart: Apart) -> int:
-    """The table of where matrices begin, with one column changed."""
+    """Return a slot with the table of matrix offsets, with one column changed."""
     lead = sizes_of(actions.types[action.outputs[0]])[:-2]
     table = actions.value(action.inputs[-1]).copy()
     table[:, column] = starts(apart.sizes[:-2], apart.strides[:-2], apart.offset, lead)

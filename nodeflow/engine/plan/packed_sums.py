@@ -1,4 +1,4 @@
-"""Sums with products whose operand is packed: the product adds while its tile is in registers."""
+"""Sums with packed products: the product adds while its tile is in registers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from nodeflow.ops.lowering import Elementwise
 
 
 def add_in_products(actions: Actions, ends: set[int]) -> Iterator[str]:
-    """Let products add what is added to them; names the sums.
+    """Let packed products add the other operands of sums. Yield the names of the sums.
 
     Args:
         ends: storages that are fetched or kept.
@@ -47,7 +47,7 @@ def add_in_products(actions: Actions, ends: set[int]) -> Iterator[str]:
 
 
 def is_sum(action: Action) -> bool:
-    """Whether it adds two values."""
+    """Return whether an action adds two values."""
     lowering = action.lowering
     return (
         isinstance(lowering, Elementwise)
@@ -60,7 +60,7 @@ def is_sum(action: Action) -> bool:
 def made_alone(
     actions: Actions, slot: int, makers: dict[int, Action], alone: set[int]
 ) -> Action | None:
-    """What makes a slot's values, where nothing else reads them."""
+    """Return the maker of a slot, if no other action reads its values."""
     storage = actions.storage[slot]
     maker = makers.get(storage) if storage in alone else None
     if maker is None or actions.types[maker.outputs[0]] != actions.types[slot]:
@@ -74,8 +74,11 @@ Added = tuple[Sequence[int], tuple[bool, bool], Sequence[Action]]
 def _added(
     actions: Actions, slot: int, out: TensorType, makers: dict[int, Action], alone: set[int]
 ) -> Added | None:
-    """What is added to a product with this result: the slots, whether there are a matrix and a
-    vector, and the sum of these, which is not made any more."""
+    """Return the operands that a product with a result of type ``out`` can add, or None.
+
+    Returns:
+        The slots, whether they contain a matrix and a vector, and the sum that disappears.
+    """
     kinds = kinds_of(actions, (slot,), out)
     if kinds == [False]:
         return (slot,), (False, True), ()
@@ -92,8 +95,10 @@ def _added(
 
 
 def kinds_of(actions: Actions, slots: Sequence[int], out: TensorType) -> list[bool] | None:
-    """For each slot whether it is a matrix like the result, else a vector like its rows; None if
-    one is neither."""
+    """Classify slots: True for a matrix like the result, False for a vector like its rows.
+
+    Return None if a slot is neither.
+    """
     types = [actions.types[s] for s in slots]
     vector = out.with_shape(out.shape[-1:])
     if any(t not in (out, vector) for t in types):

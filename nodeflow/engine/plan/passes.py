@@ -1,14 +1,14 @@
-"""The rewrites of a plan, each one decorated function, and the order in which all passes run.
+"""The rewrites of a plan, each a decorated function, and the order in which all passes run.
 
-A *pass* takes a `Draft`, the plan in the making, one step further. The fixed passes follow each
-other as `plan.PASSES` lists them. A *rewrite* is a pass that each plan can do without: it runs as
-soon as all that it follows has run, and its docstring is its documentation, the equation first.
+A *pass* takes a `Draft`, the plan in the making, one step further. `plan.PASSES` lists the fixed
+passes in order. A *rewrite* is an optional pass: it runs as soon as all passes that it follows have
+run. Its docstring is its documentation, the equation first.
 
-The registry is all that the rest knows of rewrites: ``--without`` and ``Session(without=...)`` take
-its names, ``--explain`` and the documentation print its docstrings, and tests compare runs with and
-without each entry. An *exact* rewrite changes no bit of any result, so neither tiers nor settings
-can disagree; what would round differently is left as the user wrote it. The others state their
-tolerance in docs/correctness.md.
+The rest of nodeflow knows rewrites through this registry only: ``--without`` and
+``Session(without=...)`` take its names, ``--explain`` and the documentation print its docstrings,
+and tests compare runs with and without each entry. An *exact* rewrite changes no bit of any result,
+so neither tiers nor settings can disagree; expressions that would round differently are left as the
+user wrote them. The other rewrites state their tolerance in docs/correctness.md.
 """
 
 from __future__ import annotations
@@ -55,11 +55,11 @@ class Rewrite:
     """One entry of the registry.
 
     Attributes:
-        run: of scope ``plan``, a `Pass`; of scope ``schedule``, a function from a schedule and its
-            types to others, which both tiers run.
+        run: for scope ``plan``, a `Pass`; for scope ``schedule``, a function that maps a schedule
+            and its types to new ones, for both tiers.
         exact: whether no bit of any result depends on it.
-        after: ids of the rewrites, and names of the fixed passes, that it follows.
-        aliases: other names by which it is switched off.
+        after: ids of rewrites, and names of fixed passes, that must run before it.
+        aliases: other names by which it can be disabled.
     """
 
     id: str
@@ -71,17 +71,17 @@ class Rewrite:
 
     @property
     def text(self) -> str:
-        """Its documentation: the docstring."""
+        """The documentation of the rewrite: its docstring."""
         return inspect.getdoc(self.run) or ""
 
     @property
     def summary(self) -> str:
-        """The first paragraph of its documentation, on one line."""
+        """The first paragraph of the documentation, on one line."""
         return " ".join(self.text.split("\n\n")[0].split())
 
 
 REWRITES: dict[str, Rewrite] = {}
-"""All rewrites by id, each after those that it follows."""
+"""All rewrites by id, each after the rewrites that it follows."""
 
 
 def rewrite(
@@ -92,7 +92,7 @@ def rewrite(
     aliases: Sequence[str] = (),
     scope: Scope = "plan",
 ) -> Callable[[F], F]:
-    """Register a function as a rewrite; its docstring is the documentation.
+    """Register a function as a rewrite. Its docstring is the documentation.
 
     Raises:
         ValueError: the id is taken.
@@ -108,7 +108,7 @@ def rewrite(
 
 
 def resolve(names: Collection[str]) -> frozenset[str]:
-    """Ids of the rewrites that these ids or aliases name.
+    """Return the ids of the rewrites with these ids or aliases.
 
     Raises:
         UnknownName: there is no such rewrite.
@@ -123,14 +123,14 @@ def resolve(names: Collection[str]) -> frozenset[str]:
 
 
 def rewrites_in_order() -> list[Rewrite]:
-    """All rewrites, those of schedules first."""
+    """Return all rewrites, starting with the rewrites of schedules."""
     return sorted(REWRITES.values(), key=lambda each: each.scope != "schedule")
 
 
 def rewrite_schedule(
     schedule: Schedule, types: Sequence[TensorType], without: frozenset[str]
 ) -> tuple[Schedule, list[TensorType]]:
-    """The schedule and its types after the rewrites of schedules, which both tiers run."""
+    """Return the schedule and its types after the rewrites of schedules, which both tiers run."""
     given = list(types)
     for each in REWRITES.values():
         if each.scope == "schedule" and each.id not in without:
@@ -139,10 +139,10 @@ def rewrite_schedule(
 
 
 def pipeline(fixed: Mapping[str, Pass], without: frozenset[str]) -> Iterator[tuple[str, Pass]]:
-    """All passes in order, by name: each rewrite as soon as what it follows has run.
+    """Yield the name and function of all passes in order, each rewrite as early as possible.
 
     Raises:
-        ValueError: a rewrite follows one that does not exist, or itself.
+        ValueError: a rewrite follows itself or a rewrite that does not exist.
     """
     done = {r.id for r in REWRITES.values() if r.scope == "schedule"}
     waiting = [r for r in REWRITES.values() if r.scope == "plan"]
@@ -170,8 +170,8 @@ def pipeline(fixed: Mapping[str, Pass], without: frozenset[str]) -> Iterator[tup
 def stabilise(schedule: Schedule, types: Sequence[TensorType]) -> tuple[Schedule, list[TensorType]]:
     """log(softmax(x)) = log_softmax(x), log(sigmoid(x)) = -softplus(-x), and their gradients
 
-    Computed as written, both are infinite or NaN where a probability underflows to 0. Values that
-    were right before move by rounding only.
+    As written, both logarithms are infinite or NaN where a probability underflows to 0. Values that
+    were right before change by rounding only.
     """
     return logarithms.stabilise(schedule, types)
 
@@ -187,17 +187,17 @@ EXACT = frozenset(
         "ones_like", "concat", "tile", "pad",
     }
 )  # fmt: skip
-"""Ops that numpy and kernels compute to the same bits (IEEE 754 says how they round)."""
+"""Ops for which numpy and the kernels compute the same bits (IEEE 754 defines their rounding)."""
 FOLDED_SIZE = 4096
-"""Elements up to which a folded value is kept: more would cost memory to save little time."""
+"""Largest number of elements of a folded value; larger values cost memory and save little time."""
 
 
 @rewrite("softmax", exact=True, aliases=("rows",))
 def softmax(draft: Draft) -> None:
     """max, x - max, exp, sum, quotient = one pass over each row
 
-    Rows, or strips of columns, that are short enough stay in cache from the maximum to the
-    quotient; the parts would pass over the whole array once each.
+    Short rows, or strips of columns, stay in cache from the maximum to the quotient. The separate
+    ops would each pass over the whole array.
     """
     for step in draft.schedule.steps:
         whole = row_softmax(draft.types, step)
@@ -210,8 +210,8 @@ def softmax(draft: Draft) -> None:
 def fold(draft: Draft) -> None:
     """f(constants) = constant
 
-    What depends on constants only is computed once, while planning, by ops whose kernels have the
-    bits of their reference.
+    Values that depend on constants only are computed once, while planning. Only ops whose kernels
+    give the same bits as their reference are folded.
     """
     actions = draft.actions
     folded: set[Node] = set()
@@ -240,9 +240,9 @@ def _no_stream(node: Node) -> None:
 
 @rewrite("simplify", exact=True, after=("fold",))
 def simplify(draft: Draft) -> None:
-    """x * 1 = x / 1 = x - 0 = x, and of integers x + 0 = x
+    """x * 1 = x / 1 = x - 0 = x, and for integers x + 0 = x
 
-    ``x + 0`` is left alone for floats: it makes a zero of minus zero.
+    For floats ``x + 0`` stays, because it turns -0 into 0.
     """
     actions = draft.actions
     same: dict[int, int] = {}
@@ -263,7 +263,7 @@ _NEUTRAL = {"x * y": (1, (1, 0)), "x / y": (1, (1,)), "x - y": (0, (1,)), "x + y
 
 
 def _simplified(actions: Actions, action: Action, same: Mapping[int, int]) -> int | None:
-    """The input that the action's result equals, or None."""
+    """Return the input that equals the action's result, or None."""
     if not isinstance(action.lowering, Elementwise) or len(action.inputs) != 2:
         return None
     neutral = _NEUTRAL.get(action.lowering.expression)
@@ -281,7 +281,7 @@ def _simplified(actions: Actions, action: Action, same: Mapping[int, int]) -> in
 
 
 def _is_all(constant: np.ndarray, value: int) -> bool:
-    """Whether every element is ``value``, and no zero has a sign."""
+    """Return whether every element is ``value``, and none is -0."""
     return bool(constant.size) and bool(
         np.all(constant == value) and not (value == 0 and np.signbit(constant).any())
     )
@@ -290,14 +290,14 @@ def _is_all(constant: np.ndarray, value: int) -> bool:
 POWERS: dict[float, str] = {
     1: "x", 2: "x * x", 3: "cube(x)", 4: "fourth_power(x)", 0.5: "half_power(x)",
 }  # fmt: skip
-"""What the kernel of powers gives for these exponents."""
+"""The formula that equals the power, to the bit, for each of these exponents."""
 
 
 @rewrite("powers", exact=True, after=("simplify",))
 def powers(draft: Draft) -> None:
-    """x**2 = x * x, and so for 1, 3, 4 and 1/2
+    """x**2 = x * x, and likewise for 1, 3, 4 and 1/2
 
-    A power takes a logarithm and an exponential, unless its exponent is known to be one of these.
+    A general power takes a logarithm and an exponential.
     """
     actions = draft.actions
     for number, action in enumerate(actions.items):
@@ -322,8 +322,9 @@ def powers(draft: Draft) -> None:
 def share(draft: Draft) -> None:
     """f(x) + f(x) = y + y, where y = f(x)
 
-    Equal expressions are computed once, and equal constants are kept once. Each node draws random
-    numbers of its own, and what has no kernel may have an effect, so neither is shared.
+    Equal expressions are computed once, and equal constants are stored once. Random ops are not
+    shared, because each node draws its own numbers. Ops without a kernel are not shared, because
+    they may have side effects.
     """
     actions = draft.actions
     same: dict[int, int] = {}
@@ -351,17 +352,17 @@ def share(draft: Draft) -> None:
 
 
 def _expression_key(actions: Actions, action: Action, same: Mapping[int, int]) -> Hashable:
-    """What two actions that compute the same values have in common; None: never share it."""
+    """Return a key that actions with equal values have in common; None: never share the action."""
     lowering = action.lowering
     if lowering is None or isinstance(lowering, Random):
         return None
     if action.outputs[0] in actions.repeated:
-        return None  # so that it need not be kept
+        return None  # sharing would keep it in memory
     storage, types = actions.storage, actions.types
     slots = (*action.inputs, *action.outputs)
     inputs = tuple([same.get(storage[s], storage[s]) for s in action.inputs])
     outputs = tuple([(types[s].dtype, types[s].shape) for s in slots])
-    if isinstance(lowering, Elementwise):  # most are, and their repr takes long
+    if isinstance(lowering, Elementwise):  # the most frequent case, and its repr takes long
         attrs = repr(lowering.attrs) if lowering.attrs else ""
         return lowering.expression, lowering.names, attrs, inputs, outputs
     return repr(lowering), inputs, outputs
@@ -369,10 +370,11 @@ def _expression_key(actions: Actions, action: Action, same: Mapping[int, int]) -
 
 @rewrite("transpositions", exact=True, after=("share",))
 def transpositions(draft: Draft) -> None:
-    """transpose(f(transpose(x))) = f(x), where the one undoes the other and f is elementwise
+    """transpose(f(transpose(x))) = f(x), if the transpositions cancel and f is elementwise
 
-    Networks with channels first turn images before and after each convolution and pooling, whose
-    kernels have the channels last. The formulas between them compute in that order instead.
+    Networks with channels first transpose images before and after each convolution and pooling,
+    because those kernels have the channels last. The formulas in between are computed in the
+    kernels' order instead.
     """
     for name in undo_transpositions(draft.actions, draft.apart):
         draft.note("transpositions", f"{name} stays in the order of its kernel")
@@ -382,8 +384,8 @@ def transpositions(draft: Draft) -> None:
 def pooled_masks(draft: Draft) -> None:
     """where(x > 0, unpooled(g), 0) = unpooled(where(pooled(relu(x)) > 0, g, 0))
 
-    The gradient of a rectified picture that is pooled by its largest elements is masked before it
-    is spread over the picture: a pass over the picture less, and no mask of it is kept.
+    The gradient of max-pooled relu is masked before it is spread over the picture. This saves a
+    pass over the picture and the memory of its mask.
     """
     for name in mask_pooled(draft.actions, draft.fetched | draft.written):
         draft.note("pooled_masks", f"{name} masks what is pooled")
@@ -393,8 +395,8 @@ def pooled_masks(draft: Draft) -> None:
 def sink(draft: Draft) -> None:
     """scan(f, x + b) = scan(f(. + b), x)
 
-    What is added to a sequence, or multiplied with it, is added in the loop that alone reads the
-    sequence: one pass less over memory.
+    If only a loop reads a sequence, the loop itself adds a vector to it or multiplies it by one.
+    This saves a pass over memory.
     """
     for name in sink_into_loops(draft.actions, draft.fetched | draft.written):
         draft.note("sink", f"{name} is done in the loop")
@@ -404,8 +406,9 @@ def sink(draft: Draft) -> None:
 def add_in_products(draft: Draft) -> None:
     """(x + b) + y W = one pass
 
-    A product in a loop, whose matrix is packed, adds what is added to it while its results are in
-    registers. So does a large product, where no formula would do it in a pass of its own.
+    Inside a loop, a product with a packed matrix adds the other operands of a sum while its results
+    are in registers. A large product outside of loops does the same, unless a formula adds them
+    anyway.
     """
     ends = draft.fetched | draft.written
     for add in (packed_sums.add_in_products, product_sums.add_in_panels):
@@ -417,8 +420,8 @@ def add_in_products(draft: Draft) -> None:
 def flush(draft: Draft) -> None:
     """x = 0 where abs(x) is below the smallest normal number, in updates of a training step
 
-    Only the kernels that compute a variable's new value take numbers too small for full precision
-    as zero; a result moves by at most the smallest normal number.
+    Only the kernels that compute a variable's new value flush denormals to zero. A result changes
+    by at most the smallest normal number.
     """
     if draft.is_step or draft.updating:
         flush_updates(draft.actions)
@@ -426,11 +429,12 @@ def flush(draft: Draft) -> None:
 
 @rewrite("touched", exact=False, after=("flush",))
 def touched(draft: Draft) -> None:
-    """f(table, gradient) = table in all rows that no lookup named: compute the others
+    """f(table, gradient) = table in all rows that no lookup named: compute only the others
 
-    The gradient of a lookup is zero but for the rows that it named, and gradient descent and
-    AdaGrad leave the others alone, so a step takes as long as there are names, however long the
-    table. Touched rows have the same bits; a denormal number in another row stays one.
+    The gradient of a lookup is zero except in the named rows, and gradient descent and AdaGrad
+    leave all other rows alone. So the time of a step depends on the number of names, not on the
+    size of the table. Touched rows have the same bits; a denormal number in an untouched row stays
+    denormal.
     """
     if draft.is_step or draft.updating:
         for what in touched_rows.update_touched_rows(draft.actions):
@@ -444,10 +448,11 @@ def touched(draft: Draft) -> None:
 
 @rewrite("apart", exact=True, after=("loops",))
 def attend_apart(draft: Draft) -> None:
-    """attention(transpose(x)[0], ...) = attention, reading rows of x where they lie
+    """attention(transpose(x)[0], ...) = attention, reading rows of x in place
 
-    Queries, keys and values are slices of one product, whose axes were put in order; attention
-    finds their rows there, and writes those of its result where a transposition would put them.
+    Queries, keys and values are slices of one product whose axes were transposed. Attention reads
+    their rows where they are, and writes the rows of its result where a transposition would put
+    them.
     """
     for name in rows_apart(draft.actions, draft.fetched | draft.written):
         draft.note("apart", f"{name} is done by attention")
@@ -455,7 +460,7 @@ def attend_apart(draft: Draft) -> None:
 
 @rewrite("views", exact=True, after=("loops",))
 def read_slices(draft: Draft) -> None:
-    """f(x[a:b]) = f, reading x where it lies
+    """f(x[a:b]) = f, reading x in place
 
     Slices that only formulas read are not copied.
     """
@@ -466,8 +471,8 @@ def read_slices(draft: Draft) -> None:
 def sums(draft: Draft) -> None:
     """sum(f(x)), sum(g(x)) = one pass over x, over columns or long rows
 
-    What is added up, or whose extreme is looked for, is computed in the kernel that does so; other
-    formulas that read it compute it again if that reads no more.
+    The kernel that sums values, or finds their maximum or minimum, also computes them. Other
+    formulas that read the values recompute them if that reads no more memory.
     """
     for name in summing.sum_formulas(draft.actions, draft.fetched | draft.written):
         draft.note("sums", f"{name} computes what it adds up")
@@ -483,9 +488,9 @@ def fuse(draft: Draft) -> None:
 def rowwise(draft: Draft) -> None:
     """mean(x), mean((x - mean)^2), (x - mean) / deviation = one pass over rows
 
-    Formulas of rows and the sums along them are one kernel: some rows go through all of them while
-    they are in the first cache. What comes from one array by a few instructions is not kept for
-    another such pass, which computes it again.
+    Formulas of rows and the sums along them are one kernel: a few rows go through all of them while
+    they are in the first cache. If a second such kernel needs a value that takes a few instructions
+    from one array, it recomputes the value instead of loading it.
     """
     before = set(draft.groups)
     draft.groups = join_rows(draft.actions, draft.groups, draft.fetched | draft.written)
@@ -496,7 +501,7 @@ def rowwise(draft: Draft) -> None:
 
 @rewrite("pieces", exact=True, after=("group",), aliases=("views",))
 def write_pieces(draft: Draft) -> None:
-    """concat(f(x), g(x)) = f and g, each writing where it belongs in the whole
+    """concat(f(x), g(x)) = f and g, each writing to its place in the whole
 
     Pieces that one kernel makes are not copied.
     """
@@ -505,9 +510,9 @@ def write_pieces(draft: Draft) -> None:
 
 @rewrite("chain", exact=True, after=("launches",), aliases=("strands",))
 def chain(draft: Draft) -> None:
-    """A task of one kernel goes on with its rows through the kernels that follow
+    """A task of one kernel continues with its rows through the kernels that follow
 
-    Neighbouring kernels whose tasks need nothing of each other's rows run without meeting.
+    Neighbouring kernels run without a barrier if each task needs only its own rows.
     """
     draft.chains = find_chains(
         draft.actions, draft.groups, draft.work, draft.after, draft.phase_of, join=True
@@ -516,9 +521,9 @@ def chain(draft: Draft) -> None:
 
 @rewrite("loop_rows", exact=True, after=("launches",))
 def chain_runs(draft: Draft) -> None:
-    """A task goes on with its rows through all iterations of a loop
+    """A task continues with its rows through all iterations of a loop
 
-    Where tasks of an iteration need nothing of each other's rows of the one before.
+    This applies if each task needs only its own rows of the previous iteration.
     """
     chain = chain_of_runs(draft.actions, draft.groups, draft.work)
     if chain is not None:
@@ -541,8 +546,8 @@ def serialize(draft: Draft) -> None:
 
 @rewrite("reuse", exact=True, after=("serialize",))
 def reuse(draft: Draft) -> None:
-    """Memory of an intermediate result that nothing reads any more serves later ones
+    """Later results reuse the memory of an intermediate result that nothing reads any more
 
-    Also the formula that is the last to read it.
+    The last formula that reads a result may write over it.
     """
     allocate(draft, reuse=True)

@@ -1,9 +1,9 @@
-"""A plan: one schedule with concrete shapes as groups in phases and levels, with memory for each.
+"""Plans a schedule with concrete shapes: groups in phases and levels, with memory for each.
 
 Native groups of one level do not depend on each other and run as one flat list of tasks. Groups
-that have no kernel run by their reference between two native phases. The fixed passes that make a
-plan are listed in `PASSES`; rewrites (`passes`) run between them. Planning is linear in the graph,
-and nothing here imports numba.
+without a kernel run by reference between two native phases. `PASSES` lists the fixed passes that
+make a plan; rewrites (`passes`) run between them. Planning is linear in the graph, and nothing here
+imports numba.
 """
 
 from __future__ import annotations
@@ -50,9 +50,9 @@ def make_plan(
     """Plan one run of a schedule whose types are all concrete.
 
     Args:
-        without: ids or aliases of rewrites that are switched off.
-        updating: this run is a training step: its updates flush denormals.
-        repeats: how often the plan runs in a row, as a body of a loop, and what stays the same.
+        without: ids or aliases of disabled rewrites.
+        updating: whether this run is a training step, so that its updates flush denormals.
+        repeats: how often the plan runs in a row as a loop body, and which feeds stay the same.
     """
     plan = _make(schedule, types, None, without, updating, repeats)
     assert plan is not None
@@ -66,14 +66,14 @@ def make_step_plan(
     gathered: Sequence[int],
     without: Collection[str] = (),
 ) -> Plan | None:
-    """Plan many runs in a row, variables being updated in place.
+    """Plan many consecutive runs, with variables updated in place.
 
     Args:
         gathered: slots of feeds that a first level fills, so that they live in the arena.
-        without: ids or aliases of rewrites that are switched off.
+        without: ids or aliases of disabled rewrites.
 
     Returns:
-        The plan, or None where an op has no kernel: then every step needs the interpreter.
+        The plan, or None if an op has no kernel: then every step needs the interpreter.
     """
     return _make(schedule, types, gathered, without)
 
@@ -86,11 +86,11 @@ def _make(
     updating: bool = False,
     repeats: Repeats = ONCE,
 ) -> Plan | None:
-    """The fused plan; where that would take long to compile, one with fewer fused clusters.
+    """Return the fused plan, or one with fewer fused clusters if they are not worth compiling.
 
-    A thousand layers of as many formulas are a thousand kernels if all are fused, a minute of
-    compiling, but a few dozen if not, since each op is a kernel that all share. The results are
-    the same.
+    A thousand layers with different formulas need a thousand kernels if all are fused, which take a
+    minute to compile. Unfused they need a few dozen, since each op is a kernel that all layers
+    share. The results are the same.
     """
     off = resolve(without)
     draft = Draft(schedule, types, off, gathered, updating=updating, repeats=repeats)
@@ -111,17 +111,17 @@ def _make(
 
 
 def _alone(draft: Draft) -> list[KernelLaunch]:
-    """The launches of all groups, each cut by itself."""
+    """Return the launches of all groups, each cut by itself."""
     return [launch for each in draft.launches.values() for launch in each]
 
 
 def run_passes(
     draft: Draft, *, since: str = "", after: str = "", before: str = "", until: str = ""
 ) -> Plan | None:
-    """Run all passes on a draft, or some: from or after one of them, before or up to one.
+    """Run passes on a draft: all of them, or from/after one pass, before/up to another.
 
     Returns:
-        The plan, or None where there is none (yet).
+        The plan, or None if there is none (yet).
     """
     verify, begun = check.is_on(), not (since or after)
     checked = None
@@ -155,7 +155,7 @@ def _finished(draft: Draft) -> Plan:
 
 
 def lower(draft: Draft) -> None:
-    """Make actions of the schedule's steps."""
+    """Lower the schedule's steps to actions."""
     draft.lowered = build_actions(draft.schedule, draft.types, draft.chosen, draft.repeats)
     for rewrite, what in draft.schedule.rewritten:
         draft.note(rewrite, what)
@@ -163,16 +163,16 @@ def lower(draft: Draft) -> None:
 
 
 def copy_fetched(draft: Draft) -> None:
-    """Of a training step, fetch copies of the variables that it updates."""
+    """In a training step, fetch copies of the variables that it updates."""
     if draft.is_step:
         copy_fetched_variables(draft.actions, draft.schedule.writes)
 
 
 def plan_loops(draft: Draft) -> None:
-    """Plan the body of each loop; one that has an op without a kernel runs by its reference.
+    """Plan the body of each loop. A loop runs by reference if its body has an op without a kernel.
 
-    From the last to the first, since a loop may turn out not to need all it is given, and what is
-    not needed is not made.
+    Loops are planned from the last to the first: a loop may turn out not to need all its inputs,
+    and actions that nothing needs are dropped.
     """
     actions = draft.actions
     if not any(isinstance(action.lowering, (Loop, *FLOWS)) for action in actions.items):
@@ -204,8 +204,11 @@ def group(draft: Draft) -> None:
 
 
 def plan_variables(draft: Draft) -> None:
-    """Decide how variables are updated in place: by a run, those of which it changes some rows; by
-    a training step, all. That needs a kernel for everything."""
+    """Decide which variables are updated in place.
+
+    A run updates tables if it changes only some of their rows. A training step updates all
+    variables; it needs a kernel for every op.
+    """
     if not draft.is_step:
         draft.updates = plan_row_updates(draft.actions, draft.groups)
         return
@@ -217,16 +220,17 @@ def plan_variables(draft: Draft) -> None:
 
 
 def launch(draft: Draft) -> None:
-    """Find the phase of each group, and the kernel launches of each native one.
+    """Assign a phase to each group, and kernel launches to each native group.
 
-    A native group follows the reference groups that it reads from by a phase.
+    A native group runs one phase after the reference groups that it reads from.
     """
     native = [g for g in draft.groups if not g.is_fallback]
     if len(native) == len(draft.groups):
         draft.phase_of = dict.fromkeys(native, 0)
     else:
         _find_phases(draft)
-    if draft.updates is not None and not draft.is_step:  # what can fail or is stopped comes before
+    # In a run, in-place updates form the last phase, after everything that can fail or be stopped.
+    if draft.updates is not None and not draft.is_step:
         last = max(draft.phase_of.values()) + 1
         for each in draft.groups:
             if not draft.updates.inplace.keys().isdisjoint(each.outputs):
@@ -253,13 +257,13 @@ def chains(draft: Draft) -> None:
 
 
 def place(draft: Draft) -> None:
-    """Give each storage memory of its own, unless a rewrite has placed them."""
+    """Give each storage separate memory, unless a rewrite has placed them."""
     if draft.arena_size is None:
         allocate(draft, reuse=False)
 
 
 def assemble(draft: Draft) -> None:
-    """Put launches into levels and levels into phases."""
+    """Arrange launches in levels and levels in phases."""
     draft.phases = [Phase() for _ in range(max(draft.phase_of.values(), default=-1) + 1)]
     for each in sorted(draft.groups, key=lambda g: g.actions[0].node.index):
         if each.is_fallback:
@@ -291,13 +295,13 @@ PASSES: dict[str, Pass] = {
 
 
 def _emit(draft: Draft, each: Group, tiling: RowTiling | None = None) -> list[KernelLaunch]:
-    """Launches of a group."""
+    """Return the launches of a group."""
     work = _work(draft, each, tiling)
     return kernel_of(each).launches(work, work.lowering)
 
 
 def _work(draft: Draft, each: Group, tiling: RowTiling | None = None) -> GroupToLaunch:
-    """A group to launch; new values of variables go to the variables' own memory."""
+    """Return a group to launch, which writes new values of variables in place."""
     inplace = draft.updates.inplace if draft.updates else {}
     over = {r: inplace[r] for r in each.outputs if inplace.get(r) in each.inputs} if inplace else {}
     alone = draft.launches.get(each, ()) if tiling is not None else ()
@@ -305,7 +309,7 @@ def _work(draft: Draft, each: Group, tiling: RowTiling | None = None) -> GroupTo
 
 
 def _levels(draft: Draft) -> list[tuple[tuple[int, int], list[TaskChain]]]:
-    """The chains of each level of each phase, in order."""
+    """Return the chains of each level of each phase, in order."""
     levels: dict[tuple[int, int], list[TaskChain]] = defaultdict(list)
     for chain in draft.chains:
         if not chain.groups[0].is_fallback:
@@ -314,7 +318,7 @@ def _levels(draft: Draft) -> list[tuple[tuple[int, int], list[TaskChain]]]:
 
 
 def _launches(draft: Draft, together: list[TaskChain]) -> list[KernelLaunch]:
-    """Launches of the chains of one level, long tasks first, so that none is left for the end."""
+    """Return the launches of a level's chains, longest tasks first, so that no thread ends late."""
     found: list[KernelLaunch] = []
     for chain in together:
         tiling = chain.tiling()
@@ -329,7 +333,7 @@ def _launches(draft: Draft, together: list[TaskChain]) -> list[KernelLaunch]:
 def _add_copies(draft: Draft, updates: Updates) -> None:
     """Add levels at the end that copy new values into variables.
 
-    What lies in memory that is not its own (another variable) is first copied aside.
+    A value outside the arena (another variable's memory) is first copied to temporary memory.
     """
     offsets = Offsets()
     offsets.size = draft.arena_size or 0

@@ -1,8 +1,8 @@
-"""Masks of pictures that are pooled by their largest elements: applied to what is pooled.
+"""Masks of max-pooled pictures: applied to the pooled values instead of the picture.
 
-The gradient of ``max_pool2d(relu(x))`` puts numbers into a picture of zeros, then takes those away
-again where x is not above 0. A number goes to the largest element of a window, which is above 0
-where the window's result is; so the numbers are masked before they are put.
+The gradient of ``max_pool2d(relu(x))`` spreads numbers over a picture of zeros, then clears them
+where x is not above 0. Each number goes to the largest element of a window. That element is above 0
+exactly if the window's result is, so the numbers can be masked before they are spread.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ WHERE, ABOVE, RELU = "where(condition, x, y)", "x > y", "maximum(x, 0)"
 
 
 def mask_pooled(actions: Actions, ends: set[int]) -> Iterator[str]:
-    """Mask what is put where a picture is largest, not the picture; names the masks.
+    """Mask values before they are spread over a picture. Yield the names of the masks.
 
     Args:
         ends: storages that are fetched or kept.
     """
     if actions.delayed or actions.repeated:
-        return  # what was left out to save memory is not kept for longer here
+        return  # masking early would keep recomputed values alive for longer
     storage = actions.storage
     pooled = {
         (storage[a.inputs[0]], a.lowering.windows): a.outputs[0]
@@ -58,8 +58,11 @@ def mask_pooled(actions: Actions, ends: set[int]) -> Iterator[str]:
 def _parts(
     actions: Actions, action: Action, makers: dict[int, Action], ends: set[int]
 ) -> tuple[Action, Action] | None:
-    """What makes the mask and the picture, of an action that masks the gradient of a rectified
-    picture by where that is above 0; None of others."""
+    """Return the makers of mask and masked gradient, if an action is the gradient of relu.
+
+    The gradient must come from max pooling, and the mask must be relu's input or output above 0.
+    Return None otherwise.
+    """
     if _formula(action) != WHERE or not _is_zero(actions, action.inputs[2]):
         return None
     mask, put = (makers.get(actions.storage[slot]) for slot in action.inputs[:2])
@@ -83,7 +86,7 @@ def _formula(action: Action) -> str | None:
 
 
 def _is_zero(actions: Actions, slot: int) -> bool:
-    """Whether a slot holds the number 0, which is not -0."""
+    """Return whether a slot holds the number 0, and not -0."""
     value = actions.constants.get(actions.storage[slot])
     return value is not None and value.shape == () and not any(value.tobytes())
 
@@ -91,7 +94,7 @@ def _is_zero(actions: Actions, slot: int) -> bool:
 def _masked(
     actions: Actions, action: Action, mask: Action, put: Action, pooled: int
 ) -> Iterator[Action]:
-    """The same, masked by what is pooled; slices of volumes are pooled as pictures of a batch."""
+    """Yield the same computation, masked before spreading; slices of volumes count as pictures."""
     gradient, made = put.inputs[1], action.outputs[0]
     shape = actions.types[pooled].shape
     above = actions.new_slot(actions.types[mask.outputs[0]].with_shape(shape))

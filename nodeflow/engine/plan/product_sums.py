@@ -1,7 +1,7 @@
-"""Sums with large products: what is added to a result is added while that is in registers.
+"""Sums with large products: operands are added to a result while it is in registers.
 
-The bias of a layer, and what goes past it, would each be a pass over results that have left the
-first cache since. A sum that formulas alone read is left to them: they are one pass in any case.
+A bias or a residual connection would each be a pass over results that have left the first cache. A
+sum that only formulas read is left to them, because they make a pass in any case.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from nodeflow.engine.plan.packed_sums import is_sum, kinds_of, made_alone
 from nodeflow.ops.lowering import Elementwise
 
 LARGE = 1 << 17
-"""Elements of a result from which a pass over it takes longer than another kernel is worth."""
+"""Minimum elements of a result for which saving a pass is worth a separate kernel."""
 
 
 def add_in_panels(actions: Actions, ends: set[int]) -> Iterator[str]:
-    """Let products add what is added to them, in the same order; names the sums.
+    """Let products add the other operands of sums, in the same order. Yield the names of the sums.
 
     Args:
         ends: storages that are fetched or kept.
@@ -48,7 +48,7 @@ def add_in_panels(actions: Actions, ends: set[int]) -> Iterator[str]:
 
 
 def _is_formula(actions: Actions, reader: Action | None, storage: int) -> bool:
-    """Whether a reader makes a pass over all of its elements, of which a sum can be a part."""
+    """Return whether a reader is a formula over all elements, which can include the sum."""
     if reader is None or not isinstance(reader.lowering, Elementwise):
         return False
     return actions.types[reader.outputs[0]].shape == actions.types[storage].shape
@@ -57,7 +57,7 @@ def _is_formula(actions: Actions, reader: Action | None, storage: int) -> bool:
 def _summed(
     actions: Actions, action: Action, makers: dict[int, Action], alone: set[int]
 ) -> tuple[Action, list[Action]] | None:
-    """A product that makes a sum's result, and what is not made any more."""
+    """Return a product that makes a sum's result, and the actions it replaces; or None."""
     out = actions.types[action.outputs[0]]
     if any(s in actions.delayed or s in actions.repeated for s in action.outputs):
         return None

@@ -1,4 +1,4 @@
-"""How long the values of a plan take by reference, as estimated: for the tier ``auto``."""
+"""Estimates how long a plan would take by reference, for the tier ``auto``."""
 
 from __future__ import annotations
 
@@ -11,21 +11,22 @@ from nodeflow.engine.kernels.kernel import Kernel
 from nodeflow.engine.kernels.registry import kernel_of
 
 IN_LOOPS = Kernel.by_reference
-"""In a loop each iteration calls Python, which large products outside do not feel."""
+"""Least slowdown of the reference in a loop, because each iteration calls Python. Large products
+outside of loops hide that cost."""
 
 
 def gain(plan: Plan, runs: int, seconds: float) -> float:
-    """Seconds that compiling a plan saves over ``runs`` runs.
+    """Return the seconds that compiling a plan saves over ``runs`` runs.
 
     Args:
-        seconds: of a run by reference; 0 where none was measured.
+        seconds: duration of a run by reference; 0 if none was measured.
     """
     estimated = sum(_by_reference(phase.levels, least=0.0) for phase in plan.phases)
     return runs * (max(seconds, 1e-9 * estimated) - 1e-9 * plan.work)
 
 
 def _by_reference(levels: Sequence[Level], least: float) -> float:
-    """Nanoseconds; each launch counts ``least`` times its work at least."""
+    """Return estimated nanoseconds by reference, at least ``least`` times each launch's work."""
     total = 0.0
     for level in levels:
         if isinstance(level, LoopLevel):

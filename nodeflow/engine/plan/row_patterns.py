@@ -1,4 +1,4 @@
-"""Which part of [rows, n] the inputs of formulas have."""
+"""Classifies how inputs of formulas are broadcast over [rows, n]."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from nodeflow.graph.types import Shape
 
 
 def pattern_of(shape: Shape, whole: Shape, rows: int, n: int) -> Pattern | None:
-    """What an input has of the rows of a formula over ``whole``, which is ``rows`` rows of ``n``
-    elements, or of one; None where it has something else of them."""
+    """Return how an input is spread over a formula's rows, or None if it fits no pattern.
+
+    ``whole``, the shape of the formula, is ``rows`` rows of ``n`` elements or of one element.
+    """
     at = _leading(whole, rows, n)
     if at is None:
         return None
@@ -26,7 +28,7 @@ def pattern_of(shape: Shape, whole: Shape, rows: int, n: int) -> Pattern | None:
 
 
 def _leading(whole: Shape, rows: int, n: int) -> int | None:
-    """How many leading axes of a shape are the rows."""
+    """Return the number of leading axes that form the rows, or None."""
     sizes = [d or 0 for d in whole]
     for at in range(len(sizes) + 1):
         if math.prod(sizes[:at]) == rows and math.prod(sizes[at:]) in (1, n):

@@ -1,4 +1,4 @@
-"""Writes the program of a pass of rows from the actions that it joins."""
+"""Makes the program of a row pass from the actions that it joins."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ from nodeflow.engine.plan.row_patterns import pattern_of
 from nodeflow.graph.types import Shape
 
 Part = tuple[Shape | None, Sequence[Action]]
-"""The actions of a cluster over a shape, or of a reduction, which has none."""
+"""The actions of a cluster with its shape, or of a reduction with None."""
 
 
 def row_formulas(
     actions: Actions, parts: Sequence[Part], rows: int, n: int, read: set[int]
 ) -> tuple[RowFormulas, tuple[int, ...], tuple[int, ...]]:
-    """The lowering of a pass, and the slots that it reads and writes.
+    """Return the lowering of a row pass, and the slots that it reads and writes.
 
     Args:
-        parts: in order.
-        read: storages that something outside reads.
+        parts: the joined clusters and reductions, in order.
+        read: storages that are read outside of the pass.
     """
     return _Program(actions, parts, rows, n, read).written()
 
@@ -54,8 +54,8 @@ class _Program:
     def _live(
         self, parts: Sequence[Part]
     ) -> Iterator[tuple[Shape | None, list[Action], list[int]]]:
-        """The parts from the last to the first without what nothing reads, and what each makes
-        for others."""
+        """Yield the parts, last to first, without unused actions, with the slots that others
+        read."""
         storage, wanted = self.actions.storage, set(self.read)
         for shape, together in reversed(parts):
             here, outputs, kept = set(wanted), list[int](), list[Action]()
@@ -115,7 +115,7 @@ class _Program:
         return lowering, tuple(self.inputs.values()), slots
 
     def _is_narrow(self, shape: Shape | None) -> bool:
-        """Whether a part makes a number for each row."""
+        """Return whether a part makes one number per row."""
         size = 1
         for d in shape or ():
             size *= d or 0

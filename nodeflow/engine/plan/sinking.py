@@ -1,8 +1,8 @@
-"""Sums and products with a vector that only a loop reads, made in the loop itself.
+"""Sums and products of sequences with a vector, moved into the only loop that reads them.
 
-The inputs of a recurrent network are multiplied with their weights for all steps at once, and a
-bias is added. That is a pass over an array that has left the caches since; in the loop a step adds
-the bias to what it reads in any case.
+The inputs of a recurrent network are multiplied by their weights for all steps at once, and a bias
+is added. That would be a pass over an array that has left the caches by then. In the loop, each
+step adds the bias to the slice that it reads anyway.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from nodeflow.ops.elementwise import Elementwise as ElementwiseOp
 from nodeflow.ops.lowering import Elementwise, Loop
 
 CHEAP = frozenset({"x + y", "x - y", "x * y"})
-"""Formulas that take less time than reading what they read."""
+"""Formulas that take less time than reading their inputs."""
 
 
 def sink_into_loops(actions: Actions, ends: set[int]) -> Iterator[str]:
-    """Let loops compute sequences that nothing else reads; names what was moved.
+    """Let loops compute sequences that nothing else reads. Yield the names of the moved nodes.
 
     Args:
         ends: storages that are fetched or kept.
@@ -51,15 +51,17 @@ def sink_into_loops(actions: Actions, ends: set[int]) -> Iterator[str]:
 
 
 def _read(actions: Actions, action: Action) -> Sequence[int]:
-    """Slots that an action reads; a loop may be given some that it does not."""
+    """Return the slots that an action reads. A loop may have inputs that it does not read."""
     if isinstance(action.lowering, Loop):
         return [action.inputs[i] for i in inputs_read(actions, action)]
     return action.inputs
 
 
 def _sunk(actions: Actions, action: Action, index: int, maker: Action) -> Action | None:
-    """The loop that makes the slices of a sequence as ``maker`` makes all of it; None if it cannot,
-    or if slices would be longer to read."""
+    """Return the loop that computes the slices of a sequence by ``maker``'s formula.
+
+    Return None if that is not possible, or if the slices would then be larger to read.
+    """
     loop, op = action.lowering, maker.node.op
     assert isinstance(loop, Loop)
     if not isinstance(maker.lowering, Elementwise) or maker.lowering.expression not in CHEAP:

@@ -1,12 +1,12 @@
-"""Sums of what formulas make: computed where it is added up, not kept (``sums``).
+"""Sums of formulas: computed by the summing kernel instead of being stored (``sums``).
 
-A batch normalisation adds up squares of what is left without the mean, and its gradient three
-products and masked values: each would be an array as large as the picture, written by one kernel
-and read by another. Here the sums take what those formulas read, and those with the same inputs
-are one kernel, also that of an array itself which another of them reads. Sums over columns are
-`column_sums`, sums and extremes of long rows, such as a loss over all elements, are `long_rows`.
-What other formulas read, too, sums over columns compute again if that reads no more than reading
-the values would. Below, a sum of a long row may also be its maximum or minimum.
+A batch normalisation sums squares of centred values, and its gradient sums three products and
+masked values. Each would be an array as large as the picture, written by one kernel and read by
+another. Here the sums read the inputs of those formulas. Sums with the same inputs are one kernel,
+together with the sum of an input array itself. Sums over columns are `column_sums`; sums, maxima
+and minima of long rows, such as a loss over all elements, are `long_rows`. If other formulas read a
+summed value, sums over columns still recompute it when that reads no more memory than the value
+itself. In this module, "sum" includes the maximum and minimum of a long row.
 """
 
 from __future__ import annotations
@@ -28,46 +28,45 @@ from nodeflow.graph.types import numpy_dtype
 from nodeflow.ops.lowering import Elementwise
 
 LARGE = 1 << 15
-"""Elements from which columns are worth it: smaller arrays stay in a cache between kernels."""
+"""Minimum elements of rewritten column sums: smaller arrays stay in cache between kernels."""
 FEWEST_COLUMNS = 8
 MANY_BLOCKS = 16
-"""Blocks of long rows from which formulas that take long are computed there: fewer would leave
-threads without work."""
+"""Minimum blocks of long rows that compute expensive formulas: fewer would leave threads idle."""
 MOST_SUMS = 4
-"""Of one kernel."""
+"""Limit on sums per kernel."""
 MOST_FORMULAS = 32
-"""Of one kernel."""
+"""Limit on formulas per kernel."""
 DTYPES = ("float32", "float64")
 AS_IT_IS = Elementwise("x", ("x",))
 
 
 @dataclass(eq=False)
 class _Kernel:
-    """Sums that become one action, in the place of the first."""
+    """Sums that become one action, at the position of the first sum."""
 
     place: int
     stage: Stage
     sums: list[Action] = field(default_factory=list)
     formulas: dict[int, Action] = field(default_factory=dict)
-    """By the storage that each makes, in order."""
+    """The formulas by the storage that each makes, in order."""
     inputs: dict[int, tuple[int, Pattern]] = field(default_factory=dict)
-    """A slot and the pattern of each storage that is read."""
+    """The slot and the pattern of each storage that is read."""
 
 
 def sum_formulas(actions: Actions, ends: set[int]) -> Iterator[str]:
-    """Let sums, and extremes of long rows, compute what they reduce; names them.
+    """Let sums, and extremes of long rows, compute the values they reduce. Yield their names.
 
     Args:
         ends: storages that are fetched or kept.
     """
     if actions.delayed or actions.repeated:
-        return  # what was left out to save memory is not kept for longer here
+        return  # the rewrite would keep recomputed values alive for longer
     if any(_is_sum(actions, action) for action in actions.items):
         yield from _Finder(actions, ends).run()
 
 
 def _is_sum(actions: Actions, action: Action) -> bool:
-    """Whether it adds up columns of an array that is large enough, or reduces long rows."""
+    """Return whether an action sums columns of a large enough array, or reduces long rows."""
     stage = action.lowering
     return (
         isinstance(stage, Stage)
@@ -96,7 +95,7 @@ def _has_columns(stage: Stage) -> bool:
 
 
 def _takes_long(action: Action) -> bool:
-    """Whether a formula is more than a few instructions."""
+    """Return whether a formula takes more than a few instructions."""
     return isinstance(action.lowering, Elementwise) and calls_of(action.lowering.expression) > 0
 
 
@@ -113,7 +112,7 @@ class _Finder:
                 self.readers[storage].append(action)
         self.summed = self._what_leads_to_sums()
         self.again: set[int] = set()
-        """Storages that each reader computes for itself."""
+        """Storages that each reader recomputes."""
         self.late: set[int] = set()
         """Storages that their only other reader computes."""
 
@@ -143,11 +142,13 @@ class _Finder:
             self._drop(moved)
             self._name(kernels)
 
-    # ---- what can be computed where it is read ------------------------------------------------
+    # ---- which values a sum can compute -------------------------------------------------------
 
     def _patterns(self, action: Action, stage: Stage) -> list[Pattern] | None:
-        """What a formula's inputs have of [n, inner], or of long rows [outer, n]; None where it
-        cannot be computed so."""
+        """Return the patterns of a formula's inputs over [n, inner], or over long rows [outer, n].
+
+        Return None if a sum cannot compute the formula.
+        """
         actions, types = self.actions, self.actions.types
         out = action.outputs[0]
         lowering = action.lowering
@@ -159,7 +160,8 @@ class _Finder:
         ):
             return None
         if any(angle in lowering.expression for angle in ("sin(", "cos(")):
-            return None  # few angles are so large that they take long: a formula alone looks first
+            # Large angles take long but are rare; only a separate formula tests for them first.
+            return None
         find = self._of_columns if stage.inner > 1 else self._of_long_rows
         return find(action, stage)
 
@@ -199,7 +201,7 @@ class _Finder:
         return found
 
     def _is_computed_here(self, storage: int, stage: Stage) -> bool:
-        """Whether a sum computes what lies in a storage instead of reading it."""
+        """Return whether a sum computes the values of a storage instead of reading them."""
         maker = self.maker.get(storage)
         if maker is None or storage in self.ends:
             return False
@@ -208,7 +210,7 @@ class _Finder:
             return False
         others = [r for r in self.readers[storage] if not self._leads_to_sums(r, self.summed)]
         if others and stage.inner == 1:
-            return False  # computed twice, it would be read as often as it is now written and read
+            return False  # computing it twice reads as much memory as writing and reading it
         out = maker.outputs[0]
         shape = self.actions.types[out].shape
         if not all(
@@ -233,7 +235,7 @@ class _Finder:
         return True
 
     def _what_leads_to_sums(self) -> set[int]:
-        """Storages of which nothing but sums comes in the end."""
+        """Return the storages that influence nothing but sums."""
         found: set[int] = set()
         for action in reversed(self.actions.items):
             out = self.storage[action.outputs[0]] if action.outputs else -1
@@ -249,7 +251,7 @@ class _Finder:
         return bool(action.outputs) and self.storage[action.outputs[0]] in found
 
     def _follows_a_formula(self, storage: int, moved: set[int]) -> bool:
-        """Whether what makes it would be fused with a formula before it, whose result is kept."""
+        """Return whether the maker would be fused with a formula whose result is stored."""
         types, maker = self.actions.types, self.maker[storage]
         shape = types[maker.outputs[0]].shape
         read = {self.storage[s] for s in maker.inputs if types[s].shape == shape} - moved
@@ -258,7 +260,7 @@ class _Finder:
     # ---- kernels ------------------------------------------------------------------------------
 
     def _collect(self, storage: int, kernel: _Kernel, depth: int = 1) -> None:
-        """Add what makes the values of a storage to a kernel."""
+        """Add the formula that makes a storage, and the formulas it reads, to a kernel."""
         if storage in kernel.formulas:
             return
         action = self.maker[storage]
@@ -285,8 +287,10 @@ class _Finder:
         )
 
     def _cuts_formulas(self, kernel: _Kernel) -> bool:
-        """Whether its formulas are along long rows and read what only formulas make and read: fused
-        with those, they write as much as these would have to."""
+        """Return whether formulas of long rows read values that only other formulas make and read.
+
+        Fused with those formulas, they would write the same amount of memory.
+        """
         inside = {id(action) for action in kernel.formulas.values()}
         return kernel.stage.inner == 1 and any(
             pattern == WHOLE
@@ -301,7 +305,7 @@ class _Finder:
         )
 
     def _joined(self, kernel: _Kernel, own: _Kernel) -> bool:
-        """Add a sum to a kernel that reads one of its arrays, if all it reads is there by then."""
+        """Add a sum to a kernel that reads one of its arrays, if its inputs are ready by then."""
         if kernel.stage != own.stage:
             return False
         whole = {s for s, (_, pattern) in own.inputs.items() if pattern == WHOLE}
@@ -342,7 +346,7 @@ class _Finder:
         actions.items[:] = items
 
     def _name(self, kernels: list[_Kernel]) -> None:
-        """Note what each kernel does that nothing else does."""
+        """Record the actions that each kernel replaces."""
         others = {action.node for action in self.actions.items}
         for kernel in kernels:
             formulas = [a for a in kernel.formulas.values() if a.node not in others]
@@ -350,7 +354,7 @@ class _Finder:
             self.actions.joined[first] = [*formulas, *kernel.sums]
 
     def _cluster(self, kernel: _Kernel) -> Cluster:
-        """The formulas of a kernel, whose outputs are what its sums add up."""
+        """Return the formulas of a kernel as a cluster, whose outputs are the summed values."""
         types, storage = self.actions.types, self.storage
         outside = {source: index for index, source in enumerate(kernel.inputs)}
         nodes, inside = cluster_nodes(
@@ -381,7 +385,7 @@ class _Finder:
             actions.items[:] = items
 
     def _drop(self, storages: set[int]) -> None:
-        """Leave out formulas that nothing reads any more."""
+        """Drop formulas that nothing reads any more."""
         kept, read = [], set(self.ends)
         for action in reversed(self.actions.items):
             if all(

@@ -1,14 +1,14 @@
-"""Updates of tables by rows: where a gradient adds to few rows, only those are computed.
+"""Updates of tables by rows: if a gradient adds to few rows, only those rows are computed.
 
-The gradient of a lookup is zeros with a few rows added. What is made of it formula by formula
-forms a *table update* if it ends in new values of variables and nothing else looks at it. Where a
-formula gives an untouched row the value that the variable has, the row needs no work: the update
-is computed for the named rows, as one array of that many rows, and put into the variables. Rows
-that are named more than once are added up first, in the order of the dense gradient, so touched
+The gradient of a lookup is zero except for a few rows. Formulas that start from it form a *table
+update* if they end in new values of variables and nothing else reads them. If the formulas leave an
+untouched row of the variable unchanged, that row needs no work: the update is computed for the
+named rows, as one array with that many rows, and then written into the variables. Gradients of a
+row that is named more than once are summed first, in the order of the dense gradient, so touched
 rows have the same bits.
 
-An optimizer whose ``rows`` are ``touched`` says so with a mark of the named rows, which the new
-values of the others depend on.
+An optimizer whose ``rows`` are ``touched`` declares this by a mark of the named rows: its formulas
+keep the old value of unmarked rows.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ from nodeflow.ops.lowering import (
 )
 
 WORTH_IT = 2
-"""A table has at least this many rows for each that is named; else all are computed."""
+"""Least ratio of the table's rows to the named rows; otherwise all rows are computed."""
 
 
 def update_touched_rows(actions: Actions) -> Iterator[str]:
     """Rewrite all table updates.
 
     Yields:
-        What was done, in words.
+        A description of each rewritten update.
     """
     if not any(_is_source(actions, each) for each in actions.items):
         return
@@ -55,7 +55,7 @@ def update_touched_rows(actions: Actions) -> Iterator[str]:
 
 
 def _is_source(actions: Actions, action: Action) -> bool:
-    """Whether it makes zeros in the shape of a table with rows added."""
+    """Return whether an action adds rows to zeros in the shape of a table."""
     lowering = action.lowering
     if not isinstance(lowering, ScatterAdd) or lowering.axis or lowering.kind != "sum":
         return False
@@ -71,9 +71,9 @@ class _Update:
     Attributes:
         sources: actions that make gradients.
         marks: storages that are true in the named rows.
-        formulas: what is computed of them, in order.
-        variables: each with the storage of its new value.
-        rows, named: of the table, and how many the sources name.
+        formulas: the formulas of the update, in order.
+        variables: each variable with the storage of its new value.
+        rows, named: rows of the table, and indices of the sources.
     """
 
     sources: list[Action]
@@ -106,7 +106,10 @@ class _Search:
         self.done: set[int] = set()
 
     def update_from(self, first: Action) -> _Update | None:
-        """The update that a source leads to; None where it is none, or must be computed whole."""
+        """Return the table update that starts at a source.
+
+        Return None if there is none, or if all rows must be computed.
+        """
         if id(first) in self.done:
             return None
         storage, types = self.actions.storage, self.actions.types
@@ -147,14 +150,14 @@ class _Search:
         return sorted(found.values(), key=lambda each: self.position[id(each)])
 
     def _sources_of(self, reader: Action) -> Iterator[Action]:
-        """The sources that an action reads."""
+        """Yield the sources that an action reads."""
         for slot in reader.inputs:
             maker = self.maker.get(self.actions.storage[slot])
             if maker is not None and _is_source(self.actions, maker):
                 yield maker
 
     def _add_feeders(self, formulas: dict[int, Action], shape: tuple[int | None, ...]) -> None:
-        """Add formulas whose results only the update reads: of those, too, few rows are needed."""
+        """Add formulas that only the update reads: they too are needed for named rows only."""
         storage = self.actions.storage
         waiting = list(formulas.values())
         while waiting:
@@ -174,7 +177,7 @@ class _Search:
                     waiting.append(maker)
 
     def _marks(self, formulas: Mapping[int, Action], sources: Mapping[int, Action]) -> set[int]:
-        """Storages that are read and true in exactly the rows that the sources name."""
+        """Return the storages that formulas read and that are true in exactly the named rows."""
         storage = self.actions.storage
         named = {storage[each.inputs[1]] for each in sources.values()}
         return {
@@ -187,11 +190,11 @@ class _Search:
         }
 
 
-# ---- what happens to a row that nothing touches -------------------------------------------------
+# ---- what happens to an untouched row -----------------------------------------------------------
 
 
 class Kind(Enum):
-    """What is known of an element in a row that no source adds to."""
+    """Facts about an element in a row that no source adds to."""
 
     ZERO = "plus zero"
     FALSE = "false"
@@ -202,7 +205,7 @@ class Kind(Enum):
 
 @dataclass(frozen=True)
 class Same:
-    """It is the element of another storage, whose own kind is known."""
+    """An element that equals the element of another storage, whose kind is known."""
 
     storage: int
     kind: Kind = Kind.OTHER
@@ -212,7 +215,7 @@ Known = Kind | Same
 
 
 def _leaves_others(actions: Actions, update: _Update) -> bool:
-    """Whether every variable keeps the rows that are not named."""
+    """Return whether every variable keeps the rows that are not named."""
     storage, reads = actions.storage, actions.schedule.reads
     kinds: dict[int, Known] = {storage[a.outputs[0]]: Kind.ZERO for a in update.sources}
     kinds.update(dict.fromkeys(update.marks, Kind.FALSE))
@@ -233,7 +236,7 @@ def _leaves_others(actions: Actions, update: _Update) -> bool:
 
 
 def _starts_positive(variable: Node) -> bool:
-    """Whether it is filled with one number above zero: a sum of squares stays above it."""
+    """Return whether a variable starts with one positive number, like AdaGrad's sum of squares."""
     value = variable.attrs.get("value")
     return (
         not variable.attrs.get("trainable", True)
@@ -247,7 +250,7 @@ def _kind_of_input(actions: Actions, slot: int, positive: set[int]) -> Known:
     if type_.size != 1:
         return Same(storage, Kind.POSITIVE if storage in positive else Kind.OTHER)
     if storage not in actions.constants:
-        return Kind.NUMBER  # a rate that is computed
+        return Kind.NUMBER  # a learning rate that is computed
     value = float(actions.constants[storage].reshape(()))
     if not np.isfinite(value) or value < 0:
         return Kind.OTHER
@@ -260,7 +263,7 @@ def _parsed(expression: str) -> ast.expr:
 
 
 def _evaluate(tree: ast.expr, named: Mapping[str, Known]) -> Known:
-    """The kind of a formula's value; OTHER for whatever is not among a few safe forms."""
+    """Return the kind of a formula's value: OTHER unless its form is one of a few safe ones."""
     if isinstance(tree, ast.Name):
         return named.get(tree.id, Kind.OTHER)
     if isinstance(tree, ast.Call) and isinstance(tree.func, ast.Name):
@@ -291,7 +294,7 @@ def _evaluate(tree: ast.expr, named: Mapping[str, Known]) -> Known:
 
 
 def _sum(left: Known, right: Known) -> Known:
-    """Of ``x + 0`` it is x, as long as x is not minus zero, which no sum of squares is."""
+    """Return the kind of a sum. ``x + 0`` is x if x is not -0, which no sum of squares is."""
     x, y = _plain(left), _plain(right)
     if y is Kind.ZERO and (x in (Kind.ZERO, Kind.POSITIVE) or not isinstance(left, Same)):
         return left
@@ -317,7 +320,7 @@ class _Rewriter:
 
     actions: Actions
     update: _Update
-    compact: dict[int, int] = field(default_factory=dict)  # of a storage, the slot of its rows
+    compact: dict[int, int] = field(default_factory=dict)  # by storage, the slot of its named rows
 
     def rewrite(self) -> None:
         actions, update = self.actions, self.update
@@ -376,7 +379,7 @@ class _Rewriter:
         return type_.with_shape((self.update.named, *type_.shape[1:]))
 
     def _rows_of(self, slot: int, rows: int, node: Node) -> int:
-        """The named rows of what a formula reads; what is the same for all rows as it is."""
+        """Return the named rows of a formula's input, or the input itself if all rows share it."""
         actions, update = self.actions, self.update
         storage, type_ = actions.storage[slot], actions.types[slot]
         if storage in self.compact:

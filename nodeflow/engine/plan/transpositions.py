@@ -1,11 +1,12 @@
-"""Transpositions that undo each other, with formulas between them.
+"""Transpositions that cancel, with formulas between them.
 
-Kernels of images have the channels last. A network with channels first, as models of other programs
-are, turns each image before and after every convolution and pooling. The formulas between two of
-them do not care how the axes lie, so they compute in the order of the kernels, and both turns go.
+Kernels of images have the channels last. A network with channels first, like models from other
+programs, transposes each image before and after every convolution and pooling. Formulas between two
+transpositions do not depend on the order of axes, so they compute in the order of the kernels, and
+both transpositions disappear.
 
-A *region* is what formulas make, with one order of axes, of values that a transposition gave. It is
-turned back as a whole where that takes fewer transpositions than it saves.
+A *region* consists of transposed values and the formulas computed from them in one order of axes.
+It is transposed back as a whole if that adds fewer transpositions than it removes.
 """
 
 from __future__ import annotations
@@ -19,19 +20,19 @@ from nodeflow.graph.types import TensorType
 from nodeflow.ops.lowering import Elementwise, Lowering, Permute
 
 SMALL = 1 / 8
-"""The share of a value up to which another one that is spread over it may be turned by itself."""
+"""Largest relative size of a broadcast operand that may be transposed separately."""
 
 Axes = tuple[int, ...]
 
 
 @dataclass(eq=False)
 class Region:
-    """Values that lie as the transposition with these axes leaves them.
+    """Values in the order of axes that the transposition ``axes`` produces.
 
     Attributes:
         values: their slots.
-        saved: transpositions that go.
-        spent: transpositions that come.
+        saved: number of transpositions that disappear.
+        spent: number of transpositions that are added.
     """
 
     axes: Axes
@@ -41,12 +42,12 @@ class Region:
 
     @property
     def back(self) -> Axes:
-        """The axes of the transposition that undoes it."""
+        """The axes of the inverse transposition."""
         return tuple(sorted(range(len(self.axes)), key=self.axes.__getitem__))
 
 
 def undo_transpositions(actions: Actions, apart: frozenset[int]) -> list[str]:
-    """Rewrites regions that gain from it; returns what was done, in words.
+    """Rewrite regions that gain from it. Return the names of the removed transpositions.
 
     Args:
         apart: output slots of actions that stay by themselves.
@@ -60,7 +61,7 @@ def undo_transpositions(actions: Actions, apart: frozenset[int]) -> list[str]:
 
 
 def _regions(actions: Actions, apart: frozenset[int]) -> dict[int, Region]:
-    """Slot -> the region that it is in."""
+    """Return the region of each slot that is in one."""
     found: dict[int, Region] = {}
     if not any(isinstance(action.lowering, Permute) for action in actions.items):
         return found
@@ -72,7 +73,7 @@ def _regions(actions: Actions, apart: frozenset[int]) -> dict[int, Region]:
         if out not in alone or out in apart or out in actions.delayed or out in actions.repeated:
             continue
         if isinstance(action.lowering, Permute):
-            if len(action.lowering.axes) > 2:  # a matrix is turned by products themselves
+            if len(action.lowering.axes) > 2:  # a matrix is transposed by products themselves
                 found[out] = Region(action.lowering.axes, {out: None})
         elif isinstance(action.lowering, Elementwise):
             region = _joined(actions, action, found)
@@ -83,7 +84,7 @@ def _regions(actions: Actions, apart: frozenset[int]) -> dict[int, Region]:
 
 
 def _plain(actions: Actions) -> set[int]:
-    """Slots whose memory has no other name."""
+    """Return the slots whose memory no other slot uses."""
     names: dict[int, int] = {}
     for storage in actions.storage:
         names[storage] = names.get(storage, 0) + 1
@@ -92,7 +93,7 @@ def _plain(actions: Actions) -> set[int]:
 
 
 def _joined(actions: Actions, action: Action, found: dict[int, Region]) -> Region | None:
-    """The region of a formula's result, the regions of its inputs made one; None if it has none."""
+    """Merge the regions of a formula's inputs. Return the result, or None without regions."""
     shape = actions.types[action.outputs[0]].shape
     whole = [s for s in action.inputs if actions.types[s].shape == shape]
     regions = {found[s]: None for s in whole if s in found}
@@ -109,13 +110,13 @@ def _joined(actions: Actions, action: Action, found: dict[int, Region]) -> Regio
 
 
 def _turns_easily(type_: TensorType, shape: Sequence[int | None]) -> bool:
-    """Whether a value that is spread over a shape is a small one."""
+    """Return whether an operand that is broadcast to a shape is small enough."""
     size, whole = type_.size, math.prod(d or 0 for d in shape)
     return size is not None and size <= max(1, SMALL * whole)
 
 
 def _weigh(actions: Actions, found: dict[int, Region]) -> None:
-    """Count for each region which transpositions go and which come."""
+    """Count for each region the transpositions that disappear and that are added."""
     readers, ends = _readers(actions), _ends(actions)
     makers = {action.outputs[0]: action for action in actions.items if action.outputs}
     for region in dict.fromkeys(found.values()):
@@ -141,7 +142,7 @@ def _weigh(actions: Actions, found: dict[int, Region]) -> None:
 
 
 def _undoes(actions: Actions, action: Action, region: Region) -> bool:
-    """Whether an action turns a region's values back."""
+    """Return whether an action transposes a region's values back."""
     if not isinstance(action.lowering, Permute) or action.lowering.axes != region.back:
         return False
     (out,) = action.outputs
@@ -157,23 +158,23 @@ def _readers(actions: Actions) -> dict[int, list[Action]]:
 
 
 def _ends(actions: Actions) -> set[int]:
-    """Storages that a run fetches, or that it writes to variables."""
+    """Return the storages that are fetched or assigned to variables."""
     ends = {actions.storage[s] for s in actions.fetches if s is not None}
     return ends | {actions.storage[s] for s in actions.schedule.writes.values()}
 
 
 class _Turned:
-    """Actions with some regions turned back."""
+    """Actions with some regions transposed back."""
 
     def __init__(self, actions: Actions, regions: dict[int, Region]) -> None:
         self.actions, self.regions = actions, regions
         self.turned: dict[int, int] = {}
-        """Slot of a region -> the slot of the same value in the order before the transposition."""
+        """For each slot of a region, the slot of the same value before the transposition."""
         self.others: dict[tuple[int, Axes], int] = {}
-        """The same for what enters a region."""
+        """The same for values that enter a region."""
         self.same: dict[int, int] = {}
         self.seeds: dict[int, Action] = {}
-        """Transpositions that began a region, by what they give."""
+        """Transpositions that began a region, by their output."""
         self.items: list[Action] = []
         self.makers: dict[int, Action] = {}
 
@@ -200,7 +201,8 @@ class _Turned:
         return list(dict.fromkeys(action.node.name for action in self.seeds.values()))
 
     def _undone(self, action: Action) -> bool:
-        """Whether an action only turns a region's value back; then nothing computes it."""
+        """Make an action that only transposes a region's value back an alias. Return whether it
+        was."""
         slot = action.inputs[0] if action.inputs else -1
         region = self.regions.get(slot)
         if region is None or not _undoes(self.actions, action, region):
@@ -211,7 +213,7 @@ class _Turned:
         return True
 
     def _needed(self, slots: Sequence[int]) -> None:
-        """Values of regions that something else reads lie as they did."""
+        """Transpose values of regions again if other actions read them."""
         for slot in dict.fromkeys(self.actions.storage[s] for s in slots):
             region = self.regions.get(slot)
             if region is None or slot in self.makers:
@@ -230,7 +232,7 @@ class _Turned:
         self._add(Action(action.node, action.lowering, inputs, (back,)))
 
     def _entering(self, action: Action, slot: int, region: Region, whole: TensorType) -> int:
-        """An input of a formula in the order before the transposition."""
+        """Return an input of a region's formula, in the order before the transposition."""
         if self.regions.get(slot) is region:
             return self.turned[slot]
         actions, type_ = self.actions, self.actions.types[slot]

@@ -1,8 +1,9 @@
 """Parts of arrays without copies (the rewrites ``views`` and ``pieces``).
 
-A slice that only formulas read is read where it lies in its source; pieces that one kernel makes
-and that are then joined are written where they belong in the whole. So the gates of a recurrent
-step, which lie side by side in one product, need no copies. Exact: the same numbers are moved less.
+If only formulas read a slice, they read it in place from its source. If one kernel makes all pieces
+of a concatenation, it writes each piece to its place in the whole. So the gates of a recurrent
+step, which lie side by side in one product, need no copies. Both are exact: the same numbers are
+moved less often.
 """
 
 from __future__ import annotations
@@ -50,14 +51,14 @@ def read_slices(actions: Actions) -> None:
         dropped[slot] = source
         actions.note("views", action.node.name)
     actions.items[:] = items
-    for slot, storage in enumerate(actions.storage):  # equals of a slice, which nothing reads
+    for slot, storage in enumerate(actions.storage):  # unread equals of a slice
         if storage in dropped:
             actions.storage[slot] = dropped[storage]
             actions.sliced.add(slot)
 
 
 def _slice_of(action: Action) -> Block | None:
-    """The block that a copy takes from its input, if its last axis can be read as a stretch."""
+    """Return the block that a copy takes from its input, if its last axis is contiguous."""
     copy = action.lowering
     if not isinstance(copy, Copy) or copy.fill is not None or len(copy.blocks) != 1:
         return None
@@ -71,7 +72,7 @@ def _slice_of(action: Action) -> Block | None:
 
 
 def _read_by_formula(actions: Actions, action: Action, block: Block) -> Action:
-    """A slice that is kept as a formula, which those that read it join."""
+    """Return a formula that copies a slice which must be kept, so that its readers can join it."""
     source, (slot,) = action.inputs[0], action.outputs
     part = actions.new_slot(actions.types[slot])
     actions.share_storage(part, source)
@@ -89,7 +90,7 @@ def _is_formula(actions: Actions, reader: Action, slot: int, source: int) -> boo
 
 
 def write_pieces(actions: Actions, groups: list[Group]) -> list[Group]:
-    """The groups without those that join what one cluster makes: it writes into the whole."""
+    """Return the groups without joins of one cluster's results, which it writes into the whole."""
     made_by = {storage: g for g in groups for storage in g.outputs}
     kept = []
     for group in groups:
@@ -109,7 +110,7 @@ def write_pieces(actions: Actions, groups: list[Group]) -> list[Group]:
 
 
 def _maker(actions: Actions, group: Group, made_by: dict[int, Group]) -> Group | None:
-    """The one cluster that makes all pieces of a joining group."""
+    """Return the cluster that makes all pieces of a joining group, or None."""
     copy = group.actions[0].lowering
     if not isinstance(copy, Copy) or copy.fill is not None or len(copy.blocks) < 2:
         return None

@@ -1,4 +1,4 @@
-"""Plans within a limit of memory: the same, or with values computed again instead of kept."""
+"""Plans within a memory limit, which recompute values instead of keeping them if necessary."""
 
 from __future__ import annotations
 
@@ -13,9 +13,8 @@ from nodeflow.graph.types import TensorType
 
 P = TypeVar("P")
 SHARES = (0.85, 0.7, 0.55, 0.45, 0.36, 0.29, 0.23, 0.18, 0.14, 0.1)
-"""Parts of what a schedule holds that are tried, one after the other. A plan holds less than its
-schedule says where kernels keep values to themselves, and more where sizes do not fit into each
-other, so only trying tells."""
+"""Fractions of a schedule's memory, tried in turn. A plan needs less memory than its schedule if
+kernels keep values to themselves, and more if block sizes do not fit, so only trying tells."""
 
 
 def plan_within(
@@ -25,11 +24,11 @@ def plan_within(
     make: Callable[[Schedule, Sequence[TensorType]], P],
     plan_of: Callable[[P], Plan | None],
 ) -> P:
-    """What ``make`` makes of a schedule, if its plan needs no more than the limit; else that of the
-    first, or least demanding, schedule that computes values again.
+    """Return ``make(schedule, types)``, recomputing values if the plan exceeds the limit.
 
-    First steps run as early as they can, as without a limit, then one after the other: that may
-    hold less, and takes longer.
+    If no schedule meets the limit, use the schedule that needs least memory. First, recomputed
+    steps run as early as they can, as without a limit; then one after the other, which may need
+    less memory and takes longer.
     """
     found = make(schedule, types)
     plan = plan_of(found)
@@ -51,7 +50,7 @@ def plan_within(
 
 
 def _stored(plan: Plan) -> set[int]:
-    """Slots of the schedule whose values are in memory, and not only in a kernel."""
+    """Return the slots of the schedule whose values are in memory, not only in a kernel."""
     storage = plan.actions.storage
     return {slot for slot in range(len(plan.schedule.slots)) if storage[slot] in plan.allocations}
 
@@ -59,7 +58,7 @@ def _stored(plan: Plan) -> set[int]:
 def schedule_within(
     limit: int | None, schedule: Schedule, types: Sequence[TensorType]
 ) -> tuple[Schedule, Sequence[TensorType]]:
-    """The schedule, or one that holds less at a time by the reference, if the limit asks for it."""
+    """Return the schedule, or a version that needs less memory by reference if it is too large."""
     found, least = (schedule, types), peak_of(schedule, types)[0]
     if limit is None or least <= limit:
         return found

@@ -1,4 +1,4 @@
-"""Runs the rules over drafts and plans, if that is asked for."""
+"""Runs the rules on drafts and plans, if verification is on."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from nodeflow.engine.plan.verify.rules import MEMORY, ORDER, Rule
 
 
 def is_on() -> bool:
-    """Whether plans are verified: ``NODEFLOW_VERIFY=1`` in the environment."""
+    """Return whether plans are verified: ``NODEFLOW_VERIFY=1`` in the environment."""
     return os.environ.get("NODEFLOW_VERIFY") == "1"
 
 
 def check_draft(draft: Draft, checked: object = None) -> object:
-    """Check the rules of order after a pass, unless it left what they look at as it was.
+    """Check the rules of order after a pass, unless the pass changed nothing that they read.
 
     Args:
-        checked: what the last check of this draft returned.
+        checked: the result of the last check of this draft.
 
     Raises:
         PlanError: a rule is broken.
@@ -40,7 +40,7 @@ def check_plan(plan: Plan, gathered: Iterable[int] = ()) -> None:
     """Check all rules.
 
     Args:
-        gathered: slots of feeds that lie in the arena.
+        gathered: slots of feeds that live in the arena.
 
     Raises:
         PlanError: a rule is broken.
@@ -52,7 +52,7 @@ def check(facts: Facts, rules: Iterable[Rule]) -> None:
     """Check some rules.
 
     Raises:
-        PlanError: a rule is broken; for the first violation of the first of them.
+        PlanError: a rule is broken; reports the first violation of the first broken rule.
     """
     for rule in rules:
         for broken in rule(facts):

@@ -1,4 +1,4 @@
-"""The rules of what launches and loops write: everything once, and nothing beside it."""
+"""Rules about the elements that launches and loops write: each once, and none outside."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from nodeflow.engine.plan.verify.records import Broken, Event, Facts
 from nodeflow.engine.plan.verify.rules import Rule, keeps_rows
 
 MARKED = 1 << 22
-"""Elements up to which blocks that are no stretches are marked one by one."""
+"""Most elements that strided blocks may have to be checked one by one."""
 
 
 def launches_cover_outputs_once(facts: Facts) -> Iterator[Broken]:
-    """All launches together write each element of an output exactly once, and none beside it."""
+    """Check that launches write each element of an output exactly once, and none outside of it."""
     for storage, events in facts.writers.items():
         regions = [r for e in events for r in e.writes if r.storage == storage]
         full = [r for r in regions if not r.partial and (r.clears or not r.adds)]
@@ -33,7 +33,7 @@ def launches_cover_outputs_once(facts: Facts) -> Iterator[Broken]:
 
 
 def _uncovered(regions: Sequence[Region], size: int) -> str:
-    """What is wrong with regions that should cover ``size`` elements once; empty: nothing."""
+    """Describe how regions fail to cover ``size`` elements exactly once; return "" if they do."""
     blocks = [(r.offset, r.sizes, r.strides) if r.sizes is not None else (0, (size,), (1,))
               for r in regions]  # fmt: skip
     blocks = [b for b in blocks if 0 not in b[1]]
@@ -53,7 +53,7 @@ def _uncovered(regions: Sequence[Region], size: int) -> str:
             at += length
         return ""
     if size > MARKED:
-        return ""  # as many elements as there are, all of them inside
+        return ""  # the count is right, and all elements are inside
     marks = np.zeros(size, np.uint8)
     for offset, sizes, strides in blocks:
         where = np.full(sizes, offset, np.int64)
@@ -64,7 +64,7 @@ def _uncovered(regions: Sequence[Region], size: int) -> str:
 
 
 def tasks_share_all_work(facts: Facts) -> Iterator[Broken]:
-    """As many tasks as it takes: all units of work are in one of them, and none has nothing."""
+    """Check that tasks cover all units of work, and that each task has some."""
     for event, launch in facts.launches():
         split = launch.split
         if launch.tasks < 1:
@@ -79,7 +79,10 @@ def tasks_share_all_work(facts: Facts) -> Iterator[Broken]:
 
 
 def reductions_accumulate_into_initialised_storage(facts: Facts) -> Iterator[Broken]:
-    """What adds to a storage makes it zero itself, or something has written all of it before."""
+    """Check that storages are fully initialised before a launch adds to them.
+
+    The launch itself clears the region, or an earlier one has written all of it.
+    """
     for event in facts.events:
         for region in event.writes:
             if region.adds and not region.clears:
@@ -96,7 +99,7 @@ def reductions_accumulate_into_initialised_storage(facts: Facts) -> Iterator[Bro
 
 
 def data_dependent_writes_are_bounded(facts: Facts) -> Iterator[Broken]:
-    """A kernel that writes where its data say checks them against the size of what it writes."""
+    """Check that kernels compare indices in their data with the size of the array they write."""
     for event, launch in facts.launches():
         scatters = event.group is not None and kernel_of(event.group).scatters
         if scatters and not any(region.bound for region in event.writes):
@@ -115,22 +118,28 @@ def data_dependent_writes_are_bounded(facts: Facts) -> Iterator[Broken]:
 
 
 def iterations_follow_each_other(facts: Facts) -> Iterator[Broken]:
-    """An iteration reads what is carried where the one before it wrote it, and first the initial
-    value; it writes nothing that it still reads, and stays inside of its storages."""
+    """Check that each iteration reads carried values where the previous iteration wrote them.
+
+    The first iteration reads the initial values. No iteration writes a value that it still reads,
+    or leaves its storages.
+    """
     for event, loop in _loops(facts):
         yield from _wrong_iterations(facts, event, loop)
 
 
 def tasks_go_on_with_their_own_rows(facts: Facts) -> Iterator[Broken]:
-    """Where tasks go through all iterations without meeting, the body is one chain that cannot
-    fail, and a task reads of what is carried only what it has made itself."""
+    """Check loops whose tasks go through all iterations without meeting.
+
+    The body must be one chain that cannot fail, and a task must read only those carried rows that
+    it made itself.
+    """
     for event, loop in _loops(facts):
         for text in _meetings(loop, loop.apart.rows) if loop.apart is not None else ():
             yield Broken(text, event, loop.workspace)
 
 
 def _loops(facts: Facts) -> Iterator[tuple[Event, LoopPlan]]:
-    """Events that are all iterations of a loop whose number is known."""
+    """Yield the events of loops with a known number of iterations."""
     for event in facts.events:
         if event.is_loop and event.group is not None:
             loop = event.group.actions[0].lowering
@@ -139,7 +148,7 @@ def _loops(facts: Facts) -> Iterator[tuple[Event, LoopPlan]]:
 
 
 def _meetings(loop: LoopPlan, rows: int) -> Iterator[str]:
-    """Why the tasks of a loop's body must meet."""
+    """Yield the reasons why the tasks of a loop's body must meet."""
     inner = facts_of_plan(loop.plan)
     if len({(event.time, event.chain) for event in inner.events}) != 1:
         yield "its body is more than one chain"

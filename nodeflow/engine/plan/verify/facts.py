@@ -1,4 +1,4 @@
-"""Reads the records of the verifier off drafts and plans."""
+"""Extracts the records of the verifier from drafts and plans."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from nodeflow.graph.types import numpy_dtype
 
 
 def facts_of_actions(actions: Actions) -> Facts:
-    """Actions, each at a time of its own."""
+    """Return the facts of actions, each at a separate time."""
     storage = actions.storage
     events = [
         Event(
@@ -33,7 +33,7 @@ def facts_of_actions(actions: Actions) -> Facts:
 
 
 def facts_of_groups(draft: Draft) -> Facts:
-    """Groups at their levels; those of a chain after each other, once chains are made."""
+    """Return the facts of groups at their levels, or in their chains once there are chains."""
     actions = draft.actions
     if not draft.chains:
         groups = enumerate(draft.groups)
@@ -63,7 +63,7 @@ def _event(actions: Actions, group: Group, time: int, chain: int, position: int)
 
 
 def facts_of_plan(plan: Plan, gathered: Iterable[int] = ()) -> Facts:
-    """Kernel launches, loops and calls of references, in the order of a finished plan."""
+    """Return the facts of a finished plan: kernel launches, loops and reference calls, in order."""
     actions = plan.actions
     facts = Facts(
         actions,
@@ -77,21 +77,21 @@ def facts_of_plan(plan: Plan, gathered: Iterable[int] = ()) -> Facts:
         plan.arena_size,
     )
     facts.given -= {storage for storage in facts.gathered if storage in facts.writers}
-    if plan.home:  # the last thing that is done with a variable in place is to update it
+    if plan.home:  # the update itself is the last use of such a variable
         others = (s for v, s in actions.schedule.writes.items() if v not in plan.home)
         facts.ends = {actions.storage[s] for s in (*actions.fetches, *others) if s is not None}
     return facts
 
 
 def _given(actions: Actions) -> set[int]:
-    """Storages whose values are there before anything runs."""
+    """Return the storages whose values exist before anything runs."""
     schedule = actions.schedule
     given = (*schedule.feeds.values(), *schedule.reads.values(), *actions.packed.values())
     return {*given, *actions.constants}
 
 
 def _ends(actions: Actions) -> set[int]:
-    """Storages whose values are read when everything is over."""
+    """Return the storages whose values are read after everything has run."""
     ends = (*actions.fetches, *actions.schedule.writes.values())
     return {actions.storage[s] for s in ends if s is not None}
 
@@ -137,10 +137,10 @@ def _launch_event(plan: Plan, launch: KernelLaunch, time: int, chain: int, posit
 
 
 def _regions(plan: Plan, group: Group | None, pointed: Iterable[int]) -> tuple[Region, ...]:
-    """What a launch writes that does not say so: all outputs of its group that it points at.
+    """Return the regions of a launch that declares none: the outputs of its group it points at.
 
-    A new value that is written over a variable has no pointer of its own, if the kernel reads the
-    variable too.
+    A new value that is written over a variable has no pointer of its own if the kernel also reads
+    the variable.
     """
     if group is None:
         return ()
@@ -157,7 +157,7 @@ def _regions(plan: Plan, group: Group | None, pointed: Iterable[int]) -> tuple[R
 
 
 def _loop_event(plan: Plan, level: LoopLevel, time: int) -> Event:
-    """All iterations of a loop as one event."""
+    """Return all iterations of a loop as one event."""
     group = level.group
     assert group is not None
     loop = group.actions[0].lowering
@@ -185,7 +185,7 @@ def _loop_event(plan: Plan, level: LoopLevel, time: int) -> Event:
 
 
 def loop_writes(loop: LoopPlan) -> list[tuple[int, IterationPointer]]:
-    """What each iteration writes outside the body's own memory: storage of the body, and where."""
+    """Return the storages that an iteration writes outside the body's memory, with addresses."""
     inner = loop.plan.actions
     given = {*inner.schedule.feeds.values(), *inner.constants}
     found = [
@@ -197,7 +197,7 @@ def loop_writes(loop: LoopPlan) -> list[tuple[int, IterationPointer]]:
 
 
 def loop_reads(loop: LoopPlan) -> list[tuple[int, IterationPointer]]:
-    """What each iteration reads that moves: storage of the body, and where."""
+    """Return the storages that an iteration reads at changing addresses, with these addresses."""
     inner = loop.plan.actions
     read = {inner.storage[s] for action in inner.items for s in action.inputs}
     read.update(storage for storage, _ in loop.copies)
@@ -207,7 +207,7 @@ def loop_reads(loop: LoopPlan) -> list[tuple[int, IterationPointer]]:
 
 
 def address(where: IterationPointer, iteration: int, iterations: int) -> Pointer:
-    """Where something is in one iteration."""
+    """Return the address in one iteration."""
     if iteration == iterations - 1 and where.last is not None:
         return where.last
     if iteration == 0 and where.first is not None:

@@ -1,4 +1,4 @@
-"""What the verifier looks at: events in the order they run, and where their values live."""
+"""The records that the verifier checks: events in the order they run, and the places of values."""
 
 from __future__ import annotations
 
@@ -48,16 +48,15 @@ class Broken:
 
 @dataclass(frozen=True, eq=False)
 class Event:
-    """Something that runs: a kernel launch, a loop, a call of a reference; of a draft, an action or
-    a group.
+    """A kernel launch, a loop or a reference call; for a draft, an action or a group.
 
     Attributes:
         nodes: names of its nodes.
-        time: events of one time run side by side, those of an earlier one are over.
-        chain: of one time, events of one chain run task by task one after the other.
+        time: events of one time run concurrently, after all events of earlier times.
+        chain: events of one time and chain run one after the other, task by task.
         position: place in the chain.
         reads: storages whose values it reads.
-        writes: what it writes.
+        writes: regions that it writes.
         can_fail: whether it may report a failure.
     """
 
@@ -72,27 +71,27 @@ class Event:
     can_fail: bool = False
 
     def is_before(self, other: Event) -> bool:
-        """Whether each task of the other begins when all that it needs of this one is over."""
+        """Return whether each task of the other event begins after its inputs from this event."""
         if self.time != other.time:
             return self.time < other.time
         return self.chain == other.chain and self.position < other.position
 
     @property
     def is_loop(self) -> bool:
-        """Whether it is all iterations of a loop."""
+        """Whether it stands for all iterations of a loop."""
         return self.launch is None and self.group is not None and not self.group.is_fallback
 
 
 @dataclass
 class Facts:
-    """All that the rules know of a draft or a plan.
+    """The facts about a draft or a plan that rules check.
 
     Attributes:
-        given: storages whose values are there before anything runs.
-        ends: storages whose values are read when everything is over.
+        given: storages whose values exist before anything runs.
+        ends: storages whose values are read after everything has run.
         homes: storages that are a variable's own memory, which a training step updates.
-        inplace: storages of new values that are written over a home, with that home.
-        gathered: storages of feeds that lie in the arena.
+        inplace: for each new value that is written in place, the home that it overwrites.
+        gathered: storages of feeds that live in the arena.
         allocations: where storages live; None before memory is planned.
     """
 
@@ -108,7 +107,7 @@ class Facts:
 
     @cached_property
     def writers(self) -> dict[int, list[Event]]:
-        """Events that write each storage."""
+        """The events that write each storage."""
         found: dict[int, list[Event]] = defaultdict(list)
         for event in self.events:
             for storage in dict.fromkeys(region.storage for region in event.writes):
@@ -117,7 +116,7 @@ class Facts:
 
     @cached_property
     def readers(self) -> dict[int, list[Event]]:
-        """Events that read each storage."""
+        """The events that read each storage."""
         found: dict[int, list[Event]] = defaultdict(list)
         for event in self.events:
             for storage in event.reads:
@@ -125,22 +124,22 @@ class Facts:
         return found
 
     def of_order(self) -> tuple[object, ...]:
-        """A copy of all that the rules of order look at."""
+        """Return a copy of all facts that the rules of order read."""
         actions = self.actions
         events = [(e.time, e.chain, e.position, e.reads, e.writes) for e in self.events]
         slots = [*actions.storage], [*actions.types], {*actions.sliced}
         return events, self.given, self.ends, slots, dict(actions.views)
 
     def size(self, storage: int) -> int:
-        """Elements of a storage."""
+        """Return the elements of a storage."""
         return self.actions.types[storage].size or 0
 
     def nbytes(self, storage: int) -> int:
-        """Bytes of a storage."""
+        """Return the bytes of a storage."""
         return self.size(storage) * numpy_dtype(self.actions.types[storage].dtype).itemsize
 
     def name(self, storage: int) -> str:
-        """What a storage holds, in words."""
+        """Return a name for a storage's value."""
         slots = self.actions.schedule.slots
         if storage < len(slots):
             return slots[storage].name
@@ -148,7 +147,7 @@ class Facts:
         return f"part of {next(maker, 'a copy')}"
 
     def launches(self) -> Iterator[tuple[Event, KernelLaunch]]:
-        """Events that are kernel launches."""
+        """Yield the events that are kernel launches, with their launches."""
         for event in self.events:
             if event.launch is not None:
                 yield event, event.launch

@@ -1,6 +1,6 @@
-"""The rules of order and memory: each one small function over the records of a draft or plan.
+"""The rules of order and memory: each a small function over the records of a draft or plan.
 
-A rule yields what breaks it. `ORDER` holds in drafts, too, as soon as there are actions or groups;
+A rule yields its violations. `ORDER` also holds in drafts, as soon as there are actions or groups;
 `MEMORY` is about finished plans.
 """
 
@@ -23,7 +23,7 @@ Rule = Callable[[Facts], Iterable[Broken]]
 
 
 def values_are_written_before_they_are_read(facts: Facts) -> Iterator[Broken]:
-    """Whatever an event reads, or is read at the end, something has written at an earlier time."""
+    """Check that every value is written before an event, or the end of the run, reads it."""
     for storage, events in facts.readers.items():
         for event in events if storage not in facts.given else ():
             writers = facts.writers.get(storage, ())
@@ -37,7 +37,7 @@ def values_are_written_before_they_are_read(facts: Facts) -> Iterator[Broken]:
 
 
 def levels_respect_dependencies(facts: Facts) -> Iterator[Broken]:
-    """Events of one time do not read what another of them writes, except along a chain."""
+    """Check that events of one time do not read each other's results, except along a chain."""
     for storage, events in facts.readers.items():
         for event in events:
             for writer in facts.writers.get(storage, ()):
@@ -47,8 +47,10 @@ def levels_respect_dependencies(facts: Facts) -> Iterator[Broken]:
 
 
 def aliases_lead_to_memory(facts: Facts) -> Iterator[Broken]:
-    """A slot that shares memory names the owner itself, and has as many bytes as that, or is a view
-    whose elements all lie inside."""
+    """Check that slots which share memory name its owner, and fit.
+
+    They must have as many bytes as the owner, or be a view whose elements all lie inside.
+    """
     actions = facts.actions
     for slot, storage in enumerate(actions.storage):
         if slot == storage:
@@ -75,7 +77,7 @@ def aliases_lead_to_memory(facts: Facts) -> Iterator[Broken]:
 
 
 def values_have_memory(facts: Facts) -> Iterator[Broken]:
-    """Whatever is read, written or pointed at lies in memory that holds all of it."""
+    """Check that all values that are read, written or pointed at have enough memory."""
     allocations = facts.allocations or {}
     for storage in {*facts.readers, *facts.writers, *facts.ends}:
         place = allocations.get(storage)
@@ -92,9 +94,11 @@ def values_have_memory(facts: Facts) -> Iterator[Broken]:
 
 
 def lifetimes_do_not_overlap(facts: Facts) -> Iterator[Broken]:
-    """Values that share bytes of the arena follow each other: all uses of one are over before the
-    other is first written, at least task by task where both have the same rows, or element by
-    element where a formula of one makes the other."""
+    """Check that values which share bytes of the arena follow each other.
+
+    All uses of one value end before the other is first written. Two values with the same rows may
+    follow each other task by task; a formula may replace its input element by element.
+    """
     occupied: list[tuple[int, int, _Life]] = []
     for life in sorted(_lives(facts), key=lambda life: life.key):
         first = bisect_left(occupied, life.start, key=lambda each: each[0])
@@ -112,7 +116,7 @@ def lifetimes_do_not_overlap(facts: Facts) -> Iterator[Broken]:
 
 
 class _Life:
-    """Bytes of the arena that a storage has, and when they are used."""
+    """The bytes of a storage in the arena, and the time of their use."""
 
     def __init__(self, facts: Facts, storage: int, start: int) -> None:
         self.storage = storage
@@ -148,8 +152,10 @@ def _lives(facts: Facts) -> Iterator[_Life]:
 
 
 def inputs_are_not_overwritten(facts: Facts) -> Iterator[Broken]:
-    """Nothing writes to feeds and constants, nor to variables that are not updated; a call of a
-    reference writes to memory of its own."""
+    """Check that nothing writes to feeds, constants, or variables that are not updated.
+
+    A reference call must not write to its inputs either.
+    """
     allocations = facts.allocations or {}
     for storage, events in facts.writers.items():
         place = allocations.get(storage)
@@ -170,8 +176,10 @@ def inputs_are_not_overwritten(facts: Facts) -> Iterator[Broken]:
 
 
 def old_values_are_read_before_updates(facts: Facts) -> Iterator[Broken]:
-    """Whatever reads a variable's old value is over before a new one is written over it; the kernel
-    that does so reads each element where it writes it."""
+    """Check that all reads of a variable's old value end before a new value overwrites it.
+
+    A kernel may do both if it reads each element where it writes it.
+    """
     updates = [(s, home) for s, home in facts.inplace.items()]
     updates += [(home, home) for home in facts.homes]
     for storage, home in updates:
@@ -189,7 +197,7 @@ def old_values_are_read_before_updates(facts: Facts) -> Iterator[Broken]:
 
 
 def _replaces(facts: Facts, event: Event, storage: int) -> bool:
-    """Whether a kernel that reads a storage may write over it."""
+    """Return whether a kernel that reads a storage may write over it."""
     launch = event.launch
     if storage not in event.reads or launch is None or launch.rereads:
         return False
@@ -197,7 +205,7 @@ def _replaces(facts: Facts, event: Event, storage: int) -> bool:
 
 
 def _reads_elements_in_place(facts: Facts, writer: Event, home: int) -> bool:
-    """Whether a cluster reads a storage in its own shape, and not by a view."""
+    """Return whether a cluster reads a storage in the cluster's shape, and not through a view."""
     group, actions = writer.group, facts.actions
     if group is None or group.shape is None:
         return False
@@ -206,7 +214,7 @@ def _reads_elements_in_place(facts: Facts, writer: Event, home: int) -> bool:
 
 
 def updates_do_not_collide(facts: Facts) -> Iterator[Broken]:
-    """Each variable gets one new value: nothing else is written over the same memory."""
+    """Check that each variable gets one new value: nothing else is written over the same memory."""
     taken: dict[int, int] = {}
     for storage, home in facts.inplace.items():
         if storage in facts.writers:
@@ -216,8 +224,10 @@ def updates_do_not_collide(facts: Facts) -> Iterator[Broken]:
 
 
 def updates_follow_what_can_fail(facts: Facts) -> Iterator[Broken]:
-    """A training step commits as a whole: all that can fail is over before the first variable is
-    overwritten."""
+    """Check that a training step commits as a whole.
+
+    All events that can fail end before the first variable is overwritten.
+    """
     updated = [e for s in (*facts.inplace, *facts.homes) for e in facts.writers.get(s, ())]
     first = min(updated, key=lambda event: event.time, default=None)
     for event in facts.events if first is not None else ():
@@ -229,8 +239,10 @@ def updates_follow_what_can_fail(facts: Facts) -> Iterator[Broken]:
 
 
 def chained_tasks_keep_to_their_rows(facts: Facts) -> Iterator[Broken]:
-    """Kernels of a chain have as many tasks, cut between the same rows, and what a task reads of
-    the chain it has made itself."""
+    """Check that the kernels of a chain have the same tasks with the same rows.
+
+    Among the chain's values, a task reads only its own.
+    """
     chains: dict[tuple[int, int], list[Event]] = {}
     for event, _ in facts.launches():
         chains.setdefault((event.time, event.chain), []).append(event)
@@ -251,7 +263,7 @@ def chained_tasks_keep_to_their_rows(facts: Facts) -> Iterator[Broken]:
 
 
 def keeps_rows(facts: Facts, event: Event, storage: int, tasks: int) -> bool:
-    """Whether a kernel reads a storage by the same rows as those that it is cut into."""
+    """Return whether a kernel reads a storage by the same rows as its tasks are cut."""
     group, actions = event.group, facts.actions
     if group is None or tasks == 1:
         return True
@@ -270,8 +282,10 @@ def keeps_rows(facts: Facts, event: Event, storage: int, tasks: int) -> bool:
 
 
 def _product_keeps_rows(facts: Facts, action: Action, storage: int) -> bool:
-    """Whether a product reads a storage as its first operand only, by rows, or adds it; True of
-    other kernels that are no clusters."""
+    """Return whether a product reads a storage only as its first operand, by rows, or adds it.
+
+    Other kernels that are no clusters count as True.
+    """
     inputs = [facts.actions.storage[s] for s in action.inputs]
     if not isinstance(action.lowering, (Product, PackedProduct)):
         return True

@@ -1,7 +1,8 @@
 """Sphinx configuration of the documentation site (``make docs``).
 
 The op reference and the command-line reference are generated from their declarations into
-``reference/generated`` before Sphinx reads its sources.
+``reference/generated`` before Sphinx reads its sources. The pages of integrations are copied from
+their folders into ``integrations``.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent), str(HERE.parent / "tools")]
 
 import nodeflow  # noqa: E402
+from nodeflow import manifests  # noqa: E402
 
 project = "nodeflow"
 author = "The nodeflow authors"
@@ -45,9 +47,22 @@ def generate(app: Sphinx) -> None:
     """Write the generated pages, but only where they changed, so that builds stay incremental."""
     import make_reference
 
-    folder = HERE / "reference" / "generated"
+    write_pages(HERE / "reference" / "generated", make_reference.pages())
+    write_pages(HERE / "integrations", integration_pages())
+
+
+def integration_pages() -> dict[str, str]:
+    """The page of each integration, by file name; links to other pages lead there from here."""
+    guides = {one.name: one.folder / manifests.GUIDE for one in manifests.integrations()}
+    return {
+        f"{name}.md": guide.read_text(encoding="utf-8").replace("](../../../docs/", "](../")
+        for name, guide in guides.items()
+    }
+
+
+def write_pages(folder: Path, pages: dict[str, str]) -> None:
+    """Write pages where they changed, and remove all others from the folder."""
     folder.mkdir(parents=True, exist_ok=True)
-    pages = make_reference.pages()
     for name, text in pages.items():
         path = folder / name
         if not path.exists() or path.read_text(encoding="utf-8") != text:

@@ -53,6 +53,12 @@ def test_what_is_imported_first_waits_with_the_rest(code):
     assert heavy_modules_after(code, NEEDED_LATER) == []
 
 
+def test_manifests_are_read_without_importing_an_integration():
+    code = "from nodeflow.manifests import integrations\nassert integrations()\n"
+    code += "assert not [m for m in sys.modules if m.startswith('nodeflow.integrations')]"
+    assert heavy_modules_after(code, ("numpy", "nodeflow.ops")) == []
+
+
 @pytest.mark.thorough
 def test_the_first_question_for_an_op_registers_all():
     code = "from nodeflow.graph.registry import REGISTRY\nassert 'matmul' in REGISTRY"

@@ -34,7 +34,8 @@ def classes() -> list[type]:
     from nodeflow.errors import NodeflowError
 
     for module in pkgutil.walk_packages(nodeflow.__path__, "nodeflow."):
-        if ".ui" not in module.name and not module.name.endswith("__main__"):
+        has_qt = ".ui" in module.name or ".window" in module.name
+        if not has_qt and not module.name.endswith("__main__"):
             import_module(module.name)
     found: list[type] = []
     waiting: list[type] = [NodeflowError]

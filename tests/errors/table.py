@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from unittest.mock import patch
 
 import numpy as np
@@ -17,6 +18,7 @@ from nodeflow.document.io import journal
 from nodeflow.document.model.document import Document
 from nodeflow.engine.columns import Column
 from nodeflow.exchange.onnx.errors import onnx_package
+from nodeflow.manifests import Integration, Software, offer
 from nodeflow.summary.reading import event_folders
 
 from .provocations import (
@@ -48,6 +50,12 @@ def without_onnx() -> None:
     """What an import of the package says where it is not installed."""
     with patch.dict(sys.modules, {"onnx": None}):
         onnx_package()
+
+
+def without_software() -> None:
+    """What an integration says where its software is not installed."""
+    software = Software("scikit-learn", "no_sklearn_here", "tsne")
+    Integration("tsne", "t-SNE", software, Path()).check_software()
 
 
 def without_jax() -> None:
@@ -187,6 +195,8 @@ TABLE: dict[str, Provocation] = {
         {"a.flow": DIVERGING},
     ),
     "OnnxFileError": Provocation(("import", "a.onnx"), {"a.onnx": b"no model"}),
+    "SoftwareMissing": Provocation(call=without_software),
+    "NotOffered": Provocation(call=lambda: offer("projection", "umap", ["pca"])),
     "JaxMissing": Provocation(call=without_jax),
     "MixedRows": Provocation(call=lambda: shared_by_two(4, mixing=True)),
     "UnevenBatch": Provocation(call=lambda: shared_by_two(5)),

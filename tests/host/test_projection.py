@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
 import numpy as np
 import pytest
 
@@ -128,24 +126,7 @@ def test_what_has_no_rows_is_refused():
         points(engine, "b1")
 
 
-def test_tsne_says_how_to_get_it_where_it_is_not(monkeypatch):
-    monkeypatch.setitem(sys.modules, "sklearn.manifold", None)
-    with pytest.raises(ViewProblem) as refused:
-        points(evaluator("spirals"), "hidden2", method="tsne")
-    text = refused.value.text("window")
-    assert "t-SNE needs scikit-learn" in text and "pip install 'nodeflow[tsne]'" in text
-
-
-@pytest.mark.thorough
-def test_tsne_keeps_neighbours_together_and_waits_for_the_end_of_a_training():
-    engine = evaluator("spirals")
-    data = points(engine, "hidden2", method="tsne")
-    assert data.method == "tsne" and data.explained == () and data.points.shape[1] == 2
-    away = np.linalg.norm(data.points[:, None] - data.points[None], axis=2)
-    places = away.argsort(axis=1).argsort(axis=1)  # 0 is the row itself
-    nearest = places[np.arange(len(places)), data.near[:, 0]]
-    assert np.mean(nearest <= 10) > 0.9, "the nearest row in all dimensions is near in the picture"
-    again = points(engine, "hidden2", method="tsne")
-    assert np.array_equal(data.points, again.points)
-    with pytest.raises(ViewProblem, match="too long"):
-        points(engine, "hidden2", step=3, method="tsne")
+def test_a_method_that_is_not_here_is_refused():
+    with pytest.raises(ViewProblem, match="no way to place points 'umap' here") as refused:
+        points(evaluator("spirals"), "hidden2", method="umap")
+    assert "pca" in refused.value.text("window")

@@ -1,4 +1,4 @@
-"""The rows of a tensor as points, placed by principal components or t-SNE.
+"""The rows of a tensor as points, placed by principal components or another method.
 
 The rows belong to data that the tensor depends on, or to a matrix itself, such as embeddings. Each
 has a label, a picture or words of its input, and its nearest rows in all dimensions.
@@ -7,6 +7,7 @@ has a label, a picture or words of its input, and its nearest rows in all dimens
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ from nodeflow.host.protocol import ViewSpec
 from nodeflow.host.views.inputs_shown import inputs_of
 from nodeflow.host.views.kind import ViewKind, ViewProblem
 from nodeflow.host.views.labels import class_labels, classes_of
+from nodeflow.manifests import NotOffered, SoftwareMissing, offer, offers
 
 if TYPE_CHECKING:
     from nodeflow.data.data_splits import DataSplits
@@ -29,12 +31,19 @@ MOST_SPAN = 4096
 NEIGHBOURS = 8
 COMPONENTS = 3
 SPLITS = ("test", "validation", "train")
-PCA, TSNE = "pca", "tsne"
+PCA = "pca"
 EUCLIDEAN, COSINE = "euclidean", "cosine"
 ROUNDED = 1e-12
 """Fraction of the variance below which a component is a rounding error."""
 SIDE = 28
 """Pixels of a picture's longer side."""
+Placing = Callable[[np.ndarray], np.ndarray]
+"""Returns a point (n, 2) for each row of a float64 matrix with three rows or more."""
+
+
+def methods() -> dict[str, str]:
+    """Return the label of each method that places rows: PCA, then those of integrations."""
+    return {PCA: "PCA", **{each.name: each.label for each in offers("projection")}}
 
 
 @dataclass(frozen=True)
@@ -47,10 +56,10 @@ class ProjectionData:
         split: the split of the rows, one of ``splits``; empty for the rows of a matrix.
         total: number of all rows; the first are shown.
         dims: numbers in a row.
-        method: ``pca`` or ``tsne``.
+        method: one of `methods`.
         metric: the metric for neighbours.
         points: float32 (n, k), k components, at most `COMPONENTS`.
-        explained: fraction of the variance along each component; empty for t-SNE.
+        explained: fraction of the variance along each component; empty for other methods.
         labels: (n,) one text for each point; empty if nothing is known.
         groups: int16 (n,), class of each point; -1 if unknown.
         names: names of the classes.
@@ -82,10 +91,10 @@ class ProjectionData:
 def compute(source: ViewSource, spec: ViewSpec) -> ProjectionData:
     """Return the points of a tensor, or of the likeliest one where no name is given.
 
-    Options: ``split``, ``method`` (``pca`` or ``tsne``), ``metric`` (``euclidean`` or ``cosine``).
+    Options: ``split``, ``method`` (one of `methods`), ``metric`` (``euclidean`` or ``cosine``).
 
     Raises:
-        ViewProblem: the tensor has no rows of two numbers or more, or t-SNE is not installed.
+        ViewProblem: the tensor has no rows of two numbers or more, or the method is not here.
     """
     names = source.memo("projected", lambda: _candidates(source))
     if not spec.name and not names:
@@ -111,12 +120,11 @@ def compute(source: ViewSource, spec: ViewSpec) -> ProjectionData:
         raise ViewProblem(f"{int((~good).sum())} of its rows are not finite")
     method = spec.option("method", PCA)
     metric = COSINE if spec.option("metric") == COSINE else EUCLIDEAN
-    if method == TSNE:
-        points, explained = _tsne(source, rows), ()
-    else:
-        method = PCA
+    if method == PCA:
         points, shares = principal(rows)
         explained = tuple(shares.tolist())
+    else:
+        points, explained = _placed(source, rows, method), ()
     near, distances = nearest(rows, metric)
     return ProjectionData(
         tensor.name, names, split, splits, shown.total, rows.shape[1], method, metric,
@@ -255,20 +263,20 @@ def principal(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return points, np.sum(points**2, axis=0) / total
 
 
-def _tsne(source: ViewSource, rows: np.ndarray) -> np.ndarray:
+def _placed(source: ViewSource, rows: np.ndarray, method: str) -> np.ndarray:
+    """Return the points of a method of an integration."""
     try:
-        from sklearn.manifold import TSNE as Embedding  # type: ignore[import-not-found]
-    except ImportError:
-        raise ViewProblem(
-            "t-SNE needs scikit-learn, which is not installed",
-            hint="pip install 'nodeflow[tsne]' brings it; then restart the engine.",
-        ) from None
+        wanted = offer("projection", method, [PCA])
+        wanted.integration.check_software()
+    except (NotOffered, SoftwareMissing) as error:
+        raise ViewProblem(error.message, hint=error.hint) from None
     if source.step is not None:
         raise ViewProblem(
-            "t-SNE takes too long beside a training", hint="PCA follows it; t-SNE comes after."
+            f"{wanted.label} takes too long beside a training",
+            hint=f"PCA follows it; {wanted.label} comes after.",
         )
-    perplexity = min(30.0, (len(rows) - 1) / 3)
-    return Embedding(n_components=2, perplexity=perplexity, random_state=0).fit_transform(rows)
+    place: Placing = wanted.load()
+    return place(rows)
 
 
 def nearest(rows: np.ndarray, metric: str) -> tuple[np.ndarray, np.ndarray]:

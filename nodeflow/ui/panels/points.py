@@ -19,7 +19,7 @@ from PySide6.QtWidgets import (
 )
 
 from nodeflow.host.protocol import ViewSpec, ViewValue
-from nodeflow.host.views.projection import ProjectionData
+from nodeflow.host.views.projection import ProjectionData, methods
 from nodeflow.number_text import count, number
 from nodeflow.ui.actions.binding import Binding
 from nodeflow.ui.actions.specs import ActionSpec
@@ -32,7 +32,7 @@ from nodeflow.ui.inspector.editors import QuietCombo, fitting_combo
 from nodeflow.ui.panels.panel import LatePanel, PanelContext, PanelSpec, Place
 from nodeflow.ui.panels.parts.in_front import InFront
 from nodeflow.ui.panels.parts.point_canvas import PointCanvas
-from nodeflow.ui.views.projection import METHODS, METRICS, title
+from nodeflow.ui.views.projection import METRICS, title
 from nodeflow.ui.views.rates import SPLITS
 
 ASKER = "points"
@@ -62,9 +62,10 @@ class PointsPanel(QWidget):
         self.nodes, self.splits, self.methods, self.metrics = (
             self._combo(name) for name in ("Node", "Rows", "Method", "Distance")
         )
-        for combo, entries in ((self.methods, METHODS), (self.metrics, METRICS)):
+        for combo, entries in ((self.methods, methods().items()), (self.metrics, METRICS)):
             for value, text in entries:
                 combo.addItem(text, value)
+        self.methods.setVisible(self.methods.count() > 1)
         self.search = QLineEdit()
         self.search.setPlaceholderText("Search labels and rows")
         self.search.setAccessibleName("Search points")

@@ -8,7 +8,7 @@ from PySide6.QtGui import QColor
 
 from nodeflow.document.analysis.analysis import Analysis
 from nodeflow.document.model.document import Document
-from nodeflow.host.views.projection import COSINE, EUCLIDEAN, PCA, TSNE, ProjectionData
+from nodeflow.host.views.projection import COSINE, EUCLIDEAN, ProjectionData, methods
 from nodeflow.number_text import count, number
 from nodeflow.ui.core.theme import Theme
 from nodeflow.ui.views.axes import Chart, Extent, make_chart
@@ -17,7 +17,6 @@ from nodeflow.ui.views.palette import class_color, point_color
 from nodeflow.ui.views.rates import SPLITS
 from nodeflow.ui.views.sheet import Sheet, legend
 
-METHODS = ((PCA, "PCA"), (TSNE, "t-SNE"))
 METRICS = ((EUCLIDEAN, "Euclidean"), (COSINE, "Cosine"))
 MARGIN = 0.05
 NEAR = 12.0
@@ -93,7 +92,7 @@ def entries(theme: Theme, data: ProjectionData) -> list[tuple[str, QColor, str]]
 def axes_words(data: ProjectionData) -> str:
     """Return ``Components 1 and 2: 34 % and 12 % of the variance of 300 dimensions``."""
     if not data.explained:
-        return f"t-SNE of {count(data.dims)} dimensions"
+        return f"{methods().get(data.method, data.method)} of {count(data.dims)} dimensions"
     shares = " and ".join(f"{100 * share:.0f} %" for share in data.explained[:2])
     return f"Components 1 and 2: {shares} of the variance of {count(data.dims)} dimensions"
 
@@ -122,10 +121,9 @@ def words(data: ProjectionData) -> str:
 
 def choices(data: ProjectionData) -> tuple[Choice, ...]:
     """Offer the split, the method and the distance measure."""
-    found = [
-        Choice("method", "By", METHODS, data.method),
-        Choice("metric", "Distance", METRICS, data.metric),
-    ]
+    found = [Choice("metric", "Distance", METRICS, data.metric)]
+    if len(methods()) > 1:
+        found.insert(0, Choice("method", "By", tuple(methods().items()), data.method))
     if len(data.splits) > 1:
         of = tuple((s, SPLITS[s]) for s in data.splits)
         found.insert(0, Choice("split", "Rows", of, data.split))

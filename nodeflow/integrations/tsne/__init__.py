@@ -1,0 +1,1 @@
+"""t-SNE in the panel of points, computed by scikit-learn."""

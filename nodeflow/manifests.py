@@ -1,0 +1,216 @@
+"""What integrations offer, read from their manifests without importing them.
+
+An integration joins nodeflow to other software. It is a folder, ``nodeflow/integrations/NAME``,
+with a ``manifest.json`` that lists its offers by purpose:
+
+    {
+      "title": "t-SNE",
+      "software": {"title": "scikit-learn", "module": "sklearn", "extra": "tsne"},
+      "offers": {
+        "projection": {
+          "tsne": {"label": "t-SNE", "object": "embedding:embed"}
+        }
+      }
+    }
+
+``software`` is left out where nodeflow alone is enough. An offer has a name, which files, settings
+and options store, and an ``object``, ``module:name`` inside the folder. All other fields belong to
+its purpose; `PURPOSES` lists the purposes with their fields, and the type of the object.
+
+**To offer a thing** that core already asks for, add it to the manifest. Nothing else registers it.
+
+**To ask for a thing**, in core: add a purpose to `PURPOSES`, list what there is with
+``offers(PURPOSE)``, show ``label`` and other fields without importing anything, and call ``load()``
+when the user wants the object. Look a stored name up with `offer`: its error says in words that the
+name is not offered here. Keep the name in what the user saves. Ask ``check_software()`` before an
+object that imports the software.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from nodeflow.errors import NodeflowError, suggest
+
+FOLDER = Path(__file__).resolve().parent / "integrations"
+MANIFEST = "manifest.json"
+GUIDE = "guide.md"
+"""The page about an integration, in its folder; the documentation site includes it."""
+
+
+@dataclass(frozen=True)
+class Purpose:
+    """Something that core asks integrations for.
+
+    Attributes:
+        noun: what one offer is, for errors: ``way to place points``.
+        fields: what the manifest says of an offer besides ``object``, each with its meaning.
+        object: what the object is.
+    """
+
+    noun: str
+    fields: Mapping[str, str]
+    object: str
+
+
+PURPOSES = {
+    "projection": Purpose(
+        "way to place points",
+        {"label": "its name in the window"},
+        "a `nodeflow.host.views.projection.Placing`: places the rows of a matrix in two dimensions",
+    ),
+}
+"""By the name that manifests use."""
+
+
+class SoftwareMissing(NodeflowError):
+    """An integration needs a package that is not installed.
+
+    Remedy: Install it as the message says.
+    """
+
+
+class NotOffered(NodeflowError):
+    """A file, a setting or an option names something of an integration that is not here.
+
+    Remedy: Choose one of the others, or use a nodeflow that has the integration.
+    """
+
+
+@dataclass(frozen=True)
+class Software:
+    """The software that an integration joins nodeflow to.
+
+    Attributes:
+        title: its name: ``scikit-learn``.
+        module: what Python imports: ``sklearn``.
+        extra: the extra of nodeflow that installs it.
+    """
+
+    title: str
+    module: str
+    extra: str
+
+    @property
+    def is_installed(self) -> bool:
+        """Return whether it can be imported, without importing it."""
+        return find_spec(self.module) is not None
+
+    @property
+    def how_to_get(self) -> str:
+        """Return the command that installs it, in a sentence."""
+        return f"pip install 'nodeflow[{self.extra}]' brings it."
+
+
+@dataclass(frozen=True)
+class Integration:
+    """An integration, as its manifest describes it.
+
+    Attributes:
+        name: the name of its folder.
+        title: its name for users.
+        software: what must be installed; None if nodeflow alone is enough.
+        folder: where it is.
+    """
+
+    name: str
+    title: str
+    software: Software | None
+    folder: Path
+
+    def check_software(self) -> None:
+        """Raise `SoftwareMissing` if its software is not installed."""
+        if self.software is None or self.software.is_installed:
+            return
+        needed = self.software.title
+        text = f"{self.title} needs {needed}, which" if self.title != needed else needed
+        raise SoftwareMissing(f"{text} is not installed", hint=self.software.how_to_get)
+
+
+@dataclass(frozen=True)
+class Offer:
+    """One thing that an integration offers.
+
+    Attributes:
+        purpose: one of `PURPOSES`.
+        name: unique for its purpose; what files and options store.
+        integration: who offers it.
+        fields: what the manifest says of it.
+    """
+
+    purpose: str
+    name: str
+    integration: Integration
+    fields: Mapping[str, Any]
+
+    @property
+    def label(self) -> str:
+        """Return its name in the window."""
+        return self.fields.get("label", self.name)
+
+    @property
+    def module(self) -> str:
+        """Return the full name of the module that defines the object."""
+        inside = self.fields["object"].partition(":")[0]
+        return f"{__package__}.integrations.{self.integration.name}.{inside}"
+
+    def load(self) -> Any:
+        """Import the module of the object, and return the object."""
+        return getattr(import_module(self.module), self.fields["object"].partition(":")[2])
+
+
+def integrations() -> tuple[Integration, ...]:
+    """Return the integrations that are here, sorted by name."""
+    return tuple(dict.fromkeys(offer.integration for offer in _all_offers()))
+
+
+def offers(purpose: str) -> tuple[Offer, ...]:
+    """Return all offers for a purpose: by integration, then in the order of the manifest."""
+    return tuple(offer for offer in _all_offers() if offer.purpose == purpose)
+
+
+def offer(purpose: str, name: str, others: Iterable[str] = ()) -> Offer:
+    """Return an offer by its name.
+
+    Args:
+        others: names that core has itself, for the suggestion.
+
+    Raises:
+        NotOffered: no integration here offers it.
+    """
+    known = {each.name: each for each in offers(purpose)}
+    if name in known:
+        return known[name]
+    choices = [*others, *known]
+    there = f"Choose {' or '.join(choices)}, or" if choices else "To use it,"
+    hint = suggest(name, choices) or f"{there} install a nodeflow that has the integration with it."
+    raise NotOffered(f"there is no {PURPOSES[purpose].noun} {name!r} here", hint=hint)
+
+
+@cache
+def _all_offers() -> tuple[Offer, ...]:
+    """Read the manifests.
+
+    Raises:
+        ValueError: two integrations offer the same name for a purpose.
+    """
+    found: dict[tuple[str, str], Offer] = {}
+    for path in sorted(FOLDER.glob(f"*/{MANIFEST}")):
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+        software = Software(**manifest["software"]) if "software" in manifest else None
+        integration = Integration(path.parent.name, manifest["title"], software, path.parent)
+        for purpose, named in manifest["offers"].items():
+            for name, fields in named.items():
+                if (purpose, name) in found:
+                    raise ValueError(f"{path}: another integration offers {purpose} {name!r}")
+                one = Offer(purpose, name, integration, MappingProxyType(fields))
+                found[purpose, name] = one
+    return tuple(found.values())

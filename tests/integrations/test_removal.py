@@ -1,0 +1,105 @@
+"""Without an integration, and without all of them, everything else works.
+
+Each test copies the sources without the folder and starts programs in the copy.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Collection
+from pathlib import Path
+
+import pytest
+
+from nodeflow import manifests
+
+from .trimmed import all_names, copy_without, run_in
+
+HERE = Path(__file__).resolve().parent
+NAMES = sorted({each.name for each in manifests.integrations()})
+EACH_AND_ALL = [pytest.param({name}, id=name) for name in NAMES] + [
+    pytest.param(set(NAMES), id="all")
+]
+LINT = "import sys; sys.argv[1:] = []; from importlinter.cli import lint_imports; "
+LINT += "sys.exit(lint_imports())"
+HELP = """
+from nodeflow.cli.definition import build_parser
+
+def show(parser):
+    print(parser.format_help())
+    for action in parser._subparsers._group_actions if parser._subparsers else ():
+        for child in action.choices.values():
+            show(child)
+
+show(build_parser())
+"""
+"""Prints the help of every command."""
+
+
+@pytest.fixture(params=EACH_AND_ALL, scope="module")
+def removed(request: pytest.FixtureRequest) -> set[str]:
+    """Return the integrations that are missing."""
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def copy(removed: set[str], root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a copy of the sources without them."""
+    return copy_without(removed, root, tmp_path_factory.mktemp("without"))
+
+
+def named(removed: Collection[str], text: str) -> list[str]:
+    """Return the names of missing things that a text mentions as words."""
+    words = {each.title for each in manifests.integrations() if each.name in removed}
+    for purpose in manifests.PURPOSES:
+        for offer in manifests.offers(purpose):
+            if offer.integration.name in removed:
+                words |= {offer.label, offer.name}
+    return [word for word in sorted(words) if re.search(rf"\b{re.escape(word)}\b", text, re.I)]
+
+
+def shown_in(copy: Path) -> str:
+    """Train the digits in the window, and return the texts of all panels and menus."""
+    printed = run_in(copy, str(HERE / "window_program.py"), str(copy / "examples" / "mnist.flow"))
+    report = json.loads(printed.splitlines()[-1])
+    assert report.get("accuracy", 0) > 0.5, report
+    return "\n".join(report["texts"])
+
+
+def test_all_integrations_are_tried(root: Path) -> None:
+    assert set(NAMES) == all_names(root)
+
+
+@pytest.mark.sample(1)
+def test_no_option_of_the_command_line_names_it(copy: Path, removed: set[str]) -> None:
+    found = run_in(copy, "-c", HELP)
+    assert "usage: nodeflow run" in found and "usage: nodeflow runs list" in found
+    assert named(removed, found) == []
+    assert "usage: nodeflow" in run_in(copy, "-m", "nodeflow", "--help")
+
+
+@pytest.mark.thorough
+def test_the_window_shows_the_words_that_the_next_tests_look_for(root: Path, tmp_path) -> None:
+    copy_without((), root, tmp_path)
+    assert "t-SNE" in named({"tsne"}, shown_in(tmp_path))
+
+
+@pytest.mark.thorough
+def test_the_import_contracts_hold(copy: Path) -> None:
+    assert re.search(r"Contracts: \d+ kept, 0 broken", run_in(copy, "-c", LINT))
+
+
+@pytest.mark.thorough
+def test_every_example_runs_and_trains(copy: Path) -> None:
+    lines = run_in(copy, str(HERE / "examples_program.py")).splitlines()
+    steps = {name: int(count) for name, count in map(str.split, lines)}
+    assert set(steps) == {path.stem for path in (copy / "examples").glob("*.flow")}
+    assert set(steps.values()) == {0, 20} and steps["mnist"] == 20
+
+
+@pytest.mark.thorough
+def test_the_window_trains_and_offers_nothing_of_it(copy: Path, removed: set[str]) -> None:
+    shown = shown_in(copy)
+    assert "Train" in shown
+    assert named(removed, shown) == []

@@ -100,11 +100,11 @@ def test_a_fix_reaches_a_training_that_runs_and_branches_one_that_has_ended(
     panel.branch_requested.disconnect()
     panel.branch_requested.connect(branched.append)
     window.link.training.emit(Hints((DEAD,)))
-    assert [b.text() for b in panel.branch_buttons] == ["Train so from step 7"]
+    assert [b.text() for b in panel.branch_buttons] == ["Train fixed from step 7"]
     window.link.state_changed.emit("training")
     assert panel.branch_buttons == []
     qtbot.mouseClick(panel.fix_buttons[0], Qt.MouseButton.LeftButton)
-    assert said[-1].endswith("It counts from the next step on.")
+    assert said[-1].endswith("It applies from the next step on.")
     assert doc.node_named("train").attrs["learning_rate"] == 0.001
     doc.undo()
     window.link.state_changed.emit("idle")

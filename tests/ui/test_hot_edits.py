@@ -90,7 +90,7 @@ def test_an_invalid_graph_is_said_and_the_training_goes_on(training, qtbot):
     commands.disconnect(document, key)
     qtbot.waitUntil(lambda: window.link.edit_state.state == "invalid", timeout=60_000)
     assert panel.edits.isVisible()
-    assert panel.edits.text().startswith("The training goes on with the graph from before")
+    assert panel.edits.text().startswith("The graph cannot be trained.")
     assert "hidden" in panel.edits.text()
     assert "without your edits" in window.status.engine.text()
     training.wait_for(Steps, 3)

@@ -121,7 +121,7 @@ def test_searching_looks_at_names_settings_and_all_else(panel, qtbot):
         panel.search.clear()
         qtbot.keyClicks(panel.search, text)
         assert names(panel) == expected
-    assert panel.empty.isVisible() and panel.empty.text() == "No run fits the search."
+    assert panel.empty.isVisible() and panel.empty.text() == "No run matches the search."
     assert panel.count.text() == "0 of 3 runs"
 
 
@@ -363,7 +363,7 @@ def test_a_graph_opens_as_a_new_document(panel, window, qtbot):
 def test_weights_are_loaded_into_the_open_graph(panel, window, engine, qtbot, store):
     choose(panel, qtbot, "first")
     assert not panel.actions_["weights"].isEnabled()
-    assert panel.actions_["weights"].toolTip() == "It has no weights."
+    assert panel.actions_["weights"].toolTip() == "This run has no weights."
     choose(panel, qtbot, "second <b>")
     panel.actions_["weights"].trigger()
     qtbot.waitUntil(lambda: bool(engine.requests(p.CheckWeights)))
@@ -397,7 +397,7 @@ def test_runs_are_written_as_event_files_and_read_again(panel, qtbot, tmp_path, 
     qtbot.waitUntil(lambda: len(names(panel)) == 4)
     click(panel, qtbot, "logs/first raaaaaaaa", "Name")
     assert not panel.actions_["graph"].isEnabled()
-    assert panel.actions_["graph"].toolTip() == "It has no graph."
+    assert panel.actions_["graph"].toolTip() == "This run has no graph."
 
 
 @pytest.mark.thorough
@@ -419,7 +419,7 @@ def test_deleting_asks_first_and_spares_what_trains(panel, window, qtbot, store,
     )
     choose(panel, qtbot, "third")
     assert not panel.actions_["delete"].isEnabled()
-    assert panel.actions_["delete"].toolTip() == "Stop its training first."
+    assert panel.actions_["delete"].toolTip() == "Stop the training first."
     choose(panel, qtbot, "first", "second <b>")
     panel.actions_["plot"].trigger()
     qtbot.waitUntil(lambda: len(window.shared_plots.overlays) == 4)
@@ -515,7 +515,7 @@ def test_a_training_of_the_window_becomes_a_run(live_window, tmp_path, monkeypat
     qtbot.waitUntil(lambda: window.link.is_up, timeout=30_000)
     window.docking.show("runs")
     panel = window.panels["runs"]
-    qtbot.waitUntil(lambda: "Nothing was trained yet" in panel.empty.text())
+    qtbot.waitUntil(lambda: "No trainings yet" in panel.empty.text())
     window.actions_.trigger("train")
     window.docking.show("runs")
     qtbot.waitUntil(lambda: bool(panel.model.runs), timeout=60_000)

@@ -220,7 +220,7 @@ def test_no_branch_begins_while_a_training_is_paused_and_the_button_says_so(
     qtbot.waitUntil(lambda: window.link.state == "idle", timeout=60_000)
     wait_for(qtbot, window, 9)
     qtbot.waitUntil(scrubber.branch.isEnabled, timeout=10_000)
-    assert scrubber.branch.toolTip() == "A new training that goes on from before this step"
+    assert scrubber.branch.toolTip() == "Start a new training from the state before this step"
     commands.set_training(window.workspace.root, epochs=40)
     qtbot.mouseClick(scrubber.branch, LEFT)
     qtbot.waitUntil(lambda: window.link.past.step is None, timeout=30_000)

@@ -63,7 +63,7 @@ def test_a_step_is_compared_with_the_one_before(qtbot, window, viewer):
     window.link.past.show(9)
     wait_for(qtbot, window, 9)
     qtbot.waitUntil(lambda: "step 9" in viewer.title.text(), timeout=20000)
-    choose(viewer, "The step before")
+    choose(viewer, "The previous step")
     view = compared(qtbot, viewer)
     gap = value(second, 8, "slope").astype(float) - value(second, 9, "slope")
     assert view.found.largest == np.abs(gap).max() > 0

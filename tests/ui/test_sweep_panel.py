@@ -447,7 +447,7 @@ def test_a_window_whose_sweep_trains_asks_before_it_closes(
     asked = answered(monkeypatch, stay, "End the sweep")
     assert not window.close()
     name, id_ = panel.runner.sweep.setup.name, panel.runner.sweep.id
-    assert asked == [f"“{name}” is not over: 3 trials to go."]
+    assert asked == [f"“{name}” still runs: 3 trials left."]
     assert window.isVisible() and panel.runner.trains
     assert {r.state for r in panel.runner.results.values()} == {TRAINING}
     assert window.close()

@@ -204,7 +204,7 @@ class Overrides(QObject):
             place: None for name in names if (place := self._place(name)) in self._given
         }
         if after:
-            self._do(f"Take back {_listed(names)}", after)
+            self._do(f"Remove override of {_listed(names)}", after)
 
     def end(self, name: str) -> None:
         """Drop an override without an undo step, because the tensor now has this value itself."""

@@ -32,21 +32,21 @@ from nodeflow.ui.panels.predictions import SPLITS
 from nodeflow.ui.views.drawing import Choice, discover_views
 
 EMPTY = (
-    "Select two or more runs in the Runs panel and choose Compare results: the fit, the decision "
-    "regions or the predictions of each stand here side by side, on the same inputs."
+    "Select two or more runs in the Runs panel and choose Compare results. Their fits, decision "
+    "regions or predictions then appear here side by side, for the same inputs."
 )
 OFFERS = "offers"
-"""The key of what is asked of the library."""
+"""The key of requests to the library."""
 NEEDS_TRAINING = ("distribution", "projection")
-"""Views that follow the steps of a training, or have a panel of their own."""
+"""Views that need training steps or have their own panel."""
 
 
 @dataclass(frozen=True)
 class Offers:
-    """What can be compared: kinds of views with the names of nodes that have them.
+    """The possible comparisons: kinds of views with the names of nodes that have them.
 
     Attributes:
-        shown: (kind, name) of a view that stands on a node of the graph.
+        shown: (kind, name) of a view shown on a node of the graph.
     """
 
     nodes: dict[str, tuple[str, ...]]
@@ -54,7 +54,7 @@ class Offers:
 
 
 class CompareResults(QWidget):
-    """Asks for one view of the runs that are compared."""
+    """Requests one view of the compared runs."""
 
     def __init__(
         self, library: RunLibrary, overlays: RunOverlays, views: RunViews, themes: ThemeManager
@@ -111,13 +111,13 @@ class CompareResults(QWidget):
 
     @property
     def runs(self) -> list[Run]:
-        """The runs that are compared, as far as they are there."""
+        """The compared runs that still exist."""
         found = (self._library.run(id) for id in self._library.compared)
         return [run for run in found if run is not None]
 
     @Slot()
     def _on_runs(self) -> None:
-        """Other runs are to be compared."""
+        """Show cells for the compared runs after the selection changed."""
         runs = self.runs
         self._pages.setCurrentIndex(1 if runs else 0)
         kept = {run.id for run in runs}
@@ -151,7 +151,7 @@ class CompareResults(QWidget):
                 cell.say(error.text("window"))
 
     def _offer(self, found: Offers) -> None:
-        """List the views that the runs have; what was chosen stays where it can."""
+        """List the views that the runs have; keep the current choice if possible."""
         self._offers = found
         kind = self.kind.currentData()
         self.kind.clear()
@@ -165,7 +165,7 @@ class CompareResults(QWidget):
         self._ask()
 
     def _list_nodes(self) -> None:
-        """List the nodes that have the view; the one that was chosen stays where it can."""
+        """List the nodes that have the view; keep the current choice if possible."""
         names = self._offers.nodes.get(self.kind.currentData(), ())
         self.node.clear()
         for name in names:
@@ -187,10 +187,10 @@ class CompareResults(QWidget):
 
     @property
     def spec(self) -> ViewSpec:
-        """The view that is compared."""
+        """The compared view."""
         options = dict(self._options)
         if self.kind.currentData() == SAMPLES:
-            options["order"] = "rows"  # the same rows for each run
+            options["order"] = "rows"  # show the same rows for each run
         chosen = tuple(sorted(options.items()))
         return ViewSpec(self.kind.currentData(), self.node.currentData() or "", chosen)
 
@@ -212,14 +212,14 @@ class CompareResults(QWidget):
             return
         data = answer.value.data
         if isinstance(data, PredictionData):
-            self._name = self._name or data.tensor  # other views begin with what answers
+            self._name = self._name or data.tensor  # other views begin with the predicting tensor
         if data is not None:
             self._offer_choices(choices_of(answer))
 
     @Slot(str)
     def _on_broken(self, text: str) -> None:
         for cell in self.cells.values():
-            cell.say(f"The process that computes the views has ended: {text}")
+            cell.say(f"The process that computes views stopped: {text}")
 
     def _offer_choices(self, choices: tuple[Choice, ...]) -> None:
         if choices == self._choices:
@@ -240,13 +240,13 @@ class CompareResults(QWidget):
 
     @Slot(object)
     def _point(self, place: QPointF | None) -> None:
-        """Say of every run what is at the place that the pointer is at in one."""
+        """Point at the same place in all runs' views."""
         for cell in self.cells.values():
             cell.canvas.point_at(place)
 
 
 def choices_of(answer: RunView) -> tuple[Choice, ...]:
-    """What can be chosen for a view."""
+    """Return the options that the user can choose for a view."""
     kind, data = answer.value.spec.kind, answer.value.data
     if isinstance(data, PredictionData):
         splits = tuple((split, SPLITS[split]) for split in data.splits)
@@ -255,7 +255,11 @@ def choices_of(answer: RunView) -> tuple[Choice, ...]:
 
 
 def offers(store: RunStore, run: Run) -> Offers:
-    """What can be compared of a run, on any thread; raises NodeflowError where it has no graph."""
+    """Return the possible comparisons of a run; callable on any thread.
+
+    Raises:
+        NodeflowError: the run has no graph.
+    """
     document = flow.loads(store.graph_text(run))
     analysis = Analysis(document)
     found: dict[str, tuple[str, ...]] = {SAMPLES: ()}

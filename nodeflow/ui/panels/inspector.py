@@ -1,4 +1,4 @@
-"""The inspector at the side: of the document's selection, or of the nodes that another derives."""
+"""The inspector at the side: of the document's selection, or of nodes that another node derives."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from nodeflow.ui.panels.panel import LatePanel, PanelContext, PanelSpec, Place
 from nodeflow.ui.popups.vary_dialog import VaryDialog
 
 VALUES = ("value", "sample")
-"""The attributes in which a node keeps what it shows."""
+"""Attributes that hold the value a node shows."""
 
 
 class InspectorPanel(QStackedWidget):
-    """Shows the inspector of the page that is visible."""
+    """Shows the inspector of the visible page."""
 
     def __init__(self, outside: Inspector, inside: Inspector) -> None:
         super().__init__()
@@ -25,7 +25,7 @@ class InspectorPanel(QStackedWidget):
         self.setCurrentIndex(1 if inside else 0)
 
     def focus_value(self) -> bool:
-        """Move the keyboard to the selected node's value; False if it cannot be edited."""
+        """Focus the selected node's value; return False if it cannot be edited."""
         return any(self.outside.focus_attribute(name) for name in VALUES)
 
 

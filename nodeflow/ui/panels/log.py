@@ -1,4 +1,4 @@
-"""The log: what happened, newest last, to read and to copy into a bug report."""
+"""The log panel: messages, newest last, to read and to copy into a bug report."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class LogPanel(QWidget):
 
     @Slot(int, str)
     def append(self, level: int, text: str) -> None:
-        """Add a line (or several) with the time."""
+        """Add a message of one or more lines, with the time."""
         role = "error" if level >= logging.ERROR else "ink"
         role = "warning" if level == logging.WARNING else role
         color = self._themes.theme.color(role).name()

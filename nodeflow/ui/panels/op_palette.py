@@ -1,6 +1,6 @@
-"""The palette: every op by category, searchable, to drag onto the canvas or add by double click.
+"""The palette: every op by category, searchable; drag or double-click adds one to the canvas.
 
-Dragging is a mouse gesture of our own: the palette keeps the mouse and reports where it is, and the
+Dragging is a custom mouse gesture: the palette grabs the mouse and reports its position, and the
 canvas shows the ghost of the node.
 """
 
@@ -61,7 +61,7 @@ OP_HEIGHT, CATEGORY_HEIGHT = 30, 32
 
 
 def op_tooltip(op: NodeDeclaration) -> str:
-    """An op's documentation, inputs and outputs as rich text."""
+    """Return an op's documentation, inputs and outputs as rich text."""
     ports = ", ".join([port.name + ("…" if port.variadic else "") for port in op.inputs])
     outs = ", ".join([port.name for port in op.outputs])
     return _tooltip(op.title, op.doc, ports, outs)
@@ -69,7 +69,7 @@ def op_tooltip(op: NodeDeclaration) -> str:
 
 @lru_cache(maxsize=2048)
 def _tooltip(title: str, doc: str, ports: str, outs: str) -> str:
-    """Rows are made again with each letter of a search."""
+    """Return the tooltip, cached because each letter of a search rebuilds all rows."""
     paragraphs = [p.replace("\n", " ") for p in doc.strip().split("\n\n")]
     body = "".join(f"<p style='margin:4px 0'>{_escape(p)}</p>" for p in paragraphs)
     flow = f"<p style='margin:4px 0'><tt>{_escape(ports or '—')} → {_escape(outs or '—')}</tt></p>"
@@ -86,14 +86,15 @@ KEYS = {
     (Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier): "open",
     (Qt.Key.Key_Enter, Qt.KeyboardModifier.ControlModifier): "open",
 }
-"""What keys ask for where a subgraph or something of the library is the current row."""
+"""Keys for rows of subgraphs and library entries, with the requested action."""
 
 
 class PaletteTree(QTreeView):
-    """The tree itself; a press that moves becomes a drag of an op.
+    """The tree; pressing and moving the mouse on a row drags its op.
 
-    ``action_requested(op, what)`` are keys on a row, ``menu_requested(op, global place)`` is for
-    its menu.
+    Signals:
+        action_requested(op, action): a key was pressed on a row.
+        menu_requested(op, global position): the row's menu is requested.
     """
 
     action_requested = Signal(str, str)
@@ -120,7 +121,7 @@ class PaletteTree(QTreeView):
         self._dragging = False
 
     def op_at(self, index: QModelIndex) -> str:
-        """The id of the op in a row; empty for a category."""
+        """Return the id of the op in a row; empty for a category."""
         return index.data(OP_ROLE) or ""
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
@@ -159,7 +160,7 @@ class PaletteTree(QTreeView):
             self.chosen.emit(op)
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
-        """The menu of the row under the pointer, or of the current one by key."""
+        """Request the menu of the row under the pointer, or of the current row by key."""
         by_key = event.reason() == QContextMenuEvent.Reason.Keyboard
         index = self.currentIndex() if by_key else self.indexAt(event.pos())
         op = self.op_at(index)
@@ -169,13 +170,13 @@ class PaletteTree(QTreeView):
             self.menu_requested.emit(op, self.viewport().mapToGlobal(at))
 
     def _asked_by(self, event: QKeyEvent) -> str:
-        """What a key does with the current row."""
+        """Return the action that a key requests for the current row; empty for none."""
         plain = event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier
         wanted = KEYS.get((Qt.Key(event.key()), plain), "")
         return wanted if is_insertable(self.op_at(self.currentIndex())) else ""
 
     def event(self, event: QEvent) -> bool:
-        """Keys that mean something here are not the window's."""
+        """Keep the window's shortcuts from taking the keys of rows."""
         if event.type() == QEvent.Type.ShortcutOverride:
             assert isinstance(event, QKeyEvent)
             if self._asked_by(event):
@@ -201,7 +202,7 @@ class PaletteTree(QTreeView):
 
 
 class OpDelegate(QStyledItemDelegate):
-    """Paints an op as its tinted sign and title, a category as a heading."""
+    """Paints an op as its tinted icon and title, a category as a heading."""
 
     def __init__(self, theme: Theme, parent: QObject) -> None:
         super().__init__(parent)
@@ -282,17 +283,17 @@ class OpDelegate(QStyledItemDelegate):
 
 
 def _count(index: Index) -> int:
-    """How many ops are under a row."""
+    """Return the number of ops below a row."""
     model = index.model()
     rows = [model.index(row, 0, index) for row in range(model.rowCount(index))]
     return sum(1 if row.data(OP_ROLE) else _count(row) for row in rows)
 
 
 class PalettePanel(QWidget):
-    """Search field and tree of ops.
+    """The search field and the tree of ops.
 
     ``chosen`` requests a node in the middle of the canvas; the drag signals describe a gesture in
-    global coordinates. ``action_requested`` and ``menu_requested`` are those of the tree.
+    global coordinates. ``action_requested`` and ``menu_requested`` forward the tree's signals.
     """
 
     chosen = Signal(str)
@@ -309,17 +310,19 @@ class PalettePanel(QWidget):
         habits: Callable[[], Counter[str]] = Counter,
         parent: QWidget | None = None,
     ) -> None:
-        """Args:
-        habits: how often each op is used; ranks ops that match equally well.
+        """Make the panel.
+
+        Args:
+            habits: returns the number of uses of each op, which ranks ops that match equally well.
         """
         super().__init__(parent)
         self._ops, self._habits = declarations(), habits
         self._insertables: list[NodeDeclaration] = []
         self._query = ""
         self._kept: tuple[set[str], int] = (set(), 0)
-        """Closed categories and scroll position, for when the search ends."""
+        """Closed categories and scroll position, restored when the search ends."""
         self._unfolded: set[str] = set()
-        """Categories whose rarer ops are shown while nothing is searched."""
+        """Categories whose rare ops are shown while there is no search."""
         self.search = QLineEdit()
         self.search.setPlaceholderText("Search ops")
         self.search.setClearButtonEnabled(True)
@@ -347,7 +350,7 @@ class PalettePanel(QWidget):
         themes.changed.connect(self.set_theme)
 
     def reload(self, _: object = None) -> None:
-        """Show the ops that there are now."""
+        """Reload the ops and rebuild the rows."""
         self._ops = [*declarations(), *self._insertables]
         self._fill(self.search.text().strip())
 
@@ -359,7 +362,7 @@ class PalettePanel(QWidget):
             self.reload()
 
     def show_category(self, category: str) -> None:
-        """Give the keyboard to the first row of a category."""
+        """Focus the first row of a category."""
         self.search.clear()
         self.tree.setFocus()
         model = self.tree.model()
@@ -376,7 +379,7 @@ class PalettePanel(QWidget):
         self.tree.viewport().update()
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Arrow down and Enter lead from the search field into the tree."""
+        """Move from the search field into the tree by Arrow Down; choose an op by Enter."""
         if watched is self.search and event.type() == QEvent.Type.KeyPress:
             assert isinstance(event, QKeyEvent)
             if event.key() == Qt.Key.Key_Down:
@@ -390,7 +393,7 @@ class PalettePanel(QWidget):
         return super().eventFilter(watched, event)
 
     def point_at(self, op_id: str) -> None:
-        """Mark an op, as the tutorial does, and bring it into view; an empty id marks none."""
+        """Highlight an op for the tutorial and scroll to it; an empty id clears the highlight."""
         self._delegate.marked = op_id
         found = self._row_of(op_id)
         if found.isValid():
@@ -401,7 +404,10 @@ class PalettePanel(QWidget):
         self._fill(text.strip())
 
     def _fill(self, query: str) -> None:
-        """Rebuild the rows: by category, or the best matches first. What is closed stays so."""
+        """Rebuild the rows: by category, or the best matches first.
+
+        Closed categories stay closed.
+        """
         if not self._query:
             self._kept = (self._closed(), self.tree.verticalScrollBar().value())
             self._unfolded = {name for name, row in self._folds() if self.tree.isExpanded(row)}
@@ -442,7 +448,7 @@ class PalettePanel(QWidget):
         self.tree.verticalScrollBar().setValue(self._kept[1])
 
     def go_to(self, op_id: str) -> None:
-        """Make the row of an op the current one, if it is there."""
+        """Make an op's row the current one, if it exists."""
         self.tree.setCurrentIndex(self._row_of(op_id))
 
     def _row_of(self, op_id: str) -> QModelIndex:
@@ -452,7 +458,7 @@ class PalettePanel(QWidget):
         return found[0] if found else QModelIndex()
 
     def _folds(self) -> list[tuple[str, QModelIndex]]:
-        """Categories with rarer ops, and the row that holds these."""
+        """Return each category that has rare ops, with the row that holds them."""
         model = self.tree.model()
         found = []
         for number in range(model.rowCount() if model else 0):
@@ -462,14 +468,14 @@ class PalettePanel(QWidget):
         return found
 
     def _closed(self) -> set[str]:
-        """The categories that the user closed."""
+        """Return the categories that the user closed."""
         model = self.tree.model()
         rows = [model.index(row, 0) for row in range(model.rowCount())] if model else []
         return {i.data() for i in rows if model.hasChildren(i) and not self.tree.isExpanded(i)}
 
 
 def _fold_of(ops: list[NodeDeclaration]) -> QStandardItem:
-    """The row under which a category keeps its rarer ops."""
+    """Return the row that holds a category's rare ops."""
     fold = QStandardItem("More")
     fold.setSelectable(False)
     for op in ops:
@@ -478,7 +484,7 @@ def _fold_of(ops: list[NodeDeclaration]) -> QStandardItem:
 
 
 def _shown_of(op: NodeDeclaration) -> tuple[str, str]:
-    """What the row of an insertable shows."""
+    """Return the parts of an insertable that its row shows."""
     return op.id, op.note
 
 

@@ -1,6 +1,6 @@
 """The outline: all nodes as a list with name, op, type and value, an alternative to the canvas.
 
-Readable by screen readers row by row; what is chosen here is selected on the canvas, and back.
+Screen readers can read it row by row. Its selection and the canvas's selection follow each other.
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ MOST_SELECTED = 200
 
 
 class OutlineModel(QAbstractTableModel):
-    """One row per node, read from the document when it is asked for.
+    """A table of the nodes, read from the document on demand.
 
-    ``value_of(id)`` gives the preview that a node shows.
+    ``value_of(id)`` returns the preview that a node shows.
     """
 
     def __init__(
@@ -57,19 +57,19 @@ class OutlineModel(QAbstractTableModel):
         self.rows: dict[str, int] = {}
 
     def set_theme(self, theme: Theme) -> None:
-        """Draw the signs in another theme's colours."""
+        """Draw the signs in a theme's colours."""
         self._sign, self._no_sign = dot(theme.color("error"), 10), dot(Qt.GlobalColor.transparent)
         self.refresh()
 
     def reload(self) -> None:
-        """Take the document's nodes over again."""
+        """Reload the nodes of the document."""
         self.beginResetModel()
         self.ids = list(self._workspace.document.nodes)
         self.rows = {node: row for row, node in enumerate(self.ids)}
         self.endResetModel()
 
     def refresh(self) -> None:
-        """Types or values changed."""
+        """Update the displayed types and values."""
         if self.ids:
             last = self.index(len(self.ids) - 1, len(COLUMNS) - 1)
             self.dataChanged.emit(self.index(0, 0), last)
@@ -122,7 +122,11 @@ class OutlineModel(QAbstractTableModel):
 
 
 class OutlinePanel(QWidget):
-    """A filter over the list. ``chosen(id)``: Enter or a double click on a row."""
+    """A filter above the list.
+
+    Signals:
+        chosen(id): Enter or a double click on a row.
+    """
 
     chosen = Signal(str)
     selected = Signal(object)
@@ -176,7 +180,7 @@ class OutlinePanel(QWidget):
         workspace.selected.connect(self._follow)
 
     def refresh(self) -> None:
-        """Show the document as it is now, once the panel is visible."""
+        """Show the current document, or mark the list as stale while the panel is hidden."""
         if not self.isVisible():
             self._stale = True
             return
@@ -211,7 +215,7 @@ class OutlinePanel(QWidget):
         self.refresh_soon()
 
     def refresh_soon(self, *_: object) -> None:
-        """Show what has changed, with what else comes within the same moment."""
+        """Refresh after `LATER_MS`, together with other changes in that time."""
         if not self._later.isActive():
             self._later.start()
 
@@ -225,7 +229,7 @@ class OutlinePanel(QWidget):
             self.selected.emit([index.data(ID_ROLE) for index in rows])
 
     def _follow(self, ids: Any) -> None:
-        """Mark the canvas's selection here."""
+        """Select the rows of the nodes selected on the canvas."""
         if not self.isVisible() or self._stale:
             return
         chosen = QItemSelection()

@@ -1,4 +1,4 @@
-"""The overrides panel: all values that are put in place of computed ones, and the way back."""
+"""The overrides panel: all overridden values, with buttons to remove them."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from nodeflow.ui.panels.panel import LatePanel, PanelContext, PanelSpec, Place
 from nodeflow.ui.panels.parts.override_tools import APPLY_TIP
 
 NOTHING = (
-    "Nothing is overridden. What if a value were another one? Double-click a number in the "
-    "Viewer's table, drag its slider, draw on the sketch pad, or choose Override value… in the "
-    "menu of a node. All that follows is shown; trainings, runs and files never have it."
+    "Nothing is overridden. To see the effect of another value, double-click a number in the "
+    "Viewer's table, drag its slider, draw on the sketch pad, or choose Override value… in a "
+    "node's menu. Dependents show the effect; trainings, runs and files are not affected."
 )
 
 
 class OverridesPanel(QWidget):
-    """One line for each override, in the order in which they came.
+    """A line for each override, in the order of creation.
 
     Signals:
         node_requested(name): show the node of this tensor.
@@ -42,7 +42,7 @@ class OverridesPanel(QWidget):
         self.node_buttons: dict[str, QPushButton] = {}
         self.back_buttons: dict[str, QPushButton] = {}
         self.count = label("", "caption")
-        self.all_back = button("Take all back", "", overrides.take_back_all)
+        self.all_back = button("Remove all", "", overrides.take_back_all)
         self._rows = QVBoxLayout()
         self._rows.setSpacing(SPACE[1])
         inner = QWidget()
@@ -69,7 +69,7 @@ class OverridesPanel(QWidget):
 
     @Slot()
     def refresh(self) -> None:
-        """Show what is overridden now."""
+        """Show the current overrides."""
         found = self._overrides.by_name
         self._pages.setCurrentIndex(1 if found else 0)
         if found.keys() != self.back_buttons.keys():
@@ -82,20 +82,20 @@ class OverridesPanel(QWidget):
                 self._rows.addWidget(self._line(name))
         for name, given in found.items():
             self._texts[name].setText(value_text(given))
-        self.count.setText("Shown only: trainings, runs and files go without.")
+        self.count.setText("Display only: trainings, runs and files are not affected.")
         self._show_apply()
 
     @Slot()
     def _show_apply(self, *_: object) -> None:
-        """Offer to apply what overrides variables while there is a training."""
+        """Offer to apply overrides of variables while there is a training."""
         for name, apply in self.apply_buttons.items():
             apply.setVisible(self._link.is_training and self._overrides.may_be_variable(name))
 
     def _line(self, name: str) -> QWidget:
         shown = button(name, "link", partial(self.node_requested.emit, name))
         shown.setToolTip("Show the node")
-        back = button("Take back", "", partial(self._overrides.take_back, name))
-        back.setAccessibleName(f"Take back {name}")
+        back = button("Remove", "", partial(self._overrides.take_back, name))
+        back.setAccessibleName(f"Remove the override of {name}")
         apply = button("Apply to training", "", partial(self._overrides.apply_requested.emit, name))
         apply.setToolTip(APPLY_TIP)
         apply.setAccessibleName(f"Apply {name} to the training")
@@ -111,7 +111,7 @@ class OverridesPanel(QWidget):
 
 
 def value_text(given: Given) -> str:
-    """What a tensor is overridden with: ``0.5 (typed)`` or ``float32 784 × 300 (W1.npy)``."""
+    """Return an overriding value as text: ``0.5 (typed)``, ``float32 784 × 300 (W1.npy)``."""
     array = given.array
     if array.size == 1:
         return f"{number(array.reshape(-1)[0])} ({given.how})"
@@ -135,6 +135,6 @@ SHOW = ActionSpec(
     "Overrides",
     (),
     "circle-help",
-    "All values that are put in place of computed ones",
+    "All overridden values",
 )
 PANEL = PanelSpec("overrides", "Overrides", Place.BOTTOM, 17, _make, _wire, (SHOW,), is_rare=True)

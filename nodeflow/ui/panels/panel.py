@@ -1,8 +1,8 @@
-"""How a panel declares itself, what it may use, and how the window finds all panels.
+"""The declaration of a panel, its context, and the discovery of all panels.
 
-A panel is one module of this package with a `PANEL`. Its ``wire`` binds the actions, and connects
-what shows the panel or must not be missed; its ``make`` builds the widget when it is first needed,
-and connects it to what it listens to. So no other file names the panel.
+A panel is one module of this package with a `PANEL`. Its ``wire`` binds the actions and connects
+signals that must work before the panel exists. Its ``make`` builds the widget at first use and
+connects all other signals. So no other file names the panel.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ from nodeflow.ui.popups.tutorial import Tutorial
 
 
 class Place(Enum):
-    """Where a panel docks at first; those at the bottom are tabs, shown and hidden together."""
+    """The initial place of a panel. Bottom panels are tabs, shown and hidden together."""
 
     LEFT = "left"
     RIGHT = "right"
@@ -58,15 +58,15 @@ class Place(Enum):
 
 @dataclass(frozen=True)
 class PanelContext:
-    """What a panel may listen to and use.
+    """The objects that a panel may use and subscribe to.
 
     Attributes:
-        data: which data the nodes show; ``data.show_row("test", 7)`` shows one row everywhere.
+        data: the data that nodes show; ``data.show_row("test", 7)`` shows one row everywhere.
         errors: the handler of failures, if one is installed.
-        plots: for whoever draws curves of other runs, or a cursor, in the plots of trainings.
+        plots: adds curves of other runs, or a cursor, to the plots of trainings.
         show_panel: brings the panel with an id to the front.
-        idle: emitted once, soon after the first paint, so that a panel loads what it will need.
-        closing: emitted when the window closes and is hidden, so that a panel ends what it began.
+        idle: emitted once, soon after the first paint, so that a panel can preload modules.
+        closing: emitted when the window closes and is hidden, so that a panel stops its work.
     """
 
     workspace: Workspace
@@ -100,7 +100,7 @@ class PanelContext:
 
     @cached_property
     def overlays(self) -> RunOverlays:
-        """The runs whose curves are drawn; ``overlays.library`` has all of the user's."""
+        """The runs whose curves are drawn; ``overlays.library`` has all runs of the user."""
         overlays = RunOverlays(RunLibrary(self.plots), self.plots, self.settings)
         self.workspace.replaced.connect(overlays.clear)
         return overlays
@@ -112,9 +112,9 @@ class PanelSpec:
 
     Attributes:
         id: stable name, also in the saved layout.
-        title: of its dock, its tab and its entry in View > Panels.
-        order: panels of one place stand in ascending order.
-        make: returns the widget, connected to what it listens to and showing what there is; called
+        title: the title of its dock, its tab and its entry in View > Panels.
+        order: sort key among the panels of one place, ascending.
+        make: returns the widget, connected to its signals and showing the current state; called
             when the panel is first needed.
         wire: binds the actions, and connects signals that show the panel or that it must receive
             before it is made. Called when the window is made.
@@ -135,7 +135,7 @@ class PanelSpec:
 
 
 class LatePanel(QObject):
-    """A panel that is made on first use: when it is shown or requested, or a signal arrives for it.
+    """A panel made at first use: when it is shown or requested, or when it receives a signal.
 
     Args:
         fill: puts the widget into its dock.
@@ -154,14 +154,14 @@ class LatePanel(QObject):
 
     @property
     def widget(self) -> Any:
-        """The panel, as its ``make`` returns it."""
+        """The panel's widget, made at first access."""
         if self._widget is None:
             self._widget = self._spec.make(self._context)
             self._fill(self._widget)
         return self._widget
 
     def make(self) -> None:
-        """Let the panel be there from now on."""
+        """Make the panel if it does not exist yet."""
         _ = self.widget
 
     def show(self) -> None:
@@ -169,8 +169,10 @@ class LatePanel(QObject):
         self._context.show_panel(self._spec.id)
 
     def hear(self, signal: SignalInstance, method: Callable[..., object]) -> None:
-        """Call a method of the panel, on the thread of the window, when a signal is emitted;
-        ``panel.hear(errors.recorded, LogPanel.append)``."""
+        """Call a method of the panel, on the window's thread, when a signal is emitted.
+
+        Example: ``panel.hear(errors.recorded, LogPanel.append)``.
+        """
         signal.connect(_Ear(self, method).hear)
 
     @property
@@ -180,8 +182,10 @@ class LatePanel(QObject):
 
 
 class _Ear(QObject):
-    """Receives a signal for a panel that may not exist yet, on the thread of the window: Qt calls a
-    slot on the thread of its object."""
+    """A receiver of a signal for a panel that may not exist yet.
+
+    It is a QObject of the window's thread, because Qt calls a slot on the thread of its object.
+    """
 
     def __init__(self, panel: LatePanel, method: Callable[..., object]) -> None:
         super().__init__(panel)
@@ -192,7 +196,7 @@ class _Ear(QObject):
 
 
 class Panels(Mapping[str, QWidget]):
-    """The panels of a window by id; who looks one up has it made."""
+    """The panels of a window by id. Looking one up makes it."""
 
     def __init__(self, panels: Iterable[tuple[str, LatePanel]]) -> None:
         self._panels = dict(panels)
@@ -213,10 +217,10 @@ class Panels(Mapping[str, QWidget]):
 
 
 def discover_panels() -> tuple[PanelSpec, ...]:
-    """The `PANEL` of each module in this package, by place and order.
+    """Return the `PANEL` of each module in this package, by place and order.
 
     Raises:
-        ValueError: two panels have one id.
+        ValueError: two panels have the same id.
     """
     places = list(Place)
     found = declared(panels, "PANEL")

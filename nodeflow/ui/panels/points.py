@@ -1,7 +1,7 @@
-"""The panel of points: the rows of a layer or an embedding in two dimensions, with neighbours.
+"""The points panel: the rows of a layer or an embedding in two dimensions, with neighbours.
 
-What is near in all dimensions stands beside the point that is chosen; a double click shows its row
-on all nodes.
+The nearest rows in all dimensions are listed beside the selected point. A double click shows its
+row on all nodes.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ NOTHING = "Points appear here once the graph has data and a layer, or a matrix o
 
 
 class PointsPanel(QWidget):
-    """Asks for points while it is visible."""
+    """Requests points while it is visible."""
 
     def __init__(
         self, workspace: Workspace, views: ViewWatcher, data: DataSelection, themes: ThemeManager
@@ -74,7 +74,7 @@ class PointsPanel(QWidget):
         self.search.textChanged.connect(self._on_search)
         self.search.returnPressed.connect(self._choose_found)
         self.pictures = QCheckBox("Pictures")
-        self.pictures.setToolTip("Draw the inputs in place of the points, where there is room")
+        self.pictures.setToolTip("Draw the inputs in place of the points, if there is space")
         self.pictures.clicked.connect(self._on_pictures)
         self.found = label("", "caption")
         self.canvas = PointCanvas(themes)
@@ -86,7 +86,7 @@ class PointsPanel(QWidget):
         self.near.setIconSize(QSize(ICON, ICON))
         self.near.itemActivated.connect(self._on_near)
         self.near.itemClicked.connect(self._on_near)
-        self.show_row = button("Show it on all nodes", "link", self._show_chosen)
+        self.show_row = button("Show this row on all nodes", "link", self._show_chosen)
         side = QWidget()
         side.setFixedWidth(SIDE)
         side.setLayout(column(self.heading, self.near, self.show_row, gap=1))
@@ -117,7 +117,7 @@ class PointsPanel(QWidget):
 
     @property
     def spec(self) -> ViewSpec:
-        """What the engine is asked for."""
+        """The view requested from the engine."""
         return ViewSpec("projection", self._name, tuple(sorted(self._options.items())))
 
     @Slot(bool)
@@ -136,7 +136,7 @@ class PointsPanel(QWidget):
             self._views.ask((self.spec,), ASKER)
 
     def _forget(self) -> None:
-        """Another document is open."""
+        """Reset the panel for another document."""
         self._name, self._options, self.shown = "", {}, None
         for combo in (self.nodes, self.splits):
             combo.clear()
@@ -164,7 +164,7 @@ class PointsPanel(QWidget):
         self._show(message.data)
 
     def _say(self, text: str) -> None:
-        """Show why there are no points; with a method that failed, the choices stay."""
+        """Show why there are no points. If a method failed, keep the choices."""
         if self.shown is None or not self._options:
             self._nothing.setText(text)
             self._pages.setCurrentIndex(0)
@@ -201,7 +201,7 @@ class PointsPanel(QWidget):
 
     @Slot()
     def _on_search(self) -> None:
-        """Fade what does not contain the text."""
+        """Fade the points that do not match the search."""
         data, text = self.shown, self.search.text().strip().casefold()
         if data is None or not text:
             self.canvas.found = None
@@ -215,7 +215,7 @@ class PointsPanel(QWidget):
         self.canvas.update()
 
     def _choose_found(self) -> None:
-        """Choose the next point that is found."""
+        """Select the next point that matches the search."""
         if self.canvas.found is None or not self.canvas.found.any():
             return
         found = np.flatnonzero(self.canvas.found)
@@ -234,7 +234,7 @@ class PointsPanel(QWidget):
         is_chosen = data is not None and 0 <= index < len(data.points)
         self.show_row.setVisible(is_chosen and bool(data is not None and data.split))
         if data is None or not is_chosen:
-            self.heading.setText("Click a point to see what is near it.")
+            self.heading.setText("Click a point to see its neighbours.")
             return
         self.heading.setText(f"Nearest to {title(data, index)}")
         for near, distance in zip(data.near[index], data.distances[index], strict=True):
@@ -253,13 +253,13 @@ class PointsPanel(QWidget):
 
     @Slot(int)
     def _on_opened(self, index: int) -> None:
-        """Feed a row to all nodes."""
+        """Show a row on all nodes."""
         if self.shown is not None and self.shown.split and index >= 0:
             self._choice.show_row(self.shown.split, index)
 
 
 def matches(data: ProjectionData, index: int, text: str) -> bool:
-    """Whether a point's label is a text or begins with it, or its row has that number."""
+    """Return whether a point matches: label prefix, part of its words, or ``row N``."""
     label_ = data.labels[index].casefold() if data.labels else ""
     words = data.texts[index].casefold() if data.texts else ""
     if text.startswith("row "):

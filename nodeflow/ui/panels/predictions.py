@@ -1,6 +1,6 @@
 """The predictions panel: samples with their true and predicted class, the most wrong first.
 
-A cell of the confusion matrix filters them; a sample that is clicked is fed to the whole graph.
+A cell of the confusion matrix filters the samples. Clicking a sample feeds it to the whole graph.
 """
 
 from __future__ import annotations
@@ -43,14 +43,14 @@ from nodeflow.ui.views.drawing import ShownView, discover_views
 ASKER = "predictions"
 SAMPLES = "samples"
 WAYS = (SAMPLES, "roc", "precision_recall", "class_accuracy")
-"""What stands beside the figures: the samples, or a view of the same answers."""
+"""The page beside the figures: the samples, or a view of the same predictions."""
 ORDERS = (("wrong", "Most wrong"), ("unsure", "Least sure"), ("rows", "In order"))
 NUMBER_ORDERS = (("wrong", "Largest error"), ("rows", "In order"))
 SPLITS = {"test": "Test rows", "validation": "Validation rows", "train": "Training rows"}
 
 
 class PredictionsPanel(QWidget):
-    """Asks for a page of predictions while it is visible."""
+    """Requests a page of predictions while it is visible."""
 
     def __init__(
         self,
@@ -65,7 +65,7 @@ class PredictionsPanel(QWidget):
         self._theme = themes.theme
         self._name, self._filter, self._page = "", NO_FILTER, 0
         self._way = SAMPLES
-        self._split: str | None = None  # what is not chosen is left to the engine
+        self._split: str | None = None  # None: the engine chooses
         self._order: str | None = None
         self.shown: PredictionData | None = None
         self.in_front = InFront(self)
@@ -80,7 +80,7 @@ class PredictionsPanel(QWidget):
 
     def _make(self, themes: ThemeManager) -> None:
         self.ways, self.nodes, self.splits, self.orders = (
-            self._combo(name) for name in ("What is shown", "Node", "Rows", "Order")
+            self._combo(name) for name in ("View", "Node", "Rows", "Order")
         )
         drawings = discover_views()
         for way in WAYS:
@@ -92,7 +92,7 @@ class PredictionsPanel(QWidget):
         self.filter = button("", "link", self._clear_filter)
         self.filter.setToolTip("Show all samples again")
         self.back, self.next = QToolButton(), QToolButton()
-        for arrow, text, step in ((self.back, "Page before", -1), (self.next, "Next page", 1)):
+        for arrow, text, step in ((self.back, "Previous page", -1), (self.next, "Next page", 1)):
             arrow.setAccessibleName(text)
             arrow.setToolTip(text)
             arrow.setAutoRaise(True)
@@ -161,7 +161,7 @@ class PredictionsPanel(QWidget):
 
     @property
     def spec(self) -> ViewSpec:
-        """What the engine is asked for."""
+        """The page requested from the engine."""
         options = {
             "split": self._split,
             "order": self._order,
@@ -185,7 +185,7 @@ class PredictionsPanel(QWidget):
 
     @property
     def view_spec(self) -> ViewSpec | None:
-        """The view that stands in place of the samples; None if they are shown."""
+        """The view shown in place of the samples; None for the samples."""
         if self._way == SAMPLES or self.shown is None or not self.shown.names:
             return None
         return ViewSpec(self._way, self.shown.tensor, (("split", self.shown.split),))
@@ -199,7 +199,7 @@ class PredictionsPanel(QWidget):
         self._ask()
 
     def _show_way(self) -> None:
-        """Show the samples, or a view with what came of it last."""
+        """Show the samples, or the latest result of a view."""
         spec = self.view_spec
         is_view = spec is not None
         self._shown_way.setCurrentIndex(int(is_view))
@@ -252,7 +252,7 @@ class PredictionsPanel(QWidget):
         self._pages.setCurrentIndex(0)
 
     def _forget(self) -> None:
-        """Another document is open."""
+        """Reset the panel for another document."""
         self.shown = None
         self._name, self._filter, self._page = "", NO_FILTER, 0
         self._way = SAMPLES
@@ -281,7 +281,7 @@ class PredictionsPanel(QWidget):
         last = first + len(data.rows)
         self.place.setText(f"{first + 1}–{last} of {data.matching}" if last else "None")
         is_first, is_last = data.page == 0, last >= data.matching
-        switch(self.back, "This is the first page." if is_first else "", "Page before")
+        switch(self.back, "This is the first page." if is_first else "", "Previous page")
         switch(self.next, "This is the last page." if is_last else "", "Next page")
         self.grid.show_page(data)
         self._mark()
@@ -324,13 +324,13 @@ class PredictionsPanel(QWidget):
 
 
 def _cell(text: str) -> tuple[int, int] | None:
-    """The cell of the matrix that a filter names."""
+    """Return the cell of the matrix that a filter names."""
     row, comma, column = text.partition(",")
     return (int(row), int(column)) if comma else None
 
 
 def figures(data: PredictionData) -> str:
-    """``9 791 of 10 000 right (97.91 %)``, or the error of numbers."""
+    """Return ``9 791 of 10 000 right (97.91 %)``, or the mean absolute error of numbers."""
     seen = number_text.count(data.seen)
     of_all = "" if data.seen == data.total else f" (the first of {number_text.count(data.total)})"
     if not data.names:

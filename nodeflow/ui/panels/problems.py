@@ -1,4 +1,4 @@
-"""The problems panel: what is wrong, where, and what to do; a click leads there."""
+"""The problems panel: each problem with its place and remedy; a click shows the place."""
 
 from __future__ import annotations
 
@@ -37,16 +37,16 @@ from nodeflow.ui.core.workspace import Workspace
 from nodeflow.ui.panels.panel import LatePanel, PanelContext, PanelSpec, Place
 
 MOST = 500
-"""More problems than a user reads; the rest is counted."""
+"""Maximum listed problems; the rest is only counted."""
 ID_ROLE = Qt.ItemDataRole.UserRole + 1
 PORT_ROLE = Qt.ItemDataRole.UserRole + 2
 FILE_ROLE = Qt.ItemDataRole.UserRole + 3
 ALL = "*"
-"""In place of a node's id: the row about all conflicts."""
+"""Replaces a node's id in the row about all conflicts."""
 LINKS_ROOM = "\n\u00a0"
-"""A line without text, in which links stand."""
+"""An empty line that reserves space for links."""
 LINKS_INDENT = 4
-"""They stand under the text, right of the sign."""
+"""Aligns links with the text, right of the icon."""
 
 
 class ProblemsPanel(QWidget):
@@ -97,7 +97,7 @@ class ProblemsPanel(QWidget):
         self.refresh()
 
     def refresh(self) -> None:
-        """Fill the list anew."""
+        """Rebuild the list."""
         problems = self._problems.shown
         self.list.clear()
         if len(self._workspace.conflicts) > 1:
@@ -121,7 +121,7 @@ class ProblemsPanel(QWidget):
         super().keyPressEvent(event)
 
     def _offer(self, item: QListWidgetItem, place: str) -> None:
-        """Put a button that allows reading what a row is about in the place of its hint."""
+        """Replace a row's hint by a button that allows reading its file or folder."""
         item.setText(f"{item.text().partition(chr(10))[0]}\n\n")
         allow = button(
             on_button(allow_title(place)), slot=partial(self.allow_requested.emit, place)
@@ -136,7 +136,7 @@ class ProblemsPanel(QWidget):
         self.list.setItemWidget(item, holder)
 
     def _add_all(self) -> None:
-        """A row that decides all conflicts of a merge together."""
+        """Add a row that decides all conflicts of a merge together."""
         count = counted(len(self._workspace.conflicts), "conflict")
         item = QListWidgetItem(f"A merge left {count}.{LINKS_ROOM}")
         item.setIcon(icon("git-merge", self._theme, "ink"))
@@ -147,7 +147,7 @@ class ProblemsPanel(QWidget):
     def _offer_sides(
         self, item: QListWidgetItem, conflict: Conflict | None, sides: Sequence[str]
     ) -> None:
-        """Put links into a row that decide a conflict, or all."""
+        """Add links to a row that decide one conflict, or all."""
         holder = QWidget()
         layout = QHBoxLayout(holder)
         layout.setContentsMargins(SPACE[1] + LINKS_INDENT, 0, SPACE[2], 0)

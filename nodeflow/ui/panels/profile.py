@@ -1,4 +1,4 @@
-"""The profile: where the time of a run or a training step goes, op by op, and the plan behind it.
+"""The profile: the time of each op in a run or training step, and the plan behind it.
 
 The engine measures on request; nothing here runs by itself.
 """
@@ -55,7 +55,7 @@ class ProfilePanel(QWidget):
 
     Signals:
         profile_requested: the user wants to measure.
-        chosen(names): show these nodes; derived ones too.
+        chosen(names): show these nodes, including generated ones.
     """
 
     profile_requested = Signal()
@@ -68,7 +68,7 @@ class ProfilePanel(QWidget):
         self._themes = themes
         self.result: p.Profiled | None = None
         self.why_not: Callable[[], str] = str
-        """Says why nothing can be measured; empty if something can."""
+        """Returns why nothing can be measured; empty if something can."""
         self._make()
         workspace.changed.connect(self._on_changed)
         workspace.replaced.connect(self.reset)
@@ -132,11 +132,11 @@ class ProfilePanel(QWidget):
 
     @Slot()
     def reset(self) -> None:
-        """Another document is open: nothing is measured yet."""
+        """Discard the measurement, because another document is open."""
         self.result = None
         self.summary.setText("")
         for widget in (self.save, *self.ways):
-            switch(widget, "Nothing is measured yet.")
+            switch(widget, "Nothing has been measured yet.")
         self.pages.setCurrentIndex(0)
 
     @Slot()
@@ -145,16 +145,16 @@ class ProfilePanel(QWidget):
         switch(self.measure, self.why_not())
 
     def begin(self) -> None:
-        """The engine was asked."""
+        """Show that the engine is measuring."""
         self.summary.setText("Measuring…")
 
     def fail(self) -> None:
-        """It cannot be measured; a message shows why."""
+        """Restore the last summary after a failure; a message shows the reason."""
         self.summary.setText("" if self.result is None else self._summary())
 
     @Slot(object)
     def show_profile(self, message: p.Profiled) -> None:
-        """Show what was measured."""
+        """Show a measurement."""
         self.result = message
         self._fill(totals(message.trace, message.times))
         self.plan.setPlainText(message.plan)
@@ -192,7 +192,7 @@ class ProfilePanel(QWidget):
         return f"{what}: {count(round(micros))} µs in {kernels}, {threads} together"
 
     def save_trace(self) -> None:
-        """Write the trace where the user wants it."""
+        """Write the trace to a file that the user chooses."""
         name = str(home() / "trace.json")
         chosen, _ = QFileDialog.getSaveFileName(self, "Save the trace", name, "Trace (*.json)")
         if not chosen or self.result is None:

@@ -1,4 +1,4 @@
-"""The runs panel: every training that was kept, to sort, search, draw, compare, restore, delete."""
+"""The runs panel: sort, search, draw, compare, restore and delete kept trainings."""
 
 from __future__ import annotations
 
@@ -62,9 +62,9 @@ from nodeflow.ui.popups import dialogs
 from nodeflow.ui.popups.differences_dialog import ShowOnCanvas
 
 LOOK_MS = 1500
-"""How often a panel that is seen asks whether another process trains."""
-EMPTY = "Nothing was trained yet. Every training is kept here, with its curves, graph and weights."
-NO_MATCH = "No run fits the search."
+"""Milliseconds between checks, while the panel is visible, whether another process trains."""
+EMPTY = "No trainings yet. Each training is kept here with its curves, graph and weights."
+NO_MATCH = "No run matches the search."
 WIDTHS = {
     PLOT: 40,
     STAR: 28,
@@ -77,24 +77,24 @@ WIDTHS = {
     "File": 130,
     TAGS: 100,
 }
-STEPS = "Go through the steps of this run: every value as it was"
-WHAT_CHANGED = "The edits, settings, data and graph that explain the difference of two runs"
-RESULTS = "Views of their results, side by side"
-TRAINS = "It still trains; its steps are kept at its end."
+STEPS = "Go through the steps of this run, with the values of all nodes"
+WHAT_CHANGED = "Compare the edits, settings, data and graphs of two runs"
+RESULTS = "Show their results side by side"
+TRAINS = "This run is still training. Its steps are stored when it ends."
 DETAILS, CHANGES, GRAPH, WEIGHTS = "details", "changes", "graph", "weights"
 EXPORT, EVENT_FILES, IMPORT, LIMIT = "export", "event files", "import", "limit"
 EDIT, DELETE = "edit", "delete"
 KEYS = (DETAILS, CHANGES, GRAPH, WEIGHTS, EXPORT, EVENT_FILES, IMPORT, LIMIT, EDIT, DELETE, CURVES)
-"""Keys of what is asked of the library; other panels have others."""
+"""Keys of this panel's requests to the library; other panels have other keys."""
 
 
 class RunsPanel(QWidget):
-    """A table of runs, and what is known of those that are selected.
+    """A table of runs, and details of the selected ones.
 
     Signals:
-        graph_wanted(document, title): a run's graph is to be opened.
-        weights_wanted(path): a run's weights are to be loaded into the graph that is open.
-        steps_wanted(id, name): the steps of a run are to be shown.
+        graph_wanted(document, title): open a run's graph.
+        weights_wanted(path): load a run's weights into the open graph.
+        steps_wanted(id, name): show the steps of a run.
     """
 
     graph_wanted = Signal(object, str)
@@ -109,9 +109,10 @@ class RunsPanel(QWidget):
         messages: Messages,
         on_canvas: Callable[[], ShowOnCanvas | None],
     ) -> None:
-        """
+        """Make the panel.
+
         Args:
-            on_canvas: gives what draws a comparison, if something can.
+            on_canvas: returns the function that draws a comparison, or None.
         """
         super().__init__()
         self._library, self._overlays = library, overlays
@@ -204,7 +205,7 @@ class RunsPanel(QWidget):
         self.setLayout(layout)
 
     def _make_actions(self) -> None:
-        """What can be done with the selected runs; the menus list it in this order."""
+        """Make the actions for selected runs; the menus list them in this order."""
         self.actions_: dict[str, QAction] = {}
         for name, text, key, slot in (
             ("plot", "Draw in the plots", "Space", self._toggle_plots),
@@ -222,7 +223,7 @@ class RunsPanel(QWidget):
             ("tensorboard", "Write for TensorBoard…", "", self._write_event_files),
             ("delete", "Delete…", "Del", self._delete),
             ("import", "Read event files…", "", self._import),
-            ("limit", "Room for all runs…", "", self._ask_limit),
+            ("limit", "Disk space for all runs…", "", self._ask_limit),
         ):
             action = self.actions_[name] = QAction(text, self)
             action.triggered.connect(_without_arguments(slot))
@@ -252,7 +253,7 @@ class RunsPanel(QWidget):
         header.setStretchLastSection(True)
         header.setMinimumSectionSize(24)
         title, order = self._sorted
-        if title in self.model.columns:  # they may have moved
+        if title in self.model.columns:  # the columns may have moved
             self.table.sortByColumn(self.model.columns.index(title), order)
 
     def _on_sorted(self, index: int, order: Qt.SortOrder) -> None:
@@ -278,7 +279,7 @@ class RunsPanel(QWidget):
         self._refresh()
 
     def _select(self, ids: list[str]) -> None:
-        """Select these again, where a new list has lost them."""
+        """Restore the selection after the list was reloaded."""
         if not ids or self.selected():
             return
         selection = self.table.selectionModel()
@@ -310,7 +311,7 @@ class RunsPanel(QWidget):
         self._refresh()
 
     def _refresh(self) -> None:
-        """Say how many there are, and what can be done."""
+        """Show the number of runs and update the actions."""
         all_, seen = len(self.model.runs), self.shown.rowCount()
         self.count.setText(counted(all_, "run") if seen == all_ else f"{seen} of {all_} runs")
         self.empty.setText(self._library.problem or (NO_MATCH if all_ else EMPTY))
@@ -321,7 +322,7 @@ class RunsPanel(QWidget):
         return self.model.runs[self.shown.mapToSource(index).row()]
 
     def selected(self) -> list[Run]:
-        """The runs that are selected, the oldest first."""
+        """Return the selected runs, the oldest first."""
         rows = self.table.selectionModel().selectedRows()
         return sorted(map(self._run_at, rows), key=lambda run: run.created)
 
@@ -398,7 +399,7 @@ class RunsPanel(QWidget):
     # ---- what can be done ---------------------------------------------------------------------
 
     def _refresh_actions(self) -> None:
-        """Switch off what cannot be done, and say why."""
+        """Disable unavailable actions, with the reason as their tooltip."""
         chosen = self.selected()
         only = chosen[0] if len(chosen) == 1 else None
         two = "" if len(chosen) == 2 else "Select two runs."
@@ -411,11 +412,11 @@ class RunsPanel(QWidget):
         blocked["steps"] = one or (TRAINS if trains else "")
         several = f"Select two to {MOST_COMPARED} runs."
         blocked["results"] = "" if 2 <= len(chosen) <= MOST_COMPARED else several
-        blocked["graph"] = one or ("" if only and only.graph_digest else "It has no graph.")
-        weights = "" if only and only.bytes else "It has no weights."
+        blocked["graph"] = one or ("" if only and only.graph_digest else "This run has no graph.")
+        weights = "" if only and only.bytes else "This run has no weights."
         blocked["weights"] = one or weights
-        blocked["best"] = one or weights or ("" if only and only.best else "None is known.")
-        blocked["delete"] = some or ("Stop its training first." if trains else "")
+        blocked["best"] = one or weights or ("" if only and only.best else "It has no best epoch.")
+        blocked["delete"] = some or ("Stop the training first." if trains else "")
         blocked |= dict.fromkeys(("import", "limit"), self._library.switched_off)
         for name, why in blocked.items():
             switch(self.actions_[name], why)
@@ -427,7 +428,7 @@ class RunsPanel(QWidget):
         starred = bool(chosen) and all(run.star for run in chosen)
         self.actions_["star"].setText("Remove the star" if starred else "Star")
         drawn = bool(chosen) and all(run.id in self._overlays.colors for run in chosen)
-        text = "No longer draw in the plots" if drawn else "Draw in the plots"
+        text = "Remove from the plots" if drawn else "Draw in the plots"
         self.actions_["plot"].setText(text)
 
     def _show_menu(self, place: QPoint) -> None:
@@ -480,7 +481,7 @@ class RunsPanel(QWidget):
         self.steps_wanted.emit(run.id, run.name)
 
     def add_scrubber(self, scrubber: Scrubber) -> None:
-        """Place the scrubber of a run's steps under the table."""
+        """Add the scrubber of a run's steps under the table."""
         self.scrubber = scrubber
         self._layout.addWidget(scrubber)
 
@@ -531,22 +532,22 @@ class RunsPanel(QWidget):
         self._library.ask((LIMIT,), _room)
 
     def _set_limit(self, most: int, used: int) -> None:
-        """Let the user say how much the runs may take."""
-        text = f"The runs take {bytes_text(used)}. Beyond the limit, the oldest without a star go."
+        """Let the user set the disk space for all runs."""
+        text = f"Used: {bytes_text(used)}. Above the limit, the oldest unstarred runs are deleted."
         chosen, accepted = QInputDialog.getDouble(
-            self, "Room for all runs", f"{text}\n\nLimit in GB:", most / 1e9, 0.01, 10_000, 2
+            self, "Disk space for all runs", f"{text}\n\nLimit in GB:", most / 1e9, 0.01, 10_000, 2
         )
         if accepted:
             self._library.change((LIMIT,), lambda store: set_limit(store, round(chosen * 1e9)))
 
 
 def _room(store: RunStore) -> tuple[int, int]:
-    """What the runs may take, and what they do."""
+    """Return the limit and the used space of all runs in bytes."""
     return limit(store), used_bytes(store, store.runs())
 
 
 def _document(store: RunStore, run: Run) -> Document:
-    """The graph of a run; its data are found from wherever it is saved."""
+    """Return the graph of a run, with its data paths relative to the folder of the store."""
     document = flow.loads(store.graph_text(run))
     if run.file:
         document.path = Path(run.file)
@@ -587,7 +588,7 @@ def _wire(context: PanelContext, panel: LatePanel) -> None:
 
 
 def _on_event(context: PanelContext, event: Event) -> None:
-    """A training of this window begins or ends."""
+    """Update the library when a training of this window begins or ends."""
     if isinstance(event, (RunKept, Done)):
         context.overlays.library.look()
     if isinstance(event, RunKept) and event.problem:

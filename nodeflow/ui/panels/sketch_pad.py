@@ -1,7 +1,7 @@
-"""The sketch pad: a picture drawn by hand goes through the graph, and the answer is seen at once.
+"""The sketch pad: feeds a drawn picture to the graph and shows the prediction at once.
 
-What is drawn feeds a placeholder while it is drawn, so that every node shows the picture's way,
-with the weights of this moment, in the middle of a training too.
+The drawing feeds a placeholder while it is drawn. All nodes show its effect with the current
+weights, even during a training.
 """
 
 from __future__ import annotations
@@ -51,10 +51,10 @@ from nodeflow.ui.panels.parts.in_front import InFront
 
 HINT = "Draw a digit here, or drop or paste a picture"
 NO_INPUT = (
-    "The graph has no placeholder that takes a picture. One of float32 and shape (?, 784) takes "
+    "The graph has no placeholder for a picture. A float32 placeholder of shape (?, 784) takes "
     "28 × 28 pixels; the example mnist.flow has one."
 )
-PREPARED = {"mnist": "As MNIST was", "plain": "Resized only"}
+PREPARED = {"mnist": "Like MNIST", "plain": "Resized only"}
 LOOK_AGAIN_MS = 120
 PREPARED_SIDE = 84
 MOST_ROOM = 4096
@@ -62,10 +62,10 @@ PICTURES = "Pictures (*.png *.jpg *.jpeg *.bmp *.gif *.webp)"
 
 
 class SketchPad(QWidget):
-    """Shows one drawing and what the graph makes of it.
+    """Shows one drawing and the graph's prediction for it.
 
     Signals:
-        refused(text): what was dropped or pasted is no picture.
+        refused(text): the dropped or pasted data is not a picture.
     """
 
     refused = Signal(str)
@@ -107,7 +107,7 @@ class SketchPad(QWidget):
     def _make(self, themes: ThemeManager) -> None:
         self.pad = DrawingPad(themes, HINT)
         self.bars = ProbabilityBars(themes)
-        self.restored = PictureBox(themes, "The picture that the graph gives back", 120)
+        self.restored = PictureBox(themes, "The reconstructed picture", 120)
         self._stack = QStackedWidget()
         self._stack.addWidget(self.bars)
         self._stack.addWidget(self.restored)
@@ -149,14 +149,14 @@ class SketchPad(QWidget):
         self.way = QuietCombo()
         self.way.setAccessibleName("How the picture is prepared")
         self.way.setToolTip(
-            "As MNIST was: the ink is fitted into a box of 20 of 28 pixels, and its centre of mass "
-            "is put in the middle. Digits that are prepared otherwise are often misread."
+            "Like MNIST: the ink is scaled into 20 × 20 of the 28 × 28 pixels and centred by its "
+            "centre of mass. Digits prepared differently are often misread."
         )
         for key, text in PREPARED.items():
             self.way.addItem(text, key)
         self.way.activated.connect(self._on_drawn)
         self.invert = QCheckBox("Inverted")
-        self.invert.setToolTip("The picture is dark on light, so its brightness is reversed")
+        self.invert.setToolTip("Invert the brightness, because the picture is dark on light")
         self.invert.toggled.connect(self.pad.invert)
         self.invert.hide()
         self.prepared = PictureBox(themes, "The prepared picture", PREPARED_SIDE)
@@ -166,7 +166,7 @@ class SketchPad(QWidget):
         self.input_choice.activated.connect(self._on_input)
         self.label_choice = QuietCombo()
         self.label_choice.setAccessibleName("Class of the drawing")
-        self.label_choice.setToolTip("With the right answer, the nodes of the loss have values too")
+        self.label_choice.setToolTip("With the right answer, the loss can also be computed")
         self.label_choice.activated.connect(self._on_drawn)
         self._label_row = QWidget()
         self._label_row.setLayout(row(label("It is", "caption"), self.label_choice, None))
@@ -177,7 +177,7 @@ class SketchPad(QWidget):
                 tools,
                 row(label("Brush", "caption"), self.brush),
                 1,
-                label("What the graph sees", "caption"),
+                label("Input of the graph", "caption"),
                 row(self.prepared, None),
                 self.way,
                 self.invert,
@@ -192,13 +192,13 @@ class SketchPad(QWidget):
 
     def _make_answer(self) -> QWidget:
         self.answer_choice = QuietCombo()
-        self.answer_choice.setAccessibleName("Node that answers")
+        self.answer_choice.setAccessibleName("Predicting node")
         self.answer_choice.setSizeAdjustPolicy(QuietCombo.SizeAdjustPolicy.AdjustToContents)
         self.answer_choice.activated.connect(self._on_answer)
         self.state = ElidedLabel("", "caption")
         self.back = button("Show the drawing", "link", self._feed)
         self.back.hide()
-        head = row(QLabel("Answer of"), self.answer_choice, self.state, self.back)
+        head = row(QLabel("Prediction of"), self.answer_choice, self.state, self.back)
         head.setStretch(2, 1)
         result = QWidget()
         layout = column(head, self._stack)
@@ -211,7 +211,7 @@ class SketchPad(QWidget):
             tool.setIcon(icon(name, theme, "ink", 16))
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """Put the parts side by side where the panel is wide, else one below the other."""
+        """Place the parts side by side in a wide panel, else one below the other."""
         super().resizeEvent(event)
         is_wide = self.width() > 1.2 * self.height()
         direction = QBoxLayout.Direction
@@ -235,7 +235,7 @@ class SketchPad(QWidget):
 
     @property
     def answer(self) -> Answer | None:
-        """The node that answers."""
+        """The node that predicts."""
         index = max(0, self.answer_choice.currentIndex())
         return self.answers[index] if index < len(self.answers) else None
 
@@ -260,7 +260,7 @@ class SketchPad(QWidget):
 
     @Slot()
     def _look_again(self) -> None:
-        """Find the placeholders and the answers, keeping those that are chosen."""
+        """Find the placeholders and the predicting nodes again, keeping the chosen ones."""
         self._looks_again = False
         root, analysis = self._workspace.root, self._workspace.root_analysis
         was, fed = self.input, self.input
@@ -289,12 +289,12 @@ class SketchPad(QWidget):
     def _fill_labels(self) -> None:
         """Offer the classes of the data as the right answer."""
         target = self._label_target()
-        names = ("not said", *target[1]) if target is not None else ()
+        names = ("not given", *target[1]) if target is not None else ()
         _refill(self.label_choice, list(names))
         self._label_row.setVisible(bool(names))
 
     def _label_target(self) -> tuple[str, tuple[str, ...]] | None:
-        """The placeholder of the labels, and the names of the classes."""
+        """Return the placeholder of the labels, and the names of the classes."""
         shown = self._data.shown
         for name, classes in (shown.classes if shown is not None else {}).items():
             placeholder = shown.columns.get(name) if shown is not None else None
@@ -306,7 +306,7 @@ class SketchPad(QWidget):
 
     @Slot()
     def _on_drawn(self) -> None:
-        """Feed what is drawn now, and show it as it is prepared."""
+        """Feed the current drawing, and show its prepared picture."""
         is_picture = self.pad.inverted is not None
         self.invert.setVisible(is_picture)
         if is_picture:
@@ -337,7 +337,7 @@ class SketchPad(QWidget):
         self._data.show_by_hand(feeds)
 
     def _label_feed(self) -> dict[str, np.ndarray]:
-        """The right answer as the placeholder of the labels takes it, if it is given."""
+        """Return the feed for the placeholder of the labels, if the right answer is given."""
         target, chosen = self._label_target(), self.label_choice.currentIndex() - 1
         if target is None or chosen < 0:
             return {}
@@ -371,7 +371,7 @@ class SketchPad(QWidget):
 
     @Slot(object)
     def on_values_changed(self, names: tuple[str, ...]) -> None:
-        """These tensors have new values."""
+        """Request the prediction if its tensor has changed."""
         answer = self.answer
         if answer is not None and _tensor(answer) in names:
             self._ask()
@@ -387,7 +387,7 @@ class SketchPad(QWidget):
         return self._data.is_by_hand or self._data.is_single
 
     def _ask(self) -> None:
-        """Ask for the answer, one question at a time."""
+        """Request the prediction, one request at a time."""
         answer = self.answer
         if answer is None or not self.in_front or not self._shows_one or not self._link.is_up:
             return
@@ -429,7 +429,9 @@ class SketchPad(QWidget):
         self._stack.setCurrentWidget(self.bars)
 
     def _show_nothing(self) -> None:
-        self.bars.show_note("" if self.answers else "No node of the graph answers what is fed.")
+        self.bars.show_note(
+            "" if self.answers else "No node of the graph predicts from this input."
+        )
         self._stack.setCurrentWidget(self.bars)
 
     @Slot()
@@ -442,7 +444,7 @@ class SketchPad(QWidget):
 
     @Slot()
     def _show_state(self, *_: object) -> None:
-        """Say with which weights the graph answers, and whether it is the drawing that it sees."""
+        """Show which weights predict, or which other rows the nodes show."""
         by_hand, drawn = self._data.is_by_hand, not self.pad.is_empty
         self.back.setVisible(drawn and not by_hand)
         if drawn and not by_hand:
@@ -467,14 +469,14 @@ def _title(answer: Answer) -> str:
 
 
 def _probabilities(values: np.ndarray, kind: str) -> np.ndarray:
-    """What is shown as bars: probabilities, where the values are scores from before them."""
+    """Return the values for the bars: scores are converted to probabilities."""
     if kind == "logits":
         return softmax(values)
     return sigmoid(values) if kind == "sigmoid_logits" else values
 
 
 def _refill(combo: QuietCombo, texts: list[str]) -> None:
-    """Give a combo box other entries; the chosen one stays if it is still there."""
+    """Refill a combo box; the chosen entry stays if it still exists."""
     if [combo.itemText(i) for i in range(combo.count())] == texts:
         return
     chosen = combo.currentText()
@@ -500,7 +502,7 @@ def _wire(context: PanelContext, panel: LatePanel) -> None:
 
     def blocked() -> Blocked | None:
         found = picture_inputs(workspace.root, workspace.root_analysis)
-        return None if found else Blocked("No placeholder of the graph takes a picture.")
+        return None if found else Blocked("The graph has no placeholder for a picture.")
 
     context.actions.bind({SHOW.id: Binding(show, blocked)})
 
@@ -510,6 +512,6 @@ SHOW = ActionSpec(
     "Sketch pad",
     ("Ctrl+K",),
     "pencil",
-    "Draw a digit, and see what the graph makes of it",
+    "Draw a digit and see the graph's prediction",
 )
 PANEL = PanelSpec("sketch_pad", "Sketch pad", Place.BOTTOM, 15, _make, _wire, (SHOW,))

@@ -1,4 +1,4 @@
-"""The sweep panel: what varies, the trials as they train, which were the best, and what matters."""
+"""The sweep panel: varied attributes, trials while they train, the best ones, and correlations."""
 
 from __future__ import annotations
 
@@ -63,24 +63,24 @@ from nodeflow.ui.popups.vary_dialog import VaryDialog
 from nodeflow.ui.popups.vary_pick import VaryPick
 
 LOOK_MS = 1500
-"""How often the curves of trials that train are read."""
+"""Milliseconds between updates of the curves of running trials."""
 DRAW_MS = 100
-"""Bars and progress are drawn so often."""
+"""Milliseconds between updates of bars and progress."""
 MOST_DRAWN = 16
-"""Trials whose curves are drawn by themselves; more would hide one another."""
+"""Maximum trials drawn automatically; more would hide each other."""
 SWEEPS, NAME, EDITED = "sweeps", "sweep name", "edited"
-"""Keys of what is asked of the library."""
+"""Keys of requests to the library."""
 NICENESS = 10
-"""The processes of a sweep rank behind the window and its training."""
+"""Priority of a sweep's processes, below the window and its training."""
 TIER = "compiled"
-"""Whatever the window trains with: the tier whose results are the same again."""
-USE = "Set them in the graph, as one undo step"
-EMPTY = "Start trains the graph once for each of the values. The trials appear here."
+"""The tier of all trials, because its results are reproducible."""
+USE = "Set these values in the graph, as one undo step"
+EMPTY = "Start trains the graph once for each combination of values. The trials appear here."
 WIDTHS = {PLOT: 40, NUMBER: 48, STATE: 112, RESULT: 84, TIME: 64, PROBLEM: 160}
 
 
 class SweepPanel(QWidget):
-    """Edits the sweep of the document, starts it, and shows what comes of it."""
+    """Edits the sweep of the document, starts it, and shows its results."""
 
     def __init__(
         self,
@@ -120,7 +120,7 @@ class SweepPanel(QWidget):
         workspace.replaced.connect(self._on_replaced)
         self._drawn: set[str] = set()
         self._is_of_another = False
-        """Whether the document of the sweep is no longer open, so that its curves are not drawn."""
+        """Whether the sweep's document is closed, so that its curves are not drawn."""
         self._on_overlays()
         self._list_kept()
         self._draw()
@@ -155,12 +155,12 @@ class SweepPanel(QWidget):
         side.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         side.setFixedWidth(264)
         self.earlier = QComboBox()
-        self.earlier.setAccessibleName("Sweep that is shown")
+        self.earlier.setAccessibleName("Displayed sweep")
         self.earlier.setSizeAdjustPolicy(
             QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
         )
         self.earlier.setMinimumContentsLength(18)
-        self.earlier.setMinimumWidth(100)  # where the window is narrow
+        self.earlier.setMinimumWidth(100)  # for a narrow window
         self.earlier.activated.connect(self._on_earlier)
         self.use = button("Use these values", "", self._use)
         self.more = button("More", "")
@@ -244,13 +244,13 @@ class SweepPanel(QWidget):
 
     @Slot(str, str)
     def vary(self, path: str, attr: str) -> None:
-        """Let the user say what is tried for an attribute."""
+        """Open the dialog for the tried values of an attribute."""
         VaryDialog(self.window(), self._workspace, path, attr).open()
 
     # ---- starting and ending ------------------------------------------------------------------
 
     def _on_start(self) -> None:
-        """Check what can be known at once, and find a name on the library's thread."""
+        """Check the sweep's settings, then request a name from the library's thread."""
         root = self._workspace.root
         try:
             plan = self.settings.plan
@@ -297,7 +297,7 @@ class SweepPanel(QWidget):
 
     @Slot()
     def _on_replaced(self) -> None:
-        """Let a running sweep go on in another document; cancel a sweep that is being named."""
+        """Continue a running sweep for its own document; cancel one that has no name yet."""
         self._is_of_another, self._waits = True, None
         self._draw()
 
@@ -306,7 +306,7 @@ class SweepPanel(QWidget):
         if self._shows_current:
             self.model.take(result)
         if result.run and result.run not in self._drawn and len(self._drawn) < MOST_DRAWN:
-            self._library.look()  # the run has to be known before it is drawn
+            self._library.look()  # the library must know the run before it is drawn
         if not self._drawing.isActive():
             self._drawing.start()
 
@@ -329,13 +329,13 @@ class SweepPanel(QWidget):
         if sweep is None or not self.runner.trains:
             return ""
         over = sum(result.is_over for result in self.runner.results.values())
-        return f"“{sweep.setup.name}” is not over: {counted(sweep.count - over, 'trial')} to go."
+        return f"“{sweep.setup.name}” still runs: {counted(sweep.count - over, 'trial')} left."
 
     # ---- the runs of trials -------------------------------------------------------------------
 
     @Slot()
     def _draw_curves(self) -> None:
-        """Draw the curves of trials that have begun, as the library hears of their runs."""
+        """Draw the curves of trials that have begun, once the library knows their runs."""
         for result in self.runner.results.values():
             if self._is_of_another or len(self._drawn) >= MOST_DRAWN:
                 return
@@ -367,7 +367,7 @@ class SweepPanel(QWidget):
             self._draw()
 
     def _list_kept(self) -> None:
-        """Offer the sweeps that were kept; the one that is shown stays."""
+        """List the stored sweeps, keeping the displayed one."""
         chosen = self.earlier.currentData()
         current = self.runner.sweep
         self.earlier.clear()
@@ -412,7 +412,7 @@ class SweepPanel(QWidget):
 
     @Slot()
     def _draw(self) -> None:
-        """Show progress, bars, and what can be done."""
+        """Show progress and bars, and update the actions."""
         runner = self.runner
         results = self.model.results
         self.pages.setCurrentIndex(1 if results else 0)
@@ -428,27 +428,27 @@ class SweepPanel(QWidget):
         elif runner.sweep is not None:
             self.caption.setText(f"{counted(over, 'trial')}, {self._endings()}")
         else:
-            self.caption.setText("Many trainings with other values")
+            self.caption.setText("Many trainings with different values")
         self._refresh()
 
     def _endings(self) -> str:
-        """``8 done, 1 failed``: what became of the trials."""
+        """Return the number of trials in each state: ``8 done, 1 failed``."""
         states: dict[str, int] = {}
         for result in self.runner.results.values():
             states[result.state] = states.get(result.state, 0) + 1
         return ", ".join(f"{many} {state}" for state, many in states.items())
 
     def selected(self) -> list[Result]:
-        """The trials that are selected."""
+        """Return the selected trials."""
         rows = self.table.selectionModel().selectedRows()
         return [self.model.rows[index.row()] for index in rows]
 
     @Slot()
     def _refresh(self, _: object = None, __: object = None) -> None:
-        """Switch off what cannot be done, and say why."""
+        """Disable unavailable actions, with the reason as their tooltip."""
         waits = self._waits is not None
         nothing = "" if self.settings.varies else "Nothing varies yet."
-        trains = "A sweep trains already." if self.runner.trains or waits else ""
+        trains = "A sweep is already running." if self.runner.trains or waits else ""
         optimizer = "" if self._workspace.optimizers else "The graph has no optimizer."
         switch(self.start, trains or optimizer or nothing or self._overlays.library.switched_off)
         self.cancel.setVisible(self.runner.trains)
@@ -459,14 +459,14 @@ class SweepPanel(QWidget):
         runs = [result.run for result in chosen if result.run]
         switch(self.actions_["plot"], "" if runs else "Select a trial that has begun.")
         drawn = bool(runs) and all(run in self._overlays.colors for run in runs)
-        text = "No longer draw in the plots" if drawn else "Draw in the plots"
+        text = "Remove from the plots" if drawn else "Draw in the plots"
         self.actions_["plot"].setText(text)
         training = self.runner.trains and any(r.state == TRAINING for r in chosen)
         is_it = training and self._shows_current
-        switch(self.actions_["cancel"], "" if is_it else "Select a trial that trains.")
+        switch(self.actions_["cancel"], "" if is_it else "Select a trial that is training.")
 
     def _why_not_used(self, chosen: list[Result]) -> str:
-        """Why the values of trials cannot be set in the graph."""
+        """Return why the values of trials cannot be set in the graph; empty if they can."""
         if len(chosen) != 1:
             return "Select one trial."
         for name in chosen[0].trial.values:
@@ -494,7 +494,7 @@ class SweepPanel(QWidget):
             self._messages.show(error.text("window"), "error")
             return
         number = chosen[0].trial.number
-        self._messages.show_status(f"The graph has the values of trial {number}; Undo takes back")
+        self._messages.show_status(f"The graph now has the values of trial {number}")
 
     def _toggle_plots(self) -> None:
         runs = [result.run for result in self.selected() if result.run]

@@ -45,30 +45,31 @@ from nodeflow.ui.panels.plots.shared_plots import SharedPlots
 
 DOWNLOAD = "Download the full set"
 LOSS_TIP = (
-    "The mean over the latest training batches, each before its update. Nodes show the loss of "
-    "other rows: the toolbar says which."
+    "The mean over the latest training batches, each before its update. Nodes show the loss for "
+    "other rows, named in the toolbar."
 )
 EDITS = {
     "": "",
-    "preparing": "Preparing your edit. The training goes on meanwhile.",
-    "waits": "Your edit counts from the next epoch on.",
-    "invalid": "The training goes on with the graph from before your edits.",
+    "preparing": "Preparing your edit while the training continues.",
+    "waits": "Your edit applies from the next epoch on.",
+    "invalid": "The graph cannot be trained. The training continues without your edits.",
 }
-"""What is said of edits that are to reach the training."""
+"""Texts about edits that should be applied to the training."""
 LISTED = 3
-"""Parts of an edit that are listed."""
+"""Maximum listed parts of an edit."""
 SIDE_HEIGHT = 190
-"""Enough for the figures of a training with few metrics."""
+"""Minimum height, enough for the figures of a training with few metrics."""
 SIDE_WIDTH = 256
-"""Width of the column of figures, which longer figures widen."""
+"""Initial width of the column of figures; longer figures widen it."""
 
 
 class TrainingPanel(QWidget):
     """Shows one training at a time.
 
-    Signals: ``download_requested`` and ``download_cancelled`` by the buttons of the data notice,
-    ``metric_requested`` by the link that stands in for metrics, ``node_requested`` by the one to
-    the node that keeps edits from the training.
+    Signals:
+        download_requested, download_cancelled: buttons of the data notice were clicked.
+        metric_requested: the link that replaces missing metrics was clicked.
+        node_requested: the link to the node that blocks edits was clicked.
     """
 
     download_requested = Signal()
@@ -91,7 +92,7 @@ class TrainingPanel(QWidget):
         self.record = TrainingRecord(settings.smoothing)
         self.plots: Any = None
         self.why_no_download: Callable[[], str] = str
-        """Says why nothing can be downloaded; empty if something can."""
+        """Returns why nothing can be downloaded; empty if something can."""
         self._state = "off"
         self._make()
         self._throttle = RedrawThrottle()
@@ -132,7 +133,7 @@ class TrainingPanel(QWidget):
             self.figures[name].setAlignment(Qt.AlignmentFlag.AlignRight)
             self._grid.addWidget(self.figures[name], row, 1)
         self.metric_rows: dict[str, tuple[QLabel, QLabel]] = {}
-        """Name and value of each metric that was ever shown."""
+        """Name and value of each metric shown so far."""
         left = QVBoxLayout()
         left.setContentsMargins(0, 0, SPACE[2], 0)
         left.setSpacing(SPACE[2])
@@ -147,7 +148,7 @@ class TrainingPanel(QWidget):
         left.addStretch(1)
         inner = QWidget()
         inner.setLayout(left)
-        side = QScrollArea()  # many metrics must not make the panel higher than the user wants
+        side = QScrollArea()  # scrolls, so that many metrics do not make the panel higher
         side.setWidget(inner)
         side.setWidgetResizable(True)
         side.setFrameShape(QFrame.Shape.NoFrame)
@@ -173,7 +174,7 @@ class TrainingPanel(QWidget):
         self._layout = layout
 
     def add_scrubber(self, scrubber: Scrubber) -> None:
-        """Place the scrubber under the plots."""
+        """Add the scrubber under the plots."""
         self.scrubber = scrubber
         self._layout.addWidget(scrubber)
 
@@ -182,7 +183,7 @@ class TrainingPanel(QWidget):
         self._controls.addWidget(widget)
 
     def _make_notice(self) -> QFrame:
-        """The notice above the plots: about the data, with the download."""
+        """Return the notice above the plots: about the data, with the download."""
         self.notice = QFrame()
         self.notice.setObjectName("notice")
         self.notice_text = ElidedLabel("", "caption")
@@ -220,12 +221,12 @@ class TrainingPanel(QWidget):
     # ---- events -----------------------------------------------------------------------------
 
     def reset(self) -> None:
-        """Forget the training: another document is open."""
+        """Forget the training, because another document is open."""
         self._forget()
         self._plots.setCurrentIndex(0)
 
     def _forget(self) -> None:
-        """Begin with no figures, no curves, and axes that fit what comes."""
+        """Remove all figures and curves, and reset the axes."""
         self.record = TrainingRecord(self._settings.smoothing)
         self._timer.stop()
         if self.plots is not None:
@@ -234,7 +235,7 @@ class TrainingPanel(QWidget):
         self._draw_figures()
 
     def begin(self) -> None:
-        """A training was requested."""
+        """Show that a training is being prepared."""
         self.headline.setText("Preparing…")
         restyle(self.headline, "role", "strong")
         self.preload()
@@ -260,7 +261,7 @@ class TrainingPanel(QWidget):
 
     @Slot()
     def show_overlays(self) -> None:
-        """Show the plots, if there are curves of other runs to look at."""
+        """Show the plots, if there are curves of other runs."""
         if self._shared.overlays:
             self.preload()
             self._plots.setCurrentIndex(1)
@@ -274,7 +275,7 @@ class TrainingPanel(QWidget):
 
     @Slot(object)
     def show_edits(self, state: p.EditState) -> None:
-        """Show how far edits are that are to reach the training."""
+        """Show the progress of edits that should be applied to the training."""
         self._edit_state = state
         self._draw_edits()
 
@@ -336,9 +337,10 @@ class TrainingPanel(QWidget):
         self.download_bar.hide()
         self.cancel_button.hide()
         if isinstance(message, p.Downloaded):
-            self.notice_text.setText(f"The full set is in {message.folder}.")
+            self.notice_text.setText(f"The full set was saved in {message.folder}.")
         else:
-            error = message.error  # the hint comes first, since the reasons of all mirrors are long
+            # the hint comes first, because the reasons of all mirrors are long
+            error = message.error
             text = f"The download failed. {in_window(error.hint)} {in_window(error.message)}"
             self.notice_text.setText(" ".join(text.split()))
             self.download_button.setText("Try again")
@@ -349,7 +351,7 @@ class TrainingPanel(QWidget):
 
     @Slot()
     def draw(self) -> None:
-        """Draw what is new; the time this takes decides when to draw next."""
+        """Draw new values. The duration of the drawing sets the pause before the next one."""
         self._timer.setInterval(self._throttle.pause_ms())
         self._draw_figures()
         if self.isVisible() and self.plots is not None:
@@ -441,7 +443,7 @@ class TrainingPanel(QWidget):
             words = f"{count(rows)} {SPLIT_WORDS.get(split, split)} rows"
             caption.setText(f"{name.removeprefix(f'{split}/')}, {words}")
             tip = f"Measured after each epoch on all {words}."
-            caption.setToolTip(plain_tip(f"{tip} Nodes show other rows: the toolbar says which."))
+            caption.setToolTip(plain_tip(f"{tip} Nodes show other rows, named in the toolbar."))
         return value
 
     @Slot()
@@ -456,13 +458,13 @@ def _size(count: int) -> str:
 
 
 def _show_metrics(context: PanelContext) -> None:
-    """Show the graph's training settings, where metrics are chosen."""
+    """Show the graph's training settings, which include the metrics."""
     context.canvas.selection.select([])
     context.show_panel("inspector")
 
 
 def _go_to(past: ShownStep, plots: SharedPlots, step: int) -> None:
-    """Go to a step that was clicked in a plot, of the training or else of the first run in it."""
+    """Show a step clicked in a plot, of the training or else of the first drawn run."""
     if not past.is_possible and plots.runs:
         past.open(plots.runs[0].id, plots.runs[0].title, step)
     else:

@@ -1,4 +1,4 @@
-"""The doctor panel: what goes wrong in a training, the evidence, and a fix that can be applied."""
+"""The doctor panel: problems of a training, with evidence and a fix that can be applied."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ class DoctorPanel(QWidget):
     Signals:
         node_requested(path): show this node.
         step_requested(number): show this step of the training.
-        branch_requested(number): train on from before this step, with the fix.
+        branch_requested(number): train with the fix from the state before this step.
         failed(text): a fix could not be applied.
-        applied(text): one was.
+        applied(text): a fix was applied.
     """
 
     node_requested = Signal(str)
@@ -64,7 +64,7 @@ class DoctorPanel(QWidget):
         self.step_buttons: list[QPushButton] = []
         self.branch_buttons: list[QPushButton] = []
         self.reaches_training: Callable[[], bool] = lambda: True
-        """Whether edits take effect in the training that runs."""
+        """Returns whether edits take effect in the running training."""
         self._trains = False
         self._rows = QVBoxLayout()
         self._rows.setContentsMargins(SPACE[2], SPACE[2], SPACE[2], SPACE[2])
@@ -92,16 +92,16 @@ class DoctorPanel(QWidget):
 
     @Slot(object)
     def on_event(self, event: Event) -> None:
-        """Follow a training."""
+        """Take an event of a training."""
         if isinstance(event, Started):
             self._show(())
-            self._nothing.setText("Nothing to report so far.")
+            self._nothing.setText("No problems so far.")
         elif isinstance(event, Hints):
             self._show(event.hints)
 
     @Slot(str)
     def show_state(self, state: str) -> None:
-        """Follow the state of the engine: branches begin where nothing trains."""
+        """Take the state of the engine: a branch can begin only while nothing trains."""
         trains = state in ("preparing", "training", "paused")
         if trains != self._trains:
             self._trains = trains
@@ -109,11 +109,11 @@ class DoctorPanel(QWidget):
 
     @Slot()
     def forget(self) -> None:
-        """Another document is open."""
+        """Show no hints, because another document is open."""
         self._show(())
         self._nothing.setText(
-            "While a graph trains, this panel names what goes wrong: inputs that are not scaled, "
-            "a learning rate that does not suit, units that never fire, overfitting, and more."
+            "While a graph trains, this panel reports problems: inputs that are not scaled, "
+            "an unsuitable learning rate, units that never fire, overfitting, and more."
         )
 
     def _show(self, hints: tuple[Hint, ...]) -> None:
@@ -156,8 +156,8 @@ class DoctorPanel(QWidget):
             self.fix_buttons.append(fix)
             buttons.addWidget(fix)
             if hint.step and not self._trains:
-                branch = button(f"Train so from step {count(hint.step)}", slot=self._on_branch)
-                branch.setToolTip(plain_tip(f"{hint.fix}, and train on from before that step"))
+                branch = button(f"Train fixed from step {count(hint.step)}", slot=self._on_branch)
+                branch.setToolTip(plain_tip(f"{hint.fix}, and train again from before that step"))
                 branch.setProperty("hint", index)
                 self.branch_buttons.append(branch)
                 buttons.addWidget(branch)
@@ -168,7 +168,7 @@ class DoctorPanel(QWidget):
             buttons.addWidget(show)
         if hint.step:
             visit = button(f"Show step {count(hint.step)}", "link", self._on_step)
-            visit.setToolTip("The step after which this was first seen")
+            visit.setToolTip("The step at which this was first detected")
             visit.setProperty("hint", index)
             self.step_buttons.append(visit)
             buttons.addWidget(visit)
@@ -186,7 +186,7 @@ class DoctorPanel(QWidget):
         hint = self.hints[self.sender().property("hint")]
         if self._apply(hint):
             live = self._trains and self.reaches_training()
-            when = "It counts from the next step on." if live else "Train again to see its effect."
+            when = "It applies from the next step on." if live else "Train again to see its effect."
             self.applied.emit(f"{hint.fix}: done. {when}")
 
     def _on_branch(self) -> None:
@@ -195,7 +195,7 @@ class DoctorPanel(QWidget):
             self.branch_requested.emit(hint.step)
 
     def _apply(self, hint: Hint) -> bool:
-        """Apply the fix of a hint, and take its card away; whether that could be done."""
+        """Apply the fix of a hint and remove its card; return whether it succeeded."""
         try:
             apply_edits(self._workspace.root, hint.edits, hint.fix)
         except NodeflowError as error:

@@ -1,4 +1,4 @@
-"""The viewer: the whole value of the selected node, as numbers, pictures, a histogram or a view.
+"""The viewer: the value of the selected node as numbers, pictures, a histogram or a view.
 
 While it is visible it requests a tensor from the engine when the selection or the value changes, a
 few times per second at most, one request at a time.
@@ -52,9 +52,9 @@ from nodeflow.ui.views.drawing import discover_views
 VIEWS = 3
 """Index of the first tab with a view; the tabs before it show the value itself."""
 PAUSE_MS = 250
-"""At most so often is a whole tensor asked for."""
+"""Minimum milliseconds between requests for a whole tensor."""
 PATIENCE = 20
-"""Pauses after which an unanswered question no longer holds back the next one."""
+"""Pauses after which an unanswered request no longer delays the next one."""
 TABLE, IMAGE, HISTOGRAM = range(3)
 
 
@@ -86,7 +86,7 @@ class ViewerPanel(QWidget):
         self._ways: list[Way] = []
         self._shown_rows: p.ShownRows | None = None
         self._chosen = dict(PREFERRED)
-        """The page that the user prefers, for what is made of pictures and for the rest."""
+        """The user's page for tensors made from pictures (True) and for all others (False)."""
         self._names: list[str] = []
         self._asked: int | None = None
         self._waited = 0
@@ -99,7 +99,7 @@ class ViewerPanel(QWidget):
         self.views = NodeViews(workspace, views, themes)
         self._node = self._over = ""
         self._chosen_tab = 0
-        """What the user chose last: it is shown again where it can be."""
+        """The user's last choice, shown for each node that has it."""
         self._column_shape: tuple[int, int] | None = None
         self._make(themes)
         self._timer = QTimer(self, singleShot=True, interval=PAUSE_MS)
@@ -197,7 +197,7 @@ class ViewerPanel(QWidget):
         layout.addWidget(self._stack)
 
     def _add_views(self, tabs: QLayout) -> None:
-        """One tab for each view, which share a page."""
+        """Add a tab for each view. The views share one page."""
         for index, drawing in enumerate(discover_views().values(), VIEWS):
             tab = QToolButton()
             tab.setText(drawing.title)
@@ -217,7 +217,7 @@ class ViewerPanel(QWidget):
 
     @property
     def name(self) -> str:
-        """The name of the tensor shown, or nothing."""
+        """The name of the displayed tensor, or ""."""
         index = max(0, self.outputs.currentIndex())
         return self._names[index] if self._names else ""
 
@@ -232,7 +232,7 @@ class ViewerPanel(QWidget):
 
     @Slot(object)
     def on_values_changed(self, names: tuple[str, ...]) -> None:
-        """These tensors have new values."""
+        """Request the displayed tensor again if it has a new value."""
         if self.name and self.name in names:
             self._want()
 
@@ -280,7 +280,7 @@ class ViewerPanel(QWidget):
         if self._shows_view:
             self._show_view()
             return
-        self._say(f"No value of {self.name} yet.")
+        self._say(f"{self.name} has no value yet.")
         if self.in_front:
             self._timer.start(0)
 
@@ -289,9 +289,10 @@ class ViewerPanel(QWidget):
         return self._tabs.checkedId() >= VIEWS and bool(self._names)
 
     def _target(self) -> tuple[str, list[str], str]:
-        """The node to show, its tensors, and the tensor to plot it over.
+        """Return the node to show, its tensors, and the tensor to plot it over.
 
-        The selected node, or the second of two; without one, the first that a view is drawn on.
+        The node is the selected one, or the second of two. Without a selection, it is the first
+        with a view on the canvas.
         """
         ids, over = self._workspace.selection, ""
         if not ids and self._workspace.document is self._watcher.document:
@@ -304,19 +305,22 @@ class ViewerPanel(QWidget):
 
     @Slot()
     def _on_step(self) -> None:
-        """Another step of the training is shown: what was asked for is not answered any more."""
+        """Request the tensor at another step; the pending request will not be answered."""
         self._asked = None
         self._stale = True
         self._timer.start(0)
 
     @Slot()
     def _on_changed(self) -> None:
-        """The document was edited: names and views may be others."""
+        """Update the target if an edit changed its name or its views."""
         if self._target() != (self._node, self._names, self._over):
             self._on_selected(())
 
     def _choose_tab(self) -> None:
-        """Enable the tabs of what the node has; show what is on it, else what was chosen last."""
+        """Enable the tabs that the node has.
+
+        Show the view on the node, else the tab that the user chose last.
+        """
         kinds = list(discover_views())
         for index, drawing in enumerate(discover_views().values(), VIEWS):
             reason, tab = self.views.unfit(drawing.id), self._tabs.button(index)
@@ -369,7 +373,7 @@ class ViewerPanel(QWidget):
             self._timer.start(0)
 
     def _tensors(self, node_id: str) -> list[str]:
-        """Names of a node's outputs; a dataset's columns are bound, not computed."""
+        """Return names of a node's outputs; none for a dataset, which computes nothing."""
         record = self._workspace.document.nodes[node_id]
         op = self._workspace.declaration(record)
         if op is None or not op.outputs or not op.computes or self._workspace.is_apart:
@@ -425,7 +429,7 @@ class ViewerPanel(QWidget):
         self._limit_pick(is_new)
         drawn = self._tabs.button(IMAGE)
         drawn.setEnabled(bool(ways))
-        drawn.setToolTip("" if ways else "Only matrices and pictures can be drawn")
+        drawn.setToolTip("" if ways else "Only matrices and pictures can be shown as images")
         page = self._chosen[self._is_natural] if is_new else self._pages.currentIndex()
         page = TABLE if page == IMAGE and not ways else page
         self._tabs.button(page).setChecked(True)
@@ -439,7 +443,7 @@ class ViewerPanel(QWidget):
 
     @Slot()
     def _on_comparing(self) -> None:
-        """Something is compared, or no longer."""
+        """Show or hide the comparison."""
         is_on = self.comparison.other is not None
         if is_on and self._shows_view:
             self._tabs.button(0).setChecked(True)
@@ -469,13 +473,13 @@ class ViewerPanel(QWidget):
             self._timer.start(0)
 
     def _show_page(self) -> None:
-        """Fill the page that is seen."""
+        """Fill the visible page."""
         assert self.array is not None
         page = self._pages.currentIndex()
         self.way.setVisible(page == IMAGE and self.way.count() > 1)
         self.pick.setVisible(page == IMAGE and self._current_way().count > 1)
         if page == TABLE:
-            if not self.table.is_editing:  # else what is typed would be lost
+            if not self.table.is_editing:  # replacing the values would discard the typed text
                 self.table.show_array(self.array, self._column_names())
         elif page == IMAGE:
             self._show_pictures()
@@ -485,7 +489,7 @@ class ViewerPanel(QWidget):
     # ---- what if ------------------------------------------------------------------------------
 
     def begin_override(self) -> None:
-        """Let the value be edited."""
+        """Start editing the value."""
         self._chosen = {True: TABLE, False: TABLE}
         self._tabs.button(TABLE).setChecked(True)
         self._on_tab(TABLE)
@@ -498,7 +502,7 @@ class ViewerPanel(QWidget):
         return self._ways[index] if index < len(self._ways) else picture_ways.MATRIX
 
     def _limit_pick(self, is_new: bool) -> None:
-        """Let the picker choose among the channels or rows that there are, from 0."""
+        """Set the range of the picker to the existing channels or rows, from 0."""
         way = self._current_way()
         self.pick.blockSignals(True)
         self.pick.setRange(0, max(0, way.count - 1))
@@ -544,19 +548,19 @@ class ViewerPanel(QWidget):
 
     @Slot(int)
     def _on_opened(self, index: int) -> None:
-        """A picture was double clicked: if it is a row, all nodes show that row."""
+        """Show a double-clicked picture's row on all nodes, if the pictures are rows."""
         rows = self._shown_rows
         if rows is not None and self._has_rows and self._current_way().each == "row":
             self._data.show_row(rows.split, rows.first + index)
 
     def _column_names(self) -> tuple[str, ...]:
-        """The names of the classes, where the columns are classes."""
+        """Return the class names if the columns are classes, else ()."""
         if self.array is None or self.array.ndim != 2 or not self._shown_rows:
             return ()
         return self._data.names_of(self.array.shape[1]) or ()
 
     def _matrix_names(self) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
-        """The names of rows and columns of a square matrix over the classes, as of words."""
+        """Return names of rows and columns of a square matrix over the classes, such as words."""
         if self.array is None or self.array.ndim != 2 or self._shown_rows is not None:
             return None
         rows, columns = self.array.shape

@@ -1,4 +1,4 @@
-"""What a graph answers to one row: bars of probabilities, or the picture that it gives back."""
+"""The prediction for one row: bars of probabilities, or a reconstructed picture."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from nodeflow.ui.core.theme_manager import ThemeManager
 
 LOWEST_BAR, HIGHEST_BAR = 15, 26
 LEAST_SHOWN = 0.0005
-"""What is less likely than this is shown as 0 %."""
+"""Probability below which 0 % is shown."""
 
 
 class ProbabilityBars(QWidget):
-    """The classes with their probabilities, the likeliest named in large."""
+    """The classes with their probabilities, the most likely class in large letters."""
 
     def __init__(self, themes: ThemeManager, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -37,7 +37,7 @@ class ProbabilityBars(QWidget):
         return QSize(280, 220)
 
     def show_values(self, names: tuple[str, ...], values: np.ndarray) -> None:
-        """Show probabilities from 0 to 1, or other values, one for each name."""
+        """Show one value for each name: probabilities from 0 to 1, or other numbers."""
         self.names, self.values, self.note = names, np.asarray(values, np.float64), ""
         top = self.top
         text = "" if top is None else f"{names[top]}, {percent(self.values[top])}"
@@ -70,7 +70,7 @@ class ProbabilityBars(QWidget):
         self._paint_bars(painter, area.adjusted(head + SPACE[3], 0, 0, 0))
 
     def _paint_top(self, painter: QPainter, area: QRectF) -> None:
-        """The likeliest class, as large as fits, and how likely it is."""
+        """Draw the most likely class, as large as possible, with its probability."""
         top = self.top
         if top is None:
             return
@@ -94,7 +94,7 @@ class ProbabilityBars(QWidget):
     def _paint_bars(self, painter: QPainter, area: QRectF) -> None:
         most = max(1, int(area.height() // LOWEST_BAR))
         shown = list(range(len(self.names)))
-        if len(shown) > most:  # the likeliest, in their order
+        if len(shown) > most:  # the most likely ones, in their original order
             shown = sorted(np.argsort(-np.nan_to_num(self.values), kind="stable")[:most].tolist())
         step = min(float(HIGHEST_BAR), area.height() / len(shown))
         y = area.top() + (area.height() - step * len(shown)) / 2
@@ -130,7 +130,7 @@ class ProbabilityBars(QWidget):
 
 
 class PictureBox(QWidget):
-    """One small grey picture, its pixels as squares."""
+    """One small grey picture with square pixels."""
 
     def __init__(
         self, themes: ThemeManager, name: str, side: int, parent: QWidget | None = None
@@ -170,7 +170,7 @@ class PictureBox(QWidget):
 
 
 def percent(part: float) -> str:
-    """A part of 1 as people write it: ``98.2 %``; what is no part of 1 as a number.
+    """Return a fraction as ``98.2 %``; return a number outside 0 to 1 as it is.
 
     >>> percent(0.98234), percent(1.0), percent(0.00012), percent(-3.25)
     ('98.2 %', '100 %', '0 %', '−3.25')

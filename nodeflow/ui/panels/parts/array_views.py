@@ -1,4 +1,4 @@
-"""Ways to look at one array: as a table of numbers, as a histogram. Without pyqtgraph."""
+"""Displays of one array as a table of numbers or as a histogram, without pyqtgraph."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ from nodeflow.ui.core.theme_manager import ThemeManager
 
 BINS = 48
 MOST_SAMPLED = 400_000
-"""Elements that a histogram and figures look at; of more, a regular sample."""
+"""Maximum elements read by a histogram and the statistics; larger arrays are sampled regularly."""
 COLUMN_WIDTH, ROW_HEIGHT = 96, 22
 
 
 def sample(array: np.ndarray) -> np.ndarray:
-    """All elements in one row, or a regular sample of many."""
+    """Return all elements flattened, or a regular sample of at most `MOST_SAMPLED`."""
     flat = array.reshape(-1)
     step = -(-flat.size // MOST_SAMPLED) or 1
     return flat[::step]
 
 
 def extremes(array: np.ndarray) -> tuple[float, float]:
-    """The least and the largest finite element, of all elements; there has to be one."""
+    """Return the smallest and the largest finite element; there must be at least one."""
     low, high = array.min(), array.max()
     if not (np.isfinite(low) and np.isfinite(high)):
         finite = array[np.isfinite(array)]
@@ -45,7 +45,7 @@ def extremes(array: np.ndarray) -> tuple[float, float]:
 
 
 def figures(array: np.ndarray) -> list[tuple[str, str]]:
-    """Names and texts of the figures of an array."""
+    """Return names and texts of an array's statistics."""
     rows = [
         ("dtype", str(array.dtype)),
         ("shape", _shape(array.shape)),
@@ -58,7 +58,7 @@ def figures(array: np.ndarray) -> list[tuple[str, str]]:
     if finite.size:
         low, high = extremes(array)
         rows += [
-            ("least magnitude" if is_complex else "minimum", number(low)),
+            ("smallest magnitude" if is_complex else "minimum", number(low)),
             ("largest magnitude" if is_complex else "maximum", number(high)),
             ("mean", number(finite.mean())),
             ("deviation", number(finite.std())),
@@ -76,7 +76,7 @@ class ArrayModel(QAbstractTableModel):
     """An array as rows and columns; axes beyond two are stacked.
 
     Signals:
-        typed(position, text): a cell was edited; its position counts all elements in their order.
+        typed(position, text): a cell was edited; its position is the flat index of the element.
     """
 
     typed = Signal(int, str)
@@ -91,7 +91,7 @@ class ArrayModel(QAbstractTableModel):
 
     def show(self, array: np.ndarray, names: tuple[str, ...] = ()) -> None:
         is_same = names == self._names and array.shape == self._shape
-        if is_same and self._rows.size:  # what is selected stays
+        if is_same and self._rows.size:  # keep the selection
             self._rows = array.reshape(self._rows.shape)
             last = self.index(self._rows.shape[0] - 1, self._rows.shape[1] - 1)
             self.dataChanged.emit(self.index(0, 0), last)
@@ -160,19 +160,19 @@ class TableView(QTableView):
         self.setFrameShape(self.Shape.NoFrame)
 
     def show_array(self, array: np.ndarray, names: tuple[str, ...] = ()) -> None:
-        """Show an array; ``names`` are those of its columns."""
+        """Show an array; ``names`` are the names of its columns."""
         width = COLUMN_WIDTH * (2 if array.dtype.kind == "c" else 1)
         self.horizontalHeader().setDefaultSectionSize(width)
         self.array_model.show(array, names)
 
     @property
     def is_editing(self) -> bool:
-        """Whether a cell is being edited, which other values would end."""
+        """Whether a cell is being edited. Showing other values would end the edit."""
         return self.state() == self.State.EditingState
 
 
 class HistogramView(QWidget):
-    """How the values are spread."""
+    """A histogram of the values."""
 
     def __init__(self, themes: ThemeManager) -> None:
         super().__init__()
@@ -204,7 +204,7 @@ class HistogramView(QWidget):
         painter.setFont(font(TYPE["caption"]))
         if not self._counts.size:
             painter.setPen(self._theme.color("ink_muted"))
-            painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, "There are no values.")
+            painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, "No values.")
             return
         area = QRectF(self.rect()).adjusted(SPACE[2], SPACE[3], -SPACE[2], -22)
         self._paint_bars(painter, area)

@@ -13,11 +13,11 @@ from nodeflow.ui.core.theme_manager import ThemeManager
 
 ROW, BAR = 38, 8
 WIDTH, LEAST_WIDTH = 200, 96
-NOTE = "From three trials on: which parameter goes along with the result."
+NOTE = "Correlations of parameters with the result need at least three trials."
 
 
 class CorrelationBars(QWidget):
-    """A bar for each parameter: to the right where more of it goes with more of the result."""
+    """A bar for each parameter, to the right for a positive correlation, else to the left."""
 
     def __init__(self, themes: ThemeManager, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -41,7 +41,7 @@ class CorrelationBars(QWidget):
         self.key = key
         words = ", ".join(f"{name} {value:+.2f}" for name, value in self.values.items())
         self.setAccessibleDescription(words or NOTE)
-        self.setToolTip("" if not words else "Spearman's rank correlation: +1 rises, −1 falls.")
+        self.setToolTip("" if not words else "Spearman's rank correlation: +1 rising, −1 falling.")
         self.updateGeometry()
         self.update()
 

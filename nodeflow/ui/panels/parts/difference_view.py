@@ -17,13 +17,13 @@ from nodeflow.ui.panels.parts.picture_view import PictureView
 from nodeflow.ui.panels.parts.picture_ways import Drawn, Shape2
 
 WIDE = 6
-"""From this ratio of width to height on, three pictures have more room below each other."""
+"""Ratio of width to height above which pictures are stacked instead of side by side."""
 MOST_WORDS = 7
-"""Numbers of a value that is shown as text instead of a picture."""
+"""Maximum elements of a value that is shown as numbers instead of a picture."""
 
 
 class ValueColumn(QWidget):
-    """A value with its title above: a picture, or numbers where there are few."""
+    """A value below its title: a picture, or numbers if it has few elements."""
 
     def __init__(self, themes: ThemeManager, name: str) -> None:
         super().__init__()
@@ -53,7 +53,7 @@ class ValueColumn(QWidget):
 
 
 class DifferenceView(QWidget):
-    """Both values in one scale of colours, and what the second has more than the first."""
+    """Both values on one colour scale, and the second minus the first."""
 
     def __init__(self, themes: ThemeManager) -> None:
         super().__init__()
@@ -81,7 +81,7 @@ class DifferenceView(QWidget):
         """Show two values of one tensor.
 
         Args:
-            image_shape, column_shape: as of `picture_ways.ways`.
+            image_shape, column_shape: see `picture_ways.ways`.
         """
         found = self.found = difference(*values)
         numbers = [measured(array) for array in values]
@@ -98,7 +98,7 @@ class DifferenceView(QWidget):
         self.text.setText(found.text)
 
     def _arrange(self, drawn: Drawn | None) -> None:
-        """Put wide pictures below each other, others side by side."""
+        """Stack wide pictures; place others side by side."""
         shape = (
             drawn.pictures[0].shape if drawn is not None and len(drawn.pictures) == 1 else (1, 1)
         )
@@ -107,7 +107,7 @@ class DifferenceView(QWidget):
         self._columns.setDirection(kinds.TopToBottom if is_wide else kinds.LeftToRight)
 
     def wait(self, titles: tuple[str, str], text: str) -> None:
-        """Say that the second value is still to come, or why it does not come."""
+        """Show why the second value is still missing."""
         self.found = None
         self.second.show_value(titles[1], None, None, None)
         self.between.show_value("Difference", None, None, None)
@@ -117,7 +117,7 @@ class DifferenceView(QWidget):
 def _drawn(
     array: np.ndarray, image_shape: Shape2, column_shape: Shape2, is_grey: bool | None = None
 ) -> Drawn | None:
-    """The pictures of a value; None where it is better read as numbers, or cannot be drawn."""
+    """Return the pictures of a value; None for a value better shown as numbers, or not drawable."""
     if array.dtype.kind not in "biuf" or array.size <= MOST_WORDS:
         return None
     ways = picture_ways.ways(array, image_shape, column_shape)

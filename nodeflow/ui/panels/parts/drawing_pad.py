@@ -1,7 +1,7 @@
-"""A square to draw in with mouse, pen or finger: light ink on dark ground, as in MNIST.
+"""A square to draw in with mouse, pen or finger: light ink on a dark background, as in MNIST.
 
-What is drawn is kept as strokes, so that each can be undone, and painted into a picture of fixed
-size, so that the answer does not depend on how large the pad is on the screen.
+The drawing is kept as strokes, so that each can be undone. It is painted into a picture of fixed
+size, so that predictions do not depend on the size of the pad on the screen.
 """
 
 from __future__ import annotations
@@ -38,18 +38,18 @@ from nodeflow.ui.core.theme import TYPE, Theme, font
 from nodeflow.ui.core.theme_manager import ThemeManager
 
 SIDE = 336
-"""Pixels of the picture that is drawn in: twelve for each of MNIST's 28."""
+"""Side of the drawn picture in pixels: twelve for each of MNIST's 28."""
 BRUSH, THINNEST, THICKEST = 26, 8, 60
-"""Widths of the brush in those pixels; the first makes strokes as wide as MNIST's."""
+"""Widths of the brush in those pixels; the first makes strokes as wide as in MNIST."""
 ERASER = 1.6
-"""How much wider than the brush the eraser is."""
+"""Width of the eraser relative to the brush."""
 PAPER, INK = QColor("#000000"), QColor("#ffffff")
 HINT = QColor("#9aa3ab")
 
 
 @dataclass
 class Stroke:
-    """A line with the width at each of its points; an eraser draws in the colour of the ground."""
+    """A line with a width at each point; an eraser draws in the background colour."""
 
     points: list[QPointF] = field(default_factory=list)
     widths: list[float] = field(default_factory=list)
@@ -58,18 +58,18 @@ class Stroke:
 
 @dataclass
 class Picture:
-    """A picture that was dropped or pasted, as grey values from 0 to 1."""
+    """A dropped or pasted picture as grey values from 0 to 1."""
 
     grey: np.ndarray
     inverted: bool
 
 
 class DrawingPad(QWidget):
-    """Where a digit is drawn.
+    """A pad to draw a digit on.
 
     Signals:
         changed: something was drawn, removed or placed.
-        refused(text): what was dropped or pasted is no picture.
+        refused(text): the dropped or pasted data is not a picture.
     """
 
     changed = Signal()
@@ -112,7 +112,7 @@ class DrawingPad(QWidget):
         return not self._marks
 
     def grey(self) -> np.ndarray:
-        """What is drawn as (336, 336) float64 from 0 to 1, light on dark."""
+        """Return the drawing as (336, 336) float64 from 0 to 1, light on dark."""
         image = self._canvas
         rows = np.frombuffer(image.constBits(), np.uint8).reshape(SIDE, image.bytesPerLine())
         return rows[:, :SIDE] / 255.0
@@ -126,7 +126,7 @@ class DrawingPad(QWidget):
     # ---- changing ---------------------------------------------------------------------------
 
     def clear(self) -> None:
-        """Remove everything."""
+        """Clear the pad."""
         if self._marks:
             self._marks.clear()
             self._stroke = None
@@ -139,7 +139,7 @@ class DrawingPad(QWidget):
             self._repaint_all()
 
     def place(self, image: QImage) -> None:
-        """Put a picture on the pad, instead of what is there; ink on paper is inverted."""
+        """Replace the drawing by a picture; dark ink on light paper is inverted."""
         if image.isNull():
             self.refused.emit("This is not a picture.")
             return
@@ -155,7 +155,7 @@ class DrawingPad(QWidget):
         self._repaint_all()
 
     def place_file(self, path: str) -> None:
-        """Put the picture of a file on the pad, when it is read."""
+        """Replace the drawing by a picture file, once it is read."""
         self._reading.run(partial(read_picture, Path(path), QSize(4 * SIDE, 4 * SIDE)))
 
     @Slot(object)
@@ -163,14 +163,14 @@ class DrawingPad(QWidget):
         self.refused.emit(error.text("window"))
 
     def invert(self, inverted: bool) -> None:
-        """Show the last picture dark on light, or light on dark."""
+        """Set whether the last picture is inverted."""
         picture = self._last_picture()
         if picture is not None and picture.inverted != inverted:
             picture.inverted = inverted
             self._repaint_all()
 
     def paste(self) -> None:
-        """Put the clipboard's picture on the pad."""
+        """Replace the drawing by the clipboard's picture."""
         self._take(QGuiApplication.clipboard().mimeData())
 
     def _take(self, data: QMimeData) -> None:
@@ -225,7 +225,7 @@ class DrawingPad(QWidget):
         self.changed.emit()
 
     def area(self) -> QRectF:
-        """The square that is drawn in: as large as fits, in the middle."""
+        """Return the drawing area: the largest square, centred."""
         side = max(1.0, float(min(self.width(), self.height()) - 2))
         return QRectF((self.width() - side) / 2, (self.height() - side) / 2, side, side)
 
@@ -260,7 +260,7 @@ class DrawingPad(QWidget):
         self._end()
 
     def tabletEvent(self, event: QTabletEvent) -> None:
-        """A pen draws wider with more pressure; its other end erases."""
+        """Draw wider with more pressure of the pen; erase with its other end."""
         pressure = 0.4 + 0.8 * event.pressure()
         kind = event.type()
         if kind == QEvent.Type.TabletPress:
@@ -277,7 +277,7 @@ class DrawingPad(QWidget):
         if isinstance(event, QTouchEvent):
             return self._on_touch(event)
         if event.type() == QEvent.Type.ShortcutOverride and _command(event) is not None:
-            event.accept()  # these keys are the pad's while it has the focus
+            event.accept()  # the pad takes these keys while it has the focus
             return True
         return super().event(event)
 
@@ -311,7 +311,7 @@ class DrawingPad(QWidget):
 
 
 def _command(event: QEvent) -> str | None:
-    """What a key does on the pad: the name of its method."""
+    """Return the name of the method that a key calls."""
     if not isinstance(event, QKeyEvent):
         return None
     if event.matches(QKeySequence.StandardKey.Paste):
@@ -322,7 +322,7 @@ def _command(event: QEvent) -> str | None:
 
 
 def _picture_file(data: QMimeData) -> str:
-    """The first local file that is dragged or pasted and is called like a picture."""
+    """Return the first dragged or pasted local file with a picture's extension."""
     for url in data.urls():
         path = url.toLocalFile()
         if path and may_be_picture(Path(path)):
@@ -343,7 +343,7 @@ def _draw_end(painter: QPainter, stroke: Stroke, index: int) -> None:
 
 
 def _draw_picture(painter: QPainter, picture: Picture) -> None:
-    """Draw a picture in the middle; its ground becomes that of the pad."""
+    """Draw a picture in the centre, with its background turned into the pad's background."""
     light = preparation.light_on_dark(picture.grey, picture.inverted)
     values = np.ascontiguousarray((light * 255).round().astype(np.uint8))
     height, width = values.shape

@@ -20,9 +20,9 @@ class EarlyStoppingToggle(QWidget):
         self._workspace = workspace
         self.box = QCheckBox("Stop early")
         self.box.setToolTip(
-            "End the training when the validation loss, or whatever is watched, no longer "
-            "improves. What is watched and for how long is set in the inspector, where the "
-            "optimizer or nothing is selected."
+            "End the training when the validation loss, or another monitored value, stops "
+            "improving. To choose the value and the patience, select the optimizer or nothing "
+            "and use the inspector."
         )
         self.box.clicked.connect(self._on_clicked)
         self.meaning = ElidedLabel("", "caption")

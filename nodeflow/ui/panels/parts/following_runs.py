@@ -1,4 +1,4 @@
-"""The runs that are drawn in the plots follow to the step that is shown, when they are ready."""
+"""The drawn runs follow to the shown step, as soon as their values are computed."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ TRAINING = DrawnRun("", "This training", "")
 
 @dataclass(frozen=True)
 class Follower:
-    """A run that follows.
+    """A run that follows to the shown step.
 
     Attributes:
-        run: which one.
-        preview: of the tensor that is looked at, in the step; None until it is there.
-        text: how far it is, or why it does not come; empty when it is there.
-        notices: what has to be known of its values.
+        run: the run.
+        preview: the watched tensor at the step; None until it is computed.
+        text: the progress, or why there is no value; empty once it is there.
+        notices: notes about its values.
     """
 
     run: DrawnRun
@@ -32,13 +32,13 @@ class Follower:
 
 
 class FollowingRuns(QObject):
-    """Moves the other runs to the step that is shown.
+    """Moves the other runs to the shown step.
 
     Signals:
-        changed: one has come there, or there are others.
+        changed: a run has arrived, or the set of runs has changed.
 
     Attributes:
-        name: the tensor that is looked at; empty for none.
+        name: the watched tensor; empty for none.
         followers: by id, in the order of the plots.
     """
 
@@ -57,7 +57,7 @@ class FollowingRuns(QObject):
         plots.overlays_changed.connect(self._follow)
 
     def look_at(self, name: str) -> None:
-        """Take the tensor whose values are wanted."""
+        """Watch the values of another tensor."""
         if name != self.name:
             self.name = name
             self._follow()
@@ -69,7 +69,7 @@ class FollowingRuns(QObject):
 
     @Slot()
     def _follow(self) -> None:
-        """Ask for the step that is shown, once it is there itself."""
+        """Move the runs to the shown step, once its own values are computed."""
         past, runs = self._link.past, self._runs()
         if past.step is None or not runs:
             if self._asked:
@@ -98,7 +98,7 @@ class FollowingRuns(QObject):
         if message.error is not None:
             self._note(message.run, text=in_window(message.error.message))
             return
-        missing = "It has no such node." if self.name and message.preview is None else ""
+        missing = "This run has no such node." if self.name and message.preview is None else ""
         self._note(message.run, preview=message.preview, text=missing, notices=message.notices)
 
     @Slot(object)

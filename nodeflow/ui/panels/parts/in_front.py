@@ -1,4 +1,4 @@
-"""Whether a panel can be seen: Qt counts a tab behind another one as visible."""
+"""Whether a panel is visible. Qt also counts a tab behind another one as visible."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from PySide6.QtWidgets import QDockWidget, QWidget
 
 
 class InFront(QObject):
-    """True while a panel can be seen. The docking lets it follow the dock of a panel that has one
-    as its attribute ``in_front``.
+    """True while a panel is visible.
+
+    If a panel has an ``in_front`` attribute, the docking connects it to the panel's dock.
 
     Signals:
-        changed(bool): the panel has come to the front, or gone behind another one.
+        changed(bool): the panel has become visible or hidden.
     """
 
     changed = Signal(bool)
@@ -25,7 +26,7 @@ class InFront(QObject):
         return self._is_front and self._panel.isVisible()
 
     def follow(self, dock: QDockWidget, is_front: bool) -> None:
-        """Follow the dock that the panel is in, which is in front or not."""
+        """Follow the visibility of the panel's dock, starting with its current state."""
         dock.visibilityChanged.connect(self._on_front)
         if dock.isVisible():
             self._on_front(is_front)

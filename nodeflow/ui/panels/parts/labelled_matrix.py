@@ -1,4 +1,4 @@
-"""A large matrix whose rows and columns have names, such as the similarity of words."""
+"""A large matrix with named rows and columns, such as the similarity of words."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from nodeflow.ui.core.theme import SPACE, TYPE, Theme, font
 from nodeflow.ui.core.theme_manager import ThemeManager
 
 SMALLEST_CELL, LARGEST_CELL = 13, 28
-"""A name needs so much height; smaller cells scroll."""
+"""Limits of a cell's side in pixels. The lower one fits a name; larger matrices scroll."""
 WIDEST_NAME = 96
 
 
 class LabelledMatrix(QAbstractScrollArea):
-    """A heat map with names at its left and top that stay in sight while it is scrolled."""
+    """A heat map whose names at the left and top stay visible while it is scrolled."""
 
     def __init__(self, themes: ThemeManager) -> None:
         super().__init__()
@@ -52,7 +52,7 @@ class LabelledMatrix(QAbstractScrollArea):
 
     @property
     def cell(self) -> int:
-        """The side of a cell: as large as lets all be seen, but never too small for a name."""
+        """The side of a cell: the whole matrix fits if the cells stay large enough for a name."""
         rows, columns = self.array.shape
         room = self.viewport().size()
         fits = min(
@@ -93,7 +93,7 @@ class LabelledMatrix(QAbstractScrollArea):
         return QSize(320, 240)
 
     def cell_at(self, point: QPointF) -> tuple[int, int] | None:
-        """Row and column at a position in the viewport."""
+        """Return row and column at a position in the viewport."""
         x = point.x() - self._left + self.horizontalScrollBar().value()
         y = point.y() - self._top + self.verticalScrollBar().value()
         if point.x() < self._left or point.y() < self._top:
@@ -103,7 +103,7 @@ class LabelledMatrix(QAbstractScrollArea):
         return (row, column) if inside else None
 
     def text_at(self, cell: tuple[int, int]) -> str:
-        """The names and the value of a cell."""
+        """Return the names and the value of a cell."""
         row, column = cell
         return f"{self.names[0][row]}, {self.names[1][column]}: {number(self.array[cell])}"
 

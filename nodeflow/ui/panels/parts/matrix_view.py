@@ -25,7 +25,7 @@ from nodeflow.ui.core.theme_manager import ThemeManager
 MARGIN = 18
 """The minimum space for the numbers or names of rows and columns."""
 WIDEST_NAME = 58
-"""Width beyond which names are elided; the tooltip shows them whole."""
+"""Width beyond which names are elided; the tooltip shows them in full."""
 SMALLEST_TEXT = 7
 LIGHT, DARK = QColor("#ffffff"), QColor("#10141a")
 
@@ -33,7 +33,8 @@ LIGHT, DARK = QColor("#ffffff"), QColor("#10141a")
 class MatrixView(QWidget):
     """An array of one or two axes; rows are labels, columns predictions.
 
-    ``cell_clicked(row, column)``.
+    Signals:
+        cell_clicked(row, column): a cell was clicked.
     """
 
     cell_clicked = Signal(int, int)
@@ -55,7 +56,10 @@ class MatrixView(QWidget):
         self.update()
 
     def show_matrix(self, name: str, array: np.ndarray, names: tuple[str, ...] = ()) -> None:
-        """Show an array; further axes become rows. ``names`` are those of rows and columns."""
+        """Show an array, with further axes stacked as rows.
+
+        ``names`` are the classes of both axes.
+        """
         self.array = array.reshape(-1, array.shape[-1]) if array.ndim else array.reshape(1, 1)
         self._names = names if self.array.shape == (len(names),) * 2 else ()
         self._longest = max((len(_short(value)) for value in self.array.flat), default=1)
@@ -71,7 +75,7 @@ class MatrixView(QWidget):
         self._fit_margins()
 
     def _fit_margins(self) -> None:
-        """Make room for names at the left, and above the cells if column names stand upright."""
+        """Reserve space for names at the left, and above the cells for upright column names."""
         metrics = QFontMetricsF(font(TYPE["caption"]))
         widest = max((metrics.horizontalAdvance(name) for name in self._names), default=0.0)
         room = max(float(MARGIN), min(WIDEST_NAME, widest) + SPACE[2])
@@ -90,7 +94,7 @@ class MatrixView(QWidget):
             self.cell_clicked.emit(*cell)
 
     def cell_at(self, point: QPointF) -> tuple[int, int] | None:
-        """Row and column at a position."""
+        """Return row and column at a position."""
         if not self.array.size or not (area := self._area()).contains(point):
             return None
         rows, columns = self.array.shape
@@ -99,8 +103,7 @@ class MatrixView(QWidget):
         return min(row, rows - 1), min(column, columns - 1)
 
     def _area(self) -> QRectF:
-        """The rectangle of the cells: square, as large as possible, and beside the row and column
-        numbers if those are legible."""
+        """Return the square of the cells, beside the row and column numbers if they are legible."""
         return self._fitted(self._text_size() > 0)
 
     def _fitted(self, has_margins: bool) -> QRectF:
@@ -112,7 +115,7 @@ class MatrixView(QWidget):
         return QRectF(left, top, side * columns, side * rows)
 
     def _text_size(self) -> int:
-        """The text size with which the longest number fits a cell; 0 if none does."""
+        """Return the text size at which the longest number fits a cell; 0 if none does."""
         rows = self.array.shape[0]
         side = self._fitted(True).height() / rows
         size = min(TYPE["caption"], int((side - 2) / (0.62 * self._longest)), int(side - 2))
@@ -149,7 +152,7 @@ class MatrixView(QWidget):
             painter.drawRect(QRectF(area.x() + column * side, area.y() + row * side, side, side))
 
     def _image(self) -> QImage:
-        """Draw the cells, coloured by square roots so that small values stay visible."""
+        """Return the cells as an image, coloured by square roots to keep small values visible."""
         values = np.asarray(self.array, np.float64)
         roots = np.sign(values) * np.sqrt(np.abs(values))
         finite = roots[np.isfinite(roots)]
@@ -195,7 +198,7 @@ class MatrixView(QWidget):
 
 
 def _short(value: np.generic) -> str:
-    """A number in about five characters at most."""
+    """Return a number in at most about five characters."""
     if isinstance(value, np.integer):
         return number(value) if abs(int(value)) < 10_000 else f"{int(value) / 1000:.0f}k"
     return number(value, 2)

@@ -1,4 +1,4 @@
-"""The views of the node that the Viewer shows: which it has, and what is chosen for them."""
+"""The views of the Viewer's node: which kinds it has, and their chosen options."""
 
 from __future__ import annotations
 
@@ -19,10 +19,11 @@ from nodeflow.ui.views.drawing import ShownView, discover_views
 class NodeViews(QObject):
     """Fills a `ViewPage` with one view of one node.
 
-    What the user chooses is kept for the session; of a view that is on the node, in the document.
+    Options of a view on the node are stored in the document, options of other views for the
+    session.
 
     Signals:
-        changed: another view is on the node.
+        changed: another view was put on the node, or removed.
     """
 
     changed = Signal()
@@ -42,10 +43,10 @@ class NodeViews(QObject):
     # ---- what there is --------------------------------------------------------------------------
 
     def set_node(self, workspace: Workspace, node_id: str, name: str, over: str = "") -> None:
-        """Show views of this node of a graph.
+        """Set the node whose views are shown.
 
         Args:
-            name: of the tensor; nothing where there is none.
+            name: name of the tensor; empty for none.
             over: name of the tensor to plot over.
         """
         if (workspace, name, over) != (self._workspace, self._name, self._over):
@@ -53,11 +54,11 @@ class NodeViews(QObject):
         self._workspace, self._node, self._name, self._over = workspace, node_id, name, over
 
     def unfit(self, kind: str) -> str:
-        """Why the node has no view of a kind; nothing where it has one."""
+        """Return why the node has no view of a kind; empty if it has one."""
         if not self._name or self._node not in self._workspace.document.nodes:
             return "Nothing to show for this node."
         if self._over and kind != "plot":
-            return "Two nodes can only be plotted."
+            return "For two nodes there is only the plot."
         if self._over:
             return ""
         workspace, drawing = self._workspace, discover_views()[kind]
@@ -65,7 +66,7 @@ class NodeViews(QObject):
 
     @property
     def pinned(self) -> str:
-        """The kind of view that is on the node, if there is one."""
+        """The kind of view on the node, if there is one."""
         record = self._workspace.document.nodes.get(self._node)
         view = view_of(record) if record is not None else None
         return "" if view is None else str(view["kind"])
@@ -73,8 +74,10 @@ class NodeViews(QObject):
     # ---- showing --------------------------------------------------------------------------------
 
     def show(self, kind: str) -> None:
-        """Show a view of the node from now on. Hide if another document has been opened and the
-        selection has not followed yet."""
+        """Show a view of the node.
+
+        Hide it if another document has been opened and the selection has not been updated yet.
+        """
         spec = self._spec_or_none(kind)
         if spec is None:
             self.hide()
@@ -87,7 +90,7 @@ class NodeViews(QObject):
         self._show_pin()
 
     def hide(self) -> None:
-        """Show nothing: what is not seen is not computed."""
+        """Stop showing and computing a view."""
         self._kind = ""
         self._watcher.ask(())
 

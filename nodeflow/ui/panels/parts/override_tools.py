@@ -1,4 +1,4 @@
-"""What the Viewer has for overrides: a line that says what if, and a slider for a single number."""
+"""The Viewer's controls for overrides: a note with buttons, and a slider for a single number."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from nodeflow.ui.core.widgets import ElidedLabel, button, column, label, row
 from nodeflow.ui.inspector.parsing import literal as parsed
 from nodeflow.ui.panels.parts.array_views import TableView
 
-NOT_IN_TRAINING = "Trainings and runs compute their own value."
-APPLY_TIP = "Let the training go on with this value: an event of its run, at this step"
+NOT_IN_TRAINING = "Trainings and runs use the computed value."
+APPLY_TIP = "Continue the training with this value; the run records the change"
 SLIDER = "slider"
 STEPS = 400
 """Positions of the slider."""
 
 
 def typed_value(text: str, dtype: np.dtype) -> Any:
-    """What a user types as a value of a tensor.
+    """Parse a user's text as a value of a tensor.
 
     Raises:
-        ValueError: it is no number of this dtype; the message is for people.
+        ValueError: the text is not a number of this dtype; the message is for users.
     """
     value = parsed(text)
     if isinstance(value, (list, type(None))):
@@ -44,7 +44,7 @@ def typed_value(text: str, dtype: np.dtype) -> Any:
 
 
 class OverrideNote(QFrame):
-    """Says that what is shown is overridden, or follows from that, and takes it back."""
+    """A note that the shown value is overridden or depends on an override, with a remove button."""
 
     def __init__(self, overrides: Overrides, link: EngineLink, themes: ThemeManager) -> None:
         super().__init__()
@@ -56,7 +56,7 @@ class OverrideNote(QFrame):
         self.text = ElidedLabel("")
         self.apply = button("Apply to training", "link", self._apply)
         self.apply.setToolTip(APPLY_TIP)
-        self.back = button("Take back", "link", self._take_back)
+        self.back = button("Remove override", "link", self._take_back)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(SPACE[2], 0, SPACE[2], 0)
         layout.setSpacing(SPACE[2])
@@ -72,7 +72,7 @@ class OverrideNote(QFrame):
         self._sign.setPixmap(icon("circle-help", theme, "warning", 14).pixmap(QSize(14, 14)))
 
     def show_for(self, name: str, is_what_if: bool) -> None:
-        """Show it for a tensor, where there is something to say."""
+        """Show the note if the tensor is overridden or depends on an override."""
         self._name, given = name, self._overrides.of(name) if name else None
         names = self._overrides.hypothetical
         self.setVisible(name in names or (is_what_if and bool(names)))
@@ -82,11 +82,11 @@ class OverrideNote(QFrame):
             self.text.setText(f"Overridden ({given.how}). {NOT_IN_TRAINING}")
         elif is_what_if:
             from_ = ", ".join(names)
-            self.text.setText(f"What if: this follows from {from_}. {NOT_IN_TRAINING}")
+            self.text.setText(f"This depends on the override of {from_}. {NOT_IN_TRAINING}")
 
     @Slot()
     def _show_apply(self, *_: object) -> None:
-        """Offer it for variables while there is a training."""
+        """Offer to apply an override of a variable while there is a training."""
         name = self._name
         is_there = bool(name) and self._overrides.of(name) is not None and self._link.is_training
         self.apply.setVisible(is_there and self._overrides.may_be_variable(name))
@@ -101,11 +101,11 @@ class OverrideNote(QFrame):
 
 
 class OverrideSlider(QWidget):
-    """Overrides a single number while it is dragged, or by what is typed.
+    """Overrides a single number by dragging or typing.
 
     Signals:
-        chosen(value, how): this value is wanted.
-        refused(text): what was typed is none.
+        chosen(value, how): the user chose a value.
+        refused(text): the typed text is not a number.
     """
 
     chosen = Signal(object, str)
@@ -119,7 +119,7 @@ class OverrideSlider(QWidget):
         self.slider = QSlider(Qt.Orientation.Horizontal)
         self.slider.setRange(0, STEPS)
         self.slider.setAccessibleName("Value to show instead")
-        self.slider.setToolTip("What if it were another number? All that follows is shown.")
+        self.slider.setToolTip("Override the number and see the effect on its dependents")
         self.slider.valueChanged.connect(self._on_moved)
         self.slider.sliderReleased.connect(self._set_ends)
         self.field = QLineEdit()
@@ -129,12 +129,12 @@ class OverrideSlider(QWidget):
         UndoKeys(self.field)
         self.low, self.high = label("", "caption"), label("", "caption")
         ends = row(self.low, None, self.high)
-        caption = label("What if it were", "caption")
+        caption = label("Override with", "caption")
         self.setLayout(column(caption, self.field, self.slider, ends, gap=1))
         self.hide()
 
     def show_value(self, array: np.ndarray | None) -> None:
-        """Follow a tensor: hidden unless it is a single number."""
+        """Follow a tensor; hide unless it is a single number."""
         is_number = array is not None and array.size == 1 and number_kind(array.dtype) in "fiu"
         self.setVisible(is_number)
         if not is_number or array is None:
@@ -154,7 +154,7 @@ class OverrideSlider(QWidget):
         return self._dtype.kind in "iu"
 
     def _set_ends(self) -> None:
-        """Let zero and twice the number be in reach."""
+        """Set the range to include zero and twice the number."""
         value = float(self._value) if np.isfinite(self._value) else 0.0
         reach = 2 * abs(value) or 1.0
         if self._is_whole:
@@ -171,7 +171,7 @@ class OverrideSlider(QWidget):
         self._place()
 
     def _place(self) -> None:
-        """Put the handle where the number is, without choosing it."""
+        """Move the handle to the number without choosing a value."""
         part = (float(self._value) - self._low) / (self._high - self._low)
         self.slider.blockSignals(True)
         self.slider.setValue(round(STEPS * min(max(part, 0.0), 1.0)) if part == part else 0)
@@ -199,13 +199,13 @@ class OverrideSlider(QWidget):
 
 
 class ViewerOverrides(QObject):
-    """Overrides the tensor that the Viewer shows: by its table, or by the slider.
+    """Overrides the tensor shown in the Viewer, through its table or the slider.
 
     Signals:
-        changed(): another value is to be shown.
+        changed(): another value should be shown.
 
     Attributes:
-        note: says that what is shown is overridden.
+        note: says that the shown value is overridden.
         slider: for a single number.
     """
 
@@ -225,7 +225,7 @@ class ViewerOverrides(QObject):
         self._array: np.ndarray | None = None
         self._begins = False
         self.note, self.slider = OverrideNote(overrides, link, themes), OverrideSlider()
-        table.setToolTip("Double-click a number: what if it were another one?")
+        table.setToolTip("Double-click a number to override it")
         table.array_model.typed.connect(self._on_typed)
         self.slider.chosen.connect(self._override)
         self.slider.slider.sliderReleased.connect(overrides.seal)
@@ -242,12 +242,12 @@ class ViewerOverrides(QObject):
             self.begin()
 
     def forget(self) -> None:
-        """Another tensor is to be shown, whose value has not come."""
+        """Forget the tensor, because another one will be shown once its value arrives."""
         self._array, self._begins = None, False
         self.note.hide()
 
     def begin(self) -> None:
-        """Let the value be edited: a single number in its field, else the table's current cell."""
+        """Start editing the value: a single number in its field, else the table's current cell."""
         self._begins = self._array is None
         if self._begins:
             return
@@ -261,7 +261,7 @@ class ViewerOverrides(QObject):
 
     @Slot(int, str)
     def _on_typed(self, position: int, text: str) -> None:
-        """A cell was edited: the tensor is overridden with that one element changed."""
+        """Override the tensor with one edited element."""
         if self._array is None:
             return
         value = self._array.copy()

@@ -1,4 +1,4 @@
-"""A grid of pictures or one heat map, with the scale of its colours."""
+"""A grid of pictures or one heat map, with a colour scale."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from nodeflow.ui.core.theme_manager import ThemeManager
 from nodeflow.ui.panels.parts.picture_ways import Drawn
 
 LEGEND = 84
-"""The width of the scale of colours; narrow views go without."""
+"""Width of the colour scale. Narrow views have none."""
 SCALES = (24.0, 16.0, 12.0, 8.0, 6.0, 5.0, 4.0, 3.0, 2.0, 1.5, 1.0)
 
 
 class PictureView(QWidget):
-    """Pictures of one tensor, all drawn on one scale. A click enlarges one of them.
+    """Pictures of one tensor, all on one colour scale. A click enlarges one of them.
 
     Signals:
-        opened(index): a picture was double clicked.
+        opened(index): a picture was double-clicked.
     """
 
     opened = Signal(int)
@@ -48,15 +48,15 @@ class PictureView(QWidget):
         self.show_drawn(self.drawn, self.each, self._whole)
 
     def show_pictures(self, arrays: list[np.ndarray]) -> None:
-        """Draw arrays of two axes over the range of them all."""
+        """Draw arrays of two axes on the range of all of them."""
         self.show_drawn(Drawn(arrays))
 
     def show_drawn(self, drawn: Drawn, each: str = "", scale: HeatScale | None = None) -> None:
         """Draw pictures.
 
         Args:
-            each: what one of them is, for tooltips.
-            scale: the range of the whole tensor; left out, that of what is drawn.
+            each: the kind of one picture, for tooltips.
+            scale: the colour range of the whole tensor; by default, the range of the drawn part.
         """
         if len(drawn.pictures) != len(self.drawn.pictures):
             self.enlarged = None
@@ -108,12 +108,12 @@ class PictureView(QWidget):
 
     @property
     def _has_legend(self) -> bool:
-        """Whether there is room for the scale of colours; pictures as such need none."""
+        """Whether there is space for the colour scale. Grey and colour pictures need none."""
         in_colours = not self.drawn.is_grey and self.drawn.pictures[0].ndim == 2
         return in_colours and self.width() > 4 * LEGEND and self.height() > 90
 
     def _paint_legend(self, painter: QPainter) -> None:
-        """The colours from the least to the largest value, with zero where it is in the middle."""
+        """Draw the colour scale with its smallest and largest value, and a zero in its middle."""
         height = min(160.0, self.height() - 2.0 * SPACE[3] - 14)
         bar = QRectF(self.width() - LEGEND + SPACE[2], SPACE[3], 12, height)
         ramp = np.linspace(self.scale.high, self.scale.low, 128)[:, None]
@@ -133,7 +133,7 @@ class PictureView(QWidget):
             painter.drawText(box, align, f"{sign if value else ''}{number(value, 3)}")
 
     def _places(self) -> list[QRectF]:
-        """Where each picture goes: as large as lets all of them, or as many as can, be seen."""
+        """Return the place of each picture, as large as possible with all of them visible."""
         gap = SPACE[1]
         width = self.width() - (LEGEND if self._has_legend else 0)
         height = self.height()
@@ -163,7 +163,7 @@ class PictureView(QWidget):
     # ---- the pointer ------------------------------------------------------------------------
 
     def picture_at(self, point: QPointF) -> int | None:
-        """The number of the picture at a position."""
+        """Return the index of the picture at a position."""
         if not self._images:
             return None
         for index, place in enumerate(self._places()):
@@ -172,7 +172,7 @@ class PictureView(QWidget):
         return None
 
     def value_at(self, point: QPointF) -> str:
-        """What is at a position, in words; nothing where there is no picture."""
+        """Describe the element at a position; return an empty string outside the pictures."""
         index = self.picture_at(point)
         if index is None:
             return ""

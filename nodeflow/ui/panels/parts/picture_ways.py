@@ -17,7 +17,7 @@ from nodeflow.host.arrangement import (
 
 MOST_PICTURES = 400
 SMALLEST_SIDE = 6
-"""Square pictures in rows without a known shape are at least so high."""
+"""Minimum side of square pictures guessed from rows of unknown shape."""
 
 Shape2 = tuple[int, int] | None
 
@@ -29,10 +29,10 @@ class Way:
     Attributes:
         id: stable name.
         title: menu text.
-        picks: what is chosen by a number, such as ``Row``; nothing if there is no choice.
-        count: how many there are to choose from.
-        is_natural: the tensor is made of pictures, so this is how to see it first.
-        each: what one picture is, such as ``channel``; ``row`` if it is a row of the data.
+        picks: the thing that a number chooses, such as ``Row``; empty if there is no choice.
+        count: number of things to choose from.
+        is_natural: the tensor consists of pictures, so this way is shown first.
+        each: the kind of one picture, such as ``channel``; ``row`` for a row of the data.
     """
 
     id: str
@@ -48,8 +48,8 @@ class Drawn:
     """Pictures of two axes, or of three for colours.
 
     Attributes:
-        is_grey: they are pictures as such, black for the least value.
-        note: what else there is to know, such as ``transposed``.
+        is_grey: grey pictures, black for the smallest value, without a colour scale.
+        note: the arrangement, such as ``transposed``.
     """
 
     pictures: list[np.ndarray]
@@ -61,11 +61,11 @@ MATRIX = Way("matrix", "As a matrix", is_natural=False)
 
 
 def ways(array: np.ndarray, image_shape: Shape2 = None, column_shape: Shape2 = None) -> list[Way]:
-    """The ways to draw an array, the best first; none if it cannot be drawn.
+    """Return the ways to draw an array, the best first; none if it cannot be drawn.
 
     Args:
         image_shape: (height, width) if the rows are pictures of the data.
-        column_shape: the same of the columns.
+        column_shape: (height, width) if the columns are pictures of the data.
     """
     if not array.size or not 1 <= array.ndim <= 4:
         return []
@@ -104,10 +104,10 @@ def drawn(
     image_shape: Shape2 = None,
     column_shape: Shape2 = None,
 ) -> Drawn:
-    """The pictures of an array.
+    """Return the pictures of an array.
 
     Args:
-        pick: the number of what the way picks, from 0.
+        pick: the chosen number, from 0; see `Way.picks`.
     """
     if way.id == "rows":
         array = colour_rows(array, image_shape)
@@ -141,6 +141,6 @@ def _range(array: np.ndarray) -> tuple[float | None, float | None]:
 
 
 def _side(count: int) -> int:
-    """The side of a square picture with so many pixels, or 0."""
+    """Return the side of a square picture with this number of pixels, or 0."""
     side = math.isqrt(count)
     return side if side >= SMALLEST_SIDE and side * side == count else 0

@@ -1,4 +1,4 @@
-"""Rows of a tensor as points that can be zoomed, pointed at, chosen and searched."""
+"""Rows of a tensor as points, with zoom, pointing, selection and search."""
 
 from __future__ import annotations
 
@@ -35,18 +35,18 @@ THUMBNAIL = 56
 WHEEL = 1.0015
 MOST_ZOOM = 200.0
 MOST_PICTURES = 400
-"""More pictures than this in sight are points: they would hide each other."""
+"""Maximum visible pictures. Beyond it points are drawn, because pictures would overlap."""
 RING = 6.0
 
 
 class PointCanvas(QWidget):
     """Points of one tensor.
 
-    The wheel zooms, dragging pans, a double click shows all; arrow keys choose the nearest point
-    in their direction.
+    The wheel zooms, dragging pans, a double click shows all. Arrow keys select the nearest point in
+    their direction.
 
     Signals:
-        chosen(index): a point, or -1 for none.
+        chosen(index): a point was selected, or none (-1).
         opened(index): show this row on all nodes.
     """
 
@@ -59,7 +59,7 @@ class PointCanvas(QWidget):
         self.data: ProjectionData | None = None
         self.selected, self.pointed = -1, -1
         self.found: np.ndarray | None = None
-        """Bool (n,), the points that are looked for; None where none are."""
+        """Bool (n,), the points that match the search; None without a search."""
         self.with_pictures = False
         self._zoom, self._middle = 1.0, QPointF(0.5, 0.5)
         self._drag: QPointF | None = None
@@ -76,7 +76,7 @@ class PointCanvas(QWidget):
         self.update()
 
     def show_data(self, data: ProjectionData | None) -> None:
-        """Show points; what is chosen and the zoom stay while they are of the same rows."""
+        """Show points. Selection and zoom stay if the points represent the same rows."""
         before = self.data
         same = (
             before is not None
@@ -97,7 +97,7 @@ class PointCanvas(QWidget):
 
     @property
     def chart(self) -> Chart:
-        """The chart as it is zoomed."""
+        """The chart at the current zoom."""
         assert self.data is not None
         whole = chart_of(QRectF(self.rect()), self.data)
         left, right, bottom, top = whole.extent
@@ -108,25 +108,25 @@ class PointCanvas(QWidget):
         return Chart(whole.area, extent)
 
     def position(self, index: int) -> QPointF:
-        """Where a point is in the widget."""
+        """Return a point's position in the widget."""
         assert self.data is not None
         x, y = self.data.points[index, :2]
         return QPointF(*self.chart.to_sheet(np.array([x]), np.array([y]))[0].tolist())
 
     def show_all(self) -> None:
-        """Show all points again."""
+        """Reset the zoom to show all points."""
         self._zoom, self._middle = 1.0, QPointF(0.5, 0.5)
         self.update()
 
     def choose(self, index: int) -> None:
-        """Choose a point; -1 chooses none."""
+        """Select a point; -1 selects none."""
         if index != self.selected:
             self.selected = index
             self.update()
             self.chosen.emit(index)
 
     def picture(self, index: int) -> QPixmap | None:
-        """The input of a row, if it is a picture."""
+        """Return the input of a row if it is a picture."""
         if self.data is None or self.data.pictures is None:
             return None
         if index not in self._pixmaps:
@@ -163,7 +163,7 @@ class PointCanvas(QWidget):
             self._draw_pointed(painter, chart, data)
 
     def _draw_pictures(self, painter: QPainter, chart: Chart, data: ProjectionData) -> bool:
-        """Pictures in place of the points in sight, if there are not too many."""
+        """Draw pictures in place of the visible points; return False if there are too many."""
         if data.pictures is None:
             return False
         places = chart.to_sheet(data.points[:, 0], data.points[:, 1])
@@ -195,7 +195,7 @@ class PointCanvas(QWidget):
         return True
 
     def _draw_choice(self, painter: QPainter, data: ProjectionData) -> None:
-        """Rings at the chosen point and its neighbours, with lines to them."""
+        """Draw rings at the selected point and its neighbours, with lines between them."""
         here = self.position(self.selected)
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.setPen(QPen(self._theme.color("ink", 0.5), 1))
@@ -208,7 +208,7 @@ class PointCanvas(QWidget):
         painter.drawEllipse(here, RING, RING)
 
     def _draw_pointed(self, painter: QPainter, chart: Chart, data: ProjectionData) -> None:
-        """What is under the pointer: its label, and its picture or words."""
+        """Draw the label of the pointed point, with its picture or text."""
         at, theme = self.position(self.pointed), self._theme
         if not chart.area.contains(at):
             return
@@ -293,7 +293,7 @@ class PointCanvas(QWidget):
         self.update()
 
     def _held(self, x: float, y: float) -> QPointF:
-        """The middle, held so that points stay in sight."""
+        """Return the centre of the zoomed area, limited so that points stay visible."""
         room = 0.5 / self._zoom
         return QPointF(min(max(x, room), 1 - room), min(max(y, room), 1 - room))
 
@@ -303,7 +303,7 @@ class PointCanvas(QWidget):
         super().leaveEvent(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Arrow keys choose the nearest point in a direction, Enter shows it on all nodes."""
+        """Select the nearest point in an arrow key's direction; show it on all nodes with Enter."""
         steps = {
             Qt.Key.Key_Left: (-1, 0), Qt.Key.Key_Right: (1, 0),
             Qt.Key.Key_Up: (0, 1), Qt.Key.Key_Down: (0, -1),

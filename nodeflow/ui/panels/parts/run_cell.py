@@ -1,4 +1,4 @@
-"""A view of one kept run, beside those of others."""
+"""The view of one kept run, in a row with other runs."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ WAITS = "Computing…"
 
 
 class RunCell(QWidget):
-    """The run's name and figures, and below what the view shows of it."""
+    """A run's name and results above its view."""
 
     def __init__(self, themes: ThemeManager) -> None:
         super().__init__()
@@ -58,7 +58,7 @@ class RunCell(QWidget):
         self.setMinimumWidth(NARROWEST)
 
     def begin(self, run: Run, color: str) -> None:
-        """Stand for a run whose view is being computed."""
+        """Show the name of a run whose view is being computed."""
         if self.run is None or self.run.id != run.id:
             self.say(WAITS)
         self.run = run
@@ -68,7 +68,7 @@ class RunCell(QWidget):
         self._describe("")
 
     def await_view(self, kind: str) -> None:
-        """Another view may be computed: what is shown of another kind goes."""
+        """Prepare for a view of another kind: hide the current one."""
         if kind != self._kind:
             self._kind = kind
             self.say(WAITS)
@@ -79,7 +79,7 @@ class RunCell(QWidget):
         self._pages.setCurrentIndex(0)
 
     def show_view(self, answer: RunView) -> None:
-        """Show what the view has of the run, or why there is nothing."""
+        """Show the view, or why there is nothing to show."""
         self._describe(answer.note)
         value = answer.value
         if value.data is None:

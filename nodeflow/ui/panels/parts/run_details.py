@@ -1,4 +1,4 @@
-"""What is known of one run, or what changed between two."""
+"""The details of one run, or the changes between two."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ MOST_NARROW = 260
 
 
 class RunDetails(QWidget):
-    """A tree of names and values, below what it is about.
+    """A tree of names and values below its title.
 
     Signals:
-        canvas_wanted(changes): the differences of two graphs are to be drawn.
+        canvas_wanted(changes): draw the differences of two graphs on the canvas.
     """
 
     canvas_wanted = Signal(object)
@@ -60,7 +60,7 @@ class RunDetails(QWidget):
         self.clear()
 
     def clear(self) -> None:
-        """Nothing is selected, or too much."""
+        """Show no run, because none or too many are selected."""
         self._fill("", (), {})
         self.hint.show()
         self.tree.hide()
@@ -103,7 +103,7 @@ class RunDetails(QWidget):
         )
 
     def show_changes(self, before: Run, after: Run, changes: Changes, draws: bool) -> None:
-        """Show what changed between two runs; ``draws``: the canvas can show it, too."""
+        """Show the changes between two runs; ``draws``: the canvas can also show them."""
         found: dict[str, list[tuple[str, ...]]] = {}
         edits = [
             *((_after(edit.step), edit.words, "") for edit in changes.edits[0]),
@@ -187,11 +187,11 @@ def _value(value: Any) -> str:
 
 
 def _data(said: Mapping[str, Any]) -> str:
-    """What a run says of the data of a placeholder, in a line."""
+    """Return one line about the data of a placeholder, from a run's record."""
     source = str(said.get("source", ""))
     kind, colon, path = source.partition(":")
     known = said.get("digest") or "content unknown"
-    weak = ", by names and times" if said.get("weak") else ""
+    weak = ", identified by names and times" if said.get("weak") else ""
     name = f"{kind}:{Path(path).name}" if colon else source
     return f"{name}, {count(said.get('rows') or 0)} rows, {known[:8]}{weak}"
 

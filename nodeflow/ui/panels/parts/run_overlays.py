@@ -1,4 +1,4 @@
-"""The kept runs whose curves are drawn beside those of the training."""
+"""The kept runs whose curves are drawn beside the curves of the training."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ from nodeflow.ui.panels.plots.curve import Curve
 from nodeflow.ui.panels.plots.shared_plots import DrawnRun, SharedPlots
 
 COLORS = ("#D55E00", "#009E73", "#CC79A7", "#0072B2", "#E69F00", "#56B4E9", "#8C6BB1", "#7F7F7F")
-"""They are told apart in both themes, and by people who see fewer colours."""
+"""Colours that can be distinguished in both themes and by colour-blind people."""
 ALL_COLORS = (
     *COLORS,
     *(QColor(color).lighter(145).name() for color in COLORS),
     *(QColor(color).darker(150).name() for color in COLORS),
 )
-"""Shades of them are for those who draw more runs than there are colours."""
+"""The colours with their shades, for more runs than there are colours."""
 SHOW_MS = 30
-"""So long answers are collected before they are drawn: all curves are, each time."""
+"""Milliseconds in which answers are collected, because each drawing redraws all curves."""
 CURVES = "curves"
-"""The key of what is asked of the library."""
+"""The key of requests to the library."""
 
 
 class RunOverlays(QObject):
-    """Draws the runs that are chosen, and follows those that still train.
+    """Draws the chosen runs and follows those still training.
 
     Attributes:
-        library: that the runs are of.
-        colors: of those that are drawn, by id.
+        library: the library of the runs.
+        colors: the colours of the drawn runs, by id.
 
     Signals:
-        changed(): other runs are drawn, or in other colours.
+        changed(): the drawn runs or their colours changed.
     """
 
     changed = Signal()
@@ -56,7 +56,7 @@ class RunOverlays(QObject):
         library.answered.connect(self._on_answered)
 
     def draw(self, id: str, on: bool) -> None:
-        """Draw a run, or no longer."""
+        """Draw a run, or stop drawing it."""
         run = self.library.run(id)
         if on and run is not None and id not in self.colors:
             self.colors[id] = run.colour or self._free_color()
@@ -93,7 +93,7 @@ class RunOverlays(QObject):
 
     @Slot()
     def _follow(self) -> None:
-        """Runs are gone, have other names or colours, or have gone on."""
+        """Update the drawn runs: some may be deleted, renamed, recoloured, or trained further."""
         before = dict(self.colors)
         for id in list(self.colors):
             run = self.library.run(id)
@@ -114,7 +114,7 @@ class RunOverlays(QObject):
         if not isinstance(key, tuple) or key[0] != CURVES or key[1] not in self.colors:
             return
         self._drawn[key[1]] = self._asked[key[1]], *answer
-        if not self._showing.isActive():  # several answers come one after the other
+        if not self._showing.isActive():  # several answers arrive in a row
             self._showing.start()
 
     @Slot()
@@ -130,7 +130,7 @@ class RunOverlays(QObject):
 
 
 def curves_of(store: RunStore, run: Run, color: str, smoothing: float) -> list[Curve]:
-    """The curves of a run for the plots; on any thread."""
+    """Return the curves of a run for the plots; callable on any thread."""
     found: Mapping[str, KeptCurve] = store.curves(run)
     name = f"{run.name} (trains)" if run.status == RUNNING else run.name
     drawn = []

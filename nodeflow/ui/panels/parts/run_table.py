@@ -1,4 +1,4 @@
-"""Runs as a table that sorts, filters and edits in place."""
+"""The table of runs, with sorting, filtering and editing in place."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ TAGS, NOTE = "Tags", "Note"
 BEFORE = (PLOT, STAR, NAME, LOSS)
 AFTER = ("Epochs", "Steps", "Time", "Status", "Begun", "File", TAGS, NOTE)
 MOST_METRICS = 4
-"""Columns of metrics: those that most runs have."""
+"""Maximum columns of metrics; the most frequent ones are shown."""
 FIELDS = {NAME: "name", NOTE: "note", TAGS: "tags"}
-"""What is edited in place, and what the store calls it."""
+"""Columns edited in place, with the store's names of their fields."""
 
 _WORDS: Mapping[str, Callable[[Run], Any]] = {
     LOSS: lambda run: run.loss,
@@ -49,11 +49,11 @@ _TEXTS: Mapping[str, Callable[[Any], str]] = {
 
 
 class RunModel(SortedRows[Run]):
-    """The runs, the newest first where nothing sorts them otherwise.
+    """The runs, newest first unless sorted otherwise.
 
     Signals:
-        edited(id, field, value): the user has changed a cell.
-        plotted(id, on): the user wants its curves drawn, or no longer.
+        edited(id, field, value): the user changed a cell.
+        plotted(id, on): the user wants the run's curves drawn, or no longer drawn.
     """
 
     edited = Signal(str, str, object)
@@ -63,11 +63,11 @@ class RunModel(SortedRows[Run]):
         super().__init__(parent)
         self.columns: tuple[str, ...] = (*BEFORE, *AFTER)
         self.colors: dict[str, str] = {}
-        """Of the runs whose curves are drawn, by id."""
+        """Colours of the runs whose curves are drawn, by id."""
 
     @property
     def runs(self) -> list[Run]:
-        """As they stand."""
+        """The runs in their current order."""
         return self.rows
 
     @property
@@ -75,7 +75,7 @@ class RunModel(SortedRows[Run]):
         return self.columns
 
     def show(self, runs: Sequence[Run]) -> None:
-        """Show these runs; rows that stay keep what is selected."""
+        """Show these runs; rows that stay keep their selection."""
         columns = (*BEFORE, *metrics_of(runs), *AFTER)
         wanted = self.in_order(runs)
         found = {run.id: run for run in wanted}
@@ -97,7 +97,7 @@ class RunModel(SortedRows[Run]):
                 self.rows[row] = new
                 self.tell(row)
             else:
-                found[run.id] = run  # the same object, which tells rows apart
+                found[run.id] = run  # keep the old object: rows are compared by identity
         self.arrange([found[run.id] for run in wanted if run.id in here])
         for first, last in stretches(run.id not in here for run in wanted):
             self.beginInsertRows(NOWHERE, first, last)
@@ -105,7 +105,7 @@ class RunModel(SortedRows[Run]):
             self.endInsertRows()
 
     def set_colors(self, colors: Mapping[str, str]) -> None:
-        """Say which runs are drawn, and in which colours."""
+        """Set which runs are drawn, and in which colours."""
         self.colors = dict(colors)
         if self.rows:
             self.dataChanged.emit(self.index(0, 0), self.index(len(self.rows) - 1, 0))
@@ -193,7 +193,7 @@ class RunModel(SortedRows[Run]):
 
 
 class RunFilter(QSortFilterProxyModel):
-    """The runs that the user wants to see, in the order of the model."""
+    """The runs that match the filter, in the order of the model."""
 
     def __init__(self, model: RunModel, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -202,16 +202,16 @@ class RunFilter(QSortFilterProxyModel):
         self.setSourceModel(model)
 
     def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
-        """Let the model sort its rows: it is faster."""
+        """Let the model sort its rows, which is faster."""
         self.sourceModel().sort(column, order)
 
     def search(self, text: str) -> None:
-        """Show the runs that have all these words somewhere."""
+        """Show the runs that contain all these words."""
         self._words = text.casefold().split()
         self.invalidate()
 
     def only(self, file: str, starred: bool) -> None:
-        """Show those of one file alone, or those with a star; an empty file is any."""
+        """Show only the runs of one file (all if empty), and only starred runs if wanted."""
         self._file, self._starred = file, starred
         self.invalidate()
 
@@ -225,7 +225,7 @@ class RunFilter(QSortFilterProxyModel):
 
 
 def searched(run: Run) -> str:
-    """What a search looks at: also settings, as ``epochs=10``."""
+    """Return the searched text of a run, including settings such as ``epochs=10``."""
     settings = (f"{name}={value}" for name, value in run.settings.items())
     parts = (run.id, run.name, run.file, run.status, run.note, *run.tags, *settings)
     return "\n".join(parts).casefold()
@@ -233,7 +233,7 @@ def searched(run: Run) -> str:
 
 @cache
 def swatch(color: str) -> QIcon:
-    """A colour as an icon, which looks the same in a selected row; an empty one is nothing."""
+    """Return a colour as an icon, unchanged in a selected row; transparent without a colour."""
     pixmap = QPixmap(24, 24)
     pixmap.setDevicePixelRatio(2)
     pixmap.fill(QColor(color) if color else QColor(Qt.GlobalColor.transparent))
@@ -244,20 +244,20 @@ def swatch(color: str) -> QIcon:
 
 
 def metrics_of(runs: Iterable[Run]) -> tuple[str, ...]:
-    """The metrics that most runs have."""
+    """Return the most frequent metrics, at most `MOST_METRICS`."""
     found = Counter(name for run in runs for name in run.metrics)
     return tuple(name for name, _ in found.most_common(MOST_METRICS) if name not in _WORDS)
 
 
 def sortable(value: Any) -> tuple[bool, Any]:
-    """What can be compared, whatever is in a column: numbers, nothing and NaN, texts."""
+    """Return a sort key for any value in a column: numbers, then None and NaN, then texts."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return False, math.inf
     return (True, value.casefold()) if isinstance(value, str) else (False, float(value))
 
 
 def stretches(wanted: Iterable[bool]) -> list[tuple[int, int]]:
-    """First and last place of each run of true values.
+    """Return the first and last index of each stretch of true values.
 
     >>> stretches([True, True, False, True])
     [(0, 1), (3, 3)]
@@ -273,7 +273,7 @@ def stretches(wanted: Iterable[bool]) -> list[tuple[int, int]]:
 
 
 def tags_of(text: str) -> tuple[str, ...]:
-    """Tags as a user writes them.
+    """Return tags as a user writes them.
 
     >>> tags_of("good, wide ,good")
     ('good', 'wide')

@@ -15,7 +15,7 @@ from nodeflow.ui.panels.parts.run_table import swatch
 
 
 class RunsBeside(QWidget):
-    """A line for each run that follows: its colour, name and value; hidden where none does."""
+    """A line for each following run with its colour, name and value; hidden if there is none."""
 
     def __init__(self, following: FollowingRuns) -> None:
         super().__init__()
@@ -33,7 +33,7 @@ class RunsBeside(QWidget):
 
     @Slot()
     def refresh(self) -> None:
-        """Show how far each is."""
+        """Show the value or the progress of each run."""
         followers = self._following.followers
         if list(followers) != list(self.lines):
             self._make(followers.values())
@@ -60,7 +60,7 @@ class RunsBeside(QWidget):
 
 
 def value_text(preview: p.Preview | None) -> str:
-    """A value in a line: the number, or mean and range."""
+    """Return a value in one line: the number, or mean and range."""
     if preview is None:
         return ""
     if preview.minimum is None or preview.maximum is None or preview.mean is None:

@@ -1,4 +1,4 @@
-"""Samples as cards in rows: the input, what is true, what the graph answers, and how sure it is."""
+"""Samples as cards in rows: input, true value, prediction and probability."""
 
 from __future__ import annotations
 
@@ -21,9 +21,10 @@ LINE = 17
 
 
 class SampleGrid(QWidget):
-    """A page of samples. Arrow keys move the choice, Enter or a click takes it.
+    """A page of samples. Arrow keys move the current card; Enter or a click chooses it.
 
-    ``chosen(row)``: the number of a sample's row in its split.
+    Signals:
+        chosen(row): a sample was chosen; its row number in its split.
     """
 
     chosen = Signal(int)
@@ -56,7 +57,7 @@ class SampleGrid(QWidget):
         self.update()
 
     def words(self, index: int) -> str:
-        """A sample as text: ``row 247: 4, answered 9 with 98 %``."""
+        """Return a sample as text: ``row 247: 4, answered 9 with 98 %``."""
         assert self._data is not None
         data = self._data
         text = f"row {data.rows[index] + 1}: {self._label(data.truth[index])}"
@@ -87,7 +88,7 @@ class SampleGrid(QWidget):
         return max(1, (self.width() - SPACE[2]) // (CARD.width() + SPACE[2]))
 
     def card(self, index: int) -> QRectF:
-        """Where a sample is drawn."""
+        """Return the place of a sample."""
         row, column = divmod(index, self._columns)
         x = SPACE[2] + column * (CARD.width() + SPACE[2])
         y = SPACE[2] + row * (CARD.height() + SPACE[2])
@@ -182,7 +183,7 @@ class SampleGrid(QWidget):
             self._text(painter, words, y + 2 * LINE, off, "ink_muted", TYPE["caption"])
 
     def _paint_bars(self, painter: QPainter, box: QRectF, index: int) -> None:
-        """The likeliest classes."""
+        """Draw bars of the most likely classes."""
         data, theme = self._data, self._theme
         assert data is not None
         shares = data.shares[index]

@@ -25,16 +25,16 @@ from nodeflow.ui.core.theme_manager import ThemeManager
 from nodeflow.ui.core.widgets import ElidedLabel, button, label, switch
 
 DRAG_MS = 40
-"""Pause of a drag before a step is asked for; the one before is given up then."""
+"""Pause of a drag before a step is requested; the request replaces the previous one."""
 TITLE_WIDTH = 130
 FIRST, LAST = "This is the first step.", "This is the last step."
-BRANCH = "A new training that goes on from before this step"
+BRANCH = "Start a new training from the state before this step"
 PLAY_MS = 150
-"""Between two steps that are played, at least; the next one waits for the values of the last."""
+"""Minimum milliseconds between played steps; each waits for the values of the previous one."""
 
 
 class StepSlider(QSlider):
-    """A slider whose handle comes to where it is clicked, and can be dragged on from there."""
+    """A slider whose handle jumps to a click and can be dragged from there."""
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         option, part = QStyleOptionSlider(), QStyle.SubControl
@@ -50,10 +50,10 @@ class StepSlider(QSlider):
 
 
 class Scrubber(QWidget):
-    """Chooses the step that the window shows; hidden while there is none.
+    """Chooses the step that the window shows; hidden if there are no steps.
 
     Signals:
-        branch_requested(step): train on from before this step.
+        branch_requested(step): train from the state before this step.
     """
 
     branch_requested = Signal(int)
@@ -66,7 +66,8 @@ class Scrubber(QWidget):
         why_no_training: Callable[[], str],
         of_runs: bool = False,
     ) -> None:
-        """
+        """Make the scrubber.
+
         Args:
             why_no_training: returns why no training can begin; empty if one can.
             of_runs: offer only steps of kept runs.
@@ -86,13 +87,13 @@ class Scrubber(QWidget):
             tool.clicked.connect(slot)
         for tool in (self.play_back, self.play_on):
             tool.setCheckable(True)
-        self.by_op = self._tool("Op by op: play within the step, in the order of its kernels")
+        self.by_op = self._tool("Op by op: play the kernels within the step, in order")
         self.by_op.setCheckable(True)
         self.by_op.toggled.connect(self._on_by_op)
         self.of_run = ElidedLabel("", "strong")
         self.of_run.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Preferred)
         self.of_run.setFixedWidth(TITLE_WIDTH)
-        self.leave = self._tool("Leave this run: the steps of the training again")
+        self.leave = self._tool("Leave this run and show the steps of the training")
         self.leave.clicked.connect(past.leave_run)
         self.slider = StepSlider(Qt.Orientation.Horizontal)
         self.slider.setAccessibleName("Step of the training")
@@ -154,7 +155,7 @@ class Scrubber(QWidget):
 
     @Slot()
     def refresh(self) -> None:
-        """Show which steps there are, and which one is shown."""
+        """Show the range of steps and the current one."""
         past = self._past
         of_run = bool(past.run or past.opening)
         self.setVisible(of_run if self._of_runs else past.is_possible or of_run)

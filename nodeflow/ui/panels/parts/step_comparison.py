@@ -1,4 +1,4 @@
-"""Compares what the Viewer shows with the same node at another step, or of another run."""
+"""The comparison of the Viewer's value with the same node at another step or in another run."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ TRAINING = "This training"
 
 @dataclass(frozen=True)
 class Other:
-    """What a value is compared with.
+    """The other value of a comparison.
 
     Attributes:
-        run: id of a kept run; empty for the training that runs or ran last.
-        title: what that is called.
-        step: None for the step that is shown.
-        by: so many steps from the one that is shown, where ``step`` is None.
+        run: id of a kept run; empty for the current or last training.
+        title: its name.
+        step: the step; None to follow the shown step.
+        by: the offset from the shown step if ``step`` is None.
     """
 
     run: str
@@ -37,7 +37,7 @@ class Other:
     by: int = 0
 
     def step_beside(self, shown: int) -> int:
-        """The step to compare with."""
+        """Return the step to compare with."""
         return shown + self.by if self.step is None else self.step
 
 
@@ -45,10 +45,10 @@ class StepComparison(QObject):
     """The button *Compare with…* and the page that it opens.
 
     Signals:
-        changed: something else is compared, or nothing.
+        changed: the comparison began, changed or ended.
 
     Attributes:
-        other: what is compared with; None for nothing.
+        other: the other value; None without a comparison.
         view: the page.
     """
 
@@ -81,14 +81,14 @@ class StepComparison(QObject):
 
     @Slot()
     def refresh_button(self) -> None:
-        """There is something to compare with where steps can be computed again."""
+        """Show the button if steps can be computed again."""
         past = self._link.past
         possible = past.is_possible or past.has_training or bool(self._plots.runs)
         self.button.setVisible(possible or self.other is not None)
         self.button.setText("Comparing…" if self.other is not None else "Compare with…")
 
     def _runs(self) -> list[tuple[str, str]]:
-        """Id and title of the runs that can be compared with, the shown one first."""
+        """Return id and title of the runs to compare with, the shown one first."""
         past = self._link.past
         found = [(past.run, past.title or TRAINING)] if past.is_possible else []
         if past.run and past.has_training:
@@ -100,10 +100,10 @@ class StepComparison(QObject):
         self.menu.clear()
         past, runs = self._link.past, self._runs()
         if past.step is not None:
-            for by, text in ((-1, "The step before"), (1, "The step after")):
+            for by, text in ((-1, "The previous step"), (1, "The next step")):
                 action = self.menu.addAction(text)
                 is_there = past.first <= past.step + by <= past.last
-                switch(action, "" if is_there else "There is none.")
+                switch(action, "" if is_there else "There is no such step.")
                 action.triggered.connect(partial(self._on_other, Other(*runs[0], None, by)))
         for index, (run, title) in enumerate(runs):
             if index == 0 or past.step is None:
@@ -131,7 +131,7 @@ class StepComparison(QObject):
             self.compare_with(Other(run, title, step))
 
     def compare_with(self, other: Other | None) -> None:
-        """Compare what is shown with this from now on."""
+        """Compare the shown value with another one, or stop comparing."""
         self.other, self._asked = other, None
         self.refresh_button()
         self._ask()
@@ -140,7 +140,7 @@ class StepComparison(QObject):
     # ---- showing ------------------------------------------------------------------------------
 
     def show_left(self, value: p.TensorValue | None) -> None:
-        """Take what is shown; None where that has no value."""
+        """Set the shown value; None if the node has no value."""
         self._left = value
         self._ask()
 
@@ -156,12 +156,12 @@ class StepComparison(QObject):
 
     @property
     def _shown(self) -> int:
-        """The step that is shown; the last one where that is now."""
+        """The shown step; the last one while the present is shown."""
         past = self._link.past
         return past.last if past.step is None else past.step
 
     def _ask(self) -> None:
-        """Ask for the other value, unless that has been asked for."""
+        """Request the other value, unless it has been requested already."""
         left, other = self._left, self.other
         if left is None or other is None:
             return
@@ -182,7 +182,7 @@ class StepComparison(QObject):
         )
         told = [self.view.text.text(), *message.notices]
         if left.is_what_if:
-            told.append("The first value follows from what is overridden, the second does not.")
+            told.append("The first value depends on overrides, the second does not.")
         self.view.text.setText(" ".join(told))
 
     @Slot(object)

@@ -1,4 +1,4 @@
-"""What a sweep of the document tries, and how: a list of what varies, and a few settings."""
+"""The settings of a sweep: the varied attributes and the way trials are chosen."""
 
 from __future__ import annotations
 
@@ -29,20 +29,20 @@ from nodeflow.ui.core.workspace import Workspace
 
 SAMPLERS = {GRID: "Every combination", RANDOM: "At random", OPTUNA: "Optuna"}
 TIPS = {
-    GRID: "Every value of each list with every one of the others.",
-    RANDOM: "Drawn; the same seed gives the same trials.",
-    OPTUNA: "Optuna learns from the trials before. It comes with the extra nodeflow[sweep].",
+    GRID: "All combinations of the listed values.",
+    RANDOM: "Random values; the same seed gives the same trials.",
+    OPTUNA: "Optuna learns from earlier trials. Install it with nodeflow[sweep].",
 }
-EMPTY = "Nothing varies yet. The sliders beside an attribute in the inspector, or Add, let it vary."
-"""The inspector's sign of it is the sliders."""
+EMPTY = "Nothing varies yet. Press Add, or the sliders icon beside an attribute in the inspector."
+"""The inspector marks the button with a sliders icon."""
 
 
 class SweepSettings(QWidget):
     """The part of the panel that edits the document.
 
     Signals:
-        vary_wanted(path, attribute): what is tried for it is to be edited.
-        add_wanted(): something else is to vary.
+        vary_wanted(path, attribute): edit the tried values of this attribute.
+        add_wanted(): choose another attribute to vary.
     """
 
     vary_wanted = Signal(str, str)
@@ -62,13 +62,13 @@ class SweepSettings(QWidget):
             self.sampler.setItemData(number, TIPS[name], 3)
         self.trials = _spin("Number of trials", 1, 100_000)
         self.seed = _spin("Seed of the draws", 0, 2**31 - 1)
-        self.parallel = _spin("Trials that train at once", 1, 64)
+        self.parallel = _spin("Trials that train at the same time", 1, 64)
         self.parallel.setToolTip(
             plain_tip(f"They share the {counted(cores(), 'core')} of this computer.")
         )
         self.prune = QCheckBox("End hopeless trials")
         self.prune.setToolTip(
-            "End a trial where its epochs promise less than the median of the others."
+            "End a trial whose intermediate results are worse than the median of the others."
         )
         self._form = QFormLayout()
         self._form.setContentsMargins(0, 0, 0, 0)
@@ -107,18 +107,18 @@ class SweepSettings(QWidget):
 
     @property
     def specs(self) -> tuple[Spec, ...]:
-        """What varies; raises SpecProblem where a file says something else."""
+        """The variations; raises SpecProblem if the file contains an invalid one."""
         found = (spec_of(name, text) for name, text in spec_texts(self._workspace.root).items())
         return tuple(spec for spec in found if spec is not None)
 
     @property
     def varies(self) -> bool:
-        """Whether anything does."""
+        """Whether any attribute varies."""
         return bool(varied(self._workspace.root))
 
     @property
     def plan(self) -> Plan:
-        """The sweep as it would start now; raises SpecProblem."""
+        """The sweep with the current settings; raises SpecProblem."""
         sampler = self.sampler.currentData()
         return Plan(
             self.specs,
@@ -133,7 +133,7 @@ class SweepSettings(QWidget):
 
     @Slot()
     def refresh(self, _: object = None) -> None:
-        """Show the document's sweep as it is now."""
+        """Show the document's sweep settings."""
         root = self._workspace.root
         kept, vary_ = sweep_of(root), varied(root)
         names = {key: f"{name_of(root, key[0])}.{key[1]}" for key in vary_}
@@ -168,7 +168,7 @@ class SweepSettings(QWidget):
             return False
 
     def _note(self, sampler: str) -> str:
-        """What else there is to know: how many combinations, or what is missing."""
+        """Return a note: the number of combinations, or a missing requirement."""
         if sampler == OPTUNA and not is_installed():
             return f"Optuna is not installed: {GET_IT}"
         if sampler != GRID:
@@ -182,7 +182,7 @@ class SweepSettings(QWidget):
             total *= each
         if not counts:
             return ""
-        return counted(total, "trial") if total else "A range has no end: choose At random."
+        return counted(total, "trial") if total else "A range is endless. Choose At random."
 
     def _row(self, path: str, attr: str, name: str, text: str) -> QWidget:
         result = QWidget()

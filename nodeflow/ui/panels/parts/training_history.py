@@ -1,4 +1,4 @@
-"""The events of a training so far, as plots and figures show them; no Qt."""
+"""The events of a training so far, prepared for plots and figures; no Qt."""
 
 from __future__ import annotations
 
@@ -36,21 +36,21 @@ class TrainingRecord:
     epoch: int = 0
     last_step: int = 0
     metrics: dict[str, Curve] = field(default_factory=dict)
-    """Measured after epochs, by key."""
+    """Metrics after each epoch, by key."""
     scalars: dict[str, Curve] = field(default_factory=dict)
-    """Plotted nodes, a value for each step."""
+    """Plotted nodes, one value for each step."""
     tables: dict[str, np.ndarray] = field(default_factory=dict)
     """The latest metrics that are tables."""
     shares: tuple[str, ...] = ()
     """The metrics that lie between 0 and 1."""
     measured: dict[str, tuple[str, int]] = field(default_factory=dict)
-    """The split of each metric, and how many rows it is measured on (0: no data)."""
+    """The split of each metric and its number of rows (0: no data)."""
     done: Done | None = None
     diverged: Diverged | None = None
     mark: int | None = None
-    """The first step whose loss is not finite."""
+    """The first step with a loss that is not finite."""
     changes: list[tuple[int, str]] = field(default_factory=list)
-    """What was changed while it trained: the last step before, and what is so since."""
+    """Changes during the training: the last step before each, and its description."""
     edited: Edited | None = None
     """The latest edit of the graph."""
     has_stepped: bool = False
@@ -59,21 +59,20 @@ class TrainingRecord:
         self.losses = Curve(LOSS, smoothing=self.smoothing)
         self._marks: list[tuple[float, int]] = []
         self._offset = 0
-        """Steps of an epoch that was stopped, which a training that goes on counts anew."""
+        """Steps of an interrupted epoch, which a continued training counts again."""
         self._since = self._plotted_since = (0, 0.0)
-        """A step, and the epochs up to it: where epochs have had as many steps as now since. The
-        second as it is plotted."""
+        """(step, epochs) at the last change of the steps per epoch; the second is for the plot."""
         self._seconds = 0.0
-        """Of the trainings before this one, whose curves go on."""
+        """Duration of the earlier trainings whose curves are continued."""
 
     @property
     def curves(self) -> list[Curve]:
-        """What is plotted."""
+        """The plotted curves."""
         found = [self.losses, *self.metrics.values(), *self.scalars.values()]
         return [curve for curve in found if curve.count]
 
     def set_smoothing(self, smoothing: float) -> None:
-        """Change the smoothing of what has a value for each step."""
+        """Change the smoothing of the curves with a value for each step."""
         self.smoothing = smoothing
         for curve in (self.losses, *self.scalars.values()):
             curve.set_smoothing(smoothing)
@@ -118,7 +117,7 @@ class TrainingRecord:
         self._marks = []
 
     def _resume(self, event: Resumed) -> None:
-        """The curves up to where the training goes on, and those of trainings before it."""
+        """Restore the curves up to the resumed step, keeping those of earlier trainings."""
         before = int(np.searchsorted(self.losses.steps, event.first))
         self.losses.cut(before)
         for curve in (*self.metrics.values(), *self.scalars.values()):
@@ -134,7 +133,7 @@ class TrainingRecord:
         self.epoch = event.epoch - 1
 
     def _edit(self, event: Edited) -> None:
-        """Epochs may have another number of steps from here on."""
+        """Record an edit; the number of steps per epoch may change here."""
         step = event.step + self._offset
         each = self.steps_per_epoch
         self._plotted_since = (step, self._epochs_at(step))
@@ -146,7 +145,7 @@ class TrainingRecord:
             self.edited = event
 
     def _epochs(self, steps: np.ndarray) -> np.ndarray:
-        """Where steps lie on the axis of epochs."""
+        """Return the positions of steps on the axis of epochs."""
         each, (since, epochs) = self.steps_per_epoch, self._plotted_since
         return epochs + (steps - since) / each if each else np.full(len(steps), float(self.epoch))
 
@@ -189,7 +188,7 @@ class TrainingRecord:
     def _extend(
         self, curve: Curve, first: int, values: np.ndarray, seconds: float, since: float = 0.0
     ) -> None:
-        """Append steps, whose times are spread evenly over those that they took together."""
+        """Append steps, with times spread evenly over their total duration."""
         count = len(values)
         steps = np.arange(first, first + count, dtype=np.float64)
         epochs = self._epochs(steps)
@@ -199,7 +198,7 @@ class TrainingRecord:
 
     @property
     def _last(self) -> int:
-        """The last step that is plotted."""
+        """The last plotted step."""
         return int(self.losses.steps[-1]) if self.losses.count else 0
 
     def pause(self) -> None:
@@ -234,7 +233,7 @@ class TrainingRecord:
         return float(self.losses.smooth[-1]) if self.losses.count else None
 
     def current_epoch(self) -> int:
-        """The current epoch, or the last one."""
+        """Return the current epoch, or the last one."""
         if not self.steps_per_epoch:
             return self.epoch
         last = self.first_epoch - 1 + self.epochs
@@ -244,7 +243,7 @@ class TrainingRecord:
 
 
 def duration(seconds: float) -> str:
-    """``42 s``, ``3 min 5 s``, ``2 h 10 min``."""
+    """Return a duration like ``42 s``, ``3 min 5 s``, ``2 h 10 min``."""
     whole = math.ceil(seconds) if seconds < 100 else round(seconds)
     if whole < 60:
         return f"{whole} s"

@@ -1,4 +1,4 @@
-"""The trials of a sweep as a table that sorts, the best first."""
+"""The table of a sweep's trials, the best first, with sorting."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ _VALUES: Mapping[str, Callable[[Result], Any]] = {
 
 
 class TrialModel(SortedRows[Result]):
-    """The trials, as the user wants them sorted; equal ones in the order in which they began.
+    """The trials in the user's order; equal ones in the order of their start.
 
     Signals:
-        plotted(id, on): the user wants the curves of a run drawn, or no longer.
+        plotted(id, on): the user wants the curves of a run drawn, or no longer drawn.
     """
 
     plotted = Signal(str, bool)
@@ -48,7 +48,7 @@ class TrialModel(SortedRows[Result]):
 
     @property
     def results(self) -> list[Result]:
-        """The trials, in the order in which they began."""
+        """The trials in the order of their start."""
         return [*self._known.values()]
 
     @property
@@ -61,7 +61,7 @@ class TrialModel(SortedRows[Result]):
 
     @property
     def key(self) -> str:
-        """What is compared, as people call it."""
+        """The display name of the compared result."""
         found = next((result.key for result in self._known.values() if result.key), "")
         return "Loss" if found == EPOCH_LOSS else found
 
@@ -75,7 +75,7 @@ class TrialModel(SortedRows[Result]):
         self.endResetModel()
 
     def take(self, result: Result) -> None:
-        """A trial has begun, or is another now."""
+        """Add a trial that has begun, or update one."""
         if not self._known:
             self.show([result])
             return
@@ -91,7 +91,7 @@ class TrialModel(SortedRows[Result]):
             self.headerDataChanged.emit(Qt.Orientation.Horizontal, at, at)
 
     def set_colors(self, colors: Mapping[str, str]) -> None:
-        """Say which runs are drawn, and in which colours."""
+        """Set which runs are drawn, and in which colours."""
         self.colors = dict(colors)
         if self.rows:
             self.dataChanged.emit(self.index(0, 0), self.index(len(self.rows) - 1, 0))
@@ -178,7 +178,7 @@ class TrialModel(SortedRows[Result]):
 
 
 def state_text(result: Result) -> str:
-    """``epoch 3 of 10`` while it trains, else what became of it."""
+    """Return ``epoch 3 of 10`` while it trains, else its final state."""
     if result.state == TRAINING:
         return f"epoch {result.epoch + 1} of {result.epochs}" if result.epochs else "preparing"
     if result.state in (DONE, FAILED):

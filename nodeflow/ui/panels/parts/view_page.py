@@ -1,4 +1,4 @@
-"""A page that shows one view, with its choices and a button that puts it on the node."""
+"""A page with one view, its options and a button that puts it on the node."""
 
 from __future__ import annotations
 
@@ -19,14 +19,15 @@ from nodeflow.ui.views.drawing import Choice, ShownView, discover_views, draw_sh
 from nodeflow.ui.views.sheet import Sheet
 
 SIDE_WIDTH = 190
-"""As wide as the figures beside a table."""
+"""Width of the side column, equal to the statistics beside a table."""
 RATE_TIP = "While training, views take at most 5 % of its time."
 
 
 class ViewCanvas(QWidget):
-    """Draws a view, and says what is under the pointer.
+    """Draws a view and describes the place under the pointer.
 
-    ``pointed_at(place)`` where the pointer has moved, or None where it has left.
+    Signals:
+        pointed_at(place): the pointer moved there, or left (None).
     """
 
     pointed_at = Signal(object)
@@ -52,7 +53,7 @@ class ViewCanvas(QWidget):
 
     @property
     def pointed(self) -> str:
-        """What is under the pointer, in words."""
+        """The text about the place under the pointer."""
         drawing, value = discover_views().get(self.shown.view), self.shown.value
         if self._at is None or drawing is None or value is None or value.data is None:
             return ""
@@ -73,7 +74,7 @@ class ViewCanvas(QWidget):
             painter.end()
 
     def point_at(self, place: QPointF | None) -> None:
-        """Say what is at a place, as if the pointer were there."""
+        """Describe a place as if the pointer were there."""
         if place != self._at:
             self._at = place
             self.update()
@@ -89,11 +90,11 @@ class ViewCanvas(QWidget):
 
 
 class ViewPage(QWidget):
-    """A view with what can be chosen for it.
+    """A view with its options.
 
     Signals:
-        chosen(option, value): the user has chosen.
-        pin_toggled(bool): show the view on the node, or its value.
+        chosen(option, value): the user chose an option.
+        pin_toggled(bool): show the view on the node, or the node's value.
     """
 
     chosen = Signal(str, object)
@@ -132,10 +133,10 @@ class ViewPage(QWidget):
         self._name_pin()
 
     def set_pin(self, is_pinned: bool, blocked: str = "") -> None:
-        """Say whether the view is on the node, or why it cannot be."""
+        """Set whether the view is on the node, or why it cannot be."""
         self.is_pinned = is_pinned
         self.pin.setEnabled(not blocked)
-        self.pin.setToolTip(plain_tip(blocked) or "In place of the value; saved with the graph")
+        self.pin.setToolTip(plain_tip(blocked) or "Replaces the node's value; saved with the graph")
         self._name_pin()
 
     def _name_pin(self) -> None:
@@ -147,7 +148,7 @@ class ViewPage(QWidget):
         self.pin_toggled.emit(not self.is_pinned)
 
     def show_view(self, shown: ShownView) -> None:
-        """Draw a view and offer its choices."""
+        """Draw a view and offer its options."""
         self.canvas.show_view(shown)
         drawing, value = discover_views().get(shown.view), shown.value
         if drawing is not None and value is not None and value.data is not None:
@@ -161,11 +162,11 @@ class ViewPage(QWidget):
         self.state.setToolTip(RATE_TIP if len(parts) > 1 else "")
 
     def reset(self) -> None:
-        """Offer nothing until data come: another node or view is shown."""
+        """Remove the options until data arrive, because another node or view is shown."""
         self._offer(())
 
     def _offer(self, choices: tuple[Choice, ...]) -> None:
-        """Update the combo boxes; those that are open or have the focus stay."""
+        """Update the combo boxes, except those that are open or focused."""
         if choices == self._choices:
             return
         kinds = [choice.option for choice in choices]
@@ -198,7 +199,7 @@ class ViewPage(QWidget):
         self._combos[choice.option] = combo
 
     def combo(self, option: str) -> QuietCombo:
-        """The combo box of a choice."""
+        """Return the combo box of an option."""
         return self._combos[option]
 
     @Slot(str, int)

@@ -1,4 +1,5 @@
-"""The plots of trainings: curves, how they are drawn, and the grid in which they stand.
+"""The plots of trainings: curves, their drawing, and their grid.
 
-`Curve` is all that the plots know of a training, so that kept runs are drawn beside a live one.
+The plots know nothing of a training except its `Curve` objects, so kept runs and a live training
+are drawn alike.
 """

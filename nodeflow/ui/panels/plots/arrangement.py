@@ -1,7 +1,7 @@
-"""How plots are arranged: what stands in ``training.plots`` of a file; no Qt.
+"""The arrangement of plots: the value of ``training.plots`` in a file; no Qt.
 
-Curves are named as in reports: ``training loss``, a metric's key, a node's name. Fields that this
-version does not know are kept.
+Curves are named as in reports: ``training loss``, a metric's key, a node's name. Unknown fields of
+later versions are kept.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from nodeflow.ui.panels.plots.curve import AXES, LOSS
 
 MOST_COLUMNS = 4
 MOST_DEFAULT = 4
-"""Plots that are made where the file arranges none; what is left shares the last one."""
+"""Maximum plots without an arrangement in the file; the last plot shows all remaining curves."""
 SPLITS = ("train", "validation", "test")
 
 
@@ -23,7 +23,7 @@ class PlotPlace:
     """One plot of the grid.
 
     Attributes:
-        curves: names of what it shows.
+        curves: names of its curves.
         log: whether its y axis is logarithmic.
     """
 
@@ -41,9 +41,9 @@ class Arrangement:
     """The plots of a file.
 
     Attributes:
-        plots: row by row; where there are none they follow from the curves.
-        columns: of the grid; 0 leaves it to the number of plots.
-        x: what the x axis of all plots is, one of `AXES`.
+        plots: row by row; if empty, they follow from the curves.
+        columns: of the grid; 0 derives them from the number of plots.
+        x: the x axis of all plots, one of `AXES`.
         log_x: whether it is logarithmic.
         hidden: names of curves that no plot shows.
     """
@@ -57,7 +57,7 @@ class Arrangement:
 
     @staticmethod
     def from_json(stored: Any) -> Arrangement:
-        """The arrangement of a file; what is damaged counts as absent."""
+        """Return the arrangement of a file; damaged fields get their defaults."""
         known = dict(stored) if isinstance(stored, dict) else {}
         plots = known.pop("grid", None)
         columns, x = known.pop("columns", 0), known.pop("x", AXES[0])
@@ -74,7 +74,7 @@ class Arrangement:
         )
 
     def to_json(self) -> dict[str, Any] | None:
-        """What the file keeps; None where nothing differs from what it would be anyway."""
+        """Return the JSON for the file, without default values; None if all are defaults."""
         found: dict[str, Any] = {}
         if self.plots:
             found["grid"] = [place.to_json() for place in self.plots]
@@ -89,7 +89,7 @@ class Arrangement:
         return {**self.extra, **found} or None
 
     def placed(self, names: Sequence[str], shares: Collection[str] = ()) -> tuple[PlotPlace, ...]:
-        """The plots of these curves: those of the file, then one for each that it does not place.
+        """Return the plots of these curves: the file's plots, then one for each unplaced curve.
 
         Args:
             shares: names of curves between 0 and 1, which share a plot.
@@ -101,7 +101,7 @@ class Arrangement:
         return tuple(PlotPlace(tuple(group)) for group in grouped(left, shares))
 
     def with_plot(self, index: int, place: PlotPlace | None) -> Arrangement:
-        """With another plot in a place, or without that plot; its curves are then hidden."""
+        """Return the arrangement with one plot replaced, or removed and its curves hidden."""
         plots = list(self.plots)
         if place is None:
             gone = plots.pop(index).curves
@@ -113,18 +113,18 @@ class Arrangement:
         return replace(self, plots=tuple(plots), hidden=hidden)
 
     def with_move(self, index: int, to: int) -> Arrangement:
-        """With a plot in another place."""
+        """Return the arrangement with a plot moved to another position."""
         plots = list(self.plots)
         plots.insert(to, plots.pop(index))
         return replace(self, plots=tuple(plots))
 
     def columns_for(self, count: int) -> int:
-        """The columns of a grid of so many plots."""
+        """Return the number of columns of a grid with this many plots."""
         return self.columns or (count if count <= 3 else -(-count // 2) if count <= 6 else 3)
 
 
 def grouped(names: Collection[str], shares: Collection[str]) -> list[list[str]]:
-    """The curves of each plot: the loss, shares together, others by node.
+    """Return the curves of each plot: the loss, shares together, others by node.
 
     >>> grouped(["test/loss", LOSS, "test/accuracy", "train/loss"], ["test/accuracy"])
     [['training loss'], ['test/accuracy'], ['test/loss', 'train/loss']]

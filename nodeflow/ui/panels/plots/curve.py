@@ -1,7 +1,7 @@
-"""A curve of a training: values with the step, epoch and seconds of each; no Qt.
+"""A curve of a training: values with their step, epoch and seconds; no Qt.
 
-Whatever is to be plotted becomes one of these: the losses of the training that runs, metrics after
-its epochs, plotted nodes, and the curves of kept runs.
+All plotted data have this form: losses of the current training, metrics after its epochs, plotted
+nodes, and curves of kept runs.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from nodeflow.ui.panels.plots.extremes import Extremes
 from nodeflow.ui.panels.plots.smoothing import Smoothing
 
 LOSS = "training loss"
-"""The curve of the losses of all steps; a node cannot be called so."""
+"""The name of the curve of all steps' losses; no node can have this name."""
 AXES = ("step", "epoch", "seconds")
-"""What the x axis of a plot may be."""
+"""The possible x axes of a plot."""
 
 
 class Columns(NamedTuple):
-    """What is drawn of a curve: at most one entry for each pixel column, or its own points.
+    """The drawn points of a curve: at most one entry for each pixel column, or all values.
 
     Attributes:
-        x: float64 (n,), of the last value of each column.
+        x: float64 (n,), the x of the last value in each column.
         low, high: float64 (n,), extremes of the column's values.
-        smooth: float64 (n,), smoothed, at ``x``.
+        smooth: float64 (n,), the smoothed value at ``x``.
     """
 
     x: np.ndarray
@@ -43,12 +43,11 @@ class Curve:
     """Named values that grow at their end.
 
     Args:
-        name: of what is plotted: ``loss``, a metric's key or a node's name. Curves of one name
-            share a plot.
-        run: name of the kept run that it belongs to; empty for the training of this window.
-        color: as in ``#0072b2``; empty where the plot chooses one.
-        smoothing: weight of what came before, 0 to below 1.
-        is_share: whether the values lie between 0 and 1, so that the axis does, too.
+        name: ``loss``, a metric's key or a node's name. Curves of one name share a plot.
+        run: name of its kept run; empty for the training of this window.
+        color: as in ``#0072b2``; if empty, the plot chooses one.
+        smoothing: weight of earlier values, 0 to below 1.
+        is_share: whether the values lie between 0 and 1, so that the axis has this range.
     """
 
     def __init__(
@@ -70,7 +69,7 @@ class Curve:
 
     @property
     def steps(self) -> np.ndarray:
-        """Float64 (count,), never falling; so are epochs and seconds."""
+        """Float64 (count,), never decreasing. Epochs and seconds never decrease either."""
         return self._rows[0, : self.count]
 
     @property
@@ -83,12 +82,12 @@ class Curve:
 
     @property
     def values(self) -> np.ndarray:
-        """Float64 (count,), which may hold values that are not finite."""
+        """Float64 (count,), possibly with values that are not finite."""
         return self._rows[3, : self.count]
 
     @property
     def smooth(self) -> np.ndarray:
-        """Float64 (count,): exponential means, bias-corrected, of the finite values."""
+        """Float64 (count,): bias-corrected exponential means of the finite values."""
         return self._rows[4, : self.count]
 
     @property
@@ -96,12 +95,12 @@ class Curve:
         return self._smoothing.keep
 
     def x(self, axis: str) -> np.ndarray:
-        """Where the values stand along one of `AXES`."""
+        """Return the positions of the values along one of `AXES`."""
         return self._rows[AXES.index(axis), : self.count]
 
     @property
     def title(self) -> str:
-        """The name, with that of the run."""
+        """The name, followed by the name of the run if there is one."""
         return f"{self.name} · {self.run}" if self.run else self.name
 
     # ---- growing ----------------------------------------------------------------------------
@@ -109,7 +108,7 @@ class Curve:
     def extend(
         self, steps: np.ndarray, epochs: np.ndarray, seconds: np.ndarray, values: np.ndarray
     ) -> None:
-        """Append values; all four are (n,). What is not known of epochs or seconds is NaN."""
+        """Append values; all four arrays are (n,). Unknown epochs or seconds are NaN."""
         values = np.asarray(values, np.float64).reshape(-1)
         first, end = self.count, self.count + len(values)
         if end > self._rows.shape[1]:
@@ -123,12 +122,12 @@ class Curve:
         self.count = end
 
     def set_smoothing(self, smoothing: float) -> None:
-        """Change the smoothing, also of what is there."""
+        """Change the smoothing of existing and future values."""
         self._smoothing = Smoothing(smoothing)
         self._rows[4, : self.count] = self._smoothing.smooth(self.values)
 
     def cut(self, count: int) -> None:
-        """Forget all but the first values: a training goes on from before."""
+        """Keep only the first values, because the training continues from an earlier step."""
         if count >= self.count:
             return
         kept = self._rows[:4, :count].copy()
@@ -139,7 +138,7 @@ class Curve:
     # ---- reading ----------------------------------------------------------------------------
 
     def index_at(self, axis: str, x: float) -> int | None:
-        """The value nearest to a place on an axis; None before the first and after the last."""
+        """Return the index of the value nearest to a position; None outside the curve."""
         places = self.x(axis)
         if not self.count or not places[0] <= x <= places[-1]:
             return None
@@ -149,10 +148,10 @@ class Curve:
         return right
 
     def columns(self, axis: str, edges: np.ndarray) -> Columns:
-        """What is drawn between the first and the last edge.
+        """Return the points to draw between the first and the last edge.
 
-        Where columns would hold two values or fewer, the values themselves, with a neighbour on
-        either side; where they hold more, the extremes of each column. Neither drops a peak.
+        With at most two values per column, these are the values themselves and one neighbour on
+        each side. With more, they are the extremes of each column. Both keep all peaks.
 
         Args:
             edges: float64 (columns + 1,), rising.

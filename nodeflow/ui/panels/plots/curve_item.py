@@ -1,4 +1,4 @@
-"""Draws one curve in a plot: a band of extremes beneath the smoothed line; imports pyqtgraph."""
+"""The drawing of one curve: a band of extremes under the smoothed line; imports pyqtgraph."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from nodeflow.ui.panels.plots.number_axis import log10
 from nodeflow.ui.panels.plots.plotting import pg
 
 FAINT = 0.28
-"""Opacity of the band of extremes beneath a smoothed line."""
+"""Opacity of the band of extremes under a smoothed line."""
 WIDTH = 1.75
 DOT = 3.0
 BETWEEN_DOTS = 9.0
-"""Pixels, at least, between values that are drawn as dots."""
+"""Minimum pixels between values for drawing them as dots."""
 FARTHEST = 1e5
-"""Pixels beyond which nothing is drawn, since Qt's numbers are finite."""
+"""Limit of pixel coordinates, since Qt's numbers are finite."""
 
 
 class CurveItem(pg.GraphicsObject):
-    """One curve, drawn anew for whatever part of it is in sight.
+    """One curve, recomputed for its visible part.
 
     Attributes:
-        columns: what was drawn last.
+        columns: the points drawn last.
     """
 
     def __init__(self, curve: Curve) -> None:
@@ -63,14 +63,15 @@ class CurveItem(pg.GraphicsObject):
         return self._bounds
 
     def viewTransformChanged(self) -> None:
-        self.prepareGeometryChange()  # before the bounds change: Qt looks the item up by them
+        # Call it before the bounds change, because Qt finds the item by the old bounds.
+        self.prepareGeometryChange()
         box = self.getViewBox()
         self._bounds = QRectF() if box is None else box.viewRect()
 
     # ---- drawing ------------------------------------------------------------------------------
 
     def look(self, low: float, high: float, pixels: int) -> Columns:
-        """What is to be drawn between two places of the view; computed anew where needed."""
+        """Return the points to draw between two positions of the view, recomputed if necessary."""
         curve = self.curve
         key = (low, high, pixels, self.axis, self.log_x, curve.count, curve.smoothing)
         if key != self._key:
@@ -83,20 +84,20 @@ class CurveItem(pg.GraphicsObject):
         box = self.getViewBox()
         if box is None or not self.curve.count:
             return
-        view = box.viewRect()  # pyqtgraph's own viewRect may be that of before
-        low_x, high_x = box.viewRange()[0]  # to the bit what the plot has looked at
+        view = box.viewRect()  # pyqtgraph's own viewRect may be outdated
+        low_x, high_x = box.viewRange()[0]  # exactly the range that the plot fitted
         columns = self.look(float(low_x), float(high_x), max(2, round(box.width())))
         x = log10(columns.x) if self.log_x else columns.x
         low, high, smooth = columns.low, columns.high, columns.smooth
         if self.log_y:
             floor = 10.0 ** min(view.top() - view.height(), 300.0)
-            low = np.where(high > 0, np.maximum(low, floor), np.nan)  # off the bottom of the plot
+            low = np.where(high > 0, np.maximum(low, floor), np.nan)  # below the bottom of the plot
             low, high, smooth = log10(low), log10(high), log10(smooth)
         shown = np.isfinite(x) & np.isfinite(high)
         x, low, high, smooth = x[shown], low[shown], high[shown], smooth[shown]
         if not len(x):
             return
-        to_pixels = painter.transform()  # numpy is faster at it than the painter
+        to_pixels = painter.transform()  # numpy transforms faster than the painter
         x = x * to_pixels.m11() + to_pixels.dx()
         low, high, smooth = (
             np.clip(part * to_pixels.m22() + to_pixels.dy(), -FARTHEST, FARTHEST)
@@ -134,7 +135,7 @@ class CurveItem(pg.GraphicsObject):
             x_shown, y_shown = x[finite], smooth[finite]
             if self.is_fine or self._dashed:
                 self._line(painter, x_shown, y_shown, pen)
-            else:  # two fine lines are drawn much faster than a thick one
+            else:  # two thin lines are drawn much faster than a thick one
                 pen = QPen(self._color, 1)
                 self._line(painter, x_shown, y_shown, pen)
                 self._line(painter, x_shown, y_shown + 1, pen)
@@ -165,7 +166,7 @@ class CurveItem(pg.GraphicsObject):
 
 
 def _zigzag(x: np.ndarray, low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """A line up one column and down the next, through both extremes of each."""
+    """Return a line up one column and down the next, through both extremes of every column."""
     if (low == high).all():
         return x, high
     ends = np.stack([low, high], axis=1)

@@ -22,20 +22,20 @@ from nodeflow.ui.panels.plots.stretch_box import StretchBox
 from nodeflow.ui.views.palette import class_color
 
 FIRST_PART = 0.02
-"""Part of the whole course whose peak may be cut off, so that the rest is readable."""
+"""Fraction of the x axis whose peak may be cut off, so that the rest is readable."""
 THIS = "this training"
 KEY_ZOOM, KEY_PAN = 1.5, 0.2
 NOT_FINITE = "not finite"
 
 
 class CurvePlot(pg.PlotWidget):
-    """A quiet plot: hairline grid, our fonts, no menu.
+    """A plain plot: hairline grid, the window's fonts, no menu.
 
     Signals:
-        asked(low, high): show this stretch of the x axis, in numbers of the view.
-        whole_asked(): show all again.
-        pointed(x): the pointer is here, as a number of the x axis; NaN where it has left.
-        chosen(x): the user has clicked here.
+        asked(low, high): show this part of the x axis, in view coordinates.
+        whole_asked(): show the whole x axis again.
+        pointed(x): the position of the pointer on the x axis; NaN after it left.
+        chosen(x): the user clicked at this position of the x axis.
     """
 
     asked = Signal(float, float)
@@ -54,7 +54,7 @@ class CurvePlot(pg.PlotWidget):
         """The drawn curves, by name and run."""
         self._spare: list[CurveItem] = []
         self.theme = themes.theme
-        self.plot: Any = self.getPlotItem()  # its methods are made while it is constructed
+        self.plot: Any = self.getPlotItem()  # pyqtgraph creates its methods dynamically
         self.plot.hideButtons()
         self.setFrameShape(self.Shape.NoFrame)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -64,7 +64,7 @@ class CurvePlot(pg.PlotWidget):
         options = {"position": 0.86, "anchors": [(1.05, 0.5), (1.05, 0.5)]}  # left of the line
         self.line = pg.InfiniteLine(angle=90, label=NOT_FINITE, labelOpts=options)
         self.cursor_line = pg.InfiniteLine(angle=90)
-        """The step that is looked at."""
+        """The line at the selected step."""
         for line in (self.cross, self.line, self.cursor_line):
             line.hide()
             self.plot.addItem(line, ignoreBounds=True)
@@ -109,7 +109,7 @@ class CurvePlot(pg.PlotWidget):
         """Draw these curves from now on.
 
         Args:
-            colors: number of the colour of curves that have none, by name.
+            colors: indices of colours, by name, for curves without a colour.
         """
         wanted = {(curve.name, curve.run): curve for curve in curves}
         for key in [k for k, item in self.items_.items() if wanted.get(k) is not item.curve]:
@@ -126,7 +126,7 @@ class CurvePlot(pg.PlotWidget):
         self.setAccessibleName(f"Plot of {names}" if names else "Empty plot")
 
     def _item(self, curve: Curve) -> CurveItem:
-        """An item for a curve; those that are not needed stay, since removing one can crash Qt."""
+        """Return an item for a curve. Spare items are reused, since removing one can crash Qt."""
         if self._spare:
             item = self._spare.pop()
             item.set_curve(curve)
@@ -140,12 +140,12 @@ class CurvePlot(pg.PlotWidget):
 
     @property
     def common_name(self) -> str:
-        """The name that all curves have, where only the run tells them apart."""
+        """The common name of all curves if only the run distinguishes them, else ""."""
         names = {curve.name for curve in self.curves}
         return next(iter(names)) if len(names) == 1 and self._by_run else ""
 
     def title_of(self, curve: Curve) -> str:
-        """What tells a curve from others in the plot."""
+        """Return the title that distinguishes a curve from others in the plot."""
         return (curve.run or THIS) if self.common_name else curve.title
 
     def color_of(self, curve: Curve) -> QColor:
@@ -155,11 +155,11 @@ class CurvePlot(pg.PlotWidget):
 
     @property
     def _by_run(self) -> bool:
-        """Whether colours tell runs apart, and dashes the curves of one."""
+        """Whether colours distinguish runs, and dashes the curves of one run."""
         return any(curve.run for curve in self.curves)
 
     def is_dashed(self, curve: Curve) -> bool:
-        """Whether the curve is not the first of its run, where colours tell runs apart."""
+        """Return whether to dash a curve: colours mark runs, and it is not the first of its run."""
         return self._by_run and curve.name != next(iter(self.items_))[0]
 
     def _style(self) -> None:
@@ -169,7 +169,7 @@ class CurvePlot(pg.PlotWidget):
             item.setZValue(100 - z if not curve.run else 50 - min(z, 40))
 
     def set_axes(self, axis: str, log_x: bool, log_y: bool) -> None:
-        """Choose what the x axis is, and whether axes are logarithmic."""
+        """Choose the x axis, and whether axes are logarithmic."""
         if (axis, log_x, log_y) == (self.axis, self.log_x, self.log_y):
             return
         self.axis, self.log_x, self.log_y = axis, log_x, log_y
@@ -180,13 +180,13 @@ class CurvePlot(pg.PlotWidget):
             item.set_axes(axis, log_x, log_y)
 
     def mark(self, x: float | None, words: str = NOT_FINITE) -> None:
-        """Draw a line where a training ended, with words; None takes it away."""
+        """Draw a line with words at the end of a training; None removes it."""
         if words != self.line.label.format:
             self.line.label.setFormat(words)
         self._place(self.line, x)
 
     def show_changes(self, changes: list[tuple[float, str, str]]) -> None:
-        """Draw lines where something was changed: (x, words, color or empty) of each."""
+        """Draw a line for each change during a training: (x, words, color or empty)."""
         while len(self._changes) < len(changes):
             options = {"position": 0.94 - 0.08 * (len(self._changes) % 4), "movable": False}
             line = pg.InfiniteLine(angle=90, label="", labelOpts=options)
@@ -207,7 +207,7 @@ class CurvePlot(pg.PlotWidget):
         line.label.setFont(font(TYPE["caption"]))
 
     def show_cursor(self, x: float | None) -> None:
-        """Draw a line at the step that is looked at; None takes it away."""
+        """Draw a line at the selected step; None removes it."""
         self._place(self.cursor_line, x)
 
     def _place(self, line: Any, x: float | None) -> None:
@@ -217,11 +217,12 @@ class CurvePlot(pg.PlotWidget):
             line.setValue(placed)
 
     def look(self, low: float, high: float, *, whole: bool, fine: bool = True) -> None:
-        """Show a stretch of the x axis, and fit the y axis to what is in it.
+        """Show a part of the x axis, and fit the y axis to its values.
 
         Args:
-            low, high: in numbers of the view, logarithms on a logarithmic axis.
-            whole: whether that is all there is; then the peak of the first steps may be cut off.
+            low, high: view coordinates, logarithms on a logarithmic axis.
+            whole: whether this is the whole x axis; then the peak of the first steps may be cut
+                off.
             fine: whether to draw smooth lines, which cost more.
         """
         self._is_whole = whole
@@ -232,11 +233,11 @@ class CurvePlot(pg.PlotWidget):
             known = item.columns
             if item.look(low, high, pixels) is not known or item.is_fine != fine:
                 item.is_fine = fine
-                item.update()  # what has nothing new is not painted again
+                item.update()  # do not repaint unchanged items
         self._fit(low, high, whole)
 
     def _fit(self, low: float, high: float, whole: bool) -> None:
-        """Fit the y axis, which moves only where it must: it costs more than the curves."""
+        """Fit the y axis. It moves only if necessary, because it costs more than the curves."""
         extent = self._extent(low, high, whole)
         if extent is None:
             return
@@ -254,7 +255,7 @@ class CurvePlot(pg.PlotWidget):
             self.box.setYRange(*self._height, padding=0)
 
     def _extent(self, low: float, high: float, whole: bool) -> tuple[float, float] | None:
-        """The lowest and the highest value in a stretch, in numbers of the view."""
+        """Return the smallest and largest value in a part of the x axis, in view coordinates."""
         curves = self.curves
         if curves and all(curve.is_share for curve in curves) and whole and not self.log_y:
             return 0.0, 1.0
@@ -280,12 +281,12 @@ class CurvePlot(pg.PlotWidget):
         return (math.log10(bottom), math.log10(top)) if self.log_y else (bottom, top)
 
     def forget_height(self) -> None:
-        """Fit the y axis afresh: another training begins."""
+        """Reset the y axis for another training."""
         self._height = None
         self.box.setYRange(0, 1, padding=0)
 
     def describe(self) -> None:
-        """Say the last values to screen readers."""
+        """Describe the last values to screen readers."""
         parts = [
             f"{curve.title} {number(curve.values[-1])} at step {count(round(curve.steps[-1]))}"
             for curve in self.curves
@@ -296,7 +297,7 @@ class CurvePlot(pg.PlotWidget):
     # ---- crosshair ----------------------------------------------------------------------------
 
     def point_at(self, x: float | None, head: str = "") -> None:
-        """Draw the crosshair at a number of the x axis with what the curves are there."""
+        """Draw the crosshair at a position of the x axis, with the values of the curves there."""
         placed = None if x is None else self._to_view(x)
         if x is None or placed is None:
             self.cross.hide()
@@ -314,7 +315,7 @@ class CurvePlot(pg.PlotWidget):
         self.readout.show_rows(head, rows, at.x(), around, self._is_high(x))
 
     def _is_high(self, x: float) -> bool:
-        """Whether the curves lie in the upper half of the plot there, so that a box lies below."""
+        """Return whether the curves lie in the upper half there; the box then goes below."""
         found = [c.values[i] for c in self.curves if (i := c.index_at(self.axis, x)) is not None]
         places = np.array([v for v in found if math.isfinite(v)])
         if self.log_y:
@@ -323,7 +324,7 @@ class CurvePlot(pg.PlotWidget):
         return bool(len(places)) and float(places.mean()) > (bottom + top) / 2
 
     def values_at(self, x: float) -> list[tuple[str, str, str]]:
-        """Colour, title and value of each curve that has one at a number of the x axis."""
+        """Return colour, title and value of each curve that has one at a position of the x axis."""
         found = []
         for curve in self.curves:
             index = curve.index_at(self.axis, x)
@@ -360,7 +361,7 @@ class CurvePlot(pg.PlotWidget):
         self.pointed.emit(math.nan)
 
     def keyPressEvent(self, ev: QKeyEvent) -> None:
-        """Plus and minus zoom, left and right pan, Home shows all."""
+        """Zoom with plus and minus, pan with left and right, show all with Home."""
         low, high = self.box.span
         middle, half = (low + high) / 2, (high - low) / 2
         key = ev.key()

@@ -1,4 +1,4 @@
-"""Exports plots: pictures with legend as PNG and SVG, values as CSV."""
+"""The export of plots: pictures with legend as PNG and SVG, values as CSV."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from nodeflow.ui.panels.plots.curve import Curve
 from nodeflow.ui.panels.plots.plot_cell import PlotCell
 
 SCALE = 2
-"""Pixels of a PNG for each of the window."""
+"""Pixels of a PNG for each pixel of the window."""
 LINE = 18
 GAP = 12
 MARK = 18
@@ -30,7 +30,7 @@ Legend = list[list[tuple[str, QColor | None, bool]]]
 
 
 def picture(cells: Sequence[PlotCell], theme: Theme, suffix: str) -> bytes:
-    """The plots as they stand, with their legends: a PNG or an SVG file."""
+    """Return the plots as they are arranged, with legends, as a PNG or SVG file."""
     around = QRect()
     legends = {cell: _legend(cell) for cell in cells}
     for cell in cells:
@@ -104,7 +104,7 @@ def _draw(
 
 
 def _legend(cell: PlotCell) -> Legend:
-    """The curves of a plot, in as many lines as they need; a name that all have is a heading."""
+    """Return the legend in as many lines as needed; a name common to all curves is a heading."""
     lines: Legend = [[]]
     room = cell.width() - 2 * GAP
     used = 0.0
@@ -127,7 +127,7 @@ def _legend(cell: PlotCell) -> Legend:
 
 
 def csv_lines(curves: Iterable[Curve]) -> Iterator[str]:
-    """Every value of the curves, as text of many lines at a time."""
+    """Yield all values of the curves, as text of many lines at a time."""
     yield ",".join(HEADER) + "\n"
     for curve in curves:
         name, run = _quoted(curve.name), _quoted(curve.run)
@@ -145,7 +145,7 @@ def csv_lines(curves: Iterable[Curve]) -> Iterator[str]:
 
 
 def write_csv(path: Path, curves: Sequence[Curve]) -> None:
-    """Write every value of the curves.
+    """Write all values of the curves.
 
     Raises:
         OSError: the file cannot be written.

@@ -1,4 +1,4 @@
-"""Minimum and maximum of any stretch of a growing sequence, in logarithmic time; no Qt."""
+"""Minimum and maximum of any part of a growing sequence, in logarithmic time; no Qt."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ class Extremes:
     """A pyramid: each level holds the extremes of pairs of the level below.
 
     Appending costs a constant number of operations for each value, amortised. Values that are not
-    finite are passed over.
+    finite are ignored.
     """
 
     def __init__(self) -> None:
         self.count = 0
         self._low = [np.empty(256)]
-        self._high = [self._low[0]]  # the values themselves
+        self._high = [self._low[0]]  # level 0: the values themselves
 
     def extend(self, values: np.ndarray) -> None:
         """Append float64 values."""
@@ -41,10 +41,10 @@ class Extremes:
                     levels[level][count - 1] = pairs[-1]
 
     def of(self, starts: np.ndarray, ends: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Minimum and maximum of each stretch of values; NaN where none of them is finite.
+        """Return minimum and maximum of each slice; NaN for a slice without finite values.
 
         Args:
-            starts, ends: int64 (n,), half-open stretches within the sequence; they may be empty.
+            starts, ends: int64 (n,), half-open slices within the sequence; they may be empty.
         """
         starts, ends = starts.copy(), ends.copy()
         low, high = np.full(len(starts), np.nan), np.full(len(starts), np.nan)
@@ -70,7 +70,7 @@ def _take(
 
 
 def _reserve(low: list[np.ndarray], high: list[np.ndarray], level: int, count: int) -> None:
-    """Give a level room for so many values."""
+    """Make a level large enough for this many values."""
     if count <= len(low[level]):
         return
     is_shared = low[level] is high[level]

@@ -13,17 +13,17 @@ from nodeflow.ui.panels.plots.plotting import pg
 from nodeflow.ui.views.axes import tick_text, ticks
 
 BETWEEN_TICKS = 10
-"""Pixels, at least, between the numbers along an axis."""
+"""Minimum pixels between the numbers along a horizontal axis."""
 LINE = 26
-"""Pixels, at least, between the numbers of an upright axis."""
+"""Minimum pixels between the numbers of a vertical axis."""
 
 
 class NumberAxis(pg.AxisItem):
-    """Places on a logarithmic axis are powers of ten, as pyqtgraph has it.
+    """An axis whose positions are exponents of ten if it is logarithmic, as in pyqtgraph.
 
     Attributes:
         is_log: whether it is logarithmic.
-        is_whole: whether it counts something, so that ticks stand at whole numbers.
+        is_whole: whether its values are counts, so that ticks are whole numbers.
     """
 
     def __init__(self, orientation: str, is_whole: bool = False) -> None:
@@ -32,7 +32,7 @@ class NumberAxis(pg.AxisItem):
         self._texts: dict[float, str] = {}
 
     def set_scale(self, is_log: bool, is_whole: bool) -> None:
-        """Change what kind of axis it is."""
+        """Change the kind of axis."""
         if (is_log, is_whole) != (self.is_log, self.is_whole):
             self.is_log, self.is_whole = is_log, is_whole
             self.picture = None
@@ -80,7 +80,10 @@ class NumberAxis(pg.AxisItem):
         return count(round(value)) if self.is_whole else tick_text(value, step)
 
     def _log_ticks(self, low: float, high: float, size: float) -> list[tuple[float, str]]:
-        """Powers of ten; between them 2 and 5 where there is room, in narrow ranges any number."""
+        """Return ticks at powers of ten, with 2 and 5 between them if there is space.
+
+        A narrow range gets linear ticks.
+        """
         first, last = math.ceil(low - 1e-9), math.floor(high + 1e-9)
         pixels = size / (high - low)
         room = max(self._room(_power(n)) for n in (first, last))
@@ -107,14 +110,14 @@ class NumberAxis(pg.AxisItem):
 
 
 def _power(power: int, factor: int = 1) -> str:
-    """``0.01``, ``20``, ``1e−7``."""
+    """Return a power of ten times a factor: ``0.01``, ``20``, ``1e−7``."""
     if -4 <= power <= 5:
         return number(factor * 10.0**power)
     return f"{factor}e{power}".replace("-", "−")
 
 
 def log10(values: np.ndarray) -> np.ndarray:
-    """Logarithms; NaN of what has none."""
+    """Return logarithms; NaN for numbers that are not positive."""
     return np.log10(np.where(values > 0, values, np.nan))
 
 

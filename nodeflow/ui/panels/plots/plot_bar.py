@@ -25,7 +25,7 @@ from nodeflow.ui.popups.dialogs import show_problem
 AXIS_WORDS = {"step": "Steps", "epoch": "Epochs", "seconds": "Seconds"}
 FILTERS = {".png": "Picture (*.png)", ".svg": "Drawing (*.svg)", ".csv": "Values (*.csv)"}
 HELP = (
-    "Drag to zoom to a stretch, with Shift to pan; the wheel zooms. A double click shows all. "
+    "Drag to zoom to a range, Shift-drag to pan; the wheel zooms. A double click shows all. "
     "On the keyboard: + and −, ← and →, Home."
 )
 
@@ -44,7 +44,7 @@ class PlotBar(QWidget):
         self._grid, self._themes = grid, themes
         self.axis = QuietCombo()
         self.axis.setAccessibleName("X axis")
-        self.axis.setToolTip("What the x axis of all plots is")
+        self.axis.setToolTip("The x axis of all plots")
         for axis in AXES:
             self.axis.addItem(AXIS_WORDS[axis], axis)
         self.axis.activated.connect(self._on_axis)
@@ -53,7 +53,7 @@ class PlotBar(QWidget):
         self.log.setCheckable(True)
         self.log.setAutoRaise(True)
         self.log.setAccessibleName("Logarithmic x axis")
-        self.log.setToolTip("Logarithmic x axis; the menu of a plot has that of its y axis")
+        self.log.setToolTip("Logarithmic x axis; the menu of a plot sets its y axis")
         self.log.clicked.connect(self._on_log)
         self.smoothing = QSlider(Qt.Orientation.Horizontal)
         self.smoothing.setRange(0, 99)
@@ -61,11 +61,11 @@ class PlotBar(QWidget):
         self.smoothing.setFixedWidth(110)
         self.smoothing.setAccessibleName("Smoothing of the loss")
         self.smoothing.setToolTip(
-            "Smoothing: how much earlier steps count. The band shows every extreme."
+            "Smoothing: the weight of earlier steps. The band shows the extremes."
         )
         self.smoothing.valueChanged.connect(self._on_smoothing)
         self.whole = button("Show all", "link", grid.show_whole)
-        self.whole.setToolTip("Show the whole course again")
+        self.whole.setToolTip("Show the whole training again")
         self.note = QLabel()
         self.note.setProperty("role", "caption")
         self.note.setTextFormat(Qt.TextFormat.RichText)
@@ -132,14 +132,14 @@ class PlotBar(QWidget):
             entry.setChecked(grid.arrangement.columns == number)
             entry.triggered.connect(partial(self._on_columns, number))
         hidden = [name for name in grid.arrangement.hidden if name in grid.names]
-        shown = menu.addMenu("Show a curve that is hidden")
+        shown = menu.addMenu("Show a hidden curve")
         switch(shown.menuAction(), "" if hidden else "No curve is hidden.")
         for name in hidden:
             entry = shown.addAction(name.replace("&", "&&"))
             entry.triggered.connect(partial(self._on_unhide, name))
-        reset = menu.addAction("Arrange the plots by themselves")
+        reset = menu.addAction("Arrange the plots automatically")
         is_plain = grid.arrangement == Arrangement()
-        switch(reset, "They already are." if is_plain else "")
+        switch(reset, "They are already arranged automatically." if is_plain else "")
         reset.triggered.connect(self._on_reset)
         menu.addSeparator()
         for suffix, words in (
@@ -188,7 +188,7 @@ class PlotBar(QWidget):
 
 
 def _reported(path: Path, write) -> None:
-    """Write, with a failure in words that name the file."""
+    """Write, and report an OSError in words that name the file."""
     try:
         write()
     except OSError as error:

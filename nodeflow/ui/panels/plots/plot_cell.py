@@ -18,15 +18,15 @@ from nodeflow.ui.panels.plots.curve_plot import CurvePlot
 
 DASHED = "<b>- -</b>"
 LOWEST = 110
-"""A plot that is lower than this cannot be read."""
+"""Minimum height of a legible plot."""
 
 
 class PlotCell(QWidget):
     """One plot of the grid.
 
     Signals:
-        log_toggled(bool), curve_toggled(name, bool): what its menu says.
-        moved(int): by so many places.
+        log_toggled(bool), curve_toggled(name, bool): chosen in the plot's menu.
+        moved(int): move the plot by this many places.
         removed().
     """
 
@@ -49,7 +49,7 @@ class PlotCell(QWidget):
         self.button = QToolButton()
         self.button.setAutoRaise(True)
         self.button.setAccessibleName("Menu of the plot")
-        self.button.setToolTip("What this plot shows, and where it stands")
+        self.button.setToolTip("Choose the curves and the place of this plot")
         self.button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self.menu = QMenu(self.button)
         self.menu.setToolTipsVisible(True)
@@ -67,7 +67,7 @@ class PlotCell(QWidget):
         self.show_legend()
 
     def set_place(self, place: PlotPlace, names: Sequence[str], number: int, count: int) -> None:
-        """Say what the plot shows, of which curves, and where it stands among how many plots."""
+        """Set the plot's place, the names of all curves, and its number among the plots."""
         self.place, self._names = place, names
         self._place_number, self._count = number, count
 

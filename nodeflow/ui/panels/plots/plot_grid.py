@@ -1,4 +1,4 @@
-"""Several plots in a grid, with one x axis: they zoom together and share a crosshair.
+"""A grid of plots with one x axis: they zoom together and share a crosshair.
 
 Imports pyqtgraph, so import this module only when it is needed.
 """
@@ -25,20 +25,20 @@ from nodeflow.ui.panels.plots.plot_cell import PlotCell
 from nodeflow.ui.panels.plots.shared_plots import DrawnRun
 
 MARGIN = 0.01
-"""Room at both ends, as a part of the axis."""
+"""Margin at both ends, as a fraction of the axis."""
 REST_MS = 120
 NEAREST = 1e-9
-"""The shortest stretch, as a part of the whole axis."""
+"""The shortest visible part, as a fraction of the whole axis."""
 
 
 class PlotGrid(QWidget):
-    """Draws curves as an arrangement says.
+    """Draws curves in the plots of an arrangement.
 
     Signals:
-        arranged(Arrangement): the user has arranged the plots otherwise.
-        pointed(x): where the crosshair is along the x axis; None where there is none.
-        zoomed(): another stretch of the x axis is shown.
-        step_chosen(int): the user has clicked at this step.
+        arranged(Arrangement): the user rearranged the plots.
+        pointed(x): the crosshair's position on the x axis; None if hidden.
+        zoomed(): another part of the x axis is shown.
+        step_chosen(int): the user clicked at this step.
     """
 
     arranged = Signal(object)
@@ -52,11 +52,11 @@ class PlotGrid(QWidget):
         self.arrangement = Arrangement()
         self.cells: list[PlotCell] = []
         self.curves: list[Curve] = []
-        """Of the training of this window."""
+        """The curves of this window's training."""
         self.overlays: list[Curve] = []
-        """Of other runs."""
+        """The curves of other runs."""
         self.span: tuple[float, float] | None = None
-        """The stretch that the user chose, in numbers of the view; None shows all."""
+        """The part chosen by the user, in view coordinates; None shows all."""
         self._mark: int | None = None
         self._mark_words = NOT_FINITE
         self._changes: list[tuple[int, str]] = []
@@ -64,7 +64,7 @@ class PlotGrid(QWidget):
         self._cursor: int | None = None
         self._is_over = True
         self._rest = QTimer(self, singleShot=True, interval=REST_MS)
-        """Runs while the user pans or zooms: smooth lines come when it has ended."""
+        """Runs while the user pans or zooms; afterwards lines are drawn smooth."""
         self._rest.timeout.connect(self._on_rest)
         self._end = 0.0
         self._layout = QGridLayout(self)
@@ -76,22 +76,22 @@ class PlotGrid(QWidget):
     # ---- what is shown ------------------------------------------------------------------------
 
     def show_curves(self, curves: Sequence[Curve]) -> None:
-        """Draw these curves of the training; `refresh` shows what they grow by."""
+        """Draw these curves of the training; call `refresh` after they grow."""
         if list(curves) != self.curves:
             self.curves = list(curves)
             self._arrange()
 
     def show_overlays(self, curves: Sequence[Curve], runs: Sequence[DrawnRun] = ()) -> None:
-        """Draw these curves of other runs, too, each in the plots of its name."""
+        """Also draw these curves of other runs, each in the plots of its name."""
         if list(curves) != self.overlays or list(runs) != self._runs:
             self.overlays, self._runs = list(curves), list(runs)
             self._arrange()
             self.refresh(self._is_over)
 
     def set_arrangement(self, arrangement: Arrangement) -> None:
-        """Arrange the plots so."""
+        """Set the arrangement of the plots."""
         if arrangement == self.arrangement:
-            self.arrangement = arrangement  # with what this version does not know
+            self.arrangement = arrangement  # keeps unknown fields
             return
         if (arrangement.x, arrangement.log_x) != (self.arrangement.x, self.arrangement.log_x):
             self.span, self._end = None, 0.0
@@ -100,7 +100,7 @@ class PlotGrid(QWidget):
         self.refresh(self._is_over)
 
     def forget(self) -> None:
-        """Draw no curves of the training, with axes that fit what comes."""
+        """Remove the training's curves, and reset the axes."""
         self.curves, self.span, self._mark, self._end = [], None, None, 0.0
         self._changes = []
         self._arrange()
@@ -110,15 +110,17 @@ class PlotGrid(QWidget):
         self.refresh()
 
     def mark(self, step: int | None, words: str = NOT_FINITE) -> None:
-        """Draw a line at the step that ends a training, with words; None takes it away."""
+        """Draw a line with words at the last step of a training; None removes it."""
         self._mark, self._mark_words = step, words
         placed = self.place_of(step) if step is not None else None
         for cell in self.cells:
             cell.plot.mark(placed if LOSS in cell.place.curves else None, words)
 
     def show_changes(self, changes: list[tuple[int, str]]) -> None:
-        """Draw a line where something was changed while it trained, (step, what) of each, and in
-        their colours where something was changed in the runs whose curves are drawn."""
+        """Draw a line for each change (step, words) during the training.
+
+        Changes of the drawn runs get lines in the runs' colours.
+        """
         self._changes = list(changes)
         placed = [(self.place_of(step), text, "") for step, text in changes]
         for run in self._runs:
@@ -129,14 +131,14 @@ class PlotGrid(QWidget):
             cell.plot.show_changes(known)
 
     def show_cursor(self, step: int | None) -> None:
-        """Mark the step that is looked at in all plots; None marks none."""
+        """Mark the selected step in all plots; None marks none."""
         self._cursor = step
         placed = self.place_of(step) if step is not None else None
         for cell in self.cells:
             cell.plot.show_cursor(placed)
 
     def place_of(self, step: int) -> float | None:
-        """Where a step is along the x axis; None where that is not known."""
+        """Return a step's position on the x axis; None if it is unknown."""
         return self._place(step, self.all_curves)
 
     def _place(self, step: int, curves: Sequence[Curve]) -> float | None:
@@ -160,16 +162,16 @@ class PlotGrid(QWidget):
 
     @property
     def places(self) -> tuple[PlotPlace, ...]:
-        """The plots as they stand."""
+        """The plots in their current arrangement."""
         shares = {curve.name for curve in self.all_curves if curve.is_share}
         return self.arrangement.placed(self.names, shares) or (PlotPlace((LOSS,)),)
 
     def item(self, name: str, run: str = "") -> CurveItem:
-        """The drawn curve of a name and run, in the first plot that shows it."""
+        """Return the drawn curve of a name and run, in the first plot that shows it."""
         return next(c.plot.items_[name, run] for c in self.cells if (name, run) in c.plot.items_)
 
     def color(self, curve: Curve) -> str:
-        """The colour of a curve, also of its figures."""
+        """Return the colour of a curve and its figures."""
         cell = next((c for c in self.cells if curve in c.plot.curves), self.cells[0])
         return cell.plot.color_of(curve).name()
 
@@ -216,11 +218,11 @@ class PlotGrid(QWidget):
     # ---- the x axis ---------------------------------------------------------------------------
 
     def refresh(self, is_over: bool = True) -> None:
-        """Draw what is new.
+        """Draw new values.
 
         Args:
-            is_over: whether the training has ended and no longer needs the processor: axes end
-                where the curves do, and lines are smooth.
+            is_over: whether the training has ended and no longer needs the processor. Then axes end
+                with the curves, and lines are smooth.
         """
         self._is_over = is_over
         for cell in self.cells:
@@ -237,7 +239,7 @@ class PlotGrid(QWidget):
         self._look(cell)
 
     def _whole(self) -> tuple[float, float]:
-        """The ends of the x axis with everything on it, in numbers of the view."""
+        """Return the ends of the x axis for all curves, in view coordinates."""
         axis, is_log = self.arrangement.x, self.arrangement.log_x
         first, last = math.inf, -math.inf
         for curve in self.all_curves:
@@ -262,7 +264,7 @@ class PlotGrid(QWidget):
 
     @Slot(float, float)
     def zoom(self, low: float, high: float) -> None:
-        """Show a stretch of the x axis in all plots, in numbers of the view."""
+        """Show a part of the x axis in all plots, in view coordinates."""
         first, last = self._whole()
         if not (math.isfinite(low) and math.isfinite(high)):
             return
@@ -283,7 +285,7 @@ class PlotGrid(QWidget):
 
     @Slot()
     def show_whole(self) -> None:
-        """Show the whole course, and follow it while it grows."""
+        """Show the whole x axis, and follow it while it grows."""
         self.span = None
         self.refresh(self._is_over)
         self.zoomed.emit()
@@ -292,7 +294,7 @@ class PlotGrid(QWidget):
 
     @Slot(float)
     def point(self, x: float | None) -> None:
-        """Show the values of all curves at a place of the x axis; None or NaN shows none."""
+        """Show the values of all curves at a position of the x axis; None or NaN shows none."""
         found = None if x is None or math.isnan(x) else self._snapped(x)
         at, head = (None, "") if found is None else found
         for cell in self.cells:
@@ -300,7 +302,7 @@ class PlotGrid(QWidget):
         self.pointed.emit(at)
 
     def _snapped(self, x: float) -> tuple[float, str] | None:
-        """The nearest place where there is a value, and which step that is."""
+        """Return the position of the nearest value, and a text with its step."""
         found = self._nearest(x)
         if found is None:
             return None
@@ -314,7 +316,7 @@ class PlotGrid(QWidget):
         return float(curve.x(self.arrangement.x)[index]), head
 
     def _nearest(self, x: float) -> tuple[Curve, int] | None:
-        """The longest curve with a value at a place of the x axis, and which of its values."""
+        """Return the longest curve with a value near a position, and the value's index."""
         for curve in sorted(self.all_curves, key=lambda curve: -curve.count):
             index = curve.index_at(self.arrangement.x, x)
             if index is not None:
@@ -358,12 +360,12 @@ class PlotGrid(QWidget):
         self._change(lambda a: a.with_plot(index, None))
 
     def add_plot(self) -> None:
-        """Add an empty plot, to be filled by its menu."""
+        """Add an empty plot, to be filled through its menu."""
         self._change(lambda a: replace(a, plots=(*a.plots, PlotPlace())))
 
 
 def round_up(last: float) -> float:
-    """A number up to an eighth above: an axis that ends there rarely moves.
+    """Return a number up to an eighth larger: an axis that ends there rarely moves.
 
     >>> round_up(1000), round_up(1001), round_up(0.3)
     (1024.0, 1024.0, 0.3125)

@@ -1,8 +1,8 @@
-"""pyqtgraph as `pg`, imported without the copies that it would make of Qt.
+"""pyqtgraph as `pg`, imported without its copies of Qt's names.
 
-It copies every name of QtCore, QtGui and QtWidgets into modules of its own, and PySide makes a
-class only when somebody asks for it: that is 1000 classes which nobody needs, 6 MB and a third of
-the time of the import. Here those modules look each name up in Qt when it is asked for.
+pyqtgraph copies every name of QtCore, QtGui and QtWidgets into its own modules, and PySide creates
+a class when it is first accessed. That creates 1000 unused classes, which take 6 MB and a third of
+the import time. Here those modules look up each name in Qt on demand.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ MODULES = ("QtCore", "QtGui", "QtWidgets")
 
 @contextmanager
 def _copying_nothing() -> Iterator[None]:
-    """While it lasts pyqtgraph finds its copies there, and Qt's modules say that they are empty."""
+    """Prepare pyqtgraph's modules in advance, and let Qt's modules appear empty meanwhile."""
     originals = {name: import_module(f"PySide6.{name}") for name in MODULES}
     for name, original in originals.items():
         mirror = ModuleType(f"pyqtgraph.Qt.{name}")

@@ -1,4 +1,4 @@
-"""The values of all curves at the crosshair, in a box beside it."""
+"""A box beside the crosshair with the values of all curves."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from nodeflow.ui.core.theme import TYPE, Theme, font
 GAP = 10
 MOST_ROWS = 12
 AROUND = 52
-"""Pixels of a row beside its name and value."""
+"""Width of a row without its name and value, in pixels."""
 
 
 class Readout(QLabel):
-    """Lets the mouse through to the plot that it lies on."""
+    """The box, transparent to the mouse."""
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)

@@ -1,4 +1,4 @@
-"""What panels say to the plots of trainings, and hear from them."""
+"""The link between panels and the plots of trainings."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class DrawnRun:
     """A kept run whose curves are drawn.
 
     Attributes:
-        changes: (step before it, words) of what was changed while it trained.
+        changes: (preceding step, words) of each change during its training.
     """
 
     id: str
@@ -25,12 +25,12 @@ class DrawnRun:
 
 
 class SharedPlots(QObject):
-    """Curves of other runs, and the step that is looked at.
+    """Curves of other runs, and the selected step.
 
     Signals:
         overlays_changed(): other curves are drawn beside those of the training.
-        cursor_changed(): another step is looked at.
-        step_chosen(int): the user has clicked at a step of the plots.
+        cursor_changed(): another step is selected.
+        step_chosen(int): the user clicked at a step of the plots.
     """
 
     overlays_changed = Signal()
@@ -49,8 +49,10 @@ class SharedPlots(QObject):
         self.overlays_changed.emit()
 
     def smooth_overlays(self, smoothing: float) -> None:
-        """Smooth the curves of other runs that have a value for each step; they are drawn with
-        those of the training."""
+        """Smooth the loss curves of other runs.
+
+        They are redrawn with the curves of the training.
+        """
         for curve in self.overlays:
             if curve.name == LOSS:
                 curve.set_smoothing(smoothing)

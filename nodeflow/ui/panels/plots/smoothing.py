@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 BLOCK = 64
-"""So many means at a time are one product with a matrix."""
+"""Number of means computed by one matrix product."""
 
 
 class Smoothing:
-    """Bias-corrected exponential means of finite values; the others stay as they are.
+    """Bias-corrected exponential means of finite values; other values stay unchanged.
 
     Args:
-        keep: the weight of what came before, 0 (no smoothing) to below 1.
+        keep: the weight of earlier values, 0 (no smoothing) to below 1.
     """
 
     def __init__(self, keep: float) -> None:
@@ -25,7 +25,7 @@ class Smoothing:
         self._carried = powers[1:]
 
     def smooth(self, values: np.ndarray) -> np.ndarray:
-        """The means after each of the next float64 values, (n,)."""
+        """Return the means after each of the next float64 values, (n,)."""
         result = values.copy()
         if not self.keep or not len(values):
             return result
@@ -39,7 +39,7 @@ class Smoothing:
         return result
 
     def _means(self, values: np.ndarray) -> np.ndarray:
-        """The means without correction."""
+        """Return the means without bias correction."""
         blocks = -(-len(values) // BLOCK)
         padded = np.zeros(blocks * BLOCK)
         padded[: len(values)] = values

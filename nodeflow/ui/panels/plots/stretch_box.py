@@ -1,4 +1,4 @@
-"""What the mouse does in a plot: choose a stretch to zoom to, pan, zoom; imports pyqtgraph."""
+"""The mouse gestures of a plot: select a range to zoom to, pan, zoom; imports pyqtgraph."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from PySide6.QtWidgets import QApplication, QGraphicsRectItem
 from nodeflow.ui.panels.plots.plotting import pg
 
 WHEEL = 1.0015
-"""Zoom for each eighth of a degree that the wheel turns."""
+"""Zoom factor for each eighth of a degree of the mouse wheel."""
 SHORTEST = 4.0
-"""Pixels of a stretch that is meant as one."""
+"""Minimum pixels of a drag that selects a range."""
 
 
 class StretchBox(pg.ViewBox):
     """The area of a plot.
 
     Signals:
-        asked(low, high): show this stretch of the x axis.
-        whole_asked(): show all again.
-        clicked(x): a click, as a number of the x axis.
+        asked(low, high): show this part of the x axis.
+        whole_asked(): show the whole x axis again.
+        clicked(x): a click, as a position on the x axis.
     """
 
     asked = Signal(float, float)
@@ -38,7 +38,7 @@ class StretchBox(pg.ViewBox):
         self.addItem(self.stretch, ignoreBounds=True)
         self._clicked_at = 0.0
         self._single = QTimer(self, singleShot=True)
-        """Runs until it is certain that a click is not the first of two."""
+        """Runs until a click cannot become a double click any more."""
         self._single.timeout.connect(self._on_single)
 
     @property
@@ -47,7 +47,7 @@ class StretchBox(pg.ViewBox):
         low, high = self.viewRange()[0]
         return float(low), float(high)
 
-    # The names are pyqtgraph's.
+    # These method names belong to pyqtgraph.
 
     def mouseDragEvent(self, ev: Any, axis: int | None = None) -> None:
         ev.accept()

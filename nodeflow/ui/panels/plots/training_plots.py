@@ -27,10 +27,10 @@ from nodeflow.ui.panels.plots.shared_plots import SharedPlots
 
 
 class TrainingPlots(QWidget):
-    """Follows the arrangement of the open file, and the curves of other runs.
+    """Plots in the arrangement of the open file, with curves of other runs.
 
     Signals:
-        metric_requested(): by the link that stands in for metrics.
+        metric_requested(): the link that replaces missing metrics was clicked.
         smoothing_changed(): draw again.
     """
 
@@ -79,7 +79,7 @@ class TrainingPlots(QWidget):
 
     @Slot()
     def _follow(self, _: object = None) -> None:
-        """Arrange the plots as the file says."""
+        """Apply the arrangement of the file."""
         stored = self._workspace.root.training.get("plots")
         self.grid.set_arrangement(Arrangement.from_json(stored))
         self.bar.refresh()
@@ -112,7 +112,7 @@ class TrainingPlots(QWidget):
     # ---- a training ---------------------------------------------------------------------------
 
     def forget(self) -> None:
-        """Begin with no curves, and axes that fit what comes."""
+        """Remove all curves and reset the axes."""
         self._record = None
         for view in self.table_views.values():
             view.parentWidget().hide()
@@ -120,7 +120,7 @@ class TrainingPlots(QWidget):
         self._write_note()
 
     def show_record(self, record: TrainingRecord) -> None:
-        """Draw what is new of a training."""
+        """Draw new values of a training."""
         self._record = record
         is_over = record.done is not None or record.diverged is not None
         self.grid.show_curves(record.curves)
@@ -132,7 +132,7 @@ class TrainingPlots(QWidget):
         self._draw_tables(record)
 
     def _draw_tables(self, record: TrainingRecord) -> None:
-        """Draw the metrics that are tables, as of the last epoch."""
+        """Draw the metrics that are tables, from the last epoch."""
         for name, array in record.tables.items():
             if name not in self.table_views:
                 self._add_table(name)
@@ -148,7 +148,7 @@ class TrainingPlots(QWidget):
 
     @Slot()
     def _write_note(self) -> None:
-        """Offer metrics where there are none."""
+        """Offer to add a metric if there is none."""
         record = self._record
         has_begun = record is not None and (
             record.done is not None or record.current_epoch() > record.first_epoch
@@ -164,7 +164,7 @@ class TrainingPlots(QWidget):
 
 
 def _scrolling(widget: QWidget) -> QScrollArea:
-    """Many plots must not make the panel higher than the user wants."""
+    """Return a scroll area, so that many plots do not make the panel higher."""
     area = QScrollArea()
     area.setWidget(widget)
     area.setWidgetResizable(True)

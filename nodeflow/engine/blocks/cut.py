@@ -1,11 +1,12 @@
-"""Cuts a schedule into passes over the rows, and into what runs once before and between them.
+"""Cuts a schedule into passes over the rows, and steps that run once before and between them.
 
-A step that treats rows alone runs on the rows of a cell. One that joins rows runs on a cell too,
-and the results of cells are joined (`joins`), if what it reads is large; otherwise the rows that it
-reads are kept, and it runs once, on all of them. So does what mixes rows in another way, and what
-has an effect. What comes after a join waits for all cells: it has a *level*, the number of passes
-that must be over before it begins. A later pass computes again what it needs of an earlier one,
-unless that is kept anyway, or there is memory for it: either has the same bits.
+A step that treats rows separately runs on the rows of a cell. A batch reduction of large values
+also runs on a cell, and the results of cells are combined (`joins`). A batch reduction of small
+values runs once, on all rows, which are kept for it. Steps that mix rows in another way, or have an
+effect, also run once. A value computed from a batch reduction waits for all cells: it has a
+*level*, the number of passes that must end before it is computed. A later pass recomputes the
+values of an earlier pass that it needs, unless they are kept anyway, or there is memory for them:
+both have the same bits.
 """
 
 from __future__ import annotations
@@ -32,25 +33,25 @@ from nodeflow.ops.control_flow.scan_body import draws_itself
 from nodeflow.ops.lowering import Elementwise
 
 SMALL = 64
-"""Rows of so many bytes are kept for what joins them, which then has the bits of a run without
-blocks: a loss, a hit, the scores of a few classes."""
+"""Bytes per row up to which rows are kept for a batch reduction, which then has the bits of a run
+without blocks: a loss, a hit, the scores of a few classes."""
 MOST_MISFITS = 16
-"""So many steps may turn out to need all rows; a graph with more of them runs whole."""
+"""Steps that may turn out to need all rows; a graph with more of them runs whole."""
 MOST_DEEP = 6
-"""Levels of cuts inside cuts: each finds rows again in what an outer one runs once."""
+"""Depth of nested cuts. Each finds rows again in steps that the outer cut runs once."""
 DRAWS = frozenset(("random_uniform_like", "random_uniform", "random_normal", "truncated_normal"))
 """Random ops that draw one number for each element, in order."""
 
 
 @dataclass
 class Stage:
-    """What runs once, and then the pass over the rows that needs it.
+    """Steps that run once, and then the pass over the rows that needs them.
 
     Attributes:
-        sizes: steps that need of values with rows no more than their shapes.
+        sizes: steps that use only the shapes of values with rows.
         once: steps that run once.
-        inner: how these are cut along other rows, if they are.
-        rows: the pass, if something is left to do with rows.
+        inner: how ``once`` is cut along other rows, if it is.
+        rows: the pass over the rows, if any.
     """
 
     sizes: list[Step] = field(default_factory=list)
@@ -64,10 +65,10 @@ class Cut:
     """A schedule in stages.
 
     Attributes:
-        flow: what becomes of rows in it; None where none go from its beginning to its end, so that
-            each of its stages has its own.
-        grid: of these rows.
-        peak: the most bytes that these, or others inside, would take at a time without blocks.
+        flow: the row analysis; None if no rows pass through the whole schedule, so that each stage
+            has its own analysis.
+        grid: grid of these rows.
+        peak: peak bytes of these rows, or rows of nested cuts, without blocks.
         constants: values that follow from the shapes, by slot.
     """
 
@@ -81,19 +82,19 @@ class Cut:
 
     @property
     def own_flow(self) -> RowFlow:
-        """What becomes of the rows of its passes."""
+        """The row analysis of its passes, which must exist."""
         assert self.flow is not None
         return self.flow
 
     @property
     def own_grid(self) -> Grid:
-        """The grid of its passes."""
+        """The grid of its passes, which must exist."""
         assert self.grid is not None
         return self.grid
 
     @property
     def widest(self) -> Grid:
-        """The grid of most cells, of those inside too."""
+        """The grid with most cells, including nested cuts."""
         inner = [stage.inner.widest for stage in self.stages if stage.inner is not None]
         own = [] if self.grid is None else [self.grid]
         return max([*own, *inner], key=lambda grid: grid.cells)
@@ -107,13 +108,14 @@ def cut(
     limit: int | None = None,
     deep: int = MOST_DEEP,
 ) -> Cut | None:
-    """A schedule in stages; None where it has few rows, or nothing treats rows alone.
+    """Cut a schedule into stages, or return None if it has few rows or treats none separately.
 
     Args:
-        batches: groups of slots that may have rows along their first axes, as many in each group.
-        least: bytes of rows' values, held at a time, up to which nothing is cut.
-        limit: bytes that a run may take; decides what later passes find kept, and nothing else.
-        deep: the most levels of cuts inside cuts.
+        batches: groups of slots that may have rows along their first axes, with equally many rows
+            within a group.
+        least: peak bytes of the values of rows up to which nothing is cut.
+        limit: bytes that a run may take; it decides only which values are kept for later passes.
+        deep: maximal depth of nested cuts.
     """
     if not deep or peak_of(schedule, types)[0] <= least:
         return None
@@ -136,7 +138,7 @@ def cut(
 
 
 def _peak(schedule: Schedule, types: Sequence[TensorType], flow: RowFlow) -> int:
-    """The most bytes that values with rows take at a time."""
+    """Return the peak bytes of values with rows."""
     inside = inside_with_rows(schedule.steps, types, flow)
     return peak_of(schedule, flow.only_rows(types), inside=inside)[0]
 
@@ -144,9 +146,9 @@ def _peak(schedule: Schedule, types: Sequence[TensorType], flow: RowFlow) -> int
 def batches_of(
     schedule: Schedule, types: Sequence[TensorType], slots: Iterable[int]
 ) -> list[list[int]]:
-    """The slots by their number of rows, the most rows first.
+    """Group the slots by their number of rows, the most rows first.
 
-    Only those of any number of rows, if there are such.
+    If some slots accept any number of rows, only these are grouped.
     """
     given = [slot for slot in slots if types[slot].ndims]
     kinds = {slot: schedule.slots[slot].type for slot in given}
@@ -160,10 +162,10 @@ def batches_of(
 def _cut_inside(
     found: Cut, rows: AbstractSet[int], least: int, limit: int | None, deep: int
 ) -> None:
-    """Cut what runs once along the rows that it is given.
+    """Cut the steps that run once, along the rows among their inputs.
 
     Args:
-        rows: slots that may have some.
+        rows: slots that may have rows.
     """
     given = {*found.schedule.feeds.values(), *found.schedule.reads.values()}
     for stage in found.stages:
@@ -180,10 +182,12 @@ def _cut_inside(
 def _apart(
     schedule: Schedule, types: Sequence[TensorType], flow: RowFlow
 ) -> tuple[Cut, AbstractSet[int]] | None:
-    """What first mixes rows with all that it needs, then the rest, which may have rows of its own.
+    """Cut a schedule after the steps that first mix rows, with all their ancestors.
+
+    The remaining steps may have rows of another kind.
 
     Returns:
-        The cut, and the slots of what is mixed; None where nothing mixes rows, or nothing is left.
+        The cut, and the slots of the mixed values; None if nothing mixes rows, or nothing remains.
     """
     mixing = [
         step
@@ -210,7 +214,7 @@ def _apart(
 
 
 def wanted(schedule: Schedule, steps: Sequence[Step], ends: Sequence[int]) -> AbstractSet[int]:
-    """What others need of some steps."""
+    """Return the slots of some steps that others need."""
     inside = set(map(id, steps))
     others = (step for step in schedule.steps if id(step) not in inside)
     return {*ends, *(slot for step in others for slot in step.inputs)}
@@ -223,7 +227,7 @@ def _along(
     peak: int,
     limit: int | None,
 ) -> Cut | None:
-    """As `cut`, along some rows."""
+    """Cut a schedule along some rows, like `cut`."""
     once: set[int] = set()
     while len(once) <= MOST_MISFITS:
         cutter = _Cutter(schedule, types, flow, once)
@@ -251,12 +255,13 @@ def _along(
 
 
 def _spare(stages: Sequence[Stage], grid: Grid, limit: int | None) -> int:
-    """Bytes for what is kept rather than computed again.
+    """Return the bytes available for values that would otherwise be recomputed.
 
-    A cell may take twice what its reference holds, and what passes have to keep stays all the time.
+    A cell may take twice the memory of its reference. Values that passes must keep stay all the
+    time.
 
     Raises:
-        DoesNotFit: a step has another shape on the rows of a cell than it should.
+        DoesNotFit: a step has another shape than expected on the rows of a cell.
     """
     passes = [stage.rows for stage in stages if stage.rows is not None]
     cells = [peak_of(each.schedule, each.types_for(grid.height))[0] for each in passes]
@@ -293,7 +298,7 @@ class _Cutter:
         for index, step in enumerate(schedule.steps):
             self._place(index, step, index in once)
 
-    # ---- what each step is --------------------------------------------------------------------
+    # ---- where each step runs ------------------------------------------------------------------
 
     def _has_rows(self, slot: int) -> bool:
         return isinstance(self.flow.states[slot], Rows)
@@ -326,7 +331,7 @@ class _Cutter:
             self.level[slot] = level
 
     def _follow_from_sizes(self, step: Step) -> bool:
-        """Note the values of a step that shapes tell."""
+        """Record the values of a step if its types tell them. Return whether they do."""
         arrays = [self.types[s].array for s in step.outputs]
         found = [array for array in arrays if array is not None]
         if not step.outputs or len(found) < len(arrays):
@@ -335,7 +340,7 @@ class _Cutter:
         return True
 
     def _treats_rows(self, step: Step) -> bool:
-        """Whether each row of its outputs needs that row only; unread outputs do not count."""
+        """Return whether each row of the outputs that are read depends on that row only."""
         node, read = step.node, [slot for slot in step.outputs if slot in self.read]
         if not read or not all(map(self._has_rows, read)):
             return False
@@ -348,7 +353,7 @@ class _Cutter:
         return node.op.id in DRAWS and together
 
     def _ending(self, index: int, step: Step) -> Ending | None:
-        """How the results of cells make that of all rows; None where it needs all rows."""
+        """Return how the results of cells combine, or None if the step needs all rows."""
         taken = self.flow.taken.get(index)
         if taken is not None and step.inputs[0] in self.in_cells:
             return Ending(step, "", taken)
@@ -356,7 +361,7 @@ class _Cutter:
         return Ending(step, kind) if kind else None
 
     def _join(self, index: int, step: Step) -> str:
-        """The kind of a join that adds up what cells give; empty where there is none."""
+        """Return the kind of a batch reduction that cells can compute; "" if there is none."""
         joins = self.flow.joins.get(index, ())
         if len(joins) != 1 or not joins[0].final or len(step.outputs) != 1:
             return ""
@@ -373,7 +378,7 @@ class _Cutter:
         return (type_.size or 0) * numpy_dtype(type_.dtype).itemsize / self.flow.number
 
     def _needs_sizes(self, index: int, step: Step) -> bool:
-        """Whether it needs no more than the shapes of values that have rows, or of all."""
+        """Return whether a step needs only the shapes of inputs with rows, or of all inputs."""
         if index in self.flow.joins or not step.inputs:
             return False
         if not any(map(self._has_rows, step.inputs)):
@@ -382,8 +387,11 @@ class _Cutter:
         return not any(s is MIXED or isinstance(s, Rows) for s in states)
 
     def _read(self, step: Step) -> list[int]:
-        """Inputs without rows of which it needs more than the shapes: ``ones_like`` of a loss, with
-        which its gradients begin, does not wait for the loss."""
+        """Return the inputs without rows that a step reads for more than their shapes.
+
+        For example, ``ones_like`` of a loss, with which its gradients begin, does not wait for the
+        loss.
+        """
         types, outs = ([self.types[s] for s in slots] for slots in (step.inputs, step.outputs))
         lowering = step.node.op.lower(types, outs, **step.node.attrs)
         unread = isinstance(lowering, Elementwise) and not lowering.read
@@ -392,10 +400,10 @@ class _Cutter:
     # ---- stages -------------------------------------------------------------------------------
 
     def stages(self, kept_too: Iterable[int] = ()) -> list[Stage]:
-        """All stages, in order.
+        """Return all stages, in order.
 
         Args:
-            kept_too: slots whose rows are kept for later passes.
+            kept_too: further slots whose rows are kept for later passes.
         """
         schedule, ends = self.schedule, ends_of(self.schedule)
         rows: dict[int, dict[int, None]] = {}
@@ -420,8 +428,10 @@ class _Cutter:
         return found
 
     def worth_keeping(self, stages: Sequence[Stage], spare: int) -> list[int]:
-        """What later passes need again and takes long to compute, as far as there is room for it:
-        first what most passes need for its bytes."""
+        """Return slow values that later passes need again, as far as there is memory for them.
+
+        Values that most passes need, relative to their bytes, come first.
+        """
         again: Counter[int] = Counter()
         for level, stage in enumerate(stages):
             steps = stage.rows.steps if stage.rows is not None else ()

@@ -37,10 +37,11 @@ def in_blocks(
     label: str = "",
     held: int = 0,
 ) -> BlockedExecutor | None:
-    """What runs a schedule of known sizes in blocks; None where it is to run whole.
+    """Return an executor in blocks for a schedule of known sizes; None if it should run whole.
 
-    Without a limit of memory a training step runs whole; with one, whatever it is, steps run in
-    blocks that hold more than two cells, and so do all other runs that are more than one.
+    Without a memory limit, training steps run whole, and so do other runs up to `WHOLE_BYTES`. With
+    any limit, steps are cut if their rows take more than two cells, other runs if they take more
+    than one.
     """
     limit = context.memory
     is_step = any(node.attrs["update"] for node in schedule.assigns)
@@ -60,10 +61,10 @@ def in_blocks(
 
 @dataclass(frozen=True)
 class _Cell:
-    """What runs the cells of one height.
+    """An executor for the cells of one height.
 
     Attributes:
-        sizes: what it is given that follows from its sizes.
+        sizes: inputs that follow from the sizes of the cell.
     """
 
     executor: Executor
@@ -71,7 +72,7 @@ class _Cell:
 
 
 class BlockedExecutor(PartsExecutor):
-    """Runs a schedule in blocks of rows; as `Executor` for who calls it."""
+    """Runs a schedule in blocks of rows, with the interface of `Executor`."""
 
     def __init__(
         self,
@@ -117,7 +118,7 @@ class BlockedExecutor(PartsExecutor):
         stream_of: StreamOf,
         cancel: threading.Event | None,
     ) -> Values:
-        """As `Executor.run`; the arrays are the caller's, but for those that it has given."""
+        """Run like `Executor.run`. The caller owns the arrays, except those it has given."""
         limit, held = self._context.memory, self._most_held
         if limit is not None and held.bytes > limit:
             raise over_limit(held.bytes, limit, held.node)
@@ -140,11 +141,11 @@ class BlockedExecutor(PartsExecutor):
         return values
 
     def let_go(self, given: Iterable[int]) -> None:
-        """As `Executor.let_go`: its parts hold nothing after a run."""
+        """Do nothing, unlike `Executor.let_go`: its parts hold nothing after a run."""
 
     def _shape_of(self, slot: int, values: Mapping[int, np.ndarray]) -> np.ndarray:
-        """A value, or, where it has rows or is not there yet, an array of its shape that takes no
-        memory."""
+        """Return a value, or an array of its shape without memory if it has rows or does not
+        exist."""
         if slot in values and not isinstance(self.cut.own_flow.states[slot], Rows):
             return values[slot]
         type_ = self.types[slot]
@@ -158,7 +159,8 @@ class BlockedExecutor(PartsExecutor):
         stream_of: StreamOf,
         cancel: threading.Event | None,
     ) -> set[RanTier | None]:
-        """One pass over the rows: adds what it makes to the values; the tiers of its cells."""
+        """Run a pass over the rows, add its results to ``values`` and return the tiers of its
+        cells."""
         flow, grid = self.cut.own_flow, self.cut.own_grid
         totals = [self._total(target) for target in rows.targets]
         tiers: set[RanTier | None] = set()
@@ -180,7 +182,7 @@ class BlockedExecutor(PartsExecutor):
             self._running = cell.executor
             try:
                 streams = _StreamsOfRows(stream_of, start, stop - start)
-                # What is recorded and replayed keeps its tier through all cells of a run.
+                # Within a recorded or replayed run, all cells of one height keep their tier.
                 kept = self._context.tiers is not None and stop - start in begun
                 left = (runs - 1) * len(cells) + len(cells) - done
                 self._context.ahead = left if stop - start == grid.height else ahead
@@ -200,7 +202,7 @@ class BlockedExecutor(PartsExecutor):
         return tiers
 
     def _total(self, target: Target) -> Total:
-        """What the cells' results go into.
+        """Return the accumulator for the results of cells.
 
         Raises:
             RunError: there is not enough memory for it; names the node.
@@ -222,7 +224,7 @@ class BlockedExecutor(PartsExecutor):
             ) from error
 
     def needs(self) -> Needs:
-        """As `Executor.needs`: the largest of its parts, with what is kept beside it."""
+        """Return the needs of the largest part, including the values kept beside it."""
         parts = [part.needs() for part in self._once.values()]
         parts += [
             each.executor.needs() for cells in self._cells.values() for each in cells.values()
@@ -235,7 +237,7 @@ class BlockedExecutor(PartsExecutor):
         return Needs(most.bytes, name, rows.cells, rows.height)
 
     def refuse_plan(self) -> NoReturn:
-        """Say how many rows there are."""
+        """Raise an error that tells the number of rows."""
         rows = self.cut.widest
         raise RunError(
             f"{rows.number:,} rows run in {rows.cells} blocks, so there is no plan of the whole",
@@ -243,7 +245,7 @@ class BlockedExecutor(PartsExecutor):
         )
 
     def explain(self, explain_part: ExplainPart) -> str:
-        """What runs once and what a cell runs, in order."""
+        """Describe the parts that run once and in cells, in order."""
         texts = [f"memory: {self.needs().text}"]
         for number, stage in enumerate(self.cut.stages):
             if stage.sizes:
@@ -263,7 +265,7 @@ class BlockedExecutor(PartsExecutor):
 
 
 def _ends(stage: Stage) -> str:
-    """What a pass keeps and joins, in words."""
+    """Describe the values that a pass keeps and reduces."""
     assert stage.rows is not None
     slots, words = stage.rows.schedule.slots, []
     for target in stage.rows.targets:
@@ -274,7 +276,7 @@ def _ends(stage: Stage) -> str:
 
 
 class _StreamsOfRows:
-    """The random streams of nodes for some rows: each draws what it would draw for them in all."""
+    """The random streams of nodes for some rows, with the numbers of a run over all rows."""
 
     def __init__(self, stream_of: StreamOf, start: int, rows: int) -> None:
         self._stream_of, self._start, self._rows = stream_of, start, rows

@@ -1,4 +1,4 @@
-"""Where rows are cut: by shapes and dtypes alone, so that the same run has the same bits."""
+"""The grid that cuts rows into cells: by shapes and dtypes alone, so that runs are reproducible."""
 
 from __future__ import annotations
 
@@ -6,21 +6,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 WHOLE_BYTES = 1 << 27
-"""A run whose rows take no more than this at a time is not cut, unless there is a limit of memory:
-then it is cut from `CELL_BYTES` on."""
+"""Largest peak bytes of rows that run whole without a memory limit; see `CELL_BYTES` for limits."""
 STEP_BYTES = 1 << 24
-"""A training step whose rows take no more than this is not cut under a limit either."""
+"""Largest peak bytes of rows of a training step that is not cut even under a memory limit."""
 CELL_BYTES = 1 << 23
-"""What the rows of one cell take at most, unless a single row takes more: long against starting a
-run (some 50 us), and little beside the program itself."""
+"""Largest bytes of the rows of a cell, unless a single row takes more. Long compared to starting a
+run (about 50 us), small compared to the program itself."""
 
 
 @dataclass(frozen=True)
 class Grid:
-    """Rows in cells, all of ``height`` rows but perhaps the last.
+    """Rows in cells of ``height`` rows; the last cell may have fewer.
 
     Attributes:
-        number: of rows.
+        number: number of rows.
     """
 
     number: int
@@ -28,29 +27,29 @@ class Grid:
 
     @property
     def cells(self) -> int:
-        """How many there are."""
+        """The number of cells."""
         return -(-self.number // self.height)
 
     @property
     def heights(self) -> tuple[int, ...]:
-        """The different numbers of rows of a cell."""
+        """The different heights of cells."""
         last = self.number % self.height
         return (self.height, last) if last else (self.height,)
 
     def __iter__(self) -> Iterator[tuple[int, int]]:
-        """The first row of each cell, and the one after its last."""
+        """Yield the first row of each cell, and the row after its last."""
         for start in range(0, self.number, self.height):
             yield start, min(start + self.height, self.number)
 
 
 def grid_for(number: int, row_bytes: float, joined: int) -> Grid | None:
-    """The grid for rows whose intermediate values take so many bytes each; None: one cell.
+    """Return the grid for rows with this many bytes of intermediate values each; None: one cell.
+
+    The height is a power of two, so that small changes of a graph do not change it.
 
     Args:
-        joined: bytes that each cell adds to the results of joins. Its rows may take as many: less
-            would save little memory, and cells of a large gradient take long to add up.
-
-    The height is a power of two, so that it does not follow every small change of a graph.
+        joined: bytes of batch reductions that each cell adds to. The cell's rows may take as many
+            bytes: fewer would save little memory, and large gradients would be summed too often.
     """
     if number < 2 or not row_bytes:
         return None

@@ -1,4 +1,4 @@
-"""How the results of cells make that of all rows, in the order of the grid."""
+"""Combines the results of cells into the result for all rows, in grid order."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from nodeflow.graph.types import TensorType, number_kind, numpy_dtype
 
 
 class Total(Protocol):
-    """What cells are added to, one after the other."""
+    """An accumulator of cell results."""
 
     def add(self, part: np.ndarray, start: int, stop: int) -> None:
-        """Add what the cell of these rows gives; its memory may be used again afterwards."""
+        """Add the result for these rows. Its memory may be reused afterwards."""
         ...
 
     def result(self) -> np.ndarray:
-        """Of all rows."""
+        """Return the result for all rows."""
         ...
 
 
 class Kept:
-    """The rows themselves, each in its place."""
+    """All rows, each stored in its place."""
 
     def __init__(self, type_: TensorType, rows: Rows, number: int) -> None:
         self._rows, self._number = rows, number
@@ -39,7 +39,7 @@ class Kept:
 
 
 class Chosen:
-    """Some of the rows, in an order of their own."""
+    """Selected rows, in the order of the selection."""
 
     def __init__(self, type_: TensorType, taken: Taken) -> None:
         self._numbers, self._axis = np.array(taken.which, np.int64), taken.axis
@@ -55,9 +55,10 @@ class Chosen:
 
 
 class Folded:
-    """A sum, or the largest or smallest.
+    """A sum, maximum or minimum.
 
-    Floats are added up in float64: there may be many cells, and each has been rounded once.
+    Floats are summed in float64, because there may be many cells, and each result has been rounded
+    once.
     """
 
     def __init__(self, type_: TensorType, fold: np.ufunc, *, wide: bool) -> None:
@@ -79,7 +80,7 @@ class Folded:
 
 
 class Averaged(Folded):
-    """A mean: of those of the cells, weighted by their rows."""
+    """A mean: the mean of the cells' means, weighted by their numbers of rows."""
 
     def __init__(self, type_: TensorType, number: int) -> None:
         super().__init__(type_, np.add, wide=True)
@@ -97,25 +98,25 @@ JOINED: dict[str, Callable[[TensorType, int], Total]] = {
     "max": lambda type_, number: Folded(type_, np.maximum, wide=False),
     "min": lambda type_, number: Folded(type_, np.minimum, wide=False),
 }
-"""What joins each kind of `engine.rows.Join` that is made of cells; the others need all rows."""
+"""The accumulator for each kind of `engine.rows.Join` that is computed from cells."""
 
 
 def bytes_of(type_: TensorType, join: str) -> int:
-    """What is taken while cells are added to it."""
+    """Return the bytes held while cells are added to a value."""
     dtype = numpy_dtype(type_.dtype)
     wide = join in ("sum", "mean")
     return (type_.size or 0) * (dtype.itemsize + wide * _wide(dtype).itemsize)
 
 
 def rows_of(array: np.ndarray, rows: Rows, number: int, start: int, stop: int) -> np.ndarray:
-    """Some rows of an array of all, without a copy where they lie together."""
+    """Return some rows of an array of all rows, without a copy if they are contiguous."""
     part = _apart(array, rows, number)[_cell(rows, start, stop)]
     size = rows.size(stop - start)
     return part.reshape(*array.shape[: rows.axis], size, *array.shape[rows.axis + 1 :])
 
 
 def _apart(array: np.ndarray, rows: Rows, number: int) -> np.ndarray:
-    """The array with the axis of the rows as three, the second of which is the rows."""
+    """Return the array with the axis of the rows split into three, the rows being the second."""
     before, after = array.shape[: rows.axis], array.shape[rows.axis + 1 :]
     return array.reshape(*before, rows.outer, number, rows.inner, *after)
 

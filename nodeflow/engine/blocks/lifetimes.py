@@ -1,4 +1,4 @@
-"""How long a run in blocks holds what it keeps, and how much that is."""
+"""Lifetimes and bytes of the values that a run in blocks keeps."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from nodeflow.graph.graph import Node
 
 @dataclass(frozen=True)
 class Held:
-    """What is held while a part runs, beside what that takes itself.
+    """Memory that is held while a part runs, besides the part's own.
 
     Attributes:
-        node: that made the largest value of it.
+        node: maker of the largest value held.
     """
 
     bytes: int
@@ -25,11 +25,11 @@ class Held:
 
 @dataclass
 class Lifetimes:
-    """Of the values that stages make, by the numbers of stages.
+    """Lifetimes of the values that stages make, by number of the stage.
 
     Attributes:
         dropped: slots that no later stage needs.
-        beside_once, beside_rows: what is held beside what runs once, and beside a cell.
+        beside_once, beside_rows: memory held beside the steps that run once, and beside a cell.
     """
 
     dropped: list[list[int]] = field(default_factory=list)
@@ -38,10 +38,10 @@ class Lifetimes:
 
 
 def lifetimes_of(cut: Cut, held: int = 0) -> Lifetimes:
-    """The lifetimes in a schedule that is cut.
+    """Return the lifetimes in a schedule that has been cut.
 
     Args:
-        held: bytes of what is held besides all the time.
+        held: bytes that are held besides, all the time.
     """
     last = {slot: number for number, each in enumerate(cut.stages) for slot in _read(each)}
     last.update(dict.fromkeys(ends_of(cut.schedule), len(cut.stages)))
@@ -68,7 +68,7 @@ def _held(cut: Cut, live: Mapping[int, int], held: int) -> Held:
 
 
 def _read(stage: Stage) -> Iterable[int]:
-    """Slots that a stage needs."""
+    """Yield the slots that a stage needs."""
     for step in stage.sizes:
         yield from step.inputs
     if stage.once is not None:

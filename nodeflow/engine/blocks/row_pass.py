@@ -1,4 +1,4 @@
-"""One pass over the rows: the steps that treat rows alone, as a schedule for the rows of a cell."""
+"""One pass over the rows: the steps that treat rows separately, as a schedule for a cell."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from nodeflow.ops.runtime_attributes import RuntimeAttributes
 
 
 class DoesNotFit(Exception):
-    """A step has another shape on the rows of a cell than it should."""
+    """A step has another shape than expected on the rows of a cell."""
 
     def __init__(self, step: Step) -> None:
         self.step = step
@@ -33,13 +33,13 @@ class DoesNotFit(Exception):
 
 @dataclass(frozen=True)
 class Given:
-    """What a cell is given.
+    """An input of a cell.
 
     Attributes:
         number: its slot in the pass.
-        slot: that of the whole.
-        rows: where the rows are of which it gets its own; None: it gets all.
-        sizes: it gets what follows from the sizes of a cell, not of the whole.
+        slot: its slot in the whole schedule.
+        rows: the place of the rows, if the cell gets its own rows only; None: it gets the whole.
+        sizes: whether it follows from the sizes of the cell, not of the whole.
     """
 
     number: int
@@ -50,13 +50,13 @@ class Given:
 
 @dataclass(frozen=True)
 class Target:
-    """What a cell gives.
+    """An output of a cell.
 
     Attributes:
         number: its slot in the pass.
-        slot: that of the whole.
-        join: how cells make it; empty: its rows are kept.
-        taken: which of its rows; None: all.
+        slot: its slot in the whole schedule.
+        join: kind of batch reduction; "": its rows are kept.
+        taken: the selected rows; None: all.
     """
 
     number: int
@@ -66,7 +66,7 @@ class Target:
 
 
 class Ending(NamedTuple):
-    """A step that makes one value of all rows: how, or of which of them."""
+    """A step with one value for all rows: a batch reduction or a selection."""
 
     step: Step
     join: str
@@ -75,7 +75,7 @@ class Ending(NamedTuple):
 
 @dataclass(frozen=True)
 class Whole:
-    """The schedule of all rows: its types, what becomes of rows in it, and who makes a slot."""
+    """The schedule of all rows, with its types, row analysis and the step that makes each slot."""
 
     schedule: Schedule
     types: Sequence[TensorType]
@@ -87,10 +87,10 @@ class RowPass:
     """The steps of one pass.
 
     Args:
-        whole: what it is a part of.
-        kept: slots with rows of which all are there before it begins.
-        rows: slots whose rows it is to keep.
-        endings: steps that join rows or take some, by index.
+        whole: the schedule that it is a part of.
+        kept: slots with rows that are complete before the pass begins.
+        rows: slots whose rows the pass keeps.
+        endings: steps that reduce or select rows, by index.
     """
 
     def __init__(
@@ -109,7 +109,7 @@ class RowPass:
         steps = self._steps(rows, [ending.step for ending in endings.values()])
         self._own = {slot for step in steps.values() for slot in step.outputs}
         self._counted: dict[int, Mapping[str, int | None]] = {}
-        """Places of steps in the pass with attributes that count rows (`RowFlow.counted`)."""
+        """Positions of steps in the pass with attributes that count rows (`RowFlow.counted`)."""
         for place, (index, step) in enumerate(steps.items()):
             count = len(step.inputs)
             node = step.node
@@ -129,7 +129,7 @@ class RowPass:
         self.schedule.fetches = [target.number for target in self.targets]
 
     def _steps(self, wanted: Sequence[int], last: Sequence[Step]) -> dict[int, Step]:
-        """What the pass computes, by index in the whole and in its order."""
+        """Return the steps of the pass, by index in the whole schedule and in its order."""
         maker, states = self._whole.maker, self._whole.flow.states
         order = {id(step): index for index, step in enumerate(self._whole.schedule.steps)}
         found: dict[int, Step] = {}
@@ -145,7 +145,7 @@ class RowPass:
         return {index: found[index] for index in sorted(found)}
 
     def _input(self, step: Step, place: int) -> int:
-        """The number of what a step reads."""
+        """Return the slot in the pass of a step's input."""
         slot = step.inputs[place]
         state = self._whole.flow.states[slot]
         if slot in self._own:
@@ -163,7 +163,7 @@ class RowPass:
             number = self._new(slot, way)
             self.given.append(Given(number, slot, rows, sizes))
             made = self._whole.schedule.slots[slot]
-            # One for each way: feeds have their tensors as keys.
+            # A separate tensor for each way, because feeds have tensors as keys.
             self.schedule.feeds[Tensor(made.node, made.index, made.type)] = number
         return self._number[slot, way]
 
@@ -176,7 +176,7 @@ class RowPass:
 
     @cached_property
     def row_peak(self) -> int:
-        """The most bytes that values with rows take at a time, for all rows."""
+        """The peak bytes of values with rows, for all rows."""
         number, types = self._whole.flow.number, self._whole.flow.only_rows(self._whole.types)
         for slot in self._taken:
             types[slot] = self._cell_type(slot, number)
@@ -184,16 +184,16 @@ class RowPass:
         return peak_of(self.schedule, [types[slot] for slot, _ in self._number], inside=inside)[0]
 
     def bytes_of(self, target: Target) -> int:
-        """What is held of a target while cells are added to it."""
+        """Return the bytes held for a target while cells are added to it."""
         return bytes_of(self._whole.types[target.slot], target.join)
 
     @property
     def joined_bytes(self) -> int:
-        """Of what a cell adds to sums."""
+        """The bytes of a cell's contribution to batch reductions."""
         return size_of(self._whole.types[each.slot] for each in self.targets if each.join)
 
     def schedule_for(self, height: int) -> Schedule:
-        """The schedule for cells of this height, with attributes that count their rows."""
+        """Return the schedule for cells of this height, with attributes that count their rows."""
         if not self._counted:
             return self.schedule
         steps = list(self.schedule.steps)
@@ -211,10 +211,10 @@ class RowPass:
         return replace(self.schedule, steps=steps)
 
     def types_for(self, height: int) -> list[TensorType]:
-        """The types of its slots for so many rows.
+        """Return the types of its slots for this many rows.
 
         Raises:
-            DoesNotFit: a step has another shape on so many rows than it should.
+            DoesNotFit: a step has another shape than expected on this many rows.
         """
         types: list[TensorType] = [None] * len(self.schedule.slots)  # type: ignore[list-item]
         for given in self.given:
@@ -232,7 +232,7 @@ class RowPass:
         return types
 
     def sizes_for(self, types: Sequence[TensorType]) -> dict[int, np.ndarray]:
-        """What a cell is given that follows from its sizes, by number."""
+        """Return the inputs of a cell that follow from its sizes, by number."""
         arrays = {g.number: types[g.number].array for g in self.given if g.sizes}
         return {number: array for number, array in arrays.items() if array is not None}
 
@@ -249,7 +249,7 @@ class RowPass:
         return _cut(type_, state, height) if isinstance(state, Rows) else type_
 
     def _sizes(self, slot: int, height: int) -> TensorType:
-        """The type, with what is known of its elements, of what follows from sizes.
+        """Return the type, with the known elements, of a value that follows from sizes.
 
         Raises:
             DoesNotFit: it does not follow from the sizes of a cell.
@@ -271,7 +271,7 @@ class RowPass:
 def inside_with_rows(
     steps: Iterable[Step], types: Sequence[TensorType], flow: RowFlow
 ) -> list[int]:
-    """For each step what it takes inside (`peak.inside_of`), if rows go in."""
+    """Return the temporary bytes of each step (`peak.inside_of`), 0 without rows as inputs."""
     return [
         inside_of(step.node, [types[s] for s in step.inputs])
         if any(isinstance(flow.states[s], Rows) for s in step.inputs)
@@ -281,18 +281,18 @@ def inside_with_rows(
 
 
 def gives_sizes(step: Step, place: int) -> bool:
-    """Whether an input stands for an attribute, which a cell needs for its own rows."""
+    """Return whether an input stands for an attribute, which a cell needs for its own rows."""
     return place >= len(_data(step))
 
 
 def _with_attrs(node: Node, attrs: Mapping[str, Any]) -> Node:
-    """The node with other attributes, in a schedule."""
+    """Return the node with other attributes, for use in a schedule."""
     (other := copy(node)).attrs = MappingProxyType(dict(attrs))
     return other
 
 
 def _data(step: Step) -> Sequence[int]:
-    """The inputs that stand for no attribute."""
+    """Return the inputs that do not stand for attributes."""
     op = step.node.op
     return op.data(step.inputs) if isinstance(op, RuntimeAttributes) else step.inputs
 

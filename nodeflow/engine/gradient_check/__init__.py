@@ -1,5 +1,5 @@
 """Compares the gradients of a piece of a graph with finite differences.
 
-`piece` says what lies between some tensors and others, `copy` makes a graph of it alone, in float64
-where its ops take that, `check` compares.
+`piece` finds the nodes between some tensors and others, `copy` makes a separate graph of them, in
+float64 if its ops accept that, and `check` compares.
 """

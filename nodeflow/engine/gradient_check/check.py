@@ -1,8 +1,9 @@
-"""Numeric against symbolic gradients of a piece.
+"""Checks symbolic gradients of a piece against numeric ones.
 
-Central differences along single elements (the steepest ones, and some drawn) and along all elements
-at once, so that each counts. Where both disagree, points beside decide: at a kink, such as relu at
-0 or a maximum with ties, the slope beside is right, while a wrong gradient is wrong there, too.
+Central differences are taken along single elements (the steepest ones, and some random ones) and
+along all elements at once, so that each element counts. If the gradients disagree, nearby points
+decide: at a kink, such as relu at 0 or a maximum with ties, the slopes agree nearby, while a wrong
+gradient is also wrong there.
 """
 
 from __future__ import annotations
@@ -21,45 +22,47 @@ from nodeflow.graph.graph import Tensor
 from nodeflow.number_text import number
 
 STEEPEST, DRAWN, ALONG_ALL = 8, 16, 2
-"""Elements of each x that are varied alone, and how often all are together."""
+"""Numbers of elements of each x that are varied alone (steepest, random), and of variations of all
+elements together."""
 STEPS = {
     "float64": (1e-5, 1e-7, 1e-8),
     "float32": (1e-2, 3e-3),
     "float16": (0.06,),
     "bfloat16": (0.2,),
 }
-"""Relative to the size of what is varied; smaller ones where the first is not good enough, as they
-cross fewer kinks and round more."""
+"""Steps relative to the size of the varied values. Smaller steps cross fewer kinks but round more;
+they are tried if the first step is not good enough."""
 LIMITS = {"float64": 1e-5, "float32": 2e-2, "float16": 0.1, "bfloat16": 0.3}
-"""Relative errors above these are wrong gradients, and no rounding."""
+"""Relative errors above which a gradient is wrong, not only rounded."""
 BESIDE = 0.03
-"""How far the points beside are, relative to the values: far enough that of thousands of ties, such
-as those of the dark pixels of a picture, hardly one is crossed again."""
+"""Distance of nearby points, relative to the values. It is large enough that of thousands of ties,
+such as between the dark pixels of a picture, hardly one is crossed again."""
 POINTS = 3
 GOOD = 0.01
-"""A part of the limit below which no other step is tried."""
+"""Fraction of the limit below which no other step is tried."""
 SECONDS = 4.0
-"""After which no more elements of a piece are varied."""
+"""Seconds after which no more elements of a piece are varied."""
 
 RIGHT, WRONG, UNCHECKED = "right", "wrong", "unchecked"
 
 
 @dataclass(frozen=True)
 class Checked:
-    """What came of the check of one node.
+    """The result of the check of one node.
 
     Attributes:
         node: its name.
-        verdict: ``right``, ``wrong``, or ``unchecked`` where there is nothing to compare.
-        error: the worst relative error; None where nothing was compared.
-        dtype: in which it was computed.
-        of: name of the tensor with respect to which the worst one is.
-        at: index of its element; None where all were varied at once.
-        numeric, symbolic: the slope there.
-        compared: how many slopes were.
-        kinks: how many of them only agree beside the point.
-        note: what else there is to know, in words; why nothing was compared.
-        along: whether it is of the whole way to the loss, so that a fault may be anywhere there.
+        verdict: ``right``, ``wrong``, or ``unchecked`` if there is nothing to compare.
+        error: the worst relative error; None if nothing was compared.
+        dtype: dtype of the computation.
+        of: name of the x with the worst error.
+        at: index of its element; None if all were varied at once.
+        numeric, symbolic: the slopes there.
+        compared: number of compared slopes.
+        kinks: number of slopes that only agree at nearby points.
+        note: further remarks, such as the reason why nothing was compared.
+        along: whether the whole path to the loss was checked, so that the fault may be anywhere on
+            it.
     """
 
     node: str
@@ -96,7 +99,7 @@ class Checked:
 
 @dataclass
 class _Worst:
-    """The comparisons so far."""
+    """The worst comparison so far, and counts of comparisons."""
 
     error: float = -1.0
     of: int = 0
@@ -118,11 +121,11 @@ def check(
     """Check the gradients of a piece at some values.
 
     Args:
-        name: of what it is about; also decides what is drawn.
-        values: of `Piece.needed`.
+        name: name of the checked node; it also seeds the random choices.
+        values: values of `Piece.needed`.
 
     Raises:
-        Cancelled: `cancelled` said so.
+        Cancelled: `cancelled` returned True.
     """
     try:
         copy, dtype = copied(piece, values, lambda: np.random.default_rng(crc32(name.encode())))
@@ -160,7 +163,7 @@ class _Check:
                 return
 
     def _directions(self, index: int, slope: np.ndarray) -> Sequence[tuple[int | None, np.ndarray]]:
-        """What is varied: which element, None for all, and by how much relative to a step."""
+        """Return the variations: the index of an element or None for all, and the direction."""
         point = self.copy.points[index]
         wide = point.astype(np.float64)
         finite = wide[np.isfinite(wide)]
@@ -200,7 +203,7 @@ class _Check:
             worst.numeric, worst.symbolic = numeric / size, symbolic / size
 
     def _error_beside(self, index: int, direction: np.ndarray) -> tuple[float, float, float] | None:
-        """The smallest error at points beside."""
+        """Return the smallest error at nearby points."""
         found = []
         for nth in range(POINTS):
             points, slopes = self._point_beside(nth)
@@ -221,7 +224,7 @@ class _Check:
     def _error(
         self, points: Sequence[np.ndarray], index: int, direction: np.ndarray, slope: np.ndarray
     ) -> tuple[float, float, float] | None:
-        """The relative error along a direction, and both slopes; None where they are not finite."""
+        """Return the relative error along a direction, and both slopes; None unless finite."""
         with np.errstate(all="ignore"):
             symbolic = float(np.sum(slope.astype(np.float64) * direction))
         found = []
@@ -239,7 +242,8 @@ class _Check:
     def _numeric(
         self, points: Sequence[np.ndarray], index: int, move: np.ndarray, step: float
     ) -> tuple[float, float]:
-        """The slope of the weighted sum by central difference, and how much rounding may add."""
+        """Return the slope of the weighted sum by central difference, and its possible rounding
+        error."""
         point = points[index]
         above, below = (point + move).astype(point.dtype), (point - move).astype(point.dtype)
         given = list(points)
@@ -254,7 +258,8 @@ class _Check:
                 up, down = up.astype(np.float64), down.astype(np.float64)
                 total += float(np.sum(weight * (up - down)))
                 moved = up != down
-                # Of a sum the rounding is that of its parts, which are not seen: a few units.
+                # The inner rounding of a sum is invisible here: allow a few units in the last
+                # place.
                 size = np.abs(weight) * np.maximum(np.abs(up), np.abs(down)) * moved
                 noise += float(np.sqrt(np.sum(np.square(size))))
         unit = float(np.finfo(self.dtype).eps) if self.dtype[0] == "f" else 2.0**-8
@@ -283,7 +288,7 @@ class _Check:
 
 
 def _beside(point: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """A point beside: no two elements move alike, and no sign changes."""
+    """Return a nearby point: elements move by different amounts, and no sign changes."""
     wide = point.astype(np.float64)
     typical = float(np.sqrt(np.mean(np.square(wide[np.isfinite(wide)])))) if wide.size else 0.0
     far = BESIDE * (typical or 1.0)
@@ -294,7 +299,7 @@ def _beside(point: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def _note(run: _Check, piece: Piece, silent: Sequence[int]) -> str:
-    """What else there is to know."""
+    """Return further remarks on the check."""
     parts = []
     if run.worst.kinks:
         parts.append(

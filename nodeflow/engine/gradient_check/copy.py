@@ -1,4 +1,4 @@
-"""A piece of a graph as a graph of its own, in float64 where its ops take that."""
+"""A piece of a graph as a separate graph, in float64 if its ops accept that."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ class Copy:
     """A piece whose values are computed op by op, in numpy.
 
     Args:
-        values: of `Piece.needed`.
-        wide: whether floats are float64; NodeflowError where an op does not take them.
-        rng: draws what the ys are weighted by.
+        values: values of `Piece.needed`.
+        wide: whether floats are float64; raises NodeflowError if an op does not accept it.
+        rng: generator of the weights of the ys.
 
     Attributes:
         points: the values of the xs.
-        weights: those of the ys, about 1 in size: the gradient is that of the weighted sum.
-        slopes: the gradient with respect to each x; None where none flows.
+        weights: weights of the ys, of magnitude about 1. The checked gradient is the one of the
+            weighted sum of the ys.
 
     Raises:
         GradientError: an op on the way has no gradient.
@@ -64,12 +64,13 @@ class Copy:
         self._slope_order = self._order_of([t for t in self._slopes if t is not None])
 
     def at(self, points: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """The ys where the xs have these values."""
+        """Return the ys at these values of the xs."""
         known = self._run(self._order, points)
         return [known[y] for y in self.ys]
 
     def slopes(self, points: Sequence[np.ndarray]) -> list[np.ndarray | None]:
-        """The gradient of the weighted sum of the ys with respect to each x."""
+        """Return the gradient of the weighted sum of the ys by each x, or None where it is
+        missing."""
         known = self._run(self._slope_order, points)
         return [None if t is None else known[t] for t in self._slopes]
 
@@ -109,7 +110,7 @@ class Copy:
 def copied(
     piece: Piece, values: Mapping[Tensor, np.ndarray], make: Callable[[], np.random.Generator]
 ) -> tuple[Copy, str]:
-    """A copy, and the dtype in which it computes: float64 if its ops take that.
+    """Return a copy and the dtype of its computation: float64 if its ops accept that.
 
     Raises:
         NodeflowError: an op on the way has no gradient, or fails.
@@ -119,7 +120,7 @@ def copied(
         if all(str(y.dtype) == WIDE for y in found.ys):
             return found, WIDE
     except NodeflowError:
-        pass  # said by the copy in its own dtypes, if that cannot be made either
+        pass  # if the second copy fails too, that error is reported
     found = Copy(piece, values, False, make())
     return found, min((str(t.dtype) for t in (*found.xs, *found.ys)), key=_precision)
 

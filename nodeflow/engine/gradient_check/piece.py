@@ -1,4 +1,4 @@
-"""The piece of a graph through which some tensors reach others."""
+"""The piece of a graph between some tensors and others."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from nodeflow.ops.composed import resolve
 
 @dataclass(frozen=True)
 class Piece:
-    """What lies between tensors.
+    """The nodes between tensors.
 
     Attributes:
         xs: float tensors that are varied.
-        ys: float tensors that depend on them.
-        nodes: through which, in the graph's order.
-        fixed: what these nodes read besides.
+        ys: float tensors that depend on the xs.
+        nodes: nodes between them, in the graph's order.
+        fixed: other tensors that these nodes read.
     """
 
     xs: tuple[Tensor, ...]
@@ -32,10 +32,9 @@ class Piece:
 
 
 def piece_between(xs: Sequence[Tensor], ys: Sequence[Tensor]) -> Piece | None:
-    """The piece from ``xs`` to ``ys``; None where no y depends on an x by floats.
+    """Return the piece from ``xs`` to ``ys``, or None if no y depends on an x through floats.
 
-    What flows through integers, truth values and `stop_gradient` counts as fixed, as it does for
-    gradients.
+    Paths through integers, booleans and `stop_gradient` count as fixed, as they do for gradients.
     """
     given = tuple(dict.fromkeys(t for t in map(resolve, xs) if t.type.is_float))
     wanted = tuple(dict.fromkeys(t for t in map(resolve, ys) if t.type.is_float))
@@ -59,7 +58,7 @@ def piece_between(xs: Sequence[Tensor], ys: Sequence[Tensor]) -> Piece | None:
 
 
 def _behind(tensors: Sequence[Tensor], ends: set[Tensor]) -> set[Node]:
-    """The nodes that tensors depend on, no farther than some tensors."""
+    """Return the nodes that tensors depend on, stopping at ``ends``."""
     found: set[Node] = set()
     waiting = [tensor for tensor in tensors if tensor not in ends]
     while waiting:

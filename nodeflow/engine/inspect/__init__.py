@@ -1,5 +1,5 @@
-"""What people see of a plan: `explain` prints it, `profile` times each of its tasks.
+"""Views of a plan for people: `explain` prints it, `profile` times each of its tasks.
 
-For the session and the stepper, which import them when they are asked for. May import everything in
-the engine but those two and the executor.
+The session and the stepper import these modules on demand. They may import everything in the engine
+except those two and the executor.
 """

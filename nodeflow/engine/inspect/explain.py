@@ -1,4 +1,4 @@
-"""A plan in words: what was fused, what runs side by side, the memory, and the code, with names."""
+"""Describes a plan in words: fusions, concurrency, memory, and the code with names."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from nodeflow.engine.plan.passes import rewrites_in_order
 
 
 def explain(plan: Plan) -> str:
-    """The plan as text: levels with their kernels, then each kernel's source once.
+    """Describe a plan as text: levels with their kernels, then each kernel's source once.
 
-    Names stand in comments of the source; what is compiled has none, so that equal clusters share
-    a kernel.
+    The printed source has names in comments. The compiled source has none, so that equal clusters
+    share a kernel.
     """
     lines = _rewritten(plan)
     lines.append(f"arena: {plan.arena_size:,} bytes; kernels: {len(plan.sources())}")
@@ -40,7 +40,7 @@ def explain(plan: Plan) -> str:
 
 
 def _listed(levels: Sequence[Level], numbers: dict[str, int], title: str) -> list[str]:
-    """Each level with its kernels; what is repeated is indented."""
+    """List each level with its kernels. Levels of a loop are indented."""
     lines = []
     for number, level in enumerate(levels):
         if isinstance(level, LoopLevel):
@@ -58,7 +58,7 @@ def _listed(levels: Sequence[Level], numbers: dict[str, int], title: str) -> lis
 
 
 def _rewritten(plan: Plan) -> list[str]:
-    """What each rewrite did, and what buffers there are."""
+    """List the changes of each rewrite, and the buffers."""
     actions = plan.actions
     done = {name: list(what) for name, what in actions.rewritten.items()}
     groups = {r.group for p in plan.phases for r in all_launches(p.levels) if r.group}
@@ -79,7 +79,7 @@ def _rewritten(plan: Plan) -> list[str]:
 
 
 def _slot_name(plan: Plan, storage: int) -> str:
-    """The tensor in a slot; slots past the schedule's are parts of an op."""
+    """Return the name of the tensor in a slot. Slots past the schedule's are parts of an op."""
     slots = plan.schedule.slots
     if storage < len(slots):
         return slots[storage].name
@@ -92,8 +92,10 @@ def _nodes(launch: KernelLaunch) -> str:
 
 
 def _named_sources(plan: Plan) -> dict[str, str]:
-    """Each kernel's text, with the names of the first group that uses it; those inside of loops
-    too."""
+    """Return each kernel's text, with the names of the first group that uses it.
+
+    Kernels inside of loops are included.
+    """
     named: dict[str, str] = {}
     for action in plan.actions.items:
         if isinstance(action.lowering, LoopPlan):
@@ -110,7 +112,7 @@ def _named_sources(plan: Plan) -> dict[str, str]:
 
 
 def _needed(plan: Plan) -> set[int]:
-    """Storages that are read outside the group that makes them, or at the end."""
+    """Return the storages that are read outside the group that makes them, or at the end."""
     storage, schedule = plan.actions.storage, plan.schedule
     needed = {storage[s] for s in (*plan.actions.fetches, *schedule.writes.values())
               if s is not None}  # fmt: skip
@@ -123,9 +125,9 @@ def _needed(plan: Plan) -> set[int]:
 
 
 def _named_source(plan: Plan, launch: KernelLaunch, needed: set[int]) -> str:
-    """The kernel's text, with the names of nodes where it can have them."""
+    """Return the kernel's text, with the names of nodes if possible."""
     group = launch.group
-    if group is None or group.moved is not None:  # of a loop's body, see there
+    if group is None or group.moved is not None:  # kernels of loop bodies get their names there
         return launch.source
     over = {s: home for s, home in plan.inplace.items()
             if s in group.outputs and home in group.inputs}  # fmt: skip

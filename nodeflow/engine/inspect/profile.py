@@ -1,7 +1,7 @@
-"""Times every task of a compiled plan, as a Chrome trace that Perfetto and chrome://tracing open.
+"""Times every task of a compiled plan, as a Chrome trace for Perfetto and chrome://tracing.
 
-The dispatch loop itself keeps no clock: it is what is measured elsewhere. Here the same kernels run
-with the same arguments in the same levels, but each task is called and timed from Python, on as
+The dispatch loop has no clock, so that other measurements stay undisturbed. Here the same kernels
+run with the same arguments in the same levels, but each task is called and timed from Python, on as
 many threads as the session has. So a task takes some microseconds longer than in the dispatch loop,
 and levels wait for their slowest thread. The results are the same.
 """
@@ -33,11 +33,12 @@ from nodeflow.engine.runtime.program import Program
 
 @dataclass(frozen=True)
 class Timing:
-    """One task of one kernel (or one reference): what, where, when in seconds, and how much.
+    """One task of one kernel, or one reference call, with times in seconds and bytes moved.
 
     Attributes:
         level: number of the level in the order of the run, iterations of loops included.
-        taken: number in its level of what a thread takes at once: a task and those that follow it.
+        taken: number, within the level, of the tasks that a thread takes at once: a task and its
+            chained followers.
     """
 
     nodes: tuple[str, ...]
@@ -53,7 +54,7 @@ class Timing:
 
 
 class Profiler:
-    """Collects timings of one run; the calling thread is thread 0, as in the dispatch loop."""
+    """Collects timings of one run. The calling thread is thread 0, as in the dispatch loop."""
 
     def __init__(self, actions: Actions, threads: int) -> None:
         self.actions = actions
@@ -68,10 +69,10 @@ class Profiler:
         execution: int,
         loops: Sequence[np.ndarray] = (),
     ) -> bool:
-        """Run a program's launches level by level, timed. False if a kernel reported a failure.
+        """Run a program's launches level by level, timed. Return False if a kernel failed.
 
         Args:
-            loops: the iteration number of each loop, in the program's order, to be counted here.
+            loops: the iteration number of each loop, in the program's order; counted up here.
         """
         program.prepare(execution, 1)
         with blas.one_thread(), _helpers(self.threads - 1) as pool:
@@ -88,12 +89,12 @@ class Profiler:
         loops: Iterator[np.ndarray],
         pool: ThreadPoolExecutor,
     ) -> bool:
-        """Run levels whose first launch is ``number``."""
+        """Run levels whose first launch is ``number``. Return False at a failure."""
         for level in levels:
             if isinstance(level, LoopLevel):
                 word, inner = next(loops), [next(loops) for _ in range(count_loops(level.levels))]
                 word[0] = 0
-                while word[0] < word[1]:  # kernels may change how many there are
+                while word[0] < word[1]:  # kernels may change the number of iterations
                     if not self._levels(program, level.levels, number, iter(inner), pool):
                         return False
                     word[0] += 1
@@ -128,7 +129,7 @@ class Profiler:
         return all([take(0), *(o.result() for o in others)])
 
     def reference(self, group: Group, call: Callable[[], None]) -> None:
-        """Time a group that runs by its reference."""
+        """Time a group that runs by reference."""
         start = time.perf_counter()
         call()
         end = time.perf_counter()
@@ -137,7 +138,7 @@ class Profiler:
         self.timings.append(Timing(group.names, "reference", 0, start, end, moved, level=level))
 
     def trace(self) -> dict[str, Any]:
-        """The timings in Chrome's trace format, times in microseconds."""
+        """Return the timings in Chrome's trace format, with times in microseconds."""
         zero = min((t.start for t in self.timings), default=0.0)
         process = os.getpid()
         events: list[dict[str, Any]] = [
@@ -169,10 +170,10 @@ class Profiler:
         task: int,
         thread: int,
     ) -> bool:
-        """Run one task of a launch and of those that follow it. False at a failure.
+        """Run one task of a launch and of its chained followers. Return False at a failure.
 
         Args:
-            place: the number of the level, and in it of the launch's first task.
+            place: the number of the level, and within it the number of the launch's first task.
         """
         scratch = np.zeros(2, np.int64)
         result = scratch.ctypes.data
@@ -208,7 +209,7 @@ class Profiler:
 
 @contextmanager
 def _helpers(count: int) -> Iterator[ThreadPoolExecutor]:
-    """Threads that have started, so that the first level is not measured with their start."""
+    """Yield threads that are running, so that the first level does not measure their start."""
     with ThreadPoolExecutor(max(1, count)) as pool:
         started = threading.Barrier(count + 1)
         for _ in range(count):

@@ -1,4 +1,4 @@
-"""Walks a schedule once, in order, and asks the rule of each step what becomes of the rows."""
+"""Walks a schedule once, in order, applying the rule of each step to the states of its inputs."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ from nodeflow.ops.lowering import Alias, Composite, Lowering
 from nodeflow.ops.runtime_attributes import RuntimeAttributes
 
 FRESH = ("fill", "random_uniform", "random_normal", "truncated_normal")
-"""Ops that give each row of a shape its own elements, whatever the number of rows."""
+"""Ops that give each row of a shape its own elements, for any number of rows."""
 REPEATING = ("broadcast_to", "tile")
-"""Ops that do so by repeating what is the same for all rows."""
+"""Ops that do the same by repeating a value that is the same for all rows."""
 
 
 @dataclass(frozen=True)
 class Mixing:
-    """A node that makes one row of several in a way that is no join.
+    """A node that combines rows in a way that is no batch reduction.
 
     Attributes:
-        reason: what it does, to go on after "it", without a full stop.
+        reason: what the node does, phrased to follow "it", without a full stop.
     """
 
     node: Node
@@ -47,19 +47,19 @@ class Mixing:
 
 @dataclass
 class RowFlow:
-    """What `analyse` found; see the package.
+    """The result of `analyse`; see the package.
 
     Attributes:
-        number: of rows.
-        states: of each slot.
-        joins: what steps join over rows, by index of the step; several where an op joins more than
+        number: number of rows.
+        states: state of each slot.
+        joins: batch reductions of steps, by index of the step; several if an op reduces more than
             once, such as a softmax along the rows.
-        passes: for each slot, the joins that stand between it and the feeds, one after the other.
-        sliced: slots without rows that are used with a slice for each row, and along which axis.
-        mixing: nodes that mix rows, in order; only those where it begins.
-        counted: attributes of steps, by index, with numbers along the axis of the rows: which of
-            the numbers that is; None: all. On fewer rows they are smaller in proportion.
-        taken: the rows that steps take, by index, where that is how they mix rows.
+        passes: for each slot, the number of consecutive reductions between the feeds and it.
+        sliced: slots without rows that have a slice for each row, and the axis of the slices.
+        mixing: nodes that mix rows, in order; nodes that only depend on mixed rows are left out.
+        counted: by index of a step, attributes with sizes along the axis of the rows: the position
+            of that size, or None if all are. For fewer rows they shrink in proportion.
+        taken: by index of a step that mixes rows by selecting some, the selected rows.
     """
 
     number: int
@@ -72,16 +72,17 @@ class RowFlow:
     taken: dict[int, Taken] = field(default_factory=dict)
 
     def only_rows(self, types: Sequence[TensorType]) -> list[TensorType]:
-        """The types of all slots, those without rows as empty, to measure what rows take."""
+        """Return the types of all slots, empty for slots without rows, to measure memory of
+        rows."""
         pairs = zip(types, self.states, strict=True)
         return [t if isinstance(state, Rows) else t.with_shape((0,)) for t, state in pairs]
 
 
 def analyse(schedule: Schedule, types: Sequence[TensorType], batches: Mapping[int, int]) -> RowFlow:
-    """How the rows of fed batches go through a schedule.
+    """Analyse the path of the rows of fed batches through a schedule.
 
     Args:
-        types: of all slots, specialised for the batches (`Schedule.specialise`).
+        types: types of all slots, specialised for the batches (`Schedule.specialise`).
         batches: slots of the feeds that hold a batch, and the axis of their rows.
 
     Raises:
@@ -96,7 +97,7 @@ def analyse(schedule: Schedule, types: Sequence[TensorType], batches: Mapping[in
 
 
 def merged(one: State, other: State) -> State:
-    """The state of a value that comes from one place or another.
+    """Return the state of a value that may come from either of two places.
 
     Raises:
         MixesRows: it has rows along different axes.
@@ -112,7 +113,7 @@ def merged(one: State, other: State) -> State:
 def _for_twice(
     schedule: Schedule, types: Sequence[TensorType], batches: Mapping[int, int]
 ) -> list[TensorType] | None:
-    """The types for twice as many rows; None where the graph says how many there are."""
+    """Return the types for twice as many rows, or None if the graph fixes the number of rows."""
     given = {slot: types[slot] for slot in (*schedule.feeds.values(), *schedule.reads.values())}
     for slot, axis in batches.items():
         shape = list(types[slot].shape)
@@ -128,7 +129,7 @@ class Walk:
     """One pass over a schedule.
 
     Args:
-        fed: states of feeds; the others are the same for all rows.
+        fed: states of feeds; all other feeds are the same for all rows.
         twice: the types for twice as many rows, if they are known.
     """
 
@@ -185,7 +186,8 @@ class Walk:
             flow.sliced[step.inputs[place]] = rows
 
     def _without_rows(self, step: Step, slot: int, ins: Sequence[State]) -> State:
-        """The state of what is made without rows; a shape that counts them may give it some."""
+        """Return the state of a value made without rows. Shapes that count rows may give it
+        rows."""
         state, op_id = strongest(ins), step.node.op.id
         fresh = op_id in FRESH or (op_id in REPEATING and ins[0] is SAME)
         if state is not COUNTED or not fresh or self.twice is None:
@@ -202,10 +204,10 @@ class Walk:
         )
 
     def _by_rule(self, step: Step, ins: Sequence[State], record: Record) -> Sequence[State]:
-        """The states of the outputs of a step that rows go into.
+        """Return the states of the outputs of a step with rows among its inputs.
 
         Raises:
-            MixesRows: they are mixed.
+            MixesRows: the step mixes rows.
         """
         op, attrs = step.node.op, step.node.attrs
         types = [self.types[s] for s in step.inputs]
@@ -226,10 +228,10 @@ def _listed(states: State | Sequence[State], count: int) -> Sequence[State]:
 
 
 def _lowered(call: Call, lowering: Lowering | None) -> Sequence[State]:
-    """The states of what a lowering writes, from those of its inputs.
+    """Return the states of a lowering's outputs, given the states of its inputs.
 
     Raises:
-        MixesRows: it mixes rows, or nothing says that it does not.
+        MixesRows: it mixes rows, or it has no rule.
     """
     if not any(isinstance(s, Rows) for s in call.states):
         return [strongest(call.states)] * len(call.outs)
@@ -243,7 +245,9 @@ def _lowered(call: Call, lowering: Lowering | None) -> Sequence[State]:
 
 
 def _composed(call: Call, whole: Composite) -> Sequence[State]:
-    """Part by part; a join is final if nothing but a change of shape follows it.
+    """Return the states of a composite's outputs, part by part.
+
+    A reduction is final if at most a change of shape follows it.
 
     Raises:
         MixesRows: a part mixes rows.

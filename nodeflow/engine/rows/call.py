@@ -1,4 +1,4 @@
-"""What a rule sees of one application of a lowering, or of an op."""
+"""The view that a rule has of one application of a lowering or op."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from nodeflow.graph.types import TensorType
 
 @dataclass
 class Record:
-    """What a step does besides passing rows on.
+    """Facts about a step besides the states of its outputs.
 
     Attributes:
-        joins: the kinds of joins, in order.
-        sliced: for inputs of the step without rows, by number: where a slice of each row is.
-        final: whether a join is all that the step does.
-        counted: attributes of the op with numbers along the axis of the rows: which number that is;
-            None: all. On fewer rows they are smaller in proportion.
+        joins: the kinds of batch reductions, in order.
+        sliced: by number of an input without rows, the place of a slice for each row.
+        final: whether the step does nothing but a batch reduction.
+        counted: attributes of the op with sizes along the axis of the rows: the position of that
+            size, or None if all are. For fewer rows they shrink in proportion.
     """
 
     joins: list[JoinKind] = field(default_factory=list)
@@ -30,15 +30,15 @@ class Record:
 
 @dataclass
 class Call:
-    """One application. A rule is called where an input has rows and none is mixed.
+    """One application of an op or lowering with rows, and no mixed rows, among its inputs.
 
     Attributes:
-        number: of rows.
-        attrs: the op's attributes, complete.
-        lowering: None for a rule of an op.
-        states, types: of the inputs; the types are concrete.
-        outs: types of the outputs, concrete.
-        slots: for each input the number of the step's input that it is, None for a value inside.
+        number: number of rows.
+        attrs: all attributes of the op.
+        lowering: None in a rule of an op.
+        states, types: states and concrete types of the inputs.
+        outs: concrete types of the outputs.
+        slots: for each input, its number among the step's inputs; None for an inner value.
     """
 
     number: int
@@ -51,24 +51,24 @@ class Call:
     record: Record
 
     def rows(self, index: int) -> Rows | None:
-        """Where the rows of an input are, if it has any."""
+        """Return the place of an input's rows, or None if it has none."""
         state = self.states[index] if index < len(self.states) else None
         return state if isinstance(state, Rows) else None
 
     def join(self, kind: JoinKind) -> State:
-        """The state of what all rows make together."""
+        """Record a batch reduction and return the state of its result."""
         self.record.joins.append(kind)
         return JOINED
 
     def without_rows(self) -> State:
-        """The state of what takes no more than sizes from the inputs that have rows."""
+        """Return the state of a result that uses only the sizes of inputs with rows."""
         return max(COUNTED, strongest(self.states))
 
     def counts(self, name: str, axis: int | None = None) -> None:
-        """Note that an attribute has numbers along the axis of the rows, if it has.
+        """Record that an attribute contains sizes along the axis of the rows, if it does.
 
         Args:
-            axis: which of its numbers that is; None: all.
+            axis: position of that size; None: all sizes.
         """
         numbers = self.attrs.get(name)
         if axis is not None:
@@ -78,7 +78,7 @@ class Call:
         self.record.counted[name] = axis
 
     def slice(self, index: int, rows: Rows) -> None:
-        """Note that an input without rows has a slice for each, if its axis is as long."""
+        """Record that an input without rows has a slice for each row, if its axis is that long."""
         if self.rows(index) is None and 0 <= rows.axis < self.types[index].rank:
             size = self.types[index].shape[rows.axis]
             place = self.slots[index]
@@ -86,7 +86,7 @@ class Call:
                 self.record.sliced[place] = rows
 
     def aligned(self, inputs: Iterable[int], out: TensorType) -> Rows:
-        """Where the rows are in the result of inputs that broadcast to ``out``.
+        """Return the place of the rows in the result of inputs that broadcast to ``out``.
 
         Raises:
             MixesRows: the rows of two inputs are along different axes.
@@ -110,7 +110,7 @@ class Call:
         """Refuse rows along axes that an op works along.
 
         Args:
-            what: it does along them, in words.
+            what: what the op does along them, in words.
 
         Raises:
             MixesRows: the rows are along one of them.

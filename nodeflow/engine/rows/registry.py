@@ -1,4 +1,4 @@
-"""The registry of rules: what becomes of rows in each kind of lowering, and in some ops."""
+"""The registry of rules for rows, by kind of lowering and for some ops."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from nodeflow.engine.rows.states import State
 from nodeflow.engine.rule_book import RuleBook
 
 Rule = Callable[[Call], State | Sequence[State]]
-"""The states of the outputs; one state holds for all of them. Raises MixesRows."""
+"""A function that returns the states of the outputs, or one state for all; raises MixesRows."""
 
 BOOK: RuleBook[Rule] = RuleBook(package)
-"""What has no rule mixes rows."""
+"""All rules. A lowering without a rule mixes rows."""
 follows, follows_op = BOOK.for_lowerings, BOOK.for_ops

@@ -1,4 +1,4 @@
-"""What a value has to do with the rows of a batch."""
+"""The states of a value with respect to the rows of a batch."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ JoinKind = Literal["sum", "mean", "prod", "max", "min", "any"]
 
 
 class Whole(IntEnum):
-    """A value that has no rows; ordered by how much of the batch it depends on."""
+    """States of a value without rows, ordered by how much of the batch it depends on."""
 
     SAME = 0
     """It does not depend on the batch."""
     COUNTED = 1
-    """It depends on how many rows there are, and not on what is in them."""
+    """It depends on the number of rows, but not on their values."""
     JOINED = 2
-    """It is made of all rows, by joins."""
+    """It is computed from all rows by batch reductions."""
     MIXED = 3
-    """It is made of rows in a way that is no join."""
+    """It is computed from several rows in a way that is no batch reduction."""
 
 
 SAME, COUNTED, JOINED, MIXED = Whole
@@ -28,11 +28,11 @@ SAME, COUNTED, JOINED, MIXED = Whole
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """A value with a slice for each row, which depends on that row alone, and on what is joined.
+    """A value with a slice for each row, which depends on that row and on batch reductions only.
 
     Along ``axis`` element ``(o * number + row) * inner + i`` belongs to ``row``, for ``o`` below
-    ``outer`` and ``i`` below ``inner``: both are 1 where the axis is the rows and nothing else,
-    ``inner`` is 20 where 20 words of each row became one axis with the rows.
+    ``outer`` and ``i`` below ``inner``. Both are 1 if the axis consists of the rows only. If 20
+    words of each row were merged with the rows into one axis, ``inner`` is 20.
     """
 
     axis: int = 0
@@ -41,15 +41,15 @@ class Rows:
 
     @property
     def plain(self) -> bool:
-        """Whether rows that follow each other take one range of the axis."""
+        """Whether consecutive rows occupy one range of the axis."""
         return self.outer == 1
 
     def size(self, number: int) -> int:
-        """The size of the axis for a number of rows."""
+        """Return the size of the axis for a number of rows."""
         return self.outer * number * self.inner
 
     def at(self, axis: int) -> Rows:
-        """The same along another axis."""
+        """Return the same rows along another axis."""
         return replace(self, axis=axis)
 
 
@@ -58,11 +58,12 @@ State = Whole | Rows
 
 @dataclass(frozen=True, slots=True)
 class Join:
-    """A reduction over all rows, in a node.
+    """A batch reduction: a reduction over all rows, in a node.
 
     Attributes:
-        kind: how the results of parts make that of the whole. A mean counts all elements.
-        final: whether the node's output is the join itself; otherwise the node goes on with it.
+        kind: how the results of parts combine into the result of the whole. A mean counts all
+            elements.
+        final: whether the reduction is the node's output; otherwise the node computes with it.
     """
 
     kind: JoinKind
@@ -71,12 +72,12 @@ class Join:
 
 @dataclass(frozen=True)
 class Taken:
-    """Some of the rows, in an order of their own, and each as it would be alone.
+    """A selection of rows in some order, each unchanged.
 
     Attributes:
-        which: their numbers.
-        axis: of theirs in the output.
-        attrs: of the op, with which it leaves out none of the rows.
+        which: numbers of the selected rows.
+        axis: axis of the rows in the output.
+        attrs: attributes of the op that select all rows instead.
     """
 
     which: range
@@ -85,10 +86,10 @@ class Taken:
 
 
 class MixesRows(Exception):
-    """An op makes one row of several, in a way that is no join; says how, after "it".
+    """An op combines rows in a way that is no batch reduction; the reason follows the word "it".
 
     Attributes:
-        taken: the rows that it takes, where that is all.
+        taken: the selected rows, if the op does nothing but select.
     """
 
     def __init__(self, reason: str, taken: Taken | None = None) -> None:
@@ -97,5 +98,5 @@ class MixesRows(Exception):
 
 
 def strongest(states: Iterable[State]) -> Whole:
-    """Of values without rows, what depends on all of them is."""
+    """Return the state of a value that depends on all of these values, ignoring those with rows."""
     return max((s for s in states if isinstance(s, Whole)), default=SAME)

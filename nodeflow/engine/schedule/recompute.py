@@ -1,15 +1,15 @@
-"""Keeps less at a time: values that are needed again much later are dropped and computed again.
+"""Saves memory: values that are needed again much later are dropped and recomputed.
 
-A training step keeps what each layer made until the way back has passed it. Under a limit of memory
-the schedule is rewritten: its steps are walked in order, and where more is held than the limit
-allows, what is needed latest, is largest and is cheapest to compute goes first. Who needs it then
-gets it from a second application of the same node to the same values, so no bit of any result
-changes: random nodes draw by their own number and execution, not by how often they run.
+A training step keeps the result of each layer until the backward pass has reached it. Under a
+memory limit the schedule is rewritten: its steps are walked in order, and whenever the values held
+exceed the limit, values are dropped that are needed late, large and cheap to recompute. Later
+consumers read a second application of the same node to the same values. No bit of any result
+changes, because random nodes draw by their own number and execution, not by how often they run.
 
-The order of steps is the order in which the reference runs them. What
-the planner would run as soon as it can, which is what is computed again and what draws random
-numbers, waits for the step before (`Schedule.delayed`). No step waits for one that only leads to
-new values of variables, which for their part wait for all who read the old ones.
+The reference runs steps in schedule order. The planner would run some steps as early as possible:
+recomputed steps and random draws. They wait for the previous step (`Schedule.delayed`), or for an
+earlier one if that step only leads to new values of variables: such steps wait for all readers of
+the old values.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ from nodeflow.graph.graph import Node
 from nodeflow.graph.types import TensorType
 
 SHARING = frozenset("reshape identity expand_dims squeeze stop_gradient flatten assign".split())
-"""Ops whose result is their last input's memory."""
+"""Ops whose result shares the memory of an input: the last one for assign, else the first."""
 PRODUCTS = ("matmul", "conv", "einsum", "attention", "scan", "while", "sort", "solve")
-"""Parts of the names of ops that take much longer than to write their result."""
+"""Parts of the names of ops that take much longer than writing their result."""
 PRODUCT_COST = 20.0
 MOST_STEPS = 3
-"""A schedule does not become more than so many times as long."""
+"""Longest rewritten schedule, as a multiple of the number of steps."""
 
 
 def is_slow(node: Node) -> bool:
-    """Whether an op takes much longer than to write its result."""
+    """Return whether an op takes much longer than writing its result."""
     return any(part in node.op.id for part in PRODUCTS)
 
 
@@ -43,17 +43,17 @@ def recompute(
     budget: float,
     stored: AbstractSet[int] | None = None,
 ) -> tuple[Schedule, list[TensorType]] | None:
-    """The schedule with steps repeated so that it holds no more than the budget, if that can be.
+    """Return a schedule that repeats steps to hold no more than the budget, as far as possible.
 
     Args:
-        types: of its slots, all of known size.
-        budget: bytes of what steps make, held at a time.
-        stored: slots that take memory; the others live in kernels only. None: all, and steps keep
-            their order in a plan, too.
+        types: types of its slots, all of known size.
+        budget: bytes of computed values held at a time.
+        stored: slots that take memory; all others live in kernels only. None: all slots take
+            memory, and steps keep their order in a plan, too.
 
     Returns:
-        The schedule and its types, with slots for what is computed again after the others; None
-        where nothing can be dropped, or too much would be computed again.
+        The schedule and its types, with the slots of recomputed values at the end; None if nothing
+            can be dropped, or too much would be recomputed.
     """
     return _Walk(schedule, types, budget, stored).run()
 
@@ -62,8 +62,8 @@ class _Walk:
     """The state of one rewrite.
 
     Attributes:
-        now: for each slot of which there is a value, the slot where that is.
-        held: bytes of each root, the slot whose memory others share.
+        now: for each slot with a current value, the slot that holds it.
+        held: bytes of each root, a slot whose memory others share.
     """
 
     def __init__(
@@ -110,7 +110,7 @@ class _Walk:
                 self.kept.update(self.root[s] for s in step.outputs)
 
     def _only_updates(self) -> set[int]:
-        """Slots that lead to nothing but new values of variables."""
+        """Return the slots that lead to nothing but new values of variables."""
         fetched = {s for s in self.schedule.fetches if s is not None}
         elsewhere = set(fetched)
         found: set[int] = set()
@@ -148,7 +148,7 @@ class _Walk:
         return new, self.types
 
     def _emit(self, step: Step, outputs: Sequence[int]) -> None:
-        """Add a step that reads what there is now."""
+        """Append a step that reads the current values."""
         inputs = tuple(self.now[s] for s in step.inputs)
         self.steps.append(Step(step.node, inputs, tuple(outputs)))
         if outputs and inputs:
@@ -164,7 +164,7 @@ class _Walk:
                 self.held[root] = self._size(root)
 
     def _make_again(self, index: int, user: Step, missing: Iterable[int]) -> None:
-        """Repeat what makes missing values that a step needs, and what that needs."""
+        """Repeat the steps that make missing values of ``user``, with their missing inputs."""
         again: dict[int, Step] = {}
         stack = list(missing)
         while stack:
@@ -187,7 +187,7 @@ class _Walk:
         self.types.append(self.types[slot])
         return len(self.slots) - 1
 
-    # ---- what goes ----------------------------------------------------------------------------
+    # ---- dropping values ----------------------------------------------------------------------
 
     def _next_use(self, root: int, index: int) -> int | None:
         return next((i for i in self.uses.get(root, ()) if i > index), None)
@@ -212,7 +212,7 @@ class _Walk:
             self._drop(best)
 
     def _worth(self, root: int, index: int) -> float:
-        """How good it is to drop a value: long unused, large, and soon computed again."""
+        """Return the benefit of dropping a value: long unused, large, and quick to recompute."""
         step = self.maker[root]
         later = self._next_use(root, index)
         away = len(self.schedule.steps) if later is None else later - index

@@ -1,8 +1,9 @@
-"""Schedules: what a set of fetches needs, as a straight list of steps in order.
+"""Schedules: the ancestors of a set of fetches as a straight list of steps.
 
-A schedule is in single-assignment form: each slot is written once. A read of a variable is a slot
-of its own, a read after an assign is the assign's slot, and what the run commits to each variable
-is one slot. Both tiers execute schedules, so the meaning of variables is decided here only.
+A schedule is in single-assignment form: each slot is written once. A read of a variable has its own
+slot, a read after an assign uses the assign's slot, and the value that the run commits to each
+variable is one slot. Both tiers execute schedules, so only this module defines the meaning of
+variables.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ Target = Tensor | Node
 
 
 class Step(NamedTuple):
-    """One application of an op: slots of its inputs and outputs."""
+    """One application of an op, with the slots of its inputs and outputs."""
 
     node: Node
     inputs: tuple[int, ...]
@@ -33,20 +34,20 @@ class Step(NamedTuple):
 
 @dataclass
 class Schedule:
-    """What to run for one set of fetches and fed tensors, in order.
+    """The steps to run for one set of fetches and fed tensors, in order.
 
     Attributes:
-        slots: the tensor that each slot holds a value of.
+        slots: the tensor whose value each slot holds.
         steps: applications in an order that respects data, control inputs and variables.
         feeds: slot of each fed tensor and of each placeholder that must be fed.
         reads: slot of each variable's value from before the run.
         writes: slot of the value that the run commits to each variable.
         fetches: slot of each fetched tensor, None for a node without outputs.
         initializers: nodes that give variables their initial values, before anything else.
-        rewritten: ids of rewrites of the schedule, with what they did, in words.
-        delayed: first output of a step -> a slot whose value it is to wait for though it does not
-            read it, so that less is held at a time (`recompute`).
-        repeated: outputs of steps that compute again what was not kept.
+        rewritten: pairs (id of a rewrite of the schedule, description of its change).
+        delayed: by the first output of a step, the slot that it waits for without reading it, which
+            saves memory (`recompute`).
+        repeated: outputs of steps that recompute dropped values.
     """
 
     slots: list[Tensor] = field(default_factory=list)
@@ -66,10 +67,10 @@ class Schedule:
         return tuple(step.node for step in self.steps if is_assign(step.node))
 
     def last_uses(self) -> list[int]:
-        """For each slot, the index of the last step that uses it, or of the one that makes it.
+        """Return the index of the last step that uses each slot, or else of the step that makes it.
 
-        -1 where no step does either (a feed that is only fetched). Fetched and committed slots are
-        used at the end: ``len(steps)``.
+        The index is -1 if no step does either (a feed that is only fetched). Fetched and committed
+        slots are used at the end: ``len(steps)``.
         """
         last = [-1] * len(self.slots)
         for index, step in enumerate(self.steps):
@@ -80,7 +81,7 @@ class Schedule:
         return last
 
     def specialise(self, given: Mapping[int, TensorType]) -> list[TensorType]:
-        """Concrete types of all slots from those of feeds and reads.
+        """Return the concrete types of all slots, given the types of feeds and reads.
 
         Raises:
             GraphError: shapes that were unknown while building do not fit together.
@@ -114,10 +115,10 @@ def is_assign(node: Node) -> bool:
 
 
 def resolve_alias(tensor: Tensor) -> Tensor:
-    """The tensor that does the work: a macro node's outputs stand for derived tensors.
+    """Return the tensor that stands behind an output of a macro node: a tensor derived from it.
 
     Raises:
-        FetchError: the output stands for nothing (the gradient of what the loss does not reach).
+        FetchError: there is no such tensor (the gradient of an input that the loss does not reach).
     """
     while tensor.node.alias:
         target = tensor.node.alias[tensor.index]
@@ -133,7 +134,7 @@ def resolve_alias(tensor: Tensor) -> Tensor:
 
 @uncollected
 def build_schedule(targets: Sequence[Target], fed: Iterable[Tensor]) -> Schedule:
-    """Order what ``targets`` need, taking the ``fed`` tensors as given.
+    """Order the nodes that ``targets`` need, taking the ``fed`` tensors as given.
 
     Raises:
         AssignOrderError: two assigns to one variable have no order between them.
@@ -154,7 +155,7 @@ class _Builder:
         self.assigns: dict[Node, list[Node]] = {}
         """The assigns to each variable, in the graph's order."""
         self.after: dict[Node, int] = {}
-        """For each node, the bits of the assigns that what uses it runs after."""
+        """For each node, the bits of the assigns that run before its consumers."""
 
     def build(self) -> Schedule:
         nodes = self._needed()
@@ -173,7 +174,8 @@ class _Builder:
         return self.schedule
 
     def _needed(self) -> list[Node]:
-        """Nodes that run, in the order they were added to the graph, which is topological."""
+        """Return the nodes that run, in the topological order in which they were added to the
+        graph."""
         seen: set[Node] = set()
         stack = [self._producer(t) if isinstance(t, Tensor) else t for t in self.targets]
         while stack:
@@ -204,7 +206,7 @@ class _Builder:
         self.schedule.steps.append(Step(node, inputs, outputs))
 
     def _assigns_before(self, node: Node) -> int:
-        """Bits of the assigns that ``node`` runs after, by data or by control."""
+        """Return the bits of the assigns that ``node`` runs after, by data or by control."""
         mask = 0
         for tensor in _data_inputs(node):
             producer = self._producer(tensor)
@@ -221,7 +223,7 @@ class _Builder:
         return slot
 
     def _slot(self, tensor: Tensor, before: int) -> int:
-        """The slot that a node running after the assigns ``before`` finds ``tensor`` in."""
+        """Return the slot of ``tensor`` for a node that runs after the assigns ``before``."""
         if not before and (known := self.slot_of.get(tensor)) is not None:
             return known
         tensor = resolve_alias(tensor)
@@ -244,7 +246,8 @@ class _Builder:
     def _check_order(self, variable: Node, assigns: list[Node]) -> None:
         for first, second in pairwise(assigns):
             if first.attrs["each_step"] and second.attrs["each_step"]:
-                continue  # of layers that share the variable: it becomes what the last one says
+                # Layers that share a variable each assign to it once per step; the last one wins.
+                continue
             if not self._assigns_before(second) & self.bits[first]:
                 raise AssignOrderError(
                     f"{first.name} and {second.name} both assign to {variable.name}, "
@@ -258,10 +261,10 @@ class _Builder:
 
 
 def _data_inputs(node: Node) -> Sequence[Tensor]:
-    """The tensors whose values the node uses while running."""
+    """Return the tensors whose values the node uses while running."""
     kind = node.op.id
     if kind == "variable":
-        return ()  # its initial value is used by Session.initialize only
+        return ()  # only Session.initialize uses its initial value
     if kind == "assign":
         return node.inputs[1:]  # the variable itself is named, not read
     return [t for t in node.alias if t is not None] if node.op.macro else node.inputs

@@ -1,15 +1,15 @@
 """The rewrite ``stabilise``: logarithms of softmax and sigmoid, and their gradients, in one step.
 
-Where a softmax or sigmoid underflows to 0, its logarithm is minus infinity, and the gradient, built
-from the graph as written, divides by that 0. Both together are harmless:
+If a softmax or sigmoid underflows to 0, its logarithm is minus infinity, and the gradient, built
+from the graph as written, divides by that 0. The combined formulas stay finite:
 
     log(softmax(x)) = log_softmax(x)       its gradient: h - softmax(x) * sum(h)
     log(sigmoid(x)) = -softplus(-x)                      h * (1 - sigmoid(x))
     log(1 - sigmoid(x)) = -softplus(x)                   -h * sigmoid(x)
 
-It acts on schedules, so both tiers compute the same. What is fetched of the parts (the
-probabilities, the gradient for them) is computed as written. Values that were right before move by
-rounding only; `docs/correctness.md` says how far.
+The rewrite acts on schedules, so both tiers compute the same. Fetched intermediate values (the
+probabilities, the gradient with respect to them) are computed as written. Values that were right
+before change by rounding only; `docs/correctness.md` states the tolerance.
 """
 
 from __future__ import annotations
@@ -31,14 +31,13 @@ Term = tuple[bool, int]
 
 
 def stabilise(schedule: Schedule, types: Sequence[TensorType]) -> tuple[Schedule, list[TensorType]]:
-    """The schedule with logarithms of softmax and sigmoid, and their gradients, made stable.
+    """Make the logarithms of softmax and sigmoid, and their gradients, numerically stable.
 
     Args:
-        types: of the schedule's slots, as concrete as they can be.
+        types: types of the schedule's slots, as concrete as known.
 
     Returns:
-        The schedule and its types; new slots come after the others. The same ones if there is
-        nothing to do.
+        The schedule and its types, with new slots at the end; unchanged if there is nothing to do.
     """
     used = {step.node.op.id for step in schedule.steps}
     if used.isdisjoint(("softmax", "sigmoid")):
@@ -51,7 +50,7 @@ class _Stabiliser:
 
     Attributes:
         maker: the step, as written, that makes a slot.
-        logs: slot of the log_softmax that belongs to a softmax's slot.
+        logs: for the slot of a softmax, the slot of its log_softmax.
     """
 
     def __init__(self, schedule: Schedule, types: Sequence[TensorType]) -> None:
@@ -79,7 +78,7 @@ class _Stabiliser:
         return new, self.types
 
     def _replaced(self, step: Step) -> bool:
-        """Whether steps have been added that compute the same."""
+        """Add stable steps that replace a step, if it matches a pattern. Return whether it does."""
         if step.node.op.id == "log":
             return self._logarithm(step)
         if step.node.op.id == "multiply":
@@ -87,7 +86,7 @@ class _Stabiliser:
         return False
 
     def _unused(self, loose: list[int]) -> set[tuple[int, ...]]:
-        """Outputs of steps that nothing needs any more, now that what read ``loose`` is gone."""
+        """Return the outputs of steps that lost their last reader; ``loose`` lost one."""
         uses = Counter(s for step in self.steps for s in step.inputs)
         uses.update(s for s in (*self.given.fetches, *self.given.writes.values()) if s is not None)
         dead: set[tuple[int, ...]] = set()
@@ -99,7 +98,7 @@ class _Stabiliser:
                 loose += step.inputs
         return dead
 
-    # ---- what is recognised -------------------------------------------------------------------
+    # ---- patterns -----------------------------------------------------------------------------
 
     def _logarithm(self, step: Step) -> bool:
         """log(softmax(x)) = log_softmax(x), log(sigmoid(x)) = -softplus(-x)"""
@@ -144,7 +143,7 @@ class _Stabiliser:
         return True
 
     def _softmax_factors(self, step: Step) -> tuple[int, int, int] | None:
-        """p, g and the axis where a product is (g - sum(g * p)) * p, p being a softmax."""
+        """Match (g - sum(g * p)) * p with a softmax p. Return p, g and the axis, or None."""
         difference, p = step.inputs
         softmax, outer = self._made(p, "softmax"), self._made(difference, "subtract")
         reduced = outer and self._made(outer.inputs[1], "reduce_sum")
@@ -180,9 +179,9 @@ class _Stabiliser:
         return True
 
     def _split(self, g: int, p: int, *divisors: tuple[bool, int]) -> list[list[Term]]:
-        """The terms of g: first those that are left, then what is divided by each divisor.
+        """Split the sum g into terms: first the undivided ones, then the terms over each divisor.
 
-        Nothing that is broadcast is taken apart.
+        Broadcast terms are not split.
         """
         parts: list[list[Term]] = [[] for _ in range(len(divisors) + 1)]
         type_ = self.types[p]
@@ -206,12 +205,12 @@ class _Stabiliser:
         return parts
 
     def _made(self, slot: int, *ops: str) -> Step | None:
-        """The step that makes a slot, if its op is one of these."""
+        """Return the step that makes a slot, if its op is one of these."""
         step = self.maker.get(slot)
         return step if step is not None and step.node.op.id in ops else None
 
     def _probability(self, slot: int) -> tuple[bool, int]:
-        """(True, p) if the slot is 1 - p, else (False, p), looking through identities."""
+        """Return (True, p) if the slot is 1 - p, else (False, p), looking through identities."""
         slot = self._original(slot)
         step = self._made(slot, "subtract")
         one = step and self._made(step.inputs[0], "constant")
@@ -226,15 +225,15 @@ class _Stabiliser:
         return slot
 
     def _name(self, p: int) -> str:
-        """What a probability is of."""
+        """Return the name of the softmax's or sigmoid's input."""
         return self.slots[self.maker[p].inputs[0]].name
 
-    # ---- what is added ------------------------------------------------------------------------
+    # ---- new steps ----------------------------------------------------------------------------
 
     def _apply(
         self, old: Step, op_id: str, inputs: Sequence[int], out: int | None = None, **attrs: object
     ) -> int:
-        """Add a step in place of ``old``; the slot of its result, ``out`` if that is given."""
+        """Append a step in place of ``old``. Return the slot of its result, ``out`` if given."""
         op = REGISTRY.lookup(op_id)
         name = old.node.name if out is not None else f"{old.node.name}/{op_id}"
         bound = op.bind_attrs(attrs)
@@ -252,10 +251,10 @@ class _Stabiliser:
         return out
 
     def _log_softmax(self, old: Step, p: int, out: int | None = None) -> int:
-        """The slot of a softmax's logarithm, ``out`` if that is given.
+        """Return the slot of a softmax's logarithm, ``out`` if given.
 
-        The gradient takes its exponential where only it would need the softmax, which then is not
-        computed at all.
+        If only the gradient needs the softmax, it uses the exponential of this logarithm, so the
+        softmax is not computed at all.
         """
         if out is None and p in self.logs:
             return self.logs[p]
@@ -265,7 +264,7 @@ class _Stabiliser:
         return self.logs.setdefault(p, slot)
 
     def _sum(self, old: Step, terms: list[Term], out: int | None = None) -> int:
-        """Add up terms, of which there is at least one."""
+        """Add up at least one term. Return the slot of the sum."""
         (minus, total), *others = sorted(terms, key=lambda term: term[0])
         if minus:
             total = self._apply(old, "negative", (total,), None if others else out)

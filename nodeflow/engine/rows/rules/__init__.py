@@ -1,1 +1,1 @@
-"""What becomes of rows, a module for each family of lowerings and ops; found by the registry."""
+"""The rules for rows, a module for each family of lowerings and ops; found by the registry."""

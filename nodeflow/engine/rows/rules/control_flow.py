@@ -1,4 +1,4 @@
-"""Loops and branches: rows go through the pieces of graph inside as through any other."""
+"""Loops and branches: the pieces of graph inside are analysed like any schedule."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from nodeflow.ops.control_flow.scan_body import draws, inline
 
 
 class _Inside:
-    """A piece of graph, walked with states of its inputs; what it joins counts for the call."""
+    """A piece of graph, analysed for given states of its inputs; its reductions count for the
+    call."""
 
     def __init__(self, call: Call, text: str, types: Sequence[TensorType]) -> None:
         graph = Graph()
@@ -27,10 +28,10 @@ class _Inside:
         self.joins: list[JoinKind] = []
 
     def states(self, given: Sequence[State]) -> list[State]:
-        """Of the outputs.
+        """Return the states of the outputs.
 
         Raises:
-            MixesRows: something inside does.
+            MixesRows: a node inside mixes rows.
         """
         fed = {slot: s for slot, s in zip(self.feeds, given, strict=True) if slot is not None}
         flow = Walk(self.schedule, self.types, fed, self.call.number).run()
@@ -44,7 +45,7 @@ class _Inside:
 def _fixed_point(
     inside: _Inside, carried: Sequence[State], others: Sequence[State]
 ) -> tuple[list[State], list[State]]:
-    """What is carried, and all that the piece gives, once another iteration changes nothing."""
+    """Return the states of carried values and of all outputs at the fixed point of iterations."""
     now = list(carried)
     while True:
         made = inside.states([*now, *others])
@@ -55,7 +56,7 @@ def _fixed_point(
 
 
 def _seen(call: Call, states: Sequence[State], shift: int = 0) -> None:
-    """Note which inputs without rows turned out to have a slice for each."""
+    """Record which inputs without rows turned out to have a slice for each row."""
     for index, state in enumerate(states):
         if isinstance(state, Rows):
             call.slice(index, state.at(state.axis + shift))
@@ -87,7 +88,7 @@ def scanned(call: Call) -> Sequence[State]:
 
 
 def _mapped(call: Call) -> Sequence[State]:
-    """Nothing is carried on, so an iteration is about its row alone, as in ``map_fn``."""
+    """Return the states of a scan without carried values: each row is alone, as in ``map_fn``."""
     found = {s for s in call.states if isinstance(s, Rows)}
     if len(found) > 1 or any(map(call.rows, range(call.attrs["sequences"], len(call.types)))):
         raise MixesRows("combines each row with all others")
@@ -125,7 +126,7 @@ def branched(call: Call) -> Sequence[State]:
 
 
 def max_state(condition: State, state: State) -> State:
-    """What a branch gives depends on its condition too."""
+    """Return the state of a branch's result, which also depends on the condition."""
     if isinstance(state, Whole) and isinstance(condition, Whole):
         return max(state, condition)
     return state

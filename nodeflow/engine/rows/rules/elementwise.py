@@ -1,4 +1,4 @@
-"""Numbers that are computed one by one, or that follow from sizes alone."""
+"""Elementwise ops, and values that follow from sizes alone."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def one_by_one(call: Call) -> State:
 
 @follows_op("bitcast")
 def read_again(call: Call) -> State:
-    """Of another size, numbers come from, or become, those along the last axis."""
+    """Return the rows of a bitcast, which splits or merges numbers along the last axis."""
     rows, (x,), (out,) = call.rows(0), call.types, call.outs
     if x.shape != out.shape:
         call.apart(rows, range(min(x.rank, out.rank), x.rank), "makes one number of several rows")
@@ -71,7 +71,10 @@ def positions(call: Call) -> State:
     "log_uniform_candidate_sampler", "uniform_candidate_sampler", "fixed_unigram_candidate_sampler"
 )
 def sampled(call: Call) -> Sequence[State]:
-    """The candidates are drawn for the whole batch; how often a target is expected is its own."""
+    """Return the states of a sampler: candidates are drawn for the whole batch.
+
+    Each row has its own expected counts of its targets.
+    """
     return [SAME, call.states[0], SAME]
 
 
@@ -82,7 +85,7 @@ def checked(call: Call) -> State:
 
 @follows_op("random_uniform_like")
 def drawn_like(call: Call) -> State:
-    """Each element is drawn by its number in the whole."""
+    """Return the rows of the input: each element is drawn by its number in the whole."""
     return call.states[0]
 
 

@@ -1,4 +1,4 @@
-"""Elements that are found, or placed, by indices."""
+"""Ops that read or write elements by indices."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def gathered(call: Call) -> State:
 
 @follows(ScatterAdd)
 def added(call: Call) -> State:
-    """What is added at indices that rows name is a sum over rows."""
+    """Return the state of a scatter: a sum over rows if rows give the indices."""
     axis, (x, indices) = call.lowering.axis, (call.rows(0), call.rows(1))
     rank = call.types[1].rank
     named = None if indices is None else indices.at(indices.axis + axis)
@@ -70,7 +70,7 @@ def gathered_parts(call: Call) -> State:
 
 @follows_op("scatter_nd_like")
 def added_like(call: Call) -> State:
-    """Of the third input only the shape counts."""
+    """Return the state of a scatter; only the shape of the third input matters."""
     x, indices, like = call.rows(0), call.rows(1), call.rows(2)
     rows = _first_axis(call, 0, 1)
     if rows is not None and like in (rows, None):
@@ -84,7 +84,7 @@ def added_like(call: Call) -> State:
 
 
 def _first_axis(call: Call, *inputs: int) -> Rows | None:
-    """The rows of inputs, where they are one of the first axes that all have in common."""
+    """Return the rows of the inputs, if they lie along one common batch axis; else None."""
     found = {rows for index in inputs if (rows := call.rows(index)) is not None}
     if len(found) != 1 or next(iter(found)).axis >= call.attrs["batch_dims"]:
         return None
@@ -96,7 +96,10 @@ def _first_axis(call: Call, *inputs: int) -> Rows | None:
 
 @follows_op("put_along_axis")
 def put(call: Call) -> State:
-    """Elements of each row at places of its own; indices and updates may have fewer rows."""
+    """Return the rows if each row changes its own elements.
+
+    Indices or updates that broadcast along the rows are refused.
+    """
     axis = normalize_axis(call.attrs["axis"], call.types[0].rank)
     found = {rows for index in range(3) if (rows := call.rows(index)) is not None}
     (rows, *others) = found
@@ -130,5 +133,5 @@ def added_parts(call: Call) -> State:
 
 @follows_op("searchsorted")
 def places(call: Call) -> State:
-    """Rows of an order, and rows of what is looked up there."""
+    """Return the rows that the sorted sequences and the searched values have in common."""
     return leading(call, 1, "looks for rows among others")

@@ -1,4 +1,4 @@
-"""Convolutions and pooling: the first axis is the pictures."""
+"""Convolutions and pooling: the rows are the pictures, along the first axis."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ CONVOLUTIONS = (
 
 
 def pictures(call: Call) -> Rows:
-    """The rows of inputs that all are pictures.
+    """Return the rows of inputs that all are pictures.
 
     Raises:
-        MixesRows: they are along another axis than the first.
+        MixesRows: the rows are along another axis than the first.
     """
     for index in range(len(call.types)):
         rows = call.rows(index)
@@ -37,7 +37,7 @@ def pictures(call: Call) -> Rows:
 def convolved(call: Call) -> State:
     if call.rows(1) is not None:
         raise MixesRows("takes the rows for filters")
-    if call.rows(0) is None:  # of a `like`, whose shape only is used
+    if call.rows(0) is None:  # the rows are in a `like`, which gives its shape only
         return call.without_rows()
     rows = call.rows(0)
     assert rows is not None
@@ -48,7 +48,7 @@ def convolved(call: Call) -> State:
 @follows(FilterGradient)
 @follows_op("conv2d_filter_gradient", "conv3d_filter_gradient")
 def filters(call: Call) -> State:
-    """A filter sums over all pictures."""
+    """Return the state of a filter's gradient, a sum over all pictures."""
     if len(call.types) > 2 and call.rows(2) is not None:
         raise MixesRows("takes the rows for filters")
     pictures(call)

@@ -1,4 +1,4 @@
-"""Products of matrices, attention, factors, transforms: the last axes work, the others count."""
+"""Matrix products, attention, factorisations and transforms: leading axes are a batch."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ from nodeflow.ops.lowering import Attend, AttendGradient, Matmul
 
 @follows(Matmul)
 def product(call: Call) -> State:
-    """Rows of the left or columns of the right matrix, a batch axis of both, or a sum over rows."""
+    """Return the place of rows in a product.
+
+    They are rows of the left or columns of the right matrix, a batch axis of both, or summed over.
+    """
     out = call.outs[0]
     kept: list[Rows] = []
     summed: list[Rows] = []
@@ -23,7 +26,7 @@ def product(call: Call) -> State:
         rows, rank = call.rows(index), call.types[index].rank
         if rows is None:
             continue
-        place = rows.axis - rank  # -1 and -2 are the matrix
+        place = rows.axis - rank  # -1 and -2 are the axes of the matrix
         inner = (-2 if turned else -1) if index == 0 else (-1 if turned else -2)
         if place == inner:
             summed.append(rows)
@@ -50,7 +53,7 @@ def product(call: Call) -> State:
 
 @follows_op("einsum")
 def named_axes(call: Call) -> State:
-    """The rows are one letter: an axis of the result, or summed over."""
+    """Return the place of rows in an einsum: one letter, which is an output axis or summed over."""
     inputs, out = parse(call.attrs["equation"], [t.rank for t in call.types])
     found = {(inputs[i][r.axis], r.at(0)) for i in range(len(inputs)) if (r := call.rows(i))}
     if len(found) > 1:
@@ -66,22 +69,22 @@ def named_axes(call: Call) -> State:
 
 @follows(Attend)
 def attention(call: Call) -> Sequence[State]:
-    """Axes before those of queries and keys are batches, which broadcast."""
+    """Return the place of rows among the broadcast batch axes of queries and keys."""
     lead = _lead(call, ())
     return [lead.at(lead.axis + out.rank) for out in _of_ranks(call.outs, (2, 1))]
 
 
 @follows(AttendGradient)
 def attention_gradient(call: Call) -> Sequence[State]:
-    """Of queries, keys and values that all have rows."""
+    """Return the place of rows in the gradients, if queries, keys and values all have rows."""
     if any(call.rows(i) is None for i in range(3)):
         raise MixesRows("gives queries of all rows the same keys, or the other way round")
-    lead = _lead(call, (3, 4))  # numbers of each query
+    lead = _lead(call, (3, 4))  # inputs 3 and 4 have one number for each query
     return [lead.at(lead.axis + out.rank) for out in _of_ranks(call.outs, (2, 2, 2))]
 
 
 def _lead(call: Call, narrow: Sequence[int]) -> Rows:
-    """Where the rows are among the batches: counted from the last of these, which is -1."""
+    """Return the place of the rows among the batch axes, counted from the last one, which is -1."""
     found: set[Rows] = set()
     for index, type_ in enumerate(call.types):
         if (rows := call.rows(index)) is not None:
@@ -97,7 +100,7 @@ def _lead(call: Call, narrow: Sequence[int]) -> Rows:
 
 
 def _of_ranks(outs: Sequence[TensorType], inner: Sequence[int]) -> list[TensorType]:
-    """The types without the axes that are no batches."""
+    """Return the types without their inner axes."""
     return [t.with_shape(t.shape[: t.rank - n]) for t, n in zip(outs, inner, strict=True)]
 
 

@@ -1,4 +1,4 @@
-"""Reductions along axes, and what goes along an axis step by step."""
+"""Reductions along axes, and ops that go along an axis step by step."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def reduced(call: Call) -> State:
     gone = call.types[0].rank - call.outs[0].rank
     if gone == len(axes):
         return rows.at(rows.axis - sum(a < rows.axis for a in axes))
-    return rows.at(rows.axis - gone)  # the first axes are gone, the others have size 1
+    return rows.at(rows.axis - gone)  # the reduced axes are dropped or have size 1 at the end
 
 
 @follows(Running)
@@ -75,10 +75,10 @@ def compared(call: Call) -> Sequence[State]:
 
 
 def leading(call: Call, inner: int, what: str) -> Rows:
-    """Where the rows are, in all inputs and outputs, if not along the last ``inner`` axes.
+    """Return the place of the rows in all inputs and outputs, outside the last ``inner`` axes.
 
     Raises:
-        MixesRows: they are along one of those, or differ between the inputs.
+        MixesRows: the rows are along one of the last axes, or differ between the inputs.
     """
     found = {s for s in call.states if isinstance(s, Rows)}
     if len(found) > 1:

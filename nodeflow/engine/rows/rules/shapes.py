@@ -1,4 +1,4 @@
-"""Elements that move and stay as they are: shapes, slices, joining, borders."""
+"""Ops that move elements unchanged: reshapes, slices, concatenation, padding."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from nodeflow.ops.runtime_attributes import has_later
 @follows(Alias)
 def reshaped(call: Call) -> State:
     rows = call.rows(0)
-    if rows is None:  # the shape only is that of rows
+    if rows is None:  # rows contribute their number only
         return call.without_rows()
     return in_shape(rows, call.types[0], call.outs[0], call.number)
 
@@ -40,10 +40,10 @@ def repeated(call: Call) -> State:
 
 
 def in_shape(rows: Rows, old: TensorType, new: TensorType, number: int) -> Rows:
-    """Where the rows are when the same elements have another shape.
+    """Return the place of the rows after a change of shape.
 
     Raises:
-        MixesRows: no axis holds them whole.
+        MixesRows: no axis of the new shape holds the rows.
     """
     sizes = [d or 0 for d in old.shape]
     before = math.prod(sizes[: rows.axis]) * rows.outer
@@ -70,8 +70,10 @@ def permuted(call: Call) -> State:
 
 @follows_op("split", "part_of_concat", "place_slice")
 def part(call: Call) -> Sequence[State]:
-    """Along the axis of the rows all of them are taken, in order: all of the axis, or, where
-    batches stand there one after the other, some of these."""
+    """Return the rows of parts that take whole batches along the axis of the rows, in order.
+
+    The axis may hold one batch, or several batches one after the other.
+    """
     rows = call.rows(0)
     if rows is None:
         return [call.without_rows()] * len(call.outs)
@@ -98,7 +100,7 @@ def _is_along(call: Call, axis: int) -> bool:
 
 
 ALL = {"begin": 0, "size": -1, "end": None, "strides": 1}
-"""What the attributes of a slice are along an axis of which it leaves out nothing."""
+"""Attributes of a slice that takes a whole axis."""
 
 
 @follows_op("slice", "strided_slice")
@@ -110,7 +112,7 @@ def sliced(call: Call) -> Sequence[State]:
 
 
 def _taken(call: Call) -> Taken | None:
-    """The rows that a slice takes; None where other things share their axis, or a run finds out."""
+    """Return the rows that a slice selects; None if a run decides, or others share their axis."""
     rows, attrs, number = call.rows(0), dict(call.attrs), call.number
     if rows is None or rows != Rows(axis := rows.axis) or any(map(has_later, attrs.values())):
         return None
@@ -140,7 +142,10 @@ def joined(call: Call) -> State:
 
 
 def _one_after_the_other(call: Call) -> State:
-    """Batches along the axis of their rows: each row has an element of each batch."""
+    """Return the rows of batches concatenated along the axis of their rows.
+
+    Each row has an element of each batch.
+    """
     found = [state for state in call.states if isinstance(state, Rows)]
     if len(found) < len(call.states):
         raise MixesRows("puts other rows before or after a batch")
@@ -164,7 +169,7 @@ def on_diagonals(call: Call) -> State:
 
 @follows_op("diag_part", "place_diagonal")
 def diagonals(call: Call) -> State:
-    """The first is, or gives, a matrix; that of `place_diagonal` is its second input."""
+    """Return the rows of batches of matrices, the last input: the first, or the second of two."""
     rows, matrix = call.rows(0), call.types[-1]
     if rows is None:
         return call.without_rows()

@@ -3,7 +3,7 @@
     python benchmarks/engine.py [--case NAME]... [--peers PYTHON [--peer NAME]...]
                                 [--cpu avx2] [--threads N]
                                 [--rounds N] [--seconds S] [--load N] [--clock cpu]
-                                [--write docs/performance.md]
+                                [--write docs/performance_details.md]
 
 NAME is a case or the beginning of some, such as ``transformer``. Every case is a graph built
 through the public API, as users build it. With ``--peers`` (a Python with tensorflow-cpu, torch,

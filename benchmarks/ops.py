@@ -4,7 +4,7 @@
 
 PYTHON is an interpreter with torch. Both are started and warm, their results are compared, and then
 they take turns. A ratio is nodeflow's time divided by PyTorch's: of medians, and of best calls in
-brackets. The table is Markdown; what is in docs/performance.md was made by this command.
+brackets. The table is Markdown; what is in docs/performance_details.md was made by this command.
 """
 
 import op_workloads

@@ -1,6 +1,6 @@
 """Writes what engine.py measured into the page about performance: each row with its target.
 
-    python benchmarks/report.py RESULTS... [--write docs/performance.md]
+    python benchmarks/report.py RESULTS... [--write docs/performance_details.md]
 
 RESULTS are files with the JSON lines that engine.py printed; of a case that several have, the last
 counts. Runs with all that the processor has, with ``--cpu avx2`` and with ``--load N`` have a

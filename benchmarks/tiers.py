@@ -1,7 +1,7 @@
 """The automatic tier beside waiting for the compiled one: whole commands, with no kernel compiled.
 
     python benchmarks/tiers.py [--example NAME]... [--rounds 1] [--epochs N]... [--rows N]...
-                               [--minutes 25] [--write docs/performance.md]
+                               [--minutes 25] [--write docs/performance_details.md]
 
 It runs `nodeflow train` for N epochs with their evaluations, `nodeflow run`, which fetches a metric
 of N test rows, and `nodeflow run` of examples that train nothing, with the tiers `compiled` and

@@ -264,7 +264,7 @@ def test_a_page_without_a_place_is_refused(module, tmp_path):
 
 def test_the_page_about_performance_has_a_place_for_each_section(module):
     report = module("report")
-    text = (FOLDER.parent / "docs" / "performance.md").read_text(encoding="utf-8")
+    text = (FOLDER.parent / "docs" / "performance_details.md").read_text(encoding="utf-8")
     runs = [(None, 0), ("avx2", 0), (None, 1), (None, 2)]
     markers = [*(report.marker(*run) for run in runs), module("tiers").MARKER]
     assert [text.count(marker) for marker in markers] == [1] * 5
@@ -353,7 +353,7 @@ def test_every_example_is_a_case_of_the_tiers(module):
 def test_the_tiers_have_a_section_of_the_page(module, tmp_path):
     tiers, report = module("tiers"), module("report")
     page = tmp_path / "performance.md"
-    page.write_text((FOLDER.parent / "docs" / "performance.md").read_text())
+    page.write_text((FOLDER.parent / "docs" / "performance_details.md").read_text())
     report.write_section(page, tiers.MARKER, "a table")
     assert f"{tiers.MARKER}\na table\n{report.END}" in page.read_text()
     with pytest.raises(SystemExit, match="no section"):

@@ -1,4 +1,4 @@
-"""Random numbers, and what draws them: distributions and dropout."""
+"""Random numbers, and ops that draw them: distributions and dropout."""
 
 from nodeflow.ops.distributions import choices, dropout, inverse, normal_uniform
 

@@ -1,4 +1,4 @@
-"""Random tensors with TensorFlow 1's arguments: means and limits may be tensors, numbers whole."""
+"""Random tensors with TensorFlow 1's arguments, which may be tensors and integer limits."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ def random_normal(
     seed: int | None = None,
     name: str | None = None,
 ) -> Tensor:
-    """Normally distributed random numbers, new ones each time it runs.
+    """Draw normally distributed random numbers, new ones in each run.
 
     Args:
-        shape: its sizes: numbers, or a tensor of them.
+        shape: sizes of the result: numbers, or a tensor of sizes.
         mean: a number, or a tensor that broadcasts to the shape.
         stddev: standard deviation, likewise.
         dtype: float32 or float64.
-        seed: nodes with one seed draw the same numbers; None means those of the node's stream.
+        seed: nodes with the same seed draw the same numbers; None: the node's stream.
 
     Raises:
-        GraphError: what does not fit, at which node.
+        GraphError: an argument does not fit; the error names its node.
     """
     return _normal("random_normal", shape, mean, stddev, dtype, seed, name)
 
@@ -41,10 +41,10 @@ def truncated_normal(
     seed: int | None = None,
     name: str | None = None,
 ) -> Tensor:
-    """Normally distributed random numbers within two standard deviations.
+    """Draw normally distributed random numbers within two standard deviations.
 
-    Arguments and errors are those of `random_normal`; ``stddev`` is that of the distribution before
-    it is cut.
+    Arguments and errors are as in `random_normal`. ``stddev`` is the standard deviation before
+    truncation.
     """
     return _normal("truncated_normal", shape, mean, stddev, dtype, seed, name)
 
@@ -72,19 +72,19 @@ def random_uniform(
     minval: Any = None,
     maxval: Any = None,
 ) -> Tensor:
-    """Evenly distributed random numbers, new ones each time it runs.
+    """Draw uniformly distributed random numbers, new ones in each run.
 
     Args:
-        shape: its sizes: numbers, or a tensor of them.
-        low: smallest; a number, or a tensor that broadcasts to the shape.
-        high: what they stay below; 1 for floats. Whole numbers need it.
-        dtype: a float dtype, or an integer one for whole numbers.
-        seed: nodes with one seed draw the same numbers; None means those of the node's stream.
+        shape: sizes of the result: numbers, or a tensor of sizes.
+        low: lower bound; a number, or a tensor that broadcasts to the shape.
+        high: upper bound; 1 for floats. Integers need it, and stay below it.
+        dtype: a float or integer dtype.
+        seed: nodes with the same seed draw the same numbers; None: the node's stream.
         minval: TensorFlow 1's name of ``low``.
         maxval: TensorFlow 1's name of ``high``.
 
     Raises:
-        GraphError: what does not fit, at which node; ``high`` is missing.
+        GraphError: an argument does not fit, and the error names its node; or ``high`` is missing.
     """
     low = low if minval is None else minval
     high = high if maxval is None else maxval
@@ -100,7 +100,7 @@ def random_uniform(
 
 
 def _whole(shape: Any, low: Any, high: Any, dtype: str, seed: int | None, name: str) -> Tensor:
-    """Whole numbers from ``low`` to ``high - 1``, of 53 random bits each."""
+    """Draw integers from ``low`` to ``high - 1``, from 53 random bits each."""
     if high is None:
         raise AttributeProblem(
             f"{dtype} numbers need a limit", node=name, port="high", hint="Give maxval."

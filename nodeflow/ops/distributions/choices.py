@@ -1,4 +1,4 @@
-"""Random choices: yes or no, one of several, and another order."""
+"""Random choices: Bernoulli and categorical draws, and shuffling."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from nodeflow.ops.samples import values
 
 
 class Choice(Composed):
-    """Base: made of even numbers in the shape of a tensor."""
+    """The base of ops composed of uniform numbers in the shape of a tensor."""
 
     category = "Random"
     random = True
@@ -30,13 +30,13 @@ class Choice(Composed):
 
 @register
 class RandomBernoulli(Choice):
-    """Yes or no."""
+    """Bernoulli draws."""
 
     id = "random_bernoulli"
     keywords = ("coin", "binary", "mask", "bernoulli", "probability")
     doc = (
-        "1 with the probability that x gives for each element, else 0.\n\nNew ones each time it "
-        "runs. No gradient flows."
+        "1 with the probability that x holds for each element, else 0.\n\nEach run draws anew. No "
+        "gradient flows."
     )
     inputs = (Port("x", "Probabilities.", FLOATS),)
     attrs = (SEED,)
@@ -59,17 +59,17 @@ class RandomBernoulli(Choice):
 
 @register
 class RandomCategorical(Choice):
-    """Classes drawn from their scores."""
+    """Classes drawn by their logits."""
 
     id = "random_categorical"
     keywords = ("multinomial", "sample", "softmax", "temperature", "token", "choice")
     doc = (
-        "Class numbers (int64) drawn with the probabilities softmax(logits).\n\nlogits (n, "
-        "classes) give (n, num_samples): each is the place of the largest of the scores and Gumbel "
-        "noise. New ones each time it runs. No gradient flows."
+        "Class numbers (int64) drawn with the probabilities softmax(logits).\n\nlogits "
+        "(n, classes) give (n, num_samples). Each draw is the argmax of the logits plus Gumbel "
+        "noise. Each run draws anew. No gradient flows."
     )
     inputs = (Port("logits", "Scores of the classes.", FLOATS),)
-    attrs = (Attr("num_samples", "int", 1, "Draws for each row.", minimum=0), SEED)
+    attrs = (Attr("num_samples", "int", 1, "Number of draws for each row.", minimum=0), SEED)
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
         logits = types[0]
@@ -96,13 +96,13 @@ class RandomCategorical(Choice):
 
 @register
 class RandomShuffle(Choice):
-    """Slices in another order."""
+    """Slices in random order."""
 
     id = "random_shuffle"
     keywords = ("permutation", "shuffle", "order", "permute", "deck")
     doc = (
-        "The slices of x along the first axis in a random order.\n\nOf range(n) a random "
-        "permutation. Another order each time it runs. No gradient flows."
+        "The slices of x along the first axis in a random order.\n\nrange(n) gives a random "
+        "permutation. Each run draws a new order. No gradient flows."
     )
     inputs = (Port("x", dtypes=DTYPES),)
     attrs = (SEED,)

@@ -33,8 +33,8 @@ class RandomUniformLike(Op):
     category = "Random"
     keywords = ("noise", "even", "mask")
     doc = (
-        "Evenly distributed random numbers from 0 to 1 in the shape of another tensor.\n\nNew ones "
-        "each time it runs; 1 itself is never drawn. No gradient flows."
+        "Uniformly distributed random numbers from 0 to 1 in the shape of another tensor.\n\nEach "
+        "run draws anew; 1 itself is never drawn. No gradient flows."
     )
     random = True
     differentiable = True
@@ -64,7 +64,7 @@ class RandomUniformLike(Op):
 
 
 def _check_drawn(drawn: Sequence[int | None], x: Sequence[int | None]) -> None:
-    """Raises ShapeError unless a noise_shape has 1 or the size of x for each axis."""
+    """Raise ShapeError unless a noise_shape has 1 or the size of x for each axis."""
     fits = [d in (1, None, n) or n is None for d, n in zip(drawn, x, strict=False)]
     if len(drawn) != len(x) or not all(fits):
         raise ShapeError(
@@ -75,7 +75,9 @@ def _check_drawn(drawn: Sequence[int | None], x: Sequence[int | None]) -> None:
 
 
 def _sizes(attrs: Mapping[str, Any]) -> np.ndarray:
-    """The attribute `noise_shape` as a tensor: nothing for the sizes of x, -1 for one of them."""
+    """Return the attribute `noise_shape` as a tensor: empty for the shape of x, -1
+    for a size of x.
+    """
     return np.array([-1 if d is None else d for d in attrs["noise_shape"] or ()], "int64")
 
 
@@ -90,14 +92,15 @@ def _sizes_constant(graph: Graph, attrs: Mapping[str, Any]) -> Tensor:
 
 
 NOISE_SHAPE = Port(
-    "noise_shape", "Sizes of what is drawn, -1 for that of x; override the attribute.", SIZES,
+    "noise_shape", "Shape of the random numbers, -1 for a size of x; overrides the attribute.",
+         SIZES,
     optional=True, keyword=True,
     stand_in=StandIn(TensorType("int64", UNKNOWN), _sizes_constant, _sizes_type),
 )  # fmt: skip
 
 
 def _known_sizes(wired: TensorType) -> tuple[int | None, ...] | None:
-    """What is wired to `noise_shape` as the attribute has it; None where a run finds it out."""
+    """Convert a connected `noise_shape` to the attribute's form; None if only a run knows it."""
     value = wired.value
     if value is None or None in value:
         return None
@@ -105,7 +108,9 @@ def _known_sizes(wired: TensorType) -> tuple[int | None, ...] | None:
 
 
 def _joined(x: Tensor, drawn: Sequence[int | None] | None) -> Tensor:
-    """A tensor of the shape to draw: the first elements of x along axes that share a draw."""
+    """Return a tensor of the shape to draw: only the first element of x along axes that share a
+    draw.
+    """
     if drawn is None or all(d != 1 or n == 1 for d, n in zip(drawn, x.shape, strict=True)):
         return x
     return x[tuple(slice(0, 1) if d == 1 else slice(None) for d in drawn)]
@@ -113,15 +118,15 @@ def _joined(x: Tensor, drawn: Sequence[int | None] | None) -> Tensor:
 
 @register
 class Dropout(Composed):
-    """Random gaps while training."""
+    """Elements set to 0 at random during training."""
 
     id = "dropout"
     category = "Layers"
     keywords = ("regularization", "noise", "overfitting", "mask")
     doc = (
-        "While training, a share of the elements is 0 and the others are scaled up.\n\nEach "
-        "element is dropped with probability rate, and kept ones are divided by 1 - rate, so that "
-        "the mean stays. Otherwise x passes as it is. New elements are drawn at each step, from "
+        "During training, a random share of the elements is 0 and the others are scaled up.\n\n"
+        "Each element is dropped with probability rate. Kept elements are divided by 1 - rate, so "
+        "that the mean stays. Outside of training x does not change. Each step draws anew, from "
         "the run's seed and the node's stream, or from `seed`. Along an axis where noise_shape is "
         "1, all elements are dropped or kept together. Gradient: the same mask. Srivastava and "
         "others, 2014."
@@ -132,14 +137,15 @@ class Dropout(Composed):
         replace(TRAINING, keyword=True),
         NOISE_SHAPE,
         Port(
-            "rate", "Share that is dropped; overrides the attribute.", FLOATS, "T", optional=True,
+            "rate", "Share of dropped elements; overrides the attribute.",
+                 FLOATS, "T", optional=True,
             keyword=True,
         ),
     )  # fmt: skip
     attrs = (
-        Attr("rate", "float", 0.5, "Share that is dropped.", minimum=0, maximum=1),
-        Attr("noise_shape", "shape", None, "Sizes of what is drawn: for each axis 1 or that of x; "
-             "none means those of x.", optional=True),
+        Attr("rate", "float", 0.5, "Share of dropped elements.", minimum=0, maximum=1),
+        Attr("noise_shape", "shape", None, "Shape of the random numbers: 1 or the size of x for "
+             "each axis; none: the shape of x.", optional=True),
         SEED,
     )  # fmt: skip
 
@@ -162,7 +168,7 @@ class Dropout(Composed):
             drawn = _known_sizes(wired)
             if drawn is None and wired.has_rank and wired.shape[0] is not None:
                 drawn = (None,) * wired.shape[0]
-            drawn = drawn or None  # none at all stands for the sizes of x
+            drawn = drawn or None  # an empty noise_shape stands for the shape of x
         if drawn is not None and x.has_rank:
             _check_drawn(drawn, x.shape)
         return x
@@ -219,25 +225,24 @@ def dropout(
     seed: int | None = None,
     name: str | None = None,
 ) -> Tensor:
-    """A share of the elements is 0 and the others are scaled up, so that the mean stays.
+    """Set a random share of the elements to 0 and scale the others up, so that the mean stays.
 
-    With ``rate`` this happens in runs that train and x passes in others as it is; with
-    ``keep_prob`` in every run, as in TensorFlow 1, where a program feeds 1 to use what it trained.
-    Everything but x is given by name.
+    With ``rate`` this happens only during training. With ``keep_prob`` it happens in every run, as
+    in TensorFlow 1, where a program feeds 1 to evaluate. All arguments but x are given by name.
 
     Args:
-        rate: share that is dropped, a number or a scalar tensor; 0.5 if neither is given.
-        keep_prob: share that is kept, instead: rate = 1 - keep_prob.
-        training: a bool or bool tensor that decides instead of the run.
-        noise_shape: for each axis the size of x, or 1 where all elements share one draw; None or
-            -1 stands for the size of x. A list, also with tensors in it, or an integer tensor.
-        seed: own seed of what is drawn.
+        rate: share of dropped elements, a number or a scalar tensor; 0.5 if neither is given.
+        keep_prob: share of kept elements, instead: rate = 1 - keep_prob.
+        training: a bool or bool tensor that decides whether to drop, instead of the run.
+        noise_shape: for each axis the size of x, or 1 where all elements share one draw; None or -1
+            stands for the size of x. A list, which may contain tensors, or an integer tensor.
+        seed: own seed of the random numbers.
 
     Returns:
         A tensor like x.
 
     Raises:
-        GraphError: a second positional argument, or both ``rate`` and ``keep_prob``.
+        GraphError: there is a second positional argument, or both ``rate`` and ``keep_prob``.
         AttributeProblem: a share is not between 0 and 1.
     """
     if others:
@@ -270,10 +275,10 @@ def dropout(
 
 
 def _rest(keep_prob: Any) -> Any:
-    """1 - keep_prob; a share that is written as a number must be one."""
+    """Return 1 - keep_prob. Check a keep_prob that is a plain number."""
     wired = isinstance(keep_prob, (Tensor, np.ndarray, np.generic))
     kept: Any = keep_prob if wired else KEEP_PROB.check(keep_prob)
     return 1 - kept
 
 
-KEEP_PROB = Attr("keep_prob", "float", doc="Share that is kept.", minimum=0, maximum=1)
+KEEP_PROB = Attr("keep_prob", "float", doc="Share of kept elements.", minimum=0, maximum=1)

@@ -1,6 +1,6 @@
-"""Distributions by the inverse of their cumulative function: one even number for each element.
+"""Distributions by the inverse of their cumulative function: one uniform number per element.
 
-So an element depends on its own counter only, never on how often others were rejected.
+An element thus depends on its own counter only, not on rejected draws of other elements.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from nodeflow.ops.math.special import poisson_quantile
 
 
 def above_zero(name: str, value: float) -> None:
-    """Raises AttributeProblem unless a parameter is a finite number above 0."""
+    """Raise AttributeProblem unless a parameter is a finite number above 0."""
     if not 0 < value < np.inf:
         raise AttributeProblem(f"{name} must be above 0, not {value:g}", port=name)
 
 
 class Inverse(Random):
-    """Base: ``quantile`` of even numbers strictly between 0 and 1."""
+    """The base of ops that apply ``quantile`` to uniform numbers strictly between 0 and 1."""
 
     everyday = False
     positive: tuple[str, ...] = ()
-    """Parameters that must be above 0."""
+    """Names of parameters that must be above 0."""
 
     def infer_known(self, *types: TensorType, **attrs: Any) -> TensorType:
         for name in self.positive:
@@ -39,24 +39,24 @@ class Inverse(Random):
 
     def compute(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
         even = attrs["stream"].uniform(attrs["shape"], "float64")
-        even = np.maximum(even, 2.0**-54)  # 0 is drawn, too
+        even = np.maximum(even, 2.0**-54)  # uniform may draw 0
         with np.errstate(all="ignore"):
             return np.asarray(self.quantile(even, attrs)).astype(attrs["dtype"])
 
     def quantile(self, even: np.ndarray, attrs: dict[str, Any]) -> np.ndarray:
-        """The value below which a share of the distribution lies."""
+        """Return the value below which the share ``even`` of the distribution lies."""
         raise NotImplementedError(self.id)
 
 
 @register
 class RandomGumbel(Inverse):
-    """Largest of many numbers."""
+    """Gumbel distributed numbers."""
 
     id = "random_gumbel"
     keywords = ("extreme value", "noise", "gumbel softmax", "sampling")
     doc = (
-        "Random numbers of the standard Gumbel distribution: -log(-log(u)).\n\nThe place of the "
-        "largest of scores and such noise is a draw from their softmax."
+        "Random numbers of the standard Gumbel distribution: -log(-log(u)).\n\nThe argmax of "
+        "logits plus such noise is a draw from their softmax."
     )
     attrs = (SHAPE, DTYPE, SEED)
 
@@ -71,8 +71,8 @@ class RandomGamma(Inverse):
     id = "random_gamma"
     keywords = ("gamma distribution", "chi squared", "waiting time", "exponential")
     doc = (
-        "Random numbers of the gamma distribution with shape alpha and rate beta.\n\nTheir mean is "
-        "alpha / beta; alpha 1 gives the exponential distribution."
+        "Random numbers of the gamma distribution with shape alpha and rate beta.\n\nThe mean is "
+        "alpha / beta. An alpha of 1 gives the exponential distribution."
     )
     attrs = (
         SHAPE,
@@ -96,8 +96,8 @@ class RandomBeta(Inverse):
     id = "random_beta"
     keywords = ("beta distribution", "share", "probability", "mixup")
     doc = (
-        "Random numbers of the beta distribution, between 0 and 1.\n\nTheir mean is a / (a + b); a "
-        "and b 1 give even ones."
+        "Random numbers of the beta distribution, between 0 and 1.\n\nThe mean is a / (a + b). "
+        "With a = b = 1 they are uniform."
     )
     attrs = (
         SHAPE,
@@ -116,13 +116,13 @@ class RandomBeta(Inverse):
 
 @register
 class RandomPoisson(Inverse):
-    """How often something happens."""
+    """Poisson distributed numbers."""
 
     id = "random_poisson"
     keywords = ("poisson distribution", "counts", "events", "shot noise")
     doc = (
-        "Random whole numbers, as floats, of the Poisson distribution with mean lam.\n\nHow often "
-        "something happens that happens lam times on average."
+        "Random whole numbers, as floats, of the Poisson distribution with mean lam.\n\nEach is a "
+        "count of events that happen lam times on average."
     )
     attrs = (
         SHAPE,

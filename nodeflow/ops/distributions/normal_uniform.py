@@ -1,7 +1,7 @@
-"""Random tensors, even and normal: pure functions of the run's seed, the node's stream and step.
+"""Uniform and normal random tensors: pure functions of the run's seed, the node's stream and step.
 
-``reference`` gets ``stream=``, which has ``uniform(shape, dtype)`` in [0, 1), ``normal(shape,
-dtype)`` and ``truncated_normal(shape, dtype)`` (within 2 deviations), all made from counters.
+``reference`` gets ``stream=``, an object with ``uniform(shape, dtype)`` in [0, 1), ``normal(shape,
+dtype)`` and ``truncated_normal(shape, dtype)`` (within 2 deviations), all computed from counters.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ SEED = Attr(
     "seed",
     "int",
     None,
-    "Own seed: nodes with one seed draw the same numbers; none is same as training.",
+    "Own seed: nodes with the same seed draw the same numbers; none: same as training.",
     optional=True,
 )
 
 TRUNCATED_DEVIATION = 0.87962566103423978
-"""Standard deviation of a normal distribution cut at 2 deviations."""
+"""Standard deviation of a standard normal distribution truncated at 2 deviations."""
 
 
 class Random(RuntimeAttributes):
-    """Base of ops that draw a tensor of a given shape."""
+    """The base of ops that draw a tensor of a given shape."""
 
     category = "Random"
     random = True
@@ -56,7 +56,7 @@ class Random(RuntimeAttributes):
 
 
 def moved(numbers: np.ndarray, mean: float, deviation: float) -> np.ndarray:
-    """``numbers * deviation + mean`` in the dtype of the numbers."""
+    """Return ``numbers * deviation + mean`` in the dtype of the numbers."""
     kind = numbers.dtype.type
     return numbers * kind(deviation) + kind(mean)
 
@@ -67,7 +67,7 @@ class RandomNormal(Random):
 
     id = "random_normal"
     keywords = ("gauss", "initializer", "noise")
-    doc = "Normally distributed random numbers.\n\nNew ones each time it runs."
+    doc = "Normally distributed random numbers.\n\nEach run draws anew."
     attrs = (
         SHAPE,
         Attr("mean", "float", 0.0, "Centre."),
@@ -88,14 +88,13 @@ class RandomNormal(Random):
 
 @register
 class TruncatedNormal(Random):
-    """Normally distributed numbers without outliers."""
+    """Normally distributed numbers, truncated."""
 
     id = "truncated_normal"
     keywords = ("gauss", "initializer", "random")
     doc = (
-        "Normally distributed random numbers within 2 standard deviations.\n\nNew ones each time "
-        "it "
-        "runs. stddev is that of the distribution before it is cut."
+        "Normally distributed random numbers within 2 standard deviations.\n\nEach run draws "
+        "anew. stddev is the standard deviation before truncation."
     )
     attrs = RandomNormal.attrs
 
@@ -110,7 +109,7 @@ class TruncatedNormal(Random):
 
 
 def limited_uniform(type_: TensorType, low: float, high: float) -> lowering.Composite:
-    """``uniform`` for the compiled tier."""
+    """Return ``uniform`` for the compiled tier."""
     kind = numpy_dtype(type_.dtype).type
     width = float(kind(high) - kind(low))
     parts = (
@@ -124,7 +123,7 @@ def limited_uniform(type_: TensorType, low: float, high: float) -> lowering.Comp
 
 
 def uniform(stream: Any, shape: Any, dtype: str, low: float, high: float) -> np.ndarray:
-    """Numbers from ``low`` to ``high``, which rounding may reach but never pass."""
+    """Return numbers from ``low`` to ``high``. Rounding may reach ``high`` but never exceeds it."""
     kind = numpy_dtype(dtype).type
     unit = stream.uniform(shape, dtype)
     return np.minimum(unit * (kind(high) - kind(low)) + kind(low), kind(high))
@@ -132,11 +131,11 @@ def uniform(stream: Any, shape: Any, dtype: str, low: float, high: float) -> np.
 
 @register
 class RandomUniform(Random):
-    """Evenly distributed numbers."""
+    """Uniformly distributed numbers."""
 
     id = "random_uniform"
     keywords = ("initializer", "noise", "even")
-    doc = "Evenly distributed random numbers from low to high.\n\nNew ones each time it runs."
+    doc = "Uniformly distributed random numbers from low to high.\n\nEach run draws anew."
     attrs = (
         SHAPE,
         Attr("low", "float", 0.0, "Smallest."),

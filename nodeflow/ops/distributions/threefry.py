@@ -1,7 +1,7 @@
 """Threefry-2x32-20: random bits as a pure function of key and counter.
 
-From J. Salmon et al., "Parallel random numbers: as easy as 1, 2, 3" (2011). Only add, xor and
-rotate on uint32, so the same bits come out of numpy and of compiled code, on every platform.
+From J. Salmon et al., "Parallel random numbers: as easy as 1, 2, 3" (2011). It uses only add, xor
+and rotate on uint32, so numpy and compiled code give the same bits on every platform.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ ROUNDS = 20
 def threefry2x32(
     key0: Any, key1: Any, counter0: Any, counter1: Any
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Two random words for each key and counter; the four arguments broadcast.
+    """Return two random words for each key and counter. The four arguments broadcast.
 
     Args:
         key0, key1, counter0, counter1: uint32 scalars or arrays.
 
     Returns:
-        Two uint32 arrays of the broadcast shape, never the arguments themselves.
+        Two new uint32 arrays of the broadcast shape.
     """
     words = [np.asarray(word, dtype=np.uint32) for word in (key0, key1, counter0, counter1)]
     first, second, x, y = np.broadcast_arrays(*words)
@@ -34,7 +34,7 @@ def threefry2x32(
 
 
 def mixed(first: Any, second: Any, x: Any, y: Any) -> tuple[Any, Any]:
-    """The rounds themselves: of numpy's or JAX's uint32 arrays, of one shape."""
+    """Apply the rounds to uint32 arrays of numpy or JAX, all of one shape."""
     schedule = (first, second, first ^ second ^ PARITY)
     x, y = x + schedule[0], y + schedule[1]
     for index in range(ROUNDS):

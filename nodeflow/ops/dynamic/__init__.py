@@ -1,4 +1,4 @@
-"""Ops about sizes that only a run knows: shapes as tensors, and results whose size is data."""
+"""Ops on sizes that only a run knows: shapes as tensors, and results whose size depends on data."""
 
 from nodeflow.ops.dynamic import counting, masks, sizes
 

@@ -1,4 +1,4 @@
-"""Functions about sizes whose calls are TensorFlow 1's: one name there, several ops here."""
+"""Functions with TensorFlow 1's arguments, each of which stands for several ops."""
 
 from __future__ import annotations
 
@@ -11,24 +11,23 @@ from nodeflow.ops import functions as F
 
 
 class Unique(NamedTuple):
-    """What `unique` gives."""
+    """The two results of `unique`."""
 
     y: Tensor
     idx: Tensor
 
 
 def where(condition: Any, x: Any = None, y: Any = None, name: str | None = None) -> Tensor:
-    """Element by element x or y; of a condition alone, where it is true.
+    """Select from x or y elementwise; with a condition only, find where it is true.
 
     Args:
-        condition: bool; broadcast with x and y as in numpy. A vector chooses along the last axis;
-            in `nf.tensorflow1.where` it chooses rows, as in TensorFlow 1.
+        condition: bool; broadcasts with x and y as in numpy. A vector therefore selects along the
+            last axis; in `nf.tensorflow1.where` it selects rows, as in TensorFlow 1.
         x: taken where the condition is true.
         y: taken where it is false.
 
     Returns:
-        Without x and y the indices (n, rank) of the n true elements, int64; n is known only when
-        it runs.
+        Without x and y the indices (n, rank) of the n true elements, int64; only a run knows n.
 
     Raises:
         GraphError: only one of x and y is given, or they do not fit.
@@ -48,16 +47,18 @@ def unique(
     size: int | None = None,
     fill: Any = 0,
 ) -> Any:
-    """The distinct elements of a vector in the order in which they occur, and which each one is.
+    """Return the distinct elements of a vector in order of occurrence, and the index of each
+    element.
 
     Args:
         out_idx: dtype of the indices.
-        size: pad the elements to this size instead, in ascending order, which compiles; of any
-            shape. The result is then a tuple of elements, indices and how many there are.
-        fill: what pads them.
+        size: pad the elements to this size, in ascending order. This compiles, and x may have any
+            shape. The result is then a tuple of elements, indices and the number of distinct
+            elements.
+        fill: value of the padding.
 
     Returns:
-        ``y``, whose size is known only when it runs, and ``idx``, so that x is ``gather(y, idx)``.
+        ``y``, whose size only a run knows, and ``idx`` with ``gather(y, idx)`` equal to x.
 
     Raises:
         GraphError: x is no vector.
@@ -76,12 +77,12 @@ def size(
     *,
     out_type: Any = None,
 ) -> Tensor:
-    """The number of elements of a tensor, or of some axes of it.
+    """Return the number of elements of a tensor, or along some of its axes.
 
     Args:
-        axis: axis or axes to count along; None means all.
+        axis: axis or axes to count along; None: all.
         dtype: dtype of the number.
-        out_type: as dtype: the name that TensorFlow 1 has for it.
+        out_type: TensorFlow 1's name of ``dtype``.
 
     Raises:
         GraphError: there is no such axis.
@@ -92,11 +93,11 @@ def size(
 def dynamic_partition(
     data: Any, partitions: Any, num_partitions: int, name: str | None = None
 ) -> list[Tensor]:
-    """The slices of data for each number of a partition; how many, is known only when it runs.
+    """Split data into one tensor per partition number. Only a run knows their sizes.
 
     Args:
-        data: of the partitions' shape, and further axes.
-        partitions: integers; what is not in 0 to num_partitions - 1 goes nowhere.
+        data: of the shape of partitions, and further axes.
+        partitions: integers; slices with numbers outside 0 to num_partitions - 1 are left out.
 
     Raises:
         GraphError: the shapes do not fit.

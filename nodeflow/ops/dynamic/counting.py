@@ -1,4 +1,4 @@
-"""Numbers that count: ranges whose ends may be known only when the graph runs."""
+"""Ranges of numbers, with bounds that may be known only in a run."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ class Range(Op):
     category = "Inputs"
     keywords = ("sequence", "count", "arange", "steps")
     doc = (
-        "The numbers from start up to but not including limit, delta apart.\n\nWith start alone it "
-        "counts from 0 up to it, as Python's range. What is wired into start, limit or delta "
-        "overrides the attributes; the numbers then have its dtype."
+        "The numbers from start up to but not including limit, in steps of delta.\n\nWith start "
+        "alone, it counts from 0 up to start, as Python's range. A tensor connected to start, "
+        "limit or delta overrides the attribute, and sets the dtype of the numbers."
     )
     inputs = tuple(
         Port(
@@ -55,7 +55,7 @@ class Range(Op):
     def _count(
         self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any]
     ) -> tuple[Any, Any, int]:
-        """start, delta and how many numbers there are."""
+        """Return start, delta and the number of elements."""
         dtype = self._dtype(arrays, attrs)
         given = {n: attrs[n] for n in BOUNDS if attrs[n] is not None}
         given |= dict(zip(BOUNDS, arrays, strict=False))

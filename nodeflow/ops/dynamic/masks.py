@@ -1,4 +1,4 @@
-"""Elements chosen by a condition: how many there are, only the data tell."""
+"""Elements selected by a condition, whose number depends on the data."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from nodeflow.ops import functions as F
 from nodeflow.ops.base import register
 from nodeflow.ops.samples import values
 
-AXIS = Attr("axis", "int", 0, "First of the axes that the mask is of.")
+AXIS = Attr("axis", "int", 0, "First axis that the mask applies to.")
 
 
 def masked_axes(x: TensorType, mask: TensorType, axis: int) -> tuple[int, int]:
-    """The first axis that a mask is of, and the one after the last.
+    """Return the first axis of x that a mask covers, and the one after the last.
 
     Raises:
         ShapeError: the mask does not fit.
@@ -48,7 +48,7 @@ def masked_axes(x: TensorType, mask: TensorType, axis: int) -> tuple[int, int]:
 
 
 def chosen(x: np.ndarray, mask: np.ndarray, axis: int) -> tuple[Any, ...]:
-    """What indexes the chosen slices of x.
+    """Return an index for the selected slices of x.
 
     Raises:
         RunError: the mask does not fit.
@@ -68,9 +68,9 @@ class BooleanMask(Op):
     category = "Shape"
     keywords = ("filter", "select", "choose", "compress", "masked_select")
     doc = (
-        "The slices of x where the mask is true, in order.\n\nThe mask has the sizes of some "
-        "axes of x, from `axis` on; one axis, as long as the mask has true elements, takes their "
-        "place. So the size is known only when it runs. Gradient: zeros where the mask is false."
+        "The slices of x where the mask is true, in order.\n\nThe mask has the sizes of some axes "
+        "of x, from `axis` on. In the result one axis replaces them. Its size is the number of "
+        "true elements, which only a run knows. Gradient: zeros where the mask is false."
     )
     differentiable = True
     inputs = (Port("x", dtypes=DTYPES), Port("mask", "Which slices to keep.", BOOL))
@@ -108,12 +108,12 @@ class UnmaskLike(Op):
     id = "unmask_like"
     category = "Internal"
     hidden = True
-    doc = "Zeros in the shape of `like`, with the slices of x put where the mask is true."
+    doc = "Zeros in the shape of `like`, with the slices of x where the mask is true."
     differentiable = True
     inputs = (
         Port("x", dtypes=DTYPES),
         Port("like", "Only its shape is used.", DTYPES),
-        Port("mask", "Where the slices go.", BOOL),
+        Port("mask", "True at the places of the slices.", BOOL),
     )
     attrs = (AXIS,)
 
@@ -150,15 +150,15 @@ class UnmaskLike(Op):
 
 @register
 class Nonzero(Op):
-    """Where elements are not 0."""
+    """Indices of elements that are not 0."""
 
     id = "nonzero"
     category = "Shape"
     keywords = ("where", "indices", "true", "find", "coordinates", "argwhere")
     doc = (
-        "The indices (n, rank) of the n elements that are true, or not 0, as int64.\n\nIn order "
-        "of the elements, as TensorFlow's where of one argument; NaN counts as not 0. How many "
-        "there are is known only when it runs. No gradient flows."
+        "The indices (n, rank) of the n elements that are true, or not 0, as int64.\n\nThey are "
+        "in the order of the elements, as from TensorFlow's where with one argument. NaN counts "
+        "as not 0. Only a run knows n. No gradient flows."
     )
     inputs = (Port("x", dtypes=DTYPES),)
 
@@ -182,22 +182,22 @@ class Nonzero(Op):
 
 @register
 class UniqueWithCounts(Op):
-    """Distinct values, in the order in which they occur."""
+    """Distinct values in order of occurrence."""
 
     id = "unique_with_counts"
     category = "Reduction"
     keywords = ("distinct", "set", "vocabulary", "duplicates", "histogram", "frequencies")
     doc = (
-        "The distinct elements of a vector, in the order in which they occur.\n\nGives them, for "
-        "each element the index of its value, and how often each value occurs. How many there are "
-        "is known only when it runs; `unique` pads them to a known size. NaN is one value. No "
-        "gradient flows."
+        "The distinct elements of a vector, in order of occurrence.\n\nReturns these elements, "
+        "the index of each element's value, and the number of occurrences of each value. Only a "
+        "run knows the number of distinct elements; `unique` pads them to a known size. NaN is "
+        "one value. No gradient flows."
     )
     inputs = (Port("x", "A vector.", DTYPES),)
     outputs = (
         Port("values", "Distinct elements."),
-        Port("indices", "Which of them each element is."),
-        Port("counts", "How often each occurs."),
+        Port("indices", "Index of each element's value."),
+        Port("counts", "Number of occurrences of each value."),
     )
     attrs = (
         Attr("out_idx", "dtype", "int32", "Data type of indices and counts.",

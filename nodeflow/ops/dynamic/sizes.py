@@ -1,6 +1,6 @@
-"""Shape, number of axes and number of elements of a tensor, as tensors.
+"""Shape, rank and number of elements of a tensor, as tensors.
 
-Known from types alone, in a run always: nothing is computed (`graph/known_values.py`).
+They follow from the shape, so nothing is computed (`graph/known_values.py`).
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ class ShapeOf(Op):
     category = "Shape"
     keywords = ("sizes", "dimensions", "batch size")
     doc = (
-        "The sizes of x, one for each axis.\n\nThey, and numbers calculated from them, go into the "
-        "shape port of other ops. No gradient flows."
+        "The sizes of x, one per axis.\n\nThey, or numbers computed from them, can be connected "
+        "to the shape port of other ops. No gradient flows."
     )
     differentiable = True
     inputs = (Port("x", dtypes=DTYPES),)
@@ -68,7 +68,7 @@ class Rank(Op):
     id = "rank"
     category = "Shape"
     keywords = ("dimensions", "number of axes", "ndim")
-    doc = "The number of axes of x: 0 of a single number, 2 of a matrix.\n\nNo gradient flows."
+    doc = "The number of axes of x: 0 for a single number, 2 for a matrix.\n\nNo gradient flows."
     differentiable = True
     inputs = (Port("x", dtypes=DTYPES),)
 
@@ -99,11 +99,11 @@ class Size(Op):
     id = "size"
     category = "Shape"
     keywords = ("count", "length", "number of elements")
-    doc = "The number of elements of x along axes.\n\nWithout `axis`, of all. No gradient flows."
+    doc = "The number of elements of x, or along `axis`.\n\nNo gradient flows."
     differentiable = True
     inputs = (Port("x", dtypes=DTYPES),)
     attrs = (
-        Attr("axis", "axes", None, "Axis or axes to count along; none means all."),
+        Attr("axis", "axes", None, "Axis or axes to count along; none: all."),
         Attr("dtype", "dtype", "int32", "Data type.", choices=NUMBERS),
     )
 

@@ -1,4 +1,4 @@
-"""Ops that change a shape and keep, repeat or frame the elements."""
+"""Ops that change shapes: reshape, repeat and pad."""
 
 from nodeflow.ops.shapes import padding, repeating, reshaping
 

@@ -1,4 +1,4 @@
-"""Borders around tensors, and the adjoint of those that repeat elements."""
+"""Padding of tensors, and its adjoint for modes that repeat elements."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ PAD_MODES = ("constant", "reflect", "symmetric", "edge", "wrap")
 def border_sources(
     shape: Sequence[int], pairs: Sequence[tuple[int, int]], mode: Any
 ) -> list[np.ndarray]:
-    """For each axis, which element stands at each place of the padded axis."""
+    """Return, for each axis, the index of the source element at each place of the padded axis."""
     return [np.pad(np.arange(d), pair, mode=mode) for d, pair in zip(shape, pairs, strict=True)]
 
 
@@ -37,7 +37,7 @@ def along_axes(
     out: TensorType,
     indices: Sequence[np.ndarray],
 ) -> lowering.Composite:
-    """Gather or add by known indices along each axis whose size that changes."""
+    """Gather or add by known indices along each axis whose size changes."""
     parts, at, type_ = [], "x", x
     for axis, index in enumerate(indices):
         size = out.shape[axis]
@@ -55,22 +55,23 @@ def along_axes(
 
 @register
 class Pad(Op):
-    """A border around a tensor."""
+    """A tensor with a border."""
 
     id = "pad"
     category = "Shape"
     keywords = ("border", "margin", "zeros", "mirror", "reflect", "symmetric", "edge", "wrap")
     doc = (
-        "The tensor with a border around it.\n\n`paddings` holds one [before, after] pair per "
-        "axis. The border is one value (constant), the elements mirrored without (reflect) or with "
-        "(symmetric) the outermost, the outermost repeated (edge), or those of the other end "
-        "(wrap), as in numpy. Gradient: to the elements that the border repeats."
+        "The tensor with a border around it.\n\n`paddings` has one [before, after] pair per axis. "
+        "`mode` chooses the border, as in numpy: a constant value; the elements mirrored without "
+        "(reflect) or with (symmetric) the outermost element; the outermost element repeated "
+        "(edge); or elements from the opposite end (wrap). Gradient: added up at the elements "
+        "that the border repeats."
     )
     differentiable = True
     inputs = (Port("x", dtypes=DTYPES),)
     attrs = (
-        Attr("paddings", "literal", [[1, 1], [1, 1]], "A pair [before, after] for each axis."),
-        Attr("value", "literal", 0, "The value of a constant border."),
+        Attr("paddings", "literal", [[1, 1], [1, 1]], "A pair [before, after] per axis."),
+        Attr("value", "literal", 0, "Value of a constant border."),
         Attr("mode", "choice", "constant", "Kind of border.", choices=PAD_MODES),
     )
 
@@ -152,14 +153,14 @@ class Pad(Op):
 
 @register
 class Unpad(Internal):
-    """The adjoint of a border that repeats elements."""
+    """The adjoint of padding that repeats elements."""
 
     id = "unpad"
-    doc = "Each element of x added to that of `like` which pad had put there."
+    doc = "Each element of x, added to the element of `like` that pad put at this place."
     inputs = (Port("x", dtypes=FLOATS), Port("like", "Only its shape is used.", FLOATS))
     attrs = (
-        Attr("paddings", "literal", [[1, 1], [1, 1]], "A pair [before, after] for each axis."),
-        Attr("mode", "choice", "reflect", "What the border was made of.", choices=PAD_MODES[1:]),
+        Attr("paddings", "literal", [[1, 1], [1, 1]], "A pair [before, after] per axis."),
+        Attr("mode", "choice", "reflect", "Kind of border.", choices=PAD_MODES[1:]),
     )
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:

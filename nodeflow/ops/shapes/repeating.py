@@ -1,4 +1,4 @@
-"""Tensors repeated along their axes, and the adjoint of that."""
+"""Broadcasting and tiling, and the adjoint of tiling."""
 
 from __future__ import annotations
 
@@ -37,8 +37,9 @@ class BroadcastTo(RuntimeAttributes):
     category = "Shape"
     keywords = ("expand", "repeat")
     doc = (
-        "The tensor repeated to a larger shape, as arithmetic does by itself.\n\nSizes of 1 and "
-        "missing leading axes are repeated; an unknown size keeps that of the tensor."
+        "The tensor repeated to a larger shape, as arithmetic broadcasts its operands.\n\nAxes of "
+        "size 1 and missing leading axes are repeated. Where the new size is unknown, the size of "
+        "the tensor is kept."
     )
     differentiable = True
     runtime = ("shape",)
@@ -168,8 +169,8 @@ class Untile(RuntimeAttributes):
     differentiable = True
     doc = "The sum over the copies that tile made of `like`."
     runtime = ("multiples",)
-    inputs = (Port("x", dtypes=NUMBERS), LIKE, shape_port("multiples", "As tile's."))
-    attrs = (Attr("multiples", "ints", (1,), "How often tile repeated each axis."),)
+    inputs = (Port("x", dtypes=NUMBERS), LIKE, shape_port("multiples", "Repeats, as for tile."))
+    attrs = (Attr("multiples", "ints", (1,), "Repeats of tile, one number per axis."),)
 
     def infer_known(self, *types: TensorType, **attrs: Any) -> TensorType:
         tiled = REGISTRY.lookup("tile").infer_known(types[1], **attrs)  # type: ignore[attr-defined]

@@ -29,7 +29,7 @@ from nodeflow.ops.samples import values
 
 
 def reshape_back(g: Tensor, x: Tensor) -> Tensor:
-    """``g`` in the shape of ``x``, which has as many elements."""
+    """Reshape ``g`` to the shape of ``x``, which has the same number of elements."""
     if x.type.is_static:
         return F.reshape(g, shape=x.shape)
     return F.reshape_like(g, x)
@@ -43,8 +43,8 @@ class Reshape(RuntimeAttributes):
     category = "Shape"
     keywords = ("flatten", "view", "resize")
     doc = (
-        "The same elements, in the same order, in another shape.\n\nOne size may be -1: it is what "
-        "remains. The number of elements must stay the same."
+        "The same elements, in the same order, in another shape.\n\nOne size may be -1: it "
+        "follows from the others. The number of elements must stay the same."
     )
     differentiable = True
     runtime = ("shape",)
@@ -62,7 +62,7 @@ class Reshape(RuntimeAttributes):
                 hint="Use sizes of 0 or more, and -1 at most once.",
             )
         rest = math.prod(d for d in shape if d != -1)
-        if x.size is None:  # a multiple of divisor, and any number if that is not 0
+        if x.size is None:  # the size is a multiple of divisor, or any number if divisor is 0
             return x.with_shape(None if d == -1 else d for d in shape)
         if -1 not in shape and rest == x.size:
             return x.with_shape(shape)
@@ -75,7 +75,9 @@ class Reshape(RuntimeAttributes):
         )
 
     def _partly_known(self, x: TensorType, shape: Any) -> Shape:
-        """The shape, of which a run finds out some; a single one follows from the others."""
+        """Return a shape of which only a run knows some sizes. A single unknown size
+        is computed.
+        """
         if shape is LATER:
             return UNKNOWN
         rest = math.prod(d for d in shape if d is not LATER and d != -1)
@@ -119,14 +121,14 @@ class Reshape(RuntimeAttributes):
 
 @register
 class Flatten(Op):
-    """Each row as one line of numbers."""
+    """Each row flattened to a vector."""
 
     id = "flatten"
     category = "Layers"
     keywords = ("reshape", "layer", "ravel", "vector")
     doc = (
-        "All axes after the first as one, in the same order.\n\n(rows, 7, 7, 16) gives (rows, "
-        "784): between convolutions and a dense layer."
+        "All axes after the first, merged into one, in the same order.\n\n(rows, 7, 7, 16) gives "
+        "(rows, 784). Use it between convolutions and a dense layer."
     )
     differentiable = True
     inputs = (Port("x", dtypes=DTYPES),)
@@ -169,12 +171,12 @@ class ExpandDims(Op):
     category = "Shape"
     keywords = ("new axis", "unsqueeze")
     doc = (
-        "The tensor with new axes of size 1.\n\n`axis` says where they are in the result: 0 first, "
-        "-1 last; a list puts in several."
+        "The tensor with new axes of size 1.\n\n`axis` is the position of the new axis in the "
+        "result: 0 first, -1 last. A list adds several axes."
     )
     differentiable = True
     inputs = (Port("x", dtypes=DTYPES),)
-    attrs = (Attr("axis", "axes", 0, "Where the new axes are in the result."),)
+    attrs = (Attr("axis", "axes", 0, "Positions of the new axes in the result."),)
 
     def _axes(self, rank: int, axis: Any) -> tuple[int, ...]:
         if axis is None:
@@ -214,12 +216,12 @@ class Squeeze(Op):
     category = "Shape"
     keywords = ("remove axis",)
     doc = (
-        "The tensor without axes of size 1.\n\nWithout `axis`, every axis of size 1 is removed; "
-        "where a size is known only when it runs, so is the number of axes that are left."
+        "The tensor without axes of size 1.\n\nWithout `axis`, every axis of size 1 is removed. "
+        "If a size is known only in a run, the rank of the result is too."
     )
     differentiable = True
     inputs = (Port("x", dtypes=DTYPES),)
-    attrs = (Attr("axis", "axes", None, "Axes to remove; none means all of size 1."),)
+    attrs = (Attr("axis", "axes", None, "Axes to remove; none: all of size 1."),)
 
     def _axes(self, shape: Shape, axis: Any) -> tuple[int, ...]:
         if axis is None:

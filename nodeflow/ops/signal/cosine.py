@@ -28,15 +28,16 @@ class DCT(Op):
     everyday = False
     keywords = ("cosine transform", "frequency", "compression", "cepstrum", "DCT", "IDCT")
     doc = (
-        "The discrete cosine transform of the last axis.\n\nTypes 1 to 4 as scipy and TensorFlow "
-        "count and scale them; type 3 undoes type 2, and ortho scales both alike. Gradient: the "
-        "transposed transform."
+        "The discrete cosine transform of the last axis.\n\nTypes 1 to 4 are numbered and scaled "
+        "as in scipy and TensorFlow. Type 3 is the inverse of type 2 up to scale, and exactly "
+        "with norm ortho. Gradient: the transposed transform."
     )
     differentiable = True
     inputs = (Port("x", dtypes=FLOATS),)
     attrs = (
-        Attr("type", "choice", "2", "Which of the transforms.", choices=("1", "2", "3", "4")),
-        Attr("norm", "choice", None, "ortho: lengths stay as they are.", choices=("ortho",),
+        Attr("type", "choice", "2", "Type of the transform.", choices=("1", "2", "3", "4")),
+        Attr("norm", "choice", None, "ortho: an orthonormal transform, which keeps lengths.",
+             choices=("ortho",),
              optional=True),
     )  # fmt: skip
 
@@ -70,7 +71,7 @@ class DCT(Op):
         if type_ == "3":
             slopes = F.dct(g, type="2")
             return (F.where(first, slopes * 0.5, slopes),)
-        if type_ == "1":  # the transform is symmetric but for its ends, which count once
+        if type_ == "1":  # the transform is symmetric except at its ends, which count once
             last = F.equal(F.reverse(F.positions(g, axis=-1), axis=-1), 0)
             ends = F.logical_or(first, last)
             slopes = F.dct(F.where(ends, g, g * 0.5), type="1")

@@ -1,4 +1,4 @@
-"""Pieces of signals that overlap, and signals made of such pieces."""
+"""Overlapping frames of signals, and signals from overlapping frames."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from nodeflow.ops.base import register
 from nodeflow.ops.composed import Composed
 from nodeflow.ops.samples import values
 
-FRAME_LENGTH = Attr("frame_length", "int", 256, "Numbers of a frame.", minimum=1)
-FRAME_STEP = Attr("frame_step", "int", 128, "Numbers from one frame to the next.", minimum=1)
-PAD_END = Attr("pad_end", "bool", False, "Frames begin to the very end, padded.")
+FRAME_LENGTH = Attr("frame_length", "int", 256, "Number of samples in a frame.", minimum=1)
+FRAME_STEP = Attr("frame_step", "int", 128, "Samples from one frame to the next.", minimum=1)
+PAD_END = Attr("pad_end", "bool", False, "Start frames up to the end, and pad them.")
 
 
 def count_frames(size: int, attrs: dict[str, Any]) -> int:
-    """How many frames a signal has."""
+    """Return the number of frames of a signal."""
     if attrs["pad_end"]:
         return -(-size // attrs["frame_step"])
     return max(0, 1 + (size - attrs["frame_length"]) // attrs["frame_step"])
 
 
 def known_size(x: TensorType, axis: int, op_id: str) -> int:
-    """A size that must be known.
+    """Return a size that must be known.
 
     Raises:
-        ShapeError: it is not.
+        ShapeError: it is unknown.
     """
     size = x.shape[axis]
     if size is None:
@@ -47,16 +47,17 @@ def known_size(x: TensorType, axis: int, op_id: str) -> int:
 
 @register
 class Frame(Composed):
-    """Overlapping pieces."""
+    """Overlapping frames of a signal."""
 
     id = "frame"
     category = "Signal"
     everyday = False
     keywords = ("window", "sliding", "overlap", "chunk", "pieces", "unfold", "stft")
     doc = (
-        "Overlapping pieces of the last axis: (..., n) gives (..., frames, frame_length).\n\nEach "
-        "begins frame_step after the one before. What does not fill a frame is left out, or padded "
-        "with pad_value. Gradient: the sum over the frames that hold a number."
+        "Overlapping frames of the last axis: (..., n) gives (..., frames, frame_length).\n\nEach "
+        "frame begins frame_step after the previous one. Samples that do not fill a frame are "
+        "left out, or with pad_end padded by pad_value. Gradient: summed over the frames that "
+        "contain a sample."
     )
     differentiable = True
     inputs = (Port("x", dtypes=NUMBERS),)
@@ -64,7 +65,7 @@ class Frame(Composed):
         FRAME_LENGTH,
         FRAME_STEP,
         PAD_END,
-        Attr("pad_value", "number", 0, "What is padded."),
+        Attr("pad_value", "number", 0, "Value of the padding."),
     )
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
@@ -99,16 +100,16 @@ class Frame(Composed):
 
 @register
 class OverlapAndAdd(Composed):
-    """A signal of overlapping pieces."""
+    """A signal from overlapping frames."""
 
     id = "overlap_and_add"
     category = "Signal"
     everyday = False
     keywords = ("frames", "reconstruct", "fold", "istft", "synthesis", "sum")
     doc = (
-        "The sum of pieces that overlap: (..., frames, frame_length) gives (..., n).\n\nEach "
-        "begins frame_step after the one before; n is frame_length + (frames - 1) frame_step. "
-        "Gradient: frames of the gradient."
+        "The sum of overlapping frames: (..., frames, frame_length) gives (..., n).\n\nEach frame "
+        "begins frame_step after the previous one, so n is frame_length + (frames - 1) "
+        "frame_step. Gradient: frames of the gradient."
     )
     differentiable = True
     inputs = (Port("x", "Frames.", NUMBERS),)
@@ -125,7 +126,7 @@ class OverlapAndAdd(Composed):
         return x.with_shape((*x.shape[:-2], total))
 
     def compose(self, *inputs: Tensor, **attrs: Any) -> Tensor:
-        """Frames are cut into parts of a step; a part of every frame makes up one signal."""
+        """Cut frames into parts of one step. The k-th parts of all frames make up one signal."""
         x, step = inputs[0], attrs["frame_step"]
         frames, length = (known_size(x.type, axis, self.id) for axis in (-2, -1))
         total = length + (frames - 1) * step if frames else 0

@@ -21,7 +21,7 @@ from nodeflow.ops.samples import values
 
 
 def hertz_to_mel(frequencies: np.ndarray) -> np.ndarray:
-    """O'Shaughnessy, Speech Communication, 1987, with HTK's constants."""
+    """Convert Hertz to mel: O'Shaughnessy, Speech Communication, 1987, with HTK's constants."""
     return 1127.0 * np.log1p(frequencies / 700.0)
 
 
@@ -34,14 +34,14 @@ class LinearToMelWeightMatrix(Op):
     everyday = False
     keywords = ("mel", "filterbank", "spectrogram", "audio", "speech", "MelWeightMatrix")
     doc = (
-        "The weights that make a mel spectrogram of a spectrogram: multiply it by them.\n\n"
-        "(num_spectrogram_bins, num_mel_bins) of triangles that are evenly spaced on the mel "
-        "scale between the edges. The weights of frequency 0 are 0. As in TensorFlow."
+        "The weights that turn a spectrogram into a mel spectrogram by matrix multiplication.\n\n"
+        "The result (num_spectrogram_bins, num_mel_bins) holds triangles that are evenly spaced "
+        "on the mel scale between the edges. The weights of frequency 0 are 0. As in TensorFlow."
     )
     attrs = (
         Attr("num_mel_bins", "int", 20, "Number of bins of the result.", minimum=1),
-        Attr("num_spectrogram_bins", "int", 129, "Frequencies of a spectrum.", minimum=1),
-        Attr("sample_rate", "float", 8000.0, "Numbers of the signal in a second."),
+        Attr("num_spectrogram_bins", "int", 129, "Number of frequencies of a spectrum.", minimum=1),
+        Attr("sample_rate", "float", 8000.0, "Samples of the signal per second."),
         Attr("lower_edge_hertz", "float", 125.0, "Lowest frequency.", minimum=0.0),
         Attr("upper_edge_hertz", "float", 3800.0, "Highest frequency."),
         Attr("dtype", "dtype", "float32", "Data type.", choices=FLOATS),
@@ -90,9 +90,9 @@ class MFCCs(Composed):
     everyday = False
     keywords = ("MFCC", "cepstrum", "mel", "speech", "audio", "coefficients")
     doc = (
-        "The mel-frequency cepstral coefficients of the logarithm of mel spectrograms.\n\nThe "
-        "orthonormal cosine transform of type 2 along the last axis, as HTK scales it. Davis and "
-        "Mermelstein, 1980. Gradient: that of the transform."
+        "The mel-frequency cepstral coefficients of log mel spectrograms.\n\nThe orthonormal "
+        "cosine transform of type 2 along the last axis, scaled as in HTK. Davis and Mermelstein, "
+        "1980. Gradient: as for dct."
     )
     differentiable = True
     inputs = (Port("x", "Logarithms of mel spectrograms.", FLOATS),)

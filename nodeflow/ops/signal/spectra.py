@@ -19,25 +19,26 @@ from nodeflow.ops.signal.frames import FRAME_LENGTH, FRAME_STEP, PAD_END, count_
 
 FFT_LENGTH = Attr(
     "fft_length", "int", None,
-    "Size of each transform; none: the power of 2 that holds a frame.", minimum=1, optional=True,
+    "Size of each transform; none: smallest power of 2 that holds a frame.",
+    minimum=1, optional=True,
 )  # fmt: skip
 WINDOW = Attr(
     "window",
     "choice",
     "hann",
-    "What frames are multiplied by.",
+    "Window that multiplies each frame.",
     choices=("hann", "hamming", "none"),
 )
 
 
 def fft_size(attrs: dict[str, Any]) -> int:
-    """The size of each transform."""
+    """Return the size of each transform."""
     given = attrs["fft_length"]
     return 1 << (attrs["frame_length"] - 1).bit_length() if given is None else given
 
 
 def weights(attrs: dict[str, Any], dtype: str) -> Tensor | None:
-    """The weights of a frame; None where there are none."""
+    """Return the weights of a frame; None if there is no window."""
     if attrs["window"] == "none":
         return None
     window = F.hann_window if attrs["window"] == "hann" else F.hamming_window
@@ -46,16 +47,17 @@ def weights(attrs: dict[str, Any], dtype: str) -> Tensor | None:
 
 @register
 class STFT(Composed):
-    """Spectra of overlapping pieces."""
+    """Spectra of overlapping frames."""
 
     id = "stft"
     differentiable = False
     category = "Signal"
     keywords = ("spectrogram", "short-time", "fourier", "frequency", "audio", "sound", "spectrum")
     doc = (
-        "The spectra of overlapping pieces of the last axis: the short-time Fourier transform.\n\n"
+        "The spectra of overlapping frames of the last axis: the short-time Fourier transform.\n\n"
         "(..., n) gives (..., frames, fft_length / 2 + 1), complex. Each frame is multiplied by "
-        "the window, then rfft is applied. The spectrogram is abs of it. No gradient yet."
+        "the window and transformed by rfft. The absolute value of the result is the spectrogram. "
+        "No gradient yet."
     )
     inputs = (Port("x", "Signals.", tuple(WHOLE)),)
     attrs = (FRAME_LENGTH, FRAME_STEP, FFT_LENGTH, WINDOW, PAD_END)
@@ -87,7 +89,7 @@ class STFT(Composed):
 
 @register
 class InverseSTFT(Composed):
-    """Signals of spectra."""
+    """Signals from spectra."""
 
     id = "inverse_stft"
     differentiable = False
@@ -95,10 +97,10 @@ class InverseSTFT(Composed):
     everyday = False
     keywords = ("istft", "short-time", "fourier", "reconstruct", "synthesis", "audio")
     doc = (
-        "The signal of overlapping spectra: irfft, the window, and the sum of the pieces.\n\n"
-        "(..., frames, fft_length / 2 + 1) gives (..., n). It undoes stft where the squared "
-        "windows add up to 1; nf.signal.inverse_stft_window_fn makes such a window. No gradient "
-        "yet."
+        "The signal from overlapping spectra: irfft, window, and sum of the frames.\n\n(..., "
+        "frames, fft_length / 2 + 1) gives (..., n). It is the inverse of stft where the "
+        "overlapping squared windows add up to 1; nf.signal.inverse_stft_window_fn returns such a "
+        "window. No gradient yet."
     )
     inputs = (Port("x", "Spectra.", COMPLEX),)
     attrs = (FRAME_LENGTH, FRAME_STEP, FFT_LENGTH, WINDOW)

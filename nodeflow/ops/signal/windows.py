@@ -1,4 +1,4 @@
-"""Windows: what a piece of a signal is multiplied by, so that its ends vanish."""
+"""Windows: factors of the samples of a frame, which fade its ends out."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from nodeflow.ops import lowering
 
 
 class RaisedCosine(Op):
-    """``a - b cos(2 pi i / n)``."""
+    """The window ``a - b cos(2 pi i / n)``."""
 
     category = "Signal"
     everyday = False
     attrs = (
         Attr("window_length", "int", 256, "Number of weights.", minimum=1),
-        Attr("periodic", "bool", True, "For spectra: the last weight is left out."),
+        Attr("periodic", "bool", True, "For spectra: leave the last weight out."),
         Attr("dtype", "dtype", "float32", "Data type.", choices=FLOATS),
     )
 
@@ -51,15 +51,15 @@ class RaisedCosine(Op):
 
 
 for _id, _a, _b, _text in (
-    ("hann_window", 0.5, 0.5, "half a cosine's hill, 0 at its ends"),
-    ("hamming_window", 0.54, 0.46, "half a cosine's hill, 0.08 at its ends"),
+    ("hann_window", 0.5, 0.5, "one period of a raised cosine, 0 at its ends"),
+    ("hamming_window", 0.54, 0.46, "one period of a raised cosine, 0.08 at its ends"),
 ):
     REGISTRY.register(
         RaisedCosine(
             _id,
-            f"The weights of a {_id.replace('_w', ' w').capitalize()}: {_text}.\n\nFrom 0 to "
-            "window_length - 1. `periodic` windows of an even length fit together in spectra; of "
-            "an odd length both are the same, as in TensorFlow.",
+            f"The weights of a {_id.replace('_w', ' w').capitalize()}: {_text}.\n\nThe shape is "
+            "(window_length,). `periodic` windows of an even length fit together in spectra. For "
+            "an odd length, both kinds are the same, as in TensorFlow.",
             _a,
             _b,
         )

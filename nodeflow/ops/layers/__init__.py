@@ -1,4 +1,4 @@
-"""Layers: one node each, whose variables and ops are derived (`NAME/kernel`, `NAME/bias`)."""
+"""Layers: single nodes from which variables and ops are derived (`NAME/kernel`, `NAME/bias`)."""
 
 from nodeflow.ops.layers import (
     attention,

@@ -1,8 +1,8 @@
 """`nf.layers`: layers as functions, with TensorFlow 1's names, argument order and defaults.
 
-Sequences and blocks, which TensorFlow 1 has as cells or not at all, have Keras's defaults. Each
-call makes one node, the same as in the window; its attributes are named as the arguments are. A
-layer that ends with an activation takes any function of a tensor, and applies it after the node.
+Layers of sequences and blocks have Keras's defaults, because TensorFlow 1 has them as cells or not
+at all. Each call adds the same node as the window does, with the arguments as its attributes. A
+layer that ends with an activation accepts any function of a tensor, and applies it after the node.
 """
 
 from __future__ import annotations
@@ -153,7 +153,7 @@ _ELSEWHERE = {
     "fully_connected": "dense", "linear": "dense", "simple_rnn": "rnn", "attention":
     "multi_head_attention",
 }  # fmt: skip
-"""Names that others have for these layers."""
+"""Other libraries' names of these layers."""
 
 
 def __getattr__(name: str) -> Any:
@@ -178,36 +178,37 @@ def dense(
     name: str | None = None,
     reuse: Reuse = None,
 ) -> Tensor:
-    """activation(inputs @ kernel + bias): a fully connected layer with variables of its own.
+    """Add a fully connected layer with its own variables: activation(inputs @ kernel + bias).
 
     Args:
         inputs: rows of features, (rows, ..., features), float.
         units: size of the result's last axis.
-        activation: `nf.relu` or "relu"; None applies none.
-        use_bias: whether there is a bias.
-        kernel_initializer: how NAME/kernel (features, units) begins; None is Glorot's, uniform.
-        bias_initializer: how NAME/bias (units,) begins.
+        activation: `nf.relu` or "relu"; None: none.
+        use_bias: whether to add a bias.
+        kernel_initializer: initializer of NAME/kernel (features, units); None: Glorot's, uniform.
+        bias_initializer: initializer of NAME/bias (units,).
         kernel_regularizer, bias_regularizer: functions of a variable, such as
-            `l2_regularizer(0.01)`, whose results are added to the regularization losses; None is
-            the variable scope's.
-        activity_regularizer: likewise, of the output.
+            `l2_regularizer(0.01)`, whose results are added to the regularization losses; None: as
+            set in the variable scope.
+        activity_regularizer: the same, as a function of the output.
         kernel_constraint, bias_constraint: not supported.
-        trainable: whether optimizers change both.
-        name: name in the variable scope; None is "dense", made unique.
-        reuse: whether to share the variables of this name; None is the variable scope's.
+        trainable: whether optimizers change both variables.
+        name: name in the variable scope; None: "dense", made unique.
+        reuse: whether to share the variables of this name; None: as set in the variable scope.
 
     Returns:
         (rows, ..., units), of the dtype of the inputs.
 
     Raises:
         ShapeError: the number of features is unknown, or there is no axis of rows.
-        GraphError: the variables exist and are not to be shared, or the other way round.
+        GraphError: the variables exist but are not to be shared, or are to be shared but do not
+            exist.
     """
     return activated("dense", locals())
 
 
 def flatten(inputs: Any, name: str | None = None) -> Tensor:
-    """All axes after the first as one: (rows, 7, 7, 16) gives (rows, 784)."""
+    """Merge all axes after the first: (rows, 7, 7, 16) gives (rows, 784)."""
     return graph_of(inputs).apply("flatten", inputs, name=name)
 
 
@@ -219,15 +220,15 @@ def dropout(
     training: Any = None,
     name: str | None = None,
 ) -> Tensor:
-    """A share `rate` of the elements is 0 while training, and the others are scaled up.
+    """During training, set a share `rate` of the elements to 0 and scale the others up.
 
     Args:
-        rate: share that is dropped, a number or a scalar tensor.
-        noise_shape: for each axis the size of the inputs, or 1 where all share one draw; a list or
-            an integer tensor.
-        seed: own seed of what is drawn.
-        training: a bool or a bool tensor. None, where TensorFlow 1 has False, leaves it to the
-            run: one that executes an optimizer's update drops, any other does not.
+        rate: share of dropped elements, a number or a scalar tensor.
+        noise_shape: for each axis the size of the inputs, or 1 where all elements share one draw; a
+            list or an integer tensor.
+        seed: own seed of the random numbers.
+        training: a bool or a bool tensor. None, where TensorFlow 1 has False, leaves it to the run:
+            a run that executes an optimizer's update drops, any other does not.
     """
     return ops_dropout.dropout(
         inputs, rate=rate, noise_shape=noise_shape, seed=seed, training=training, name=name
@@ -261,29 +262,29 @@ def batch_normalization(
     adjustment: Any = None,
     activity_regularizer: Regularizer = None,
 ) -> Tensor:
-    """Each feature to mean 0 and deviation 1 over the batch, times gamma, plus beta.
+    """Normalize each feature over the batch to mean 0 and deviation 1, times gamma, plus beta.
 
     Args:
-        axis: that of the features; its size must be known.
+        axis: axis of the features; its size must be known.
         momentum: share of the moving averages that each training step keeps.
         epsilon: added to the variance.
-        center: whether there is a beta.
-        scale: whether there is a gamma.
-        training: a bool or a bool tensor. None, where TensorFlow 1 has False, leaves it to the
-            run: one that executes an optimizer's update normalises by the batch.
+        center: whether to add beta.
+        scale: whether to multiply by gamma.
+        training: a bool or a bool tensor. None, where TensorFlow 1 has False, leaves it to the run:
+            a run that executes an optimizer's update normalizes by the batch.
         trainable: whether optimizers change gamma and beta.
-        fused: True, or None for inputs of rank 4, moves the average of the variance towards the
-            sum of squares divided by the count less 1, as TensorFlow 1's kernel of that name does.
+        fused: True, or None for inputs of rank 4: move the average of the variance towards the sum
+            of squares divided by the count minus 1, as TensorFlow 1's fused kernel does.
 
     Variables: NAME/gamma, NAME/beta, NAME/moving_mean, NAME/moving_variance, all (features,). An
-    optimizer whose loss depends on the node moves the averages. The assigns that do it are in
-    `GraphKeys.UPDATE_OPS`; an optimizer made under `control_dependencies` of some moves these
-    alone, as in TensorFlow 1, where without it none would move.
+    optimizer whose loss depends on the node moves the averages. The assigns that do so are in
+    `GraphKeys.UPDATE_OPS`. An optimizer made under `control_dependencies` of some of them moves
+    only these. In TensorFlow 1 an optimizer without such control dependencies would move none.
 
     Raises:
         ShapeError: the number of features is unknown.
-        AttributeProblem: renorm, virtual_batch_size, an adjustment or a constraint, which are not
-            supported; or fused for inputs of another rank.
+        AttributeProblem: renorm, virtual_batch_size, an adjustment or a constraint is given, which
+            are not supported; or fused is set for inputs of another rank.
     """
     given = dict(locals())
     refuse(
@@ -311,9 +312,10 @@ def layer_normalization(
     name: str | None = None,
     reuse: Reuse = None,
 ) -> Tensor:
-    """Each row to mean 0 and deviation 1 along an axis, times gamma, plus beta.
+    """Normalize each row along an axis to mean 0 and deviation 1, times gamma, plus beta.
 
-    Arguments as of `batch_normalization`. TensorFlow 1 has none; the defaults are Keras's.
+    Arguments are as for `batch_normalization`. The defaults are Keras's, because TensorFlow 1 has
+    no such layer.
 
     Raises:
         ShapeError: the number of features is unknown.
@@ -331,17 +333,17 @@ def embedding(
     name: str | None = None,
     reuse: Reuse = None,
 ) -> Tensor:
-    """The learned vector of each number: integers of any shape s give (s, output_dim).
+    """Look up the learned vector of each number: integers of any shape s give (s, output_dim).
 
     Args:
         inputs: integers from 0 to input_dim - 1; others are an error when run.
-        embeddings_initializer: how NAME/embeddings (input_dim, output_dim) begins; None draws
-            uniformly from -0.05 to 0.05, as in Keras.
+        embeddings_initializer: initializer of NAME/embeddings (input_dim, output_dim); None:
+            uniform from -0.05 to 0.05, as in Keras.
     """
     return layer("embedding", locals())
 
 
-# TensorFlow 1's classes: made once, called as often as wanted, with the same variables.
+# TensorFlow 1's classes: create an object once, call it repeatedly with the same variables.
 Dense = class_of(dense, "Dense")
 Conv1D = class_of(conv1d, "Conv1D")
 Conv2D = class_of(conv2d, "Conv2D")

@@ -1,4 +1,4 @@
-"""Attention with several heads, and weights of its own."""
+"""Multi-head attention with its own weights."""
 
 from __future__ import annotations
 
@@ -28,20 +28,21 @@ from nodeflow.ops.samples import values
 
 HEADS = Attr("num_heads", "int", 4, "Number of heads.", minimum=1)
 KEY_DIM = Attr(
-    "key_dim", "int", None, "Size of each head's queries and keys; none is features / heads.",
+    "key_dim", "int", None, "Size of each head's queries and keys; none: features / heads.",
     minimum=1, optional=True,
 )  # fmt: skip
-CAUSAL = Attr("causal", "bool", False, "No step sees later ones.")
-MASK = Port("mask", "True where a step may see another: (queries, keys), or for each row.", BOOL,
+CAUSAL = Attr("causal", "bool", False, "Steps do not attend to later steps.")
+MASK = Port("mask", "True where a step may attend to another: (queries, keys), or one per row.",
+     BOOL,
             optional=True)  # fmt: skip
 PARTS = ("query", "key", "value", "output")
 
 
 def head_size(features: int, attrs: dict[str, Any]) -> int:
-    """The size of a head.
+    """Return the size of a head.
 
     Raises:
-        AttributeProblem: features cannot be split among the heads.
+        AttributeProblem: the features cannot be split among the heads.
     """
     heads = attrs["num_heads"]
     if attrs["key_dim"] is not None:
@@ -57,24 +58,24 @@ def head_size(features: int, attrs: dict[str, Any]) -> int:
 
 @register
 class MultiHeadAttention(Layer):
-    """Each step takes what it needs from the others."""
+    """Multi-head attention."""
 
     id = "layers/multi_head_attention"
     keywords = ("self attention", "transformer", "layer", "query", "key", "cross attention")
     can_share = True
     shown_attrs = ("num_heads",)
     doc = (
-        "Every step of a sequence takes from all others what it asks for, in several heads.\n\nx "
-        "(rows, steps, features) gives the same shape. Each head takes softmax(q k^T / "
-        "sqrt(key_dim)) v, where queries, keys and values are products of x with learned kernels; "
-        "another product joins the heads. Keys and values are of `memory`, if it is wired, such "
-        "as an encoder's result. The variables are NAME/query_kernel, NAME/query_bias and so on "
-        "for key, value and output; kernels are (features, num_heads * key_dim), the last the "
-        "other way round. Vaswani and others, 2017."
+        "Multi-head attention: each step of a sequence attends to all steps, in several heads.\n\n"
+        "x (rows, steps, features) gives the same shape. Queries, keys and values are products of "
+        "x with learned kernels. Each head computes softmax(q k^T / sqrt(key_dim)) v; another "
+        "product combines the heads. If `memory` is connected, such as the result of an encoder, "
+        "keys and values are computed from it. The variables are NAME/query_kernel, "
+        "NAME/query_bias and so on for key, value and output. Kernels are (features, num_heads * "
+        "key_dim), the output kernel (num_heads * key_dim, features). Vaswani and others, 2017."
     )
     inputs = (
         Port("x", "Sequences: (rows, steps, features).", FLOATS, "T"),
-        Port("memory", "What keys and values are made of; x if there is no wire.", FLOATS, "T",
+        Port("memory", "Source of keys and values; x if not connected.", FLOATS, "T",
              optional=True),
         MASK,
     )  # fmt: skip
@@ -83,8 +84,8 @@ class MultiHeadAttention(Layer):
         KEY_DIM,
         CAUSAL,
         USE_BIAS,
-        initializer_attr("kernel_initializer", {"op": "glorot_uniform"}, "How kernels begin."),
-        initializer_attr("bias_initializer", ZEROS, "How biases begin."),
+        initializer_attr("kernel_initializer", {"op": "glorot_uniform"}, "Initial kernels."),
+        initializer_attr("bias_initializer", ZEROS, "Initial biases."),
         TRAINABLE,
         VERSION,
     )
@@ -182,7 +183,7 @@ def _product(x: Tensor, made: dict[str, Tensor], part: str) -> Tensor:
 
 
 def _heads(x: Tensor, made: dict[str, Tensor], part: str, heads: int, size: int) -> Tensor:
-    """(rows, steps, heads * size) as (rows, heads, steps, size)."""
+    """Reshape (rows, steps, heads * size) to (rows, heads, steps, size)."""
     out = _product(x, made, part)
     rows, steps, _ = out.shape
     if rows is None and steps is None:
@@ -194,7 +195,7 @@ def _heads(x: Tensor, made: dict[str, Tensor], part: str, heads: int, size: int)
 
 
 def _joined(seen: Tensor, made: dict[str, Tensor], heads: int, size: int) -> Tensor:
-    """(rows, heads, steps, size), joined and multiplied by the last kernel."""
+    """Merge the heads of (rows, heads, steps, size) and multiply by the output kernel."""
     by_step = F.transpose(seen, perm=(0, 2, 1, 3))
     rows, steps, _, _ = by_step.shape
     if rows is None and steps is None:

@@ -1,6 +1,6 @@
-"""Layers that show a net other pictures at each step of training, and leave them alone otherwise.
+"""Layers that change pictures at random in each training step, and not otherwise.
 
-Names, ranges and defaults are Keras's. Each picture has draws of its own.
+Names, ranges and defaults are Keras's. Each picture has its own draws.
 """
 
 from __future__ import annotations
@@ -29,7 +29,9 @@ from nodeflow.ops.training_mode import TRAINING, check_flag, training_flag
 
 
 class Augmentation(Layer):
-    """Base: `change` is what happens to pictures (rows, height, width, channels) in training."""
+    """The base of augmentation: `change` changes pictures (rows, height, width, channels) in
+    training.
+    """
 
     everyday = False
     inputs = (Port("x", "Pictures: (rows, height, width, channels).", FLOATS),
@@ -39,11 +41,11 @@ class Augmentation(Layer):
         return {}
 
     def change(self, x: Tensor, **attrs: Any) -> Tensor:
-        """The pictures, changed."""
+        """Return the changed pictures."""
         raise NotImplementedError(self.id)
 
     def unchanged(self, x: Tensor, **attrs: Any) -> Tensor:
-        """The pictures when nothing is trained."""
+        """Return the pictures outside of training."""
         return x
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
@@ -69,13 +71,13 @@ class Augmentation(Layer):
         yield Sample((values((1, 1, 1, 1)), on))
 
     def calls(self, on: np.ndarray) -> Iterator[Sample]:
-        """Samples with every choice of the attributes."""
+        """Yield samples with every choice of the attributes."""
         for dtype in FLOATS:
             yield Sample((values((3, 4, 5, 2), dtype), on), smooth=dtype == "float64")
 
 
 class Moving(Augmentation):
-    """Base: pixels come from other places, by eight numbers for each picture."""
+    """The base of geometric changes, by eight numbers for each picture."""
 
     motion = (
         Attr("fill_mode", "choice", "reflect", FILL[0].doc, choices=FILL[0].choices),
@@ -86,7 +88,9 @@ class Moving(Augmentation):
     )
 
     def transforms(self, x: Tensor, draws: list[Tensor], attrs: dict[str, Any]) -> Tensor:
-        """Eight numbers for each picture, from draws from -1 to 1: see `projective_transform`."""
+        """Return eight numbers for each picture from draws from -1 to 1: see
+        `projective_transform`.
+        """
         raise NotImplementedError(self.id)
 
     def change(self, x: Tensor, **attrs: Any) -> Tensor:
@@ -104,16 +108,16 @@ class Moving(Augmentation):
 
 @register
 class RandomFlip(Augmentation):
-    """Pictures mirrored while training."""
+    """Pictures mirrored at random during training."""
 
     id = "layers/random_flip"
     everyday = True
     shown_attrs = ("mode",)
     keywords = ("augmentation", "mirror", "layer", "horizontal", "vertical", "RandomHorizontalFlip")
     doc = (
-        "While training, each picture is mirrored or not, by a draw of its own.\n\nx (rows, "
-        "height, width, channels) keeps its shape. `mode` says along which axes; with both it may "
-        "be turned by half. Otherwise x passes as it is."
+        "During training, each picture is mirrored at random.\n\nx "
+        "(rows, height, width, channels) keeps its shape. `mode` chooses the axes; with both, a "
+        "picture may also be rotated by 180 degrees. Outside of training x does not change."
     )
     attrs = (
         Attr("mode", "choice", "horizontal_and_vertical", "Left to right, upside down, or both.",
@@ -139,16 +143,16 @@ class RandomFlip(Augmentation):
 
 @register
 class RandomRotation(Moving):
-    """Pictures turned while training."""
+    """Pictures rotated at random during training."""
 
     id = "layers/random_rotation"
     everyday = True
     shown_attrs = ("factor",)
     keywords = ("augmentation", "rotate", "layer", "turn", "angle")
     doc = (
-        "While training, each picture is turned round its middle by some angle.\n\nIt lies between "
-        "-factor and factor turns: 0.1 is 36 degrees. x (rows, height, width, channels) keeps its "
-        "shape. Otherwise x passes as it is."
+        "During training, each picture is rotated around its centre by a random angle.\n\nThe "
+        "angle is between -factor and factor turns: 0.1 is 36 degrees. x "
+        "(rows, height, width, channels) keeps its shape. Outside of training x does not change."
     )
     attrs = (Attr("factor", "float", 0.1, "Largest angle, in turns.", minimum=0), *Moving.motion)
 
@@ -159,19 +163,19 @@ class RandomRotation(Moving):
 
 @register
 class RandomTranslation(Moving):
-    """Pictures shifted while training."""
+    """Pictures shifted at random during training."""
 
     id = "layers/random_translation"
     shown_attrs = ("height_factor", "width_factor")
     keywords = ("augmentation", "shift", "move", "layer", "RandomAffine")
     doc = (
-        "While training, each picture is shifted up or down and left or right.\n\nAt most by these "
-        "shares of its height and width. x (rows, height, width, channels) keeps its shape. "
-        "Otherwise x passes as it is."
+        "During training, each picture is shifted vertically and horizontally at random.\n\nThe "
+        "factors are the largest shifts, as fractions of its height and width. x "
+        "(rows, height, width, channels) keeps its shape. Outside of training x does not change."
     )
     attrs = (
-        Attr("height_factor", "float", 0.1, "Largest shift down or up, of the height.", minimum=0),
-        Attr("width_factor", "float", 0.1, "Largest shift aside, of the width.", minimum=0),
+        Attr("height_factor", "float", 0.1, "Largest vertical shift, of the height.", minimum=0),
+        Attr("width_factor", "float", 0.1, "Largest horizontal shift, of the width.", minimum=0),
         *Moving.motion,
     )
 
@@ -185,20 +189,21 @@ class RandomTranslation(Moving):
 
 @register
 class RandomZoom(Moving):
-    """Pictures made larger or smaller while training."""
+    """Pictures zoomed at random during training."""
 
     id = "layers/random_zoom"
     shown_attrs = ("height_factor", "width_factor")
     keywords = ("augmentation", "scale", "layer", "RandomAffine", "RandomResizedCrop")
     doc = (
-        "While training, each picture is made larger or smaller round its middle.\n\nIt shows from "
-        "1 - factor to 1 + factor of its height; of its width as much, or by a draw of its own if "
-        "there is a width_factor. x (rows, height, width, channels) keeps its shape. Otherwise x "
-        "passes as it is."
+        "During training, each picture is zoomed in or out around its centre at random.\n\nIt "
+        "shows 1 - factor to 1 + factor of its height. Its width changes by the same factor, or "
+        "by a separate draw if width_factor is set. x (rows, height, width, channels) keeps its "
+        "shape. Outside of training x does not change."
     )
     attrs = (
         Attr("height_factor", "float", 0.1, "Largest change of the height.", minimum=0, maximum=1),
-        Attr("width_factor", "float", None, "Of the width; none: as the height.", minimum=0,
+        Attr("width_factor", "float", None, "Largest change of the width; none: as the height.",
+             minimum=0,
              maximum=1, optional=True),
         *Moving.motion,
     )  # fmt: skip
@@ -219,15 +224,16 @@ class RandomZoom(Moving):
 
 @register
 class RandomContrast(Augmentation):
-    """Pictures with more or less contrast while training."""
+    """Pictures with random contrast during training."""
 
     id = "layers/random_contrast"
     shown_attrs = ("factor",)
     keywords = ("augmentation", "layer", "ColorJitter")
     doc = (
-        "While training, the contrast of each picture is multiplied by some factor.\n\nIt lies "
-        "between 1 - factor and 1 + factor: (x - mean) * factor + mean, with the mean of each "
-        "channel. x (rows, height, width, channels) keeps its shape. Otherwise x passes as it is."
+        "During training, the contrast of each picture is multiplied by a random factor.\n\nThe "
+        "factor is between 1 - factor and 1 + factor: (x - mean) * factor + mean, with the mean "
+        "of each channel. x (rows, height, width, channels) keeps its shape. Outside of training "
+        "x does not change."
     )
     attrs = (
         Attr("factor", "float", 0.2, "Largest change.", minimum=0, maximum=1), SEED, VERSION,
@@ -240,16 +246,16 @@ class RandomContrast(Augmentation):
 
 @register
 class RandomBrightness(Augmentation):
-    """Pictures brighter or darker while training."""
+    """Pictures with random brightness during training."""
 
     id = "layers/random_brightness"
     shown_attrs = ("factor",)
     keywords = ("augmentation", "layer", "ColorJitter", "exposure")
     doc = (
-        "While training, each picture gets brighter or darker.\n\nBy a number between -factor and "
-        "factor, times the span of `value_range`, and held in it. x (rows, height, width, "
-        "channels) keeps its shape. Otherwise x passes as it is. Keras's range is 0 to 255; "
-        "pictures here are from 0 to 1."
+        "During training, each picture gets brighter or darker at random.\n\nA number between "
+        "-factor and factor, times the span of `value_range`, is added, and the result is clipped "
+        "to that range. x (rows, height, width, channels) keeps its shape. Outside of training x "
+        "does not change. The range is 0 to 1 here, 0 to 255 in Keras."
     )
     attrs = (
         Attr("factor", "float", 0.2, "Largest change.", minimum=0, maximum=1),
@@ -278,14 +284,14 @@ class RandomBrightness(Augmentation):
 
 @register
 class RandomCrop(Augmentation):
-    """Parts of pictures while training."""
+    """Random parts of pictures during training."""
 
     id = "layers/random_crop"
     shown_attrs = ("height", "width")
     keywords = ("augmentation", "layer", "cut", "window", "patch")
     doc = (
-        "While training, a part of each picture, somewhere; otherwise its middle.\n\nx (rows, "
-        "height, width, channels) gives the new height and width, which must not be larger."
+        "During training, a random part of each picture; otherwise its central part.\n\nx "
+        "(rows, height, width, channels) gives the new height and width, which must not be larger."
     )
     attrs = (
         Attr("height", "int", 24, "New height.", minimum=1),

@@ -1,7 +1,7 @@
-"""Augmentation of `nf.layers`: other pictures at each step of training, with Keras's defaults.
+"""Augmentation of `nf.layers`: random changes of pictures in training, with Keras's defaults.
 
-Each picture of (rows, height, width, channels) has draws of its own. ``training`` is a bool or a
-bool tensor; None leaves it to the run: one that executes an optimizer's update changes pictures.
+Each picture of (rows, height, width, channels) has its own draws. ``training`` is a bool or a bool
+tensor. None leaves it to the run: a run that executes an optimizer's update changes pictures.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def random_flip(
     training: Any = None,
     name: str | None = None,
 ) -> Tensor:
-    """Each picture mirrored or not: "horizontal", "vertical", or both."""
+    """Mirror each picture at random: "horizontal", "vertical", or both."""
     return layer("random_flip", locals())
 
 
@@ -34,10 +34,10 @@ def random_rotation(
     training: Any = None,
     name: str | None = None,
 ) -> Tensor:
-    """Each picture turned by an angle between -factor and factor turns.
+    """Rotate each picture by a random angle between -factor and factor turns.
 
     Args:
-        fill_mode: what is beyond the border, "constant", "reflect", "wrap" or "nearest".
+        fill_mode: values beyond the border, "constant", "reflect", "wrap" or "nearest".
         interpolation: "bilinear" or "nearest".
     """
     return layer("random_rotation", locals())
@@ -54,7 +54,7 @@ def random_translation(
     training: Any = None,
     name: str | None = None,
 ) -> Tensor:
-    """Each picture shifted, at most by these shares of its height and width."""
+    """Shift each picture at random, at most by these fractions of its height and width."""
     return layer("random_translation", locals())
 
 
@@ -69,7 +69,7 @@ def random_zoom(
     training: Any = None,
     name: str | None = None,
 ) -> Tensor:
-    """Each picture larger or smaller by at most these shares; None keeps the ratio."""
+    """Zoom each picture at random, at most by these factors; None keeps the aspect ratio."""
     return layer("random_zoom", locals())
 
 
@@ -80,7 +80,9 @@ def random_contrast(
     training: Any = None,
     name: str | None = None,
 ) -> Tensor:
-    """The contrast of each picture times a number between 1 - factor and 1 + factor."""
+    """Multiply the contrast of each picture by a random factor between 1 - factor and
+    1 + factor.
+    """
     return layer("random_contrast", locals())
 
 
@@ -92,10 +94,10 @@ def random_brightness(
     training: Any = None,
     name: str | None = None,
 ) -> Tensor:
-    """Each picture brighter or darker by at most factor times the span of its values.
+    """Make each picture brighter or darker, at most by factor times the span of its values.
 
     Args:
-        value_range: smallest and largest value, in which pictures stay; Keras has 0 and 255.
+        value_range: smallest and largest value, to which pictures are clipped; 0 and 255 in Keras.
     """
     return layer("random_brightness", locals())
 
@@ -108,5 +110,5 @@ def random_crop(
     training: Any = None,
     name: str | None = None,
 ) -> Tensor:
-    """A part of each picture, somewhere; its middle when nothing is trained."""
+    """Crop each picture to a random part in training, otherwise to its central part."""
     return layer("random_crop", locals())

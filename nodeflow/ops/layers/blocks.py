@@ -1,4 +1,4 @@
-"""Blocks: layers with a way around them, made of other layers."""
+"""Blocks: layers composed of other layers, with residual connections."""
 
 from __future__ import annotations
 
@@ -30,7 +30,9 @@ from nodeflow.ops.layers.layer import (
 from nodeflow.ops.samples import values
 
 SHARED = "layers/shared"
-RATE = Attr("rate", "float", 0.0, "Share dropped while training.", minimum=0, maximum=1)
+RATE = Attr(
+    "rate", "float", 0.0, "Share of elements dropped during training.", minimum=0, maximum=1
+)
 
 
 class Part(NamedTuple):
@@ -42,19 +44,19 @@ class Part(NamedTuple):
 
 
 class Block(Layer):
-    """Base: a chain of parts, and how they are joined.
+    """The base of blocks: a sequence of parts and their connections.
 
-    One that shares with another block is made of parts that share with the other's.
+    A block that shares with another block consists of parts that share with the parts of the other.
     """
 
     can_share = True
 
     def parts(self, attrs: dict[str, Any]) -> list[Part]:
-        """The layers inside, in order; for names of variables and checks."""
+        """Return the layers inside, in order, for names of variables and for checks."""
         raise NotImplementedError(self.id)
 
     def check(self, x: TensorType, part: Part, *more: TensorType) -> TensorType:
-        """The type that a part gives; its problems are the block's, at x."""
+        """Return the type of a part's output. Report its errors as errors of the block."""
         op = REGISTRY.lookup(part.op)
         ports = {port.name for port in self.inputs}
         try:
@@ -65,7 +67,7 @@ class Block(Layer):
             raise
 
     def add(self, part: Part, *inputs: Tensor, trainable: bool = True) -> Tensor:
-        """A part, applied."""
+        """Apply a part."""
         graph, op = inputs[0].graph, REGISTRY.lookup(part.op)
         own = {a.name for a in op.attrs}
         given = {**part.attrs, **({"trainable": trainable} if "trainable" in own else {})}
@@ -87,7 +89,7 @@ class Block(Layer):
 
 
 def _part_of(owner: Node, part: Part, block: Block) -> Tensor:
-    """The part of another block, whose variables a part shares.
+    """Return the part of another block whose variables are shared.
 
     Raises:
         ShapeError: it has no such part.
@@ -102,7 +104,7 @@ def _part_of(owner: Node, part: Part, block: Block) -> Tensor:
     )
 
 
-KERNEL = initializer_attr("kernel_initializer", {"op": "he_normal"}, "How kernels begin.")
+KERNEL = initializer_attr("kernel_initializer", {"op": "he_normal"}, "Initial kernels.")
 NORMS = ("none", "layer", "batch")
 
 
@@ -116,20 +118,21 @@ def _dropout(name: str, rate: float) -> list[Part]:
 
 @register
 class ResidualDense(Block):
-    """Two dense layers, and a way around them."""
+    """Two dense layers with a residual connection."""
 
     id = "layers/residual_dense"
     keywords = ("skip connection", "layer", "resnet", "fully connected", "block")
     doc = (
-        "x + dense(activation(dense(norm(x)))): what the layers learn is added to x.\n\nx (rows, "
-        "features) gives the same shape, so that many can stand in a row. The normalisation "
-        "comes first and the last layer has no activation, so that the way around stays free (He "
-        "and others, 2016). Inside are NAME/norm, NAME/hidden, NAME/dropout and NAME/back."
+        "x + dense(activation(dense(norm(x)))): two dense layers with a residual connection.\n\nx "
+        "(rows, features) gives the same shape, so such blocks can be chained. The normalization "
+        "comes first and the last layer has no activation, so that the connection passes x "
+        "unchanged (He and others, 2016). Inside are NAME/norm, NAME/hidden, NAME/dropout and "
+        "NAME/back."
     )
     inputs = (Port("x", "Rows of features.", FLOATS),)
     attrs = (
         Attr("units", "int", 64, "Number of units of the hidden layer.", minimum=1),
-        activation_attr("relu", "Function of the hidden layer."),
+        activation_attr("relu", "Activation of the hidden layer."),
         Attr("normalization", "choice", "layer", "Normalisation of x.", choices=NORMS),
         RATE,
         KERNEL,
@@ -184,16 +187,16 @@ class ResidualDense(Block):
 
 @register
 class ResidualConv(Block):
-    """Two convolutions, and a way around them."""
+    """Two convolutions with a residual connection."""
 
     id = "layers/residual_conv"
     keywords = ("skip connection", "layer", "resnet", "convolution", "cnn", "block")
     shown_attrs = ("filters", "strides")
     doc = (
-        "activation(x + norm(conv(activation(norm(conv(x)))))): the block of a ResNet.\n\nx (rows, "
-        "height, width, channels) gives (rows, height / strides, width / strides, filters). Where "
-        "strides or filters change the shape, x goes through a convolution of size 1. He and "
-        "others, 2015. Inside are NAME/conv1, NAME/norm1, NAME/conv2, NAME/norm2, and "
+        "activation(x + norm(conv(activation(norm(conv(x)))))): the block of a ResNet.\n\nx "
+        "(rows, height, width, channels) gives (rows, height / strides, width / strides, "
+        "filters). If strides or filters change the shape, x passes a convolution of size 1. He "
+        "and others, 2015. Inside are NAME/conv1, NAME/norm1, NAME/conv2, NAME/norm2, and "
         "NAME/shortcut with NAME/shortcut_norm."
     )
     inputs = (Port("x", "Images: (rows, height, width, channels).", FLOATS),)
@@ -201,7 +204,7 @@ class ResidualConv(Block):
         Attr("filters", "int", 32, "Number of filters of both convolutions.", minimum=1),
         Attr("kernel_size", "ints", (3, 3), "Height and width of a filter, or one number."),
         Attr("strides", "ints", (1, 1), "Steps of the first convolution."),
-        activation_attr("relu", "Function after the first and at the end."),
+        activation_attr("relu", "Activation after the first convolution and at the end."),
         Attr("normalization", "choice", "batch", "Normalisation.", choices=NORMS),
         KERNEL,
         TRAINABLE,
@@ -264,29 +267,29 @@ class ResidualConv(Block):
 
 @register
 class TransformerBlock(Block):
-    """Attention and two dense layers, each with a way around it."""
+    """Self attention and two dense layers, each with a residual connection."""
 
     id = "layers/transformer_block"
     keywords = ("attention", "layer", "encoder", "gpt", "language model", "sequence", "block")
     shown_attrs = ("num_heads", "units")
     doc = (
-        "Self attention, then two dense layers for each step, both added to what comes in.\n\nx "
-        "(rows, steps, features) gives the same shape. As in the paper each sum is normalised "
-        "(Vaswani and others, 2017); with `norm_first` what goes into attention and dense layers "
-        "is instead, which trains deep stacks more easily. With `causal` no step sees later ones. "
-        "Inside are NAME/attention, NAME/attention_norm, NAME/hidden, NAME/back, NAME/norm and "
-        "the dropouts."
+        "Self attention, then two dense layers per step, each with a residual connection.\n\nx "
+        "(rows, steps, features) gives the same shape. Each sum is normalized, as in the paper "
+        "(Vaswani and others, 2017). With `norm_first`, the input of attention and of the dense "
+        "layers is normalized instead, which makes deep stacks easier to train. With `causal`, "
+        "steps do not attend to later steps. Inside are NAME/attention, NAME/attention_norm, "
+        "NAME/hidden, NAME/back, NAME/norm and the dropouts."
     )
     inputs = (Port("x", "Sequences: (rows, steps, features).", FLOATS), MASK)
     attrs = (
         HEADS,
         Attr("units", "int", 128, "Number of units of the hidden layer.", minimum=1),
         KEY_DIM,
-        activation_attr("relu", "Function of the hidden layer."),
-        Attr("rate", "float", 0.1, "Share dropped while training.", minimum=0, maximum=1),
+        activation_attr("relu", "Activation of the hidden layer."),
+        Attr("rate", "float", 0.1, "Share of elements dropped in training.", minimum=0, maximum=1),
         CAUSAL,
-        Attr("norm_first", "bool", False, "Normalise what goes into the parts, not their sums."),
-        initializer_attr("kernel_initializer", {"op": "glorot_uniform"}, "How kernels begin."),
+        Attr("norm_first", "bool", False, "Normalise the input of the parts, not the sums."),
+        initializer_attr("kernel_initializer", {"op": "glorot_uniform"}, "Initial kernels."),
         TRAINABLE,
         VERSION,
     )

@@ -1,4 +1,4 @@
-"""What the functions of `nf.layers` share: how their arguments become nodes."""
+"""The conversion of arguments of `nf.layers` functions to nodes."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ Reuse = bool | ReuseMode | None
 
 
 def layer(kind: str, arguments: Mapping[str, Any], *states: Any) -> Any:
-    """One layer node, from all arguments of its function.
+    """Add one layer node, from all arguments of its function.
 
     Args:
-        arguments: ``inputs``, optional ports by name, attributes, and what is TensorFlow 1's
-            alone: regularizers, ``reuse``, ``data_format``. An initializer that is None is the
-            variable scope's or the op's own.
+        arguments: ``inputs``, optional ports by name, attributes, and arguments that only
+            TensorFlow 1 has: regularizers, ``reuse``, ``data_format``. An initializer of None is
+            the variable scope's or the op's own.
         states: ports after ``inputs`` that have no names among the arguments.
     """
     given, op = dict(arguments), REGISTRY.lookup(f"layers/{kind}")
@@ -70,7 +70,9 @@ def layer(kind: str, arguments: Mapping[str, Any], *states: Any) -> Any:
 
 
 def refuse(kind: str, **settings: Any) -> None:
-    """Raises AttributeProblem for a setting that is not None or False: layers have none like it."""
+    """Raise AttributeProblem for a setting that is not None or False, because no
+    layer supports it.
+    """
     for name, value in settings.items():
         if value is not None and value is not False:
             raise AttributeProblem(
@@ -79,10 +81,10 @@ def refuse(kind: str, **settings: Any) -> None:
 
 
 def is_fused(x: Tensor, axis: int, fused: bool | None) -> bool:
-    """Whether TensorFlow 1 would normalise by its fused kernel.
+    """Return whether TensorFlow 1 would normalize by its fused kernel.
 
     Raises:
-        AttributeProblem: it is asked to, and could not.
+        AttributeProblem: the fused kernel is requested but impossible.
     """
     can = x.type.has_rank and len(x.shape) == 4 and axis in (1, 3, -1, -3)
     if fused and not can:
@@ -94,26 +96,26 @@ def is_fused(x: Tensor, axis: int, fused: bool | None) -> bool:
 
 
 def _taken(given: dict[str, Any], suffix: str) -> dict[str, Any]:
-    """The arguments with a suffix, by their names without it; they are taken out."""
+    """Remove the arguments with a suffix and return them by their names without it."""
     names = [name for name in given if name.endswith(suffix)]
     return {name.removesuffix(suffix): given.pop(name) for name in names}
 
 
 def channels_last(x: Tensor) -> Tensor:
-    """(rows, channels, ...) as (rows, ..., channels)."""
+    """Transpose (rows, channels, ...) to (rows, ..., channels)."""
     rank = len(x.shape)
     return x.graph.apply("transpose", x, perm=(0, *range(2, rank), 1), name="channels_last")
 
 
 def channels_first(x: Tensor) -> Tensor:
-    """(rows, ..., channels) as (rows, channels, ...)."""
+    """Transpose (rows, ..., channels) to (rows, channels, ...)."""
     rank = len(x.shape)
     perm = (0, rank - 1, *range(1, rank - 1))
     return x.graph.apply("transpose", x, perm=perm, name="channels_first")
 
 
 def activated(kind: str, arguments: Mapping[str, Any]) -> Any:
-    """As `layer`; an activation that is none of nodeflow's is applied after the node."""
+    """Add a layer as `layer` does. A custom activation function is applied after the node."""
     activation = arguments["activation"]
     if activation_name(activation) is not None:
         return layer(kind, arguments)
@@ -121,7 +123,7 @@ def activated(kind: str, arguments: Mapping[str, Any]) -> Any:
 
 
 def recurrent(kind: str, arguments: Mapping[str, Any]) -> Any:
-    """As `layer`: the value of a recurrent layer, or that and the last states."""
+    """Add a recurrent layer. Return its value, or the value and the last states."""
     given = dict(arguments)
     state, return_state = given.pop("initial_state"), given.pop("return_state")
     states = (state,) if isinstance(state, Tensor) else tuple(state or ())
@@ -136,7 +138,7 @@ def graph_of(inputs: Any) -> Graph:
 def pool(
     op: str, inputs: Any, size: Any, strides: Any, padding: Any, data_format: str, name: str | None
 ) -> Tensor:
-    """A pooling op: it has no variables, so it is no layer of its own."""
+    """Add a pooling op. It has no variables, so there is no separate layer."""
     axes = int(op[-2])
     attrs = {
         "size": spatial("pool_size", size, axes, data_format),
@@ -148,7 +150,7 @@ def pool(
 
 
 def activation_name(activation: Activation) -> str | None:
-    """The name that a layer's attribute has for an activation; None for a function of the user."""
+    """Return the name of an activation as a layer's attribute; None for a custom function."""
     if activation is None:
         return "linear"
     if isinstance(activation, str):

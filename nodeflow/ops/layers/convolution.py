@@ -1,4 +1,4 @@
-"""Convolutional layers of series, images and volumes."""
+"""Convolutional layers for series, images and volumes."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ from nodeflow.ops.samples import values
 
 FILTERS = Attr("filters", "int", 32, "Number of filters: the channels of the output.", minimum=1)
 PADDING = Attr(
-    "padding", "choice", "valid", "Whole windows only (valid), or zeros around so that sizes stay "
-    "(same).", choices=("valid", "same"),
+    "padding", "choice", "valid", "Whole windows only (valid), or zeros around that keep the "
+    "sizes (same).", choices=("valid", "same"),
 )  # fmt: skip
 KERNEL_INITIALIZER = initializer_attr(
-    "kernel_initializer", {"op": "glorot_uniform"}, "How the kernel begins."
+    "kernel_initializer", {"op": "glorot_uniform"}, "Initial kernel."
 )
-BIAS_INITIALIZER = initializer_attr("bias_initializer", ZEROS, "How the bias begins.")
+BIAS_INITIALIZER = initializer_attr("bias_initializer", ZEROS, "Initial bias.")
 
 
 class Convolutional(Layer):
-    """Base: the op that convolves, and the shape of its filters."""
+    """The base of convolutional layers, with the convolution op and the shape of filters."""
 
     can_share = True
     convolution = ""
@@ -51,7 +51,7 @@ class Convolutional(Layer):
     dilated = True
 
     def windows(self, attrs: Mapping[str, Any]) -> dict[str, Any]:
-        """The attributes of the convolution."""
+        """Return the attributes of the convolution."""
         found = {"strides": attrs["strides"], "padding": attrs["padding"]}
         if self.dilated:
             found["dilations"] = attrs["dilation_rate"]
@@ -60,10 +60,10 @@ class Convolutional(Layer):
         return found
 
     def kernel_size(self, attrs: Mapping[str, Any]) -> tuple[int, ...]:
-        """One size per axis.
+        """Return one size per axis.
 
         Raises:
-            AttributeProblem: neither one number nor one per axis.
+            AttributeProblem: a setting is neither one number nor one per axis.
         """
         for name in ("kernel_size", "strides", "dilation_rate"):
             sizes = attrs.get(name, (1,))
@@ -75,7 +75,7 @@ class Convolutional(Layer):
         return tuple(size) * self.axes if len(size) == 1 else tuple(size)
 
     def kernel_shape(self, channels: int, attrs: Mapping[str, Any]) -> tuple[int, ...]:
-        """The shape of the kernel for images of so many channels."""
+        """Return the shape of the kernel for images with this number of channels."""
         groups = attrs["groups"]
         for name, count in (("channels", channels), ("filters", attrs["filters"])):
             if count % groups:
@@ -85,10 +85,10 @@ class Convolutional(Layer):
         return (*self.kernel_size(attrs), channels // groups, attrs["filters"])
 
     def channels_of(self, x: TensorType) -> int:
-        """The channels of what a layer takes.
+        """Return the number of channels of the input.
 
         Raises:
-            ShapeError: another number of axes, or it is unknown.
+            ShapeError: the rank is wrong, or the number is unknown.
         """
         if x.rank != self.axes + 2:
             given = shape_text(x.shape)
@@ -114,7 +114,7 @@ class Convolutional(Layer):
         return self.convolved(types[0], kernel, attrs)
 
     def convolved(self, x: TensorType, kernel: TensorType, attrs: Mapping[str, Any]) -> TensorType:
-        """What the convolution gives; its errors name the layer's attributes."""
+        """Return the type of the convolution. Its errors name the layer's attributes."""
         op = REGISTRY.lookup(self.convolution)
         try:
             made = op.infer(x, kernel, **op.bind_attrs(self.windows(attrs)))
@@ -137,7 +137,7 @@ class Convolutional(Layer):
         return ("kernel", "bias") if attrs["use_bias"] else ("kernel",)
 
     def picture(self, rows: int, size: int, channels: int, dtype: str = "float64") -> Any:
-        """Input for samples, of unlike sizes."""
+        """Return an input for samples, with distinct sizes."""
         return values((rows, *range(size, size + self.axes), channels), dtype)
 
     def samples(self) -> Iterator[Sample]:
@@ -161,15 +161,15 @@ class Convolutional(Layer):
 
 
 def _attrs(axes: int, *, transposed: bool = False) -> tuple[Attr, ...]:
-    """The attributes of a convolution along so many axes."""
+    """Return the attributes of a convolution along this number of axes."""
     each = (
         "Length of a filter.",
         "Height and width of a filter, or one number for both.",
         "Depth, height and width of a filter, or one number for all.",
     )[axes - 1]
     rest = () if transposed else (
-        Attr("dilation_rate", "ints", (1,) * axes, "Steps between what a window sees."),
-        Attr("groups", "int", 1, "Channels are split into that many groups.", minimum=1),
+        Attr("dilation_rate", "ints", (1,) * axes, "Distance between the elements of a window."),
+        Attr("groups", "int", 1, "Number of groups that channels are split into.", minimum=1),
     )  # fmt: skip
     return (
         FILTERS,
@@ -188,15 +188,16 @@ def _attrs(axes: int, *, transposed: bool = False) -> tuple[Attr, ...]:
 
 @register
 class Conv2D(Convolutional):
-    """Learned filters over images."""
+    """Convolution of images with learned filters."""
 
     id = "layers/conv2d"
     convolution = "conv2d"
     keywords = ("convolution", "convolutional layer", "layer", "image", "filter", "kernel", "cnn")
     doc = (
-        "activation(filters over every window of images + bias).\n\nx (rows, height, width, "
-        "channels) gives (rows, height', width', filters). The node has the variables NAME/kernel "
-        "(height, width, channels / groups, filters) and NAME/bias (filters,)."
+        "The convolution of images with learned filters: activation(convolution + bias).\n\nx "
+        "(rows, height, width, channels) gives (rows, height', width', filters). The node has the "
+        "variables NAME/kernel (height, width, channels / groups, filters) and NAME/bias "
+        "(filters,)."
     )
     inputs = (Port("x", "Images: (rows, height, width, channels).", FLOATS),)
     attrs = _attrs(2)
@@ -204,7 +205,7 @@ class Conv2D(Convolutional):
 
 @register
 class Conv1D(Convolutional):
-    """Learned filters over series."""
+    """Convolution of series with learned filters."""
 
     id = "layers/conv1d"
     convolution = "conv1d"
@@ -212,9 +213,9 @@ class Conv1D(Convolutional):
     what = "series (rows, time, channels)"
     keywords = ("convolution", "convolutional layer", "layer", "series", "time", "filter", "cnn")
     doc = (
-        "activation(filters over every window of series + bias).\n\nx (rows, time, channels) gives "
-        "(rows, time', filters). The node has the variables NAME/kernel (size, channels / groups, "
-        "filters) and NAME/bias (filters,)."
+        "The convolution of series with learned filters: activation(convolution + bias).\n\nx "
+        "(rows, time, channels) gives (rows, time', filters). The node has the variables "
+        "NAME/kernel (size, channels / groups, filters) and NAME/bias (filters,)."
     )
     inputs = (Port("x", "Series: (rows, time, channels).", FLOATS),)
     attrs = _attrs(1)
@@ -222,7 +223,7 @@ class Conv1D(Convolutional):
 
 @register
 class Conv3D(Convolutional):
-    """Learned filters over volumes."""
+    """Convolution of volumes with learned filters."""
 
     id = "layers/conv3d"
     everyday = False
@@ -231,17 +232,17 @@ class Conv3D(Convolutional):
     what = "volumes (rows, depth, height, width, channels)"
     keywords = ("convolution", "convolutional layer", "layer", "volume", "video", "cnn", "Conv3d")
     doc = (
-        "activation(filters over every window of volumes + bias).\n\nx (rows, depth, height, "
-        "width, channels) gives (rows, depth', height', width', filters). The node has the "
-        "variables NAME/kernel (depth, height, width, channels / groups, filters) and NAME/bias "
-        "(filters,)."
+        "The convolution of volumes with learned filters: activation(convolution + bias).\n\nx "
+        "(rows, depth, height, width, channels) gives (rows, depth', height', width', filters). "
+        "The node has the variables NAME/kernel (depth, height, width, channels / groups, "
+        "filters) and NAME/bias (filters,)."
     )
     inputs = (Port("x", "Volumes: (rows, depth, height, width, channels).", FLOATS),)
     attrs = _attrs(3)
 
 
 class Transposed(Convolutional):
-    """Base: what differs where filters paint."""
+    """The base of transposed convolutions."""
 
     grouped = False
     dilated = False
@@ -252,7 +253,7 @@ class Transposed(Convolutional):
 
 @register
 class Conv1DTranspose(Transposed):
-    """Series painted by learned filters."""
+    """Transposed convolution of series."""
 
     id = "layers/conv1d_transpose"
     everyday = False
@@ -264,10 +265,10 @@ class Conv1DTranspose(Transposed):
         "ConvTranspose1d",
     )  # fmt: skip
     doc = (
-        "activation(series painted by filters + bias): strides make them longer.\n\nx (rows, "
-        "time, channels) gives (rows, time', filters), the length times the stride with padding "
-        "same. The node has the variables NAME/kernel (size, filters, channels) and NAME/bias "
-        "(filters,)."
+        "The transposed convolution of series: activation(convolution + bias). Strides lengthen "
+        'them.\n\nx (rows, time, channels) gives (rows, time\', filters); with padding "same" '
+        "time' is time times the stride. The node has the variables NAME/kernel "
+        "(size, filters, channels) and NAME/bias (filters,)."
     )
     inputs = Conv1D.inputs
     attrs = _attrs(1, transposed=True)
@@ -275,7 +276,7 @@ class Conv1DTranspose(Transposed):
 
 @register
 class Conv2DTranspose(Transposed):
-    """Images painted by learned filters."""
+    """Transposed convolution of images."""
 
     id = "layers/conv2d_transpose"
     convolution = "conv2d_transpose"
@@ -284,10 +285,10 @@ class Conv2DTranspose(Transposed):
         "ConvTranspose2d",
     )  # fmt: skip
     doc = (
-        "activation(images painted by filters + bias): strides make them larger.\n\nx (rows, "
-        "height, width, channels) gives (rows, height', width', filters), sizes times the strides "
-        "with padding same. The node has the variables NAME/kernel (height, width, filters, "
-        "channels) and NAME/bias (filters,)."
+        "The transposed convolution of images: activation(convolution + bias). Strides enlarge "
+        "them.\n\nx (rows, height, width, channels) gives (rows, height', width', filters); with "
+        'padding "same" sizes are multiplied by the strides. The node has the variables '
+        "NAME/kernel (height, width, filters, channels) and NAME/bias (filters,)."
     )
     inputs = (Port("x", "Images: (rows, height, width, channels).", FLOATS),)
     attrs = _attrs(2, transposed=True)
@@ -295,7 +296,7 @@ class Conv2DTranspose(Transposed):
 
 @register
 class Conv3DTranspose(Transposed):
-    """Volumes painted by learned filters."""
+    """Transposed convolution of volumes."""
 
     id = "layers/conv3d_transpose"
     everyday = False
@@ -307,10 +308,10 @@ class Conv3DTranspose(Transposed):
         "ConvTranspose3d",
     )  # fmt: skip
     doc = (
-        "activation(volumes painted by filters + bias): strides make them larger.\n\nx (rows, "
-        "depth, height, width, channels) gives (rows, depth', height', width', filters), sizes "
-        "times the strides with padding same. The node has the variables NAME/kernel (depth, "
-        "height, width, filters, channels) and NAME/bias (filters,)."
+        "The transposed convolution of volumes: activation(convolution + bias). Strides enlarge "
+        "them.\n\nx (rows, depth, height, width, channels) gives (rows, depth', height', width', "
+        'filters); with padding "same" sizes are multiplied by the strides. The node has the '
+        "variables NAME/kernel (depth, height, width, filters, channels) and NAME/bias (filters,)."
     )
     inputs = Conv3D.inputs
     attrs = _attrs(3, transposed=True)

@@ -1,4 +1,4 @@
-"""Convolution of `nf.layers`."""
+"""The convolutions of `nf.layers`."""
 
 from __future__ import annotations
 
@@ -33,21 +33,21 @@ def conv1d(
     reuse: Reuse = None,
     groups: int = 1,
 ) -> Tensor:
-    """Learned filters over series: (rows, time, channels) gives (rows, time', filters).
+    """Convolve series with learned filters: (rows, time, channels) gives (rows, time', filters).
 
     Args:
         filters: number of filters.
         kernel_size: length of a filter.
         strides: steps between windows.
-        padding: "valid", whole windows only, or "same", zeros around (any case).
+        padding: "valid" (whole windows only) or "same" (zeros around), in any case.
         data_format: "channels_last", or "channels_first" for (rows, channels, time).
-        dilation_rate: steps between the elements of a window.
+        dilation_rate: distance between the elements of a window.
 
-    The other arguments are those of `dense`. Variables: NAME/kernel (size, channels / groups,
+    The other arguments are as for `dense`. Variables: NAME/kernel (size, channels / groups,
     filters), NAME/bias (filters,).
 
     Raises:
-        ShapeError: not three axes, unknown channels, or no window fits.
+        ShapeError: the rank is not 3, the number of channels is unknown, or no window fits.
     """
     return activated("conv1d", locals())
 
@@ -74,13 +74,13 @@ def conv2d(
     reuse: Reuse = None,
     groups: int = 1,
 ) -> Tensor:
-    """Learned filters over images: (rows, height, width, channels) gives (..., filters).
+    """Convolve images with learned filters: (rows, height, width, channels) gives (..., filters).
 
-    Arguments as of `conv1d`, sizes for both axes or (height, width). Variables: NAME/kernel
+    Arguments are as for `conv1d`; sizes are one number or (height, width). Variables: NAME/kernel
     (height, width, channels / groups, filters), NAME/bias (filters,).
 
     Raises:
-        ShapeError: not four axes, unknown channels, or no window fits.
+        ShapeError: the rank is not 4, the number of channels is unknown, or no window fits.
     """
     return activated("conv2d", locals())
 
@@ -107,13 +107,14 @@ def conv3d(
     reuse: Reuse = None,
     groups: int = 1,
 ) -> Tensor:
-    """Learned filters over volumes: (rows, depth, height, width, channels) gives (..., filters).
+    """Convolve volumes with learned filters.
 
-    Arguments as of `conv1d`, sizes for all axes or (depth, height, width). Variables: NAME/kernel
-    (depth, height, width, channels / groups, filters), NAME/bias (filters,).
+    (rows, depth, height, width, channels) gives (..., filters). Arguments are as for `conv1d`;
+    sizes are one number or (depth, height, width). Variables: NAME/kernel (depth, height, width,
+    channels / groups, filters), NAME/bias (filters,).
 
     Raises:
-        ShapeError: not five axes, unknown channels, or no window fits.
+        ShapeError: the rank is not 5, the number of channels is unknown, or no window fits.
     """
     return activated("conv3d", locals())
 
@@ -138,13 +139,13 @@ def conv1d_transpose(
     name: str | None = None,
     reuse: Reuse = None,
 ) -> Tensor:
-    """Transposed convolution: every step adds its learned filters; strides lengthen the series.
+    """Apply a transposed convolution to series. Strides lengthen them.
 
-    Keras has it, TensorFlow 1 has not. Arguments as of `conv2d_transpose`. Variables: NAME/kernel
-    (size, filters, channels), NAME/bias (filters,).
+    Arguments are as for `conv2d_transpose`. Keras has this layer, TensorFlow 1 does not. Variables:
+    NAME/kernel (size, filters, channels), NAME/bias (filters,).
 
     Raises:
-        ShapeError: not three axes, or unknown channels.
+        ShapeError: the rank is not 3, or the number of channels is unknown.
     """
     return activated("conv1d_transpose", locals())
 
@@ -169,13 +170,13 @@ def conv2d_transpose(
     name: str | None = None,
     reuse: Reuse = None,
 ) -> Tensor:
-    """Transposed convolution: every pixel adds its learned filters; strides enlarge the images.
+    """Apply a transposed convolution to images. Strides enlarge them.
 
-    Arguments as of `conv2d`. Variables: NAME/kernel (height, width, filters, channels), NAME/bias
-    (filters,).
+    Arguments are as for `conv2d`. Variables: NAME/kernel (height, width, filters, channels),
+    NAME/bias (filters,).
 
     Raises:
-        ShapeError: not four axes, or unknown channels.
+        ShapeError: the rank is not 4, or the number of channels is unknown.
     """
     return activated("conv2d_transpose", locals())
 
@@ -200,13 +201,13 @@ def conv3d_transpose(
     name: str | None = None,
     reuse: Reuse = None,
 ) -> Tensor:
-    """Transposed convolution: every place adds its learned filters; strides enlarge the volumes.
+    """Apply a transposed convolution to volumes. Strides enlarge them.
 
-    Arguments as of `conv3d`. Variables: NAME/kernel (depth, height, width, filters, channels),
+    Arguments are as for `conv3d`. Variables: NAME/kernel (depth, height, width, filters, channels),
     NAME/bias (filters,).
 
     Raises:
-        ShapeError: not five axes, or unknown channels.
+        ShapeError: the rank is not 5, or the number of channels is unknown.
     """
     return activated("conv3d_transpose", locals())
 
@@ -236,17 +237,17 @@ def separable_conv1d(
     name: str | None = None,
     reuse: Reuse = None,
 ) -> Tensor:
-    """Filters for each channel by itself, then filters of size 1 over the results.
+    """Convolve each channel of series separately, then convolve the results with filters of size 1.
 
     Args:
-        depth_multiplier: how many filters each channel has.
+        depth_multiplier: number of filters per channel.
 
-    The other arguments are those of `conv1d`. Variables: NAME/depthwise_kernel (size, channels,
+    The other arguments are as for `conv1d`. Variables: NAME/depthwise_kernel (size, channels,
     depth_multiplier), NAME/pointwise_kernel (1, channels * depth_multiplier, filters), NAME/bias
     (filters,).
 
     Raises:
-        ShapeError: not three axes, unknown channels, or no window fits.
+        ShapeError: the rank is not 3, the number of channels is unknown, or no window fits.
     """
     return activated("separable_conv1d", locals())
 
@@ -276,17 +277,17 @@ def separable_conv2d(
     name: str | None = None,
     reuse: Reuse = None,
 ) -> Tensor:
-    """Filters for each channel by itself, then filters of size 1 over the results.
+    """Convolve each channel of images separately, then convolve the results with filters of size 1.
 
     Args:
-        depth_multiplier: how many filters each channel has.
+        depth_multiplier: number of filters per channel.
 
-    The other arguments are those of `conv2d`. Variables: NAME/depthwise_kernel (height, width,
+    The other arguments are as for `conv2d`. Variables: NAME/depthwise_kernel (height, width,
     channels, depth_multiplier), NAME/pointwise_kernel (1, 1, channels * depth_multiplier, filters),
     NAME/bias (filters,).
 
     Raises:
-        ShapeError: not four axes, unknown channels, or no window fits.
+        ShapeError: the rank is not 4, the number of channels is unknown, or no window fits.
     """
     return activated("separable_conv2d", locals())
 
@@ -310,13 +311,13 @@ def depthwise_conv2d(
     name: str | None = None,
     reuse: Reuse = None,
 ) -> Tensor:
-    """Learned filters for each channel of images by itself.
+    """Convolve each channel of images separately with learned filters.
 
-    Keras has it, TensorFlow 1 has not. Arguments as of `separable_conv2d`. Variables:
+    Arguments are as for `separable_conv2d`. Keras has this layer, TensorFlow 1 does not. Variables:
     NAME/depthwise_kernel (height, width, channels, depth_multiplier), NAME/bias (channels *
     depth_multiplier,).
 
     Raises:
-        ShapeError: not four axes, unknown channels, or no window fits.
+        ShapeError: the rank is not 4, the number of channels is unknown, or no window fits.
     """
     return activated("depthwise_conv2d", locals())

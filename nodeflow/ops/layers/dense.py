@@ -32,7 +32,7 @@ USE_BIAS = Attr("use_bias", "bool", True, "Add a bias.")
 
 @register
 class Dense(Layer):
-    """Every output from every input."""
+    """A fully connected layer."""
 
     can_share = True
     id = "layers/dense"
@@ -40,17 +40,17 @@ class Dense(Layer):
         *("fully connected", "linear", "layer", "perceptron", "affine", "inner product", "mlp"),
     )
     doc = (
-        "activation(x @ kernel + bias): every unit sees all features.\n\nx (rows, features) gives "
-        "(rows, units); axes between are kept. The node has the variables NAME/kernel (features, "
-        "units) and NAME/bias (units,); the number of features follows from x."
+        "A fully connected layer: activation(x @ kernel + bias).\n\nx (rows, features) gives "
+        "(rows, units); axes between are kept. The node has the variables NAME/kernel "
+        "(features, units) and NAME/bias (units,). The number of features follows from x."
     )
     inputs = (Port("x", "Rows of features.", FLOATS),)
     attrs = (
         UNITS,
         activation_attr(),
         USE_BIAS,
-        initializer_attr("kernel_initializer", {"op": "glorot_uniform"}, "How the kernel begins."),
-        initializer_attr("bias_initializer", ZEROS, "How the bias begins."),
+        initializer_attr("kernel_initializer", {"op": "glorot_uniform"}, "Initial kernel."),
+        initializer_attr("bias_initializer", ZEROS, "Initial bias."),
         TRAINABLE,
         VERSION,
     )

@@ -20,22 +20,22 @@ UNIFORM = {"op": "random_uniform", "low": -0.05, "high": 0.05}
 
 @register
 class Embedding(Layer):
-    """A learned vector for each word, user or thing."""
+    """A learned vector for each word, user or item."""
 
     can_share = True
     id = "layers/embedding"
     keywords = ("word vectors", "layer", "lookup", "table", "tokens", "word2vec")
     shown_attrs = ("input_dim", "output_dim")
     doc = (
-        "The learned vector of each number: words, users or things by number.\n\nNumbers of any "
-        "shape s give (s, output_dim). A number outside 0 to input_dim - 1 is an error when run. "
-        "The node has the variable NAME/embeddings (input_dim, output_dim)."
+        "The learned vector of each number, which stands for a word, user or item.\n\nNumbers of "
+        "any shape s give (s, output_dim). A number outside 0 to input_dim - 1 is an error when "
+        "run. The node has the variable NAME/embeddings (input_dim, output_dim)."
     )
     inputs = (Port("x", "Numbers from 0 to input_dim - 1.", INDICES),)
     attrs = (
-        Attr("input_dim", "int", 1000, "How many there are: the largest number + 1.", minimum=1),
+        Attr("input_dim", "int", 1000, "Number of vectors: the largest number + 1.", minimum=1),
         Attr("output_dim", "int", 64, "Size of a vector.", minimum=1),
-        initializer_attr("embeddings_initializer", UNIFORM, "How the vectors begin."),
+        initializer_attr("embeddings_initializer", UNIFORM, "Initial vectors."),
         Attr("dtype", "dtype", "float32", "Data type of the vectors.", choices=FLOATS),
         TRAINABLE,
         VERSION,

@@ -1,8 +1,8 @@
-"""What layers share: their variables, initial values, activations and the version of a formula.
+"""The base of layers: variables, initial values, activations and versions of formulas.
 
-A layer's op id is `layers/NAME`. Its node stores every attribute, and `version`, so that later
-defaults and formulas leave the files that exist as they are: a formula that changes gets a new
-version, and `compose` keeps the old one.
+The op id of a layer is `layers/NAME`. Its node stores every attribute and `version`, so that
+existing files do not change when defaults or formulas do: a changed formula gets a new version, and
+`compose` keeps the old one.
 """
 
 from __future__ import annotations
@@ -25,25 +25,26 @@ ACTIVATIONS = (
 )
 ZEROS = {"op": "fill", "value": 0.0}
 ONES = {"op": "fill", "value": 1.0}
-TRAINABLE = Attr("trainable", "bool", True, "Whether optimizers change its variables.")
+TRAINABLE = Attr("trainable", "bool", True, "Let optimizers change its variables.")
 VERSION = Attr(
-    "version", "int", 1, "Version of the layer's formula; a file keeps the one it was made with.",
+    "version", "int", 1, "Version of the layer's formula; a file keeps the version it was made "
+         "with.",
     minimum=1, hidden=True,
 )  # fmt: skip
 
 
 def activation_attr(default: str = "linear", doc: str = "Function of the result.") -> Attr:
-    """An attribute that names an activation function."""
+    """Return an attribute that names an activation function."""
     return Attr("activation", "choice", default, doc, choices=ACTIVATIONS)
 
 
 def initializer_attr(name: str, default: Mapping[str, Any], doc: str) -> Attr:
-    """An attribute that says how a variable begins."""
+    """Return an attribute for the initializer of a variable."""
     return Attr(name, "initializer", dict(default), doc)
 
 
 def activate(x: Tensor, activation: str) -> Tensor:
-    """The activation function of a name, of x."""
+    """Apply the activation function with a name to x."""
     return x if activation == "linear" else getattr(F, activation)(x)
 
 
@@ -52,7 +53,7 @@ _GIVEN: ContextVar[tuple[Node, Mapping[str, Tensor]] | None] = ContextVar("given
 
 @contextmanager
 def sharing(owner: Node, weights: Mapping[str, Tensor]) -> Iterator[None]:
-    """A layer composed inside uses these variables of another, by name, and makes none."""
+    """Make a layer composed inside use these variables of another one, by name, and create none."""
     token = _GIVEN.set((owner, weights))
     try:
         yield
@@ -61,7 +62,7 @@ def sharing(owner: Node, weights: Mapping[str, Tensor]) -> Iterator[None]:
 
 
 def shared_with() -> Node | None:
-    """The layer whose variables the one that is composed now uses; None where it makes them."""
+    """Return the layer whose variables the current layer shares; None if it creates its own."""
     given = _GIVEN.get()
     return None if given is None else given[0]
 
@@ -71,20 +72,20 @@ Weights = dict[str, tuple[tuple[int, ...], Any]]
 
 
 def plain_settings(attrs: Mapping[str, Any]) -> dict[str, Any]:
-    """Attributes as a layer that shares keeps them: without how variables begin."""
+    """Return the attributes that a sharing layer stores: all but the initializers."""
     kept = {k: v for k, v in attrs.items() if not k.endswith("_initializer")}
     return {k: list(v) if isinstance(v, tuple) else v for k, v in kept.items()}
 
 
 class Layer(Composed):
-    """Base: `weights` declares the variables; `compose` uses them by `weight`."""
+    """The base of layers. `weights` declares the variables, `make_weights` creates them."""
 
     category = "Layers"
     random = True
     explicit = True
     shown_attrs: tuple[str, ...] = ("units", "activation")
     can_share = False
-    """Whether it can use the variables of another layer (`sharing`)."""
+    """Whether the layer can use the variables of another one (`sharing`)."""
 
     def bind_attrs(self, given: Mapping[str, Any]) -> dict[str, Any]:
         bound = super().bind_attrs(given)
@@ -98,23 +99,23 @@ class Layer(Composed):
         return bound
 
     def weights(self, *types: TensorType, **attrs: Any) -> Weights:
-        """Name -> (shape, initializer) of each variable, for inputs whose sizes are known.
+        """Return name -> (shape, initializer) of each variable, for inputs whose sizes are known.
 
         Raises:
-            ShapeError: with `port` set, where they do not fit or are unknown.
+            ShapeError: the inputs do not fit, or sizes are unknown; `port` is set.
         """
         raise NotImplementedError(self.id)
 
     def untrained(self) -> tuple[str, ...]:
-        """The variables that optimizers never change."""
+        """Return the variables that optimizers never change."""
         return ()
 
     def weight_dtype(self, *types: TensorType, **attrs: Any) -> str:
-        """The dtype of the variables."""
+        """Return the dtype of the variables."""
         return types[0].dtype
 
     def check_weights(self, *types: TensorType, **attrs: Any) -> None:
-        """Refuse initializers that do not fit; to be called by `infer`.
+        """Refuse initializers that do not fit; called by `infer`.
 
         Raises:
             NodeflowError: with `port` set to the initializer's attribute.
@@ -129,7 +130,7 @@ class Layer(Composed):
                 raise
 
     def make_weights(self, *inputs: Tensor, **attrs: Any) -> dict[str, Tensor]:
-        """The variables themselves, in the current scope."""
+        """Create the variables in the current scope."""
         graph, untrained = inputs[0].graph, self.untrained()
         types = [t.type for t in inputs]
         if (given := _GIVEN.get()) is not None:
@@ -148,7 +149,7 @@ class Layer(Composed):
 
 
 def known_size(x: TensorType, axis: int, what: str) -> int:
-    """The size of an axis that the variables need.
+    """Return the size of an axis that the variables need.
 
     Raises:
         ShapeError: it is unknown.

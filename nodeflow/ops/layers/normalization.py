@@ -1,4 +1,4 @@
-"""Layers that bring numbers to mean 0 and deviation 1, and move and scale them again."""
+"""Layers that normalize to mean 0 and deviation 1, then scale and shift."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ AXIS = Attr("axis", "int", -1, "Axis of the features; its size must be known.")
 EPSILON = Attr("epsilon", "float", 1e-3, "Added to the variance.", minimum=0)
 CENTER = Attr("center", "bool", True, "Add NAME/beta at the end.")
 SCALE = Attr("scale", "bool", True, "Multiply by NAME/gamma.")
-GAMMA = initializer_attr("gamma_initializer", ONES, "How gamma begins.")
-BETA = initializer_attr("beta_initializer", ZEROS, "How beta begins.")
+GAMMA = initializer_attr("gamma_initializer", ONES, "Initial gamma.")
+BETA = initializer_attr("beta_initializer", ZEROS, "Initial beta.")
 MOVING = (
-    initializer_attr("moving_mean_initializer", ZEROS, "How the moving mean begins."),
-    initializer_attr("moving_variance_initializer", ONES, "How the moving variance begins."),
+    initializer_attr("moving_mean_initializer", ZEROS, "Initial moving mean."),
+    initializer_attr("moving_variance_initializer", ONES, "Initial moving variance."),
 )
 
 
 class Normalizing(Layer):
-    """Base: gamma and beta, one number per feature."""
+    """The base of normalizing layers: gamma and beta, one number per feature."""
 
     can_share = True
     shown_attrs = ()
@@ -68,7 +68,7 @@ class Normalizing(Layer):
     def scaled(
         self, x: Tensor, mean: Tensor, variance: Tensor, made: dict[str, Tensor], attrs: Any
     ) -> Tensor:
-        """(x - mean) / sqrt(variance + epsilon) * gamma + beta."""
+        """Return (x - mean) / sqrt(variance + epsilon) * gamma + beta."""
         factor = F.rsqrt(variance + attrs["epsilon"])
         if "gamma" in made:
             factor = factor * _along(made["gamma"], x, attrs["axis"])
@@ -77,7 +77,7 @@ class Normalizing(Layer):
 
 
 def _along(vector: Tensor, x: Tensor, axis: int) -> Tensor:
-    """A vector of features as it broadcasts to x."""
+    """Reshape a vector of features so that it broadcasts to x."""
     rank, at = len(x.shape), normalize_axis(axis, len(x.shape))
     if at == rank - 1:
         return vector
@@ -85,12 +85,12 @@ def _along(vector: Tensor, x: Tensor, axis: int) -> Tensor:
 
 
 def _flat(tensor: Tensor, like: Tensor) -> Tensor:
-    """One axis of features, out of axes that are kept with size 1."""
+    """Remove the axes of size 1, so that the axis of features remains."""
     return F.reshape(tensor, shape=like.shape)
 
 
 def _correction(x: Tensor, axis: int) -> Tensor:
-    """count / (count - 1), by which a variance becomes unbiased; of one row 1."""
+    """Return count / (count - 1), the factor that makes a variance unbiased; 1 for a single row."""
     features = known_size(x.type, axis, "features")
     count = F.cast(F.size(x), dtype=x.dtype) / max(features, 1)
     return F.divide(count, F.maximum(count - 1, 1), name="correction")
@@ -98,18 +98,18 @@ def _correction(x: Tensor, axis: int) -> Tensor:
 
 @register
 class BatchNormalization(Normalizing):
-    """Each feature to mean 0 and deviation 1 over the batch."""
+    """Features normalized over the batch to mean 0 and deviation 1."""
 
     id = "layers/batch_normalization"
     keywords = ("batch norm", "layer", "standardize", "moving average", "cnn")
     doc = (
-        "(x - mean) / sqrt(variance + epsilon) of each feature, times gamma, plus beta.\n\n"
-        "While training, mean and variance are those of the batch, along all axes but `axis`; "
-        "otherwise they are moving averages, which each step of an optimizer moves by a share of "
-        "1 - momentum towards the batch's. The variables are NAME/gamma and NAME/beta, which are "
+        "(x - mean) / sqrt(variance + epsilon) of each feature, times gamma, plus beta.\n\nDuring "
+        "training, mean and variance are taken over the batch, along all axes but `axis`. "
+        "Otherwise they are moving averages, which each step of an optimizer moves towards the "
+        "batch by a share of 1 - momentum. The variables are NAME/gamma and NAME/beta, which are "
         "trained, NAME/moving_mean and NAME/moving_variance, all (features,). Variances are "
-        "divided by the count; with `unbiased`, what the average of them moves towards is divided "
-        "by the count less 1. Ioffe and Szegedy, 2015."
+        "divided by the count. With `unbiased`, the moving average uses variances divided by the "
+        "count minus 1. Ioffe and Szegedy, 2015."
     )
     inputs = (Port("x", "Input.", FLOATS), TRAINING)
     attrs = (
@@ -121,7 +121,7 @@ class BatchNormalization(Normalizing):
         GAMMA,
         BETA,
         *MOVING,
-        Attr("unbiased", "bool", False, "Move the average towards variances divided by count - 1."),
+        Attr("unbiased", "bool", False, "Average variances divided by count - 1."),
         TRAINABLE,
         VERSION,
     )
@@ -150,7 +150,8 @@ class BatchNormalization(Normalizing):
             if name == "variance" and attrs["unbiased"]:
                 target = target * _correction(x, axis)
             step = (target - moving) * (1 - attrs["momentum"])
-            moved = F.where(training, moving + step, moving)  # as what it normalises by
+            # the same averages as the ones it normalizes by
+            moved = F.where(training, moving + step, moving)
             F.assign(moving, moved, each_step=True, name=f"update_{name}")
             used.append(F.where(training, batch, _along(moving, x, axis), name=name))
         return self.scaled(x, used[0], used[1], made, attrs)
@@ -175,14 +176,15 @@ class BatchNormalization(Normalizing):
 
 @register
 class LayerNormalization(Normalizing):
-    """Each row to mean 0 and deviation 1."""
+    """Rows normalized to mean 0 and deviation 1."""
 
     id = "layers/layer_normalization"
     keywords = ("layer norm", "layer", "standardize", "transformer")
     doc = (
         "(x - mean) / sqrt(variance + epsilon) of each row, times gamma, plus beta.\n\nMean and "
-        "variance are taken along `axis`, for each row by itself, so training and use are alike. "
-        "The variables are NAME/gamma and NAME/beta, (features,). Ba, Kiros and Hinton, 2016."
+        "variance are taken along `axis`, for each row by itself, so training and inference "
+        "compute the same. The variables are NAME/gamma and NAME/beta, (features,). Ba, Kiros and "
+        "Hinton, 2016."
     )
     inputs = (Port("x", "Input.", FLOATS),)
     attrs = (AXIS, EPSILON, CENTER, SCALE, GAMMA, BETA, TRAINABLE, VERSION)

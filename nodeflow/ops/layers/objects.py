@@ -1,6 +1,6 @@
-"""Layers as objects: made with the arguments of the function, and called with inputs.
+"""Layers as objects: created with the arguments of the function, and called with inputs.
 
-An object makes its variables in the first call and shares them in all others.
+An object creates its variables in the first call and shares them in all others.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from nodeflow.ops.layers.sharing import inside_of, owner_of
 OWNER: ContextVar[Tensor | None] = ContextVar("owner", default=None)
 """The layer that the next call of a function of `nf.layers` shares with."""
 MADE: ContextVar[list[Tensor] | None] = ContextVar("made", default=None)
-"""Where that call notes the layer that it made."""
+"""A list that receives the layer made by that call."""
 
 
 class LayerObject:
-    """Base: the function of `nf.layers` that a class stands for."""
+    """The base of layer classes, each of which wraps a function of `nf.layers`."""
 
     function: Callable[..., Tensor]
 
@@ -40,10 +40,10 @@ class LayerObject:
         self._owner: Tensor | None = None
 
     def __call__(self, inputs: Any, **more: Any) -> Tensor:
-        """The layer of these inputs; from the second call on with the variables of the first.
+        """Apply the layer to inputs. Later calls use the variables of the first one.
 
         Args:
-            more: what differs from call to call, such as `training`.
+            more: arguments that differ from call to call, such as `training`.
         """
         made: list[Tensor] = []
         owner, note = OWNER.set(self._owner), MADE.set(made)
@@ -60,21 +60,21 @@ class LayerObject:
 
     @property
     def variables(self) -> list[Tensor]:
-        """Its variables, once it was called."""
+        """The variables; empty before the first call."""
         return [] if self._owner is None else list(inside_of(owner_of(self._owner)).values())
 
     weights = variables
 
     @property
     def trainable_variables(self) -> list[Tensor]:
-        """Those that optimizers change."""
+        """The variables that optimizers change."""
         return [v for v in self.variables if v.node.attrs["trainable"]]
 
     trainable_weights = trainable_variables
 
     @property
     def name(self) -> str | None:
-        """The layer's name, once it was called."""
+        """The name of the layer, once it was called."""
         return self._given.get("name") if self._owner is None else self._owner.node.name
 
     def __getattr__(self, key: str) -> Any:
@@ -92,6 +92,6 @@ class LayerObject:
 
 
 def class_of(function: Callable[..., Tensor], name: str) -> type[LayerObject]:
-    """The class for a function of `nf.layers`."""
+    """Return the class for a function of `nf.layers`."""
     doc = f"`{function.__name__}` as an object: the same arguments, without the inputs."
     return type(name, (LayerObject,), {"function": staticmethod(function), "__doc__": doc})

@@ -1,4 +1,4 @@
-"""Pooling of `nf.layers`: it has no variables, so each is the op itself."""
+"""The pooling of `nf.layers`. It has no variables, so each function adds the op itself."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def max_pooling1d(
     data_format: str = "channels_last",
     name: str | None = None,
 ) -> Tensor:
-    """The largest element of each window of (rows, time, channels): the op `max_pool1d`."""
+    """Take the largest element of each window of (rows, time, channels): the op `max_pool1d`."""
     return pool("max_pool1d", inputs, pool_size, strides, padding, data_format, name)
 
 
@@ -29,7 +29,7 @@ def max_pooling2d(
     data_format: str = "channels_last",
     name: str | None = None,
 ) -> Tensor:
-    """The largest element of each window of (rows, height, width, channels): `max_pool2d`."""
+    """Take the largest element of each window of (rows, height, width, channels): `max_pool2d`."""
     return pool("max_pool2d", inputs, pool_size, strides, padding, data_format, name)
 
 
@@ -41,7 +41,7 @@ def average_pooling1d(
     data_format: str = "channels_last",
     name: str | None = None,
 ) -> Tensor:
-    """The mean of each window of (rows, time, channels): the op `average_pool1d`."""
+    """Take the mean of each window of (rows, time, channels): the op `average_pool1d`."""
     return pool("average_pool1d", inputs, pool_size, strides, padding, data_format, name)
 
 
@@ -53,7 +53,7 @@ def average_pooling2d(
     data_format: str = "channels_last",
     name: str | None = None,
 ) -> Tensor:
-    """The mean of each window of (rows, height, width, channels): the op `average_pool2d`."""
+    """Take the mean of each window of (rows, height, width, channels): the op `average_pool2d`."""
     return pool("average_pool2d", inputs, pool_size, strides, padding, data_format, name)
 
 
@@ -65,7 +65,7 @@ def max_pooling3d(
     data_format: str = "channels_last",
     name: str | None = None,
 ) -> Tensor:
-    """The largest element of each window of volumes (rows, depth, height, width, channels)."""
+    """Take the largest element of each window of (rows, depth, height, width, channels)."""
     return pool("max_pool3d", inputs, pool_size, strides, padding, data_format, name)
 
 
@@ -77,5 +77,5 @@ def average_pooling3d(
     data_format: str = "channels_last",
     name: str | None = None,
 ) -> Tensor:
-    """The mean of each window of volumes (rows, depth, height, width, channels)."""
+    """Take the mean of each window of volumes (rows, depth, height, width, channels)."""
     return pool("average_pool3d", inputs, pool_size, strides, padding, data_format, name)

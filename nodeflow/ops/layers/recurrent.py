@@ -1,4 +1,4 @@
-"""Recurrent layers: a cell over sequences, with kernels and bias of its own."""
+"""Recurrent layers: a cell over sequences, with its own kernels and bias."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ from nodeflow.ops.layers.layer import (
 from nodeflow.ops.rnn.kinds import ACTIVATION, FIRST, KINDS, LAST, REVERSE, Kind
 from nodeflow.ops.samples import ROUNDED, values
 
-BIAS_INITIALIZER = initializer_attr("bias_initializer", ZEROS, "How the bias begins.")
+BIAS_INITIALIZER = initializer_attr("bias_initializer", ZEROS, "Initial bias.")
 UNIT_FORGET_BIAS = Attr(
-    "unit_forget_bias", "bool", True, "Begin the bias of the gate that forgets at 1, the rest at "
-    "0; otherwise all at 0.",
+    "unit_forget_bias", "bool", True, "Begin the bias of the forget gate at 1, the rest at 0; "
+    "otherwise all at 0.",
 )  # fmt: skip
 
 
@@ -44,10 +44,10 @@ class RecurrentLayer(Layer):
         wide = "units" if kind.gates == 1 else f"{kind.gates} * units"
         self.keywords = ("recurrent", "layer", "sequence", "time series", *kind.keywords)
         self.doc = (
-            f"A {kind.name} over sequences, with weights of its own.\n\nx (rows, time, features) "
-            "gives the state after the last step, (rows, units), or after every step, (rows, time, "
-            f"units). The variables are NAME/kernel (features, {wide}), NAME/recurrent_kernel "
-            f"(units, {wide}) and NAME/bias ({wide},). {kind.formula}"
+            f"A {kind.name} over sequences, with its own weights.\n\nx (rows, time, features) "
+            "gives the state after the last step, (rows, units), or after every step, "
+            f"(rows, time, units). The variables are NAME/kernel (features, {wide}), "
+            f"NAME/recurrent_kernel (units, {wide}) and NAME/bias ({wide},). {kind.formula}"
         )
         self.inputs = (
             Port("x", "Sequences: (rows, time, features).", FLOATS, "T"),
@@ -62,11 +62,11 @@ class RecurrentLayer(Layer):
         self.attrs = (
             UNITS,
             *((ACTIVATION,) if kind.id == "rnn" else ()),
-            Attr("return_sequences", "bool", False, "Give the states after all steps."),
+            Attr("return_sequences", "bool", False, "Return the states after all steps."),
             REVERSE,
             USE_BIAS,
-            initializer_attr("kernel_initializer", {"op": "glorot_uniform"}, "How it begins."),
-            initializer_attr("recurrent_initializer", orthogonal, "How that kernel begins."),
+            initializer_attr("kernel_initializer", {"op": "glorot_uniform"}, "Initial kernel."),
+            initializer_attr("recurrent_initializer", orthogonal, "Initial recurrent kernel."),
             forget,
             TRAINABLE,
             VERSION,

@@ -1,7 +1,7 @@
-"""How the layers of `nf.layers` use variable scopes: names, reuse, initializers, regularizers.
+"""Variable scopes for the layers of `nf.layers`: names, reuse, initializers, regularizers.
 
-A layer is called as TensorFlow 1 calls it: by the variable scope, and a name without one is made
-unique there. Where its variables exist and are to be shared, the call makes a node that does so.
+Layers are named as in TensorFlow 1: by the variable scope, where a default name is made unique. If
+the variables exist and are to be shared, the call adds a node that shares them.
 """
 
 from __future__ import annotations
@@ -31,15 +31,16 @@ def make_or_share(
     regularizers: Mapping[str, Regularizer],
     owner: Tensor | None = None,
 ) -> Any:
-    """A layer with variables of its own, or one that shares those of its name.
+    """Add a layer with its own variables, or one that shares the variables of its name.
 
     Args:
-        reuse: None is the variable scope's.
-        regularizers: name of a variable -> its regularizer; None is the variable scope's.
+        reuse: whether to share; None: as set in the variable scope.
+        regularizers: name of a variable -> its regularizer; None: as set in the variable scope.
         owner: the layer to share with, whatever its name.
 
     Raises:
-        GraphError: the variables exist and are not to be shared, or the other way round.
+        GraphError: the variables exist but are not to be shared, or are to be shared but do not
+            exist.
     """
     store = store_of(graph)
     scope = store.scope
@@ -64,10 +65,10 @@ def make_or_share(
 
 
 def _found(store: VariableStore, full: str, reuse: Any) -> Tensor | None:
-    """The layer whose variables are to be shared; None where they are to be made.
+    """Return the layer whose variables are to be shared; None if they are to be created.
 
     Raises:
-        GraphError: they exist, or do not, against what `reuse` says.
+        GraphError: they exist or do not exist, contrary to `reuse`.
     """
     known = store.layers.get(full)
     if known is not None and not _is_there(known):
@@ -94,7 +95,9 @@ def _is_there(made: Tensor) -> bool:
 
 
 def _node_name(graph: Graph, scope: VariableScope, own: str) -> str:
-    """The variable scope's name, the name scopes opened inside of it, and the layer's name."""
+    """Return the name of the variable scope, the name scopes opened inside it, and the layer's
+    name.
+    """
     opened = scope.opened_scope.rstrip("/")
     inside = graph.scope
     if opened and (inside == opened or inside.startswith(f"{opened}/")):
@@ -118,10 +121,10 @@ def _remember(
 
 
 def as_attribute(name: str, initializer: Any) -> Any:
-    """An initializer as a layer's attribute.
+    """Return an initializer as a layer's attribute.
 
     Raises:
-        AttributeProblem: a function, which a layer cannot keep.
+        AttributeProblem: it is a function, which a layer cannot store.
     """
     found = initializer() if isinstance(initializer, type) else initializer
     if found is not None and not isinstance(found, (str, Mapping)):
@@ -135,7 +138,7 @@ def as_attribute(name: str, initializer: Any) -> Any:
 
 
 def add_activity(out: Tensor, regularizer: Regularizer) -> Tensor:
-    """The output itself, after a penalty on it was added to the regularization losses."""
+    """Add a penalty on the output to the regularization losses. Return the output."""
     if regularizer is not None:
         with out.graph.name_scope("ActivityRegularizer"):
             loss = regularizer(out)

@@ -1,4 +1,4 @@
-"""Separable convolutional layers: each channel by itself, then all channels of one place."""
+"""Separable convolutional layers: filters of each channel, then filters across channels."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ GLOROT = {"op": "glorot_uniform"}
 
 
 def _attrs(plain: tuple[Attr, ...]) -> tuple[Attr, ...]:
-    """The attributes of a separable layer, from those of a plain one."""
+    """Return the attributes of a separable layer, from the attributes of a plain one."""
     return tuple(
         part
         for attr in plain
@@ -27,11 +27,11 @@ def _attrs(plain: tuple[Attr, ...]) -> tuple[Attr, ...]:
         for part in {
             "dilation_rate": (
                 attr,
-                Attr("depth_multiplier", "int", 1, "Filters of each channel.", minimum=1),
+                Attr("depth_multiplier", "int", 1, "Filters per channel.", minimum=1),
             ),
             "kernel_initializer": (
-                initializer_attr("depthwise_initializer", GLOROT, "How that kernel begins."),
-                initializer_attr("pointwise_initializer", GLOROT, "How that kernel begins."),
+                initializer_attr("depthwise_initializer", GLOROT, "Initial depthwise kernel."),
+                initializer_attr("pointwise_initializer", GLOROT, "Initial pointwise kernel."),
             ),
             "bias_initializer": (BIAS_INITIALIZER,),
         }.get(attr.name, (attr,))
@@ -39,7 +39,7 @@ def _attrs(plain: tuple[Attr, ...]) -> tuple[Attr, ...]:
 
 
 class Separable(Convolutional):
-    """Base: the depthwise convolution, and what follows it."""
+    """The base of separable convolutions: a depthwise convolution, then a pointwise one."""
 
     grouped = False
 
@@ -61,11 +61,11 @@ class Separable(Convolutional):
 
     @staticmethod
     def _plain(attrs: Mapping[str, Any]) -> dict[str, Any]:
-        """The attributes of a plain layer of the same sizes."""
+        """Return the attributes of a plain layer of the same sizes."""
         return {**attrs, "kernel_initializer": attrs["depthwise_initializer"], "groups": 1}
 
     def depthwise(self, x: Tensor, own: Tensor, attrs: Mapping[str, Any]) -> Tensor:
-        """Each channel's own filters."""
+        """Convolve each channel with its own filters."""
         *size, channels, many = (size or 0 for size in own.shape)
         kernel = F.reshape(own, shape=(*size, 1, channels * many))
         convolve = getattr(F, self.convolution)
@@ -110,17 +110,17 @@ class Separable(Convolutional):
 
 @register
 class SeparableConv2D(Separable):
-    """Filters for each channel, and then over all channels."""
+    """Separable convolution of images."""
 
     id = "layers/separable_conv2d"
     convolution = "conv2d"
     keywords = ("depthwise", "mobilenet", "xception", "layer", "image", "cnn")
     doc = (
-        "Filters for each channel by itself, then filters of size 1 over the results.\n\nImages "
-        "(rows, height, width, channels) give (rows, height', width', filters), with fewer weights "
-        "than conv2d. The variables are NAME/depthwise_kernel (height, width, channels, "
-        "depth_multiplier), NAME/pointwise_kernel (1, 1, channels * depth_multiplier, filters) and "
-        "NAME/bias (filters,). Chollet, 2017."
+        "The convolution of each channel of images, then a convolution with filters of size 1.\n\n"
+        "Images (rows, height, width, channels) give (rows, height', width', filters), with fewer "
+        "weights than conv2d. The variables are NAME/depthwise_kernel (height, width, channels, "
+        "depth_multiplier), NAME/pointwise_kernel (1, 1, channels * depth_multiplier, filters) "
+        "and NAME/bias (filters,). Chollet, 2017."
     )
     inputs = Conv2D.inputs
     attrs = _attrs(Conv2D.attrs)
@@ -128,7 +128,7 @@ class SeparableConv2D(Separable):
 
 @register
 class SeparableConv1D(Separable):
-    """Filters of series for each channel, and then over all channels."""
+    """Separable convolution of series."""
 
     id = "layers/separable_conv1d"
     everyday = False
@@ -137,11 +137,11 @@ class SeparableConv1D(Separable):
     what = Conv1D.what
     keywords = ("depthwise", "layer", "series", "time", "cnn")
     doc = (
-        "Filters for each channel by itself, then filters of size 1 over the results.\n\nSeries "
-        "(rows, time, channels) give (rows, time', filters), with fewer weights than conv1d. The "
-        "variables are NAME/depthwise_kernel (size, channels, depth_multiplier), "
-        "NAME/pointwise_kernel (1, channels * depth_multiplier, filters) and NAME/bias (filters,). "
-        "Chollet, 2017."
+        "The convolution of each channel of series, then a convolution with filters of size 1.\n\n"
+        "Series (rows, time, channels) give (rows, time', filters), with fewer weights than "
+        "conv1d. The variables are NAME/depthwise_kernel (size, channels, depth_multiplier), "
+        "NAME/pointwise_kernel (1, channels * depth_multiplier, filters) and NAME/bias "
+        "(filters,). Chollet, 2017."
     )
     inputs = Conv1D.inputs
     attrs = _attrs(Conv1D.attrs)
@@ -149,7 +149,7 @@ class SeparableConv1D(Separable):
 
 @register
 class DepthwiseConv2D(Separable):
-    """Filters for each channel by itself."""
+    """Depthwise convolution of images."""
 
     id = "layers/depthwise_conv2d"
     everyday = False
@@ -157,11 +157,11 @@ class DepthwiseConv2D(Separable):
     shown_attrs = ("kernel_size", "depth_multiplier", "activation")
     keywords = ("depthwise", "mobilenet", "layer", "image", "cnn", "groups")
     doc = (
-        "activation(filters over every window of each channel by itself + bias).\n\nImages (rows, "
-        "height, width, channels) give (rows, height', width', channels * depth_multiplier): "
-        "channel k the results from k * depth_multiplier on. The variables are "
-        "NAME/depthwise_kernel (height, width, channels, depth_multiplier) and NAME/bias (channels "
-        "* depth_multiplier,)."
+        "The convolution of each channel of images with its own filters: activation(convolution + "
+        "bias).\n\nImages (rows, height, width, channels) give (rows, height', width', channels * "
+        "depth_multiplier), where the results of channel k begin at k * depth_multiplier. The "
+        "variables are NAME/depthwise_kernel (height, width, channels, depth_multiplier) and "
+        "NAME/bias (channels * depth_multiplier,)."
     )
     inputs = Conv2D.inputs
     attrs = tuple(

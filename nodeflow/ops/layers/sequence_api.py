@@ -1,6 +1,6 @@
-"""Sequences, attention and blocks of `nf.layers`, which TensorFlow 1 has as cells or not at all.
+"""Sequences, attention and blocks of `nf.layers`, with Keras's names, arguments and defaults.
 
-Their names, arguments and defaults are Keras's.
+TensorFlow 1 has them as cells or not at all.
 """
 
 from __future__ import annotations
@@ -28,16 +28,17 @@ def lstm(
     name: str | None = None,
     reuse: Reuse = None,
 ) -> Any:
-    """A long short-term memory over (rows, time, features), with weights of its own.
+    """Add a long short-term memory over (rows, time, features), with its own weights.
 
     Args:
         units: size of the state.
-        return_sequences: give the states after all steps, (rows, time, units), not the last one.
-        return_state: give (out, h, c) with both last states, (rows, units).
-        initial_state: h, or h and c, before the first step; zeros where they are missing.
-        reverse: from the last step to the first.
-        kernel_initializer: how NAME/kernel (features, 4 * units) begins; None is Glorot's, uniform.
-        recurrent_initializer: how NAME/recurrent_kernel (units, 4 * units) begins; None is
+        return_sequences: return the states after all steps, (rows, time, units), not the last one.
+        return_state: return (out, h, c) with both last states, (rows, units).
+        initial_state: h, or h and c, before the first step; missing states are zeros.
+        reverse: go from the last step to the first.
+        kernel_initializer: initializer of NAME/kernel (features, 4 * units); None: Glorot's,
+            uniform.
+        recurrent_initializer: initializer of NAME/recurrent_kernel (units, 4 * units); None:
             orthogonal.
         unit_forget_bias: whether NAME/bias (4 * units,) begins at 1 for the forget gate.
 
@@ -45,7 +46,7 @@ def lstm(
     has cells instead.
 
     Raises:
-        ShapeError: not three axes, or an unknown number of features.
+        ShapeError: the rank is not 3, or the number of features is unknown.
     """
     return recurrent("lstm", locals())
 
@@ -65,10 +66,10 @@ def gru(
     name: str | None = None,
     reuse: Reuse = None,
 ) -> Any:
-    """A gated recurrent unit over (rows, time, features); arguments as of `lstm`.
+    """Add a gated recurrent unit over (rows, time, features); arguments are as for `lstm`.
 
-    The gates are update, reset, new, with the reset after the product, as cuDNN has it; Keras adds
-    a second bias to that product.
+    The gates are update, reset, new, with the reset after the product, as in cuDNN. Keras adds a
+    second bias to that product.
     """
     return recurrent("gru", locals())
 
@@ -89,12 +90,12 @@ def rnn(
     name: str | None = None,
     reuse: Reuse = None,
 ) -> Any:
-    """A simple recurrent layer over (rows, time, features): h' = activation(x W + h U + b).
+    """Add a simple recurrent layer over (rows, time, features): h' = activation(x W + h U + b).
 
     Args:
         activation: "tanh" or "relu".
 
-    The others are those of `lstm`.
+    The other arguments are as for `lstm`.
     """
     return recurrent("rnn", locals())
 
@@ -113,20 +114,21 @@ def multi_head_attention(
     name: str | None = None,
     reuse: Reuse = None,
 ) -> Tensor:
-    """Every step of (rows, steps, features) attends to all steps, in several heads.
+    """Let every step of (rows, steps, features) attend to all steps, in several heads.
 
     Args:
         num_heads: number of heads.
-        key_dim: size of each head's queries and keys; None is features / num_heads.
-        memory: (rows, steps', features'), where keys and values come from; None is the inputs.
-        mask: bool (steps, steps') or (rows, steps, steps'), true where a step may see another.
-        causal: no step sees later ones.
+        key_dim: size of each head's queries and keys; None: features / num_heads.
+        memory: (rows, steps', features'), the source of keys and values; None: the inputs.
+        mask: bool (steps, steps') or (rows, steps, steps'), true where a step may attend to
+            another.
+        causal: steps do not attend to later steps.
 
     Variables: NAME/query_kernel (features, num_heads * key_dim), NAME/query_bias and so on for key,
     value and output.
 
     Raises:
-        ShapeError: not three axes, or an unknown number of features.
+        ShapeError: the rank is not 3, or the number of features is unknown.
     """
     if mask is not None and memory is None:
         memory = inputs
@@ -144,14 +146,14 @@ def residual_dense(
     name: str | None = None,
     reuse: Reuse = None,
 ) -> Tensor:
-    """inputs + dense(activation(dense(norm(inputs)))): (rows, features) gives the same shape.
+    """Add inputs + dense(activation(dense(norm(inputs)))): (rows, features) gives the same shape.
 
     Args:
         units: size of the hidden layer.
-        activation: name of a function, or `nf.relu` and its like.
+        activation: name of a function, or a function such as `nf.relu`.
         normalization: "layer", "batch" or "none".
-        rate: share dropped while training.
-        kernel_initializer: how both kernels begin; None is He's, normal.
+        rate: share of elements dropped during training.
+        kernel_initializer: initializer of both kernels; None: He's, normal.
     """
     return layer("residual_dense", locals())
 
@@ -168,14 +170,14 @@ def residual_conv(
     name: str | None = None,
     reuse: Reuse = None,
 ) -> Tensor:
-    """The block of a ResNet: two convolutions, and a way around them.
+    """Add the block of a ResNet: two convolutions with a residual connection.
 
     Args:
-        filters: of both convolutions.
+        filters: number of filters of both convolutions.
         strides: steps of the first convolution.
         normalization: "batch", "layer" or "none".
 
-    The other arguments are those of `residual_dense`.
+    The other arguments are as for `residual_dense`.
     """
     return layer("residual_conv", locals())
 
@@ -195,17 +197,17 @@ def transformer_block(
     name: str | None = None,
     reuse: Reuse = None,
 ) -> Tensor:
-    """Self attention and two dense layers, each with a way around it: the shape stays.
+    """Add self attention and two dense layers, each with a residual connection. The shape stays.
 
     Args:
         inputs: (rows, steps, features).
         num_heads: heads of the attention.
         units: size of the hidden layer.
-        key_dim: size of a head; None is features / num_heads.
-        rate: share dropped while training.
-        causal: no step sees later ones.
-        norm_first: normalise the input of each part, not the sums.
-        mask: bool (steps, steps) or (rows, steps, steps), true where a step may see another.
-        kernel_initializer: how kernels begin; None is Glorot's, uniform.
+        key_dim: size of a head; None: features / num_heads.
+        rate: share of elements dropped during training.
+        causal: steps do not attend to later steps.
+        norm_first: normalize the input of each part, not the sums.
+        mask: bool (steps, steps) or (rows, steps, steps), true where a step may attend to another.
+        kernel_initializer: initializer of kernels; None: Glorot's, uniform.
     """
     return layer("transformer_block", locals())

@@ -1,7 +1,7 @@
-"""A layer that uses the variables of another.
+"""A layer that uses the variables of another one.
 
-A file keeps a layer as one node, whose variables are derived. What shares them is wired to the
-layer's output, whose value it does not read.
+A file stores a layer as one node, whose variables are derived. A sharing node is connected to the
+layer's output, but does not read its value.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ OWNER = Port("owner", "An output of the layer whose variables are used.", DTYPES
 
 
 def owner_of(tensor: Tensor) -> Node:
-    """The layer that has the variables: that of a tensor, or the one that it shares with.
+    """Return the layer that owns the variables: the layer of a tensor, or the one it shares with.
 
     Raises:
         GraphError: the tensor is no layer's output.
@@ -41,23 +41,23 @@ def owner_of(tensor: Tensor) -> Node:
 
 
 def inside_of(owner: Node) -> dict[str, Tensor]:
-    """The variables of a layer by their names in it."""
+    """Return the variables of a layer by their names in it."""
     full = {name: f"{owner.name}/{name}" for name in owner.op.variables(dict(owner.attrs))}
     return {name: owner.graph.tensor(n) for name, n in full.items() if n in owner.graph}
 
 
 @register
 class Shared(Composed):
-    """A layer with the variables of another."""
+    """A layer with the variables of another one."""
 
     id = "layers/shared"
     category = "Internal"
     hidden = True
     random = True
     doc = (
-        "A layer that uses the variables of another layer.\n\nIts owner is an output of that "
-        "layer; `layer` and `settings` are the op and its attributes. From Python it comes from "
-        "calling a layer again with reuse, or the object of a layer a second time."
+        "A layer that uses the variables of another layer.\n\nThe owner is an output of that "
+        "layer. `layer` and `settings` are the op and its attributes. In Python such a node is "
+        "added by calling a layer again with reuse, or a layer object a second time."
     )
     inputs = (OWNER, Port("values", "Inputs of the layer.", DTYPES, variadic=True))
     outputs = (Port("outs", "Outputs of the layer.", variadic=True),)
@@ -73,7 +73,7 @@ class Shared(Composed):
         return (result,) if isinstance(result, TensorType) else tuple(result)
 
     def check_inputs(self, inputs: Sequence[Tensor]) -> None:
-        """Raises GraphError unless the first input is a layer's output."""
+        """Raise GraphError unless the first input is a layer's output."""
         owner_of(inputs[0])
 
     def compose(self, *inputs: Tensor, **attrs: Any) -> Tensor | Sequence[Tensor]:

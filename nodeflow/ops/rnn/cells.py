@@ -1,8 +1,8 @@
 """Cells of recurrent networks, with TensorFlow 1's variables, gate orders and formulas.
 
-A cell makes its variables when it is first used, in the variable scope of that moment, and shares
-them from then on. It can do one step (`cell(inputs, state)`) or say how to loop (`RNNCell.loop`):
-there, what depends on the inputs alone is computed for all steps by one product.
+A cell creates its variables at its first use, in the current variable scope, and shares them from
+then on. It can compute one step (`cell(inputs, state)`) or describe a loop (`RNNCell.loop`). In a
+loop, one product computes everything that depends on the inputs alone, for all steps.
 """
 
 from __future__ import annotations
@@ -21,28 +21,28 @@ from nodeflow.ops.variables.scope import variable_scope
 from nodeflow.ops.variables.store import Reuse
 
 Step = Callable[[Sequence[Tensor], Any], tuple[Any, Any]]
-"""``step(slices, state)`` gives the output and the next state."""
+"""A function ``step(slices, state)`` that returns the output and the next state."""
 
 
 class LSTMStateTuple(NamedTuple):
-    """The state of a long short-term memory: its memory and its output."""
+    """The state of a long short-term memory: memory ``c`` and output ``h``."""
 
     c: Any
     h: Any
 
     @property
     def dtype(self) -> str:
-        """The dtype of both."""
+        """The dtype of both parts."""
         return self.c.dtype
 
 
 class RNNCell:
-    """Base of cells; a cell of your own has `state_size`, `output_size` and `call`.
+    """The base of cells. A custom cell defines `state_size`, `output_size` and `call`.
 
     Args:
-        name: of the variable scope of its variables; default: the class's own, made unique.
-        reuse: whether its variables exist, as for `nf.variable_scope`.
-        dtype: of its variables; None is that of the inputs.
+        name: variable scope of its variables; default: the name of the class, made unique.
+        reuse: whether to use existing variables, as for `nf.variable_scope`.
+        dtype: dtype of its variables; None: the dtype of the inputs.
     """
 
     base_name = "rnn_cell"
@@ -58,7 +58,7 @@ class RNNCell:
 
     @property
     def state_size(self) -> Any:
-        """The sizes of the state: a number, or as it is nested."""
+        """The sizes of the state: a number, or nested as the state is."""
         raise NotImplementedError
 
     @property
@@ -67,19 +67,21 @@ class RNNCell:
         raise NotImplementedError
 
     def weights(self, features: int, dtype: str) -> dict[str, tuple[tuple[int, ...], Any]]:
-        """Name -> (shape, initializer) of each variable; None takes the scope's initializer."""
+        """Return name -> (shape, initializer) of each variable. None means the
+        scope's initializer.
+        """
         return {}
 
     def call(self, inputs: Tensor, state: Any) -> tuple[Any, Any]:
-        """One step: the output and the next state."""
+        """Compute one step: return the output and the next state."""
         raise NotImplementedError
 
     def __call__(self, inputs: Any, state: Any, scope: Any = None) -> tuple[Any, Any]:
-        """The output of one step, (rows, output_size), and the next state.
+        """Return the output of one step, (rows, output_size), and the next state.
 
         Args:
             inputs: (rows, features).
-            state: as `zero_state` or the step before gives it.
+            state: the result of `zero_state` or of the previous step.
             scope: variable scope of its variables, instead of its own name.
         """
         if isinstance(inputs, Tensor):
@@ -87,10 +89,10 @@ class RNNCell:
         return self.call(inputs, state)
 
     def build(self, inputs: Tensor, scope: Any = None) -> dict[str, Tensor]:
-        """The variables, made when first asked for.
+        """Return the variables; create them at the first call.
 
         Raises:
-            ShapeError: the number of features is unknown, or another than before.
+            ShapeError: the number of features is unknown, or differs from the first call.
         """
         features = inputs.shape[-1] if inputs.shape else None
         if features is None:
@@ -119,23 +121,25 @@ class RNNCell:
 
     @property
     def variables(self) -> list[Tensor]:
-        """Its variables, once it was used."""
+        """The variables of the cell; empty before its first use."""
         return list(self._made.values())
 
     weights_list = trainable_variables = trainable_weights = variables
 
     def zero_state(self, batch_size: Any, dtype: Any = "float32") -> Any:
-        """The state before the first step: zeros, nested as `state_size`.
+        """Return the state before the first step: zeros, nested as `state_size`.
 
         Args:
-            batch_size: how many rows, a number or a scalar tensor.
+            batch_size: number of rows, a number or a scalar tensor.
         """
         sizes = nest.flatten(self.state_size)
         made = [zeros([batch_size, size], dtype, "zeros") for size in sizes]  # type: ignore[list-item]
         return nest.pack(self.state_size, made)
 
     def loop(self, x: Tensor) -> tuple[list[Tensor], Step]:
-        """What each step needs of the inputs, (time, rows, ...), and what a step does with it."""
+        """Return the sequences (time, rows, ...) that a loop reads, and the function
+        of one step.
+        """
         self.build(x)
         return [x], lambda slices, state: self.call(slices[0], state)
 
@@ -144,7 +148,7 @@ class RNNCell:
 
 
 class _OfUnits(RNNCell):
-    """Base of cells whose output has as many numbers as they have units, and so has their state."""
+    """The base of cells whose output and state have one number per unit."""
 
     _units: int
 
@@ -158,7 +162,7 @@ class _OfUnits(RNNCell):
 
 
 class _OneKernel(_OfUnits):
-    """Base of cells with one kernel (features + units, gates * units) for inputs and state."""
+    """The base of cells with one kernel (features + units, gates * units) for inputs and state."""
 
     def _split(self, x: Tensor) -> tuple[list[Tensor], Callable[[Tensor, Tensor], Tensor]]:
         made = self.build(x)
@@ -167,7 +171,7 @@ class _OneKernel(_OfUnits):
 
 
 def hoisted(x: Tensor, kernel: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
-    """x @ the kernel's rows of inputs + bias for all steps, and its rows of the state."""
+    """Return inputs @ their rows of the kernel + bias, for all steps, and the rows of the state."""
     features = x.shape[-1]
     time, rows = x.shape[0], x.shape[1]
     inputs, recurrent = kernel[:features], kernel[features:]
@@ -179,7 +183,7 @@ def hoisted(x: Tensor, kernel: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def affine(inputs: Tensor, state: Tensor, kernel: Tensor, bias: Tensor) -> Tensor:
-    """[inputs, state] @ kernel + bias."""
+    """Return [inputs, state] @ kernel + bias."""
     return F.matmul(F.concat([inputs, state], axis=1), kernel) + bias
 
 
@@ -190,7 +194,7 @@ def _function(activation: Any) -> Callable[[Tensor], Tensor]:
 
 
 class BasicRNNCell(_OneKernel):
-    """output = new_state = activation([inputs, state] @ kernel + bias).
+    """A simple cell: output = new_state = activation([inputs, state] @ kernel + bias).
 
     Variables: ``basic_rnn_cell/kernel`` (features + units, units) and ``bias``.
     """
@@ -226,11 +230,11 @@ class BasicRNNCell(_OneKernel):
 
 
 class GRUCell(_OfUnits):
-    """Cho and others, 2014: r, u = sigmoid([inputs, state] @ gates); new_state = u * state +
-    (1 - u) * activation([inputs, r * state] @ candidate).
+    """A gated recurrent unit (Cho and others, 2014).
 
-    Variables: ``gru_cell/gates/kernel`` (features + units, 2 * units) with r before u, whose bias
-    begins at 1, and ``gru_cell/candidate/kernel`` (features + units, units).
+    r, u = sigmoid([inputs, state] @ gates); new_state = u * state + (1 - u) * activation([inputs, r
+    * state] @ candidate). Variables: ``gru_cell/gates/kernel`` (features + units, 2 * units) with r
+    before u, whose bias begins at 1, and ``gru_cell/candidate/kernel`` (features + units, units).
     """
 
     base_name = "gru_cell"
@@ -288,15 +292,16 @@ class GRUCell(_OfUnits):
 
 
 class BasicLSTMCell(_OneKernel):
-    """i, j, f, o = [inputs, h] @ kernel + bias; new_c = c * sigmoid(f + forget_bias) +
-    sigmoid(i) * activation(j); new_h = activation(new_c) * sigmoid(o).
+    """A long short-term memory (Hochreiter and Schmidhuber, 1997; Gers and others, 2000).
 
-    Hochreiter and Schmidhuber, 1997; Gers and others, 2000. Variables: ``basic_lstm_cell/kernel``
+    i, j, f, o = [inputs, h] @ kernel + bias; new_c = c * sigmoid(f + forget_bias) + sigmoid(i) *
+    activation(j); new_h = activation(new_c) * sigmoid(o). Variables: ``basic_lstm_cell/kernel``
     (features + units, 4 * units) and ``bias``, which begins at 0.
 
     Args:
-        forget_bias: added to the gate that forgets.
-        state_is_tuple: whether the state is `LSTMStateTuple(c, h)`, else c and h side by side.
+        forget_bias: added to the forget gate.
+        state_is_tuple: whether the state is `LSTMStateTuple(c, h)`; otherwise c and h,
+            concatenated.
     """
 
     base_name = "basic_lstm_cell"
@@ -356,15 +361,15 @@ class BasicLSTMCell(_OneKernel):
 class LSTMCell(BasicLSTMCell):
     """`BasicLSTMCell` with an initializer, peepholes, clipping and a projection.
 
-    With peepholes the gates i and f also see c, and o sees new_c, each by one weight per unit
-    (``w_i_diag``, ``w_f_diag``, ``w_o_diag``). With num_proj the output is
-    h @ ``projection/kernel``. Sak and others, 2014.
+    With peepholes the gates i and f also read c, and o reads new_c, by one weight per unit each
+    (``w_i_diag``, ``w_f_diag``, ``w_o_diag``). With num_proj the output is h @
+    ``projection/kernel``. Sak and others, 2014.
 
     Args:
-        cell_clip: limit of the elements of new_c.
-        initializer: of kernels and peepholes; None is the variable scope's.
+        cell_clip: bound of the elements of new_c.
+        initializer: initializer of kernels and peepholes; None: that of the variable scope.
         num_proj: size of the output.
-        proj_clip: limit of the elements of the projected output.
+        proj_clip: bound of the elements of the projected output.
     """
 
     base_name = "lstm_cell"

@@ -1,9 +1,8 @@
 """Recurrent layers: cells for one step, and layers that run a cell over sequences.
 
-What differs between the kinds is declared once (`Kind`); every kind has a cell and a layer.
-
-A layer projects all its inputs by one product before the loop; the loop itself has only the
-recurrent product, whose matrix gets its gradient by one product too (see ``scan``).
+Each kind is declared once (`Kind`) and has a cell and a layer. A layer projects all its inputs by
+one product before the loop. The loop has only the recurrent product, and the gradient of its matrix
+is one product as well (see ``scan``).
 """
 
 from __future__ import annotations
@@ -25,13 +24,13 @@ from nodeflow.ops.control_flow.scan_body import make_body
 from nodeflow.ops.samples import ROUNDED, values
 
 Step = Callable[..., Sequence[Tensor]]
-"""``step(h[, c], projected, recurrent)`` gives the next h[, c]."""
+"""A function ``step(h[, c], projected, recurrent)`` that returns the next h[, c]."""
 
 ACTIVATION = Attr("activation", "choice", "tanh", "Activation function.", choices=("tanh", "relu"))
 
 
 def plain_step(activation: str) -> Step:
-    """h' = activation(p + h R)."""
+    """Return the step h' = activation(p + h R)."""
 
     def step(h: Tensor, p: Tensor, recurrent: Tensor) -> Sequence[Tensor]:
         return (getattr(F, activation)(p + F.matmul(h, recurrent)),)
@@ -40,7 +39,7 @@ def plain_step(activation: str) -> Step:
 
 
 def gru_step(h: Tensor, p: Tensor, recurrent: Tensor) -> Sequence[Tensor]:
-    """z, r = sigmoid(p + h R); n = tanh(p + r * (h R)); h' = (1 - z) * n + z * h."""
+    """Compute z, r = sigmoid(p + h R); n = tanh(p + r * (h R)); h' = (1 - z) * n + z * h."""
     update, reset, new = F.split(p, parts=3, axis=1)
     h_update, h_reset, h_new = F.split(F.matmul(h, recurrent), parts=3, axis=1)
     z = F.sigmoid(update + h_update)
@@ -49,7 +48,7 @@ def gru_step(h: Tensor, p: Tensor, recurrent: Tensor) -> Sequence[Tensor]:
 
 
 def lstm_step(h: Tensor, c: Tensor, p: Tensor, recurrent: Tensor) -> Sequence[Tensor]:
-    """i, f, g, o = p + h R; c' = sigmoid(f) c + sigmoid(i) tanh(g); h' = sigmoid(o) tanh(c')."""
+    """Return h', c' with i, f, g, o = p + h R; c' = s(f) c + s(i) tanh(g); h' = s(o) tanh(c')."""
     i, f, g, o = F.split(p + F.matmul(h, recurrent), parts=4, axis=1)
     cell = F.sigmoid(f) * c + F.sigmoid(i) * F.tanh(g)
     return F.sigmoid(o) * F.tanh(cell), cell
@@ -57,13 +56,13 @@ def lstm_step(h: Tensor, c: Tensor, p: Tensor, recurrent: Tensor) -> Sequence[Te
 
 @dataclass(frozen=True)
 class Kind:
-    """What one kind of recurrent layer does in a step.
+    """The formulas of one kind of recurrent layer.
 
     Attributes:
-        gates: how many sums, side by side in the kernels, a step needs.
-        states: what it carries, the output first.
-        step: from the op's attributes to what one step does with projected inputs.
-        name: of one such layer, in the documentation; ``formula`` follows it there.
+        gates: number of sums that a step needs, side by side in the kernels.
+        states: names of the carried states, the output first.
+        step: returns the function of one step with projected inputs, from the op's attributes.
+        name: name of such a layer in the documentation, where ``formula`` follows it.
     """
 
     id: str
@@ -88,7 +87,7 @@ KINDS = (
         "gated recurrent unit",
         "z = sigmoid(x Wz + h Uz + bz); r = sigmoid(x Wr + h Ur + br); n = tanh(x Wn + r * (h Un) "
         "+ bn); h' = (1 - z) * n + z * h. The kernels hold z, r and n side by side. Cho and "
-        "others, 2014, with the reset after the product, as cuDNN has it.",
+        "others, 2014, with the reset after the product, as in cuDNN.",
         ("gated",),
     ),
     Kind(
@@ -96,14 +95,14 @@ KINDS = (
         "long short-term memory",
         "i, f, g, o = x @ kernel + h @ recurrent_kernel + bias, side by side; c' = sigmoid(f) * c "
         "+ sigmoid(i) * tanh(g); h' = sigmoid(o) * tanh(c'). Hochreiter and Schmidhuber, 1997, "
-        "with the forget gate of Gers and others, 2000; let the bias of f begin at 1.",
+        "with the forget gate of Gers and others, 2000. Initialize the bias of f with 1.",
         ("memory",),
     ),
 )  # fmt: skip
 
 
 class Recurrent(Composed):
-    """Base of cells and layers of one kind: the shapes of weights and states."""
+    """The base of cells and layers of one kind, with the shapes of weights and states."""
 
     category = "Neural network"
 
@@ -113,7 +112,9 @@ class Recurrent(Composed):
         self.states = kind.states
 
     def samples(self) -> Iterator[Sample]:
-        """Each kind of call with the defaults, and with every other choice of an attribute."""
+        """Yield each kind of call with the defaults, and with every other choice of
+        an attribute.
+        """
         for sample in self.calls():
             yield sample
             for attr in self.kind.attrs:
@@ -121,18 +122,18 @@ class Recurrent(Composed):
                     yield Sample(sample.inputs, {**sample.attrs, attr.name: choice}, sample.smooth)
 
     def calls(self) -> Iterator[Sample]:
-        """Samples with the defaults of the kind's attributes."""
+        """Yield samples with the defaults of the kind's attributes."""
         raise NotImplementedError(self.id)
 
     def step(self, attrs: Mapping[str, Any]) -> Step:
-        """What one step does with projected inputs."""
+        """Return the function of one step with projected inputs."""
         return self.kind.step(attrs)
 
     def units(self, kernel: TensorType, recurrent: TensorType, bias: TensorType) -> int:
-        """The number of units.
+        """Return the number of units.
 
         Raises:
-            ShapeError: the weights do not fit together, or it is unknown.
+            ShapeError: the weights do not fit together, or the number is unknown.
         """
         if recurrent.rank != 2 or (units := recurrent.shape[0]) is None:
             raise ShapeError(
@@ -159,7 +160,7 @@ class Recurrent(Composed):
         return f"{self.gates} * " if self.gates > 1 else ""
 
     def check_features(self, x: TensorType, kernel: TensorType, rank: int) -> None:
-        """Raises ShapeError unless x has the features that the kernel takes."""
+        """Raise ShapeError unless x has the features that the kernel takes."""
         axes = "(rows, features)" if rank == 2 else "(rows, time, features)"
         if x.rank != rank:
             raise ShapeError(f"x must be {axes}, not {shape_text(x.shape)}", port="x")
@@ -171,7 +172,7 @@ class Recurrent(Composed):
             )
 
     def check_state(self, port: str, state: TensorType, rows: Dim, units: int) -> None:
-        """Raises ShapeError unless a state is (rows, units)."""
+        """Raise ShapeError unless a state is (rows, units)."""
         if not compatible(state.shape, (rows, units)):
             raise ShapeError(
                 f"{port} has shape {shape_text(state.shape)}, not {shape_text((rows, units))}",
@@ -181,12 +182,12 @@ class Recurrent(Composed):
 
 WEIGHTS = (
     Port("kernel", "Weights of the inputs: (features, gates * units).", FLOATS, "T"),
-    Port("recurrent_kernel", "Weights of the last step: (units, gates * units).", FLOATS, "T"),
+    Port("recurrent_kernel", "Weights of the previous state: (units, gates * units).", FLOATS, "T"),
     Port("bias", "(gates * units,).", FLOATS, "T"),
 )
 OLD = {
-    "h": Port("h", "State after the last step: (rows, units).", FLOATS, "T"),
-    "c": Port("c", "Cell state after the last step: (rows, units).", FLOATS, "T"),
+    "h": Port("h", "State after the previous step: (rows, units).", FLOATS, "T"),
+    "c": Port("c", "Cell state after the previous step: (rows, units).", FLOATS, "T"),
 }
 NEW = {"h": Port("h", "New state."), "c": Port("c", "New cell state.")}
 
@@ -195,7 +196,7 @@ NEW = {"h": Port("h", "New state."), "c": Port("c", "New cell state.")}
 
 
 class Cell(Recurrent):
-    """One step."""
+    """One step of a recurrent layer."""
 
     def __init__(self, kind: Kind) -> None:
         super().__init__(kind)
@@ -240,7 +241,7 @@ class Cell(Recurrent):
 
 
 def weights(features: int, units: int, gates: int, dtype: str) -> tuple[Any, Any, Any]:
-    """Kernels and bias for samples."""
+    """Return kernels and bias for samples."""
     wide = gates * units
     return (
         values((features, wide), dtype, -1, 1, start=11),
@@ -254,20 +255,20 @@ def weights(features: int, units: int, gates: int, dtype: str) -> tuple[Any, Any
 X = Port("x", "Sequences: (rows, time, features).", FLOATS, "T")
 OUTPUTS = Port("outputs", "The state after every step: (rows, time, units).")
 FIRST = {
-    "h": Port("initial_h", "State before the first step; 0 without a wire.", FLOATS, "T",
+    "h": Port("initial_h", "State before the first step; 0 if not connected.", FLOATS, "T",
               optional=True),
-    "c": Port("initial_c", "Cell state before it; 0 without a wire.", FLOATS, "T", optional=True),
+    "c": Port("initial_c", "Cell state before it; 0 if not connected.", FLOATS, "T", optional=True),
 }  # fmt: skip
 LAST = {"h": Port("h", "The last state."), "c": Port("c", "The last cell state.")}
-REVERSE = Attr("reverse", "bool", False, "From the last step to the first.")
+REVERSE = Attr("reverse", "bool", False, "Go from the last step to the first.")
 LAYER = (
-    "x (rows, time, features) gives the states after all steps, (rows, time, units), and the "
-    "last, (rows, units). Exact gradients through all steps."
+    "x (rows, time, features) gives the states after all steps, (rows, time, units), and the last "
+    "state, (rows, units). Gradients go through all steps."
 )
 
 
 class Layer(Recurrent):
-    """A cell over sequences."""
+    """A recurrent layer over sequences."""
 
     layered = True
 
@@ -339,7 +340,7 @@ class Layer(Recurrent):
 
 
 def project(x: Tensor, kernel: Tensor, bias: Tensor) -> Tensor:
-    """x @ kernel + bias of all steps by one product: (time, rows, gates * units)."""
+    """Return x @ kernel + bias of all steps by one product: (time, rows, gates * units)."""
     rows, time, features = x.shape
     by_time = F.transpose(x, perm=(1, 0, 2))
     if not features or (rows is None and time is None):

@@ -1,7 +1,7 @@
 """The loop of a recurrent network as one node: a scan that keeps what its gradient needs.
 
-A plain `scan` runs a second time for its gradient. Here training is what loops are for, so the loop
-stacks what is needed in the first run; what it derives is out of sight.
+A plain `scan` runs a second time for its gradient. This loop is meant for training, so its first
+run already stacks the values that the gradient reads. The nodes it derives are hidden.
 """
 
 from __future__ import annotations
@@ -23,25 +23,26 @@ from nodeflow.ops.control_flow.scan_body import parse
 
 @register
 class RecurrentLoop(Composed):
-    """A cell over the steps of sequences."""
+    """A cell applied to each step of sequences."""
 
     id = "recurrent_loop"
     category = "Internal"
     hidden = True
     doc = (
         "Runs a cell for each step of sequences, carrying its state from step to step.\n\nInputs: "
-        "first states, then sequences whose first axis is the steps, then constants. The body "
-        "takes the states, one slice of each sequence and the constants; it gives the next states "
-        "and this step's results. Outputs: the last states, and the results, stacked. `reverse` "
-        "goes from the last step to the first; results stay in the sequences' order."
+        "the first states, then sequences, whose first axis is the step, then constants. The body "
+        "takes the states, one slice of each sequence and the constants; it returns the next "
+        "states and the results of this step. Outputs: the last states, and the stacked results. "
+        "`reverse` goes from the last step to the first; results stay in the order of the "
+        "sequences."
     )
     inputs = (Port("values", "States, sequences, constants.", DTYPES, variadic=True),)
     outputs = (Port("outs", variadic=True),)
     attrs = (
-        Attr("body", "string", NOTHING, "What each step does, as text."),
-        Attr("carried", "int", 0, "How many states there are.", minimum=0),
-        Attr("sequences", "int", 0, "How many inputs are sequences.", minimum=0),
-        Attr("reverse", "bool", False, "From the last step to the first."),
+        Attr("body", "string", NOTHING, "Body of a step, as text."),
+        Attr("carried", "int", 0, "Number of states.", minimum=0),
+        Attr("sequences", "int", 0, "Number of inputs that are sequences.", minimum=0),
+        Attr("reverse", "bool", False, "Go from the last step to the first."),
     )
 
     def infer(self, *types: TensorType, **attrs: Any) -> Sequence[TensorType]:

@@ -1,6 +1,6 @@
-"""Cells over sequences: `dynamic_rnn`, `static_rnn` and both directions, as in TensorFlow 1.
+"""Cells over sequences: `dynamic_rnn`, `static_rnn` and bidirectional loops, as in TensorFlow 1.
 
-Past the end of a row (`sequence_length`) outputs are 0 and the state stays what it is.
+Beyond the end of a row (`sequence_length`) outputs are 0 and the state does not change.
 """
 
 from __future__ import annotations
@@ -31,22 +31,22 @@ def dynamic_rnn(
     time_major: bool = False,
     scope: Any = None,
 ) -> tuple[Tensor, Any]:
-    """A cell over sequences: all outputs, (rows, time, units), and the last state.
+    """Run a cell over sequences. Return all outputs, (rows, time, units), and the last state.
 
     Args:
-        cell: one of `nf.nn.rnn_cell`, or one of your own.
+        cell: one of `nf.nn.rnn_cell`, or your own.
         inputs: (rows, time, features); with `time_major` (time, rows, features).
-        sequence_length: (rows,) of integers: how many steps each row has; None is all. Past them
-            outputs are 0 and the state stays.
-        initial_state: the state before the first step; None is zeros.
-        dtype: of the state; None is that of the inputs.
+        sequence_length: (rows,) of integers: number of steps of each row; None: all. Beyond it
+            outputs are 0 and the state does not change.
+        initial_state: the state before the first step; None: zeros.
+        dtype: dtype of the state; None: the dtype of the inputs.
         parallel_iterations, swap_memory: accepted for TensorFlow 1; they change nothing here.
-        time_major: whether the axis of time comes first, in the outputs, too.
+        time_major: whether the time axis comes first, in inputs and outputs.
         scope: variable scope, "rnn" by default.
 
     Raises:
-        GraphError: the cell is none, or its state changes type from step to step.
-        ShapeError: the inputs have not three axes, or an unknown number of features.
+        GraphError: the cell is not a cell, or its state changes type from step to step.
+        ShapeError: the inputs do not have three axes, or the number of features is unknown.
     """
     if not isinstance(cell, RNNCell):
         raise GraphError(
@@ -71,9 +71,9 @@ def bidirectional_dynamic_rnn(
     time_major: bool = False,
     scope: Any = None,
 ) -> tuple[tuple[Tensor, Tensor], tuple[Any, Any]]:
-    """One cell from the first step to the last, another one back: both outputs and last states.
+    """Run one cell forwards and another one backwards. Return both outputs and both last states.
 
-    The second begins at the last step of each row. Arguments as of `dynamic_rnn`.
+    The second begins at the last step of each row. Arguments are as for `dynamic_rnn`.
     """
     with variable_scope(scope or "bidirectional_rnn"):
         x = _by_time(inputs, time_major, dtype)
@@ -97,10 +97,11 @@ def static_rnn(
     sequence_length: Any = None,
     scope: Any = None,
 ) -> tuple[list[Tensor], Any]:
-    """A cell over a list of steps, (rows, features) each: a list of outputs and the last state.
+    """Run a cell over a list of steps, (rows, features) each. Return the outputs and the last
+    state.
 
-    The same nodes as of `dynamic_rnn`, whose arguments these are: one loop, not a copy of the cell
-    for each step.
+    It adds the same nodes as `dynamic_rnn`, one loop and not a copy of the cell per step. Arguments
+    are as there.
     """
     steps = _steps(inputs)
     with variable_scope(scope or "rnn"):
@@ -118,9 +119,9 @@ def static_bidirectional_rnn(
     sequence_length: Any = None,
     scope: Any = None,
 ) -> tuple[list[Tensor], Any, Any]:
-    """Both directions over a list of steps: outputs side by side, and both last states.
+    """Run both directions over a list of steps. Return concatenated outputs and both last states.
 
-    Arguments as of `bidirectional_dynamic_rnn`.
+    Arguments are as for `bidirectional_dynamic_rnn`.
     """
     steps = _steps(inputs)
     (forth, back), (first, second) = bidirectional_dynamic_rnn(
@@ -175,7 +176,7 @@ def _as_given(outputs: Tensor, time_major: bool) -> Tensor:
 def _run(
     cell: RNNCell, x: Tensor, lengths: Any, state: Any, reverse: bool = False
 ) -> tuple[Tensor, Any]:
-    """The outputs by time, and the last state."""
+    """Return the outputs, time first, and the last state."""
     state = _zeros(cell, x) if state is None else state
     within = None if lengths is None else _within(x, lengths)
 
@@ -185,7 +186,8 @@ def _run(
         return _loop(inner, inputs, start, within, reverse)
 
     outputs, last = run(cell, x, state)
-    if within is not None and hasattr(cell, "unrolled"):  # what was added after the loops, too
+    # mask what wrappers added after the loops as well
+    if within is not None and hasattr(cell, "unrolled"):
         outputs = F.where(within, outputs, F.zeros_like(outputs))
     return outputs, last
 
@@ -230,7 +232,7 @@ def _loop(
 
 
 def _zeros(cell: RNNCell, x: Tensor) -> Any:
-    """The first state, with as many rows as the inputs (time, rows, features) have."""
+    """Return the first state, with as many rows as the inputs (time, rows, features) have."""
     row = F.zeros_like(F.reduce_sum(x, axis=0))[:, :1]
     made = [
         F.tile(row, multiples=(1, size), name="zero_state")
@@ -240,7 +242,7 @@ def _zeros(cell: RNNCell, x: Tensor) -> Any:
 
 
 def _within(x: Tensor, lengths: Any) -> Tensor:
-    """(time, rows, 1): whether a step belongs to its row."""
+    """Return (time, rows, 1): whether a step belongs to its row."""
     graph = x.graph
     given = graph.as_tensor(lengths, None if isinstance(lengths, np.ndarray) else "int32")
     if len(given.shape) != 1 or not given.dtype.startswith("int"):

@@ -1,4 +1,4 @@
-"""Cells made of cells: several on top of each other, dropout, ways around, other devices."""
+"""Cells around cells: stacked cells, dropout, residual connections, devices."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from nodeflow.ops.variables.scope import variable_scope
 
 
 class MultiRNNCell(RNNCell):
-    """Cells on top of each other: each takes the output of the one before.
+    """Stacked cells: each reads the output of the one before.
 
     Variables: ``multi_rnn_cell/cell_0/...`` and so on.
 
     Args:
-        cells: the cells, each an object of its own.
-        state_is_tuple: whether the state is a tuple of the cells' states; only that is supported.
+        cells: the cells, each a separate object.
+        state_is_tuple: whether the state is a tuple of the cells' states; must be true.
     """
 
     base_name = "multi_rnn_cell"
@@ -60,11 +60,11 @@ class MultiRNNCell(RNNCell):
         return inputs, tuple(states)
 
     def _inside(self, place: int, scope: Any = None) -> Any:
-        """The variable scope of one cell."""
+        """Return the variable scope of one cell."""
         return _Inside(self, place, scope)
 
     def unrolled(self, run: Any, x: Tensor, state: Any) -> tuple[Tensor, Any]:
-        """One loop for each cell: the outputs of one are the inputs of the next."""
+        """Run one loop per cell: the outputs of one cell are the inputs of the next."""
         states = []
         for place, (cell, old) in enumerate(zip(self._cells, state, strict=True)):
             with self._inside(place):
@@ -74,7 +74,7 @@ class MultiRNNCell(RNNCell):
 
 
 class _Inside:
-    """Enters the variable scopes of one of several cells."""
+    """A context inside the variable scopes of one of several cells."""
 
     def __init__(self, owner: MultiRNNCell, place: int, scope: Any) -> None:
         self.owner, self.place, self.scope = owner, place, scope
@@ -97,7 +97,7 @@ class _Inside:
 
 
 class _Around(RNNCell):
-    """Base of cells around another."""
+    """The base of cells around another cell."""
 
     def __init__(self, cell: RNNCell) -> None:
         super().__init__()
@@ -123,11 +123,11 @@ class DropoutWrapper(_Around):
     """A cell with dropout of its inputs, outputs and state, in every run.
 
     Args:
-        input_keep_prob: share of the inputs that is kept, a number or a scalar tensor.
-        output_keep_prob: share of the outputs.
-        state_keep_prob: share of the state that goes to the next step; of an LSTM, h alone.
-        variational_recurrent: whether all steps of a run drop the same.
-        seed: own seed of what is drawn.
+        input_keep_prob: share of the inputs to keep, a number or a scalar tensor.
+        output_keep_prob: share of the outputs to keep.
+        state_keep_prob: share of the state to keep for the next step; of an LSTM's state only h.
+        variational_recurrent: whether all steps of a run drop the same elements.
+        seed: own seed of the random numbers.
     """
 
     def __init__(
@@ -160,7 +160,7 @@ class DropoutWrapper(_Around):
         return self._dropped(out, self._keep[1], 2), nest.pack(new, kept)
 
     def unrolled(self, run: Any, x: Tensor, state: Any) -> tuple[Tensor, Any]:
-        """Inputs and outputs are dropped for all steps at once, and states inside of the loop."""
+        """Drop inputs and outputs for all steps at once, and states inside the loop."""
         x = self._dropped(x, self._keep[0], 1, time=True)
         keeps_state = isinstance(self._keep[2], (int, float)) and self._keep[2] == 1
         cell = self._cell if keeps_state else _StateDropout(self)
@@ -169,7 +169,7 @@ class DropoutWrapper(_Around):
 
 
 def _with_memory(state: Any) -> list[tuple[Any, bool]]:
-    """The leaves of a state, each with whether it is the memory of an LSTM."""
+    """Return the leaves of a state, each with whether it is the memory of an LSTM."""
     if isinstance(state, tuple) and hasattr(state, "_fields"):
         return [(leaf, name == "c") for name, leaf in zip(state._fields, state, strict=True)]  # type: ignore[attr-defined]
     if isinstance(state, (list, tuple)):
@@ -178,7 +178,7 @@ def _with_memory(state: Any) -> list[tuple[Any, bool]]:
 
 
 class _StateDropout(_Around):
-    """A cell whose state is multiplied by masks that were drawn for all steps."""
+    """A cell whose state is multiplied by masks drawn for all steps."""
 
     def __init__(self, wrapper: DropoutWrapper) -> None:
         super().__init__(wrapper._cell)
@@ -206,7 +206,7 @@ class _StateDropout(_Around):
 
 
 class ResidualWrapper(_Around):
-    """A cell whose outputs are added to its inputs, or joined by a function of both."""
+    """A cell whose inputs are added to its outputs, or combined with them by a function."""
 
     def __init__(self, cell: RNNCell, residual_fn: Any = None) -> None:
         super().__init__(cell)
@@ -217,7 +217,7 @@ class ResidualWrapper(_Around):
         return self._join(inputs, out), new
 
     def unrolled(self, run: Any, x: Tensor, state: Any) -> tuple[Tensor, Any]:
-        """The ways around are added after the loop."""
+        """Add the residual connections after the loop."""
         outputs, last = run(self._cell, x, state)
         return self._join(x, outputs), last
 
@@ -232,5 +232,5 @@ class DeviceWrapper(_Around):
         return self._cell(inputs, state, scope)
 
     def unrolled(self, run: Any, x: Tensor, state: Any) -> tuple[Tensor, Any]:
-        """As the cell inside."""
+        """Run the inner cell."""
         return run(self._cell, x, state)

@@ -318,11 +318,11 @@ def abs(x: TensorLike, *, name: str | None = None) -> Tensor:
 def accuracy(labels: TensorLike, predictions: TensorLike, *, name: str | None = None) -> Tensor:
     """The share of rows whose highest score is at the label's class.
 
-    The first of equal scores counts. A mean over rows. No gradient flows.
+    Of equal scores the first counts. A mean over rows. No gradient flows.
 
     Args:
         labels: Class numbers, or one-hot rows.
-        predictions: Scores or probabilities; the last axis holds the classes.
+        predictions: Logits or probabilities; the last axis holds the classes.
     """
 
 def acos(x: TensorLike, *, name: str | None = None) -> Tensor:
@@ -352,11 +352,11 @@ def adadelta(
     *,
     name: str | None = None,
 ) -> Node:
-    """Training by Adadelta, which scales steps by the size of the last ones.
+    """Training by Adadelta, which scales steps by the size of previous ones.
 
     v = rho * v + (1 - rho) * g^2; d = sqrt(u + epsilon) / sqrt(v + epsilon) * g; u = rho * u + (1 -
-    rho) * d^2; variable - learning_rate * d. Zeiler, 2012, whose learning rate is 1; the default is
-    TensorFlow 1's.
+    rho) * d^2; variable - learning_rate * d. Zeiler, 2012, uses a learning rate of 1; the default
+    is TensorFlow 1's.
 
     Args:
         loss: The scalar to minimise.
@@ -394,16 +394,16 @@ def adagrad(
 ) -> Node:
     """Training by AdaGrad, with smaller steps where the gradient has been large.
 
-    sum = sum + g^2; variable - learning_rate * g / (sqrt(sum) + epsilon). Good for features that
-    are rare. Duchi, Hazan and Singer, 2011, who have no epsilon; neither has TensorFlow 1, where
-    the sum starts at 0.1 instead.
+    sum = sum + g^2; variable - learning_rate * g / (sqrt(sum) + epsilon). It suits rare features.
+    Duchi, Hazan and Singer, 2011, use no epsilon. Neither does TensorFlow 1, where the sum starts
+    at 0.1 instead.
 
     Args:
         loss: The scalar to minimise.
         schedule: Learning rate of each step; overrides the attribute.
         epsilon: Overrides the attribute, anew in each step.
         learning_rate: Size of the steps.
-        initial_sum: What the sum of squares starts at.
+        initial_sum: Initial sum of squares.
         epsilon: Keeps the division finite.
         clip_value: Limit of each gradient element, before clip_norm; none is no limit.
         clip_norm: Limit of the length of all gradients together; none is no limit.
@@ -435,8 +435,8 @@ def adagrad_da(
     """Training by AdaGrad's dual averaging: weights follow from the sum of all gradients.
 
     s = s + g; q = q + g^2; variable = -learning_rate * sign(s) * max(abs(s) - l1 * t, 0) /
-    (learning_rate * l2 * t + sqrt(q)) at step t. The first step forgets initial values, so it is
-    for models that may begin at 0. Duchi, Hazan and Singer, 2011.
+    (learning_rate * l2 * t + sqrt(q)) at step t. The first step discards initial values, so it
+    suits models that may start at 0. Duchi, Hazan and Singer, 2011.
 
     Args:
         loss: The scalar to minimise.
@@ -444,7 +444,7 @@ def adagrad_da(
         l1: Overrides the attribute, anew in each step.
         l2: Overrides the attribute, anew in each step.
         learning_rate: Size of the steps.
-        initial_sum: What the sum of squares starts at.
+        initial_sum: Initial sum of squares.
         l1: Weight of the sum of absolute values.
         l2: Weight of the sum of squares.
         clip_value: Limit of each gradient element, before clip_norm; none is no limit.
@@ -519,8 +519,8 @@ def adamw(
 ) -> Node:
     """Training by Adam, with weights that shrink a little at each step.
 
-    As adam, and learning_rate * weight_decay * variable is subtracted too, apart from the gradient.
-    Loshchilov and Hutter, 2019.
+    As adam, but each step also subtracts learning_rate * weight_decay * variable, separately from
+    the gradient. Loshchilov and Hutter, 2019.
 
     Args:
         loss: The scalar to minimise.
@@ -686,21 +686,20 @@ def apply_gradients(
     *,
     name: str | None = None,
 ) -> Node:
-    """Training by gradients that are wired in: clipped, averaged or changed in any way.
+    """Training by connected gradients: clipped, averaged or changed in any way.
 
-    The i-th gradient updates the i-th of the named variables by an optimizer's rule, whose settings
-    are a JSON object such as {"beta1": 0.5}; what it leaves out has the rule's default. Further
-    inputs after the gradients give the settings that `wired` names. The loss is what a training
-    reports.
+    The i-th gradient updates the i-th of the named variables by an optimizer's rule. Its settings
+    are a JSON object such as {"beta1": 0.5}; missing ones have the rule's default. Inputs after the
+    gradients give the settings that `wired` names. Training reports the loss.
 
     Args:
         learning_rate: Size of the steps.
-        loss: The scalar that a training reports.
-        gradients: One for each variable, in their order; then the wired settings.
-        rule: How a step follows from a gradient.
+        loss: Scalar that training reports.
+        gradients: One per variable, in their order; then the connected settings.
+        rule: Rule that turns a gradient into a step.
         settings: The rule's settings, by name.
-        variables: What to change: one variable for each gradient.
-        wired: Names of settings that inputs after the gradients give.
+        variables: Variables to change, one per gradient.
+        wired: Names of settings given by inputs after the gradients.
     """
 
 def asin(x: TensorLike, *, name: str | None = None) -> Tensor:
@@ -777,16 +776,16 @@ def atanh(x: TensorLike, *, name: str | None = None) -> Tensor:
     """
 
 def auc(labels: TensorLike, predictions: TensorLike, *, name: str | None = None) -> Tensor:
-    """The area under the ROC curve: how often a positive scores above a negative.
+    """The area under the ROC curve: the probability that a positive scores above a negative.
 
-    Of all pairs of a positive and a negative, the share in which the positive scores higher, ties
-    counting half; exact, without bins (Mann and Whitney, 1947). NaN without positives or negatives,
-    or with a score of NaN. Computed on the rows given at once; training measures it on the whole
-    split, since it is not the mean of its values on parts. No gradient flows.
+    It is the share of pairs of a positive and a negative in which the positive scores higher; ties
+    count half. It is exact, without bins (Mann and Whitney, 1947). NaN without positives or
+    negatives, or with a score of NaN. Computed on the given rows. Training measures it on the whole
+    split, because it is not the mean of its values on batches. No gradient flows.
 
     Args:
         labels: Positive where not 0.
-        predictions: Scores or probabilities of being positive.
+        predictions: Scores or probabilities of the positive class.
     """
 
 def average_pool1d(
@@ -1082,7 +1081,7 @@ def binary_accuracy(
 
     Args:
         labels: Positive where not 0.
-        predictions: Scores or probabilities of being positive.
+        predictions: Scores or probabilities of the positive class.
         threshold: Predictions above it are positive.
     """
 
@@ -1097,16 +1096,16 @@ def binary_cross_entropy(
 ) -> Tensor:
     """The cross-entropy of labels of 0 and 1 (or between) with predicted probabilities.
 
-    -(labels * log(p) + (1 - labels) * log(1 - p)). With from_logits the predictions are scores and
-    p = sigmoid(score), computed so that large scores lose no digits; otherwise p is kept between
-    epsilon and 1 - epsilon, without gradient outside.
+    -(labels * log(p) + (1 - labels) * log(1 - p)). With from_logits, predictions are logits and p =
+    sigmoid(logit), computed so that large logits lose no digits. Otherwise p is limited to epsilon
+    to 1 - epsilon, without gradient outside.
 
     Args:
         labels: Target values.
         predictions: Predicted values.
-        from_logits: Predictions are scores before sigmoid or softmax.
+        from_logits: Predictions are logits, before sigmoid or softmax.
         epsilon: Lower bound of the probabilities.
-        reduction: Mean or sum of all losses, or none to keep each.
+        reduction: Mean or sum of all losses; none keeps each.
     """
 
 def bitcast(x: TensorLike, type: DtypeLike = 'int32', *, name: str | None = None) -> Tensor:
@@ -1149,9 +1148,10 @@ def broadcast_like(x: TensorLike, like: TensorLike, *, name: str | None = None) 
     """
 
 def broadcast_to(x: TensorLike, shape: TensorLike = (2, 3), *, name: str | None = None) -> Tensor:
-    """The tensor repeated to a larger shape, as arithmetic does by itself.
+    """The tensor repeated to a larger shape, as arithmetic broadcasts its operands.
 
-    Sizes of 1 and missing leading axes are repeated; an unknown size keeps that of the tensor.
+    Axes of size 1 and missing leading axes are repeated. Where the new size is unknown, the size of
+    the tensor is kept.
 
     Args:
         shape: Sizes; override the attribute.
@@ -1196,16 +1196,16 @@ def categorical_cross_entropy(
 ) -> Tensor:
     """The cross-entropy of label probabilities with predicted ones, per row.
 
-    -sum(labels * log(predictions)) along the last axis. With from_logits the predictions are scores
-    and softmax is taken first, stably; otherwise probabilities below epsilon count as epsilon,
+    -sum(labels * log(predictions)) along the last axis. With from_logits, predictions are logits,
+    and a stable log softmax is taken first. Otherwise probabilities below epsilon count as epsilon,
     without gradient. For class numbers use sparse_softmax_cross_entropy.
 
     Args:
         labels: Target values.
         predictions: Predicted values.
-        from_logits: Predictions are scores before sigmoid or softmax.
+        from_logits: Predictions are logits, before sigmoid or softmax.
         epsilon: Lower bound of the probabilities.
-        reduction: Mean or sum of all losses, or none to keep each.
+        reduction: Mean or sum of all losses; none keeps each.
     """
 
 def cbrt(x: TensorLike, *, name: str | None = None) -> Tensor:
@@ -1685,11 +1685,11 @@ def cosine_decay(
     Loshchilov and Hutter, 2017, without restarts.
 
     Args:
-        step: Step number from 0; without a wire, the training step.
-        learning_rate: The rate to start from.
-        steps: Steps until it ends.
+        step: Step number from 0; if not connected, the training step.
+        learning_rate: Initial rate.
+        steps: Steps until the final rate.
         final_rate: The rate at the end.
-        warmup_steps: Steps before, in which the rate rises to it.
+        warmup_steps: First steps, in which the rate rises to it.
         dtype: Data type.
     """
 
@@ -1702,13 +1702,13 @@ def cosine_loss(
 ) -> Tensor:
     """1 - the cosine of the angle between labels and predictions, per row.
 
-    Rows along the last axis: 0 for one direction, 1 for a right angle, 2 for opposite ones. A row
-    of zeros gives 1. Lengths below 1e-6 count as 1e-6.
+    Rows are along the last axis. 0 for the same direction, 1 for a right angle, 2 for opposite
+    directions. A row of zeros gives 1. Lengths below 1e-6 count as 1e-6.
 
     Args:
         labels: Target values.
         predictions: Predicted values.
-        reduction: Mean or sum of all losses, or none to keep each.
+        reduction: Mean or sum of all losses; none keeps each.
     """
 
 def crop_and_resize(
@@ -1820,12 +1820,12 @@ def dct(
 ) -> Tensor:
     """The discrete cosine transform of the last axis.
 
-    Types 1 to 4 as scipy and TensorFlow count and scale them; type 3 undoes type 2, and ortho
-    scales both alike. Gradient: the transposed transform.
+    Types 1 to 4 are numbered and scaled as in scipy and TensorFlow. Type 3 is the inverse of type 2
+    up to scale, and exactly with norm ortho. Gradient: the transposed transform.
 
     Args:
-        type: Which of the transforms.
-        norm: ortho: lengths stay as they are.
+        type: Type of the transform.
+        norm: ortho: an orthonormal transform, which keeps lengths.
     """
 
 def deform_conv2d(
@@ -2023,10 +2023,11 @@ def expand_dims(
 ) -> Tensor:
     """The tensor with new axes of size 1.
 
-    `axis` says where they are in the result: 0 first, -1 last; a list puts in several.
+    `axis` is the position of the new axis in the result: 0 first, -1 last. A list adds several
+    axes.
 
     Args:
-        axis: Where the new axes are in the result.
+        axis: Positions of the new axes in the result.
     """
 
 def expm(x: TensorLike, *, name: str | None = None) -> Tensor:
@@ -2054,16 +2055,16 @@ def exponential_decay(
     *,
     name: str | None = None,
 ) -> Tensor:
-    """A learning rate that shrinks exponentially.
+    """A learning rate that decays exponentially.
 
-    learning_rate * factor^(step / steps): by the factor every so many steps, smoothly between.
+    learning_rate * factor^(step / steps): by the factor within each interval of `steps`, smoothly.
 
     Args:
-        step: Step number from 0; without a wire, the training step.
-        learning_rate: The rate to start from.
-        steps: Steps in which it shrinks by the factor.
+        step: Step number from 0; if not connected, the training step.
+        learning_rate: Initial rate.
+        steps: Steps in which the rate shrinks by the factor.
         factor: Factor of each reduction.
-        warmup_steps: Steps before, in which the rate rises to it.
+        warmup_steps: First steps, in which the rate rises to it.
         dtype: Data type.
     """
 
@@ -2094,7 +2095,7 @@ def extract_glimpse(
         centered: Offsets are relative to the middle.
         normalized: Offsets are fractions of the picture.
         noise: Values outside the picture.
-        seed: Own seed: nodes with one seed draw the same numbers; none is same as training.
+        seed: Own seed: nodes with the same seed draw the same numbers; none: same as training.
     """
 
 def eye(
@@ -2127,32 +2128,32 @@ def f1_score(
 ) -> Tensor:
     """The harmonic mean of precision and recall.
 
-    2 * TP / (2 * TP + FP + FN); 0 where there are no positives at all. Computed on the rows given
-    at once; training measures it on the whole split, since it is not the mean of its values on
-    parts. No gradient flows.
+    2 * TP / (2 * TP + FP + FN); 0 if there are no positives at all. Computed on the given rows.
+    Training measures it on the whole split, because it is not the mean of its values on batches. No
+    gradient flows.
 
     Args:
         labels: Positive where not 0.
-        predictions: Scores or probabilities of being positive.
+        predictions: Scores or probabilities of the positive class.
         threshold: Predictions above it are positive.
     """
 
 def fft(x: TensorLike, *, name: str | None = None) -> Tensor:
     """The discrete Fourier transform along the last axis.
 
-    Of complex numbers. No gradient yet.
+    For complex numbers. No gradient yet.
     """
 
 def fft2d(x: TensorLike, *, name: str | None = None) -> Tensor:
     """The discrete Fourier transform along the last 2 axes.
 
-    Of complex numbers. No gradient yet.
+    For complex numbers. No gradient yet.
     """
 
 def fft3d(x: TensorLike, *, name: str | None = None) -> Tensor:
     """The discrete Fourier transform along the last 3 axes.
 
-    Of complex numbers. No gradient yet.
+    For complex numbers. No gradient yet.
     """
 
 def fill_in_order(
@@ -2185,27 +2186,28 @@ def fixed_unigram_candidate_sampler(
     *,
     name: str | None = None,
 ) -> builtins.tuple[Tensor, Tensor, Tensor]:
-    """Classes drawn with probabilities that go with given counts to the power of distortion.
+    """Classes drawn in proportion to given counts to the power of distortion.
 
-    0.75 is word2vec's. The first num_reserved_ids classes are never drawn and have no count. Gives
-    the classes, and how often the targets and they are expected. No gradient flows.
+    word2vec uses 0.75. The first num_reserved_ids classes are never drawn and have no count.
+    Returns the classes, and the expected counts of the targets and of these classes. No gradient
+    flows.
 
     Args:
         true_classes: Target classes, (n, num_true).
         num_true: Target classes of each row.
-        num_sampled: How many classes to draw.
+        num_sampled: Number of classes to draw.
         unique: Draw no class twice.
         range_max: Number of classes.
         distortion: Power of the counts.
-        num_reserved_ids: Classes at the beginning without count.
+        num_reserved_ids: Number of first classes without a count.
         unigrams: A count for each class that is not reserved.
-        seed: Own seed: nodes with one seed draw the same numbers; none is same as training.
+        seed: Own seed: nodes with the same seed draw the same numbers; none: same as training.
     """
 
 def flatten(x: TensorLike, *, name: str | None = None) -> Tensor:
-    """All axes after the first as one, in the same order.
+    """All axes after the first, merged into one, in the same order.
 
-    (rows, 7, 7, 16) gives (rows, 784): between convolutions and a dense layer.
+    (rows, 7, 7, 16) gives (rows, 784). Use it between convolutions and a dense layer.
     """
 
 def flip_left_right(x: TensorLike, *, name: str | None = None) -> Tensor:
@@ -2248,17 +2250,17 @@ def focal_loss(
     *,
     name: str | None = None,
 ) -> Tensor:
-    """Binary cross-entropy from logits, with less weight on what is already right.
+    """Binary cross-entropy from logits, with less weight on examples that are already right.
 
-    -a * (1 - q)^gamma * log(q), where q is the probability given to the label and a is alpha for
+    -a * (1 - q)^gamma * log(q), where q is the probability predicted for the label; a is alpha for
     labels of 1, 1 - alpha for 0. Lin and others, 2017.
 
     Args:
-        labels: 0 and 1.
-        logits: Scores before sigmoid.
+        labels: Labels of 0 and 1.
+        logits: Logits, before sigmoid.
         alpha: Weight of labels of 1.
-        gamma: How strongly easy examples are weighed down.
-        reduction: Mean or sum of all losses, or none to keep each.
+        gamma: Strength with which easy examples are weighted down.
+        reduction: Mean or sum of all losses; none keeps each.
     """
 
 def fold(
@@ -2295,16 +2297,17 @@ def frame(
     *,
     name: str | None = None,
 ) -> Tensor:
-    """Overlapping pieces of the last axis: (..., n) gives (..., frames, frame_length).
+    """Overlapping frames of the last axis: (..., n) gives (..., frames, frame_length).
 
-    Each begins frame_step after the one before. What does not fill a frame is left out, or padded
-    with pad_value. Gradient: the sum over the frames that hold a number.
+    Each frame begins frame_step after the previous one. Samples that do not fill a frame are left
+    out, or with pad_end padded by pad_value. Gradient: summed over the frames that contain a
+    sample.
 
     Args:
-        frame_length: Numbers of a frame.
-        frame_step: Numbers from one frame to the next.
-        pad_end: Frames begin to the very end, padded.
-        pad_value: What is padded.
+        frame_length: Number of samples in a frame.
+        frame_step: Samples from one frame to the next.
+        pad_end: Start frames up to the end, and pad them.
+        pad_value: Value of the padding.
     """
 
 def ftrl(
@@ -2327,8 +2330,8 @@ def ftrl(
     """Training by FTRL-Proximal, which keeps many weights at exactly 0.
 
     n' = n + g^2; z = z + g - (n'^-p - n^-p) / learning_rate * variable; variable = (sign(z) * l1 -
-    z) / (n'^-p / learning_rate + 2 * l2) where abs(z) > l1, else 0; p is the power, -0.5 for steps
-    that shrink as in AdaGrad. McMahan and others, 2013.
+    z) / (n'^-p / learning_rate + 2 * l2) where abs(z) > l1, else 0. p is the power; -0.5 shrinks
+    steps as AdaGrad does. McMahan and others, 2013.
 
     Args:
         loss: The scalar to minimise.
@@ -2337,8 +2340,8 @@ def ftrl(
         l2: Overrides the attribute, anew in each step.
         power: Overrides the attribute, anew in each step.
         learning_rate: Size of the steps.
-        power: How steps shrink; 0 keeps them.
-        initial_sum: What the sum of squares starts at.
+        power: Exponent by which steps shrink; 0: not.
+        initial_sum: Initial sum of squares.
         l1: Weight of the sum of absolute values.
         l2: Weight of the sum of squares.
         clip_value: Limit of each gradient element, before clip_norm; none is no limit.
@@ -2434,7 +2437,7 @@ def glorot_normal(
         shape: Sizes; override the attribute.
         shape: Sizes.
         dtype: Data type.
-        seed: Own seed: nodes with one seed draw the same numbers; none is same as training.
+        seed: Own seed: nodes with the same seed draw the same numbers; none: same as training.
     """
 
 def glorot_uniform(
@@ -2452,7 +2455,7 @@ def glorot_uniform(
         shape: Sizes; override the attribute.
         shape: Sizes.
         dtype: Data type.
-        seed: Own seed: nodes with one seed draw the same numbers; none is same as training.
+        seed: Own seed: nodes with the same seed draw the same numbers; none: same as training.
     """
 
 def glu(
@@ -2487,7 +2490,7 @@ def gradient_descent(
 ) -> Node:
     """Training by gradient descent: variable - learning_rate * gradient.
 
-    Running it makes one step for all trainable variables that the loss depends on.
+    A run of it makes one step for all trainable variables that the loss depends on.
 
     Args:
         loss: The scalar to minimise.
@@ -2588,18 +2591,19 @@ def gru(
 ) -> builtins.tuple[Tensor, Tensor]:
     """A gated recurrent unit over sequences.
 
-    x (rows, time, features) gives the states after all steps, (rows, time, units), and the last,
-    (rows, units). Exact gradients through all steps. z = sigmoid(x Wz + h Uz + bz); r = sigmoid(x
-    Wr + h Ur + br); n = tanh(x Wn + r * (h Un) + bn); h' = (1 - z) * n + z * h. The kernels hold z,
-    r and n side by side. Cho and others, 2014, with the reset after the product, as cuDNN has it.
+    x (rows, time, features) gives the states after all steps, (rows, time, units), and the last
+    state, (rows, units). Gradients go through all steps. z = sigmoid(x Wz + h Uz + bz); r =
+    sigmoid(x Wr + h Ur + br); n = tanh(x Wn + r * (h Un) + bn); h' = (1 - z) * n + z * h. The
+    kernels hold z, r and n side by side. Cho and others, 2014, with the reset after the product, as
+    in cuDNN.
 
     Args:
         x: Sequences: (rows, time, features).
         kernel: Weights of the inputs: (features, gates * units).
-        recurrent_kernel: Weights of the last step: (units, gates * units).
+        recurrent_kernel: Weights of the previous state: (units, gates * units).
         bias: (gates * units,).
-        initial_h: State before the first step; 0 without a wire.
-        reverse: From the last step to the first.
+        initial_h: State before the first step; 0 if not connected.
+        reverse: Go from the last step to the first.
     """
 
 def gru_cell(
@@ -2615,13 +2619,13 @@ def gru_cell(
 
     z = sigmoid(x Wz + h Uz + bz); r = sigmoid(x Wr + h Ur + br); n = tanh(x Wn + r * (h Un) + bn);
     h' = (1 - z) * n + z * h. The kernels hold z, r and n side by side. Cho and others, 2014, with
-    the reset after the product, as cuDNN has it.
+    the reset after the product, as in cuDNN.
 
     Args:
         x: Inputs of this step: (rows, features).
-        h: State after the last step: (rows, units).
+        h: State after the previous step: (rows, units).
         kernel: Weights of the inputs: (features, gates * units).
-        recurrent_kernel: Weights of the last step: (units, gates * units).
+        recurrent_kernel: Weights of the previous state: (units, gates * units).
         bias: (gates * units,).
     """
 
@@ -2632,14 +2636,14 @@ def hamming_window(
     *,
     name: str | None = None,
 ) -> Tensor:
-    """The weights of a Hamming window: half a cosine's hill, 0.08 at its ends.
+    """The weights of a Hamming window: one period of a raised cosine, 0.08 at its ends.
 
-    From 0 to window_length - 1. `periodic` windows of an even length fit together in spectra; of an
-    odd length both are the same, as in TensorFlow.
+    The shape is (window_length,). `periodic` windows of an even length fit together in spectra. For
+    an odd length, both kinds are the same, as in TensorFlow.
 
     Args:
         window_length: Number of weights.
-        periodic: For spectra: the last weight is left out.
+        periodic: For spectra: leave the last weight out.
         dtype: Data type.
     """
 
@@ -2650,14 +2654,14 @@ def hann_window(
     *,
     name: str | None = None,
 ) -> Tensor:
-    """The weights of a Hann window: half a cosine's hill, 0 at its ends.
+    """The weights of a Hann window: one period of a raised cosine, 0 at its ends.
 
-    From 0 to window_length - 1. `periodic` windows of an even length fit together in spectra; of an
-    odd length both are the same, as in TensorFlow.
+    The shape is (window_length,). `periodic` windows of an even length fit together in spectra. For
+    an odd length, both kinds are the same, as in TensorFlow.
 
     Args:
         window_length: Number of weights.
-        periodic: For spectra: the last weight is left out.
+        periodic: For spectra: leave the last weight out.
         dtype: Data type.
     """
 
@@ -2724,7 +2728,7 @@ def he_normal(
         shape: Sizes; override the attribute.
         shape: Sizes.
         dtype: Data type.
-        seed: Own seed: nodes with one seed draw the same numbers; none is same as training.
+        seed: Own seed: nodes with the same seed draw the same numbers; none: same as training.
     """
 
 def he_uniform(
@@ -2742,7 +2746,7 @@ def he_uniform(
         shape: Sizes; override the attribute.
         shape: Sizes.
         dtype: Data type.
-        seed: Own seed: nodes with one seed draw the same numbers; none is same as training.
+        seed: Own seed: nodes with the same seed draw the same numbers; none: same as training.
     """
 
 def hinge_loss(
@@ -2754,13 +2758,13 @@ def hinge_loss(
 ) -> Tensor:
     """max(0, 1 - labels * predictions), for labels of -1 and 1.
 
-    The loss of support vector machines: nothing is gained beyond a margin of 1. The gradient is 0
-    at the margin.
+    The loss of support vector machines: it is 0 beyond a margin of 1. The gradient is 0 at the
+    margin.
 
     Args:
         labels: Target values.
         predictions: Predicted values.
-        reduction: Mean or sum of all losses, or none to keep each.
+        reduction: Mean or sum of all losses; none keeps each.
     """
 
 def histogram_fixed_width(
@@ -2800,15 +2804,15 @@ def huber_loss(
     *,
     name: str | None = None,
 ) -> Tensor:
-    """Half the squared error where it is small, delta times the absolute error beyond.
+    """Half the squared error where it is small, delta times the absolute error elsewhere.
 
     With e = |predictions - labels|: e^2 / 2 up to delta, then delta * (e - delta / 2). Huber, 1964.
 
     Args:
         labels: Target values.
         predictions: Predicted values.
-        delta: Error above which it is linear.
-        reduction: Mean or sum of all losses, or none to keep each.
+        delta: Error above which the loss is linear.
+        reduction: Mean or sum of all losses; none keeps each.
     """
 
 def hypot(x: TensorLike, y: TensorLike, *, name: str | None = None) -> Tensor:
@@ -2840,19 +2844,19 @@ def identity_matrix(
 def ifft(x: TensorLike, *, name: str | None = None) -> Tensor:
     """The inverse discrete Fourier transform along the last axis.
 
-    Of complex numbers. Divided by their size, so it undoes the other. No gradient yet.
+    For complex numbers. Divided by the size, to invert the forward transform. No gradient yet.
     """
 
 def ifft2d(x: TensorLike, *, name: str | None = None) -> Tensor:
     """The inverse discrete Fourier transform along the last 2 axes.
 
-    Of complex numbers. Divided by their size, so it undoes the other. No gradient yet.
+    For complex numbers. Divided by the size, to invert the forward transform. No gradient yet.
     """
 
 def ifft3d(x: TensorLike, *, name: str | None = None) -> Tensor:
     """The inverse discrete Fourier transform along the last 3 axes.
 
-    Of complex numbers. Divided by their size, so it undoes the other. No gradient yet.
+    For complex numbers. Divided by the size, to invert the forward transform. No gradient yet.
     """
 
 def igamma(a: TensorLike, x: TensorLike, *, name: str | None = None) -> Tensor:
@@ -3018,17 +3022,18 @@ def inverse_stft(
     *,
     name: str | None = None,
 ) -> Tensor:
-    """The signal of overlapping spectra: irfft, the window, and the sum of the pieces.
+    """The signal from overlapping spectra: irfft, window, and sum of the frames.
 
-    (..., frames, fft_length / 2 + 1) gives (..., n). It undoes stft where the squared windows add
-    up to 1; nf.signal.inverse_stft_window_fn makes such a window. No gradient yet.
+    (..., frames, fft_length / 2 + 1) gives (..., n). It is the inverse of stft where the
+    overlapping squared windows add up to 1; nf.signal.inverse_stft_window_fn returns such a window.
+    No gradient yet.
 
     Args:
         x: Spectra.
-        frame_length: Numbers of a frame.
-        frame_step: Numbers from one frame to the next.
-        fft_length: Size of each transform; none: the power of 2 that holds a frame.
-        window: What frames are multiplied by.
+        frame_length: Number of samples in a frame.
+        frame_step: Samples from one frame to the next.
+        fft_length: Size of each transform; none: smallest power of 2 that holds a frame.
+        window: Window that multiplies each frame.
     """
 
 def irfft(
@@ -3037,14 +3042,14 @@ def irfft(
     *,
     name: str | None = None,
 ) -> Tensor:
-    """The signal of the last axis that has this half spectrum.
+    """The signal along the last axis with this half spectrum.
 
-    The inverse of rfft. The last size of the signal is 2 (n - 1) unless fft_length says it. No
+    The inverse of rfft. The last size of the signal is 2 (n - 1), unless fft_length sets it. No
     gradient yet.
 
     Args:
-        fft_length: Sizes of the signal along the last axes; it is cut or padded by 0. None: as it
-            is.
+        fft_length: Sizes of the signal along the last axes, to which it is cut or zero-padded;
+            none: unchanged.
     """
 
 def irfft2d(
@@ -3053,14 +3058,14 @@ def irfft2d(
     *,
     name: str | None = None,
 ) -> Tensor:
-    """The signal of the last 2 axes that has this half spectrum.
+    """The signal along the last 2 axes with this half spectrum.
 
-    The inverse of rfft2d. The last size of the signal is 2 (n - 1) unless fft_length says it. No
+    The inverse of rfft2d. The last size of the signal is 2 (n - 1), unless fft_length sets it. No
     gradient yet.
 
     Args:
-        fft_length: Sizes of the signal along the last axes; it is cut or padded by 0. None: as it
-            is.
+        fft_length: Sizes of the signal along the last axes, to which it is cut or zero-padded;
+            none: unchanged.
     """
 
 def irfft3d(
@@ -3069,14 +3074,14 @@ def irfft3d(
     *,
     name: str | None = None,
 ) -> Tensor:
-    """The signal of the last 3 axes that has this half spectrum.
+    """The signal along the last 3 axes with this half spectrum.
 
-    The inverse of rfft3d. The last size of the signal is 2 (n - 1) unless fft_length says it. No
+    The inverse of rfft3d. The last size of the signal is 2 (n - 1), unless fft_length sets it. No
     gradient yet.
 
     Args:
-        fft_length: Sizes of the signal along the last axes; it is cut or padded by 0. None: as it
-            is.
+        fft_length: Sizes of the signal along the last axes, to which it is cut or zero-padded;
+            none: unchanged.
     """
 
 def is_finite(x: TensorLike, *, name: str | None = None) -> Tensor:
@@ -3096,7 +3101,7 @@ def kl_divergence(
     *,
     name: str | None = None,
 ) -> Tensor:
-    """The divergence of the predicted from the wanted probabilities, per row.
+    """The divergence of predicted from label probabilities, per row.
 
     sum(labels * log(labels / predictions)) along the last axis: 0 where both are equal.
     Probabilities below epsilon count as epsilon in the logarithms, without gradient. Kullback and
@@ -3106,7 +3111,7 @@ def kl_divergence(
         labels: Target values.
         predictions: Predicted values.
         epsilon: Lower bound of the probabilities.
-        reduction: Mean or sum of all losses, or none to keep each.
+        reduction: Mean or sum of all losses; none keeps each.
     """
 
 def kron(x: TensorLike, y: TensorLike, *, name: str | None = None) -> Tensor:
@@ -3125,9 +3130,9 @@ def l1_regularization(
     *,
     name: str | None = None,
 ) -> Tensor:
-    """strength times the sum of the weights' absolute values; add it to the loss.
+    """strength times the sum of the weights' absolute values, to be added to the loss.
 
-    Pulls weights to exactly 0. The gradient is 0 at 0.
+    It makes many weights exactly 0. The gradient is 0 at 0.
 
     Args:
         values: Weights, of any shapes.
@@ -3156,10 +3161,10 @@ def l2_regularization(
     *,
     name: str | None = None,
 ) -> Tensor:
-    """strength times the sum of the weights' squares; add it to the loss.
+    """strength times the sum of the weights' squares, to be added to the loss.
 
-    The gradient is 2 * strength * weight. The optimizers' weight_decay shrinks weights apart from
-    the loss.
+    The gradient is 2 * strength * weight. The optimizers' weight_decay shrinks weights separately
+    from the loss.
 
     Args:
         values: Weights, of any shapes.
@@ -3296,15 +3301,15 @@ def linear_to_mel_weight_matrix(
     *,
     name: str | None = None,
 ) -> Tensor:
-    """The weights that make a mel spectrogram of a spectrogram: multiply it by them.
+    """The weights that turn a spectrogram into a mel spectrogram by matrix multiplication.
 
-    (num_spectrogram_bins, num_mel_bins) of triangles that are evenly spaced on the mel scale
-    between the edges. The weights of frequency 0 are 0. As in TensorFlow.
+    The result (num_spectrogram_bins, num_mel_bins) holds triangles that are evenly spaced on the
+    mel scale between the edges. The weights of frequency 0 are 0. As in TensorFlow.
 
     Args:
         num_mel_bins: Number of bins of the result.
-        num_spectrogram_bins: Frequencies of a spectrum.
-        sample_rate: Numbers of the signal in a second.
+        num_spectrogram_bins: Number of frequencies of a spectrum.
+        sample_rate: Samples of the signal per second.
         lower_edge_hertz: Lowest frequency.
         upper_edge_hertz: Highest frequency.
         dtype: Data type.
@@ -3328,7 +3333,7 @@ def lion(
     """Training by Lion, whose steps have the same size in every direction.
 
     variable - learning_rate * sign(beta1 * m + (1 - beta1) * g); then m = beta2 * m + (1 - beta2) *
-    g. Needs a learning rate 3 to 10 times smaller than adam's. Chen and others, 2023.
+    g. It needs a learning rate 3 to 10 times smaller than adam's. Chen and others, 2023.
 
     Args:
         loss: The scalar to minimise.
@@ -3336,7 +3341,7 @@ def lion(
         beta1: Overrides the attribute, anew in each step.
         beta2: Overrides the attribute, anew in each step.
         learning_rate: Size of the steps.
-        beta1: Share of the mean in the direction.
+        beta1: Share of the mean in the step's direction.
         beta2: Share of the mean kept.
         clip_value: Limit of each gradient element, before clip_norm; none is no limit.
         clip_norm: Limit of the length of all gradients together; none is no limit.
@@ -3424,16 +3429,16 @@ def log_uniform_candidate_sampler(
 ) -> builtins.tuple[Tensor, Tensor, Tensor]:
     """Classes drawn with the probability log((c + 2) / (c + 1)) / log(range_max + 1).
 
-    That is Zipf's law for classes that are numbered by frequency. Gives the classes, and how often
-    the targets and they are expected. No gradient flows.
+    That is Zipf's law for classes numbered by frequency. Returns the classes, and the expected
+    counts of the targets and of these classes. No gradient flows.
 
     Args:
         true_classes: Target classes, (n, num_true).
         num_true: Target classes of each row.
-        num_sampled: How many classes to draw.
+        num_sampled: Number of classes to draw.
         unique: Draw no class twice.
         range_max: Number of classes.
-        seed: Own seed: nodes with one seed draw the same numbers; none is same as training.
+        seed: Own seed: nodes with the same seed draw the same numbers; none: same as training.
     """
 
 def logcumsumexp(
@@ -3500,20 +3505,20 @@ def lstm(
 ) -> builtins.tuple[Tensor, Tensor, Tensor]:
     """A long short-term memory over sequences.
 
-    x (rows, time, features) gives the states after all steps, (rows, time, units), and the last,
-    (rows, units). Exact gradients through all steps. i, f, g, o = x @ kernel + h @ recurrent_kernel
-    + bias, side by side; c' = sigmoid(f) * c + sigmoid(i) * tanh(g); h' = sigmoid(o) * tanh(c').
-    Hochreiter and Schmidhuber, 1997, with the forget gate of Gers and others, 2000; let the bias of
-    f begin at 1.
+    x (rows, time, features) gives the states after all steps, (rows, time, units), and the last
+    state, (rows, units). Gradients go through all steps. i, f, g, o = x @ kernel + h @
+    recurrent_kernel + bias, side by side; c' = sigmoid(f) * c + sigmoid(i) * tanh(g); h' =
+    sigmoid(o) * tanh(c'). Hochreiter and Schmidhuber, 1997, with the forget gate of Gers and
+    others, 2000. Initialize the bias of f with 1.
 
     Args:
         x: Sequences: (rows, time, features).
         kernel: Weights of the inputs: (features, gates * units).
-        recurrent_kernel: Weights of the last step: (units, gates * units).
+        recurrent_kernel: Weights of the previous state: (units, gates * units).
         bias: (gates * units,).
-        initial_h: State before the first step; 0 without a wire.
-        initial_c: Cell state before it; 0 without a wire.
-        reverse: From the last step to the first.
+        initial_h: State before the first step; 0 if not connected.
+        initial_c: Cell state before it; 0 if not connected.
+        reverse: Go from the last step to the first.
     """
 
 def lstm_cell(
@@ -3530,14 +3535,14 @@ def lstm_cell(
 
     i, f, g, o = x @ kernel + h @ recurrent_kernel + bias, side by side; c' = sigmoid(f) * c +
     sigmoid(i) * tanh(g); h' = sigmoid(o) * tanh(c'). Hochreiter and Schmidhuber, 1997, with the
-    forget gate of Gers and others, 2000; let the bias of f begin at 1.
+    forget gate of Gers and others, 2000. Initialize the bias of f with 1.
 
     Args:
         x: Inputs of this step: (rows, features).
-        h: State after the last step: (rows, units).
-        c: Cell state after the last step: (rows, units).
+        h: State after the previous step: (rows, units).
+        c: Cell state after the previous step: (rows, units).
         kernel: Weights of the inputs: (features, gates * units).
-        recurrent_kernel: Weights of the last step: (units, gates * units).
+        recurrent_kernel: Weights of the previous state: (units, gates * units).
         bias: (gates * units,).
     """
 
@@ -3806,13 +3811,13 @@ def mean_absolute_error(
 ) -> Tensor:
     """The mean of |predictions - labels|.
 
-    Less moved by outliers than the mean squared error. Both must have the same shape. The gradient
-    is 0 where they are equal.
+    Outliers influence it less than the mean squared error. Both must have the same shape. The
+    gradient is 0 where they are equal.
 
     Args:
         labels: Target values.
         predictions: Predicted values.
-        reduction: Mean or sum of all losses, or none to keep each.
+        reduction: Mean or sum of all losses; none keeps each.
     """
 
 def mean_squared_error(
@@ -3831,10 +3836,10 @@ def mean_squared_error(
     """
 
 def mfccs_from_log_mel_spectrograms(x: TensorLike, *, name: str | None = None) -> Tensor:
-    """The mel-frequency cepstral coefficients of the logarithm of mel spectrograms.
+    """The mel-frequency cepstral coefficients of log mel spectrograms.
 
-    The orthonormal cosine transform of type 2 along the last axis, as HTK scales it. Davis and
-    Mermelstein, 1980. Gradient: that of the transform.
+    The orthonormal cosine transform of type 2 along the last axis, scaled as in HTK. Davis and
+    Mermelstein, 1980. Gradient: as for dct.
 
     Args:
         x: Logarithms of mel spectrograms.
@@ -3942,7 +3947,7 @@ def nadam(
     *,
     name: str | None = None,
 ) -> Node:
-    """Training by Adam with Nesterov's look ahead.
+    """Training by Adam with Nesterov momentum.
 
     m and v as in adam; the step is learning_rate * (beta1 * m / (1 - beta1^(t+1)) + (1 - beta1) * g
     / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + epsilon). Dozat, 2016, with a constant beta1.
@@ -3983,19 +3988,19 @@ def nce_loss(
 ) -> Tensor:
     """Loss over many classes: the targets against a few others, as yes-or-no questions.
 
-    Of each row, (n,). Others are drawn by the log-uniform sampler, so number classes by frequency;
-    their scores are corrected by how often they are expected. Gutmann and Hyvarinen, 2010.
+    One loss per row, (n,). Others are drawn by the log-uniform sampler, so number classes by
+    frequency. Their scores are corrected by their expected counts. Gutmann and Hyvarinen, 2010.
 
     Args:
         weights: Weights of all classes, (classes, d).
         biases: Biases of all classes, (classes,).
         labels: Target classes, (n, num_true).
         inputs: Features, (n, d).
-        num_sampled: How many classes to draw.
+        num_sampled: Number of classes to draw.
         num_classes: Number of all classes.
         num_true: Target classes of each row.
         remove_accidental_hits: Leave out drawn classes that are targets.
-        seed: Own seed: nodes with one seed draw the same numbers; none is same as training.
+        seed: Own seed: nodes with the same seed draw the same numbers; none: same as training.
     """
 
 def ndtri(x: TensorLike, *, name: str | None = None) -> Tensor:
@@ -4017,19 +4022,19 @@ def nll_loss(
     *,
     name: str | None = None,
 ) -> Tensor:
-    """-log_probabilities of the labels' classes, times the classes' weights.
+    """-log_probabilities at the labels' classes, times the weights of the classes.
 
-    labels have the shape of log_probabilities without `axis`, and hold class numbers. The mean is
-    over the weights, as in PyTorch and ONNX. Labels of ignore_index do not count. A label outside
-    the classes is an error when run.
+    labels have the shape of log_probabilities without `axis` and hold class numbers. The mean is
+    weighted, as in PyTorch and ONNX. Labels equal to ignore_index do not count. A label outside the
+    classes is an error when run.
 
     Args:
         labels: Class numbers.
-        log_probabilities: As of log_softmax.
-        weights: Weight of each class; 1 without a wire.
+        log_probabilities: Log-probabilities, as from log_softmax.
+        weights: Weight of each class; 1 if not connected.
         axis: Axis of the classes.
         ignore_index: Label that does not count.
-        reduction: Mean or sum of all losses, or none to keep each.
+        reduction: Mean or sum of all losses; none keeps each.
     """
 
 def non_max_suppression(
@@ -4058,8 +4063,8 @@ def non_max_suppression(
 def nonzero(x: TensorLike, *, name: str | None = None) -> Tensor:
     """The indices (n, rank) of the n elements that are true, or not 0, as int64.
 
-    In order of the elements, as TensorFlow's where of one argument; NaN counts as not 0. How many
-    there are is known only when it runs. No gradient flows.
+    They are in the order of the elements, as from TensorFlow's where with one argument. NaN counts
+    as not 0. Only a run knows n. No gradient flows.
     """
 
 def normalize(
@@ -4101,18 +4106,18 @@ def one_cycle(
     *,
     name: str | None = None,
 ) -> Tensor:
-    """A learning rate that rises to a high value and falls far below the start.
+    """A learning rate that rises to a high value and then falls far below its start.
 
-    From learning_rate / start_divisor to learning_rate in the first `rise` of the steps, then to
+    From learning_rate / start_divisor to learning_rate in the share `rise` of the steps, then to
     learning_rate / end_divisor, both along half a cosine. Smith and Topin, 2018.
 
     Args:
-        step: Step number from 0; without a wire, the training step.
+        step: Step number from 0; if not connected, the training step.
         learning_rate: The highest rate.
         steps: Steps of the whole cycle.
         rise: Share of the steps in which it rises.
-        start_divisor: Highest rate over the first.
-        end_divisor: Highest rate over the last.
+        start_divisor: Highest rate divided by the first.
+        end_divisor: Highest rate divided by the last.
         dtype: Data type.
     """
 
@@ -4134,7 +4139,7 @@ def orthogonal(
         shape: Sizes.
         gain: Length of each column or row.
         dtype: Data type.
-        seed: Own seed: nodes with one seed draw the same numbers; none is same as training.
+        seed: Own seed: nodes with the same seed draw the same numbers; none: same as training.
     """
 
 def outer(x: TensorLike, y: TensorLike, *, name: str | None = None) -> Tensor:
@@ -4148,14 +4153,14 @@ def outer(x: TensorLike, y: TensorLike, *, name: str | None = None) -> Tensor:
     """
 
 def overlap_and_add(x: TensorLike, frame_step: int = 128, *, name: str | None = None) -> Tensor:
-    """The sum of pieces that overlap: (..., frames, frame_length) gives (..., n).
+    """The sum of overlapping frames: (..., frames, frame_length) gives (..., n).
 
-    Each begins frame_step after the one before; n is frame_length + (frames - 1) frame_step.
-    Gradient: frames of the gradient.
+    Each frame begins frame_step after the previous one, so n is frame_length + (frames - 1)
+    frame_step. Gradient: frames of the gradient.
 
     Args:
         x: Frames.
-        frame_step: Numbers from one frame to the next.
+        frame_step: Samples from one frame to the next.
     """
 
 def part_of_concat(
@@ -4273,12 +4278,12 @@ def precision(
 ) -> Tensor:
     """The share of true positives among all predicted positives.
 
-    0 where nothing is predicted positive. Computed on the rows given at once; training measures it
-    on the whole split, since it is not the mean of its values on parts. No gradient flows.
+    0 if there are no predicted positives. Computed on the given rows. Training measures it on the
+    whole split, because it is not the mean of its values on batches. No gradient flows.
 
     Args:
         labels: Positive where not 0.
-        predictions: Scores or probabilities of being positive.
+        predictions: Scores or probabilities of the positive class.
         threshold: Predictions above it are positive.
     """
 
@@ -4400,7 +4405,7 @@ def proximal_adagrad(
         l1: Overrides the attribute, anew in each step.
         l2: Overrides the attribute, anew in each step.
         learning_rate: Size of the steps.
-        initial_sum: What the sum of squares starts at.
+        initial_sum: Initial sum of squares.
         l1: Weight of the sum of absolute values.
         l2: Weight of the sum of squares.
         clip_value: Limit of each gradient element, before clip_norm; none is no limit.
@@ -4549,9 +4554,9 @@ def put_at_largest3d(
 def r_squared(labels: TensorLike, predictions: TensorLike, *, name: str | None = None) -> Tensor:
     """1 - sum((labels - predictions)^2) / sum((labels - mean(labels))^2).
 
-    1 is perfect; 0 is as good as always predicting the mean. Where all labels are equal it is NaN
-    or -infinity. Computed on the rows given at once; training measures it on the whole split, since
-    it is not the mean of its values on parts.
+    1 is perfect; 0 is as good as always predicting the mean. It is NaN or -infinity if all labels
+    are equal. Computed on the given rows. Training measures it on the whole split, because it is
+    not the mean of its values on batches.
 
     Args:
         labels: Target values.
@@ -4559,13 +4564,13 @@ def r_squared(labels: TensorLike, predictions: TensorLike, *, name: str | None =
     """
 
 def random_bernoulli(x: TensorLike, seed: int | None = None, *, name: str | None = None) -> Tensor:
-    """1 with the probability that x gives for each element, else 0.
+    """1 with the probability that x holds for each element, else 0.
 
-    New ones each time it runs. No gradient flows.
+    Each run draws anew. No gradient flows.
 
     Args:
         x: Probabilities.
-        seed: Own seed: nodes with one seed draw the same numbers; none is same as training.
+        seed: Own seed: nodes with the same seed draw the same numbers; none: same as training.
     """
 
 def random_beta(
@@ -4579,7 +4584,7 @@ def random_beta(
 ) -> Tensor:
     """Random numbers of the beta distribution, between 0 and 1.
 
-    Their mean is a / (a + b); a and b 1 give even ones.
+    The mean is a / (a + b). With a = b = 1 they are uniform.
 
     Args:
         shape: Sizes; override the attribute.
@@ -4587,7 +4592,7 @@ def random_beta(
         a: First parameter: weight of 1.
         b: Second parameter: weight of 0.
         dtype: Data type.
-        seed: Own seed: nodes with one seed draw the same numbers; none is same as training.
+        seed: Own seed: nodes with the same seed draw the same numbers; none: same as training.
     """
 
 def random_brightness(
@@ -4604,7 +4609,7 @@ def random_brightness(
     Args:
         x: Pictures.
         max_delta: Largest change.
-        seed: Own seed: nodes with one seed draw the same numbers; none is same as training.
+        seed: Own seed: nodes with the same seed draw the same numbers; none: same as training.
     """
 
 def random_categorical(
@@ -4616,13 +4621,13 @@ def random_categorical(
 ) -> Tensor:
     """Class numbers (int64) drawn with the probabilities softmax(logits).
 
-    logits (n, classes) give (n, num_samples): each is the place of the largest of the scores and
-    Gumbel noise. New ones each time it runs. No gradient flows.
+    logits (n, classes) give (n, num_samples). Each draw is the argmax of the logits plus Gumbel
+    noise. Each run draws anew. No gradient flows.
 
     Args:
         logits: Scores of the classes.
-        num_samples: Draws for each row.
-        seed: Own seed: nodes with one seed draw the same numbers; none is same as training.
+        num_samples: Number of draws for each row.
+        seed: Own seed: nodes with the same seed draw the same numbers; none: same as training.
     """
 
 def random_contrast(
@@ -4641,7 +4646,7 @@ def random_contrast(
         x: Pictures.
         lower: Smallest factor.
         upper: Largest factor.
-        seed: Own seed: nodes with one seed draw the same numbers; none is same as training.
+        seed: Own seed: nodes with the same seed draw the same numbers; none: same as training.
     """
 
 def random_crop(
@@ -4658,7 +4663,7 @@ def random_crop(
 
     Args:
         size: Sizes, one per axis.
-        seed: Own seed: nodes with one seed draw the same numbers; none is same as training.
+        seed: Own seed: nodes with the same seed draw the same numbers; none: same as training.
     """
 
 def random_flip_left_right(
@@ -4673,7 +4678,7 @@ def random_flip_left_right(
 
     Args:
         x: Pictures.
-        seed: Own seed: nodes with one seed draw the same numbers; none is same as training.
+        seed: Own seed: nodes with the same seed draw the same numbers; none: same as training.
     """
 
 def random_flip_up_down(
@@ -4688,7 +4693,7 @@ def random_flip_up_down(
 
     Args:
         x: Pictures.
-        seed: Own seed: nodes with one seed draw the same numbers; none is same as training.
+        seed: Own seed: nodes with the same seed draw the same numbers; none: same as training.
     """
 
 def random_gumbel(
@@ -4700,13 +4705,13 @@ def random_gumbel(
 ) -> Tensor:
     """Random numbers of the standard Gumbel distribution: -log(-log(u)).
 
-    The place of the largest of scores and such noise is a draw from their softmax.
+    The argmax of logits plus such noise is a draw from their softmax.
 
     Args:
         shape: Sizes; override the attribute.
         shape: Sizes.
         dtype: Data type.
-        seed: Own seed: nodes with one seed draw the same numbers; none is same as training.
+        seed: Own seed: nodes with the same seed draw the same numbers; none: same as training.
     """
 
 def random_hue(
@@ -4723,7 +4728,7 @@ def random_hue(
     Args:
         x: Pictures.
         max_delta: Largest change.
-        seed: Own seed: nodes with one seed draw the same numbers; none is same as training.
+        seed: Own seed: nodes with the same seed draw the same numbers; none: same as training.
     """
 
 def random_rotation(
@@ -4748,7 +4753,7 @@ def random_rotation(
         fill_mode: Values beyond the border: a constant, the picture mirrored, the opposite side, or
             the border.
         fill_value: Value beyond the border, if constant.
-        seed: Own seed: nodes with one seed draw the same numbers; none is same as training.
+        seed: Own seed: nodes with the same seed draw the same numbers; none: same as training.
     """
 
 def random_saturation(
@@ -4767,16 +4772,16 @@ def random_saturation(
         x: Pictures.
         lower: Smallest factor.
         upper: Largest factor.
-        seed: Own seed: nodes with one seed draw the same numbers; none is same as training.
+        seed: Own seed: nodes with the same seed draw the same numbers; none: same as training.
     """
 
 def random_shuffle(x: TensorLike, seed: int | None = None, *, name: str | None = None) -> Tensor:
     """The slices of x along the first axis in a random order.
 
-    Of range(n) a random permutation. Another order each time it runs. No gradient flows.
+    range(n) gives a random permutation. Each run draws a new order. No gradient flows.
 
     Args:
-        seed: Own seed: nodes with one seed draw the same numbers; none is same as training.
+        seed: Own seed: nodes with the same seed draw the same numbers; none: same as training.
     """
 
 def random_uniform_like(
@@ -4786,18 +4791,18 @@ def random_uniform_like(
     *,
     name: str | None = None,
 ) -> Tensor:
-    """Evenly distributed random numbers from 0 to 1 in the shape of another tensor.
+    """Uniformly distributed random numbers from 0 to 1 in the shape of another tensor.
 
-    New ones each time it runs; 1 itself is never drawn. No gradient flows.
+    Each run draws anew; 1 itself is never drawn. No gradient flows.
 
     Args:
         like: Only its shape is used.
         dtype: Data type.
-        seed: Own seed: nodes with one seed draw the same numbers; none is same as training.
+        seed: Own seed: nodes with the same seed draw the same numbers; none: same as training.
     """
 
 def rank(x: TensorLike, *, name: str | None = None) -> Tensor:
-    """The number of axes of x: 0 of a single number, 2 of a matrix.
+    """The number of axes of x: 0 for a single number, 2 for a matrix.
 
     No gradient flows.
     """
@@ -4815,14 +4820,14 @@ def recall(
     *,
     name: str | None = None,
 ) -> Tensor:
-    """The share of true positives among all labels that are positive.
+    """The share of true positives among all positive labels.
 
-    0 where no label is positive. Computed on the rows given at once; training measures it on the
-    whole split, since it is not the mean of its values on parts. No gradient flows.
+    0 if there are no positive labels. Computed on the given rows. Training measures it on the whole
+    split, because it is not the mean of its values on batches. No gradient flows.
 
     Args:
         labels: Positive where not 0.
-        predictions: Scores or probabilities of being positive.
+        predictions: Scores or probabilities of the positive class.
         threshold: Predictions above it are positive.
     """
 
@@ -4843,17 +4848,17 @@ def recurrent_loop(
 ) -> builtins.tuple[Tensor, ...]:
     """Runs a cell for each step of sequences, carrying its state from step to step.
 
-    Inputs: first states, then sequences whose first axis is the steps, then constants. The body
-    takes the states, one slice of each sequence and the constants; it gives the next states and
-    this step's results. Outputs: the last states, and the results, stacked. `reverse` goes from the
-    last step to the first; results stay in the sequences' order.
+    Inputs: the first states, then sequences, whose first axis is the step, then constants. The body
+    takes the states, one slice of each sequence and the constants; it returns the next states and
+    the results of this step. Outputs: the last states, and the stacked results. `reverse` goes from
+    the last step to the first; results stay in the order of the sequences.
 
     Args:
         values: States, sequences, constants.
-        body: What each step does, as text.
-        carried: How many states there are.
-        sequences: How many inputs are sequences.
-        reverse: From the last step to the first.
+        body: Body of a step, as text.
+        carried: Number of states.
+        sequences: Number of inputs that are sequences.
+        reverse: Go from the last step to the first.
     """
 
 def reduce_all(
@@ -5046,7 +5051,7 @@ def relu6(x: TensorLike, *, name: str | None = None) -> Tensor:
 def reshape(x: TensorLike, shape: TensorLike = (-1,), *, name: str | None = None) -> Tensor:
     """The same elements, in the same order, in another shape.
 
-    One size may be -1: it is what remains. The number of elements must stay the same.
+    One size may be -1: it follows from the others. The number of elements must stay the same.
 
     Args:
         shape: Sizes; override the attribute.
@@ -5141,12 +5146,12 @@ def rfft(
 ) -> Tensor:
     """The discrete Fourier transform of real numbers along the last axis.
 
-    Only the first n / 2 + 1 frequencies of the last axis: the others are their conjugates.
-    fft_length cuts, or pads with 0, the signal first. No gradient yet.
+    Returns only the first n / 2 + 1 frequencies of the last axis, because the others are their
+    conjugates. fft_length cuts or zero-pads the signal first. No gradient yet.
 
     Args:
-        fft_length: Sizes of the signal along the last axes; it is cut or padded by 0. None: as it
-            is.
+        fft_length: Sizes of the signal along the last axes, to which it is cut or zero-padded;
+            none: unchanged.
     """
 
 def rfft2d(
@@ -5157,12 +5162,12 @@ def rfft2d(
 ) -> Tensor:
     """The discrete Fourier transform of real numbers along the last 2 axes.
 
-    Only the first n / 2 + 1 frequencies of the last axis: the others are their conjugates.
-    fft_length cuts, or pads with 0, the signal first. No gradient yet.
+    Returns only the first n / 2 + 1 frequencies of the last axis, because the others are their
+    conjugates. fft_length cuts or zero-pads the signal first. No gradient yet.
 
     Args:
-        fft_length: Sizes of the signal along the last axes; it is cut or padded by 0. None: as it
-            is.
+        fft_length: Sizes of the signal along the last axes, to which it is cut or zero-padded;
+            none: unchanged.
     """
 
 def rfft3d(
@@ -5173,12 +5178,12 @@ def rfft3d(
 ) -> Tensor:
     """The discrete Fourier transform of real numbers along the last 3 axes.
 
-    Only the first n / 2 + 1 frequencies of the last axis: the others are their conjugates.
-    fft_length cuts, or pads with 0, the signal first. No gradient yet.
+    Returns only the first n / 2 + 1 frequencies of the last axis, because the others are their
+    conjugates. fft_length cuts or zero-pads the signal first. No gradient yet.
 
     Args:
-        fft_length: Sizes of the signal along the last axes; it is cut or padded by 0. None: as it
-            is.
+        fft_length: Sizes of the signal along the last axes, to which it is cut or zero-padded;
+            none: unchanged.
     """
 
 def rgb_to_grayscale(x: TensorLike, *, name: str | None = None) -> Tensor:
@@ -5267,9 +5272,9 @@ def rmsprop(
     """Training by RMSProp, which divides the gradient by its running length.
 
     v = rho * v + (1 - rho) * g^2; step = learning_rate * g / sqrt(v + epsilon). With momentum, step
-    = momentum * step + that; `centered` takes the variance, v minus the square of the running mean
-    of g. Hinton, lecture 6e, 2012; centered: Graves, 2013. As in TensorFlow 1, v starts at 1, so
-    the first steps are small.
+    = momentum * previous step + this. `centered` uses the variance instead of v: v minus the square
+    of the running mean of g. Hinton, lecture 6e, 2012; centered: Graves, 2013. As in TensorFlow 1,
+    v starts at 1, so the first steps are small.
 
     Args:
         loss: The scalar to minimise.
@@ -5279,10 +5284,10 @@ def rmsprop(
         momentum: Overrides the attribute, anew in each step.
         learning_rate: Size of the steps.
         rho: Share of the mean square kept.
-        momentum: Share of the last step kept.
+        momentum: Share of the previous step kept.
         epsilon: Keeps the division finite.
         centered: Divide by the deviation instead of the length.
-        initial_mean_square: What the mean square starts at.
+        initial_mean_square: Initial mean square.
         clip_value: Limit of each gradient element, before clip_norm; none is no limit.
         clip_norm: Limit of the length of all gradients together; none is no limit.
         weight_decay: Share, times the learning rate, that weights shrink.
@@ -5307,18 +5312,18 @@ def rnn(
 ) -> builtins.tuple[Tensor, Tensor]:
     """A simple recurrent layer over sequences.
 
-    x (rows, time, features) gives the states after all steps, (rows, time, units), and the last,
-    (rows, units). Exact gradients through all steps. h' = activation(x @ kernel + h @
+    x (rows, time, features) gives the states after all steps, (rows, time, units), and the last
+    state, (rows, units). Gradients go through all steps. h' = activation(x @ kernel + h @
     recurrent_kernel + bias). Elman, 1990.
 
     Args:
         x: Sequences: (rows, time, features).
         kernel: Weights of the inputs: (features, gates * units).
-        recurrent_kernel: Weights of the last step: (units, gates * units).
+        recurrent_kernel: Weights of the previous state: (units, gates * units).
         bias: (gates * units,).
-        initial_h: State before the first step; 0 without a wire.
+        initial_h: State before the first step; 0 if not connected.
         activation: Activation function.
-        reverse: From the last step to the first.
+        reverse: Go from the last step to the first.
     """
 
 def rnn_cell(
@@ -5337,9 +5342,9 @@ def rnn_cell(
 
     Args:
         x: Inputs of this step: (rows, features).
-        h: State after the last step: (rows, units).
+        h: State after the previous step: (rows, units).
         kernel: Weights of the inputs: (features, gates * units).
-        recurrent_kernel: Weights of the last step: (units, gates * units).
+        recurrent_kernel: Weights of the previous state: (units, gates * units).
         bias: (gates * units,).
         activation: Activation function.
     """
@@ -5478,20 +5483,20 @@ def sampled_softmax_loss(
 ) -> Tensor:
     """Softmax cross-entropy over the targets and a few other classes.
 
-    Of each row, (n,), for training; use the whole softmax for evaluation. Others are drawn by the
-    log-uniform sampler, so number classes by frequency; their scores are corrected by how often
-    they are expected. Jean et al., 2014.
+    One loss per row, (n,), for training; use the full softmax for evaluation. Others are drawn by
+    the log-uniform sampler, so number classes by frequency. Their scores are corrected by their
+    expected counts. Jean et al., 2014.
 
     Args:
         weights: Weights of all classes, (classes, d).
         biases: Biases of all classes, (classes,).
         labels: Target classes, (n, num_true).
         inputs: Features, (n, d).
-        num_sampled: How many classes to draw.
+        num_sampled: Number of classes to draw.
         num_classes: Number of all classes.
         num_true: Target classes of each row.
         remove_accidental_hits: Leave out drawn classes that are targets.
-        seed: Own seed: nodes with one seed draw the same numbers; none is same as training.
+        seed: Own seed: nodes with the same seed draw the same numbers; none: same as training.
     """
 
 def saturate_cast(
@@ -5571,9 +5576,10 @@ def selu(x: TensorLike, *, name: str | None = None) -> Tensor:
     """
 
 def shape(x: TensorLike, out_type: DtypeLike = 'int32', *, name: str | None = None) -> Tensor:
-    """The sizes of x, one for each axis.
+    """The sizes of x, one per axis.
 
-    They, and numbers calculated from them, go into the shape port of other ops. No gradient flows.
+    They, or numbers computed from them, can be connected to the shape port of other ops. No
+    gradient flows.
 
     Args:
         out_type: Data type.
@@ -5608,14 +5614,14 @@ def sigmoid_cross_entropy_with_logits(
     *,
     name: str | None = None,
 ) -> Tensor:
-    """The cross-entropy of labels between 0 and 1 with sigmoid(logits), of each element.
+    """The cross-entropy of labels between 0 and 1 with sigmoid(logits), for each element.
 
-    labels * softplus(-logits) + (1 - labels) * softplus(logits), which loses no digits. Both must
-    have the same shape, which is that of the result.
+    labels * softplus(-logits) + (1 - labels) * softplus(logits), which is exact for large logits.
+    Both inputs must have the same shape; the result has it too.
 
     Args:
-        labels: 0, 1, or between.
-        logits: Scores before sigmoid.
+        labels: 0, 1, or a number between.
+        logits: Logits, before sigmoid.
     """
 
 def sign(x: TensorLike, *, name: str | None = None) -> Tensor:
@@ -5725,11 +5731,11 @@ def softmax_cross_entropy_with_logits(
 
     -sum(labels * log_softmax(logits)) along the last axis: (n, classes) gives (n,). Labels are one-
     hot or any probabilities that sum to 1. Gradient for the logits: softmax(logits) - labels, as in
-    TensorFlow, whatever the labels sum to; for the labels: -log_softmax(logits).
+    TensorFlow, even if the labels sum to another number; for the labels: -log_softmax(logits).
 
     Args:
-        labels: Probabilities, such as one-hot rows.
-        logits: Scores before softmax.
+        labels: Probabilities, for example one-hot rows.
+        logits: Logits, before softmax.
     """
 
 def softplus(x: TensorLike, *, name: str | None = None) -> Tensor:
@@ -5816,7 +5822,7 @@ def sparse_softmax_cross_entropy(
 
     Args:
         labels: Class numbers.
-        logits: Scores before softmax.
+        logits: Logits, before softmax.
     """
 
 def sqrt(x: TensorLike, *, name: str | None = None) -> Tensor:
@@ -5853,11 +5859,11 @@ def squeeze(
 ) -> Tensor:
     """The tensor without axes of size 1.
 
-    Without `axis`, every axis of size 1 is removed; where a size is known only when it runs, so is
-    the number of axes that are left.
+    Without `axis`, every axis of size 1 is removed. If a size is known only in a run, the rank of
+    the result is too.
 
     Args:
-        axis: Axes to remove; none means all of size 1.
+        axis: Axes to remove; none: all of size 1.
     """
 
 def ssim(
@@ -5943,16 +5949,16 @@ def step_decay(
     *,
     name: str | None = None,
 ) -> Tensor:
-    """A learning rate that is multiplied by a factor every so many steps.
+    """A learning rate that is multiplied by a factor at regular intervals.
 
     learning_rate * factor^floor(step / steps).
 
     Args:
-        step: Step number from 0; without a wire, the training step.
-        learning_rate: The rate to start from.
-        steps: Steps between two changes.
+        step: Step number from 0; if not connected, the training step.
+        learning_rate: Initial rate.
+        steps: Steps between two reductions.
         factor: Factor of each reduction.
-        warmup_steps: Steps before, in which the rate rises to it.
+        warmup_steps: First steps, in which the rate rises to it.
         dtype: Data type.
     """
 
@@ -5966,18 +5972,19 @@ def stft(
     *,
     name: str | None = None,
 ) -> Tensor:
-    """The spectra of overlapping pieces of the last axis: the short-time Fourier transform.
+    """The spectra of overlapping frames of the last axis: the short-time Fourier transform.
 
     (..., n) gives (..., frames, fft_length / 2 + 1), complex. Each frame is multiplied by the
-    window, then rfft is applied. The spectrogram is abs of it. No gradient yet.
+    window and transformed by rfft. The absolute value of the result is the spectrogram. No gradient
+    yet.
 
     Args:
         x: Signals.
-        frame_length: Numbers of a frame.
-        frame_step: Numbers from one frame to the next.
-        fft_length: Size of each transform; none: the power of 2 that holds a frame.
-        window: What frames are multiplied by.
-        pad_end: Frames begin to the very end, padded.
+        frame_length: Number of samples in a frame.
+        frame_step: Samples from one frame to the next.
+        fft_length: Size of each transform; none: smallest power of 2 that holds a frame.
+        window: Window that multiplies each frame.
+        pad_end: Start frames up to the end, and pad them.
     """
 
 def stop_gradient(x: TensorLike, *, name: str | None = None) -> Tensor:
@@ -6320,13 +6327,13 @@ def top_k_accuracy(
 ) -> Tensor:
     """The share of rows whose label is among the k classes with the highest scores.
 
-    The label counts where fewer than k classes score higher, so classes that tie at the border all
-    do; a score of NaN is higher than all. A mean over rows. No gradient flows.
+    A label is a hit if fewer than k classes score higher, so all classes that tie for rank k are
+    hits. A score of NaN is higher than all others. A mean over rows. No gradient flows.
 
     Args:
         labels: Class numbers, or one-hot rows.
-        predictions: Scores or probabilities; the last axis holds the classes.
-        k: Number of classes that count as a hit.
+        predictions: Logits or probabilities; the last axis holds the classes.
+        k: Number of classes that are hits.
     """
 
 def total_variation(x: TensorLike, *, name: str | None = None) -> Tensor:
@@ -6420,16 +6427,16 @@ def triplet_loss(
 ) -> Tensor:
     """max(0, d(anchor, positive) - d(anchor, negative) + margin), per row.
 
-    The distance is Euclidean, or its square, along the last axis. Schroff, Kalenichenko and
-    Philbin, 2015, who square it. The gradient is 0 at distance 0 and at the margin.
+    d is the Euclidean distance along the last axis, or its square. Schroff, Kalenichenko and
+    Philbin, 2015, use the square. The gradient is 0 at distance 0 and at the margin.
 
     Args:
         anchor: Vectors.
-        positive: Vectors of the same kind.
-        negative: Vectors of another kind.
-        margin: How much nearer the like ones must be.
+        positive: Vectors of the same class.
+        negative: Vectors of another class.
+        margin: Required difference of the distances.
         squared: Use squared distances.
-        reduction: Mean or sum of all losses, or none to keep each.
+        reduction: Mean or sum of all losses; none keeps each.
     """
 
 def triu(x: TensorLike, offset: int = 0, *, name: str | None = None) -> Tensor:
@@ -6465,15 +6472,16 @@ def uniform_candidate_sampler(
 ) -> builtins.tuple[Tensor, Tensor, Tensor]:
     """Classes drawn with the same probability, 1 / range_max.
 
-    Gives the classes, and how often the targets and they are expected. No gradient flows.
+    Returns the classes, and the expected counts of the targets and of these classes. No gradient
+    flows.
 
     Args:
         true_classes: Target classes, (n, num_true).
         num_true: Target classes of each row.
-        num_sampled: How many classes to draw.
+        num_sampled: Number of classes to draw.
         unique: Draw no class twice.
         range_max: Number of classes.
-        seed: Own seed: nodes with one seed draw the same numbers; none is same as training.
+        seed: Own seed: nodes with the same seed draw the same numbers; none: same as training.
     """
 
 def uniform_unit_scaling(
@@ -6494,7 +6502,7 @@ def uniform_unit_scaling(
         shape: Sizes.
         factor: Factor of the limit.
         dtype: Data type.
-        seed: Own seed: nodes with one seed draw the same numbers; none is same as training.
+        seed: Own seed: nodes with the same seed draw the same numbers; none: same as training.
     """
 
 def unique_with_counts(
@@ -6503,11 +6511,11 @@ def unique_with_counts(
     *,
     name: str | None = None,
 ) -> builtins.tuple[Tensor, Tensor, Tensor]:
-    """The distinct elements of a vector, in the order in which they occur.
+    """The distinct elements of a vector, in order of occurrence.
 
-    Gives them, for each element the index of its value, and how often each value occurs. How many
-    there are is known only when it runs; `unique` pads them to a known size. NaN is one value. No
-    gradient flows.
+    Returns these elements, the index of each element's value, and the number of occurrences of each
+    value. Only a run knows the number of distinct elements; `unique` pads them to a known size. NaN
+    is one value. No gradient flows.
 
     Args:
         x: A vector.
@@ -6536,12 +6544,12 @@ def unmask_like(
     *,
     name: str | None = None,
 ) -> Tensor:
-    """Zeros in the shape of `like`, with the slices of x put where the mask is true.
+    """Zeros in the shape of `like`, with the slices of x where the mask is true.
 
     Args:
         like: Only its shape is used.
-        mask: Where the slices go.
-        axis: First of the axes that the mask is of.
+        mask: True at the places of the slices.
+        axis: First axis that the mask applies to.
     """
 
 def unpad(
@@ -6552,12 +6560,12 @@ def unpad(
     *,
     name: str | None = None,
 ) -> Tensor:
-    """Each element of x added to that of `like` which pad had put there.
+    """Each element of x, added to the element of `like` that pad put at this place.
 
     Args:
         like: Only its shape is used.
-        paddings: A pair [before, after] for each axis.
-        mode: What the border was made of.
+        paddings: A pair [before, after] per axis.
+        mode: Kind of border.
     """
 
 def unstack(
@@ -6588,8 +6596,8 @@ def untile(
 
     Args:
         like: Only its shape is used.
-        multiples: As tile's.
-        multiples: How often tile repeated each axis.
+        multiples: Repeats, as for tile.
+        multiples: Repeats of tile, one number per axis.
     """
 
 def variance_scaling(
@@ -6615,7 +6623,7 @@ def variance_scaling(
         mode: What n is.
         distribution: What is drawn from.
         dtype: Data type.
-        seed: Own seed: nodes with one seed draw the same numbers; none is same as training.
+        seed: Own seed: nodes with the same seed draw the same numbers; none: same as training.
     """
 
 def warm_up(
@@ -6628,13 +6636,13 @@ def warm_up(
 ) -> Tensor:
     """A learning rate that rises linearly over the first steps, then stays.
 
-    learning_rate * min((step + 1) / steps, 1). Goyal and others, 2017. The other schedules have a
-    warm-up of their own: warmup_steps.
+    learning_rate * min((step + 1) / steps, 1). Goyal and others, 2017. The other schedules have
+    their own warm-up: warmup_steps.
 
     Args:
-        step: Step number from 0; without a wire, the training step.
-        learning_rate: The rate to start from.
-        steps: Steps until it is reached.
+        step: Step number from 0; if not connected, the training step.
+        learning_rate: Initial rate.
+        steps: Steps until the rate is reached.
         dtype: Data type.
     """
 

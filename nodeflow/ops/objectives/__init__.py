@@ -1,4 +1,4 @@
-"""Losses, which training makes small, and metrics, which people read."""
+"""Losses, which training minimizes, and metrics, which people read."""
 
 from nodeflow.ops.objectives import classes, cross_entropy, embeddings, losses, metrics, sampling
 

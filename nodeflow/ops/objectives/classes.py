@@ -1,4 +1,4 @@
-"""Losses of classification: from class numbers and weights, and from independent scores."""
+"""Losses of classification: from class numbers with weights, and from independent logits."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ from nodeflow.ops.samples import values
 
 @register
 class SigmoidCrossEntropy(Composed):
-    """Cross-entropy of independent yes-or-no questions."""
+    """Cross-entropy of independent yes-or-no labels."""
 
     id = "sigmoid_cross_entropy_with_logits"
     category = "Loss"
     keywords = ("binary", "logistic", "multi-label", "bce", "bce_with_logits")
     doc = (
-        "The cross-entropy of labels between 0 and 1 with sigmoid(logits), of each element.\n\n"
-        "labels * softplus(-logits) + (1 - labels) * softplus(logits), which loses no digits. Both "
-        "must have the same shape, which is that of the result."
+        "The cross-entropy of labels between 0 and 1 with sigmoid(logits), for each element.\n\n"
+        "labels * softplus(-logits) + (1 - labels) * softplus(logits), which is exact for large "
+        "logits. Both inputs must have the same shape; the result has it too."
     )
     inputs = (
-        Port("labels", "0, 1, or between.", FLOATS, "T"),
-        Port("logits", "Scores before sigmoid.", FLOATS, "T"),
+        Port("labels", "0, 1, or a number between.", FLOATS, "T"),
+        Port("logits", "Logits, before sigmoid.", FLOATS, "T"),
     )
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
@@ -54,7 +54,7 @@ class SigmoidCrossEntropy(Composed):
 
 @register
 class NLLLoss(Composed):
-    """Loss from class numbers and logarithms of probabilities."""
+    """Loss from class numbers and log-probabilities."""
 
     id = "nll_loss"
     category = "Loss"
@@ -63,15 +63,15 @@ class NLLLoss(Composed):
         "sparse",
     )  # fmt: skip
     doc = (
-        "-log_probabilities of the labels' classes, times the classes' weights.\n\nlabels have the "
-        "shape of log_probabilities without `axis`, and hold class numbers. The mean is over the "
-        "weights, as in PyTorch and ONNX. Labels of ignore_index do not count. A label outside the "
-        "classes is an error when run."
+        "-log_probabilities at the labels' classes, times the weights of the classes.\n\nlabels "
+        "have the shape of log_probabilities without `axis` and hold class numbers. The mean is "
+        "weighted, as in PyTorch and ONNX. Labels equal to ignore_index do not count. A label "
+        "outside the classes is an error when run."
     )
     inputs = (
         Port("labels", "Class numbers.", INDICES),
-        Port("log_probabilities", "As of log_softmax.", FLOATS, "T"),
-        Port("weights", "Weight of each class; 1 without a wire.", FLOATS, "T", optional=True),
+        Port("log_probabilities", "Log-probabilities, as from log_softmax.", FLOATS, "T"),
+        Port("weights", "Weight of each class; 1 if not connected.", FLOATS, "T", optional=True),
     )
     attrs = (
         Attr("axis", "int", -1, "Axis of the classes."),
@@ -105,7 +105,7 @@ class NLLLoss(Composed):
         if attrs["ignore_index"] is not None:
             counted = F.not_equal(labels, attrs["ignore_index"])
             labels = F.where(counted, labels, 0)
-        # -1 would count from the end: a class that does not exist is refused instead.
+        # A label of -1 must be refused, although an index of -1 counts from the end.
         size = F.size(scores, axis=axis, dtype="int64")
         labels = F.where(labels < 0, size, labels)
         picked = F.take_along_axis(scores, F.expand_dims(labels, axis=axis), axis=axis)

@@ -1,4 +1,4 @@
-"""Cross-entropy of logits, so that large ones neither overflow nor lose digits; squared error."""
+"""Cross-entropy of logits, written so that large ones neither overflow nor lose digits; MSE."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ class SoftmaxCrossEntropy(Op):
     doc = (
         "The cross-entropy between label probabilities and softmax(logits), per row.\n\n"
         "-sum(labels * log_softmax(logits)) along the last axis: (n, classes) gives (n,). Labels "
-        "are one-hot or any probabilities that sum to 1. Gradient for the logits: "
-        "softmax(logits) - labels, as in TensorFlow, whatever the labels sum to; for the labels: "
+        "are one-hot or any probabilities that sum to 1. Gradient for the logits: softmax(logits) "
+        "- labels, as in TensorFlow, even if the labels sum to another number; for the labels: "
         "-log_softmax(logits)."
     )
     differentiable = True
     inputs = (
-        Port("labels", "Probabilities, such as one-hot rows.", FLOATS, "T"),
-        Port("logits", "Scores before softmax.", FLOATS, "T"),
+        Port("labels", "Probabilities, for example one-hot rows.", FLOATS, "T"),
+        Port("logits", "Logits, before softmax.", FLOATS, "T"),
     )
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
@@ -81,7 +81,7 @@ class SoftmaxCrossEntropy(Op):
             yield Sample((labels, values((2, 3), dtype)), smooth=dtype == "float64")
             yield Sample((labels, np.array([[1e4, -1e4, 0], [0, 0, 0]], numpy_dtype(dtype))))
         for shape in ((2, 3, 4), (1, 1), (3,)):
-            shares = values(shape, low=0.1)  # the gradient holds for labels that sum to 1
+            shares = values(shape, low=0.1)  # the gradient is exact for labels that sum to 1
             shares /= shares.sum(-1, keepdims=True)
             yield Sample((shares, values(shape, start=5)), smooth=True)
         yield Sample((values((2, 3, 4)), values((2, 3, 4), start=5)))
@@ -104,7 +104,7 @@ class SparseSoftmaxCrossEntropy(Op):
     differentiable = True
     inputs = (
         Port("labels", "Class numbers.", INDICES),
-        Port("logits", "Scores before softmax.", FLOATS),
+        Port("logits", "Logits, before softmax.", FLOATS),
     )
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:

@@ -21,15 +21,15 @@ from nodeflow.ops.samples import values
 
 @register
 class CosineLoss(Loss):
-    """How far two directions are apart."""
+    """The distance of two directions."""
 
     id = "cosine_loss"
     everyday = False
     keywords = ("cosine similarity", "cosine distance", "angle", "embedding", "direction")
     doc = (
-        "1 - the cosine of the angle between labels and predictions, per row.\n\nRows along the "
-        "last axis: 0 for one direction, 1 for a right angle, 2 for opposite ones. A row of zeros "
-        "gives 1. Lengths below 1e-6 count as 1e-6."
+        "1 - the cosine of the angle between labels and predictions, per row.\n\nRows are along "
+        "the last axis. 0 for the same direction, 1 for a right angle, 2 for opposite directions. "
+        "A row of zeros gives 1. Lengths below 1e-6 count as 1e-6."
     )
     rows = True
 
@@ -40,24 +40,24 @@ class CosineLoss(Loss):
 
 @register
 class TripletLoss(Composed):
-    """A vector nearer to its like than to another."""
+    """A comparison of the distances to a similar and a different vector."""
 
     id = "triplet_loss"
     everyday = False
     category = "Loss"
     keywords = ("triplet margin", "metric learning", "embedding", "siamese", "facenet")
     doc = (
-        "max(0, d(anchor, positive) - d(anchor, negative) + margin), per row.\n\nThe distance is "
-        "Euclidean, or its square, along the last axis. Schroff, Kalenichenko and Philbin, 2015, "
-        "who square it. The gradient is 0 at distance 0 and at the margin."
+        "max(0, d(anchor, positive) - d(anchor, negative) + margin), per row.\n\nd is the "
+        "Euclidean distance along the last axis, or its square. Schroff, Kalenichenko and "
+        "Philbin, 2015, use the square. The gradient is 0 at distance 0 and at the margin."
     )
     inputs = (
         Port("anchor", "Vectors.", FLOATS, "T"),
-        Port("positive", "Vectors of the same kind.", FLOATS, "T"),
-        Port("negative", "Vectors of another kind.", FLOATS, "T"),
+        Port("positive", "Vectors of the same class.", FLOATS, "T"),
+        Port("negative", "Vectors of another class.", FLOATS, "T"),
     )
     attrs = (
-        Attr("margin", "float", 1.0, "How much nearer the like ones must be."),
+        Attr("margin", "float", 1.0, "Required difference of the distances."),
         Attr("squared", "bool", False, "Use squared distances."),
         REDUCTION,
     )

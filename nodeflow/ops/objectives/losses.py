@@ -1,4 +1,4 @@
-"""Losses: how far predictions are from labels, as one number to minimise."""
+"""Losses: the distance of predictions from labels, as one number to minimize."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from nodeflow.ops.composed import Composed, equal_shapes
 from nodeflow.ops.samples import values
 
 REDUCTION = Attr(
-    "reduction", "choice", "mean", "Mean or sum of all losses, or none to keep each.",
+    "reduction", "choice", "mean", "Mean or sum of all losses; none keeps each.",
     choices=("mean", "sum", "none"),
 )  # fmt: skip
 EPSILON = Attr("epsilon", "float", 1e-7, "Lower bound of the probabilities.", minimum=0)
 FROM_LOGITS = Attr(
-    "from_logits", "bool", False, "Predictions are scores before sigmoid or softmax."
+    "from_logits", "bool", False, "Predictions are logits, before sigmoid or softmax."
 )
 RESHAPE = "Insert a reshape, so that nothing is broadcast by accident."
 
 
 class Loss(Composed):
-    """Base: one loss per element, or per row (``rows``), then reduced."""
+    """The base of losses: one loss per element, or per row (``rows``), then reduced."""
 
     category = "Loss"
     inputs = (
@@ -38,9 +38,9 @@ class Loss(Composed):
     )
     attrs = (REDUCTION,)
     rows = False
-    """The last axis holds the classes of one row."""
+    """Whether the last axis holds the classes of one row."""
     domain = ((-2.0, 2.0), (-2.0, 2.0))
-    """Where labels and predictions lie, for samples."""
+    """Ranges of labels and predictions in samples."""
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
         names = " ".join(port.name for port in self.inputs)
@@ -60,11 +60,11 @@ class Loss(Composed):
         return F.reduce_mean(each) if reduction == "mean" else F.reduce_sum(each)
 
     def each(self, labels: Tensor, predictions: Tensor, **attrs: Any) -> Tensor:
-        """The loss of each element, or of each row."""
+        """Return the loss of each element, or of each row."""
         raise NotImplementedError(self.id)
 
     def variants(self) -> Iterator[dict[str, Any]]:
-        """Attributes to test besides the defaults."""
+        """Yield attributes to test besides the defaults."""
         return iter(())
 
     def samples(self) -> Iterator[Sample]:
@@ -95,7 +95,7 @@ class MeanAbsoluteError(Loss):
     id = "mean_absolute_error"
     keywords = ("regression", "mae", "l1", "metric")
     doc = (
-        "The mean of |predictions - labels|.\n\nLess moved by outliers than the mean squared "
+        "The mean of |predictions - labels|.\n\nOutliers influence it less than the mean squared "
         "error. Both must have the same shape. The gradient is 0 where they are equal."
     )
 
@@ -105,16 +105,19 @@ class MeanAbsoluteError(Loss):
 
 @register
 class Huber(Loss):
-    """Squared near the label, absolute far from it."""
+    """Squared error near the label, absolute error far from it."""
 
     id = "huber_loss"
     keywords = ("regression", "robust", "smooth l1", "outliers")
     doc = (
-        "Half the squared error where it is small, delta times the absolute error beyond.\n\n"
+        "Half the squared error where it is small, delta times the absolute error elsewhere.\n\n"
         "With e = |predictions - labels|: e^2 / 2 up to delta, then delta * (e - delta / 2). "
         "Huber, 1964."
     )
-    attrs = (Attr("delta", "float", 1.0, "Error above which it is linear.", minimum=0), REDUCTION)
+    attrs = (
+        Attr("delta", "float", 1.0, "Error above which the loss is linear.", minimum=0),
+        REDUCTION,
+    )
 
     def each(self, labels: Tensor, predictions: Tensor, **attrs: Any) -> Tensor:
         error = F.abs(predictions - labels)
@@ -127,13 +130,13 @@ class Huber(Loss):
 
 @register
 class Hinge(Loss):
-    """Zero once the margin is kept."""
+    """Zero beyond a margin."""
 
     id = "hinge_loss"
     keywords = ("classification", "margin", "svm", "support vector")
     doc = (
         "max(0, 1 - labels * predictions), for labels of -1 and 1.\n\nThe loss of support vector "
-        "machines: nothing is gained beyond a margin of 1. The gradient is 0 at the margin."
+        "machines: it is 0 beyond a margin of 1. The gradient is 0 at the margin."
     )
     domain = ((-1.0, 1.0), (-2.0, 2.0))
 
@@ -143,15 +146,15 @@ class Hinge(Loss):
 
 @register
 class KLDivergence(Loss):
-    """How much one distribution differs from another."""
+    """The difference between two distributions."""
 
     id = "kl_divergence"
     keywords = ("kullback", "leibler", "relative entropy", "distribution")
     doc = (
-        "The divergence of the predicted from the wanted probabilities, per row.\n\n"
-        "sum(labels * log(labels / predictions)) along the last axis: 0 where both are equal. "
-        "Probabilities below epsilon count as epsilon in the logarithms, without gradient. "
-        "Kullback and Leibler, 1951."
+        "The divergence of predicted from label probabilities, per row.\n\nsum(labels * "
+        "log(labels / predictions)) along the last axis: 0 where both are equal. Probabilities "
+        "below epsilon count as epsilon in the logarithms, without gradient. Kullback and "
+        "Leibler, 1951."
     )
     attrs = (EPSILON, REDUCTION)
     rows = True
@@ -167,21 +170,23 @@ class KLDivergence(Loss):
 
 
 def binary_each(labels: Tensor, logits: Tensor) -> Tensor:
-    """Cross-entropy of each label with sigmoid(logits); exact far out, and at 0 in gradient."""
+    """Return the cross-entropy with sigmoid(logits): exact for large logits, its gradient also at
+    0.
+    """
     return labels * F.softplus(-logits) + (1 - labels) * F.softplus(logits)
 
 
 @register
 class BinaryCrossEntropy(Loss):
-    """Cross-entropy of yes-or-no questions."""
+    """Cross-entropy of yes-or-no labels."""
 
     id = "binary_cross_entropy"
     keywords = ("classification", "log loss", "logistic", "sigmoid", "bce")
     doc = (
         "The cross-entropy of labels of 0 and 1 (or between) with predicted probabilities.\n\n"
-        "-(labels * log(p) + (1 - labels) * log(1 - p)). With from_logits the predictions are "
-        "scores and p = sigmoid(score), computed so that large scores lose no digits; otherwise p "
-        "is kept between epsilon and 1 - epsilon, without gradient outside."
+        "-(labels * log(p) + (1 - labels) * log(1 - p)). With from_logits, predictions are logits "
+        "and p = sigmoid(logit), computed so that large logits lose no digits. Otherwise p is "
+        "limited to epsilon to 1 - epsilon, without gradient outside."
     )
     attrs = (FROM_LOGITS, EPSILON, REDUCTION)
     domain = PROBABILITIES
@@ -205,9 +210,9 @@ class CategoricalCrossEntropy(Loss):
     id = "categorical_cross_entropy"
     keywords = ("classification", "log loss", "softmax", "one hot", "classes")
     doc = (
-        "The cross-entropy of label probabilities with predicted ones, per row.\n\n"
-        "-sum(labels * log(predictions)) along the last axis. With from_logits the predictions are "
-        "scores and softmax is taken first, stably; otherwise probabilities below epsilon count as "
+        "The cross-entropy of label probabilities with predicted ones, per row.\n\n-sum(labels * "
+        "log(predictions)) along the last axis. With from_logits, predictions are logits, and a "
+        "stable log softmax is taken first. Otherwise probabilities below epsilon count as "
         "epsilon, without gradient. For class numbers use sparse_softmax_cross_entropy."
     )
     attrs = (FROM_LOGITS, EPSILON, REDUCTION)
@@ -226,28 +231,30 @@ class CategoricalCrossEntropy(Loss):
 
     def _pair(self, shape: tuple[int, ...], dtype: str = "float64") -> tuple[np.ndarray, ...]:
         labels, predictions = super()._pair(shape, dtype)
-        # The gradient of scores is the derivative where labels sum to 1.
+        # The gradient for the logits is the derivative only if labels sum to 1.
         return labels / labels.sum(-1, keepdims=True, dtype=dtype), predictions
 
 
 @register
 class Focal(Loss):
-    """Cross-entropy that looks away from what is easy."""
+    """Cross-entropy with less weight on easy examples."""
 
     id = "focal_loss"
     keywords = ("classification", "imbalance", "rare", "detection", "logits")
     doc = (
-        "Binary cross-entropy from logits, with less weight on what is already right.\n\n"
-        "-a * (1 - q)^gamma * log(q), where q is the probability given to the label and a is "
-        "alpha for labels of 1, 1 - alpha for 0. Lin and others, 2017."
+        "Binary cross-entropy from logits, with less weight on examples that are already "
+        "right.\n\n-a * (1 - q)^gamma * log(q), where q is the probability predicted for the "
+        "label; a is alpha for labels of 1, 1 - alpha for 0. Lin and others, 2017."
     )
     inputs = (
-        Port("labels", "0 and 1.", FLOATS, "T"),
-        Port("logits", "Scores before sigmoid.", FLOATS, "T"),
+        Port("labels", "Labels of 0 and 1.", FLOATS, "T"),
+        Port("logits", "Logits, before sigmoid.", FLOATS, "T"),
     )
     attrs = (
         Attr("alpha", "float", 0.25, "Weight of labels of 1.", minimum=0, maximum=1),
-        Attr("gamma", "float", 2.0, "How strongly easy examples are weighed down.", minimum=0),
+        Attr(
+            "gamma", "float", 2.0, "Strength with which easy examples are weighted down.", minimum=0
+        ),
         REDUCTION,
     )
     domain = ((0.0, 1.0), (-2.0, 2.0))
@@ -264,7 +271,7 @@ class Focal(Loss):
 
 
 class Penalty(Composed):
-    """Base of what keeps weights small."""
+    """The base of penalties on large weights."""
 
     category = "Loss"
     inputs = (Port("values", "Weights, of any shapes.", FLOATS, "T", variadic=True),)
@@ -284,7 +291,7 @@ class Penalty(Composed):
         return total * attrs["strength"]
 
     def size(self, weights: Tensor) -> Tensor:
-        """The sum that is kept small."""
+        """Return the sum to penalize."""
         raise NotImplementedError(self.id)
 
     def samples(self) -> Iterator[Sample]:
@@ -297,13 +304,13 @@ class Penalty(Composed):
 
 @register
 class L1(Penalty):
-    """Makes weights exactly zero."""
+    """A penalty that makes weights exactly zero."""
 
     id = "l1_regularization"
     keywords = ("lasso", "sparse", "penalty", "regularizer")
     doc = (
-        "strength times the sum of the weights' absolute values; add it to the loss.\n\nPulls "
-        "weights to exactly 0. The gradient is 0 at 0."
+        "strength times the sum of the weights' absolute values, to be added to the loss.\n\nIt "
+        "makes many weights exactly 0. The gradient is 0 at 0."
     )
 
     def size(self, weights: Tensor) -> Tensor:
@@ -312,13 +319,14 @@ class L1(Penalty):
 
 @register
 class L2(Penalty):
-    """Keeps weights small."""
+    """A penalty that keeps weights small."""
 
     id = "l2_regularization"
     keywords = ("ridge", "penalty", "regularizer", "weight decay")
     doc = (
-        "strength times the sum of the weights' squares; add it to the loss.\n\nThe gradient is "
-        "2 * strength * weight. The optimizers' weight_decay shrinks weights apart from the loss."
+        "strength times the sum of the weights' squares, to be added to the loss.\n\nThe gradient "
+        "is 2 * strength * weight. The optimizers' weight_decay shrinks weights separately from "
+        "the loss."
     )
 
     def size(self, weights: Tensor) -> Tensor:

@@ -1,8 +1,8 @@
-"""Figures of a whole set that are not means of their values on its parts.
+"""Metrics on a whole set that are not the mean of their values on its batches.
 
-Precision on a test set is not a mean of the precisions of its batches. An op that is such a figure
-says what one batch contributes, how contributions join, and what follows from all of them;
-evaluation in batches asks for nothing else.
+The precision on a test set is not the mean of the precisions of its batches. Such an op declares
+the contribution of a batch, how contributions are merged, and the result of all of them. Evaluation
+in batches uses only these three.
 """
 
 from __future__ import annotations
@@ -13,23 +13,23 @@ from typing import Any
 import numpy as np
 
 State = tuple[np.ndarray, ...]
-"""What some rows contribute; its parts mean whatever the op says."""
+"""The contribution of some rows; each op defines its own parts."""
 
 METRIC = "Metric"
-"""The category of ops that measure how good a network is."""
+"""The category of ops that measure the quality of a network."""
 
 
 class Accumulating:
-    """Mixed into an op whose value on a set is accumulated over batches."""
+    """A mixin for ops whose value on a set is accumulated over batches."""
 
     def state(self, *arrays: np.ndarray, **attrs: Any) -> State:
-        """What a batch contributes; takes the op's inputs as ``reference`` does."""
+        """Return the contribution of a batch, from the op's inputs as ``reference`` takes them."""
         raise NotImplementedError
 
     def merge(self, states: Sequence[State]) -> State:
-        """What several batches (at least one) contribute together: here, counts add up."""
+        """Merge the contributions of one or more batches. By default counts add up."""
         return tuple(np.sum(part, axis=0) for part in zip(*states, strict=True))
 
     def result(self, state: State, **attrs: Any) -> np.ndarray:
-        """The figure, in the op's output dtype."""
+        """Return the metric, in the op's output dtype."""
         raise NotImplementedError

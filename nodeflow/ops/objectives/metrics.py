@@ -1,9 +1,9 @@
-"""Metrics: how good predictions are, in terms that people use.
+"""Metrics: the quality of predictions, in terms that people use.
 
-All are computed on the rows that are given at once. Accuracies are means over rows, so the mean
-over batches, weighted by rows, is the value of the whole set. Precision, recall, F1, AUC, R squared
-and the confusion matrix are not means: they say how they accumulate (``metric_state``), and
-training measures them on the whole set.
+All are computed on the given rows. Accuracies are means over rows, so their mean over batches,
+weighted by rows, is the value on the whole set. Precision, recall, F1, AUC, R squared and the
+confusion matrix are not means. They declare how they accumulate (``metric_state``), and training
+measures them on the whole set.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ from nodeflow.ops.samples import values
 
 SCALAR = TensorType("float32", ())
 ON_THE_BATCH = (
-    "Computed on the rows given at once; training measures it on the whole split, since it is not "
-    "the mean of its values on parts."
+    "Computed on the given rows. Training measures it on the whole split, because it is not the "
+    "mean of its values on batches."
 )
 
 
 def share(hits: Tensor) -> Tensor:
-    """Which part of a bool tensor is true."""
+    """Return the share of true elements."""
     return F.reduce_mean(F.cast(hits, dtype="float32"))
 
 
@@ -50,13 +50,13 @@ def share(hits: Tensor) -> Tensor:
 
 
 class ClassMetric(Composed):
-    """Base: labels are class numbers, or rows that are largest at the class (one-hot)."""
+    """The base of metrics whose labels are class numbers or one-hot rows (largest at the class)."""
 
     category = "Metric"
     differentiable = False
     inputs = (
         Port("labels", "Class numbers, or one-hot rows.", REALS),
-        Port("predictions", "Scores or probabilities; the last axis holds the classes.", NUMBERS),
+        Port("predictions", "Logits or probabilities; the last axis holds the classes.", NUMBERS),
     )
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
@@ -88,7 +88,7 @@ class ClassMetric(Composed):
 
 
 def class_numbers(labels: Tensor, predictions: Tensor) -> Tensor:
-    """int64 class numbers from class numbers or one-hot rows."""
+    """Return int64 class numbers from class numbers or one-hot rows."""
     if len(labels.shape) < len(predictions.shape):
         return F.cast(labels, dtype="int64")
     return F.argmax(F.cast(labels, dtype="uint8") if labels.dtype == "bool" else labels, axis=-1)
@@ -96,13 +96,13 @@ def class_numbers(labels: Tensor, predictions: Tensor) -> Tensor:
 
 @register
 class Accuracy(ClassMetric):
-    """How often the best-scored class is right."""
+    """The share of correct predictions."""
 
     id = "accuracy"
     keywords = ("metric", "classification", "correct", "argmax", "percent")
     doc = (
-        "The share of rows whose highest score is at the label's class.\n\nThe first of equal "
-        "scores counts. A mean over rows. No gradient flows."
+        "The share of rows whose highest score is at the label's class.\n\nOf equal scores the "
+        "first counts. A mean over rows. No gradient flows."
     )
 
     def compose(self, *inputs: Tensor, **attrs: Any) -> Tensor:
@@ -113,16 +113,16 @@ class Accuracy(ClassMetric):
 
 @register
 class TopKAccuracy(ClassMetric):
-    """How often the right class is among the best-scored ones."""
+    """The share of labels among the highest scores."""
 
     id = "top_k_accuracy"
     keywords = ("metric", "classification", "top 5", "correct")
     doc = (
-        "The share of rows whose label is among the k classes with the highest scores.\n\nThe "
-        "label counts where fewer than k classes score higher, so classes that tie at the border "
-        "all do; a score of NaN is higher than all. A mean over rows. No gradient flows."
+        "The share of rows whose label is among the k classes with the highest scores.\n\nA label "
+        "is a hit if fewer than k classes score higher, so all classes that tie for rank k are "
+        "hits. A score of NaN is higher than all others. A mean over rows. No gradient flows."
     )
-    attrs = (Attr("k", "int", 5, "Number of classes that count as a hit.", minimum=1),)
+    attrs = (Attr("k", "int", 5, "Number of classes that are hits.", minimum=1),)
 
     def compose(self, *inputs: Tensor, **attrs: Any) -> Tensor:
         labels, predictions = inputs
@@ -142,13 +142,15 @@ class TopKAccuracy(ClassMetric):
 
 
 class BinaryMetric(Composed):
-    """Base: labels that are not 0 are positive, and predictions above a threshold."""
+    """The base of binary metrics: labels other than 0 are positive, and predictions above a
+    threshold.
+    """
 
     category = "Metric"
     differentiable = False
     inputs = (
         Port("labels", "Positive where not 0.", REALS),
-        Port("predictions", "Scores or probabilities of being positive.", FLOATS),
+        Port("predictions", "Scores or probabilities of the positive class.", FLOATS),
     )
     attrs = (Attr("threshold", "float", 0.5, "Predictions above it are positive."),)
 
@@ -162,7 +164,7 @@ class BinaryMetric(Composed):
         return self.measure(wanted, predictions > attrs["threshold"])
 
     def measure(self, wanted: Tensor, found: Tensor) -> Tensor:
-        """The metric from two bool tensors."""
+        """Return the metric from two bool tensors."""
         raise NotImplementedError(self.id)
 
     def samples(self) -> Iterator[Sample]:
@@ -175,18 +177,18 @@ class BinaryMetric(Composed):
 
 
 def count(hits: Tensor) -> Tensor:
-    """How many are true, as float64."""
+    """Return the number of true elements, as float64."""
     return F.cast(F.reduce_sum(F.cast(hits, dtype="int64")), dtype="float64")
 
 
 def ratio(part: Tensor, whole: Tensor) -> Tensor:
-    """part / whole as float32; 0 where there is nothing."""
+    """Return part / whole as float32; 0 if whole is 0."""
     return F.cast(part / F.maximum(whole, 1), dtype="float32")
 
 
 @register
 class BinaryAccuracy(BinaryMetric):
-    """How often a yes-or-no answer is right."""
+    """The share of correct yes-or-no predictions."""
 
     id = "binary_accuracy"
     keywords = ("metric", "classification", "correct", "threshold")
@@ -200,10 +202,12 @@ class BinaryAccuracy(BinaryMetric):
 
 
 class CountedMetric(Accumulating, BinaryMetric):
-    """Base: a ratio of counts, so the counts of batches add up to those of the whole set."""
+    """The base of ratios of counts. Counts of batches add up to the counts of the whole set."""
 
     def parts(self, hits: Any, found: Any, wanted: Any) -> tuple[Any, Any]:
-        """Part and whole, from numbers (or tensors): right ones, predicted, labelled positive."""
+        """Return part and whole from the numbers of true positives, predicted and
+        actual positives.
+        """
         raise NotImplementedError(self.id)
 
     def measure(self, wanted: Tensor, found: Tensor) -> Tensor:
@@ -221,13 +225,13 @@ class CountedMetric(Accumulating, BinaryMetric):
 
 @register
 class Precision(CountedMetric):
-    """How many of the found are right."""
+    """The share of predicted positives that are right."""
 
     id = "precision"
     keywords = ("metric", "classification", "positive predictive value")
     doc = (
-        "The share of true positives among all predicted positives.\n\n0 where nothing is "
-        f"predicted positive. {ON_THE_BATCH} No gradient flows."
+        "The share of true positives among all predicted positives.\n\n0 if there are no "
+        f"predicted positives. {ON_THE_BATCH} No gradient flows."
     )
 
     def parts(self, hits: Any, found: Any, wanted: Any) -> tuple[Any, Any]:
@@ -236,13 +240,13 @@ class Precision(CountedMetric):
 
 @register
 class Recall(CountedMetric):
-    """How many of the right are found."""
+    """The share of positives that are found."""
 
     id = "recall"
     keywords = ("metric", "classification", "sensitivity", "hit rate")
     doc = (
-        "The share of true positives among all labels that are positive.\n\n0 where no label is "
-        f"positive. {ON_THE_BATCH} No gradient flows."
+        "The share of true positives among all positive labels.\n\n0 if there are no positive "
+        f"labels. {ON_THE_BATCH} No gradient flows."
     )
 
     def parts(self, hits: Any, found: Any, wanted: Any) -> tuple[Any, Any]:
@@ -251,12 +255,12 @@ class Recall(CountedMetric):
 
 @register
 class F1Score(CountedMetric):
-    """Precision and recall as one number."""
+    """Precision and recall in one number."""
 
     id = "f1_score"
     keywords = ("metric", "classification", "f measure", "harmonic mean")
     doc = (
-        "The harmonic mean of precision and recall.\n\n2 * TP / (2 * TP + FP + FN); 0 where there "
+        "The harmonic mean of precision and recall.\n\n2 * TP / (2 * TP + FP + FN); 0 if there "
         f"are no positives at all. {ON_THE_BATCH} No gradient flows."
     )
 
@@ -266,16 +270,17 @@ class F1Score(CountedMetric):
 
 @register
 class AUC(Accumulating, Op):
-    """How well scores order positives before negatives."""
+    """The ranking of positives above negatives."""
 
     id = "auc"
     category = "Metric"
     keywords = ("metric", "classification", "roc", "ranking", "area under the curve")
     doc = (
-        "The area under the ROC curve: how often a positive scores above a negative.\n\nOf all "
-        "pairs of a positive and a negative, the share in which the positive scores higher, ties "
-        "counting half; exact, without bins (Mann and Whitney, 1947). NaN without positives or "
-        f"negatives, or with a score of NaN. {ON_THE_BATCH} No gradient flows."
+        "The area under the ROC curve: the probability that a positive scores above a "
+        "negative.\n\nIt is the share of pairs of a positive and a negative in which the positive "
+        "scores higher; ties count half. It is exact, without bins (Mann and Whitney, 1947). NaN "
+        f"without positives or negatives, or with a score of NaN. {ON_THE_BATCH} No gradient "
+        "flows."
     )
     inputs = BinaryMetric.inputs
 
@@ -328,22 +333,22 @@ class AUC(Accumulating, Op):
 def _same(
     type_: TensorType, wanted: TensorType, cast: lowering.Elementwise
 ) -> lowering.Elementwise | lowering.Alias:
-    """The cast, if there is anything to do."""
+    """Return the cast, or an alias if the types are equal."""
     return lowering.Alias() if type_ == wanted else cast
 
 
 @register
 class ConfusionMatrix(Accumulating, Op):
-    """Which classes are taken for which."""
+    """Counts of predicted classes for each actual class."""
 
     id = "confusion_matrix"
     category = "Metric"
     keywords = ("metric", "classification", "errors", "table", "counts")
     doc = (
-        "How often each class (row) was taken for each class (column), as int64 counts.\n\nThe "
-        "diagonal holds what is right. Labels and predictions are class numbers of the same shape; "
-        "argmax makes them from scores. A number outside 0 to classes - 1 is an error when run. "
-        "Training measures it on the whole split. No gradient flows."
+        "The number of times each class (row) was predicted as each class (column), as int64.\n\n"
+        "Right predictions are on the diagonal. Labels and predictions are class numbers of the "
+        "same shape; use argmax to get them from scores. A number outside 0 to classes - 1 is an "
+        "error when run. Training measures it on the whole split. No gradient flows."
     )
     inputs = (
         Port("labels", "Class numbers.", INDICES),
@@ -356,7 +361,9 @@ class ConfusionMatrix(Accumulating, Op):
         return TensorType("int64", (attrs["classes"], attrs["classes"]))
 
     def lower(self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any) -> Any:
-        """Ones are added up at the places of all pairs; -1 is not a place, which fails."""
+        """Lower to a scatter of ones at the places of all pairs. An invalid pair gets -1, which
+        fails.
+        """
         wide = [t.with_dtype("int64") for t in types]
         pairs = wide[0].with_shape((wide[0].size,))
         place = lowering.Elementwise(
@@ -419,15 +426,15 @@ class ConfusionMatrix(Accumulating, Op):
 
 @register
 class RSquared(Accumulating, Composed):
-    """How much of the labels' variation is explained."""
+    """The share of the labels' variance that predictions explain."""
 
     id = "r_squared"
     category = "Metric"
     keywords = ("metric", "regression", "determination", "explained variance")
     doc = (
-        "1 - sum((labels - predictions)^2) / sum((labels - mean(labels))^2).\n\n1 is perfect; 0 is "
-        "as good as always predicting the mean. Where all labels are equal it is NaN or -infinity. "
-        f"{ON_THE_BATCH}"
+        "1 - sum((labels - predictions)^2) / sum((labels - mean(labels))^2).\n\n1 is perfect; 0 "
+        "is as good as always predicting the mean. It is NaN or -infinity if all labels are "
+        f"equal. {ON_THE_BATCH}"
     )
     inputs = (
         Port("labels", "Target values.", FLOATS, "T"),
@@ -445,14 +452,16 @@ class RSquared(Accumulating, Composed):
         return 1 - left / whole
 
     def state(self, *arrays: np.ndarray, **attrs: Any) -> State:
-        """Count, mean and squares around the mean of the labels; squares of the errors."""
+        """Return count, mean, and squared deviations of the labels, and squared errors."""
         labels, predictions = (a.astype(np.float64) for a in arrays)
         mean = labels.mean() if labels.size else 0.0
         whole, left = np.square(labels - mean).sum(), np.square(labels - predictions).sum()
         return tuple(np.array(x) for x in (labels.size, mean, whole, left))
 
     def merge(self, states: Sequence[State]) -> State:
-        """Squares around the means of parts, and of those means around the mean of all."""
+        """Add the squared deviations within parts, and of the means of parts from the
+        overall mean.
+        """
         counts, means, wholes, lefts = (np.array(part) for part in zip(*states, strict=True))
         mean = np.sum(counts * means) / max(counts.sum(), 1)
         between = np.sum(counts * np.square(means - mean))

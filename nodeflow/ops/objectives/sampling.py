@@ -1,7 +1,7 @@
-"""Losses over very many classes, from a few that are drawn: NCE and sampled softmax.
+"""Losses over very many classes, from a few sampled ones: NCE and sampled softmax.
 
-The samplers follow TensorFlow: classes are drawn until enough differ, and the expected counts are
-those of that many tries.
+The samplers follow TensorFlow: classes are drawn until enough of them differ, and expected counts
+refer to that number of draws.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from nodeflow.ops.samples import values
 
 CLASSES = ("int64", "int32")
 NUM_TRUE = Attr("num_true", "int", 1, "Target classes of each row.", minimum=1)
-NUM_SAMPLED = Attr("num_sampled", "int", 5, "How many classes to draw.", minimum=1)
+NUM_SAMPLED = Attr("num_sampled", "int", 5, "Number of classes to draw.", minimum=1)
 UNIQUE = Attr("unique", "bool", True, "Draw no class twice.")
 
 
 def check_true(labels: TensorType, attrs: dict[str, Any], port: str) -> None:
-    """Raises ShapeError unless labels are (n, num_true)."""
+    """Raise ShapeError unless labels are (n, num_true)."""
     if labels.rank != 2 or not compatible((labels.shape[1],), (attrs["num_true"],)):
         raise ShapeError(
             f"{port} {shape_text(labels.shape)} must be (n, {attrs['num_true']})",
@@ -41,7 +41,7 @@ def check_true(labels: TensorType, attrs: dict[str, Any], port: str) -> None:
 
 
 class CandidateSampler(Op):
-    """Base: classes drawn by chance, and how often each is expected."""
+    """The base of samplers: randomly drawn classes and their expected counts."""
 
     category = "Random"
     random = True
@@ -49,8 +49,8 @@ class CandidateSampler(Op):
     inputs = (Port("true_classes", "Target classes, (n, num_true).", CLASSES),)
     outputs = (
         Port("sampled_candidates", "Class numbers, (num_sampled,)."),
-        Port("true_expected_count", "Of each target class, (n, num_true)."),
-        Port("sampled_expected_count", "Of each class that is drawn, (num_sampled,)."),
+        Port("true_expected_count", "Expected counts of the target classes, (n, num_true)."),
+        Port("sampled_expected_count", "Expected counts of the drawn classes, (num_sampled,)."),
     )
     attrs = (
         NUM_TRUE,
@@ -71,11 +71,11 @@ class CandidateSampler(Op):
         return drawn, types[0].with_dtype("float32"), drawn.with_dtype("float32")
 
     def probability(self, classes: np.ndarray, attrs: dict[str, Any]) -> np.ndarray:
-        """Of each class in one try."""
+        """Return the probability of each class in one draw."""
         raise NotImplementedError
 
     def choose(self, even: np.ndarray, attrs: dict[str, Any]) -> np.ndarray:
-        """Classes from even numbers between 0 and 1."""
+        """Return classes from uniform numbers between 0 and 1."""
         raise NotImplementedError
 
     def reference(self, *arrays: np.ndarray, **attrs: Any) -> Sequence[np.ndarray]:
@@ -98,7 +98,9 @@ class CandidateSampler(Op):
         return drawn.astype("int64"), *(e.astype("float32") for e in expected)
 
     def expected(self, classes: np.ndarray, tries: int, attrs: dict[str, Any]) -> np.ndarray:
-        """How often classes come up in as many tries; at most once if they are unique."""
+        """Return the expected counts of classes in this number of draws; at most 1 if they are
+        unique.
+        """
         p = self.probability(classes.astype(np.float64), attrs)
         with np.errstate(divide="ignore"):
             return -np.expm1(tries * np.log1p(-p)) if attrs["unique"] else p * tries
@@ -114,14 +116,14 @@ class CandidateSampler(Op):
 
 @register
 class LogUniformCandidateSampler(CandidateSampler):
-    """Small class numbers more often, as words by frequency."""
+    """Small class numbers drawn more often, as frequent words."""
 
     id = "log_uniform_candidate_sampler"
     keywords = ("zipf", "negative sampling", "word2vec", "nce", "frequency")
     doc = (
         "Classes drawn with the probability log((c + 2) / (c + 1)) / log(range_max + 1).\n\nThat "
-        "is Zipf's law for classes that are numbered by frequency. Gives the classes, and how "
-        "often the targets and they are expected. No gradient flows."
+        "is Zipf's law for classes numbered by frequency. Returns the classes, and the expected "
+        "counts of the targets and of these classes. No gradient flows."
     )
 
     def probability(self, classes: np.ndarray, attrs: dict[str, Any]) -> np.ndarray:
@@ -135,13 +137,13 @@ class LogUniformCandidateSampler(CandidateSampler):
 
 @register
 class UniformCandidateSampler(CandidateSampler):
-    """Every class alike."""
+    """Classes drawn uniformly."""
 
     id = "uniform_candidate_sampler"
     keywords = ("negative sampling", "nce", "even")
     doc = (
-        "Classes drawn with the same probability, 1 / range_max.\n\nGives the classes, and how "
-        "often the targets and they are expected. No gradient flows."
+        "Classes drawn with the same probability, 1 / range_max.\n\nReturns the classes, and the "
+        "expected counts of the targets and of these classes. No gradient flows."
     )
 
     def probability(self, classes: np.ndarray, attrs: dict[str, Any]) -> np.ndarray:
@@ -153,20 +155,19 @@ class UniformCandidateSampler(CandidateSampler):
 
 @register
 class FixedUnigramCandidateSampler(CandidateSampler):
-    """Classes as often as they are counted."""
+    """Classes drawn by given counts."""
 
     id = "fixed_unigram_candidate_sampler"
     keywords = ("negative sampling", "word2vec", "nce", "frequency", "counts")
     doc = (
-        "Classes drawn with probabilities that go with given counts to the power of distortion."
-        "\n\n0.75 is word2vec's. The first num_reserved_ids classes are never drawn and have no "
-        "count. Gives the classes, and how often the targets and they are expected. No gradient "
-        "flows."
+        "Classes drawn in proportion to given counts to the power of distortion.\n\nword2vec uses "
+        "0.75. The first num_reserved_ids classes are never drawn and have no count. Returns the "
+        "classes, and the expected counts of the targets and of these classes. No gradient flows."
     )
     attrs = (
         *CandidateSampler.attrs[:-1],
         Attr("distortion", "float", 1.0, "Power of the counts."),
-        Attr("num_reserved_ids", "int", 0, "Classes at the beginning without count.", minimum=0),
+        Attr("num_reserved_ids", "int", 0, "Number of first classes without a count.", minimum=0),
         Attr("unigrams", "literal", [1.0] * 10, "A count for each class that is not reserved."),
         SEED,
     )
@@ -201,7 +202,7 @@ class FixedUnigramCandidateSampler(CandidateSampler):
 
 
 class SampledLoss(Composed):
-    """Base: scores of the targets and of a few classes that are drawn."""
+    """The base of losses from the scores of the targets and of a few drawn classes."""
 
     category = "Loss"
     random = True
@@ -264,7 +265,7 @@ class SampledLoss(Composed):
         drawn: Sequence[Tensor],
         **attrs: Any,
     ) -> Tensor:
-        """The loss with what a candidate sampler gave."""
+        """Return the loss for the results of a candidate sampler."""
         sampled, expected, expected_sampled = drawn
         labels = F.cast(labels, dtype=sampled.dtype)
 
@@ -285,7 +286,7 @@ class SampledLoss(Composed):
         )
 
     def loss(self, targets: Tensor, scores: Tensor) -> Tensor:
-        """Of each row."""
+        """Return the loss of each row."""
         raise NotImplementedError(self.id)
 
     def samples(self) -> Iterator[Sample]:
@@ -319,8 +320,8 @@ def _attrs(removes: bool) -> tuple[Attr, ...]:
 
 
 _DRAWN = (
-    " are drawn by the log-uniform sampler, so number classes by frequency; their scores are "
-    "corrected by how often they are expected."
+    " are drawn by the log-uniform sampler, so number classes by frequency. Their scores are "
+    "corrected by their expected counts."
 )
 
 
@@ -331,8 +332,8 @@ class NCELoss(SampledLoss):
     id = "nce_loss"
     keywords = ("noise contrastive", "negative sampling", "word2vec", "skip gram", "embedding")
     doc = (
-        "Loss over many classes: the targets against a few others, as yes-or-no questions.\n\nOf "
-        "each row, (n,). Others" + _DRAWN + " Gutmann and Hyvarinen, 2010."
+        "Loss over many classes: the targets against a few others, as yes-or-no questions.\n\nOne "
+        "loss per row, (n,). Others" + _DRAWN + " Gutmann and Hyvarinen, 2010."
     )
     attrs = _attrs(removes=False)
 
@@ -348,8 +349,10 @@ class SampledSoftmaxLoss(SampledLoss):
     id = "sampled_softmax_loss"
     keywords = ("large vocabulary", "negative sampling", "cross entropy", "language model")
     doc = (
-        "Softmax cross-entropy over the targets and a few other classes.\n\nOf each row, (n,), for "
-        "training; use the whole softmax for evaluation. Others" + _DRAWN + " Jean et al., 2014."
+        "Softmax cross-entropy over the targets and a few other classes.\n\nOne loss per row, "
+        "(n,), for training; use the full softmax for evaluation. Others"
+        + _DRAWN
+        + " Jean et al., 2014."
     )
     attrs = _attrs(removes=True)
 

@@ -1,7 +1,7 @@
-"""TensorFlow 1's way to train, as graphs are built: optimizers, schedules, averages, clipping.
+"""Training as in TensorFlow 1, by building graphs: optimizers, schedules, averages, clipping.
 
-`nf.train` shows these names. The optimizers make the nodes that the window has; what takes given
-gradients is an op of its own, `apply_gradients`.
+`nf.train` exports these names. The optimizers add the same nodes as the window. A separate op,
+`apply_gradients`, takes given gradients.
 """
 
 from nodeflow.ops.training import apply_gradients, proximal, schedules, update_rules

@@ -1,4 +1,4 @@
-"""Updates by given gradients: what an optimizer does once gradients were clipped or changed."""
+"""Optimizer updates by given gradients, for example after clipping."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from nodeflow.ops.macro_ops import Optimizer, Updates
 from nodeflow.ops.training import proximal
 from nodeflow.ops.training_mode import step_assigns
 
-assert proximal  # its optimizers are rules, too
+assert proximal  # its optimizers are rules as well
 RULES = tuple(op.id for op in REGISTRY if isinstance(op, Optimizer))
 """Ids of the optimizers."""
 
@@ -27,32 +27,31 @@ def _no_loss(graph: Graph, attrs: Mapping[str, Any]) -> Tensor:
 
 @register
 class ApplyGradients(Optimizer):
-    """Steps along gradients that are given."""
+    """Steps along given gradients."""
 
     id = "apply_gradients"
     keywords = ("optimizer", "train", "clip", "gradients", "update")
     doc = (
-        "Training by gradients that are wired in: clipped, averaged or changed in any way.\n\nThe "
-        "i-th gradient updates the i-th of the named variables by an optimizer's rule, whose "
-        'settings are a JSON object such as {"beta1": 0.5}; what it leaves out has the rule\'s '
-        "default. Further inputs after the gradients give the settings that `wired` names. The "
-        "loss is what a training reports."
+        "Training by connected gradients: clipped, averaged or changed in any way.\n\nThe i-th "
+        "gradient updates the i-th of the named variables by an optimizer's rule. Its settings "
+        'are a JSON object such as {"beta1": 0.5}; missing ones have the rule\'s default. Inputs '
+        "after the gradients give the settings that `wired` names. Training reports the loss."
     )
     inputs = (
         Port("learning_rate", "Size of the steps.", FLOATS),
-        Port("loss", "The scalar that a training reports.", FLOATS, optional=True,
+        Port("loss", "Scalar that training reports.", FLOATS, optional=True,
              stand_in=StandIn(TensorType("float32", ()), _no_loss)),
-        Port("gradients", "One for each variable, in their order; then the wired settings.",
+        Port("gradients", "One per variable, in their order; then the connected settings.",
              FLOATS, variadic=True, optional=True),
     )  # fmt: skip
     numbers = ()
     attrs = (
-        Attr("rule", "choice", "gradient_descent", "How a step follows from a gradient.",
+        Attr("rule", "choice", "gradient_descent", "Rule that turns a gradient into a step.",
              choices=RULES),
         Attr("settings", "json", {}, "The rule's settings, by name."),
-        Attr("variables", "names", None, "What to change: one variable for each gradient.",
+        Attr("variables", "names", None, "Variables to change, one per gradient.",
              optional=True),
-        Attr("wired", "json", [], "Names of settings that inputs after the gradients give."),
+        Attr("wired", "json", [], "Names of settings given by inputs after the gradients."),
     )  # fmt: skip
 
     def bind_attrs(self, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -96,10 +95,10 @@ class ApplyGradients(Optimizer):
 
 
 def _settings(attrs: Mapping[str, Any]) -> dict[str, Any]:
-    """All attributes of the rule.
+    """Return all attributes of the rule.
 
     Raises:
-        AttributeProblem: it has no such setting, or not this value.
+        AttributeProblem: it has no such setting, or the value is invalid.
     """
     rule, given = REGISTRY.lookup(attrs["rule"]), attrs["settings"] or {}
     try:
@@ -115,7 +114,7 @@ def _settings(attrs: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _check_wired(attrs: Mapping[str, Any]) -> None:
-    """Raises AttributeProblem unless tensors can give the settings that are to be wired."""
+    """Raise AttributeProblem unless tensors can give the settings named in `wired`."""
     rule, names = REGISTRY.lookup(attrs["rule"]), attrs["wired"]
     assert isinstance(rule, Optimizer)
     known = [n for n in (*rule.numbers, *rule.others) if n != "learning_rate"]
@@ -129,7 +128,7 @@ def _check_wired(attrs: Mapping[str, Any]) -> None:
 
 
 def _check(gradient: Tensor, variable: Tensor, port: str) -> None:
-    """Raises DtypeError or ShapeError where a gradient is none of its variable."""
+    """Raise DtypeError or ShapeError if a gradient does not fit its variable."""
     if gradient.dtype != variable.dtype:
         raise DtypeError(
             f"{variable.name} is {variable.dtype}, and its gradient {gradient.dtype}",

@@ -13,10 +13,10 @@ from nodeflow.ops import functions as F
 def clip_by_norm(
     t: Any, clip_norm: Any, axes: int | Sequence[int] | None = None, name: str | None = None
 ) -> Tensor:
-    """t, scaled down where its length exceeds clip_norm: t * clip_norm / max(norm, clip_norm).
+    """Scale t down if its length exceeds clip_norm: t * clip_norm / max(norm, clip_norm).
 
     Args:
-        axes: those along which lengths are taken; None takes the length of all.
+        axes: axes along which lengths are taken; None: the length of the whole tensor.
 
     Returns:
         A tensor like t. The gradient at t = 0 is 1.
@@ -31,7 +31,7 @@ def clip_by_norm(
 
 
 def clip_by_average_norm(t: Any, clip_norm: Any, name: str | None = None) -> Tensor:
-    """t, scaled down where its length over its number of elements exceeds clip_norm."""
+    """Scale t down if its length divided by its number of elements exceeds clip_norm."""
     graph = F.graph_of([t, clip_norm])
     with graph, graph.name_scope(name or "clip_by_average_norm"):
         t = graph.as_tensor(t)
@@ -43,10 +43,10 @@ def clip_by_average_norm(t: Any, clip_norm: Any, name: str | None = None) -> Ten
 
 
 def global_norm(t_list: Sequence[Tensor | None], name: str | None = None) -> Tensor:
-    """The length of all tensors together: sqrt(sum of all squares); None is left out.
+    """Return the length of all tensors together, sqrt(sum of all squares). None is left out.
 
     Raises:
-        GraphError: no tensors.
+        GraphError: there are no tensors.
     """
     tensors = _tensors(t_list)
     graph = F.graph_of(tensors)
@@ -64,20 +64,20 @@ def clip_by_global_norm(
     use_norm: Tensor | None = None,
     name: str | None = None,
 ) -> tuple[list[Tensor | None], Tensor]:
-    """All tensors, scaled down together where their common length exceeds clip_norm.
+    """Scale all tensors down together if their common length exceeds clip_norm.
 
-    Each is t * clip_norm / max(norm, clip_norm). Where the norm is not finite they become NaN, as
-    in TensorFlow 1, so that a training notices.
+    Each becomes t * clip_norm / max(norm, clip_norm). If the norm is not finite they become NaN, as
+    in TensorFlow 1, so that training notices.
 
     Args:
-        t_list: gradients, say; None stays None.
+        t_list: for example gradients; None stays None.
         use_norm: the common length, if it is known.
 
     Returns:
         The scaled tensors and the length. Pascanu and others, 2013.
 
     Raises:
-        GraphError: no tensors.
+        GraphError: there are no tensors.
     """
     tensors = _tensors(t_list)
     graph = F.graph_of(tensors)
@@ -91,14 +91,14 @@ def clip_by_global_norm(
 def assign_add(
     ref: Tensor, value: Any, use_locking: bool | None = None, name: str | None = None
 ) -> Tensor:
-    """A node that adds to a variable; its output is the new value."""
+    """Add a node that adds to a variable and returns the new value."""
     return _changed(ref, "add", value, name or "assign_add")
 
 
 def assign_sub(
     ref: Tensor, value: Any, use_locking: bool | None = None, name: str | None = None
 ) -> Tensor:
-    """A node that subtracts from a variable; its output is the new value."""
+    """Add a node that subtracts from a variable and returns the new value."""
     return _changed(ref, "subtract", value, name or "assign_sub")
 
 
@@ -109,10 +109,10 @@ def _changed(ref: Any, op: str, value: Any, name: str) -> Tensor:
 
 
 def _tensors(t_list: Any) -> list[Tensor]:
-    """The tensors among them.
+    """Return the tensors of a list, without None.
 
     Raises:
-        GraphError: no list, or none in it.
+        GraphError: it is no list, or has no tensors.
     """
     if isinstance(t_list, Tensor) or not isinstance(t_list, Sequence):
         raise GraphError("this takes a list of tensors", hint="Write [t] for one tensor.")

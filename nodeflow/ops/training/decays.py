@@ -1,8 +1,8 @@
-"""Learning rates that fall with a global step, by TensorFlow 1's formulas, for `nf.train`.
+"""Learning rates that decay with a global step, by TensorFlow 1's formulas, for `nf.train`.
 
-Every argument may be a number or a tensor. What they return is an ordinary tensor, made in a scope
-of its own, for an optimizer's ``learning_rate``. The window's schedules, which count for
-themselves, are in `nodeflow.ops.training.schedules`.
+Every argument may be a number or a tensor. Each function returns an ordinary tensor, in a separate
+name scope, for an optimizer's ``learning_rate``. The window's schedules, which count their own
+steps, are in `nodeflow.ops.training.schedules`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def exponential_decay(
     staircase: bool = False,
     name: str | None = None,
 ) -> Tensor:
-    """learning_rate * decay_rate^(global_step / decay_steps).
+    """Return learning_rate * decay_rate^(global_step / decay_steps).
 
     Args:
         staircase: round the exponent down, so that the rate falls in steps.
@@ -47,7 +47,7 @@ def natural_exp_decay(
     staircase: bool = False,
     name: str | None = None,
 ) -> Tensor:
-    """learning_rate * exp(-decay_rate * global_step / decay_steps)."""
+    """Return learning_rate * exp(-decay_rate * global_step / decay_steps)."""
 
     def rate(start: Tensor, step: Tensor, steps: Any, factor: Any) -> Tensor:
         return start * F.exp(-factor * _part(step, steps, staircase))
@@ -64,7 +64,7 @@ def inverse_time_decay(
     staircase: bool = False,
     name: str | None = None,
 ) -> Tensor:
-    """learning_rate / (1 + decay_rate * global_step / decay_steps)."""
+    """Return learning_rate / (1 + decay_rate * global_step / decay_steps)."""
 
     def rate(start: Tensor, step: Tensor, steps: Any, factor: Any) -> Tensor:
         return start / (1 + factor * _part(step, steps, staircase))
@@ -76,16 +76,16 @@ def inverse_time_decay(
 def piecewise_constant(
     x: Any, boundaries: Sequence[Any], values: Sequence[Any], name: str | None = None
 ) -> Tensor:
-    """values[0] up to boundaries[0], included, then values[1] up to boundaries[1], and so on.
+    """Return values[0] for x up to and including boundaries[0], then values[1], and so on.
 
     Args:
         x: usually the global step.
-        boundaries: numbers that rise.
+        boundaries: ascending numbers.
         values: one more than boundaries.
 
     Raises:
-        GraphError: the numbers of values and boundaries do not fit, or a boundary is below the one
-            before it.
+        GraphError: the numbers of values and boundaries do not fit, or boundaries are not
+            ascending.
     """
     boundaries, values = list(boundaries), list(values)
     if len(values) != len(boundaries) + 1:
@@ -114,10 +114,10 @@ def polynomial_decay(
     cycle: bool = False,
     name: str | None = None,
 ) -> Tensor:
-    """(learning_rate - end) * (1 - global_step / decay_steps)^power + end, then end.
+    """Return (learning_rate - end) * (1 - global_step / decay_steps)^power + end, then end.
 
     Args:
-        cycle: begin again at the next multiple of decay_steps instead of staying at the end.
+        cycle: start again at the next multiple of decay_steps instead of staying at the end.
     """
 
     def rate(start: Tensor, step: Tensor, steps: Any, end: Any, power: Any) -> Tensor:
@@ -139,8 +139,11 @@ def cosine_decay(
     alpha: Any = 0.0,
     name: str | None = None,
 ) -> Tensor:
-    """learning_rate * ((1 - alpha) * (1 + cos(pi * global_step / decay_steps)) / 2 + alpha), then
-    learning_rate * alpha. Loshchilov and Hutter, 2017."""
+    """Return a rate that falls to learning_rate * alpha along half a cosine, then stays.
+
+    learning_rate * ((1 - alpha) * (1 + cos(pi * global_step / decay_steps)) / 2 + alpha).
+    Loshchilov and Hutter, 2017.
+    """
 
     def rate(start: Tensor, step: Tensor, steps: Any, alpha: Any) -> Tensor:
         cosine = 0.5 * (1 + F.cos(math.pi * (F.minimum(step, steps) / steps)))
@@ -158,11 +161,11 @@ def cosine_decay_restarts(
     alpha: Any = 0.0,
     name: str | None = None,
 ) -> Tensor:
-    """As `cosine_decay`, beginning again each time it has ended. Loshchilov and Hutter, 2017.
+    """Return a `cosine_decay` that restarts when it ends. Loshchilov and Hutter, 2017.
 
     Args:
-        t_mul: length of each period, as a multiple of the one before.
-        m_mul: first rate of each period, as a multiple of that of the one before.
+        t_mul: length of each period, as a multiple of the previous one.
+        m_mul: first rate of each period, as a multiple of the previous period's.
     """
 
     def rate(start: Tensor, step: Tensor, steps: Any, alpha: Any) -> Tensor:
@@ -189,8 +192,11 @@ def linear_cosine_decay(
     beta: Any = 0.001,
     name: str | None = None,
 ) -> Tensor:
-    """learning_rate * ((alpha + linear) * cosine + beta): both fall from 1 over decay_steps, and
-    the cosine has num_periods periods. Bello and others, 2017."""
+    """Return learning_rate * ((alpha + linear) * cosine + beta).
+
+    The linear part falls from 1 to 0 over decay_steps; the cosine part has num_periods periods.
+    Bello and others, 2017.
+    """
 
     def rate(start: Tensor, step: Tensor, steps: Any, periods: Any, *shares: Any) -> Tensor:
         alpha, beta = shares
@@ -213,11 +219,11 @@ def noisy_linear_cosine_decay(
     beta: Any = 0.001,
     name: str | None = None,
 ) -> Tensor:
-    """As `linear_cosine_decay`, with noise on the linear part, drawn anew for each step.
+    """Return a `linear_cosine_decay` with noise on the linear part, drawn anew in each step.
 
     Args:
-        initial_variance: of the noise at step 0.
-        variance_decay: its variance is initial_variance / (1 + step) ** variance_decay.
+        initial_variance: variance of the noise at step 0.
+        variance_decay: the variance is initial_variance / (1 + step) ** variance_decay.
     """
 
     def rate(start: Tensor, step: Tensor, steps: Any, first: Any, falls: Any, *rest: Any) -> Tensor:
@@ -236,7 +242,7 @@ def noisy_linear_cosine_decay(
 def _decay(
     scope: str, rate: Callable[..., Tensor], learning_rate: Any, global_step: Any, *numbers: Any
 ) -> Tensor:
-    """A rate of the step and of further numbers, all in the dtype of the learning rate."""
+    """Return a rate from the step and further numbers, in the dtype of the learning rate."""
     if global_step is None:
         raise GraphError(
             "the rate needs a global_step", hint="Give nf.train.get_or_create_global_step()."
@@ -250,7 +256,7 @@ def _decay(
 
 
 def _number(graph: Graph, value: Any) -> Tensor:
-    """A tensor as it is, a number as float32."""
+    """Return a tensor unchanged, a number as float32."""
     if isinstance(value, (Tensor, np.ndarray, np.generic)):
         return graph.as_tensor(value)
     return graph.as_tensor(float(value), "float32")
@@ -261,10 +267,12 @@ def _as(x: Tensor, dtype: str) -> Tensor:
 
 
 def _limit(x: Tensor, boundary: Any) -> Any:
-    """A boundary as a literal of x: between integers, the lower one says the same."""
+    """Return a boundary as a literal of x's dtype. For integers, rounding down keeps the
+    comparison.
+    """
     return float(boundary) if x.type.is_float else math.floor(boundary)
 
 
 def _part(step: Tensor, steps: Any, staircase: bool) -> Tensor:
-    """The step in units of ``steps``."""
+    """Return the step in units of ``steps``."""
     return F.floor(step / steps) if staircase else step / steps

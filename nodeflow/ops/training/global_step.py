@@ -8,12 +8,13 @@ from nodeflow.errors import GraphError
 from nodeflow.graph.graph import Graph, Tensor, get_default_graph
 
 NAME = "global_step"
-"""The variable's name, and that of its collection."""
+"""The name of the variable and of its collection."""
 
 
 def get_global_step(graph: Graph | None = None) -> Tensor | None:
-    """The variable that counts a graph's steps: the one in the collection ``global_step``, or of
-    that name; None where there is neither.
+    """Return the variable that counts a graph's steps; None if there is none.
+
+    It is the variable in the collection ``global_step``, or the one of that name.
 
     Raises:
         GraphError: it is no integer scalar.
@@ -27,10 +28,10 @@ def get_global_step(graph: Graph | None = None) -> Tensor | None:
 
 
 def create_global_step(graph: Graph | None = None) -> Tensor:
-    """A new variable ``global_step``: int64, 0, not trained.
+    """Create the variable ``global_step``: int64, 0, not trained.
 
     Raises:
-        GraphError: the graph has one.
+        GraphError: the graph already has one.
     """
     graph = graph or get_default_graph()
     if get_global_step(graph) is not None:
@@ -42,14 +43,14 @@ def create_global_step(graph: Graph | None = None) -> Tensor:
 
 
 def get_or_create_global_step(graph: Graph | None = None) -> Tensor:
-    """The variable that counts a graph's steps; made where there is none."""
+    """Return the variable that counts a graph's steps. Create it if there is none."""
     graph = graph or get_default_graph()
     found = get_global_step(graph)
     return create_global_step(graph) if found is None else found
 
 
 def global_step(sess: Any, global_step_tensor: Tensor) -> int:
-    """The number of steps so far: the variable's value in a session."""
+    """Return the number of steps so far: the variable's value in a session."""
     return int(sess.run(_checked(global_step_tensor)))
 
 
@@ -64,7 +65,7 @@ def _checked(tensor: Any) -> Tensor:
 
 
 def assert_global_step(global_step_tensor: Tensor) -> None:
-    """Refuse what cannot count steps.
+    """Refuse a tensor that cannot count steps.
 
     Raises:
         GraphError: it is no integer scalar.

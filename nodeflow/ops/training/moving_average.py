@@ -1,4 +1,4 @@
-"""Running means of variables, to be used instead of them: Polyak and Juditsky, 1992."""
+"""Moving averages of variables, to be used in their place: Polyak and Juditsky, 1992."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ COLLECTION = "moving_average_variables"
 
 
 class ExponentialMovingAverage:
-    """Keeps shadow = decay * shadow + (1 - decay) * value for variables and tensors.
+    """Moving averages of variables and tensors: average = decay * average + (1 - decay) * value.
 
     Args:
-        decay: share that is kept, a number or scalar tensor.
-        num_updates: number of updates so far, such as the global step: the decay is then at most
-            (1 + num_updates) / (10 + num_updates), so that means move faster in the beginning.
-        zero_debias: means of variables begin at 0 and are divided by what is missing, instead of
-            beginning at the variable; those of other tensors always do.
-        name: last part of the names of what is kept: ``VARIABLE/ExponentialMovingAverage``.
+        decay: share of the average that is kept, a number or scalar tensor.
+        num_updates: number of updates so far, such as the global step. The decay is then at most (1
+            + num_updates) / (10 + num_updates), so that averages move faster in the beginning.
+        zero_debias: start averages of variables at 0 and correct for the bias, instead of starting
+            at the variable. Averages of other tensors always do so.
+        name: last part of the names of the averages: ``VARIABLE/ExponentialMovingAverage``.
     """
 
     def __init__(
@@ -43,15 +43,15 @@ class ExponentialMovingAverage:
         return self._name
 
     def apply(self, var_list: Iterable[Tensor] | None = None) -> Node:
-        """A node that moves the means when it runs; makes those that do not exist.
+        """Return a node that moves the averages in a run. Create averages that do not exist.
 
-        Under ``control_dependencies([train])`` the means take the values after the step.
+        Under ``control_dependencies([train])`` the averages use the values after the step.
 
         Args:
-            var_list: variables and float tensors; None is all trainable variables.
+            var_list: variables and float tensors; None: all trainable variables.
 
         Raises:
-            GraphError: a mean of one of them is kept already, or it is no float tensor.
+            GraphError: one of them already has an average, or is no float tensor.
         """
         trainable = get_default_graph().trainable_variables
         given = trainable if var_list is None else list(var_list)
@@ -64,22 +64,25 @@ class ExponentialMovingAverage:
             return api.group(*(t.node for t in moved))
 
     def average(self, var: Tensor) -> Tensor | None:
-        """The variable that keeps the mean of a variable or tensor; None without `apply`."""
+        """Return the variable that holds the average of a variable or tensor; None
+        before `apply`.
+        """
         return self._averages.get(var)
 
     def average_name(self, var: Tensor) -> str:
-        """The name of the mean of a variable or tensor."""
+        """Return the name of the average of a variable or tensor."""
         average = self._averages.get(var)
         return f"{var.node.name}/{self._name}" if average is None else average.node.name
 
     def variables_to_restore(
         self, moving_avg_variables: Sequence[Tensor] | None = None
     ) -> dict[str, Tensor]:
-        """Name in a checkpoint -> variable, for a `Saver` that loads means in place of variables.
+        """Return name in a checkpoint -> variable, for a `Saver` that loads averages into
+        variables.
 
         Args:
-            moving_avg_variables: variables whose means are wanted; None is all trainable ones and
-                those that a mean is kept of. Every other variable keeps its own name.
+            moving_avg_variables: variables whose averages to load; None: all trainable variables
+                and all that have an average. Every other variable keeps its own name.
         """
         chosen, graph = moving_avg_variables, get_default_graph()
         if chosen is None:
@@ -97,7 +100,7 @@ class ExponentialMovingAverage:
         return F.minimum((1 + updates) / (10 + updates), self._decay)
 
     def _make(self, tensor: Any) -> None:
-        """The variable that keeps a mean, outside the user's scopes."""
+        """Create the variable of an average, outside the user's scopes."""
         if not isinstance(tensor, Tensor) or not tensor.type.is_float:
             shown = tensor.name if isinstance(tensor, Tensor) else type(tensor).__name__
             raise GraphError(f"{shown} is no float tensor, so it has no moving average")
@@ -116,7 +119,7 @@ class ExponentialMovingAverage:
         return self._zero_debias or tensor.node.op.id != "variable"
 
     def _variable(self, tensor: Tensor, last: str = "", **begin: Any) -> Tensor:
-        """A variable named after a tensor; it begins at the tensor, or as ``begin`` says."""
+        """Create a variable named after a tensor. It starts at the tensor, or as ``begin`` says."""
         graph, first = tensor.graph, () if begin else (tensor,)
         name = f"{tensor.name.replace(':', '_')}/{self._name}{last}"
         with graph.control_dependencies(None), graph.name_scope(None):
@@ -125,7 +128,7 @@ class ExponentialMovingAverage:
             )
 
     def _move(self, tensor: Tensor, share: Any) -> Tensor:
-        """The assign that moves one mean by a share of the way to the tensor's value."""
+        """Return the assign that moves one average by a share of the way to the tensor's value."""
         average = self._averages[tensor]
         if isinstance(share, Tensor) and share.dtype != tensor.dtype:
             share = F.cast(share, dtype=tensor.dtype)

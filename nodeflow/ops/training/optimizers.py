@@ -1,8 +1,8 @@
-"""`nf.train`'s optimizers: TensorFlow 1's classes, with its names, arguments and defaults.
+"""The optimizers of `nf.train`: TensorFlow 1's classes, with its names, arguments and defaults.
 
-`minimize` makes one optimizer node, the same as in the window. `compute_gradients` and
-`apply_gradients` are a gradients node and an apply_gradients node, and anything may stand between
-them. A run that reaches either trains (see `Session.run`).
+`minimize` adds one optimizer node, the same as the window does. `compute_gradients` and
+`apply_gradients` add a gradients node and an apply_gradients node, and other ops may come between
+them. A run that executes either kind of update trains (see `Session.run`).
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ GradientAndVariable = tuple[Tensor | None, Tensor]
 
 
 class Optimizer:
-    """Base of all: makes update nodes, and keeps no numbers itself.
+    """The base of optimizers. It adds update nodes and stores no numbers itself.
 
-    The learning rate and other numbers may be tensors, read anew in each step, or functions that
-    return them. ``gate_gradients``, ``aggregation_method``, ``colocate_gradients_with_ops`` and
-    ``use_locking`` are accepted for TensorFlow 1; a step always sees all variables as they were
-    before it.
+    The learning rate and other numbers may be tensors, which each step reads anew, or functions
+    that return them. ``gate_gradients``, ``aggregation_method``, ``colocate_gradients_with_ops``
+    and ``use_locking`` are accepted for TensorFlow 1 and ignored: a step always reads all variables
+    as they were before it.
     """
 
     GATE_NONE, GATE_OP, GATE_GRAPH = 0, 1, 2
@@ -57,14 +57,14 @@ class Optimizer:
         name: str | None = None,
         grad_loss: Tensor | None = None,
     ) -> Node:
-        """A node that makes one step when it runs.
+        """Return a node that makes one training step in a run.
 
         Args:
-            loss: what to minimise; the sum of its elements if it is no scalar.
+            loss: tensor to minimize; if it is no scalar, the sum of its elements.
             global_step: a variable that each step raises by 1.
-            var_list: what to change; None is all trainable variables that the loss depends on.
-            name: of the node; None is the optimizer's.
-            grad_loss: gradient that flows into the loss; None is 1.
+            var_list: variables to change; None: all trainable variables that the loss depends on.
+            name: name of the node; None: the optimizer's.
+            grad_loss: incoming gradient of the loss; None: 1.
 
         Raises:
             GradientError: the loss depends on no variable, or an op on the way has no gradient.
@@ -96,12 +96,12 @@ class Optimizer:
         colocate_gradients_with_ops: bool = False,
         grad_loss: Tensor | None = None,
     ) -> list[GradientAndVariable]:
-        """The gradient of the loss and the variable, for each variable.
+        """Return pairs of the loss's gradient and the variable.
 
         Args:
-            var_list: None is all trainable variables of the graph; where the loss does not depend
-                on one, its gradient is None.
-            grad_loss: gradient that flows into the loss; None is 1.
+            var_list: None: all trainable variables of the graph. If the loss does not depend on
+                one, its gradient is None.
+            grad_loss: incoming gradient of the loss; None: 1.
 
         Raises:
             GradientError: there is no variable, or an op on the way has no gradient.
@@ -122,11 +122,11 @@ class Optimizer:
         global_step: Tensor | None = None,
         name: str | None = None,
     ) -> Node:
-        """A node that makes one step along given gradients when it runs.
+        """Return a node that makes one step along given gradients in a run.
 
         Args:
-            grads_and_vars: as `compute_gradients` returns them, the gradients changed in any way;
-                a variable with None is left out.
+            grads_and_vars: pairs as from `compute_gradients`, with gradients changed in any way. A
+                variable with None is left out.
             global_step: a variable that each step raises by 1.
 
         Raises:
@@ -155,15 +155,15 @@ class Optimizer:
         return self._make("apply_gradients", inputs, attrs, name, global_step)
 
     def get_name(self) -> str:
-        """The name that its nodes get."""
+        """Return the name of its nodes."""
         return self._name
 
     def get_slot_names(self) -> list[str]:
-        """TensorFlow's names of what it keeps for each variable."""
+        """Return TensorFlow's names of the slots of each variable."""
         return sorted(self.slots)
 
     def get_slot(self, var: Tensor, name: str) -> Tensor | None:
-        """What it keeps for a variable, once it has made an update of it; else None.
+        """Return a slot of a variable; None if there is no update of the variable yet.
 
         Args:
             name: one of `get_slot_names`.
@@ -175,12 +175,12 @@ class Optimizer:
         return None
 
     def variables(self) -> list[Tensor]:
-        """All variables that its nodes keep."""
+        """Return all variables that its nodes keep."""
         made = {node.name for node in self._made}
         return [v for n in self._made[:1] for v in n.graph.variables if v.node.made_by in made]
 
     def _own_settings(self) -> dict[str, Any]:
-        """The settings that are numbers and differ from the rule's defaults."""
+        """Return the settings that are numbers and differ from the rule's defaults."""
         op = REGISTRY.lookup(self.rule)
         numbers = {k: v for k, v in self._settings.items() if not isinstance(v, Tensor)}
         return {k: v for k, v in numbers.items() if op.attr(k).default != v}
@@ -205,7 +205,7 @@ class Optimizer:
         return node
 
     def _loss_of(self, gradients: Sequence[Tensor]) -> Tensor | None:
-        """The scalar that the gradients are of, where that is one."""
+        """Return the scalar whose gradients these are, if it is one."""
         found: dict[Tensor, None] = {}
         seen: set[Tensor] = set()
         waiting = [*gradients]
@@ -224,7 +224,7 @@ class Optimizer:
 
 
 def _called(value: Any) -> Any:
-    """A setting itself: a tensor or number, or what a function without arguments returns."""
+    """Return a setting: a tensor or number, or the result of a function without arguments."""
     value = value() if callable(value) else value
     return value.item() if isinstance(value, np.ndarray) and value.ndim == 0 else value
 
@@ -238,10 +238,10 @@ def _tensor(value: Any, what: str) -> Tensor:
 
 
 def _variables(given: Any) -> list[Tensor]:
-    """Variables, one or several.
+    """Return one or several variables as a list.
 
     Raises:
-        GraphError: something else.
+        GraphError: something else is given.
     """
     several = isinstance(given, Iterable) and not isinstance(given, Tensor)
     found: list[Any] = list(given) if several else [given]
@@ -253,10 +253,10 @@ def _variables(given: Any) -> list[Tensor]:
 
 
 def _pairs(given: Iterable[Any]) -> list[tuple[Any, Any]]:
-    """(gradient, variable) pairs.
+    """Return (gradient, variable) pairs.
 
     Raises:
-        GraphError: no list of pairs.
+        GraphError: it is no list of pairs.
     """
     pairs = list(given) if isinstance(given, Iterable) else [given]
     if not all(isinstance(pair, (tuple, list)) and len(pair) == 2 for pair in pairs):
@@ -268,7 +268,7 @@ def _pairs(given: Iterable[Any]) -> list[tuple[Any, Any]]:
 
 
 class GradientDescentOptimizer(Optimizer):
-    """variable - learning_rate * gradient."""
+    """Gradient descent: variable - learning_rate * gradient."""
 
     rule = "gradient_descent"
 
@@ -279,7 +279,7 @@ class GradientDescentOptimizer(Optimizer):
 
 
 class MomentumOptimizer(Optimizer):
-    """Gradient descent that keeps a share of its velocity."""
+    """Gradient descent with momentum: each step keeps a share of the previous velocity."""
 
     rule = "momentum"
     slots = {"momentum": "velocity"}
@@ -296,7 +296,7 @@ class MomentumOptimizer(Optimizer):
 
 
 class AdamOptimizer(Optimizer):
-    """Steps scaled by running means of the gradient and its square."""
+    """Adam: steps scaled by running means of the gradient and its square."""
 
     rule = "adam"
     slots = {"m": "m", "v": "v"}
@@ -314,7 +314,7 @@ class AdamOptimizer(Optimizer):
 
 
 class RMSPropOptimizer(Optimizer):
-    """Steps divided by the running length of the gradient."""
+    """RMSProp: steps divided by the running length of the gradient."""
 
     rule = "rmsprop"
     slots = {"rms": "mean_square", "momentum": "velocity", "mg": "mean"}
@@ -339,7 +339,7 @@ class RMSPropOptimizer(Optimizer):
 
 
 class AdagradOptimizer(Optimizer):
-    """Steps that shrink where gradients were large."""
+    """AdaGrad: smaller steps where gradients were large."""
 
     rule = "adagrad"
     slots = {"accumulator": "sum"}
@@ -355,7 +355,7 @@ class AdagradOptimizer(Optimizer):
 
 
 class AdadeltaOptimizer(Optimizer):
-    """Steps in the units of the variable."""
+    """Adadelta: steps scaled to the units of the variable."""
 
     rule = "adadelta"
     slots = {"accum": "mean_square", "accum_update": "mean_square_step"}
@@ -372,7 +372,7 @@ class AdadeltaOptimizer(Optimizer):
 
 
 class FtrlOptimizer(Optimizer):
-    """Follow the regularized leader: many weights stay at exactly 0."""
+    """Follow the regularized leader: many weights stay exactly 0."""
 
     rule = "ftrl"
     slots = {"accum": "sum", "linear": "linear"}
@@ -439,7 +439,7 @@ class ProximalAdagradOptimizer(Optimizer):
 
 
 class AdagradDAOptimizer(Optimizer):
-    """Dual averaging: weights follow from the sum of all gradients, many of them are exactly 0."""
+    """Dual averaging: weights follow from the sum of all gradients, and many are exactly 0."""
 
     rule = "adagrad_da"
     slots = {"gradient_accumulator": "gradient_sum", "gradient_squared_accumulator": "sum"}
@@ -454,7 +454,9 @@ class AdagradDAOptimizer(Optimizer):
         use_locking: bool = False,
         name: str = "AdagradDA",
     ) -> None:
-        """Arguments of TensorFlow 1; it counts its own steps, so ``global_step`` is not read."""
+        """Take TensorFlow 1's arguments. ``global_step`` is ignored, because the op counts its
+        steps.
+        """
         super().__init__(
             learning_rate,
             name,

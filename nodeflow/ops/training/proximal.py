@@ -1,4 +1,4 @@
-"""Optimizers that keep weights small or exactly zero: their steps solve for a penalty.
+"""Optimizers with penalties that keep weights small or exactly zero.
 
 Formulas and defaults are TensorFlow 1's (``core/kernels/training_ops.cc``).
 """
@@ -12,7 +12,7 @@ from nodeflow.ops.base import register
 from nodeflow.ops.macro_ops import Optimizer, Updates
 from nodeflow.ops.training.update_rules import rate_attr
 
-START = Attr("initial_sum", "float", 0.1, "What the sum of squares starts at.", minimum=0)
+START = Attr("initial_sum", "float", 0.1, "Initial sum of squares.", minimum=0)
 PENALTIES = (
     Attr("l1", "float", 0.0, "Weight of the sum of absolute values.", minimum=0),
     Attr("l2", "float", 0.0, "Weight of the sum of squares.", minimum=0),
@@ -20,17 +20,17 @@ PENALTIES = (
 
 
 def shrunk(x: Tensor, amount: Tensor) -> Tensor:
-    """x moved towards zero by an amount, and not beyond."""
+    """Move x towards zero by an amount, but not beyond."""
     return F.sign(x) * F.maximum(F.abs(x) - amount, 0)
 
 
 class Proximal(Optimizer):
-    """Base: a step of gradient descent, then towards zero by the penalties."""
+    """The base of proximal steps: gradient descent, then towards zero by the penalties."""
 
     numbers = ("learning_rate", "l1", "l2")
 
     def pulled(self, updates: Updates, variable: Tensor, gradient: Tensor, rate: Tensor) -> Tensor:
-        """The variable after a step of this rate."""
+        """Return the variable after a step with this rate."""
         dtype = variable.dtype
         moved = updates.decayed(variable) - rate * gradient
         size = 1 + rate * updates.shared("l2", dtype)
@@ -45,9 +45,9 @@ class ProximalGradientDescent(Proximal):
     id = "proximal_gradient_descent"
     keywords = ("optimizer", "sgd", "lasso", "ridge", "sparse", "train", "minimize")
     doc = (
-        "Training by gradient descent with penalties that shrink weights, some to exactly 0.\n\n"
-        "u = variable - learning_rate * g; variable = sign(u) * max(abs(u) - learning_rate * l1, "
-        "0) / (1 + learning_rate * l2). Duchi and Singer, 2009."
+        "Training by gradient descent with penalties that shrink weights, some to exactly 0.\n\nu "
+        "= variable - learning_rate * g; variable = sign(u) * max(abs(u) - learning_rate * l1, 0) "
+        "/ (1 + learning_rate * l2). Duchi and Singer, 2009."
     )
     attrs = (rate_attr(0.01), *PENALTIES, *Optimizer.COMMON)
 
@@ -84,15 +84,15 @@ class Ftrl(Optimizer):
     id = "ftrl"
     keywords = ("optimizer", "adaptive", "lasso", "sparse", "online", "train", "minimize")
     doc = (
-        "Training by FTRL-Proximal, which keeps many weights at exactly 0.\n\n"
-        "n' = n + g^2; z = z + g - (n'^-p - n^-p) / learning_rate * variable; variable = (sign(z) "
-        "* l1 - z) / (n'^-p / learning_rate + 2 * l2) where abs(z) > l1, else 0; p is the power, "
-        "-0.5 for steps that shrink as in AdaGrad. McMahan and others, 2013."
+        "Training by FTRL-Proximal, which keeps many weights at exactly 0.\n\nn' = n + g^2; z = z "
+        "+ g - (n'^-p - n^-p) / learning_rate * variable; variable = (sign(z) * l1 - z) / (n'^-p "
+        "/ learning_rate + 2 * l2) where abs(z) > l1, else 0. p is the power; -0.5 shrinks steps "
+        "as AdaGrad does. McMahan and others, 2013."
     )
     numbers = ("learning_rate", "l1", "l2", "power")
     attrs = (
         rate_attr(0.01),
-        Attr("power", "float", -0.5, "How steps shrink; 0 keeps them.", maximum=0),
+        Attr("power", "float", -0.5, "Exponent by which steps shrink; 0: not.", maximum=0),
         START,
         *PENALTIES,
         *Optimizer.COMMON,
@@ -121,10 +121,10 @@ class AdaGradDA(Proximal):
     id = "adagrad_da"
     keywords = ("optimizer", "adaptive", "dual averaging", "lasso", "sparse", "train", "minimize")
     doc = (
-        "Training by AdaGrad's dual averaging: weights follow from the sum of all gradients.\n\n"
-        "s = s + g; q = q + g^2; variable = -learning_rate * sign(s) * max(abs(s) - l1 * t, 0) / "
-        "(learning_rate * l2 * t + sqrt(q)) at step t. The first step forgets initial values, so "
-        "it is for models that may begin at 0. Duchi, Hazan and Singer, 2011."
+        "Training by AdaGrad's dual averaging: weights follow from the sum of all gradients.\n\ns "
+        "= s + g; q = q + g^2; variable = -learning_rate * sign(s) * max(abs(s) - l1 * t, 0) / "
+        "(learning_rate * l2 * t + sqrt(q)) at step t. The first step discards initial values, so "
+        "it suits models that may start at 0. Duchi, Hazan and Singer, 2011."
     )
     attrs = (rate_attr(0.01), START, *PENALTIES, *Optimizer.COMMON)
 

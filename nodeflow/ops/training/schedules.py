@@ -1,8 +1,8 @@
-"""Learning rates that change with the step: wire one into an optimizer's ``schedule``.
+"""Learning rates that change with the step: connect one to an optimizer's ``schedule``.
 
-Without a wire at ``step`` a schedule counts for itself: it has a variable NAME/step, which each
-step of the optimizer that it feeds raises by 1. With a wire (a range, say) it gives the rates of
-those steps, which is how to look at one.
+If ``step`` is not connected, a schedule counts its own steps: each step of its optimizer raises its
+variable NAME/step by 1. If ``step`` is connected, to a range for example, it returns the rates of
+these steps, for a plot.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from nodeflow.ops.base import register
 from nodeflow.ops.composed import Composed
 from nodeflow.ops.samples import values
 
-RATE = Attr("learning_rate", "float", 0.01, "The rate to start from.", minimum=0)
+RATE = Attr("learning_rate", "float", 0.01, "Initial rate.", minimum=0)
 DTYPE = Attr("dtype", "dtype", "float32", "Data type.", choices=FLOATS)
-WARM_UP = Attr("warmup_steps", "int", 0, "Steps before, in which the rate rises to it.", minimum=0)
+WARM_UP = Attr("warmup_steps", "int", 0, "First steps, in which the rate rises to it.", minimum=0)
 
 
 def steps_attr(doc: str) -> Attr:
@@ -32,14 +32,17 @@ def steps_attr(doc: str) -> Attr:
 
 
 class Schedule(Composed):
-    """Base: a factor or rate as a function of the step, counted from 0."""
+    """The base of schedules: a factor or rate as a function of the step, counted from 0."""
 
     category = "Training"
     keywords = ("learning rate", "schedule", "decay")
     differentiable = False
     inputs = (
         Port(
-            "step", "Step number from 0; without a wire, the training step.", NUMBERS, optional=True
+            "step",
+            "Step number from 0; if not connected, the training step.",
+            NUMBERS,
+            optional=True,
         ),
     )
 
@@ -63,7 +66,7 @@ class Schedule(Composed):
         )
 
     def rate(self, time: Tensor, **attrs: Any) -> Tensor:
-        """The rate at a time in steps, in float64."""
+        """Return the rate at a time in steps, in float64."""
         raise NotImplementedError(self.id)
 
     def samples(self) -> Iterator[Sample]:
@@ -78,27 +81,27 @@ class Schedule(Composed):
 
 
 def risen(time: Tensor, steps: int) -> Tensor:
-    """Linear from 1 / steps at time 0 to 1, which is kept."""
+    """Rise linearly from 1 / steps at time 0 to 1, then stay."""
     return F.minimum((time + 1) / float(steps), 1)
 
 
 def cosine(part: Tensor) -> Tensor:
-    """From 1 to 0 along half a cosine, while ``part`` goes from 0 to 1."""
+    """Fall from 1 to 0 along half a cosine, while ``part`` goes from 0 to 1."""
     return (F.cos(part * math.pi) + 1) * 0.5
 
 
 @register
 class WarmUp(Schedule):
-    """A gentle start."""
+    """A rate that rises, then stays."""
 
     id = "warm_up"
     keywords = ("learning rate", "schedule", "start", "ramp")
     doc = (
-        "A learning rate that rises linearly over the first steps, then stays.\n\n"
-        "learning_rate * min((step + 1) / steps, 1). Goyal and others, 2017. The other schedules "
-        "have a warm-up of their own: warmup_steps."
+        "A learning rate that rises linearly over the first steps, then stays.\n\nlearning_rate * "
+        "min((step + 1) / steps, 1). Goyal and others, 2017. The other schedules have their own "
+        "warm-up: warmup_steps."
     )
-    attrs = (RATE, steps_attr("Steps until it is reached."), DTYPE)
+    attrs = (RATE, steps_attr("Steps until the rate is reached."), DTYPE)
 
     def rate(self, time: Tensor, **attrs: Any) -> Tensor:
         return risen(time, attrs["steps"]) * attrs["learning_rate"]
@@ -106,16 +109,16 @@ class WarmUp(Schedule):
 
 @register
 class StepDecay(Schedule):
-    """A smaller rate every so many steps."""
+    """A rate reduced at regular intervals."""
 
     id = "step_decay"
     doc = (
-        "A learning rate that is multiplied by a factor every so many steps.\n\n"
-        "learning_rate * factor^floor(step / steps)."
+        "A learning rate that is multiplied by a factor at regular intervals.\n\nlearning_rate * "
+        "factor^floor(step / steps)."
     )
     attrs = (
         RATE,
-        steps_attr("Steps between two changes."),
+        steps_attr("Steps between two reductions."),
         Attr("factor", "float", 0.1, "Factor of each reduction.", minimum=0),
         WARM_UP,
         DTYPE,
@@ -128,16 +131,16 @@ class StepDecay(Schedule):
 
 @register
 class ExponentialDecay(Schedule):
-    """A rate that shrinks steadily."""
+    """A rate that decays exponentially."""
 
     id = "exponential_decay"
     doc = (
-        "A learning rate that shrinks exponentially.\n\nlearning_rate * factor^(step / steps): by "
-        "the factor every so many steps, smoothly between."
+        "A learning rate that decays exponentially.\n\nlearning_rate * factor^(step / steps): by "
+        "the factor within each interval of `steps`, smoothly."
     )
     attrs = (
         RATE,
-        steps_attr("Steps in which it shrinks by the factor."),
+        steps_attr("Steps in which the rate shrinks by the factor."),
         Attr("factor", "float", 0.5, "Factor of each reduction.", minimum=0),
         WARM_UP,
         DTYPE,
@@ -149,17 +152,17 @@ class ExponentialDecay(Schedule):
 
 @register
 class CosineDecay(Schedule):
-    """A rate that fades out."""
+    """A rate that falls along half a cosine."""
 
     id = "cosine_decay"
     doc = (
         "A learning rate that falls along half a cosine, then stays.\n\nfinal_rate + "
-        "(learning_rate - final_rate) * (1 + cos(pi * step / steps)) / 2 up to `steps`. Loshchilov "
-        "and Hutter, 2017, without restarts."
+        "(learning_rate - final_rate) * (1 + cos(pi * step / steps)) / 2 up to `steps`. "
+        "Loshchilov and Hutter, 2017, without restarts."
     )
     attrs = (
         RATE,
-        steps_attr("Steps until it ends."),
+        steps_attr("Steps until the final rate."),
         Attr("final_rate", "float", 0.0, "The rate at the end.", minimum=0),
         WARM_UP,
         DTYPE,
@@ -173,21 +176,21 @@ class CosineDecay(Schedule):
 
 @register
 class OneCycle(Schedule):
-    """Up, then far down."""
+    """A rate that rises, then falls far below its start."""
 
     id = "one_cycle"
     keywords = ("learning rate", "schedule", "super convergence", "cycle")
     doc = (
-        "A learning rate that rises to a high value and falls far below the start.\n\nFrom "
-        "learning_rate / start_divisor to learning_rate in the first `rise` of the steps, then to "
+        "A learning rate that rises to a high value and then falls far below its start.\n\nFrom "
+        "learning_rate / start_divisor to learning_rate in the share `rise` of the steps, then to "
         "learning_rate / end_divisor, both along half a cosine. Smith and Topin, 2018."
     )
     attrs = (
         Attr("learning_rate", "float", 0.1, "The highest rate.", minimum=0),
         steps_attr("Steps of the whole cycle."),
         Attr("rise", "float", 0.3, "Share of the steps in which it rises.", minimum=0, maximum=1),
-        Attr("start_divisor", "float", 25.0, "Highest rate over the first.", minimum=1),
-        Attr("end_divisor", "float", 1e4, "Highest rate over the last.", minimum=1),
+        Attr("start_divisor", "float", 25.0, "Highest rate divided by the first.", minimum=1),
+        Attr("end_divisor", "float", 1e4, "Highest rate divided by the last.", minimum=1),
         DTYPE,
     )
 

@@ -1,10 +1,10 @@
-"""Optimizers: how a step follows from a gradient. Each is its paper's formula.
+"""Optimizers: rules for a step from a gradient, each by the formula of its paper.
 
-Defaults and formulas of the optimizers that TensorFlow 1 has are TensorFlow 1's, except that it has
-no default learning rates for gradient descent, momentum, AdaGrad and RMSProp.
+Optimizers that TensorFlow 1 also has use its formulas and defaults, except that TensorFlow 1 has no
+default learning rates for gradient descent, momentum, AdaGrad and RMSProp.
 
-What all share (clipping, weight decay, averages, schedules) is in ``macro_ops``. The numbers that
-change with the step and not with the variable are computed once per dtype, in ``prepare``.
+Shared features (clipping, weight decay, averages, schedules) are in ``macro_ops``. ``prepare``
+computes numbers that depend on the step but not on the variable, once per dtype.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from nodeflow.ops import functions as F
 from nodeflow.ops.base import register
 from nodeflow.ops.macro_ops import Optimizer, Updates
 
-ALL = "\n\nRunning it makes one step for all trainable variables that the loss depends on."
+ALL = "\n\nA run of it makes one step for all trainable variables that the loss depends on."
 
 
 def rate_attr(default: float) -> Attr:
@@ -75,20 +75,20 @@ class Momentum(Optimizer):
 
 @register
 class AdaGrad(Optimizer):
-    """Steps shrink where gradients were large."""
+    """Smaller steps where gradients were large."""
 
     id = "adagrad"
     keywords = ("optimizer", "adaptive", "sparse", "train", "minimize")
     doc = (
-        "Training by AdaGrad, with smaller steps where the gradient has been large.\n\n"
-        "sum = sum + g^2; variable - learning_rate * g / (sqrt(sum) + epsilon). Good for features "
-        "that are rare. Duchi, Hazan and Singer, 2011, who have no epsilon; neither has "
-        "TensorFlow 1, where the sum starts at 0.1 instead."
+        "Training by AdaGrad, with smaller steps where the gradient has been large.\n\nsum = sum "
+        "+ g^2; variable - learning_rate * g / (sqrt(sum) + epsilon). It suits rare features. "
+        "Duchi, Hazan and Singer, 2011, use no epsilon. Neither does TensorFlow 1, where the sum "
+        "starts at 0.1 instead."
     )
     numbers = ("learning_rate", "epsilon")
     attrs = (
         rate_attr(0.01),
-        Attr("initial_sum", "float", 0.1, "What the sum of squares starts at.", minimum=0),
+        Attr("initial_sum", "float", 0.1, "Initial sum of squares.", minimum=0),
         epsilon_attr(0.0),
         *Optimizer.COMMON,
     )
@@ -104,26 +104,26 @@ class AdaGrad(Optimizer):
 
 @register
 class RMSProp(Optimizer):
-    """Steps of even size."""
+    """Steps divided by the running length of the gradient."""
 
     id = "rmsprop"
     keywords = ("optimizer", "adaptive", "train", "minimize", "recurrent")
     doc = (
-        "Training by RMSProp, which divides the gradient by its running length.\n\n"
-        "v = rho * v + (1 - rho) * g^2; step = learning_rate * g / sqrt(v + epsilon). With "
-        "momentum, step = momentum * step + that; `centered` takes the variance, v minus the "
-        "square of the running mean of g. Hinton, lecture 6e, 2012; centered: Graves, 2013. As "
-        "in TensorFlow 1, v starts at 1, so the first steps are small."
+        "Training by RMSProp, which divides the gradient by its running length.\n\nv = rho * v + "
+        "(1 - rho) * g^2; step = learning_rate * g / sqrt(v + epsilon). With momentum, step = "
+        "momentum * previous step + this. `centered` uses the variance instead of v: v minus the "
+        "square of the running mean of g. Hinton, lecture 6e, 2012; centered: Graves, 2013. As in "
+        "TensorFlow 1, v starts at 1, so the first steps are small."
     )
     numbers = ("learning_rate", "rho", "epsilon")
     others = ("momentum",)
     attrs = (
         rate_attr(0.001),
         share_attr("rho", 0.9, "Share of the mean square kept."),
-        Attr("momentum", "float", 0.0, "Share of the last step kept.", minimum=0),
+        Attr("momentum", "float", 0.0, "Share of the previous step kept.", minimum=0),
         epsilon_attr(1e-10),
         Attr("centered", "bool", False, "Divide by the deviation instead of the length."),
-        Attr("initial_mean_square", "float", 1.0, "What the mean square starts at.", minimum=0),
+        Attr("initial_mean_square", "float", 1.0, "Initial mean square.", minimum=0),
         *Optimizer.COMMON,
     )
 
@@ -152,15 +152,15 @@ class RMSProp(Optimizer):
 
 @register
 class AdaDelta(Optimizer):
-    """Steps in the units of the variable."""
+    """Steps scaled to the units of the variable."""
 
     id = "adadelta"
     keywords = ("optimizer", "adaptive", "train", "minimize")
     doc = (
-        "Training by Adadelta, which scales steps by the size of the last ones.\n\n"
-        "v = rho * v + (1 - rho) * g^2; d = sqrt(u + epsilon) / sqrt(v + epsilon) * g; "
-        "u = rho * u + (1 - rho) * d^2; variable - learning_rate * d. Zeiler, 2012, whose "
-        "learning rate is 1; the default is TensorFlow 1's."
+        "Training by Adadelta, which scales steps by the size of previous ones.\n\nv = rho * v + "
+        "(1 - rho) * g^2; d = sqrt(u + epsilon) / sqrt(v + epsilon) * g; u = rho * u + (1 - rho) "
+        "* d^2; variable - learning_rate * d. Zeiler, 2012, uses a learning rate of 1; the "
+        "default is TensorFlow 1's."
     )
     numbers = ("learning_rate", "rho", "epsilon")
     attrs = (
@@ -224,7 +224,7 @@ class Adam(Optimizer):
 
 
 def _decaying(common: tuple[Attr, ...], amount: float) -> tuple[Attr, ...]:
-    """The common attributes with another default of weight_decay."""
+    """Return the common attributes with another default of weight_decay."""
     shrink = next(a for a in common if a.name == "weight_decay")
     other = Attr(shrink.name, shrink.kind, amount, shrink.doc, minimum=shrink.minimum)
     return tuple(other if a is shrink else a for a in common)
@@ -232,14 +232,14 @@ def _decaying(common: tuple[Attr, ...], amount: float) -> tuple[Attr, ...]:
 
 @register
 class AdamW(Adam):
-    """Adam with weights that shrink."""
+    """Adam with weight decay."""
 
     id = "adamw"
     keywords = ("optimizer", "adaptive", "weight decay", "train", "minimize", "transformer")
     doc = (
-        "Training by Adam, with weights that shrink a little at each step.\n\nAs adam, and "
-        "learning_rate * weight_decay * variable is subtracted too, apart from the gradient. "
-        "Loshchilov and Hutter, 2019."
+        "Training by Adam, with weights that shrink a little at each step.\n\nAs adam, but each "
+        "step also subtracts learning_rate * weight_decay * variable, separately from the "
+        "gradient. Loshchilov and Hutter, 2019."
     )
     attrs = (
         rate_attr(0.001), *BETAS, epsilon_attr(1e-8), *_decaying(Optimizer.COMMON, 0.01)
@@ -248,12 +248,12 @@ class AdamW(Adam):
 
 @register
 class Nadam(Optimizer):
-    """Adam that looks ahead."""
+    """Adam with Nesterov momentum."""
 
     id = "nadam"
     keywords = ("optimizer", "adaptive", "nesterov", "train", "minimize")
     doc = (
-        "Training by Adam with Nesterov's look ahead.\n\nm and v as in adam; the step is "
+        "Training by Adam with Nesterov momentum.\n\nm and v as in adam; the step is "
         "learning_rate * (beta1 * m / (1 - beta1^(t+1)) + (1 - beta1) * g / (1 - beta1^t)) / "
         "(sqrt(v / (1 - beta2^t)) + epsilon). Dozat, 2016, with a constant beta1."
     )
@@ -283,20 +283,19 @@ class Nadam(Optimizer):
 
 @register
 class Lion(Optimizer):
-    """Steps by the sign alone."""
+    """Steps by the sign of a mean gradient."""
 
     id = "lion"
     keywords = ("optimizer", "sign", "train", "minimize")
     doc = (
-        "Training by Lion, whose steps have the same size in every direction.\n\n"
-        "variable - learning_rate * sign(beta1 * m + (1 - beta1) * g); then m = beta2 * m + (1 - "
-        "beta2) * g. Needs a learning rate 3 to 10 times smaller than adam's. Chen and others, "
-        "2023."
+        "Training by Lion, whose steps have the same size in every direction.\n\nvariable - "
+        "learning_rate * sign(beta1 * m + (1 - beta1) * g); then m = beta2 * m + (1 - beta2) * g. "
+        "It needs a learning rate 3 to 10 times smaller than adam's. Chen and others, 2023."
     )
     numbers = ("learning_rate", "beta1", "beta2")
     attrs = (
         rate_attr(1e-4),
-        share_attr("beta1", 0.9, "Share of the mean in the direction."),
+        share_attr("beta1", 0.9, "Share of the mean in the step's direction."),
         share_attr("beta2", 0.99, "Share of the mean kept."),
         *Optimizer.COMMON,
     )

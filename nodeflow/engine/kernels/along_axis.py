@@ -1,4 +1,4 @@
-"""Kernels along an axis: elements taken and added by indices of the rows' own."""
+"""Kernels that take and add elements along an axis, with separate indices for each row."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from nodeflow.ops.lowering import AddAlong, TakeAlong
 
 @handles(TakeAlong)
 class TakeAlongKernel(CallKernel[TakeAlong]):
-    """Elements of each row, by their numbers."""
+    """Elements of each row, taken by index."""
 
     label = "take along axis"
 
@@ -34,7 +34,7 @@ class TakeAlongKernel(CallKernel[TakeAlong]):
 
 @handles(AddAlong)
 class AddAlongKernel(CallKernel[AddAlong]):
-    """Zeros, and elements added to each row."""
+    """Zeros with elements added to each row by index."""
 
     label = "add along axis"
     scatters = True
@@ -56,10 +56,12 @@ class AddAlongKernel(CallKernel[AddAlong]):
 
 @cache
 def take_source(size: int, index: str, alone: bool) -> str:
-    """Args: outer, n, m, inner, x (outer, n, inner), indices and out (outer, m, inner).
+    """Return the kernel that takes elements.
 
-    ``alone``: inner is 1, which the text says, so that no loop stands between one element and the
-    next: as many as possible are on their way from memory.
+    Kernel arguments: outer, n, m, inner, x (outer, n, inner), indices and out (outer, m, inner).
+
+    ``alone``: whether inner is 1. The text then has no loop over inner, so that as many elements as
+    possible are on their way from memory at once.
     """
     name, at = integer_of_size(size), numpy_dtype(index).itemsize
     return f"""import numpy as np
@@ -93,9 +95,11 @@ def kernel(args, task, ntasks):
 
 @cache
 def add_source(dtype: str, index: str) -> str:
-    """Args: outer, n, m, inner, x and indices (outer, m, inner), out (outer, n, inner).
+    """Return the kernel that adds elements.
 
-    A unit is one row of the output, to which indices are added in order.
+    A unit is one row of the output; elements are added to it in the order of their indices.
+
+    Kernel arguments: outer, n, m, inner, x and indices (outer, m, inner), out (outer, n, inner).
     """
     size, name, at = numpy_dtype(dtype).itemsize, numpy_name(dtype), numpy_dtype(index).itemsize
     return f"""import numpy as np

@@ -1,9 +1,9 @@
-"""Attention and its gradients, tile by tile: the scores of all pairs are never in memory.
+"""Attention and its gradients, tile by tile: memory never holds the scores of all pairs.
 
-A tile of scores is a product on the thread's own stack, small enough to stay in the first two
-caches, and what is made of it goes on from there. Products are tiles in registers: BLAS copies such
-small operands at each call. Tiles are those of the `tiled_attention` op, whose reference adds up in
-the same order.
+A tile of scores is a product on the thread's own stack. It is small enough to stay in the first two
+caches, where the next steps read it. Products are tiles in registers, because BLAS copies such
+small operands at each call. The tiles are the same as in the `tiled_attention` op, whose reference
+adds up in the same order.
 """
 
 from __future__ import annotations
@@ -38,22 +38,23 @@ from nodeflow.ops.lowering import (
 VECTORS = 2
 """Vectors of a tile in registers: more than 32 features are rare."""
 WIDE = 512
-"""Most bytes of a row that is copied, or added up, beside where it lies."""
+"""Most bytes of a row that is copied to, or added up in, the thread's own stack."""
 EXPONENTIAL_NS = 0.5
-"""Of one score: its mask, its exponential, and its share of the sums."""
+"""Nanoseconds per score: its mask, its exponential, and its share of the sums."""
 
 
 @dataclass(frozen=True)
 class Tiles(Lowering):
-    """`Attend` or, with ``backward``, `AttendGradient`, and as last input a table: for each index
-    of the leading axes the number of the first element of query, key, value, mask and result, then
-    of the gradients.
+    """`Attend` or, with ``backward``, `AttendGradient`.
+
+    The last input is a table. For each index of the leading axes it holds the number of the first
+    element of query, key, value, mask and result, then of the gradients.
 
     Attributes:
-        mask: elements from query to query and from key to key of the mask; None without one.
-        sizes: queries, keys, features of both, features of values.
+        mask: elements of the mask from query to query and from key to key; None without a mask.
+        sizes: queries, keys, features of query and key, features of values.
         steps: elements from row to row of query, key, value and result, then of the gradients.
-        homes: of each gradient, in which output it lies.
+        homes: for each gradient, the number of the output that contains it.
     """
 
     backward: bool
@@ -68,7 +69,7 @@ class Tiles(Lowering):
 
 @handles(Attend)
 class AttendRule(LoweringRule[Attend]):
-    """The tiles, and where their operands begin."""
+    """Tiles and the table of their operands' first elements."""
 
     def lower(
         self,
@@ -83,7 +84,7 @@ class AttendRule(LoweringRule[Attend]):
 
 @handles(AttendGradient)
 class AttendGradientRule(LoweringRule[AttendGradient]):
-    """The tiles, and where their operands begin."""
+    """Tiles and the table of their operands' first elements."""
 
     def lower(
         self,
@@ -130,8 +131,11 @@ def _mask_strides(shape: Sequence[int], m: int, n: int) -> tuple[int, int]:
 def starts(
     sizes: Sequence[int], strides: Sequence[int], offset: int, lead: Sequence[int]
 ) -> np.ndarray:
-    """The first element of the matrix at each index of the leading axes, int64; an operand has
-    these sizes and strides of them, and repeats those of size 1 (or missing)."""
+    """Return the first element of the matrix at each index of the leading axes, as int64.
+
+    Args:
+        sizes, strides: leading axes of the operand; axes of size 1, and missing ones, are repeated.
+    """
     found = np.full((), offset, np.int64)
     axes = zip(reversed(sizes), reversed(strides), strict=True)
     for after, (size, stride) in enumerate(axes):
@@ -142,7 +146,8 @@ def starts(
 
 @handles(Tiles)
 class TilesKernel(CallKernel[Tiles]):
-    """All tiles of some queries are one task; of the gradient, those of all queries and keys."""
+    """Attention. A unit is all tiles of some queries; of gradients, all tiles of a leading
+    index."""
 
     label = "attention"
 
@@ -270,8 +275,13 @@ def _head(dtype: str, table: int) -> str:
 
 
 def _masked(indent: str, mask: str | None, causal: bool, at: int) -> str:
-    """Statements that mask row ``r`` of a tile, ``x``, of ``rows`` from ``top``, ``columns`` from
-    ``left``; ``at`` is the slot of the mask's address."""
+    """Return statements that mask ``x``, the row ``r`` of a tile.
+
+    The tile has ``rows`` rows from ``top`` and ``columns`` columns from ``left``.
+
+    Args:
+        at: slot of the mask's address.
+    """
     lines = []
     if mask is not None:
         size = numpy_dtype(mask).itemsize
@@ -308,10 +318,13 @@ def _masked(indent: str, mask: str | None, causal: bool, at: int) -> str:
 
 @cache
 def attention_source(dtype: str, mask: str | None, causal: bool) -> str:
-    """Args: nothing; leading indices, queries, keys, features of both, of values; the mask's
-    elements from query to query and from key to key; keys before the first query's own; scale;
-    elements from row to row of query, key, value and result; query, key, value, perhaps the mask,
-    the table, result, normalizer. A unit is a row of tiles."""
+    """Return the kernel of attention. A unit is a row of tiles.
+
+    Kernel arguments: 0, which is unused; leading indices, queries, keys, features of query and key,
+    features of values; elements of the mask from query to query and from key to key; keys before
+    the first query's own; scale; elements from row to row of query, key, value and result; query,
+    key, value, the mask if there is one, the table, result, normalizer.
+    """
     after = 18 if mask is not None else 17
     last = "min(n, top + rows + offset)" if causal and mask is None else "n"
     return f"""{_head(dtype, 5)}    table, out = slot(args, {after}), slot(args, {after + 1})
@@ -395,9 +408,12 @@ def attention_source(dtype: str, mask: str | None, causal: bool) -> str:
 
 @cache
 def gradient_source(dtype: str, mask: str | None, causal: bool) -> str:
-    """Args as of `attention_source`, but after value: normalizer, delta, gradient of the result,
-    perhaps the mask, the table, the gradients of query, key and value, and the elements from row to
-    row of these. A unit is an index of the leading axes."""
+    """Return the kernel of the gradients. A unit is an index of the leading axes.
+
+    Kernel arguments: those of `attention_source` up to value; then normalizer, delta, gradient of
+    the result, the mask if there is one, the table, the gradients of query, key and value, and the
+    elements from row to row of these gradients.
+    """
     after = 21 if mask is not None else 20
     skip = "top + rows + offset <= left" if causal and mask is None else "False"
     return f"""{_head(dtype, 8)}    table, by_query = slot(args, {after}), slot(args, {after + 1})

@@ -1,4 +1,4 @@
-"""Kernels that every compiled run needs, whatever the graph: the dispatch loop and the recorder."""
+"""Kernels that every compiled run needs: the dispatch loop and the recorder."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ def kernel(args, task, ntasks):
             value = np.float64(load(source, np.uint8))
         store(target + 8 * column, value)
 '''
-"""Writes scalars of any dtype as float64 into row ``step % rows`` of a ring."""
+"""A kernel that writes scalars of any dtype as float64 into row ``step % rows`` of a ring."""
 RECORD_KINDS = {"float32": 0, "float64": 1, "int32": 2, "int64": 3, "bool": 4, "uint8": 4}
-"""The recorder's code of each dtype."""
+"""The recorder's code for each dtype."""
 
 
 def dispatch_loop_source() -> str:
-    """The text of the dispatch loop, which is compiled and cached as kernels are."""
-    # Read, not imported: importing it would load numba.
+    """Return the text of the dispatch loop, which is compiled and cached like a kernel."""
+    # Read as text, because importing the module would load numba.
     path = Path(__file__).parents[1] / "devicelib" / "dispatch_loop.py"
     return path.read_text(encoding="utf-8")
 
 
 def base_sources() -> list[str]:
-    """The texts of these kernels."""
+    """Return the texts of these kernels."""
     return [dispatch_loop_source(), RECORD]

@@ -1,4 +1,4 @@
-"""Kernels that change rows of a tensor: numbering the rows, which may fail, and changing them."""
+"""Kernels that change rows of a tensor: one numbers the rows and may fail, one changes them."""
 
 from __future__ import annotations
 
@@ -25,16 +25,19 @@ from nodeflow.graph.types import TensorType, numpy_dtype
 from nodeflow.ops.lowering import ChangeRows, NumberRows
 
 PAGE = 4096
-"""Bytes of which one task has all rows where all are copied; of those that are overwritten, it is a
-line of the cache."""
+"""Bytes of neighbouring rows that belong to one task if all rows are copied. In place, it is a
+cache line instead."""
 MOST_TASKS = 4
-"""Each task looks at the numbers of all rows. There are 1, 2 or 4: which of them has a row is then
-known without dividing."""
+"""Most tasks. Each task reads the numbers of all rows. With 1, 2 or 4 tasks, the task of a row
+follows without a division."""
 
 
 @handles(NumberRows)
 class NumberRowsKernel(CallKernel[NumberRows]):
-    """It runs before anything is overwritten, so that a run that fails changes nothing."""
+    """Numbers of the rows that indices name.
+
+    It runs before anything is overwritten, so that a failing run changes nothing.
+    """
 
     label = "number rows"
 
@@ -52,8 +55,11 @@ class NumberRowsKernel(CallKernel[NumberRows]):
 
 @cache
 def number_source(index: str, axes: int) -> str:
-    """Args: how many rows are named, the sizes of the axes, indices (rows, axes), out (rows), how
-    many are named of each batch."""
+    """Return the kernel that numbers rows.
+
+    Kernel arguments: number of named rows, sizes of the axes, indices (rows, axes), out (rows),
+    named rows per batch.
+    """
     at = numpy_dtype(index).itemsize
     text = f"""import numpy as np
 from nodeflow.engine.devicelib.intrinsics import load, set_slot, slot, view1
@@ -82,9 +88,10 @@ def kernel(args, task, ntasks):
 
 @handles(ChangeRows)
 class ChangeRowsKernel(Kernel[ChangeRows]):
-    """Over a variable in place it touches the rows alone, else it copies all first.
+    """A tensor with some rows changed.
 
-    A row belongs to one task, whatever the number of tasks, so its changes keep their order.
+    In place, it touches only the named rows; otherwise it first copies all rows. A row belongs to
+    one task, whatever the number of tasks, so its changes keep their order.
     """
 
     label = "change rows"
@@ -131,9 +138,12 @@ _COMBINED = {
 
 @cache
 def change_source(dtype: str, mode: str, inplace: bool) -> str:
-    """Args: rows of the tensor, elements of a row, how many rows are named, the logarithm of how
-    many lie together in one task, out, numbers of rows, updates; and what the tensor was, unless
-    ``out`` is there. The number of tasks is a power of 2."""
+    """Return the kernel that changes rows. The number of its tasks is a power of 2.
+
+    Kernel arguments: rows of the tensor, elements of a row, number of named rows, logarithm of the
+    rows that lie together in one task, out, numbers of rows, updates; unless ``inplace``, also the
+    tensor before the change.
+    """
     size = numpy_dtype(dtype).itemsize
     name = integer_of_size(size) if mode == "update" else numpy_name(dtype)
     used = f"from nodeflow.engine.devicelib.vector_reduce import {mode}_of\n" if mode in (

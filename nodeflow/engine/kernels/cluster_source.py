@@ -1,7 +1,7 @@
 """A fused cluster of elementwise ops as straight-line Python for numba: one statement per node.
 
 The text depends on structure only (formulas, dtypes, which axes broadcast), never on sizes or
-names, so equal clusters anywhere share one kernel; explanations show names as comments.
+names, so equal clusters share one kernel in all graphs. Explanations show names as comments.
 """
 
 from __future__ import annotations
@@ -17,14 +17,15 @@ from nodeflow.graph.types import numpy_dtype
 from nodeflow.ops.lowering import Elementwise
 
 REPEATED = 256
-"""Elements of a stretch of several rows: some vectors, and many such stretches fit a cache."""
+"""Most elements of a stretch of several rows: a few vectors, and many stretches fit into a
+cache."""
 Pattern = tuple[bool, ...]
-"""For each axis of the iteration space: True where the array has it, False where it has size 1."""
+"""For each axis of the iteration space: True if the array has it, False if its size there is 1."""
 
 
 @dataclass(frozen=True)
 class Operand:
-    """Where a node finds an input: cluster input or earlier node, by number."""
+    """Where a node finds an operand: the number of a cluster input or of an earlier node."""
 
     from_node: bool
     index: int
@@ -32,7 +33,7 @@ class Operand:
 
 @dataclass(frozen=True, eq=False)
 class ClusterNode:
-    """One op of a cluster; compared by identity, since `emit` makes each only once."""
+    """One op of a cluster, compared by identity because equal ones are made only once."""
 
     lowering: Elementwise
     operands: tuple[Operand, ...]
@@ -45,7 +46,8 @@ class ClusterNode:
 class Output:
     """A node whose values are stored.
 
-    ``inplace`` is the input whose memory they replace; ``strided`` values go into part of an array.
+    ``inplace``: the input whose memory they replace. ``strided``: whether they go into part of a
+    larger array.
     """
 
     node: int
@@ -57,10 +59,11 @@ class Output:
 class Cluster:
     """Elementwise nodes over one iteration space of ``rank`` (at least 1) axes.
 
-    Args of the kernel: the sizes of the axes, the number of elements of a task, then pointers to
-    inputs, then to those outputs that have memory of their own; then, for each of the inputs
-    ``strided`` and outputs that lie in part of an array, the strides of all axes but the last,
-    where it is 1. With ``flush``, denormals are zero.
+    Kernel arguments: sizes of the axes; elements per task; pointers to inputs; pointers to outputs
+    that have their own memory; then, for each input in ``strided`` and each output in part of a
+    larger array, the strides of all axes but the last, whose stride is 1.
+
+    ``flush``: whether denormals are zero.
     """
 
     rank: int
@@ -72,31 +75,33 @@ class Cluster:
 
 
 def elementwise_source(cluster: Cluster, *, comments: bool = False) -> str:
-    """The kernel of a cluster; with ``comments`` each statement names its node."""
+    """Return the kernel of a cluster. ``comments``: whether each statement names its node."""
     return _Writer(cluster, comments).source()
 
 
 @cache
 def rereads(cluster: Cluster) -> bool:
-    """Whether the kernel may read inputs again after it has written results."""
+    """Return whether the kernel may read inputs again after it has written results."""
     writer = _Writer(cluster, comments=False)
     writer._statements()
     return bool(writer._shorter())
 
 
 def formulas(cluster: Cluster) -> tuple[list[str], set[str]]:
-    """The statements for an element number ``i``, and the functions that they call.
+    """Return the statements for an element number ``i``, and the functions that they call.
 
-    Inputs that have the last axis are arrays ``x0``, ``x1`` and so on, others numbers ``a0``;
-    results go into arrays ``y0``, ``y1``.
+    Inputs that have the last axis are arrays ``x0``, ``x1`` and so on; others are numbers ``a0``.
+    Results go into arrays ``y0``, ``y1``.
     """
     writer = _Writer(cluster, comments=False)
     return writer._statements(), writer.functions
 
 
 def nearer(address: str, itemsize: int) -> list[str]:
-    """Statements by which ``size`` elements a page behind an address begin to come nearer: the
-    processor looks ahead within pages only."""
+    """Return statements that prefetch ``size`` elements one page after an address.
+
+    The processor by itself looks ahead only within a page.
+    """
     return [
         f"for line in range(0, {itemsize} * size, {blocks().line}):",
         f"    prefetch({address} + {PAGE} + line)",
@@ -108,7 +113,7 @@ class _Writer:
         self.cluster = cluster
         self.comments = comments
         self.functions: set[str] = set()
-        self.of_others: set[str] = set()  # those that are not only called with float32 or float64
+        self.of_others: set[str] = set()  # functions called with dtypes other than float32, float64
         self.checks: dict[str, list[str]] = {}
 
     def source(self) -> str:
@@ -147,7 +152,7 @@ class _Writer:
     # ---- the arithmetic -----------------------------------------------------------------------
 
     def _statements(self) -> list[str]:
-        """Loads, one statement per node, stores; indented by nothing."""
+        """Return loads, one statement per node, and stores, without indentation."""
         lines = []
         for k, (_, pattern) in enumerate(self.cluster.inputs):
             if pattern[-1]:
@@ -174,9 +179,10 @@ class _Writer:
         return f"v{j} = {rendered.text.format(*texts)}{comment}"
 
     def _shorter(self) -> frozenset[str]:
-        """Functions of which a loop first looks whether a shorter formula holds.
+        """Return the functions whose shorter formula a loop tries first.
 
-        Those of exp and log save less, which pays where there is nothing else to look at.
+        The shorter formulas of exp and log save less: they pay only if the cluster has one axis and
+        calls nothing else.
         """
         alone = self.functions <= {"exp", "log"} and self.cluster.rank == 1
         if alone and all(node.dtype in ("float32", "float64") for node in self.cluster.nodes):
@@ -219,7 +225,7 @@ class _Writer:
         return ["    " + line for line in lines]
 
     def _has_short_rows(self) -> bool:
-        """Whether some inputs are one row that is the same for all, such as a bias."""
+        """Return whether some inputs are one row that is the same for all rows, such as a bias."""
         patterns = [pattern for _, pattern in self.cluster.inputs]
         return (
             self.cluster.rank == 2
@@ -230,10 +236,10 @@ class _Writer:
         )
 
     def _stretches(self) -> list[str]:
-        """Walk stretches of several rows, rows that are the same for all being repeated.
+        """Return loops over stretches of several rows; inputs that are one row are repeated.
 
-        The loop over a row of 32 elements would take less time than what goes before and after it.
-        What does not stay in the second cache begins to come nearer, also what is written.
+        A loop over a row of 32 elements alone would take less time than the code around it. Inputs
+        and outputs that exceed the second cache are prefetched.
         """
         lines = [
             "length = max(np.int64(1), d1)",
@@ -287,11 +293,11 @@ class _Writer:
         return [*lines, "    position += size", "    column = column if short else np.int64(0)"]
 
     def _rows(self) -> list[str]:
-        """Walk the rows of the innermost axis that the task's share touches.
+        """Return loops over the rows of the innermost axis that the task's share touches.
 
-        Where they are short, divisions would take longer than the elements: indices are counted.
-        With functions that have a shorter formula, a loop over some elements computes that and
-        looks whether any argument was far; another then computes them again.
+        Indices are counted up, because in short rows divisions would take longer than the elements.
+        If functions have a shorter formula, one loop computes some elements by it and looks for far
+        arguments. If there were any, another loop computes those elements again.
         """
         rank = self.cluster.rank
         inner = f"d{rank - 1}"
@@ -314,7 +320,8 @@ class _Writer:
         return [*lines, "    position += size", *self._next("    ")]
 
     def _next(self, indent: str) -> list[str]:
-        """Go on from where a stretch ends: to the next row, unless it was a part of one."""
+        """Return statements that advance indices after a stretch: to the next row, unless the
+        stretch was only part of a row."""
         rank = self.cluster.rank
         lines = ["column += size"]
         if rank > 1:
@@ -327,7 +334,8 @@ class _Writer:
         return [indent + line for line in lines]
 
     def _views(self, flat: str, inputs: bool = True) -> list[str]:
-        """Arrays of the current stretch of the innermost axis, scalars where it broadcasts."""
+        """Return statements for the current stretch: an array per input and output, or a scalar for
+        an input that broadcasts along the innermost axis."""
         lines = []
         for k, (dtype, pattern) in enumerate(self.cluster.inputs if inputs else ()):
             size = numpy_dtype(dtype).itemsize
@@ -351,18 +359,19 @@ class _Writer:
         return lines
 
     def _strided(self) -> list[str]:
-        """Names of the strides of everything that lies in part of an array."""
+        """Return the names of the strides of all inputs and outputs that are part of a larger
+        array."""
         stores = (n for n, output in enumerate(self.cluster.outputs) if output.strided)
         return [*(f"s{k}" for k in self.cluster.strided), *(f"t{n}" for n in stores)]
 
     def _strided_offset(self, name: str, pattern: Pattern) -> str:
-        """Index of the first element of the stretch in an array with strides."""
+        """Return the index of the stretch's first element in an array with strides."""
         last = len(pattern) - 1
         terms = [f"i{axis} * {name}_{axis}" for axis in range(last) if pattern[axis]]
         return " + ".join([*terms, *(["column"] if pattern[last] else [])]) or "0"
 
     def _offset(self, pattern: Pattern) -> str:
-        """Index of the first element of the stretch in an array that lacks some axes."""
+        """Return the index of the stretch's first element in an array that lacks some axes."""
         terms = []
         for axis, present in enumerate(pattern):
             if not present:
@@ -377,7 +386,8 @@ class _Writer:
             return self._over(self.body, indent)
         first, instead = self.checked, []
         if any(output.inplace is not None for output in self.cluster.outputs):
-            # What was written over cannot be computed again: look first.
+            # Results in place destroy their inputs, so all arguments are tested before the first
+            # store.
             first = first[: 1 + max(k for k, line in enumerate(first) if line.startswith(_LOOK))]
             near = [_near(line, self.shorter) for line in self.body]
             instead = [f"{indent}else:", *self._over(near, indent + "    ")]
@@ -390,7 +400,7 @@ class _Writer:
         ]
 
     def _over(self, body: Sequence[str], indent: str) -> list[str]:
-        """The loop over a stretch."""
+        """Return the loop over a stretch."""
         first = self.cluster.outputs[0]
         size = "y0.size" if first.inplace is None else f"x{first.inplace}.size"
         end = f"independent({size})"
@@ -403,12 +413,14 @@ class _Writer:
 
 @cache
 def _rendered(lowering: Elementwise, in_dtypes: tuple[str, ...], dtype: str) -> Rendered:
-    """A formula with ``{0}`` where its first operand goes, and so on; not to be changed."""
+    """Return a formula with ``{0}`` for its first operand, and so on. The result is not to be
+    changed."""
     places = {name: f"{{{place}}}" for place, name in enumerate(lowering.names)}
     return render(lowering.expression, places, lowering.attrs, in_dtypes, dtype)
 
 
-# ---- functions with a shorter formula for what is not far ---------------------------------------
+# ---- functions with a shorter formula for near arguments
+# -------------------------------------------
 
 _FAR = {
     "sin": "is_far",
@@ -420,7 +432,7 @@ _FAR = {
 }
 """For each function, the test for arguments outside the range of its shorter formula."""
 _PAYING = {"sin", "cos", "floor_divide", "modulo"}
-"""Those whose shorter formula pays beside others, too."""
+"""Functions whose shorter formula also pays beside other functions."""
 _LOOK = "far |= "
 
 
@@ -429,15 +441,15 @@ def _calls(functions: frozenset[str]) -> re.Pattern[str]:
 
 
 def _near(line: str, shorter: frozenset[str]) -> str:
-    """A statement for arguments that are near."""
+    """Return a statement with shorter formulas, for arguments that are near."""
     return _calls(shorter).sub(r"near_\1(", line)
 
 
 def _checked(body: Sequence[str], shorter: frozenset[str]) -> list[str]:
-    """The statements by shorter formulas, and after each call whether its argument is far; none
-    where no function has a shorter formula.
+    """Return the statements with shorter formulas, and after each call a test for a far argument.
 
-    Values that come from a far argument do not matter, since one is enough.
+    Return no statements if no function has a shorter formula. Values from far arguments do not
+    matter: one far argument has the whole stretch computed again.
     """
     if not shorter:
         return []
@@ -451,7 +463,7 @@ def _checked(body: Sequence[str], shorter: frozenset[str]) -> list[str]:
 
 
 def _argument(line: str, start: int) -> str:
-    """What stands from ``start`` to the parenthesis that closes."""
+    """Return the text from ``start`` to the closing parenthesis."""
     depth, end = 1, start
     while depth:
         depth += {"(": 1, ")": -1}.get(line[end], 0)
@@ -467,17 +479,17 @@ def collapse(
     input_shapes: Sequence[Sequence[int]],
     strides: Sequence[Strides | None] | None = None,
 ) -> tuple[list[int], list[Pattern], list[Strides | None]]:
-    """The iteration space with as few axes as possible, and each array's pattern over it.
+    """Return the iteration space with as few axes as possible, and each array's pattern over it.
 
-    Neighbouring axes that every array has, or lacks, alike become one; axes of size 1 vanish.
+    Neighbouring axes are merged if every array has both of them or neither. Axes of size 1 vanish.
 
     Args:
-        strides: for arrays that are part of others, the stride of each of their axes; 1 for the
-            last, which is longer than 1.
+        strides: for each array that is part of a larger one, the stride of each axis. It is 1 for
+            the last axis, which is longer than 1.
 
     Returns:
-        Sizes (at least one axis), for each array which of the axes it has, and its strides along
-        all of them but the last, or None if it is contiguous.
+        Sizes (at least one axis); for each array, which of the axes it has; for each array, its
+        strides along all axes but the last, or None if it is contiguous.
     """
     rank = len(shape)
     padded = [(1,) * (rank - len(s)) + tuple(s) for s in input_shapes]

@@ -1,9 +1,9 @@
-"""Sums of formulas over columns in one pass, without keeping what is added up.
+"""Sums of formulas over columns in one pass, without storing the summands.
 
-The sums of a batch normalisation and of its gradient are over squares, products and masked values
-of a whole picture each. Here a stretch of rows is computed into memory that stays in the first
-cache, and is added up from there, in the order of `reductions.columns_source`. What lies a page
-further begins to come nearer: waiting at the beginning of each page took a fifth of the time.
+A batch normalisation and its gradient add up squares, products and masked values, each as large as
+a whole picture. Here a stretch of rows is computed into memory that stays in the first cache, and
+is added up from there, in the order of `reductions.columns_source`. Data one page ahead are
+prefetched: waiting at the beginning of each page took a fifth of the time.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from nodeflow.graph.types import TensorType, numpy_dtype
 from nodeflow.ops.lowering import Lowering
 
 STRETCH = 512
-"""Elements that are computed before they are added up, and most columns."""
+"""Elements that are computed before they are added up; also the most columns."""
 PART = 128
-"""Rows that are added up before the total is (`reductions.columns_source`)."""
+"""Rows that are added up before their sum is added to the total (`reductions.columns_source`)."""
 
 
 @dataclass(frozen=True)
@@ -34,8 +34,8 @@ class ColumnSums(Lowering):
     """The first stage of some sums over the middle axis of [1, n, inner].
 
     Attributes:
-        cluster: the formulas over [n, inner]; its outputs are added up.
-        stage: what all sums do.
+        cluster: formulas over [n, inner], whose outputs are added up.
+        stage: the stage that all the sums have in common.
     """
 
     cluster: Cluster
@@ -44,7 +44,7 @@ class ColumnSums(Lowering):
 
 @handles(ColumnSums)
 class ColumnSumsKernel(CallKernel[ColumnSums]):
-    """Of the inputs of the formulas; an output for each sum: (blocks, inner)."""
+    """Partial sums of formulas: an output (blocks, inner) for each sum."""
 
     label = "sums of formulas"
 
@@ -59,9 +59,10 @@ class ColumnSumsKernel(CallKernel[ColumnSums]):
 
 @cache
 def sums_source(cluster: Cluster) -> str:
-    """A unit of work is a block of rows.
+    """Return the kernel of sums of formulas. A unit of work is a block of rows.
 
-    Args: n, inner, blocks, length of a block, rows of a stretch; inputs; a result for each sum.
+    Kernel arguments: n, inner, blocks, rows of a block, rows of a stretch; inputs; a result for
+    each sum.
     """
     body, functions = formulas(cluster)
     at = 5 + len(cluster.inputs)
@@ -96,7 +97,8 @@ def sums_source(cluster: Cluster) -> str:
         stretches.append(f"y{j} = view1(s{j}, size, {name})")
 
     def added(count: int) -> list[str]:
-        """Rows of a stretch one after the other; a partial sum is read and written once for all."""
+        """Return statements that add ``count`` rows in order; each partial sum is read and written
+        once."""
         lines = []
         for j, dtype in enumerate(dtypes):
             size, name, text = numpy_dtype(dtype).itemsize, numpy_name(dtype), f"part{j}[c]"

@@ -1,10 +1,11 @@
-"""Convolution and its gradient by the image: direct, without copying windows.
+"""Convolution and its gradient by the image, computed directly, without copying windows.
 
-Many of those by 3 x 3 filters are `conv_winograd`'s.
+Many convolutions by 3 x 3 and 5 x 5 filters are computed by `conv_winograd` instead.
 
-Results at the same position of several images see the same elements of the window, so one tile of
-products (`register_tiles`) computes a few images at once, and the border is never multiplied. With
-fewer images than a tile has positions, a tile is made of neighbouring positions of one image.
+Results at the same position of several images read the same elements of the window. One tile of
+products (`register_tiles`) therefore computes a few images at once, and never multiplies the
+border. With fewer images than a tile has positions, a tile holds neighbouring positions of one
+image.
 
 Georganas et al., "Anatomy of high-performance deep learning convolutions on SIMD architectures",
 2018, compare such kernels with copying.
@@ -48,24 +49,25 @@ from nodeflow.graph.types import TensorType, numpy_dtype
 from nodeflow.ops.lowering import Convolve, Lowering
 
 MULTIPLY_ADD_NS = 0.015
-"""Of one float32 product, in a tile, on one core."""
+"""Nanoseconds per float32 multiply-add in a tile, on one core."""
 
 WIDE_ROW = 128
-"""Bytes of a row of weights that is read where it lies in any case, if no mask need cut it;
-narrower ones of few filters only (`blocks().filters_in_place`). Rows of one line of a cache, far
-from each other, take few of its places: with AVX2, 1 x 1 filters of 256 by 1024 channels 1.6 times
-as long."""
+"""Fewest bytes of a row of weights that is always read where it lies. Narrower rows are read there
+only if the filters are small (`blocks().filters_in_place`) and no mask must cut their last panel:
+rows of one cache line, far from each other, use few sets of the cache. Measured with AVX2, 1 x 1
+filters of 256 by 1024 channels: 1.6 times as long."""
 COMPUTED_AGAIN = 1.13
-"""Pictures computed for each, from which on tiles are made smaller: they need another kernel. With
-AVX2, tiles of six pictures take 0.94 of the time of tiles of four for 32, of which they make 36."""
+"""Most images computed per image wanted; beyond it tiles are made smaller, which needs another
+kernel. Measured with AVX2 and 32 images: tiles of six images, which compute 36, take 0.94 of the
+time of tiles of four."""
 SOME_AGAIN = 1.03
-"""The same, from which on some tiles of a kernel are of one picture fewer: fewer kernels of their
-own for numbers of pictures that would gain little."""
+"""Most images computed per image wanted without smaller tiles. Above it some tiles have one image
+fewer. Below it, another kernel for such a number of images would gain little."""
 LONG_NS = 200_000
-"""Work of a tile, from which on waiting for one more takes longer than reading results that have
-left the nearer caches."""
+"""Longest tile, in nanoseconds, for which an idle thread may wait. Waiting for longer tiles takes
+more time than reading results that have left the nearer caches."""
 FEWEST_POSITIONS = 4
-"""Of a tile: with two vectors each, enough additions that do not wait for each other."""
+"""Fewest positions of a tile: with two vectors each, they are enough independent additions."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,7 @@ class PackFilters(Lowering):
 
     A row holds the weights of one element of the window and one channel. ``backward``: results are
     the filters' channels, and elements of the window are taken from the last to the first.
-    ``depthwise``: each channel has a result of its own, and what were groups are results.
+    ``depthwise``: each channel has one result, and the groups become results.
     """
 
     groups: int
@@ -85,7 +87,7 @@ class PackFilters(Lowering):
 
 @dataclass(frozen=True)
 class GatherProducts(Lowering):
-    """Results that gather products of packed filters with places of an image (`conv_taps`)."""
+    """Results that gather products of filters with positions of an image (`conv_taps`)."""
 
     groups: int
     depthwise: bool
@@ -96,26 +98,27 @@ class GatherProducts(Lowering):
     columns: int
     entry_count: int
     spans: int
-    """Which spans of a tile's positions the table names, a bit for each."""
+    """Bit set of the spans of a tile's positions that the table names."""
     steps: tuple[int, int, int, int]
-    """Pictures from tile to tile, tiles, and bytes between a tile's positions: source, result."""
+    """Images from tile to tile, number of tiles, and bytes between a tile's positions in source and
+    result."""
     packed: bool
-    """Whether the filters are panels, or as the graph has them."""
+    """Whether the filters are panels, instead of in the graph's own layout."""
 
     @property
     def single(self) -> bool:
-        """Whether a tile is of one picture."""
+        """Whether a tile belongs to one image."""
         return self.steps[0] == 1
 
     @property
     def uneven(self) -> bool:
-        """Whether the last tiles are of one picture fewer than ``tile`` has positions."""
+        """Whether the last tiles have one image fewer than ``tile`` has positions."""
         return not self.single and self.steps[0] < self.tile.positions
 
 
 @handles(Convolve)
 class ConvolveRule(LoweringRule[Convolve]):
-    """Packed filters, and the products that gather with them, or transformed ones."""
+    """Packed filters and the products that gather with them, or transformed filters."""
 
     def lower(
         self,
@@ -142,7 +145,7 @@ class ConvolveRule(LoweringRule[Convolve]):
 
 
 def panels(columns: int, tile: TileShape) -> int:
-    """How many panels hold that many columns."""
+    """Return the number of panels that hold ``columns`` columns."""
     return -(-columns // tile.columns)
 
 
@@ -186,8 +189,11 @@ class PackFiltersKernel(CallKernel[PackFilters]):
 
 @cache
 def pack_source(dtype: str, width: int) -> str:
-    """Args: groups, panels of a group, taps, depth, results of a group; elements from group to
-    group, tap to tap, channel to channel and result to result; filters, panels."""
+    """Return the kernel that packs filters.
+
+    Kernel arguments: groups, panels per group, taps, depth, results per group; elements from group
+    to group, tap to tap, channel to channel and result to result; filters, panels.
+    """
     size = numpy_dtype(dtype).itemsize
     return f"""import numpy as np
 from nodeflow.engine.devicelib.intrinsics import load, slot, view1
@@ -222,7 +228,7 @@ def kernel(args, task, ntasks):
 def gather(
     convolve: Convolve, source: TensorType, filter_: TensorType, result: TensorType
 ) -> tuple[PackFilters, GatherProducts, TapTable]:
-    """How filters are packed, the products, and the table that they walk."""
+    """Return the packing of filters, the products, and the table that they walk."""
     kw, channels, filters = sizes_of(filter_)[1:]
     n, height, width, total = sizes_of(source)
     _, down, across, made = sizes_of(result)
@@ -272,10 +278,10 @@ def gather(
 
 
 def _pictures_of_a_tile(n: int, most: int) -> int:
-    """How many pictures a tile has.
+    """Return the number of images of a tile.
 
-    The last tile begins earlier where there are too few for it, and computes some again. Where that
-    would be many of all, tiles are of fewer pictures.
+    The last tile begins earlier if too few images are left, and computes some images again. If that
+    would be a large part of all images, tiles have fewer images.
     """
 
     def computed(positions: int) -> int:
@@ -287,22 +293,26 @@ def _pictures_of_a_tile(n: int, most: int) -> int:
 
 
 def is_depthwise(groups: int, filter_: TensorType) -> bool:
-    """Whether each channel has one filter, of its own: then those are side by side, as results of
-    one group are."""
+    """Return whether each channel has exactly one filter. Such filters lie side by side, like the
+    results of one group."""
     _, _, channels, filters = sizes_of(filter_)
     return channels == 1 < filters == groups
 
 
 @handles(GatherProducts)
 class GatherProductsKernel(CallKernel[GatherProducts]):
-    """A convolution, of the image, packed filters and the table of taps."""
+    """A convolution of the image, the filters and the table of taps."""
 
     label = "convolution"
     by_reference = 30.0
 
     def launches(self, work: GroupToLaunch, lowering: GatherProducts) -> list[KernelLaunch]:
-        """Only the tasks of a chain need tiles of the same number of pictures: else each has about
-        as many, and nothing is computed again. That is 0.93 of the time for 32 with AVX2."""
+        """Return the launch, with tiles of unequal size if the group is in no chain.
+
+        Only the tasks of a chain need tiles with the same number of images. Otherwise tiles may
+        differ by one image, and nothing is computed twice: 0.93 of the time for 32 images with
+        AVX2.
+        """
         step, tiles, *_ = lowering.steps
         pictures = work.types[0].shape[0] or 0
         if work.tiling is None and not lowering.single and step * tiles > pictures * SOME_AGAIN:
@@ -340,8 +350,11 @@ class GatherProductsKernel(CallKernel[GatherProducts]):
     def leading_rows(
         self, actions: Actions, group: Group, lowering: GatherProducts
     ) -> frozenset[int]:
-        """Alone, where tiles take long and cannot be shared evenly: a chain has a task for each,
-        and 11 of them, 64 pictures with AVX2, are 1.09 of the time for two threads."""
+        """Return the number of images; nothing if tiles take long and cannot be shared evenly.
+
+        A chain has one task per tile. Measured with AVX2 and 64 images, which are 11 tiles: two
+        threads take 1.09 of the time.
+        """
         action = group.actions[0]
         shape = actions.types[action.outputs[0]].shape
         if lowering.single:
@@ -354,7 +367,7 @@ class GatherProductsKernel(CallKernel[GatherProducts]):
         return frozenset({shape[0] or 0})
 
     def task_height(self, actions: Actions, action: Action, lowering: GatherProducts) -> int | None:
-        """The images of a tile."""
+        """Return the images of a tile."""
         return lowering.steps[0] if lowering.steps[0] > 1 else None
 
     def reads_own_rows(
@@ -366,9 +379,9 @@ class GatherProductsKernel(CallKernel[GatherProducts]):
         slot: int,
         rows: int,
     ) -> bool:
-        """Results of an image are made of that image and of all filters.
+        """Return True for the image: its results need that image and all filters.
 
-        What is more than a task's work for one image waits until others are there to share it.
+        For one image, work that exceeds a task's waits until other threads can share it.
         """
         if operand != 0 or not lowering.single:
             return operand == 0
@@ -389,15 +402,17 @@ def gathered_source(
     depthwise: bool,
     spans: int,
 ) -> str:
-    """A unit of work is a panel of results of one row of a few images; of ``single`` images the
-    panels of a row follow each other, else the rows of a panel. Where tiles are ``uneven``, the
-    first ones have an image more than others.
+    """Return the kernel of a convolution.
 
-    Args: image, filters, then of the table: row taps, starts, tiles, runs; number of tiles;
-    images, groups of images, images from group to group; channel groups, panels and results
-    of each; rows of a result; bytes of an image, of a result, of a row of it, of a group's
-    channels; of the filters, from group to group, panel to panel and row to row of a panel; bytes
-    between a tile's positions in image and result; units of a task; result.
+    A unit of work is a panel of results of one row of a few images. For ``single`` images the
+    panels of a row follow each other, otherwise the rows of a panel. If tiles are ``uneven``, the
+    first ones have one image more than the others.
+
+    Kernel arguments: image, filters; of the table row taps, starts, tiles, runs, number of tiles;
+    images, groups of images, images from group to group; channel groups, panels per group, results
+    per group; rows of a result; bytes of an image, of a result, of a row of a result, of a group's
+    channels; bytes of the filters from group to group, panel to panel and row to row of a panel;
+    bytes between a tile's positions in image and result; units of a task; result.
     """
     size = numpy_dtype(dtype).itemsize
     width = tile.columns

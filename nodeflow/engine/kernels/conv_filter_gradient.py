@@ -1,7 +1,7 @@
 """The gradient of a convolution by its filter: products of windows with the result's gradient.
 
-Each weight is a sum over positions and images. The images are cut into blocks by shapes alone; a
-block adds up its images in order, position by position, and the blocks are added in order, so every
+Each weight is a sum over positions and images. Shapes alone cut the images into blocks. A block
+adds up its images in order, position by position, and the blocks are added in order, so every
 number of threads gives the same bits.
 """
 
@@ -29,17 +29,18 @@ from nodeflow.ops.lowering import Elementwise, FilterGradient, Lowering
 BLOCK = 4
 """Fewest images in a block."""
 ENOUGH = 8
-"""Units of work, from which on each makes all rows of the window: images are then read once from
-where they are slow to read, which takes 0.92 of the time."""
+"""Fewest units of work that each make all rows of the window. Images are then read only once from
+slow memory, which takes 0.92 of the time."""
 MOST_LINES = 8
-"""Of the next image, that begin to come nearer while a row is read: more would wait for memory."""
+"""Most cache lines of the next image that are prefetched while a row is read. More would wait for
+memory."""
 CHANNELS = 128
-"""Most channels that are added up at once where each has a filter of its own."""
+"""Most channels that are added up at once in a depthwise convolution."""
 PARTIAL_SIZE = 1 << 22
-"""Most elements in all partial gradients together, unless there is one block only."""
+"""Most elements in all partial gradients together, unless there is only one block."""
 
 Cut = tuple[tuple[int, int], ...]
-"""(tiles, numbers in each), in order."""
+"""Tiles as (number of tiles, numbers in each), in order."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ class OuterProducts(Lowering):
     length: int
     tile: TileShape
     merged: bool
-    """Whether a whole row of the window is taken at once, where all of it is inside."""
+    """Whether a whole row of the window is computed at once where all of it is inside the image."""
     depthwise: bool
 
 
@@ -89,7 +90,7 @@ class FilterGradientRule(LoweringRule[FilterGradient]):
 
 
 def outer(gradient: FilterGradient, picture: TensorType, filter_: TensorType) -> OuterProducts:
-    """How the images are cut into blocks, by shapes alone."""
+    """Return the products for images cut into blocks by shapes alone."""
     kh, kw, channels, filters = sizes_of(filter_)
     n = picture.shape[0] or 0
     most = max(1, min(8, PARTIAL_SIZE // max(kh * kw * channels * filters, 1)))
@@ -105,11 +106,11 @@ def outer(gradient: FilterGradient, picture: TensorType, filter_: TensorType) ->
 
 
 def outer_table(outer: OuterProducts, picture: TensorType, g: TensorType) -> list[int]:
-    """Where the elements of the window lie inside the image.
+    """Return where the elements of the window lie inside the image.
 
-    For each row of the window: bytes to add in image and gradient, and how many windows have it
-    inside. Then for stretches of a row: both bytes, how many windows, the first of its weights,
-    whether that is the whole row of the window, and whether they are met here first.
+    For each row of the window: bytes to add in image and gradient, and how many windows have the
+    row inside. Then for each stretch of a row: both bytes, how many windows, its first weight,
+    whether it is the whole row of the window, and whether its weights are met here first.
     """
     _, height, width, channels = sizes_of(picture)
     _, down, across, filters = sizes_of(g)
@@ -145,7 +146,8 @@ def outer_table(outer: OuterProducts, picture: TensorType, g: TensorType) -> lis
 
 @handles(OuterProducts)
 class OuterProductsKernel(CallKernel[OuterProducts]):
-    """Of the image, the result's gradient and the table; the output is one filter a block."""
+    """Products of the image and the result's gradient by the table; the output is one filter per
+    block."""
 
     label = "filter gradient"
     by_reference = 20.0
@@ -186,7 +188,7 @@ class OuterProductsKernel(CallKernel[OuterProducts]):
 
 
 def _cut(depth: int, most: int) -> Cut:
-    """That many numbers in as few tiles as will do, of about the same size."""
+    """Return ``depth`` numbers cut into as few tiles as possible, of about the same size."""
     tiles = -(-depth // most)
     if tiles == 0:
         return ()
@@ -198,12 +200,17 @@ def _cut(depth: int, most: int) -> Cut:
 def outer_source(
     dtype: str, tile: TileShape, channels: Cut, row: Cut, ragged: bool, lines: int
 ) -> str:
-    """A unit of work is a part of the window's rows, a panel of filters, and a block of images.
+    """Return the kernel of the filter's gradient.
 
-    Args: image, gradient, table, images, blocks, length of a block, rows of the window,
-    stretches, groups, panels and filters of each, channels of each, numbers in a row of the window,
-    bytes of an image and a gradient, of a step of the window down and across, of a row and a place
-    of the gradient, filters, parts. ``channels`` and ``row``: how those numbers are cut into tiles.
+    A unit of work is a part of the window's rows, a panel of filters, and a block of images.
+
+    Kernel arguments: image, gradient, table, images, blocks, length of a block, rows of the window,
+    stretches, groups; panels, filters and channels per group; numbers in a row of the window; bytes
+    of an image and of a gradient, of a step of the window down and across, of a row and a position
+    of the gradient; filters, parts.
+
+    Args:
+        channels, row: tiles of the channels, and of a whole row of the window.
     """
     size = numpy_dtype(dtype).itemsize
     width = tile.columns
@@ -259,8 +266,10 @@ def kernel(args, task, ntasks):
 
 @cache
 def depthwise_source(dtype: str) -> str:
-    """Args as for `outer_source`. A unit of work is one row of the window, some channels, and a
-    block of images."""
+    """Return the kernel of a depthwise filter's gradient. Kernel arguments: as `outer_source`.
+
+    A unit of work is one row of the window, some channels, and a block of images.
+    """
     size = numpy_dtype(dtype).itemsize
     return f"""import numpy as np
 from nodeflow.engine.devicelib.arithmetic import fma
@@ -308,7 +317,8 @@ def kernel(args, task, ntasks):
 
 
 def _tiles_of(cut: Cut, shape: str, size: int, lines: int) -> str:
-    """Calls for all numbers of a place; for each row ``lines`` of the next image come nearer."""
+    """Return the calls for all numbers of a position. Each row prefetches ``lines`` of the next
+    image."""
     indent, text, first = " " * 24, [], 0
     for tiles, positions in cut:
         text += [

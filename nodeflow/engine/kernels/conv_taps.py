@@ -1,9 +1,9 @@
 """The taps of a convolution: tables of the positions that each result reads.
 
-A convolution and its gradient by the image are the same computation, results that gather products
-from positions of another image; only the positions differ. So the geometry (stride, dilation,
-border) is computed here, once for each row and column of the result, and kernels only walk tables.
-Positions in the border are left out, so no time is spent on zeros.
+A convolution and its gradient by the image are the same computation: results gather products from
+positions of another image. Only the positions differ. So the geometry (stride, dilation, border) is
+computed here, once for each row and column of the result, and kernels only walk tables. Positions
+in the border are left out, so no time is spent on zeros.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ import numpy as np
 from nodeflow.ops.sliding_windows import Axis
 
 Tap = tuple[int, int]
-"""A place in the source, and which element of the window (in the order of packed weights)."""
+"""A position in the source, and the element of the window in the order of packed weights."""
 
 
 def forward_taps(axis: Axis, size: int, count: int) -> list[list[Tap]]:
-    """For each of ``count`` windows: what it sees of an axis of ``size`` elements."""
+    """Return what each of ``count`` windows reads of an axis of ``size`` elements."""
     before = axis.pads(size)[0]
     taps = []
     for window in range(count):
@@ -32,9 +32,9 @@ def forward_taps(axis: Axis, size: int, count: int) -> list[list[Tap]]:
 
 
 def backward_taps(axis: Axis, size: int, count: int) -> list[list[Tap]]:
-    """For each of ``size`` elements: the windows (of ``count``) that see it, and with what.
+    """Return for each of ``size`` elements the windows (of ``count``) that read it, and with what.
 
-    The window's elements are numbered from the last to the first, so that both numbers ascend.
+    The elements of the window are numbered from the last to the first, so that both numbers ascend.
     """
     before = axis.pads(size)[0]
     taps = []
@@ -50,7 +50,7 @@ def backward_taps(axis: Axis, size: int, count: int) -> list[list[Tap]]:
 
 @dataclass(frozen=True)
 class Strides:
-    """From one place to the next: elements of the source, rows of the panel of weights."""
+    """Steps from one position to the next: elements of the source, rows of the panel of weights."""
 
     source: int
     weights: int
@@ -58,7 +58,7 @@ class Strides:
 
 @dataclass(frozen=True)
 class TapTable:
-    """The table of `gathered products`, and where its parts begin, in words."""
+    """The table of `conv.gathered_source`, and the beginnings of its parts in words."""
 
     words: np.ndarray
     starts: int
@@ -69,13 +69,13 @@ class TapTable:
 
 @dataclass(frozen=True)
 class Tile:
-    """Results that are computed at once: of a place in several pictures, or of neighbouring places.
+    """Results that are computed at once: a position in several images, or neighbouring positions.
 
     Attributes:
-        column: the place of the tile's first position, which may lie before the row's beginning.
+        column: column of the tile's first position, which may lie before the row's beginning.
         first, end: positions that have a result are ``first`` to ``end - 1``.
-        taps: (what the first position reads or would read, element of the window, number of the
-            span of positions that do) in order; see `register_tiles.span_of`.
+        taps: (the position that the first result reads or would read, element of the window, number
+            of the span of results that read it) in order; see `register_tiles.span_of`.
     """
 
     column: int
@@ -93,17 +93,18 @@ def tap_table(
     itemsize: int,
     result: int,
 ) -> TapTable:
-    """Lay out taps for `conv.gathered_source`.
+    """Return the taps laid out for `conv.gathered_source`.
 
     Args:
-        tiles: those of a row of results, in the order of work.
+        tiles: tiles of a row of results, in the order of work.
         depth: numbers that each tap multiplies.
         result: bytes from one column of results to the next.
 
     Returns:
-        (bytes, rows of the panel) of all rows' taps; then for each row where its taps begin and
-        end; then for each tile (bytes into the row of results, first position with a result, end
-        of those, first run, runs); then the runs, (bytes, rows of the panel, length, span).
+        A table of four parts: (bytes, rows of the panel) of all rows' taps; for each row, where its
+        taps begin and end; for each tile, (bytes into the row of results, first position with a
+        result, end of those positions, first run, number of runs); the runs (bytes, rows of the
+        panel, length, span).
     """
     taps = [
         (s * row_strides.source * itemsize, k * row_strides.weights) for r in rows for s, k in r
@@ -123,7 +124,8 @@ def tap_table(
 def _runs(
     taps: Sequence[tuple[int, int, int]], strides: Strides, depth: int
 ) -> list[tuple[int, int, int, int]]:
-    """(element, row of the panel, length, span), neighbours in all of these becoming one."""
+    """Return (element, row of the panel, length, span) of each run. Taps that are neighbours in
+    both places and have the same span become one run."""
     runs: list[tuple[int, int, int, int]] = []
     for place, k, span in taps:
         at, skip = place * strides.source, k * strides.weights
@@ -140,7 +142,7 @@ def _runs(
 
 @dataclass(frozen=True)
 class Stretch:
-    """Places ``first``, ``first + step`` and so on, ``count`` of them, that make a tile."""
+    """A tile of ``count`` positions: ``first``, ``first + step`` and so on."""
 
     first: int
     step: int
@@ -148,8 +150,10 @@ class Stretch:
 
 
 def stretches(across: int, step: int, most: int) -> list[Stretch]:
-    """A row of results, cut into as few tiles of at most ``most`` places as will do, of about the
-    same length. Places ``step`` apart belong together."""
+    """Return a row of results cut into as few tiles as possible, of about the same length.
+
+    A tile has at most ``most`` positions, which are ``step`` apart.
+    """
     made = []
     for phase in range(min(step, across)):
         places = len(range(phase, across, step))
@@ -160,8 +164,10 @@ def stretches(across: int, step: int, most: int) -> list[Stretch]:
 
 
 def span_number(first: int, end: int, positions: int) -> int | None:
-    """The number of a span of a tile's positions: 0 is all of them, then come those that begin
-    later, then those that end earlier; None of others."""
+    """Return the number of a span of a tile's positions, or None if it has no number.
+
+    0 is all positions. Then come the spans that begin later, then those that end earlier.
+    """
     if end == positions:
         return first
     return positions + end - 1 if first == 0 else None
@@ -170,11 +176,11 @@ def span_number(first: int, end: int, positions: int) -> int | None:
 def single_picture_tiles(
     columns: Sequence[Sequence[Tap]], step: int, shift: int, positions: int
 ) -> list[Tile]:
-    """Tiles of a row of results of one picture.
+    """Return the tiles of a row of results of one image.
 
-    At the border of the picture only some positions of a tile have a tap; each adds up what it sees
-    in the order of the window's elements, whatever its neighbours see. Where a tap would be seen by
-    positions in the middle alone, the stretch is cut in two.
+    At the border of the image only some positions of a tile have a tap. Each position adds up what
+    it reads in the order of the window's elements, whatever its neighbours read. If only positions
+    in the middle would have a tap, the stretch is cut in two.
     """
     tiles = []
     waiting = stretches(len(columns), step, positions)[::-1]
@@ -203,11 +209,14 @@ def single_picture_tiles(
 def _spans(
     columns: Sequence[Sequence[Tap]], stretch: Stretch, shift: int
 ) -> list[tuple[int, int, int, int]]:
-    """(what the first place of a stretch reads or would read, element of the window, first place
-    that reads it, the one after the last).
+    """Return which results of a stretch read each element of the window.
 
-    What places see lies ``shift`` further from one to the next, so those that see an element of the
-    window inside the picture are neighbours.
+    From one result to the next the position moves by ``shift``. So the results that have an element
+    of the window inside the image are neighbours.
+
+    Returns:
+        (the position that the first result reads or would read, element of the window, first result
+        that reads it, end of the results that do).
     """
     seen: dict[int, tuple[int, int, int]] = {}
     for n in range(stretch.count):

@@ -1,14 +1,13 @@
 """Convolution by 3 x 3 and 5 x 5 filters and its gradients, after Winograd.
 
 Four neighbouring results take 16 multiplications for each channel and filter instead of 36, or 36
-instead of 100. Squares of a picture, filters and results are transformed (`devicelib.winograd`);
-between the transforms stand as many products of matrices, of (squares, channels) and (channels,
-filters). A unit of work is a band of a picture, so that what stands between stays in the second
-cache.
+instead of 100. Squares of a picture, filters and results are transformed (`devicelib.winograd`).
+Between the transforms are 16 or 36 matrix products of (squares, channels) and (channels, filters).
+A unit of work is a band of a picture, so that intermediate results stay in the second cache.
 
-Whether a convolution is made so depends on the sizes of a picture and of the filters alone, never
-on the number of pictures: a picture has the same bits whatever comes with it. A sum goes from the
-first channel to the last.
+Only the sizes of a picture and of the filters decide whether a convolution is computed this way,
+never the number of pictures: a picture gets the same bits in every batch. A sum goes from the first
+channel to the last.
 """
 
 from __future__ import annotations
@@ -37,31 +36,35 @@ from nodeflow.ops.lowering import Convolve, Lowering
 from nodeflow.ops.sliding_windows import Windows
 
 MULTIPLE, LEAST = 16, 32
-"""Channels and filters are multiples of the one, so that vectors are full, and at least the other,
-or transforms take as long as they save."""
+"""Channels and filters are multiples of ``MULTIPLE``, so that vectors are full, and at least
+``LEAST``: below it, transforms take as long as they save."""
 MOST = {3: (512, 256 * 256), 5: (256, 128 * 256)}
-"""Side of a window -> most channels and filters, and most filters for all channels: transformed
-ones of more are read from far away."""
+"""Side of a window -> most channels or filters, and most channels times filters. Larger transformed
+filters would be read from a distant cache."""
 PLACES = 64
-"""Results of a channel from which transforming the filters takes little."""
+"""Fewest results of a channel: with more, transforming the filters takes comparatively little
+time."""
 MULTIPLY_ADD_NS = 0.005
-"""Of one product, of which a result takes a quarter of those of a square, transforms included."""
+"""Nanoseconds of a multiply-add of a square, per result: four results share it. Includes
+transforms."""
 GROUP = 64
-"""Columns of results that are made at a time, about."""
+"""Columns of results that are computed at a time, approximately."""
 APART = 64
-"""Bytes between the matrices, or their elements would displace each other in the first cache."""
+"""Bytes between matrices, without which their elements would evict each other from the first
+cache."""
 UNITS = 16
-"""Units of work of all pictures, at least, where they have as many rows of squares."""
+"""Fewest units of work of all pictures, if they have as many rows of squares."""
 SQUARES, LONG, LONG_SQUARES, ROOM = 24, 128, 32, 640 << 10
-"""A unit of work has ``SQUARES``; or, of more than ``LONG`` channels, ``LONG_SQUARES``, since it
-reads all filters once; or fewer, so that they and their products take at most ``ROOM`` bytes of a
-thread's stack."""
+"""A unit of work has ``SQUARES`` squares. With more than ``LONG`` channels it has ``LONG_SQUARES``,
+because each unit reads all filters once. It has fewer if they and their products would take more
+than ``ROOM`` bytes of a thread's stack."""
 
 
 def is_transformed(
     windows: Windows, groups: int, picture: TensorType, filter_: TensorType, result: TensorType
 ) -> bool:
-    """Whether a convolution and its gradients are made so: by all sizes but the pictures'."""
+    """Return whether a convolution and its gradients are computed this way, by all sizes but the
+    number of pictures."""
     taps, across, channels, filters = sizes_of(filter_)
     axes = zip((windows.height, windows.width), sizes_of(picture)[1:3], strict=True)
     fewer, more = sorted((channels, filters))
@@ -79,7 +82,7 @@ def is_transformed(
 
 @dataclass(frozen=True)
 class Bands:
-    """How the results of a picture are cut into units of work, in squares of 2 x 2 results.
+    """The cut of a picture's results into units of work, in squares of 2 x 2 results.
 
     Attributes:
         down, across: squares of a picture.
@@ -98,7 +101,7 @@ class Bands:
 
     @property
     def lowest(self) -> int:
-        """Rows of the lowest tile that the squares of a unit are cut into."""
+        """Rows of the lowest tile into which the squares of a unit are cut."""
         lengths = [{n // cuts, -(-n // cuts)} for n, cuts in (
             (self.down, self.bands), (self.across, self.pieces))]  # fmt: skip
         return min(rows * columns // -(-rows * columns // TALL)
@@ -106,8 +109,9 @@ class Bands:
 
 
 def bands_of(down: int, across: int, most: int, most_rows: int) -> Bands:
-    """The cuts for units of at most ``most`` squares and ``most_rows`` rows of them; a row that
-    has more squares is cut into pieces.
+    """Return the cut into units of at most ``most`` squares and ``most_rows`` rows of squares.
+
+    A row with more squares is cut into pieces.
 
     Args:
         down, across: rows and columns of results.
@@ -118,8 +122,11 @@ def bands_of(down: int, across: int, most: int, most_rows: int) -> Bands:
 
 
 def panel_vectors(filters: int) -> tuple[int, int]:
-    """Vectors of a panel of filters and their lanes: four where there are registers for as many
-    results, or three or two where fewer columns of the last panel are then empty."""
+    """Return the vectors of a panel of filters, and their lanes.
+
+    With 32 registers there are four vectors, or three or two if that leaves fewer columns of the
+    last panel empty. With fewer registers there are two.
+    """
     size, registers = vector_registers()
     lanes = size // 4
     if registers < 32:
@@ -129,13 +136,16 @@ def panel_vectors(filters: int) -> tuple[int, int]:
 
 
 def columns_at_once(panel: int) -> int:
-    """Columns of results, whole panels, whose products lie between the transforms."""
+    """Return the columns of results, whole panels, whose products lie between the transforms."""
     return max(1, GROUP // panel) * panel
 
 
 def head_of(taps: int, vectors: int, lanes: int, *transforms: str) -> str:
-    """The beginning of a kernel's text: what it imports, its sizes, and ``fetched``, by which one
-    of PARTS of what is read or written next comes into the second cache."""
+    """Return the beginning of a kernel's text: its imports, its sizes, and ``fetched``.
+
+    ``fetched`` prefetches one of PARTS parts of the data that are read or written next into the
+    second cache.
+    """
     panel = vectors * lanes
     return f"""import numpy as np
 from nodeflow.engine.devicelib.intrinsics import local_memory, slot, store
@@ -158,10 +168,10 @@ def fetched(address, size, part):
 
 @dataclass(frozen=True)
 class TransformFilters(Lowering):
-    """Filters as panels of some columns, each of the matrices of (terms, columns).
+    """Filters as panels of some columns: for each element of a square, (terms, columns).
 
-    ``backward``: columns are the filters' channels, and the window is taken from the last place to
-    the first.
+    ``backward``: columns are the filters' channels, and the window is taken from its last position
+    to the first.
     """
 
     backward: bool
@@ -170,7 +180,7 @@ class TransformFilters(Lowering):
 
 @handles(TransformFilters)
 class TransformFiltersKernel(CallKernel[TransformFilters]):
-    """A unit of work is a term of a panel."""
+    """Transformed filters. A unit of work is a term of a panel."""
 
     label = "transform filters"
 
@@ -192,8 +202,10 @@ class TransformFiltersKernel(CallKernel[TransformFilters]):
 
 @cache
 def _filters_source(taps: int, panel: int, lanes: int, gathered: bool) -> str:
-    """Args: filters, matrices, terms, columns; elements from place to place of the window, from
-    term to term and from column to column.
+    """Return the kernel that transforms filters.
+
+    Kernel arguments: filters, matrices, terms, columns; elements from position to position of the
+    window, from term to term and from column to column.
 
     Args:
         gathered: whether columns are apart; each is then read by itself.
@@ -241,7 +253,7 @@ def kernel(args, task, ntasks):
 
 @dataclass(frozen=True)
 class TransformedProducts(Lowering):
-    """Results of pictures and transformed filters of a window of ``taps`` x ``taps``; zeros lie
+    """Results of pictures and transformed filters with a window of ``taps`` x ``taps``. Zeros lie
     ``before`` the first row and column, and after the last."""
 
     taps: int
@@ -274,7 +286,7 @@ def add_transformed(
 
 @handles(TransformedProducts)
 class TransformedProductsKernel(CallKernel[TransformedProducts]):
-    """Of pictures and transformed filters."""
+    """Products of pictures and transformed filters."""
 
     label = "convolution"
     by_reference = 30.0
@@ -295,7 +307,8 @@ class TransformedProductsKernel(CallKernel[TransformedProducts]):
     def leading_rows(
         self, actions: Actions, group: Group, lowering: TransformedProducts
     ) -> frozenset[int]:
-        """Pictures, or of a few their bands, where these are of whole lines and equally high."""
+        """Return the number of pictures, or of bands in a few pictures, if all bands are whole
+        lines of the same height."""
         action = group.actions[0]
         source, result = (actions.types[s] for s in (action.inputs[0], *action.outputs))
         n, down = sizes_of(result)[:2]
@@ -314,14 +327,14 @@ class TransformedProductsKernel(CallKernel[TransformedProducts]):
         slot: int,
         rows: int,
     ) -> bool:
-        """Results of a picture are made of that one and of all filters; those of a band of its
-        neighbours, too."""
+        """Return True for whole pictures: results need their own picture and all filters. The
+        results of a band also need neighbouring bands."""
         return operand == 0 and rows == actions.types[group.actions[0].outputs[0]].shape[0]
 
 
 def most_squares(taps: int, terms: int, wanted: int) -> int:
-    """How many squares of ``terms`` channels, and their products, fit on the stack: ``wanted``, or
-    as many as there is room for."""
+    """Return how many squares of ``terms`` channels, and their products, fit on the stack, at most
+    ``wanted``."""
     return min(wanted, ROOM // (4 * (taps + 1) ** 2 * (terms + GROUP)))
 
 
@@ -330,7 +343,7 @@ def _most_squares(taps: int, terms: int) -> int:
 
 
 def _bands(taps: int, source: TensorType, result: TensorType) -> Bands:
-    """How the results of a source are cut."""
+    """Return the cut of a source's results into units."""
     n, down, across, _ = sizes_of(result)
     most = _most_squares(taps, source.shape[3] or 0)
     return bands_of(down, across, most, n * -(-down // 2) // UNITS)
@@ -340,12 +353,15 @@ def _bands(taps: int, source: TensorType, result: TensorType) -> Bands:
 def _products_source(
     taps: int, vectors: int, lanes: int, most: int, terms: int, lowest: int
 ) -> str:
-    """Args: pictures, transformed filters, results, pictures, rows and columns of one, terms; rows,
-    columns and filters of a result; zeros before the first row and column; bands of a picture and
-    pieces of a band; units of a task.
+    """Return the kernel of the products.
+
+    Kernel arguments: pictures, transformed filters, results; number of pictures, rows, columns and
+    terms of a picture; rows, columns and filters of a result; zeros before the first row and
+    column; bands of a picture, pieces of a band; units of a task.
 
     Args:
-        most, terms: squares of a unit, and terms of each.
+        most: squares of a unit.
+        terms: terms of a square.
         lowest: rows of the lowest tile.
     """
     matrices, group = (taps + 1) ** 2, columns_at_once(vectors * lanes)

@@ -1,8 +1,8 @@
 """The gradient by 3 x 3 and 5 x 5 filters after Winograd: see `conv_winograd`.
 
 For each element of a square, a matrix of (channels, filters) adds up the products of transformed
-squares of pictures and of the result's gradient, square by square. Rows of squares are cut into
-blocks by shapes alone; blocks are added in order, and what they come to is transformed to a window.
+squares of pictures and of the result's gradient, square by square. Shapes alone cut the rows of
+squares into blocks. The blocks are added in order, and their sum is transformed to a window.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ from nodeflow.ops.lowering import FilterGradient, Lowering
 
 ROWS, BLOCKS, PARTIAL_SIZE = 16, 8, 1 << 22
 """Fewest rows of squares in a block, most blocks, and most elements of all blocks' sums, unless
-there is one block only."""
+there is only one block."""
 CHANNELS = 128
 """Most channels of a unit of work."""
 SQUARES = 32
-"""Squares that are added up at a time: sums are read and written once for them."""
+"""Squares that are added up at a time: sums are read and written once for all of them."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class TransformedSums(Lowering):
 
 @dataclass(frozen=True)
 class GradientOfSums(Lowering):
-    """The filters' gradient that matrices of sums become."""
+    """The filters' gradient, transformed from matrices of sums."""
 
 
 def add_transformed_gradient(
@@ -86,8 +86,8 @@ def add_transformed_gradient(
 
 @handles(TransformedSums)
 class TransformedSumsKernel(CallKernel[TransformedSums]):
-    """Of the picture and the result's gradient. A unit of work is a block, some channels and some
-    filters."""
+    """Sums of products of the picture and the result's gradient. A unit of work is a block, some
+    channels and some filters."""
 
     label = "filter gradient"
     by_reference = 20.0
@@ -116,9 +116,11 @@ class TransformedSumsKernel(CallKernel[TransformedSums]):
 
 @cache
 def _sums_source(taps: int, vectors: int, lanes: int, some: int, most: int, last: int) -> str:
-    """Args: pictures, gradients, sums, pictures, rows, columns and channels of one; rows, columns
-    and filters of a gradient; zeros before the first row and column; rows and columns of squares at
-    a time; blocks, rows of one, channels of a unit.
+    """Return the kernel of the sums.
+
+    Kernel arguments: pictures, gradients, sums; number of pictures, rows, columns and channels of a
+    picture; rows, columns and filters of a gradient; zeros before the first row and column; rows
+    and columns of squares at a time; blocks, rows of a block, channels of a unit.
 
     Args:
         some: channels of a unit.
@@ -141,7 +143,8 @@ def _sums_source(taps: int, vectors: int, lanes: int, some: int, most: int, last
                             {product(0, 28)}
                         else:
                             {product(1, 28)}"""
-        # Columns that fill up a panel are multiplied, too: by no denormals, which take long.
+        # Columns that fill up a panel are multiplied as well. Zeros avoid denormals, which are
+        # slow.
         cleared = f"""for i in range({matrices * (group * most + APART // 4)}):
         store(gradients + 4 * i, T(0))"""
     return f"""{head_of(taps, vectors, lanes, "gradient_tiles", "square_tiles")}
@@ -202,7 +205,7 @@ def kernel(args, task, ntasks):
 
 @handles(GradientOfSums)
 class GradientOfSumsKernel(CallKernel[GradientOfSums]):
-    """Of the matrices of sums."""
+    """The transform of the matrices of sums to a window."""
 
     label = "filter gradient"
     by_reference = 2.0
@@ -217,7 +220,8 @@ class GradientOfSumsKernel(CallKernel[GradientOfSums]):
 
 @cache
 def _gradient_source(taps: int, lanes: int) -> str:
-    """Args: sums, gradients, elements of a matrix."""
+    """Return the kernel of the transform. Kernel arguments: sums, gradients, elements of a
+    matrix."""
     return f"""import numpy as np
 from nodeflow.engine.devicelib.intrinsics import slot
 from nodeflow.engine.devicelib.winograd import window_tiles

@@ -1,6 +1,6 @@
 """Kernels that copy elements: permutations of axes, and blocks with strides on both sides.
 
-Copies do not care what the bytes mean, so dtypes of one size share a kernel.
+Copies do not depend on the meaning of the bytes, so dtypes of one size share a kernel.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from nodeflow.graph.types import TensorType, numpy_dtype
 from nodeflow.ops.lowering import Block, Copy, Permute, strides_of
 
 RUN_NS = 6.0
-"""What each run of neighbouring elements takes, beside the elements."""
+"""Nanoseconds for each run of neighbouring elements, in addition to the elements."""
 NARROW, NARROW_NS = 64, 1.0
-"""Bytes of the longest run whose length the text says, and nanoseconds that such a run takes."""
+"""Bytes of the longest run whose length the text contains, and nanoseconds of such a run."""
 SHORT = 512
-"""Bytes of the longest rows whose pieces are written together."""
+"""Bytes of the longest rows whose pieces one task writes together."""
 STRETCH = 1024
-"""Elements of a single row that are worth a task of their own."""
+"""Elements of a single row per unit of work."""
 
 
 @handles(Permute)
@@ -51,7 +51,7 @@ class PermuteKernel(CallKernel[Permute]):
         inputs: tuple[int, ...],
         outputs: tuple[int, ...],
     ) -> None:
-        """What leaves all axes where they are renames memory."""
+        """Add the copy, or share memory if all axes stay in place."""
         if lowering.axes == tuple(range(len(lowering.axes))):
             actions.share_storage(outputs[0], inputs[0])
         else:
@@ -63,7 +63,7 @@ class PermuteKernel(CallKernel[Permute]):
 
 @handles(Copy)
 class CopyKernel(CallKernel[Copy]):
-    """A block of each input."""
+    """Copies of a block of each input."""
 
     label = "copy"
 
@@ -76,8 +76,10 @@ class CopyKernel(CallKernel[Copy]):
         return [_filled(lowering.blocks[0], lowering.fill, types[0].dtype, total)]
 
     def launches(self, work: GroupToLaunch, lowering: Copy) -> list[KernelLaunch]:
-        """Pieces of the same rows, if those are short, are written by one task after each other:
-        threads that write to the same lines of the caches would wait for each other."""
+        """Return the launches. If rows are short, one task writes all pieces of a row.
+
+        Different threads that write to the same cache lines would wait for each other.
+        """
         apart = super().launches(work, lowering)
         rows = _rows_of(lowering, work.types[-1].dtype)
         if len(apart) < 2 or rows == 0:
@@ -88,7 +90,7 @@ class CopyKernel(CallKernel[Copy]):
 
 
 def _rows_of(copy: Copy, dtype: str) -> int:
-    """How many short rows all blocks have a piece of; 0 if they are not such pieces."""
+    """Return the number of short rows that have a piece in every block, or 0 if there are none."""
     found: set[tuple[int, int]] = set()
     for block in copy.blocks:
         sizes, sources, targets = _merge(block)
@@ -103,14 +105,14 @@ def _rows_of(copy: Copy, dtype: str) -> int:
 
 
 def permutation(permute: Permute, source: TensorType) -> Block:
-    """The block that writes all of the output in order."""
+    """Return the block that writes the whole output in order."""
     shape, strides = sizes_of(source), strides_of(source.shape)
     sizes = tuple(shape[a] for a in permute.axes)
     return Block(sizes, 0, tuple(strides[a] for a in permute.axes), 0, strides_of(sizes))
 
 
 def _merge(block: Block) -> tuple[list[int], list[int], list[int]]:
-    """Sizes and strides on both sides with as few axes as possible, at least one."""
+    """Return sizes and both strides of a block with as few axes as possible, at least one."""
     merged: list[tuple[int, int, int]] = []
     axes = zip(block.sizes, block.source_strides, block.target_strides, strict=True)
     for size, source, target in axes:
@@ -147,22 +149,26 @@ def _copy(block: Block, dtype: str, source: int, target: int) -> KernelCall:
 
 
 def _step(sources: list[int], targets: list[int]) -> int | None:
-    """How far apart neighbours of a row of the target lie in the source, where they are neighbours
-    there, too: 1, or -1 if turned round."""
+    """Return the distance in the source between neighbours of a target row: 1, or -1 if reversed.
+    Return None if they are not neighbours in the source."""
     return sources[-1] if targets[-1] == 1 and abs(sources[-1]) == 1 else None
 
 
 def _read_along(sizes: list[int], sources: list[int], targets: list[int]) -> int | None:
-    """The axis whose elements lie side by side in the source, where in the target those of the last
-    do and both are long enough to go by tiles."""
+    """Return the axis that is contiguous in the source, if the copy can go by tiles, else None.
+
+    The last axis must be contiguous in the target, and both axes must have at least 4 elements.
+    """
     if targets[-1] != 1 or sources[-1] == 1 or sizes[-1] < 4:
         return None
     return next((a for a, s in enumerate(sources) if s == 1 and sizes[a] >= 4), None)
 
 
 def _filled(block: Block, fill: Any, dtype: str, total: int) -> KernelCall:
-    """Fill and copy in one task, since the copy must come second; slices along the first axis that
-    make up the whole output are tasks of their own."""
+    """Return a call that fills and then copies, in one task because the copy must come second.
+
+    If slices along the first axis make up the whole output, each slice is a task.
+    """
     size = numpy_dtype(dtype).itemsize
     sizes, sources, targets = _merge(block)
     step = _step(sources, targets)
@@ -178,12 +184,17 @@ def _filled(block: Block, fill: Any, dtype: str, total: int) -> KernelCall:
 def copy_source(
     rank: int, size: int, step: int | None, fill: tuple[str, Any] | None = None, narrow: int = 0
 ) -> str:
-    """Copy a rectangle of elements of ``size`` bytes, ``step`` of them apart in a row (`_step`),
-    of which ``narrow`` are a row if that is not 0: a loop would take longer than they do.
+    """Return the kernel that copies a rectangle of elements.
 
-    Args of the kernel: sizes, source strides, target strides, source, target; with ``fill`` also
-    the whole output and its number of elements, which are set to that number first, and in how many
-    slices along the first axis that can be done.
+    Kernel arguments: sizes, source strides, target strides, source, target. With ``fill`` also the
+    whole output, its number of elements, and the number of its slices along the first axis that can
+    be filled separately.
+
+    Args:
+        size: bytes per element.
+        step: distance in the source between neighbours of a target row (`_step`).
+        fill: dtype and value that the whole output gets before the copy.
+        narrow: elements of a row that is copied without a loop, which would take longer; 0: a loop.
     """
     name = integer_of_size(size)
     outer = range(rank - 1)
@@ -202,7 +213,7 @@ def copy_source(
         f"    rows = {' * '.join(f'd{a}' for a in outer) or '1'}",
     ]
     last, along = rank - 1, rank - 2
-    if fill is None and rank == 1:  # one row, of which each task has a part
+    if fill is None and rank == 1:  # one row, shared by all tasks
         lines += [
             "    first, end = d0 * task // ntasks, d0 * (task + 1) // ntasks",
             "    at, to, d0 = first * s0, first * t0, end - first",
@@ -231,7 +242,7 @@ def copy_source(
         "        rest, at, to = row, 0, 0",
         *_offsets(outer),
         f"        count = min(end - row, d{along} - row % d{along})",
-        "        for _ in range(count):",  # without looking for their place: rows may be short
+        "        for _ in range(count):",  # not a division per row: rows may be short
         *_row(last, size, name, step, narrow, " " * 12),
         f"            at += s{along}",
         f"            to += t{along}",
@@ -242,7 +253,7 @@ def copy_source(
 
 
 def _axes(rank: int) -> list[str]:
-    """Size and both strides of each axis."""
+    """Return statements that read size and both strides of each axis."""
     lines = []
     for a in range(rank):
         slots = ", ".join(f"slot(args, {a + k * rank})" for k in range(3))
@@ -251,7 +262,7 @@ def _axes(rank: int) -> list[str]:
 
 
 def _row(last: int, size: int, name: str, step: int | None, narrow: int, indent: str) -> list[str]:
-    """Copy one row."""
+    """Return statements that copy one row."""
     if narrow:
         lines = [f"copy_bytes(target + {size} * to, source + {size} * at, {size * narrow})"]
     elif step == 1:
@@ -278,7 +289,8 @@ def _row(last: int, size: int, name: str, step: int | None, narrow: int, indent:
 
 
 def _offsets(axes: Sequence[int]) -> list[str]:
-    """Take the number ``rest`` apart into places on some axes, and add what they mean."""
+    """Return statements that split the number ``rest`` into places on some axes, and add their
+    offsets."""
     lines = []
     for a in reversed(axes):
         lines += [
@@ -292,12 +304,14 @@ def _offsets(axes: Sequence[int]) -> list[str]:
 
 @cache
 def transpose_source(rank: int, size: int, along: int) -> str:
-    """Copy a rectangle whose source has other neighbours than its target: axis ``along``, not the
-    last. Args of the kernel are those of `copy_source`.
+    """Return the kernel that copies a rectangle whose rows are contiguous only in the target.
 
-    Tiles, of 16 x 16 elements where lines have 64 bytes, are read by lines, turned in the first
-    cache and written by lines. So each line of memory is touched once, though the rows of a matrix
-    whose length is a power of two share a few places of the cache.
+    In the source the axis ``along``, which is not the last, is contiguous. Kernel arguments: as
+    `copy_source`.
+
+    Tiles (16 x 16 elements of 4 bytes if cache lines have 64) are read by lines, transposed in the
+    first cache and written by lines. So each line of memory is touched once, even if the row length
+    is a power of two and the rows share few sets of the cache.
     """
     name, side = integer_of_size(size), blocks().turned
     last = rank - 1
@@ -335,7 +349,7 @@ def transpose_source(rank: int, size: int, along: int) -> str:
 
 
 def _tile(name: str, size: int, height: str, width: str, last: int, along: int) -> list[str]:
-    """Turn one tile; where its sides are known, LLVM knows them too."""
+    """Return statements that transpose one tile. LLVM knows its sides if they are literals."""
     lines = [
         f"for i in range({width}):",
         f"    x = view1(source + {size} * (at + (start + i) * s{last}), {height}, {name})",

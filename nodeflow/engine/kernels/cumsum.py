@@ -17,7 +17,7 @@ from nodeflow.ops.math.cumsum import EIGHT, in_eights
 
 TILE = 64
 ROWS = 8
-"""Rows whose sums run side by side: each alone would wait for every addition."""
+"""Rows that are computed side by side: a single row would wait for every addition."""
 
 
 @handles(Running)
@@ -56,9 +56,10 @@ _IMPORTS = {
 
 
 def _start(kind: str, dtype: str, exclusive: bool) -> str:
-    """What results start from, of the dtype that is added up in.
+    """Return the initial value, in the dtype that is accumulated in.
 
-    Sums that leave the element out start from 0, others from the first element, be it -0.
+    Exclusive sums start from 0. Other results start from the identity, so that a first element of
+    -0 stays -0.
     """
     wide = "float64" if dtype == "float32" else dtype
     if kind == "sum" and exclusive:
@@ -68,16 +69,18 @@ def _start(kind: str, dtype: str, exclusive: bool) -> str:
 
 @cache
 def running_source(kind: str, dtype: str, exclusive: bool, reverse: bool) -> str:
-    """Args: outer, n, inner, x, out, both (outer, n, inner). A unit is a tile of 64 columns.
+    """Return the kernel for several columns. A unit is a tile of 64 columns.
 
-    float32 is combined in float64, as the reference does, so both have the same bits.
+    Kernel arguments: outer, n, inner, x, out, both (outer, n, inner).
+
+    float32 is accumulated in float64, as in the reference, so both give the same bits.
     """
     size, name = numpy_dtype(dtype).itemsize, numpy_name(dtype)
     wide = "np.float64" if dtype == "float32" else name
     start = _start(kind, dtype, exclusive)
     add = f"total[c] = {wide}({_COMBINE[kind].format('total[c]', f'{wide}(x[c])')})"
     store = f"y[c] = {name}(total[c])"
-    # x may not be read again after y is written, since nothing says that they are apart.
+    # x must not be read after y is written, because nothing says that they do not overlap.
     both = ["kept = x[c]", store, add.replace("x[c]", "kept")] if exclusive else [add, store]
     return f"""import numpy as np
 from nodeflow.engine.devicelib.intrinsics import local_array, slot, view1
@@ -106,12 +109,15 @@ def kernel(args, task, ntasks):
 
 @cache
 def rows_source(kind: str, dtype: str, exclusive: bool, reverse: bool) -> str:
-    """Args: outer, n, x, out, both (outer, n). A unit is eight rows; sums as `running_source`."""
+    """Return the kernel for single columns. A unit is eight rows.
+
+    Kernel arguments: outer, n, x, out, both (outer, n). Accumulates like `running_source`.
+    """
     size, name = numpy_dtype(dtype).itemsize, numpy_name(dtype)
     wide = "np.float64" if dtype == "float32" else name
 
     def sums(count: int) -> list[str]:
-        """Running sums of ``count`` rows from ``row`` on."""
+        """Return statements for the running results of ``count`` rows from ``row`` on."""
         each = range(count)
         add = [f"t{r} = {wide}({_COMBINE[kind].format(f't{r}', f'{wide}(k{r})')})" for r in each]
         store = [f"y{r}[at] = {name}(t{r})" for r in each]
@@ -154,7 +160,10 @@ def rows_source(kind: str, dtype: str, exclusive: bool, reverse: bool) -> str:
 
 @cache
 def eights_source(exclusive: bool, reverse: bool) -> str:
-    """Args: outer, n, x, out, both float32 (outer, n). A unit is a row of `sums_in_eights`."""
+    """Return the kernel of `sums_in_eights`. A unit is a row.
+
+    Kernel arguments: outer, n, x, out, both float32 (outer, n).
+    """
     flags = f"{exclusive}, {reverse}"
     start, step = ("n - 8 - at", "rest - 1 - k") if reverse else ("at", "n - rest + k")
     lane = f"{EIGHT - 1} - k" if reverse else "k"

@@ -28,13 +28,17 @@ class DistinctKernel(CallKernel[Distinct]):
         return [KernelCall(source, args, 1, n * 4.0, writes=writes)]
 
     def checks_elements(self, lowering: Distinct) -> bool:
-        """It fails where there is not enough room."""
+        """Return True: it fails if there is not enough room."""
         return True
 
 
 @cache
 def distinct_source(dtype: str, fill: str) -> str:
-    """Args: n, room, x, order; values (room), number of each element (n), how many."""
+    """Return the kernel of distinct elements.
+
+    Kernel arguments: n, room, x, order; values (room), number of each element (n), number of
+    values.
+    """
     name = numpy_name(dtype)
     same = "value == last" + (" or (value != value and last != last)" if dtype in FLOATS else "")
     text = kernel_text(

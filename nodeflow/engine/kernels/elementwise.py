@@ -1,4 +1,4 @@
-"""Elementwise ops: formulas over one iteration space, neighbours fused into one kernel."""
+"""Elementwise ops: formulas over one iteration space, with neighbours fused into one kernel."""
 
 from __future__ import annotations
 
@@ -46,14 +46,14 @@ from nodeflow.graph.types import FLOATS, UNSIGNED_INTEGERS, Shape, TensorType, n
 from nodeflow.ops.lowering import Elementwise
 
 CONSTANT_SIZE = 4096
-"""Elements up to which a filled tensor is kept instead of written at each run."""
+"""Most elements of a filled tensor that is kept instead of written at each run."""
 _FAIL_FOR_ZERO = ("floor_divide(", "modulo(")
 _FAIL_FOR_NEGATIVE = "pow("
 
 
 @handles(Elementwise)
 class ElementwiseKernel(Kernel[Elementwise]):
-    """A cluster of formulas, one statement for each."""
+    """A cluster of formulas, with one statement for each."""
 
     label = "elementwise"
 
@@ -68,7 +68,8 @@ class ElementwiseKernel(Kernel[Elementwise]):
         inputs: tuple[int, ...],
         outputs: tuple[int, ...],
     ) -> None:
-        """Inputs that the formula does not name (the pattern of ones_like) are not read."""
+        """Add the formula without the inputs that it does not name, such as the pattern of
+        ones_like."""
         out = actions.types[outputs[0]]
         if (lowering.expression,) == lowering.names and out == actions.types[inputs[0]]:
             actions.share_storage(outputs[0], inputs[0])
@@ -89,7 +90,7 @@ class ElementwiseKernel(Kernel[Elementwise]):
         actions.add(Action(node, lowering, inputs, outputs))
 
     def launches(self, work: GroupToLaunch, lowering: Elementwise) -> list[KernelLaunch]:
-        """One launch for all formulas."""
+        """Return one launch for all formulas."""
         if work.alone and work.tiling is not None:
             return [_cut(work.alone[0], work.tiling, work.task_rows)]
         source, again, sizes, estimate, pointers = _described(work)
@@ -103,12 +104,12 @@ class ElementwiseKernel(Kernel[Elementwise]):
         return [KernelLaunch(source, args, tasks, estimate, work.group, split=split, rereads=again)]
 
     def named_source(self, work: GroupToLaunch, launch: KernelLaunch) -> str:
-        """The text with the name of its node beside each statement."""
+        """Return the text with node names beside the statements."""
         cluster, *_ = describe_cluster(work, labels=True)
         return elementwise_source(cluster, comments=True)
 
     def can_fail(self, actions: Actions, action: Action, lowering: Elementwise) -> bool:
-        """Of integers, division by zero and negative powers are failures."""
+        """Return whether integers may be divided by zero or raised to a negative power."""
         if not action.inputs:
             return False
         dtype, text = actions.types[action.inputs[-1]].dtype, lowering.expression
@@ -129,7 +130,7 @@ class ElementwiseKernel(Kernel[Elementwise]):
         slot: int,
         rows: int,
     ) -> bool:
-        """What is broadcast along the rows is read by all tasks."""
+        """Return False for an operand that is broadcast along the rows: all tasks read it."""
         shape = actions.types[slot].shape
         if shape == group.shape:
             return True
@@ -139,7 +140,7 @@ class ElementwiseKernel(Kernel[Elementwise]):
         return padded[:leading] == tuple(space[:leading])
 
     def may_overwrite(self, actions: Actions, group: Group, storage: int) -> bool:
-        """Where it reads each element of the whole array once, just before it writes it."""
+        """Return whether the whole array is read, each element once, just before it is written."""
         slots = {
             slot
             for action in group.actions
@@ -151,7 +152,8 @@ class ElementwiseKernel(Kernel[Elementwise]):
 
 
 def _described(work: GroupToLaunch) -> tuple[str, bool, Sequence[int], float, Sequence[Arg]]:
-    """Text, whether it rereads, sizes, estimated nanoseconds and further arguments of a group."""
+    """Return text, whether it rereads, sizes, estimated nanoseconds, and a group's other
+    arguments."""
     group, views = work.group, work.actions.views
     action = group.actions[0]
     if len(group.actions) == 1 and not group.pieces and views.keys().isdisjoint(action.inputs):
@@ -163,7 +165,7 @@ def _described(work: GroupToLaunch) -> tuple[str, bool, Sequence[int], float, Se
 def _described_alone(
     work: GroupToLaunch, action: Action
 ) -> tuple[str, bool, Sequence[int], float, Sequence[Arg]]:
-    """The same of one formula; large graphs have many that are alike."""
+    """Return the same for a single formula, cached because large graphs have many equal ones."""
     types, storage, lowering = work.actions.types, work.actions.storage, action.lowering
     assert isinstance(lowering, Elementwise) and work.group.shape is not None
     out = action.outputs[0]
@@ -205,10 +207,10 @@ def _formula(
     flush: bool,
     inplace: int | None,
 ) -> tuple[str, bool, list[int], float]:
-    """Text, whether it rereads, sizes and estimated nanoseconds of one formula.
+    """Return text, whether it rereads, sizes and estimated nanoseconds of one formula.
 
     Args:
-        inputs: dtype and shape of each.
+        inputs: dtype and shape of each input.
     """
     where = tuple([(False, index) for index in operands])
     node = _cluster_node(expression, names, attrs, where, dtypes, dtype)
@@ -220,7 +222,7 @@ def _formula(
 
 
 def _cut(launch: KernelLaunch, tiling: RowTiling, rows: int) -> KernelLaunch:
-    """The launch of a cluster that is cut by itself, cut as a chain is."""
+    """Return the launch of a cluster that was cut by itself, cut like its chain instead."""
     assert launch.split is not None
     total = launch.split.units
     size = tiling.units_per_task(total)
@@ -232,18 +234,18 @@ def _cut(launch: KernelLaunch, tiling: RowTiling, rows: int) -> KernelLaunch:
 
 @lru_cache(maxsize=4096)
 def _leading_rows(shape: Shape) -> frozenset[int]:
-    """Into how many rows an iteration space can be cut."""
+    """Return the numbers of leading rows into which an iteration space can be cut."""
     return leading_products(shape) | picture_bands(shape)
 
 
 def _space(group: Group) -> list[int]:
-    """The iteration space of a cluster."""
+    """Return the iteration space of a cluster."""
     assert group.shape is not None
     return [d or 0 for d in group.shape]
 
 
 def _filled(lowering: Elementwise, type_: TensorType) -> np.ndarray:
-    """The value of a formula without inputs, everywhere."""
+    """Return an array filled with the value of a formula without inputs."""
     value = eval(lowering.expression, {"__builtins__": {}}, dict(lowering.attrs))
     return np.full(type_.shape, value, numpy_dtype(type_.dtype))  # type: ignore[arg-type]
 
@@ -254,10 +256,10 @@ def _filled(lowering: Elementwise, type_: TensorType) -> np.ndarray:
 def describe_cluster(
     work: GroupToLaunch, *, labels: bool = False
 ) -> tuple[Cluster, list[int], list[Arg]]:
-    """The cluster of a group, sizes of its iteration space, and the arguments after those.
+    """Return the cluster of a group, its sizes, and the arguments after the sizes.
 
     Args:
-        labels: whether each node of the cluster says which node of the graph it is.
+        labels: whether each node of the cluster is labelled with the name of its graph node.
     """
     actions, group, inplace = work.actions, work.group, work.inplace
     types, storage, views = actions.types, actions.storage, actions.views
@@ -311,10 +313,10 @@ def cluster_nodes(
     storage: Sequence[int],
     number: Callable[[int], int],
 ) -> tuple[list[ClusterNode], dict[int, int]]:
-    """The nodes of formulas that follow each other, and by storage which of them makes it.
+    """Return the nodes of consecutive formulas, and by storage the node that computes it.
 
     Args:
-        number: which input of the cluster a slot is that none of them makes.
+        number: returns the cluster input for a slot that none of the formulas computes.
     """
     nodes: list[ClusterNode] = []
     made: dict[int, int] = {}
@@ -336,12 +338,12 @@ def cluster_nodes(
 def _collapsed(
     shape: tuple[int, ...], shapes: tuple[tuple, ...], strides: tuple[Any, ...]
 ) -> tuple[list[int], list[Pattern], list[Any]]:
-    """As `collapse`; many clusters are over the same shapes. Not to be changed."""
+    """Return `collapse`, cached because many clusters have the same shapes. Not to be changed."""
     return collapse(shape, shapes, strides)
 
 
 def copy_launch(actions: Actions, source: int, target: int) -> KernelLaunch:
-    """Copy the values of a storage into another one."""
+    """Return a launch that copies the values of one storage into another."""
     dtype = actions.types[source].dtype
     node = _cluster_node("x", ("x",), _NOTHING, ((False, 0),), (dtype,), dtype)
     cluster = Cluster(1, ((dtype, (True,)),), (node,), (Output(0),))
@@ -359,14 +361,15 @@ def _source(cluster: Cluster) -> str:
 
 @lru_cache(maxsize=4096)
 def _vectors(total: int, work: float) -> tuple[int, int]:
-    """Number of tasks of an elementwise kernel and elements of each: whole vectors."""
+    """Return the number of tasks of an elementwise kernel, and the elements per task: whole
+    vectors."""
     vectors = max(1, -(-total // 64))
     each = -(-vectors // tasks_of(work))
     return -(-vectors // each), 64 * each
 
 
 class _Frozen(dict):
-    """Attributes as part of a key."""
+    """Attributes as a hashable part of a key."""
 
     def __hash__(self) -> int:  # type: ignore[override]
         return hash(tuple(sorted((k, str(v)) for k, v in self.items()))) if self else 0
@@ -384,7 +387,7 @@ def _cluster_node(
     dtypes: tuple[str, ...],
     dtype: str,
 ) -> ClusterNode:
-    """The one node that is like this, so that large graphs are planned without many equal ones."""
+    """Return the only node of this kind, so that plans of large graphs hold no equal copies."""
     lowering = Elementwise(expression, names, attrs)
     return ClusterNode(lowering, tuple(Operand(*o) for o in operands), dtypes, dtype)
 
@@ -395,18 +398,19 @@ def cluster_node(
     dtypes: tuple[str, ...],
     dtype: str,
 ) -> ClusterNode:
-    """A formula of a cluster.
+    """Return the node of a formula in a cluster.
 
     Args:
-        operands: whether each is an earlier node, and its number among those or the inputs.
-        dtypes, dtype: of the operands and of the result.
+        operands: for each, whether it is an earlier node, and its number among nodes or inputs.
+        dtypes: dtypes of the operands.
+        dtype: dtype of the result.
     """
     attrs = _Frozen(lowering.attrs) if lowering.attrs else _NOTHING
     return _cluster_node(lowering.expression, lowering.names, attrs, operands, dtypes, dtype)
 
 
 def cost(cluster: Cluster) -> float:
-    """Nanoseconds per element."""
+    """Return the estimated nanoseconds per element."""
     arrays = len(cluster.inputs) + len(cluster.outputs)
     wide = any(n.dtype in ("float64", "int64") for n in cluster.nodes)
     total = 0.08 * arrays * (2 if wide else 1)
@@ -418,7 +422,7 @@ def cost(cluster: Cluster) -> float:
 
 @cache
 def calls_of(expression: str) -> int:
-    """Calls in a formula that are more than a few instructions."""
+    """Return the number of calls in a formula that take more than a few instructions."""
     cheap = {"maximum", "minimum", "where", "clip", "cast", "abs_", "sqrt", "sign", "fma"}
     return sum(
         isinstance(n, ast.Call) and getattr(n.func, "id", "") not in cheap

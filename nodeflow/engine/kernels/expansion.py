@@ -1,4 +1,4 @@
-"""Lowerings without a kernel of their own: aliases, known values, ops made of simpler ones."""
+"""Lowerings without a kernel of their own: aliases, known values, and ops made of simpler ones."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from nodeflow.ops.lowering import Alias, Composite, Known
 
 @handles(Alias)
 class AliasRule(LoweringRule[Alias]):
-    """The output is a name for the input's memory."""
+    """An output that shares the input's memory."""
 
     def lower(
         self,
@@ -26,7 +26,7 @@ class AliasRule(LoweringRule[Alias]):
 
 @handles(Known)
 class KnownRule(LoweringRule[Known]):
-    """The output is a constant of the plan."""
+    """An output that is a constant of the plan."""
 
     def lower(
         self,
@@ -41,7 +41,7 @@ class KnownRule(LoweringRule[Known]):
 
 @handles(Composite)
 class CompositeRule(LoweringRule[Composite]):
-    """The actions of each part, which read what the parts before them write."""
+    """The actions of all parts. A part reads the results of earlier parts."""
 
     def lower(
         self,

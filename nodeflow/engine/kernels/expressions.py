@@ -1,7 +1,7 @@
-"""Renders the scalar formula of an elementwise op as typed Python for the compiler.
+"""Rendering of an elementwise op's scalar formula as typed Python for the compiler.
 
-numba widens (uint8 + uint8 is int64, float32 * 2 is float64) and the graph never does, so every
-literal and attribute is written with its dtype and every result is cast to the declared one.
+numba widens (uint8 + uint8 is int64, float32 * 2 is float64) and the graph never does. So every
+literal and attribute is written with its dtype, and every result is cast to the declared dtype.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 
 from nodeflow.graph.types import FLOATS, HALVES, UNSIGNED_INTEGERS
 
-# Functions whose integer variant can fail, with the condition, and the code of `abi`.
+# Functions whose integer variant can fail: the condition, and the code in `abi`.
 _CHECKS = {
     "floor_divide": ("({1} == 0)", "DIVISION_BY_ZERO"),
     "modulo": ("({1} == 0)", "DIVISION_BY_ZERO"),
@@ -30,7 +30,8 @@ _OPERATORS: dict[type, str] = {
 
 @dataclass
 class Rendered:
-    """A formula as Python text, the functions it calls and the conditions under which it fails."""
+    """A formula as Python text, the functions that it calls and the conditions under which it
+    fails."""
 
     text: str
     functions: set[str]
@@ -38,16 +39,17 @@ class Rendered:
 
 
 _STORED_AS = {"bool": "np.bool_", "float16": "np.uint16", "bfloat16": "np.uint16"}
-"""Of dtypes that numba has under another name, or as bits alone, how they are written."""
+"""Names in kernels of dtypes that numba names differently, or that are stored as bits."""
 
 
 def numpy_name(dtype: str) -> str:
-    """How a dtype is written in kernels: ``np.float32``, ``np.bool_``."""
+    """Return a dtype as kernels write it: ``np.float32``, ``np.bool_``."""
     return _STORED_AS.get(dtype) or f"np.{dtype}"
 
 
 def converted(text: str, source: str, target: str) -> tuple[str, set[str]]:
-    """An element of one dtype as another that holds it, and the functions of `devicelib` for it."""
+    """Return an element converted to another dtype, and the functions of `devicelib` that this
+    uses."""
     used = set()
     if source != target and source in HALVES:
         text, source = f"from_{source}({text})", "float32"
@@ -59,7 +61,7 @@ def converted(text: str, source: str, target: str) -> tuple[str, set[str]]:
 
 
 def kernel_text(intrinsics: str, body: str, arithmetic: str = "") -> str:
-    """A kernel that imports some intrinsics, and perhaps a function of `devicelib.arithmetic`."""
+    """Return a kernel that imports intrinsics, and perhaps a function of `devicelib.arithmetic`."""
     lines = ["import numpy as np"]
     if arithmetic:
         lines.append(f"from nodeflow.engine.devicelib.arithmetic import {arithmetic}")
@@ -68,17 +70,17 @@ def kernel_text(intrinsics: str, body: str, arithmetic: str = "") -> str:
 
 
 def integer_of_size(size: int) -> str:
-    """The integer type of a size in bytes; it stands for any element that is only moved."""
+    """Return the integer type of a size in bytes; it stands for any element that is only moved."""
     return {1: "np.uint8", 2: "np.int16", 4: "np.int32", 8: "np.int64"}[size]
 
 
 def typed_literal(value: Any, dtype: str) -> str:
-    """A number as an expression of exactly this dtype."""
+    """Return a number as an expression of exactly this dtype."""
     name = numpy_name(dtype)
     if dtype == "bool":
         return f"{name}({bool(value)})"
     if dtype not in FLOATS:
-        number = int(value)  # of which literals have 64 bits with a sign
+        number = int(value)  # literals have 64 bits with a sign
         return f"{name}({number - (1 << 64) if number >= 1 << 63 else number})"
     number = float(value)
     if math.isnan(number):
@@ -95,16 +97,16 @@ def render(
     in_dtypes: Sequence[str],
     out_dtype: str,
 ) -> Rendered:
-    """The formula with operands, attributes and literals put in, cast to ``out_dtype``.
+    """Return the formula with operands, attributes and literals put in, cast to ``out_dtype``.
 
     Args:
         operands: text for each input name.
         attrs: attributes that the formula may name.
-        in_dtypes: dtypes of the inputs; literals take that of the last.
+        in_dtypes: dtypes of the inputs; literals have the dtype of the last one.
         out_dtype: dtype of the result.
 
     Raises:
-        ValueError: the formula uses something it may not; a fault of the op.
+        ValueError: the formula uses something that formulas cannot; a fault of the op.
     """
     renderer = _Renderer(operands, attrs, (in_dtypes or [out_dtype])[-1], out_dtype)
     text = renderer.visit(_parse(expression))
@@ -117,7 +119,7 @@ def _parse(expression: str) -> ast.expr:
 
 
 class _Renderer:
-    """Visits one formula."""
+    """A visitor of one formula."""
 
     def __init__(
         self, operands: Mapping[str, str], attrs: Mapping[str, Any], dtype: str, out_dtype: str
@@ -183,5 +185,6 @@ class _Renderer:
         return f"{name}({', '.join(args)})"
 
     def _narrow(self, text: str) -> str:
-        """Integer arithmetic wraps at every step, as in numpy; floats keep their dtype."""
+        """Return integer arithmetic that wraps at every step, as in numpy; floats keep their
+        dtype."""
         return text if self.dtype in FLOATS else f"{numpy_name(self.dtype)}{text}"

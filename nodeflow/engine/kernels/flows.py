@@ -1,8 +1,8 @@
-"""Loops and branches that values decide: planned pieces of graph, repeated by the dispatch loop.
+"""Loops and branches that depend on values: planned pieces of graph, run by the dispatch loop.
 
-The dispatch loop reads how often a loop runs after each iteration, so kernels may say it. A branch
-is two loops of one iteration or none. A loop is one that computes its condition in each iteration,
-around one of one iteration or none, its body.
+The dispatch loop reads the number of iterations again after each iteration, so kernels may set it.
+A branch is two loops: the chosen one has one iteration, the other has none. A loop computes its
+condition in each iteration, around an inner loop of one iteration or none, which is the body.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def kernel(args, task, ntasks):
     set_slot(slot(args, 0), 1, slot(args, 1))
     set_slot(slot(args, 2), 0, 0)
 '''
-"""The loop may run, and has not."""
+"""The kernel before a loop: it sets the greatest number of iterations, and counts none yet."""
 _AGAIN = '''
 import numpy as np
 from nodeflow.engine.devicelib.intrinsics import load, set_slot, slot
@@ -45,7 +45,7 @@ def kernel(args, task, ntasks):
         set_slot(slot(args, 1), 1, 0)
         set_slot(slot(args, 0), 1, iteration)
 '''
-"""Whether there is an iteration more: then its body runs, else the loop ends."""
+"""The kernel after the condition: it runs the body once more, or ends the loop."""
 _CHOOSE = '''
 import numpy as np
 from nodeflow.engine.devicelib.intrinsics import load, set_slot, slot
@@ -59,26 +59,26 @@ def kernel(args, task, ntasks):
 '''
 NO_LIMIT = 2**62
 LONG = 100_000
-"""Iterations that a loop is taken for that nothing limits: it must be possible to interrupt it."""
+"""Iterations assumed for a loop without a limit, so that it can be interrupted."""
 UNKNOWN = -1
-"""The number of iterations where nobody knows it."""
+"""The number of iterations if it is unknown."""
 
 
 @handles(While)
 class WhileRule(LoweringRule[While]):
-    """An action of its own, until its pieces are planned (`plan.flows`)."""
+    """One action, until its pieces are planned (`plan.flows`)."""
 
 
 @handles(Branch)
 class BranchRule(LoweringRule[Branch]):
-    """An action of its own, until its pieces are planned (`plan.flows`)."""
+    """One action, until its pieces are planned (`plan.flows`)."""
 
 
 AnyFlow = TypeVar("AnyFlow", WhilePlan, BranchPlan)
 
 
 class FlowKernel(Kernel[AnyFlow]):
-    """What both have in common: their levels are one iteration of a loop, the whole."""
+    """Common parts of loops and branches: the levels of the whole are one iteration of a loop."""
 
     def launches(self, work: GroupToLaunch, lowering: AnyFlow) -> list[KernelLaunch]:
         return []
@@ -90,12 +90,12 @@ class FlowKernel(Kernel[AnyFlow]):
 
 @handles(WhilePlan)
 class WhileKernel(FlowKernel[WhilePlan]):
-    """Condition and body, as often as the condition holds; then copies of what is carried."""
+    """Condition and body, as often as the condition holds; then copies of the carried values."""
 
     label = "loop"
 
     def following_levels(self, work: GroupToLaunch, lowering: WhilePlan) -> list[Level]:
-        """The loop, as one iteration of a loop."""
+        """Return the loop as one iteration of an outer loop."""
         test, body = lowering.parts
         whole, inner = object(), object()
         limit = NO_LIMIT if lowering.limit is None else lowering.limit
@@ -112,7 +112,7 @@ class WhileKernel(FlowKernel[WhilePlan]):
 
 
 def _ends(actions: Actions, lowering: WhilePlan) -> list[Level]:
-    """Copies of what is carried at the end, from where the number of iterations says."""
+    """Return copies of the carried values, from the place given by the number of iterations."""
     mover, copies = Mover(lowering.workspace), []
     for slot, place in lowering.last:
         copy = copy_launch(actions, slot, slot)
@@ -123,12 +123,12 @@ def _ends(actions: Actions, lowering: WhilePlan) -> list[Level]:
 
 @handles(BranchPlan)
 class BranchKernel(FlowKernel[BranchPlan]):
-    """One of two pieces."""
+    """One of two pieces of graph."""
 
     label = "branch"
 
     def following_levels(self, work: GroupToLaunch, lowering: BranchPlan) -> list[Level]:
-        """The branch, as one iteration of a loop."""
+        """Return the branch as one iteration of an outer loop."""
         keys = object(), object()
         choose = _launch(_CHOOSE, (lowering.chosen, *map(LoopAddress, keys)))
         mover = Mover(lowering.workspace)

@@ -1,4 +1,4 @@
-"""Kernels that find elements by indices: gather, scatter, pick; each fails outside the axis."""
+"""Kernels that find elements by indices: gather, scatter, pick. They fail outside the axis."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from nodeflow.graph.types import TensorType, numpy_dtype
 from nodeflow.ops.lowering import Gather, Pick, ScatterAdd
 
 COLUMNS = 64
-"""Of a tile that a task adds to."""
+"""Columns of a tile that a task adds to."""
 AHEAD = 4
-"""Rows after which a tile's elements are needed when they begin to come nearer."""
+"""Distance of prefetched elements in a tile, in rows."""
 FEW, LARGE, PARTS = 4, 1 << 18, 16
-"""How many times fewer indices than rows, and how many elements there must be, for rows to be
-shared by tasks instead of columns; and into how many parts they are."""
+"""Tasks share rows instead of columns if there are at least ``FEW`` times as many rows as indices,
+and ``LARGE`` elements. The rows are then cut into ``PARTS``."""
 FROM_END = "place = place + n if place < 0 else place"
 
 
 @handles(Gather)
 class GatherKernel(CallKernel[Gather]):
-    """Slices along an axis, by their numbers."""
+    """Slices along an axis, taken by index."""
 
     label = "gather"
 
@@ -52,9 +52,11 @@ class GatherKernel(CallKernel[Gather]):
 
 @cache
 def gather_source(size: int, index: str, wraps: bool, alone: bool) -> str:
-    """Args: outer, n, inner, number of indices, x (outer, n, inner), indices, out.
+    """Return the kernel of gather.
 
-    ``alone``: inner is 1, which the text says, so that an element takes no loop of its own.
+    Kernel arguments: outer, n, inner, number of indices, x (outer, n, inner), indices, out.
+
+    ``alone``: whether inner is 1. The text then contains it, so that an element takes no loop.
     """
     name = integer_of_size(size)
     at = numpy_dtype(index).itemsize
@@ -87,7 +89,7 @@ def kernel(args, task, ntasks):
 
 @handles(ScatterAdd)
 class ScatterAddKernel(CallKernel[ScatterAdd]):
-    """Zeros, and slices added to them."""
+    """Slices combined by index, in an output that begins with zeros or another identity."""
 
     label = "scatter"
     scatters = True
@@ -112,7 +114,7 @@ class ScatterAddKernel(CallKernel[ScatterAdd]):
 
 
 def _combining(dtype: str, kind: str) -> tuple[str, str, str]:
-    """What is there before anything is added, what adds x to y, and an import for it."""
+    """Return the initial value, the expression that combines x into y, and an import for it."""
     name = numpy_name(dtype)
     if kind == "sum":
         return f"{name}(0)", f"{name}(y + x)", ""
@@ -121,7 +123,7 @@ def _combining(dtype: str, kind: str) -> tuple[str, str, str]:
 
 
 def _scatter_text(used: str, lines: Sequence[str]) -> str:
-    """A kernel with the args of gather, which goes over units of work."""
+    """Return a kernel with the arguments of gather and these lines as its body."""
     begin = [
         "import numpy as np",
         "from nodeflow.engine.devicelib.intrinsics import independent, load, prefetch",
@@ -148,7 +150,7 @@ def _filled(address: str, count: str, name: str, start: str) -> list[str]:
 def _for_each_index(
     index: str, wraps: bool, body: Sequence[str], otherwise: str = "else"
 ) -> list[str]:
-    """Lines that take the indices in order; one outside the axis is a failure."""
+    """Return lines that take the indices in order. An index outside the axis is a failure."""
     return [
         "for k in range(count):",
         f"    place = np.int64(load(indices + {numpy_dtype(index).itemsize} * k, np.{index}))",
@@ -162,7 +164,10 @@ def _for_each_index(
 
 @cache
 def scatter_source(dtype: str, index: str, wraps: bool, kind: str) -> str:
-    """Args as those of gather. A unit is a tile of `COLUMNS`; indices are taken in order."""
+    """Return the kernel of scatter. Kernel arguments: as `gather_source`.
+
+    A unit is a tile of `COLUMNS`; indices are taken in order.
+    """
     size, name = numpy_dtype(dtype).itemsize, numpy_name(dtype)
     start, combined, used = _combining(dtype, kind)
     nearer = [
@@ -204,8 +209,10 @@ def scatter_source(dtype: str, index: str, wraps: bool, kind: str) -> str:
 
 @cache
 def single_scatter_source(dtype: str, index: str, wraps: bool, kind: str) -> str:
-    """As `scatter_source`, where an index stands for one element: a loop over it would take longer
-    than the addition. A unit is all indices."""
+    """Return the kernel of scatter for slices of one element. A unit is all indices.
+
+    A loop over one element would take longer than the addition.
+    """
     size, name = numpy_dtype(dtype).itemsize, numpy_name(dtype)
     start, combined, used = _combining(dtype, kind)
     body = [
@@ -226,8 +233,10 @@ def single_scatter_source(dtype: str, index: str, wraps: bool, kind: str) -> str
 
 @cache
 def sparse_scatter_source(dtype: str, index: str, wraps: bool, kind: str) -> str:
-    """As `scatter_source`, where most rows have no index: what is there before is most of the work.
-    A unit is a part of the rows, which lie together; it looks at all indices."""
+    """Return the kernel of scatter for few indices, where initial values are most of the work.
+
+    A unit is a contiguous part of the rows, and looks at all indices.
+    """
     size, name = numpy_dtype(dtype).itemsize, numpy_name(dtype)
     start, combined, used = _combining(dtype, kind)
     body = [
@@ -258,7 +267,7 @@ def sparse_scatter_source(dtype: str, index: str, wraps: bool, kind: str) -> str
 
 @handles(Pick)
 class PickKernel(CallKernel[Pick]):
-    """One element of each row, by its number."""
+    """One element of each row, taken by index."""
 
     label = "pick"
 
@@ -281,7 +290,7 @@ class PickKernel(CallKernel[Pick]):
 
 @cache
 def pick_source(size: int, index: str) -> str:
-    """Args: rows, n, x (rows, n), indices, out (rows)."""
+    """Return the kernel of pick. Kernel arguments: rows, n, x (rows, n), indices, out (rows)."""
     name = integer_of_size(size)
     at = numpy_dtype(index).itemsize
     return f"""import numpy as np

@@ -1,9 +1,9 @@
-"""What the engine knows of a kind of kernel, as one object.
+"""The classes that describe a kind of kernel to the engine.
 
-A `LoweringRule` says how a lowering becomes actions; a `Kernel` also says what an action of its
-kind launches and how the planner may treat it. Each is one class with one instance, registered for
-the lowering that it computes (`registry.handles`), in the module that also holds the kernel's text.
-So a new kernel is one module here and the op that asks for it.
+A `LoweringRule` turns a lowering into actions. A `Kernel` also makes the launches of its actions,
+and tells the planner how they may be cut and where they may write. Each is one class with one
+instance, registered for the lowering that it computes (`registry.handles`), in the module that also
+holds the kernel's text. A new kernel therefore needs one module here and an op that asks for it.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ L = TypeVar("L", bound=Lowering)
 
 
 class LoweringRule(Generic[L]):
-    """How a lowering becomes actions."""
+    """A rule that turns a lowering into actions."""
 
     def lower(
         self,
@@ -45,27 +45,27 @@ class LoweringRule(Generic[L]):
         inputs: tuple[int, ...],
         outputs: tuple[int, ...],
     ) -> None:
-        """Add the actions that compute ``outputs``: one, unless the kind says otherwise."""
+        """Add the actions that compute ``outputs``: by default a single one."""
         actions.add(Action(node, lowering, inputs, outputs))
 
     def checks_elements(self, lowering: L) -> bool:
-        """Whether it fails at some elements of its inputs, such as an index out of range.
+        """Return whether the op fails for some elements, such as an index out of range.
 
-        It then runs even if nothing reads its result, and by its reference where the output is
-        empty, since no task of a kernel would look at the inputs.
+        Such an op runs even if nothing reads its result. If its output is empty, its reference
+        runs, because no task of a kernel would look at the inputs.
         """
         return False
 
 
 @dataclass(eq=False, slots=True)
 class GroupToLaunch:
-    """A group, and what its kernel launches depend on; not to be changed.
+    """A group and everything that its kernel launches depend on. Read-only.
 
     Attributes:
-        needed: storages that something outside their own group reads.
-        inplace: storages (of outputs) whose memory is that of another storage (an input).
-        tiling: the tasks of the chain that the group is in; None where it is cut by itself.
-        alone: its launches where it is cut by itself, if known; kernels may begin from them.
+        needed: storages that are read outside their own group.
+        inplace: output storages that reuse an input's memory, with the storage of that input.
+        tiling: tasks of the chain that contains the group; None if the group is cut by itself.
+        alone: launches of the group cut by itself, if known; kernels may start from them.
     """
 
     actions: Actions
@@ -77,17 +77,17 @@ class GroupToLaunch:
 
     @property
     def task_rows(self) -> int:
-        """Leading rows of a task of the chain that the group is in; 0 where it is in none."""
+        """Leading rows per task in the chain that contains the group; 0 outside a chain."""
         return 0 if self.tiling is None else self.tiling.height
 
     @property
     def action(self) -> Action:
-        """The first action; the only one but in clusters of elementwise actions."""
+        """The first action. Only clusters of elementwise actions have more."""
         return self.group.actions[0]
 
     @property
     def lowering(self) -> Lowering:
-        """What the action computes."""
+        """The lowering of the first action."""
         assert self.action.lowering is not None
         return self.action.lowering
 
@@ -108,9 +108,10 @@ class Kernel(LoweringRule[L]):
     """A kind of kernel.
 
     Attributes:
-        label: what profiles and explanations call it.
-        scatters: whether it writes where its data say; launches then declare a `Bound`.
-        by_reference: about how many times the estimate of its launches the reference takes.
+        label: name in profiles and explanations.
+        scatters: whether data decide where it writes; its launches then declare a `Bound`.
+        by_reference: how many times longer the reference takes than the launches' estimate,
+            roughly.
     """
 
     label: ClassVar[str]
@@ -118,65 +119,68 @@ class Kernel(LoweringRule[L]):
     by_reference: ClassVar[float] = 10.0
 
     def label_of(self, group: Group) -> str:
-        """What profiles call the kernel of a group."""
+        """Return the name of a group's kernel in profiles."""
         return self.label
 
     # ---- what it launches -------------------------------------------------------------------
 
     def launches(self, work: GroupToLaunch, lowering: L) -> list[KernelLaunch]:
-        """The kernel launches of a group, which do not depend on each other."""
+        """Return the kernel launches of a group. They do not depend on each other."""
         raise NotImplementedError
 
     def following_levels(self, work: GroupToLaunch, lowering: L) -> list[Level]:
-        """Levels that run after the one with the launches."""
+        """Return the levels that run after the level of the launches."""
         return []
 
     def named_source(self, work: GroupToLaunch, launch: KernelLaunch) -> str:
-        """The text of a launch's kernel for people, with names of nodes where it can have them."""
+        """Return the text of a launch's kernel for people, with node names if possible."""
         return launch.source
 
     def can_fail(self, actions: Actions, action: Action, lowering: L) -> bool:
-        """Whether a launch may report a failure; it then runs before variables are overwritten."""
+        """Return whether a launch may report a failure; it then runs before variables are
+        overwritten."""
         return self.checks_elements(lowering)
 
     # ---- how it may be cut ------------------------------------------------------------------
 
     def leading_rows(self, actions: Actions, group: Group, lowering: L) -> frozenset[int]:
-        """Into how many leading rows what it makes can be cut; empty: not at all."""
+        """Return the numbers of leading rows into which the result can be cut; empty if it
+        cannot."""
         return frozenset()
 
     def task_height(self, actions: Actions, action: Action, lowering: L) -> int | None:
-        """Rows of a task, where the kernel decides; None where it takes any."""
+        """Return the rows per task if the kernel decides them, or None if it takes any number."""
         return None
 
     def reads_own_rows(
         self, actions: Actions, group: Group, lowering: L, operand: int, slot: int, rows: int
     ) -> bool:
-        """Whether each task makes its rows of the output from the same rows of an operand.
+        """Return whether each task makes its output rows from the same rows of an operand.
 
         Args:
-            operand: number of the input that ``slot`` is.
+            operand: position of ``slot`` among the inputs.
         """
         return True
 
     # ---- updates in place -------------------------------------------------------------------
 
     def may_overwrite(self, actions: Actions, group: Group, storage: int) -> bool:
-        """Whether it may write its result over a storage that it reads."""
+        """Return whether the kernel may write its result over a storage that it reads."""
         return False
 
 
 def leading_products(shape: Sequence[int | None]) -> frozenset[int]:
-    """Into how many leading rows an array can be cut: one for each number of leading axes."""
+    """Return the numbers of leading rows into which an array can be cut, one per leading axis."""
     return frozenset(accumulate((d or 0 for d in shape), mul))
 
 
 FEW_PICTURES = 8
-"""Fewer pictures than that are cut further: into bands of lines."""
+"""Batches of fewer pictures are also cut into bands of lines."""
 
 
 def picture_bands(shape: Sequence[int | None]) -> frozenset[int]:
-    """Into how many equal bands of lines a few pictures (pictures, lines, ...) can be cut."""
+    """Return the numbers of equal bands into which a few pictures (pictures, lines, ...) can
+    be cut."""
     if len(shape) != 4 or not 0 < (shape[0] or 0) < FEW_PICTURES:
         return frozenset()
     n, lines = shape[0] or 0, shape[1] or 0
@@ -184,12 +188,12 @@ def picture_bands(shape: Sequence[int | None]) -> frozenset[int]:
 
 
 def sizes_of(type_: TensorType) -> list[int]:
-    """The shape of a type whose sizes are all known."""
+    """Return the shape of a type whose sizes are all known."""
     return [d or 0 for d in type_.shape]
 
 
 def around(shape: Sequence[int], axis: int) -> tuple[int, int, int]:
-    """A shape as three axes: all before ``axis``, that one, and all after it."""
+    """Return a shape as three axes: all before ``axis``, ``axis`` itself, and all after it."""
     return math.prod(shape[:axis]), shape[axis], math.prod(shape[axis + 1 :])
 
 
@@ -198,8 +202,8 @@ def around(shape: Sequence[int], axis: int) -> tuple[int, int, int]:
 
 @dataclass(frozen=True)
 class Array:
-    """An argument of a call: the address of input number ``index`` (or, after the inputs, of an
-    output), some bytes further."""
+    """An argument of a call: the address of input number ``index``, some bytes further. Numbers
+    after the inputs stand for outputs."""
 
     index: int
     offset: int = 0
@@ -207,16 +211,17 @@ class Array:
 
 @dataclass(frozen=True)
 class UnitsPerTask:
-    """An argument of a call that is the number of units of work of a task."""
+    """An argument of a call: the number of work units per task."""
 
 
 @dataclass(frozen=True)
 class KernelCall:
-    """One launch by types alone: text, arguments, units of work and estimated nanoseconds.
+    """A launch that depends on types alone: text, arguments, work units, estimated nanoseconds.
 
     Attributes:
-        step: with `UnitsPerTask`, it can be cut between leading rows of the output, too.
-        writes: what it writes, where that is not all of each output; arrays stand for storages.
+        step: leading output rows of one block of units; with `UnitsPerTask`, tasks are cut there.
+        writes: regions that it writes, if not all of each output; their storages are `Array`
+            indices.
     """
 
     source: str
@@ -231,11 +236,11 @@ class CallKernel(Kernel[L]):
     """A kind whose launches follow from types alone."""
 
     def calls(self, lowering: L, types: Sequence[TensorType]) -> list[KernelCall]:
-        """The kernel calls; ``types`` are those of all inputs, then of all outputs."""
+        """Return the kernel calls. ``types``: types of all inputs, then of all outputs."""
         raise NotImplementedError
 
     def launches(self, work: GroupToLaunch, lowering: L) -> list[KernelLaunch]:
-        """A launch for each call."""
+        """Return a launch for each call."""
         return [_launch(work, call) for call in self.calls(lowering, work.types)]
 
 
@@ -260,7 +265,7 @@ def _launch(work: GroupToLaunch, call: KernelCall) -> KernelLaunch:
 
 
 def _shares(call: KernelCall, tiling: RowTiling | None) -> tuple[int, int]:
-    """Tasks, and units of each, of a call that is cut as it likes, or with its chain."""
+    """Return tasks, and units per task, of a call that is cut by itself or with its chain."""
     if tiling is None:
         tiling = even_tiling(call.units, call.work)
         return tiling.tasks, tiling.height

@@ -1,9 +1,9 @@
-"""Sums and extremes of formulas along long rows in one pass, without keeping the formulas' values.
+"""Sums and extremes of formulas along long rows in one pass, without storing the formulas' values.
 
-A loss over all elements, the norm of all weights and the statistics of a picture are such. Here a
+Examples are a loss over all elements, the norm of all weights and the statistics of a picture. A
 stretch of a row is computed into memory that stays in the first cache, and is reduced from there,
-in the order of `reductions.rows_source`. Columns have `column_sums`, rows up to
-`row_formulas.LONGEST` have `row_formulas`.
+in the order of `reductions.rows_source`. `column_sums` does this for columns, `row_formulas` for
+rows up to `row_formulas.LONGEST`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from nodeflow.ops.lowering import Lowering
 STRETCH = 512
 """Elements that are computed before they are reduced: a multiple of `PARTS`."""
 PARTS = 64
-"""Partial results of a row that `vector_reduce` has."""
+"""Partial results of a row in `vector_reduce`."""
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,8 @@ class LongRows(Lowering):
     """The first stage of some reductions of rows, all of one kind.
 
     Attributes:
-        cluster: the formulas over [outer, n]; its outputs are reduced.
-        stage: what all reductions do.
+        cluster: formulas over [outer, n], whose outputs are reduced.
+        stage: the stage that all the reductions have in common.
     """
 
     cluster: Cluster
@@ -42,7 +42,7 @@ class LongRows(Lowering):
 
 @handles(LongRows)
 class LongRowsKernel(CallKernel[LongRows]):
-    """Of the inputs of the formulas; an output for each reduction: (outer, blocks)."""
+    """Reductions of formulas; an output (outer, blocks) for each reduction."""
 
     label = "reductions of formulas"
 
@@ -60,10 +60,10 @@ class LongRowsKernel(CallKernel[LongRows]):
 
 @cache
 def long_rows_source(kind: str, cluster: Cluster, mean: bool) -> str:
-    """A unit of work is a block of a row.
+    """Return the kernel of reductions. A unit of work is a block of a row.
 
-    Args: rows, n, blocks, length of a block, blocks of a task; inputs; a result for each reduction;
-    for a mean what to divide by.
+    Kernel arguments: rows, n, blocks, length of a block, blocks of a task; inputs; a result for
+    each reduction; for a mean, the divisor.
     """
     body, functions = formulas(cluster)
     at = 5 + len(cluster.inputs)

@@ -1,9 +1,9 @@
 """Loops: the levels of a planned body, repeated by the dispatch loop.
 
-Kernels know nothing of loops. What an iteration reads and writes lies in memory that moves: a slice
-of a sequence, the place for what is carried, the slice of a stacked result. The first launch of
-each iteration writes those addresses into the arguments of the launches after it, some nanoseconds
-each.
+Kernels know nothing of loops. The memory that an iteration reads and writes moves: a slice of a
+sequence, the place of a carried value, the slice of a stacked result. The first launch of each
+iteration writes the new addresses into the arguments of the launches after it, which takes a few
+nanoseconds each.
 """
 
 from __future__ import annotations
@@ -49,22 +49,22 @@ def kernel(args, task, ntasks):
         set_slot(args + slot(at, 0), 0, address)
         at += 56
 '''
-"""The first launch of each iteration."""
+"""The kernel of the first launch of each iteration."""
 
 
 @handles(Loop)
 class LoopRule(LoweringRule[Loop]):
-    """An action of its own, until its body is planned (`plan.loops`)."""
+    """One action, until its body is planned (`plan.loops`)."""
 
 
 @handles(LoopPlan)
 class LoopKernel(Kernel[LoopPlan]):
-    """What is copied before the loop, and the loop itself, unless it has no iterations."""
+    """Copies before the loop, and the loop itself, unless it has no iterations."""
 
     label = "loop"
 
     def launches(self, work: GroupToLaunch, lowering: LoopPlan) -> list[KernelLaunch]:
-        """Copies of what is carried into the first iteration."""
+        """Return copies of the carried values into the first iteration."""
         copies = []
         for source, target in lowering.before:
             copy = copy_launch(work.actions, source, source)
@@ -74,7 +74,7 @@ class LoopKernel(Kernel[LoopPlan]):
         return copies
 
     def following_levels(self, work: GroupToLaunch, lowering: LoopPlan) -> list[Level]:
-        """The loop."""
+        """Return the loop."""
         if not lowering.iterations:
             return []
         levels, apart = _levels(lowering), lowering.apart is not None
@@ -86,14 +86,14 @@ class LoopKernel(Kernel[LoopPlan]):
 
 
 def _part(actions: Actions, source: int, target: Pointer) -> Region:
-    """The elements from an address on that a copy of a slot's values fills."""
+    """Return the elements, from ``target`` on, that a copy of a slot's values fills."""
     size = numpy_dtype(actions.types[target.storage].dtype).itemsize
     count = actions.types[source].size or 0
     return Region(target.storage, target.offset // size, (count,), (1,))
 
 
 def _levels(planned: LoopPlan) -> list[Level]:
-    """The levels of one iteration."""
+    """Return the levels of one iteration."""
     mover = Mover(planned.workspace)
     inside = mover.levels(Inside(planned.plan, 0, planned.sources, [*planned.copies]))
     if planned.apart is not None:
@@ -102,7 +102,7 @@ def _levels(planned: LoopPlan) -> list[Level]:
 
 
 def _one_chain(levels: Sequence[Level], tiling: RowTiling) -> Level:
-    """A chain and the copies after it, which each task makes of its own rows."""
+    """Return a chain with the copies after it. Each task copies its own rows."""
     (head, *copies) = (launch for level in levels if isinstance(level, list) for launch in level)
     then = [*head.then]
     for copy in copies:
@@ -114,10 +114,10 @@ def _one_chain(levels: Sequence[Level], tiling: RowTiling) -> Level:
 
 
 class Mover:
-    """Takes launches of planned pieces of graph to where their memory is.
+    """The conversion of launches of planned pieces of graph to addresses in their own memory.
 
     Args:
-        workspace: slot with their arenas.
+        workspace: slot that contains their arenas.
     """
 
     def __init__(self, workspace: int) -> None:
@@ -126,7 +126,7 @@ class Mover:
         self.count = 0
 
     def levels(self, inside: Inside) -> list[Level]:
-        """The levels of a piece, and the copies at its end."""
+        """Return the levels of a piece, and the copies at its end."""
         self._inside = inside
         moved = [each for phase in inside.plan.phases for each in self._moved(phase.levels)]
         copies: list[KernelLaunch] = []
@@ -136,17 +136,17 @@ class Mover:
         return [*moved, *([copies] if copies else [])]
 
     def add(self, launch: KernelLaunch, moving: Mapping[int, IterationPointer]) -> KernelLaunch:
-        """A launch of the whole, some of whose arguments move."""
+        """Register the moving arguments of a launch outside the pieces, and return the launch."""
         self.count += 1
         self.moving += [(ArgumentAddress(self.count, at), p) for at, p in moving.items()]
         return launch
 
     def advance(self, number: Arg, iterations: int) -> KernelLaunch:
-        """The launch before all these, which writes the addresses that move.
+        """Return the launch before all these, which writes the addresses that move.
 
         Args:
-            number: address of the number of the iteration.
-            iterations: how many there are; less than 0 where nobody knows.
+            number: address of the iteration number.
+            iterations: number of iterations; negative if unknown.
         """
         words: list[Arg] = []
         for argument, place in self.moving:
@@ -165,18 +165,19 @@ class Mover:
         return moved
 
     def _chain(self, head: KernelLaunch) -> KernelLaunch:
-        """A launch and those that follow it."""
+        """Return a launch and the launches that follow it."""
         first, *then = (self._launch(launch, {}) for launch in head.chain())
         return replace(first, then=tuple(then))
 
     def _launch(
         self, launch: KernelLaunch, instead: Mapping[int, Pointer | IterationPointer]
     ) -> KernelLaunch:
-        """The launch with addresses in the loop's memory; what moves is left to the first launch of
-        the iteration.
+        """Return the launch with addresses in the loop's memory.
+
+        Addresses that move are left to the first launch of the iteration.
 
         Args:
-            instead: addresses to use for some arguments, by their number.
+            instead: addresses to use for some arguments, by argument number.
         """
         self.count += 1
         args: list[Arg] = []

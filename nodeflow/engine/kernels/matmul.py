@@ -1,9 +1,9 @@
 """Matrix products: as outer products, as parts of a long sum, and as calls of BLAS.
 
-What a product becomes depends on its shape alone. An outer product is elementwise, so it fuses with
-what uses it: the update of a large matrix by one row needs one pass over it instead of three.
-A product whose result is small against its operands is the sum of some parts, each of which reads
-its part of both operands; tiles of the result would each read all of one.
+The shape of a product alone decides its form. An outer product is elementwise, so it fuses with its
+consumers: the update of a large matrix by one row needs one pass over the matrix instead of three.
+If the result is small against the operands, the product is a sum of parts, and each part reads its
+own part of both operands. Tiles of the result would each read a whole operand.
 """
 
 from __future__ import annotations
@@ -84,10 +84,10 @@ def kernel(args, task, ntasks):
 
 @dataclass(frozen=True)
 class Product(Lowering):
-    """A product of two matrices, of which terms ``first`` to ``first + depth`` are added up.
+    """A product of two matrices that adds up ``depth`` terms from ``first`` on.
 
-    Further inputs are ``added`` in turn (`matmul_panels.panels_source`). ``copied``: the second
-    operand is in `Blocks`, of the shape that `_blocks` says.
+    ``added``: kinds of the further inputs, which are added in turn (`matmul_panels.panels_source`).
+    ``copied``: whether the second operand is in `Blocks`, of the shape given by `_blocks`.
     """
 
     transpose_x: bool
@@ -103,7 +103,7 @@ class Product(Lowering):
 
 @handles(Matmul)
 class MatmulRule(LoweringRule[Matmul]):
-    """A product as what its shape makes of it."""
+    """A product in the form that its shape decides."""
 
     def lower(
         self,
@@ -148,14 +148,17 @@ class MatmulRule(LoweringRule[Matmul]):
 
 
 _OUTER = Elementwise("fma(x, y, 0)", ("x", "y"))
-"""Added to zero, as numpy and BLAS do, so that -0 becomes 0."""
+"""A product added to zero, as in numpy and BLAS, so that -0 becomes 0."""
 
 
 def as_rows(
     types: Sequence[TensorType], transpose_x: bool
 ) -> tuple[TensorType, TensorType, TensorType]:
-    """Types of both operands and the result; where many matrices are multiplied with one, their
-    rows follow each other in memory and are those of one product."""
+    """Return the types of both operands and the result, with rows of several matrices joined.
+
+    If many matrices are multiplied with one, their rows follow each other in memory and are the
+    rows of one product.
+    """
     x, y, out = types
     if transpose_x or len(out.shape) == 2 or math.prod(d or 0 for d in y.shape[:-2]) != 1:
         return x, y, out
@@ -167,19 +170,19 @@ def as_rows(
 def extents(
     x: TensorType, y: TensorType, out: TensorType, transpose_x: bool
 ) -> tuple[int, int, int]:
-    """m, n and k of a product."""
+    """Return m, n and k of a product."""
     k = x.shape[-2] if transpose_x else x.shape[-1]
     return out.shape[-2] or 0, out.shape[-1] or 0, k or 0
 
 
 def _as_vectors(actions: Actions, matmul: Matmul, inputs: tuple[int, ...]) -> Iterator[int]:
-    """Slots of the operands' memory as columns (..., m, 1) and rows (..., 1, n)."""
+    """Yield slots of the operands' memory as columns (..., m, 1) and rows (..., 1, n)."""
     for slot, transposed in zip(inputs, (matmul.transpose_x, matmul.transpose_y), strict=True):
         yield _turned(actions, slot) if transposed else slot
 
 
 def _turned(actions: Actions, vector: int) -> int:
-    """A slot of the same memory as a row instead of a column, or the other way round."""
+    """Return a slot with the same memory as a row instead of a column, or the reverse."""
     *batch, rows, columns = actions.types[vector].shape
     turned = actions.new_slot(actions.types[vector].with_shape((*batch, columns, rows)))
     actions.share_storage(turned, vector)
@@ -189,8 +192,10 @@ def _turned(actions: Actions, vector: int) -> int:
 def _vector_first(
     actions: Actions, matmul: Matmul, inputs: tuple[int, ...], outputs: tuple[int, ...]
 ) -> tuple[Matmul, tuple[int, ...], tuple[int, ...]]:
-    """A product with a vector whose layout is the plain one. A matrix that is stored transposed
-    times a vector is the vector times the matrix as it lies."""
+    """Return a product with its vector operand in the plain layout.
+
+    A matrix that is stored transposed times a vector becomes the vector times the stored matrix.
+    """
     x, y = inputs
     m, n = actions.types[outputs[0]].shape[-2:]
     transpose_x, transpose_y = matmul.transpose_x, matmul.transpose_y
@@ -204,7 +209,7 @@ def _vector_first(
 
 
 def _blocks(m: int, n: int, k: int, dtype: str, transpose_y: bool) -> Blocks | None:
-    """As what the second operand is copied once for all tasks; None where it is not."""
+    """Return the blocks for the second operand if it is copied once for all tasks, else None."""
     if is_blocked(m, n, k, dtype):
         depth, width = plan_blocked(m, n, k, dtype).depth, tall_tile_shape(dtype).columns
         return Blocks(transpose_y, n, depth, width)
@@ -217,7 +222,7 @@ def _blocks(m: int, n: int, k: int, dtype: str, transpose_y: bool) -> Blocks | N
 
 
 def _parts(m: int, n: int, k: int, dtype: str, matmul: Matmul) -> list[tuple[int, int]]:
-    """First term and number of terms of each part of the sum."""
+    """Return the first term and the number of terms of each part of the sum."""
     if (parts := parts_of_sum(m, n, k, dtype, matmul.transpose_y)) > 1:
         return [(k * i // parts, k * (i + 1) // parts - k * i // parts) for i in range(parts)]
     turned, transposed = matmul.transpose_y, matmul.transpose_x or matmul.transpose_y
@@ -238,7 +243,7 @@ def _parts(m: int, n: int, k: int, dtype: str, matmul: Matmul) -> list[tuple[int
 
 @handles(Product)
 class ProductKernel(Kernel[Product]):
-    """A matrix product for each index of the batch, or one where all have the second operand."""
+    """A product for each index of the batch, or a single one if all share the second operand."""
 
     label = "matmul"
     by_reference = 3.0
@@ -308,7 +313,7 @@ class ProductKernel(Kernel[Product]):
         return launches
 
     def leading_rows(self, actions: Actions, group: Group, lowering: Product) -> frozenset[int]:
-        """Its tiles, where they are as wide as the result, are rows."""
+        """Return the rows of the result, if tiles are as wide as the result."""
         action = group.actions[0]
         if self.task_height(actions, action, lowering) is None:
             return frozenset()
@@ -343,14 +348,17 @@ class ProductKernel(Kernel[Product]):
         slot: int,
         rows: int,
     ) -> bool:
-        """Rows of the result are made of rows of the first operand and of all of the second."""
+        """Return True for the first operand and for added matrices, whose rows are the result's.
+
+        A transposed first operand is read whole, as the second operand always is.
+        """
         if operand >= 2:
             return lowering.added[operand - 2] == MATRIX
         return operand == 0 and not lowering.transpose_x
 
 
 def _panels(lowering: Product, m: int, n: int, k: int, dtype: str) -> Panels | None:
-    """The panels of a product, or of the half of one that this is; None where it has none."""
+    """Return the panels of a product, or of half a product; None if it has none."""
     if lowering.depth < k:
         transposed = lowering.transpose_x or lowering.transpose_y
         return plan_half(m, n, lowering.depth, dtype, transposed)
@@ -360,13 +368,13 @@ def _panels(lowering: Product, m: int, n: int, k: int, dtype: str) -> Panels | N
 def product_types(
     actions: Actions, action: Action, lowering: Product
 ) -> tuple[TensorType, TensorType, TensorType]:
-    """Types of both operands and the result, as they are multiplied."""
+    """Return the types of both operands and the result, as they are multiplied."""
     slots = (*action.inputs[:2], *action.outputs)
     return as_rows([actions.types[slot] for slot in slots], lowering.transpose_x)
 
 
 def may_add(actions: Actions, action: Action) -> bool:
-    """Whether an action is one product that can add one thing more to its results."""
+    """Return whether an action is one product that can add one more operand to its results."""
     lowering = action.lowering
     if not isinstance(lowering, Product) or len(lowering.added) > 1:
         return False
@@ -378,8 +386,10 @@ def may_add(actions: Actions, action: Action) -> bool:
 
 
 def _together(types: Sequence[TensorType]) -> tuple[int, tuple[bool, bool]]:
-    """How many products of a batch one launch makes, and for each operand whether it has a matrix
-    for each of them. It makes one where an operand has matrices for some of the products."""
+    """Return how many products one launch makes, and which operands have a matrix for each.
+
+    If an operand has matrices for only some products of the batch, a launch makes one product.
+    """
     *operands, out = ([d or 0 for d in t.shape[:-2]] for t in types)
     padded = [[1] * (len(out) - len(each)) + each for each in operands]
     if any(each not in (out, [1] * len(out)) for each in padded):
@@ -388,7 +398,8 @@ def _together(types: Sequence[TensorType]) -> tuple[int, tuple[bool, bool]]:
 
 
 def _batch_offset(shape: Sequence[int], index: Sequence[int]) -> int:
-    """Elements before the matrix at a batch index, axes of size 1 (or missing) being repeated."""
+    """Return the elements before the matrix at a batch index. Axes of size 1, and missing ones, are
+    repeated."""
     offset, stride = 0, shape[-1] * shape[-2]
     batch = shape[:-2]
     for size, at in zip(reversed(batch), reversed(index), strict=False):
@@ -402,7 +413,7 @@ def _batch_offset(shape: Sequence[int], index: Sequence[int]) -> int:
 
 @cache
 def product_source(dtype: str, transpose_a: bool, transpose_b: bool) -> str:
-    """Kernel of a product of row-major, contiguous matrices: c = op(a) @ op(b)."""
+    """Return the kernel of a product of row-major, contiguous matrices: c = op(a) @ op(b)."""
     return _KERNEL.format(
         dtype=dtype,
         size=4 if dtype == "float32" else 8,
@@ -421,12 +432,12 @@ def product_args(
     pointers: tuple[int, int, int] = (0, 0, 0),
     part: tuple[int, int] | None = None,
 ) -> tuple[list[int], int]:
-    """Args and number of tasks of a row with a `product_source` kernel.
+    """Return the arguments and the number of tasks for a `product_source` kernel.
 
     Args:
         shape: m, n, k; op(a) is (m, k), op(b) is (k, n), c is (m, n) and overlaps neither.
-        pointers: addresses of a, b and c; of a and b, those of the part's first term.
-        part: first term and number of terms to add up; all of them if missing.
+        pointers: addresses of the part's first term in a and in b, and of c.
+        part: first term and number of terms to add up; None for all terms.
     """
     m, n, k = shape
     _, depth = part or (0, k)
@@ -441,6 +452,6 @@ def product_args(
 def part_offsets(
     shape: tuple[int, int, int], transpose_a: bool, transpose_b: bool, first: int
 ) -> tuple[int, int]:
-    """Elements before the term ``first`` in a and in b."""
+    """Return the elements before the term ``first`` in a and in b."""
     m, n, _ = shape
     return first * (m if transpose_a else 1), first * (1 if transpose_b else n)

@@ -1,10 +1,11 @@
 """Large products: the second operand is copied once for all tasks, the first by each task its rows.
 
-Panels (`matmul_panels`) read rows where they are and copy columns for some hundred rows. Of a large
-product that copy comes from memory again and again, and rows lie on many pages, half of them in the
-same sets of the first cache. Here the terms are cut into pieces: a piece of a task's rows stays in
-the second cache, and a piece of a panel in the first one, or comes from the second in time. A
-result is added up from the first term to the last, whatever the blocks, as in panels.
+Panels (`matmul_panels`) read rows where they are and copy columns for some hundred rows. In a large
+product the columns would come from memory again for each copy, and rows lie on many pages, half of
+them in the same sets of the first cache. Here the terms are cut into pieces. A piece of a task's
+rows stays in the second cache; a piece of a panel stays in the first cache, or comes from the
+second in time. As in panels, a result is added up from the first term to the last, whatever the
+blocks.
 """
 
 from __future__ import annotations
@@ -24,30 +25,31 @@ from nodeflow.graph.types import FLOATS, HALVES, TensorType, numpy_dtype
 from nodeflow.ops.lowering import Lowering
 
 LEAST, SIDE, TERMS = 100_000_000, 512, 256
-"""Multiply-adds, rows and columns, and terms from which these are faster than panels."""
+"""Fewest multiply-adds, rows and columns, and terms of these products; below, panels are faster."""
 LARGE, ROWS, OPERAND = 400_000_000, 256, 1 << 20
-"""Multiply-adds; rows and columns; bytes of the second operand: products with more of each are
-faster than panels, too, which fetch such an operand from a distant cache or memory."""
+"""Multiply-adds, rows and columns, and bytes of the second operand. Products above all three are
+also faster than panels, which fetch such an operand from a distant cache or from memory."""
 MOST = 1 << 28
-"""Bytes of the second operand up to which it is copied as a whole."""
+"""Most bytes of a second operand that is copied as a whole."""
 AT_ONCE = 8
 """Terms between two prefetches."""
 TASK_ROWS, TASK_BYTES = 144, 288 << 10
-"""Most rows of a task, and bytes of them that are copied at a time: onto the stack."""
+"""Most rows of a task, and most bytes of them that are copied to the stack at a time."""
 FEW_ROWS = 56
-"""Most rows of a task whose panels come from the second cache: threads, of which one may be slower,
-then finish at about the same time. Of panels that come from further away it reads more for each."""
+"""Most rows of a task whose panels come from the second cache. With such short tasks all threads
+finish at about the same time, even if one is slower. Panels from further away need more rows per
+task."""
 NARROWEST = 512
-"""Columns of a task where there are more tasks than rows give."""
+"""Fewest columns of a task, if rows alone give too few tasks."""
 WORTH = (2_000_000, 200_000_000, 800_000_000, 3_200_000_000)
-"""Multiply-adds from which there are at least 2, 4, 8 and 16 tasks."""
+"""Fewest multiply-adds of a product that is cut into at least 2, 4, 8 and 16 tasks."""
 
 
 @dataclass(frozen=True)
 class Blocked:
     """Tasks of ``height`` x ``width`` of the result, which add up pieces of ``depth`` terms.
 
-    ``tiles``: the most of a task, as its text says.
+    ``tiles``: most tiles of a task, as in the kernel's text.
     """
 
     height: int
@@ -56,12 +58,12 @@ class Blocked:
     tiles: int
 
     def tasks(self, m: int, n: int) -> int:
-        """Number of tasks of an (m, n) result."""
+        """Return the number of tasks of an (m, n) result."""
         return -(-m // self.height) * -(-n // self.width)
 
 
 def is_blocked(m: int, n: int, k: int, dtype: str) -> bool:
-    """Whether an (m, k) x (k, n) product is one of these: by shape and vectors alone."""
+    """Return whether an (m, k) x (k, n) product is one of these, by shape and vectors alone."""
     if dtype not in FLOATS or dtype in HALVES or "avx2" not in processor.features():
         return False
     work, size = m * n * k, n * k * numpy_dtype(dtype).itemsize
@@ -72,13 +74,13 @@ def is_blocked(m: int, n: int, k: int, dtype: str) -> bool:
 
 
 def may_copy(n: int, k: int, dtype: str) -> bool:
-    """Whether a second operand of k terms and n columns is small enough to be copied as a whole."""
+    """Return whether a second operand of k terms and n columns is copied as a whole."""
     return n * k * numpy_dtype(dtype).itemsize <= MOST
 
 
 @cache
 def plan_blocked(m: int, n: int, k: int, dtype: str) -> Blocked:
-    """How such a product is cut."""
+    """Return the cut of such a product."""
     shape = tall_tile_shape(dtype)
     most = _most_terms(dtype)
     depth = min(-(-k // (-(-k // most) * AT_ONCE)) * AT_ONCE, most)
@@ -94,7 +96,7 @@ def plan_blocked(m: int, n: int, k: int, dtype: str) -> Blocked:
 
 
 def _tiles(tiles: int, most: int) -> int:
-    """Tiles of a task: as many as leave the thread with more of two the fewest."""
+    """Return the tiles per task that give the busier of two threads the fewest tiles."""
 
     def longest(count: int) -> int:
         whole, rest = divmod(tiles, count)
@@ -104,12 +106,12 @@ def _tiles(tiles: int, most: int) -> int:
 
 
 def _most_rows(dtype: str) -> int:
-    """Most rows that are copied at a time."""
+    """Return the most rows that are copied at a time."""
     return TASK_BYTES // (_most_terms(dtype) * numpy_dtype(dtype).itemsize)
 
 
 def _most_terms(dtype: str) -> int:
-    """Terms of a panel that stays close."""
+    """Return the most terms of a panel that stays in a near cache."""
     shape = tall_tile_shape(dtype)
     row = shape.columns * numpy_dtype(dtype).itemsize
     return max(AT_ONCE, blocks().panel // row // AT_ONCE * AT_ONCE)
@@ -120,9 +122,11 @@ def _most_terms(dtype: str) -> int:
 
 @dataclass(frozen=True)
 class Blocks(Lowering):
-    """A matrix of (terms, columns) in pieces of ``depth`` terms, each as panels (panel, term,
-    column) of ``width`` columns, as a tile has them; ``transposed``: it is stored as (columns,
-    terms)."""
+    """A matrix of (terms, columns) in pieces of ``depth`` terms.
+
+    Each piece is panels (panel, term, column) of ``width`` columns, the width of a tile.
+    ``transposed``: whether the matrix is stored as (columns, terms).
+    """
 
     transposed: bool
     columns: int
@@ -130,14 +134,15 @@ class Blocks(Lowering):
     width: int
 
     def type_of(self, y: TensorType) -> TensorType:
-        """What they are stored as."""
+        """Return the type of the copy."""
         terms = y.shape[-1 if self.transposed else -2]
         return y.with_shape((terms, -(-self.columns // self.width) * self.width))
 
 
 @handles(Blocks)
 class BlocksKernel(CallKernel[Blocks]):
-    """Copies a second operand; a task has some terms, or, of a transposed one, some panels."""
+    """A copy of a second operand. A task has some terms, or some panels if the operand is
+    transposed."""
 
     label = "pack"
 
@@ -153,7 +158,10 @@ class BlocksKernel(CallKernel[Blocks]):
 
 @cache
 def _blocks_source(dtype: str, transposed: bool, width: int) -> str:
-    """Args: the matrix, the blocks, terms, columns, terms of a piece."""
+    """Return the kernel that copies a matrix into blocks.
+
+    Kernel arguments: the matrix, the blocks, terms, columns, terms of a piece.
+    """
     body = """    for t in range(k * task // ntasks, k * (task + 1) // ntasks):
         done = t // depth * depth
         x, y = b + SIZE * n * t, to + SIZE * COLUMNS * (panels * done + t - done)
@@ -198,7 +206,8 @@ PIECE = {4 * shape.lanes}
 
 
 def blocked_args(shape: tuple[int, int, int], dtype: str) -> tuple[list[int], int]:
-    """Args of a `blocked_source` kernel, without addresses, and its number of tasks."""
+    """Return the arguments of a `blocked_source` kernel, without addresses, and the number of
+    tasks."""
     m, n, _ = shape
     cut = plan_blocked(*shape, dtype)
     return [0, 0, 0, 0, *shape, cut.height, cut.width, cut.depth], cut.tasks(m, n)
@@ -225,17 +234,21 @@ def gathered(near, source, step, terms, rows):
             here, there = source + step * t + SIZE * r, near + TILE * (r // TALL) + TERM * t
             filled_row(POWER, T, here, there, min(np.int64(TALL), rows - r))
 """
-"""A row of zeros goes past the tile: over what is copied next, or what lies between tiles."""
+"""Zeros go past the end of a tile: over rows that are copied next, or into the gap between
+tiles."""
 
 
 @cache
 def blocked_source(dtype: str, transpose_a: bool, tiles: int, added: tuple[int, ...] = ()) -> str:
-    """Args: nothing, a, blocks of b, c, m, n, k, and height, width and depth of `Blocked`; then
-    addresses of what is added.
+    """Return the kernel of a large product.
+
+    Kernel arguments: 0, which is unused; a, blocks of b, c, m, n, k; height, width and depth of
+    `Blocked`; addresses of the added operands.
 
     Args:
-        tiles: that of `Blocked`.
-        added: up to two things that are added to the product in turn, each a `MATRIX` or a `ROW`.
+        tiles: as in `Blocked`.
+        added: kinds (`MATRIX` or `ROW`) of up to two operands that are added to the product in
+            turn.
     """
     shape, size = tall_tile_shape(dtype), numpy_dtype(dtype).itemsize
     tall, most = shape.positions, _most_terms(dtype)
@@ -278,8 +291,10 @@ def kernel(args, task, ntasks):
 
 
 def _layout(shape: TileShape, size: int, most: int, transpose_a: bool) -> tuple[int, int, int]:
-    """Bytes from row to row, from term to term and from tile to tile of a task's rows. A line more
-    than needed lies between them, or they would displace each other in the first cache."""
+    """Return the bytes from row to row, from term to term and from tile to tile of a task's rows.
+
+    Without the gaps between them, they would evict each other from the first cache.
+    """
     if transpose_a:
         return size, size * shape.positions, size * shape.positions * most + 128
     row = size * most + 64

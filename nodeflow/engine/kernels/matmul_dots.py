@@ -1,8 +1,8 @@
-"""Products of a few rows with a matrix that is stored transposed, and of any matrix with a single
-column: sums along rows of both.
+"""Products of few rows with a matrix that is stored transposed, and products with a single column.
 
-Training multiplies so for each layer but the first, and so does an output that is tied to an
-embedding. BLAS copies such a matrix first, which takes up to twenty times as long as reading it.
+Both are sums along rows of both operands. Training has such a product in each layer but the first,
+and so has an output that is tied to an embedding. BLAS copies such a matrix first, which takes up
+to twenty times as long as reading it.
 """
 
 from __future__ import annotations
@@ -15,16 +15,17 @@ from nodeflow.engine.kernels.matmul_tiling import FEW, plan_tiles, task_rows
 from nodeflow.graph.types import FLOATS, HALVES, numpy_dtype
 
 ROWS = 11
-"""Most rows, of more than one column; more go through panels."""
+"""Most rows, unless there is a single column. More rows go through panels."""
 LEAST = 1 << 12
-"""Elements of the matrix from which these are faster than BLAS."""
+"""Fewest elements of the matrix; below, BLAS is faster."""
 ALONE, COLUMNS = 8, 4
-"""Rows of the matrix that one row goes through at a time, and those that more rows do: enough
-sums side by side that additions do not wait for each other."""
+"""Rows of the matrix that are taken at a time for a single row, and for several rows: enough
+independent sums that additions do not wait for each other."""
 
 
 def is_dots(m: int, n: int, k: int, dtype: str, transpose_x: bool, transpose_y: bool) -> bool:
-    """Whether an (m, k) x (k, n) product is one of these; a single column lies like a row."""
+    """Return whether an (m, k) x (k, n) product is one of these. A single column lies like
+    a row."""
     if dtype not in FLOATS or dtype in HALVES or transpose_x or k < 2 * _lanes(dtype):
         return False
     if n == 1:
@@ -37,12 +38,12 @@ def _lanes(dtype: str) -> int:
 
 
 def column_height(m: int, k: int, dtype: str) -> int:
-    """Rows of a task of a product with a single column."""
+    """Return the rows of a task of a product with a single column."""
     return task_rows(m) if m < FEW else plan_tiles(m, 1, k, dtype).height
 
 
 def dots_args(shape: tuple[int, int, int], dtype: str, work: float) -> tuple[list[int], int]:
-    """Args of a `dots_source` kernel, without addresses, and its number of tasks.
+    """Return the arguments of a `dots_source` kernel, without addresses, and the number of tasks.
 
     Args:
         work: estimated nanoseconds.
@@ -55,22 +56,26 @@ def dots_args(shape: tuple[int, int, int], dtype: str, work: float) -> tuple[lis
 
 
 def dots_source(dtype: str, m: int, n: int) -> str:
-    """The kernel for an m x n product, which takes the args of `dots_args`. All products of two
-    rows or more share one kernel, so a batch of another size compiles nothing."""
+    """Return the kernel for an m x n product, which takes `dots_args`.
+
+    All products of two or more rows share one kernel, so a batch of another size compiles nothing.
+    """
     if n == 1:
         return _column_source(dtype)
     return _rows_source(dtype, ALONE, (1,)) if m == 1 else _rows_source(dtype, COLUMNS, _heights())
 
 
 def _heights() -> tuple[int, ...]:
-    """Rows of the tiles that some rows are cut into."""
+    """Return the heights of the tiles into which several rows are cut."""
     return (4, 2, 1) if vector_registers()[1] >= 32 else (2, 1)
 
 
 @cache
 def _column_source(dtype: str) -> str:
-    """Args: nothing, a, b, c, m, rows of a task, number of terms. a is (m, terms), b (terms), c
-    (m)."""
+    """Return the kernel for a single column.
+
+    Kernel arguments: 0, which is unused; a (m, terms), b (terms), c (m); m, rows of a task, terms.
+    """
     text = f"""
     m, height, terms = slot(args, 4), slot(args, 5), slot(args, 6)
     along = SIZE * terms
@@ -89,8 +94,10 @@ def _column_source(dtype: str) -> str:
 
 @cache
 def _rows_source(dtype: str, columns: int, heights: tuple[int, ...]) -> str:
-    """Args: nothing, a, b, c, m, n, number of terms. a is (m, terms), b (n, terms), c (m, n). A
-    unit of work is some rows of b."""
+    """Return the kernel for rows. A unit of work is some rows of b.
+
+    Kernel arguments: 0, which is unused; a (m, terms), b (n, terms), c (m, n); m, n, terms.
+    """
     tiles = "".join(
         f"""
         while row + {height} <= m:
@@ -116,7 +123,7 @@ def _rows_source(dtype: str, columns: int, heights: tuple[int, ...]) -> str:
 
 
 def _kernel(dtype: str, text: str) -> str:
-    """A kernel with such a body, once a, b and c are known."""
+    """Return a kernel with this body, which may use a, b and c."""
     return f"""import numpy as np
 from nodeflow.engine.devicelib.dot_tiles import dot_tile
 from nodeflow.engine.devicelib.intrinsics import slot

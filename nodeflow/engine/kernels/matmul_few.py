@@ -1,8 +1,8 @@
-"""Products of a few rows, straight from where the second operand lies.
+"""Products of a few rows, which read the second operand where it lies.
 
-BLAS copies both operands into an order of its own first. Of a few rows that copy of the second
-takes several times as long as the product, which is one pass over it: a step with one row, or
-inference of one.
+BLAS first copies both operands into its own order. For a few rows, copying the second operand takes
+several times as long as the product, which is one pass over it. Such are a training step and an
+inference with one row.
 """
 
 from __future__ import annotations
@@ -21,30 +21,30 @@ from nodeflow.engine.ir.launches import limited_tasks
 from nodeflow.graph.types import FLOATS, HALVES, numpy_dtype
 
 ROWS = 12
-"""Most rows. From 13 on panels are as fast."""
+"""Most rows. From 13 rows on, panels are as fast."""
 VECTORS = 4
-"""Vectors of results that a unit of work has in each row."""
+"""Vectors of results in each row of a unit of work."""
 PAGE = 4096
-"""Bytes of a row of the second operand from which a tile goes down its columns only for some terms.
-Each row is in a page of its own then, and all terms of 1024 x 1024 in one go take 1.3 times as long
+"""Fewest bytes of a row of the second operand for which a tile adds up only some terms at a time.
+Each row is then on a page of its own: 1024 x 1024 with all terms at once takes 1.3 times as long
 for three rows, 1.2 times for eight."""
 STRIP, PIECE = 4096, 8
-"""Bytes of results that stay in the first cache meanwhile, and terms for each of their rows: the
-more rows there are, the more results are read again for each piece."""
+"""Bytes of results that stay in the first cache meanwhile, and terms of a piece per row of results.
+Each piece reads the results again, so more rows need more terms per piece."""
 TERMS = 4
-"""Of one row, the terms that are added in one go to some columns, whose results stay in the first
-cache meanwhile. The second operand is then read row by row, which a processor foresees: in a tile
-of its columns 512 x 128 numbers take half as long again."""
+"""Terms that a single row adds to some columns at once, whose results stay in the first cache. The
+second operand is then read row by row, which the processor foresees. By tiles of columns, 512 x 128
+elements take 1.5 times as long."""
 WIDE = 1024
-"""Columns from which one row of float32 is multiplied here with AVX-512, too: a layer takes 0.64 to
-0.86 of what BLAS takes, which copies nothing either."""
+"""Fewest columns for which one row of float32 is multiplied here even with AVX-512, where BLAS does
+not copy: a layer takes 0.64 to 0.86 of the time of BLAS."""
 
 
 def is_few(m: int, n: int, dtype: str, transpose_y: bool) -> bool:
-    """Whether an (m, n) product is one of these.
+    """Return whether an (m, n) product is one of these.
 
-    Not where the second operand is narrow or stored transposed, or where BLAS itself does not copy.
-    A single row is multiplied here from one vector of columns on, as in a layer of ten classes.
+    A narrow or transposed second operand excludes it, and so does a BLAS that does not copy. A
+    single row is multiplied here from one vector of columns on, as in a layer of ten classes.
     """
     if dtype not in FLOATS or dtype in HALVES or transpose_y:
         return False
@@ -54,18 +54,18 @@ def is_few(m: int, n: int, dtype: str, transpose_y: bool) -> bool:
 
 
 def columns_of(dtype: str) -> int:
-    """Columns of a unit of work."""
+    """Return the columns of a unit of work."""
     return VECTORS * vector_registers()[0] // numpy_dtype(dtype).itemsize
 
 
 def few_args(
     shape: tuple[int, int, int], dtype: str, transpose_x: bool, terms: int, work: float
 ) -> tuple[list[int], int]:
-    """Args of a `few_source` kernel, without addresses, and its number of tasks.
+    """Return the arguments of a `few_source` kernel, without addresses, and the number of tasks.
 
     Args:
-        terms: of the k. Where these are not all, one task has all columns, so that each thread
-            reads the rows of the second operand that it updates.
+        terms: how many of the k terms to add up. If it is not all of them, one task has all
+            columns, so that each thread reads the rows of the second operand that it updates.
         work: estimated nanoseconds.
     """
     m, n, k = shape
@@ -79,8 +79,11 @@ def few_args(
 
 
 def few_source(dtype: str, rows: int) -> str:
-    """The kernel for this many rows, which takes the args of `few_args`. All products of three rows
-    or more share one kernel, so a batch of another size compiles nothing."""
+    """Return the kernel for this many rows, which takes `few_args`.
+
+    All products of three or more rows share one kernel, so a batch of another size compiles
+    nothing.
+    """
     if rows == 1:
         return _row_source(dtype)
     return _tiles_source(
@@ -90,7 +93,7 @@ def few_source(dtype: str, rows: int) -> str:
 
 @cache
 def _row_source(dtype: str) -> str:
-    """As `_tiles_source`, of one row."""
+    """Return the kernel for one row. Kernel arguments: as `_tiles_source`."""
     size, columns = numpy_dtype(dtype).itemsize, columns_of(dtype)
 
     def added(count: int) -> str:
@@ -133,8 +136,11 @@ def kernel(args, task, ntasks):
 
 @cache
 def _tiles_source(dtype: str, tile: TileShape) -> str:
-    """Args: nothing, a, b, c, n, number of terms, bytes from row to row and from term to term of a,
-    columns of a strip, terms of a piece, m. b is (terms, n), c (m, n)."""
+    """Return the kernel for two or more rows.
+
+    Kernel arguments: 0, which is unused; a, b (terms, n), c (m, n); n, terms, bytes from row to row
+    and from term to term of a, columns of a strip, terms of a piece, m.
+    """
     unit = columns_of(dtype)
     return f"""import numpy as np
 from nodeflow.engine.devicelib.intrinsics import slot

@@ -10,9 +10,9 @@ from nodeflow.graph.types import numpy_dtype
 
 @cache
 def matmul_source(dtype: str, transpose_x: bool, transpose_y: bool) -> str:
-    """The product of two integer matrices; sums wrap.
+    """Return the kernel of a product of two integer matrices, whose sums wrap.
 
-    Args of the kernel: none, x, y, out, m, n, k. A unit of work is a row of the output.
+    Kernel arguments: 0, which is unused; x, y, out, m, n, k. A unit of work is a row of the output.
     """
     size, name = numpy_dtype(dtype).itemsize, numpy_name(dtype)
     x_at = "p * m + row" if transpose_x else "row * k + p"

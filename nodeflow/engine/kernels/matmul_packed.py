@@ -1,9 +1,9 @@
-"""Products whose second operand stays the same while many are made: it is packed once.
+"""Products whose second operand stays the same over many runs and is packed once.
 
-BLAS copies the second operand into an order of its own at each call. In a loop over the steps of a
-recurrent network that takes as long as the product, which has some rows only. Here the operand is
-copied once before the loop, into panels of as many columns as a tile of results has, and tiles are
-made straight from there. A sum goes from the first term to the last, whatever the tiles.
+BLAS copies the second operand into its own order at each call. In a loop over the steps of a
+recurrent network that takes as long as the product, which has only few rows. Here the operand is
+copied once before the loop, into panels as wide as a tile of results, and tiles read the panels. A
+sum goes from the first term to the last, whatever the tiles.
 """
 
 from __future__ import annotations
@@ -33,26 +33,29 @@ from nodeflow.graph.types import FLOATS, HALVES, TensorType, numpy_dtype
 from nodeflow.ops.lowering import Lowering
 
 PAYS = 16
-"""Rows of all products with an operand from which packing it pays."""
+"""Fewest rows, over all products with an operand, for which packing it pays."""
 ROWS = 16
-"""Rows of a task, or half of them where there would be one: what follows row by row finds them in
-the first cache, and they are enough for the panels to come from the second one in time."""
+"""Rows of a task, or half of them if there would be only one task. Consumers that go row by row
+then find the rows in the first cache, and there are enough rows for the panels to come from the
+second cache in time."""
 
 
 @dataclass(frozen=True)
 class Pack(Lowering):
-    """A matrix of (terms, columns) as panels (panel, term, column), the last one filled up with 0;
-    ``transposed``: it is stored as (columns, terms)."""
+    """A matrix of (terms, columns) as panels (panel, term, column), the last one filled up with 0.
+
+    ``transposed``: whether the matrix is stored as (columns, terms).
+    """
 
     transposed: bool
 
 
 @dataclass(frozen=True)
 class PackedProduct(Lowering):
-    """A product of a matrix, or of its transpose, and one of ``columns`` columns in panels.
+    """A product of a matrix, or its transpose, and a matrix of ``columns`` columns in panels.
 
-    Further inputs are added to it: a matrix if ``adds_matrix``, then a vector, to each row, if
-    ``adds_vector``; of both, their sum.
+    Further inputs are added to it: a matrix if ``adds_matrix``, then a vector to each row if
+    ``adds_vector``. If there are both, their sum is added.
     """
 
     transpose_x: bool
@@ -62,7 +65,8 @@ class PackedProduct(Lowering):
 
 
 def may_pack(actions: Actions, inputs: tuple[int, ...], m: int) -> bool:
-    """Whether a product of m rows packs its second operand: where that lasts over many runs."""
+    """Return whether a product of m rows packs its second operand, which must last over many
+    runs."""
     x, y = (actions.types[s] for s in inputs)
     if x.dtype not in FLOATS or x.dtype in HALVES or x.rank != 2 or y.rank != 2:
         return False
@@ -77,10 +81,10 @@ def add_packed(
     inputs: tuple[int, ...],
     outputs: tuple[int, ...],
 ) -> None:
-    """Add the product of two matrices, the second of which is packed elsewhere.
+    """Add the product of two matrices. The second one is packed elsewhere.
 
     Args:
-        layout: which of the operands are stored transposed.
+        layout: for each operand, whether it is stored transposed.
     """
     x, y, out = (actions.types[s] for s in (*inputs, *outputs))
     m, n = out.shape[0] or 0, out.shape[1] or 0
@@ -130,7 +134,7 @@ def kernel(args, task, ntasks):
 
 @cache
 def _pack_source(size: int, width: int) -> str:
-    """Kernel with args source, target, terms, columns."""
+    """Return the kernel that packs. Kernel arguments: source, target, terms, columns."""
     body = f"""        for term in range(terms):
             x = view1(source + {size} * (term * columns + left), wide, {integer_of_size(size)})
             y = view1(to + {size} * {width} * term, {width}, {integer_of_size(size)})
@@ -147,7 +151,8 @@ def _pack_source(size: int, width: int) -> str:
 
 @cache
 def _turned_source(size: int, width: int) -> str:
-    """As `_pack_source`, of a matrix stored transposed: by tiles, as `copies.transpose_source`."""
+    """Return the kernel that packs a transposed matrix by tiles, as `copies.transpose_source`
+    does."""
     name, tall = integer_of_size(size), blocks().turned
     body = f"""        tile = local_array({tall * width}, {name})
         for first in range(0, terms, {tall}):
@@ -171,7 +176,8 @@ def _turned_source(size: int, width: int) -> str:
 
 @handles(PackedProduct)
 class PackedProductKernel(Kernel[PackedProduct]):
-    """Tiles of rows by panels; a task has some rows, or, of a few, some panels."""
+    """A product of rows and panels by tiles. A task has some rows, or some panels if rows
+    are few."""
 
     label = "matmul"
     by_reference = 3.0
@@ -224,18 +230,22 @@ class PackedProductKernel(Kernel[PackedProduct]):
         slot: int,
         rows: int,
     ) -> bool:
-        """Rows of the result are made of rows of the first operand and of an added matrix, and of
-        all of the second operand and an added vector."""
+        """Return True for the first operand and an added matrix, whose rows are the result's.
+
+        A transposed first operand, the second operand and an added vector are read whole.
+        """
         if operand == 0:
             return not lowering.transpose_x
         return operand == 2 and lowering.adds_matrix
 
 
 def _height(m: int, work: float, runs: int) -> int:
-    """Rows of a task: tasks are a power of two, so that cores have the same number of them.
+    """Return the rows of a task.
+
+    The number of tasks is a power of two, so that cores share them evenly.
 
     Args:
-        work: nanoseconds of one run of several.
+        work: nanoseconds of one of several runs.
     """
     most = max(m // ROWS, min(2, 2 * m // ROWS), 1)
     tasks = min(max(tasks_of(work), tasks_of_runs(work, runs)), most)
@@ -250,17 +260,18 @@ def product_source(
     last: int = 0,
     transposed: bool = True,
 ) -> str:
-    """Kernel of a product with panels.
+    """Return the kernel of a product with panels.
 
-    Args of the kernel: a, panels, c, m, n, terms, bytes from row to row and from term to term of a,
-    rows of a task, tasks that share those, what is added: a matrix, a vector. c is (m, n),
-    row-major, and so is the matrix.
+    Kernel arguments: a, panels, c, m, n, terms, bytes from row to row and from term to term of a,
+    rows of a task, tasks that share those rows, the added matrix, the added vector. c and the
+    matrix are (m, n), row-major.
 
     Args:
-        added: whether there is such a matrix, and such a vector.
-        last: columns of the last panel, 0 if it is full. Its tiles have as many vectors as those
-            need, and write with a mask if these are not full.
-        transposed: whether a is; if not, its terms lie side by side, whatever the args say.
+        added: whether there is a matrix, and whether there is a vector to add.
+        last: columns of the last panel, 0 if it is full. Its tiles have only the vectors that these
+            columns need, and write with a mask if the last vector is not full.
+        transposed: whether a is transposed; if not, its terms are contiguous, whatever the
+            arguments say.
     """
     size, width = numpy_dtype(dtype).itemsize, shape.columns
     flags = ", ".join(str(int(flag)) for flag in added)

@@ -1,12 +1,11 @@
-"""Products of some rows by panels: a task takes some columns of the second operand at a time, and
-all of its rows go through them.
+"""Products of some rows by panels: some columns of the second operand at a time for all rows.
 
-BLAS for AVX2 copies the first operand, too, which costs a tenth where there are few terms, and cuts
-a product into few tiles, so large that they have left the cache when what follows row by row reads
-them. Here a task is some hundred rows, for which columns are copied into a panel; for fewer, they
-are read where they are, and for many tasks they are copied once, into `matmul_blocked.Blocks`. A
-result is added up from the first term to the last, whatever the number of rows, as in `matmul_few`;
-so is each half, where a product is the sum of two.
+BLAS for AVX2 also copies the first operand, which costs a tenth if there are few terms. It cuts a
+product into few tiles, so large that they have left the cache when consumers read them row by row.
+Here a task has some hundred rows, and columns are copied into a panel for them. For fewer rows,
+columns are read where they are. For many tasks, they are copied once, into `matmul_blocked.Blocks`.
+A result is added up from the first term to the last, whatever the number of rows, as in
+`matmul_few`. In a product that is the sum of two halves, this holds for each half.
 """
 
 from __future__ import annotations
@@ -24,52 +23,53 @@ from nodeflow.engine.kernels.matmul_tiling import product_ns, task_rows
 from nodeflow.graph.types import FLOATS, HALVES, numpy_dtype
 
 ROWS, COLUMNS = 128, 64
-"""Most rows of a task: enough that copying a panel takes little of the time of using it; and the
-approximate columns of a task where there are no more rows."""
+"""Most rows of a task, enough that copying a panel takes little of the time of using it; and the
+approximate columns of a task of a product that has no more rows."""
 LEAST, MOST, FEW_TERMS, SMALL = 1 << 13, 400_000_000, 256, 1 << 20
-"""Multiply-adds from which, and up to which, these are faster than BLAS; always of few terms and
-where the second operand has at most ``SMALL`` bytes. What BLAS copies pays in a large product,
-where it is read again and again."""
+"""Fewest and most multiply-adds of these products; otherwise BLAS is faster. There is no upper
+bound for few terms, or for a second operand of at most ``SMALL`` bytes. The copies that BLAS makes
+pay in a large product, where they are read again and again."""
 SHORT = 32
-"""Terms up to which these are faster than BLAS for AVX-512, of many rows: they take 0.76 to 1.01 of
-its time."""
+"""Most terms of products of many rows that beat BLAS for AVX-512: they take 0.76 to 1.01 of its
+time."""
 SOME = 32
-"""Rows from which these are faster than BLAS for AVX-512 in float32 where columns fill their tiles,
-and take 0.5 to 1.0 of its time; of a wide second operand that is stored transposed 0.45 to 0.96."""
+"""Fewest rows of float32 products that beat BLAS for AVX-512 if columns fill their tiles: they
+take 0.5 to 1.0 of its time. With a wide second operand that is stored transposed they take 0.45 to
+0.96."""
 WIDE = 3
-"""Tiles side by side from which these are faster than BLAS for AVX-512, of `SOME` rows, even if the
-last is not full: they take 0.8 to 1.02 of its time."""
+"""Fewest tiles side by side with which products of `SOME` rows beat BLAS for AVX-512 even if the
+last tile is not full: they take 0.8 to 1.02 of its time."""
 TURNED_FEW = 1 << 16
-"""Elements of a second operand that is stored transposed from which these are faster than BLAS for
-AVX-512 of fewer rows, too: they take 0.28 to 0.83 of its time."""
+"""Fewest elements of a transposed second operand with which products of fewer rows also beat BLAS
+for AVX-512: they take 0.28 to 0.83 of its time."""
 RAGGED = 8
-"""Tiles side by side up to which halves of the rows are tasks with AVX-512, if the last is not
-full: columns would give one thread up to twice the work of the other."""
+"""Tiles side by side below which tasks are halves of the rows with AVX-512, if the last tile is not
+full. Tasks of columns would give one thread up to twice the work of the other."""
 HALF_ROWS, HALF_COPIED = 16, 48
-"""Rows from which halves of the terms are faster through panels than all of them with AVX2, or than
-halves by BLAS for AVX-512: they take 0.75 to 1.05 of the time; and from which columns are copied
-for them with AVX2."""
+"""Fewest rows whose halves of the terms are faster by panels than all terms with AVX2, or than
+halves by BLAS for AVX-512: they take 0.75 to 1.05 of the time. Then, fewest rows for which halves
+copy columns with AVX2."""
 UNCOPIED = 1 << 20
-"""Multiply-adds up to which BLAS for AVX-512 copies nothing in float64."""
+"""Most multiply-adds that BLAS for AVX-512 computes without copies in float64."""
 REUSED = 4
-"""Panels from which a first operand that is stored transposed is copied, too, if its terms lie half
-a page or more apart: processors fetch those late. It then takes 0.77 to 0.95 of the time, but 1.02
-to 1.05 where they are closer. Of an operand that no second cache holds two panels are enough."""
+"""Fewest panels for which a transposed first operand is also copied, if its terms lie half a page
+or more apart, because processors fetch those late. This takes 0.77 to 0.95 of the time; for closer
+terms it would take 1.02 to 1.05. If the operand exceeds the second cache, two panels are enough."""
 SHARED = 1024
-"""Rows from which columns are copied once for all tasks: transformers take 0.96 to 1.01 of the time
-of copying for each task."""
+"""Fewest rows for which columns are copied once for all tasks: transformers take 0.96 to 1.01 of
+the time of copying for each task."""
 SHORT_NS = 40_000
-"""Estimated work up to which half of the rows are a task, so that what follows row by row, as the
-last layers of a network, goes on with them."""
+"""Estimated nanoseconds below which half of the rows are a task. Consumers that go row by row, such
+as the last layers of a network, then continue with these rows."""
 
 
 @dataclass(frozen=True)
 class Panels:
     """Tasks of ``height`` x ``width`` of the result, which add up pieces of ``depth`` terms.
 
-    ``direct``: columns of the second operand are read where they are, if they are as many as a
-    tile's and not stored as rows. ``shared``: they are copied once for all tasks, if there is one
-    second operand for all rows.
+    ``direct``: whether full tiles read columns of the second operand where they are, if it is not
+    stored transposed. ``shared``: whether columns are copied once for all tasks, if all rows have
+    the same second operand.
     """
 
     height: int
@@ -79,11 +79,11 @@ class Panels:
     shared: bool = False
 
     def tasks(self, m: int, n: int) -> int:
-        """Number of tasks of an (m, n) result, at least 1."""
+        """Return the number of tasks of an (m, n) result, at least 1."""
         return max(1, -(-m // self.height) * -(-n // self.width))
 
     def lowest(self, m: int) -> int:
-        """Rows of the lowest tile of a task, as far as its text says."""
+        """Return the rows of the lowest tile of a task, as its text gives them."""
         return lowest_tile((m - 1) % self.height + 1)
 
 
@@ -92,24 +92,24 @@ def _shape(dtype: str) -> TileShape:
 
 
 def panel_columns(dtype: str) -> int:
-    """Columns of a panel."""
+    """Return the columns of a panel."""
     return _shape(dtype).columns
 
 
 def _most_terms(dtype: str, direct: bool = False) -> int:
-    """Of a panel; a last, narrow one is copied, always."""
+    """Return the most terms of a panel. A narrow last panel is always copied."""
     shape, size = _shape(dtype), numpy_dtype(dtype).itemsize
     fitting = blocks().panel // (shape.columns * size)
     return min(fitting, blocks().rows_in_place * (1 if direct else 2))
 
 
 def plan_panels(m: int, n: int, k: int, dtype: str, transpose_y: bool = False) -> Panels | None:
-    """How an (m, k) x (k, n) product is cut; None where BLAS computes it.
+    """Return the cut of an (m, k) x (k, n) product, or None if BLAS computes it.
 
-    It depends on the shape, on how the second operand is stored and on the processor alone. BLAS
-    for AVX-512 needs no copies of small products of float32 but of those whose second operand is
-    stored transposed, and is slower of these, where columns fill the tiles or are many, and of many
-    rows that have few terms; of other processors nothing has been measured.
+    The cut depends only on the shape, on how the second operand is stored, and on the processor.
+    BLAS for AVX-512 makes no copies for small products of float32, unless the second operand is
+    stored transposed. It is slower than panels for transposed operands, for columns that fill the
+    tiles or are many, and for many rows of few terms. Other processors have not been measured.
     """
     if dtype not in FLOATS or dtype in HALVES or "avx2" not in processor.features():
         return None
@@ -147,14 +147,15 @@ def plan_panels(m: int, n: int, k: int, dtype: str, transpose_y: bool = False) -
 
 
 def plan_half(m: int, n: int, k: int, dtype: str, transposed: bool) -> Panels | None:
-    """How half of the terms of a product is cut, of k terms; None where it is no panels.
+    """Return the cut of half the terms of a product, which are k terms; None if it has no panels.
 
-    Each task has one panel, so that two halves are as much work for two threads, whatever n. With
-    AVX-512 columns that fill panels are not halved: training steps take 1.02 to 1.05 of the time.
+    Each task has one panel, so that two halves are the same work for two threads, whatever n. With
+    AVX-512, columns that fill panels are not halved, because training steps would take 1.02 to 1.05
+    of the time.
 
     Args:
-        transposed: whether an operand is stored so; columns then fill a panel at least, as
-            those of a narrower one are copied number by number.
+        transposed: whether an operand is stored transposed. The columns must then fill a panel,
+            because narrower ones would be copied number by number.
     """
     if dtype not in FLOATS or dtype in HALVES or "avx2" not in processor.features():
         return None
@@ -173,7 +174,7 @@ def plan_half(m: int, n: int, k: int, dtype: str, transposed: bool) -> Panels | 
 
 
 def _is_short(m: int, n: int, k: int, dtype: str) -> bool:
-    """Whether half of the rows are a task."""
+    """Return whether half of the rows are a task."""
     return m >= 8 * _shape(dtype).positions and product_ns(m, n, k, dtype) < SHORT_NS
 
 
@@ -184,7 +185,10 @@ def panels_args(
     panels: Panels,
     terms: int | None = None,
 ) -> list[int]:
-    """Args of a `panels_source` kernel, without addresses; ``terms``: of the k, if not all."""
+    """Return the arguments of a `panels_source` kernel, without addresses.
+
+    ``terms``: how many of the k terms to add up; None for all.
+    """
     m, n, k = shape
     strides = m if transpose_a else k, k if transpose_b else n
     cut = panels.height, panels.width, panels.depth, int(panels.direct)
@@ -208,7 +212,7 @@ TURNED = """def turned(panel, source, step, terms, wide):
             y[i] = T(0)
         t += 1
 """
-"""A function of texts that name T, SIZE, LANES and COLUMNS."""
+"""A function for texts that define T, SIZE, LANES and COLUMNS."""
 
 COPIED = """def copied(panel, source, step, terms, wide):
     \"\"\"Write ``wide`` elements of ``terms`` rows, ``step`` bytes apart, as rows.\"\"\"
@@ -229,11 +233,11 @@ def gathered(near, source, step, terms, rows):
             copied_row(LANES, T, source + step * t + SIZE * row, near + APART * t + SIZE * row)
 
 """
-"""With APART bytes from term to term."""
+"""A function that writes with APART bytes from term to term."""
 
 
 def last_vectors(n: int, dtype: str) -> int:
-    """Vectors that a last panel needs which ``n`` columns do not fill; 0 if they fill all."""
+    """Return the vectors that a last panel needs if ``n`` columns do not fill it; 0 if they do."""
     shape = _shape(dtype)
     return -(-(n % shape.columns) // shape.lanes)
 
@@ -243,7 +247,8 @@ _IN_BLOCKS = """y = slot(args, 2) + SIZE * COLUMNS * ((n + COLUMNS - 1) // COLUM
 
 
 def _where_it_is(transpose_b: bool) -> tuple[str, str, str]:
-    """What copies columns of a second operand, where a task begins with it, and with a panel."""
+    """Return the text that copies columns of a second operand, begins a task, and begins a
+    panel."""
     copy = "turned" if transpose_b else "copied"
     begin = f"""b_term, b_column = {"SIZE, SIZE * ldb" if transpose_b else "SIZE * ldb, SIZE"}
     panel = local_memory({blocks().panel})
@@ -266,14 +271,17 @@ def panels_source(
     added: tuple[int, ...] = (),
     shared: bool = False,
 ) -> str:
-    """Args: nothing, a, b, c, m, n, k, elements from row to row of a and of b as stored, then
-    height, width and depth of `Panels`, and whether they are direct; then addresses of what is
-    added.
+    """Return the kernel of a product by panels.
+
+    Kernel arguments: 0, which is unused; a, b, c, m, n, k, elements from row to row of a and of b
+    as stored; height, width and depth of `Panels`, and whether they are direct; addresses of the
+    added operands.
 
     Args:
-        last: the number of `last_vectors`.
-        lowest: that of `Panels.lowest`.
-        added: up to two things that are added to the product in turn, each a `MATRIX` or a `ROW`.
+        last: result of `last_vectors`.
+        lowest: result of `Panels.lowest`.
+        added: kinds (`MATRIX` or `ROW`) of up to two operands that are added to the product in
+            turn.
         shared: whether b is in `matmul_blocked.Blocks` of as many columns as a tile has.
     """
     shape, size = _shape(dtype), numpy_dtype(dtype).itemsize

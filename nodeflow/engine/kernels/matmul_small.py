@@ -1,8 +1,8 @@
-"""Products of small matrices, of which there are often many, straight from where the operands are.
+"""Products of small matrices, often many at once, which read the operands where they are.
 
-Where BLAS copies the operands first it takes up to half a microsecond for each, three times as long
-as multiplying 12 x 12 matrices, and even where it copies nothing, a launch for each takes longer
-than products of 4 x 4. Here one launch makes all of them.
+If BLAS copies the operands first, each product takes up to half a microsecond more, three times the
+duration of multiplying 12 x 12 matrices. Even if it copies nothing, a launch for each product takes
+longer than a product of 4 x 4 matrices. Here one launch makes all of them.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from nodeflow.engine.ir.launches import limited_tasks
 from nodeflow.graph.types import FLOATS, HALVES, numpy_dtype
 
 ROWS, WORK = 32, 1 << 13
-"""Most rows and multiply-adds."""
+"""Most rows, and most multiply-adds."""
 COPIED = 1 << 11
-"""Most numbers of a second operand: one that is stored transposed is copied to the stack."""
+"""Most elements of a second operand. A transposed one is copied to the stack."""
 TERMS = 32
-"""Most terms with AVX-512 of float64, and of a second operand that is stored transposed: 40 and 64
-take up to 1.7 of the time of BLAS, which copies nothing there."""
+"""Most terms with AVX-512, for float64 or a transposed second operand. With 40 and 64 terms,
+products take up to 1.7 of the time of BLAS, which copies nothing there."""
 
 
 def is_small(m: int, n: int, k: int, dtype: str, transpose_y: bool) -> bool:
-    """Whether an (m, k) x (k, n) product that would be left to BLAS is one of these."""
+    """Return whether an (m, k) x (k, n) product that would otherwise go to BLAS is one of these."""
     if dtype not in FLOATS or dtype in HALVES or m > ROWS or n * k > COPIED:
         return False
     if k > TERMS and blas.small_products() and (dtype == "float64" or transpose_y):
@@ -41,13 +41,13 @@ def small_args(
     apart: tuple[bool, bool],
     work: float,
 ) -> tuple[list[int], int]:
-    """Args of a `small_source` kernel, without addresses, and its number of tasks.
+    """Return the arguments of a `small_source` kernel, without addresses, and the number of tasks.
 
     Args:
-        transposed: which operands are stored so.
-        count: products, whose results follow each other.
-        apart: for each operand whether its matrices follow each other, too; else it has one.
-        work: estimated nanoseconds of all.
+        transposed: for each operand, whether it is stored transposed.
+        count: number of products, whose results follow each other.
+        apart: for each operand, whether it has a matrix for each product, or one for all.
+        work: estimated nanoseconds of all products.
     """
     m, n, k = shape
     size = numpy_dtype(dtype).itemsize
@@ -58,15 +58,17 @@ def small_args(
 
 @cache
 def small_source(dtype: str, n: int, transposed: bool) -> str:
-    """Args: nothing, a, b, c, m, k, bytes from row to row and from term to term of a, number of
-    products, bytes from matrix to matrix of a and of b.
+    """Return the kernel of small products.
 
-    A result is added up from the first term to the last. Rows are not in the text, so that another
-    batch compiles nothing.
+    Kernel arguments: 0, which is unused; a, b, c, m, k, bytes from row to row and from term to term
+    of a, number of products, bytes from matrix to matrix of a and of b.
+
+    A result is added up from the first term to the last. The text does not contain the rows, so
+    that another batch size compiles nothing.
 
     Args:
-        n: the columns.
-        transposed: whether b is stored so; it is copied first.
+        n: number of columns.
+        transposed: whether b is stored transposed; it is then copied first.
     """
     size, tile = numpy_dtype(dtype).itemsize, product_tile_shape(dtype, TALL, n)
     whole = n // tile.columns * tile.columns

@@ -1,10 +1,10 @@
-"""Products of many terms whose result is small against its operands, as weights' gradients are.
+"""Products of many terms whose result is small against its operands, such as gradients of weights.
 
-Tiles of the result would each read all of an operand, so the sum is cut into parts instead: a task
-makes the whole result of some terms, and what the tasks made is added up. Rows of the first operand
-lie far apart, often in the same sets of the caches, which hold few of them at a time. So each
-tile's rows meet all columns before the next rows come, while a piece of the second operand stays in
-the first cache.
+Tiles of the result would each read a whole operand, so the sum is cut into parts instead. A task
+computes the whole result of some terms, and the results of all tasks are added up. Rows of the
+first operand lie far apart, often in the same sets of the caches, which hold few of them at a time.
+So the rows of each tile meet all columns before the next rows are read, while a piece of the second
+operand stays in the first cache.
 """
 
 from __future__ import annotations
@@ -20,18 +20,21 @@ from nodeflow.graph.types import FLOATS, HALVES, numpy_dtype
 SIDE = 128
 """Most rows and columns."""
 TERMS, PART, PARTS = 32, 1024, 8
-"""Terms for each row or column from which these are faster than panels; the least terms of a part;
-most parts."""
+"""Fewest terms per row or column; below, panels are faster. Then fewest terms of a part, and most
+parts."""
 LEAST = 1 << 23
-"""Multiply-adds from which adding up the parts takes little."""
+"""Fewest multiply-adds, so that adding up the parts takes comparatively little time."""
 FEWEST = 48
-"""Terms of a piece, at least: results are read and written again for each."""
+"""Fewest terms of a piece. For each piece, results are read and written again."""
 
 
 def parts_of_sum(m: int, n: int, k: int, dtype: str, transpose_b: bool) -> int:
-    """How many parts, a power of two, the sum of an (m, k) x (k, n) product is cut into; 1 if it is
-    none of these. It depends on the shape, on the width of vectors and on how the second operand is
-    stored: to turn a transposed one takes as long as is gained."""
+    """Return how many parts the sum of an (m, k) x (k, n) product is cut into.
+
+    It is a power of two, or 1 if the product is none of these. It depends on the shape, on the
+    width of vectors and on how the second operand is stored: to transpose it takes as long as is
+    gained.
+    """
     if transpose_b or dtype not in FLOATS or dtype in HALVES or "avx2" not in processor.features():
         return 1
     shape = _shape(dtype)
@@ -47,7 +50,7 @@ def _shape(dtype: str) -> TileShape:
 
 
 def _panels(n: int, dtype: str) -> tuple[int, int]:
-    """Panels of the second operand, and vectors of the last one."""
+    """Return the panels of the second operand, and the vectors of the last one."""
     shape = _shape(dtype)
     vectors = -(-n // shape.lanes)
     panels = -(-vectors // shape.vectors)
@@ -55,26 +58,29 @@ def _panels(n: int, dtype: str) -> tuple[int, int]:
 
 
 def _most_terms(n: int, dtype: str) -> int:
-    """Of a piece of the second operand that stays in the first cache."""
+    """Return the most terms of a piece of the second operand that stays in the first cache."""
     shape = _shape(dtype)
     row = _panels(n, dtype)[0] * shape.columns * numpy_dtype(dtype).itemsize
     return max(FEWEST, blocks().panel // row // 8 * 8)
 
 
 def thin_args(shape: tuple[int, int, int], transpose_a: bool, terms: int) -> list[int]:
-    """Args of a `thin_source` kernel that adds up ``terms`` terms, without addresses."""
+    """Return the arguments of a `thin_source` kernel that adds up ``terms`` terms, without
+    addresses."""
     m, n, k = shape
     return [0, 0, 0, 0, m, n, terms, m if transpose_a else k]
 
 
 @cache
 def thin_source(dtype: str, transpose_a: bool, n: int) -> str:
-    """Args: nothing, a, b, c, m, n, k, elements from row to row of a as stored. One task.
+    """Return the kernel of a part, which is one task.
 
-    Meanwhile the next tile's rows, or terms, come nearer, and the next piece of the second operand.
+    Kernel arguments: 0, which is unused; a, b, c, m, n, k, elements from row to row of a as stored.
+
+    The kernel prefetches the next tile's rows, or terms, and the next piece of the second operand.
 
     Args:
-        n: the columns.
+        n: number of columns.
     """
     shape, size = _shape(dtype), numpy_dtype(dtype).itemsize
     columns = shape.columns

@@ -1,13 +1,13 @@
-"""How a matrix product is cut into tasks, and each task into calls of BLAS.
+"""The cut of a matrix product into tasks, and of each task into calls of BLAS.
 
 Everything here depends on shapes and on the library, never on the number of threads, so results do
-not either. Two ways of cutting:
+not depend on it either. There are two ways of cutting:
 
-- *Packed*: a few large tiles, each one call. BLAS copies both operands into an order of its own
-  first, which pays for large products only, and once more for each further tile.
+- *Packed*: a few large tiles, each one call. BLAS first copies both operands into its own order,
+  which pays for large products only, and copies again for each further tile.
 - *Blocked*: many calls of at most a million multiply-adds, which OpenBLAS for AVX-512 computes
-  straight from where the operands are. Blocks that fit the first cache make products of some
-  hundred rows 1.2 times as fast, those of ten rows three times, and tasks can be small.
+  straight from where the operands are. Blocks that fit into the first cache make products of some
+  hundred rows 1.2 times as fast, and products of ten rows three times; and tasks can be small.
 """
 
 from __future__ import annotations
@@ -18,39 +18,47 @@ from functools import cache
 from nodeflow.engine.devicelib import blas
 from nodeflow.graph.types import FLOATS
 
-# Multiply-adds from which a packed product is worth 2, 4, 8 and 16 tiles. Two pay early; each
-# further halving packs the operands again: of 1024 cubed, 2 tiles take 7.3 ms on two cores, 4 7.6,
-# 8 8.0 and 16 8.4, so the finer grids wait for products that have work for as many cores.
+# Fewest multiply-adds of a packed product for 2, 4, 8 and 16 tiles. Two tiles pay early. Each
+# further halving packs the operands again: on two cores, a product of 1024 cubed takes 7.3 ms with
+# 2 tiles, 7.6 ms with 4, 8.0 ms with 8 and 8.4 ms with 16. So the finer grids wait for products
+# that have work for that many cores.
 _WORTH = (2_000_000, 200_000_000, 800_000_000, 3_200_000_000)
 _VECTOR = 16
 _BLOCK = 1_000_000
-"""Multiply-adds of a block: from there on OpenBLAS packs (its ``small_matrix_permit``)."""
+"""Most multiply-adds of a block. Above it OpenBLAS packs (its ``small_matrix_permit``)."""
 _LARGE = 400_000_000
-"""Multiply-adds from which packing pays."""
+"""Fewest multiply-adds for which packing pays."""
 _DEPTH = 100
-"""Terms of a block: of 64 columns, 100 rows of the second operand fill half of the first cache."""
+"""Terms of a block: with 64 columns, 100 rows of the second operand fill half of the first
+cache."""
 FEW = 32
-"""Rows or columns below which a side is short: its whole length goes into each block."""
+"""Length below which a side is short: its whole length goes into each block."""
 _ROWS = 64
-"""Most rows of a task, or half of them, or of many twice that."""
+"""Most rows of a task. Products of up to twice as many rows have two tasks; products of more rows
+have tasks of up to twice as many."""
 _TASK_NS = 2_000
-"""Tall products whose rows are quick have tasks of at least this."""
+"""Fewest nanoseconds of a task in a tall product whose rows are quick."""
 
 HALVES_NS = 10_000
-"""Estimated work from which two halves of a sum are worth adding up."""
+"""Fewest estimated nanoseconds of a sum that is halved; below, adding the halves costs too much."""
 WHOLE_ROWS, WHOLE_OPERAND = 32, 1 << 17
-"""Rows from which, and elements of the second operand up to which, AVX-512 cuts rows instead."""
+"""Fewest rows, and most elements of the second operand, if rows are cut instead of the sum with
+AVX-512."""
 HALVED_TERMS, HALVED_ELEMENTS = 128, 1 << 17
-"""Terms, and elements of the second operand, from which halves of the terms pay for few rows."""
+"""Fewest terms, and fewest elements of the second operand, for which halving the terms of few rows
+pays."""
 
 LIMITS = (_WORTH, _VECTOR, _BLOCK, _LARGE, _DEPTH, FEW, _ROWS, _TASK_NS)
-"""All of them: they decide in which order BLAS adds up."""
+"""All limits that decide the order in which BLAS adds up."""
 
 
 @dataclass(frozen=True)
 class Tiling:
-    """Tasks of ``height`` x ``width`` of the result, row after row of tiles; each is computed in
-    blocks of ``rows`` x ``columns``, adding up pieces of ``depth``. All at least 1."""
+    """Tasks of ``height`` x ``width`` of the result, by rows of tiles.
+
+    Each task is computed in blocks of ``rows`` x ``columns``, which add up pieces of ``depth``
+    terms. All sizes are at least 1.
+    """
 
     height: int
     width: int
@@ -59,33 +67,34 @@ class Tiling:
     depth: int
 
     def tasks(self, m: int, n: int) -> int:
-        """Number of tasks of an (m, n) result, at least 1."""
+        """Return the number of tasks of an (m, n) result, at least 1."""
         return max(1, -(-m // self.height) * -(-n // self.width))
 
 
 def product_ns(m: int, n: int, k: int, dtype: str) -> float:
-    """Estimated nanoseconds on one core: arithmetic, and reading and writing every element."""
+    """Return the estimated nanoseconds on one core: arithmetic, and reading or writing each
+    element."""
     wide = 1 if dtype == "float32" else 2
     return wide * (m * n * k / 55 + (m * k + k * n + m * n) * 0.06)
 
 
 def few_are_halved(n: int, k: int) -> bool:
-    """Whether products of few rows are the sum of two halves of the terms.
+    """Return whether products of few rows are the sum of two halves of the terms.
 
-    They are one pass over the second operand, which a training step updates by rows: of halves a
-    thread reads rows that its core has in its cache, of columns it reads half of them from the
-    other's. How few the rows are is not asked, so that a row has the same bits with others where
-    BLAS has no part in it.
+    They are one pass over the second operand, which a training step updates by rows. With halves of
+    the terms, a thread reads rows that its own core has in its cache. With halves of the columns,
+    it would read half of them from the other core's cache. The decision does not depend on the
+    number of rows, so that a row gets the same bits in any batch that BLAS does not compute.
     """
     return k >= HALVED_TERMS and k * n >= HALVED_ELEMENTS
 
 
 def is_halved(m: int, n: int, k: int, dtype: str, *, unpacked: bool) -> bool:
-    """Whether two halves of the terms are added up by themselves, and then together.
+    """Return whether two halves of the terms are added up separately, and then together.
 
-    Cut along the sum, the halves write twice the result; cut along rows or columns, they read one
-    operand twice. Of some rows and a second operand that stays in cache, that is nothing, and what
-    follows row by row needs no barrier.
+    Halves of the sum write the result twice. Halves of the rows or columns read one operand twice,
+    which costs nothing with enough rows and a second operand that stays in cache; consumers that go
+    row by row then need no barrier.
 
     Args:
         unpacked: whether BLAS for AVX-512 reads the operands where they are.
@@ -93,7 +102,7 @@ def is_halved(m: int, n: int, k: int, dtype: str, *, unpacked: bool) -> bool:
     in_place = dtype == "float32" and unpacked and blas.small_products()
     if in_place and m >= WHOLE_ROWS and k * n <= WHOLE_OPERAND:
         return False
-    if in_place and m < FEW and few_are_halved(n, k):  # else they are one task
+    if in_place and m < FEW and few_are_halved(n, k):  # otherwise they are one task
         return True
     few = dtype in FLOATS and 2 * m * n < min(k * n, k * m)
     return few and product_ns(m, n, k, dtype) >= HALVES_NS and blas.tiling_pays()
@@ -109,11 +118,13 @@ def plan_tiles(
     transpose_b: bool = False,
     part: bool = False,
 ) -> Tiling:
-    """Cut an (m, k) x (k, n) product of row-major operands, either of them stored transposed.
+    """Return the tiling of an (m, k) x (k, n) product of row-major operands.
 
     Args:
-        part: there are more terms than k, which others add up. Tasks are then columns where those
-            are more: each thread finds its own part of the second operand in its cache.
+        transpose_a, transpose_b: whether an operand is stored transposed.
+        part: whether other products add up further terms. If there are more columns than rows,
+            tasks are then columns: each thread finds its own part of the second operand in its
+            cache.
     """
     m, n, k = max(m, 1), max(n, 1), max(k, 1)
     whole = Tiling(m, n, m, n, k)
@@ -130,7 +141,7 @@ def plan_tiles(
 
 
 def _narrow(m: int, n: int, k: int, dtype: str, unpacked: bool) -> Tiling:
-    """Few columns: tasks are stretches of rows, for the second operand is small."""
+    """Return tasks of rows for few columns, because the second operand is small."""
     depth = _even(k, 512, 1) if unpacked else k
     quick = max(1, int(_TASK_NS / product_ns(_ROWS, n, k, dtype)))
     tall = quick > 1 and m > 8 * _ROWS
@@ -140,14 +151,14 @@ def _narrow(m: int, n: int, k: int, dtype: str, unpacked: bool) -> Tiling:
 
 
 def _short(m: int, n: int, k: int) -> Tiling:
-    """Few rows: pieces of the sum, each of which reads whole rows of the second operand."""
+    """Return pieces of the sum for few rows; each reads whole rows of the second operand."""
     depth = _even(k, _DEPTH, 1)
     width = min(n, _BLOCK // (m * depth) // 64 * 64)
     return Tiling(m, width, m, width, depth)
 
 
 def _packed(m: int, n: int, k: int) -> Tiling:
-    """Halve the longer side of a tile, so that the smaller operand is the one packed twice."""
+    """Return tiles from halving the longer side, so that the smaller operand is packed twice."""
     rows = columns = 1
     for work in _WORTH:
         height, width = m / rows, n / columns
@@ -162,7 +173,7 @@ def _packed(m: int, n: int, k: int) -> Tiling:
 
 
 def _blocked(m: int, n: int, k: int) -> Tiling:
-    """Stretches of rows, in blocks whose operands stay in the first two caches."""
+    """Return tasks of rows, in blocks whose operands stay in the first two caches."""
     if m >= n and k <= 128 and _BLOCK // (n * k) >= _VECTOR:
         rows = _even(m, min(_BLOCK // (n * k), 128), 4)
         return Tiling(rows, n, rows, n, k)
@@ -171,22 +182,27 @@ def _blocked(m: int, n: int, k: int) -> Tiling:
 
 
 def task_rows(m: int) -> int:
-    """Rows of a task: the same for most products, so that what follows row by row needs no barrier.
-    Many rows are an even number of tasks, which two threads share evenly."""
+    """Return the rows of a task.
+
+    They are the same for most products, so that consumers that go row by row need no barrier. Many
+    rows become an even number of tasks, which two threads share evenly.
+    """
     if m > 2 * _ROWS:
         return _round_up(-(-m // (2 * -(-m // (4 * _ROWS)))), 2)
     return _even(m, min(_ROWS, max(_VECTOR, -(-m // 2))), 2)
 
 
 def _columns(m: int, n: int, k: int) -> Tiling:
-    """Stretches of columns, for products with more of those than rows."""
+    """Return tasks of columns, for products with more columns than rows."""
     rows = _even(m, 2 * _ROWS, 2)
     return Tiling(rows, 64, rows, 64, _even(k, _DEPTH, 1))
 
 
 def _even(length: int, most: int, multiple: int) -> int:
-    """Size of the equal pieces, at most ``most`` long where possible, that ``length`` is cut into;
-    a multiple of ``multiple``."""
+    """Return the size of the equal pieces into which ``length`` is cut.
+
+    It is a multiple of ``multiple``, and at most ``most`` if possible.
+    """
     most = max(most // multiple * multiple, multiple)
     pieces = -(-length // most)
     return _round_up(-(-length // pieces), multiple)

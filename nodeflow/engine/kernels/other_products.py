@@ -1,4 +1,4 @@
-"""Products of all other elements: for each element of a row, and how they change."""
+"""For each element of a row, the product of all others, and its change along a direction."""
 
 from __future__ import annotations
 
@@ -29,7 +29,11 @@ class OtherProductsKernel(CallKernel[OtherProducts]):
 
 @cache
 def others_source(dtype: str, along: bool) -> str:
-    """Args: rows, n, x, with ``along`` the direction, out, and with ``along`` room to work in."""
+    """Return the kernel of these products.
+
+    Kernel arguments: rows, n, x, with ``along`` the direction, out, and with ``along`` working
+    memory.
+    """
     size, name = numpy_dtype(dtype).itemsize, numpy_name(dtype)
     views = ["x", "d", "out", "products"] if along else ["x", "out"]
     lines = [

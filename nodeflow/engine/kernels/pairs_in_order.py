@@ -1,4 +1,4 @@
-"""Pairs in order: how often a positive scores above a negative (the area under the ROC curve)."""
+"""The share of pairs in which a positive scores above a negative (the area under the ROC curve)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from nodeflow.ops.lowering import PairsInOrder
 
 @handles(PairsInOrder)
 class PairsInOrderKernel(CallKernel[PairsInOrder]):
-    """One pass over the scores in order."""
+    """The share of pairs in order, by one pass over the sorted scores."""
 
     label = "pairs in order"
 
@@ -26,7 +26,10 @@ class PairsInOrderKernel(CallKernel[PairsInOrder]):
 
 @cache
 def pairs_source(dtype: str) -> str:
-    """Args: n, labels, scores, order, out (float32): the share of pairs in order, ties half."""
+    """Return the kernel of the share of pairs in order. Ties count half.
+
+    Kernel arguments: n, labels, scores, order, out (float32).
+    """
     name = numpy_name(dtype)
     return kernel_text(
         "slot, store, view1",

@@ -1,8 +1,8 @@
 """Pooling and its adjoints: windows of images, all channels of a position at a time.
 
-Small windows that lie inside the image are written out, element by element, so that one loop over
-the channels reads each once; others go element by element through a few vectors of memory. Ties and
-NaN go where the reference puts them: to the first of the largest, and NaN is larger than all.
+Small windows inside the image are unrolled, so that one loop over the channels reads each element
+once. Other windows go element by element through a few vectors of memory. Ties and NaN go where the
+reference puts them: to the first of the largest elements, and NaN is larger than all.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from nodeflow.graph.types import TensorType, numpy_dtype
 from nodeflow.ops.lowering import Pool
 
 WRITTEN_OUT = 9
-"""Most elements of a window that is written out."""
+"""Most elements of a window that is unrolled."""
 CHUNK = 64
-"""Channels at a time of windows that are not."""
+"""Channels that are computed at a time in other windows."""
 INPUTS = {"max": 1, "mean": 1, "put": 2, "take": 2, "share": 1}
 SPREADS = ("put", "share")
 """Kinds whose output is the image."""
@@ -36,7 +36,7 @@ SPREADS = ("put", "share")
 
 @handles(Pool)
 class PoolKernel(CallKernel[Pool]):
-    """All windows of some images."""
+    """Pooling. A unit of work is an image, or a strip of its windows."""
 
     label = "pooling"
     by_reference = 20.0
@@ -72,7 +72,7 @@ class PoolKernel(CallKernel[Pool]):
         return [KernelCall(source, args, n * max(strips, 1), work)]
 
     def leading_rows(self, actions: Actions, group: Group, lowering: Pool) -> frozenset[int]:
-        """Pictures; bands of lines, too, where no window is in two of them."""
+        """Return the number of pictures, and the bands of lines if no window is in two bands."""
         action = group.actions[0]
         slot = action.outputs[0] if lowering.kind in SPREADS else action.inputs[0]
         n, height, width, channels = sizes_of(actions.types[slot])
@@ -82,7 +82,7 @@ class PoolKernel(CallKernel[Pool]):
 
 
 def _is_tiled(lowering: Pool, picture: TensorType) -> bool:
-    """Whether each element of the picture is in exactly one window."""
+    """Return whether each element of the picture is in exactly one window."""
     rows, columns = lowering.windows.height, lowering.windows.width
     _, height, width, _ = sizes_of(picture)
     down, across = (count or 0 for count in lowering.windows.counts(height, width))
@@ -103,14 +103,19 @@ def pool_source(
     border: bool = False,
     dilated: bool = False,
 ) -> str:
-    """Text of the kernel of a kind.
+    """Return the kernel of a kind of pooling.
 
-    Args of the kernel: images, height, width, channels, rows and columns of windows, height and
-    width of a window, strides, border above and on the left, strips that an image is cut into,
-    strips of a task, then the inputs and the output; with ``border``, whose zeros a mean counts, or
-    ``dilated`` the rows and columns where what counts ends; with ``dilated`` the steps between the
-    elements of a window. ``window`` is written out where it lies inside. ``tiled``: each element of
-    the image is in exactly one window, so what spreads need not add.
+    Kernel arguments: images, height, width, channels, rows and columns of windows, height and width
+    of a window, strides, border above and on the left, strips of an image, strips of a task; inputs
+    and output; with ``border`` or ``dilated``, the row and the column where counted elements end;
+    with ``dilated``, the steps between the elements of a window.
+
+    Args:
+        window: size of a window that is unrolled where it lies inside the image.
+        tiled: whether each element of the image is in exactly one window, so that adjoints need not
+            add.
+        border: whether a mean counts the zeros of the border.
+        dilated: whether elements of a window are not neighbours.
     """
     return _Writer(kind, dtype, window, tiled, border, dilated).source()
 
@@ -204,7 +209,8 @@ class _Writer:
         return [" " * by + line for line in lines]
 
     def _clear(self) -> list[str]:
-        """Zeros in the strip's own rows: from its first window to the next strip's."""
+        """Return statements that clear the strip's own rows, from its first window to the next
+        strip's."""
         return [
             "        begin = np.int64(0) if strip == 0 else first * sh - top",
             "        end = height if strip == strips - 1 else last * sh - top",
@@ -217,7 +223,8 @@ class _Writer:
         ]
 
     def _steps(self, more: int) -> list[str]:
-        """Windows whose elements are not neighbours: rows, columns and places of those inside."""
+        """Return statements for the rows, columns and places of a dilated window inside the
+        image."""
         return [
             f"end, edge = slot(args, {more}), slot(args, {more + 1})",
             f"down_by, right_by = slot(args, {more + 2}), slot(args, {more + 3})",
@@ -291,7 +298,7 @@ class _Writer:
     # ---- any window ---------------------------------------------------------------------------
 
     def _any_window(self) -> list[str]:
-        """A few channels at a time, element by element."""
+        """Return statements for any window: a few channels at a time, element by element."""
         inner = {
             "max": [*self._find_largest(), *self._copy_largest()],
             "put": [*self._find_largest(), *self._at_largest()],
@@ -307,7 +314,7 @@ class _Writer:
         ]
 
     def _each(self, views: Sequence[str], body: Sequence[str]) -> list[str]:
-        """A loop over the window's elements, then over the channels."""
+        """Return a loop over the window's elements, and inside it over the channels."""
         return [
             "for i in range(i1 - i0):",
             "    for j in range(j1 - j0):",

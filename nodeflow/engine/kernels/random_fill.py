@@ -17,7 +17,7 @@ from nodeflow.engine.rng import normal_cdf
 from nodeflow.ops.lowering import Random
 
 NANOSECONDS = {"uniform": 1.0, "normal": 3.0, "truncated_normal": 3.0}
-"""What a number takes."""
+"""Nanoseconds per number."""
 
 
 @handles(Random)
@@ -115,7 +115,7 @@ _REMOTE = """\
             if tail < REMOTE:
                 drawn = remote_normal(distance(tail), {q})
 """
-"""Without bounds, the 32 bits of a float32 do not reach there."""
+"""Float32 without bounds does not need this: its 32 bits do not reach that far."""
 _NUMBERS = {
     "normal": {
         "number": "centred_{dtype}(words0[i], words1[i])", "q": "number",
@@ -127,22 +127,24 @@ _NUMBERS = {
         "drawn": "min(max(drawn, low), high)",
     },
 }  # fmt: skip
-"""Between bounds, a probability near 0 has more bits than its difference from 1/2."""
+"""Between bounds the tail is a probability, which has more bits near 0 than its difference
+from 1/2."""
 
 
 def _block() -> int:
-    """Numbers that are drawn together, a multiple of 32.
+    """Return how many numbers are drawn together, a multiple of 32.
 
-    A loop computes its vectors as wide as its widest type, so words are made by themselves; normals
-    far from the centre are collected for their own formula, whole vectors of them.
+    A loop computes as many elements at a time as fit its widest type, so random words are made in a
+    separate loop. Normals far from the centre are collected for their own formula, in whole
+    vectors.
     """
     return blocks().numbers // 2
 
 
 def fill_source(distribution: str, dtype: str) -> str:
-    """Kernel that fills a contiguous array of ``dtype`` (float32 or float64).
+    """Return the kernel that fills a contiguous array of ``dtype`` (float32 or float64).
 
-    ``distribution`` is "uniform", "normal" or "truncated_normal"; each number drawn is scaled and
+    ``distribution`` is "uniform", "normal" or "truncated_normal". Each number drawn is scaled and
     moved in the array's own dtype: offset + scale * drawn.
     """
     block = _block()
@@ -167,10 +169,11 @@ def fill_args(
     low: float = -2.0,
     high: float = 2.0,
 ) -> list[int]:
-    """Args for a `fill_source` kernel.
+    """Return the arguments of a `fill_source` kernel.
 
     Args:
-        out: address of the array; ``n`` its number of elements.
+        out: address of the array.
+        n: number of its elements.
         key: `rng.stream_key`.
         execution: address of the int64 with the execution's number (the step while training).
         low, high: bounds of a truncated normal, before scaling.

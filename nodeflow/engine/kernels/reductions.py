@@ -1,7 +1,7 @@
 """Reductions: rows, columns, and the search for an extreme.
 
-A reduction over axes is brought into the form [A, R, B], R being reduced. Blocks have fixed
-lengths and partial results are combined in a fixed order, so results depend on shapes only.
+A reduction over axes is brought into the form [A, R, B] and reduces R. Blocks have fixed lengths
+and partial results are combined in a fixed order, so results depend on shapes only.
 """
 
 from __future__ import annotations
@@ -26,23 +26,23 @@ from nodeflow.ops.lowering import PRODUCT_BLOCK, Elementwise, Lowering, Reduce, 
 ROW_BLOCK = 8192
 """Longest stretch that one task reduces; longer rows become partial results first."""
 LANES = 16
-"""Elements that `vector_reduce` has in a vector."""
+"""Elements of a vector in `vector_reduce`."""
 COLUMN_TILE = 64
 WIDEST = 256
-"""Most columns of a tile, where there are many."""
+"""Most columns of a tile, if there are many columns."""
 ROWS_AT_ONCE = 8
-"""Rows of a column that are added in one go."""
+"""Rows that are added to a tile of columns at a time."""
 SEARCHED_AT_ONCE = 4
-"""Rows among which the place of an extreme is looked for in one go."""
+"""Rows that are searched at a time for the place of an extreme."""
 PIECES = 8
-"""Products along rows that are made at once: enough for a multiplication in every cycle."""
+"""Products along rows that are made side by side: enough for a multiplication in every cycle."""
 COLUMN_BLOCK = 4096
-"""Most rows that one task adds up in a column; more become partial results first."""
+"""Most rows of a column that one task adds up; more become partial results first."""
 SHORT_BLOCK = 1024
-"""Rows of such a partial result: there are enough of them for some threads."""
+"""Rows of such a partial result, few enough that there is work for several threads."""
 
 ROW_NS = 4.0
-"""Estimated nanoseconds of a row beside those of its elements."""
+"""Estimated nanoseconds of a row, in addition to its elements."""
 
 _COMBINE = {
     "sum": "{0} + {1}",
@@ -53,12 +53,12 @@ _COMBINE = {
 
 
 def tile_of(outer: int, inner: int) -> int:
-    """Columns of a tile: many where that leaves enough tiles for all threads."""
+    """Return the columns of a tile: many if that leaves enough tiles for all threads."""
     return WIDEST if outer * inner > 32 * WIDEST else COLUMN_TILE
 
 
 def identity(kind: str, dtype: str) -> str:
-    """What changes no number when it is combined with it, as a typed literal."""
+    """Return the number that changes nothing when it is combined, as a typed literal."""
     if kind in ("sum", "prod"):
         return typed_literal((-0.0 if dtype in FLOATS else 0) if kind == "sum" else 1, dtype)
     return _limit("low" if kind == "max" else "high", dtype)
@@ -80,9 +80,9 @@ def _combined(kind: str, a: str, b: str, dtype: str) -> str:
 
 @dataclass(frozen=True)
 class Stage(Lowering):
-    """One pass over [outer, n, inner], reducing n in ``blocks`` pieces of ``length``.
+    """One pass over [outer, n, inner], which reduces n in ``blocks`` pieces of ``length``.
 
-    ``divisor`` is what the result is divided by (a mean's last stage), or 0.
+    ``divisor``: divisor of the result in a mean's last stage, else 0.
     """
 
     kind: str
@@ -96,7 +96,7 @@ class Stage(Lowering):
 
 @handles(Reduce)
 class ReduceRule(LoweringRule[Reduce]):
-    """Stages from the last run of reduced axes to the first, long runs in two steps."""
+    """Stages from the last run of reduced axes to the first; long runs take several stages."""
 
     def lower(
         self,
@@ -132,7 +132,7 @@ class ReduceRule(LoweringRule[Reduce]):
         actions.add(Action(node, stages[-1], (source,), (target,)))
 
     def checks_elements(self, lowering: Reduce) -> bool:
-        """The search in an axis without elements fails."""
+        """Return True for a search, which fails in an axis without elements."""
         return _is_search(lowering.kind)
 
 
@@ -141,7 +141,7 @@ def _is_search(kind: str) -> bool:
 
 
 def _add_stage(actions: Actions, node: Node, stage: Stage, source: int) -> int:
-    """A stage into a slot of its own, which is returned."""
+    """Add a stage that writes into a new slot, and return the slot."""
     size = stage.outer * stage.blocks * stage.inner
     slot = actions.new_slot(TensorType(actions.types[source].dtype, (size,)))
     actions.add(Action(node, stage, (source,), (slot,)))
@@ -228,14 +228,14 @@ _ROWS_BEGIN = (
     "    begin = min(units, slot(args, 6) * task)",
     "    end = min(units, begin + slot(args, 6))",
 )
-"""What kernels of rows begin with: the pieces of a task are those from begin to end."""
+"""The beginning of kernels of rows. The pieces of a task go from begin to end."""
 
 
 def rows_source(kind: str, dtype: str, mean: bool = False) -> str:
-    """Reduce each of ``rows`` rows of ``n`` elements in ``blocks`` pieces of equal length.
+    """Return the kernel that reduces each of ``rows`` rows of ``n`` elements in ``blocks`` pieces.
 
-    Args of the kernel: rows, n, blocks, length of a block, source, target (rows, blocks), pieces of
-    a task, and for a mean what to divide by.
+    Kernel arguments: rows, n, blocks, length of a block, source, target (rows, blocks), pieces of a
+    task; for a mean, the divisor.
     """
     size, name = numpy_dtype(dtype).itemsize, numpy_name(dtype)
     if dtype in FLOATS and kind == "prod":
@@ -272,16 +272,18 @@ def rows_source(kind: str, dtype: str, mean: bool = False) -> str:
 
 
 def is_short(rows: int, n: int, dtype: str) -> bool:
-    """Whether rows of n elements are reduced several at once. A single row is not: a mean over a
-    batch would have a kernel for each small batch.
+    """Return whether rows of n elements are reduced several at once.
 
-    Of 17 to 28, sums take 0.53 to 0.73 of the time with AVX2, but 0.68 to 1.33 with AVX-512.
+    A single row is not, because a mean over a batch would then have a kernel for each small batch
+    size. For rows of 17 to 28 elements, sums would take 0.53 to 0.73 of the time with AVX2, but
+    0.68 to 1.33 with AVX-512.
     """
     return rows > 1 and dtype in ("float32", "float64") and 0 < n <= LANES
 
 
 def short_source(kind: str, dtype: str, n: int, mean: bool) -> str:
-    """As `rows_source`, of rows of ``n`` elements in one piece each."""
+    """Return the kernel for rows of ``n`` elements in one piece each. Arguments: as
+    `rows_source`."""
     size = numpy_dtype(dtype).itemsize
     lines = [
         "import numpy as np",
@@ -304,7 +306,10 @@ def short_source(kind: str, dtype: str, n: int, mean: bool) -> str:
 def short_rows(
     kind: str, dtype: str, n: int, source: str, target: str, divisor: int | None
 ) -> list[str]:
-    """Lines that reduce ``count`` rows of n elements, and perhaps divide by an argument."""
+    """Return lines that reduce ``count`` rows of n elements.
+
+    ``divisor``: number of the kernel argument that divides them, or None.
+    """
     name = numpy_name(dtype)
     lines = [f"{kind}_rows({n}, {name}, {source}, {target}, count)"]
     if divisor is not None:
@@ -317,8 +322,11 @@ def short_rows(
 
 
 def _products_source(dtype: str) -> str:
-    """As `rows_source`, for products, which have one order: several pieces at once, since each
-    multiplication waits for the one before."""
+    """Return the kernel of products of rows. Kernel arguments: as `rows_source`.
+
+    A product has one order and each multiplication waits for the one before, so several pieces are
+    computed side by side.
+    """
     size, name, several = numpy_dtype(dtype).itemsize, numpy_name(dtype), range(PIECES)
     lines = [
         "import numpy as np",
@@ -354,12 +362,13 @@ def _products_source(dtype: str) -> str:
 
 
 def columns_source(kind: str, dtype: str, mean: bool = False) -> str:
-    """Reduce the middle axis of [outer, n, inner] in ``blocks`` pieces.
+    """Return the kernel that reduces the middle axis of [outer, n, inner] in ``blocks`` pieces.
 
-    Args of the kernel: outer, n, inner, blocks, length of a block, source, target
-    (outer, blocks, inner), columns of a tile (at most `WIDEST`), and for a mean what to divide by.
-    One unit of work is a tile of columns of one block; every 128 rows its partial results are added
-    to the total (not those of a product, which has one order).
+    Kernel arguments: outer, n, inner, blocks, length of a block, source, target (outer, blocks,
+    inner), columns of a tile (at most `WIDEST`); for a mean, the divisor.
+
+    A unit of work is a tile of columns of one block. Every 128 rows its partial results are added
+    to the total, except for a product, which has one order.
     """
     size, name = numpy_dtype(dtype).itemsize, numpy_name(dtype)
     start = identity(kind, dtype)
@@ -372,7 +381,8 @@ def columns_source(kind: str, dtype: str, mean: bool = False) -> str:
     end = "last" if kind == "prod" else "min(first + 128, last)"
 
     def added(count: int) -> list[str]:
-        """Rows one after the other, a partial result being read and written once for all."""
+        """Return lines that combine ``count`` rows in order; partial results are read and written
+        once."""
         text = "part[c]"
         for k in range(count):
             text = _combined(kind, text, f"x{k}[c]", dtype)
@@ -428,10 +438,11 @@ def columns_source(kind: str, dtype: str, mean: bool = False) -> str:
 
 
 def search_source(kind: str, dtype: str, *, rows: bool) -> str:
-    """First index (int64) of the maximum or minimum along the middle axis of [outer, n, inner].
+    """Return the kernel that finds an extreme along the middle axis of [outer, n, inner].
 
-    NaN counts as the extreme. Args of the kernel: outer, n, inner, source, target (outer, inner).
-    With ``rows``, inner is 1. Both forms are loops without branches, which vectorise.
+    Kernel arguments: outer, n, inner, source, target (outer, inner). The result is the first index,
+    as int64. NaN counts as the extreme. With ``rows``, inner is 1. Both forms are loops without
+    branches, which vectorise.
     """
     size, name = numpy_dtype(dtype).itemsize, numpy_name(dtype)
     body = _search_rows(kind, dtype) if rows else _search_columns(kind, dtype)
@@ -462,7 +473,7 @@ def search_source(kind: str, dtype: str, *, rows: bool) -> str:
 
 
 def short_search_source(kind: str, dtype: str, n: int) -> str:
-    """As `search_source`, of rows of ``n`` elements."""
+    """Return the kernel of the search in rows of ``n`` elements. Arguments: as `search_source`."""
     return f"""import numpy as np
 from nodeflow.engine.devicelib.intrinsics import slot
 from nodeflow.engine.devicelib.short_rows import {kind}_rows
@@ -477,7 +488,8 @@ def kernel(args, task, ntasks):
 
 
 def _search_rows(kind: str, dtype: str) -> list[str]:
-    """The extreme of a stretch first, then where it is: the stretch is still in cache."""
+    """Return lines that find the extreme of a row, then its place while the row is still in
+    cache."""
     sign = ">" if kind == "argmax" else "<"
     found = "(x[i] == best) | (x[i] != x[i])" if dtype in FLOATS else "x[i] == best"
     if dtype in FLOATS:
@@ -509,8 +521,10 @@ def _search_rows(kind: str, dtype: str) -> list[str]:
 
 
 def _search_columns(kind: str, dtype: str) -> list[str]:
-    """A tile of columns at a time, some rows in one go. The last row fills those up: seen again, it
-    is no better."""
+    """Return lines that search a tile of columns, some rows at a time.
+
+    The last row is repeated to fill up these rows: seen again, it is no better.
+    """
     sign = ">" if kind == "argmax" else "<"
     rows = range(SEARCHED_AT_ONCE)
 

@@ -1,7 +1,7 @@
-"""The registry of lowerings: which rule or kernel handles each.
+"""The registry of the rules and kernels that handle lowerings.
 
-The first look-up imports every module of this package, and each registers what it defines. So a
-new kernel needs no entry in a list.
+The first look-up imports every module of this package, and each module registers its own classes.
+So a new kernel needs no entry in a list.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _RULES: dict[type[Lowering], LoweringRule[Any]] = {}
 
 
 def handles(lowering: type[Lowering]) -> Callable[[type[Rule]], type[Rule]]:
-    """Class decorator: the one instance of the class handles this kind of lowering."""
+    """Return a class decorator: the one instance of the class handles this kind of lowering."""
 
     def register(rule: type[Rule]) -> type[Rule]:
         if lowering in _RULES:
@@ -36,10 +36,10 @@ def handles(lowering: type[Lowering]) -> Callable[[type[Rule]], type[Rule]]:
 
 
 def rule_of(lowering: Lowering) -> LoweringRule[Any]:
-    """What handles a lowering.
+    """Return the rule that handles a lowering.
 
     Raises:
-        TypeError: nothing does; a fault of the op.
+        TypeError: no rule does; a fault of the op.
     """
     rule = _RULES.get(type(lowering))
     if rule is None:
@@ -50,7 +50,7 @@ def rule_of(lowering: Lowering) -> LoweringRule[Any]:
 
 
 def kernel_of(group: Group) -> Kernel[Any]:
-    """The kernel of a group that is not run by its reference."""
+    """Return the kernel of a group that is not run by its reference."""
     lowering = group.actions[0].lowering
     assert lowering is not None
     kernel = _RULES.get(type(lowering)) or rule_of(lowering)
@@ -59,7 +59,7 @@ def kernel_of(group: Group) -> Kernel[Any]:
 
 
 def can_fail(actions: Actions, action: Action) -> bool:
-    """Whether an action may report a failure; a reference always may."""
+    """Return whether an action may report a failure; a reference always may."""
     if action.lowering is None:
         return True
     rule = rule_of(action.lowering)
@@ -67,12 +67,12 @@ def can_fail(actions: Actions, action: Action) -> bool:
 
 
 def label_of(launch: KernelLaunch) -> str:
-    """The kind of a launch's kernel, or what it does, in words."""
+    """Return the name of a launch's kernel, or the label of a launch that belongs to no node."""
     return launch.label if launch.group is None else kernel_of(launch.group).label_of(launch.group)
 
 
 def registered() -> dict[type[Lowering], LoweringRule[Any]]:
-    """Every rule, by what it handles."""
+    """Return every rule by the lowering that it handles."""
     _import_all()
     return dict(_RULES)
 

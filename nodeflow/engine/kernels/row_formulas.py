@@ -1,8 +1,9 @@
 """Formulas of rows and sums along them in one pass, such as a layer normalisation.
 
-Mean, difference, square, variance and quotient pass over an array once each, and each writes what
-the next reads. Here some rows go through all of them while they are in the first cache, and only
-what something else reads is written to memory. Each sum is that of `reductions.rows_source`.
+Mean, difference, square, variance and quotient each pass over the whole array, and each writes the
+operand of the next. Here some rows go through all of them while they are in the first cache, and
+only values that something else reads are written to memory. Sums are computed as in
+`reductions.rows_source`.
 """
 
 from __future__ import annotations
@@ -23,22 +24,22 @@ from nodeflow.graph.types import numpy_dtype
 from nodeflow.ops.lowering import Lowering
 
 STRETCH = 1024
-"""Elements of the rows that are computed at a time, where they are shorter than that."""
+"""Elements of the rows that are computed at a time, if a row is shorter than that."""
 LONGEST = 2048
 """Elements of the longest row."""
 
 Pattern = tuple[bool, bool]
 WHOLE, ROWS, COLUMNS, ONE = (True, True), (True, False), (False, True), (False, False)
-"""What a value has of [rows, n]."""
+"""The axes of [rows, n] that a value has."""
 
 
 @dataclass(frozen=True)
 class Formulas:
-    """Elementwise formulas over [rows, n], or over [rows] where ``wide`` is False.
+    """Elementwise formulas over [rows, n], or over [rows] if ``wide`` is False.
 
     Attributes:
-        inputs: numbers of the values that the cluster's inputs are.
-        outputs: numbers of those that its outputs become.
+        inputs: numbers of the values that are the cluster's inputs.
+        outputs: numbers of the values that the cluster's outputs become.
     """
 
     cluster: Cluster
@@ -49,7 +50,7 @@ class Formulas:
 
 @dataclass(frozen=True)
 class RowReduction:
-    """A sum or an extreme of each row of a value; ``mean``: divided by a number."""
+    """A sum or an extreme of each row of a value. ``mean``: whether it is divided by a number."""
 
     kind: str
     mean: bool
@@ -59,8 +60,11 @@ class RowReduction:
 
 @dataclass(frozen=True)
 class Value:
-    """A value of the pass. What has no ``argument`` (a number of the action's inputs, then outputs)
-    stays in the cache."""
+    """A value of the pass.
+
+    ``argument``: its number among the action's inputs, then outputs. A value without one stays in
+    the cache.
+    """
 
     dtype: str
     pattern: Pattern
@@ -69,7 +73,7 @@ class Value:
 
 @dataclass(frozen=True)
 class RowProgram:
-    """What is done with some rows, in order; the text depends on nothing else."""
+    """The steps that some rows go through, in order."""
 
     values: tuple[Value, ...]
     steps: tuple[Formulas | RowReduction, ...]
@@ -80,7 +84,7 @@ class RowFormulas(Lowering):
     """A program for ``rows`` rows of ``n`` elements.
 
     Attributes:
-        divisors: what each mean is divided by, in order.
+        divisors: divisor of each mean, in order.
         leading: numbers of leading rows into which it can be cut.
     """
 
@@ -93,7 +97,7 @@ class RowFormulas(Lowering):
 
 @handles(RowFormulas)
 class RowFormulasKernel(Kernel[RowFormulas]):
-    """All steps of some rows after each other."""
+    """Row programs: all steps for some rows, one after another."""
 
     label = "rows"
 
@@ -126,16 +130,18 @@ class RowFormulasKernel(Kernel[RowFormulas]):
         slot: int,
         rows: int,
     ) -> bool:
-        """What is the same for all rows is read by all tasks."""
+        """Return False for a value that is the same for all rows: all tasks read it."""
         return all(v.pattern[0] for v in lowering.program.values if v.argument == operand)
 
 
 @cache
 def rows_source(program: RowProgram, short: int) -> str:
-    """Args: rows, n, rows of a task, addresses of inputs and outputs, divisors of means.
+    """Return the kernel of a program.
+
+    Kernel arguments: rows, n, rows of a task, addresses of inputs and outputs, divisors of means.
 
     Args:
-        short: n where rows are so short that several are reduced at once, else 0.
+        short: n if rows are so short that several are reduced at once, else 0.
     """
     return _Writer(program, short).source()
 
@@ -182,7 +188,8 @@ class _Writer:
         return "\n".join(lines)
 
     def _lasting(self) -> list[str]:
-        """What is the same for all rows, and memory of what is not kept."""
+        """Return lines for values that are the same for all rows, and for memory of values that are
+        not stored."""
         lines = []
         for k, value in enumerate(self.values):
             size, name = numpy_dtype(value.dtype).itemsize, numpy_name(value.dtype)
@@ -196,7 +203,7 @@ class _Writer:
         return lines
 
     def _places(self) -> list[str]:
-        """Where the values of the current rows begin."""
+        """Return lines for the addresses of the current rows' values."""
         lines = []
         for k, value in enumerate(self.values):
             if value.argument is not None and value.pattern[0]:
@@ -233,7 +240,7 @@ class _Writer:
         return ["for r in range(count):", *(f"    {line}" for line in lines)] if apart else lines
 
     def _at(self, number: int, apart: bool) -> str:
-        """The address of a value of the current rows, or of row ``r`` of it."""
+        """Return the address of a value of the current rows, or of its row ``r``."""
         size = numpy_dtype(self.values[number].dtype).itemsize
         return f"p{number} + {size} * (r * n)" if apart else f"p{number}"
 

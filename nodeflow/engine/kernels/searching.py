@@ -1,4 +1,4 @@
-"""Where values belong in ordered rows."""
+"""The search for the places of values in ordered rows."""
 
 from __future__ import annotations
 
@@ -12,12 +12,15 @@ from nodeflow.graph.types import FLOATS, TensorType, numpy_dtype
 from nodeflow.ops.lowering import SearchSorted
 
 AT_ONCE = 16
-"""Values that are looked for side by side: a step waits for memory, and for the one before."""
+"""Values that are searched side by side: a step waits for memory, and for the step before."""
 
 
 @handles(SearchSorted)
 class SearchSortedKernel(CallKernel[SearchSorted]):
-    """Rows are halved without branches, as often for each value; NaN is the largest number."""
+    """Places of values in ordered rows. NaN is the largest number.
+
+    Rows are halved without branches, equally often for each value.
+    """
 
     label = "searchsorted"
 
@@ -31,7 +34,10 @@ class SearchSortedKernel(CallKernel[SearchSorted]):
 
 @cache
 def search_source(dtype: str, out: str, side: str) -> str:
-    """Args: rows, n, m, ordered (rows, n), values and places (rows, m)."""
+    """Return the kernel of the search.
+
+    Kernel arguments: rows, n, m, ordered (rows, n), values and places (rows, m).
+    """
     size, name = numpy_dtype(dtype).itemsize, numpy_name(dtype)
     left, right = ("number", "value") if side == "left" else ("value", "number")
     less = f"{left} < {right}"

@@ -1,8 +1,8 @@
 """Softmax and its logarithm in one kernel, a row or a strip of columns at a time.
 
-As five ops they pass over the whole array once each; here a row stays in cache from its maximum to
-its quotient. The same formulas on the same rows in the same order give the same
-bits, so this is an exact rewrite (``softmax``) of what the op lowers to.
+As five ops they pass over the whole array once each. Here a row stays in cache from its maximum to
+its quotient. The same formulas on the same rows in the same order give the same bits, so this is an
+exact rewrite (``softmax``) of the op's own lowering.
 """
 
 from __future__ import annotations
@@ -43,7 +43,8 @@ class ColumnSoftmax(Lowering):
 
 
 def row_softmax(types: Sequence[TensorType], step: Step) -> RowSoftmax | ColumnSoftmax | None:
-    """The one pass that computes a step's softmax, where its rows are short enough for that."""
+    """Return the single pass that computes a step's softmax, if its rows are short enough, else
+    None."""
     node = step.node
     if node.op.id not in ("softmax", "log_softmax"):
         return None
@@ -63,7 +64,7 @@ def row_softmax(types: Sequence[TensorType], step: Step) -> RowSoftmax | ColumnS
 
 @handles(RowSoftmax)
 class RowSoftmaxKernel(Kernel[RowSoftmax]):
-    """All rows of a softmax."""
+    """The softmax of rows."""
 
     label = "softmax"
 
@@ -84,7 +85,7 @@ class RowSoftmaxKernel(Kernel[RowSoftmax]):
 
 @handles(ColumnSoftmax)
 class ColumnSoftmaxKernel(Kernel[ColumnSoftmax]):
-    """All columns of a softmax."""
+    """The softmax of columns."""
 
     label = "softmax"
 
@@ -101,9 +102,11 @@ class ColumnSoftmaxKernel(Kernel[ColumnSoftmax]):
 
 @cache
 def softmax_source(dtype: str, log: bool) -> str:
-    """Args of the kernel: rows, n, source, target, both (rows, n), and the rows of a task.
+    """Return the kernel of row softmax.
 
-    Exponentials of several rows are taken in one loop, for rows may be shorter than a vector.
+    Kernel arguments: rows, n, source, target, both (rows, n), rows of a task.
+
+    Exponentials of several rows are taken in one loop, because rows may be shorter than a vector.
     """
     size, name = numpy_dtype(dtype).itemsize, numpy_name(dtype)
     if log:
@@ -156,10 +159,11 @@ def softmax_source(dtype: str, log: bool) -> str:
 
 @cache
 def column_softmax_source(dtype: str, log: bool) -> str:
-    """Args of the kernel: outer, n, inner, source, target, columns of a tile (at most WIDEST).
+    """Return the kernel of column softmax. A unit of work is a tile of columns.
 
-    One unit of work is a tile of columns, whose sums go the way of ``reductions.columns_source``:
-    128 rows at a time.
+    Kernel arguments: outer, n, inner, source, target, columns of a tile (at most WIDEST).
+
+    Columns are added up in the order of ``reductions.columns_source``: 128 rows at a time.
     """
     size, name = numpy_dtype(dtype).itemsize, numpy_name(dtype)
     functions = "exp_to_one, log" if log else "exp_to_one"

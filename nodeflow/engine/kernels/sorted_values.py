@@ -1,10 +1,10 @@
-"""Sorting values without their indices: by numpy's vector sort, or by digits.
+"""Sorting of values without their indices, by numpy's vector sort or by digits.
 
-Of equal floats only zeros and NaN differ: after numpy's sort those are put in order, so that every
-processor's instructions give the same bits. By digits, floats are sorted as integers.
+Equal floats have equal bits, except zeros and NaN. These are put in order after numpy's sort, so
+that every processor's instructions give the same bits. By digits, floats are sorted as integers.
 
-A single long row is sorted in pieces, which are then merged; every task finds out where its part of
-the result begins in both pieces. Equal elements have equal bits, so no result depends on that.
+A single long row is sorted in pieces, which are then merged. Every task finds where its part of the
+result begins in both pieces. Equal elements have equal bits, so no result depends on the cut.
 """
 
 from __future__ import annotations
@@ -26,23 +26,24 @@ from nodeflow.graph.types import FLOATS, UNSIGNED_INTEGERS, TensorType, numpy_dt
 from nodeflow.ops.lowering import Lowering, SortValues
 
 SLOW_ON = "znver4"
-"""The processor on which numpy's sort with AVX-512 takes 2 to 6 times as long as with AVX2: it
+"""The processor on which numpy's sort takes 2 to 6 times as long with AVX-512 as with AVX2: it
 writes each side of a partition by an instruction that is slow there."""
 SLOW_FROM = 8192
-"""Bytes of a row up to which it is as fast there as digits: networks of vectors sort most of it."""
+"""Most bytes of a row that numpy's sort sorts there as fast as digits: sorting networks of vectors
+do most of the work."""
 HALVED = 1 << 20
-"""Elements from which a row, if it is the only one, is sorted as two. To merge four pieces takes
-two passes, which cost on two threads what sorting in four gains."""
+"""Fewest elements of a single row that is sorted as two halves. To merge four pieces would take two
+passes, which cost on two threads what sorting in four gains."""
 CHUNK = 1 << 14
 """Elements that are merged at a time."""
 TOGETHER = 2
-"""Parts of them that are merged at once: each step of one waits for the step before."""
+"""Parts of a chunk that are merged side by side: each step of a part waits for the step before."""
 
 
 def by_digits(dtype: str, n: int) -> bool:
-    """Whether rows of n elements are sorted by digits; that gives the same bits as numpy's sort.
+    """Return whether rows of n elements are sorted by digits, which gives the same bits as numpy.
 
-    For one byte numpy has no vectors, for two only those of the newer processors with AVX-512.
+    numpy has no vector sort for one byte, and for two bytes only on newer processors with AVX-512.
     """
     if not LONG <= n < 1 << 32:
         return False
@@ -56,7 +57,7 @@ def by_digits(dtype: str, n: int) -> bool:
 
 @dataclass(frozen=True)
 class SortPieces(Lowering):
-    """Rows in order, as `SortValues` has it, or pieces of ``length`` elements of a single row."""
+    """Sorted rows, as in `SortValues`, or sorted pieces of ``length`` elements of a single row."""
 
     descending: bool
     length: int
@@ -64,7 +65,7 @@ class SortPieces(Lowering):
 
 @dataclass(frozen=True)
 class Merge(Lowering):
-    """A row of two pieces in order, of which the first has ``length`` elements."""
+    """A sorted row, merged from two sorted pieces, the first of ``length`` elements."""
 
     descending: bool
     length: int
@@ -72,7 +73,7 @@ class Merge(Lowering):
 
 @handles(SortValues)
 class SortValuesRule(LoweringRule[SortValues]):
-    """Rows are sorted, or the two halves of a single long one, which are then merged."""
+    """Sorted rows, or the two halves of a single long row, which are then merged."""
 
     def lower(
         self,
@@ -82,7 +83,10 @@ class SortValuesRule(LoweringRule[SortValues]):
         inputs: tuple[int, ...],
         outputs: tuple[int, ...],
     ) -> None:
-        """By digits it works in memory of its own, which is an output more."""
+        """Add the sort, and the merge of halves.
+
+        The sort by digits needs working memory, which is an additional output.
+        """
         x = actions.types[inputs[0]]
         *shape, n = sizes_of(x)
         halved = n >= HALVED and prod(shape) == 1
@@ -96,7 +100,7 @@ class SortValuesRule(LoweringRule[SortValues]):
 
 @handles(SortPieces)
 class SortPiecesKernel(CallKernel[SortPieces]):
-    """A task sorts whole rows, or a piece."""
+    """Sorted values. A task sorts whole rows, or a piece."""
 
     label = "sort values"
 
@@ -117,7 +121,10 @@ class SortPiecesKernel(CallKernel[SortPieces]):
 
 
 def _call(dtype: str, descending: bool, rows: int, n: int, arrays: Sequence[Array]) -> KernelCall:
-    """Sorts rows of n elements of the first array into the second, in a third if there is one."""
+    """Return a call that sorts rows of n elements of the first array into the second.
+
+    ``arrays``: a third array, if there is one, is working memory for the sort by digits.
+    """
     if len(arrays) > 2:
         source = digits_source(dtype, descending)
         work = rows * n * (1.0 + 1.5 * numpy_dtype(dtype).itemsize)
@@ -130,7 +137,7 @@ def _call(dtype: str, descending: bool, rows: int, n: int, arrays: Sequence[Arra
 
 @handles(Merge)
 class MergeKernel(CallKernel[Merge]):
-    """A task makes some stretches of the result."""
+    """Merged pieces. A task makes some stretches of the result."""
 
     label = "merge"
 
@@ -143,7 +150,7 @@ class MergeKernel(CallKernel[Merge]):
 
 
 def integer_of(dtype: str) -> str:
-    """The integers that elements of a dtype are sorted as."""
+    """Return the integer type that elements of a dtype are sorted as."""
     return f"int{8 * numpy_dtype(dtype).itemsize}" if dtype in FLOATS else dtype
 
 
@@ -187,9 +194,10 @@ _NAN_FIRST = """\
 
 
 def _floats_source(dtype: str, descending: bool) -> str:
-    """`values_source` of floats by numpy. Descending, they are sorted with the other sign.
+    """Return `values_source` of floats by numpy. Descending, they are sorted with the other sign.
 
-    Zeros of one sign are counted before, since minima and maxima of vectors take one for another.
+    Zeros of one sign are counted before the sort, because vector minima and maxima mix up both
+    zeros.
     """
     size, key, name = numpy_dtype(dtype).itemsize, f"np.{integer_of(dtype)}", f"np.{dtype}"
     highest, infinity, nan = _patterns(size)
@@ -237,17 +245,19 @@ def kernel(args, task, ntasks):
 
 
 def _patterns(size: int) -> tuple[int, int, int]:
-    """Of floats of ``size`` bytes: the bits below the sign, those of infinity, those of NaN."""
+    """Return, for floats of ``size`` bytes, the bits below the sign, of infinity and of NaN."""
     infinity = 0x7FF << 52 if size == 8 else 0xFF << 23
     return (1 << (8 * size - 1)) - 1, infinity, infinity | (1 << (51 if size == 8 else 22))
 
 
 @cache
 def values_source(dtype: str, descending: bool, by_numpy: bool) -> str:
-    """Args: rows, n, `sort_address`, x and out (rows, n).
+    """Return the kernel that sorts rows.
 
-    Of a float, the bits below its sign turn round where that is set, and NaN is the largest number:
-    so -0 comes before 0, on every processor.
+    Kernel arguments: rows, n, `sort_address`, x and out (rows, n).
+
+    Floats are sorted as integers: if the sign is set, the bits below it are inverted, and NaN is
+    the largest number. So -0 comes before 0 on every processor.
     """
     if by_numpy and dtype in FLOATS:
         return _floats_source(dtype, descending)
@@ -278,8 +288,11 @@ def kernel(args, task, ntasks):
 
 
 def _coding(dtype: str, descending: bool) -> tuple[str, str, str]:
-    """Constants; what makes ``key``, an element's bits, an integer of the same order, in which -0
-    comes before 0 and NaN last; and what makes it the element's bits again."""
+    """Return constants, and the lines that encode and decode an element.
+
+    Encoding turns ``key``, an element's bits, into an integer of the same order: -0 comes before 0,
+    NaN last. Decoding restores the element's bits.
+    """
     size, key = numpy_dtype(dtype).itemsize, f"np.{integer_of(dtype)}"
     bits = 8 * size
     highest, infinity, nan = _patterns(size)
@@ -310,7 +323,9 @@ def _coding(dtype: str, descending: bool) -> tuple[str, str, str]:
 
 @cache
 def digits_source(dtype: str, descending: bool) -> str:
-    """Args: rows, n, x, out (rows, n), and as much memory to work in.
+    """Return the kernel that sorts rows by digits.
+
+    Kernel arguments: rows, n, x, out (rows, n), and working memory of the same size.
 
     A radix sort from the lowest byte to the highest (Knuth, The Art of Computer Programming, vol.
     3, 5.2.5). A byte that all elements share takes no pass.
@@ -366,11 +381,13 @@ def kernel(args, task, ntasks):
 
 @cache
 def merge_source(dtype: str, descending: bool) -> str:
-    """Args: n, elements of the first piece, x and out.
+    """Return the kernel that merges two pieces.
 
-    Where a stretch of the result begins in both pieces is found by halving (Odeh and others, Merge
-    Path, 2012). From there on no part of a stretch looks further than to its own end: what lies
-    behind it is not before anything that is left.
+    Kernel arguments: n, elements of the first piece, x and out.
+
+    The beginning of a stretch in both pieces is found by halving (Odeh and others, Merge Path,
+    2012). From there on a part only counts its own elements: all elements behind its end come later
+    in the order.
     """
     size, key = numpy_dtype(dtype).itemsize, f"np.{integer_of(dtype)}"
     highest, signed = _patterns(size)[0], dtype not in UNSIGNED_INTEGERS
@@ -378,12 +395,13 @@ def merge_source(dtype: str, descending: bool) -> str:
     end, before = (smallest, ">") if descending else (largest, "<")
 
     def keyed(name: str, element: str) -> list[str]:
-        """An element as an integer of the same order, or such an integer as an element."""
+        """Return lines that turn an element into an integer of the same order, or back."""
         turned = f"{name} = bit_xor({name}, bit_and(shift_right({name}, BITS), HIGHEST))"
         return [f"{name} = {element}", *([turned] if dtype in FLOATS else [])]
 
     def step(k: int) -> list[str]:
-        """One element of part k, by addresses: indices would need too many registers."""
+        """Return lines for one element of part k, by addresses: indices would need too many
+        registers."""
         return [
             "a = END",
             f"if i{k} < middle:",

@@ -1,7 +1,8 @@
 """Sorting: the indices that put each row in order.
 
-Sorting is stable in both directions, takes NaN as the largest, and gives the same for every number
-of threads, since one task sorts a row. Short rows are merged, long ones go by digits.
+Sorting is stable in both directions, and NaN is the largest number. One task sorts a row, so
+results are the same for every number of threads. Short rows are sorted by merging, long rows by
+digits.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from nodeflow.ops.lowering import FEW_LARGEST, Largest, Order
 RUN = 16
 """Length of the runs that are sorted by insertion before they are merged."""
 LONG = 128
-"""Elements from which a row is sorted by digits."""
+"""Fewest elements of a row that is sorted by digits."""
 
 
 @handles(Order)
@@ -41,9 +42,9 @@ class OrderKernel(CallKernel[Order]):
 
 @handles(Largest)
 class LargestKernel(CallKernel[Largest]):
-    """The indices of the few first elements of each row in its order.
+    """The indices of the first few elements of each row in its order.
 
-    Most of a row is only compared, in vectors, with the last of those kept so far.
+    Most of a row is only compared, in vectors, with the last element kept so far.
     """
 
     label = "largest"
@@ -58,7 +59,7 @@ class LargestKernel(CallKernel[Largest]):
 
 
 def _before(descending: bool, dtype: str, a: str, b: str) -> str:
-    """Whether a stands before b, equals being left as they are."""
+    """Return the condition for a to come before b. Equal elements keep their order."""
     sign = ">" if descending else "<"
     if dtype not in FLOATS:
         return f"{a} {sign} {b}"
@@ -67,15 +68,18 @@ def _before(descending: bool, dtype: str, a: str, b: str) -> str:
 
 
 COMPARED = 64
-"""Elements that are compared together with the last of the largest."""
+"""Elements that are compared together with the last element kept."""
 
 
 @cache
 def largest_source(dtype: str, descending: bool) -> str:
-    """Args: rows, n, k (at most `FEW_LARGEST`), x, indices (rows, k)."""
+    """Return the kernel of the largest elements.
+
+    Kernel arguments: rows, n, k (at most `FEW_LARGEST`), x, indices (rows, k).
+    """
     size, name = numpy_dtype(dtype).itemsize, numpy_name(dtype)
     earlier = _before(descending, dtype, "value", "kept[place - 1]")
-    # Of floats also true for NaN, and where NaN is the last of those kept.
+    # For floats also true for NaN, and if NaN is the last element kept.
     maybe = (
         f"{'not ' if dtype in FLOATS else ''}(part[j] %s last)"
         % ({True: "<=", False: ">="} if dtype in FLOATS else {True: ">", False: "<"})[descending]
@@ -121,7 +125,10 @@ def largest_source(dtype: str, descending: bool) -> str:
 
 @cache
 def order_source(dtype: str, descending: bool) -> str:
-    """Args: rows, n, x, indices, and as many int64 to work in."""
+    """Return the kernel that sorts by merging.
+
+    Kernel arguments: rows, n, x, indices, and as many int64 of working memory.
+    """
     size, name = numpy_dtype(dtype).itemsize, numpy_name(dtype)
     before = _before(descending, dtype, "right", "left")
     return kernel_text(
@@ -180,16 +187,17 @@ _SIGNED = {
     "float32": ("f32_bits", "np.int64(f32_bits(value))", (1 << 31) - 1),
     "float64": ("f64_bits", "f64_bits(value)", (1 << 63) - 1),
 }
-"""Of floats: what gives their bits, and the largest integer of their size."""
+"""For floats: the function for their bits, its call, and the largest integer of their size."""
 
 
 @cache
 def digits_source(dtype: str, descending: bool) -> str:
-    """Args as for `order_source`; n is below 2**32.
+    """Return the kernel that sorts by digits, for n below 2**32. Arguments: as `order_source`.
 
     A radix sort from the lowest digit of eight bits to the highest (Knuth, The Art of Computer
-    Programming, vol. 3, 5.2.5): each pass keeps the order of equals. Elements become integers of
-    the same order, and travel with their index in one word; of eight bytes, first the lower half.
+    Programming, vol. 3, 5.2.5). Each pass keeps the order of equal digits. Elements become integers
+    of the same order, and travel with their index in one word. Elements of eight bytes are sorted
+    by their lower half first.
     """
     size, name = numpy_dtype(dtype).itemsize, numpy_name(dtype)
     sign = 0 if dtype in UNSIGNED_INTEGERS else 1 << 31

@@ -1,4 +1,4 @@
-"""Kernels of the rows that lookups name: which are new, and putting new values into a table."""
+"""Kernels for the rows that lookups name: find new ones, mark them, and put values into a table."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ from nodeflow.ops.lowering import FirstOccurrences, MarkRows, PutRows
 
 @handles(FirstOccurrences)
 class FirstOccurrencesKernel(CallKernel[FirstOccurrences]):
-    """One pass with a table of open addresses, since the numbers are few and the rows many."""
+    """First occurrences of row numbers, by one pass with an open-addressing hash table, because the
+    numbers are few and the rows many."""
 
     label = "distinct rows"
 
@@ -43,8 +44,11 @@ class FirstOccurrencesKernel(CallKernel[FirstOccurrences]):
 
 @cache
 def first_source(dtypes: tuple[str, ...], from_end: tuple[bool, ...]) -> str:
-    """Args: rows of the table, size of the working memory, how many numbers each input has, the
-    inputs; rows, first, first of each input, working memory."""
+    """Return the kernel of first occurrences.
+
+    Kernel arguments: rows of the table, size of the working memory, number of row numbers in each
+    input, the inputs; rows, first, first of each input, working memory.
+    """
     parts = len(dtypes)
     outs = 2 + 2 * parts
     text = f"""import numpy as np
@@ -90,7 +94,7 @@ def kernel(args, task, ntasks):
 
 @handles(MarkRows)
 class MarkRowsKernel(CallKernel[MarkRows]):
-    """All rows false, then those that are named true."""
+    """Whether each row is named: False for all rows, then True for named rows."""
 
     label = "mark rows"
     scatters = True
@@ -109,7 +113,10 @@ class MarkRowsKernel(CallKernel[MarkRows]):
 
 @cache
 def mark_source(dtypes: tuple[str, ...]) -> str:
-    """Args: rows, how many numbers each input has, the inputs, out (rows)."""
+    """Return the kernel that marks rows.
+
+    Kernel arguments: rows, number of row numbers in each input, the inputs, out (rows).
+    """
     parts = len(dtypes)
     text = f"""import numpy as np
 from nodeflow.engine.devicelib.intrinsics import load, set_slot, slot, view1
@@ -137,7 +144,8 @@ def kernel(args, task, ntasks):
 
 @handles(PutRows)
 class PutRowsKernel(Kernel[PutRows]):
-    """Over a variable in place it touches the rows alone, else it copies the others."""
+    """A table with new values in some rows. In place it touches only these rows, otherwise it
+    copies all."""
 
     label = "put rows"
     scatters = True
@@ -170,8 +178,11 @@ class PutRowsKernel(Kernel[PutRows]):
 
 @cache
 def put_source(size: int, inplace: bool) -> str:
-    """Args: rows of the table, elements of a row, how many rows are named, out, rows, first,
-    values; and what the table held, unless that is where ``out`` is."""
+    """Return the kernel that puts rows.
+
+    Kernel arguments: rows of the table, elements of a row, number of named rows, out, rows, first,
+    values; unless ``inplace``, also the table before.
+    """
     name = integer_of_size(size)
     head = """import numpy as np
 from nodeflow.engine.devicelib.intrinsics import slot, view1

@@ -49,7 +49,7 @@ class Newcomer:
     def _let_weights_go(self) -> None:
         """Answer the question whether to keep what was learned: no."""
         box = QApplication.activeModalWidget()
-        if isinstance(box, QMessageBox) and box.windowTitle() == "Learned weights":
+        if isinstance(box, QMessageBox) and box.windowTitle() == "Unsaved weights":
             role = QMessageBox.ButtonRole.DestructiveRole
             button = next(b for b in box.buttons() if box.buttonRole(b) == role)
             QTest.mouseClick(button, LEFT)

@@ -115,7 +115,7 @@ def test_the_tip_says_them(window, nodes):
     set_bounds(window.workspace.document, nodes[:1], -1, 1)
     rect = window.canvas.viewport.node_rect(nodes[0])
     hit = window.canvas.viewport.hit_test(rect.center())
-    assert "Bounds -1 to 1: a training ends where a value leaves them." in tooltip(
+    assert "Bounds -1 to 1: training ends if a value is outside." in tooltip(
         window.canvas.scene, hit
     )
 

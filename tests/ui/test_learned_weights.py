@@ -275,7 +275,7 @@ def test_weights_of_another_program_are_assigned(qtbot, window, settled, tmp_pat
         first = dialog.table.cellWidget(1, 2)
         assert first.currentText() == "net.1.bias  (to float32)"
         qtbot.keyClick(first, Qt.Key.Key_Home)
-        assert first.currentText() == "Keep the present value"
+        assert first.currentText() == "Keep the current value"
         press(qtbot, dialog, "Load 5 variables")
 
     answer(qtbot, change_mind)

@@ -66,7 +66,7 @@ COLORINGS = {
         Coloring(
             values.MAGNITUDE,
             "Magnitude",
-            "The root of the mean square of a value's finite elements",
+            "Root mean square of a value's finite elements",
         ),
         Coloring(
             values.ZEROS,
@@ -86,8 +86,7 @@ COLORINGS = {
         Coloring(
             values.GRADIENT,
             "Gradient",
-            "The size of the loss's gradient with respect to a value, on the rows that are shown: "
-            "root mean square",
+            "Root mean square of the loss's gradient with respect to a value, on the shown rows",
         ),
         Coloring(
             values.UPDATE,
@@ -98,7 +97,7 @@ COLORINGS = {
         Coloring(
             values.TIME,
             "Time",
-            "How long the kernels of a node take, backward and forward, as measured by a profile",
+            "Time of a node's kernels, forward and backward, from a profile",
             time_text,
             on_wires=False,
         ),

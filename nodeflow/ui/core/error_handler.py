@@ -132,7 +132,7 @@ class ErrorHandler(QObject):
 
     def _on_unraisable(self, args: Any) -> None:
         if args.exc_value is not None:
-            self.report(args.exc_value, args.err_msg or "while something was taken down")
+            self.report(args.exc_value, args.err_msg or "during cleanup")
 
     def _on_qt_message(self, kind: QtMsgType, context: Any, message: str) -> None:
         if not message.startswith(_HARMLESS):

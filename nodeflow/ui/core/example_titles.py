@@ -11,7 +11,7 @@ EXAMPLES = {
     "expression": ("An expression", "a = (b + c) × (c + 2), in its order"),
     "expression_array": ("An expression of arrays", "The same with ten numbers at once"),
     "mandelbrot": ("Mandelbrot set", "A graph is a calculator: nothing is trained"),
-    "linear_regression": ("Linear regression", "A line learns to lie among points"),
+    "linear_regression": ("Linear regression", "A line is fitted to points"),
     "regression": ("Nonlinear regression", "A small network learns a curve"),
     "spirals": ("Two spirals", "A network separates what no line can"),
     "mnist": ("Handwritten digits", "95 % with the sample, 97 to 98 % with all of MNIST"),
@@ -31,7 +31,7 @@ GROUPS = {
     "Read handwritten digits": (
         *("mnist", "mnist_adam", "mnist_layers", "mnist_cnn", "mnist_cnn_layers", "lstm"),
     ),
-    "Find what is alike": ("autoencoder", "word2vec"),
+    "Find similar things": ("autoencoder", "word2vec"),
 }
 """The examples by purpose."""
 OTHERS = "More examples"

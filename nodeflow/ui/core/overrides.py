@@ -152,7 +152,7 @@ class Overrides(QObject):
         for depth in range(1, len(steps)):
             found = at_path(self._workspace.root, "/".join(steps[:depth]))
             if found is not None and is_flow(found[1]):
-                return "Values inside a loop or branch are those of one iteration."
+                return "Values inside a loop or branch belong to one iteration."
         return ""
 
     # ---- changing ---------------------------------------------------------------------------

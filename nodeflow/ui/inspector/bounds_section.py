@@ -18,7 +18,7 @@ from nodeflow.ui.inspector.text_editors import TextEditor
 
 BOUNDS = Attr(
     "bounds", "string", "",
-    "A training ends at the step in which a value leaves them: -1 to 1, at least 0, at most 100.",
+    "Training ends at the first step with a value outside: -1 to 1, at least 0, at most 100.",
 )  # fmt: skip
 
 

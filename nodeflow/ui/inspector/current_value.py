@@ -23,7 +23,7 @@ class CurrentValue(QWidget):
         self.text = label("", wrap=True)
         self.text.setAccessibleName("Current value")
         self.text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self.setToolTip("What training and assignments made of the initial value.")
+        self.setToolTip("The value after training and assignments.")
         layout = row(caption, self.text, gap=2)
         layout.setStretch(1, 1)
         self.setLayout(layout)

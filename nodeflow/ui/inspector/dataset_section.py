@@ -23,7 +23,7 @@ class DatasetSection(Section):
         self.placeholders = button("Add placeholders", "", self._on_placeholders)
         self.placeholders.setToolTip("One for each column that feeds nothing yet")
         self.locate = button("Locate…", "primary", self._on_locate)
-        self.locate.setToolTip("Say where the file is now")
+        self.locate.setToolTip("Choose the file at its new place")
         for each in (self.locate, self.show_rows, self.placeholders):
             self.add(each)
         self.refresh()

@@ -64,7 +64,7 @@ class StoppingRows(QWidget):
         for combo, name in (
             (self.node, "Node to watch"),
             (self.split, "Split to watch"),
-            (self.goal, "Which values are better"),
+            (self.goal, "Direction of improvement"),
         ):
             combo.setAccessibleName(name)
             combo.setToolTip(name)

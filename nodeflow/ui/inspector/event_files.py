@@ -28,7 +28,7 @@ class EventFilesSection(Section):
         self.place = ElidedLabel("")
         self.remove = QToolButton()
         self.remove.setIcon(icon("x", theme, "ink_muted", 14))
-        self.remove.setToolTip("Write no more TensorBoard files")
+        self.remove.setToolTip("Stop writing TensorBoard files")
         self.remove.setAccessibleName("Write no TensorBoard files")
         self.remove.clicked.connect(self._on_removed)
         self.line = row(self.place, self.remove)
@@ -51,7 +51,7 @@ class EventFilesSection(Section):
         self.place.setVisible(bool(path))
         self.remove.setVisible(bool(path))
         self.choose.setText("Another folder…" if path else CHOOSE)
-        text = "Each training writes a folder of its own there."
+        text = "Each training writes its own folder there."
         self.state.setText(f"Writing {writing}" if writing else text)
         self.state.setVisible(bool(path or writing))
 

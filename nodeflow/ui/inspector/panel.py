@@ -128,7 +128,7 @@ class NodePage(Page):
         if not workspace.path and picture_input(record, workspace.analysis) is not None:
             draw = partial(self.action_requested.emit, "sketch")
             self.draw = button("Draw a picture…", "", draw)
-            self.draw.setToolTip("Feed what you draw on the sketch pad, and see its way")
+            self.draw.setToolTip("Feed a drawing from the sketch pad")
             self.body.addWidget(self.draw)
         if self.subgraph is not None:
             self.body.addWidget(self.subgraph)
@@ -247,8 +247,8 @@ class NodePage(Page):
         section = Section("GENERATED NODES")
         look = button("Expand", "", self._want_expand)
         unpack = button("Unpack", "", self._want_unpack)
-        look.setToolTip("Show the nodes that this node stands for")
-        unpack.setToolTip("Replace the node by them, as one undo step")
+        look.setToolTip("Show the nodes generated from this node")
+        unpack.setToolTip("Replace this node by its generated nodes, as one undo step")
         holder = QWidget()
         holder.setLayout(row(look, unpack, None, gap=2))
         section.add(holder)
@@ -394,7 +394,7 @@ class DerivedPage(Page):
 
 
 _ABOUT_DERIVED = "These nodes are generated from {owner}. Unpack to edit them."
-_ABOUT_OUTER = "Dashed nodes live outside: the generated nodes read them or lead to them."
+_ABOUT_OUTER = "Dashed nodes are outside: generated nodes are connected to them."
 
 
 class ManyPage(Page):

@@ -249,7 +249,7 @@ def _items(tokens: list[str], at: int, closing: str, depth: int) -> tuple[list[A
         at += 1
         if token in "])":
             if token != closing:
-                raise ValueError(f"A bracket {token} closes nothing")
+                raise ValueError(f"The bracket {token} has no opening bracket")
             return items, at
         if token not in ",;":
             value = _word(token)

@@ -36,8 +36,8 @@ from nodeflow.ui.inspector.node_combo import NodeCombo
 from nodeflow.ui.inspector.sections import Section
 
 BY_ITSELF = (
-    "Measured because the graph has this node: on the test rows, or on those for validation or "
-    "training where there are no others."
+    "Measured by default, because the graph has this node: on the test rows, else on the "
+    "validation rows, else on the training rows."
 )
 
 

@@ -82,7 +82,7 @@ class AddNodePopup(QuickPick):
         self._ops = suiting
         self._from = self._selected_output() if context is None else None
         self._used = habits(self.view.document, self._settings)
-        hint = "Search what fits" if context else "Search ops; “dense 300 relu” sets it up"
+        hint = "Search ops that fit" if context else "Search ops; “dense 300 relu” sets it up"
         self.open(self._find_ops, self._add, title="Op to add", hint=hint, back=self.view)
 
     def place(self) -> None:
@@ -180,7 +180,7 @@ class AddNodePopup(QuickPick):
         nodes = self.view.document.nodes
         if context is None and self._from is not None:
             name = nodes[self._from.node].name
-            return f"Enter wires it to {name} where it fits, Shift+Enter adds it alone"
+            return f"Enter connects it to {name} if it fits, Shift+Enter adds it alone"
         if context is None:
             return ""
         if isinstance(context, InsertContext):

@@ -110,7 +110,7 @@ def ask_changed(parent: QWidget, name: str, saving: bool, *also: str) -> str:
         "Two versions of one file",
         f"“{name}” was changed outside this window, and your version differs.",
         "Save a copy keeps both files. Overwrite saves your version in this file, Reload shows the "
-        "other one; the version that is replaced is kept aside, and you can open it."
+        "other version. The replaced version is kept, and you can open it later."
         + _lost_by_reload(also),
         {
             COPY: ("Save a copy…", DO),
@@ -138,8 +138,8 @@ def ask_revert(parent: QWidget, name: str, *also: str) -> str:
         parent,
         "revertFile",
         "Reload",
-        f"Show “{name}” as it was saved last?",
-        "Your version is kept aside, and you can open it." + _lost_by_reload(also),
+        f"Reload the last saved version of “{name}”?",
+        "Your version is kept, and you can open it later." + _lost_by_reload(also),
         {RELOAD: ("Reload", GIVE_UP), CANCEL: ("Cancel", BACK)},
         CANCEL,
     )
@@ -167,7 +167,7 @@ def ask_blocked_save(parent: QWidget, obstacle: str) -> bool:
         "blockedSave",
         "The graph was not saved",
         obstacle,
-        "It is left as it is. Save the graph under another name, or allow writing and save again.",
+        "The file is unchanged. Save the graph under another name, or allow writing first.",
         {COPY: ("Save as…", DO), CANCEL: ("Cancel", BACK)},
         COPY,
         is_warning=True,
@@ -198,7 +198,7 @@ def ask_end_sweep(parent: QWidget, text: str) -> bool:
         "endSweep",
         "A sweep is running",
         text,
-        "A sweep ends with its window. What has trained so far is kept.",
+        "A sweep ends with its window. Its runs so far are kept.",
         {YES: ("End the sweep", GIVE_UP), CANCEL: ("Stay", BACK)},
         CANCEL,
         is_warning=True,
@@ -215,9 +215,9 @@ def ask_unsaved_weights(parent: QWidget, name: str, *also: str) -> str:
     return _ask(
         parent,
         "unsavedWeights",
-        "Learned weights",
-        " ".join((f"What “{name}” has learned is not saved.", *also)),
-        "Save the weights to go on from them later. Otherwise the next training starts afresh.",
+        "Unsaved weights",
+        " ".join((f"The trained weights of “{name}” are not saved.", *also)),
+        "Save the weights to continue from them later. Otherwise training starts from scratch.",
         {SAVE: ("Save weights…", DO), DISCARD: ("Discard", GIVE_UP), CANCEL: ("Cancel", BACK)},
         SAVE,
     )
@@ -260,7 +260,7 @@ def ask_resume(parent: QWidget, name: str, step: int) -> str:
         "resume",
         "Resume the training",
         f"nodeflow quit unexpectedly while “{name}” was trained. Resume the training?",
-        f"It goes on at step {count(step)}, as if it had not been interrupted.",
+        f"It continues at step {count(step)}, as if it had not been interrupted.",
         {YES: ("Resume", DO), DISCARD: ("Discard", GIVE_UP), CANCEL: ("Later", BACK)},
         YES,
     )

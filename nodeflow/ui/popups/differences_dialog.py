@@ -56,7 +56,7 @@ class DifferencesDialog(QDialog):
         self.text.setProperty("role", "mono")
         self.text.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
         self._fill(list(lines(found, lambda line, change: f"{change}\0{line}")), theme)
-        what = f"From the version {titles[0]} to that {titles[1]}: + added, - removed, ~ changed."
+        what = f"From the version {titles[0]} to {titles[1]}: + added, - removed, ~ changed."
         buttons = QDialogButtonBox()
         self.canvas = QPushButton("Show on the canvas")
         self.canvas.clicked.connect(self._on_canvas)

@@ -274,7 +274,7 @@ class ExpressionBar(QFrame):
                 message = f"Enter adds {counted(len(plan.nodes), 'node')}."
                 warning = " ".join(plan.warnings)
         else:
-            message = "Names are nodes, calls are ops. Tab completes, ↑ brings the last back."
+            message = "Names are nodes, calls are ops. Tab completes, ↑ recalls the last formula."
         self._show(problem, f"{message} {warning}".strip(), bool(warning))
         return problem
 

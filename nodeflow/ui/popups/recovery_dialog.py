@@ -101,12 +101,10 @@ class RecoveryDialog(QDialog):
         chosen = self.chosen
         good = len(chosen) == 1 and not chosen[0].problem
         switch(self.restore, "" if good else "Select one that can be read.")
-        switch(self.discard, "" if chosen else "Select what is to be discarded.")
+        switch(self.discard, "" if chosen else "Select the graphs to discard.")
         text = ""
         if len(chosen) == 1 and chosen[0].problem:
-            text = (
-                f"Nothing of it can be read: {chosen[0].problem}. The file is {chosen[0].journal}"
-            )
+            text = f"It cannot be read: {chosen[0].problem}. The file is {chosen[0].journal}"
         elif len(chosen) > 1:
             text = f"{counted(len(chosen), 'graph')} selected. Restore one at a time."
         self.reason.setText(text)
@@ -129,7 +127,7 @@ def name_of(item: Recoverable) -> str:
     if item.problem:
         return "Damaged"
     name = item.document.name if item.document else "Untitled graph"
-    return f"{name} with what it learned" if item.weights else name
+    return f"{name} with trained weights" if item.weights else name
 
 
 def _row(item: Recoverable) -> QTreeWidgetItem:

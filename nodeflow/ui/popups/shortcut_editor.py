@@ -109,7 +109,7 @@ class ShortcutEditor(QDialog):
             menu.addAction(native(key), partial(self._choose_key, key))
         self.more_keys.setMenu(menu)
         self.add_button = QPushButton("Also these")
-        self.add_button.setToolTip("Keep the keys it has")
+        self.add_button.setToolTip("Keep the current keys")
         self.add_button.clicked.connect(self._on_add)
         self.clear_button = QPushButton("No keys")
         self.clear_button.clicked.connect(self._on_clear)

@@ -37,7 +37,7 @@ LIST, RANGE, LOG, INT = "list", "range", "log", "int"
 KINDS = {
     LIST: "These values",
     RANGE: "Any number between two",
-    LOG: "Any number between two, by its logarithm",
+    LOG: "Any number between two, on a logarithmic scale",
     INT: "Whole numbers between two",
 }
 NUMBERS = ("float", "number", "literal")

@@ -28,8 +28,8 @@ from nodeflow.ui.core.widgets import column, label, row, switch
 
 KINDS: dict[Kind, str] = {
     "saved": "Saved",
-    "replaced": "Another's, before you saved over it",
-    "left": "Yours, before you chose another",
+    "replaced": "From elsewhere, before you overwrote it",
+    "left": "Yours, before you chose another version",
 }
 COPY, COMPARE, RESTORE, CLOSE = "copy", "compare", "restore", "close"
 NONE = "No earlier version of this file is kept yet. Saving keeps what was there before."

@@ -28,7 +28,7 @@ from nodeflow.ui.core.widgets import column, label, switch
 
 VARIABLE, SHAPE, TENSOR = range(3)
 TITLES = ("Variable", "Shape", "Tensor in the file")
-KEEP = "Keep the present value"
+KEEP = "Keep the current value"
 ROW = 32
 MOST_ROWS = 12
 """Visible rows. More are scrolled."""

@@ -250,7 +250,7 @@ def test_tab_wires_what_is_added_to_the_selected_node_in_one_step(
 ):
     canvas.selection.select([expression["d"]])
     hands.key(Key.Key_Tab)
-    assert search.note.text() == "Enter wires it to d where it fits, Shift+Enter adds it alone"
+    assert search.note.text() == "Enter connects it to d if it fits, Shift+Enter adds it alone"
     revision = document.revision
     typed(search, "relu")
     assert document.revision == revision + 1

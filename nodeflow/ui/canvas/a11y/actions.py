@@ -115,7 +115,7 @@ class PortActions(Actions):
         found = {self.pressAction(): AccessibleAction("Connect", what, key, self._connect)}
         if not out and (node.node, name) in document.wires:
             found[DISCONNECT] = AccessibleAction(
-                "Disconnect", "Take the wire away", "", self._disconnect
+                "Disconnect", "Remove the wire", "", self._disconnect
             )
         return found
 

@@ -24,7 +24,7 @@ STATES = {
     "inactive": "not run, because something before it is muted",
     "breakpoint": "breakpoint",
     "hit": "training stopped at its breakpoint",
-    "outer": "of the graph around",
+    "outer": "from the surrounding graph",
 }
 
 

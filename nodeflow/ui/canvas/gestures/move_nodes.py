@@ -161,7 +161,7 @@ class MoveNodes(_Move):
             self._lifted.is_detached = True
         self._all_guides = SnapGuides(self._scene, self._viewport, self.slots)
         self._all_guides.ports = []
-        self._show_message("Detached: let go to keep it so, Esc to put it back.")
+        self._show_message("Detached: release to keep it so, Esc to undo.")
         self._renderer.repaint_all()
 
     def _on_guides(self) -> QPointF:

@@ -53,7 +53,7 @@ class ConversionChip(QFrame):
     ) -> None:
         super().__init__(canvas)
         self.setObjectName("conversionChip")
-        self.setAccessibleName("What would fit")
+        self.setAccessibleName("Conversions that fit")
         self.take, self.close_chip = take, close_chip
         layout = QHBoxLayout(self)
         layout.setContentsMargins(5, 5, 5, 5)

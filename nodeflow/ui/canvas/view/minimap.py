@@ -49,7 +49,7 @@ class Minimap(QWidget):
         self._viewport, self._renderer = viewport, renderer
         self.setObjectName("minimap")
         self.setAccessibleName("Overview of the graph")
-        self.setToolTip("The whole graph: press or drag to look there")
+        self.setToolTip("The whole graph: click or drag to move the view")
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.resize(SIZE)
         self._picture = QPixmap()

@@ -32,7 +32,7 @@ _STATES = {
     "hit": "Training paused here: the value is not finite, or true.",
 }
 
-OVERRIDE_TIP = "This value is put in the place of the computed one. Click to take it back."
+OVERRIDE_TIP = "This value replaces the computed one. Click to remove it."
 
 
 def tooltip(scene: SceneModel, hit: Hit, tints: Tints | None = None) -> str:
@@ -85,7 +85,7 @@ def _node_tip(scene: SceneModel, node_id: str) -> str:
     if is_plotted(record):
         lines.append(_STATES["plotted"])
     if bounds := bounds_text(record):
-        lines.append(f"Bounds {escape(bounds)}: a training ends where a value leaves them.")
+        lines.append(f"Bounds {escape(bounds)}: training ends if a value is outside.")
     if node_id in scene.builder.overridden:
         lines.append("Overridden: shown only; trainings and runs compute their own value.")
     if badge := scene.badges.get(node_id):
@@ -101,7 +101,7 @@ def _node_tip(scene: SceneModel, node_id: str) -> str:
     if shown:
         lines.append(escape(shown))
     if getattr(value, "is_what_if", False) and node_id not in scene.builder.overridden:
-        lines.append("What if: it follows from what is overridden.")
+        lines.append("What if: computed from overridden values.")
     of = value_preview.origin_text(value)
     if of:
         lines.append(f"Shown: {escape(of)}")

@@ -32,7 +32,7 @@ from nodeflow.ui.popups.own_data.columns_model import (
 
 SPLIT_TEXTS = {
     "random": "At random",
-    "stratified": "At random, each class alike",
+    "stratified": "At random, equal shares of each class",
     "ordered": "In order: test on the last rows",
 }
 MISSING_TEXTS = {
@@ -172,8 +172,8 @@ class ColumnsStep(QWidget):
             field.setAccessibleName(text)
             self.form.addRow(label(text), field)
         self.missing.setToolTip("What to do with rows that have missing values")
-        self.look_back.setToolTip("How many earlier rows an answer is computed from")
-        self.ahead.setToolTip("How many rows after them the answer lies")
+        self.look_back.setToolTip("Number of earlier rows for each prediction")
+        self.ahead.setToolTip("Number of rows ahead to predict")
         return column(
             *(self.scale, self.one_hot, 1, self.form, 1, self.classes, self.class_list),
             *(self.problem, None),

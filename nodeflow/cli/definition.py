@@ -132,8 +132,8 @@ COMMANDS = (
             ),
             option(
                 "--checkpoint",
-                help="keep the state of the training in this folder, to go on from: while it runs, "
-                "at its end, and when it is stopped",
+                help="save checkpoints of the training in this folder: while it runs, at its end, "
+                "and when it is stopped",
                 metavar="DIR",
             ),
             option(
@@ -143,20 +143,20 @@ COMMANDS = (
             ),
             option(
                 "--keep",
-                help="how many checkpoints stay, the newest ones; 0 is all (default: 3)",
+                help="number of newest checkpoints to keep; 0 keeps all (default: 3)",
                 type=whole_number(0),
                 metavar="N",
             ),
             option(
                 "--resume",
-                help="go on from the newest checkpoint in this folder, or from this one, or from "
-                "that of a run: the losses have the bits that they would have had without the "
+                help="resume from the newest checkpoint in this folder, from this checkpoint, or "
+                "from that of a run; the losses are bit for bit the same as without the "
                 "interruption",
                 metavar="DIR|RUN",
             ),
             option(
                 "--resume-changed",
-                help="go on although graph, data, settings or machine are not the same",
+                help="resume even if graph, data, settings or machine have changed",
                 action="store_true",
             ),
             option("--run-name", help="name of the run (default: file and time)", metavar="NAME"),
@@ -200,7 +200,7 @@ COMMANDS = (
             option("--label", help="column to predict (default: guessed)", metavar="COLUMN"),
             option(
                 "--starter",
-                help="what the graph does (default: what fits the data)",
+                help="task of the graph (default: guessed from the data)",
                 choices=("classify", "regress", "pictures", "series"),
             ),
             option("--force", help="overwrite the file", action="store_true"),
@@ -211,7 +211,7 @@ COMMANDS = (
     ),
     Command(
         "import",
-        "open a model of another program: a file of ONNX",
+        "import a model of another program: an ONNX file",
         "nodeflow.cli.import_model:import_model",
         (
             option("model", help="the .onnx file", metavar="FILE.onnx"),
@@ -235,29 +235,29 @@ COMMANDS = (
     ),
     Command(
         "export",
-        "write a graph for other programs: inference as ONNX, or code that runs and trains by "
-        "itself, with its weights; or as Python that builds it here again",
+        "export a graph: inference as ONNX, or stand-alone code that runs and trains it, with its "
+        "weights; or Python code that builds it with nodeflow",
         "nodeflow.cli.export_model:export_graph",
         (
             FILE,
             option(
                 "--to",
-                help="what to write",
+                help="target of the export",
                 choices=("onnx", "pytorch", "jax", "tensorflow1", "numpy", "nodeflow"),
                 required=True,
             ),
             option(
                 "-o",
                 "--output",
-                help="file of ONNX, or folder of the code (default: the name of the graph, with "
-                ".onnx, or with -pytorch and the like)",
+                help="ONNX file, or folder for code (default: the name of the graph, with .onnx, "
+                "or with -pytorch and the like)",
                 metavar="OUT",
             ),
             option(
                 "--fetch",
-                help="node or output that a model of ONNX or the code predicts; may be repeated "
-                "(default: what nothing consumes; of a graph that trains, its answers without the "
-                "labels)",
+                help="node or output that the ONNX model or the code predicts; may be repeated "
+                "(default: outputs without consumers; for a graph that trains, the predictions "
+                "that need no labels)",
                 metavar="NAME",
                 action="append",
                 default=[],
@@ -265,8 +265,7 @@ COMMANDS = (
             ),
             option(
                 "--opset",
-                help="ONNX's version of its ops (default: the newest that onnxruntime was checked "
-                "with)",
+                help="ONNX opset version (default: the newest checked with onnxruntime)",
                 type=whole_number(1),
                 metavar="N",
             ),
@@ -341,7 +340,7 @@ COMMANDS = (
             FILE,
             option(
                 "--node",
-                help="node to check (default: all that have a gradient); may be repeated",
+                help="node to check (default: all with a gradient); may be repeated",
                 metavar="NAME",
                 action="append",
                 default=[],
@@ -365,13 +364,17 @@ COMMANDS = (
     ),
     Command(
         "diff",
-        "print what differs between two graphs; exit status 1 if anything does",
+        "print the differences between two graphs; exit status 1 if there are any",
         "nodeflow.cli.diff:diff",
         (
             option("before", help="the .flow file before", metavar="A.flow"),
             option("after", help="the .flow file after", metavar="B.flow"),
             option("rest", help=argparse.SUPPRESS, metavar="GIT", nargs="*"),
-            option("--layout", help="also where nodes and frames stand", action="store_true"),
+            option(
+                "--layout",
+                help="also compare the positions of nodes and frames",
+                action="store_true",
+            ),
             option(
                 "--git",
                 help="take the arguments that git gives an external diff, and exit with 0",
@@ -384,10 +387,11 @@ COMMANDS = (
     ),
     Command(
         "merge",
-        "merge the changes of two graphs since they were one; exit status 1 if some conflict",
+        "merge the changes of two graphs since their common ancestor; exit status 1 if some "
+        "conflict",
         "nodeflow.cli.merge:merge",
         (
-            option("base", help="the .flow file that both started from", metavar="BASE"),
+            option("base", help="the .flow file of the common ancestor", metavar="BASE"),
             option("ours", help="the .flow file with our changes", metavar="OURS"),
             option("theirs", help="the .flow file with their changes", metavar="THEIRS"),
             option("-o", "--output", help="file to write", metavar="OUT", required=True),
@@ -466,7 +470,7 @@ COMMANDS = (
             option(
                 "--bundle",
                 help="write a report to attach to a problem: versions, settings, errors in the "
-                "log; no data, no graph, and home, user and host by other names",
+                "log; no data, no graph; names of home, user and host are replaced",
                 metavar="FILE.zip",
             ),
             option(

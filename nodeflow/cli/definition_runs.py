@@ -35,7 +35,7 @@ DATA = Command(
                 option("data", help="data file, or folder of pictures", metavar="FILE"),
                 option(
                     "--rows",
-                    help="look at the first N rows alone",
+                    help="read only the first N rows",
                     type=whole_number(1),
                     metavar="N",
                 ),
@@ -87,9 +87,8 @@ SWEEP = Command(
         FILE,
         option(
             "--set",
-            help="what is tried: a list [1, 2, 3], a range 0.1..0.5, log:1e-4..1e-1 or "
-            "int:1..8; a single value is set in all trials; may be repeated (default: what "
-            "the file varies)",
+            help="values to try: a list [1, 2, 3], a range 0.1..0.5, log:1e-4..1e-1 or int:1..8; "
+            "a single value is set in all trials; may be repeated (default: those in the file)",
             metavar="NODE.ATTR=SPEC",
             action="append",
             default=[],
@@ -97,7 +96,7 @@ SWEEP = Command(
         ),
         option(
             "--trials",
-            help="draw so many trials (default: every combination)",
+            help="number of trials to draw (default: every combination)",
             type=whole_number(1),
             metavar="N",
         ),
@@ -109,12 +108,12 @@ SWEEP = Command(
         ),
         option(
             "--prune",
-            help="let Optuna end trials whose epochs promise less than those of the others",
+            help="let Optuna end trials early whose epochs are worse than those of other trials",
             action="store_true",
         ),
         option(
             "--parallel",
-            help="trials that train at once, which share the cores (default: 1)",
+            help="number of trials that train at once and share the cores (default: 1)",
             type=whole_number(1),
             metavar="N",
         ),
@@ -124,8 +123,10 @@ SWEEP = Command(
             type=int,
             metavar="N",
         ),
-        option("--name", help="of the sweep, the tag of its runs", metavar="NAME"),
-        option("--epochs", help="of each trial", type=whole_number(1), metavar="N"),
+        option("--name", help="name of the sweep, which tags its runs", metavar="NAME"),
+        option(
+            "--epochs", help="number of epochs of each trial", type=whole_number(1), metavar="N"
+        ),
         SEED,
         DATA_DIR,
         DATASET,
@@ -146,15 +147,17 @@ RUNS = Command(
     commands=(
         Command(
             "list",
-            "list the runs, the newest first",
+            "list the runs, newest first",
             "nodeflow.cli.runs:list_runs",
             (
-                option("--of", help="those of this .flow file alone", metavar="FILE"),
-                option("--most", help="at most so many", type=whole_number(1), metavar="N"),
+                option("--of", help="only the runs of this .flow file", metavar="FILE"),
+                option("--most", help="maximum number of runs", type=whole_number(1), metavar="N"),
                 JSON,
             ),
         ),
-        Command("show", "print what is known of a run", "nodeflow.cli.runs:show", (RUN, JSON)),
+        Command(
+            "show", "print everything known about a run", "nodeflow.cli.runs:show", (RUN, JSON)
+        ),
         Command(
             "curves",
             "print the loss of every step and the metrics of every epoch as CSV",
@@ -180,8 +183,8 @@ RUNS = Command(
         ),
         Command(
             "diff",
-            "print what explains the difference of two runs: where they part, their edits since "
-            "then, and what they ended with; exit status 1 if there is anything",
+            "print why two runs differ: the last common step, their edits since then, and their "
+            "differences at the end; exit status 1 if there are any",
             "nodeflow.cli.runs:diff",
             (
                 option("before", help="a run", metavar="A"),
@@ -195,7 +198,7 @@ RUNS = Command(
             "nodeflow.cli.runs:export_run",
             (
                 RUN,
-                option("-o", "--output", help="folder to make", metavar="DIR", required=True),
+                option("-o", "--output", help="folder to create", metavar="DIR", required=True),
                 JSON,
             ),
         ),
@@ -217,9 +220,15 @@ RUNS = Command(
         ),
         Command(
             "import",
-            "keep the event files of other programs as runs, a run for each folder",
+            "import event files of other programs as runs, a run for each folder",
             "nodeflow.cli.runs:import_runs",
-            (option("folder", help="as given to TensorBoard", metavar="DIR"), READ_LIMIT, JSON),
+            (
+                option(
+                    "folder", help="folder of event files, as given to TensorBoard", metavar="DIR"
+                ),
+                READ_LIMIT,
+                JSON,
+            ),
         ),
         Command(
             "delete",

@@ -168,41 +168,41 @@ TIER = option(
 )
 PROCESSES = option(
     "--processes",
-    help="train with so many processes on this machine, which share the rows of each batch; "
-    "with --backend jax",
+    help="number of processes that train on this machine and share the rows of each batch; with "
+    "--backend jax",
     type=whole_number(1),
     metavar="N",
 )
 COORDINATOR = option(
     "--coordinator",
-    help="train with processes on several hosts, of which this is one: where the first one listens",
+    help="train with processes on several hosts: the address where the first process listens",
     metavar="HOST:PORT",
 )
 NUM_PROCESSES = option(
     "--num-processes",
-    help="how many processes train, on all hosts together",
+    help="number of processes on all hosts",
     type=whole_number(1),
     metavar="N",
 )
 PROCESS_ID = option(
     "--process-id",
-    help="which one this is, from 0; the first one keeps the run and the checkpoints",
+    help="number of this process, from 0; process 0 keeps the run and the checkpoints",
     type=whole_number(0),
     metavar="I",
 )
 BACKEND = option(
     "--backend",
-    help="who computes: numba (default), nodeflow's own engine; or jax, on a GPU where there is "
-    "one: pip install 'nodeflow[jax]' brings it",
+    help="backend: numba (default), nodeflow's own engine; or jax, on a GPU if there is one, "
+    "installed by: pip install 'nodeflow[jax]'",
     choices=("numba", "jax"),
     default="numba",
 )
 THREADS = option("--threads", help="number of threads", type=whole_number(1), metavar="N")
 MEMORY = option(
     "--memory",
-    help="memory that the values of a run or training step may take, such as 400MB: less is kept "
-    "and computed again, and training steps of many rows run in blocks, too (default: what is "
-    "free)",
+    help="memory limit for the values of a run or training step, such as 400MB; to stay below it, "
+    "values are computed again instead of kept, and training steps of many rows run in blocks "
+    "(default: all free memory)",
     type=size_in_bytes,
     metavar="LIMIT",
 )

@@ -38,7 +38,7 @@ def predict(arguments: argparse.Namespace, environment: Environment) -> None:
     output = environment.path(arguments.output)
     check_output(output)
     if arguments.split:
-        raise ArgumentProblem("-o computes all rows, so --split has no place beside it")
+        raise ArgumentProblem("-o computes all rows, so --split cannot be used with it")
     check_writable(output)
     task = load_task(arguments, environment, whole=True)
     fed = _fed(task, arguments.fetches)
@@ -46,7 +46,7 @@ def predict(arguments: argparse.Namespace, environment: Environment) -> None:
     if task.trains and not (arguments.weights or task.document.weights):
         environment.message(
             "nodeflow: warning: nothing was trained: the variables have their initial values. "
-            "Use --weights with what nodeflow train --save-weights wrote."
+            "Use --weights with a file from nodeflow train --save-weights."
         )
     with open_session(task, arguments, environment) as session:
         limit: int | None = arguments.memory
@@ -108,7 +108,7 @@ def _save_table(arrays: Mapping[str, np.ndarray], path: Path) -> None:
     if len(lengths) != 1 or () in lengths:
         shapes = ", ".join(f"{name} {shape_text(a.shape)}" for name, a in arrays.items())
         raise ArgumentProblem(
-            f"these values have no rows in common, as a table has: {shapes}",
+            f"the values need equal numbers of rows to form a table: {shapes}",
             hint="Write an .npz file.",
         )
     flat = {name: array.reshape(len(array), -1) for name, array in arrays.items()}

@@ -75,8 +75,8 @@ def asked_for(arguments: argparse.Namespace) -> list[Place]:
         return []
     if here is not None and given:
         raise ArgumentProblem(
-            f"--processes starts all processes on this machine, and {_option(given[0])} is about "
-            "those of several hosts",
+            f"--processes starts all processes on this machine, and {_option(given[0])} is for "
+            "several hosts",
             hint="Give one or the other.",
         )
     if given and len(given) < len(others):
@@ -213,9 +213,7 @@ class _Worker:
         """Describe how the process ended."""
         code = self.process.returncode
         if code == -signal.SIGABRT:
-            return (
-                "was ended by JAX, as it does where another one does not come, or does not answer"
-            )
+            return "was ended by JAX, because another process did not connect or did not answer"
         if code < 0:
             with contextlib.suppress(ValueError):
                 return f"was ended by the signal {signal.Signals(-code).name}"
@@ -392,7 +390,7 @@ def _explain(
     its_own = worker.shown and code == PROBLEM
     if not its_own and checkpoints is not None and has_checkpoint(environment.path(checkpoints)):
         again = shlex.join(["nodeflow", *without_resume(words), "--resume", checkpoints])
-        environment.message(f"nodeflow: the last checkpoint is kept; to go on: {again}")
+        environment.message(f"nodeflow: the last checkpoint is kept; to resume: {again}")
 
 
 def without_resume(words: Sequence[str]) -> list[str]:

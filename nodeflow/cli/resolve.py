@@ -27,7 +27,7 @@ def resolve(arguments: argparse.Namespace, environment: Environment) -> int:
     if arguments.keep is None:
         if arguments.output or arguments.places:
             raise ArgumentProblem(
-                "--keep says which side to keep, and is missing",
+                "--keep is missing, which says which side to keep",
                 hint="Use --keep ours, theirs, base or current.",
             )
         return _list(document, arguments, environment)

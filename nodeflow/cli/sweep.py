@@ -132,14 +132,15 @@ def _plan(arguments: argparse.Namespace, document: Document, specs: Sequence[Spe
     kept = sweep_of(document)
     sampler = arguments.sampler or (RANDOM if arguments.trials else kept.get("sampler", GRID))
     if arguments.prune and sampler != OPTUNA:
-        raise ArgumentProblem("--prune is Optuna's", hint="Add --sampler optuna.")
+        raise ArgumentProblem("--prune needs Optuna", hint="Add --sampler optuna.")
     if sampler != GRID and not arguments.trials and "trials" not in kept:
         raise ArgumentProblem(
-            f"--sampler {sampler} has no end", hint="Say how many are drawn: --trials 30."
+            f"--sampler {sampler} needs a number of trials",
+            hint="Give it with --trials, as in --trials 30.",
         )
     if sampler == GRID and arguments.trials:
         raise ArgumentProblem(
-            "--sampler grid tries every combination, so --trials says nothing",
+            "--sampler grid tries every combination, so --trials has no effect",
             hint="Leave one of them out.",
         )
     draw_seed, parallel = arguments.draw_seed, arguments.parallel

@@ -152,7 +152,7 @@ def _keeping(arguments: argparse.Namespace, environment: Environment) -> Keeping
         ArgumentProblem: an option needs another one, or contradicts it.
     """
     if arguments.resume is None and arguments.resume_changed:
-        raise ArgumentProblem("--resume-changed says how to resume", hint="Give --resume DIR, too.")
+        raise ArgumentProblem("--resume-changed needs --resume", hint="Give --resume DIR, too.")
     if arguments.resume is not None and arguments.weights:
         raise ArgumentProblem(
             "--resume and --weights contradict each other: a checkpoint has all variables"
@@ -161,7 +161,7 @@ def _keeping(arguments: argparse.Namespace, environment: Environment) -> Keeping
         if getattr(arguments, option) is None or arguments.checkpoint or arguments.resume:
             continue
         raise ArgumentProblem(
-            f"--{option} is about checkpoints", hint="Give their folder: --checkpoint DIR."
+            f"--{option} needs a folder for checkpoints", hint="Give --checkpoint DIR."
         )
     checkpoint = environment.path(arguments.checkpoint) if arguments.checkpoint else None
     resume = None
@@ -213,7 +213,7 @@ def _say_how_to_resume(
     usual = environment.path(arguments.checkpoint or arguments.resume)
     folder = arguments.checkpoint or arguments.resume if place.parent == usual else written.path
     environment.message(
-        f"nodeflow: stopped after step {written.step}; to go on: "
+        f"nodeflow: stopped after step {written.step}; to resume: "
         f"{shlex.join([*again, '--resume', folder])}"
     )
 
@@ -234,7 +234,7 @@ def _check_monitor(arguments: argparse.Namespace, settings: TrainingSettings) ->
     given = any(text.startswith(f"{MONITOR}=") for text in arguments.settings)
     if given and settings.monitor is not None and settings.patience is None:
         raise ArgumentProblem(
-            "--monitor says what early stopping watches, and early stopping is off",
+            "--monitor says what early stopping watches, but early stopping is off",
             hint="Switch it on with --patience, such as --patience 5.",
         )
 

@@ -464,7 +464,7 @@ def test_without_data_sets_and_fetches_it_is_what_run_prints(nodeflow, tmp_path)
         assert list(found) == ["total"]
         np.testing.assert_allclose(found["total"], (ROWS @ WEIGHTS).sum(), rtol=1e-6)
     result = nodeflow("run", graph, "--feed", "x=@x.npy", "-o", "out.csv")
-    assert result.code == 1 and "no rows in common, as a table has: total ()" in result.err
+    assert result.code == 1 and "equal numbers of rows to form a table: total ()" in result.err
 
 
 def test_a_feed_wins_over_the_data_set(nodeflow, tmp_path):

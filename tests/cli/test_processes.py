@@ -32,7 +32,7 @@ SEVERAL = ("--coordinator", "a:1", "--num-processes", 2)
     [
         (("--processes", 2), "only JAX trains with several processes. Give --backend jax, too."),
         ((*JAX, "--processes", 2, "--process-id", 0), "--processes starts all processes on this "
-         "machine, and --process-id is about those of several hosts"),
+         "machine, and --process-id is for several hosts"),
         ((*JAX, "--coordinator", "a:1"), "--coordinator needs --num-processes"),
         ((*JAX, *SEVERAL), "--coordinator needs --process-id"),
         ((*JAX, "--process-id", 0), "--process-id needs --coordinator"),
@@ -149,8 +149,8 @@ def test_the_end_that_jax_makes_is_said_in_words(watch):
     code, _, errors = watch("os.abort() if index == '0' else wait()")
     assert code == 1
     assert errors == (
-        "nodeflow: process 0 of 3 was ended by JAX, as it does where another one does not come, or "
-        "does not answer, so the training has ended\n"
+        "nodeflow: process 0 of 3 was ended by JAX, because another process did not connect or did "
+        "not answer, so the training has ended\n"
     )
 
 
@@ -198,7 +198,7 @@ def test_who_ends_since_another_one_is_gone_is_not_the_cause(watch):
 def test_a_checkpoint_is_named_only_where_one_is(watch, tmp_path):
     (tmp_path / "states").mkdir()
     killed = "os.kill(os.getpid(), signal.SIGKILL) if index == '1' else wait()"
-    assert "to go on" not in watch(killed, checkpoints="states")[2]
+    assert "to resume" not in watch(killed, checkpoints="states")[2]
 
 
 @pytest.mark.thorough

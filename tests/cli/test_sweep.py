@@ -89,7 +89,7 @@ def test_a_trial_that_fails_is_reported_and_the_rest_goes_on(nodeflow, kept: Pat
         ),
         (("--set", f"{RATE}=abc"), "learning_rate must be a number, not 'abc'"),
         (("--set", f"{RATE}=[1, 2]", "--prune"), "Add --sampler optuna."),
-        (("--set", f"{RATE}=[1, 2]", "--sampler", "random"), "Say how many are drawn"),
+        (("--set", f"{RATE}=[1, 2]", "--sampler", "random"), "Give it with --trials"),
         (("--set", f"{RATE}=[1, 2]", "--sampler", "grid", "--trials", 2), "Leave one of them out"),
         (("--set", "train.learning_rate=0..1"), "Say how many are drawn: --trials 30."),
     ],

@@ -84,8 +84,8 @@ def test_a_signal_keeps_the_state_and_says_how_to_go_on(
     lines = [json.loads(line) for line in out.splitlines()]
     assert lines[-2]["step"] == step  # then, that it is done
     said = err.splitlines()[-1]
-    assert f"stopped after step {step}; to go on: nodeflow train" in said
-    again = shlex.split(said.partition("to go on: nodeflow ")[2])
+    assert f"stopped after step {step}; to resume: nodeflow train" in said
+    again = shlex.split(said.partition("to resume: nodeflow ")[2])
     assert again[-2:] == ["--resume", "kept"] and "training.epochs=1000000" in again
     after = [1, *(e["epoch"] for e in epochs(lines))][-1] + 1  # the first that is not reported
     assert 16 * (after - 1) <= step <= 16 * after

@@ -1,8 +1,8 @@
-"""`nf.train`: training a graph on data, checkpoints, and what TensorFlow 1 calls by these names.
+"""`nf.train`: training a graph on data, checkpoints, and functions under TensorFlow 1's names.
 
 `settings` declares the settings, `training` binds them to a graph and its data, `loop.train` yields
 `events`, and `control` steers it from another thread. Layers above import these modules by path;
-nothing here knows processes or windows. The names below are those that users see.
+nothing here knows processes or windows. The names below are the public ones.
 """
 
 from nodeflow.namespaces import namespace
@@ -51,6 +51,6 @@ NAMES = {
     "load_variable": "nodeflow.train.saving.checkpoint_state",
     "train": "nodeflow.run_store.api",
 }
-"""Public name -> the module that defines it."""
+"""The module that defines each public name."""
 
 __getattr__, __dir__ = namespace(__name__, NAMES, "nf.train")

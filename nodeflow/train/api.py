@@ -37,7 +37,7 @@ Target = str | Tensor | Node
 
 
 class Task(Protocol):
-    """How a graph that was loaded is trained: what its file says (`document.build.task`)."""
+    """The training that the file of a loaded graph describes (`document.build.task`)."""
 
     @property
     def trains(self) -> bool: ...
@@ -55,7 +55,7 @@ class Task(Protocol):
 
 
 class Recorder(Protocol):
-    """Keeps the trainings of Python as runs (`run_store.api`).
+    """The recording of trainings in Python as runs (`run_store.api`).
 
     ``begin`` takes the ``snapshots`` and ``remember`` of `loop.train`, or neither.
     """
@@ -102,60 +102,64 @@ def train(
 ) -> Iterator[Event]:
     """Train a graph, as a stream of events.
 
-    ``for event in nf.train.train(graph, data={x: images, y: labels}, epochs=5)`` gives `Started`
+    ``for event in nf.train.train(graph, data={x: images, y: labels}, epochs=5)`` yields `Started`
     and `RunKept`, then `Steps` every few milliseconds and an `Epoch` after each pass, and `Done`.
-    The training advances only while its events are consumed; leaving the loop ends it. It does
-    what ``nodeflow train`` does, to the bit.
+    The training advances only while its events are consumed; leaving the loop ends it. It computes
+    the same bits as ``nodeflow train``.
 
     Args:
-        graph: the default graph if not given. One that `nf.load` read is trained as its file says,
-            on its data set, except for what is given here.
-        optimizer: what each step runs: an optimizer, or a node such as `nf.group` gives. Needed
-            only where the graph has several.
-        loss: the scalar to report; by default what the optimizer minimizes.
-        data: placeholder -> rows to train with, an array whose first axis counts them; or a
-            `nf.data.Dataset`, whose components are called like placeholders, or which is bound to
-            them. By default what an iterator or ``Dataset.bind`` has connected to the graph.
+        graph: the graph to train; by default the default graph. A graph that `nf.load` read is
+            trained as its file describes, on its data set, except for the arguments given here.
+        optimizer: the node that each step runs: an optimizer, or a node such as `nf.group` returns.
+            Needed only if the graph has several optimizers.
+        loss: the scalar to report; by default the scalar that the optimizer minimizes.
+        data: the rows to train with, by placeholder, as arrays whose first axis counts rows; or a
+            `nf.data.Dataset` whose components have the names of placeholders, or which is bound to
+            them. By default the data set that an iterator or ``Dataset.bind`` has connected to the
+            graph.
         validation, test: rows of the same placeholders, for metrics and early stopping.
         feeds: values of other placeholders, the same in all steps.
-        metrics: scalars to measure after each epoch: on the test split where there is one, else
-            on validation, else on the training rows; a `Metric` names its split. By default the
+        metrics: scalars to measure after each epoch, on the test split if there is one, else on
+            validation, else on the training rows; a `Metric` names its split. By default the
             metrics that the graph's file names, or else the metric nodes of the graph.
-        monitor: what early stopping watches if ``patience`` is given; by default the loss on the
-            validation split, or the training loss without one.
-        bounds: tensor -> the least and the greatest value that its elements may have, or None for
-            no bound; by default those of the graph's file. A training ends where one leaves them.
-        session: where the variables are: they keep their values, and those that have none get
-            their initial ones. By default a session of its own, which starts afresh.
+        monitor: the value that early stopping watches if ``patience`` is given; by default the loss
+            on the validation split, or the training loss without one.
+        bounds: the smallest and largest value of a tensor's elements, by tensor, or None for no
+            bound; by default the bounds in the graph's file. A training ends if an element leaves
+            them.
+        session: the session that holds the variables. They keep their values, and variables without
+            a value get their initial one. By default a new session, which starts afresh.
         control: pauses and stops the training from another thread.
-        first_epoch: goes on from an earlier training: rows are shuffled as in that epoch.
-        steps_per_epoch: elements of a data set that make an epoch, for one without end; by default
-            a pass.
-        tier, threads, backend: of the session that it makes.
-        checkpoint: folder where the state of the training is kept: while it goes on, at its end,
-            when the loop is left, and on Ctrl-C, SIGTERM or SIGHUP, which then act as they do.
-        every: how often: after so many steps, ``500``, or seconds, ``"30s"``; by default 60 s.
-        keep: how many checkpoints stay, the newest ones; 0 is all.
-        resume: folder of checkpoints, or one of them, from which the training goes on: with the
-            bits that it would have had without the interruption. Checkpoints go there, too, unless
-            ``checkpoint`` says otherwise; if that is the same folder and it is empty, the training
-            begins.
-        resume_changed: go on although graph, data, settings or machine are not the same.
-        keep_run: keep the training as a run, see `nodeflow.runs`.
-        run_name: what the run is called; by default the file and the time.
-        tensorboard: write event files into a new folder in this one, which TensorBoard is given.
-        recorder: what keeps runs: that of the user, if it is not given.
+        first_epoch: the first epoch, which determines the order of the rows; above 1 to continue an
+            earlier training.
+        steps_per_epoch: the elements of an epoch, for an endless data set; by default a pass.
+        tier, threads, backend: options of the new session.
+        checkpoint: folder for the state of the training. It is written while the training runs, at
+            its end, when the loop is left, and on Ctrl-C, SIGTERM or SIGHUP, before the signal
+            takes effect.
+        every: the interval of checkpoints: steps, ``500``, or seconds, ``"30s"``; by default 60 s.
+        keep: the number of newest checkpoints that stay; 0 for all.
+        resume: a checkpoint, or a folder of checkpoints. The training resumes from it, with the
+            same bits as without the interruption. New checkpoints go to that folder, unless
+            ``checkpoint`` is given. If ``checkpoint`` is the same folder and it is empty, the
+            training begins.
+        resume_changed: whether to resume although graph, data, settings or machine have changed.
+        keep_run: whether to keep the training as a run, see `nodeflow.runs`.
+        run_name: the name of the run; by default the file and the time.
+        tensorboard: a folder of TensorBoard. The training creates its own folder of event files
+            there.
+        recorder: the object that keeps runs; by default the user's store.
         settings: ``epochs``, ``batch_size``, ``seed``, ``shuffle``, ``patience``, ``min_change``,
             ``restore_best``, ``use_averages``, ``allow_nonfinite``: see `train.settings`.
 
     Raises:
         GraphError: there is no optimizer or no scalar loss, or a setting is unknown.
-        FeedError, DataError: rows that do not fit their placeholders, or each other.
+        FeedError, DataError: rows do not fit their placeholders, or each other.
         NonFiniteError: the loss or a variable is not finite any more.
         OutOfBoundsError: a value left its bounds.
-        RunError: a step failed; the variables keep the values from before it.
-        CheckpointProblem: there is nothing to go on from, it is not the same training, or the
-            folder has checkpoints of another one.
+        RunError: a step failed. The variables keep the values from before it.
+        CheckpointProblem: there is nothing to resume from, the training has changed, or the folder
+            has checkpoints of another one.
     """
     keeping = Keeping.of(checkpoint, every, keep, resume, resume_changed)
     graph = _graph(graph, session)
@@ -176,7 +180,7 @@ def train(
 
 
 def fit(graph: Graph | None = None, **arguments: Any) -> History:
-    """Train a graph to the end; takes what `train` takes.
+    """Train a graph to the end. Takes the arguments of `train`.
 
     Returns:
         Losses and metrics of the epochs, the loss of each step, and the final variables.
@@ -210,7 +214,7 @@ def training_on(
     settings: Mapping[str, Any],
     steps_per_epoch: int | None = None,
 ) -> Training:
-    """What `train` trains with the same arguments, with nothing measured; raises as it does."""
+    """Return the training of `train` for the same arguments, without metrics. Raise as `train`."""
     training = _training(graph, optimizer, loss, feeds, settings)
     splits = {"train": data}
     return replace(_with_data(training, graph, splits, steps_per_epoch, settings), metrics=())
@@ -251,7 +255,7 @@ def _training(
     feeds: Mapping[Any, Any] | None,
     settings: Mapping[str, Any],
 ) -> Training:
-    """The training without what is measured and without data, but for the file's own."""
+    """Return the training without metrics, and with no data but the data in the graph's file."""
     task: Task | None = graph.task
     fixed = {fed_tensor(graph, key): value for key, value in (feeds or {}).items()}
     node = None if optimizer is None else _node(graph, optimizer)
@@ -277,7 +281,7 @@ def _with_data(
     steps_per_epoch: int | None,
     settings: Mapping[str, Any],
 ) -> Training:
-    """The training with the data that are given, or those that are bound to its placeholders."""
+    """Return the training with the given data, or the data that are bound to its placeholders."""
     targets = [training.optimizer, training.loss.node]
     if splits["train"] is None:
         found = bound_data(graph, targets, steps_per_epoch)
@@ -356,11 +360,11 @@ def _bounded(graph: Graph, bounds: Mapping[Any, Any]) -> tuple[Bounded, ...]:
     return tuple(found)
 
 
-# ---- what to measure ----------------------------------------------------------------------------
+# ---- metrics ------------------------------------------------------------------------------------
 
 
 def _measured(training: Training, graph: Graph, metrics: Any, monitor: Any) -> Training:
-    """The training with the metrics and the monitor that are given."""
+    """Return the training with the given metrics and monitor."""
     task: Task | None = graph.task
     if metrics is None:
         chosen = [metric for metric in training.metrics if not metric.found]
@@ -397,7 +401,7 @@ def _measured(training: Training, graph: Graph, metrics: Any, monitor: Any) -> T
 
 
 def _where_there_are_rows(training: Training, metric: Metric) -> Metric:
-    """A metric of a file on another split, where the data that are given have none of its own."""
+    """Return a metric of a file on another split, if the given data lack its split."""
     used = training.used_bindings([metric.tensor.node]).values()
     if all(metric.split in b.dataset.splits for b in used):
         return metric
@@ -409,7 +413,7 @@ def _as_metric(given: Any, tensor: Tensor, split: str) -> Metric:
 
 
 def _with_data_of(training: Training, task: Task | None, tensors: Sequence[Tensor]) -> Training:
-    """The training with the file's data for these tensors, too."""
+    """Return the training with the file's data for these tensors as well."""
     if task is None:
         return training
     more = task.bindings([t.node for t in tensors])
@@ -465,8 +469,7 @@ def _goal(tensor: Tensor) -> str:
 
 @dataclass(frozen=True)
 class _Recording:
-    """What keeps the training as a run, if anything does, under which name, and where event files
-    go."""
+    """The recorder of the run, if any, the name of the run, and the folder of event files."""
 
     recorder: Recorder | None
     name: str | None
@@ -513,7 +516,7 @@ def _events(
 
 
 def _interruptible(found: Iterator[Event], control: Control, folder: str) -> Iterator[Event]:
-    """The events; a signal takes effect when the state is kept."""
+    """Yield the events. A signal takes effect after the state is written."""
     with stops_on_signals(control, others=False) as caught:
         yield from found
     if caught.number == signal.SIGINT:
@@ -523,7 +526,7 @@ def _interruptible(found: Iterator[Event], control: Control, folder: str) -> Ite
 
 
 def _start(session: Session) -> None:
-    """The initial values, or those that the file of the graph names."""
+    """Set the variables to their initial values, or to the weights that the graph's file names."""
     session.initialize()
     task: Task | None = session.graph.task
     for notice in task.use_saved_weights(session) if task else ():

@@ -1,7 +1,7 @@
-"""Bounds: a training ends at the first step in which a watched tensor leaves them.
+"""Bounds: a training ends at the first step that takes a watched tensor out of its bounds.
 
-The smallest and the largest element of each tensor are recorded beside the loss, by the same plan,
-so chunks of steps stay whole and no bit changes. A variable counts as the step's update leaves it.
+The same plan records the smallest and the largest element of each tensor beside the loss, so chunks
+of steps stay whole and no bit changes. For a variable, the value after the step's update counts.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ SCOPE = "bounds"
 
 
 def can_bound(kind: TensorType) -> bool:
-    """Whether values of this type are ordered numbers."""
+    """Return whether values of this type are ordered numbers."""
     return kind.dtype != "bool" and not kind.dtype.startswith(("complex", "string"))
 
 
 @dataclass(frozen=True)
 class Bounded:
-    """A tensor whose elements have to stay from ``low`` to ``high``; None bounds nothing."""
+    """A tensor whose elements must stay between ``low`` and ``high``. None is no bound."""
 
     tensor: Tensor
     low: float | None = None
@@ -40,7 +40,7 @@ class Bounds:
     """The watched tensors of a training.
 
     Attributes:
-        probes: scalars to record, one for each side that is bounded.
+        probes: scalars to record, one for each bound.
     """
 
     def __init__(self, watched: Iterable[Bounded], optimizer: Node) -> None:
@@ -58,7 +58,7 @@ class Bounds:
         return bool(self.probes)
 
     def crossed(self, recorded: np.ndarray) -> tuple[int, Crossing, Tensor] | None:
-        """The first of some steps that leaves bounds: its index, how, and by which tensor.
+        """Return the index of the first step that leaves bounds, its crossing, and the tensor.
 
         Args:
             recorded: the values of the probes, float64 (steps, probes).
@@ -79,8 +79,8 @@ class _Side:
     """One bound of a tensor.
 
     Attributes:
-        seen: what is looked at: the tensor, or a variable's next value.
-        edge: the bound as the dtype has it.
+        seen: the observed tensor: the tensor itself, or a variable's next value.
+        edge: the bound, rounded to the dtype.
     """
 
     of: Bounded
@@ -90,20 +90,20 @@ class _Side:
 
     def outside(self, values: np.ndarray) -> np.ndarray:
         inside = values <= self.edge if self.is_high else values >= self.edge
-        return ~inside  # NaN lies within nothing
+        return ~inside  # NaN lies within no bounds
 
     def crossing(self, value: float) -> Crossing:
         return Crossing(self.of.tensor.name, value, self.of.low, self.of.high, self.is_high)
 
 
 def _updates(optimizer: Node) -> dict[Node, Tensor]:
-    """The variables that a training step changes, and what it sets each to."""
+    """Return the next value of each variable that a training step changes."""
     assigns = (n for n in ancestors([optimizer]) if n.op.id == "assign")
     return {resolve(node.inputs[0]).node: node.inputs[1] for node in assigns}
 
 
 def _as(edge: float, tensor: Tensor) -> float:
-    """A bound as the dtype of a tensor has it: 0.1 of float32 is a little more."""
+    """Return a bound rounded to the dtype of a tensor: 0.1 in float32 is a little more."""
     if not tensor.type.is_float:
         return edge
     with np.errstate(over="ignore"):

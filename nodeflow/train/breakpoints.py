@@ -1,8 +1,8 @@
-"""Breakpoints: a training pauses after the first step in which a watched tensor hits.
+"""Breakpoints: a training pauses after the first step that makes a watched tensor hit.
 
-A float hits where it is not finite, a bool where it is true, so every condition that ops can
-express is a breakpoint: `loss > 3`. Each watched tensor is reduced to a scalar, which the engine
-records beside the loss of the step.
+A float hits if it is not finite, a bool if it is true, so every condition that ops can express is a
+breakpoint: `loss > 3`. Each watched tensor is reduced to a scalar, which the engine records beside
+the loss of the step.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ SCOPE = "breakpoints"
 
 
 def can_hit(kind: TensorType) -> bool:
-    """Whether a value of this type can hit; an integer cannot, since it is always finite."""
+    """Return whether a value of this type can hit. Integers cannot: they are always finite."""
     return kind.dtype == "bool" or kind.is_float
 
 
@@ -38,12 +38,12 @@ class Breakpoints:
         return bool(self.probes)
 
     def hits(self, recorded: Sequence[float] | np.ndarray) -> tuple[str, ...]:
-        """Names of the nodes that hit, from the values of the probes in one step."""
+        """Return the names of the nodes that hit, from the values of the probes in one step."""
         found = [t.node.name for t, v in zip(self._watched, recorded, strict=True) if v]
         return tuple(dict.fromkeys(found))
 
     def reason(self, nodes: Iterable[str]) -> str:
-        """Why these nodes hit: `loss is not finite, large is true`."""
+        """Return why these nodes hit: `loss is not finite, large is true`."""
         truths = {t.node.name: t.dtype == "bool" for t in self._watched}
         return ", ".join(f"{n} is {'true' if truths[n] else 'not finite'}" for n in nodes)
 

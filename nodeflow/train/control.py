@@ -13,13 +13,13 @@ WAIT_SECONDS = 0.02
 
 
 class Offered(Protocol):
-    """An edit, ready to take effect (`edits.variant`)."""
+    """An edit that is ready to take effect (`edits.variant`)."""
 
     at_epoch: bool
 
 
 class Control:
-    """Steers a training loop; every method may be called from any thread.
+    """Steers a training loop. Every method may be called from any thread.
 
     Args:
         idle: called repeatedly on the loop's thread while it is paused.
@@ -38,38 +38,45 @@ class Control:
         self._prepares = self._waits = False
 
     def set_number(self, node: str, attr: str, value: float) -> None:
-        """Give an optimizer another number from the next step on (see `numbers.Numbers`); one that
-        it does not have, or that is out of range, changes nothing."""
+        """Set a number of an optimizer from the next step on (see `numbers.Numbers`).
+
+        An unknown number, or one out of range, is ignored.
+        """
         self._numbers.append((node, attr, value))
 
     def take_numbers(self) -> Iterator[tuple[str, str, float]]:
-        """The numbers that were set since the last call, in order; for the loop."""
+        """Yield the numbers that were set since the last call, in order; for the loop."""
         while self._numbers:
             yield self._numbers.popleft()
 
     def set_variable(self, name: str, value: np.ndarray) -> None:
-        """Give a variable another value before the next step, also while paused; one that it does
-        not have, or that does not fit, changes nothing."""
+        """Set a variable before the next step, also while paused.
+
+        An unknown variable, or a value that does not fit, is ignored.
+        """
         with self._condition:
             self._variables[name] = value
             self._condition.notify_all()
 
     def take_variables(self) -> dict[str, np.ndarray]:
-        """The values that were set since the last call; for the loop."""
+        """Return the values that were set since the last call; for the loop."""
         with self._condition:
             found, self._variables = self._variables, {}
             return found
 
     def offer(self, variant: Offered | None) -> Any:
-        """Let the training go on with an edit at the next boundary of steps that suits it, or with
-        none; returns what was offered before and not taken."""
+        """Offer an edit for the next suitable boundary of steps, or None to withdraw it.
+
+        Returns:
+            The previous offer, if the loop has not taken it.
+        """
         with self._condition:
             before, self._variant = self._variant, variant
             self._condition.notify_all()
             return before
 
     def take_variant(self, begins: bool) -> Any:
-        """What was offered last, if it suits this boundary, else None; for the loop.
+        """Return the last offer if it suits this boundary, else None; for the loop.
 
         Args:
             begins: whether an epoch begins here.
@@ -82,7 +89,7 @@ class Control:
             return found
 
     def prepare(self, on: bool) -> None:
-        """An edit is being prepared, or not any more: the first step after a pause waits for it."""
+        """Say whether an edit is being prepared. The first step after a pause waits for it."""
         with self._condition:
             self._prepares = on
             self._waits = self._waits and on
@@ -121,17 +128,16 @@ class Control:
 
     @property
     def ends_wait(self) -> bool:
-        """Whether a wait for the compiler ends: after `stop`, and after `pause`, unless `step` has
-        allowed the steps that wait."""
+        """Whether to end a wait for the compiler: after `stop`, or `pause` without single steps."""
         return self._stopped or (self._paused and not self._single_steps)
 
     def allow(self, wanted: int, begins: bool = False) -> int:
-        """How many of ``wanted`` steps may run now; blocks while paused.
+        """Return how many of ``wanted`` steps may run now. Wait while paused.
 
-        0 once stopped, or where an edit, or a value of a variable, is to be taken before.
+        Return 0 after a stop, or if an edit or a value of a variable must be taken first.
 
         Args:
-            begins: whether an epoch begins with them.
+            begins: whether an epoch begins with these steps.
         """
         while (granted := self._grant(wanted, begins)) is None:
             self._idle()
@@ -142,7 +148,7 @@ class Control:
         return found is not None and (begins or not found.at_epoch)
 
     def _grant(self, wanted: int, begins: bool) -> int | None:
-        """The steps that may run, or None if the training is still paused after a short wait."""
+        """Return the steps that may run, or None if still paused after a short wait."""
         with self._condition:
             if self._stopped or self._variables or self._suits(begins):
                 return 0

@@ -1,4 +1,4 @@
-"""What an optimizer derives for a tensor: its gradient, and a variable's next value."""
+"""The tensors that an optimizer derives: gradients, and next values of variables."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ GRADIENTS = "gradients/"
 
 
 def next_value(graph: Graph, tensor: Tensor) -> Tensor | None:
-    """What the next step of a training would assign to a variable; None where it has none."""
+    """Return the value that the next step would assign to a variable, or None if it has none."""
     for optimizer in graph.nodes:
         if not isinstance(optimizer.op, Optimizer):
             continue
@@ -20,9 +20,10 @@ def next_value(graph: Graph, tensor: Tensor) -> Tensor | None:
 
 
 def gradient(graph: Graph, tensor: Tensor) -> Tensor | None:
-    """The gradient of the loss with respect to a tensor; None where training derives none.
+    """Return the gradient of the loss with respect to a tensor, or None if training derives none.
 
-    Of a variable what its update reads of the gradients, of others what their rule reads.
+    For a variable, it is the gradient that its update reads. For other tensors, it is the gradient
+    that their gradient rule reads.
     """
     value = next_value(graph, tensor)
     if value is not None:
@@ -31,10 +32,10 @@ def gradient(graph: Graph, tensor: Tensor) -> Tensor | None:
 
 
 def _read_by_update(value: Tensor, variable: Tensor) -> Tensor | None:
-    """The gradient among what a variable's next value is computed from, beyond which is no look.
+    """Return the nearest gradient among the inputs of a variable's next value.
 
-    Clipping by the norm of all gradients reads all of them; that of another variable may have the
-    same shape, so the nearest is taken.
+    Clipping by the global norm reads the gradients of all variables. Another variable's gradient
+    may have the same shape, so the search stops at the nearest one.
     """
     level, seen = [value.node], {value.node}
     while level:

@@ -18,7 +18,7 @@ from nodeflow.train.training_state import WatchState
 
 @dataclass
 class Watch:
-    """Takes the monitored value of each epoch, and says when to stop.
+    """The record of the monitored value of each epoch, which decides when to stop.
 
     ``best`` holds the variables of the best epoch if they are to be restored.
     """
@@ -37,17 +37,17 @@ class Watch:
 
     @property
     def state(self) -> WatchState:
-        """What it has seen."""
+        """The record so far."""
         return WatchState(self.best_epoch, self.best_value, self.last_epoch, self.epochs_before)
 
     def go_on(self, state: WatchState, best: Mapping[str, np.ndarray] | None) -> None:
-        """Take what an earlier training has seen."""
+        """Continue from the record of an earlier training."""
         self.best_epoch, self.best_value = state.best_epoch, state.best_value
         self.last_epoch, self.epochs_before = state.last_epoch, state.epochs_before
         self.best = best
 
     def improves(self, epoch: int, value: float) -> bool:
-        """Take an epoch's value, and say whether it is the best so far; NaN never is."""
+        """Record an epoch's value, and return whether it is the best so far. NaN never is."""
         self.last_epoch = epoch
         if not self._is_better(value):
             return False
@@ -68,7 +68,7 @@ class Watch:
 
     @property
     def reason(self) -> str:
-        """``validation loss has not improved for 3 epochs``."""
+        """The reason in words: ``validation loss has not improved for 3 epochs``."""
         count, change = self.settings.patience, self.settings.min_change
         enough = f" by more than {change:g}" if change else ""
         epochs = f"{count} epoch{'' if count == 1 else 's'}"

@@ -1,4 +1,4 @@
-"""The training loop itself, up to the end of a training or to an edit.
+"""The training loop, up to the end of a training or to an edit.
 
 A Stepper of the session runs many steps per call inside the engine; the Control limits how many.
 """
@@ -44,11 +44,11 @@ from nodeflow.train.training_state import TrainingState
 from nodeflow.train.weight_averaging import Averages
 
 WITHOUT_END = 2**62
-"""Steps of an epoch whose end the data set decides."""
+"""The number of steps in an epoch whose end the data set decides."""
 
 
 class EpochLoop:
-    """A training up to its end, or to an edit, after which another loop goes on."""
+    """A training up to its end, or to an edit, after which another loop continues."""
 
     def __init__(
         self,
@@ -90,7 +90,7 @@ class EpochLoop:
         self.numbers = Numbers(training.optimizer, state.numbers if state is not None else None)
         self.end = first_epoch + training.epochs
         if edited and self.at.done:
-            self.end = max(self.end, self.at.epoch + 1)  # what has begun is finished
+            self.end = max(self.end, self.at.epoch + 1)  # a begun epoch is finished
         self.averages = Averages(session, training.optimizer) if training.use_averages else None
         self.breakpoints = Breakpoints(training.breakpoints)
         self.ending = Ending(
@@ -98,8 +98,7 @@ class EpochLoop:
         )
         plotted = probes(training.plotted)
         self.probes = (*self.breakpoints.probes, *plotted, *self.ending.probes)
-        """What is recorded beside the loss: what breakpoints watch, what is plotted, what is
-        bounded."""
+        """The tensors to record beside the loss: for breakpoints, plots and bounds."""
         self.stops_early = training.patience is not None
         self.watch = Watch(training, training.monitor) if self.stops_early else None
         if self.watch:
@@ -128,7 +127,7 @@ class EpochLoop:
         return self.training.rows(bindings, metric.split) or 0
 
     def _beginning(self, notices: tuple[str, ...]) -> Iterator[Event]:
-        """What is said before the first step, or the first one after an edit."""
+        """Yield the events before the first step, or before the first step after an edit."""
         training, at = self.training, self.at
         if self.edited:
             yield self._marked(
@@ -172,7 +171,7 @@ class EpochLoop:
                 raise DataError("the data set has no elements for an epoch")
             try:
                 measured = self._measure(at.epoch, at.total / at.done)
-            except Cancelled:  # what is resumed begins with it
+            except Cancelled:  # a resumed training begins with the measurement
                 break
             metrics, tables = parted(measured)
             yield replace(at.end_epoch(metrics), tables=tables)
@@ -181,7 +180,7 @@ class EpochLoop:
             yield from self.checkpoints.events()
         yield self._finish(at.epoch - 1, notices)
 
-    # ---- its state ----------------------------------------------------------------------------
+    # ---- the state ------------------------------------------------------------------------------
 
     def kept(
         self,
@@ -190,7 +189,7 @@ class EpochLoop:
         snapshots: Snapshots | None,
         remember: Callable[[Past], None],
     ) -> Iterator[Event]:
-        """The events of a training whose states are kept, or that goes on from one."""
+        """Yield the events of a training that keeps its states, or resumes from one."""
         self.checkpoints, state, self.remember = checkpoints, self.state, remember
         since = state.tiers if state is not None else tiers or {}
         record = TierRecord(since, state.counted if state is not None else 0)
@@ -199,7 +198,7 @@ class EpochLoop:
             is_there = self.resumption is not None and self.resumption.is_in(checkpoints.folder)
             variables = dict(self.session.variables.items())
             checkpoints.begin(self.at.step, variables, self._identity(), is_there)
-            if self.edited:  # the earlier ones are of another graph
+            if self.edited:  # the earlier checkpoints are of another graph
                 checkpoints.take(self._state())
         self.record = record
         kept = checkpoints is not None or state is not None or tiers is not None
@@ -210,7 +209,7 @@ class EpochLoop:
         self.session.interrupted = lambda: self.control.stopped
         try:
             yield from self.events()
-        except GeneratorExit:  # the caller has seen enough
+        except GeneratorExit:  # the caller left the loop
             if checkpoints is not None and not self.ending.is_here:
                 checkpoints.finish(self._state())
             raise
@@ -220,7 +219,7 @@ class EpochLoop:
                 checkpoints.close()
 
     def _begin_snapshots(self, snapshots: Snapshots, record: TierRecord) -> Past:
-        """Copy the variables before the first step."""
+        """Take a snapshot before the first step."""
         state = self._state(copied=False)
         snapshots.begin(self.session.variables, self.training.optimizer, state, self.at.step)
         self.snapshots = snapshots
@@ -239,7 +238,7 @@ class EpochLoop:
             self.variant.ids,
             list(self.state.marks) if self.state is not None and self.earlier is None else [],
         )
-        if self.training.stream is None:  # else elements of long ago would have to be made again
+        if self.training.stream is None:  # else old elements would have to be produced again
             self.ending.past = self.past
         return self.past
 
@@ -248,13 +247,13 @@ class EpochLoop:
         if known is not None:
             return lambda: known
         columns = (b.dataset.split("train")[b.column] for b in self.bindings.values())
-        if any(column.lazy for column in columns):  # files are read by one thread at a time
+        if any(column.lazy for column in columns):  # only one thread at a time can read files
             found = identity_of(self.session, self.training)
             return lambda: found
         return lambda: identity_of(self.session, self.training)
 
     def _state(self, copied: bool = True) -> TrainingState:
-        """The state between two steps, a copy; or without variables and losses."""
+        """Return the state between two steps: a copy, or without variables and losses."""
         tiers, stream = self.record, self.training.stream
         where = self.state.where if self.state is not None else None
         if isinstance(self.source, StreamStepper):
@@ -268,7 +267,7 @@ class EpochLoop:
     # ---- steps --------------------------------------------------------------------------------
 
     def profile(self, steps: int) -> dict[str, Any]:
-        """A trace of the first steps; restores the variables."""
+        """Return a trace of the first steps, and restore the variables."""
         before = dict(self.session.variables.items())
         stepper = self.stepper()
         stepper.start_epoch(self._order(self.first_epoch))
@@ -298,7 +297,7 @@ class EpochLoop:
         )
 
     def _finish(self, last: int, notices: tuple[str, ...]) -> Done:
-        """Set the variables to their final values, and say how the training ended."""
+        """Set the variables to their final values, and return the last event."""
         at, watch, stopped, best_epoch = self.at, self.watch, self.control.stopped, 0
         if watch and watch.best is not None and not stopped and watch.best_epoch != last:
             self.session.variables.update(watch.best)
@@ -326,7 +325,7 @@ class EpochLoop:
         return order_of(self.training, self.rows or 0, epoch)
 
     def _steps(self, stepper: Stepper | StreamStepper) -> Iterator[Event]:
-        """The rest of the epoch."""
+        """Yield the events of the rest of the epoch."""
         at = self.at
         left = (self.steps_per_epoch or WITHOUT_END) - at.done
         while left:
@@ -349,7 +348,7 @@ class EpochLoop:
             if self.snapshots:
                 self.snapshots.ran(elapsed)
             copies = self.snapshots is not None and self.snapshots.is_due(at.step + done)
-            done = self.ending.look(scalars, elapsed, copies)  # steps after it are taken back
+            done = self.ending.look(scalars, elapsed, copies)  # undoes the steps after it
             at.count(scalars[:done, 0])
             left -= done
             hit = self._hits(scalars[done - 1]) if done else ()
@@ -362,14 +361,14 @@ class EpochLoop:
             if hit:
                 yield Hit(first + done - 1, hit, self.breakpoints.reason(hit))
                 if self.ending.is_here:
-                    self.control.allow(1)  # what is not finite can be looked at first
+                    self.control.allow(1)  # lets the user inspect the value first
             if self.checkpoints:
                 yield from self.checkpoints.events()
             if self.ending.is_here or (ended and not hit):
                 return
 
     def _takes_edit(self) -> bool:
-        """Whether an edit takes effect here; `next` goes on with it then."""
+        """Return whether an edit takes effect here. Then `next` is the loop that continues."""
         variant: Variant | None = self.control.take_variant(not self.at.done)
         if variant is None or self.training.stream is not None:
             return False
@@ -379,20 +378,22 @@ class EpochLoop:
             self.next = EpochLoop(
                 variant, self.control, self.first_epoch, going_on, True, self.past
             )
-        except NodeflowError as error:  # a split that is not there, for example
+        except NodeflowError as error:  # for example, a missing split
             variant.refused(error)
         return self.next is not None
 
     def _change_variables(self) -> Iterator[Event]:
-        """Give variables the values that were set since the last step. Steps are replayed up to
-        here, or from a copy that is made now."""
+        """Set the variables that the user has given values since the last step.
+
+        A new snapshot separates the steps before from the steps after, for replays.
+        """
         changed = []
         for name, value in self.control.take_variables().items():
             try:
                 before = self.session.variables[name]
                 self.session.variables[name] = value
             except NodeflowError:
-                continue  # the caller checks what it sets, and reports it
+                continue  # the caller checks its values, and reports errors
             now = self.session.variables[name]
             elements = int(np.count_nonzero((before != now) & ~((before != before) & (now != now))))
             changed.append(VariableChanged(self.at.step, name, elements))
@@ -404,29 +405,29 @@ class EpochLoop:
         yield from map(self._marked, changed)
 
     def _change_numbers(self, stepper: Stepper | StreamStepper) -> Iterator[Event]:
-        """Take the numbers that were set since the last step."""
+        """Set the numbers that the user has changed since the last step."""
         for node, attr, value in self.control.take_numbers():
             try:
                 change = self.numbers.set(self.at.step, node, attr, value)
             except AttributeProblem:
-                continue  # the caller checks what it sets, and reports it
+                continue  # the caller checks its values, and reports errors
             if change is not None:
                 self.numbers.feed(stepper, self.at.step)
                 yield self._marked(change)
 
     def _marked(self, event: Event) -> Event:
-        """Note the mark of an edit, which plots of branches also show; return the event."""
+        """Record the mark of an edit, which plots of branches also show. Return the event."""
         if self.past is not None and (mark := mark_of(event)) is not None:
             self.past.marks.append(mark)
         return event
 
     def _steps_to_keep(self) -> int:
-        """How many steps may run before a state is to be kept."""
+        """Return how many steps may run before a checkpoint is due."""
         left = self.checkpoints.steps_left(self.at.step) if self.checkpoints else None
         return left or WITHOUT_END
 
     def _keep(self) -> None:
-        """Keep the state, if that is due."""
+        """Take a snapshot and write a checkpoint, if they are due."""
         if self.snapshots and not self.ending.is_here and self.snapshots.is_due(self.at.step):
             state = self._state(copied=False)
             self.snapshots.take(self.session.variables, state, self.at.step)
@@ -434,7 +435,7 @@ class EpochLoop:
             self.checkpoints.take(self._state())
 
     def _run(self, stepper: Stepper | StreamStepper, count: int) -> tuple[int, np.ndarray]:
-        """As `Stepper.run`, with its switches of tier recorded."""
+        """Run steps as `Stepper.run`, and record switches of tier."""
         session = self.session
         before = session.tiers, session.interrupted
         session.tiers, session.interrupted = self.record, never
@@ -447,15 +448,18 @@ class EpochLoop:
             session.tiers, session.interrupted = before
 
     def _ahead(self, allowed: int) -> int | None:
-        """How many steps are sure to come, where that is known."""
+        """Return how many steps are sure to come, or None if unknown."""
         if self.control.paused:
             return allowed
         left = (self.end - self.at.epoch) * self.steps_per_epoch - self.at.done
         return None if self.stops_early else left
 
     def _run_to_hit(self, stepper: Stepper | StreamStepper, count: int) -> tuple[int, np.ndarray]:
-        """As `Stepper.run`, but with breakpoints step by step, up to the first hit; so, too, with
-        bounds where steps cannot be taken back."""
+        """Run up to `count` steps, as `Stepper.run`.
+
+        Run them singly, up to the first hit, if there are breakpoints, or if bounds are checked and
+        steps cannot be undone.
+        """
         if not self.breakpoints and not self.ending.takes_single_steps:
             return stepper.run(count)
         parts: list[np.ndarray] = []
@@ -469,11 +473,11 @@ class EpochLoop:
         return len(parts), np.concatenate(parts or [np.zeros((0, 1 + len(self.probes)))])
 
     def _hits(self, scalars: np.ndarray) -> tuple[str, ...]:
-        """The nodes whose breakpoints a step hits; ``scalars`` are what was recorded of it."""
+        """Return the nodes whose breakpoints a step hits, from the record of the step."""
         return self.breakpoints.hits(scalars[1 : 1 + len(self.breakpoints.probes)])
 
     def _plotted(self, scalars: np.ndarray) -> dict[str, np.ndarray]:
-        """The values of plotted nodes in the steps of a chunk, by the names of their curves."""
+        """Return the values of plotted nodes in a chunk of steps, by the names of their curves."""
         first = 1 + len(self.breakpoints.probes)
         return {key: scalars[:, first + i] for i, key in enumerate(self.training.plotted)}
 
@@ -483,14 +487,15 @@ class EpochLoop:
         return [m for m in measured if epoch % m.every == 0 or epoch == last or m is watched]
 
     def _measure(self, epoch: int, loss: float) -> dict[str, np.ndarray]:
-        """The metrics that are due after an epoch, by key; the watch takes the monitored one.
+        """Return the metrics that are due after an epoch, by key. The watch takes the monitored
+        one.
 
         Raises:
-            Cancelled: the training was stopped meanwhile; its state is that from before.
+            Cancelled: the training was stopped meanwhile. Its state is unchanged.
         """
         measured: dict[str, np.ndarray] = {}
         due, later = self._due(epoch), self.end - 1 - epoch
-        times = 1 + (min(1, later) if self.stops_early else later)  # those that are sure to come
+        times = 1 + (min(1, later) if self.stops_early else later)  # evaluations sure to come
         others, self.session.runs = self.session.runs, self.at.runs
         if self.session.tiers is not None:
             self.session.tiers.step = self.session.steps_of(self.optimizers)

@@ -1,9 +1,9 @@
 """Evaluation over a whole split, in batches that keep memory small.
 
 A value is the mean over the batches, weighted by rows, unless it depends on rows only through
-accumulating metrics (``ops.metric_state``): then each batch updates their state, and what is
-computed from them (``1 - f1``) is computed once, at the end. The batch size never changes it.
-Several processes share the batches, and all get the values of the whole.
+accumulating metrics (``ops.metric_state``). Then each batch updates their state, and expressions of
+the metrics (``1 - f1``) are computed once, at the end. The batch size never changes such a value.
+Several processes share the batches, and each gets the values of the whole.
 """
 
 from __future__ import annotations
@@ -37,18 +37,19 @@ def evaluate(
     batch_size: int = EVALUATION_BATCH,
     times: int = 1,
 ) -> list[np.ndarray]:
-    """The values of tensors over a whole split, its last partial batch included.
+    """Return the values of tensors over a whole split, including its last partial batch.
 
     Scalars are float64 arrays of rank 0; other tensors must come from accumulating metrics.
 
     Args:
-        times: how many evaluations like this one come, this one included: the tier ``auto`` waits
-            for the compiler if that saves time.
+        times: the expected number of evaluations like this one, including this one. The tier
+            ``auto`` waits for the compiler if that saves time.
 
     Raises:
         DataError: the split is empty or does not exist.
-        Cancelled: the session's ``interrupted`` said so, between two batches or while one waited
-            for the compiler; not where several processes train, of which all stop after one step.
+        Cancelled: the session's ``interrupted`` returned True, between two batches or during a wait
+            for the compiler. Not raised if several processes train, because all of them stop after
+            the same step.
     """
     averaged, metrics, fetches = _parts_of(training, tensors)
     bindings = training.used_bindings([t.node for t in fetches])
@@ -59,7 +60,7 @@ def evaluate(
     for number, feeds, share in _batches(training, bindings, split, rows, batch_size, peers):
         if session.peers is None and session.interrupted():
             raise Cancelled("the evaluation was stopped")
-        session.runs = runs + number  # random ops draw by it, whoever runs the batch
+        session.runs = runs + number  # random ops depend on it, whichever process runs the batch
         first = first or share
         later = (times - 1) * ((rows or 1) // share if share == first else 1)
         with session.expecting(-(-left // share) + later if peers is None else None):
@@ -84,7 +85,7 @@ def evaluate(
 
 
 def parted(metrics: Mapping[str, np.ndarray]) -> tuple[dict[str, float], dict[str, np.ndarray]]:
-    """The scalars, and the metrics that are tables."""
+    """Return the metrics that are scalars, and the metrics that are tables."""
     numbers = {key: float(value) for key, value in metrics.items() if value.ndim == 0}
     return numbers, {key: value for key, value in metrics.items() if value.ndim}
 
@@ -92,7 +93,7 @@ def parted(metrics: Mapping[str, np.ndarray]) -> tuple[dict[str, float], dict[st
 def needs(
     session: Session, training: Training, tensors: Sequence[Tensor], split: str
 ) -> Needs | None:
-    """What memory `evaluate` takes; None where it has no rows to begin with."""
+    """Return the memory that `evaluate` takes, or None if it has no rows."""
     _, _, fetches = _parts_of(training, tensors)
     bindings = training.used_bindings([t.node for t in fetches])
     rows = training.rows(bindings, split)
@@ -103,8 +104,7 @@ def needs(
 def _parts_of(
     training: Training, tensors: Sequence[Tensor]
 ) -> tuple[list[Tensor], list[Node], list[Tensor]]:
-    """The tensors that are averaged over batches, the metrics that accumulate for the others, and
-    what a batch computes for both."""
+    """Return averaged tensors, accumulating metrics of the others, and the fetches of a batch."""
     figures = {t: accumulators(t, training.bindings) for t in tensors}
     metrics = list(dict.fromkeys(m for found in figures.values() for m in found))
     averaged = [t for t, found in figures.items() if not found]
@@ -112,7 +112,7 @@ def _parts_of(
 
 
 def rows_in_memory(columns: Iterable[Column]) -> int:
-    """How many rows to gather at once, so that those of wide columns do not fill memory."""
+    """Return how many rows to gather at once, so that wide columns do not fill memory."""
     row = sum(
         math.prod(size or 1 for size in column.type.shape[1:]) * numpy_dtype(column.dtype).itemsize
         for column in columns
@@ -121,7 +121,7 @@ def rows_in_memory(columns: Iterable[Column]) -> int:
 
 
 def accumulators(tensor: Tensor, bound: Iterable[Tensor] = ()) -> list[Node]:
-    """The accumulating metrics that a tensor is computed from.
+    """Return the accumulating metrics that a tensor depends on.
 
     Empty if it also depends on rows in another way: then it is averaged over batches.
 
@@ -165,15 +165,17 @@ def _batches(
     batch_size: int,
     peers: Sharing | None,
 ) -> Iterator[tuple[int, dict[Tensor, Any], int]]:
-    """Number, feeds and number of rows of each batch of this process; one batch of weight 1 if
-    none are bound."""
+    """Yield number, feeds and row count of each batch of this process.
+
+    Without bound rows, yield one batch with row count 1.
+    """
     if rows is None:
         yield 0, dict(training.feeds), 1
         return
     columns = {t: b.dataset.split(split)[b.column] for t, b in bindings.items()}
     if any(column.lazy for column in columns.values()):
         batch_size = min(batch_size, rows_in_memory(columns.values()))
-    if peers is not None:  # each gets some
+    if peers is not None:  # each process gets some batches
         batch_size = min(batch_size, -(-rows // peers.number))
     for number, start in enumerate(range(0, rows, batch_size)):
         if peers is not None and number % peers.number != peers.index:

@@ -1,4 +1,4 @@
-"""Trainings as event files, which TensorBoard shows.
+"""Trainings as event files for TensorBoard.
 
 The loss of every step and the metrics of every epoch are scalars, variables are histograms, tables
 such as a confusion matrix are pictures, settings are hyperparameters, and the graph is drawn.
@@ -26,22 +26,22 @@ from nodeflow.train.training import Training
 from nodeflow.train.training_facts import settings_of
 
 LOSS, EPOCH_LOSS = "loss", "loss_of_epoch"
-"""Tags of the loss of each step and of each epoch; metrics are called by their keys."""
+"""Tags of the loss of each step and of each epoch. Metrics are tagged by their keys."""
 FLUSH_SECONDS = 2.0
-"""What a live training writes is on disk after so many seconds."""
+"""Seconds until the data of a live training are on disk."""
 MOST_WAITING = 1 << 16
 LARGEST_HISTOGRAM = 1 << 22
-"""Elements of a variable whose histogram is written; larger ones take long."""
+"""The largest number of elements for a histogram of a variable. Larger ones take long."""
 
 
 class EventFiles:
-    """Writes the event file of one training.
+    """The writer of one training's event file.
 
     Args:
-        folder: the training's own, made where it is missing.
+        folder: the training's own folder, created if it is missing.
 
     Raises:
-        FileProblem: it cannot be written; so do all methods.
+        FileProblem: the file cannot be written. All methods raise it as well.
     """
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
@@ -51,7 +51,7 @@ class EventFiles:
     def begin(
         self, name: str, began: float, settings: Mapping[str, Any], metrics: Iterable[str]
     ) -> None:
-        """Write the settings, and which curves there will be."""
+        """Write the settings, and the names of the curves to come."""
         plain = hparams.plain_settings(settings)
         said = hparams.experiment(plain, [LOSS, EPOCH_LOSS, *metrics]) + hparams.session_start(
             plain, name, began
@@ -62,11 +62,11 @@ class EventFiles:
         self._writer.add_graph(graph)
 
     def scalars(self, tag: str, values: Iterable[tuple[int, float, float]]) -> None:
-        """Write (step, time, value) of a curve."""
+        """Write the points (step, time, value) of a curve."""
         self._writer.add_summaries((s, t, messages.scalar(tag, v)) for s, t, v in values)
 
     def variables(self, step: int, when: float, variables: Mapping[str, np.ndarray]) -> None:
-        """Write histograms of variables of numbers."""
+        """Write histograms of numeric variables."""
         self._writer.add_summaries(
             (step, when, messages.histogram(f"variables/{name}", array))
             for name, array in variables.items()
@@ -88,11 +88,11 @@ class EventFiles:
         self._writer.close()
 
 
-# ---- a training that goes on --------------------------------------------------------------------
+# ---- a running training -------------------------------------------------------------------------
 
 
 def folder_for(folder: str | os.PathLike[str], name: str) -> Path:
-    """A new folder for one training in that which TensorBoard is given."""
+    """Return the path of a new folder for one training, inside the folder of TensorBoard."""
     root = Path(folder)
     stem = f"{name or 'training'}-{time.strftime('%Y%m%d-%H%M%S')}"
     number = 1
@@ -110,15 +110,15 @@ def watched(
     variables: Callable[[], Mapping[str, np.ndarray]] | None = None,
     lost: Callable[[FileProblem], None] | None = None,
 ) -> Generator[Event, None, None]:
-    """The events of a training, written to event files.
+    """Yield the events of a training, and write them to event files.
 
     Args:
-        variables: gives those of the training as it is, where edits reach it; default: those of the
-            session.
-        lost: gets why the files cannot be written any more, and the training goes on without.
+        variables: returns the current variables of the training, where edits reach it; default: the
+            variables of the session.
+        lost: called with the error if the files cannot be written; the training then continues.
 
     Raises:
-        FileProblem: they cannot be written, and there is no `lost`.
+        FileProblem: the files cannot be written, and there is no `lost`.
     """
     writing = _Writing(session, training, files, variables or (lambda: session.variables), lost)
     try:
@@ -134,7 +134,7 @@ def watched(
 
 @dataclass
 class _Writing:
-    """What one training writes."""
+    """The writing of one training."""
 
     session: Session
     training: Training
@@ -146,7 +146,7 @@ class _Writing:
     is_lost: bool = False
 
     def write(self, action: Callable[[], None]) -> None:
-        """Write something, unless that failed before."""
+        """Call a writing function, unless an earlier one failed."""
         if self.is_lost:
             return
         try:
@@ -158,7 +158,7 @@ class _Writing:
             self.lost(error)
 
     def take(self, event: Event) -> None:
-        """Write what an event says."""
+        """Write the data of an event."""
         files = self.files
         if isinstance(event, Started):
             metrics = [m.key for m in self.training.measured()]

@@ -1,9 +1,9 @@
 """The events of a training: plain data, the same in Python, in the host's pipe and in the window.
 
-`train` yields Started, Resumed where it goes on from a checkpoint, RunKept where the training is
-kept as a run, then Steps, Hit, NumberChanged, VariableChanged, Edited, Epoch and CheckpointWritten
-as they happen, and at the end Done, or Diverged before it raises. The host pickles them as they
-are; `as_json` is what ``nodeflow train --json`` prints.
+`train` yields Started; Resumed if it resumes from a checkpoint; RunKept if the training is kept as
+a run; then Steps, Hit, NumberChanged, VariableChanged, Edited, Epoch and CheckpointWritten as they
+happen; and at the end Done, or Diverged before it raises. The host pickles them unchanged.
+`as_json` returns the output of ``nodeflow train --json``.
 """
 
 from __future__ import annotations
@@ -22,9 +22,13 @@ from nodeflow.train.diagnosis.hints import Hint
 
 @dataclass(frozen=True)
 class Started:
-    """Before the first step; ``notices`` say what the user has to know about the data, ``shares``
-    which metrics lie between 0 and 1, and ``measured`` on which split and how many rows each is
-    measured."""
+    """The event before the first step.
+
+    Attributes:
+        notices: facts about the data that the user has to know.
+        shares: keys of the metrics that lie between 0 and 1.
+        measured: key, split and number of rows of each metric.
+    """
 
     epochs: int
     steps_per_epoch: int
@@ -36,16 +40,16 @@ class Started:
 
 @dataclass(frozen=True)
 class Resumed:
-    """A training goes on in the middle; comes after `Started`.
+    """A training resumes; comes after `Started`.
 
     Attributes:
         step: the last step that was made before.
-        epoch: the epoch that the next step belongs to.
+        epoch: the epoch of the next step.
         losses: the loss of each step before, float64 (steps,).
         epochs: the epochs that ended before, without tables.
         first: number of the first of those steps.
         seconds: duration of those steps.
-        notices: what the user has to know about it.
+        notices: facts that the user has to know.
         marks: known edits in those steps: the last step before each, and a few words.
     """
 
@@ -64,10 +68,10 @@ class CheckpointWritten:
     """A checkpoint was written, or could not be.
 
     Attributes:
-        step, epoch: that it is of: the last step, and the epoch of the next one.
-        path: where it is; empty where there is none.
-        seconds: how long that took, beside the training.
-        problem: why it is not where it was meant to go, in words; empty if it is.
+        step, epoch: the last step in the checkpoint, and the epoch of the next one.
+        path: the path of the checkpoint; empty where there is none.
+        seconds: how long writing took, beside the training.
+        problem: why it is not in its folder, in words; empty if it is.
     """
 
     step: int
@@ -79,7 +83,7 @@ class CheckpointWritten:
 
 @dataclass(frozen=True)
 class Steps:
-    """Consecutive steps; ``losses`` holds the loss of each, computed before its update.
+    """Consecutive steps. ``losses`` holds the loss of each, computed before its update.
 
     Attributes:
         first: number of the first one, counted from 1 over the whole training.
@@ -100,7 +104,7 @@ class Steps:
 
 @dataclass(frozen=True)
 class Hit:
-    """A step hit the breakpoints of these nodes; the training pauses after it."""
+    """A step hit the breakpoints of these nodes. The training pauses after it."""
 
     step: int
     nodes: tuple[str, ...]
@@ -109,12 +113,12 @@ class Hit:
 
 @dataclass(frozen=True)
 class VariableChanged:
-    """A variable has another value from the next step on, because the user put one in its place.
+    """The user gave a variable another value, from the next step on.
 
     Attributes:
-        step: the last step with the value before.
+        step: the last step with the old value.
         node: the variable.
-        elements: how many of its elements are others.
+        elements: how many of its elements changed.
     """
 
     step: int
@@ -124,12 +128,12 @@ class VariableChanged:
 
 @dataclass(frozen=True)
 class NumberChanged:
-    """An optimizer has another number from the next step on, because the user changed it.
+    """The user changed a number of an optimizer, from the next step on.
 
     Attributes:
-        step: the last step with the number before.
-        node, attr: the optimizer, and which of its attributes.
-        value, before: from then on, and until then.
+        step: the last step with the old number.
+        node, attr: the optimizer and the attribute.
+        value, before: the new and the old number.
     """
 
     step: int
@@ -141,14 +145,14 @@ class NumberChanged:
 
 @dataclass(frozen=True)
 class Edited:
-    """The training goes on with an edit from the next step on.
+    """The training continues with an edit from the next step on.
 
     Attributes:
-        step: the last step before it.
-        epoch, done: the epoch of the next step, and how many steps of it were made.
-        what: the edit in words, a line each; empty where nothing that is learned depends on it.
-        notices: what the user has to know: which variables start anew.
-        epochs, steps_per_epoch, shares, measured: from then on, as in `Started`.
+        step: the last step before the edit.
+        epoch, done: the epoch of the next step, and the number of its finished steps.
+        what: the edit in words, a line each; empty if nothing that is learned depends on it.
+        notices: facts that the user has to know: which variables start anew.
+        epochs, steps_per_epoch, shares, measured: the new values, as in `Started`.
     """
 
     step: int
@@ -169,7 +173,7 @@ class Epoch:
     Attributes:
         loss: mean of the batch losses.
         metrics: the scalars measured after it, by key.
-        steps, seconds: so far.
+        steps, seconds: totals so far.
         tables: metrics that are more than a number, such as a confusion matrix.
     """
 
@@ -186,8 +190,8 @@ class Done:
     """The end of the training, after ``epochs`` whole epochs.
 
     Attributes:
-        stopped: the user stopped it.
-        reason: why it stopped early by itself; empty if it did not.
+        stopped: whether the user stopped it.
+        reason: the reason of early stopping; empty if it did not stop early.
         best_epoch: the epoch whose weights were restored; 0 if none were.
     """
 
@@ -205,7 +209,7 @@ class Done:
 
     @property
     def ending(self) -> str:
-        """How the training ended, as a sentence without its full stop.
+        """The end of the training, as a sentence without its full stop.
 
         >>> Done(7, last_epoch=7, reason="loss has not improved for 3 epochs", best_epoch=4).ending
         'stopped after epoch 7: loss has not improved for 3 epochs; weights of epoch 4'
@@ -218,21 +222,20 @@ class Done:
 
 @dataclass(frozen=True)
 class Diverged:
-    """The end of a training whose loss or weights are not finite any more, or in which a value
-    leaves the bounds of its node.
+    """The end of a training with a bad value: not finite, or out of the bounds of its node.
 
-    It is the last event; then `train` raises a NonFiniteError or OutOfBoundsError that says the
-    same.
+    It is the last event. Then `train` raises a NonFiniteError or OutOfBoundsError with the same
+    facts.
 
     Attributes:
-        step, epoch: the step whose loss or update is not finite; counted as in `Steps` and `Epoch`.
-        node: the loss, or the variable that is not finite.
-        value: of the loss, or of one element of the variable.
-        kept_epoch: the last epoch that ended before the weights that the variables have again;
-            ``kept`` says in words which these are.
-        fixes: what may help; each has the text of a button and edits.
-        culprit: the op with which it began; None if that is not known.
-        crossing: how a value left its bounds; None if it is not that.
+        step, epoch: the step with the bad value, counted as in `Steps` and `Epoch`.
+        node: the loss, or the variable that is not finite, or the node that left its bounds.
+        value: the loss, or one element.
+        kept_epoch: the last epoch that ended before the restored weights.
+        kept: the restored weights in words.
+        fixes: possible remedies; each has the text of a button and edits.
+        culprit: the op where it began; None if unknown.
+        crossing: the value that left its bounds; None for a value that is not finite.
     """
 
     step: int
@@ -247,7 +250,7 @@ class Diverged:
 
     @property
     def what(self) -> str:
-        """What is not finite, and when.
+        """The bad value, with its step and epoch.
 
         >>> Diverged(57, 3, "loss", math.inf, 2, "those of epoch 2").what
         'inf at step 57, in epoch 3'
@@ -257,14 +260,14 @@ class Diverged:
 
 @dataclass(frozen=True)
 class RunKept:
-    """The run that this training is kept as; with a problem, why it is not kept any further.
+    """The run of this training, or the reason why it is not kept any further.
 
-    It comes once, soon after `Started`, and once more if a problem appears later. A training that
-    is not meant to be kept has none.
+    It comes once, soon after `Started`, and once more if a problem appears later. It does not come
+    for a training that is not to be kept.
 
     Attributes:
         run, name: its id and name; empty if nothing is kept.
-        problem: in words; empty if there is none.
+        problem: the problem in words; empty if there is none.
     """
 
     run: str
@@ -274,8 +277,10 @@ class RunKept:
 
 @dataclass(frozen=True)
 class Hints:
-    """All that the training doctor finds at this point; earlier hints that are gone are left out.
-    Only `doctor.checks.Doctor` yields them."""
+    """All current findings of the training doctor. Earlier findings may be gone.
+
+    Only `doctor.checks.Doctor` yields them.
+    """
 
     hints: tuple[Hint, ...]
 
@@ -298,7 +303,7 @@ Event = (
 
 
 def as_json(event: Event) -> dict[str, Any] | None:
-    """The fields that ``nodeflow train --json`` prints; None for an event that it leaves out."""
+    """Return the fields for ``nodeflow train --json``, or None for an event that it omits."""
     if isinstance(event, Epoch):
         return {
             "event": "epoch",

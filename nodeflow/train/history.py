@@ -1,4 +1,4 @@
-"""What a training did, as `nf.train.fit` returns it."""
+"""The history of a training, which `nf.train.fit` returns."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ class History:
     """The course of a training.
 
     Attributes:
-        epochs: the events of the epochs that ended.
-        steps: the loss of each step, float64 (steps,): before its update.
+        epochs: the events of the finished epochs.
+        steps: the loss of each step before its update, float64 (steps,).
         done: how it ended; None while it runs.
         variables: the final value of every variable, by name.
     """
@@ -33,7 +33,7 @@ class History:
 
     @property
     def metrics(self) -> dict[str, list[float]]:
-        """Key -> the values of a metric, in the order of the epochs that measured it."""
+        """The values of each metric by key, in the order of the epochs that measured it."""
         keys = dict.fromkeys(key for epoch in self.epochs for key in epoch.metrics)
         return {
             key: [epoch.metrics[key] for epoch in self.epochs if key in epoch.metrics]
@@ -41,7 +41,7 @@ class History:
         }
 
     def record(self, events: Iterable[Event]) -> None:
-        """Take in all events of a training."""
+        """Record all events of a training."""
         losses = [self.steps]
         for event in events:
             if isinstance(event, Steps):

@@ -17,7 +17,7 @@ STOPPING = tuple(
 
 @dataclass
 class Caught:
-    """Which signal came; 0 if none did."""
+    """The number of the signal that came; 0 for none."""
 
     number: int = 0
 
@@ -28,11 +28,12 @@ class Caught:
 
 @contextmanager
 def stops_on_signals(control: Control, *, others: bool = True) -> Iterator[Caught]:
-    """Ctrl-C, SIGTERM and SIGHUP stop the training after the current step; a second one acts at
-    once. In another thread than the main one nothing changes.
+    """Stop the training after the current step on Ctrl-C, SIGTERM and SIGHUP.
+
+    A second signal acts at once. Outside the main thread, nothing changes.
 
     Args:
-        others: replace handlers that the program has set, too, and not only Python's own.
+        others: whether to also replace handlers that the program has set, not only Python's own.
     """
     caught = Caught()
     if threading.current_thread() is not threading.main_thread():

@@ -1,4 +1,4 @@
-"""A training that keeps checkpoints, or goes on from one: what every surface calls."""
+"""A training that writes checkpoints, or resumes from one: the entry point of every surface."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ from nodeflow.train.training import Training
 
 @dataclass(frozen=True)
 class Keeping:
-    """Where a training keeps its states, and which one it goes on from.
+    """The options for writing checkpoints and for resuming.
 
     Attributes:
-        checkpoint: folder for checkpoints; by default that of ``resume``, if it is given.
-        every: how often one is written.
-        keep: how many stay; 0 is all.
-        resume: folder of checkpoints, or one of them, to go on from. If it is also ``checkpoint``
-            and holds none yet, the training begins.
-        changed: go on although something is not the same.
-        borrowed: another process owns the folder, see `Checkpoints`.
+        checkpoint: folder for checkpoints; by default the folder of ``resume``, if given.
+        every: the interval of checkpoints.
+        keep: the number of checkpoints that stay; 0 for all.
+        resume: a checkpoint, or a folder of checkpoints, to resume from. If it equals
+            ``checkpoint`` and holds none yet, the training begins.
+        changed: whether to resume although something has changed.
+        borrowed: whether another process owns the folder, see `Checkpoints`.
     """
 
     checkpoint: Path | None = None
@@ -51,7 +51,7 @@ class Keeping:
         resume: str | os.PathLike[str] | None,
         changed: bool,
     ) -> Keeping:
-        """What a user gave; raises CheckpointProblem where ``every`` says nothing."""
+        """Return the options that a user gave. Raise CheckpointProblem if ``every`` is invalid."""
         folders = [None if given is None else Path(given) for given in (checkpoint, resume)]
         kept = KEEP if keep is None else keep
         return cls(folders[0], Every.of(every), kept, folders[1], changed)
@@ -62,12 +62,12 @@ class Keeping:
     def begin(
         self, session: Session, training: Training
     ) -> tuple[Checkpoints | None, Resumption | None]:
-        """Open the folder, and find where the training goes on.
+        """Open the folder, and find the state to resume from.
 
         Raises:
-            CheckpointProblem: there is nothing to go on from; or the folder has checkpoints of
+            CheckpointProblem: there is nothing to resume from, or the folder has checkpoints of
                 another training.
-            ChangedProblem: something is not the same.
+            ChangedProblem: something has changed.
         """
         resumption = self.found(session, training)
         folder = self.checkpoint
@@ -87,7 +87,7 @@ class Keeping:
         return Checkpoints(folder, self.every, self.keep, self.borrowed), resumption
 
     def found(self, session: Session, training: Training) -> Resumption | None:
-        """Where the training goes on, if it does; nothing is written.
+        """Return the state to resume from, if any, without writing anything.
 
         Raises:
             CheckpointProblem, ChangedProblem: as `begin`.
@@ -98,7 +98,7 @@ class Keeping:
 
     @property
     def _begins(self) -> bool:
-        """Whether what is to go on has not begun."""
+        """Whether the training to resume has not begun."""
         same = self.checkpoint is not None and self.checkpoint == self.resume
         return same and not has_checkpoint(self.checkpoint or Path())
 
@@ -116,10 +116,11 @@ def train_keeping(
     variant: Variant | None = None,
     taken: Callable[[Variant], None] = lambda variant: None,
 ) -> Iterator[Event]:
-    """As `loop.train`, with checkpoints; raises as `Keeping.begin`, too, and before it begins.
+    """Train like `loop.train`, with checkpoints. Also raise as `Keeping.begin`, before the first
+    step.
 
     Args:
-        branched: where it goes on, if that is in no folder.
+        branched: the state to resume from, if it is in no folder.
     """
     checkpoints, resumption = keeping.begin(session, training)
     resumption = branched or resumption

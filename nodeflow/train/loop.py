@@ -38,31 +38,32 @@ def train(
 ) -> Iterator[Event]:
     """Train, yielding Started, then Steps, Hit (at breakpoints) and Epoch, and Done at the end.
 
-    Where `Control.offer` gives it an edit, it goes on in the session of that, and yields Edited.
-
-    The variables of the session must be initialized. Whenever an event is yielded, they hold the
-    values after the last step.
+    If `Control.offer` passes an edit, the training continues in the edit's session and yields
+    Edited. The variables of the session must be initialized. Whenever an event is yielded, they
+    hold the values after the last step.
 
     Args:
-        first_epoch: continues an earlier training: the rows are shuffled as in that epoch.
-        checkpoints: where states are kept while it goes on, and at its end, however that comes.
-        resumption: the state in which it goes on; ``first_epoch`` is then that of the state.
-        tiers: since which step what runs compiled, to repeat a training in the tier ``auto``.
-        snapshots: takes copies of the variables; by default the newest one stays, unless
+        first_epoch: the first epoch, which determines the order of the rows; above 1 to continue an
+            earlier training.
+        checkpoints: the writer of states, during the training and at any end of it.
+        resumption: the state to resume from; ``first_epoch`` is then taken from the state.
+        tiers: the first compiled step of each plan, to repeat a training in the tier ``auto``.
+        snapshots: keeps copies of the variables. By default it keeps the newest one, unless
             ``allow_nonfinite`` is on.
-        remember: is called before the first step, and the first one after an edit, with that from
-            which steps can be replayed.
-        variant: says which variable is which, so that they are found again after an edit; its
+        remember: called before the first step, and before the first step after an edit, with the
+            data to replay steps.
+        variant: the identities of the variables, so that they are found again after an edit; its
             session and training are these.
-        taken: is called when an edit takes effect.
+        taken: called when an edit takes effect.
 
     Raises:
         DataError: there is no data, or fewer rows than one batch.
-        RunError: a step failed; the variables keep the values from before it.
-        NonFiniteError: the loss, an update or a variable is not finite any more; the variables
-            have the values from before that step, or, where steps cannot be replayed, those of the
-            last epoch that was finite. It does not come if the setting ``allow_nonfinite`` is on.
-        OutOfBoundsError: a value left the bounds of its node; the variables as above.
+        RunError: a step failed. The variables keep the values from before it.
+        NonFiniteError: the loss, an update or a variable is not finite any more. The variables have
+            the values from before that step, or, if steps cannot be replayed, from the last finite
+            epoch. Not raised if the setting ``allow_nonfinite`` is on.
+        OutOfBoundsError: a value left the bounds of its node. The variables have the same values as
+            after a NonFiniteError.
     """
     if resumption is not None:
         first_epoch = resumption.state.first_epoch
@@ -82,7 +83,7 @@ def _through_edits(
     remember: Callable[[Past], None],
     taken: Callable[[Variant], None],
 ) -> Iterator[Event]:
-    """The events of a training, in one loop after another."""
+    """Yield the events of a training, in one loop after another."""
     yield from loop.kept(checkpoints, tiers, snapshots, remember)
     while loop.next is not None:
         loop = loop.next
@@ -103,12 +104,12 @@ def profile(session: Session, training: Training, steps: int = 3) -> dict[str, A
 
 
 def explain(session: Session, training: Training) -> str:
-    """The optimized plan of a training step and its code, as text."""
+    """Return the optimized plan of a training step and its code, as text."""
     return EpochLoop(Variant(session, training), Control(), 1).stepper().explain()
 
 
 def needs(session: Session, training: Training) -> Needs:
-    """What memory a training takes at a time: a step, or a batch of rows that are evaluated."""
+    """Return the most memory that a training takes at a time, in a step or an evaluated batch."""
     found = [EpochLoop(Variant(session, training), Control(), 1).stepper().needs()]
     measured = training.measured()
     for split in dict.fromkeys(metric.split for metric in measured):
@@ -118,8 +119,10 @@ def needs(session: Session, training: Training) -> Needs:
 
 
 def held(session: Session, training: Training) -> tuple[Needs, int | None] | None:
-    """What a training step holds at a time by the reference, which a plan can do with less, and the
-    limit; None where only a step can tell."""
+    """Return the memory that a training step holds at a time in the reference tier, and the limit.
+
+    A plan can use less. Return None if only a step can tell.
+    """
     if training.stream is not None or session.graph.streams or session.backend == "jax":
         return None
     return EpochLoop(Variant(session, training), Control(), 1).stepper().held(), session.memory

@@ -1,7 +1,7 @@
 """The numbers of nodes that may change while a training runs, such as the learning rate.
 
-They are fed to each step like any other tensor, so a change needs no plan and no kernel, and a step
-has the bits that it has in a training which has that number from the start.
+They are fed to each step like any other tensor. So a change needs no plan and no kernel, and a step
+has the same bits as in a training that starts with that number.
 """
 
 from __future__ import annotations
@@ -19,23 +19,23 @@ from nodeflow.train.events import NumberChanged
 
 
 class Fed(Protocol):
-    """What makes the steps of a training."""
+    """An object that makes the steps of a training."""
 
     def feed(self, tensor: Tensor, array: np.ndarray, /) -> None:
-        """Give a tensor that is fed to all steps another value, from the next step on."""
+        """Give another value to a tensor that is fed to all steps, from the next step on."""
 
 
 class Numbers:
-    """The numbers that a training runs with (`Op.run_time`), and all their changes.
+    """The numbers of a training (`Op.run_time`), and all their changes.
 
     Args:
-        optimizer: what each step of the training runs.
-        values: by ``NODE.ATTR``, where they are not those of the attributes: what an earlier part
-            of the training ended with.
+        optimizer: the node that each step of the training runs.
+        values: numbers by ``NODE.ATTR`` that replace the attributes: the final ones of an earlier
+            part of the training.
 
     Attributes:
-        changes: in order; another thread may read them.
-        owners: the nodes that have them, by name.
+        changes: the changes in order. Another thread may read them.
+        owners: the nodes that have numbers, by name.
     """
 
     def __init__(self, optimizer: Node, values: Mapping[str, float] | None = None) -> None:
@@ -60,7 +60,7 @@ class Numbers:
                 self._first[node, attr] = float(value)
 
     def check(self, node: str, attr: str, value: Any) -> float:
-        """A number that may be set.
+        """Return a number after checking that it may be set.
 
         Raises:
             AttributeProblem: the node has no such number, it comes from a wire, or it is out of
@@ -78,12 +78,12 @@ class Numbers:
         return float(checked)
 
     def _set_by(self, node: str, values: Mapping[str, float]) -> set[str]:
-        """The attributes of a node that are constants, where it has these values."""
+        """Return the attributes of a node that are constants with these values."""
         owner = self.owners[node]
         return {attr for attr, _ in owner.op.constants({**owner.attrs, **values}).values()}
 
     def set(self, step: int, node: str, attr: str, value: Any) -> NumberChanged | None:
-        """Note a number that all steps after ``step`` have; None where they have it already.
+        """Record a number for all steps after ``step``. Return None if they have it already.
 
         Raises:
             AttributeProblem: as `check`.
@@ -97,7 +97,7 @@ class Numbers:
         return change
 
     def after(self, step: int) -> dict[tuple[str, str], float]:
-        """All numbers in the step that follows ``step``, by node and attribute."""
+        """Return all numbers in the step that follows ``step``, by node and attribute."""
         found = dict(self._first)
         for change in self.changes:
             if change.step <= step and (change.node, change.attr) in found:
@@ -105,13 +105,15 @@ class Numbers:
         return found
 
     def steps_to_change(self, step: int) -> int | None:
-        """How many steps after ``step`` have the same numbers; None for all."""
+        """Return how many steps after ``step`` have the same numbers; None for all."""
         later = [c.step - step for c in self.changes if c.step > step]
         return min(later, default=None)
 
     def values(self, step: int) -> dict[str, float]:
-        """Those in the step that follows ``step`` and differ from the attributes, by
-        ``NODE.ATTR``."""
+        """Return the numbers in the step after ``step`` that differ from the attributes.
+
+        The keys are ``NODE.ATTR``.
+        """
         return {
             f"{node}.{attr}": value
             for (node, attr), value in self.after(step).items()
@@ -119,15 +121,15 @@ class Numbers:
         }
 
     def constants(self, node: str, attr: str) -> list[str]:
-        """Names of the constants that an attribute is."""
+        """Return the names of the constants that an attribute determines."""
         return [tensor.node.name for tensor, _ in self._tensors[node, attr]]
 
     def fed(self) -> dict[Tensor, str]:
-        """The tensors that are fed, with the constant of its node that each one is."""
+        """Return the fed tensors, each with the name of its constant within the node."""
         return {t: constant for tensors in self._tensors.values() for t, constant in tensors}
 
     def feeds(self, step: int) -> dict[Tensor, np.ndarray]:
-        """What is fed to the step that follows ``step``."""
+        """Return the feeds of the step that follows ``step``."""
         attrs: dict[str, dict[str, Any]] = {n: dict(o.attrs) for n, o in self.owners.items()}
         for (node, attr), value in self.after(step).items():
             attrs[node][attr] = value
@@ -139,7 +141,7 @@ class Numbers:
         }
 
     def feeds_measuring(self, step: int, tensors: Iterable[Tensor]) -> dict[Tensor, np.ndarray]:
-        """Those of them that tensors outside of steps depend on: none of optimizers and dropout."""
+        """Return the feeds for tensors outside steps, without numbers of optimizers and dropout."""
         needed = ancestors([tensor.node for tensor in tensors])
         return {
             tensor: value
@@ -158,8 +160,10 @@ class Numbers:
 
 
 def _constant_of(owner: Node, constant: Node) -> tuple[str, str] | None:
-    """Which constant of a node it is, and of which attribute: ``Adam/beta1`` and, of another dtype,
-    ``Adam/beta1_1``."""
+    """Return the name of a node's constant, and its attribute.
+
+    The second dtype of a constant has a numbered name: ``Adam/beta1`` and ``Adam/beta1_1``.
+    """
     name = constant.name.removeprefix(f"{owner.name}/")
     for known, (attr, _) in owner.op.constants(owner.attrs).items():
         rest = name.removeprefix(known)

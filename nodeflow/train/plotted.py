@@ -1,4 +1,4 @@
-"""Nodes whose value of each step a training records beside the loss, to be plotted."""
+"""Nodes whose value a training records in each step, beside the loss, for plots."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from nodeflow.ops import functions as F
 SCOPE = "plots"
 EACH_STEP = "each step"
 RECORDED = ("float32", "float64", "int32", "int64", "bool", "uint8")
-"""What the engine records as it is."""
+"""The dtypes that the engine records without a cast."""
 
 
 def can_plot(kind: TensorType) -> bool:
-    """Whether a value of this type is one number."""
+    """Return whether a value of this type is one number."""
     is_one = kind.has_rank and None not in kind.shape and math.prod(kind.shape) == 1  # type: ignore[arg-type]
     return is_one and not kind.dtype.startswith(("complex", "string"))
 
 
 def plotted_by_key(tensors: Iterable[Tensor], taken: Collection[str]) -> dict[str, Tensor]:
-    """The tensors that can be plotted, each by the name of its curve.
+    """Return the tensors that can be plotted, by the names of their curves.
 
     Args:
-        taken: names of other curves: a metric that is plotted, too, is ``NAME (each step)``.
+        taken: names of other curves. A tensor of that name is called ``NAME (each step)``.
     """
     found: dict[str, Tensor] = {}
     for tensor in tensors:
@@ -36,7 +36,7 @@ def plotted_by_key(tensors: Iterable[Tensor], taken: Collection[str]) -> dict[st
 
 
 def probes(plotted: Mapping[str, Tensor]) -> list[Tensor]:
-    """What the engine records for them."""
+    """Return the tensors that the engine records for the plots."""
     return [_probe(tensor) for tensor in plotted.values()]
 
 

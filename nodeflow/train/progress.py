@@ -1,4 +1,4 @@
-"""How far a training is: what its loop counts, and what it has seen so far."""
+"""The progress of a training: the counters and records of its loop."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ NO_LOSSES = np.zeros(0)
 
 @dataclass
 class Progress:
-    """What a training has counted; the fields are those of `TrainingState`.
+    """The counters of a training. `TrainingState` has the same fields.
 
     Attributes:
-        steps: made since ``first_epoch`` began.
+        steps: steps since ``first_epoch`` began.
     """
 
     first_epoch: int
@@ -41,7 +41,7 @@ class Progress:
 
     @classmethod
     def of(cls, state: TrainingState) -> Progress:
-        """Where an earlier training stood."""
+        """Return the progress of an earlier training."""
         return cls(
             state.first_epoch,
             state.before,
@@ -69,18 +69,18 @@ class Progress:
         return self._losses[0]
 
     def recorded(self) -> np.ndarray:
-        """The same, from another thread."""
+        """Return the same array as `losses`. Safe to call from another thread."""
         return np.concatenate([np.zeros(0), *list(self._losses)])
 
     def count(self, losses: np.ndarray) -> None:
-        """Take the losses of steps; their sum does not depend on how they come in chunks."""
+        """Add the losses of steps. Their sum does not depend on their division into chunks."""
         self.steps += len(losses)
         self.done += len(losses)
         self.total = float(np.add.accumulate(np.concatenate([[self.total], losses]))[-1])
         self._losses.append(np.array(losses, np.float64))
 
     def end_epoch(self, metrics: dict[str, float]) -> Epoch:
-        """Go to the next epoch; returns the one that ends."""
+        """Start the next epoch, and return the finished one."""
         loss = self.total / self.done
         ended = Epoch(self.epoch, loss, metrics, self.steps, self.seconds)
         self.epochs.append(ended)
@@ -88,7 +88,7 @@ class Progress:
         return ended
 
     def resumed(self, notices: tuple[str, ...], marks: tuple[tuple[int, str], ...] = ()) -> Resumed:
-        """The event that says so."""
+        """Return the event of a resumed training."""
         first, epochs = self.before + 1, tuple(self.epochs)
         said = self.seconds, notices, marks
         return Resumed(self.step, self.epoch, self.losses, epochs, first, *said)
@@ -102,7 +102,7 @@ class Progress:
         where: Mapping[str, Any] | None,
         with_losses: bool = True,
     ) -> TrainingState:
-        """The state of the training; ``variables`` is a copy."""
+        """Return the state of the training. ``variables`` is a copy."""
         return TrainingState(
             identity={},
             variables=variables,

@@ -15,7 +15,7 @@ from typing import Any
 from nodeflow.graph.declaration import Attr
 
 TRAINING, EARLY_STOPPING = "training", "early stopping"
-"""Sections of the inspector; the settings of the second one need ``patience``."""
+"""Sections of the inspector. The settings of the second one need ``patience``."""
 UNTRAINED = ("plots", "sweep")
 """Settings that change nothing about a training."""
 PATIENCE = 3
@@ -28,7 +28,7 @@ BATCH_SIZE = 100
 
 
 def usual_batch_size(rows: int) -> int:
-    """A batch size that suits a number of rows: at most 100, and ten or more steps an epoch."""
+    """Return a suitable batch size: at most 100, with ten or more steps per epoch."""
     return max(1, min(BATCH_SIZE, rows // 10))
 
 
@@ -37,12 +37,13 @@ class Setting:
     """The declaration of a setting.
 
     Attributes:
-        kind: ``int``, ``float`` or ``bool``; ``node`` and ``metrics`` name nodes, ``monitor`` names
-            what early stopping watches, ``plots`` is the window's own, ``sweep`` that of sweeps.
-        default: its value where a document has none; None leaves it off.
+        kind: ``int``, ``float`` or ``bool``; ``node`` and ``metrics`` name nodes; ``monitor`` names
+            the value that early stopping watches; ``plots`` belongs to the window, ``sweep`` to
+            sweeps.
+        default: its value in a document without it; None means off.
         label: its name in the inspector.
-        help: what it means, as one sentence.
-        section: where the inspector lists it; empty where it has an editor of its own.
+        help: its meaning, as one sentence.
+        section: its section in the inspector; empty for a setting with a separate editor.
         option: whether ``nodeflow train`` has an option for it.
     """
 
@@ -71,7 +72,7 @@ def setting(
     section: str = TRAINING,
     option: bool = False,
 ) -> Any:
-    """Declare a setting; ``kind`` follows from the default unless that is None or a list."""
+    """Declare a setting. ``kind`` follows from the default unless that is None or a list."""
     kind = kind or type(default).__name__
     metadata = {"setting": ("", kind, default, label, help, minimum, section, option)}
     if isinstance(default, list):
@@ -81,13 +82,13 @@ def setting(
 
 @cache
 def declared(kind: type) -> tuple[Setting, ...]:
-    """The settings among the fields of a dataclass, in order."""
+    """Return the settings among the fields of a dataclass, in order."""
     fields = (f for f in dataclasses.fields(kind) if "setting" in f.metadata)
     return tuple(Setting(f.name, *f.metadata["setting"][1:]) for f in fields)
 
 
 def in_section(section: str) -> tuple[Setting, ...]:
-    """The settings that the inspector lists in a section."""
+    """Return the settings that the inspector lists in a section."""
     return tuple(s for s in declared(PlainSettings) if s.section == section)
 
 
@@ -147,13 +148,13 @@ class PlainSettings:
     )
 
     def plain(self) -> dict[str, Any]:
-        """The plain values by name."""
+        """Return the plain values by name."""
         return {s.name: getattr(self, s.name) for s in declared(PlainSettings)}
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingSettings(PlainSettings):
-    """The settings as a document holds them, which name nodes by id or, inside subgraphs, by path.
+    """The settings in a document, which name nodes by id or, inside subgraphs, by path.
 
     ``monitor`` has ``node``, ``split``, and ``goal`` (``min``, ``max``, or left out to follow from
     the node).

@@ -1,4 +1,4 @@
-"""The control of a training that several processes make together: all stop after the same step."""
+"""The control of a training that several processes share: all stop after the same step."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from nodeflow.train.control import Control
 
 
 class SharedControl(Control):
-    """Grants as many steps as every process wants; the stop of one is the stop of all."""
+    """Grants the number of steps that every process wants. If one process stops, all stop."""
 
     def __init__(self, peers: Sharing) -> None:
         super().__init__()

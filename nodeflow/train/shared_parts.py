@@ -1,4 +1,4 @@
-"""What several processes have measured on their batches, put together in all of them."""
+"""Exchanges the measurements of several processes, so that each process has all of them."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import numpy as np
 from nodeflow.engine.sharing import Sharing
 
 Part = tuple[tuple[np.ndarray, ...], ...]
-"""What a batch contributes: groups of arrays."""
+"""The contribution of a batch: groups of arrays."""
 
 
 def gathered(peers: Sharing, own: Mapping[int, Part]) -> dict[int, Part]:
-    """The parts of all processes, by number of the batch; every process gives its own."""
+    """Return the parts of all processes, by number of the batch. Every process passes its own."""
     return {n: part for data in peers.gather(_packed(own)) for n, part in _unpacked(data).items()}
 
 

@@ -1,4 +1,4 @@
-"""What to train: the settings bound to the nodes of a graph and to its data."""
+"""A training: settings bound to the nodes of a graph and to its data."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ SHARES = frozenset("accuracy top_k_accuracy binary_accuracy precision recall f1_
 class Metric:
     """A scalar or accumulating metric, measured on one split after every ``every`` epochs.
 
-    ``key`` names it in reports: the node's name, or ``split/name`` where one node is measured on
-    two splits. ``found``: whether it comes from a node of the graph and no user chose it.
+    ``key`` names it in reports: the node's name, or ``split/name`` if a node is measured on two
+    splits. ``found``: whether it comes from a node of the graph instead of the user's choice.
     """
 
     tensor: Tensor
@@ -34,7 +34,7 @@ class Metric:
 
     @property
     def is_share(self) -> bool:
-        """Whether it lies between 0 and 1: an accuracy and its like, or a mean of truth values."""
+        """Whether it lies between 0 and 1: a metric such as accuracy, or a mean of truth values."""
         node = self.tensor.node
         if node.op.id in SHARES:
             return True
@@ -44,7 +44,7 @@ class Metric:
 
 @dataclass(frozen=True)
 class Monitor:
-    """What early stopping watches.
+    """The value that early stopping watches.
 
     Attributes:
         metric: a scalar, measured after each epoch; None is the training loss of the epoch.
@@ -68,13 +68,13 @@ class Monitor:
 
     @property
     def title(self) -> str:
-        """What is watched, for people: ``validation loss``."""
+        """The watched value in words: ``validation loss``."""
         return f"{self.metric.split} {self.metric.tensor.name}" if self.metric else "training loss"
 
 
 @dataclass(frozen=True)
 class Binding:
-    """A placeholder fed from a data set's column."""
+    """A column of a data set that feeds a placeholder."""
 
     dataset: DataSplits
     column: str
@@ -85,7 +85,7 @@ class ElementStream:
     """A data set whose elements are the batches of a training, one for each step.
 
     Attributes:
-        places: number of a component -> the placeholder that it feeds.
+        places: the placeholder that each component feeds, by number of the component.
         steps: elements of an epoch; None for a pass.
     """
 
@@ -100,19 +100,19 @@ class Training(PlainSettings):
 
     Attributes:
         optimizer: node whose control inputs are the updates.
-        loss: scalar that is reported; an epoch's is the mean over its batches.
+        loss: scalar to report; the loss of an epoch is the mean over its batches.
         bindings: the column that feeds each placeholder.
         feeds: constant values for other placeholders.
-        monitor: what early stopping watches if ``patience`` switches it on.
+        monitor: the value that early stopping watches if ``patience`` switches it on.
         breakpoints: tensors that pause the training, see `Breakpoints`.
-        bounds: tensors that end it where their values leave a range, see `Bounds`.
-        plotted: tensors of one number, by the names of their curves: their value of each step is
-            in `Steps`.
-        stream: where batches come from, instead of the bindings' rows of the train split.
-        row_seed: seed of the order of the rows, if that is another one.
+        bounds: tensors that end the training if their values leave a range, see `Bounds`.
+        plotted: tensors of one number, by the names of their curves. `Steps` has their value in
+            each step.
+        stream: the source of batches, instead of the bindings' rows of the train split.
+        row_seed: the seed of the order of the rows, if it is not ``seed``.
 
     Raises:
-        GraphError: a setting is out of range, or something that must be a scalar is none.
+        GraphError: a setting is out of range, or the loss or a metric is not a scalar.
     """
 
     optimizer: Node
@@ -178,17 +178,17 @@ class Training(PlainSettings):
         return self.monitor.metric if self.patience is not None else None
 
     def measured(self) -> tuple[Metric, ...]:
-        """The metrics, and what early stopping watches if it is none of them."""
+        """Return the metrics, and the metric that early stopping watches if it is none of them."""
         watched = self.watched
         return self.metrics if watched in (None, *self.metrics) else (*self.metrics, watched)
 
     def used_bindings(self, targets: list[Node]) -> dict[Tensor, Binding]:
-        """The bindings that the targets depend on."""
+        """Return the bindings that the targets depend on."""
         needed = ancestors(targets)
         return {t: b for t, b in self.bindings.items() if t.node in needed}
 
     def rows(self, bindings: Mapping[Tensor, Binding], split: str) -> int | None:
-        """The number of rows of the bound columns in a split; None if nothing is bound.
+        """Return the number of rows of the bound columns in a split; None if nothing is bound.
 
         Raises:
             DataError: no rows, or data sets of different length.
@@ -200,7 +200,7 @@ class Training(PlainSettings):
         return next(iter(sizes.values()), None)
 
     def with_fitting_batches(self) -> Training:
-        """The training with smaller batches, where the usual ones hold more than all rows."""
+        """Return the training with smaller batches, if a batch is larger than the data set."""
         bindings = self.used_bindings([self.optimizer, self.loss.node])
         rows = None if self.stream else self.rows(bindings, "train")
         if rows is None or rows >= self.batch_size:
@@ -209,12 +209,12 @@ class Training(PlainSettings):
 
 
 def _is_table(tensor: Tensor) -> bool:
-    """Whether a metric is more than a number, such as a confusion matrix."""
+    """Return whether a metric is more than a number, such as a confusion matrix."""
     return isinstance(tensor.node.op, Accumulating) and tensor.type.is_static
 
 
 def metric_keys(named: list[tuple[str, str]]) -> list[str]:
-    """Report keys of (node name, split) pairs: the name, or ``split/name`` where it repeats.
+    """Return report keys of (node name, split) pairs: the name, or ``split/name`` if it repeats.
 
     >>> metric_keys([("accuracy", "test"), ("loss", "test"), ("loss", "validation")])
     ['accuracy', 'test/loss', 'validation/loss']

@@ -1,4 +1,4 @@
-"""What a run says of how it was trained: the settings, and those of its optimizer."""
+"""The settings of a training and its optimizer, as a run records them."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from nodeflow.train.settings import PlainSettings, declared
 from nodeflow.train.training import Training
 
 STREAM = "elements of a data set in Python"
-"""Where batches come from that are no rows of a table; a run does not keep it."""
+"""The description of batches that are not rows of a table. A run does not keep their source."""
 
 
 def settings_of(session: Session, training: Training) -> dict[str, Any]:
-    """The settings by name; those of an optimizer are called ``NODE.ATTRIBUTE``."""
+    """Return the settings by name. Settings of an optimizer are called ``NODE.ATTRIBUTE``."""
     found: dict[str, Any] = {s.name: getattr(training, s.name) for s in declared(PlainSettings)}
     found["tier"] = session.wanted
     if session.backend != "numba":

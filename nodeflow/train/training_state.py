@@ -1,8 +1,9 @@
-"""All that a training needs to go on as if it had never been interrupted, as one object.
+"""The complete state of a training, which can continue from it as if never interrupted.
 
-A step is a pure function of variables, batch, step number and seed, and the order of the rows one
-of seed and epoch. So the state is small: the variables, with what optimizers and running means keep
-in them; where the training stands; what early stopping has seen; and the curves so far.
+A step is a pure function of variables, batch, step number and seed. The order of the rows is a
+function of seed and epoch. So the state is small: the variables, including the variables of
+optimizers and running means; the position of the training; the record of early stopping; and the
+curves so far.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ BEST, MEASURED, BEST_MEASURED, LOSSES = "best/", "measured/", "best_measured/", 
 
 @dataclass(frozen=True)
 class WatchState:
-    """What early stopping has seen; as in `early_stopping.Watch`."""
+    """The record of early stopping, see `early_stopping.Watch`."""
 
     best_epoch: int
     best_value: float
@@ -48,25 +49,25 @@ class TrainingState:
     """The state of a training between two steps.
 
     Attributes:
-        identity: what must be the same where it goes on (`identity.identity_of`).
+        identity: the facts that must be the same when it resumes (`identity.identity_of`).
         variables: the values after the last step, by name.
-        losses: the loss of each step, float64 (steps,); may come in pieces until it is written.
-        epochs: the epochs that ended, without tables.
-        first_epoch: the one that the training began with.
-        epoch: the one that the next step belongs to.
-        done: steps of that epoch that are made.
-        before: steps of earlier trainings that the numbers of steps count.
-        counted: steps that the optimizers have made; random ops draw by it.
+        losses: the loss of each step, float64 (steps,); empty in snapshots.
+        epochs: the finished epochs, without tables.
+        first_epoch: the number of the training's first epoch.
+        epoch: the epoch of the next step.
+        done: finished steps of that epoch.
+        before: steps of earlier trainings that step numbers include.
+        counted: steps that the optimizers have made; random ops depend on it.
         total: sum of the losses of that epoch.
         seconds: duration of all steps.
         measured: the latest value of each metric.
-        watch: what early stopping has seen; None where it is off.
-        best, best_measured: variables and metrics of the best epoch, where they are kept.
-        runs: how many runs of the session were no training step; random ops draw by it.
-        tiers: since which step what ran compiled.
-        where: the place in a data set that is no table of rows.
-        numbers: of optimizers, by ``NODE.ATTR``, that were changed while it trained.
-        marks: marks of edits, for plots; empty in a file, because the run stores its edits.
+        watch: the record of early stopping; None if it is off.
+        best, best_measured: variables and metrics of the best epoch, if they are kept.
+        runs: runs of the session that were no training step; random ops depend on it.
+        tiers: the first compiled step of each plan, by its label.
+        where: the position in a data set that is not a table of rows.
+        numbers: numbers of optimizers that changed during the training, by ``NODE.ATTR``.
+        marks: marks of edits, for plots. Empty in a file, because the run stores its edits.
     """
 
     identity: Mapping[str, Any]
@@ -92,7 +93,7 @@ class TrainingState:
 
     @property
     def steps(self) -> int:
-        """How many steps the training has made."""
+        """The number of steps that the training has made."""
         return len(self.losses)
 
     @property
@@ -103,7 +104,7 @@ class TrainingState:
     # ---- on disk ------------------------------------------------------------------------------
 
     def save(self, path: Path, part: int = 0) -> Manifest:
-        """Write it as a checkpoint, completely or not at all; raise as `write_checkpoint`.
+        """Write the state as a checkpoint, completely or not at all. Raise as `write_checkpoint`.
 
         Args:
             part: how often the training was resumed before.
@@ -126,11 +127,11 @@ class TrainingState:
 
 
 def load_state(path: Path) -> TrainingState:
-    """Read the state of a training.
+    """Return the state of a training in a checkpoint.
 
     Raises:
-        CheckpointProblem: there is none, or it is damaged.
-        FileProblem: a file of it is missing or damaged.
+        CheckpointProblem: there is no checkpoint, or it is damaged.
+        FileProblem: one of its files is missing or damaged.
     """
     return state_of(path, read_manifest(path))
 
@@ -194,7 +195,7 @@ def _state(
 
 
 def place(value: Any) -> Mapping[str, Any]:
-    """Return a place in a data set without rows; raise, for example, ValueError if it is wrong."""
+    """Return a position in a data set without rows. Raise, for example, ValueError if wrong."""
     whole(table(value)["taken"])
     began = table(value["began"])
     passes, runs, cached = (listed(began[name]) for name in ("passes", "runs", "cached"))
@@ -233,7 +234,7 @@ _EPOCH = ("epoch", "loss", "metrics", "steps", "seconds")
 
 
 def _plain(value: Any) -> Any:
-    """A value as JSON, in which numbers that are not finite are strings."""
+    """Return a value as JSON, with numbers that are not finite as strings."""
     if isinstance(value, Mapping):
         return {key: _plain(one) for key, one in value.items()}
     if isinstance(value, float) and not math.isfinite(value):

@@ -35,7 +35,7 @@ class Averages:
 
     @contextmanager
     def used(self) -> Iterator[None]:
-        """Within this context the variables hold their means."""
+        """Set the variables to their means within this context."""
         weights = {name: self._variables[name] for name in self._names}
         self.keep()
         try:

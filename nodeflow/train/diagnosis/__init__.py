@@ -1,1 +1,1 @@
-"""Where a bad value comes from, and what may help."""
+"""The origin of a bad value, and advice."""

@@ -1,4 +1,4 @@
-"""Why an op made a bad value, and what to do: from its inputs, in words."""
+"""Causes of a bad value, found from the inputs of an op, with advice in words."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ QUOTIENTS = frozenset(("divide", "reciprocal", "rsqrt", "modulo"))
 HUGE = 1e38
 """About the largest float32."""
 SMALLEST = 1e-7
-"""What keeps a value away from zero, unless the user knows better."""
+"""The default distance that keeps a value away from zero."""
 
 
 @dataclass(frozen=True)
 class Cause:
-    """Why.
+    """The cause of a bad value.
 
     Attributes:
         kind: stable name: ``log of zero``, ``division by zero``, ``overflow in exp``, ``overflow``,
             ``not a number``, ``bad data``.
-        advice: what to do, in sentences.
-        port: number of the input of the culprit that a bound would help; None where none would.
+        advice: advice for the user, in sentences.
+        port: number of the culprit's input that should be bounded; None if a bound would not help.
         low, high: that bound.
     """
 
@@ -42,7 +42,7 @@ STEADY = "Lower the learning rate, or clip the gradients (clip_norm)."
 
 
 def cause_of(culprit: Culprit) -> Cause:
-    """The cause that the inputs at the bad element show."""
+    """Return the cause that the inputs at the bad element show."""
     inputs, op = culprit.inputs, culprit.op
     if not inputs:
         if op == "variable":
@@ -83,7 +83,7 @@ def cause_of(culprit: Culprit) -> Cause:
 
 
 def _is_huge(inputs: Sequence[Operand]) -> bool:
-    """Whether a product of the inputs overflows, so that a sum of such products may be NaN."""
+    """Return whether a product of the inputs overflows, so that a sum of products may be NaN."""
     sizes = [max(abs(o.low or 0), abs(o.high or 0)) for o in inputs]
     return math.prod(max(1.0, size) for size in sizes) > HUGE
 
@@ -93,12 +93,12 @@ def _largest_exponent(operand: Operand) -> float:
 
 
 def index_text(at: tuple[int, ...]) -> str:
-    """``[2, 5]``; nothing for a scalar."""
+    """Return an index as text: ``[2, 5]``; empty for a scalar."""
     return f"[{', '.join(map(str, at))}]" if at else ""
 
 
 def headline(culprit: Culprit) -> str:
-    """What happened, in one line.
+    """Return the cause and the result in one line.
 
     >>> zero = Operand("p", "float32", (3,), 0.0, 0.9, (2,), 0.0)
     >>> headline(Culprit("log", "log", (2,), -math.inf, 1, 3, (zero,)))
@@ -108,7 +108,7 @@ def headline(culprit: Culprit) -> str:
 
 
 def result_text(culprit: Culprit) -> str:
-    """What the culprit made of what: ``the result is −∞ at [2], where p is 0``."""
+    """Return result and inputs of the culprit: ``the result is −∞ at [2], where p is 0``."""
     where = f" at {index_text(culprit.at)}" if culprit.at else ""
     named = [o for o in culprit.inputs if o.value is not None]
     parts = " and ".join(
@@ -120,7 +120,7 @@ def result_text(culprit: Culprit) -> str:
 
 
 def operand_line(operand: Operand) -> str:
-    """An input in one line.
+    """Return an input in one line.
 
     >>> operand_line(Operand("p", "float32", (3, 2), 0.0, 0.9, (2, 1), 0.0))
     'p: float32 (3, 2), from 0 to 0.9; 0 at [2, 1]'

@@ -1,4 +1,4 @@
-"""How a value left the bounds of its node, as plain data and in words."""
+"""A value that left the bounds of its node, as plain data and in words."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from nodeflow.number_text import number
 
 @dataclass(frozen=True)
 class Crossing:
-    """How a value left its bounds.
+    """A value that left its bounds.
 
     Attributes:
-        node: name of the tensor; a variable's value is that after the step's update.
+        node: name of the tensor. For a variable, the value is the one after the step's update.
         value: the element that is farthest out.
         low, high: the bounds.
-        is_high: whether it left the upper one.
-        at: its index; None where the step cannot be computed again.
+        is_high: whether it left the upper bound.
+        at: the index of the element; None where the step cannot be computed again.
     """
 
     node: str
@@ -29,7 +29,7 @@ class Crossing:
 
     @property
     def side(self) -> str:
-        """Which bound it left, in words.
+        """The bound that the value left, in words.
 
         >>> Crossing("h", 12.5, None, 10.0, True, (3, 0)).side
         'above its upper bound 10'
@@ -49,7 +49,7 @@ class Crossing:
 
     @property
     def finding(self) -> str:
-        """The same without the name: ``12.5 at [3, 0] is above its upper bound 10``."""
+        """The text without the name: ``12.5 at [3, 0] is above its upper bound 10``."""
         return f"{self._where} is {self.side}"
 
     @property

@@ -1,9 +1,9 @@
-"""The op with which a bad value began: the earliest one with finite inputs and a bad output.
+"""Finds the op that made the first bad value: the earliest one with finite inputs and a bad output.
 
-*Bad* is what is not finite. A value leads to another one element by element: a logarithm of zero
-that a `where` leaves out, or a mask of minus infinity whose softmax is finite, leads nowhere. So
-from the loss or the update that is bad, what led to it is followed back, and the earliest of the
-ops where that began is the culprit. It is looked for in the schedule that ran.
+*Bad* means not finite. A bad value leads to another one element by element. A logarithm of zero
+that a `where` leaves out leads nowhere, and so does a mask of minus infinity whose softmax is
+finite. The search follows the bad elements back from the loss or update. The earliest op where a
+bad value begins is the culprit. The search uses the schedule that ran.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ MOVING = frozenset(
 )
 """Ops whose outputs are elements of their inputs."""
 COUNTING = frozenset("bool int8 int16 int32 int64 uint8 uint16 uint32 uint64".split())
-"""Dtypes that are never infinite, such as those of sizes and of truth."""
+"""Dtypes that are never infinite, such as those for sizes and truth values."""
 ALONG_AXIS = frozenset(("softmax", "log_softmax", "cumsum", "cumprod"))
 
 
@@ -38,9 +38,9 @@ class Operand:
     """An input of the culprit.
 
     Attributes:
-        name: of the tensor.
-        low, high: of its finite elements; None where there is none.
-        at: index of an element from which the bad value comes; None where no single one does.
+        name: name of the tensor.
+        low, high: minimum and maximum of its finite elements; None where there are none.
+        at: index of an element that caused the bad value; None if no single one did.
         value: that element.
     """
 
@@ -58,12 +58,15 @@ class Culprit:
     """The op that made the first bad value.
 
     Attributes:
-        node: its name; one that was derived, such as a gradient, is ``of`` the node in the file.
+        node: its name.
         op: id of the op.
         at: index of a bad element of its output.
         value: that element.
-        count: how many elements are bad, of ``size``.
-        inputs: what it computed this from.
+        count: the number of bad elements.
+        size: the number of all elements.
+        inputs: the inputs of the computation.
+        of: the file's node that derived this node, such as a gradient; empty for a node in the
+            file.
     """
 
     node: str
@@ -77,10 +80,10 @@ class Culprit:
 
 
 def find_culprit(schedule: Schedule, values: Values, watched: Sequence[int]) -> Culprit | None:
-    """The culprit for slots that are watched; None where all of them are finite.
+    """Return the culprit for watched slots, or None if all of them are finite.
 
     Args:
-        values: of all slots.
+        values: the values of all slots.
     """
     trace = _Trace(schedule, values)
     for slot in watched:
@@ -89,7 +92,7 @@ def find_culprit(schedule: Schedule, values: Values, watched: Sequence[int]) -> 
 
 
 class _Trace:
-    """What led to bad values, by slot: True at the elements that did."""
+    """The elements that led to bad values: a mask for each slot."""
 
     def __init__(self, schedule: Schedule, values: Values) -> None:
         self._schedule, self._values = schedule, values
@@ -103,7 +106,7 @@ class _Trace:
                 self._constant.update(step.outputs)
 
     def bad(self, slot: int) -> np.ndarray:
-        """Where a slot is not finite."""
+        """Return a mask of the elements of a slot that are not finite."""
         value = self._values[slot]
         if value is None:
             return np.zeros(0, bool)
@@ -112,12 +115,12 @@ class _Trace:
         return ~np.isfinite(np.asarray(value, _wide(value)))
 
     def follow(self, slot: int, where: np.ndarray) -> None:
-        """Mark elements as what led to a bad value, once."""
+        """Mark elements that led to a bad value."""
         if where.any():
             self._led[slot] = self._led.get(slot, np.zeros(where.shape, bool)) | where
 
     def culprit(self) -> Culprit | None:
-        """Follow back from what is marked; the earliest beginning."""
+        """Follow the marked elements back, and return the earliest op where a bad value begins."""
         births: list[Step] = []
         silent: list[Step] = []
         meant: list[Step] = []
@@ -142,16 +145,16 @@ class _Trace:
         return self._described(None, given[0]) if given else None
 
     def _is_constant(self, step: Step) -> bool:
-        """Whether what a step computes depends on constants and sizes alone, so it is meant."""
+        """Return whether a step depends only on constants and sizes: then its value is intended."""
         return all(slot in self._constant for slot in step.outputs)
 
     def _has_nan(self, slot: int) -> bool:
-        """Whether a feed has NaN where that led to a bad value; infinity may be meant."""
+        """Return whether a feed has NaN and led to a bad value. Infinity may be intended."""
         value = self._values[slot]
         return slot in self._led and value is not None and bool(np.isnan(value).any())
 
     def _begins_as_nan(self, step: Step, leading: Mapping[int, np.ndarray]) -> bool:
-        """Whether an op made NaN of infinity, which may be meant, as in masks."""
+        """Return whether an op made NaN of infinity, which may be intended, as in masks."""
 
         def is_nan(slot: int, where: np.ndarray) -> bool:
             value = self._values[slot]
@@ -160,10 +163,10 @@ class _Trace:
         made = any(is_nan(s, self._led[s]) for s in step.outputs if s in self._led)
         return made and not any(is_nan(slot, where) for slot, where in leading.items())
 
-    # ---- what led to a bad output -------------------------------------------------------------
+    # ---- inputs that led to a bad output --------------------------------------------------------
 
     def _leading(self, step: Step) -> dict[int, np.ndarray]:
-        """For each input that led to the bad elements of a step's outputs, which elements did."""
+        """Return for each input the elements that led to the bad elements of a step's outputs."""
         if is_assign(step.node):
             (slot,) = (s for s in step.outputs if s in self._led)
             return {step.inputs[-1]: self._led[slot]}
@@ -189,7 +192,7 @@ class _Trace:
         return all(bool(np.isnan(self._array(s)[self._led[s]]).all()) for s in marked)
 
     def _reach(self, step: Step, slot: int) -> np.ndarray:
-        """The elements of an input that the marked elements of the outputs are computed from."""
+        """Return the elements of an input that the marked elements of the outputs depend on."""
         shape = self._array(slot).shape
         node, op = step.node, step.node.op
         out = next(s for s in step.outputs if s in self._led)
@@ -213,7 +216,8 @@ class _Trace:
     def _rows_or_columns(
         self, step: Step, slot: int, marked: np.ndarray, shape: tuple[int, ...]
     ) -> np.ndarray:
-        """The rows of the first factor and the columns of the second that give what is marked."""
+        """Return the rows of the first factor, or columns of the second, that marked elements
+        read."""
         attrs, found = step.node.attrs, np.zeros(shape, bool)
         for number, own in enumerate(step.inputs):
             if own != slot:
@@ -225,7 +229,7 @@ class _Trace:
         return found
 
     def _moved(self, step: Step, slot: int, marked: np.ndarray) -> np.ndarray:
-        """Where the marked elements of an output come from, found by moving numbers."""
+        """Return the sources of an output's marked elements, by moving numbers through the op."""
         node, shape = step.node, self._array(slot).shape
         sizes = [self._array(s).size for s in step.inputs]
         starts = [0, *accumulate(sizes)]
@@ -237,7 +241,7 @@ class _Trace:
             given.append(numbers.reshape(array.shape) if is_moved else array)
         try:
             outs = evaluate(node.op, given, node.attrs)
-        except Exception:  # an op of this name that wants something else: all of it counts
+        except Exception:  # an unrelated op with this name: mark all elements
             return np.ones(shape, bool)
         outs = outs if isinstance(outs, (tuple, list)) else (outs,)
         chosen = [
@@ -256,7 +260,7 @@ class _Trace:
     def _without_bystanders(
         self, step: Step, reached: dict[int, np.ndarray]
     ) -> dict[int, np.ndarray]:
-        """Leave out what makes no difference: the output is as bad without it."""
+        """Remove inputs that make no difference: the output is as bad without them."""
         if step.node.op.random or step.node.op.stateful:
             return reached
         kept = {}
@@ -273,8 +277,10 @@ class _Trace:
         return kept or reached
 
     def _mended_by(self, step: Step, slot: int, where: np.ndarray) -> np.ndarray | None:
-        """The marked elements of the first marked output that are finite if an input is 1 where it
-        led there; None if that cannot be computed."""
+        """Return the marked output elements that become finite if an input is 1 where it led there.
+
+        Only the first marked output counts. Return None if that cannot be computed.
+        """
         given = [self._array(s) for s in step.inputs]
         other = np.where(where, np.ones((), self._array(slot).dtype), self._array(slot))
         given = [other if s == slot else array for s, array in zip(step.inputs, given, strict=True)]
@@ -292,7 +298,7 @@ class _Trace:
     # ---- in words -----------------------------------------------------------------------------
 
     def _described(self, step: Step | None, slot: int) -> Culprit:
-        """The culprit: a step, or something that was given."""
+        """Return the culprit: a step, or a given value."""
         marked, value = self._led[slot], self._array(slot)
         at = _first(marked)
         tensor = self._schedule.slots[slot]
@@ -321,7 +327,7 @@ class _Trace:
                 reach = self._reach(step, own)
                 if isinstance(step.node.op, Elementwise) or step.node.op.id in MOVING:
                     place = _first(reach) if reach.any() else None
-                elif reach.any():  # of what it adds up, the largest
+                elif reach.any():  # of several summands, the largest
                     sizes = np.where(reach, np.abs(np.asarray(array, np.float64)), -1.0)
                     place = _index(int(np.argmax(sizes)), array.shape)
             yield _operand(self._schedule.slots[own].name, array, place)
@@ -341,12 +347,12 @@ def _origin(node: Node) -> str:
 
 
 def _wide(array: np.ndarray) -> np.dtype:
-    """A dtype in which numpy can tell what is finite; half floats are none of its own."""
+    """Return a dtype whose finite values numpy can test. It cannot test bfloat16."""
     return np.dtype(np.float32) if array.dtype.kind == "V" else array.dtype
 
 
 def _unbroadcast(mask: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """The elements of an input of this shape that are broadcast to where a mask is true."""
+    """Return the elements of an input of this shape that broadcast to True elements of a mask."""
     if mask.shape == shape:
         return mask
     extra = mask.ndim - len(shape)

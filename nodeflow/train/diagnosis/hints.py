@@ -1,4 +1,4 @@
-"""Hints of the training doctor: what was seen, what it means, and an edit that may help.
+"""Hints of the training doctor: an observation, its meaning, and an edit that may help.
 
 Plain data, the same in the host's pipe, in the window and on the command line.
 """
@@ -17,14 +17,13 @@ class Edit:
     """One change of a document.
 
     Attributes:
-        kind: ``attribute`` (of a node), ``setting`` (of the training), ``op`` (replace a node's
-            op by ``value``), ``normalize`` (insert a Normalize node behind a node's output;
-            ``value`` has its attributes), ``bound`` (insert a Clip by value node before a
-            node's input; ``value`` has its attributes), or ``unbound`` (remove the bounds of a
-            node's values).
+        kind: ``attribute`` (of a node), ``setting`` (of the training), ``op`` (replace a node's op
+            by ``value``), ``normalize`` (insert a Normalize node behind a node's output; ``value``
+            has its attributes), ``bound`` (insert a Clip by value node before a node's input;
+            ``value`` has its attributes), or ``unbound`` (remove the bounds of a node's values).
         node: the node's name; empty for a setting.
-        name: of the attribute, setting, output or input.
-        value: the new one, as JSON.
+        name: the name of the attribute, setting, output or input.
+        value: the new value, as JSON.
     """
 
     kind: str
@@ -35,13 +34,13 @@ class Edit:
 
 @dataclass(frozen=True)
 class Hint:
-    """What is probably wrong with a training.
+    """A probable problem of a training.
 
     Attributes:
         kind: stable name of the rule, such as ``dead_relu``.
         title: the finding, as a sentence without its full stop.
         evidence: the figures behind it, in sentences.
-        advice: what to do, in sentences.
+        advice: advice for the user, in sentences.
         node: name of the node it is about; empty for the whole training.
         fix: text of a button that applies ``edits``; empty where there is nothing to apply.
         edits: applied together, as one step.
@@ -59,7 +58,7 @@ class Hint:
 
     @property
     def key(self) -> tuple[str, str]:
-        """Equal for later findings of the same thing."""
+        """A key that is equal for later findings of the same problem."""
         return self.kind, self.node
 
     def __str__(self) -> str:
@@ -68,7 +67,7 @@ class Hint:
 
 
 def percent(share: float) -> str:
-    """A share for people: ``93 %``, and never 100 % where something is left.
+    """Return a fraction as text: ``93 %``, and 100 % only for exactly 1.
 
     >>> percent(0.9996), percent(1.0), percent(0.5)
     ('99.9 %', '100 %', '50 %')

@@ -1,7 +1,7 @@
-"""What ends a training before its time: a value that is not finite, or out of its bounds.
+"""Early ends of a training: a value that is not finite, or out of its bounds.
 
-Every chunk of steps is looked at. The first step that shows such a value is the last that counts;
-the variables become those from before it, where steps can be computed again.
+Every chunk of steps is examined. The first step with such a value is the last that counts. The
+variables are reset to their values before it, if steps can be computed again.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from nodeflow.train.training_state import TrainingState
 
 
 class Ending:
-    """Watches the steps of a training.
+    """Examines the steps of a training.
 
     Attributes:
-        past: from which its steps can be computed again; None where they cannot.
+        past: the data for computing its steps again; None if they cannot be.
         probes: scalars to record beside the loss, after all others.
     """
 
@@ -41,10 +41,11 @@ class Ending:
         steps_per_epoch: int,
         resumed: TrainingState | None,
     ) -> None:
-        """
+        """Watch a training.
+
         Args:
-            at: how far the training is; it is followed.
-            resumed: the state in which it goes on.
+            at: the progress of the training, which this object reads but does not change.
+            resumed: the state of a resumed training.
         """
         self.past: Past | None = None
         self._variables, self._at, self._resumed = variables, at, resumed
@@ -66,16 +67,16 @@ class Ending:
 
     @property
     def takes_single_steps(self) -> bool:
-        """Whether steps that leave bounds cannot be taken back, so that each is looked at."""
+        """Whether steps must run singly, because steps that leave bounds cannot be undone."""
         return bool(self._bounds) and self.past is None
 
     def look(self, scalars: np.ndarray, seconds: float, copies: bool) -> int:
-        """Look at a chunk of steps; returns how many of them count.
+        """Examine a chunk of steps, and return how many of them count.
 
         Args:
-            scalars: what was recorded of them, float64 (steps, scalars).
-            seconds: that they took.
-            copies: whether variables are to be copied after them, so they are looked at first.
+            scalars: the records of the steps, float64 (steps, scalars).
+            seconds: their duration.
+            copies: whether a snapshot follows, so that the variables must be examined first.
         """
         crossed = self.crossed(scalars)
         done = len(scalars)
@@ -88,13 +89,13 @@ class Ending:
         return done if crossed is None else self._leave(*crossed, done)
 
     def crossed(self, scalars: np.ndarray) -> tuple[int, Crossing, Tensor] | None:
-        """The first of some steps that leaves bounds; ``scalars`` are what was recorded of them."""
+        """Return the first step that leaves bounds, from the records of some steps."""
         if not self._bounds or not len(scalars):
             return None
         return self._bounds.crossed(scalars[:, -len(self.probes) :])
 
     def end_epoch(self, epoch: int, is_last: bool) -> None:
-        """Look at the variables, and keep them."""
+        """Examine the variables, and keep a copy."""
         if self._guard is None or self.is_here:
             return
         found = self._guard.end_epoch(epoch, is_last)
@@ -102,7 +103,7 @@ class Ending:
             self._find(self._guard, found)
 
     def event(self) -> Diverged:
-        """Set the variables to those that are kept, and say how the training ends."""
+        """Set the variables to the kept values, and return the event that ends the training."""
         if self._crossing is not None:
             return self._out_of_bounds(self._crossing)
         assert self._guard is not None and self._found is not None
@@ -111,18 +112,18 @@ class Ending:
     # ---- inside -------------------------------------------------------------------------------
 
     def _find(self, guard: FiniteGuard, found: Found) -> int:
-        """Replay to find the first bad step; returns how many of the latest steps lead up to it."""
+        """Replay to find the first bad step, and return the number of latest steps up to it."""
         self._found, step = found, self._at.step + found.count
         if self.past is not None:
             self._bad = find_first_bad(self.past, step, guard.nodes)
         return found.count if self._bad is None else max(0, self._bad.step - self._at.step)
 
     def _leave(self, index: int, crossing: Crossing, tensor: Tensor, done: int) -> int:
-        """End at a step that leaves bounds, unless one before it is not finite.
+        """End at a step that leaves bounds, unless an earlier one is not finite.
 
         Args:
-            index: which of the latest steps it is.
-            done: how many of them lead up to what is not finite; all where nothing is.
+            index: the index of the step among the latest ones.
+            done: how many of them lead up to a value that is not finite; all if there is none.
         """
         step = self._at.step + index + 1
         if self._found is not None:
@@ -160,9 +161,9 @@ class Ending:
         return diverged(found, at.step, at.epoch, kept_epoch, self._first_epoch, resumed)
 
     def _epoch_of(self, step: int) -> int:
-        """The epoch of a step of this one or an earlier one."""
+        """Return the epoch of a step in this epoch or an earlier one."""
         at = self._at
-        earlier = at.step - at.done - step  # how many steps before the last epoch's end
+        earlier = at.step - at.done - step  # steps before the end of the last epoch
         if earlier < 0:
             return at.epoch
         return at.epoch - 1 - earlier // max(1, self._per_epoch)

@@ -1,9 +1,8 @@
-"""Ends a training that diverges, at the step that does, with the variables from before it.
+"""Ends a training that diverges, at the first bad step, with the variables from before it.
 
-The loss of every step is looked at, and the variables once per chunk of steps. That costs a
-thousandth of a step, so it is always on unless the setting ``allow_nonfinite`` says otherwise.
-`first_bad` replays the chunk to find the step; where it cannot, the variables become those of the
-last epoch that was finite.
+The loss of every step is examined, and the variables once per chunk of steps. That costs a
+thousandth of a step, so it is always on unless the setting ``allow_nonfinite`` is. `first_bad`
+replays the chunk to find the step. If it cannot, the variables are reset to the last finite epoch.
 """
 
 from __future__ import annotations
@@ -27,18 +26,18 @@ from nodeflow.train.saving.weights import is_finite
 from nodeflow.train.training import Training
 
 SHARE = 0.005
-"""Of the time of a training, what looking at variables may take."""
+"""Fraction of a training's time that examining variables may take."""
 ADVICE = "Lower the learning rate, scale the inputs, or clip the gradients"
 
 
 @dataclass(frozen=True)
 class Found:
-    """What is not finite.
+    """A value that is not finite.
 
     Attributes:
         node: the loss, or a variable.
-        count: how many of the steps looked at ran up to it.
-        value: the loss; a variable has one element that is not finite.
+        count: how many of the examined steps ran up to it.
+        value: the loss, or one element of the variable.
     """
 
     node: str
@@ -49,7 +48,7 @@ class Found:
 class FiniteGuard:
     """Watches the loss and the variables that a training changes.
 
-    A variable that is not finite before the first step is left alone: it is meant to be so.
+    A variable that is not finite before the first step is ignored, because that is intended.
 
     Args:
         epoch: the last one before the training; its variables are kept first.
@@ -69,7 +68,7 @@ class FiniteGuard:
         return array is not None and number_kind(array.dtype) == "f" and is_finite(array)
 
     def look(self, losses: np.ndarray, seconds: float) -> Found | None:
-        """What a chunk of steps shows: the first loss that is not finite, or a variable."""
+        """Return the first loss in a chunk of steps, or a variable, that is not finite."""
         bad = np.flatnonzero(~np.isfinite(losses))
         if len(bad):
             first = int(bad[0])
@@ -85,7 +84,7 @@ class FiniteGuard:
         for node, kept in self._latest.items():
             np.copyto(kept, self._variables.read(node))
         self._latest_epoch = epoch
-        if not is_last and self._steps:  # not looked at since the last step: see `restore`
+        if not is_last and self._steps:  # not examined since the last step: see `restore`
             return None
         found = self.look_at_variables(0)
         if found is None:
@@ -94,7 +93,7 @@ class FiniteGuard:
         return found
 
     def look_at_variables(self, count: int) -> Found | None:
-        """What variables show after so many steps; nothing new where none ran since."""
+        """Return a variable that is not finite after ``count`` steps. Skip if no step ran since."""
         if not self._steps and count:
             return None
         started = time.thread_time()
@@ -104,7 +103,7 @@ class FiniteGuard:
         return None if found is None else Found(found[0], count, found[1])
 
     def restore(self) -> int:
-        """Set the variables to those of the last epoch that was finite; returns the epoch."""
+        """Set the variables to the last finite epoch, and return the epoch."""
         if self._latest_epoch > self._good_epoch and all(map(is_finite, self._latest.values())):
             self._good, self._good_epoch = self._latest, self._latest_epoch
         for node, array in self._good.items():
@@ -113,7 +112,7 @@ class FiniteGuard:
 
 
 def first_not_finite(variables: Variables, nodes: Sequence[Node]) -> tuple[str, float] | None:
-    """The first of these variables that is not finite, and an element that is not."""
+    """Return the name of the first variable that is not finite, and such an element."""
     for node in nodes:
         array = variables.read(node)
         if not is_finite(array):
@@ -124,8 +123,11 @@ def first_not_finite(variables: Variables, nodes: Sequence[Node]) -> tuple[str, 
 def diverged(
     found: Found, step: int, epoch: int, kept_epoch: int, first_epoch: int, resumed: int | None
 ) -> Diverged:
-    """The event that ends a training whose steps cannot be replayed; ``resumed`` is the step whose
-    variables it went on from, if these are the ones that are kept."""
+    """Return the event that ends a training whose steps cannot be replayed.
+
+    Args:
+        resumed: the step where the training resumed, if its variables are kept; else None.
+    """
     if resumed is not None:
         kept = f"those of step {resumed}"
     elif kept_epoch >= first_epoch:
@@ -136,13 +138,13 @@ def diverged(
 
 
 def put_back(variables: Variables, before: Mapping[Node, np.ndarray]) -> None:
-    """Set variables to what they were before a step."""
+    """Set variables to their values before a step."""
     for node, array in before.items():
         variables.put(node, array)
 
 
 def error_of(event: Diverged) -> RunError:
-    """The error that tells Python and the command line of it."""
+    """Return the error that reports the event in Python and on the command line."""
     culprit, text = event.culprit, f"{event.what}; the weights are {event.kept}"
     if event.crossing is not None:
         return error_of_crossing(event.crossing, event.step, event.epoch, event.kept)
@@ -160,7 +162,7 @@ def error_of(event: Diverged) -> RunError:
 
 
 def _hint(advice: str, culprit: Culprit | None = None) -> SurfaceText:
-    """What to do, and what the culprit was given."""
+    """Return advice, and the inputs of the culprit."""
     lines = [f"\n  {operand_line(operand)}" for operand in culprit.inputs] if culprit else []
     advice, given = advice.rstrip("."), "".join(lines)
     return SurfaceText(

@@ -1,4 +1,4 @@
-"""Where the first value that is not finite came from: steps are replayed until one shows it."""
+"""The origin of the first value that is not finite: replays steps until one shows it."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class FirstBad:
 
     Attributes:
         step: its number, from 1.
-        node: the loss, or the variable that its update makes so.
-        value: of the loss, or of one element.
+        node: the loss, or the variable that the update makes non-finite.
+        value: the loss, or one element of the variable.
         before: the variables that steps change, from before this one.
         culprit: the op where it began; None if that cannot be found.
     """
@@ -36,13 +36,13 @@ class FirstBad:
 
 
 def find_first_bad(past: Past, last: int, watched: Sequence[Node]) -> FirstBad | None:
-    """Replay the steps since the newest copy, up to ``last``, which or one before which is bad.
+    """Replay the steps since the newest snapshot up to ``last``, and return the first bad one.
 
     Args:
         watched: the variables that have to stay finite.
 
     Returns:
-        None where there is no copy, or where the replay shows nothing.
+        None if there is no snapshot, or if the replay stays finite.
     """
     copied = past.copied_before(last)
     if copied is None:
@@ -59,14 +59,14 @@ def find_first_bad(past: Past, last: int, watched: Sequence[Node]) -> FirstBad |
         changing = assigned_variables(past.training.optimizer)
         before = {n: variables.read(n).copy() for n in changing}
         return FirstBad(step, node, value, before, _culprit(replay, watched))
-    except NodeflowError:  # the training reports what it has seen itself
+    except NodeflowError:  # the training itself reports the value that it has seen
         return None
     finally:
         replay.close()
 
 
 def _first(replay: Replay, last: int, watched: Sequence[Node]) -> tuple[int, str, float] | None:
-    """The first bad step, and the loss or variable that shows it."""
+    """Return the first bad step, and the loss or variable that shows it."""
     variables = replay.session.variables
     while (step := replay.step) <= last:
         loss = float(replay.advance()[0, 0])
@@ -79,7 +79,7 @@ def _first(replay: Replay, last: int, watched: Sequence[Node]) -> tuple[int, str
 
 
 def _culprit(replay: Replay, watched: Sequence[Node]) -> Culprit | None:
-    """By reference, which needs no kernels; where that shows nothing, in the tier that ran."""
+    """Return the culprit by the reference tier, which needs no kernels, or the tier that ran."""
     schedule = replay.stepper.schedule
     loss = next(slot for slot in schedule.fetches if slot is not None)
     updates = [slot for node, slot in schedule.writes.items() if node in watched]

@@ -1,4 +1,4 @@
-"""The step in which a value left its bounds, computed again: where in the value that is."""
+"""Computes a step again whose value left its bounds, to find the index of the value."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from nodeflow.train.rewind.snapshots import assigned_variables
 def locate(
     past: Past, step: int, crossing: Crossing, tensor: Tensor
 ) -> tuple[Crossing, Mapping[Node, np.ndarray]] | None:
-    """Where in a tensor the value is, and the variables from before the step.
+    """Return the crossing with the index of the value, and the variables from before the step.
 
     Returns:
         None where the step cannot be computed again.
@@ -52,7 +52,7 @@ def _place(replay: Replay, crossing: Crossing, tensor: Tensor) -> tuple[int, ...
 
 
 def error_of_crossing(crossing: Crossing, step: int, epoch: int, kept: str) -> OutOfBoundsError:
-    """The error that ends the training.
+    """Return the error that ends the training.
 
     Args:
         kept: which weights the variables have again, in words.

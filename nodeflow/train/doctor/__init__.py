@@ -1,5 +1,5 @@
-"""The training doctor: what goes wrong in a training, found in its graph, data, batch and curves.
+"""The training doctor: finds problems of a training in its graph, data, batch and curves.
 
-A rule is one function that yields hints; the module says what it looks at. `checks.Doctor` calls
-them as the events of a training pass by.
+A rule is one function that yields hints. Its module names the examined source. `checks.Doctor`
+calls the rules as it passes on the events of a training.
 """

@@ -1,4 +1,4 @@
-"""What one batch shows inside the network: units that never fire, units that are saturated."""
+"""Problems that one batch shows inside the network: dead units, saturated units."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from nodeflow.train.doctor.nodes import WEIGHTS, needed_nodes, placed
 from nodeflow.train.training import Training
 
 Run = Callable[[Sequence[Tensor], Mapping[Tensor, Any]], Sequence[np.ndarray]]
-"""Computes tensors with feeds and the current values of the variables, by inference."""
+"""A function that computes tensors by inference, with feeds and the current variables."""
 
 BATCH = 256
 FEWEST_ROWS, FEWEST_UNITS = 16, 4
@@ -25,7 +25,7 @@ _SQUASHING = {"sigmoid": (0.01, 0.99), "tanh": (-0.98, 0.98)}
 
 
 def run_of(session: Session) -> Run:
-    """Runs of a session, of which each may be the last one like it."""
+    """Return a function that runs a session, expecting only one run of each kind."""
 
     def run(tensors: Sequence[Tensor], feeds: Mapping[Tensor, Any]) -> Sequence[np.ndarray]:
         with session.expecting(1):
@@ -35,7 +35,7 @@ def run_of(session: Session) -> Run:
 
 
 def check_batch(training: Training, run: Run) -> Iterator[Hint]:
-    """Runs the activations of hidden layers on a batch of training rows."""
+    """Compute the activations of hidden layers on a batch of training rows, and yield hints."""
     hidden = _hidden(needed_nodes(training))
     feeds = feeds_of(training, hidden)
     if not hidden or feeds is None:
@@ -54,14 +54,14 @@ def check_batch(training: Training, run: Run) -> Iterator[Hint]:
 
 
 def _hidden(needed: list[Node]) -> list[Node]:
-    """The activations whose results go into another layer."""
+    """Return the activations whose results another layer reads."""
     inside = ancestors(node.inputs[0].node for node in needed if node.op.id in WEIGHTS)
     activations = (_RELU, *_SQUASHING)
     return [node for node in needed if node.op.id in activations and node in inside]
 
 
 def feeds_of(training: Training, nodes: list[Node], rows: int = BATCH) -> dict[Tensor, Any] | None:
-    """The first rows of the training split; None if there are none."""
+    """Return the first rows of the training split as feeds, or None if there are none."""
     bindings = training.used_bindings(nodes)
     used = ancestors(nodes)
     feeds: dict[Tensor, Any] = {t: v for t, v in training.feeds.items() if t.node in used}

@@ -1,4 +1,4 @@
-"""Watches the events of a training and yields hints among them."""
+"""Watches the events of a training and inserts hints."""
 
 from __future__ import annotations
 
@@ -29,9 +29,10 @@ class Doctor:
     """The hints of one training.
 
     Args:
-        run: computes activations for a batch; without it, none are looked at.
-        held: tells what memory a step holds, and its limit; without it, that is not looked at.
-        if_stopped: whether a training that the user stopped is looked at before it ends.
+        run: computes activations for a batch. Without it, no batch is examined.
+        held: returns the memory that a step holds, and its limit. Without it, memory is not
+            examined.
+        if_stopped: whether to examine a training that the user stopped before its last event.
     """
 
     def __init__(
@@ -45,28 +46,28 @@ class Doctor:
         self._training, self._run, self._held = training, run, held
         self._if_stopped = if_stopped
         self.past: Past | None = None
-        """From which it can be told when a finding of a batch began."""
+        """The snapshots that tell when a problem of a batch began."""
         self._looked_at, self._is_seen = 0, False
         self._curves = Curves()
         self._lasting: list[Hint] = []
         self._step = 0
         self._since: dict[tuple[str, str], int] = {}
-        """The step after which the finding of a batch was first seen, by its key."""
+        """The step after which a problem of a batch was first seen, by its key."""
 
     def use(self, training: Training, run: Run | None = None) -> None:
-        """The training goes on with an edit."""
+        """Continue with an edited training."""
         self._training, self._run, self._is_seen = training, run, False
         self._lasting = [*check_structure(training), *check_data(training)]
 
     def examined(self, events: Iterable[Event]) -> Iterator[Event]:
-        """The events, and `Hints` after those that show something new.
+        """Yield the events, and `Hints` after events that reveal new problems.
 
-        Graph and data are looked at before the first step, a batch and the curves after epochs 1,
-        2, 4, 8 and so on, and before the end.
+        Graph and data are examined before the first step. A batch and the curves are examined after
+        epochs 1, 2, 4, 8 and so on, and before the end.
         """
         shown: tuple[Hint, ...] = ()
         for event in events:
-            if isinstance(event, (Diverged, Done)):  # the last event stays the last
+            if isinstance(event, (Diverged, Done)):  # the last event must stay the last
                 found = self._examine() if self._is_new(event) else shown
                 if found != shown:
                     yield Hints(found)
@@ -103,7 +104,7 @@ class Doctor:
                 yield Hints(found)
 
     def _is_new(self, last: Diverged | Done) -> bool:
-        """Whether to look once more before the last event."""
+        """Return whether to examine once more before the last event."""
         if isinstance(last, Done) and last.stopped and not self._if_stopped:
             return False
         return not self._is_seen or (isinstance(last, Done) and bool(last.best_epoch))
@@ -111,14 +112,14 @@ class Doctor:
     def _examine(self) -> tuple[Hint, ...]:
         found = [*self._lasting, *check_curves(self._training, self._curves)]
         if self._run is not None:
-            with suppress(NodeflowError):  # the training itself reports what does not run
+            with suppress(NodeflowError):  # the training itself reports ops that do not run
                 for rule in self._rules():
                     found += [self._dated(hint, rule) for hint in rule(self._run)]
         self._looked_at, self._is_seen = self._step, True
         return tuple(found)
 
     def _rules(self) -> Sequence[Rule]:
-        """What looks at a batch."""
+        """Return the rules that examine a batch."""
         training, is_early = self._training, len(self._curves.epoch_losses) <= EARLY_EPOCHS
         return (
             partial(check_batch, training),

@@ -1,4 +1,4 @@
-"""What the curves of loss and metrics show."""
+"""Problems that the curves of loss and metrics show."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from nodeflow.train.diagnosis.hints import DIVERGING, Edit, Hint
 from nodeflow.train.training import Training
 
 FEWEST_EPOCHS = 3
-"""Curves are judged from this many epochs on; shorter trainings by the parts of an epoch."""
+"""Curves are judged by epochs after this many epochs. Before, they are judged by parts of an
+epoch."""
 FEWEST_STEPS = 60
 FLAT, SLOW = 0.003, 0.05
 """Relative decrease of the loss since the beginning below which a training is flat or slow."""
@@ -29,7 +30,7 @@ WORSE = 1.2
 
 @dataclass
 class Curves:
-    """Loss of each step, and what was measured after each epoch."""
+    """The loss of each step, and the metrics of each epoch."""
 
     losses: list[np.ndarray] = field(default_factory=list)
     metrics: dict[str, list[tuple[int, float]]] = field(default_factory=dict)
@@ -43,13 +44,13 @@ class Curves:
         return sum(map(len, self.losses))
 
     def stretches(self, count: int) -> np.ndarray:
-        """Mean losses of equal stretches of the training, float64 (count,)."""
+        """Return mean losses of ``count`` equal parts of the training, float64 (count,)."""
         parts = np.array_split(np.concatenate(self.losses).astype(np.float64), count)
         return np.array([part.mean() for part in parts])
 
 
 def check_curves(training: Training, curves: Curves) -> Iterator[Hint]:
-    """Divergence, a loss that does not move, small steps, overfitting."""
+    """Yield hints about divergence, a flat loss, small steps, and overfitting."""
     if not curves.losses:
         return
     broken = list(_diverging(training, curves))
@@ -124,7 +125,7 @@ def _not_learning(training: Training, curves: Curves) -> Iterator[Hint]:
 
 
 def _overfitting(training: Training, curves: Curves) -> Iterator[Hint]:
-    """A loss on other rows gets worse while the training loss still falls."""
+    """Yield a hint if a loss on other rows gets worse while the training loss still falls."""
     for metric in training.measured():
         points = curves.metrics.get(metric.key, [])
         same = metric.tensor is training.loss and metric.split != "train"
@@ -188,13 +189,12 @@ def fixes(
     culprit: Culprit | None = None,
     crossing: Crossing | None = None,
 ) -> Iterator[Hint]:
-    """What may keep a training from diverging: a bound where it began, a smaller rate, scaled
-    inputs, clipped gradients.
+    """Yield remedies for divergence: a bound, a smaller rate, scaled inputs, clipped gradients.
 
     Args:
-        lasting: what graph and data show.
+        lasting: the hints from graph and data.
         culprit: the op where it began.
-        crossing: how a value left its bounds.
+        crossing: the value that left its bounds.
     """
     if culprit is not None and (bound := _bound(culprit)) is not None:
         yield bound
@@ -218,7 +218,7 @@ def fixes(
 
 
 def clip_edit(training: Training) -> tuple[str, tuple[Edit, ...]]:
-    """Clips the gradients, if they are not: what the button says, and what it does."""
+    """Return the button text and the edit that clips the gradients, if they are not clipped yet."""
     attrs = training.optimizer.attrs
     if "clip_norm" not in attrs or attrs["clip_norm"] is not None:
         return "", ()
@@ -227,7 +227,7 @@ def clip_edit(training: Training) -> tuple[str, tuple[Edit, ...]]:
 
 
 def _bound(culprit: Culprit) -> Hint | None:
-    """A bound of the culprit's input, where its cause is one; of a node in the file."""
+    """Return a bound for the input that caused the divergence, if it is a node in the file."""
     cause = cause_of(culprit)
     if cause.port is None or culprit.of or (cause.low is None and cause.high is None):
         return None
@@ -247,7 +247,7 @@ def _wired(node: Node) -> dict[str, Tensor]:
 def record(
     curves: Curves, metrics: Mapping[str, float], epoch: int, loss: float, steps: int = 0
 ) -> None:
-    """Adds what an epoch measured; ``steps`` is its last step."""
+    """Add the metrics of an epoch. ``steps`` is its last step."""
     curves.epoch_losses.append(loss)
     curves.ends[epoch] = steps
     for key, value in metrics.items():

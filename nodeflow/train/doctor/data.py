@@ -1,4 +1,4 @@
-"""What the training rows show: inputs that are not scaled, labels that do not fit the loss."""
+"""Problems that the training rows show: unscaled inputs, labels that do not fit the loss."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from nodeflow.train.training import Binding, Training
 
 MOST_ROWS = 2000
 LARGE = 10.0
-"""A mean or deviation of an input from which it slows a training down."""
+"""A mean or deviation of an input above which it slows a training down."""
 UNEVEN = 100.0
-"""Ratio of the largest deviation among the features of an input to the smallest."""
+"""The largest acceptable ratio between the deviations of an input's features."""
 DOMINANT, RARE = 0.8, 20.0
 MOST_CLASSES = 20
-"""Words of a vocabulary are uneven by nature."""
+"""The largest number of classes to compare. Words of a vocabulary are uneven by nature."""
 SCALING = ("normalize", "batch_normalization", "layers/batch_normalization")
-"""Ops that scale what comes in."""
+"""Ops that scale their input."""
 MULTIPLYING = frozenset((*WEIGHTS, "multiply", "lstm", "gru"))
-"""Ops that take a product of what comes in with what is trained."""
+"""Ops that multiply their input with trained weights."""
 LABEL_PORT = "labels"
 CLASS_LOSSES = ("sparse_softmax_cross_entropy",)
 ONE_HOT_LOSSES = ("softmax_cross_entropy_with_logits", "categorical_cross_entropy")
@@ -31,7 +31,7 @@ PROBABILITY_LOSSES = ("binary_cross_entropy",)
 
 
 def check_data(training: Training) -> Iterator[Hint]:
-    """Looks at no more than `MOST_ROWS` rows of each column, evenly over the split."""
+    """Yield hints from at most `MOST_ROWS` rows of each column, evenly spread over the split."""
     bindings = training.used_bindings([training.optimizer, training.loss.node])
     needed = needed_nodes(training)
     labels = _labels([n for n in needed if n.op.category == "Loss"], bindings)
@@ -45,17 +45,17 @@ def check_data(training: Training) -> Iterator[Hint]:
             yield from _imbalanced(placeholder, binding, column)
         else:
             users = [n for n in needed if placeholder in n.inputs]
-            if any(n in weighed for n in users):  # others are compared with something
+            if any(n in weighed for n in users):  # other placeholders are compared with something
                 yield from _unscaled(placeholder, users, column)
 
 
 def sample_rows(column: Column, most: int = MOST_ROWS) -> np.ndarray:
-    """At most ``most`` rows, evenly over a column."""
+    """Return at most ``most`` rows, evenly over a column."""
     return column.rows(np.linspace(0, len(column) - 1, min(len(column), most)).astype(np.int64))
 
 
 def _labels(losses: list[Node], bindings: Mapping[Tensor, Binding]) -> dict[Tensor, Node]:
-    """The placeholders that losses compare with, each with its loss."""
+    """Return the placeholders of the labels, each with the loss that compares them."""
     found: dict[Tensor, Node] = {}
     for loss in losses:
         names = [port.name for port in loss.op.inputs]
@@ -112,7 +112,7 @@ def _unscaled(placeholder: Tensor, users: list[Node], column: Column) -> Iterato
 
 
 def _statistics(mean: np.ndarray, deviation: np.ndarray, pictures: bool) -> dict[str, object]:
-    """Attributes of a Normalize node: per feature, but one number for the pixels of pictures."""
+    """Return attributes of a Normalize node: one number per feature, or one for all pixels."""
     if pictures or len(mean) == 1:
         whole = float(np.sqrt((deviation**2 + mean**2).mean() - mean.mean() ** 2))
         return {"mean": _rounded(mean.mean()), "deviation": _rounded(whole)}
@@ -194,7 +194,7 @@ def _imbalanced(placeholder: Tensor, binding: Binding, column: Column) -> Iterat
 
 
 def _class_counts(column: Column) -> np.ndarray | None:
-    """Rows of each class; None for labels that are not classes."""
+    """Return the number of rows of each class, or None for labels that are not classes."""
     if column.depth is not None:
         return np.bincount(column.array, minlength=column.depth)
     if column.array.dtype.kind in "iu" and column.array.ndim == 1:

@@ -18,14 +18,16 @@ from nodeflow.train.training import Training
 SQUASHING = ("sigmoid", "tanh")
 FEWEST_LAYERS = 4
 ROWS = 32
-"""Few, because the way back costs twice the way there."""
+"""Few rows, because a backward pass costs twice a forward pass."""
 FACTOR = 1000.0
-"""A gradient so many times smaller, or larger, than in the layers behind it has vanished, or
-exploded. In sound trainings of the examples the factor is below 20."""
+"""A gradient that differs from later layers by this factor has vanished or exploded.
+
+In sound trainings of the examples, the factor is below 20.
+"""
 
 
 def check_gradients(training: Training, run: Run) -> Iterator[Hint]:
-    """Compares the gradients of weights, relative to the weights, from the loss back."""
+    """Compare the gradients of weights, relative to the weights, from the loss back."""
     layers = _layers(training)
     if len(layers) < FEWEST_LAYERS:
         return
@@ -43,7 +45,7 @@ def check_gradients(training: Training, run: Run) -> Iterator[Hint]:
 
 
 def _compare(training: Training, back: list[tuple[str, float]]) -> Iterator[Hint]:
-    """The first layer from the loss back whose gradient is out of proportion."""
+    """Yield a hint for the first layer, back from the loss, with a disproportionate gradient."""
     last, first = back[0], back[-1]
     for place, (name, size) in enumerate(back[1:], 1):
         nearer = [other for _, other in back[:place] if other > 0]
@@ -79,7 +81,7 @@ def _compare(training: Training, back: list[tuple[str, float]]) -> Iterator[Hint
 
 
 def _relu_edits(training: Training) -> tuple[str, tuple[Edit, ...]]:
-    """Lets hidden layers that squash their values use ReLU; the text of the button, and edits."""
+    """Return the button text and the edits that replace squashing activations by ReLU."""
     needed = needed_nodes(training)
     layers = ancestors(node.inputs[0].node for node in needed if node.op.id in WEIGHTS)
     owners = dict.fromkeys(placed(n) for n in needed if n.op.id in SQUASHING and n in layers)
@@ -94,7 +96,7 @@ def _relu_edits(training: Training) -> tuple[str, tuple[Edit, ...]]:
 
 
 def _layers(training: Training) -> list[tuple[Node, Tensor, Tensor]]:
-    """Ops with trained weights, the weights, and their gradients, in the graph's order."""
+    """Return ops with trained weights, the weights, and their gradients, in the graph's order."""
     found, seen = [], set()
     for node in needed_nodes(training):
         for port in WEIGHTS.get(node.op.id, ()):
@@ -109,6 +111,6 @@ def _layers(training: Training) -> list[tuple[Node, Tensor, Tensor]]:
 
 
 def _relative(weights: np.ndarray, slope: np.ndarray) -> float:
-    """Norm of the gradient by that of the weights; NaN for weights of 0."""
+    """Return the norm of the gradient divided by the norm of the weights; NaN for weights of 0."""
     size = float(np.linalg.norm(np.asarray(weights, np.float64)))
     return float(np.linalg.norm(np.asarray(slope, np.float64))) / size if size else float("nan")

@@ -1,4 +1,4 @@
-"""When a finding began: the copies of a training tell, and the steps between, made once more."""
+"""Finds the step of a problem's begin, from snapshots of the training and replayed steps."""
 
 from __future__ import annotations
 
@@ -12,19 +12,20 @@ from nodeflow.train.rewind.replay import Past, Replay
 
 Rule = Callable[[Run], Iterable[Hint]]
 SECONDS = 0.3
-"""Steps between two copies are made again where that takes no longer."""
+"""Seconds that replaying the steps between two snapshots may take."""
 
 
 def first_seen(past: Past, rule: Rule, key: tuple[str, str], first: int, last: int) -> int:
-    """The step after which a rule finds something for the first time.
+    """Return the first step after which a rule finds a problem.
 
     Args:
-        key: of the finding (`Hint.key`).
-        first: a step after which it was not found.
-        last: one after which it is.
+        key: the key of the problem (`Hint.key`).
+        first: a step without the problem.
+        last: a step with the problem.
 
     Returns:
-        The step, or where it would take long to find, that of the first copy that shows it.
+        The step, or, if finding it would take too long, the step of the first snapshot with the
+            problem.
     """
     session = Session(past.session.graph, tier="reference", seed=past.session.seed)
     replay = Replay(past)
@@ -42,7 +43,7 @@ def first_seen(past: Past, rule: Rule, key: tuple[str, str], first: int, last: i
         return is_found()
 
     try:
-        first = max(first, past.start)  # before an edit the graph was another one
+        first = max(first, past.start)  # before an edit, the graph was another one
         copies = [step for step in past.snapshots.steps if first < step < last]
         low, high = _narrowed([first, *copies, last], by_copy)
         each = past.progress.seconds / max(1, past.progress.steps)
@@ -57,7 +58,7 @@ def first_seen(past: Past, rule: Rule, key: tuple[str, str], first: int, last: i
 
 
 def _narrowed(steps: list[int], is_found: Callable[[int], bool]) -> tuple[int, int]:
-    """The last of some steps without a finding, and the first with it; the ends are known."""
+    """Return the last step without a problem, and the first with it. The ends are known."""
     low, high = 0, len(steps) - 1
     while high - low > 1:
         middle = (low + high) // 2

@@ -1,4 +1,4 @@
-"""Whether a training step leaves memory to everything else."""
+"""Whether a training step leaves enough memory to the rest of the system."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from nodeflow.number_text import bytes_text
 from nodeflow.train.diagnosis.hints import Hint
 
 MOST_OF_IT = 0.6
-"""Copies of the variables, batches that are read ahead and other programs need some as well."""
+"""Fraction of free memory for a step. Snapshots, batches read ahead and other programs need it."""
 
 
 def check_memory(needs: Needs | None, limit: int | None, free: int | None) -> Iterator[Hint]:
-    """A machine that swaps is a thousand times slower.
+    """Yield a hint if a step may swap, which is a thousand times slower.
 
     Args:
-        needs: what a step holds at a time, as far as that is known.
-        limit: what it may; None without a limit.
-        free: what is free, where the system says.
+        needs: the memory that a step holds at a time; None if unknown.
+        limit: its limit; None without a limit.
+        free: the free memory; None if the system does not report it.
     """
     if needs is None or free is None:
         return

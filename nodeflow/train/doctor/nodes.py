@@ -1,4 +1,4 @@
-"""The nodes of a graph that the rules look at: what the loss depends on, layers, their owners."""
+"""The nodes of a graph that the rules examine: inputs of the loss, layers, their owners."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from nodeflow.train.training import Training
 WEIGHTS = {
     "matmul": ("y", "x"), "conv1d": ("filter",), "conv2d": ("filter",), "conv3d": ("filter",),
 }  # fmt: skip
-"""Ops with weights, and the in-ports where they are connected."""
+"""Ops with weights, and the in-ports of the weights."""
 
 
 def placed(node: Node) -> Node:
-    """The node that the user placed: what a layer or composed op derived belongs to it."""
+    """Return the node that the user placed: the layer that derived a node, or the node itself."""
     name = node.derived_from
     return node if name is None or name not in node.graph else node.graph.node(name)
 
 
 def needed_nodes(training: Training) -> list[Node]:
-    """What the loss depends on, in the graph's order, so that hints always come in the same."""
+    """Return the nodes that the loss depends on, in the graph's order, which orders the hints."""
     return sorted(ancestors([training.loss.node]), key=lambda node: node.index)
 
 
 def before(nodes: Iterable[Node]) -> set[Node]:
-    """All that the inputs of nodes depend on."""
+    """Return all nodes that the inputs of nodes depend on."""
     return ancestors(tensor.node for node in nodes for tensor in node.inputs)

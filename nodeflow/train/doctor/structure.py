@@ -1,4 +1,4 @@
-"""What the graph and the settings show before the first step."""
+"""Problems that graph and settings show before the first step."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from nodeflow.train.training import Training
 
 
 def check_structure(training: Training) -> Iterator[Hint]:
-    """Variables that nothing trains, layers whose weights are all equal, batches too large."""
+    """Yield hints about untrained variables, layers with equal weights, and too large batches."""
     needed = needed_nodes(training)
     yield from _untrained(training, {*needed})
     yield from _equal_weights(needed)
@@ -41,7 +41,7 @@ def _untrained(training: Training, needed: set[Node]) -> Iterator[Hint]:
 
 
 def _equal_weights(needed: list[Node]) -> Iterator[Hint]:
-    """A hidden layer that starts with equal weights computes the same in every unit, for ever."""
+    """Yield hints about hidden layers with equal initial weights: all units stay equal for ever."""
     layers = list(_layers(needed))
     followed = before(layer for layer, _ in layers)
     for layer, weights in layers:
@@ -62,7 +62,7 @@ def _equal_weights(needed: list[Node]) -> Iterator[Hint]:
 
 
 def _layers(needed: list[Node]) -> Iterator[tuple[Node, Node]]:
-    """The layers that the loss depends on, each with its weights."""
+    """Yield the layers that the loss depends on, each with its weights."""
     for node in needed:
         for port in WEIGHTS.get(node.op.id, ()):
             names = [p.name for p in node.op.inputs]

@@ -1,4 +1,4 @@
-"""How much a step changes the weights, relative to their size."""
+"""Problems with the size of updates, relative to the size of the weights."""
 
 from __future__ import annotations
 
@@ -19,15 +19,19 @@ from nodeflow.train.training import Training
 
 ROWS = 64
 LARGE, SMALL = 0.3, 1e-7
-"""A step usually changes weights by about a thousandth of their size. In sound trainings of the
-examples it is at most a tenth, and above a millionth while the loss falls."""
+"""Bounds on the change of weights by a step, relative to their size.
+
+About a thousandth is usual. In sound trainings of the examples, it is at most a tenth, and above a
+millionth while the loss falls.
+"""
 
 
 def check_updates(training: Training, run: Run, is_early: bool) -> Iterator[Hint]:
-    """Weights that one step changes beyond recognition, or not at all.
+    """Yield hints about weights that a step changes far too much, or not at all.
 
     Args:
-        is_early: whether the training has only begun; later small updates are its end.
+        is_early: whether the training has just begun. Later, small updates mean that it has
+            converged.
     """
     pairs = _pairs(training)
     targets = [tensor for pair in pairs for tensor in pair[1:]]
@@ -57,7 +61,7 @@ def check_updates(training: Training, run: Run, is_early: bool) -> Iterator[Hint
     elif is_early and ratios and max(ratios.values()) < SMALL:
         name = max(ratios, key=ratios.__getitem__)
         if not ratios[name] and not _is_steep(pairs, feeds, run):
-            return  # nothing to learn, or units that have died
+            return  # nothing to learn, or dead units
         text, edits = rate_edit(training, 10.0)
         yield Hint(
             "small_updates",
@@ -78,7 +82,7 @@ def _others(large: dict[str, float]) -> str:
 
 
 def _pairs(training: Training) -> list[tuple[Node, Tensor, Tensor]]:
-    """Weights of layers, with the value and the next value of each; in the graph's order."""
+    """Return the weights of layers, with current and next value, in the graph's order."""
     assigns = [n for n in ancestors([training.optimizer]) if n.op.id == "assign"]
     after = {resolve(node.inputs[0]).node: node.inputs[1] for node in assigns}
     found: dict[Node, tuple[Node, Tensor, Tensor]] = {}
@@ -94,13 +98,13 @@ def _pairs(training: Training) -> list[tuple[Node, Tensor, Tensor]]:
 def _is_steep(
     pairs: Sequence[tuple[Node, Tensor, Tensor]], feeds: Mapping[Tensor, Any], run: Run
 ) -> bool:
-    """Whether any weights have a gradient, even if what a step adds is rounded away."""
+    """Return whether any weights have a gradient, even if the update is lost to rounding."""
     slopes = [slope for _, w, _ in pairs if (slope := gradient(w.graph, w)) is not None]
     return any(np.any(value) for value in run(slopes, feeds))
 
 
 def _ratio(before: np.ndarray, after: np.ndarray) -> float:
-    """Norm of the change by that of the weights; NaN for weights of 0."""
+    """Return the norm of the change divided by the norm of the weights; NaN for weights of 0."""
     old, change = np.asarray(before, np.float64), np.array(after, np.float64)
     size = float(np.linalg.norm(old))
     change -= old

@@ -1,5 +1,5 @@
-"""Edits that reach a training while it goes on.
+"""Edits that reach a running training.
 
-`variant` is what the training has between two edits, `hand_over` carries its state from one to the
-next, and `content` says whether an edit is one.
+`variant` is the training between two edits, `hand_over` carries its state from one variant to the
+next, and `content` decides whether an edit matters.
 """

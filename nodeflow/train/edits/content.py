@@ -1,7 +1,7 @@
-"""What of a graph a training depends on, as digests: layout, names and notes are no part of it.
+"""Digests of the parts of a graph that a training depends on, without layout, names and notes.
 
-Nodes are told apart by what they compute, variables by what they are. The numbers that are fed to
-steps are left out, and so are initial values, which count when a training begins.
+Nodes are identified by the function that they compute, variables by their ids. Numbers that are fed
+to steps are left out. Initial values are left out, because they matter only when a training begins.
 """
 
 from __future__ import annotations
@@ -19,17 +19,18 @@ from nodeflow.train.saving.weights import Id
 from nodeflow.train.training import Training
 
 WATCHING = ("epochs", "patience", "min_change", "restore_best", "use_averages", "allow_nonfinite")
-"""The settings that count from the next step on, and change no number of a step."""
+"""The settings that apply from the next step on, and change no number of a step."""
 
 
 @dataclass(frozen=True)
 class Content:
-    """Two trainings with equal contents make the same steps from the same variables, if their
-    batches are the same too.
+    """The content of a training.
+
+    Two trainings with equal contents make the same steps from the same variables and batches.
 
     Attributes:
-        learned: what steps compute.
-        watched: what is measured, plotted, or ends the training.
+        learned: a digest of the steps.
+        watched: a digest of metrics, plots, and conditions that end the training.
     """
 
     learned: str
@@ -37,10 +38,10 @@ class Content:
 
 
 def content_of(training: Training, ids: Mapping[str, Id]) -> Content:
-    """The content of a training.
+    """Return the content of a training.
 
     Args:
-        ids: what its variables are, by name.
+        ids: the identities of its variables, by name.
     """
     nodes = _Digests(training, ids)
     learned = nodes.of([training.optimizer], [training.loss])
@@ -64,7 +65,7 @@ def content_of(training: Training, ids: Mapping[str, Id]) -> Content:
 
 
 class _Digests:
-    """Digests of what nodes compute, from their inputs on."""
+    """Digests of the functions that nodes compute, including their inputs."""
 
     def __init__(self, training: Training, ids: Mapping[str, Id]) -> None:
         self._training, self._ids = training, ids
@@ -79,7 +80,7 @@ class _Digests:
         return f"{self._node(source.node)}:{source.index}"
 
     def _node(self, node: Node) -> str:
-        """Without recursion: graphs are deep."""
+        """Return the digest of a node. Iterative, because graphs are deep."""
         waiting = [node]
         while waiting:
             last = waiting[-1]
@@ -105,7 +106,7 @@ class _Digests:
             return ["number", self._numbers[node], *types]
         attrs: Iterable[tuple[str, Any]] = sorted(node.attrs.items())
         if isinstance(node.op, Optimizer):
-            attrs = ()  # what they make of them is among the nodes before it
+            attrs = ()  # an optimizer's attributes act through the nodes before it
         return [
             node.op.id,
             *(part for name, value in attrs if value is not None
@@ -120,7 +121,7 @@ class _Digests:
         ]  # fmt: skip
 
     def _fed(self, node: Node) -> Iterable[str]:
-        """What a placeholder gets."""
+        """Yield the data that feed a placeholder."""
         for tensor, binding in self._training.bindings.items():
             if tensor.node is node:
                 yield f"{binding.dataset.source} {binding.column}"

@@ -1,4 +1,4 @@
-"""Carries the state of a training over an edit: what fits goes on, the rest is initialised."""
+"""Carries the state of a training over an edit: fitting variables continue, others start anew."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from nodeflow.train.training import Training
 from nodeflow.train.training_state import TrainingState
 
 LISTED = 4
-"""Variables that a notice names."""
+"""The largest number of variables in a notice."""
 
 
 def handed_over(
     old: Variant, new: Variant, state: TrainingState
 ) -> tuple[TrainingState, tuple[str, ...]]:
-    """The state of a training after an edit, and what the user has to know about it.
+    """Return the state of a training after an edit, and notices for the user.
 
-    A variable keeps its value where the document has it still, or else one of its name and shape.
-    So do the variables of optimizers, but for an optimizer of another kind.
+    A variable keeps its value if the document still has it, or else has one of its name and shape.
+    So do the variables of optimizers, unless the optimizer is replaced by another kind.
 
     Args:
-        state: of the training before, between two steps.
+        state: the state of the training before, between two steps.
     """
     here = dict(new.session.variables.items())
     kinds, kinds_before = new.kinds(), old.kinds()
@@ -52,7 +52,7 @@ def handed_over(
 
 
 def _watched(training: Training) -> tuple[str, str] | None:
-    """What early stopping compares from epoch to epoch."""
+    """Return the value that early stopping compares from epoch to epoch."""
     if training.patience is None:
         return None
     return training.monitor.title, training.monitor.goal

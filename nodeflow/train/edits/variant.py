@@ -1,4 +1,4 @@
-"""What a training has from one edit to the next: a graph of its own, prepared beside the steps."""
+"""A training between two edits: a separate graph, prepared while the old one still makes steps."""
 
 from __future__ import annotations
 
@@ -23,15 +23,16 @@ class Variant:
     """A training between two edits.
 
     Attributes:
-        session: of this graph alone; its variables are initialized.
-        training: what is trained.
-        ids: what its variables are, by name, where a document says so.
-        what: the edit that led here, in words; empty where nothing that is learned depends on it.
-        notices: what the user has to know about it.
-        text: the .flow file, for who keeps it.
-        at_epoch: takes effect where an epoch begins: needed unless both have `same_batches`.
-        refused: is called where it cannot take effect.
-        stepper: makes its steps, where `is_ready` has made it.
+        session: a session for this graph alone; its variables are initialized.
+        training: the settings, graph and data.
+        ids: the identities of its variables by name, where a document defines them.
+        what: the edit that led here, in words; empty if nothing that is learned depends on it.
+        notices: facts about it that the user has to know.
+        text: the .flow file, for the recording of the run.
+        at_epoch: whether it takes effect at the begin of an epoch: needed unless both have
+            `same_batches`.
+        refused: called if it cannot take effect.
+        stepper: makes its steps, once `is_ready` has created it.
     """
 
     session: Session
@@ -45,7 +46,7 @@ class Variant:
     stepper: Stepper | None = None
 
     def is_ready(self) -> bool:
-        """Whether its steps wait for no compiler; plans and starts compiling at first.
+        """Return whether its steps are compiled. Plan and start compiling on the first call.
 
         Raises:
             NodeflowError: its steps cannot run.
@@ -53,20 +54,20 @@ class Variant:
         return self.prepared().is_ready()
 
     def prepared(self) -> Stepper:
-        """What makes its steps; raises as `is_ready`."""
+        """Return the stepper, created on the first call. Raise as `is_ready`."""
         if self.stepper is None:
             training = self.training
             recorded = [
                 *Breakpoints(training.breakpoints).probes,
                 *probes(training.plotted),
                 *Bounds(training.bounds, training.optimizer).probes,
-            ]  # as the loop has them
+            ]  # the same list as in the loop
             numbers = Numbers(training.optimizer)
             self.stepper = stepper_of(self.session, training, recorded, 0, numbers)
         return self.stepper
 
     def kinds(self) -> dict[str, str]:
-        """Name of each variable that an optimizer keeps for itself -> the optimizer's op."""
+        """Return the optimizer's op for each variable that an optimizer keeps, by name."""
         graph = self.session.graph
         owners = {n.name: n for n in graph.nodes if isinstance(n.op, Optimizer)}
         return {
@@ -77,11 +78,11 @@ class Variant:
 
 
 BATCHES = ("batch_size", "seed", "row_seed", "shuffle")
-"""The settings that decide which rows a step takes, beside the data."""
+"""The settings that, with the data, decide which rows a step takes."""
 
 
 def same_batches(one: Training, other: Training) -> bool:
-    """Whether two trainings take the same rows in each step of an epoch."""
+    """Return whether two trainings take the same rows in each step of an epoch."""
     columns = [
         {t.name: (b.dataset, b.column) for t, b in training.bindings.items()}
         for training in (one, other)

@@ -1,1 +1,1 @@
-"""Goes on from a checkpoint, with the same bits."""
+"""Resumes a training from a checkpoint, with the same bits."""

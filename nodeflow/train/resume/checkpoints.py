@@ -1,8 +1,9 @@
-"""The checkpoints that a training writes while it goes on: when, where, and how many stay.
+"""The checkpoints that a running training writes: when, where, and how many stay.
 
-The training hands over a copy of its state between two steps; a thread writes it. A checkpoint is a
-folder ``step-NUMBER`` beside the list that `checkpoint_state` reads, and beside ``tiers.json`` with
-the switches of tier since the newest checkpoint. Manifests decide which checkpoint is the newest.
+The training passes on a copy of its state between two steps, and a thread writes it. A checkpoint
+is a folder ``step-NUMBER`` beside the list that `checkpoint_state` reads, and beside ``tiers.json``
+with the switches of tier since the newest checkpoint. Manifests decide which checkpoint is the
+newest.
 """
 
 from __future__ import annotations
@@ -43,21 +44,21 @@ from nodeflow.train.saving.weights import is_finite
 from nodeflow.train.training_state import TrainingState
 
 EVERY_SECONDS, KEEP = 60.0, 3
-"""How often a checkpoint is written, and how many stay, unless the user says otherwise."""
+"""Default seconds between two checkpoints, and default number of kept checkpoints."""
 TIERS = "tiers.json"
 _NAME = re.compile(r"step-(\d+)")
 
 
 @dataclass(frozen=True)
 class Every:
-    """How often: after so many steps, or else after so many seconds."""
+    """The interval of checkpoints: a number of steps, or else of seconds."""
 
     steps: int | None = None
     seconds: float = EVERY_SECONDS
 
     @staticmethod
     def of(value: int | str | Every | None) -> Every:
-        """What a user gave: ``500`` or ``"500"`` steps, ``"30s"`` seconds.
+        """Return the interval that a user gave: ``500`` or ``"500"`` steps, ``"30s"`` seconds.
 
         Raises:
             CheckpointProblem: it is neither.
@@ -84,17 +85,17 @@ class Every:
 
 
 class Checkpoints:
-    """Writes the states of one training to a folder.
+    """The writer of one training's states to a folder.
 
     Args:
-        folder: made if it is not there.
-        every: how often one is due.
-        keep: how many stay, the newest ones; 0 is all.
-        borrowed: another process owns the folder around it, and may remove that at any time: it is
-            not made, and the last state is not kept elsewhere.
+        folder: the folder, created if it is missing.
+        every: the interval of checkpoints.
+        keep: the number of newest checkpoints that stay; 0 for all.
+        borrowed: whether another process owns the parent folder and may remove it at any time. The
+            parent is then not created, and the last state is not written elsewhere.
 
     Raises:
-        CheckpointProblem: the folder cannot be made, or ``keep`` is negative.
+        CheckpointProblem: the folder cannot be created, or ``keep`` is negative.
         ReadRefused: a list in the folder is a pipe or a device.
     """
 
@@ -131,11 +132,11 @@ class Checkpoints:
         identity: Callable[[], Mapping[str, Any]],
         written: bool = False,
     ) -> None:
-        """Count from this step; what is finite now must be so in every checkpoint.
+        """Count from this step. Variables that are finite now must be finite in every checkpoint.
 
         Args:
-            identity: is called once, when it is first needed, on the thread that writes.
-            written: whether the folder has a checkpoint of this step, from which it goes on.
+            identity: called once, when it is first needed, on the writing thread.
+            written: whether the folder already has the checkpoint of this step.
         """
         known: list[Mapping[str, Any]] = []
 
@@ -152,12 +153,12 @@ class Checkpoints:
     # ---- when ---------------------------------------------------------------------------------
 
     def steps_left(self, step: int) -> int | None:
-        """How many steps may run before one is due; None where time decides."""
+        """Return how many steps may run before a checkpoint is due; None where time decides."""
         steps = self._every.steps
         return None if steps is None else max(1, steps - step % steps)
 
     def is_due(self, step: int) -> bool:
-        """Whether to hand over the state after this step: later, while another one is written."""
+        """Return whether a checkpoint of this step is due. False while another one is written."""
         if self._writing is not None and not self._writing.done():
             return False
         if self._every.steps is not None:
@@ -167,37 +168,37 @@ class Checkpoints:
     # ---- writing ------------------------------------------------------------------------------
 
     def take(self, state: TrainingState) -> None:
-        """Let a state be written while the training goes on."""
+        """Write a state in the background while the training continues."""
         self._last_step, self._last_time = state.step, time.monotonic()
         self._writing = self._thread.submit(self._write, state, self._identity)
 
     def take_again(self, state: TrainingState) -> None:
-        """The same for a state that was changed after its step, which may be written already."""
+        """Write a state that changed after its step, even if the step is already written."""
         self._last_step, self._last_time = state.step, time.monotonic()
         self._writing = self._thread.submit(self._write, state, self._identity, again=True)
 
     def finish(self, state: TrainingState) -> None:
-        """Write the last state, and wait for it; where the folder does not take it, elsewhere."""
+        """Write the last state, elsewhere if the folder is not writable, and wait for it."""
         self._thread.submit(self._write, state, self._identity, last=True).result()
 
     def close(self) -> None:
-        """Wait for what is being written."""
+        """Wait until all checkpoints are written."""
         self._thread.shutdown()
 
     def events(self) -> list[CheckpointWritten]:
-        """What was written since the last call."""
+        """Return the events of checkpoints written since the last call."""
         found, self._events = self._events, []
         return found
 
     def note_tiers(self, since: Mapping[str, int]) -> None:
         """Record the switches of tier before the step that begins with them.
 
-        A checkpoint may come later than a kill, so this does not wait for one that is being
-        written. There are few: one for each plan.
+        The process may be killed before the next checkpoint, so this does not wait for one in
+        progress. There are few switches: one for each plan.
         """
         content = {"since": dict(since), "sum": _sum(since)}
         text = json.dumps(content, sort_keys=True) + "\n"
-        with contextlib.suppress(OSError):  # the next checkpoint says what went wrong
+        with contextlib.suppress(OSError):  # the next checkpoint reports the error
             write_atomically(self.folder / TIERS, text.encode())
 
     def _write(
@@ -233,13 +234,13 @@ class Checkpoints:
             event = replace(event, path=str(where), seconds=seconds, problem=said)
         except NodeflowError as error:
             if self._failed and not last:
-                return  # said once
+                return  # the error was already reported
             self._failed = True
             event = replace(event, path="", problem=error.message)
         self._events.append(event)
 
     def _check_finite(self, state: TrainingState) -> None:
-        """Raises NonFiniteError: a variable that was finite at the beginning is not any more."""
+        """Raise NonFiniteError if an initially finite variable is not finite any more."""
         for name in sorted(self._finite):
             if name in state.variables and not _finite(state.variables[name]):
                 raise NonFiniteError(

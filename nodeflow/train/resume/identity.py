@@ -1,8 +1,9 @@
-"""What a training has to share with the one that it goes on from, to compute the same bits.
+"""The identity of a training: the facts that a resumed training must share to compute the same
+bits.
 
-An identity is plain data, kept in checkpoints: digests of the nodes and of the data, the settings
-that matter, and the machine. `differences` names what is not the same. Epochs, threads,
-limits of memory, and what is measured without deciding anything may change.
+An identity is plain data in checkpoints: digests of the nodes and of the data, the relevant
+settings, and the machine. `differences` names the changes. Epochs, threads, memory limits, and
+metrics that decide nothing may change.
 """
 
 from __future__ import annotations
@@ -26,20 +27,20 @@ from nodeflow.train.training import ElementStream, Training
 
 PACKAGES = ("numpy", "scipy", "numba", "llvmlite")
 FREE = frozenset({"epochs", "processes"})
-"""Settings that may change, and how many processes share the rows: that changes rounding only."""
+"""Settings that may change. The number of processes that share the rows changes only rounding."""
 MOST_BYTES, SAMPLED = 1 << 30, 4096
-"""Of a column with more bytes, or one that is read from disk, so many rows stand for all."""
+"""Columns with more bytes, and columns on disk, are represented by so many sampled rows."""
 LISTED = 6
-"""Nodes that a message names."""
+"""The largest number of nodes in a message."""
 
 
 def identity_of(session: Session, training: Training) -> dict[str, Any]:
-    """The identity of a training, as values of JSON; reads all of its data."""
+    """Return the identity of a training, as JSON values. Reads all of its data."""
     return {**facts_of(session, training), "data": dict(_data(training))}
 
 
 def facts_of(session: Session, training: Training) -> dict[str, Any]:
-    """The identity without the data, which is there at once."""
+    """Return the identity without the data, which takes no time."""
     targets = [training.optimizer, training.loss.node]
     if training.watched is not None:
         targets.append(training.watched.tensor.node)
@@ -67,7 +68,10 @@ def facts_of(session: Session, training: Training) -> dict[str, Any]:
 
 
 def _in_blocks(session: Session, training: Training) -> str | None:
-    """Whether a limit of memory cuts the steps, which rounds otherwise; all limits cut alike."""
+    """Return "yes" if a memory limit splits the steps, which changes rounding.
+
+    All limits split alike.
+    """
     if session.memory is None or training.stream is not None:
         return None
     if session.cuts_steps is None:  # no training has begun
@@ -77,7 +81,7 @@ def _in_blocks(session: Session, training: Training) -> str | None:
 
 @lru_cache(maxsize=1)
 def machine() -> Mapping[str, str]:
-    """What decides how kernels and matrix products round."""
+    """Return the facts that decide how kernels and matrix products round."""
     from nodeflow.engine.compiler.cache import processor
     from nodeflow.engine.devicelib.blas import blas_info
     from nodeflow.engine.devicelib.vector_width import vector_registers
@@ -103,14 +107,14 @@ def versions() -> Mapping[str, str]:
 
 
 def _versions_of(backend: str) -> Mapping[str, str]:
-    """Those of the packages that a backend needs besides."""
+    """Return the versions of the additional packages that a backend needs."""
     from importlib.metadata import version
 
     return {name: version(name) for name in ("jax", "jaxlib")} if backend == "jax" else {}
 
 
 def _backend(session: Session) -> dict[str, Any]:
-    """Who executes: nodeflow's own engine is called cpu."""
+    """Return the executing backend. nodeflow's own engine is called cpu."""
     if session.backend == "numba":
         return {"backend": "cpu", "processes": 1}
     from nodeflow.engine.jax.settings import device
@@ -123,7 +127,7 @@ def _backend(session: Session) -> dict[str, Any]:
 
 
 def node_digest(node: Node) -> str:
-    """A digest of what a node computes from its inputs."""
+    """Return a digest of the function that a node computes from its inputs."""
     attrs = sorted((name, value) for name, value in node.attrs.items() if value is not None)
     parts = (
         node.op.id,
@@ -138,7 +142,7 @@ def node_digest(node: Node) -> str:
 
 
 def own_code(node: Node) -> Iterator[str]:
-    """The text of an op of the user's own."""
+    """Yield the source text of a user's own op."""
     function = getattr(node.op, "function", None)
     if inspect.isfunction(function):
         try:
@@ -148,7 +152,7 @@ def own_code(node: Node) -> Iterator[str]:
 
 
 def _data(training: Training) -> Iterator[tuple[str, str]]:
-    """What is fed -> its digest."""
+    """Yield the name of each fed tensor or data set, and its digest."""
     targets = [training.optimizer, training.loss.node]
     watched = training.watched
     if training.stream is not None:
@@ -165,7 +169,7 @@ def _data(training: Training) -> Iterator[tuple[str, str]]:
 
 
 def column_digest(column: Column) -> str:
-    """A digest of the rows of a column."""
+    """Return a digest of the rows of a column."""
     rows: Any = column.array
     if isinstance(column, LazyColumn) or column.nbytes > MOST_BYTES:
         rows = column.stored(np.linspace(0, len(column) - 1, min(SAMPLED, len(column)), dtype=int))
@@ -174,7 +178,7 @@ def column_digest(column: Column) -> str:
 
 
 def _stream_digest(stream: ElementStream) -> str:
-    """A digest of how a data set is made; its files, generators and functions are not looked at."""
+    """Return a digest of the stages of a data set, without its files, generators and functions."""
     parts: list[str] = []
     for stage in stages_of(stream.stage):
         parts.append(type(stage).__name__)
@@ -184,7 +188,7 @@ def _stream_digest(stream: ElementStream) -> str:
 
 
 def value_text(value: Any) -> str:
-    """A value as text: what counts of it, and nothing that differs from process to process."""
+    """Return a value as text that is equal in all processes."""
     if isinstance(value, np.ndarray):
         if value.dtype.hasobject:
             return digest(map(str, value.ravel()))
@@ -206,18 +210,18 @@ def value_text(value: Any) -> str:
 
 
 def digest(parts: Iterable[str]) -> str:
-    """A digest of texts in order."""
+    """Return a digest of texts in order."""
     found = blake2b(digest_size=12)
     for part in parts:
         found.update(part.encode(errors="backslashreplace") + b"\0")
     return found.hexdigest()
 
 
-# ---- what differs -------------------------------------------------------------------------------
+# ---- differences --------------------------------------------------------------------------------
 
 
 def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """What is not the same in two identities, in words; empty if nothing differs."""
+    """Return the differences between two identities, in words; empty if nothing differs."""
     found = _graph_differences(before.get("graph", {}), now["graph"])
     changed = [n for n in now["data"] if before.get("data", {}).get(n) != now["data"][n]]
     changed += [name for name in before.get("data", {}) if name not in now["data"]]

@@ -1,4 +1,4 @@
-"""Where a training goes on: the state that a folder of checkpoints holds, if it still fits."""
+"""Resumes a training from the state in a folder of checkpoints, if it still fits."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from nodeflow.train.training_state import TrainingState, state_of
 
 @dataclass(frozen=True)
 class Resumption:
-    """A training that goes on.
+    """A training to resume.
 
     Attributes:
-        state: where; what has changed is adapted.
-        folder: where the checkpoint lies; None where it lies in memory.
-        identity: of the training that goes on; None where it is not known yet.
-        notices: what the user has to know.
+        state: the state to resume from, adapted to changes.
+        folder: the folder of the checkpoint; None where it lies in memory.
+        identity: the identity of the resumed training; None where it is not known yet.
+        notices: facts that the user has to know.
     """
 
     state: TrainingState
@@ -37,12 +37,12 @@ class Resumption:
     notices: tuple[str, ...] = ()
 
     def is_in(self, folder: Path) -> bool:
-        """Whether its checkpoint lies in a folder."""
+        """Return whether the checkpoint lies in a folder."""
         return self.folder is not None and self.folder.resolve() == folder.resolve()
 
 
 class ChangedProblem(CheckpointProblem):
-    """The training is not the one that a checkpoint is of, so it would not go on to the bit.
+    """The training differs from the checkpoint's training, so the bits would differ.
 
     Remedy: Undo the change, or allow it with --resume-changed.
     """
@@ -51,15 +51,15 @@ class ChangedProblem(CheckpointProblem):
 def resume(
     session: Session, training: Training, path: Path, *, changed: bool = False
 ) -> Resumption:
-    """Find where a training goes on.
+    """Return the state for resuming a training.
 
     Args:
-        path: a folder of checkpoints, of which the newest one that is whole counts, or one of them.
-        changed: go on although graph, data, settings or machine are not the same.
+        path: a checkpoint, or a folder of checkpoints, whose newest intact one is used.
+        changed: whether to resume although graph, data, settings or machine have changed.
 
     Raises:
         CheckpointProblem: there is no checkpoint of a training.
-        ChangedProblem: something is not the same; names all of it.
+        ChangedProblem: something has changed. The message names all differences.
     """
     found, state, notices = _newest(path)
     identity = identity_of(session, training)
@@ -89,8 +89,10 @@ def resume(
 def _with_numbers(
     state: TrainingState, identity: Mapping[str, Any], training: Training
 ) -> Mapping[str, Any]:
-    """The identity of a checkpoint; where numbers were changed while it trained, the graph may have
-    those that it ended with as well as those that it began with."""
+    """Return the identity of a checkpoint, adjusted for numbers that changed while it trained.
+
+    The graph may then have the final numbers or the initial ones.
+    """
     numbers, same = Numbers(training.optimizer), set[str]()
     for (node, attr), value in numbers.after(0).items():
         if state.numbers.get(f"{node}.{attr}") == value:
@@ -103,7 +105,7 @@ def _with_numbers(
 
 
 def has_checkpoint(path: Path) -> bool:
-    """Whether there is something to go on from."""
+    """Return whether there is a checkpoint to resume from."""
     return checkpoint_exists(path) or bool(existing(path))
 
 
@@ -171,8 +173,10 @@ def _is_whole(path: Path) -> bool:
 def _adapted(
     session: Session, state: TrainingState, identity: Mapping[str, Any], notices: list[str]
 ) -> TrainingState:
-    """The state for a training that has changed: what variables still fit, the epoch from its
-    beginning where its steps are other ones."""
+    """Return the state for a changed training, with the values of variables that still fit.
+
+    If the steps of the epoch have changed, it starts at the beginning of the epoch.
+    """
     here = dict(session.variables.items())
     fitting = match(Saved(state.variables, {}), here)
     for what, names in (("has no value for", fitting.missing), ("does not fit", fitting.other)):

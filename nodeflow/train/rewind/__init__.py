@@ -1,1 +1,1 @@
-"""Any earlier step again: copies of the variables, and replay from them."""
+"""Access to any earlier step: snapshots of the variables, and replay from them."""

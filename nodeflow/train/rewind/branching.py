@@ -1,4 +1,4 @@
-"""A training that begins at a step of another one, with whatever was edited in between."""
+"""A training that branches off at a step of another one, with all edits since then."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from nodeflow.train.training_state import TrainingState
 
 
 def state_before(past: Past, step: int) -> TrainingState:
-    """Where a training stood before one of its steps, counted from 1.
+    """Return the state of a training before one of its steps, counted from 1.
 
     Raises:
-        RunError: there is no copy from before the step.
+        RunError: there is no snapshot from before the step.
     """
     marks, past = past.marks_before(step), past.at(step)
     replay = Replay(past)
@@ -55,18 +55,18 @@ def branch(
     training: Training,
     ids: Mapping[str, Id] | None = None,
 ) -> Resumption:
-    """Let a training go on from before a step of another one.
+    """Return the state of a training that branches off before a step of another one.
 
-    Variables that have another shape now, or are new, keep their initial values. Where batches,
-    seed or order of the rows are others, the epoch begins anew. Numbers that were edited since are
-    those of the new training.
+    Variables that are new, or have another shape now, keep their initial values. If batches, seed
+    or order of the rows have changed, the epoch starts again. Numbers that were edited since then
+    have the values of the new training.
 
     Args:
-        session: of the new training; its variables are initialized.
-        ids: what its variables are, by name; others are found by name.
+        session: the session of the new training; its variables are initialized.
+        ids: the identities of its variables by name; the other variables are found by name.
 
     Raises:
-        RunError: there is no copy from before the step.
+        RunError: there is no snapshot from before the step.
     """
     state, notices = state_before(past, step), []
     here = dict(session.variables.items())

@@ -1,5 +1,6 @@
-"""What a run keeps of a training so that its steps can be computed again when it is over: some
-copies of the variables, and what else the steps depend on, in one file.
+"""The data that a run keeps so that the steps of a finished training can be computed again.
+
+One file holds some snapshots of the variables, and all other inputs of the steps.
 """
 
 from __future__ import annotations
@@ -32,10 +33,10 @@ from nodeflow.train.training import Training
 from nodeflow.train.training_state import TrainingState, place
 
 MOST = 16
-"""Copies that a run keeps."""
+"""The number of snapshots that a run keeps."""
 META, VERSION = "nodeflow_past", 1
 STILL = "still"
-"""What stands before the names of variables that no step changes; before others, their step."""
+"""The prefix of names of variables that no step changes. Other names have their step as prefix."""
 _STATE = ("first_epoch", "epoch", "done", "before", "counted", "total", "seconds", "runs", "where")
 _NUMBERS = ("total", "seconds")
 _ABOUT = (
@@ -46,15 +47,15 @@ _ABOUT = (
 
 @dataclass(frozen=True)
 class KeptPast:
-    """The content of such a file.
+    """The content of the file.
 
     Attributes:
         about: names of ``optimizer`` and ``loss``, plain ``settings``, ``row_seed``, the session's
-            ``tier``, ``seed`` and ``without``, steps ``per_epoch``,
-            ``tiers``, ``numbers`` at the first copy, and their ``changes``.
+            ``tier``, ``seed`` and ``without``, steps ``per_epoch``, ``tiers``, ``numbers`` at the
+            first snapshot, and their ``changes``.
         still: variables that no step changes, by name.
-        states: of each copy: its step, and where the loop stood.
-        arrays: of each copy: the variables that change, by name.
+        states: the step and the loop's position of each snapshot.
+        arrays: the changing variables of each snapshot, by name.
     """
 
     about: Mapping[str, Any]
@@ -64,7 +65,7 @@ class KeptPast:
 
     @classmethod
     def of(cls, past: Past, until: float = math.inf) -> KeptPast:
-        """What is to be kept of a training that is over.
+        """Return the data to keep of a finished training.
 
         Args:
             until: the last step of this part of it.
@@ -100,22 +101,22 @@ class KeptPast:
 
     @property
     def steps(self) -> list[int]:
-        """After which steps the copies were made."""
+        """The steps after which the snapshots were taken."""
         return [state["step"] for state in self.states]
 
     @property
     def bytes_of_one(self) -> int:
-        """Bytes of one copy."""
+        """Bytes of one snapshot."""
         return sum(array.nbytes for array in self.arrays[0].values()) if self.arrays else 0
 
     def thinned(self, most: int = MOST) -> KeptPast:
-        """The same with at most so many copies."""
+        """Return the data with at most ``most`` snapshots."""
         chosen = spread(self.steps, most)
         states, arrays = ([of[i] for i in chosen] for of in (self.states, self.arrays))
         return replace(self, states=states, arrays=arrays)
 
     def after(self, earlier: KeptPast) -> KeptPast:
-        """The past of a training that goes on, with that of its earlier part."""
+        """Return the past of a continued training, together with its earlier part."""
         first = self.steps[0] if self.steps else math.inf
         known = [i for i, step in enumerate(earlier.steps) if step < first]
         changes = [c for c in earlier.about["changes"] if c["step"] < first]
@@ -136,7 +137,7 @@ class KeptPast:
     # ---- on disk ------------------------------------------------------------------------------
 
     def save(self, path: Path, owner: str = "") -> None:
-        """Write it; raise FileProblem if that is impossible.
+        """Write the data to a file; raise FileProblem if that is impossible.
 
         Args:
             owner: the owner of the arrays' checksums, a run; the names of arrays contain the steps.
@@ -147,10 +148,10 @@ class KeptPast:
         content = {"version": VERSION, "about": self.about, "states": list(self.states)}
         write_arrays(path, arrays, {META: json.dumps(content, sort_keys=True)}, owner)
 
-    # ---- to be computed again -----------------------------------------------------------------
+    # ---- computing steps again ------------------------------------------------------------------
 
     def session(self, graph: Graph, threads: int | None = None) -> Session:
-        """A session as the one that trained."""
+        """Return a session with the settings of the session that trained."""
         about = self.about
         backend = about.get("backend", "numba")
         return Session(
@@ -163,11 +164,11 @@ class KeptPast:
         )
 
     def past(self, session: Session, training: Training, progress: Progress) -> Past:
-        """What `Replay` needs.
+        """Return the data that `Replay` needs.
 
         Args:
-            session: of the same graph; only its settings are used.
-            progress: with the losses that were recorded.
+            session: a session of the same graph; only its settings are used.
+            progress: the progress with the recorded losses.
 
         Raises:
             RunError: the graph has other variables.
@@ -202,10 +203,10 @@ class KeptPast:
 
 
 def thinned_together(pasts: Mapping[int, KeptPast], most: int = MOST) -> dict[int, KeptPast]:
-    """The pasts of a training before, between and after edits, with at most so many copies in all.
+    """Return the parts of an edited training, with at most ``most`` snapshots in total.
 
     Args:
-        pasts: by the step before the first one of each.
+        pasts: each part by the step before its first one.
     """
     kept = {after: pasts[after] for after in sorted(pasts) if pasts[after].steps}
     newest = dict([*kept.items()][-most:] if most else ())
@@ -218,7 +219,7 @@ def thinned_together(pasts: Mapping[int, KeptPast], most: int = MOST) -> dict[in
 
 
 def load_past(path: Path) -> KeptPast:
-    """Read what a run keeps of its past.
+    """Return the kept data of a run.
 
     Raises:
         FileProblem: the file is missing or damaged.

@@ -1,6 +1,6 @@
-"""Any step of a training once more: from the copy before it, in the same kernels, to the bit.
+"""Replays any step of a training: from the snapshot before it, in the same kernels, bit for bit.
 
-A replay has a session of its own, so the training can go on or stay paused meanwhile: neither its
+A replay has its own session, so the training can continue or stay paused meanwhile: neither its
 variables nor its random numbers are touched.
 """
 
@@ -29,27 +29,27 @@ from nodeflow.train.stepping.steppers import order_of, stepper_of
 from nodeflow.train.training import Training
 
 Report = Callable[[int, int], None]
-"""Takes how many steps are made, of how many."""
+"""A function that takes the number of finished steps, and of all steps."""
 ALL_KNOWN = 2**62
 
 
 @dataclass(frozen=True)
 class Past:
-    """What a training leaves behind, from which its steps can be computed again.
+    """The data for computing the steps of a training again.
 
     Attributes:
-        session: the one that trains, or trained; only its settings are used.
-        training: what is trained.
+        session: the training's session; only its settings are used.
+        training: the settings, graph and data.
         probes: scalars that are recorded beside the loss.
-        rows: of the training split; None without data.
+        rows: the rows of the training split; None without data.
         steps_per_epoch: whole batches of an epoch.
         snapshots: copies of the variables.
-        tiers: since which step what ran compiled.
-        numbers: those of the optimizers, with their changes.
-        progress: what the training has counted and seen so far.
-        start: the last step before these: 0, or the one after which an edit took effect.
-        earlier: the steps up to there, where it is an edit.
-        ids: what the variables are in their document, by name, as far as that is known.
+        tiers: the first compiled step of each plan.
+        numbers: the numbers of the optimizers, with their changes.
+        progress: the counters and records of the training.
+        start: the last step before these: 0, or the step after which an edit took effect.
+        earlier: the part up to ``start``, if this part begins with an edit.
+        ids: the identities of the variables in their document, by name, as far as known.
         marks: marks of edits in these steps, and of all edits before if `earlier` is None.
     """
 
@@ -68,7 +68,7 @@ class Past:
     marks: list[Mark] = field(default_factory=list)
 
     def at(self, step: int) -> Past:
-        """The part of the training that made a step, counted from 1."""
+        """Return the part of the training that made a step, counted from 1."""
         past = self
         while step <= past.start and past.earlier is not None:
             past = past.earlier
@@ -83,25 +83,24 @@ class Past:
         return tuple(mark for mark in found if mark[0] < step)
 
     def copied_before(self, step: int) -> int | None:
-        """The step after which the newest copy from before a step was made; None if there is
-        none."""
+        """Return the step of the newest snapshot from before a step, or None if there is none."""
         found = self.snapshots.before(step - 1)
         return found if found is not None and found >= self.start else None
 
 
 class Replay:
-    """Goes to steps of a training, between two edits (`Past.at`).
+    """A replay of a training's steps between two edits (`Past.at`).
 
-    A step's values are those during the step: variables from before its updates, its batch, its
-    random numbers. Steps are counted from 1, as in the events of a training.
+    The values of a step are the values during the step: variables from before its updates, its
+    batch, its random numbers. Steps are counted from 1, as in the events of a training.
 
     Attributes:
-        differs_from: the first step whose loss has other bits than the recorded one, as on another
-            processor, or where the data give other values; None if there is none.
+        differs_from: the first step whose loss has other bits than the recorded one, for example on
+            another processor or with changed data; None if there is none.
 
     Raises (`go_to`):
-        RunError: there is no copy from before the step.
-        Cancelled: `cancelled` said so.
+        RunError: there is no snapshot from before the step.
+        Cancelled: `cancelled` returned True.
     """
 
     def __init__(self, past: Past, cancelled: Callable[[], bool] = lambda: False) -> None:
@@ -117,22 +116,22 @@ class Replay:
 
     @property
     def step(self) -> int:
-        """The step whose values can be looked at; 0 before the first `go_to`."""
+        """The step whose values can be read; 0 before the first `go_to`."""
         return 0 if self._stepper is None else self._stepper.step + 1
 
     @property
     def epoch(self) -> int:
-        """The epoch that it belongs to."""
+        """The epoch of the step."""
         return self._epoch
 
     @property
     def done(self) -> int:
-        """How many steps of that epoch come before it."""
+        """The number of steps of that epoch before this one."""
         return self._done
 
     @property
     def stepper(self) -> Stepper:
-        """It stands before the step."""
+        """The stepper, positioned before the step."""
         assert self._stepper is not None
         return self._stepper
 
@@ -156,8 +155,7 @@ class Replay:
             report(total - (step - self.step), total)
 
     def advance(self, count: int = 1) -> np.ndarray:
-        """Make steps, at most to the end of the epoch; what they recorded, float64 (steps, 1 +
-        probes)."""
+        """Run steps within the epoch. Return their records, float64 (steps, 1 + probes)."""
         stepper = self.stepper
         self.begin_epoch()
         left = self._per_epoch - self._done
@@ -173,10 +171,11 @@ class Replay:
     def values(
         self, tensors: Sequence[Tensor], wanted: Collection[Tensor] | None = None
     ) -> dict[Tensor, np.ndarray]:
-        """The values of tensors during the step, as copies.
+        """Return copies of the values of tensors during the step.
 
         Args:
-            tensors: what one plan computes; `everything` needs no other plan for what is wanted.
+            tensors: the tensors that one plan computes. With `everything`, other wanted tensors
+                need no new plan.
             wanted: some of them; None for all.
 
         Raises:
@@ -186,28 +185,30 @@ class Replay:
         loss = self.past.training.loss
         chosen = None if wanted is None else {*wanted, loss}
         found = self._look(tensors).values(self.stepper.tier_of_next(), chosen)
-        if loss in found:  # on the batch of this step, which the steps before say nothing about
+        if loss in found:  # computed on this step's batch, unlike the losses of the steps before
             self._compare(self.step, np.array([found[loss]], np.float64).reshape(1))
         return found if wanted is None else {t: v for t, v in found.items() if t in wanted}
 
     def every_value(self, tier: Tier = "reference") -> list[np.ndarray | None]:
-        """As `Stepper.every_value`, during the step."""
+        """Return all values during the step, as `Stepper.every_value`."""
         self._stand_before()
         return self.stepper.every_value(tier)
 
     def order(self) -> list[tuple[Node, ...]]:
-        """As `Stepper.order`, of the step."""
+        """Return the order of the step's kernels, as `Stepper.order`."""
         self._stand_before()
         return self.stepper.order()
 
     def is_ready(self, tensors: Sequence[Tensor]) -> bool:
-        """Whether `values` waits for no compiler; starts compiling in the background."""
+        """Return whether the kernels of `values` are compiled. Compile in the background if not."""
         return self._look(tensors).is_ready(self.stepper.tier_of_next())
 
     @cached_property
     def everything(self) -> tuple[Tensor, ...]:
-        """All tensors that have values in a step: without what assigns, prints, or needs a
-        placeholder that nothing feeds."""
+        """All tensors that have values in a step.
+
+        Excludes nodes that assign or print, and nodes that need a placeholder without a feed.
+        """
         training, found, left_out = self.past.training, [], set[Node]()
         fed = {t.node for t in (*self.stepper.columns, *self.stepper.fixed)}
         runs = ancestors([training.optimizer, training.loss.node])
@@ -224,7 +225,7 @@ class Replay:
         return tuple(found)
 
     def close(self) -> None:
-        """Give its memory back."""
+        """Close the session, and free its memory."""
         self.session.close()
 
     # ---- inside -------------------------------------------------------------------------------
@@ -251,7 +252,7 @@ class Replay:
         self._start_epoch()
 
     def _compare(self, first: int, losses: np.ndarray) -> None:
-        """Note the first loss that is another than the recorded one."""
+        """Record the first step whose loss differs from the recorded one."""
         start = first - 1 - self.past.progress.before
         known = self._recorded[start : start + len(losses)]
         made = losses[: len(known)].copy()
@@ -262,12 +263,12 @@ class Replay:
             self.differs_from = min(found, self.differs_from or found)
 
     def _stand_before(self) -> None:
-        """Let the stepper have all that the step has."""
+        """Give the stepper the rows and numbers of the step."""
         self.begin_epoch()
         self.past.numbers.feed(self.stepper, self.stepper.step)
 
     def begin_epoch(self) -> None:
-        """Go on in the next epoch, where one has ended."""
+        """Start the next epoch if one has ended."""
         if self._done == self._per_epoch:
             self._epoch, self._done = self._epoch + 1, 0
             self._start_epoch()

@@ -1,7 +1,7 @@
-"""Copies of a training in memory, from which any of its steps can be computed again.
+"""Copies of a training in memory, used to compute any of its steps again.
 
-A step is a pure function of variables, batch, step number and seed, so a copy now and then is
-enough: `replay` makes the steps between. `thinning` says when copies are made and which stay.
+A step is a pure function of variables, batch, step number and seed, so occasional copies are
+enough: `replay` makes the steps between. `thinning` decides when copies are made and which stay.
 """
 
 from __future__ import annotations
@@ -27,8 +27,10 @@ MOST_BYTES, SHARE_OF_MEMORY = 256_000_000, 16
 
 
 def default_budget() -> int:
-    """Bytes for copies: what ``NODEFLOW_HISTORY_MB`` says, else the smaller of 256 MB and a
-    sixteenth of the memory."""
+    """Return the bytes for copies: ``NODEFLOW_HISTORY_MB``, else 256 MB or a sixteenth of memory.
+
+    The smaller of the two applies.
+    """
     said = os.environ.get(MEGABYTES, "")
     if said.isdecimal():
         return int(said) * 1_000_000
@@ -37,7 +39,7 @@ def default_budget() -> int:
 
 
 def assigned_variables(optimizer: Node) -> list[Node]:
-    """The variables that a training step changes."""
+    """Return the variables that a training step changes."""
     runs = ancestors([optimizer])
     return list(dict.fromkeys(resolve(n.inputs[0]).node for n in runs if n.op.id == "assign"))
 
@@ -48,10 +50,10 @@ class Snapshot:
 
     Attributes:
         step: number of the last step that was made.
-        state: where it stands, without variables and losses.
-        held: the variables that it is of.
-        arrays: of the variables that change.
-        begins: whether it is the first one of its graph, which its steps need.
+        state: the state of the loop, without variables and losses.
+        held: the variables of the graph.
+        arrays: the values of the changing variables.
+        begins: whether it is the first snapshot of its graph, which all steps of the graph need.
     """
 
     step: int
@@ -67,12 +69,12 @@ class Snapshot:
 
 @dataclass(frozen=True)
 class Held:
-    """The variables of one graph, of which there are copies.
+    """The variables of one graph in snapshots.
 
     Attributes:
-        graph: a training has another one after an edit.
+        graph: the graph. After an edit, the training has another one.
         changing: the variables that steps change, in the order of the copied arrays.
-        still: the others.
+        still: the other variables with their values.
     """
 
     graph: Graph | None = None
@@ -81,11 +83,11 @@ class Held:
 
 
 class Snapshots:
-    """The copies of one training.
+    """The snapshots of one training.
 
     Args:
         budget: bytes that they may take; default: `default_budget`.
-        most: how many stay at most; None is as many as the budget holds.
+        most: the maximum number of snapshots; None for as many as the budget holds.
 
     Attributes:
         spent: seconds that this thread copied.
@@ -106,11 +108,11 @@ class Snapshots:
     # ---- for the training ---------------------------------------------------------------------
 
     def begin(self, variables: Variables, optimizer: Node, state: TrainingState, step: int) -> None:
-        """Copy a training before it goes on, at its beginning, with another graph, or with a
-        variable that the user has changed.
+        """Take a snapshot at the beginning of a training, after an edit, or after a variable was
+        set.
 
         Args:
-            state: without variables and losses, as in `take`.
+            state: the state without variables and losses, as in `take`.
         """
         with self._lock:
             assigned = assigned_variables(optimizer)
@@ -123,7 +125,7 @@ class Snapshots:
                 kept
                 for kept in self._kept
                 if kept.step < step or kept.held.graph is not optimizer.graph
-            ]  # what it was before the user changed a variable after this step
+            ]  # drops the snapshot from before the user set a variable after this step
             sizes = [sum(variables.read(n).nbytes for n in changing), 1]
             most = self._budget // max(*sizes, *(kept.nbytes for kept in self._kept))
             self._most = most if self._wanted is None else min(most, self._wanted)
@@ -131,12 +133,12 @@ class Snapshots:
             self.take(variables, state, step, begins=True)
 
     def ran(self, seconds: float) -> None:
-        """Take that steps ran for so long."""
+        """Record the duration of steps."""
         self._since += seconds
         self.elapsed += seconds
 
     def is_due(self, step: int) -> bool:
-        """Whether to copy the training after this step."""
+        """Return whether to take a snapshot after this step."""
         if not self._kept:
             return False
         steps, since = step - self._kept[0].step, step - self._kept[-1].step
@@ -146,12 +148,12 @@ class Snapshots:
     def take(
         self, variables: Variables, state: TrainingState, step: int, begins: bool = False
     ) -> None:
-        """Copy the training after this step.
+        """Take a snapshot after this step.
 
         Args:
-            begins: it is the first copy of this graph.
+            begins: whether it is the first snapshot of this graph.
         """
-        started = time.thread_time()  # what a busy machine adds is no cost of the copy
+        started = time.thread_time()  # waiting on a busy machine is no cost of copying
         live = [variables.read(node) for node in self._held.changing]
         with self._lock:
             gone = self._leaving(step)
@@ -167,27 +169,27 @@ class Snapshots:
         self.spent += self._cost
 
     def _leaving(self, step: int) -> Snapshot | None:
-        """Take the copies out that one after this step leaves no room for; returns the last."""
+        """Remove the snapshots that do not fit beside a new one. Return the last removed one."""
         gone = None
         while True:
             found = superfluous([*(kept.step for kept in self._kept), step], self._most)
             if found is None:
                 return gone
             free = [i for i, kept in enumerate(self._kept) if not kept.begins]
-            at = min(free, key=lambda i, near=found: abs(i - near), default=0)  # an old graph's
+            at = min(free, key=lambda i, near=found: abs(i - near), default=0)  # 0: an old graph's
             gone = self._kept.pop(at)
 
-    # ---- for a run that is kept ---------------------------------------------------------------
+    # ---- for a kept run -------------------------------------------------------------------------
 
     @classmethod
     def of(cls, copies: Sequence[Snapshot]) -> Snapshots:
-        """Copies that were kept, by step."""
+        """Return an object with kept snapshots, ordered by step."""
         found = cls(0)
         found._kept = list(copies)
         return found
 
     def copies(self, graph: Graph) -> list[Snapshot]:
-        """Those of one graph; while the training goes on, their arrays are written again."""
+        """Return the snapshots of one graph. A running training may overwrite their arrays."""
         with self._lock:
             return [kept for kept in self._kept if kept.held.graph is graph]
 
@@ -198,24 +200,24 @@ class Snapshots:
 
     @property
     def steps(self) -> list[int]:
-        """After which steps copies were made."""
+        """The steps after which snapshots were taken."""
         with self._lock:
             return [kept.step for kept in self._kept]
 
     @property
     def nbytes(self) -> int:
-        """Bytes that the copies take."""
+        """Bytes that the snapshots take."""
         with self._lock:
             return sum(kept.nbytes for kept in self._kept)
 
     def before(self, step: int) -> int | None:
-        """The step after which the newest copy up to ``step`` was made; None if there is none."""
+        """Return the step of the newest snapshot up to ``step``, or None if there is none."""
         steps = self.steps
         at = bisect_right(steps, step)
         return steps[at - 1] if at else None
 
     def restore(self, step: int, variables: Variables) -> Snapshot | None:
-        """Set variables to the newest copy at or before a step; returns it."""
+        """Set variables to the newest snapshot at or before a step, and return it."""
         with self._lock:
             at = bisect_right(self._kept, step, key=lambda kept: kept.step)
             if not at:
@@ -228,10 +230,10 @@ class Snapshots:
             return found
 
     def state(self, step: int) -> TrainingState:
-        """Where the training stood at the newest copy at or before a step, without variables.
+        """Return the state of the newest snapshot at or before a step, without variables.
 
         Raises:
-            KeyError: there is none.
+            KeyError: there is no such snapshot.
         """
         with self._lock:
             at = bisect_right(self._kept, step, key=lambda kept: kept.step)

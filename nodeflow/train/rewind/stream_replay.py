@@ -1,7 +1,7 @@
-"""Any step of a training on elements of a data set once more, where the data set is given again.
+"""Replays any step of a training on elements of a data set, if the data set is given again.
 
-The elements have to be made again from the beginning of their pass, and have the bits that they had
-only if the functions and generators of the data set are pure. Losses that differ say so.
+The elements are produced again from the beginning of their pass. They have the same bits only if
+the functions and generators of the data set are pure. Otherwise, the losses differ.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from nodeflow.train.stepping.stream_stepper import StreamStepper
 
 
 class StreamReplay(Replay):
-    """As `Replay`; it tells values, and neither culprits nor the order of ops.
+    """A `Replay` on a data set, without culprits and without the order of ops.
 
-    A step is looked at by making it: the tier in which it runs is seen, the variables are put back,
-    and it runs in that tier once more with what is wanted beside.
+    To read the values of a step, it is run once to find its tier. Then the variables are restored,
+    and the step runs in that tier again with the wanted tensors as additional fetches.
     """
 
     def __init__(self, past: Past, cancelled: Callable[[], bool] = lambda: False) -> None:
@@ -44,7 +44,7 @@ class StreamReplay(Replay):
 
     @property
     def _stream(self) -> StreamStepper:
-        """It stands before the step."""
+        """The stepper, positioned before the step."""
         assert self._source is not None
         return self._source
 
@@ -114,7 +114,7 @@ class StreamReplay(Replay):
         self._epoch, self._done = found.state.epoch, found.state.done
         where = found.state.where
         if stream.steps is None and self._done and where is not None and not where["taken"]:
-            self._epoch, self._done = self._epoch + 1, 0  # it was copied where a pass had ended
+            self._epoch, self._done = self._epoch + 1, 0  # copied at the end of a pass
         self._start_epoch()
 
     def _stand_before(self) -> None:
@@ -137,5 +137,5 @@ class StreamReplay(Replay):
 
 
 def replay_of(past: Past) -> Replay:
-    """What goes to the steps of a training."""
+    """Return the replay for the steps of a training."""
     return Replay(past) if past.training.stream is None else StreamReplay(past)

@@ -1,9 +1,9 @@
-"""When a training is copied, and which copies stay: pure functions of steps and times.
+"""When to take snapshots of a training, and which to keep: pure functions of steps and times.
 
-A copy is due when the newest is old, or when as many steps have passed as lie between two of all
-the copies that memory holds, spread evenly; and only while copying costs at most `SHARE` of the
-time. Where memory is full, the oldest copy goes without which the gap is still small enough: so old
-copies lie up to twice as far apart as evenly spread ones, and new ones closer.
+A snapshot is due if the newest one is old, or if as many steps have passed as lie between evenly
+spread snapshots that fill the memory; but only while copying costs at most `SHARE` of the time. If
+memory is full, the oldest snapshot is removed whose removal leaves a small enough gap. So old
+snapshots lie up to twice as far apart as evenly spread ones, and new ones lie closer.
 """
 
 from __future__ import annotations
@@ -14,22 +14,22 @@ from dataclasses import dataclass
 import numpy as np
 
 SHARE = 0.01
-"""Of the time of a training, what copying may take."""
+"""Fraction of a training's time that copying may take."""
 AGE = 0.25
-"""Seconds of training after which the newest copy is old."""
+"""Seconds of training after which the newest snapshot is old."""
 
 
 @dataclass(frozen=True)
 class Pace:
-    """What decides whether a copy is due.
+    """The measurements that decide whether a snapshot is due.
 
     Attributes:
-        steps: of the training, so far.
-        since: steps since the newest copy.
-        seconds: of training since the newest copy.
-        elapsed: seconds of the training, so far.
-        spent: seconds of it that copies took.
-        cost: seconds that the next one may take.
+        steps: steps of the training so far.
+        since: steps since the newest snapshot.
+        seconds: seconds of training since the newest snapshot.
+        elapsed: seconds of the training so far.
+        spent: seconds of these that copying took.
+        cost: expected seconds of the next snapshot.
     """
 
     steps: int
@@ -41,7 +41,7 @@ class Pace:
 
 
 def is_due(pace: Pace, most: int) -> bool:
-    """Whether to copy now, where memory holds ``most`` copies.
+    """Return whether to take a snapshot now, if memory holds ``most`` snapshots.
 
     >>> is_due(Pace(1000, 300, 0.3, elapsed=1.0, spent=0.001, cost=0.001), most=10)
     True
@@ -54,14 +54,14 @@ def is_due(pace: Pace, most: int) -> bool:
 
 
 def superfluous(steps: Sequence[int], most: int) -> int | None:
-    """The index of the copy that goes, or None where memory holds them all.
+    """Return the index of the snapshot to remove, or None if memory holds them all.
 
-    The first and the newest one stay, unless memory holds one alone. Between those that stay lie at
-    most twice the steps of ``most`` evenly spread copies, or as many as before: the sum of all gaps
-    over a copy is at most twice the whole, so the smallest of them is within that.
+    The first and the newest one stay, unless memory holds only one. A gap between kept snapshots is
+    at most twice the gap of ``most`` evenly spread ones, or does not grow. Such a snapshot exists,
+    because the sum of all gaps over one snapshot is at most twice the whole span.
 
     Args:
-        steps: of the copies, ascending; one more than memory holds.
+        steps: steps of the snapshots, ascending; one more than memory holds.
 
     >>> superfluous([0, 10, 20, 30], 3)
     1
@@ -77,11 +77,12 @@ def superfluous(steps: Sequence[int], most: int) -> int | None:
 
 
 def spread(steps: Sequence[int], most: int) -> list[int]:
-    """The indices of the copies that stay when a training is over and ``most`` of them are kept:
-    the first, the newest, and those nearest to even places between.
+    """Return the indices of the ``most`` snapshots to keep of a finished training.
+
+    These are the first, the newest, and the snapshots nearest to evenly spread steps between them.
 
     Args:
-        steps: of the copies, ascending.
+        steps: steps of the snapshots, ascending.
 
     >>> spread([0, 10, 20, 90, 95, 100], 3)
     [0, 2, 5]

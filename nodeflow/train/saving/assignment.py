@@ -1,7 +1,7 @@
-"""Which tensor of a file each variable takes, where names and layouts are those of another program.
+"""Which tensor of a file each variable takes, if another program named and laid out the tensors.
 
-`suggestions` guesses it from names and shapes, people correct it, and `assigned` makes of the file
-one that has the names, layouts and dtypes of the variables.
+`suggestions` guesses the assignment from names and shapes, and users correct it. `assigned` returns
+the tensors with the names, layouts and dtypes of the variables.
 """
 
 from __future__ import annotations
@@ -18,8 +18,10 @@ from nodeflow.graph.types import number_kind, numpy_dtype
 from nodeflow.train.saving.weights import Saved
 
 LAYOUTS = {2: (1, 0), 4: (2, 3, 1, 0)}
-"""Rank -> the axes that take a tensor of PyTorch to ours: linear layers store (outputs, inputs),
-convolutions (outputs, inputs, height, width)."""
+"""The axes that transpose a tensor of PyTorch to nodeflow's layout, by rank.
+
+Linear layers store (outputs, inputs), convolutions (outputs, inputs, height, width).
+"""
 SYNONYMS = {
     "kernel": "weight", "weights": "weight", "w": "weight", "biases": "bias", "b": "bias",
     "scale": "gamma", "offset": "beta", "shift": "beta",
@@ -36,11 +38,11 @@ class Kind:
 
 @dataclass(frozen=True)
 class Taken:
-    """What a variable takes.
+    """The source of a variable's value.
 
     Attributes:
-        tensor: its name in the file.
-        axes: in which order its axes are taken; empty where they stay.
+        tensor: the name of the tensor in the file.
+        axes: the permutation of its axes; empty for none.
     """
 
     tensor: str
@@ -52,8 +54,10 @@ def kinds(arrays: Mapping[str, np.ndarray]) -> dict[str, Kind]:
 
 
 def ways(tensor: Kind, variable: Kind) -> Iterator[tuple[int, ...]]:
-    """The orders of axes in which a tensor has the shape of a variable, as it is first; none if
-    it does not fit, or is no number of the same kind."""
+    """Yield the permutations of axes that give a tensor the shape of a variable, () first.
+
+    Yield nothing if it does not fit, or has another kind of dtype.
+    """
     if _sort(tensor.dtype) != _sort(variable.dtype):
         return
     if tensor.shape == variable.shape:
@@ -66,17 +70,17 @@ def ways(tensor: Kind, variable: Kind) -> Iterator[tuple[int, ...]]:
 def suggestions(
     tensors: Mapping[str, Kind], variables: Mapping[str, Kind], fixed: Mapping[str, str]
 ) -> dict[str, Taken]:
-    """A tensor for each variable, as far as names and shapes tell.
+    """Return a tensor for each variable that names and shapes identify.
 
-    By equal names; else by the last parts of names, in which ``kernel`` and ``weight`` are one;
-    else, where as many variables of a shape are left as tensors, in the order of both. All
-    matrices and filters of a file have the same layout: the one in which more variables find
-    theirs, or else in which their order is more like that of the file.
+    Tensors are matched by equal names; then by the last parts of names, where ``kernel`` equals
+    ``weight``; then, if a shape has as many unmatched variables as tensors, in the order of both.
+    All matrices and filters of a file are either transposed or not: the choice matches the most
+    variables, or, in a tie, keeps the order of the file best.
 
     Args:
-        tensors: of the file, in its order.
-        variables: of the graph, in its order.
-        fixed: variable -> tensor that is known to be the same.
+        tensors: tensors of the file, in its order.
+        variables: variables of the graph, in its order.
+        fixed: the known tensor of some variables.
     """
     places = {tensor: place for place, tensor in enumerate(tensors)}
 
@@ -120,7 +124,7 @@ def _guess(
 
 
 def _canonical(name: str) -> tuple[str, ...]:
-    """The parts of a name, in which what other programs call otherwise is one.
+    """Return the parts of a name, with synonyms of other programs replaced by one word.
 
     >>> _canonical("encoder.0.weight"), _canonical("Encoder/0/kernel:0")
     (('encoder', '0', 'weight'), ('encoder', '0', 'weight'))
@@ -130,10 +134,10 @@ def _canonical(name: str) -> tuple[str, ...]:
 
 
 def assigned(saved: Saved, taken: Mapping[str, Taken], variables: Mapping[str, Kind]) -> Saved:
-    """The tensors under the names of the variables that take them, in their layout and dtype.
+    """Return the tensors by the names of the variables that take them, in their layout and dtype.
 
     Raises:
-        FileProblem: a tensor is not in the file, or does not fit its variable.
+        FileProblem: a tensor is missing in the file, or does not fit its variable.
     """
     arrays = {}
     for name, one in taken.items():
@@ -151,12 +155,12 @@ def assigned(saved: Saved, taken: Mapping[str, Taken], variables: Mapping[str, K
 
 
 def _sort(dtype: str) -> str:
-    """Floats of any width become one another; all else has to be the same."""
+    """Return a key that is equal for dtypes that convert to each other: all floats, or the same."""
     return "float" if number_kind(numpy_dtype(dtype)) == "f" else dtype
 
 
 def converted(tensor: Kind, variable: Kind, taken: Taken) -> str:
-    """What happens to a tensor on its way, in words; empty if nothing does."""
+    """Return the conversions of a tensor in words; empty if there are none."""
     turned = "transposed" if taken.axes == LAYOUTS[2] else "axes reordered" if taken.axes else ""
     cast = f"to {variable.dtype}" if tensor.dtype != variable.dtype else ""
     return ", ".join(filter(None, (turned, cast)))

@@ -1,9 +1,9 @@
-"""A checkpoint on disk: a folder with the variables, and a manifest that says what they are.
+"""A checkpoint on disk: a folder with the variables, and a manifest that describes them.
 
-`checkpoint.json` is written last and names the other files, so what it describes is always whole.
-A checkpoint of a training has the state of its loop as well (`training_state`): numbers and words
-in the manifest, arrays in a separate file. The manifest and each array have a checksum. Checksums
-of arrays include the stamp and step of the checkpoint. Version 1 of the format had no checksums.
+`checkpoint.json` is written last and names the other files, so a described checkpoint is complete.
+A checkpoint of a training also has the state of its loop (`training_state`): numbers and words in
+the manifest, arrays in a separate file. The manifest and each array have a checksum. Checksums of
+arrays include the stamp and step of the checkpoint. Version 1 of the format had no checksums.
 """
 
 from __future__ import annotations
@@ -54,14 +54,14 @@ class Manifest:
 
     Attributes:
         weights: name of the file with the variables.
-        variables: name -> (dtype, shape).
-        global_step: the step that it was saved at, or None.
-        stamp: tells it from every other checkpoint.
+        variables: dtype and shape by name.
+        global_step: the last step before it was saved, or None.
+        stamp: a unique text that identifies the checkpoint.
         time: when it was saved, in seconds since 1970.
         part: how often the training was resumed before. If it resumes from an earlier checkpoint,
             new checkpoints have a larger part than the abandoned ones.
-        training: the state of a training loop, as values of JSON; None where there is none.
-        arrays: name of the file with its arrays.
+        training: the state of a training loop, as JSON values; None where there is none.
+        arrays: name of the file with the arrays of the training loop.
         has_sums: whether its arrays have checksums.
     """
 
@@ -87,7 +87,7 @@ class Manifest:
 
     @property
     def files(self) -> tuple[str, ...]:
-        """The files that it names."""
+        """The files that the manifest names."""
         return tuple(filter(None, (self.weights, self.arrays)))
 
     def dumps(self) -> bytes:
@@ -119,7 +119,7 @@ def _sum(content: Mapping[str, Any]) -> int:
 
 @dataclass(frozen=True)
 class LoopParts:
-    """The state of a training loop in parts: values of JSON, and arrays by name."""
+    """The state of a training loop in parts: JSON values, and arrays by name."""
 
     values: Mapping[str, Any]
     arrays: Mapping[str, np.ndarray]
@@ -132,11 +132,11 @@ def write_checkpoint(
     loop: LoopParts | None = None,
     part: int = 0,
 ) -> Manifest:
-    """Write a checkpoint; one that is there stays whole until the new one is.
+    """Write a checkpoint. An existing one stays complete until the new one is complete.
 
     Raises:
-        NonFiniteError: a variable is not finite, and it is in the checkpoint that is there.
-        CheckpointProblem: it cannot be written, or something else has this name.
+        NonFiniteError: a variable is not finite, but it is finite in the existing checkpoint.
+        CheckpointProblem: it cannot be written, or the path is a file.
     """
     described = {name: (a.dtype.name, a.shape) for name, a in arrays.items()}
     manifest = Manifest(WEIGHTS, described, global_step, uuid.uuid4().hex, time.time(), part)
@@ -184,7 +184,7 @@ def _write_files(
 def _replace(
     path: Path, arrays: Mapping[str, np.ndarray], loop: LoopParts | None, manifest: Manifest
 ) -> Manifest:
-    """Write the new variables beside the old ones; the manifest decides which are meant."""
+    """Write the new variables beside the old ones. Replacing the manifest switches to them."""
     before = read_manifest(path)
     if before.weights == WEIGHTS:
         others = {"weights": f"other_{WEIGHTS}", "arrays": f"other_{LOOP}" if loop else ""}
@@ -199,14 +199,18 @@ def _replace(
 
 
 def _delete_files(path: Path, manifest: Manifest) -> None:
-    """Delete what a manifest names that is not in force; what stays is overwritten later."""
+    """Delete the files of a manifest not in force. Files that remain are overwritten later."""
     for name in manifest.files:
         with contextlib.suppress(OSError):
             (path / name).unlink(missing_ok=True)
 
 
 def read_manifest(path: Path) -> Manifest:
-    """Raises CheckpointProblem: there is no checkpoint, or it is damaged or of a later version."""
+    """Return the manifest of a checkpoint.
+
+    Raises:
+        CheckpointProblem: there is no checkpoint, or it is damaged or of a later version.
+    """
     file = path / MANIFEST
     try:
         data = read_bytes(file)
@@ -305,10 +309,10 @@ def _arrays_of(path: Path, manifest: Manifest, name: str) -> dict[str, np.ndarra
 
 
 def delete_checkpoint(path: Path, stamp: str) -> bool:
-    """Delete a checkpoint if it is still the one with this stamp, and nothing else in its folder.
+    """Delete a checkpoint if it still has this stamp. Keep other files in its folder.
 
     Returns:
-        Whether it was.
+        Whether it was deleted.
     """
     try:
         manifest = read_manifest(path)

@@ -1,7 +1,7 @@
-"""Which checkpoints a folder holds, and what is in them: by the names TensorFlow 1 gives this.
+"""The list of checkpoints in a folder, and their content, under TensorFlow 1's names.
 
-A file called ``checkpoint`` in the folder lists them, the newest last. A checkpoint is named by its
-path (``model.ckpt-100``), with which it is restored.
+A file called ``checkpoint`` in the folder lists the checkpoints, the newest last. A checkpoint is
+named by its path (``model.ckpt-100``), which `Saver.restore` takes.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ Name = str | os.PathLike[str]
 
 @dataclass(frozen=True)
 class CheckpointState:
-    """What the list of a folder says.
+    """The content of a folder's list of checkpoints.
 
     Attributes:
-        model_checkpoint_path: path of the newest one.
-        all_model_checkpoint_paths: of all that are kept, the oldest first.
+        model_checkpoint_path: path of the newest checkpoint.
+        all_model_checkpoint_paths: paths of all kept checkpoints, the oldest first.
         all_model_checkpoint_timestamps: when each was saved, in seconds since 1970.
     """
 
@@ -62,14 +62,14 @@ def write_state(folder: Path, name: str | None, kept: list[tuple[str, float]]) -
 def get_checkpoint_state(
     checkpoint_dir: Name, latest_filename: str | None = None
 ) -> CheckpointState | None:
-    """Return the checkpoints that a folder lists; None if it lists none.
+    """Return the checkpoints that a folder lists, or None if it lists none.
 
     Args:
         latest_filename: name of the list, as given to `Saver.save`.
 
     Raises:
-        CheckpointProblem: the list is damaged, or not one of nodeflow's.
-        ReadRefused: it is a pipe or a device.
+        CheckpointProblem: the list is damaged, or another program wrote it.
+        ReadRefused: the list is a pipe or a device.
     """
     folder = Path(checkpoint_dir)
     file = folder / (latest_filename or STATE)
@@ -91,8 +91,10 @@ def get_checkpoint_state(
 
 
 def latest_checkpoint(checkpoint_dir: Name, latest_filename: str | None = None) -> str | None:
-    """The path of the newest checkpoint that a folder lists and holds, for `Saver.restore`; None if
-    there is none."""
+    """Return the path of a folder's newest checkpoint, for `Saver.restore`.
+
+    Return None if the folder lists no checkpoint, or the newest one is missing.
+    """
     state = get_checkpoint_state(checkpoint_dir, latest_filename)
     if state is None or not checkpoint_exists(state.model_checkpoint_path):
         return None
@@ -100,12 +102,12 @@ def latest_checkpoint(checkpoint_dir: Name, latest_filename: str | None = None) 
 
 
 def checkpoint_exists(checkpoint_prefix: Name) -> bool:
-    """Whether there is a checkpoint of this path, as `Saver.save` returned it."""
+    """Return whether a checkpoint with this path exists, as returned by `Saver.save`."""
     return (Path(checkpoint_prefix) / MANIFEST).is_file()
 
 
 class CheckpointReader:
-    """The variables of a checkpoint, without a graph; made by `load_checkpoint`."""
+    """The variables of a checkpoint, without a graph. `load_checkpoint` creates it."""
 
     def __init__(self, arrays: dict[str, np.ndarray]) -> None:
         self._arrays = arrays
@@ -114,10 +116,10 @@ class CheckpointReader:
         return name in self._arrays
 
     def get_tensor(self, name: str) -> np.ndarray:
-        """The value of a variable.
+        """Return a copy of the value of a variable.
 
         Raises:
-            UnknownName: the checkpoint has none of this name.
+            UnknownName: the checkpoint has no variable of this name.
         """
         if name not in self._arrays:
             hint = suggest_or_list(name, self._arrays)
@@ -135,7 +137,7 @@ def load_checkpoint(ckpt_dir_or_file: Name) -> CheckpointReader:
     """Open a checkpoint, or the newest one of a folder.
 
     Raises:
-        FileProblem: there is none, or it is damaged.
+        FileProblem: there is no checkpoint, or it is damaged.
     """
     path = Path(ckpt_dir_or_file)
     if path.is_dir() and not checkpoint_exists(path):
@@ -147,10 +149,10 @@ def load_checkpoint(ckpt_dir_or_file: Name) -> CheckpointReader:
 
 
 def load_variable(ckpt_dir_or_file: Name, name: str) -> np.ndarray:
-    """One variable of a checkpoint; raises as `load_checkpoint` and `get_tensor` of its reader."""
+    """Return one variable of a checkpoint. Raise as `load_checkpoint` and `get_tensor`."""
     return load_checkpoint(ckpt_dir_or_file).get_tensor(name)
 
 
 def list_variables(ckpt_dir_or_file: Name) -> list[tuple[str, list[int]]]:
-    """Name and shape of every variable of a checkpoint, sorted; raises as `load_checkpoint`."""
+    """Return sorted names and shapes of a checkpoint's variables. Raise as `load_checkpoint`."""
     return sorted(load_checkpoint(ckpt_dir_or_file).get_variable_to_shape_map().items())

@@ -1,4 +1,4 @@
-"""Writes what must not be lost to another folder where its own does not take it."""
+"""Writes important data to another folder if its own folder is not writable."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from nodeflow.paths import rescue_folder
 
 
 def write_somewhere(path: Path, write: Callable[[Path], object]) -> tuple[Path, FileProblem | None]:
-    """Write to a path, or under its name to the user's folder for that, or to a temporary one.
+    """Write to a path, or to a file of its name in the user's rescue folder, or in a temporary one.
 
     Returns:
-        Where it was written, and why not to ``path``; None if it was.
+        The written path, and the problem with ``path``, or None if ``path`` was written.
 
     Raises:
-        FileProblem: it can be written nowhere; says why not to ``path``.
+        FileProblem: no folder is writable. The message explains the problem with ``path``.
     """
     try:
         write(path)

@@ -1,6 +1,4 @@
-"""Checks for values from JSON in a file. Each returns the value, or raises a ValueError that says
-why it has the wrong kind.
-"""
+"""Checks for JSON values from files. Each returns the value, or raises ValueError with a reason."""
 
 from __future__ import annotations
 

@@ -30,22 +30,22 @@ Variable = Tensor | Node
 class Saver:
     """Saves and restores variables.
 
-    A checkpoint is a folder with the variables as safetensors and a manifest; it holds no graph
-    (`nf.save` writes that). Beside it, the file ``checkpoint`` lists those that are kept.
+    A checkpoint is a folder with the variables as safetensors and a manifest. It holds no graph
+    (`nf.save` writes that). Beside it, the file ``checkpoint`` lists the kept checkpoints.
 
     Args:
         var_list: the variables, as a list, or as a dict from the name in the checkpoint to the
-            variable. None is all variables that the default graph has now, those that optimizers
-            keep included.
-        reshape: restore a variable from values of another shape with as many elements.
-        max_to_keep: how many of the checkpoints that this object wrote are kept: older ones are
+            variable. None means all variables that the default graph has now, including the
+            variables of optimizers.
+        reshape: whether to restore a variable from values of another shape with as many elements.
+        max_to_keep: how many of the checkpoints that this object wrote are kept. Older ones are
             deleted. None or 0 keeps all.
-        keep_checkpoint_every_n_hours: of those, one is kept for every so many hours.
-        allow_empty: no error where there are no variables.
-        pad_step_number: write step numbers with eight digits.
+        keep_checkpoint_every_n_hours: one old checkpoint is kept for every so many hours.
+        allow_empty: whether a Saver without variables is allowed.
+        pad_step_number: whether to write step numbers with eight digits.
 
     Raises:
-        GraphError: there is nothing to save, or something that is no variable.
+        GraphError: there is nothing to save, or an element is not a variable.
     """
 
     def __init__(
@@ -87,23 +87,23 @@ class Saver:
         write_meta_graph: bool = True,
         write_state: bool = True,
     ) -> str:
-        """Write a checkpoint: at once whole, or not at all.
+        """Write a checkpoint, completely or not at all.
 
         Args:
             sess: a session of the variables' graph, where all of them have values.
-            save_path: where; its folder must exist.
-            global_step: a number, or a tensor that has it, which is added to the path.
+            save_path: the path of the checkpoint; its folder must exist.
+            global_step: a number, or a tensor with it, which is appended to the path.
             latest_filename: name of the list of checkpoints; default ``checkpoint``.
-            write_meta_graph: accepted for TensorFlow's sake; no graph is written.
-            write_state: whether to write that list.
+            write_meta_graph: accepted for compatibility with TensorFlow; no graph is written.
+            write_state: whether to write the list of checkpoints.
 
         Returns:
             The path of the checkpoint: ``save_path``, or ``save_path-STEP``.
 
         Raises:
             NotInitialized: a variable has no value.
-            NonFiniteError: a variable is not finite, and it is in the checkpoint it would replace.
-            CheckpointProblem: it cannot be written.
+            NonFiniteError: a variable is not finite, but it is finite in the checkpoint to replace.
+            CheckpointProblem: the checkpoint cannot be written.
         """
         _check_session(sess, self._variables)
         step = _number(sess, global_step)
@@ -118,7 +118,7 @@ class Saver:
         self._kept = [(p, t) for p, t in self._kept if p != path]
         self._kept.append((path, time.time()))
         old = self._kept[: -self._max_to_keep] if self._max_to_keep else []
-        if write_state:  # first, so that it never lists one that is gone
+        if write_state:  # first, so that the list never names a deleted checkpoint
             write_list(Path(path).parent, latest_filename, self._kept[len(old) :])
         self._kept = self._kept[len(old) :]
         self._delete(old)
@@ -134,15 +134,15 @@ class Saver:
     # ---- restoring ----------------------------------------------------------------------------
 
     def restore(self, sess: Session, save_path: str | os.PathLike[str]) -> None:
-        """Give variables the values of a checkpoint; they need no initial values before.
+        """Set variables to the values of a checkpoint. They need no initial values before.
 
         Args:
             sess: a session of the variables' graph.
-            save_path: as `save` returned it; a safetensors file works as well.
+            save_path: the path that `save` returned, or the path of a safetensors file.
 
         Raises:
             CheckpointProblem: there is no checkpoint, or it lacks a variable, or has another dtype
-                or shape for one; it names them all, and no variable is changed.
+                or shape for one. The message names all such variables, and no variable is changed.
         """
         if save_path is None:
             raise CheckpointProblem(
@@ -170,23 +170,25 @@ class Saver:
             )
         sess.variables.update(values)
 
-    # ---- what is kept -------------------------------------------------------------------------
+    # ---- kept checkpoints -----------------------------------------------------------------------
 
     @property
     def last_checkpoints(self) -> list[str]:
-        """The paths of the checkpoints that are kept, the oldest first."""
+        """The paths of the kept checkpoints, the oldest first."""
         return [path for path, _ in self._kept]
 
     def recover_last_checkpoints(self, checkpoint_paths: Iterable[str]) -> None:
-        """Count checkpoints of an earlier run among those that are kept, the oldest first; they
-        are deleted when their turn comes."""
+        """Count checkpoints of an earlier run among the kept ones.
+
+        The paths are given the oldest first. They are deleted when their turn comes.
+        """
         found = [(p, read_manifest(Path(p)), Path(p)) for p in checkpoint_paths if Path(p).is_dir()]
         self._kept = [(path, place.stat().st_mtime) for path, _, place in found]
         self._stamps = {path: manifest.stamp for path, manifest, _ in found}
 
 
 def _named(var_list: Any) -> dict[str, Node]:
-    """Name in the checkpoint -> variable."""
+    """Return the variables by their names in the checkpoint."""
     if var_list is None:
         return {v.node.name: v.node for v in get_default_graph().variables}
     if isinstance(var_list, Mapping):
@@ -253,7 +255,7 @@ def _may_reshape(array: np.ndarray, node: Node) -> bool:
 def _misfit(
     name: str, node: Node, array: np.ndarray | None, arrays: Mapping[str, Any]
 ) -> str | None:
-    """What is wrong with the values for a variable, in words; None if nothing is."""
+    """Return the reason why values do not fit a variable, in words; None if they fit."""
     if array is None:
         near = suggest(name, arrays, "near it")
         return f"it has no variable {name!r}" + (f" ({near.rstrip('?')})" if near else "")

@@ -1,7 +1,7 @@
-"""Writing files of safetensors one array after another.
+"""Writes safetensors files one array after another.
 
-The library makes the whole file in memory first, and copies it once more; for the copies that a run
-keeps of a training that is as much as the training itself takes.
+The safetensors library builds the whole file in memory and copies it once more. For the snapshots
+of a run, that takes as much memory as the training itself.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ CODES = {
     "int32": "I32", "bfloat16": "BF16", "float16": "F16", "uint16": "U16", "int16": "I16",
     "int8": "I8", "uint8": "U8", "bool": "BOOL",
 }  # fmt: skip
-"""dtype -> what the format calls it, in the order of their arrays in a file: larger ones first, so
-that each is aligned."""
+"""The format's name of each dtype, in the order of the arrays in a file: larger elements first, so
+that each array is aligned."""
 
 
 def write_tensors(
@@ -33,13 +33,14 @@ def write_tensors(
     metadata: Mapping[str, str] | None,
     owner: str | None = None,
 ) -> None:
-    """Write contiguous arrays by name, and words beside them, as `safetensors.numpy.save` does.
+    """Write contiguous arrays by name, with metadata, like `safetensors.numpy.save`.
 
     Args:
+        metadata: texts by name, written to the header; None for no metadata.
         owner: the owner that checksums of the arrays include; None for no checksums.
 
     Raises:
-        FileProblem: an array has a dtype that the format has not.
+        FileProblem: the format lacks the dtype of an array.
         OSError: the file cannot be written.
     """
     codes = {name: _code(name, array) for name, array in arrays.items()}

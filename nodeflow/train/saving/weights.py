@@ -1,9 +1,9 @@
-"""Variables on disk, as safetensors: no pickle, readable by other libraries. numpy's .npz is read,
-too.
+"""Variables on disk, as safetensors: no pickle, readable by other libraries. Also reads numpy's
+.npz.
 
-The metadata may say which variable of a document each tensor is, by the id of its node and its
-stream. So what was saved finds its variable again when that is called otherwise or has moved into
-a subgraph (`match`).
+The metadata may identify the variable of each tensor, by the id of its node and its stream. A saved
+tensor then finds its variable again after the variable was renamed or moved into a subgraph
+(`match`).
 """
 
 from __future__ import annotations
@@ -32,15 +32,17 @@ from nodeflow.train.saving.checksums import SumMismatch, Sums
 from nodeflow.train.saving.tensor_file import write_tensors
 
 Id = tuple[str, str]
-"""What identifies a variable in its document: (id, stream)."""
+"""The identity of a variable in its document: (id, stream)."""
 NPZ = "npz"
 _PICKLE = re.compile(rb"\x80[\x02-\x05]")
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 META = "nodeflow"
-"""The entry of the metadata, with JSON."""
+"""The entry of the metadata with JSON."""
 PAIRS = "nodeflow_complex"
-"""The entry that names the tensors whose last axis is real and imaginary parts: not every version
-of safetensors has complex64, and none complex128."""
+"""The metadata entry that names complex tensors, stored with real and imaginary parts as last axis.
+
+Not every version of safetensors has complex64, and none has complex128.
+"""
 
 
 @dataclass(frozen=True)
@@ -48,9 +50,9 @@ class Saved:
     """The content of a file of weights.
 
     Attributes:
-        arrays: by the names that the variables had.
-        ids: which variables they are, as far as the file says so.
-        slots: names of those that an optimizer keeps for itself.
+        arrays: the arrays by the names of their variables.
+        ids: the identities of the variables, where the file has them.
+        slots: names of the variables that an optimizer keeps for itself.
         owner: the owner in its checksums; None if it has none.
     """
 
@@ -62,15 +64,15 @@ class Saved:
 
 @dataclass(frozen=True)
 class Match:
-    """Which of the saved tensors fit the variables of a graph.
+    """The saved tensors that fit the variables of a graph.
 
     Attributes:
         found: variable -> saved tensor.
-        missing: variables that the file does not have.
+        missing: variables that the file lacks.
         unused: tensors of the file that no variable takes.
-        other: variables that the file has with another dtype or shape -> both in words.
+        other: description of dtypes and shapes, for variables that the file has with other ones.
 
-    An optimizer's own variables are in ``found`` alone.
+    An optimizer's own variables are in ``found`` only.
     """
 
     found: Mapping[str, str]
@@ -94,13 +96,13 @@ def save_weights(
     """Write variables by name, atomically: the new file replaces the old one when it is complete.
 
     Args:
-        ids: which variables of the document they are.
-        slots: names of those that an optimizer keeps for itself.
-        keep: the file whose finite values this one must not replace, if that is another one.
+        ids: the identities of the variables in the document.
+        slots: names of the variables that an optimizer keeps for itself.
+        keep: the file whose finite values must not be replaced, if it is not ``path``.
         owner: the run and step, or the checkpoint, that checksums of the arrays include.
 
     Raises:
-        NonFiniteError: a variable is not finite, and it is in the file that is there.
+        NonFiniteError: a variable is not finite, but it is finite in the existing file.
         FileProblem: the file cannot be written.
     """
     path = Path(path)
@@ -119,7 +121,7 @@ def write_arrays(
     metadata: Mapping[str, str] | None = None,
     owner: str | None = None,
 ) -> None:
-    """Write arrays by name, atomically, and words beside them.
+    """Write arrays by name, with metadata, atomically.
 
     Args:
         owner: the owner that checksums of the arrays include; None for no checksums.
@@ -141,14 +143,14 @@ def write_arrays(
 
 
 def _keep_finite(path: Path, variables: Mapping[str, np.ndarray]) -> None:
-    """Never replace what a training learned by values that are good for nothing."""
+    """Raise NonFiniteError if non-finite values would replace finite trained values."""
     broken = [n for n, v in variables.items() if number_kind(v.dtype) == "f" and not is_finite(v)]
     if not broken or not path.exists():
         return
     try:
         before = load_weights(path)
     except FileProblem:
-        return  # nothing there to keep
+        return  # there are no values to keep
     lost = [n for n in broken if n in before and is_finite(before[n])]
     if lost:
         raise NonFiniteError(
@@ -159,13 +161,13 @@ def _keep_finite(path: Path, variables: Mapping[str, np.ndarray]) -> None:
 
 
 def is_finite(array: np.ndarray) -> bool:
-    """Whether every element is finite; a finite sum answers that without another array."""
+    """Return whether every element is finite. A finite sum proves it without another array."""
     with np.errstate(all="ignore"):
         return bool(np.isfinite(array.sum())) or bool(np.isfinite(array).all())
 
 
 def check_writable(path: str | Path) -> None:
-    """Check that a file can be written there; leaves nothing behind.
+    """Check that a file can be written at a path, without leaving one.
 
     Raises:
         FileProblem: the folder is missing or read-only, or the path is a folder, a pipe, a socket
@@ -189,7 +191,7 @@ def check_writable(path: str | Path) -> None:
 
 
 def load_weights(path: str | Path) -> dict[str, np.ndarray]:
-    """Read variables by name.
+    """Return variables by name from a file.
 
     Raises:
         FileProblem: the file is missing, unreadable or damaged.
@@ -198,10 +200,10 @@ def load_weights(path: str | Path) -> dict[str, np.ndarray]:
 
 
 def load_saved(path: str | Path) -> Saved:
-    """Read variables with what the file says of them.
+    """Return the variables in a file, with ids, slots and owner.
 
     Raises:
-        ReadRefused: it is no regular file, or takes more memory than the limit.
+        ReadRefused: the path is not a regular file, or takes more memory than the limit.
         FileProblem: the file is missing, unreadable or damaged.
     """
     arrays, metadata = read_arrays(path)
@@ -231,17 +233,17 @@ def owner_in(path: Path) -> str | None:
 
 
 def read_arrays(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
-    """Read arrays by name, and the words beside them, and verify checksums if the file has any.
+    """Return the arrays in a file by name, and its metadata. Verify checksums if the file has any.
 
     Raises:
-        ReadRefused: it is no regular file, or takes more memory than the limit.
+        ReadRefused: the path is not a regular file, or takes more memory than the limit.
         FileProblem: the file is missing, unreadable or damaged.
     """
     try:
         with within_memory(f"the file of weights {path}"):
             if _format(Path(path)) == NPZ:
                 return _npz(Path(path)), {}
-            data = read_bytes(Path(path), copies=2)  # of the file, and of each array
+            data = read_bytes(Path(path), copies=2)  # a copy of the file, and one of each array
             return _arrays(data), _metadata(data)
     except NodeflowError:
         raise
@@ -252,7 +254,7 @@ def read_arrays(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, str]
             f"{path} is damaged: {error}",
             hint="Restore the file from a copy, use an earlier checkpoint or run, or train again.",
         ) from None
-    except Exception as error:  # a parser raises anything at damaged content
+    except Exception as error:  # a parser may raise any error for damaged content
         raise FileProblem(
             f"{path} is damaged or not a file of weights: {error}",
             hint=SurfaceText(
@@ -264,11 +266,11 @@ def read_arrays(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, str]
 
 
 def _format(path: Path) -> str:
-    """``npz``, or else ``safetensors``.
+    """Return the format of a file: ``npz`` or ``safetensors``.
 
     Raises:
-        ReadRefused: it is no regular file.
-        FileProblem: it is in a format that may run code, or of another program.
+        ReadRefused: the path is not a regular file.
+        FileProblem: the format may run code, or belongs to another program.
     """
     with opened(path) as file:
         start = file.read(9)
@@ -276,7 +278,7 @@ def _format(path: Path) -> str:
         names = zipfile.ZipFile(file).namelist() if is_zip else []
     if is_zip and names and all(name.endswith(".npy") for name in names):
         return NPZ
-    if start[8:] == b"{":  # safetensors: a length, which may begin as anything, and JSON
+    if start[8:] == b"{":  # safetensors: a length of 8 arbitrary bytes, then JSON
         return "safetensors"
     if _PICKLE.match(start) or any(name.endswith("data.pkl") for name in names):
         raise _foreign(path, "PyTorch", "safetensors.torch.save_file(model.state_dict(), FILE)")
@@ -308,9 +310,9 @@ def _foreign(path: Path, program: str, conversion: str) -> FileProblem:
 
 
 def _arrays(data: bytes) -> dict[str, np.ndarray]:
-    """The tensors of a file, as safetensors reads them for numpy, and bfloat16 too.
+    """Return the tensors of a file, like safetensors for numpy, but including bfloat16.
 
-    (safetensors itself panics where memory is short, in a way that no `except` is meant for.)
+    (safetensors itself panics when memory is short, with an error that `except` should not catch.)
     """
     start, header = _header(data)
     words = header.pop("__metadata__", None) or {}
@@ -347,7 +349,7 @@ def _as_pairs(array: np.ndarray) -> np.ndarray:
 
 
 def _header(data: bytes) -> tuple[int, dict[str, Any]]:
-    """Where the tensors begin, and what the header says of each by name."""
+    """Return the position of the tensors, and the header's entries by name."""
     (length,) = struct.unpack("<Q", data[:8])
     if length > len(data) - 8:
         raise ValueError("its header is cut off")
@@ -373,7 +375,7 @@ _DTYPES = {
 
 
 def _described(metadata: Mapping[str, str]) -> tuple[dict[str, Id], frozenset[str]]:
-    """Ids and slots from the metadata; nothing where another program wrote the file."""
+    """Return ids and slots from the metadata. Both are empty if another program wrote the file."""
     text = metadata.get(META)
     try:
         content = json.loads(text) if text else {}
@@ -389,12 +391,12 @@ def match(
     ids: Mapping[str, Id] | None = None,
     slots: Collection[str] = (),
 ) -> Match:
-    """Find the saved tensor of each variable: by what it is, where both say so, else by name.
+    """Find the saved tensor of each variable: by id, where both sides have ids, else by name.
 
     Args:
-        variables: their present values.
-        ids: which variables of the document they are.
-        slots: names of those that an optimizer keeps for itself.
+        variables: their current values.
+        ids: the identities of the variables in the document.
+        slots: names of the variables that an optimizer keeps for itself.
     """
     by_id = {known: name for name, known in saved.ids.items() if name in saved.arrays}
     found: dict[str, str] = {}

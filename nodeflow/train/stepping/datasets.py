@@ -1,7 +1,7 @@
 """`nf.data` sets as the data of a training.
 
-One that is plain (rows, shuffled, in batches) becomes columns, whose batches the engine gathers;
-any other one is walked over, an element for each step.
+A plain data set (rows, shuffled, in batches) becomes columns, whose batches the engine gathers. Any
+other one is iterated, with an element for each step.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from nodeflow.train.stepping.rows import Rows
 from nodeflow.train.training import ElementStream
 
 Places = Mapping[int, Tensor]
-"""Number of a component -> the placeholder that it feeds."""
+"""The placeholder that each component feeds, by number of the component."""
 
 
 @dataclass(frozen=True)
 class TrainData:
-    """What a training takes its steps from.
+    """The source of a training's steps.
 
     Attributes:
-        rows: placeholder -> column, if the data are plain.
-        stream: the elements, if they are not.
-        settings: those that the data set decides.
-        places: which placeholders a data set feeds; None without one.
+        rows: the column of each placeholder, if the data are plain.
+        stream: the elements, if the data are not plain.
+        settings: the settings that the data set decides.
+        places: the placeholders that a data set feeds; None without a data set.
     """
 
     rows: Rows | None = None
@@ -42,10 +42,10 @@ class TrainData:
 
 
 def train_data(data: Any, graph: Graph, steps_per_epoch: int | None) -> TrainData:
-    """The data of a training as they are given.
+    """Return the data of a training in the form that the training needs.
 
     Raises:
-        DataError: a data set that cannot feed placeholders.
+        DataError: the data set cannot feed placeholders.
     """
     if not isinstance(data, Dataset):
         return TrainData(data)
@@ -53,8 +53,10 @@ def train_data(data: Any, graph: Graph, steps_per_epoch: int | None) -> TrainDat
 
 
 def bound_data(graph: Graph, targets: list[Node], steps_per_epoch: int | None) -> TrainData:
-    """The data set that an iterator or `Dataset.bind` has connected to the placeholders that the
-    targets depend on, if one has."""
+    """Return the data set that an iterator or `Dataset.bind` connects to the targets' placeholders.
+
+    Without such a data set, the result is empty.
+    """
     needed = ancestors(targets)
     found = [
         connection
@@ -78,7 +80,7 @@ def bound_data(graph: Graph, targets: list[Node], steps_per_epoch: int | None) -
 
 
 def of_stage(stage: Elements, places: Places, steps_per_epoch: int | None) -> TrainData:
-    """A data set whose components feed placeholders."""
+    """Return a data set whose components feed placeholders."""
     if stage.captured:
         raise DataError(
             "the data set is made from tensors of the graph, whose values are not known here",
@@ -101,7 +103,7 @@ def of_stage(stage: Elements, places: Places, steps_per_epoch: int | None) -> Tr
 
 
 def measured_rows(data: Any, graph: Graph, places: Places | None = None) -> Rows | None:
-    """Rows to measure with, as columns by placeholder."""
+    """Return rows for metrics, as columns by placeholder."""
     if not isinstance(data, Dataset):
         return data
     columns = whole_columns(data.stage)
@@ -110,7 +112,7 @@ def measured_rows(data: Any, graph: Graph, places: Places | None = None) -> Rows
 
 
 def by_name(stage: Elements, graph: Graph) -> Places:
-    """The placeholders that are called like the components of a data set."""
+    """Return the placeholders that have the names of a data set's components."""
     names = paths(stage.template)
     known = {p.name: p for p in graph.placeholders}
     places = {i: known[name] for i, name in enumerate(names) if name in known}

@@ -1,4 +1,4 @@
-"""Rows of numpy arrays for placeholders: what `nf.train.train` takes as data."""
+"""Rows of numpy arrays for placeholders: the data that `nf.train.train` takes."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from nodeflow.graph.types import TensorType, compatible, numpy_dtype
 from nodeflow.train.training import Binding
 
 Rows = Mapping[Any, Any]
-"""Placeholder, or its name -> its rows: an array whose first axis counts them, or a Column."""
+"""The rows by placeholder or its name: an array whose first axis counts rows, or a Column."""
 
 
 def bound(graph: Graph, splits: Mapping[str, Rows | None]) -> dict[Tensor, Binding]:
-    """The bindings of placeholders to the rows of each split, for those splits that have any.
+    """Return the bindings of placeholders to the rows of each split that has rows.
 
     Raises:
-        UnknownName: a name that no tensor has.
-        FeedError: rows that do not fit their placeholder.
+        UnknownName: no tensor has the name.
+        FeedError: rows do not fit their placeholder.
         DataError: a split has other placeholders than the first one, or rows of unequal number.
     """
     columns: dict[str, dict[Tensor, Column]] = {}
@@ -62,10 +62,10 @@ def _check_split(split: str, found: Mapping[Tensor, Column], first: Mapping[Tens
 
 
 def as_column(tensor: Tensor, rows: Any) -> Column:
-    """Rows as a column of the placeholder's dtype: converted as a fed value is.
+    """Return rows as a column of the placeholder's dtype, converted like a fed value.
 
     Raises:
-        FeedError: they do not fit.
+        FeedError: the rows do not fit.
     """
     if isinstance(rows, Column):
         column = rows

@@ -1,4 +1,4 @@
-"""What makes the steps of a training: the same for the training itself and for a replay of it."""
+"""Creates the stepper of a training, the same for the training itself and for a replay of it."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ def stepper_of(
     first_step: int,
     numbers: Numbers,
 ) -> Stepper:
-    """The stepper of a training on rows.
+    """Return the stepper of a training on rows.
 
     Args:
-        numbers: those of the optimizers.
+        numbers: the numbers of the optimizers.
         probes: scalars to record beside the loss.
         first_step: how many steps were made before.
     """
@@ -44,7 +44,7 @@ def stepper_of(
 
 
 def order_of(training: Training, rows: int, epoch: int) -> np.ndarray:
-    """The order of the rows in an epoch, int64 (rows,)."""
+    """Return the order of the rows in an epoch, int64 (rows,)."""
     if not training.shuffle:
         return np.arange(rows, dtype=np.int64)
     seed = training.seed if training.row_seed is None else training.row_seed

@@ -1,4 +1,4 @@
-"""Training steps on the elements of a data set that is no table of rows: one run for each."""
+"""Training steps on the elements of a data set that is not a table of rows: one run per element."""
 
 from __future__ import annotations
 
@@ -17,12 +17,13 @@ from nodeflow.train.training import ElementStream
 
 
 class StreamStepper:
-    """What the training loop needs of a `Stepper`, by one `Session.run` for each element.
+    """The parts of a `Stepper` that the training loop needs, with one `Session.run` per element.
 
-    An epoch is a pass over the data set, or ``stream.steps`` elements of passes without end.
+    An epoch is a pass over the data set, or ``stream.steps`` elements of endless passes.
 
     Args:
-        where: the place in the data set at which an earlier training goes on, as `where` said it.
+        where: the position in the data set where an earlier training continues, as returned by
+            `where`.
     """
 
     def __init__(
@@ -51,19 +52,20 @@ class StreamStepper:
 
     @property
     def where(self) -> dict[str, Any]:
-        """The place in the data set, as values of JSON: elements taken of a pass that began so."""
+        """The position in the data set, as JSON values: the state at the begin of a pass, and the
+        number of elements taken since."""
         if self._began is None:
             began = position(self._stream.stage, self._iteration)
             return {"began": began, "taken": self._skipped}
         return {"began": self._began, "taken": self._taken}
 
     def start_epoch(self, order: np.ndarray, done: int = 0) -> None:
-        """Begin a pass; ``order`` is that of rows, of which there are none."""
+        """Begin a pass. ``order`` is ignored, because there are no rows."""
         steps = self._stream.steps
         self._left = self._passes(1) if steps is None else islice(self._passes(), steps - done)
 
     def _passes(self, count: int | None = None) -> Iterator[Element]:
-        """The elements of ``count`` passes, or of the one that is open and all further ones."""
+        """Yield the elements of ``count`` passes, or of the open pass and all further ones."""
         empty = False
         while not empty and count != 0:
             if self._began is None:
@@ -77,7 +79,7 @@ class StreamStepper:
             count = None if count is None else count - 1
 
     def _begin(self) -> None:
-        """Begin a pass, behind the elements that were taken before."""
+        """Begin a pass, after the elements that were taken before."""
         self._began = position(self._stream.stage, self._iteration)
         self._elements = self._stream.stage.elements(self._iteration)
         self._taken, self._skipped = self._skipped, 0
@@ -85,7 +87,7 @@ class StreamStepper:
             pass
 
     def run(self, count: int) -> tuple[int, np.ndarray]:
-        """As `Stepper.run`: fewer steps than ``count`` only where the epoch ends."""
+        """Run steps like `Stepper.run`: fewer than ``count`` only if the epoch ends."""
         recorded: list[list[float]] = []
         self.chunker.begin(count)
         for element in self._next(count):
@@ -96,7 +98,7 @@ class StreamStepper:
         return len(recorded), scalars
 
     def _next(self, count: int) -> Iterator[Element]:
-        """At most so many elements of the epoch."""
+        """Yield at most ``count`` elements of the epoch."""
         yield from self._peeked[:count]
         left = count - len(self._peeked)
         self._peeked.clear()
@@ -106,29 +108,29 @@ class StreamStepper:
         fed = {place: element[index] for index, place in self._stream.places.items()}
         return {**self._feeds, **fed}
 
-    # ---- to look at a step that is not made ---------------------------------------------------
+    # ---- inspecting the next step ---------------------------------------------------------------
 
     @property
     def fetches(self) -> list[Node | Tensor]:
-        """What a step runs."""
+        """The nodes and tensors that a step runs."""
         return list(self._fetches)
 
     def has_next(self) -> bool:
-        """Whether the epoch has another element; makes it, so `where` counts it."""
+        """Return whether the epoch has another element. Produces it, so `where` counts it."""
         if not self._peeked:
             self._peeked.extend(islice(self._left, 1))
         return bool(self._peeked)
 
     def next_feeds(self) -> dict[Tensor, Any]:
-        """What the next step is fed with, where there is one."""
+        """Return the feeds of the next step, if there is one."""
         return self._feeds_of(self._peeked[0])
 
     def feed(self, tensor: Tensor, array: np.ndarray) -> None:
-        """Give a tensor that is fed to all steps another value, from the next step on."""
+        """Give another value to a tensor that is fed to all steps, from the next step on."""
         self._feeds[tensor] = array
 
     def close(self) -> None:
-        """End what is open, such as threads that work ahead."""
+        """Close open iterators, such as threads that work ahead."""
         for elements in (self._left, self._elements):
             close = getattr(elements, "close", None)
             if close is not None:

@@ -1,6 +1,6 @@
-"""Memory for intermediate results: one block that grows, shared by all plans of a session.
+"""Memory for intermediate results: one growing block, shared by all plans of a session.
 
-The planner assigns offsets by lifetime: a value that is no longer needed makes room for another.
+The planner assigns offsets by lifetime: dead values make room for others.
 """
 
 from __future__ import annotations
@@ -14,32 +14,34 @@ import numpy as np
 from nodeflow.engine.memory import require
 
 ALIGNMENT = 64
-"""Bytes of a cache line. A vector of AVX-512 is as long; across two lines it takes two accesses."""
+"""Bytes of a cache line. An AVX-512 vector is as long; across two lines it takes two accesses."""
 
 
 def on_a_line(shape: Sequence[int], dtype: np.dtype) -> np.ndarray:
-    """An array of any contents that begins on a cache line; those of numpy begin 16 bytes after one
-    where they are large."""
+    """Return an uninitialised array that begins on a cache line.
+
+    Large arrays of numpy begin 16 bytes after the start of a cache line.
+    """
     buffer = np.empty(math.prod(shape) * dtype.itemsize + ALIGNMENT, np.uint8)
     return np.ndarray(shape, dtype, buffer, -buffer.ctypes.data % ALIGNMENT)
 
 
 def zeros_on_a_line(words: int) -> np.ndarray:
-    """Words of int64, all 0, that begin on a cache line."""
+    """Return int64 zeros that begin on a cache line."""
     array = on_a_line((words,), np.dtype(np.int64))
     array.fill(0)
     return array
 
 
 class Arena:
-    """A block of bytes. ``generation`` changes whenever it moves."""
+    """A block of bytes. ``generation`` changes whenever the block moves."""
 
     def __init__(self) -> None:
         self._buffer = np.empty(0, np.uint8)
         self.generation = 0
 
     def reserve(self, size: int) -> None:
-        """Make the block at least ``size`` bytes; its contents are lost when it moves.
+        """Make the block at least ``size`` bytes long. Its contents are lost when it moves.
 
         Raises:
             MemoryError: not enough memory is free.
@@ -51,7 +53,7 @@ class Arena:
 
     @property
     def address(self) -> int:
-        """Of the first byte, on a cache line."""
+        """The address of the first byte, on a cache line."""
         return -(-self._buffer.ctypes.data // ALIGNMENT) * ALIGNMENT
 
     @property
@@ -61,14 +63,14 @@ class Arena:
 
 
 class Offsets:
-    """Gives out offsets; blocks that were freed are used again for requests of the same class."""
+    """An allocator of offsets. Freed blocks are reused for requests of the same size class."""
 
     def __init__(self) -> None:
         self.size = 0
         self._free: dict[int, list[int]] = defaultdict(list)
 
     def take(self, nbytes: int) -> int:
-        """Offset of ``nbytes`` bytes."""
+        """Return the offset of a block of ``nbytes`` bytes."""
         block = size_class(nbytes)
         if self._free[block]:
             return self._free[block].pop()
@@ -81,9 +83,9 @@ class Offsets:
 
 
 def size_class(nbytes: int) -> int:
-    """``nbytes`` rounded up to one of four sizes per power of two, at least a cache line.
+    """Round ``nbytes`` up to one of four sizes per power of two, at least a cache line.
 
-    Few classes mean that buffers of similar sizes can follow each other.
+    With few size classes, buffers of similar sizes can reuse each other's memory.
     """
     if nbytes <= ALIGNMENT:
         return ALIGNMENT

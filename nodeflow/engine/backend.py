@@ -1,4 +1,4 @@
-"""Who executes schedules, and what that refuses to be asked for."""
+"""The backends that execute schedules, and the options that they refuse."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def check_backend(
     without: frozenset[str],
     memory: int | None,
 ) -> None:
-    """Refuse a backend that is none, or cannot do what a session asks for.
+    """Refuse an unknown backend, or options of a session that the backend does not support.
 
     Raises:
         RunError: names the option.

@@ -1,7 +1,7 @@
-"""A compiled run that is kept, so that the next one needs nothing but new feeds.
+"""A compiled run that is kept, so that repeating it needs only new feeds.
 
-Memory, kernels and the addresses of variables stay bound while no variable is replaced. A run then
-copies the feeds and the variables that changed, launches the kernels and takes the results.
+Memory, kernels and the addresses of variables stay bound as long as no variable is replaced. A run
+then copies the feeds and the changed variables, launches the kernels and takes the results.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ if TYPE_CHECKING:
 
 
 class BoundRun:
-    """A compiled run that was made with feeds of the same shapes.
+    """A compiled run for feeds of fixed shapes.
 
     Args:
-        fed: the tensors that get other values, in order.
-        given: what the run was given.
+        fed: the tensors with new values in each run, in order.
+        given: the arrays of the first run, by slot.
         reads: the variables that the schedule reads.
 
     Attributes:
-        executor: what made it.
-        phase: of every such run.
-        draws: whether a run needs random streams of its own.
+        executor: the executor of the first run.
+        phase: phase of every such run.
+        draws: whether each run needs new random streams.
         unused: random streams for a run that draws nothing.
     """
 
@@ -56,7 +56,8 @@ class BoundRun:
         self.unused = context.stream_of("run", 0)
         self._context, self._compiled, self._reads = context, compiled, reads
         self._seal = object()
-        self._version: int | None = None  # what the run assigned is to be read
+        # None, because variables that the run assigned must be looked up again.
+        self._version: int | None = None
         replaced = schedule.writes.keys() - compiled.plan.home.keys()
         self._reads_stay = replaced.isdisjoint(schedule.reads)
         self._shapes = tuple([given[slot].shape for slot in schedule.reads.values()])
@@ -64,9 +65,9 @@ class BoundRun:
         feeds = schedule.feeds
         self._slots = [(at, feeds[tensor]) for at, tensor in enumerate(fed) if tensor in feeds]
         self._copied: list[tuple[int, np.ndarray]] = []
-        """Which of the fed arrays are copied, and where to."""
+        """Indices of the fed arrays that are copied, and the targets."""
         self._placed: list[tuple[int, int]] = []
-        """Which of them are read where they are, and their slots."""
+        """Indices of the fed arrays that are read in place, and their slots."""
         for at, slot in self._slots:
             memory = compiled.feed_memory(slot)
             if memory is None:
@@ -78,7 +79,7 @@ class BoundRun:
         self._rest = {feeds[tensor]: given[feeds[tensor]] for tensor in unfed}
 
     def holds(self) -> bool:
-        """Whether all but the values of feeds and variables is what it was."""
+        """Return whether everything except the values of feeds and variables is unchanged."""
         if self._context.tiers is not None:
             return False
         for node, sample in self._samples:
@@ -87,7 +88,7 @@ class BoundRun:
         return self._context.variables.version == self._version or self._look_up()
 
     def _look_up(self) -> bool:
-        """Look up variables that may have changed; False where a shape is another one."""
+        """Look up variables that may have changed. Return False if a shape differs."""
         variables, reads = self._context.variables, self._reads
         if variables.version != reads.version:
             try:
@@ -102,14 +103,14 @@ class BoundRun:
     def run(
         self, arrays: Sequence[np.ndarray], stream_of: StreamOf, cancel: threading.Event
     ) -> list[Any]:
-        """What is fetched, for other fed values; what is assigned is stored.
+        """Run again with new feeds. Return the fetched values and store the assigned variables.
 
         Raises:
             RunError: an op failed; names the node.
             Cancelled: the run was stopped.
         """
         compiled, variables, given = self._compiled, self._context.variables, self._changed
-        if compiled.given_by is not self._seal:  # another question has the same plan
+        if compiled.given_by is not self._seal:  # another bound run uses the same plan
             compiled.given_by, given = None, self._bound()
         for at, memory in self._copied:
             memory[...] = arrays[at]
@@ -125,10 +126,10 @@ class BoundRun:
         if self._changed:
             self._changed = {}
         if self._writes and self._reads_stay:
-            # Nothing else has changed since `holds`.
+            # nothing else has changed since `holds`
             self._version = self._reads.version = variables.version
         return results
 
     def _bound(self) -> Mapping[int, Any]:
-        """What the run was given that is not fed."""
+        """Return the inputs of the run that are not fed."""
         return self._rest | self._reads.arrays

@@ -1,6 +1,6 @@
-"""The processor's caches, as the system describes them.
+"""The processor's caches, as reported by the system.
 
-Where cores differ, these are the smallest caches of any of them, so that what fits fits everywhere.
+If cores differ, the smallest caches count, so that data which fits, fits on every core.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Caches:
-    """Bytes of the caches of one core; what the system does not report is as in a small laptop.
+    """Bytes of the caches of one core; unreported values default to a small laptop.
 
     Attributes:
-        first: for data.
-        second: what a core has of it, where several share it.
-        third: all of it; 0 where there is none or the system does not report it.
-        line: the bytes that are read at once.
+        first: size of the data cache.
+        second: one core's share of the cache, if several share it.
+        third: size of the whole cache; 0 if there is none or it is not reported.
+        line: bytes of a cache line.
     """
 
     first: int = 32 << 10
@@ -33,7 +33,7 @@ class Caches:
 
     @property
     def text(self) -> str:
-        """In words.
+        """The sizes in words.
 
         >>> Caches(48 << 10, 1 << 20, 32 << 20).text
         '48, 1024, 32768 KiB, lines of 64 bytes'
@@ -44,7 +44,7 @@ class Caches:
 
 @dataclass(frozen=True)
 class Found:
-    """One cache for data: level, bytes, bytes of a line, how many logical cores share it."""
+    """One data cache: level, bytes, bytes of a line, number of logical cores that share it."""
 
     level: int
     size: int
@@ -53,12 +53,13 @@ class Found:
 
 
 _PLAUSIBLE = {1: (8 << 10, 1 << 20), 2: (64 << 10, 1 << 26), 3: (1 << 20, 1 << 40)}
-"""Least and most bytes of each level: what some virtual machines say is ignored."""
+"""Plausible range of bytes of each level. Some virtual machines report other sizes: ignore
+these."""
 
 
 @cache
 def caches() -> Caches:
-    """Those of this machine. It never fails."""
+    """Return the caches of this machine, or defaults at any failure."""
     try:
         return smallest(_found())
     except (OSError, ValueError, AttributeError, struct.error):
@@ -66,7 +67,7 @@ def caches() -> Caches:
 
 
 def smallest(found: Iterable[Found]) -> Caches:
-    """The smallest caches of a core among those found, and the largest third one."""
+    """Return the smallest first and second cache of a core, and the largest third cache."""
     levels: dict[int, list[Found]] = {1: [], 2: [], 3: []}
     for each in found:
         least, most = _PLAUSIBLE.get(each.level, (1, 0))
@@ -96,7 +97,7 @@ def _found() -> Iterator[Found]:
 
 
 def from_folders(folder: Path) -> Iterator[Found]:
-    """The caches of the first and the last core: cores of one kind have neighbouring numbers."""
+    """Yield the caches of the first and the last core: similar cores have neighbouring numbers."""
     numbers = sorted(int(path.name[3:]) for path in folder.glob("cpu[0-9]*"))
     for number in {*numbers[:1], *numbers[-1:]}:
         for place in sorted((folder / f"cpu{number}" / "cache").glob("index*")):
@@ -105,7 +106,7 @@ def from_folders(folder: Path) -> Iterator[Found]:
                 if words["type"] != "Instruction":
                     size, line = _bytes(words["size"]), int(words["coherency_line_size"])
                     yield Found(int(words["level"]), size, line, _count(words["shared_cpu_list"]))
-            except (OSError, ValueError):  # a part that this system leaves out
+            except (OSError, ValueError):  # an entry that this system leaves out
                 continue
 
 
@@ -113,12 +114,12 @@ _FILES = ("level", "type", "size", "coherency_line_size", "shared_cpu_list")
 
 
 def _bytes(text: str) -> int:
-    """Bytes of a text such as ``48K``."""
+    """Convert a text such as ``48K`` to bytes."""
     return int(text.rstrip("KM")) << {"K": 10, "M": 20}.get(text[-1:], 0)
 
 
 def _count(text: str) -> int:
-    """How many numbers a list such as ``0-3,8`` has."""
+    """Return the count of numbers in a list such as ``0-3,8``."""
     ends = (part.split("-") for part in text.split(","))
     return sum(int(pair[-1]) - int(pair[0]) + 1 for pair in ends)
 
@@ -127,13 +128,14 @@ def _count(text: str) -> int:
 
 
 def from_numbers(number: Callable[[str], int]) -> Iterator[Found]:
-    """The caches of each kind of core, by the system's named numbers, 0 for those it lacks."""
+    """Yield the caches of each kind of core. ``number`` reads a sysctl, 0 if it is missing."""
     line = number("hw.cachelinesize")
     for kind in ("hw.perflevel0.", "hw.perflevel1.", "hw."):
         yield Found(1, number(kind + "l1dcachesize"), line, 1)
         yield Found(2, number(kind + "l2cachesize"), line, max(number(kind + "cpusperl2"), 1))
         if number("hw.nperflevels") > 0 and kind == "hw.perflevel1.":
-            return  # without a kind they are those of one of them
+            # The remaining names without a kind repeat one of the kinds.
+            return
     yield Found(3, number("hw.l3cachesize"), line, 1)
 
 
@@ -148,7 +150,7 @@ def _sysctl(name: str) -> int:
 
 
 def from_records(data: bytes) -> Iterator[Found]:
-    """The caches of ``GetLogicalProcessorInformationEx(RelationCache)``."""
+    """Yield the caches in the output of ``GetLogicalProcessorInformationEx(RelationCache)``."""
     at = 0
     while at < len(data):
         relation, size = struct.unpack_from("<II", data, at)

@@ -1,4 +1,4 @@
-"""How many steps run before Python looks at requests, the stop flag and Ctrl-C."""
+"""The number of steps to run before Python looks at requests, the stop flag and Ctrl-C."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import time
 from collections.abc import Callable
 
 SECONDS = 0.03
-"""A chunk's target. From 20 to 50 ms a button feels immediate, and what happens between two chunks
-costs little."""
+"""Target duration of a chunk. Up to 50 ms a button feels immediate; from 20 ms on, the overhead
+between chunks is small."""
 LARGEST = 4096
-"""Steps of a chunk at most: the ring that records scalars holds as many."""
+"""Largest number of steps in a chunk: the capacity of the ring that records scalars."""
 GROWTH = 4
-"""The most that a chunk grows over the one before, whose time may have been noise."""
+"""Largest growth factor from chunk to chunk, because a measured time may be noise."""
 
 
 class Chunker:
-    """Sizes each chunk by the time that the one before took. Sizes never change a number.
+    """Sizes each chunk by the duration of the previous one. Sizes never change a result.
 
     Attributes:
         size: steps of the next chunk.
@@ -27,7 +27,7 @@ class Chunker:
         self._started = 0.0
 
     def begin(self, limit: int) -> int:
-        """Begin a chunk; returns its number of steps, at most ``limit``."""
+        """Begin a chunk. Return its number of steps, at most ``limit``."""
         self._started = self._clock()
         return min(self.size, limit)
 
@@ -39,8 +39,8 @@ class Chunker:
 
 
 class WholeChunks(Chunker):
-    """Where several processes make the same steps: they have agreed on a number, and their clocks
-    must not divide it differently."""
+    """Chunks for several processes that make the same steps. The processes have agreed on a number
+    of steps, which different clocks must not divide differently."""
 
     def begin(self, limit: int) -> int:
         super().begin(limit)

@@ -1,8 +1,8 @@
 """One column of a data set, stored compactly and widened only when rows are gathered.
 
-Images stay uint8 and labels stay class numbers: MNIST takes 55 MB instead of 220. The engine
-reads ``array``, ``scale`` and ``depth`` directly to compile the same gather into its kernels, so
-the arithmetic here is part of the contract: ``float(stored) * float(scale)``, both already in the
+Images stay uint8 and labels stay class numbers: MNIST takes 55 MB instead of 220. The engine reads
+``array``, ``scale`` and ``depth`` directly to compile the same gather into its kernels. So the
+arithmetic here is part of the contract: ``float(stored) * float(scale)``, both already in the
 column's dtype, and nothing else.
 """
 
@@ -25,11 +25,11 @@ class Column:
     - ``scale`` given: rows are ``array[i] * scale`` in a float ``dtype``;
     - ``depth`` given: ``array`` holds class numbers and rows are one-hot, ``(depth,)``.
 
-    The array is not copied; whoever passes it must not change it afterwards.
+    The array is not copied; the caller must not change it afterwards.
 
     Args:
         array: shape (n, ...), of one of nodeflow's dtypes or a smaller integer.
-        dtype: dtype of the rows. Default: float32 when scaled or one-hot, else the array's own.
+        dtype: dtype of the rows. Default: float32 if scaled or one-hot, else the array's dtype.
         scale: factor for every element.
         depth: number of classes; ``array`` is then one-dimensional with integers 0 to depth - 1.
 
@@ -41,7 +41,7 @@ class Column:
     __slots__ = ("array", "depth", "dtype", "scale", "type")
 
     lazy = False
-    """Rows are read when they are gathered; ``array`` tells shape and dtype alone."""
+    """Whether rows are read when they are gathered; ``array`` then gives only shape and dtype."""
 
     def __init__(
         self,
@@ -84,11 +84,11 @@ class Column:
 
     @property
     def nbytes(self) -> int:
-        """Bytes held in memory."""
+        """The bytes held in memory."""
         return self.array.nbytes
 
     def rows(self, which: Any) -> np.ndarray:
-        """The rows ``which`` (a slice or integers), as a new array of ``dtype``.
+        """Return the rows ``which`` (a slice or integers) as a new array of ``dtype``.
 
         Raises:
             IndexError: an index is outside the column.
@@ -105,7 +105,7 @@ class Column:
         return result
 
     def stored(self, which: Any) -> np.ndarray:
-        """The rows ``which`` (a slice or integers) as they are stored.
+        """Return the rows ``which`` (a slice or integers) as they are stored.
 
         Raises:
             IndexError: an index is outside the column.
@@ -115,11 +115,11 @@ class Column:
         return np.take(self.array, np.asarray(which, dtype=np.int64), axis=0)
 
     def part(self, start: int, stop: int) -> Column:
-        """Rows ``start`` to ``stop`` as a column that shares this one's memory."""
+        """Return the rows ``start`` to ``stop`` as a column that shares this column's memory."""
         return Column(self.array[start:stop], self.dtype, self.scale, self.depth)
 
     def take(self, indices: Any) -> Column:
-        """The rows ``indices`` as a column of their own, still stored compactly."""
+        """Return the rows ``indices`` as a new column, still stored compactly."""
         stored = np.take(self.array, np.asarray(indices, dtype=np.int64), axis=0)
         return Column(stored, self.dtype, self.scale, self.depth)
 
@@ -130,15 +130,16 @@ class Column:
 class LazyColumn(Column):
     """A column of ``n`` rows that are read when they are gathered, such as pictures in files.
 
-    Its ``array`` has the shape and dtype of all rows, and takes no memory: it holds zeros.
+    Its ``array`` has the shape and dtype of all rows. It takes no memory, because it holds only
+    zeros.
 
     Args:
-        read: returns the stored rows of some row numbers, int64 (m,) -> (m, *row). What it keeps
-            in memory is its own business, and bounded.
+        read: returns the stored rows of row numbers, int64 (m,) -> (m, *row). It may keep a bounded
+            amount in memory.
         numbers: the row number of each row, int64 (n,).
         row: shape of a stored row.
         stored: dtype of a stored row.
-        dtype, scale: as of a `Column`.
+        dtype, scale: as for a `Column`.
     """
 
     __slots__ = ("numbers", "read")
@@ -165,13 +166,13 @@ class LazyColumn(Column):
 
     @property
     def mapped(self) -> MappedRows | None:
-        """The rows in a mapped file from which kernels may gather, by ``numbers``; None where rows
-        have to be read first."""
+        """The mapped file that kernels may gather rows from, by ``numbers``; None if there is
+        none."""
         return self.read if isinstance(self.read, MappedRows) and self.read.is_direct else None
 
     @property
     def nbytes(self) -> int:
-        """Bytes held in memory: those of the row numbers."""
+        """The bytes held in memory by the row numbers."""
         return self.numbers.nbytes
 
     def stored(self, which: Any) -> np.ndarray:
@@ -199,12 +200,12 @@ def mapped_column(
     scale: float | None = None,
     columns: tuple[int, int] | None = None,
 ) -> LazyColumn:
-    """All rows of a mapped array as a column, whose elements are converted to ``dtype``.
+    """Return all rows of a mapped array as a column, with elements converted to ``dtype``.
 
     Args:
-        dtype: narrower ones round, as numpy's ``astype`` does.
+        dtype: narrower dtypes round, like numpy's ``astype``.
         scale: factor for every element.
-        columns: which elements of the last axis are meant, as (first, last); None: all.
+        columns: range of elements of the last axis, as (start, stop); None: all.
     """
     stored = file.array.dtype
     widened = scale is not None or np.can_cast(stored, numpy_dtype(dtype), "safe")

@@ -1,4 +1,4 @@
-"""TensorFlow 1's options of a session: thread counts count, the others are only accepted."""
+"""TensorFlow 1's session options. Thread counts take effect; the others are only accepted."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from nodeflow.errors import AttributeProblem, suggest_or_list
 
 
 class _Options:
-    """Base: named options with defaults; others are refused."""
+    """The base of named options with defaults. Unknown names are refused."""
 
     _defaults: dict[str, Any] = {}
 
@@ -30,7 +30,7 @@ class _Options:
 
 
 class GPUOptions(_Options):
-    """Options of graphics cards, which the CPU engine does not use: all are without effect."""
+    """Options of graphics cards, all without effect, because the CPU engine does not use them."""
 
     allow_growth: bool
     per_process_gpu_memory_fraction: float
@@ -50,7 +50,7 @@ class ConfigProto(_Options):
 
     Args:
         intra_op_parallelism_threads, inter_op_parallelism_threads: threads of the compiled tier.
-            The larger of the two counts, since one team runs all ops; 0 stands for the default.
+            The larger one counts, because one team runs all ops; 0 stands for the default.
         options: ``allow_soft_placement``, ``log_device_placement``, ``gpu_options``,
             ``device_count``, ``use_per_session_threads``, ``graph_options`` and
             ``operation_timeout_in_ms`` are accepted and without effect.

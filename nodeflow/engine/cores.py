@@ -1,4 +1,4 @@
-"""The number of cores that this process may use; imports nothing, so the window uses it too."""
+"""The number of cores that this process may use. Imports nothing, so that the window can use it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 
 
 def cores() -> int:
-    """The number of cores that this process may use."""
+    """Return the number of cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

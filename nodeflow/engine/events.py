@@ -1,4 +1,4 @@
-"""What the engine reports beside the results of runs."""
+"""Events that the engine reports besides the results of runs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class CompileFailure:
-    """A compilation in the background failed; the reference tier goes on.
+    """A failed compilation in the background. The reference tier continues.
 
     Attributes:
         nodes: names of the nodes whose kernel does not compile; empty if none is at fault.

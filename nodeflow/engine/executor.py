@@ -1,4 +1,4 @@
-"""Runs one schedule in the best tier there is: by reference until the compiled plan is ready."""
+"""Runs one schedule in the best available tier: by reference until the compiled plan is ready."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ if TYPE_CHECKING:
     from nodeflow.engine.runtime.compiled_plan import CompiledPlan
 
 WARM_RUNS = 1
-"""Runs of one plan after which ``auto`` compiles it: what runs once is not worth it."""
+"""Runs of a plan after which ``auto`` compiles it: compiling does not pay for a single run."""
 
 
 class Executor:
     """Runs one schedule with concrete types.
 
     Args:
-        label: names it in a record of tiers.
-        held: bytes of what else the run holds meanwhile, which count as what it takes.
+        label: its name in a record of tiers.
+        held: bytes that the run holds besides; they count towards the memory limit.
 
     Attributes:
         tier: the tier of the last run.
@@ -73,13 +73,13 @@ class Executor:
         *,
         keep_tier: bool = False,
     ) -> Values:
-        """As `Interpreter.run`; the arrays may be overwritten by the next run (see `results`).
+        """Run like `Interpreter.run`. The next run may overwrite the arrays (see `results`).
 
         Args:
-            keep_tier: run in the tier of the last run, whatever is ready by now.
+            keep_tier: use the tier of the last run, even if compiled kernels are ready by now.
 
         Raises:
-            RunError: also where its values take more memory than the limit; names the node.
+            RunError: an op failed, or the values exceed the memory limit; names the node.
             Cancelled: ``cancel`` was set, or the session's ``interrupted`` ended a wait for the
                 compiler.
         """
@@ -95,11 +95,13 @@ class Executor:
         return values
 
     def results(self, values: Values, lent: Collection[int] = ()) -> list[Any]:
-        """What the last run's caller gets for each fetch: arrays of its own, a scalar for rank 0,
-        None for a node without outputs.
+        """Return the last run's result for each fetch: an array, a scalar for rank 0, or else None.
+
+        The caller owns the arrays. None stands for a node without outputs.
 
         Args:
-            lent: slots whose arrays it gets as they are, since it changes none.
+            lent: slots whose arrays are returned without a copy, because the caller does not change
+                them.
         """
         compiled = self.compiled_last()
         if compiled is not None:
@@ -113,7 +115,7 @@ class Executor:
         return results
 
     def compile_now(self) -> CompiledPlan:
-        """The compiled plan, whatever tier is wanted; waits until it is compiled.
+        """Return the compiled plan for any tier; wait until it is compiled.
 
         Raises:
             RunError: shapes are not known.
@@ -125,18 +127,18 @@ class Executor:
         return compiled
 
     def compiled_last(self) -> CompiledPlan | None:
-        """The compiled plan, if the last run was compiled."""
+        """Return the compiled plan, if the last run was compiled."""
         return self._compilation.result if self.tier == "compiled" else None
 
     def needs(self) -> Needs:
-        """What a run takes in the tier that is wanted; plans it, if that is compiled."""
+        """Return the memory that a run needs in the wanted tier. Plans a compiled run."""
         plan = None if self._wanted == "reference" else self._compilation.planned()
         most, node = self.interpreter.peak() if plan is None else plan.needs()
         return Needs(most + self._held, None if node is None else node.name)
 
     @property
     def _left(self) -> int | None:
-        """Bytes that are left of the limit of memory; None without one."""
+        """The bytes left of the memory limit; None without a limit."""
         limit = self._context.memory
         return None if limit is None else max(0, limit - self._held)
 
@@ -149,23 +151,25 @@ class Executor:
             raise over_limit(needed + self._held, limit, node)
 
     def let_go(self, given: Iterable[int]) -> None:
-        """Hold no array any more that the last run was given."""
+        """Release the arrays that the last run was given."""
         if self._compilation.result is not None:
             self._compilation.result.let_go(given)
 
     def is_ready(self) -> bool:
-        """Whether the next compiled run waits for no compiler; compiles in the background."""
+        """Return whether the next compiled run waits for no compiler, and start compiling."""
         self._compilation.poll()
         return not self._compilation.is_pending
 
     def stop(self) -> None:
-        """End a compiled run that is going on, soon."""
+        """Make a running compiled run end soon."""
         if self._compilation.result is not None:
             self._compilation.result.stop()
 
     def commit(self, values: Values, variables: Variables) -> None:
-        """Store what the last run assigned. Arrays that kernels wrote change places with the old
-        ones, the others are copied."""
+        """Store the values that the last run assigned.
+
+        Arrays that kernels wrote are exchanged with the old ones; others are copied.
+        """
         if not self.schedule.writes:
             return
         compiled = self._compilation.result if self.tier == "compiled" else None
@@ -185,7 +189,7 @@ class Executor:
     # ---- getting compiled ---------------------------------------------------------------------
 
     def _ready(self, cancel: threading.Event | None) -> CompiledPlan | None:
-        """The compiled plan, if it is wanted and ready."""
+        """Return the compiled plan, if it is wanted and ready."""
         if self._wanted == "reference":
             return None
         tiers = self._context.tiers
@@ -222,7 +226,7 @@ class Executor:
         return gain(plan, ahead, self._seconds)
 
     def _reference(self) -> Interpreter:
-        """The reference tier, which computes again what a limit of memory does not let it keep."""
+        """Return the reference tier, which recomputes values if the memory limit requires it."""
         schedule, types = self.schedule, self.types
         if self._left is not None:
             from nodeflow.engine.plan.within_limit import schedule_within
@@ -252,10 +256,10 @@ class Executor:
 
 
 def over_limit(needed: int, limit: int, node: Node | None) -> RunError:
-    """The error where the values of a run take more memory than it may take.
+    """Return the error for a run whose values exceed its memory limit.
 
     Args:
-        node: that takes most.
+        node: the node that needs most memory.
     """
     return RunError(
         f"its values take {bytes_text(needed)} at a time, and the limit is {bytes_text(limit)}",

@@ -1,4 +1,4 @@
-"""Checks and converts fed values: what fits a tensor's dtype and shape becomes its array."""
+"""Checks fed values against the dtypes and shapes of tensors, and converts them to arrays."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ from nodeflow.number_text import counted
 
 
 def check_feeds(graph: Graph, feed_dict: Mapping[Any, Any] | None) -> dict[Tensor, np.ndarray]:
-    """The fed tensors with arrays of exactly their dtypes; the arrays may be the caller's own.
+    """Return the fed tensors with arrays of exactly their dtypes, without copying arrays that fit.
 
     Raises:
         UnknownName: a name that no tensor has.
-        FeedError: a value that does not fit; names the tensor, what it takes and what came.
+        FeedError: a value does not fit; names the tensor, its type and the given value.
     """
     if feed_dict is None:
         return {}
-    if not isinstance(feed_dict, (dict, Mapping)):  # a dict is known at once
+    if not isinstance(feed_dict, (dict, Mapping)):  # the check for dict is fast
         raise FeedError(
             f"feed_dict is {a_type(feed_dict)}",
             hint="Give a dict from tensors or their names to values: {x: [1.0, 2.0]}.",
@@ -56,7 +56,7 @@ def check_feeds(graph: Graph, feed_dict: Mapping[Any, Any] | None) -> dict[Tenso
 
 
 def _taken_apart(key: Any, value: Any) -> Iterator[tuple[Any, Any]]:
-    """Keys and values one by one: a tuple of tensors, such as an LSTM's state, takes a tuple."""
+    """Yield keys and values one by one. A tuple of tensors, like an LSTM's state, takes a tuple."""
     if not isinstance(key, tuple):
         yield key, value
     elif isinstance(value, (tuple, list)) and len(value) == len(key):
@@ -71,7 +71,7 @@ def _taken_apart(key: Any, value: Any) -> Iterator[tuple[Any, Any]]:
 
 
 def fed_tensor(graph: Graph, key: Any) -> Tensor:
-    """The tensor that a key of a feed_dict means: a Tensor, a Node with an output, or a name."""
+    """Return the tensor of a feed_dict's key: a Tensor, a Node with an output, or a name."""
     if not isinstance(key, Tensor):
         if isinstance(key, str):
             key = _named(graph, key)
@@ -90,7 +90,8 @@ def _named(graph: Graph, name: str) -> Tensor:
     """Return the tensor of a name.
 
     Raises:
-        UnknownName: nothing has the name; the hint lists placeholders, which most feeds name.
+        UnknownName: nothing has the name. The hint lists placeholders, because most feeds name
+            them.
     """
     try:
         return graph.tensor(name)
@@ -103,11 +104,11 @@ def _named(graph: Graph, name: str) -> Tensor:
 
 
 def feed_keys(graph: Graph, feed_list: Any) -> list[Tensor]:
-    """The tensors that the arguments of a callable are fed to.
+    """Return the tensors that the arguments of a callable are fed to.
 
     Raises:
         UnknownName: a name that no tensor has.
-        FeedError: what is no list of tensors, or has one twice.
+        FeedError: the argument is no list of tensors, or contains a tensor twice.
     """
     if feed_list is None:
         return []
@@ -123,7 +124,7 @@ def feed_keys(graph: Graph, feed_list: Any) -> list[Tensor]:
 
 
 def as_array(tensor: Tensor, value: Any) -> np.ndarray:
-    """``value`` as an array of the tensor's dtype, checked against its shape.
+    """Return ``value`` as an array of the tensor's dtype, checked against its shape.
 
     Raises:
         FeedError: it does not fit.
@@ -132,12 +133,12 @@ def as_array(tensor: Tensor, value: Any) -> np.ndarray:
 
 
 def fitted(name: str, kind: TensorType, value: Any) -> np.ndarray:
-    """As `as_array`, for a tensor of this type at the node of a name."""
+    """Convert and check like `as_array`, for a tensor of this type at the node with this name."""
     dtype = numpy_dtype(kind.dtype)
     if isinstance(value, (np.ndarray, np.generic)) and value.dtype == dtype:
         array = np.asarray(value)
     elif _is_plain(value, kind.dtype):
-        array = np.array(value, dtype)  # a fifth of the time that the general way takes
+        array = np.array(value, dtype)  # takes a fifth of the time of the general case
     else:
         array = _array_of(name, kind, value)
         if array.dtype != dtype:
@@ -153,7 +154,7 @@ _PLAIN = {float: _FROM_FLOAT, int: (*_FROM_FLOAT, "int32", "int64")}
 
 
 def _is_plain(value: Any, dtype: str) -> bool:
-    """Whether numpy makes of a number what it makes of an array of it, whatever the value."""
+    """Return whether numpy converts a number to this dtype exactly like an array of the number."""
     return dtype in _PLAIN.get(type(value), ()) and -(2**31) < value < 2**31
 
 
@@ -161,7 +162,7 @@ _RUN_FIRST = "Feed a value, not a tensor: run it first."
 
 
 def _array_of(name: str, kind: TensorType, value: Any) -> np.ndarray:
-    """An array of numbers or bools, of whatever dtype the value has."""
+    """Convert a value to an array of numbers or bools, of any dtype."""
     if isinstance(value, (Tensor, Node)):
         raise _misfit(name, kind, f"{value.name}, a {type(value).__name__.lower()},", _RUN_FIRST)
     if isinstance(value, (list, tuple)) and _holds_tensor(value):
@@ -184,14 +185,14 @@ def _holds_tensor(items: Any) -> bool:
 
 
 def _converted(name: str, kind: TensorType, array: np.ndarray) -> np.ndarray:
-    """The array in the tensor's dtype, where that changes no value but for rounding to a float.
+    """Convert an array to the tensor's dtype, if that changes no value except by float rounding.
 
-    Any number or bool becomes a complex number, any but complex ones a float; integers and bools
-    become integers that hold them, and so do floats that are integral; numbers that are 0 or 1
+    Any number or bool becomes a complex number; all but complex numbers become floats. Integers,
+    bools and integral floats become integers that can represent them. Numbers that are 0 or 1
     become bools.
 
     Raises:
-        FeedError: names the first value for which that is not so.
+        FeedError: names the first value that would change.
     """
     if array.dtype.kind == "c" and not kind.is_complex:
         came = f"{array.dtype} {shape_text(array.shape)}"
@@ -230,7 +231,7 @@ def _shape_hint(expected: TensorType, shape: tuple[int, ...]) -> str:
 
 
 def sample_of(placeholder: Tensor) -> np.ndarray | None:
-    """The placeholder's ``sample`` attribute as an array, or None where it has none.
+    """Return the placeholder's ``sample`` attribute as an array, or None if it has none.
 
     Raises:
         FeedError: the sample does not fit the placeholder.
@@ -240,7 +241,7 @@ def sample_of(placeholder: Tensor) -> np.ndarray | None:
 
 
 def missing_feed(placeholder: Tensor) -> MissingFeed:
-    """The error for a placeholder without a value: shows how to feed it."""
+    """Return the error for a placeholder without a value, which shows how to feed it."""
     name = placeholder.node.name
     return MissingFeed(
         f"nothing is fed to this placeholder, which takes {placeholder.type}",
@@ -250,7 +251,7 @@ def missing_feed(placeholder: Tensor) -> MissingFeed:
 
 
 def feed_hint(name: str, kind: TensorType) -> SurfaceText:
-    """How to give a placeholder of this type a value."""
+    """Return a hint how to give a placeholder of this type a value."""
     return SurfaceText(
         f"Feed it: session.run(..., {{{name!r}: {_example(kind)}}}), or set its sample.",
         cli=f"Feed it with --feed {name}=VALUE, or set its sample.",

@@ -18,18 +18,18 @@ from nodeflow.ops.summaries.ops import Summary, encoded, inputs_of
 def flatten_fetches(
     graph: Graph, fetches: Any, ask: Callable[[Query], Any]
 ) -> tuple[tuple[Target, ...], Callable]:
-    """The targets in a nested structure, and a function that puts values into that structure.
+    """Flatten nested fetches. Return the targets, and a function that restores the structure.
 
     Args:
-        fetches: a name, Tensor or Node, or a list, tuple or dict of such, nested.
-        ask: answers the queries among them.
+        fetches: a name, Tensor or Node, or nested lists, tuples and dicts of them.
+        ask: returns the answer to a query among them.
 
     Returns:
-        The targets in order, and ``pack(values)``, which returns the same structure of values.
+        The targets in order, and ``pack(values)``, which returns the values in the same structure.
 
     Raises:
-        UnknownName: no node has this name; the hint lists near names.
-        FetchError: something that is no name, tensor or node of this graph.
+        UnknownName: no node has this name; the hint lists similar names.
+        FetchError: an item is no name, tensor or node of this graph.
     """
     targets: list[Target] = []
     shape = _flatten(graph, fetches, targets, ask)
@@ -39,14 +39,14 @@ def flatten_fetches(
 
 @dataclass(frozen=True)
 class _Answer:
-    """What a query was answered, in the place of a target's position."""
+    """The answer to a query, in place of a target's position."""
 
     value: Any
 
 
 def _flatten(graph: Graph, item: Any, targets: list[Target], ask: Callable[[Query], Any]) -> Any:
-    """The structure with each target replaced by its position."""
-    if not isinstance(item, (Tensor, Node)):  # most are: asked first
+    """Return the structure with each target replaced by its position."""
+    if not isinstance(item, (Tensor, Node)):  # the most frequent kinds first
         if isinstance(item, (list, tuple)):
             return _sequence(item, [_flatten(graph, value, targets, ask) for value in item])
         if isinstance(item, Mapping):
@@ -83,20 +83,20 @@ def _pack(shape: Any, values: list[Any]) -> Any:
 
 
 def _mapping(like: Mapping[Any, Any], values: list[Any]) -> Mapping[Any, Any]:
-    """The values under the keys of a mapping, in an OrderedDict where that is one."""
+    """Return the values under the keys of a mapping, in an OrderedDict if the mapping is one."""
     kind = OrderedDict if isinstance(like, OrderedDict) else dict
     return kind(zip(like, values, strict=True))
 
 
 def _sequence(like: list[Any] | tuple[Any, ...], values: list[Any]) -> Any:
-    """The values in a list, tuple or named tuple."""
+    """Return the values in a list, tuple or named tuple."""
     if isinstance(like, list):
         return values
     return type(like)(*values) if hasattr(like, "_fields") else tuple(values)
 
 
 def as_target(graph: Graph, item: Any) -> Target:
-    """A tensor, or a node without outputs, from a tensor, node or name."""
+    """Convert a tensor, node or name to a tensor, or to a node if it has no outputs."""
     if isinstance(item, str):
         node = graph.node(item) if ":" not in item else None
         item = node if node is not None and not node.outputs else graph.tensor(item)

@@ -1,10 +1,10 @@
-"""Values of a graph's nodes by reference, kept until what they depend on changes.
+"""Values of a graph's nodes by reference, kept until their dependencies change.
 
-A session runs its fetches as a whole. Here the value of each node is kept; after an edit only what
-depends on it is computed again, and only where it is wanted. The values are those of
-`Session.run` in the reference tier, bit for bit: the same references on the same types, and
-logarithms of probabilities stabilised. Nothing is assigned: nodes that act are left out, with what
-depends on them. Any tensor can be given another value, as a feed gives it in a run.
+A session runs its fetches as a whole. This module keeps the value of each node; after an edit it
+recomputes only the nodes that depend on the edit, and only if they are wanted. The values equal
+`Session.run` in the reference tier, bit for bit: it uses the same references on the same types, and
+stabilises logarithms of probabilities. Nothing is assigned: acting nodes and their dependents are
+left out. Any tensor can be overridden, as by a feed.
 """
 
 from __future__ import annotations
@@ -35,18 +35,18 @@ from nodeflow.number_text import bytes_text
 
 ACTING = frozenset(("assign", "print"))
 MOST_BYTES = 1 << 29
-"""Values kept between two evaluations; beyond it they are computed again where needed."""
+"""Bytes kept between two evaluations. Values beyond that are recomputed when needed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A node that failed; what depends on it has no value."""
+    """The failure of a node; its dependents have no value."""
 
     error: NodeflowError
 
 
 class _Blocked:
-    """A node that acts, that nothing is fed to, or that depends on one without a value."""
+    """A node without a value: it acts, has no feed, or depends on a node without a value."""
 
 
 BLOCKED = _Blocked()
@@ -59,18 +59,18 @@ class IncrementalRun:
     """Computes nodes of a graph that may change, and keeps their values.
 
     Args:
-        users: node -> the nodes that read it, wait for it or stand for it; kept up to date by
-            the owner of the graph.
-        feed: the value of a placeholder, None where it has none; may raise.
-        read: the value of a variable; may raise NotInitialized.
-        stream_of: the random stream of a node.
+        users: for each node, the nodes that read it, wait for it or stand for it; the owner of the
+            graph keeps it up to date.
+        feed: returns the value of a placeholder, or None; may raise.
+        read: returns the value of a variable; may raise NotInitialized.
+        stream_of: returns the random stream of a node.
 
     Attributes:
-        outcomes: what is known; nodes that are not in it were forgotten or never needed.
-        cancelled: set from another thread to end a computation that is going on.
-        budget: what one node may take; None for any amount.
-        overrides: arrays that tensors have instead of what would be computed; whoever changes it
-            forgets the nodes. Tensors that stand for others (`resolve_alias`) are none of them.
+        outcomes: the known outcomes; missing nodes were forgotten or never needed.
+        cancelled: set from another thread to end a running computation.
+        budget: limits for one node; None: no limits.
+        overrides: arrays that replace the computed values of tensors, which must not be aliases
+            (`resolve_alias`). Whoever changes it must forget the nodes.
     """
 
     def __init__(
@@ -89,13 +89,13 @@ class IncrementalRun:
         self.budget: Budget | None = None
         self.overrides: Mapping[Tensor, np.ndarray] = {}
         self._slow: dict[str, tuple[Any, Attempt]] = {}
-        self._bytes = 0  # at least what is kept: `forget` does not count
+        self._bytes = 0  # lower bound of bytes kept: `forget` does not subtract
         self._trimmed: set[Node] = set()
 
     def forget(self, nodes: Iterable[Node]) -> set[Node]:
-        """Forgets the values of nodes and of all that depends on them; returns those nodes.
+        """Forget the values of nodes and of all their dependents. Return these nodes.
 
-        Users of what was not known are not known either, and are not looked at.
+        Dependents of a node without a known value have none either, and are not visited.
         """
         outcomes, users, trimmed = self.outcomes, self._users, self._trimmed
         waiting, gone = [*nodes], set()
@@ -120,19 +120,19 @@ class IncrementalRun:
         *,
         seconds: float | None = None,
     ) -> bool:
-        """Computes nodes, and what they need, as far as that is not known.
+        """Compute nodes and their dependencies, unless they are known.
 
-        With a `budget`, a node that takes too long fails, and the others go on without it.
+        With a `budget`, a node that takes too long fails, and the others continue without it.
 
         Args:
-            computed: takes the values of each node before memory may be given back.
-            seconds: stop after the node that runs when so many seconds are over.
+            computed: receives the values of each node before their memory may be released.
+            seconds: time limit; the node that is running then is completed.
 
         Returns:
-            False if time was over before all were computed.
+            False if time ran out before all nodes were computed.
 
         Raises:
-            Cancelled: `cancelled` was set; what was computed so far stays.
+            Cancelled: `cancelled` was set; values computed so far stay.
         """
         nodes = [*wanted]
         end = None if seconds is None else time.monotonic() + seconds
@@ -150,7 +150,7 @@ class IncrementalRun:
         return True
 
     def _give_up(self, node: Node, attempt: Attempt) -> None:
-        """Goes on without a node that takes too long."""
+        """Give up a node that takes too long, and continue without it."""
         assert self.budget is not None
         self._slow[node.name] = self._cost_key(node), attempt
         self._store(node, Failure(_too_slow(node, self.budget)))
@@ -164,7 +164,7 @@ class IncrementalRun:
     ) -> bool:
         outcomes = self.outcomes
         stack = [node for node in wanted if node not in outcomes]
-        opened: dict[Node, list[Node]] = {}  # what they need is above them on the stack
+        opened: dict[Node, list[Node]] = {}  # their needs are above them on the stack
         cancelled = attempt.cancelled
         with np.errstate(all="ignore"), interruptible(cancelled), activity.ending():
             while stack:
@@ -181,7 +181,7 @@ class IncrementalRun:
                         stack += missing
                         continue
                 elif any(other not in outcomes for other in needs):
-                    continue  # memory was given back: they are needed once more
+                    continue  # some were released, and are needed once more
                 if cancelled.is_set():
                     raise Cancelled("the run was stopped")
                 if end is not None and time.monotonic() > end:
@@ -200,7 +200,7 @@ class IncrementalRun:
         return True
 
     def trim(self, needed: Collection[Node] = ()) -> None:
-        """Gives memory back if too much is kept; the oldest values go first.
+        """Release memory if too much is kept, oldest values first.
 
         Args:
             needed: nodes whose values stay.
@@ -247,7 +247,7 @@ class IncrementalRun:
             return Failure(error.at(node.name))
 
     def _judge(self, node: Node, types: Sequence[TensorType]) -> None:
-        """Refuses what would take more than the budget, before it is computed.
+        """Refuse a node that would exceed the budget, before it is computed.
 
         Raises:
             OverBudget: says how much it would take.
@@ -263,17 +263,17 @@ class IncrementalRun:
             del self._slow[node.name]
 
     def _cost_key(self, node: Node) -> Any:
-        """What the time that a node takes depends on."""
+        """Return a key of everything that a node's computing time depends on."""
         shapes = [self._value(tensor).shape for tensor in node.inputs]
         return node.op, repr(sorted(node.attrs.items())), shapes
 
     def _is_given(self, node: Node) -> bool:
-        """Whether nothing of a node has to be computed."""
+        """Return whether all outputs of a node are overridden."""
         overrides = self.overrides
         return bool(overrides and node.outputs) and all(t in overrides for t in node.outputs)
 
     def _overridden(self, node: Node) -> Values | _Blocked:
-        """The values of a node's outputs, with those that are given."""
+        """Return the values of a node's outputs, with overrides."""
         given = [self.overrides.get(tensor) for tensor in node.outputs]
         if any(array is None for array in given) or not given:
             computed = self._values(node)
@@ -319,12 +319,12 @@ class IncrementalRun:
         assert type(outcome) is tuple
         value = outcome[tensor.index]
         if value is None:
-            resolve_alias(tensor)  # raises: there is no such gradient
+            resolve_alias(tensor)  # raises an error, because there is no such gradient
         assert value is not None
         return value
 
     def _stabilised(self, node: Node) -> np.ndarray:
-        """The value of what is stabilised together with the nodes around it."""
+        """Return the value of a node that is stabilised together with its neighbours."""
         schedule = _region(node, self.overrides)
         given = {slot: self._value(tensor) for tensor, slot in schedule.feeds.items()}
         types = schedule.specialise({s: type_of_array(a) for s, a in given.items()})
@@ -343,14 +343,14 @@ def _too_slow(node: Node, budget: Budget) -> OverBudget:
 
 
 def _size(outcome: Outcome) -> int:
-    """The bytes of a node's values."""
+    """Return the bytes of a node's values."""
     if type(outcome) is not tuple:
         return 0
     return sum(array.nbytes for array in outcome if array is not None)
 
 
 def _needs(node: Node) -> list[Node]:
-    """The nodes that have to have values before a node; a variable keeps its own."""
+    """Return the nodes that must have values before a node. A variable keeps its own value."""
     if node.op.id == "variable":
         return []
     needs = [tensor.node for tensor in node.inputs]
@@ -361,17 +361,17 @@ def _needs(node: Node) -> list[Node]:
     return needs
 
 
-# ---- what is stabilised -------------------------------------------------------------------------
+# ---- stabilised patterns ------------------------------------------------------------------------
 
 _STABILISED = frozenset(("log", "multiply"))
 PATTERN = frozenset(
     "log multiply softmax sigmoid identity subtract constant reduce_sum add negative divide".split()
 )
-"""The ops that the rewrite looks at (`schedule/stabilise.py`); it looks through no others."""
+"""The ops in the patterns of the rewrite (`schedule/stabilise.py`)."""
 
 
 def _may_be_stabilised(node: Node) -> bool:
-    """Says whether a logarithm, or a product, is of a softmax or a sigmoid."""
+    """Return whether a logarithm or product may be one of a softmax or sigmoid."""
     made = resolve_alias(node.inputs[-1]).node
     while made.op.id == "identity":
         made = resolve_alias(made.inputs[0]).node
@@ -384,8 +384,10 @@ def _may_be_stabilised(node: Node) -> bool:
 
 
 def _region(node: Node, overrides: Collection[Tensor]) -> Schedule:
-    """A schedule of a node and of what the rewrite looks at before it; the rest is fed, and so is
-    what has a value of its own."""
+    """Return a schedule of the node and of the predecessors that the rewrite inspects.
+
+    All other inputs, and every overridden tensor, are fed.
+    """
     schedule = Schedule()
     slots: dict[Tensor, int] = {}
 

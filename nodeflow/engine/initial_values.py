@@ -1,4 +1,4 @@
-"""Which variables get their initial values, and whether there is room for them."""
+"""Selects the variables to initialise, and checks that there is memory for them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from nodeflow.graph.graph import Graph, Node, Tensor
 
 
 def variables_named(graph: Graph, names: Iterable[str | Tensor | Node] | None) -> list[Node]:
-    """The variables with these names, or all of a graph.
+    """Return the variables with these names, or all variables of a graph.
 
     Raises:
         UnknownName: no such variable.
@@ -30,7 +30,7 @@ def variables_named(graph: Graph, names: Iterable[str | Tensor | Node] | None) -
 
 
 def require_memory(variable: Node) -> None:
-    """Raises RunError where the machine has no memory for a variable."""
+    """Raise RunError if the machine has no memory for a variable."""
     try:
         require(size_of(tensor.type for tensor in variable.outputs))
     except MemoryError as error:

@@ -1,8 +1,8 @@
-"""Placeholders that take the next element of a stream in each run, such as those of a data set.
+"""Placeholders that take the next element of a stream in each run, such as a data set.
 
-A graph says which placeholders do (`Graph.streams`); where each stream is, a session knows. One
-call of an iterator's ``get_next`` takes one element a run, whatever number of its placeholders the
-run needs.
+The graph lists these placeholders (`Graph.streams`); a session keeps the position of each stream.
+One call of an iterator's ``get_next`` takes one element per run, whatever number of its
+placeholders the run needs.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from nodeflow.graph.types import TensorType
 
 
 class Elements(Protocol):
-    """What a stream takes its elements from."""
+    """The source of a stream's elements."""
 
     @property
     def captured(self) -> tuple[Tensor, ...]:
@@ -28,11 +28,11 @@ class Elements(Protocol):
         ...
 
     def begin(self, state: Any, values: Mapping[Tensor, np.ndarray]) -> Iterator[Sequence[Any]]:
-        """The components of one element after another; ``state`` is what `state` returned."""
+        """Yield the components of each element; ``state`` is the result of `state`."""
         ...
 
     def state(self) -> Any:
-        """What a session keeps for it from one beginning to the next."""
+        """Return a state that a session keeps for it across beginnings."""
         ...
 
 
@@ -41,7 +41,8 @@ class Stream:
     """An iterator of a graph.
 
     Attributes:
-        elements: what a session begins with by itself; None where an initializer has to run.
+        elements: the elements that a session begins with automatically; None if an initializer must
+            run first.
     """
 
     elements: Elements | None = None
@@ -49,10 +50,10 @@ class Stream:
 
 @dataclass(frozen=True)
 class Handle:
-    """What the number of a node stands for: a stream that a placeholder can choose.
+    """A handle of a stream, by whose number a placeholder can choose it.
 
     Attributes:
-        components: path in an element -> type.
+        components: type of each component, by its path in an element.
     """
 
     stream: Stream
@@ -62,22 +63,22 @@ class Handle:
 
 @dataclass(eq=False)
 class Chosen:
-    """The stream whose handle is fed, in each run.
+    """The stream whose handle is fed in a run.
 
     Attributes:
         handle: the placeholder.
-        components: path in an element -> type, of every stream that may be chosen.
+        components: type of each component, by its path, in every stream that may be chosen.
     """
 
     handle: Tensor
     components: Mapping[str, TensorType]
 
     def stream(self, feeds: Mapping[Tensor, np.ndarray]) -> Stream:
-        """Which it is in a run with these feeds.
+        """Return the stream chosen in a run with these feeds.
 
         Raises:
-            FeedError: the handle is not fed, or its number is no handle.
-            DataError: the elements are of another structure or type.
+            FeedError: the handle is not fed.
+            DataError: the number is no handle, or the elements have another structure or type.
         """
         if self.handle not in feeds:
             raise missing_feed(self.handle)
@@ -101,14 +102,14 @@ class Chosen:
 
 @dataclass(eq=False)
 class Next:
-    """One ``get_next``: takes an element a run."""
+    """One ``get_next``, which takes one element per run."""
 
     stream: Stream | Chosen
 
 
 @dataclass(frozen=True)
 class Component:
-    """Which component of an element a placeholder takes."""
+    """The component of an element that a placeholder takes."""
 
     next: Next
     index: int
@@ -116,7 +117,7 @@ class Component:
 
 @dataclass(frozen=True)
 class Restart:
-    """What running an initializer does: the stream begins with these elements."""
+    """The effect of an initializer: the stream begins again with these elements."""
 
     stream: Stream
     elements: Elements
@@ -127,7 +128,7 @@ Run = Callable[[list[Tensor]], list[Any]]
 
 @dataclass
 class InputStreams:
-    """Where the streams of a graph are, in one session.
+    """The state of a graph's streams in one session.
 
     ``run`` computes the tensors that elements are made from.
     """
@@ -138,7 +139,7 @@ class InputStreams:
     taken: dict[Next, Sequence[Any]] = field(default_factory=dict)
 
     def begin_run(self, nodes: Iterable[Node], run: Run) -> None:
-        """Forget what the last run took, and begin the streams whose initializers run now."""
+        """Forget the elements of the last run, and begin the streams whose initializers run now."""
         self.taken.clear()
         if not self.graph.streams:
             return
@@ -150,11 +151,11 @@ class InputStreams:
     def value(
         self, tensor: Tensor, run: Run, feeds: Mapping[Tensor, np.ndarray]
     ) -> np.ndarray | None:
-        """What a placeholder takes in this run; None if it takes nothing from a stream.
+        """Return the value that a placeholder takes from its stream in this run, or None.
 
         Raises:
             OutOfRangeError: there is no further element.
-            NotInitialized: an initializer has to run first.
+            NotInitialized: an initializer must run first.
         """
         found = self.graph.streams.get(tensor)
         if not isinstance(found, Component):
@@ -187,7 +188,7 @@ class InputStreams:
     def _begin(self, stream: Stream, elements: Elements, run: Run) -> None:
         captured, values = list(elements.captured), {}
         if captured:
-            taken = self.taken.copy()  # the run within this one forgets them
+            taken = self.taken.copy()  # the nested run forgets them
             values = dict(zip(captured, map(np.asarray, run(captured)), strict=True))
             self.taken.update(taken)
         if elements not in self.states:
@@ -196,7 +197,7 @@ class InputStreams:
         self.open[stream] = elements.begin(self.states[elements], values)
 
     def close(self, stream: Stream) -> None:
-        """End what a stream has open, such as threads that work ahead."""
+        """Release a stream's resources, such as threads that prefetch."""
         ended = self.open.pop(stream, None)
         close = getattr(ended, "close", None)
         if close is not None:

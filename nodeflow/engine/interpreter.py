@@ -1,7 +1,7 @@
 """The numpy interpreter: runs a schedule op by op through each op's reference.
 
-It defines what a run computes: it runs while kernels compile, and tests compare the compiled tier
-with it. It keeps an array only as long as a later step needs it.
+It defines the results of a run: it runs while kernels compile, and tests compare the compiled tier
+with it. It keeps an array only until its last use.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from nodeflow.graph.types import TensorType, numpy_dtype
 
 StreamOf = Callable[[Node], Any]
 Values = Sequence[np.ndarray | None] | Mapping[int, np.ndarray]
-"""What a run computed, by slot: at least what is fetched or committed."""
+"""The computed values by slot: at least the fetched and committed ones."""
 
 
 class Interpreter:
-    """Executes one schedule with types already specialised.
+    """Executes one schedule whose types are already specialised.
 
     Args:
         executions: counts how often each node has run, by name.
@@ -53,11 +53,11 @@ class Interpreter:
         stream_of: StreamOf,
         cancel: threading.Event | None = None,
     ) -> list[np.ndarray | None]:
-        """Values of all slots that are fetched or committed; the others are None.
+        """Return the values of all fetched or committed slots; the others are None.
 
         Args:
             given: arrays of feeds and variable reads, by slot; never changed.
-            stream_of: the random stream of a node in this execution.
+            stream_of: returns the random stream of a node in this execution.
             cancel: when set, the run stops between two ops.
 
         Raises:
@@ -77,7 +77,7 @@ class Interpreter:
         return values
 
     def _require_memory(self) -> None:
-        """Refuse to begin what the system would end when memory is full."""
+        """Refuse a run that lacks memory, before the system kills the process."""
         needed, node = self.peak()
         try:
             require(needed)
@@ -86,7 +86,7 @@ class Interpreter:
             raise RunError(f"not enough memory for this run: {error}", node=name) from error
 
     def peak(self) -> tuple[int, Node | None]:
-        """As `peak.peak_of`."""
+        """Return `peak.peak_of` the schedule."""
         if self._peak is None:
             self._peak = peak_of(self.schedule, self.types, self._drops)
         return self._peak
@@ -105,7 +105,7 @@ class Interpreter:
 
 
 def check_values(node: Node, values: Sequence[np.ndarray], types: Sequence[TensorType]) -> None:
-    """Raises RunError where an op's reference does not return what its inference says."""
+    """Raise RunError if an op's reference does not return what its inference says."""
     if len(values) != len(types):
         raise RunError(
             f"{node.op.id} returned {len(values)} values, not {len(types)}", node=node.name
@@ -131,13 +131,13 @@ def check_values(node: Node, values: Sequence[np.ndarray], types: Sequence[Tenso
 def call_reference(
     node: Node, inputs: Sequence[Any], stream_of: StreamOf
 ) -> tuple[np.ndarray, ...]:
-    """Run a node's reference on arrays; failures become RunError with the node's name."""
+    """Run a node's reference on arrays. Failures become RunError with the node's name."""
     with np.errstate(all="ignore"):
         return call_quietly(node, inputs, stream_of)
 
 
 def call_quietly(node: Node, inputs: Sequence[Any], stream_of: StreamOf) -> tuple[np.ndarray, ...]:
-    """As `call_reference`, where numpy's warnings are off already."""
+    """Run like `call_reference`, in a context where numpy's warnings are off already."""
     op = node.op
     activity.note(node)
     try:

@@ -1,6 +1,6 @@
-"""What runs of the same fetches, with feeds for the same tensors, have in common: found out once.
+"""Facts that are looked up once for all runs of the same fetches with feeds for the same tensors.
 
-A loop of ``session.run`` asks the same again and again. To look at fetches, keys of feeds and all
+A loop of ``session.run`` repeats the same question. Looking at fetches, keys of feeds and all
 variables each time would take longer than a small network's kernels.
 """
 
@@ -19,13 +19,14 @@ from nodeflow.graph.graph import Node, Tensor
 
 Shapes = tuple[tuple[int, ...], ...]
 MOST_BOUND = 64
-"""Shapes of feeds for which a run is kept."""
+"""Largest number of feed shapes for which a run is kept."""
 
 
 def key_of(fetches: Any, feed_dict: Mapping[Any, Any] | None) -> Hashable | None:
-    """Equal for runs that differ in the fed values alone.
+    """Return a key that is equal for runs that differ in the fed values alone.
 
-    None where names, or questions about the session, are among them: these are looked up each time.
+    Return None if names or queries to the session are among the fetches: these are looked up each
+    time.
     """
     if isinstance(fetches, (Tensor, Node)):
         if feed_dict is None or (not feed_dict and type(feed_dict) is dict):
@@ -50,13 +51,13 @@ class KnownRun:
     """One question that was asked before.
 
     Attributes:
-        schedule, rule: what runs, and what decides its phase.
-        pack: gives values the structure of the fetches.
-        fed, inner: the tensors that are fed, and those that do the work in their place.
-        bound: compiled runs that only the fed values change, by the shapes of these.
-        comes_again: whether somebody keeps this question.
-        shapes: of the arrays that were fed last.
-        current: what is kept for these.
+        schedule, rule: the schedule, and the rule for its phase.
+        pack: arranges values in the structure of the fetches.
+        fed, inner: the fed tensors, and the tensors that they are aliases of.
+        bound: compiled runs in which only the fed values change, by the shapes of these values.
+        comes_again: whether this question is kept.
+        shapes: shapes of the arrays that were fed last.
+        current: the compiled run for these shapes.
     """
 
     __slots__ = (
@@ -83,7 +84,7 @@ class KnownRun:
         self.comes_again = True
 
     def arrays(self, values: Sequence[Any]) -> Sequence[np.ndarray]:
-        """The values that are fed, one for each of the tensors, as arrays that fit.
+        """Return the fed values as arrays that fit, one for each tensor.
 
         Raises:
             FeedError: a value does not fit its tensor.
@@ -102,11 +103,11 @@ class KnownRun:
         return arrays
 
     def feeds(self, arrays: Iterable[np.ndarray]) -> dict[Tensor, np.ndarray]:
-        """Arrays of all tensors that are fed, by the tensors that do the work."""
+        """Return the arrays by the tensors that the fed tensors are aliases of."""
         return dict(zip(self.inner, arrays, strict=True))
 
     def keep(self, shapes: Shapes, run: BoundRun | None) -> None:
-        """Keep a run for the next feeds of these shapes, in the place of the oldest of many."""
+        """Keep a run for feeds of these shapes; if there are too many, drop the oldest."""
         if run is None:
             return
         if len(self.bound) >= MOST_BOUND:

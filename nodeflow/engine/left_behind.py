@@ -1,7 +1,7 @@
-"""Work on a thread that can be left behind: nothing can stop numpy in the middle of an op.
+"""Work on a thread that can be abandoned, because nothing can stop numpy in the middle of an op.
 
-Whoever waits for the work sees when one piece of it takes too long, and goes on without it. The
-thread then runs to its end unheard, and what it finds is dropped.
+The waiting caller sees when one piece of the work takes too long, and continues without it. The
+thread then runs to its end, and its result is dropped.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ from typing import Any
 from nodeflow.ops.user.guard import TooSlow, raise_in
 
 GRACE_SECONDS = 0.3
-"""An op that asks whether it is interrupted ends within this time."""
+"""Seconds within which an op ends that checks for interrupts."""
 
 
 class Attempt:
     """Work that consists of pieces.
 
     Attributes:
-        lock: held while a result is stored, and while the work is left behind.
-        is_left: nobody waits for results any more.
-        current: the piece that runs.
-        since: when it began.
-        result: what the work returned.
-        cancelled: set when the work is to end, for pieces that ask.
+        lock: held while a result is stored, and while the work is abandoned.
+        is_left: whether the work has been abandoned.
+        current: the running piece.
+        since: start time of the current piece.
+        result: return value of the work.
+        cancelled: set when the work should end, for pieces that check it.
     """
 
     def __init__(self, cancelled: threading.Event | None = None) -> None:
@@ -40,11 +40,11 @@ class Attempt:
         self._ended = threading.Event()
 
     def begin(self, piece: object) -> None:
-        """Called by the work at the start of each piece."""
+        """Note the start of a piece; called by the work."""
         self.since, self.current = time.monotonic(), piece
 
     def run(self, work: Callable[[], Any]) -> None:
-        """Start the work on a thread of its own."""
+        """Start the work on a new thread."""
 
         def call() -> None:
             try:
@@ -61,7 +61,7 @@ class Attempt:
         return self._ended.is_set()
 
     def leave(self) -> None:
-        """End the piece that runs if it asks, or if it is written in Python; go on without it."""
+        """Abandon the work, and end the running piece if it checks or is written in Python."""
         with self.lock:
             self.is_left = True
         self.cancelled.set()
@@ -69,7 +69,7 @@ class Attempt:
             raise_in(self._thread, TooSlow)
 
     def wait(self, seconds: float) -> bool:
-        """Wait so long at most; whether it has ended. Raises what it raised."""
+        """Wait at most this many seconds. Return whether the work has ended, or raise its error."""
         if not self._ended.wait(max(0.0, seconds)):
             return False
         if self._error is not None:
@@ -78,13 +78,13 @@ class Attempt:
 
 
 def overdue(attempt: Attempt, seconds: float) -> Any:
-    """Wait for work, and leave it behind as soon as a piece takes longer than so many seconds.
+    """Wait for work, and abandon it as soon as a piece takes longer than ``seconds``.
 
     Returns:
         The piece that takes too long; None when the work has ended.
 
     Raises:
-        Exception: what the work raised.
+        Exception: the error of the work.
     """
     while not attempt.wait(attempt.since + seconds - time.monotonic()):
         piece = attempt.current

@@ -1,9 +1,9 @@
-"""Rows of an array in a file that is mapped into memory: read when they are gathered.
+"""Rows of an array in a memory-mapped file, which are read when they are gathered.
 
-The pages of a map belong to the system's cache of files: they take no memory that is needed
-elsewhere, and stay from epoch to epoch as long as there is room. Where the file fits into free
-memory, kernels gather batches straight from the map. A larger one is read ahead, block by block
-(`runtime.staging`), since a kernel that waits for the disk holds up all threads.
+The pages of a map belong to the system's file cache: they take no memory that is needed elsewhere,
+and stay from epoch to epoch as long as there is room. If the file fits into free memory, kernels
+gather batches straight from the map. A larger file is read ahead, block by block
+(`runtime.staging`), because a kernel that waits for the disk holds up all threads.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ from nodeflow.file_reading import allow, opened, parse_bytes, size_of
 from nodeflow.graph.types import numpy_dtype
 
 LARGE_BYTES = 1 << 26
-"""Larger arrays stay in their files, of which rows are read when they are needed."""
+"""Bytes above which arrays stay in their files, so that rows are read when needed."""
 MAP_VARIABLE = "NODEFLOW_MAP_LIMIT"
-"""Bytes that a file may have for kernels to gather from it, such as ``1GB``; default: half of the
-free memory."""
+"""The environment variable with the largest file that kernels may gather from, such as ``1GB``;
+default: half of the free memory."""
 GIVEN_BACK = 1 << 26
-"""Where all rows are read in turn, pages are given back after so many bytes."""
+"""Bytes after which pages are released when all rows are read in turn."""
 TAKEN_AT_ONCE = 64
-"""Rows of a larger file that are copied before its pages are given back."""
+"""Rows of a larger file that are copied before its pages are released."""
 
 
 def most_resident() -> float:
-    """Bytes of a file that may stay in memory as a whole."""
+    """Return the largest bytes of a file that may stay in memory as a whole."""
     try:
         return parse_bytes(os.environ.get(MAP_VARIABLE, ""))
     except ValueError:
@@ -45,10 +45,10 @@ class FileMap:
     """An array of numbers in a file, mapped into memory.
 
     Args:
-        path: of a regular file.
-        shape: of the array, rows first; at least one row.
-        dtype: in this machine's byte order.
-        start: bytes in front of the elements, which lie row by row.
+        path: path of a regular file.
+        shape: shape of the array, rows first; at least one row.
+        dtype: dtype in this machine's byte order.
+        start: bytes in front of the elements, which are in row-major order.
 
     Attributes:
         array: the elements, read-only.
@@ -70,10 +70,10 @@ class FileMap:
         self.array = np.frombuffer(self._pages, dtype, math.prod(shape), start).reshape(shape)
         self.fits = self.array.nbytes <= most_resident()
         if not self.fits:
-            self._advise("MADV_RANDOM")  # neighbours are not read with a row
+            self._advise("MADV_RANDOM")  # do not read neighbours along with a row
 
     def check(self) -> None:
-        """Raise a DataError if the file was shortened: the system ends who reads what is gone."""
+        """Raise a DataError if the file was shortened, because reading it would end the process."""
         if self._pages.size() < self._end:
             raise DataError(
                 f"{self.path} was shortened while it was read",
@@ -81,7 +81,7 @@ class FileMap:
             )
 
     def announce(self, which: np.ndarray) -> None:
-        """Let the system read rows that will be asked for at once, all at a time."""
+        """Let the system read all rows that will be requested together."""
         advice = getattr(mmap, "MADV_WILLNEED", None)
         if advice is None:
             return
@@ -92,14 +92,14 @@ class FileMap:
             self._pages.madvise(advice, start, end - start)
 
     def pieces(self) -> Iterator[np.ndarray]:
-        """All rows, some at a time: valid until the next ones, when their pages are given back."""
+        """Yield all rows in pieces, each valid until the next one, when its pages are released."""
         count = max(1, GIVEN_BACK * len(self.array) // self.array.nbytes)
         for start in range(0, len(self.array), count):
             yield self.array[start : start + count]
             self.give_back()
 
     def give_back(self) -> None:
-        """Let the system take the pages back; what is read again comes from its cache or disk."""
+        """Release the pages; later reads come from the system's cache or the disk."""
         self._advise("MADV_DONTNEED")
 
     def _advise(self, name: str) -> None:
@@ -115,11 +115,11 @@ class MappedRows:
     """Reads rows of a mapped array, converted to a dtype.
 
     Args:
-        dtype: what rows are converted to, as numpy's ``astype`` does.
-        columns: which elements of the last axis are meant, as (first, last); None: all.
+        dtype: dtype that rows are converted to, like numpy's ``astype``.
+        columns: range of elements of the last axis, as (start, stop); None: all.
 
     Attributes:
-        array: the rows as they lie in the file: (n, *row), each of them contiguous.
+        array: the rows as stored in the file: (n, *row), each contiguous.
     """
 
     def __init__(self, file: FileMap, dtype: str, columns: tuple[int, int] | None = None) -> None:
@@ -132,7 +132,7 @@ class MappedRows:
         return self.file.fits
 
     def __call__(self, which: np.ndarray) -> np.ndarray:
-        """Rows by their numbers in the file, as a new array.
+        """Return rows by their numbers in the file, as a new array.
 
         Raises:
             ReadRefused: they take more than the limit.
@@ -149,7 +149,7 @@ class MappedRows:
         return taken.astype(numpy_dtype(self.dtype), copy=False)
 
     def _copied(self, which: np.ndarray) -> np.ndarray:
-        """Rows, some at a time: around each the system maps more than it, up to 2 MB."""
+        """Copy rows, some at a time, because the system maps up to 2 MB around each row."""
         taken = np.empty((len(which), *self.array.shape[1:]), self.array.dtype)
         for start in range(0, len(which), TAKEN_AT_ONCE):
             part = slice(start, start + TAKEN_AT_ONCE)

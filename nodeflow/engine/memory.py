@@ -1,7 +1,7 @@
-"""How much memory a computation would take, compared with what is free, before it is taken.
+"""Compares the memory that a computation needs with the free memory, before it is allocated.
 
-Linux grants more memory than there is and ends a process when it is used. So what is large is
-compared with the free memory first, and refused in words.
+Linux grants more memory than there is and kills a process when it uses it. So large requests are
+compared with the free memory first, and refused with an error.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from nodeflow.graph.types import TensorType, numpy_dtype
 from nodeflow.number_text import bytes_text, counted
 
 LARGE = 1 << 28
-"""Less than this is taken without a look at the free memory."""
+"""Bytes below which requests are not compared with the free memory."""
 RESERVE = 1 << 27
-"""This much stays free for everything else."""
+"""Bytes that stay free for everything else."""
 
 
 @dataclass(frozen=True)
 class Budget:
-    """What the live value of one node may take.
+    """Limits for the live value of one node.
 
     Attributes:
-        bytes: of its outputs, judged from their shapes.
-        seconds: of its computation.
-        read_bytes: to read a file of the data that feed it.
+        bytes: bytes of its outputs, estimated from their shapes.
+        seconds: seconds of its computation.
+        read_bytes: bytes to read from a file of data that feed it.
     """
 
     bytes: int = 256_000_000
@@ -37,13 +37,13 @@ class Budget:
 
 @dataclass(frozen=True)
 class Needs:
-    """What a run or a training step takes, as far as it is planned.
+    """Memory needs of a run or a training step, as far as it is planned.
 
     Attributes:
-        bytes: of what it computes, at a time; neither feeds nor variables count.
-        node: name of the node that takes most of that.
-        blocks: into how many blocks its rows are cut; 1: it runs whole.
-        rows: of a block.
+        bytes: peak bytes of computed values, without feeds and variables.
+        node: name of the node that needs most of it.
+        blocks: number of blocks into which its rows are cut; 1: it runs whole.
+        rows: rows of a block.
     """
 
     bytes: int
@@ -53,7 +53,7 @@ class Needs:
 
     @property
     def text(self) -> str:
-        """In words.
+        """The needs in words.
 
         >>> Needs(38_200_000, "hidden", 40, 256).text
         '38.2 MB for values in 40 blocks of 256 rows, most of it for hidden'
@@ -64,15 +64,15 @@ class Needs:
 
 
 def size_of(types: Iterable[TensorType]) -> int:
-    """Bytes of tensors of these types; those of unknown size count nothing."""
+    """Return the bytes of tensors of these types; unknown sizes count as 0."""
     return sum((t.size or 0) * numpy_dtype(t.dtype).itemsize for t in types)
 
 
 def require(count: int) -> None:
-    """Refuse to take more memory than is free.
+    """Refuse a request for more memory than is free.
 
     Raises:
-        MemoryError: says how much is needed and how much is there.
+        MemoryError: says how much is needed and how much is free.
     """
     if count < LARGE:
         return
@@ -82,7 +82,7 @@ def require(count: int) -> None:
 
 
 def free_memory() -> int | None:
-    """Bytes that can be taken, in this control group too; None where the system does not say."""
+    """Return the free bytes, also within this control group; None if the system gives none."""
     found = [_available(), *(_left(*names) for names in _GROUPS)]
     return min((count for count in found if count is not None), default=None)
 
@@ -97,7 +97,7 @@ _GROUPS = (
 
 
 def total_memory() -> int | None:
-    """Bytes that there are, in this control group too; None where the system does not say."""
+    """Return the total bytes, also within this control group; None if the system gives none."""
     found = [_said("MemTotal"), *(_number(limit) for limit, _ in _GROUPS)]
     return min((count for count in found if count is not None), default=None)
 
@@ -119,7 +119,7 @@ def _number(path: str) -> int | None:
 
 
 def _left(limit: str, used: str) -> int | None:
-    """What a container's limit leaves."""
+    """Return the bytes left below a container's limit."""
     numbers = [line.strip() for path in (limit, used) for line in _lines(path)]
     if len(numbers) != 2 or not all(text.isdigit() for text in numbers):
         return None  # no control group, or no limit: "max"

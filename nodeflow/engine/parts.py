@@ -1,7 +1,7 @@
-"""Parts of a schedule as schedules of their own, and the base of what runs a schedule in parts.
+"""Parts of a schedule as separate schedules, and the base of executors that run parts.
 
-Values are in single-assignment form, so a part takes what others have made as its feeds and gives
-what they need as its fetches. What is assigned is stored when every part has succeeded.
+Values are in single-assignment form, so a part receives values from other parts as feeds, and
+provides values as fetches. Assigned values are stored when every part has succeeded.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Part:
-    """Some steps of a schedule as a schedule of its own.
+    """Some steps of a schedule as a separate schedule.
 
     Attributes:
-        given: for each slot of the part that it does not compute, the slot of the whole.
-        made: slots of the whole that it computes and others need, in the order of its fetches.
+        given: for each input slot of the part, the slot in the whole schedule.
+        made: slots of the whole that the part computes for others, in the order of its fetches.
     """
 
     schedule: Schedule
@@ -48,7 +48,7 @@ class Part:
 def part_of(
     whole: Schedule, types: Sequence[TensorType], steps: Sequence[Step], wanted: Iterable[int]
 ) -> Part:
-    """Steps as a schedule whose other inputs are fed and whose ``wanted`` slots are fetched."""
+    """Return steps as a schedule that is fed its inputs and fetches the ``wanted`` slots."""
     number: dict[int, int] = {}
     for step in steps:
         for slot in (*step.inputs, *step.outputs):
@@ -70,16 +70,16 @@ def part_of(
 
 
 def ends_of(schedule: Schedule) -> list[int]:
-    """Slots that are fetched or assigned."""
+    """Return the slots that are fetched or assigned."""
     return [s for s in (*schedule.fetches, *schedule.writes.values()) if s is not None]
 
 
 ExplainPart = Callable[[Schedule, Sequence[TensorType]], str]
-"""The plan of a part as text."""
+"""A function that returns the plan of a part as text."""
 
 
 class RunsPart(Protocol):
-    """What runs a part: an `Executor`, or again something in parts."""
+    """An executor of a part: an `Executor`, or another executor of parts."""
 
     @property
     def tier(self) -> RanTier: ...
@@ -97,10 +97,10 @@ class RunsPart(Protocol):
 
 
 class PartsExecutor:
-    """Base of what runs a schedule in parts; as `Executor` for who calls it.
+    """The base of executors that run a schedule in parts, with the interface of `Executor`.
 
     Attributes:
-        tier: compiled if a part of the last run was.
+        tier: compiled if any part of the last run was compiled.
     """
 
     def __init__(
@@ -114,16 +114,16 @@ class PartsExecutor:
         self._callers = frozenset(ends_of(schedule))
 
     def _note_tiers(self, *tiers: RanTier | None) -> None:
-        """Note in which tiers the parts of a run were."""
+        """Note the tiers in which the parts of a run ran."""
         self.tier = "compiled" if "compiled" in tiers else "reference"
 
     @property
     def interpreter(self) -> Interpreter:
-        """The reference tier, of the whole."""
+        """The reference tier of the whole schedule."""
         return Interpreter(self.schedule, self.types, self._context.executions)
 
     def compile_now(self) -> CompiledPlan:
-        """There is no plan of the whole.
+        """Refuse: there is no plan of the whole.
 
         Raises:
             RunError: always; says why.
@@ -135,7 +135,7 @@ class PartsExecutor:
         raise NotImplementedError
 
     def results(self, values: Values, lent: Collection[int] = ()) -> list[Any]:
-        """As `Executor.results`."""
+        """Return the results like `Executor.results`."""
         given = {*self.schedule.feeds.values(), *self.schedule.reads.values()}
 
         def result(slot: int | None) -> Any:
@@ -147,21 +147,21 @@ class PartsExecutor:
             if value.ndim == 0:
                 return value[()]
             if slot not in given and slot not in self.schedule.writes.values():
-                given.add(slot)  # the next fetch of it gets a copy
+                given.add(slot)  # another fetch of it gets a copy
                 return value
             return np.array(value, order="C", copy=True)
 
         return [result(slot) for slot in self.schedule.fetches]
 
     def commit(self, values: Values, variables: Variables) -> None:
-        """Store what the last run assigned."""
+        """Store the values that the last run assigned."""
         for variable, slot in self.schedule.writes.items():
             value = values[slot]
             assert value is not None
             variables.put(variable, value)
 
     def stop(self) -> None:
-        """End a compiled run that is going on, soon."""
+        """Make a running compiled run end soon."""
         if self._running is not None:
             self._running.stop()
 
@@ -173,7 +173,7 @@ class PartsExecutor:
         stream_of: StreamOf,
         cancel: threading.Event | None,
     ) -> RanTier | None:
-        """Add what a part computes to the values; the tier, None where there is nothing to do."""
+        """Run a part and add its results to ``values``. Return its tier, or None without steps."""
         if not part.schedule.steps:
             return None
         self._running = executor
@@ -187,8 +187,11 @@ class PartsExecutor:
         return executor.tier
 
     def _lent(self, part: Part, inner: Mapping[int, np.ndarray], made: Values) -> set[int]:
-        """Large fetches of a part that are arrays which it was given, such as a reshaped feed. No
-        part changes those, so only the caller, who may, gets a copy."""
+        """Return the fetches of a part that are large arrays given to it, such as a reshaped feed.
+
+        No part changes those, so only the caller of the whole run, who may change them, gets a
+        copy.
+        """
         given = {address_of(a): a.nbytes for a in inner.values() if a.nbytes > STAYS}
         return {
             n
@@ -207,7 +210,7 @@ class PartsExecutor:
         values: dict[int, np.ndarray],
         stream_of: StreamOf,
     ) -> None:
-        """Add what one step computes, by reference, to the values."""
+        """Run one step by reference and add its outputs to ``values``."""
         self._context.executions[step.node.name] += 1
         outs = call_reference(step.node, inputs, stream_of)
         check_values(step.node, outs, [self.types[s] for s in step.outputs])

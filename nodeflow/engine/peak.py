@@ -1,4 +1,4 @@
-"""What values take at a time, by the reference, those inside loops and branches included."""
+"""Peak memory of values by reference, including values inside loops and branches."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from nodeflow.graph.types import TensorType
 from nodeflow.ops.control_flow.scan_body import add_input, inline
 
 _VIEWS = frozenset("reshape identity expand_dims squeeze transpose stop_gradient".split())
-"""Ops whose reference takes no memory of its own."""
+"""Ops whose reference returns a view."""
 
 
 def peak_of(
@@ -22,11 +22,11 @@ def peak_of(
     drops: Sequence[Sequence[int]] | None = None,
     inside: Sequence[int] | None = None,
 ) -> tuple[int, Node | None]:
-    """The most bytes that outputs take at a time, and the node that takes most of all.
+    """Return the peak bytes of outputs, and the node that needs most.
 
     Args:
-        drops: for each step the slots whose last use it is, if that is known.
-        inside: for each step what it takes beside its outputs, if that is not as `inside_of`.
+        drops: for each step the slots whose last use it is, if known.
+        inside: for each step its temporary bytes; None: as `inside_of` computes.
     """
     if inside is None:
         inside = [inside_of(step.node, [types[s] for s in step.inputs]) for step in schedule.steps]
@@ -46,7 +46,7 @@ def peak_of(
 
 
 def drops_of(schedule: Schedule) -> list[list[int]]:
-    """For each step, the slots whose last use it is."""
+    """Return, for each step, the slots whose last use it is."""
     drops: list[list[int]] = [[] for _ in schedule.steps]
     for slot, last in enumerate(schedule.last_uses()):
         if 0 <= last < len(drops):
@@ -55,11 +55,13 @@ def drops_of(schedule: Schedule) -> list[list[int]]:
 
 
 def inside_of(node: Node, inputs: Sequence[TensorType]) -> int:
-    """Bytes that a loop or branch takes beside its outputs: of one iteration, which begins with
-    what the one before has made, or of the larger branch. What all iterations keep is an output.
+    """Return the temporary bytes of a loop or branch, besides its outputs.
+
+    For a loop, this is one iteration with its carried values; for a branch, the larger body. Values
+    that all iterations keep are outputs.
 
     Args:
-        inputs: their types.
+        inputs: types of the inputs.
     """
     attrs = node.attrs
     if node.op.id == "cond":
@@ -77,11 +79,11 @@ def inside_of(node: Node, inputs: Sequence[TensorType]) -> int:
 
 @lru_cache(maxsize=1024)
 def _of_body(text: str, inputs: tuple[TensorType, ...]) -> int:
-    """The most bytes that a piece of graph takes at a time."""
+    """Return the peak bytes of a piece of graph."""
     graph = Graph()
     feeds = [add_input(graph, t) for t in inputs]
     try:
         schedule = build_schedule(inline(graph, text, feeds), feeds)
     except NodeflowError:
-        return 0  # which the run will say in its words
+        return 0  # the run itself will report the error
     return peak_of(schedule, [tensor.type for tensor in schedule.slots])[0]

@@ -1,10 +1,10 @@
-"""Whether a run trains: what dropout and its like do in it, what it draws and how it rounds.
+"""The phase of a run, training or inference: it decides about dropout, random numbers and rounding.
 
-A run trains if it executes an update of an optimizer, whether that is fetched or what is fetched
-depends on it: an assign with `update`, which optimizers derive and Unpack copies. Such a run is a
-step of the training loop: its random numbers are those of the optimizer's next step, and its
-updates flush denormals. So a loop of ``session.run(train)`` and the training loop compute the same
-bits in one tier.
+A run trains if it executes an update of an optimizer, as a fetch or as a dependency of a fetch. An
+update is an assign with `update`, which optimizers derive and Unpack copies. Such a run is a step
+of the training loop: it draws the random numbers of the optimizer's next step, and its updates
+flush denormals. So a loop of ``session.run(train)`` and the training loop compute the same bits in
+one tier.
 """
 
 from __future__ import annotations
@@ -24,9 +24,10 @@ class Phase:
     """Training or inference, for the whole of one run.
 
     Attributes:
-        training: the value of the flags that dropout and its like read; None leaves them their
+        training: value of the flags that dropout and similar layers read. None leaves them their
             samples, which are false unless the user changes them.
-        optimizers: names of those whose updates run; of an unpacked one, those of its assigns.
+        optimizers: names of the optimizers whose updates run; for an unpacked optimizer, names of
+            its assigns.
     """
 
     training: bool | None
@@ -38,7 +39,7 @@ class Phase:
         return bool(self.training and self.optimizers)
 
     def feed(self, flag: Tensor) -> np.ndarray | None:
-        """What a flag gets that nothing is fed to; None for its sample."""
+        """Return the value of a flag that is not fed; None for its sample."""
         return np.array(self.training) if self.training is not None and is_flag(flag) else None
 
 
@@ -46,10 +47,10 @@ INFERENCE = Phase(None)
 
 
 class PhaseRule:
-    """What decides the phase of the runs of one schedule; made once, asked at every run.
+    """The rule for the phase of the runs of one schedule; made once, asked at every run.
 
     Attributes:
-        usual: the phase where nothing but what is executed decides.
+        usual: the phase if neither feeds nor arguments decide it.
     """
 
     __slots__ = ("_flags", "_optimizers", "usual")
@@ -60,18 +61,19 @@ class PhaseRule:
         self.usual = Phase(True, self._optimizers) if self._optimizers else INFERENCE
 
     def phase(self, fed: Mapping[Tensor, np.ndarray], training: bool | None = None) -> Phase:
-        """The phase of one run: a fed flag decides, then ``training``, then what is executed."""
+        """Return the phase of a run: a fed flag decides first, then ``training``, then the
+        updates."""
         if self._flags:
             return Phase(any(bool(fed[flag]) for flag in self._flags), self._optimizers)
         return self.usual if training is None else Phase(training, self._optimizers)
 
 
 def optimizers_of(schedule: Schedule) -> tuple[str, ...]:
-    """Names of what makes the updates that a schedule executes: optimizers, or assigns alone."""
+    """Return the names of the optimizers, or single assigns, whose updates a schedule executes."""
     updates = (node for node in schedule.assigns if node.attrs["update"])
     return tuple(dict.fromkeys(node.made_by or node.name for node in updates))
 
 
 def steps_before(counts: Mapping[str, int], optimizers: Iterable[str]) -> int:
-    """How many steps were made before a run of these optimizers: the most that one of them made."""
+    """Return the number of steps before a run of these optimizers: the largest count among them."""
     return max((counts.get(name, 0) for name in optimizers), default=0)

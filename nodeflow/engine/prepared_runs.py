@@ -1,4 +1,4 @@
-"""What a session has prepared for its runs: schedules by what is fetched, executors by shapes."""
+"""Schedules, by fetches, and executors, by shapes, that a session has prepared for its runs."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from nodeflow.graph.types import type_of_array
 
 
 class PreparedRuns:
-    """Schedules, the variables that they read, and what executes them.
+    """Schedules, the variables that they read, and their executors.
 
     Attributes:
-        executors: by schedule, phase and shapes.
-        era: another object after all was forgotten.
+        executors: executors by schedule, phase and shapes.
+        era: an object that is replaced when everything is forgotten.
     """
 
     def __init__(self, context: RunContext, wanted: Tier) -> None:
@@ -39,7 +39,7 @@ class PreparedRuns:
     def schedule(
         self, targets: tuple[Target, ...], fed: Collection[Tensor]
     ) -> tuple[Schedule, PhaseRule]:
-        """What runs, and what decides its phase."""
+        """Return the schedule for targets and fed tensors, and the rule for its phase."""
         key = (targets, frozenset(fed))
         found = self._schedules.get(key)
         if found is None:
@@ -48,7 +48,7 @@ class PreparedRuns:
         return found
 
     def reads(self, schedule: Schedule) -> ReadVariables:
-        """The variables that a schedule reads, with the values that they have now.
+        """Return the variables that a schedule reads, with their current values.
 
         Raises:
             NotInitialized: a variable has none.
@@ -66,7 +66,7 @@ class PreparedRuns:
     def executor(
         self, schedule: Schedule, given: Mapping[int, np.ndarray], phase: Phase = INFERENCE
     ) -> AnyExecutor:
-        """What runs a schedule with arrays of these shapes."""
+        """Return the executor of a schedule for arrays of these shapes."""
         updating = bool(phase.training)
         fed = [given[slot].shape for slot in schedule.feeds.values()]
         key = (id(schedule), updating, self._reads[id(schedule)].shapes, *fed)
@@ -91,8 +91,11 @@ class PreparedRuns:
         given: Mapping[int, np.ndarray],
         phase: Phase,
     ) -> BoundRun | None:
-        """The run that an executor has just made, to be made again; None where it also initialises,
-        something fed decided its phase, or it was not compiled as a whole."""
+        """Return a run that repeats the last run of an executor, or None.
+
+        None means that the run also initialises, that a feed or argument decided its phase, or that
+        it was not compiled as a whole.
+        """
         schedule = known.schedule
         if (
             phase is not known.rule.usual
@@ -108,7 +111,7 @@ class PreparedRuns:
         )
 
     def forget(self) -> None:
-        """Drop all: numbers of schedules that are gone may come again."""
+        """Forget everything, because ids of deleted schedules may be reused."""
         self._reads.clear()
         self.executors.clear()
         self._schedules.clear()
@@ -116,7 +119,7 @@ class PreparedRuns:
 
 
 def _label(schedule: Schedule, given: Mapping[int, np.ndarray]) -> str:
-    """What a run is called in a record of tiers: by what it computes, of which shapes."""
+    """Return the label of a run in a record of tiers, made from its fetches, updates and shapes."""
     wanted = [None if s is None else schedule.slots[s].name for s in schedule.fetches]
     shapes = sorted((schedule.slots[slot].name, a.shape) for slot, a in given.items())
     updated = sorted(node.name for node in schedule.assigns)

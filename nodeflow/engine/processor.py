@@ -1,8 +1,9 @@
 """The processor that kernels are compiled for.
 
-It is this one, unless numba's own variables `NUMBA_CPU_NAME` and `NUMBA_CPU_FEATURES` name another,
-as they do to measure what a lesser processor would run. numba compiles for what they say; whatever
-else depends on the processor asks here, so that tiles, names of kernels and records agree with it.
+It is the current processor, unless numba's variables `NUMBA_CPU_NAME` and `NUMBA_CPU_FEATURES` name
+another one, for example to measure the code for a lesser processor. numba compiles for the named
+processor. Everything else that depends on the processor must ask this module, so that tiles, names
+of kernels and records agree.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from functools import lru_cache
 
 @lru_cache(maxsize=1)
 def name() -> str:
-    """LLVM's name of the processor."""
+    """Return LLVM's name of the processor."""
     if chosen := os.environ.get("NUMBA_CPU_NAME"):
         return chosen
     import llvmlite.binding as llvm
@@ -23,7 +24,7 @@ def name() -> str:
 
 @lru_cache(maxsize=1)
 def features() -> frozenset[str]:
-    """LLVM's names of what it can do, such as ``avx2``."""
+    """Return LLVM's names of the processor's features, such as ``avx2``."""
     if (chosen := os.environ.get("NUMBA_CPU_FEATURES")) is not None:
         signed = (part.strip() for part in chosen.split(","))
         return frozenset(part[1:] for part in signed if part.startswith("+"))

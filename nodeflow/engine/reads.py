@@ -1,4 +1,4 @@
-"""The variables that a schedule reads, looked up again when one has changed."""
+"""The variables that a schedule reads, looked up again when a variable has changed."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ class ReadVariables:
     """The values of the variables that a schedule reads, kept until one has changed.
 
     Attributes:
-        version: of all variables, when they were looked up; None if they are not kept.
-        arrays: by slot.
-        shapes: of the arrays, in the order of the slots.
+        version: version of all variables at the last look-up; None if values are not kept.
+        arrays: values by slot.
+        shapes: shapes of the arrays, in the order of the slots.
     """
 
     __slots__ = ("_schedule", "arrays", "shapes", "version")
@@ -27,7 +27,7 @@ class ReadVariables:
         self.shapes: tuple[tuple[int, ...], ...] = ()
 
     def look_up(self, read: Callable[[Node], Any], version: int | None = None) -> None:
-        """Ask for all values.
+        """Look up all values.
 
         Raises:
             NotInitialized: a variable has none.

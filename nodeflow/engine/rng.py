@@ -1,23 +1,24 @@
 """Random numbers as a pure function of (run seed, stream name, execution, element).
 
-Nothing here has state: element i of a node's draw in execution e is Threefry-2x32-20 of the counter
-(i, e) under a key made from the seed and the node's stream: the name that it was made with, which
-renaming, grouping and unpacking leave as it is. So a draw does not depend on what else
-runs, on the order of evaluation or on the number of threads, and compiled kernels
+Nothing here has state. Element i of a node's draw in execution e is Threefry-2x32-20 of the counter
+(i, e) under a key made from the seed and the node's stream. The stream is the node's original name,
+which renaming, grouping and unpacking do not change. So a draw does not depend on other nodes, on
+the order of evaluation or on the number of threads, and compiled kernels
 (`devicelib.random_functions`) draw the same bits.
 
 - key: the first 8 bytes of SHA-256 of ``"{seed}/{purpose}/{stream}"`` as two little-endian words;
-  the purpose separates training, runs and initial values. A seed of a node's own replaces both
-  seed and stream (which is then empty): nodes with one seed draw the same numbers.
+  the purpose separates training, runs and initial values. A node's own seed replaces both seed and
+  stream (which is then empty): nodes with the same seed draw the same numbers.
 - In a loop or branch (`Stream.inside`) the stream is ``OWNER/NAME``, and each iteration on the way
-  changes the key: the new one is Threefry of the counter (iteration, 0x6C6F6F70) under the old. The
-  iteration of a scan is the number of the slice, whichever way it goes; that of a branch is 0.
+  changes the key: the new key is Threefry of the counter (iteration, 0x6C6F6F70) under the old one.
+  The iteration of a scan is the number of the slice, in either direction; the iteration of a branch
+  is 0.
 - In a block of rows (`Stream.of_rows`) elements keep the numbers that they have among all rows.
 - uniform float32: 24 bits of the first word (float16: 11, bfloat16: 8); float64: 53 bits of both;
   in [0, 1).
-- normal: inverse distribution function (Wichura 1988, AS 241, PPND16; relative error below
-  1e-15 in float64) of a uniform in (0, 1) with 32 bits for float32 and 52 for float64. No
-  rejection: one counter, one number. Beyond 6.3 (8.2) deviations nothing is drawn.
+- normal: inverse distribution function (Wichura 1988, AS 241, PPND16; relative error below 1e-15 in
+  float64) of a uniform in (0, 1) with 32 bits for float32 and 52 for float64. There is no
+  rejection: one counter gives one number. Nothing beyond 6.3 (8.2) deviations is drawn.
 - truncated normal: the same on the part of (0, 1) between the bounds.
 - integers: the two words as a fraction of 64 bits, times the range.
 """
@@ -35,17 +36,17 @@ from nodeflow.ops.distributions.threefry import threefry2x32
 
 _LOOP = np.uint32(0x6C6F6F70)
 _ITERATIONS = 256
-_BLOCK = 1 << 15  # elements drawn at a time: what is worked on stays in the cache
+_BLOCK = 1 << 15  # elements drawn at a time, so that they stay in cache
 
 
 def stream_key(seed: int, name: str, purpose: str = "") -> tuple[int, int]:
-    """The two 32-bit words under which the stream ``name`` is drawn in a run with ``seed``."""
+    """Return the two 32-bit words of the key of stream ``name`` in a run with ``seed``."""
     digest = hashlib.sha256(f"{seed}/{purpose}/{name}".encode()).digest()
     return int.from_bytes(digest[:4], "little"), int.from_bytes(digest[4:8], "little")
 
 
 def inverse_normal(p: np.ndarray) -> np.ndarray:
-    """x with P(standard normal < x) = p, for float64 p in (0, 1); AS 241."""
+    """Return x with P(standard normal < x) = p, for float64 p in (0, 1); AS 241."""
     q = p - 0.5
     central = np.abs(q) <= 0.425
     x = q * _ratio(CENTRE, np.where(central, 0.180625 - q * q, 0.0))
@@ -64,12 +65,12 @@ def _ratio(coefficients: tuple[Sequence[float], Sequence[float]], r: np.ndarray)
 
 
 class Stream:
-    """What one node draws in one execution, in numpy.
+    """The random numbers of one node in one execution, in numpy.
 
     Args:
-        seed: of the run, or the node's own.
-        name: of the stream.
-        execution: how often this ran before: the training step while training.
+        seed: seed of the run, or the node's own.
+        name: name of the stream.
+        execution: number of earlier executions: the training step while training.
         purpose: "" in training and runs; another word for draws that must not disturb them.
 
     Attributes:
@@ -86,24 +87,26 @@ class Stream:
         self._rows: tuple[int, int] | None = None
 
     def of_rows(self, start: int, rows: int) -> Stream:
-        """The stream for what has a slice for each of ``rows`` rows, the first being row number
-        ``start`` of all: it draws what these rows have among all."""
+        """Return the stream for a block of ``rows`` rows, which begins at row number ``start``.
+
+        It draws the numbers that these rows have among all rows.
+        """
         part = copy(self)
         part._rows = start, rows
         return part
 
     def first(self, size: int) -> int:
-        """The number, among all elements, of the first of ``size`` elements drawn here."""
+        """Return the number, among all elements, of the first of ``size`` elements drawn here."""
         if self._rows is None:
             return 0
         start, rows = self._rows
         return size // rows * start
 
     def inside(self, name: str, iteration: int, seed: int | None = None) -> Stream:
-        """The stream of a node in the body of the loop or branch that this one belongs to.
+        """Return the stream of a node in the body of the loop or branch that owns this stream.
 
         Args:
-            seed: the node's own, which stands for the run's seed and the stream's name.
+            seed: the node's own seed, which replaces the run's seed and the stream's name.
         """
         own, owner, purpose = self.origin
         known = self._inner.get((name, seed))
@@ -120,7 +123,7 @@ class Stream:
 
     def _key_of(self, iteration: int) -> tuple[int, int]:
         block, at = divmod(iteration, _ITERATIONS)
-        if block not in self._keys:  # numpy takes as long for one as for all of a block
+        if block not in self._keys:  # numpy takes as long for one as for a block
             numbers = np.arange(block * _ITERATIONS, (block + 1) * _ITERATIONS)
             words = threefry2x32(*self.key, numbers.astype(np.uint32), _LOOP)
             self._keys = {block: words}
@@ -128,22 +131,22 @@ class Stream:
         return int(first[at]), int(second[at])
 
     def bits(self, count: int, start: int = 0) -> tuple[np.ndarray, np.ndarray]:
-        """Two uint32 words for each of the elements start to start + count - 1."""
+        """Return two uint32 words for each of the elements start to start + count - 1."""
         elements = np.arange(start, start + count, dtype=np.uint64).astype(np.uint32)
         return threefry2x32(*self.key, elements, np.uint32(self.execution & 0xFFFFFFFF))
 
     def uniform(self, shape: Sequence[int], dtype: str = "float32") -> np.ndarray:
-        """Numbers in [0, 1) of ``shape`` and float ``dtype``."""
+        """Return numbers in [0, 1) of ``shape`` and float ``dtype``."""
         return self._draw(shape, dtype, _uniform)
 
     def normal(self, shape: Sequence[int], dtype: str = "float32") -> np.ndarray:
-        """Standard normal numbers of ``shape`` and float ``dtype``."""
+        """Return standard normal numbers of ``shape`` and float ``dtype``."""
         return self._draw(shape, dtype, lambda w, dtype: inverse_normal(_open(w, dtype)))
 
     def truncated_normal(
         self, shape: Sequence[int], dtype: str = "float32", low: float = -2.0, high: float = 2.0
     ) -> np.ndarray:
-        """Standard normal numbers given that they lie between ``low`` and ``high``."""
+        """Return standard normal numbers conditioned on lying between ``low`` and ``high``."""
         below, above = normal_cdf(low), normal_cdf(high)
 
         def draw(words: tuple[np.ndarray, np.ndarray], dtype: str) -> np.ndarray:
@@ -155,7 +158,7 @@ class Stream:
     def integers(
         self, shape: Sequence[int], low: int, high: int, dtype: str = "int32"
     ) -> np.ndarray:
-        """Integers from ``low`` to ``high`` - 1, at most 2**32 different ones."""
+        """Return integers from ``low`` to ``high`` - 1, at most 2**32 different ones."""
         span = high - low
         if not 0 < span <= 1 << 32:
             raise ValueError(f"expected between 1 and 2**32 integers, got {low} to {high}")
@@ -178,14 +181,14 @@ class Stream:
 
 
 def normal_cdf(x: float) -> float:
-    """P(standard normal < x)."""
+    """Return P(standard normal < x)."""
     from math import erfc, sqrt
 
     return 0.5 * erfc(-x * sqrt(0.5))
 
 
 _HALF_BITS = {"float16": 11, "bfloat16": 8}
-"""Bits of a half float's numbers in [0, 1): as many as it has exactly below 1."""
+"""Bits of uniform half floats: the largest precision that is exact below 1."""
 
 
 def _uniform(words: tuple[np.ndarray, np.ndarray], dtype: str) -> np.ndarray:
@@ -200,7 +203,7 @@ def _uniform(words: tuple[np.ndarray, np.ndarray], dtype: str) -> np.ndarray:
 
 
 def _open(words: tuple[np.ndarray, np.ndarray], dtype: str) -> np.ndarray:
-    """float64 strictly between 0 and 1: the middle of an interval of 2**-32 or 2**-52."""
+    """Return float64 strictly between 0 and 1: midpoints of intervals of 2**-32 or 2**-52."""
     first, second = words
     if dtype != "float64":
         return (first.astype(np.float64) + 0.5) * 2.0**-32

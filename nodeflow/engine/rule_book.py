@@ -1,4 +1,4 @@
-"""Rules by op and by kind of lowering: how its rows go, how JAX computes it."""
+"""Rules by op and by kind of lowering, for the analysis of rows and for JAX."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ Some = TypeVar("Some", bound=Callable[..., Any])
 
 
 class RuleBook(Generic[R]):
-    """Rules that modules register by decorators; an op's own rule wins over that of its lowering.
+    """Rules that modules register by decorators. An op's own rule precedes its lowering's rule.
 
     Args:
-        package: whose modules register rules. They are imported at the first look-up, so a new
-            rule needs no entry in a list.
+        package: package whose modules register rules. They are imported at the first look-up, so a
+            new rule needs no entry in a list.
     """
 
     def __init__(self, package: ModuleType) -> None:
@@ -28,20 +28,20 @@ class RuleBook(Generic[R]):
         self._of_lowerings: dict[type[Lowering], R] = {}
 
     def for_ops(self, *ids: str) -> Callable[[Some], Some]:
-        """Decorator: the rule of these ops."""
+        """Return a decorator that registers the rule of these ops."""
         return lambda rule: _registered(self._of_ops, ids, rule)
 
     def for_lowerings(self, *kinds: type[Lowering]) -> Callable[[Some], Some]:
-        """Decorator: the rule of these kinds of lowering."""
+        """Return a decorator that registers the rule of these kinds of lowering."""
         return lambda rule: _registered(self._of_lowerings, kinds, rule)
 
     def of_op(self, op_id: str) -> R | None:
-        """The rule of an op itself, whatever its lowering is, if it has one."""
+        """Return the rule of an op itself, whatever its lowering, or None."""
         self._complete()
         return self._of_ops.get(op_id)
 
     def of_lowering(self, lowering: Lowering) -> R | None:
-        """The rule of a lowering's kind, if it has one."""
+        """Return the rule of a lowering's kind, or None."""
         self._complete()
         return self._of_lowerings.get(type(lowering))
 

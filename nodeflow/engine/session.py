@@ -59,36 +59,37 @@ if TYPE_CHECKING:
 
 @public_methods("initialize", "make_callable", "needs")
 class Session(SessionState):
-    """Values of a graph's variables, and a way to run parts of the graph.
+    """A graph with the values of its variables. Runs any part of the graph.
 
     Args:
-        graph: the graph to run; the default graph if not given.
+        graph: the graph to run; default: the default graph.
         tier: ``reference`` runs op by op in numpy; ``compiled`` compiles before it answers;
-            ``auto`` answers from the reference while a process of its own compiles.
-        threads: threads of the compiled tier; default ``NODEFLOW_NUM_THREADS`` or all cores. The
+            ``auto`` answers from the reference while a separate process compiles.
+        threads: threads of the compiled tier; default: ``NODEFLOW_NUM_THREADS`` or all cores. The
             results do not depend on it.
-        memory: bytes that the values of one run may take, beside what is fed and the variables;
-            None: as much as is free. Results are the same under all limits. With one, a training
-            step over many rows runs in blocks, too, and keeps less for its way back.
-        seed: seed of everything random: the same seed gives the same numbers. None stands for what
+        memory: limit in bytes for the values of one run, besides feeds and variables; None: all
+            free memory. Results are the same under all limits. With a limit, training steps over
+            many rows also run in blocks, and keep fewer values for the backward pass.
+        seed: seed of all random numbers: the same seed gives the same numbers. None: the seed that
             `nf.set_random_seed` gave the graph, or 0.
-        config: TensorFlow 1's `nf.ConfigProto`; its thread counts stand for ``threads``.
-        without: ids or aliases of rewrites to switch off (see `passes.REWRITES`); results keep
-            their bits where the rewrite is exact.
-        on_compile_failure: called when kernels fail to compile in the background, from any thread,
-            while the reference goes on; default: a warning in the log.
-        backend: who executes: ``numba``, which is nodeflow's own engine, or ``jax``, which brings
-            its own compiler and threads, and runs on a GPU where there is one. It comes with the
-            extra ``nodeflow[jax]``.
+        config: TensorFlow 1's `nf.ConfigProto`; its thread counts are used if ``threads`` is None.
+        without: ids or aliases of rewrites to disable (see `passes.REWRITES`). Disabling an exact
+            rewrite changes no bit of a result.
+        on_compile_failure: called from any thread when kernels fail to compile in the background,
+            while the reference continues; default: a warning in the log.
+        backend: ``numba``, nodeflow's own engine, or ``jax``, which has its own compiler and
+            threads, and runs on a GPU if there is one. It comes with the extra ``nodeflow[jax]``.
 
     Attributes:
-        runs: how many runs were no training step; random ops draw by it in the next one.
+        runs: number of runs so far that were no training step; random ops in the next run draw by
+            it.
 
-    A session may be used from several threads; one runs at a time. In a ``with`` statement it and
-    its graph are the default ones of the thread, and it is closed at the end.
+    A session may be used from several threads; one runs at a time. In a ``with`` statement the
+    session and its graph are the thread's default session and graph, and the session is closed at
+    the end.
 
     Raises:
-        RunError: an argument is of the wrong kind, or says what the backend does not do.
+        RunError: an argument is of the wrong kind, or the backend does not support it.
         JaxMissing: jax is not installed.
     """
 
@@ -146,34 +147,34 @@ class Session(SessionState):
     ) -> Any:
         """Compute the fetches and whatever they need, and nothing else.
 
-        A run that executes an optimizer's update, fetched or reached, is a training step: dropout,
-        batch normalisation and their like are in their training phase, and random ops draw the
-        numbers of the optimizer's next step, as in `nf.train`. Any other run is inference.
+        A run that executes an optimizer's update, directly or as a dependency, is a training step:
+        dropout, batch normalisation and similar layers are in their training phase, and random ops
+        draw the numbers of the optimizer's next step, as in `nf.train`. Any other run is inference.
 
         Args:
             fetches: a name, Tensor or Node, or lists, tuples and dicts of them, nested.
-            feed_dict: values by tensor or name. Any tensor can be fed; what it was computed from
-                then does not run. Values are converted to the tensor's dtype: numbers and bools
-                to floats, and to integers and bools where every value fits.
-            options: with a ``trace_level`` and ``run_metadata``, the run is recorded, as `profile`
-                does it.
-            run_metadata: gets what is recorded.
-            training: the phase of this run; None means as above. A tensor or bool that is given
-                to a layer as its ``training``, and a fed ``is_training``, come first.
+            feed_dict: values by tensor or name. Any tensor can be fed; its inputs then do not run
+                for it. Values are converted to the tensor's dtype: numbers and bools to floats, and
+                to integers and bools if every value fits.
+            options: with a ``trace_level`` and ``run_metadata``, the run is recorded like
+                `profile`.
+            run_metadata: receives the record.
+            training: the phase of this run; None: as described above. It does not override a fed
+                ``is_training``, or a tensor or bool given to a layer as its ``training``.
 
         Returns:
             The same structure with each fetch replaced by its value: an array, a numpy scalar for
-            rank 0, or None for a node without outputs. Values are copies.
+                rank 0, or None for a node without outputs. Values are copies.
 
         Raises:
-            FetchError, UnknownName: a fetch is nothing that can be fetched.
+            FetchError, UnknownName: a fetch cannot be fetched.
             FeedError: a fed value does not fit its tensor.
-            MissingFeed: a placeholder that is needed has no value.
-            NotInitialized: a variable that is needed has no value.
+            MissingFeed: a required placeholder has no value.
+            NotInitialized: a required variable has no value.
             AssignOrderError: two assigns to one variable without an order.
             RunError: an op failed; names the node. Nothing is then assigned.
             Cancelled: ``cancel`` was called while it ran.
-            ArgumentProblem: the options or the metadata are something else.
+            ArgumentProblem: the options or the metadata have the wrong type.
         """
         if options is not None or run_metadata is not None:
             check_recording(options, run_metadata)
@@ -188,9 +189,10 @@ class Session(SessionState):
     def make_callable(
         self, fetches: Any, feed_list: Sequence[Any] | None = None, accept_options: bool = False
     ) -> Callable[..., Any]:
-        """A function that runs the fetches, with its arguments as the feeds.
+        """Return a function that runs the fetches, with its arguments as the feeds.
 
-        It is the fast way to ask the same again: fetches and feeds are looked up once, here.
+        This is the fast way to repeat a run, because fetches and feeds are looked up only once,
+        here.
 
         Args:
             fetches: as in `run`.
@@ -198,11 +200,12 @@ class Session(SessionState):
             accept_options: whether the function takes ``options`` and ``run_metadata``, as `run`.
 
         Returns:
-            A function of one value for each tensor of ``feed_list``, in that order; it returns and
-            raises what `run` does, and a FeedError for another number of values.
+            A function of one value for each tensor of ``feed_list``, in that order. It returns and
+                raises the same as `run`, and a FeedError for a wrong number of values.
 
         Raises:
-            FetchError, FeedError, UnknownName: a fetch or feed is none, or a tensor is fed twice.
+            FetchError, FeedError, UnknownName: a fetch or feed is invalid, or a tensor is fed
+                twice.
         """
         self._note_devices()
         queries: list[Any] = []
@@ -236,9 +239,9 @@ class Session(SessionState):
         *,
         training: bool | None = None,
     ) -> tuple[Any, dict[str, Any]]:
-        """As `run`, compiled, with every kernel timed.
+        """Run compiled, like `run`, with every kernel timed.
 
-        What finds out sizes when it runs has no plan of the whole: it is timed as one.
+        A run that finds out sizes has no plan of the whole: it is timed as one.
 
         Returns:
             The values, and a trace in Chrome's format: a dict to be written as JSON.
@@ -256,21 +259,21 @@ class Session(SessionState):
                 trace = whole_run(time.perf_counter() - start)
                 return pack(self._finish(executor, values, phase)), trace
             compiled = executor.compile_now()
-            compiled.run(given, stream_of)  # touches all memory; the next run is as usual
+            compiled.run(given, stream_of)  # touches all memory before timing
             profiler = Profiler(compiled.actions, self.team().n)
             values = compiled.run(given, stream_of, profiler=profiler)
             executor.tier = self._context.tier = "compiled"
             return pack(self._finish(executor, values, phase)), profiler.trace()
 
     def partial_run_setup(self, fetches: Any, feeds: Any = None) -> NoReturn:
-        """Refused: a run computes all of its fetches at once."""
+        """Refuse a partial run, because a run computes all of its fetches at once."""
         raise FetchError(
             "a run is not interrupted to be fed again",
             hint="Run the first fetches, and feed what follows from them in a second run.",
         )
 
     def partial_run(self, handle: Any, fetches: Any, feed_dict: Any = None) -> NoReturn:
-        """Refused, as `partial_run_setup`."""
+        """Refuse like `partial_run_setup`."""
         self.partial_run_setup(fetches)
 
     def explain(
@@ -280,7 +283,7 @@ class Session(SessionState):
         *,
         training: bool | None = None,
     ) -> str:
-        """The optimized plan of a run as text: what was rewritten, fused, the memory, the code."""
+        """Return the optimized plan of a run as text: rewrites, fusions, memory and code."""
         with self._context.lock:
             executor, given, phase, _ = self._prepare(fetches, feed_dict, training)
             if self.backend == "jax":
@@ -295,14 +298,16 @@ class Session(SessionState):
         *,
         training: bool | None = None,
     ) -> Needs:
-        """What memory `run` would take, without running; plans it. Arguments as those of `run`; a
-        stream that feeds it gives an element."""
+        """Plan a run and return the memory it needs, without running. Arguments as for `run`.
+
+        A stream that feeds it advances by one element.
+        """
         with self._context.lock:
             executor, *_ = self._prepare(fetches, feed_dict, training)
             return executor.needs()
 
     def _streams(self, phase: Phase) -> Callable[[Node], Stream]:
-        """What random ops draw in a run that begins now: the numbers of a training step or run."""
+        """Return the random streams of a run that begins now, as a training step or a run."""
         if phase.is_step:
             step = steps_before(self._context.steps, phase.optimizers)
             if self.tiers is not None:
@@ -312,7 +317,7 @@ class Session(SessionState):
         return self._context.stream_of("run", self.runs - 1)
 
     def _finish(self, executor: AnyExecutor, values: Values, phase: Phase) -> list[Any]:
-        """Store what a run assigned and count its steps; returns what was fetched."""
+        """Store the assigned values of a run and count its steps. Return the fetched values."""
         results = executor.results(values)
         executor.commit(values, self.variables)
         self._count_step(phase)
@@ -325,15 +330,17 @@ class Session(SessionState):
     def _prepare(
         self, fetches: Any, feed_dict: Mapping[Any, Any] | None, training: bool | None
     ) -> tuple[AnyExecutor, dict[int, np.ndarray], Phase, Callable[[list[Any]], Any]]:
-        """What runs the fetches, its inputs, its phase, and how its results are packed; under the
-        lock."""
+        """Return the executor of the fetches, its inputs, the phase, and the packing function.
+
+        Called under the lock.
+        """
         known, arrays = self._question(fetches, feed_dict)
         return *self._prepare_known(known, arrays, training), known.pack
 
     def _question(
         self, fetches: Any, feed_dict: Mapping[Any, Any] | None
     ) -> tuple[KnownRun, Sequence[np.ndarray]]:
-        """What is asked, found out at its first time, and the arrays that are fed."""
+        """Return the known run for these fetches and feeds, looked up once, and the fed arrays."""
         key = key_of(fetches, feed_dict)
         known = None if key is None else self._known.get(key)
         if known is not None:
@@ -350,7 +357,7 @@ class Session(SessionState):
     def _answer(
         self, known: KnownRun, arrays: Sequence[np.ndarray], training: bool | None = None
     ) -> Any:
-        """Run what is asked; in the places of the run before where only fed values change."""
+        """Run a known run, through its bound run if only fed values changed."""
         shapes = known.shapes
         bound = known.current if training is None else None
         if self._cancel.is_set():
@@ -376,7 +383,7 @@ class Session(SessionState):
     def _prepare_known(
         self, known: KnownRun, arrays: Sequence[np.ndarray], training: bool | None
     ) -> tuple[AnyExecutor, dict[int, np.ndarray], Phase]:
-        """What runs it, its inputs, and its phase; under the lock."""
+        """Return the executor of a known run, its inputs, and its phase. Called under the lock."""
         schedule, feeds = known.schedule, known.feeds(arrays)
         feed_dict = dict(zip(known.fed, arrays, strict=True))
         for node in schedule.initializers:
@@ -391,14 +398,16 @@ class Session(SessionState):
     def _given(
         self, schedule: Schedule, feeds: Mapping[Tensor, np.ndarray], phase: Phase = INFERENCE
     ) -> dict[int, np.ndarray]:
-        """Arrays of the slots that the schedule does not compute: feeds, samples, variables."""
+        """Return the arrays of slots that are not computed: feeds, samples and variables."""
         given = {slot: self._feed(tensor, feeds, phase) for tensor, slot in schedule.feeds.items()}
         given.update(self._prepared.reads(schedule).arrays)
         return given
 
     def _feed(self, tensor: Tensor, feeds: Mapping[Tensor, np.ndarray], phase: Phase) -> np.ndarray:
-        """What is fed to a tensor, what the phase says if it is a flag, the next element of a
-        stream, or its sample."""
+        """Return the value of a tensor to be fed.
+
+        This is its feed, the phase's value of a flag, the next element of a stream, or its sample.
+        """
         if tensor in feeds:
             return feeds[tensor]
         array = phase.feed(tensor)
@@ -409,17 +418,17 @@ class Session(SessionState):
         return array
 
     def _note_devices(self) -> None:
-        """Say once that nodes with another device are computed on the CPU, too."""
+        """Warn once that nodes with another device are also computed on the CPU."""
         if not self.graph.devices_noted:
             self.graph.devices_noted = True
             if note := self.graph.device_note():
                 warnings.warn(note, DeviceKept, stacklevel=3)
 
     def twin(self, tier: Tier | None = None) -> Session:
-        """Another session of the same graph and options, without values.
+        """Return another session of the same graph and options, without values.
 
         Args:
-            tier: instead of its own; on JAX ``compiled`` is its own.
+            tier: replaces this session's tier; on JAX ``compiled`` is the tier anyway.
         """
         backend = "numba" if tier == "reference" else self.backend
         own = self._asked if tier is None or backend == "jax" else tier
@@ -448,12 +457,12 @@ class Session(SessionState):
         """Prepare many steps of ``targets`` on batches of data set columns.
 
         Args:
-            targets: what each step runs, usually an optimizer.
+            targets: nodes that each step runs, usually an optimizer.
             scalars: tensors of one element, recorded at each step.
             columns: a column for each placeholder that gets batches.
             batch_size: rows of a batch.
             feeds: values of other tensors, the same in all steps.
-            first_step: number of the first step, where training goes on.
+            first_step: number of the first step, for a training that continues.
 
         Raises:
             FeedError, MissingFeed, FetchError: as `run`.
@@ -479,7 +488,7 @@ class Session(SessionState):
             return stepper
 
     def look(self, stepper: Stepper, tensors: Sequence[Tensor]) -> StepValues:
-        """Prepare to look at tensors in the steps of a stepper of this session.
+        """Prepare to read tensors in the steps of a stepper of this session.
 
         Raises:
             MissingFeed: a placeholder that the step itself does not need has no value.
@@ -496,7 +505,7 @@ class Session(SessionState):
             return stepper.look(tensors, schedule, given)
 
     def cancel(self) -> None:
-        """Stop the run that is going on in another thread; it raises Cancelled there."""
+        """Stop a run in another thread, which raises Cancelled there."""
         self._cancel.set()
         if self._last is not None:
             self._last.stop()
@@ -508,10 +517,10 @@ class Session(SessionState):
         names: Iterable[str | Tensor | Node] | None = None,
         feed_dict: Mapping[Any, Any] | None = None,
     ) -> None:
-        """Give variables their initial values: all of the graph, or those named.
+        """Give variables their initial values: all of the graph, or the named ones.
 
-        The same seed gives the same values, whatever else was run before. Optimizers count their
-        steps from 0 again if all variables are initialized.
+        The same seed gives the same values, whatever ran before. If all variables are initialized,
+        optimizers count their steps from 0 again.
 
         Args:
             feed_dict: for placeholders that an ``initial`` port depends on.
@@ -519,7 +528,7 @@ class Session(SessionState):
         Raises:
             UnknownName: no such variable.
             RunError: an initial value cannot be computed.
-            FileProblem: it lies in a file that is missing or damaged.
+            FileProblem: an initial value is stored in a file that is missing or damaged.
         """
         with self._context.exclusive():
             if names is None:
@@ -534,7 +543,7 @@ class Session(SessionState):
                 self.variables.put(variable, call_reference(variable, inputs, stream_of)[0])
 
     def _initial(self, tensor: Tensor, feed_dict: Mapping[Any, Any] | None) -> np.ndarray:
-        """The value at a variable's ``initial`` port."""
+        """Return the value at a variable's ``initial`` port."""
         feeds = {resolve_alias(t): a for t, a in check_feeds(self.graph, feed_dict).items()}
         schedule, _ = self._prepared.schedule((tensor,), feeds)
         given = self._given(schedule, feeds)
@@ -548,25 +557,25 @@ class Session(SessionState):
     # ---- life ---------------------------------------------------------------------------------
 
     def forget_plans(self) -> None:
-        """Plan again at the next run: the owner of the graph has changed nodes of it."""
+        """Plan again at the next run, because the owner of the graph has changed nodes of it."""
         with self._context.exclusive():
             self._forget()
 
     def close(self) -> None:
-        """Forget values and plans; the session cannot run any more."""
+        """Forget values and plans. The session cannot run any more."""
         self._inputs.close_all()
-        with self._context.lock:  # a known run does not ask whether the session is open
+        with self._context.lock:  # a bound run does not check whether the session is open
             self._context.close()
             self._forget()
 
     def _forget(self) -> None:
-        """All that was found out about runs; numbers of schedules that are gone may come again."""
+        """Forget everything known about runs, because ids of deleted schedules may be reused."""
         self._known.clear()
         self._prepared.forget()
         self._last = None
 
     def as_default(self) -> AbstractContextManager[Self]:
-        """This session is the default one of the thread inside; it stays open afterwards."""
+        """Make this the thread's default session in a ``with`` statement, without closing it."""
         return default_session(self)
 
     def __enter__(self) -> Self:
@@ -581,7 +590,7 @@ class Session(SessionState):
 
 
 class InteractiveSession(Session):
-    """A session that is the default one of the thread, with its graph, from the start.
+    """A session that is the thread's default session, with its graph, from the start.
 
     ``close`` ends that. Arguments as `Session`.
     """
@@ -592,7 +601,7 @@ class InteractiveSession(Session):
         enter(self)
 
     def close(self) -> None:
-        """As `Session.close`; the default session and graph are those from before."""
+        """Close like `Session.close`, and restore the previous default session and graph."""
         if is_entered(self):
             leave(self)
             self.graph.__exit__(None, None, None)

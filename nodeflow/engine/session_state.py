@@ -1,4 +1,4 @@
-"""What a session says of itself, and is set to: its options, tier, step counts and variables."""
+"""The state of a session: its options, tier, step counts and variables."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ class SessionState:
 
     @property
     def threads(self) -> int | None:
-        """The number of threads that was asked for."""
+        """The requested number of threads."""
         return self._context.threads
 
     @property
     def memory(self) -> int | None:
-        """Bytes that the values of one run may take; None: as much as is free."""
+        """The limit in bytes for the values of one run; None: all free memory."""
         return self._context.memory
 
     @property
@@ -48,16 +48,16 @@ class SessionState:
 
     @property
     def without(self) -> frozenset[str]:
-        """Ids of the rewrites that are switched off."""
+        """The ids of disabled rewrites."""
         return self._context.without
 
     @property
     def executions(self) -> Counter[str]:
-        """How often each node was run by its reference, by name."""
+        """The number of reference runs of each node, by name."""
         return self._context.executions
 
     def team(self) -> Team:
-        """The threads of the compiled tier."""
+        """Return the threads of the compiled tier."""
         return self._context.team()
 
     @property
@@ -67,7 +67,7 @@ class SessionState:
 
     @property
     def backend(self) -> Backend:
-        """Who executes: ``numba`` or ``jax``."""
+        """The backend that executes: ``numba`` or ``jax``."""
         return self._context.backend
 
     @property
@@ -77,8 +77,11 @@ class SessionState:
 
     @contextmanager
     def expecting(self, runs: int | None) -> Iterator[None]:
-        """Announce how many runs like the next one follow, including it. The tier ``auto`` then
-        waits for the compiler if that saves time, and never compiles in vain for a last run."""
+        """Announce how many runs like the next one follow, including it.
+
+        The tier ``auto`` then waits for the compiler if that saves time, and does not start
+        compiling for a last run.
+        """
         before, self._context.ahead = self._context.ahead, runs
         try:
             yield
@@ -87,8 +90,10 @@ class SessionState:
 
     @property
     def interrupted(self) -> Callable[[], bool]:
-        """Asked while a run or step waits for the compiler: whether to leave it. A run then raises
-        Cancelled, and a stepper makes no further step."""
+        """Asked while a run or step waits for the compiler: whether to stop waiting.
+
+        A run then raises Cancelled, and a stepper makes no further step.
+        """
         return self._context.interrupted
 
     @interrupted.setter
@@ -106,7 +111,7 @@ class SessionState:
 
     @property
     def is_exact(self) -> bool:
-        """Whether the same steps give the same bits again: everywhere but on JAX's GPUs."""
+        """Whether repeated steps give the same bits: everywhere except on JAX's GPUs."""
         if self.backend != "jax":
             return True
         from nodeflow.engine.jax.settings import is_exact
@@ -115,13 +120,13 @@ class SessionState:
 
     @property
     def wanted(self) -> Tier:
-        """The tier that was asked for."""
+        """The requested tier."""
         return self._asked
 
     @property
     def tiers(self) -> TierRecord | None:
-        """The switches to the compiled tier to record and follow; None lets each plan switch when
-        it is ready."""
+        """The record of switches to the compiled tier, to extend and follow; None lets each plan
+        switch when it is ready."""
         return self._context.tiers
 
     @tiers.setter
@@ -129,11 +134,11 @@ class SessionState:
         self._context.tiers = record
 
     def steps_of(self, optimizers: Iterable[str]) -> int:
-        """How many steps these optimizers have made, by name: the most that one of them has."""
+        """Return the largest number of steps that one of these optimizers, by name, has made."""
         return steps_before(self._context.steps, optimizers)
 
     def count_steps(self, optimizers: Iterable[str], count: int) -> None:
-        """Let optimizers go on as if they had made so many steps."""
+        """Let optimizers continue as if they had made this many steps."""
         self._context.steps.update(dict.fromkeys(optimizers, count))
 
     @property
@@ -142,5 +147,5 @@ class SessionState:
         return self._context.variables
 
     def stream_of(self, purpose: Purpose, execution: int) -> Callable[[Node], Stream]:
-        """The random stream of each node in one execution, for who runs nodes one by one."""
+        """Return the function from nodes to their random streams in one execution."""
         return self._context.stream_of(purpose, execution)

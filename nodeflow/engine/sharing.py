@@ -1,6 +1,6 @@
-"""The processes that share the rows of training steps, as the engine and the training know them.
+"""The interface of processes that share the rows of training steps, for engine and training.
 
-`nodeflow.engine.jax.parallel` connects them; nothing here knows how.
+`nodeflow.engine.jax.parallel` connects them; nothing here depends on that.
 """
 
 from __future__ import annotations
@@ -10,22 +10,22 @@ from typing import Protocol
 
 
 class Sharing(Protocol):
-    """Some processes; they make the same calls in the same order."""
+    """Several processes that make the same calls in the same order."""
 
     @property
     def number(self) -> int:
-        """Of processes."""
+        """The number of processes."""
         ...
 
     @property
     def index(self) -> int:
-        """Of this one, from 0."""
+        """The index of this process, from 0."""
         ...
 
     def least(self, numbers: Sequence[int]) -> list[int]:
-        """Of each number the least that a process gives."""
+        """Return each number's minimum over all processes."""
         ...
 
     def gather(self, data: bytes) -> list[bytes]:
-        """What each process gives, in their order."""
+        """Return the data of each process, in their order."""
         ...

@@ -1,12 +1,13 @@
-"""Runs a schedule of which only data tell some sizes, in stages: compiled around what finds out.
+"""Runs a schedule with sizes that depend on data, in stages before and after these sizes are known.
 
-``boolean_mask``, ``unique`` and ``range`` of a computed number have outputs of a size that depends
-on their inputs' elements. What does not depend on them runs first, as any schedule, compiled if it
-can be. Then they run by reference, all sizes are known, and what is left is specialised and runs in
-the same way, in stages of its own if need be. Plans of what is left are kept by those sizes.
+``boolean_mask``, ``unique`` and ``range`` of a computed number have outputs with a size that
+depends on their inputs' elements. Steps that do not depend on these outputs run first, like any
+schedule, compiled if possible. Then the ops themselves run by reference, so that all their sizes
+are known. The remaining steps are specialised and run in the same way, in further stages if
+necessary. Their plans are kept by those sizes.
 
-A run means what it means without stages: values are in single-assignment form, random ops draw by
-node and execution, and what is assigned is stored when every stage has succeeded.
+The results are the same as without stages: values are in single-assignment form, random ops draw by
+node and execution, and assigned values are stored when every stage has succeeded.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from nodeflow.engine.jax.executor import JaxExecutor
 
 MOST_PLANS = 64
-"""Sizes for which plans of what is left are kept; beyond it the oldest goes."""
+"""Number of sizes for which plans of the remaining steps are kept; the oldest is dropped first."""
 
 
 def make_executor(
@@ -46,12 +47,13 @@ def make_executor(
     label: str = "",
     held: int = 0,
 ) -> AnyExecutor:
-    """What runs a schedule: in stages where its types do not say all sizes, in blocks of rows where
-    there are many; or JAX.
+    """Return an executor of a schedule: in stages, in blocks of rows, as a whole, or on JAX.
+
+    Stages are used if the types leave sizes open, blocks if there are many rows.
 
     Args:
-        label: names it in a record of tiers.
-        held: bytes of what else the run holds meanwhile, which count as what it takes.
+        label: its name in a record of tiers.
+        held: bytes that the run holds besides; they count towards the memory limit.
     """
     if context.backend == "jax" and wanted != "reference":
         from nodeflow.engine.jax.executor import JaxExecutor
@@ -72,9 +74,9 @@ class Stages:
     """The steps of a schedule in the order of three stages.
 
     Attributes:
-        first: what depends on nothing of unknown size.
-        turns: what makes the first values of unknown size.
-        rest: what depends on them, by data or control.
+        first: steps that depend on no value of unknown size.
+        turns: steps that make the first values of unknown size.
+        rest: steps that depend on them, by data or control.
     """
 
     first: list[Step] = field(default_factory=list)
@@ -83,7 +85,7 @@ class Stages:
 
 
 def split(schedule: Schedule, types: Sequence[TensorType]) -> Stages:
-    """The stages of a schedule whose given slots all have known sizes."""
+    """Split a schedule into stages. All slots that are given must have known sizes."""
     stages = Stages()
     late_slots: set[int] = set()
     late_nodes: set[Node] = set()
@@ -99,7 +101,7 @@ def split(schedule: Schedule, types: Sequence[TensorType]) -> Stages:
 
 
 class StagedExecutor(PartsExecutor):
-    """Runs a schedule in stages; as `Executor` for who calls it."""
+    """Runs a schedule in stages, with the interface of `Executor`."""
 
     def __init__(
         self,
@@ -131,7 +133,7 @@ class StagedExecutor(PartsExecutor):
         stream_of: StreamOf,
         cancel: threading.Event | None,
     ) -> Values:
-        """As `Executor.run`; the arrays are the caller's, but for those that it has given."""
+        """Run like `Executor.run`. The caller owns the arrays, except those it has given."""
         values = dict(given)
         first = self._run_part(self.first, self._first, values, stream_of, cancel)
         for step in self.turns:
@@ -145,13 +147,12 @@ class StagedExecutor(PartsExecutor):
         return values
 
     def needs(self) -> Needs:
-        """As `Executor.needs`, of what comes before sizes are found out, and of what has run with
-        sizes that were."""
+        """Return the needs of the stage that needs most, for all sizes that have occurred."""
         parts = (self._first, *(executor for _, executor in self._rests.values()))
         return max((part.needs() for part in parts), key=lambda found: found.bytes)
 
     def refuse_plan(self) -> NoReturn:
-        """Name what finds sizes out."""
+        """Raise an error that names the op which finds out a size."""
         step = self.turns[0]
         raise RunError(
             f"{step.node.op.id} finds out a size when it runs, so there is no plan of the whole",
@@ -160,7 +161,7 @@ class StagedExecutor(PartsExecutor):
         )
 
     def explain(self, explain_part: ExplainPart) -> str:
-        """Each stage as text, as far as its sizes are known by now."""
+        """Return each stage as text, as far as its sizes are known by now."""
         names = ", ".join(step.node.name for step in self.turns)
         texts = [
             _explained(self._first, explain_part),
@@ -174,7 +175,7 @@ class StagedExecutor(PartsExecutor):
         return "\n\n".join(texts)
 
     def _rest(self, values: Mapping[int, np.ndarray]) -> tuple[Part, AnyExecutor]:
-        """What is left, for the sizes that were found out."""
+        """Return the remaining steps and their executor, for the sizes in ``values``."""
         found = [slot for step in self.turns for slot in step.outputs]
         key = tuple(values[slot].shape for slot in found)
         if key not in self._rests:
@@ -193,7 +194,7 @@ class StagedExecutor(PartsExecutor):
 
 
 def explain_run(executor: AnyExecutor, without: frozenset[str], *, updating: bool) -> str:
-    """The plan that an executor runs, or those of its parts, as text."""
+    """Return the plan that an executor runs, or the plans of its parts, as text."""
     from nodeflow.engine.inspect.explain import explain
     from nodeflow.engine.plan.plan import make_plan
 
@@ -204,13 +205,13 @@ def explain_run(executor: AnyExecutor, without: frozenset[str], *, updating: boo
 
 
 def _explained(executor: AnyExecutor, explain_part: ExplainPart) -> str:
-    assert isinstance(executor, OwnExecutor)  # what JAX runs has another text
+    assert isinstance(executor, OwnExecutor)  # JAX describes its runs itself
     if isinstance(executor, Executor):
         return explain_part(executor.schedule, executor.types)
     return executor.explain(explain_part)
 
 
 OwnExecutor = Executor | BlockedExecutor | StagedExecutor
-"""What runs a schedule in nodeflow's own engine."""
+"""The executors of nodeflow's own engine."""
 AnyExecutor: TypeAlias = "OwnExecutor | JaxExecutor"
-"""What runs a schedule."""
+"""Any executor of a schedule."""

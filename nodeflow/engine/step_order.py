@@ -1,4 +1,4 @@
-"""In which order a run computes its nodes, for whoever looks on."""
+"""The order in which a run computes its nodes, for display."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from nodeflow.graph.graph import Node
 def order_of_step(
     schedule: Schedule, kernels: Iterable[Sequence[str]] | None = None
 ) -> list[tuple[Node, ...]]:
-    """The nodes of a schedule, those of a kernel together, in the order in which they run.
+    """Return the nodes of a schedule, grouped by kernel, in the order in which they run.
 
-    First of all come the nodes whose values are there before anything runs. A node that has no
-    kernel of its own, such as a reshape, or one that a rewrite has made superfluous, comes with the
-    last of what it depends on.
+    Nodes whose values exist before anything runs come first. A node without its own kernel, such as
+    a reshape, or a node that a rewrite made superfluous, comes with the last of its dependencies.
 
     Args:
-        kernels: names of the nodes that each computes, in order; None where nodes run one by one.
+        kernels: names of the nodes that each kernel computes, in order; None if nodes run one by
+            one.
     """
     slot_at = [0] * len(schedule.slots)
     known = [slot.node for slot in schedule.slots]
@@ -27,7 +27,7 @@ def order_of_step(
     else:
         at_of = {}
         for index, names in enumerate(kernels, 1):
-            at_of.update((name, index) for name in names)  # a node is there when its last one is
+            at_of.update((name, index) for name in names)  # the last kernel completes a node
     placed: dict[Node, int] = {}
     for step in schedule.steps:
         from_inputs = max((slot_at[slot] for slot in step.inputs), default=0)

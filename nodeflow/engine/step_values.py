@@ -1,8 +1,8 @@
-"""Values of tensors during a training step that is looked at and not made.
+"""Values of tensors during a training step that is inspected without being made.
 
-A step is a pure function of variables, batch, step number and seed, so the tensors have the values
-that they have in the step itself, to the bit: the same updates are computed with them, in the same
-tier, and nothing is stored.
+A step is a pure function of variables, batch, step number and seed, so the tensors have exactly the
+values of the step itself: the same updates are computed with them, in the same tier, and nothing is
+stored.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from nodeflow.graph.graph import Tensor
 from nodeflow.graph.types import TensorType
 
 Given = Callable[[Schedule], tuple[dict[int, np.ndarray], StreamOf]]
-"""What a step has of a schedule: arrays by slot, and the random stream of each node."""
+"""A function that returns a step's inputs of a schedule: arrays by slot, and random streams."""
 
 
 class StepValues:
-    """Made by `Stepper.look`.
+    """The values of tensors in a stepper's next step, made by `Stepper.look`.
 
     Attributes:
-        tensors: what is looked at.
+        tensors: the inspected tensors.
     """
 
     def __init__(
@@ -44,17 +44,17 @@ class StepValues:
         self._executors: dict[Tier, AnyExecutor] = {}
 
     def is_ready(self, tier: Tier) -> bool:
-        """Whether nothing has to be compiled; starts compiling in the background."""
+        """Return whether nothing has to be compiled. Starts compiling in the background."""
         executor = self._executor(tier)
         return tier == "reference" or not isinstance(executor, Executor) or executor.is_ready()
 
     def values(
         self, tier: Tier, wanted: Collection[Tensor] | None = None
     ) -> dict[Tensor, np.ndarray]:
-        """The values in the stepper's next step, as copies.
+        """Return the values in the stepper's next step, as copies.
 
         Args:
-            tier: that of the step.
+            tier: the tier of the step.
             wanted: some of the tensors; None for all.
 
         Raises:

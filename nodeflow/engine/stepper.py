@@ -1,7 +1,7 @@
 """Runs many training steps without returning to Python in between.
 
 A stepper runs targets (an optimizer) on batch after batch of data set columns. In the compiled tier
-the dispatch loop does all of it: it gathers batches, runs forward and backward passes, updates
+the dispatch loop does everything: it gathers batches, runs forward and backward passes, updates
 variables in place and records the scalars of each step in a ring. The reference tier does the same
 step by step. A step that fails changes nothing.
 """
@@ -47,20 +47,20 @@ if TYPE_CHECKING:
     from nodeflow.engine.runtime.compiled_steps import CompiledSteps, StepPlan
 
 STEPS, STEP_BY_STEP = "steps", "step"
-"""What the loop as a whole, and a step outside of it, are called in a record of tiers."""
+"""The labels of the loop as a whole, and of a step outside of it, in a record of tiers."""
 
 
 class Stepper:
-    """Made by `Session.stepper`.
+    """Many training steps, made by `Session.stepper`.
 
     Attributes:
         step: number of the next step; random ops draw by it.
         tier: the tier of the last step.
         compiled_since: number of the first step that ran compiled, or None.
         chunker: sizes the chunks of steps between which `stop` acts.
-        ahead: how many steps come, where that is known: the tier ``auto`` waits for the compiler if
+        ahead: number of steps to come, if known: the tier ``auto`` then waits for the compiler if
             that saves time.
-        targets, fixed: what each step runs, and what is fed to all steps.
+        targets, fixed: the nodes that each step runs, and the feeds that are the same in all steps.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class Stepper:
     ) -> None:
         self.schedule = schedule
         self.columns = {t: contiguous(c) for t, c in columns.items()}
-        on_jax = context.backend == "jax"  # which has a staging of its own
+        on_jax = context.backend == "jax"  # which has its own staging
         self._staging = None if on_jax else staging_of(self.columns, batch_size)
         self._is_staged = False
         self.batch_size = batch_size
@@ -101,7 +101,7 @@ class Stepper:
         if on_jax:
             from nodeflow.engine.jax.steps import LoadedSteps
 
-            self._compilation = cast("Any", LoadedSteps(self._load_jax))  # it answers the same
+            self._compilation = cast("Any", LoadedSteps(self._load_jax))  # of the same interface
         else:
             self._compilation = context.compilation(self._make_plan, self._kernels, self._load)
         self._blocked = None if on_jax else self._in_blocks()
@@ -112,7 +112,7 @@ class Stepper:
     # ---- for the training loop ----------------------------------------------------------------
 
     def start_epoch(self, order: np.ndarray, done: int = 0) -> None:
-        """Begin again with the rows in this order; a last partial batch is dropped.
+        """Begin an epoch with the rows in this order. A last partial batch is dropped.
 
         Args:
             done: steps of the epoch that were made before.
@@ -132,22 +132,24 @@ class Stepper:
 
     @property
     def steps_left(self) -> int | None:
-        """Whole batches left in this epoch; None without columns, where there is no end."""
+        """The whole batches left in this epoch; None without columns, because there is no end."""
         if not self.columns:
             return None
         return len(self._order) // self.batch_size - (self.step - self._first)
 
     def run(self, count: int) -> tuple[int, np.ndarray]:
-        """Run up to ``count`` steps in chunks, fewer at the end of the epoch, after `stop`, or when
-        the session's ``interrupted`` ends a wait for the compiler.
+        """Run up to ``count`` steps in chunks.
+
+        Fewer steps run at the end of the epoch, after `stop`, or when the session's ``interrupted``
+        ends a wait for the compiler.
 
         Returns:
-            How many steps ran, and their scalars, float64 of shape (steps, scalars): the values
-            from before each step's updates.
+            The number of steps made, and their scalars, float64 of shape (steps, scalars): the
+                values from before each step's updates.
 
         Raises:
-            RunError: a step failed. The variables are what the step before it left, and ``step``
-                is the number of the one that failed.
+            RunError: a step failed. The variables have the values after the previous step, and
+                ``step`` is the number of the failed step.
         """
         with self._context.exclusive():
             self._stop = False
@@ -170,9 +172,10 @@ class Stepper:
             return done, np.concatenate(parts)
 
     def profile(self, count: int) -> dict[str, Any]:
-        """Run ``count`` steps, compiled, with every kernel timed; at its end an epoch begins again.
+        """Run ``count`` steps, compiled, with every kernel timed. An epoch that ends begins again.
 
-        One more runs first, so that memory has been touched and the others show the steady state.
+        One step runs before, so that memory has been touched and the timed steps show the steady
+        state.
 
         Returns:
             A trace in Chrome's format: a dict to be written as JSON.
@@ -203,7 +206,7 @@ class Stepper:
             return profiler.trace()
 
     def _timed(self, count: int) -> dict[str, Any]:
-        """The same where nobody sees kernels: the time of the whole."""
+        """Time whole steps, for a backend whose kernels are not visible."""
         seconds = 0.0
         for number in (1, count):
             if self.steps_left == 0:
@@ -214,7 +217,7 @@ class Stepper:
         return whole_run(seconds)
 
     def _in_words(self) -> AbstractContextManager[None]:
-        """Says in words what another backend raises in its own."""
+        """Return a context that translates errors of another backend."""
         if self._context.backend != "jax":
             return nullcontext()
         from nodeflow.engine.jax.errors import in_words
@@ -222,7 +225,7 @@ class Stepper:
         return in_words()
 
     def explain(self) -> str:
-        """The optimized plan of a step as text, as `Session.explain`."""
+        """Return the optimized plan of a step as text, like `Session.explain`."""
         from nodeflow.engine.inspect.explain import explain
 
         with self._context.exclusive():
@@ -235,12 +238,12 @@ class Stepper:
             return explain_run(executor, self._context.without, updating=True)
 
     def held(self) -> Needs:
-        """As `needs`, without a plan: what a step holds at a time if it keeps all it needs."""
+        """Return the memory that a step needs if it recomputes nothing. Does not plan."""
         most, node = peak_of(self.schedule, self._types)
         return Needs(most, None if node is None else node.name)
 
     def needs(self) -> Needs:
-        """What memory a step takes, without making one; plans it."""
+        """Plan a step and return the memory it needs, without making it."""
         with self._context.exclusive():
             if self._blocked is None and self._wanted != "reference":
                 steps = self._compilation.planned()
@@ -250,14 +253,14 @@ class Stepper:
             return (self._executor or self._make_executor(self._wanted)).needs()
 
     def _profiled_step(self, executor: AnyExecutor, profiler: Profiler) -> None:
-        """A step of kernels with references between."""
+        """Make a step of kernels with references between, with timings."""
         given, stream_of = self._given_to(self.schedule, self._given)
         values = executor.compile_now().run(given, stream_of, profiler=profiler)
         executor.tier = "compiled"
         executor.commit(values, self._context.variables)
 
     def feed(self, tensor: Tensor, array: np.ndarray) -> None:
-        """Give a tensor that is fed to all steps another value, from the next step on.
+        """Change the value of a tensor that is fed to all steps, from the next step on.
 
         Args:
             array: of the tensor's dtype and shape.
@@ -271,16 +274,16 @@ class Stepper:
             if self._compilation.result is not None:
                 self._compilation.result.feed(slot, array)
 
-    # ---- to look at a step that is not made ---------------------------------------------------
+    # ---- to inspect a step that is not made ---------------------------------------------------
 
     def look(
         self, tensors: Sequence[Tensor], schedule: Schedule, given: Mapping[int, np.ndarray]
     ) -> StepValues:
-        """What tells the values of tensors in the next step; see `Session.look`.
+        """Return an object that computes tensors in the next step; see `Session.look`.
 
         Args:
-            schedule: of the targets and the tensors.
-            given: of its feeds, but for the batch.
+            schedule: schedule of the targets and the tensors.
+            given: its feeds, without the batch.
         """
         types = self._specialise(schedule, given)
         schedule, types = rewrite_schedule(schedule, types, self._context.without)
@@ -294,11 +297,11 @@ class Stepper:
         )
 
     def _fixed_in(self, schedule: Schedule) -> dict[int, np.ndarray]:
-        """What is fed to all steps of what a schedule reads, by slot."""
+        """Return the feeds of all steps that a schedule reads, by slot."""
         return {s: self.fixed[t] for t, s in schedule.feeds.items() if t in self.fixed}
 
     def every_value(self, tier: Tier = "reference") -> list[np.ndarray | None]:
-        """The values of all slots of ``schedule`` in the next step; None where it makes none.
+        """Return the values of all slots of ``schedule`` in the next step; None for unused slots.
 
         Args:
             tier: compiled waits for kernels that keep every value.
@@ -325,8 +328,10 @@ class Stepper:
             return values
 
     def order(self) -> list[tuple[Node, ...]]:
-        """The nodes of the next step in the order in which it computes them: those of a kernel
-        together, and first of all those whose values are there before it begins."""
+        """Return the nodes of the next step, grouped by kernel, in the order of computation.
+
+        Nodes whose values exist before the step come first.
+        """
         compiled = self._compilation.result if self.tier_of_next() != "reference" else None
         if compiled is None or self._context.backend == "jax":
             return order_of_step(self.schedule)
@@ -335,17 +340,17 @@ class Stepper:
         return order_of_step(self.schedule, [g.names for g in groups if g is not None])
 
     def tier_of_next(self) -> Tier:
-        """The tier in which the next step runs, as far as that is recorded."""
+        """Return the tier in which the next step runs, as far as it is recorded."""
         tiers = self._context.tiers
         if self._wanted != "auto" or tiers is None:
             return self._wanted
         since = tiers.since.get(STEPS)
         if since is not None:
             return "compiled" if self.step >= since else "reference"
-        return "auto"  # what runs step by step follows the record by its own label
+        return "auto"  # separate steps follow the record by their own label
 
     def is_ready(self) -> bool:
-        """Whether the next step waits for no compiler; starts compiling in the background."""
+        """Return whether the next step waits for no compiler, and start compiling."""
         if self._wanted == "reference":
             return True
         with self._context.exclusive():
@@ -353,7 +358,7 @@ class Stepper:
             return not self._compilation.is_pending
 
     def compile_soon(self) -> None:
-        """Plan the steps and let their kernels be compiled in the background; nothing is loaded."""
+        """Plan the steps and compile their kernels in the background, without loading them."""
         if self._wanted != "reference":
             with self._context.exclusive():
                 self._compilation.begin()
@@ -371,7 +376,7 @@ class Stepper:
         return [s for s in self.schedule.fetches if s is not None]
 
     def _chunk(self, count: int) -> np.ndarray:
-        """Run up to ``count`` steps in one tier, and at least one; returns their scalars."""
+        """Run up to ``count`` steps in one tier, at least one. Return their scalars."""
         tiers = self._context.tiers
         if tiers is not None:
             tiers.step = self.step
@@ -395,7 +400,7 @@ class Stepper:
         return scalars
 
     def _staged(self, count: int) -> tuple[int, np.ndarray, int]:
-        """The step that an order begins with, the order, and how many steps it is good for."""
+        """Return the first step of an order, the order, and the number of steps it is valid for."""
         if self._staging is None:
             return self._first, self._order, count
         if not self._is_staged:
@@ -405,9 +410,9 @@ class Stepper:
         return self.step, order, count
 
     def _step_by_executor(self) -> np.ndarray:
-        """One step by reference, or in kernels with references between."""
+        """Make one step by reference, or in kernels with references between."""
         if self._executor is None:
-            # While the loop as a whole is compiled, or where that failed, nothing else is worth it.
+            # A separate step is worth compiling only if the loop as a whole cannot be compiled.
             wanted = self._wanted if self._compilation.unavailable else "reference"
             self._executor = self._make_executor(wanted)
         executor = self._executor
@@ -422,8 +427,10 @@ class Stepper:
         return row.reshape(1, len(self._scalars))
 
     def _in_blocks(self) -> BlockedExecutor | None:
-        """What makes steps of many rows under a limit of memory; every limit has the same grid, so
-        steps keep their bits when it changes."""
+        """Return an executor in blocks for steps of many rows under a memory limit, or None.
+
+        Every limit has the same grid, so that steps keep their bits when the limit changes.
+        """
         if self._context.memory is None or not all(t.is_static for t in self._types):
             return None
         return in_blocks(
@@ -439,8 +446,10 @@ class Stepper:
     def _given_to(
         self, schedule: Schedule, given: Mapping[int, np.ndarray]
     ) -> tuple[dict[int, np.ndarray], StreamOf]:
-        """What the current step has of a schedule: batch, other feeds and variables, by slot, and
-        the random streams."""
+        """Return the current step's inputs of a schedule, by slot, and its random streams.
+
+        Inputs are the batch, other feeds and variables.
+        """
         if self._context.tiers is not None:
             self._context.tiers.step = self.step
         start = (self.step - self._first) * self.batch_size
@@ -456,7 +465,7 @@ class Stepper:
     # ---- getting compiled ---------------------------------------------------------------------
 
     def _compiled_steps(self) -> CompiledSteps | None:
-        """The compiled loop, if it is wanted and ready."""
+        """Return the compiled loop, if it is wanted and ready."""
         if self._wanted == "reference":
             return None
         if self._wanted == "compiled":
@@ -469,7 +478,7 @@ class Stepper:
         return self._compilation.complete(self._context.interrupted)
 
     def _when_it_pays(self) -> CompiledSteps | None:
-        """The compiled loop if it is ready, or if it saves time to wait for it."""
+        """Return the compiled loop if it is ready, or if waiting for it saves time."""
         compiled = None
         if ahead := self.ahead:
             compiled = self._compilation.waited_if_it_pays(
@@ -529,7 +538,7 @@ class Stepper:
         return SharedSteps(*of_step, self._context.peers)
 
     def _specialise(self, schedule: Schedule, given: Mapping[int, np.ndarray]) -> list[TensorType]:
-        """Types of all slots of a step."""
+        """Return the types of all slots of a step."""
         types: dict[int, TensorType] = {s: type_of_array(a) for s, a in given.items()}
         for tensor, column in self.columns.items():
             if not tensor.type.accepts(
@@ -548,7 +557,7 @@ class Stepper:
         return schedule.specialise(types)
 
     def _check_scalar(self, types: Sequence[TensorType], slot: int) -> None:
-        """Raise a FetchError if what is recorded is not one number."""
+        """Raise a FetchError if a recorded scalar is not one number."""
         if types[slot].size != 1:
             raise FetchError(
                 f"{self.schedule.slots[slot].name} is {types[slot]}, not one number a step",

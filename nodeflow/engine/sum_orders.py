@@ -1,9 +1,9 @@
-"""What decides in which order sums are added up: shapes, by numbers that stand here together.
+"""The numbers that, together with shapes, decide the order of sums.
 
-Each number is explained where it is used; some depend on the width of vectors, none on
-caches, cores or a measurement. The digest of this table is part of a training's record: with the
-same one, and the same BLAS, two machines add up alike. A number that comes to decide an order joins
-it.
+Each number is explained where it is used. Some depend on the width of vectors; none depends on
+caches, cores or measurements. The digest of this table is part of a training's record: two machines
+with the same digest and the same BLAS add in the same order. Any new number that affects an order
+must be added here.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from nodeflow.ops.math import cumsum
 
 
 def table() -> dict[str, object]:
-    """What decides -> its numbers, for the vectors of this processor."""
+    """Return the deciding numbers by topic, for the vectors of this processor."""
     floats, panels, blocked = ("float32", "float64"), matmul_panels, matmul_blocked
     tile = [product_tile_shape(dtype, panels.ROWS, panels.COLUMNS) for dtype in floats]
     return {
@@ -85,5 +85,5 @@ def table() -> dict[str, object]:
 
 @cache
 def sum_orders() -> str:
-    """The digest of the table."""
+    """Return the digest of the table."""
     return blake2b(repr(table()).encode(), digest_size=6).hexdigest()

@@ -1,7 +1,8 @@
-"""Since which step a training runs compiled, so that one that is resumed computes the same bits.
+"""The step since which a training runs compiled, so that a resumed training gives the same bits.
 
-The tiers round differently, and when the tier ``auto`` switches depends on how long compiling
-takes. A training that keeps checkpoints records its switches, and follows them when it goes on.
+The tiers round differently, and the moment when the tier ``auto`` switches depends on how long
+compiling takes. A training that keeps checkpoints records its switches, and follows them when it
+resumes.
 """
 
 from __future__ import annotations
@@ -15,12 +16,12 @@ C = TypeVar("C")
 class TierRecord:
     """The switches of one training, between steps.
 
-    What is recorded runs compiled from its step on, even if that means waiting for the compiler.
-    Anything else runs by reference before the step ``known``; from there on it switches when it is
+    A recorded label runs compiled from its step on, even if that means waiting for the compiler.
+    Any other label runs by reference before the step ``known``; after that it switches when it is
     ready, and is recorded.
 
     Args:
-        since: what ran compiled -> since which step.
+        since: for each label that ran compiled, the first compiled step.
         known: the step that the record covers.
         on_switch: called after each new entry.
 
@@ -42,11 +43,11 @@ class TierRecord:
     def decide(
         self, label: str, poll: Callable[[], C | None], complete: Callable[[], C | None]
     ) -> C | None:
-        """What runs compiled in this step, or None for the reference; the same all through it.
+        """Return the compiled code of this step, or None: by reference. All its calls agree.
 
         Args:
-            poll: what is ready, without waiting.
-            complete: the same, waiting for it.
+            poll: returns the code if it is ready, without waiting.
+            complete: waits for the code and returns it.
         """
         since = self.since.get(label)
         if since is not None:
@@ -62,6 +63,6 @@ class TierRecord:
         return compiled
 
     def steps_by_reference(self, label: str) -> int | None:
-        """How many steps from here come before a recorded switch; None if there is none ahead."""
+        """Return the number of steps before a recorded switch; None if there is none ahead."""
         since = self.since.get(label)
         return since - self.step if since is not None and since > self.step else None

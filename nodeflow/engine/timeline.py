@@ -1,6 +1,6 @@
-"""What a run did and how long it took, by TensorFlow 1's names: options, metadata, timeline.
+"""Records of a run's kernels and times, by TensorFlow 1's names: options, metadata, timeline.
 
-The figures are those of `Session.profile`: kernels, threads, microseconds and the bytes they move.
+The figures come from `Session.profile`: kernels, threads, microseconds and the bytes they move.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from nodeflow.errors import ArgumentProblem, RunError, a_type
 
 
 def whole_run(seconds: float) -> dict[str, Any]:
-    """The trace of a run that is timed as one."""
+    """Return the trace of a run that is timed as one."""
     event = {"ph": "X", "name": "run", "cat": "run", "pid": os.getpid(), "tid": 0, "ts": 0.0,
              "dur": round(seconds * 1e6, 3), "args": {}}  # fmt: skip
     return {"traceEvents": [event], "displayTimeUnit": "ms"}
 
 
 class RunOptions:
-    """What to record of a run.
+    """Options for recording a run.
 
     Args:
         trace_level: `FULL_TRACE` records every kernel; `NO_TRACE` nothing.
@@ -45,10 +45,10 @@ class RunOptions:
 
 
 class RunMetadata:
-    """What a run with `RunOptions` recorded.
+    """The record of a run with `RunOptions`.
 
     Attributes:
-        step_stats: for `Timeline`; the trace in Chrome's format, a dict. None before a run.
+        step_stats: the trace in Chrome's format, a dict for `Timeline`. None before a run.
     """
 
     def __init__(self) -> None:
@@ -56,7 +56,7 @@ class RunMetadata:
 
 
 def check_recording(options: object, run_metadata: object) -> None:
-    """Refuse what is neither None nor made for saying what to record, or for keeping it.
+    """Refuse options or metadata of the wrong type; None is accepted.
 
     Raises:
         ArgumentProblem: names the argument.
@@ -73,7 +73,7 @@ def check_recording(options: object, run_metadata: object) -> None:
 
 
 def check_callable_options(names: Iterable[str], accepted: bool) -> None:
-    """Refuse what a callable of `Session.make_callable` is given by name, unless it takes that.
+    """Refuse keyword arguments that a callable of `Session.make_callable` does not take.
 
     Raises:
         ArgumentProblem: names the argument.
@@ -109,10 +109,10 @@ class Timeline:
     def generate_chrome_trace_format(
         self, show_dataflow: bool = True, show_memory: bool = False
     ) -> str:
-        """The trace as JSON.
+        """Return the trace as JSON.
 
         Args:
-            show_dataflow, show_memory: accepted for TensorFlow 1: each kernel shows its nodes and
-                the bytes that it moves.
+            show_dataflow, show_memory: accepted for TensorFlow 1, without effect: each kernel
+                always shows its nodes and the bytes that it moves.
         """
         return json.dumps(self._trace)

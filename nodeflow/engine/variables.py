@@ -19,23 +19,23 @@ from nodeflow.graph.graph import Graph, Node
 
 
 class Variables(MutableMapping[str, np.ndarray]):
-    """A mapping from variable names to arrays; reading gives a copy, writing stores one.
+    """A mapping from variable names to arrays; reading returns a copy, writing stores one.
 
     Raises (on access):
         UnknownName: the graph has no variable of this name.
         NotInitialized: the variable has no value yet.
-        FeedError: the value assigned does not have the variable's dtype and shape.
+        FeedError: the assigned value does not have the variable's dtype and shape.
     """
 
     def __init__(self, graph: Graph, lock: threading.RLock) -> None:
         self._graph = graph
         self._lock = lock
         self._arrays: dict[Node, np.ndarray | None] = {}
-        """None where the value is only on a device."""
+        """The values; None if a value is only on a device."""
         self._placed: dict[Node, Any] = {}
-        """Values on a device."""
+        """The values on a device."""
         self.version = 0
-        """Another number whenever a value may have changed."""
+        """A counter that grows whenever a value may have changed."""
 
     def __getitem__(self, name: str) -> np.ndarray:
         with self._lock:
@@ -47,14 +47,14 @@ class Variables(MutableMapping[str, np.ndarray]):
             self.put(node, as_array(node.outputs[0], value))
 
     def __delitem__(self, name: str) -> None:
-        """Forget the value: the variable is then not initialised."""
+        """Forget the value, so that the variable is not initialised."""
         with self._lock:
             node = self._node(name)
             self.read(node)
             self.drop(node)
 
     def __iter__(self) -> Iterator[str]:
-        """Names of the variables that have a value, in the graph's order."""
+        """Iterate over the names of variables with a value, in the graph's order."""
         with self._lock:
             return iter([n.name for n in sorted(self._arrays, key=lambda n: n.index)])
 
@@ -67,7 +67,7 @@ class Variables(MutableMapping[str, np.ndarray]):
     # ---- for the session ----------------------------------------------------------------------
 
     def read(self, node: Node) -> np.ndarray:
-        """The array itself, which must not be changed.
+        """Return the array itself, which must not be changed.
 
         Raises:
             NotInitialized: it has none yet.
@@ -89,16 +89,16 @@ class Variables(MutableMapping[str, np.ndarray]):
         return array
 
     def held(self, node: Node) -> np.ndarray | None:
-        """The array itself, which must not be changed; None where there is none yet."""
+        """Return the array itself, which must not be changed, or None if there is none yet."""
         return self.read(node) if node in self._arrays else None
 
     def nodes(self) -> list[Node]:
-        """The variables that have a value."""
+        """Return the variables that have a value."""
         with self._lock:
             return list(self._arrays)
 
     def drop(self, node: Node) -> np.ndarray | None:
-        """Forget a variable that is no longer in the graph; returns its value."""
+        """Forget a variable that is no longer in the graph. Return its value."""
         self.version += 1
         old = self.held(node)
         self._arrays.pop(node, None)
@@ -106,7 +106,7 @@ class Variables(MutableMapping[str, np.ndarray]):
         return old
 
     def put(self, node: Node, array: np.ndarray) -> None:
-        """Store a copy that nobody else holds, in C order."""
+        """Store a private copy, in C order."""
         self.version += 1
         self._placed.pop(node, None)
         kept = on_a_line(array.shape, array.dtype)
@@ -114,7 +114,7 @@ class Variables(MutableMapping[str, np.ndarray]):
         self._arrays[node] = kept
 
     def exchange(self, node: Node, array: np.ndarray) -> np.ndarray | None:
-        """Store the array itself, which the caller gives up; returns the one it replaces."""
+        """Store the array itself, which the caller gives up. Return the replaced array."""
         self.version += 1
         old = self.held(node)
         self._placed.pop(node, None)
@@ -122,7 +122,7 @@ class Variables(MutableMapping[str, np.ndarray]):
         return old
 
     def exchange_all(self, arrays: Mapping[Node, np.ndarray]) -> list[np.ndarray | None]:
-        """As `exchange`, for several variables at once; what it replaces is in their order."""
+        """Exchange several variables at once. Return the replaced arrays in their order."""
         if self._placed:
             return [self.exchange(node, array) for node, array in arrays.items()]
         self.version += 1
@@ -131,16 +131,16 @@ class Variables(MutableMapping[str, np.ndarray]):
         return old
 
     def store_all(self, arrays: Mapping[Node, np.ndarray]) -> None:
-        """As `exchange_all`, where nothing is on a device and who calls knows what it replaces."""
+        """Store arrays like `exchange_all`. No variable may be on a device; nothing is returned."""
         self.version += 1
         self._arrays.update(arrays)
 
     def note_change(self) -> None:
-        """Say that a kernel has written over a value in place."""
+        """Note that a kernel has overwritten a value in place."""
         self.version += 1
 
     def ensure(self, node: Node, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
-        """The array itself, a new one where there is none: for what is written and never read."""
+        """Return the array itself, or new zeros, for a variable that is written and never read."""
         if node not in self._arrays:
             self._arrays[node] = array = on_a_line(shape, dtype)
             array.fill(0)
@@ -149,11 +149,11 @@ class Variables(MutableMapping[str, np.ndarray]):
     # ---- on a device --------------------------------------------------------------------------
 
     def placed(self, node: Node) -> Any:
-        """The value on a device; None where it is not there."""
+        """Return the value on a device; None if it is not there."""
         return self._placed.get(node)
 
     def place(self, node: Node, array: Any) -> None:
-        """Store a value that is on a device; it is fetched when somebody reads it."""
+        """Store a value that is on a device. It is fetched when somebody reads it."""
         self.version += 1
         self._placed[node] = array
         self._arrays[node] = None
@@ -163,7 +163,7 @@ class Variables(MutableMapping[str, np.ndarray]):
         self._placed[node] = array
 
     def like(self, node: Node) -> Any:
-        """Something of the value's shape and dtype, without fetching it.
+        """Return an object with the value's shape and dtype, without fetching it.
 
         Raises:
             NotInitialized: it has none yet.

@@ -1,4 +1,4 @@
-"""How a caller that waits for the compiler stops waiting."""
+"""Lets a caller that waits for the compiler stop waiting."""
 
 from __future__ import annotations
 
@@ -11,5 +11,5 @@ class Interrupted(Exception):
 
 
 def never() -> bool:
-    """The check of a caller that waits until the compiler is done."""
+    """Return False, for a caller that waits until the compiler is done."""
     return False

@@ -1,4 +1,4 @@
-"""Loads or compiles ahead of time what the first compiled run needs."""
+"""Loads or compiles the kernels of the first compiled run ahead of time."""
 
 from __future__ import annotations
 
@@ -26,7 +26,9 @@ def warm_up() -> None:
 
 
 def begin_to_compile() -> None:
-    """Where no kernel was ever compiled, start the process that compiles at once: it is ready
-    when the graph is."""
+    """Start the compiling process at once if no kernel was ever compiled.
+
+    It is then ready when the graph is.
+    """
     if cache.is_empty():
         background().submit(base_sources())

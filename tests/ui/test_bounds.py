@@ -95,7 +95,7 @@ def test_a_truth_value_has_none(window):
     window.canvas.selection.select([made])
     action = window.actions_["bounds"]
     window.actions_.refresh()
-    assert not action.isEnabled() and "no numbers in an order" in action.toolTip()
+    assert not action.isEnabled() and "have no order" in action.toolTip()
     assert not window.panels["inspector"].outside.page.bounds.isVisibleTo(window)
 
 

@@ -165,7 +165,7 @@ def test_a_process_that_dies_is_said_and_begins_again(panel, qtbot):
     process = panel._views._work._process
     process.kill()
     qtbot.waitUntil(
-        lambda: all("has ended" in c.text.text() for c in panel.cells.values()), timeout=LONG
+        lambda: all("stopped" in c.text.text() for c in panel.cells.values()), timeout=LONG
     )
     choose(panel.kind, qtbot, SAMPLES)
     qtbot.waitUntil(

@@ -166,7 +166,7 @@ def test_going_round_is_said_and_a_step_is_not(page):
         page.step(by)
         seen.append((page.number, [text for text in said if text.endswith("again.")]))
     assert seen[:7] == [(number, []) for number in range(7)]
-    first, last = ["The first change again."], ["The last change again."]
+    first, last = ["Back at the first change."], ["Back at the last change."]
     assert seen[7:] == [(0, first), (6, last), (5, []), (6, [])]
 
 
@@ -197,7 +197,7 @@ def test_tooltips_say_what_changed(page):
     assert hover(canvas, place(page, node(page, "a"))) == "<b>a: value: not set → 2.5</b>"
     assert hover(canvas, place(page, node(page, "-b"))) == "<b>b (relu)</b>"
     inside = hover(canvas, place(page, node(page, "part")))
-    assert inside == "<b>part</b><br>1 change inside: double click to see"
+    assert inside == "<b>part</b><br>1 change inside: double-click to see"
     x0, y0, x1, y1 = canvas.scene.marks.gone_ends[0]  # from the ghost into c
     middle = canvas.viewport.camera.to_view(QPointF((x0 + x1) / 2, (y0 + y1) / 2))
     assert hover(canvas, middle.toPoint()) == "<b>wire into c:x: b → d</b>"
@@ -290,7 +290,7 @@ def test_the_button_and_the_menu_end_it(page, window, earlier, qtbot):
     qtbot.mouseClick(page.banner.end, Left)
     assert not window.pages.shows_comparison
     window.actions_.refresh_now()
-    assert window.actions_.blocked("next_change").reason == "Nothing is compared."
+    assert window.actions_.blocked("next_change").reason == "No comparison."
     window.compare.show_comparison(earlier, window.workspace.root, "before", "after")
     window.actions_.refresh_now()
     window.actions_.trigger("end_comparison")
@@ -352,9 +352,9 @@ def test_equal_documents_say_so(window, earlier, qtbot):
     qtbot.waitUntil(lambda: page.is_ready, timeout=20_000)
     assert page.model.rowCount() == 0 and not page.canvas.scene.dimmed.any()
     window.actions_.refresh_now()
-    assert window.actions_.blocked("next_change").reason == "Nothing differs."
+    assert window.actions_.blocked("next_change").reason == "No differences."
     assert not page.banner.next.isVisible()
-    assert page.banner.nothing.isVisible() and page.banner.nothing.text() == "Nothing differs"
+    assert page.banner.nothing.isVisible() and page.banner.nothing.text() == "No differences"
 
 
 @pytest.mark.thorough

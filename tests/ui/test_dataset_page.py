@@ -155,7 +155,7 @@ def moved_file(window, tmp_path, qtbot):
 def test_a_file_that_moved_is_located_from_the_banner(window, tmp_path, qtbot, monkeypatch):
     place = moved_file(window, tmp_path, qtbot)
     document = window.workspace.document
-    assert window.info.isVisible() and "iris.csv is not where it was" in window.info.text
+    assert window.info.isVisible() and "iris.csv was not found" in window.info.text
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(place), ""))
     qtbot.mouseClick(window.info.button, Qt.MouseButton.LeftButton)
     assert document.node_named("iris").attrs["source"] == "csv:new/iris.csv"

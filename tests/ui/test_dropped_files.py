@@ -226,7 +226,7 @@ def test_what_is_not_of_this_computer_or_gone_is_refused_in_words(window, boxes,
     image.setImageData(QImage(4, 4, QImage.Format.Format_RGB32))
     drop(window, image)
     drop(window, files(tmp_path / "gone.xyz"))
-    assert len(said) == 3 and "save it to a file" in said[0] and said[0] == said[1]
+    assert len(said) == 3 and "Save the data to a file" in said[0] and said[0] == said[1]
     assert said[2] == "There is no file gone.xyz any more."
     assert boxes == []
 

@@ -217,7 +217,7 @@ def test_what_was_learned_comes_back_after_a_restart(real_window, qtbot, root):
     stop(window)
     window.link.live.refresh_soon()
     wait_for_notice(qtbot, window)
-    assert "variables come back" in window.info.text
+    assert "variables will be restored" in window.info.text
     press(qtbot, window, RESTART)
     qtbot.waitUntil(lambda: any(isinstance(m, p.WeightsLoaded) for m in done), timeout=SECONDS)
     assert fetched(window, qtbot, "slope").tobytes() == learned.tobytes()

@@ -20,7 +20,7 @@ def test_the_limit_is_set_remembered_and_given_to_every_engine(window, engine, s
     assert settings.memory_megabytes == 0
     assert engine.requests(p.SetMemory) == []
     dialog = ask(window)
-    assert dialog.field.text() == "What is free"
+    assert dialog.field.text() == "Free memory"
     dialog.field.setValue(400)
     dialog.accept()
     assert settings.memory_megabytes == 400

@@ -128,7 +128,7 @@ def test_a_whole_number_cannot_have_one_and_says_what_to_do(window, typist):
     whole = commands.add_node(document, "constant", (0, 0), "n", {"value": 1, "dtype": "int32"})
     window.canvas.selection.select([whole])
     blocked = window.context_menu.breakpoint_blocked()
-    assert blocked is not None and "compare it" in blocked.reason
+    assert blocked is not None and "Compare them" in blocked.reason
     typist.press(Key.Key_F8, Keys.ControlModifier)
     assert not has_breakpoint(document.nodes[whole])
 

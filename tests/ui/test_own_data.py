@@ -348,4 +348,4 @@ def test_placeholders_follow_another_source(window, flowers):
     window.canvas.selection.select([node])
     window.actions_.refresh_now()
     blocked = window.own_data._placeholders_blocked()
-    assert blocked is not None and blocked.reason == "Every column feeds a placeholder."
+    assert blocked is not None and blocked.reason == "All columns feed a placeholder."

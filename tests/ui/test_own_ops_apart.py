@@ -125,7 +125,7 @@ def test_after_two_crashes_a_start_without_own_ops_is_offered(plugin_files, open
     qtbot.waitUntil(lambda: value(window, one) == "42", timeout=SECONDS)
     assert window.plugins.is_safe and "bad" not in REGISTRY
     assert window.workspace.document.digest() == before, "its nodes stay"
-    assert "left out" in window.info.text
+    assert "disabled" in window.info.text
     (plugin_files / "bad.py").write_text(IN_A_CALL.format(text="pass"))
     qtbot.wait(500)
     assert PLUGINS.ops == [], "not loaded before the user says so"
@@ -150,7 +150,7 @@ def test_a_safe_start_runs_no_file(plugin_files, qtbot, settings, tmp_path, monk
     assert FakeClient.made[-1].requests(p.LoadPlugins) == [] and not mark.exists()
     assert window.actions_.spec("safe_start") and window.engine_notices._safe_blocked() is not None
     window.engine_notices.show_safe_start()
-    assert "left out" in window.info.text and window.info.button.text() == "Load own ops"
+    assert "disabled" in window.info.text and window.info.button.text() == "Load own ops"
     window.actions_.trigger("reload_plugins")
     qtbot.waitUntil(lambda: mark.exists(), timeout=SECONDS)
     qtbot.waitUntil(lambda: not window.plugins.is_loading, timeout=SECONDS)

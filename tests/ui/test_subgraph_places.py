@@ -250,7 +250,7 @@ def test_an_unused_subgraph_is_opened_edited_and_left_by_keyboard(alone, qtbot):
     assert workspace.document is workspace.root.definition("sums") and canvas.hasFocus()
     assert canvas.document is workspace.document
     assert alone.pages.breadcrumbs.text == "expression ▸ sums"
-    assert "nothing in it is computed" in alone.pages.breadcrumbs.facts.text()
+    assert "not used by an instance" in alone.pages.breadcrumbs.facts.text()
     two = next(n for n in workspace.document.nodes.values() if n.op == "add")
     assert not workspace.analysis.problems_of(two.id)
     commands.disconnect(workspace.document, (two.id, "y"))
@@ -402,7 +402,7 @@ def test_a_used_subgraph_is_not_removed_and_says_by_what_it_is_used(alone, qtbot
     shortcut(qtbot, alone, "Ctrl+Alt+O")
     press(alone, qtbot, Key.Key_Delete)
     assert body(alone) == before
-    assert "Used by sums and 1 more: unpack or delete what uses it first." in alone.info.text
+    assert "Used by sums and 1 more. Unpack or delete these nodes first." in alone.info.text
     qtbot.mouseClick(alone.info.button, LEFT)
     assert alone.canvas.selection.nodes() == [used]
     shortcut(qtbot, alone, "Ctrl+Alt+O")

@@ -187,7 +187,7 @@ def test_two_nodes_are_plotted_one_over_the_other(line, viewer, engine, qtbot):
 
 @pytest.mark.thorough
 def test_a_tab_says_why_a_node_has_no_such_view(line, viewer, engine, qtbot):
-    for name, words in (("slope", "single number"), ("scaled", "two inputs")):
+    for name, words in (("slope", "single number"), ("scaled", "shape ?×2")):
         select(line, name)
         assert tab(viewer, "Plot").isEnabled()
         assert not tab(viewer, "Regions").isEnabled()

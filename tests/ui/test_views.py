@@ -168,7 +168,7 @@ def test_of_two_nodes_the_second_is_plotted_over_the_first(qtbot, spirals, engin
 def test_a_node_without_such_a_view_says_why(spirals):
     for name, action, words in (
         ("loss", "view_regions", "single number"),
-        ("W1", "view_regions", "two inputs"),
+        ("W1", "view_regions", "shape ?×2"),
         ("train", "view_plot", "no value"),
     ):
         select(spirals, name)

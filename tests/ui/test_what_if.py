@@ -488,7 +488,7 @@ def test_a_run_has_none_of_them_and_the_bar_says_so(qtbot, window):
     window.canvas.setFocus()
     window.actions_.trigger("run")
     wait_for(qtbot, window, "scaled", 2 * total_of(X @ W))
-    qtbot.waitUntil(lambda: "of the run" in window.pages.override_bar.text.text())
+    qtbot.waitUntil(lambda: "from the run" in window.pages.override_bar.text.text())
 
 
 # ---- inside -------------------------------------------------------------------------------------
@@ -615,7 +615,7 @@ def test_a_value_in_the_middle_of_a_paused_training_is_shown_only(qtbot, paused)
     type_in_cell(qtbot, viewer, 0, 0, "41")
     qtbot.waitUntil(lambda: scalar(window, "loss") != losses_now, timeout=20000)
     assert window.link.state == "paused"
-    assert "the training goes on without" in window.pages.override_bar.text.text()
+    assert "the training ignores it" in window.pages.override_bar.text.text()
     window.overrides.take_back_all()
     qtbot.waitUntil(lambda: scalar(window, "loss") == losses_now, timeout=20000)
     qtbot.waitUntil(lambda: np.array_equal(viewer.array, before), timeout=20000)

@@ -1,5 +1,5 @@
-"""What the window does: the actions on files, edits, runs, subgraphs, views, keys and themes.
+"""The functions behind the window's actions: files, edits, runs, subgraphs, views, keys, themes.
 
-A controller takes the models and widgets that it needs, binds its actions, and emits what happened.
-It imports neither a panel nor the window.
+A controller takes the models and widgets that it needs, binds its actions, and emits signals about
+results. It imports neither a panel nor the window.
 """

@@ -1,4 +1,5 @@
-"""The pages in the middle of the window: the welcome page and the inside of a derived node.
+"""The pages in the middle of the window, such as the welcome page and the inside of a node.
 
-A page takes its models and emits what the user requests. It imports neither controllers nor panels.
+A page takes its models and emits signals for user requests. It imports neither controllers nor
+panels.
 """

@@ -1,4 +1,4 @@
-"""Finds places for generated nodes in a thread, since that takes a second where there are many."""
+"""The layout of generated nodes in a thread, because many nodes take a second."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from nodeflow.ui.core.thread_signal import ThreadSignal
 
 
 class BackgroundLayout(QObject):
-    """Lays out one expansion at a time; a newer one makes the result of an older one worthless.
+    """Lays out one expansion at a time; a new one discards the result of the previous one.
 
     Signals:
         placed(Expansion): all nodes have their places; on the GUI thread.
@@ -28,14 +28,14 @@ class BackgroundLayout(QObject):
         self._arrived.connect(self._on_arrived, Qt.ConnectionType.QueuedConnection)
 
     def begin(self, unplaced: UnplacedExpansion) -> None:
-        """Lay out; nobody else may use the document before it is `placed`."""
+        """Start a layout. The document must not be used until `placed` is emitted."""
         self._number += 1
         self.is_busy = True
         arguments = (self._number, unplaced)
         threading.Thread(target=self._work, args=arguments, name="layout", daemon=True).start()
 
     def cancel(self) -> None:
-        """Nobody wants the result any more."""
+        """Discard the result of the running layout."""
         self._number += 1
         self.is_busy = False
 

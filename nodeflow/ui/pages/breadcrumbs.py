@@ -1,4 +1,4 @@
-"""The bar over a graph that lies inside another: its path, the way back, and Unpack."""
+"""The bar over a nested graph: its path, a way back, and Unpack."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ UNPACK_TIP = "Replace the node by these nodes, to edit them"
 
 
 class Breadcrumbs(QFrame):
-    """``graph ▸ node``, or ``graph ▸ subgraph ▸ subgraph``, with what is shown there.
+    """The path ``graph ▸ node``, or ``graph ▸ subgraph ▸ subgraph``, with facts about the graph.
 
     Signals:
-        back: to the graph outside.
-        chosen(depth): to the graph so many steps inside; 0 is the file's own.
-        unpack: make what is shown part of that graph.
+        back: go to the graph outside.
+        chosen(depth): go to the graph at this depth; 0 is the file's own.
+        unpack: make the displayed nodes part of the graph outside.
     """
 
     back = Signal()
@@ -72,14 +72,14 @@ class Breadcrumbs(QFrame):
         themes.follow(self.set_theme)
 
     def add_tool(self, widget: QWidget) -> None:
-        """Place something that belongs to what is shown, at the right."""
+        """Add a widget for the displayed graph at the right."""
         layout = self.layout()
         assert isinstance(layout, QHBoxLayout)
         layout.insertWidget(layout.count() - 1, widget)
 
     @property
     def text(self) -> str:
-        """The path as it reads."""
+        """The path as text."""
         names = [
             self.outside.text().replace("&&", "&"),
             *(step.text() for step in self.steps),
@@ -93,7 +93,7 @@ class Breadcrumbs(QFrame):
         self.facts.setText(facts)
 
     def show_names(self, names: list[str], facts: str) -> None:
-        """Show where one is inside subgraphs: each name but the last leads there."""
+        """Show the path inside subgraphs; a click on any name but the last goes there."""
         self._named = True
         self.unpack_button.hide()
         clear(self._middle)
@@ -107,10 +107,10 @@ class Breadcrumbs(QFrame):
         self.show_path(names[0], names[-1], facts)
 
     def show_place(self, title: str, workspace: Workspace) -> None:
-        """Show in which subgraph the visible graph lies; hidden over the file's own graph.
+        """Show which subgraph contains the visible graph; hide for the file's own graph.
 
         Args:
-            title: what the document is called.
+            title: the document's name.
         """
         names = workspace.path_names
         self.setVisible(bool(names))
@@ -122,7 +122,7 @@ class Breadcrumbs(QFrame):
         kind = FLOW_TITLES[str(found[1].attrs[FLOW])].lower() if found and is_flow(found[1]) else ""
         facts = f"{kind or 'subgraph'} {document.scope}, {counted(count, 'node')}"
         if workspace.is_apart:
-            facts += ", not inside an instance: nothing in it is computed"
+            facts += ", not used by an instance, so it has no values"
         self.show_names([title, *names], facts)
 
     def _on_outside(self) -> None:

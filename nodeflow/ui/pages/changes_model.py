@@ -1,4 +1,4 @@
-"""The differences of a comparison as a tree: one row each, with the fields of nodes below."""
+"""The differences of a comparison as a tree: one row each, with fields as child rows."""
 
 from __future__ import annotations
 
@@ -19,8 +19,9 @@ WHAT, BEFORE, AFTER = range(3)
 class ChangesModel(QAbstractItemModel):
     """Differences by number, in the order of `compare`.
 
-    What has one field is one row; the fields of what has more are its children. The internal id of
-    an index is 0 for a difference, and for a field the number of its difference plus 1.
+    A difference of one field is one row. With several fields, these are its child rows. The
+    internal id of an index is 0 for a difference, and for a field the number of its difference plus
+    1.
     """
 
     def __init__(self, parent: QObject | None = None) -> None:
@@ -36,22 +37,22 @@ class ChangesModel(QAbstractItemModel):
         self.endResetModel()
 
     def set_icons(self, icons: dict[str, QIcon]) -> None:
-        """The signs, by kind of change."""
+        """Set the icons, by kind of change."""
         self._icons = icons
         self.layoutChanged.emit()
 
     def of(self, number: int) -> QModelIndex:
-        """The index of a difference."""
+        """Return the index of a difference."""
         return self.index(number, WHAT)
 
     def number(self, index: Index) -> int:
-        """The difference that an index is about, or -1."""
+        """Return the number of the difference at an index, or -1."""
         if not index.isValid():
             return -1
         return index.internalId() - 1 if index.internalId() else index.row()
 
     def text_of(self, number: int) -> str:
-        """A difference as text of one line for each field."""
+        """Return a difference as text, with one line for each field."""
         title, fields = self._title(number), self._fields(number)
         if not self._has_children(number):
             return "\n".join([f"{title}: {_turned(*row[1:])}" for row in fields] or [title])

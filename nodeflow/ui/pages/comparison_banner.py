@@ -1,4 +1,4 @@
-"""The bar over a comparison: what is compared with what, the kinds of marks, and the way out."""
+"""The bar over a comparison: titles of both sides, kinds of marks, and the End button."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SIGN_SIZE = 16
 
 
 def sign(kind: str, theme: Theme, size: int = SIGN_SIZE) -> QPixmap:
-    """The sign of a kind of change, as marks on the canvas have it."""
+    """Return the icon of a kind of change, like the marks on the canvas."""
     pixmap = QPixmap(QSize(size, size) * 2)
     pixmap.setDevicePixelRatio(2)
     pixmap.fill(Qt.GlobalColor.transparent)
@@ -34,11 +34,11 @@ def sign(kind: str, theme: Theme, size: int = SIGN_SIZE) -> QPixmap:
 
 
 class ComparisonBanner(QFrame):
-    """Names both sides, counts the differences by kind, and leads from one to the next.
+    """Names both sides, counts the differences by kind, and steps through them.
 
     Signals:
-        step(1 or -1): to the next or the previous difference.
-        layout_toggled(on): positions count, too.
+        step(1 or -1): go to the next or the previous difference.
+        layout_toggled(on): also compare positions.
         closed: end the comparison.
     """
 
@@ -54,10 +54,10 @@ class ComparisonBanner(QFrame):
         self.titles = ElidedLabel("", "strong")
         self.counts: dict[str, QLabel] = {kind: label("", "muted") for kind in KINDS}
         self._signs: dict[str, QLabel] = {kind: QLabel() for kind in KINDS}
-        self.nothing = label("Nothing differs", "muted")
+        self.nothing = label("No differences", "muted")
         self.nothing.hide()
         self.positions = QCheckBox("Positions")
-        self.positions.setToolTip("Nodes and frames that were only moved count as changed")
+        self.positions.setToolTip("Also show nodes and frames that were only moved")
         self.positions.toggled.connect(self.layout_toggled)
         self.place = label("", "muted")
         self.place.setAlignment(Qt.AlignmentFlag.AlignCenter)
@@ -85,7 +85,7 @@ class ComparisonBanner(QFrame):
         return tool
 
     def show_keys(self) -> None:
-        """Say by which keys the same is done."""
+        """Show the keys of the buttons in their tooltips."""
         steps = ((self.previous, "previous_change"), (self.next, "next_change"))
         for widget, action in steps:
             name, keys = widget.accessibleName(), self._keys(action)
@@ -95,12 +95,12 @@ class ComparisonBanner(QFrame):
         self.titles.setText(f"Compared: {before} → {after}")
 
     def show_counts(self, counts: Mapping[str, int] | None, only_moved: bool = False) -> None:
-        """Say how many differences there are of each kind; None: that is not known yet.
+        """Show the number of differences of each kind; None while it is unknown.
 
         Args:
-            only_moved: there are none, but nodes or frames stand elsewhere.
+            only_moved: there are no differences except for positions.
         """
-        self.nothing.setText("Only positions differ" if only_moved else "Nothing differs")
+        self.nothing.setText("Only positions differ" if only_moved else "No differences")
         self.nothing.setVisible(counts is not None and not counts)
         counts = counts or {}
         total = sum(counts.values())
@@ -114,7 +114,7 @@ class ComparisonBanner(QFrame):
         self.setAccessibleDescription(f"{self.titles.text()}: {counted(total, 'difference')}")
 
     def show_place(self, number: int, total: int) -> None:
-        """Say at which difference one is, from 0; -1 for none."""
+        """Show the number of the current difference, from 0; -1 for none."""
         self.place.setText(f"{number + 1} of {total}" if number >= 0 else counted(total, "change"))
 
     def set_theme(self, theme: Theme) -> None:
@@ -126,5 +126,5 @@ class ComparisonBanner(QFrame):
 
     @staticmethod
     def icons(theme: Theme) -> dict[str, QIcon]:
-        """The signs as icons, by kind of change."""
+        """Return the icons by kind of change."""
         return {kind: QIcon(sign(kind, theme)) for kind in KINDS}

@@ -1,4 +1,4 @@
-"""The canvas of a comparison: what is different is marked, the rest is pale, tooltips say what."""
+"""The canvas of a comparison: marks on differences, everything else pale, with tooltips."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from nodeflow.ui.core.theme import Theme
 from nodeflow.ui.core.tips import show_beside
 
 Thing = str | Key | Wire
-"""A node or frame by its id, a wire by its key, a removed wire."""
+"""The id of a node or frame, the key of a wire, or a removed wire."""
 
 
 class ComparisonCanvas(CanvasView):
     """Shows the union of two documents with its marks.
 
     Args:
-        words: returns the tooltip of a thing that is marked, empty for none.
+        words: returns the tooltip of a marked item, or "".
     """
 
     def __init__(
@@ -43,13 +43,13 @@ class ComparisonCanvas(CanvasView):
         self._words = words
 
     def show_marks(self, marks: Marks | None) -> None:
-        """Mark what is different in the graph that is shown, and let the rest be pale."""
+        """Mark the differences of the displayed graph and draw everything else pale."""
         self.scene.set_marks(marks)
         pale = set(self.document.nodes) - marks.nodes.keys() if marks else None
         self.node_state.set_dimmed(pale)
 
     def thing_at(self, at: QPointF) -> Thing | None:
-        """What lies at a point of the view and could be marked."""
+        """Return the item at a point of the view, if it can have a mark."""
         hit = self.viewport.hit_test(at)
         if hit.kind in ("title", "body", "port"):
             return hit.node
@@ -58,7 +58,7 @@ class ComparisonCanvas(CanvasView):
         return self._gone_at(at) or (hit.frame or None)
 
     def _gone_at(self, at: QPointF) -> Wire | None:
-        """The removed wire at a point of the view."""
+        """Return the removed wire at a point of the view."""
         marks, camera = self.scene.marks, self.viewport.camera
         if marks is None or not len(marks.gone):
             return None
@@ -83,7 +83,7 @@ class ComparisonCanvas(CanvasView):
         return super().event(event)
 
     def _area(self, thing: Thing | None, at: QPoint) -> QRect:
-        """What the tooltip must not cover."""
+        """Return the area that the tooltip must not cover."""
         if isinstance(thing, str) and thing in self.document.nodes:
             card = self.viewport.node_rect(thing)
             return card.intersected(QRectF(self.rect())).toAlignedRect()

@@ -1,7 +1,7 @@
-"""The page that shows what differs between two documents, on a canvas of its own and as a list.
+"""The page with the differences of two documents, on its own canvas and as a list.
 
-It shows the union of both (`diff.comparison`), which belongs to neither and is read-only. The open
-document is not touched: an edit of it, such as undo, is compared again.
+It shows the union of both (`diff.comparison`), which is a separate read-only document. The open
+document stays unchanged by the page; after an edit of it the comparison is repeated.
 """
 
 from __future__ import annotations
@@ -35,17 +35,17 @@ from nodeflow.ui.pages.comparison_banner import ComparisonBanner
 from nodeflow.ui.pages.comparison_canvas import ComparisonCanvas, Thing
 
 AGAIN_MS = 300
-"""After an edit of the open document it is compared again, at most so often."""
+"""Minimum milliseconds between comparisons while the open document is edited."""
 READABLE = 0.5
 LIST_WIDTH = 380
 WIDTHS = {BEFORE: 92, AFTER: 92}
 MOST_EXPANDED = 200
-"""With more differences their fields are folded."""
+"""Number of differences above which their fields are folded."""
 
 
 @dataclass(frozen=True)
 class Sides:
-    """What is compared: both documents, and what they are called."""
+    """The two compared documents and their titles."""
 
     before: Document
     after: Document
@@ -65,11 +65,11 @@ class ComparisonPage(QWidget):
     """The page.
 
     Signals:
-        opened: the comparison that was asked for is there to be looked at.
+        opened: the requested comparison is ready.
         closed: show the document's own canvas.
         view_changed: the canvas shows another place or has another scale.
-        chosen: something else is selected.
-        said(text): for the status bar.
+        chosen: the selection changed.
+        said(text): a text for the status bar.
     """
 
     opened = Signal()
@@ -86,7 +86,7 @@ class ComparisonPage(QWidget):
         self.sides: Sides | None = None
         self.found: Comparison | None = None
         self.number = -1
-        """The difference that is looked at, from 0; -1 for none yet."""
+        """The current difference, from 0; -1 before the first."""
         self.canvas: ComparisonCanvas | None = None
         self._work = Background(self)
         self._work.done.connect(self._on_made)
@@ -158,7 +158,7 @@ class ComparisonPage(QWidget):
     # ---- comparing ------------------------------------------------------------------------------
 
     def open(self, sides: Sides) -> None:
-        """Compare two documents and show it, as soon as a thread has found what differs."""
+        """Compare two documents in a thread and show the result."""
         self.forget()
         self.sides = sides
         self.banner.show_titles(*sides.titles)
@@ -168,7 +168,7 @@ class ComparisonPage(QWidget):
         self._begin()
 
     def forget(self) -> None:
-        """Nothing is compared any more."""
+        """End the comparison and free its documents."""
         if self.sides is None:
             return
         self._work.cancel()
@@ -182,7 +182,7 @@ class ComparisonPage(QWidget):
 
     @property
     def is_ready(self) -> bool:
-        """Whether a comparison is there to be looked at."""
+        """Whether a comparison is ready to be shown."""
         return self.found is not None
 
     @Slot()
@@ -233,8 +233,7 @@ class ComparisonPage(QWidget):
     # ---- showing --------------------------------------------------------------------------------
 
     def show_start(self) -> None:
-        """Show all of the graph, or the first difference if nothing differs in it; the canvas has
-        the keyboard."""
+        """Focus the canvas with the whole graph, or the first difference if the graph has none."""
         if self.canvas is None or not self.is_ready:
             self.waiting.setFocus()
             return
@@ -250,13 +249,13 @@ class ComparisonPage(QWidget):
             self.step(1)
 
     def _is_drawn_here(self) -> bool:
-        """Whether the graph that is shown has marks."""
+        """Return whether the displayed graph has marks."""
         assert self.found is not None
         return bool(self.found.marks.get(self.inside.document.scope))
 
     @Slot()
     def _show_graph(self, keeps_view: bool = False) -> None:
-        """Show the graph of the union that one is in, and its marks."""
+        """Show the current graph of the union with its marks."""
         inside = self.inside
         if self.canvas is None:
             self._make_canvas()
@@ -277,7 +276,7 @@ class ComparisonPage(QWidget):
             self.path.show_names(names, facts)
 
     def _make_canvas(self) -> None:
-        nothing = Document()  # the union follows, once
+        nothing = Document()  # the union follows, in one step
         self.canvas = canvas = ComparisonCanvas(
             nothing, Analysis(nothing), self._themes.theme, self._keys, self._words
         )
@@ -293,7 +292,7 @@ class ComparisonPage(QWidget):
 
     @Slot()
     def leave(self) -> None:
-        """Go to the graph outside of a subgraph; from the file's own, end the comparison."""
+        """Leave the current subgraph; at the file's own graph, end the comparison."""
         if self.inside.path:
             self.inside.leave()
         else:
@@ -301,13 +300,13 @@ class ComparisonPage(QWidget):
 
     @property
     def selected_instance(self) -> str:
-        """The one selected node, if there is a graph inside it; else empty."""
+        """The selected node if exactly one is selected and it contains a graph, else ""."""
         chosen = self.canvas.selection.nodes() if self.canvas is not None else []
         one = chosen[0] if len(chosen) == 1 else ""
         return one if one and self.inside.has((*self.inside.path, one)) else ""
 
     def enter_selected(self) -> None:
-        """Show what differs inside the selected instance."""
+        """Show the differences inside the selected instance."""
         if self.selected_instance:
             self.inside.enter(self.selected_instance)
 
@@ -317,7 +316,7 @@ class ComparisonPage(QWidget):
         return counted(spots, "change")
 
     def _words(self, thing: Thing) -> str:
-        """The tooltip of what is marked, as rich text."""
+        """Return the tooltip of a marked item as rich text."""
         marks = self.found.marks.get(self.inside.document.scope) if self.found else None
         if marks is None:
             return ""
@@ -326,9 +325,9 @@ class ComparisonPage(QWidget):
         if isinstance(thing, str) and marks.nodes.get(thing) == INSIDE:
             record = document.nodes[thing]
             definition = str(record.attrs.get("definition"))
-            texts.append(f"{record.name}\n{self._count(definition)} inside: double click to see")
+            texts.append(f"{record.name}\n{self._count(definition)} inside: double-click to see")
         if not texts and isinstance(thing, tuple) and (thing in marks.wires or thing in marks.gone):
-            texts.append("This wire went with one of its nodes.")
+            texts.append("This wire was removed with one of its nodes.")
         first = [line for text in texts[:1] for line in text.split("\n")]
         rest = [line for text in texts[1:] for line in text.split("\n")]
         return "<br>".join([*(f"<b>{escape(line)}</b>" for line in first[:1]),
@@ -338,7 +337,7 @@ class ComparisonPage(QWidget):
 
     @Slot(int)
     def step(self, by: int) -> None:
-        """Go to the next difference, or back; after the last the first follows."""
+        """Go to the next or previous difference; wrap around at the ends."""
         count = len(self.found.differences) if self.found else 0
         if not count:
             return
@@ -347,10 +346,10 @@ class ComparisonPage(QWidget):
         wraps = self.number >= 0 and (number - self.number) * by < 0
         self.go_to(number)
         if wraps:
-            self.said.emit("The first change again." if by > 0 else "The last change again.")
+            self.said.emit("Back at the first change." if by > 0 else "Back at the last change.")
 
     def go_to(self, number: int) -> None:
-        """Look at a difference, in whichever graph it is."""
+        """Show a difference in the graph that contains it."""
         assert self.found is not None and self.canvas is not None
         self.number = number
         spot = self.found.spots[number]
@@ -378,7 +377,7 @@ class ComparisonPage(QWidget):
         self.said.emit(": ".join(filter(None, (title, "; ".join(fields)))))
 
     def _mark_row(self) -> None:
-        """Let the list show the difference that is looked at."""
+        """Select the current difference in the list."""
         selection = self.list.selectionModel()
         blocked = selection.blockSignals(True)
         index = self.model.of(self.number) if self.number >= 0 else QModelIndex()
@@ -396,7 +395,7 @@ class ComparisonPage(QWidget):
 
     @Slot(QModelIndex)
     def _on_activated(self, index: QModelIndex) -> None:
-        """Enter and double click: look, with the keyboard on the canvas."""
+        """Show the difference of an activated row and focus the canvas."""
         number = self.model.number(index)
         if number >= 0 and self.canvas is not None:
             self.go_to(number)
@@ -404,7 +403,7 @@ class ComparisonPage(QWidget):
 
     @Slot(object)
     def _on_selected(self, ids: list[str]) -> None:
-        """A node was chosen on the canvas: the list follows."""
+        """Select the differences of a node chosen on the canvas in the list."""
         self.chosen.emit()
         if self.found is None or len(ids) != 1:
             return
@@ -423,7 +422,7 @@ class ComparisonPage(QWidget):
 
 
 def _compared(before: Document, after: Document, layout: bool) -> _Made:
-    """A comparison with types for its cards; problems are not what one looks for here."""
+    """Return a comparison with types for its cards, but without problems."""
     found = comparison(before, after, layout=layout)
     analysis = Analysis(found.document)
     waiting = [analysis]

@@ -27,7 +27,7 @@ from nodeflow.ui.popups.own_data.column_texts import spoken
 
 BLOCK, PICTURE_BLOCK = 200, 20
 MOST_BLOCKS = 60
-"""So many blocks of rows are kept; of more, those that were shown longest ago are forgotten."""
+"""Maximum stored blocks of rows; the least recently shown ones are dropped."""
 PICTURE = 44
 """Height of a row of pictures."""
 NUMERIC = ("number", "integer")
@@ -36,7 +36,7 @@ Index = QModelIndex | QPersistentModelIndex
 
 
 class DatasetModel(QAbstractTableModel):
-    """Cells of rows that have not been read yet are empty, and appear when they have."""
+    """A table whose cells stay empty until their rows have been read."""
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -118,7 +118,7 @@ class DatasetModel(QAbstractTableModel):
             self._read_next()
 
     def _read_next(self) -> None:
-        """Read what was asked for last: it is what is in sight."""
+        """Read the block requested last, because it is the visible one."""
         if self._reading.is_busy or not self._wanted or self._rows is None:
             return
         del self._wanted[:-4]
@@ -139,7 +139,7 @@ class DatasetModel(QAbstractTableModel):
         self._read_next()
 
     def _on_failed(self, error: NodeflowError) -> None:
-        """A row cannot be read, such as a damaged picture: say so in its place."""
+        """Show an error, such as a damaged picture, in the cells of its block."""
         number = self._wanted.pop()
         count = min(self._size, self.rowCount() - number * self._size)
         self._on_block((number, [[error.message] * self.columnCount() for _ in range(count)]))
@@ -150,7 +150,7 @@ def _read(rows: Rows, number: int, start: int, stop: int) -> tuple[int, list[lis
 
 
 def picture(pixels: np.ndarray, height: int = PICTURE - 6) -> QPixmap:
-    """Grey (h, w) or coloured (h, w, 3) bytes as a picture of a height."""
+    """Return grey (h, w) or coloured (h, w, 3) bytes as a picture of a given height."""
     smooth = Qt.TransformationMode.SmoothTransformation
     small = len(pixels) <= height
     mode = Qt.TransformationMode.FastTransformation if small else smooth

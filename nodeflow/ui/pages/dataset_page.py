@@ -38,12 +38,12 @@ TITLES = {"train": "Training", "validation": "Validation", "test": "Test"}
 
 
 class DatasetPage(QWidget):
-    """Shows the data of one dataset node, as the graph gets them.
+    """Shows the data of one dataset node in the form that the graph receives.
 
     Signals:
         closed: show the graph again.
-        locate_requested: the data are not where they should be; the user looks for them.
-        row_chosen(split, number): the graph is to show this row, from 0.
+        locate_requested: the user wants to locate a missing data file.
+        row_chosen(split, number): show this row in the graph, from 0.
     """
 
     closed = Signal()
@@ -96,7 +96,7 @@ class DatasetPage(QWidget):
         table.setWordWrap(False)
         table.setTabKeyNavigation(False)
         table.setEditTriggers(QTableView.EditTrigger.NoEditTriggers)
-        table.setToolTip("Double click a row, or press Enter, to see its way through the graph")
+        table.setToolTip("Double-click a row, or press Enter, to show it in the graph")
         table.activated.connect(self._on_activated)
         return table
 
@@ -139,7 +139,7 @@ class DatasetPage(QWidget):
         """Read and show the data of a dataset node.
 
         Args:
-            outside: what the document is called.
+            outside: the document's name.
         """
         self.node = node_id
         self._outside = outside
@@ -183,7 +183,7 @@ class DatasetPage(QWidget):
         self._pages.setCurrentIndex(1)
 
     def _outside_place(self) -> str | None:
-        """The path of the data if the document may not read them."""
+        """Return the path of the data if the document may not read them, else None."""
         record = self._workspace.document.nodes.get(self.node or "")
         return None if record is None else outside_place(self._workspace.document, record)
 
@@ -193,7 +193,7 @@ class DatasetPage(QWidget):
             self._workspace.allow(place)
 
     def _on_allowed(self) -> None:
-        """The data may be readable now."""
+        """Read the data again if they may be readable now."""
         record = self._workspace.document.nodes.get(self.node or "")
         if record is not None and self.content is None:
             self._read(record)
@@ -231,7 +231,7 @@ class DatasetPage(QWidget):
     # ---- what happens elsewhere -------------------------------------------------------------
 
     def _on_changed(self, _: Change) -> None:
-        """The node may have other data, or be gone."""
+        """Read other data of the node, or leave if the node is gone."""
         record = self._workspace.document.nodes.get(self.node or "")
         if record is None:
             self._leave()
@@ -248,7 +248,7 @@ class DatasetPage(QWidget):
                 self.closed.emit()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Escape and Backspace lead back to the graph."""
+        """Return to the graph with Escape or Backspace."""
         if event.key() in (Qt.Key.Key_Escape, Qt.Key.Key_Backspace):
             self.closed.emit()
             return
@@ -256,5 +256,5 @@ class DatasetPage(QWidget):
 
 
 def facts(dataset: DataSplits) -> str:
-    """``iris.csv: 120 train, 15 validation and 15 test rows``."""
+    """Return ``iris.csv: 120 train, 15 validation and 15 test rows``."""
     return f"{dataset.name}: {dataset.describe_splits()}"

@@ -1,4 +1,4 @@
-"""The rows of a data set as the cells of a table, without Qt: to be read on another thread."""
+"""The rows of a data set as table cells, without Qt, so that another thread can read them."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from nodeflow.data.survey import ColumnSurvey, figures
 from nodeflow.engine.columns import Column
 
 MOST_FIELDS = 256
-"""Of wider rows the first numbers are shown."""
+"""Maximum numbers shown of a wide row."""
 MOST_MEASURED = 20_000
-"""Distributions are those of at most so many rows, spread over the split."""
+"""Maximum rows that distributions are computed from, spread over the split."""
 
 
 @dataclass(frozen=True)
@@ -27,10 +27,10 @@ class Field:
     """One column of the table.
 
     Attributes:
-        column: of the data set.
-        index: of the number within a row, or None for the row as a whole.
-        classes: names of the classes, where the row is one of a class.
-        picture: (height, width) where the row is shown as a picture.
+        column: its column of the data set.
+        index: index of the number within a row, or None for the row as a whole.
+        classes: names of the classes, if the column holds class labels.
+        picture: (height, width), if the rows are shown as pictures.
     """
 
     name: str
@@ -42,7 +42,7 @@ class Field:
 
 @dataclass(frozen=True)
 class Content:
-    """A data set with the columns of its table, by split their distributions."""
+    """A data set with the columns of its table and their distributions by split."""
 
     dataset: DataSplits
     fields: tuple[Field, ...]
@@ -60,7 +60,8 @@ def read(
     dataset = open_dataset(source, base_dir=base_dir, **options)
     named = dict(dataset.feature_names)
     if not named.get("labels") and isinstance(options.get("labels"), (list, tuple)):
-        named["labels"] = tuple(map(str, options["labels"]))  # of a table, as the file has them
+        # the label names of a table, as in its file
+        named["labels"] = tuple(map(str, options["labels"]))
     fields = tuple(f for name in dataset.columns for f in _fields(dataset, name, named))
     surveys = {split: tuple(_surveys(dataset, split, fields)) for split in dataset.splits}
     return Content(dataset, fields, surveys)
@@ -123,7 +124,7 @@ def _survey(field: Field, rows: np.ndarray) -> ColumnSurvey:
 
 
 class Rows:
-    """The cells of some rows of a split, in blocks."""
+    """The cells of rows of a split, in blocks."""
 
     def __init__(self, content: Content, split: str) -> None:
         self.fields = content.fields
@@ -131,7 +132,7 @@ class Rows:
         self.count = content.dataset.size(split)
 
     def block(self, start: int, stop: int) -> list[list[Any]]:
-        """Of each row its cells: texts, or pictures as uint8 (h, w) or (h, w, 3)."""
+        """Return the cells of each row: texts, or pictures as uint8 (h, w) or (h, w, 3)."""
         which = np.arange(start, min(stop, self.count))
         used = {field.column for field in self.fields}
         read = {name: self.columns[name].rows(which) for name in used}

@@ -1,7 +1,7 @@
-"""The page with the inside of a macro node: what an optimizer or a gradients node stands for.
+"""The page with the nodes that an optimizer, layer or gradients node generates.
 
-A page with a canvas of its own shows them, read-only, with their live values; the inspector and
-the viewer follow its selection. Unpack turns them into nodes of the document.
+A separate read-only canvas shows them with their live values. The inspector and the viewer follow
+its selection. Unpack makes them nodes of the document.
 """
 
 from __future__ import annotations
@@ -26,22 +26,22 @@ from nodeflow.ui.pages.background_layout import BackgroundLayout
 from nodeflow.ui.pages.breadcrumbs import UNPACK_TIP, Breadcrumbs
 
 PAUSE_MS = 400
-"""Derived values are asked for at most so often."""
+"""Minimum milliseconds between requests for generated values."""
 FEW = 8
-"""Up to this many generated nodes are laid out at once; more in a thread, while the page waits."""
+"""Maximum generated nodes laid out at once; more are laid out in a thread."""
 READABLE = 0.5
-"""A graph that does not fit at this scale is shown from its beginning instead of whole."""
+"""Scale below which the beginning of a graph is shown instead of the whole."""
 
 
 class ExpansionPage(QWidget):
     """The page.
 
     Signals:
-        opened: the nodes that were asked for are there to be looked at.
+        opened: the requested nodes are ready.
         closed: show the document's own canvas.
-        unpack_requested: make the derived nodes part of the document.
+        unpack_requested: make the generated nodes part of the document.
         outer_requested(id): show this node of the document.
-        node_activated: a derived node was double clicked.
+        node_activated: a generated node was double-clicked.
         view_changed: the canvas shows another place or has another scale.
     """
 
@@ -88,7 +88,7 @@ class ExpansionPage(QWidget):
         link.derived.connect(self._on_values)
 
     def _make_waiting(self) -> None:
-        """What is shown while many nodes are laid out."""
+        """Make the page shown while many nodes are laid out."""
         self.waiting = QWidget()
         self._said = label("", "muted")
         self._said.setAlignment(Qt.AlignmentFlag.AlignCenter)
@@ -105,13 +105,13 @@ class ExpansionPage(QWidget):
         self._layout.addWidget(self.waiting, 1)
 
     def open(self, node_id: str, outside: str) -> None:
-        """Show what a node derives: at once where it is little, else after a while.
+        """Show the nodes that a node generates: at once if there are few, else after a layout.
 
         Args:
-            outside: what the document is called.
+            outside: the document's name.
 
         Raises:
-            NodeflowError: it derives nothing, or it cannot run.
+            NodeflowError: the node generates nothing, or it cannot run.
         """
         outer = self._outside
         path = "/".join((*outer.path, node_id))
@@ -133,16 +133,16 @@ class ExpansionPage(QWidget):
         self._work.begin(unplaced)
 
     def close_inside(self) -> None:
-        """The page is left: a layout that is still being found is of no use."""
+        """Cancel a running layout when the page is left."""
         self._work.cancel()
 
     @property
     def is_ready(self) -> bool:
-        """Whether the nodes are there that were asked for last."""
+        """Whether the nodes requested last are ready."""
         return self.canvas is not None and not self._work.is_busy
 
     def places(self, path: str) -> dict[str, Position]:
-        """The positions of the nodes that the one at a path derives, by name, if they are known."""
+        """Return the known positions, by name, of the nodes that the node at a path generates."""
         wanted = (self._outside.root, self._outside.root.revision, path)
         if self._known is None or self._known[0] != wanted:
             return {}
@@ -178,7 +178,7 @@ class ExpansionPage(QWidget):
         self.opened.emit()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """While one waits: the keys that lead back."""
+        """Return to the graph with Escape or Backspace while a layout runs."""
         if self._work.is_busy and event.key() in (Qt.Key.Key_Escape, Qt.Key.Key_Backspace):
             self.closed.emit()
             return
@@ -196,7 +196,7 @@ class ExpansionPage(QWidget):
         self._layout.addWidget(canvas, 1)
 
     def show_start(self) -> None:
-        """Show all of it if that can be read, else where it begins; the canvas has the keyboard."""
+        """Focus the canvas and show the whole graph if it is readable, else its beginning."""
         if self.canvas is None or self._work.is_busy:
             self.waiting.setFocus()
             return
@@ -208,14 +208,14 @@ class ExpansionPage(QWidget):
 
     @Slot(str)
     def show_node(self, node_id: str) -> None:
-        """Select a node here and bring it to the middle."""
+        """Select a node here and centre it."""
         if self.canvas is not None and node_id in self.canvas.document.nodes:
             self.canvas.selection.select([node_id])
             self.canvas.viewport.center_on(node_id)
 
     @Slot(str)
     def _on_activated(self, node_id: str) -> None:
-        """A double click: to the node outside if it stands for one, else to its value."""
+        """Show the outer node that a double-clicked node represents, else the node's value."""
         assert isinstance(self.inside.document, Expansion)
         outer = self.inside.document.outer_ids.get(node_id)
         if outer:
@@ -225,7 +225,7 @@ class ExpansionPage(QWidget):
 
     @Slot(object)
     def _on_values_elsewhere(self, _: p.Previews) -> None:
-        """The document's own values are new, so the derived ones are too."""
+        """Request the generated values after new values of the document."""
         if self.isVisible() and not self._timer.isActive():
             self._timer.start()
 
@@ -244,7 +244,7 @@ class ExpansionPage(QWidget):
 
 
 def _tensor_names(inner: Expansion) -> list[str]:
-    """The names of every tensor that is shown."""
+    """Return the names of all displayed tensors."""
     names = []
     for node_id, record in inner.nodes.items():
         for index in range(len(inner.types.get(node_id, ()))):

@@ -1,4 +1,4 @@
-"""The slider over the inside of a loop: which iteration the nodes show; of a branch, which ran."""
+"""The bar over the inside of a loop or branch: an iteration slider, or the branch taken."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ WIDTH = 180
 
 
 class IterationBar(QWidget):
-    """Chooses an iteration of the innermost loop that is shown; hidden outside of loops.
+    """Chooses an iteration of the innermost displayed loop; hidden outside of loops.
 
-    Loops on the canvas have a slider of their own on their cards, which chooses the same.
+    Cards of loops on the canvas have their own slider, which chooses the same iteration.
     """
 
     def __init__(self, workspace: Workspace, link: EngineLink, canvas: CanvasView) -> None:
         super().__init__()
         self._workspace, self._link, self._canvas = workspace, link, canvas
         self._numbers: dict[str, int | None] = {}
-        """What was chosen of each loop by its name; None is the last iteration."""
+        """The chosen iteration of each loop by name; None is the last iteration."""
         self._known: dict[str, p.ShownIteration] = {}
-        """What was last shown of loops and branches, by their names."""
+        """The state of loops and branches last shown, by name."""
         self._pulled: dict[str, float] = {}
-        """How far sliders on cards are pulled whose number of iterations is not known yet."""
+        """Positions of sliders on cards of loops whose number of iterations is still unknown."""
         self._loop = ""
         self.text = label("", "caption")
         self.slider = QSlider(Qt.Orientation.Horizontal)
         self.slider.setAccessibleName("Iteration")
-        self.slider.setToolTip("Which iteration the nodes show")
+        self.slider.setToolTip("Iteration shown by the nodes")
         self.slider.setFixedWidth(WIDTH)
         self.slider.valueChanged.connect(self._choose)
         layout = QHBoxLayout(self)
@@ -52,7 +52,7 @@ class IterationBar(QWidget):
         canvas.signals.iteration_requested.connect(self._pull)
 
     def refresh(self) -> None:
-        """Look into the loops that lead to what is shown."""
+        """Request the values of the loops that contain the displayed graph."""
         path, names = self._workspace.path, self._workspace.path_names
         loops: list[str] = []
         for depth in range(1, len(names) + 1):
@@ -71,7 +71,7 @@ class IterationBar(QWidget):
         self._show_on_cards()
 
     def _on_canvas(self) -> dict[str, str]:
-        """The loops that are nodes of what is shown: full name -> id."""
+        """Return the loops that are nodes of the displayed graph: full name -> id."""
         document = self._workspace.document
         named = (r for r in instances_in(document) if is_loop(r))
         return {self._workspace.full_name(record.name): record.id for record in named}
@@ -85,7 +85,7 @@ class IterationBar(QWidget):
         self._canvas.node_state.set_iterations(shown)
 
     def _pull(self, node_id: str, part: float) -> None:
-        """The slider on a card was pulled; its end is the last iteration, whichever that is."""
+        """Choose an iteration by the slider on a card. Its end means the last iteration."""
         record = self._workspace.document.nodes.get(node_id)
         if record is None:
             return
@@ -113,7 +113,7 @@ class IterationBar(QWidget):
             self.refresh()
 
     def _show(self, message: p.Previews) -> None:
-        """Say of which iteration the values are that have come."""
+        """Show which iteration the new values belong to."""
         self._known.update(message.iterations)
         on_canvas = self._on_canvas()
         for name in [name for name in self._pulled if name in message.iterations]:
@@ -128,7 +128,7 @@ class IterationBar(QWidget):
         if shown is None:
             return
         if shown.taken is not None:
-            ran = "the outputs without" if shown.taken else "the outputs with"
+            ran = "only outputs without" if shown.taken else "only outputs with"
             said = f"{PRED} is {str(shown.taken).lower()}: {ran} {ELSE} were computed"
             self.text.setText(said)
             self.slider.hide()
@@ -140,4 +140,4 @@ class IterationBar(QWidget):
         self.slider.blockSignals(False)
         self.slider.setVisible(shown.count > 1)
         at = f"Iteration {shown.number} of 0 to {shown.count - 1}"
-        self.text.setText(at if shown.count else "No iteration: its condition is false at first")
+        self.text.setText(at if shown.count else "No iteration: its condition is false at once")

@@ -1,4 +1,4 @@
-"""The bar over the graph that says that nodes show what if, with the way back to what is."""
+"""The bar over the graph that names overridden tensors, with a button to remove the overrides."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MOST_NAMES = 3
 
 
 class OverrideBar(QFrame):
-    """A bar that is hidden while nothing is overridden; drawings on the sketch pad do not count.
+    """A bar that is hidden without overrides; drawings on the sketch pad do not count.
 
     Signals:
         list_requested(): the user wants a list of all overrides.
@@ -54,24 +54,24 @@ class OverrideBar(QFrame):
 
     @Slot()
     def refresh(self) -> None:
-        """Say what is overridden, and who does not know of it."""
+        """Show which tensors are overridden, and that trainings and runs ignore it."""
         names = self._overrides.hypothetical
         self.setVisible(bool(names))
         if not names:
             return
-        self.back.setText("Take back" if len(names) == 1 else "Take all back")
+        self.back.setText("Remove override" if len(names) == 1 else "Remove all")
         if self._ran:
             many = counted(len(names), "override")
-            self.text.setText(f"These values are of the run, which has none of the {many}.")
+            self.text.setText(f"These values come from the run, which ignores the {many}.")
             return
         more = len(names) - MOST_NAMES
         said = [*names[:MOST_NAMES], *([f"{more} more"] if more > 0 else [])]
         what = said[0] if len(said) == 1 else f"{', '.join(said[:-1])} and {said[-1]}"
         verb = "is" if len(names) == 1 else "are"
         if self._link.is_training:
-            rest = "Nodes show what follows; the training goes on without."
+            rest = "Nodes show the effect; the training ignores it."
         else:
-            rest = "Nodes show what follows; trainings and runs go without."
+            rest = "Nodes show the effect; trainings and runs ignore it."
         self.text.setText(f"What if: {what} {verb} overridden. {rest}")
 
     @Slot()

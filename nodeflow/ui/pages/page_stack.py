@@ -1,4 +1,4 @@
-"""The middle of the window: the canvas, and pages that take its place for a while."""
+"""The middle of the window: the canvas, and pages that replace it for a while."""
 
 from __future__ import annotations
 
@@ -19,10 +19,13 @@ from nodeflow.ui.pages.welcome import WelcomePage
 
 
 class PageStack(QStackedWidget):
-    """Shows one of the pages. ``page_changed`` after another one, or the same again, was asked for.
+    """Shows one of the pages.
 
     Args:
-        past_bar, override_bar, breadcrumbs: lie over the canvas, which they share a page with.
+        past_bar, override_bar, breadcrumbs: bars over the canvas, on the same page.
+
+    Signals:
+        page_changed: a page was requested, possibly the current one.
     """
 
     page_changed = Signal()
@@ -58,7 +61,7 @@ class PageStack(QStackedWidget):
         comparison.opened.connect(self._on_compared)
 
     def show_canvas(self) -> None:
-        """Show the document's own graph, and give it the keyboard."""
+        """Show the document's own graph and focus it."""
         self._show(self._canvas_page)
         self._canvas.setFocus()
 
@@ -67,33 +70,33 @@ class PageStack(QStackedWidget):
         self._show(self.welcome)
 
     def show_expansion(self) -> None:
-        """Show the inside of the node that ``expansion`` has opened, and give it the keyboard."""
+        """Show the nodes that ``expansion`` has opened and focus them."""
         self._show(self.expansion)
         self.expansion.show_start()
 
     @Slot()
     def _on_opened(self) -> None:
-        """The nodes are there that the page waited for."""
+        """Show the generated nodes once they are ready."""
         if self.shows_expansion:
             self.show_expansion()
 
     @property
     def shows_expansion(self) -> bool:
-        """Whether the page for derived nodes is shown, even while it waits for them."""
+        """Whether the page for generated nodes is shown, even while it waits for them."""
         return self.currentWidget() is self.expansion
 
     def show_dataset(self) -> None:
-        """Show the rows of the node that ``dataset`` has opened, and give them the keyboard."""
+        """Show the rows of the node that ``dataset`` has opened and focus them."""
         self._show(self.dataset)
         self.dataset.table.setFocus()
 
     def show_predictions(self) -> None:
-        """Show the predictions, and give them the keyboard."""
+        """Show the predictions and focus them."""
         self._show(self.predictions)
         self.predictions.table.setFocus()
 
     def show_comparison(self) -> None:
-        """Show what ``comparison`` compares, or that it does, and give it the keyboard."""
+        """Show the comparison, or its progress, and focus it."""
         self._show(self.comparison)
         self.comparison.show_start()
 
@@ -120,12 +123,12 @@ class PageStack(QStackedWidget):
 
     @property
     def is_inside(self) -> bool:
-        """Whether derived nodes are shown instead of the document."""
+        """Whether generated nodes are shown instead of the document."""
         return self.shows_expansion and self.expansion.is_ready
 
     @property
     def shown_canvas(self) -> CanvasView:
-        """The canvas that is visible: zoom and fit are about it. The document's on other pages."""
+        """The canvas that zoom and fit act on: the visible one, else the document's."""
         compared = self.comparison.canvas
         if compared is not None and self.shows_comparison and self.comparison.is_ready:
             return compared
@@ -134,12 +137,12 @@ class PageStack(QStackedWidget):
 
     @property
     def shown_workspace(self) -> Workspace:
-        """The workspace whose graph is visible."""
+        """The workspace of the visible graph."""
         return self.expansion.inside if self.is_inside else self._workspace
 
     @property
     def focus_area(self) -> QWidget:
-        """What takes the keyboard in the page that is shown."""
+        """The widget of the current page that takes the keyboard focus."""
         page = self.currentWidget()
         assert page is not None
         return self._canvas if page is self._canvas_page else page

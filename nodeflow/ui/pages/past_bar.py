@@ -1,4 +1,4 @@
-"""The bar that says that the past is shown, over the graph, with the way back to now."""
+"""The bar over the graph while a past step is shown, with a button back to now."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from nodeflow.ui.core.widgets import ElidedLabel, button
 
 
 class PastBar(QFrame):
-    """Hidden while now is shown.
+    """A bar that is hidden unless a past step is shown.
 
     Signals:
-        graph_requested(run): the graph of this kept run is to be opened.
+        graph_requested(run): open the graph of this kept run.
     """
 
     graph_requested = Signal(str)
@@ -27,7 +27,7 @@ class PastBar(QFrame):
         super().__init__()
         self._past, self._overrides = past, overrides
         self.setObjectName("pastBar")
-        self.setAccessibleName("The past is shown")
+        self.setAccessibleName("A past step is shown")
         self._sign = QLabel()
         self._sign.setAccessibleName("The past")
         self.text = ElidedLabel("", "strong")
@@ -51,7 +51,7 @@ class PastBar(QFrame):
 
     @Slot()
     def refresh(self) -> None:
-        """Say which step is shown."""
+        """Show the number of the step, and the data it is computed with."""
         step = self._past.step
         self.setVisible(step is not None)
         if step is None:
@@ -65,12 +65,12 @@ class PastBar(QFrame):
             self.text.setText(f"Going to {where}…")
             return
         rows = next(iter(self._overrides.rows.values()), "")
-        of = f"with what comes from the {rows}" if rows == SKETCH else f"with the rows of {rows}"
+        of = f"with input from the {rows}" if rows == SKETCH else f"with the rows of {rows}"
         of = of if rows else "on the batch of that step"
-        said = [*past.notices, f"The past: {where}, {of}."]
+        said = [*past.notices, f"Past values: {where}, {of}."]
         if past.run and past.differences:
             many = counted(past.differences, "difference")
-            said.insert(0, f"This run trained another graph ({many}).")
+            said.insert(0, f"This run trained a different graph ({many}).")
         self.text.setText(" ".join(said))
 
     @Slot()

@@ -1,4 +1,4 @@
-"""The page with predictions for another file: its rows with what the graph says of each."""
+"""The page with predictions for the rows of another file."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from nodeflow.ui.pages.breadcrumbs import Breadcrumbs
 Index = QModelIndex | QPersistentModelIndex
 Cells = tuple[str, ...]
 MEASURED = 60
-"""Columns are as wide as the cells of so many rows need."""
+"""Number of rows that determine the widths of columns."""
 WIDEST = 260
 
 
@@ -51,7 +51,7 @@ class PredictionsModel(QAbstractTableModel):
         self.endResetModel()
 
     def append(self, columns: Cells, added: tuple[bool, ...], rows: tuple[Cells, ...]) -> None:
-        """Show more rows.
+        """Append rows.
 
         Args:
             added: whether each prediction column holds numbers; these are the last columns.
@@ -112,7 +112,7 @@ class PredictionsPage(QWidget):
     Signals:
         closed: show the graph again.
         save_requested: write all predictions to a file.
-        stop_requested: compute no more.
+        stop_requested: stop computing.
     """
 
     closed = Signal()
@@ -173,13 +173,13 @@ class PredictionsPage(QWidget):
         self._show_busy(0, 0)
 
     def begin_saving(self, name: str) -> None:
-        """Wait for the file that is written."""
+        """Show the progress of writing a file."""
         self.facts.setText(f"Writing {name}…")
         self._say(self.notice.text(), "")
         self._show_busy(0, 0)
 
     def show_rows(self, message: p.PredictedRows) -> None:
-        """More rows have come, or more of them are written."""
+        """Append computed rows, or show the progress of writing them."""
         first = not self.model.rows
         if message.rows:
             self.model.append(message.columns, message.added, message.rows)
@@ -190,20 +190,20 @@ class PredictionsPage(QWidget):
             self.facts.setText(f"{counted(message.done, 'row')} so far…")
 
     def show_done(self, message: p.Predicted) -> None:
-        """All rows are there."""
+        """Show the final number of rows."""
         self._stop_busy()
         shown = len(self.model.rows)
         text = counted(shown, "row")
         if message.cancelled:
             text += ", stopped"
         elif message.path is None and self._total > shown:
-            text = f"The first {text} of {counted(self._total, 'row')}; saving writes all"
+            text = f"The first {text} of {counted(self._total, 'row')}; Save writes all rows"
         self.facts.setText(f"{text}.")
         if message.notices:
             self._say(" ".join(message.notices), "")
 
     def show_failure(self, error: p.ErrorData) -> None:
-        """The file does not fit, or cannot be written."""
+        """Show that the file does not fit, or cannot be written."""
         self._stop_busy()
         self.facts.setText(counted(len(self.model.rows), "row") + "." if self.model.rows else "")
         hint = f" {in_window(error.hint)}" if error.hint else ""
@@ -240,7 +240,7 @@ class PredictionsPage(QWidget):
             self.table.setColumnWidth(column, min(width, WIDEST))
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Escape and Backspace lead back to the graph."""
+        """Return to the graph with Escape or Backspace."""
         if event.key() in (Qt.Key.Key_Escape, Qt.Key.Key_Backspace):
             self.closed.emit()
             return
@@ -248,7 +248,7 @@ class PredictionsPage(QWidget):
 
 
 def shortened(cell: str) -> str:
-    """A number in six significant digits; the tooltip and the file have all."""
+    """Return a number with six significant digits; the tooltip and the file have all."""
     return number(float(cell)) if _is_number(cell) else cell
 
 

@@ -1,7 +1,7 @@
 """The welcome page: a new graph, a recent file, or an example.
 
-Pictures of the examples show their results; those whose graph is the result are drawn one by one
-after the first paint, while nothing else waits, and kept for as long as the window lives.
+Pictures of the examples show their results. Other examples are drawn as graphs, one by one when
+idle after the first paint, and stored for the lifetime of the window.
 """
 
 from __future__ import annotations
@@ -44,13 +44,13 @@ from nodeflow.ui.popups.tours import TOURS
 CARD_WIDTH, PICTURE_HEIGHT = 276, 138
 TOUR_ICONS = {"tutorial": "lightbulb", "tour_line": "chart-line", "tour_digit": "pencil"}
 WIDEST = 2.6
-"""A graph that is wider, in its heights, shows its beginning: all of it would be a thin line."""
+"""Ratio of width to height above which only the beginning of a graph is drawn."""
 OVERSAMPLING = 4
-"""Pictures are drawn larger and shrunk: thin wires and small texts stay fine."""
+"""Factor by which pictures are drawn larger and then shrunk, so that thin wires stay fine."""
 
 
 class Thumbnail(QWidget):
-    """A picture with rounded upper corners; a quiet ground until it is there."""
+    """A picture with rounded upper corners; a plain background until it is available."""
 
     def __init__(self, theme: Theme) -> None:
         super().__init__()
@@ -74,7 +74,7 @@ class Thumbnail(QWidget):
 
 
 class ExampleCard(QFrame):
-    """An example as a picture, with its name and one line. A button in all but its looks."""
+    """A card of an example with picture, name and one line, which behaves like a button."""
 
     chosen = Signal(object)
 
@@ -120,7 +120,7 @@ class ExampleCard(QFrame):
 
 
 class WelcomePage(QScrollArea):
-    """Offers what to begin with. Its signals are what the user requests; a file is a Path."""
+    """The page of starting points. Its signals are user requests; a file is a Path."""
 
     new_requested = Signal()
     open_requested = Signal()
@@ -148,9 +148,9 @@ class WelcomePage(QScrollArea):
         themes.changed.connect(self.set_theme)
 
     def refresh(self, has_graph: bool = False) -> None:
-        """Fill the page, or look at the recent files again.
+        """Fill the page, or update the recent files.
 
-        ``has_graph`` tells whether there is an open graph to go back to.
+        ``has_graph`` tells whether there is an open graph to return to.
         """
         if not self._filled:
             self._filled = True
@@ -166,7 +166,7 @@ class WelcomePage(QScrollArea):
         super().keyPressEvent(event)
 
     def draw_pictures(self) -> None:
-        """Begin to draw the pictures that are not there yet, one at a time."""
+        """Start drawing the missing pictures, one at a time."""
         self._waiting = list(self.cards)
         self._timer.start()
 
@@ -285,7 +285,7 @@ class WelcomePage(QScrollArea):
         grid.setVerticalSpacing(SPACE[1])
         for row, path in enumerate(paths):
             link = button(on_button(path.stem), "link")
-            link.setProperty("flush", "true")  # names begin where the heading does
+            link.setProperty("flush", "true")  # aligns names with the heading
             link.setObjectName(str(path))
             link.clicked.connect(self._on_recent)
             grid.addWidget(link, row, 0)
@@ -319,8 +319,10 @@ class WelcomePage(QScrollArea):
 
 
 def result_picture(name: str, ratio: float) -> QPixmap | None:
-    """What an example computes or learns, drawn in advance (`tools/make_thumbnails.py`); None
-    where its graph is the result."""
+    """Return a picture of an example's result, or None if the graph itself is the result.
+
+    `tools/make_thumbnails.py` draws these pictures in advance.
+    """
     try:
         path = resource(f"thumbnails/{name}.png")
     except MissingResource:
@@ -333,7 +335,7 @@ def result_picture(name: str, ratio: float) -> QPixmap | None:
 
 
 def thumbnail(document: Document, theme: Theme, ratio: float) -> QPixmap:
-    """The beginning of a document's canvas as the picture of a card."""
+    """Return the beginning of a document's canvas as the picture of a card."""
     from nodeflow.document.analysis.analysis import Analysis
     from nodeflow.ui.canvas import CanvasView
 
@@ -357,7 +359,7 @@ def thumbnail(document: Document, theme: Theme, ratio: float) -> QPixmap:
 
 
 def cropped(area: QRectF) -> QRectF:
-    """What of a graph a card shows: all of it, or the beginning of a wide one, at its shape."""
+    """Return the part of a graph that fits a card: the whole, or the beginning of a wide graph."""
     shape = CARD_WIDTH / PICTURE_HEIGHT
     margin = max(40.0, 0.06 * area.height())
     area = area.adjusted(-margin, -margin, margin, margin)

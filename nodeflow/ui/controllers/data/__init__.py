@@ -1,1 +1,1 @@
-"""Data sets, and wiring them to a graph."""
+"""Data sets and their connection to a graph."""

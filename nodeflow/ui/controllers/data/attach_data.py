@@ -1,4 +1,4 @@
-"""The way from "x has no data yet" to data: a bundled set, a file, or a sample value."""
+"""The menu behind "x has no data yet": a bundled data set, a file, or a sample value."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from nodeflow.ui.core.workspace import Workspace
 
 
 class AttachData(QObject):
-    """Offers what can feed the placeholders that have no data.
+    """Offers data for the placeholders that have none.
 
     Args:
-        waiting: names of these placeholders.
-        show_sample: shows a node with its sample value to be edited, given its id.
+        waiting: returns the names of these placeholders.
+        show_sample: selects the node with this id and focuses its sample value.
     """
 
     def __init__(
@@ -53,13 +53,13 @@ class AttachData(QObject):
         actions.bind({"attach_data": Binding(self.open, self._blocked)})
 
     def placeholders(self) -> list[str]:
-        """Ids of the placeholders of the outermost graph that have no data."""
+        """Return ids of the placeholders without data in the outermost graph."""
         root = self._workspace.root
         records = (root.node_named(name) for name in self._waiting())
         return [record.id for record in records if record is not None]
 
     def open(self) -> None:
-        """Show the choice in the lower right corner, where the status bar speaks of it."""
+        """Show the menu in the lower right corner, above the status bar's message."""
         if self.menu is not None:
             self.menu.deleteLater()
         self.menu = menu = QMenu(self._window)
@@ -75,7 +75,7 @@ class AttachData(QObject):
 
     @Slot(object)
     def attach(self, source: str) -> None:
-        """Add a data set and wire it to the placeholders that it fits."""
+        """Add a data set and connect it to the placeholders that it fits."""
         root = self._workspace.root
         try:
             node = attach_data(
@@ -96,7 +96,7 @@ class AttachData(QObject):
         self._canvas.viewport.ensure_visible(node)
 
     def _read(self, source: str, folder: os.PathLike[str] | None) -> None:
-        """Attach the data when their columns are known."""
+        """Attach the data once their columns are known."""
 
         def columns() -> str:
             dataset_types({"source": source}, base_dir=folder)
@@ -127,4 +127,4 @@ class AttachData(QObject):
     def _blocked(self) -> Blocked | None:
         if not self._workspace.path and self.placeholders():
             return None
-        return Blocked("Every placeholder has data.")
+        return Blocked("All placeholders have data.")

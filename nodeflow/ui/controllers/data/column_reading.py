@@ -1,4 +1,4 @@
-"""The columns of data sets, read off the GUI thread: what comes late is shown when it comes."""
+"""The columns of data sets, read off the GUI thread and shown when they arrive."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from nodeflow.ui.core.workspace import Workspace
 
 
 class ColumnReading(QObject):
-    """Analyses data sets again when their columns are known.
+    """Analyses data sets again once their columns are known.
 
-    A node that was added before its columns were known gets its placeholders then.
+    A node added before its columns were known gets its placeholders then.
     """
 
     _came = Signal()
@@ -32,7 +32,7 @@ class ColumnReading(QObject):
         COLUMN_TYPES.read_apart(ThreadSignal(self, "_came").emit)
 
     def close(self) -> None:
-        """Whoever asks waits again."""
+        """Stop reading apart: callers then wait for the columns."""
         COLUMN_TYPES.read_apart(None)
 
     @Slot(object)

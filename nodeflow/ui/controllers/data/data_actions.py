@@ -1,4 +1,4 @@
-"""The actions that choose which data the nodes show."""
+"""The actions that choose the data shown by the nodes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,11 @@ NO_DATA = Blocked("No data set feeds the graph.")
 
 
 class DataActions(QObject):
-    """Signals: ``row_requested`` where the user wants to choose a row by its number."""
+    """The actions, and their state.
+
+    Signals:
+        row_requested: the user wants to choose a row by its number.
+    """
 
     row_requested = Signal()
 
@@ -41,7 +45,7 @@ class DataActions(QObject):
         data.changed.connect(self._refresh)
 
     def _refresh(self) -> None:
-        """Let the arrows and ticks follow at once."""
+        """Update the arrows and check marks at once."""
         self._check()
         self._actions.refresh((*SPLIT_ACTIONS, "data_single", "data_row", *STEPS))
 
@@ -50,14 +54,16 @@ class DataActions(QObject):
 
     def _split_blocked(self, split: str) -> Blocked | None:
         if self._data.splits and split not in self._data.splits:
-            return Blocked("The data have no such rows.")
+            return Blocked("The data have no such split.")
         return self._blocked()
 
     def _step_blocked(self, direction: int) -> Blocked | None:
         if self._data.is_by_hand:
-            return Blocked("What is shown comes from the sketch pad.")
+            return Blocked("The displayed data come from the sketch pad.")
         if self._blocked() is None and not self._data.can_step(direction):
-            return Blocked("These are the last rows." if direction > 0 else "These are the first.")
+            return Blocked(
+                "There are no later rows." if direction > 0 else "There are no earlier rows."
+            )
         return self._blocked()
 
     def _toggle_single(self) -> None:

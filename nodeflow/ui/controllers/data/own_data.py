@@ -1,4 +1,4 @@
-"""Data of the user's own: files become graphs, and dataset nodes get placeholders."""
+"""The user's own data: files become graphs, and dataset nodes get placeholders."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ NO_DATASET = Blocked("Select a dataset node.")
 
 
 class OwnData(QObject):
-    """Opens the wizard for data, and acts on the selected dataset node."""
+    """Opens the data wizard, and acts on the selected dataset node."""
 
     def __init__(
         self,
@@ -81,10 +81,10 @@ class OwnData(QObject):
         self._wizard().ask()
 
     def drop(self, path: Path, at: QPoint) -> None:
-        """A data file was dropped: ask what for where a graph is open, else begin one with it.
+        """Take a dropped data file: ask for its use if a graph is open, else begin a graph with it.
 
         Args:
-            at: where, on the screen.
+            at: the position on the screen.
         """
         if self._pages.shows_welcome or not self._workspace.root.nodes:
             self.open_path(path)
@@ -98,9 +98,7 @@ class OwnData(QObject):
         predict.triggered.connect(partial(self._predict.predict, path))
         blocked = self._predict.blocked()
         predict.setEnabled(blocked is None)
-        predict.setToolTip(
-            plain_tip(blocked.reason) if blocked else "With the weights as they are now"
-        )
+        predict.setToolTip(plain_tip(blocked.reason) if blocked else "With the current weights")
         begin = menu.addAction("Make a new graph from it…")
         begin.triggered.connect(partial(self.open_path, path))
         add = menu.addAction("Add it as a dataset node")
@@ -111,7 +109,7 @@ class OwnData(QObject):
         menu.popup(at)
 
     def _add_dataset(self, path: Path, at: QPointF) -> None:
-        """A dataset node for a file, with its placeholders."""
+        """Add a dataset node for a file, with its placeholders."""
         document = self._workspace.document
         self._settings.set_data_folder(path.parent)
         with self._canvas.signals.reporting(), document.transaction(f"Add {path.name}"):
@@ -136,13 +134,13 @@ class OwnData(QObject):
     def choose_folder(self) -> None:
         """Ask for a folder of pictures."""
         folder = str(self._settings.data_folder())
-        title = "A folder with one folder of pictures per class"
+        title = "Folder with one subfolder of pictures for each class"
         chosen = QFileDialog.getExistingDirectory(self._window, title, folder)
         if chosen:
             self.open_path(Path(chosen))
 
     def _wizard(self) -> DataWizard:
-        """The wizard that is open, or a new one."""
+        """Return the open wizard, or a new one."""
         if self.wizard is None:
             self.wizard = wizard = DataWizard(self._window, self._themes, self._finish)
             wizard.file_requested.connect(self.choose_file)
@@ -155,7 +153,7 @@ class OwnData(QObject):
         self.wizard = None
 
     def _finish(self, document: Document, title: str, train: bool) -> bool:
-        """Show the graph and train it; False if the user stays with the one that is open."""
+        """Show the graph and train it; return False if the user keeps the open one."""
         if not self._files.begin_with(document, title):
             return False
         self._shows_answers = train and not any(map(view_of, document.nodes.values()))
@@ -168,7 +166,7 @@ class OwnData(QObject):
 
     @Slot(object)
     def _on_training(self, event: Event) -> None:
-        """The first training is done: show its answers, unless a node draws them."""
+        """Show the predictions after the first training, unless a node draws them."""
         if isinstance(event, Done) and self._shows_answers and not event.stopped:
             self._shows_answers = False
             self._actions.trigger("show_predictions")
@@ -203,7 +201,7 @@ class OwnData(QObject):
         if not columns:
             return Blocked("Its data cannot be read.")
         if not unplaced(self._workspace.document, record.id, columns):
-            return Blocked("Every column feeds a placeholder.")
+            return Blocked("All columns feed a placeholder.")
         return None
 
     def _add_placeholders(self) -> None:
@@ -217,10 +215,10 @@ class OwnData(QObject):
     # ---- data that moved --------------------------------------------------------------------
 
     def _nothing_missing(self) -> Blocked | None:
-        return None if missing(self._workspace.root) else Blocked("All data files are there.")
+        return None if missing(self._workspace.root) else Blocked("No data files are missing.")
 
     def locate(self) -> None:
-        """Let the user say where the data of a node are now: of the selected one, or the first."""
+        """Let the user locate the missing data of the selected node, or of the first."""
         found = missing(self._workspace.root)
         if not found:
             return
@@ -235,13 +233,13 @@ class OwnData(QObject):
             self._workspace.allow(place)
             names = relocate(self._workspace.root, record.id, place)
             self._messages.message_retracted.emit("locate_data")
-            more = f" and {len(names) - 1} more of that folder" if len(names) > 1 else ""
+            more = f"  and {len(names) - 1} more in that folder" if len(names) > 1 else ""
             self._messages.show_status(f"Located {place.name}{more}")
         self._settings.set_data_folder(place.parent)
         self._report_missing()
 
     def _ask_where(self, path: Path) -> Path | None:
-        """The file, or the folder of pictures, that the user chooses for a path."""
+        """Return the file or picture folder that the user chooses for a missing path."""
         folder, title = str(self._settings.data_folder()), f"Locate {path.name}"
         if path.suffix:
             files = f"{path.name} (*{path.suffix});;All files (*)"
@@ -251,11 +249,11 @@ class OwnData(QObject):
         return Path(chosen) if chosen else None
 
     def _report_missing(self) -> None:
-        """Offer to locate data files that are not where the document says."""
+        """Offer to locate missing data files."""
         found = missing(self._workspace.root)
         if not found:
             return
         _, record, path = found[0]
-        others = f" {len(found) - 1} more data files are missing, too." if len(found) > 1 else ""
-        text = f"{record.name} has no data: {path.name} is not where it was.{others}"
+        others = f" {len(found) - 1}  more data files are missing." if len(found) > 1 else ""
+        text = f"{record.name} has no data: {path.name} was not found.{others}"
         self._messages.show(text, "warning", "locate_data", "Locate…")

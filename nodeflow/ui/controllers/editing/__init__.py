@@ -1,1 +1,1 @@
-"""Edits of the graph, by menu, key and popup."""
+"""Edits of the graph through menus, keys and popups."""

@@ -1,4 +1,4 @@
-"""The context menus of the canvas, and the actions on what is selected.
+"""The context menus of the canvas, and the actions on the selection.
 
 The content of a menu is data, as in the menu bar; keys and reasons come from the actions.
 """
@@ -40,21 +40,24 @@ KEYS_COUNT_AT_ONCE = (
     *("heal", "detach", "swap_inputs", "mute", "bypass", "breakpoint", "collapse", "hide_wires"),
     *("subgraph", "expand", "unpack", "expose", "delete", "start_wire", "end_wire", "pick_wire"),
 )
-"""Actions with keys on the canvas: they follow the selection at once, the others a little later."""
+"""Actions with keys on the canvas.
+
+They follow the selection at once, other actions with a delay.
+"""
 MOST_EXAMINED = 50
-"""Of so many selected nodes the inputs are examined, for some to swap or to unfold."""
+"""Maximum selected nodes whose inputs are examined for swapping or unfolding."""
 NO_NODES = Blocked("Select nodes, or a frame with nodes on it.")
 NO_SELECTION = Blocked("Select a node.")
-NOTHING_FOLDS = Blocked("No port of this only overrides a setting.")
-NEVER_PLOTTED = Blocked("This is no single number: reduce it, and plot that.")
-NEVER_BOUNDED = Blocked("Its values are no numbers in an order, so they have no bounds.")
+NOTHING_FOLDS = Blocked("The selection has no ports for settings.")
+NEVER_PLOTTED = Blocked("This is not a single number. Reduce it, and plot the result.")
+NEVER_BOUNDED = Blocked("Its values have no order, so they have no bounds.")
 NEVER_HIT = Blocked(
-    "This is never infinite or NaN, nor true or false: compare it, and set the breakpoint there."
+    "These values are always finite. Compare them, and set a breakpoint on the result."
 )
 
 
 class ContextMenu(QObject):
-    """Opens the menu that the canvas requests, and binds the actions on what is selected."""
+    """Opens the menu that the canvas requests, and binds the actions on the selection."""
 
     def __init__(self, workspace: Workspace, canvas: CanvasView, actions: ActionSet) -> None:
         super().__init__(canvas)
@@ -114,20 +117,20 @@ class ContextMenu(QObject):
         self.menu.popup(at)
 
     def _takes_a_picture(self) -> bool:
-        """Whether one placeholder is selected, which the sketch pad can feed."""
+        """Return whether exactly one placeholder is selected and the sketch pad can feed it."""
         workspace, chosen = self._workspace, self._workspace.selection
         if len(chosen) != 1 or workspace.path:
             return False
         return picture_input(workspace.document.nodes[chosen[0]], workspace.analysis) is not None
 
     def _kind(self, kind: str) -> str:
-        """Which menu it is: a dataset node alone has one of its own."""
+        """Return the kind of menu: a single dataset node has its own."""
         nodes = self._workspace.document.nodes
         chosen = [nodes[i].op for i in self._workspace.selection]
         return DATASET if kind == "node" and chosen == [DATASET] else kind
 
     def _closed_soon(self) -> None:
-        """An entry that was chosen is done after the menu has gone, and before this."""
+        """Forget the menu's place later, because a chosen entry runs after the menu has closed."""
         QTimer.singleShot(0, self._canvas, self._forget_place)
 
     def _forget_place(self) -> None:
@@ -135,9 +138,9 @@ class ContextMenu(QObject):
             self._canvas.mouse.menu_open_at = None
 
     def name_toggles(self, *_: object) -> None:
-        """Say what the toggles would do to what is selected now."""
+        """Name the toggle actions after their effect on the selection."""
         nodes = [self._workspace.document.nodes[i] for i in self._canvas.selection.targets()]
-        for mode, on, off in ((MUTED, "Mute", "Unmute"), (BYPASSED, "Bypass", "End the bypass")):
+        for mode, on, off in ((MUTED, "Mute", "Unmute"), (BYPASSED, "Bypass", "Stop bypassing")):
             every = bool(nodes) and all(mode_of(node) == mode for node in nodes)
             self._actions.set_text("mute" if mode == MUTED else "bypass", off if every else on)
         every = bool(nodes) and all(has_breakpoint(node) for node in nodes)
@@ -191,7 +194,7 @@ class ContextMenu(QObject):
         return self._locked() or (None if some else NEVER_HIT)
 
     def _breakable(self) -> list[str]:
-        """The selected nodes whose values can be not finite or true, as far as types are known."""
+        """Return the selected nodes whose known types allow values not finite, or true."""
         analysis = self._workspace.analysis
         return [
             node
@@ -205,7 +208,7 @@ class ContextMenu(QObject):
         return self._locked() or (None if self._boundable() else NEVER_BOUNDED)
 
     def _boundable(self) -> list[str]:
-        """The selected nodes that have bounds or could have them, as far as types are known."""
+        """Return the selected nodes that have bounds or whose known types allow them."""
         nodes, analysis = self._workspace.document.nodes, self._workspace.analysis
         return [
             node
@@ -220,7 +223,7 @@ class ContextMenu(QObject):
         return self._locked() or (None if self._plottable() else NEVER_PLOTTED)
 
     def _plottable(self) -> list[str]:
-        """The selected nodes that are plotted or could be: a single number, as far as is known."""
+        """Return the selected nodes that are plotted or known to be a single number."""
         nodes, analysis = self._workspace.document.nodes, self._workspace.analysis
         found = []
         for node in self._workspace.selection:
@@ -251,7 +254,7 @@ class ContextMenu(QObject):
 
     def _no_wire(self) -> Blocked | None:
         wire = self._canvas.selection.wire in self._workspace.document.wires
-        return self._locked() or (None if wire else Blocked("Click a wire, or double click it."))
+        return self._locked() or (None if wire else Blocked("Click a wire to select it."))
 
     def _hiding_blocked(self) -> Blocked | None:
         wire = self._canvas.selection.wire in self._workspace.document.wires
@@ -288,7 +291,7 @@ class ContextMenu(QObject):
             self._canvas.edits.insert_into_wire(self._on_wire(key))
 
     def _on_wire(self, key: tuple[str, str]) -> QPointF:
-        """Where the menu was opened on a wire, else the wire's middle, in view coordinates."""
+        """Return the menu's point on the wire, else the wire's middle, in view coordinates."""
         at = QPointF(self._canvas.mouse.menu_at)
         if self._canvas.viewport.hit_test(at).wire == key:
             return at

@@ -1,4 +1,4 @@
-"""The Edit and View menus: mostly methods of the canvas, with the reasons why they may refuse."""
+"""The Edit and View menus: mostly methods of the canvas, with the reasons that block them."""
 
 from __future__ import annotations
 
@@ -27,8 +27,10 @@ NOTHING = Blocked("Nothing is selected.")
 
 
 class EditActions(QObject):
-    """The actions that edit and look around: on the document's canvas, or on the visible one where
-    that need not be the document's."""
+    """The editing and navigation actions.
+
+    Editing acts on the document's canvas, navigation on the visible one.
+    """
 
     def __init__(
         self, workspace: Workspace, canvas: CanvasView, pages: PageStack, actions: ActionSet
@@ -83,14 +85,14 @@ class EditActions(QObject):
         return own | by_canvas
 
     def _shown(self, action: Callable[[CanvasView], object]) -> Callable[[], object]:
-        """Call a function with the canvas that is visible."""
+        """Return a function that calls an action with the visible canvas."""
         return lambda: action(self._pages.shown_canvas)
 
     def _run(self, action: str) -> None:
         self._pages.shown_canvas.keyboard.run(action)
 
     def _name_undo(self) -> None:
-        """Say in the menu what would be undone and redone."""
+        """Show in the menu what undo and redo would affect."""
         document = self._workspace.document
         undo, redo = document.undo_label, document.redo_label
         self._actions.set_text("undo", f"Undo {_lower(undo)}" if undo else "Undo")
@@ -111,7 +113,7 @@ class EditActions(QObject):
         self._workspace.document.redo()
 
     def _locked(self) -> Blocked | None:
-        """Why nothing can be edited in what is visible, if that is so."""
+        """Return why the visible graph cannot be edited, or None."""
         why = self._pages.shown_canvas.document.locked
         return Blocked(f"These nodes are {why}.") if why else None
 
@@ -146,7 +148,7 @@ class EditActions(QObject):
         self._canvas.clipboard.paste(self._menu_place(), wired=wired)
 
     def _menu_place(self) -> QPointF | None:
-        """Where the menu is about, in scene units, if this comes from one."""
+        """Return the position of the open menu in scene units, or None without a menu."""
         at = self._canvas.mouse.menu_open_at
         return None if at is None else self._canvas.viewport.camera.to_scene(QPointF(at))
 
@@ -202,7 +204,7 @@ class EditActions(QObject):
         return self._locked() or (None if one else Blocked("Select a frame."))
 
     def _note(self) -> None:
-        """Put a note at the pointer, and let the user write it."""
+        """Put a note at the pointer and start editing it."""
         canvas = self._canvas
         place = self._menu_place() or canvas.viewport.camera.to_scene(canvas.mouse.position())
         x, y = round(place.x() / 8) * 8, round(place.y() / 8) * 8
@@ -215,7 +217,7 @@ class EditActions(QObject):
         return self._locked() or empty
 
     def _arrange(self) -> None:
-        """Lay out the selected nodes; everything, if there are none or one."""
+        """Lay out the selected nodes, or all nodes if fewer than two are selected."""
         self._canvas.mouse.cancel_gesture()
         scene, chosen = self._canvas.scene, self._workspace.selection
         sizes = {i: tuple(scene.sizes[scene.nodes.get(i)].tolist()) for i in scene.nodes}
@@ -236,5 +238,5 @@ def _fit_selection(canvas: CanvasView) -> None:
 
 
 def _lower(label: str) -> str:
-    """An undo label inside a sentence: only its first letter changes."""
+    """Return an undo label for the middle of a sentence: its first letter becomes lowercase."""
     return label[:1].lower() + label[1:]

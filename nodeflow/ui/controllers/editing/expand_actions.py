@@ -1,4 +1,4 @@
-"""What is inside a node: the graph of a subgraph, or the nodes that an optimizer derives."""
+"""The inside of a node: the graph of a subgraph, or the nodes that an optimizer generates."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ NOTHING_INSIDE = Blocked(
 
 
 class ExpandActions(QObject):
-    """Expand and Unpack, for subgraphs and for nodes that derive others.
+    """Expand and Unpack, for subgraphs and for nodes that generate others.
 
     Args:
-        title: returns what the document is called.
+        title: returns the document's name.
 
     Signals:
-        node_opened(): a node without an inside was double clicked; its value is to be shown.
-        dataset_opened(id): the rows of this dataset node are to be shown.
+        node_opened(): show the value of a double-clicked node without an inside.
+        dataset_opened(id): show the rows of this dataset node.
     """
 
     node_opened = Signal()
@@ -64,7 +64,7 @@ class ExpandActions(QObject):
         workspace.changed.connect(self._on_changed)
 
     def activate(self, node_id: str) -> None:
-        """Do what a double click on a node does: show its inside, or ask for its value."""
+        """Handle a double click on a node: show its inside, else request its value."""
         if self._enter(node_id):
             return
         if self._workspace.document.nodes[node_id].op == DATASET:
@@ -75,7 +75,7 @@ class ExpandActions(QObject):
             self.node_opened.emit()
 
     def unpack(self) -> None:
-        """Replace the selected node, or the one that is expanded, by what is inside it."""
+        """Replace the selected or expanded node by the nodes inside it."""
         inside = self._pages.is_inside
         instance = None if inside else self._workspace.selected_instance
         if instance is not None:
@@ -114,7 +114,7 @@ class ExpandActions(QObject):
         self._messages.show_status(f"Unpacked {len(new)} nodes")
 
     def _on_opened(self) -> None:
-        """The nodes have places that were to be unpacked."""
+        """Unpack the nodes that now have places, if it was requested."""
         node_id = self._pages.expansion.node
         if self._unpacks and node_id is not None:
             self._unpacks = False
@@ -158,7 +158,7 @@ class ExpandActions(QObject):
         return NOTHING_INSIDE if self._selects_data() else self._expand_blocked()
 
     def _selects_data(self) -> bool:
-        """Whether a dataset node alone is selected."""
+        """Return whether a dataset node alone is selected."""
         nodes, chosen = self._workspace.document.nodes, self._workspace.selection
         return len(chosen) == 1 and nodes[chosen[0]].op == DATASET
 
@@ -169,14 +169,14 @@ class ExpandActions(QObject):
             self._messages.show_status(f"Unpacked {len(new)} nodes")
 
     def _enter(self, node_id: str) -> bool:
-        """Show the graph of an instance; False if the node is none."""
+        """Show the graph of an instance; return False if the node is not an instance."""
         if not self._workspace.enter(node_id):
             return False
         self._pages.show_canvas()
         return True
 
     def _show_derived(self, node_id: str) -> None:
-        """Show the nodes that a node derives."""
+        """Show the nodes that a node generates."""
         self._unpacks = False
         try:
             self._pages.expansion.open(node_id, self._title())
@@ -186,6 +186,6 @@ class ExpandActions(QObject):
         self._pages.show_expansion()
 
     def _on_changed(self, _: object) -> None:
-        """After an edit the node may derive others."""
+        """Leave the generated nodes, because an edit may have changed them."""
         if self._pages.shows_expansion:
             self._pages.show_canvas()

@@ -1,4 +1,4 @@
-"""Freeze and Thaw: whether trainings may change the variables of what is selected."""
+"""Freeze and Thaw: whether training may change the selection's variables."""
 
 from __future__ import annotations
 
@@ -41,15 +41,15 @@ class FreezeActions(QObject):
             self._messages.show_status(f"{verb} the weights of {counted(count, 'node')}")
 
     def _freeze_blocked(self) -> Blocked | None:
-        return self._blocked(False, "Everything that it depends on is frozen.")
+        return self._blocked(False, "All variables of the selection are frozen already.")
 
     def _thaw_blocked(self) -> Blocked | None:
-        return self._blocked(True, "Trainings may change everything that it depends on.")
+        return self._blocked(True, "No variable of the selection is frozen.")
 
     def _blocked(self, trainable: bool, done: str) -> Blocked | None:
         chosen = self._workspace.selection
         if not chosen:
-            return Blocked("Select variables, layers, or what depends on them.")
+            return Blocked("Select variables, layers or their dependents.")
         found = freezable(self._workspace.document, chosen)
         if not found:
             return Blocked("The selection depends on no variables.")

@@ -1,7 +1,4 @@
-"""What can be done with the file's subgraphs and the user's library, from the rows of the palette.
-
-By a menu, and by the keys that the menu names.
-"""
+"""Commands for the palette's rows of subgraphs and library entries, by menu and by key."""
 
 from __future__ import annotations
 
@@ -40,7 +37,7 @@ from nodeflow.ui.popups.quick_pick import QuickPick, Row
 
 @dataclass(frozen=True)
 class Entry:
-    """One thing that can be done with a row."""
+    """One command for a row."""
 
     id: str
     text: str
@@ -65,7 +62,7 @@ class InsertablesMenu(QObject):
     """The menu of a row, and its keys. Each edit is one undo step.
 
     Signals:
-        renamed(id): the row that was renamed has this id.
+        renamed(id): a row was renamed and has this id now.
     """
 
     renamed = Signal(str)
@@ -98,7 +95,7 @@ class InsertablesMenu(QObject):
         }
 
     def open(self, op_id: str, at: QPoint) -> None:
-        """Show the menu of a row at a global place."""
+        """Show the menu of a row at a global position."""
         if self.menu is not None:
             self.menu.deleteLater()
         self.menu = QMenu(self._pages)
@@ -122,12 +119,12 @@ class InsertablesMenu(QObject):
         self.do(*action.data())
 
     def _blocked(self, op_id: str, entry: Entry) -> Blocked | None:
-        """Why something cannot be done with a row."""
+        """Return why a command cannot run for a row, or None."""
         when = self._when.get(entry)
         return None if when is None else when(op_id)
 
     def do(self, op_id: str, what: str) -> None:
-        """Do it, or show why it cannot be done, with what helps."""
+        """Run a command, or show why it cannot run, with an action that helps."""
         entry = ENTRIES[what]
         if entry not in MENUS[_kind(op_id)]:
             return
@@ -154,12 +151,12 @@ class InsertablesMenu(QObject):
         return None
 
     def place(self, op_id: str) -> None:
-        """Add what a row stands for, in the middle of the canvas."""
+        """Add a row's subgraph or template in the middle of the canvas."""
         self._pages.show_canvas()
         add_in_middle(self._canvas, op_id)
 
     def _open(self, op_id: str) -> None:
-        """Show a subgraph of the file: inside an instance, if there is one that runs."""
+        """Show a subgraph of the file, inside an instance that runs if there is one."""
         name, workspace = _name(op_id), self._workspace
         self._pages.show_canvas()
         if workspace.document.scope == name:
@@ -179,8 +176,8 @@ class InsertablesMenu(QObject):
             lambda query: [self._renaming(old, query)] if query else [],
             lambda row: self._renamed(old, row.data),
             title="Name",
-            hint="Another name",
-            heading=f"Rename the subgraph {old}; all its instances follow",
+            hint="New name",
+            heading=f"Rename the subgraph {old} and all its instances",
             nothing="Use letters, digits and underscores.",
             back=self._pages.window().focusWidget(),
             text=old,
@@ -216,22 +213,22 @@ class InsertablesMenu(QObject):
         scope = "/".join([*found[1], ""]) if found else ""
         first = f"{scope}{found[0].nodes[node].name}" if found else name
         others = f" and {count - 1} more" if count > 1 else ""
-        text = f"Used by {first}{others}: unpack or delete what uses it first."
+        text = f"Used by {first}{others}. Unpack or delete these nodes first."
         return Blocked(text, f"node:{path}")
 
     def _remove(self, op_id: str) -> None:
         if _kind(op_id) == SUBGRAPH:
             remove_definition(self._workspace.root, _name(op_id))
-            self._messages.show_status(f"Removed the subgraph {_name(op_id)}; undo brings it back")
+            self._messages.show_status(f"Removed the subgraph {_name(op_id)}; Undo restores it")
         else:
             item = insertables.library_item(op_id)
             library.remove(item)
             self._subgraphs.refresh_insertables()
-            self._messages.show_status(f"{item.name} is no longer in the library")
+            self._messages.show_status(f"Removed {item.name} from the library")
 
 
 def _kind(op_id: str) -> str:
-    """`subgraph` or `library`, or nothing for an op."""
+    """Return `subgraph` or `library`, or "" for an op."""
     return op_id.partition("/")[0] if insertables.is_insertable(op_id) else ""
 
 

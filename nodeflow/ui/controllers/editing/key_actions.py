@@ -1,4 +1,4 @@
-"""The user's keys and pointer, the context menu by keyboard, and the list of shortcuts."""
+"""The user's keys and pointer settings, the context menu by keyboard, and the list of shortcuts."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class KeyActions(QObject):
         ShortcutsDialog(self._window, self._actions).open()
 
     def _open_context_menu(self) -> None:
-        """Open the menu of the widget with the keyboard, as a menu key would."""
+        """Open the focused widget's menu, like a menu key."""
         widget = self._window.focusWidget()
         if widget is not None:
             middle = widget.rect().center()

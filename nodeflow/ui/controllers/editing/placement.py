@@ -1,4 +1,4 @@
-"""Adding a node where the user looks, so that it hides no other."""
+"""Placement of a new node in the visible area, without covering another."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ GRID, STEP = 8, 32
 
 
 def add_in_middle(canvas: CanvasView, op_id: str) -> None:
-    """Add a node, or an instance of a subgraph or template, in the middle of what is visible."""
+    """Add a node, or an instance of a subgraph or template, in the middle of the visible area."""
     at, document = (
         canvas.viewport.camera.to_scene(canvas.rect().center().toPointF()),
         canvas.document,
@@ -31,7 +31,7 @@ def add_in_middle(canvas: CanvasView, op_id: str) -> None:
 
 
 def _free_corner(canvas: CanvasView, at: QPointF) -> QPointF:
-    """A place near a scene point where no node has its corner."""
+    """Return a place near a scene point at which no node has its corner."""
     taken = {(round(n.pos[0]), round(n.pos[1])) for n in canvas.document.nodes.values()}
     x, y = round(at.x() / GRID) * GRID, round(at.y() / GRID) * GRID
     while (x, y) in taken:

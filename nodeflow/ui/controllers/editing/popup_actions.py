@@ -1,4 +1,4 @@
-"""What is asked for by typing: commands, nodes to find, formulas, ports to wire to."""
+"""The popups with a text field: commands, nodes to find, formulas, ports to connect."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ class PopupActions(QObject):
         actions.bind(self._bindings())
 
     def _bindings(self) -> dict[str, Binding]:
-        leaves = "Select the node that the wire leaves."
-        goes_into = "Select the node that the wire goes into."
+        leaves = "Select the node at which the wire starts."
+        goes_into = "Select the node at which the wire ends."
         wiring = self._wiring
         return {
             "command_palette": Binding(self._palette.open),
@@ -83,6 +83,6 @@ class PopupActions(QObject):
     def _pick_blocked(self) -> Blocked | None:
         chosen = self._workspace.selection
         if len(chosen) != 1:
-            return Blocked("Select the node whose wire it is.")
+            return Blocked("Select the node of the wire.")
         some = self._workspace.document.has_wires(chosen[0])
-        return None if some else Blocked("It has no wires.")
+        return None if some else Blocked("This node has no wires.")

@@ -1,6 +1,6 @@
 """Subgraphs in the window: creating, entering, leaving, exposing ports, and the user's library.
 
-What they do to the document is in `document.edit`.
+`document.edit` contains the edits themselves.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ class SubgraphActions(QObject):
     """The actions on subgraphs.
 
     Signals:
-        insertables_changed(list of declarations): the file's subgraphs and the library, as the
-            palette shows them.
-        list_requested(): the file's subgraphs are to be shown in the palette.
+        insertables_changed(list of declarations): the file's subgraphs and the library, for the
+            palette.
+        list_requested(): show the file's subgraphs in the palette.
     """
 
     insertables_changed = Signal(object)
@@ -87,10 +87,10 @@ class SubgraphActions(QObject):
         nodes = self._workspace.document.nodes
         chosen = self._canvas.selection.with_contents()
         some = any(i in nodes and nodes[i].op not in BORDER for i in chosen)
-        return self._locked() or (None if some else Blocked("Select the nodes to put together."))
+        return self._locked() or (None if some else Blocked("Select the nodes for the subgraph."))
 
     def _create(self) -> None:
-        """Put what is selected into a subgraph, and let the user name it."""
+        """Put the selection into a subgraph and let the user name it."""
         with self._canvas.signals.reporting():
             made = create(self._workspace.document, self._canvas.selection.with_contents())
             self._canvas.selection.select([made])
@@ -104,7 +104,7 @@ class SubgraphActions(QObject):
         if record is not None:
             with self._canvas.signals.reporting():
                 name = make_independent(self._workspace.document, record.id)
-                self._messages.show_status(f"{record.name} has the subgraph {name} for itself")
+                self._messages.show_status(f"{record.name} now has its own subgraph {name}")
 
     # ---- entering and leaving ---------------------------------------------------------------
 
@@ -113,7 +113,7 @@ class SubgraphActions(QObject):
         return None if self._workspace.path or inside else NOT_INSIDE
 
     def leave(self) -> None:
-        """Back to the graph outside; the instance that was shown is selected there."""
+        """Return to the graph outside and select the instance that was left."""
         if self._pages.shows_expansion:
             self._pages.show_canvas()
         elif self._pages.shows_comparison:
@@ -122,7 +122,7 @@ class SubgraphActions(QObject):
             self.go_to(len(self._workspace.path) - 1)
 
     def go_to(self, depth: int) -> None:
-        """Leave until so many instances lead to what is shown."""
+        """Leave subgraphs until this many instances remain on the path."""
         came_from = self._workspace.path[depth] if depth < len(self._workspace.path) else None
         self._workspace.go_to(self._workspace.path[:depth])
         if came_from in self._workspace.document.nodes:
@@ -136,18 +136,18 @@ class SubgraphActions(QObject):
         if not self._workspace.path:
             return NOT_INSIDE
         one = len(self._workspace.selection) == 1
-        return self._locked() or (None if one else Blocked("Select the node whose port it is."))
+        return self._locked() or (None if one else Blocked("Select the node of the port."))
 
     def _ask_port(self) -> None:
-        """Ask which port of the selected node becomes one of the subgraph."""
+        """Ask which port of the selected node becomes a port of the subgraph."""
         record = self._workspace.document.nodes[self._workspace.selection[0]]
         rows = self._exposable(record)
         self._quick_pick.open(
             lambda query: [row for row in rows if score(query, row.title) > 0],
             self._exposed,
             title="Port",
-            heading=f"Which port of {record.name} should the subgraph have?",
-            nothing="It has no port of this name.",
+            heading=f"Which port of {record.name} should become a port of the subgraph?",
+            nothing="The node has no port of this name.",
             back=self._canvas,
         )
 
@@ -169,7 +169,7 @@ class SubgraphActions(QObject):
         node, port, side = row.data
         with self._canvas.signals.reporting():
             name = expose(self._workspace.document, node, port, side)
-            self._messages.show_status(f"The subgraph has the port {name}")
+            self._messages.show_status(f"The subgraph now has the port {name}")
 
     # ---- the library ------------------------------------------------------------------------
 
@@ -183,7 +183,7 @@ class SubgraphActions(QObject):
         self.ask_to_save(None if record is None else str(record.attrs.get(DEFINITION)))
 
     def ask_to_save(self, definition: str | None) -> None:
-        """Ask what a subgraph, or else the selection, is to be called in the library."""
+        """Ask for a name in the library for a subgraph, or else for the selection."""
         document = self._workspace.document
         default = definition or document.nodes[self._workspace.selection[0]].name
         kind = library.SUBGRAPHS if definition else library.TEMPLATES
@@ -191,7 +191,7 @@ class SubgraphActions(QObject):
         def names(query: str) -> Sequence[Row]:
             name = automatic_name(query.replace(" ", "_") or default)
             taken = any((i.kind, i.name) == (kind, name) for i in library.items())
-            return [Row(name, "Replaces the one there" if taken else "", data=name, icon="save")]
+            return [Row(name, "Replaces the existing one" if taken else "", data=name, icon="save")]
 
         self._quick_pick.open(
             names,
@@ -211,7 +211,7 @@ class SubgraphActions(QObject):
             else:
                 item = library.save_template(document, self._canvas.selection.with_contents(), name)
             self.refresh_insertables()
-            self._messages.show_status(f"{item.name} is in the library")
+            self._messages.show_status(f"Saved {item.name} to the library")
 
     def _insert_blocked(self) -> Blocked | None:
         return self._locked() or self._when_any()
@@ -221,14 +221,14 @@ class SubgraphActions(QObject):
         return None if some else Blocked("There are no subgraphs and no templates yet.")
 
     def _ask_insertable(self) -> None:
-        """Ask for a subgraph or template, and put it into the middle."""
+        """Ask for a subgraph or template, and add it in the middle."""
         self._pages.show_canvas()
         self._quick_pick.open(
             self._found,
             lambda row: add_in_middle(self._canvas, row.data),
             title="Insert",
             hint="Subgraph or template",
-            nothing="Nothing of this name.",
+            nothing="No subgraph or template has this name.",
             back=self._canvas,
         )
 
@@ -236,7 +236,7 @@ class SubgraphActions(QObject):
         return None if library.items() else Blocked("The library is empty.")
 
     def _ask_removed(self) -> None:
-        """Ask what to remove from the library."""
+        """Ask for the library entry to remove."""
         self._quick_pick.open(
             lambda query: [
                 Row(item.name, item.kind.rstrip("s"), data=item, icon="trash-2")
@@ -245,14 +245,14 @@ class SubgraphActions(QObject):
             ],
             self._removed,
             title="Remove",
-            heading="Remove from the library; graphs that use it keep it",
+            heading="Remove from the library (graphs that use it keep their copy)",
             back=self._canvas,
         )
 
     def _removed(self, row: Row) -> None:
         library.remove(row.data)
         self.refresh_insertables()
-        self._messages.show_status(f"{row.title} is no longer in the library")
+        self._messages.show_status(f"Removed {row.title} from the library")
 
     def _found(self, query: str) -> list[Row]:
         return [
@@ -261,11 +261,11 @@ class SubgraphActions(QObject):
         ]
 
     def insertables(self) -> list[insertables.Insertable]:
-        """The file's subgraphs and the library, as the palette shows them."""
+        """Return the file's subgraphs and the library, for the palette."""
         return insertables.available(self._workspace.document, every=True)
 
     def refresh_insertables(self) -> None:
-        """The library, the file's subgraphs or the graph to put them into may be others."""
+        """Update the palette after changes of the library, the subgraphs or the current graph."""
         self.insertables_changed.emit(self.insertables())
 
     def _on_edited(self, change: Change) -> None:

@@ -1,1 +1,1 @@
-"""What the engine process reports, and its settings."""
+"""Reports of the engine process, and its settings."""

@@ -1,4 +1,4 @@
-"""What the user reads, and can do, when the engine process does not answer or has ended."""
+"""The notices shown when the engine process does not answer or has ended."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from nodeflow.ui.core.messages import Messages
 RESTART = "restart_engine"
 SAFE = "safe_start"
 CRASHES = 2
-"""After so many in a row a start without own ops is offered."""
+"""Number of crashes in a row after which a start without own ops is offered."""
 AGAIN_MS = 30_000
-"""Who chooses to wait is asked again after this long."""
+"""Milliseconds before the question is repeated after the user chose to wait."""
 
 
 class EngineNotices(QObject):
-    """Shows notices over the canvas; nothing here is modal.
+    """Shows notices over the canvas; none is modal.
 
     Args:
-        weights: knows whether there is a copy of what was learned, for an engine that starts.
+        weights: knows whether there is a copy of the trained weights for a new engine.
         plugins: loads the user's own ops, or leaves them out.
-        unfinished: knows whether a training can go on.
+        unfinished: knows whether a training can be resumed.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class EngineNotices(QObject):
     def _show_silence(self) -> None:
         doing = self._link.watch.doing
         text = f"The engine is not answering{f' while it computes {doing}' if doing else ''}. "
-        text += f"Your graph is safe, also if you restart it{self._of_variables(', and ')}."
+        text += f"Your graph is safe, even if you restart the engine{self._of_variables(', and ')}."
         choices = [("", "Wait"), (RESTART, "Restart")]
         self._messages.show(text, "warning", choices=choices)
         self._again.start()
@@ -78,42 +78,42 @@ class EngineNotices(QObject):
         text += f"Your graph is untouched{self._of_variables('; ')}."
         goes_on = self._unfinished.look()
         if again:
-            text, level = f"{text} It is being started again.", "warning"
+            text, level = f"{text} It is restarting.", "warning"
         else:
-            text += " It stopped several times in a row, so it waits for you."
+            text += " It stopped several times in a row, so it does not restart automatically."
             level = "error"
         if self._link.crashes < CRASHES or self._safe_blocked() is not None:
-            fix, words = ("", "") if again else (RESTART, "Start it again")
+            fix, words = ("", "") if again else (RESTART, "Restart the engine")
             if again and goes_on:
                 fix, words = "resume_training", self._unfinished.text
             self._messages.show(text, level, fix, words)
         else:
-            choices = [(SAFE, "Start without own ops"), (RESTART, "Start it again")]
+            choices = [(SAFE, "Start without own ops"), (RESTART, "Restart the engine")]
             self._messages.show(text, level, choices=choices[: 1 if again else 2])
 
     def _safe_blocked(self) -> Blocked | None:
         if self._plugins.is_safe:
-            return Blocked("Own ops are left out already.", "reload_plugins")
+            return Blocked("Own ops are already disabled.", "reload_plugins")
         if not PLUGINS.ops:
             return Blocked("There are no ops of your own.")
         return None
 
     def _start_safely(self) -> None:
-        """Start another engine that knows no own ops; their nodes stay as they are."""
+        """Start another engine without the user's own ops; their nodes stay unchanged."""
         self._plugins.go_safe()
         self._link.restart()
         self.show_safe_start()
 
     def show_safe_start(self) -> None:
-        """Say that own ops are left out, if they are."""
+        """Show whether own ops are left out."""
         if not self._plugins.is_safe:
             return
-        text = "Your own ops are left out; their nodes stay. Load them again when they are mended."
+        text = "Your own ops are disabled; their nodes stay. Fix the ops, then load them again."
         self._messages.show(text, "info", "reload_plugins", "Load own ops")
         self._messages.show_status("Started without own ops")
 
     def _of_variables(self, joined: str) -> str:
-        """What becomes of the variables in an engine that starts."""
+        """Return a clause about the variables in a restarted engine."""
         if self._weights.are_kept:
-            return f"{joined}variables come back as they were kept last"
-        return f"{joined}variables start afresh" if self._link.has_trained else ""
+            return f"{joined}variables will be restored from their last copy"
+        return f"{joined}variables will get their initial values" if self._link.has_trained else ""

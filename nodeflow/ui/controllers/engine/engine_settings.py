@@ -1,4 +1,4 @@
-"""What the user chooses of the engine, each in a file of its own."""
+"""The user's settings of the engine, one file each."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from nodeflow.ui.core.settings import Settings
 def add_engine_settings(
     window: QWidget, link: EngineLink, settings: Settings, actions: ActionSet
 ) -> None:
-    """Let the window ask for them, and give the engine what was chosen before."""
+    """Add the dialogs of the settings, and send the stored settings to the engine."""
     ThreadSettings(window, link, settings, actions)
     MemorySettings(window, link, settings, actions)
     LiveValueSettings(window, link, settings, actions)

@@ -1,4 +1,4 @@
-"""Gradient checks: asked for from the menu, shown as badges on the nodes."""
+"""Gradient checks: requested from the menu, shown as badges on the nodes."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ ROLES = {RIGHT: "ok", WRONG: "error", UNCHECKED: "ink_muted"}
 
 
 class GradientActions(QObject):
-    """Asks for the checks, and keeps what came of them until the graph changes.
+    """Requests the checks, and keeps their results until the graph changes.
 
     Signals:
-        found(names): the gradients of these nodes are wrong; they are to be shown.
+        found(names): show these nodes, because their gradients are wrong.
     """
 
     found = Signal(object)
@@ -67,7 +67,7 @@ class GradientActions(QObject):
         if not self._workspace.selection:
             return Blocked("Select a node.")
         if self._workspace.is_apart:
-            return Blocked("Nothing here runs: open an instance of the subgraph.")
+            return Blocked("This subgraph has no values here. Open an instance of it.")
         return self._blocked()
 
     def _not_running(self) -> Blocked | None:
@@ -122,20 +122,18 @@ class GradientActions(QObject):
             names = listed([checked.node for checked in at_fault])
             worst = max(at_fault, key=lambda checked: checked.error or 0.0)
             rest = len(wrong) - len(at_fault)
-            more = (
-                f" Of {count(rest)} more nodes the loss's gradient goes through it." if rest else ""
-            )
+            more = f" It affects the loss gradients of {count(rest)} more nodes." if rest else ""
             text = f"{stopped}the gradient of {names} is wrong. {worst}.{more}"
             self._messages.show(text[0].upper() + text[1:], "error")
             self.found.emit([checked.node for checked in at_fault])
         elif compared:
             worst = max(compared, key=lambda checked: checked.error or 0.0)
             each = "gradient is" if len(compared) == 1 else "gradients are"
-            text = f"{stopped}{count(len(compared))} {each} right; the worst relative error is "
-            self._messages.show(f"{text}{worst.error:.1e}, of {worst.node}.", "info")
+            text = f"{stopped}{count(len(compared))} {each} correct; the largest relative error is "
+            self._messages.show(f"{text}{worst.error:.1e}, at {worst.node}.", "info")
         elif message.count == 1:
             (only,) = list(self.results.values())[-1:]
-            self._messages.show(f"{only.node} has nothing to compare: {in_window(only.note)}.")
+            self._messages.show(f"{only.node} was not compared: {in_window(only.note)}.")
         else:
             self._messages.show(f"{stopped}no gradients were compared.".capitalize())
 
@@ -149,13 +147,13 @@ class GradientActions(QObject):
 
     @Slot(object)
     def _on_edited(self, change: Change) -> None:
-        """What was found is of the graph as it was."""
+        """Discard the results after an edit, except for pure moves."""
         if self.results and not change.only_moves:
             self.forget()
 
     @Slot()
     def forget(self) -> None:
-        """Show no results any more."""
+        """Cancel running checks and remove all results."""
         if self._request:
             self._link.cancel_gradient_checks()
         self.results.clear()
@@ -163,7 +161,7 @@ class GradientActions(QObject):
 
     @Slot()
     def _show(self) -> None:
-        """Draw the badges of the nodes in sight."""
+        """Draw the badges of the displayed graph's nodes."""
         scope, nodes = self._workspace.scope, self._workspace.document.nodes.values()
         found = {r.id: self.results.get(scope + r.name) for r in nodes} if self.results else {}
         badges = {i: badge_of(checked) for i, checked in found.items() if checked is not None}
@@ -171,7 +169,7 @@ class GradientActions(QObject):
 
 
 def badge_of(checked: Checked) -> Badge:
-    """The badge of a node whose gradient was checked."""
+    """Return the badge of a node whose gradient was checked."""
     error = checked.error
     text = "∇ –" if error is None else "∇ exact" if error == 0 else f"∇ {error:.0e}"
     return Badge(text.replace("e-0", "e-"), ROLES[checked.verdict], f"Gradient of {checked}.")

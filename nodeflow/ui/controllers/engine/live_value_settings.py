@@ -1,4 +1,4 @@
-"""How much memory and time live values and reading data may take: the user's choice."""
+"""The user's limits of memory and time for live values and reading data."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ from nodeflow.ui.core.theme import SPACE
 from nodeflow.ui.core.widgets import column, label
 
 TEXT = (
-    "Nodes show their values while you build the graph. What would take more memory or time than "
-    "this says so instead, and is computed when you press Run."
+    "Nodes show their values while you build the graph. A node that would take more memory or time "
+    "shows a note instead, and is computed when you press Run."
 )
-DATA_TEXT = "A data file that would take more memory than this is not read."
+DATA_TEXT = "Larger data files are not read."
 HISTORY_TEXT = (
-    "The steps of a training are shown from copies of its variables; with more of them, a step is "
-    "there sooner."
+    "Steps of a training are computed from copies of its variables. With more copies, a step is "
+    "shown sooner."
 )
-ANY_FILE = "Read pipes, devices and files of the system as data, too"
+ANY_FILE = "Also read pipes, devices and system files as data"
 MEGABYTE = 1_000_000
 
 
 class LiveValueSettings(QObject):
-    """Gives the engine the budget that is set, and this process what it may read."""
+    """Sends the limits to the engine, and sets what this process may read."""
 
     def __init__(
         self, window: QWidget, link: EngineLink, settings: Settings, actions: ActionSet
@@ -58,7 +58,7 @@ class LiveValueSettings(QObject):
         )
 
     def ask(self) -> None:
-        """Ask for memory and time."""
+        """Open the dialog for the limits."""
         self.dialog = LiveValuesDialog(self._window, self._settings)
         self.dialog.accepted.connect(self._on_accepted)
         self.dialog.open()

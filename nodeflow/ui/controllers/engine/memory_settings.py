@@ -1,4 +1,4 @@
-"""How much memory the values of a run or training may take: the user's choice, remembered."""
+"""The user's memory limit for the values of a run or training, stored in the settings."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from nodeflow.ui.core.settings import MOST_MEGABYTES, Settings
 from nodeflow.ui.popups.number_dialog import NumberDialog
 
 TEXT = (
-    "The values that a training step or prediction computes take no more memory than this, beside "
-    "data and variables. Under a limit, steps compute again what they do not keep, with the same "
-    "bits, and many rows run in blocks. The next training uses the new limit."
+    "The values computed by a training step or prediction take no more memory than this, besides "
+    "data and variables. With a limit, steps recompute values that do not fit, with the same "
+    "bits, and rows are processed in blocks. The next training uses the new limit."
 )
 MEGABYTE = 1_000_000
 
 
 class MemorySettings(QObject):
-    """Gives the engine the limit that is set."""
+    """Sends the limit to the engine."""
 
     def __init__(
         self, window: QWidget, link: EngineLink, settings: Settings, actions: ActionSet
@@ -33,14 +33,14 @@ class MemorySettings(QObject):
         actions.bind({"memory": Binding(self.ask)})
 
     def ask(self) -> None:
-        """Ask for the limit."""
+        """Open the dialog for the limit."""
         self.dialog = NumberDialog(
             self._window,
             "Memory",
             TEXT,
             name="At most",
             most=MOST_MEGABYTES,
-            nothing="What is free",
+            nothing="Free memory",
         )
         field = self.dialog.field
         field.setAccessibleName("Memory in megabytes")

@@ -1,8 +1,8 @@
-"""User ops in the window: the plugin folder is watched and loaded again on changes.
+"""User ops in the window: the plugin folder is watched and reloaded on changes.
 
-The window needs the declarations, the engine process the functions. The files run in a process of
-their own first, so that nothing that they do touches the window; those that end it are left out in
-the engine, too.
+The window needs the declarations, the engine process the functions. The files first run in a
+separate process, so that they cannot harm the window. Files that end this process are also left out
+in the engine.
 """
 
 from __future__ import annotations
@@ -28,21 +28,21 @@ from nodeflow.ui.core.messages import Messages, sentence
 from nodeflow.ui.core.thread_signal import ThreadSignal
 
 SETTLE_MS = 120
-"""Editors write a file in several steps; it is loaded when they are done."""
+"""Delay before loading, because editors write a file in several steps."""
 _ID = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 class PluginWatcher(QObject):
-    """Watches the plugin folder, and does what the menu offers for it.
+    """Watches the plugin folder and binds the actions for it.
 
     Signals:
-        reloaded(ids): these ops came, went or may be others; or other files have problems.
-        typed(id): types of this op are known that were not.
+        reloaded(ids): these ops were added, removed or changed, or the problems of files changed.
+        typed(id): previously unknown types of this op are known now.
 
     Attributes:
         is_loading: whether files are being tried; `reloaded` follows.
-        skip: (file, why) of those that end their process.
-        is_safe: no file is run before the user asks for it.
+        skip: (file, reason) of the files that end their process.
+        is_safe: no file runs until the user requests it.
     """
 
     reloaded = Signal(object)
@@ -71,7 +71,7 @@ class PluginWatcher(QObject):
         self.load()
 
     def bindings(self) -> dict[str, Binding]:
-        """What the actions on user ops do."""
+        """Return the bindings of the actions on user ops."""
         return {
             "new_op": Binding(self.ask_new_op),
             "plugin_folder": Binding(self.show_folder),
@@ -81,11 +81,11 @@ class PluginWatcher(QObject):
 
     @property
     def folder(self) -> Path:
-        """The folder that is loaded."""
+        """The folder whose ops are loaded."""
         return PLUGINS.folder or plugin_folder()
 
     def problems(self) -> list[Problem]:
-        """What is wrong with the files of the folder."""
+        """Return the problems of the files in the folder."""
         return [
             Problem("", None, p.message, severity="error", kind="UserOpError", file=p.place)
             for p in PLUGINS.problems
@@ -93,7 +93,7 @@ class PluginWatcher(QObject):
 
     @Slot()
     def load(self) -> None:
-        """Load what has changed since the last time; returns at once."""
+        """Load changed files; return at once."""
         if self.is_safe:
             return
         contents = PLUGINS.look()
@@ -102,7 +102,7 @@ class PluginWatcher(QObject):
             self._try(bool(contents))
 
     def _try(self, has_files: bool) -> None:
-        """Let the files run in their process, if there are any."""
+        """Run the files in their process, if there are any."""
         self._load += 1
         if not has_files:
             self._on_loaded(self._load, Loaded({}, ()), {})
@@ -112,11 +112,11 @@ class PluginWatcher(QObject):
         self._prober.load(str(self.folder), lambda found, skip: self._say(load, found, skip))
 
     def _say(self, load: int, found: Loaded, skip: dict[str, str]) -> None:
-        """On the prober's thread."""
+        """Forward a result from the prober's thread."""
         self._found.emit(load, found, skip)
 
     def _came(self, op: str) -> None:
-        """On the prober's thread."""
+        """Forward newly known types from the prober's thread."""
         self._types.emit(op)
 
     @Slot(int, object, object)
@@ -132,7 +132,7 @@ class PluginWatcher(QObject):
             self.reloaded.emit(changed)
         if self._reports:
             self._reports = False
-            text = f"{len(PLUGINS.ops)} ops of your own from {self.folder}"
+            text = f"Loaded {len(PLUGINS.ops)} own ops from {self.folder}"
             self._messages.show_status(text)
 
     def close(self) -> None:
@@ -141,7 +141,7 @@ class PluginWatcher(QObject):
         self._prober.close()
 
     def go_safe(self) -> None:
-        """Do without own ops until the user loads them again."""
+        """Disable own ops until the user loads them again."""
         self.is_safe, self.is_loading, self.skip = True, False, ()
         self._load += 1
         gone = PLUGINS.unload()
@@ -161,7 +161,7 @@ class PluginWatcher(QObject):
         self._show(folder)
 
     def ask_new_op(self) -> None:
-        """Write a file to start from, and open it in the user's editor."""
+        """Ask for the name of a new op."""
         dialog = QInputDialog(self._parent)
         dialog.setObjectName("newOp")
         dialog.setWindowTitle("New op")
@@ -173,17 +173,15 @@ class PluginWatcher(QObject):
 
     @Slot(str)
     def make_op(self, name: str) -> None:
-        """Make a file for an op of this name, or show what is wrong with the name."""
+        """Create a file for an op of this name and open it, or show why the name is invalid."""
         name = name.strip()
         if not _ID.fullmatch(name):
             self._messages.show(
-                f"{name!r} is no name for an op: use letters, digits and _", "error"
+                f"{name!r} is not a valid op name: use letters, digits and _", "error"
             )
             return
         if name in REGISTRY:
-            self._messages.show(
-                f"There is an op called {name} already; choose another name", "error"
-            )
+            self._messages.show(f"An op named {name} already exists; choose another name", "error")
             return
         try:
             path = new_file(name)
@@ -191,9 +189,7 @@ class PluginWatcher(QObject):
             self._messages.show(sentence(error), "error")
             return
         self.load()
-        self._messages.show_status(
-            f"{path.name} is written; change it and save, and the op changes with it"
-        )
+        self._messages.show_status(f"Created {path.name}; the op is reloaded whenever you save it")
         self._show(path)
 
     def ask_folder(self) -> None:
@@ -203,18 +199,18 @@ class PluginWatcher(QObject):
             self.choose(Path(folder))
 
     def choose(self, folder: Path | None) -> None:
-        """Use another folder from now on; None for the usual one."""
+        """Use another folder from now on; None for the default one."""
         try:
             choose_folder(folder)
         except FileProblem as error:
             self._messages.show(sentence(error), "error")
             return
         self.load()
-        self._messages.show_status(f"Ops of your own come from {self.folder}")
+        self._messages.show_status(f"Own ops are now loaded from {self.folder}")
 
     def choosing_blocked(self) -> Blocked | None:
         if is_named():
-            return Blocked(f"The environment variable {PLUGINS_VARIABLE} names the folder.")
+            return Blocked(f"The environment variable {PLUGINS_VARIABLE} sets the folder.")
         return None
 
     def reload(self) -> None:
@@ -233,7 +229,7 @@ class PluginWatcher(QObject):
     # ---- watching ---------------------------------------------------------------------------
 
     def _watch(self) -> None:
-        """Watch the folder and its files; those that were replaced have to be named again."""
+        """Watch the folder and its files. A replaced file must be added again."""
         folder = self.folder
         wanted = {str(folder), *map(str, PLUGINS.files())} if folder.is_dir() else set()
         watched = {*self._watcher.files(), *self._watcher.directories()}
@@ -248,7 +244,7 @@ class PluginWatcher(QObject):
 
     @Slot(Qt.ApplicationState)
     def _on_state(self, state: Qt.ApplicationState) -> None:
-        """Load again when the user comes back: some file systems report no changes."""
+        """Load again when the user returns, because some file systems report no changes."""
         if state == Qt.ApplicationState.ApplicationActive:
             self._timer.start()
 

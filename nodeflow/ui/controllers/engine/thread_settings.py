@@ -1,4 +1,4 @@
-"""How many threads compute: the user's choice, remembered, for this engine and those to come."""
+"""The user's number of threads, stored in the settings for this engine and later ones."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from nodeflow.ui.core.settings import MOST_THREADS, Settings
 from nodeflow.ui.popups.number_dialog import NumberDialog
 
 TEXT = (
-    "Graphs are computed by so many threads. Results have the same bits with any number; fewer "
+    "The number of threads that compute. Results have the same bits with any number; fewer "
     "leave cores to other programs. The next run or training uses the new number."
 )
 
 
 class ThreadSettings(QObject):
-    """Gives the engine the number that is set."""
+    """Sends the number to the engine."""
 
     def __init__(
         self, window: QWidget, link: EngineLink, settings: Settings, actions: ActionSet
@@ -31,7 +31,7 @@ class ThreadSettings(QObject):
         actions.bind({"threads": Binding(self.ask)})
 
     def ask(self) -> None:
-        """Ask for the number."""
+        """Open the dialog for the number."""
         self.dialog = NumberDialog(
             self._window,
             "Threads",

@@ -22,7 +22,7 @@ from nodeflow.ui.popups import dialogs
 
 
 class CodeExport(QObject):
-    """Shows the code of the open graph, and writes it where the user wants."""
+    """Shows the code of the open graph, and writes it to the user's folder."""
 
     def __init__(
         self,
@@ -33,9 +33,10 @@ class CodeExport(QObject):
         actions: ActionSet,
         title: Callable[[], str],
     ) -> None:
-        """
+        """Make the controller.
+
         Args:
-            title: what the open document is called.
+            title: returns the document's name.
         """
         super().__init__(window)
         self._window, self._workspace = window, workspace
@@ -48,11 +49,11 @@ class CodeExport(QObject):
 
     def _blocked(self) -> Blocked | None:
         if not self._workspace.root.nodes:
-            return Blocked("The graph is empty: there is nothing to write.")
+            return Blocked("The graph is empty.")
         return None
 
     def show(self) -> None:
-        """Show the code; what is shown is the graph as it is now."""
+        """Show the code of the graph in its current state."""
         from nodeflow.exchange.code.export import code_of, export_code, module_name
         from nodeflow.ui.popups.code_dialog import CodeDialog
 

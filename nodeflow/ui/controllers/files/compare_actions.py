@@ -26,11 +26,11 @@ from nodeflow.ui.popups import dialogs
 PICTURE_FILTER = "Pictures (*.png *.svg *.pdf)"
 FILTER = "Graphs (*.flow);;Pictures with a graph (*.png *.svg);;All files (*)"
 HERE = "in this window"
-"""What the open document is called in a comparison."""
+"""The title of the open document in a comparison."""
 
 
 class CompareActions(QObject):
-    """What File > Compare does; `show_comparison` is for everybody who has two documents."""
+    """The actions of File > Compare. `show_comparison` compares any two documents."""
 
     def __init__(
         self,
@@ -68,23 +68,23 @@ class CompareActions(QObject):
     def show_comparison(
         self, before: Document, after: Document, before_title: str, after_title: str
     ) -> None:
-        """Draw on the canvas what changed from one document to another.
+        """Draw the changes from one document to another on the canvas.
 
-        Neither is changed. If one of them is the open document, edits of it are followed; the
-        other must not change meanwhile. The comparison ends when another page is shown or another
-        document is opened.
+        The method changes neither document. Edits of the open document update the comparison; the
+        other document must not change meanwhile. The comparison ends when another page is shown or
+        another document is opened.
 
         Args:
-            before_title, after_title: what they are called: ``Compared: [title] → [title]``.
+            before_title, after_title: titles of the documents: ``Compared: [title] → [title]``.
         """
         self._pages.comparison.open(Sides(before, after, (before_title, after_title)))
         self._pages.show_comparison()
 
     def compare_with_file(self, path: Path, title: str = "") -> None:
-        """Draw what changed from a file, which a thread reads, to the open document.
+        """Draw the changes from a file, which a thread reads, to the open document.
 
         Args:
-            title: what the file is called; its name if it is not given.
+            title: title of the file; by default its name.
         """
         self._name = title or path.name
         self._messages.show_status(f"Reading {path.name}…")
@@ -94,7 +94,7 @@ class CompareActions(QObject):
 
     @Slot()
     def _on_opened(self) -> None:
-        """What only looks has the same keys on the canvas of a comparison."""
+        """Add the keys of read-only actions to the canvas of the comparison."""
         canvas = self._pages.comparison.canvas
         assert canvas is not None
         canvas.addActions([self._actions[name] for name in ("copy", "select_all")])
@@ -110,24 +110,24 @@ class CompareActions(QObject):
         document = self._workspace.root
         if document.path is None:
             return Blocked("The graph has no file yet.", "save_as")
-        return None if document.is_modified else Blocked("Nothing has changed since it was saved.")
+        return None if document.is_modified else Blocked("Nothing has changed since the last save.")
 
     def _compare_saved(self) -> None:
         path = self._workspace.root.path
         assert path is not None
-        self.compare_with_file(path, f"{path.name} as it is saved")
+        self.compare_with_file(path, f"{path.name} as saved")
 
     def _nothing_compared(self) -> Blocked | None:
         found = self._pages.comparison.found
         if not self._pages.shows_comparison or found is None:
-            return Blocked("Nothing is compared.", "compare")
-        return None if found.differences else Blocked("Nothing differs.")
+            return Blocked("No comparison.", "compare")
+        return None if found.differences else Blocked("No differences.")
 
     def _no_comparison(self) -> Blocked | None:
-        return None if self._pages.shows_comparison else Blocked("Nothing is compared.", "compare")
+        return None if self._pages.shows_comparison else Blocked("No comparison.", "compare")
 
     def _export(self) -> None:
-        """Write the graph of the comparison that is shown as a picture, as and where one wants."""
+        """Write the displayed graph of the comparison as a picture that the user names."""
         page = self._pages.comparison
         document, canvas = page.inside.document, page.canvas
         if page.found is None or canvas is None:

@@ -1,4 +1,4 @@
-"""Conflicts that a merge left in the open file: shown on cards, and decided."""
+"""Conflicts that a merge left in the open file: shown on cards, and resolved."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ class Conflicts(QObject):
 
     @Slot(object, str)
     def decide(self, conflict: Conflict | None, side: str) -> None:
-        """Keep a side of a conflict, or of all; say why where that cannot be."""
+        """Keep one side of a conflict, or of all; show why if it is impossible."""
         root = self._workspace.root
         if conflict is None:
             failed = resolve_all(root, side)
             if failed:
                 left = counted(len(failed), "conflict")
-                text = f"{left} cannot be decided so. {sentence(failed[0])}"
+                text = f"{left} cannot be resolved this way. {sentence(failed[0])}"
                 self._messages.show(text, "warning", "show_problems", "Show the problems")
             return
         try:
@@ -42,7 +42,7 @@ class Conflicts(QObject):
 
     @Slot()
     def _show(self, _: object = None) -> None:
-        """Let the cards of the shown graph say what is undecided."""
+        """Show unresolved conflicts on the cards of the displayed graph."""
         builder, nodes = self._canvas.scene.builder, self._workspace.document.nodes
         found: dict[str, list[Problem]] = {}
         for problem in self._workspace.conflicts:

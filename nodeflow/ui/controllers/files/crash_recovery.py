@@ -1,7 +1,6 @@
-"""What a crash leaves behind: the journal of the open document, and those of windows that died.
+"""Crash recovery: the journal of the open document, and journals of windows that crashed.
 
-Work that is opened again keeps its old journal until it is safe elsewhere; meanwhile no other
-window offers it.
+Restored work keeps its old journal until it is safe elsewhere; meanwhile no other window offers it.
 """
 
 from __future__ import annotations
@@ -29,12 +28,12 @@ SAVE = "save"
 
 
 class CrashRecovery(QObject):
-    """Keeps the journal of the open document, and brings back what others hold.
+    """Keeps the journal of the open document, and restores work from other journals.
 
     Signals:
         journal_begun(Journal): the open document has another journal.
-        recovered(document, known, weights): work to be shown; what is known of its file (None: it
-            is as on disk), and the file of weights that were not saved, or None.
+        recovered(document, known, weights): restored work; the known state of its file (None: as on
+            disk), and the file of unsaved weights, or None.
     """
 
     journal_begun = Signal(object)
@@ -48,7 +47,7 @@ class CrashRecovery(QObject):
         self._window, self._shared, self._messages = window, shared, messages
         self.journal: journal.Journal | None = None
         self._item: journal.Recoverable | None = None
-        """What was opened again and is not safe elsewhere yet."""
+        """The restored journal that is not safe elsewhere yet."""
         self._held: BinaryIO | None = None
         workspace.edited.connect(self._on_edit)
         self._failed.connect(self._on_failure, Qt.ConnectionType.QueuedConnection)
@@ -56,7 +55,7 @@ class CrashRecovery(QObject):
     # ---- the open document ------------------------------------------------------------------
 
     def keep_journal(self, document: Document) -> None:
-        """Record the changes of a document that is opened, in place of the one before."""
+        """Record the changes of a newly opened document instead of the previous one."""
         self.close()
         self.journal = journal.Journal(
             document, on_failure=self._failed.emit, digest=lambda: self._shared.digest
@@ -64,13 +63,13 @@ class CrashRecovery(QObject):
         self.journal_begun.emit(self.journal)
 
     def saved(self) -> None:
-        """The document is safe in its file."""
+        """Clear the journal, because the document was saved."""
         if self.journal is not None:
             self.journal.saved()
         self._forget()
 
     def close(self) -> None:
-        """Nothing is left to recover of the document."""
+        """Delete the journal, because nothing needs to be recovered."""
         if self.journal is not None:
             self.journal.close()
             self.journal = None
@@ -78,7 +77,7 @@ class CrashRecovery(QObject):
 
     def _forget(self) -> None:
         if self._held is not None:
-            self._held.close()  # Windows removes no open file
+            self._held.close()  # Windows cannot delete an open file
             self._held = None
         if self._item is not None:
             self._item.discard()
@@ -86,7 +85,7 @@ class CrashRecovery(QObject):
 
     @Slot()
     def _on_edit(self) -> None:
-        """The journal that was restored is not needed once the new one holds all of it."""
+        """Delete the restored journal once the new one holds all of its work."""
         item, journal = self._item, self.journal
         if item is not None and journal is not None and journal.is_on_disk and not item.weights:
             self._forget()
@@ -95,7 +94,7 @@ class CrashRecovery(QObject):
     def _on_failure(self, error: NodeflowError | None) -> None:
         if error is None:
             self._messages.message_retracted.emit(SAVE)
-            self._messages.show_status("Edits are kept for recovery again")
+            self._messages.show_status("Edits are recorded for recovery again")
             return
         log.warning("%s", error)
         self._messages.show(sentence(error), "warning", SAVE, "Save")
@@ -118,10 +117,10 @@ class CrashRecovery(QObject):
         return has_asked
 
     def recover(self, item: journal.Recoverable) -> None:
-        """Open what a journal holds; what it cannot give back stays in it."""
+        """Open the work in a journal; unreadable edits stay in the journal."""
         held = item.hold()
         if held is None:
-            self._messages.show("Another window has restored this work by now.", "info")
+            self._messages.show("Another window has already restored this work.", "info")
             return
         try:
             with Waiting(self._window, "Recovering unsaved work…") as waiting:
@@ -138,7 +137,7 @@ class CrashRecovery(QObject):
         self._messages.show_status("Recovered unsaved work; save it to keep it")
         if found.missing:
             self._messages.show(
-                f"Recovered, except for the last {counted(found.missing, 'edit')}: the record of "
+                f"Recovered all but the last {counted(found.missing, 'edit')}: the record of "
                 f"unsaved work is damaged. Save it to keep it.",
                 "warning",
                 SAVE,
@@ -149,12 +148,12 @@ class CrashRecovery(QObject):
 
 
 def _known_then(item: journal.Recoverable, found: journal.Recovered) -> KnownFile | None:
-    """What was known of the file of recovered work; None: it is as on disk."""
+    """Return the state of the file that recovered work was based on; None: as on disk."""
     path = found.document.path
     if path is None or not path.exists():
         return None
     if found.says_digest:
         return KnownFile(path, found.digest)
-    if path.stat().st_mtime <= item.modified:  # version 1: a file that is newer counts as changed
+    if path.stat().st_mtime <= item.modified:  # version 1: a newer file counts as changed
         return None
     return KnownFile(path, None)

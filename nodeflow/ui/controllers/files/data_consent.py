@@ -1,4 +1,4 @@
-"""Data outside the document's folder: nothing of them is read before the user allows it here."""
+"""Data outside the document's folder. They are not read until the user allows it here."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ALL = "allow_all_data"
 
 
 class DataConsent(QObject):
-    """Asks for data outside the folder when a document opens, and remembers each yes."""
+    """Asks about data outside the folder when a document opens, and stores each permission."""
 
     def __init__(
         self, parent: QObject, workspace: Workspace, messages: Messages, actions: ActionSet
@@ -40,11 +40,11 @@ class DataConsent(QObject):
         workspace.saved.connect(self._remember)
 
     def allow_all(self) -> None:
-        """Let the document read everything that it names."""
+        """Let the document read all its data outside the folder."""
         self._workspace.allow(*(one.place for one in outside_data(self._workspace.root)))
 
     def _selected(self) -> list[str]:
-        """What the selected nodes name and the document may not read."""
+        """Return the data of the selected nodes that the document may not read."""
         document = self._workspace.document
         records = (document.nodes[node] for node in self._workspace.selection)
         return [place for record in records if (place := outside_place(document, record))]
@@ -55,15 +55,15 @@ class DataConsent(QObject):
     def _selected_inside(self) -> Blocked | None:
         if self._selected():
             return None
-        return Blocked("No selected node names data that the document may not read.")
+        return Blocked("The document may already read the data of the selected nodes.")
 
     def _nothing_outside(self) -> Blocked | None:
         if outside_data(self._workspace.root):
             return None
-        return Blocked("The document may read everything that it names.")
+        return Blocked("The document may already read all its data.")
 
     def _report(self) -> None:
-        """Say over the canvas what the document may not read yet."""
+        """Show over the canvas which data the document may not read yet."""
         found = outside_data(self._workspace.root)
         if found:
             places = {one.place for one in found}
@@ -76,7 +76,7 @@ class DataConsent(QObject):
         self._remember()
 
     def _remember(self) -> None:
-        """Keep what was allowed for the document's file, which Save As may have changed."""
+        """Store the permissions for the document's file, which Save As may have changed."""
         document = self._workspace.root
         if document.path is None or not document.allowed:
             return
@@ -88,7 +88,7 @@ class DataConsent(QObject):
 
 
 def asking(found: list[Outside]) -> str:
-    """What a document would read, in words."""
+    """Return the question about data that a document would read."""
     places = list(dict.fromkeys(brief(shown_path(one.place), 300) for one in found))
     if len(places) == 1:
         kind = "data" if found[0].name != "weights" else "weights"

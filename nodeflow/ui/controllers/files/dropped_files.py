@@ -18,7 +18,7 @@ from nodeflow.ui.core.messages import Messages
 from nodeflow.ui.core.workspace import Workspace
 from nodeflow.ui.pages.page_stack import PageStack
 
-NOT_HERE = "Only files of this computer can be dropped: save it to a file first."
+NOT_HERE = "Only files on this computer can be dropped. Save the data to a file first."
 
 
 class DroppedFiles(QObject):
@@ -92,7 +92,7 @@ class DroppedFiles(QObject):
         if kind is FileKind.DATA:
             use = f"predict, or to {learns}" if has_graph else learns
         elif kind is FileKind.PICTURE and self._pictures.blocked() is None:
-            use = "see what the graph makes of it"
+            use = "see the graph's prediction"
         elif kind is FileKind.MODEL:
             use = "import the model"
         else:

@@ -1,4 +1,4 @@
-"""Versions of the open document's file: lists, compares, opens and restores them."""
+"""Versions of the open document's file: list, compare, open and restore them."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from nodeflow.ui.popups.versions_dialog import VersionsDialog
 
 
 class EarlierVersions(QObject):
-    """What File > Earlier versions does, and comparisons of the open document with another version.
+    """The action Earlier versions, and comparisons of the open document with another version.
 
     Attributes:
-        on_canvas: draws a comparison on the canvas; None where nothing can. The text offers it.
+        on_canvas: draws a comparison on the canvas; None if that is impossible. The text offers it.
 
     Signals:
-        copy_wanted(document, title): a version is to be opened beside its file.
-        restore_wanted(document, text): a version is to be shown as that of the file; what to say.
+        copy_wanted(document, title): open a version beside its file.
+        restore_wanted(document, text): show a version as the file's document, with a message.
     """
 
     copy_wanted = Signal(object, str)
@@ -57,7 +57,7 @@ class EarlierVersions(QObject):
         return None
 
     def show(self) -> None:
-        """List the versions of the file until the user has chosen what to do with one, or none."""
+        """List the versions of the file until the user has chosen one or closes the list."""
         path = self._workspace.root.path
         assert path is not None
         self._shared.wait_for_backups()
@@ -86,7 +86,7 @@ class EarlierVersions(QObject):
             if answer == versions_dialog.COPY:
                 self.copy_wanted.emit(document, f"{path.stem} {when}")
             else:
-                text = f"This is the version of {when}. Save it to make it that of the file."
+                text = f"This is the version of {when}. Save it to restore the file to it."
                 self.restore_wanted.emit(document, text)
             return
 
@@ -112,7 +112,7 @@ class EarlierVersions(QObject):
     # ---- comparing --------------------------------------------------------------------------
 
     def compare_with_disk(self) -> bool:
-        """Show what differs between the file and this window; True if the canvas shows it."""
+        """Show the differences between file and window; return True if the canvas shows them."""
         path = self._workspace.root.path
         assert path is not None
         try:
@@ -123,10 +123,10 @@ class EarlierVersions(QObject):
         return self.compare(theirs, "on disk")
 
     def compare(self, other: Document, title: str) -> bool:
-        """Show what differs between another version and this window's; True if the canvas shows it.
+        """Show the differences to another version; return True if the canvas shows them.
 
         Args:
-            title: what the other is called, such as ``on disk``.
+            title: the other version's title, such as ``on disk``.
         """
         mine = self._workspace.root
         titles = title, "in this window"

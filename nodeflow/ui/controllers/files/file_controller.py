@@ -127,7 +127,7 @@ class FileController(QObject):
             self.open_path(Path(chosen))
 
     def save(self) -> bool:
-        """Save, under a name that the user chooses if there is none; True if it is saved."""
+        """Save, asking for a name if there is none; return True if the document was saved."""
         if self._workspace.root.path is None:
             return self.save_as()
         return self._save(self._workspace.root.path)
@@ -141,7 +141,7 @@ class FileController(QObject):
         path = Path(chosen)
         path = path if path.suffix else path.with_suffix(".flow")
         over = path != document.path and self.shared.is_elsewhere(path)
-        # the file dialog has asked whether to replace it, not whether somebody works with it
+        # the file dialog asked about replacing it, but not whether another window has it open
         if over and not dialogs.ask_open_elsewhere(self._window, path.name):
             return False
         return self._save(path, over)
@@ -154,7 +154,7 @@ class FileController(QObject):
         return None
 
     def reload(self) -> None:
-        """Show the file as it is on disk, or do what else the user wants about two versions."""
+        """Reload the file from disk, or handle two versions as the user decides."""
         document = self._workspace.root
         assert document.path is not None
         answer = dialogs.RELOAD
@@ -176,7 +176,7 @@ class FileController(QObject):
         return tuple(filter(None, (self.weights.loss,)))
 
     def _ask_changed(self, path: Path, saving: bool) -> str:
-        """Whose version counts; the user may look at the differences first."""
+        """Ask which version to keep; the user may look at the differences first."""
         while True:
             answer = dialogs.ask_changed(self._window, path.name, saving, *self._learned)
             if answer != dialogs.COMPARE:
@@ -185,7 +185,7 @@ class FileController(QObject):
                 return dialogs.CANCEL
 
     def _settle_versions(self, answer: str) -> bool:
-        """Do what the user wants about two versions; True if this window's one is saved."""
+        """Handle two versions as the user decided; return True if this window's was saved."""
         document = self._workspace.root
         path = document.path
         assert path is not None
@@ -198,7 +198,7 @@ class FileController(QObject):
         return False
 
     def _reload(self, document: Document, path: Path) -> None:
-        """Show what is in the file; the version that was shown is kept."""
+        """Show the file's version; the previous one is stored among the earlier versions."""
         shown = self._workspace.path
         if self.load(path):
             try:
@@ -208,16 +208,16 @@ class FileController(QObject):
             self._workspace.go_to(shown)
 
     def begin_empty(self) -> None:
-        """An empty document, without a question."""
+        """Show an empty document without asking."""
         self._show(Document())
 
     def _export_blocked(self) -> Blocked | None:
         if not self._workspace.document.nodes:
-            return Blocked("The graph is empty: there is nothing to draw.")
+            return Blocked("The graph is empty.")
         return None
 
     def export_picture(self) -> None:
-        """Write the graph or what is selected as PNG, SVG or PDF, as and where the user wants."""
+        """Write the graph or the selection as PNG, SVG or PDF to a file that the user chooses."""
         document, canvas = self._workspace.document, self._canvas
         borders = document.borders.values()
         ids = [i for i in canvas.selection.with_contents() if i not in borders]
@@ -274,7 +274,7 @@ class FileController(QObject):
     # ---- opening ----------------------------------------------------------------------------
 
     def open_path(self, path: Path) -> bool:
-        """Open a file unless the user keeps unsaved changes; True if it is open."""
+        """Open a file unless the user keeps unsaved changes; return True if it is open."""
         return self.load(path, asks=True)
 
     def _offer_data(self, path: Path) -> None:
@@ -282,12 +282,12 @@ class FileController(QObject):
             self.data_chosen.emit(path)
 
     def begin_with(self, document: Document, title: str) -> bool:
-        """Show a new document that is not saved yet; False if the user keeps the one before."""
+        """Show a new unsaved document; return False if the user keeps the previous one."""
         if not self.may_leave():
             return False
         reanchor(document, None)
         allowed = document.allowed
-        document = flow.loads(flow.dumps(document))  # without the steps that made it
+        document = flow.loads(flow.dumps(document))  # without its undo steps
         document.allowed = allowed
         document.mark_modified()
         self._show(document, title)
@@ -346,13 +346,13 @@ class FileController(QObject):
             return True
 
     def _scene_of(self, found: Reading, waiting: Waiting) -> SceneModel:
-        """What the canvas shows of a large document."""
+        """Return the scene of a large document."""
         scene = SceneModel(found.document, found.analysis, lambda *_: None)
         waiting.in_slices(scene.make_in_slices())
         return scene
 
     def load_quietly(self, path: Path) -> bool:
-        """Read a small file and show it; False, and no message, where that fails.
+        """Read a small file and show it; return False, without a message, if it fails.
 
         Only for a window that is not shown yet.
         """

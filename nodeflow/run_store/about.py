@@ -1,4 +1,4 @@
-"""What is known of a training that is to be kept, beside the training itself."""
+"""Facts about a training to record that the training itself does not know."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ from dataclasses import dataclass
 from pathlib import Path
 
 Ids = tuple[Mapping[str, tuple[str, str]], Collection[str]]
-"""Which variables of a document the variables are, and which belong to the optimizer."""
+"""The identities of the variables in a document, and the names of the optimizer's variables."""
 
 
 @dataclass(frozen=True)
 class About:
-    """What a surface says of a training.
+    """The facts about a training that a surface knows.
 
     Attributes:
         text: the graph as .flow text; empty where there is none.
         file: the .flow file, or the program; empty where there is none.
         surface: ``window``, ``cli`` or ``python``.
-        name: of the run; by default the file and the time.
-        ids: which variables are which.
-        states: folder in which the training keeps its states.
-        resumes: the training goes on from such a state.
-        anew: it is a run of its own even then, since something has changed.
-        parent, parent_step: the run that it branches from.
-        tags: that the run has from its beginning.
+        name: the name of the run; by default the file and the time.
+        ids: the identities of the variables.
+        states: folder for the training's checkpoints.
+        resumes: whether the training resumes from a checkpoint.
+        anew: whether a resumed training is a separate run, because something has changed.
+        parent, parent_step: the run that it branches from, and the last step before the branch.
+        tags: tags that the run has from its beginning.
     """
 
     text: str = ""

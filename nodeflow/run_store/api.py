@@ -1,4 +1,4 @@
-"""Runs in Python: `nf.runs` lists them, and `nf.train.train` and `nf.train.fit` keep them."""
+"""Runs in Python: `nf.runs` lists them; `nf.train.train` and `nf.train.fit` record them."""
 
 from __future__ import annotations
 
@@ -49,17 +49,17 @@ R = TypeVar("R")
 
 @dataclass(frozen=True)
 class KeptRun(Run):
-    """A run with what is read from the store when it is asked for.
+    """A run that reads its curves, graph and weights from the store on demand.
 
     Attributes:
-        folder: of the store.
+        folder: the folder of the store.
     """
 
     folder: Path = Path()
 
     @functools.cached_property
     def curves(self) -> dict[str, Curve]:
-        """Name -> `Curve`: ``training loss`` of each step, ``epoch loss``, and metrics by key."""
+        """The curves by name: ``training loss`` (of each step), ``epoch loss`` and metric keys."""
         return self._read(lambda store: store.curves(self))
 
     @property
@@ -69,17 +69,17 @@ class KeptRun(Run):
 
     @functools.cached_property
     def tables(self) -> dict[str, list[tuple[int, np.ndarray]]]:
-        """Name -> (epoch, table) of metrics that are more than a number."""
+        """The (epoch, table) pairs of metrics that are more than a number, by name."""
         return self._read(lambda store: store.tables(self))
 
     @functools.cached_property
     def events(self) -> list[RunEvent]:
-        """What happened while it trained."""
+        """The events while it trained, such as pauses and edits."""
         return self._read(lambda store: store.events(self))
 
     @property
     def edits(self) -> tuple[RunEdit, ...]:
-        """Changes made while it trained and, for a branch, before it went on.
+        """Changes made while it trained and, for a branch, before it continued.
 
         Each has the last step before it, and the change in words.
         """
@@ -95,17 +95,17 @@ class KeptRun(Run):
 
     @property
     def text(self) -> str:
-        """The graph as the text of a .flow file; raises RunStoreProblem where there is none."""
+        """The graph as the text of a .flow file. Raises RunStoreProblem if there is none."""
         return self._read(lambda store: store.graph_text(self))
 
     def graph(self, allow_data: Iterable[str | os.PathLike[str]] = ()) -> Graph:
-        """The graph that was trained, as `nf.load` reads it.
+        """Return the trained graph, in the form that `nf.load` returns.
 
         Args:
-            allow_data: as of `nf.load`.
+            allow_data: see `nf.load`.
 
         Raises:
-            RunStoreProblem: a file cannot express it.
+            RunStoreProblem: a file cannot express the graph.
             OutsideData: its data lie outside the folder of its file, and are not allowed.
         """
         document = flow.loads(self.text)
@@ -114,11 +114,11 @@ class KeptRun(Run):
         return graph_of(document)
 
     def weights(self, best: bool = False) -> dict[str, np.ndarray]:
-        """The final variables by name, or those of the best epoch.
+        """Return the variables of the final, or of the best epoch, by name.
 
         Raises:
             RunStoreProblem: they were not kept.
-            FileProblem: they are damaged, or of another run or step.
+            FileProblem: they are damaged, or belong to another run or step.
         """
         path = self._read(lambda store: store.weights(self, BEST if best else FINAL))
         return load_weights(path)
@@ -133,20 +133,20 @@ class KeptRun(Run):
         allow_data: Iterable[str | os.PathLike[str]] = (),
         threads: int | None = None,
     ) -> RunStep:
-        """A step of the run, computed again: ``run.at(700).run("dense/kernel")``.
+        """Compute a step of the run again: ``run.at(700).run("dense/kernel")``.
 
         Args:
             step: counted from 1.
-            graph, data, feeds: as they were given to `nf.train.train`; needed only for data that
-                are in no file.
-            allow_data: as of `nf.load`.
-            threads: of the session; the values do not depend on it.
+            graph, data, feeds: the arguments of `nf.train.train`; needed only for data that are in
+                no file.
+            allow_data: see `nf.load`.
+            threads: the session's number of threads; the values do not depend on it.
 
         Raises:
-            RunStoreProblem: the run still trains, kept no copies of its variables, or its data were
-                given in Python and are not given here.
-            FileProblem: its copies are damaged.
-            DataError: its data are not there.
+            RunStoreProblem: the run still trains, kept no snapshots of its variables, or its data
+                were given in Python and are missing here.
+            FileProblem: its snapshots are damaged.
+            DataError: its data are missing.
             RunError: the run has no such step, or the graph has other variables.
         """
 
@@ -191,18 +191,18 @@ def runs(
     starred: bool = False,
     folder: str | os.PathLike[str] | None = None,
 ) -> RunTable:
-    """The trainings that were kept, the newest first.
+    """Return the kept trainings, the newest first.
 
-    Each has ``id``, ``name``, ``settings``, ``loss``, ``metrics`` and more as attributes, and
-    ``curves``, ``tables``, ``graph()`` and ``weights()``, which are read when they are asked for:
+    Each has ``id``, ``name``, ``settings``, ``loss``, ``metrics`` and more as attributes. It also
+    has ``curves``, ``tables``, ``graph()`` and ``weights()``, which are read on demand:
     ``nf.runs("latest")[0].losses`` is a numpy array.
 
     Args:
-        run: the one that is meant: an id, a unique beginning of one, a name, or ``latest``.
-        file: those of one file alone.
-        tag: those with this tag.
-        starred: those with a star.
-        folder: another store than the user's.
+        run: return only this run: an id, its unique beginning, a name, or ``latest``.
+        file: return only runs of this file.
+        tag: return only runs with this tag.
+        starred: return only runs with a star.
+        folder: the folder of the store, by default the user's.
 
     Raises:
         RunStoreProblem: ``NODEFLOW_RUNS`` is off, or the store cannot be read.
@@ -224,7 +224,7 @@ def runs(
 
 
 def _warn(store: RunStore) -> None:
-    """Give the notices of the store as warnings."""
+    """Emit the notices of the store as warnings."""
     for notice in store.notices:
         warnings.warn(notice, stacklevel=4)
 
@@ -233,14 +233,14 @@ def _place(file: str | os.PathLike[str]) -> str:
     return os.path.realpath(os.path.expanduser(file))
 
 
-# ---- keeping them -------------------------------------------------------------------------------
+# ---- recording ----------------------------------------------------------------------------------
 
 
 def graph_text(graph: Graph, folder: Path | None = None) -> str:
-    """A graph as the text of a .flow file; empty where a file cannot express it."""
+    """Return a graph as the text of a .flow file, or an empty text if a file cannot express it."""
     origin = origin_of(graph)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # what a file does not keep is no matter here
+        warnings.simplefilter("ignore")  # parts that a file cannot keep do not matter here
         try:
             if origin is not None:
                 return flow.dumps(with_additions(origin, graph, folder))
@@ -256,7 +256,7 @@ def recorded(
     begin: Callable[..., Iterator[Event]],
     name: str | None,
 ) -> Iterator[Event]:
-    """The events of a training of Python, which is kept as a run."""
+    """Yield the events of a training in Python, and record it as a run."""
     task = session.graph.task
     file = getattr(task, "file", None) or getattr(sys.modules.get("__main__"), "__file__", None)
     path = Path(file).absolute() if file else None
@@ -274,7 +274,7 @@ def recorded(
 
 
 def _warning(events: Iterator[Event]) -> Iterator[Event]:
-    """The events; what is wrong with a run is a warning."""
+    """Yield the events. Emit the problem of a run as a warning."""
     for event in events:
         if isinstance(event, RunKept) and event.problem:
             warnings.warn(event.problem, stacklevel=3)
@@ -282,7 +282,7 @@ def _warning(events: Iterator[Event]) -> Iterator[Event]:
 
 
 def _kept(function: Callable[P, R]) -> Callable[P, R]:
-    """A function that trains, and keeps what it trains as runs."""
+    """Make a training function record its trainings as runs."""
 
     @functools.wraps(function)
     def call(*args: P.args, **kwargs: P.kwargs) -> R:

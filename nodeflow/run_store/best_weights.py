@@ -1,4 +1,4 @@
-"""The weights of the best epoch of a training that does not look for it itself."""
+"""The weights of the best epoch, also for a training without early stopping."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from nodeflow.train.events import Epoch
 from nodeflow.train.training import Training
 
 SHARE, FREE_SECONDS = 0.005, 0.02
-"""Part of the training's time that copies may take, beside so many seconds."""
+"""Limit on the time of copies: a fraction of the training's time, plus some seconds."""
 
 
 def deciding(training: Training) -> tuple[str, float]:
-    """What says which epoch is the best: its key, and 1 where the lower is better, else -1.
+    """Return the key that decides the best epoch, and 1 if lower is better, else -1.
 
-    It is what early stopping watches, or the first metric on rows that are not trained on: the
-    higher is better for accuracies and their like, the lower for all else. Without one, the
-    training loss decides.
+    The key is the value that early stopping watches, or the first metric on rows outside the
+    training split: higher is better for accuracies and similar metrics, lower for others. Without
+    such a metric, the training loss decides.
     """
     measured = [m for m in training.measured() if m.split != "train" and m.tensor.shape == ()]
     watched = training.watched
@@ -36,7 +36,7 @@ def deciding(training: Training) -> tuple[str, float]:
 class BestWeights:
     """Copies the variables after epochs that are better than all before (`deciding`).
 
-    If copies would take too much time, it looks at fewer epochs.
+    If copies would take too much time, some epochs are skipped.
 
     Attributes:
         variables: the variables of the best epoch seen; empty before the first.
@@ -52,7 +52,7 @@ class BestWeights:
         self._taken = 0.0
 
     def see(self, epoch: Epoch, session: Session, step: int) -> None:
-        """Look at an epoch that has just ended with this step."""
+        """Compare an epoch that ended with this step, and copy the variables if it is the best."""
         value = epoch.loss if self.key == EPOCH_LOSS else epoch.metrics.get(self.key)
         if value is None or not np.isfinite(value):
             return
@@ -66,13 +66,13 @@ class BestWeights:
         self.epoch, self.step, self.value = epoch.epoch, step, float(value)
 
     def go_on(self, run: Run | None) -> None:
-        """Only what is better than the best epoch of a run counts, which keeps its weights."""
+        """Continue from the best epoch of a run, whose weights are already kept."""
         if run is not None and run.best.get("by") == self.key:
             self.epoch, self.value = run.best["epoch"], run.best["value"]
 
     @property
     def facts(self) -> Mapping[str, Any]:
-        """Which epoch it is, and why."""
+        """The best epoch, the deciding key and the value."""
         if not self.epoch:
             return {}
         return {"epoch": self.epoch, "by": self.key, "value": self.value}

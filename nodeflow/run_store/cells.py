@@ -29,7 +29,7 @@ class Cells:
         """Return ``read(cell)``. If it raises, note the name and return ``default``."""
         try:
             return read(self._row[name])
-        except Exception:  # parsers raise anything at damaged content
+        except Exception:  # parsers may raise any error for damaged content
             self.damaged.append(name)
             return default
 
@@ -68,7 +68,7 @@ def flag(value: Any) -> bool:
 
 
 def parsed(value: Any) -> Mapping[str, Any]:
-    """Return the table that a cell holds as JSON."""
+    """Return the table in a JSON cell."""
     return table(json.loads(text(value)))
 
 
@@ -116,7 +116,7 @@ FACTS: Mapping[str, tuple[Callable[[Any], Any], Any]] = {
     "steps_per_epoch": (whole, 0),
     "best": (best_epoch, {}),
 }
-"""Fields of a run in the JSON of one column -> the reader, and the default for a damaged field."""
+"""The reader and the default of each field in the JSON of one column."""
 _TEXTS = "file surface ending parent checkpoint colour note status process graph".split()
 COLUMNS: Mapping[str, tuple[Callable[[Any], Any], Any]] = {
     **dict.fromkeys(_TEXTS, (text, "")),
@@ -131,4 +131,4 @@ COLUMNS: Mapping[str, tuple[Callable[[Any], Any], Any]] = {
     "star": (flag, False),
     "tags": (lambda value: texts(json.loads(text(value))), ()),
 }
-"""Fields of a run with a separate column -> the reader, and the default for a damaged field."""
+"""The reader and the default of each field with a separate column."""

@@ -1,5 +1,7 @@
-"""Differences between two runs: where they part, the edits since then, and the final settings,
-data, versions and graph."""
+"""Differences between two runs: their last common step, the edits since then, and the final facts.
+
+The facts are settings, data, versions and graph.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,7 @@ from nodeflow.run_store.store import RunStore
 
 @dataclass(frozen=True)
 class Change:
-    """One thing that two runs do not have in common; None where a run lacks it.
+    """One difference between two runs. A value is None where a run lacks it.
 
     Attributes:
         section: ``settings``, ``data``, ``versions`` or ``machine``.

@@ -1,4 +1,4 @@
-"""Curves of a run: how they are kept in pieces, and what is made of them."""
+"""Curves of a run: how they are stored in pieces and assembled."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 
 LOSS, EPOCH_LOSS = "training loss", "epoch loss"
-"""The curves with the loss of each step and each epoch. Those of metrics are called by their keys,
-which have no spaces."""
+"""The names of the curves with the loss of each step and each epoch.
+
+Curves of metrics are named by their keys, which have no spaces.
+"""
 
 
 @dataclass(frozen=True)
@@ -21,8 +23,8 @@ class Curve:
     Attributes:
         name: ``training loss``, ``epoch loss``, or the key of a metric.
         step: int64, the number of the last step before each value, counted from 1.
-        epoch: float64, epochs that have passed, with fractions.
-        seconds: float64, of training that have passed.
+        epoch: float64, elapsed epochs, with fractions.
+        seconds: float64, elapsed seconds of training.
         values: float64; NaN and infinities are kept.
     """
 
@@ -55,7 +57,7 @@ class Piece:
         return self.first + len(self.losses) - 1
 
     def data(self) -> bytes:
-        """The losses in half the room, where that loses nothing."""
+        """Return the bytes of the losses: as float32 if that is exact, else as float64."""
         short = self.losses.astype("<f4")
         same = np.array_equal(short.astype("<f8"), self.losses, equal_nan=True)
         return (short if same else self.losses.astype("<f8")).tobytes()
@@ -79,7 +81,7 @@ def checksum(run: str, step: int, *parts: bytes) -> int:
 
 
 def joined(pieces: Sequence[Piece]) -> list[Piece]:
-    """The pieces with neighbours joined, by first step; a later one wins where two overlap."""
+    """Join neighbouring pieces, ordered by first step."""
     found: list[list[Piece]] = []
     for piece in pieces:
         if found and piece.first == found[-1][-1].last + 1:
@@ -97,7 +99,7 @@ def joined(pieces: Sequence[Piece]) -> list[Piece]:
 
 
 def loss_curve(pieces: Sequence[Piece], epochs: Curve, steps_per_epoch: int) -> Curve:
-    """The loss of each step, with its epoch and its seconds."""
+    """Return the loss of each step, with its epoch and its seconds."""
     if not pieces:
         nothing = np.zeros(0)
         return Curve(LOSS, np.zeros(0, np.int64), nothing, nothing, nothing)
@@ -114,7 +116,7 @@ def loss_curve(pieces: Sequence[Piece], epochs: Curve, steps_per_epoch: int) -> 
 
 
 def epochs_at(step: np.ndarray, epochs: Curve, steps_per_epoch: int) -> np.ndarray:
-    """How many epochs have passed after each step: by their number of steps, else by their ends."""
+    """Return the elapsed epochs at each step, from the steps per epoch or the epochs' ends."""
     if steps_per_epoch:
         return step / steps_per_epoch
     if not len(epochs):
@@ -124,7 +126,7 @@ def epochs_at(step: np.ndarray, epochs: Curve, steps_per_epoch: int) -> np.ndarr
 
 
 def array_bytes(array: np.ndarray) -> bytes:
-    """An array as .npy; raises ValueError for one of objects."""
+    """Return an array as .npy bytes. Raise ValueError for an array of objects."""
     file = io.BytesIO()
     np.save(file, array, allow_pickle=False)
     return file.getvalue()

@@ -1,8 +1,8 @@
-"""A connection to the store's database: made if it is not there, brought to this version, and
-shared by any number of processes.
+"""A connection to the store's database, which any number of processes can share.
 
-Writes go through a write-ahead log, so that readers and writers do not wait for each other and a
-killed process damages nothing. A file system without shared memory maps gets a rollback journal.
+It creates a missing database, and updates an older one to this version. Writes go through a
+write-ahead log, so that readers and writers do not wait for each other and a killed process damages
+nothing. A file system without shared memory maps gets a rollback journal.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ RESERVED_BYTES = 1 << 19
 SPARE_BYTES = 1 << 26
 """Bytes of free disk space below which no spare file is made."""
 WAIT_SECONDS = 10.0
-"""How long a write waits for those of other processes."""
+"""Seconds that a write waits for other processes."""
 NETWORK = ("nfs", "cifs", "smb", "9p", "afs", "fuse.sshfs", "davfs")
-"""File systems whose maps are not shared between machines, though each machine has them."""
+"""Network file systems, whose memory maps are shared only within one machine."""
 
 
 class Database:
@@ -114,7 +114,7 @@ class Database:
         self._check_version()
 
     def _open_to_read(self) -> None:
-        """Also where nothing can be written, not even the index of the log."""
+        """Open the database, even if nothing can be written, not even the index of the log."""
         if not self.path.exists():
             raise FileNotFoundError(2, "there is no such file", str(self.path))
         writable = os.access(self.path, os.W_OK)
@@ -127,7 +127,7 @@ class Database:
             self.close()
             self._connection = self._open("ro&immutable=1")
             self._check_version()
-        if self._version() < len(STEPS):  # of an earlier version, and cannot be changed
+        if self._version() < len(STEPS):  # an older version that cannot be changed
             self._read_copy()
 
     def _read_copy(self) -> None:
@@ -137,7 +137,7 @@ class Database:
         before.close()
 
     def _set_journal(self, mode: str) -> None:
-        """Another process may do the same, and SQLite does not wait for it."""
+        """Set the journal mode. Retry, because SQLite does not wait for another process here."""
         end = time.monotonic() + WAIT_SECONDS
         while True:
             try:
@@ -163,7 +163,7 @@ class Database:
 
     @property
     def journal(self) -> str:
-        """How writes are made safe: ``wal``, or ``delete`` for a rollback journal."""
+        """The journal mode: ``wal``, or ``delete`` for a rollback journal."""
         return self._open_one.execute("PRAGMA journal_mode").fetchone()[0]
 
     # ---- reading and writing ------------------------------------------------------------------
@@ -183,7 +183,7 @@ class Database:
         return self.rows(statement, values)
 
     def repair(self) -> None:
-        """Go on with the rows that can be read, although pages are damaged, and set `notice`.
+        """Continue with the readable rows of a database with damaged pages, and set `notice`.
 
         A database that is open for writing is rewritten, and a copy of the damaged file kept.
 
@@ -212,12 +212,12 @@ class Database:
             raise problem(self.path, error) from None
 
     def run(self, statement: str, values: Sequence[Any] = ()) -> int:
-        """Run a statement inside `writing`; returns how many rows it changed."""
+        """Run a statement inside `writing`, and return the number of rows that it changed."""
         return self._open_one.execute(statement, _storable(values)).rowcount
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[None]:
-        """A transaction: all of it is written, or nothing. Raises RunStoreProblem."""
+        """Run the block as a transaction: write everything, or nothing. Raise RunStoreProblem."""
         try:
             with self._transaction():
                 yield
@@ -244,7 +244,7 @@ class Database:
         return (pages - free) * size
 
     def give_back(self) -> None:
-        """Give free pages back to the file system, where nobody else writes right now."""
+        """Give free pages back to the file system, if no other process is writing."""
         with contextlib.suppress(sqlite3.Error):
             self._open_one.execute("PRAGMA incremental_vacuum").fetchall()
 
@@ -285,7 +285,7 @@ CAUSES = {
     sqlite3.SQLITE_IOERR: "full",
     sqlite3.SQLITE_CANTOPEN: "full",
 }
-"""Error of SQLite -> its cause. On a full disk, the index of its log cannot be made either."""
+"""The cause of each SQLite error. On a full disk, even the index of the log cannot be created."""
 SCHEMA_ERRORS = ("malformed database schema", "no such", "unsupported file format", "table ")
 """Beginnings of messages about damaged definitions of tables."""
 
@@ -309,7 +309,7 @@ def cause_of(error: Exception) -> str:
 
 
 def problem(path: Path, error: Exception) -> RunStoreProblem:
-    """An error of SQLite or of the system in words."""
+    """Return the description of an error of SQLite or of the system."""
     if isinstance(error, OSError):
         return RunStoreProblem(f"cannot open {path}: {error.strerror or error}")
     text, cause = str(error), cause_of(error)
@@ -324,7 +324,7 @@ def problem(path: Path, error: Exception) -> RunStoreProblem:
 
 
 def shares_memory(folder: Path) -> bool:
-    """Whether processes can share memory maps of files there, which a write-ahead log needs."""
+    """Return whether processes can share memory maps of files there, as a write-ahead log needs."""
     if file_system(folder).startswith(NETWORK):
         return False
     try:
@@ -338,7 +338,7 @@ def shares_memory(folder: Path) -> bool:
 
 
 def file_system(folder: Path) -> str:
-    """The kind of file system of a folder on Linux; empty where that is not known."""
+    """Return the kind of file system of a folder on Linux; empty if unknown."""
     if not sys.platform.startswith("linux"):
         return ""
     place, found = os.path.realpath(folder), ("", "")
@@ -355,7 +355,7 @@ def file_system(folder: Path) -> str:
 
 
 def read_database(folder: Path) -> Database | None:
-    """The database to read from; None where nothing was kept yet."""
+    """Return the database for reading, or None where nothing was kept yet."""
     if not (folder / FILE).exists():
         return None
     return Database(folder, write=False)

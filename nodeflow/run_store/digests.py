@@ -1,4 +1,4 @@
-"""Digests of the data that a training is fed with, computed in small pieces beside it."""
+"""Digests of a training's data, computed in small pieces beside the training."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from nodeflow.file_reading import opened
 from nodeflow.train.training import Training
 
 PIECE = 1 << 20
-"""Bytes that are digested at once: about a millisecond."""
+"""Bytes to digest at once, in about a millisecond."""
 MOST_FILES = 100_000
-"""A folder with more files is known by its first ones."""
+"""The number of files to digest in a folder. Further files are ignored."""
 
 
 @dataclass(frozen=True)
 class Fed:
-    """What a training is fed with.
+    """A data set that feeds a training.
 
     Attributes:
-        source: what was opened, such as ``csv:data.csv``.
+        source: the opened source, such as ``csv:data.csv``.
         names: placeholders that it feeds.
-        path: file or folder that it comes from, if it is there.
+        path: its file or folder, if it exists.
         arrays: its content, as far as it is in memory.
-        rows: to train with.
+        rows: the number of training rows.
     """
 
     source: str
@@ -46,8 +46,7 @@ class Fed:
 
     @property
     def stamp(self) -> str:
-        """Where it comes from with sizes and times, under which its digest is kept; empty where
-        it comes from nowhere."""
+        """The key of the kept digest: path, sizes and times. Empty for data without a path."""
         if self.path is None:
             return ""
         if self.is_file:
@@ -57,7 +56,7 @@ class Fed:
 
 
 def fed_by(training: Training) -> list[Fed]:
-    """The data sets that a training reads."""
+    """Return the data sets that a training reads."""
     if training.stream is not None:
         return []
     used = training.used_bindings([training.optimizer, training.loss.node])
@@ -78,7 +77,7 @@ def fed_by(training: Training) -> list[Fed]:
 
 
 def digesting(fed: Fed) -> Generator[None, None, tuple[str, bool]]:
-    """Computes a digest piece by piece; returns (digest, weak)."""
+    """Compute a digest, yielding after each piece. Return (digest, weak)."""
     digest = blake2b(digest_size=16)
     if fed.path is not None and fed.is_file:
         with opened(fed.path) as file:
@@ -102,7 +101,7 @@ def digesting(fed: Fed) -> Generator[None, None, tuple[str, bool]]:
 
 
 def listing_digest(folder: Path) -> str:
-    """A digest of the names, sizes and times of the files in a folder."""
+    """Return a digest of the names, sizes and times of the files in a folder."""
     digest = blake2b(digest_size=16)
     for count, (name, size, time) in enumerate(_files(folder)):
         if count == MOST_FILES:
@@ -124,6 +123,6 @@ def _files(folder: Path) -> Iterator[tuple[str, int, int]]:
 
 
 def described(fed: Fed, digest: str = "", weak: bool = False) -> Mapping[str, Any]:
-    """What a run says of its data; without a digest, that is not known."""
+    """Return the description of data in a run. An empty digest means unknown."""
     found = {"source": fed.source, "feeds": list(fed.names), "rows": fed.rows, "digest": digest}
     return {**found, **({"weak": True} if weak else {})}

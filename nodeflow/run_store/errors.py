@@ -1,4 +1,4 @@
-"""What can go wrong with the store of runs."""
+"""Errors of the store of runs."""
 
 from __future__ import annotations
 
@@ -6,25 +6,24 @@ from nodeflow.errors import FileProblem
 
 
 class RunStoreProblem(FileProblem):
-    """The store of runs cannot be read or written: it is damaged, full or read-only, or a later
-    version of nodeflow wrote it.
+    """The store of runs is damaged, full, read-only, or written by a later version of nodeflow.
 
     Remedy: Free some space, or name another folder in NODEFLOW_RUNS; trainings go on without it.
 
     Attributes:
-        cause: ``damaged``, ``full`` or ``busy``; empty for anything else.
+        cause: ``damaged``, ``full`` or ``busy``; empty for any other cause.
     """
 
     cause = ""
 
 
 class UnknownRun(RunStoreProblem):
-    """No run, or more than one, is called so.
+    """No run, or more than one, has this id or name.
 
     Remedy: Use an id or name that nodeflow runs list prints.
 
     Attributes:
-        several: there is more than one.
+        several: whether there is more than one.
     """
 
     several = False

@@ -1,8 +1,8 @@
-"""Event files of other programs as runs: their scalars as curves beside those of ours.
+"""Imports event files of other programs as runs: their scalars become curves.
 
-A folder with event files is a run, as in TensorBoard. The scalar that is called like a loss becomes
-the training loss, the others become metrics. Event files count steps alone; so where curves are
-drawn over epochs, a step of theirs counts as an epoch.
+A folder with event files is a run, as in TensorBoard. The scalar with the name of a loss becomes
+the training loss, the others become metrics. Event files count only steps, so a curve over epochs
+counts each of their steps as an epoch.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ from nodeflow.train.events import Epoch
 
 LOSS_TAG = re.compile(r"loss|cost|objective|cross_?entropy", re.IGNORECASE)
 OTHER_ROWS = re.compile(r"val|test|eval|dev", re.IGNORECASE)
-"""What stands in the tag of a loss that is not that of training."""
+"""A part of a loss's tag that marks rows other than training rows."""
 
 
 def import_event_files(store: RunStore, folder: str | os.PathLike[str]) -> Iterator[Run]:
-    """Keep each folder of event files below one as a run, and give it.
+    """Store each folder of event files below a folder as a run, and yield the run.
 
-    A folder that was imported before keeps its run, with the name, colour, star, note and tags
-    that the user gave it, and gets the curves as they are now.
+    A folder that was imported before keeps its run, with the name, colour, star, note and tags that
+    the user gave it, and gets the current curves.
 
     Raises:
-        EventFileProblem: there are none, or one is damaged.
+        EventFileProblem: there are no event files, or one is damaged.
         RunStoreProblem: the store cannot be written.
     """
     root = Path(folder).resolve()
@@ -79,18 +79,18 @@ def _keep(store: RunStore, place: Path, root: Path, log: EventLog, before: Run |
 
 
 def loss_tag(tags: list[str]) -> str | None:
-    """The tag whose values are the loss of training, if one is called so."""
+    """Return the tag of the training loss, judged by its name, or None."""
     found = [tag for tag in tags if LOSS_TAG.search(tag) and not OTHER_ROWS.search(tag)]
     return min(found, key=lambda tag: (tag.count("/"), len(tag)), default=None)
 
 
 def _key(tag: str) -> str:
-    """A tag as the key of a metric, which has no spaces."""
+    """Return a tag as the key of a metric, which has no spaces."""
     return re.sub(r"\s+", "_", tag)
 
 
 def _pieces(scalars: Scalars, began: float) -> Iterator[Piece]:
-    """The losses in stretches of consecutive steps; of several at one step, the last one counts."""
+    """Yield the losses in stretches of consecutive steps. The last of several values counts."""
     at = {step: (when, v) for step, when, v in zip(*vars(scalars).values(), strict=True)}
     steps = np.array(sorted(step for step in at if step >= 0), np.int64)
     ends = np.flatnonzero(np.diff(steps) != 1) + 1
@@ -102,7 +102,7 @@ def _pieces(scalars: Scalars, began: float) -> Iterator[Piece]:
 
 
 def _epochs(metrics: dict[str, Scalars], began: float) -> Iterator[Epoch]:
-    """The other scalars by step."""
+    """Yield the other scalars, by step."""
     at: dict[int, dict[str, float]] = {}
     times: dict[int, float] = {}
     for key, scalars in metrics.items():

@@ -1,4 +1,4 @@
-"""A run as files that other programs read: JSON, CSV, a .flow file, safetensors and .npz."""
+"""A run as files for other programs: JSON, CSV, a .flow file, safetensors and .npz."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from nodeflow.train.saving.weights import load_weights
 
 
 def as_json(run: Run) -> dict[str, Any]:
-    """All that is known of a run, as values of JSON, but for its curves."""
+    """Return all facts about a run, as JSON values, without its curves."""
     return plain(vars(run))
 
 
 def curve_json(curve: Curve) -> dict[str, Any]:
-    """A curve as lists of equal length."""
+    """Return a curve as lists of equal length."""
     return {
         "step": curve.step.tolist(),
         "epoch": curve.epoch.tolist(),
@@ -36,7 +36,7 @@ def curve_json(curve: Curve) -> dict[str, Any]:
 
 
 def curve_rows(curves: Mapping[str, Curve]) -> Iterator[list[Any]]:
-    """A row for each step, below the titles; metrics stand in that of the last step of an epoch."""
+    """Yield titles, and a row for each step, with metrics in the row of an epoch's last step."""
     loss = curves[LOSS]
     others = [curve for name, curve in curves.items() if name != LOSS]
     yield ["step", "epoch", "seconds", LOSS, *(curve.name for curve in others)]
@@ -55,7 +55,7 @@ def curve_rows(curves: Mapping[str, Curve]) -> Iterator[list[Any]]:
 
 
 def curves_csv(curves: Mapping[str, Curve]) -> str:
-    """The curves as CSV."""
+    """Return the curves as CSV."""
     text = io.StringIO(newline="")
     csv.writer(text).writerows(curve_rows(curves))
     return text.getvalue()
@@ -104,6 +104,6 @@ def _write(store: RunStore, run: Run, folder: Path) -> Iterator[str]:
         with store.leaving_out():
             path = store.checked(run, name)
             if path is not None:
-                load_weights(path)  # raises if they are damaged
+                load_weights(path)  # raises if the weights are damaged
                 shutil.copyfile(path, folder / name)
                 yield name

@@ -22,12 +22,14 @@ from nodeflow.run_store.store import RunStore
 from nodeflow.train.edits.marks import mark_of_edit, mark_of_number, mark_of_variable
 
 NUMBER, GRAPH, SETTINGS, VALUE, FORK = "changed", "edited", "settings", "variable", "branched"
-"""Kinds of edits: kinds of events in the store, and ``branched`` for the changes made before a
-branch went on, which a comparison with its parent finds."""
+"""Kinds of edits: event kinds of the store, and ``branched``.
+
+``branched`` stands for the changes between a parent and the start of its branch.
+"""
 EDITS = (NUMBER, GRAPH, SETTINGS, VALUE)
 """Kinds of events that are edits."""
 MOST_PARENTS = 1000
-"""The longest line of branches that is followed."""
+"""The longest followed chain of branches."""
 
 
 @dataclass(frozen=True)
@@ -179,7 +181,7 @@ def settings_in(
     """
     run = _owner(store, run, step)
     events, found = _edits(store, run), {**run.settings, "seed": run.seed}
-    for event in events:  # runs of 0.1 store the initial numbers
+    for event in events:  # runs of version 0.1 store the initial numbers
         if event.kind == NUMBER:
             found[_name(event)] = event.data["value"]
     later = events if first else [e for e in events if step is not None and e.step >= step]

@@ -1,5 +1,4 @@
-"""Removes what killed processes left behind in the store: temporary files, and files of deleted
-runs."""
+"""Removes leftovers of killed processes from the store: temporary files, files of deleted runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What stays in the store: all that the user starred, and the newest of the rest."""
+"""The size limit of the store: starred runs stay, and the newest of the others."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ from nodeflow.run_store.store import RunStore
 
 SETTING, USUAL_BYTES = "limit", 2 * 10**9
 SHORT_SECONDS, SHORT_KEPT = 2.0, 20
-"""Of trainings that are shorter, so many of each file stay, beside those with a tag."""
+"""Trainings below so many seconds are short. So many of each file stay, besides tagged ones."""
 SHARE_OF_ONE = 4
-"""Weights of a run that take more than this part of the limit are not kept."""
+"""Weights larger than the limit divided by this number are not kept."""
 _UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 
 
 def limit(store: RunStore) -> int:
-    """How many bytes the runs may take."""
+    """Return how many bytes the runs may take."""
     said = store.setting(SETTING)
     return int(said) if said and said.isdigit() else USUAL_BYTES
 
 
 def set_limit(store: RunStore, bytes: int) -> None:
-    """Set how many bytes the runs may take, and delete what is over it."""
+    """Set how many bytes the runs may take, and delete the excess."""
     store.set_setting(SETTING, str(bytes))
     tidy(store)
 
 
 def bytes_of(text: str) -> int:
-    """A size as a user writes it.
+    """Return the bytes of a size that a user wrote.
 
     Raises:
-        RunStoreProblem: it is none.
+        RunStoreProblem: the text is not a size.
 
     >>> bytes_of("2 GB"), bytes_of("500mb")
     (2000000000, 500000000)
@@ -48,15 +48,15 @@ def bytes_of(text: str) -> int:
 
 
 def used_bytes(store: RunStore, runs: Sequence[Run]) -> int:
-    """What the runs take on disk."""
+    """Return the bytes of the runs on disk."""
     return store.used_bytes() + sum(run.bytes for run in runs)
 
 
 def tidy(store: RunStore, keep: str = "") -> list[Run]:
-    """Delete what does not stay; returns it.
+    """Delete short and old runs over the limits, and return them.
 
     Args:
-        keep: id of a run that stays in any case.
+        keep: id of a run that is not deleted for its size.
     """
     gone = too_short(runs := store.runs())
     if gone:
@@ -79,9 +79,9 @@ def stays(run: Run) -> bool:
 
 
 def too_short(runs: Sequence[Run]) -> list[Run]:
-    """The short trainings that are too many for their file."""
+    """Return the short trainings beyond the limit for their file."""
     by_file: dict[str, list[Run]] = defaultdict(list)
-    for run in runs:  # the newest come first
+    for run in runs:  # the newest runs come first
         if run.seconds < SHORT_SECONDS and not stays(run) and not run.tags:
             by_file[run.file].append(run)
     return [run for short in by_file.values() for run in short[SHORT_KEPT:]]

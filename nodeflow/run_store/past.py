@@ -1,6 +1,4 @@
-"""The steps of a run that is over, to be computed again: from its graph, its data, and the copies
-of the variables that it keeps.
-"""
+"""Access to the steps of a finished run, computed again from its graph, data and snapshots."""
 
 from __future__ import annotations
 
@@ -44,10 +42,10 @@ class RunPast:
 
     Attributes:
         run: the run.
-        past: what `Replay` takes; of the newest graph, where the training was edited.
-        tasks: the documents that were trained, built, by `Past.start`; none where a training was
-            given.
-        differing: what is not as it was, in words: ``the data of x``, ``the version of numpy``.
+        past: the input of `Replay`; for an edited training, its part with the newest graph.
+        tasks: the trained documents, built, by `Past.start`; empty where a training was given.
+        differing: everything that has changed, in words: ``the data of x``, ``the version of
+            numpy``.
     """
 
     run: Run
@@ -62,29 +60,29 @@ class RunPast:
 
     @property
     def parts(self) -> list[Past]:
-        """Its steps before, between and after edits."""
+        """The parts of the run before, between and after edits."""
         found = [self.past]
         while (earlier := found[0].earlier) is not None:
             found.insert(0, earlier)
         return found
 
     def at(self, step: int) -> tuple[Past, Task | None]:
-        """The part that made a step, and its document, built; None where a training was given."""
+        """Return the part that made a step, and its built document (None for a given training)."""
         past = self.past.at(step)
         return past, self.tasks.get(past.start)
 
     def close(self) -> None:
-        """Give its memory back."""
+        """Close the sessions, and free their memory."""
         for part in self.parts:
             part.session.close()
 
     @property
     def last(self) -> int:
-        """The last step that was made."""
+        """The last step of the run."""
         return self.run.steps
 
     def check(self, step: int) -> None:
-        """Raises RunError where the run has no such step."""
+        """Raise RunError if the run has no such step."""
         if not self.first <= step <= self.last:
             raise RunError(
                 f"the run {self.run.name} has no step {count(step)} to go to",
@@ -92,10 +90,10 @@ class RunPast:
             )
 
     def notices(self, differs_from: int | None) -> tuple[str, ...]:
-        """What has to be known of values that were computed again.
+        """Return notices about values that were computed again.
 
         Args:
-            differs_from: the first step whose loss is not the recorded one, see `Replay`.
+            differs_from: the first step whose loss differs from the recorded one, see `Replay`.
         """
         return tuple(_notices(self.differing, differs_from))
 
@@ -123,18 +121,18 @@ def open_past(
     allow_data: Iterable[str | Path] = (),
     threads: int | None = None,
 ) -> RunPast:
-    """Find what the steps of a run are computed again from; reads its data.
+    """Return the data for computing the steps of a run again. Reads the run's data.
 
     Args:
-        training: gives what is trained, instead of the run's text.
-        opened, data_dir: as of `Task`.
-        allow_data: what its document may read outside its folder.
+        training: returns the training, instead of the run's text.
+        opened, data_dir: see `Task`.
+        allow_data: paths outside its folder that the document may read.
 
     Raises:
-        RunStoreProblem: it goes on, keeps no copies, or its data were given in Python.
-        FileProblem: its copies are damaged.
-        DataError: its data are not there.
-        RunError: the graph that is given has other variables.
+        RunStoreProblem: the run still trains, has no snapshots, or its data were given in Python.
+        FileProblem: its snapshots are damaged.
+        DataError: its data are missing.
+        RunError: the given graph has other variables.
     """
     past, tasks = None, dict[int, Task]()
     for after, kept in _kept(store, run).items():
@@ -155,7 +153,7 @@ def open_past(
 
 
 def _kept(store: RunStore, run: Run) -> dict[int, KeptPast]:
-    """What it keeps, by the step before the first one of each graph."""
+    """Return the kept parts of a run, by the step before the first one of each graph."""
     edits = [0, *store.edits(run)]
     paths = {after: store.checked(run, past_file(after)) for after in edits}
     if run.status == RUNNING:
@@ -175,7 +173,7 @@ def _kept(store: RunStore, run: Run) -> dict[int, KeptPast]:
 def _task(
     store: RunStore, run: Run, after: int, allow_data: Iterable[str | Path], **how: Any
 ) -> Task:
-    """The graph of the run after a step; its data are found from where its file was."""
+    """Return the graph of the run after a step. Paths of data start at the place of its file."""
     document = flow.loads(store.graph_text(run, after))
     if run.file:
         document.path = Path(run.file)
@@ -185,7 +183,7 @@ def _task(
 
 
 def _training(task: Task, kept: KeptPast) -> Training:
-    """The training as it was: other settings may have been given than the file's."""
+    """Return the original training, whose settings may differ from the file's settings."""
     about = kept.about
     if about["stream"]:
         raise RunStoreProblem(
@@ -200,7 +198,7 @@ def _training(task: Task, kept: KeptPast) -> Training:
 
 
 def _check_fed(run: Run, training: Training) -> None:
-    """Raises where placeholders were fed that nothing feeds now."""
+    """Raise RunStoreProblem if a placeholder that was fed has no data now."""
     fed = {t.name for t in (*training.bindings, *training.feeds)}
     missing = [name for name in run.data if name not in fed]
     if missing:
@@ -211,7 +209,7 @@ def _check_fed(run: Run, training: Training) -> None:
 
 
 def _progress(store: RunStore, run: Run, kept: KeptPast) -> Progress:
-    """The losses and epochs that were recorded."""
+    """Return the recorded losses and epochs."""
     curves = store.curves(run)
     losses = curves[LOSS]
     state = kept.states[0]
@@ -230,16 +228,16 @@ def _progress(store: RunStore, run: Run, kept: KeptPast) -> Progress:
 
 
 def _without_gaps(losses: Curve) -> np.ndarray:
-    """The losses up to the first step that is missing, as of a run that could not be written."""
+    """Return the losses up to the first missing step, which a failed write may leave."""
     gaps = np.flatnonzero(np.diff(losses.step) != 1)
     return losses.values[: gaps[0] + 1] if len(gaps) else losses.values
 
 
-# ---- what differs -------------------------------------------------------------------------------
+# ---- differences --------------------------------------------------------------------------------
 
 
 def _differing(store: RunStore, run: Run, training: Training) -> Iterator[str]:
-    """What is not as it was when the run trained."""
+    """Yield the differences from the time when the run trained."""
     changed = [name for name, said in _fed(store, training).items() if _differs(run, name, said)]
     if changed:
         yield f"the data of {', '.join(changed)}"
@@ -257,7 +255,7 @@ def _listed(names: list[str]) -> str:
 
 
 def _fed(store: RunStore, training: Training) -> dict[str, Mapping[str, Any]]:
-    """What the data are now, by placeholder."""
+    """Return the current description of the data, by placeholder."""
     found: dict[str, Mapping[str, Any]] = {}
     for fed in fed_by(training):
         stamp = fed.stamp
@@ -272,7 +270,7 @@ def _fed(store: RunStore, training: Training) -> dict[str, Mapping[str, Any]]:
 
 
 def _run_out(steps: Any) -> tuple[str, bool]:
-    """The result of a computation in pieces."""
+    """Return the result of a computation in pieces."""
     while True:
         try:
             next(steps)

@@ -1,7 +1,8 @@
-"""Keeps a training as a run while it goes on, without slowing it down.
+"""Records a training as a run while it runs, without slowing it down.
 
-The training hands over its events; a thread writes them (`writer`), a few times a second. So a
-process that is killed loses less than a second of its curve, and one that cannot write goes on.
+The training passes on its events, and a thread writes them (`writer`) a few times per second. So a
+killed process loses less than a second of its curve, and a training whose run cannot be written
+continues.
 """
 
 from __future__ import annotations
@@ -57,25 +58,24 @@ from nodeflow.train.training import Training
 from nodeflow.train.training_facts import settings_of
 
 BEGIN_SECONDS, LAST_SECONDS = 0.5, 10.0
-"""How long a training waits at most to hear that its run has begun: at its beginning, and before it
-says that it is done."""
+"""Seconds to wait until the run has begun, at the start of a training and before its end."""
 
 
 def recording(about: About) -> Recording | None:
-    """A recording in the user's store; None where runs are switched off."""
+    """Return a recording in the user's store, or None if runs are switched off."""
     folder = runs_folder()
     return None if folder is None else Recording(folder, about)
 
 
 class Recording:
-    """Keeps one training.
+    """The recording of one training.
 
     Args:
-        folder: of the store.
+        folder: the folder of the store.
 
     Attributes:
-        run: what is known of it beside its figures.
-        step: the last one.
+        run: the facts about the run, without its figures.
+        step: the last step.
     """
 
     def __init__(self, folder: Path, about: About) -> None:
@@ -100,7 +100,7 @@ class Recording:
     def watch(
         self, session: Session, training: Training, events: Iterator[Event]
     ) -> Generator[Event, None, None]:
-        """The events of a training, which is kept; raises what they raise."""
+        """Yield the events of a training, and record them. Raise the errors of the training."""
         self._variant = Variant(session, training)
         best = self._best = BestWeights(training)
         try:
@@ -110,7 +110,7 @@ class Recording:
                 elif isinstance(event, Epoch):
                     self._best.see(event, self._variant.session, self.step)
                 self._take_in(event)
-                if isinstance(event, Done):  # the last event stays the last
+                if isinstance(event, Done):  # the last event must stay the last
                     self._end()
                     self._writer.begun.wait(LAST_SECONDS)
                     yield from self._news()
@@ -134,19 +134,22 @@ class Recording:
             self._writer.finish()
 
     def copying(self, most: int = MOST) -> dict[str, Any]:
-        """What `train` takes so that copies of the variables are made and kept, at most so many.
+        """Return the arguments of `train` that record at most ``most`` snapshots of the variables.
 
-        While it trains there are twice as many, dense near its end; those that stay are even.
+        During the training, there are twice as many, dense near its end. Evenly spread ones are
+        kept.
         """
         return {"snapshots": Snapshots(most=2 * most), "remember": self.remember}
 
     def remember(self, past: Past) -> None:
-        """Keep some copies of the variables at the end, from which steps are computed again."""
+        """Keep some snapshots of the variables at the end, to compute steps again."""
         self._pasts[past.start if past.earlier is not None else 0] = past
 
     def take(self, variant: Variant) -> None:
-        """The training goes on with an edit; the best weights are those since then, unless nothing
-        that is learned depends on it."""
+        """Continue with an edit of the training.
+
+        The search for the best weights starts again, unless the edit does not affect learning.
+        """
         before, best = self._best, BestWeights(variant.training)
         if before is not None and not variant.what and before.key == best.key:
             best.variables, best.epoch, best.value = before.variables, before.epoch, before.value
@@ -158,7 +161,7 @@ class Recording:
         self._change(settings=new)
 
     def note(self, kind: str, **data: Any) -> None:
-        """Keep an event, such as a pause; any thread may call this."""
+        """Record an event, such as a pause; any thread may call this."""
         with self._lock:
             self._batch.events.append(RunEvent(self.step, time.time(), kind, data))
 
@@ -190,7 +193,7 @@ class Recording:
         self._writer.begun.wait(BEGIN_SECONDS)
 
     def _news(self) -> Iterator[RunKept]:
-        """What there is to say of the run: once that it has begun, and once what is wrong."""
+        """Yield the begin of the run once, and its problem once."""
         kept, problem = self._writer.kept, self._writer.problem
         if kept is not None and not self._reported:
             self._reported = True
@@ -201,7 +204,7 @@ class Recording:
             yield RunKept(self.run.id if self._reported else "", "", problem)
 
     def _take_in(self, event: Event) -> None:
-        """Take what an event says; it is written soon. Steps and epochs come often."""
+        """Record an event for the next write. Steps and epochs come often."""
         if isinstance(event, Steps):
             with self._lock:
                 self._steps.append(event)
@@ -243,7 +246,7 @@ class Recording:
             self.run = replace(self.run, **fields)
 
     def _edit(self, event: Edited) -> None:
-        """What the training goes on with is kept, too."""
+        """Record an edit, and the new graph of the training."""
         self._keep_graph(event.step)
         changes, self._changed = self._changed, {}
         if event.what:
@@ -253,14 +256,14 @@ class Recording:
             self.note("settings", changes=changes)
 
     def _keep_graph(self, step: int) -> None:
-        """Keep the graph that makes the steps after this one: they have copies of their own."""
+        """Record the graph of the steps after this one. They have their own snapshots."""
         text = self._variant.text if self._variant is not None else ""
         if text or self._about.text:
             with self._lock:
                 self._batch.graphs.append((step, text or self._about.text))
 
     def _end(self) -> None:
-        """Hand over the weights as they are now; once."""
+        """Pass the current weights to the writer, once."""
         if self._ended or self._variant is None or self._best is None:
             return
         self._ended = True
@@ -269,7 +272,7 @@ class Recording:
         best, variant = self._best, self._variant
         self._change(best=best.facts)
         final = dict(variant.session.variables.items())
-        starts = sorted(self._pasts)  # none, where steps cannot be computed again
+        starts = sorted(self._pasts)  # empty if steps cannot be computed again
         ends = dict(zip(starts, [*starts[1:], math.inf], strict=False))
         pasts = {after: KeptPast.of(past, ends[after]) for after, past in self._pasts.items()}
         ids = (variant.ids, set(variant.kinds())) if variant.ids else None
@@ -279,7 +282,7 @@ class Recording:
     # ---- the writing thread -------------------------------------------------------------------
 
     def _take(self) -> Batch:
-        """What has come since the last call, and the run as it is now."""
+        """Return all records since the last call, and the current run."""
         with self._lock:
             batch, self._batch = self._batch, Batch(self.run)
             steps, self._steps = self._steps, []

@@ -1,4 +1,4 @@
-"""A run as it is read from the store: plain data."""
+"""A run as read from the store: plain data."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ DAMAGED = "damaged"
 if parts of its row in the store cannot be read."""
 STATUSES = frozenset({RUNNING, DONE, STOPPED, DIVERGED, FAILED, INTERRUPTED})
 EVENT_FILES = "event files"
-"""The surface of a run that another program trained, and whose event files were read."""
+"""The surface of a run that another program trained and whose event files were imported."""
 SILENT_SECONDS = 30.0
-"""A run that goes on is written more often than this, paused or not."""
+"""A running training is written at least this often, in seconds, even while paused."""
 LETTERS = "abcdefghijklmnopqrstuvwxyz234567"
 
 
@@ -37,30 +37,30 @@ class Run:
     """The facts about a run, without its curves.
 
     Attributes:
-        id: ``r`` and eight letters or digits; never another run's.
-        name: the user's, or the file and the time.
+        id: ``r`` and eight letters or digits, unique.
+        name: the user's name, or the file and the time.
         file: the .flow file, or the program that trained; empty where there is none.
         surface: ``window``, ``cli``, ``python``, or ``event files`` of another program.
-        graph_digest: of the graph, which runs of one graph share.
+        graph_digest: the digest of the graph; runs of the same graph share it.
         status: ``running``, ``done``, ``stopped``, ``diverged``, ``failed``, ``interrupted`` or
             ``damaged``.
         ending: how it ended, in words.
         created, updated: seconds since 1970.
-        seconds, steps, epochs: of training so far; ``steps`` is the number of the last one.
-        loss: of the last epoch, or else of the last step; None before the first step.
-        metrics: the latest value of each, by key.
-        settings: of the training and its optimizer, by name.
-        seed: of the training.
-        data: what is fed -> its source, digest, and whether that is ``weak``.
-        versions: of nodeflow and what it computes with.
-        machine: what decides how numbers are rounded.
+        seconds, steps, epochs: training so far; ``steps`` is the number of the last one.
+        loss: the loss of the last epoch, or else of the last step; None before the first step.
+        metrics: the latest value of each metric, by key.
+        settings: settings of the training and its optimizer, by name.
+        seed: the seed of the training.
+        data: source and digest of the data of each placeholder, and whether the digest is ``weak``.
+        versions: versions of nodeflow and its packages.
+        machine: the facts that decide how numbers are rounded.
         shares: the metrics that lie between 0 and 1.
         steps_per_epoch: 0 where the data decide.
-        best: epoch whose weights are kept as the best, and by which value.
+        best: the epoch whose weights are kept as the best, the deciding key, and its value.
         parent, parent_step: the run that this one branched from, and after which step.
-        checkpoint: folder with its states, to go on from.
-        star, colour, note, tags: the user's.
-        bytes: what its files take.
+        checkpoint: folder with its checkpoints, for resuming.
+        star, colour, note, tags: set by the user.
+        bytes: the size of its files.
         damaged: names of unreadable fields, which have their defaults here.
     """
 
@@ -98,13 +98,13 @@ class Run:
 
     @property
     def date(self) -> str:
-        """When it began, local time: ``2026-11-26 14:05:09``."""
+        """The local time of its begin: ``2026-11-26 14:05:09``."""
         return date_text(self.created)
 
 
 @dataclass(frozen=True)
 class RunEvent:
-    """Something that happened in a run: an edit, a pause, a breakpoint, a branch."""
+    """An event in a run: an edit, a pause, a breakpoint, a branch."""
 
     step: int
     time: float
@@ -147,7 +147,7 @@ def shown_id(value: Any) -> str:
 
 
 def new_id() -> str:
-    """An id that no other run has: 40 random bits."""
+    """Return a new unique id: 40 random bits."""
     return "r" + "".join(secrets.choice(LETTERS) for _ in range(8))
 
 
@@ -166,12 +166,12 @@ def date_text(seconds: float) -> str:
 
 
 def this_process() -> str:
-    """What tells whether a run's process is still there: machine and number."""
+    """Return the key of a run's process: machine and process number."""
     return f"{platform.node()} {os.getpid()}"
 
 
 def is_alive(process: str, updated: float) -> bool:
-    """Whether the process of a run still trains, as far as can be known."""
+    """Return whether the process of a run still trains, as far as known."""
     if time.time() - updated > SILENT_SECONDS:
         return False
     machine, _, number = process.rpartition(" ")
@@ -182,7 +182,7 @@ def is_alive(process: str, updated: float) -> bool:
     except ProcessLookupError:
         return False
     except OSError:
-        pass  # somebody else's
+        pass  # another user's process
     return True
 
 
@@ -190,17 +190,17 @@ def is_alive(process: str, updated: float) -> bool:
 
 
 def dumps(value: Any) -> str:
-    """Canonical JSON; numbers that are not finite are the strings of the .flow format."""
+    """Return canonical JSON. Numbers that are not finite become the strings of the .flow format."""
     return json.dumps(plain(value), sort_keys=True, ensure_ascii=False, allow_nan=False)
 
 
 def plain(value: Any) -> Any:
-    """A value as JSON knows it; what it does not know becomes text."""
+    """Return a value in JSON's types. Values of other types become text."""
     if isinstance(value, Mapping):
         return {str(key): plain(one) for key, one in value.items()}
     if isinstance(value, (list, tuple)):
         return [plain(one) for one in value]
-    if hasattr(value, "tolist"):  # numpy's
+    if hasattr(value, "tolist"):  # a numpy value
         return plain(value.tolist())
     if isinstance(value, float) and not math.isfinite(value):
         return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"

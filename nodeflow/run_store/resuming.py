@@ -1,4 +1,4 @@
-"""Runs and the states that trainings keep: a run is another name for its folder of states."""
+"""Runs and checkpoints: the name of a run stands for its folder of checkpoints."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from nodeflow.train.saving.checkpoint_state import checkpoint_exists
 
 
 def states_of(keeping: Keeping) -> Mapping[str, Any]:
-    """What `About` says of the states of a training."""
+    """Return the fields of `About` that concern the checkpoints of a training."""
     resume, states = keeping.resume, keeping.checkpoint
     if states is None and resume is not None:
         states = resume.parent if checkpoint_exists(resume) else resume
@@ -24,14 +24,15 @@ def states_of(keeping: Keeping) -> Mapping[str, Any]:
 
 
 def resumed_from(path: Path, text: str) -> Path:
-    """The folder of states that a user means by a path, or by what a run is called.
+    """Return the folder of checkpoints that a user names by path or by run.
 
     Args:
-        path: what the text says as a path.
+        path: the text as a path.
+        text: the text as the name or id of a run.
 
     Raises:
-        UnknownRun: several runs are called so.
-        RunStoreProblem: the run keeps no states, or they are gone.
+        UnknownRun: several runs have this name.
+        RunStoreProblem: the run has no checkpoints, or they are gone.
     """
     if path.exists() or runs_folder() is None:
         return path
@@ -41,7 +42,7 @@ def resumed_from(path: Path, text: str) -> Path:
         except UnknownRun as error:
             if error.several:
                 raise
-            return path  # it is looked for there, and what is wrong is said
+            return path  # the search for a checkpoint at the path reports the error
         weights = store.file(run, FINAL)
     states = Path(run.checkpoint)
     if run.checkpoint and has_checkpoint(states):

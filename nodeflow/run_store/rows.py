@@ -82,7 +82,7 @@ EVENT_DATA: Mapping[str, Mapping[str, Callable[[Any], Any]]] = {
     "edited": {"what": texts, "notices": texts, "changes": _changes},
     "settings": {"changes": _changes},
 }
-"""Kind of event -> the reader of each field."""
+"""The reader of each field, by kind of event."""
 NEEDED = frozenset({"node", "attr", "value"})
 
 

@@ -18,13 +18,13 @@ from nodeflow.train.rewind.stream_replay import replay_of
 
 @public_methods("run", "go_to")
 class RunStep:
-    """The values of one step of a run, computed again: to the bit, where nothing differs.
+    """The values of one step of a run, computed again with the same bits, if nothing has changed.
 
-    Variables have their values from before the step's updates; batch, dropout and gradients are
-    those of the step. In a ``with`` statement it gives its memory back at the end.
+    Variables have their values from before the step's updates; batch, dropout and gradients belong
+    to the step. A ``with`` statement frees its memory at the end.
 
     Attributes:
-        graph: the one that was trained in this step: another one after an edit.
+        graph: the graph of this step, which edits may have changed.
         step: its number, counted from 1; `go_to` shows another one.
     """
 
@@ -38,11 +38,11 @@ class RunStep:
         """Go to another step.
 
         Args:
-            report: is called with how many steps are computed, of how many.
+            report: called with the number of computed steps, and of all steps.
 
         Raises:
-            RunError: the run has no such step, has no copy from before it, or the data set that was
-                given ends before it.
+            RunError: the run has no such step, has no snapshot from before it, or the given data
+                set ends before it.
         """
         self._found.check(step)
         part, _ = self._found.at(step)
@@ -51,50 +51,52 @@ class RunStep:
             self._replay = replay_of(part)
             self.graph = self._replay.session.graph
         self._replay.go_to(step, report)
-        self._replay.begin_epoch()  # raises where a given data set ends before the step
+        self._replay.begin_epoch()  # raises if the given data set ends before the step
         self.step = step
         return self
 
     def run(self, fetches: Any) -> Any:
-        """The values of fetches in this step, in the structure of ``fetches``: arrays, numpy
-        scalars for rank 0, None for nodes without outputs.
+        """Return the values of fetches in this step, in the structure of ``fetches``.
+
+        The values are arrays, numpy scalars for rank 0, and None for nodes without outputs.
 
         Args:
-            fetches: as of `Session.run`: names, tensors, nodes, or lists, tuples and dicts of them.
+            fetches: see `Session.run`: names, tensors, nodes, or lists, tuples and dicts of them.
 
         Raises:
-            FetchError, UnknownName: a fetch is nothing that can be fetched.
-            RunError: an op fails in this step, or nothing feeds what is fetched.
+            FetchError, UnknownName: a fetch is not a tensor or node.
+            RunError: an op fails in this step, or a fetch depends on a placeholder without a feed.
         """
         targets, pack = flatten_fetches(self.graph, fetches, _no_query)
         tensors = [target for target in targets if not isinstance(target, Node)]
-        loss = self._replay.past.training.loss  # it says whether the step is what it was
+        loss = self._replay.past.training.loss  # the loss shows whether the step has changed
         values = self._replay.values(list(dict.fromkeys([loss, *tensors])))
         found = [None if isinstance(t, Node) else values.get(t) for t in targets]
         return pack([v[()] if v is not None and v.ndim == 0 else v for v in found])
 
     def variables(self) -> dict[str, np.ndarray]:
-        """The variables from before the step's updates, by name."""
+        """Return the variables from before the step's updates, by name."""
         return dict(self._replay.session.variables.items())
 
     @property
     def epoch(self) -> int:
-        """The epoch that the step belongs to."""
+        """The epoch of the step."""
         self._replay.begin_epoch()
         return self._replay.epoch
 
     @property
     def differs_from(self) -> int | None:
-        """The first step computed so far whose loss is not the recorded one; None if all are."""
+        """The first computed step whose loss differs from the recorded one; None if none does."""
         return self._replay.differs_from
 
     @property
     def notices(self) -> tuple[str, ...]:
-        """What is not as it was: data, version, processor; and from which step losses differ."""
+        """All changes since the run: data, version, processor, and the first step with another
+        loss."""
         return self._found.notices(self.differs_from)
 
     def close(self) -> None:
-        """Give its memory back."""
+        """Close the sessions, and free their memory."""
         self._replay.close()
         self._found.close()
 

@@ -21,8 +21,7 @@ DAMAGE = (sqlite3.Error, UnicodeDecodeError)
 
 MAGIC = b"SQLite format 3\0"
 HEADER = {0: MAGIC + b"\x10\0", 20: bytes([0, 64, 32, 32]), 56: bytes([0, 0, 0, 1])}
-"""Offset -> bytes that the header of every store has there, such as pages of 4096 bytes and texts
-in UTF-8."""
+"""Fixed bytes in the header of every store, by offset, such as page size 4096 and UTF-8 texts."""
 
 
 def readable(source: sqlite3.Connection | None, path: Path) -> sqlite3.Connection:
@@ -39,7 +38,7 @@ def readable(source: sqlite3.Connection | None, path: Path) -> sqlite3.Connectio
         if source is not None and _schema(source) in _known_schemas():
             return salvaged(source)
     except DAMAGE:
-        pass  # read a copy whose schema is restored
+        pass  # read a copy with a restored schema
     with tempfile.TemporaryDirectory(prefix="nodeflow-runs-") as folder:
         copy = Path(folder) / path.name
         for end in ("", "-wal"):
@@ -94,9 +93,9 @@ def _known_schemas() -> list[list[tuple[Any, ...]]]:
 
 def _mend_schema(connection: sqlite3.Connection) -> None:
     """Restore the schema of a database from the known schema that is most similar to it."""
-    connection.execute("PRAGMA writable_schema = ON")  # also opens what cannot be parsed
+    connection.execute("PRAGMA writable_schema = ON")  # also opens a schema that cannot be parsed
     rows = connection.execute("SELECT rowid, type, name, tbl_name, sql FROM sqlite_master")
-    found = sorted((tuple(row) for row in rows), key=lambda row: row[0])  # cells may be anything
+    found = sorted((tuple(row) for row in rows), key=lambda row: row[0])  # cells may have any type
     fitting = [known for known in _known_schemas() if len(known) == len(found)]
     if not fitting:
         raise sqlite3.DatabaseError("database disk image is malformed")
@@ -142,8 +141,10 @@ def _text(data: bytes) -> str | bytes:
 
 
 def _tables(target: sqlite3.Connection) -> dict[str, str]:
-    """Return each table and the order of its rows in the file; first the runs, because other tables
-    refer to them."""
+    """Return the order of the rows in the file for each table.
+
+    The runs come first, because other tables refer to them.
+    """
     found = {}
     for row in target.execute("PRAGMA table_list").fetchall():
         if row["schema"] == "main" and not row["name"].startswith("sqlite_"):

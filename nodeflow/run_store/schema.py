@@ -1,4 +1,4 @@
-"""The tables of the store of runs, one step for each version; a step that was released stays."""
+"""The tables of the store of runs, one step for each version. A released step never changes."""
 
 from __future__ import annotations
 

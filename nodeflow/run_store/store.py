@@ -66,33 +66,32 @@ R = TypeVar("R")
 LATEST = "latest"
 FINAL, BEST = "final.safetensors", "best.safetensors"
 PAST, STATES = "past.safetensors", "states"
-"""In the folder of a run: its weights, what its steps are computed again from, and the states to go
-on from."""
+"""File names in the folder of a run: snapshots for computing steps again, and checkpoints."""
 
 
 def past_file(after: int) -> str:
-    """What the steps after an edit are computed again from; 0: those from the beginning."""
+    """Return the file name of the snapshots after an edit; 0 stands for the beginning."""
     return f"past-{after}.safetensors" if after else PAST
 
 
 NO_SUMS = "of an earlier version, without checksums, so damage would go unnoticed"
 LARGEST_PIECE = 4096
-"""Losses are added to the last piece until it has so many."""
+"""The largest number of losses in a piece. New losses fill the last piece."""
 LARGEST_ARRAY = 1 << 20
-"""Bytes of a table that is kept after every epoch."""
+"""Bytes of the largest table that is kept after every epoch."""
 MOST_DIGESTS = 1000
 EDITABLE = ("name", "star", "colour", "note", "tags")
 
 
 @dataclass
 class Batch:
-    """What is added to a run at once.
+    """The additions to a run in one write.
 
     Attributes:
-        run: as it is now; its curves are not looked at.
+        run: its current facts, without curves.
         pieces: losses, in order.
-        tiers: (first step, tier) of stretches that begin.
-        graphs: (last step before, text) of graphs that it goes on with, because of an edit.
+        tiers: (first step, tier) of new stretches.
+        graphs: (last step before, text) of graphs after edits.
     """
 
     run: Run
@@ -173,7 +172,7 @@ class RunStore:
         return self._database.journal if self._database else ""
 
     def used_bytes(self) -> int:
-        """What the database takes."""
+        """Return the bytes of the database."""
         return self._database.used_bytes() if self._database else 0
 
     @property
@@ -217,7 +216,7 @@ class RunStore:
         for row in rows:
             try:
                 found.append(make(row))
-            except Exception:  # parsers raise anything at damaged content
+            except Exception:  # parsers may raise any error for damaged content
                 damaged += 1
         if damaged:
             self.note(
@@ -229,7 +228,7 @@ class RunStore:
 
     @_written
     def begin(self, run: Run, text: str = "") -> Run:
-        """Keep a new run with the text of its graph; returns it with the digest of the text."""
+        """Insert a new run with its graph as text, and return it with the digest of the text."""
         columns = {
             **{n: getattr(run, n) for n in _PLAIN},
             "id": run.id,
@@ -245,7 +244,7 @@ class RunStore:
         return replace(run, graph_digest=columns["graph"])
 
     def _keep_graph(self, text: str) -> str:
-        """Keep a text once; returns its digest, which is empty where there is none."""
+        """Store a new text, and return its digest, which is empty for an empty text."""
         digest = graph_digest(text)
         if text:
             data = zlib.compress(text.encode(errors="surrogatepass"))
@@ -254,7 +253,7 @@ class RunStore:
 
     @_written
     def go_on(self, run: Run, step: int) -> None:
-        """Let a run go on after a step: what came later is forgotten, and comes again."""
+        """Let a run continue after a step, and delete all later records."""
         self.database.run(
             "UPDATE runs SET status = ?, ending = '', process = ?, updated = ? WHERE id = ?",
             (RUNNING, this_process(), run.updated, run.id),
@@ -272,7 +271,7 @@ class RunStore:
 
     @_written
     def add(self, batch: Batch) -> None:
-        """Add to a run, all at once."""
+        """Add a batch to a run in one transaction."""
         run = batch.run
         if not self.database.run(
             f"UPDATE runs SET {', '.join(f'{n} = ?' for n in (*_MOVING, 'facts'))} WHERE id = ?",
@@ -322,7 +321,7 @@ class RunStore:
             array = np.asarray(table)
             if array.dtype.hasobject:
                 continue
-            if array.nbytes > LARGEST_ARRAY:  # the last one stands for all
+            if array.nbytes > LARGEST_ARRAY:  # of a large table, only the last epoch is kept
                 self.database.run("DELETE FROM arrays WHERE run = ? AND name = ?", (run, name))
             data = array_bytes(array)
             self.database.run(
@@ -331,7 +330,7 @@ class RunStore:
             )
 
     def edit(self, ids: Iterable[str], **fields: Any) -> None:
-        """Set what is the user's of some runs: ``name``, ``star``, ``colour``, ``note``, ``tags``.
+        """Set the user's fields of some runs: ``name``, ``star``, ``colour``, ``note``, ``tags``.
 
         Raises:
             RunStoreProblem: a name is empty.
@@ -351,7 +350,7 @@ class RunStore:
 
     @_written
     def note_event(self, id: str, event: RunEvent) -> None:
-        """Add an event to a run that may go on elsewhere."""
+        """Add an event to a run that another process may be recording."""
         self._add_event(id, event)
 
     def _add_event(self, run: str, event: RunEvent) -> None:
@@ -362,7 +361,7 @@ class RunStore:
         )
 
     def delete(self, ids: Iterable[str]) -> None:
-        """Delete runs with their curves and files, and graphs that no run has any more.
+        """Delete runs with their curves and files, and graphs that no remaining run has.
 
         If the disk is full, delete the files first, to make room for the rest.
         """
@@ -408,12 +407,13 @@ class RunStore:
     # ---- finding ------------------------------------------------------------------------------
 
     def runs(self) -> list[Run]:
-        """All runs, the newest first."""
+        """Return all runs, the newest first."""
         found = self._read("runs", run_of, "SELECT * FROM runs NOT INDEXED")
         return sorted(found, key=lambda run: (-run.created, run.id))
 
     def find(self, text: str) -> Run:
-        """The run that a user means: by id, ``latest``, name, or a unique beginning of the id.
+        """Return the run that a user names: by id, ``latest``, name, or a unique beginning of the
+        id.
 
         Raises:
             UnknownRun: there is none, or there are several.
@@ -448,19 +448,19 @@ class RunStore:
         raise UnknownRun(f"there is no run {text!r}", hint=known or listed)
 
     def get(self, id: str) -> Run | None:
-        """The run with an id, if there is one."""
+        """Return the run with an id, or None."""
         found = self._read("runs", run_of, "SELECT * FROM runs WHERE id = ?", id)
         return found[0] if found else None
 
     def of_checkpoint(self, folder: Path) -> Run | None:
-        """The newest run whose states are in a folder."""
+        """Return the newest run whose checkpoints are in a folder."""
         found = [run for run in self.runs() if run.checkpoint == str(folder)]
         return found[0] if found else None
 
     # ---- reading ------------------------------------------------------------------------------
 
     def edits(self, run: Run) -> list[int]:
-        """After which steps it went on with another graph."""
+        """Return the steps after which the run continued with another graph."""
         query = "SELECT step FROM edited WHERE run = ? ORDER BY step"
         return self._read(f"edits of the run {run.id}", lambda r: integer(r["step"]), query, run.id)
 
@@ -471,7 +471,7 @@ class RunStore:
             step: 0 for the first graph.
 
         Raises:
-            RunStoreProblem: it could not be written as one, or is damaged.
+            RunStoreProblem: a .flow file cannot express the graph, or its text is damaged.
         """
         rows = self._rows(
             "SELECT hash, text FROM graphs WHERE hash = COALESCE((SELECT graph FROM edited "
@@ -489,12 +489,12 @@ class RunStore:
         return found[0]
 
     def curves(self, run: Run) -> dict[str, Curve]:
-        """All curves: ``training loss`` of each step, ``epoch loss``, and the metrics by key."""
+        """Return all curves: ``training loss`` of each step, ``epoch loss``, and metrics by key."""
         query = "SELECT * FROM epochs WHERE run = ? ORDER BY epoch"
         epochs = self._read(f"epochs of the run {run.id}", epoch_of_row, query, run.id)
         ends = curve_of_epochs(EPOCH_LOSS, epochs, [epoch.loss for epoch in epochs])
         found = {LOSS: loss_curve(self._pieces(run.id), ends, run.steps_per_epoch)}
-        if len(ends) and run.surface != EVENT_FILES:  # those have no epochs
+        if len(ends) and run.surface != EVENT_FILES:  # imported event files have no epochs
             found[ends.name] = ends
         for key in dict.fromkeys(key for epoch in epochs for key in epoch.metrics):
             chosen = [epoch for epoch in epochs if key in epoch.metrics]
@@ -502,7 +502,7 @@ class RunStore:
         return found
 
     def tables(self, run: Run) -> dict[str, list[tuple[int, np.ndarray]]]:
-        """Name -> (epoch, table) of metrics that are more than a number, in order."""
+        """Return (epoch, table) pairs of metrics that are more than a number, by name, in order."""
         found: dict[str, list[tuple[int, np.ndarray]]] = {}
         query = "SELECT * FROM arrays WHERE run = ? ORDER BY name, epoch"
         for name, epoch, table in self._read(
@@ -512,17 +512,17 @@ class RunStore:
         return found
 
     def events(self, run: Run) -> list[RunEvent]:
-        """What happened in a run, in order."""
+        """Return the events of a run, in order."""
         query = "SELECT * FROM events WHERE run = ? ORDER BY number"
         return self._read(f"events of the run {run.id}", event_of_row, query, run.id)
 
     def tiers(self, run: Run) -> list[tuple[int, str]]:
-        """(first step, tier) of each stretch of steps, in order."""
+        """Return (first step, tier) of each stretch of steps, in order."""
         query = "SELECT * FROM tiers WHERE run = ? ORDER BY first"
         return self._read(f"tiers of the run {run.id}", tier_of_row, query, run.id)
 
     def file(self, run: Run, name: str) -> Path | None:
-        """A file of a run, ``FINAL``, ``BEST`` or a `past_file`, if it has it."""
+        """Return the path of a run's file (``FINAL``, ``BEST`` or a `past_file`), or None."""
         path = self.folder / run.id / name
         return path if path.is_file() else None
 
@@ -532,7 +532,7 @@ class RunStore:
         The reader of the file must compare its arrays with their checksums.
 
         Raises:
-            FileProblem: it is damaged, or of another run or step.
+            FileProblem: the file is damaged, or belongs to another run or step.
         """
         path = self.file(run, name)
         if path is None:
@@ -555,8 +555,8 @@ class RunStore:
         """Return the file with weights of a run; the final file if the final weights are the best.
 
         Raises:
-            RunStoreProblem: it has none.
-            FileProblem: they are damaged, or of another run or step.
+            RunStoreProblem: the run has no weights.
+            FileProblem: they are damaged, or belong to another run or step.
         """
         found = self.checked(run, name) or (self.checked(run, FINAL) if run.best else None)
         if found is None:
@@ -565,23 +565,23 @@ class RunStore:
         return found
 
     def pieces(self, run: Run) -> list[Piece]:
-        """The losses of a run as they are kept, in order."""
+        """Return the losses of a run in their stored pieces, in order."""
         return self._pieces(run.id)
 
     def _pieces(self, run: str, first: int = 0) -> list[Piece]:
-        """The losses from a step on, with the piece that has it."""
+        """Return the pieces with losses from a step on, including the piece that contains it."""
         query = "SELECT * FROM losses WHERE run = ? AND first + count > ? ORDER BY first"
         return self._read(f"losses of the run {run}", piece_of_row(run), query, run, first)
 
     def digest(self, source: str) -> str | None:
-        """The digest of data that was computed before; ``source`` says which, and as of when."""
+        """Return the kept digest of data, or None. ``source`` has their path, sizes and times."""
         query = "SELECT digest FROM digests WHERE source = ?"
         found = self._read("digests of data", lambda row: text(row["digest"]), query, source)
         return found[0] if found else None
 
     @_written
     def keep_digest(self, source: str, digest: str) -> None:
-        """Keep a digest; the oldest go when there are many."""
+        """Store a digest, and delete the oldest ones above `MOST_DIGESTS`."""
         self.database.run("REPLACE INTO digests VALUES (?, ?, ?)", (source, digest, time.time()))
         self.database.run(
             "DELETE FROM digests WHERE source NOT IN "
@@ -600,7 +600,7 @@ class RunStore:
 
     @_written
     def keep_sweep(self, id: str, fields: Sequence[Any], most: int) -> None:
-        """Keep name, file, time and data of a sweep; the oldest go that are more than ``most``."""
+        """Store name, file, time and data of a sweep, and delete the oldest ones above ``most``."""
         self.database.run("REPLACE INTO sweeps VALUES (?, ?, ?, ?, ?)", (id, *fields))
         self.database.run(
             "DELETE FROM sweeps WHERE id NOT IN "
@@ -628,7 +628,7 @@ _PLAIN = (
 
 
 _LATER = (("epochs", "step"), ("events", "step"), ("tiers", "first"), ("edited", "step"))
-"""What a run has after a step: the tables, and their columns with steps."""
+"""The tables with records of steps, and their columns with the step."""
 
 
 def _facts(run: Run) -> str:

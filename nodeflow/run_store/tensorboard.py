@@ -1,4 +1,4 @@
-"""Runs that were kept as event files, which TensorBoard shows."""
+"""Kept runs as event files for TensorBoard."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ STATUS = {DONE: hparams.SUCCESS, STOPPED: hparams.SUCCESS, RUNNING: hparams.RUNN
 
 
 def write_runs(store: RunStore, runs: Iterable[Run], folder: str | os.PathLike[str]) -> int:
-    """Write runs to the folder that TensorBoard is given, each to one of its own; returns how many.
+    """Write each run to its own folder in the folder of TensorBoard, and return their number.
 
     Raises:
-        FileProblem: they cannot be written.
+        FileProblem: the event files cannot be written.
         RunStoreProblem: the store cannot be read.
     """
     written = 0
@@ -63,7 +63,7 @@ def _write(store: RunStore, run: Run, folder: Path) -> None:
 
 
 def _ends(curves: Mapping[str, Curve]) -> dict[int, int]:
-    """Epoch -> its last step."""
+    """Return the last step of each epoch."""
     if EPOCH_LOSS not in curves:
         return {}
     curve = curves[EPOCH_LOSS]
@@ -75,7 +75,7 @@ def _file_name(name: str) -> str:
 
 
 def _graph_of(store: RunStore, run: Run) -> Graph | None:
-    """The graph of a run, if it can be built without reading data that nobody allowed."""
+    """Return the graph of a run, or None if it needs data that the user has not allowed."""
 
     try:
         document = flow.loads(store.graph_text(run))

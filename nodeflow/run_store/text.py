@@ -11,13 +11,13 @@ COLUMNS = ("run", "name", "status", "epochs", "steps", "seconds", "loss", "metri
 
 
 def table(runs: Iterable[Run]) -> list[str]:
-    """A line for each run below one with titles, in columns."""
+    """Return a line of titles, and a line for each run, in columns."""
     rows = [COLUMNS, *(row(run) for run in runs)]
     return aligned(rows)
 
 
 def row(run: Run) -> tuple[str, ...]:
-    """The cells of a run."""
+    """Return the cells of a run."""
     metrics = "  ".join(f"{name} {figure(value)}" for name, value in run.metrics.items())
     return (
         f"{run.id}{' *' if run.star else ''}",
@@ -32,12 +32,12 @@ def row(run: Run) -> tuple[str, ...]:
 
 
 def figure(value: float) -> str:
-    """A number, as terminals show it."""
+    """Return a number as terminals show it."""
     return plain(number(value))
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Rows of cells as lines whose columns stand below each other."""
+    """Return rows of cells as lines with aligned columns."""
     widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
     return [
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()

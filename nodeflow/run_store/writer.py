@@ -1,4 +1,4 @@
-"""The thread that writes a run: what comes in, a few times a second, and at last its weights."""
+"""The thread that writes a run: new records a few times per second, and finally its weights."""
 
 from __future__ import annotations
 
@@ -32,28 +32,28 @@ from nodeflow.train.training import Training
 R = TypeVar("R")
 
 FLUSH_SECONDS = 0.4
-"""What comes in is written so soon."""
+"""Seconds until new records are written."""
 QUIET_SECONDS = 5.0
-"""A run says that it goes on at least so often."""
+"""Longest seconds between two writes of a running training."""
 RETRY_SECONDS = 5.0
-"""After a failed write."""
+"""Seconds to wait after a failed write."""
 DIGEST_SECONDS = 0.05
-"""Between two pieces of data that are digested: at most a fiftieth of a core."""
+"""Seconds between two pieces of data to digest: at most a fiftieth of a core."""
 LAST_SECONDS = 1.0
-"""After the end of the training; what is not digested by then is not known."""
+"""Seconds for digests after the end of the training. Later digests stay unknown."""
 MOST_WAITING = 8_000_000
-"""Steps that wait for a disk with room before no more are kept."""
+"""The number of steps to hold in memory, while the disk is full, before the recording fails."""
 
 
 @dataclass(frozen=True)
 class Weights:
-    """The variables that a training leaves behind.
+    """The variables at the end of a training.
 
     Attributes:
         final: values at the end.
         best: values of the best epoch, if it is known.
-        pasts: step of the edit before a stretch of steps, or 0 -> the copies for computing that
-            stretch again.
+        pasts: the snapshots for computing each stretch of steps again, by the step of the edit
+            before it, or 0.
         ids: identities of the variables, if an edit has changed them.
         best_step: the last step of the best epoch.
     """
@@ -73,16 +73,16 @@ class Weights:
 
 
 class Writer:
-    """Writes one run.
+    """The writer of one run.
 
     Args:
-        folder: of the store.
-        take: gives what has come in since the last call.
+        folder: the folder of the store.
+        take: returns the new records since the last call.
 
     Attributes:
-        kept: the run, once it has begun: another one where that goes on.
-        problem: why nothing can be written, in words; empty if all is well.
-        begun: set when one of both is known.
+        kept: the run, once it has begun; an earlier run if that continues.
+        problem: why nothing can be written, in words; empty if there is no problem.
+        begun: set when ``kept`` or ``problem`` is known.
     """
 
     def __init__(self, folder: Path, about: About, take: Callable[[], Batch]) -> None:
@@ -103,7 +103,7 @@ class Writer:
         return self._thread is not None
 
     def begin(self, run: Run, training: Training, resumed: Resumed | None) -> None:
-        """Start to write a run; ``resumed`` says where it goes on."""
+        """Start to write a run. ``resumed`` describes the earlier part of a resumed training."""
         self._thread = threading.Thread(
             target=self._work, args=(run, training, resumed), name="nodeflow runs", daemon=True
         )
@@ -111,12 +111,12 @@ class Writer:
         self._thread.start()
 
     def end(self, weights: Weights) -> None:
-        """Let the weights and the last words be written."""
+        """Write the weights and the final state soon."""
         self._weights = weights
         self._wake.set()
 
     def finish(self) -> None:
-        """Wait until all is written."""
+        """Wait until everything is written."""
         atexit.unregister(self.finish)
         self._wake.set()
         if self._thread is not None:
@@ -132,7 +132,7 @@ class Writer:
                 self._write(store, training)
         except NodeflowError as error:
             self.problem = f"this training is not kept as a run: {error.message}"
-        except Exception as error:  # whatever it is, the training goes on
+        except Exception as error:  # after any error, the training continues
             self.problem = f"this training is not kept as a run: {type(error).__name__}: {error}"
         finally:
             self.begun.set()
@@ -161,7 +161,7 @@ class Writer:
         self.kept = self._open(store, run, resumed)
 
     def _open(self, store: RunStore, run: Run, resumed: Resumed | None) -> Run:
-        """Begin the run, or go on with the one that has the same states."""
+        """Begin the run, or continue the run with the same checkpoints."""
         about = self._about
         before = None
         if resumed is not None and about.states is not None:
@@ -183,14 +183,17 @@ class Writer:
         return kept
 
     def _begin(self, store: RunStore, run: Run) -> Run:
-        """Begin a run of its own; the one that it branches from says so."""
+        """Begin a new run, and note the branch in the run that it branches from."""
         if run.parent and store.get(run.parent) is not None:
             branch = RunEvent(run.parent_step or 0, run.created, "branch", {"run": run.id})
             store.note_event(run.parent, branch)
         return store.begin(run, self._about.text)
 
     def _find_graph(self, store: RunStore, run: Run, step: int) -> int:
-        """After which step a run that goes on had the graph that it has now."""
+        """Return the step after which a continued run has its current graph.
+
+        Store the graph if it is new.
+        """
         text = self._about.text
         if not text or _has_graph(store, run, step, text):
             return max(store.edits(run), default=0)
@@ -198,7 +201,7 @@ class Writer:
         return step
 
     def _keep_best(self, store: RunStore, run: Run) -> None:
-        """Keep the final weights of a run that goes on, where they are the best."""
+        """Copy the final weights of a continued run to its best weights, if they are the best."""
         final = store.file(run, FINAL)
         if run.best and final is not None and store.file(run, BEST) is None:
             with contextlib.suppress(OSError, FileProblem):
@@ -208,7 +211,7 @@ class Writer:
                 store.note_file(run.id, BEST, owner or "")
 
     def _add_earlier(self, store: RunStore, run: Run, resumed: Resumed, first: int) -> None:
-        """Add what the training did before, as far as it is not there."""
+        """Add the earlier records of a resumed training that the run lacks."""
         losses = resumed.losses[first - resumed.first :]
         before = resumed.first - 1
         epochs = [replace(epoch, steps=before + epoch.steps) for epoch in resumed.epochs]
@@ -217,7 +220,7 @@ class Writer:
         store.add(Batch(run, pieces, epochs))
 
     def _write(self, store: RunStore, training: Training) -> None:
-        """Write until the end comes."""
+        """Write until the training ends."""
         assert self.kept is not None
         digests: Iterator[None] = iter(())
         if not self._facts:
@@ -241,11 +244,11 @@ class Writer:
         self._finish(store)
 
     def _flush(self, store: RunStore, again: bool = False, run: Run | None = None) -> None:
-        """Write what has come in; what cannot be written waits for the next time.
+        """Write new records. If that fails, they wait for the next time.
 
         Args:
-            again: try although the last time failed just now.
-            run: as it is now, where it has ended.
+            again: whether to try although the last attempt has just failed.
+            run: the current facts of a run that has ended.
         """
         assert self.kept is not None
         batch, now = self._take(), time.time()
@@ -271,7 +274,7 @@ class Writer:
                 raise
 
     def _finish(self, store: RunStore) -> None:
-        """Write the weights, how it ended, and make room."""
+        """Write the weights and the ending, and delete old runs over the limit."""
         assert self.kept is not None
         run = self.kept = replace(self._take().run, id=self.kept.id)
         try:
@@ -283,7 +286,7 @@ class Writer:
         tidy(store, keep=self.kept.id)
 
     def _save(self, store: RunStore, weights: Weights) -> int:
-        """Write the files of weights that are not too large; returns what all files take."""
+        """Write the files of weights that are not too large, and return the size of all files."""
         assert self.kept is not None
         files = {FINAL: weights.final, **({BEST: weights.best} if weights.differ else {})}
         most, folder = limit(store) // SHARE_OF_ONE, store.folder / self.kept.id
@@ -304,7 +307,7 @@ class Writer:
     def _save_pasts(
         self, store: RunStore, folder: Path, pasts: Mapping[int, KeptPast], most: int
     ) -> None:
-        """Write the copies that the steps are computed again from, as many as there is room for."""
+        """Write as many snapshots for computing steps again as the limit allows."""
         found = {after or self._edited: past for after, past in pasts.items() if past.steps}
         with contextlib.suppress(FileProblem):
             if self._edited in found:
@@ -320,20 +323,20 @@ class Writer:
             store.note_file(self.kept.id, name, owner)
 
     def _digests(self, store: RunStore, training: Training) -> Iterator[None]:
-        """Finds out what the data are, a little at each step."""
+        """Compute the digests of the data, a little at each step."""
         sets = fed_by(training)
         self._facts["data"] = {name: described(fed) for fed in sets for name in fed.names}
         for fed in sets:
             try:
                 digest, weak = yield from _digest(store, fed)
             except OSError:
-                continue  # it stays unknown
+                continue  # the digest stays unknown
             known = described(fed, digest, weak)
             self._facts["data"] = {**self._facts["data"], **dict.fromkeys(fed.names, known)}
 
 
 def _digest(store: RunStore, fed: Fed) -> Generator[None, None, tuple[str, bool]]:
-    """Computes a digest step by step, unless it is known; returns (digest, weak)."""
+    """Compute a digest step by step, unless it is known. Return (digest, weak)."""
     stamp = fed.stamp
     known = store.digest(stamp) if stamp else None
     if known is not None:
@@ -353,7 +356,7 @@ def _has_graph(store: RunStore, run: Run, step: int, text: str) -> bool:
 
 
 def _thinned(batch: Batch) -> Batch:
-    """The batch with neighbouring pieces joined, and one mark for each."""
+    """Return the batch with neighbouring pieces joined, and one mark for each."""
     pieces = [replace(piece, marks=piece.marks[-1:]) for piece in joined(batch.pieces)]
     return replace(batch, pieces=pieces)
 

@@ -1,1 +1,1 @@
-"""Graphs of other programs: files that open here, and files that are written for them."""
+"""Exchange with other programs: opening their files, and writing files for them."""

@@ -1,4 +1,4 @@
-"""What a network answers, where its loss is built from ops: code and ONNX agree on it."""
+"""The predictions of a network whose loss is built from ops; shared by code export and ONNX."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from collections.abc import Iterable
 from nodeflow.graph.graph import Node
 
 SHARES = ("softmax", "sigmoid")
-"""Ops that make probabilities."""
+"""Ops that compute probabilities."""
 
 
 def last_probabilities(nodes: Iterable[Node]) -> list[Node]:
-    """The last node that makes probabilities, of those that need no labels; none if there is none.
+    """Return the last node that computes probabilities without needing labels; none if there is
+    none.
 
-    What a hand-made loss computes from it (a clipped logarithm, say) is no answer.
+    Values that a hand-made loss computes from it, such as a clipped logarithm, are not predictions.
     """
     return [node for node in nodes if node.op.id in SHARES][-1:]

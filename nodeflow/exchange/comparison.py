@@ -1,11 +1,12 @@
-"""Whether somebody else computes the same: every value of a graph beside what a peer computes.
+"""Comparison of every value of a graph with a peer's value.
 
-A peer (`peers`) is another program that computes values of a graph from what feeds it: numpy
-code of ONNX that knows nothing of ours, or JAX. What it lacks is left out, with all that depends on
-it.
+A peer (`peers`) is another program that computes a graph's values from its feeds: ONNX's numpy
+evaluator, which shares no code with nodeflow, or JAX. Nodes that it cannot compute are left out,
+with their dependents.
 
-Where a difference is larger than rounding explains, the node is computed again by itself, by both
-from the same inputs: the difference arises there, or it came in and has only grown.
+If a difference is larger than rounding explains, both compute the node again by itself from the
+same inputs. This shows whether the difference arises at the node, or was in its inputs and only
+grew.
 """
 
 from __future__ import annotations
@@ -26,30 +27,30 @@ TOLERANCES = {
     "float64": 1e-9, "float32": 1e-4, "float16": 1e-2, "bfloat16": 5e-2,
     "complex128": 1e-9, "complex64": 1e-4,
 }  # fmt: skip
-"""Differences, relative to the largest number of a tensor, up to which two are the same."""
+"""Maximum difference of equal results by dtype, relative to the largest number of a tensor."""
 NAMED = 3
-"""Nodes without a counterpart that an error names."""
+"""Maximum number of nodes without a counterpart that an error names."""
 
 MOST_ALONE = 256
-"""Nodes that are computed again by themselves; the differences of others count as they are."""
+"""Maximum number of nodes to compute again by themselves. Further differences count as found."""
 
 Arrays = Mapping[str, np.ndarray]
 Fed = Mapping[Tensor, np.ndarray]
 
 
 class NotVerified(NodeflowError):
-    """Another program computes something else, or could not be asked.
+    """Another program computes different values, or could not be asked.
 
     Remedy: Look at the node that the message names: where the first difference arises.
     """
 
 
 class Lacks(Exception):
-    """A peer cannot compute nodes.
+    """A peer cannot compute some nodes.
 
     Args:
-        nodes: name of each -> why; empty where no node is to blame.
-        message: why, where no node is.
+        nodes: the reason for each node name; empty if no node is the cause.
+        message: the reason if no node is the cause.
     """
 
     def __init__(self, nodes: Mapping[str, str], message: str = "") -> None:
@@ -63,8 +64,8 @@ class Taken:
 
     Attributes:
         inputs: placeholders whose values it needs.
-        values: gives the tensors' values from those of `inputs`, by their names; raises `Lacks` for
-            what it finds out only then, and anything else.
+        values: returns the tensors' values, given the values of `inputs` by name. Raises `Lacks`
+            for obstacles found only then, and any other exception.
     """
 
     inputs: Sequence[Tensor]
@@ -81,34 +82,33 @@ class Peer(Protocol):
     title: str
 
     def take(self, task: Task, session: Session, tensors: Sequence[Tensor]) -> Taken:
-        """Get ready to compute tensors, with the variables and random numbers of a session that
-        runs them next.
+        """Prepare to compute tensors with the variables and random numbers of a session.
+
+        The session runs the tensors next.
 
         Raises:
-            Lacks: it cannot compute some.
+            Lacks: the peer cannot compute some tensors.
             NodeflowError: it is not installed.
         """
         ...
 
     def alone(self, task: Task, session: Session, tensor: Tensor, fed: Fed) -> np.ndarray | None:
-        """The value of a tensor that its node computes from these inputs; None if that cannot be
-        asked."""
+        """Return a tensor computed by its node alone from these inputs; None if impossible."""
         ...
 
     def ends(self, task: Task) -> Mapping[str, Tensor]:
-        """What of a graph is compared where nothing is named, with what it depends on."""
+        """Return the tensors to compare, with their dependencies, if none are named."""
         ...
 
 
 @dataclass(frozen=True)
 class Difference:
-    """What was compared of one node.
+    """The comparison of one node.
 
     Attributes:
-        largest: difference, relative to the largest number of the tensor or 1.
-        allowed: the largest that counts as the same.
-        alone: difference where both compute the node from the same inputs; None where that was not
-            asked.
+        largest: largest difference, relative to the largest number of the tensor or 1.
+        allowed: the largest difference that counts as equal.
+        alone: difference if both compute the node from the same inputs; None if not computed.
     """
 
     name: str
@@ -122,7 +122,7 @@ class Difference:
 
     @property
     def arises(self) -> bool:
-        """Whether a larger difference arises here, as far as is known."""
+        """Whether a larger difference arises at this node, as far as known."""
         return self.is_larger and not (self.alone is not None and self.alone <= self.allowed)
 
 
@@ -132,7 +132,7 @@ class Verified:
 
     Attributes:
         nodes: in the order of the graph.
-        left_out: node that the peer cannot compute -> why.
+        left_out: the reason for each node that the peer cannot compute.
     """
 
     nodes: Sequence[Difference]
@@ -140,7 +140,7 @@ class Verified:
 
     @property
     def first(self) -> Difference | None:
-        """The node where the first larger difference arises."""
+        """The node where the first large difference arises, or None."""
         return next((one for one in self.nodes if one.arises), None)
 
     @property
@@ -149,7 +149,7 @@ class Verified:
 
     @property
     def text(self) -> str:
-        """One line for people."""
+        """The result in one line for people."""
         first = self.first
         if first is not None:
             size = first.largest if first.alone is None else first.alone
@@ -168,15 +168,15 @@ def verify(
     names: Sequence[str] = (),
     said: Callable[[str], None] = lambda text: None,
 ) -> Verified:
-    """Compare a graph with what a peer computes of it, on what feeds it.
+    """Compare a graph's values with a peer's, on the graph's data.
 
     Args:
-        names: of the tensors to compare, with all that they depend on; default: `Peer.ends`.
-        said: gets a line for what takes long.
+        names: tensors to compare, with their dependencies; default: `Peer.ends`.
+        said: gets a line before each long step.
 
     Raises:
         MissingFeed: a placeholder has no value; it can be fed.
-        NotVerified: nothing of the graph can be compared.
+        NotVerified: no part of the graph can be compared.
         NodeflowError: the peer is not installed.
     """
     ends = {name: task.tensor(name) for name in names} or peer.ends(task)
@@ -210,7 +210,10 @@ def _by_themselves(
     values: Fed,
     said: Callable[[str], None],
 ) -> list[Difference]:
-    """The differences; of larger ones that of the node by itself, up to the first that arises."""
+    """Compute nodes with large differences by themselves, until the first where one arises.
+
+    Return the differences with these results.
+    """
     made = list(found)
     larger = [i for i, one in enumerate(found) if one.is_larger]
     for index in larger[:MOST_ALONE]:
@@ -224,7 +227,7 @@ def _by_themselves(
 
 
 def _alone(task: Task, session: Session, peer: Peer, tensor: Tensor, values: Fed) -> float | None:
-    """The difference of a node by itself; None if that cannot be asked."""
+    """Return the difference of a node computed by itself; None if impossible."""
     node = tensor.node
     if node.op.random or node.op.macro or not node.inputs:
         return None
@@ -237,7 +240,7 @@ def _alone(task: Task, session: Session, peer: Peer, tensor: Tensor, values: Fed
         if theirs is None:
             return None
         return _difference(tensor, np.asarray(session.run(tensor, fed)), theirs).largest
-    except Exception:  # another program raises anything, and the difference stands
+    except Exception:  # another program may raise anything; the difference stands
         return None
 
 
@@ -246,13 +249,13 @@ def _asked(peer: Peer, taken: Taken, fed: Arrays) -> Sequence[np.ndarray]:
         return taken.values(fed)
     except (Lacks, NodeflowError):
         raise
-    except Exception as error:  # another program raises anything
+    except Exception as error:  # another program may raise anything
         text = f"{peer.title} cannot compute the graph: {str(error)[:300]}"
         raise NotVerified(text) from None
 
 
 def _compared(ends: Iterable[Tensor]) -> Iterator[Tensor]:
-    """What the ends depend on, as far as it is computed."""
+    """Yield the computed tensors that the ends depend on."""
     ends = list(ends)
     needed = ancestors({t.node for t in ends})
     for node in ends[0].graph.nodes if ends else ():
@@ -263,7 +266,7 @@ def _compared(ends: Iterable[Tensor]) -> Iterator[Tensor]:
 
 
 def _without(tensors: Sequence[Tensor], error: Lacks, left_out: dict[str, str]) -> list[Tensor]:
-    """Tensors that do not depend on what a peer lacks."""
+    """Return the tensors that do not depend on missing nodes of a peer."""
     owners = (_owner(tensors[0].graph, name) for name in error.nodes)
     broken = {node for node in owners if node is not None}
     if not broken:
@@ -274,7 +277,7 @@ def _without(tensors: Sequence[Tensor], error: Lacks, left_out: dict[str, str]) 
 
 
 def _owner(graph: Graph, name: str) -> Node | None:
-    """The node of a name, or the one that it lies inside of."""
+    """Return the node with a name, or the node that contains it."""
     while name and name not in graph:
         name = name.rpartition("/")[0]
     return graph.node(name) if name else None

@@ -11,11 +11,11 @@ PEERS: Mapping[str, str] = {
     "onnx": "nodeflow.exchange.onnx.check:OnnxPeer",
     "jax": "nodeflow.exchange.jax_peer:JaxPeer",
 }
-"""Where each is defined; a check imports the one that it needs."""
+"""The definition of each peer. A check imports only the peer that it needs."""
 
 
 def peer(name: str) -> Peer:
-    """The program of this name, a key of `PEERS`."""
+    """Return the peer with this name, a key of `PEERS`."""
     module, _, kind = PEERS[name].partition(":")
     made: Callable[[], Peer] = getattr(import_module(module), kind)
     return made()

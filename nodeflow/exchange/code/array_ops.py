@@ -1,4 +1,4 @@
-"""Ops that numpy, JAX and PyTorch write alike, but for the name of the library."""
+"""Ops that numpy, JAX and PyTorch write alike, except for the name of the library."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ SAME = (
     *"maximum minimum logical_and logical_or logical_not logical_xor".split(),
     *"ones_like zeros_like".split(),
 )
-"""Ops whose functions have the same name and arguments in all three."""
+"""Ops whose functions have the same name and arguments in all three libraries."""
 MORE = "exp2 log2 log10 hypot".split()
 """Ops that TensorFlow lacks."""
 ARCS = "sin cos tan sinh cosh tanh".split()
 
 
 def divided(call: Call) -> str | None:
-    """Division of floats; that of whole numbers has another meaning in each library."""
+    """Write a division of floats. Integer division differs between the libraries."""
     return f"{call.args[0]} / {call.args[1]}" if call.dtype.startswith("float") else None
 
 
@@ -62,9 +62,9 @@ def no_nan(module: str) -> Expression:
 
 
 def indexed(call: Call) -> str | None:
-    """A slice, in the syntax of Python."""
+    """Write a slice in Python syntax."""
     if any(call.known(name) is None for name in ("begin", "end")):
-        return None  # a run finds them out
+        return None  # only a run knows them
     begins, ends = call.known("begin"), call.known("end")
     if len(call.args) > 1 and (None in begins or None in ends):
         return None
@@ -81,7 +81,7 @@ def _part(begin: int | None, end: int | None, stride: int) -> str:
 
 
 def sliced(call: Call) -> str | None:
-    """`slice` by first indices and sizes."""
+    """Write a `slice` by first indices and sizes."""
     begins, sizes = call.known("begin"), call.known("size")
     if begins is None or sizes is None or None in begins or None in sizes:
         return None
@@ -92,7 +92,7 @@ def sliced(call: Call) -> str | None:
 
 
 def indexed_part(call: Call, computed: str) -> str | None:
-    """Write a `slice`, including one whose first indices only a run knows.
+    """Write a `slice`, even if only a run knows the first indices.
 
     Args:
         computed: a template for that case, with the inputs and ``{sizes}``.
@@ -120,7 +120,7 @@ def sizes_text(call: Call, wired: str, name: str = "shape") -> str:
         return tuple_text(sizes)
     wire = [port.name for port in call.node.op.inputs].index(name)
     if wire >= len(call.args):
-        raise Unwritten(name)  # it says "as many as there are"
+        raise Unwritten(name)  # the size means "as many as there are"
     texts = size_texts(call.node.inputs[wire], call.size)
     return wired.format(call.args[wire]) if texts is None else tuple_text(texts)
 
@@ -148,7 +148,7 @@ def moved(drawn: str, attrs: Mapping[str, Any]) -> str:
 
 
 def alike(module: str) -> dict[str, Expression]:
-    """The table of what is written alike."""
+    """Return the writers that the libraries share."""
     arc = "a" if module == "torch" else "arc"
     return {
         **{op: f"{{0}} {sign} {{1}}" for op, sign in INFIX.items()},

@@ -1,4 +1,4 @@
-"""Breaks long statements into several lines, as formatters of Python do."""
+"""Breaks long statements into several lines, as Python formatters do."""
 
 from __future__ import annotations
 

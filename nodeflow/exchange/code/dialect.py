@@ -1,4 +1,4 @@
-"""How a library writes ops: a table of expressions, one for each op."""
+"""The code of ops in a library: a table of expressions, one for each op."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Call:
 
     @property
     def types(self) -> Sequence[TensorType]:
-        """Of the inputs."""
+        """The types of the inputs."""
         return [t.type for t in self.node.inputs]
 
     @property
@@ -62,7 +62,7 @@ class Call:
 
     @property
     def dtype(self) -> str:
-        """Of the first output."""
+        """The dtype of the first output."""
         return self.node.outputs[0].dtype
 
     def known(self, name: str) -> Any:
@@ -104,7 +104,7 @@ class Call:
 
 Write = Callable[[Call], str | None]
 Expression = str | Write
-"""A template such as ``torch.exp({0})``, or a function that gives None for what it cannot write."""
+"""A template such as ``torch.exp({0})``, or a function that returns None for an op it lacks."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ class Dialect:
     """A library that code is written for.
 
     Attributes:
-        id: as after ``--to``.
+        id: its name after ``--to``.
         title: its name.
         ops: op -> expression.
         helpers: functions that expressions call, by name; the code contains those it calls.
@@ -170,7 +170,7 @@ class Dialect:
 
 
 DTYPES = frozenset("float32 float64 int8 int16 int32 int64 uint8 bool".split())
-"""What all libraries have."""
+"""The dtypes of all libraries."""
 SIZE_OPS = frozenset("shape size rank".split())
 """Ops that read shapes alone, so their results are known before any values."""
 
@@ -209,13 +209,14 @@ def _has_late_sizes(node: Node) -> bool:
 
 
 def pair(sizes: Sequence[int]) -> tuple[int, ...]:
-    """Height and width, where one number may stand for both."""
+    """Return height and width; a single number stands for both."""
     return tuple(sizes) * 2 if len(sizes) == 1 else tuple(sizes)
 
 
 def channels_first_pads(call: Call, filters: bool) -> tuple[tuple[int, int], ...] | None:
-    """The borders of images whose channels come first, as models of ONNX have them; None for other
-    images, filters or borders.
+    """Return the pads of channels-first images, as models of ONNX have them.
+
+    Return None for other layouts of images or filters, or pads that depend on the size.
 
     Args:
         filters: whether there are filters, which have the outputs first.
@@ -229,7 +230,7 @@ def channels_first_pads(call: Call, filters: bool) -> tuple[tuple[int, int], ...
 
 
 def axes_text(axis: Any, rank: int) -> str:
-    """Axes as Python writes them: a number, a tuple, or None for all."""
+    """Format axes for Python: a number, a tuple, or None for all."""
     if axis is None:
         return "None"
     axes = [axis] if isinstance(axis, int) else list(axis)
@@ -237,7 +238,7 @@ def axes_text(axis: Any, rank: int) -> str:
 
 
 def permutation(call: Call) -> tuple[int, ...]:
-    """The order of axes of a transpose: the reverse one, where none is given."""
+    """Return the order of axes of a transpose; by default the reverse order."""
     return tuple(call.attrs["perm"] or reversed(range(call.rank)))
 
 
@@ -250,8 +251,8 @@ def one_unknown(sizes: Sequence[int | None] | None) -> tuple[int, ...] | None:
 
 
 def literal(value: Any) -> str:
-    """A value of an attribute as Python."""
-    if isinstance(value, str):  # as files have those that JSON lacks
+    """Format an attribute value as Python."""
+    if isinstance(value, str):  # numbers that JSON lacks are strings in files
         value = float(value)
     if isinstance(value, float) and not math.isfinite(value):
         return f'float("{value}")'

@@ -1,4 +1,4 @@
-"""A document as Python that builds it again, with `nf.DocumentBuilder`: to the byte."""
+"""A document as Python code that builds it again with `nf.DocumentBuilder`, byte for byte."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from nodeflow.document.model.records import (
 from nodeflow.exchange.code.layout import INDENT, Code, call, value
 
 LONGEST_VALUE = 1500
-"""Characters of a value that the code holds; what is longer lies beside it."""
+"""Maximum number of characters of a value in the code. Longer values go to a separate file."""
 RESERVED = frozenset("nf doc json Path VALUES document l O I __debug__".split())
-"""Names that the code uses itself, and those that are taken for others."""
+"""Names that the code uses itself, and names that are easily confused with others."""
 
 
 @dataclass
@@ -41,16 +41,16 @@ class DocumentCode:
 
     @property
     def beside(self) -> bytes:
-        """The long values, as the text of a file of JSON."""
+        """The long values as the text of a JSON file."""
         lines = (f"{compact_json(k)}: {compact_json(v)}" for k, v in self.values.items())
         return ("{\n" + ",\n".join(lines) + "\n}\n").encode()
 
 
 def document_code(document: Document, name: str) -> DocumentCode:
-    """A document as code.
+    """Return a document as code.
 
     Args:
-        name: of the module; the values lie in ``NAME_values.json``, and the document becomes
+        name: name of the module. Long values are in ``NAME_values.json``, and the document becomes
             ``NAME.flow``.
     """
     values: dict[str, Json] = {}
@@ -98,7 +98,7 @@ def _function(signature: str, doc: str, body: list[str]) -> str:
 
 
 def _settings(document: Document, root: _Graph) -> Iterator[str]:
-    """What belongs to the whole file."""
+    """Yield the lines about the whole file."""
     if document.training:
         yield call("doc.training", [], _referring(document.training, root.variables), INDENT)
     if document.weights is not None:
@@ -159,7 +159,7 @@ class _Graph:
             yield self._frame(frame)
 
     def _numbered(self, item_id: str) -> Iterator[str]:
-        """The line that sets the next id, where it does not follow."""
+        """Yield a line that sets the next id, if the id does not follow the previous one."""
         number = int(item_id[1:])
         if number != self.next_id:
             yield f"doc.next_id = {number}"
@@ -189,7 +189,7 @@ class _Graph:
         return call(f"{self.builder}.frame", arguments, frame.extra, INDENT)
 
     def _held(self, record: NodeRecord, found: dict[str, Json]) -> dict[str, Json]:
-        """Attributes, those that are long by their place in the file of values."""
+        """Return attributes; long ones refer to their place in the file of values."""
         made: dict[str, Json] = {}
         for key in sorted(found):
             made[key] = found[key]
@@ -203,7 +203,7 @@ class _Graph:
         return made
 
     def _variable(self, record: NodeRecord) -> str:
-        """A name that no other variable has."""
+        """Return a name that no other variable has."""
         base = _python_name(record.name)
         if base in self._taken:
             base += "_"
@@ -221,7 +221,7 @@ def _python_name(name: str) -> str:
 
 
 def _in_order(graph: Document) -> Iterator[NodeRecord]:
-    """The nodes by id, each after what it reads, as far as there is no cycle."""
+    """Yield the nodes by id, each after its sources, as far as there is no cycle."""
     waits = {i: {w.source for w in graph.wires_into(i)} - {i} for i in graph.nodes}
     ready = [(natural_key(i), i) for i, sources in waits.items() if not sources]
     heapq.heapify(ready)
@@ -230,7 +230,7 @@ def _in_order(graph: Document) -> Iterator[NodeRecord]:
     while len(done) < len(waits):
         if ready:
             _, node_id = heapq.heappop(ready)
-        else:  # a cycle: its first node does without one of its wires
+        else:  # a cycle: start with its first node, without one of its wires
             while left[-1] in done:
                 left.pop()
             node_id = left[-1]
@@ -247,7 +247,7 @@ def _in_order(graph: Document) -> Iterator[NodeRecord]:
 
 
 def _late(graph: Document, order: Sequence[NodeRecord]) -> Iterator[Wire]:
-    """The wires of cycles: they start at a node that comes after the one where they end."""
+    """Yield the wires of cycles, which start at a node after their target."""
     place = {record.id: index for index, record in enumerate(order)}
     for record in order:
         for wire in sorted(graph.wires_into(record.id), key=wire_order):
@@ -256,7 +256,7 @@ def _late(graph: Document, order: Sequence[NodeRecord]) -> Iterator[Wire]:
 
 
 def _named_in(settings: Json, nodes: Collection[str]) -> set[str]:
-    """The nodes that training settings name by id."""
+    """Return the nodes that training settings name by id."""
     found: set[str] = set()
     _referring(settings, dict.fromkeys(nodes, ""), found)
     return found
@@ -265,7 +265,7 @@ def _named_in(settings: Json, nodes: Collection[str]) -> set[str]:
 def _referring(
     settings: dict[str, Json], variables: Mapping[str, str], found: set[str] | None = None
 ) -> dict[str, Json]:
-    """Training settings with variables for the ids of nodes; `found` takes the ids."""
+    """Return training settings with variables for node ids; `found` collects the ids."""
     found = set() if found is None else found
 
     def node(value: Json) -> Json:

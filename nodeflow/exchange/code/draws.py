@@ -1,4 +1,4 @@
-"""How each library draws random numbers."""
+"""The code for random draws in each library."""
 
 from __future__ import annotations
 

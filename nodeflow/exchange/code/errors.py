@@ -1,4 +1,4 @@
-"""What a graph has that code of another library cannot say."""
+"""The error for parts of a graph that have no code in another library."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Writes a graph as a program: module, weights, and the rows and batches of its training.
 
-For nodeflow itself it is the document that is written, by a module that builds it again.
+For nodeflow itself, the module builds the document again.
 """
 
 from __future__ import annotations
@@ -51,9 +51,9 @@ class Written:
 
     Attributes:
         text: the module.
-        about: a sentence on what a folder gets with it.
-        beside: gives the files beside the module, by name; raises NodeflowError.
-        weights: gives the arrays of the file of weights; none for no such file.
+        about: a sentence about the contents of the folder.
+        beside: returns the files beside the module, by name; raises NodeflowError.
+        weights: returns the arrays of the weights file; empty for no such file.
     """
 
     text: str
@@ -208,7 +208,8 @@ def module_name(title: str) -> str:
 
 
 def _npz(arrays: Mapping[str, np.ndarray]) -> bytes:
-    """An .npz archive by zlib's level 1: three times as fast as numpy's 6, and a fifth larger."""
+    """Return an .npz archive with zlib level 1: three times faster than numpy's 6, a fifth
+    larger."""
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         for name, array in arrays.items():

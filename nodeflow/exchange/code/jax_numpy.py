@@ -1,4 +1,4 @@
-"""Ops as JAX writes them, and as numpy does: most of them alike."""
+"""Ops as JAX and numpy write them, mostly alike."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ from nodeflow.exchange.code.warping_helpers import array_helpers, projective_tra
 
 
 def _table(module: str, library: str) -> dict[str, Expression]:
-    """The ops of numpy or JAX.
+    """Return the expressions of numpy or JAX.
 
     Args:
         module: ``np`` or ``jnp``.
-        library: ``jax.nn.``, or nothing for our own functions.
+        library: ``jax.nn.``, or empty for our own functions.
     """
 
     def reduced(function: str) -> Expression:
@@ -169,7 +169,7 @@ def _table(module: str, library: str) -> dict[str, Expression]:
 
     def argsort(call: Call) -> str | None:
         if call.attrs["descending"]:
-            return None  # with NaN at the other end
+            return None  # the result with NaN would differ
         more = ', kind="stable"' if module == "np" else ""
         made = f"{module}.argsort({call.args[0]}, axis={call.attrs['axis']}{more})"
         return f"{made}.astype({module}.{call.dtype})"
@@ -309,7 +309,7 @@ JAX = Dialect(
     {
         **_table("jnp", "jax.nn."),
         **draws.JAX,
-        "relu": "jax.nn.relu({0})",  # the gradient of maximum at 0 is another one
+        "relu": "jax.nn.relu({0})",  # because the gradient of maximum at 0 differs
         "relu6": "jax.nn.relu6({0})",
         "elu": "jax.nn.elu({0}, {alpha})",
         "celu": "jax.nn.celu({0}, {alpha})",

@@ -1,4 +1,4 @@
-"""How optimizers change parameters, written in JAX."""
+"""The optimizers' update steps, written in JAX."""
 
 from __future__ import annotations
 

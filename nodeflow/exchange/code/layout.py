@@ -1,4 +1,4 @@
-"""Values and calls as Python that a person can read: broken where a line would be too long."""
+"""Values and calls as readable Python, broken if a line would be too long."""
 
 from __future__ import annotations
 
@@ -14,20 +14,22 @@ _WORDS = re.compile(r"[^\n ]*(?:[ ]+|\n+|$)")
 
 
 class Code(str):
-    """Text that stands in code as it is: the name of a variable."""
+    """Text that is inserted into code unchanged, such as the name of a variable."""
 
 
 def is_identifier(name: str) -> bool:
-    """Whether a name can be that of an argument. (Python takes some letters beyond ASCII for
-    others.)"""
+    """Return whether a name can be an argument's.
+
+    Python normalizes some non-ASCII letters to others, so only ASCII names count.
+    """
     return _ASCII_NAME.fullmatch(name) is not None and not keyword.iskeyword(name)
 
 
 def call(head: str, arguments: Sequence[Any], named: Mapping[str, Any], indent: str) -> str:
-    """A call, on one line if it fits; lines after the first begin with `indent`.
+    """Format a call, on one line if it fits. Later lines begin with `indent`.
 
     Args:
-        arguments, named: values of JSON, or `Code`.
+        arguments, named: JSON values, or `Code`.
     """
     short = _arguments(arguments, named, None)
     together = ", ".join(short)
@@ -42,14 +44,14 @@ def call(head: str, arguments: Sequence[Any], named: Mapping[str, Any], indent: 
 
 
 def value(found: Any, indent: str | None = None, before: int = 0) -> str:
-    """A value of JSON as Python.
+    """Format a JSON value as Python.
 
     Args:
-        indent: with it, what is too long for a line is broken.
-        before: characters before it on its line.
+        indent: if given, a value too long for a line is broken.
+        before: number of characters before it on its line.
     """
     line = _line(found)
-    if indent is None or len(indent) + before + len(line) < WIDTH:  # and a comma
+    if indent is None or len(indent) + before + len(line) < WIDTH:  # one less for a comma
         return line
     inner = indent + INDENT
     if isinstance(found, str) and not isinstance(found, Code):
@@ -65,7 +67,7 @@ def value(found: Any, indent: str | None = None, before: int = 0) -> str:
 
 
 def quoted(text: str) -> str:
-    """A text in double quotes, where that needs no more backslashes."""
+    """Quote a text with double quotes, unless that needs more backslashes."""
     if '"' in text:
         return repr(text)
     return '"' + repr("'" + text)[2:]
@@ -92,7 +94,7 @@ def _arguments(arguments: Sequence[Any], named: Mapping[str, Any], indent: str |
 
 
 def _items(found: list[Any], indent: str) -> str:
-    """The items of a list: numbers side by side, others each on a line."""
+    """Format the items of a list: numbers side by side, others one per line."""
     if any(isinstance(item, (list, dict, str)) for item in found):
         return "".join(f"{indent}{value(item, indent, 1)},\n" for item in found)
     lines, line = [], indent
@@ -106,7 +108,7 @@ def _items(found: list[Any], indent: str) -> str:
 
 
 def _parts(text: str, width: int) -> Iterator[str]:
-    """A text in pieces of whole words, each about as wide; a line of the text ends one."""
+    """Split a text into pieces of whole words of about this width, and after line breaks."""
     line = ""
     for word in _WORDS.findall(text):
         for start in range(0, len(word), width - 4):

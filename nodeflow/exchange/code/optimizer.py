@@ -19,15 +19,15 @@ PLAIN = {"weight_decay": 0.0, "average_decay": None, "variables": None}
 
 @dataclass(frozen=True)
 class Optimizer:
-    """An optimizer with constant numbers.
+    """An optimizer with constant hyperparameters.
 
     Attributes:
         op: ``gradient_descent``, ``momentum`` or ``adam``.
         rate: learning rate.
-        numbers: the others, by attribute.
-        clip_value, clip_norm: limits of each element of the gradients, and of the norm of all of
-            them together.
-        schedule: op and attributes of the schedule of the learning rate, if there is one.
+        numbers: the other hyperparameters, by attribute.
+        clip_value, clip_norm: limits of each element of the gradients, and of the norm of all
+            gradients together.
+        schedule: op and attributes of the schedule of the learning rate, if any.
     """
 
     op: str

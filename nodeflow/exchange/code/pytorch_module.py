@@ -1,4 +1,4 @@
-"""The program of a graph in PyTorch: a module, what it measures, and its training loop."""
+"""The program of a graph in PyTorch: a module, its measures, and its training loop."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from nodeflow.graph.graph import Node
 
 
 def weights(program: Program) -> dict[str, np.ndarray]:
-    """The state of the module: PyTorch stores matrices of layers the other way round."""
+    """Return the state of the module. PyTorch stores the matrices of layers transposed."""
     found = {name: program.initial[node] for name, node in program.variables.items()}
     for name, layer in program.layers.items():
         kernel, *bias = layer_variables(layer).values()
@@ -185,7 +185,7 @@ def _training(program: Program, optimizer: Optimizer, measure: list[str]) -> str
 
 
 def _changing(optimizer: Optimizer) -> Iterator[str]:
-    """What the optimizer's numbers are at a step."""
+    """Yield lines that set the optimizer's hyperparameters for a step."""
     if optimizer.schedule is not None:
         yield 'optimizer.param_groups[0]["lr"] = learning_rate(step)'
     if optimizer.op == "adam":

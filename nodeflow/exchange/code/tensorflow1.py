@@ -135,7 +135,7 @@ def _where(call: Call) -> str:
     condition, yes, no = call.args
     if is_flag(resolve(call.node.inputs[0])):
         return f"tf.cond({condition}, lambda: {yes}, lambda: {no})"
-    return f"tf.where_v2({condition}, {yes}, {no})"  # tf.where takes rows by a vector
+    return f"tf.where_v2({condition}, {yes}, {no})"  # because tf.where takes rows by a vector
 
 
 def _slice(call: Call) -> str:

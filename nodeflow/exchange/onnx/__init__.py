@@ -1,4 +1,4 @@
-"""ONNX both ways: `reading` opens its files, `writing` makes them, `check` compares with them.
+"""ONNX in both directions: `reading` opens its files, `writing` writes them, `check` compares.
 
-The package ``onnx`` is an extra; it is imported where a file is read or written, never before.
+The package ``onnx`` is an extra. It is imported only when a file is read or written.
 """

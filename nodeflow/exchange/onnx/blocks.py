@@ -1,8 +1,8 @@
-"""Repeated blocks of a model whose nodes have no scopes: a name for each, in a scope of its own.
+"""Repeated blocks of a model whose nodes have no scopes: each block gets names in its own scope.
 
-Programs that flatten a network leave a list of nodes. Where a stretch of it comes again, alike in
-ops, attributes and inner wires, each copy gets a scope with the same names inside; so the writer of
-documents folds them into one subgraph.
+Programs that flatten a network leave a list of nodes. If a stretch of the list repeats, with equal
+ops, attributes and inner wires, each copy gets a scope with the same names inside. The writer of
+documents then folds the copies into one subgraph.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ from nodeflow.exchange.onnx import names
 from nodeflow.exchange.onnx.values import FEW
 
 FEWEST_NODES = 24
-"""Nodes from which on a list is worth folding."""
+"""Minimum number of nodes of a list that is worth folding."""
 SHORTEST, LONGEST = 3, 120
-"""Nodes in a block."""
+"""Minimum and maximum number of nodes in a block."""
 EFFORT = 100_000
-"""Nodes of a list times nodes of its longest block."""
+"""Maximum product of a list's nodes and its longest block's nodes."""
 OUTSIDE = 1 << 30
-"""The distance of what is not in a stretch of nodes."""
+"""The distance that stands for a node outside a stretch."""
 
 Mark = tuple[int, tuple[int, ...]]
 """The kind of a node, and the distances of the nodes that it reads."""
 
 
 def names_in_blocks(graph: Any) -> dict[str, str]:
-    """First output of a node in a block -> the node's name; nothing, if the file has scopes."""
+    """Return the names of nodes in blocks, by first output; empty if the file has scopes."""
     nodes = [n for n in graph.node if n.op_type != "Constant" and n.output]
     flat = sum("/" in n.name.strip("/") for n in nodes) * 2 < len(nodes)
     if len(nodes) < FEWEST_NODES or not flat:
@@ -43,7 +43,7 @@ def names_in_blocks(graph: Any) -> dict[str, str]:
 
 
 def _array_mark(tensor: Any) -> tuple[Any, ...]:
-    """What is alike in arrays that are alike: the values of a few numbers, else the shape."""
+    """Return the common mark of similar arrays: the values if they are few, else the shape."""
     kind = (tensor.data_type, *tensor.dims)
     few = math.prod(tensor.dims) <= FEW
     if not few:
@@ -68,8 +68,7 @@ def _names(nodes: Sequence[Any], marks: Sequence[Mark]) -> dict[str, str]:
 
 
 def _marks(nodes: Sequence[Any], arrays: Mapping[str, Any]) -> list[Mark]:
-    """What makes nodes alike: op, attributes and arrays, and how far back those are that they
-    read."""
+    """Return the marks that make nodes similar: op, attributes, arrays, distances of read nodes."""
     maker: dict[str, int] = {}
     numbers: dict[Any, int] = {}
     marks = []
@@ -85,7 +84,7 @@ def _marks(nodes: Sequence[Any], arrays: Mapping[str, Any]) -> list[Mark]:
 
 
 def _repeats(marks: Sequence[Mark]) -> list[tuple[int, list[int]]]:
-    """Blocks that come at least twice, as (length, starts), long ones first."""
+    """Return blocks that occur at least twice, as (length, starts), longest first."""
     count = len(marks)
     taken = [False] * count
     found: list[tuple[int, list[int]]] = []
@@ -107,7 +106,7 @@ def _repeats(marks: Sequence[Mark]) -> list[tuple[int, list[int]]]:
 
 
 def _key(marks: Sequence[Mark], start: int, length: int) -> tuple[Mark, ...]:
-    """A stretch of nodes, whatever those outside are that it reads."""
+    """Return the key of a stretch of nodes, ignoring which outside nodes it reads."""
     return tuple(
         (kind, tuple(d if d <= offset else OUTSIDE for d in back))
         for offset, (kind, back) in enumerate(marks[start : start + length])
@@ -115,7 +114,7 @@ def _key(marks: Sequence[Mark], start: int, length: int) -> tuple[Mark, ...]:
 
 
 def _has_better(marks: Sequence[Mark], taken: list[bool], free: list[int], length: int) -> bool:
-    """Whether a block begins again within itself, and the shorter one covers about as much."""
+    """Return whether a block repeats a shorter block that covers about as much."""
     kinds = [kind for kind, _ in marks]
     block = kinds[free[0] : free[0] + length]
     for part in range(SHORTEST, length):

@@ -1,8 +1,8 @@
 """One node of an ONNX file while it is written with public ops.
 
-A translation takes a `Call` and returns the outputs of the node as tensors. What ONNX takes as a
-tensor where an op of ours has an attribute (axes, pads) has to be known while the graph is built,
-from an initializer or from shapes; sizes that only a run knows stay tensors.
+A translation takes a `Call` and returns the outputs of the node as tensors. Where ONNX takes a
+tensor and the public op has an attribute (axes, pads), the value must be known while the graph is
+built, from an initializer or from shapes. Sizes that only a run knows stay tensors.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ Dim = int | None
 
 
 class LeftOut(Exception):
-    """Why a node cannot be written with public ops."""
+    """The reason why a node cannot be written with public ops."""
 
 
 class NotKnown(LeftOut):
-    """An input that has to be known before a run is not.
+    """An input that must be known before a run is not.
 
     Attributes:
-        index: of the input.
+        index: index of the input.
     """
 
     def __init__(self, index: int) -> None:
@@ -34,18 +34,18 @@ class NotKnown(LeftOut):
 
 
 class Values(Protocol):
-    """What names of values mean where a node is."""
+    """The values that names refer to at a node."""
 
     def tensor(self, name: str) -> nf.Tensor:
-        """The value as a tensor."""
+        """Return the value as a tensor."""
         ...
 
     def array(self, name: str) -> np.ndarray | None:
-        """The value, if it is known before a run."""
+        """Return the value if it is known before a run, else None."""
         ...
 
     def arranged(self, name: str, array: np.ndarray) -> nf.Tensor:
-        """A weight in the arrangement that an op of ours takes."""
+        """Return a weight, rearranged for an op of nodeflow."""
         ...
 
 
@@ -53,10 +53,10 @@ class Call:
     """One node: its attributes, and its inputs as tensors or as known values.
 
     Attributes:
-        version: of the opset that its domain has in the file.
-        names: of its inputs; empty for one that is left out.
-        outputs: names of its outputs; empty for one that nobody wants.
-        ours: whether nodeflow wrote the file, so that its own ops are meant.
+        version: opset version of its domain in the file.
+        names: names of its inputs; empty for an omitted one.
+        outputs: names of its outputs; empty for an unused one.
+        ours: whether nodeflow wrote the file, so that its ops are nodeflow's.
     """
 
     def __init__(
@@ -88,11 +88,11 @@ class Call:
         return index < len(self.names) and bool(self.names[index])
 
     def known(self, index: int) -> np.ndarray | None:
-        """An input, if it is there and known before a run."""
+        """Return an input if it is present and known before a run, else None."""
         return self.values.array(self.names[index]) if self.has(index) else None
 
     def value(self, index: int) -> Any:
-        """An input that is known before a run; None if it is left out.
+        """Return an input that must be known before a run; None if it is omitted.
 
         Raises:
             NotKnown: only a run knows it.
@@ -105,22 +105,22 @@ class Call:
         return found
 
     def ints(self, index: int) -> tuple[int, ...] | None:
-        """Whole numbers of an input; None if it is left out."""
+        """Return the integers of an input; None if it is omitted."""
         found = self.value(index)
         return None if found is None else tuple(int(n) for n in np.ravel(found))
 
     def x(self, index: int = 0) -> nf.Tensor:
-        """An input as a tensor."""
+        """Return an input as a tensor."""
         if not self.has(index):
             raise LeftOut(f"its input {index} is missing")
         return self.values.tensor(self.names[index])
 
     def weight(self, index: int, arrange: Callable[[Any], Any], graph: Callable[[Any], Any]) -> Any:
-        """A weight in another arrangement: that of its array, or computed where that is not known.
+        """Return a rearranged weight: its rearranged array, or a computed tensor if it is unknown.
 
         Args:
-            arrange: of an array.
-            graph: the same of a tensor.
+            arrange: rearranges an array.
+            graph: rearranges a tensor.
         """
         found = self.known(index)
         if found is None or found.size < 2:
@@ -134,7 +134,7 @@ class Call:
         return [self.x(i) for i in range(len(self.names))]
 
     def wants(self, index: int) -> bool:
-        """Whether an output is asked for."""
+        """Return whether an output is used."""
         return index < len(self.outputs) and bool(self.outputs[index])
 
     def dtype(self, index: int = 0) -> str:
@@ -142,7 +142,7 @@ class Call:
         return found.dtype.name if found is not None else str(self.x(index).dtype.name)
 
     def shape(self, index: int = 0) -> tuple[Dim, ...]:
-        """The shape of an input; sizes that only a run knows are None."""
+        """Return the shape of an input; sizes that only a run knows are None."""
         found = self.known(index)
         if found is not None:
             return found.shape
@@ -152,7 +152,7 @@ class Call:
         return tuple(type_.shape)
 
     def sizes(self, index: int = 0) -> tuple[int, ...]:
-        """The shape of an input, all of which is known before a run."""
+        """Return the shape of an input; raise LeftOut if a size is unknown before a run."""
         shape = self.shape(index)
         if None in shape:
             raise LeftOut(f"sizes of its input {index} have to be known before a run")
@@ -165,11 +165,11 @@ class Call:
 
 Translation = Callable[[Call], Any]
 TRANSLATIONS: dict[tuple[str, str], Translation] = {}
-"""(domain, op) -> how it is written; ONNX's own domain is empty."""
+"""The translation by (domain, op); ONNX's own domain is empty."""
 
 
 def op(*names: str, domain: str = "") -> Callable[[Translation], Translation]:
-    """Register how nodes of these types are written."""
+    """Register the translation of nodes of these types."""
 
     def register(function: Translation) -> Translation:
         for name in names:
@@ -180,12 +180,12 @@ def op(*names: str, domain: str = "") -> Callable[[Translation], Translation]:
 
 
 def simple(name: str, ours: str) -> None:
-    """An op of ours with the same inputs and no attributes."""
+    """Register a translation to a nodeflow op with the same inputs and no attributes."""
     TRANSLATIONS["", name] = lambda call: getattr(nf, ours)(*call.all())
 
 
 def outputs_of(made: Any) -> list[nf.Tensor]:
-    """What a translation returned, as a list."""
+    """Return a translation's result as a list."""
     return [made] if isinstance(made, nf.Tensor) else list(made)
 
 
@@ -193,13 +193,13 @@ def outputs_of(made: Any) -> list[nf.Tensor]:
 
 
 def size(x: nf.Tensor, axis: int) -> Any:
-    """The size of an axis: a number, or a tensor where only a run knows it."""
+    """Return the size of an axis: a number, or a tensor if only a run knows it."""
     known = x.type.shape[axis]
     return nf.shape(x, out_type="int64")[axis] if known is None else known
 
 
 def reshaped(x: nf.Tensor, sizes: Sequence[Any]) -> nf.Tensor:
-    """`x` with sizes of which some may be tensors."""
+    """Reshape `x` to sizes that may be tensors."""
     open_ = [i for i, one in enumerate(sizes) if isinstance(one, nf.Tensor)]
     if len(open_) > 1 or (open_ and -1 in [s for s in sizes if not isinstance(s, nf.Tensor)]):
         parts = [s if isinstance(s, nf.Tensor) else np.int64(s) for s in sizes]
@@ -212,7 +212,7 @@ NUMPY_NAMES = {
     9: "bool", 10: "float16", 11: "float64", 12: "uint32", 13: "uint64", 14: "complex64",
     15: "complex128", 16: "bfloat16",
 }  # fmt: skip
-"""Numbers of ONNX's element types -> dtypes that nodeflow has."""
+"""The dtypes of nodeflow by ONNX's element type numbers."""
 ODD_NAMES = {
     8: "string", 17: "float8e4m3fn", 18: "float8e4m3fnuz", 19: "float8e5m2", 20: "float8e5m2fnuz",
     21: "uint4", 22: "int4", 23: "float4e2m1", 24: "float8e8m0", 25: "uint2", 26: "int2",
@@ -220,7 +220,7 @@ ODD_NAMES = {
 
 
 def dtype_of(number: int) -> str:
-    """The dtype of an element type's number.
+    """Return the dtype of an element type's number.
 
     Raises:
         LeftOut: nodeflow has no such dtype.

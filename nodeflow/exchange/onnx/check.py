@@ -1,4 +1,4 @@
-"""ONNX's own evaluator as a peer: numpy code that knows nothing of ours.
+"""ONNX's own evaluator as a peer: independent numpy code.
 
 The graph is written as ONNX with each of its nodes as an output, and `onnx.reference` computes it.
 """
@@ -40,7 +40,7 @@ class OnnxPeer:
         return Taken(inputs, lambda fed: _computed(model, tensors, fed))
 
     def alone(self, task: Task, session: Session, tensor: Tensor, fed: Fed) -> np.ndarray | None:
-        """By a graph of one node."""
+        """Compute a tensor with a graph of one node."""
         node = tensor.node
         with Graph() as graph:
             places = {
@@ -59,7 +59,7 @@ class OnnxPeer:
 
 
 def _computed(model: Any, tensors: Sequence[Tensor], fed: Arrays) -> list[np.ndarray]:
-    """What the evaluator gives for the outputs of a model, which are these tensors."""
+    """Return the evaluator's values for the outputs of a model, which are these tensors."""
     from onnx.reference import ReferenceEvaluator
 
     flat = onnx_package().inliner.inline_local_functions(model)
@@ -68,7 +68,7 @@ def _computed(model: Any, tensors: Sequence[Tensor], fed: Arrays) -> list[np.nda
 
 
 def _as_numbers(tensor: Tensor, found: np.ndarray) -> np.ndarray:
-    """Complex numbers, which a file has as pairs."""
+    """Convert pairs in a file to complex numbers, if the tensor is complex."""
     if tensor.type.dtype not in COMPLEX:
         return found
     return (found[..., 0] + 1j * found[..., 1]).astype(tensor.type.dtype)

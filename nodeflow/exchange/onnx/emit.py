@@ -1,7 +1,7 @@
-"""Writes nodes of a graph as nodes of ONNX: what rules call.
+"""Writes nodes of a graph as nodes of ONNX. The rules of ops call it.
 
-An `Emitter` stands for one list of nodes: the graph's, or a function's. A tensor is asked for by
-`value`, which writes what computes it; so a rule reads as the formula of its op.
+An `Emitter` stands for one list of nodes: a graph's or a function's. `value` returns the name of a
+tensor, and first writes the nodes that compute it, so a rule reads as the formula of its op.
 """
 
 from __future__ import annotations
@@ -26,24 +26,24 @@ OLDEST_WRITTEN = 18
 
 
 class NotInOnnx(GraphError):
-    """A graph holds what ONNX cannot express.
+    """A graph holds something that ONNX cannot express.
 
     Remedy: Replace the nodes that the message names, or export what does not depend on them.
     """
 
     missing: Mapping[str, str] = MappingProxyType({})
-    """Node -> why, where several are named."""
+    """The reason for each node, if several are named."""
 
 
 Rule = Callable[["Emitter", Node], Any]
 RULES: dict[str, Rule] = {}
-"""Op id -> how it is written; returns the names of its outputs."""
+"""The rules by op id. A rule returns the names of its outputs."""
 COMPLEX_RULES: dict[str, Rule] = {}
-"""The same where complex numbers go in or come out."""
+"""The rules for nodes with complex inputs or outputs."""
 
 
 def rule(*ids: str) -> Callable[[Rule], Rule]:
-    """Register how nodes of these ops are written."""
+    """Register the rule that writes nodes of these ops."""
 
     def register(function: Rule) -> Rule:
         for op_id in ids:
@@ -54,7 +54,7 @@ def rule(*ids: str) -> Callable[[Rule], Rule]:
 
 
 def complex_rule(*ids: str) -> Callable[[Rule], Rule]:
-    """Register how nodes of these ops are written that have to do with complex numbers."""
+    """Register the rule that writes nodes of these ops with complex inputs or outputs."""
 
     def register(function: Rule) -> Rule:
         COMPLEX_RULES.update(dict.fromkeys(ids, function))
@@ -64,13 +64,13 @@ def complex_rule(*ids: str) -> Callable[[Rule], Rule]:
 
 
 def has_complex(node: Node) -> bool:
-    """Whether complex numbers go into a node or come out of it."""
+    """Return whether a node has complex inputs or outputs."""
     return any(t.type.dtype in COMPLEX for t in (*node.inputs, *node.outputs))
 
 
 def held(type_: TensorType) -> TensorType:
-    """What a tensor is in a file: complex numbers are pairs along a new last axis, since few
-    programs have them."""
+    """Return the type of a tensor in a file. Complex numbers are pairs along a new last axis,
+    because few programs support complex numbers."""
     if type_.dtype not in COMPLEX:
         return type_
     dtype = "float32" if type_.dtype == "complex64" else "float64"
@@ -81,11 +81,11 @@ class Emitter:
     """One list of nodes.
 
     Args:
-        opset: of ONNX's own domain.
-        prefix: of the names of a graph's nodes, which the list leaves out.
+        opset: opset version of ONNX's own domain.
+        prefix: prefix of the graph's node names that the list omits.
 
     Attributes:
-        weight: gives the name of a tensor that comes from outside; None for one that is computed.
+        weight: returns the name of a tensor from outside; None for a computed one.
     """
 
     def __init__(self, opset: int, prefix: str = "") -> None:
@@ -99,7 +99,7 @@ class Emitter:
     # ---- values -------------------------------------------------------------------------------
 
     def value(self, tensor: Tensor) -> str:
-        """The name of a tensor's value; writes the nodes that compute it."""
+        """Return the name of a tensor's value; write the nodes that compute it."""
         if tensor not in self.names:
             name = self._found(tensor)
             self.names[tensor] = name
@@ -119,11 +119,11 @@ class Emitter:
         return self.names[tensor]
 
     def own(self, name: str) -> str:
-        """The name of a node of the graph in this list."""
+        """Return the name of a node of the graph in this list."""
         return name.removeprefix(self.prefix)
 
     def write(self, node: Node) -> None:
-        """Writes a node of the graph, and what it needs.
+        """Write a node of the graph, and the nodes that it needs.
 
         Raises:
             NotInOnnx: there is no rule for it.
@@ -153,7 +153,7 @@ class Emitter:
                 self.types[name] = held(tensor.type)
 
     def array(self, array: np.ndarray, name: str) -> str:
-        """A constant."""
+        """Add a constant and return its name."""
         name = self._fresh(name)
         if array.dtype.name not in NUMBERS:
             raise NotInOnnx(f"ONNX has no dtype {array.dtype}")
@@ -164,11 +164,11 @@ class Emitter:
         return name
 
     def ints(self, values: Sequence[int] | int, role: str) -> str:
-        """Whole numbers that ONNX takes as an input."""
+        """Add integers that ONNX takes as an input."""
         return self.array(np.array(values, "int64"), f"{self.node_name}_{role}")
 
     def number(self, value: Any, dtype: str, role: str) -> str:
-        """One number of a dtype, as an input."""
+        """Add a number with a dtype, as an input."""
         return self.array(np.array(value).astype(numpy_dtype(dtype)), f"{self.node_name}_{role}")
 
     # ---- nodes --------------------------------------------------------------------------------
@@ -183,11 +183,11 @@ class Emitter:
         domain: str = "",
         **attrs: Any,
     ) -> Any:
-        """Adds a node; the name of its output, or a list of them.
+        """Add a node. Return the name of its output, or a list of names.
 
         Args:
-            type: of its output, where a later step of a rule asks for it.
-            attrs: those that are None are left out.
+            type: type of its output, if a later step of a rule needs it.
+            attrs: attributes; None omits one.
 
         Raises:
             NotInOnnx: ONNX has no such op for the dtypes of its inputs.
@@ -207,7 +207,7 @@ class Emitter:
         return made[0] if outputs == 1 else made
 
     def _fresh(self, name: str) -> str:
-        """A name that no value here has."""
+        """Return a name that no value in the list has."""
         found, number = name, 1
         while found in self.types:
             found, number = f"{name}_{number}", number + 1
@@ -234,13 +234,13 @@ class Emitter:
 
 
 def _is_fixed(node: Node) -> bool:
-    """Whether a node gives the same array in each run, such as a window's weights."""
+    """Return whether a node gives the same array in each run, such as a window's weights."""
     single = not node.inputs and len(node.outputs) == 1
     return single and not (node.op.random or node.op.stateful)
 
 
 def constant_of(node: Node) -> np.ndarray:
-    """What a constant holds, as a file has it."""
+    """Return a constant's value as stored in a file."""
     value = node.attrs["value"]
     array = np.asarray(
         value if isinstance(value, np.ndarray) else literal(value, node.attrs["dtype"])
@@ -249,10 +249,10 @@ def constant_of(node: Node) -> np.ndarray:
 
 
 def static(tensor: Tensor, what: str) -> tuple[int, ...]:
-    """The sizes of a tensor, all of which are known.
+    """Return the sizes of a tensor.
 
     Raises:
-        NotInOnnx: one is not.
+        NotInOnnx: a size is unknown before a run.
     """
     if not tensor.type.is_static:
         raise NotInOnnx(f"{what} has to have sizes that are known before a run")

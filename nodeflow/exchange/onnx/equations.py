@@ -1,6 +1,7 @@
 """Recurrent layers by the equations in ONNX's documentation, for its evaluator.
 
-That of onnx 1.22 has no last state of an LSTM's cell, no backward direction and only tanh.
+The evaluator of onnx 1.22 lacks the last state of an LSTM's cell, the backward direction and all
+activations but tanh.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import numpy as np
 
 
 def recurrent_ops() -> list[Any]:
-    """The classes that the evaluator takes in the place of its own."""
+    """Return the classes that replace the evaluator's own."""
     from onnx.reference.op_run import OpRun
 
     class Recurrent(OpRun):

@@ -1,4 +1,4 @@
-"""What can be wrong with a file of ONNX, and what a graph has that ONNX has not."""
+"""Errors of ONNX files, and the error for a missing onnx package."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from nodeflow.errors import FileProblem, NodeflowError
 
 
 class OnnxFileError(FileProblem):
-    """A file of ONNX is damaged, or uses what nodeflow does not read.
+    """An ONNX file is damaged, or uses something that nodeflow cannot read.
 
     Remedy: Export the file again from the program that made it, with opset 7 or newer.
     """
@@ -22,7 +22,7 @@ class OnnxMissing(NodeflowError):
 
 
 def onnx_package() -> ModuleType:
-    """The package onnx.
+    """Return the package onnx.
 
     Raises:
         OnnxMissing: it is not installed.

@@ -1,4 +1,4 @@
-"""From a document to a file of ONNX: which tensors it gives, with which weights."""
+"""Conversion of a document to an ONNX file: the choice of tensors and weights."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ NAME_ONE = SurfaceText(
 def exported(
     task: Task, session: Session, names: Iterable[str] = (), opset: int | None = None
 ) -> tuple[Any, dict[str, Tensor]]:
-    """The model that computes tensors in inference, checked in full, and what it gives.
+    """Return the fully checked inference model of tensors, and the tensors by name.
 
     Args:
-        names: of the tensors; default: see `answers`.
+        names: names of the tensors; default: see `answers`.
 
     Raises:
         NotInOnnx: names every node that ONNX cannot express.
@@ -58,8 +58,11 @@ def exported(
 
 
 def answers(task: Task) -> dict[str, Tensor]:
-    """What a graph answers with: the outputs of the model that it was, or what nothing consumes; of
-    one that trains, what comes last of what follows from inputs and variables without the labels.
+    """Return the predictions of a graph.
+
+    If the graph came from a model, they are the model's outputs. Otherwise they are the unconsumed
+    tensors; in a graph that trains, the last nodes that depend on inputs and variables but not on
+    labels.
     """
     given = task.document.root.extra.get(OUTPUTS)
     named = [n for n in given if isinstance(n, str)] if isinstance(given, list) else []
@@ -103,7 +106,7 @@ def foreign_names(task: Task) -> ForeignNames:
 
 
 def _measures(task: Task) -> set[Node]:
-    """The nodes of the loss and the metrics."""
+    """Return the nodes of the loss and the metrics."""
     settings = task.build.settings
     optimizer = task.build.optimizer
     ids = [settings.loss, *(metric.get("node") for metric in settings.metrics or ())]
@@ -116,7 +119,7 @@ def _gives_numbers(node: Node) -> bool:
 
 
 def _read(graph: Graph, nodes: Iterable[Node]) -> dict[Node, tuple[frozenset[Node], bool]]:
-    """For each node the placeholders that it depends on, and whether on variables."""
+    """Return, by node, the placeholders it depends on, and whether it depends on variables."""
     found: dict[Node, tuple[frozenset[Node], bool]] = {}
     for node in graph.nodes:
         own = node.op.id == "placeholder" and not is_flag(node.outputs[0])
@@ -128,7 +131,7 @@ def _read(graph: Graph, nodes: Iterable[Node]) -> dict[Node, tuple[frozenset[Nod
 
 
 def definitions(document: Document) -> Mapping[str, str]:
-    """Name of each instance of a subgraph, however deep -> what its definition is called."""
+    """Return the name of the definition for each instance of a subgraph, at any depth."""
     return dict(_instances(document, ""))
 
 
@@ -142,6 +145,6 @@ def _instances(graph: Document, prefix: str) -> Iterator[tuple[str, str]]:
 
 
 def all_records(document: Document) -> Iterator[NodeRecord]:
-    """The nodes of a document and of its definitions."""
+    """Yield the nodes of a document and of its definitions."""
     for graph in (document, *document.definitions()):
         yield from graph.nodes.values()

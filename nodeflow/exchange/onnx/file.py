@@ -1,6 +1,6 @@
-"""From the bytes of a file to a checked model of ONNX; nothing of it is executed.
+"""Reads the bytes of a file as a checked ONNX model. Nothing in it is executed.
 
-Weights that lie in other files are read only from the folder of the file, after resolving links.
+Weights in other files are read only from the folder of the file, after resolving links.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from nodeflow.file_reading import allow, opened, read_bytes, size_of, within_mem
 OLDEST = 7
 """The first opset whose elementwise ops broadcast as they do today."""
 LARGEST = 2 * 2**30
-"""Bytes of a message: what protobuf itself allows."""
+"""Maximum size of a message in bytes: protobuf's own limit."""
 
 
 def read_model(path: Path) -> Any:
-    """The model in a file, with its weights.
+    """Return the model in a file, with its weights.
 
     Raises:
         OnnxMissing: the package onnx is not installed.
@@ -49,7 +49,7 @@ def read_model(path: Path) -> Any:
         raise
     except OSError as error:
         raise OnnxFileError(f"cannot read {path}: {error.strerror}") from None
-    except Exception:  # a parser raises anything at damaged content
+    except Exception:  # a parser may raise anything at damaged content
         raise OnnxFileError(
             f"{path.name} is damaged or not a file of ONNX",
             hint="Choose a file that a program exported as ONNX.",
@@ -57,10 +57,10 @@ def read_model(path: Path) -> Any:
 
 
 def check_model(model: Any, name: str) -> None:
-    """Checks what has to be true before a model is translated.
+    """Check that a model can be translated.
 
     Raises:
-        OnnxFileError: it is empty, or of an opset before 7.
+        OnnxFileError: it is empty, or has an opset before 7.
     """
     if not model.HasField("graph") or not (model.graph.node or model.graph.output):
         raise OnnxFileError(
@@ -75,20 +75,20 @@ def check_model(model: Any, name: str) -> None:
 
 
 def opsets(model: Any) -> dict[str, int]:
-    """The opset of each domain; ONNX's own is empty."""
+    """Return the opset of each domain; ONNX's own domain is empty."""
     return {own_domain(entry.domain): entry.version for entry in model.opset_import}
 
 
 def own_domain(domain: str) -> str:
-    """A domain; ``ai.onnx`` is another name of the empty one."""
+    """Return a domain, with the empty name for ``ai.onnx``."""
     return "" if domain == "ai.onnx" else domain
 
 
 def array_of(tensor: Any) -> np.ndarray:
-    """The array of a tensor.
+    """Return the array of a tensor.
 
     Raises:
-        OnnxFileError: its bytes are not those of its shape, or nodeflow has no such dtype.
+        OnnxFileError: its bytes do not fit its shape, or nodeflow has no such dtype.
     """
     onnx = onnx_package()
     if tensor.data_type not in NUMPY_NAMES:
@@ -103,18 +103,18 @@ def array_of(tensor: Any) -> np.ndarray:
         )
     try:
         return np.array(onnx.numpy_helper.to_array(tensor))
-    except Exception as error:  # it raises anything at damaged content
+    except Exception as error:  # it may raise anything at damaged content
         raise OnnxFileError(f"the tensor {tensor.name!r} is damaged: {error}") from None
 
 
 def held(tensor: Any) -> int:
-    """How many elements the data of a tensor can be, at most."""
+    """Return the maximum number of elements that the data of a tensor can hold."""
     lists = ("float_data", "int32_data", "int64_data", "double_data", "uint64_data", "string_data")
     return max(len(tensor.raw_data), *(len(getattr(tensor, name)) for name in lists))
 
 
 def tensors_of(model: Any) -> Iterator[Any]:
-    """Every tensor of a model, those in attributes and graphs inside nodes too."""
+    """Yield every tensor of a model, also in attributes and in graphs inside nodes."""
     yield from _in_graph(model.graph)
     for function in model.functions:
         for node in function.node:
@@ -139,7 +139,7 @@ def _in_node(node: Any) -> Iterator[Any]:
 
 
 def _load_external(tensor: Any, model_path: Path) -> None:
-    """Puts the content of another file into a tensor.
+    """Load the content of another file into a tensor.
 
     Raises:
         OnnxFileError: the file is not in the folder of the model, or too short.

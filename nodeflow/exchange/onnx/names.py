@@ -1,4 +1,4 @@
-"""What nodes of an ONNX file are called here: its own names, as far as they are lawful."""
+"""The names of an ONNX file's nodes in nodeflow: the file's names, made valid."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from nodeflow.document.model.names import LONGEST, NAME
 _AUTOMATIC = re.compile(
     r"onnx::\w+|val_\d+|_?\d+|.*[Cc]onstant(_\d+)?(_output_\d+)?|const_?\w*__\d+"
 )
-"""Names that programs give to values which nobody named."""
+"""Names that programs give to values without a name."""
 _ROLES = {
     "Conv": ("", "weight", "bias"),
     "ConvTranspose": ("", "weight", "bias"),
@@ -31,13 +31,13 @@ _ROLES = {
 
 
 def lawful(part: str) -> str:
-    """One part of a name with ``_`` for what a name cannot have."""
+    """Replace the characters of a name's part that nodeflow does not allow by ``_``."""
     clean = re.sub(r"[^A-Za-z0-9_]", "_", part)
     return clean if clean[:1].isalpha() or clean[:1] == "_" else f"_{clean}"
 
 
 def path(name: str, fallback: str = "node") -> str:
-    """A name in scopes: ``/layers.0/Conv`` is ``layers_0/Conv``."""
+    """Return a name in scopes: ``/layers.0/Conv`` is ``layers_0/Conv``."""
     parts = [lawful(part) for part in re.split(r"/|::", name) if part] or [lawful(fallback)]
     while len("/".join(parts)) > LONGEST - 20 and len(parts) > 1:
         parts.pop(0)
@@ -45,29 +45,29 @@ def path(name: str, fallback: str = "node") -> str:
 
 
 def value_name(name: str) -> str:
-    """The name of an input or output of the graph, in no scope."""
+    """Return the name of an input or output of the graph, without a scope."""
     return name if NAME.fullmatch(name) else lawful(name)[: LONGEST - 20]
 
 
 def is_automatic(name: str) -> bool:
-    """Whether a program, not a person, named a value."""
+    """Return whether a program, not a person, named a value."""
     return not name or _AUTOMATIC.fullmatch(name) is not None
 
 
 def belongs(name: str, around: str) -> bool:
-    """Whether the name of a weight puts it into a scope."""
+    """Return whether the name of a weight puts it into a scope."""
     parts, scope = _split(name), _split(around)
     return is_automatic(name) or (len(parts) > len(scope) and parts[: len(scope)] == scope)
 
 
 def weight_name(name: str, raw_reader: str, reader: str, op: str, index: int) -> str:
-    """What a weight is called: in the scope of the node that reads it, if it belongs there.
+    """Return the name of a weight: in the scope of the node that reads it, if it belongs there.
 
     Args:
         raw_reader: the name of that node in the file.
-        reader: its name here.
+        reader: its name in nodeflow.
         op: its type.
-        index: which of its inputs the weight is.
+        index: the index of the input with the weight.
     """
     scope, _, own = reader.rpartition("/")
     prefix = f"{scope}/" if scope else ""

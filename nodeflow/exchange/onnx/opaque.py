@@ -1,8 +1,8 @@
-"""A node of an ONNX file that has no counterpart: it keeps all that it is, and computes nothing.
+"""Nodes of an ONNX file without a counterpart: they are kept, but compute nothing.
 
-Files hold it as a node of the op ``onnx/OPTYPE``, which nobody registers: what depends on it is
-left out of a run, as with any op that is not known, and the node says what is missing. While a
-graph is written as ONNX, `known` lets the op exist, so that the node goes back as it came.
+Documents hold them as nodes of the unregistered op ``onnx/OPTYPE``. As with any unknown op, runs
+leave out their dependents, and the node says what is missing. While a graph is written as ONNX,
+`known` registers the op, so that the node is written back unchanged.
 """
 
 from __future__ import annotations
@@ -50,22 +50,22 @@ class Opaque(Op):
 
 
 def op_id(domain: str, op_type: str) -> str:
-    """What a document calls the op of such nodes."""
+    """Return the op of such nodes in a document."""
     return f"{PREFIX}{domain}/{op_type}" if domain else f"{PREFIX}{op_type}"
 
 
 def encoded(node: Any) -> str:
-    """A node as text."""
+    """Return a node as text."""
     return base64.b64encode(node.SerializeToString(deterministic=True)).decode("ascii")
 
 
 def decoded(text: str) -> bytes:
-    """The bytes of a node."""
+    """Return the bytes of a node."""
     return base64.b64decode(text, validate=True)
 
 
 def read_inside(node: Any) -> list[str]:
-    """Values around a node that graphs in its attributes read, in order."""
+    """Return the values around a node that graphs in its attributes read, in order."""
     found: dict[str, None] = {}
     for a in node.attribute:
         for graph in (*([a.g] if a.HasField("g") else []), *a.graphs):
@@ -82,7 +82,7 @@ def read_inside(node: Any) -> list[str]:
 
 
 def rename_inside(node: Any, names: Mapping[str, str]) -> None:
-    """Renames the values around a node that graphs in its attributes read."""
+    """Rename the values around a node that graphs in its attributes read."""
     for a in node.attribute:
         for graph in (*([a.g] if a.HasField("g") else []), *a.graphs):
             own = {v.name for v in graph.input} | {t.name for t in graph.initializer}
@@ -98,7 +98,7 @@ def rename_inside(node: Any, names: Mapping[str, str]) -> None:
 
 @contextmanager
 def known(records: Iterable[NodeRecord]) -> Iterator[None]:
-    """Within the block the ops of these nodes exist."""
+    """Register the ops of these nodes within the block."""
     ids = {r.op for r in records if r.op.startswith(PREFIX) and r.op not in REGISTRY}
     for one in ids:
         REGISTRY.put(Opaque(one))

@@ -1,4 +1,4 @@
-"""What files that nodeflow wrote say of themselves, so that opening one gives the graph again."""
+"""Marks in files that nodeflow wrote, so that opening one restores the graph."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ OPS = "nodeflow"
 SUBGRAPHS = "nodeflow.subgraphs"
 """The domain of functions that stand for subgraphs."""
 OUTPUTS = "outputs"
-"""The field of a document that names what a model gives."""
+"""The field of a document with the names of the model's outputs."""
 OP, ATTRS, INPUTS = "op", "attributes", "inputs"
-"""Attributes of a call: the op's id, its attributes as JSON, and for each of its inputs that has a
-wire its index and which input of the function it is."""
+"""Attributes of a call: the op's id; its attributes as JSON; and for each wired input of the op,
+its index and the index of the function's input."""

@@ -1,9 +1,9 @@
-"""From a file of ONNX to a document and its weights: what ``nodeflow import`` and the window do.
+"""Conversion of an ONNX file to a document and its weights, for ``nodeflow import`` and the window.
 
-Weights are variables, which begin with what a file of initial values beside the document holds;
-small arrays are constants. Layers of files of ours have initializers of their own, and what those
-files hold is in a file of weights, too. Names, scopes and functions are those of the file; what is
-built alike is folded into subgraphs, as with a graph made in Python.
+Weights become variables, whose initial values are in a file beside the document; small arrays
+become constants. Layers in files by nodeflow keep their initializers, and their weights also go
+into a file of weights. Names, scopes and functions are the file's. Equal parts are folded into
+subgraphs, as with a graph made in Python.
 """
 
 from __future__ import annotations
@@ -38,7 +38,8 @@ from nodeflow.visible_text import without_halves
 
 WEIGHTS_SUFFIX = ".safetensors"
 INITIAL_SUFFIX = ".initial.safetensors"
-"""Of a name of its own, so that what a training learns never replaces it."""
+"""Suffix of the file of initial values. Its name differs from the weights', so that training never
+replaces it."""
 
 
 @dataclass(frozen=True)
@@ -46,11 +47,11 @@ class Opened:
     """A model as a graph.
 
     Attributes:
-        inputs: name in the file -> placeholder.
-        outputs: name in the file -> tensor.
-        weights: variable -> its values.
-        missing: node that has no counterpart -> why.
-        folded: scope that is to be a subgraph -> its name.
+        inputs: placeholders by name in the file.
+        outputs: tensors by name in the file.
+        weights: values by variable.
+        missing: the reason for each node without a counterpart.
+        folded: names of the subgraphs by scope that becomes one.
     """
 
     graph: Graph
@@ -62,14 +63,14 @@ class Opened:
 
 
 def graph_of(model: Any, *, trainable: bool = False, fold: bool = True) -> Opened:
-    """A model as a graph, and in `Opened.weights` what its variables begin with.
+    """Return a model as a graph, with its variables' initial values in `Opened.weights`.
 
     Args:
-        trainable: whether weights are to be trained; statistics of batches never are.
-        fold: give repeated blocks of nodes without scopes a scope each.
+        trainable: whether weights are trained; statistics of batches never are.
+        fold: give each repeated block of nodes without scopes a scope.
 
     Raises:
-        OnnxFileError: a node reads what nothing makes, or an array is damaged.
+        OnnxFileError: a node reads a value that nothing makes, or an array is damaged.
     """
     try:
         with within_memory("the model"):
@@ -149,7 +150,8 @@ def _output(value: Any, scope: Scope, translator: Translator, named: Set[Tensor]
         with graph.name_scope(None):
             made = nf.identity(made, name=called)
     own = name.partition(":")[0]
-    if own != name and own in graph and graph.tensor(name) is not made:  # `x:0` is another one
+    # `x:0` would mean another tensor
+    if own != name and own in graph and graph.tensor(name) is not made:
         other = translator.give_way(own)
         if named & set(other.outputs):
             graph.aliases.setdefault(own, other.outputs[0])
@@ -180,14 +182,14 @@ def _statistics(model: Any) -> set[str]:
 
 
 def document_of(opened: Opened) -> Document:
-    """The document of a model, laid out."""
+    """Return the document of a model, laid out."""
     document = from_graph(opened.graph, folded=opened.folded)
     document.extra = {**document.extra, OUTPUTS: [t.name for t in opened.outputs.values()]}
     return document
 
 
 def import_model(path: Path, target: Path, *, trainable: bool = False) -> Opened:
-    """Writes a file of ONNX as a ``.flow`` file with its weights beside it.
+    """Write an ONNX file as a ``.flow`` file with its weights beside it.
 
     Raises:
         OnnxMissing, OnnxFileError, ReadRefused: as `read_model`.
@@ -215,7 +217,7 @@ def beside(target: Path, suffix: str) -> Path:
 
 
 def _by_stream(document: Document, opened: Opened) -> tuple[dict[str, np.ndarray], bool]:
-    """Initial values by the streams of variables, and whether layers have others."""
+    """Return initial values by the streams of variables, and whether layers have other values."""
     found, inner = {}, False
     for tensor in build(document, partial=True).graph.variables:
         node = tensor.node

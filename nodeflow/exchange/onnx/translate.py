@@ -1,7 +1,7 @@
 """Writes the nodes of a model into a graph, one after another.
 
-A node that cannot be written stays as it is (`opaque`): its reason is kept, and what reads it is
-written as if it could be computed.
+A node that cannot be translated is kept as it is (`opaque`), with the reason. Its consumers are
+translated as if it could be computed.
 """
 
 from __future__ import annotations
@@ -34,22 +34,22 @@ from nodeflow.graph.types import TensorType, type_of_array
 
 _NAMED = ("placeholder", "variable")
 PRODUCER = "nodeflow"
-"""The producer that a file of our own names: its constants are those of a document."""
+"""The producer name in files by nodeflow. Their constants are the document's constants."""
 MOST_NODES = 100_000
-"""Nodes of a file with all its functions written out."""
+"""Maximum number of nodes of a file with all its functions expanded."""
 DEEPEST = 40
 FOLDED = 64
-"""Elements of values that are followed while a graph is built: sizes and scales."""
+"""Maximum number of elements of values to compute while a graph is built: sizes and scales."""
 
 
 class Translator:
-    """One model on its way into a graph.
+    """The translation of one model into a graph.
 
     Attributes:
-        graph: what is made.
+        graph: the resulting graph.
         weights: its arrays.
-        missing: node that could not be written -> why.
-        folded: scope that is to be a subgraph -> its name.
+        missing: the reason for each node that could not be translated.
+        folded: names of the subgraphs by scope that becomes one.
     """
 
     def __init__(self, model: Any, graph: Graph, trainable: bool = False) -> None:
@@ -71,7 +71,7 @@ class Translator:
     # ---- graphs --------------------------------------------------------------------------
 
     def nodes(self, nodes: Sequence[Any], scope: Scope, prefix: str = "") -> None:
-        """Writes nodes in their order; what they make goes into `scope`."""
+        """Translate nodes in order; their outputs are added to `scope`."""
         for node in nodes:
             self._count += 1
             if self._count > MOST_NODES:
@@ -117,7 +117,7 @@ class Translator:
                 raise OnnxFileError(f"{op} {node.name!r} has no output {output!r}")
 
     def _called(self, node: Any, prefix: str = "") -> str:
-        """The name of a node in a block; empty for others."""
+        """Return the name of a node in a block; empty for others."""
         return self.in_blocks.get(node.output[0], "") if node.output and not prefix else ""
 
     def _check_inputs(self, node: Any, scope: Scope) -> None:
@@ -128,7 +128,7 @@ class Translator:
                 )
 
     def _constant(self, node: Any, scope: Scope) -> bool:
-        """Takes what a Constant holds as it is; says whether it is of a kind that can be."""
+        """Take the value of a Constant unchanged. Return whether its kind is supported."""
         if len(node.output) != 1 or len(node.attribute) != 1:
             return False
         attribute, output = node.attribute[0], node.output[0]
@@ -169,7 +169,7 @@ class Translator:
         return made
 
     def _free(self, name: str) -> str:
-        """A name that no node or scope has yet."""
+        """Return a name that no node or scope has yet."""
         graph = get_default_graph()
         with graph.name_scope(None):
             full = graph.unique_name(name)
@@ -187,14 +187,14 @@ class Translator:
         return node
 
     def _shorten(self, graph: Graph, mark: int, scope: str) -> None:
-        """A single node is called as the scope that it was made in."""
+        """Give a single node the name of the scope that it was made in."""
         own = [n for n in graph.nodes[mark:] if n.name.startswith(f"{scope}/")]
         tops = [n for n in own if n.derived_from is None]
         if len(tops) == 1:
             rename(graph, tops[0], scope, own)
 
     def _fold(self, made: Sequence[Node], scope: Scope) -> None:
-        """Follows small values, so that sizes and scales are known where they are read."""
+        """Compute small values, so that sizes and scales are known to their consumers."""
         known = scope.known
         for node in made:
             if node.derived_from is not None or node.op.random or node.op.stateful:
@@ -212,7 +212,7 @@ class Translator:
                 continue
             try:
                 results = evaluate(node.op, arrays, dict(node.attrs))
-            except Exception:  # an error of the run, if it gets there
+            except Exception:  # the run will raise it, if it gets there
                 continue
             results = results if isinstance(results, (list, tuple)) else [results]
             known.update(zip(node.outputs, map(np.asarray, results), strict=False))
@@ -226,7 +226,7 @@ class Translator:
         return names.weight_name("" if block else value, raw, name, node.op_type, index)
 
     def attribute(self, a: Any, scope: Scope) -> Any:
-        """The value of an attribute: a number, a text, a list, an array or a `Body`."""
+        """Return the value of an attribute: a number, a text, a list, an array or a `Body`."""
         kind = type(a)
         if a.type == kind.TENSOR:
             if a.t.data_type not in NUMPY_NAMES:
@@ -247,7 +247,7 @@ class Translator:
     # ---- functions -----------------------------------------------------------------------
 
     def _built_in(self, domain: str, op: str) -> Any:
-        """What ONNX itself says that an op is made of, where it does."""
+        """Return ONNX's own definition of an op by other ops, or None."""
         if domain or ("", op) in TRANSLATIONS:
             return None
         onnx = onnx_package()
@@ -294,7 +294,7 @@ class Translator:
                     raise OnnxFileError(f"{function.name!r} does not make its output {formal!r}")
 
     def _ours(self, node: Any, scope: Scope, name: str) -> bool:
-        """Writes a node that one of our own functions stands for; says whether it could."""
+        """Translate a function of nodeflow that stands for one node. Return whether that worked."""
         function = self.functions.get((OPS, node.op_type))
         given = {a.name: a.s for a in node.attribute if a.type == a.STRING}
         if function is None or not {OP, ATTRS, INPUTS} <= given.keys():
@@ -314,7 +314,7 @@ class Translator:
                     self._give(f"{made.name}/{formal}", scope.array(node.input[place]))
         except OnnxFileError:
             raise
-        except Exception:  # its nodes are there as well
+        except Exception:  # the nodes of the function are there as well
             self.graph.discard_since(mark, keep=())
             self.weights.forget_missing()
             return False
@@ -325,7 +325,7 @@ class Translator:
         return True
 
     def _give(self, variable: str, array: np.ndarray | None) -> None:
-        """Gives a variable that a layer made the values of the file."""
+        """Give the file's values to a variable that a layer made."""
         type_ = self.graph.node(variable).outputs[0].type
         if array is None or type_ != type_of_array(array).with_value(None):
             raise LeftOut(f"{variable} has other values in the file")
@@ -352,14 +352,14 @@ class Translator:
         return list(made.outputs)
 
     def _free_again(self, name: str) -> str:
-        """The name that a failed attempt took."""
+        """Release and return the name that a failed attempt took."""
         graph = self.graph
         if name not in graph._by_name:
             graph._taken.pop(name, None)
         return name
 
     def declared(self, name: str) -> TensorType:
-        """What the file says of a value, or what ONNX finds out; else a float of any shape."""
+        """Return the type that the file declares or ONNX infers; else a float of any shape."""
         if self._declared is None:
             self._declared = _declared_types(self.model)
         found = self._declared.get(name)
@@ -377,18 +377,18 @@ class Body:
         return [o.name for o in self.proto.output]
 
     def inline(self) -> list[Tensor]:
-        """Writes the graph where it is; its outputs."""
+        """Write the graph in place and return its outputs."""
         return self.run([])
 
     def function(self) -> Callable[[], list[Tensor]]:
-        """What writes the graph and returns its outputs."""
+        """Return a function that writes the graph and returns its outputs."""
         return self.inline
 
     def run(self, inputs: Sequence[Tensor]) -> list[Tensor]:
-        """Writes the graph with these inputs; its outputs.
+        """Write the graph with these inputs and return its outputs.
 
         Raises:
-            LeftOut: a node in it cannot be written.
+            LeftOut: a node in it cannot be translated.
         """
         inner = Scope(self.translator.weights, self.scope)
         for value, tensor in zip(self.proto.input, inputs, strict=False):
@@ -406,7 +406,7 @@ class Body:
 
 
 def rename(graph: Graph, node: Node, name: str, own: Sequence[Node]) -> None:
-    """Calls a new node otherwise, with what it derived."""
+    """Rename a new node, and the nodes that it derived."""
     old = node.name
     for one in own:
         if one is not node and not one.name.startswith(f"{old}/"):
@@ -439,7 +439,7 @@ def _is_small(tensor: Tensor) -> bool:
 
 
 def _with_attributes(node: Any, given: dict[str, Any], present: set[str], function: Any) -> Any:
-    """A node of a function with the attributes that its call gives."""
+    """Return a node of a function with the attributes that its call gives."""
     absent = {name for name in function.input if name not in present}
     if not any(a.ref_attr_name for a in node.attribute) and not absent.intersection(node.input):
         return node
@@ -460,7 +460,7 @@ def _with_attributes(node: Any, given: dict[str, Any], present: set[str], functi
 
 
 def type_of(value: Any) -> TensorType | None:
-    """The type that a file declares of a value; None where it has none that nodeflow has."""
+    """Return the type that a file declares for a value; None if nodeflow has no such type."""
     if not value.type.HasField("tensor_type"):
         return None
     found = value.type.tensor_type
@@ -478,7 +478,7 @@ def type_of(value: Any) -> TensorType | None:
 def _declared_types(model: Any) -> dict[str, TensorType]:
     onnx = onnx_package()
     graph = model.graph
-    with contextlib.suppress(Exception):  # it is only asked for more than the file says
+    with contextlib.suppress(Exception):  # the inferred types are optional
         graph = onnx.shape_inference.infer_shapes(model).graph
     found = {v.name: type_of(v) for v in (*graph.value_info, *graph.output, *graph.input)}
     return {name: t for name, t in found.items() if t is not None}

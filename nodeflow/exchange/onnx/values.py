@@ -1,4 +1,4 @@
-"""What the names of values mean while a file is read: arrays that are known, and tensors."""
+"""The values that names refer to while a file is read: known arrays, and tensors."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from nodeflow.graph.types import dtype_name, number_kind
 from nodeflow.ops.variables.stored import STORED
 
 FEW = 4
-"""Numbers up to which an array is a constant, whose value the file shows; others are variables,
-whose values are in the file of weights."""
+"""Maximum number of elements of an array that becomes a constant, which the document shows. Larger
+arrays become variables, whose values are in the file of weights."""
 FEW_INTEGERS = 256
 
 
 def is_few(array: np.ndarray) -> bool:
-    """Whether an array becomes a constant."""
+    """Return whether an array becomes a constant."""
     return array.size <= (FEW if number_kind(array.dtype) == "f" else FEW_INTEGERS)
 
 
 class Weights:
-    """The arrays of a file as nodes, each made where it is first read.
+    """The arrays of a file as nodes, each made at its first use.
 
     Attributes:
-        arrays: variable -> its values.
-        trainable: whether numbers are to be trained.
-        frozen: names of values that never are: statistics.
-        reader: the node that reads now; a constant is made for each, so that wires stay short.
-            None: one for all.
+        arrays: values by variable.
+        trainable: whether numbers are trained.
+        frozen: names of values that are never trained: statistics.
+        reader: the current consumer. Each consumer gets its own constant, so that wires stay short.
+            None: one constant for all.
     """
 
     def __init__(self, graph: Graph, trainable: bool) -> None:
@@ -45,10 +45,10 @@ class Weights:
         self._read: set[str] = set()
 
     def tensor(self, name: str, array: np.ndarray, kind: str = "") -> Tensor:
-        """The node of an array.
+        """Return the node of an array.
 
         Args:
-            kind: `constant` or `variable`, where the file is one of ours; else the size decides.
+            kind: `constant` or `variable` in files by nodeflow; otherwise the size decides.
         """
         key: Any = (name, array.shape, hash(array.tobytes()))
         make = self._variable
@@ -60,7 +60,7 @@ class Weights:
         return found
 
     def forget_missing(self) -> None:
-        """Forgets nodes that are in no graph any more."""
+        """Forget nodes that are no longer in a graph."""
         self._made = {
             key: t
             for key, t in self._made.items()
@@ -90,7 +90,7 @@ class Weights:
 
 
 class Scope:
-    """Names of values in one graph, and in those around it.
+    """The names of values in one graph, and in the graphs around it.
 
     Implements `call.Values`.
     """
@@ -112,7 +112,7 @@ class Scope:
         self.arrays[name] = (called or name, array, kind)
 
     def put_same(self, name: str, of: Scope, other: str) -> None:
-        """A name for what another scope has: an input of a function."""
+        """Add a name for a value of another scope: an input of a function."""
         where = of.holder(other)
         if where is None:
             return
@@ -131,14 +131,14 @@ class Scope:
             )
 
     def holds_weight(self, name: str) -> bool:
-        """Whether a name is that of an array which becomes a variable."""
+        """Return whether a name refers to an array that becomes a variable."""
         where = self.holder(name)
         if where is None or name not in where.arrays:
             return False
         return not is_few(where.arrays[name][1])
 
     def holder(self, name: str) -> Scope | None:
-        """The innermost scope that has a name."""
+        """Return the innermost scope that has a name."""
         scope: Scope | None = self
         while scope is not None and name not in scope.tensors and name not in scope.arrays:
             scope = scope.outer

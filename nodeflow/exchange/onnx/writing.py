@@ -1,8 +1,8 @@
-"""From a graph to a model of ONNX: what ``nodeflow export --to onnx`` and the window write.
+"""Conversion of a graph to an ONNX model, for ``nodeflow export --to onnx`` and the window.
 
-Subgraphs become functions, and so does a node that ONNX expresses by several of its own; such a
-function says which op it is, so that opening the file gives that node again. Everything has a fixed
-order, and equal graphs are equal bytes.
+Subgraphs become functions. A node that ONNX expresses by several nodes also becomes a function,
+which names its op, so that opening the file restores the node. Everything has a fixed order, so
+equal graphs give equal bytes.
 """
 
 from __future__ import annotations
@@ -36,16 +36,16 @@ from nodeflow.graph.types import TensorType
 from nodeflow.ops.training_mode import is_flag
 
 NEWEST = 24, "1.32.0"
-"""The opset that is written unless another is asked for, and the release of onnxruntime that it was
-checked with (``make test-peers ONNX_PYTHON=…``)."""
+"""The default opset, and the release of onnxruntime that it was checked with (``make test-peers
+ONNX_PYTHON=…``)."""
 FLOW = ("cond", "scan", "while_loop")
-"""Ops whose bodies our own functions keep as they are."""
+"""Ops whose bodies nodeflow's functions keep unchanged."""
 BODIES = {"body", "cond", "true_body", "false_body"}
 SOURCES = ("placeholder", "variable", "constant")
 
 
 def default_opset() -> int:
-    """The newest opset that onnxruntime was checked with and the installed onnx knows."""
+    """Return the newest opset that onnxruntime was checked with and the installed onnx knows."""
     return min(NEWEST[0], onnx_package().defs.onnx_opset_version())
 
 
@@ -66,12 +66,12 @@ def model_of(
     opset: int | None = None,
     foreign: ForeignNames | None = None,
 ) -> Any:
-    """The model that computes tensors in inference.
+    """Return the inference model of tensors.
 
     Args:
-        outputs: what it gives, by name.
-        values: of the variables, by name.
-        instances: name of a subgraph's instance -> what its definition is called.
+        outputs: the tensors by name.
+        values: values of the variables, by name.
+        instances: names of definitions by name of a subgraph's instance.
         foreign: names for inputs, outputs and sizes that replace the names in this graph.
 
     Raises:
@@ -162,7 +162,7 @@ class _Writer:
         return made
 
     def _declared_inside(self, e: Emitter) -> list[Any]:
-        """The types of what only the file of a node without counterpart knows."""
+        """Return the types of outputs of nodes without a counterpart, which only the file knows."""
         foreign = [n for n in self._nodes if n.op.id.startswith(FOREIGN)]
         tensors = [t for n in foreign for t in n.outputs if t in e.names and t.type.has_rank]
         return [_declared(e.names[t], t.type) for t in tensors]
@@ -170,11 +170,11 @@ class _Writer:
     # ---- one graph ------------------------------------------------------------------------------
 
     def _write(self, e: Emitter, nodes: Sequence[Node], prefix: str, inside: str) -> None:
-        """Writes nodes into a list: those in instances as calls of functions.
+        """Write nodes into a list; nodes in instances become calls of functions.
 
         Args:
-            prefix: of names of instances in this graph.
-            inside: the instance whose inside this is.
+            prefix: prefix of the names of instances in this graph.
+            inside: the instance that contains these nodes.
         """
         for unit in _in_order(self._units(nodes, prefix)):
             if isinstance(unit, Node):
@@ -197,7 +197,7 @@ class _Writer:
         return units
 
     def _instance_of(self, node: Node, prefix: str) -> str | None:
-        """The outermost instance within a prefix that a node lies in."""
+        """Return the outermost instance below a prefix that contains a node."""
         pieces = node.name[len(prefix) :].split("/")
         for count in range(1, len(pieces)):
             name = prefix + "/".join(pieces[:count])
@@ -206,7 +206,7 @@ class _Writer:
         return None
 
     def _node(self, e: Emitter, node: Node) -> None:
-        """One node: as one of ONNX's, or as a call of a function that is made of several."""
+        """Write a node: as a single ONNX node, or as a call of a function made of several."""
         if node.op.id.startswith(FOREIGN):
             domain = node.op.id.removeprefix(FOREIGN).rpartition("/")[0]
             if domain:
@@ -238,7 +238,7 @@ class _Writer:
             e.types[name] = held(tensor.type)
 
     def _composed(self, e: Emitter, node: Node) -> None:
-        """A function for one node, which says what the node is."""
+        """Write a function for one node, with marks that name the node's op."""
         wired = list(wired_inputs(node))
         body = Emitter(self._opset, f"{node.name}/")
         formals: dict[str, str] = {}
@@ -285,7 +285,7 @@ class _Writer:
             e.types[made] = held(tensor.type)
 
     def _call(self, e: Emitter, part: Part) -> None:
-        """A call of the function of a subgraph."""
+        """Write a call of the function of a subgraph."""
         prefix = f"{part.name}/"
         inside = set(part.nodes)
         body = Emitter(self._opset, prefix)
@@ -330,7 +330,7 @@ class _Writer:
         return any(reader not in inside for reader in readers)
 
     def _consumers(self) -> dict[Tensor, list[Node | None]]:
-        """Tensor -> the nodes of the document that read it, None for the outside."""
+        """Return the nodes of the document that read each tensor; None stands for the outside."""
         found: dict[Tensor, list[Node | None]] = {}
         for node in self._nodes:
             for tensor in node.inputs:
@@ -340,7 +340,7 @@ class _Writer:
         return found
 
     def _result(self, body: Emitter, name: str, formals: Mapping[str, str]) -> str:
-        """The output of a function, which is no input and no constant of it."""
+        """Return the output of a function, copied if it is an input or a constant."""
         made = {o for n in body.nodes for o in n.output if n.op_type != "Constant"}
         if name in made and name not in formals.values():
             return name
@@ -356,7 +356,7 @@ class _Writer:
         outputs: list[str],
         told: bool,
     ) -> str:
-        """The name of the function with this body; equal ones are one."""
+        """Return the name of the function with this body. Equal functions are shared."""
         onnx = onnx_package()
         used = {n.domain for n in body.nodes} - {""}
         versions = {"": self._opset, **{d: self._foreign.get(d, 1) for d in used}}
@@ -411,7 +411,7 @@ class _Writer:
         return node.name
 
     def _end(self, e: Emitter, tensor: Tensor) -> str:
-        """The name of an output: its node's, if that makes it as its first one."""
+        """Return the name of an output: the name of its node, if it is the node's first output."""
         name, wanted = e.value(tensor), self._called(tensor)
         made = any(name in n.output for n in e.nodes)
         if made and name == tensor.node.name and not tensor.index:
@@ -425,7 +425,7 @@ class _Writer:
         return tensor.name if name.partition(":")[0] in self._graph else name
 
     def _renamed(self, e: Emitter, tensor: Tensor, wanted: str) -> str:
-        """Rename a value, by an Identity where needed; return the new name."""
+        """Rename a value, by an Identity if necessary; return the new name."""
         name = e.names[tensor]
         if wanted in e.types or any(name in read_inside(n) for n in e.nodes):
             e.node_name = wanted
@@ -445,12 +445,12 @@ class _Writer:
 
 
 def _is_written(node: Node) -> bool:
-    """Whether a node is in the list; complex constants are, so that opening gives them again."""
+    """Return whether a node is written. Complex constants are, so that opening restores them."""
     return node.op.id not in SOURCES or (node.op.id == "constant" and has_complex(node))
 
 
 def _needed(e: Emitter, ends: Sequence[str]) -> set[str]:
-    """The values that outputs need; nodes that make none of them are left out."""
+    """Return the values that outputs need; drop nodes that make none of them."""
     wanted, kept = set(ends), []
     for node in reversed(e.nodes):
         if wanted.intersection(node.output):
@@ -462,7 +462,7 @@ def _needed(e: Emitter, ends: Sequence[str]) -> set[str]:
 
 
 def _ordered(attrs: Mapping[str, Any]) -> dict[str, Any]:
-    """Attributes whose pieces of graph have one text, whatever wrote them."""
+    """Return attributes whose graph pieces have a canonical text."""
     found = dict(attrs)
     for name in BODIES & found.keys():
         found[name] = compact_json(json.loads(found[name]))
@@ -470,7 +470,7 @@ def _ordered(attrs: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _in_order(units: Sequence[Node | Part]) -> list[Node | Part]:
-    """Units so that each follows what it reads; an instance that cannot be one unit is opened."""
+    """Order units so that each follows the units it reads. Dissolve an impossible instance."""
     owner: dict[Node, int] = {}
     for index, unit in enumerate(units):
         for node in [unit] if isinstance(unit, Node) else unit.nodes:

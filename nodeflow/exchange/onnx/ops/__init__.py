@@ -1,4 +1,4 @@
-"""ONNX's ops in terms of public ops, one function each, in modules of families."""
+"""Translations of ONNX's ops to public ops, one function each, in modules by family."""
 
 from nodeflow.exchange.onnx.ops import (  # noqa: F401
     control,

@@ -1,4 +1,4 @@
-# Attributes come from a file: what a call is given is checked when it is made.
+# Attributes come from a file, so their types are checked only when a node is made.
 # pyright: reportArgumentType=false, reportOptionalOperand=false, reportOptionalSubscript=false
 # pyright: reportOperatorIssue=false, reportCallIssue=false, reportReturnType=false
 """Branches and loops, whose bodies are graphs inside a node."""
@@ -15,7 +15,8 @@ from nodeflow.exchange.onnx.call import Call, LeftOut, op
 
 @op("If")
 def branch(call: Call) -> Any:
-    """Both branches read values around them by name; one that is known is taken as it is."""
+    """Translate a branch. Its bodies read outside values by name. If the condition is known, insert
+    only the chosen body."""
     yes, no = call["then_branch"], call["else_branch"]
     known = call.known(0)
     if known is not None:
@@ -26,8 +27,11 @@ def branch(call: Call) -> Any:
 
 @op("Loop")
 def loop(call: Call) -> Any:
-    """Inputs: how often at most, whether to begin, first states. The body gives whether to go on,
-    the next states and results of each iteration, which are not supported."""
+    """Translate a loop without stacked results.
+
+    Inputs: maximum number of iterations, whether to begin, initial states. The body returns whether
+    to continue, and the next states. Results of each iteration are not supported.
+    """
     body = call["body"]
     count = len(call.names) - 2
     if len(body.outputs) != count + 1:

@@ -1,4 +1,4 @@
-# Attributes come from a file: what a call is given is checked when it is made.
+# Attributes come from a file, so their types are checked only when a node is made.
 # pyright: reportArgumentType=false, reportOptionalOperand=false, reportOptionalSubscript=false
 # pyright: reportOperatorIssue=false, reportCallIssue=false, reportReturnType=false
 """Convolution and pooling."""
@@ -17,7 +17,7 @@ FILTERS = {1: "OIW", 2: "OIHW", 3: "OIDHW"}
 
 
 def pads_of(call: Call, sizes: tuple[Dim, ...], window: list[int]) -> list[list[int]]:
-    """What is added before and after each spatial axis."""
+    """Return the padding before and after each spatial axis."""
     count = len(window)
     strides = call.get("strides", [1] * count)
     steps = call.get("dilations", [1] * count)
@@ -40,7 +40,7 @@ def pads_of(call: Call, sizes: tuple[Dim, ...], window: list[int]) -> list[list[
 
 
 def windows(call: Call, window: list[int]) -> dict[str, Any]:
-    """The attributes that convolution and pooling share."""
+    """Return the attributes that convolution and pooling share."""
     count = len(window)
     return {
         "strides": call.get("strides", [1] * count),
@@ -66,7 +66,7 @@ def convolved(call: Call, x: nf.Tensor, filters: nf.Tensor, kernel: list[int]) -
 
 
 def kernel_of(call: Call, index: int) -> list[int]:
-    """The sizes of a filter."""
+    """Return the sizes of a filter."""
     return list(call.sizes(index)[2:])
 
 
@@ -77,7 +77,7 @@ def conv(call: Call) -> nf.Tensor:
 
 @op("ConvInteger")
 def conv_integer(call: Call) -> nf.Tensor:
-    """Exact in float64."""
+    """Translate an integer convolution, exactly, in float64."""
     x, filters = nf.cast(call.x(), "float64"), nf.cast(call.x(1), "float64")
     if call.has(2):
         x = x - nf.cast(call.x(2), "float64")
@@ -91,7 +91,11 @@ def conv_integer(call: Call) -> nf.Tensor:
 
 @op("QLinearConv")
 def quantized_conv(call: Call) -> nf.Tensor:
-    """Inputs: x, its scale and zero, filters, theirs, the result's scale and zero, a bias."""
+    """Translate a quantized convolution.
+
+    Inputs: x, its scale and zero; filters, their scale and zero; the result's scale and zero; a
+    bias.
+    """
     kernel = kernel_of(call, 3)
     rest = [1] * (len(kernel) + 1)
     x = nf.cast(call.x(), "float64") - float(call.value(2))
@@ -181,7 +185,8 @@ def max_pool(call: Call) -> Any:
 
 @op("MaxUnpool")
 def max_unpool(call: Call) -> nf.Tensor:
-    """Indices are those of the sizes that windows cover; a larger result is padded at the end."""
+    """Translate MaxUnpool. Indices count in the sizes that windows cover; a larger result is padded
+    at the end."""
     window = call["kernel_shape"]
     how = windows(call, window)
     how.pop("dilations")
@@ -199,7 +204,7 @@ def average_pool(call: Call) -> nf.Tensor:
 
 @op("LpPool")
 def lp_pool(call: Call) -> nf.Tensor:
-    """The mean of powers is that of the sum but for the size of a window."""
+    """Translate LpPool. The mean of powers is their sum divided by the window's size."""
     p = float(call.get("p", 2))
     mean = pool(call, "average", nf.abs(call.x()) ** p, count_include_pad=True)
     return (mean * float(np.prod(call["kernel_shape"]))) ** (1 / p)
@@ -207,7 +212,7 @@ def lp_pool(call: Call) -> nf.Tensor:
 
 @op("DeformConv")
 def deform_conv(call: Call) -> nf.Tensor:
-    """Inputs: x, filters, offsets, a bias, a mask."""
+    """Translate DeformConv. Inputs: x, filters, offsets, a bias, a mask."""
     how = windows(call, kernel_of(call, 1))
     inputs = [call.x(0), call.x(1), call.x(2), *([call.x(4)] if call.has(4) else [])]
     groups, parts = call.get("group", 1), call.get("offset_group", 1)

@@ -1,4 +1,4 @@
-# Attributes come from a file: what a call is given is checked when it is made.
+# Attributes come from a file, so their types are checked only when a node is made.
 # pyright: reportArgumentType=false, reportOptionalOperand=false, reportOptionalSubscript=false
 # pyright: reportOperatorIssue=false, reportCallIssue=false, reportReturnType=false
 """Linear algebra, quantized products and transforms."""
@@ -67,7 +67,7 @@ def lp_normalization(call: Call) -> nf.Tensor:
 
 @op("HannWindow", "HammingWindow", "BlackmanWindow")
 def window(call: Call) -> nf.Tensor:
-    """Sums of cosines over one period, of size N or N - 1."""
+    """Translate a window: sums of cosines over one period, of size N or N - 1."""
     size = int(call.value(0))
     period = size if call.get("periodic", 1) else size - 1
     turn = nf.cast(nf.range(size), "float32") * (2 * np.pi / period)
@@ -78,7 +78,7 @@ def window(call: Call) -> nf.Tensor:
 
 
 def joined(z: nf.Tensor) -> nf.Tensor:
-    """Complex numbers as pairs along a new last axis."""
+    """Return complex numbers as pairs along a new last axis."""
     return nf.stack([nf.real(z), nf.imag(z)], axis=-1)
 
 

@@ -1,4 +1,4 @@
-# Attributes come from a file: what a call is given is checked when it is made.
+# Attributes come from a file, so their types are checked only when a node is made.
 # pyright: reportArgumentType=false, reportOptionalOperand=false, reportOptionalSubscript=false
 # pyright: reportOperatorIssue=false, reportCallIssue=false, reportReturnType=false
 """Elementwise ops, reductions and random numbers."""
@@ -39,7 +39,7 @@ for theirs, ours in {
 
 
 def with_attrs(theirs: str, ours: str, **defaults: Any) -> None:
-    """Attributes of the same meaning, with ONNX's defaults."""
+    """Register a translation with attributes of the same meaning, with ONNX's defaults."""
 
     def translation(call: Call) -> nf.Tensor:
         attrs = {name: call.get(name, default) for name, default in defaults.items()}
@@ -80,7 +80,7 @@ def swish(call: Call) -> nf.Tensor:
 
 @op("Div")
 def div(call: Call) -> nf.Tensor:
-    """Integers towards zero."""
+    """Translate a division. Integers are rounded towards zero."""
     x, y = call.all()
     if x.type.is_float:
         return x / y
@@ -151,7 +151,7 @@ def is_inf(call: Call) -> nf.Tensor:
 
 
 def wanted_dtype(call: Call) -> str:
-    """The dtype that an attribute names, or that another input has."""
+    """Return the dtype that an attribute names, or the dtype of another input."""
     return call.dtype(1) if call.op == "CastLike" else dtype_of(call["to"])
 
 
@@ -233,7 +233,7 @@ def along(call: Call) -> nf.Tensor:
         return ours(x, axis=-1)
     if call.op != "Hardmax" and all(d == 1 for d in call.shape(0)[axis + 1 :]):
         return ours(x, axis=axis)
-    parts = [size(x, i) for i in range(call.rank)]  # all axes from there on are one
+    parts = [size(x, i) for i in range(call.rank)]  # all axes from there on become one
     flat = nf.reshape(x, shape=[-1, int(np.prod(call.sizes(0)[axis:]))])
     return reshaped(ours(flat, axis=-1), parts)
 
@@ -248,7 +248,7 @@ def dynamic_quantize(call: Call) -> Any:
 
 
 def along_axis(call: Call, index: int) -> nf.Tensor:
-    """A scale or zero point of one axis in a shape that broadcasts."""
+    """Return a scale or zero point of one axis, in a shape that broadcasts."""
     value, axis = call.x(index), call.get("axis", 1) % max(call.rank, 1)
     if call.get("block_size", 0):
         raise LeftOut("quantization in blocks")

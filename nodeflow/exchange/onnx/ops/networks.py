@@ -1,4 +1,4 @@
-# Attributes come from a file: what a call is given is checked when it is made.
+# Attributes come from a file, so their types are checked only when a node is made.
 # pyright: reportArgumentType=false, reportOptionalOperand=false, reportOptionalSubscript=false
 # pyright: reportOperatorIssue=false, reportCallIssue=false, reportReturnType=false
 """Normalisation, losses, attention, recurrent networks, optimizers."""
@@ -12,7 +12,7 @@ from nodeflow.exchange.onnx.call import Call, LeftOut, op, reshaped, size
 
 
 def channelwise(x: nf.Tensor, rank: int) -> nf.Tensor:
-    """A vector of channels (axis 1) in a shape that broadcasts."""
+    """Return a vector of channels (axis 1), in a shape that broadcasts."""
     return nf.expand_dims(x, axis=tuple(range(1, rank - 1))) if rank > 2 else x
 
 
@@ -108,7 +108,7 @@ def dropout(call: Call) -> Any:
 
 
 def heads(x: nf.Tensor, count: int) -> nf.Tensor:
-    """(batch, length, features) as (batch, heads, length, features / heads)."""
+    """Return (batch, length, features) as (batch, heads, length, features / heads)."""
     features = x.type.shape[2]
     if features is None:
         raise LeftOut("the number of features has to be known before a run")
@@ -117,7 +117,7 @@ def heads(x: nf.Tensor, count: int) -> nf.Tensor:
 
 
 def joined_heads(y: nf.Tensor) -> nf.Tensor:
-    """(batch, heads, length, size) as (batch, length, heads * size)."""
+    """Return (batch, heads, length, size) as (batch, length, heads * size)."""
     count, features = y.type.shape[1], y.type.shape[3]
     turned = nf.transpose(y, perm=[0, 2, 1, 3])
     if count is None or features is None:

@@ -1,4 +1,4 @@
-# Attributes come from a file: what a call is given is checked when it is made.
+# Attributes come from a file, so their types are checked only when a node is made.
 # pyright: reportArgumentType=false, reportOptionalOperand=false, reportOptionalSubscript=false
 # pyright: reportOperatorIssue=false, reportCallIssue=false, reportReturnType=false
 """Global pooling, resizing and sampling of pictures."""
@@ -123,8 +123,10 @@ def fold(call: Call) -> nf.Tensor:
 def _resized(
     call: Call, wanted: list[Any], mode: str, coordinates: str, rounding: str | None
 ) -> nf.Tensor:
-    """Axes whose sizes only a run knows, one after the other: each result is one of two neighbours,
-    or between them."""
+    """Resize axes whose sizes only a run knows, one after the other.
+
+    Each result is one of two neighbours, or lies between them.
+    """
     rounding = rounding or call.get("nearest_mode", "round_prefer_floor")
     if mode not in ("nearest", "linear") or call.flag("antialias"):
         raise LeftOut(f"resizing ({mode}) of sizes that only a run knows")

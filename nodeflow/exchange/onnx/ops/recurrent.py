@@ -1,10 +1,10 @@
-# Attributes come from a file: what a call is given is checked when it is made.
+# Attributes come from a file, so their types are checked only when a node is made.
 # pyright: reportArgumentType=false, reportOptionalOperand=false, reportOptionalSubscript=false
 # pyright: reportOperatorIssue=false, reportCallIssue=false, reportReturnType=false
-"""Recurrent networks: ONNX's weights, states and directions in the arrangement of ours.
+"""Recurrent networks: ONNX's weights, states and directions, rearranged for nodeflow.
 
-ONNX has the gates of a kernel as rows, and a first axis of directions; ours has them as columns,
-in another order, and a node for each direction.
+ONNX has the gates of a kernel as rows, and a first axis of directions. nodeflow has them as
+columns, in another order, and a node for each direction.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import nodeflow as nf
 from nodeflow.exchange.onnx.call import Call, LeftOut, op, size
 
 GATES = {"LSTM": (0, 2, 3, 1), "GRU": (0, 1, 2), "RNN": (0,)}
-"""For each of our gates which of ONNX's it is: ONNX's LSTM has i, o, f, g; ours i, f, g, o."""
+"""ONNX's gate numbers in nodeflow's order. LSTM: ONNX has i, o, f, g; nodeflow i, f, g, o."""
 ACTIVATIONS = {"LSTM": ["Sigmoid", "Tanh", "Tanh"], "GRU": ["Sigmoid", "Tanh"], "RNN": ["Tanh"]}
 
 
@@ -62,7 +62,7 @@ def _refuse_rare(call: Call) -> None:
 
 
 def _direction(call: Call, x: nf.Tensor, which: int, batch_first: bool) -> Sequence[nf.Tensor]:
-    """The outputs of all steps, (batch, steps, features), and the last states."""
+    """Return the outputs of all steps, (batch, steps, features), and the last states."""
     backwards = which == 1 or call.get("direction", "forward") == "reverse"
     gates, units = GATES[call.op], call.get("hidden_size") or call.sizes(2)[2]
     kernel, recurrent_kernel = (_kernel(call, i, which, gates, units) for i in (1, 2))
@@ -81,7 +81,7 @@ def _direction(call: Call, x: nf.Tensor, which: int, batch_first: bool) -> Seque
 
 
 def _kernel(call: Call, index: int, which: int, gates: Sequence[int], units: int) -> nf.Tensor:
-    """(directions, gates * units, features) as (features, gates * units)."""
+    """Return (directions, gates * units, features) as (features, gates * units)."""
     rows = np.concatenate([np.arange(units) + gate * units for gate in gates])
 
     def in_graph(t: nf.Tensor) -> nf.Tensor:
@@ -91,7 +91,7 @@ def _kernel(call: Call, index: int, which: int, gates: Sequence[int], units: int
 
 
 def _bias(call: Call, which: int, gates: Sequence[int], units: int) -> Any:
-    """The sum of both of ONNX's biases, in our order."""
+    """Return the sum of ONNX's two biases, in nodeflow's order of gates."""
     rows = np.concatenate([np.arange(units) + gate * units for gate in gates])
     other = rows + len(gates) * units
     if not call.has(3):
@@ -107,7 +107,7 @@ def _bias(call: Call, which: int, gates: Sequence[int], units: int) -> Any:
 def _state(
     call: Call, index: int, which: int, batch_first: bool, rows: int | None, units: int
 ) -> nf.Tensor:
-    """A first state, (batch, units); zeros where there is none."""
+    """Return an initial state, (batch, units); zeros if there is none."""
     if call.has(index):
         x = call.x(index)
         return x[:, which] if batch_first else x[which]
@@ -128,7 +128,8 @@ def _gru(
     units: int,
     backwards: bool,
 ) -> Sequence[nf.Tensor]:
-    """ONNX's candidate has a bias behind the reset gate, or the reset before its product."""
+    """Translate a GRU. ONNX's candidate may have a bias after the reset gate, or the reset before
+    its product."""
     biases = call.known(3)
     inner = biases is not None and np.any(biases[which][5 * units :])
     plain = call.flag("linear_before_reset") and (

@@ -1,7 +1,7 @@
-# Attributes come from a file: what a call is given is checked when it is made.
+# Attributes come from a file, so their types are checked only when a node is made.
 # pyright: reportArgumentType=false, reportOptionalOperand=false, reportOptionalSubscript=false
 # pyright: reportOperatorIssue=false, reportCallIssue=false, reportReturnType=false
-"""Ops that arrange elements."""
+"""Ops that rearrange elements."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from nodeflow.exchange.onnx.call import Call, LeftOut, NotKnown, dtype_of, op, r
 
 @op("Reshape")
 def reshape(call: Call) -> nf.Tensor:
-    """A zero is the size that the input has there."""
+    """Translate Reshape. A zero in the shape stands for the input's size on that axis."""
     x, as_it_is = call.x(), call.flag("allowzero")
     if call.known(1) is None:
         wanted = call.x(1)
@@ -33,7 +33,7 @@ def reshape(call: Call) -> nf.Tensor:
 
 
 def _without_zeros(call: Call, wanted: nf.Tensor) -> nf.Tensor:
-    """A wanted shape of which nothing is known, with the input's sizes in the place of zeros."""
+    """Return an unknown shape with the input's sizes in place of zeros."""
     (count,) = wanted.type.shape if wanted.type.has_rank else (None,)
     if count is None or not call.x().type.has_rank:
         return wanted
@@ -124,11 +124,11 @@ def slice_(call: Call) -> nf.Tensor:
 
 
 FARTHEST = 2**31 - 1
-"""What exporters write for the end of an axis, or more."""
+"""The end of an axis as exporters write it; they may also write larger numbers."""
 
 
 def _runtime_slice(call: Call) -> nf.Tensor:
-    """A slice whose bounds only a run knows."""
+    """Translate a slice whose bounds only a run knows."""
     axes, steps = call.ints(3), call.ints(4)
     count = call.shape(1)[0] if call.shape(1) else None
     if count is None:
@@ -182,7 +182,7 @@ def tile(call: Call) -> nf.Tensor:
 
 @op("Expand")
 def expand(call: Call) -> nf.Tensor:
-    """Both ways: sizes of 1 in the wanted shape take those of the input."""
+    """Translate Expand, which broadcasts both ways: 1 in the shape means the input's size."""
     x, shape = call.x(), call.shape(0)
     if call.known(1) is not None and None not in shape and not call.ours:
         shape = np.broadcast_shapes(call.sizes(0), call.ints(1) or ())
@@ -207,7 +207,7 @@ def _one(dtype: str) -> Any:
 
 @op("Gather")
 def gather(call: Call) -> nf.Tensor:
-    """Negative indices count from the end."""
+    """Translate Gather. Negative indices count from the end."""
     x, axis = call.x(), call.get("axis", 0)
     known = call.known(1)
     if known is not None and known.size and known.min() < 0:
@@ -302,7 +302,7 @@ def range_(call: Call) -> nf.Tensor:
 
 
 def _number(x: nf.Tensor) -> nf.Tensor:
-    """One number; some files have a list of one."""
+    """Return a single number; some files give a list with one element."""
     return x if x.type.ndims == 0 else nf.reshape(x, shape=[])
 
 
@@ -323,7 +323,7 @@ def size_(call: Call) -> nf.Tensor:
 
 @op("ReverseSequence")
 def reverse_sequence(call: Call) -> nf.Tensor:
-    """Each sequence gathers its own steps, from its last to its first."""
+    """Translate ReverseSequence: each sequence gathers its own steps, last to first."""
     batch, time = call.get("batch_axis", 1), call.get("time_axis", 0)
     lengths = call.ints(1) or ()
     steps = np.arange(call.sizes(0)[time])
@@ -393,7 +393,7 @@ def binarizer(call: Call) -> nf.Tensor:
 
 @op("TensorScatter")
 def tensor_scatter(call: Call) -> nf.Tensor:
-    """Of each row of the batch a stretch along one axis is replaced."""
+    """Translate TensorScatter: in each row of the batch, replace a stretch along one axis."""
     past, update = call.sizes(0), call.sizes(1)
     axis = call.get("axis", -2) % call.rank
     starts = np.zeros(past[0], int) if not call.has(2) else call.value(2)

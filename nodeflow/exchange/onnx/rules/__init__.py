@@ -1,4 +1,4 @@
-"""Our ops in terms of ONNX's, one function each, in modules of families."""
+"""Rules that write nodeflow's ops as ONNX's, one function each, in modules by family."""
 
 from nodeflow.exchange.onnx.rules import (  # noqa: F401
     arrange,

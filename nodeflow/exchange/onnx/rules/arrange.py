@@ -1,4 +1,4 @@
-"""Ops that arrange elements, and sizes."""
+"""Ops that rearrange elements, and sizes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FIRST = -(2**63) + 1
 
 
 def sizes(e: Emitter, tensor: Tensor) -> str:
-    """Sizes from a tensor, which ONNX takes as int64."""
+    """Write sizes from a tensor as int64, which ONNX requires."""
     found = e.value(tensor)
     if tensor.type.dtype == "int64":
         return found
@@ -153,7 +153,7 @@ def take_along_axis(e: Emitter, node: Node) -> str:
 
 @rule("one_hot")
 def one_hot(e: Emitter, node: Node) -> str:
-    """An index out of range gives a row of zeros here and counts from the end there."""
+    """Write OneHot. ONNX counts negative indices from the end; nodeflow gives a row of zeros."""
     if node.inputs[1:]:
         raise NotInOnnx("a one_hot whose depth only a run knows")
     if node.inputs[0].type.ndims == 0:
@@ -315,7 +315,7 @@ def scatter_nd(e: Emitter, node: Node) -> str:
 
 @rule("positions")
 def positions(e: Emitter, node: Node) -> str:
-    """0, 1, 2, ... for as long as an axis is."""
+    """Write the positions 0, 1, 2, ... along an axis."""
     kind, dtype = TensorType("int64", ()), node.attrs["dtype"]
     whole = e.node("Shape", [e.value(node.inputs[0])], type=kind)
     axis = node.attrs["axis"] % node.inputs[0].type.rank

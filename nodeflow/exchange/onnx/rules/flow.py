@@ -1,4 +1,4 @@
-"""Branches and loops; and nodes that a file of ONNX gave, which go back as they came."""
+"""Branches and loops, and nodes from an ONNX file that are written back unchanged."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from nodeflow.ops.control_flow.scan_body import add_input, inline
 
 @rule(FOREIGN)
 def kept(e: Emitter, node: Node) -> list[str]:
-    """The node of the file with the names that its values have now."""
+    """Write the node of the file with the current names of its values."""
     proto = onnx_package().NodeProto.FromString(opaque.decoded(node.attrs["node"]))
     read = [name for name in [*proto.input, *opaque.read_inside(proto)] if name]
     new = dict(zip(read, (e.value(t) for t in node.inputs), strict=True))
@@ -37,15 +37,15 @@ def kept(e: Emitter, node: Node) -> list[str]:
 def body_of(
     e: Emitter, text: str, inputs: Sequence[tuple[TensorType, str]], formals: int, role: str
 ) -> tuple[Emitter, list[str], Any]:
-    """A piece of graph as a graph of ONNX.
+    """Write a piece of graph as a graph of ONNX.
 
     Args:
-        inputs: types and names of what it reads; the first ones are inputs of the graph, and the
-            others are seen from around it.
-        formals: how many are inputs.
+        inputs: types and names of its inputs. The first ones become inputs of the graph; the others
+            are visible from around it.
+        formals: number of inputs that become inputs of the graph.
 
     Returns:
-        What its nodes are written with, the names of its outputs, and what makes the graph once
+        The emitter of its nodes, the names of its outputs, and a function that makes the graph once
         they are complete.
     """
     onnx = onnx_package()
@@ -80,14 +80,14 @@ def body_of(
 
 
 def declared(name: str, type_: TensorType) -> Any:
-    """An input or output of a graph in a node, whose unknown sizes have no names."""
+    """Declare an input or output of a graph in a node, with unnamed unknown sizes."""
     shape = list(type_.shape) if type_.has_rank else None
     return onnx_package().helper.make_tensor_value_info(name, NUMBERS[type_.dtype], shape)
 
 
 @rule("cond")
 def cond(e: Emitter, node: Node) -> list[str]:
-    """Both branches see what is around them by name."""
+    """Write a branch. Both bodies see the values around them by name."""
     pred, *values = node.inputs
     name = e.value(pred)
     seen = [(t.type, e.value(t)) for t in values]
@@ -126,7 +126,8 @@ def scan(e: Emitter, node: Node) -> list[str]:
 
 @rule("while_loop")
 def while_loop(e: Emitter, node: Node) -> list[str]:
-    """ONNX asks whether to go on before the first iteration, and at the end of each."""
+    """Write a loop. ONNX needs the condition before the first iteration and after every
+    iteration."""
     if node.attrs["history"]:
         raise NotInOnnx("a loop that keeps its history")
     onnx, carried = onnx_package(), node.attrs["carried"]

@@ -1,4 +1,4 @@
-"""Normalisation, dropout and recurrent layers, as they are in inference."""
+"""Normalisation, dropout and recurrent layers in inference."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def dropout(e: Emitter, node: Node) -> str:
 
 @rule("batch_normalize")
 def batch_normalize(e: Emitter, node: Node) -> str:
-    """ONNX's op has channels as axis 1 and needs all of its inputs."""
+    """Write batch normalization. ONNX's op has channels as axis 1 and needs all of its inputs."""
     rank = node.inputs[0].type.rank
     plain = len(node.inputs) == 5 and node.attrs["axis"] % rank == 1
     if plain and all(t.type.ndims == 1 for t in node.inputs[1:]):
@@ -33,7 +33,7 @@ def batch_normalize(e: Emitter, node: Node) -> str:
 
 @rule("layer_normalization")
 def layer_normalization(e: Emitter, node: Node) -> str:
-    """ONNX's op normalises the last axes and needs a scale."""
+    """Write layer normalization. ONNX's op normalises the last axes and needs a scale."""
     rank = node.inputs[0].type.rank
     axes = sorted(a % rank for a in axes_of(node) or range(rank))
     if len(node.inputs) > 1 and axes == list(range(axes[0], rank)):
@@ -57,12 +57,13 @@ def instance_normalization(e: Emitter, node: Node) -> str:
 
 
 GATES = {"lstm": (0, 3, 1, 2), "gru": (0, 1, 2), "rnn": (0,)}
-"""For each of ONNX's gates which of ours it is: ours of an LSTM are i, f, g, o."""
+"""The indices of nodeflow's gates in ONNX's order. nodeflow's LSTM has i, f, g, o."""
 
 
 @rule("lstm", "gru", "rnn")
 def recurrent(e: Emitter, node: Node) -> list[str]:
-    """Kernels are turned and their gates put into ONNX's order; the first axis is the direction."""
+    """Write a recurrent layer. Kernels are transposed, with gates in ONNX's order and a first axis
+    of directions."""
     kind, attrs = node.op.id, node.attrs
     x, kernel, inner, bias, *states = (e.value(t) for t in node.inputs)
     type_, units = node.inputs[0].type, node.inputs[2].type.shape[0]
@@ -96,7 +97,7 @@ def recurrent(e: Emitter, node: Node) -> list[str]:
 
 @rule("tiled_attention")
 def attention(e: Emitter, node: Node) -> list[str | None]:
-    """softmax(query @ key^T * scale) @ value, in one piece."""
+    """Write attention as one piece: softmax(query @ key^T * scale) @ value."""
     query, key, value = node.inputs[:3]
     t, size = query.type, query.type.shape[-1]
     scale = node.attrs["scale"]
@@ -121,7 +122,7 @@ def attention(e: Emitter, node: Node) -> list[str | None]:
 
 
 def _not_later(e: Emitter, node: Node) -> str:
-    """For each query which keys are no later than it, (queries, keys)."""
+    """Write whether each key is no later than each query, (queries, keys)."""
     kind, bools = TensorType("int64", ()), TensorType("bool", ())
     sides = []
     for tensor in node.inputs[:2]:

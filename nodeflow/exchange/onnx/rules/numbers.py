@@ -28,7 +28,7 @@ SAME = {
     "stop_gradient": "Identity", "subtract": "Sub", "tan": "Tan", "tanh": "Tanh",
     "print": "Identity", "check_numerics": "Identity",
 }  # fmt: skip
-"""Ops with the same inputs and no attributes that count."""
+"""Ops with the same inputs and no relevant attributes."""
 
 
 def _same(theirs: str) -> Any:
@@ -44,14 +44,14 @@ for ours, theirs in SAME.items():
 
 @rule("where")
 def where(e: Emitter, node: Node) -> str:
-    """Outside of a training the third of what the phase chooses between."""
+    """Write `where`. If the training phase is the condition, take the inference value."""
     if is_flag(resolve(node.inputs[0])):
         return e.value(node.inputs[2])
     return e.node("Where", [e.value(t) for t in node.inputs])
 
 
 def with_attrs(ours: str, theirs: str, **names: str) -> None:
-    """Attributes of the same meaning: ours -> theirs."""
+    """Register a rule with attributes of the same meaning: nodeflow's -> ONNX's."""
 
     def write(e: Emitter, node: Node) -> str:
         attrs: Any = {their: float(node.attrs[our]) for our, their in names.items()}
@@ -83,7 +83,7 @@ def matmul(e: Emitter, node: Node) -> str:
 
 @rule("prelu")
 def prelu(e: Emitter, node: Node) -> str:
-    """ONNX's slope never makes the result larger."""
+    """Write PRelu. ONNX's slope cannot broadcast to a larger result."""
     x, slope = (e.value(t) for t in node.inputs)
     t = node.outputs[0].type
     if node.inputs[0].type.shape == t.shape:
@@ -100,7 +100,7 @@ def saturating(e: Emitter, node: Node) -> str:
 
 @rule("divide_no_nan", "multiply_no_nan")
 def no_nan(e: Emitter, node: Node) -> str:
-    """0 where the second is 0."""
+    """Write a division or product that is 0 where the second operand is 0."""
     x, y = (e.value(t) for t in node.inputs)
     t = node.outputs[0].type
     zero, bools = e.number(0, t.dtype, "zero"), TensorType("bool", ())
@@ -170,7 +170,7 @@ def rsqrt(e: Emitter, node: Node) -> str:
 
 @rule("log1p", "expm1", "exp2", "log2", "log10", "cbrt", "erfc", "log_sigmoid")
 def shifted(e: Emitter, node: Node) -> str:
-    """Close to zero they lose digits that ours keep."""
+    """Write functions that lose digits close to zero, which nodeflow's ops keep."""
     x, t = e.value(node.inputs[0]), node.inputs[0].type
     kind = node.op.id
     if kind == "log1p":

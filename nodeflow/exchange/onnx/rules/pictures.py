@@ -1,4 +1,4 @@
-"""Reading pictures between their pixels, and choosing boxes in them."""
+"""Sampling pictures between their pixels, and choosing boxes in them."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from nodeflow.graph.graph import Node
 from nodeflow.graph.types import TensorType
 
 OLD_METHODS = {"linear": "bilinear", "cubic": "bicubic"}
-"""Before opset 20."""
+"""Names of the methods before opset 20."""
 
 
 @rule("grid_sample")
 def grid_sample(e: Emitter, node: Node) -> str:
-    """ONNX had pictures of two axes first; others are what the op is made of."""
+    """Write grid sampling. With cubic, or before opset 20, ONNX has only two axes: for more, write
+    the op's own parts."""
     method, axes = node.attrs["method"], node.inputs[0].type.rank - 2
     if axes != 2 and (e.opset < 20 or method == "cubic"):
         (made,) = node.alias
@@ -32,7 +33,7 @@ def grid_sample(e: Emitter, node: Node) -> str:
 def suppressed(
     e: Emitter, node: Node, boxes: str, scores: str, most: int, centre: bool = False
 ) -> str:
-    """Rows of (row, class, box) of what remains."""
+    """Write the rows (row, class, box) that remain after suppression."""
     least = node.attrs["score_threshold"]
     inputs = [boxes, scores, e.ints([most], "most")]
     inputs.append(e.number([node.attrs["iou_threshold"]], "float32", "overlap"))
@@ -51,7 +52,7 @@ def batched_non_max_suppression(e: Emitter, node: Node) -> str:
 
 @rule("non_max_suppression")
 def non_max_suppression(e: Emitter, node: Node) -> str:
-    """Of one row and one class."""
+    """Write the suppression for one row and one class."""
     boxes, scores = node.inputs
     row = e.node("Unsqueeze", [e.value(boxes), e.ints([0], "row")], type=boxes.type)
     kind = e.node("Unsqueeze", [e.value(scores), e.ints([0, 1], "class")], type=scores.type)

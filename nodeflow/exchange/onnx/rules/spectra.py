@@ -15,13 +15,13 @@ LAST = -1
 
 
 def part(e: Emitter, z: str, index: int, type_: TensorType) -> str:
-    """The real or the imaginary parts of pairs; `type_` is that of the pairs."""
+    """Return the real or imaginary parts of pairs; `type_` is the type of the pairs."""
     place = e.array(np.array(index, "int64"), f"{e.node_name}_part")
     return e.node("Gather", [z, place], axis=LAST, type=type_.with_shape(type_.shape[:-1]))
 
 
 def paired(e: Emitter, real: str, imag: str, type_: TensorType) -> str:
-    """Pairs of real and imaginary parts."""
+    """Return pairs of real and imaginary parts."""
     sides = [
         e.node("Unsqueeze", [side, e.ints([LAST], "last")], type=type_) for side in (real, imag)
     ]
@@ -38,11 +38,11 @@ def transformed(
     inverse: bool = False,
     half: bool = False,
 ) -> str:
-    """The transform of pairs, or of real numbers with a last axis of size 1, along an axis.
+    """Return the transform along an axis of pairs, or of real numbers with a last axis of size 1.
 
     Args:
-        type_: of the result.
-        half: only the first frequencies of real numbers.
+        type_: type of the result.
+        half: return only the first frequencies of real numbers.
     """
     size = "" if length is None else e.array(np.array(length, "int64"), f"{e.node_name}_length")
     flags: Any = {"inverse": int(inverse), "onesided": int(half)}
@@ -53,7 +53,7 @@ def transformed(
 
 
 def _axes(node: Node) -> list[int]:
-    """The transformed axes, in order."""
+    """Return the transformed axes, in order."""
     rank = node.inputs[0].type.rank
     return list(range(rank - node.op.axes, rank))  # type: ignore[attr-defined]
 
@@ -81,7 +81,7 @@ def fourier(e: Emitter, node: Node) -> str:
 
 @complex_rule("rfft", "rfft2d", "rfft3d")
 def real_fourier(e: Emitter, node: Node) -> str:
-    """Half of the spectrum along the last axis, then all of it along the others."""
+    """Write half of the spectrum along the last axis, then the full one along the others."""
     x, type_ = node.inputs[0], held(node.outputs[0].type)
     axes, lengths = _axes(node), _lengths(node)
     z = e.node("Unsqueeze", [e.value(x), e.ints([LAST], "last")], type=x.type)
@@ -93,7 +93,7 @@ def real_fourier(e: Emitter, node: Node) -> str:
 
 @complex_rule("irfft", "irfft2d", "irfft3d")
 def inverse_real_fourier(e: Emitter, node: Node) -> str:
-    """The other half is made first: the conjugates, from the end."""
+    """Write the inverse transform. The missing half is made first: conjugates, from the end."""
     x = node.inputs[0]
     type_, axes, lengths = held(x.type), _axes(node), _lengths(node)
     z = e.value(x)
@@ -177,7 +177,7 @@ def _parts(e: Emitter, tensor: Tensor) -> tuple[str, str]:
 
 PAIRWISE = {"add": "Add", "subtract": "Sub", "negative": "Neg", "identity": "Identity",
             "stop_gradient": "Identity"}  # fmt: skip
-"""Ops that do the same to both parts."""
+"""Ops that act equally on both parts."""
 
 
 @complex_rule(*PAIRWISE)

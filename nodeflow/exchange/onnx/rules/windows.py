@@ -19,7 +19,7 @@ def last(rank: int) -> list[int]:
 
 
 def turned_in(e: Emitter, node: Node, x: str, layout: str) -> str:
-    """The input with its channels first."""
+    """Return the input with its channels first."""
     if layout.startswith("NC"):
         return x
     return e.node("Transpose", [x], perm=first(len(layout)), type=node.inputs[0].type)
@@ -30,12 +30,12 @@ def turned_out(e: Emitter, y: str, layout: str) -> str:
 
 
 def for_all(values: Sequence[int], count: int) -> list[int]:
-    """One number for each axis."""
+    """Return one number for each axis."""
     return [*values] * (count if len(values) == 1 else 1)
 
 
 def geometry(node: Node, window: list[int]) -> dict[str, Any]:
-    """Strides, dilations and pads in ONNX's words; 1 and 0 are left out."""
+    """Return strides, dilations and pads in ONNX's terms; omit ones and zeros."""
     attrs, count = node.attrs, len(window)
     strides = for_all(attrs["strides"] or window, count)
     steps = for_all(attrs["dilations"], count)

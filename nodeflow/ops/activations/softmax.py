@@ -42,9 +42,7 @@ def elementwise(name: str, formula: str, names: dict[str, str], type_: TensorTyp
 
 
 def exponential_parts(x: TensorType, axis: int) -> list[lowering.Part]:
-    """Return the parts ``shifted`` (x minus its maximum), ``powers`` (exp of it), ``total`` (the
-    sum).
-    """
+    """Return the parts ``shifted`` (x - max), ``powers`` (exp of it) and ``total`` (their sum)."""
     axis = normalize_axis(axis, x.rank)
     one = x.with_shape(1 if a == axis else d for a, d in enumerate(x.shape))
     return [

@@ -262,9 +262,7 @@ class TiledAttentionGradient(Tiled):
         return by_query, by_key, by_value
 
     def gradient(self, node: Node, *grads: Tensor | None) -> Sequence[Tensor | None]:
-        """Differentiate the same formulas over all pairs at once: second-order
-        gradients are rare.
-        """
+        """Differentiate the formulas over all pairs at once: second-order gradients are rare."""
         own = [F.identity(x) for x in node.inputs]  # the inputs may depend on each other
         made = formulas(*own, **node.attrs)
         wanted = [(y, g) for y, g in zip(made, grads, strict=False) if g is not None]
@@ -365,9 +363,7 @@ def formulas(
     mask: Tensor | None = None,
     **attrs: Any,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Return the results of `TiledAttentionGradient` as ordinary ops, and the gradient of the
-    scores.
-    """
+    """Return the results of `TiledAttentionGradient` as ordinary ops, and the scores' gradient."""
     features = query.shape[-1]
     if attrs["scale"] is None and features is None:
         factor: Any = F.rsqrt(F.size(query, axis=-1, dtype=query.dtype))

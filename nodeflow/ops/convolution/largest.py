@@ -152,9 +152,7 @@ class MaxPool3DWithArgmax(Pool3D, MaxPoolWithArgmax):
 
 
 class AtPlaces(Op):
-    """The base of unpooling and its adjoint: elements of images, and their places in
-    larger ones.
-    """
+    """The base of unpooling and its adjoint: elements, and their places in larger images."""
 
     category = "Layers"
     everyday = False

@@ -182,9 +182,7 @@ def largest_places(windows: Windows, x: np.ndarray) -> np.ndarray:
 
 
 def places_in(windows: Windows, places: np.ndarray, sizes: Sequence[int]) -> tuple[np.ndarray, ...]:
-    """Return the coordinates of elements of windows along each axis. In the border they are below
-    0.
-    """
+    """Return the coordinates of window elements along each axis; negative in the border."""
     found = []
     elements = np.unravel_index(places, windows.kernel)
     for axis, element, size, number in zip(

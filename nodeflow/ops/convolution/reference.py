@@ -21,9 +21,7 @@ Rectangle = tuple[slice, ...]
 def elements(
     windows: Windows, picture: Sequence[int], result: Sequence[int]
 ) -> Iterator[tuple[tuple[int, ...], Rectangle, Rectangle]]:
-    """Yield each element of the window, the image places it covers, and the windows
-    they belong to.
-    """
+    """Yield each window element, the image places it covers, and the windows they belong to."""
     sizes = list(zip(windows.axes, picture[1:-1], result[1:-1], strict=True))
     insides = [[axis.inside(k, *pair) for k in range(axis.kernel)] for axis, *pair in sizes]
     for element in windows.elements():

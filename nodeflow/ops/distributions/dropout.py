@@ -75,9 +75,7 @@ def _check_drawn(drawn: Sequence[int | None], x: Sequence[int | None]) -> None:
 
 
 def _sizes(attrs: Mapping[str, Any]) -> np.ndarray:
-    """Return the attribute `noise_shape` as a tensor: empty for the shape of x, -1
-    for a size of x.
-    """
+    """Return the attribute `noise_shape` as a tensor: empty if not set, -1 for a size of x."""
     return np.array([-1 if d is None else d for d in attrs["noise_shape"] or ()], "int64")
 
 
@@ -108,9 +106,7 @@ def _known_sizes(wired: TensorType) -> tuple[int | None, ...] | None:
 
 
 def _joined(x: Tensor, drawn: Sequence[int | None] | None) -> Tensor:
-    """Return a tensor of the shape to draw: only the first element of x along axes that share a
-    draw.
-    """
+    """Return x, reduced to its first element along axes that share a draw."""
     if drawn is None or all(d != 1 or n == 1 for d, n in zip(drawn, x.shape, strict=True)):
         return x
     return x[tuple(slice(0, 1) if d == 1 else slice(None) for d in drawn)]

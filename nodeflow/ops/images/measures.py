@@ -184,9 +184,7 @@ class Likeness(Picture):
 
 
 def in_range(x: Tensor, max_val: float) -> tuple[Tensor, float]:
-    """Return pictures as floats, and their largest possible value. Integers are
-    scaled to 0 to 1.
-    """
+    """Return pictures as floats, and their largest value. Integers are scaled to 0 to 1."""
     if x.type.is_float:
         return x, max_val
     return as_floats(x), max_val / np.iinfo(numpy_dtype(x.dtype)).max

@@ -32,9 +32,7 @@ from nodeflow.ops.samples import values
 
 
 def per_picture(x: Tensor, count: int, seed: int | None) -> list[Tensor]:
-    """Draw numbers from -1 to 1 for each picture (rows, height, width, channels): ``count`` of
-    (rows,).
-    """
+    """Return ``count`` tensors (rows,) of random numbers from -1 to 1, one number per picture."""
     kind = x.dtype if x.type.is_float else "float32"
     shape = [sizes_of(x)[0], count]
     drawn = F.random_uniform(shape, low=-1.0, high=1.0, dtype=kind, seed=seed, name="drawn")

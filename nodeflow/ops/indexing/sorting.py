@@ -214,9 +214,7 @@ class ArgSort(Op):
 
 
 def order_keys(x: np.ndarray) -> np.ndarray:
-    """Map floats to integers of the same order. Applied twice, it returns the bits of
-    the floats.
-    """
+    """Map floats to integers of the same order. Applied twice, it returns the floats' bits."""
     bits = x.view(f"int{8 * x.dtype.itemsize}")
     highest = np.iinfo(bits.dtype).max
     return bits ^ ((bits >> (8 * x.dtype.itemsize - 1)) & highest)

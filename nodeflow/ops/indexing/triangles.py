@@ -19,9 +19,7 @@ from nodeflow.ops.samples import values
 
 
 class Masked(Composed):
-    """The base of ops that keep elements by their distance from the diagonal, and
-    zero the others.
-    """
+    """The base of ops that keep elements by distance from the diagonal and zero the others."""
 
     category = "Matrix"
     inputs = (Port("x", dtypes=DTYPES),)

@@ -29,9 +29,7 @@ from nodeflow.ops.training_mode import TRAINING, check_flag, training_flag
 
 
 class Augmentation(Layer):
-    """The base of augmentation: `change` changes pictures (rows, height, width, channels) in
-    training.
-    """
+    """The base of augmentation: `change` is applied to pictures during training."""
 
     everyday = False
     inputs = (Port("x", "Pictures: (rows, height, width, channels).", FLOATS),
@@ -88,9 +86,7 @@ class Moving(Augmentation):
     )
 
     def transforms(self, x: Tensor, draws: list[Tensor], attrs: dict[str, Any]) -> Tensor:
-        """Return eight numbers for each picture from draws from -1 to 1: see
-        `projective_transform`.
-        """
+        """Return eight numbers per picture from draws from -1 to 1: see `projective_transform`."""
         raise NotImplementedError(self.id)
 
     def change(self, x: Tensor, **attrs: Any) -> Tensor:

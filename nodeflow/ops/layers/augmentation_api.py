@@ -80,9 +80,7 @@ def random_contrast(
     training: Any = None,
     name: str | None = None,
 ) -> Tensor:
-    """Multiply the contrast of each picture by a random factor between 1 - factor and
-    1 + factor.
-    """
+    """Multiply the contrast of each picture by a random number from 1 - factor to 1 + factor."""
     return layer("random_contrast", locals())
 
 

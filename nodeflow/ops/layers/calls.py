@@ -70,9 +70,7 @@ def layer(kind: str, arguments: Mapping[str, Any], *states: Any) -> Any:
 
 
 def refuse(kind: str, **settings: Any) -> None:
-    """Raise AttributeProblem for a setting that is not None or False, because no
-    layer supports it.
-    """
+    """Raise AttributeProblem for a setting that is not None or False: no layer supports it."""
     for name, value in settings.items():
         if value is not None and value is not False:
             raise AttributeProblem(

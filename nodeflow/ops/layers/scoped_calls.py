@@ -95,9 +95,7 @@ def _is_there(made: Tensor) -> bool:
 
 
 def _node_name(graph: Graph, scope: VariableScope, own: str) -> str:
-    """Return the name of the variable scope, the name scopes opened inside it, and the layer's
-    name.
-    """
+    """Join the names of the variable scope, of name scopes opened inside it, and of the layer."""
     opened = scope.opened_scope.rstrip("/")
     inside = graph.scope
     if opened and (inside == opened or inside.startswith(f"{opened}/")):

@@ -61,9 +61,7 @@ def smaller(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def _where_it_flows(g: Tensor, slope: Tensor) -> Tensor:
-    """Return slope * g, and 0 where g is 0, even if the slope is infinite. TensorFlow does the
-    same.
-    """
+    """Return slope * g, and 0 where g is 0 even if the slope is infinite, as in TensorFlow."""
     return F.multiply_no_nan(slope, g) if g.dtype in FLOATS else g * slope
 
 

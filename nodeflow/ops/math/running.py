@@ -170,9 +170,7 @@ class LogCumSumExp(Running):
         level = F.where(F.is_finite(out), out, 0)
 
         def part(size: Tensor) -> Tensor:
-            """Sum the incoming gradients of one sign. The logarithm of an empty sum
-            is -infinity.
-            """
+            """Sum the incoming gradients of one sign; log of an empty sum is -infinity."""
             flows = F.logical_and(size > 0, F.is_finite(out))
             logs = F.where(flows, F.log(F.where(flows, size, 1)) - level, float("-inf"))
             total = F.logcumsumexp(logs, **attrs)

@@ -1,1 +1,1 @@
-"""Namespaces of TensorFlow 1: its names, argument orders and defaults, made of nodeflow's ops."""
+"""TensorFlow 1's namespaces: its names, argument orders and defaults, from nodeflow's ops."""

@@ -1,4 +1,4 @@
-"""What the functions of TensorFlow 1's namespaces share: how its arguments become attributes."""
+"""Conversion of the arguments of TensorFlow 1's functions to attributes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ R = TypeVar("R")
 
 
 def spelled(function: Callable[P, R]) -> Callable[P, R]:
-    """The function, which also takes its arguments under the names that ops here have for them."""
+    """Let a function also accept its arguments under the names that nodeflow's ops use."""
     known = inspect.signature(function).parameters
 
     @functools.wraps(function)
@@ -34,7 +34,7 @@ def spelled(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def _own_name(name: str, known: Iterable[str], taken: Collection[str]) -> str:
-    """What a function calls an argument that has another name elsewhere."""
+    """Return a function's own name of an argument that has another name elsewhere."""
     if name in known:
         return name
     same = {name, *SPELLINGS.get(name, ())}
@@ -43,14 +43,14 @@ def _own_name(name: str, known: Iterable[str], taken: Collection[str]) -> str:
 
 
 def tensor(value: Any, *like: Any) -> Tensor:
-    """A tensor of a value, in the graph of the first tensor among ``like``."""
+    """Return a value as a tensor, in the graph of the first tensor among ``like``."""
     graph = F.graph_of([value, *like])
     dtype = next((t.dtype for t in like if isinstance(t, Tensor)), None)
     return graph.as_tensor(value, None if isinstance(value, np.ndarray) else dtype)
 
 
 def as_float(value: Any, like: Any = None) -> Tensor:
-    """A float tensor of a value: integers and bools become floats, of the dtype of ``like``."""
+    """Return a value as a float tensor. Integers and bools are cast to the dtype of ``like``."""
     wanted = like.dtype if isinstance(like, Tensor) and like.dtype in FLOATS else "float32"
     if not isinstance(value, (Tensor, np.ndarray, np.generic)):
         return F.graph_of([like]).as_tensor(value, wanted)
@@ -59,7 +59,7 @@ def as_float(value: Any, like: Any = None) -> Tensor:
 
 
 def one_axis(function: str, axis: Any, dim: Any, default: Any) -> Any:
-    """The axis, which older programs call ``dim``.
+    """Return the axis, which older programs call ``dim``.
 
     Raises:
         GraphError: both are given.
@@ -73,13 +73,13 @@ def one_axis(function: str, axis: Any, dim: Any, default: Any) -> Any:
 def spatial(
     name: str, given: Any, axes: int, data_format: str, *, default: int = 1
 ) -> tuple[int, ...]:
-    """The sizes along the axes of space: of one number, of these alone, or of all axes.
+    """Return the sizes along the spatial axes.
 
     Args:
         given: one number, ``axes`` numbers, or one for each axis of the tensor.
 
     Raises:
-        AttributeProblem: another number of sizes, or one of rows or channels that is not 1.
+        AttributeProblem: the number of sizes is wrong, or a size of rows or channels is not 1.
     """
     if given is None:
         return (default,) * axes
@@ -103,10 +103,10 @@ def spatial(
 
 
 def is_channels_first(data_format: str | None) -> bool:
-    """Whether a data format has the channels before the axes of space.
+    """Return whether a data format has the channels before the spatial axes.
 
     Raises:
-        AttributeProblem: it is none that TensorFlow 1 knows.
+        AttributeProblem: TensorFlow 1 has no such format.
     """
     known = {
         "NHWC": False, "NCHW": True, "NWC": False, "NCW": True, "NDHWC": False, "NCDHW": True,
@@ -121,21 +121,21 @@ def is_channels_first(data_format: str | None) -> bool:
 
 
 def layout(data_format: str | None, axes: int = 2) -> str:
-    """The attribute ``layout`` of an op on images or series."""
+    """Return the attribute ``layout`` of an op on images or series."""
     first, last = {1: ("NCW", "NWC"), 2: ("NCHW", "NHWC"), 3: ("NCDHW", "NDHWC")}[axes]
     return first if is_channels_first(data_format) else last
 
 
 def padding_name(padding: Any) -> Any:
-    """The attribute ``padding``: ``SAME`` is ``same``; lists of numbers stay what they are."""
+    """Return the attribute ``padding``: ``SAME`` becomes ``same``, lists do not change."""
     return padding.lower() if isinstance(padding, str) else padding
 
 
 def borders(padding: Any, axes: int, form: str) -> dict[str, Any]:
-    """The attributes ``padding`` and ``pads``: of SAME or VALID, or a pair for every axis.
+    """Return the attributes ``padding`` and ``pads`` from SAME, VALID, or a pair for every axis.
 
     Raises:
-        AttributeProblem: pairs for other axes, or a border of rows or channels.
+        AttributeProblem: the pairs do not fit the axes, or rows or channels get a border.
     """
     if isinstance(padding, str) or padding is None:
         return {"padding": padding_name(padding) or "valid"}
@@ -150,7 +150,7 @@ def borders(padding: Any, axes: int, form: str) -> dict[str, Any]:
 
 
 def either(function: str, name: str, given: Any, other: str, also: Any, default: Any = None) -> Any:
-    """The argument that has two names.
+    """Return the value of an argument that has two names.
 
     Raises:
         GraphError: both are given.
@@ -162,10 +162,10 @@ def either(function: str, name: str, given: Any, other: str, also: Any, default:
 
 
 def sizes_known(shape: Any, count: int) -> list[int | None] | None:
-    """What is known of a shape that is given as numbers or as tensors; None if nothing is.
+    """Return the known sizes of a shape given as numbers or tensors; None if none are known.
 
     Raises:
-        ShapeError: it has not ``count`` sizes.
+        ShapeError: it does not have ``count`` sizes.
     """
     if shape is None:
         return None
@@ -183,5 +183,5 @@ def sizes_known(shape: Any, count: int) -> list[int | None] | None:
 
 
 def scoped(name: str | None, default: str, values: Sequence[Any]) -> Any:
-    """The name scope of a function that makes several nodes."""
+    """Return the name scope of a function that adds several nodes."""
     return F.graph_of(list(values)).name_scope(default if name is None else name)

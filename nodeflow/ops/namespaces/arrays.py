@@ -1,4 +1,4 @@
-"""Functions of TensorFlow 1 that make, join and rearrange tensors, made of several ops."""
+"""TensorFlow 1's functions to create, join and rearrange tensors, composed of several ops."""
 
 from __future__ import annotations
 
@@ -47,11 +47,11 @@ __all__ = [
 ]
 
 newaxis = None
-"""A new axis of size 1 in ``x[:, nf.newaxis]``."""
+"""A new axis of size 1, as in ``x[:, nf.newaxis]``."""
 
 
 def known(value: Any) -> Any:
-    """The numbers of a constant, or of sizes that are known while the graph is built.
+    """Return the numbers of a constant, or sizes that are known when the graph is built.
 
     Raises:
         GraphError: only a run knows them.
@@ -75,10 +75,10 @@ def known(value: Any) -> Any:
 def zeros_like(
     tensor: Any, dtype: Any = None, name: str | None = None, optimize: bool = True
 ) -> Tensor:
-    """Zeros in the shape of a tensor.
+    """Return zeros in the shape of a tensor.
 
     Args:
-        dtype: None is that of the tensor.
+        dtype: dtype of the zeros; None: the dtype of the tensor.
         optimize: accepted for TensorFlow 1; it changes nothing here.
     """
     return _like(F.zeros_like, tensor, dtype, name)
@@ -88,7 +88,7 @@ def zeros_like(
 def ones_like(
     tensor: Any, dtype: Any = None, name: str | None = None, optimize: bool = True
 ) -> Tensor:
-    """Ones in the shape of a tensor; arguments as of `zeros_like`."""
+    """Return ones in the shape of a tensor; arguments are as for `zeros_like`."""
     return _like(F.ones_like, tensor, dtype, name)
 
 
@@ -101,25 +101,25 @@ def _like(op: Any, x: Any, dtype: Any, name: str | None) -> Tensor:
 
 
 def identity_n(input: Sequence[Any], name: str | None = None) -> list[Tensor]:
-    """Each tensor under a name of its own."""
+    """Return each tensor under its own new name."""
     with scoped(name, "identity_n", list(input)):
         return [F.identity(x) for x in input]
 
 
 def shape_n(input: Sequence[Any], out_type: Any = "int32", name: str | None = None) -> list[Tensor]:
-    """The shape of each tensor."""
+    """Return the shape of each tensor."""
     with scoped(name, "shape_n", list(input)):
         return [F.shape(x, out_type=dtype_name(out_type)) for x in input]
 
 
 def ensure_shape(x: Any, shape: Any, name: str | None = None) -> Tensor:
-    """x itself, whose shape must fit: now as far as it is known, and in each run.
+    """Return x after checking its shape: now as far as it is known, and in each run.
 
     Args:
-        shape: sizes, None for one that may be any; None alone fits every shape.
+        shape: sizes, None for any size; None alone fits every shape.
 
     Raises:
-        ShapeError: a known size is another one.
+        ShapeError: a known size differs.
     """
     x = of(x)
     if shape is None:
@@ -138,7 +138,7 @@ def ensure_shape(x: Any, shape: Any, name: str | None = None) -> Tensor:
 
 
 def _checked_sizes(x: Tensor, wanted: tuple[int | None, ...]) -> Any:
-    """A node that ends the run unless the sizes are the wanted ones, where there is one."""
+    """Return a node that ends the run unless the sizes are as wanted. None accepts any size."""
     sizes = F.shape(x, out_type="int64")
     expected = np.array([-1 if d is None else d for d in wanted], "int64")
     if not x.type.has_rank:
@@ -153,7 +153,7 @@ def _checked_sizes(x: Tensor, wanted: tuple[int | None, ...]) -> Any:
 
 
 def parallel_stack(values: Sequence[Any], name: str | None = None) -> Tensor:
-    """Tensors of one shape joined along a new first axis, as `stack` does."""
+    """Join tensors of one shape along a new first axis, as `stack` does."""
     return F.stack(list(values), name=name or "parallel_stack")
 
 
@@ -165,15 +165,15 @@ def split(
     num: int | None = None,
     name: str | None = None,
 ) -> list[Tensor]:
-    """The tensor cut into parts along an axis.
+    """Split a tensor into parts along an axis.
 
     Args:
-        num_or_size_splits: how many equal parts, or a list (or constant) of their sizes, of which
-            one may be -1 for what is left.
-        num: how many sizes there are; they say so themselves.
+        num_or_size_splits: number of equal parts, or a list (or constant) of their sizes, one of
+            which may be -1 for the rest.
+        num: number of sizes; ignored, because the list has it.
 
     Raises:
-        GraphError: the sizes do not fit, or are known only when it runs.
+        GraphError: the sizes do not fit, or only a run knows them.
     """
     x, parts = of(value), known(num_or_size_splits)
     if isinstance(parts, np.ndarray):
@@ -196,7 +196,7 @@ def pad(
     name: str | None = None,
     constant_values: Any = 0,
 ) -> Tensor:
-    """The tensor with a border around it.
+    """Pad a tensor with a border.
 
     Args:
         paddings: a pair [before, after] for each axis: numbers, or a constant.
@@ -205,20 +205,20 @@ def pad(
 
     Raises:
         AttributeProblem: the pairs do not fit the tensor.
-        GraphError: they are known only when it runs.
+        GraphError: only a run knows them.
     """
     pairs, number = (np.asarray(known(v)).tolist() for v in (paddings, constant_values))
     return F.pad(tensor, paddings=pairs, value=number, mode=mode.lower(), name=name)
 
 
 def einsum(*inputs: Any, equation: str | None = None, name: str | None = None) -> Tensor:
-    """Sums of products over named axes: ``nf.einsum("ij,jk->ik", a, b)``.
+    """Sum products over named axes: ``nf.einsum("ij,jk->ik", a, b)``.
 
     Args:
         inputs: the equation, if it is not given by name, and the tensors, or a list of them.
 
     Raises:
-        AttributeProblem: the equation is none, or does not fit the tensors.
+        AttributeProblem: the equation is invalid, or does not fit the tensors.
     """
     if equation is None and inputs:
         equation, *inputs = inputs  # type: ignore[assignment]
@@ -246,13 +246,13 @@ def strided_slice(
     var: Any = None,
     name: str | None = None,
 ) -> Tensor:
-    """The part of a tensor that Python's slices begin:end:strides choose.
+    """Take the part of a tensor that the Python slices begin:end:strides select.
 
     Args:
         begin_mask, end_mask: bit i ignores begin[i], or end[i].
-        ellipsis_mask: bit i: the place of ``...``.
-        new_axis_mask: bit i: a new axis of size 1.
-        shrink_axis_mask: bit i: the one element begin[i], without its axis.
+        ellipsis_mask: bit i is the place of ``...``.
+        new_axis_mask: bit i adds an axis of size 1.
+        shrink_axis_mask: bit i takes the single element begin[i] and removes its axis.
         var: accepted for TensorFlow 1; it changes nothing here.
 
     Raises:
@@ -296,11 +296,11 @@ def sort(
     *,
     descending: bool | None = None,
 ) -> Tensor:
-    """The elements in order along an axis; NaN counts as the largest.
+    """Sort the elements along an axis. NaN counts as the largest.
 
     Args:
         direction: "ASCENDING" or "DESCENDING".
-        descending: the same as a bool.
+        descending: the direction as a bool.
     """
     return F.sort(values, axis=axis, descending=_falls(direction, descending), name=name)
 
@@ -316,13 +316,13 @@ def argsort(
     descending: bool | None = None,
     dtype: Any = "int32",
 ) -> Tensor:
-    """The indices that sort along an axis.
+    """Return the indices that sort along an axis.
 
     Args:
         direction: "ASCENDING" or "DESCENDING".
-        stable: accepted for TensorFlow 1: of equal elements the first always comes first.
+        stable: accepted for TensorFlow 1; sorting is always stable.
         descending: the direction as a bool.
-        dtype: of the indices.
+        dtype: dtype of the indices.
     """
     falls = _falls(direction, descending)
     if dtype_name(dtype) == "int64":
@@ -340,9 +340,9 @@ def _falls(direction: str, descending: bool | None) -> bool:
 
 
 def invert_permutation(x: Any, name: str | None = None) -> Tensor:
-    """Where each number from 0 on stands in a permutation.
+    """Return the inverse permutation: the place of each number from 0 on in x.
 
-    It is the permutation that undoes x. Numbers that occur twice or not at all are not noticed.
+    Repeated or missing numbers are not detected.
     """
     x = of(x)
     with scoped(name, "invert_permutation", [x]):
@@ -350,10 +350,10 @@ def invert_permutation(x: Any, name: str | None = None) -> Tensor:
 
 
 def unravel_index(indices: Any, dims: Any, name: str | None = None) -> Tensor:
-    """The index along each axis, axes first, of numbers that count a tensor's elements.
+    """Convert flat indices into a tensor to an index along each axis.
 
     Args:
-        indices: of any shape; the result has an axis for the axes before theirs.
+        indices: any shape; the result has a new first axis, of the tensor's axes.
         dims: sizes of the tensor: numbers, or an integer tensor.
     """
     with scoped(name, "unravel_index", [indices, dims]):
@@ -373,12 +373,12 @@ def unravel_index(indices: Any, dims: Any, name: str | None = None) -> Tensor:
 def sequence_mask(
     lengths: Any, maxlen: Any = None, dtype: Any = "bool", name: str | None = None
 ) -> Tensor:
-    """For each length a row that is true up to it.
+    """Return, for each length, a row that is true up to it.
 
     Args:
         lengths: integers of any shape.
-        maxlen: size of the rows: a number or a scalar tensor; None is the largest length.
-        dtype: of the result: 1 is true in numbers.
+        maxlen: size of the rows: a number or a scalar tensor; None: the largest length.
+        dtype: dtype of the result; true becomes 1 in numbers.
     """
     lengths = of(lengths)
     with scoped(name, "sequence_mask", [lengths]):
@@ -400,10 +400,10 @@ def reverse_sequence(
     seq_dim: int | None = None,
     batch_dim: int | None = None,
 ) -> Tensor:
-    """The first elements of each sequence in the other order, the rest in place.
+    """Reverse the first elements of each sequence. The rest stays in place.
 
     Args:
-        seq_lengths: how many to reverse, one number for each sequence of the batch.
+        seq_lengths: number of elements to reverse, one per sequence of the batch.
         seq_axis, batch_axis: axes of time and of sequences; older programs say seq_dim and
             batch_dim.
 
@@ -426,19 +426,19 @@ def reverse_sequence(
 
 
 def _only(axis: int, rank: int) -> list[int]:
-    """A shape that has only one axis of another size than 1."""
+    """Return a shape in which only one axis has a size other than 1."""
     return [-1 if a == axis else 1 for a in range(rank)]
 
 
 class ListDiff(NamedTuple):
-    """What `setdiff1d` gives."""
+    """The two results of `setdiff1d`."""
 
     out: Tensor
     idx: Tensor
 
 
 def setdiff1d(x: Any, y: Any, index_dtype: Any = "int32", name: str | None = None) -> ListDiff:
-    """The elements of a vector that another one does not have, in order, and where they are."""
+    """Return the elements of vector x that are not in y, in order, and their indices in x."""
     x = of(x)
     y = of(y, x)
     with scoped(name, "setdiff1d", [x]):
@@ -452,7 +452,7 @@ def setdiff1d(x: Any, y: Any, index_dtype: Any = "int32", name: str | None = Non
 
 
 def broadcast_static_shape(shape_x: Any, shape_y: Any) -> Any:
-    """The shape that two shapes have after broadcasting.
+    """Return the shape of two shapes after broadcasting.
 
     Raises:
         ShapeError: they do not fit.
@@ -461,7 +461,7 @@ def broadcast_static_shape(shape_x: Any, shape_y: Any) -> Any:
 
 
 def broadcast_dynamic_shape(shape_x: Any, shape_y: Any) -> Tensor:
-    """As `broadcast_static_shape`, of shapes that are integer tensors."""
+    """Broadcast two shapes that are integer tensors, as `broadcast_static_shape` does."""
     x = of(shape_x)
     y = of(shape_y, x)
     with x.graph.name_scope("broadcast_dynamic_shape"):

@@ -1,7 +1,7 @@
-"""`nf.contrib`: what of `tf.contrib` old programs are full of, with its arguments.
+"""`nf.contrib`: the parts of `tf.contrib` that old programs use most, with its arguments.
 
-Layers, as `nf.contrib.layers`, and optimizers, as `nf.contrib.opt`; the table of names answers the
-rest.
+It has layers, `nf.contrib.layers`, and optimizers, `nf.contrib.opt`. For other names, the table of
+TensorFlow 1's names gives the counterpart.
 """
 
 from __future__ import annotations

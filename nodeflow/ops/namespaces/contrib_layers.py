@@ -1,7 +1,7 @@
-"""`nf.contrib.layers`: `tf.contrib.layers`, whose variables are called ``weights`` and ``biases``.
+"""`nf.contrib.layers`: `tf.contrib.layers`, whose variables are named ``weights`` and ``biases``.
 
-A layer's scope is its own variable scope; a name that is used twice shares variables where
-``reuse`` says so.
+The scope of a layer is its variable scope. Two layers with one name share variables if ``reuse`` is
+set.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ __all__ = [
 def xavier_initializer(
     uniform: bool = True, seed: int | None = None, dtype: Any = "float32"
 ) -> Any:
-    """Glorot and Bengio's initial weights, 2010: uniform, or normal cut at two deviations."""
+    """Return Glorot and Bengio's initializer (2010): uniform, or normal within 2 deviations."""
     return variance_scaling_initializer(1.0, "FAN_AVG", uniform, seed, dtype)
 
 
@@ -72,11 +72,11 @@ def variance_scaling_initializer(
     seed: int | None = None,
     dtype: Any = "float32",
 ) -> Any:
-    """Initial weights with variance factor / n; the defaults are He and others', 2015.
+    """Return an initializer with variance factor / n; the defaults are He and others', 2015.
 
     Args:
-        mode: what n is: "FAN_IN", the inputs, "FAN_OUT", the outputs, or "FAN_AVG", the mean.
-        uniform: uniform numbers, or normal ones cut at two deviations.
+        mode: choice of n: "FAN_IN", the inputs, "FAN_OUT", the outputs, or "FAN_AVG", their mean.
+        uniform: uniform numbers, otherwise normal ones truncated at 2 deviations.
 
     Raises:
         AttributeProblem: there is no such mode.
@@ -100,7 +100,7 @@ def _finished(
     trainable: bool,
     outputs_collections: Any,
 ) -> Tensor:
-    """Biases or a normaliser, then the activation."""
+    """Apply biases or a normalizer, then the activation."""
     if normalizer_fn is not None:
         out = normalizer_fn(out, **(normalizer_params or {}))
     elif biases_initializer is not None:
@@ -133,17 +133,17 @@ def fully_connected(
     trainable: bool = True,
     scope: Any = None,
 ) -> Tensor:
-    """activation(inputs @ weights + biases), along the last axis; relu unless told otherwise.
+    """Compute activation(inputs @ weights + biases) along the last axis; the activation is relu.
 
     Args:
-        activation_fn: None is none.
-        normalizer_fn: takes the place of the biases, such as `batch_norm`.
-        weights_initializer: None is `xavier_initializer`.
-        biases_initializer: None is no biases.
+        activation_fn: another activation; None: none.
+        normalizer_fn: function that replaces the biases, such as `batch_norm`.
+        weights_initializer: None: `xavier_initializer`.
+        biases_initializer: None: no biases.
         variables_collections: accepted for TensorFlow 1; it changes nothing here.
 
     Raises:
-        ShapeError: the last size of the inputs is not known.
+        ShapeError: the last size of the inputs is unknown.
     """
     x = tensor(inputs)
     with variable_scope(scope, "fully_connected", [x], reuse=reuse):
@@ -160,12 +160,12 @@ def fully_connected(
 
 
 def linear(inputs: Any, num_outputs: int, **rest: Any) -> Tensor:
-    """`fully_connected` without an activation."""
+    """Apply `fully_connected` without an activation."""
     return fully_connected(inputs, num_outputs, **{"activation_fn": None, **rest})
 
 
 def relu(inputs: Any, num_outputs: int, **rest: Any) -> Tensor:
-    """`fully_connected` with relu."""
+    """Apply `fully_connected` with relu."""
     return fully_connected(inputs, num_outputs, **{"activation_fn": nn.relu, **rest})
 
 
@@ -190,16 +190,16 @@ def conv2d(
     trainable: bool = True,
     scope: Any = None,
 ) -> Tensor:
-    """activation(convolution + biases) of images (rows, height, width, channels).
+    """Compute activation(convolution + biases) of images (rows, height, width, channels).
 
     Args:
         data_format: only None or "NHWC".
-        rate: steps between the elements that the filter sees.
-        activation_fn, normalizer_fn, weights_initializer, biases_initializer: as of
+        rate: distance between the elements of the filter.
+        activation_fn, normalizer_fn, weights_initializer, biases_initializer: as for
             `fully_connected`.
 
     Raises:
-        AttributeProblem: another data format.
+        AttributeProblem: another data format is given.
     """
     if data_format not in (None, "NHWC"):
         raise AttributeProblem(f"conv2d takes NHWC here, not {data_format!r}", port="data_format")
@@ -240,7 +240,7 @@ def max_pool2d(
     outputs_collections: Any = None,
     scope: Any = None,
 ) -> Tensor:
-    """The largest element of each window."""
+    """Take the largest element of each window."""
     size, steps = _pair(kernel_size), _pair(stride)
     out = nn.max_pool(inputs, size, steps, padding, data_format, name=scope or "MaxPool2D")
     add_to_collections(outputs_collections, out)
@@ -256,7 +256,7 @@ def avg_pool2d(
     outputs_collections: Any = None,
     scope: Any = None,
 ) -> Tensor:
-    """The mean of each window."""
+    """Take the mean of each window."""
     size, steps = _pair(kernel_size), _pair(stride)
     out = nn.avg_pool(inputs, size, steps, padding, data_format, name=scope or "AvgPool2D")
     add_to_collections(outputs_collections, out)
@@ -272,10 +272,10 @@ def dropout(
     scope: Any = None,
     seed: int | None = None,
 ) -> Tensor:
-    """A share of the elements is 0 and the others are scaled up.
+    """Set a random share of the elements to 0 and scale the others up.
 
     Args:
-        is_training: False passes everything on; a bool, or a bool tensor.
+        is_training: a bool, or a bool tensor; if false, inputs do not change.
     """
     rate = 1 - keep_prob
     name = scope if isinstance(scope, str) else None
@@ -305,15 +305,15 @@ def batch_norm(
     zero_debias_moving_mean: bool = False,
     scope: Any = None,
 ) -> Tensor:
-    """Batch normalisation with the defaults of `tf.contrib.layers`: decay 0.999 and no scale.
+    """Apply batch normalization with the defaults of `tf.contrib.layers`: decay 0.999, no scale.
 
     Args:
-        updates_collections: accepted for TensorFlow 1: the averages move in each training run.
-        batch_weights, zero_debias_moving_mean: only the defaults.
+        updates_collections: accepted for TensorFlow 1; the averages move in each training run.
+        batch_weights, zero_debias_moving_mean: only the defaults are supported.
         fused, variables_collections: accepted for TensorFlow 1; they change nothing here.
 
     Raises:
-        AttributeProblem: weights, or averages without bias.
+        AttributeProblem: batch_weights or zero_debias_moving_mean is given.
     """
     if batch_weights is not None or zero_debias_moving_mean:
         raise AttributeProblem("batch_norm takes no batch_weights or zero_debias_moving_mean here")
@@ -343,7 +343,7 @@ def one_hot_encoding(
     outputs_collections: Any = None,
     scope: str | None = None,
 ) -> Tensor:
-    """Class numbers as rows with a single one."""
+    """Convert class numbers to one-hot rows."""
     out = F.one_hot(labels, num_classes, on_value=on_value, off_value=off_value, name=scope)
     add_to_collections(outputs_collections, out)
     return out
@@ -358,14 +358,14 @@ def sequence_loss(
     softmax_loss_function: Callable[..., Tensor] | None = None,
     name: str | None = None,
 ) -> Tensor:
-    """The cross-entropy of sequences of classes: `tf.contrib.seq2seq.sequence_loss`.
+    """Return the cross-entropy of sequences of classes: `tf.contrib.seq2seq.sequence_loss`.
 
     Args:
         logits: (batch, time, classes).
         targets: class numbers, (batch, time).
-        weights: how much each counts, (batch, time).
-        average_across_timesteps, average_across_batch: means instead of sums over weights.
-        softmax_loss_function: takes ``labels`` and ``logits`` by name.
+        weights: weight of each target, (batch, time).
+        average_across_timesteps, average_across_batch: divide sums by the weights.
+        softmax_loss_function: a function that takes ``labels`` and ``logits`` by name.
     """
     logits, targets = tensor(logits), tensor(targets)
     with logits.graph.name_scope(name or "sequence_loss"):

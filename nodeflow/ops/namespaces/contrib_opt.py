@@ -9,11 +9,11 @@ __all__ = ["LazyAdamOptimizer"]
 
 
 class LazyAdamOptimizer(AdamOptimizer):
-    """Adam that leaves alone the rows of a table that a step did not look up.
+    """Adam that skips the rows of a table that a step did not look up.
 
-    Their weights and running means stay as they are, which is another algorithm than Adam's and
-    takes as long with any number of rows. Where a gradient comes from more than lookups, all rows
-    move.
+    Weights and running means of other rows do not change, so the algorithm differs from Adam. A
+    step takes the same time for any number of touched rows. If a gradient comes from more than
+    lookups, all rows move.
     """
 
     rows = "touched"

@@ -1,4 +1,4 @@
-"""Random tensors with TensorFlow 1's arguments: gamma, Poisson, and choices from scores."""
+"""Random tensors with TensorFlow 1's arguments: gamma, Poisson, and categorical draws."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ def multinomial(
     name: str | None = None,
     output_dtype: Any = None,
 ) -> Tensor:
-    """Class numbers drawn with the probabilities softmax(logits), new ones each time it runs.
+    """Draw class numbers with the probabilities softmax(logits), new ones in each run.
 
     Args:
-        logits: (rows, classes): scores of the classes.
-        num_samples: how many for each row: (rows, num_samples).
-        output_dtype: of the numbers; None is int64.
+        logits: scores of the classes, (rows, classes).
+        num_samples: number of draws per row; the result is (rows, num_samples).
+        output_dtype: dtype of the numbers; None: int64.
     """
     return _categorical(logits, num_samples, output_dtype, seed, name or "multinomial")
 
@@ -39,7 +39,7 @@ def categorical(
     seed: int | None = None,
     name: str | None = None,
 ) -> Tensor:
-    """Class numbers drawn with the probabilities softmax(logits); as `multinomial`."""
+    """Draw class numbers with the probabilities softmax(logits), as `multinomial` does."""
     return _categorical(logits, num_samples, dtype, seed, name or "categorical")
 
 
@@ -59,12 +59,13 @@ def random_gamma(
     seed: int | None = None,
     name: str | None = None,
 ) -> Tensor:
-    """Gamma distributed random numbers with mean alpha / beta, new ones each time it runs.
+    """Draw gamma distributed random numbers with mean alpha / beta, new ones in each run.
 
     Args:
-        shape: how many of each alpha and beta: the result has their shape, broadcast, after it.
+        shape: shape of the draws for each alpha and beta; their broadcast shape comes after it in
+            the result.
         alpha: shape of the distribution: numbers or a tensor.
-        beta: rate; None is 1. Gradients flow into it.
+        beta: rate; None: 1. Gradients flow into it.
     """
     rate = 1.0 if beta is None else beta
     if _is_number(alpha) and _is_number(rate):
@@ -84,12 +85,12 @@ def random_poisson(
     seed: int | None = None,
     name: str | None = None,
 ) -> Tensor:
-    """Poisson distributed random numbers with mean lam, new ones each time it runs.
+    """Draw Poisson distributed random numbers with mean lam, new ones in each run.
 
     Args:
         lam: means: numbers or a tensor.
-        shape: how many of each mean: the result has lam's shape after it.
-        dtype: of the numbers; a float or an integer one.
+        shape: shape of the draws for each mean; the shape of lam comes after it in the result.
+        dtype: dtype of the numbers, float or integer.
     """
     wanted = dtype_name(dtype)
     own = wanted if wanted in FLOATS else "float32"
@@ -102,7 +103,7 @@ def random_poisson(
 
 
 def _even(shape: Any, like: Tensor, seed: int | None) -> Tensor:
-    """Even numbers between 0 and 1, neither of them: ``shape`` of each element of ``like``."""
+    """Draw uniform numbers between 0 and 1, excluded: ``shape`` of them per element of ``like``."""
     sizes = F.graph_of([shape, like]).as_tensor(
         np.asarray(shape, "int32") if not isinstance(shape, Tensor) else shape
     )
@@ -117,10 +118,10 @@ def _is_number(value: Any) -> bool:
 
 
 def get_seed(op_seed: int | None) -> tuple[int | None, int | None]:
-    """The seed of the default graph and that of an op, as TensorFlow 1 pairs them.
+    """Return the seed of the default graph and the seed of an op, as TensorFlow 1 pairs them.
 
-    Without either it is (None, None); what is missing is TensorFlow's default of 87654321 for the
-    graph, and 0 for the op.
+    Without either the pair is (None, None). A missing one is replaced by TensorFlow's default:
+    87654321 for the graph, 0 for the op.
     """
     seed = get_default_graph().seed
     if seed is None:

@@ -1,7 +1,7 @@
 """`nf.image`: pictures, with the names, argument orders and defaults of `tf.image`.
 
-Every op on pictures is found here, too. Pictures are (rows, height, width, channels), or one
-without rows. Sizes are numbers that are known when the graph is made.
+It also has every op on pictures. Pictures are (rows, height, width, channels), or a single one
+without rows. Sizes are numbers that are known when the graph is built.
 """
 
 from __future__ import annotations
@@ -117,22 +117,22 @@ def __dir__() -> list[str]:
 
 
 def flip_left_right(image: Any) -> Tensor:
-    """Pictures mirrored from left to right."""
+    """Mirror pictures from left to right."""
     return F.flip_left_right(image)
 
 
 def flip_up_down(image: Any) -> Tensor:
-    """Pictures upside down."""
+    """Turn pictures upside down."""
     return F.flip_up_down(image)
 
 
 def rot90(image: Any, k: int = 1, name: str | None = None) -> Tensor:
-    """Pictures turned k times by 90 degrees, counterclockwise."""
+    """Rotate pictures k times by 90 degrees, counterclockwise."""
     return F.rot90(image, k=k, name=name)
 
 
 def transpose_image(image: Any, name: str | None = None) -> Tensor:
-    """Pictures with rows and columns exchanged."""
+    """Swap rows and columns of pictures."""
     return F.swap_axes(image, axis1=-3, axis2=-2, name=name or "transpose_image")
 
 
@@ -147,12 +147,12 @@ def rotate(
     name: str | None = None,
     fill_value: float = 0.0,
 ) -> Tensor:
-    """Pictures turned by angles in radians, counterclockwise: `tf.contrib.image.rotate`.
+    """Rotate pictures by angles in radians, counterclockwise: `tf.contrib.image.rotate`.
 
     Args:
         angles: one number, or one for each picture.
         interpolation: "NEAREST" or "BILINEAR".
-        fill_mode: what is beyond the border, "constant", "reflect", "wrap" or "nearest".
+        fill_mode: values beyond the border, "constant", "reflect", "wrap" or "nearest".
     """
     x = tensor(images)
     return F.rotate(
@@ -162,7 +162,7 @@ def rotate(
 
 
 def _floats(value: Any, x: Tensor) -> Tensor:
-    """Numbers, or a tensor of floats, for pictures."""
+    """Convert numbers to a float tensor for pictures."""
     kind = x.dtype if x.type.is_float else "float32"
     return value if isinstance(value, Tensor) else tensor(np.asarray(value, kind), x)
 
@@ -176,11 +176,11 @@ def transform(
     fill_mode: str = "constant",
     fill_value: float = 0.0,
 ) -> Tensor:
-    """Pictures whose pixels come from elsewhere, by eight numbers: `tf.contrib.image.transform`.
+    """Transform pictures projectively by eight numbers: `tf.contrib.image.transform`.
 
     Args:
         transforms: a0, a1, a2, b0, b1, b2, c0, c1, or a row of them for each picture.
-        output_shape: another height and width.
+        output_shape: height and width of the result, if they differ.
     """
     x = tensor(images)
     return F.projective_transform(
@@ -193,7 +193,7 @@ def transform(
 def translate(
     images: Any, translations: Any, interpolation: str = "NEAREST", name: str | None = None
 ) -> Tensor:
-    """Pictures shifted by dx and dy pixels, to the right and down: `tf.contrib.image.translate`.
+    """Shift pictures by dx and dy pixels, to the right and down: `tf.contrib.image.translate`.
 
     Args:
         translations: [dx, dy], or a row of them for each picture.
@@ -208,12 +208,12 @@ def translate(
 
 
 def random_flip_left_right(image: Any, seed: int | None = None) -> Tensor:
-    """Each picture mirrored from left to right, or not, in every run."""
+    """Mirror each picture from left to right with probability 1/2, in every run."""
     return F.random_flip_left_right(image, seed=seed)
 
 
 def random_flip_up_down(image: Any, seed: int | None = None) -> Tensor:
-    """Each picture turned upside down, or not, in every run."""
+    """Turn each picture upside down with probability 1/2, in every run."""
     return F.random_flip_up_down(image, seed=seed)
 
 
@@ -223,97 +223,97 @@ def random_flip_up_down(image: Any, seed: int | None = None) -> Tensor:
 def convert_image_dtype(
     image: Any, dtype: Any, saturate: bool = False, name: str | None = None
 ) -> Tensor:
-    """Pictures in another dtype and its range: 0 to 1 for floats, 0 to the largest for integers."""
+    """Convert pictures to another dtype and its range: 0 to 1 for floats, 0 to max for integers."""
     return F.convert_image_dtype(image, dtype=dtype, saturate=saturate, name=name)
 
 
 def rgb_to_grayscale(images: Any, name: str | None = None) -> Tensor:
-    """0.2989 red + 0.587 green + 0.114 blue, in one channel."""
+    """Return 0.2989 red + 0.587 green + 0.114 blue, in one channel."""
     return F.rgb_to_grayscale(images, name=name)
 
 
 def grayscale_to_rgb(images: Any, name: str | None = None) -> Tensor:
-    """The one channel three times."""
+    """Repeat the one channel three times."""
     return F.grayscale_to_rgb(images, name=name)
 
 
 def rgb_to_hsv(images: Any, name: str | None = None) -> Tensor:
-    """Hue, saturation and value, from 0 to 1."""
+    """Convert red, green and blue to hue, saturation and value, from 0 to 1."""
     return F.rgb_to_hsv(images, name=name)
 
 
 def hsv_to_rgb(images: Any, name: str | None = None) -> Tensor:
-    """Red, green and blue of hue, saturation and value."""
+    """Convert hue, saturation and value to red, green and blue."""
     return F.hsv_to_rgb(images, name=name)
 
 
 def rgb_to_yiq(images: Any) -> Tensor:
-    """Luma Y and chroma I, Q."""
+    """Convert red, green and blue to luma Y and chroma I, Q."""
     return F.rgb_to_yiq(images)
 
 
 def yiq_to_rgb(images: Any) -> Tensor:
-    """Red, green and blue of luma and chroma."""
+    """Convert luma Y and chroma I, Q to red, green and blue."""
     return F.yiq_to_rgb(images)
 
 
 def rgb_to_yuv(images: Any) -> Tensor:
-    """Luma Y and chroma U, V."""
+    """Convert red, green and blue to luma Y and chroma U, V."""
     return F.rgb_to_yuv(images)
 
 
 def yuv_to_rgb(images: Any) -> Tensor:
-    """Red, green and blue of luma and chroma."""
+    """Convert luma Y and chroma U, V to red, green and blue."""
     return F.yuv_to_rgb(images)
 
 
 def adjust_brightness(image: Any, delta: Any) -> Tensor:
-    """image + delta; colours of integers are taken from 0 to 1."""
+    """Return image + delta. Integers are scaled to 0 to 1."""
     return F.adjust_brightness(image, delta=delta)
 
 
 def adjust_contrast(images: Any, contrast_factor: Any) -> Tensor:
-    """(x - mean) * contrast_factor + mean, with the mean of each channel of each picture."""
+    """Return (x - mean) * contrast_factor + mean, with the mean of each channel of each picture."""
     return F.adjust_contrast(images, contrast_factor=contrast_factor)
 
 
 def adjust_gamma(image: Any, gamma: Any = 1, gain: float = 1) -> Tensor:
-    """gain * image ** gamma; colours of integers are taken from 0 to 1."""
+    """Return gain * image ** gamma. Integers are scaled to 0 to 1."""
     return F.adjust_gamma(image, gamma=gamma, gain=gain)
 
 
 def adjust_hue(image: Any, delta: Any, name: str | None = None) -> Tensor:
-    """Colours whose hue is turned by delta, a share of a turn."""
+    """Shift the hue of colours by delta, a fraction of the colour circle."""
     return F.adjust_hue(image, delta=delta, name=name)
 
 
 def adjust_saturation(image: Any, saturation_factor: Any, name: str | None = None) -> Tensor:
-    """Colours whose saturation is multiplied by a factor."""
+    """Multiply the saturation of colours by a factor."""
     return F.adjust_saturation(image, saturation_factor=saturation_factor, name=name)
 
 
 def random_brightness(image: Any, max_delta: float, seed: int | None = None) -> Tensor:
-    """`adjust_brightness` by a number between -max_delta and max_delta, one for all pictures."""
+    """Apply `adjust_brightness` to all pictures, by a random number in [-max_delta, max_delta]."""
     return F.random_brightness(image, max_delta=max_delta, seed=seed)
 
 
 def random_contrast(image: Any, lower: float, upper: float, seed: int | None = None) -> Tensor:
-    """`adjust_contrast` by a factor between lower and upper, one for all pictures."""
+    """Apply `adjust_contrast` by one random factor between lower and upper for all pictures."""
     return F.random_contrast(image, lower=lower, upper=upper, seed=seed)
 
 
 def random_hue(image: Any, max_delta: float, seed: int | None = None) -> Tensor:
-    """`adjust_hue` by a number between -max_delta and max_delta, one for all pictures."""
+    """Apply `adjust_hue` by one random number in [-max_delta, max_delta] for all pictures."""
     return F.random_hue(image, max_delta=max_delta, seed=seed)
 
 
 def random_saturation(image: Any, lower: float, upper: float, seed: int | None = None) -> Tensor:
-    """`adjust_saturation` by a factor between lower and upper, one for all pictures."""
+    """Apply `adjust_saturation` by one random factor between lower and upper for all pictures."""
     return F.random_saturation(image, lower=lower, upper=upper, seed=seed)
 
 
 def per_image_standardization(image: Any) -> Tensor:
-    """Each picture to mean 0 and variance 1; of integers float32."""
+    """Normalize each picture to mean 0 and variance 1. Integers become float32."""
     return F.per_image_standardization(image)
 
 
@@ -321,22 +321,22 @@ def per_image_standardization(image: Any) -> Tensor:
 
 
 def total_variation(images: Any, name: str | None = None) -> Tensor:
-    """The sum of the absolute differences of neighbouring pixels of each picture."""
+    """Sum the absolute differences of neighbouring pixels of each picture."""
     return F.total_variation(images, name=name)
 
 
 def image_gradients(image: Any) -> Sequence[Tensor]:
-    """How much the next pixel differs, downwards and to the right: (dy, dx)."""
+    """Return the difference to the next pixel, downwards and to the right: (dy, dx)."""
     return F.image_gradients(image)
 
 
 def sobel_edges(image: Any) -> Tensor:
-    """Sobel's differences downwards and to the right, along one more axis."""
+    """Apply Sobel's edge filters downwards and to the right, along a new last axis."""
     return F.sobel_edges(image)
 
 
 def psnr(a: Any, b: Any, max_val: float, name: str | None = None) -> Tensor:
-    """The peak signal-to-noise ratio of pictures in decibels."""
+    """Return the peak signal-to-noise ratio of pictures in decibels."""
     return F.psnr(a, b, max_val=max_val, name=name)
 
 
@@ -349,7 +349,7 @@ def ssim(
     k1: float = 0.01,
     k2: float = 0.03,
 ) -> Tensor:
-    """The structural similarity of pictures, 1 where they are equal."""
+    """Return the structural similarity of pictures, 1 where they are equal."""
     return F.ssim(
         img1, img2, max_val=max_val, filter_size=filter_size, filter_sigma=filter_sigma, k1=k1,
         k2=k2,
@@ -366,7 +366,7 @@ def ssim_multiscale(
     k1: float = 0.01,
     k2: float = 0.03,
 ) -> Tensor:
-    """The structural similarity of pictures at several scales; each has its power."""
+    """Return the structural similarity of pictures at several scales, each to its power."""
     return F.ssim_multiscale(
         img1, img2, max_val=max_val, power_factors=list(power_factors), filter_size=filter_size,
         filter_sigma=filter_sigma, k1=k1, k2=k2,
@@ -381,12 +381,12 @@ def non_max_suppression(
     score_threshold: float = float("-inf"),
     name: str | None = None,
 ) -> Tensor:
-    """The numbers of the boxes (n, 4) that remain, the one with the highest score first.
+    """Return the indices of the boxes (n, 4) to keep, the highest score first.
 
     Args:
         max_output_size: the largest number of boxes.
-        iou_threshold: a box that shares more with a better one is left out.
-        score_threshold: only boxes with a higher score.
+        iou_threshold: a box that overlaps a better one by more is left out.
+        score_threshold: only boxes with a higher score are kept.
     """
     least = None if score_threshold == float("-inf") else score_threshold
     return F.non_max_suppression(

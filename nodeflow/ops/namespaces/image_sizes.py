@@ -1,7 +1,7 @@
-"""Sizes and parts of `nf.image`: resizing, cutting, framing, patches, blocks.
+"""Sizes and parts of `nf.image`: resizing, cropping, padding, patches, blocks.
 
-TensorFlow 1 resizes with pixels as points, the first of which stays where it is;
-`half_pixel_centers` and `nf.resize` take them for areas.
+TensorFlow 1 resizes pictures with pixels as points, the first of which stays in place.
+`half_pixel_centers` and `nf.resize` treat them as areas.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from nodeflow.ops.namespaces.arguments import padding_name, scoped, spatial, ten
 
 
 class ResizeMethod:
-    """How a new pixel is made of old ones."""
+    """Interpolation methods of resizing."""
 
     BILINEAR = 0
     NEAREST_NEIGHBOR = 1
@@ -31,10 +31,10 @@ _METHODS = {0: "linear", 1: "nearest", 2: "cubic", 3: "area", "bilinear": "linea
 
 
 def pair(name: str, size: Any) -> tuple[int, int]:
-    """Two whole numbers, which a tensor may hold if they are known.
+    """Return two integers, which may come from a tensor with known values.
 
     Raises:
-        ArgumentProblem: they are not.
+        ArgumentProblem: they are not two known numbers.
     """
     found = size
     if isinstance(size, Tensor):
@@ -51,7 +51,7 @@ def pair(name: str, size: Any) -> tuple[int, int]:
 def _resized(
     images: Any, size: Any, method: str, align_corners: bool, name: str, *, halves: bool = False
 ) -> Tensor:
-    """Pictures resized; of integers float32, but for the nearest pixels."""
+    """Resize pictures. Integers become float32, except with the nearest method."""
     x, new = tensor(images), pair("size", size)
     if len(x.shape) not in (3, 4):
         raise ShapeError(
@@ -76,24 +76,24 @@ def resize_images(
     preserve_aspect_ratio: bool = False,
     name: str | None = None,
 ) -> Tensor:
-    """Pictures in another size, as TensorFlow 1 resizes: pixels are points, the first stays first.
+    """Resize pictures as TensorFlow 1 does: pixels are points, and the first one stays in place.
 
-    `nf.resize` takes pixels for areas instead, as other programs and TensorFlow 2 do.
+    `nf.resize` treats pixels as areas instead, as other programs and TensorFlow 2 do.
 
     Args:
         images: (rows, height, width, channels), or one picture.
         size: new height and width.
         method: one of `ResizeMethod`, or "bilinear", "nearest", "bicubic", "area".
-        align_corners: the last pixel stays last, too.
-        preserve_aspect_ratio: the largest size that fits into ``size`` with the same ratio.
+        align_corners: the last pixel also stays in place.
+        preserve_aspect_ratio: use the largest size within ``size`` with the same ratio.
 
     Returns:
-        float32 for integers, unless the size stays or the method is the nearest pixel.
+        float32 for integers, unless the size stays the same or the method is nearest.
 
     Raises:
         ArgumentProblem: ``size`` is unknown.
         AttributeProblem: there is no such method.
-        ShapeError: no pictures, or of unknown height or width.
+        ShapeError: images are no pictures, or their height or width is unknown.
     """
     x, new = tensor(images), pair("size", size)
     if method not in _METHODS:
@@ -119,10 +119,10 @@ def resize_bilinear(
     name: str | None = None,
     half_pixel_centers: bool = False,
 ) -> Tensor:
-    """Pictures in another size, linear between pixels; arguments as of `resize_images`.
+    """Resize pictures by linear interpolation; arguments are as for `resize_images`.
 
     Args:
-        half_pixel_centers: pixels are areas, whose centres lie at a half.
+        half_pixel_centers: treat pixels as areas, with centres at a half.
     """
     return _resized(images, size, "linear", align_corners, name or "resize_bilinear",
                     halves=half_pixel_centers)  # fmt: skip
@@ -135,9 +135,9 @@ def resize_nearest_neighbor(
     name: str | None = None,
     half_pixel_centers: bool = False,
 ) -> Tensor:
-    """Pictures in another size by the nearest pixels, of any dtype, as of `resize_bilinear`."""
+    """Resize pictures of any dtype to the nearest pixels; arguments as for `resize_bilinear`."""
     x, new = tensor(images), pair("size", size)
-    if half_pixel_centers:  # the pixel that a new one's centre lies in
+    if half_pixel_centers:  # the pixel that contains the centre of the new one
         return F.interpolate(
             x, sizes=new, axes=(-3, -2), method="nearest", coordinates="half_pixel",
             rounding="round_prefer_ceil", name=name or "resize_nearest_neighbor",
@@ -152,10 +152,10 @@ def resize_bicubic(
     name: str | None = None,
     half_pixel_centers: bool = False,
 ) -> Tensor:
-    """Pictures in another size by Keys's cubics, as of `resize_bilinear`.
+    """Resize pictures by Keys's cubics; arguments are as for `resize_bilinear`.
 
-    The coefficient is -0.75, with half_pixel_centers -0.5 and without what is beyond the border.
-    TensorFlow rounds places between pixels to 1 / 1024; these are exact.
+    The coefficient is -0.75. With half_pixel_centers it is -0.5, and pixels beyond the border are
+    left out. TensorFlow rounds places between pixels to 1 / 1024; here they are exact.
     """
     if not half_pixel_centers:
         return _resized(images, size, "cubic", align_corners, name or "resize_bicubic")
@@ -170,12 +170,12 @@ def resize_bicubic(
 def resize_area(
     images: Any, size: Any, align_corners: bool = False, name: str | None = None
 ) -> Tensor:
-    """Pictures in another size by the means of what each new pixel covers."""
+    """Resize pictures by the mean over the area of each new pixel."""
     return _resized(images, size, "area", align_corners, name or "resize_area")
 
 
 def resize_image_with_crop_or_pad(image: Any, target_height: int, target_width: int) -> Tensor:
-    """The middle of pictures that are too large, zeros around those that are too small."""
+    """Crop larger pictures to their central part, and pad smaller ones with zeros."""
     return F.resize_with_crop_or_pad(
         image, target_height=target_height, target_width=target_width,
         name="resize_image_with_crop_or_pad",
@@ -192,7 +192,7 @@ def resize_image_with_pad(
     method: Any = ResizeMethod.BILINEAR,
     align_corners: bool = False,
 ) -> Tensor:
-    """The largest size with the same ratio, by `resize_images`, and zeros around it."""
+    """Resize to the largest size with the same ratio, by `resize_images`, and pad with zeros."""
     x = tensor(image)
     height, width = x.shape[-3:-1]
     if not height or not width:
@@ -210,17 +210,17 @@ def resize_image_with_pad(
 
 
 def central_crop(image: Any, central_fraction: float) -> Tensor:
-    """The middle of pictures: ``central_fraction`` of their height and width."""
+    """Crop pictures to their central part: ``central_fraction`` of height and width."""
     return F.central_crop(image, central_fraction=central_fraction)
 
 
 def crop_to_bounding_box(
     image: Any, offset_height: Any, offset_width: Any, target_height: int, target_width: int
 ) -> Tensor:
-    """The part of pictures that begins at an offset, a number or a tensor.
+    """Crop pictures at an offset, which may be a tensor.
 
     Raises:
-        ShapeError: it leaves the picture.
+        ShapeError: the part exceeds the picture.
     """
     x = tensor(image)
     lead = len(x.shape) - 3
@@ -234,7 +234,7 @@ def crop_to_bounding_box(
 def pad_to_bounding_box(
     image: Any, offset_height: int, offset_width: int, target_height: int, target_width: int
 ) -> Tensor:
-    """Pictures of the target's size, with this one at an offset and zeros around.
+    """Place pictures at an offset in a larger one of zeros.
 
     Raises:
         ShapeError: the picture does not fit.
@@ -252,7 +252,7 @@ def pad_to_bounding_box(
 
 
 def random_crop(value: Any, size: Any, seed: int | None = None, name: str | None = None) -> Tensor:
-    """The part of a tensor that begins somewhere and has the given size, one for each axis."""
+    """Return a part of a tensor with the given size per axis, at a random place."""
     return F.random_crop(value, size=size, seed=seed, name=name)
 
 
@@ -266,13 +266,13 @@ def crop_and_resize(
     name: str | None = None,
     box_indices: Any = None,
 ) -> Tensor:
-    """Boxes (n, 4) with y1, x1, y2, x2 from 0 to 1, cut out of pictures and resized to one size.
+    """Crop boxes (n, 4), y1, x1, y2, x2 from 0 to 1, from pictures and resize them to one size.
 
     Args:
         image: (rows, height, width, channels).
         box_ind: the row of each box, (n,).
         crop_size: new height and width.
-        extrapolation_value: what lies outside.
+        extrapolation_value: value outside the picture.
         box_indices: another name of ``box_ind``.
     """
     rows = box_ind if box_indices is None else box_indices
@@ -293,7 +293,7 @@ def extract_glimpse(
     uniform_noise: bool = True,
     name: str | None = None,
 ) -> Tensor:
-    """A window of each picture round a point; what lies outside is noise."""
+    """Return a window of each picture around a point, with noise outside the picture."""
     noise = "uniform" if uniform_noise else "gaussian"
     return F.extract_glimpse(
         input, offsets, size=pair("size", size), centered=centered, normalized=normalized,
@@ -310,12 +310,12 @@ def extract_image_patches(
     name: str | None = None,
     sizes: Any = None,
 ) -> Tensor:
-    """What windows see, as channels: (rows, windows down, windows across, elements of a window).
+    """Return sliding windows as channels: (rows, windows down, windows across, window elements).
 
     Args:
         ksizes: size of a window, [1, height, width, 1].
         strides: steps between windows, [1, height, width, 1].
-        rates: steps between the pixels of a window, likewise.
+        rates: distance between the pixels of a window, [1, height, width, 1].
         padding: "SAME" or "VALID".
         sizes: another name of ``ksizes``.
     """
@@ -332,7 +332,7 @@ def extract_image_patches(
 def extract_patches(
     images: Any, sizes: Any, strides: Any, rates: Any, padding: Any, name: str | None = None
 ) -> Tensor:
-    """`extract_image_patches`, with its later name and arguments."""
+    """Apply `extract_image_patches`, under its later name and arguments."""
     return extract_image_patches(images, sizes, strides, rates, padding, name)
 
 
@@ -343,7 +343,7 @@ def space_to_batch(
     name: str | None = None,
     block_shape: Any = None,
 ) -> Tensor:
-    """Pixels that have the same place in blocks as rows of their own; zeros are put around before.
+    """Pad pictures, then gather pixels with the same place in their blocks into separate rows.
 
     Args:
         input: (rows, height, width, channels).
@@ -361,7 +361,7 @@ def batch_to_space(
     name: str | None = None,
     block_shape: Any = None,
 ) -> Tensor:
-    """What undoes `space_to_batch`: rows as pixels of blocks; ``crops`` are cut off after."""
+    """Invert `space_to_batch`: move rows to pixels of blocks, then cut off ``crops``."""
     blocks = _blocks(block_size, block_shape)
     return F.batch_to_space_nd(input, block_shape=blocks, crops=crops, name=name)
 

@@ -23,6 +23,6 @@ NAMES = {
     "tensor_diag_part": "diag_part",
     "transpose": "matrix_transpose",
 }
-"""TensorFlow 1's name -> the name without ``nf.``."""
+"""TensorFlow 1's name -> nodeflow's name, without ``nf.``."""
 
 __getattr__, __dir__ = spelled(__name__, NAMES, "nf.linalg")

@@ -1,4 +1,4 @@
-"""Linear algebra with TensorFlow 1's arguments, where they are more than the ops take."""
+"""Linear algebra with TensorFlow 1's arguments, for functions that take more than the ops."""
 
 from __future__ import annotations
 
@@ -40,10 +40,11 @@ __all__ = [
 
 @spelled
 def diag(diagonal: Any, name: str | None = None, *, offset: int | None = None) -> Tensor:
-    """The diagonal tensor of a tensor: of a vector a matrix, of rank r one of rank 2 r.
+    """Return the diagonal tensor of a tensor: a matrix for a vector, rank 2 r for rank r.
 
     Args:
-        offset: which diagonal of a matrix; the last axis is then the vectors, as of `matrix_diag`.
+        offset: number of the diagonal of a matrix; vectors are then along the last axis, as in
+            `matrix_diag`.
     """
     x = of(diagonal)
     if offset is not None or len(x.shape) < 2:
@@ -55,10 +56,10 @@ def diag(diagonal: Any, name: str | None = None, *, offset: int | None = None) -
 
 @spelled
 def diag_part(input: Any, name: str | None = None, *, offset: int | None = None) -> Tensor:
-    """The diagonal of a tensor of even rank, as `diag` makes it.
+    """Return the diagonal of a tensor of even rank: the inverse of `diag`.
 
     Args:
-        offset: which diagonal of matrices; batches are then before the last two axes.
+        offset: number of the diagonal of matrices; axes before the last two are then batches.
     """
     x = of(input)
     rank = len(x.shape)
@@ -87,11 +88,11 @@ def matrix_diag(
     padding_value: Any = 0,
     align: str = "RIGHT_LEFT",
 ) -> Tensor:
-    """Square matrices with the vectors along the last axis on a diagonal, and zeros elsewhere.
+    """Return square matrices with vectors of the last axis on a diagonal, and zeros elsewhere.
 
     Args:
-        k: which diagonal: above the main one if positive.
-        num_rows, num_cols, padding_value, align: only their defaults are taken.
+        k: number of the diagonal; positive numbers are above the main one.
+        num_rows, num_cols, padding_value, align: only the defaults are supported.
     """
     _only_defaults(
         "matrix_diag", num_rows=(num_rows, None), num_cols=(num_cols, None),
@@ -108,7 +109,7 @@ def matrix_diag_part(
     padding_value: Any = 0,
     align: str = "RIGHT_LEFT",
 ) -> Tensor:
-    """A diagonal of matrices; arguments as of `matrix_diag`."""
+    """Return a diagonal of matrices; arguments are as for `matrix_diag`."""
     _only_defaults(
         "matrix_diag_part", padding_value=(padding_value, 0), align=(align, "RIGHT_LEFT")
     )
@@ -123,7 +124,7 @@ def matrix_set_diag(
     k: int = 0,
     align: str = "RIGHT_LEFT",
 ) -> Tensor:
-    """Matrices with a diagonal replaced; arguments as of `matrix_diag`."""
+    """Replace a diagonal of matrices; arguments are as for `matrix_diag`."""
     _only_defaults("matrix_set_diag", align=(align, "RIGHT_LEFT"))
     x, offset = of(input), _one(k)
     with scoped(name, "matrix_set_diag", [x]):
@@ -149,25 +150,25 @@ def _only_defaults(function: str, **given: tuple[Any, Any]) -> None:
 
 
 def matrix_transpose(a: Any, name: str | None = None, conjugate: bool = False) -> Tensor:
-    """The last two axes exchanged.
+    """Swap the last two axes.
 
     Args:
-        conjugate: take complex conjugates, too: of real numbers they are the same.
+        conjugate: also take complex conjugates, which for real numbers changes nothing.
     """
     return F.swap_axes(a, name=name or "matrix_transpose")
 
 
 def adjoint(matrix: Any, name: str | None = None) -> Tensor:
-    """The last two axes exchanged: of real matrices the transposed ones."""
+    """Swap the last two axes: the transpose of real matrices."""
     return F.swap_axes(matrix, name=name or "adjoint")
 
 
 @spelled
 def inverse(input: Any, adjoint: bool = False, name: str | None = None) -> Tensor:
-    """The inverse of matrices.
+    """Invert matrices.
 
     Args:
-        adjoint: of the transposed ones.
+        adjoint: invert the transposed matrices.
     """
     return F.inverse(F.swap_axes(input) if adjoint else input, name=name)
 
@@ -176,7 +177,7 @@ def inverse(input: Any, adjoint: bool = False, name: str | None = None) -> Tenso
 
 
 class SVD(NamedTuple):
-    """What `svd` gives."""
+    """The three results of `svd`."""
 
     s: Tensor
     u: Tensor
@@ -187,11 +188,11 @@ class SVD(NamedTuple):
 def svd(
     tensor: Any, full_matrices: bool = False, compute_uv: bool = True, name: str | None = None
 ) -> Any:
-    """Singular values s, largest first, and matrices u and v with x = u diag(s) v^T.
+    """Return singular values s, largest first, and matrices u and v with x = u diag(s) v^T.
 
     Args:
         full_matrices: only False: as many vectors as there are singular values.
-        compute_uv: False gives s alone.
+        compute_uv: False: return s alone.
     """
     _only_defaults("svd", full_matrices=(full_matrices, False))
     s, u, v = F.svd(tensor, name=name)
@@ -199,7 +200,7 @@ def svd(
 
 
 class QR(NamedTuple):
-    """What `qr` gives."""
+    """The two results of `qr`."""
 
     q: Tensor
     r: Tensor
@@ -207,7 +208,7 @@ class QR(NamedTuple):
 
 @spelled
 def qr(input: Any, full_matrices: bool = False, name: str | None = None) -> QR:
-    """Matrices q and r whose product is x: columns of q are orthonormal, r is an upper triangle.
+    """Return q with orthonormal columns and an upper triangular r, whose product is x.
 
     Args:
         full_matrices: only False.
@@ -217,14 +218,14 @@ def qr(input: Any, full_matrices: bool = False, name: str | None = None) -> QR:
 
 
 def self_adjoint_eigvals(tensor: Any, name: str | None = None) -> Tensor:
-    """The eigenvalues of symmetric matrices, smallest first."""
+    """Return the eigenvalues of symmetric matrices, smallest first."""
     return F.eigh(tensor, name=name or "self_adjoint_eigvals")[0]
 
 
 def normalize_by_norm(
     tensor: Any, ord: Any = "euclidean", axis: Any = None, name: str | None = None
 ) -> tuple[Tensor, Tensor]:
-    """A tensor divided by its `norm` along an axis, and that norm: tf.linalg.normalize."""
+    """Divide a tensor by its `norm` along an axis. Return it and the norm: tf.linalg.normalize."""
     x = of(tensor)
     with scoped(name, "normalize", [x]):
         size = norm(x, ord, axis, True)
@@ -235,7 +236,7 @@ def normalize_by_norm(
 
 
 def cholesky_solve(chol: Any, rhs: Any, name: str | None = None) -> Tensor:
-    """The solution of a system whose matrix has the Cholesky factor chol."""
+    """Solve a system whose matrix has the Cholesky factor chol."""
     low = of(chol)
     with scoped(name, "cholesky_solve", [low]):
         return F.triangular_solve(low, F.triangular_solve(low, rhs), adjoint=True)
@@ -248,13 +249,13 @@ def matrix_solve_ls(
     fast: bool = True,
     name: str | None = None,
 ) -> Tensor:
-    """The matrix z with the least ``|matrix z - rhs|^2 + l2_regularizer |z|^2``, of full rank.
+    """Return the z that minimizes ``|matrix z - rhs|^2 + l2_regularizer |z|^2``, of full rank.
 
-    With fewer rows than columns the smallest of all solutions.
+    With fewer rows than columns it is the smallest of all solutions.
 
     Args:
-        fast: by the normal equations and Cholesky; otherwise by singular values, which is exact
-            for matrices that are nearly singular, and leaves out the regularizer.
+        fast: use the normal equations and Cholesky; otherwise singular values, which are exact for
+            nearly singular matrices, but ignore the regularizer.
     """
     a = of(matrix)
     rhs = of(rhs, a)
@@ -283,7 +284,7 @@ def _triangles(lower_upper: Any) -> tuple[Tensor, Tensor]:
 def lu_reconstruct(
     lower_upper: Any, perm: Any, validate_args: bool = False, name: str | None = None
 ) -> Tensor:
-    """The matrix whose factors `nf.lu` gives."""
+    """Return the matrix whose factors are results of `nf.lu`."""
     with scoped(name, "lu_reconstruct", [lower_upper, perm]):
         low, up = _triangles(lower_upper)
         return _rows(F.matmul(low, up), F.argsort(perm))
@@ -292,7 +293,7 @@ def lu_reconstruct(
 def lu_solve(
     lower_upper: Any, perm: Any, rhs: Any, validate_args: bool = False, name: str | None = None
 ) -> Tensor:
-    """The solution of a system whose matrix has the factors that `nf.lu` gives."""
+    """Solve a system whose matrix has the factors from `nf.lu`."""
     with scoped(name, "lu_solve", [lower_upper, perm, rhs]):
         low, up = _triangles(lower_upper)
         half = F.triangular_solve(low, _rows(of(rhs, low), F.cast(perm, dtype="int64")))
@@ -302,13 +303,13 @@ def lu_solve(
 def lu_matrix_inverse(
     lower_upper: Any, perm: Any, validate_args: bool = False, name: str | None = None
 ) -> Tensor:
-    """The inverse of the matrix whose factors `nf.lu` gives."""
+    """Return the inverse of the matrix whose factors are results of `nf.lu`."""
     with scoped(name, "lu_matrix_inverse", [lower_upper, perm]):
         return F.inverse(lu_reconstruct(lower_upper, perm))
 
 
 def _rows(x: Tensor, order: Tensor) -> Tensor:
-    """The rows of matrices in another order."""
+    """Reorder the rows of matrices."""
     return F.take_along_axis(x, F.broadcast_like(F.expand_dims(order, axis=-1), x), axis=-2)
 
 

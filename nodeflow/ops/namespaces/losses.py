@@ -1,7 +1,7 @@
-"""`nf.losses`: losses with weights, kept in a collection, with `tf.losses`' names and formulas.
+"""`nf.losses`: weighted losses in a collection, with the names and formulas of `tf.losses`.
 
-Each adds its loss to `nf.GraphKeys.LOSSES`, of which `get_total_loss` is the sum. Where the
-predictions are float64 everything is computed in it; TensorFlow 1 computes in float32.
+Each function adds its loss to `nf.GraphKeys.LOSSES`; `get_total_loss` sums this collection. If
+predictions are float64, everything is computed in float64; TensorFlow 1 uses float32.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def __getattr__(name: str) -> Any:
 
 
 class Reduction:
-    """How losses, times their weights, become one number."""
+    """Reductions of weighted losses to one number."""
 
     NONE = "none"
     SUM = "weighted_sum"
@@ -61,7 +61,7 @@ class Reduction:
 
     @classmethod
     def all(cls) -> tuple[str, ...]:
-        """Every reduction."""
+        """Return every reduction."""
         return (
             cls.NONE,
             cls.SUM,
@@ -72,10 +72,10 @@ class Reduction:
 
     @classmethod
     def validate(cls, key: str) -> None:
-        """Refuse what is no reduction.
+        """Refuse an unknown reduction.
 
         Raises:
-            AttributeProblem: it is none.
+            AttributeProblem: there is no such reduction.
         """
         if key not in cls.all():
             raise AttributeProblem(
@@ -87,36 +87,36 @@ class Reduction:
 
 
 def add_loss(loss: Tensor, loss_collection: str | None = GraphKeys.LOSSES) -> None:
-    """Add a loss to a collection of its graph; None adds it to none."""
+    """Add a loss to a collection of its graph, unless the collection is None."""
     if loss_collection:
         loss.graph.add_to_collection(loss_collection, loss)
 
 
 def get_losses(scope: str | None = None, loss_collection: str = GraphKeys.LOSSES) -> list[Tensor]:
-    """The losses of the default graph.
+    """Return the losses of the default graph.
 
     Args:
-        scope: a regular expression; keeps those whose name begins with a match.
+        scope: a regular expression; keeps losses whose name begins with a match.
     """
     return members(get_default_graph(), loss_collection, scope)
 
 
 def get_regularization_losses(scope: str | None = None) -> list[Tensor]:
-    """What the regularizers of variables and layers have made, in the default graph."""
+    """Return the losses from regularizers of variables and layers in the default graph."""
     return members(get_default_graph(), GraphKeys.REGULARIZATION_LOSSES, scope)
 
 
 def get_regularization_loss(
     scope: str | None = None, name: str = "total_regularization_loss"
 ) -> Tensor:
-    """The sum of the regularization losses; 0 where there are none."""
+    """Return the sum of the regularization losses, 0 if there are none."""
     return _total(get_regularization_losses(scope), name)
 
 
 def get_total_loss(
     add_regularization_losses: bool = True, name: str = "total_loss", scope: str | None = None
 ) -> Tensor:
-    """The sum of all losses and, by default, of the regularization losses.
+    """Return the sum of all losses and, by default, of the regularization losses.
 
     Raises:
         GraphError: there is no loss.
@@ -153,23 +153,23 @@ def compute_weighted_loss(
     loss_collection: str | None = GraphKeys.LOSSES,
     reduction: str = Reduction.SUM_BY_NONZERO_WEIGHTS,
 ) -> Tensor:
-    """The losses times their weights as one number, added to a collection.
+    """Multiply losses by weights, reduce them to one number and add it to a collection.
 
     Args:
-        losses: of any shape.
+        losses: any shape.
         weights: a number, or a tensor that is a scalar or has the losses' rank, with 1 or the
             losses' size along each axis.
-        scope: name of the nodes that are made.
-        loss_collection: where the result is added; None is nowhere.
+        scope: name scope of the new nodes.
+        loss_collection: collection of the result; None: none.
         reduction: one of `Reduction`.
 
     Returns:
-        A scalar, 0 where all weights are 0; with `Reduction.NONE` each loss. The mean of no losses
-        at all is NaN.
+        A scalar, 0 if all weights are 0; with `Reduction.NONE` each loss. The mean of no losses at
+        all is NaN.
 
     Raises:
         ShapeError: the weights do not fit.
-        AttributeProblem: an unknown reduction.
+        AttributeProblem: the reduction is unknown.
     """
     Reduction.validate(reduction)
     each = as_float(losses)
@@ -181,7 +181,7 @@ def compute_weighted_loss(
 
 def _reduced(each: Tensor, weights: Any, reduction: str) -> Tensor:
     plain = isinstance(weights, (int, float)) and not isinstance(weights, bool)
-    if plain and weights:  # all are weighted alike, so all count
+    if plain and weights:  # equal weights, so all losses count
         each = each if weights == 1 else each * float(weights)
         if reduction == Reduction.NONE:
             return each
@@ -222,7 +222,7 @@ def _checked_weights(weights: Any, each: Tensor) -> Tensor:
 
 
 def _of_rank(factor: Tensor, each: Tensor) -> Tensor:
-    """Return weights that are a scalar or have the rank of the losses, which only a run knows."""
+    """Return weights checked in a run: they must be a scalar or have the rank of the losses."""
     rank = F.rank(factor)
     fits = F.logical_or(F.equal(rank, 0), F.equal(rank, F.rank(each)))
     text = "weights of shape {} do not fit losses of {}"
@@ -236,7 +236,7 @@ def _present(factor: Tensor) -> Tensor:
 
 
 def _safe_divide(total: Tensor, count: Tensor) -> Tensor:
-    """total / count; 0 where the count is not positive."""
+    """Return total / count, and 0 where the count is not positive."""
     some = F.greater(count, F.zeros_like(count))
     ratio = total / F.where(some, count, F.ones_like(count))
     return F.where(some, ratio, F.zeros_like(ratio), name="value")
@@ -253,7 +253,7 @@ def absolute_difference(
     loss_collection: str | None = GraphKeys.LOSSES,
     reduction: str = Reduction.SUM_BY_NONZERO_WEIGHTS,
 ) -> Tensor:
-    """abs(predictions - labels); `compute_weighted_loss` has the other arguments."""
+    """Add the loss abs(predictions - labels); other arguments as for `compute_weighted_loss`."""
     labels, predictions = _pair("absolute_difference", labels, predictions)
     with scoped(scope, "absolute_difference", [predictions]) as inside:
         losses = F.abs(predictions - labels)
@@ -268,7 +268,7 @@ def mean_squared_error(
     loss_collection: str | None = GraphKeys.LOSSES,
     reduction: str = Reduction.SUM_BY_NONZERO_WEIGHTS,
 ) -> Tensor:
-    """(predictions - labels) ** 2; `compute_weighted_loss` has the other arguments."""
+    """Add the loss (predictions - labels) ** 2; other arguments as for `compute_weighted_loss`."""
     labels, predictions = _pair("mean_squared_error", labels, predictions)
     with scoped(scope, "mean_squared_error", [predictions]) as inside:
         losses = F.square(predictions - labels)
@@ -284,9 +284,9 @@ def huber_loss(
     loss_collection: str | None = GraphKeys.LOSSES,
     reduction: str = Reduction.SUM_BY_NONZERO_WEIGHTS,
 ) -> Tensor:
-    """e ** 2 / 2 up to delta, delta * e - delta ** 2 / 2 beyond, of e = abs(predictions - labels).
+    """Add e ** 2 / 2 up to delta, delta * e - delta ** 2 / 2 beyond; e = abs(predictions - labels).
 
-    `compute_weighted_loss` has the other arguments.
+    Other arguments are as for `compute_weighted_loss`.
     """
     labels, predictions = _pair("huber_loss", labels, predictions)
     with scoped(scope, "huber_loss", [predictions]) as inside:
@@ -303,9 +303,9 @@ def log_loss(
     loss_collection: str | None = GraphKeys.LOSSES,
     reduction: str = Reduction.SUM_BY_NONZERO_WEIGHTS,
 ) -> Tensor:
-    """-labels * log(predictions + epsilon) - (1 - labels) * log(1 - predictions + epsilon).
+    """Add -labels * log(predictions + epsilon) - (1 - labels) * log(1 - predictions + epsilon).
 
-    `compute_weighted_loss` has the other arguments.
+    Other arguments are as for `compute_weighted_loss`.
     """
     labels, predictions = _pair("log_loss", labels, predictions)
     with scoped(scope, "log_loss", [predictions]) as inside:
@@ -322,9 +322,9 @@ def hinge_loss(
     loss_collection: str | None = GraphKeys.LOSSES,
     reduction: str = Reduction.SUM_BY_NONZERO_WEIGHTS,
 ) -> Tensor:
-    """max(0, 1 - (2 * labels - 1) * logits), for labels of 0 and 1.
+    """Add the loss max(0, 1 - (2 * labels - 1) * logits), for labels of 0 and 1.
 
-    `compute_weighted_loss` has the other arguments.
+    Other arguments are as for `compute_weighted_loss`.
     """
     labels, logits = _pair("hinge_loss", labels, logits)
     with scoped(scope, "hinge_loss", [logits]) as inside:
@@ -342,9 +342,9 @@ def cosine_distance(
     reduction: str = Reduction.SUM_BY_NONZERO_WEIGHTS,
     dim: int | None = None,
 ) -> Tensor:
-    """1 - sum(predictions * labels) along an axis; both are taken to have length 1 along it.
+    """Add the loss 1 - sum(predictions * labels) along an axis, for vectors of length 1.
 
-    `compute_weighted_loss` has the other arguments.
+    The lengths are not checked. Other arguments are as for `compute_weighted_loss`.
 
     Raises:
         GraphError: there is no axis.
@@ -365,13 +365,13 @@ def mean_pairwise_squared_error(
     scope: str | None = None,
     loss_collection: str | None = GraphKeys.LOSSES,
 ) -> Tensor:
-    """The mean squared difference of the differences between pairs of a row's elements.
+    """Add the mean squared difference of the differences between pairs of a row's elements.
 
-    For each row, the mean of (d_i - d_j) ** 2 over all ordered pairs of different elements, with
-    d = predictions - labels; the sum of all rows, times their weights.
+    For each row, it is the mean of (d_i - d_j) ** 2 over all ordered pairs of different elements,
+    with d = predictions - labels. The result is the weighted sum over rows.
 
     Args:
-        weights: a number, or a tensor (rows, 1, ...) of one for each row.
+        weights: a number, or a tensor (rows, 1, ...) with one weight per row.
     """
     labels, predictions = _pair("mean_pairwise_squared_error", labels, predictions)
     with scoped(scope, "mean_pairwise_squared_error", [predictions]):
@@ -401,12 +401,12 @@ def sigmoid_cross_entropy(
     loss_collection: str | None = GraphKeys.LOSSES,
     reduction: str = Reduction.SUM_BY_NONZERO_WEIGHTS,
 ) -> Tensor:
-    """The cross-entropy of labels of 0 and 1 with sigmoid(logits), for each element.
+    """Add the cross-entropy of labels of 0 and 1 with sigmoid(logits), for each element.
 
     Args:
-        label_smoothing: the share by which labels move to 1 / 2.
+        label_smoothing: share by which labels move to 1 / 2.
 
-    `compute_weighted_loss` has the other arguments.
+    Other arguments are as for `compute_weighted_loss`.
     """
     labels, logits = _pair("sigmoid_cross_entropy", multi_class_labels, logits)
     with scoped(scope, "sigmoid_cross_entropy_loss", [logits]) as inside:
@@ -427,13 +427,13 @@ def softmax_cross_entropy(
     loss_collection: str | None = GraphKeys.LOSSES,
     reduction: str = Reduction.SUM_BY_NONZERO_WEIGHTS,
 ) -> Tensor:
-    """The cross-entropy of label probabilities with softmax(logits), for each row.
+    """Add the cross-entropy of label probabilities with softmax(logits), for each row.
 
     Args:
         onehot_labels: (rows, classes); no gradient flows into them.
-        label_smoothing: the share by which labels move to 1 / classes.
+        label_smoothing: share by which labels move to 1 / classes.
 
-    `compute_weighted_loss` has the other arguments.
+    Other arguments are as for `compute_weighted_loss`.
     """
     labels, logits = _pair("softmax_cross_entropy", onehot_labels, logits)
     with scoped(scope, "softmax_cross_entropy_loss", [logits]) as inside:
@@ -454,10 +454,10 @@ def sparse_softmax_cross_entropy(
     loss_collection: str | None = GraphKeys.LOSSES,
     reduction: str = Reduction.SUM_BY_NONZERO_WEIGHTS,
 ) -> Tensor:
-    """The cross-entropy of class numbers with softmax(logits), for each row.
+    """Add the cross-entropy of class numbers with softmax(logits), for each row.
 
-    Labels and weights of shape (rows, 1) are taken as (rows,). `compute_weighted_loss` has the
-    other arguments.
+    Labels and weights of shape (rows, 1) count as (rows,). Other arguments are as for
+    `compute_weighted_loss`.
     """
     scores = as_float(logits)
     numbers = scores.graph.as_tensor(labels, None if isinstance(labels, np.ndarray) else "int32")
@@ -470,7 +470,7 @@ def sparse_softmax_cross_entropy(
 
 
 def _without_last(x: Tensor, logits: Tensor) -> Tensor:
-    """x without its last axis of size 1, where it has as many axes as the logits."""
+    """Remove the last axis of size 1 of x if it has as many axes as the logits."""
     if not (x.type.has_rank and logits.type.has_rank):
         return F.reshape(x, shape=F.shape(logits)[:-1])
     same = len(x.shape) == len(logits.shape)
@@ -478,7 +478,7 @@ def _without_last(x: Tensor, logits: Tensor) -> Tensor:
 
 
 def _pair(function: str, labels: Any, predictions: Any) -> tuple[Tensor, Tensor]:
-    """Both as floats of one dtype and one shape.
+    """Return both as floats of one dtype and one shape.
 
     Raises:
         GraphError: one is missing.

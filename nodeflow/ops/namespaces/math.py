@@ -37,6 +37,6 @@ NAMES = {
     "truediv": "divide",
     "zero_fraction": "nn.zero_fraction",
 }
-"""TensorFlow 1's name -> the name without ``nf.``."""
+"""TensorFlow 1's name -> nodeflow's name, without ``nf.``."""
 
 __getattr__, __dir__ = spelled(__name__, NAMES, "nf.math")

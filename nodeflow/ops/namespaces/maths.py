@@ -1,4 +1,4 @@
-"""Mathematical functions of TensorFlow 1 that are made of several ops, or take more arguments."""
+"""TensorFlow 1's mathematical functions that are composed of ops or take more arguments."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ __all__ = [
 
 
 def pair(x: Any, y: Any) -> tuple[Tensor, Tensor]:
-    """Both as tensors; a number takes the dtype of the tensor beside it."""
+    """Return both as tensors. A number takes the dtype of the tensor beside it."""
     first = of(x, y)
     return first, of(y, first)
 
@@ -56,17 +56,17 @@ def pair(x: Any, y: Any) -> tuple[Tensor, Tensor]:
 
 
 def div(x: Any, y: Any, name: str | None = None) -> Tensor:
-    """x / y as Python 2 divides: the quotient of floats, rounded down for integers."""
+    """Divide as Python 2 does: floats exactly, integers rounded down."""
     x, y = pair(x, y)
     divide = F.divide if x.dtype in FLOATS else F.floor_divide
     return divide(x, y, name=name)
 
 
 def scalar_mul(scalar: Any, x: Any, name: str | None = None) -> Tensor:
-    """A number times a tensor.
+    """Multiply a tensor by a number.
 
     Raises:
-        ShapeError: the first is no scalar.
+        ShapeError: the first argument is no scalar.
     """
     x, factor = pair(x, scalar)
     if factor.shape != ():
@@ -75,13 +75,13 @@ def scalar_mul(scalar: Any, x: Any, name: str | None = None) -> Tensor:
 
 
 def reciprocal_no_nan(x: Any, name: str | None = None) -> Tensor:
-    """1 / x, and 0 where x is 0."""
+    """Return 1 / x, and 0 where x is 0."""
     x = of(x)
     return F.divide_no_nan(F.ones_like(x), x, name=name or "reciprocal_no_nan")
 
 
 def polyval(coeffs: Sequence[Any], x: Any, name: str | None = None) -> Tensor:
-    """The polynomial with these coefficients, that of the highest power first, by Horner's rule."""
+    """Evaluate the polynomial with these coefficients, highest power first, by Horner's rule."""
     x = of(x)
     with scoped(name, "polyval", [x, *coeffs]):
         if not coeffs:
@@ -93,10 +93,10 @@ def polyval(coeffs: Sequence[Any], x: Any, name: str | None = None) -> Tensor:
 
 
 def cross(a: Any, b: Any, name: str | None = None) -> Tensor:
-    """The cross product of vectors of 3 numbers along the last axis.
+    """Return the cross product of vectors of 3 numbers along the last axis.
 
     Raises:
-        ShapeError: the shapes differ, or the last axis has not 3 elements.
+        ShapeError: the shapes differ, or the last axis does not have 3 elements.
     """
     a, b = pair(a, b)
     if a.shape != b.shape or not a.shape or a.shape[-1] != 3:
@@ -110,19 +110,18 @@ def cross(a: Any, b: Any, name: str | None = None) -> Tensor:
 
 
 def lbeta(x: Any, name: str | None = None) -> Tensor:
-    """The logarithm of the beta function of the numbers along the last axis:
-    sum(lgamma(x)) - lgamma(sum(x))."""
+    """Return the log of the beta function along the last axis: sum(lgamma(x)) - lgamma(sum(x))."""
     x = of(x)
     with scoped(name, "lbeta", [x]):
         return F.reduce_sum(F.lgamma(x), axis=-1) - F.lgamma(F.reduce_sum(x, axis=-1))
 
 
 def linspace(start: Any, stop: Any, num: int, name: str | None = None, axis: int = 0) -> Tensor:
-    """num numbers from start to stop, both included, evenly spaced.
+    """Return num evenly spaced numbers from start to stop, including both.
 
     Args:
         start, stop: numbers, or tensors of one shape.
-        axis: the new axis along which they lie.
+        axis: position of the new axis.
 
     Raises:
         AttributeProblem: num is below 1.
@@ -141,7 +140,7 @@ def linspace(start: Any, stop: Any, num: int, name: str | None = None, axis: int
 
 
 def _as_float(value: Any, other: Any) -> Any:
-    """A whole number beside no tensor is meant as a float."""
+    """Return an int as a float, unless the other value is a tensor."""
     plain = isinstance(value, int) and not isinstance(other, (Tensor, np.ndarray, np.generic))
     return float(value) if plain else value
 
@@ -150,22 +149,22 @@ def _as_float(value: Any, other: Any) -> Any:
 
 
 def to_float(x: Any, name: str | None = "ToFloat") -> Tensor:
-    """x as float32."""
+    """Cast x to float32."""
     return F.cast(x, dtype="float32", name=name)
 
 
 def to_double(x: Any, name: str | None = "ToDouble") -> Tensor:
-    """x as float64."""
+    """Cast x to float64."""
     return F.cast(x, dtype="float64", name=name)
 
 
 def to_int32(x: Any, name: str | None = "ToInt32") -> Tensor:
-    """x as int32."""
+    """Cast x to int32."""
     return F.cast(x, dtype="int32", name=name)
 
 
 def to_int64(x: Any, name: str | None = "ToInt64") -> Tensor:
-    """x as int64."""
+    """Cast x to int64."""
     return F.cast(x, dtype="int64", name=name)
 
 
@@ -182,7 +181,7 @@ def count_nonzero(
     keep_dims: bool | None = None,
     input: Any = None,
 ) -> Tensor:
-    """How many elements are not 0, along axes or of all."""
+    """Count the elements that are not 0, along axes or in all."""
     x = of(input if input_tensor is None else input_tensor)
     with scoped(name, "count_nonzero", [x]):
         hits = x if x.dtype == "bool" else F.not_equal(x, F.zeros_like(x))
@@ -197,7 +196,7 @@ def count_nonzero(
 def reduce_euclidean_norm(
     input_tensor: Any, axis: Any = None, keepdims: bool = False, name: str | None = None
 ) -> Tensor:
-    """The root of the sum of squares along axes."""
+    """Return the root of the sum of squares along axes."""
     return F.norm(input_tensor, axis=axis, keepdims=keepdims, name=name or "euclidean_norm")
 
 
@@ -210,11 +209,11 @@ def norm(
     name: str | None = None,
     keep_dims: bool | None = None,
 ) -> Tensor:
-    """The size of vectors along an axis, of matrices along two, or of all elements as one vector.
+    """Return the norm of vectors along an axis, of matrices along two, or of all elements.
 
     Args:
-        ord: "euclidean", 1, 2, infinity or another number above 0; of matrices "fro" as well, 1 the
-            largest sum of a column, infinity that of a row, 2 the largest singular value.
+        ord: "euclidean", 1, 2, infinity or another number above 0. For matrices also "fro"; 1 is
+            the largest column sum, infinity the largest row sum, 2 the largest singular value.
 
     Raises:
         AttributeProblem: there is no such norm.
@@ -251,12 +250,12 @@ def argmax(
     *,
     keepdims: bool = False,
 ) -> Tensor:
-    """Where the largest element along an axis is; the first of equal ones.
+    """Return the index of the largest element along an axis, the first of equal ones.
 
     Args:
-        axis: None is 0, as in TensorFlow 1.
-        dimension: as axis: its name in older programs.
-        keepdims: whether the axis stays, with size 1.
+        axis: None: 0, as in TensorFlow 1.
+        dimension: the name of ``axis`` in older programs.
+        keepdims: whether to keep the axis, with size 1.
     """
     along = one_axis("argmax", axis, dimension, 0)
     return _placed(F.argmax, input, along, keepdims, output_type, name)
@@ -272,7 +271,7 @@ def argmin(
     *,
     keepdims: bool = False,
 ) -> Tensor:
-    """Where the smallest element along an axis is; arguments as of `argmax`."""
+    """Return the index of the smallest element along an axis; arguments are as for `argmax`."""
     along = one_axis("argmin", axis, dimension, 0)
     return _placed(F.argmin, input, along, keepdims, output_type, name)
 
@@ -280,14 +279,14 @@ def argmin(
 def arg_max(
     input: Any, dimension: int, output_type: Any = "int64", name: str | None = None
 ) -> Tensor:
-    """The old name and order of `argmax`."""
+    """Apply `argmax`, under its old name and argument order."""
     return _placed(F.argmax, input, dimension, False, output_type, name)
 
 
 def arg_min(
     input: Any, dimension: int, output_type: Any = "int64", name: str | None = None
 ) -> Tensor:
-    """The old name and order of `argmin`."""
+    """Apply `argmin`, under its old name and argument order."""
     return _placed(F.argmin, input, dimension, False, output_type, name)
 
 
@@ -301,12 +300,12 @@ def _placed(
 
 
 def is_non_decreasing(x: Any, name: str | None = None) -> Tensor:
-    """Whether each element, row by row, is at least the one before it: a bool."""
+    """Return whether each element, row by row, is at least the previous one: a bool."""
     return _in_order(x, F.greater_equal, name or "is_non_decreasing")
 
 
 def is_strictly_increasing(x: Any, name: str | None = None) -> Tensor:
-    """Whether each element, row by row, is larger than the one before it: a bool."""
+    """Return whether each element, row by row, is larger than the previous one: a bool."""
     return _in_order(x, F.greater, name or "is_strictly_increasing")
 
 
@@ -331,13 +330,13 @@ def bincount(
     *,
     size: int | None = None,
 ) -> Tensor:
-    """How often each of the numbers 0, 1, 2 and so on occurs, or the sum of its weights.
+    """Count how often each of the numbers 0, 1, 2 and so on occurs, or sum its weights.
 
     Args:
-        minlength: count at least this many numbers; the result ends with the largest one in arr.
-        maxlength: count at most this many; larger numbers are left out.
-        dtype: of the counts; sums have the weights' dtype.
-        size: count exactly this many, which compiles.
+        minlength: smallest size of the result; it extends to the largest number in arr.
+        maxlength: largest size of the result; larger numbers are left out.
+        dtype: dtype of counts; sums have the dtype of the weights.
+        size: exact size of the result, which compiles.
     """
     arr = of(arr)
     if size is None and minlength is not None and minlength == maxlength:
@@ -352,7 +351,7 @@ def bincount(
 
 
 def _counted(arr: Tensor, given: list[Tensor], least: int | None, most: int | None) -> Tensor:
-    """Counts whose number only a run knows: ones, or weights, added up at their numbers."""
+    """Add up ones or weights at their numbers; only a run knows the size of the result."""
     numbers = F.cast(F.reshape(arr, shape=[-1]), dtype="int64")
     largest = F.reduce_max(F.concat([F.cast([least or 0], dtype="int64"), numbers + 1], axis=0))
     length = largest if most is None else F.minimum(largest, most)
@@ -377,12 +376,12 @@ def confusion_matrix(
     name: str | None = None,
     weights: Any = None,
 ) -> Tensor:
-    """How often each class (row) was taken for each class (column), or the sum of weights.
+    """Count how often each class (row) was predicted as each class (column), or sum the weights.
 
     Args:
         labels, predictions: class numbers of one shape.
-        num_classes: None is one more than the largest number.
-        weights: what each counts.
+        num_classes: None: the largest number plus one.
+        weights: weight of each pair.
     """
     labels, predictions = (
         F.reshape(_cast(of(t), "int64"), shape=[-1]) for t in (labels, predictions)
@@ -419,13 +418,13 @@ def matmul(
     output_type: Any = None,
     name: str | None = None,
 ) -> Tensor:
-    """The product of matrices along the last two axes; batches before them broadcast.
+    """Multiply matrices along the last two axes. Axes before them are batches and broadcast.
 
     Args:
-        transpose_a, adjoint_a: use a transposed.
-        transpose_b, adjoint_b: use b transposed.
+        transpose_a, adjoint_a: transpose a.
+        transpose_b, adjoint_b: transpose b.
         a_is_sparse, b_is_sparse: accepted for TensorFlow 1; they change nothing here.
-        output_type: another dtype for the result.
+        output_type: another dtype of the result.
     """
     turned = {"transpose_x": transpose_a or adjoint_a, "transpose_y": transpose_b or adjoint_b}
     if output_type is None:
@@ -443,19 +442,19 @@ def sparse_matmul(
     b_is_sparse: bool = False,
     name: str | None = None,
 ) -> Tensor:
-    """As `matmul`, of two matrices: zeros are multiplied like other numbers."""
+    """Multiply two matrices as `matmul` does. Zeros are multiplied like other numbers."""
     return F.matmul(a, b, transpose_x=transpose_a, transpose_y=transpose_b, name=name)
 
 
 def tensordot(a: Any, b: Any, axes: Any, name: str | None = None) -> Tensor:
-    """The sum of products along some axes of both, over all others of a and then of b.
+    """Sum products along some axes of both. The other axes of a, then of b, remain.
 
     Args:
-        axes: how many: the last of a with the first of b; or two lists, axes of a and of b.
+        axes: number of axes: the last of a and the first of b; or two lists, axes of a and of b.
 
     Raises:
         AttributeProblem: the two lists differ in length, or name an axis twice.
-        ShapeError: the sizes differ, or are known only when it runs.
+        ShapeError: the sizes differ, or only a run knows them.
     """
     a, b = pair(a, b)
     ranks = len(a.shape), len(b.shape)
@@ -482,7 +481,7 @@ def tensordot(a: Any, b: Any, axes: Any, name: str | None = None) -> Tensor:
 def log_poisson_loss(
     targets: Any, log_input: Any, compute_full_loss: bool = False, name: str | None = None
 ) -> Tensor:
-    """exp(log_input) - log_input * targets: the loss of a Poisson rate, one for each element.
+    """Return exp(log_input) - log_input * targets, the Poisson loss of each element.
 
     Args:
         compute_full_loss: add Stirling's approximation of log(targets!), for targets above 1.

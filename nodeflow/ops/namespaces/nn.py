@@ -1,7 +1,7 @@
 """`nf.nn`: ops for neural networks, with the names and argument orders of `tf.nn`.
 
-Strides and window sizes have an entry for each axis, as there, or for the axes of space alone;
-``padding`` is "SAME" or "VALID". Every op of nodeflow is found here, too.
+Strides and window sizes have an entry for each axis, as in TensorFlow, or only for the spatial
+axes. ``padding`` is "SAME" or "VALID". The namespace also has every op of nodeflow.
 """
 
 from __future__ import annotations
@@ -173,12 +173,12 @@ def __dir__() -> list[str]:
 
 
 def relu(features: Any, name: str | None = None) -> Tensor:
-    """max(features, 0)."""
+    """Return max(features, 0)."""
     return F.relu(features, name=name)
 
 
 def relu6(features: Any, name: str | None = None) -> Tensor:
-    """min(max(features, 0), 6); the gradient is 0 at both bounds."""
+    """Return min(max(features, 0), 6). The gradient is 0 at both bounds."""
     x = tensor(features)
     if x.type.is_float:
         return F.relu6(x, name=name)
@@ -186,20 +186,22 @@ def relu6(features: Any, name: str | None = None) -> Tensor:
 
 
 def crelu(features: Any, name: str | None = None, axis: int = -1) -> Tensor:
-    """relu of the features and of their negatives, side by side along an axis."""
+    """Concatenate relu of the features and of their negatives along an axis."""
     x = tensor(features)
     with scoped(name, "crelu", [x]):
         return F.relu(F.concat([x, -x], axis=axis))
 
 
 def elu(features: Any, name: str | None = None) -> Tensor:
-    """features where they are positive, exp(features) - 1 elsewhere."""
+    """Return features where they are positive, exp(features) - 1 elsewhere."""
     return F.elu(features, name=name)
 
 
 def selu(features: Any, name: str | None = None) -> Tensor:
-    """scale * elu with alpha 1.6733, which keeps mean 0 and variance 1. Klambauer and others,
-    2017."""
+    """Return scale * elu with alpha 1.6733, which keeps mean 0 and variance 1.
+
+    Klambauer and others, 2017.
+    """
     alpha, scale = 1.6732632423543772848170429916717, 1.0507009873554804934193349852946
     if "selu" in REGISTRY:
         return F.selu(features, name=name)
@@ -209,17 +211,17 @@ def selu(features: Any, name: str | None = None) -> Tensor:
 
 
 def leaky_relu(features: Any, alpha: float = 0.2, name: str | None = None) -> Tensor:
-    """features where they are positive, alpha * features elsewhere."""
+    """Return features where they are positive, alpha * features elsewhere."""
     return F.leaky_relu(features, alpha=alpha, name=name)
 
 
 def softplus(features: Any, name: str | None = None) -> Tensor:
-    """log(1 + exp(features))."""
+    """Return log(1 + exp(features))."""
     return F.softplus(features, name=name)
 
 
 def softsign(features: Any, name: str | None = None) -> Tensor:
-    """features / (1 + abs(features))."""
+    """Return features / (1 + abs(features))."""
     if "softsign" in REGISTRY:
         return F.softsign(features, name=name)
     x = tensor(features)
@@ -228,26 +230,26 @@ def softsign(features: Any, name: str | None = None) -> Tensor:
 
 
 def sigmoid(x: Any, name: str | None = None) -> Tensor:
-    """1 / (1 + exp(-x))."""
+    """Return 1 / (1 + exp(-x))."""
     return F.sigmoid(x, name=name)
 
 
 def tanh(x: Any, name: str | None = None) -> Tensor:
-    """The hyperbolic tangent."""
+    """Return the hyperbolic tangent."""
     return F.tanh(x, name=name)
 
 
 def softmax(
     logits: Any, axis: int | None = None, name: str | None = None, dim: int | None = None
 ) -> Tensor:
-    """exp(logits) / sum(exp(logits)) along an axis, the last one by default."""
+    """Return exp(logits) / sum(exp(logits)) along an axis, by default the last one."""
     return F.softmax(logits, axis=one_axis("softmax", axis, dim, -1), name=name)
 
 
 def log_softmax(
     logits: Any, axis: int | None = None, name: str | None = None, dim: int | None = None
 ) -> Tensor:
-    """log(softmax(logits)), without losing digits."""
+    """Return log(softmax(logits)), without losing digits."""
     return F.log_softmax(logits, axis=one_axis("log_softmax", axis, dim, -1), name=name)
 
 
@@ -259,17 +261,17 @@ def dropout(
     name: str | None = None,
     rate: Any = None,
 ) -> Tensor:
-    """A share of the elements is 0 and the others are scaled up, in every run.
+    """Set a random share of the elements to 0 and scale the others up, in every run.
 
     Args:
-        keep_prob: share that is kept, a number or a scalar tensor, such as a placeholder that is
-            fed 1 to use what was trained.
-        noise_shape: for each axis the size of x, or 1 where all share one draw; a list or an
-            integer tensor.
-        rate: share that is dropped, instead of keep_prob.
+        keep_prob: share of kept elements, a number or a scalar tensor, such as a placeholder that
+            is fed 1 for evaluation.
+        noise_shape: for each axis the size of x, or 1 where all elements share one draw; a list or
+            an integer tensor.
+        rate: share of dropped elements, instead of keep_prob.
 
     Raises:
-        GraphError: neither share is given, or both.
+        GraphError: neither share is given, or both are.
     """
     if (keep_prob is None) == (rate is None):
         raise GraphError(
@@ -292,7 +294,7 @@ def moments(
     keep_dims: bool | None = None,
     keepdims: bool | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Mean and variance along axes; the variance is divided by the count."""
+    """Return mean and variance along axes. The variance is divided by the count."""
     keep = bool(keepdims if keep_dims is None else keep_dims)
     x = tensor(x)
     with scoped(name, "moments", [x]):
@@ -306,10 +308,10 @@ def batch_normalization(
     x: Any, mean: Any, variance: Any, offset: Any, scale: Any, variance_epsilon: float,
     name: str | None = None,
 ) -> Tensor:  # fmt: skip
-    """(x - mean) / sqrt(variance + variance_epsilon) * scale + offset, of given moments.
+    """Return (x - mean) / sqrt(variance + variance_epsilon) * scale + offset, for given moments.
 
     Args:
-        offset, scale: None leaves one out.
+        offset, scale: None: left out.
     """
     x = tensor(x)
     with scoped(name, "batchnorm", [x]):
@@ -331,10 +333,10 @@ def fused_batch_norm(
     is_training: bool = True,
     name: str | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Batch normalisation of images, with the mean and the variance that it used.
+    """Apply batch normalization to images. Return the result and the mean and variance it used.
 
-    With `is_training` these are the batch's, and the variance is given as divided by the count
-    less 1; otherwise they are the given ones.
+    With `is_training` these are the batch's; the returned variance is divided by the count minus 1.
+    Otherwise they are the given ones.
     """
     x = tensor(x)
     first = is_channels_first(data_format)
@@ -355,7 +357,7 @@ def fused_batch_norm(
 def l2_normalize(
     x: Any, axis: Any = None, epsilon: float = 1e-12, name: str | None = None, dim: Any = None
 ) -> Tensor:
-    """x / sqrt(max(sum(x ** 2), epsilon)), along axes or of all elements."""
+    """Return x / sqrt(max(sum(x ** 2), epsilon)), with the sum along axes or over all elements."""
     x = tensor(x)
     along = one_axis("l2_normalize", axis, dim, None)
     with scoped(name, "l2_normalize", [x]):
@@ -364,12 +366,12 @@ def l2_normalize(
 
 
 def l2_loss(t: Any, name: str | None = None) -> Tensor:
-    """sum(t ** 2) / 2."""
+    """Return sum(t ** 2) / 2."""
     return F.l2_regularization(tensor(t), strength=0.5, name=name or "l2_loss")
 
 
 def zero_fraction(value: Any, name: str | None = None) -> Tensor:
-    """The share of elements that are 0."""
+    """Return the share of elements that are 0."""
     x = tensor(value)
     with scoped(name, "zero_fraction", [x]):
         return F.reduce_mean(F.cast(F.equal(x, F.zeros_like(x)), dtype="float32"))
@@ -386,7 +388,7 @@ def softmax_cross_entropy_with_logits_v2(
     name: str | None = None,
     dim: int | None = None,
 ) -> Tensor:
-    """The cross-entropy of label probabilities with softmax(logits), one for each row.
+    """Return the cross-entropy of label probabilities with softmax(logits), one per row.
 
     Labels and logits are given by name. Gradients flow into both.
 
@@ -411,7 +413,7 @@ def softmax_cross_entropy_with_logits(
     name: str | None = None,
     axis: int | None = None,
 ) -> Tensor:
-    """As `softmax_cross_entropy_with_logits_v2`, but no gradient flows into the labels."""
+    """Apply `softmax_cross_entropy_with_logits_v2` without a gradient for the labels."""
     _by_name("softmax_cross_entropy_with_logits", _sentinel, labels, logits)
     logits = tensor(logits)
     labels = tensor(labels, logits)
@@ -426,9 +428,9 @@ def softmax_cross_entropy_with_logits(
 def sparse_softmax_cross_entropy_with_logits(
     _sentinel: Any = None, labels: Any = None, logits: Any = None, name: str | None = None
 ) -> Tensor:
-    """The cross-entropy of class numbers with softmax(logits), one for each row.
+    """Return the cross-entropy of class numbers with softmax(logits), one per row.
 
-    Labels (rows,) and logits (rows, classes) are given by name; further axes stand in front.
+    Labels (rows,) and logits (rows, classes) are given by name. Both may have further leading axes.
 
     Raises:
         GraphError: one is given by position, or missing.
@@ -440,7 +442,7 @@ def sparse_softmax_cross_entropy_with_logits(
 def sigmoid_cross_entropy_with_logits(
     _sentinel: Any = None, labels: Any = None, logits: Any = None, name: str | None = None
 ) -> Tensor:
-    """max(logits, 0) - logits * labels + log(1 + exp(-abs(logits))), one for each element.
+    """Return max(logits, 0) - logits * labels + log(1 + exp(-abs(logits))) for each element.
 
     Labels and logits are given by name.
 
@@ -461,7 +463,7 @@ def weighted_cross_entropy_with_logits(
     name: str | None = None,
     targets: Any = None,
 ) -> Tensor:
-    """As `sigmoid_cross_entropy_with_logits`, with the terms of the label 1 times pos_weight.
+    """Apply `sigmoid_cross_entropy_with_logits` with terms of label 1 multiplied by pos_weight.
 
     Args:
         targets: the old name of labels.
@@ -495,14 +497,14 @@ def embedding_lookup(
     validate_indices: bool = True,
     max_norm: float | None = None,
 ) -> Tensor:
-    """The rows of a table with the given numbers.
+    """Return the rows of a table at the given row numbers.
 
     Args:
-        params: the table, or a list of one.
-        max_norm: longest row, measured by its length; longer ones are scaled down.
+        params: the table, or a list of one table.
+        max_norm: largest norm of a row; longer rows are scaled down.
 
     Raises:
-        GraphError: a list of several tables, or a number is outside when run.
+        GraphError: the list has several tables, or a number is out of range in a run.
     """
     tables = params if isinstance(params, (list, tuple)) else [params]
     if len(tables) != 1:
@@ -519,7 +521,7 @@ def embedding_lookup(
 
 
 class TopK(NamedTuple):
-    """What `top_k` gives."""
+    """The two results of `top_k`."""
 
     values: Tensor
     indices: Tensor
@@ -532,10 +534,10 @@ def top_k(
     index_type: Any = "int32",
     name: str | None = None,
 ) -> TopK:
-    """The k largest elements along the last axis, the largest first, and where they are.
+    """Return the k largest elements along the last axis, largest first, and their indices.
 
     Args:
-        sorted: accepted for TensorFlow 1: they always are.
+        sorted: accepted for TensorFlow 1; the result is always sorted.
         index_type: dtype of the indices.
     """
     found, places = F.top_k(input, k=k, name=name)
@@ -544,10 +546,9 @@ def top_k(
 
 
 def in_top_k(predictions: Any, targets: Any, k: int, name: str | None = None) -> Tensor:
-    """Whether the score of the target is among the k largest of its row: (rows,) of bool.
+    """Return whether the score of the target is among the k largest of its row: (rows,) of bool.
 
-    All classes that share the score at the border are among them. A target without a finite score
-    is not.
+    All classes that tie for the k-th score are included. A target without a finite score is not.
     """
     scores = tensor(predictions)
     if scores.dtype not in FLOATS:

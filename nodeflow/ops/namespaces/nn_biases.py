@@ -1,4 +1,4 @@
-"""Biases of `nf.nn`, and the few layers that it has as functions."""
+"""Biases of `nf.nn`, and its dense layers as functions."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from nodeflow.ops.namespaces.arguments import is_channels_first, scoped, tensor
 def bias_add(
     value: Any, bias: Any, data_format: str | None = None, name: str | None = None
 ) -> Tensor:
-    """value + bias, one number for each channel.
+    """Return value + bias, with one bias per channel.
 
     Raises:
-        ShapeError: the bias has not one axis of as many numbers as there are channels.
+        ShapeError: the bias is not a vector with one number per channel.
     """
     x = tensor(value)
     b = tensor(bias, x)
@@ -30,12 +30,12 @@ def bias_add(
 
 
 def xw_plus_b(x: Any, weights: Any, biases: Any, name: str | None = None) -> Tensor:
-    """x @ weights + biases."""
+    """Return x @ weights + biases."""
     with scoped(name, "xw_plus_b", [x, weights, biases]):
         return F.matmul(x, weights) + biases
 
 
 def relu_layer(x: Any, weights: Any, biases: Any, name: str | None = None) -> Tensor:
-    """relu(x @ weights + biases)."""
+    """Return relu(x @ weights + biases)."""
     with scoped(name, "relu_layer", [x, weights, biases]):
         return F.relu(F.matmul(x, weights) + biases)

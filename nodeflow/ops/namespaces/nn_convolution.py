@@ -1,4 +1,4 @@
-"""Convolution of `nf.nn`: strides and dilations with an entry for each axis, or one for all."""
+"""Convolution of `nf.nn`: strides and dilations have an entry per axis, or one for all."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ def conv1d(
     input: Any = None,
     dilations: Any = None,
 ) -> Tensor:
-    """Filters (size, channels, filters) over series (rows, time, channels).
+    """Convolve series (rows, time, channels) with filters (size, channels, filters).
 
     Args:
         padding: "SAME", "VALID", or [[0, 0], [before, after], [0, 0]].
-        input: the same as value.
+        input: another name of value.
     """
     x = either("conv1d", "value", value, "input", input)
     return _convolved(1, x, filters, stride, padding, data_format, dilations, name)
@@ -53,17 +53,18 @@ def conv2d(
     name: str | None = None,
     filters: Any = None,
 ) -> Tensor:
-    """Filters (height, width, channels, filters) over images (rows, height, width, channels).
+    """Convolve images (rows, height, width, channels) with filters (height, width, channels,
+    filters).
 
     Args:
         strides: steps between windows, [1, height, width, 1].
         padding: "SAME", "VALID", or [[0, 0], [top, bottom], [left, right], [0, 0]].
-        data_format: "NHWC", or "NCHW" where the channels come before height and width.
-        dilations: steps between the elements of a window, [1, height, width, 1].
-        filters: the same as filter.
+        data_format: "NHWC", or "NCHW" if the channels come before height and width.
+        dilations: distance between the elements of a window, [1, height, width, 1].
+        filters: another name of filter.
 
     Raises:
-        AttributeProblem: strides or dilations of rows or channels that are not 1.
+        AttributeProblem: strides or dilations of rows or channels are not 1.
         ShapeError: images and filters do not fit.
     """
     kernel = either("conv2d", "filter", filter, "filters", filters)
@@ -80,8 +81,11 @@ def conv3d(
     name: str | None = None,
     filters: Any = None,
 ) -> Tensor:
-    """Filters (depth, height, width, channels, filters) over volumes (rows, depth, height, width,
-    channels); arguments as of `conv2d`, with a number for the depth."""
+    """Convolve volumes with filters (depth, height, width, channels, filters).
+
+    Volumes are (rows, depth, height, width, channels). Arguments are as for `conv2d`, with a number
+    for the depth.
+    """
     kernel = either("conv3d", "filter", filter, "filters", filters)
     return _convolved(3, input, kernel, strides, padding, data_format, dilations, name)
 
@@ -97,10 +101,10 @@ def convolution(
     filters: Any = None,
     dilations: Any = None,
 ) -> Tensor:
-    """`conv1d`, `conv2d` or `conv3d`, by the number of axes.
+    """Apply `conv1d`, `conv2d` or `conv3d`, chosen by the number of axes.
 
     Raises:
-        ShapeError: none of them takes so many axes.
+        ShapeError: the number of axes fits none of them.
         GraphError: dilation_rate and dilations, or filter and filters, are both given.
     """
     kernel = either("convolution", "filter", filter, "filters", filters)
@@ -113,15 +117,15 @@ def convolution(
 def atrous_conv2d(
     value: Any, filters: Any, rate: int, padding: Any, name: str | None = None
 ) -> Tensor:
-    """`conv2d` with steps of `rate` between the elements of a window."""
+    """Apply `conv2d` with a distance of `rate` between the elements of a window."""
     return conv2d(value, filters, 1, padding, dilations=rate, name=name)
 
 
 def _axes_of(x: Tensor) -> int:
-    """The number of axes of space.
+    """Return the number of spatial axes.
 
     Raises:
-        ShapeError: not one, two or three.
+        ShapeError: it is not one, two or three.
     """
     axes = len(x.shape) - 2
     if axes not in (1, 2, 3):
@@ -164,7 +168,7 @@ def conv1d_transpose(
     dilations: Any = None,
     name: str | None = None,
 ) -> Tensor:
-    """The gradient of `conv1d` as an op; arguments as of `conv2d_transpose`."""
+    """Apply the gradient of `conv1d`; arguments are as for `conv2d_transpose`."""
     return _transposed(
         1, input, filters, output_shape, strides, padding, data_format, dilations, name
     )
@@ -182,14 +186,14 @@ def conv2d_transpose(
     filters: Any = None,
     dilations: Any = None,
 ) -> Tensor:
-    """The gradient of `conv2d` as an op: every pixel adds its filters (height, width, out, in).
+    """Apply the gradient of `conv2d`: every pixel adds its filters (height, width, out, in).
 
     Args:
-        output_shape: sizes of the result, as numbers or a tensor: those of an image whose
-            convolution has the sizes of value; by default what strides and padding give.
+        output_shape: sizes of the result, as numbers or a tensor. A convolution of these sizes must
+            have the sizes of value. Default: they follow from strides and padding.
 
     Raises:
-        ShapeError: output_shape is another.
+        ShapeError: output_shape does not fit.
     """
     x = either("conv2d_transpose", "value", value, "input", input)
     kernel = either("conv2d_transpose", "filter", filter, "filters", filters)
@@ -208,7 +212,7 @@ def conv3d_transpose(
     filters: Any = None,
     dilations: Any = None,
 ) -> Tensor:
-    """The gradient of `conv3d` as an op; arguments as of `conv2d_transpose`."""
+    """Apply the gradient of `conv3d`; arguments are as for `conv2d_transpose`."""
     x = either("conv3d_transpose", "value", value, "input", input)
     kernel = either("conv3d_transpose", "filter", filter, "filters", filters)
     return _transposed(3, x, kernel, output_shape, strides, padding, data_format, dilations, name)
@@ -224,7 +228,7 @@ def conv_transpose(
     dilations: Any = None,
     name: str | None = None,
 ) -> Tensor:
-    """`conv1d_transpose`, `conv2d_transpose` or `conv3d_transpose`, by the number of axes."""
+    """Apply `conv1d_transpose`, `conv2d_transpose` or `conv3d_transpose`, by the number of axes."""
     x = tensor(input, filters)
     return _transposed(
         *(_axes_of(x), x, filters, output_shape, strides, padding, data_format, dilations, name)
@@ -234,7 +238,7 @@ def conv_transpose(
 def atrous_conv2d_transpose(
     value: Any, filters: Any, output_shape: Any, rate: int, padding: Any, name: str | None = None
 ) -> Tensor:
-    """The gradient of `atrous_conv2d` as an op."""
+    """Apply the gradient of `atrous_conv2d`."""
     return conv2d_transpose(value, filters, output_shape, 1, padding, dilations=rate, name=name)
 
 
@@ -298,7 +302,7 @@ def conv2d_backprop_input(
     name: str | None = None,
     filters: Any = None,
 ) -> Tensor:
-    """The gradient of `conv2d` with respect to images of `input_sizes`."""
+    """Return the gradient of `conv2d` with respect to images of `input_sizes`."""
     kernel = either("conv2d_backprop_input", "filter", filter, "filters", filters)
     return conv2d_transpose(
         out_backprop, kernel, input_sizes, strides, padding, data_format, name, dilations=dilations
@@ -316,7 +320,7 @@ def conv2d_backprop_filter(
     dilations: Any = (1, 1, 1, 1),
     name: str | None = None,
 ) -> Tensor:
-    """The gradient of `conv2d` with respect to filters of `filter_sizes`."""
+    """Return the gradient of `conv2d` with respect to filters of `filter_sizes`."""
     return _by_filter(
         2, input, filter_sizes, out_backprop, strides, padding, data_format, dilations, name
     )
@@ -332,7 +336,7 @@ def conv3d_backprop_filter(
     dilations: Any = (1, 1, 1, 1, 1),
     name: str | None = None,
 ) -> Tensor:
-    """The gradient of `conv3d` with respect to filters of `filter_sizes`."""
+    """Return the gradient of `conv3d` with respect to filters of `filter_sizes`."""
     return _by_filter(
         3, input, filter_sizes, out_backprop, strides, padding, data_format, dilations, name
     )
@@ -371,7 +375,7 @@ def depthwise_conv2d(
     data_format: str | None = None,
     dilations: Any = None,
 ) -> Tensor:
-    """Filters (height, width, channels, multiplier) for each channel of images by itself.
+    """Convolve each channel of images with its own filters (height, width, channels, multiplier).
 
     Channel k gives the results k * multiplier to (k + 1) * multiplier - 1.
     """
@@ -395,7 +399,7 @@ def depthwise_conv2d_native(
     dilations: Any = (1, 1, 1, 1),
     name: str | None = None,
 ) -> Tensor:
-    """`depthwise_conv2d`, with its arguments in another order."""
+    """Apply `depthwise_conv2d`, with its arguments in another order."""
     return depthwise_conv2d(input, filter, strides, padding, dilations, name, data_format)
 
 
@@ -410,7 +414,7 @@ def separable_conv2d(
     data_format: str | None = None,
     dilations: Any = None,
 ) -> Tensor:
-    """`depthwise_conv2d`, and then `conv2d` with filters of size 1."""
+    """Apply `depthwise_conv2d`, then `conv2d` with filters of size 1."""
     steps = either("separable_conv2d", "rate", rate, "dilations", dilations, 1)
     with scoped(name, "separable_conv2d", [input, depthwise_filter, pointwise_filter]):
         each = depthwise_conv2d(

@@ -19,7 +19,7 @@ from nodeflow.ops.namespaces.arguments import scoped, tensor
 
 
 class FractionalPool(NamedTuple):
-    """What fractional pooling gives: the images, and where windows begin and the last one ends."""
+    """The results of fractional pooling: images, and the bounds of windows along both axes."""
 
     output: Tensor
     row_pooling_sequence: Tensor
@@ -36,19 +36,19 @@ def fractional_max_pool(
     seed2: int = 0,
     name: str | None = None,
 ) -> FractionalPool:
-    """The largest elements of windows whose lengths are drawn in each run.
+    """Take the largest element of each window. Each run draws the lengths of windows.
 
     Args:
         value: (rows, height, width, channels), with known sizes.
-        pooling_ratio: how much smaller the result is, [1, height, width, 1].
-        pseudo_random: the beginnings are rounded multiples of the ratio from a random place on;
-            else the two lengths are in random order.
-        overlapping: a window also has the first element of the next.
-        deterministic: every run draws the same.
+        pooling_ratio: factor by which the result is smaller, [1, height, width, 1].
+        pseudo_random: start windows at rounded multiples of the ratio from a random offset;
+            otherwise the two lengths are in random order.
+        overlapping: a window includes the first element of the next.
+        deterministic: every run draws the same lengths.
 
     Raises:
-        AttributeProblem: a ratio below 1, or one of rows or channels that is not 1.
-        ShapeError: not four axes, or unknown sizes.
+        AttributeProblem: a ratio is below 1, or a ratio of rows or channels is not 1.
+        ShapeError: the rank is not 4, or sizes are unknown.
     """
     seeds = (seed, seed2, deterministic)
     return _pooled("max", value, pooling_ratio, pseudo_random, overlapping, seeds, name)
@@ -64,7 +64,7 @@ def fractional_avg_pool(
     seed2: int = 0,
     name: str | None = None,
 ) -> FractionalPool:
-    """The means of windows whose lengths are drawn in each run; as `fractional_max_pool`."""
+    """Take the mean of each window; otherwise as `fractional_max_pool`."""
     seeds = (seed, seed2, deterministic)
     return _pooled("avg", value, pooling_ratio, pseudo_random, overlapping, seeds, name)
 
@@ -104,7 +104,7 @@ def _pooled(
 def _along(
     kind: str, x: Tensor, begins: Tensor, axis: int, size: int, share: float, overlapping: bool
 ) -> Tensor:
-    """One axis pooled: the elements of each window, the last ones repeated to one length."""
+    """Pool along one axis. Windows repeat their last element up to a common length."""
     longest = size // math.floor(size / share) + 2 + overlapping
     ends = F.minimum(begins[1:] - (0 if overlapping else 1), size - 1)
     last = F.expand_dims(ends, axis=1)
@@ -121,7 +121,7 @@ def _along(
 def _begins(
     size: int, count: int, pseudo_random: bool, seeds: tuple[int, int, bool], place: int
 ) -> Tensor:
-    """Where ``count`` windows begin, and where the last one ends: int64, from 0 to ``size``."""
+    """Return the starts of ``count`` windows and the end of the last one: int64, 0 to ``size``."""
     short, rest = divmod(size, count)
     if not rest:
         return F.constant(np.arange(count + 1) * short)

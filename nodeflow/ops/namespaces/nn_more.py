@@ -1,4 +1,4 @@
-"""Functions of `tf.nn` that few programs use: moments in parts, samplers, names of old papers."""
+"""Functions of `tf.nn` that few programs use: moments in parts, samplers, old names."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ def sufficient_statistics(
     name: str | None = None,
     keepdims: bool | None = None,
 ) -> tuple[Tensor, Tensor, Tensor, Any]:
-    """How many elements there are along axes, their sum and the sum of their squares.
+    """Return the number of elements along axes, their sum and the sum of their squares.
 
     Args:
-        shift: what is subtracted first, near the mean, so that no digits are lost.
+        shift: number to subtract first, close to the mean, so that no digits are lost.
 
     Returns:
         The count, both sums, and the shift.
@@ -59,7 +59,7 @@ def sufficient_statistics(
 def normalize_moments(
     counts: Any, mean_ss: Any, variance_ss: Any, shift: Any, name: str | None = None
 ) -> tuple[Tensor, Tensor]:
-    """Mean and variance from what `sufficient_statistics` gives."""
+    """Return mean and variance from the results of `sufficient_statistics`."""
     mean_ss = tensor(mean_ss)
     with scoped(name, "normalize", [mean_ss]):
         divisor = 1 / tensor(counts, mean_ss)
@@ -76,7 +76,7 @@ def weighted_moments(
     keep_dims: bool | None = None,
     keepdims: bool | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Mean and variance along axes of elements that count as often as their weights say."""
+    """Return mean and variance along axes, with weights as counts of elements."""
     x = tensor(x)
     weights = as_float(frequency_weights, x)
     keep = bool(keepdims if keep_dims is None else keep_dims)
@@ -103,10 +103,10 @@ def batch_norm_with_global_normalization(
     mean: Any = None,
     variance: Any = None,
 ) -> Tensor:
-    """(t - m) / sqrt(v + variance_epsilon) * gamma + beta: the old form of `batch_normalization`.
+    """Return (t - m) / sqrt(v + variance_epsilon) * gamma + beta: an old `batch_normalization`.
 
     Args:
-        scale_after_normalization: whether gamma counts.
+        scale_after_normalization: whether to use gamma.
         input, mean, variance: newer names of t, m and v.
 
     Raises:
@@ -127,10 +127,10 @@ def batch_norm_with_global_normalization(
 def compute_average_loss(
     per_example_loss: Any, sample_weight: Any = None, global_batch_size: int | None = None
 ) -> Tensor:
-    """The sum of losses, times their weights, divided by the size of the batch.
+    """Return the sum of losses, times their weights, divided by the batch size.
 
     Args:
-        global_batch_size: None is the number of losses.
+        global_batch_size: None: the number of losses.
     """
     loss = as_float(per_example_loss)
     with loss.graph.name_scope("compute_average_loss"):
@@ -141,7 +141,7 @@ def compute_average_loss(
 
 
 def scale_regularization_loss(regularization_loss: Any) -> Tensor:
-    """The sum of the losses of regularizers: there is one replica, so nothing is divided."""
+    """Return the sum of the regularization losses. With one replica nothing is divided."""
     return F.reduce_sum(as_float(regularization_loss))
 
 
@@ -156,7 +156,7 @@ def all_candidate_sampler(
     seed: int | None = None,
     name: str | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Every class from 0 to num_sampled - 1: what the samplers give if all are drawn."""
+    """Return every class from 0 to num_sampled - 1, in the form of a sampler's results."""
     true = tensor(true_classes)
     with scoped(name, "AllCandidateSampler", [true]):
         drawn = true.graph.as_tensor(np.arange(num_sampled))
@@ -171,11 +171,11 @@ def compute_accidental_hits(
     seed: int | None = None,
     name: str | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Where a drawn class is one of the targets.
+    """Find drawn classes that are targets.
 
     Returns:
-        Row (int32) and place in sampled_candidates (int64) of each hit, and the lowest float32 as
-        its weight, to be added to the score.
+        Row (int32) and place in sampled_candidates (int64) of each hit, and as its weight the
+        lowest float32, to be added to the score.
     """
     true = tensor(true_classes)
     drawn = tensor(sampled_candidates, true)
@@ -201,10 +201,10 @@ def nce_loss(
     *,
     seed: int | None = None,
 ) -> Tensor:
-    """The loss of noise contrastive estimation, one for each row.
+    """Return the loss of noise contrastive estimation, one per row.
 
     Args:
-        sampled_values: what a candidate sampler gave; None draws by the log-uniform one.
+        sampled_values: results of a candidate sampler; None: draw with the log-uniform one.
         partition_strategy: accepted for TensorFlow 1; there is one table of weights.
     """
     return _sampled(
@@ -227,8 +227,10 @@ def sampled_softmax_loss(
     name: str | None = None,
     seed: int | None = None,
 ) -> Tensor:
-    """The softmax loss over the targets and a few other classes, one for each row; arguments as of
-    `nce_loss`."""
+    """Return the softmax loss over the targets and a few other classes, one per row.
+
+    Arguments are as for `nce_loss`.
+    """
     return _sampled(
         "sampled_softmax_loss", weights, biases, labels, inputs, num_sampled, num_classes, num_true,
         sampled_values, remove_accidental_hits, seed, name,
@@ -260,11 +262,11 @@ def _sampled(
 def collapse_repeated(
     labels: Any, seq_length: Any, name: str | None = None
 ) -> tuple[Tensor, Tensor]:
-    """Sequences with repeated neighbours merged into one, filled with 0 at the end.
+    """Merge repeated neighbours of sequences, and pad with 0.
 
     Args:
         labels: (batch, time): integers.
-        seq_length: how many of each row count.
+        seq_length: number of valid labels in each row.
 
     Returns:
         The merged sequences, as long as the longest, and the length of each.

@@ -1,4 +1,4 @@
-"""Pooling of `nf.nn`: window sizes and strides with an entry for each axis, or one for all."""
+"""Pooling of `nf.nn`: window sizes and strides have an entry per axis, or one for all."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ def max_pool(
     name: str | None = None,
     input: Any = None,
 ) -> Tensor:
-    """The largest element of each window.
+    """Take the largest element of each window.
 
     Args:
         ksize: size of a window, [1, height, width, 1].
         strides: steps between windows, [1, height, width, 1].
         padding: "SAME", "VALID", or [[0, 0], [top, bottom], [left, right], [0, 0]].
-        input: the same as value.
+        input: another name of value.
     """
     x = either("max_pool", "value", value, "input", input)
     return _pooled("max", 2, x, ksize, strides, padding, data_format, name)
@@ -49,7 +49,7 @@ def avg_pool(
     name: str | None = None,
     input: Any = None,
 ) -> Tensor:
-    """The mean of each window, of what lies inside; arguments as of `max_pool`."""
+    """Take the mean of each window, without the border; arguments are as for `max_pool`."""
     x = either("avg_pool", "value", value, "input", input)
     return _pooled("average", 2, x, ksize, strides, padding, data_format, name)
 
@@ -62,7 +62,7 @@ def max_pool1d(
     data_format: str = "NWC",
     name: str | None = None,
 ) -> Tensor:
-    """The largest element of each window of series."""
+    """Take the largest element of each window of series."""
     return _pooled("max", 1, input, ksize, strides, padding, data_format, name)
 
 
@@ -74,7 +74,7 @@ def avg_pool1d(
     data_format: str = "NWC",
     name: str | None = None,
 ) -> Tensor:
-    """The mean of each window of series."""
+    """Take the mean of each window of series."""
     return _pooled("average", 1, input, ksize, strides, padding, data_format, name)
 
 
@@ -86,7 +86,7 @@ def max_pool2d(
     data_format: str = "NHWC",
     name: str | None = None,
 ) -> Tensor:
-    """`max_pool`."""
+    """Apply `max_pool`."""
     return _pooled("max", 2, input, ksize, strides, padding, data_format, name)
 
 
@@ -101,7 +101,7 @@ def max_pool3d(
     data_format: str = "NDHWC",
     name: str | None = None,
 ) -> Tensor:
-    """The largest element of each window of volumes."""
+    """Take the largest element of each window of volumes."""
     return _pooled("max", 3, input, ksize, strides, padding, data_format, name)
 
 
@@ -113,7 +113,7 @@ def avg_pool3d(
     data_format: str = "NDHWC",
     name: str | None = None,
 ) -> Tensor:
-    """The mean of each window of volumes."""
+    """Take the mean of each window of volumes."""
     return _pooled("average", 3, input, ksize, strides, padding, data_format, name)
 
 
@@ -128,16 +128,16 @@ def pool(
     data_format: str | None = None,
     dilations: Any = None,
 ) -> Tensor:
-    """Pooling of series, images or volumes, by the number of axes.
+    """Pool series, images or volumes, chosen by the number of axes.
 
     Args:
         pooling_type: "MAX" or "AVG".
-        dilation_rate: steps between the elements of a window, one for each axis of space.
+        dilation_rate: distance between the elements of a window, one per spatial axis.
         strides: steps between windows, 1 by default.
 
     Raises:
-        AttributeProblem: another pooling_type.
-        ShapeError: not three, four or five axes.
+        AttributeProblem: another pooling_type is given.
+        ShapeError: the rank is not 3, 4 or 5.
     """
     kinds = {"MAX": "max", "AVG": "average"}
     if pooling_type not in kinds:
@@ -159,7 +159,7 @@ def pool(
 
 
 class MaxPoolWithArgmax(NamedTuple):
-    """What `max_pool_with_argmax` gives."""
+    """The two results of `max_pool_with_argmax`."""
 
     output: Tensor
     argmax: Tensor
@@ -176,10 +176,10 @@ def max_pool_with_argmax(
     output_dtype: Any = None,
     include_batch_in_index: bool = False,
 ) -> MaxPoolWithArgmax:
-    """The largest element of each window, and its index.
+    """Take the largest element of each window, and its index.
 
     Args:
-        output_dtype: of the indices, int64 by default; ``Targmax`` is its older name.
+        output_dtype: dtype of the indices, int64 by default; ``Targmax`` is its older name.
         include_batch_in_index: whether indices count from the first image of the batch.
 
     Returns:
@@ -234,11 +234,12 @@ def dilation2d(
     filters: Any = None,
     dilations: Any = None,
 ) -> Tensor:
-    """Grey dilation: the largest of each window plus a filter (height, width, channels).
+    """Apply grey dilation: the maximum over each window of input plus filter (height, width,
+    channels).
 
     Args:
         strides: steps between windows, [1, height, width, 1].
-        rates: steps between the elements of a window; ``dilations`` is the same.
+        rates: distance between the elements of a window; ``dilations`` is another name.
     """
     kernel = either("dilation2d", "filter", filter, "filters", filters)
     steps = either("dilation2d", "rates", rates, "dilations", dilations)
@@ -251,9 +252,10 @@ def dilation2d(
 def erosion2d(
     value: Any, kernel: Any, strides: Any, rates: Any, padding: Any, name: str | None = None
 ) -> Tensor:
-    """Grey erosion: the smallest of each window minus a kernel (height, width, channels).
+    """Apply grey erosion: the minimum over each window of value minus kernel.
 
-    The negative of the dilation of -value by the kernel turned round, as TensorFlow has it.
+    The kernel is (height, width, channels). As in TensorFlow, it is the negative of the dilation of
+    -value by the flipped kernel.
     """
     x, weights = tensor(value, kernel), tensor(kernel, value)
     with scoped(name, "erosion2d", [x, weights]):

@@ -1,4 +1,4 @@
-"""Tensors made of numbers, with TensorFlow 1's arguments: the numbers decide the dtype."""
+"""Tensors from numbers, with TensorFlow 1's arguments: the numbers determine the dtype."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ def one_hot(
     dtype: Any = None,
     name: str | None = None,
 ) -> Tensor:
-    """Class numbers as vectors that are on_value at the class and off_value elsewhere.
+    """Convert class numbers to vectors with on_value at the class and off_value elsewhere.
 
     Args:
-        indices: class numbers; one outside 0 to depth - 1 gives off_value everywhere.
-        depth: how many classes there are.
-        on_value, off_value: numbers, bools or scalar tensors; None is 1 and 0, or true and false.
-        axis: where the new axis is put in; None is last.
-        dtype: None is the dtype of on_value, else of off_value, else float32.
+        indices: class numbers; a number outside 0 to depth - 1 gives off_value everywhere.
+        depth: number of classes.
+        on_value, off_value: numbers, bools or scalar tensors; None: 1 and 0, or true and false.
+        axis: position of the new axis; None: last.
+        dtype: None: the dtype of on_value, else of off_value, else float32.
     """
     axis = -1 if axis is None else axis
     given = [value for value in (on_value, off_value) if value is not None]
@@ -63,14 +63,14 @@ def _dtype_of(value: Any) -> str:
 def range(
     start: Any, limit: Any = None, delta: Any = 1, dtype: Any = None, name: str | None = None
 ) -> Tensor:
-    """The numbers from start up to but not including limit, delta apart.
+    """Return the numbers from start up to but not including limit, in steps of delta.
 
     Args:
-        start: the first number; with start alone it counts from 0 up to it.
-        limit: the end, which is not included.
+        start: the first number; alone, it is the limit, and counting starts at 0.
+        limit: the end, not included.
         delta: the step, which may be negative.
-        dtype: None is float32 where one of the numbers is a float, the dtype of a tensor among
-            them, else int32.
+        dtype: None: float32 if one of the numbers is a float, the dtype of a tensor among them,
+            else int32.
     """
     given = (start, limit, delta)
     if dtype is None and any(isinstance(n, (Tensor, np.ndarray)) for n in given):
@@ -82,11 +82,11 @@ def range(
 
 
 def meshgrid(*args: Any, indexing: str = "xy", name: str | None = None) -> tuple[Tensor, ...]:
-    """The coordinates of all points of a grid, one tensor for each vector.
+    """Return the coordinates of all points of a grid, one tensor per vector.
 
     Args:
         args: vectors, or one list of them, of known sizes.
-        indexing: whether x runs along columns (xy) or rows (ij).
+        indexing: whether the first vector runs along columns (xy) or rows (ij).
     """
     vectors = list(args)
     if vectors and isinstance(vectors[-1], str):

@@ -1,4 +1,4 @@
-"""`nf.random`: TensorFlow 1's names of functions that draw, at the root here or in `nf.nn`."""
+"""`nf.random`: TensorFlow 1's names of random functions, which are at the root or in `nf.nn`."""
 
 from nodeflow.namespaces import spelled
 
@@ -17,6 +17,6 @@ NAMES = {
     "shuffle": "random_shuffle",
     "uniform": "random_uniform",
 }
-"""TensorFlow 1's name -> the name without ``nf.``."""
+"""TensorFlow 1's name -> nodeflow's name, without ``nf.``."""
 
 __getattr__, __dir__ = spelled(__name__, NAMES, "nf.random")

@@ -1,7 +1,7 @@
-"""Slices combined by segment, as TensorFlow 1 has it: sorted segments, and those in any order.
+"""Reductions by segment, as in TensorFlow 1: with sorted segments, or in any order.
 
-The sorted ones say how many there are by their last number; the others are given a count, and leave
-out slices of a negative segment.
+Functions of sorted segments take the number of segments from the last one. The others get it as an
+argument, and leave out slices of a negative segment.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ __all__ = [
 
 MODES = {"sum": "add", "prod": "multiply", "max": "max", "min": "min"}
 OF_OP = ("sum", "max", "min")
-"""Kinds that are ops where the number of segments is known."""
+"""Kinds that are ops if the number of segments is known."""
 
 
 def _combined(kind: str, x: Tensor, ids: Tensor, count: Any) -> Tensor:
-    """The slices of each segment combined.
+    """Combine the slices of each segment.
 
     Args:
-        count: a number, or a scalar tensor; of larger segments an error when run.
+        count: a number, or a scalar tensor; larger segment numbers are an error when run.
     """
     if kind in ("mean", "sqrt_n"):
         return _divided(kind, x, ids, count)
@@ -58,7 +58,7 @@ def _combined(kind: str, x: Tensor, ids: Tensor, count: Any) -> Tensor:
 
 
 def _divided(kind: str, x: Tensor, ids: Tensor, count: Any) -> Tensor:
-    """Sums by the number of slices, or by its root."""
+    """Divide sums by the number of slices, or by its root."""
     total = _combined("sum", x, ids, count)
     number = F.maximum(_combined("sum", F.cast(F.ones_like(ids), dtype=x.dtype), ids, count), 1)
     rest = len(x.shape) - len(ids.shape)
@@ -67,7 +67,7 @@ def _divided(kind: str, x: Tensor, ids: Tensor, count: Any) -> Tensor:
 
 
 def _given(data: Any, segment_ids: Any) -> tuple[Tensor, Tensor]:
-    """Both as tensors.
+    """Return both as tensors.
 
     Raises:
         ShapeError: the segments are not the first sizes of the data.
@@ -97,9 +97,9 @@ def _unsorted(kind: str, what: str, empty: str) -> Callable[..., Tensor]:
                 count = F.cast(count, dtype=ids.dtype)
             return _combined(kind, x, F.where(ids < 0, count, ids), count + 1)[:-1]
 
-    return _described(combine, name_here, what, f"{empty} for one without slices", (
+    return _described(combine, name_here, what, f"{empty} for a segment without slices", (
         "segment_ids: the segment of each slice, in any order; negative ones are left out.",
-        "num_segments: how many segments there are: a number or a scalar tensor.",
+        "num_segments: number of segments: a number or a scalar tensor.",
     ))  # fmt: skip
 
 
@@ -119,15 +119,14 @@ def _sorted(kind: str, what: str, empty: str) -> Callable[..., Tensor]:
         with scoped(name, name_here, [x, ids]):
             return _by_last(kind, x, ids)
 
-    return _described(combine, name_here, what, f"{empty} for one without slices", (
+    return _described(combine, name_here, what, f"{empty} for a segment without slices", (
         "segment_ids: the segment of each slice along the first axis, sorted.",
-        "count: how many segments there are, which then need not be sorted; None is one more than "
-        "the last one.",
+        "count: number of segments, which then need not be sorted; None: the last one plus one.",
     ))  # fmt: skip
 
 
 def _by_last(kind: str, x: Tensor, ids: Tensor) -> Tensor:
-    """The slices combined; how many segments there are, the largest of them says."""
+    """Combine the slices. The number of segments is the largest id plus one."""
     numbers = ids.type.array
     if numbers is not None:
         count: Any = int(numbers.max(initial=-1)) + 1
@@ -158,10 +157,10 @@ def _gathered(kind: str, what: str) -> Callable[..., Tensor]:
                 kind, x, ids, num_segments
             )  # fmt: skip
 
-    return _described(combine, name_here, what, "those that indices name", (
-        "indices: which slices of data belong to the segments.",
-        "segment_ids: the segment of each of them, sorted.",
-        "num_segments: how many segments there are; None is one more than the last one.",
+    return _described(combine, name_here, what, "only slices at the indices count", (
+        "indices: slices of data to use.",
+        "segment_ids: the segment of each of these slices, sorted.",
+        "num_segments: number of segments; None: the last one plus one.",
         "sparse_gradient: accepted for TensorFlow 1; it changes nothing here.",
     ))  # fmt: skip
 
@@ -169,26 +168,28 @@ def _gathered(kind: str, what: str) -> Callable[..., Tensor]:
 def _described(
     function: Callable[..., Tensor], name: str, what: str, rest: str, arguments: tuple[str, ...]
 ) -> Callable[..., Tensor]:
-    """The function under its name, with its documentation."""
+    """Return the function with its name and documentation."""
     function.__name__ = function.__qualname__ = name
     listed = "\n".join(f"    {line}" for line in arguments)
-    function.__doc__ = f"The {what} of the slices of each segment; {rest}.\n\nArgs:\n{listed}"
+    function.__doc__ = (
+        f"Return the {what} of the slices of each segment; {rest}.\n\nArgs:\n{listed}"
+    )
     return function
 
 
 segment_sum = _sorted("sum", "sum", "0")
 segment_mean = _sorted("mean", "mean", "0")
 segment_prod = _sorted("prod", "product", "1")
-segment_max = _sorted("max", "largest", "0")
-segment_min = _sorted("min", "smallest", "0")
+segment_max = _sorted("max", "maximum", "0")
+segment_min = _sorted("min", "minimum", "0")
 unsorted_segment_sum = _unsorted("sum", "sum", "0")
 unsorted_segment_mean = _unsorted("mean", "mean", "0")
 unsorted_segment_prod = _unsorted("prod", "product", "1")
-unsorted_segment_max = _unsorted("max", "largest", "the lowest number")
-unsorted_segment_min = _unsorted("min", "smallest", "the highest number")
-unsorted_segment_sqrt_n = _unsorted("sqrt_n", "sum, by the root of the number,", "0")
+unsorted_segment_max = _unsorted("max", "maximum", "the lowest number")
+unsorted_segment_min = _unsorted("min", "minimum", "the highest number")
+unsorted_segment_sqrt_n = _unsorted("sqrt_n", "sum, divided by the root of the number,", "0")
 sparse_segment_sum = _gathered("sum", "sum")
 sparse_segment_mean = _gathered("mean", "mean")
-sparse_segment_sqrt_n = _gathered("sqrt_n", "sum, by the root of the number,")
+sparse_segment_sqrt_n = _gathered("sqrt_n", "sum, divided by the root of the number,")
 
 publish(globals(), __all__)

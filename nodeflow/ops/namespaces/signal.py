@@ -1,6 +1,6 @@
 """`nf.signal` and `nf.spectral`: signals, with the names and argument orders of TensorFlow 1.
 
-Every op on signals is found here, too. Windows are functions of a length, or ``window_fn=None``.
+It also has every op on signals. A window is a function of a length; ``window_fn=None`` means none.
 """
 
 from __future__ import annotations
@@ -56,44 +56,44 @@ def __dir__() -> list[str]:
 def hann_window(
     window_length: int, periodic: bool = True, dtype: Any = "float32", name: str | None = None
 ) -> Tensor:
-    """Half a cosine's hill, 0 at its ends: ``window_length`` weights."""
+    """Return ``window_length`` weights: one period of a raised cosine, 0 at its ends."""
     return F.hann_window(window_length=window_length, periodic=periodic, dtype=dtype, name=name)
 
 
 def hamming_window(
     window_length: int, periodic: bool = True, dtype: Any = "float32", name: str | None = None
 ) -> Tensor:
-    """Half a cosine's hill, 0.08 at its ends: ``window_length`` weights."""
+    """Return ``window_length`` weights: one period of a raised cosine, 0.08 at its ends."""
     return F.hamming_window(window_length=window_length, periodic=periodic, dtype=dtype, name=name)
 
 
 def rfft(input_tensor: Any, fft_length: Any = None, name: str | None = None) -> Tensor:
-    """The first n / 2 + 1 frequencies of real signals along the last axis."""
+    """Return the first n / 2 + 1 frequencies of real signals along the last axis."""
     return F.rfft(input_tensor, fft_length=_sizes(fft_length), name=name)
 
 
 def rfft2d(input_tensor: Any, fft_length: Any = None, name: str | None = None) -> Tensor:
-    """As `rfft`, of the last two axes."""
+    """Apply `rfft` to the last two axes."""
     return F.rfft2d(input_tensor, fft_length=_sizes(fft_length), name=name)
 
 
 def rfft3d(input_tensor: Any, fft_length: Any = None, name: str | None = None) -> Tensor:
-    """As `rfft`, of the last three axes."""
+    """Apply `rfft` to the last three axes."""
     return F.rfft3d(input_tensor, fft_length=_sizes(fft_length), name=name)
 
 
 def irfft(input_tensor: Any, fft_length: Any = None, name: str | None = None) -> Tensor:
-    """The real signals that have these first frequencies."""
+    """Return the real signals with these first frequencies."""
     return F.irfft(input_tensor, fft_length=_sizes(fft_length), name=name)
 
 
 def irfft2d(input_tensor: Any, fft_length: Any = None, name: str | None = None) -> Tensor:
-    """As `irfft`, of the last two axes."""
+    """Apply `irfft` to the last two axes."""
     return F.irfft2d(input_tensor, fft_length=_sizes(fft_length), name=name)
 
 
 def irfft3d(input_tensor: Any, fft_length: Any = None, name: str | None = None) -> Tensor:
-    """As `irfft`, of the last three axes."""
+    """Apply `irfft` to the last three axes."""
     return F.irfft3d(input_tensor, fft_length=_sizes(fft_length), name=name)
 
 
@@ -105,15 +105,15 @@ def dct(
     norm: str | None = None,
     name: str | None = None,
 ) -> Tensor:
-    """The discrete cosine transform of type 1, 2, 3 or 4 along the last axis.
+    """Apply the discrete cosine transform of type 1, 2, 3 or 4 to the last axis.
 
     Args:
-        n: None, as in TensorFlow 1; the signal's length counts.
-        axis: -1, as in TensorFlow 1.
+        n: only None, as in TensorFlow 1: the length of the signal.
+        axis: only -1, as in TensorFlow 1.
         norm: None or "ortho".
 
     Raises:
-        GraphError: another axis or length.
+        GraphError: another axis or length is given.
     """
     if n is not None or axis != -1:
         raise GraphError(
@@ -131,9 +131,9 @@ def idct(
     norm: str | None = None,
     name: str | None = None,
 ) -> Tensor:
-    """The inverse of `dct`: the transform of the inverse type, without ``norm`` times 2 N.
+    """Invert `dct` by the transform of the inverse type; without ``norm`` the result is times 2 N.
 
-    As in TensorFlow 1, ``norm=None`` leaves the factor 2 N (2 (N - 1) of type 1) to the caller.
+    As in TensorFlow 1, ``norm=None`` leaves the factor 2 N (for type 1, 2 (N - 1)) to the caller.
     """
     return dct(input, {1: 1, 2: 3, 3: 2, 4: 4}.get(type, type), n, axis, norm, name)
 
@@ -147,7 +147,7 @@ def frame(
     axis: int = -1,
     name: str | None = None,
 ) -> Tensor:
-    """Overlapping pieces of an axis, which becomes two: frames and frame_length."""
+    """Return overlapping frames of an axis, which becomes two: frames and frame_length."""
     signal = tensor(signal)
     with scoped(name, "frame", [signal]):
         rank = signal.type.rank
@@ -166,7 +166,7 @@ def frame(
 
 
 def overlap_and_add(signal: Any, frame_step: int, name: str | None = None) -> Tensor:
-    """The sum of frames (..., frames, frame_length) that begin ``frame_step`` apart."""
+    """Sum frames (..., frames, frame_length) that begin ``frame_step`` apart."""
     return F.overlap_and_add(signal, frame_step=frame_step, name=name)
 
 
@@ -179,12 +179,13 @@ def stft(
     pad_end: bool = False,
     name: str | None = None,
 ) -> Tensor:
-    """The short-time Fourier transform: spectra of overlapping pieces of the last axis.
+    """Return the short-time Fourier transform: spectra of overlapping frames of the last axis.
 
     Args:
-        fft_length: size of each transform; None: the power of 2 that holds a frame.
-        window_fn: makes the weights of a frame of its length and ``dtype``; None: no window.
-        pad_end: frames begin to the very end of the signal, padded with 0.
+        fft_length: size of each transform; None: the smallest power of 2 that holds a frame.
+        window_fn: function that returns the weights of a frame from its length and ``dtype``; None:
+            no window.
+        pad_end: start frames up to the end of the signal, padded with 0.
     """
     sizes: dict[str, Any] = {"frame_length": frame_length, "frame_step": frame_step}
     more: dict[str, Any] = {"fft_length": fft_length, "pad_end": pad_end}
@@ -206,10 +207,10 @@ def inverse_stft(
     window_fn: Window | None = hann_window,
     name: str | None = None,
 ) -> Tensor:
-    """The signals of spectra as `stft` makes them.
+    """Return the signals from spectra, as from `stft`.
 
     Args:
-        window_fn: `inverse_stft_window_fn` makes the one that undoes a window of `stft`.
+        window_fn: `inverse_stft_window_fn` returns the inverse of a window of `stft`.
     """
     sizes: dict[str, Any] = {"frame_length": frame_length, "frame_step": frame_step}
     if window_fn in _NAMED:
@@ -218,7 +219,8 @@ def inverse_stft(
     assert window_fn is not None
     stfts = tensor(stfts)
     if stfts.dtype not in COMPLEX:
-        return F.inverse_stft(stfts, **sizes, fft_length=fft_length, name=name)  # which says so
+        # which raises the error
+        return F.inverse_stft(stfts, **sizes, fft_length=fft_length, name=name)
     with scoped(name, "inverse_stft", [stfts]):
         size = fft_length or _power_of_two(frame_length)
         frames = F.irfft(stfts, fft_length=[size])[..., :frame_length]
@@ -232,7 +234,7 @@ def inverse_stft(
 def inverse_stft_window_fn(
     frame_step: int, forward_window_fn: Window = hann_window, name: str | None = None
 ) -> Window:
-    """The window of `inverse_stft` with which it undoes `stft` with another window.
+    """Return the window with which `inverse_stft` inverts `stft` with another window.
 
     Griffin and Lim, Signal estimation from modified short-time Fourier transform, 1984.
     """
@@ -258,7 +260,7 @@ def linear_to_mel_weight_matrix(
     dtype: Any = "float32",
     name: str | None = None,
 ) -> Tensor:
-    """The weights (num_spectrogram_bins, num_mel_bins) from frequencies to mel bins."""
+    """Return the weights (num_spectrogram_bins, num_mel_bins) from frequencies to mel bins."""
     return F.linear_to_mel_weight_matrix(
         num_mel_bins=num_mel_bins, num_spectrogram_bins=num_spectrogram_bins,
         sample_rate=sample_rate, lower_edge_hertz=lower_edge_hertz,
@@ -267,12 +269,12 @@ def linear_to_mel_weight_matrix(
 
 
 def mfccs_from_log_mel_spectrograms(log_mel_spectrograms: Any, name: str | None = None) -> Tensor:
-    """Mel-frequency cepstral coefficients of the logarithm of mel spectrograms."""
+    """Return the mel-frequency cepstral coefficients of log mel spectrograms."""
     return F.mfccs_from_log_mel_spectrograms(log_mel_spectrograms, name=name)
 
 
 def _sizes(fft_length: Any) -> Any:
-    """A list of sizes, also of an array."""
+    """Return a list of sizes, also for an array."""
     return fft_length if fft_length is None else [int(n) for n in np.ravel(fft_length)]
 
 
@@ -281,6 +283,6 @@ def _power_of_two(size: int) -> int:
 
 
 _NAMED: dict[Any, str] = {None: "none", hann_window: "hann", hamming_window: "hamming"}
-"""Windows that the ops know by name."""
+"""Windows that the ops have by name."""
 publish(globals(), __all__)
-_NAMED |= {hann_window: "hann", hamming_window: "hamming"}  # as programs see them
+_NAMED |= {hann_window: "hann", hamming_window: "hamming"}  # the public versions of these functions

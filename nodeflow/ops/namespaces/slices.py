@@ -1,4 +1,4 @@
-"""Functions of TensorFlow 1 on slices that indices or segments name, made of several ops."""
+"""TensorFlow 1's functions to gather and scatter slices, composed of several ops."""
 
 from __future__ import annotations
 
@@ -42,15 +42,17 @@ def gather(
     axis: int | None = None,
     batch_dims: int = 0,
 ) -> Tensor:
-    """The slices of params along an axis that indices name.
+    """Return the slices of params at the indices along an axis.
 
     Args:
-        validate_indices: accepted for TensorFlow 1: an index outside is always an error when run.
-        axis: None is the one after the batch.
-        batch_dims: first axes that both have: each entry of the batch has indices of its own.
+        validate_indices: accepted for TensorFlow 1; an index out of range is always an error when
+            run.
+        axis: None: the first axis after the batch.
+        batch_dims: number of leading axes that belong to both: each batch entry has its own
+            indices.
 
     Raises:
-        GraphError: the axis is among those of the batch.
+        GraphError: the axis is one of the batch axes.
     """
     if not batch_dims:
         return F.gather(params, indices, axis=0 if axis is None else axis, name=name)
@@ -61,7 +63,7 @@ def gather(
     if along < batch:
         raise GraphError(f"gather along axis {along} has no batch of {batch} axes before it")
     with scoped(name, "gather", [x]):
-        # Axis by axis to the front of what is taken, so that gather_nd finds one number for each.
+        # gather_nd gathers along the first axis after the batch: move the axis there and back.
         order = [*range(batch), along, *(a for a in range(batch, rank) if a != along)]
         moved = F.transpose(x, perm=order) if order != list(range(rank)) else x
         taken = F.gather_nd(moved, F.expand_dims(places, axis=-1), batch_dims=batch)
@@ -74,18 +76,18 @@ def gather(
 
 
 def batch_gather(params: Any, indices: Any, name: str | None = None) -> Tensor:
-    """`gather` along the last axis of the indices; all axes before it are a batch."""
+    """Gather along the last axis of the indices. All axes before it are a batch."""
     depth = len(of(indices).shape) - 1
     return gather(params, indices, name=name or "batch_gather", axis=depth, batch_dims=depth)
 
 
 @spelled
 def gather_nd(params: Any, indices: Any, name: str | None = None, batch_dims: int = 0) -> Tensor:
-    """The slices of params that indices of several axes name.
+    """Return the slices of params at indices of several axes.
 
     Args:
-        indices: along the last axis one number for each of the first axes of params.
-        batch_dims: first axes that both have.
+        indices: the last axis has one number for each of the first axes of params.
+        batch_dims: number of leading axes that belong to both.
     """
     return F.gather_nd(params, indices, batch_dims=batch_dims, name=name)
 
@@ -94,24 +96,24 @@ def gather_nd(params: Any, indices: Any, name: str | None = None, batch_dims: in
 def boolean_mask(
     tensor: Any, mask: Any, name: str | None = None, axis: int | None = None
 ) -> Tensor:
-    """The slices where a mask is true; how many, is known only when it runs.
+    """Return the slices where a mask is true. Only a run knows their number.
 
     Args:
-        axis: the first of the axes that the mask stands for; None is 0.
+        axis: first axis that the mask applies to; None: 0.
     """
     return F.boolean_mask(tensor, mask, axis=axis or 0, name=name)
 
 
 def dynamic_stitch(indices: Sequence[Any], data: Sequence[Any], name: str | None = None) -> Tensor:
-    """The slices of all data tensors, each at the place that its index says.
+    """Merge the slices of all data tensors, each at the place of its index.
 
-    Of one place the last slice counts; a place that no index names is 0.
+    If several slices have one place, the last one counts. A place without an index is 0.
 
     Args:
-        indices: integer tensors, one for each of data, of its first axes.
+        indices: integer tensors, one per data tensor, with the shape of its first axes.
 
     Raises:
-        GraphError: there are not as many indices as data, or none.
+        GraphError: the numbers of indices and data differ, or there are none.
     """
     if len(indices) != len(data) or not indices:
         raise GraphError(f"dynamic_stitch has {len(indices)} indices for {len(data)} tensors")
@@ -134,7 +136,7 @@ def _size(size: int | None) -> int:
 
 
 def filled(count: Any, like: Tensor, number: Any) -> Tensor:
-    """``count`` slices of the shape of those of ``like``, full of one number."""
+    """Return ``count`` slices of the shape of the slices of ``like``, filled with one number."""
     sizes = F.concat([F.reshape(_int32(count), shape=[1]), F.shape(like)[1:]], axis=0)
     return F.fill(sizes, like.graph.as_tensor(number, like.dtype))
 
@@ -149,7 +151,7 @@ def _int32(value: Any) -> Tensor:
 
 @spelled
 def scatter_nd(indices: Any, updates: Any, shape: Any, name: str | None = None) -> Tensor:
-    """Zeros of a shape, with updates added at the indices; places that occur twice get the sum.
+    """Return zeros of a shape, with updates added at the indices. Repeated places add up.
 
     Args:
         shape: sizes of the result: numbers, or an integer tensor.
@@ -165,10 +167,10 @@ def scatter_nd(indices: Any, updates: Any, shape: Any, name: str | None = None) 
 def tensor_scatter_nd_update(
     tensor: Any, indices: Any, updates: Any, name: str | None = None
 ) -> Tensor:
-    """A tensor with the slices at the indices replaced.
+    """Replace the slices of a tensor at the indices.
 
     Args:
-        indices: along the last axis one number for each of the first axes of the tensor.
+        indices: the last axis has one number for each of the first axes of the tensor.
     """
     return F.tensor_scatter(tensor, indices, updates, name=name)
 
@@ -176,31 +178,28 @@ def tensor_scatter_nd_update(
 def tensor_scatter_nd_add(
     tensor: Any, indices: Any, updates: Any, name: str | None = None
 ) -> Tensor:
-    """A tensor with updates added at the indices; arguments as of `tensor_scatter_nd_update`."""
+    """Add updates to a tensor at the indices; arguments are as for `tensor_scatter_nd_update`."""
     return F.tensor_scatter(tensor, indices, updates, mode="add", name=name)
 
 
 def tensor_scatter_nd_sub(
     tensor: Any, indices: Any, updates: Any, name: str | None = None
 ) -> Tensor:
-    """A tensor with updates subtracted at the indices; arguments as of
-    `tensor_scatter_nd_update`."""
+    """Subtract updates at the indices; arguments are as for `tensor_scatter_nd_update`."""
     return F.tensor_scatter(tensor, indices, -of(updates, tensor), mode="add", name=name)
 
 
 def tensor_scatter_nd_max(
     tensor: Any, indices: Any, updates: Any, name: str | None = None
 ) -> Tensor:
-    """The larger of a tensor's elements and the updates; arguments as of
-    `tensor_scatter_nd_update`."""
+    """Take the larger of element and update; arguments as for `tensor_scatter_nd_update`."""
     return F.tensor_scatter(tensor, indices, updates, mode="max", name=name)
 
 
 def tensor_scatter_nd_min(
     tensor: Any, indices: Any, updates: Any, name: str | None = None
 ) -> Tensor:
-    """The smaller of a tensor's elements and the updates; arguments as of
-    `tensor_scatter_nd_update`."""
+    """Take the smaller of element and update; arguments as for `tensor_scatter_nd_update`."""
     return F.tensor_scatter(tensor, indices, updates, mode="min", name=name)
 
 
@@ -212,14 +211,15 @@ def sparse_to_dense(
     validate_indices: bool = True,
     name: str | None = None,
 ) -> Tensor:
-    """A tensor full of one value but at the indices.
+    """Return a tensor filled with one value, except at the indices.
 
     Args:
         sparse_indices: one number, a vector of places in a vector, or a row for each place.
         output_shape: sizes of the result: numbers, or an integer tensor.
         sparse_values: one for each place, or one for all.
-        default_value: what is everywhere else.
-        validate_indices: accepted for TensorFlow 1: an index outside is always an error when run.
+        default_value: value everywhere else.
+        validate_indices: accepted for TensorFlow 1; an index out of range is always an error when
+            run.
     """
     values = of(sparse_values)
     with scoped(name, "sparse_to_dense", [sparse_indices, values]):
@@ -235,10 +235,10 @@ def sparse_to_dense(
 def histogram_fixed_width_bins(
     values: Any, value_range: Any, nbins: int = 100, dtype: Any = "int32", name: str | None = None
 ) -> Tensor:
-    """Into which of nbins bins of equal width each value falls.
+    """Return the number of each value's bin, of nbins bins of equal width.
 
     Args:
-        value_range: lower and upper end; what lies outside is in the first or the last bin.
+        value_range: lower and upper end; values outside are in the first or last bin.
     """
     x = of(values)
     with scoped(name, "histogram_fixed_width_bins", [x]):

@@ -1,6 +1,6 @@
-"""`nf.tensorflow1`: names with their meaning in TensorFlow 1, which differs from `nf`.
+"""`nf.tensorflow1`: names whose meaning in TensorFlow 1 differs from `nf`.
 
-The converter of programs writes these names. The graphs that they make consist of the same ops.
+The program converter writes these names. They build graphs of the same ops.
 """
 
 from __future__ import annotations
@@ -19,10 +19,11 @@ __all__ = ["train", "where"]
 
 
 def where(condition: Any, x: Any = None, y: Any = None, name: str | None = None) -> Tensor:
-    """Element by element x or y, row by row for a vector condition; without both, where it is true.
+    """Select from x or y elementwise, or by row for a vector condition; without both, find true
+    ones.
 
     Args:
-        condition: bool: a vector that takes whole rows of x or y, or of their shape.
+        condition: bool: a vector that selects whole rows of x or y, or of their shape.
         x: taken where the condition is true.
         y: taken where it is false.
 

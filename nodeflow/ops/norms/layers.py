@@ -38,9 +38,7 @@ def check_channels(port: str, vector: TensorType, x: TensorType, axis: int) -> N
 
 
 def by_channel(vector: Tensor, x: Tensor, axis: int) -> Tensor:
-    """Return a vector of channels in a shape that broadcasts to x; return other
-    shapes unchanged.
-    """
+    """Reshape a vector of channels to broadcast to x. Return other shapes unchanged."""
     after = len(x.shape) - 1 - normalize_axis(axis, len(x.shape))
     if len(vector.shape) != 1 or not after:
         return vector

@@ -170,9 +170,7 @@ class KLDivergence(Loss):
 
 
 def binary_each(labels: Tensor, logits: Tensor) -> Tensor:
-    """Return the cross-entropy with sigmoid(logits): exact for large logits, its gradient also at
-    0.
-    """
+    """Return the cross-entropy with sigmoid(logits), exact for large logits and in the gradient."""
     return labels * F.softplus(-logits) + (1 - labels) * F.softplus(logits)
 
 

@@ -142,9 +142,7 @@ class TopKAccuracy(ClassMetric):
 
 
 class BinaryMetric(Composed):
-    """The base of binary metrics: labels other than 0 are positive, and predictions above a
-    threshold.
-    """
+    """The base of binary metrics: labels != 0 and predictions above a threshold are positive."""
 
     category = "Metric"
     differentiable = False
@@ -205,9 +203,7 @@ class CountedMetric(Accumulating, BinaryMetric):
     """The base of ratios of counts. Counts of batches add up to the counts of the whole set."""
 
     def parts(self, hits: Any, found: Any, wanted: Any) -> tuple[Any, Any]:
-        """Return part and whole from the numbers of true positives, predicted and
-        actual positives.
-        """
+        """Return part and whole, from the counts of true, predicted and actual positives."""
         raise NotImplementedError(self.id)
 
     def measure(self, wanted: Tensor, found: Tensor) -> Tensor:
@@ -361,9 +357,7 @@ class ConfusionMatrix(Accumulating, Op):
         return TensorType("int64", (attrs["classes"], attrs["classes"]))
 
     def lower(self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any) -> Any:
-        """Lower to a scatter of ones at the places of all pairs. An invalid pair gets -1, which
-        fails.
-        """
+        """Lower to a scatter of ones at the places of pairs. An invalid pair gets -1, which fails."""
         wide = [t.with_dtype("int64") for t in types]
         pairs = wide[0].with_shape((wide[0].size,))
         place = lowering.Elementwise(
@@ -459,9 +453,7 @@ class RSquared(Accumulating, Composed):
         return tuple(np.array(x) for x in (labels.size, mean, whole, left))
 
     def merge(self, states: Sequence[State]) -> State:
-        """Add the squared deviations within parts, and of the means of parts from the
-        overall mean.
-        """
+        """Add squared deviations within parts, and of the parts' means from the overall mean."""
         counts, means, wholes, lefts = (np.array(part) for part in zip(*states, strict=True))
         mean = np.sum(counts * means) / max(counts.sum(), 1)
         between = np.sum(counts * np.square(means - mean))

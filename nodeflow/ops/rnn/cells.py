@@ -67,9 +67,7 @@ class RNNCell:
         raise NotImplementedError
 
     def weights(self, features: int, dtype: str) -> dict[str, tuple[tuple[int, ...], Any]]:
-        """Return name -> (shape, initializer) of each variable. None means the
-        scope's initializer.
-        """
+        """Return name -> (shape, initializer) of each variable; None: the scope's initializer."""
         return {}
 
     def call(self, inputs: Tensor, state: Any) -> tuple[Any, Any]:
@@ -137,9 +135,7 @@ class RNNCell:
         return nest.pack(self.state_size, made)
 
     def loop(self, x: Tensor) -> tuple[list[Tensor], Step]:
-        """Return the sequences (time, rows, ...) that a loop reads, and the function
-        of one step.
-        """
+        """Return the sequences (time, rows, ...) that a loop reads, and the step function."""
         self.build(x)
         return [x], lambda slices, state: self.call(slices[0], state)
 

@@ -112,9 +112,7 @@ class Recurrent(Composed):
         self.states = kind.states
 
     def samples(self) -> Iterator[Sample]:
-        """Yield each kind of call with the defaults, and with every other choice of
-        an attribute.
-        """
+        """Yield each kind of call with the defaults, and with each other attribute choice."""
         for sample in self.calls():
             yield sample
             for attr in self.kind.attrs:

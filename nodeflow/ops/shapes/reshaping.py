@@ -75,9 +75,7 @@ class Reshape(RuntimeAttributes):
         )
 
     def _partly_known(self, x: TensorType, shape: Any) -> Shape:
-        """Return a shape of which only a run knows some sizes. A single unknown size
-        is computed.
-        """
+        """Return a partly unknown shape. A single unknown size is computed."""
         if shape is LATER:
             return UNKNOWN
         rest = math.prod(d for d in shape if d is not LATER and d != -1)

@@ -82,9 +82,7 @@ class ComplexFourier(Fourier):
 
 
 class RealFourier(Fourier):
-    """A transform between real numbers and half of their spectrum; the other half is
-    its conjugate.
-    """
+    """A transform between real numbers and half of their spectrum; the rest is conjugate."""
 
     attrs = (LENGTH,)
 

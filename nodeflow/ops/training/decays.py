@@ -267,9 +267,7 @@ def _as(x: Tensor, dtype: str) -> Tensor:
 
 
 def _limit(x: Tensor, boundary: Any) -> Any:
-    """Return a boundary as a literal of x's dtype. For integers, rounding down keeps the
-    comparison.
-    """
+    """Return a boundary in x's dtype. For integers, rounding down keeps the comparison."""
     return float(boundary) if x.type.is_float else math.floor(boundary)
 
 

@@ -64,9 +64,7 @@ class ExponentialMovingAverage:
             return api.group(*(t.node for t in moved))
 
     def average(self, var: Tensor) -> Tensor | None:
-        """Return the variable that holds the average of a variable or tensor; None
-        before `apply`.
-        """
+        """Return the variable with the average of a variable or tensor; None before `apply`."""
         return self._averages.get(var)
 
     def average_name(self, var: Tensor) -> str:

@@ -454,9 +454,7 @@ class AdagradDAOptimizer(Optimizer):
         use_locking: bool = False,
         name: str = "AdagradDA",
     ) -> None:
-        """Take TensorFlow 1's arguments. ``global_step`` is ignored, because the op counts its
-        steps.
-        """
+        """Take TensorFlow 1's arguments. ``global_step`` is ignored: the op counts its steps."""
         super().__init__(
             learning_rate,
             name,

@@ -357,7 +357,7 @@ class ConfusionMatrix(Accumulating, Op):
         return TensorType("int64", (attrs["classes"], attrs["classes"]))
 
     def lower(self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any) -> Any:
-        """Lower to a scatter of ones at the places of pairs. An invalid pair gets -1, which fails."""
+        """Lower to a scatter of ones at the places of pairs. Invalid pairs get -1 and fail."""
         wide = [t.with_dtype("int64") for t in types]
         pairs = wide[0].with_shape((wide[0].size,))
         place = lowering.Elementwise(

@@ -724,14 +724,15 @@ def assert_true(
 ) -> Tensor:
     """The condition itself; ends the run with an error unless all of it is true.
 
-    The error says the message and the data; a `{}` in the message is the place of the next tensor.
-    It runs when it is fetched, or when what is fetched depends on it by a control dependency.
+    The error contains the message and the data; each `{}` in the message is replaced by the next
+    tensor. The check runs if it is fetched, or if a fetched node depends on it by a control
+    dependency.
 
     Args:
-        condition: What must be true, everywhere.
+        condition: Condition that must be true everywhere.
         data: Tensors to show in the error.
-        message: What the error says.
-        summarize: How many numbers of each tensor; -1 is all, none shortens large ones.
+        message: Text of the error.
+        summarize: How many numbers of each tensor to show; -1: all, none: shorten large ones.
     """
 
 def assign(
@@ -1246,12 +1247,12 @@ def central_crop(
     """
 
 def check_numerics(x: TensorLike, message: str = '', *, name: str | None = None) -> Tensor:
-    """x itself; the run ends with an error where a value is infinite or not a number.
+    """x itself; ends the run with an error if a value is infinite or NaN.
 
-    The error says the message and how many values are wrong.
+    The error contains the message and the number of such values.
 
     Args:
-        message: What the error says.
+        message: Text of the error.
     """
 
 def cholesky(x: TensorLike, *, name: str | None = None) -> Tensor:
@@ -2922,11 +2923,11 @@ def image_patches(
 def initialize(variables: Sequence[str] | None = None, *, name: str | None = None) -> Node:
     """Gives variables their initial values.
 
-    It is the first thing that happens in a run that fetches or reaches it: everything else in that
-    run sees the initial values. The numbers are those of `session.initialize()`.
+    It is the first step of a run that fetches or reaches it, so everything else in that run reads
+    the initial values. The numbers equal those from `session.initialize()`.
 
     Args:
-        variables: Names of the variables; none means all.
+        variables: Names of the variables; none: all.
     """
 
 def inner_variable(
@@ -4306,18 +4307,17 @@ def print(
     *,
     name: str | None = None,
 ) -> Tensor:
-    """x itself; writes a message and tensors each time it runs.
+    """x itself; writes a message and tensors in each run.
 
-    The message and the data (x, if nothing is wired into data) go to the error output, in the
-    window to the log. A `{}` in the message is the place of the next tensor. Large tensors are
-    shortened.
+    The message and the data (x, if data is not connected) go to standard error, in the window to
+    the log. Each `{}` in the message is replaced by the next tensor. Large tensors are shortened.
 
     Args:
-        x: What is passed on.
+        x: Tensor to pass on.
         data: Tensors to show instead of x.
         message: Text to write before the values.
-        first_n: Only this many times; none is always.
-        summarize: How many numbers of each tensor; -1 is all, none shortens large ones.
+        first_n: Write only this many times; none: always.
+        summarize: How many numbers of each tensor to show; -1: all, none: shorten large ones.
     """
 
 def product_of_others(

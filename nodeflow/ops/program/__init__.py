@@ -1,7 +1,7 @@
-"""What programs say around their computations: initialise, print, check.
+"""Initialization, printing and checks in programs.
 
-The ops are in ``initialize``, ``printing`` and ``assertion``, the functions of `nf` that make them
-beside them.
+The ops are in ``initialize``, ``printing`` and ``assertion``, beside the functions of `nf` that add
+them.
 """
 
 from nodeflow.ops.program import assertion, initialize, printing

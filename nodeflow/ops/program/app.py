@@ -15,12 +15,11 @@ __all__ = ["flags", "run"]
 def run(
     main: Callable[[list[str]], Any] | None = None, argv: Sequence[str] | None = None
 ) -> NoReturn:
-    """Read the options of the command line, call ``main`` with the rest, and end the program.
+    """Parse the command-line options, call ``main`` with the other arguments, and exit.
 
     Args:
-        main: takes the words of the command line that are no options; None is the program's own
-            ``main``.
-        argv: a command line to take instead.
+        main: function of the arguments that are no options; None: the program's own ``main``.
+        argv: another command line.
     """
     rest = flags.FLAGS(sys.argv if argv is None else argv)
     function: Any = sys.modules["__main__"].main if main is None else main  # type: ignore[attr-defined]

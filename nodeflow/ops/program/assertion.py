@@ -1,4 +1,4 @@
-"""Checks that end a run: that a condition holds, that tensors are equal, positive, finite."""
+"""Checks that end a run: a condition holds; tensors are equal, positive or finite."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from nodeflow.ops.samples import values
 
 @register
 class AssertTrue(Op):
-    """End the run unless a condition holds everywhere."""
+    """A check that ends the run unless a condition holds everywhere."""
 
     id = "assert_true"
     widens = False
@@ -29,16 +29,17 @@ class AssertTrue(Op):
     keywords = ("assert", "check", "require", "debug")
     doc = (
         "The condition itself; ends the run with an error unless all of it is true.\n\nThe error "
-        "says the message and the data; a `{}` in the message is the place of the next tensor. It "
-        "runs when it is fetched, or when what is fetched depends on it by a control dependency."
+        "contains the message and the data; each `{}` in the message is replaced by the next "
+        "tensor. The check runs if it is fetched, or if a fetched node depends on it by a control "
+        "dependency."
     )
     stateful = True
     inputs = (
-        Port("condition", "What must be true, everywhere.", BOOL, accepts_bool=False),
+        Port("condition", "Condition that must be true everywhere.", BOOL, accepts_bool=False),
         Port("data", "Tensors to show in the error.", DTYPES, variadic=True),
     )
     attrs = (
-        Attr("message", "string", "", "What the error says."),
+        Attr("message", "string", "", "Text of the error."),
         output.SUMMARIZE,
     )
 
@@ -60,19 +61,19 @@ class AssertTrue(Op):
 
 @register
 class CheckNumerics(Op):
-    """Pass a tensor on if it is finite."""
+    """A check that a tensor is finite."""
 
     id = "check_numerics"
     category = "Utility"
     keywords = ("nan", "infinity", "finite", "debug", "assert")
     doc = (
-        "x itself; the run ends with an error where a value is infinite or not a number.\n\nThe "
-        "error says the message and how many values are wrong."
+        "x itself; ends the run with an error if a value is infinite or NaN.\n\nThe error "
+        "contains the message and the number of such values."
     )
     stateful = True
     differentiable = True
     inputs = (Port("x", "", FLOATS),)
-    attrs = (Attr("message", "string", "", "What the error says."),)
+    attrs = (Attr("message", "string", "", "Text of the error."),)
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
         return types[0]
@@ -97,13 +98,13 @@ class CheckNumerics(Op):
 def Assert(
     condition: Any, data: Sequence[Any], summarize: int | None = None, name: str | None = None
 ) -> Node:
-    """A node that ends the run with an error unless ``condition`` is true everywhere.
+    """Add a node that ends the run with an error unless ``condition`` is true everywhere.
 
-    It runs when it is fetched, or under ``nf.control_dependencies([node])``.
+    It runs if it is fetched, or under ``nf.control_dependencies([node])``.
 
     Args:
         data: tensors, and texts between them, for the error.
-        summarize: how many numbers of each tensor; None is 3, -1 all.
+        summarize: how many numbers of each tensor to show; None: 3, -1: all.
 
     Raises:
         GraphError: the condition is no bool tensor, or the data no list.
@@ -138,11 +139,11 @@ def _comparison(name: str, op: str, words: str) -> Callable[..., Node]:
         shown = f"x {words} y: x = {{}}, y = {{}}"
         return _checked(graph, scope, holds, [x, y], shown, data, summarize, message)
 
-    return _named(check, name, f"that x {words} y, element by element with broadcasting")
+    return _named(check, name, f"x {words} y, elementwise with broadcasting")
 
 
 def _pair(graph: Graph, x: Any, y: Any) -> tuple[Tensor, Tensor]:
-    """Both as tensors; a literal takes the other's dtype."""
+    """Return both as tensors. A literal takes the other's dtype."""
     first = graph.as_tensor(x, y.dtype if isinstance(y, Tensor) else None)
     return first, graph.as_tensor(y, first.dtype)
 
@@ -162,7 +163,7 @@ def _sign(name: str, op: str, words: str) -> Callable[..., Node]:
         shown = f"x {words}: x = {{}}"
         return _checked(graph, scope, holds, [x], shown, data, summarize, message)
 
-    return _named(check, name, f"that every element of x is {words}")
+    return _named(check, name, f"every element of x is {words}")
 
 
 def _checked(
@@ -175,7 +176,7 @@ def _checked(
     summarize: int | None,
     message: str | None,
 ) -> Node:
-    """The node of one check, named as its scope."""
+    """Add the node of one check, named as its scope."""
     if data is not None:
         shown, tensors = texts_and_tensors("data", data)
     text = f"{message}: {shown}" if message else shown
@@ -185,11 +186,11 @@ def _checked(
 def _named(check: Callable[..., Node], name: str, what: str) -> Callable[..., Node]:
     check.__name__ = check.__qualname__ = name
     check.__doc__ = (
-        f"A node that ends the run with an error unless it is true {what}.\n\n"
+        f"Add a node that ends the run with an error unless {what}.\n\n"
         "Args:\n"
-        "    data: tensors and texts for the error, instead of the tensors compared.\n"
-        "    summarize: how many numbers of each tensor; None is 3, -1 all.\n"
-        "    message: text in front of it."
+        "    data: tensors and texts for the error, instead of the compared tensors.\n"
+        "    summarize: how many numbers of each tensor to show; None: 3, -1: all.\n"
+        "    message: text in front of the error."
     )
     return check
 
@@ -216,10 +217,10 @@ def assert_near(
     message: str | None = None,
     name: str | None = None,
 ) -> Node:
-    """A node that ends the run with an error unless ``|x - y| <= atol + rtol * |y|`` everywhere.
+    """Add a node that ends the run with an error unless ``|x - y| <= atol + rtol * |y|``.
 
     Args:
-        rtol, atol: tolerances; None is ten times the dtype's precision.
+        rtol, atol: tolerances; None: ten times the precision of the dtype.
         data, summarize, message: as for `assert_equal`.
     """
     graph = F.graph_of([x, y])

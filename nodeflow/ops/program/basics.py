@@ -1,4 +1,4 @@
-"""Small things that TensorFlow 1's programs are made of: values as tensors, nodes that order."""
+"""Small functions of TensorFlow 1's programs: conversion to tensors, placeholders, ordering."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from nodeflow.ops import functions as F
 def convert_to_tensor(
     value: Any, dtype: Any = None, name: str | None = None, preferred_dtype: Any = None
 ) -> Tensor:
-    """A tensor itself, or a constant of a number, array or list.
+    """Return a tensor unchanged, or a constant from a number, array or list.
 
     Args:
-        dtype: what it must be.
-        preferred_dtype: what a number or list becomes if that is exact.
+        dtype: required dtype.
+        preferred_dtype: dtype of a number or list, if the conversion is exact.
 
     Raises:
         DtypeError: a tensor has another dtype.
-        LiteralError: the value is nothing that can be a tensor.
+        LiteralError: the value cannot become a tensor.
     """
     if isinstance(value, (Tensor, Node)):
         tensor = value.graph.as_tensor(value)
@@ -40,23 +40,23 @@ def convert_to_tensor(
         try:
             return api.constant(value, preferred_dtype, name=name)
         except GraphError:
-            pass  # only preferred
+            pass  # the dtype is only preferred
     return api.constant(value, dtype, name=name or "Const")
 
 
 def placeholder_with_default(
     input: Any, shape: Sequence[int | None] | int | None = None, name: str | None = None
 ) -> Tensor:
-    """A value that may be fed, and has a default.
+    """Add a placeholder that has a default value.
 
     Args:
-        input: the default: a number, list, array or constant; of any other tensor, what it is when
-            it runs.
-        shape: sizes that may be fed, None for one that is known only when it runs; None alone means
-            any shape.
+        input: the default: a number, list, array or constant, or any other tensor, whose value in
+            the run is used.
+        shape: sizes that may be fed, None for a size known only in a run; None alone means any
+            shape.
 
     Raises:
-        GraphError: the default does not fit the shape, or a computed one has a shape of its own.
+        GraphError: the default does not fit the shape, or a computed default has another shape.
     """
     name = name or "PlaceholderWithDefault"
     if isinstance(input, Tensor) and input.node.op.id != "constant":
@@ -76,7 +76,7 @@ def placeholder_with_default(
 
 
 def no_op(name: str | None = None) -> Node:
-    """A node that does nothing: a place for control dependencies."""
+    """Add a node that does nothing, to collect control dependencies."""
     return get_default_graph().add_node("group", name=name or "no_op")
 
 
@@ -85,14 +85,14 @@ def tuple(
     name: str | None = None,
     control_inputs: Sequence[Node | Tensor] | None = None,
 ) -> list[Tensor | None]:
-    """The tensors, each with a value only after all of them are computed.
+    """Return the tensors, each of which gets its value only after all of them are computed.
 
     Args:
         tensors: tensors; None stays None.
-        control_inputs: what must have run as well.
+        control_inputs: nodes that must run before as well.
 
     Raises:
-        GraphError: something in the list is no tensor, or there is none.
+        GraphError: an entry of the list is no tensor, or there is none.
     """
     if not isinstance(tensors, Sequence) or isinstance(tensors, str):
         raise GraphError(
@@ -112,10 +112,10 @@ def tuple(
 
 
 def set_random_seed(seed: int) -> None:
-    """Seed everything random in the default graph, as TensorFlow 1's graph-level seed.
+    """Seed all random numbers of the default graph, as TensorFlow 1's graph-level seed.
 
-    It is the run seed of sessions that are given none, and it is combined with the seeds that ops
-    have of their own: without it, those alone decide.
+    It is the run seed of sessions without their own. Seeds of ops are combined with it; without it,
+    they are used alone.
 
     Raises:
         GraphError: the seed is no whole number.

@@ -1,7 +1,7 @@
-"""`nf.flags`: options of a program's command line, as `tf.flags` declares them; by argparse.
+"""`nf.flags`: command-line options, declared as in `tf.flags` and parsed by argparse.
 
-``FLAGS.name`` reads the command line the first time that an option is asked for; what it does not
-know is left to the program.
+``FLAGS.name`` parses the command line at the first access. Unknown arguments are left to the
+program.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ __all__ = [
 
 
 class Flags:
-    """The values of all options; each is an attribute."""
+    """The values of all options, as attributes."""
 
     def __init__(self) -> None:
         self.__dict__["_defined"] = {}
@@ -41,7 +41,9 @@ class Flags:
             self(self._argv)
 
     def __call__(self, argv: Sequence[str], known_only: bool = True) -> list[str]:
-        """Read a command line, whose first word is the program; gives what is not an option."""
+        """Parse a command line, which begins with the program; return the arguments that are no
+        options.
+        """
         self.__dict__["_argv"] = list(argv)
         parser = argparse.ArgumentParser(allow_abbrev=False)
         for name, given in self._defined.items():
@@ -60,7 +62,7 @@ class Flags:
         return self._rest
 
     def flag_values_dict(self) -> dict[str, Any]:
-        """All options and their values."""
+        """Return all options and their values."""
         return {name: getattr(self, name) for name in self._defined}
 
     def __getattr__(self, name: str) -> Any:
@@ -98,7 +100,7 @@ def DEFINE_string(name: str, default: str | None, help: str | None = None) -> No
 
 
 def DEFINE_integer(name: str, default: int | None, help: str | None = None) -> None:
-    """Declare an option ``--name NUMBER`` for whole numbers."""
+    """Declare an option ``--name NUMBER`` for integers."""
     FLAGS._define(name, default, help, type=int)
 
 
@@ -118,7 +120,7 @@ DEFINE_boolean = DEFINE_bool
 def DEFINE_enum(
     name: str, default: str | None, enum_values: Sequence[str], help: str | None = None
 ) -> None:
-    """Declare an option ``--name TEXT`` that takes some texts only."""
+    """Declare an option ``--name TEXT`` that accepts only some texts."""
     FLAGS._define(name, default, help, type=str, choices=list(enum_values))
 
 

@@ -1,4 +1,4 @@
-"""`nf.gfile`: files and folders, through Python's own functions, with `tf.gfile`'s names."""
+"""`nf.gfile`: files and folders, with `tf.gfile`'s names for Python's functions."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Path = str | os.PathLike[str]
 
 
 def _done(what: str, path: Any, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    """A file operation.
+    """Do a file operation.
 
     Raises:
         FileProblem: the system refuses it.
@@ -43,48 +43,48 @@ def _done(what: str, path: Any, function: Callable[..., Any], *args: Any, **kwar
 
 
 def GFile(name: Path, mode: str = "r") -> IO[Any]:
-    """An open file."""
+    """Open a file."""
     return _done("open", name, open, name, mode)
 
 
 def FastGFile(name: Path, mode: str = "r") -> IO[Any]:
-    """An open file."""
+    """Open a file."""
     return GFile(name, mode)
 
 
 def Open(name: Path, mode: str = "r") -> IO[Any]:
-    """An open file."""
+    """Open a file."""
     return GFile(name, mode)
 
 
 def Exists(filename: Path) -> bool:
-    """Whether there is a file or folder of this name."""
+    """Return whether there is a file or folder of this name."""
     return os.path.exists(filename)
 
 
 def IsDirectory(dirname: Path) -> bool:
-    """Whether there is a folder of this name."""
+    """Return whether there is a folder of this name."""
     return os.path.isdir(dirname)
 
 
 def ListDirectory(dirname: Path) -> list[str]:
-    """The names of what lies in a folder, in order."""
+    """Return the sorted names in a folder."""
     return sorted(_done("list", dirname, os.listdir, dirname))
 
 
 def Glob(filename: Any) -> list[str]:
-    """The files that fit a pattern such as ``data/*.csv``, or one of several, in order."""
+    """Return the sorted files that match a pattern such as ``data/*.csv``, or one of several."""
     patterns = filename if isinstance(filename, (list, tuple)) else [filename]
     return sorted({path for pattern in patterns for path in glob.glob(os.fspath(pattern))})
 
 
 def MakeDirs(dirname: Path) -> None:
-    """Make a folder and those around it, unless they exist."""
+    """Create a folder and its parents, unless they exist."""
     _done("make", dirname, os.makedirs, dirname, exist_ok=True)
 
 
 def MkDir(dirname: Path) -> None:
-    """Make a folder in one that exists."""
+    """Create a folder in an existing one."""
     _done("make", dirname, os.mkdir, dirname)
 
 
@@ -94,7 +94,7 @@ def Remove(filename: Path) -> None:
 
 
 def DeleteRecursively(dirname: Path) -> None:
-    """Delete a folder with all that lies in it."""
+    """Delete a folder with its contents."""
     _done("delete", dirname, shutil.rmtree, dirname)
 
 
@@ -102,7 +102,7 @@ def Copy(oldpath: Path, newpath: Path, overwrite: bool = False) -> None:
     """Copy a file.
 
     Raises:
-        FileProblem: the new one exists and is not to be overwritten.
+        FileProblem: the new file exists and ``overwrite`` is not set.
     """
     _free(newpath, overwrite)
     _done("copy", oldpath, shutil.copyfile, oldpath, newpath)
@@ -112,7 +112,7 @@ def Rename(oldname: Path, newname: Path, overwrite: bool = False) -> None:
     """Move a file or folder.
 
     Raises:
-        FileProblem: the new one exists and is not to be overwritten.
+        FileProblem: the new name exists and ``overwrite`` is not set.
     """
     _free(newname, overwrite)
     _done("rename", oldname, os.replace, oldname, newname)

@@ -1,4 +1,4 @@
-"""Giving variables their initial values by a node, as TensorFlow 1's programs do."""
+"""Nodes that initialize variables, as in TensorFlow 1's programs."""
 
 from __future__ import annotations
 
@@ -19,21 +19,19 @@ from nodeflow.ops.variables.collections import global_variables, local_variables
 
 @register
 class Initialize(Op):
-    """Give variables their initial values."""
+    """Initialization of variables."""
 
     id = "initialize"
     category = "Internal"
     hidden = True
     doc = (
-        "Gives variables their initial values.\n\nIt is the first thing that happens in a run that "
-        "fetches or reaches it: everything else in that run sees the initial values. The numbers "
-        "are those of `session.initialize()`."
+        "Gives variables their initial values.\n\nIt is the first step of a run that fetches or "
+        "reaches it, so everything else in that run reads the initial values. The numbers equal "
+        "those from `session.initialize()`."
     )
     stateful = True
     outputs = ()
-    attrs = (
-        Attr("variables", "names", None, "Names of the variables; none means all.", optional=True),
-    )
+    attrs = (Attr("variables", "names", None, "Names of the variables; none: all.", optional=True),)
 
     def infer(self, *types: TensorType, **attrs: Any) -> Sequence[TensorType]:
         return ()
@@ -46,7 +44,7 @@ class Initialize(Op):
 
 
 def variables_initializer(var_list: Iterable[Tensor], name: str | None = "init") -> Node:
-    """A node that gives variables their initial values when it is run.
+    """Add a node that gives variables their initial values.
 
     Raises:
         GraphError: one is no variable.
@@ -58,40 +56,40 @@ def variables_initializer(var_list: Iterable[Tensor], name: str | None = "init")
 
 
 def global_variables_initializer() -> Node:
-    """A node that gives all variables of the default graph their initial values.
+    """Add a node that gives all variables of the default graph their initial values.
 
-    In TensorFlow 1 these are the variables that were made before it; here also those made later.
+    It includes variables made later; in TensorFlow 1 it has only those made before it.
     """
     return get_default_graph().add_node("initialize", name="init")
 
 
 def initialize_all_variables() -> Node:
-    """The old name of `global_variables_initializer`."""
+    """Call `global_variables_initializer`, under its old name."""
     return global_variables_initializer()
 
 
 def initialize_variables(var_list: Iterable[Tensor], name: str | None = "init") -> Node:
-    """The old name of `variables_initializer`."""
+    """Call `variables_initializer`, under its old name."""
     return variables_initializer(var_list, name)
 
 
 def local_variables_initializer() -> Node:
-    """A node that gives the variables in ``local_variables`` their initial values."""
+    """Add a node that gives the variables in ``local_variables`` their initial values."""
     return variables_initializer(local_variables(), "init_local")
 
 
 def initialize_local_variables() -> Node:
-    """The old name of `local_variables_initializer`."""
+    """Call `local_variables_initializer`, under its old name."""
     return local_variables_initializer()
 
 
 def tables_initializer(name: str | None = "init_all_tables") -> Node:
-    """A node that does nothing: there are no look-up tables."""
+    """Add a node that does nothing, because there are no lookup tables."""
     return get_default_graph().add_node("group", name=name)
 
 
 def is_variable_initialized(variable: Tensor) -> Query:
-    """Whether a variable has a value when a run begins: a bool, to be fetched or evaluated.
+    """Return whether a variable has a value when a run begins: a bool to be fetched or evaluated.
 
     Raises:
         GraphError: it is no variable.
@@ -104,10 +102,10 @@ def is_variable_initialized(variable: Tensor) -> Query:
 def report_uninitialized_variables(
     var_list: Iterable[Tensor] | None = None, name: str = "report_uninitialized_variables"
 ) -> Query:
-    """The names of the variables without a value when a run begins, to be fetched or evaluated.
+    """Return the names of variables without a value when a run begins, to be fetched or evaluated.
 
     Args:
-        var_list: the variables to look at; None stands for all of the default graph.
+        var_list: the variables to check; None: all of the default graph.
 
     Raises:
         GraphError: one is no variable.
@@ -123,10 +121,10 @@ def report_uninitialized_variables(
 
 
 def _variables(given: Any) -> list[Tensor]:
-    """The variables in a list, which may also be one variable.
+    """Return the variables of a list, or a single variable as a list.
 
     Raises:
-        GraphError: something in it is no variable.
+        GraphError: an entry is no variable.
     """
     if isinstance(given, (Tensor, Node)) or not isinstance(given, Iterable):
         given = [given]

@@ -1,4 +1,4 @@
-"""`nf.logging`: messages of programs, through Python's logging, with `tf.logging`'s names."""
+"""`nf.logging`: messages of programs, with `tf.logging`'s names for Python's logging."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ __all__ = [
 ]
 
 LOGGER = python.getLogger("nodeflow.program")
-"""Where messages go: Python's own settings say what becomes of them."""
+"""The logger of messages. Python's logging settings apply to it."""
 
 
 def _shown() -> None:
-    """Write to standard error, unless the program has told Python's logging what to do."""
+    """Write to standard error, unless the program has configured Python's logging."""
     if not LOGGER.handlers and not python.getLogger().handlers:
         handler = python.StreamHandler()
         handler.setFormatter(python.Formatter("%(levelname)s:nodeflow:%(message)s"))
@@ -37,18 +37,18 @@ def _shown() -> None:
 
 
 def log(level: int, msg: Any, *args: Any) -> None:
-    """Write a message of a level; ``%`` in it is filled with the arguments."""
+    """Write a message of a level, with ``%`` formatting by the arguments."""
     _shown()
     LOGGER.log(level, msg, *args)
 
 
 def debug(msg: Any, *args: Any) -> None:
-    """Write a message for those who look for a fault."""
+    """Write a message for debugging."""
     log(DEBUG, msg, *args)
 
 
 def info(msg: Any, *args: Any) -> None:
-    """Write a message; seen after ``set_verbosity(nf.logging.INFO)``."""
+    """Write a message, visible after ``set_verbosity(nf.logging.INFO)``."""
     log(INFO, msg, *args)
 
 
@@ -63,17 +63,17 @@ def warn(msg: Any, *args: Any) -> None:
 
 
 def error(msg: Any, *args: Any) -> None:
-    """Write that something failed."""
+    """Write an error message."""
     log(ERROR, msg, *args)
 
 
 def fatal(msg: Any, *args: Any) -> None:
-    """Write that the program cannot go on; it does go on."""
+    """Write a message about a fatal error. The program continues."""
     log(FATAL, msg, *args)
 
 
 def vlog(level: int, msg: Any, *args: Any) -> None:
-    """Write a message of a level below that of debug."""
+    """Write a message of a level below debug."""
     log(DEBUG - level if level > 0 else DEBUG, msg, *args)
 
 
@@ -83,7 +83,7 @@ def set_verbosity(v: int) -> None:
 
 
 def get_verbosity() -> int:
-    """The level from which messages are shown."""
+    """Return the lowest level that is shown."""
     return LOGGER.getEffectiveLevel()
 
 

@@ -1,4 +1,4 @@
-"""Checks of tensors that TensorFlow 1 has besides comparisons: finite values, shapes, dtypes."""
+"""Checks that TensorFlow 1 has besides comparisons: finite values, shapes, dtypes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ __all__ = [
 
 
 def is_tensor(x: Any) -> bool:
-    """Whether something is a tensor of a graph; variables are."""
+    """Return whether something is a tensor of a graph. Variables are."""
     return isinstance(x, Tensor)
 
 
@@ -38,10 +38,11 @@ def verify_tensor_all_finite(
     x: Any = None,
     message: str | None = None,
 ) -> Tensor:
-    """The tensor itself; the run ends with an error where a value is infinite or not a number.
+    """Return the tensor. End the run with an error if a value is infinite or NaN.
 
     Args:
-        t, msg: the tensor and what the error says; newer programs call them ``x`` and ``message``.
+        t, msg: the tensor and the text of the error; newer programs call them ``x`` and
+            ``message``.
 
     Raises:
         GraphError: there is no tensor.
@@ -53,10 +54,10 @@ def verify_tensor_all_finite(
 
 
 def add_check_numerics_ops() -> Node:
-    """A node that checks all float tensors of the default graph that exist by now.
+    """Add a node that checks all float tensors that the default graph has so far.
 
-    Fetch it along with others: the run then ends with an error at the first tensor that holds an
-    infinite value or one that is no number.
+    Fetch it along with others: the run ends with an error at the first tensor with an infinite
+    value or NaN.
     """
     graph = get_default_graph()
     floats = [
@@ -72,20 +73,20 @@ def add_check_numerics_ops() -> Node:
 
 
 def assert_proper_iterable(values: Any) -> None:
-    """Refuse what is no list of tensors: one tensor, a text, a number.
+    """Refuse anything that is no list of tensors: a tensor, a text, a number.
 
     Raises:
-        GraphError: it is none.
+        GraphError: it is no list of tensors.
     """
     if isinstance(values, (Tensor, np.ndarray, str, bytes)) or not isinstance(values, Iterable):
         raise GraphError(f"{a_type(values)} is not a list of tensors", hint="Write [x].")
 
 
 def assert_same_float_dtype(tensors: Sequence[Any] | None = None, dtype: Any = None) -> str:
-    """The common float dtype of tensors; float32 where nothing says another one.
+    """Return the common float dtype of tensors; float32 by default.
 
     Raises:
-        DtypeError: they differ, from each other or from ``dtype``, or are no floats.
+        DtypeError: they differ from each other or from ``dtype``, or are no floats.
     """
     found = [t for t in tensors or () if t is not None]
     kinds = {str(F.graph_of([t]).as_tensor(t).dtype) for t in found}
@@ -99,8 +100,7 @@ def assert_same_float_dtype(tensors: Sequence[Any] | None = None, dtype: Any = N
 
 
 def assert_variables_initialized(var_list: Iterable[Tensor] | None = None) -> Any:
-    """What to fetch to see which variables have no value: their names, as
-    `nf.report_uninitialized_variables`."""
+    """Return a query for the names of variables without a value, to be fetched."""
     return report_uninitialized_variables(var_list, "assert_variables_initialized")
 
 
@@ -111,19 +111,20 @@ def assert_shapes(
     message: str | None = None,
     name: str | None = None,
 ) -> Node:
-    """A node that ends the run unless tensors have the shapes that are said, by number or letter.
+    """Add a node that ends the run unless tensors have the given shapes, by number or letter.
 
-    What is known of the shapes is checked now. ``[(x, ("N", 3)), (y, ("N",))]`` says that x has 3
-    columns and as many rows as y has elements.
+    Known sizes are checked now. ``[(x, ("N", 3)), (y, ("N",))]`` requires that x has 3 columns, and
+    as many rows as y has elements.
 
     Args:
-        shapes: pairs of a tensor and its sizes, or a dictionary: a number, a name that stands for
-            one size everywhere, None or "." for any; "..." or ``...`` in front for any first axes.
+        shapes: pairs of a tensor and its sizes, or a dictionary. A size is a number, a name that
+            stands for the same size everywhere, or None or "." for any size; "..." or ``...`` in
+            front allows any leading axes.
         data, summarize: accepted for TensorFlow 1.
         message: text in front of the error.
 
     Raises:
-        ShapeError: a known size is another one.
+        ShapeError: a known size differs.
     """
     pairs = list(shapes.items() if isinstance(shapes, Mapping) else shapes)
     graph = F.graph_of([t for t, _ in pairs])
@@ -143,10 +144,10 @@ def _listed(spec: Any) -> list[Any]:
 
 
 def _sizes(tensor: Tensor, spec: list[Any], front: str) -> list[tuple[int | None, Any, int]]:
-    """Each size with what is said of it and its axis.
+    """Return each size with its requirement and its axis.
 
     Raises:
-        ShapeError: the rank is another one.
+        ShapeError: the rank differs.
     """
     rank = tensor.type.rank
     open_front = bool(spec) and spec[0] in (..., "...")
@@ -171,7 +172,7 @@ def _check(
     seen: dict[Any, tuple[int | None, Tensor | None, str]],
     front: str,
 ) -> list[Node]:
-    """The checks of one size that only a run can make."""
+    """Return the checks of one size that need a run."""
     if isinstance(wanted, (int, np.integer)) or (isinstance(wanted, str) and wanted.isdecimal()):
         known: tuple[int | None, Tensor | None, str] = (int(wanted), None, str(wanted))
     elif wanted in seen:

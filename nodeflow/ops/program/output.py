@@ -1,4 +1,4 @@
-"""Where the text of print nodes goes: to the error output, unless a host takes it elsewhere."""
+"""The output of print nodes: standard error, unless a host redirects it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from nodeflow.graph.declaration import Attr
 
 SUMMARIZE = Attr(
     "summarize", "int", None,
-    "How many numbers of each tensor; -1 is all, none shortens large ones.",
+    "How many numbers of each tensor to show; -1: all, none: shorten large ones.",
     minimum=-1, optional=True,
 )  # fmt: skip
 
@@ -21,17 +21,17 @@ def _to_stderr(text: str) -> None:
 
 
 write: Callable[[str], None] = _to_stderr
-"""Takes one text, without a newline at its end."""
+"""A function that receives one text, without a newline at its end."""
 
 
 def redirect(to: Callable[[str], None]) -> None:
-    """Send all further texts to ``to``, in this process."""
+    """Send all further texts of this process to ``to``."""
     global write
     write = to
 
 
 def shown(array: np.ndarray, summarize: int | None) -> str:
-    """An array as text: all of it where it is small, or its first ``summarize`` numbers.
+    """Format an array: all of it if it is small, or its first ``summarize`` numbers.
 
     >>> shown(np.array([[1, 2], [3, 4]]), 3)
     '[1 2 3...]'
@@ -46,7 +46,7 @@ def shown(array: np.ndarray, summarize: int | None) -> str:
 
 
 def filled(message: str, arrays: Sequence[np.ndarray], summarize: int | None) -> str:
-    """A message with the arrays in the places of its ``{}``, and the remaining ones after it.
+    """Replace each ``{}`` of a message by an array, and append the remaining arrays.
 
     >>> filled("x is {} of", [np.int32(1), np.int32(2)], None)
     'x is 1 of 2'

@@ -1,4 +1,4 @@
-"""Print: pass a tensor on and show it, or others, each time it is computed."""
+"""Print: pass a tensor on and write it, or others, each time it is computed."""
 
 from __future__ import annotations
 
@@ -20,27 +20,27 @@ from nodeflow.ops.samples import values
 
 @register
 class PrintOp(Op):
-    """Pass a tensor on and show it."""
+    """A node that passes a tensor on and writes it."""
 
     id = "print"
     widens = False
     category = "Utility"
     keywords = ("debug", "show", "log", "message")
     doc = (
-        "x itself; writes a message and tensors each time it runs.\n\nThe message and the data (x, "
-        "if nothing is wired into data) go to the error output, in the window to the log. A `{}` "
-        "in the message is the place of the next tensor. Large tensors are shortened."
+        "x itself; writes a message and tensors in each run.\n\nThe message and the data (x, if "
+        "data is not connected) go to standard error, in the window to the log. Each `{}` in the "
+        "message is replaced by the next tensor. Large tensors are shortened."
     )
     stateful = True
     differentiable = True
     counted = True
     inputs = (
-        Port("x", "What is passed on.", DTYPES),
+        Port("x", "Tensor to pass on.", DTYPES),
         Port("data", "Tensors to show instead of x.", DTYPES, variadic=True),
     )
     attrs = (
         Attr("message", "string", "", "Text to write before the values."),
-        Attr("first_n", "int", None, "Only this many times; none is always.", optional=True),
+        Attr("first_n", "int", None, "Write only this many times; none: always.", optional=True),
         output.SUMMARIZE,
     )
 
@@ -73,14 +73,14 @@ def Print(
     summarize: int | None = None,
     name: str | None = None,
 ) -> Tensor:
-    """``input_`` itself; each time it runs, the data are written to the error output.
+    """Return ``input_``, and write the data to standard error in each run.
 
     Args:
-        input_: the tensor that is passed on.
-        data: tensors, and texts between them; where it has no tensor, ``input_`` is shown.
+        input_: the tensor to pass on.
+        data: tensors, and texts between them; if it has no tensor, ``input_`` is written.
         message: text in front.
-        first_n: write only the first times; None is always.
-        summarize: how many numbers of each tensor; None is 3, -1 all.
+        first_n: write only this many times; None: always.
+        summarize: how many numbers of each tensor to show; None: 3, -1: all.
 
     Raises:
         GraphError: the data are no list of tensors and texts.

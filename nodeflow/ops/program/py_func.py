@@ -1,4 +1,4 @@
-"""``nf.py_func``: a Python function as a node, by reference in every tier; no file keeps it."""
+"""``nf.py_func``: a Python function as a node, run by reference in every tier, never saved."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from nodeflow.ops import functions as F
 
 
 class PyFunc(Op):
-    """One Python function with the dtypes of its results; each is an op of its own."""
+    """A Python function with the dtypes of its results; each function is a separate op."""
 
     id = "py_func"
     widens = False
     category = "Internal"
     hidden = True
-    doc = "What a Python function gives for the values of its inputs."
-    inputs = (Port("inputs", "What the function gets.", variadic=True),)
+    doc = "The results of a Python function for the values of its inputs."
+    inputs = (Port("inputs", "Arguments of the function.", variadic=True),)
 
     def __init__(self, function: Callable[..., Any], dtypes: Sequence[str], stateful: bool) -> None:
         self.function = function
@@ -61,19 +61,19 @@ def py_func(
     stateful: bool = True,
     name: str | None = None,
 ) -> Any:
-    """What a Python function gives for the values of some tensors, each time the graph runs.
+    """Return the results of a Python function for the values of tensors in each run.
 
-    The results are of unknown shape and without gradients; `reshape` or `set_shape` says more. A
-    graph with such a node runs in this program only: `nf.save` refuses it.
+    The results have unknown shape and no gradients; use `reshape` or `set_shape` to set the shape.
+    A graph with such a node runs only in this program: `nf.save` refuses it.
 
     Args:
-        func: takes an array for each tensor; gives one array for each dtype of ``Tout``.
+        func: takes an array for each tensor; returns one array for each dtype of ``Tout``.
         inp: tensors.
         Tout: a dtype, or a list of dtypes, one for each result.
-        stateful: whether it runs each time; a function without effects may say False.
+        stateful: whether to run each time; False is allowed for a function without side effects.
 
     Returns:
-        A tensor, or a list of them where ``Tout`` is a list.
+        A tensor, or a list of tensors if ``Tout`` is a list.
 
     Raises:
         GraphError: ``func`` is no function, or ``inp`` no list.

@@ -1,5 +1,4 @@
-"""Checks of ranks and dtypes, which are decided while the graph is built; by each run where a rank
-is not known before."""
+"""Checks of ranks and dtypes when the graph is built. A run checks ranks unknown until then."""
 
 from __future__ import annotations
 
@@ -22,7 +21,7 @@ def assert_rank(
     message: str | None = None,
     name: str | None = None,
 ) -> Node:
-    """A node that ends the run unless ``x`` has this rank; an error now where the rank is known.
+    """Add a node that ends the run unless ``x`` has this rank. A known rank is checked now.
 
     Args:
         data, summarize: accepted for TensorFlow 1.
@@ -42,8 +41,8 @@ def assert_rank_in(
     message: str | None = None,
     name: str | None = None,
 ) -> Node:
-    """A node that ends the run unless ``x`` has one of these ranks; an error now where the rank is
-    known.
+    """Add a node that ends the run unless ``x`` has one of these ranks. A known rank is checked
+    now.
 
     Raises:
         ShapeError: it has another rank.
@@ -67,8 +66,8 @@ def assert_rank_at_least(
     message: str | None = None,
     name: str | None = None,
 ) -> Node:
-    """A node that ends the run unless ``x`` has at least this rank; an error now where the rank is
-    known.
+    """Add a node that ends the run unless ``x`` has at least this rank. A known rank is checked
+    now.
 
     Raises:
         ShapeError: its rank is smaller.
@@ -85,7 +84,7 @@ def assert_rank_at_least(
 
 
 def assert_scalar(tensor: Any, name: str | None = None, message: str | None = None) -> Tensor:
-    """The tensor itself; an error, now or in the run, unless it has rank 0.
+    """Return the tensor after checking, now or in the run, that it has rank 0.
 
     Raises:
         ShapeError: it has another rank.
@@ -103,7 +102,7 @@ def assert_scalar(tensor: Any, name: str | None = None, message: str | None = No
 def assert_type(
     tensor: Any, tf_type: Any, message: str | None = None, name: str | None = None
 ) -> Node:
-    """A node that does nothing; an error now unless the tensor has this dtype.
+    """Check now that the tensor has this dtype. Return a node that does nothing.
 
     Raises:
         DtypeError: it has another one.
@@ -114,7 +113,7 @@ def assert_type(
 
 
 def assert_integer(x: Any, message: str | None = None, name: str | None = None) -> Node:
-    """A node that does nothing; an error now unless ``x`` holds integers.
+    """Check now that ``x`` has an integer dtype. Return a node that does nothing.
 
     Raises:
         DtypeError: it does not.
@@ -125,14 +124,14 @@ def assert_integer(x: Any, message: str | None = None, name: str | None = None) 
 
 
 def is_numeric_tensor(tensor: Any) -> bool:
-    """Whether something is a tensor of numbers."""
+    """Return whether something is a tensor of numbers."""
     return isinstance(tensor, Tensor) and tensor.dtype in FLOATS + INTEGERS
 
 
 def _when_run(
     tensor: Tensor, rank: Tensor, fits: Tensor, wanted: str, message: str | None, scope: str
 ) -> Node:
-    """A node that checks a rank in each run."""
+    """Add a node that checks a rank in each run."""
     text = f"{tensor.name} must have {wanted}, and has rank {{}}"
     attrs = {"message": f"{message}: {text}" if message else text}
     return tensor.graph.add_node("assert_true", [fits, rank], attrs, name=scope)

@@ -1,4 +1,4 @@
-"""Sizes and shapes as objects, time, and second derivatives: small API of TensorFlow 1."""
+"""Small API of TensorFlow 1: sizes and shapes as objects, time, second derivatives."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ __all__ = [
 
 
 class AggregationMethod:
-    """How TensorFlow 1 adds up gradients; here it is always one after the other."""
+    """TensorFlow 1's ways to add up gradients. Here they are always added in sequence."""
 
     ADD_N = 0
     DEFAULT = ADD_N
@@ -43,40 +43,40 @@ class AggregationMethod:
 
 
 class UnconnectedGradients:
-    """What `nf.gradients` gives where nothing depends on an x."""
+    """Results of `nf.gradients` for an x that nothing depends on."""
 
     NONE = "none"
     ZERO = "zero"
 
 
 def no_regularizer(_: Any) -> None:
-    """A regularizer without a term, against one that a variable scope has."""
+    """Add no term: a regularizer that overrides the one of a variable scope."""
 
 
 def dimension_value(dimension: Any) -> int | None:
-    """A size as a number, None if it is unknown."""
+    """Return a size as a number, None if it is unknown."""
     return None if dimension is None else int(dimension)
 
 
 def dimension_at_index(shape: Any, index: int) -> Any:
-    """The size of an axis, None if it is unknown."""
+    """Return the size of an axis, None if it is unknown."""
     found = TensorShape(shape)
     return None if found.ndims is None else found[index]
 
 
 def Dimension(value: int | None) -> Any:
-    """A size of a shape: a number with `value`, or None."""
+    """Return a size of a shape: a number with `value`, or None."""
     return None if value is None else shapes.Dimension(value)
 
 
 def TensorShape(dims: Any) -> shapes.TensorShape:
-    """A shape: a tuple of sizes with `as_list()` and its like.
+    """Return a shape: a tuple of sizes with `as_list()` and similar methods.
 
     Args:
-        dims: sizes, None for one that is unknown; None alone is a shape of unknown rank.
+        dims: sizes, None for an unknown one; None alone is a shape of unknown rank.
 
     Raises:
-        GraphError: something in it is no size.
+        GraphError: an entry is no size.
     """
     if dims is None or dims is shapes.UNKNOWN:
         return shapes.UNKNOWN
@@ -90,26 +90,26 @@ def TensorShape(dims: Any) -> shapes.TensorShape:
 def op_scope(
     values: Any, name: str | None, default_name: str | None = None
 ) -> AbstractContextManager[str]:
-    """The old order of the arguments of `name_scope`."""
+    """Call `name_scope` with the old order of its arguments."""
     return api.name_scope(name, default_name, values)
 
 
 def variable_op_scope(
     values: Any, name_or_scope: Any, default_name: str | None = None, **rest: Any
 ) -> AbstractContextManager[Any]:
-    """The old order of the arguments of `variable_scope`."""
+    """Call `variable_scope` with the old order of its arguments."""
     return variable_scope(name_or_scope, default_name, values, **rest)
 
 
 def timestamp(name: str | None = None) -> Tensor:
-    """The seconds since 1970 when it runs: float64."""
+    """Return the seconds since 1970 at the time of the run: float64."""
     found = py_func(lambda: np.float64(time.time()), [], "float64", name=name or "timestamp")
     found.set_shape(())
     return found
 
 
 def count_up_to(ref: Tensor, limit: int, name: str | None = None) -> Tensor:
-    """A node that raises an integer variable by 1 and gives what it was before.
+    """Add a node that raises an integer variable by 1 and returns its previous value.
 
     The run ends with an error once the variable has reached the limit.
     """
@@ -131,12 +131,12 @@ def hessians(
     gate_gradients: bool = False,
     aggregation_method: Any = None,
 ) -> list[Tensor]:
-    """The second derivatives of the sum of ys, for each x: of shape (d, d) for x of shape (d,).
+    """Return the second derivatives of the sum of ys, for each x: (d, d) for x of shape (d,).
 
-    An x of more axes gives its shape twice. One gradient is taken for each element of x.
+    For an x of higher rank, the shape of x occurs twice. One gradient is computed per element of x.
 
     Raises:
-        ShapeError: a size of an x is known only when it runs.
+        ShapeError: only a run knows a size of an x.
         GradientError: ys do not depend on an x.
     """
     targets = list(ys) if isinstance(ys, (list, tuple)) else [ys]

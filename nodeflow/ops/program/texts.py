@@ -1,4 +1,4 @@
-"""Data for messages: tensors with texts between them become one text with ``{}`` for tensors."""
+"""Messages from data: tensors and texts become one text with ``{}`` for each tensor."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from nodeflow.errors import GraphError, a_type
 
 
 def texts_and_tensors(port: str, data: Any) -> tuple[str, list[Any]]:
-    """The text of a message, with ``{}`` where a tensor goes, and the tensors.
+    """Return the text of a message, with ``{}`` for each tensor, and the tensors.
 
     Raises:
         GraphError: ``data`` is no list.

@@ -1,8 +1,8 @@
-"""`nf.metrics`: metrics over many batches, as TensorFlow 1 has them.
+"""`nf.metrics`: metrics over many batches, as in TensorFlow 1.
 
-Each gives a pair: the value so far, and a node that takes in the batch of its run and whose output
-is the value afterwards. The counts are local variables, which `nf.local_variables_initializer` sets
-to 0. The metric ops of nodeflow (`nf.auc`, `nf.accuracy`) measure what they are given at once.
+Each function returns a pair: the value so far, and an update node, which adds the batch of its run
+and returns the value after it. Counts are local variables, which `nf.local_variables_initializer`
+sets to 0. nodeflow's metric ops (`nf.auc`, `nf.accuracy`) measure only the given batch.
 """
 
 from nodeflow.namespaces import namespace

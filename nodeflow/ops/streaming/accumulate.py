@@ -1,4 +1,4 @@
-"""What streaming metrics share: variables that add up, and shapes that are made to fit."""
+"""Shared by streaming metrics: accumulating variables, and shapes made to fit."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from nodeflow.ops.variables.collections import GraphKeys, add_to_collections
 from nodeflow.ops.variables.scope import Variable
 
 Pair = tuple[Tensor, Tensor]
-"""The value so far, and the node that takes in a batch."""
+"""The value so far, and the update node that adds a batch."""
 
 COLLECTIONS = (GraphKeys.LOCAL_VARIABLES, GraphKeys.METRIC_VARIABLES)
 
 
 def add_up(name: str, amount: Tensor, shape: Sequence[int] = ()) -> Pair:
-    """A local variable that begins at 0, and the node that adds an amount to it."""
+    """Create a local variable that begins at 0, and a node that adds an amount to it."""
     zeros = np.zeros(tuple(shape), amount.dtype)
     kept = Variable(zeros, trainable=False, collections=list(COLLECTIONS), name=name)
     return kept, assign_add(kept, amount)
@@ -35,7 +35,7 @@ def result(
     metrics_collections: Any,
     updates_collections: Any,
 ) -> Pair:
-    """A function of accumulated numbers: of what they are, and of what the batch makes of them."""
+    """Compute a function of accumulated numbers, before and after the update by the batch."""
     with pairs[0][0].graph.name_scope("value"):
         value = compute(*(kept for kept, _ in pairs))
     with pairs[0][0].graph.name_scope("update_op"):
@@ -44,26 +44,26 @@ def result(
 
 
 def collected(value: Tensor, update: Tensor, metrics: Any, updates: Any) -> Pair:
-    """Both, put into collections."""
+    """Add both to collections and return them."""
     add_to_collections(metrics, value)
     add_to_collections(updates, update)
     return value, update
 
 
 def as_float32(x: Any) -> Tensor:
-    """x as float32."""
+    """Cast x to float32."""
     found = tensor(x)
     return found if found.dtype == "float32" else F.cast(found, dtype="float32")
 
 
 def as_bool(x: Any) -> Tensor:
-    """x as bool: true where it is not 0."""
+    """Cast x to bool: true where it is not 0."""
     found = tensor(x)
     return found if found.dtype == "bool" else F.cast(found, dtype="bool")
 
 
 def squeezed(labels: Any, predictions: Any) -> Pair:
-    """Labels and predictions, one of them without its last axis of size 1 if only it has one."""
+    """Remove the last axis of size 1 from labels or predictions if only one of them has it."""
     labels, predictions = tensor(labels, predictions), tensor(predictions, labels)
     more = len(labels.shape) - len(predictions.shape)
     if more == 1 and labels.shape[-1] in (1, None):
@@ -74,10 +74,10 @@ def squeezed(labels: Any, predictions: Any) -> Pair:
 
 
 def fitting(labels: Any, predictions: Any) -> Pair:
-    """As `squeezed`; the shapes must be equal then.
+    """Apply `squeezed`, then check that the shapes are equal.
 
     Raises:
-        ShapeError: they are not.
+        ShapeError: they differ.
     """
     first, second = squeezed(labels, predictions)
     if not compatible(first.shape, second.shape):
@@ -89,7 +89,7 @@ def fitting(labels: Any, predictions: Any) -> Pair:
 
 
 def weighted(values: Tensor, weights: Any) -> tuple[Tensor, Tensor]:
-    """Values times their weights, and the weights, one for each value."""
+    """Return values times their weights, and the weights, one for each value."""
     w = as_float32(weights)
     if w.shape != ():
         more = len(w.shape) - len(values.shape)
@@ -102,5 +102,5 @@ def weighted(values: Tensor, weights: Any) -> tuple[Tensor, Tensor]:
 
 
 def ratio(part: Tensor, whole: Tensor) -> Tensor:
-    """part / whole, 0 where the whole is not above 0."""
+    """Return part / whole, and 0 where the whole is not above 0."""
     return F.divide_no_nan(part, F.maximum(whole, 0))

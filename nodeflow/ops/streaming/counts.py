@@ -1,4 +1,4 @@
-"""Streaming counts of right and wrong answers to yes-or-no questions."""
+"""Streaming counts of right and wrong yes-or-no predictions."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from nodeflow.ops.variables.scope import variable_scope
 
 
 def _hits(labels: Any, predictions: Any, wanted: bool, found: bool) -> Tensor:
-    """Where a label is ``wanted`` and its prediction ``found``."""
+    """Return where a label is ``wanted`` and its prediction ``found``."""
     labels, predictions = fitting(as_bool(labels), as_bool(predictions))
     first = labels if wanted else F.logical_not(labels)
     return F.logical_and(first, predictions if found else F.logical_not(predictions))
@@ -46,19 +46,28 @@ def _counted(name: str, what: str, wanted: bool, found: bool) -> Callable[..., P
 
     count.__name__ = count.__qualname__ = name
     count.__doc__ = (
-        f"How many {what}.\n\nArgs:\n    labels, predictions: yes where they are not 0.\n"
-        "    weights: how much each counts.\n"
-        "    metrics_collections, updates_collections: where value and update are added.\n"
-        "    name: the scope of its variable.\n\nReturns:\n"
-        "    The value so far, and the node that takes in the batch of its run."
+        f"Return how many {what}.\n\nArgs:\n"
+        "    labels, predictions: positive where they are not 0.\n"
+        "    weights: weight of each element.\n"
+        "    metrics_collections, updates_collections: collections for value and update.\n"
+        "    name: variable scope of its variable.\n\nReturns:\n"
+        "    The value so far, and the update node that adds the batch of its run."
     )
     return count
 
 
-true_positives = _counted("true_positives", "labels are yes and predicted as yes", True, True)
-false_positives = _counted("false_positives", "labels are no and predicted as yes", False, True)
-true_negatives = _counted("true_negatives", "labels are no and predicted as no", False, False)
-false_negatives = _counted("false_negatives", "labels are yes and predicted as no", True, False)
+true_positives = _counted(
+    "true_positives", "labels are positive and predicted as positive", True, True
+)
+false_positives = _counted(
+    "false_positives", "labels are negative and predicted as positive", False, True
+)
+true_negatives = _counted(
+    "true_negatives", "labels are negative and predicted as negative", False, False
+)
+false_negatives = _counted(
+    "false_negatives", "labels are positive and predicted as negative", True, False
+)
 
 
 def precision(
@@ -69,8 +78,10 @@ def precision(
     updates_collections: Any = None,
     name: str | None = None,
 ) -> Pair:
-    """How many of the predicted are right, 0 where nothing is predicted; arguments as of
-    `true_positives`."""
+    """Return the share of predicted positives that are right, 0 if nothing is predicted.
+
+    Arguments are as for `true_positives`.
+    """
     with variable_scope(name, "precision", (predictions, labels, weights)):
         pairs = [f(labels, predictions, weights) for f in (true_positives, false_positives)]
         return result(_share, pairs, metrics_collections, updates_collections)
@@ -84,8 +95,10 @@ def recall(
     updates_collections: Any = None,
     name: str | None = None,
 ) -> Pair:
-    """How many of the right are predicted, 0 where nothing is right; arguments as of
-    `true_positives`."""
+    """Return the share of positive labels that are found, 0 if there are none.
+
+    Arguments are as for `true_positives`.
+    """
     with variable_scope(name, "recall", (predictions, labels, weights)):
         pairs = [f(labels, predictions, weights) for f in (true_positives, false_negatives)]
         return result(_share, pairs, metrics_collections, updates_collections)

@@ -1,4 +1,4 @@
-"""Streaming metrics that are means over elements, or over classes."""
+"""Streaming metrics that are means over elements or over classes."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ def mean(
     updates_collections: Any = None,
     name: str | None = None,
 ) -> Pair:
-    """The mean of all values of all batches.
+    """Return the mean of all values of all batches.
 
     Args:
-        weights: how much each counts: of the values' shape or one that broadcasts to it.
-        metrics_collections, updates_collections: where value and update are added.
-        name: the scope of its variables.
+        weights: weight of each value, of the values' shape or a shape that broadcasts to it.
+        metrics_collections, updates_collections: collections for value and update.
+        name: variable scope of its variables.
 
     Returns:
-        The value so far, and the node that takes in the batch of its run.
+        The value so far, and the update node that adds the batch of its run.
     """
     with variable_scope(name, "mean", (values, weights)):
         values = as_float32(values)
@@ -59,10 +59,10 @@ def mean_tensor(
     updates_collections: Any = None,
     name: str | None = None,
 ) -> Pair:
-    """The mean over batches of each element of a tensor; arguments as of `mean`.
+    """Return the mean over batches of each element of a tensor; arguments are as for `mean`.
 
     Raises:
-        ShapeError: a size is known only when it runs.
+        ShapeError: only a run knows a size.
     """
     with variable_scope(name, "mean", (values, weights)):
         values = as_float32(values)
@@ -89,7 +89,7 @@ def percentage_below(
     updates_collections: Any = None,
     name: str | None = None,
 ) -> Pair:
-    """The share of values below a threshold, between 0 and 1; other arguments as of `mean`."""
+    """Return the share of values below a threshold, from 0 to 1; other arguments as for `mean`."""
     below = F.cast(F.less(values, threshold), dtype="float32")
     return mean(
         below, weights, metrics_collections, updates_collections,
@@ -105,7 +105,7 @@ def accuracy(
     updates_collections: Any = None,
     name: str | None = None,
 ) -> Pair:
-    """How often predictions equal labels; other arguments as of `mean`."""
+    """Return the share of predictions that equal their labels; other arguments as for `mean`."""
     labels, predictions = fitting(labels, predictions)
     if labels.dtype != predictions.dtype:
         predictions = F.cast(predictions, dtype=labels.dtype)
@@ -121,7 +121,7 @@ def mean_absolute_error(
     updates_collections: Any = None,
     name: str | None = None,
 ) -> Pair:
-    """The mean of ``|labels - predictions|``; other arguments as of `mean`."""
+    """Return the mean of ``|labels - predictions|``; other arguments are as for `mean`."""
     labels, predictions = fitting(labels, predictions)
     error = F.abs(predictions - labels)
     return mean(
@@ -137,7 +137,7 @@ def mean_squared_error(
     updates_collections: Any = None,
     name: str | None = None,
 ) -> Pair:
-    """The mean of (labels - predictions)^2; other arguments as of `mean`."""
+    """Return the mean of (labels - predictions)^2; other arguments are as for `mean`."""
     labels, predictions = fitting(labels, predictions)
     error = F.squared_difference(labels, predictions)
     return mean(
@@ -153,7 +153,7 @@ def root_mean_squared_error(
     updates_collections: Any = None,
     name: str | None = None,
 ) -> Pair:
-    """The root of `mean_squared_error`."""
+    """Return the root of `mean_squared_error`."""
     value, update = mean_squared_error(
         labels, predictions, weights, name=name or "root_mean_squared_error"
     )
@@ -169,8 +169,10 @@ def mean_relative_error(
     updates_collections: Any = None,
     name: str | None = None,
 ) -> Pair:
-    """The mean of ``|labels - predictions|`` / normalizer, 0 where that is 0; other arguments as of
-    `mean`."""
+    """Return the mean of ``|labels - predictions|`` / normalizer, 0 where normalizer is 0.
+
+    Other arguments are as for `mean`.
+    """
     labels, predictions = fitting(labels, predictions)
     predictions, normalizer = squeezed(predictions, normalizer)
     error = F.divide_no_nan(F.abs(labels - predictions), normalizer)
@@ -188,7 +190,7 @@ def mean_cosine_distance(
     updates_collections: Any = None,
     name: str | None = None,
 ) -> Pair:
-    """The mean of 1 - labels · predictions, which are vectors of length 1 along an axis.
+    """Return the mean of 1 - labels · predictions, for vectors of length 1 along an axis.
 
     Args:
         dim: the axis of the vectors.
@@ -215,13 +217,13 @@ def mean_per_class_accuracy(
     updates_collections: Any = None,
     name: str | None = None,
 ) -> Pair:
-    """The mean over classes of how often each is recognised.
+    """Return the mean over classes of the accuracy within each class.
 
     Args:
         labels, predictions: class numbers below num_classes, of one shape.
 
     Returns:
-        The value so far; the update gives the accuracy of each class, as TensorFlow's does.
+        The value so far; the update returns the accuracy of each class, as in TensorFlow.
     """
     with variable_scope(name, "mean_accuracy", (predictions, labels, weights)):
         labels, predictions = _flat(labels), _flat(predictions)
@@ -249,12 +251,12 @@ def mean_iou(
     updates_collections: Any = None,
     name: str | None = None,
 ) -> Pair:
-    """The mean over classes of intersection over union: TP / (TP + FP + FN).
+    """Return the mean over classes of intersection over union: TP / (TP + FP + FN).
 
     Classes that occur neither among labels nor among predictions are left out.
 
     Returns:
-        The value so far; the update gives the confusion matrix, as TensorFlow's does.
+        The value so far; the update returns the confusion matrix, as in TensorFlow.
     """
     with variable_scope(name, "mean_iou", (predictions, labels, weights)):
         given = None if weights is None else _flat(as_float(weights), "float64")

@@ -1,4 +1,4 @@
-"""Streaming metrics of the k best-scored classes, of which several may be right."""
+"""Streaming metrics of the k classes with the highest scores, for several labels per row."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from nodeflow.ops.streaming.accumulate import Pair, add_up, result
 
 
 def _ids(labels: Any, found: Any) -> tuple[Tensor, Tensor]:
-    """Class numbers of labels and of predictions, both with an axis of them at the end.
+    """Return class numbers of labels and predictions, both with a last axis of classes.
 
     Raises:
         ShapeError: the ranks do not fit.
@@ -31,21 +31,21 @@ def _ids(labels: Any, found: Any) -> tuple[Tensor, Tensor]:
 
 
 def _among(ids: Tensor, others: Tensor) -> Tensor:
-    """Which ids are among the others, row by row."""
+    """Return which ids are among the others, row by row."""
     return F.reduce_any(
         F.equal(F.expand_dims(ids, axis=-1), F.expand_dims(others, axis=-2)), axis=-1
     )
 
 
 def _first(ids: Tensor) -> Tensor:
-    """Which ids stand in their row for the first time, as a set counts each once."""
+    """Return which ids occur in their row for the first time, so that each counts once."""
     same = F.equal(F.expand_dims(ids, axis=-1), F.expand_dims(ids, axis=-2))
     before = F.tril(F.cast(same, dtype="int64"), offset=-1)
     return F.equal(F.reduce_sum(before, axis=-1), 0)
 
 
 def _size(ids: Tensor, others: Tensor, shared: bool, class_id: int | None) -> Tensor:
-    """How many different ids of each row are, or are not, among the others."""
+    """Count the distinct ids of each row that are, or are not, among the others."""
     there = _among(ids, others)
     counts = F.logical_and(_first(ids), there if shared else F.logical_not(there))
     if class_id is not None:
@@ -74,18 +74,18 @@ def precision_at_top_k(
     updates_collections: Any = None,
     name: str | None = None,
 ) -> Pair:
-    """How many of the predicted classes are among the labels.
+    """Return the share of predicted classes that are among the labels.
 
     Args:
-        labels: class numbers, (...,) or (..., labels); numbers that are no class never match.
+        labels: class numbers, (...,) or (..., labels); numbers outside the classes never match.
         predictions_idx: class numbers, (..., k), the best one first.
-        k: only for the name.
-        class_id: count this class alone.
-        weights: how much each row counts.
-        metrics_collections, updates_collections: where value and update are added.
+        k: used only for the name.
+        class_id: count only this class.
+        weights: weight of each row.
+        metrics_collections, updates_collections: collections for value and update.
 
     Returns:
-        The value so far, and the node that takes in the batch of its run.
+        The value so far, and the update node that adds the batch of its run.
     """
     with scoped(_name(name, "precision", k, class_id), "", [labels, predictions_idx]):
         labels, found = _ids(labels, predictions_idx)
@@ -106,8 +106,10 @@ def recall_at_top_k(
     updates_collections: Any = None,
     name: str | None = None,
 ) -> Pair:
-    """How many of the labels are among the predicted classes; arguments as of
-    `precision_at_top_k`."""
+    """Return the share of labels that are among the predicted classes.
+
+    Arguments are as for `precision_at_top_k`.
+    """
     with scoped(_name(name, "recall", k, class_id), "", [labels, predictions_idx]):
         labels, found = _ids(labels, predictions_idx)
         pairs = [
@@ -131,7 +133,7 @@ def precision_at_k(
     updates_collections: Any = None,
     name: str | None = None,
 ) -> Pair:
-    """`precision_at_top_k` of the k classes with the highest scores.
+    """Apply `precision_at_top_k` to the k classes with the highest scores.
 
     Args:
         predictions: scores, (..., classes).
@@ -152,7 +154,7 @@ def recall_at_k(
     updates_collections: Any = None,
     name: str | None = None,
 ) -> Pair:
-    """`recall_at_top_k` of the k classes with the highest scores.
+    """Apply `recall_at_top_k` to the k classes with the highest scores.
 
     Args:
         predictions: scores, (..., classes).
@@ -172,14 +174,14 @@ def average_precision_at_k(
     updates_collections: Any = None,
     name: str | None = None,
 ) -> Pair:
-    """The mean of average precision: of the precisions down to each hit among the k best.
+    """Return the mean of average precision: the precisions at each hit among the k best classes.
 
-    Each row's sum is divided by how many labels it has, at most k.
+    The sum of each row is divided by its number of labels, at most k.
 
     Args:
-        labels: class numbers, (...,) or (..., labels); what is no class does not count.
+        labels: class numbers, (...,) or (..., labels); numbers outside the classes do not count.
         predictions: scores, (..., classes).
-        weights: how much each row counts.
+        weights: weight of each row.
     """
     scores = tensor(predictions)
     with scoped(_name(name, "average_precision", k, None), "", [labels, scores]):

@@ -1,4 +1,4 @@
-"""Streaming metrics of scores between 0 and 1 that are counted at many thresholds."""
+"""Streaming metrics of scores between 0 and 1, counted at many thresholds."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ KINDS = {
     "tp": ("true_positives", True, True), "fn": ("false_negatives", True, False),
     "tn": ("true_negatives", False, False), "fp": ("false_positives", False, True),
 }  # fmt: skip
-"""Short name -> name of the variable, whether the label is yes, whether the prediction is."""
+"""Short name -> name of the variable, whether labels and whether predictions are positive."""
 STEP = 1e-7
-"""What lies beyond 0 and 1, and keeps divisions finite."""
+"""Distance of the outer thresholds from 0 and 1; also keeps divisions finite."""
 
 
 def _counts(
     labels: Any, predictions: Any, thresholds: Sequence[float], weights: Any, kinds: str
 ) -> dict[str, Pair]:
-    """Counts at each threshold, of the kinds that are named."""
+    """Return counts at each threshold, of the named kinds."""
     scores = as_float32(predictions)
     checks = [
         assert_greater_equal(scores, 0.0, message="predictions must be in [0, 1]"),
@@ -61,7 +61,7 @@ def _counts(
 
 
 def _even(count: int, *, last: float) -> list[float]:
-    """Thresholds from just below 0 to 1, evenly spaced."""
+    """Return evenly spaced thresholds from just below 0 to ``last``."""
     if count < 2:
         raise AttributeProblem("num_thresholds is at least 2", port="num_thresholds")
     return [-STEP, *((i + 1) / (count - 1) for i in range(count - 2)), last]
@@ -87,20 +87,21 @@ def _counted(kind: str, what: str) -> Callable[..., Pair]:
 
     count.__name__ = count.__qualname__ = f"{KINDS[kind][0]}_at_thresholds"
     count.__doc__ = (
-        f"How many {what}, at each threshold.\n\nArgs:\n    labels: yes where they are not 0.\n"
-        "    predictions: scores between 0 and 1; yes where they are above a threshold.\n"
-        "    weights: how much each counts.\n"
-        "    metrics_collections, updates_collections: where value and update are added.\n"
-        "    name: the scope of its variables.\n\nReturns:\n"
-        "    The value so far, and the node that takes in the batch of its run."
+        f"Return how many {what}, at each threshold.\n\nArgs:\n"
+        "    labels: positive where they are not 0.\n"
+        "    predictions: scores between 0 and 1; positive above a threshold.\n"
+        "    weights: weight of each element.\n"
+        "    metrics_collections, updates_collections: collections for value and update.\n"
+        "    name: variable scope of its variables.\n\nReturns:\n"
+        "    The value so far, and the update node that adds the batch of its run."
     )
     return count
 
 
-true_positives_at_thresholds = _counted("tp", "labels are yes and predicted as yes")
-false_positives_at_thresholds = _counted("fp", "labels are no and predicted as yes")
-true_negatives_at_thresholds = _counted("tn", "labels are no and predicted as no")
-false_negatives_at_thresholds = _counted("fn", "labels are yes and predicted as no")
+true_positives_at_thresholds = _counted("tp", "labels are positive and predicted as positive")
+false_positives_at_thresholds = _counted("fp", "labels are negative and predicted as positive")
+true_negatives_at_thresholds = _counted("tn", "labels are negative and predicted as negative")
+false_negatives_at_thresholds = _counted("fn", "labels are positive and predicted as negative")
 
 
 def _share(part: Tensor, rest: Tensor) -> Tensor:
@@ -116,8 +117,10 @@ def precision_at_thresholds(
     updates_collections: Any = None,
     name: str | None = None,
 ) -> Pair:
-    """How many of the predicted are right, at each threshold; arguments as of
-    `true_positives_at_thresholds`."""
+    """Return the share of predicted positives that are right, at each threshold.
+
+    Arguments are as for `true_positives_at_thresholds`.
+    """
     with variable_scope(name, "precision_at_thresholds", (predictions, labels, weights)):
         pairs = _counts(labels, predictions, thresholds, weights, "tp fp")
         return result(_share, [*pairs.values()], metrics_collections, updates_collections)
@@ -132,8 +135,10 @@ def recall_at_thresholds(
     updates_collections: Any = None,
     name: str | None = None,
 ) -> Pair:
-    """How many of the right are predicted, at each threshold; arguments as of
-    `true_positives_at_thresholds`."""
+    """Return the share of positive labels that are found, at each threshold.
+
+    Arguments are as for `true_positives_at_thresholds`.
+    """
     with variable_scope(name, "recall_at_thresholds", (predictions, labels, weights)):
         pairs = _counts(labels, predictions, thresholds, weights, "tp fn")
         return result(_share, [*pairs.values()], metrics_collections, updates_collections)
@@ -154,20 +159,20 @@ def auc(
     summation_method: str = "trapezoidal",
     thresholds: Sequence[float] | None = None,
 ) -> Pair:
-    """The area under a curve, approximated at thresholds.
+    """Return the area under a curve, approximated at thresholds.
 
     Args:
-        labels: yes where they are not 0.
+        labels: positive where they are not 0.
         predictions: scores between 0 and 1.
-        weights: how much each counts.
-        num_thresholds: how many, evenly between 0 and 1.
-        curve: "ROC", hits over false alarms, or "PR", precision over recall.
+        weights: weight of each element.
+        num_thresholds: number of thresholds, evenly spaced between 0 and 1.
+        curve: "ROC", true over false positive rate, or "PR", precision over recall.
         summation_method: "trapezoidal", "minoring", "majoring", or "careful_interpolation", which
             is right for "PR" (Davis and Goadrich, 2006).
-        thresholds: thresholds to take instead.
+        thresholds: thresholds to use instead.
 
     Raises:
-        AttributeProblem: the curve or the method is none of these.
+        AttributeProblem: there is no such curve or method.
     """
     heights = {
         "trapezoidal": lambda a, b: (a + b) / 2, "careful_interpolation": lambda a, b: (a + b) / 2,
@@ -202,7 +207,9 @@ def auc(
 
 
 def _interpolated(tp: Tensor, fp: Tensor, fn: Tensor) -> Tensor:
-    """The area under the curve of precision and recall, positives linear between thresholds."""
+    """Return the area under the precision-recall curve, with positives linear between
+    thresholds.
+    """
     change, p = tp[:-1] - tp[1:], tp + fp
     slope = F.divide_no_nan(change, F.maximum(p[:-1] - p[1:], 0))
     intercept = tp[1:] - slope * p[1:]
@@ -222,8 +229,11 @@ def sensitivity_at_specificity(
     updates_collections: Any = None,
     name: str | None = None,
 ) -> Pair:
-    """How many of the right are predicted, at the threshold at which nearest to a share
-    ``specificity`` of the wrong are not; other arguments as of `auc`.
+    """Return the share of positives found at the threshold whose specificity is nearest to the
+    given.
+
+    Specificity is the share of negatives that are not predicted as positive. Other arguments are as
+    for `auc`.
 
     Raises:
         AttributeProblem: the share is not between 0 and 1.
@@ -251,8 +261,10 @@ def specificity_at_sensitivity(
     updates_collections: Any = None,
     name: str | None = None,
 ) -> Pair:
-    """How many of the wrong are not predicted, at the threshold at which nearest to a share
-    ``sensitivity`` of the right are; other arguments as of `auc`.
+    """Return the specificity at the threshold whose sensitivity is nearest to the given one.
+
+    Specificity is the share of negatives that are not predicted as positive, sensitivity the share
+    of positives that are. Other arguments are as for `auc`.
 
     Raises:
         AttributeProblem: the share is not between 0 and 1.
@@ -262,7 +274,7 @@ def specificity_at_sensitivity(
     def specificity(tp: Tensor, fn: Tensor, tn: Tensor, fp: Tensor) -> Tensor:
         distance = F.abs(tp / (tp + fn + STEP) - sensitivity)
         nearest = F.cast(F.equal(distance, F.reduce_min(distance)), dtype="int64")
-        place = F.argmax(F.cumsum(nearest))  # the last of those that are equally near
+        place = F.argmax(F.cumsum(nearest))  # the last one of equally near thresholds
         right, wrong = F.gather(tn, place), F.gather(fp, place)
         return right / (right + wrong + STEP)
 

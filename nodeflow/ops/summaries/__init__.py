@@ -1,4 +1,4 @@
-"""Summaries: what TensorBoard shows of a run. `ops` declares them, the rest encodes them."""
+"""Summaries of a run for TensorBoard. `ops` declares them, the other modules encode them."""
 
 from nodeflow.ops.summaries import ops
 

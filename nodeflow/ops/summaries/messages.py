@@ -1,6 +1,6 @@
 """Summaries as protocol buffers: ``tensorflow/core/framework/summary.proto``.
 
-A Summary is a list of values; so two of them, one after the other, are one with the values of both.
+A Summary is a list of values, so two concatenated Summaries are one with the values of both.
 """
 
 from __future__ import annotations
@@ -16,23 +16,23 @@ from nodeflow.ops.summaries.png import png
 SMALLEST = 1e-6
 """Pictures whose largest value is below it are black."""
 BAD_PIXEL = (255, 0, 0, 255)
-"""Shown where a value is not finite: red, as TensorFlow does."""
+"""The colour of values that are not finite: red, as in TensorFlow."""
 DT_STRING = 7
 
 
 def scalar(tag: str, value: float) -> bytes:
-    """A Summary with one number, as float32."""
+    """Return a Summary with one number, as float32."""
     with np.errstate(over="ignore"):
         return _value(tag, pb.single(2, float(np.float32(value)), always=True))
 
 
 def histogram(tag: str, values: np.ndarray) -> bytes:
-    """A Summary with a histogram in TensorFlow's buckets."""
+    """Return a Summary with a histogram in TensorFlow's buckets."""
     return _value(tag, pb.message(5, _histogram(np.asarray(values, np.float64).ravel())))
 
 
 def images(tag: str, batch: np.ndarray, most: int) -> bytes:
-    """A Summary with the first pictures of a batch, (n, height, width, channels)."""
+    """Return a Summary with the first pictures of a batch, (n, height, width, channels)."""
     shown = batch[:most]
     parts = []
     for index, picture in enumerate(shown):
@@ -45,7 +45,7 @@ def images(tag: str, batch: np.ndarray, most: int) -> bytes:
 
 
 def text(tag: str, content: str) -> bytes:
-    """A Summary with a text, which TensorBoard shows as Markdown."""
+    """Return a Summary with a text, which TensorBoard shows as Markdown."""
     tensor = pb.integer(1, DT_STRING) + pb.message(2, b"") + pb.message(8, content.encode())
     metadata = pb.message(1, pb.text(1, "text"))
     return _value(tag, pb.message(8, tensor) + pb.message(9, metadata))
@@ -56,10 +56,10 @@ def _value(tag: str, content: bytes) -> bytes:
 
 
 def as_pixels(picture: np.ndarray) -> np.ndarray:
-    """A picture as uint8, scaled as TensorFlow does.
+    """Convert a picture to uint8, scaled as in TensorFlow.
 
-    Values that are all positive are scaled so that the largest is 255. With negative ones 0 is 128,
-    and the one farthest from 0 is 1 or 255.
+    If no value is negative, the largest becomes 255. Otherwise 0 becomes 128, and the value
+    farthest from 0 becomes 1 or 255.
     """
     if picture.dtype == np.uint8:
         return picture
@@ -78,7 +78,7 @@ def as_pixels(picture: np.ndarray) -> np.ndarray:
 
 @cache
 def bucket_limits() -> np.ndarray:
-    """Upper limits of the buckets: they grow by a tenth from 1e-12 to 1e20, in both directions."""
+    """Return the upper limits of buckets, 10 % apart from 1e-12 to 1e20, in both directions."""
     limits, limit = [], 1e-12
     while limit < 1e20:
         limits.append(limit)
@@ -88,14 +88,14 @@ def bucket_limits() -> np.ndarray:
 
 
 def _histogram(values: np.ndarray) -> bytes:
-    """A HistogramProto; runs of empty buckets become one."""
+    """Return a HistogramProto. Consecutive empty buckets are merged."""
     limits = bucket_limits()
     places = np.searchsorted(limits, values, side="right").clip(max=len(limits) - 1)
     counts = np.bincount(places, minlength=len(limits))
-    ends = (counts > 0) | np.append(counts[1:] > 0, True)  # the last of a run of empty ones
+    ends = (counts > 0) | np.append(counts[1:] > 0, True)  # the last of consecutive empty buckets
     largest = sys.float_info.max
     low, high = (values.min(), values.max()) if len(values) else (largest, -largest)
-    # one after the other, as TensorFlow adds them
+    # added in sequence, as in TensorFlow
     total, squares = (np.cumsum(v)[-1] if len(v) else 0.0 for v in (values, values * values))
     numbers = (low, high, len(values), total, squares)
     fields = b"".join(pb.double(i, float(v)) for i, v in enumerate(numbers, start=1))

@@ -1,7 +1,7 @@
-"""Ops that say what to record of a run, for TensorBoard.
+"""Ops that record values of a run for TensorBoard.
 
-They compute nothing: a run that fetches one computes the tensors wired into it, compiled where that
-pays, and encodes them as the Summary that TensorFlow 1 would give, as bytes.
+They compute nothing themselves. A run that fetches one computes its inputs, compiled if that pays,
+and encodes them as the Summary that TensorFlow 1 would return, as bytes.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from nodeflow.ops.base import register
 from nodeflow.ops.samples import values
 from nodeflow.ops.summaries import messages
 
-TAG = Attr("tag", "string", "", "Its name in TensorBoard; empty is the node's own.")
+TAG = Attr("tag", "string", "", "Name in TensorBoard; empty: the node's name.")
 
 
 class Summary(Op):
-    """Base: something to record."""
+    """The base of summaries."""
 
     category = "Training"
     stateful = True
@@ -41,21 +41,21 @@ class Summary(Op):
         return ()
 
     def encode(self, tag: str, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any]) -> bytes:
-        """The serialized Summary of these inputs."""
+        """Return the serialized Summary of these inputs."""
         raise NotImplementedError(self.id)
 
 
 @register
 class ScalarSummary(Summary):
-    """A number."""
+    """A number to record."""
 
     id = "summary/scalar"
     keywords = ("tensorboard", "log", "plot", "record", "metric")
     doc = (
-        "Records a number for TensorBoard.\n\nFetch it, or what merges it, and give the result to "
-        "nf.summary.FileWriter. A training measures and plots it after each epoch, as a metric."
+        "Records a number for TensorBoard.\n\nFetch it or a merged summary, and give the result "
+        "to nf.summary.FileWriter. Training measures and plots it after each epoch, as a metric."
     )
-    inputs = (Port("values", "The number.", (*NUMBERS, *BOOL)),)
+    inputs = (Port("values", "Number to record.", (*NUMBERS, *BOOL)),)
     attrs = (TAG,)
 
     def infer(self, *types: TensorType, **attrs: Any) -> Sequence[TensorType]:
@@ -78,12 +78,12 @@ class ScalarSummary(Summary):
 
 @register
 class HistogramSummary(Summary):
-    """The distribution of values."""
+    """A distribution of values to record."""
 
     id = "summary/histogram"
     keywords = ("tensorboard", "log", "distribution", "record")
     doc = (
-        "Records the distribution of values for TensorBoard.\n\nFetching it is an error where a "
+        "Records the distribution of values for TensorBoard.\n\nFetching it is an error if a "
         "value is not finite."
     )
     inputs = (Port("values", "Values of any shape.", NUMBERS),)
@@ -104,20 +104,20 @@ class HistogramSummary(Summary):
 
 @register
 class ImageSummary(Summary):
-    """Pictures."""
+    """Pictures to record."""
 
     id = "summary/image"
     keywords = ("tensorboard", "log", "picture", "record")
     doc = (
-        "Records the first pictures of a batch for TensorBoard, as PNG.\n\nuint8 is shown as it "
-        "is. Floats are scaled, each picture by itself: those that are all positive so that the "
-        "largest is white; with negative ones, 0 is grey."
+        "Records the first pictures of a batch for TensorBoard, as PNG.\n\nuint8 pictures are "
+        "shown unchanged. Floats are scaled, each picture by itself: if no value is negative, the "
+        "largest is white; otherwise 0 is grey."
     )
     inputs = (
         Port("tensor", "Pictures, (n, height, width, channels): 1 grey, 3 RGB, 4 RGBA.",
              (*FLOATS, "uint8")),
     )  # fmt: skip
-    attrs = (TAG, Attr("max_outputs", "int", 3, "Pictures at most.", minimum=1))
+    attrs = (TAG, Attr("max_outputs", "int", 3, "Largest number of pictures.", minimum=1))
 
     def infer(self, *types: TensorType, **attrs: Any) -> Sequence[TensorType]:
         type_ = types[0]
@@ -141,12 +141,12 @@ class ImageSummary(Summary):
 
 @register
 class TextSummary(Summary):
-    """A text."""
+    """A text to record."""
 
     id = "summary/text"
     keywords = ("tensorboard", "log", "note", "record")
     doc = "Records a text for TensorBoard, which shows it as Markdown."
-    attrs = (TAG, Attr("text", "string", "", "The text."))
+    attrs = (TAG, Attr("text", "string", "", "Text to record."))
 
     def encode(self, tag: str, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any]) -> bytes:
         return messages.text(tag, attrs["text"])
@@ -162,8 +162,8 @@ class MergeSummary(Summary):
     id = "summary/merge"
     keywords = ("tensorboard", "all", "together", "record")
     doc = (
-        "Several summaries as one.\n\nIt takes those that it runs after: wire their done ports to "
-        "its control port. Fetch it to fetch them all."
+        "Several summaries as one.\n\nIt merges the summaries that it runs after: connect their "
+        "done ports to its control port. Fetch it to fetch all of them."
     )
 
     def samples(self) -> Iterator[Sample]:
@@ -171,7 +171,7 @@ class MergeSummary(Summary):
 
 
 def leaves(node: Node) -> list[Node]:
-    """The summaries that a fetched one consists of: itself, or those that it merges.
+    """Return the summaries that a fetched one consists of: itself, or the merged ones.
 
     Raises:
         AttributeProblem: two of them have the same tag.
@@ -196,17 +196,17 @@ def leaves(node: Node) -> list[Node]:
 
 
 def tag_of(node: Node) -> str:
-    """What TensorBoard calls it."""
+    """Return its name in TensorBoard."""
     return node.attrs["tag"] or node.name
 
 
 def inputs_of(node: Node) -> tuple[Tensor, ...]:
-    """The tensors that a summary, or what it merges, is made from."""
+    """Return the input tensors of a summary, or of the merged ones."""
     return tuple(tensor for leaf in leaves(node) for tensor in leaf.inputs)
 
 
 def encoded(node: Node, arrays: Sequence[Any]) -> bytes:
-    """The serialized Summary of a node from the values of `inputs_of` it."""
+    """Return the serialized Summary of a node from the values of its `inputs_of`."""
     remaining = list(arrays)
     parts = []
     for leaf in leaves(node):

@@ -1,7 +1,7 @@
 """The wire format of protocol buffers, as far as event files need it.
 
 From https://protobuf.dev/programming-guides/encoding: a field is a tag (number and wire type) and a
-value. As proto3 does, a plain field with its default value is left out.
+value. As in proto3, a plain field with its default value is omitted.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
 
 
 def varint(value: int) -> bytes:
-    """A whole number, seven bits a byte, the lowest first; a negative one in 64 bits.
+    """Encode a whole number with seven bits per byte, lowest first; a negative one in 64 bits.
 
     >>> varint(300).hex(), len(varint(-1))
     ('ac02', 10)
@@ -32,7 +32,7 @@ def _tag(number: int, wire: int) -> bytes:
 
 
 def integer(number: int, value: int) -> bytes:
-    """A field of int32, int64, bool or an enumeration."""
+    """Encode a field of int32, int64, bool or an enumeration."""
     return _tag(number, VARINT) + varint(value) if value else b""
 
 
@@ -42,24 +42,24 @@ def double(number: int, value: float) -> bytes:
 
 
 def single(number: int, value: float, *, always: bool = False) -> bytes:
-    """A float field; one of a oneof is ``always`` written."""
+    """Encode a float field. ``always``: also if it is 0, as in a oneof."""
     data = struct.pack("<f", value)
     return _tag(number, FIXED32) + data if always or any(data) else b""
 
 
 def message(number: int, content: bytes) -> bytes:
-    """A field that holds a message, which is written even if it is empty."""
+    """Encode a field that holds a message, even an empty one."""
     return _tag(number, BYTES) + varint(len(content)) + content
 
 
 def text(number: int, value: str | bytes) -> bytes:
-    """A field of string or bytes."""
+    """Encode a field of string or bytes."""
     data = value.encode(errors="backslashreplace") if isinstance(value, str) else value
     return message(number, data) if data else b""
 
 
 def doubles(number: int, values: Iterable[float]) -> bytes:
-    """A repeated, packed field of doubles."""
+    """Encode a repeated, packed field of doubles."""
     data = b"".join(struct.pack("<d", value) for value in values)
     return message(number, data) if data else b""
 
@@ -69,10 +69,10 @@ class Malformed(ValueError):
 
 
 def fields(data: bytes | memoryview) -> Iterator[tuple[int, int | memoryview]]:
-    """The fields of a message in order: number, and a whole number or the bytes of the value.
+    """Yield the fields of a message in order: number, and a whole number or the bytes of the value.
 
     Raises:
-        Malformed: the data end within a field, or have one that this format does not know.
+        Malformed: the data end within a field, or have an unknown wire type.
     """
     view = memoryview(data)
     place = 0
@@ -96,7 +96,7 @@ def fields(data: bytes | memoryview) -> Iterator[tuple[int, int | memoryview]]:
 
 
 def varints(data: memoryview) -> Iterator[int]:
-    """The whole numbers of a packed field."""
+    """Yield the whole numbers of a packed field."""
     place = 0
     while place < len(data):
         value, place = _varint_at(data, place)
@@ -110,6 +110,6 @@ def _varint_at(view: memoryview, place: int) -> tuple[int, int]:
         place += 1
         value |= (byte & 0x7F) << shift
         if byte < 0x80:
-            return value & 0xFFFFFFFFFFFFFFFF, place  # ten bytes hold more bits
+            return value & 0xFFFFFFFFFFFFFFFF, place  # ten bytes hold more than 64 bits
         shift += 7
     raise Malformed("the data end within a number")

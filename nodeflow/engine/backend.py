@@ -32,18 +32,18 @@ def check_backend(
         )
     if threads is not None:
         raise RunError(
-            "JAX has threads of its own, whose number cannot be given",
+            "JAX manages its own threads, so their number cannot be set",
             hint="Leave out the threads, or the backend.",
         )
     if memory is not None:
         raise RunError(
-            "JAX decides itself how much memory a run takes",
+            "JAX manages its own memory, so it cannot be limited",
             hint="Leave out the memory, or the backend.",
         )
     plans = sorted(name for name in without if REWRITES[name].scope == "plan")
     if plans:
         raise RunError(
-            f"JAX rewrites graphs by its own rules, so {', '.join(plans)} cannot be switched off",
+            f"JAX rewrites graphs by its own rules, so {', '.join(plans)} cannot be disabled",
             hint="Leave them out of without, or leave out the backend.",
         )
     from nodeflow.engine.jax.errors import jax_package

@@ -155,9 +155,9 @@ class StagedExecutor(PartsExecutor):
         """Raise an error that names the op which finds out a size."""
         step = self.turns[0]
         raise RunError(
-            f"{step.node.op.id} finds out a size when it runs, so there is no plan of the whole",
+            "the size of this result depends on data, so the run has no single plan",
             node=step.node.name,
-            hint="Fetch what comes before it.",
+            hint="Fetch the inputs of this node instead.",
         )
 
     def explain(self, explain_part: ExplainPart) -> str:
@@ -165,13 +165,13 @@ class StagedExecutor(PartsExecutor):
         names = ", ".join(step.node.name for step in self.turns)
         texts = [
             _explained(self._first, explain_part),
-            f"then by reference, which finds out sizes: {names}",
+            f"then by reference, to find sizes that depend on data: {names}",
         ]
         for key, (_, executor) in self._rests.items():
             texts.append(f"then, for the sizes {', '.join(map(str, key))}:")
             texts.append(_explained(executor, explain_part))
         if self._rest_steps and not self._rests:
-            texts.append("then what depends on them, planned when they are known")
+            texts.append("then the nodes that depend on these sizes, planned when they are known")
         return "\n\n".join(texts)
 
     def _rest(self, values: Mapping[int, np.ndarray]) -> tuple[Part, AnyExecutor]:

@@ -61,8 +61,8 @@ def test_a_checkpoint_goes_on_with_the_same_backend_only(nodeflow, tmp_path):
     ("options", "words"),
     [
         (("--tier", "reference"), "no tier reference"),
-        (("--threads", "2"), "threads of its own"),
-        (("--without", "fuse"), "fuse cannot be switched off"),
+        (("--threads", "2"), "manages its own threads"),
+        (("--without", "fuse"), "fuse cannot be disabled"),
     ],
 )
 def test_what_jax_does_not_have_is_refused(nodeflow, options, words):

@@ -202,7 +202,7 @@ def test_a_rewrite_is_one_decorated_function(monkeypatch: pytest.MonkeyPatch) ->
     with pytest.raises(ValueError, match="two rewrites are called halve"):
         passes.rewrite("halve", exact=True)(halve)
     passes.rewrite("lost", exact=True, after=("nothing",))(halve)
-    with pytest.raises(ValueError, match="what the rewrite lost follows does not run"):
+    with pytest.raises(ValueError, match="the rewrite lost follows a pass that does not run"):
         list(pipeline(PASSES, frozenset()))
 
 

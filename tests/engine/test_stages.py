@@ -132,7 +132,7 @@ def test_only_what_finds_sizes_out_runs_by_reference() -> None:
             "fill",
         }
         text = session.explain(pairs[-1][0], {x: start})
-    assert "then by reference, which finds out sizes: boolean_mask" in text
+    assert "then by reference, to find sizes that depend on data: boolean_mask" in text
     assert "then, for the sizes (" in text
 
 

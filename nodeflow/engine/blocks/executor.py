@@ -240,7 +240,7 @@ class BlockedExecutor(PartsExecutor):
         """Raise an error that tells the number of rows."""
         rows = self.cut.widest
         raise RunError(
-            f"{rows.number:,} rows run in {rows.cells} blocks, so there is no plan of the whole",
+            f"{rows.number:,} rows run in {rows.cells} blocks, so the run has no single plan",
             hint="Feed fewer rows.",
         )
 
@@ -250,7 +250,7 @@ class BlockedExecutor(PartsExecutor):
         for number, stage in enumerate(self.cut.stages):
             if stage.sizes:
                 names = ", ".join(step.node.name for step in stage.sizes)
-                texts.append(f"once, from sizes alone: {names}")
+                texts.append(f"once, from shapes alone: {names}")
             if stage.once is not None:
                 once = self._once[number]
                 nested = isinstance(once, BlockedExecutor)

@@ -10,8 +10,8 @@ WHOLE_BYTES = 1 << 27
 STEP_BYTES = 1 << 24
 """Largest peak bytes of rows of a training step that is not cut even under a memory limit."""
 CELL_BYTES = 1 << 23
-"""Largest bytes of the rows of a cell, unless a single row takes more. Long compared to starting a
-run (about 50 us), small compared to the program itself."""
+"""Largest bytes of the rows of a cell, unless a single row takes more. Such a cell takes long
+compared to starting a run (about 50 us) and is small compared to the program itself."""
 
 
 @dataclass(frozen=True)

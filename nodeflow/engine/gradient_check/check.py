@@ -35,8 +35,8 @@ they are tried if the first step is not good enough."""
 LIMITS = {"float64": 1e-5, "float32": 2e-2, "float16": 0.1, "bfloat16": 0.3}
 """Relative errors above which a gradient is wrong, not only rounded."""
 BESIDE = 0.03
-"""Distance of nearby points, relative to the values. It is large enough that of thousands of ties,
-such as between the dark pixels of a picture, hardly one is crossed again."""
+"""Distance of nearby points, relative to the values. It is so large that hardly any tie is crossed
+again, even among thousands, such as between the dark pixels of a picture."""
 POINTS = 3
 GOOD = 0.01
 """Fraction of the limit below which no other step is tried."""
@@ -89,7 +89,7 @@ class Checked:
         if self.verdict == RIGHT:
             return f"{self.node}: right, to a relative error of {self.error:.1e}{more}"
         place = f"[{', '.join(map(str, self.at))}]" if self.at else ""
-        whole = ", all of it varied at once," if self.at is None else ""
+        whole = ", with all elements varied at once," if self.at is None else ""
         slopes = f"{number(self.numeric)}, the symbolic {number(self.symbolic)}"
         return (
             f"{self.node}: wrong by {100 * self.error:.2g} %: with respect to {self.of}{place}"
@@ -303,7 +303,7 @@ def _note(run: _Check, piece: Piece, silent: Sequence[int]) -> str:
     parts = []
     if run.worst.kinks:
         parts.append(
-            f"{run.worst.kinks} of {run.worst.compared} slopes lie at a kink, and agree beside it"
+            f"{run.worst.kinks} of {run.worst.compared} slopes are at a kink, and agree nearby"
         )
     if run.worst.unusable:
         parts.append(f"{run.worst.unusable} slopes are not finite")

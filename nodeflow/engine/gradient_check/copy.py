@@ -120,7 +120,7 @@ def copied(
         if all(str(y.dtype) == WIDE for y in found.ys):
             return found, WIDE
     except NodeflowError:
-        pass  # if the second copy fails too, that error is reported
+        pass  # if the second copy also fails, its error is reported
     found = Copy(piece, values, False, make())
     return found, min((str(t.dtype) for t in (*found.xs, *found.ys)), key=_precision)
 

@@ -44,7 +44,7 @@ def _listed(levels: Sequence[Level], numbers: dict[str, int], title: str) -> lis
     lines = []
     for number, level in enumerate(levels):
         if isinstance(level, LoopLevel):
-            often = f"{level.iterations} times" if level.key is None else "as often as values say"
+            often = f"{level.iterations} times" if level.key is None else "until data end it"
             lines.append(f"{title} {number}, {often}:")
             lines += ["  " + line for line in _listed(level.levels, numbers, "level")]
             continue

@@ -16,8 +16,7 @@ from nodeflow.engine.plan.chaining import TaskChain
 LARGE = 4 << 20
 """Minimum bytes that a chain must write to get a level for itself."""
 TOGETHER = 16 << 20
-"""Bytes that the large chains of a level write together, above which they run one after the other.
-"""
+"""Maximum bytes that the large chains of one level may write together."""
 
 
 def serialize_branches(

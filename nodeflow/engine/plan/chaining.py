@@ -238,8 +238,7 @@ class _Finder:
         return common
 
     def _keeps_rows(self, slot: int, rows: int) -> bool:
-        """Return whether a view or joined pieces keep the rows of a slot in the rows of the
-        whole."""
+        """Return whether rows of a view, or of the pieces of its array, are rows of that array."""
         types, storage = self.actions.types, self.actions.storage[slot]
         view, maker = self.actions.views.get(slot), self.made_by.get(storage)
         pieces = {} if maker is None else maker.pieces

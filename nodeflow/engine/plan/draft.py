@@ -35,7 +35,7 @@ class Draft:
         lowered: the lowered schedule (`actions`).
         groups: the actions of each kernel, in an order that respects dependencies.
         updates: how variables are updated in place: all in a training step, some tables in a run.
-        phase_of: the phase of each group; a native group runs a phase after references it reads.
+        phase_of: the phase of each group; a native group follows the references that it reads.
         launches: kernel launches of each native group on its own.
         chains: groups that run task by task one after the other, with their levels.
         direct: in a run, the storage of each new value that a kernel writes for a variable.

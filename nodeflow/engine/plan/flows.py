@@ -71,7 +71,7 @@ class _FlowPlanner:
         if test is None or body is None:
             return None
         self.workspace = self.actions.new_slot(TensorType("uint8", (0,)))
-        self.read.update(dict.fromkeys(inputs[:count]))  # the result of no iterations
+        self.read.update(dict.fromkeys(inputs[:count]))  # the results if no iteration runs
         rings = [self._ring(type_) for type_ in types[:count]]
         now = [replace(r, first=self._at(s)) for r, s in zip(rings, inputs, strict=False)]
         places: list[Place] = [*now, *map(self._at, inputs[count:])]
@@ -115,7 +115,7 @@ class _FlowPlanner:
     def _planned(
         self, text: str, types: Sequence[TensorType], wanted: int | Sequence[int]
     ) -> tuple[Plan, list[int | None]] | None:
-        """Plan a piece of graph. Return the plan, and the slot or None of each input.
+        """Plan a piece of graph. Return the plan, and each input's slot or None if unread.
 
         Args:
             wanted: number of leading outputs to compute, or indices of the outputs.

@@ -112,7 +112,7 @@ class _Grouper:
         return group
 
     def _waits_for(self, action: Action) -> Group | None:
-        """Return the group that must end before an action, although it is not read."""
+        """Return the group that must end before an action which does not read from it."""
         return self.actions.awaited(action.outputs[0], self.made_by) if action.outputs else None
 
     def _may_join(
@@ -132,8 +132,7 @@ class _Grouper:
         return True
 
     def _may_absorb(self, group: Group, other: Group, action: Action) -> bool:
-        """Return whether ``group``, which ``action`` joins, may absorb a cluster only that
-        reads."""
+        """Return whether ``group`` may absorb a cluster that only its new ``action`` reads."""
         if other.read or other.alone or other.level > group.level:
             return False
         if other.shape != group.shape or other.flush != group.flush:

@@ -17,7 +17,7 @@ from nodeflow.graph.graph import Node
 from nodeflow.ops.lowering import ChangeRows, Elementwise, PutRows
 
 _PASSES = 4
-"""Passes over the updates, since moving one may move another. Updates unsettled then are copied."""
+"""Number of passes that move updates, since one move may require another. The rest is copied."""
 
 
 @dataclass

@@ -238,7 +238,7 @@ def _joining(
 
 
 def _turned(actions: Actions, turn: Action) -> Block:
-    """Return the place after a transposition of elements that are in order before it."""
+    """Return the block of places where a transposition moves elements that were in order."""
     assert isinstance(turn.lowering, Permute)
     source, target = (actions.types[s] for s in (*turn.inputs, *turn.outputs))
     steps = strides_of(target.shape)

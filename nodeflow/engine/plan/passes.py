@@ -160,7 +160,7 @@ def pipeline(fixed: Mapping[str, Pass], without: frozenset[str]) -> Iterator[tup
         done.add(name)
         yield from ready()
     if waiting:
-        raise ValueError(f"what the rewrite {waiting[0].id} follows does not run")
+        raise ValueError(f"the rewrite {waiting[0].id} follows a pass that does not run")
 
 
 # ---- rewrites of schedules ----------------------------------------------------------------------

@@ -60,8 +60,8 @@ def _parts(
 ) -> tuple[Action, Action] | None:
     """Return the makers of mask and masked gradient, if an action is the gradient of relu.
 
-    The gradient must come from max pooling, and the mask must be relu's input or output above 0.
-    Return None otherwise.
+    The gradient must come from max pooling, and the mask must test where relu's input or output is
+    above 0. Return None otherwise.
     """
     if _formula(action) != WHERE or not _is_zero(actions, action.inputs[2]):
         return None

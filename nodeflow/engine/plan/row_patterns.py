@@ -9,7 +9,7 @@ from nodeflow.graph.types import Shape
 
 
 def pattern_of(shape: Shape, whole: Shape, rows: int, n: int) -> Pattern | None:
-    """Return how an input is spread over a formula's rows, or None if it fits no pattern.
+    """Return the pattern of an input that is broadcast over a formula's rows; None: no pattern.
 
     ``whole``, the shape of the formula, is ``rows`` rows of ``n`` elements or of one element.
     """

@@ -47,7 +47,7 @@ class Region:
 
 
 def undo_transpositions(actions: Actions, apart: frozenset[int]) -> list[str]:
-    """Rewrite regions that gain from it. Return the names of the removed transpositions.
+    """Transpose the regions back that gain from it. Return names of removed transpositions.
 
     Args:
         apart: output slots of actions that stay by themselves.
@@ -201,8 +201,8 @@ class _Turned:
         return list(dict.fromkeys(action.node.name for action in self.seeds.values()))
 
     def _undone(self, action: Action) -> bool:
-        """Make an action that only transposes a region's value back an alias. Return whether it
-        was."""
+        """Alias the result of an action that undoes a region's transposition. Return whether it
+        does."""
         slot = action.inputs[0] if action.inputs else -1
         region = self.regions.get(slot)
         if region is None or not _undoes(self.actions, action, region):

@@ -90,7 +90,7 @@ def _is_formula(actions: Actions, reader: Action, slot: int, source: int) -> boo
 
 
 def write_pieces(actions: Actions, groups: list[Group]) -> list[Group]:
-    """Return the groups without joins of one cluster's results, which it writes into the whole."""
+    """Let clusters write results into joined arrays. Return the groups without these joins."""
     made_by = {storage: g for g in groups for storage in g.outputs}
     kept = []
     for group in groups:

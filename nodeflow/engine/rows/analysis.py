@@ -106,7 +106,7 @@ def merged(one: State, other: State) -> State:
         return max(one, other)
     rows = [s for s in (one, other) if isinstance(s, Rows)]
     if len(set(rows)) > 1:
-        raise MixesRows("keeps rows along one axis and then along another")
+        raise MixesRows("has rows along one axis and then along another")
     return rows[0]
 
 
@@ -239,7 +239,7 @@ def _lowered(call: Call, lowering: Lowering | None) -> Sequence[State]:
         return _composed(call, lowering)
     rule = None if lowering is None else BOOK.of_lowering(lowering)
     if rule is None:
-        raise MixesRows("is not known to treat each row alone")
+        raise MixesRows("has no rule that says it treats each row separately")
     call.lowering = lowering
     return _listed(rule(call), len(call.outs))
 

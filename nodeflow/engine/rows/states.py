@@ -86,7 +86,7 @@ class Taken:
 
 
 class MixesRows(Exception):
-    """An op combines rows in a way that is no batch reduction; the reason follows the word "it".
+    """An op combines rows, but not by a batch reduction. The message continues the word "it".
 
     Attributes:
         taken: the selected rows, if the op does nothing but select.

@@ -94,9 +94,9 @@ def test_integer_division_by_zero_names_the_node_and_assigns_nothing(backend):
     [
         ({"tier": "reference"}, "tier reference.*Leave out the tier"),
         ({"tier": "compiled"}, "tier compiled"),
-        ({"threads": 2}, "threads of its own"),
+        ({"threads": 2}, "manages its own threads"),
         ({"without": ["fuse"]}, "fuse"),
-        ({"config": nf.ConfigProto(intra_op_parallelism_threads=2)}, "threads of its own"),
+        ({"config": nf.ConfigProto(intra_op_parallelism_threads=2)}, "manages its own threads"),
     ],
     ids=lambda each: "",
 )

@@ -44,7 +44,7 @@ def _uncovered(regions: Sequence[Region], size: int) -> str:
         if offset + sum(min(e, 0) for e in ends) < 0 or offset + sum(
             max(e, 0) for e in ends
         ) >= max(size, 1):
-            return "written beside its memory"
+            return "written outside its memory"
     if all(len(sizes) == 1 and strides == (1,) for _, sizes, strides in blocks):
         at = 0
         for offset, (length,), _ in sorted(blocks):
@@ -160,7 +160,7 @@ def _meetings(loop: LoopPlan, rows: int) -> Iterator[str]:
             yield f"{event.nodes} can fail"
         for storage in inner.actions.repeats.carried.intersection(event.reads):
             if launch.tasks > 1 and not keeps_rows(inner, event, storage, launch.tasks):
-                yield f"a task reads rows of {inner.name(storage)} that another one makes"
+                yield f"a task reads rows of {inner.name(storage)} that another task makes"
 
 
 def _wrong_iterations(facts: Facts, event: Event, loop: LoopPlan) -> Iterator[Broken]:

@@ -257,7 +257,7 @@ def chained_tasks_keep_to_their_rows(facts: Facts) -> Iterator[Broken]:
                 yield Broken(f"tasks of {head.nodes} have other rows", event)
             for storage in made.intersection(event.reads):
                 if not keeps_rows(facts, event, storage, head.launch.tasks):
-                    text = f"a task reads rows of {facts.name(storage)} that another one makes"
+                    text = f"a task reads rows of {facts.name(storage)} that another task makes"
                     yield Broken(text, event, storage)
             made.update(region.storage for region in event.writes)
 

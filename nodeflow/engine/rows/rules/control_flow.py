@@ -93,7 +93,7 @@ def _mapped(call: Call) -> Sequence[State]:
     if len(found) > 1 or any(map(call.rows, range(call.attrs["sequences"], len(call.types)))):
         raise MixesRows("combines each row with all others")
     if draws(call.attrs["body"]):
-        raise MixesRows("draws random numbers by the number of a row")
+        raise MixesRows("draws random numbers by row number")
     (rows,) = found
     for index in range(call.attrs["sequences"]):
         call.slice(index, rows)
@@ -108,7 +108,7 @@ def repeated(call: Call) -> Sequence[State]:
     now, made = _fixed_point(body, call.states[:count], constants)
     test = _Inside(call, call.attrs["cond"], call.types)
     if not isinstance(test.states([*now, *constants])[0], Whole):
-        raise MixesRows("goes on as long as one row says so")
+        raise MixesRows("has a condition with rows, and so no common end")
     call.record.joins.extend((*body.joins, *test.joins))
     _seen(call, now)
     history = [*map(_stacked, now), *map(_stacked, made[count:])] if call.attrs["history"] else ()

@@ -14,7 +14,7 @@ from nodeflow.ops.lowering import Gather, MarkRows, Pick, ScatterAdd
 def gathered(call: Call) -> State:
     axis, (table, indices) = call.lowering.axis, (call.rows(0), call.rows(1))
     if table is not None and indices is not None:
-        raise MixesRows("takes from the rows what other rows name")
+        raise MixesRows("selects rows by indices from other rows")
     if indices is not None:
         return indices.at(indices.axis + axis)
     assert table is not None
@@ -30,7 +30,7 @@ def added(call: Call) -> State:
     rank = call.types[1].rank
     named = None if indices is None else indices.at(indices.axis + axis)
     if named is not None and x is not None and x != named:
-        raise MixesRows("adds rows where other rows say")
+        raise MixesRows("adds rows at indices from other rows")
     rows = named or x
     assert rows is not None
     if axis <= rows.axis < axis + rank:
@@ -43,10 +43,10 @@ def added(call: Call) -> State:
 @follows(Pick)
 def picked(call: Call) -> State:
     last = call.types[0].rank - 1
-    call.apart(call.rows(0), [last], "picks one row of all")
+    call.apart(call.rows(0), [last], "picks one of the rows")
     found = {rows for i in (0, 1) if (rows := call.rows(i)) is not None}
     if len(found) > 1:
-        raise MixesRows("picks from rows what other rows name")
+        raise MixesRows("picks elements of rows by indices from other rows")
     (rows,) = found
     for index in (0, 1):
         call.slice(index, rows)
@@ -79,7 +79,7 @@ def added_like(call: Call) -> State:
     if x is None and indices is None:
         return call.without_rows()
     if rows is not None or like is not None or x != indices:
-        raise MixesRows("adds rows where other rows say")
+        raise MixesRows("adds rows at indices from other rows")
     return call.join("sum")
 
 
@@ -115,7 +115,7 @@ def put(call: Call) -> State:
 def summed(call: Call) -> State:
     rows = call.rows(0)
     if rows is None or rows.axis or call.rows(1) not in (rows, None):
-        raise MixesRows("adds up rows that other rows choose")
+        raise MixesRows("sums rows in segments that other rows define")
     call.slice(1, rows)
     return call.join("sum")
 
@@ -125,7 +125,7 @@ def added_parts(call: Call) -> State:
     indices, updates = call.rows(0), call.rows(1)
     rows = indices or updates
     if rows is None or {indices, updates} - {rows, None} or rows.axis >= call.types[0].rank - 1:
-        raise MixesRows("adds rows where other rows say")
+        raise MixesRows("adds rows at indices from other rows")
     call.slice(0, rows)
     call.slice(1, rows)
     return call.join("sum")
@@ -134,4 +134,4 @@ def added_parts(call: Call) -> State:
 @follows_op("searchsorted")
 def places(call: Call) -> State:
     """Return the rows that the sorted sequences and the searched values have in common."""
-    return leading(call, 1, "looks for rows among others")
+    return leading(call, 1, "searches among the rows")

@@ -22,7 +22,7 @@ def pictures(call: Call) -> Rows:
     for index in range(len(call.types)):
         rows = call.rows(index)
         if rows is not None and rows.axis:
-            raise MixesRows("takes the rows for places or channels of a picture")
+            raise MixesRows("uses the rows as positions or channels of a picture")
     found = {s for s in call.states if isinstance(s, Rows)}
     if len(found) > 1:
         raise MixesRows("combines pictures of different rows")
@@ -36,12 +36,12 @@ def pictures(call: Call) -> Rows:
 @follows_op(*CONVOLUTIONS)
 def convolved(call: Call) -> State:
     if call.rows(1) is not None:
-        raise MixesRows("takes the rows for filters")
+        raise MixesRows("uses the rows as filters")
     if call.rows(0) is None:  # the rows are in a `like`, which gives its shape only
         return call.without_rows()
     rows = call.rows(0)
     assert rows is not None
-    call.apart(rows, range(1, call.types[0].rank), "takes the rows for places of a picture")
+    call.apart(rows, range(1, call.types[0].rank), "uses the rows as positions in a picture")
     return rows
 
 
@@ -50,7 +50,7 @@ def convolved(call: Call) -> State:
 def filters(call: Call) -> State:
     """Return the state of a filter's gradient, a sum over all pictures."""
     if len(call.types) > 2 and call.rows(2) is not None:
-        raise MixesRows("takes the rows for filters")
+        raise MixesRows("uses the rows as filters")
     pictures(call)
     return call.join("sum")
 
@@ -77,7 +77,7 @@ PLACES = (
 @follows_op(*PLACES)
 def placed(call: Call) -> State:
     if call.attrs["counted"] == "batch":
-        raise MixesRows("counts places in all pictures together")
+        raise MixesRows("numbers positions across all pictures")
     if any(call.rows(index) is None for index in range(len(call.types))):
-        raise MixesRows("gives all pictures the same places, or the other way round")
+        raise MixesRows("combines rows of pictures or positions with one of the other")
     return pictures(call)

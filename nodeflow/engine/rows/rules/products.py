@@ -78,7 +78,7 @@ def attention(call: Call) -> Sequence[State]:
 def attention_gradient(call: Call) -> Sequence[State]:
     """Return the place of rows in the gradients, if queries, keys and values all have rows."""
     if any(call.rows(i) is None for i in range(3)):
-        raise MixesRows("gives queries of all rows the same keys, or the other way round")
+        raise MixesRows("needs rows in queries, keys and values alike")
     lead = _lead(call, (3, 4))  # inputs 3 and 4 have one number for each query
     return [lead.at(lead.axis + out.rank) for out in _of_ranks(call.outs, (2, 2, 2))]
 
@@ -112,7 +112,7 @@ MATRICES = (
 
 @follows_op(*MATRICES)
 def matrices(call: Call) -> State:
-    return leading(call, 2, "takes the rows for those of a matrix")
+    return leading(call, 2, "uses the rows as rows of a matrix")
 
 
 @follows_op("fft", "ifft", "rfft", "irfft", "dct")

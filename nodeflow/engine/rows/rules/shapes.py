@@ -57,7 +57,7 @@ def in_shape(rows: Rows, old: TensorType, new: TensorType, number: int) -> Rows:
             if moved.size(number) == size:
                 found.append(moved)
     if not found:
-        raise MixesRows("gives the rows a shape in which no axis holds them")
+        raise MixesRows("reshapes the rows so that no axis contains them")
     return min(found, key=lambda r: (r.outer * r.inner, r.axis))
 
 
@@ -134,7 +134,7 @@ def joined(call: Call) -> State:
     if {(rows.axis, rows.inner) for rows in found} == {(axis, next(iter(found)).inner)}:
         return _one_after_the_other(call)
     if len(found) > 1:
-        raise MixesRows("puts rows together that are along different axes")
+        raise MixesRows("concatenates rows along different axes")
     (rows,) = found
     for index in range(len(call.types)):
         call.slice(index, rows)
@@ -148,7 +148,7 @@ def _one_after_the_other(call: Call) -> State:
     """
     found = [state for state in call.states if isinstance(state, Rows)]
     if len(found) < len(call.states):
-        raise MixesRows("puts other rows before or after a batch")
+        raise MixesRows("concatenates a batch with other rows")
     return Rows(found[0].axis, sum(rows.outer for rows in found), found[0].inner)
 
 
@@ -158,7 +158,7 @@ def padded(call: Call) -> State:
     if rows is None:
         return call.without_rows()
     if any(call.attrs["paddings"][rows.axis]):
-        raise MixesRows("puts a border before or after the rows")
+        raise MixesRows("pads the rows with further rows")
     return rows
 
 
@@ -173,7 +173,7 @@ def diagonals(call: Call) -> State:
     rows, matrix = call.rows(0), call.types[-1]
     if rows is None:
         return call.without_rows()
-    call.apart(rows, range(matrix.rank - 2, matrix.rank), "takes rows for those of a matrix")
+    call.apart(rows, range(matrix.rank - 2, matrix.rank), "uses the rows as rows of a matrix")
     if call.rows(1) not in (rows, None):
         raise MixesRows("combines each row with all others")
     if len(call.types) > 1:

@@ -389,8 +389,7 @@ class _Cutter:
     def _read(self, step: Step) -> list[int]:
         """Return the inputs without rows that a step reads for more than their shapes.
 
-        For example, ``ones_like`` of a loss, with which its gradients begin, does not wait for the
-        loss.
+        For example, ``ones_like`` of a loss, the seed of its gradients, does not wait for the loss.
         """
         types, outs = ([self.types[s] for s in slots] for slots in (step.inputs, step.outputs))
         lowering = step.node.op.lower(types, outs, **step.node.attrs)

@@ -32,7 +32,7 @@ class Action(NamedTuple):
 
 @dataclass(frozen=True)
 class View:
-    """The place of a slot's elements in another array, in elements. The last stride is 1."""
+    """A slot's place in another array: offset and strides, in elements. The last stride is 1."""
 
     offset: int
     strides: tuple[int, ...]

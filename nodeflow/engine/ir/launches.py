@@ -17,8 +17,8 @@ from nodeflow.engine.ir.groups import Group
 from nodeflow.graph.graph import Node
 
 TASK_NS = 10_000
-"""Nanoseconds of work per task: long against taking it (about 50 ns), short against a training
-step."""
+"""Nanoseconds of work per task: long compared to taking a task (about 50 ns), but short compared to
+a training step."""
 RUN_NS = 500
 """Nanoseconds of work per task and run: long compared to setting its arguments (about 50 ns)."""
 MAX_TASKS = 32
@@ -47,8 +47,8 @@ class KeyWord:
 
 @dataclass(frozen=True)
 class FirstElement:
-    """An argument with the number of the first element drawn here, among all elements that a node
-    draws. ``size`` elements are drawn here. It is 0 unless rows come in blocks."""
+    """An argument with the number of the first of ``size`` elements drawn here, among all elements
+    that a node draws: 0 unless rows come in blocks."""
 
     node: Node
     size: int
@@ -143,7 +143,7 @@ class KernelLaunch:
 
     Attributes:
         source: text of the kernel; it depends on structure only, so launches can share it.
-        args: numbers, and placeholders that are resolved when the program is built.
+        args: numbers, and records that are resolved when the program is built.
         work: estimated nanoseconds on one core.
         label: description of the launch, if it belongs to no node.
         then: launches with the same number of tasks; each task continues with its number in them.

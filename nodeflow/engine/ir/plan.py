@@ -26,7 +26,8 @@ REFERENCE_HINT = SurfaceText(
 )
 
 SERIAL_NS = 4_000
-"""Minimum work in nanoseconds of a level that uses several threads: waking them costs as much."""
+"""Nanoseconds of work below which a level stays on one thread: synchronising costs about as
+much."""
 
 
 class Allocation(NamedTuple):

@@ -92,8 +92,8 @@ class _Grouper:
                     return candidate
         level = _above(sources)
         if late or self.actions.storage[action.outputs[0]] in self.written:
-            # A late or assigned value gets its own group, because that can wait: for its reader, or
-            # until all others have read the variable's old value.
+            # Such a value gets its own group, because that can wait: a value in `late` for its
+            # reader, an assigned one until all others have read the variable's old value.
             return self._new(level, shape, flush)
         large = [r for r in storages if self.actions.types[r].size != 1]
         for storage in large:

@@ -115,7 +115,7 @@ def _is_turn(actions: Actions, action: Action) -> bool:
 
 
 def _is_join(actions: Actions, action: Action) -> bool:
-    """Return whether an action only joins three inputs side by side."""
+    """Return whether an action only concatenates three inputs."""
     copy = action.lowering
     if not isinstance(copy, Copy) or copy.fill is not None or len(copy.blocks) != 3:
         return False
@@ -197,9 +197,10 @@ def _joining(
     readers: Mapping[int, int],
     ends: set[int],
 ) -> tuple[Action, list[Action]] | None:
-    """Return the attention gradient that writes to the join of its results, and the replaced moves.
+    """Return the attention gradient that writes straight into the concatenation of its results.
 
-    The gradient also replaces a transposition after the join. Return None if it cannot.
+    Also return the actions that it replaces: the concatenation, and a transposition after it, if
+    any. Return None if the results cannot be written there.
     """
     tiles, storage = action.lowering, actions.storage
     assert isinstance(tiles, Tiles)

@@ -38,7 +38,7 @@ class Mixing:
     """A node that combines rows in a way that is no batch reduction.
 
     Attributes:
-        reason: what the node does, phrased to follow "it", without a full stop.
+        reason: the node's action, phrased to follow "it", without a full stop.
     """
 
     node: Node

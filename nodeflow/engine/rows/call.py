@@ -110,7 +110,7 @@ class Call:
         """Refuse rows along axes that an op works along.
 
         Args:
-            what: what the op does along them, in words.
+            what: a description of the op's work along them.
 
         Raises:
             MixesRows: the rows are along one of them.

@@ -49,7 +49,7 @@ def recompute(
         types: types of its slots, all of known size.
         budget: bytes of computed values held at a time.
         stored: slots that take memory; all others live in kernels only. None: all slots take
-            memory, and steps keep their order in a plan, too.
+            memory, and steps also keep their order in a plan.
 
     Returns:
         The schedule and its types, with the slots of recomputed values at the end; None if nothing

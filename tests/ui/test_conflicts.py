@@ -126,7 +126,7 @@ def test_no_training_before_it_is_decided_but_for_layout(opened, window, sides):
     rates(sides)
     opened()
     blocked = window.actions_.blocked("train")
-    assert blocked.reason == "A merge left 1 conflict in this file to decide."
+    assert blocked.reason == "A merge left 1 conflict to resolve in this file."
     assert blocked.fix == "show_problems"
 
 

@@ -250,7 +250,7 @@ def test_a_picture_where_nothing_reads_pictures_says_what_would(window, boxes, t
     commands.add_node(window.workspace.document, "constant", (0, 0))
     drop(window, files(path))
     first, second = said
-    assert "Drop a folder of pictures" in first and "The graph takes no pictures" in second
+    assert "Drop a folder of pictures" in first and "This graph takes no pictures" in second
     assert boxes == []
 
 

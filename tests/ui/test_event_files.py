@@ -89,5 +89,5 @@ def test_files_that_cannot_be_written_do_not_end_a_training(spirals, qtbot, tmp_
     window.link.training.connect(lambda e: done.append(e) if isinstance(e, Done) else None)
     press_train(window, qtbot)
     qtbot.waitUntil(lambda: bool(done), timeout=120_000)
-    assert len([text for text in said if "goes on without TensorBoard files" in text]) == 1
+    assert len([text for text in said if "continues without TensorBoard files" in text]) == 1
     assert done[0].steps and "Writing" not in section(window).state.text()

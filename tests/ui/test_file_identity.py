@@ -180,7 +180,7 @@ def test_a_window_that_opens_the_file_later_is_told_of_here(opened, path, qtbot)
 def test_a_pipe_in_the_place_of_the_file_stops_nothing(opened, path, tmp_path, qtbot, monkeypatch):
     path.unlink()
     os.mkfifo(path)
-    qtbot.waitUntil(lambda: "cannot be read any more" in opened.info.text)
+    qtbot.waitUntil(lambda: "can no longer be read" in opened.info.text)
     copy = tmp_path / "copy.flow"
     saved_as(monkeypatch, copy)
     seen = in_dialogs(press("Save as…"))

@@ -103,7 +103,7 @@ def test_changes_and_what_was_learned_are_one_question(
     before = window.workspace.root
     WAYS[way](window, other)
     (question,) = questions
-    assert "has unsaved changes" in question and "learned is not saved" in question
+    assert "has unsaved changes" in question and "weights are not saved" in question
     assert ("training is running" in question) == trains
     assert not is_left(window, before)
     answer["text"] = "Discard"
@@ -157,7 +157,7 @@ def test_what_was_edited_in_an_example_is_one_question(window, engine, asked, ot
     edit(window)
     learn(window, engine, qtbot)
     window.files.open_path(other)
-    assert len(questions) == 1 and "learned is not saved" in questions[0]
+    assert len(questions) == 1 and "weights are not saved" in questions[0]
     window.workspace.root.undo()
     window.files.open_path(other)
     assert len(questions) == 1, "what was learned alone comes again"
@@ -209,7 +209,7 @@ def test_a_lesson_that_was_saved_is_a_file_like_others(window, engine, asked, tm
     assert window.files._save(tmp_path / "mine.flow")
     learn(window, engine, qtbot)
     window.actions_.trigger("new")
-    assert len(questions) == 1 and "learned is not saved" in questions[0]
+    assert len(questions) == 1 and "weights are not saved" in questions[0]
     answer["text"] = "Discard"
 
 
@@ -236,7 +236,7 @@ def test_recovered_work_is_one_question_too(window, engine, asked, other, qtbot)
     learn(window, engine, qtbot)
     window.files.open_path(other)
     assert len(questions) == 2 and "“rescued” has unsaved changes" in questions[1]
-    assert "learned is not saved" in questions[1]
+    assert "weights are not saved" in questions[1]
 
 
 def test_the_start_asks_once(window, monkeypatch):

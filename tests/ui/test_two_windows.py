@@ -224,7 +224,7 @@ def test_a_file_that_is_touched_but_the_same_is_no_news(opened, path, qtbot):
 def test_a_file_that_is_gone_is_written_again(opened, path, qtbot):
     path.unlink()
     come_back(opened, qtbot)
-    assert "no longer where it was" in opened.info.text
+    assert "no longer exists" in opened.info.text
     edit(opened)
     press_save(opened)
     assert on_disk(path) == {"first", "mine"}

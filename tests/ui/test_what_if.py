@@ -667,7 +667,7 @@ def test_only_variables_are_applied_and_only_while_something_trains(qtbot, windo
     window.overrides.set("product", np.ones((3, 2)), "typed")
     for name, why in (
         ("w", "No training is running."),
-        ("product", "Only the value of a variable"),
+        ("product", "Only values of variables"),
     ):
         window.canvas.selection.select([node(window, name).id])
         window.actions_.refresh_now()

@@ -1,4 +1,4 @@
-"""Help > Report a problem: collects a report, shows what is in it, and saves it. Sends nothing."""
+"""Help > Report a problem: collects a report, shows its contents, and saves it. Sends nothing."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ FILE_NAME = "nodeflow-report.zip"
 
 
 class ProblemReport(QObject):
-    """Makes reports."""
+    """The action that makes reports."""
 
     def __init__(
         self,
@@ -90,7 +90,7 @@ class ProblemReport(QObject):
     def _on_written(self, path: Path) -> None:
         if self.dialog is not None:
             self.dialog.accept()
-        self._messages.show(f"The report is {path}. Nothing was sent: attach it yourself.")
+        self._messages.show(f"The report is in {path}. Nothing was sent; attach it yourself.")
 
     def _on_not_written(self, error: NodeflowError) -> None:
         dialogs.show_problem(self._window, "The report was not saved", error)

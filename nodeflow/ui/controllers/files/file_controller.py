@@ -398,16 +398,16 @@ class FileController(QObject):
 
     @property
     def title(self) -> str:
-        """What the open document is called."""
+        """The open document's name."""
         return self._workspace.title
 
     def open_recovered(
         self, document: Document, title: str, known: KnownFile | None = None
     ) -> bool:
-        """Open a document that a crash left behind; False if the user keeps the present one.
+        """Open a document that a crash left behind; return False if the user keeps the present one.
 
         Args:
-            known: its file as it was before the crash; None if it counts as it is.
+            known: its file as it was before the crash; None: as it is now.
         """
         if not self.may_leave():
             return False
@@ -416,7 +416,7 @@ class FileController(QObject):
         return True
 
     def close(self) -> None:
-        """The window closes on purpose: nothing is left to recover."""
+        """Clear the recovery data, because the window closes normally."""
         self.recovery.close()
         self.weights.journal = None
         self.shared.close()
@@ -443,7 +443,7 @@ class FileController(QObject):
     # ---- the inside -------------------------------------------------------------------------
 
     def _known_now(self, path: Path) -> KnownFile:
-        """A file as it is now; one that cannot be waited for counts as another one later."""
+        """Return a file's current state; if the user gave up, the file later counts as changed."""
         try:
             with Waiting(self._window, f"Reading “{path.name}”…") as waiting:
                 return waiting.apart(lambda _: KnownFile.read(path))
@@ -502,7 +502,7 @@ class FileController(QObject):
 
     @Slot(object, str)
     def _on_restore(self, document: Document, text: str) -> None:
-        """Show another version of the file, to be saved; that of this window is kept."""
+        """Show another version of the file, to be saved; this window's version is stored first."""
         before = self._workspace.root
         if not self.weights.may_leave():
             return
@@ -534,7 +534,7 @@ class FileController(QObject):
 
 
 def _analysis_of_excerpt(shown: Document, document: Document, analysis: Analysis) -> Analysis:
-    """What is known of nodes whose sources are not among them is taken from where they are."""
+    """Return the analysis of an excerpt; nodes without their sources keep their known types."""
     known = {}
     for record in shown.nodes.values():
         old = document.node_named(record.name)

@@ -24,9 +24,9 @@ class Lesson(QObject):
 
     @property
     def is_all(self) -> bool:
-        """Return whether the open document is an example or a tour, without own edits."""
+        """Whether the open document is an example or a tour, without own edits."""
         root = self._workspace.root
-        if root.path is not None:  # as in the README: opened by its path, an example is one
+        if root.path is not None:  # an example opened by its path, as in the README
             return not root.is_modified and root.path.resolve() in examples()
         if root is not self._document:
             return False

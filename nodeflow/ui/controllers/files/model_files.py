@@ -1,8 +1,7 @@
-"""Models of other programs: opening files of ONNX, exporting the graph, checking it against ONNX
-and JAX.
+"""Models of other programs: opening ONNX files, exporting the graph, checking against ONNX or JAX.
 
-The command line does the work in a process of its own: on a file of ONNX, or on a copy of the graph
-with the weights that the engine has.
+The command line does the work in a separate process, on an ONNX file or on a copy of the graph with
+the engine's weights.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ from nodeflow.ui.popups.import_dialog import ImportDialog
 
 
 class ModelFiles(QObject):
-    """Asks, lets a process read, write or compare, and shows what came of it."""
+    """Asks for files, starts a process that reads, writes or compares, and shows its result."""
 
     def __init__(
         self,
@@ -74,11 +73,11 @@ class ModelFiles(QObject):
         if not self._workspace.root.nodes:
             return Blocked("The graph is empty.")
         if self._working.is_busy or self._waiting:
-            return Blocked("An export or a check is at work.")
+            return Blocked("An export or a check is running.")
         return None
 
     def export(self) -> None:
-        """Ask for a file, and write the inference graph with the weights that the engine has."""
+        """Ask for a file, and write the inference graph with the engine's weights."""
         root = self._workspace.root
         start = root.path or self._settings.last_folder() / self._files.title
         chosen, _ = QFileDialog.getSaveFileName(
@@ -91,12 +90,12 @@ class ModelFiles(QObject):
             self._begin(["export", "--to", "onnx", "-o", str(target)])
 
     def check(self, against: str) -> None:
-        """Compare every value of the graph with what another program computes."""
+        """Compare every value of the graph with the value that another program computes."""
         self._messages.show_status(f"Comparing with {against.upper()}…")
         self._begin(["verify", "--against", against])
 
     def _begin(self, command: list[str]) -> None:
-        """Write a copy of the graph, and its weights, for a command."""
+        """Write a copy of the graph and its weights for a command, then start it."""
         self._folder = tempfile.TemporaryDirectory(prefix="nodeflow-")
         folder = Path(self._folder.name)
         root = self._workspace.root
@@ -125,7 +124,7 @@ class ModelFiles(QObject):
 
     @Slot(object)
     def _on_not_saved(self, message: Any) -> None:
-        """Without weights of the engine's, a command has nothing to write."""
+        """Drop the waiting command, because the engine could not save the weights."""
         if self._waiting.pop(getattr(message, "request", -1), None) is not None:
             self._done()
 
@@ -135,7 +134,7 @@ class ModelFiles(QObject):
         if "verified" not in result:
             name = Path(str(result["file"])).name
             outputs = ", ".join(map(str, result["outputs"]))
-            self._messages.show(f"Wrote {name}, opset {result['opset']}: it gives {outputs}")
+            self._messages.show(f"Wrote {name}, opset {result['opset']}, with outputs {outputs}")
             return
         text = str(result["text"])
         left = len(result["left_out"])
@@ -147,7 +146,7 @@ class ModelFiles(QObject):
     @Slot(object)
     def _on_not_worked(self, error: NodeflowError) -> None:
         self._done()
-        dialogs.show_problem(self._window, "That could not be done", error)
+        dialogs.show_problem(self._window, "The command failed", error)
 
     def _done(self) -> None:
         self._messages.show_status("")
@@ -159,7 +158,7 @@ class ModelFiles(QObject):
 
     @Slot(object)
     def open_path(self, path: Path) -> None:
-        """Ask where the graph of a model goes."""
+        """Ask where to save the graph of a model."""
         if self.dialog is not None:
             self.dialog.reject()
         self._source = path
@@ -169,7 +168,7 @@ class ModelFiles(QObject):
         self.dialog.open()
 
     def close(self) -> None:
-        """End what runs: the window closes."""
+        """Stop running commands, because the window closes."""
         self._reading.cancel()
         self._working.cancel()
         self._waiting.clear()
@@ -208,7 +207,7 @@ class ModelFiles(QObject):
 
 
 def free_name(path: Path) -> Path:
-    """A path at which there is no file, such as ``model-2.flow``."""
+    """Return an unused path, such as ``model-2.flow``."""
     number, found = 1, path
     others = (".safetensors", ".initial.safetensors")
     while found.exists() or any(found.with_suffix(suffix).exists() for suffix in others):

@@ -1,4 +1,4 @@
-"""What a thread does to open a graph: its file is read, and types and problems are found."""
+"""The work of a thread that opens a graph: reading the file, finding types and problems."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from nodeflow.ui.controllers.files.shared_file import MANY_NODES, not_a_file
 from nodeflow.ui.popups.waiting import Progress
 
 READ, ANALYSED = 0.7, 0.95
-"""The shares of the time after which it is read, and its types are known."""
+"""Fractions of the total time after reading and after the analysis."""
 
 
 @dataclass(frozen=True)
 class Reading:
-    """A document that was read, and what is known of it.
+    """A document that was read, with its analysis.
 
     Attributes:
-        known: its file; None where the document is to have none.
-        text: its canonical text; of a small document it is not worth keeping.
+        known: the state of its file; None for a document without a file.
+        text: its canonical text; None for a small document, which is quickly written again.
     """
 
     document: Document
@@ -44,16 +44,17 @@ def read_graph(path: Path, as_copy: bool, progress: Progress) -> Reading:
     """Read a .flow file or a picture with a graph in it.
 
     Args:
-        as_copy: it is to be a document without a file; a picture gives such a one anyway.
+        as_copy: return a document without a file, as always for a picture.
 
     Raises:
-        NodeflowError: it cannot be read.
+        NodeflowError: the file cannot be read.
         Whatever ``progress`` raises.
     """
-    if why := not_a_file(path):  # reading a pipe would wait for somebody to write into it
+    if why := not_a_file(path):  # reading a pipe would wait for a writer
         raise FlowRead(why)
     as_copy = as_copy or is_picture(path)
-    known = None if as_copy else KnownFile.read(path)  # before: a later change is noticed
+    # read first, so that a later change is noticed
+    known = None if as_copy else KnownFile.read(path)
     if is_picture(path):
         document = load_picture(path)
     else:
@@ -69,7 +70,7 @@ def read_graph(path: Path, as_copy: bool, progress: Progress) -> Reading:
 
 
 def let_read(document: Document) -> None:
-    """Let a document read what its user allowed before."""
+    """Let a document read the data that its user allowed before."""
     if document.path is not None:
         allowed = (*document.allowed, *remembered(document.path))
         document.allowed = tuple(dict.fromkeys(allowed))

@@ -1,8 +1,8 @@
-"""The open document's file, which other windows and programs may have open and change.
+"""The open document's file, which other windows and programs may also open and change.
 
-What was read or written last is remembered by its digest. The file is watched; opening, coming back
-to the window and saving look whether it is still that. If it is not, the user decides whose version
-counts, and the other one is kept. So are the last saves (`document.io.backups`).
+The digest of the last version read or written is stored. The file is watched. Opening, activating
+the window and saving check whether the file still has this digest. If not, the user chooses a
+version, and the other one is kept, like the last saves (`document.io.backups`).
 """
 
 from __future__ import annotations
@@ -36,19 +36,19 @@ log = logging.getLogger("nodeflow")
 RELOAD = "reload"
 SAVE_AS = "save_as"
 COMPARE = "compare:disk"
-"""What a message offers: to compare this version with that on disk."""
+"""A message's offer to compare this version with the one on disk."""
 OPEN = "open:"
-"""Before the path of a kept version, which a message offers to open."""
+"""A message's offer to open a kept version; its path follows."""
 GATHER_MS = 200
-"""After the first sign of a change: who writes a file often does it in several steps."""
+"""Delay after the first sign of a change, because programs often write a file in several steps."""
 MANY_NODES = 5_000
-"""From so many on, work on a document is left to a thread, or done in slices."""
+"""Number of nodes from which work on a document is done by a thread or in slices."""
 AT_ONCE = 4 * 2**20
-"""Bytes of a file that is read before the window is shown; a larger one is waited for in it."""
+"""Maximum bytes of a file that is read before the window is shown; a larger one is read in it."""
 
 
 class SharedFile(QObject):
-    """Knows the file of the workspace's document, and tells the user what becomes of it."""
+    """Tracks the file of the workspace's document, and tells the user about changes."""
 
     _found = Signal(object, str)
     _not_kept = Signal(object)
@@ -62,7 +62,7 @@ class SharedFile(QObject):
         self._known: KnownFile | None = None
         self._open = OpenFile()
         self._showing: str | None = ""
-        """The digest of the version on disk that the user was told of."""
+        """The digest of the version on disk that the user was told about."""
         self._told_elsewhere = False
         self._reading: KnownFile | None = None
         self._keeper = ThreadPoolExecutor(1, "backups")
@@ -79,7 +79,7 @@ class SharedFile(QObject):
     # ---- what is open -----------------------------------------------------------------------
 
     def opened(self, path: Path | None, known: KnownFile | None) -> None:
-        """Another document is open; its file was as ``known`` says when it was read."""
+        """Track the file of another document; ``known`` is its state when it was read."""
         self._showing, self._told_elsewhere = "", False
         self._known = None if path is None else known
         self._open.hold(path)
@@ -87,7 +87,7 @@ class SharedFile(QObject):
         self._look_elsewhere()
 
     def close(self) -> None:
-        """The window closes."""
+        """Stop tracking, because the window closes."""
         self._known = None
         self._timer.stop()
         self._watch()
@@ -96,16 +96,16 @@ class SharedFile(QObject):
 
     @property
     def known(self) -> KnownFile | None:
-        """The file as it was read or written here."""
+        """The state of the file as it was read or written here."""
         return self._known
 
     @property
     def digest(self) -> str | None:
-        """The SHA-256 of the file as it was read or written here; None if nothing is known."""
+        """The SHA-256 of the file as it was read or written here; None if unknown."""
         return None if self._known is None else self._known.digest
 
     def _watch(self) -> None:
-        """Watch the file, its folder, where a new file of that name appears, and other windows."""
+        """Watch the file, its folder, where a file replacing it appears, and other windows."""
         if before := [*self._watcher.files(), *self._watcher.directories()]:
             self._watcher.removePaths(before)
         if self._known is not None:
@@ -116,10 +116,10 @@ class SharedFile(QObject):
     # ---- looking ----------------------------------------------------------------------------
 
     def is_changed(self) -> bool:
-        """Whether somebody else changed the file since it was read or written here.
+        """Return whether another program changed the file since it was read or written here.
 
         Raises:
-            GivenUp: the user does not wait for the file to be read.
+            GivenUp: the user gave up waiting for the file to be read.
         """
         known = self._known
         if known is None:
@@ -129,7 +129,7 @@ class SharedFile(QObject):
 
     @property
     def looks_changed(self) -> bool:
-        """As `is_changed`, by time and size alone."""
+        """Whether the file changed, judged by time and size alone (see `is_changed`)."""
         return self._known is not None and self._known.looks_different
 
     @Slot()
@@ -139,11 +139,11 @@ class SharedFile(QObject):
 
     @Slot()
     def look(self) -> None:
-        """Tell the user, once for each version, if the file is not what it was."""
+        """Tell the user, once for each version, if the file has changed."""
         known = self._known
         if known is None:
             return
-        self._watch()  # a file that was replaced is another one for the watcher
+        self._watch()  # the watcher loses a file that was replaced
         self._look_elsewhere()
         state = known.glance()
         if state is not None:
@@ -153,7 +153,7 @@ class SharedFile(QObject):
             threading.Thread(target=self._read, args=(known,), daemon=True).start()
 
     def _read(self, known: KnownFile) -> None:
-        """In a thread: read the file, whose time or size is another."""
+        """Read the file in a thread, because its time or size has changed."""
         self._found.emit(known, known.state())
 
     @Slot(object, str)
@@ -178,39 +178,39 @@ class SharedFile(QObject):
     def _tell(self, path: Path, state: State) -> None:
         if state == "gone":
             there = path.exists()
-            text = "cannot be read any more." if there else "is no longer where it was. "
-            text += "" if there else "Saving writes it again."
+            text = "can no longer be read." if there else "no longer exists. "
+            text += "" if there else "Saving creates it again."
             self._messages.show(f"“{path.name}” {text}", "warning", SAVE_AS, "Save as…")
             return
-        yours = " You have unsaved changes, too." if self._workspace.root.is_modified else ""
+        yours = "  You also have unsaved changes." if self._workspace.root.is_modified else ""
         text = f"“{path.name}” was changed outside this window.{yours}"
         choices = (RELOAD, "Choose a version…" if yours else "Reload"), (COMPARE, "Compare…")
         self._messages.show(text, "warning", choices=choices)
 
     def _look_elsewhere(self) -> None:
-        """Tell the user, once, that another window has the file open, too."""
+        """Tell the user, once, that another window also has the file open."""
         known = self._known
         elsewhere = known is not None and self._open.is_elsewhere(known.path)
         if known is not None and elsewhere and not self._told_elsewhere:
             name = known.path.name
-            text = f"“{name}” is also open in another window. Save a copy to work on your own."
+            text = f"“{name}” is also open in another window. To work separately, save a copy."
             self._messages.show(text, "warning", SAVE_AS, "Save a copy…")
         self._told_elsewhere = elsewhere
 
     def is_elsewhere(self, path: Path) -> bool:
-        """Whether another window has a file open."""
+        """Return whether another window has a file open."""
         return self._open.is_elsewhere(path)
 
     # ---- writing ----------------------------------------------------------------------------
 
     def write(self, path: Path, over: bool = False) -> bool:
-        """Save the document, unless that would replace what another has written; True if saved.
+        """Save the document, unless that would replace another's version; return True if saved.
 
         Args:
-            over: replace it; the version that was there is kept.
+            over: replace the other version, which is kept.
 
         Raises:
-            NodeflowError: it cannot be written, or the other version cannot be kept.
+            NodeflowError: the file cannot be written, or the other version cannot be kept.
         """
         document = self._workspace.root
         with Waiting(self._window, f"Saving “{path.name}”…") as waiting:
@@ -227,7 +227,7 @@ class SharedFile(QObject):
         self._watch()
         self._messages.message_retracted.emit(RELOAD)
         if written.replaced is not None:
-            self._say_kept(written.replaced, "The version that was there")
+            self._say_kept(written.replaced, "The previous version")
         most = (
             self._settings.backups and self._settings.backups + 1
         )  # the newest is the file itself
@@ -235,7 +235,7 @@ class SharedFile(QObject):
         return True
 
     def _write(self, path: Path, content: bytes, over: bool) -> _Written | None:
-        """In a thread: write the file; None if that would replace what another has written."""
+        """Write the file in a thread; return None if that would replace another's version."""
         own = self._known is not None and self._known.path == path
         replaced = None
         with self._open.saving(path):
@@ -250,7 +250,7 @@ class SharedFile(QObject):
         return _Written(known, before, replaced)
 
     def _unkept(self, path: Path) -> tuple[bytes, float] | None:
-        """What a save is about to replace, and when that was written, unless it is kept already."""
+        """Return the content that a save will replace and its time, unless it is kept already."""
         if not self._settings.backups or not path.exists():
             return None
         own = self._known is not None and self._known.path == path
@@ -265,7 +265,7 @@ class SharedFile(QObject):
     def _keep_saves(
         self, path: Path, before: tuple[bytes, float] | None, content: bytes, most: int
     ) -> None:
-        """In a thread: keep what a save wrote, and before that what it replaced."""
+        """In a thread, keep the replaced content and then the saved content."""
         try:
             if before is not None:
                 backups.keep(path, before[0], "saved", before[1], most)
@@ -280,12 +280,12 @@ class SharedFile(QObject):
         self._messages.show_status(f"Saved, but without a backup: {text}")
 
     def wait_for_backups(self) -> None:
-        """Until what was saved is among the earlier versions: they are to be shown."""
+        """Wait until the last save is among the earlier versions, so that they can be listed."""
         if self._keeping is not None:
             wait([self._keeping], 2.0)
 
     def keep_own(self, document: Document) -> None:
-        """Keep the version in this window, which another one is about to replace.
+        """Keep the version in this window, which another one will replace.
 
         Raises:
             NodeflowError: it cannot be kept.
@@ -295,12 +295,15 @@ class SharedFile(QObject):
         self._say_kept(kept, "Your version")
 
     def _say_kept(self, kept: backups.Backup, what: str) -> None:
-        self._messages.show(f"{what} is kept.", "info", f"{OPEN}{kept.file}", "Open it as a copy")
+        self._messages.show(f"{what} was kept.", "info", f"{OPEN}{kept.file}", "Open it as a copy")
 
 
 class _Written(NamedTuple):
-    """A file that was written; what it replaced and when that was written, unless it is kept
-    already; and what was kept at once."""
+    """The result of writing a file.
+
+    `before` is the replaced content and its time, unless it is kept already. `replaced` is a
+    version that was kept at once.
+    """
 
     known: KnownFile
     before: tuple[bytes, float] | None
@@ -313,7 +316,7 @@ def _keep(path: Path, kind: backups.Kind, content: bytes) -> backups.Backup:
 
 
 def not_a_file(path: Path) -> str | None:
-    """What is there instead of a file, as a sentence; None for a file, and for nothing."""
+    """Return a sentence about an existing path that is not a file, else None."""
     try:
         kind = kind_of(path.stat().st_mode)
     except (OSError, ValueError):
@@ -322,7 +325,7 @@ def not_a_file(path: Path) -> str | None:
 
 
 def obstacle(path: Path) -> str | None:
-    """Why a save must not replace what is there, as a sentence; None if it may."""
+    """Return a sentence why a save must not replace the path; None if it may."""
     if (why := not_a_file(path)) is not None or not path.exists():
         return why
     is_writable = path.stat().st_mode & 0o222 and os.access(path, os.W_OK)
@@ -335,10 +338,10 @@ def _content(path: Path) -> bytes:
 
 
 def _text(document: Document, waiting: Waiting) -> bytes:
-    """What a save writes: one state of the document.
+    """Return the text to save: one consistent state of the document.
 
-    The user edits nothing meanwhile, but a layout may arrive: then what a thread has made may be
-    half of one state and half of another, and is made anew at once.
+    The user cannot edit meanwhile, but a layout may arrive. Text from a thread may then mix two
+    states, so it is written again at once.
     """
     if len(document.nodes) >= MANY_NODES:
         revision = document.revision
@@ -349,7 +352,7 @@ def _text(document: Document, waiting: Waiting) -> bytes:
 
 
 def _state(document: Document) -> bytes | None:
-    """The text of a document; None where it changes under the hands of this thread."""
+    """Return the text of a document; None if the document changes meanwhile."""
     try:
         return flow.content_of(document)
     except (RuntimeError, KeyError):

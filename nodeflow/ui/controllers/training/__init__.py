@@ -1,1 +1,1 @@
-"""Trainings, predictions, and what they learned."""
+"""Trainings, predictions, and trained weights."""

@@ -1,4 +1,4 @@
-"""Who computes trainings: nodeflow's own engine or JAX, as the user chooses."""
+"""The user's choice between nodeflow's own engine and JAX for trainings."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from nodeflow.ui.core.settings import Settings
 
 
 class BackendChoice(QObject):
-    """Gives the engine the choice, at the start and whenever it changes."""
+    """Sends the choice to the engine, at the start and whenever it changes."""
 
     def __init__(
         self, parent: QObject, link: EngineLink, settings: Settings, actions: ActionSet

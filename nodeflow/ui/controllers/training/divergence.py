@@ -1,5 +1,7 @@
-"""Says in red that a training met a value that is not finite or out of bounds: where it began, with
-what inputs, and what may help."""
+"""The message about a training that met a value not finite or out of bounds.
+
+It says where the value began, with which inputs, and offers fixes.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,7 @@ from nodeflow.ui.core.messages import Messages, sentence
 from nodeflow.ui.core.workspace import Workspace
 
 ADVICE = "advice:"
-"""What the id of a button that applies a fix begins with; its number follows."""
+"""Prefix of the id of a button that applies a fix; its number follows."""
 SHOW_STEP = f"{ADVICE}step"
 MOST_INPUTS = 3
 
@@ -25,7 +27,7 @@ class Divergence(QObject):
     """Shows the end of a training that diverged; each fix is one undo step.
 
     Signals:
-        found(names): the op where it began is known; the node is to be selected.
+        found(names): select the node where the bad value began.
     """
 
     found = Signal(object)
@@ -66,11 +68,11 @@ class Divergence(QObject):
         except NodeflowError as error:
             self._messages.show(sentence(error), "error")
             return
-        self._messages.show(f"{hint.fix}: done.", "info", "train", "Train again")
+        self._messages.show(f"Done: {hint.fix}.", "info", "train", "Train again")
 
 
 def told(event: Diverged) -> str:
-    """What the bar over the canvas says.
+    """Return the message over the canvas.
 
     >>> told(Diverged(57, 3, "loss", float("inf"), 2, "those of epoch 2"))
     'The training diverged: loss is ∞ at step 57, in epoch 3. The weights are those of epoch 2.'

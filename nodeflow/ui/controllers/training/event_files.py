@@ -1,4 +1,4 @@
-"""Write TensorBoard files to: choosing the folder, and what is said when they cannot be written."""
+"""Write TensorBoard files to: choice of the folder, and the message if writing fails."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ class EventFileActions(QObject):
         actions.bind({"event_files": Binding(self.choose)})
 
     def choose(self) -> None:
-        """Ask for the folder that TensorBoard is given."""
+        """Ask for the folder that TensorBoard reads."""
         start = self._folder.path or os.fspath(self._settings.last_folder())
         title = "Folder for TensorBoard files"
         chosen = QFileDialog.getExistingDirectory(self._window, title, start)
         if chosen:
             self._folder.choose(chosen)
-            said = f"The next training writes a folder there: tensorboard --logdir {chosen}"
+            said = f"The next training writes there. Start: tensorboard --logdir {chosen}"
             self._messages.show_status(said)
 
     @Slot(str)
     def _on_lost(self, problem: str) -> None:
-        text = f"The training goes on without TensorBoard files: {problem}"
+        text = f"The training continues without TensorBoard files: {problem}"
         self._messages.show(text, "warning", "event_files", "Choose another folder")

@@ -1,4 +1,4 @@
-"""What a training learned: saving and loading it, asking before it is lost, keeping it for a crash.
+"""Trained weights: saving and loading them, asking before they are lost, keeping them for a crash.
 
 Weights are not part of the document. They are unsaved from the first step of a training until they
 are written, loaded from a file, or reset.
@@ -39,13 +39,13 @@ SUFFIX = ".safetensors"
 FILTER = f"Weights (*{SUFFIX})"
 OPEN_FILTER = f"Weights (*{SUFFIX} *.npz)"
 KEEP_SECONDS = 30.0
-"""While training, weights are kept for recovery no more often than this."""
+"""Minimum seconds between copies of the weights for recovery during a training."""
 
 
 def weights_of(document: Path, weights: str) -> str:
     """Return a weights file of its own for a document saved under another name.
 
-    With a shared file, weights learned in the copy would replace the original's.
+    With a shared file, weights trained in the copy would replace the original's.
 
     Args:
         weights: the file that the document has named so far.
@@ -54,14 +54,14 @@ def weights_of(document: Path, weights: str) -> str:
 
 
 class LearnedWeights(QObject):
-    """Save weights…, Load weights…, and whether there are weights that would be lost.
+    """Save weights…, Load weights…, and the check for unsaved weights.
 
     Attributes:
         journal: the open document's journal, beside which unsaved weights are kept.
 
     Args:
-        name: returns what the open document is called.
-        save_document: saves it.
+        name: returns the open document's name.
+        save_document: saves the document.
     """
 
     def __init__(
@@ -100,22 +100,22 @@ class LearnedWeights(QObject):
 
     @property
     def is_unsaved(self) -> bool:
-        """Whether the engine holds something learned that is in no file."""
+        """Whether the engine holds trained weights that are in no file."""
         if not self._link.is_up:
             return self.are_kept
         return self._unsaved or self._link.is_training
 
     @property
     def loss(self) -> str:
-        """Return a sentence about learned weights that would be lost; empty if there are none."""
+        """A sentence about trained weights that would be lost; empty if there are none."""
         if not self.is_unsaved:
             return ""
         if self._link.is_training:
-            return "Its training is running, and what it has learned is not saved."
-        return "What it has learned is not saved."
+            return "A training is running, and its weights are not saved."
+        return "The trained weights are not saved."
 
     def discard(self) -> None:
-        """Let go of what was learned without a question."""
+        """Discard the trained weights without asking."""
         self._settle(False)
 
     # ---- actions ----------------------------------------------------------------------------
@@ -126,7 +126,7 @@ class LearnedWeights(QObject):
         return None
 
     def save(self) -> None:
-        """Write the variables where the user wants them."""
+        """Write the variables to a file that the user chooses."""
         path = self._ask_path()
         if path is not None:
             self._save_to(path)
@@ -141,7 +141,7 @@ class LearnedWeights(QObject):
         return (path if path.suffix else path.with_suffix(SUFFIX)) if chosen else None
 
     def _save_to(self, path: Path) -> int:
-        """Write them; the document names a file that lies beside or below it."""
+        """Write the weights. If the file is in the document's folder, the document names it."""
         request = self._link.save_weights(str(path))
         self._saving[request] = path
         self._remember(path)
@@ -157,7 +157,7 @@ class LearnedWeights(QObject):
     def carry(self, before: Path) -> None:
         """Copy the weights file after the document was saved under another name.
 
-        Do nothing if the engine has learned or loaded weights, because it writes them itself.
+        Do nothing if the engine has trained or loaded weights, because it writes them itself.
 
         Args:
             before: the weights file that the document named until now.
@@ -181,7 +181,7 @@ class LearnedWeights(QObject):
         return self._save_blocked()
 
     def load(self) -> None:
-        """Set the variables to what a file holds; what does not fit is listed first."""
+        """Set the variables from a file; first list the variables that do not fit."""
         document = self._workspace.root
         folder = document.path.parent if document.path else self._settings.last_folder()
         chosen, _ = QFileDialog.getOpenFileName(
@@ -191,23 +191,25 @@ class LearnedWeights(QObject):
             self.load_from(Path(chosen))
 
     def load_from(self, path: Path) -> None:
-        """As `load`, from this file."""
+        """Load the weights of this file, like `load`."""
         if self.may_replace():
             self._checking = self._link.check_weights(str(path))
 
     def may_replace(self) -> bool:
-        """Ask before unsaved weights are replaced; False if the user keeps them."""
+        """Ask before unsaved weights are replaced; return False if the user keeps them."""
         return not self._unsaved or self._ask()
 
     # ---- leaving ----------------------------------------------------------------------------
 
     def may_leave(self, *also: str) -> bool:
-        """Ask about unsaved weights and other things that would end; False if the user stays."""
+        """Ask about unsaved weights and other work that would end; return False to stay."""
         return not self.is_unsaved or self._ask(*also)
 
     def save_beside(self) -> bool:
-        """Save learned weights beside the document's file, or where the user chooses; return
-        whether they were saved."""
+        """Save trained weights beside the document's file, or to a file that the user chooses.
+
+        Return whether they were saved.
+        """
         document = self._workspace.root
         if document.path is None:
             path = self._ask_path()
@@ -225,10 +227,10 @@ class LearnedWeights(QObject):
         return path is not None and self._save_and_wait(path)
 
     def _save_and_wait(self, path: Path) -> bool:
-        """Save, and return once the file is written; False if it could not be.
+        """Save, and return once the file is written; return False on failure.
 
-        A document that was saved is saved again: it names the file from now on. From an engine
-        that does not answer come the weights that were kept last.
+        An unmodified document is saved again, because it names the file from now on. If the engine
+        does not answer, the last copy of the weights is saved.
         """
         if not self._link.is_up or self._link.watch.is_silent:
             return self._copy_kept(path)
@@ -247,7 +249,7 @@ class LearnedWeights(QObject):
 
         def on_silence(silent: bool) -> None:
             if silent:
-                loop.quit()  # the window stays, and says what the matter is
+                loop.quit()  # keep the window open; it shows the problem
 
         for signal, slot in (
             (self._link.done, on_answer),
@@ -278,7 +280,7 @@ class LearnedWeights(QObject):
             shutil.copyfile(kept, path)
         except (FileProblem, OSError) as error:
             text = sentence(error) if isinstance(error, FileProblem) else str(error)
-            self._messages.show(f"The weights are not saved: {text}", "error")
+            self._messages.show(f"The weights were not saved: {text}", "error")
             return False
         self._remember(path)
         return True
@@ -330,13 +332,14 @@ class LearnedWeights(QObject):
             self._messages.show_status("Recovered unsaved work; save it to keep it")
             return
         if self._recovering >= 0:
-            return  # those of the document's file, which the unsaved ones replace next
-        self._settle(message.request == self._assigning)  # only a new file has them by these names
+            return  # weights of the document's file, which the unsaved ones replace next
+        # only a newly chosen file holds them under these names
+        self._settle(message.request == self._assigning)
         self._messages.show_status(f"Loaded {counted(count, 'variable')} from {name}")
         is_automatic = self._checking < 0 and not message.match.is_complete
         if is_automatic:
             text = " ".join(dialogs.unmatched(message.match))
-            self._messages.show(f"{name} fits this graph only in part. {text}", "warning")
+            self._messages.show(f"{name} fits this graph only partly. {text}", "warning")
         self._checking = -1
         log.info("loaded %d variables from %s", count, message.path)
 
@@ -347,19 +350,19 @@ class LearnedWeights(QObject):
 
     @Slot()
     def _forget(self, *_: Any) -> None:
-        """The variables are initial ones: another document is open, or the engine ended."""
+        """Forget the weights, because another document is open or the engine ended."""
         self._unsaved = False
         self._saving.clear()
         self._checking = self._recovering = self._assigning = -1
 
     @Slot()
     def _on_document_saved(self) -> None:
-        """Saving a document that names a weights file writes the learned variables, too."""
+        """Also write the trained weights when a document that names a weights file is saved."""
         document = self._workspace.root
         if document.weights and document.path and self._link.has_trained:
             outside = outside_weights(document)
-            if outside is not None:  # a link would lead the weights elsewhere
-                text = f"The weights were not saved: {outside} leads out of the document's folder."
+            if outside is not None:  # a link would write the weights elsewhere
+                text = f"The weights were not saved: {outside} is outside the document's folder."
                 self._messages.show(text, "warning", "allow_all_data", "Allow")
                 return
             path = document.path.parent / document.weights
@@ -378,12 +381,12 @@ class LearnedWeights(QObject):
 
     @property
     def are_kept(self) -> bool:
-        """Whether there is a copy of unsaved weights, as they were at an epoch's end."""
+        """Whether there is a copy of unsaved weights, from the end of an epoch."""
         return self.journal is not None and self.journal.kept_weights is not None
 
     @Slot()
     def _on_restarted(self) -> None:
-        """Give an engine that starts instead of another what that one had learned."""
+        """Load the copy of the trained weights into a restarted engine."""
         self._forget()
         kept = self.journal.kept_weights if self.journal is not None else None
         if kept is not None:
@@ -395,7 +398,7 @@ class LearnedWeights(QObject):
 
 
 def _free(path: Path) -> Path:
-    """Return a path without a file, such as ``digits-2.safetensors``."""
+    """Return an unused path, such as ``digits-2.safetensors``."""
     number, found = 1, path
     while found.exists():
         number += 1

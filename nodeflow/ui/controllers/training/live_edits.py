@@ -1,4 +1,4 @@
-"""Whether edits of an optimizer's numbers reach the training that runs: the user's choice."""
+"""The user's choice whether edits of an optimizer's numbers reach the running training."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from nodeflow.ui.core.settings import Settings
 
 
 class LiveEdits(QObject):
-    """Gives the engine the choice, at the start and whenever it changes."""
+    """Sends the choice to the engine, at the start and whenever it changes."""
 
     def __init__(
         self, parent: QObject, link: EngineLink, settings: Settings, actions: ActionSet

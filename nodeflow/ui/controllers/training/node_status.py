@@ -1,4 +1,4 @@
-"""The states of nodes while something runs: running, done, out of date, stopped at a breakpoint.
+"""The states of nodes during a run: running, done, out of date, stopped at a breakpoint.
 
 Short states are not shown: a run that answers at once shows no `running`, and a value that follows
 an edit at once is never `stale`.
@@ -43,13 +43,16 @@ class NodeStatus(QObject):
     # ---- a run that was asked for -----------------------------------------------------------
 
     def begin(self, node_ids: list[str]) -> None:
-        """These nodes of the shown graph are to be computed."""
+        """Mark these nodes of the displayed graph as waiting for their values."""
         self._clear("done", "running")
         self._wanted = node_ids
         self._soon.start()
 
     def end(self, names: set[str]) -> None:
-        """They were; names of those with a value, as the shown graph has them."""
+        """Mark the nodes that got a value as done.
+
+        ``names``: the nodes with a value, by their names in the displayed graph.
+        """
         nodes = self._workspace.document.nodes
         wanted, self._wanted = self._wanted, []
         self._soon.stop()
@@ -61,7 +64,7 @@ class NodeStatus(QObject):
     # ---- a training -------------------------------------------------------------------------
 
     def hit(self, nodes: tuple[str, ...]) -> None:
-        """A training stopped at the breakpoints of these nodes (full names)."""
+        """Mark the nodes (full names) whose breakpoints stopped a training."""
         paths = [path for path in map(self._workspace.find, nodes) if path is not None]
         self._hit = [i for i in map(self._here, paths) if i]
         self._canvas.node_state.set_status(dict.fromkeys(self._hit, "hit"))
@@ -78,14 +81,14 @@ class NodeStatus(QObject):
             self._clear("running")
 
     def _trained(self) -> list[str]:
-        """The optimizer that trains, if it is in the shown graph."""
+        """Return the id of the optimizer that trains, if it is in the displayed graph."""
         workspace = self._workspace
         chosen = workspace.root.training.get("optimizer")
         paths = [str(chosen)] if chosen else workspace.optimizers[:1]
         return [i for i in map(self._here, paths) if i in workspace.document.nodes]
 
     def _here(self, path: str) -> str:
-        """The id of a node at a path, if it is in the shown graph; else nothing."""
+        """Return the id of a node at a path if it is in the displayed graph, else ""."""
         *steps, node = path.split("/")
         return node if tuple(steps) == self._workspace.path else ""
 
@@ -109,7 +112,7 @@ class NodeStatus(QObject):
             self._late.stop()
 
     def _show_stale(self) -> None:
-        """New values are late: those shown are of before the edit."""
+        """Mark values from before an edit as stale, because new values are late."""
         document, waiting = self._workspace.document, list(self._edited)
         self._edited.clear()
         seen: set[str] = set()
@@ -127,12 +130,12 @@ class NodeStatus(QObject):
         self._canvas.node_state.set_status(dict.fromkeys(self._wanted, "running"))
 
     def _clear(self, *states: str) -> None:
-        """Take these states from the nodes that have them."""
+        """Remove these states from the nodes that have them."""
         known = self._canvas.node_state.statuses()
         self._canvas.node_state.set_status({i: "" for i, state in known.items() if state in states})
 
     def _forget(self, *_: Any) -> None:
-        """Another graph is shown, or nothing runs any more."""
+        """Remove all states, because another graph is shown or nothing runs any more."""
         self._soon.stop()
         self._late.stop()
         self._wanted, self._hit = [], []

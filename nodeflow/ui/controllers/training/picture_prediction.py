@@ -23,10 +23,10 @@ PICTURES, TABLE = "pictures", "csv"
 
 
 class PicturePrediction(QObject):
-    """The command that shows the graph's prediction for one picture, without a question.
+    """The command that shows the graph's prediction for one picture, without asking.
 
-    A graph that learned from picture files reads the picture as it read those, and answers in a
-    table. A graph that takes grey pictures from another source reads it from the sketch pad.
+    A graph trained on picture files reads the picture in the same way, and shows a table. A graph
+    that takes grey pictures from another source reads it from the sketch pad.
 
     Args:
         sketch: puts the picture on the sketch pad, and shows the pad.
@@ -49,7 +49,7 @@ class PicturePrediction(QObject):
         """Return why the open graph cannot predict a picture; None if it can."""
         if self._way() is None:
             return Blocked(
-                "The graph takes no pictures. One that learns from a folder of pictures does."
+                "This graph takes no pictures. A graph trained on a folder of pictures does."
                 if self._workspace.root.nodes
                 else "Drop a folder of pictures to make a graph that learns from them."
             )

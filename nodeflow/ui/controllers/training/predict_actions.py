@@ -1,4 +1,4 @@
-"""Predictions for another file: asked for, shown, and saved."""
+"""Predictions for another file: requested, shown, and saved."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from nodeflow.ui.pages.page_stack import PageStack
 
 
 class PredictActions(QObject):
-    """Lets the engine predict, and shows what comes on the page of predictions."""
+    """Requests predictions from the engine and shows them on their page."""
 
     def __init__(
         self,
@@ -52,13 +52,13 @@ class PredictActions(QObject):
         workspace.replaced.connect(self._on_replaced)
 
     def blocked(self) -> Blocked | None:
-        """Why the open graph cannot predict now."""
+        """Return why the open graph cannot predict for a file now; None if it can."""
         if not any(
             record.op == DATASET
             for graph in graphs(self._workspace.root)
             for record in graph.nodes.values()
         ):
-            return Blocked("The graph has no dataset that another file could stand in for.")
+            return Blocked("The graph has no dataset to replace by another file.")
         return self.untrained()
 
     def untrained(self) -> Blocked | None:
@@ -92,7 +92,7 @@ class PredictActions(QObject):
         self._link.predict(source)
 
     def save(self) -> None:
-        """Write all predictions where the user wants them."""
+        """Write all predictions to a file that the user chooses."""
         start = self._settings.data_folder() / f"{Path(self._name).stem}-predictions.csv"
         title = "Save the predictions"
         chosen, _ = QFileDialog.getSaveFileName(self._window, title, str(start), "CSV (*.csv)")
@@ -117,7 +117,7 @@ class PredictActions(QObject):
 
     @Slot(object, bool)
     def _on_died(self, *_: object) -> None:
-        """The engine is gone, and what it was asked for."""
+        """Show that the engine ended before it answered."""
         if self._pages.shows_predictions:
             error = p.ErrorData("EngineDied", "The engine stopped unexpectedly")
             self._pages.predictions.show_failure(error)

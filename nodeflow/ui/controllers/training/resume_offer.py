@@ -1,4 +1,4 @@
-"""Asks at the start about a training that a crash interrupted, and goes on with it."""
+"""The question at the start about a training that a crash interrupted."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ def offer_resume(
     run: RunController,
     asks: bool = True,
 ) -> None:
-    """Offer to go on with the newest unfinished training; the others wait for the next start.
+    """Offer to resume the newest unfinished training; others wait for the next start.
 
     Args:
-        asks: ask, because this start has asked nothing yet. Otherwise only let the toolbar's
-            Resume go on with it, if it trained the open document.
+        asks: ask, because this start has asked nothing yet. Otherwise only enable the toolbar's
+            Resume, if the training belongs to the open document.
     """
     found = unfinished()
     if not found:
@@ -53,7 +53,7 @@ def _resume(
     try:
         document = found.document()
     except NodeflowError as error:
-        dialogs.show_problem(window, "This training cannot go on", error)
+        dialogs.show_problem(window, "This training cannot be resumed", error)
         return
     is_open = flow.dumps(document) == flow.dumps(workspace.root)
     if not is_open and not files.open_recovered(document, found.title, found.known):

@@ -1,4 +1,4 @@
-"""The Run menu: runs and trainings, and how their results reach canvas and panels."""
+"""The Run menu: runs and trainings, and the distribution of results to canvas and panels."""
 
 from __future__ import annotations
 
@@ -36,27 +36,25 @@ from nodeflow.ui.core.workspace import Workspace
 log = logging.getLogger("nodeflow")
 
 OPTIMIZER = "gradient_descent"
-NOTHING_RUNS = Blocked(
-    "This subgraph is shown by itself, not inside an instance, so nothing in it runs."
-)
+NOTHING_RUNS = Blocked("This subgraph is not open inside an instance, so nothing in it can run.")
 FEW, MOST_SHOWN = 200, 2000
-"""All values of a document with at most so many nodes are live; of a larger one those in sight."""
+"""Maximum nodes for live values of the whole document; in larger ones, visible nodes only."""
 NO_VALUE = ("error", "deferred")
 LOSS_WORDS = ("loss", "cost", "entropy", "error")
 
 
 class RunController(QObject):
-    """Starts runs and trainings, and shows what comes back.
+    """Starts runs and trainings, and shows their results.
 
     Signals:
         values_changed(names): these tensors have new values.
-        feeds_missing(names): placeholders without a feed, that live values wait for.
-        notices_changed(texts): what the user has to know about the data.
+        feeds_missing(names): placeholders without a feed, needed for live values.
+        notices_changed(texts): notices about the data for the user.
         notices_requested: the user wants to read them.
-        training_started: a training was asked for.
-        profile_started: measuring was asked for.
-        profile_failed: it could not be measured.
-        download_started: the full data set was asked for.
+        training_started: a training was requested.
+        profile_started: a profile was requested.
+        profile_failed: the profile could not be measured.
+        download_started: the full data set was requested.
     """
 
     values_changed = Signal(object)
@@ -129,7 +127,7 @@ class RunController(QObject):
 
     def _run_blocked(self) -> Blocked | None:
         if not self._workspace.root.nodes:
-            return Blocked("The graph is empty: there is nothing to run.", "tutorial")
+            return Blocked("The graph is empty.", "tutorial")
         return self._engine_blocked() or self._busy()
 
     def _run_all(self) -> None:
@@ -138,7 +136,7 @@ class RunController(QObject):
 
     def _run_to_blocked(self) -> Blocked | None:
         if len(self._workspace.selection) != 1:
-            return Blocked("Select one node to compute it and what it depends on.")
+            return Blocked("Select one node to compute it and its inputs.")
         if self._workspace.is_apart:
             return NOTHING_RUNS
         return self._run_blocked()
@@ -148,7 +146,7 @@ class RunController(QObject):
         self.target = record.id
         self._dim()
         self._start(tuple(self._names_of(record)))
-        text = f"Computed {record.name} and what it depends on; the rest is dimmed."
+        text = f"Computed {record.name} and its inputs. Other nodes are dimmed."
         self._messages.show(text, "info", "undim", "Show everything")
 
     def _undim(self) -> None:
@@ -165,7 +163,7 @@ class RunController(QObject):
 
     def _order_blocked(self) -> Blocked | None:
         if not self._workspace.document.nodes:
-            return Blocked("The graph is empty: there is no order to show.")
+            return Blocked("The graph is empty.")
         return None
 
     # ---- train ------------------------------------------------------------------------------
@@ -177,7 +175,7 @@ class RunController(QObject):
         conflicts = [p for p in self._workspace.conflicts if p.severity == "error"]
         if conflicts:
             count = counted(len(conflicts), "conflict")
-            return Blocked(f"A merge left {count} in this file to decide.", "show_problems")
+            return Blocked(f"A merge left {count} to resolve in this file.", "show_problems")
         broken = [path for path in found if path.split("/")[0] in self._broken()]
         if broken:
             return Blocked(self._what_breaks(min(broken)), "show_problems")
@@ -196,7 +194,7 @@ class RunController(QObject):
         return blocked
 
     def go_on(self) -> None:
-        """Go on with the training that was stopped or interrupted, to the bit."""
+        """Resume the stopped or interrupted training, with the same bits."""
         self._prepare_training()
         self._link.train(keep=self.unfinished.go_on())
 
@@ -215,7 +213,7 @@ class RunController(QObject):
         if self._link.state == "paused":
             return None
         if self._link.state == "training":
-            return Blocked("Pause first, then go step by step.", "pause")
+            return Blocked("Pause first, then make single steps.", "pause")
         return Blocked("No training is running.")
 
     def _stop_blocked(self) -> Blocked | None:
@@ -236,7 +234,7 @@ class RunController(QObject):
 
     def _fetch_blocked(self) -> Blocked | None:
         if self._link.is_downloading:
-            return Blocked("The download is going on: see the training panel.")
+            return Blocked("A download is running. Its progress is in the training panel.")
         return self._engine_blocked()
 
     def _fetch_data(self) -> None:
@@ -244,7 +242,7 @@ class RunController(QObject):
         self._link.start_download("mnist")
 
     def _add_optimizer(self) -> None:
-        """Add an optimizer, wired to what looks like the loss, as one undo step."""
+        """Add an optimizer, connected to the likely loss, as one undo step."""
         document = self._workspace.document
         loss = self._likely_loss()
         with document.transaction("Add an optimizer"):
@@ -259,7 +257,7 @@ class RunController(QObject):
     # ---- the inside -------------------------------------------------------------------------
 
     def _broken(self) -> Set[str]:
-        """Nodes that cannot run, found once per state of the document."""
+        """Return nodes that cannot run, computed once per state of the document."""
         document = self._workspace.root
         if self._broken_at != (document, document.revision):
             self._broken_at = (document, document.revision)
@@ -312,7 +310,7 @@ class RunController(QObject):
         self._link.train(resume, self.unfinished.begin())
 
     def branch(self, step: int) -> None:
-        """Train on from before a step of the last training, with what was edited since."""
+        """Train from the state before a step of the last training, with the edits since."""
         blocked = self._train_blocked()
         if blocked is not None:
             self._messages.show_status(blocked.reason)
@@ -328,13 +326,13 @@ class RunController(QObject):
         self.training_started.emit()
 
     def _names_of(self, record: NodeRecord) -> list[str]:
-        """Names of a node's tensors; the node's own name if it has none."""
+        """Return names of a node's tensors; the node's own name if it has none."""
         count = max(1, len(self._workspace.analysis.out_types(record.id) or {}))
         name = self._workspace.full_name(record.name)
         return [name, *(f"{name}:{i}" for i in range(1, count))]
 
     def _likely_loss(self) -> NodeRecord | None:
-        """A float scalar that nothing consumes, by preference one called like a loss."""
+        """Return a float scalar without consumers, preferably one named like a loss."""
         document, analysis = self._workspace.document, self._workspace.analysis
         found = []
         for record in document.nodes.values():
@@ -377,18 +375,21 @@ class RunController(QObject):
             self._report(message)
 
     def show_again(self) -> None:
-        """Give the nodes that are shown the values that came last."""
+        """Give the displayed nodes the last values again."""
         if self._last is not None:
             self._show_values(self._last)
 
     @property
     def values(self) -> Mapping[str, p.Preview]:
-        """The previews that came last, by tensor name."""
+        """The last previews, by tensor name."""
         return {} if self._last is None else self._last.values
 
     def _shown_names(self) -> tuple[str, ...] | None:
-        """Return the names of nodes drawn with values at this zoom, of selected nodes, and of nodes
-        that give their attributes; None for all nodes of a small document."""
+        """Return names of nodes whose values are needed; None for all nodes of a small graph.
+
+        These are nodes drawn with values at this zoom, selected nodes, and nodes wired into
+        attributes of selected nodes.
+        """
         workspace = self._workspace
         if len(list(islice(walk(workspace.root), FEW + 1))) <= FEW:
             return None
@@ -417,8 +418,11 @@ class RunController(QObject):
         return tuple(names)
 
     def _keep(self, message: p.Previews) -> None:
-        """Remember the values; those of a training may come without the ones that it never changes,
-        all without what was not asked for. Values of two steps do not mix."""
+        """Store the values, together with earlier ones if the message is partial.
+
+        A training may send only the values that it changes; a request for names sends only those.
+        Values of two steps are never mixed.
+        """
         of = message.past, message.run
         mixes = self._last is not None and (self._last.past, self._last.run) == of
         is_part = not message.whole or message.names is not None
@@ -429,10 +433,10 @@ class RunController(QObject):
         self._last = message
 
     def _show_values(self, message: p.Previews) -> None:
-        """Give the nodes that are shown their values: those of the instance that is entered."""
+        """Give the displayed nodes their values, inside a subgraph those of its instance."""
         document, scope = self._workspace.document, self._workspace.scope
         values = dict(message.values)
-        for name in message.iterations:  # a loop shows what the chosen iteration gives
+        for name in message.iterations:  # a loop shows the value of the chosen iteration
             if f"{name}/" in values:
                 values[name] = values.pop(f"{name}/")
         if scope:
@@ -450,21 +454,21 @@ class RunController(QObject):
             self._canvas.node_state.clear_values(stale)
 
     def _values_here(self, message: p.Previews) -> set[str]:
-        """Names of the shown graph's nodes that have a value."""
+        """Return the names of the displayed graph's nodes that have a value."""
         scope = self._workspace.scope
         good = (name for name, value in message.values.items() if value.kind not in NO_VALUE)
         return {n.removeprefix(scope).partition(":")[0] for n in good if n.startswith(scope)}
 
     @Slot()
     def _on_entered(self) -> None:
-        """Another graph is shown: with the values that came last."""
+        """Show the last values after another graph was entered."""
         self._undim()
         self.show_again()
         if self.shows_order:
             self._number()
 
     def _report(self, message: p.Previews) -> None:
-        """Say how a run that the user asked for went."""
+        """Report the outcome of a run that the user requested."""
         problems = [self._missing_problem(name) for name in message.missing]
         for name, value in message.values.items():
             if value.kind == "error":
@@ -513,7 +517,7 @@ class RunController(QObject):
         self.states.end(set())
         self._problems.set_run_problems([problem])
         broken = (NonFiniteError.__name__, OutOfBoundsError.__name__)
-        if error.kind not in broken:  # `Divergence` tells of it, with what may help
+        if error.kind not in broken:  # `Divergence` reports it, with fixes
             self._tell(problem)
 
     @Slot(object)
@@ -542,7 +546,8 @@ class RunController(QObject):
 
     @Slot(str)
     def _on_state(self, state: str) -> None:
-        self._messages.message_retracted.emit("stop")  # what kept an action back has changed
+        # the reason that blocked an action has changed
+        self._messages.message_retracted.emit("stop")
         self._actions.refresh_soon()
 
     def _check_order(self) -> None:

@@ -1,8 +1,7 @@
-"""The training of the open document that can go on: after a stop, or when the engine or the window
-died.
+"""The open document's training that can be resumed: after a stop, or a crash of engine or window.
 
-While a training runs the engine writes its state to a folder of the user's. The folder goes when
-the training is done, when another one begins, and when the document is closed.
+While a training runs, the engine writes its state to a folder of the user's. The folder is deleted
+when the training is done, when another one begins, and when the document is closed.
 """
 
 from __future__ import annotations
@@ -27,13 +26,13 @@ EVERY = "15s"
 
 
 class UnfinishedTraining(QObject):
-    """Where the training is kept, and from which step it can go on.
+    """The folder of the training, and the step to resume from.
 
     Attributes:
-        step: the step; 0 if there is nothing to go on from.
+        step: the step; 0 if there is nothing to resume.
 
     Signals:
-        changed: there is something to go on from, or there no longer is.
+        changed: there is something to resume, or no longer.
     """
 
     changed = Signal()
@@ -51,11 +50,11 @@ class UnfinishedTraining(QObject):
 
     @property
     def text(self) -> str:
-        """What the button says."""
+        """The button's text."""
         return f"Resume at step {count(self.step)}" if self.step else "Resume the training"
 
     def begin(self) -> p.Keep | None:
-        """A training begins: where the engine keeps it; None where that cannot be written."""
+        """Begin a training and return its folder; None if it cannot be written."""
         self.discard()
         try:
             self._kept = KeptTraining.begin(self._workspace.root, self._workspace.title)
@@ -66,7 +65,7 @@ class UnfinishedTraining(QObject):
         return p.Keep(str(self._kept.states), EVERY)
 
     def go_on(self) -> p.Keep | None:
-        """The training goes on: from where."""
+        """Resume the training and return its folder; None if there is nothing to resume."""
         if self._kept is None:
             return None
         self._runs = True
@@ -74,7 +73,7 @@ class UnfinishedTraining(QObject):
         return p.Keep(str(self._kept.states), EVERY, go_on=True)
 
     def take(self, found: Unfinished) -> bool:
-        """Own a training that a crash left behind; False if another window does."""
+        """Take over a training that a crash left behind; return False if another window has it."""
         self.discard()
         self._kept = found.take()
         if self._kept is not None:
@@ -83,7 +82,7 @@ class UnfinishedTraining(QObject):
 
     @Slot()
     def discard(self) -> None:
-        """There is nothing to go on from any more."""
+        """Delete the training's state, because it cannot be resumed any more."""
         if self._kept is not None:
             self._kept.discard()
             self._kept = None
@@ -96,8 +95,10 @@ class UnfinishedTraining(QObject):
             self.changed.emit()
 
     def look(self) -> bool:
-        """See what was written before the training ended, or the engine did; returns whether the
-        training ran and can go on."""
+        """Read which step was written before the training or the engine ended.
+
+        Return whether the training ran and can be resumed.
+        """
         ran, self._runs = self._runs, False
         self._set_step(self._kept.step if self._kept is not None else 0)
         return ran and self.step > 0
@@ -120,7 +121,7 @@ class UnfinishedTraining(QObject):
 
     @Slot(str)
     def _on_state(self, state: str) -> None:
-        if state == "starting":  # another engine, after the user's wish
+        if state == "starting":  # another engine, at the user's request
             self.look()
 
     @Slot(object)

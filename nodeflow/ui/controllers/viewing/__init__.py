@@ -1,1 +1,1 @@
-"""What the window shows, and in which colours."""
+"""The displayed part of the graph, and its colours."""

@@ -1,4 +1,4 @@
-"""Colours nodes and wires by what the user chooses, with the numbers that the engine sends."""
+"""Colours of nodes and wires by a chosen measure, with numbers from the engine."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class NodeColors(QObject):
         self.choose("")
 
     def choose(self, coloring: str) -> None:
-        """Colour by this from now on; an empty id is nothing."""
+        """Choose a colouring from now on; an empty id chooses none."""
         self.chosen = coloring if coloring in COLORINGS else ""
         self._store()
         self._link.measure(self.chosen if self.chosen in OF_VALUES else "")
@@ -90,7 +90,7 @@ class NodeColors(QObject):
             self._settings.set_color_by(self._key(), self.chosen)
 
     def _watch(self) -> None:
-        """Let the engine compute what training derives, while that is chosen."""
+        """Let the engine compute measures of the training while one is chosen."""
         self._derived = None
         spec = p.ViewSpec(VIEW, "", (("of", self.chosen),))
         self._views.ask((spec,) if self.chosen in OF_TRAINING else (), VIEW)
@@ -101,7 +101,7 @@ class NodeColors(QObject):
 
     @Slot()
     def _follow(self, *_: object) -> None:
-        """Colour with the numbers that there are now."""
+        """Colour with the current numbers."""
         coloring = COLORINGS.get(self.chosen)
         tints = None
         if coloring is not None:
@@ -112,7 +112,7 @@ class NodeColors(QObject):
 
     def _tints(self, coloring: Coloring) -> Tints:
         if coloring.id == TIME:
-            why = "it has no kernel of its own" if self._times else NOT_MEASURED
+            why = "it has no separate kernel" if self._times else NOT_MEASURED
             return Tints.of(coloring, self._times_here(), why)
         if coloring.id in OF_VALUES:
             return Tints.of(coloring, self._here(self._measured(coloring.id)))
@@ -144,14 +144,14 @@ class NodeColors(QObject):
 
     @Slot()
     def _on_replaced(self) -> None:
-        """Colour the newly opened document as when it was last open."""
+        """Restore the colouring that the opened document had before."""
         self._times = {}
         self.choose(self._settings.color_by(self._key()) if self._key() else "")
 
     # ---- by node ------------------------------------------------------------------------------
 
     def _times_here(self) -> dict[str, dict[int, Measured]]:
-        """The times of the shown graph's nodes; of an instance of a subgraph, of what is inside."""
+        """Return the times of the displayed nodes; an instance has the sum of its contents."""
         depth, found = len(self._workspace.path), dict[str, Measured]()
         for path, time in self._times.items():
             steps = tuple(path.split("/"))
@@ -164,13 +164,13 @@ class NodeColors(QObject):
         return {node: {0: time} for node, time in found.items()}
 
     def _measured(self, of: str) -> dict[str, Measured]:
-        """What is known, by tensor name."""
+        """Return the known numbers of a measure, by tensor name."""
         values = self._run.values
         found = {name: preview.measured for name, preview in values.items()}
         return {name: m for name, m in found.items() if m is not None and m.of == of}
 
     def _here(self, measured: Mapping[str, Measured]) -> dict[str, dict[int, Measured]]:
-        """What is of the shown graph, by node id and number of the output."""
+        """Return the numbers of the displayed graph, by node id and index of the output."""
         document, scope = self._workspace.document, self._workspace.scope
         found: dict[str, dict[int, Measured]] = defaultdict(dict)
         for name, each in measured.items():
@@ -182,7 +182,7 @@ class NodeColors(QObject):
 
 
 def kernel_times(workspace: Workspace, message: p.Profiled) -> dict[str, Measured]:
-    """Microseconds by the path of the node; of a kernel that fuses several, each has all."""
+    """Return microseconds by path. Each node of a fused kernel gets the kernel's total."""
     times: dict[str, float] = defaultdict(float)
     shared: set[str] = set()
     for total in totals(message.trace, message.times):
@@ -191,7 +191,7 @@ def kernel_times(workspace: Workspace, message: p.Profiled) -> dict[str, Measure
             times[place] += total.micros
         if len(places) > 1:
             shared |= places
-    why = "in part of kernels shared with other nodes"
+    why = "including kernels shared with other nodes"
     return {
         place: Measured(TIME, micros, why if place in shared else "")
         for place, micros in times.items()

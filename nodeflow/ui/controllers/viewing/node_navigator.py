@@ -1,4 +1,4 @@
-"""Showing a node wherever it is: in the visible graph, inside a subgraph, or by a derived name."""
+"""Showing a node anywhere: in the visible graph, inside a subgraph, or by a generated name."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from nodeflow.ui.pages.page_stack import PageStack
 
 
 class NodeNavigator(QObject):
-    """Enters the graph that holds a node, selects it and brings it to the middle.
+    """Enters the graph that contains a node, selects the node and centres it.
 
     Signals:
-        attribute_requested(name): this attribute of the shown node is to be edited.
+        attribute_requested(name): edit this attribute of the shown node.
     """
 
     attribute_requested = Signal(str)
@@ -48,11 +48,11 @@ class NodeNavigator(QObject):
             self.show_node(node_id)
 
     def show_named(self, names: Iterable[str]) -> None:
-        """Show the nodes with these names in the engine; for derived ones, what derives them."""
+        """Show the nodes with these engine names, or the nodes that generate them."""
         places = [place_of(self._workspace, name) for name in names]
         paths = list(dict.fromkeys(place for place in places if place))
         if not paths:
-            self._messages.show_status("These ops have no node of their own")
+            self._messages.show_status("No node of the graph corresponds to these ops")
             return
         self.show_path(paths[0])
         steps = paths[0].split("/")[:-1]
@@ -62,7 +62,7 @@ class NodeNavigator(QObject):
 
 
 def place_of(workspace: Workspace, name: str) -> str | None:
-    """The path of the node with a name, or of the one that it was derived from."""
+    """Return the path of the node with a name, or of the node that generates it."""
     parts = name.split("/")
     if parts[0] == "gradients":
         ends = [i for i, part in enumerate(parts) if part.endswith("_grad")]

@@ -1,4 +1,4 @@
-"""Marks on the canvas which ops of a step have run: the rest is dim and has no value yet."""
+"""Marks on the canvas for the ops of a step that have run. Other nodes are dim, without values."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class OpMarks(QObject):
     """Follows `StepOps`.
 
     Args:
-        show_values: lets all nodes have their values again.
+        show_values: shows the values of all nodes again.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class OpMarks(QObject):
         self._canvas.node_state.clear_values(set(nodes) - computed)
 
     def _ends(self) -> dict[str, tuple[int, int]]:
-        """By node of the shown graph: the first and the last kernel that computes a part of it."""
+        """Return the first and last kernel that computes part of each displayed node, by id."""
         workspace = self._workspace
         of = (self._ops.kernels, workspace.document, workspace.document.revision, workspace.path)
         if self._known[0] == of:
@@ -71,7 +71,8 @@ class OpMarks(QObject):
         for index, names in enumerate(self._ops.kernels):
             for name in names:
                 node = self._node_of(name)
-                if node is not None:  # what is there before has no part in when it begins
+                # entry 0 holds nodes computed before the step, so it is never the first kernel
+                if node is not None:
                     first, _ = found.get(node, (0, 0))
                     found[node] = first or index, index
         return found
@@ -80,8 +81,10 @@ class OpMarks(QObject):
         return any(self._node_of(name) == node for name in names)
 
     def _node_of(self, name: str) -> str | None:
-        """The id of the node of the shown graph that a node of the built one belongs to: itself, or
-        the layer, subgraph or optimizer that it was made by."""
+        """Return the id of the displayed node that a built node belongs to.
+
+        This is the node itself, or the layer, subgraph or optimizer that generates it.
+        """
         workspace = self._workspace
         if name.startswith("gradients/"):
             chosen = workspace.optimizers

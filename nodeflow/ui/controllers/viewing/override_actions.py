@@ -1,4 +1,4 @@
-"""What if a value were another one: the actions, the badges on nodes, values from files."""
+"""Overrides: their actions, the badges on nodes, and values from files."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ FEED = "feed"
 
 
 class OverrideActions(QObject):
-    """Binds the actions on overrides of the selected node, and marks the nodes that have one.
+    """Binds the actions on overrides of the selected node, and marks overridden nodes.
 
     Signals:
-        value_requested(): the Viewer is to let the value of the selected node be edited.
+        value_requested(): edit the value of the selected node in the Viewer.
     """
 
     value_requested = Signal()
@@ -78,7 +78,7 @@ class OverrideActions(QObject):
     # ---- whether ----------------------------------------------------------------------------
 
     def _name(self) -> str:
-        """The first tensor of the selected node; empty where there is none."""
+        """Return the name of the selected node's first tensor; empty without one."""
         chosen = self._workspace.selection
         if len(chosen) != 1 or self._workspace.is_apart:
             return ""
@@ -100,15 +100,15 @@ class OverrideActions(QObject):
     def _apply_blocked(self) -> Blocked | None:
         name = self._name()
         if not name or self._overrides.of(name) is None:
-            return Blocked("Select a variable that is overridden.")
+            return Blocked("Select an overridden variable.")
         if not self._overrides.may_be_variable(name):
-            return Blocked("Only the value of a variable can become part of a training.")
+            return Blocked("Only values of variables can be applied to a training.")
         return None if self._link.is_training else Blocked("No training is running.", "train")
 
     def _nothing_blocked(self) -> Blocked | None:
         here = self._overrides.shown_here()
         some = any(node in here for node in self._workspace.selection)
-        return None if some else Blocked("Select a node that is overridden.")
+        return None if some else Blocked("Select an overridden node.")
 
     def _all_blocked(self) -> Blocked | None:
         return None if self._overrides else Blocked("Nothing is overridden.")
@@ -129,7 +129,7 @@ class OverrideActions(QObject):
 
     @Slot(str)
     def apply(self, name: str) -> None:
-        """Let the training that runs go on with the value of a variable."""
+        """Continue the running training with the overriding value of a variable."""
         given = self._overrides.of(name)
         if given is not None and self._link.is_training:
             self._applied[name] = given.array
@@ -137,13 +137,13 @@ class OverrideActions(QObject):
 
     @Slot(object)
     def _on_training(self, event: Event) -> None:
-        """The training has the value: it is no override any more."""
+        """End an override whose value the training has taken over."""
         if isinstance(event, VariableChanged):
             given = self._overrides.of(event.node)
             applied = self._applied.pop(event.node, None)
             if given is not None and applied is given.array:
                 self._overrides.end(event.node)
-            text = f"{event.node} has another value from step {count(event.step + 1)} on"
+            text = f"{event.node} has the new value from step {count(event.step + 1)} on"
             self._messages.show_status(text)
         elif isinstance(event, Done):
             self._applied.clear()
@@ -157,13 +157,13 @@ class OverrideActions(QObject):
             self.read(Path(chosen), self._name())
 
     def read(self, path: Path, name: str) -> None:
-        """Override a tensor with what is in a file, once it is read."""
+        """Override a tensor with the content of a file, once it is read."""
         kind = self._overrides.type_of(name) or TensorType("float32", UNKNOWN)
         self._reading = (name, path.name, path.name if self._is_fed_by_data(name) else "")
         self._reader.run(_job(path, name, kind))
 
     def _is_fed_by_data(self, name: str) -> bool:
-        """Whether a data set feeds a placeholder, so that a file has rows of its own."""
+        """Return whether a data set feeds a placeholder, so that the file replaces its rows."""
         document = self._workspace.root
         record = document.node_named(name)
         if record is None or record.op != "placeholder":
@@ -194,11 +194,14 @@ class OverrideActions(QObject):
 
     @Slot(str)
     def _on_dropped(self, name: str) -> None:
-        self._messages.show_status(f"{name} is gone, and so is its override")
+        self._messages.show_status(f"{name} no longer exists, so its override was removed")
 
 
 def _job(path: Path, name: str, kind: TensorType) -> Callable[[], np.ndarray]:
-    """Reads a file for a tensor; of several arrays in one, the only one that fits."""
+    """Return a function that reads a file for a tensor.
+
+    If the file holds several arrays, it reads the only one that fits.
+    """
 
     def read() -> np.ndarray:
         try:
@@ -212,7 +215,7 @@ def _job(path: Path, name: str, kind: TensorType) -> Callable[[], np.ndarray]:
 
 
 def _only_fitting(path: Path, name: str, kind: TensorType) -> str:
-    """The array of an npz file that a tensor takes; empty where none or several are."""
+    """Return the key of the only array in an npz file that fits a tensor, else ""."""
     fitting = []
     with opened_npz(path) as archive:
         for key in archive.keys if len(archive.keys) > 1 else ():

@@ -1,4 +1,4 @@
-"""Which theme the user chose: light, dark, or that of the system, which may change."""
+"""The user's theme: light, dark, or the system's, which may change."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from nodeflow.ui.core.theme_manager import ThemeManager
 
 
 def chosen_theme(settings: Settings) -> Theme:
-    """The theme that the user chose, or the system's."""
+    """Return the theme that the user chose, or the system's."""
     return THEMES.get(settings.theme) or system_theme()
 
 
 class ThemeActions(QObject):
-    """The actions of the Theme menu, remembered in the settings."""
+    """The actions of the Theme menu, stored in the settings."""
 
     def __init__(self, settings: Settings, themes: ThemeManager, actions: ActionSet) -> None:
         super().__init__(themes)

@@ -18,7 +18,7 @@ from nodeflow.ui.pages.page_stack import PageStack
 
 
 class ViewActions(QObject):
-    """The actions on where the canvas looks."""
+    """The actions that move the canvas's view."""
 
     def __init__(
         self,
@@ -59,7 +59,7 @@ class ViewActions(QObject):
         }
 
     def _back(self) -> None:
-        if self._covers_canvas():  # before, the canvas was shown
+        if self._covers_canvas():  # the previous view is the canvas itself
             self._pages.show_canvas()
         else:
             self._views.back()
@@ -86,7 +86,7 @@ class ViewActions(QObject):
 
     def _set_bookmark(self, number: int) -> None:
         self._views.set_bookmark(number)
-        self._messages.show_status(f"This view is bookmark {number}.")
+        self._messages.show_status(f"Set bookmark {number} to this view")
 
     def _go_to_bookmark(self, number: int) -> None:
         self._pages.show_canvas()
@@ -97,7 +97,7 @@ class ViewActions(QObject):
         if not self._views.has_bookmark(number):
             return Blocked(f"There is no bookmark {number} yet.", fix)
         if self._views.is_lost(number):
-            text = f"The subgraph that bookmark {number} was set in is not there any more."
+            text = f"The subgraph of bookmark {number} no longer exists."
             return Blocked(text, fix)
         return None
 
@@ -108,7 +108,7 @@ class ViewActions(QObject):
         self._actions["minimap"].setChecked(shown)
 
     def _show_state(self) -> None:
-        """Say in the menu which graph each bookmark is of."""
+        """Name the graph of each bookmark in the menu."""
         for number in NUMBERS:
             place = self._views.place_of(number)
             text = f"Go to bookmark {number}" + (f" (in {place})" if place else "")

@@ -1,7 +1,7 @@
-"""Where the user has looked: back and forward through views, and numbered bookmarks.
+"""The history of views, back and forward, and numbered bookmarks.
 
-Views are the user's, not the document's: they are kept in the settings, by the file's path. A view
-is of a graph of the file, its own or one inside a subgraph, and leads into that.
+Views belong to the user, not to the document: the settings store them by the file's path. A view
+belongs to one graph, the file's own or one inside a subgraph, and going to it enters that graph.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from nodeflow.ui.core.settings import Settings
 from nodeflow.ui.core.workspace import Workspace, renamed
 
 REST_MS = 700
-"""A view that is kept for so long is one to come back to."""
+"""Milliseconds after which an unchanged view is added to the history."""
 MOST = 100
 NEAR = 48.0
 NUMBERS = range(1, 10)
@@ -26,8 +26,10 @@ NUMBERS = range(1, 10)
 
 @dataclass(frozen=True)
 class View:
-    """A scene point in the middle of the canvas, the step of the zoom ladder, and the path of the
-    graph that is shown (`Workspace.path`)."""
+    """The scene point in the middle of the canvas, the zoom step, and the graph's path.
+
+    See `Workspace.path`.
+    """
 
     x: float
     y: float
@@ -35,7 +37,7 @@ class View:
     path: tuple[str, ...] = ()
 
     def is_near(self, other: View) -> bool:
-        """Whether both show nearly the same place at the same scale."""
+        """Return whether both show nearly the same place at the same scale."""
         if self.path != other.path:
             return False
         gap = max(abs(self.x - other.x), abs(self.y - other.y)) * 2.0 ** (self.step / 8)
@@ -63,7 +65,7 @@ class ViewHistory(QObject):
         workspace.edited.connect(self._on_edited)
 
     def reset(self) -> None:
-        """Another document: no history, and that file's bookmarks."""
+        """Clear the history and load the bookmarks for another document."""
         self._path, self._seen = self._workspace.path, {}
         self._past, self._next = [self.current()], []
         stored = self._settings.bookmarks(self._key()) if self._key() else {}
@@ -71,15 +73,14 @@ class ViewHistory(QObject):
         self.changed.emit()
 
     def current(self) -> View:
-        """What the canvas shows now."""
+        """Return the view that the canvas shows."""
         canvas = self._canvas
         middle = canvas.viewport.camera.to_scene(QPointF(canvas.width() / 2, canvas.height() / 2))
         return View(middle.x(), middle.y(), canvas.viewport.camera.step, self._path)
 
     @contextmanager
     def entering(self) -> Iterator[None]:
-        """While the canvas gets another graph: the view before is remembered, and a graph that was
-        shown before is shown as it was left."""
+        """Store the view before the canvas changes to another graph, and restore that graph's."""
         self._seen[self._path] = self.current()
         if not self._moving:
             self.note()
@@ -93,7 +94,7 @@ class ViewHistory(QObject):
     # ---- history ----------------------------------------------------------------------------
 
     def note(self) -> None:
-        """Remember the view as it is, if it is another one."""
+        """Add the current view to the history if it differs from the last one."""
         self._rest.stop()
         now = self.current()
         if self._past and self._past[-1].is_near(now):
@@ -112,9 +113,9 @@ class ViewHistory(QObject):
         return bool(self._next)
 
     def back(self) -> bool:
-        """Look where one looked before; False if there is no such view.
+        """Go to the previous view; return False if there is none.
 
-        Views of a subgraph that is gone are passed over.
+        Views of deleted subgraphs are skipped.
         """
         self._rest.stop()
         if self._is_elsewhere():
@@ -126,7 +127,7 @@ class ViewHistory(QObject):
         return self._step(self._next, self._past)
 
     def _step(self, source: list[View], target: list[View]) -> bool:
-        """Go on from one list to the other; the last of the past is where one is."""
+        """Move from one list to the other; the last element of the past is the current view."""
         least = 1 if source is self._past else 0
         while len(source) > least:
             target.append(source.pop())
@@ -141,7 +142,7 @@ class ViewHistory(QObject):
     # ---- bookmarks --------------------------------------------------------------------------
 
     def set_bookmark(self, number: int) -> None:
-        """Remember this view under a number (1 to 9)."""
+        """Store this view under a number (1 to 9)."""
         self._bookmarks[number] = self.current()
         self._store()
         self.changed.emit()
@@ -150,16 +151,16 @@ class ViewHistory(QObject):
         return number in self._bookmarks
 
     def is_lost(self, number: int) -> bool:
-        """Whether a bookmark is inside a subgraph that is not there any more."""
+        """Return whether a bookmark is inside a subgraph that no longer exists."""
         return not self._workspace.has(self._bookmarks[number].path)
 
     def place_of(self, number: int) -> str:
-        """Which graph a bookmark is of, as it is called now; empty for the file's own."""
+        """Return the current name of a bookmark's graph; empty for the file's own."""
         view = self._bookmarks.get(number)
         return "" if view is None else "/".join(self._workspace.names_of(view.path))
 
     def go_to_bookmark(self, number: int) -> None:
-        """Look at a bookmark; the view before it is remembered."""
+        """Go to a bookmark, and store the previous view in the history."""
         self.note()
         if self._go(self._bookmarks[number]):
             self.note()
@@ -171,13 +172,13 @@ class ViewHistory(QObject):
         return str(path.resolve()) if path else ""
 
     def _store(self) -> None:
-        """Keep the bookmarks for the file; those of a graph without a file wait for one."""
+        """Store the bookmarks for the file; without a file, wait until the graph has one."""
         if self._key() and self._bookmarks:
             stored = {n: (v.x, v.y, v.step, v.path) for n, v in self._bookmarks.items()}
             self._settings.set_bookmarks(self._key(), stored)
 
     def _go(self, view: View) -> bool:
-        """Look at a view, in its graph; False if that is gone."""
+        """Show a view in its graph; return False if the graph no longer exists."""
         self._moving = True
         try:
             if view.path != self._workspace.path and not self._workspace.go_to(view.path):
@@ -189,9 +190,9 @@ class ViewHistory(QObject):
         return True
 
     def _on_edited(self, change: Change) -> None:
-        """Follow a definition that is shown by its name to its new one.
+        """Follow a renamed definition that is shown by its name.
 
-        Bookmarks are stored when the file is, which has the new name only then.
+        Bookmarks are stored when the file is saved, because the file has the new name only then.
         """
         if not any(change.of("subgraph")):
             return

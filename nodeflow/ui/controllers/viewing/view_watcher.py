@@ -1,6 +1,6 @@
-"""Which views the engine computes: those on nodes that are in sight, and those of the Viewer.
+"""The views that the engine computes: those on visible nodes, and those of the Viewer.
 
-A view on a node is part of the document; what the Viewer draws is the user's own.
+A view on a node is part of the document; the Viewer's views are not.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from nodeflow.ui.core.workspace import Workspace
 from nodeflow.ui.views.drawing import ViewDrawing, discover_views
 
 LOOK_MS = 120
-"""Pause after the view has moved before the views in sight are found again."""
+"""Pause after the canvas has moved before its visible views are found again."""
 
 
 def action_id(kind: str) -> str:
-    """The action that shows a kind of view on a node."""
+    """Return the id of the action that shows a kind of view on a node."""
     return f"view_{kind}"
 
 
@@ -37,11 +37,11 @@ VALUE = action_id("value")
 
 
 def view_actions() -> tuple[ActionSpec, ...]:
-    """One action for each view, and one for the value."""
+    """Return one action for each view, and one for the value."""
     drawings = discover_views().values()
-    tip = "Draw it on the node, where the value is shown"
+    tip = "Draw it on the node in place of the value"
     return (
-        ActionSpec(VALUE, "Show the value on the node", tip="Instead of a view"),
+        ActionSpec(VALUE, "Show the value on the node", tip="Show the value in place of a view"),
         *(
             ActionSpec(action_id(d.id), f"Show {d.title.lower()} on the node", (), d.icon, tip)
             for d in drawings
@@ -50,10 +50,10 @@ def view_actions() -> tuple[ActionSpec, ...]:
 
 
 class ViewWatcher(QObject):
-    """Asks the engine for views, hands them to nodes, and pins views to nodes.
+    """Requests views from the engine, gives them to nodes, and pins views to nodes.
 
     Signals:
-        arrived(ViewValue): what a view shows now.
+        arrived(ViewValue): the current state of a view.
     """
 
     arrived = Signal(object)
@@ -64,7 +64,7 @@ class ViewWatcher(QObject):
         super().__init__(canvas)
         self._workspace, self._link, self._canvas = workspace, link, canvas
         self._ids: dict[str, None] = {}
-        """Nodes with a view, in the shown graph."""
+        """Nodes with a view, in the displayed graph."""
         self._pinned: dict[str, ViewSpec] = {}
         self._asked: dict[str, tuple[ViewSpec, ...]] = {}
         self._latest: dict[ViewSpec, ViewValue] = {}
@@ -83,13 +83,13 @@ class ViewWatcher(QObject):
     # ---- asking ---------------------------------------------------------------------------------
 
     def ask(self, specs: tuple[ViewSpec, ...], asker: str = "viewer") -> None:
-        """Watch these views, too: what the Viewer shows, or another panel."""
+        """Also watch these views of the Viewer or another panel."""
         if specs != self._asked.get(asker, ()):
             self._asked[asker] = specs
             self._soon.start()
 
     def latest(self, spec: ViewSpec) -> ViewValue | None:
-        """What came last of a view that is watched."""
+        """Return the last value of a watched view."""
         return self._latest.get(spec)
 
     @property
@@ -98,13 +98,13 @@ class ViewWatcher(QObject):
         return self._workspace.document
 
     def pinned(self) -> dict[str, dict[str, Json]]:
-        """The views of the shown graph's nodes, by id."""
+        """Return the views of the displayed graph's nodes, by id."""
         nodes = self._workspace.document.nodes
         found = {i: view_of(nodes[i]) for i in self._ids if i in nodes}
         return {node_id: view for node_id, view in found.items() if view is not None}
 
     def spec(self, record: NodeRecord) -> ViewSpec | None:
-        """What the engine is asked for to draw the view on a node of the shown graph."""
+        """Return the request for the view on a node of the displayed graph."""
         return spec_of(self._workspace.document, record, self._workspace.scope)
 
     # ---- following ------------------------------------------------------------------------------
@@ -175,7 +175,7 @@ class ViewWatcher(QObject):
     def show_on_node(
         self, node_id: str, kind: str, options: Mapping[str, Any] | None = None
     ) -> None:
-        """Show a view on a node of the shown graph, as one undo step."""
+        """Show a view on a node of the displayed graph, as one undo step."""
         graph, scope = self._workspace.document, self._workspace.scope
         kept = {name: stored(graph, name, value, scope) for name, value in (options or {}).items()}
         view = {"kind": kind, **{k: v for k, v in kept.items() if v is not None}}
@@ -183,7 +183,7 @@ class ViewWatcher(QObject):
             set_view(self._workspace.document, node_id, view)
 
     def blocked(self, drawing: ViewDrawing) -> Blocked | None:
-        """Why a view cannot be shown on the selected nodes."""
+        """Return why a view cannot be shown on the selected nodes; None if it can."""
         workspace = self._workspace
         chosen = workspace.selection
         if workspace.document.locked:
@@ -195,7 +195,7 @@ class ViewWatcher(QObject):
         return self.unfit(drawing, chosen[0])
 
     def unfit(self, drawing: ViewDrawing, node_id: str) -> Blocked | None:
-        """Why a node of the shown graph has no such view."""
+        """Return why a node of the displayed graph has no such view; None if it has."""
         record = self._workspace.document.nodes[node_id]
         op = self._workspace.declaration(record)
         if op is None or not op.outputs or not op.computes:
@@ -204,7 +204,7 @@ class ViewWatcher(QObject):
         return Blocked(reason) if reason else None
 
     def show(self, drawing: ViewDrawing) -> None:
-        """Show a view on the selected node; of two, the second over the first."""
+        """Show a view on the selected node; with two nodes, plot the second over the first."""
         chosen = self._workspace.selection
         if len(chosen) == 2:
             first = self._workspace.document.nodes[chosen[0]]

@@ -1,7 +1,7 @@
-"""`nf.summary`: what TensorBoard shows of a run, recorded in event files.
+"""`nf.summary`: summaries of a run in event files, which TensorBoard shows.
 
-`api` makes the nodes, `writer` writes the files, `records` frames what is in them. The names below
-are those that users see.
+`api` makes the nodes, `writer` writes the files, and `records` frames their contents. The names
+below are public.
 """
 
 from nodeflow.namespaces import namespace

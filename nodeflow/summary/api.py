@@ -1,7 +1,7 @@
 """Summaries as functions, with TensorFlow 1's names, arguments and defaults.
 
-Each makes a node. Fetched by a session, it gives the serialized Summary, as bytes, for
-`FileWriter.add_summary`.
+Each function makes a node. A session that fetches the node returns the serialized Summary as bytes,
+for `FileWriter.add_summary`.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from nodeflow.graph.graph import Graph, Node, Tensor, get_default_graph
 from nodeflow.ops.summaries.ops import MergeSummary, Summary, leaves
 
 SUMMARIES = "summaries"
-"""The collection of all summaries, which `merge_all` merges."""
+"""The collection of all summaries that `merge_all` merges."""
 
 
 def scalar(
     name: str, tensor: Any, collections: Iterable[str] | None = None, family: str | None = None
 ) -> Node:
-    """Record a number; its name in TensorBoard is the node's, scopes included.
+    """Record a number. Its name in TensorBoard is the node's name, with scopes.
 
     Args:
         tensor: a scalar; a training of the graph measures and plots it as a metric.
-        collections: those that the node joins; default ``summaries``.
-        family: put before its name in TensorBoard, which groups by it.
+        collections: collections that the node joins; default ``summaries``.
+        family: prefix of its name in TensorBoard, which groups by it.
 
     Raises:
         ShapeError: it is more than one number.
@@ -51,9 +51,9 @@ def image(
     """Record the first pictures of a batch.
 
     Args:
-        tensor: (n, height, width, channels) with 1, 3 or 4 channels. uint8 is shown as it is;
+        tensor: (n, height, width, channels) with 1, 3 or 4 channels. uint8 is shown unchanged;
             floats are scaled, each picture by itself.
-        max_outputs: how many pictures at most.
+        max_outputs: maximum number of pictures.
 
     Raises:
         ShapeError: it has another shape.
@@ -71,10 +71,10 @@ def text(name: str, tensor: str, collections: Iterable[str] | None = None) -> No
 def merge(
     inputs: Sequence[Node], collections: Iterable[str] | None = None, name: str | None = None
 ) -> Node:
-    """Several summaries as one.
+    """Merge several summaries into one.
 
     Raises:
-        GraphError: something that is no summary, or two of the same name.
+        GraphError: an input is no summary, or two have the same name.
     """
     nodes: list[Any] = list(inputs) if isinstance(inputs, (list, tuple)) else [inputs]
     for node in nodes:
@@ -91,11 +91,11 @@ def merge(
 
 
 def merge_all(key: str = SUMMARIES, scope: str | None = None) -> Node | None:
-    """All summaries of the default graph as one; None if there are none.
+    """Merge all summaries of the default graph into one. Return None if there are none.
 
     Args:
-        key: the collection that has them.
-        scope: a regular expression that their names begin with.
+        key: the collection of the summaries.
+        scope: a regular expression for the beginning of their names.
     """
     nodes = [
         node
@@ -131,7 +131,7 @@ def _summary(
 
 
 def _cleaned(name: str) -> str:
-    """A name as TensorBoard takes it."""
+    """Return a name with characters that TensorBoard accepts."""
     return re.sub(r"[^-/\w.]", "_", name).lstrip("/")
 
 

@@ -1,4 +1,4 @@
-"""A graph as TensorFlow's GraphDef, for TensorBoard's picture of it.
+"""A graph as TensorFlow's GraphDef, which TensorBoard draws.
 
 From ``tensorflow/core/framework/{graph,node_def,attr_value,tensor_shape,types}.proto``.
 """
@@ -15,11 +15,11 @@ DTYPES = {
     "uint32": 22, "uint64": 23,
 }  # fmt: skip
 PRODUCER = 24
-"""A version of graphs that every TensorBoard reads."""
+"""A graph version that every TensorBoard reads."""
 
 
 def graph_def(graph: Graph) -> bytes:
-    """The serialized GraphDef of a graph, derived nodes included."""
+    """Return the serialized GraphDef of a graph, derived nodes included."""
     nodes = b"".join(pb.message(1, _node_def(node)) for node in graph.nodes)
     return nodes + pb.message(4, pb.integer(1, PRODUCER))
 

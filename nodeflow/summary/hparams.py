@@ -1,4 +1,4 @@
-"""Settings of a training and how it ended, for TensorBoard's table of hyperparameters.
+"""Settings and outcome of a training, for TensorBoard's table of hyperparameters.
 
 From ``tensorboard/plugins/hparams/{plugin_data,api}.proto`` and ``google/protobuf/struct.proto``.
 """
@@ -20,14 +20,14 @@ PLUGIN = "hparams"
 TEXT, TRUTH, NUMBER = 1, 2, 3
 """Types of a hyperparameter."""
 SUCCESS, FAILURE, RUNNING = 1, 2, 3
-"""How a training ended."""
+"""The outcomes of a training."""
 DT_FLOAT = 1
 
 Setting = str | bool | float
 
 
 def plain_settings(settings: Mapping[str, Any]) -> dict[str, Setting]:
-    """Settings as TensorBoard takes them: numbers, truth values and text; None is left out."""
+    """Convert settings for TensorBoard: numbers, truth values and text; None is left out."""
     return {
         name: value if isinstance(value, (str, bool)) else _number_or_text(value)
         for name, value in settings.items()
@@ -40,7 +40,7 @@ def _number_or_text(value: Any) -> Setting:
 
 
 def experiment(settings: Mapping[str, Setting], metrics: Iterable[str]) -> bytes:
-    """A Summary that says which settings and metrics there are."""
+    """Return a Summary that lists the settings and metrics."""
     infos = b"".join(
         pb.message(4, pb.text(1, name) + pb.integer(4, _type(value)))
         for name, value in settings.items()
@@ -50,7 +50,7 @@ def experiment(settings: Mapping[str, Setting], metrics: Iterable[str]) -> bytes
 
 
 def session_start(settings: Mapping[str, Setting], name: str, began: float) -> bytes:
-    """A Summary with the settings of a training that began at this time, in seconds since 1970."""
+    """Return a Summary with the settings of a training and its start in seconds since 1970."""
     entries = b"".join(
         pb.message(1, pb.text(1, key) + pb.message(2, _value(value)))
         for key, value in settings.items()
@@ -59,7 +59,7 @@ def session_start(settings: Mapping[str, Setting], name: str, began: float) -> b
 
 
 def session_end(status: int, ended: float) -> bytes:
-    """A Summary that says how the training ended, and when."""
+    """Return a Summary with the outcome of the training and its end in seconds since 1970."""
     return _summary(SESSION_END, pb.message(4, pb.integer(1, status) + pb.double(2, ended)))
 
 
@@ -77,15 +77,15 @@ def _value(value: Setting) -> bytes:
 
 def _summary(tag: str, data: bytes) -> bytes:
     metadata = pb.message(1, pb.text(1, PLUGIN) + pb.message(2, data))
-    none = pb.integer(1, DT_FLOAT) + pb.message(2, b"")  # readers want a tensor, and ignore it
+    none = pb.integer(1, DT_FLOAT) + pb.message(2, b"")  # readers require a tensor, and ignore it
     return pb.message(1, pb.text(1, tag) + pb.message(8, none) + pb.message(9, metadata))
 
 
 def settings_in(metadata: bytes | memoryview) -> dict[str, Setting] | None:
-    """The settings that a value's metadata hold; None where they hold something else.
+    """Return the settings in a value's metadata; None if it holds something else.
 
     Raises:
-        Malformed: they cannot be read.
+        Malformed: the settings cannot be read.
     """
     plugin = dict(_messages(metadata)).get(1)
     if plugin is None:

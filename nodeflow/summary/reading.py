@@ -1,7 +1,7 @@
-"""Reads event files: those of `FileWriter`, and those of TensorFlow, PyTorch, Keras and others.
+"""Reads event files of `FileWriter`, TensorFlow, PyTorch, Keras and others.
 
-Scalars are read in both of their forms: the number itself (TensorFlow 1, PyTorch) and a tensor with
-metadata (TensorFlow 2); settings in the form that TensorBoard's table of hyperparameters reads. All
+Scalars are read in both forms: a plain number (TensorFlow 1, PyTorch) and a tensor with metadata
+(TensorFlow 2). Settings are read in the form of TensorBoard's table of hyperparameters. Everything
 else is skipped. Every checksum is verified.
 """
 
@@ -25,9 +25,9 @@ from nodeflow.summary.records import DamagedRecord, unframed
 PATTERN = "*tfevents*"
 VERSION = b"brain.Event:"
 COPIES = 4.0
-"""What a file takes in memory, in its sizes."""
+"""Memory that a file takes, as a multiple of its size."""
 DTYPES = {1: "float32", 2: "float64", 3: "int32", 9: "int64", 14: "bfloat16", 19: "float16"}
-"""Number of a DataType -> dtype of a scalar."""
+"""The dtypes of scalars by DataType number."""
 FLOATS, WHOLE = {5: "<f4", 6: "<f8"}, (7, 10)
 """Fields of a TensorProto that hold numbers."""
 
@@ -41,10 +41,10 @@ class EventFileProblem(FileProblem):
 
 @dataclass
 class Scalars:
-    """The values of one tag, in the order in which they were written.
+    """The values of one tag, in the order of writing.
 
     Attributes:
-        steps, times, values: one length; the times are seconds since 1970.
+        steps, times, values: of equal length; times in seconds since 1970.
     """
 
     steps: list[int] = field(default_factory=list)
@@ -54,13 +54,13 @@ class Scalars:
 
 @dataclass
 class EventLog:
-    """What the event files of a folder say.
+    """The contents of a folder's event files.
 
     Attributes:
-        scalars: tag -> values.
+        scalars: values by tag.
         settings: hyperparameters by name.
-        began, ended: times of the first and of the last event; 0 where there is none.
-        skipped: what was left out: pictures, histograms, texts and the like, counted.
+        began, ended: times of the first and last event; 0 without events.
+        skipped: number of skipped values: pictures, histograms, texts and others.
     """
 
     scalars: dict[str, Scalars] = field(default_factory=dict)
@@ -71,7 +71,8 @@ class EventLog:
 
 
 def event_folders(folder: str | os.PathLike[str]) -> list[Path]:
-    """The folder and those below it that hold event files: a training each, as in TensorBoard.
+    """Return the folder and its subfolders that hold event files: one training each, as in
+    TensorBoard.
 
     Raises:
         EventFileProblem: there is none.
@@ -89,9 +90,9 @@ def event_folders(folder: str | os.PathLike[str]) -> list[Path]:
 
 
 def read_folder(folder: str | os.PathLike[str]) -> EventLog:
-    """What the event files right in a folder say, in the order of their names.
+    """Read the event files directly in a folder, in the order of their names.
 
-    A record that is not whole yet, at the end of a file that is still written, is left out.
+    An incomplete record at the end of a file that is still being written is left out.
 
     Raises:
         EventFileProblem: a file is damaged, or no event file; the message says where.
@@ -168,8 +169,11 @@ def _take_value(data: memoryview, step: int, time: float, log: EventLog) -> None
 
 
 def _number_of(tensor: memoryview) -> float | None:
-    """The value of a TensorProto that is one number, else None: dtype 1, tensor_shape 2,
-    tensor_content 4, float_val 5, double_val 6, int_val 7, int64_val 10, half_val 13."""
+    """Return the value of a TensorProto with one number, else None.
+
+    Fields: dtype 1, tensor_shape 2, tensor_content 4, float_val 5, double_val 6, int_val 7,
+    int64_val 10, half_val 13.
+    """
     dtype, content, found = 0, None, []
     for number, value in pb.fields(tensor):
         if number == 1 and isinstance(value, int):

@@ -1,7 +1,7 @@
-"""TFRecord: how the records of an event file are framed.
+"""TFRecord: the framing of records in an event file.
 
-Each record is its length (uint64), a masked checksum of that, the data, and a masked checksum of
-them, all little-endian. The checksum is CRC-32C (Castagnoli; RFC 3720, appendix B.4).
+Each record is its length (uint64), a masked checksum of the length, the data, and a masked checksum
+of the data, all little-endian. The checksum is CRC-32C (Castagnoli; RFC 3720, appendix B.4).
 """
 
 from __future__ import annotations
@@ -13,12 +13,11 @@ from functools import cache, reduce
 import numpy as np
 
 POLYNOMIAL = 0x82F63B78
-"""Castagnoli's, with the lowest bit first."""
+"""Castagnoli's polynomial, lowest bit first."""
 MASK_DELTA = 0xA282EAD8
 SEED = 0xFFFFFFFF
 STRIDE = 256
-"""Bytes of the pieces into which long data are cut: the checksums of all pieces are computed side
-by side."""
+"""Bytes of the pieces of long data. The checksums of all pieces are computed in parallel."""
 HEADER, TRAILER = 12, 4
 """Bytes before and after the data of a record."""
 
@@ -32,7 +31,7 @@ def _table() -> np.ndarray:
 
 
 def _advanced(crcs: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """Each checksum, taken on by the bytes of its row: (n,) and (n, length)."""
+    """Advance each checksum (n,) by the bytes of its row (n, length)."""
     table = _table()
     for column in rows.T:
         crcs = table[(crcs ^ column) & 0xFF] ^ crcs >> np.uint32(8)
@@ -41,14 +40,17 @@ def _advanced(crcs: np.ndarray, rows: np.ndarray) -> np.ndarray:
 
 @cache
 def _stride_tables() -> tuple[tuple[int, ...], ...]:
-    """What `STRIDE` zero bytes make of a checksum, by its four bytes: the map is linear."""
+    """Return tables, by each of a checksum's four bytes, of its advance by `STRIDE` zero bytes.
+
+    The advance is a linear map.
+    """
     zeros = np.zeros((256, STRIDE), np.uint8)
     parts = (np.arange(256, dtype=np.uint32) << np.uint32(8 * place) for place in range(4))
     return tuple(tuple(_advanced(part, zeros).tolist()) for part in parts)
 
 
 def crc32c(data: bytes | memoryview) -> int:
-    """The CRC-32C of some bytes.
+    """Return the CRC-32C of some bytes.
 
     >>> f"{crc32c(b'123456789'):08x}"
     'e3069283'
@@ -68,7 +70,7 @@ def crc32c(data: bytes | memoryview) -> int:
 
 
 def crc32c_of_each(parts: Sequence[bytes | memoryview]) -> np.ndarray:
-    """The CRC-32C of each of many short byte strings, uint32: those of one length side by side."""
+    """Return the CRC-32C of each of many short byte strings, uint32; equal lengths in parallel."""
     found = np.empty(len(parts), np.uint32)
     lengths = np.fromiter(map(len, parts), np.int64, len(parts))
     for length in np.unique(lengths).tolist():
@@ -83,12 +85,12 @@ def crc32c_of_each(parts: Sequence[bytes | memoryview]) -> np.ndarray:
 
 
 def masked(crc: int) -> int:
-    """A checksum that is itself part of checked data: rotated, and a constant added."""
+    """Mask a checksum that becomes part of checked data: rotate it and add a constant."""
     return ((crc >> 15 | crc << 17) + MASK_DELTA) & 0xFFFFFFFF
 
 
 def framed(*records: bytes) -> bytes:
-    """Records of a file, one after the other."""
+    """Frame records for a file, one after the other."""
     lengths = [struct.pack("<Q", len(data)) for data in records]
     checks = zip(crc32c_of_each(lengths).tolist(), crc32c_of_each(records).tolist(), strict=True)
     return b"".join(
@@ -110,7 +112,7 @@ class DamagedRecord(ValueError):
 
 
 def unframed(data: bytes | memoryview) -> list[memoryview]:
-    """The records of a file, checked; one that is not whole yet, at the end, is left out.
+    """Return the checked records of a file, without an incomplete record at its end.
 
     Raises:
         DamagedRecord: a checksum is wrong.

@@ -1,7 +1,7 @@
 """`nf.summary.FileWriter`: event files, which TensorBoard reads.
 
-A file is a row of records (`records`), each an Event (``tensorflow/core/util/event.proto``); the
-first one says which version of the format it is.
+A file is a sequence of records (`records`), each an Event (``tensorflow/core/util/event.proto``).
+The first Event has the version of the format.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ _numbers = itertools.count()
 
 
 class FileWriter:
-    """Writes summaries to an event file of its own in a folder.
+    """Writes summaries to a new event file in a folder.
 
     Args:
-        logdir: the folder, made where it is missing: what ``tensorboard --logdir`` is given.
-        graph: its picture is written, too.
-        max_queue: events that wait at most before they are written.
-        flush_secs: seconds that they wait at most.
+        logdir: the folder for ``tensorboard --logdir``; created if it is missing.
+        graph: a graph whose picture is written too.
+        max_queue: maximum number of events that wait to be written.
+        flush_secs: maximum number of seconds that they wait.
         filename_suffix: end of the file's name.
 
     Usable in a ``with`` statement, which closes it.
@@ -72,20 +72,20 @@ class FileWriter:
             self._add(pb.message(4, graph_def), None)
 
     def get_logdir(self) -> str:
-        """The folder of the file."""
+        """Return the folder of the file."""
         return str(self._folder)
 
     @property
     def path(self) -> Path:
-        """The file that is written."""
+        """The current file."""
         return self._path
 
     def add_summary(self, summary: bytes | np.ndarray, global_step: int | None = None) -> None:
-        """Write what fetching a summary gave.
+        """Write a fetched summary.
 
         Args:
             summary: the bytes that ``session.run(merged)`` returned.
-            global_step: where it stands on TensorBoard's axis.
+            global_step: its position on TensorBoard's axis.
 
         Raises:
             FileProblem: it is no summary, or the file cannot be written.
@@ -106,7 +106,7 @@ class FileWriter:
         self._add(pb.message(4, graph_def(graph)), global_step)
 
     def add_event(self, event: bytes) -> None:
-        """Write a serialized Event as it is."""
+        """Write a serialized Event unchanged."""
         self._put(event)
 
     def add_summaries(self, summaries: Iterable[tuple[int, float, bytes]]) -> None:
@@ -143,7 +143,7 @@ class FileWriter:
             self.flush()
 
     def flush(self) -> None:
-        """Write all that waits, down to the disk."""
+        """Write all waiting events to the disk."""
         if self._file is None:
             return
         data = b"".join(self._waiting)
@@ -154,7 +154,7 @@ class FileWriter:
                     left = left[self._file.write(left) :]
                 os.fsync(self._file.fileno())
         except FileProblem:
-            with contextlib.suppress(OSError):  # a reader stops at a record that is not whole
+            with contextlib.suppress(OSError):  # a reader stops at an incomplete record
                 self._file.truncate(self._file.seek(self._whole))
             raise
         self._whole += len(data)
@@ -162,7 +162,7 @@ class FileWriter:
         self._flushed = time.monotonic()
 
     def close(self) -> None:
-        """Write all that waits, and close the file, even if that fails."""
+        """Write all waiting events, and close the file, even if writing fails."""
         if self._file is None:
             return
         try:

@@ -1,5 +1,5 @@
-"""Sweeps: trainings of one graph with other values of its attributes and settings.
+"""Sweeps: trainings of one graph with different values of its attributes and settings.
 
-`specs` says which values, `trials` which trainings that gives, and `results` which were the best.
-The trainings are runs (`run_store`); who starts a sweep starts them, in processes of their own.
+`specs` describes the values, `trials` lists the resulting trainings, and `results` ranks them. The
+trainings are runs (`run_store`). The program that starts a sweep starts them in separate processes.
 """

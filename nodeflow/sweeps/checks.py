@@ -1,4 +1,4 @@
-"""Whether what a sweep is to try fits the graph: said once, before anything trains."""
+"""Checks that the values of a sweep fit the graph, before anything trains."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ WHOLE = ("int", "ints", "sizes", "shape", "axes")
 
 
 def check_spec(doc: Document, spec: Spec) -> None:
-    """Check that an attribute is there and takes all values that are to be tried.
+    """Check that an attribute exists and takes all values to try.
 
     Raises:
-        UnknownName, AttributeProblem: it is not there, or a value does not fit.
+        UnknownName, AttributeProblem: it does not exist, or a value does not fit.
         WiredAttribute: a wire overrides it.
         SpecProblem: it takes whole numbers, and the range has others.
     """

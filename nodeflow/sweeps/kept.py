@@ -1,4 +1,4 @@
-"""Sweeps as they are kept in the store of runs: what was tried, in which order, what came of it."""
+"""Sweeps in the store of runs: the plan, the order of events, and the results."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ class KeptSweep:
     """One sweep.
 
     Attributes:
-        id: that of its table row.
-        name: its runs have it as a tag.
-        file: of the graph.
+        id: id of its table row.
+        name: the tag of its runs.
+        file: file of the graph.
         created: seconds since 1970.
-        plan: what was to be tried, as `Plan.plain`.
-        results: of the trials that began.
-        order: what happened in which order, as ``("ask", 3)`` and ``("tell", 3)``.
+        plan: the plan as in `Plan.plain`.
+        results: results of the trials that began.
+        order: events in order, as ``("ask", 3)`` and ``("tell", 3)``.
         ended: whether it is over.
     """
 
@@ -40,7 +40,7 @@ class KeptSweep:
 
 
 def keep(store: RunStore, sweep: KeptSweep) -> None:
-    """Write a sweep as it is now; the oldest go where there are many."""
+    """Write the current state of a sweep. The oldest sweeps are deleted beyond a limit."""
     data = {
         "plan": sweep.plan,
         "results": [plain(result) for result in sweep.results],
@@ -51,7 +51,7 @@ def keep(store: RunStore, sweep: KeptSweep) -> None:
 
 
 def kept_sweeps(store: RunStore) -> list[KeptSweep]:
-    """The sweeps, the newest first."""
+    """Return the sweeps, newest first."""
     return store.sweeps(_sweep_of)
 
 
@@ -70,9 +70,9 @@ def _sweep_of(row: Any) -> KeptSweep:
 
 
 def free_name(store: RunStore, wanted: str) -> str:
-    """A name that no sweep and no tag has: runs are found by it.
+    """Return a name that no sweep and no tag has, because runs are found by it.
 
-    Sweeps of one graph are counted: ``sweep net``, ``sweep net 2``.
+    Sweeps of one graph are numbered: ``sweep net``, ``sweep net 2``.
     """
     used = set(store.sweeps(lambda row: text(row["name"])))
     used.update(tag for run in store.runs() for tag in run.tags)

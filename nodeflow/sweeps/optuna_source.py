@@ -20,7 +20,7 @@ PLAIN = (str, int, float, bool, type(None))
 
 
 def is_installed() -> bool:
-    """Whether Optuna can be imported; does not import it."""
+    """Return whether Optuna can be imported; does not import it."""
     return importlib.util.find_spec("optuna") is not None
 
 

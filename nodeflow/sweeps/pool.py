@@ -1,6 +1,6 @@
-"""The processes that train the trials of a sweep: one for each that trains at a time.
+"""The processes that train the trials of a sweep, one for each parallel trial.
 
-What they say comes through a queue, so that the program that started them waits for none of them.
+Their messages come through a queue, so that the program that started them never waits for them.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ from nodeflow.sweeps.trials import Trial
 
 Said = tuple["Process", Mapping[str, Any]]
 GONE = "gone"
-"""The event of a process that has ended; it has ``code`` and ``said``, its last words."""
+"""The event of an ended process, with its exit ``code`` and its last words ``said``."""
 LAST_WORDS = 20
-"""Lines of standard error that are kept."""
+"""Number of last lines of standard error to keep."""
 
 
 class Process:
-    """One process; it starts with the first trial.
+    """A process, started by its first trial.
 
     Args:
-        inbox: takes what it says, from a thread of this object.
+        inbox: takes its messages, from a thread of this object.
 
     Attributes:
-        number: of the trial that it trains; None where it waits for one.
+        number: number of the trial that it trains; None while it waits for one.
     """
 
     def __init__(self, setup: Setup, inbox: queue.SimpleQueue[Said | None]) -> None:
@@ -44,7 +44,7 @@ class Process:
         self.number: int | None = None
 
     def give(self, trial: Trial) -> None:
-        """Let it train a trial."""
+        """Give the process a trial to train."""
         self.number = trial.number
         if self._process is None:
             try:
@@ -56,16 +56,16 @@ class Process:
         self._write(json.dumps({"trial": trial.number, "values": dict(trial.values)}))
 
     def stop(self) -> None:
-        """Let it end its trial after the current step."""
+        """Stop its trial after the current step."""
         self._write(json.dumps({"stop": self.number}))
 
     def kill(self) -> None:
-        """End it at once; what its run has so far is kept."""
+        """Kill the process. Its run so far is kept."""
         if self._process is not None:
             self._process.kill()
 
     def close(self, seconds: float) -> None:
-        """Let it end, by force if that takes longer."""
+        """End the process; kill it after so many seconds."""
         process = self._process
         if process is None:
             return
@@ -106,7 +106,8 @@ class Process:
     def _write(self, line: str) -> None:
         process = self._process
         if process is not None and process.stdin is not None:
-            with contextlib.suppress(OSError, ValueError):  # it has ended, which the reader says
+            # the process has ended, which the reader reports
+            with contextlib.suppress(OSError, ValueError):
                 process.stdin.write(f"{line}\n")
                 process.stdin.flush()
 

@@ -1,4 +1,4 @@
-"""What the trials of a sweep gave: the best first, and which parameters matter."""
+"""The results of a sweep's trials: their ranking, and the influence of parameters."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from nodeflow.train.saving.plain_values import real, table, text, whole
 
 WAITING, TRAINING, DONE = "waiting", "training", "done"
 FAILED, PRUNED, CANCELLED = "failed", "pruned", "cancelled"
-"""What becomes of a trial; one is pruned whose epochs promise less than those of the others."""
+"""Outcomes of a trial. A pruned trial was ended because its epochs were worse than others'."""
 OVER = (DONE, FAILED, PRUNED, CANCELLED)
 
 
 @dataclass(frozen=True)
 class Result:
-    """What is known of a trial.
+    """The known result of a trial.
 
     Attributes:
         state: ``waiting``, ``training``, ``done``, ``failed``, ``pruned`` or ``cancelled``.
-        value: what is compared: that of its best epoch; NaN where there is none yet.
-        key: what that is: a metric, or the loss of an epoch.
-        higher: whether more of it is better.
-        best_epoch: the epoch with that value; 0 where there is none.
-        epoch, epochs: how many have ended, and how many there are.
-        part: of the training that is done, 0 to 1.
-        run: the id that it is kept as; empty where it did not get so far.
-        problem: why it failed, in words; empty if it did not.
-        seconds: that it took so far.
+        value: the compared value, from the best epoch; NaN while there is none.
+        key: name of that value: a metric, or the loss of an epoch.
+        higher: whether higher is better.
+        best_epoch: the epoch with that value; 0 if there is none.
+        epoch, epochs: number of ended epochs, and of all epochs.
+        part: finished fraction of the training, 0 to 1.
+        run: id of its run; empty if it did not get so far.
+        problem: the reason of a failure; empty without one.
+        seconds: duration so far.
     """
 
     trial: Trial
@@ -54,12 +54,12 @@ class Result:
 
     @property
     def loss(self) -> float:
-        """The value, or its negative where more is better: the lower the better."""
+        """The value, negated if higher is better, so that lower is always better."""
         return -self.value if self.higher else self.value
 
 
 def ranked(results: Iterable[Result]) -> list[Result]:
-    """The results, the best first; those without a value come last."""
+    """Rank the results, best first, those without a value last."""
 
     def place(result: Result) -> tuple[bool, float, int]:
         unknown = math.isnan(result.value)
@@ -69,9 +69,10 @@ def ranked(results: Iterable[Result]) -> list[Result]:
 
 
 def correlations(results: Sequence[Result]) -> dict[str, float]:
-    """Spearman's rank correlation of each number that varies with the compared value.
+    """Return Spearman's rank correlation of each varying number with the compared value.
 
-    It is left out where a value is no number, where nothing varies, or below three results.
+    Parameters with other values, or without variation, are left out. Below three results there is
+    none.
     """
     known = [result for result in results if not math.isnan(result.value)]
     if len(known) < 3:
@@ -88,7 +89,7 @@ def correlations(results: Sequence[Result]) -> dict[str, float]:
 
 
 def ranks(values: Sequence[float]) -> np.ndarray:
-    """Places from 1, float64; equal values share the mean of theirs.
+    """Return ranks from 1, float64; equal values share their mean rank.
 
     >>> ranks([10, 30, 20, 20]).tolist()
     [1.0, 4.0, 2.5, 2.5]
@@ -99,7 +100,7 @@ def ranks(values: Sequence[float]) -> np.ndarray:
 
 
 def plain(result: Result) -> dict[str, Any]:
-    """A result as JSON keeps it."""
+    """Return a result as JSON data."""
     fields = asdict(result)
     trial = fields.pop("trial")
     return {"number": trial["number"], "values": dict(result.trial.values), **fields}
@@ -117,4 +118,4 @@ _READ: Mapping[str, Callable[[Any], Any]] = {
     **dict.fromkeys(("best_epoch", "epoch", "epochs"), whole),
     "higher": bool,
 }
-"""Field of a result that is not a text -> its reader."""
+"""The readers of a result's fields that are not texts."""

@@ -1,4 +1,4 @@
-"""What all trials of a sweep have in common, as it goes to the processes that train them."""
+"""The common setup of all trials of a sweep, as sent to the processes that train them."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Setup:
-    """A graph that is trained with many values.
+    """A graph to train with many values.
 
     Attributes:
         text: the graph as .flow text.
-        name: of the sweep, which its runs have as a tag.
-        file: that the graph belongs to; empty where it has none.
-        allowed: what it may read outside that file's folder.
-        surface: ``window``, ``cli`` or ``python``, where the sweep was started.
-        tier: of execution.
-        threads: of each process.
+        name: name of the sweep, which tags its runs.
+        file: file of the graph; empty without one.
+        allowed: places that it may read outside that file's folder.
+        surface: ``window``, ``cli`` or ``python``: where the sweep was started.
+        tier: execution tier.
+        threads: threads of each process.
         data_dir: folder with MNIST's files; None for the usual places.
         plugins: folder with the user's own ops; None for the usual one.
-        nice: how much lower the priority of the processes is.
+        nice: by how much the priority of the processes is lowered.
     """
 
     text: str
@@ -41,11 +41,11 @@ class Setup:
     nice: int = 0
 
     def dumps(self) -> str:
-        """One line of JSON."""
+        """Return the setup as one line of JSON."""
         return json.dumps(asdict(self))
 
 
 def setup_of(line: str) -> Setup:
-    """What `Setup.dumps` wrote."""
+    """Return the setup that `Setup.dumps` wrote."""
     fields = json.loads(line)
     return Setup(**{**fields, "allowed": tuple(fields["allowed"])})

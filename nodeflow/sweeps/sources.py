@@ -21,7 +21,7 @@ class Source(Protocol):
     count: int
 
     def next(self) -> Trial | None:
-        """The next trial; None where there are no more."""
+        """Return the next trial; None where there are no more."""
         ...
 
     def sees(self, result: Result, value: float) -> bool:

@@ -1,7 +1,7 @@
-"""The values that a sweep tries for an attribute: a list, a range, or a range by its logarithm.
+"""The values that a sweep tries for an attribute: a list, a range, or a logarithmic range.
 
-A draw is a pure function of seed, number of the trial and name, so that neither the number of
-workers nor another parameter changes it.
+A draw is a pure function of seed, trial number and name, so that neither the number of workers nor
+another parameter changes it.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from typing import Any
 from nodeflow.errors import GraphError
 
 MOST_WHOLE = 1000
-"""A range of whole numbers with more of them is drawn from, not gone through."""
+"""A longer range of whole numbers cannot be enumerated, only drawn from."""
 _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
 _RANGE = re.compile(rf"(?:(log|int):)?({_NUMBER})\.\.({_NUMBER})")
 
 
 class SpecProblem(GraphError):
-    """What a sweep is to try cannot be understood.
+    """The values of a sweep cannot be understood.
 
     Remedy: Write a list ``[1, 2, 3]``, or a range such as ``0.1..0.5``, ``log:1e-4..1e-1`` or
     ``int:1..8``.
@@ -31,13 +31,13 @@ class SpecProblem(GraphError):
 
 @dataclass(frozen=True)
 class Spec:
-    """What is tried for one attribute.
+    """The values to try for one attribute.
 
     Attributes:
         name: ``NODE.ATTRIBUTE`` or ``training.SETTING``.
         kind: ``list``, ``range``, ``log`` or ``int``.
-        values: of a list.
-        low, high: of a range; both belong to it.
+        values: values of a list.
+        low, high: ends of a range, included.
     """
 
     name: str
@@ -48,7 +48,7 @@ class Spec:
 
     @property
     def all(self) -> tuple[Any, ...] | None:
-        """Every value, in order; None where there are too many."""
+        """All values, in order; None if there are too many."""
         if self.kind == "list":
             return self.values
         if self.kind == "int" and self.high - self.low < MOST_WHOLE:
@@ -57,7 +57,7 @@ class Spec:
 
     @property
     def text(self) -> str:
-        """As a user writes it, see `spec_of`."""
+        """The values as a user writes them, see `spec_of`."""
         if self.kind == "list":
             return json.dumps(list(self.values))
         low, high = ((f"{n:.0f}" if self.kind == "int" else f"{n:.17g}") for n in self.ends)
@@ -65,18 +65,18 @@ class Spec:
 
     @property
     def ends(self) -> tuple[float, float]:
-        """Of a range."""
+        """The ends of a range."""
         return self.low, self.high
 
     @property
     def extremes(self) -> tuple[Any, ...]:
-        """Values that fit where all others do."""
+        """Values such that all others fit if these do."""
         if self.kind == "list":
             return self.values
         return tuple(map(int, self.ends)) if self.kind == "int" else self.ends
 
     def draw(self, seed: int, trial: int) -> Any:
-        """The value of a trial."""
+        """Return the value for a trial."""
         part = _uniform(f"{seed}\0{trial}\0{self.name}")
         if self.kind == "list":
             return self.values[int(part * len(self.values))]
@@ -89,13 +89,13 @@ class Spec:
 
 
 def spec_of(name: str, text: str) -> Spec | None:
-    """What a user wrote: ``[1, 2, 3]``, ``0.1..0.5``, ``log:1e-4..1e-1`` or ``int:1..8``.
+    """Parse a user's text: ``[1, 2, 3]``, ``0.1..0.5``, ``log:1e-4..1e-1`` or ``int:1..8``.
 
     Returns:
         None for a single value.
 
     Raises:
-        SpecProblem: it is a range that holds nothing.
+        SpecProblem: the list or range is malformed or empty.
     """
     if text.lstrip().startswith("["):
         try:
@@ -126,7 +126,7 @@ def spec_of(name: str, text: str) -> Spec | None:
 
 
 def words(text: str) -> str:
-    """What is tried, as people read it.
+    """Describe the values to try for people.
 
     >>> words("[0.1, 1]"), words("log:0.001..1"), words("int:1..8"), words("0..1")
     ('0.1, 1', '0.001 to 1, log', '1 to 8, whole', '0 to 1')
@@ -139,6 +139,6 @@ def words(text: str) -> str:
 
 
 def _uniform(text: str) -> float:
-    """A number from 0 to below 1."""
+    """Return a uniform number in [0, 1), from the hash of a text."""
     digest = blake2b(text.encode(), digest_size=8).digest()
     return (int.from_bytes(digest, "big") >> 11) / (1 << 53)

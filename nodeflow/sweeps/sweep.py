@@ -218,12 +218,12 @@ class Sweep:
 
 
 def threads_each(parallel: int) -> int:
-    """The threads of each process where so many trials train at once."""
+    """Return the threads of each process where so many trials train at once."""
     return max(1, cores() // max(1, parallel))
 
 
 def part_done(sweep: Sweep) -> float:
-    """Which part of a sweep is done, 0 to 1."""
+    """Return which part of a sweep is done, 0 to 1."""
     parts = (1.0 if r.is_over else r.part for r in list(sweep.results.values()))
     return min(1.0, sum(parts) / max(1, sweep.count))
 

@@ -27,13 +27,13 @@ class Trial:
 
 
 def trials(specs: Sequence[Spec], count: int | None = None, seed: int = 1) -> list[Trial]:
-    """The trials, in order.
+    """Return the trials in order.
 
     Args:
-        count: how many are drawn; without, every combination is one.
+        count: number of draws; None for every combination.
 
     Raises:
-        SpecProblem: nothing varies, or there is no end of combinations.
+        SpecProblem: nothing varies, or the combinations have no end.
     """
     if not specs:
         raise SpecProblem(

@@ -1,9 +1,9 @@
 """The process that trains trials of a sweep, one after the other: ``-m nodeflow.sweeps.worker``.
 
-The first line of standard input is a `Setup`; every other one is a trial ``{"trial": 3, "values":
-{...}}``, or ``{"stop": 3}`` to end that trial after its current step. Standard output has what
-happens, one JSON object per line; what ops print goes to standard error. The process ends with its
-input, so none outlives the program that started it.
+The first line of standard input is a `Setup`. Every other line is a trial ``{"trial": 3, "values":
+{...}}``, or ``{"stop": 3}``, which ends that trial after its current step. Standard output has the
+events, one JSON object per line; output of ops goes to standard error. The process ends with its
+input, so that none outlives the program that started it.
 """
 
 from __future__ import annotations
@@ -38,16 +38,16 @@ from nodeflow.train.events import Epoch, Event, RunKept, Started, Steps
 from nodeflow.train.loop import train
 
 COPIES = 2
-"""Of the variables, that a trial keeps to compute its steps again: many trials are kept."""
+"""Copies of the variables for recomputing a trial's steps. Few, because many trials are kept."""
 TELL_SECONDS = 0.2
-"""How often the progress within an epoch is told."""
+"""Seconds between reports of progress within an epoch."""
 
 
 class Worker:
-    """Trains what it is given.
+    """Trains the trials that it is given.
 
     Args:
-        tell: takes what happens.
+        tell: takes the events.
     """
 
     def __init__(self, setup: Setup, tell: Callable[[Mapping[str, Any]], None]) -> None:
@@ -58,7 +58,7 @@ class Worker:
         self._lock = threading.Lock()
 
     def stop(self, number: int | None = None) -> None:
-        """End a trial after its current step, also one that comes later; None: whichever trains."""
+        """End a trial after its current step, even a later one; None: the current one."""
         with self._lock:
             if number is not None:
                 self._stopped.add(number)
@@ -113,7 +113,7 @@ class Worker:
 
 
 class _Teller:
-    """Says in plain words what the events of a trial mean for the sweep."""
+    """Translates the events of a trial for the sweep."""
 
     def __init__(
         self, number: int, key: str, higher: bool, tell: Callable[[Mapping[str, Any]], None]
@@ -142,9 +142,9 @@ class _Teller:
 
 
 def main() -> int:
-    """Train what standard input says, until it ends."""
+    """Train the trials from standard input, until it ends."""
     if hasattr(signal, "SIGINT"):
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the sweep says when to stop
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the sweep decides when to stop
     out = _own_output()
     first = sys.stdin.readline()
     if not first:
@@ -179,7 +179,7 @@ def main() -> int:
 
 
 def _own_output() -> TextIO:
-    """Standard output for this module alone: what else is printed goes to standard error."""
+    """Return standard output for this module alone. All other output goes to standard error."""
     out = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     sys.stdout = sys.stderr

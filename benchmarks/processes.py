@@ -234,36 +234,35 @@ def report(found: Mapping[str, Mapping[int, Any]], cores: int, note: str) -> str
 HEAD = """# Larger scale, on paper
 
 `python benchmarks/processes.py` writes this page. It measures training steps by 1, 2 and 4
-processes on one machine of {cores} cores, and calculates from them what more processes would make
-of the same trainings. Nothing beyond 4 processes was run, and nothing on a GPU.
+processes on one machine of {cores} cores, and estimates the speed of more processes from them.
+Nothing beyond 4 processes was run, and nothing on a GPU.
 
-Each process has the same number of rows whatever their number, so a batch grows with it. A step
-of N processes takes as long as one process needs for its rows, and then to all-reduce S bytes
-in M messages over a ring: 2 (N − 1) / N · S / bandwidth + M · 2 (N − 1) · latency. The all-reduce
+Every process has the same number of rows, so the batch grows with the number of processes. A step
+of N processes takes the time of one process for its rows, plus the time to all-reduce S bytes in
+M messages over a ring: 2 (N − 1) / N · S / bandwidth + M · 2 (N − 1) · latency. The all-reduce
 does not overlap with the computation here.
 
-## What was measured
+## One process
 
-A process has one core. All-reduced are the gradients, the loss and the statistics of batches,
-each step.
+A process has one core. Each step all-reduces the gradients, the loss and the statistics of
+batches.
 """
 CHECK = """## Compared with two and four processes
 
 Bandwidth and latency come from all-reduces of 64 bytes to 4 MB by the same processes over the
-loopback interface. {cores} cores: four processes share them, so the computation counts twice. The
-last column compares rows per second with those of one process on one core.
+loopback interface. Four processes share the {cores} cores, so their computation counts twice. The
+last column is the ratio of rows per second to one process on one core.
 """
 FURTHER = """## 8, 64 and 512 processes
 
 Steps per second, and in brackets the efficiency: the share of a step that is computation. Each
-process is on a host of its own; a message takes 30 µs between two of them.
+process has its own host; a message between two hosts takes 30 µs.
 """
-TAIL = """A network as small as that for MNIST gains nothing from other hosts: its step is shorter
-than the messages. The latency of a ring grows with the number of processes, so 512 of them lose
-even where the bandwidth is ample; libraries for clusters use trees there. More rows for each
-process help: twice the rows, half the share of communication. On a GPU the computation is ten to
-a hundred times shorter and the messages are not, so efficiencies there are lower than these on
-the same network."""
+TAIL = """A small network such as MNIST's gains nothing from other hosts, because its step is
+shorter than the messages. The latency of a ring grows with the number of processes, so 512
+processes lose even with ample bandwidth; libraries for clusters then use trees. More rows per
+process help: twice the rows, half the share of communication. On a GPU, the computation is ten to
+a hundred times shorter and the messages are not, so the efficiency on the same network is lower."""
 
 
 def main() -> None:

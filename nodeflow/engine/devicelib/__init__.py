@@ -1,7 +1,7 @@
-"""What kernels call: intrinsics, arithmetic, math functions, random numbers, BLAS, register tiles.
+"""Functions that kernels call: intrinsics, arithmetic, math, random numbers, BLAS, register tiles.
 
-Texts of generated kernels import from here and from nowhere else in nodeflow, since the text of
-each module that they reach is part of a kernel's key (``compiler.cache._HELPERS``; a test proves
-it). The modules import numba, but for ``abi``, ``blas``, ``normal_quantile`` and ``vector_width``,
-which Python reads too. Nothing here imports another part of the engine.
+Texts of generated kernels import from this package and from no other part of nodeflow, because a
+kernel's key contains the text of each module that it reaches (``compiler.cache._HELPERS``; a test
+proves it). The modules import numba, except ``abi``, ``blas``, ``normal_quantile`` and
+``vector_width``, which Python also reads. Nothing here imports another part of the engine.
 """

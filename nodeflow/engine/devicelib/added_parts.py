@@ -1,4 +1,4 @@
-"""What a product adds to its results while they are in registers: a matrix as large as they are, or
-a row to each of their rows. Planner and kernels name them by these numbers."""
+"""Kinds of operands that a product adds to its results in registers: a matrix as large as the
+results, or a row for each of their rows. Planner and kernels use these numbers."""
 
 MATRIX, ROW = 1, 2

@@ -1,10 +1,10 @@
 """Arithmetic that keeps its type: bits of floats, rounding, fused multiply-adds, wrapping integers.
 
-numba widens (int32 + int32 is int64) and contracts nothing; these functions compute what they say
-in the type of their arguments. All of them are for use inside compiled code only.
+numba widens (int32 + int32 is int64) and contracts nothing. These functions compute exactly the
+named operation in the type of their arguments. They are for compiled code only.
 """
 
-# Intrinsics are typing functions whose first argument, the typing context, numba passes in.
+# Intrinsics are typing functions. numba passes their first argument, the typing context.
 # pyright: reportCallIssue=false, reportGeneralTypeIssues=false, reportAttributeAccessIssue=false
 from __future__ import annotations
 
@@ -27,30 +27,30 @@ def _bitcast(source, target):
 
 @intrinsic
 def f32_bits(typingctx, x):
-    """The bits of a float32 as int32."""
+    """Return the bits of a float32 as int32."""
     return _bitcast(types.float32, types.int32)
 
 
 @intrinsic
 def bits_f32(typingctx, x):
-    """The float32 with the bits of an int32."""
+    """Return the float32 with the bits of an int32."""
     return _bitcast(types.int32, types.float32)
 
 
 @intrinsic
 def f64_bits(typingctx, x):
-    """The bits of a float64 as int64."""
+    """Return the bits of a float64 as int64."""
     return _bitcast(types.float64, types.int64)
 
 
 @intrinsic
 def bits_f64(typingctx, x):
-    """The float64 with the bits of an int64."""
+    """Return the float64 with the bits of an int64."""
     return _bitcast(types.int64, types.float64)
 
 
 def _float_call(name, x, count):
-    """LLVM's float intrinsic ``name`` on ``count`` arguments of the float type ``x``."""
+    """Return LLVM's float intrinsic ``name`` on ``count`` arguments of the float type ``x``."""
     if x not in (types.float32, types.float64):
         raise TypingError(f"{name}: expected float32 or float64, got {x}")
 
@@ -66,7 +66,7 @@ def _float_call(name, x, count):
 
 @intrinsic
 def fma(typingctx, a, b, c):
-    """a * b + c, rounded once. All three of one float type."""
+    """Return a * b + c, rounded once, for three arguments of one float type."""
     if not a == b == c or a not in (types.float32, types.float64):
         raise TypingError(f"fma: expected one float type, got {a}, {b}, {c}")
 
@@ -78,52 +78,53 @@ def fma(typingctx, a, b, c):
 
 @intrinsic
 def round_even(typingctx, x):
-    """Nearest integer as a float, halves to even."""
+    """Return the nearest integer as a float, halves to even."""
     return _float_call("llvm.rint", x, 1)
 
 
 @intrinsic
 def floor(typingctx, x):
-    """Largest integer not above x, as a float."""
+    """Return the largest integer not above x, as a float."""
     return _float_call("llvm.floor", x, 1)
 
 
 @intrinsic
 def ceil(typingctx, x):
-    """Smallest integer not below x, as a float."""
+    """Return the smallest integer not below x, as a float."""
     return _float_call("llvm.ceil", x, 1)
 
 
 @intrinsic
 def trunc(typingctx, x):
-    """x without its fraction, as a float."""
+    """Return x without its fraction, as a float."""
     return _float_call("llvm.trunc", x, 1)
 
 
 @intrinsic
 def fabs(typingctx, x):
-    """x without its sign."""
+    """Return x without its sign."""
     return _float_call("llvm.fabs", x, 1)
 
 
 @intrinsic
 def sqrt(typingctx, x):
-    """Square root, correctly rounded; NaN below zero."""
+    """Return the square root, correctly rounded; NaN below zero."""
     return _float_call("llvm.sqrt", x, 1)
 
 
 @intrinsic
 def copysign(typingctx, x, sign):
-    """|x| with the sign of ``sign``."""
+    """Return |x| with the sign of ``sign``."""
     return _float_call("llvm.copysign", x, 2)
 
 
 @intrinsic
 def settled(typingctx, x):
-    """x, which LLVM no longer takes for what it was read from.
+    """Return x as a value that LLVM does not trace back to the memory it was read from.
 
-    Where `select` leaves an element of an array as it is, LLVM stores the others by a mask. AMD's
-    processors are slow at that with AVX2: a search for maxima took four to seven times as long.
+    If `select` leaves an array element unchanged, LLVM would store the other elements by a mask.
+    AMD's processors are slow at masked stores with AVX2: a search for maxima took four to seven
+    times as long.
     """
 
     def codegen(context, builder, sig, args):
@@ -136,7 +137,7 @@ def settled(typingctx, x):
 
 @intrinsic
 def select(typingctx, condition, a, b):
-    """a where ``condition`` else b, without a branch (so that loops vectorise)."""
+    """Return a if ``condition`` holds, else b, without a branch (so that loops vectorise)."""
     if a != b:
         raise TypingError(f"select: expected one type, got {a} and {b}")
 
@@ -147,7 +148,8 @@ def select(typingctx, condition, a, b):
 
 
 def _saturating(target, x):
-    """Toward zero, saturating, NaN gives 0; LLVM does not compute its own function in vectors."""
+    """Return a conversion toward zero that saturates and turns NaN into 0. LLVM does not vectorise
+    its own saturating conversion."""
     if not isinstance(x, types.Float):
         raise TypingError(f"saturate: expected a float, got {x}")
     low, high = target.minval, target.maxval
@@ -160,7 +162,7 @@ def _saturating(target, x):
         known = builder.fcmp_ordered("ord", value, value)
         outside = builder.or_(above, builder.or_(below, builder.not_(known)))
         safe = builder.select(outside, ir.Constant(value.type, 0.0), value)
-        wide = ir.IntType(max(32, target.bitwidth))  # what instructions there are
+        wide = ir.IntType(max(32, target.bitwidth))  # the widths that instructions exist for
         unsigned = not target.signed and target.bitwidth >= 32
         made = (builder.fptoui if unsigned else builder.fptosi)(safe, wide)
         made = made if wide == number else builder.trunc(made, number)
@@ -172,7 +174,7 @@ def _saturating(target, x):
 
 @intrinsic
 def saturate(typingctx, x, dtype):
-    """float to an integer dtype: toward zero, saturating, NaN gives 0."""
+    """Return a float as an integer dtype: toward zero, saturating, NaN gives 0."""
     target = dtype.dtype
     signature, convert = _saturating(target, x)
 
@@ -183,7 +185,8 @@ def saturate(typingctx, x, dtype):
 
 
 # -- arithmetic that keeps its type ---------------------------------------------------------------
-# numba widens int32 + int32 to int64, and with it every vector lane; these do not, and they wrap.
+# numba widens int32 + int32 to int64, and with it every vector lane. These functions do not; they
+# wrap.
 
 
 def _integer_operation(name, a, b):
@@ -198,31 +201,31 @@ def _integer_operation(name, a, b):
 
 @intrinsic
 def wrap_add(typingctx, a, b):
-    """a + b in their own integer type, wrapping."""
+    """Return a + b in their own integer type, wrapping."""
     return _integer_operation("add", a, b)
 
 
 @intrinsic
 def wrap_sub(typingctx, a, b):
-    """a - b in their own integer type, wrapping."""
+    """Return a - b in their own integer type, wrapping."""
     return _integer_operation("sub", a, b)
 
 
 @intrinsic
 def wrap_mul(typingctx, a, b):
-    """a * b in their own integer type, wrapping."""
+    """Return a * b in their own integer type, wrapping."""
     return _integer_operation("mul", a, b)
 
 
 @intrinsic
 def shift_left(typingctx, a, b):
-    """a << b in their own integer type."""
+    """Return a << b in their own integer type."""
     return _integer_operation("shl", a, b)
 
 
 @intrinsic
 def shift_right(typingctx, a, b):
-    """a >> b in their own integer type: arithmetic if signed, logical if not."""
+    """Return a >> b in their own integer type: arithmetic if signed, logical if not."""
     return _integer_operation("ashr" if a.signed else "lshr", a, b)
 
 
@@ -246,39 +249,39 @@ def _safe_shift(name, a, b):
 
 @intrinsic
 def left_shift(typingctx, a, b):
-    """a << b; 0 where b is negative or no less than the width."""
+    """Return a << b, or 0 if b is negative or not less than the width."""
     return _safe_shift("shl", a, b)
 
 
 @intrinsic
 def right_shift(typingctx, a, b):
-    """a >> b; where b is negative or no less than the width, only the sign is left."""
+    """Return a >> b. If b is negative or not less than the width, only the sign is left."""
     return _safe_shift("shr", a, b)
 
 
 @intrinsic
 def bit_and(typingctx, a, b):
-    """a & b in their own integer type."""
+    """Return a & b in their own integer type."""
     return _integer_operation("and_", a, b)
 
 
 @intrinsic
 def bit_or(typingctx, a, b):
-    """a | b in their own integer type."""
+    """Return a | b in their own integer type."""
     return _integer_operation("or_", a, b)
 
 
 @intrinsic
 def bit_xor(typingctx, a, b):
-    """a ^ b in their own integer type."""
+    """Return a ^ b in their own integer type."""
     return _integer_operation("xor", a, b)
 
 
 @intrinsic
 def divide_integers(typingctx, a, b):
-    """Quotient and rest of a / b toward zero, wrapping; both 0 where b is 0.
+    """Return quotient and rest of a / b toward zero, wrapping; both are 0 if b is 0.
 
-    The processor would end the process at a division by zero and at the lowest integer by -1.
+    On x86 a division by zero, or of the lowest integer by -1, would end the process.
     """
     if a != b or not isinstance(a, types.Integer):
         raise TypingError(f"divide_integers: expected one integer type, got {a} and {b}")
@@ -303,7 +306,7 @@ def divide_integers(typingctx, a, b):
 
 @intrinsic
 def fmod(typingctx, x, y):
-    """C's fmod: the rest of x / y, with the sign of x."""
+    """Return C's fmod: the rest of x / y, with the sign of x."""
     if x != y or x not in (types.float32, types.float64):
         raise TypingError(f"fmod: expected one float type, got {x} and {y}")
 
@@ -322,19 +325,19 @@ def _one(x):
 
 @intrinsic
 def integer_one(typingctx, x):
-    """1 in the integer type of x."""
+    """Return 1 in the integer type of x."""
     return _one(x)
 
 
 @intrinsic
 def float_one(typingctx, x):
-    """1 in the float type of x."""
+    """Return 1 in the float type of x."""
     return _one(x)
 
 
 @intrinsic
 def poly(typingctx, x, coefficients):
-    """c[0] + c[1] x + c[2] x^2 + ... by Horner's rule with fused multiply-adds.
+    """Return c[0] + c[1] x + c[2] x^2 + ... by Horner's rule with fused multiply-adds.
 
     ``coefficients`` is a tuple of the type of x (a module's constant).
     """
@@ -357,8 +360,11 @@ def _horner(builder, x, terms):
 
 @intrinsic
 def split_poly(typingctx, x, square, coefficients):
-    """As `poly`, its even and its odd terms by themselves, in ``square``, the square of x: half as
-    many steps one after the other, for formulas in which a processor waits for each step."""
+    """Return `poly` with its even and odd terms computed separately in ``square``, the square of x.
+
+    This halves the number of dependent steps, for formulas that make a processor wait for each
+    step.
+    """
     if not isinstance(coefficients, types.UniTuple) or not coefficients.dtype == x == square:
         raise TypingError(f"split_poly: expected a tuple of {x}, got {coefficients}")
 

@@ -1,8 +1,8 @@
-"""The BLAS that computes matrix products: where it is, and how it stays on one thread.
+"""The BLAS that computes matrix products: how it is found, and how it is kept on one thread.
 
 Kernels call scipy's BLAS by address on the thread that runs them, and `kernels.matmul_tiling`
-splits products into tiles. OpenBLAS must not add threads of its own (measured: 30 times slower), so
-during a run scipy's copy is set to one thread and restored afterwards. numpy has a copy of its own,
+splits products into tiles. OpenBLAS must not add its own threads (measured: 30 times slower), so
+during a run scipy's copy is set to one thread and restored afterwards. numpy has a separate copy,
 which is never changed.
 """
 
@@ -26,10 +26,11 @@ import numpy as np
 
 @lru_cache(maxsize=1)
 def _library() -> ctypes.CDLL | None:
-    """scipy's OpenBLAS, found without importing scipy.linalg, which takes 0.25 s.
+    """Return scipy's OpenBLAS without importing scipy.linalg, which takes 0.25 s.
 
-    The extension module that uses it is opened as a plain library, through which its dependencies'
-    symbols are found. None where this does not work: another BLAS, or another platform's rules.
+    The extension module that uses it is opened as a plain library, which gives access to the
+    symbols of its dependencies. Return None if this does not work: another BLAS, or another
+    platform's rules.
     """
     import scipy
 
@@ -58,7 +59,7 @@ _GEMM = {"float32": "sgemm", "float64": "dgemm"}
 
 @cache
 def gemm_address(dtype: str) -> int:
-    """Address of sgemm or dgemm for kernels; ``dtype`` is "float32" or "float64"."""
+    """Return the address of sgemm or dgemm for kernels; ``dtype`` is "float32" or "float64"."""
     name = _GEMM[dtype]
     function = _symbol(f"scipy_{name}_")
     if function is not None:
@@ -68,9 +69,9 @@ def gemm_address(dtype: str) -> int:
 
 
 def is_called(args: np.ndarray) -> bool:
-    """Whether kernels with these arguments call BLAS: they are given its address."""
+    """Return whether kernels with these arguments call BLAS: whether an argument is its address."""
     if not gemm_address.cache_info().currsize:
-        return False  # nobody has asked for it
+        return False  # no kernel has asked for the address
     return bool(np.isin(args, [gemm_address(dtype) for dtype in _GEMM]).any())
 
 
@@ -82,7 +83,7 @@ def _capsule_pointer(capsule: Any) -> int:
 
 
 def _openblas(name: str, result: Any, *arguments: Any) -> Callable | None:
-    """A function of OpenBLAS under whichever prefix this build gave it."""
+    """Return an OpenBLAS function under whichever prefix this build gave it."""
     function = _symbol(f"scipy_openblas_{name}", f"openblas_{name}")
     if function is not None:
         function.restype, function.argtypes = result, list(arguments)
@@ -100,7 +101,8 @@ def _thread_functions() -> tuple[Callable, Callable] | None:
 
 
 def thread_functions() -> tuple[int, int]:
-    """Addresses of the functions that say and set the number of threads; 0 with another BLAS."""
+    """Return the addresses of the functions that get and set BLAS's threads; 0 with another
+    BLAS."""
     functions = _thread_functions()
     if functions is None:
         return 0, 0
@@ -109,10 +111,10 @@ def thread_functions() -> tuple[int, int]:
 
 
 def one_thread() -> contextlib.AbstractContextManager[None]:
-    """Keep scipy's OpenBLAS to one thread meanwhile; afterwards it has what it had before. The
-    dispatch loop does the same for a program (`dispatch_loop.set_blas_threads`).
+    """Return a context that limits scipy's OpenBLAS to one thread; restore the number afterwards.
 
-    Costs nothing before a kernel asks for its address, and with another BLAS.
+    It costs nothing before a kernel asks for a BLAS address, and with another BLAS. The dispatch
+    loop does the same for a program (`dispatch_loop.set_blas_threads`).
     """
     return _limit() if gemm_address.cache_info().currsize else _NOTHING
 
@@ -121,7 +123,8 @@ _NOTHING = contextlib.nullcontext()
 
 
 class _OneThread:
-    """One thread as long as anybody is inside; every run enters the one object."""
+    """A context with one BLAS thread as long as any run is inside. All runs enter the same
+    object."""
 
     def __init__(self, get: Callable[[], int], put: Callable[[int], None]) -> None:
         self._get, self._put = get, put
@@ -152,19 +155,20 @@ def _limit() -> contextlib.AbstractContextManager[None]:
 
 @lru_cache(maxsize=1)
 def small_products() -> bool:
-    """Whether this BLAS computes small float32 products without packing their operands first."""
+    """Return whether this BLAS computes small float32 products without packing their operands
+    first."""
     core = _openblas("get_corename", ctypes.c_char_p)
     return core is not None and core().decode() in ("SkylakeX", "Cooperlake", "SapphireRapids")
 
 
 def tiling_pays() -> bool:
-    """Whether splitting products over the team is worth while: only where BLAS stays on the
-    thread that calls it. Others (Accelerate, MKL) use the cores themselves."""
+    """Return whether splitting products over the team pays: only if BLAS stays on the calling
+    thread. Others (Accelerate, MKL) use the cores themselves."""
     return _thread_functions() is not None
 
 
 def blas_info() -> dict[str, str]:
-    """What a bug report needs to know about the BLAS that kernels call."""
+    """Return the facts about the BLAS of kernels that a bug report needs."""
     config = _openblas("get_config", ctypes.c_char_p)
     core = _openblas("get_corename", ctypes.c_char_p)
     functions = _thread_functions()

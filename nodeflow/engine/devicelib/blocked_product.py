@@ -1,10 +1,10 @@
-"""Tiles of a large product whose operands have both been copied into the order of reading.
+"""Tiles of a large product, both of whose operands have been copied into reading order.
 
-What the next tile and the next panel need comes into the second cache meanwhile, a few lines at a
-time: many at once would keep the processor waiting. The function is for use inside kernels.
+The function, for use inside kernels, prefetches the next tile and the next panel into the second
+cache, a few lines at a time. Many lines at once would keep the processor waiting.
 """
 
-# Intrinsics are typing functions whose first argument, the typing context, numba passes in.
+# Intrinsics are typing functions. numba passes their first argument, the typing context.
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -24,12 +24,12 @@ from nodeflow.engine.devicelib.result_tile import Tile
 
 @dataclass(frozen=True)
 class _Layout:
-    """How the first operand lies in memory, and what is prefetched and added.
+    """The layout of the first operand, and the settings for prefetches and added operands.
 
     Attributes:
         row, term, tile: bytes from row to row, from term to term and from tile to tile.
         ahead: lines that are prefetched for each ``at_once`` terms.
-        added: the kinds of what is added to the results.
+        added: kinds of the operands that are added to the results.
     """
 
     row: int
@@ -45,25 +45,24 @@ def blocked_product(
     typingctx, positions, vectors, lanes, dtype, masked, row, term, tile, ahead, at_once,
     first, second, rows, a, b, terms, out, out_row, width, p, q, fresh, final,
 ):  # fmt: skip
-    """Tiles below each other, as many as the rows need, of one panel of the second operand.
+    """Compute all tiles, one below the other, for one panel of the second operand.
 
-    A result goes on from what lies there, from the first term to the last.
+    A result continues from the value in memory, from the first term to the last.
 
     Args:
-        positions, vectors, lanes, masked: literals: rows of a tile; columns of the panel; where
+        positions, vectors, lanes, masked: literals: rows of a tile; columns of the panel. If
             ``masked`` is 1, only ``width`` columns of the results are read and written.
-        row, term, tile: literals: bytes from row to row, from term to term and from tile to tile
-            of a, which has all rows of the last tile, too.
+        row, term, tile: literals: bytes from row to row, from term to term and from tile to tile of
+            a, which has all rows of the last tile.
         ahead, at_once: literals: lines of the next panel to prefetch for each ``at_once`` terms.
-        first, second: literals, what is added to the results, and then what else: a `MATRIX`, a
-            `ROW` or 0 for nothing.
+        first, second: literals: kinds of the operands that are added to the results in turn:
+            `MATRIX`, `ROW`, or 0 for nothing.
         rows: at least 1.
-        a, b: addresses; b is a panel of ``terms`` rows, one after the other, and the next panel
-            follows it.
+        a, b: addresses; b is a panel of ``terms`` contiguous rows, and the next panel follows it.
         out: address of the results, ``out_row`` bytes from row to row.
-        p, q: addresses of what is added. Rows of a matrix lie as far apart as those of out.
-        fresh: true to begin at zero instead of what lies in out.
-        final: true where these terms are the last, after which alone something is added.
+        p, q: addresses of the added operands. Rows of a matrix are as far apart as rows of out.
+        fresh: true to begin at zero instead of at the values in out.
+        final: true if these are the last terms; only then the operands are added.
     """
     tall, wide, per_vector, ragged, *layout = shape_of(
         positions, vectors, lanes, masked, row, term, tile, ahead, at_once, first, second
@@ -97,7 +96,7 @@ def blocked_product(
 
 
 def _fill(tile: Tile, args: Sequence[Any], layout: _Layout, masked: bool) -> None:
-    """The function's body."""
+    """Write the function's body."""
     builder = tile.builder
     rows, a, b, terms, out, out_row, width, *sources, fresh, final = args
     tall, panel_row = len(tile.accumulators), len(tile.accumulators[0]) * tile.lanes * tile.bytes

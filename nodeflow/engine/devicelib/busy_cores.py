@@ -1,9 +1,9 @@
-"""What the threads of the dispatch loop do on cores that other processes want, too.
+"""The behaviour of the dispatch loop's threads on cores that other processes also want.
 
-The system schedules threads in time slices of a few milliseconds, while a run may take a hundredth
-of that. So a helper moves off the dispatcher's core, which the scheduler often leaves to both, and
-yields its own core between two tasks, before it is preempted within one for which all others would
-wait. None of it changes what is computed.
+The system schedules threads in time slices of a few milliseconds; a run may take a hundredth of
+that. So a helper moves off the dispatcher's core, because the scheduler often leaves both there. It
+also yields its own core between two tasks, before it is preempted within a task for which all other
+threads would wait. None of this changes a result.
 """
 
 # Intrinsics are called without the typing context that their definitions show.
@@ -43,14 +43,14 @@ AT_ONCE_NS = 50_000
 LOST_NS = 500_000
 """A longer time between the ends of two tasks counts as a preemption."""
 SHORTEST_TURN_NS = 1_000_000
-"""The least time that a thread works before it yields."""
+"""The shortest time that a thread works before it yields."""
 APART_NS = 20_000_000
 """Helpers take turns only if the dispatcher was not preempted for this long."""
 
 
 @_helper
 def note_core(control):
-    """Say on which core the dispatcher is; only a change is written, for all threads read there."""
+    """Note the dispatcher's core. Only a change is written, because all threads read that line."""
     if slot(control, FIND_CORE) != 0:
         core = call_int(slot(control, FIND_CORE))
         if core != slot(control, CORE):
@@ -60,7 +60,9 @@ def note_core(control):
 @_helper
 def leave_core(control):
     """Move to another core if this is the dispatcher's, where a helper only takes time from it.
-    Beside a busy process the scheduler may leave both on one core for seconds."""
+
+    Beside a busy process the scheduler may leave both on one core for seconds.
+    """
     if slot(control, FIND_CORE) == 0:
         return
     core = call_int(slot(control, FIND_CORE))
@@ -78,10 +80,10 @@ def leave_core(control):
 
 @_helper
 def turn_is_over(control, mine):
-    """Note the end of a task; whether to yield the core before the system takes it.
+    """Note the end of a task. Return whether to yield the core before the system takes it.
 
     Beside a busy process a thread is preempted every few milliseconds, mostly within a task, and
-    all others wait for that task until it runs again. A thread that is off its core between two
+    all other threads wait until that task runs again. A thread that is off its core between two
     tasks holds up nobody. Each preemption shows how long the system lets a thread run.
     """
     if slot(control, CLOCK) == 0:
@@ -99,8 +101,10 @@ def turn_is_over(control, mine):
 
 @_helper
 def give_core_away(control, mine):
-    """Yield to another process, if one waits for this core. The next turn is a little longer, or
-    has no end if none waits."""
+    """Yield to another process, if one waits for this core.
+
+    The next turn is a little longer, or has no end if no process waits.
+    """
     turn, before = slot(mine, TURN), slot(mine, LAST)
     call_void(slot(control, YIELD))
     now = read_clock(slot(control, CLOCK), slot(control, WHICH))
@@ -111,8 +115,11 @@ def give_core_away(control, mine):
 
 @_helper
 def note_long_wait(control, mine, missed):
-    """Forget since when this thread has had its core. If the dispatcher is ``missed`` in a run, it
-    is preempted, too; then it is best if both are off their cores together, so turns end."""
+    """Forget since when this thread has had its core.
+
+    If the dispatcher is ``missed`` within a run, it has been preempted as well. It is then best if
+    both are off their cores at the same time, so turns end.
+    """
     set_slot(mine, LAST, 0)
     if missed and slot(control, CLOCK) != 0:
         set_slot(mine, TURN, 0)

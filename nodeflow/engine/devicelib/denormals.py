@@ -1,12 +1,12 @@
-"""Sets the processor's floating point unit to flush denormals, inside kernels.
+"""Kernels' control of the floating point unit: whether denormals are flushed to zero.
 
 An operation on a number below the smallest normal one (1.2e-38 in float32) takes a hundred times as
-long as any other. Between the two functions here such results and operands are zero. x86 has
-two bits for that in MXCSR, ARM one in FPCR; on other processors nothing is set, which is slower and
-right. The mode belongs to the thread, so a kernel restores what it found.
+long as any other. Between the two functions here such results and operands are zero. x86 has two
+bits for that in MXCSR, ARM has one in FPCR. On other processors nothing is set, which is slower but
+right. The mode belongs to the thread, so a kernel restores the previous mode.
 """
 
-# Intrinsics are typing functions whose first argument, the typing context, numba passes in.
+# Intrinsics are typing functions. numba passes their first argument, the typing context.
 from __future__ import annotations
 
 from llvmlite import binding, ir
@@ -23,7 +23,7 @@ _FLUSH = (1 << 15 | 1 << 6) if _X86 else 1 << 24
 
 
 def _read(builder):
-    """The mode as an int64."""
+    """Return the mode as an int64."""
     if _X86:
         place = cgutils.alloca_once(builder, _I32)
         _call(builder, "llvm.x86.sse.stmxcsr", _VOID, [_byte_pointer(builder, place)])
@@ -53,7 +53,7 @@ def _call(builder, name, result, args):
 
 @intrinsic
 def flush_denormals(typingctx):
-    """Begin to flush; returns the mode before, for `restore_denormals`."""
+    """Begin to flush. Return the previous mode for `restore_denormals`."""
 
     def codegen(context, builder, sig, args):
         before = _read(builder)
@@ -65,7 +65,7 @@ def flush_denormals(typingctx):
 
 @intrinsic
 def restore_denormals(typingctx, mode):
-    """Put back the mode that `flush_denormals` returned."""
+    """Restore the mode that `flush_denormals` returned."""
 
     def codegen(context, builder, sig, args):
         _write(builder, args[0])

@@ -1,16 +1,17 @@
 """The dispatch loop: the compiled loop that walks a program's table, for every graph.
 
-Thread 0, the dispatcher, walks the segments, runs serial ones itself and publishes each parallel
-one as *tickets*, one word for each thread, from which a task is taken by one atomic addition. Every
-thread takes from its own ticket first, so that it finds in its cache what it wrote there at the
-last level or step, and then from the others'. Threads that come late, or not at all, cost nothing:
-the dispatcher waits for tasks, never for threads. So the loop works with more threads than cores,
-and results never depend on which thread ran what.
+Thread 0, the dispatcher, walks the segments. It runs serial segments itself, and publishes each
+parallel segment as *tickets*: one word per thread; an atomic addition to it takes a task. Every
+thread first takes from its own ticket, so that its cache still holds its results from the last
+level or step, and then from the others' tickets. Threads that come late, or not at all, cost
+nothing: the dispatcher waits for tasks, never for threads. So the loop works with more threads than
+cores, and results never depend on the thread that ran a task.
 
-A launch may name another one: each task then goes on with the task of the same number there. Or it
-is all of a loop's body: each task then goes through all iterations, without waiting for others.
+A launch may name another launch: each task then continues with the task of the same number there.
+Or a launch is the whole body of a loop: each task then goes through all iterations without waiting
+for others.
 
-This file's text is itself compiled and cached like a kernel (`program.dispatch_loop`): its entry is
+This file's text is itself compiled and cached like a kernel (`program.dispatch_loop`). Its entry is
 ``kernel(seat)``; `abi` is the layout of the words shared with Python.
 """
 
@@ -82,9 +83,11 @@ _helper = njit(nogil=True, error_model="numpy")
 
 @_helper
 def run_chain(program, launch, task, away):
-    """Run one task of a launch and of those that follow it; a kernel that raised is a failure like
-    one that reports it. Their args are ``away`` bytes from where the launches say. False at a
-    failure."""
+    """Run one task of a launch and of the launches that follow it. Return False at a failure.
+
+    If a kernel raises, that counts as a failure that it reports. ``away``: bytes from the args that
+    the launches name to the args to use.
+    """
     while launch != 0:
         address, args, ntasks = slot(launch, 0), slot(launch, 1), slot(launch, 2)
         if call_kernel(address, args + away, task, ntasks) != 0:
@@ -100,8 +103,10 @@ def run_chain(program, launch, task, away):
 
 @_helper
 def run_iterations(program, launch, task):
-    """Run one task in all iterations of the loop whose body it is, with a copy of the args of its
-    own, since addresses in them follow the iterations."""
+    """Run one task in all iterations of the loop whose body it is.
+
+    The task has its own copy of the args, because addresses in them change with the iteration.
+    """
     loop = slot(launch, BODY_OF)
     first, begin, words = slot(loop, LOOP_FIRST), slot(loop, LOOP_ARGS), slot(loop, LOOP_WORDS)
     own = slot(loop, LOOP_COPIES) + 8 * slot(loop, LOOP_STRIDE) * task
@@ -119,7 +124,8 @@ def run_iterations(program, launch, task):
 
 @_helper
 def run_task(program, launch, task):
-    """Run one task of a launch and of those that follow it, in a loop as often as that says."""
+    """Run one task of a launch and of the launches that follow it, in all iterations if it is a
+    loop."""
     if slot(launch, BODY_OF) != 0:
         run_iterations(program, launch, task)
     else:
@@ -143,7 +149,7 @@ def run_launches(program, first, last, through):
 
 @_helper
 def find_launch(launches, first, last, task):
-    """Index of the launch that holds the segment's task number ``task``."""
+    """Return the index of the launch that contains the segment's task number ``task``."""
     low, high = first, last
     while high - low > 1:
         middle = (low + high) >> 1
@@ -156,15 +162,15 @@ def find_launch(launches, first, last, task):
 
 @_helper
 def ticket_of(control, tid):
-    """Address of a thread's ticket."""
+    """Return the address of a thread's ticket."""
     return control + 8 * (TICKETS + TICKET_SLOTS * tid)
 
 
 @_helper
 def take_tasks(control, tid, n):
-    """Take tasks until none is left, one's own first, and report how many were finished.
+    """Take tasks until none is left, first this thread's own, and report how many were finished.
 
-    Returns one's own ticket when it was empty: there is nothing more to take until it changes.
+    Return this thread's own ticket as it was when empty: there is nothing to take until it changes.
     """
     own = LEAVE
     for offset in range(n):
@@ -201,7 +207,7 @@ def take_tasks(control, tid, n):
 
 @_helper
 def wait_a_little(control, spins):
-    """Spin; after SPINS rounds give the core away at each. Returns the next count."""
+    """Spin; after SPINS rounds, give the core away in each round. Return the next count."""
     if spins > slot(control, SPINS):
         call_void(slot(control, YIELD))
         return spins
@@ -210,11 +216,11 @@ def wait_a_little(control, spins):
 
 @_helper
 def follow(control, tid, n):
-    """What every thread but the first does: take tasks until the dispatcher lets it leave, and stay
-    a little, for a thread that is woken comes later than the next run often does.
+    """Take tasks until the dispatcher lets this thread leave, then stay a little longer.
 
-    While there is nothing to take each looks at its own ticket alone: to look at another's takes
-    the line from the thread that writes it.
+    Every thread but the first runs this. It stays, because waking a thread often takes longer than
+    the time to the next run. While there is nothing to take, each thread looks only at its own
+    ticket: looking at another's takes the cache line from the thread that writes it.
     """
     ticket, present = ticket_of(control, tid), ticket_of(control, tid) + 8 * PRESENT
     while True:
@@ -240,16 +246,16 @@ def follow(control, tid, n):
                 idle += 1
         atomic_store(present, 0)
         if atomic_load(ticket) < 0:
-            break  # else the next run began before it could see us go
+            break  # the next run began before it could see this thread leave
 
 
 @_helper
 def run_parallel(control, program, index, segment, n):
-    """Publish a segment, take part, and wait until all its tasks are finished."""
+    """Publish a segment, take part, and wait until all its tasks are finished. True to go on."""
     total, shares = slot(segment, 3), slot(segment, 7)
     atomic_store(control + 8 * FINISHED, 0)
     for back in range(n):
-        # The dispatcher's own share last: until then the others have begun.
+        # The dispatcher's own share comes last: until then the other threads have begun.
         tid = n - 1 - back
         share = slot(shares, tid + 1) - slot(shares, tid)
         atomic_store(ticket_of(control, tid), (index << 32) + EMPTY - share)
@@ -262,7 +268,7 @@ def run_parallel(control, program, index, segment, n):
 
 @_helper
 def run_step(control, program, n):
-    """Walk the segments once. True if the step was completed."""
+    """Walk the segments once. Return whether the step was completed."""
     segments, count = slot(program, SEGMENTS), slot(program, NSEGMENTS)
     index = 0
     while index < count:
@@ -289,7 +295,7 @@ def run_step(control, program, n):
 
 @_helper
 def set_blas_threads(program, count):
-    """Give BLAS a number of threads, if a kernel calls it; returns what it had."""
+    """Set BLAS's number of threads, if a kernel calls BLAS. Return the previous number."""
     if slot(program, GET) == 0:
         return 0
     before = call_int(slot(program, GET))
@@ -300,10 +306,11 @@ def set_blas_threads(program, count):
 
 @_helper
 def all_present(control, n):
-    """Say that a program begins, so that no thread leaves; whether all are here."""
+    """Announce a program, so that no thread leaves. Return whether all threads are here."""
     present = True
     for tid in range(1, n):
-        # Nothing to take yet: a thread that comes before the first tasks must not leave again.
+        # There is nothing to take yet. A thread that comes before the first tasks must not leave
+        # again.
         atomic_store(ticket_of(control, tid), EMPTY)
         if atomic_load(ticket_of(control, tid) + 8 * PRESENT) == 0:
             present = False
@@ -312,8 +319,10 @@ def all_present(control, n):
 
 @_helper
 def dispatch(control, n):
-    """Run steps until COUNT are done, a failure, or a stop; then send the others away. BLAS has one
-    thread meanwhile, if a kernel calls it."""
+    """Run steps until COUNT are done, a failure, or a stop; then let the other threads leave.
+
+    If a kernel calls BLAS, BLAS has one thread meanwhile.
+    """
     program = slot(control, PROGRAM)
     set_slot(program, DONE, 0)
     note_core(control)
@@ -331,11 +340,12 @@ def dispatch(control, n):
 
 
 def kernel(seat, task, ntasks):
-    """Entry of a thread. Thread 0 of ``n`` dispatches if all are here, AT_ONCE in any case; others
-    follow.
+    """Run a thread: thread 0 of ``n`` dispatches if all are here, others follow.
+
+    Thread AT_ONCE dispatches in any case.
 
     Args:
-        seat: address of the control block's address, the number of the thread, and n.
+        seat: address of three words: address of the control block, thread number, and n.
         task, ntasks: part of every kernel's signature; not used here.
     """
     control, tid, n = slot(seat, 0), slot(seat, 1), slot(seat, 2)

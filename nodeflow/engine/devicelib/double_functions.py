@@ -1,7 +1,7 @@
 """exp, log and erf of float64, as polynomials that loops vectorise.
 
-They use neither shifts of signed integers nor conversions of 64-bit integers, which AVX2 lacks:
-adding `MAGIC` leaves a whole number in the low bits of a float64, and takes it back.
+They use neither shifts of signed integers nor conversions of 64-bit integers, which AVX2 lacks.
+Adding `MAGIC` leaves a whole number in the low bits of a float64; subtracting it gives the number.
 """
 
 # Intrinsics are called without the typing context that their definitions show.
@@ -60,25 +60,25 @@ _WHOLE_EXP = (_ONE, *_EXP)  # (e^r - 1) / r
 
 @always_inlined
 def _power(shifted):
-    """2**n of the whole number n that was added to `_MAGIC`, n in -1022 .. 1023."""
+    """Return 2**n for the whole number n that was added to `_MAGIC`, n in -1022 .. 1023."""
     return bits_f64(shift_left(wrap_add(f64_bits(shifted), _BIAS), _52))
 
 
 @always_inlined
 def _rest(whole, x):
-    """x less ``whole`` times ln 2."""
+    """Return x minus ``whole`` times ln 2."""
     return fma(whole, -_LN2_LOW, fma(whole, -_LN2_HIGH, x))
 
 
 @always_inlined
 def _exp_of_rest(r):
-    """e^r for |r| <= ln(2) / 2."""
+    """Return e^r for |r| <= ln(2) / 2."""
     return fma(r, poly(r, _WHOLE_EXP), _ONE)
 
 
 @always_inlined
 def _reduced(x):
-    """n + `_MAGIC`, and e^r - 1 with x = n ln 2 + r, |r| <= ln(2) / 2."""
+    """Return n + `_MAGIC`, and e^r - 1 with x = n ln 2 + r, |r| <= ln(2) / 2."""
     shifted = fma(x, _LOG2E, _MAGIC)
     r = _rest(shifted - _MAGIC, x)
     return shifted, fma(r * r, poly(r, _EXP), r)
@@ -92,9 +92,12 @@ _51, _EXPONENT = _i(51), _i(0x7FF << 52)
 
 @always_inlined
 def exp_f64(x):
-    """The power of two is two factors, so that neither over- nor underflows alone: half of the
-    exponent is one, and the rest is added to the exponent of e^r, which is 2^-64 times too small so
-    that no bias is left over."""
+    """Return e**x.
+
+    The power of two is a product of two factors, so that neither factor over- or underflows. Half
+    of the exponent is one factor. The rest is added to the exponent of e^r, which is 2^-64 times
+    too small so that no bias is left over.
+    """
     x = select(x < _LOWEST, _LOWEST, x)
     x = select(x > _HIGHEST, _HIGHEST, x)
     shifted = fma(x, _LOG2E, _SPLIT)
@@ -107,30 +110,31 @@ def exp_f64(x):
 
 
 _LARGE = _d(708.0)
-"""Up to which e**x and e**-x are normal numbers."""
+"""Largest |x| with normal numbers e**x and e**-x."""
 
 
 @always_inlined
 def near_exp_f64(x):
-    """The bits of `exp_f64`: the whole exponent is added to that of e^r."""
+    """Return the bits of `exp_f64`: the whole exponent is added to the exponent of e^r."""
     shifted = fma(x, _LOG2E, _MAGIC)
     e = _exp_of_rest(_rest(shifted - _MAGIC, x))
     return bits_f64(wrap_add(f64_bits(e), shift_left(f64_bits(shifted), _52)))
 
 
 def is_large_f64(x):
-    return not fabs(x) <= _LARGE  # NaN is
+    return not fabs(x) <= _LARGE  # true for NaN
 
 
 D_RAISED, D_LOWERED = _d(1.5 * 2.0**52 + 1023 + 128), _d(2.0**-128)
 _REVERSED, _ROOT_LOWERED = _d(1.5 * 2.0**52 + 1023 - 512), _d(2.0**-512)
-"""For `scaled_exp_f64` of what is not above 600, for `sigmoid_f64`, and what takes their factors
-back, down to denormals."""
+"""Factors for `scaled_exp_f64` of numbers up to 600 and for `sigmoid_f64`, with their inverses,
+which reach down to denormals."""
 
 
 @always_inlined
 def scaled_exp_f64(x, magic):
-    """e**x times a power of two: ``magic`` is 1.5 * 2**52 + 1023 plus that power."""
+    """Return e**x times a power of two. ``magic``: 1.5 * 2**52 + 1023 plus the exponent of that
+    power."""
     shifted = fma(x, _LOG2E, magic)
     e = _exp_of_rest(_rest(shifted - magic, x))
     return e * bits_f64(shift_left(f64_bits(shifted), _52))
@@ -138,7 +142,7 @@ def scaled_exp_f64(x, magic):
 
 @always_inlined
 def exp_to_one_f64(x):
-    """The bits of `exp_f64` for x that is not above 0, with one factor less."""
+    """Return the bits of `exp_f64` for x that is not above 0, with one factor less."""
     return scaled_exp_f64(select(x < _LOWEST, _LOWEST, x), D_RAISED) * D_LOWERED
 
 
@@ -164,7 +168,8 @@ _SIGN = _i(-(2**63))
 
 @always_inlined
 def tanh_f64(x):
-    """By 1 - e^t of t = -2|x|, which neither overflows nor is 0 with the other sign."""
+    """Return tanh by 1 - e^t with t = -2|x|, which does not overflow, and never is 0 with the wrong
+    sign."""
     size = fabs(x)
     size = select(size > _TANH_END, _TANH_END, size)
     shifted = fma(size, _MINUS_2LOG2E, _BIASED)
@@ -180,7 +185,7 @@ _FALLING_EXP = tuple(c * _d((-1.0) ** k) for k, c in enumerate(_WHOLE_EXP, 1))  
 
 @always_inlined
 def sigmoid_f64(x):
-    """Both terms of 1 / (1 + e^-x) times 2^-512, so that neither overflows."""
+    """Return 1 / (1 + e^-x), with both terms of the sum times 2^-512, so that neither overflows."""
     x = select(x < _SIGMOID_LOWEST, _SIGMOID_LOWEST, x)
     x = select(x > _SIGMOID_HIGHEST, _SIGMOID_HIGHEST, x)
     shifted = fma(x, -_LOG2E, _REVERSED)
@@ -199,7 +204,7 @@ _TO_ROOT = _u(0x3FF0000000000000 - 0x3FE6A09E667F3BCD)
 _MANTISSA, _U52 = _u(0x000FFFFFFFFFFFFF), _u(52)
 _WHOLE, _WHOLE_BITS = _d(2.0**52), _u(0x4330000000000000)
 _LOG_LN2_HIGH, _LOG_LN2_LOW = _d(6.93147180369123816490e-01), _d(1.90821492927058770002e-10)
-# log((1 + s) / (1 - s)) / s - 2 in s^2: those of FreeBSD's e_log.c
+# log((1 + s) / (1 - s)) / s - 2 in s^2: the coefficients of FreeBSD's e_log.c
 _LOG = tuple(
     map(
         _d,
@@ -214,9 +219,9 @@ _LOG = tuple(
 
 @always_inlined
 def power_and_rest(x, bias):
-    """k and f of x = 2^k (1 + f) with f between sqrt(1/2) - 1 and sqrt(2) - 1.
+    """Return k and f of x = 2^k (1 + f) with f between sqrt(1/2) - 1 and sqrt(2) - 1.
 
-    x is positive and not denormal, its exponent biased by ``bias``.
+    x is positive and not denormal. Its exponent is biased by ``bias``.
     """
     bits = wrap_add(_u(f64_bits(x)), _TO_ROOT)
     k = bits_f64(_i(bit_or(shift_right(bits, _U52), _WHOLE_BITS))) - _WHOLE - bias
@@ -225,7 +230,7 @@ def power_and_rest(x, bias):
 
 @always_inlined
 def logarithm_or_end(x, y):
-    """y, the logarithm of x if that is positive and finite, else what it is there."""
+    """Return y, the logarithm of x, if x is positive and finite; else the logarithm at its ends."""
     y = select(x < _INF, y, x)  # infinity and NaN are their own logarithms
     y = select(x == _ZERO, -_INF, y)
     return select(x < _ZERO, _NAN, y)
@@ -233,7 +238,7 @@ def logarithm_or_end(x, y):
 
 @always_inlined
 def _log_of(x, bias):
-    """Of such a number."""
+    """Return the logarithm of x, as `power_and_rest` takes it."""
     k, f = power_and_rest(x, bias)
     s = f / (_TWO + f)
     z = s * s
@@ -244,7 +249,7 @@ def _log_of(x, bias):
 
 @always_inlined
 def plain_log_f64(x):
-    """`log_f64` of a positive number that is neither denormal nor infinite."""
+    """Return `log_f64` of a positive number that is neither denormal nor infinite."""
     return _log_of(x, EXPONENT_OF_1)
 
 
@@ -259,7 +264,11 @@ _NORMAL, _LAST_NORMAL = _i(0x7FF << 52), _i(-(0x20 << 48) - 1)
 
 
 def is_unusual_f64(x):
-    """The bits of positive normal numbers follow each other; here from the lowest integer on."""
+    """Return whether x is no positive normal number.
+
+    The bits of positive normal numbers are consecutive integers; they are shifted to begin at the
+    lowest.
+    """
     return wrap_add(f64_bits(x), _NORMAL) > _LAST_NORMAL
 
 
@@ -277,7 +286,7 @@ _ROOT_LESS_ONE, _LN2 = _d(math.sqrt(2) - 1), _d(math.log(2))
 
 @always_inlined
 def _log1p_to_one(x):
-    """log(1 + x) for x from 0 to 1: of 1 + x, or of its half, which is nearer to 1."""
+    """Return log(1 + x) for x from 0 to 1: of 1 + x, or of its half if that is nearer to 1."""
     above = x > _ROOT_LESS_ONE
     f = select(above, (x - _ONE) * _HALF, x)
     s = f / (_TWO + f)
@@ -328,7 +337,8 @@ _ERFC = tuple(
 
 @always_inlined
 def _erfc_tail(t):
-    """erfc(t) for t >= 0: e^(-t^2), with what t^2 loses put back, times a polynomial."""
+    """Return erfc(t) for t >= 0: e^(-t^2), corrected for the rounding of t^2, times a
+    polynomial."""
     t = select(t > _ERFC_END, _ERFC_END, t)
     square = t * t
     lost = fma(t, t, -square)
@@ -340,7 +350,8 @@ def _erfc_tail(t):
 
 @always_inlined
 def erfc_over_exp(t):
-    """erfc(t) / e^(-t^2) for t from 0 to 27.3; one division where `_erfc_tail` has two."""
+    """Return erfc(t) / e^(-t^2) for t from 0 to 27.3, by one division where `_erfc_tail`
+    has two."""
     far, near = fma(_TWO, t, _ONE), t + _TWO
     both = _ONE / (far * near)
     v = (t - _TWO) * (both * far)

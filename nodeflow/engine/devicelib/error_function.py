@@ -55,7 +55,8 @@ _ERFC = (
 
 @register_jitable
 def _erfc_tail(t):
-    """erfc(t) for t >= 0: e^(-t^2), with what t^2 loses in float32 put back, times a polynomial."""
+    """Return erfc(t) for t >= 0: e^(-t^2), corrected for the rounding of t^2 in float32, times a
+    polynomial."""
     square = t * t
     lost = fma(t, t, -square)
     t = select(t > _ERFC_END, _ERFC_END, t)
@@ -73,7 +74,7 @@ def _erfc_f32(x):
 
 @floats(_erfc_f32, erfc_f64, inlined=True)
 def erfc(x):
-    """1 - erf(x), accurate in the tail."""
+    """Return 1 - erf(x), accurate in the tail."""
     compiled_only()
 
 
@@ -86,5 +87,5 @@ def _erf_f32(x):
 
 @floats(_erf_f32, erf_f64, inlined=True)
 def erf(x):
-    """Error function."""
+    """Return the error function of x."""
     compiled_only()

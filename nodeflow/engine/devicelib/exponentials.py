@@ -68,13 +68,13 @@ _EXP = (_f(0.49999997), _f(0.16666545), _f(0.041667446), _f(0.008366433), _f(0.0
 
 @register_jitable
 def _pow2(n):
-    """2**n for int32 n in -126 .. 127."""
+    """Return 2**n for int32 n in -126 .. 127."""
     return bits_f32(shift_left(wrap_add(n, _BIAS), I23))
 
 
 @register_jitable
 def _reduce_exp(x):
-    """n and e^r - 1 with x = n ln 2 + r, |r| <= ln(2) / 2."""
+    """Return n and e^r - 1 with x = n ln 2 + r, |r| <= ln(2) / 2."""
     shifted = fma(x, _LOG2E, _MAGIC)
     n = wrap_sub(f32_bits(shifted), _MAGIC_BITS)
     whole = shifted - _MAGIC
@@ -89,7 +89,7 @@ _TWICE_BIASED = _f(1.5 * 2**23 + 2 * 127)
 
 
 def _exp_f32(x):
-    """The power of two is two factors, so that neither over- nor underflows alone."""
+    """Return e**x. The power of two is two factors, so that neither factor over- or underflows."""
     x = select(x < _EXP_LOWEST, _EXP_LOWEST, x)
     x = select(x > _EXP_HIGHEST, _EXP_HIGHEST, x)
     shifted = fma(x, _LOG2E, _TWICE_BIASED)
@@ -104,17 +104,17 @@ def _exp_f32(x):
 
 @floats(_exp_f32, exp_f64, inlined=True)
 def exp(x):
-    """e**x."""
+    """Return e**x."""
     compiled_only()
 
 
 _LARGE = _f(87.0)
-"""Up to which e**x and e**-x are normal numbers."""
+"""Largest |x| with normal numbers e**x and e**-x."""
 
 
 @always_inlined
 def _near_exp_f32(x):
-    """The bits of `_exp_f32`: the power of two is added to the exponent."""
+    """Return the bits of `_exp_f32`: the power of two is added to the exponent."""
     shifted = fma(x, _LOG2E, _MAGIC)
     whole = shifted - _MAGIC
     r = fma(whole, -_LN2_LOW, fma(whole, -_LN2_HIGH, x))
@@ -124,17 +124,17 @@ def _near_exp_f32(x):
 
 @floats(_near_exp_f32, near_exp_f64, inlined=True)
 def near_exp(x):
-    """e**x, with the bits of `exp`, for x that is not large."""
+    """Return e**x, with the bits of `exp`, for x that is not large."""
     compiled_only()
 
 
 def _is_large(x):
-    return not fabs(x) <= _LARGE  # NaN is
+    return not fabs(x) <= _LARGE  # true for NaN
 
 
 @floats(_is_large, is_large_f64, inlined=True)
 def is_large(x):
-    """Whether the size of x is too large for `near_exp`, or NaN."""
+    """Return whether |x| is too large for `near_exp`, or x is NaN."""
     compiled_only()
 
 
@@ -143,7 +143,8 @@ _RAISED, _LOWERED = _f(1.5 * 2**23 + 127 + 64), _f(2.0**-64)
 
 @always_inlined
 def _exp_to_one_f32(x):
-    """The bits of `_exp_f32`, times 2^64 until the end: the power of two is then one factor."""
+    """Return the bits of `_exp_f32`. The power of two, 2^64 too large until the end, is one
+    factor."""
     x = select(x < _EXP_LOWEST, _EXP_LOWEST, x)
     shifted = fma(x, _LOG2E, _RAISED)
     whole = shifted - _RAISED
@@ -154,7 +155,7 @@ def _exp_to_one_f32(x):
 
 @floats(_exp_to_one_f32, exp_to_one_f64, inlined=True)
 def exp_to_one(x):
-    """e**x for x that is not above 0, with the bits of `exp`."""
+    """Return e**x for x that is not above 0, with the bits of `exp`."""
     compiled_only()
 
 
@@ -172,11 +173,11 @@ def _expm1_f32(x):
 
 @floats(_expm1_f32, expm1_f64, inlined=True)
 def expm1(x):
-    """e**x - 1, accurate near 0."""
+    """Return e**x - 1, accurate near 0."""
     compiled_only()
 
 
-_BIASED = _f(1.5 * 2**23 + 127)  # the low bits of a sum with it, shifted: a power of two
+_BIASED = _f(1.5 * 2**23 + 127)  # the low bits of a sum with it, shifted left, are a power of two
 _TANH_END = _f(10.0)  # beyond: 1
 _MINUS_2LOG2E, _HALF_LN2 = _f(-2 / math.log(2)), _f(math.log(2) / 2)
 # (1 - e^-2s) / s on |s| <= ln(2) / 4: 3.1e-9
@@ -184,7 +185,8 @@ _TANH = tuple(c * _f(-((-2) ** k)) for k, c in enumerate(_WHOLE_EXP, 1))
 
 
 def _tanh_f32(x):
-    """By 1 - e^t of t = -2|x|, which neither overflows nor is 0 with the other sign."""
+    """Return tanh by 1 - e^t with t = -2|x|, which does not overflow, and never is 0 with the wrong
+    sign."""
     size = fabs(x)
     size = select(size > _TANH_END, _TANH_END, size)
     shifted = fma(size, _MINUS_2LOG2E, _BIASED)
@@ -196,7 +198,7 @@ def _tanh_f32(x):
 
 @floats(_tanh_f32, tanh_f64, inlined=True)
 def tanh(x):
-    """Hyperbolic tangent."""
+    """Return the hyperbolic tangent."""
     compiled_only()
 
 
@@ -207,8 +209,10 @@ _FALLING_EXP = tuple(c * _f((-1) ** k) for k, c in enumerate(_WHOLE_EXP, 1))
 
 
 def _sigmoid_f32(x):
-    """Both terms of 1 / (1 + e^-x) times 2^-64, so that no exponential leaves the normal numbers:
-    the power of two is then one factor."""
+    """Return 1 / (1 + e^-x), with both terms of the sum times 2^-64.
+
+    So no exponential leaves the normal numbers, and the power of two is one factor.
+    """
     x = select(x < _SIGMOID_LOWEST, _SIGMOID_LOWEST, x)
     x = select(x > _SIGMOID_HIGHEST, _SIGMOID_HIGHEST, x)
     shifted = fma(x, -_LOG2E, _TO_LOWERED)
@@ -220,7 +224,7 @@ def _sigmoid_f32(x):
 
 @floats(_sigmoid_f32, sigmoid_f64, inlined=True)
 def sigmoid(x):
-    """1 / (1 + e**-x), without overflow."""
+    """Return 1 / (1 + e**-x), without overflow."""
     compiled_only()
 
 
@@ -230,7 +234,7 @@ _SMALLEST_NORMAL = _f(2.0**-126)
 _TWO23, _MINUS23 = _f(2.0**23), _f(-23.0 * 2**23)
 _SQRT_HALF_BITS, _EXPONENT = _i(0x3F3504F3), _i(-(2**23))
 _LN2_9_BITS = 0.693359375
-# for an exponent that is where it is in the bits, 2^23 times as large
+# scaled for an exponent that stays in its place in the bits, 2^23 times as large
 _LOG_LN2_HIGH, _LOG_LN2_LOW = _f(_LN2_9_BITS / 2**23), _f((np.log(2.0) - _LN2_9_BITS) / 2**23)
 # (log(1 + f) - f + f^2/2) / f^3 on sqrt(1/2) - 1 <= f <= sqrt(2) - 1: 5.8e-9
 _LOG = (
@@ -247,7 +251,8 @@ _LOG = (
 
 @always_inlined
 def _log_of(x, less):
-    """Of a positive normal number; ``less`` is added to its exponent, times 2^23."""
+    """Return the logarithm of a positive normal number. ``less``: 2^23 times a number to add to its
+    exponent."""
     bits = f32_bits(x)
     at = bit_and(wrap_sub(bits, _SQRT_HALF_BITS), _EXPONENT)
     exponent = _f(at) + less
@@ -268,18 +273,18 @@ def _log_f32(x):
 
 @floats(_log_f32, log_f64, inlined=True)
 def log(x):
-    """Natural logarithm: -infinity at 0, NaN below."""
+    """Return the natural logarithm: -infinity at 0, NaN below."""
     compiled_only()
 
 
 @always_inlined
 def _near_log_f32(x):
-    return _log_of(x, -ZERO)  # which is nothing to add
+    return _log_of(x, -ZERO)  # adding -0 changes nothing
 
 
 @floats(_near_log_f32, plain_log_f64, inlined=True)
 def near_log(x):
-    """Natural logarithm, with the bits of `log`, of a positive normal number."""
+    """Return the natural logarithm of a positive normal number, with the bits of `log`."""
     compiled_only()
 
 
@@ -287,13 +292,17 @@ _NORMAL, _LAST_NORMAL = _i(0xFF << 23), _i(-(0x200 << 15) - 1)
 
 
 def _is_unusual_f32(x):
-    """The bits of positive normal numbers follow each other; here from the lowest integer on."""
+    """Return whether x is no positive normal number.
+
+    The bits of positive normal numbers are consecutive integers; they are shifted to begin at the
+    lowest.
+    """
     return wrap_add(f32_bits(x), _NORMAL) > _LAST_NORMAL
 
 
 @floats(_is_unusual_f32, is_unusual_f64, inlined=True)
 def is_unusual(x):
-    """Whether x is no positive normal number."""
+    """Return whether x is no positive normal number."""
     compiled_only()
 
 
@@ -307,13 +316,13 @@ def _log1p_f32(x):
 
 @floats(_log1p_f32, log1p_f64, inlined=True)
 def log1p(x):
-    """log(1 + x), accurate near 0."""
+    """Return log(1 + x), accurate near 0."""
     compiled_only()
 
 
 @register_jitable
 def log_add(x, y):
-    """log(e**x + e**y) of float64, without overflow."""
+    """Return log(e**x + e**y) of float64, without overflow."""
     high = select((x >= y) | (x != x), x, y)
     low = select((x >= y) | (x != x), y, x)
     total = high + log1p_f64(exp_f64(low - high))
@@ -335,7 +344,7 @@ _LOG_TO_HALF = tuple(
 
 @register_jitable
 def _log1p_to_one(x):
-    """log(1 + x) for x from 0 to 1: of 1 + x, or of its half, which is nearer to 1."""
+    """Return log(1 + x) for x from 0 to 1: of 1 + x, or of its half if that is nearer to 1."""
     above = x > HALF
     f = select(above, (x - ONE) * HALF, x)
     s = f * f
@@ -349,5 +358,5 @@ def _softplus_f32(x):
 
 @floats(_softplus_f32, softplus_f64, inlined=True)
 def softplus(x):
-    """log(1 + e**x), without overflow."""
+    """Return log(1 + e**x), without overflow."""
     compiled_only()

@@ -1,10 +1,10 @@
-"""gelu and its slope: a normal distribution's probability of less than x, and its density.
+"""gelu and its slope: the probability that a normal variable is less than x, and its density.
 
-Both come from one exponential, for the probability of less than -t is e^(-t^2 / 2) times a slow
-function of t: by the complement of the error function it would take one more division, and for the
-slope a second exponential. The slow function is a quotient of two polynomials of the fourth degree,
-made by iterations of least squares whose weights follow the errors (Lawson's algorithm). t^2 is
-never rounded: that would be 2^-18 of the result where t is 13.
+Both come from one exponential, because the probability of less than -t is e^(-t^2 / 2) times a
+slowly varying function of t. By the complement of the error function, gelu would take one more
+division, and the slope a second exponential. The slow function is a quotient of two polynomials of
+the fourth degree, fitted by least squares iterations whose weights follow the errors (Lawson's
+algorithm). t^2 is never rounded: at t = 13 that would be 2^-18 of the result.
 """
 
 # Intrinsics are called without the typing context that their definitions show.
@@ -37,18 +37,18 @@ from nodeflow.engine.devicelib.typed_constants import I23, ONE
 _f, _d = np.float32, np.float64
 _LOWERED, _I0 = 2.0**-64, np.int32(0)
 _RAISED, _MINUS_HALF_LOG2E = _f(1.5 * 2**23 + 64), _f(-0.5 / math.log(2))
-"""The low bits of a sum with the first: 64 more."""
+"""Adding ``_RAISED`` leaves a whole number in the low bits, plus 64."""
 _2LN2 = _f(round(2 * math.log(2) * 2**14) / 2**14)
 _2LN2_LOW = _f(2 * math.log(2) - _d(_2LN2))
-"""The first has so few digits that its product with a small whole number is exact."""
+"""``_2LN2`` has so few digits that its product with a small whole number is exact."""
 # (e^(-s / 2) - 1) / s on |s| <= ln(2)
 _EXP = tuple(
     _f(c * (-0.5) ** k)
     for k, c in enumerate((0.9999997, 0.49999143, 0.16667644, 0.04189885, 0.008290144), 1)
 )
 _END, _ZERO = _f(14.7), _f(0)
-"""From 14.7 on the probability of less than -t is 0."""
-# 2^-64 e^(t^2 / 2) times that probability is the first by the second: 1.7e-7, and at 0 a half
+"""From 14.7 on, the probability of less than -t is 0."""
+# 2^-64 e^(t^2 / 2) times that probability is _ABOVE by _BELOW: 1.7e-7, and a half at 0
 _ABOVE = tuple(
     _f(c * _LOWERED)
     for c in (0.5, 0.3423468999412759, 0.10887737315932515, 0.014631880052733954, 1.9561438523e-07)
@@ -62,7 +62,7 @@ _DENSITY = _f(_LOWERED / math.sqrt(2 * math.pi))
 
 @always_inlined
 def _raised_f32(t):
-    """e^(-t^2 / 2) times 2^64; of NaN it is anything."""
+    """Return e^(-t^2 / 2) times 2^64; for NaN, any number."""
     shifted = fma(t * t, _MINUS_HALF_LOG2E, _RAISED)
     whole = shifted - _RAISED
     s = fma(whole, _2LN2_LOW, fma(t, t, whole * _2LN2))
@@ -72,7 +72,7 @@ def _raised_f32(t):
 
 @always_inlined
 def _tail_f32(x):
-    """|x|, at most 14.7, the probability of less than -|x|, and e^(-x^2 / 2) times 2^64."""
+    """Return |x|, at most 14.7, the probability of less than -|x|, and e^(-x^2 / 2) times 2^64."""
     t = fabs(x)
     t = select(t > _END, _END, t)
     e = _raised_f32(t)
@@ -98,7 +98,7 @@ _DEND, _DDENSITY = _d(38.6), _d(D_LOWERED / math.sqrt(2 * math.pi))
 
 @always_inlined
 def _tail_f64(x):
-    """As `_tail_f32`, with 2^128."""
+    """Return tail and exponential as `_tail_f32` does, with 2^128."""
     t = fabs(x)
     t = select(t > _DEND, _DEND, t)
     e = scaled_exp_f64(_DHALF * t * t, D_RAISED)
@@ -119,11 +119,11 @@ def _slope_f64(x):
 
 @floats(_gelu_f32, _gelu_f64, inlined=True)
 def gelu(x):
-    """x times a normal distribution's probability of less than x."""
+    """Return x times the probability that a standard normal variable is less than x."""
     compiled_only()
 
 
 @floats(_slope_f32, _slope_f64, inlined=True)
 def gelu_slope(x):
-    """The derivative of `gelu`: the probability, plus x times the density."""
+    """Return the derivative of `gelu`: the probability, plus x times the density."""
     compiled_only()

@@ -1,10 +1,10 @@
-"""Calls BLAS's matrix product from a kernel, through the address in the kernel's arguments.
+"""The call of BLAS's matrix product from a kernel, by the address in the kernel's arguments.
 
-numba does not cache code that holds a library's address, so the address is an argument
+numba does not cache code that contains a library's address, so the address is an argument
 (`blas.gemm_address`). Arrays are row-major and BLAS is column-major, so the operands are exchanged.
 """
 
-# Intrinsics are typing functions whose first argument, the typing context, numba passes in.
+# Intrinsics are typing functions. numba passes their first argument, the typing context.
 from __future__ import annotations
 
 from llvmlite import ir
@@ -17,7 +17,7 @@ from nodeflow.engine.devicelib.intrinsics import F32, F64, I8, I32
 
 
 def _flag(builder, transposed):
-    """Pointer to 'T' or 'N'."""
+    """Return a pointer to 'T' or 'N'."""
     letter = builder.select(transposed, I8(ord("T")), I8(ord("N")))
     place = cgutils.alloca_once(builder, I8)
     builder.store(letter, place)
@@ -40,11 +40,11 @@ def _scalar(builder, value):
 def gemm(
     typingctx, address, transpose_a, transpose_b, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc
 ):
-    """c = alpha * op(a) @ op(b) + beta * c for row-major matrices; on the calling thread.
+    """Compute c = alpha * op(a) @ op(b) + beta * c for row-major matrices, on the calling thread.
 
     Args:
-        address: of sgemm or dgemm; alpha and beta are of its float type.
-        transpose_a, transpose_b: bools; op transposes where true.
+        address: address of sgemm or dgemm; alpha and beta are of its float type.
+        transpose_a, transpose_b: bools; op transposes if true.
         m, n, k: op(a) is (m, k), op(b) is (k, n), c is (m, n); below 2**31. k may be 0.
         a, b, c: addresses. c must not overlap the others; it is not read if beta is 0.
         lda, ldb, ldc: elements from row to row as stored, at least 1.

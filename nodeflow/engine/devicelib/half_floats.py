@@ -1,9 +1,9 @@
-"""Half floats to float32 and back, by their bits; a kernel holds a half float as uint16.
+"""Conversions between half floats and float32, by their bits. Kernels hold a half float as uint16.
 
-LLVM's own conversions are function calls on processors without the instructions, into a library
-that kernels are not linked with. Rounding is to the nearest, halves to even; infinities, zeros of
-both signs and denormals are exact, NaN stays NaN. After Fabian Giesen, "float->half variants"
-(2012). Loops over these vectorise.
+On processors without the instructions, LLVM's own conversions call a library that kernels are not
+linked with. Rounding is to the nearest, halves to even. Infinities, zeros of both signs and
+denormals are exact, and NaN stays NaN. After Fabian Giesen, "float->half variants" (2012). Loops
+over these functions vectorise.
 """
 
 # Intrinsics are called without the typing context that their definitions show.
@@ -37,19 +37,19 @@ _POSITIVE = _i(0x7FFFFFFF)
 _INFINITY32, _INFINITY16, _NAN16 = _i(0x7F800000), _i(0x7C00), _i(0x7E00)
 _TOO_LARGE = _i((127 + 16) << 23)
 _DENORMAL_UNIT = _i(((127 - 15) + (23 - 10) + 1) << 23)
-"""The float32 of which a unit in the last place is float16's smallest denormal."""
+"""The float32 whose last place has the weight of float16's smallest denormal."""
 _ROUND13 = _i(0xFFF)
 
 
 @register_jitable
 def from_bfloat16(x):
-    """The float32 of a bfloat16."""
+    """Return the float32 of a bfloat16."""
     return bits_f32(shift_left(_i(x), _16))
 
 
 @register_jitable
 def to_bfloat16(x):
-    """The bfloat16 nearest to a float32."""
+    """Return the bfloat16 nearest to a float32."""
     bits = f32_bits(x)
     upper = shift_right(bits, _16)
     rounded = shift_right(wrap_add(wrap_add(bits, _HALF_UP), bit_and(upper, _1)), _16)
@@ -58,7 +58,7 @@ def to_bfloat16(x):
 
 @register_jitable
 def from_float16(x):
-    """The float32 of a float16."""
+    """Return the float32 of a float16."""
     bits = _i(x)
     moved = shift_left(bit_and(bits, _REST), _13)
     exponent = bit_and(moved, _EXPONENT)
@@ -71,7 +71,7 @@ def from_float16(x):
 
 @register_jitable
 def to_float16(x):
-    """The float16 nearest to a float32; infinite from 65520 on."""
+    """Return the float16 nearest to a float32; infinite from 65520 on."""
     bits = bit_and(f32_bits(x), _POSITIVE)
     odd = bit_and(shift_right(bits, _13), _1)
     normal = shift_right(wrap_add(wrap_add(wrap_sub(bits, _REBIASED), _ROUND13), odd), _13)

@@ -1,15 +1,14 @@
-"""Memory, atomic words and calls by address: what kernels need and numba does not offer.
+"""Memory, atomic words and calls by address, which kernels need and numba does not offer.
 
-A kernel is a numba function ``kernel(args, task, ntasks)`` of three int64: ``args`` is the address
-of a run of int64 slots (pointers, dimensions, scalars as bits), ``task`` of ``ntasks`` says which
-share of the work to do. It allocates nothing (kernels are compiled without numba's runtime), so
-arrays are views made here from addresses. All these functions are for use inside compiled code
-only.
+A kernel is a numba function ``kernel(args, task, ntasks)`` of three int64. ``args`` is the address
+of consecutive int64 slots (pointers, dimensions, scalars as bits). ``task`` of ``ntasks`` is the
+share of the work to do. A kernel allocates nothing, because it is compiled without numba's runtime;
+its arrays are views made here from addresses. All these functions are for compiled code only.
 
 This module imports numba; loading cached kernels does not need it.
 """
 
-# Intrinsics are typing functions whose first argument, the typing context, numba passes in.
+# Intrinsics are typing functions. numba passes their first argument, the typing context.
 # pyright: reportCallIssue=false, reportGeneralTypeIssues=false, reportAttributeAccessIssue=false
 from __future__ import annotations
 
@@ -26,7 +25,8 @@ _ORDER = "seq_cst"
 
 
 def _at(builder, base, index, element):
-    """Pointer to ``element`` number ``index`` (an LLVM value or None) from the address ``base``."""
+    """Return a pointer to element ``index`` (an LLVM value or None) of ``element`` type at
+    ``base``."""
     pointer = builder.inttoptr(base, element.as_pointer())
     return pointer if index is None else builder.gep(pointer, [index])
 
@@ -36,7 +36,7 @@ def _at(builder, base, index, element):
 
 @intrinsic
 def slot(typingctx, base, index):
-    """int64 in slot ``index`` of the slots at address ``base``."""
+    """Return the int64 in slot ``index`` of the slots at address ``base``."""
 
     def codegen(context, builder, sig, args):
         return builder.load(_at(builder, args[0], args[1], I64))
@@ -57,7 +57,7 @@ def set_slot(typingctx, base, index, value):
 
 @intrinsic
 def slot_f64(typingctx, base, index):
-    """float64 whose bits are in slot ``index``."""
+    """Return the float64 whose bits are in slot ``index``."""
 
     def codegen(context, builder, sig, args):
         return builder.load(_at(builder, args[0], args[1], F64))
@@ -67,7 +67,7 @@ def slot_f64(typingctx, base, index):
 
 @intrinsic
 def slot_f32(typingctx, base, index):
-    """float32 whose bits are the low 32 bits of slot ``index``."""
+    """Return the float32 whose bits are the low 32 bits of slot ``index``."""
 
     def codegen(context, builder, sig, args):
         word = builder.load(_at(builder, args[0], args[1], I64))
@@ -78,7 +78,7 @@ def slot_f32(typingctx, base, index):
 
 @intrinsic
 def load(typingctx, address, dtype):
-    """Scalar of ``dtype`` (``np.float32``, ...) at ``address``."""
+    """Return the scalar of ``dtype`` (``np.float32``, ...) at ``address``."""
     scalar = dtype.dtype
 
     def codegen(context, builder, sig, args):
@@ -91,7 +91,7 @@ def load(typingctx, address, dtype):
 
 @intrinsic
 def store(typingctx, address, value):
-    """Store the scalar ``value`` at ``address``; its type says how many bytes."""
+    """Store the scalar ``value`` at ``address``. Its type gives the number of bytes."""
 
     def codegen(context, builder, sig, args):
         data = context.data_model_manager[sig.args[1]].as_data(builder, args[1])
@@ -103,29 +103,30 @@ def store(typingctx, address, value):
 
 @njit
 def interleaved(n):
-    """``n``, as the end of a loop of which some vectors are computed at a time.
+    """Return ``n``, as the end of a loop that computes some vectors at a time.
 
-    What follows each other in a formula of some twenty steps waits most of the time. A processor
-    looks ahead for other work, but not a whole such formula; between those of four vectors it need
-    not. With 16 registers that costs loads of constants, which are cheap. Only `translate` knows
-    this wish.
+    The steps of a long formula wait for each other most of the time. A processor looks ahead for
+    other work, but not past a whole formula of some twenty steps. If the steps of four vectors are
+    interleaved, it need not. With 16 registers that costs loads of constants, which are cheap. Only
+    the front end (`compiler.frontend`) knows this wish.
     """
     return n
 
 
 @njit
 def independent(n):
-    """``n``, as the end of a loop whose iterations write no element that another one touches.
+    """Return ``n``, as the end of a loop whose iterations write no element that others touch.
 
-    LLVM then neither looks whether arrays overlap, at each run, nor makes a second loop for arrays
-    that do. An iteration may write over an element that it has read. Only `translate` knows this.
+    LLVM then neither tests at each run whether arrays overlap, nor makes a second loop for arrays
+    that do. An iteration may overwrite an element that it has read. Only the front end
+    (`compiler.frontend`) knows this.
     """
     return n
 
 
 @intrinsic
 def prefetch(typingctx, address):
-    """Begin to bring the 64 bytes around ``address``, which may be any, into the first cache."""
+    """Begin to load the 64 bytes around ``address``, which may be any, into the first cache."""
 
     def codegen(context, builder, sig, args):
         pointer = I8.as_pointer()
@@ -141,7 +142,7 @@ def prefetch(typingctx, address):
 
 
 def _make_view(context, builder, array_type, address, n):
-    """The record of numba's array of ``n`` elements, put together in registers."""
+    """Return the record of numba's array of ``n`` elements, put together in registers."""
     model = context.data_model_manager[array_type]
     size = I64(as_dtype(array_type.dtype).itemsize)
     record = ir.Constant(context.get_value_type(array_type), None)
@@ -159,13 +160,14 @@ def _make_view(context, builder, array_type, address, n):
 
 @intrinsic
 def view1(typingctx, address, n, dtype):
-    """Array of shape (n,) at ``address``."""
+    """Return an array of shape (n,) at ``address``."""
     return _view1(types.Array(dtype.dtype, 1, "C"), dtype)
 
 
 @intrinsic
 def unaligned_view1(typingctx, address, n, dtype):
-    """Array of shape (n,) at an ``address`` that may be any, as elements in a file have."""
+    """Return an array of shape (n,) at an unaligned ``address``, such as elements in a file
+    have."""
     return _view1(types.Array(dtype.dtype, 1, "C", aligned=False), dtype)
 
 
@@ -178,9 +180,9 @@ def _view1(array_type, dtype):
 
 @intrinsic
 def local_array(typingctx, n, dtype):
-    """Uninitialised array of shape (n,) on the stack of the *enclosing compiled function*.
+    """Return an uninitialised array of shape (n,) on the *enclosing compiled function's* stack.
 
-    ``n`` is a literal. Only for use in the kernel itself, never returned by a helper.
+    ``n`` is a literal. Only for use in the kernel itself; a helper must never return it.
     """
     if not isinstance(n, types.IntegerLiteral):
         raise TypingError("local_array: the length must be a literal")
@@ -199,10 +201,10 @@ def local_array(typingctx, n, dtype):
 
 @intrinsic
 def local_memory(typingctx, size):
-    """Address of ``size`` uninitialised bytes on the stack of the *enclosing compiled function*,
-    at a multiple of 64.
+    """Return the address of ``size`` uninitialised bytes, at a multiple of 64.
 
-    ``size`` is a literal. Only for use in the kernel itself.
+    They are on the stack of the *enclosing compiled function*. ``size`` is a literal. Only for use
+    in the kernel itself.
     """
     if not isinstance(size, types.IntegerLiteral):
         raise TypingError("local_memory: the size must be a literal")
@@ -218,7 +220,8 @@ def local_memory(typingctx, size):
 
 @intrinsic
 def copy_bytes(typingctx, target, source, size):
-    """Copy ``size`` bytes, a literal, between addresses that do not overlap: a few instructions."""
+    """Copy ``size`` bytes, a literal, between addresses that do not overlap, by a few
+    instructions."""
     if not isinstance(size, types.IntegerLiteral):
         raise TypingError("copy_bytes: the size must be a literal")
     length = size.literal_value
@@ -236,7 +239,7 @@ def copy_bytes(typingctx, target, source, size):
 
 @intrinsic
 def atomic_load(typingctx, address):
-    """int64 at ``address``, sequentially consistent."""
+    """Return the int64 at ``address``, sequentially consistent."""
 
     def codegen(context, builder, sig, args):
         return builder.load_atomic(_at(builder, args[0], None, I64), _ORDER, 8)
@@ -257,7 +260,7 @@ def atomic_store(typingctx, address, value):
 
 @intrinsic
 def atomic_add(typingctx, address, value):
-    """Add to the int64 at ``address``; returns what was there before."""
+    """Add to the int64 at ``address``. Return its previous value."""
 
     def codegen(context, builder, sig, args):
         return builder.atomic_rmw("add", _at(builder, args[0], None, I64), args[1], _ORDER)
@@ -270,7 +273,7 @@ def atomic_add(typingctx, address, value):
 
 @intrinsic
 def call_kernel(typingctx, address, args, task, ntasks):
-    """Call the kernel at ``address``; int32 status, 0 unless the kernel raised.
+    """Call the kernel at ``address``. Return its int32 status: 0 unless the kernel raised.
 
     Kernels are called through numba's own convention (result pointer, exception pointer,
     arguments), which needs neither a wrapper nor the interpreter.
@@ -291,7 +294,7 @@ def call_kernel(typingctx, address, args, task, ntasks):
 
 @intrinsic
 def call_int(typingctx, address):
-    """Call a C function without arguments that gives an int."""
+    """Call a C function without arguments, and return its int."""
 
     def codegen(context, builder, sig, args):
         callee = builder.inttoptr(args[0], ir.FunctionType(I32, []).as_pointer())
@@ -326,8 +329,11 @@ def call_void(typingctx, address):
 
 @intrinsic
 def call_for_core_mask(typingctx, address, size, mask):
-    """Call ``sched_getaffinity`` or ``sched_setaffinity`` for this thread, with the size in bytes
-    and the address of an affinity mask; returns its result, negative for an error."""
+    """Call ``sched_getaffinity`` or ``sched_setaffinity`` for this thread.
+
+    ``size`` is the size in bytes of the affinity mask at address ``mask``. Return the result, which
+    is negative for an error.
+    """
 
     def codegen(context, builder, sig, args):
         signature = ir.FunctionType(I32, [I32, I64, I64])
@@ -339,7 +345,7 @@ def call_for_core_mask(typingctx, address, size, mask):
 
 @intrinsic
 def read_clock(typingctx, address, clock):
-    """Nanoseconds of a clock by a C function like ``clock_gettime``."""
+    """Return the nanoseconds of a clock, by a C function like ``clock_gettime``."""
 
     def codegen(context, builder, sig, args):
         time = cgutils.alloca_once(builder, I64, size=I64(2))

@@ -1,7 +1,7 @@
-"""Inverse and hyperbolic functions and their like.
+"""Inverse and hyperbolic functions, logarithms, powers and roots.
 
-Of float32 they are computed in float64, by formulas that loops vectorise and that err by 1e-11, and
-rounded: nearly always the correctly rounded result. Of float64 they are the C library's.
+For float32 they are computed in float64, by formulas that loops vectorise and that err by 1e-11,
+and rounded: nearly always the correctly rounded result. For float64 they call the C library.
 """
 
 # Intrinsics are called without the typing context that their definitions show.
@@ -78,7 +78,7 @@ _EXP2 = tuple(
 
 
 def _unary(wide, function):
-    """Implementations for both floats of a function: of float32 as ``wide`` computes it."""
+    """Return implementations for float32, which computes ``wide`` in float64, and for float64."""
 
     def single(x):
         return np.float32(wide(np.float64(x)))
@@ -90,7 +90,7 @@ def _unary(wide, function):
 
 
 def _binary(wide, function):
-    """As `_unary`, of two arguments."""
+    """Return the same as `_unary` for two arguments."""
 
     def single(x, y):
         return np.float32(wide(np.float64(x), np.float64(y)))
@@ -106,8 +106,10 @@ def _binary(wide, function):
 
 @always_inlined
 def _arc(opposite, adjacent):
-    """The angle, up to a quarter turn, in a triangle with these sides, neither negative (Moshier,
-    Cephes): what is far from 0 is turned by an eighth or a quarter of a turn."""
+    """Return the angle, up to a quarter turn, in a right triangle with these non-negative sides.
+
+    Angles far from 0 are rotated by an eighth or a quarter of a turn (Moshier, Cephes).
+    """
     steep = opposite > _TAN_3_EIGHTHS * adjacent
     middle = opposite > _TAN_EIGHTH * adjacent
     above = select(steep, -adjacent, select(middle, opposite - adjacent, opposite))
@@ -137,8 +139,11 @@ def _atan2(x, y):
 
 @always_inlined
 def _asin_to_half(size):
-    """The arc sine of a size up to 1/2; of a larger one, that of the sine of half the angle that is
-    left to a quarter turn."""
+    """Return the arc sine of a size up to 1/2.
+
+    For a larger size, return the arc sine of sqrt((1 - size) / 2): half of the angle to a quarter
+    turn.
+    """
     z = select(size > _HALF, (_ONE - size) * _HALF, size * size)
     s = select(size > _HALF, sqrt(z), size)
     return fma(s * z, poly(z, _ASIN), s)
@@ -161,32 +166,32 @@ def _acos(x):
 
 @floats(*_unary(_asin, math.asin), inlined=True)
 def asin(x):
-    """Arc sine; NaN outside -1 to 1."""
+    """Return the arc sine; NaN outside -1 to 1."""
     compiled_only()
 
 
 @floats(*_unary(_acos, math.acos), inlined=True)
 def acos(x):
-    """Arc cosine; NaN outside -1 to 1."""
+    """Return the arc cosine; NaN outside -1 to 1."""
     compiled_only()
 
 
 @floats(*_unary(_atan, math.atan), inlined=True)
 def atan(x):
-    """Arc tangent."""
+    """Return the arc tangent."""
     compiled_only()
 
 
 @floats(*_binary(_atan2, math.atan2), inlined=True)
 def atan2(x, y):
-    """The angle whose sine is as x and whose cosine is as y."""
+    """Return the angle whose sine is proportional to x and whose cosine is proportional to y."""
     compiled_only()
 
 
 # ---- hyperbolic functions -----------------------------------------------------------------------
 
 _FAR = _d(100.0)
-"""From where hyperbolic functions are infinite in float32."""
+"""Smallest size whose hyperbolic functions count as infinite in float32."""
 
 
 @always_inlined
@@ -225,31 +230,31 @@ def _atanh(x):
 
 @floats(*_unary(_sinh, math.sinh), inlined=True)
 def sinh(x):
-    """Hyperbolic sine."""
+    """Return the hyperbolic sine."""
     compiled_only()
 
 
 @floats(*_unary(_cosh, math.cosh), inlined=True)
 def cosh(x):
-    """Hyperbolic cosine."""
+    """Return the hyperbolic cosine."""
     compiled_only()
 
 
 @floats(*_unary(_asinh, math.asinh), inlined=True)
 def asinh(x):
-    """Inverse of sinh."""
+    """Return the inverse of sinh."""
     compiled_only()
 
 
 @floats(*_unary(_acosh, math.acosh), inlined=True)
 def acosh(x):
-    """Inverse of cosh; NaN below 1."""
+    """Return the inverse of cosh; NaN below 1."""
     compiled_only()
 
 
 @floats(*_unary(_atanh, math.atanh), inlined=True)
 def atanh(x):
-    """Inverse of tanh; infinite at -1 and 1, NaN beyond."""
+    """Return the inverse of tanh; infinite at -1 and 1, NaN beyond."""
     compiled_only()
 
 
@@ -272,7 +277,7 @@ _LOG10_OF_2 = _d(math.log10(2))
 
 @always_inlined
 def _log2(x):
-    """No float32 is denormal in float64."""
+    """Return log2 of a float32 in float64, where no float32 is denormal."""
     k, f = power_and_rest(x, EXPONENT_OF_1)
     return logarithm_or_end(x, fma(f, split_poly(f, f * f, _LOG2), k))
 
@@ -290,19 +295,19 @@ def _hypot(x, y):
 
 @floats(*_unary(_log2, math.log2), inlined=True)
 def log2(x):
-    """Logarithm of base 2, exact at powers of 2."""
+    """Return the logarithm of base 2, exact at powers of 2."""
     compiled_only()
 
 
 @floats(*_unary(_log10, math.log10), inlined=True)
 def log10(x):
-    """Logarithm of base 10."""
+    """Return the logarithm of base 10."""
     compiled_only()
 
 
 @floats(*_binary(_hypot, math.hypot), inlined=True)
 def hypot(x, y):
-    """sqrt(x * x + y * y) without overflow on the way."""
+    """Return sqrt(x * x + y * y) without overflow on the way."""
     compiled_only()
 
 
@@ -325,13 +330,14 @@ def _exp2_f64(x):
 
 @floats(_exp2_f32, _exp2_f64, inlined=True)
 def exp2(x):
-    """2 to the power x."""
+    """Return 2 to the power x."""
     compiled_only()
 
 
 @register_jitable
 def _cube_root(x):
-    """One step of Newton's after the power, which is off by some units of the last place."""
+    """Return the cube root by one step of Newton's method after a power, which is off by some units
+    of the last place."""
     size = fabs(x)
     root = math.pow(size, 1.0 / 3.0)
     better = root - (root * root * root - size) / (3.0 * root * root)
@@ -345,13 +351,13 @@ _TINY, _TWO24, _MINUS8 = _f(2.0**-126), _f(2.0**24), _d(2.0**-8)
 
 @always_inlined
 def _closer(root, x):
-    """A step of Halley's towards the cube root, which has three times as many digits."""
+    """Return a root after a step of Halley's method, with three times as many correct digits."""
     cube = root * root * root
     return root * (cube + (x + x)) / ((cube + cube) + x)
 
 
 def _cbrt_f32(x):
-    """From a third of the bits, which are about the logarithm."""
+    """Return the cube root, beginning with a third of the bits, which are about the logarithm."""
     size = fabs(x)
     tiny = size < _TINY
     near = select(tiny, size * _TWO24, size)
@@ -369,5 +375,5 @@ def _cbrt_f64(x):
 
 @floats(_cbrt_f32, _cbrt_f64, inlined=True)
 def cbrt(x):
-    """Cube root, of negative numbers too."""
+    """Return the cube root, also of negative numbers."""
     compiled_only()

@@ -1,8 +1,8 @@
-"""Sine and cosine of angles that are not far from 0, in half the steps of `trigonometry` and less.
+"""Sine and cosine of angles that are not far from 0, in at most half the steps of `trigonometry`.
 
-Only what is far needs pi to hundreds of bits, and it is rare: a loop first looks whether any angle
-`is_far`. Whole multiples of pi are taken off by three parts of pi. The first has a last bit of the
-same weight as what is left, so that its step is exact.
+Only far angles need pi to hundreds of bits, and they are rare: a loop first tests whether any angle
+`is_far`. Whole multiples of pi are subtracted in three parts of pi. The last bit of the first part
+has the same weight as the last bit of the remainder, so that its step is exact.
 """
 
 # Intrinsics are called without the typing context that their definitions show.
@@ -43,8 +43,10 @@ _SIN = tuple(map(_f, (-0.1666666, 0.008333069, -0.00019809774, 2.6060814e-06)))
 
 @always_inlined
 def _sine_f32(r, shifted):
-    """sin r, at most 1 in spite of rounding; its sign is changed where the whole number that was
-    added to ``shifted`` is odd."""
+    """Return sin r, at most 1 in spite of rounding.
+
+    The sign changes if the whole number that was added to ``shifted`` is odd.
+    """
     s = r * r
     y = fma(r * s, poly(s, _SIN), r)
     y = select(y > ONE, ONE, y)
@@ -63,7 +65,7 @@ def _near_sin_f32(x):
 
 @always_inlined
 def _near_cos_f32(x):
-    """The sine of what lacks to an odd multiple of pi / 2."""
+    """Return cos(x) as the sine of its distance to the nearest odd multiple of pi/2."""
     shifted = fma(x, _PER_PI, -_HALF) + _MAGIC
     q = (shifted - _MAGIC) + _HALF
     return _sine_f32(fma(q, _PI[2], fma(q, _PI[1], fma(q, _PI[0], -x))), shifted)
@@ -86,7 +88,7 @@ _DSIN = tuple(
 
 @always_inlined
 def _sine_f64(r, shifted):
-    """As `_sine_f32`."""
+    """Return sin r as `_sine_f32` does."""
     s = r * r
     y = fma(r * s, split_poly(s, s * s, _DSIN), r)
     y = select(y > _DONE, _DONE, y)
@@ -112,13 +114,13 @@ def _near_cos_f64(x):
 
 @floats(_near_sin_f32, _near_sin_f64, inlined=True)
 def near_sin(x):
-    """Sine of x in radians, for x that is not far."""
+    """Return the sine of x in radians, for x that is not far."""
     compiled_only()
 
 
 @floats(_near_cos_f32, _near_cos_f64, inlined=True)
 def near_cos(x):
-    """Cosine of x in radians, for x that is not far."""
+    """Return the cosine of x in radians, for x that is not far."""
     compiled_only()
 
 
@@ -132,5 +134,5 @@ def _is_far_f64(x):
 
 @floats(_is_far_f32, _is_far_f64, inlined=True)
 def is_far(x):
-    """Whether an angle is too large for `near_sin` and `near_cos`."""
+    """Return whether an angle is too large for `near_sin` and `near_cos`."""
     compiled_only()

@@ -1,4 +1,4 @@
-"""Coefficients of the normal distribution's inverse, for the reference and for kernels alike."""
+"""Coefficients of the normal distribution's inverse, for the reference and for kernels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Functions of floats and integers alike: comparison, sign, division, casts."""
+"""Functions of floats and of integers: comparison, sign, division, casts."""
 
 # Intrinsics are called without the typing context that their definitions show.
 # pyright: reportCallIssue=false, reportGeneralTypeIssues=false
@@ -39,7 +39,7 @@ def _maximum(x, y):
 
 @numbers(_maximum, _maximum)
 def maximum(x, y):
-    """The larger, NaN if either is NaN."""
+    """Return the larger number, NaN if either is NaN."""
     compiled_only()
 
 
@@ -49,13 +49,13 @@ def _minimum(x, y):
 
 @numbers(_minimum, _minimum)
 def minimum(x, y):
-    """The smaller, NaN if either is NaN."""
+    """Return the smaller number, NaN if either is NaN."""
     compiled_only()
 
 
 @register_jitable
 def clip(x, low, high):
-    """minimum(maximum(x, low), high); NaN stays NaN."""
+    """Return minimum(maximum(x, low), high); NaN stays NaN."""
     return minimum(maximum(x, low), high)
 
 
@@ -69,7 +69,7 @@ def _abs_float(x):
 
 @numbers(_abs_float, _abs_integer)
 def abs_(x):
-    """|x|; the lowest integer stays itself, as in numpy."""
+    """Return |x|; the lowest integer stays itself, as in numpy."""
     compiled_only()
 
 
@@ -85,7 +85,7 @@ def _sign_float(x):
 
 @numbers(_sign_float, _sign_integer)
 def sign(x):
-    """-1, 0 or 1; NaN for NaN."""
+    """Return -1, 0 or 1; NaN for NaN."""
     compiled_only()
 
 
@@ -98,7 +98,7 @@ def _floor_divide_integer(x, y):
 
 @always_inlined
 def _floor_of_rest(x, y, rest):
-    """floor(x / y), from the rest of that."""
+    """Return floor(x / y), given the rest of the division."""
     quotient = (x - rest) / y
     quotient = select((rest != 0) & ((rest < 0) != (y < 0)), quotient - float_one(x), quotient)
     nearest = floor(quotient)
@@ -114,7 +114,8 @@ def _floor_divide_float(x, y):
 
 @numbers(_floor_divide_float, _floor_divide_integer)
 def floor_divide(x, y):
-    """Largest whole number not above x / y. Integers by zero give 0; kernels report it."""
+    """Return the largest whole number not above x / y. Integers by zero give 0; kernels
+    report it."""
     compiled_only()
 
 
@@ -135,18 +136,19 @@ def _modulo_float(x, y):
 
 @numbers(_modulo_float, _modulo_integer)
 def modulo(x, y):
-    """x - y * floor_divide(x, y): has the sign of y. Integers by zero: 0, and kernels report it."""
+    """Return x - y * floor_divide(x, y), with the sign of y. Integers by 0 give 0; kernels
+    report it."""
     compiled_only()
 
 
-# -- the same of floats whose quotient is not large, without a call of C's fmod -------------------
+# -- division of floats whose quotient is not large, without a call of C's fmod -------------------
 
 
 @always_inlined
 def _near_rest(x, y):
-    """The number fmod(x, y), of zeros either, where x and y are not far apart.
+    """Return fmod(x, y), but a zero of either sign, for x and y that are not far apart.
 
-    The rounded quotient may be the next whole number. What is left after either is a multiple of
+    The rounded quotient may be the next whole number. In both cases the remainder is a multiple of
     the weight of y's last bit and not larger than y, so that each step is exact.
     """
     rest = fma(-trunc(x / y), y, x)
@@ -166,13 +168,13 @@ def _near_modulo(x, y):
 
 @floats(_near_floor_divide, _near_floor_divide, inlined=True)
 def near_floor_divide(x, y):
-    """The bits of `floor_divide`, of floats that are not far apart."""
+    """Return the bits of `floor_divide`, for floats that are not far apart."""
     compiled_only()
 
 
 @floats(_near_modulo, _near_modulo, inlined=True)
 def near_modulo(x, y):
-    """The bits of `modulo`, of floats that are not far apart."""
+    """Return the bits of `modulo`, for floats that are not far apart."""
     compiled_only()
 
 
@@ -180,7 +182,7 @@ _APART, _DAPART = np.float32(2.0**22), np.float64(2.0**51)
 
 
 def _are_far_apart_f32(x, y):
-    return not fabs(x / y) < _APART  # NaN is
+    return not fabs(x / y) < _APART  # true for NaN
 
 
 def _are_far_apart_f64(x, y):
@@ -189,7 +191,7 @@ def _are_far_apart_f64(x, y):
 
 @floats(_are_far_apart_f32, _are_far_apart_f64, inlined=True)
 def are_far_apart(x, y):
-    """Whether a quotient is too large for `near_floor_divide` and `near_modulo`, or is NaN."""
+    """Return whether a quotient is too large for `near_floor_divide` and `near_modulo`, or NaN."""
     compiled_only()
 
 
@@ -198,7 +200,7 @@ def are_far_apart(x, y):
 
 @register_jitable
 def bit_not(x):
-    """Every bit of an integer changed: -1 - x."""
+    """Return an integer with every bit changed: -1 - x."""
     return wrap_sub(wrap_sub(wrap_sub(x, x), integer_one(x)), x)
 
 
@@ -212,7 +214,7 @@ def _sign_bit_integer(x):
 
 @numbers(_sign_bit_float, _sign_bit_integer)
 def sign_bit(x):
-    """Whether the sign is minus, that of -0 and of NaN too."""
+    """Return whether the sign is minus, also for -0 and for NaN."""
     compiled_only()
 
 
@@ -220,8 +222,10 @@ def sign_bit(x):
 
 
 def _cast(target, convert, from_float=None):
-    """Overload a stub by what turns each type into ``target``: functions each on a line of its own,
-    by which `helper_functions` finds their text."""
+    """Return a decorator that overloads a stub by conversions to ``target``.
+
+    Each conversion needs a separate line, because `helper_functions` finds its text by the line.
+    """
 
     def attach(stub):
         def choose(x):
@@ -238,13 +242,13 @@ def _cast(target, convert, from_float=None):
 
 @_cast(types.float32, lambda x: np.float32(x))
 def to_float32(x):
-    """x as float32."""
+    """Return x as float32."""
     compiled_only()
 
 
 @_cast(types.float64, lambda x: np.float64(x))
 def to_float64(x):
-    """x as float64."""
+    """Return x as float64."""
     compiled_only()
 
 
@@ -254,7 +258,7 @@ def to_float64(x):
     lambda x: saturate(x, np.int32),
 )
 def to_int32(x):
-    """x as int32: floats saturate and NaN gives 0, integers wrap."""
+    """Return x as int32: floats saturate and NaN gives 0, integers wrap."""
     compiled_only()
 
 
@@ -264,7 +268,7 @@ def to_int32(x):
     lambda x: saturate(x, np.int64),
 )
 def to_int64(x):
-    """x as int64: floats saturate and NaN gives 0, integers wrap."""
+    """Return x as int64: floats saturate and NaN gives 0, integers wrap."""
     compiled_only()
 
 
@@ -274,7 +278,7 @@ def to_int64(x):
     lambda x: saturate(x, np.uint8),
 )
 def to_uint8(x):
-    """x as uint8: floats saturate and NaN gives 0, integers wrap."""
+    """Return x as uint8: floats saturate and NaN gives 0, integers wrap."""
     compiled_only()
 
 
@@ -284,7 +288,7 @@ def to_uint8(x):
     lambda x: saturate(x, np.int8),
 )
 def to_int8(x):
-    """x as int8: floats saturate and NaN gives 0, integers wrap."""
+    """Return x as int8: floats saturate and NaN gives 0, integers wrap."""
     compiled_only()
 
 
@@ -294,7 +298,7 @@ def to_int8(x):
     lambda x: saturate(x, np.int16),
 )
 def to_int16(x):
-    """x as int16: floats saturate and NaN gives 0, integers wrap."""
+    """Return x as int16: floats saturate and NaN gives 0, integers wrap."""
     compiled_only()
 
 
@@ -304,7 +308,7 @@ def to_int16(x):
     lambda x: saturate(x, np.uint16),
 )
 def to_uint16(x):
-    """x as uint16: floats saturate and NaN gives 0, integers wrap."""
+    """Return x as uint16: floats saturate and NaN gives 0, integers wrap."""
     compiled_only()
 
 
@@ -314,7 +318,7 @@ def to_uint16(x):
     lambda x: saturate(x, np.uint32),
 )
 def to_uint32(x):
-    """x as uint32: floats saturate and NaN gives 0, integers wrap."""
+    """Return x as uint32: floats saturate and NaN gives 0, integers wrap."""
     compiled_only()
 
 
@@ -324,11 +328,11 @@ def to_uint32(x):
     lambda x: saturate(x, np.uint64),
 )
 def to_uint64(x):
-    """x as uint64: floats saturate and NaN gives 0, integers wrap."""
+    """Return x as uint64: floats saturate and NaN gives 0, integers wrap."""
     compiled_only()
 
 
 @_cast(types.boolean, lambda x: x != 0)
 def to_bool(x):
-    """Whether x is not 0."""
+    """Return whether x is not 0."""
     compiled_only()

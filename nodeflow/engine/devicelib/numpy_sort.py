@@ -1,7 +1,8 @@
-"""Where numpy's sort is, which uses the processor's vectors; kernels call it.
+"""The address of numpy's sort, which uses the processor's vectors and which kernels call.
 
 The addresses are in numpy's public table of functions (`PyDataType_GetArrFuncs`, since numpy 2.0),
-and are arguments of kernels, as those of BLAS are. Nothing here imports numba: planning needs it.
+and are arguments of kernels, like the addresses of BLAS. Nothing here imports numba, because
+planning needs this module.
 """
 
 from __future__ import annotations
@@ -13,14 +14,14 @@ from typing import Any
 import numpy as np
 
 _GET_ARR_FUNCS = 365
-"""Place of `PyDataType_GetArrFuncs` in numpy's table, which only ever grows."""
+"""Index of `PyDataType_GetArrFuncs` in numpy's table, which only ever grows."""
 _SORT = 33
-"""Place of `sort` in what that gives, in pointers."""
+"""Index, in pointers, of `sort` in the table that this function returns."""
 
 
 @cache
 def sort_address(dtype: str) -> int:
-    """Address of what sorts an array of numbers where it lies; 0 if numpy does not have it."""
+    """Return the address of numpy's sort in place for a dtype; 0 if numpy does not have it."""
     if np.__version__.partition(".")[0] != "2":
         return 0
     try:

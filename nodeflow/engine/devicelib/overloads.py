@@ -1,6 +1,6 @@
 """Functions of generated kernels whose implementation depends on the type of their arguments.
 
-Such a function is a stub that compiled code alone can call; a decorator gives it an implementation
+Such a function is a stub that only compiled code can call. A decorator gives it an implementation
 for each type.
 """
 
@@ -13,12 +13,15 @@ from numba.extending import overload, register_jitable
 
 
 def compiled_only():
-    """The body of a stub."""
+    """Raise NotImplementedError, as the body of a stub."""
     raise NotImplementedError("only inside a compiled kernel")
 
 
 def overloaded(implementation_for, inlined=False):
-    """Overload a stub of one or two arguments of one type by what ``implementation_for`` it."""
+    """Return a decorator that overloads a stub of one or two arguments of one type.
+
+    ``implementation_for`` returns the implementation for a type, or None.
+    """
 
     def choose_unary(x):
         return implementation_for(x)
@@ -36,12 +39,15 @@ def overloaded(implementation_for, inlined=False):
 
 
 def floats(single, double, inlined=False):
-    """Overload a stub by its float32 and float64 implementations; ``inlined``: however long."""
+    """Return a decorator that overloads a stub by its float32 and float64 implementations.
+
+    ``inlined``: whether they become part of their callers, however long they are.
+    """
     return overloaded({types.float32: single, types.float64: double}.get, inlined)
 
 
 def numbers(floating, integer):
-    """Overload a stub by implementations for floats and integers of any width."""
+    """Return a decorator that overloads a stub for floats, and for integers of any width."""
 
     def implementation_for(x):
         if isinstance(x, types.Float):
@@ -52,8 +58,10 @@ def numbers(floating, integer):
 
 
 def always_inlined(function):
-    """A function that becomes a part of its callers, however long it is; else no loop over it may
-    be vectorised."""
+    """Let a function become part of its callers, however long it is, and return it.
+
+    Otherwise LLVM may not vectorise loops over it.
+    """
     register_jitable(forceinline=True)(function)
     function.is_inlined = True
     return function

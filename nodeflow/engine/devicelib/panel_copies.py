@@ -1,9 +1,9 @@
-"""Copies of rows and of squares, as vectors: how an operand gets into the panels of a product.
+"""Copies of rows and of squares as vectors, which bring an operand into the panels of a product.
 
 All functions are for use inside kernels.
 """
 
-# Intrinsics are typing functions whose first argument, the typing context, numba passes in.
+# Intrinsics are typing functions. numba passes their first argument, the typing context.
 from __future__ import annotations
 
 from llvmlite import ir
@@ -58,11 +58,12 @@ def filled_row(typingctx, count, dtype, source, target, wide):
 
 @intrinsic
 def turned_block(typingctx, lanes, dtype, source, source_step, target, target_step):
-    """Write columns of a square of ``lanes`` x ``lanes`` floats as rows.
+    """Write the columns of a square of ``lanes`` x ``lanes`` floats as rows.
 
     Args:
-        lanes: a literal, the numbers of a vector.
-        source: address of the square, ``source_step`` bytes from row to row; so of the target.
+        lanes: a literal, the elements of a vector.
+        source: address of the square, ``source_step`` bytes from row to row.
+        target: address of the result, ``target_step`` bytes from row to row.
     """
     (count,) = shape_of(lanes)
     scalar = scalar_of(dtype)
@@ -82,7 +83,7 @@ def turned_block(typingctx, lanes, dtype, source, source_step, target, target_st
             return builder.shuffle_vector(x, y, wanted)
 
         rows = [builder.load(pointer(source, source_step, r), align=align) for r in range(count)]
-        # Within 16 bytes by interleaving, then by exchanging those: an instruction each.
+        # Transpose within 16 bytes by interleaving, then exchange these: one instruction each.
         low = [
             first + half + place
             for first in range(0, count, together)
@@ -114,7 +115,7 @@ def turned_block(typingctx, lanes, dtype, source, source_step, target, target_st
 
 @intrinsic
 def fetched_line(typingctx, address):
-    """Let the line of memory around ``address``, which may be any, come into the second cache."""
+    """Begin to load the cache line around ``address``, which may be any, into the second cache."""
 
     def codegen(context, builder, sig, args):
         prefetch_line(builder, args[0], cache=2)

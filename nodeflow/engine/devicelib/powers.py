@@ -55,7 +55,7 @@ _EXP2 = tuple(_d(math.log(2) ** k / math.factorial(k)) for k in range(11))
 
 @register_jitable
 def _log2_wide(x):
-    """log2 of a positive finite float64, to about 1e-13."""
+    """Return log2 of a positive finite float64, to about 1e-13."""
     bits = wrap_sub(f64_bits(x), _SQRT_HALF_BITS64)
     exponent = shift_right(bits, _L52)
     m = bits_f64(wrap_add(bit_and(bits, _MANTISSA64), _SQRT_HALF_BITS64))
@@ -65,7 +65,7 @@ def _log2_wide(x):
 
 @register_jitable
 def _exp2_wide(x):
-    """2**x in float64 for |x| <= 200."""
+    """Return 2**x in float64 for |x| <= 200."""
     shifted = x + D_MAGIC
     n = wrap_sub(f64_bits(shifted), f64_bits(D_MAGIC))
     return poly(x - (shifted - D_MAGIC), _EXP2) * bits_f64(shift_left(wrap_add(n, _L1023), _L52))
@@ -82,7 +82,7 @@ def _cube_f64(x):
 
 @floats(_cube_f32, _cube_f64, inlined=True)
 def cube(x):
-    """x**3, with the bits of `pow`."""
+    """Return x**3, with the bits of `pow`."""
     compiled_only()
 
 
@@ -98,12 +98,12 @@ def _fourth_power_f64(x):
 
 @floats(_fourth_power_f32, _fourth_power_f64, inlined=True)
 def fourth_power(x):
-    """x**4, with the bits of `pow`."""
+    """Return x**4, with the bits of `pow`."""
     compiled_only()
 
 
 def _half_power_f32(x):
-    return select(x == -INF, INF, sqrt(x) + ZERO)  # 0 without the sign of a root
+    return select(x == -INF, INF, sqrt(x) + ZERO)  # adding 0 turns the root -0 into 0
 
 
 def _half_power_f64(x):
@@ -112,7 +112,7 @@ def _half_power_f64(x):
 
 @floats(_half_power_f32, _half_power_f64, inlined=True)
 def half_power(x):
-    """x**0.5, with the bits of `pow`."""
+    """Return x**0.5, with the bits of `pow`."""
     compiled_only()
 
 
@@ -144,8 +144,10 @@ def _power_f64(x, y):
 
 
 def _power_integer(x, y):
-    """Squaring and multiplying in the type's own width. A negative exponent gives 0; kernels that
-    may meet one report it."""
+    """Return x**y by squaring and multiplying in the type's own width.
+
+    A negative exponent gives 0; kernels that may meet one report it.
+    """
     result, rest = integer_one(x), y
     while rest > 0:
         if rest & 1:
@@ -163,7 +165,7 @@ def _power_for(x):
 
 @overloaded(_power_for, inlined=True)
 def pow(x, y):
-    """x**y: C's pow for floats, wrapping for integers."""
+    """Return x**y: C's pow for floats, wrapping for integers."""
     compiled_only()
 
 
@@ -177,5 +179,5 @@ def _rsqrt_f64(x):
 
 @floats(_rsqrt_f32, _rsqrt_f64)
 def rsqrt(x):
-    """1 / sqrt(x)."""
+    """Return 1 / sqrt(x)."""
     compiled_only()

@@ -26,7 +26,8 @@ from nodeflow.engine.devicelib.math_functions import log
 from nodeflow.engine.devicelib.normal_quantile import CENTRE, SHOULDER, TAIL
 
 _PARITY = np.uint32(0x1BD11BDA)
-# Not in a tuple: looking up may fail, for which our front end has no words; numba takes a second.
+# Not in a tuple: indexing a tuple may raise, which our front end cannot compile. numba would take a
+# second.
 _U1, _U2, _U3, _U4, _U5 = (np.uint32(i) for i in range(1, 6))
 _U6, _U13, _U15, _U16, _U17, _U24, _U26, _U29 = (
     np.uint32(i) for i in (6, 13, 15, 16, 17, 24, 26, 29)
@@ -57,7 +58,7 @@ def _four(x, y, a, b, c, d):
 
 @_helper
 def threefry2x32(key0, key1, counter0, counter1):
-    """Two uint32 words of Threefry-2x32-20; all four arguments uint32."""
+    """Return two uint32 words of Threefry-2x32-20 from four uint32."""
     key2 = bit_xor(bit_xor(key0, key1), _PARITY)
     x, y = wrap_add(counter0, key0), wrap_add(counter1, key1)
     x, y = _four(x, y, _U13, _U15, _U26, _U6)
@@ -74,50 +75,50 @@ def threefry2x32(key0, key1, counter0, counter1):
 
 @_helper
 def uniform_float32(first, second):
-    """float32 in [0, 1) from two words."""
+    """Return a float32 in [0, 1) from two words."""
     return np.float32(shift_right(first, _U8)) * _2M24
 
 
 @_helper
 def uniform_float64(first, second):
-    """float64 in [0, 1) from two words."""
+    """Return a float64 in [0, 1) from two words."""
     whole = bit_or(shift_left(np.uint64(first), _U21), shift_right(np.uint64(second), _U11))
     return np.float64(whole) * _2M53
 
 
 @_helper
 def open_float32(first, second):
-    """float64 strictly between 0 and 1 with 32 random bits."""
+    """Return a float64 strictly between 0 and 1 with 32 random bits."""
     return (np.float64(first) + 0.5) * _2M32
 
 
 @_helper
 def open_float64(first, second):
-    """float64 strictly between 0 and 1 with 52 random bits."""
+    """Return a float64 strictly between 0 and 1 with 52 random bits."""
     whole = bit_or(shift_left(np.uint64(first), _U20), shift_right(np.uint64(second), _U12))
     return (np.float64(whole) + 0.5) * _2M52
 
 
 @_helper
 def centred_float32(first, second):
-    """`open_float32` less 1/2, exactly: what the processor converts are signed numbers."""
+    """Return `open_float32` minus 1/2, exactly, by the processor's conversion of signed numbers."""
     return fma(np.float64(np.int32(bit_xor(first, _HIGHEST_BIT))), _2M32, _2M33)
 
 
 @_helper
 def centred_float64(first, second):
-    """`open_float64` less 1/2, exactly."""
+    """Return `open_float64` minus 1/2, exactly."""
     return open_float64(first, second) - 0.5
 
 
 # x with P(standard normal < x) = 1/2 + q for float64 q, by AS 241. A loop over many q vectorises if
-# it computes one of the three formulas alone. Those further out take the `distance` of the smaller
-# tail, 1/2 - |q|.
+# it computes only one of the three formulas. The two outer formulas take the `distance` of the
+# smaller tail, 1/2 - |q|.
 
 CENTRAL = 0.425
-"""Up to this |q| the formula of the centre holds."""
+"""Largest |q| for the formula of the centre."""
 REMOTE = math.exp(-25)
-"""Of smaller tails the formula `remote_normal` holds; 32 bits do not reach that far."""
+"""Largest tail for the formula `remote_normal`. 32 random bits do not reach that far."""
 
 
 @_helper
@@ -140,18 +141,18 @@ def remote_normal(distance, q):
 
 @_helper
 def distance(tail):
-    """That of any tail."""
+    """Return the distance of any tail."""
     return sqrt(-log(tail))
 
 
 @_helper
 def plain_distance(tail):
-    """That of a tail that is no denormal number and not 0, in fewer steps."""
+    """Return the distance of a tail that is neither denormal nor 0, in fewer steps."""
     return sqrt(-plain_log_f64(tail))
 
 
 @_helper
 def integer_in(first, second, span):
-    """int64 from 0 to span - 1 (uint64 span, at most 2**32) from two words."""
+    """Return an int64 from 0 to span - 1 (uint64 span, at most 2**32) from two words."""
     carried = shift_right(np.uint64(second) * span, _U32)
     return np.int64(shift_right(np.uint64(first) * span + carried, _U32))

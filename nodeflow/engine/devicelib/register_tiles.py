@@ -1,14 +1,13 @@
-"""Tiles of products that stay in vector registers; the inner loops of convolution.
+"""Tiles of products that stay in vector registers: the inner loops of convolution and products.
 
 A tile is a few positions by a few vectors of results. Each iteration of the innermost loop
 multiplies one number of each position with the vectors and adds, fused. The order of additions is
-fixed here, so a result depends neither on the tile's size nor on its neighbours.
-
-LLVM does not make such loops of scalar code, so they are built from vectors by hand. All functions
-are for use inside kernels.
+fixed here, so a result depends on neither the tile's size nor its neighbours. LLVM does not make
+such loops from scalar code, so they are built from vectors by hand. All functions are for use
+inside kernels.
 """
 
-# Intrinsics are typing functions whose first argument, the typing context, numba passes in.
+# Intrinsics are typing functions. numba passes their first argument, the typing context.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
@@ -47,18 +46,19 @@ def gathered_tile(
     typingctx, positions, vectors, lanes, dtype, masked, narrow, apart, spans,
     x, step, panel, panel_row, rows, nrows, columns, ncolumns, out, out_step, width, first, end,
 ):  # fmt: skip
-    """For each position: the sum, over the runs of a window, of numbers times rows of a panel.
+    """Write, for each position, the sum of numbers times rows of a panel over the runs of a window.
 
     Args:
-        positions, vectors, lanes, masked, narrow, apart: literals; where ``masked`` is 1, only
-            ``width`` elements of each result are written, and where ``narrow`` is 1, too, only as
-            many of each row of the panel are read; where ``apart`` is 1, each element of a row has
-            a number of its own.
-        spans: literal: which spans of positions runs name (`conv_taps.span_of`), a bit for each.
-        x: address of the first position's picture; ``step`` bytes further lies the next one's.
+        positions, vectors, lanes, masked, narrow, apart: literals. If ``masked`` is 1, only
+            ``width`` elements of each result are written; if ``narrow`` is also 1, only as many of
+            each row of the panel are read. If ``apart`` is 1, each element of a row has its own
+            number.
+        spans: literal: bit set of the spans of positions that runs name (`span_of`).
+        x: address of the first position's picture; the next one's is ``step`` bytes further.
         panel: address of rows of vectors * lanes weights, ``panel_row`` bytes from row to row.
-        rows, columns: addresses of (bytes to add to x, rows of the panel to skip) for each row of
-            the window, and (bytes, rows, length, span) for each run in it; nrows, ncolumns of them.
+        rows, columns: addresses of (bytes to add to x, rows of the panel to skip) for each of the
+            ``nrows`` rows of the window, and of (bytes, rows, length, span) for each of the
+            ``ncolumns`` runs in a row.
         out: address of the first position's results; ``out_step`` bytes to the next.
         first, end: the positions whose results are written.
     """
@@ -117,8 +117,10 @@ def gathered_tile(
 
 
 def span_of(number: int, positions: int) -> tuple[int, int]:
-    """A span of a tile's positions, by its number: 0 is all of them, then come those that begin
-    later, then those that end earlier. The first position, and the one after the last."""
+    """Return a span of a tile's positions by its number: the first position and the end.
+
+    0 is all positions. Then come the spans that begin later, then those that end earlier.
+    """
     return (number, positions) if number < positions else (0, number - positions + 1)
 
 
@@ -130,16 +132,16 @@ def outer_tile(
     """Add, over a rectangle of places, numbers of one picture times a vector of another.
 
     Args:
-        positions, vectors, lanes, masked: literals; where ``masked`` is 1, only ``width`` elements
-            of each row of g and out are touched.
-        lines: literal: how many lines of memory begin to come nearer for each row of the rectangle.
-        x: address of ``positions`` neighbouring numbers at the first place; ``x_row`` and
-            ``x_column`` bytes further are those of the next place down and across.
+        positions, vectors, lanes, masked: literals. If ``masked`` is 1, only ``width`` elements of
+            each row of g and out are touched.
+        lines: literal: cache lines that are prefetched for each row of the rectangle.
+        x: address of ``positions`` neighbouring numbers at the first place. The numbers of the next
+            place down and across are ``x_row`` and ``x_column`` bytes further.
         g: the same for vectors * lanes elements.
         nrows, ncolumns: sizes of the rectangle.
         out: address of the results, a row for each number, ``out_step`` bytes from row to row.
-        fresh: true to begin at zero instead of what lies in out.
-        later: address of those lines; any will do.
+        fresh: true to begin at zero instead of at the values in out.
+        later: address of the lines to prefetch, which may be any.
     """
     count, wide, per_vector, ragged, ahead = shape_of(positions, vectors, lanes, masked, lines)
     scalar = scalar_of(dtype)
@@ -175,19 +177,20 @@ def packed_tile(
     typingctx, positions, vectors, lanes, dtype, masked, full, row,
     a, a_row, a_term, b, b_term, terms, out, out_row, width, more, each,
 ):  # fmt: skip
-    """A tile of a product: for each row of a, the sum of its terms times rows of b, and what is
-    added to it.
+    """Write a tile of a product, for rows of a and a panel, and add further operands to it.
+
+    Each row of results is the sum of the terms of a row of a times rows of b.
 
     Args:
-        positions, vectors, lanes, masked: literals: rows of a; elements of a row of b, all of which
-            are read; where ``masked`` is 1, only ``width`` results of each row are written.
-        full, row: literals, 1 where a matrix as large as the result is added, and a row to each row
-            of that; the two are added up first.
-        a: address of the first number; ``a_row`` bytes further is the next row's, ``a_term`` the
-            next term's.
-        b: address of the first row, ``b_term`` bytes to the next; there are ``terms``.
+        positions, vectors, lanes, masked: literals: rows of a; elements of a row of b, which are
+            all read. If ``masked`` is 1, only ``width`` results of each row are written.
+        full, row: literals: 1 if a matrix as large as the result is added, and 1 if a row is added
+            to each of its rows. If both are, they are added up first.
+        a: address of the first number. The next row's is ``a_row`` bytes further, the next term's
+            ``a_term`` bytes.
+        b: address of the first of ``terms`` rows, ``b_term`` bytes to the next.
         out: address of the results, ``out_row`` bytes from row to row.
-        more: address of the matrix's part, with the rows of ``out``.
+        more: address of the matrix's part, also with ``out_row`` bytes from row to row.
         each: address of the row's part.
     """
     count, wide, per_vector, ragged, has_more, has_each = shape_of(
@@ -218,21 +221,18 @@ def tiled_product(
     typingctx, positions, vectors, lanes, dtype,
     rows, columns, a, a_row, a_term, b, b_panel, b_term, terms, out, out_row, fresh,
 ):  # fmt: skip
-    """A product of any size in tiles of at most ``positions`` rows, and ``vectors`` by ``lanes``
-    columns.
-
-    A result is the sum from the first term to the last, whatever the tile that it is in.
+    """Write a product of any size in tiles. A result adds up all terms in order, whatever its tile.
 
     Args:
-        positions, vectors, lanes: literals.
+        positions, vectors, lanes: literals: most rows of a tile; its columns are ``vectors`` by
+            ``lanes``.
         rows, columns: of the result; rows are at least 1.
-        a: address of the first number; ``a_row`` bytes further is the next row's, ``a_term`` the
-            next term's.
-        b: address of the first term's row, ``b_term`` bytes to the next; there are ``terms``. The
-            next tile's columns lie ``b_panel`` bytes further. Of the last only those there are
-            are read.
+        a: address of the first number. The next row's is ``a_row`` bytes further, the next term's
+            ``a_term`` bytes.
+        b: address of the first of ``terms`` rows, ``b_term`` bytes to the next. The next tile's
+            columns are ``b_panel`` bytes further. In the last tile only existing columns are read.
         out: address of the results, ``out_row`` bytes from row to row.
-        fresh: true to begin at zero instead of what lies in out.
+        fresh: true to begin at zero instead of at the values in out.
     """
     (tall, wide, per_vector), scalar = shape_of(positions, vectors, lanes), scalar_of(dtype)
 
@@ -250,18 +250,19 @@ def panel_product(
     typingctx, vectors, lanes, dtype, masked, lowest, first, second,
     rows, a, a_row, a_term, b, b_term, terms, out, out_row, width, p, q, fresh, final,
 ):  # fmt: skip
-    """As `tiled_product`, of as many columns as a tile has. Where ``masked`` is 1, only ``width``
-    are written; all are read, for masks for reading would take registers from results.
+    """Write a product like `tiled_product`, with only as many columns as a tile has.
+
+    If ``masked`` is 1, only ``width`` columns are written. All are read, because masks for reading
+    would take registers from results.
 
     Args:
-        lowest: literal, rows of the lowest tile that ``rows`` are cut into
-            (`tile_heights.lowest_tile`); each height is code of its own, which takes long to
-            compile.
-        first, second: literals, what is added to the results, and then what else, while they are in
-            registers: a `MATRIX`, a `ROW` or 0 for nothing.
-        p, q: addresses of these, where the first column's numbers lie. Of both, only ``width`` are
-            read, and rows of a matrix lie as far apart as those of out.
-        final: true where these terms are the last, after which alone something is added.
+        lowest: literal: rows of the lowest tile into which ``rows`` are cut
+            (`tile_heights.lowest_tile`). Each height has its own code, which takes long to compile.
+        first, second: literals: kinds of the operands that are added in turn to the results in
+            registers: `MATRIX`, `ROW`, or 0 for nothing.
+        p, q: addresses of these operands' numbers for the first column. Only ``width`` columns are
+            read, and rows of a matrix are as far apart as rows of out.
+        final: true if these are the last terms; only then the operands are added.
     """
     wide, per_vector, ragged, low, *added = shape_of(vectors, lanes, masked, lowest, first, second)
     scalar = scalar_of(dtype)
@@ -278,7 +279,7 @@ def panel_product(
 def _tiled_product(
     module: ir.Module, scalar: ir.Type, positions: int, vectors: int, lanes: int
 ) -> ir.Function:
-    """The function that makes a product of any size, once in each module."""
+    """Return the function for a product of any size, one per module."""
     function, builder = function_of(module, f"tiled.{positions}.{vectors}.{lanes}", scalar, 11, 1)
     if builder is None:
         return function
@@ -321,7 +322,7 @@ def _panel_product(
     lowest: int,
     added: Sequence[int],
 ) -> ir.Function:
-    """The function that makes a product of some columns, once in each module."""
+    """Return the function for a product of some columns, one per module."""
     kinds = "".join(map(str, added))
     name = f"panel.{vectors}.{lanes}.{lowest}.{kinds}{'.masked' if masked else ''}"
     function, builder = function_of(module, name, scalar, 12, 2)
@@ -364,8 +365,10 @@ def _panel_product(
 def function_of(
     module: ir.Module, name: str, scalar: ir.Type, words: int, flags: int
 ) -> tuple[Any, Any]:
-    """An internal function of int64 arguments and boolean ones after them, and the builder of its
-    body; None instead of the builder where the module has the function."""
+    """Return an internal function of int64 arguments followed by booleans, and its body's builder.
+
+    The builder is None if the module already has the function.
+    """
     name = f"nodeflow.{name}.{'f32' if scalar == F32 else 'f64'}"
     if name in module.globals:
         return module.globals[name], None
@@ -378,10 +381,11 @@ def function_of(
 def _cut_rows(
     builder: Any, rows: Any, heights: Sequence[int]
 ) -> Callable[[Callable[[int, Any], None]], None]:
-    """Cut rows into tiles of about the same height, each one of ``heights``, which ascend.
+    """Cut rows into tiles of about the same height, one of the ascending ``heights``.
 
-    Returns what writes the loop over the tiles: it calls a function with the height of a tile and
-    its first row. It may be called inside another loop, outside which the divisions then stay.
+    Return a function that writes the loop over the tiles: it calls its argument with the height of
+    a tile and its first row. It may be called inside another loop; the divisions stay outside that
+    loop.
     """
     most = ir.Constant(I64, heights[-1])
     tiles = builder.sdiv(builder.add(rows, ir.Constant(I64, heights[-1] - 1)), most)

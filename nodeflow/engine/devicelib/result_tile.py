@@ -1,4 +1,5 @@
-"""Results of a product that stay in vector registers: what the tiles of `register_tiles` do."""
+"""Results of a product that stay in vector registers: the operations of tiles of
+`register_tiles`."""
 
 from __future__ import annotations
 
@@ -12,15 +13,15 @@ from nodeflow.engine.devicelib.intrinsics import F32, I1, I8, I32, I64
 from nodeflow.engine.devicelib.tile_heights import TALL
 
 TOGETHER = 4
-"""Terms of a round of a loop over terms, in tall tiles. A loop of single terms with AVX2 has 29
-instructions for 12 multiplications, which take 6 cycles: more than processors with hyperthreads
-issue for each of two, and some issue for one. Rounds have 22. On Sapphire Rapids products take 0.95
-to 0.98 of the time, and 0.81 to 0.87 in minutes in which OpenBLAS is slow, too. With AVX-512, whose
-multiplications wait for less, products of 100 and more terms take 0.82 to 1.0. Lower tiles, of
-which a product has few, are left as they are, for what is written out takes time to compile; and
-those of ARM, where rounds would put vectors on the stack."""
+"""Terms of a round of a loop over terms, in tall tiles. With AVX2, a loop of single terms has 29
+instructions for 12 multiplications, which take 6 cycles. That is more than processors with
+hyperthreads issue for each of two threads, and some issue for one. Rounds have 22 instructions per
+term. On Sapphire Rapids, products take 0.95 to 0.98 of the time, and 0.81 to 0.87 in minutes when
+OpenBLAS is also slow. With AVX-512, whose multiplications wait for less, products of 100 and more
+terms take 0.82 to 1.0. A product has few lower tiles. They have no rounds, because unrolled code
+takes time to compile. Tiles of ARM have none, because rounds would put vectors on the stack."""
 _LOWEST = {64: TALL, 32: TALL - 1}
-"""By the bytes of a vector, rows of the lowest tile that goes in rounds."""
+"""By the bytes of a vector: rows of the lowest tile whose loop over terms has rounds."""
 
 
 class Tile:
@@ -55,7 +56,7 @@ class Tile:
         return cgutils.get_or_insert_function(self.builder.module, kind, name)
 
     def mask(self, width: Any) -> None:
-        """From now on touch only the first ``width`` elements of each row in memory."""
+        """Restrict all further access to the first ``width`` elements of each row in memory."""
         places = ir.VectorType(I64, self.lanes)
         wide = splat(self.builder, width, places)
         self.masks = []
@@ -71,7 +72,7 @@ class Tile:
                 self.builder.store(zero, place)
 
     def read_vector(self, address: Any, v: int) -> Any:
-        """Vector number ``v`` of a row."""
+        """Return vector number ``v`` of a row."""
         pointer = self._vector_pointer(address, v)
         if self.masks is None:
             return self.builder.load(pointer, align=self.bytes)
@@ -92,16 +93,18 @@ class Tile:
         span: tuple[int, int] | None = None,
         folded: bool = False,
     ) -> None:
-        """accumulator[p][v] += number at address ``numbers(p)`` * vector v of the row, for all p or
-        those of a span; ``apart``: there is a number for each element of the row, side by side.
+        """Add, for each position, a number times vectors of a row.
+
+        accumulator[p][v] += number at ``numbers(p)`` * vector v, for all p, or for the p of a span.
+        ``apart``: whether each element of the row has its own number; they are contiguous.
 
         Args:
-            folded: with AVX-512 every other position's multiplications read the number themselves,
-                if the addresses are literals apart: from an index of its own in each instruction
-                nothing is gained. A term of 14 positions and two vectors is 37 instructions instead
-                of 44, for 28 multiplications that take 14 cycles: processors whose cores two
-                threads share issue some 3 a cycle for each. Where all positions do so, reading
-                takes longer than multiplying.
+            folded: whether, with AVX-512, the multiplications of every other position read the
+                number themselves, if the addresses are literals apart. (With an index in each
+                instruction nothing is gained.) A term of 14 positions and two vectors then has 37
+                instructions instead of 44, for 28 multiplications that take 14 cycles. Processors
+                whose cores are shared by two threads issue some 3 instructions a cycle for each. If
+                all positions did so, reading would take longer than multiplying.
         """
         builder = self.builder
         masks, self.masks = self.masks, self.masks if masked else None
@@ -122,11 +125,12 @@ class Tile:
                 self.add_product(place, x, vector)
 
     def add_product(self, place: Any, x: Any, y: Any) -> None:
-        """An accumulator += x * y, all of them vectors."""
+        """Add the product of two vectors to an accumulator."""
         self.builder.store(self.builder.call(self._fma, [x, y, self.builder.load(place)]), place)
 
     def _add_from_memory(self, place: Any, number: Any, vector: Any) -> None:
-        """As one instruction of AVX-512. LLVM chooses it only for what is needed once."""
+        """Add a product by one instruction of AVX-512. LLVM chooses it only for a number that is
+        needed once."""
         suffix = "ps" if self.bytes == 4 else "pd"
         text = f"vfmadd231{suffix} $2{{1to{self.lanes}}}, $1, $0"
         kind = ir.FunctionType(self.vector, [self.vector, number.type, self.vector])
@@ -137,7 +141,8 @@ class Tile:
         self.builder.store(made, place)
 
     def _row(self, address: Any, step: Any, p: int, last: Any | None) -> Any:
-        """Where row ``p`` lies; those after the ``last`` one, if given, lie where it does."""
+        """Return the address of row ``p``. Rows after the ``last`` one, if given, have its
+        address."""
         number = ir.Constant(I64, p)
         if last is not None:
             inside = self.builder.icmp_signed("<", number, last)
@@ -153,11 +158,13 @@ class Tile:
     def add_terms(
         self, a: Any, a_row: Any, a_term: Any, b: Any, b_term: Any, terms: Any, full: bool = False
     ) -> None:
-        """Add ``terms`` products of a number of each row of a and a row of b, which is ``full``
-        where results are masked, too."""
+        """Add ``terms`` products of a number of each row of a and a row of b.
+
+        ``full``: whether rows of b are read whole even if results are masked.
+        """
         builder = self.builder
         first = builder.inttoptr(a, I8.as_pointer())
-        # As pointers: LLVM would compute addresses that are integers again for each term.
+        # The addresses are pointers, because LLVM would compute integers again for each term.
         rows = [
             builder.gep(first, [builder.mul(a_row, ir.Constant(I64, p))])
             for p in range(len(self.accumulators))
@@ -184,7 +191,7 @@ class Tile:
                 add(builder.add(done, loop.index))
 
     def begin(self, fresh: Any, address: Any, step: Any, last: Any | None = None) -> None:
-        """At zero where ``fresh`` is true, else with what lies there."""
+        """Begin at zero if ``fresh`` is true, else with the values at ``address``."""
         with self.builder.if_else(fresh) as (new, old):
             with new:
                 self.clear()
@@ -192,7 +199,7 @@ class Tile:
                 self.load_rows(address, step, last)
 
     def prefetch_rows(self, address: Any, step: Any) -> None:
-        """Let the rows of a matrix come nearer, from which `add_rows` reads."""
+        """Prefetch the rows of a matrix that `add_rows` will read."""
         builder = self.builder
         line = 64 // self.bytes
         for p in range(len(self.accumulators)):
@@ -201,11 +208,11 @@ class Tile:
                 self._prefetch(row, at * self.bytes, cache=1)
 
     def prefetch_row(self, address: Any) -> None:
-        """Let a row of results come into the second cache."""
+        """Prefetch a row of results into the second cache."""
         self.prefetch_lines(address, -(-len(self.accumulators[0]) * self.lanes * self.bytes // 64))
 
     def prefetch_lines(self, address: Any, lines: int) -> None:
-        """Let that many lines of memory come into the second cache."""
+        """Prefetch ``lines`` cache lines into the second cache."""
         for line in range(lines):
             self._prefetch(address, 64 * line, cache=2)
 
@@ -228,7 +235,7 @@ class Tile:
                 builder.store(builder.fadd(added, builder.load(place)), place)
 
     def store_rows(self, address: Any, step: Any, span: tuple[Any, Any] | None = None) -> None:
-        """Write the results of all positions, or of those of a span."""
+        """Write the results of all positions, or of the positions of a span."""
         builder = self.builder
         for p, places in enumerate(self.accumulators):
             row = builder.add(address, builder.mul(step, ir.Constant(I64, p)))
@@ -241,8 +248,11 @@ class Tile:
                     self._store_row(row, places)
 
     def store_up_to(self, address: Any, step: Any, last: Any) -> None:
-        """Write the results of the positions up to ``last``. Those after it write where that does,
-        before it does: so no branch asks for each."""
+        """Write the results of the positions up to ``last``.
+
+        Positions after it write to the row of ``last`` before it does. So no branch is needed for
+        each.
+        """
         for p in reversed(range(len(self.accumulators))):
             self._store_row(self._row(address, step, p, last), self.accumulators[p])
 
@@ -258,7 +268,7 @@ class Tile:
 
 
 def prefetch_line(builder: Any, address: Any, cache: int) -> None:
-    """Begin to bring a line into a cache and into those further away."""
+    """Prefetch a line into a cache and into the caches behind it."""
     kind = ir.FunctionType(ir.VoidType(), [I8.as_pointer(), I32, I32, I32])
     fetch = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
     place = builder.inttoptr(address, I8.as_pointer())
@@ -266,7 +276,7 @@ def prefetch_line(builder: Any, address: Any, cache: int) -> None:
 
 
 def splat(builder: Any, value: Any, vector: ir.VectorType) -> Any:
-    """A scalar in all lanes."""
+    """Return a vector with a scalar in all lanes."""
     undefined = ir.Constant(vector, ir.Undefined)
     first = builder.insert_element(undefined, value, ir.Constant(I32, 0))
     zeros = ir.Constant(ir.VectorType(I32, vector.count), [0] * vector.count)

@@ -1,6 +1,6 @@
-"""Running sums of eight numbers at a time, in vectors; `ops.math.cumsum` says in which order."""
+"""Running sums of eight numbers at a time, in vectors. `ops.math.cumsum` defines their order."""
 
-# Intrinsics are typing functions whose first argument, the typing context, numba passes in.
+# Intrinsics are typing functions. numba passes their first argument, the typing context.
 from __future__ import annotations
 
 from llvmlite import ir
@@ -17,14 +17,14 @@ _EIGHT = range(8)
 def add_eight(typingctx, source, target, total, exclusive, reverse):
     """Write ``total`` plus the running sums of the eight float32 at ``source`` to ``target``.
 
-    The result is the total of all (float64). ``exclusive`` and ``reverse`` are literals: whether
-    sums leave their own element out, and whether they begin at the last one.
+    Return the total of all (float64). ``exclusive`` and ``reverse`` are literals: whether sums
+    leave out their own element, and whether they begin at the last one.
     """
     if not all(isinstance(t, types.BooleanLiteral) for t in (exclusive, reverse)):
         raise TypingError("add_eight: exclusive and reverse must be literals")
     leaves_out, turned = exclusive.literal_value, reverse.literal_value
     numbers, sums = ir.VectorType(F32, 8), ir.VectorType(F64, 8)
-    nothing = ir.Constant(sums, [-0.0] * 8)  # added to any number, be it -0, it changes nothing
+    nothing = ir.Constant(sums, [-0.0] * 8)  # changes no number, not even -0
     order = [7 - k if turned else k for k in _EIGHT]
 
     def codegen(context, builder, sig, args):
@@ -32,7 +32,7 @@ def add_eight(typingctx, source, target, total, exclusive, reverse):
             return builder.shuffle_vector(a, b, ir.Constant(ir.VectorType(I32, 8), list(lanes)))
 
         def moved(value, by):
-            """Each lane's value in the lane that is ``by`` further."""
+            """Return a vector with each lane's value ``by`` lanes further."""
             return chosen(value, nothing, (k - by if k >= by else 8 for k in _EIGHT))
 
         pointer = numbers.as_pointer()

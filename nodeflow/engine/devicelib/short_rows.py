@@ -1,9 +1,9 @@
-"""Sums, products and extremes of rows of a few elements, of several rows at once.
+"""Sums, products and extremes of short rows, several rows at once.
 
 `vector_reduce` takes some 5 ns for each row, however short it is.
 """
 
-# Intrinsics are typing functions whose first argument, the typing context, numba passes in.
+# Intrinsics are typing functions. numba passes their first argument, the typing context.
 from __future__ import annotations
 
 import math
@@ -20,12 +20,12 @@ from nodeflow.engine.devicelib.register_tiles import scalar_of, shape_of
 from nodeflow.engine.devicelib.vector_reduce import LANES, add, larger, smaller
 
 TOGETHER = 8
-"""Rows whose elements are brought into columns of vectors."""
+"""Rows whose elements are arranged as columns of vectors."""
 
 
 @intrinsic
 def sum_rows(typingctx, n, dtype, source, target, rows):
-    """Write the sum of each of some rows that follow each other, as `sum_lanes` adds them up.
+    """Write the sum of each of some contiguous rows, added up in the order of `sum_lanes`.
 
     Args:
         n: literal, elements of a row, from 1 to `LANES`.
@@ -36,7 +36,8 @@ def sum_rows(typingctx, n, dtype, source, target, rows):
 
 @intrinsic
 def prod_rows(typingctx, n, dtype, source, target, rows):
-    """As `sum_rows`, the product, from the first element to the last."""
+    """Write the product of each row, from the first element to the last. Arguments: as
+    `sum_rows`."""
 
     def multiplied(builder: Any, columns: Sequence[Any]) -> Any:
         total = columns[0]
@@ -49,33 +50,37 @@ def prod_rows(typingctx, n, dtype, source, target, rows):
 
 @intrinsic
 def max_rows(typingctx, n, dtype, source, target, rows):
-    """As `sum_rows`, the maximum, NaN if any is NaN."""
+    """Write the maximum of each row, NaN if any is NaN. Arguments: as `sum_rows`."""
     return _rows(n, dtype, lambda builder, columns: _extreme(builder, columns, larger))
 
 
 @intrinsic
 def min_rows(typingctx, n, dtype, source, target, rows):
-    """As `sum_rows`, the minimum, NaN if any is NaN."""
+    """Write the minimum of each row, NaN if any is NaN. Arguments: as `sum_rows`."""
     return _rows(n, dtype, lambda builder, columns: _extreme(builder, columns, smaller))
 
 
 @intrinsic
 def argmax_rows(typingctx, n, dtype, source, target, rows):
-    """As `sum_rows`, the place (int64) of the first maximum, or of the first NaN if any is."""
+    """Write the place (int64) of each row's first maximum, or of its first NaN. Arguments: as
+    `sum_rows`."""
     return _rows(n, dtype, lambda builder, columns: _place(builder, columns, ">"))
 
 
 @intrinsic
 def argmin_rows(typingctx, n, dtype, source, target, rows):
-    """As `argmax_rows`, of the minimum."""
+    """Write the place (int64) of each row's first minimum, or of its first NaN. Arguments: as
+    `sum_rows`."""
     return _rows(n, dtype, lambda builder, columns: _place(builder, columns, "<"))
 
 
 def _rows(
     n: Any, dtype: Any, reduced: Callable[[Any, Sequence[Any]], Any]
 ) -> tuple[Any, Callable[..., Any]]:
-    """Signature and code; ``reduced`` makes one of the columns of some rows, or of the numbers of a
-    single one."""
+    """Return signature and code of a reduction.
+
+    ``reduced`` combines the columns of some rows into one, or the numbers of a single row.
+    """
     (length,), scalar = shape_of(n), scalar_of(dtype)
     size = dtype.dtype.bitwidth // 8
 
@@ -92,7 +97,7 @@ def _rows(
             builder.store(result, at(target, first, result.type, wide), align=wide)
 
         def vectors(first: Any) -> list[Any]:
-            """The columns of `TOGETHER` rows."""
+            """Return the columns of `TOGETHER` rows."""
             wide = ir.VectorType(scalar, TOGETHER * length)
             begin = builder.mul(first, ir.Constant(I64, length))
             elements = builder.load(at(source, begin, wide), align=size)
@@ -126,8 +131,10 @@ def _rows(
 
 
 def _halved(builder: Any, columns: Sequence[Any], combine: Callable[[Any, Any, Any], Any]) -> Any:
-    """The columns combined as the lanes of `vector_reduce` are, one half with the other until one
-    is left. What is missing changes nothing."""
+    """Return the columns, combined in the order of the lanes of `vector_reduce`.
+
+    One half is combined with the other until one column is left. Missing columns change nothing.
+    """
     total, width = list(columns), LANES
     while width > 1:
         width //= 2
@@ -139,7 +146,8 @@ def _halved(builder: Any, columns: Sequence[Any], combine: Callable[[Any, Any, A
 
 
 def _extreme(builder: Any, columns: Sequence[Any], combine: Callable[[Any, Any, Any], Any]) -> Any:
-    """As `_halved`, NaN where any is NaN; one comparison looks at two columns."""
+    """Return the columns combined as by `_halved`, NaN if any is NaN. One comparison tests two
+    columns."""
     result = _halved(builder, columns, combine)
     found = builder.fcmp_unordered("uno", columns[0], columns[-1])
     for x, y in zip(columns[1:-1:2], columns[2::2], strict=False):
@@ -150,7 +158,7 @@ def _extreme(builder: Any, columns: Sequence[Any], combine: Callable[[Any, Any, 
 
 
 def _place(builder: Any, columns: Sequence[Any], sign: str) -> Any:
-    """The number of the first column that is most, NaN being more than any number."""
+    """Return the number of the first column with the extreme; NaN exceeds any number."""
     many = isinstance(columns[0].type, ir.VectorType)
     kind = ir.VectorType(I64, TOGETHER) if many else I64
     numbers = [ir.Constant(kind, [j] * TOGETHER if many else j) for j in range(len(columns))]

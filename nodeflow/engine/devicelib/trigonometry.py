@@ -1,5 +1,8 @@
-"""Sine, cosine and tangent of every finite number; of those that are near, by `near_angles`, so
-that an element has the same bits whatever is beside it."""
+"""Sine, cosine and tangent of every finite number.
+
+Near numbers are computed by `near_angles`, so that an element has the same bits whatever is beside
+it.
+"""
 
 # Intrinsics are called without the typing context that their definitions show.
 # pyright: reportCallIssue=false, reportGeneralTypeIssues=false
@@ -67,17 +70,17 @@ _COS = (_f(0.041666646), _f(-0.0013887301), _f(2.4430661e-05))
 
 @register_jitable
 def _funnel(high, low, shift):
-    """The upper 64 bits of the 128 bits high:low shifted left by 0 to 63."""
+    """Return the upper 64 bits of the 128 bits high:low shifted left by 0 to 63."""
     rest = shift_right(shift_right(low, _U1), wrap_sub(_U63, shift))
     return bit_or(shift_left(high, shift), rest)
 
 
 @register_jitable
 def _reduce_large(bits):
-    """Quadrant and rest in radians of |x| >= 2**24, exactly (Payne and Hanek).
+    """Return quadrant and rest in radians of |x| >= 2**24, exactly (Payne and Hanek).
 
-    |x| is a whole number m times 2**e; the turns are m times 1/(2 pi) shifted left by e, of which
-    whole turns, the bits that fall off, do not matter.
+    The size of x is a whole number m times 2**e. The turns are m times 1/(2 pi) shifted left by e.
+    Their whole part, the bits that fall off, does not matter.
     """
     m = np.uint64(bit_or(bit_and(bits, _WHOLE), _HIDDEN))
     e = wrap_sub(np.uint64(bit_and(shift_right(bits, I23), _I255)), _U150)
@@ -97,7 +100,7 @@ def _reduce_large(bits):
 
 @register_jitable
 def _quadrant(x):
-    """q and sin r, cos r with |x| = q pi/2 + r, |r| <= pi/4, for every finite x."""
+    """Return q, sin r and cos r with |x| = q pi/2 + r, |r| <= pi/4, for every finite x."""
     size = fabs(x)
     wide = _d(size)
     shifted = fma(wide, _TWO_OVER_PI, D_MAGIC)
@@ -131,7 +134,7 @@ def _sin_f64(x):
 
 @floats(_sin_f32, _sin_f64)
 def sin(x):
-    """Sine of x in radians."""
+    """Return the sine of x in radians."""
     compiled_only()
 
 
@@ -148,7 +151,7 @@ def _cos_f64(x):
 
 @floats(_cos_f32, _cos_f64)
 def cos(x):
-    """Cosine of x in radians."""
+    """Return the cosine of x in radians."""
     compiled_only()
 
 
@@ -165,5 +168,5 @@ def _tan_f64(x):
 
 @floats(_tan_f32, _tan_f64)
 def tan(x):
-    """Tangent of x in radians."""
+    """Return the tangent of x in radians."""
     compiled_only()

@@ -1,4 +1,4 @@
-"""Typed constants that several functions of kernels use: a Python literal would widen float32."""
+"""Typed constants that several functions of kernels share: a Python literal would widen float32."""
 
 from __future__ import annotations
 
@@ -8,4 +8,4 @@ ZERO, HALF, ONE, TWO = np.float32(0), np.float32(0.5), np.float32(1), np.float32
 INF, NAN = np.float32(np.inf), np.float32(np.nan)
 I1, I23 = np.int32(1), np.int32(23)
 D_MAGIC = 1.5 * 2.0**52
-"""Adding it to a small float64 leaves the nearest integer in the low bits."""
+"""Adding this number to a small float64 leaves the nearest integer in the low bits."""

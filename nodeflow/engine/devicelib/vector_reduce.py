@@ -1,11 +1,12 @@
-"""Reductions of contiguous floats with 16 lanes, combined pairwise; for use inside kernels.
+"""Reductions of contiguous floats in four vectors of 16 lanes, combined pairwise, for kernels.
 
 LLVM does not reorder float additions without fastmath, so a plain loop adds one element per four
-cycles. Here the order is fixed: element i goes to lane i % 64, the 64 lanes are combined by
-a fixed tree. The result depends on the number of elements alone, never on threads or the machine.
+cycles. Here the order is fixed. Element i goes to lane i % 64, but the whole vectors of 16 after
+the last 64 go to the first vector, and the last elements to the second. A fixed tree combines the
+64 lanes. The result depends on the number of elements alone, never on threads or the machine.
 """
 
-# Intrinsics are typing functions whose first argument, the typing context, numba passes in.
+# Intrinsics are typing functions. numba passes their first argument, the typing context.
 # pyright: reportCallIssue=false
 from __future__ import annotations
 
@@ -28,7 +29,7 @@ def add(builder, a, b):
 
 
 def larger(builder, a, b):
-    """b where it is larger: one instruction. What a NaN does is for `_Unordered`."""
+    """Return b if it is larger, else a, by one instruction. `_Unordered` handles NaN."""
     return builder.select(builder.fcmp_ordered(">", b, a), b, a)
 
 
@@ -37,7 +38,7 @@ def smaller(builder, a, b):
 
 
 class _Unordered:
-    """Whether any vector seen had a NaN; one comparison looks at two vectors."""
+    """A record whether any vector had a NaN. One comparison tests two vectors."""
 
     def __init__(self, builder, vector):
         self.builder = builder
@@ -52,7 +53,7 @@ class _Unordered:
         self.builder.store(self.builder.or_(self.builder.load(self.seen), found), self.seen)
 
     def applied(self, result):
-        """NaN instead of a result, or of all elements of a vector, where any was seen."""
+        """Return NaN instead of a result, or of all elements of a vector, if any NaN was seen."""
         found = self.builder.icmp_unsigned("!=", self.builder.load(self.seen), self.none)
         mask = self.builder.bitcast(found, ir.IntType(LANES))
         any_ = self.builder.icmp_unsigned("!=", mask, ir.Constant(mask.type, 0))
@@ -62,7 +63,7 @@ class _Unordered:
 
 
 def _scalar(dtype):
-    """The numba and LLVM types of the elements."""
+    """Return the numba and LLVM types of the elements."""
     scalar_type = dtype.dtype
     if scalar_type not in (types.float32, types.float64):
         raise TypingError(f"lanes: expected float32 or float64, got {scalar_type}")
@@ -70,7 +71,7 @@ def _scalar(dtype):
 
 
 def _lanes(dtype, combine, identity):
-    """Signature and code of a reduction of ``n`` elements at an address."""
+    """Return signature and code of a reduction of ``n`` elements at an address."""
     scalar_type, scalar = _scalar(dtype)
 
     def codegen(context, builder, sig, args):
@@ -86,7 +87,7 @@ def _lanes(dtype, combine, identity):
 
 
 def _more(dtype, combine, identity):
-    """Signature and code that combine ``n`` elements at an address with partial results."""
+    """Return signature and code that combine ``n`` elements at an address with partial results."""
     _, scalar = _scalar(dtype)
 
     def codegen(context, builder, sig, args):
@@ -105,7 +106,7 @@ def _more(dtype, combine, identity):
 
 
 def _all(dtype, combine):
-    """Signature and code of what all partial results together are."""
+    """Return signature and code that combine all partial results."""
     scalar_type, scalar = _scalar(dtype)
 
     def codegen(context, builder, sig, args):
@@ -121,7 +122,7 @@ def _everywhere(vector, number):
 
 
 def _combined(builder, base, n, parts, combine, identity, unordered):
-    """Four vectors of 16 partial results, with ``n`` elements more."""
+    """Return four vectors of 16 partial results, combined with ``n`` further elements."""
     vector, word = parts[0].type, n.type
     size = 4 if isinstance(vector.element, ir.FloatType) else 8
 
@@ -160,14 +161,17 @@ def _combined(builder, base, n, parts, combine, identity, unordered):
 
 
 def _all_of(builder, lanes, combine):
-    """What four vectors of partial results together are."""
+    """Return the combination of four vectors of partial results."""
     a, b, c, d = lanes
     total = combine(builder, combine(builder, a, b), combine(builder, c, d))
     return halved(builder, total, combine)
 
 
 def _load_some(builder, pointer, count, others):
-    """The first ``count`` elements of a vector, of ``others`` the rest, which is not read."""
+    """Return the first ``count`` elements of a vector, followed by elements of ``others``.
+
+    Elements after the first ``count`` are not read.
+    """
     vector, index = others.type, ir.IntType(32)
     width = "f32" if isinstance(vector.element, ir.FloatType) else "f64"
     kind = ir.FunctionType(
@@ -190,7 +194,7 @@ def _load_some(builder, pointer, count, others):
 
 
 def halved(builder, total, combine):
-    """Combine one half of a vector with the other until one element is left."""
+    """Combine one half of a vector with the other until one element is left, and return it."""
     width = total.type.count
     index = ir.IntType(32)
     while width > 1:
@@ -212,62 +216,67 @@ def halved(builder, total, combine):
 
 @intrinsic
 def sum_lanes(typingctx, address, n, dtype):
-    """Sum of ``n`` floats at ``address``; -0, which changes no number, for none."""
+    """Return the sum of ``n`` floats at ``address``; for none -0, which changes no number."""
     return _lanes(dtype, add, -0.0)
 
 
 @intrinsic
 def max_lanes(typingctx, address, n, dtype):
-    """Maximum, NaN if any is NaN; -inf for none."""
+    """Return the maximum of ``n`` floats, NaN if any is NaN; -inf for none."""
     return _lanes(dtype, larger, -math.inf)
 
 
 @intrinsic
 def min_lanes(typingctx, address, n, dtype):
-    """Minimum, NaN if any is NaN; inf for none."""
+    """Return the minimum of ``n`` floats, NaN if any is NaN; inf for none."""
     return _lanes(dtype, smaller, math.inf)
 
 
 @intrinsic
 def sum_more(typingctx, parts, address, n, dtype):
-    """Add ``n`` floats at ``address`` to 64 partial sums; all but the last ``n`` are multiples of
-    64, and `sum_of_parts` is then `sum_lanes` of all of them."""
+    """Add ``n`` floats at ``address`` to 64 partial sums.
+
+    If every ``n`` but the last is a multiple of 64, `sum_of_parts` is then `sum_lanes` of all
+    elements.
+    """
     return _more(dtype, add, -0.0)
 
 
 @intrinsic
 def max_more(typingctx, parts, address, n, dtype):
-    """As `sum_more`, of a maximum; after a NaN all parts are NaN."""
+    """Combine ``n`` floats with 64 partial maxima, as `sum_more` does. After a NaN all parts
+    are NaN."""
     return _more(dtype, larger, -math.inf)
 
 
 @intrinsic
 def min_more(typingctx, parts, address, n, dtype):
-    """As `sum_more`, of a minimum; after a NaN all parts are NaN."""
+    """Combine ``n`` floats with 64 partial minima, as `sum_more` does. After a NaN all parts
+    are NaN."""
     return _more(dtype, smaller, math.inf)
 
 
 @intrinsic
 def sum_of_parts(typingctx, parts, dtype):
-    """The sum of 64 partial sums."""
+    """Return the sum of 64 partial sums."""
     return _all(dtype, add)
 
 
 @intrinsic
 def max_of_parts(typingctx, parts, dtype):
-    """The maximum of 64 partial maxima."""
+    """Return the maximum of 64 partial maxima."""
     return _all(dtype, larger)
 
 
 @intrinsic
 def min_of_parts(typingctx, parts, dtype):
-    """The minimum of 64 partial minima."""
+    """Return the minimum of 64 partial minima."""
     return _all(dtype, smaller)
 
 
 @intrinsic
 def any_match(typingctx, address, value):
-    """Whether any of the `LANES` floats at ``address`` equals ``value`` or is NaN."""
+    """Return whether any of the `LANES` floats at ``address`` equals ``value`` or is NaN."""
 
     def codegen(context, builder, sig, args):
         scalar = args[1].type
@@ -289,11 +298,11 @@ def any_match(typingctx, address, value):
 
 @njit(nogil=True, error_model="numpy")
 def max_of(a, b):
-    """The larger of two numbers of one type, NaN if either is."""
+    """Return the larger of two numbers of one type, NaN if either is NaN."""
     return select((b > a) | (b != b), b, settled(a))
 
 
 @njit(nogil=True, error_model="numpy")
 def min_of(a, b):
-    """The smaller of two numbers of one type, NaN if either is."""
+    """Return the smaller of two numbers of one type, NaN if either is NaN."""
     return select((b < a) | (b != b), b, settled(a))

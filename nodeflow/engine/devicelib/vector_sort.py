@@ -1,6 +1,6 @@
-"""Calls numpy's sort from a kernel, by its address (`numpy_sort`)."""
+"""The call of numpy's sort from a kernel, by its address (`numpy_sort`)."""
 
-# Intrinsics are typing functions whose first argument, the typing context, numba passes in.
+# Intrinsics are typing functions. numba passes their first argument, the typing context.
 from __future__ import annotations
 
 from llvmlite import ir

@@ -1,4 +1,4 @@
-"""The width of the processor's vectors, and how many results fit into its registers."""
+"""The width of the processor's vectors, and the number of results that fit into its registers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from nodeflow.engine.devicelib.tile_heights import TALL
 from nodeflow.graph.types import numpy_dtype
 
 MOST_POSITIONS = 14
-"""Of a tile: its loop is written out for each."""
+"""Most positions of a tile: its loop is unrolled for each position."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class TileShape:
 
 @cache
 def vector_registers() -> tuple[int, int]:
-    """Bytes of a vector register, and how many there are."""
+    """Return the bytes of a vector register, and the number of registers."""
     features = processor.features()
     if "avx512f" in features:
         return 64, 32
@@ -40,11 +40,10 @@ def vector_registers() -> tuple[int, int]:
 
 @cache
 def product_tile_shape(dtype: str, rows: int, columns: int) -> TileShape:
-    """The largest tile of a product of so many rows and columns whose second operand lies in panels
-    of the tile's width.
+    """Return the largest tile of a product whose second operand is in panels of the tile's width.
 
-    A row or two need more vectors, or additions would wait for each other. Of Zen 5, 6 x 4 vectors
-    with AVX-512 and 6 x 2 with AVX2 reach 98 of 100 of the most that its multipliers can do.
+    With one or two rows a tile has more vectors, or additions would wait for each other. On Zen 5,
+    6 x 4 vectors with AVX-512 and 6 x 2 with AVX2 reach 98 % of the multipliers' peak.
     """
     size, registers = vector_registers()
     lanes = size // numpy_dtype(dtype).itemsize
@@ -57,8 +56,11 @@ def product_tile_shape(dtype: str, rows: int, columns: int) -> TileShape:
 
 @cache
 def tall_tile_shape(dtype: str) -> TileShape:
-    """The tile of a large product, whose panels of two vectors are so narrow that many terms of one
-    stay in the first cache; it has as many positions as the other registers hold."""
+    """Return the tile of a large product.
+
+    Its panels of two vectors are so narrow that many terms of a panel stay in the first cache. It
+    has as many positions as the other registers hold.
+    """
     size, registers = vector_registers()
     positions = MOST_POSITIONS if registers >= 32 else 6
     return TileShape(positions, 2, size // numpy_dtype(dtype).itemsize)
@@ -66,10 +68,10 @@ def tall_tile_shape(dtype: str) -> TileShape:
 
 @cache
 def tile_shape(dtype: str, columns: int) -> TileShape:
-    """The tile for results that have ``columns`` elements side by side.
+    """Return the tile for results that have ``columns`` elements side by side.
 
-    Eight positions hide the latency of a fused multiply-add with one vector already; two or three
-    read each weight less often. One register is left for the number that is multiplied.
+    Eight positions hide the latency of a fused multiply-add even with one vector. Two or three
+    vectors read each weight less often. One register is left for the number that is multiplied.
     """
     size, registers = vector_registers()
     lanes = size // numpy_dtype(dtype).itemsize
@@ -81,6 +83,9 @@ def tile_shape(dtype: str, columns: int) -> TileShape:
 
 
 def positions_of_one_picture(tile: TileShape) -> int:
-    """Most neighbouring positions whose results stay in registers, beside a row of weights and one
-    number: the more, the less often weights are read, which no other picture shares."""
+    """Return the most neighbouring positions whose results stay in registers.
+
+    A row of weights and one number also stay there. More positions read weights less often, which
+    no other picture shares.
+    """
     return min(MOST_POSITIONS, (vector_registers()[1] - tile.vectors - 1) // tile.vectors)

@@ -1,16 +1,16 @@
 """Winograd's transforms of pictures, gradients, filters and results, for square windows.
 
-With a picture's square, of one place more along each side than the window has, and a filter, both
-transformed, one product for each element gives 2 x 2 neighbouring results: `winograd_matrices` says
-how for one axis, and here both are transformed, first columns, then rows. The gradient by a filter
-follows in the same way from a square and the 2 x 2 places of the result's gradient.
+A square of a picture has one place more along each side than the window. If the square and a filter
+are transformed, one product for each element gives 2 x 2 neighbouring results. `winograd_matrices`
+defines this for one axis; here both axes are transformed, first columns, then rows. The gradient by
+a filter follows in the same way from a square and the 2 x 2 places of the result's gradient.
 
-A picture is (rows, columns, channels), and its channels go through vector by vector. The elements
-of a transformed square, row by row, are in as many matrices. All functions are for use inside
+A picture is (rows, columns, channels), and its channels are processed vector by vector. Each
+element of a transformed square, row by row, is in its own matrix. All functions are for use inside
 kernels; ``taps`` is the literal side of the window.
 """
 
-# Intrinsics are typing functions whose first argument, the typing context, numba passes in.
+# Intrinsics are typing functions. numba passes their first argument, the typing context.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
@@ -30,7 +30,7 @@ Vectors = list[list[Any]]
 
 
 class _Memory:
-    """Vectors of floats in memory, by address, and what is computed of them."""
+    """Vectors of floats in memory, by address, and computations with them."""
 
     def __init__(self, builder: Any, scalar: ir.Type, lanes: int) -> None:
         self.builder = builder
@@ -45,7 +45,7 @@ class _Memory:
         return ir.Constant(self.kind, [ir.Constant(self.kind.element, value)] * self.kind.count)
 
     def zeros(self) -> Any:
-        """Address of a vector of zeros."""
+        """Return the address of a vector of zeros."""
         place = cgutils.alloca_once_value(self.builder, self.constant(0.0))
         return self.builder.ptrtoint(place, I64)
 
@@ -58,11 +58,11 @@ class _Memory:
         self.builder.store(value, pointer, align=self._size)
 
     def over(self, depth: Any) -> Any:
-        """A loop over the vectors of ``depth`` bytes."""
+        """Return a loop over the vectors of ``depth`` bytes."""
         return cgutils.for_range(self.builder, self.builder.sdiv(depth, _number(self.bytes)))
 
     def load_all(self, side: int, first: Any, step: Any) -> Vectors:
-        """A square of vectors that lie ``step`` bytes apart."""
+        """Return a square of vectors that lie ``step`` bytes apart."""
         return [
             [self.load(self._at(first, step, i * side + j)) for j in range(side)]
             for i in range(side)
@@ -75,14 +75,15 @@ class _Memory:
     def _at(self, first: Any, step: Any, number: int) -> Any:
         return self.builder.add(first, self.builder.mul(step, _number(number)))
 
-    # ---- what is computed -----------------------------------------------------------------
+    # ---- computations ----------------------------------------------------------------------
 
     def times(self, matrix: Matrix, values: Sequence[Any]) -> list[Any]:
-        """A matrix times a column of vectors."""
+        """Return a matrix times a column of vectors."""
         return [self._sum(row, values) for row in matrix]
 
     def _sum(self, factors: Sequence[Any], values: Sequence[Any]) -> Any:
-        """Products added up from one with the factor 1 on, if there is one: it costs nothing."""
+        """Return the sum of products. It begins with a factor of 1, if there is one, which costs
+        nothing."""
         builder = self.builder
         terms = [(f, v) for f, v in zip(factors, values, strict=True) if f]
         terms.sort(key=lambda term: term[0] != 1)
@@ -97,7 +98,7 @@ class _Memory:
         return total
 
     def on_both_sides(self, matrix: Matrix, values: Vectors) -> Vectors:
-        """A matrix times columns, and then times rows."""
+        """Return a matrix times columns, and then times rows."""
         columns = [self.times(matrix, column) for column in _turned(values)]
         return [self.times(matrix, row) for row in _turned(columns)]
 
@@ -111,12 +112,12 @@ def _number(value: int) -> ir.Constant:
 
 
 class _Window:
-    """Rows of a picture from one on, some of which may lie outside, as columns may.
+    """Some rows of a picture. Rows and columns may lie outside it.
 
     Args:
         place: picture, bytes from row to row, first row, rows; bytes from column to column, first
             column, columns.
-        count: how many rows.
+        count: number of rows.
     """
 
     def __init__(self, builder: Any, place: Sequence[Any], count: int) -> None:
@@ -129,8 +130,10 @@ class _Window:
             self._rows.append((builder.add(picture, builder.mul(row, row_step)), inside))
 
     def column(self, number: Any, along: Any, outside: Any) -> list[Any]:
-        """Addresses of a column, counted from the first, ``along`` bytes further; ``outside`` for
-        each place that lies there."""
+        """Return the addresses of a column, counted from the first, ``along`` bytes further.
+
+        The address of places outside the picture is ``outside``.
+        """
         builder = self._builder
         column = builder.add(self._left, number)
         inside = builder.icmp_unsigned("<", column, self._width)
@@ -144,9 +147,11 @@ class _Window:
 def _intrinsic(
     name: str, literals: Sequence[Any], words: int, body: Callable[..., None]
 ) -> tuple[Any, Any]:
-    """Signature and code of an intrinsic of literals, which are taps, lanes and a dtype, and
-    ``words`` integers: it calls a function that ``body(taps, memory, *words)`` fills, once in each
-    module."""
+    """Return signature and code of an intrinsic of three literals and ``words`` integers.
+
+    The literals are taps, lanes and a dtype. The intrinsic calls a function that ``body(taps,
+    memory, *words)`` fills, one per module.
+    """
     taps, lanes, dtype = literals
     (side, count), scalar = shape_of(taps, lanes), scalar_of(dtype)
 
@@ -167,16 +172,16 @@ def square_tiles(
     typingctx, taps, lanes, dtype,
     picture, row_step, top, height, step, left, width, count, depth, out, tile_step, matrix_step,
 ):  # fmt: skip
-    """Transform squares beside each other, each two columns further than the one before.
+    """Transform squares side by side, each two columns further than the one before.
 
     Args:
         taps, lanes: literals.
-        picture: address of the first row, ``row_step`` bytes to each next of ``height``.
-        top, left: row and column of the first square. What lies outside the picture is 0.
-        step: bytes from column to column, of which there are ``width``.
-        count: how many squares.
+        picture: address of the first row, ``row_step`` bytes to the next of ``height`` rows.
+        top, left: row and column of the first square. Places outside the picture are 0.
+        step: bytes from column to column of ``width`` columns.
+        count: number of squares.
         depth: bytes of the channels, a multiple of a vector.
-        out: address of the first matrix, ``matrix_step`` bytes from one to the next, and
+        out: address of the first matrix, ``matrix_step`` bytes from matrix to matrix, and
             ``tile_step`` from square to square.
     """
 
@@ -190,7 +195,7 @@ def square_tiles(
         ]
         with memory.over(depth) as loop:
             along = own.mul(loop.index, _number(memory.bytes))
-            # The columns before the first square's last two come in rounds of their own.
+            # Additional rounds read the columns before the first square's last two.
             with cgutils.for_range(own, own.add(count, _number(before))) as number:
                 columns = [[own.load(place) for place in places] for places in kept]
                 for n in range(2):
@@ -214,7 +219,8 @@ def gradient_tiles(
     typingctx, taps, lanes, dtype,
     picture, row_step, top, height, step, left, width, count, depth, out, tile_step, matrix_step,
 ):  # fmt: skip
-    """As `square_tiles`, of the 2 x 2 places of a result's gradient, which lie side by side."""
+    """Transform the 2 x 2 places of a result's gradient, which lie side by side, as
+    `square_tiles`."""
 
     def body(taps, memory, *words):
         *place, count, depth, out, tile_step, matrix_step = words
@@ -240,15 +246,15 @@ def result_tiles(
     picture, row_step, top, height, step, left, width, count, depth,
     products, tile_step, matrix_step,
 ):  # fmt: skip
-    """Write what matrices of products become: 2 x 2 results beside each other for each row.
+    """Write the 2 x 2 results of matrices of products, side by side for each row.
 
     Args:
         taps, lanes: literals.
-        picture: address of the results; those words mean what they do in `square_tiles`. The first
-            row and column of each 2 x 2 lie inside.
+        picture: address of the results; it and the following words are as in `square_tiles`. The
+            first row and column of each 2 x 2 lie inside.
         count: rows of a matrix.
         depth: bytes of a result's channels, a multiple of a vector.
-        products: address of the first matrix, ``matrix_step`` bytes from one to the next, and
+        products: address of the first matrix, ``matrix_step`` bytes from matrix to matrix, and
             ``tile_step`` from row to row.
     """
 
@@ -263,7 +269,8 @@ def result_tiles(
                 along = own.mul(loop.index, _number(memory.bytes))
                 read = memory.load_all(taps + 1, own.add(begin, along), matrix_step)
                 made = _turned(memory.on_both_sides(result, read))
-                # What lies outside is written where the first result is, before that.
+                # Results outside are written to the first result's place, before the first result
+                # is.
                 corner = window.column(first, along, _number(0))[0]
                 for n in (1, 0):
                     places = window.column(own.add(first, _number(n)), along, corner)
@@ -275,13 +282,13 @@ def result_tiles(
 
 @intrinsic
 def filter_tiles(typingctx, taps, lanes, dtype, filters, step, depth, out, matrix_step):
-    """Transform filters beside each other.
+    """Transform filters side by side.
 
     Args:
         taps, lanes: literals.
-        filters: address of the first place of the window, ``step`` bytes to each next.
+        filters: address of the first place of the window, ``step`` bytes to the next place.
         depth: bytes of the filters, a multiple of a vector.
-        out: address of the first matrix, ``matrix_step`` bytes from one to the next.
+        out: address of the first matrix, ``matrix_step`` bytes from matrix to matrix.
     """
 
     def body(taps, memory, filters, step, depth, out, matrix_step):
@@ -297,8 +304,8 @@ def filter_tiles(typingctx, taps, lanes, dtype, filters, step, depth, out, matri
 
 @intrinsic
 def window_tiles(typingctx, taps, lanes, dtype, filters, step, depth, sums, matrix_step):
-    """Write the gradients of filters beside each other that matrices of sums become; words mean
-    what they do in `filter_tiles`."""
+    """Write the gradients of filters, side by side, of matrices of sums. Words: as
+    `filter_tiles`."""
 
     def body(taps, memory, filters, step, depth, sums, matrix_step):
         own, result = memory.builder, matrices(taps, 2).result

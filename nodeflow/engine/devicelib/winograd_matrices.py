@@ -1,14 +1,14 @@
-"""The matrices of Winograd's transforms, from the points that polynomials are known by.
+"""The matrices of Winograd's transforms, from the evaluation points of polynomials.
 
 A convolution multiplies polynomials. Their product follows from its values at as many points as it
-has coefficients, one of them infinity, and each value is one product. Turned round (the matrix that
-interpolates becomes the one that evaluates), that gives ``outputs`` neighbouring sums of ``taps``
-products each from ``outputs + taps - 1`` products:
+has coefficients, one of them infinity, and each value is one product. In the transposed algorithm
+the interpolation matrix evaluates. It gives ``outputs`` neighbouring sums of ``taps`` products each
+from ``outputs + taps - 1`` products:
 
     sums = result @ ((taps_matrix @ filter) * (signal_matrix @ signal))
 
-Small points lose few digits: with 2 and -1/2 errors are half of those with 2 and -2. What divides
-stands in the filter's matrix, which is applied least often; other numbers have few bits.
+Small points lose few digits: with 2 and -1/2, errors are half as large as with 2 and -2. Divisors
+are in the filter's matrix, which is applied least often; other numbers have few bits.
 
 Lavin and Gray, "Fast algorithms for convolutional neural networks", 2016; Barabasz and others,
 "Error analysis and improving the accuracy of Winograd convolution for deep neural networks", 2020.
@@ -21,15 +21,15 @@ from fractions import Fraction
 from functools import cache
 
 POINTS = {4: (0, 1, -1), 6: (0, 1, -1, 2, Fraction(-1, 2))}
-"""Products -> the points of their values; the last is infinity."""
+"""Number of products -> the points of their values; the last point is infinity."""
 
 Matrix = tuple[tuple[Fraction, ...], ...]
 
 
 @dataclass(frozen=True)
 class Matrices:
-    """What `matrices` gives: as many rows as there are products, but for ``result``, which has one
-    for each sum."""
+    """The result of `matrices`: a row for each product in ``signal`` and ``taps``, and a row for
+    each sum in ``result``."""
 
     signal: Matrix
     taps: Matrix
@@ -38,7 +38,7 @@ class Matrices:
 
 @cache
 def matrices(outputs: int, taps: int) -> Matrices:
-    """The matrices for ``outputs`` neighbouring sums of ``taps`` products each."""
+    """Return the matrices for ``outputs`` neighbouring sums of ``taps`` products each."""
     count = outputs + taps - 1
     points = [Fraction(p) for p in POINTS[count]]
     signal, filters = [], []
@@ -57,7 +57,7 @@ def matrices(outputs: int, taps: int) -> Matrices:
 
 
 def _with_roots(roots: list[Fraction]) -> list[Fraction]:
-    """Coefficients, from the constant one on, of the polynomial with these roots."""
+    """Return the coefficients, beginning with the constant, of the polynomial with these roots."""
     made = [Fraction(1)]
     for root in roots:
         made = [

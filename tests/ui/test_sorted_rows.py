@@ -72,7 +72,7 @@ def run_of(number: int, draw: random.Random) -> Run:
 
 @pytest.mark.sample(3)
 @pytest.mark.parametrize("order", [RISES, FALLS])
-@pytest.mark.parametrize("title", ["Name", "Loss", "Begun", "★"])
+@pytest.mark.parametrize("title", ["Name", "Loss", "Started", "★"])
 def test_runs_stay_sorted_as_others_come_change_and_go(qtbot, title: str, order) -> None:
     draw = random.Random(5)
     model = RunModel()

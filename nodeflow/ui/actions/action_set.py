@@ -86,7 +86,7 @@ class ActionSet(QObject):
     # ---- binding ----------------------------------------------------------------------------
 
     def bind(self, bindings: Mapping[str, Binding]) -> None:
-        """Bind actions to what they do.
+        """Bind functions to actions.
 
         Raises:
             ActionError: no spec declares an id, or it is bound already.

@@ -16,7 +16,7 @@ class ActionSpec:
     """An action that a user can trigger.
 
     Attributes:
-        id: stable name, to which a controller binds the function.
+        id: stable name, used by a controller to bind the function.
         text: menu text.
         tip: one more sentence, for the tooltip.
         on_canvas: its keys work only while the canvas has the focus.

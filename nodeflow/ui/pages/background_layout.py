@@ -11,7 +11,7 @@ from nodeflow.ui.core.thread_signal import ThreadSignal
 
 
 class BackgroundLayout(QObject):
-    """Lays out one expansion at a time; a new one discards the result of the previous one.
+    """The layout of one expansion at a time; a new one discards the previous result.
 
     Signals:
         placed(Expansion): all nodes have their places; on the GUI thread.

@@ -103,7 +103,7 @@ class ChangesModel(QAbstractItemModel):
             return f"{self._title(number)}, {self._found[number].change}"
         return None
 
-    # ---- the inside -----------------------------------------------------------------------------
+    # ---- internals ------------------------------------------------------------------------------
 
     def _fields(self, number: int) -> list[tuple[str, str, str]]:
         if number not in self._rows:

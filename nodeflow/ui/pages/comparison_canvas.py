@@ -24,7 +24,7 @@ Thing = str | Key | Wire
 
 
 class ComparisonCanvas(CanvasView):
-    """Shows the union of two documents with its marks.
+    """The canvas with the union of two documents and its marks.
 
     Args:
         words: returns the tooltip of a marked item, or "".

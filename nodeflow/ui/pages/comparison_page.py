@@ -333,7 +333,7 @@ class ComparisonPage(QWidget):
         return "<br>".join([*(f"<b>{escape(line)}</b>" for line in first[:1]),
                             *map(escape, [*first[1:], *rest])])  # fmt: skip
 
-    # ---- going from one to the next -------------------------------------------------------------
+    # ---- stepping -------------------------------------------------------------------------------
 
     @Slot(int)
     def step(self, by: int) -> None:

@@ -38,7 +38,7 @@ TITLES = {"train": "Training", "validation": "Validation", "test": "Test"}
 
 
 class DatasetPage(QWidget):
-    """Shows the data of one dataset node in the form that the graph receives.
+    """The page with the data of one dataset node, in the form that the graph receives.
 
     Signals:
         closed: show the graph again.
@@ -228,7 +228,7 @@ class DatasetPage(QWidget):
     def _show_busy(self, busy: bool) -> None:
         self.progress.setVisible(busy)
 
-    # ---- what happens elsewhere -------------------------------------------------------------
+    # ---- changes elsewhere ------------------------------------------------------------------
 
     def _on_changed(self, _: Change) -> None:
         """Read other data of the node, or leave if the node is gone."""

@@ -18,7 +18,7 @@ WIDTH = 180
 
 
 class IterationBar(QWidget):
-    """Chooses an iteration of the innermost displayed loop; hidden outside of loops.
+    """The choice of an iteration of the innermost displayed loop; hidden outside of loops.
 
     Cards of loops on the canvas have their own slider, which chooses the same iteration.
     """

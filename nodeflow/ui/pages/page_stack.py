@@ -19,7 +19,7 @@ from nodeflow.ui.pages.welcome import WelcomePage
 
 
 class PageStack(QStackedWidget):
-    """Shows one of the pages.
+    """The stack that shows one of the pages.
 
     Args:
         past_bar, override_bar, breadcrumbs: bars over the canvas, on the same page.

@@ -107,7 +107,7 @@ class PredictionsModel(QAbstractTableModel):
 
 
 class PredictionsPage(QWidget):
-    """Shows predictions while they are computed.
+    """The page with predictions, shown while they are computed.
 
     Signals:
         closed: show the graph again.

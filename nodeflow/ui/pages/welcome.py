@@ -178,7 +178,7 @@ class WelcomePage(QScrollArea):
             self.back_button.setVisible(self._has_graph)
             self.draw_pictures()
 
-    # ---- making -----------------------------------------------------------------------------
+    # ---- construction -----------------------------------------------------------------------
 
     def _make(self) -> None:
         page = QFrame()

@@ -54,7 +54,7 @@ class Offers:
 
 
 class CompareResults(QWidget):
-    """Requests one view of the compared runs."""
+    """The panel with one view of the compared runs."""
 
     def __init__(
         self, library: RunLibrary, overlays: RunOverlays, views: RunViews, themes: ThemeManager
@@ -174,7 +174,7 @@ class CompareResults(QWidget):
         self.node.setCurrentIndex(at if at >= 0 else len(names) - 1)
         self.node.setVisible(bool(names))
 
-    # ---- asking -------------------------------------------------------------------------------
+    # ---- requests -----------------------------------------------------------------------------
 
     def _on_kind(self, _: int) -> None:
         self._options = {}

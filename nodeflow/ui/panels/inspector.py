@@ -13,7 +13,7 @@ VALUES = ("value", "sample")
 
 
 class InspectorPanel(QStackedWidget):
-    """Shows the inspector of the visible page."""
+    """The panel with the inspector of the visible page."""
 
     def __init__(self, outside: Inspector, inside: Inspector) -> None:
         super().__init__()

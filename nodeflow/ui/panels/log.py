@@ -19,7 +19,7 @@ MOST_LINES = 2000
 
 
 class LogPanel(QWidget):
-    """Shows log records and the window's own messages."""
+    """The panel of log records and the window's own messages."""
 
     def __init__(self, themes: ThemeManager, parent: QWidget | None = None) -> None:
         super().__init__(parent)

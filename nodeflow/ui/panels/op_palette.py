@@ -202,7 +202,7 @@ class PaletteTree(QTreeView):
 
 
 class OpDelegate(QStyledItemDelegate):
-    """Paints an op as its tinted icon and title, a category as a heading."""
+    """The painter of ops, as tinted icons with titles, and of categories, as headings."""
 
     def __init__(self, theme: Theme, parent: QObject) -> None:
         super().__init__(parent)

@@ -203,7 +203,7 @@ class OutlinePanel(QWidget):
             return
         super().keyPressEvent(event)
 
-    # ---- hearing ----------------------------------------------------------------------------
+    # ---- signals ----------------------------------------------------------------------------
 
     def _on_changed(self, change: Change) -> None:
         if change.flags_nodes or not change.only_moves:

@@ -42,7 +42,7 @@ NOTHING = "Points appear here once the graph has data and a layer, or a matrix o
 
 
 class PointsPanel(QWidget):
-    """Requests points while it is visible."""
+    """The panel of points, which requests them while it is visible."""
 
     def __init__(
         self, workspace: Workspace, views: ViewWatcher, data: DataSelection, themes: ThemeManager
@@ -113,7 +113,7 @@ class PointsPanel(QWidget):
         combo.activated.connect(self._on_choice)
         return combo
 
-    # ---- asking -----------------------------------------------------------------------------
+    # ---- requests ---------------------------------------------------------------------------
 
     @property
     def spec(self) -> ViewSpec:

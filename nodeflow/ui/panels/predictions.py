@@ -50,7 +50,7 @@ SPLITS = {"test": "Test rows", "validation": "Validation rows", "train": "Traini
 
 
 class PredictionsPanel(QWidget):
-    """Requests a page of predictions while it is visible."""
+    """The panel of predictions, which requests a page of them while it is visible."""
 
     def __init__(
         self,
@@ -76,7 +76,7 @@ class PredictionsPanel(QWidget):
         workspace.replaced.connect(self._forget)
         themes.follow(self.set_theme)
 
-    # ---- making -----------------------------------------------------------------------------
+    # ---- construction -----------------------------------------------------------------------
 
     def _make(self, themes: ThemeManager) -> None:
         self.ways, self.nodes, self.splits, self.orders = (
@@ -157,7 +157,7 @@ class PredictionsPanel(QWidget):
         if self.shown is not None:
             self.grid.show_page(self.shown)
 
-    # ---- asking -----------------------------------------------------------------------------
+    # ---- requests ---------------------------------------------------------------------------
 
     @property
     def spec(self) -> ViewSpec:

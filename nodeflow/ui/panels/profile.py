@@ -128,7 +128,7 @@ class ProfilePanel(QWidget):
     def bar_color(self) -> QColor:
         return self._themes.theme.color("accent")
 
-    # ---- hearing ----------------------------------------------------------------------------
+    # ---- signals ----------------------------------------------------------------------------
 
     @Slot()
     def reset(self) -> None:
@@ -205,7 +205,7 @@ class ProfilePanel(QWidget):
 
 
 class _Bar(QStyledItemDelegate):
-    """Paints a share as a bar behind its number."""
+    """The painter of a share as a bar behind its number."""
 
     def __init__(self, panel: ProfilePanel) -> None:
         super().__init__(panel)

@@ -73,7 +73,7 @@ WIDTHS = {
     "Steps": 64,
     "Time": 84,
     "Status": 84,
-    "Begun": 120,
+    "Started": 120,
     "File": 130,
     TAGS: 100,
 }
@@ -135,7 +135,7 @@ class RunsPanel(QWidget):
         self._on_overlays()
         self._on_runs()
 
-    # ---- making -------------------------------------------------------------------------------
+    # ---- construction -------------------------------------------------------------------------
 
     def _make(self) -> None:
         self.search = QLineEdit()
@@ -169,7 +169,7 @@ class RunsPanel(QWidget):
         table.horizontalHeader().setHighlightSections(False)
         table.horizontalHeader().setSectionsMovable(True)
         table.setSortingEnabled(True)
-        self._sorted = "Begun", Qt.SortOrder.DescendingOrder
+        self._sorted = "Started", Qt.SortOrder.DescendingOrder
         table.horizontalHeader().sortIndicatorChanged.connect(self._on_sorted)
         table.setIconSize(QSize(12, 12))
         table.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
@@ -396,7 +396,7 @@ class RunsPanel(QWidget):
     def _on_noticed(self, notice: str) -> None:
         self._messages.show(notice[0].upper() + notice[1:], "warning")
 
-    # ---- what can be done ---------------------------------------------------------------------
+    # ---- actions ------------------------------------------------------------------------------
 
     def _refresh_actions(self) -> None:
         """Disable unavailable actions, with the reason as their tooltip."""

@@ -62,7 +62,7 @@ PICTURES = "Pictures (*.png *.jpg *.jpeg *.bmp *.gif *.webp)"
 
 
 class SketchPad(QWidget):
-    """Shows one drawing and the graph's prediction for it.
+    """The panel with one drawing and the graph's prediction for it.
 
     Signals:
         refused(text): the dropped or pasted data is not a picture.
@@ -102,7 +102,7 @@ class SketchPad(QWidget):
         self._look_again()
         self._show_state()
 
-    # ---- making -----------------------------------------------------------------------------
+    # ---- construction -----------------------------------------------------------------------
 
     def _make(self, themes: ThemeManager) -> None:
         self.pad = DrawingPad(themes, HINT)
@@ -225,7 +225,7 @@ class SketchPad(QWidget):
             self._look_again()
             self._ask()
 
-    # ---- what the graph has -----------------------------------------------------------------
+    # ---- inputs and outputs of the graph ----------------------------------------------------
 
     @property
     def input(self) -> PictureInput | None:

@@ -80,7 +80,7 @@ WIDTHS = {PLOT: 40, NUMBER: 48, STATE: 112, RESULT: 84, TIME: 64, PROBLEM: 160}
 
 
 class SweepPanel(QWidget):
-    """Edits the sweep of the document, starts it, and shows its results."""
+    """The panel that edits the document's sweep, starts it, and shows its results."""
 
     def __init__(
         self,
@@ -125,7 +125,7 @@ class SweepPanel(QWidget):
         self._list_kept()
         self._draw()
 
-    # ---- making -------------------------------------------------------------------------------
+    # ---- construction -------------------------------------------------------------------------
 
     def _make(self) -> None:
         self.start = button("Start", "primary", self._on_start)
@@ -240,7 +240,7 @@ class SweepPanel(QWidget):
             header.resizeSection(index, WIDTHS.get(title, min(200, max(84, wanted))))
         self.table.sortByColumn(self.model.columns.index(RESULT), Qt.SortOrder.AscendingOrder)
 
-    # ---- what varies --------------------------------------------------------------------------
+    # ---- variations ---------------------------------------------------------------------------
 
     @Slot(str, str)
     def vary(self, path: str, attr: str) -> None:
@@ -482,7 +482,7 @@ class SweepPanel(QWidget):
         if self.selected():
             self.menu.popup(self.table.viewport().mapToGlobal(place))
 
-    # ---- what can be done ---------------------------------------------------------------------
+    # ---- actions ------------------------------------------------------------------------------
 
     def _use(self) -> None:
         chosen = self.selected()

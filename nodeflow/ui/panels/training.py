@@ -64,7 +64,7 @@ SIDE_WIDTH = 256
 
 
 class TrainingPanel(QWidget):
-    """Shows one training at a time.
+    """The panel of one training at a time.
 
     Signals:
         download_requested, download_cancelled: buttons of the data notice were clicked.
@@ -99,7 +99,7 @@ class TrainingPanel(QWidget):
         self._timer = QTimer(self, singleShot=True, interval=FASTEST_MS)
         self._timer.timeout.connect(self.draw)
 
-    # ---- making -----------------------------------------------------------------------------
+    # ---- construction -----------------------------------------------------------------------
 
     def _make(self) -> None:
         self.headline = label("No training yet", "strong")

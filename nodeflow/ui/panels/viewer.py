@@ -63,7 +63,7 @@ PREFERRED = {True: IMAGE, False: TABLE}
 
 
 class ViewerPanel(QWidget):
-    """Shows one tensor of the selected node."""
+    """The panel with one tensor of the selected node."""
 
     def __init__(
         self,
@@ -112,7 +112,7 @@ class ViewerPanel(QWidget):
         link.past.chosen.connect(self._on_step)
         self._on_selected(())
 
-    # ---- making -----------------------------------------------------------------------------
+    # ---- construction -----------------------------------------------------------------------
 
     def _make(self, themes: ThemeManager) -> None:
         self.title = ElidedLabel("", "strong")
@@ -213,7 +213,7 @@ class ViewerPanel(QWidget):
             workspace.selected.connect(self._on_selected, Qt.ConnectionType.UniqueConnection)
             self._on_selected(())
 
-    # ---- asking -----------------------------------------------------------------------------
+    # ---- requests ---------------------------------------------------------------------------
 
     @property
     def name(self) -> str:
@@ -252,7 +252,7 @@ class ViewerPanel(QWidget):
         self._stale, self._waited = False, 0
         self._asked = self._link.fetch(self.name) if self._link.is_up else None
 
-    # ---- hearing ----------------------------------------------------------------------------
+    # ---- signals ----------------------------------------------------------------------------
 
     @Slot(object)
     def _on_selected(self, _: object) -> None:
@@ -486,7 +486,7 @@ class ViewerPanel(QWidget):
         else:
             self.histogram.show_array(measured(self.array))
 
-    # ---- what if ------------------------------------------------------------------------------
+    # ---- overrides ----------------------------------------------------------------------------
 
     def begin_override(self) -> None:
         """Start editing the value."""

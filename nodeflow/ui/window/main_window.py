@@ -173,7 +173,7 @@ class MainWindow(QMainWindow):
         self.actions_.refresh_now()
         self.show_title()
 
-    # ---- making -----------------------------------------------------------------------------
+    # ---- construction -----------------------------------------------------------------------
 
     def _make_canvas(self) -> None:
         """Make the canvas and subscribe it first, so that later slots find it up to date."""
@@ -463,7 +463,7 @@ class MainWindow(QMainWindow):
         self.files.lesson.begin()
         self.tutorial.begin(tour)
 
-    # ---- what is shown ----------------------------------------------------------------------
+    # ---- display ----------------------------------------------------------------------------
 
     @Slot()
     def _on_replaced(self) -> None:

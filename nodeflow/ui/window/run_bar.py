@@ -23,7 +23,7 @@ BRIEF = ("running", "preparing")
 
 
 class RunBar(QObject):
-    """Keeps the buttons consistent with the engine's state.
+    """The buttons, kept consistent with the engine's state.
 
     Args:
         before: the toolbar action before which the buttons are inserted.

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class StatusFeed(QObject):
-    """Keeps the status bar of a window up to date."""
+    """The connection that keeps a window's status bar up to date."""
 
     def __init__(self, window: MainWindow) -> None:
         super().__init__(window)

@@ -24,7 +24,7 @@ from nodeflow.ui.core.workspace import Workspace
 
 
 class AttachData(QObject):
-    """Offers data for the placeholders that have none.
+    """The action that offers data for the placeholders without data.
 
     Args:
         waiting: returns the names of these placeholders.

@@ -15,7 +15,7 @@ from nodeflow.ui.core.workspace import Workspace
 
 
 class ColumnReading(QObject):
-    """Analyses data sets again once their columns are known.
+    """The reader of columns, which repeats the analysis once they are known.
 
     A node added before its columns were known gets its placeholders then.
     """

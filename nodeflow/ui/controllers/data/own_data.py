@@ -36,7 +36,7 @@ NO_DATASET = Blocked("Select a dataset node.")
 
 
 class OwnData(QObject):
-    """Opens the data wizard, and acts on the selected dataset node."""
+    """The data wizard, and the actions on the selected dataset node."""
 
     def __init__(
         self,
@@ -212,7 +212,7 @@ class OwnData(QObject):
             new = add_placeholders(document, record.id, self._workspace.base_dir)
             self._canvas.selection.select([record.id, *new] if new else [record.id])
 
-    # ---- data that moved --------------------------------------------------------------------
+    # ---- missing data files -----------------------------------------------------------------
 
     def _nothing_missing(self) -> Blocked | None:
         return None if missing(self._workspace.root) else Blocked("No data files are missing.")

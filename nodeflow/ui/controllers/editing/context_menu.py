@@ -57,7 +57,7 @@ NEVER_HIT = Blocked(
 
 
 class ContextMenu(QObject):
-    """Opens the menu that the canvas requests, and binds the actions on the selection."""
+    """The menus that the canvas requests, and the actions on the selection."""
 
     def __init__(self, workspace: Workspace, canvas: CanvasView, actions: ActionSet) -> None:
         super().__init__(canvas)
@@ -165,7 +165,7 @@ class ContextMenu(QObject):
         self._actions.set_text("hide_wires", words)
         self._actions.refresh(KEYS_COUNT_AT_ONCE)
 
-    # ---- whether ----------------------------------------------------------------------------
+    # ---- conditions -------------------------------------------------------------------------
 
     def _locked(self) -> Blocked | None:
         return Blocked("This view is read-only.") if self._workspace.document.locked else None
@@ -261,7 +261,7 @@ class ContextMenu(QObject):
         some = wire or bool(self._workspace.selection)
         return self._locked() or (None if some else Blocked("Select a wire or nodes."))
 
-    # ---- doing it ---------------------------------------------------------------------------
+    # ---- execution --------------------------------------------------------------------------
 
     def _toggle_breakpoint(self) -> None:
         document, chosen = self._workspace.document, self._workspace.selection

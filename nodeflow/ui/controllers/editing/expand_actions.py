@@ -124,7 +124,7 @@ class ExpandActions(QObject):
         if not self._pages.shows_expansion:
             self._unpacks = False  # the user did not want to wait
 
-    # ---- the inside -------------------------------------------------------------------------
+    # ---- internals --------------------------------------------------------------------------
 
     def _expand_blocked(self) -> Blocked | None:
         if self._pages.shows_comparison:

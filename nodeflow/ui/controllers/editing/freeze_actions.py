@@ -14,7 +14,7 @@ from nodeflow.ui.core.workspace import Workspace
 
 
 class FreezeActions(QObject):
-    """Changes the variables among the selected nodes, or those that they depend on."""
+    """The actions on the selected variables, or on those that the selection depends on."""
 
     def __init__(
         self, workspace: Workspace, canvas: CanvasView, messages: Messages, actions: ActionSet

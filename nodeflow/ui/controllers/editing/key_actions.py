@@ -16,7 +16,7 @@ from nodeflow.ui.popups.shortcut_editor import ShortcutEditor
 
 
 class KeyActions(QObject):
-    """Gives actions and canvas the keys that the user chose."""
+    """The actions on keys; they give actions and canvas the keys that the user chose."""
 
     def __init__(
         self, window: QWidget, canvas: CanvasView, settings: Settings, actions: ActionSet

@@ -24,7 +24,7 @@ EMPTY = Blocked("The graph is empty.", "search")
 
 
 class PopupActions(QObject):
-    """Opens the popups over the canvas."""
+    """The actions that open the popups over the canvas."""
 
     def __init__(
         self,

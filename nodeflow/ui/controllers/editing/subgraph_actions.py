@@ -77,7 +77,7 @@ class SubgraphActions(QObject):
             "list_subgraphs": Binding(self._list, self._list_blocked),
         }
 
-    # ---- creating --------- ---------------------------------------------------------------
+    # ---- creating -------------------------------------------------------------------------
 
     def _locked(self) -> Blocked | None:
         is_read = self._pages.shows_expansion or self._pages.shows_comparison

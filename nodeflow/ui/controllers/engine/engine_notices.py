@@ -23,7 +23,7 @@ AGAIN_MS = 30_000
 
 
 class EngineNotices(QObject):
-    """Shows notices over the canvas; none is modal.
+    """The notices over the canvas; none is modal.
 
     Args:
         weights: knows whether there is a copy of the trained weights for a new engine.

@@ -21,7 +21,7 @@ ROLES = {RIGHT: "ok", WRONG: "error", UNCHECKED: "ink_muted"}
 
 
 class GradientActions(QObject):
-    """Requests the checks, and keeps their results until the graph changes.
+    """The actions that request checks, and their results until the graph changes.
 
     Signals:
         found(names): show these nodes, because their gradients are wrong.
@@ -56,7 +56,7 @@ class GradientActions(QObject):
         workspace.replaced.connect(self.forget)
         workspace.entered.connect(self._show)
 
-    # ---- whether ------------------------------------------------------------------------------
+    # ---- conditions ---------------------------------------------------------------------------
 
     def _blocked(self) -> Blocked | None:
         if not self._link.is_up:
@@ -73,7 +73,7 @@ class GradientActions(QObject):
     def _not_running(self) -> Blocked | None:
         return None if self._request else Blocked("No gradients are being checked.")
 
-    # ---- asking -------------------------------------------------------------------------------
+    # ---- requests -----------------------------------------------------------------------------
 
     def check_selected(self) -> None:
         """Check the selected nodes."""
@@ -94,7 +94,7 @@ class GradientActions(QObject):
         self._actions.refresh_soon()
         self._messages.show("Checking gradients…", "info", CANCEL, "Cancel")
 
-    # ---- what comes ---------------------------------------------------------------------------
+    # ---- answers of the engine ----------------------------------------------------------------
 
     @Slot(object)
     def _on_message(self, message: p.GradientChecked | p.GradientsChecked | p.Failed) -> None:

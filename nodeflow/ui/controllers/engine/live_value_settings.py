@@ -36,7 +36,7 @@ MEGABYTE = 1_000_000
 
 
 class LiveValueSettings(QObject):
-    """Sends the limits to the engine, and sets what this process may read."""
+    """The setting of the limits, for the engine and for this process's own reading."""
 
     def __init__(
         self, window: QWidget, link: EngineLink, settings: Settings, actions: ActionSet
@@ -74,7 +74,7 @@ class LiveValueSettings(QObject):
 
 
 class LiveValuesDialog(QDialog):
-    """Megabytes and seconds for the value of one node, and megabytes for a data file."""
+    """A dialog for the limits of a node's value, of data files and of past steps."""
 
     def __init__(self, parent: QWidget, settings: Settings) -> None:
         super().__init__(parent)

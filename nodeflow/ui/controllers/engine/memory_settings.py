@@ -21,7 +21,7 @@ MEGABYTE = 1_000_000
 
 
 class MemorySettings(QObject):
-    """Sends the limit to the engine."""
+    """The setting of the engine's memory limit."""
 
     def __init__(
         self, window: QWidget, link: EngineLink, settings: Settings, actions: ActionSet

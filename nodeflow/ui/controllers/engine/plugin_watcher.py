@@ -33,7 +33,7 @@ _ID = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 class PluginWatcher(QObject):
-    """Watches the plugin folder and binds the actions for it.
+    """The watcher of the plugin folder, with the actions for it.
 
     Signals:
         reloaded(ids): these ops were added, removed or changed, or the problems of files changed.

@@ -19,7 +19,7 @@ TEXT = (
 
 
 class ThreadSettings(QObject):
-    """Sends the number to the engine."""
+    """The setting of the engine's number of threads."""
 
     def __init__(
         self, window: QWidget, link: EngineLink, settings: Settings, actions: ActionSet

@@ -22,7 +22,7 @@ from nodeflow.ui.popups import dialogs
 
 
 class CodeExport(QObject):
-    """Shows the code of the open graph, and writes it to the user's folder."""
+    """The action that shows the graph's code and writes it to the user's folder."""
 
     def __init__(
         self,

@@ -90,7 +90,7 @@ class CompareActions(QObject):
         self._messages.show_status(f"Reading {path.name}…")
         self._reading.run(lambda: _read(path))
 
-    # ---- the inside -----------------------------------------------------------------------------
+    # ---- internals ------------------------------------------------------------------------------
 
     @Slot()
     def _on_opened(self) -> None:

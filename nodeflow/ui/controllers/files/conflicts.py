@@ -14,7 +14,7 @@ from nodeflow.ui.core.workspace import Workspace
 
 
 class Conflicts(QObject):
-    """Shows conflicts at the nodes of the canvas; each decision is one undo step."""
+    """The conflicts at the nodes of the canvas; each decision is one undo step."""
 
     def __init__(self, workspace: Workspace, canvas: CanvasView, messages: Messages) -> None:
         super().__init__(canvas)

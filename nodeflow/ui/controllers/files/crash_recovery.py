@@ -28,7 +28,7 @@ SAVE = "save"
 
 
 class CrashRecovery(QObject):
-    """Keeps the journal of the open document, and restores work from other journals.
+    """The journal of the open document, and the recovery of work from other journals.
 
     Signals:
         journal_begun(Journal): the open document has another journal.
@@ -99,7 +99,7 @@ class CrashRecovery(QObject):
         log.warning("%s", error)
         self._messages.show(sentence(error), "warning", SAVE, "Save")
 
-    # ---- what crashes left ------------------------------------------------------------------
+    # ---- recovery ---------------------------------------------------------------------------
 
     def offer(self) -> bool:
         """Ask about documents that crashes left behind; return whether there were any."""

@@ -22,7 +22,7 @@ ALL = "allow_all_data"
 
 
 class DataConsent(QObject):
-    """Asks about data outside the folder when a document opens, and stores each permission."""
+    """The question about data outside the folder, and the stored permissions."""
 
     def __init__(
         self, parent: QObject, workspace: Workspace, messages: Messages, actions: ActionSet

@@ -440,7 +440,7 @@ class FileController(QObject):
         for path in sorted(examples(), key=example_order):
             menu.addAction(title_of(path.stem), partial(self.open_example, path))
 
-    # ---- the inside -------------------------------------------------------------------------
+    # ---- internals --------------------------------------------------------------------------
 
     def _known_now(self, path: Path) -> KnownFile:
         """Return a file's current state; if the user gave up, the file later counts as changed."""

@@ -31,7 +31,7 @@ from nodeflow.ui.popups.import_dialog import ImportDialog
 
 
 class ModelFiles(QObject):
-    """Asks for files, starts a process that reads, writes or compares, and shows its result."""
+    """The actions that let a process read, write or compare models."""
 
     def __init__(
         self,

@@ -48,7 +48,7 @@ AT_ONCE = 4 * 2**20
 
 
 class SharedFile(QObject):
-    """Tracks the file of the workspace's document, and tells the user about changes."""
+    """The tracked file of the workspace's document, with messages about its changes."""
 
     _found = Signal(object, str)
     _not_kept = Signal(object)
@@ -76,7 +76,7 @@ class SharedFile(QObject):
         self._found.connect(self._on_looked, queued)
         self._not_kept.connect(self._on_not_kept, queued)
 
-    # ---- what is open -----------------------------------------------------------------------
+    # ---- the open file ----------------------------------------------------------------------
 
     def opened(self, path: Path | None, known: KnownFile | None) -> None:
         """Track the file of another document; ``known`` is its state when it was read."""
@@ -113,7 +113,7 @@ class SharedFile(QObject):
             wanted = (path, path.parent, self._open.folder)
             self._watcher.addPaths([str(each) for each in wanted if each.exists()])
 
-    # ---- looking ----------------------------------------------------------------------------
+    # ---- checks -----------------------------------------------------------------------------
 
     def is_changed(self) -> bool:
         """Return whether another program changed the file since it was read or written here.
@@ -265,7 +265,7 @@ class SharedFile(QObject):
     def _keep_saves(
         self, path: Path, before: tuple[bytes, float] | None, content: bytes, most: int
     ) -> None:
-        """In a thread, keep the replaced content and then the saved content."""
+        """Keep the replaced content and then the saved content, in a thread."""
         try:
             if before is not None:
                 backups.keep(path, before[0], "saved", before[1], most)

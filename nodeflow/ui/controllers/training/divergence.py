@@ -24,7 +24,7 @@ MOST_INPUTS = 3
 
 
 class Divergence(QObject):
-    """Shows the end of a training that diverged; each fix is one undo step.
+    """The message about a diverged training; each of its fixes is one undo step.
 
     Signals:
         found(names): select the node where the bad value began.

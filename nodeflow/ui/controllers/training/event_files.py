@@ -15,7 +15,7 @@ from nodeflow.ui.core.settings import Settings
 
 
 class EventFileActions(QObject):
-    """Asks for the folder of event files."""
+    """The action that asks for the folder of event files."""
 
     def __init__(
         self,

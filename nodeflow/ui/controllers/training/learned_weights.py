@@ -199,7 +199,7 @@ class LearnedWeights(QObject):
         """Ask before unsaved weights are replaced; return False if the user keeps them."""
         return not self._unsaved or self._ask()
 
-    # ---- leaving ----------------------------------------------------------------------------
+    # ---- saving before leaving --------------------------------------------------------------
 
     def may_leave(self, *also: str) -> bool:
         """Ask about unsaved weights and other work that would end; return False to stay."""
@@ -285,7 +285,7 @@ class LearnedWeights(QObject):
         self._remember(path)
         return True
 
-    # ---- what comes back --------------------------------------------------------------------
+    # ---- answers of the engine --------------------------------------------------------------
 
     @Slot(object)
     def _on_event(self, event: Event) -> None:

@@ -12,7 +12,7 @@ from nodeflow.ui.core.settings import Settings
 
 
 class LiveEdits(QObject):
-    """Sends the choice to the engine, at the start and whenever it changes."""
+    """The setting, sent to the engine at the start and at every change."""
 
     def __init__(
         self, parent: QObject, link: EngineLink, settings: Settings, actions: ActionSet

@@ -21,7 +21,7 @@ STALE_AFTER_MS = 400
 
 
 class NodeStatus(QObject):
-    """Sets the states of nodes on the canvas."""
+    """The states of the nodes on the canvas."""
 
     def __init__(self, workspace: Workspace, link: EngineLink, canvas: CanvasView) -> None:
         super().__init__(canvas)
@@ -40,7 +40,7 @@ class NodeStatus(QObject):
         link.state_changed.connect(self._on_state)
         link.died.connect(self._forget)
 
-    # ---- a run that was asked for -----------------------------------------------------------
+    # ---- reports of requested runs ----------------------------------------------------------
 
     def begin(self, node_ids: list[str]) -> None:
         """Mark these nodes of the displayed graph as waiting for their values."""
@@ -124,7 +124,7 @@ class NodeStatus(QObject):
         shown = [i for i in seen if self._canvas.node_state.value_of(i) is not None]
         self._canvas.node_state.set_status(dict.fromkeys(shown, "stale"))
 
-    # ---- together ---------------------------------------------------------------------------
+    # ---- all states -------------------------------------------------------------------------
 
     def _show_running(self) -> None:
         self._canvas.node_state.set_status(dict.fromkeys(self._wanted, "running"))

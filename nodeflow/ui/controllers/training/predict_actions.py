@@ -24,7 +24,7 @@ from nodeflow.ui.pages.page_stack import PageStack
 
 
 class PredictActions(QObject):
-    """Requests predictions from the engine and shows them on their page."""
+    """The actions that request predictions and show them on their page."""
 
     def __init__(
         self,

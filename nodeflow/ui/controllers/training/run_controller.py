@@ -44,7 +44,7 @@ LOSS_WORDS = ("loss", "cost", "entropy", "error")
 
 
 class RunController(QObject):
-    """Starts runs and trainings, and shows their results.
+    """The actions that start runs and trainings, and the display of their results.
 
     Signals:
         values_changed(names): these tensors have new values.
@@ -254,7 +254,7 @@ class RunController(QObject):
         self._canvas.selection.select([new])
         self._canvas.viewport.center_on(new)
 
-    # ---- the inside -------------------------------------------------------------------------
+    # ---- internals --------------------------------------------------------------------------
 
     def _broken(self) -> Set[str]:
         """Return nodes that cannot run, computed once per state of the document."""
@@ -356,7 +356,7 @@ class RunController(QObject):
         shown = levels(self._workspace.document) if self.shows_order else None
         self._canvas.node_state.set_order(shown)
 
-    # ---- what comes back --------------------------------------------------------------------
+    # ---- answers of the engine --------------------------------------------------------------
 
     @Slot(object)
     def _on_previews(self, message: p.Previews) -> None:

@@ -123,7 +123,7 @@ class NodeColors(QObject):
             return Tints.of(coloring, {}, why)
         return Tints.of(coloring, self._here(view.data.values))
 
-    # ---- what comes ---------------------------------------------------------------------------
+    # ---- answers of the engine ----------------------------------------------------------------
 
     @Slot(object)
     def _on_view(self, message: p.ViewValue) -> None:

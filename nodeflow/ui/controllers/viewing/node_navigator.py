@@ -13,7 +13,7 @@ from nodeflow.ui.pages.page_stack import PageStack
 
 
 class NodeNavigator(QObject):
-    """Enters the graph that contains a node, selects the node and centres it.
+    """The navigator, which enters a node's graph, selects the node and centres it.
 
     Signals:
         attribute_requested(name): edit this attribute of the shown node.

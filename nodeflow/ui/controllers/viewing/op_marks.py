@@ -14,7 +14,7 @@ RUNNING = "running"
 
 
 class OpMarks(QObject):
-    """Follows `StepOps`.
+    """The marks, which follow `StepOps`.
 
     Args:
         show_values: shows the values of all nodes again.

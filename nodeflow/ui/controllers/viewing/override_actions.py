@@ -30,7 +30,7 @@ FEED = "feed"
 
 
 class OverrideActions(QObject):
-    """Binds the actions on overrides of the selected node, and marks overridden nodes.
+    """The actions on overrides of the selected node, and the badges of overridden nodes.
 
     Signals:
         value_requested(): edit the value of the selected node in the Viewer.
@@ -75,7 +75,7 @@ class OverrideActions(QObject):
         workspace.changed.connect(self._mark)
         canvas.signals.take_back_requested.connect(self._on_badge)
 
-    # ---- whether ----------------------------------------------------------------------------
+    # ---- conditions -------------------------------------------------------------------------
 
     def _name(self) -> str:
         """Return the name of the selected node's first tensor; empty without one."""
@@ -113,7 +113,7 @@ class OverrideActions(QObject):
     def _all_blocked(self) -> Blocked | None:
         return None if self._overrides else Blocked("Nothing is overridden.")
 
-    # ---- doing it ---------------------------------------------------------------------------
+    # ---- execution --------------------------------------------------------------------------
 
     def _take_back(self) -> None:
         here = self._overrides.shown_here()
@@ -182,7 +182,7 @@ class OverrideActions(QObject):
     def _on_failed(self, error: NodeflowError) -> None:
         self._messages.show(sentence(error), "error", "", "")
 
-    # ---- what is overridden -----------------------------------------------------------------
+    # ---- overridden tensors -----------------------------------------------------------------
 
     @Slot()
     def _on_changed(self) -> None:

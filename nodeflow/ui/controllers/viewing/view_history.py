@@ -165,7 +165,7 @@ class ViewHistory(QObject):
         if self._go(self._bookmarks[number]):
             self.note()
 
-    # ---- the inside -------------------------------------------------------------------------
+    # ---- internals --------------------------------------------------------------------------
 
     def _key(self) -> str:
         path = self._workspace.root.path

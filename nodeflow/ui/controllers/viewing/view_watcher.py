@@ -50,7 +50,7 @@ def view_actions() -> tuple[ActionSpec, ...]:
 
 
 class ViewWatcher(QObject):
-    """Requests views from the engine, gives them to nodes, and pins views to nodes.
+    """The link between views in the engine, nodes on the canvas, and panels.
 
     Signals:
         arrived(ViewValue): the current state of a view.
@@ -80,7 +80,7 @@ class ViewWatcher(QObject):
         actions.bind(self._bindings())
         self._on_graph()
 
-    # ---- asking ---------------------------------------------------------------------------------
+    # ---- requests -------------------------------------------------------------------------------
 
     def ask(self, specs: tuple[ViewSpec, ...], asker: str = "viewer") -> None:
         """Also watch these views of the Viewer or another panel."""

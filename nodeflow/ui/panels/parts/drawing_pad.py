@@ -299,7 +299,7 @@ class DrawingPad(QWidget):
         else:
             getattr(self, command)()
 
-    # ---- drop -------------------------------------------------------------------------------
+    # ---- dropped files ----------------------------------------------------------------------
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         if event.mimeData().hasImage() or _picture_file(event.mimeData()):

@@ -32,7 +32,7 @@ class Follower:
 
 
 class FollowingRuns(QObject):
-    """Moves the other runs to the shown step.
+    """The drawn runs that follow to the shown step.
 
     Signals:
         changed: a run has arrived, or the set of runs has changed.

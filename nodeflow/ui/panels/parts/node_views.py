@@ -17,7 +17,7 @@ from nodeflow.ui.views.drawing import ShownView, discover_views
 
 
 class NodeViews(QObject):
-    """Fills a `ViewPage` with one view of one node.
+    """The controller of a `ViewPage` with one view of one node.
 
     Options of a view on the node are stored in the document, options of other views for the
     session.
@@ -40,7 +40,7 @@ class NodeViews(QObject):
         workspace.replaced.connect(self._on_replaced)
         workspace.changed.connect(self._on_changed)
 
-    # ---- what there is --------------------------------------------------------------------------
+    # ---- contents -------------------------------------------------------------------------------
 
     def set_node(self, workspace: Workspace, node_id: str, name: str, over: str = "") -> None:
         """Set the node whose views are shown.

@@ -101,7 +101,7 @@ class OverrideNote(QFrame):
 
 
 class OverrideSlider(QWidget):
-    """Overrides a single number by dragging or typing.
+    """A slider with a number field that overrides a single number.
 
     Signals:
         chosen(value, how): the user chose a value.
@@ -199,7 +199,7 @@ class OverrideSlider(QWidget):
 
 
 class ViewerOverrides(QObject):
-    """Overrides the tensor shown in the Viewer, through its table or the slider.
+    """Overrides of the tensor shown in the Viewer, through its table or the slider.
 
     Signals:
         changed(): another value should be shown.

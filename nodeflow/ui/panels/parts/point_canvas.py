@@ -93,7 +93,7 @@ class PointCanvas(QWidget):
         self.setAccessibleDescription("" if data is None else words(data))
         self.update()
 
-    # ---- where things are -------------------------------------------------------------------
+    # ---- places -----------------------------------------------------------------------------
 
     @property
     def chart(self) -> Chart:

@@ -71,7 +71,7 @@ class RunDetails(QWidget):
         parent = names.get(run.parent, run.parent)
         facts = {
             "Status": run.ending or run.status,
-            "Begun": moment(run.created),
+            "Started": moment(run.created),
             "Duration": duration(run.seconds),
             "Steps": count(run.steps),
             "Loss": None if run.loss is None else number(run.loss),

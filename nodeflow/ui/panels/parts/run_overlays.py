@@ -32,7 +32,7 @@ CURVES = "curves"
 
 
 class RunOverlays(QObject):
-    """Draws the chosen runs and follows those still training.
+    """The chosen runs that are drawn, including those still training.
 
     Attributes:
         library: the library of the runs.

@@ -21,7 +21,7 @@ from nodeflow.ui.panels.parts.training_history import duration
 PLOT, STAR, NAME, LOSS = "Plot", "★", "Name", "Loss"
 TAGS, NOTE = "Tags", "Note"
 BEFORE = (PLOT, STAR, NAME, LOSS)
-AFTER = ("Epochs", "Steps", "Time", "Status", "Begun", "File", TAGS, NOTE)
+AFTER = ("Epochs", "Steps", "Time", "Status", "Started", "File", TAGS, NOTE)
 MOST_METRICS = 4
 """Maximum columns of metrics; the most frequent ones are shown."""
 FIELDS = {NAME: "name", NOTE: "note", TAGS: "tags"}
@@ -33,7 +33,7 @@ _WORDS: Mapping[str, Callable[[Run], Any]] = {
     "Steps": lambda run: run.steps,
     "Time": lambda run: run.seconds,
     "Status": lambda run: run.status,
-    "Begun": lambda run: run.created,
+    "Started": lambda run: run.created,
     "File": lambda run: Path(run.file).name,
     NAME: lambda run: run.name,
     TAGS: lambda run: ", ".join(run.tags),
@@ -43,7 +43,7 @@ _TEXTS: Mapping[str, Callable[[Any], str]] = {
     "Epochs": count,
     "Steps": count,
     "Time": duration,
-    "Begun": moment,
+    "Started": moment,
     LOSS: number,
 }
 
@@ -111,7 +111,7 @@ class RunModel(SortedRows[Run]):
             self.dataChanged.emit(self.index(0, 0), self.index(len(self.rows) - 1, 0))
             self.sort_again()
 
-    # ---- what views ask -----------------------------------------------------------------------
+    # ---- data for views -----------------------------------------------------------------------
 
     def key_of(self, row: Run, title: str) -> Any:
         if title == PLOT:
@@ -153,7 +153,7 @@ class RunModel(SortedRows[Run]):
             return int(Qt.AlignmentFlag.AlignCenter) if role == _ALIGN else None
         if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.EditRole):
             return self._text(run, title)
-        is_number = title != "Begun" and isinstance(self._value(run, title), (int, float))
+        is_number = title != "Started" and isinstance(self._value(run, title), (int, float))
         if role == _ALIGN and is_number:
             return int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         return None

@@ -98,7 +98,7 @@ class SampleGrid(QWidget):
         count = len(self._data.rows) if self._data is not None else 0
         return next((i for i in range(count) if self.card(i).contains(point)), -1)
 
-    # ---- taking -----------------------------------------------------------------------------
+    # ---- choosing a sample ------------------------------------------------------------------
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         if event.button() == Qt.MouseButton.LeftButton:

@@ -50,7 +50,7 @@ class StepSlider(QSlider):
 
 
 class Scrubber(QWidget):
-    """Chooses the step that the window shows; hidden if there are no steps.
+    """The controls that choose the displayed step; hidden if there are no steps.
 
     Signals:
         branch_requested(step): train from the state before this step.

@@ -103,7 +103,7 @@ class SweepSettings(QWidget):
         self._theme, self._shown = theme, None
         self.refresh()
 
-    # ---- what there is ------------------------------------------------------------------------
+    # ---- contents -----------------------------------------------------------------------------
 
     @property
     def specs(self) -> tuple[Spec, ...]:

@@ -97,7 +97,7 @@ class TrialModel(SortedRows[Result]):
             self.dataChanged.emit(self.index(0, 0), self.index(len(self.rows) - 1, 0))
             self.sort_again()
 
-    # ---- what views ask -----------------------------------------------------------------------
+    # ---- data for views -----------------------------------------------------------------------
 
     def key_of(self, row: Result, title: str) -> Any:
         if title == PLOT:

@@ -24,7 +24,7 @@ RATE_TIP = "While training, views take at most 5 % of its time."
 
 
 class ViewCanvas(QWidget):
-    """Draws a view and describes the place under the pointer.
+    """A drawn view that describes the place under the pointer.
 
     Signals:
         pointed_at(place): the pointer moved there, or left (None).

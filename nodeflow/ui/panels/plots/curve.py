@@ -65,7 +65,7 @@ class Curve:
         self._extremes = Extremes()
         self._rows = np.empty((5, 256))  # step, epoch, seconds, value, smoothed
 
-    # ---- what there is ----------------------------------------------------------------------
+    # ---- contents ---------------------------------------------------------------------------
 
     @property
     def steps(self) -> np.ndarray:
@@ -103,7 +103,7 @@ class Curve:
         """The name, followed by the name of the run if there is one."""
         return f"{self.name} · {self.run}" if self.run else self.name
 
-    # ---- growing ----------------------------------------------------------------------------
+    # ---- appending --------------------------------------------------------------------------
 
     def extend(
         self, steps: np.ndarray, epochs: np.ndarray, seconds: np.ndarray, values: np.ndarray

@@ -99,7 +99,7 @@ class CurvePlot(pg.PlotWidget):
         self.readout.set_theme(theme)
         self._style()
 
-    # ---- what is shown ------------------------------------------------------------------------
+    # ---- display ------------------------------------------------------------------------------
 
     @property
     def curves(self) -> list[Curve]:

@@ -51,7 +51,7 @@ class NumberAxis(pg.AxisItem):
     def tickStrings(self, values: list[float], scale: float, spacing: float) -> list[str]:
         return [self._texts.get(value, "") for value in values]
 
-    # ---- which ------------------------------------------------------------------------------
+    # ---- ticks ------------------------------------------------------------------------------
 
     @property
     def _is_upright(self) -> bool:

@@ -119,7 +119,7 @@ class PlotBar(QWidget):
     def _on_smoothing(self, value: int) -> None:
         self.smoothing_changed.emit(value / 100)
 
-    # ---- its menu -----------------------------------------------------------------------------
+    # ---- menu ---------------------------------------------------------------------------------
 
     def _fill_menu(self) -> None:
         menu, grid = self.menu, self._grid

@@ -87,7 +87,7 @@ class PlotCell(QWidget):
             self.legend.setText(text)
             self.legend.setToolTip(plain_tip("\n".join(named)))
 
-    # ---- its menu -----------------------------------------------------------------------------
+    # ---- menu ---------------------------------------------------------------------------------
 
     def _fill_menu(self) -> None:
         menu = self.menu

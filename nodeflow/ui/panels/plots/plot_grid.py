@@ -32,7 +32,7 @@ NEAREST = 1e-9
 
 
 class PlotGrid(QWidget):
-    """Draws curves in the plots of an arrangement.
+    """The grid that draws curves in the plots of an arrangement.
 
     Signals:
         arranged(Arrangement): the user rearranged the plots.
@@ -73,7 +73,7 @@ class PlotGrid(QWidget):
         self._layout.setVerticalSpacing(SPACE[1])
         self._arrange()
 
-    # ---- what is shown ------------------------------------------------------------------------
+    # ---- display ------------------------------------------------------------------------------
 
     def show_curves(self, curves: Sequence[Curve]) -> None:
         """Draw these curves of the training; call `refresh` after they grow."""

@@ -547,7 +547,7 @@ def _room(store: RunStore) -> tuple[int, int]:
 
 
 def _document(store: RunStore, run: Run) -> Document:
-    """Return the graph of a run, with its data paths relative to the folder of the store."""
+    """Return the graph of a run, with absolute data paths, so that it can be saved anywhere."""
     document = flow.loads(store.graph_text(run))
     if run.file:
         document.path = Path(run.file)

@@ -58,7 +58,7 @@ class Dock(QDockWidget):
         themes: ThemeManager,
         tabbed: bool = False,
     ) -> None:
-        super().__init__(title, window)  # setting a parent later would restyle the whole window
+        super().__init__(title, window)  # setting a parent later would style the dock again
         self.setObjectName(name)
         self._empty = QWidget()
         self.setWidget(self._empty)

@@ -32,7 +32,7 @@ class ColumnReading(QObject):
         COLUMN_TYPES.read_apart(ThreadSignal(self, "_came").emit)
 
     def close(self) -> None:
-        """Stop reading apart: callers then wait for the columns."""
+        """Stop reading on another thread; callers wait for columns again."""
         COLUMN_TYPES.read_apart(None)
 
     @Slot(object)

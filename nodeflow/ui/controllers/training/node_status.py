@@ -43,7 +43,7 @@ class NodeStatus(QObject):
     # ---- reports of requested runs ----------------------------------------------------------
 
     def begin(self, node_ids: list[str]) -> None:
-        """Mark these nodes of the displayed graph as waiting for their values."""
+        """Mark these nodes of the displayed graph as running, after `SHOWN_AFTER_MS`."""
         self._clear("done", "running")
         self._wanted = node_ids
         self._soon.start()

@@ -54,7 +54,7 @@ class UnfinishedTraining(QObject):
         return f"Resume at step {count(self.step)}" if self.step else "Resume the training"
 
     def begin(self) -> p.Keep | None:
-        """Begin a training and return its folder; None if it cannot be written."""
+        """Return where the engine stores a training that begins; None if that is not writable."""
         self.discard()
         try:
             self._kept = KeptTraining.begin(self._workspace.root, self._workspace.title)
@@ -65,7 +65,7 @@ class UnfinishedTraining(QObject):
         return p.Keep(str(self._kept.states), EVERY)
 
     def go_on(self) -> p.Keep | None:
-        """Resume the training and return its folder; None if there is nothing to resume."""
+        """Return where the engine resumes the training; None if there is nothing to resume."""
         if self._kept is None:
             return None
         self._runs = True

@@ -83,7 +83,7 @@ class ViewWatcher(QObject):
     # ---- requests -------------------------------------------------------------------------------
 
     def ask(self, specs: tuple[ViewSpec, ...], asker: str = "viewer") -> None:
-        """Also watch these views of the Viewer or another panel."""
+        """Watch these views for the Viewer or another panel, in place of its previous ones."""
         if specs != self._asked.get(asker, ()):
             self._asked[asker] = specs
             self._soon.start()

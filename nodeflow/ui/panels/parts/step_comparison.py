@@ -161,7 +161,7 @@ class StepComparison(QObject):
         return past.last if past.step is None else past.step
 
     def _ask(self) -> None:
-        """Request the other value, unless it has been requested already."""
+        """Request the other value and show that it is being computed."""
         left, other = self._left, self.other
         if left is None or other is None:
             return

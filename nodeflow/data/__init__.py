@@ -1,8 +1,8 @@
 """Data sets: their sources, the order of rows, downloads with checksums; `nf.data` for users.
 
-`catalog` opens sources, `data_splits` is what they give. Layers above import these modules by path;
-nothing here imports `train`, `document` or what lies above them. The names below are those that
-users see.
+`catalog` opens sources and returns `data_splits`. Layers above import these modules by path;
+nothing here imports `train`, `document` or the layers above them. The names below are the public
+ones.
 """
 
 from nodeflow.namespaces import namespace
@@ -21,6 +21,6 @@ NAMES = {
     "mnist": "nodeflow.data.pipeline.namespace",
     "npz": "nodeflow.data.pipeline.namespace",
 }
-"""Public name -> the module that defines it."""
+"""The module that defines each public name."""
 
 __getattr__, __dir__ = namespace(__name__, NAMES, "nf.data")

@@ -1,7 +1,7 @@
-"""Arrays in numpy's files, read only after their headers say how large they are.
+"""Reads arrays from numpy's files, after checking the sizes in their headers.
 
-The header of an array may promise anything. So it is compared with the size of what it is in, and
-with the limit of `file_reading`, before memory is taken; pickled objects are never loaded.
+The header of an array may announce any size. So the size is compared with the size of the file, and
+with the limit of `file_reading`, before memory is allocated. Pickled objects are never loaded.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ from nodeflow.file_reading import allow, damaged_as, opened, size_of
 NPY_HINT = "Write it with numpy.save."
 NPZ_HINT = "Write it with numpy.savez and arrays of numbers."
 _UNPACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-"""What numpy writes; other ways of packing unpack without a limit."""
+"""The compression methods that numpy writes. Others unpack without a limit."""
 _LOCAL_HEADER = struct.Struct("<4s22xHH")
-"""Of a member of an archive: its mark, and the lengths of the name and the notes behind it."""
+"""The local header of a zip member: its mark, and the lengths of its name and its notes."""
 
 
 @dataclass(frozen=True)
 class Header:
-    """What an array is.
+    """The header of an array.
 
     Attributes:
-        fortran: its elements are stored column by column.
-        start: bytes in front of its elements.
+        fortran: whether its elements are stored column by column.
+        start: bytes before its elements.
     """
 
     shape: tuple[int, ...]
@@ -47,27 +47,27 @@ class Header:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of its elements."""
+        """The bytes of its elements."""
         return math.prod(self.shape) * self.dtype.itemsize
 
     @property
     def is_mappable(self) -> bool:
-        """Whether it is large, and lies in a file as kernels read it."""
+        """Whether it is large, and stored in the layout that kernels read."""
         plain = self.dtype.isnative and self.dtype.kind in "biuf" and bool(self.shape)
         by_rows = not self.fortran or len(self.shape) == 1
         return self.nbytes > mapped_rows.LARGE_BYTES and plain and by_rows
 
     @property
     def cost(self) -> int:
-        """Bytes to allow for it: rows count even where they are empty."""
+        """The bytes to allow for it. Empty rows count as well."""
         return math.prod(max(1, size) for size in self.shape) * max(1, self.dtype.itemsize)
 
 
 def read_header(stream: Any) -> Header:
-    """The header of an array; the stream is then at its elements.
+    """Return the header of an array. The stream is then at its elements.
 
     Raises:
-        ValueError and others: it is damaged.
+        ValueError: the header is damaged; other exceptions are possible.
     """
     version = np.lib.format.read_magic(stream)
     numpys = np.lib.format
@@ -79,14 +79,14 @@ def read_header(stream: Any) -> Header:
 
 
 def read_elements(stream: Any, header: Header, left: int, path: object) -> np.ndarray:
-    """The array whose header was read.
+    """Return the array whose header was read.
 
     Args:
-        left: bytes that can follow.
+        left: the number of bytes that can follow.
 
     Raises:
-        ReadRefused: it takes more than the limit.
-        ValueError: it is longer than what follows, or holds objects.
+        ReadRefused: the array takes more than the limit.
+        ValueError: the array is longer than the remaining bytes, or holds objects.
     """
     if header.dtype.hasobject:
         raise ValueError("it holds Python objects, which are never loaded")
@@ -109,11 +109,11 @@ def _fill(stream: Any, target: memoryview) -> None:
 
 
 def read_npy(path: Path) -> np.ndarray:
-    """The array of a .npy file.
+    """Return the array of a .npy file.
 
     Raises:
-        ReadRefused: it is no regular file, or takes more than the limit.
-        DataFormatError: it is damaged.
+        ReadRefused: the path is not a regular file, or takes more than the limit.
+        DataFormatError: the file is damaged.
     """
     with damaged_as(DataFormatError, path, ".npy", NPY_HINT), opened(path) as file:
         header = read_header(file)
@@ -121,11 +121,11 @@ def read_npy(path: Path) -> np.ndarray:
 
 
 def map_npy(path: Path) -> np.ndarray:
-    """The array of a .npy file, mapped into memory.
+    """Return the array of a .npy file, mapped into memory.
 
     Raises:
-        ReadRefused: it is no regular file.
-        DataFormatError: it is damaged.
+        ReadRefused: the path is not a regular file.
+        DataFormatError: the file is damaged.
     """
     with damaged_as(DataFormatError, path, ".npy", NPY_HINT), opened(path) as file:
         header = read_header(file)
@@ -142,7 +142,7 @@ def map_npy(path: Path) -> np.ndarray:
 
 
 class Archive:
-    """The arrays of an .npz file that is open."""
+    """The arrays of an open .npz file."""
 
     def __init__(self, path: Path, archive: zipfile.ZipFile) -> None:
         self.path = path
@@ -155,17 +155,17 @@ class Archive:
         return tuple(self._members)
 
     def header(self, key: str) -> Header:
-        """What an array is, without its elements."""
+        """Return the header of an array, without reading its elements."""
         if key not in self._headers:
             with self._open(key) as stream:
                 self._headers[key] = read_header(stream)
         return self._headers[key]
 
     def read(self, keys: Iterable[str], copies: float = 1) -> dict[str, np.ndarray]:
-        """Arrays by name; all of them together are compared with the limit first.
+        """Return arrays by name, after comparing their total size with the limit.
 
         Args:
-            copies: how often their bytes will lie in memory, in all.
+            copies: the total number of copies of their bytes in memory.
         """
         keys = tuple(dict.fromkeys(keys))
         allow(sum(self.header(key).cost for key in keys) * copies, self.path)
@@ -180,7 +180,7 @@ class Archive:
         return found
 
     def map(self, key: str) -> FileMap:
-        """An array that stays in a file: in the archive, or where it is packed, in the cache.
+        """Return an array that stays in a file: in the archive, or unpacked in the cache.
 
         Its header must be mappable.
         """
@@ -198,7 +198,7 @@ class Archive:
         return FileMap(path, header.shape, header.dtype, start)
 
     def _start_of(self, member: zipfile.ZipInfo) -> int:
-        """Where the bytes of a member that is not packed begin in the file."""
+        """Return the position of the bytes of an uncompressed member in the file."""
         if member.compress_size != member.file_size or member.flag_bits & 1:
             raise ValueError(f"{member.filename} is packed or encrypted")
         with opened(self.path) as file:
@@ -217,11 +217,11 @@ class Archive:
 
 @contextmanager
 def opened_npz(path: Path) -> Iterator[Archive]:
-    """An open .npz file; whatever is wrong with its content becomes a DataFormatError.
+    """Open an .npz file. Any error in its content becomes a DataFormatError.
 
     Raises:
-        ReadRefused: it is no regular file, or what is read takes more than the limit.
-        DataFormatError: it is damaged.
+        ReadRefused: the path is not a regular file, or an array takes more than the limit.
+        DataFormatError: the file is damaged.
     """
     with damaged_as(DataFormatError, path, ".npz", NPZ_HINT), opened(path) as file:
         if _is_npy(file):

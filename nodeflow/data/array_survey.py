@@ -1,4 +1,4 @@
-"""A first look at numpy arrays: shapes, distributions, and which one is learnt from which."""
+"""A survey of numpy arrays: shapes, distributions, and likely inputs and labels."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from nodeflow.file_reading import allow
 
 MOST_MEASURED = 1 << 20
 MEASURED_BYTES = 40
-"""What measuring takes for each number: as float64, sorted, and what is finite."""
+"""Bytes to measure one number: a float64, a sorted copy, and the finite mask."""
 MOST_CLASSES = 100
 LEAST_SIDE = 8
 LABEL_NAMES = ("labels", "label", "y", "target", "targets", "classes", "class")
-"""Names that arrays of labels have, the likeliest first."""
+"""Names of label arrays, the likeliest first."""
 
 
 def survey_arrays(
@@ -36,7 +36,7 @@ def survey_arrays(
     classes: tuple[str, ...] = (),
     limit: int | None = None,
 ) -> Survey:
-    """A survey of columns that are in memory or mapped into it."""
+    """Return a survey of columns that are in memory or mapped into it."""
     arrays = {name: array[:limit] for name, array in arrays.items()}
     columns = tuple(survey_array(name, array) for name, array in arrays.items())
     rows = max((len(array) for array in arrays.values()), default=0)
@@ -47,7 +47,7 @@ def survey_arrays(
 
 
 def survey_array(name: str, array: np.ndarray) -> ColumnSurvey:
-    """What one array holds, row by row; of a very large one, a part spread over it."""
+    """Return the survey of one array. Of a very large one, use a part spread over it."""
     size = int(np.prod(array.shape[1:], dtype=np.int64))
     step = max(1, len(array) * size // MOST_MEASURED)
     allow(-(-len(array) // step) * size * MEASURED_BYTES, f"a look at {name}")
@@ -68,7 +68,7 @@ def survey_array(name: str, array: np.ndarray) -> ColumnSurvey:
 
 
 def is_picture(array: np.ndarray) -> bool:
-    """Whether rows are pictures: (h, w) or (h, w, channels), at least 8 pixels a side."""
+    """Return whether rows are pictures: (h, w) or (h, w, channels), at least 8 pixels per side."""
     row = array.shape[1:]
     if len(row) == 3:
         return row[2] in (1, 3, 4) and min(row[:2]) >= LEAST_SIDE
@@ -76,7 +76,7 @@ def is_picture(array: np.ndarray) -> bool:
 
 
 def are_classes(values: np.ndarray) -> bool:
-    """Whether a list of numbers holds class numbers: few different whole ones, from 0 or 1."""
+    """Return whether numbers are class numbers: few distinct whole numbers, from 0 or 1."""
     if values.ndim != 1 or values.dtype.kind not in "biuf" or not len(values):
         return False
     found = np.unique(values)
@@ -95,7 +95,7 @@ def _kind(array: np.ndarray) -> Kind:
 
 
 def _cell(array: np.ndarray, row: int) -> str:
-    """One row as the text of a cell."""
+    """Return the text of one row for a cell."""
     if row >= len(array):
         return ""
     value: Any = array[row]

@@ -1,4 +1,4 @@
-"""The sources of data by id, and how a data set is opened from the text that names it.
+"""The sources of data by id, and functions that open a data set from the text that names it.
 
 A source is written ``mnist`` or ``csv:PATH``; ``nodeflow data list`` prints them all.
 """
@@ -26,7 +26,7 @@ SPREADSHEETS = ("xlsx", "xls", "xlsm", "ods", "numbers")
 
 
 def _found() -> list[Source]:
-    """What the modules of ``sources`` declare: files come last, and each group by id."""
+    """Return the declared sources, ordered by id, with sources for files last."""
     return sorted(declared(sources, "SOURCE"), key=lambda source: (source.takes_path, source.id))
 
 
@@ -34,10 +34,10 @@ SOURCES: dict[str, Source] = {source.id: source for source in _found()}
 
 
 def parse_source(source: str) -> tuple[Source, str]:
-    """The kind of a source and its path (empty where it takes none).
+    """Return the kind of a source and its path (empty if it takes none).
 
     Raises:
-        UnknownSource: no such kind, a path is missing, or there is one too many.
+        UnknownSource: there is no such kind, or a path is missing or superfluous.
     """
     name, colon, path = source.partition(":")
     forms = ", ".join(kind.form for kind in SOURCES.values())
@@ -56,7 +56,7 @@ def parse_source(source: str) -> tuple[Source, str]:
 
 
 def source_options(source: str) -> tuple[Attr, ...]:
-    """What can be set for a source, in the order to show it.
+    """Return the options of a source, in the order of display.
 
     Raises:
         UnknownSource: there is no such source.
@@ -65,7 +65,7 @@ def source_options(source: str) -> tuple[Attr, ...]:
 
 
 def known_options(source: str, attrs: Mapping[str, Any]) -> dict[str, Any]:
-    """Those of ``attrs`` that this source has: for a node whose source was replaced."""
+    """Return the attributes that this source has as options, for a node with a replaced source."""
     names = {option.name for option in source_options(source)}
     return {name: value for name, value in attrs.items() if name in names}
 
@@ -80,13 +80,13 @@ def open_dataset(
     """Load a data set.
 
     Args:
-        source: the id of a source, or ``id:PATH`` for one that reads a file.
+        source: the id of a source, or ``id:PATH`` for a source that reads a file.
         data_dir: the folder with downloaded files; files missing there are an error.
-        base_dir: where relative paths start (the folder of the document).
+        base_dir: the start of relative paths (the folder of the document).
         options: see ``source_options``.
 
     Raises:
-        UnknownSource, DataNotFound, DataFormatError: each says where and what to do.
+        UnknownSource, DataNotFound, DataFormatError: each names the place and the remedy.
         AttributeProblem: an option is unknown or malformed; ``port`` names it.
     """
     kind, path = parse_source(source)
@@ -101,7 +101,7 @@ def dataset_columns(
     *,
     base_dir: str | os.PathLike | None = None,
 ) -> dict[str, TensorType]:
-    """Column -> type of a batch, cheaply: for wiring before anything is loaded.
+    """Return the type of a batch by column, for wiring before the data are loaded. Fast.
 
     Raises:
         UnknownSource, DataNotFound, DataFormatError, AttributeProblem: as ``open_dataset``.
@@ -118,9 +118,9 @@ def pinned_options(
     *,
     base_dir: str | os.PathLike | None = None,
 ) -> dict[str, Any]:
-    """The options with all that is guessed from the file written down, for use with another file.
+    """Return the options with all values that are guessed from the file, for use with another file.
 
-    Of sources that guess nothing, they are the options as given.
+    If a source guesses nothing, return the given options.
 
     Raises:
         UnknownSource, DataNotFound, DataFormatError, AttributeProblem: as ``open_dataset``.
@@ -142,10 +142,10 @@ def all_rows(
     base_dir: str | os.PathLike | None = None,
     **options: Any,
 ) -> DataSplits:
-    """Every row that can be computed, in the order of the file, as the split ``all``.
+    """Return every row that can be computed, in the order of the file, as the split ``all``.
 
-    Labels may be missing, and may be left out. ``DataSplits.rows`` says which rows of the file they
-    are; the notice tells of those that are left out, such as rows with unknown categories.
+    Labels may be missing or left out. ``DataSplits.rows`` has the numbers of the rows in the file.
+    The notice mentions omitted rows, such as rows with unknown categories.
 
     Raises:
         UnknownSource, DataNotFound, DataFormatError, AttributeProblem: as ``open_dataset``.
@@ -165,9 +165,9 @@ def row_texts(
     *,
     base_dir: str | os.PathLike | None = None,
 ) -> tuple[tuple[str, ...], Iterator[tuple[str, ...]]]:
-    """Column names, and every row of a file as it is written, in order.
+    """Return column names, and every row of a file as text, in order.
 
-    Of a source without texts, there are no names and no rows.
+    A source without texts has no names and no rows.
 
     Raises:
         UnknownSource, DataNotFound, DataFormatError, AttributeProblem: as ``open_dataset``.
@@ -179,9 +179,9 @@ def row_texts(
 
 
 def source_at(path: str) -> str:
-    """The source that reads a file or folder, by its ending: ``csv:new.csv`` for ``new.csv``.
+    """Return the source for a file or folder, by its ending: ``csv:new.csv`` for ``new.csv``.
 
-    A .txt that holds a table is read as one.
+    A .txt file with a table counts as CSV.
 
     Raises:
         UnknownSource: no kind of data has files with this ending.

@@ -15,27 +15,27 @@ RESOURCE = "resource:"
 
 
 def file_stamp(file: Path) -> tuple[int, int]:
-    """Changes when a file is written: its time and size."""
+    """Return the time and size of a file, which change when the file is written."""
     status = file.stat()
     return status.st_mtime_ns, status.st_size
 
 
 def resolve(path: str, base_dir: str | os.PathLike | None = None, *, folder: bool = False) -> Path:
-    """The file that a document means by ``path``.
+    """Return the file that ``path`` in a document stands for.
 
-    ``resource:NAME`` is a file that comes with nodeflow; ``~`` is the home folder; a relative
-    path starts at ``base_dir`` (the document's folder), then at the current folder, then at
-    nodeflow's own resources.
+    ``resource:NAME`` is a file that comes with nodeflow; ``~`` is the home folder. A relative path
+    starts at ``base_dir`` (the document's folder), then at the current folder, then at nodeflow's
+    own resources.
 
     Args:
-        base_dir: a `DocumentFolder` allows what its document may read; any other folder is that of
-            a path that the user wrote, who may read everything.
-        folder: a folder is meant, or a file.
+        base_dir: a `DocumentFolder` restricts the files that its document may read. Any other
+            folder belongs to a path that the user wrote, without restrictions.
+        folder: whether the path may also be a folder.
 
     Raises:
-        OutsideData: a document may not read it.
-        DataNotFound: there is no such file; the message names the folders searched.
-        ReadRefused: it is a pipe, a device or the like.
+        OutsideData: the document may not read it.
+        DataNotFound: there is no such file. The message names the searched folders.
+        ReadRefused: the path is a pipe, a device or similar.
         MissingResource: nodeflow does not come with this file.
     """
     with damaged_as(DataNotFound, repr(path), "a path", "Check the path."):
@@ -43,7 +43,7 @@ def resolve(path: str, base_dir: str | os.PathLike | None = None, *, folder: boo
 
 
 def _resolved(path: str, base_dir: str | os.PathLike | None, folder: bool) -> Path:
-    os.fsencode(path)  # half a character has no bytes
+    os.fsencode(path)  # raises for a lone surrogate, which has no bytes
     if path.startswith(RESOURCE):
         return resource(path.removeprefix(RESOURCE))
     kind = "folder" if folder else "file"
@@ -74,7 +74,7 @@ def _resolved(path: str, base_dir: str | os.PathLike | None, folder: bool) -> Pa
 def _allowed(
     folder: DocumentFolder, path: str, candidates: list[Path], kind: str
 ) -> tuple[list[Path], OutsideData | None]:
-    """Those of the places that a document may read, and the error if that leaves out the first."""
+    """Return the places that a document may read, and the error if the first is not among them."""
     meant = folder.place(path)
     if folder.may_read(meant):
         return [place for place in candidates if folder.may_read(str(place))], None

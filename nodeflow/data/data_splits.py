@@ -19,19 +19,20 @@ Columns = Mapping[str, Column]
 
 @dataclass(frozen=True)
 class DataSplits:
-    """Splits of one data set; every split has the same columns with equally many rows.
+    """Splits of one data set. All splits have the same columns, and the columns of a split equally
+    many rows.
 
     Attributes:
         name: its title on screen, such as ``MNIST``.
-        source: what was opened, such as ``csv:data.csv``.
+        source: the opened source, such as ``csv:data.csv``.
         splits: split -> column -> Column; splits without rows are left out.
         notice: a notice for the user, such as that a small replacement is used, or None.
         location: its origin: a folder, a file, or how it was computed.
         classes: for label columns, the name of each class in the order of its number.
         images: for columns of images, their (height, width).
-        feature_names: for columns of features, the name of each of them.
-        rows: split -> for each of its rows, its number in the file, from 0; empty where rows have
-            no place in a file.
+        feature_names: for columns of features, the name of each feature.
+        rows: the numbers of each split's rows in the file, from 0; empty where rows have no place
+            in a file.
     """
 
     name: str
@@ -46,12 +47,12 @@ class DataSplits:
 
     @property
     def columns(self) -> dict[str, TensorType]:
-        """Column -> type of a batch, in the order of the ports."""
+        """The type of a batch by column, in the order of the ports."""
         first = next(iter(self.splits.values()))
         return {name: column.type for name, column in first.items()}
 
     def split(self, name: str) -> Columns:
-        """The columns of a split.
+        """Return the columns of a split.
 
         Raises:
             UnknownSplit: the data set has no rows in this split.
@@ -65,12 +66,12 @@ class DataSplits:
             ) from None
 
     def size(self, split: str) -> int:
-        """Number of rows in a split; 0 if there is no such split."""
+        """Return the number of rows in a split; 0 if there is no such split."""
         columns = self.splits.get(split, {})
         return min((len(column) for column in columns.values()), default=0)
 
     def describe_splits(self) -> str:
-        """``55000 train, 5000 validation and 10000 test rows``."""
+        """Return the sizes of the splits: ``55000 train, 5000 validation and 10000 test rows``."""
         parts = [f"{self.size(name)} {name}" for name in self.splits]
         if len(parts) > 1:
             parts = [", ".join(parts[:-1]), parts[-1]]
@@ -78,7 +79,7 @@ class DataSplits:
 
 
 def split_edges(rows: int, fractions: tuple[float, ...]) -> list[int]:
-    """The boundaries of the splits: ``len(fractions) + 1`` row numbers from 0.
+    """Return the boundaries of the splits: ``len(fractions) + 1`` row numbers from 0.
 
     Cumulative sums are rounded, so that fractions that sum to 1 use every row once.
 
@@ -93,7 +94,7 @@ def split_edges(rows: int, fractions: tuple[float, ...]) -> list[int]:
 
 
 def joined(dataset: DataSplits) -> DataSplits:
-    """The data set with all rows in one split, ``all``: in the order of the file where known."""
+    """Return the data set with all rows in the split ``all``, in the order of the file if known."""
     order = None
     if set(dataset.rows) == set(dataset.splits):
         numbers = np.concatenate([dataset.rows[split] for split in dataset.splits])
@@ -107,7 +108,7 @@ def joined(dataset: DataSplits) -> DataSplits:
 
 
 def _joined(parts: list[Column]) -> Column:
-    """The rows of the splits of a column, one split after another."""
+    """Return the rows of the splits of a column, one split after another."""
     first = parts[0]
     lazy = [part for part in parts if isinstance(part, LazyColumn)]
     if len(lazy) < len(parts):
@@ -122,7 +123,7 @@ def _joined(parts: list[Column]) -> Column:
 
 
 class _Readers:
-    """Reads rows of columns that lie in different files, numbered one column after another."""
+    """Reads rows of columns in different files, numbered one column after another."""
 
     def __init__(self, parts: list[LazyColumn], edges: np.ndarray) -> None:
         self.parts, self.edges = parts, edges

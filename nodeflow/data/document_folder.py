@@ -1,8 +1,8 @@
-"""Which files a document may read: those of its folder, and those that its user said yes to.
+"""The files that a document may read: the files of its folder, and files that its user allowed.
 
-A file may come from anywhere, and what it names is read when it is opened. So a path that leads out
-of the document's folder is not touched, not even looked at, before the user agreed: on another
-computer, looking is enough to send one's credentials there.
+A document may come from anywhere, and the files that it names are read when it is opened. So a path
+out of the document's folder is not touched in any way before the user agrees: even looking up a
+path on another computer can send the user's credentials there.
 """
 
 from __future__ import annotations
@@ -20,17 +20,16 @@ from nodeflow.paths import DATA_VARIABLE, cache_folder, folder_named_by
 from nodeflow.resources import resource_folders
 
 MOST_LINKS = 40
-"""As many symbolic links as systems follow in one path."""
+"""The number of symbolic links that systems follow in one path."""
 
 
 @dataclass(frozen=True)
 class DocumentFolder(os.PathLike[str]):
-    """Where the relative paths of a document start, and what it may read elsewhere.
+    """The start of a document's relative paths, and the files outside that it may read.
 
     Attributes:
-        path: the folder; empty for a document that has no file yet, which may read nothing without
-            a yes.
-        allowed: files and folders that the user said yes to, as `allowance` gives them.
+        path: the folder; empty for a document without a file, which needs consent for everything.
+        allowed: files and folders that the user allowed, as `allowance` returns them.
     """
 
     path: str = ""
@@ -43,37 +42,37 @@ class DocumentFolder(os.PathLike[str]):
         return self.path
 
     def place(self, written: str) -> str:
-        """The whole path of what a document writes, from its folder; nothing is touched."""
+        """Return the absolute path for a path in a document, without touching it."""
         local = local_path(written)
         return local if is_remote(local) else os.path.join(os.getcwd(), self.path, local)
 
     def allowing(self, *places: str) -> DocumentFolder:
-        """The same folder, of a document whose user said yes to more."""
+        """Return the same folder with more files and folders allowed."""
         more = (path for place in places for path in allowance(place))
         return DocumentFolder(self.path, tuple(dict.fromkeys((*self.allowed, *more))))
 
     def may_read(self, place: str) -> bool:
-        """Whether the document may read a file or folder; only what it may read is touched."""
+        """Return whether the document may read a file or folder. Touch only permitted places."""
         return may_read(self.path, place, self.allowed)
 
     def leaves(self, place: str) -> str | None:
-        """Where a path leads out of what the document may read, a link's end; None if nowhere."""
+        """Return the place where a path, following its links, leaves the allowed ones, or None."""
         return _way_out(place, _roots(self.path, self.allowed))
 
     def check(self, place: str) -> None:
         """Refuse a file or folder that the document may not read.
 
         Raises:
-            OutsideData: it may not; the message names where it is.
+            OutsideData: the document may not read it. The message names its place.
         """
         if not self.may_read(place):
             raise self.refusal(place)
 
     def refusal(self, place: str, kind: str = "file", port: str = "source") -> OutsideData:
-        """The error of a document that may not read a file or folder (``kind``).
+        """Return the error for a document that may not read a file or folder (``kind``).
 
         Args:
-            port: what names it: an attribute of a node, or the document's field.
+            port: the origin of the path: an attribute of a node, or a field of the document.
         """
         place = self.leaves(place) or place
         if is_remote(place):
@@ -92,38 +91,38 @@ class DocumentFolder(os.PathLike[str]):
 
 
 def may_read(folder: str, place: str, consents: Iterable[str]) -> bool:
-    """Whether a document may read a file or folder: the one function that decides.
+    """Return whether a document may read a file or folder. Only this function decides.
 
-    It may if the path leads, through all its links, into the document's folder, into one where
-    nodeflow keeps data, or to what the user said yes to. Nothing else on the disk is touched.
+    It may if the path leads, through all its links, into the document's folder, into a folder where
+    nodeflow keeps data, or to a place that the user allowed. Nothing else on the disk is touched.
 
     Args:
-        folder: the document's; empty if it has none.
-        place: its path, as the system takes it.
-        consents: what the user said yes to, as `allowance` gives it.
+        folder: the document's folder; empty if it has none.
+        place: the path in the form of the system.
+        consents: places that the user allowed, as `allowance` returns them.
     """
     return _way_out(place, _roots(folder, consents)) is None
 
 
 def _roots(folder: str, consents: Iterable[str]) -> tuple[str, ...]:
-    """The files and folders that a document may read."""
+    """Return the files and folders that a document may read."""
     own = allowance(folder) if folder else ()
     roots = (_plain(root) for root in (*own, *consents, *_data_folders()))
     return tuple(dict.fromkeys(roots))
 
 
 def allowance(place: str | os.PathLike[str]) -> tuple[str, ...]:
-    """What a yes to a file or folder allows: the path as it is written, and where it leads now."""
+    """Return the paths that consent to a path allows: the path itself, and its current target."""
     written = local_path(os.fspath(place))
     written = written if is_remote(written) else os.path.abspath(written)
     try:
         return tuple(dict.fromkeys((written, os.path.realpath(written))))
-    except ValueError:  # no path that a system takes
+    except ValueError:  # not a valid path
         return (written,)
 
 
 def local_path(written: str) -> str:
-    """A path as the system takes it: ``~`` and ``file:`` are resolved.
+    """Return a path in the form of the system, with ``~`` and ``file:`` resolved.
 
     >>> local_path("file:///data/a%20b.csv"), local_path("file://host/x.csv")
     ('/data/a b.csv', '//host/x.csv')
@@ -139,12 +138,12 @@ def local_path(written: str) -> str:
 
 
 def is_remote(place: str) -> bool:
-    r"""Whether a path names another computer: ``\\host\share`` or ``//host/share``."""
+    r"""Return whether a path names another computer: ``\\host\share`` or ``//host/share``."""
     return len(place) > 1 and place[0] in "/\\" and place[1] in "/\\"
 
 
 def shown_path(place: str) -> str:
-    """A path to be judged by people: what they would not see is written out.
+    r"""Return a path for users to judge, with invisible characters written out.
 
     >>> shown_path("/a" + chr(0x202E) + "vsc.txt")
     '/a\\u202evsc.txt'
@@ -160,7 +159,7 @@ def _quoted(place: str) -> str:
 
 
 def _data_folders() -> Iterator[str]:
-    """Where nodeflow keeps data: its own, what it downloaded, and the user's copy of that."""
+    """Yield nodeflow's data folders: bundled data, downloads, and the user's copy of data sets."""
     folders = [*resource_folders(), cache_folder(), folder_named_by(DATA_VARIABLE)]
     for folder in folders:
         if folder is not None:
@@ -177,7 +176,7 @@ def _plain(place: str) -> str:
 
 
 def _way_out(place: str, roots: tuple[str, ...]) -> str | None:
-    """Where a path leads out of the roots, as the system follows it, link by link; None: it stays.
+    """Return where a path leaves the roots, followed link by link like the system does, or None.
 
     Links are read only in the roots and in the folders above them.
     """
@@ -206,19 +205,19 @@ def _way_out(place: str, roots: tuple[str, ...]) -> str | None:
 
 
 def _link(place: str) -> str | None:
-    """Where a link leads; None if it is no link, or nothing that can be opened."""
+    """Return the target of a link, or None if it is not a link, or cannot be opened."""
     try:
         target = os.readlink(place)
     except (OSError, ValueError):
         return None
-    long = target.startswith("\\\\?\\") and target[5:6] == ":"  # how Windows writes whole paths
+    long = target.startswith("\\\\?\\") and target[5:6] == ":"  # an absolute path on Windows
     return target[4:] if long else target
 
 
 def _split(place: str) -> tuple[str, list[str]]:
-    """The root of a path, and its steps from the last to the first."""
+    """Return the root of a path, and its steps from the last to the first."""
     if is_remote(place) and os.name != "nt":
-        return place, []  # a name of another computer, whatever this system makes of it
+        return place, []  # a name of another computer, even if this system reads it otherwise
     drive, path = os.path.splitdrive(place)
     steps = path.replace(os.altsep, os.sep).split(os.sep) if os.altsep else path.split(os.sep)
     return drive + os.sep, steps[::-1]
@@ -230,6 +229,6 @@ def _is_within(place: str, roots: tuple[str, ...]) -> bool:
 
 
 def _is_in_sight(place: str, roots: tuple[str, ...]) -> bool:
-    """Whether a step of a path may be touched: in a root, or on the way to one."""
+    """Return whether a step of a path may be touched: in a root, or on the way to one."""
     above = _plain(place).rstrip(os.sep) + os.sep
     return _is_within(place, roots) or any(root.startswith(above) for root in roots)

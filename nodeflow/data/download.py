@@ -41,7 +41,7 @@ class Progress:
 
     Attributes:
         file: the file being received.
-        received: its bytes so far, including those of earlier attempts.
+        received: its bytes so far, including the bytes of earlier attempts.
         total: its size in bytes, or None if unknown.
         index: number of the file, from 0.
         count: number of files.
@@ -80,8 +80,8 @@ def download(file: RemoteFile, folder: Path, base_urls: Sequence[str], transfer:
         The mirror that delivered it.
 
     Raises:
-        NetworkProblem: no mirror delivered it; the message has the reason of each.
-        ChecksumError: the content is not that of the published file.
+        NetworkProblem: no mirror delivered it; the message has the reason of each mirror.
+        ChecksumError: the content differs from the published file.
         DownloadCancelled: ``transfer.cancelled`` returned True.
         DownloadError: the folder cannot be written.
     """
@@ -104,7 +104,7 @@ def download(file: RemoteFile, folder: Path, base_urls: Sequence[str], transfer:
 
 
 def is_published(path: Path, file: RemoteFile) -> bool:
-    """Whether the file on disk unpacks to exactly the published content."""
+    """Return whether the file on disk unpacks to exactly the published content."""
     digest, size = hashlib.sha256(), 0
     unpacker = zlib.decompressobj(wbits=31)
     try:
@@ -123,7 +123,7 @@ def is_published(path: Path, file: RemoteFile) -> bool:
 
 
 def _from_mirror(url: str, file: RemoteFile, folder: Path, transfer: Transfer) -> None:
-    """One mirror: resume after each break, restart once if a resumed file is wrong."""
+    """Download from one mirror. Resume after breaks. Restart once if a resumed file is wrong."""
     part = folder / f".{file.name}.part"
     continued = part.exists()
     if not is_published(part, file):
@@ -164,7 +164,7 @@ def _receive_all(url: str, file: RemoteFile, part: Path, transfer: Transfer) -> 
 
 
 def _receive(url: str, file: RemoteFile, part: Path, transfer: Transfer) -> None:
-    """One request for the rest of the part; a mirror without ranges restarts it."""
+    """Request the rest of the part. A mirror without ranges restarts it."""
     _stop_if_cancelled(file, transfer)
     start = part.stat().st_size if part.exists() else 0
     headers = {"User-Agent": "nodeflow", "Accept-Encoding": "identity"}
@@ -193,7 +193,7 @@ def _receive(url: str, file: RemoteFile, part: Path, transfer: Transfer) -> None
 
 
 def _continues(response: http.client.HTTPResponse, start: int) -> bool:
-    """Whether the response is the rest of the file, from byte ``start``."""
+    """Return whether the response is the rest of the file, from byte ``start``."""
     span = response.headers.get("Content-Range", "")
     return response.status == http.client.PARTIAL_CONTENT and span.startswith(f"bytes {start}-")
 
@@ -208,7 +208,7 @@ def _stop_if_cancelled(file: RemoteFile, transfer: Transfer) -> None:
 
 @contextmanager
 def _opened(part: Path, *, append: bool) -> Iterator[Callable[[bytes], None]]:
-    """A function that writes to the part; the bytes are on disk when the block ends."""
+    """Yield a function that writes to the part. The bytes are on disk when the block ends."""
     with _writing(part.parent):
         stream = part.open("ab" if append else "wb")
 
@@ -231,7 +231,7 @@ def _opened(part: Path, *, append: bool) -> Iterator[Callable[[bytes], None]]:
 
 @contextmanager
 def _writing(folder: Path) -> Iterator[None]:
-    """Distinguishes a full or protected disk from a network error: both are OSErrors."""
+    """Distinguish a full or protected disk from a network error: both are OSErrors."""
     try:
         yield
     except OSError as error:

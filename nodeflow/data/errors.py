@@ -48,7 +48,7 @@ class NetworkProblem(DownloadError):
 
 
 class ChecksumError(DownloadError):
-    """A downloaded file is not the one that was published.
+    """A downloaded file differs from the published one.
 
     Remedy: Try another mirror; the file is not used.
     """

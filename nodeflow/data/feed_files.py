@@ -24,16 +24,16 @@ def read_array(
     invert: bool = False,
     prepare: str = "plain",
 ) -> np.ndarray:
-    """The array of a file, for a tensor of a type; it is not checked whether it fits.
+    """Return the array of a file for a tensor of a type, without checking whether it fits.
 
     Args:
-        key: which array of an npz file; None where it has only one.
+        key: the name of the array in an npz file; None if it has only one.
         invert, prepare: as in `read_picture`.
 
     Raises:
-        FeedError: a tensor of this type is no picture.
-        FileProblem: there is no such file, or it is damaged, or of another kind.
-        LiteralError: numbers of a csv file that the dtype does not have.
+        FeedError: a tensor of this type cannot be a picture.
+        FileProblem: the file is missing, damaged, or of another kind.
+        LiteralError: a csv file has numbers that the dtype cannot represent.
     """
     ending = path.suffix.lower()
     try:
@@ -74,7 +74,7 @@ def _read_npz(path: Path, key: str | None) -> np.ndarray:
 
 
 def _read_csv(path: Path, type_: TensorType) -> np.ndarray:
-    """Read numbers, with or without a header line; a single column fits (n,) or (n, 1)."""
+    """Return numbers, with or without a header line. A single column fits (n,) or (n, 1)."""
     from nodeflow.data.tables.table import read_table
 
     table = read_table(path)
@@ -91,7 +91,7 @@ def _read_csv(path: Path, type_: TensorType) -> np.ndarray:
 
 
 def _whole(table: np.ndarray, type_: TensorType) -> np.ndarray:
-    """Convert floats to integers; a fraction is an error."""
+    """Return floats converted to integers. A fraction is an error."""
     whole = table.astype(np.int64)
     return literal((whole if np.array_equal(whole, table) else table).tolist(), type_.dtype)
 
@@ -99,19 +99,19 @@ def _whole(table: np.ndarray, type_: TensorType) -> np.ndarray:
 def read_picture(
     path: Path, type_: TensorType, invert: bool = False, prepare: str = "plain"
 ) -> np.ndarray:
-    """Read a picture as one row of the placeholder: grey, resized to its shape, 0 to 1.
+    """Return a picture as one row of the placeholder: grey, resized to its shape, 0 to 1.
 
     The result is light on dark, as in MNIST; ``invert`` inverts a picture that is dark on light.
     Accepted shapes are (?, n) with a square n, (?, h, w), (?, h, w, 1), and the same without the
     batch axis.
 
     Args:
-        prepare: ``mnist`` does what MNIST did to its digits (`preparation.prepare_mnist`), and
-            inverts what looks like ink on paper by itself.
+        prepare: ``mnist`` applies the preparation of MNIST's digits (`preparation.prepare_mnist`),
+            and inverts automatically if the picture looks like ink on paper.
 
     Raises:
         FeedError: the shape of the placeholder does not fit a picture.
-        FileProblem: it is not a picture.
+        FileProblem: the file is not a picture.
     """
     from PIL import Image, ImageOps
 
@@ -131,7 +131,7 @@ def read_picture(
             flat = ImageOps.exif_transpose(image).convert("RGBA")
     except NodeflowError:
         raise
-    except Exception as error:  # a decoder raises anything at damaged content
+    except Exception as error:  # a decoder may raise any error for damaged content
         raise FileProblem(f"{path} is damaged or not a picture") from error
     if prepare == "mnist":
         grey = preparation.grey_of(np.asarray(flat))

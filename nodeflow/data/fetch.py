@@ -24,16 +24,16 @@ def fetch(
     transfer: Transfer | None = None,
     files: Sequence[RemoteFile] = (),
 ) -> Path:
-    """Download a data set; existing correct files are kept.
+    """Download a data set. Existing correct files are kept.
 
     Args:
         name: the id of a source that is published, such as ``mnist``.
-        folder: where to; default the folder in which the source looks for its files.
-        base_urls: mirrors, tried in turn for each file; default those of the source.
+        folder: the target folder; default the folder where the source looks for its files.
+        base_urls: mirrors, tried in turn for each file; default the mirrors of the source.
         progress: called after each chunk, in the calling thread.
         cancelled: checked between chunks; True stops with DownloadCancelled.
         transfer: time-outs and attempts.
-        files: what to download; default all files of the source.
+        files: the files to download; default all files of the source.
 
     Returns:
         The folder.

@@ -23,7 +23,7 @@ GZIP_MAGIC = b"\x1f\x8b"
 
 
 def read_idx(path: Path, rank: int) -> np.ndarray:
-    """The array in an IDX file of unsigned bytes, compressed with gzip or not.
+    """Return the array in an IDX file of unsigned bytes, with or without gzip compression.
 
     Args:
         rank: number of dimensions expected: 3 for images, 1 for labels.
@@ -32,7 +32,7 @@ def read_idx(path: Path, rank: int) -> np.ndarray:
         Read-only uint8 array.
 
     Raises:
-        ReadRefused: it is no regular file, or takes more than the limit.
+        ReadRefused: the path is not a regular file, or takes more than the limit.
         DataFormatError: the file is damaged, truncated or of another kind.
         OSError: the file cannot be read.
     """
@@ -51,9 +51,9 @@ def read_idx(path: Path, rank: int) -> np.ndarray:
 
 
 def map_idx(path: Path, rank: int) -> FileMap | None:
-    """The array in an IDX file as one that stays in the file; packed ones are unpacked once.
+    """Return the array in an IDX file as a map of the file. Unpack a compressed file once.
 
-    None if it is small (`mapped_rows.LARGE_BYTES`), so that it is better read.
+    Return None for a small file (`mapped_rows.LARGE_BYTES`), which should be read instead.
 
     Raises:
         As `read_idx`; DataError: there is no room to unpack it.
@@ -105,7 +105,7 @@ def _shape(path: Path, head: bytes, rank: int) -> tuple[int, ...]:
 
 
 def _unpacked(path: Path, file: BinaryIO, rank: int) -> np.ndarray:
-    """The array of a packed file; unpacks no more than its header announces."""
+    """Return the array of a compressed file. Unpack no more than its header announces."""
     packed = size_of(file)
     allow(packed, path)
     unpacker = zlib.decompressobj(wbits=31)

@@ -1,7 +1,7 @@
-"""MNIST as TensorFlow 1's tutorials read it: ``input_data.read_data_sets``.
+"""MNIST in the form of TensorFlow 1's tutorials: ``input_data.read_data_sets``.
 
-The converter writes this module in the place of ``tensorflow.examples.tutorials.mnist``. Nothing is
-downloaded: the files are looked for as for every other use of MNIST (see the page of data sources).
+The converter replaces ``tensorflow.examples.tutorials.mnist`` with this module. Nothing is
+downloaded: the files are searched like for every other use of MNIST (see the page of data sources).
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from nodeflow.errors import DataError
 
 
 class DataSet:
-    """Images and labels, given out in batches.
+    """Images and labels in batches.
 
     Attributes:
         images: float32 from 0 to 1, (rows, 784), or (rows, 28, 28, 1) without ``reshape``.
-        labels: class numbers (rows,), or rows with a single one, (rows, 10).
+        labels: class numbers (rows,), or one-hot rows, (rows, 10).
     """
 
     def __init__(self, images: np.ndarray, labels: np.ndarray, seed: int | None) -> None:
@@ -31,23 +31,23 @@ class DataSet:
 
     @property
     def num_examples(self) -> int:
-        """How many images there are."""
+        """The number of images."""
         return len(self.images)
 
     @property
     def epochs_completed(self) -> int:
-        """How often all of them have been given out."""
+        """The number of finished passes over all images."""
         return self._epochs
 
     def next_batch(
         self, batch_size: int, fake_data: bool = False, shuffle: bool = True
     ) -> tuple[np.ndarray, np.ndarray]:
-        """The next images and labels; after the last one it begins again, in another order.
+        """Return the next images and labels. After the last one, begin again in another order.
 
-        A batch at the end of an epoch is filled up from the next one.
+        A batch at the end of an epoch is completed from the next one.
 
         Raises:
-            DataError: there are fewer images than that.
+            DataError: the batch is larger than the number of images.
         """
         if not 0 < batch_size <= len(self.images):
             raise DataError(f"a batch of {batch_size} from {len(self.images)} images")
@@ -66,7 +66,7 @@ class DataSet:
 
 
 class Datasets(NamedTuple):
-    """What `read_data_sets` gives."""
+    """The three parts that `read_data_sets` returns."""
 
     train: DataSet
     validation: DataSet
@@ -83,19 +83,19 @@ def read_data_sets(
     seed: int | None = None,
     source_url: str = "",
 ) -> Datasets:
-    """MNIST in three parts, with TensorFlow 1's arguments.
+    """Return MNIST in three parts, with TensorFlow 1's arguments.
 
     Args:
         train_dir, fake_data, source_url: accepted for TensorFlow 1; nothing is downloaded.
-        one_hot: labels as rows with a single one instead of class numbers.
+        one_hot: whether labels are one-hot rows instead of class numbers.
         dtype: float32 from 0 to 1, or uint8 from 0 to 255.
-        reshape: images as rows of 784 numbers.
-        validation_size: how many of the images to train on are the second part; a twelfth at most
-            where MNIST is not found and the bundled images are read.
-        seed: of the order of batches.
+        reshape: whether images are rows of 784 numbers.
+        validation_size: the number of training images to use for validation; at most a twelfth if
+            MNIST is missing and the bundled images are read.
+        seed: the seed of the order of batches.
 
     Raises:
-        DataError: the dtype is another one.
+        DataError: the dtype is neither float32 nor uint8.
     """
     kind = np.dtype(dtype).name if not isinstance(dtype, str) else str(dtype)
     if kind not in ("float32", "uint8"):

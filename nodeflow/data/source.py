@@ -1,4 +1,4 @@
-"""What a module of ``nodeflow.data.sources`` declares: one kind of data set.
+"""The declaration of one kind of data set, for the modules of ``nodeflow.data.sources``.
 
 Inspector, command line and documentation derive from these declarations.
 """
@@ -21,11 +21,11 @@ from nodeflow.graph.types import TensorType
 
 @dataclass(frozen=True)
 class Location:
-    """Where a source reads from.
+    """The place that a source reads.
 
     Attributes:
-        path: as a document writes it; empty for a source that takes none.
-        base_dir: where relative paths start.
+        path: the path as written in a document; empty for a source that takes none.
+        base_dir: the start of relative paths.
         data_dir: the folder with downloaded files, or None for the usual places.
     """
 
@@ -34,7 +34,7 @@ class Location:
     data_dir: str | os.PathLike | None = None
 
     def file(self) -> Path:
-        """The file at the path.
+        """Return the file at the path.
 
         Raises:
             DataNotFound: there is no such file.
@@ -42,16 +42,16 @@ class Location:
         return resolve(self.path, self.base_dir)
 
     def place(self) -> Path:
-        """The file or folder at the path.
+        """Return the file or folder at the path.
 
         Raises:
-            DataNotFound: there is none.
+            DataNotFound: there is no such file or folder.
         """
         return resolve(self.path, self.base_dir, folder=True)
 
     @property
     def reach(self) -> DocumentFolder | None:
-        """What the document that names the source may read; None if the user names it."""
+        """The folder of the document that names the source, to limit access. None for the user."""
         return self.base_dir if isinstance(self.base_dir, DocumentFolder) else None
 
 
@@ -62,7 +62,7 @@ class RemoteFile:
     Attributes:
         name: file name on the mirror and on disk.
         size: bytes of its unpacked content.
-        sha256: of the unpacked content, in hexadecimal.
+        sha256: the SHA-256 of the unpacked content, in hexadecimal.
     """
 
     name: str
@@ -75,7 +75,7 @@ class Published:
     """The files of a source that can be downloaded.
 
     Attributes:
-        folder: returns where they go; the source finds them there.
+        folder: returns the folder where they are stored and found.
         mirrors: base URLs, tried in this order.
     """
 
@@ -90,21 +90,21 @@ class Source:
 
     Attributes:
         title: its name on screen.
-        doc: one line of what it is.
-        options: what can be set, declared as an op's attributes are.
+        doc: its description in one line.
+        options: its options, declared like an op's attributes.
         open: loads the data, given the location and every option by keyword.
-        columns: column -> type of a batch, given the same; reads as little as it can.
-        takes_path: written ``id:PATH``.
-        ending: of the names of such files; "" of a folder.
-        more_endings: further ones.
-        folder: reads a folder.
-        pin: the options, given the same, with what is guessed from the data written down.
-        rows: every row in the order of the file as the split ``all``, given the same.
-        texts: column names and every row as it is written, given the same.
-        stamp: something that changes when the data do, given the location; by default the time
-            when the file was changed.
-        survey: a first look at a file or folder, given its path and a limit of rows or None.
-        published: what ``nodeflow data fetch`` downloads for it.
+        columns: returns the type of a batch by column, given the same; reads as little as it can.
+        takes_path: whether it is written ``id:PATH``.
+        ending: the ending of its files; "" for a folder.
+        more_endings: further endings.
+        folder: whether it reads a folder.
+        pin: returns the options with the values guessed from the data, given the same.
+        rows: returns every row in the order of the file as the split ``all``, given the same.
+        texts: returns column names and every row as text, given the same.
+        stamp: returns a value that changes when the data change, given the location; by default the
+            time when the file was changed.
+        survey: returns a survey of a file or folder, given its path and a limit of rows or None.
+        published: the files that ``nodeflow data fetch`` downloads.
     """
 
     id: str
@@ -125,10 +125,11 @@ class Source:
     published: Published | None = None
 
     def stamp_of(self, location: Location) -> Any:
-        """Changes when the data do.
+        """Return a value that changes when the data change.
 
         Raises:
-            DataNotFound: there is no such file or folder. OSError: it cannot be looked at.
+            DataNotFound: there is no such file or folder.
+            OSError: it cannot be read.
         """
         if not self.takes_path:
             return None
@@ -144,5 +145,5 @@ class Source:
 
     @property
     def form(self) -> str:
-        """How a source of this kind is written: ``csv:PATH``."""
+        """The written form of a source of this kind: ``csv:PATH``."""
         return f"{self.id}:PATH" if self.takes_path else self.id

@@ -42,7 +42,7 @@ class ColumnNames(Attr):
 
 @dataclass(frozen=True, slots=True)
 class Fractions(Attr):
-    """An option with the shares of the rows for train, validation and test."""
+    """An option with the fractions of the rows for train, validation and test."""
 
     def check(self, value: Any) -> tuple[float, ...]:
         try:
@@ -60,7 +60,7 @@ class Fractions(Attr):
 
 
 MOST_CLASSES = 4096
-"""Larger integers are hardly class numbers, and one-hot rows would be huge."""
+"""The largest number of classes. Larger integers are hardly classes; one-hot rows would be huge."""
 
 SPLIT_OPTIONS = (
     Fractions(
@@ -113,7 +113,7 @@ class PerColumn(Attr):
 
 
 def _are_numbers(item: Any) -> bool:
-    """Whether a value is an object of finite numbers."""
+    """Return whether a value is an object of finite numbers."""
     return isinstance(item, Mapping) and all(
         isinstance(v, (int, float)) and not isinstance(v, bool) and math.isfinite(v)
         for v in item.values()
@@ -122,7 +122,7 @@ def _are_numbers(item: Any) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class NameList(Attr):
-    """An option that is a list of texts, which may hold anything; or none."""
+    """An option that is a list of arbitrary texts, or None."""
 
     def check(self, value: Any) -> list[str] | None:
         if value is None:
@@ -136,7 +136,7 @@ class NameList(Attr):
 
 @dataclass(frozen=True, slots=True)
 class ClassNames(Attr):
-    """An option with names to show for classes: an object from class to name; or none."""
+    """An option with names to show for classes: an object from class to name, or None."""
 
     def check(self, value: Any) -> dict[str, str] | None:
         if value is None:
@@ -161,7 +161,7 @@ CLASS_NAMES = ClassNames(
 
 
 def shown_classes(classes: Iterable[str], names: Mapping[str, str] | None) -> tuple[str, ...]:
-    """The classes by the names to show."""
+    """Return the names to show for the classes."""
     return tuple((names or {}).get(name, name) for name in classes)
 
 
@@ -184,7 +184,7 @@ ORDER_BY = Attr(
 
 
 def bind(options: Iterable[Attr], given: Mapping[str, Any], source: str) -> dict[str, Any]:
-    """Checked options with defaults filled in.
+    """Return checked options with defaults filled in.
 
     Raises:
         AttributeProblem: an option is unknown or malformed; ``port`` names it.
@@ -211,11 +211,11 @@ def split_rows(
     kind: str = "random",
     classes: np.ndarray | None = None,
 ) -> dict[str, np.ndarray]:
-    """Split -> its row numbers, int64; splits without rows are left out.
+    """Return the row numbers of each split, int64, without empty splits.
 
     Args:
         kind: random, stratified or ordered.
-        classes: class number of each row, for a stratified split; without, it is random.
+        classes: class number of each row, for a stratified split; without it, the split is random.
     """
     shuffled = shuffle and kind != "ordered"
     order = epoch_order(rows, seed, 0) if shuffled else np.arange(rows, dtype=np.int64)
@@ -232,7 +232,7 @@ def split_rows(
 def split_by(
     options: Mapping[str, Any], rows: int, classes: np.ndarray | None = None
 ) -> dict[str, np.ndarray]:
-    """`split_rows` as a source's options say: `SPLIT_OPTIONS`, and `SPLIT_KIND` if it has that."""
+    """Return `split_rows` for a source's options: `SPLIT_OPTIONS`, and `SPLIT_KIND` if present."""
     return split_rows(
         rows,
         options["splits"],
@@ -244,7 +244,8 @@ def split_by(
 
 
 def _spread(order: np.ndarray, classes: np.ndarray) -> np.ndarray:
-    """The rows so that any beginning has nearly the same share of every class.
+    """Return the rows in an order whose beginnings all have nearly the same fraction of every
+    class.
 
     The k-th of n rows of a class goes to (k + 1/2) / n.
     """

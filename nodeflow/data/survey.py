@@ -1,6 +1,6 @@
-"""A first look at data files: columns, types, missing values, distributions, and what fits them.
+"""A survey of data files: columns, types, missing values, distributions, and fitting options.
 
-What the window previews before it makes a graph, and what ``nodeflow data show`` prints.
+The window shows it before it makes a graph, and ``nodeflow data show`` prints it.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ SAMPLED = 1000
 
 
 def survey(path: str | os.PathLike, *, limit_rows: int | None = None) -> Survey:
-    """Look at a data file.
+    """Return the survey of a data file.
 
     Args:
         path: a table, numpy arrays, a picture or a folder of pictures.
-        limit_rows: look at the first rows alone.
+        limit_rows: number of first rows to examine; None for all.
 
     Raises:
         DataNotFound: there is no such file.
         UnknownSource: no kind of data has files with this ending.
-        DataFormatError: it is damaged; the message names line and column, or the picture.
+        DataFormatError: the file is damaged; the message names line and column, or the picture.
     """
     file = Path(path).expanduser()
     if not file.exists():
@@ -48,11 +48,11 @@ def dataset_statistics(
     options: Mapping[str, Any] | None = None,
     base_dir: str | os.PathLike | None = None,
 ) -> dict[str, tuple[list[float] | float, list[float] | float]]:
-    """Column -> (mean, deviation) over the training split: attributes for ``normalize`` nodes.
+    """Return (mean, deviation) of each column over the training split, for ``normalize`` nodes.
 
-    One number for each feature, or one for all pixels of pictures. Features that are only 0 and 1,
-    as categories are, have mean 0 and deviation 1, so that they stay; constant ones have
-    deviation 1. Classes are left out.
+    There is one number for each feature, or one for all pixels of pictures. Features that are only
+    0 and 1, such as categories, have mean 0 and deviation 1, so that they do not change; constant
+    ones have deviation 1. Classes are left out.
 
     Raises:
         DataError, AttributeProblem: as ``open_dataset``.
@@ -64,7 +64,7 @@ def dataset_statistics(
         if name in dataset.classes or not column.dtype.startswith("float") or not len(column):
             continue
         which = slice(0, None)
-        if column.lazy:  # a sample tells enough of files that are read one by one
+        if column.lazy:  # files that are read one by one are sampled
             which = np.linspace(0, len(column) - 1, min(len(column), SAMPLED)).astype(np.int64)
         rows = column.rows(which).astype(np.float64)
         if name in dataset.images or rows.ndim == 1:
@@ -79,5 +79,5 @@ def dataset_statistics(
 
 
 def _short(value: float) -> float:
-    """Eight digits: what float32 holds, and legible in the file."""
+    """Return a number with eight digits: the precision of float32, legible in the file."""
     return float(f"{float(value):.8g}")

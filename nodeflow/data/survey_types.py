@@ -1,4 +1,4 @@
-"""The records of a survey: what data files hold."""
+"""The records of a survey of data files."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ BINS, MOST_LISTED, HEAD_ROWS = 20, 200, 100
 
 TableKind = Literal["number", "integer", "boolean", "category", "date", "text"]
 TABLE_KINDS: tuple[str, ...] = get_args(TableKind)
-"""What a column of a table can be."""
+"""The possible types of a table's column."""
 Kind = TableKind | Literal["picture", "array"]
 
 
 @dataclass(frozen=True)
 class ColumnSurvey:
-    """What one column holds.
+    """The survey of one column.
 
     Attributes:
         missing: number of rows without a value.
         distinct: number of different values.
-        minimum: smallest number (of dates: in days since 1970); None where there are no numbers.
+        minimum: smallest number (for dates, in days since 1970); None where there are no numbers.
         deviation: standard deviation, divided by the count.
-        counts: of the histogram's bins.
-        edges: of the histogram's bins, one more than ``counts``.
-        categories: (value, how often), the most frequent first; at most 200.
-        shape: of one row of an array or picture.
+        counts: counts of the histogram's bins.
+        edges: edges of the histogram's bins, one more than ``counts``.
+        categories: (value, count) pairs, the most frequent first; at most 200.
+        shape: the shape of one row of an array or picture.
     """
 
     name: str
@@ -47,7 +47,7 @@ class ColumnSurvey:
 
 @dataclass(frozen=True)
 class Guess:
-    """What the data are for.
+    """The guessed use of the data.
 
     Attributes:
         task: ``classify`` or ``regress`` a table, ``pictures``, or forecast a ``series``.
@@ -60,14 +60,14 @@ class Guess:
 
 @dataclass(frozen=True)
 class Survey:
-    """What a file or folder holds.
+    """The survey of a file or folder.
 
     Attributes:
-        source: as a dataset node writes it: ``csv:/home/me/iris.csv``.
+        source: the source in the form of a dataset node: ``csv:/home/me/iris.csv``.
         rows: number of rows, or of pictures.
-        head: the first rows as text, as many cells as there are columns.
+        head: the first rows as text, with a cell for each column.
         classes: names of the classes of the guessed label.
-        notice: what the user should know, such as a guessed encoding, or None.
+        notice: a fact that the user should know, such as a guessed encoding, or None.
     """
 
     source: str
@@ -82,7 +82,7 @@ class Survey:
 
 
 def figures(values: np.ndarray) -> dict[str, Any]:
-    """Minimum, maximum, mean, deviation and histogram of finite numbers."""
+    """Return minimum, maximum, mean, deviation and histogram of finite numbers."""
     if not values.size:
         return {}
     try:

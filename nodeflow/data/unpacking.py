@@ -1,7 +1,7 @@
-"""Packed arrays, unpacked once into files of the cache folder, which are then mapped.
+"""Compressed arrays, unpacked once into files of the cache folder, which are then mapped.
 
-What was unpacked is kept by where it comes from, with size and time, and what was used longest ago
-goes when the files take more than a limit. Unpacking says how far it is, and can be stopped.
+The key of an unpacked file is its origin, with size and time. The least recently used files are
+deleted if all files exceed a limit. Unpacking reports its progress, and can be stopped.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from nodeflow.number_text import bytes_text
 from nodeflow.paths import cache_folder
 
 LIMIT_VARIABLE = "NODEFLOW_UNPACKED_LIMIT"
-"""Bytes that unpacked files may take in all, such as ``50GB``."""
+"""The variable with the bytes that all unpacked files may take, such as ``50GB``."""
 DEFAULT_LIMIT = 32 * 10**9
 LEFT_FREE = 10**9
 """Bytes of the disk that stay free."""
@@ -34,15 +34,15 @@ LEFT_OVER_SECONDS = 86400
 
 
 def unpacked(source: Path, part: str, size: int, read: Callable[[int], Any]) -> Path:
-    """The file with the unpacked bytes of a part of a packed file, made now if it is not there.
+    """Return the file with the unpacked bytes of a part of a compressed file. Create it if needed.
 
     Args:
-        part: what is unpacked of the file, such as an array's name.
-        size: how many bytes it has, as its header says; no more than that are written.
+        part: the name of the part, such as an array's name.
+        size: its number of bytes in the header; no more than that are written.
         read: returns at most so many of the next bytes, and none at the end.
 
     Raises:
-        ReadRefused: it is for a preview, and takes more than its limit.
+        ReadRefused: the reader is a preview, and the part exceeds its limit.
         DataError: there is no room for it, or the cache cannot be written.
         ValueError: it has more or fewer bytes.
         Cancelled: the user stopped it.
@@ -54,7 +54,7 @@ def unpacked(source: Path, part: str, size: int, read: Callable[[int], Any]) -> 
     target = folder / f"{digest.hexdigest()[:32]}.bin"
     if target.is_file() and target.stat().st_size == size:
         with contextlib.suppress(OSError):
-            os.utime(target)  # used last
+            os.utime(target)  # marks it as used last
         return target
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -87,10 +87,10 @@ def _write(file: Any, size: int, read: Callable[[int], Any], source: Path) -> No
 
 
 def _make_room(folder: Path, size: int, source: Path) -> None:
-    """Remove what was used longest ago, as far as the limit asks for it.
+    """Delete the least recently used files until the new one is within the limit.
 
     Raises:
-        DataError: it is larger than the limit, or than what is free.
+        DataError: the file is larger than the limit, or than the free space.
     """
     limit = DEFAULT_LIMIT
     with contextlib.suppress(ValueError):

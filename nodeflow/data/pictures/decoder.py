@@ -1,8 +1,8 @@
 """A process that decodes pictures for another one: ``python -m nodeflow.data.pictures.decoder``.
 
-It reads jobs from its input, pickled with their length in front, and answers each with a byte: 1
-and the pixels one after another, or 0 where a picture cannot be read, which is then for the other
-process to find out and to say. It ends with its input.
+It reads jobs from its input, each pickled and preceded by its length. It answers each with a byte:
+1, followed by the pixels of all pictures; or 0 if a picture cannot be read. In that case, the other
+process finds and reports the error. The process ends when its input ends.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ class Job:
 
 
 def main() -> None:
-    """Serve until the input ends."""
+    """Serve jobs until the input ends."""
     from pathlib import Path
 
-    from PIL import Image  # noqa: F401  loaded before the first job
+    from PIL import Image  # noqa: F401 loaded before the first job
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # nothing that prints may mix with the answers
+    os.dup2(2, 1)  # printed text must not mix with the answers
     answers.write(READY)
     answers.flush()
     while len(head := sys.stdin.buffer.read(LENGTH.size)) == LENGTH.size:

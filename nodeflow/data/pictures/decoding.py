@@ -1,7 +1,7 @@
-"""Processes that decode pictures ahead: as many as there are cores, started when they are wanted.
+"""Processes that decode pictures ahead, one per core, started on demand.
 
-A process gets one piece of work at a time and the next when it has answered, so no more pixels wait
-than were asked for. Where one ends, or cannot read a picture, this process reads it.
+A process gets one job at a time, and the next after its answer, so only the requested pixels are in
+memory. If a process ends, or cannot read a picture, this process reads it.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ from nodeflow.data.pictures.pixels import Look, read_pixels
 from nodeflow.file_reading import ReadLimit, current_limit
 
 PIECE = 16
-"""Pictures of a job."""
+"""Pictures per job."""
 IDLE_SECONDS = 20.0
-"""Processes end when nothing was asked of them for so long: each takes some 40 MB."""
+"""Seconds without a request after which the processes end, because each takes some 40 MB."""
 
 
 class Decoders:
     """A set of decoding processes.
 
     Args:
-        count: how many.
+        count: the number of processes.
     """
 
     def __init__(self, count: int) -> None:
@@ -51,7 +51,7 @@ class Decoders:
 
     @property
     def are_ready(self) -> bool:
-        """Whether one of them takes work, or does some; starts them where there are none."""
+        """Whether a process is ready for jobs. Starts the processes if there are none."""
         with self._lock:
             if not self._processes:
                 for _ in range(self._count):
@@ -73,17 +73,17 @@ class Decoders:
         threading.Thread(target=self._wait, args=(process,), daemon=True).start()
 
     def _wait(self, process: subprocess.Popen[bytes]) -> None:
-        """Take a process when it is ready."""
+        """Add a process to the idle ones when it is ready."""
         assert process.stdout is not None
         if process.stdout.read(1) == READY:
             self._idle.put(process)
             self._one_is_ready = True
 
     def read(self, paths: Sequence[Path], look: Look) -> Iterator[np.ndarray]:
-        """The pixels of pictures in order, uint8 (height, width, channels) each.
+        """Yield the pixels of pictures in order, each uint8 (height, width, channels).
 
         Raises:
-            DataError: a picture cannot be read; names its file.
+            DataError: a picture cannot be read. The message names its file.
         """
         pieces = [paths[at : at + PIECE] for at in range(0, len(paths), PIECE)]
         limit = current_limit()
@@ -100,7 +100,7 @@ class Decoders:
                 self._idle.put(process)
         return [read_pixels(path, look) for path in paths] if found is None else [*found]
 
-    # ---- their end ----------------------------------------------------------------------------
+    # ---- ending ---------------------------------------------------------------------------------
 
     @contextlib.contextmanager
     def _working(self) -> Iterator[None]:
@@ -124,7 +124,7 @@ class Decoders:
                 self._end()
 
     def close(self) -> None:
-        """End the processes; they start again when they are wanted."""
+        """End the processes. They start again on demand."""
         with self._lock:
             if self._timer is not None:
                 self._timer.cancel()
@@ -146,7 +146,7 @@ class Decoders:
 
 
 def _answer(process: subprocess.Popen[bytes], job: Job) -> np.ndarray | None:
-    """What a process answers; None where it cannot read a picture, or has ended."""
+    """Return the answer of a process, or None if it cannot read a picture, or has ended."""
     assert process.stdin is not None and process.stdout is not None
     data = pickle.dumps(job)
     try:

@@ -1,6 +1,6 @@
-"""Folders of pictures: which files there are, and reading them when they are needed.
+"""Folders of pictures: listing the files, and reading them on demand.
 
-A listing holds names alone. Pixels are read for the rows of a batch, and those read first are kept
+A listing holds only names. Pixels are read for the rows of a batch. The first ones stay in memory
 up to a bound, so that a small folder is read once and a large one never fills memory.
 """
 
@@ -36,12 +36,14 @@ SPLIT_FOLDERS = {
 }  # fmt: skip
 KEPT_BYTES = 1 << 28
 BATCH_BYTES = 5
-"""What a number of a batch takes: as a byte and as float32."""
+"""Bytes per number in a batch: as a byte and as float32."""
 READERS = 4
-"""Threads that decode pictures; decoding lets other threads run."""
+"""The number of threads that decode pictures; decoding lets other threads run."""
 WORTH_PROCESSES = 2000
-"""Pictures from which processes decode them: with threads, Python's lock lets one at a time open
-files."""
+"""The smallest number of pictures for decoding them in processes.
+
+With threads, Python's lock lets only one at a time open files.
+"""
 CHECKED_AT_ONCE = 256
 
 
@@ -51,10 +53,10 @@ class Listing:
 
     Attributes:
         files: names below the root, with ``/``.
-        classes: names of the folders that pictures lie in, sorted; empty without such folders.
+        classes: names of the folders that contain pictures, sorted; empty without such folders.
         labels: class number of each file, int64 (n,); empty without classes.
-        splits: split -> places among the files, where folders such as ``train`` and ``test`` say
-            so; else empty.
+        splits: the indices of the files in each split, from folders such as ``train`` and ``test``;
+            empty without such folders.
     """
 
     root: Path
@@ -71,16 +73,17 @@ class Listing:
 
 
 def list_pictures(place: Path, reach: DocumentFolder | None = None) -> Listing:
-    """The pictures of a folder with one folder for each class, a flat folder, or one picture.
+    """Return the pictures of a folder with one folder per class, of a flat folder, or one picture.
 
-    Folders called train, validation and test (or short forms) may lie above those of the classes.
+    Folders called train, validation and test (or short forms) may contain the folders of the
+    classes.
 
     Args:
-        reach: of the document that names the folder; None if the user does.
+        reach: the folder of the document that names the path; None if the user names it.
 
     Raises:
         DataNotFound: there is no picture.
-        OutsideData: a symbolic link leads where the document may not read.
+        OutsideData: a symbolic link leads to a place that the document may not read.
     """
     if not place.is_dir():
         return Listing(place.parent, (place.name,), (), np.zeros(0, np.int64), {})
@@ -118,7 +121,7 @@ def list_pictures(place: Path, reach: DocumentFolder | None = None) -> Listing:
 
 
 def _pictures(root: Path, below: str, reach: DocumentFolder | None) -> Iterator[tuple[str, str]]:
-    """(name below the root, folder of its class or "") of each picture, sorted."""
+    """Yield (name below the root, folder of its class or "") of each picture, sorted."""
     start = root / below if below else root
     prefix = f"{below}/" if below else ""
     for name in sorted(_pictures_in(start, reach)):
@@ -147,7 +150,7 @@ def _folders(folder: Path, reach: DocumentFolder | None) -> list[str]:
 def _followed(
     entries: Iterable[os.DirEntry], reach: DocumentFolder | None
 ) -> Iterator[os.DirEntry]:
-    """The entries of a folder, each link checked before anything looks at where it leads."""
+    """Yield the entries of a folder, checking each link before its target is touched."""
     for entry in entries:
         if reach is not None and entry.is_symlink():
             reach.check(entry.path)
@@ -163,10 +166,10 @@ def _is_hidden(name: str) -> bool:
 
 
 def folder_stamp(place: Path, reach: DocumentFolder | None = None) -> tuple[str, int]:
-    """Changes when pictures are added to a folder or to those of its classes, or removed.
+    """Return a stamp that changes when pictures are added to or removed from a folder or its
+    classes.
 
-    Folders inside are looked at every two seconds at most, since that takes time where there are
-    many.
+    Inner folders are checked at most every two seconds, because many of them take time.
     """
     changed = place.stat().st_mtime_ns
     if not place.is_dir():
@@ -191,7 +194,7 @@ def _inside(place: Path, reach: DocumentFolder | None, changed: int, moment: int
 
 
 def broken_pictures(listing: Listing) -> Iterator[DataError | None]:
-    """The error of each picture that cannot be read, and None for those that can, one by one."""
+    """Yield for each picture the error if it cannot be read, or None if it can."""
 
     def check(number: int) -> DataError | None:
         try:
@@ -206,10 +209,10 @@ def broken_pictures(listing: Listing) -> Iterator[DataError | None]:
 
 
 class PictureReader:
-    """Reads pictures by their place in a listing, and keeps the first ones up to a bound.
+    """Reads pictures by their index in a listing, and keeps the first ones in memory up to a bound.
 
-    Epochs come in random order, so what is read first is kept and nothing is put out: of a folder
-    twice as large as the bound, half of each epoch is in memory.
+    Epochs come in random order, so the pictures that are read first stay and none is evicted: of a
+    folder twice as large as the bound, half of each epoch is in memory.
     """
 
     def __init__(self, listing: Listing, look: Look, kept_bytes: int = KEPT_BYTES) -> None:
@@ -217,16 +220,16 @@ class PictureReader:
         self.look = look
         size = int(np.prod(look.shape))
         self._most = min(len(listing), kept_bytes // size)
-        self._kept = np.zeros((self._most, *look.shape), np.uint8)  # pages are taken when written
+        self._kept = np.zeros((self._most, *look.shape), np.uint8)  # pages are allocated when used
         self._place = np.full(len(listing), -1, np.int64)
         self._used = 0
         self._lock = Lock()
 
     def __call__(self, which: np.ndarray) -> np.ndarray:
-        """Pixels of some pictures, uint8 (n, height, width, channels).
+        """Return the pixels of some pictures, uint8 (n, height, width, channels).
 
         Raises:
-            DataFormatError: one of them is damaged; names its file.
+            DataFormatError: a picture is damaged. The message names its file.
         """
         allow(len(which) * int(np.prod(self.look.shape)) * BATCH_BYTES, self.listing.root)
         out = np.empty((len(which), *self.look.shape), np.uint8)
@@ -257,7 +260,7 @@ class PictureReader:
 
     @property
     def kept_bytes(self) -> int:
-        """Bytes of the pictures kept in memory."""
+        """The bytes of the pictures in memory."""
         return self._used * int(np.prod(self.look.shape))
 
     def __reduce__(self) -> tuple:

@@ -1,4 +1,4 @@
-"""Opening pictures: of the formats that are known alone, and judged by their headers first.
+"""Opens pictures of known formats only, after checking the sizes in their headers.
 
 A picture of a kilobyte may unpack to gigabytes. So its size is compared with the limit of
 `file_reading` before its pixels are read.
@@ -20,20 +20,20 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 FORMATS = ("PNG", "JPEG", "BMP", "DIB", "GIF", "WEBP", "TIFF")
-"""Others are never tried: some start programs."""
+"""Formats to try. Others are never tried, because some start programs."""
 PIXEL_BYTES = 12
-"""What a pixel takes: as it is stored, with transparency, and in the wanted colours."""
+"""Bytes per pixel: as stored, with transparency, and in the wanted colours."""
 
 _warnings = threading.Lock()
 
 
 @contextmanager
 def opened_picture(path: Path) -> Iterator[Image]:
-    """A picture whose header was read, and nothing else.
+    """Open a picture, and read only its header.
 
     Raises:
-        ReadRefused: it is no regular file, or has more pixels than any picture.
-        OSError and others: it is no picture, or damaged.
+        ReadRefused: the path is not a regular file, or the picture has too many pixels.
+        OSError: the file is not a picture, or damaged; other exceptions are possible.
     """
     from PIL import Image
 
@@ -56,7 +56,7 @@ def allow_pixels(image: Image, path: Path) -> None:
     """Refuse a picture whose pixels take more than the limit.
 
     Raises:
-        ReadRefused: says how much they take and how much they may take.
+        ReadRefused: the message has the need of memory and the limit.
     """
     width, height = image.size
     allow(width * height * PIXEL_BYTES, path)

@@ -1,4 +1,4 @@
-"""Reading one picture: its size from its header, and its pixels as a graph gets them."""
+"""Reads one picture: its size from its header, and its pixels in the form for a graph."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from nodeflow.data.pictures.opening import allow_pixels, opened_picture
 from nodeflow.errors import NodeflowError
 
 MOST_SIDE = 64
-"""The longer side where no size is given and pictures are larger."""
+"""The longer side of larger pictures if no size is given."""
 
 
 @dataclass(frozen=True)
 class Look:
-    """What a picture becomes.
+    """The target format of pictures.
 
     Attributes:
-        fit: how a picture of other proportions becomes the size: stretch, crop or pad.
+        fit: how to change the proportions: stretch, crop or pad.
     """
 
     height: int
@@ -34,17 +34,17 @@ class Look:
 
 
 def look_of(path: Path) -> tuple[int, int, bool]:
-    """Height, width and whether it has colours, from the header of a picture.
+    """Return height, width and whether it has colours, from the header of a picture.
 
     Raises:
-        ReadRefused: it is no regular file, or takes more than the limit.
-        DataFormatError: it is no picture.
+        ReadRefused: the path is not a regular file, or takes more than the limit.
+        DataFormatError: the file is not a picture.
     """
     try:
         with opened_picture(path) as image:
-            allow_pixels(image, path)  # the camera's notes may stand behind the pixels
+            allow_pixels(image, path)  # EXIF data may follow the pixels
             width, height = image.size
-            if image.getexif().get(0x0112, 1) >= 5:  # lies on its side
+            if image.getexif().get(0x0112, 1) >= 5:  # rotated by 90 degrees
                 width, height = height, width
             return height, width, image.mode not in ("1", "L", "LA", "I", "I;16", "F")
     except NodeflowError:
@@ -54,19 +54,19 @@ def look_of(path: Path) -> tuple[int, int, bool]:
 
 
 def default_size(height: int, width: int) -> tuple[int, int]:
-    """The size of a picture, scaled down to at most `MOST_SIDE` pixels a side."""
+    """Return the size of a picture, scaled down to at most `MOST_SIDE` pixels per side."""
     share = min(1.0, MOST_SIDE / max(height, width))
     return max(1, round(height * share)), max(1, round(width * share))
 
 
 def read_pixels(path: Path, look: Look) -> np.ndarray:
-    """The pixels of a picture, uint8 (height, width, channels).
+    """Return the pixels of a picture, uint8 (height, width, channels).
 
-    Transparent parts are white. Pictures are turned as their camera says.
+    Transparent parts become white. Pictures are rotated according to their EXIF data.
 
     Raises:
-        ReadRefused: it is no regular file, or takes more than the limit.
-        DataFormatError: it is no picture, or damaged.
+        ReadRefused: the path is not a regular file, or takes more than the limit.
+        DataFormatError: the file is not a picture, or damaged.
     """
     from PIL import Image, ImageOps
 
@@ -94,7 +94,7 @@ def read_pixels(path: Path, look: Look) -> np.ndarray:
 
 
 def _flat(image, mode: str):  # type: ignore[no-untyped-def]
-    """The picture without transparency, 8 bits for each channel."""
+    """Return the picture without transparency, with 8 bits per channel."""
     from PIL import Image
 
     if image.mode.startswith("I"):  # 16 bits

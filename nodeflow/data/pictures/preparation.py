@@ -1,7 +1,7 @@
-"""Prepares a picture for a graph, above all a drawn digit as MNIST's digits were prepared.
+"""Prepares a picture for a graph, above all a drawn digit like the digits of MNIST.
 
-A grey picture is a float array of two axes, 0 for black to 1 for white. What is written or drawn in
-it is light on dark, as in MNIST; `light_on_dark` brings other pictures there.
+A grey picture is a float array of two axes, 0 for black to 1 for white. Ink is light on dark, as in
+MNIST; `light_on_dark` converts other pictures.
 """
 
 from __future__ import annotations
@@ -13,31 +13,31 @@ import numpy as np
 from nodeflow.graph.types import FLOATS, TensorType
 
 WAYS = ("plain", "mnist")
-"""How a picture is prepared: resized as a whole, or as MNIST's digits were."""
+"""The ways to prepare a picture: resized as a whole, or like MNIST's digits."""
 MNIST_SIDE = 28
 MNIST_BOX = 20 / MNIST_SIDE
-"""The longer side of a digit as a part of the picture: 20 of 28 pixels."""
+"""The longer side of a digit relative to the picture: 20 of 28 pixels."""
 FAINT = 0.1
-"""What is darker than this part of the brightest pixel is ground and not ink."""
+"""Brightness, relative to the brightest pixel, below which a pixel is background, not ink."""
 LUMA = (0.299, 0.587, 0.114)
-"""What red, green and blue contribute to the brightness of a pixel (ITU-R BT.601)."""
+"""The weights of red, green and blue in the brightness of a pixel (ITU-R BT.601)."""
 SMALLEST_PHOTO = 64
-"""Pictures with shorter sides have one ground; larger ones may be photos with shadows."""
+"""Pictures with shorter sides have a uniform background; larger ones may be photos with shadows."""
 GROUND_SAMPLES = 64
-"""So many pixels of each side decide what the ground is."""
+"""The number of pixels per side that determine the background."""
 GROUND_PART = 0.5
-"""Part of a picture that is ground at least, however much ink there is."""
+"""The fraction of a picture that is surely background, however much ink there is."""
 GROUND_LIMIT = 0.3
-"""What rises above the ground by less than this part of the ink is ground, too."""
+"""A pixel that exceeds the background by less than this fraction of the ink is background."""
 GROUND_ROUNDS = 4
 LEAST_CONTRAST = 0.02
-"""Ink that differs less from its ground is none."""
+"""The smallest difference between ink and background."""
 BORDER = 0.05
-"""The part of each side that counts as border."""
+"""The fraction of each side that counts as border."""
 
 
 def picture_size(type_: TensorType) -> tuple[int, int, tuple[int, ...]] | None:
-    """Height, width and full shape of one grey picture that fits a placeholder, or None.
+    """Return height, width and full shape of one grey picture that fits a placeholder, or None.
 
     Placeholders that fit are floats of shape (?, n) with a square n, (?, h, w), (?, h, w, 1), and
     the same without the batch axis. An unknown first size is 1.
@@ -56,7 +56,7 @@ def picture_size(type_: TensorType) -> tuple[int, int, tuple[int, ...]] | None:
 
 
 def prepare(grey: np.ndarray, way: str, height: int, width: int) -> np.ndarray:
-    """A grey picture, light on dark, as (height, width) float32 from 0 to 1.
+    """Return a grey picture, light on dark, as (height, width) float32 from 0 to 1.
 
     Args:
         way: one of `WAYS`.
@@ -69,11 +69,11 @@ def prepare(grey: np.ndarray, way: str, height: int, width: int) -> np.ndarray:
 def prepare_mnist(
     grey: np.ndarray, height: int = MNIST_SIDE, width: int = MNIST_SIDE
 ) -> np.ndarray:
-    """A digit, light on dark, as MNIST prepared its digits: (height, width) float32 from 0 to 1.
+    """Return a digit, light on dark, prepared like MNIST: (height, width) float32 from 0 to 1.
 
-    The box around the ink is fitted into 20 x 20 pixels of 28 x 28, with its aspect ratio and
-    antialiased, and moved by whole pixels so that its centre of mass is in the pixel in the middle.
-    Of a picture without ink all is 0.
+    The box around the ink is scaled to 20 x 20 of 28 x 28 pixels, keeping its aspect ratio, with
+    antialiasing. It is moved by whole pixels so that its centre of mass is in the middle pixel. A
+    picture without ink becomes 0 everywhere.
 
     >>> prepare_mnist(np.eye(100)).shape
     (28, 28)
@@ -94,7 +94,7 @@ def prepare_mnist(
 
 
 def _cropped(grey: np.ndarray) -> np.ndarray | None:
-    """The box around the ink, without faint ground; None if there is no ink."""
+    """Return the box around the ink, without faint background; None if there is no ink."""
     top = grey.max(initial=0.0)
     if not top > 0:
         return None
@@ -111,13 +111,13 @@ def _centre_of_mass(values: np.ndarray) -> tuple[float, float]:
 
 
 def resize(grey: np.ndarray, height: int, width: int) -> np.ndarray:
-    """A picture of another size, linearly interpolated, and antialiased where it gets smaller."""
+    """Return a resized picture: linearly interpolated, and antialiased if it gets smaller."""
     values = np.asarray(grey, np.float64)
     return _weights(values.shape[0], height) @ values @ _weights(values.shape[1], width).T
 
 
 def _weights(old: int, new: int) -> np.ndarray:
-    """(new, old): the part that each old pixel has in each new one, a triangle around it."""
+    """Return (new, old) weights of the old pixels in each new one: a triangle around it."""
     if old == new:
         return np.eye(old)
     scale = old / new
@@ -129,9 +129,9 @@ def _weights(old: int, new: int) -> np.ndarray:
 
 
 def grey_of(rgba: np.ndarray) -> np.ndarray:
-    """A picture of (height, width, 4) bytes as grey; what is transparent is ground.
+    """Return a picture of (height, width, 4) bytes as grey, with transparent parts as background.
 
-    The ground is white under ink that is dark, and black under ink that is light.
+    The background is white under dark ink, and black under light ink.
     """
     values = np.asarray(rgba, np.float64) / 255.0
     grey, alpha = values[..., :3] @ LUMA, values[..., 3]
@@ -143,16 +143,17 @@ def grey_of(rgba: np.ndarray) -> np.ndarray:
 
 
 def is_dark_on_light(grey: np.ndarray) -> bool:
-    """Whether a picture looks like ink on paper: most of its border is lighter than its middle."""
+    """Return whether a picture looks like ink on paper: most of its border is light."""
     border = _border(np.asarray(grey, np.float64))
     return float(np.median(border)) > 0.5
 
 
 def light_on_dark(grey: np.ndarray, invert: bool | None = None) -> np.ndarray:
-    """A picture of ink with its ground at 0 and its ink at 1; with a light ground, as it is.
+    """Return a picture with background 0 and ink 1. A picture with a light background stays as it
+    is.
 
     Args:
-        invert: whether it is dark on light; None finds out by `is_dark_on_light`.
+        invert: whether it is dark on light; None applies `is_dark_on_light`.
     """
     values = np.asarray(grey, np.float64)
     if is_dark_on_light(values) if invert is None else invert:
@@ -165,7 +166,7 @@ def light_on_dark(grey: np.ndarray, invert: bool | None = None) -> np.ndarray:
 
 
 def _ground(values: np.ndarray) -> np.ndarray | float:
-    """The brightness of the ground; in a photo it is a curved surface, fitted beside the ink."""
+    """Return the brightness of the background: in a photo, a curved surface fitted beside ink."""
     if min(values.shape) < SMALLEST_PHOTO:
         return float(np.median(_border(values)))
     rows, columns = (np.arange(0, side, max(1, side // GROUND_SAMPLES)) for side in values.shape)
@@ -181,13 +182,13 @@ def _ground(values: np.ndarray) -> np.ndarray | float:
 
 
 def _terms(y: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """(points, 6): the terms of a quadratic surface at every point of a grid."""
+    """Return (points, 6): the terms of a quadratic surface at every point of a grid."""
     y, x = (axis.ravel() for axis in np.meshgrid(y, x, indexing="ij"))
     return np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=1)
 
 
 def _border(grey: np.ndarray) -> np.ndarray:
-    """The pixels along the four edges."""
+    """Return the pixels along the four edges."""
     if grey.size == 0:
         return np.zeros(1)
     rows, columns = (max(1, round(side * BORDER)) for side in grey.shape)

@@ -1,4 +1,4 @@
-"""Pictures in data as people see them: their columns and the bytes of their pixels."""
+"""Pictures in data in the form for display: their columns and the bytes of their pixels."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CHANNELS = (1, 3, 4)
 
 
 def shown_size(dataset: DataSplits, column: str) -> tuple[int, int] | None:
-    """Return the height and width of the pictures in a column; None if its rows are no pictures."""
+    """Return the height and width of the pictures in a column, or None for other rows."""
     shape = dataset.columns[column].shape[1:]
     size = dataset.images.get(column)
     if size is not None:

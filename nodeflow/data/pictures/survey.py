@@ -1,4 +1,4 @@
-"""A first look at a folder of pictures: its classes, and the sizes of a sample."""
+"""A survey of a folder of pictures: its classes, and the sizes of a sample."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SAMPLED = 200
 
 
 def survey_pictures(place: Path, limit: int | None = None) -> Survey:
-    """Look at the names of all pictures, and at the headers of `SAMPLED` of them.
+    """Examine the names of all pictures, and the headers of `SAMPLED` of them.
 
     Raises:
         DataNotFound: there is no picture.
@@ -63,12 +63,12 @@ def survey_pictures(place: Path, limit: int | None = None) -> Survey:
 
 
 def _spread(count: int, most: int) -> list[int]:
-    """At most so many places, evenly spread."""
+    """Return at most ``most`` indices, evenly spread."""
     return np.linspace(0, count - 1, min(count, most)).astype(int).tolist()
 
 
 def _head(listing: Listing) -> tuple[tuple[str, ...], ...]:
-    """File and class of some pictures, spread over all classes."""
+    """Return file and class of some pictures, spread over all classes."""
     places = _spread(len(listing), HEAD_ROWS)
     if not listing.classes:
         return tuple((listing.files[n],) for n in places)

@@ -1,5 +1,5 @@
-"""`nf.data.Dataset`: streams of elements, as TensorFlow 1 composes them.
+"""`nf.data.Dataset`: streams of elements, with TensorFlow 1's composition methods.
 
-`elements` is the contract; `sources`, `transforms` and `functions` implement it; `dataset` is what
-users see. `iterators` connects a data set to a graph.
+`elements` is the contract; `sources`, `transforms` and `functions` implement it; `dataset` is the
+public class. `iterators` connects a data set to a graph.
 """

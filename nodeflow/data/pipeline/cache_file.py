@@ -1,7 +1,7 @@
 """The elements of a data set in a file, which later passes and programs read.
 
-The file has a line of JSON with the types of the components, then for each element a byte 1 and
-its components as numpy's arrays (``.npy``, a string as its UTF-8 bytes), then a byte 0.
+The file has a line of JSON with the types of the components. Then follow, for each element, a byte
+1 and its components as numpy's arrays (``.npy``, a string as its UTF-8 bytes). The last byte is 0.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from nodeflow.graph.types import TensorType, compatible, numpy_dtype
 
 MORE, END = b"\x01", b"\x00"
 LONGEST = 1 << 20
-"""Bytes of the first line, at most."""
+"""The largest number of bytes in the first line."""
 
 
 class CacheFile(Derived):
-    """The elements of the first whole pass, in a file; those of the file if it exists."""
+    """A stage that stores the elements of the first whole pass in a file, or reads such a file."""
 
     def __init__(self, source: Elements, path: Path) -> None:
         super().__init__(source)
@@ -37,7 +37,7 @@ class CacheFile(Derived):
         return self._read() if self.path.exists() else self._written(iteration)
 
     def _head(self) -> bytes:
-        """The first line of the file: what it holds."""
+        """Return the first line of the file: a description of its content."""
         types = [
             [t.dtype, list(t.shape) if t.has_rank else None, path]
             for t, path in zip(self.types, paths(self.template), strict=True)
@@ -80,7 +80,7 @@ class CacheFile(Derived):
                     raise ValueError("it ends too early")
         except NodeflowError:
             raise
-        except Exception as error:  # a header raises anything when it is damaged
+        except Exception as error:  # a damaged header may raise any error
             raise DataError(
                 f"the cache {self.path} cannot be read: {error}", hint="Delete the file."
             ) from error

@@ -1,4 +1,4 @@
-"""`nf.data.Dataset`: what users compose, with TensorFlow 1's names, arguments and defaults."""
+"""`nf.data.Dataset` for users, with TensorFlow 1's names, arguments and defaults."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ from nodeflow.errors import DataError, NotInitialized
 from nodeflow.graph.graph import Graph, Tensor
 
 DEFAULT_SEED = 1
-"""As of a training, so that the same rows come in the same order."""
+"""The default seed of a training as well, so that rows come in the same order."""
 
 
 class Dataset:
-    """A stream of elements; each is an array, or a tuple or dict of arrays, nested.
+    """A stream of elements, each an array, or a nested tuple or dict of arrays.
 
-    A data set does not change: every method gives a new one. ``for batch in dataset`` iterates in
-    Python; `make_one_shot_iterator` gives tensors that hold the next element in each run; and
-    `nf.train.train` takes one as its data.
+    A data set is immutable: every method returns a new one. ``for batch in dataset`` iterates in
+    Python; `make_one_shot_iterator` returns tensors that hold the next element in each run; and
+    `nf.train.train` takes a data set as its data.
     """
 
     def __init__(self, stage: Elements) -> None:
@@ -52,11 +52,11 @@ class Dataset:
         self.stage = stage
         self._iteration = Iteration()
 
-    # ---- where elements come from -------------------------------------------------------------
+    # ---- sources of elements --------------------------------------------------------------------
 
     @staticmethod
     def from_tensor_slices(tensors: Any) -> Dataset:
-        """The rows of arrays: element ``i`` holds row ``i`` of each.
+        """Return a data set of the rows of arrays: element ``i`` holds row ``i`` of each array.
 
         Args:
             tensors: an array, or a tuple or dict of arrays, nested, with equally many rows. Tensors
@@ -69,7 +69,7 @@ class Dataset:
 
     @staticmethod
     def from_tensors(tensors: Any) -> Dataset:
-        """One element: the arrays as they are."""
+        """Return a data set with one element: the arrays unchanged."""
         return Dataset(Single(tensors))
 
     @staticmethod
@@ -79,14 +79,14 @@ class Dataset:
         output_shapes: Any = None,
         args: Sequence[Any] | None = None,
     ) -> Dataset:
-        """What a Python generator yields.
+        """Return a data set of the values that a Python generator yields.
 
         Args:
-            generator: a function without arguments (or with ``args``) that gives an iterable;
+            generator: a function without arguments (or with ``args``) that returns an iterable;
                 each pass calls it.
             output_types: dtype of each component, in the structure of the elements; ``str`` for
                 strings.
-            output_shapes: shape of each, in the same structure; None is unknown.
+            output_shapes: shape of each component, in the same structure; None is unknown.
 
         Raises (while iterating):
             DataError: an element has another structure, dtype or shape.
@@ -95,13 +95,15 @@ class Dataset:
 
     @staticmethod
     def range(*args: int) -> Dataset:
-        """int64 numbers: ``range(stop)``, ``range(start, stop)``, ``range(start, stop, step)``."""
+        """Return int64 numbers; the arguments are ``stop``, or ``start, stop``, or ``start, stop,
+        step``."""
         return Dataset(Numbers(*args))
 
     @staticmethod
     def zip(datasets: Any) -> Dataset:
-        """Elements of several data sets side by side, in the structure of ``datasets``; it ends
-        with the shortest.
+        """Return the elements of several data sets side by side, up to the end of the shortest.
+
+        The elements have the structure of ``datasets``.
 
         Args:
             datasets: a tuple or dict of data sets, nested.
@@ -125,13 +127,13 @@ class Dataset:
         options: Mapping[str, Any] | None = None,
         **more: Any,
     ) -> Dataset:
-        """The rows of a data source, as dicts of its columns: what a dataset node reads.
+        """Return the rows of a data source, as dicts of its columns, like a dataset node.
 
         Args:
             source: ``mnist``, ``csv:PATH``, ``npz:PATH``, ...: see the page of data sources.
             split: ``train``, ``validation`` or ``test``.
-            columns: which columns; None is all.
-            options, more: of the source, such as ``scale`` or ``labels``.
+            columns: names of columns; None for all.
+            options, more: options of the source, such as ``scale`` or ``labels``.
 
         Raises:
             DataError: the source, split, column or an option does not exist.
@@ -146,13 +148,13 @@ class Dataset:
         seed: int | None = None,
         reshuffle_each_iteration: bool | None = None,
     ) -> Dataset:
-        """Elements in random order, drawn from a buffer of the next ones.
+        """Return the elements in random order, drawn from a buffer of the next ones.
 
         Args:
-            buffer_size: one that holds all elements shuffles them all, in the order in which a
-                training with this seed does.
+            buffer_size: the size of the buffer. If it holds all elements, they come in the same
+                order as in a training with this seed.
             seed: None is 1; the same seed gives the same order everywhere.
-            reshuffle_each_iteration: another order in each pass; None is true.
+            reshuffle_each_iteration: whether each pass has another order; None is True.
         """
         reshuffles = True if reshuffle_each_iteration is None else bool(reshuffle_each_iteration)
         size = _count("buffer_size", buffer_size, 1)
@@ -160,7 +162,7 @@ class Dataset:
         return Dataset(Shuffle(self.stage, size, given, reshuffles))
 
     def batch(self, batch_size: int, drop_remainder: bool = False) -> Dataset:
-        """Groups of elements, stacked along a new first axis; the last one may be smaller."""
+        """Return groups of elements, stacked along a new first axis. The last may be smaller."""
         return Dataset(Batch(self.stage, _count("batch_size", batch_size, 1), drop_remainder))
 
     def padded_batch(
@@ -170,23 +172,23 @@ class Dataset:
         padding_values: Any = None,
         drop_remainder: bool = False,
     ) -> Dataset:
-        """As `batch`, with elements of different shapes filled up.
+        """Return batches like `batch`, with elements of different shapes padded.
 
         Args:
-            padded_shapes: the shape of each component, in the structure of the elements; a size
-                that is None follows from the largest of its batch. None fills up all.
-            padding_values: what to fill up with, in the same structure; None is zero.
+            padded_shapes: the shape of each component, in the structure of the elements; a size of
+                None becomes the largest size in the batch. None pads all components like this.
+            padding_values: the values for padding, in the same structure; None is zero.
         """
         size = _count("batch_size", batch_size, 1)
         stage = PaddedBatch(self.stage, size, padded_shapes, padding_values, drop_remainder)
         return Dataset(stage)
 
     def unbatch(self) -> Dataset:
-        """The rows of each element, one by one."""
+        """Return the rows of each element, one by one."""
         return Dataset(Unbatch(self.stage))
 
     def repeat(self, count: int | None = None) -> Dataset:
-        """The elements ``count`` times; without end if it is None or -1."""
+        """Return the elements ``count`` times, or without end if it is None or -1."""
         number = None if count is None or count == -1 else _count("count", count, 0)
         return Dataset(Repeat(self.stage, number))
 
@@ -199,15 +201,15 @@ class Dataset:
         output_types: Any = None,
         output_shapes: Any = None,
     ) -> Dataset:
-        """The elements that a function gives for these.
+        """Return the results of a function for the elements.
 
         Args:
-            map_func: a function of tensors, made of ops. It is traced into a graph once, and the
-                engine runs that; the parts of a tuple are its arguments.
-            num_parallel_calls: accepted for TensorFlow's sake; `prefetch` works ahead.
-            python: ``map_func`` is a Python function of numpy arrays instead.
-            output_types, output_shapes: of what a Python function gives; by default as of the
-                first element.
+            map_func: a function of tensors, made of ops. It is traced into a graph once, which the
+                engine runs; the parts of a tuple are its arguments.
+            num_parallel_calls: accepted for compatibility with TensorFlow; `prefetch` works ahead.
+            python: whether ``map_func`` is a Python function of numpy arrays instead.
+            output_types, output_shapes: types of a Python function's results; by default the types
+                of the first element.
 
         Raises:
             DataError: the function cannot be traced.
@@ -219,11 +221,11 @@ class Dataset:
         return Dataset(Map(self.stage, map_func))
 
     def filter(self, predicate: Callable[..., Any], *, python: bool = False) -> Dataset:
-        """The elements for which a function of ops (or of numpy arrays) gives true."""
+        """Return the elements that a function of ops (or of numpy arrays) accepts with True."""
         return Dataset(Filter(self.stage, predicate, python))
 
     def flat_map(self, map_func: Callable[..., Dataset]) -> Dataset:
-        """The elements of the data sets that a Python function of arrays gives for these."""
+        """Return the elements of the data sets that a Python function of arrays returns."""
         return Dataset(FlatMap(self.stage, map_func))
 
     def interleave(
@@ -233,51 +235,51 @@ class Dataset:
         block_length: int = 1,
         num_parallel_calls: int | None = None,
     ) -> Dataset:
-        """As `flat_map`, taking ``block_length`` elements of ``cycle_length`` data sets in turn."""
+        """Return elements as `flat_map`, ``block_length`` from each of ``cycle_length`` in turn."""
         cycle = _count("cycle_length", cycle_length, 1)
         block = _count("block_length", block_length, 1)
         return Dataset(FlatMap(self.stage, map_func, cycle, block))
 
     def take(self, count: int) -> Dataset:
-        """The first ``count`` elements; -1 is all."""
+        """Return the first ``count`` elements; -1 is all."""
         stop = None if count == -1 else _count("count", count, 0)
         return Dataset(Part(self.stage, 0, stop))
 
     def skip(self, count: int) -> Dataset:
-        """All but the first ``count`` elements; -1 is none."""
+        """Return all but the first ``count`` elements; -1 is none."""
         if count == -1:
             return self.take(0)
         return Dataset(Part(self.stage, _count("count", count, 0), None))
 
     def shard(self, num_shards: int, index: int) -> Dataset:
-        """Every ``num_shards``-th element, beginning with number ``index``."""
+        """Return every ``num_shards``-th element, beginning with number ``index``."""
         shards = _count("num_shards", num_shards, 1)
         if not 0 <= _count("index", index, 0) < shards:
             raise DataError(f"index is below the {shards} shards, not {index}")
         return Dataset(Part(self.stage, index, None, shards))
 
     def concatenate(self, dataset: Dataset) -> Dataset:
-        """These elements, then those of another data set of the same structure and dtypes."""
+        """Return these elements, then those in a data set with the same structure and dtypes."""
         return Dataset(Concatenate(self.stage, dataset.stage))
 
     def enumerate(self, start: int = 0) -> Dataset:
-        """Pairs of a number and an element."""
+        """Return pairs of a number and an element."""
         return Dataset(Enumerate(self.stage, _count("start", start, None)))
 
     def window(
         self, size: int, shift: int | None = None, stride: int = 1, drop_remainder: bool = False
     ) -> Dataset:
-        """Windows over the elements, each a data set; where elements have several components, a
-        window is the same structure of data sets, one for each component.
+        """Return windows over the elements, each a data set.
 
-        ``dataset.window(5, shift=1, drop_remainder=True).flat_map(lambda w: w.batch(5))`` gives
-        all runs of five elements.
+        If elements have several components, a window has the same structure, with a data set for
+        each component. ``dataset.window(5, shift=1, drop_remainder=True).flat_map(lambda w:
+        w.batch(5))`` returns all runs of five elements.
 
         Args:
-            size: elements of a window, at most.
-            shift: from the beginning of a window to that of the next; default ``size``.
-            stride: from one element of a window to the next.
-            drop_remainder: whether windows with fewer than ``size`` elements are left out.
+            size: largest number of elements in a window.
+            shift: distance between the beginnings of two windows; default ``size``.
+            stride: distance between two elements of a window.
+            drop_remainder: whether to leave out windows with fewer than ``size`` elements.
         """
         size = _count("size", size, 1)
         shift = size if shift is None else _count("shift", shift, 1)
@@ -285,11 +287,11 @@ class Dataset:
         return Dataset(Window(self.stage, size, shift, stride, bool(drop_remainder), Dataset))
 
     def cache(self, filename: str = "") -> Dataset:
-        """The elements of the first whole pass are kept for the next ones, in memory or in a file.
+        """Keep the elements of the first whole pass for the next ones, in memory or in a file.
 
         Args:
-            filename: the file. If it exists, its elements are those of the data set, also in
-                another program: delete it where the data set changes.
+            filename: the file. If it exists, the data set has its elements, also in another
+                program: delete it if the data set changes.
 
         Raises (when elements are taken):
             DataError: the file cannot be written or read, or holds elements of other types.
@@ -303,15 +305,15 @@ class Dataset:
         return Dataset(CacheFile(self.stage, Path(os.fspath(filename))))
 
     def prefetch(self, buffer_size: int = 1) -> Dataset:
-        """Up to ``buffer_size`` elements are made ahead, by a thread of its own."""
+        """Produce up to ``buffer_size`` elements ahead, in a separate thread."""
         size = 2 if buffer_size == -1 else _count("buffer_size", buffer_size, 0)
         return self if size == 0 else Dataset(Prefetch(self.stage, size))
 
     def apply(self, transformation_func: Callable[[Dataset], Dataset]) -> Dataset:
-        """What a function makes of this data set."""
+        """Return the result of a function for this data set."""
         return transformation_func(self)
 
-    # ---- what it holds ------------------------------------------------------------------------
+    # ---- the elements ---------------------------------------------------------------------------
 
     @property
     def output_types(self) -> Any:
@@ -324,7 +326,7 @@ class Dataset:
         return pack(self.stage.template, [t.shape for t in self.stage.types])
 
     def __iter__(self) -> abc.Iterator[Any]:
-        """The elements as numpy arrays; each pass shuffles them again."""
+        """Iterate over the elements as numpy arrays. Each pass shuffles them again."""
         if self.stage.captured:
             raise NotInitialized(
                 "this data set is made from tensors of a graph, which have values in a run only",
@@ -341,11 +343,11 @@ class Dataset:
     # ---- in a graph ---------------------------------------------------------------------------
 
     def make_one_shot_iterator(self) -> Iterator:
-        """An iterator that starts with the first run that needs it, once in each session."""
+        """Return an iterator that starts with the first run that needs it, once in each session."""
         return Iterator(self.stage, one_shot=True)
 
     def make_initializable_iterator(self, shared_name: str | None = None) -> Iterator:
-        """An iterator that starts, and starts again, where its ``initializer`` runs."""
+        """Return an iterator that starts, and starts again, when its ``initializer`` runs."""
         return Iterator(self.stage, one_shot=False)
 
     def bind(
@@ -356,7 +358,7 @@ class Dataset:
         Args:
             placeholders: one for each component, in order; or a dict from placeholder (or its name)
                 to the key of a component.
-            graph: where names are looked up; default the default graph.
+            graph: the graph for looking up names; default the default graph.
 
         Returns:
             The data set itself.
@@ -369,9 +371,9 @@ class Dataset:
 
 
 def TextLineDataset(filenames: Any) -> Dataset:
-    """The lines of text files as strings, without their ends.
+    """Return the lines of text files as strings, without their ends.
 
-    Strings are no tensors: map them to numbers by a Python function, ``map(f, python=True)``.
+    Strings are not tensors: map them to numbers by a Python function, ``map(f, python=True)``.
     """
     return Dataset(Lines(filenames))
 

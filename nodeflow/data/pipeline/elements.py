@@ -1,4 +1,4 @@
-"""What every stage of a data set is: elements that can be iterated over, again and again."""
+"""The contract of the stages of a data set: elements that can be iterated again and again."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from nodeflow.graph.shapes import UNKNOWN
 from nodeflow.graph.types import TensorType
 
 STRING = "string"
-"""Dtype of components that are Python strings, which no tensor holds."""
+"""Dtype of components that are Python strings, which no tensor can hold."""
 DATASET = "dataset"
 """Dtype of components that are data sets, such as windows."""
 FLATTEN = "Make one data set of them: flat_map(lambda window: window.batch(size))."
 GATHERED = 256
-"""Rows that are read at once where elements are rows of columns."""
+"""The number of rows to read at once if elements are rows of columns."""
 
 Element = tuple[Any, ...]
 """The components of one element, flat."""
 
 
 class Runner(Protocol):
-    """What computes a function for one element after another.
+    """An object that computes a function for one element after another.
 
     Attributes:
-        runs: how many there were.
+        runs: the number of calls.
     """
 
     @property
@@ -43,12 +43,12 @@ class Runner(Protocol):
 
 @dataclass
 class Iteration:
-    """What one consumer of a data set (a session, a loop in Python) keeps between passes.
+    """The state that one consumer of a data set (a session, a loop in Python) keeps between passes.
 
     Attributes:
-        values: what the tensors that the data set was made from are, for the passes that begin.
+        values: the values of the tensors in the data set's definition, for the next passes.
         passes: how many passes over each stage have begun; shuffling depends on it.
-        kept: what runs the functions of stages.
+        kept: the runners of the stages' functions.
     """
 
     values: Mapping[Tensor, np.ndarray] = field(default_factory=dict)
@@ -57,24 +57,24 @@ class Iteration:
     _runs_before: Counter[Elements] = field(default_factory=Counter)
 
     def next_pass(self, stage: Elements) -> int:
-        """The number of the pass that begins, from 0."""
+        """Return the number of the pass that begins, from 0."""
         self.passes[stage] += 1
         return self.passes[stage] - 1
 
     def keep(self, stage: Elements, make: Callable[[], Runner]) -> Runner:
-        """What a stage made at its first pass."""
+        """Return the runner of a stage, created at its first pass."""
         if stage not in self.kept:
             self.kept[stage] = make()
             self.kept[stage].runs = self._runs_before[stage]
         return self.kept[stage]
 
     def runs(self, stage: Elements) -> int:
-        """How many elements the function of a stage was called with; it draws by that."""
+        """Return how often the function of a stage was called. Its random numbers depend on it."""
         kept = self.kept.get(stage)
         return self._runs_before[stage] if kept is None else kept.runs
 
     def begin_runs(self, stage: Elements, runs: int) -> None:
-        """Count the calls of a function from here on, where an earlier iteration goes on."""
+        """Set the number of calls of a function, to continue an earlier iteration."""
         self._runs_before[stage] = runs
 
 
@@ -86,18 +86,18 @@ class Rows:
     order: np.ndarray
 
     def gather(self, part: slice) -> Element:
-        """The rows at some positions, a batch of each column."""
+        """Return the rows at some positions, a batch of each column."""
         which = self.order[part]
         return tuple(column.rows(which) for column in self.columns)
 
 
 class Elements:
-    """A stage: its elements have one structure, and components of one type each.
+    """A stage whose elements have one structure, and components of one type each.
 
     Attributes:
         template: the structure; its leaves mean nothing.
-        types: of the components, flat.
-        inputs: the stages it reads.
+        types: the types of the components, flat.
+        inputs: the stages that it reads.
     """
 
     template: Any
@@ -108,7 +108,7 @@ class Elements:
         raise NotImplementedError
 
     def elements(self, iteration: Iteration) -> Iterator[Element]:
-        """One pass over the elements."""
+        """Yield the elements of one pass."""
         rows = self.rows(iteration)
         assert rows is not None, f"{type(self).__name__} has neither elements nor rows"
         for start in range(0, len(rows.order), GATHERED):
@@ -116,17 +116,17 @@ class Elements:
             yield from zip(*block, strict=True)
 
     def rows(self, iteration: Iteration) -> Rows | None:
-        """The same pass as rows of columns, where it is one; a stage has either one or both."""
+        """Return a pass as rows of columns, or None. A stage defines ``elements`` or ``rows``."""
         return None
 
     @property
     def captured(self) -> tuple[Tensor, ...]:
-        """The tensors that the elements are made from."""
+        """The tensors that the elements depend on."""
         return tuple(dict.fromkeys(t for stage in self.inputs for t in stage.captured))
 
 
 class Derived(Elements):
-    """A stage of one other, with elements of the same structure and types."""
+    """A stage on one other stage, with elements of the same structure and types."""
 
     def __init__(self, source: Elements) -> None:
         self.source = source
@@ -139,7 +139,7 @@ class Derived(Elements):
 
 
 def common_type(types: Sequence[TensorType]) -> TensorType:
-    """The type that components of several stages have in common: sizes that differ are unknown."""
+    """Return the common type of components of several stages. Sizes that differ become unknown."""
     first = types[0]
     for other in types[1:]:
         if not (first.has_rank and other.has_rank) or first.rank != other.rank:

@@ -1,4 +1,4 @@
-"""Stages that apply a function: one of ops, traced once into a graph, or any of Python's."""
+"""Stages that apply a function: one of ops, traced once into a graph, or any Python function."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ Function = Callable[..., Any]
 
 
 def called(function: Function, value: Any) -> Any:
-    """Call a function with an element: the parts of a tuple are its arguments, as in TensorFlow."""
+    """Call a function with an element. As in TensorFlow, the parts of a tuple are its arguments."""
     return function(*value) if isinstance(value, tuple) else function(value)
 
 
 class Traced:
-    """A function of tensors as a graph of its own, which the engine runs.
+    """A function of tensors as a separate graph, which the engine runs.
 
     Attributes:
-        template, types: of what it gives.
+        template, types: structure and types of its results.
     """
 
     def __init__(self, function: Function, source: Elements) -> None:
@@ -69,7 +69,7 @@ class Traced:
         self.types = tuple(t.type for t in self._fetches)
 
     def runner(self) -> TracedRunner:
-        """What computes it for one element after another, in a session of its own."""
+        """Return a runner that computes the function in a separate session."""
         session = Session(self.graph, tier="reference")
         session.initialize()
         return TracedRunner(session, self._given, self._fetches)
@@ -99,7 +99,7 @@ def _shape(type_: TensorType) -> Any:
 
 
 def _tensors(value: Any, graph: Graph) -> Any:
-    """What a function gave, with constants for numbers and arrays."""
+    """Return the result of a function, with constants for numbers and arrays."""
     if value is None:
         raise DataError("the function gives None", hint="Let it return the new element.")
     if isinstance(value, Mapping):
@@ -121,7 +121,7 @@ def _tensors(value: Any, graph: Graph) -> Any:
 
 
 class Map(Elements):
-    """The elements that a function of ops gives."""
+    """A stage with the results of a function of ops."""
 
     def __init__(self, source: Elements, function: Function) -> None:
         self.inputs = (source,)
@@ -139,9 +139,9 @@ class Map(Elements):
 
 
 class PythonMap(Elements):
-    """The elements that a Python function gives for numpy arrays.
+    """A stage with the results of a Python function for numpy arrays.
 
-    Their types follow from the first one, unless they are declared.
+    Their types follow from the first element, unless they are declared.
     """
 
     def __init__(
@@ -166,7 +166,7 @@ class PythonMap(Elements):
 
     @cached_property
     def _first(self) -> tuple[Any, tuple[TensorType, ...]]:
-        """Structure and types of the first element."""
+        """Return structure and types of the first element."""
         if self.captured:
             raise DataError(
                 "the types of what the function gives are not known",
@@ -202,7 +202,7 @@ class PythonMap(Elements):
 
 
 class Filter(Derived):
-    """The elements for which a function gives true."""
+    """A stage with the elements that a function accepts with True."""
 
     def __init__(self, source: Elements, predicate: Function, python: bool) -> None:
         super().__init__(source)
@@ -229,8 +229,11 @@ class Filter(Derived):
 
 
 class FlatMap(Elements):
-    """The elements of the data sets that a Python function gives, one data set after the other, or
-    in turns: ``block_length`` elements of each of ``cycle_length`` of them."""
+    """A stage with the elements of the data sets that a Python function returns.
+
+    The data sets follow each other, or take turns: ``block_length`` elements of each of
+    ``cycle_length`` data sets.
+    """
 
     def __init__(
         self, source: Elements, function: Function, cycle_length: int = 1, block_length: int = 1

@@ -28,7 +28,7 @@ from nodeflow.graph.types import TensorType, dtype_name
 
 
 class StageElements:
-    """A stage as what a stream of a session takes its elements from."""
+    """A stage as the source of elements for a stream of a session."""
 
     def __init__(self, stage: Elements) -> None:
         self.stage = stage
@@ -46,9 +46,9 @@ class StageElements:
 
 
 class Iterator:
-    """Walks over the elements of a data set, one in each run; made by `Dataset`.
+    """An iterator over the elements of a data set, one in each run; created by `Dataset`.
 
-    A session begins it once (``make_one_shot_iterator``), or wherever an initializer runs.
+    A session starts it once (``make_one_shot_iterator``), or whenever an initializer runs.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class Iterator:
 
     @staticmethod
     def from_structure(output_types: Any, output_shapes: Any = None) -> Iterator:
-        """An iterator for data sets of one structure, begun by `make_initializer` of each."""
+        """Return an iterator for data sets of one structure, each started by `make_initializer`."""
         dtypes = [dtype_name(dtype) for dtype in flatten(output_types)]
         types = typed(output_types, dtypes, output_shapes)
         return Iterator(None, one_shot=False, template=output_types, types=types)
@@ -81,13 +81,14 @@ class Iterator:
     def from_string_handle(
         string_handle: Tensor, output_types: Any, output_shapes: Any = None
     ) -> Iterator:
-        """An iterator that is, in each run, the one whose handle is fed.
+        """Return an iterator that stands, in each run, for the iterator whose handle is fed.
 
         Args:
-            string_handle: a placeholder of int64 without axes, which takes what
-                ``session.run(iterator.string_handle())`` gives. A handle is a number here, since
-                there are no tensors of text.
-            output_types, output_shapes: of the elements of every iterator that is fed.
+            string_handle: a placeholder of int64 without axes, fed with the result of
+                ``session.run(iterator.string_handle())``. A handle is a number here, because there
+                are no tensors of text.
+            output_types, output_shapes: types and shapes of the elements of every iterator that is
+                fed.
         """
         ok = isinstance(string_handle, Tensor) and string_handle.node.op.id == "placeholder"
         if not ok or string_handle.dtype != "int64":
@@ -101,7 +102,7 @@ class Iterator:
         return iterator
 
     def string_handle(self, name: str | None = None) -> Tensor:
-        """The number that stands for it where a placeholder of `from_string_handle` is fed."""
+        """Return the number of this iterator, to feed the placeholder of `from_string_handle`."""
         if isinstance(self.stream, Chosen):
             raise DataError("this iterator is chosen by a handle, and has none of its own")
         if self._handle is not None:
@@ -116,12 +117,13 @@ class Iterator:
 
     @property
     def _components(self) -> dict[str, TensorType]:
-        """Path in an element -> type."""
+        """The type of each component, by its path in an element."""
         return dict(zip(paths(self._template), self._types, strict=True))
 
     def get_next(self, name: str | None = None) -> Any:
-        """Tensors of the next element, in its structure: placeholders that take another one in
-        each run. A value that is fed comes first.
+        """Return tensors of the next element, in its structure.
+
+        They are placeholders that take another element in each run. A fed value has priority.
 
         Raises (in a run):
             OutOfRangeError: there is no further element.
@@ -138,7 +140,7 @@ class Iterator:
 
     @property
     def initializer(self) -> Node:
-        """What begins it, from the first element; run it again for the next pass."""
+        """The node that starts the iterator at the first element. Run it again for each pass."""
         if isinstance(self.stream, Stream) and self.stream.elements is not None:
             raise DataError("a one-shot iterator begins by itself", hint="It has no initializer.")
         if self.stage is None:
@@ -150,7 +152,7 @@ class Iterator:
         return self._initializer
 
     def make_initializer(self, dataset: Any, name: str | None = None) -> Node:
-        """What begins it with the elements of a data set of its structure.
+        """Return a node that starts the iterator with the elements of a data set of its structure.
 
         Raises:
             DataError: the structure, dtypes or shapes do not fit.
@@ -182,7 +184,7 @@ class Iterator:
 
 
 def connect(graph: Graph, stream: Stream | Chosen, places: Sequence[Tensor]) -> None:
-    """Let placeholders take the components of the next element of a stream."""
+    """Connect placeholders to the components of the next element of a stream."""
     following = Next(stream)
     for index, place in enumerate(places):
         graph.streams[place] = Component(following, index)
@@ -193,8 +195,8 @@ class Connection:
     """One ``get_next`` or ``bind`` of a graph.
 
     Attributes:
-        places: number of a component -> the placeholder that takes it.
-        stages: the data sets that the iterator begins with.
+        places: the placeholder of each component, by number of the component.
+        stages: the data sets that start the iterator.
     """
 
     places: Mapping[int, Tensor]
@@ -202,7 +204,7 @@ class Connection:
 
 
 def connections(graph: Graph) -> list[Connection]:
-    """What feeds the placeholders of a graph from data sets."""
+    """Return the connections of a graph's placeholders to data sets."""
     places: dict[Next, dict[int, Tensor]] = {}
     begun: dict[Stream, list[Elements]] = {}
     for key, found in graph.streams.items():
@@ -221,7 +223,7 @@ def connections(graph: Graph) -> list[Connection]:
 
 
 def bind(stage: Elements, given: Sequence[Any], graph: Graph | None) -> None:
-    """As `Dataset.bind`."""
+    """Feed placeholders from a data set, see `Dataset.bind`."""
     names = paths(stage.template)
     _check_tensors(stage.template, stage.types)
     if len(given) == 1 and isinstance(given[0], Mapping):
@@ -276,7 +278,7 @@ def _check_tensors(template: Any, types: Sequence[TensorType]) -> None:
 
 
 def _names(template: Any, scope: str) -> list[str]:
-    """Names of placeholders: ``iterator``, ``iterator/image``, ``iterator/component_0``."""
+    """Return names of placeholders: ``iterator``, ``iterator/image``, ``iterator/component_0``."""
     parts = paths(template)
     if parts == [""]:
         return [scope]

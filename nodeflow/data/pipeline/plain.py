@@ -1,4 +1,4 @@
-"""Which data sets are plain: rows in memory or of a source, shuffled as a whole, in batches.
+"""Plain data sets: rows in memory or of a source, optionally shuffled as a whole and in batches.
 
 A training gathers the batches of such a data set inside the engine, and a file can hold it if its
 rows come from a data source.
@@ -26,7 +26,7 @@ from nodeflow.engine.columns import Column
 from nodeflow.errors import DataError
 
 MOST = 10_000_000
-"""Limit of the elements that are gathered; a data set with more counts as endless."""
+"""The largest number of elements to gather. A data set with more counts as endless."""
 
 
 @dataclass(frozen=True)
@@ -34,9 +34,9 @@ class Plain:
     """Rows, shuffled or not, in batches or not.
 
     Attributes:
-        source: the stage whose rows they are.
-        rows: in the order of the source.
-        seed: of the order; None if they are not shuffled.
+        source: the stage of the rows.
+        rows: the rows in the order of the source.
+        seed: the seed of the order; None if they are not shuffled.
         batch_size: None if they are not in batches.
         whole: whether every batch is full.
     """
@@ -49,7 +49,7 @@ class Plain:
 
 
 def plain(stage: Elements) -> Plain | None:
-    """What a data set is, if it is plain."""
+    """Return the plain form of a data set, or None if it is not plain."""
     stage = _ready(stage)
     batch = stage if type(stage) is Batch else None
     stage = stage if batch is None else _ready(batch.source)
@@ -75,7 +75,7 @@ def _ready(stage: Elements) -> Elements:
 
 
 def _covers(rows: Rows) -> bool:
-    """Whether they are all rows of their columns, in order."""
+    """Return whether the rows are all rows of their columns, in order."""
     count = len(rows.order)
     return all(len(c) == count for c in rows.columns) and np.array_equal(
         rows.order, np.arange(count)
@@ -83,7 +83,7 @@ def _covers(rows: Rows) -> bool:
 
 
 def whole_columns(stage: Elements) -> tuple[Column, ...]:
-    """Every row of a data set, by component: for measuring. Batches are taken apart.
+    """Return every row of a data set, by component, for metrics. Split batches into rows.
 
     Raises:
         DataError: it has no end or no elements, or rows of different shapes.
@@ -115,14 +115,14 @@ def whole_columns(stage: Elements) -> tuple[Column, ...]:
 
 
 def _ends_in_batches(stage: Elements) -> bool:
-    """Whether elements are batches that a function has changed since."""
+    """Return whether elements are batches that a function has changed since."""
     while stage.inputs and not isinstance(stage, Batch):
         stage = stage.inputs[0]
     return isinstance(stage, Batch)
 
 
 def endless(stage: Elements) -> bool:
-    """Whether a data set repeats without end; one cut by `take` does not."""
+    """Return whether a data set repeats without end. One cut by `take` does not."""
     if isinstance(stage, Part) and stage.part.stop is not None:
         return False
     return (isinstance(stage, Repeat) and stage.count is None) or any(map(endless, stage.inputs))

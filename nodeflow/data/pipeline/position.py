@@ -1,7 +1,8 @@
-"""Where an iteration over a data set stands, as plain data, and how another one goes there.
+"""The position of an iteration over a data set as plain data, and how another one goes there.
 
-A pass is a pure function of what its stages count, so those counts and the number of elements taken
-say all. Functions of Python, and generators, give the same elements again only if they are pure.
+A pass is a pure function of the counters of its stages, so the counters and the number of elements
+taken determine the position. Python functions and generators give the same elements again only if
+they are pure.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from nodeflow.errors import DataError
 
 
 def stages_of(stage: Elements) -> list[Elements]:
-    """A stage and all that it reads, each once, in an order that only depends on them."""
+    """Return a stage and all stages that it reads, each once, in a reproducible order."""
     found: dict[Elements, None] = {}
     waiting = [stage]
     while waiting:
@@ -26,7 +27,7 @@ def stages_of(stage: Elements) -> list[Elements]:
 
 
 def position(stage: Elements, iteration: Iteration) -> dict[str, Any]:
-    """What an iteration has counted, between two passes: values of JSON."""
+    """Return the counters of an iteration, between two passes, as JSON values."""
     stages = stages_of(stage)
     return {
         "passes": [iteration.passes[one] for one in stages],

@@ -1,4 +1,4 @@
-"""Where elements come from: arrays, tensors, generators, ranges, lines of text, data sources."""
+"""Sources of elements: arrays, tensors, generators, ranges, lines of text, data sources."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from nodeflow.graph.types import (
 
 
 class Slices(Elements):
-    """The rows of arrays, or of tensors of a graph: what their first axis counts."""
+    """The rows of arrays, or of tensors of a graph, counted by their first axis."""
 
     def __init__(self, tensors: Any) -> None:
         self.template = tensors
@@ -77,7 +77,7 @@ class Slices(Elements):
 
 
 class Single(Elements):
-    """One element: the arrays or tensors as they are."""
+    """One element: the arrays or tensors unchanged."""
 
     def __init__(self, tensors: Any) -> None:
         self.template = tensors
@@ -99,7 +99,7 @@ class SourceRows(Elements):
     """The rows of one split of a data source, such as ``csv:iris.csv``, by column.
 
     Attributes:
-        source, split, options: as `catalog.open_dataset` takes them; a file can hold them.
+        source, split, options: the arguments of `catalog.open_dataset`; a file can hold them.
     """
 
     def __init__(
@@ -127,7 +127,7 @@ class SourceRows(Elements):
 
 
 class Generated(Elements):
-    """What a Python generator yields, checked against the types that were declared."""
+    """The values that a Python generator yields, checked against the declared types."""
 
     def __init__(
         self,
@@ -190,7 +190,7 @@ class Lines(Elements):
 
 
 class Numbers(Elements):
-    """int64 numbers, as Python's range."""
+    """int64 numbers, like Python's range."""
 
     template = None
 
@@ -216,7 +216,7 @@ class Numbers(Elements):
 
 
 def typed(template: Any, dtypes: Sequence[str], shapes: Any) -> tuple[TensorType, ...]:
-    """The types of components from nested dtypes and shapes; a shape may be None: unknown."""
+    """Return the types of components from nested dtypes and shapes. A shape of None is unknown."""
     flat = [UNKNOWN] * len(dtypes) if shapes is None else flatten_shapes(shapes, template)
     if len(flat) != len(dtypes):
         raise DataError(f"there are {len(dtypes)} components and {len(flat)} shapes")
@@ -227,7 +227,7 @@ def typed(template: Any, dtypes: Sequence[str], shapes: Any) -> tuple[TensorType
 
 
 def flatten_shapes(shapes: Any, template: Any) -> list[Any]:
-    """The shapes of a nested structure; a tuple of sizes stands for one component."""
+    """Return the shapes of a nested structure. A tuple of sizes stands for one component."""
     if isinstance(template, Mapping):
         return [s for k in sorted(template) for s in flatten_shapes(shapes[k], template[k])]
     if isinstance(template, tuple):
@@ -236,17 +236,17 @@ def flatten_shapes(shapes: Any, template: Any) -> list[Any]:
 
 
 def flatten_one(value: Any, template: Any) -> list[Any]:
-    """The components of an element that has one; a bare tuple is then a list of numbers."""
+    """Return the components of an element with one component; a bare tuple is a list of numbers."""
     if isinstance(template, (tuple, Mapping)):
         return flatten(value)
     return [list(value) if isinstance(value, tuple) else value]
 
 
 def conform(value: Any, type_: TensorType, name: str) -> Any:
-    """A value as an array of a declared type.
+    """Return a value as an array of a declared type.
 
     Raises:
-        DataError: it does not fit.
+        DataError: the value does not fit.
     """
     where = f"component {name}" if name else "an element"
     if type_.dtype == STRING:
@@ -269,7 +269,7 @@ def conform(value: Any, type_: TensorType, name: str) -> Any:
 
 
 def _fits(array: np.ndarray, dtype: str) -> bool:
-    """Whether an array can be converted as a fed value is: to floats always, else if exact."""
+    """Return whether an array converts like a fed value: to floats always, else if exact."""
     target = numpy_dtype(dtype)
     if target.kind == "f" and array.dtype.kind in "fiub":
         return True
@@ -280,7 +280,7 @@ def _fits(array: np.ndarray, dtype: str) -> bool:
 
 
 def component(value: Any) -> Any:
-    """A value that a Python function gave as a component: an array, or a string."""
+    """Return a component from a Python function's value: an array, or a string."""
     if isinstance(value, (np.ndarray, np.generic)):
         array = np.asarray(value)
         return str(array) if array.dtype.kind in "US" and not array.ndim else array
@@ -290,7 +290,7 @@ def component(value: Any) -> Any:
 
 
 def component_type(value: Any) -> TensorType:
-    """The type of a component."""
+    """Return the type of a component."""
     return TensorType(STRING, ()) if isinstance(value, str) else type_of_array(value)
 
 
@@ -299,7 +299,7 @@ def _element_dtype(given: Any) -> str:
 
 
 def _as_component(leaf: Any) -> Any:
-    """An array or a tensor; a list of strings is an array of objects."""
+    """Return an array or a tensor. A list of strings becomes an array of objects."""
     if isinstance(leaf, Tensor):
         return leaf
     if isinstance(leaf, Column):
@@ -333,5 +333,5 @@ def _value(leaf: Any, iteration: Iteration) -> Any:
 
 
 def packed(stage: Elements, element: Element) -> Any:
-    """An element as users see it."""
+    """Return an element in the structure for users."""
     return pack(stage.template, element)

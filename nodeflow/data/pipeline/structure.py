@@ -7,7 +7,7 @@ from typing import Any
 
 
 def flatten(value: Any) -> list[Any]:
-    """The components of an element, those of a dict by sorted keys.
+    """Return the components of an element, in the order of sorted keys for a dict.
 
     >>> flatten({"b": (1, 2), "a": 3})
     [3, 1, 2]
@@ -20,7 +20,7 @@ def flatten(value: Any) -> list[Any]:
 
 
 def pack(template: Any, leaves: Iterable[Any]) -> Any:
-    """Components in the structure of ``template``.
+    """Return components in the structure of ``template``.
 
     >>> pack({"b": (0, 0), "a": 0}, [3, 1, 2])
     {'b': (1, 2), 'a': 3}
@@ -39,7 +39,7 @@ def _pack(template: Any, leaves: Iterator[Any]) -> Any:
 
 
 def same_structure(a: Any, b: Any) -> bool:
-    """Whether two templates nest in the same way, with the same keys."""
+    """Return whether two templates nest in the same way, with the same keys."""
     if isinstance(a, Mapping) and isinstance(b, Mapping):
         return a.keys() == b.keys() and all(same_structure(a[key], b[key]) for key in a)
     if isinstance(a, tuple) and isinstance(b, tuple):
@@ -48,7 +48,7 @@ def same_structure(a: Any, b: Any) -> bool:
 
 
 def paths(template: Any, prefix: str = "") -> list[str]:
-    """A name for each component: its key or position, joined by ``/``; empty for a single one.
+    """Return a name for each component: its path of keys and positions; empty for a single one.
 
     >>> paths(({"x": 0}, 0))
     ['0/x', '1']

@@ -30,13 +30,13 @@ from nodeflow.graph.types import TensorType, numpy_dtype
 from nodeflow.ops.distributions.threefry import threefry2x32
 
 DRAWN = 1024
-"""Random numbers that are drawn at once."""
+"""Random numbers to draw at once."""
 
 
 class Shuffle(Derived):
     """Elements in random order: each is drawn from a buffer that the next ones fill up.
 
-    A buffer that holds all elements gives the order in which a training shuffles rows
+    A buffer that holds all elements gives the same order as a training's shuffling
     (`data.shuffling`).
     """
 
@@ -76,7 +76,7 @@ class Shuffle(Derived):
 
 
 def _draws(seed: int, epoch: int) -> Iterator[int]:
-    """Random words of 32 bits."""
+    """Yield random words of 32 bits."""
     mask = 0xFFFFFFFF
     keys = threefry2x32(seed & mask, (seed >> 32) & mask, SHUFFLE ^ 1, epoch & mask)
     for block in itertools.count():
@@ -136,7 +136,7 @@ def _stack(parts: Sequence[Any], name: str) -> np.ndarray:
 
 
 class PaddedBatch(Batch):
-    """As Batch, with each component filled up to a shape, or to the largest one of its batch."""
+    """Batches whose components are padded to a shape, or to the largest one of their batch."""
 
     def __init__(
         self, source: Elements, size: int, shapes: Any, values: Any, drop_remainder: bool
@@ -189,13 +189,13 @@ def _padded(parts: Sequence[Any], shape: Sequence[int | None], value: Any) -> np
 
 
 def _each(values: Any, source: Elements) -> list[Any]:
-    """A padding value for each component; one stands for all."""
+    """Return a padding value for each component. A single value stands for all."""
     flat = flatten(values)
     return flat * len(source.types) if len(flat) == 1 else flat
 
 
 class Repeat(Derived):
-    """The elements again and again, ``count`` times or without end."""
+    """The elements repeated ``count`` times or without end."""
 
     def __init__(self, source: Elements, count: int | None) -> None:
         super().__init__(source)
@@ -256,7 +256,7 @@ class Cache(Derived):
 
 
 class Prefetch(Derived):
-    """The same elements, made ahead by a thread of its own."""
+    """The same elements, produced ahead by a separate thread."""
 
     def __init__(self, source: Elements, size: int) -> None:
         super().__init__(source)
@@ -282,7 +282,7 @@ class Prefetch(Derived):
                     if not put((element, None)):
                         return
                 put((None, None))
-            except BaseException as error:  # raised where the elements are used
+            except BaseException as error:  # raised again where the elements are used
                 put((None, error))
 
         thread = threading.Thread(target=work, name="nodeflow prefetch", daemon=True)
@@ -301,7 +301,7 @@ class Prefetch(Derived):
 
 
 class Zip(Elements):
-    """Elements of several data sets side by side; it ends with the shortest."""
+    """Elements of several data sets side by side, up to the end of the shortest."""
 
     def __init__(self, template: Any, parts: Sequence[Elements]) -> None:
         self.template = template
@@ -330,7 +330,7 @@ class Zip(Elements):
 
 
 class Concatenate(Elements):
-    """The elements of one data set, then those of another one."""
+    """The elements of one data set, then the elements of another one."""
 
     def __init__(self, first: Elements, second: Elements) -> None:
         if not same_structure(first.template, second.template):
@@ -352,7 +352,7 @@ class Concatenate(Elements):
 
 
 class Enumerate(Derived):
-    """(number, element), from ``start``."""
+    """Pairs (number, element), with numbers from ``start``."""
 
     def __init__(self, source: Elements, start: int) -> None:
         super().__init__(source)
@@ -387,7 +387,7 @@ class Unbatch(Derived):
 
 
 def as_numpy(value: Any, type_: TensorType) -> Any:
-    """A component as users get it: an array of the declared dtype, a numpy scalar, or a string."""
+    """Return a component for users: an array of the declared dtype, a numpy scalar, or a string."""
     if isinstance(value, str) or type_.dtype in (STRING, DATASET):
         return value
     return np.asarray(value, numpy_dtype(type_.dtype))[()]

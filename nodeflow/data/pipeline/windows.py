@@ -1,4 +1,4 @@
-"""Windows over the elements of a data set: each is a data set itself."""
+"""Windows over the elements of a data set. Each window is a data set."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from nodeflow.graph.types import TensorType
 
 
 class Held(Elements):
-    """One component of elements that are there already."""
+    """One component of elements in memory."""
 
     template = 0
 
@@ -28,10 +28,11 @@ class Held(Elements):
 
 
 class Window(Derived):
-    """Window k has elements k * shift, k * shift + stride and so on, ``size`` of them.
+    """Windows: window k has the elements k * shift, k * shift + stride and so on, ``size`` in
+    total.
 
     Args:
-        make: a data set of a stage.
+        make: returns a data set for a stage.
     """
 
     def __init__(

@@ -1,7 +1,7 @@
 """A CSV file as a data set: chosen columns become ``features`` and ``labels``.
 
-The options say everything that a second file needs to be encoded in the same way; what they leave
-out is guessed from the file, and `pin` writes the guesses down.
+The options contain everything that is needed to encode a second file in the same way. Missing
+options are guessed from the file, and `pin` returns the guesses as options.
 """
 
 from __future__ import annotations
@@ -158,7 +158,7 @@ OPTIONS = (
 
 
 def open_csv(location: Location, **options: Any) -> DataSplits:
-    """Columns ``features`` float32 (None, k) and ``labels`` (see ``OPTIONS``).
+    """Return columns ``features`` float32 (None, k) and ``labels`` (see ``OPTIONS``).
 
     Raises:
         DataNotFound: there is no such file.
@@ -169,7 +169,7 @@ def open_csv(location: Location, **options: Any) -> DataSplits:
 
 
 def columns(location: Location, **options: Any) -> dict[str, TensorType]:
-    """Column types, from the first rows alone unless categories have to be counted."""
+    """Return column types, from the first rows unless categories have to be counted."""
     from nodeflow.data.tables.schema import sampled_types
     from nodeflow.data.tables.table import SAMPLE_ROWS
 
@@ -178,24 +178,24 @@ def columns(location: Location, **options: Any) -> dict[str, TensorType]:
 
 
 def pin(location: Location, **options: Any) -> dict[str, Any]:
-    """The options with everything that is guessed or computed from this file written down."""
+    """Return the options with all values that are guessed or computed from this file."""
     schema = _schema(location.file(), options)
     return {**options, **schema.pinned(_splits(schema, options))}
 
 
 def rows(location: Location, **options: Any) -> DataSplits:
-    """All rows that can be computed in the order of the file, as the split ``all``.
+    """Return all rows that can be computed, in the order of the file, as the split ``all``.
 
-    Labels are left out, as they may be missing.
+    Labels are left out, because they may be missing.
     """
     schema = _schema(location.file(), options, lenient=True)
     return _dataset(location.path, schema, {"all": np.argsort(schema.kept, kind="stable")})
 
 
 def texts(location: Location, **options: Any) -> tuple[tuple[str, ...], Iterator[tuple[str, ...]]]:
-    """Column names, and each row of the file as it is written; then those that a series foretells.
+    """Return column names, and each row of the file as text, then the predicted rows of a series.
 
-    Those have nothing but the date or number that continues the column ``order_by``.
+    The predicted rows contain only the date or number that continues the column ``order_by``.
     """
     from nodeflow.data.tables.schema import future_texts
 
@@ -206,13 +206,13 @@ def texts(location: Location, **options: Any) -> tuple[tuple[str, ...], Iterator
 
 
 def survey(path: Path, limit: int | None = None) -> Survey:
-    """Look at the columns of a file."""
+    """Return the survey of a file's columns."""
     from nodeflow.data.tables.survey import survey_table
 
     return survey_table(path, limit)
 
 
-# The readers of tables are imported where a table is read: most commands read none.
+# The readers of tables are imported on demand, because most commands read no table.
 
 
 def _table(file: Path, options: dict[str, Any], limit: int | None = None) -> Table:
@@ -236,7 +236,7 @@ def _open(source: str, file: Path, stamp: tuple[int, int], given: str) -> DataSp
 
 
 def _splits(schema: Schema, options: dict[str, Any]) -> dict[str, np.ndarray]:
-    """Split -> places among the kept rows."""
+    """Return the positions among the kept rows, by split."""
     return split_by(options, len(schema.kept), schema.strata)
 
 

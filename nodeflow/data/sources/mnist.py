@@ -85,7 +85,7 @@ class Place:
     Attributes:
         kind: ``--data-dir``, ``NODEFLOW_DATA_DIR``, ``cache`` or ``embedded``.
         folder: the folder.
-        missing: names of the files that are not there; empty when the set is complete.
+        missing: names of the missing files; empty when the set is complete.
     """
 
     kind: str
@@ -98,12 +98,12 @@ class Place:
 
 
 def cache() -> Path:
-    """The folder that ``nodeflow data fetch mnist`` fills."""
+    """Return the folder that ``nodeflow data fetch mnist`` fills."""
     return cache_folder() / "mnist"
 
 
 def places(data_dir: str | os.PathLike | None = None) -> list[Place]:
-    """All places in the order of the search; the first complete one is used."""
+    """Return all places in the order of the search. The first complete one is used."""
     wanted = []
     if data_dir is not None:
         wanted.append(("--data-dir", Path(data_dir).expanduser()))
@@ -115,7 +115,7 @@ def places(data_dir: str | os.PathLike | None = None) -> list[Place]:
 
 
 def find(data_dir: str | os.PathLike | None = None) -> Place:
-    """The place that is used.
+    """Return the place that is used.
 
     Raises:
         DataNotFound: ``data_dir`` is given and files are missing in it.
@@ -131,7 +131,7 @@ def find(data_dir: str | os.PathLike | None = None) -> Place:
 
 
 def columns(location: Location, *, labels: str, **_: object) -> dict[str, TensorType]:
-    """Column types; the same for the full and the embedded set."""
+    """Return column types, the same for the full and the embedded set."""
     label = (
         TensorType("float32", (None, CLASSES))
         if labels == "one_hot"
@@ -141,12 +141,12 @@ def columns(location: Location, *, labels: str, **_: object) -> dict[str, Tensor
 
 
 def open_mnist(location: Location, *, labels: str, scale: bool) -> DataSplits:
-    """MNIST: columns ``images`` float32 (None, 784) and ``labels``.
+    """Return MNIST with columns ``images`` float32 (None, 784) and ``labels``.
 
     Args:
         location: its ``data_dir`` has the four files; None searches the usual places.
-        labels: ``one_hot`` gives float32 (None, 10), ``class`` int64 (None,).
-        scale: pixels from 0 to 1; otherwise 0 to 255.
+        labels: ``one_hot`` for float32 (None, 10), ``class`` for int64 (None,).
+        scale: whether pixels are from 0 to 1; otherwise 0 to 255.
 
     Raises:
         DataNotFound: ``data_dir`` is given and files are missing in it.
@@ -181,7 +181,7 @@ def _images(images: np.ndarray | LazyColumn, scale: float) -> Column:
 
 
 def _look(kind: str, folder: Path) -> Place:
-    """The state of a folder; the files may also be in its subfolder ``mnist``."""
+    """Return the state of a folder. The files may also be in its subfolder ``mnist``."""
     inside = folder / "mnist"
     best = folder if any(_file(folder, name) for name in FILES.values()) else inside
     missing = tuple(name for name in FILES.values() if _file(best, name) is None)
@@ -189,7 +189,7 @@ def _look(kind: str, folder: Path) -> Place:
 
 
 def _file(folder: Path, name: str) -> Path | None:
-    """The file called ``name`` in a folder, compressed or not, also spelled ``.idx3-ubyte``."""
+    """Return the file ``name`` in a folder, compressed or not, also spelled ``.idx3-ubyte``."""
     for stem in (name, name.replace("-idx", ".idx")):
         for candidate in (folder / f"{stem}.gz", folder / stem):
             if candidate.is_file():
@@ -198,7 +198,7 @@ def _file(folder: Path, name: str) -> Path | None:
 
 
 Arrays = dict[str, tuple[np.ndarray | LazyColumn, np.ndarray]]
-"""Split -> images, as bytes or in a file, and class numbers."""
+"""Images (as bytes or in a file) and class numbers, by split."""
 
 
 def _full_arrays(folder: Path) -> Arrays:
@@ -213,7 +213,7 @@ def _full_arrays(folder: Path) -> Arrays:
 
 @lru_cache(maxsize=2)  # the window opens the set again after each edit of its node
 def _read_full(stamps: tuple[tuple[str, int, int], ...]) -> Arrays:
-    """The splits from four files; time and size invalidate the cache for a changed file."""
+    """Return the splits from four files. Time and size invalidate the cache for a changed file."""
     paths = [Path(path) for path, _, _ in stamps]
     try:
         train_images, test_images = _images_in(paths[0]), _images_in(paths[2])
@@ -235,7 +235,7 @@ def _part(images: np.ndarray | LazyColumn, start: int, stop: int) -> np.ndarray 
 
 
 def _images_in(path: Path) -> np.ndarray | LazyColumn:
-    """The images in a file as rows of pixels: (n, 784) bytes, or a column of a large file."""
+    """Return a file's images as rows of pixels: (n, 784) bytes, or a column of a large file."""
     file = map_idx(path, 3)
     images = read_idx(path, 3) if file is None else file.array
     if images.shape[1:] != (SIDE, SIDE):
@@ -271,7 +271,7 @@ def _embedded_file() -> Path:
 
 @lru_cache(maxsize=1)
 def _embedded_arrays() -> Arrays:
-    """The images in ``resources/mnist``, stored in the order of their split."""
+    """Return the images in ``resources/mnist``, stored in the order of their split."""
     path = _embedded_file()
     try:
         with opened_npz(path) as archive:
@@ -285,7 +285,7 @@ def _embedded_arrays() -> Arrays:
 
 
 def _notice(data_dir: str | os.PathLike | None) -> SurfaceText:
-    """The notice that the embedded images are used, and which incomplete folders were skipped."""
+    """Return the notice that the embedded images are used, with the skipped incomplete folders."""
     used = "Using the 5 000 MNIST images that come with nodeflow (4 000 train, 500 validation, "
     used += "500 test)."
     fetch = f"{used} Download the full 70 000 with: {FETCH}."

@@ -1,6 +1,6 @@
 """A numpy .npy file as a data set: one array, whose rows are features, pictures or numbers.
 
-The array is mapped into memory, so that of a large file only the rows of a batch are read.
+The array is mapped into memory, so that only the rows of a batch are read from a large file.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ OPTIONS = (
     *SPLIT_OPTIONS,
 )
 ROW_BYTES = 24
-"""What each row takes besides its elements: its numbers in the order and in the splits."""
+"""Bytes per row besides its elements: its positions in the order and in the splits."""
 
 
 class Rows:
-    """Reads rows of a mapped array that lies otherwise in its file than kernels read it."""
+    """Reads rows of a mapped array whose layout in the file differs from the layout of kernels."""
 
     def __init__(self, path: Path, width: int | None) -> None:
         self.path = path
@@ -62,11 +62,11 @@ class Rows:
 
 
 def mapped(path: Path) -> np.ndarray:
-    """The array of a file, mapped into memory.
+    """Return the array of a file, mapped into memory.
 
     Raises:
-        ReadRefused: it is no regular file, or has too many rows.
-        DataFormatError: the file is damaged, or holds no rows of numbers.
+        ReadRefused: the path is not a regular file, or has too many rows.
+        DataFormatError: the file is damaged, or has no rows of numbers.
     """
     array = map_npy(path)
     if array.dtype.kind not in "biuf" or array.ndim == 0:
@@ -79,18 +79,19 @@ def mapped(path: Path) -> np.ndarray:
 
 
 def open_npy(location: Location, **options: Any) -> DataSplits:
-    """Column ``features`` or ``images``, and ``labels`` where the last column is one.
+    """Return the column ``features`` or ``images``, and ``labels`` if the last column contains
+    labels.
 
     Raises:
         DataNotFound: there is no such file.
-        DataFormatError: it is damaged, or its last column cannot be labels.
+        DataFormatError: the file is damaged, or its last column cannot be labels.
     """
     file = location.file()
     return _open(location.path, file, file_stamp(file), json.dumps(options))
 
 
 def columns(location: Location, **options: Any) -> dict[str, TensorType]:
-    """Column types, from the header; only classes are read, to count them."""
+    """Return column types, from the header. Only classes are read, to count them."""
     file = location.file()
     array = mapped(file)
     width = _width(file, array, options)
@@ -106,7 +107,7 @@ def columns(location: Location, **options: Any) -> dict[str, TensorType]:
 
 
 def rows(location: Location, **options: Any) -> DataSplits:
-    """All rows in the order of the file as the split ``all``, without labels."""
+    """Return all rows in the order of the file as the split ``all``, without labels."""
     file = location.file()
     array = mapped(file)
     width = _width(file, array, options)
@@ -167,7 +168,7 @@ def _row(array: np.ndarray, width: int | None) -> tuple[int, ...]:
 
 
 def _width(file: Path, array: np.ndarray, options: dict[str, Any]) -> int | None:
-    """Number of features where the last column is the label, else None."""
+    """Return the number of features if the last column is the label, else None."""
     if options["labels"] == "none":
         return None
     if array.ndim != 2 or array.shape[1] < 2:
@@ -196,7 +197,7 @@ def _features(file: Path, array: np.ndarray, width: int | None, options: dict[st
 
 
 def _labels(file: Path, array: np.ndarray) -> np.ndarray:
-    """The last column as class numbers, int64 (n,)."""
+    """Return the last column as class numbers, int64 (n,)."""
     values = _last_column(file, array)
     codes = values.astype(np.int64)
     bad = (codes != values) | (codes < 0) | (codes >= MOST_CLASSES)
@@ -210,21 +211,21 @@ def _labels(file: Path, array: np.ndarray) -> np.ndarray:
 
 
 def _last_column(file: Path, array: np.ndarray) -> np.ndarray:
-    """The elements of the last column, (n,), of which those of a large file are read in pieces."""
+    """Return the elements of the last column, (n,). Read a large file in pieces."""
     found = _file_map(file, array) if array.nbytes > mapped_rows.LARGE_BYTES else None
     pieces = [array] if found is None else found.pieces()
     return np.concatenate([piece[:, -1].copy() for piece in pieces])
 
 
 def _file_map(file: Path, array: np.ndarray) -> FileMap | None:
-    """The map of an array from which kernels can gather; None if it lies otherwise in its file."""
+    """Return the map of an array that kernels can gather from, or None for another layout."""
     if not (isinstance(array, np.memmap) and array.flags.c_contiguous and array.dtype.isnative):
         return None
     return FileMap(file, array.shape, array.dtype, array.offset)
 
 
 def survey_npy(path: Path, limit: int | None = None) -> Survey:
-    """Look at the array of a file."""
+    """Return the survey of a file's array."""
     array = mapped(path)
     source = f"npy:{path}"
     if is_picture(array) or array.ndim != 2 or array.shape[1] < 2:

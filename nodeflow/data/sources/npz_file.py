@@ -1,7 +1,7 @@
 """A numpy .npz file as a data set: each array is a column.
 
-Arrays called ``x_train``, ``train_x``, ``y_test``, ... define the splits; otherwise the
-rows are split by shares. Pickled objects are never loaded.
+Arrays called ``x_train``, ``train_x``, ``y_test``, ... define the splits; otherwise the rows are
+split by fractions. Pickled objects are never loaded.
 """
 
 from __future__ import annotations
@@ -76,19 +76,19 @@ _SMALL["uint32"] = "int64"
 
 
 def open_npz(location: Location, **options: Any) -> DataSplits:
-    """One column per array; see ``OPTIONS``.
+    """Return one column per array, see ``OPTIONS``.
 
     Raises:
         DataNotFound: there is no such file.
-        DataFormatError: the file is damaged, an array cannot be a column, or the arrays of a
-            split have different lengths.
+        DataFormatError: the file is damaged, an array cannot be a column, or the arrays of a split
+            have different lengths.
     """
     file = location.file()
     return _open(location.path, file, file_stamp(file), json.dumps(options))
 
 
 def columns(location: Location, **options: Any) -> dict[str, TensorType]:
-    """Column types, from the arrays' headers; only lists of labels are read, to count classes."""
+    """Return column types, from the arrays' headers. Only labels are read, to count classes."""
     file = location.file()
     with opened_npz(file) as archive:
         groups = _groups(file, archive.keys, options["arrays"])
@@ -116,7 +116,7 @@ def _open(source: str, file: Path, stamp: tuple[int, int], text: str) -> DataSpl
         stays = {key for key in keys if _stays_in_file(archive.header(key), options)}
         maps = {key: archive.map(key) for key in keys if key in stays}
         read = [key for key in keys if key not in stays]
-        arrays = archive.read(read, copies=2)  # in the file's order and in that of the splits
+        arrays = archive.read(read, copies=2)  # ordered as in the file and in splits
     depths = {
         stem: _depth([arrays[group[stem]] for group in groups.values() if group[stem] in arrays])
         for stem in next(iter(groups.values()))
@@ -156,7 +156,7 @@ def _open(source: str, file: Path, stamp: tuple[int, int], text: str) -> DataSpl
 def _groups(
     file: Path, keys: tuple[str, ...], wanted: tuple[str, ...] | None
 ) -> dict[str, dict[str, str]]:
-    """Split -> column -> array name; the split is "" if the names do not contain one.
+    """Return the array name of each column, by split. The split is "" if no name contains one.
 
     Raises:
         DataFormatError: an array is missing, or a split lacks a column that another has.
@@ -187,7 +187,7 @@ def _groups(
 
 
 def _depth(arrays: list[np.ndarray]) -> int:
-    """Number of classes of a column over all splits; 0 if it does not hold integers."""
+    """Return the number of classes of a column over all splits, or 0 if it has no integers."""
     tops = [int(a.max()) for a in arrays if a.ndim == 1 and a.dtype.kind in "iu" and a.size]
     return max(tops) + 1 if tops else 0
 
@@ -216,14 +216,14 @@ def _column(
 
 
 def _stays_in_file(header: Header, options: Mapping[str, Any]) -> bool:
-    """Whether rows of an array are read when they are needed; labels are counted, so all are."""
+    """Return whether rows of an array are read on demand. Labels are not: they must be counted."""
     labels = len(header.shape) == 1 and header.dtype.kind in "iu" and options["labels"] != "stored"
     name = _SMALL.get(header.dtype.name, header.dtype.name)
     return header.is_mappable and not labels and name in REALS
 
 
 def _mapped_column(file: FileMap, options: Mapping[str, Any]) -> Column:
-    """As `_column`, of an array that stays in its file."""
+    """Return a column like `_column`, for an array that stays in its file."""
     stored, shape = file.array.dtype, file.array.shape
     if stored.name == "uint8" and len(shape) > 1 and options["scale"]:
         return mapped_column(file, "float32", scale=1 / 255)
@@ -258,14 +258,14 @@ def _check_lengths(file: Path, group: Mapping[str, str], columns: Mapping[str, C
 
 
 def _images(splits: Mapping[str, Mapping[str, Column]]) -> dict[str, tuple[int, int]]:
-    """Columns of images: rows of rank 2, both sides at least 8."""
+    """Return the columns of images: rows of rank 2, both sides at least 8."""
     first = next(iter(splits.values()))
     shapes = {name: column.array.shape[1:] for name, column in first.items()}
     return {n: (s[0], s[1]) for n, s in shapes.items() if len(s) == 2 and min(s) >= 8}
 
 
 def survey_npz(path: Path, limit: int | None = None) -> Survey:
-    """Look at the arrays of a file; those of a training split stand for all.
+    """Return the survey of a file's arrays. The arrays of a training split stand for all.
 
     Raises:
         DataFormatError: the file is damaged, or has no array with rows.

@@ -79,11 +79,11 @@ OPTIONS = (
 
 
 def open_pictures(location: Location, **options: Any) -> DataSplits:
-    """Columns ``images`` float32 from 0 to 1, read when needed, and ``labels``.
+    """Return columns ``images`` float32 from 0 to 1, read on demand, and ``labels``.
 
     Raises:
         DataNotFound: there is no such folder, or no picture in it.
-        DataFormatError: a picture is damaged, or lies in the folder of an unknown class.
+        DataFormatError: a picture is damaged, or is in the folder of an unknown class.
     """
     place = location.place()
     stamp = folder_stamp(place, location.reach)
@@ -91,7 +91,7 @@ def open_pictures(location: Location, **options: Any) -> DataSplits:
 
 
 def columns(location: Location, **options: Any) -> dict[str, TensorType]:
-    """Column types, from the folders and the header of the first picture."""
+    """Return column types, from the folders and the header of the first picture."""
     listing = _listing(location)
     look = _look(listing, options)
     types = {"images": TensorType("float32", (None, *_row(look, options)))}
@@ -103,7 +103,7 @@ def columns(location: Location, **options: Any) -> dict[str, TensorType]:
 
 
 def pin(location: Location, **options: Any) -> dict[str, Any]:
-    """The options with size, colours and classes written down."""
+    """Return the options with the values for size, colours and classes."""
     listing = _listing(location)
     look = _look(listing, options)
     return {
@@ -115,14 +115,14 @@ def pin(location: Location, **options: Any) -> dict[str, Any]:
 
 
 def rows(location: Location, **options: Any) -> DataSplits:
-    """All pictures in the order of their names, as the split ``all``, without labels."""
+    """Return all pictures in the order of their names, as the split ``all``, without labels."""
     listing = _listing(location)
     every = np.arange(len(listing), dtype=np.int64)
     return _dataset(location.path, listing, options, {"all": every})
 
 
 def texts(location: Location, **options: Any) -> tuple[tuple[str, ...], Iterator[tuple[str, ...]]]:
-    """The name of each file and its folder."""
+    """Return the name of each file and its folder."""
     listing = _listing(location)
     if not len(listing.labels):
         return ("file",), ((file,) for file in listing.files)
@@ -191,7 +191,7 @@ class _Rows:
 
 
 def _row(look: Look, options: dict[str, Any]) -> tuple[int, ...]:
-    """Shape of one picture in the column."""
+    """Return the shape of one picture in the column."""
     return look.shape if options["layout"] == "image" else (int(np.prod(look.shape)),)
 
 
@@ -201,7 +201,7 @@ def _header(path: Path, stamp: int) -> tuple[int, int, bool]:
 
 
 def _look(listing: Listing, options: dict[str, Any]) -> Look:
-    """What pictures become: as the options say, else as the first picture is."""
+    """Return the format of pictures, from the options, else from the first picture."""
     size, color = options["size"], options["color"]
     if size is not None and (len(size) not in (1, 2) or not all(1 <= n <= 4096 for n in size)):
         raise AttributeProblem(
@@ -226,7 +226,7 @@ def _has_labels(listing: Listing, options: dict[str, Any]) -> bool:
 
 
 def _labels(listing: Listing, options: dict[str, Any]) -> np.ndarray:
-    """Class numbers, int64 (n,); raises DataFormatError for the folder of an unknown class."""
+    """Return class numbers, int64 (n,). Raise DataFormatError for a folder of unknown class."""
     classes = _classes(listing, options)
     if classes == listing.classes:
         return listing.labels

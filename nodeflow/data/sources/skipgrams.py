@@ -29,7 +29,7 @@ OPTIONS = (
     *SPLIT_OPTIONS,
 )
 TEXT_COPIES = 30
-"""What a text takes, in its bytes: each word is a string of its own."""
+"""Memory for a text, as a multiple of its bytes: each word is a separate string."""
 PAIR_BYTES = 160
 COLUMNS = ("words", "neighbours")
 WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)*")
@@ -40,14 +40,14 @@ def columns(location: Location, **_: object) -> dict[str, TensorType]:
 
 
 def open_skipgrams(location: Location, **options: Any) -> DataSplits:
-    """Columns ``words`` and ``neighbours``, int64 (n,): all pairs of nearby words as numbers.
+    """Return ``words`` and ``neighbours``, int64 (n,): all pairs of nearby words as numbers.
 
-    Words are lower case and numbered by first appearance. Words that are not among the most
-    frequent are removed before pairing, as in word2vec.
+    Words are lower case and numbered by first appearance. Infrequent words are removed before
+    pairing, as in word2vec.
 
     Raises:
         DataNotFound: there is no such file.
-        DataFormatError: it is not UTF-8 text, or has no line with two words.
+        DataFormatError: the file is not UTF-8 text, or has no line with two words.
     """
     file = location.file()
     status = file.stat()
@@ -85,14 +85,14 @@ def _open(path: str, file: Path, _: Any, given: tuple[tuple[str, Any], ...]) -> 
 
 
 def words_that_count(lines: list[list[str]], most: int) -> dict[str, int]:
-    """Word -> number, for the ``most`` most frequent, numbered by first appearance."""
+    """Return the numbers of the ``most`` most frequent words, ordered by first appearance."""
     counts = Counter(word for line in lines for word in line)
     kept = {word for word, _ in counts.most_common(most)}
     return {word: i for i, word in enumerate(word for word in counts if word in kept)}
 
 
 def near_pairs(lines: list[list[str]], vocabulary: dict[str, int], window: int) -> np.ndarray:
-    """All pairs (word, neighbour) as numbers, int64 (n, 2), in the order of the text."""
+    """Return all pairs (word, neighbour) as numbers, int64 (n, 2), in the order of the text."""
     pairs = []
     for line in lines:
         numbers = [vocabulary[word] for word in line if word in vocabulary]

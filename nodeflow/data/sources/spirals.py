@@ -26,7 +26,7 @@ OPTIONS = (
     *SPLIT_OPTIONS,
 )
 
-RADIUS = 2.0  # so that the standard deviation of each coordinate is about 0.8
+RADIUS = 2.0  # the standard deviation of each coordinate is then about 0.8
 SPIRALS = 0x53504952
 
 
@@ -49,7 +49,7 @@ def open_spirals(
     shuffle: bool,
     seed: int,
 ) -> DataSplits:
-    """Columns ``points`` float32 (None, 2) and ``labels``; the same everywhere for one seed."""
+    """Return ``points`` float32 (None, 2) and ``labels``, the same on every machine for a seed."""
     points, classes = spiral_points(n, noise, turns, seed)
     arrays = {
         "points": Column(points),
@@ -69,10 +69,10 @@ def open_spirals(
 
 
 def spiral_points(n: int, noise: float, turns: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Points float32 (n, 2) and classes int64 (n,): even rows on one spiral, odd on the other.
+    """Return points float32 (n, 2) and classes int64 (n,). Rows alternate between the spirals.
 
-    The radius grows with the angle from 0 to 2; the second spiral is the first turned by half a
-    circle.
+    The radius grows with the angle from 0 to 2. The second spiral is the first one rotated by half
+    a circle.
     """
     along, first, second, _ = _uniforms(n, seed)
     classes = np.arange(n, dtype=np.int64) % 2
@@ -88,7 +88,7 @@ def spiral_points(n: int, noise: float, turns: float, seed: int) -> tuple[np.nda
 
 
 def _uniforms(n: int, seed: int) -> list[np.ndarray]:
-    """Four arrays of n uniforms in (0, 1), float64."""
+    """Return four arrays of n uniforms in (0, 1), float64."""
     mask = 0xFFFFFFFF
     key = seed & mask, ((seed >> 32) & mask) ^ SPIRALS
     rows = np.arange(n, dtype=np.uint32)

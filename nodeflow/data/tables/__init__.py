@@ -1,5 +1,5 @@
-"""Text tables: how a file is written, what its cells and columns mean, and their numbers.
+"""Text tables: their file format, the meaning of their cells and columns, and their numbers.
 
-`dialect` finds encoding and delimiter, `table` reads columns, `encoders` and `schema` turn them
-into numbers, `survey` and `guess` say what a table holds and what it is for.
+`dialect` finds encoding and delimiter, `table` reads columns, `encoders` and `schema` convert them
+to numbers, `survey` and `guess` describe the content and use of a table.
 """

@@ -1,7 +1,7 @@
-"""What the cells of a table mean: missing values, numbers, booleans, dates; what a column is.
+"""The meaning of a table's cells (missing values, numbers, booleans, dates), and types of columns.
 
-A column is what all of its cells agree on. One bad cell must not turn a column of numbers into
-text, so a column with at least as many numbers as other cells is one of numbers, and the others are
+The type of a column follows from all of its cells. One bad cell must not turn a column of numbers
+into text. So a column with at least as many numbers as other cells is numeric, and the others are
 errors that name their row.
 """
 
@@ -35,18 +35,18 @@ _NUMBER = {
     )
     for mark, other in (".,", ",.")
 }
-"""Decimal mark -> numbers with groups of thousands."""
+"""Patterns of numbers with groups of thousands, by decimal mark."""
 _UNIT = re.compile(r"^[$€£¥]\s*|\s*[%$€£¥]$")
 _MINUS = str.maketrans({"\u2212": "-"})
 
 
 def is_missing(cell: str) -> bool:
-    """Whether a cell has no value: it is empty, NA, N/A, NaN, null or ?."""
+    """Return whether a cell has no value: it is empty, NA, N/A, NaN, null or ?."""
     return len(cell) < 5 and cell.lower() in MISSING
 
 
 def is_number(cell: str) -> bool:
-    """Whether a cell is a number, in Python's notation."""
+    """Return whether a cell is a number, in Python's notation."""
     try:
         float(cell)
     except ValueError:
@@ -55,7 +55,7 @@ def is_number(cell: str) -> bool:
 
 
 def is_comma_number(cell: str) -> bool:
-    """Whether a cell is a number when a comma is the decimal mark."""
+    """Return whether a cell is a number when a comma is the decimal mark."""
     try:
         number(cell, ",")
     except ValueError:
@@ -64,13 +64,13 @@ def is_comma_number(cell: str) -> bool:
 
 
 def number(cell: str, decimal: str = ".") -> float:
-    """The number in a cell: groups of thousands, a currency or percent sign may be there.
+    """Return the number in a cell, which may have groups of thousands, a currency or percent sign.
 
     Args:
         decimal: the mark before the fraction, a point or a comma.
 
     Raises:
-        ValueError: it is none.
+        ValueError: the cell is not a number.
     """
     if decimal == ".":
         try:
@@ -86,7 +86,7 @@ def number(cell: str, decimal: str = ".") -> float:
 
 
 def numbers(cells: Sequence[str], decimal: str = ".") -> np.ndarray:
-    """Cells as float64, NaN where a value is missing or is no number."""
+    """Return cells as float64, with NaN for missing values and non-numbers."""
     out = np.empty(len(cells))
     for row, cell in enumerate(cells):
         try:
@@ -97,7 +97,7 @@ def numbers(cells: Sequence[str], decimal: str = ".") -> np.ndarray:
 
 
 def shortest(value: float) -> str:
-    """A number as a cell: ``3``, ``2.5``; empty for NaN."""
+    """Return a number as a cell: ``3``, ``2.5``; empty for NaN."""
     value = float(value)
     if math.isnan(value):
         return ""
@@ -105,7 +105,7 @@ def shortest(value: float) -> str:
 
 
 def decimal_evidence(cell: str) -> int:
-    """1 if a cell can only be a number with a decimal comma, -1 with a decimal point, 0 if neither.
+    """Return 1 if a cell is a number only with a decimal comma, -1 only with a point, else 0.
 
     >>> [decimal_evidence(cell) for cell in ("2,5", "1.234,5", "1,234", "1,234.5", "2.5", "x")]
     [1, 1, 0, -1, -1, 0]
@@ -129,7 +129,7 @@ def decimal_evidence(cell: str) -> int:
 
 
 def boolean_words(values: Sequence[str]) -> tuple[str, str] | None:
-    """The pair of words (no, yes) that all values are among, or None."""
+    """Return the pair of words (no, yes) that includes all values, or None."""
     found = {value.lower() for value in values}
     return next((pair for pair in BOOLEANS if found and found <= set(pair)), None)
 
@@ -157,11 +157,11 @@ def _iso(cell: str) -> datetime:
 def date_reader(
     values: Sequence[str], *, day_first: bool = False
 ) -> Callable[[str], datetime] | None:
-    """What reads most of the values as dates, or None.
+    """Return a function that reads most of the values as dates, or None.
 
     Args:
         values: distinct cells of a column, none missing.
-        day_first: which way to read 3/4/2020 where nothing else tells.
+        day_first: how to read 3/4/2020 if no other value decides.
     """
     sample = values[:: max(1, len(values) // 200)]
     if not sample or sum(bool(_DATE_LIKE.fullmatch(v)) for v in sample) * 2 < len(sample):
@@ -178,14 +178,14 @@ def date_reader(
     best = [read for good, read in readers if good == most]
     if most * 2 < len(sample):
         return None
-    if len(best) > 1:  # 3/4/2020: the one that reads more of all values, else the first
+    if len(best) > 1:  # 3/4/2020: prefer the reader of more values, else the first
         best.sort(key=lambda read: -sum(_reads(read, value) for value in values))
     return best[0]
 
 
 @dataclass(frozen=True)
 class _Pattern:
-    """Reads dates that are written in one way."""
+    """A reader of dates in one format."""
 
     text: str
 
@@ -194,7 +194,7 @@ class _Pattern:
 
 
 def date_order(read: Callable[[str], datetime] | None) -> str:
-    """``day_first`` or ``month_first`` where a reader of dates had to decide, else ``auto``."""
+    """Return ``day_first`` or ``month_first`` if a reader of dates had to decide, else ``auto``."""
     if not isinstance(read, _Pattern):
         return "auto"
     numeric = read.text[3:].startswith(("%m", "%d"))
@@ -211,14 +211,14 @@ def _reads(read: Callable[[str], datetime], cell: str) -> bool:
 
 
 def days(moment: datetime) -> float:
-    """Days since the beginning of 1970, UTC; the time of the day is the fraction."""
+    """Return days since the beginning of 1970, UTC, with the time of the day as the fraction."""
     if moment.tzinfo is not None:
         moment = moment.astimezone(UTC).replace(tzinfo=None)
     return (moment - EPOCH) / timedelta(days=1)
 
 
 def day(value: float) -> str:
-    """Days since the beginning of 1970 as a date, with the time of the day if there is one.
+    """Return days since the beginning of 1970 as a date, with the time of the day if it has one.
 
     >>> day(0), day(18262.5)
     ('1970-01-01', '2020-01-01 12:00')
@@ -231,10 +231,10 @@ def day(value: float) -> str:
 
 
 def column_kind(counts: dict[str, int], *, decimal: str = ".", day_first: bool = False) -> str:
-    """One of `TABLE_KINDS` for a column with these cells.
+    """Return one of `TABLE_KINDS` for a column with these cells.
 
     Args:
-        counts: cell -> how often, without missing ones.
+        counts: the number of each distinct cell, without missing ones.
     """
     total = sum(counts.values())
     if not total:

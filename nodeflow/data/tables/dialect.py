@@ -1,7 +1,7 @@
-"""How a CSV file is written: its encoding, what separates its cells, and which lines are comments.
+"""The format of a CSV file: its encoding, its delimiter, and its comments.
 
-Spreadsheets of the world write CSV in a dozen ways. All of them are recognised from the text; an
-option of the source decides where the guess is wrong.
+Spreadsheets of the world write CSV in a dozen formats. All of them are recognised from the text. An
+option of the source overrides a wrong guess.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ SAMPLE_BYTES, SAMPLE_RECORDS = 1 << 16, 100
 LONGEST_CELL = 1 << 26
 LONG_LINE = 1 << 20
 CELL_BYTES = 1000
-"""What a column takes while a table is read, however short its cells are."""
+"""Bytes per column while a table is read, however short its cells are."""
 COMMENT = "#"
 
 _BOMS = (
@@ -41,11 +41,11 @@ _BOMS = (
 
 @dataclass(frozen=True)
 class Dialect:
-    """How a file is written.
+    """The format of a file.
 
     Attributes:
-        skipped: lines before the table that say how it is written (``sep=;``).
-        notice: what the user should know about the encoding, or None.
+        skipped: lines before the table that declare its format (``sep=;``).
+        notice: a remark about the encoding for the user, or None.
     """
 
     encoding: str = "utf-8-sig"
@@ -56,7 +56,7 @@ class Dialect:
 
 @contextmanager
 def reading(path: Path) -> Iterator[None]:
-    """Errors of reading a file become a DataFormatError that names it."""
+    """Convert errors of reading a file to a DataFormatError that names it."""
     with damaged_as(DataFormatError, path, "a table"):
         try:
             yield
@@ -75,15 +75,15 @@ def _text(path: Path, encoding: str) -> Iterator[TextIO]:
 
 
 def find_dialect(path: Path, delimiter: str = "auto", *, sample: bool = False) -> Dialect:
-    """Guess how a file is written.
+    """Return the guessed format of a file.
 
     Args:
         delimiter: a key of ``DELIMITERS`` or ``auto``.
-        sample: look at the beginning alone.
+        sample: whether to examine only the beginning.
 
     Raises:
-        ReadRefused: it is no regular file.
-        DataFormatError: it cannot be read, or is not text.
+        ReadRefused: the path is not a regular file.
+        DataFormatError: the file cannot be read, or is not text.
     """
     with reading(path):
         encoding, notice = _encoding(path, sample)
@@ -101,7 +101,7 @@ def find_dialect(path: Path, delimiter: str = "auto", *, sample: bool = False) -
 
 
 def is_table(path: Path) -> bool:
-    """Whether a text file holds rows of cells, with a number in most of them."""
+    """Return whether a text file has rows of cells, with a number in most of them."""
     try:
         dialect = find_dialect(path, sample=True)
         rows = [r.cells for r in itertools.islice(records(path, dialect), SAMPLE_RECORDS)]
@@ -113,7 +113,7 @@ def is_table(path: Path) -> bool:
 
 
 def _encoding(path: Path, sample: bool) -> tuple[str, str | None]:
-    """UTF-8 or UTF-16 where the bytes are, else Windows' own for western languages."""
+    """Return UTF-8 or UTF-16 if the bytes fit, else the Windows encoding for western languages."""
     with opened(path) as stream:
         start = stream.read(4096)
         for bom, name in _BOMS:
@@ -133,7 +133,7 @@ def _encoding(path: Path, sample: bool) -> tuple[str, str | None]:
 
 
 def _decodes(stream: BinaryIO, encoding: str, most: int | None) -> bool:
-    """Whether a file is text; with ``most``, whether so many bytes of it are."""
+    """Return whether a file is text; with ``most``, whether so many bytes of it are."""
     decoder = codecs.getincrementaldecoder(encoding)()
     try:
         if most is not None:
@@ -148,10 +148,10 @@ def _decodes(stream: BinaryIO, encoding: str, most: int | None) -> bool:
 
 
 def guess_delimiter(lines: list[str]) -> str:
-    """What separates the cells: that which makes rows of equal length.
+    """Return the delimiter that makes rows of equal length.
 
-    A comma in front of semicolons or tabs may be a decimal mark, so those win where the commas are
-    in numbers. Where nothing makes equal rows, it is what the first line has most of.
+    A comma in front of semicolons or tabs may be a decimal mark, so these win if the commas are in
+    numbers. If no delimiter makes equal rows, return the most frequent one in the first line.
     """
     lines = [line for line in lines if not line.startswith(COMMENT)] or lines
     fitting = [mark for mark in ",;\t|" if _is_table(lines, mark)]
@@ -191,7 +191,7 @@ def _commas_are_decimal(lines: list[str], mark: str) -> bool:
 
 @dataclass
 class Record:
-    """One row of a file: the line it ends on, and its cells, stripped.
+    """One row of a file: the line where it ends, and its stripped cells.
 
     ``doubtful``: it begins like a comment, but has as many cells as a row of the table.
     """
@@ -202,10 +202,10 @@ class Record:
 
 
 def records(path: Path, dialect: Dialect) -> Iterator[Record]:
-    """The rows of a file that have any cell, one after the other; comments are left out.
+    """Yield the rows of a file that have any cell, without comments.
 
-    Lines that begin with # are comments, unless they have as many cells as the first row: the
-    last one before it is then its header (as numpy writes it), and later ones are ``doubtful``.
+    Lines that begin with # are comments, unless they have as many cells as the first row. The last
+    such line before that row is its header (as numpy writes it), and later ones are ``doubtful``.
 
     Raises:
         DataFormatError: the file is damaged; names the line.
@@ -215,7 +215,7 @@ def records(path: Path, dialect: Dialect) -> Iterator[Record]:
 
 
 def _parsed(path: Path, stream: TextIO, dialect: Dialect) -> Iterator[Record]:
-    """Records in the order of the file, comments (``doubtful``) included."""
+    """Yield records in the order of the file, including comments (``doubtful``)."""
     mark, line, long = dialect.delimiter, 0, 0
     spaces = mark == " "
     fresh = True  # at the beginning of a record
@@ -267,7 +267,7 @@ def _parsed(path: Path, stream: TextIO, dialect: Dialect) -> Iterator[Record]:
 
 
 def _check_line(path: Path, text: str, line: int, mark: str) -> None:
-    """Refuse a line that would become more cells than fit into memory, or that does not end."""
+    """Refuse a line with more cells than fit into memory, or without an end."""
     allow(len(text) + CELL_BYTES * text.count(mark), path)
     if len(text) == LONGEST_CELL:
         raise DataFormatError(
@@ -277,7 +277,7 @@ def _check_line(path: Path, text: str, line: int, mark: str) -> None:
 
 
 def _resolved(parsed: Iterator[Record]) -> Iterator[Record]:
-    """Without what is surely a comment."""
+    """Yield the records without certain comments."""
     leading: list[Record] = []
     first = None
     for record in parsed:

@@ -1,6 +1,6 @@
-"""How a column of a table becomes numbers: of features, or of a label.
+"""The conversion of a table's column to numbers, as features or as a label.
 
-An encoder knows everything that it needs from the training data (kind and categories), so that a
+An encoder contains everything that it needs from the training data (kind and categories), so that a
 second file is encoded in the same way.
 """
 
@@ -28,11 +28,12 @@ class Encoder:
     """One column of a table as one or more columns of numbers.
 
     Attributes:
-        index: of the column in its table.
+        index: position of the column in its table.
         kind: number, integer, boolean, date or category.
-        categories: in the order of their numbers.
-        one_hot: categories are columns of 0 and 1 instead of numbers.
-        parts: dates are year, month, day, weekday (Monday is 0) and hour, not days since 1970.
+        categories: categories in the order of their numbers.
+        one_hot: whether categories are columns of 0 and 1 instead of numbers.
+        parts: whether dates are year, month, day, weekday (Monday is 0) and hour, not days since
+            1970.
     """
 
     index: int
@@ -52,7 +53,7 @@ class Encoder:
         return (self.name,)
 
     def encode(self, table: Table) -> np.ndarray:
-        """float64 (rows, columns); rows with a missing value are NaN.
+        """Return float64 (rows, columns), with NaN for rows with a missing value.
 
         Raises:
             DataFormatError: a cell does not fit; names line and column.
@@ -63,7 +64,7 @@ class Encoder:
         return values
 
     def encode_leniently(self, table: Table) -> tuple[np.ndarray, DataFormatError | None]:
-        """As `encode`, but rows that do not fit are NaN; with the error about the first one."""
+        """Encode with NaN for rows that do not fit, and return the error about the first one."""
         column = table.columns[self.index]
         if self.kind in ("number", "integer"):
             values = column.values[:, None]
@@ -133,9 +134,9 @@ def _boolean(text: str) -> float:
 
 
 def class_codes(column: TableColumn, names: Iterable[str]) -> np.ndarray:
-    """The number of each cell among the names, float64 (rows,); NaN where it is none of them.
+    """Return the number of each cell among the names, float64 (rows,); NaN if it is not among them.
 
-    Numbers are compared by value, and words for yes and no in any case.
+    Numbers are compared by value, and words for yes and no without regard to case.
     """
     places: dict[str, float] = {}
     for place, name in enumerate(names):
@@ -158,7 +159,7 @@ def class_codes(column: TableColumn, names: Iterable[str]) -> np.ndarray:
 
 
 def class_names(column: TableColumn) -> tuple[str, ...]:
-    """The categories of a column in order: numbers by value, no before yes, else by text."""
+    """Return a column's categories in order: numbers by value, no before yes, else by text."""
     counts = column.counts()
     if counts and all(map(is_number, counts)):
         return tuple(shortest(v) for v in sorted({float(text) for text in counts}))
@@ -173,7 +174,7 @@ def class_names(column: TableColumn) -> tuple[str, ...]:
 def make_encoder(
     table: Table, index: int, options: Mapping[str, Any], *, kind: str | None = None
 ) -> Encoder:
-    """The encoder of a column of features.
+    """Return the encoder of a column of features.
 
     Args:
         options: ``types``, ``categories``, ``category_encoding`` and ``dates``.
@@ -200,10 +201,10 @@ def make_encoder(
 
 
 def column_type(table: Table, index: int, options: Mapping[str, Any]) -> str:
-    """The declared type of a column, else a guess.
+    """Return the declared type of a column, else a guess.
 
-    A column whose first rows are mostly numbers is one of numbers, so that its type can be told
-    without reading all of a large file; anything else is told by all rows.
+    If the first rows of a column are mostly numbers, it is numeric, so that its type is known
+    without reading all of a large file. Any other type follows from all rows.
     """
     column, name = table.columns[index], table.names[index]
     declared = (options["types"] or {}).get(name)
@@ -215,7 +216,7 @@ def column_type(table: Table, index: int, options: Mapping[str, Any]) -> str:
 
 
 def starts_with_numbers(column: TableColumn) -> bool:
-    """Whether the first cells are mostly numbers."""
+    """Return whether the first cells are mostly numbers."""
     again = TableColumn(column.decimal, column.day_first)
     again.extend([cell for cell in column.start if not is_missing(cell)])
     return bool(len(again)) and again.kind in ("number", "integer")

@@ -1,4 +1,4 @@
-"""What a table is for: which column is predicted, from which others, and how it is split."""
+"""Guesses the use of a table: the label, the features, and the split."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ ID_NAMES = ("id", "index", "no", "nr", "row", "rownum", "key", "uid", "uuid", "u
 MOST_CLASSES, MOST_CATEGORIES = 10, 100
 MOST_DROPPED = 0.05
 WIDE = 64
-"""Tables with more columns, such as pixels, keep those that are constant."""
+"""Wider tables, such as tables of pixels, keep constant columns."""
 
 
 def guess_table(table: Table, columns: tuple[ColumnSurvey, ...]) -> tuple[Guess, tuple[str, ...]]:
-    """The task and options that fit, and the names of the label's classes."""
+    """Return fitting task and options, and the names of the label's classes."""
     rows = len(table)
     date = _date_column(table, columns)
     if date is not None or (len(columns) == 1 and _is_series(columns[0], rows)):
@@ -65,7 +65,7 @@ def guess_table(table: Table, columns: tuple[ColumnSurvey, ...]) -> tuple[Guess,
 
 
 def _label(columns: tuple[ColumnSurvey, ...]) -> ColumnSurvey:
-    """The last column or the first of `LABEL_NAMES`, else the last that can be a label."""
+    """Return the last column or the first of `LABEL_NAMES`, else the last that can be a label."""
     able = [c for c in columns if c.kind not in ("text", "date") and c.distinct > 1]
     if columns[-1] in able and columns[-1].name.strip().lower() in LABEL_NAMES:
         return columns[-1]
@@ -77,7 +77,7 @@ def _label(columns: tuple[ColumnSurvey, ...]) -> ColumnSurvey:
 
 
 def _is_class(column: ColumnSurvey, rows: int) -> bool:
-    """Whether a label is a class: text, or few different whole numbers close together."""
+    """Return whether a label is a class: text, or few different whole numbers close together."""
     if column.kind in ("category", "boolean", "text"):
         return True
     if column.kind != "integer" or not 1 < column.distinct <= MOST_CLASSES:
@@ -88,7 +88,7 @@ def _is_class(column: ColumnSurvey, rows: int) -> bool:
 
 
 def _is_feature(column: ColumnSurvey, index: int, rows: int, wide: bool) -> bool:
-    """Whether a column tells something: no free text, number of a row, constant or mostly gaps."""
+    """Return whether a column is informative: no text, row number, constant, or mostly gaps."""
     if column.kind == "text" or (column.distinct < 2 and not wide) or 2 * column.missing > rows:
         return False
     if column.kind == "category":
@@ -97,7 +97,7 @@ def _is_feature(column: ColumnSurvey, index: int, rows: int, wide: bool) -> bool
 
 
 def _is_row_number(column: ColumnSurvey, index: int, rows: int) -> bool:
-    """Whether a column numbers the rows: by its name, and as each whole number occurs once."""
+    """Return whether a column numbers the rows: by its name, and with distinct whole numbers."""
     if column.kind != "integer" or column.distinct < rows:
         return False
     name = column.name.strip().lower()
@@ -110,7 +110,7 @@ def _is_row_number(column: ColumnSurvey, index: int, rows: int) -> bool:
 def _share_with_gaps(
     table: Table, columns: tuple[ColumnSurvey, ...], features: list[ColumnSurvey]
 ) -> float:
-    """The share of rows that lack a feature."""
+    """Return the fraction of rows that lack a feature."""
     gaps = np.zeros(len(table), bool)
     names = {feature.name for feature in features}
     for index, column in enumerate(columns):
@@ -123,7 +123,7 @@ def _share_with_gaps(
 
 
 def _date_column(table: Table, columns: tuple[ColumnSurvey, ...]) -> int | None:
-    """The column of dates, one for each row and in order, if numbers are measured at them."""
+    """Return the column of dates, one per row and in order, if there are numbers to measure."""
     numeric = [c for c in columns if c.kind in ("number", "integer") and c.distinct > 1]
     others = [c for c in columns if c.kind in ("category", "boolean")]
     for index, column in enumerate(columns):
@@ -140,12 +140,13 @@ def _days(table: Table, index: int) -> np.ndarray:
 
 
 def _is_series(column: ColumnSurvey, rows: int) -> bool:
-    """Whether a file of one column may be a series without dates."""
+    """Return whether a file of one column may be a series without dates."""
     return column.kind in ("number", "integer") and column.distinct > 10 and rows >= 40
 
 
 def _series(table: Table, columns: tuple[ColumnSurvey, ...], date: int | None) -> Guess:
-    """Forecast the next value of a column from the last ones of all."""
+    """Return the guess to forecast the next value of a column from the last values of all
+    columns."""
     numeric = [c for c in columns if c.kind in ("number", "integer") and c.distinct > 1]
     label = _label(tuple(numeric))
     options: dict[str, Any] = {
@@ -165,7 +166,7 @@ def _series(table: Table, columns: tuple[ColumnSurvey, ...], date: int | None) -
 
 
 def _season(step: float) -> int:
-    """How many steps of so many days make a day, week, or year."""
+    """Return how many steps of so many days make a day, week, or year."""
     if step < 0.9:
         return min(48, max(2, round(1 / step)))
     if step < 2:

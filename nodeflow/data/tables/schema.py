@@ -1,7 +1,7 @@
-"""Which columns of a table are features and labels, and their numbers.
+"""The choice of a table's feature and label columns, and their numbers.
 
-`choose` reads the options of a CSV source against a table; a `Schema` holds what comes out: the
-rows that are kept, and everything that `pin` writes down so that a second file means the same.
+`choose` applies the options of a CSV source to a table. A `Schema` holds the result: the rows that
+are kept, and everything that `pin` returns so that a second file is interpreted in the same way.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ from nodeflow.graph.types import TensorType
 from nodeflow.number_text import whole_number
 
 MOST_NUMBERS = 1 << 29
-"""Features of all rows together: 4 GB."""
+"""The largest number of features in all rows together: 4 GB."""
 NUMBER_BYTES = 24
-"""What a feature takes for each row: as float64 twice, as float32, and again in its split."""
+"""Bytes per feature and row: as float64 twice, as float32, and again in its split."""
 
 
 @dataclass(frozen=True)
@@ -41,16 +41,17 @@ class Schema:
     """Features and labels of a table.
 
     Attributes:
-        encoders: of the feature columns, in order.
+        encoders: encoders of the feature columns, in order.
         label_columns: positions of the label columns.
         label_kind: number, one_hot, class or none.
         values: features of every row of the table, float64 (rows, k); NaN where one is missing.
-        kept: the rows of the table that are rows of the data set, in their order, int64; of a
-            series to predict, those after its end come last.
-        labels: of the kept rows, float32 (n, columns) or class numbers int64 (n); None without.
+        kept: the rows of the table that are rows of the data set, in their order, int64; for a
+            series to predict, rows after its end come last.
+        labels: labels of the kept rows, float32 (n, columns) or class numbers int64 (n); None
+            without labels.
         classes: names of the label's classes.
         sequence: all rows of the table in the order of windows, int64.
-        notice: what was left out, or None.
+        notice: a text about omitted parts, or None.
     """
 
     table: Table
@@ -73,17 +74,17 @@ class Schema:
 
     @property
     def depth(self) -> int | None:
-        """Number of classes where labels are one-hot."""
+        """The number of classes of one-hot labels."""
         return len(self.classes) if self.label_kind == "one_hot" else None
 
     @property
     def strata(self) -> np.ndarray | None:
-        """Class numbers of the kept rows, or None."""
+        """The class numbers of the kept rows, or None."""
         return self.labels if self.classes else None
 
     @property
     def class_names(self) -> dict[str, tuple[str, ...]]:
-        """The classes of the labels as they are shown, even where declared labels are missing."""
+        """The class names of the labels for display, even where declared labels are missing."""
         names = self.options["class_names"]
         wanted = self.options["labels"] or ()
         known = self.options["categories"] or {}
@@ -98,7 +99,8 @@ class Schema:
         return tuple(name for encoder in self.encoders for name in encoder.names)
 
     def features(self, parts: Mapping[str, np.ndarray]) -> np.ndarray:
-        """float64 (n, k), or (n, window, k) of a series; filled and scaled by the train rows."""
+        """Return float64 (n, k), or (n, window, k) for a series, filled and scaled by train
+        rows."""
         statistics = self.statistics(parts)
         values = self.values
         if self.options["missing"] == "fill":
@@ -121,7 +123,7 @@ class Schema:
         return line[last[:, None] + np.arange(1 - window, 1)]
 
     def statistics(self, parts: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Mean, deviation and filling value of each feature: as given, else over the train rows."""
+        """Return each feature's mean, deviation and filling value: given, or of the train rows."""
         rows = self.kept[parts.get("train", np.arange(len(self.kept)))]
         train = self.values[rows[rows < len(self.table)]]
         found: dict[str, np.ndarray] = {}
@@ -135,7 +137,7 @@ class Schema:
         return found
 
     def _given(self, figure: str, computed: Any) -> np.ndarray:
-        """The given figures of features, and the computed ones of those that have none."""
+        """Return the given figures of features, and computed figures for the other features."""
         given = self.options["statistics"] or {}
         return np.array(
             [
@@ -146,7 +148,7 @@ class Schema:
         )
 
     def _filling(self, train: np.ndarray) -> list[float]:
-        """The mean of numbers and the most frequent of anything else."""
+        """Return the mean of numbers, and the most frequent value of any other kind."""
         fill: list[float] = []
         for encoder in self.encoders:
             part = train[:, len(fill) : len(fill) + len(encoder.names)]
@@ -161,7 +163,7 @@ class Schema:
         return fill
 
     def pinned(self, parts: Mapping[str, np.ndarray]) -> dict[str, Any]:
-        """The options that were guessed, written down."""
+        """Return the guessed options as explicit values."""
         names, given = self.table.names, self.options
         labels = [names[i] for i in self.label_columns]
         types = {**(given["types"] or {}), **{e.name: e.kind for e in self.encoders}}
@@ -178,7 +180,7 @@ class Schema:
             for i, name in enumerate(self.feature_names)
             if figures
         }
-        absent = not labels and given["labels"]  # to be predicted for this file
+        absent = not labels and given["labels"]  # the labels of this file are to be predicted
         return {
             "features": [encoder.name for encoder in self.encoders],
             "labels": given["labels"] if absent else labels or None,
@@ -190,7 +192,7 @@ class Schema:
         }
 
     def _date_order(self) -> str:
-        """How dates of the features are read, where that had to be decided."""
+        """Return how dates of the features are read, if that had to be decided."""
         if self.options["date_order"] != "auto":
             return self.options["date_order"]
         found = {
@@ -202,12 +204,12 @@ class Schema:
 
 
 def choose(table: Table, options: Mapping[str, Any], *, lenient: bool = False) -> Schema:
-    """The features and labels of a table.
+    """Return the features and labels of a table.
 
     Args:
         options: all options of the CSV source.
-        lenient: rows with unknown categories or unreadable cells are left out, and the notice
-            names the first; labels are not read.
+        lenient: whether to leave out rows with unknown categories or unreadable cells, with a
+            notice that names the first; labels are then not read.
 
     Raises:
         DataFormatError: a column or cell does not fit.
@@ -221,7 +223,7 @@ def choose(table: Table, options: Mapping[str, Any], *, lenient: bool = False) -
 
 
 def sampled_types(table: Table, options: Mapping[str, Any]) -> dict[str, TensorType] | None:
-    """Column types from a table of the first rows alone; None if those do not settle them.
+    """Return column types from the first rows of a table, or None if these rows do not decide them.
 
     Raises:
         DataFormatError: a column or cell does not fit.
@@ -239,9 +241,9 @@ class _Chosen:
     """The columns that the options choose.
 
     Attributes:
-        kind: that of the labels, as in `Schema`.
+        kind: the kind of the labels, as in `Schema`.
         order: the column that orders the rows, or None.
-        absent: names of labels that the file does not have, if it has all features.
+        absent: names of labels that the file lacks, if it has all features.
     """
 
     features: tuple[int, ...]
@@ -254,7 +256,7 @@ class _Chosen:
 def _chosen(table: Table, options: Mapping[str, Any], lenient: bool = False) -> _Chosen:
     named = options["features"]
     for name in named or ():
-        table.index(name)  # a missing feature is named before a missing label
+        table.index(name)  # a missing feature is reported before a missing label
     absent = _absent_labels(table, options)
     labels = () if absent else _label_columns(table, options)
     kind = "none" if lenient else _label_kind(table, labels, options)
@@ -279,9 +281,9 @@ def _chosen(table: Table, options: Mapping[str, Any], lenient: bool = False) -> 
 def _encoders(
     table: Table, chosen: _Chosen, options: Mapping[str, Any]
 ) -> tuple[tuple[Encoder, ...], list[str]]:
-    """An encoder for each feature, and the names of free texts that are left out.
+    """Return an encoder for each feature, and the names of omitted free texts.
 
-    Texts are left out where the options name no features, unless there is nothing else.
+    Texts are left out if the options name no features, unless there is nothing else.
     """
     features, dropped = chosen.features, []
     if options["features"] is None:
@@ -313,7 +315,7 @@ def _types(
 
 
 def _absent_labels(table: Table, options: Mapping[str, Any]) -> tuple[str, ...]:
-    """The labels, if a file has all features and none of them: one to predict them for."""
+    """Return the labels if a file has all features but no labels, so that it needs predictions."""
     wanted = options["labels"]
     if not wanted or not options["features"] or options["label_kind"] == "none":
         return ()
@@ -343,7 +345,7 @@ def _label_kind(table: Table, labels: tuple[int, ...], options: Mapping[str, Any
 
 
 def _holds_numbers(table: Table, index: int, options: Mapping[str, Any]) -> bool:
-    """Whether a label is a number: as declared, else by its first cell."""
+    """Return whether a label is a number: as declared, else by its first cell."""
     column = table.columns[index]
     declared = (options["types"] or {}).get(table.names[index])
     if declared:
@@ -359,7 +361,7 @@ def _holds_numbers(table: Table, index: int, options: Mapping[str, Any]) -> bool
 
 
 def _sample_settles(table: Table, chosen: _Chosen, options: Mapping[str, Any]) -> bool:
-    """Whether the types of the first rows are those of all rows."""
+    """Return whether the first rows decide the types of all rows."""
     known, types = options["categories"] or {}, options["types"] or {}
     if table.trimmed:
         return False
@@ -456,10 +458,10 @@ def _kept(
     *,
     future: bool,
 ) -> np.ndarray:
-    """The rows of the data set: those without gaps, or those whose window has none.
+    """Return the rows of the data set: rows without gaps, or rows whose window has none.
 
     Args:
-        future: with the rows after the end of a series that its last windows tell of.
+        future: whether to include the rows after the end of a series that its last windows predict.
     """
     window, horizon = options["window"], options["horizon"]
     if not window:
@@ -474,14 +476,14 @@ def _kept(
 
 
 def _and_future(sequence: np.ndarray, rows: int, horizon: int) -> np.ndarray:
-    """The rows of a series, and numbers for those after its end."""
+    """Return the rows of a series, and numbers for the rows after its end."""
     return np.concatenate([sequence, np.arange(rows, rows + horizon)])
 
 
 def _label_values(
     table: Table, labels: tuple[int, ...], kind: str, options: Mapping[str, Any]
 ) -> tuple[np.ndarray | None, tuple[str, ...]]:
-    """Numbers (rows, columns) or class numbers (rows,), float64 with NaN where one is missing."""
+    """Return numbers (rows, columns) or class numbers (rows,), float64; NaN for missing ones."""
     if kind == "none":
         return None, ()
     if kind == "number":
@@ -528,7 +530,7 @@ def _notice(
     dropped: list[str],
     wrong: list[tuple[int, DataFormatError]],
 ) -> str | None:
-    """What the user should know, in one or more sentences."""
+    """Return notices for the user, in one or more sentences, or None."""
     said = [f"{table.dialect.notice}."] if table.dialect.notice else []
     count = int(gone.sum())
     if count:
@@ -544,8 +546,10 @@ def _notice(
 
 
 def future_texts(table: Table, options: Mapping[str, Any]) -> list[tuple[str, ...]]:
-    """The rows after the end of a series: its order goes on with the steps it had, the rest is
-    empty."""
+    """Return the rows after the end of a series.
+
+    Its order continues with the median step, and the other cells are empty.
+    """
     count = options["horizon"]
     cells = [[""] * len(table.names) for _ in range(count)]
     if options["order_by"] is not None:

@@ -1,4 +1,4 @@
-"""A first look at a table: what each column holds."""
+"""A survey of a table: the content of each column."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def survey_table(file: Path, limit: int | None) -> Survey:
 
 
 def survey_column(table: Table, index: int) -> ColumnSurvey:
-    """What one column of a table holds."""
+    """Return the survey of one column of a table."""
     column = table.columns[index]
     kind: Any = column.kind
     common: dict[str, Any] = {"missing": int(column.missing.sum())}

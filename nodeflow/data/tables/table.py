@@ -1,7 +1,7 @@
-"""Reading a CSV file into columns; every error names file, line and column.
+"""Reads a CSV file into columns. Every error names file, line and column.
 
-Columns are held compactly: numbers as float64, everything else as the number of its text among the
-different ones. So a column is typed, parsed and counted by its different texts alone.
+Columns are stored compactly: numbers as float64, all other cells as an index into their distinct
+texts. So typing, parsing and counting a column only visits its distinct texts.
 """
 
 from __future__ import annotations
@@ -46,12 +46,12 @@ from nodeflow.number_text import whole_number
 
 CHUNK = 8192
 WIDE = 64
-"""Of wider tables, fewer rows are taken at a time."""
+"""The number of columns above which fewer rows are read at a time."""
 TEXT_BYTES = 150
-"""What a different text takes besides its characters."""
+"""Bytes per distinct text besides its characters."""
 SAMPLE_ROWS = 100
 LARGE = 1 << 20
-"""Smaller files are read without a first look at how much they take."""
+"""Bytes below which a file is read without estimating its memory first."""
 
 __all__ = ["DELIMITERS", "Table", "TableColumn", "read_table"]
 
@@ -60,9 +60,9 @@ class TableColumn:
     """The cells of one column.
 
     Attributes:
-        start: the first cells as they are written.
-        texts: the different cells that are no plain numbers, in the order of the file.
-        nbytes: of memory, about.
+        start: the first cells as text.
+        texts: the different cells that are not plain numbers, in the order of the file.
+        nbytes: approximate bytes of memory.
     """
 
     def __init__(self, decimal: str, day_first: bool) -> None:
@@ -91,7 +91,7 @@ class TableColumn:
         return sum(map(len, self._chunks))
 
     def map(self, plain: Callable[[np.ndarray], np.ndarray], by_text: np.ndarray) -> np.ndarray:
-        """One value for each row: ``plain`` of plain numbers, else ``by_text`` of its text."""
+        """Return one value per row: ``plain`` of plain numbers, else ``by_text`` of its text."""
         parts = [plain(c) if c.dtype == np.float64 else by_text[c] for c in self._chunks]
         return np.concatenate(parts) if parts else by_text[:0]
 
@@ -103,16 +103,16 @@ class TableColumn:
 
     @cached_property
     def values(self) -> np.ndarray:
-        """Numbers as float64 (rows,); NaN where a cell is missing or no number."""
+        """Numbers as float64 (rows,); NaN where a cell is missing or not a number."""
         return self.map(lambda chunk: chunk, self._parse(lambda text: number(text, self.decimal)))
 
     def cells(self) -> list[str]:
-        """The text of every row; plain numbers in their shortest form."""
+        """Return the text of every row, with plain numbers in their shortest form."""
         texts = np.array(list(self.texts) or [""], dtype=object)
         return self.map(lambda c: np.array([shortest(v) for v in c], object), texts).tolist()
 
     def counts(self) -> dict[str, int]:
-        """Text -> how often, without missing cells."""
+        """Return the count of each text, without missing cells."""
         coded = [c for c in self._chunks if c.dtype != np.float64]
         totals = np.bincount(np.concatenate(coded or [np.zeros(0, np.int64)]), minlength=0)
         found = {t: int(totals[i]) for t, i in self.texts.items() if not is_missing(t)}
@@ -127,7 +127,7 @@ class TableColumn:
 
     @cached_property
     def kind(self) -> str:
-        """What the cells are together, one of ``survey_types.TABLE_KINDS``."""
+        """The type of the column, one of ``survey_types.TABLE_KINDS``."""
         if not self.texts:
             values = self.values[~np.isnan(self.values)]
             whole = values.size and np.all(np.isfinite(values)) and np.all(values == values.round())
@@ -136,7 +136,7 @@ class TableColumn:
 
     @cached_property
     def read_date(self) -> Callable[[str], Any] | None:
-        """What reads the cells as dates, or None."""
+        """The function that reads the cells as dates, or None."""
         present = [text for text in self.texts if not is_missing(text)]
         return date_reader(present, day_first=self.day_first)
 
@@ -146,7 +146,7 @@ class TableColumn:
         return boolean_words([text for text in self.texts if not is_missing(text)])
 
     def by_text(self, parse: Callable[[str], float]) -> np.ndarray:
-        """``parse`` of each cell as float64 (rows,); NaN where it is missing or not parsed."""
+        """Return ``parse`` of each cell as float64 (rows,); NaN if it is missing or not parsed."""
 
         def plain(chunk: np.ndarray) -> np.ndarray:
             different, where = np.unique(chunk, return_inverse=True)
@@ -158,7 +158,7 @@ class TableColumn:
         return np.array([_parsed(parse, text) for text in self.texts], np.float64)
 
     def keep(self, rows: np.ndarray) -> None:
-        """Leave out all rows but these."""
+        """Keep only these rows."""
         cells = self.cells()
         again = TableColumn(self.decimal, self.day_first)
         again.extend([cells[row] for row in rows])
@@ -166,7 +166,7 @@ class TableColumn:
         self.__dict__ = again.__dict__
 
     def text_at(self, row: int) -> str:
-        """The cell of a row, as it is written if it is one of the first or no plain number."""
+        """Return the cell of a row, unchanged if it is one of the first or not a plain number."""
         if row < len(self.start):
             return self.start[row]
         for chunk in self._chunks:
@@ -182,8 +182,8 @@ class Table:
     """The cells of a CSV file.
 
     Attributes:
-        names: column names, all different; "0", "1", ... where the file has no header.
-        lines: the line of the file that each row ends on, int64 (rows,).
+        names: column names, all different; "0", "1", ... if the file has no header.
+        lines: the line of the file where each row ends, int64 (rows,).
         decimal: the mark before fractions.
         trimmed: whether columns without name and cells are left out at the end.
     """
@@ -201,7 +201,7 @@ class Table:
 
     @property
     def head(self) -> tuple[tuple[str, ...], ...]:
-        """The first rows, as they are written."""
+        """The first rows as text."""
         return tuple(zip(*(column.start for column in self.columns), strict=True))
 
     @property
@@ -210,13 +210,13 @@ class Table:
         return tuple(zip(*(column.cells() for column in self.columns), strict=True))
 
     def texts(self) -> Iterator[tuple[str, ...]]:
-        """One row after the other, as they are written: read from the file again."""
+        """Yield the rows as text, read from the file again."""
         lines = set(self.lines.tolist())
         width = len(self.names)
         return (r.cells[:width] for r in records(self.path, self.dialect) if r.line in lines)
 
     def index(self, column: str) -> int:
-        """Position of a column given by name or, if none has that name, by number.
+        """Return the position of a column given by name or, if none has that name, by number.
 
         Raises:
             DataFormatError: there is no such column.
@@ -232,7 +232,7 @@ class Table:
         )
 
     def numbers(self, index: int) -> np.ndarray:
-        """One column as float64 (rows,), NaN where it is missing.
+        """Return one column as float64 (rows,), NaN where it is missing.
 
         Raises:
             DataFormatError: a cell is neither missing nor a finite float32.
@@ -266,7 +266,7 @@ def _parsed(parse: Callable[[str], float], text: str) -> float:
 
 
 def _plain_numbers(cells: Sequence[str], decimal: str) -> np.ndarray | None:
-    """Cells as float64 if all are numbers in Python's notation; None otherwise."""
+    """Return cells as float64 if all are numbers in Python's notation, else None."""
     if decimal == "," and any("." in cell for cell in cells):
         return None  # the point may group thousands
     try:
@@ -287,15 +287,15 @@ def read_table(
     date_order: str = "auto",
     limit: int | None = None,
 ) -> Table:
-    """The cells of a CSV file, in any of the usual encodings.
+    """Return the cells of a CSV file, in any of the usual encodings.
 
     Args:
-        header: ``yes``, ``no``, or ``auto``: the first line is a header if none of its cells is
-            a number, or if some stand above a column of numbers and are none.
+        header: ``yes``, ``no``, or ``auto``: the first line is a header if none of its cells is a
+            number, or if a text stands above a number.
         delimiter: a key of ``DELIMITERS`` or ``auto``.
         decimal: ``point``, ``comma`` or ``auto``.
-        date_order: ``day_first``, ``month_first`` or ``auto``: how 3/4/2021 is read where no other
-            date of its column tells.
+        date_order: ``day_first``, ``month_first`` or ``auto``: how to read 3/4/2021 if no other
+            date of its column decides.
         limit: the maximum number of rows after the header.
 
     Raises:
@@ -319,9 +319,10 @@ def read_table(
 
 
 def _refuse_large(path: Path, delimiter: str) -> None:
-    """Refuse at once what the first rows say would take twice the limit, as numbers alone.
+    """Refuse a file that would take twice the limit as numbers alone, estimated from the first
+    rows.
 
-    What takes less than that is counted while it is read.
+    The memory of other files is counted while they are read.
     """
     with reading(path), opened(path) as file:
         size = size_of(file)
@@ -350,9 +351,9 @@ def kept_table(
     date_order: str = "auto",
     limit: int | None = None,
 ) -> Table:
-    """As `read_table`, but the last tables are kept: options change more often than files.
+    """Return the table of `read_table`. Keep the last tables, because options change more often.
 
-    A table with fewer rows than its limit is the whole one.
+    A table with fewer rows than its limit is complete.
     """
     key = (path, *file_stamp(path), header, delimiter, decimal, date_order)
     wanted = [(*key, limit)] if limit is None else [(*key, limit), (*key, None)]
@@ -377,7 +378,7 @@ def kept_table(
 
 
 def _trimmed(table: Table) -> Table:
-    """Without columns at the end that have neither a name nor a cell."""
+    """Return the table without columns at the end that have neither a name nor a cell."""
     width = len(table.names)
     while width > 1 and table.names[width - 1] == str(width - 1):
         if (
@@ -393,13 +394,13 @@ def _trimmed(table: Table) -> Table:
 
 
 def _needs_comma(column: TableColumn) -> bool:
-    """Whether a column has decimal commas alone."""
+    """Return whether a column has only decimal commas."""
     evidence = [decimal_evidence(text) for text in column.texts if "," in text]
     return 1 in evidence and -1 not in evidence and len(evidence) * 2 >= len(column.texts)
 
 
 def _decimal(dialect: Dialect, rows: list[Record]) -> str:
-    """The mark before fractions: what most cells need."""
+    """Return the mark before fractions that most cells need."""
     cells = [cell for row in rows for cell in row.cells if "," in cell or "." in cell]
     balance = sum(map(decimal_evidence, cells))
     if balance:
@@ -413,7 +414,7 @@ def _decimal(dialect: Dialect, rows: list[Record]) -> str:
 def _header(
     path: Path, rows: Iterator[Record], header: str
 ) -> tuple[tuple[str, ...], list[Record], Iterator[Record]]:
-    """Column names, the rows read so far, and those still to come."""
+    """Return column names, the rows read so far, and the iterator of the remaining rows."""
     start = list(itertools.islice(rows, 2))
     if not start:
         raise DataFormatError(f"{path} is empty", hint="It needs at least one row of numbers.")
@@ -429,7 +430,7 @@ def _header(
 
 
 def _is_header(top: tuple[str, ...], below: tuple[str, ...]) -> bool:
-    """No cell is a number or date, or a text stands above a number."""
+    """Return whether no cell is a number or date, or a text stands above a number."""
     valued = [_is_value(cell) for cell in top]
     if not any(valued):
         return True
@@ -448,7 +449,7 @@ def _is_value(cell: str) -> bool:
 
 
 def _different(names: Sequence[str]) -> tuple[str, ...]:
-    """Names that are all different: an empty one is its number, a second ``x`` is ``x (2)``."""
+    """Return distinct names: an empty one becomes its number, a second ``x`` becomes ``x (2)``."""
     found: dict[str, None] = {}
     for index, name in enumerate(names):
         name = name or str(index)
@@ -491,7 +492,7 @@ def _fill(
 
 
 def _fitted(path: Path, row: Record, width: int) -> tuple[str, ...]:
-    """The cells of a row with separators behind the last one, without those."""
+    """Return the cells of a row, without empty cells behind the last column."""
     cells = row.cells
     while len(cells) > width and cells[-1] == "":
         cells = cells[:-1]
@@ -504,7 +505,7 @@ def _fitted(path: Path, row: Record, width: int) -> tuple[str, ...]:
 
 
 def _without_comments(table: Table, doubtful: list[int]) -> Table:
-    """Rows that begin with # are comments after all where the first column is one of numbers."""
+    """Remove rows that begin with #: they are comments if the first column is numeric."""
     if not doubtful or table.columns[0].kind not in ("number", "integer", "date"):
         return table
     kept = np.delete(np.arange(len(table)), doubtful)

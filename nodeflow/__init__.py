@@ -194,19 +194,19 @@ LAZY = {
     "tensorflow1": "nodeflow.tensorflow1",
     "train": "nodeflow.train",
 }
-"""Public name -> the module that defines it."""
+"""The module that defines each public name."""
 
 MODULES = {
     *("app", "contrib", "data", "flags", "gfile", "image", "initializers", "layers", "linalg"),
     *("logging", "losses", "math", "metrics", "nn", "random", "signal", "spectral", "summary"),
     *("tensorflow1", "train"),
 }
-"""The namespaces among them."""
+"""The names that are namespaces."""
 
 _WHOLE = {*MODULES, "errors", "functions"}
 
-# What `from nodeflow import *` gives. The ops are left out: `abs`, `print` and others would hide
-# Python's own.
+# The names that `from nodeflow import *` imports. Ops are left out, because `abs`, `print` and
+# others would hide Python's own functions.
 __all__ = [  # pyright: ignore[reportUnsupportedDunderAll]
     *(*_TYPES, *_BUILDING, *_CONTROL_FLOW, *_DYNAMIC, *_RANDOM),
     *("attention", "dropout", "errors", "functions"),
@@ -214,7 +214,7 @@ __all__ = [  # pyright: ignore[reportUnsupportedDunderAll]
 
 
 def __getattr__(name: str) -> Any:
-    # Tools look up names that begin with _; a module is imported by Python after this error.
+    # Tools look up names that begin with _. For a module, Python imports it after this error.
     if name.startswith("_") or (name not in LAZY and find_spec(f"{__name__}.{name}")):
         raise AttributeError(name)
     from nodeflow.graph.dtypes import OBJECTS
@@ -229,7 +229,7 @@ def __getattr__(name: str) -> Any:
     elif name in REGISTRY:
         value = public(getattr(import_module("nodeflow.ops.functions"), name))
         if REGISTRY.lookup(name).own:
-            return value  # not kept: it may be another one later
+            return value  # not cached, because the user may redefine the op
     else:
         raise AttributeError(_unknown(name))
     globals()[name] = value
@@ -237,7 +237,7 @@ def __getattr__(name: str) -> Any:
 
 
 def _unknown(name: str) -> str:
-    """What is wrong with a name, and what it is called here."""
+    """Return the error text for an unknown name, with the name in nodeflow if known."""
     from nodeflow.errors import suggest
     from nodeflow.tensorflow1.answers import exists_in, hint
 

@@ -1,4 +1,4 @@
-"""``python -m nodeflow`` is the command ``nodeflow``."""
+"""``python -m nodeflow`` runs the command ``nodeflow``."""
 
 import sys
 

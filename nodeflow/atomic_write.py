@@ -1,4 +1,4 @@
-"""Writing files atomically: a crash, a full disk or a power failure leaves the old or new file."""
+"""Writes files atomically: a crash, a full disk or a power failure leaves the old or new file."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ KINDS = {
     stat.S_IFDIR: "a folder",
 }
 _SHORT = 32
-"""Characters of a file's name in that of the temporary one, which must not get too long."""
+"""Characters of a file's name to use in the name of the temporary file, which must stay short."""
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Replace the content of ``path`` atomically, keeping its mode; follows symbolic links.
+    """Replace the content of ``path`` atomically, keeping its mode. Follow symbolic links.
 
-    Raises OSError and leaves the file unchanged if anything fails, or if what is there is a folder,
-    a pipe, a socket or a device.
+    Raise OSError and leave the file unchanged if anything fails, or if ``path`` is a folder, a
+    pipe, a socket or a device.
     """
     with replacing(path) as file:
         file.write(content)
@@ -36,9 +36,9 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 @contextlib.contextmanager
 def replacing(path: Path, kind: Literal["bytes", "text"] = "bytes") -> Iterator[IO[Any]]:
-    """A file to write to, of bytes or of UTF-8 text, that takes the place of ``path`` at the end.
+    """Yield a file for bytes or UTF-8 text that replaces ``path`` at the end of the block.
 
-    As `write_atomically`: if anything fails, here or in the block, ``path`` stays as it was.
+    If anything fails, here or in the block, ``path`` stays unchanged, see `write_atomically`.
     """
     target = Path(os.path.realpath(path))
     mode = _mode(target)
@@ -58,13 +58,13 @@ def replacing(path: Path, kind: Literal["bytes", "text"] = "bytes") -> Iterator[
 
 
 def kind_of(mode: int) -> str | None:
-    """What a mode says that is no regular file, such as ``a pipe``; None for a regular file."""
+    """Return the kind of an irregular file, such as ``a pipe``, from its mode. None if regular."""
     return None if stat.S_ISREG(mode) else KINDS.get(stat.S_IFMT(mode), "something else")
 
 
 @contextlib.contextmanager
 def writing(what: Path | str) -> Iterator[None]:
-    """In the block, what the system refuses is a `FileProblem` that says what cannot be written."""
+    """Convert an OSError in the block to a `FileProblem` that names the file to write."""
     try:
         yield
     except FileNotFoundError as error:
@@ -80,7 +80,7 @@ def writing(what: Path | str) -> Iterator[None]:
 
 
 def opened(handle: int, kind: Literal["bytes", "text"] = "bytes") -> IO[Any]:
-    """The file of a handle, to write to; the handle is closed if that fails."""
+    """Return a file object for writing to a handle. Close the handle if that fails."""
     try:
         if kind == "text":
             return os.fdopen(handle, "w", encoding="utf-8", newline="")
@@ -92,7 +92,7 @@ def opened(handle: int, kind: Literal["bytes", "text"] = "bytes") -> IO[Any]:
 
 
 def _mode(target: Path) -> int:
-    """The mode of the existing file, else that of a new one under the user's umask."""
+    """Return the mode of the existing file, or the mode of a new one under the user's umask."""
     try:
         mode = target.stat().st_mode
     except FileNotFoundError:
@@ -108,8 +108,8 @@ def _mode(target: Path) -> int:
 def sync_folder(folder: Path) -> None:
     """Make new names in a folder durable, on the systems where a folder can be synced.
 
-    Where that is refused, as by some file systems and in folders that cannot be listed, the content
-    is on the disk already, and the name will be.
+    Some file systems refuse this, and so do folders that cannot be listed. The content is then
+    already on the disk, and the name follows later.
     """
     if os.name != "posix":
         return

@@ -1,6 +1,6 @@
-"""Packages whose modules each declare one thing of a kind: a panel, a data source, a rule.
+"""Packages whose modules each declare one object of a kind: a panel, a data source, a rule.
 
-A new one is a new module; there is no list to edit.
+To add an object, add a module. There is no list to edit.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from typing import Any
 
 
 def declared(package: ModuleType, name: str) -> list[Any]:
-    """What the modules of a package call ``name``, in the order of the modules' names.
+    """Return the objects called ``name`` in the modules of a package, ordered by module name.
 
-    Modules without it, and packages inside, are passed over.
+    Modules without the name, and packages inside, are skipped.
 
     Raises:
-        ValueError: two have one id.
+        ValueError: two objects have the same id.
     """
     found: dict[str, Any] = {}
     for module in import_modules(package):
@@ -31,6 +31,6 @@ def declared(package: ModuleType, name: str) -> list[Any]:
 
 
 def import_modules(package: ModuleType) -> list[ModuleType]:
-    """The modules directly in a package, imported, in the order of their names."""
+    """Import the modules directly in a package, and return them in the order of their names."""
     found = pkgutil.iter_modules(package.__path__, f"{package.__name__}.")
     return [import_module(module.name) for module in found if not module.ispkg]

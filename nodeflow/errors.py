@@ -1,6 +1,6 @@
 """The errors shown to users: one class per cause, each with place, message and hint.
 
-A message names the expected and the actual value; ``hint`` says what to do.
+A message names the expected and the actual value. ``hint`` tells the user what to do.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ from difflib import get_close_matches
 from typing import Any, Literal
 
 Surface = Literal["python", "cli", "window"]
-"""Where a text is read: in Python, on the command line, in the window."""
+"""The place where a text is read: in Python, on the command line, in the window."""
 
 
 class SurfaceText(str):
-    """A text, such as a hint, that names what to do in the terms of each surface.
+    """A text, such as a hint, with a version in the terms of each surface.
 
-    As a string it is the text for Python; `said` picks those of the others.
+    The string itself is the text for Python. `said` returns the version of a surface.
 
     >>> hint = SurfaceText("Call f().", cli="Use --f.", window="Choose Run > F.")
     >>> hint, said(hint, "cli"), said("Plain.", "window")
@@ -27,7 +27,7 @@ class SurfaceText(str):
     window: str
 
     def __new__(cls, python: str, *, cli: str | None = None, window: str) -> SurfaceText:
-        """``cli`` is as ``window`` if it is not given."""
+        """Create a text. Without ``cli``, the command line shows the text of the window."""
         text = super().__new__(cls, python)
         text.cli, text.window = window if cli is None else cli, window
         return text
@@ -37,7 +37,7 @@ class SurfaceText(str):
 
 
 def said(text: str, surface: Surface) -> str:
-    """A text as a surface says it."""
+    """Return the version of a text for a surface."""
     if isinstance(text, SurfaceText) and surface != "python":
         return text.cli if surface == "cli" else text.window
     return str(text)
@@ -47,10 +47,10 @@ class NodeflowError(Exception):
     """Base of all errors shown to users.
 
     Args:
-        message: what is wrong: expected and actual.
+        message: the problem: expected and actual value.
         node: name of the node where it happened, if any.
         port: name of the port or attribute of that node, if any.
-        hint: how to fix it; a `SurfaceText` where that depends on where it is read.
+        hint: advice for fixing it; a `SurfaceText` where the advice depends on the surface.
     """
 
     def __init__(
@@ -70,7 +70,8 @@ class NodeflowError(Exception):
     def at(self, node: str | None, port: str | None = None) -> NodeflowError:
         """Set the place of the error, unless it is already set.
 
-        A node that begins with ``/`` is one inside a loop or branch, and ``node`` is that one.
+        A node that begins with ``/`` is inside a loop or branch, and ``node`` is that loop or
+        branch.
         """
         if node and self.node and self.node.startswith("/"):
             self.node = node + self.node
@@ -79,7 +80,7 @@ class NodeflowError(Exception):
         return self
 
     def inside(self, node: str) -> NodeflowError:
-        """Set the place of an error in a piece of graph whose owner is to be named by `at`."""
+        """Set the place of an error in a piece of graph. `at` prepends the name of its owner."""
         within = self.node if self.node and self.node.startswith("/") else ""
         self.node = f"/{node}{within}"
         return self
@@ -95,7 +96,7 @@ class NodeflowError(Exception):
         return self.text("python")
 
     def text(self, surface: Surface) -> str:
-        """Place, message and hint, in the terms of a surface."""
+        """Return place, message and hint, in the terms of a surface."""
         return full_text(self.where, self.message, self.hint, surface)
 
     def __reduce__(self) -> tuple:
@@ -104,13 +105,13 @@ class NodeflowError(Exception):
 
 
 def a_type(value: object) -> str:
-    """What a wrong value is, for a message: ``a list``, ``an int``, ``None``."""
+    """Return the type of a wrong value with its article: ``a list``, ``an int``, ``None``."""
     name = type(value).__name__
     return "None" if value is None else f"{'an' if name[0].lower() in 'aeio' else 'a'} {name}"
 
 
 def full_text(where: str, message: str, hint: str | None, surface: Surface) -> str:
-    """Place, message and hint of an error or problem, in the terms of a surface."""
+    """Return place, message and hint of an error or problem, in the terms of a surface."""
     message = said(message, surface)
     text = f"{where}: {message}" if where else message
     return f"{text.rstrip('.')}. {said(hint, surface)}" if hint else text
@@ -155,7 +156,7 @@ class MissingShape(ShapeError):
 
 
 class UnknownRank(ShapeError):
-    """How many axes a tensor has is known only at run time, and is needed before.
+    """The number of axes of a tensor is needed before the run that determines it.
 
     Remedy: Declare the shape with as many axes as it has, unknown sizes as None, or reshape it.
     """
@@ -277,7 +278,7 @@ class NotInitialized(RunError):
 
 
 class OutOfRangeError(RunError):
-    """A data set that placeholders take elements from has no further ones.
+    """A data set that feeds placeholders has no further elements.
 
     Remedy: Begin the data set anew, let it repeat, or end the loop at this error.
     """
@@ -299,9 +300,9 @@ class NonFiniteError(RunError):
     ``node`` is the op that made the first such value, if it is known, else `watched`.
 
     Attributes:
-        step: the step that did, from 1; 0 if it was in none.
-        inputs: what the op was given, as `nodeflow.train.diagnosis.culprit.Operand`: name, dtype,
-            shape, low, high, and the element (``at``, ``value``) from which the value comes.
+        step: the step with the value, from 1; 0 if no step produced it.
+        inputs: the inputs of the op, as `nodeflow.train.diagnosis.culprit.Operand`: name, dtype,
+            shape, low, high, and the element (``at``, ``value``) that caused the value.
         watched: name of the loss or variable that is not finite.
     """
 
@@ -332,10 +333,10 @@ class OutOfBoundsError(RunError):
     message names the node, step and element.
 
     Attributes:
-        step: the step in which it did, from 1.
+        step: the step with the value, from 1.
         value: the element that is farthest out.
-        index: of that element; None where that is not known.
-        bounds: the lower and the upper one; None where there is none.
+        index: the index of that element; None if unknown.
+        bounds: the lower and the upper bound; None where there is none.
     """
 
     def __init__(
@@ -365,7 +366,7 @@ class Cancelled(RunError):
 
 
 class OverBudget(RunError):
-    """A live value would take more memory or time than it may; Run computes it.
+    """A live value would exceed its limit of memory or time; Run computes it.
 
     Remedy: Press Run to compute it, or raise the budget in Run > Engine.
     """
@@ -380,7 +381,7 @@ class EngineDied(RunError):
 
 
 class EngineBusy(RunError):
-    """Too many requests wait for an engine process that does not take them.
+    """Too many requests wait for an engine process that does not accept them.
 
     Remedy: Wait for the engine, or restart it in Run > Engine.
     """
@@ -404,17 +405,17 @@ class FlowFormatError(FileProblem):
 
 
 class DataError(NodeflowError):
-    """A data set is missing, damaged, or lacks what is needed from it.
+    """A data set is missing or damaged, or lacks a needed part.
 
     Remedy: Look at the file or source that the message names.
     """
 
 
 class ReadRefused(DataError, FileProblem):
-    """A file is no regular file, or takes more memory to read than the limit allows.
+    """A file is not a regular file, or takes more memory to read than the limit allows.
 
-    Remedy: Copy the content into a regular file, or raise the limit on memory if the file is what
-    it should be.
+    Remedy: Copy the content into a regular file, or raise the limit on memory if the file is the
+    right one.
     """
 
 
@@ -435,11 +436,11 @@ SYNONYMS = {
     "repeat": "tile", "sub": "subtract", "sum": "reduce_sum", "to": "cast",
     "true_divide": "divide",
 }  # fmt: skip
-"""Names that numpy, PyTorch and other versions of TensorFlow give to what has another name here."""
+"""Names in numpy, PyTorch and other versions of TensorFlow, with the name in nodeflow."""
 
 
 def suggest(name: str, names: Iterable[str], prefix: str = "Did you mean") -> str | None:
-    """A hint with the names similar to ``name``, or None if there are none.
+    """Return a hint with the names similar to ``name``, or None if there are none.
 
     >>> suggest("matmull", ["matmul", "add"])
     'Did you mean matmul?'
@@ -457,7 +458,7 @@ def suggest(name: str, names: Iterable[str], prefix: str = "Did you mean") -> st
 
 
 def suggest_or_list(name: str, names: Iterable[str], most: int = 8) -> str | None:
-    """As `suggest`, but lists all names if none is similar; None without names.
+    """Return the hint of `suggest`, or a list of all names if none is similar. None without names.
 
     >>> suggest_or_list("zz", ["a", "b"])
     'There are a, b.'

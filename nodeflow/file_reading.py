@@ -1,8 +1,8 @@
-"""Reading files that nobody vouches for: regular ones alone, and no more than a limit allows.
+"""Safe reading of untrusted files: only regular files, and only up to a memory limit.
 
-Whoever reads a data file, a picture or weights opens it here, and says how many bytes it will have
-to allocate before it does so. What a file is tells ``fstat`` and its file system, never its name.
-Bytes that are mapped into memory do not count: they are read when they are needed.
+Code that reads a data file, a picture or weights opens it here, and declares how many bytes it will
+allocate before doing so. ``fstat`` and the file system determine the kind of a file, never its
+name. Bytes that are mapped into memory do not count, because they are read on demand.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from nodeflow.errors import NodeflowError, ReadRefused, SurfaceText
 from nodeflow.number_text import bytes_text
 
 LIMIT_VARIABLE = "NODEFLOW_READ_LIMIT"
-"""Bytes that reading one file may allocate, such as ``4GB``."""
+"""The variable with the bytes that reading one file may allocate, such as ``4GB``."""
 ANY_FILE_VARIABLE = "NODEFLOW_ANY_FILE"
-"""Set to 1, pipes, devices and files of the system are read as well."""
+"""The variable that, if set to 1, also allows reading pipes, devices and system files."""
 PREVIEW_BYTES = 10**9
 LEAST_BYTES = 10**6
 UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}
@@ -39,7 +39,7 @@ _MADE_UP = frozenset(
     "autofs binfmt_misc bpf cgroup cgroup2 configfs debugfs devpts efivarfs fusectl mqueue nsfs "
     "proc pstore rpc_pipefs securityfs selinuxfs sysfs tracefs".split()
 )
-"""File systems whose files are answers of the kernel: their size says nothing."""
+"""File systems whose files the kernel generates, so that their size is meaningless."""
 _KINDS = (
     (stat.S_ISFIFO, "a pipe"),
     (stat.S_ISCHR, "a device"),
@@ -50,13 +50,13 @@ _KINDS = (
 
 @dataclass(frozen=True)
 class ReadLimit:
-    """What reading one file may take.
+    """The limit for reading one file.
 
     Attributes:
         bytes: memory to allocate.
-        any_file: read pipes, devices and files of the system too, up to the limit.
-        preview: it is a preview that reads.
-        run_reads: a run reads the same file, and may take more.
+        any_file: whether to read pipes, devices and system files as well, up to the limit.
+        preview: whether the reader is a preview.
+        run_reads: whether a run reads the same file, with a higher limit.
     """
 
     bytes: int
@@ -65,15 +65,15 @@ class ReadLimit:
     run_reads: bool = False
 
     def for_preview(self, most: int = PREVIEW_BYTES, run_reads: bool = False) -> ReadLimit:
-        """The limit of previews."""
+        """Return the limit of previews."""
         return replace(self, bytes=min(most, self.bytes), preview=True, run_reads=run_reads)
 
 
 def parse_bytes(text: str) -> int:
-    """A number of bytes such as ``800MB`` or ``4 GB``.
+    """Return the number of bytes in a text such as ``800MB`` or ``4 GB``.
 
     Raises:
-        ValueError: it is none, or less than 1 MB.
+        ValueError: the text is not a size, or less than 1 MB.
     """
     written = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]?b|)\s*", text.lower(), re.ASCII)
     if written is None:
@@ -85,9 +85,9 @@ def parse_bytes(text: str) -> int:
 
 
 def physical_memory() -> int:
-    """Bytes of memory of this machine, or of this container; 8 GB where the system does not say."""
+    """Return the bytes of memory of this machine or container; 8 GB if unknown."""
     found = []
-    with contextlib.suppress(AttributeError, ValueError, OSError):  # not on Windows
+    with contextlib.suppress(AttributeError, ValueError, OSError):  # not available on Windows
         found.append(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
     with contextlib.suppress(OSError, ValueError):  # ValueError: "max"
         found.append(int(Path("/sys/fs/cgroup/memory.max").read_text(encoding="ascii")))
@@ -96,7 +96,7 @@ def physical_memory() -> int:
 
 @lru_cache(maxsize=1)
 def default_limit() -> ReadLimit:
-    """Half of the memory, or what the environment says."""
+    """Return half of the memory, or the limit in the environment."""
     count = physical_memory() // 2
     with contextlib.suppress(ValueError):
         count = parse_bytes(os.environ.get(LIMIT_VARIABLE, ""))
@@ -104,28 +104,28 @@ def default_limit() -> ReadLimit:
 
 
 _process: list[ReadLimit] = []
-"""What `set_limit` set last."""
+"""The last limit that `set_limit` set."""
 
 
 def set_limit(limit: ReadLimit | None) -> None:
-    """Set the limit of this process; None is the default again."""
+    """Set the limit of this process. None restores the default."""
     _process[:] = [] if limit is None else [limit]
 
 
 def chosen_limit(count: int | None, any_file: bool | None = False) -> ReadLimit:
-    """The limit that a user chose; the default where no number of bytes is given, or 0."""
+    """Return the limit that a user chose, or the default if ``count`` is None or 0."""
     default = default_limit()
     return ReadLimit(count or default.bytes, any_file or default.any_file)
 
 
 def current_limit() -> ReadLimit:
-    """The limit of this process."""
+    """Return the limit of this process."""
     return _process[0] if _process else default_limit()
 
 
 @contextmanager
 def limited(limit: ReadLimit) -> Iterator[None]:
-    """Within the block another limit is that of this process, for all its threads."""
+    """Replace the limit of this process within the block, for all its threads."""
     before = list(_process)
     set_limit(limit)
     try:
@@ -134,14 +134,14 @@ def limited(limit: ReadLimit) -> Iterator[None]:
         _process[:] = before
 
 
-# ---- what is refused ----------------------------------------------------------------------------
+# ---- refusals -----------------------------------------------------------------------------------
 
 
 def allow(count: float, path: object) -> None:
     """Refuse to allocate more than the limit for a file.
 
     Raises:
-        ReadRefused: names the file, and says how much it takes and how much it may take.
+        ReadRefused: names the file, its need of memory, and the limit.
     """
     limit = current_limit()
     if count > limit.bytes:
@@ -166,14 +166,14 @@ def check_regular(path: Path, most: int | None = None) -> Path:
         most: bytes after which a copy ends; the caller refuses larger files by their size.
 
     Raises:
-        ReadRefused: it is a pipe, a device, or a file that the system generates.
+        ReadRefused: the path is a pipe, a device, or a file that the system generates.
         OSError: there is no such file.
     """
     return path if refuse_irregular(path) else _copy(path, most)
 
 
 def refuse_irregular(path: Path) -> bool:
-    """Whether a file is a regular one; others are refused, unless the user allows any file.
+    """Return whether a file is regular. Refuse other files, unless the user allows any file.
 
     Raises:
         ReadRefused, OSError: as `check_regular`.
@@ -192,7 +192,7 @@ def refuse_irregular(path: Path) -> bool:
 
 
 def is_irregular(path: Path) -> bool:
-    """Whether a path is that of something that is neither a regular file nor a folder."""
+    """Return whether a path is neither a regular file nor a folder."""
     try:
         status = os.stat(path)
     except (OSError, ValueError):
@@ -201,7 +201,7 @@ def is_irregular(path: Path) -> bool:
 
 
 def _irregular(status: os.stat_result) -> str | None:
-    """What a file is instead of a regular one; None for those and for folders."""
+    """Return the kind of an irregular file, or None for regular files and folders."""
     mode = status.st_mode
     if stat.S_ISDIR(mode):
         return None
@@ -213,7 +213,7 @@ def _irregular(status: os.stat_result) -> str | None:
 
 @lru_cache(maxsize=64)
 def _file_system(device: int) -> str:
-    """The kind of a mounted file system; empty where the system does not say."""
+    """Return the kind of a mounted file system; empty if unknown."""
     try:
         number = f"{os.major(device)}:{os.minor(device)}"
         with open("/proc/self/mountinfo", encoding="utf-8", errors="replace") as table:
@@ -221,7 +221,7 @@ def _file_system(device: int) -> str:
                 left, _, right = line.partition(" - ")
                 if left.split()[2] == number:
                     return right.split()[0]
-    except (OSError, AttributeError, IndexError):  # no Linux
+    except (OSError, AttributeError, IndexError):  # not on Linux
         pass
     return ""
 
@@ -230,7 +230,7 @@ _copies: dict[tuple[int, int, str], Path] = {}
 
 
 def _copy(path: Path, most: int | None) -> Path:
-    """A copy of what a pipe or device yields, made once: most can be read once alone."""
+    """Return a copy of the output of a pipe or device, made once: most can be read only once."""
     status = os.stat(path)
     key = status.st_dev, status.st_ino, str(path)
     if key not in _copies:
@@ -277,21 +277,21 @@ def without_waiting(name: str, flags: int) -> int:
 
 
 class NotRegular(OSError):
-    """A folder, pipe or device lies in the place of one of the program's own files."""
+    """A folder, pipe or device has replaced one of the program's own files."""
 
     def __init__(self, path: Path, kind: str) -> None:
         super().__init__(errno.EINVAL, f"it is {kind}, not a file", str(path))
 
 
 def open_own(path: Path) -> BinaryIO:
-    """Open a file that the program wrote; no setting allows anything but a regular file.
+    """Open a file that the program wrote. No setting allows anything but a regular file.
 
     Raises:
-        NotRegular: it is something else.
-        OSError: it cannot be read.
+        NotRegular: the path is not a regular file.
+        OSError: the file cannot be read.
         ValueError: no file can have this name.
     """
-    file = open(path, "rb", opener=without_waiting)  # noqa: SIM115  the caller closes it
+    file = open(path, "rb", opener=without_waiting)  # noqa: SIM115 the caller closes it
     status = os.fstat(file.fileno())
     if (kind := _irregular(status)) is not None:
         file.close()
@@ -313,8 +313,8 @@ def read_up_to(path: Path, most: int) -> bytes | None:
     """Return the content of a regular file; None if it has more than ``most`` bytes.
 
     Raises:
-        ReadRefused: it is no regular file.
-        OSError: it cannot be read.
+        ReadRefused: the path is not a regular file.
+        OSError: the file cannot be read.
         ValueError: no file can have this name.
     """
     with opened(path, most) as file:
@@ -327,26 +327,26 @@ def read_text(path: Path, copies: float = 2) -> str:
     """Return the UTF-8 text of a regular file.
 
     Raises:
-        ReadRefused: it is no regular file, or takes more than the limit.
-        OSError, UnicodeDecodeError: it cannot be read, or is no UTF-8 text.
+        ReadRefused: the path is not a regular file, or takes more than the limit.
+        OSError, UnicodeDecodeError: the file cannot be read, or is not UTF-8 text.
     """
     return read_bytes(path, copies).decode("utf-8-sig")
 
 
 def size_of(file: BinaryIO) -> int:
-    """Bytes of an open file."""
+    """Return the bytes of an open file."""
     return os.fstat(file.fileno()).st_size
 
 
 def read_bytes(path: Path, copies: float = 1) -> bytes:
-    """The content of a regular file, as long as its size says.
+    """Return the content of a regular file, up to its size at the time of opening.
 
     Args:
-        copies: how often the content will lie in memory, in all.
+        copies: the total number of copies of the content in memory.
 
     Raises:
-        ReadRefused: it is no regular file, or takes more than the limit.
-        OSError: it cannot be read.
+        ReadRefused: the path is not a regular file, or takes more than the limit.
+        OSError: the file cannot be read.
     """
     with opened(path) as file:
         size = size_of(file)
@@ -356,7 +356,7 @@ def read_bytes(path: Path, copies: float = 1) -> bytes:
 
 @contextmanager
 def within_memory(what: object) -> Iterator[None]:
-    """In the block, too little memory is a `ReadRefused` that says what was read."""
+    """Convert a MemoryError in the block to a `ReadRefused` that names the file."""
     try:
         yield
     except MemoryError as error:
@@ -369,9 +369,9 @@ def within_memory(what: object) -> Iterator[None]:
 def damaged_as(
     kind: Callable[..., NodeflowError], path: object, what: str, hint: str | None = None
 ) -> Iterator[None]:
-    """Turn any error of a parser at damaged content into one typed error that names the file.
+    """Convert any parser error for damaged content to one typed error that names the file.
 
-    Errors of nodeflow pass unchanged; too little memory becomes a `ReadRefused`.
+    Errors of nodeflow pass unchanged. A MemoryError becomes a `ReadRefused`.
 
     Args:
         kind: class of the error.

@@ -1,9 +1,9 @@
-"""Memory that was freed goes back to the system.
+"""Returns freed memory to the system.
 
-glibc keeps the pages of small objects that were freed, as long as one above them is in use, and
-raises its thresholds as larger ones are freed: after hours of graphs opened and closed a process
-holds much more than it uses. That happens less in a process that is started with `LEAN`, and
-`give_back` gives back what is free. `give_back_code` does so with the code of a library.
+glibc keeps the pages of freed small objects as long as an object above them is in use, and raises
+its thresholds as larger objects are freed. After hours of opening and closing graphs, a process
+holds much more than it uses. A process that is started with `LEAN` keeps less. `give_back` returns
+the free pages, and `give_back_code` returns the code of a library.
 """
 
 from __future__ import annotations
@@ -18,13 +18,16 @@ from functools import cache
 from pathlib import Path
 
 LEAN = {"MALLOC_ARENA_MAX": "1"}
-"""Variables of the environment with which glibc keeps less: all threads share one heap, so what one
-has freed is there for the others. (Limits from which arrays have pages of their own would save as
-much again, but double the time of a step by reference.)"""
+"""Environment variables that make glibc keep less memory.
+
+All threads then share one heap, so memory that one thread freed is available to the others. (Lower
+thresholds for separately mapped arrays would save as much again, but double the time of a step in
+the reference tier.)
+"""
 
 
 def give_back() -> bool:
-    """Gives free pages back, which takes milliseconds; False where the system does so itself."""
+    """Return free pages to the system, in milliseconds. False if the system does so itself."""
     trim = _trim()
     if trim is None:
         return False
@@ -33,16 +36,16 @@ def give_back() -> bool:
 
 
 def give_back_code(library: str) -> int:
-    """Give back the pages of a library that only its file has written.
+    """Return the pages of a library whose content is only in its file.
 
-    They come from the file again when the code runs, 30 MB of them in about 10 ms, and other
-    threads may run it meanwhile.
+    They are read from the file again when the code runs, 30 MB in about 10 ms. Other threads may
+    run the code meanwhile.
 
     Args:
         library: the beginning of the file's name.
 
     Returns:
-        The bytes that were given back; 0 where the system does not say what a process maps.
+        The bytes that were returned; 0 if the system does not list a process's mappings.
     """
     if sys.platform != "linux":
         return 0
@@ -56,9 +59,9 @@ def give_back_code(library: str) -> int:
 
 
 def _unwritten(library: str) -> Iterator[tuple[int, int, int]]:
-    """Address, end and resident bytes of the mappings of a file that have its bytes, and keep them.
+    """Yield address, end and resident bytes of a file's unmodified, read-only mappings.
 
-    One that can be written, or was before it became read-only, has pages of its own.
+    A mapping that is writable, or was before it became read-only, has private pages.
     """
     try:
         text = Path("/proc/self/smaps").read_text()
@@ -80,7 +83,7 @@ _KILOBYTES = re.compile(r"^(\w+): +(\d+) kB$", re.MULTILINE)
 
 @cache
 def _trim() -> Callable[[int], int] | None:
-    """glibc's function; None with another library, such as musl, or on another system."""
+    """Return glibc's function, or None with another C library, such as musl, or another system."""
     if sys.platform != "linux":
         return None
     try:

@@ -1,7 +1,7 @@
-"""Public namespaces (``nf.train``, ``nf.math``): names whose modules are imported when first used.
+"""Public namespaces (``nf.train``, ``nf.math``) whose names import their modules on first use.
 
-So `import nodeflow` stays light, and a package that layers above import from module by module can
-show users a few names of its own.
+So `import nodeflow` stays light, and a package whose modules are imported by layers above can offer
+users a few public names.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from nodeflow.public import public
 def namespace(
     package: str, names: Mapping[str, str], title: str
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
-    """``__getattr__`` and ``__dir__`` of a package that shows names of other modules.
+    """Return ``__getattr__`` and ``__dir__`` of a package that offers names of other modules.
 
     Args:
         package: its own name.
         names: public name -> module that defines it.
-        title: what users call the namespace, for errors: ``nf.train``.
+        title: the public name of the namespace, for errors: ``nf.train``.
     """
 
     def get(name: str) -> Any:
@@ -43,12 +43,13 @@ def namespace(
 def spelled(
     module: str, names: Mapping[str, str], title: str
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
-    """``__getattr__`` and ``__dir__`` of a module that gives public functions other names.
+    """Return ``__getattr__`` and ``__dir__`` of a module that offers public functions by other
+    names.
 
     Args:
         module: its own name.
-        names: name -> what it is called below ``nf``: ``inverse``, ``nn.top_k``.
-        title: what users call the namespace, for errors: ``nf.linalg``.
+        names: name -> path below ``nf``: ``inverse``, ``nn.top_k``.
+        title: the public name of the namespace, for errors: ``nf.linalg``.
     """
 
     def get(name: str) -> Any:
@@ -62,13 +63,13 @@ def spelled(
 
 
 def unknown(name: str, names: Collection[str], title: str) -> str:
-    """What is wrong with a name that a namespace does not have, and what it is called here.
+    """Return the error text for an unknown name in a namespace, with the name in nodeflow if known.
 
     Args:
-        title: what users call the namespace: ``nf.train``.
+        title: the public name of the namespace: ``nf.train``.
     """
     text = f"{title} has no {name!r}"
-    if name.startswith("_"):  # tools ask for such names
+    if name.startswith("_"):  # tools probe such names
         return text
     from nodeflow.tensorflow1.answers import exists_in, hint
 

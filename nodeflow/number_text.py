@@ -1,7 +1,7 @@
-"""How numbers are written for people: one format for the window and the tables of the command line.
+"""The format of numbers for users, the same in the window and in the tables of the command line.
 
-Four significant digits; whole digits are never cut below a million; groups of three, from five
-digits on, are set apart by a narrow space that does not break.
+Four significant digits. Whole digits are never cut below a million. From five digits on, a narrow
+no-break space separates groups of three.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ GROUP = "\u202f"
 MINUS = "\u2212"
 DIGITS = 4
 FIRST_TIME, LAST_TIME = -62_135_500_000.0, 253_402_200_000.0
-"""Beginning of the year 1 and end of the year 9999, in seconds since 1970, to a day or two."""
+"""Beginning of the year 1 and end of the year 9999, in seconds since 1970, within a day or two."""
 _GROUPED_FROM = 10_000
 _EXPONENT_FROM = 1e6
 _WHOLE = re.compile(r"-?[0-9]{1,18}")
@@ -22,12 +22,12 @@ _ASCII = str.maketrans({GROUP: None, MINUS: "-", "∞": "inf"})
 
 
 def is_date(seconds: float) -> bool:
-    """Whether a time, in seconds since 1970, is in a year that calendars have: 1 to 9999."""
+    """Return whether a time, in seconds since 1970, is in the years 1 to 9999 of calendars."""
     return FIRST_TIME < seconds < LAST_TIME
 
 
 def number(value: Any, digits: int = DIGITS) -> str:
-    """A number or truth value, of Python or numpy.
+    """Return the text of a number or truth value, of Python or numpy.
 
     >>> number(0.976543), number(1.2e-05), number(-2.0), number(123456.7), number(1.5e9)
     ('0.9765', '1.2e−5', '−2', '123\u202f457', '1.5e9')
@@ -55,7 +55,7 @@ def number(value: Any, digits: int = DIGITS) -> str:
 
 
 def count(value: SupportsIndex) -> str:
-    """A whole number, with groups of three from five digits on.
+    """Return the text of a whole number, with groups of three from five digits on.
 
     >>> count(1234), count(-1234567)
     ('1234', '−1\u202f234\u202f567')
@@ -66,7 +66,7 @@ def count(value: SupportsIndex) -> str:
 
 
 def whole_number(text: str) -> int | None:
-    """The whole number that a text is in ASCII digits, or None: for indices that people type.
+    """Return the whole number that a text spells in ASCII digits, or None: for typed indices.
 
     `str.isdigit` and `str.isdecimal` also accept texts that `int` refuses: ``²``, 5000 digits.
 
@@ -77,7 +77,7 @@ def whole_number(text: str) -> int | None:
 
 
 def counted(value: SupportsIndex, noun: str, several: str = "") -> str:
-    """So many things; ``several`` is the plural of a noun that does not take an s.
+    """Return a count with its noun. ``several`` is the plural of a noun that does not take an s.
 
     >>> counted(1, "row"), counted(12000, "row"), counted(2, "class", "classes")
     ('1 row', '12\u202f000 rows', '2 classes')
@@ -86,7 +86,7 @@ def counted(value: SupportsIndex, noun: str, several: str = "") -> str:
 
 
 def rounded(value: float, decimals: int = 0) -> str:
-    """A number with so many decimals, as in a column whose numbers line up.
+    """Return a number with a fixed number of decimals, for a column of aligned numbers.
 
     >>> rounded(12345.678, 1), rounded(-0.5, 1)
     ('12\u202f345.7', '−0.5')
@@ -97,7 +97,7 @@ def rounded(value: float, decimals: int = 0) -> str:
 
 
 def plain(text: str) -> str:
-    """A number's text for terminals and programs: ASCII, without groups.
+    """Return a number's text for terminals and programs: ASCII, without groups.
 
     >>> plain(number(-123456)), plain(number(math.inf))
     ('-123456', 'inf')
@@ -106,7 +106,7 @@ def plain(text: str) -> str:
 
 
 def bytes_text(value: SupportsIndex) -> str:
-    """A number of bytes.
+    """Return the text of a number of bytes.
 
     >>> bytes_text(812), bytes_text(256_000_000), bytes_text(3_600_000_000)
     ('812 B', '256 MB', '3.6 GB')

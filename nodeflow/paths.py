@@ -1,4 +1,4 @@
-"""Where nodeflow keeps a user's files: subfolders ``nodeflow`` of each platform's own folders.
+"""The places of a user's files: subfolders ``nodeflow`` of each platform's own folders.
 
 - config: ``$XDG_CONFIG_HOME`` (else ``~/.config``); Windows: ``%APPDATA%``
 - data: ``$XDG_DATA_HOME`` (else ``~/.local/share``); Windows: ``%APPDATA%``
@@ -7,9 +7,10 @@
   ``%LOCALAPPDATA%\\nodeflow``
 
 On macOS the first three are ``~/Library/Application Support``. A relative XDG variable is ignored,
-as the XDG specification requires. No function here creates a folder, but for a user without a home
-folder, as in many containers: then a temporary one is home, for the processes that this one starts
-as well.
+as the XDG specification requires.
+
+No function here creates one of these folders. A user without a home folder, as in many containers,
+gets a temporary home folder, which child processes share.
 """
 
 from __future__ import annotations
@@ -21,25 +22,25 @@ import tempfile
 from pathlib import Path
 
 CACHE_VARIABLE = "NODEFLOW_CACHE_DIR"
-"""Names the folder whose subfolder ``kernels`` holds compiled kernels."""
+"""The variable that names the parent of the folder ``kernels`` with compiled kernels."""
 KEY_VARIABLE = "NODEFLOW_KERNEL_KEY"
-"""Names the file with the key that seals compiled kernels; it is made where it is missing."""
+"""The variable that names the file with the key that seals compiled kernels, created if missing."""
 DATA_VARIABLE = "NODEFLOW_DATA_DIR"
-"""Names the folder with the user's own copy of the data sets."""
+"""The variable that names the folder with the user's own copy of the data sets."""
 PLUGINS_VARIABLE = "NODEFLOW_PLUGINS"
-"""Names the plugin folder."""
+"""The variable that names the plugin folder."""
 RUNS_VARIABLE = "NODEFLOW_RUNS"
-"""Names the folder of kept runs; ``off`` keeps none."""
+"""The variable that names the folder of kept runs; ``off`` keeps none."""
 
 _NAME = "nodeflow"
 
 
 _no_home: list[str] = []
-"""What `home_notice` says."""
+"""The text that `home_notice` returns."""
 
 
 def home() -> Path:
-    """The user's home folder, or a temporary one where there is none that can be written to."""
+    """Return the user's home folder, or a temporary one if there is no writable home folder."""
     try:
         found = Path.home()
     except RuntimeError:  # no variable, and no entry in the list of users
@@ -52,7 +53,7 @@ def home() -> Path:
 
 
 def home_notice() -> str | None:
-    """What the user has to know about a temporary home folder; None where there is a real one."""
+    """Return a notice about a temporary home folder, or None where there is a real one."""
     home()
     return _no_home[0] if _no_home else None
 
@@ -66,7 +67,7 @@ def _temporary_home(why: str) -> Path:
         mine = stat.S_ISDIR(found.st_mode) and found.st_uid == user and not found.st_mode & 0o077
     except OSError:
         mine = False
-    if not mine:  # somebody else made it
+    if not mine:  # another user created it
         folder = Path(tempfile.mkdtemp(prefix="nodeflow-home-"))
     os.environ["HOME"] = str(folder)
     text = f"{why}, so settings, caches and recovery are kept in {folder} and may be lost."
@@ -75,24 +76,24 @@ def _temporary_home(why: str) -> Path:
 
 
 def config_folder() -> Path:
-    """What the user chose."""
+    """Return the folder for the user's choices."""
     return _application_folder("XDG_CONFIG_HOME", ".config")
 
 
 def data_folder() -> Path:
-    """What the user made and keeps."""
+    """Return the folder for the user's own creations."""
     return _application_folder("XDG_DATA_HOME", ".local/share")
 
 
 def state_folder() -> Path:
-    """What belongs to this machine and must survive a restart."""
+    """Return the folder for data of this machine that must survive a restart."""
     if sys.platform == "win32":
         return _local_app_data() / _NAME
     return _application_folder("XDG_STATE_HOME", ".local/state")
 
 
 def cache_folder() -> Path:
-    """What can be made or downloaded again."""
+    """Return the folder for data that can be computed or downloaded again."""
     if sys.platform == "win32":
         return _local_app_data() / _NAME / "cache"
     if sys.platform == "darwin":
@@ -101,70 +102,70 @@ def cache_folder() -> Path:
 
 
 def kernel_folder() -> Path:
-    """Compiled kernels: ``kernels`` in ``NODEFLOW_CACHE_DIR``, else in the cache folder."""
+    """Return the folder ``kernels`` in ``NODEFLOW_CACHE_DIR``, else in the cache folder."""
     override = os.environ.get(CACHE_VARIABLE)
     return (Path(override) if override else cache_folder()) / "kernels"
 
 
 def kernel_key_file() -> Path:
-    """The key that seals them: ``NODEFLOW_KERNEL_KEY``, else in the state folder, not the cache."""
+    """Return the sealing key's file: ``NODEFLOW_KERNEL_KEY``, or in the state folder (no cache)."""
     return folder_named_by(KEY_VARIABLE) or state_folder() / "kernel-key"
 
 
 def journal_folder() -> Path:
-    """Crash journals of open documents."""
+    """Return the folder of crash journals of open documents."""
     return state_folder() / "journals"
 
 
 def open_files_folder() -> Path:
-    """Records of which files are open in which windows."""
+    """Return the folder of records of the files that windows have open."""
     return state_folder() / "open"
 
 
 def consents_folder() -> Path:
-    """Records of what each document may read outside its folder."""
+    """Return the folder of records of the files that documents may read outside their folders."""
     return state_folder() / "consents"
 
 
 def trainings_folder() -> Path:
-    """States of the trainings of windows, to go on from after a crash or a stop."""
+    """Return the folder of training states, for resuming after a crash or a stop."""
     return state_folder() / "trainings"
 
 
 def rescue_folder() -> Path:
-    """What could not be written where it was meant to go."""
+    """Return the folder for files that could not be written to their own place."""
     return state_folder() / "rescued"
 
 
 def backups_folder() -> Path:
-    """Earlier versions of the user's files."""
+    """Return the folder of earlier versions of the user's files."""
     return data_folder() / "backups"
 
 
 def library_folder() -> Path:
-    """The user's subgraphs and templates."""
+    """Return the folder of the user's subgraphs and templates."""
     return data_folder() / "library"
 
 
 def runs_folder() -> Path | None:
-    """Kept runs: ``NODEFLOW_RUNS``, else in the data folder; None where that is ``off``."""
+    """Return the folder of kept runs: ``NODEFLOW_RUNS`` or in the data folder. None for ``off``."""
     if os.environ.get(RUNS_VARIABLE, "").strip().lower() == "off":
         return None
     return folder_named_by(RUNS_VARIABLE) or data_folder() / "runs"
 
 
 def default_plugin_folder() -> Path:
-    """The plugin folder where neither the user nor ``NODEFLOW_PLUGINS`` names another."""
+    """Return the plugin folder for the case that user and ``NODEFLOW_PLUGINS`` name no other."""
     return data_folder() / "plugins"
 
 
 def plugin_choice_file() -> Path:
-    """The file that holds the plugin folder that the user chose."""
+    """Return the file with the path of the plugin folder that the user chose."""
     return config_folder() / "plugin-folder.txt"
 
 
 def folder_named_by(variable: str) -> Path | None:
-    """The folder that an environment variable names, with ``~`` expanded; None if it is not set."""
+    """Return the folder that an environment variable names, with ``~`` expanded, or None."""
     value = os.environ.get(variable)
     return Path(value).expanduser() if value else None
 

@@ -1,8 +1,8 @@
-"""Functions of the public API: a wrong argument is a nodeflow error, never a raw exception.
+"""Functions of the public API: a wrong argument raises a nodeflow error, never a raw exception.
 
-A function declares what it takes by its annotations. Only where it fails with a raw exception are
-the arguments compared with them, so that a call that works costs nothing, and the error says which
-argument is wrong. What a user's own function raises, called back from here, is passed on as it is.
+The annotations of a function declare its arguments. The arguments are compared with them only after
+the function has raised a raw exception, so a correct call costs nothing, and the error names the
+wrong argument. An exception of a user's own function, called back from here, passes unchanged.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _RAW = (TypeError, ValueError, AttributeError, LookupError, ArithmeticError, Rec
 
 
 def public(function: Callable[P, R]) -> Callable[P, R]:
-    """The function, with `ArgumentProblem` for what it cannot take; a class stays as it is."""
+    """Wrap a function to raise `ArgumentProblem` for wrong arguments. Return a class unchanged."""
     if not inspect.isfunction(function) or hasattr(function, "__public__"):
         return function
 
@@ -61,7 +61,7 @@ def publish(names: dict[str, Any], shown: Iterable[str]) -> None:
 
 
 def public_methods(*names: str) -> Callable[[type[C]], type[C]]:
-    """Class decorator: the methods with these names are public."""
+    """Return a class decorator that makes the methods with these names public."""
 
     def decorate(cls: type[C]) -> type[C]:
         for name in names:
@@ -73,7 +73,7 @@ def public_methods(*names: str) -> Callable[[type[C]], type[C]]:
 
 def _of_the_user(error: BaseException) -> bool:
     """Return whether an error passed through code outside nodeflow and libraries."""
-    import sysconfig  # slow to load, and needed only here
+    import sysconfig  # slow to import, and needed only here
 
     own = (str(Path(__file__).parent), sysconfig.get_path("stdlib"), "<frozen", "<__array")
     trace = error.__traceback__.tb_next if error.__traceback__ is not None else None
@@ -89,7 +89,7 @@ def _of_the_user(error: BaseException) -> bool:
 def _explained(
     function: Callable[..., Any], args: tuple, kwargs: dict[str, Any], error: Exception
 ) -> ArgumentProblem:
-    """What is wrong with a call, by the function's signature."""
+    """Return the error for a wrong call, found from the function's signature."""
     name = function.__name__
     try:
         bound = inspect.signature(function).bind(*args, **kwargs)
@@ -98,7 +98,7 @@ def _explained(
         return ArgumentProblem(f"{name}: {problem}", hint=hint)
     try:
         hints = typing.get_type_hints(function)
-    except (NameError, TypeError):  # names that are imported for type checkers only
+    except (NameError, TypeError):  # names that are imported only for type checkers
         hints = {}
     for parameter, value in bound.arguments.items():
         hint = hints.get(parameter, Any)
@@ -121,15 +121,16 @@ def _renamed(function: Callable[..., Any], given: Mapping[str, Any]) -> str | No
 
 
 def _shown(function: Callable[..., Any]) -> str:
-    """The parameters of a function without annotations: ``(x, axis=None)``."""
+    """Return the parameters of a function without annotations: ``(x, axis=None)``."""
     given = inspect.signature(function).parameters.values()
     plain = [p.replace(annotation=inspect.Parameter.empty) for p in given]
     return str(inspect.Signature(plain))
 
 
 def fits(value: Any, hint: Any) -> bool:
-    """Whether a value is what an annotation says; what the annotation leaves open fits.
+    """Return whether a value fits an annotation. Parts that the annotation leaves open always fit.
 
+    >>> from collections.abc import Sequence
     >>> fits(1, float), fits("a", int | None), fits([1, "a"], list[int]), fits("ab", Sequence[int])
     (True, False, False, False)
     """

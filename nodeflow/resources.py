@@ -1,7 +1,7 @@
-"""Where bundled files are: icons, fonts, sample data and examples.
+"""The places of bundled files: icons, fonts, sample data and examples.
 
-In a checkout they lie in the top-level folders ``resources/`` and ``examples/``; the wheel maps
-these to ``nodeflow/_resources`` and ``nodeflow/_examples``.  Only this module knows that.
+In a checkout, they are in the top-level folders ``resources/`` and ``examples/``; the wheel maps
+these to ``nodeflow/_resources`` and ``nodeflow/_examples``. Only this module knows that.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _PACKAGE = Path(__file__).resolve().parent
 
 
 class MissingResource(FileProblem):
-    """A bundled file is not there: a wrong name, or a damaged installation.
+    """A bundled file is missing: a wrong name, or a damaged installation.
 
     Remedy: Correct the name, or install nodeflow again.
     """
@@ -29,7 +29,7 @@ def _root(name: str) -> Path:
 def _find(folder: str, name: str) -> Path:
     root = _root(folder)
     inside = Path(os.path.normpath(root / name))
-    if inside.is_relative_to(root):  # a name that leads out is not even looked at
+    if inside.is_relative_to(root):  # names outside the folder are not touched
         path = inside.resolve()
         if path.is_relative_to(root.resolve()) and path.exists():
             return path

@@ -1,4 +1,4 @@
-"""Texts from files where they could steer what shows them, such as a terminal."""
+"""Escapes texts from files that could control their display, such as a terminal."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ import codecs
 import re
 
 _STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
-"""Control characters except tab and newline, line separators, characters that change the direction,
-and surrogates, which Python uses for bytes of file names that are not UTF-8."""
+"""Characters that could control a display.
+
+These are control characters except tab and newline, line separators, characters that change the
+direction, and surrogates, which Python uses for bytes of file names that are not UTF-8.
+"""
 
 _HALVES = re.compile("[\ud800-\udfff]")
 _WRITTEN = re.compile(r"\\u(dc[89a-f][0-9a-f])")
@@ -27,7 +30,7 @@ def visible(text: str) -> str:
 
 
 def without_halves(text: str) -> str:
-    r"""Escape surrogates, which stand for bytes that are not UTF-8, so that UTF-8 has the text.
+    r"""Escape surrogates, which stand for bytes that are not UTF-8, to make the text valid UTF-8.
 
     >>> print(without_halves(b"gr\xe4ph".decode(errors="surrogateescape")))
     gr\udce4ph

@@ -51,7 +51,7 @@ def chosen(module: str) -> Expression:
 
 
 def no_nan(module: str) -> Expression:
-    """Return the writer of a division that gives 0 where the divisor is 0."""
+    """Return the writer of a division that is 0 if the divisor is 0."""
 
     def write(call: Call) -> str:
         x, y = call.args

@@ -168,6 +168,6 @@ def function(head: str, arguments: Sequence[str], result: str, depth: int = 0) -
 
 
 def class_name(name: str) -> str:
-    """``mnist_cnn`` as ``MnistCnn``."""
+    """Convert a name: ``mnist_cnn`` becomes ``MnistCnn``."""
     found = "".join(part.capitalize() for part in re.split(r"[^0-9A-Za-z]+", name) if part)
     return found if found and not found[0].isdigit() else f"Graph{found}"

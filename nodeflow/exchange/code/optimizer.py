@@ -12,7 +12,7 @@ from nodeflow.train.training import Training
 
 KNOWN = {"gradient_descent": (), "momentum": ("momentum", "nesterov"),
          "adam": ("beta1", "beta2", "epsilon")}  # fmt: skip
-"""Optimizer -> its numbers beside the learning rate."""
+"""Optimizer -> its hyperparameters besides the learning rate."""
 PLAIN = {"weight_decay": 0.0, "average_decay": None, "variables": None}
 """Attribute that other libraries lack or define differently -> the value that turns it off."""
 

@@ -177,7 +177,7 @@ class Translator:
         return full
 
     def give_way(self, name: str) -> Node:
-        """Rename and return the node that has a name which an output of the model needs."""
+        """Rename and return the node whose name an output of the model needs."""
         graph = self.graph
         node, other = graph.node(name), self._free(name)
         own = [n for n in graph.nodes if n is node or n.derived_from == name]

@@ -98,7 +98,7 @@ class NodeObject(QObject):
         return "" if scene.marks is None or slot is None else KINDS[scene.marks.nodes[slot]]
 
     def port_keys(self) -> list[tuple[str, str]]:
-        """Side and name of each port, inputs first."""
+        """Return side and name of each port, inputs first."""
         card = self.card
         if card is None:
             return []
@@ -137,7 +137,7 @@ class AccessibleTree(QObject):
     # ---- reading ----------------------------------------------------------------------------
 
     def ids(self) -> list[str]:
-        """Return the nodes in the order of the document; deletes the objects of deleted nodes."""
+        """Return the nodes in document order. Delete the objects of deleted nodes."""
         document = self.canvas.scene.document
         if self._seen != (document, document.revision):
             self._seen = (document, document.revision)

@@ -15,7 +15,7 @@ from nodeflow.ui.canvas.scene.viewport import Viewport
 from nodeflow.ui.core.theme import Theme
 
 SNAP_DISTANCE = 5.0
-"""A card this near to a guide snaps to it, in view pixels."""
+"""The distance within which a card snaps to a guide, in view pixels."""
 MOST = 1500
 """Visible cards. With more, the guides are too many to help."""
 

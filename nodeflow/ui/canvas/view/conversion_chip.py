@@ -206,6 +206,6 @@ class ConversionOffers:
         return (round(x / SNAP) * SNAP, round(y / SNAP) * SNAP), step
 
     def _ends(self, wire: Wire) -> tuple[QPointF, QPointF]:
-        """Both ends of a wire, in view coordinates."""
+        """Return both ends of a wire, in view coordinates."""
         start = self._viewport.port_position(wire.source, wire.source_port, "out")
         return start, self._viewport.port_position(wire.target, wire.target_port, "in")

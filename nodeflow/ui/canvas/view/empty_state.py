@@ -35,7 +35,7 @@ class EmptyState:
         return not self._scene.document.nodes and not self._scene.document.frames
 
     def link_rect(self) -> QRectF:
-        """Where the link to the tutorial is, in view coordinates."""
+        """Return the rectangle of the tutorial link in view coordinates."""
         return self._row(COUNT - 1)
 
     def is_on_link(self, at: QPointF) -> bool:
@@ -43,7 +43,7 @@ class EmptyState:
         return self.is_shown and self.link_rect().contains(at)
 
     def _hints(self) -> tuple[tuple[str, str, str], ...]:
-        """Icon, emphasized words and the rest of each hint; the keys are the user's."""
+        """Return icon, emphasized words and the rest of each hint, with the user's keys."""
         search, formula = self._key_text("search"), self._key_text("formula")
         add = ("search", "Double click", "to search and add one.")
         if search:

@@ -1,8 +1,8 @@
-"""Ops of the user's own: one decorated Python function each, in a script or in the plugin folder.
+"""Users' own ops: decorated Python functions, in a script or in the plugin folder.
 
-``declare`` has the decorator, ``signature`` reads ports and attributes off the function,
-``probing`` finds its types, ``formula`` checks what kernels inline, ``user_op`` is the op itself,
-``folder`` says where plugin files lie, and ``plugins`` loads them.
+``declare`` has the decorator, ``signature`` reads ports and attributes from the function,
+``probing`` finds its types, ``formula`` checks the formula that kernels inline, ``user_op`` is the
+op, ``folder`` locates plugin files, and ``plugins`` loads them.
 """
 
 from nodeflow.ops.user.declare import op

@@ -1,4 +1,4 @@
-"""``@nodeflow.op``: the decorator that makes an op of a function."""
+"""``@nodeflow.op``: the decorator that turns a function into an op."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from nodeflow.ops.user.user_op import ELEMENTWISE, SAME, Declaration, UserOp
 
 CATEGORY = "Own ops"
 TAKEN = ("dataset", "reroute", "subgraph", "subgraph_inputs", "subgraph_outputs")
-"""Ids of nodes that are no ops."""
+"""Ids of nodes that are not ops."""
 
 _collected: ContextVar[list[UserOp] | None] = ContextVar("collected", default=None)
 
 
 @contextmanager
 def collecting() -> Iterator[list[UserOp]]:
-    """Ops declared inside are not registered but listed: a plugin file counts as a whole."""
+    """Collect the ops declared inside instead of registering them: a plugin file is a unit."""
     found: list[UserOp] = []
     token = _collected.set(found)
     try:
@@ -51,31 +51,31 @@ def op(
     formula: str | None = None,
     pure: bool = True,
 ) -> Any:
-    """Make an op of a function of numpy arrays; it can then be wired, fetched and saved.
+    """Turn a function of numpy arrays into an op, which can be connected, fetched and saved.
 
-    Parameters without annotation or default are tensors, those with one are attributes.
+    Parameters without annotation or default are tensors; all others are attributes.
 
     Args:
-        id: the name that files and formulas know it by; default: the function's.
-        doc: what it does; default: the function's docstring.
-        dtypes: dtypes that the tensors may have, for all or by name. Default: floats where
-            ``infer`` is "elementwise" or a ``formula`` is given, else every dtype.
-        outputs: names of the outputs; with several the function returns a tuple.
-        choices: values that an attribute of texts can take.
-        infer: type of the output: "elementwise" (the inputs broadcast and have one dtype), "same
-            as x", or ``infer(*types, **attributes)`` that returns a TensorType or ``(dtype,
-            shape)``. Default: the function is run on small arrays to see.
+        id: the name in files and formulas; default: the name of the function.
+        doc: documentation; default: the function's docstring.
+        dtypes: dtypes that the tensors may have, for all or by name. Default: floats if ``infer``
+            is "elementwise" or a ``formula`` is given, else every dtype.
+        outputs: names of the outputs; with several, the function returns a tuple.
+        choices: values that a text attribute can take.
+        infer: type of the output: "elementwise" (the inputs broadcast and have one dtype), "same as
+            x", or ``infer(*types, **attributes)`` that returns a TensorType or ``(dtype, shape)``.
+            Default: the function is run on small arrays to find out.
         gradient: ``gradient(g, inputs, output, **attributes)`` returns the gradient of each input
-            as tensors made of ops, the gradient of the output being ``g``.
-        formula: the same on one element, such as ``"where(x > 0, x, slope * x)"``: compiled
-            kernels inline it instead of calling the function.
-        pure: False if equal inputs may give different results (it reads a clock or a file).
+            as tensors made of ops; ``g`` is the gradient of the output.
+        formula: the same function for one element, such as ``"where(x > 0, x, slope * x)"``.
+            Compiled kernels inline it instead of calling the function.
+        pure: False if equal inputs may give different results, for example from a clock or a file.
 
     Returns:
-        A function that adds a node when it is called with a tensor, and else computes.
+        A function that adds a node if it is called with a tensor, and computes otherwise.
 
     Raises:
-        UserOpError: the declaration does not make sense; says why.
+        UserOpError: the declaration is invalid; the error says why.
     """
 
     def declare(function: Callable[..., Any]) -> Callable[..., Any]:

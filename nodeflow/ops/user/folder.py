@@ -1,4 +1,4 @@
-"""The folder of the user's plugin files: which one it is, and new files in it."""
+"""The location of the user's plugin folder, and new files in it."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ TEMPLATE = "plugins/new_op.txt"
 
 
 def plugin_folder() -> Path:
-    """The plugin folder (it need not exist).
+    """Return the plugin folder, which need not exist.
 
-    ``NODEFLOW_PLUGINS`` if it is set, else what the user chose in the window, else ``plugins`` in
-    the user's data folder.
+    It is ``NODEFLOW_PLUGINS`` if set, else the folder chosen in the window, else ``plugins`` in the
+    user's data folder.
     """
     named = folder_named_by(PLUGINS_VARIABLE)
     return named.absolute() if named else chosen_folder() or default_plugin_folder()
 
 
 def is_named() -> bool:
-    """Whether the environment names the folder, so that no choice counts."""
+    """Return whether the environment names the folder, which overrides the user's choice."""
     return folder_named_by(PLUGINS_VARIABLE) is not None
 
 
 def chosen_folder() -> Path | None:
-    """The folder that the user chose, or None."""
+    """Return the folder that the user chose, or None."""
     try:
         text = read_own_text(plugin_choice_file()).strip()
     except (OSError, ValueError):
@@ -47,7 +47,7 @@ def chosen_folder() -> Path | None:
 
 
 def choose_folder(folder: Path | None) -> None:
-    """Keep the user's choice; None goes back to the default.
+    """Store the user's choice; None restores the default.
 
     Raises:
         FileProblem: it cannot be written.
@@ -64,10 +64,10 @@ def choose_folder(folder: Path | None) -> None:
 
 
 def make_folder(folder: Path | None = None) -> Path:
-    """Make the plugin folder, with a sample in it if it is new; returns it.
+    """Create the plugin folder, with a sample in it if it is new. Return it.
 
     Raises:
-        FileProblem: it cannot be made.
+        FileProblem: it cannot be created.
     """
     folder = folder or plugin_folder()
     if folder.is_dir():
@@ -88,10 +88,10 @@ def make_folder(folder: Path | None = None) -> Path:
 
 
 def new_file(name: str, folder: Path | None = None) -> Path:
-    """Write a file with an op of this name to start from; returns its path.
+    """Write a file with a template of an op of this name. Return its path.
 
     Raises:
-        FileProblem: there is such a file already, or it cannot be written.
+        FileProblem: the file exists already, or cannot be written.
     """
     path = make_folder(folder) / f"{name}.py"
     if path.exists():

@@ -1,7 +1,7 @@
-"""The scalar formula of a user's op: checked when it is declared, against its own function.
+"""The scalar formula of a user's op, compared with its function when it is declared.
 
-Kernels inline it (see ``nodeflow.ops.elementwise`` for what its names mean), so one that says
-something else than the function would give other numbers once a graph is compiled.
+Kernels inline the formula (see ``nodeflow.ops.elementwise`` for its names). If it differed from the
+function, a graph would give other numbers once it is compiled.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _SAME = (
 )
 _ALIKE = {name: name for name in _SAME.split()}
 _ALIKE |= {"abs_": "abs", "round_half_even": "round", "pow": "power"}
-"""Functions of formulas, and the ops that have the same reference."""
+"""Functions of formulas -> ops with the same reference."""
 _OWN: dict[str, Callable[..., Any]] = {"where": np.where, "cast": lambda x: x}
 _NODES = (
     *(ast.Expression, ast.Name, ast.Load, ast.Constant, ast.Call),
@@ -36,7 +36,7 @@ _NODES = (
 
 
 def functions() -> list[str]:
-    """Names that a formula can call."""
+    """Return the names that a formula can call."""
     return sorted([*(name for name, op in _ALIKE.items() if op in REGISTRY), *_OWN])
 
 
@@ -46,7 +46,7 @@ def check_formula(
     """Refuse a formula that kernels cannot inline, or that computes something else.
 
     Raises:
-        UserOpError: says what it uses, or where it differs from the function.
+        UserOpError: names the unsupported part, or a place where it differs from the function.
     """
     if any(port.variadic or port.optional for port in ports) or not ports:
         raise UserOpError("a formula needs a fixed number of tensors, at least one")
@@ -86,7 +86,7 @@ def _compare(
     ports: Sequence[Port],
     attrs: Mapping[str, Any],
 ) -> None:
-    """Both on the same numbers; what the formula gives comes from the references of our ops."""
+    """Compare both on the same numbers. The formula is evaluated by the references of our ops."""
     dtype = "float64" if "float64" in ports[0].dtypes else "float32"
     arrays = [
         values((64,), dtype if dtype in p.dtypes else p.dtypes[0], start=1 + 7 * i)

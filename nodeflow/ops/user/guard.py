@@ -1,7 +1,7 @@
-"""Runs a user's code so that its mistakes stay its own: where it failed, and an end to loops.
+"""Isolation of user code: the place of its errors, and a time limit.
 
-An op's function runs in the window too, to find its types, and a plugin file runs whenever it is
-saved. A loop that never ends must not hang the window, so both have a limit.
+An op's function also runs in the window, to find its types, and a plugin file runs whenever it is
+saved. An endless loop must not block the window, so both have a time limit.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ IMPORT_SECONDS = 30.0
 
 
 class TooSlow(BaseException):
-    """The user's code ran longer than it may; not an Exception, so that it cannot be swallowed."""
+    """The user's code exceeded its time. Not an Exception, so that user code cannot swallow it."""
 
 
 FAILURES = (Exception, SystemExit)
 MISTAKES = (*FAILURES, TooSlow)
-"""What a user's code may raise; KeyboardInterrupt is the person at the keyboard."""
+"""Errors that user code may raise. KeyboardInterrupt is not one: it comes from the keyboard."""
 
 
 def raise_in(thread: threading.Thread, error: type[BaseException]) -> None:
@@ -36,7 +36,7 @@ def raise_in(thread: threading.Thread, error: type[BaseException]) -> None:
 
 @contextlib.contextmanager
 def limited(seconds: float) -> Iterator[None]:
-    """Raises TooSlow in the block if it takes longer (between two steps of Python code)."""
+    """Raise TooSlow in the block after ``seconds``, between two steps of Python code."""
     thread = ctypes.c_ulong(threading.get_ident())
     lock, state = threading.Lock(), {"over": False, "struck": False}
 
@@ -57,12 +57,12 @@ def limited(seconds: float) -> Iterator[None]:
         with lock:
             state["over"] = True
         timer.cancel()
-        if state["struck"]:  # one that has not come yet must not come later
+        if state["struck"]:  # a pending interruption must not strike later
             ctypes.pythonapi.PyThreadState_SetAsyncExc(thread, None)
 
 
 def describe(error: BaseException) -> str:
-    """An exception in one line: ``ValueError: text``, or the text of one of ours."""
+    """Describe an exception in one line: ``ValueError: text``, or a nodeflow error's text."""
     from nodeflow.errors import NodeflowError
 
     if isinstance(error, NodeflowError):
@@ -75,7 +75,7 @@ def describe(error: BaseException) -> str:
 
 
 def line_in(error: BaseException, path: str) -> int | None:
-    """The line of a file that an exception comes from: the innermost one that is in this file."""
+    """Return the innermost line of a file from which an exception comes."""
     if isinstance(error, SyntaxError) and error.filename == path:
         return error.lineno
     found: int | None = None
@@ -88,6 +88,6 @@ def line_in(error: BaseException, path: str) -> int | None:
 
 
 def place_text(path: str, line: int | None) -> str:
-    """``leaky.py, line 7``; the folder is left out."""
+    """Return ``leaky.py, line 7``, without the folder."""
     name = os.path.basename(path)
     return f"{name}, line {line}" if line else name

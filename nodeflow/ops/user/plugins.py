@@ -1,11 +1,11 @@
-"""Loads the plugin folder: its ops go into the registry, its mistakes into a list.
+"""Loads the plugin folder: its ops into the registry, its errors into a list.
 
-Each ``*.py`` file is a module of its own; one whose name starts with ``_`` is loaded only by
-others (``from . import _shared``). Loading again replaces what was loaded before. A file that
-fails leaves the ops it once had in place, each saying what is wrong with the file, so that nodes
-keep their ports and wires while the user is typing.
+Each ``*.py`` file is a separate module. A file whose name starts with ``_`` is loaded only by
+others (``from . import _shared``). Loading again replaces what was loaded before. If a file fails,
+its previous ops stay, and each reports the error of the file. So nodes keep their ports and wires
+while the user types.
 
-Only this folder is ever run. A .flow file names ops by id and carries no code.
+Only this folder is ever run. A .flow file names ops by id and contains no code.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _NONE: Mapping[str, str] = {}
 
 @dataclass(frozen=True)
 class PluginProblem:
-    """A file of the plugin folder that does not load, or an op of it that cannot be taken."""
+    """A plugin file that does not load, or an op of it that cannot be registered."""
 
     file: str
     line: int | None
@@ -55,11 +55,11 @@ class PluginProblem:
 
 
 class Plugins:
-    """What the plugin folder gave.
+    """The contents of the plugin folder.
 
     Attributes:
         folder: the folder that was loaded last, or None.
-        problems: what is wrong with its files.
+        problems: errors of its files.
         by_file: the ops of each file.
         failed: files that do not load.
         on_file: called with each file before it is run.
@@ -75,12 +75,12 @@ class Plugins:
         self._state = ""
 
     def files(self) -> list[Path]:
-        """The files of the folder, those that others load included."""
+        """Return all files of the folder, including those that only other files load."""
         return sorted(self.folder.glob("*.py")) if self.folder and self.folder.is_dir() else []
 
     @property
     def ops(self) -> list[UserOp]:
-        """The ops that the folder gave, in the order they are declared."""
+        """The ops of the folder, in the order of their declaration."""
         return [op for found in self.by_file.values() for op in found]
 
     def load(
@@ -90,14 +90,14 @@ class Plugins:
         again: bool = False,
         skip: Mapping[str, str] = _NONE,
     ) -> set[str]:
-        """Load a folder, or the user's.
+        """Load a folder, by default the user's.
 
         Args:
-            again: even if no file of it has changed since.
-            skip: files that are not run -> why.
+            again: load even if no file has changed.
+            skip: files that are not run -> reason.
 
         Returns:
-            Ids of the ops that came, went or may be others now.
+            Ids of ops that were added, removed or possibly changed.
         """
         contents = self.look(folder, again=again, skip=skip)
         if contents is None:
@@ -114,7 +114,7 @@ class Plugins:
         again: bool = False,
         skip: Mapping[str, str] = _NONE,
     ) -> dict[str, bytes | None] | None:
-        """The contents of the files if one has changed since the last look, else None."""
+        """Return the contents of the files if one has changed since the last call, else None."""
         self.folder = (folder or plugin_folder()).absolute()
         contents = {str(path): _read(path) for path in self.files()}
         state = _digest(self.folder, contents, skip)
@@ -126,7 +126,7 @@ class Plugins:
     def take(
         self, found: Mapping[str, Sequence[UserOp]], problems: Sequence[PluginProblem]
     ) -> set[str]:
-        """Register the ops of each file instead of those before; returns the ids of all."""
+        """Register the ops of each file in place of the previous ones. Return the ids of all."""
         before, problems = {op.id for op in self.ops}, list(problems)
         for op_id in before:
             self._registry.remove(op_id)
@@ -137,12 +137,12 @@ class Plugins:
         return before | {op.id for op in self.ops}
 
     def load_once(self) -> None:
-        """Load the user's folder, unless one has been loaded before."""
+        """Load the user's folder, unless a folder was loaded before."""
         if self.folder is None:
             self.load()
 
     def unload(self) -> set[str]:
-        """Take the folder's ops out again; returns their ids."""
+        """Unregister the folder's ops. Return their ids."""
         gone = {op.id for op in self.ops}
         for op_id in gone:
             self._registry.remove(op_id)
@@ -150,7 +150,7 @@ class Plugins:
         return gone
 
     def _take(self, op: UserOp, problems: list[PluginProblem]) -> bool:
-        """Register an op, unless another has its id."""
+        """Register an op, unless another one has its id."""
         if op.id in self._registry:
             other = self._registry.lookup(op.id)
             where = f" ({other.place})" if isinstance(other, UserOp) else ""
@@ -195,7 +195,7 @@ class Plugins:
                     raise OSError("the file cannot be read")
                 if self.on_file is not None:
                     self.on_file(file)
-                # what it prints is not the answer of a command
+                # its output must not mix with the output of a command
                 with limited(IMPORT_SECONDS), contextlib.redirect_stdout(sys.stderr):
                     exec(compile(source, file, "exec", dont_inherit=True), module.__dict__)
             except MISTAKES as error:
@@ -226,7 +226,7 @@ PLUGINS = Plugins()
 
 
 def load_plugins(folder: str | Path | None = None) -> list[str]:
-    """Make the ops of a plugin folder known: ``nf.load_plugins()``, then ``nf.NAME(x)``.
+    """Load the ops of a plugin folder: ``nf.load_plugins()``, then ``nf.NAME(x)``.
 
     Args:
         folder: default: ``NODEFLOW_PLUGINS``, or the user's own.
@@ -235,7 +235,7 @@ def load_plugins(folder: str | Path | None = None) -> list[str]:
         Ids of its ops.
 
     Raises:
-        FileProblem: the folder that was named is not there.
+        FileProblem: the given folder does not exist.
     """
     path = None if folder is None else Path(folder).expanduser()
     if path is not None and not path.is_dir():

@@ -1,9 +1,9 @@
-"""The types of a function that does not say them: it is run on small arrays.
+"""Inference of a function's output types by running it on small arrays.
 
-Where all sizes are known and small, the function runs on arrays of exactly these shapes. Else
-unknown and large sizes are stood in for by small ones that are different from each other, twice;
-a size of the result that follows a stand-in is that size, one that does not move is what it is,
-and any other is unknown, or found by running the function on the whole shape if that is known.
+If all sizes are known and small, the function runs on arrays of exactly these shapes. Otherwise
+small distinct sizes stand in for unknown and large ones, in two runs with different stand-ins. A
+result size that follows a stand-in is the size that it stands for. A size that is the same in both
+runs is constant. Any other is unknown, or found by a run on the whole shape if that is known.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ from nodeflow.ops.samples import values
 from nodeflow.ops.user.guard import FAILURES
 
 SMALL = 65_536
-"""Elements up to which the function is run on the real shape."""
+"""Largest number of elements for which the function is run on the real shape."""
 KEPT = 4
-"""Sizes up to which none stands in: they are seldom free (pairs, colours, one)."""
+"""Largest size without a stand-in: such sizes are seldom free (pairs, colours, one)."""
 _STAND_INS = ((11, 13, 17, 19, 23), (14, 29, 31, 37, 41))
 
 Call = Callable[..., Any]
 
 
 def probe(call: Call, types: Sequence[TensorType]) -> tuple[TensorType, ...]:
-    """Output types of ``call(*arrays)`` for inputs of these types.
+    """Return the output types of ``call(*arrays)`` for inputs of these types.
 
     Raises:
         UserOpError: its outputs are no tensors, or their rank depends on values or sizes.
-        Exception: whatever the function raises on inputs of these types.
+        Exception: any error that the function raises on inputs of these types.
     """
     known = all(t.size is not None for t in types)
     if known and sum(t.size or 0 for t in types) <= SMALL:
@@ -59,8 +59,11 @@ def probe(call: Call, types: Sequence[TensorType]) -> tuple[TensorType, ...]:
 
 
 def _stand_ins(types: Sequence[TensorType]) -> Iterator[tuple[dict[Dim, int], dict[Dim, int]]]:
-    """Pairs of stand-ins to try: for the unknown sizes alone if the rest is small, for all free
-    ones, and one that fits beside the known sizes."""
+    """Yield pairs of stand-ins to try.
+
+    They stand for all free sizes (unknown or large), then for the unknown sizes only; in the other
+    order if the whole is small. Last come pairs for an unknown size that must equal a known one.
+    """
     sizes = list(dict.fromkeys(d for t in types for d in t.shape))
     large = [d for d in sizes if d is not None and d > KEPT]
     unknown = [None] if None in sizes else []
@@ -69,7 +72,7 @@ def _stand_ins(types: Sequence[TensorType]) -> Iterator[tuple[dict[Dim, int], di
     for free in ways if whole > SMALL else reversed(ways):
         if free and len(free) <= len(_STAND_INS[0]):
             yield tuple(dict(zip(free, numbers, strict=False)) for numbers in _STAND_INS)  # type: ignore[misc]
-    if unknown:  # an unknown size that has to equal a known one, or 1
+    if unknown:  # an unknown size that must equal a known one, or 1
         for size in (*(d for d in sizes if d), 1):
             yield {None: size}, {None: size}
 
@@ -77,7 +80,7 @@ def _stand_ins(types: Sequence[TensorType]) -> Iterator[tuple[dict[Dim, int], di
 def _run(
     call: Call, types: Sequence[TensorType], stand_ins: Mapping[Dim, int]
 ) -> tuple[TensorType, ...]:
-    """Output types on arrays with stand-ins; sizes that differ with the values are unknown."""
+    """Return the output types with stand-ins. Sizes that vary with the values are unknown."""
     shapes = [tuple(stand_ins.get(d, d or 0) for d in t.shape) for t in types]
     results: list[list[TensorType]] = []
     failure: BaseException | None = None
@@ -117,7 +120,7 @@ def _types(result: Any) -> list[TensorType]:
 
 
 def _same(pair: Sequence[TensorType]) -> TensorType:
-    """One type of those that two fills gave."""
+    """Return one type for the types from several fills."""
     first, *others = pair
     for other in others:
         if other.dtype != first.dtype or len(other.shape) != len(first.shape):
@@ -136,9 +139,9 @@ def _join(
     first: Mapping[Dim, int],
     second: Mapping[Dim, int],
 ) -> tuple[TensorType, ...]:
-    """The types that two runs with different stand-ins agree on."""
+    """Combine the types from two runs with different stand-ins."""
     follows: dict[Any, Dim] = {}
-    for a, b in combinations_with_replacement(first, 2):  # flattening multiplies two
+    for a, b in combinations_with_replacement(first, 2):  # flattening multiplies two sizes
         product = None if a is None or b is None else a * b
         follows[first[a] * first[b], second[a] * second[b]] = product
     follows |= {(first[size], second[size]): size for size in first}
@@ -158,5 +161,5 @@ def _join(
 
 
 def key_of(types: Sequence[TensorType], attrs: Mapping[str, Any]) -> Any:
-    """What types are remembered by; attributes are texts, numbers and lists of them."""
+    """Return a key for types and attributes, which are texts, numbers and lists of them."""
     return tuple(types), repr(sorted(attrs.items()))

@@ -1,8 +1,8 @@
-"""From a Python function's signature to in-ports and attributes.
+"""In-ports and attributes from a Python function's signature.
 
-What has no annotation and no default is a tensor, and so is ``mask=None`` (an optional one) and
-``*values`` (as many as are wired). Everything else is an attribute, whose kind is that of its
-annotation or default: ``slope: float = 0.1``, ``mode: Literal["same", "valid"] = "same"``.
+A parameter without annotation and default is a tensor. So are ``mask=None`` (optional) and
+``*values`` (any number). All others are attributes of the kind of their annotation or default:
+``slope: float = 0.1``, ``mode: Literal["same", "valid"] = "same"``.
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ def read_signature(
     group: str | None,
     choices: Mapping[str, Sequence[str]],
 ) -> tuple[tuple[Port, ...], tuple[Attr, ...]]:
-    """In-ports and attributes of a function.
+    """Return the in-ports and attributes of a function.
 
     Args:
-        dtypes: what an in-port accepts, by its name; "" for all others.
-        group: name of the group that all in-ports are in, so that their dtypes are equal.
-        choices: values that an attribute of kind string can take.
+        dtypes: dtypes that an in-port accepts, by its name; "" for all others.
+        group: name of a group of all in-ports, which makes their dtypes equal.
+        choices: values that a text attribute can take.
 
     Raises:
-        UserOpError: a parameter that is neither.
+        UserOpError: a parameter is neither.
     """
     ports: list[Port] = []
     attrs: list[Attr] = []
@@ -61,7 +61,7 @@ def read_signature(
 
 
 def _annotations(function: Callable[..., Any]) -> dict[str, Any]:
-    """Annotations as objects; texts that cannot be resolved are taken as they are."""
+    """Return annotations as objects. Texts that cannot be resolved stay texts."""
     try:
         return typing.get_type_hints(function)
     except (NameError, TypeError, AttributeError):
@@ -108,7 +108,7 @@ def _attr(parameter: Parameter, annotation: Any, choices: Sequence[str]) -> Attr
 
 
 def _kind(parameter: Parameter, annotation: Any) -> tuple[str, bool, tuple[str, ...]]:
-    """Kind of an attribute, whether it may be None, and its choices."""
+    """Return the kind of an attribute, whether it may be None, and its choices."""
     if annotation is Parameter.empty:
         annotation = type(parameter.default)
     optional = False

@@ -1,4 +1,4 @@
-"""An op made of a user's Python function; it fails with the file and line that are at fault."""
+"""An op from a user's Python function. Its errors name the file and line at fault."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from nodeflow.ops.user.guard import (
 from nodeflow.ops.user.probing import key_of, probe
 
 REMEMBERED = 256
-"""Types of so many different inputs are remembered, for each op."""
+"""Number of different inputs whose types are cached, per op."""
 ELEMENTWISE = "elementwise"
 SAME = "same as "
 _UNKNOWN_HINT = "Where sizes are unknown, infer= can say what it returns."
@@ -38,11 +38,11 @@ class Declaration:
     """The arguments of ``@op``, besides the function itself.
 
     Attributes:
-        infer: ``"elementwise"``, ``"same as PORT"``, a function of types and attributes, or None:
-            found by running the function.
+        infer: ``"elementwise"``, ``"same as PORT"``, a function of types and attributes, or None,
+            to run the function.
         gradient: ``gradient(g, inputs, output, **attributes)``.
         formula: the same as the function, for kernels.
-        file, line: where the function stands.
+        file, line: place of the function.
     """
 
     id: str
@@ -61,15 +61,15 @@ class Declaration:
 
 
 class UserOp(Op):
-    """One op of the user's own.
+    """An op from a user's function.
 
-    ``fault`` is what is wrong with its file since it was declared; such an op only says so.
+    ``fault`` is an error of its file since it was declared. Such an op only reports it.
     """
 
     own = True
     widens = False
     ask_for_types: ClassVar[Callable[..., tuple[TensorType, ...]] | None] = None
-    """Takes id, types and attributes where functions are not run in this process to find types."""
+    """A function of id, types and attributes, if user code must not run in this process."""
 
     def __init__(
         self, function: Callable[..., Any], declared: Declaration, fault: str = ""
@@ -89,11 +89,11 @@ class UserOp(Op):
 
     @property
     def place(self) -> str:
-        """``leaky.py, line 7``: where it is declared."""
+        """The place of its declaration: ``leaky.py, line 7``."""
         return place_text(self.declared.file, self.declared.line)
 
     def with_fault(self, fault: str) -> UserOp:
-        """The same op, unusable because of what is wrong with its file."""
+        """Return the same op, unusable because of an error of its file."""
         return UserOp(self.function, self.declared, fault)
 
     def check_usable(self) -> None:
@@ -155,7 +155,7 @@ class UserOp(Op):
     # ---- running ----------------------------------------------------------------------------
 
     def _call(self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any]) -> Any:
-        """The function on arrays that it cannot change: others read them, too."""
+        """Call the function with read-only arrays, because other nodes read them as well."""
         with np.errstate(all="ignore"):
             return self.function(*map(_read_only, arrays), **attrs)
 
@@ -180,7 +180,7 @@ class UserOp(Op):
     def _checked(
         self, result: np.ndarray, wanted: TensorType, arrays: Sequence[np.ndarray]
     ) -> np.ndarray:
-        """The result in the dtype that was inferred, in memory of its own."""
+        """Return the result in the inferred dtype, in separate memory."""
         shape = wanted.shape
         fits = len(shape) == result.ndim and all(
             d in (None, n) for d, n in zip(shape, result.shape, strict=True)
@@ -232,7 +232,7 @@ class UserOp(Op):
         return results
 
     def _check_gradients(self, node: Node, found: Sequence[Any]) -> None:
-        """One for each input, of its dtype and shape, where that is known."""
+        """Check that there is one gradient per input, of its dtype and known shape."""
         problem = ""
         if len(found) != len(node.inputs):
             problem = f"returns {len(found)} tensors for {len(node.inputs)} inputs"
@@ -263,7 +263,7 @@ def _compatible(one: Sequence[int | None], two: Sequence[int | None]) -> bool:
 
 
 def _accepted(rule: Callable[..., Any], attrs: Mapping[str, Any]) -> dict[str, Any]:
-    """The attributes that a function takes by name."""
+    """Return the attributes that a function takes by name."""
     parameters = inspect.signature(rule).parameters
     if any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values()):
         return dict(attrs)
@@ -271,7 +271,7 @@ def _accepted(rule: Callable[..., Any], attrs: Mapping[str, Any]) -> dict[str, A
 
 
 def _as_types(found: Any) -> tuple[TensorType, ...]:
-    """What an ``infer`` function returned: types or pairs of dtype and shape, one or several."""
+    """Return the results of an ``infer`` function, types or pairs of dtype and shape, as types."""
     pair = isinstance(found, tuple) and len(found) == 2
     single = isinstance(found, TensorType) or (
         pair and not isinstance(found[0], (tuple, TensorType))

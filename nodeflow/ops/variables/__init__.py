@@ -1,4 +1,4 @@
-"""Variables as TensorFlow 1 has them: scopes and reuse, collections, initializers, regularizers."""
+"""Variables as in TensorFlow 1: scopes and reuse, collections, initializers, regularizers."""
 
 from nodeflow.ops.variables import initial_values, initial_weights, inner_variable, stored
 

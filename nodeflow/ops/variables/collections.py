@@ -1,7 +1,7 @@
-"""Collections: lists of tensors and nodes that a graph keeps under a name.
+"""Collections: named lists of tensors and nodes of a graph.
 
-Those of variables and of layers' updates are read off the graph: a variable is global unless it was
-put into other collections when it was made. All others are what a program added.
+Collections of variables and of layers' updates follow from the graph: a variable is global unless
+it was created with other collections. All other collections contain what a program added.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from nodeflow.graph.graph import Graph, Tensor, get_default_graph
 
 
 class GraphKeys:
-    """Names of the collections that nodeflow fills, as TensorFlow 1 has them."""
+    """Names of the collections that nodeflow fills, as in TensorFlow 1."""
 
     GLOBAL_VARIABLES = "variables"
     LOCAL_VARIABLES = "local_variables"
@@ -39,35 +39,35 @@ class GraphKeys:
 
 
 PLACED = "variables with collections of their own"
-"""The collection of variables that were made with `collections`: (variable, names)."""
+"""The collection of variables that were created with `collections`: (variable, names)."""
 
 
 def add_to_collection(name: str, value: Any) -> None:
-    """Add something to a collection of the default graph."""
+    """Add an object to a collection of the default graph."""
     get_default_graph().add_to_collection(name, value)
 
 
 def add_to_collections(names: str | list[str] | tuple[str, ...], value: Any) -> None:
-    """Add something to several collections of the default graph, once to each."""
+    """Add an object to several collections of the default graph, once to each."""
     for name in dict.fromkeys([names] if isinstance(names, str) else names or ()):
         add_to_collection(name, value)
 
 
 def get_collection(key: str, scope: str | None = None) -> list[Any]:
-    """What a collection of the default graph holds, in the order it was added.
+    """Return the contents of a collection of the default graph, in the order they were added.
 
     Args:
         key: one of `GraphKeys`, or any name.
-        scope: a regular expression; keeps what has a name that begins with a match.
+        scope: a regular expression; keeps objects whose name begins with a match.
     """
     return members(get_default_graph(), key, scope)
 
 
 def get_collection_ref(key: str) -> list[Any]:
-    """The list itself that a collection of the default graph is, to be changed.
+    """Return the list of a collection of the default graph itself, which may be changed.
 
     Raises:
-        GraphError: the collection is one of the variables, which follow from the graph.
+        GraphError: it is a collection of variables or updates, which follow from the graph.
     """
     if key in (GraphKeys.GLOBAL_VARIABLES, GraphKeys.TRAINABLE_VARIABLES, GraphKeys.UPDATE_OPS):
         what = "layers" if key == GraphKeys.UPDATE_OPS else "variables"
@@ -80,7 +80,7 @@ def get_collection_ref(key: str) -> list[Any]:
 
 
 def members(graph: Graph, key: str, scope: str | None = None) -> list[Any]:
-    """As `get_collection`, of any graph."""
+    """Return the contents of a collection of any graph, as `get_collection` does."""
     found = _variables(graph, key) if key in _OF_VARIABLES else []
     if key == GraphKeys.UPDATE_OPS:
         found = graph.update_ops
@@ -109,7 +109,7 @@ def _variables(graph: Graph, key: str) -> list[Tensor]:
 
 
 def place_variable(variable: Tensor, collections: Any) -> None:
-    """Put a new variable into collections; None is the global ones."""
+    """Put a new variable into collections; None: the global variables."""
     if collections is None:
         return
     names = [collections] if isinstance(collections, str) else list(collections)
@@ -120,7 +120,7 @@ def place_variable(variable: Tensor, collections: Any) -> None:
 
 
 def global_variables(scope: str | Graph | None = None) -> list[Tensor]:
-    """The variables of the default graph, or of a given one, in the order they were made.
+    """Return the variables of the default or given graph, in the order of their creation.
 
     Args:
         scope: a regular expression; keeps variables whose name begins with a match.
@@ -129,17 +129,17 @@ def global_variables(scope: str | Graph | None = None) -> list[Tensor]:
 
 
 def trainable_variables(scope: str | Graph | None = None) -> list[Tensor]:
-    """The variables that optimizers change by default; arguments as of `global_variables`."""
+    """Return the variables that optimizers change by default, as `global_variables` does."""
     return _of(GraphKeys.TRAINABLE_VARIABLES, scope)
 
 
 def local_variables(scope: str | Graph | None = None) -> list[Tensor]:
-    """The variables in `GraphKeys.LOCAL_VARIABLES`; arguments as of `global_variables`."""
+    """Return the variables in `GraphKeys.LOCAL_VARIABLES`, as `global_variables` does."""
     return _of(GraphKeys.LOCAL_VARIABLES, scope)
 
 
 def model_variables(scope: str | Graph | None = None) -> list[Tensor]:
-    """The variables in `GraphKeys.MODEL_VARIABLES`; arguments as of `global_variables`."""
+    """Return the variables in `GraphKeys.MODEL_VARIABLES`, as `global_variables` does."""
     return _of(GraphKeys.MODEL_VARIABLES, scope)
 
 
@@ -150,7 +150,7 @@ def _of(key: str, scope: str | Graph | None) -> list[Tensor]:
 
 
 def moving_average_variables(scope: str | None = None) -> list[Tensor]:
-    """The variables of which an `ExponentialMovingAverage` keeps averages.
+    """Return the variables that an `ExponentialMovingAverage` averages.
 
     Args:
         scope: a regular expression; keeps variables whose name begins with a match.

@@ -1,4 +1,4 @@
-"""Initial values of TensorFlow 1 beyond the random ops: any variance, the identity, given numbers.
+"""TensorFlow 1's initial values besides random ops: any variance, the identity, given numbers.
 
 An initializer is an op without inputs that has a shape and a dtype (`inputs.bind_initializer`).
 """
@@ -32,16 +32,16 @@ class VarianceScaling(OfVariance):
     id = "variance_scaling"
     keywords = ("initializer", "weights", "glorot", "he", "lecun", "xavier", "kaiming")
     doc = (
-        "Initial weights with variance scale / n.\n\nn is the number of inputs (fan_in) or outputs "
-        "(fan_out), the last two sizes of the shape, or the mean of both (fan_avg). "
-        "truncated_normal draws within 2 deviations and has the variance after the cut."
+        "Initial weights with variance scale / n.\n\nn is the number of inputs (fan_in) or "
+        "outputs (fan_out), the last two sizes of the shape, or their mean (fan_avg). "
+        "truncated_normal draws within 2 deviations; the truncated distribution has this variance."
     )
     attrs = (
         SHAPE,
         Attr("scale", "float", 1.0, "Factor of the variance.", minimum=1e-30),
-        Attr("mode", "choice", "fan_in", "What n is.", choices=("fan_in", "fan_out", "fan_avg")),
+        Attr("mode", "choice", "fan_in", "Choice of n.", choices=("fan_in", "fan_out", "fan_avg")),
         Attr(
-            "distribution", "choice", "truncated_normal", "What is drawn from.",
+            "distribution", "choice", "truncated_normal", "Distribution of the numbers.",
             choices=("truncated_normal", "normal", "uniform"),
         ),
         DTYPE,
@@ -67,13 +67,13 @@ class VarianceScaling(OfVariance):
 
 @register
 class UniformUnitScaling(OfVariance):
-    """Initial weights that keep the scale of what goes through."""
+    """Initial weights that keep the scale of activations."""
 
     id = "uniform_unit_scaling"
     keywords = ("initializer", "weights", "lecun")
     doc = (
-        "Initial weights, uniform within factor * sqrt(3 / inputs).\n\nThe inputs are all sizes of "
-        "the shape but the last, multiplied. Sussillo and Abbott, 2014; TensorFlow 1's default "
+        "Initial weights, uniform within factor * sqrt(3 / inputs).\n\nThe number of inputs is "
+        "the product of all sizes but the last. Sussillo and Abbott, 2014; TensorFlow 1's default "
         "before Glorot's."
     )
     attrs = (SHAPE, Attr("factor", "float", 1.0, "Factor of the limit."), DTYPE, SEED)
@@ -91,7 +91,7 @@ class UniformUnitScaling(OfVariance):
 
 @register
 class IdentityMatrix(Op):
-    """Initial weights that pass everything on."""
+    """Initial weights that pass their input on."""
 
     id = "identity_matrix"
     category = "Random"
@@ -100,7 +100,7 @@ class IdentityMatrix(Op):
         "Ones on the diagonal, times gain, and zeros elsewhere.\n\nThe shape has two sizes, which "
         "may differ."
     )
-    attrs = (SHAPE, Attr("gain", "float", 1.0, "The number on the diagonal."), DTYPE)
+    attrs = (SHAPE, Attr("gain", "float", 1.0, "Number on the diagonal."), DTYPE)
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
         if len(attrs["shape"]) != 2:
@@ -122,13 +122,13 @@ class IdentityMatrix(Op):
 
 @register
 class FillInOrder(Op):
-    """Given numbers, one after the other."""
+    """Given numbers in order."""
 
     id = "fill_in_order"
     category = "Internal"
     hidden = True
     doc = (
-        "The values, row by row, in a shape; the last one fills what is left.\n\nTensorFlow 1's "
+        "The values, row by row, in a shape; the last one fills the rest.\n\nAs TensorFlow 1's "
         "constant initializer."
     )
     attrs = (

@@ -1,4 +1,4 @@
-"""Initial weights whose variance follows from the shape, and those of recurrent layers."""
+"""Initial weights whose variance follows from the shape, and initial values of recurrent layers."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from nodeflow.ops.runtime_attributes import LATER, SIZES, has_later
 
 
 def fans(shape: tuple[int, ...]) -> tuple[float, float]:
-    """Inputs and outputs of a unit whose weights have this shape: (..., inputs, outputs)."""
+    """Return inputs and outputs of a unit with weights of this shape: (..., inputs, outputs)."""
     if len(shape) < 2:
         size = float(math.prod(shape))
         return size, size
@@ -37,13 +37,13 @@ def fans(shape: tuple[int, ...]) -> tuple[float, float]:
 
 
 class OfVariance(Random):
-    """Base: a mean of 0 and a variance that follows from attributes and shape."""
+    """The base of random weights with mean 0 and a variance from attributes and shape."""
 
     def variance(self, **attrs: Any) -> float:
         raise NotImplementedError(self.id)
 
     def distribution(self, **attrs: Any) -> str:
-        """``truncated_normal``, ``normal`` or ``uniform``."""
+        """Return ``truncated_normal``, ``normal`` or ``uniform``."""
         raise NotImplementedError(self.id)
 
     def lower_known(
@@ -69,14 +69,14 @@ class OfVariance(Random):
 
 
 class Scaled(OfVariance):
-    """Base of Glorot's and He's initializers."""
+    """The base of Glorot's and He's initializers."""
 
     attrs = (SHAPE, DTYPE, SEED)
     normal = False
     both_fans = False
 
     def variance(self, **attrs: Any) -> float:
-        """2 / (inputs + outputs) for Glorot, 2 / inputs for He."""
+        """Return 2 / (inputs + outputs) for Glorot, 2 / inputs for He."""
         inputs, outputs = fans(attrs["shape"])
         return 2 / max(inputs + outputs if self.both_fans else inputs, 1.0)
 
@@ -91,9 +91,8 @@ class Orthogonal(Random):
     id = "orthogonal"
     keywords = ("initializer", "weights", "recurrent", "rotation")
     doc = (
-        "Initial weights whose columns, or rows if there are fewer, are at right angles and of "
-        "length gain.\n\nAxes before the last count as one. Usual for recurrent kernels. Saxe and "
-        "others, 2013."
+        "Initial weights with orthogonal columns, or rows if there are fewer, of length gain.\n\n"
+        "Axes before the last count as one. Common for recurrent kernels. Saxe and others, 2013."
     )
     attrs = (SHAPE, Attr("gain", "float", 1.0, "Length of each column or row."), DTYPE, SEED)
 
@@ -125,9 +124,9 @@ class Orthogonal(Random):
 
 
 def orthonormal(columns: np.ndarray) -> np.ndarray:
-    """Columns made orthonormal one after the other (Gram and Schmidt, modified, twice).
+    """Make columns orthonormal, one after the other (modified Gram-Schmidt, twice).
 
-    Plain sums, no BLAS: the same bits for any number of threads.
+    Uses plain sums and no BLAS, so the bits do not depend on the number of threads.
     """
     made = np.array(columns, "float64")
     for _ in range(2):  # the second pass removes what rounding left
@@ -141,7 +140,7 @@ def orthonormal(columns: np.ndarray) -> np.ndarray:
 
 @register
 class UnitForgetBias(Random):
-    """Zeros, and ones for the gate that forgets."""
+    """Zeros, and ones for the forget gate."""
 
     id = "unit_forget_bias"
     category = "Internal"
@@ -204,8 +203,8 @@ class HeUniform(Scaled):
     id = "he_uniform"
     keywords = ("kaiming", "initializer", "weights", "relu")
     doc = (
-        "Initial weights for relu layers, uniform, with variance 2 / inputs.\n\nThe last but one "
-        "size of the shape is the inputs. He and others, 2015."
+        "Initial weights for relu layers, uniform, with variance 2 / inputs.\n\nThe second to "
+        "last size of the shape is the number of inputs. He and others, 2015."
     )
 
 
@@ -217,6 +216,7 @@ class HeNormal(Scaled):
     normal = True
     keywords = ("kaiming", "initializer", "weights", "relu", "gauss")
     doc = (
-        "Initial weights for relu layers, normal within 2 deviations, with variance 2 / inputs.\n\n"
-        "The last but one size of the shape is the inputs. He and others, 2015."
+        "Initial weights for relu layers, normal within 2 deviations, with variance 2 / "
+        "inputs.\n\nThe second to last size of the shape is the number of inputs. He and others, "
+        "2015."
     )

@@ -1,8 +1,7 @@
-"""`nf.initializers`: how variables begin, with TensorFlow 1's names, arguments and formulas.
+"""`nf.initializers`: initializers of variables, with TensorFlow 1's names, arguments and formulas.
 
-An initializer is both things that TensorFlow 1 and a file need: called with a shape it gives a
-tensor, and it is a mapping, `{"op": ..., attribute: ...}`, as which it becomes the attribute
-`initializer` of a variable or a layer.
+An initializer has two roles. Called with a shape, it returns a tensor. As a mapping, `{"op": ...,
+attribute: ...}`, it is the attribute `initializer` of a variable or a layer.
 """
 
 from __future__ import annotations
@@ -51,12 +50,12 @@ __all__ = [
 
 
 class Initializer(Mapping[str, Any]):
-    """Base of initializers: an op without inputs, and its attributes.
+    """The base of initializers: an op without inputs, and its attributes.
 
     Args:
-        op: id of the op that makes the values.
-        dtype: what a call without a dtype makes.
-        attrs: attributes of the op; None leaves one out.
+        op: id of the op that computes the values.
+        dtype: dtype of a call without a dtype.
+        attrs: attributes of the op; None: left out.
     """
 
     def __init__(self, op: str, dtype: Any = "float32", **attrs: Any) -> None:
@@ -75,7 +74,7 @@ class Initializer(Mapping[str, Any]):
     def __call__(
         self, shape: Sequence[int], dtype: Any = None, partition_info: None = None
     ) -> Tensor:
-        """A tensor of the initial values.
+        """Return a tensor of the initial values.
 
         Raises:
             NodeflowError: the initializer does not fit the shape or dtype.
@@ -85,7 +84,7 @@ class Initializer(Mapping[str, Any]):
         return get_default_graph().apply(op, shape=shape, dtype=own, **attrs)
 
     def get_config(self) -> dict[str, Any]:
-        """The op and its attributes."""
+        """Return the op and its attributes."""
         return dict(self._spec)
 
     def __repr__(self) -> str:
@@ -124,7 +123,7 @@ def _filled(value: int, shape: Sequence[int], dtype: Any) -> Tensor:
 
 
 class constant_initializer(Initializer):
-    """Given values, row by row; where there are fewer than the shape has, the last one repeats.
+    """Given values, row by row; the last one repeats if the shape has more.
 
     Args:
         value: a number, nested lists of numbers, or an array.
@@ -160,7 +159,7 @@ class random_normal_initializer(Initializer):
 
 
 class truncated_normal_initializer(Initializer):
-    """Normally distributed numbers within 2 deviations; stddev is that before the cut."""
+    """Normally distributed numbers within 2 deviations; stddev applies before truncation."""
 
     def __init__(
         self, mean: float = 0.0, stddev: float = 1.0, seed: int | None = None,
@@ -170,7 +169,7 @@ class truncated_normal_initializer(Initializer):
 
 
 class random_uniform_initializer(Initializer):
-    """Evenly distributed numbers from minval to maxval, which is 1 if it is None."""
+    """Uniformly distributed numbers from minval to maxval; None: 1."""
 
     def __init__(
         self, minval: float = 0, maxval: float | None = None, seed: int | None = None,
@@ -181,7 +180,7 @@ class random_uniform_initializer(Initializer):
 
 
 class uniform_unit_scaling_initializer(Initializer):
-    """Uniform within factor * sqrt(3 / inputs), which keeps the scale of what goes through."""
+    """Uniform within factor * sqrt(3 / inputs), which keeps the scale of activations."""
 
     def __init__(
         self, factor: float = 1.0, seed: int | None = None, dtype: Any = "float32"
@@ -193,12 +192,12 @@ class variance_scaling_initializer(Initializer):
     """Weights with variance scale / n.
 
     Args:
-        mode: n is "fan_in", the inputs, "fan_out", the outputs, or "fan_avg", the mean of both.
-        distribution: "normal" and "truncated_normal" draw within 2 deviations and correct the
-            deviation by 0.8796 for the cut; "untruncated_normal", or "uniform".
+        mode: n is "fan_in", the inputs, "fan_out", the outputs, or "fan_avg", their mean.
+        distribution: "normal" and "truncated_normal" draw within 2 deviations and divide the
+            deviation by 0.8796 to correct for the truncation; "untruncated_normal", or "uniform".
 
     Raises:
-        AttributeProblem: another mode or distribution, or a scale that is not positive.
+        AttributeProblem: there is no such mode or distribution, or the scale is not positive.
     """
 
     def __init__(
@@ -242,7 +241,7 @@ class glorot_normal_initializer(Initializer):
 
 
 class orthogonal_initializer(Initializer):
-    """Columns, or rows if there are fewer, at right angles and of length gain."""
+    """Orthogonal columns, or rows if there are fewer, of length gain."""
 
     def __init__(self, gain: float = 1.0, seed: int | None = None, dtype: Any = "float32") -> None:
         super().__init__("orthogonal", dtype, gain=gain, seed=seed)
@@ -256,22 +255,22 @@ class identity_initializer(Initializer):
 
 
 def he_normal(seed: int | None = None) -> Initializer:
-    """Normal within 2 deviations with variance 2 / inputs. He and others, 2015."""
+    """Return an initializer, truncated normal, variance 2 / inputs. He and others, 2015."""
     return variance_scaling_initializer(2.0, "fan_in", "truncated_normal", seed)
 
 
 def he_uniform(seed: int | None = None) -> Initializer:
-    """Uniform with variance 2 / inputs. He and others, 2015."""
+    """Return an initializer, uniform, variance 2 / inputs. He and others, 2015."""
     return variance_scaling_initializer(2.0, "fan_in", "uniform", seed)
 
 
 def lecun_normal(seed: int | None = None) -> Initializer:
-    """Normal within 2 deviations with variance 1 / inputs. LeCun and others, 1998."""
+    """Return an initializer, truncated normal, variance 1 / inputs. LeCun and others, 1998."""
     return variance_scaling_initializer(1.0, "fan_in", "truncated_normal", seed)
 
 
 def lecun_uniform(seed: int | None = None) -> Initializer:
-    """Uniform with variance 1 / inputs. LeCun and others, 1998."""
+    """Return an initializer, uniform, variance 1 / inputs. LeCun and others, 1998."""
     return variance_scaling_initializer(1.0, "fan_in", "uniform", seed)
 
 

@@ -1,8 +1,8 @@
-"""What a layer has inside where something outside uses it: a variable's gradient, average or
-penalty, or the update of a moving average.
+"""A node for an inner variable or update of a layer that something outside of the layer uses.
 
-In a graph that is a tensor like any other. A file has one node for a layer and none for what it
-derives, so a save puts this node between the layer and what uses the variable or update.
+Gradients, averages or penalties of weights use such variables. In a graph they are ordinary
+tensors. A file has one node for a layer and none for its derived nodes, so a save inserts this node
+between the layer and the user of the variable or update.
 """
 
 from __future__ import annotations
@@ -18,29 +18,29 @@ from nodeflow.graph.types import DTYPES, TensorType, shape_text
 from nodeflow.ops.base import register
 
 INSIDE = ("variable", "assign")
-"""Ops of what it may stand for."""
+"""Ops that it may stand for."""
 
 
 @register
 class InnerVariable(Op):
-    """A variable that a layer made."""
+    """A variable inside a layer."""
 
     id = "inner_variable"
     category = "Internal"
     hidden = True
     doc = (
-        "A variable inside a layer, such as its kernel, or the update of one.\n\nWhat it is wired "
-        "into uses the variable itself: gradients, assigns, averages and penalties of weights. An "
-        "update (`update_mean`) is what moves an average; an optimizer that waits for some moves "
-        "these alone."
+        "A variable inside a layer, such as its kernel, or the update of one.\n\nConnected nodes "
+        "use the variable itself: gradients, assigns, averages and penalties of weights. An "
+        "update (`update_mean`) moves an average. An optimizer that waits for some updates moves "
+        "only these."
     )
     macro = True
     transparent = True
     inputs = (Port("layer", "An output of the layer.", DTYPES),)
     attrs = (
-        Attr("variable", "string", "kernel", "Its name inside the layer."),
-        Attr("dtype", "dtype", "float32", "Its data type."),
-        Attr("shape", "shape", (), "Its sizes."),
+        Attr("variable", "string", "kernel", "Name inside the layer."),
+        Attr("dtype", "dtype", "float32", "Data type of the variable."),
+        Attr("shape", "shape", (), "Sizes of the variable."),
     )
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:

@@ -1,6 +1,6 @@
-"""Regularizers: functions of a variable that give what is added to the loss to keep it small.
+"""Regularizers: functions of a variable that return a penalty to add to the loss.
 
-Their formulas and arguments are those of `tf.contrib.layers`. Each makes one node, `l1_` or
+Formulas and arguments are as in `tf.contrib.layers`. Each adds one node, `l1_regularization` or
 `l2_regularization`.
 """
 
@@ -18,19 +18,19 @@ Regularizer = Callable[[Tensor], Tensor | None]
 
 
 def l1_regularizer(scale: float, scope: str | None = None) -> Regularizer:
-    """scale * sum(abs(weights)), which makes weights exactly 0; no term for a scale of 0.
+    """Return scale * sum(abs(weights)), which makes weights exactly 0; no term for a scale of 0.
 
     Raises:
-        AttributeProblem: the scale is negative, or no number with a fraction.
+        AttributeProblem: the scale is negative, or no float.
     """
     return _regularizer("l1", _checked(scale), 1.0, scope)
 
 
 def l2_regularizer(scale: float, scope: str | None = None) -> Regularizer:
-    """scale * sum(weights ** 2) / 2, which keeps weights small; no term for a scale of 0.
+    """Return scale * sum(weights ** 2) / 2, which keeps weights small; no term for a scale of 0.
 
     Raises:
-        AttributeProblem: the scale is negative, or no number with a fraction.
+        AttributeProblem: the scale is negative, or no float.
     """
     return _regularizer("l2", _checked(scale), 0.5, scope)
 
@@ -38,13 +38,13 @@ def l2_regularizer(scale: float, scope: str | None = None) -> Regularizer:
 def l1_l2_regularizer(
     scale_l1: float = 1.0, scale_l2: float = 1.0, scope: str | None = None
 ) -> Regularizer:
-    """The sum of `l1_regularizer(scale_l1)` and `l2_regularizer(scale_l2)`."""
+    """Return the sum of `l1_regularizer(scale_l1)` and `l2_regularizer(scale_l2)`."""
     both = l1_regularizer(scale_l1), l2_regularizer(scale_l2)
     return sum_regularizer(both, scope or "l1_l2_regularizer")
 
 
 def sum_regularizer(regularizers: Sequence[Regularizer], scope: str | None = None) -> Regularizer:
-    """The sum of what several regularizers give."""
+    """Return the sum of the terms of several regularizers."""
 
     def total(weights: Tensor) -> Tensor | None:
         with weights.graph.name_scope(scope or "sum_regularizer"):
@@ -57,10 +57,10 @@ def sum_regularizer(regularizers: Sequence[Regularizer], scope: str | None = Non
 def apply_regularization(
     regularizer: Regularizer, weights_list: Sequence[Tensor] | None = None
 ) -> Tensor:
-    """The sum of a regularizer's terms of several variables, added to the regularization losses.
+    """Add a regularizer's terms of several variables to the regularization losses. Return the sum.
 
     Args:
-        weights_list: the variables; None is those in the collection `GraphKeys.WEIGHTS`.
+        weights_list: the variables; None: those in the collection `GraphKeys.WEIGHTS`.
     """
     graph = get_default_graph()
     if weights_list is None:

@@ -1,4 +1,4 @@
-"""Variables changed at places: TensorFlow 1's ``scatter_*``, whose result is the new value."""
+"""Updates of variables at indices: TensorFlow 1's ``scatter_*``, which return the new value."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def _variable(ref: Any, name: str) -> Tensor:
 
 
 def _changed(ref: Tensor, kind: str, places: Tensor, updates: Tensor) -> Tensor:
-    """The variable's value with the slices at the places changed."""
+    """Return the variable's value with the slices at the places changed."""
     if kind == "subtract":
         return F.tensor_scatter(ref, places, -updates, mode="add")
     if kind == "divide":
@@ -66,7 +66,7 @@ def _scatter(name_here: str, kind: str, what: str, *, nd: bool) -> Callable[...,
         else "numbers of slices along the variable's first axis"
     )
     scatter.__doc__ = (
-        f"A node that {what} the slices of a variable at the indices; its output is the new value."
+        f"Add a node that {what} the slices of a variable at the indices. Return the new value."
         f"\n\nArgs:\n    indices: {where}.\n"
         f"    updates: a slice for each of them{'' if nd else ', or one number for all'}.\n"
         "    use_locking: accepted for TensorFlow 1; it changes nothing here."
@@ -89,7 +89,7 @@ scatter_nd_sub = _scatter("scatter_nd_sub", "subtract", "subtracts from", nd=Tru
 def batch_scatter_update(
     ref: Tensor, indices: Any, updates: Any, use_locking: bool = True, name: str | None = None
 ) -> Tensor:
-    """As `scatter_update`, for each entry of a batch: all axes of the indices but the last."""
+    """Apply `scatter_update` to each entry of a batch: all axes of the indices but the last."""
     graph = _variable(ref, "batch_scatter_update").graph
     with graph.name_scope(name or "batch_scatter_update"):
         last = graph.as_tensor(indices)

@@ -1,8 +1,8 @@
-"""`nf.variable_scope` and `nf.get_variable`: variables by name, shared where a scope says so.
+"""`nf.variable_scope` and `nf.get_variable`: variables by name, shared if a scope says so.
 
-TensorFlow 1's rules. A variable is named by variable scopes alone, an op by name scopes; a variable
-scope opens a name scope of its name, and a scope that is entered again opens `scope_1`, while its
-variables are still called `scope/...`. Scopes inside inherit initializer, regularizer and reuse.
+The rules are TensorFlow 1's. Variable scopes alone name a variable, name scopes an op. A variable
+scope opens a name scope of the same name. Entered again, it opens `scope_1`, while its variables
+are still named `scope/...`. Inner scopes inherit initializer, regularizer and reuse.
 """
 
 from __future__ import annotations
@@ -35,16 +35,16 @@ __all__ = [
 
 
 class VariableScope:
-    """Where `get_variable` looks, and what new variables there have by default.
+    """A variable scope: where `get_variable` looks, and the defaults of new variables.
 
     Attributes:
-        name: of the scope, with those around it; empty for the outermost one.
-        reuse: False makes variables, True finds them, `AUTO_REUSE` does either.
-        initializer: of variables that are made without one.
-        regularizer: of variables that are made without one.
-        dtype: of variables that are made without one.
+        name: name of the scope, with the outer ones; empty for the outermost one.
+        reuse: False creates variables, True finds them, `AUTO_REUSE` does either.
+        initializer: default initializer of new variables.
+        regularizer: default regularizer of new variables.
+        dtype: default dtype of new variables.
         original_name_scope: the name scope that was opened with the scope, ``scope/``.
-        opened_scope: the one that was opened when it was entered the last time, ``scope_1/``.
+        opened_scope: the name scope that was opened at the last entry, ``scope_1/``.
     """
 
     def __init__(
@@ -65,39 +65,39 @@ class VariableScope:
         self.opened_scope = name_scope
 
     def reuse_variables(self) -> None:
-        """From here on, find variables and make none."""
+        """From now on, find variables and create none."""
         self.reuse = True
 
     def set_initializer(self, initializer: Any) -> None:
-        """Set the initializer of variables that are made without one."""
+        """Set the default initializer of new variables."""
         self.initializer = initializer
 
     def set_regularizer(self, regularizer: Regularizer) -> None:
-        """Set the regularizer of variables that are made without one."""
+        """Set the default regularizer of new variables."""
         self.regularizer = regularizer
 
     def set_dtype(self, dtype: Any) -> None:
-        """Set the dtype of variables that are made without one."""
+        """Set the default dtype of new variables."""
         self.dtype = dtype
 
     def get_collection(self, name: str) -> list[Any]:
-        """What a collection holds of this scope."""
+        """Return the contents of a collection that belong to this scope."""
         return members(get_default_graph(), name, f"{self.name}/" if self.name else None)
 
     def global_variables(self) -> list[Tensor]:
-        """The global variables of this scope."""
+        """Return the global variables of this scope."""
         return self.get_collection(GraphKeys.GLOBAL_VARIABLES)
 
     def local_variables(self) -> list[Tensor]:
-        """The local variables of this scope."""
+        """Return the local variables of this scope."""
         return self.get_collection(GraphKeys.LOCAL_VARIABLES)
 
     def trainable_variables(self) -> list[Tensor]:
-        """The trainable variables of this scope."""
+        """Return the trainable variables of this scope."""
         return self.get_collection(GraphKeys.TRAINABLE_VARIABLES)
 
     def full_name(self, name: str) -> str:
-        """The name of a variable with the scope before it."""
+        """Return the name of a variable with the scope in front."""
         return f"{self.name}/{name}" if self.name else name
 
     def get_variable(
@@ -112,7 +112,7 @@ class VariableScope:
         collections: Any = None,
         graph: Graph | None = None,
     ) -> Tensor:
-        """As `nodeflow.get_variable`, in this scope."""
+        """Return a variable of this scope, as `nodeflow.get_variable` does."""
         local = collections is not None and GraphKeys.LOCAL_VARIABLES in collections
         return get_or_make(
             graph or get_default_graph(),
@@ -131,7 +131,7 @@ class VariableScope:
 
 
 def get_variable_scope() -> VariableScope:
-    """The current variable scope of the default graph."""
+    """Return the current variable scope of the default graph."""
     return store_of(get_default_graph()).scope
 
 
@@ -152,26 +152,27 @@ def get_variable(
     synchronization: Any = None,
     aggregation: Any = None,
 ) -> Tensor:
-    """The variable of a name in the current variable scope: a new one, or the one that is there.
+    """Return the variable of a name in the current variable scope, a new or an existing one.
 
-    The scope's `reuse` says which: False makes a new variable, True finds one, `nf.AUTO_REUSE` does
-    either. Variables of layers are found, too (``dense/kernel``).
+    The scope's `reuse` decides: False creates a variable, True finds one, `nf.AUTO_REUSE` does
+    either. Variables of layers are found as well (``dense/kernel``).
 
     Args:
-        name: name inside of the scope.
-        shape: sizes; left out where the initializer is a value.
-        dtype: None is the scope's, float32 if that has none.
+        name: name inside the scope.
+        shape: sizes; left out if the initializer is a value.
+        dtype: None: the scope's, or float32.
         initializer: one of `nf.initializers`, a function of shape and dtype, a tensor, an array or
-            numbers; None is the scope's, else Glorot's, uniform, and 0 for integers.
+            numbers; None: the scope's, or Glorot's, uniform, and 0 for integers.
         regularizer: a function of the variable, such as `nf.layers.l2_regularizer(0.01)`, whose
             result is added to the regularization losses.
-        trainable: whether optimizers change it; None is yes, but for local variables.
-        collections: names of collections that it belongs to; None is the global variables.
+        trainable: whether optimizers change it; None: yes, except for local variables.
+        collections: names of its collections; None: the global variables.
         caching_device, partitioner, validate_shape, use_resource, synchronization, aggregation:
             accepted for TensorFlow 1; they change nothing here.
 
     Raises:
-        GraphError: the variable exists and is not to be shared, or the other way round.
+        GraphError: the variable exists but is not to be shared, or is to be shared but does not
+            exist.
         ShapeError, DtypeError: it is shared, with another shape or dtype.
     """
     _refuse(name, custom_getter=custom_getter, constraint=constraint)
@@ -181,7 +182,7 @@ def get_variable(
 
 
 def get_local_variable(name: str, shape: Any = None, dtype: Any = None, **rest: Any) -> Tensor:
-    """As `get_variable`, for a variable that optimizers leave alone, in the local collection."""
+    """Return a variable as `get_variable` does, but not trained and in the local collection."""
     rest = {"trainable": False, "collections": [GraphKeys.LOCAL_VARIABLES], **rest}
     return get_variable(name, shape, dtype, **rest)
 
@@ -212,22 +213,22 @@ def variable_scope(
     constraint: Any = None,
     auxiliary_name_scope: bool = True,
 ) -> Iterator[VariableScope]:
-    """Variables made inside are named ``scope/...``, and so are ops.
+    """Open a variable scope: variables and ops made inside are named ``scope/...``.
 
     Args:
-        name_or_scope: the name, or a scope to enter again: what `as` gave, or
-            `get_variable_scope()`. None takes `default_name`.
-        default_name: made unique among the scopes opened so far.
-        values: tensors; their graph is the one that is built.
-        initializer: of variables inside that have none.
-        regularizer: of variables inside that have none.
-        reuse: True finds variables and makes none, `nf.AUTO_REUSE` does either; None and False
-            inherit what is outside.
-        dtype: of variables inside that have none.
-        auxiliary_name_scope: whether ops get a name scope, too.
+        name_or_scope: a name, or a scope to enter again: the result of `as`, or
+            `get_variable_scope()`. None: `default_name`.
+        default_name: a name, made unique among the scopes opened so far.
+        values: tensors, whose graph is used.
+        initializer: default initializer of variables inside.
+        regularizer: default regularizer of variables inside.
+        reuse: True finds variables and creates none, `nf.AUTO_REUSE` does either; None and False
+            inherit from outside.
+        dtype: default dtype of variables inside.
+        auxiliary_name_scope: whether to open a name scope for ops as well.
 
     Raises:
-        GraphError: neither a name nor a default name, or a reuse that is none of these.
+        GraphError: there is neither a name nor a default name, or reuse is invalid.
     """
     _refuse("variable_scope", custom_getter=custom_getter, constraint=constraint)
     if not (reuse is None or isinstance(reuse, (bool, Reuse))):
@@ -245,7 +246,7 @@ def variable_scope(
 
 
 class _Opening:
-    """A variable scope that is being opened in a graph."""
+    """A variable scope while it is being opened in a graph."""
 
     def __init__(
         self,
@@ -344,18 +345,18 @@ def Variable(
     aggregation: Any = None,
     shape: Any = None,
 ) -> Tensor:
-    """A new variable with a value; TensorFlow 1's arguments. It is a tensor that can be assigned.
+    """Create a variable with an initial value, from TensorFlow 1's arguments. It is a tensor.
 
-    Arguments that are not described are accepted for TensorFlow 1; they change nothing here.
+    Arguments without a description are accepted for TensorFlow 1; they change nothing here.
 
     Args:
-        initial_value: a tensor, numbers, an array, one of `nf.initializers` or the like with
-            `expected_shape`, or a function of nothing that gives one of these.
-        trainable: whether optimizers change it; None is yes, but for local variables.
-        collections: names of collections that it belongs to; None is the global variables.
+        initial_value: a tensor, numbers, an array, one of `nf.initializers` with `expected_shape`,
+            or a function without arguments that returns one of these.
+        trainable: whether optimizers change it; None: yes, except for local variables.
+        collections: names of its collections; None: the global variables.
         name: wanted name; made unique.
-        dtype: None is that of the value.
-        shape: as expected_shape.
+        dtype: None: the dtype of the value.
+        shape: another name of expected_shape.
 
     Raises:
         GraphError: there is no initial value, or it does not fit the dtype.

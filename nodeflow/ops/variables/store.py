@@ -1,4 +1,4 @@
-"""The variables of a graph by their names in variable scopes, and how `get_variable` finds them."""
+"""The variables of a graph by their names in variable scopes, for `get_variable`."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
 Regularizer = Callable[[Tensor], Tensor | None] | None
 STORE = "variable store"
-"""The collection that holds what variable scopes know of a graph."""
+"""The collection with the variable store of a graph."""
 
 
 class Reuse(Enum):
-    """What `get_variable` does besides making or finding: `AUTO_REUSE` does either."""
+    """The mode of `get_variable` that creates or finds: `AUTO_REUSE` does either."""
 
     AUTO_REUSE = 1
 
@@ -36,13 +36,13 @@ AUTO_REUSE = Reuse.AUTO_REUSE
 
 
 class VariableStore:
-    """What variable scopes know of one graph.
+    """The state of variable scopes in one graph.
 
     Attributes:
         variables: full name in variable scopes -> the variable.
-        layers: full name in variable scopes -> an output of the layer that has its variables.
+        layers: full name in variable scopes -> an output of the layer that owns the variables.
         scope: the current variable scope.
-        opened: how often each variable scope was opened, for names that are made unique.
+        opened: number of times each variable scope was opened, to make names unique.
     """
 
     def __init__(self, root: VariableScope) -> None:
@@ -52,12 +52,12 @@ class VariableStore:
         self.opened: Counter[str] = Counter()
 
     def forget_below(self, name: str) -> None:
-        """Count scopes inside of a scope from the start: it is entered anew."""
+        """Restart the counts of scopes inside a scope that is entered anew."""
         for inner in [key for key in self.opened if key.startswith(f"{name}/")]:
             del self.opened[inner]
 
     def unique(self, name: str) -> str:
-        """A name for a new scope inside of the current one."""
+        """Return a name for a new scope inside the current one."""
         prefix = f"{self.scope.name}/" if self.scope.name else ""
         if not self.opened[prefix + name]:
             return name
@@ -67,7 +67,7 @@ class VariableStore:
         return f"{name}_{count}"
 
     def find(self, name: str) -> Tensor | None:
-        """A variable that `get_variable` or a layer has made and that the graph still has."""
+        """Return a variable made by `get_variable` or a layer, if the graph still has it."""
         found = self.variables.get(name)
         if found is None:
             return None
@@ -76,7 +76,7 @@ class VariableStore:
 
 
 def store_of(graph: Graph) -> VariableStore:
-    """The store of a graph, made when it is first asked for."""
+    """Return the store of a graph, created at the first call."""
     from nodeflow.ops.variables.scope import VariableScope
 
     kept = outermost(graph).collections.setdefault(STORE, [])
@@ -86,7 +86,7 @@ def store_of(graph: Graph) -> VariableStore:
 
 
 def outermost(graph: Graph) -> Graph:
-    """The graph around the bodies of loops and branches: variables are made there."""
+    """Return the graph around the bodies of loops and branches, where variables are created."""
     while (outer := getattr(graph, "outer", None)) is not None:
         graph = outer
     return graph
@@ -104,7 +104,7 @@ def get_or_make(
     trainable: bool,
     collections: Any,
 ) -> Tensor:
-    """The variable of a full name, as TensorFlow 1 finds or makes it."""
+    """Find or create the variable of a full name, by TensorFlow 1's rules."""
     store, graph = store_of(graph), outermost(graph)
     wanted = None if shape is None else _as_shape(shape)
     known = store.find(name)
@@ -124,7 +124,7 @@ def get_or_make(
 
 
 def regularize(graph: Graph, made: Tensor, name: str, regularizer: Regularizer) -> None:
-    """Add what a regularizer makes of a variable to the regularization losses."""
+    """Add a regularizer's term of a variable to the regularization losses."""
     if regularizer is None:
         return
     with graph, graph.name_scope(None), graph.name_scope(f"{name}/Regularizer"):
@@ -157,7 +157,7 @@ def _shared(
 def _made(
     graph: Graph, name: str, shape: Shape | None, dtype: Any, initializer: Any, trainable: bool
 ) -> Tensor:
-    """A new variable, named by variable scopes alone."""
+    """Create a variable, named by variable scopes alone."""
     own = dtype_name("float32" if dtype is None else dtype)
     if initializer is None:
         initializer = "glorot_uniform" if own in FLOATS else {"op": "fill", "value": 0}
@@ -181,7 +181,7 @@ def _made(
 
 
 def _called(graph: Graph, name: str, function: Any, shape: Shape | None, dtype: str) -> Any:
-    """What a function makes, of the shape and dtype of a variable or of nothing."""
+    """Call an initializer function, with the shape and dtype of a variable or without arguments."""
     with graph.name_scope(f"{name}/Initializer"):
         return function() if shape is None else function(shape, dtype=dtype)
 

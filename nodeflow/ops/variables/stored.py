@@ -1,4 +1,4 @@
-"""Initial values that lie in a file beside the graph: those of a model that was opened."""
+"""Initial values stored in a file beside the graph, such as the weights of an opened model."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class Stored(Op):
     category = "Internal"
     hidden = True
     doc = (
-        "The initial value that the graph keeps in a file, such as the weights of an opened "
-        "model.\n\nA variable begins with it; any other node gets zeros."
+        "The initial value stored in a file of the graph, such as the weights of an opened "
+        "model.\n\nVariables start with it; any other node reads zeros."
     )
     attrs = (SHAPE, Attr("dtype", "dtype", "float32", "Data type."))
 
@@ -45,16 +45,16 @@ class Stored(Op):
 
 
 def is_stored(variable: Node) -> bool:
-    """Whether a variable begins with what `Graph.stored` has for it."""
+    """Return whether a variable starts with a value from `Graph.stored`."""
     initializer = None if variable.inputs else variable.attrs["initializer"]
     return initializer is not None and initializer.get("op") == STORED
 
 
 def stored_value(variable: Node) -> np.ndarray:
-    """What a variable begins with.
+    """Return the initial value of a variable.
 
     Raises:
-        RunError: there is none, or one of another type.
+        RunError: there is none, or it has another type.
         NodeflowError: the file cannot be read.
     """
     found = variable.graph.stored.get(variable.stream)

@@ -1,4 +1,4 @@
-"""`nf.make_template`: a function whose variables are made in its first call, then shared."""
+"""`nf.make_template`: a function whose first call creates variables, which others share."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ __all__ = ["Template", "make_template"]
 
 
 class Template:
-    """A function that runs in a variable scope of its own, from the second call on with reuse.
+    """A function that runs in its own variable scope, with reuse from the second call on.
 
     Attributes:
-        variable_scope: the scope, once there is one.
+        variable_scope: the scope, once it is created.
     """
 
     def __init__(
@@ -40,10 +40,10 @@ class Template:
                 pass
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """What the function returns.
+        """Return the result of the function.
 
         Raises:
-            GraphError: another call than the first makes trainable variables.
+            GraphError: a call after the first creates trainable variables.
         """
         if self.variable_scope is None:
             with variable_scope(self._unique_name, self._name) as self.variable_scope:
@@ -70,7 +70,7 @@ class Template:
 
     @property
     def name(self) -> str:
-        """The name that it was given."""
+        """The given name."""
         return self._name
 
     @property
@@ -80,7 +80,7 @@ class Template:
 
     @property
     def variable_scope_name(self) -> str | None:
-        """The full name of the scope, once there is one."""
+        """The full name of the scope, once it is created."""
         return None if self.variable_scope is None else self.variable_scope.name
 
     @property
@@ -114,19 +114,19 @@ def make_template(
     custom_getter_: Any = None,
     **kwargs: Any,
 ) -> Template:
-    """A function whose variables are made in its first call and shared in all others.
+    """Return a function whose first call creates variables, which all others share.
 
     Args:
-        name_: of its variable scope; made unique.
-        func_: makes variables by `get_variable` and `nf.layers`, which are then the same ones in
-            each call.
-        create_scope_now_: whether the scope is where this is called; else where the template is
-            called first.
-        unique_name_: the scope's name as it is, also where it is taken.
+        name_: name of its variable scope; made unique.
+        func_: a function that creates variables by `get_variable` and `nf.layers`, which every call
+            then shares.
+        create_scope_now_: whether to create the scope now; otherwise at the first call.
+        unique_name_: exact name of the scope, even if it is in use.
         kwargs: arguments for each call of the function.
 
     Raises:
-        GraphError: there is no name or no function, or a custom getter, which is not supported.
+        GraphError: there is no name or no function, or a custom getter is given, which is not
+            supported.
     """
     if custom_getter_ is not None:
         raise GraphError(

@@ -359,22 +359,22 @@ def adadelta(
     is TensorFlow 1's.
 
     Args:
-        loss: The scalar to minimise.
+        loss: Scalar to minimize.
         schedule: Learning rate of each step; overrides the attribute.
         rho: Overrides the attribute, anew in each step.
         epsilon: Overrides the attribute, anew in each step.
         learning_rate: Size of the steps.
         rho: Share of the mean squares kept.
         epsilon: Keeps the division finite.
-        clip_value: Limit of each gradient element, before clip_norm; none is no limit.
-        clip_norm: Limit of the length of all gradients together; none is no limit.
-        weight_decay: Share, times the learning rate, that weights shrink.
+        clip_value: Bound of each gradient element, applied before clip_norm; none: no bound.
+        clip_norm: Bound of the length of all gradients together; none: no bound.
+        weight_decay: Share, times the learning rate, by which weights shrink.
         average_decay: Share kept in running means of the weights, for the training setting
-            use_averages; none is off.
-        variables: Variables to change; none means all trainable ones.
-        rows: Rows of a table that a step changes. touched: only those that it looked up, where the
-            gradient comes from lookups alone; another algorithm where means keep moving, and as
-            fast with any number of rows.
+            use_averages; none: off.
+        variables: Variables to change; none: all trainable ones.
+        rows: Rows of a table that a step changes. touched: only rows that the step looked up, if
+            the gradient comes only from lookups. This differs from algorithms whose means change in
+            every row, but takes the same time for any number of rows.
     """
 
 def adagrad(
@@ -399,21 +399,21 @@ def adagrad(
     at 0.1 instead.
 
     Args:
-        loss: The scalar to minimise.
+        loss: Scalar to minimize.
         schedule: Learning rate of each step; overrides the attribute.
         epsilon: Overrides the attribute, anew in each step.
         learning_rate: Size of the steps.
         initial_sum: Initial sum of squares.
         epsilon: Keeps the division finite.
-        clip_value: Limit of each gradient element, before clip_norm; none is no limit.
-        clip_norm: Limit of the length of all gradients together; none is no limit.
-        weight_decay: Share, times the learning rate, that weights shrink.
+        clip_value: Bound of each gradient element, applied before clip_norm; none: no bound.
+        clip_norm: Bound of the length of all gradients together; none: no bound.
+        weight_decay: Share, times the learning rate, by which weights shrink.
         average_decay: Share kept in running means of the weights, for the training setting
-            use_averages; none is off.
-        variables: Variables to change; none means all trainable ones.
-        rows: Rows of a table that a step changes. touched: only those that it looked up, where the
-            gradient comes from lookups alone; another algorithm where means keep moving, and as
-            fast with any number of rows.
+            use_averages; none: off.
+        variables: Variables to change; none: all trainable ones.
+        rows: Rows of a table that a step changes. touched: only rows that the step looked up, if
+            the gradient comes only from lookups. This differs from algorithms whose means change in
+            every row, but takes the same time for any number of rows.
     """
 
 def adagrad_da(
@@ -439,7 +439,7 @@ def adagrad_da(
     suits models that may start at 0. Duchi, Hazan and Singer, 2011.
 
     Args:
-        loss: The scalar to minimise.
+        loss: Scalar to minimize.
         schedule: Learning rate of each step; overrides the attribute.
         l1: Overrides the attribute, anew in each step.
         l2: Overrides the attribute, anew in each step.
@@ -447,15 +447,15 @@ def adagrad_da(
         initial_sum: Initial sum of squares.
         l1: Weight of the sum of absolute values.
         l2: Weight of the sum of squares.
-        clip_value: Limit of each gradient element, before clip_norm; none is no limit.
-        clip_norm: Limit of the length of all gradients together; none is no limit.
-        weight_decay: Share, times the learning rate, that weights shrink.
+        clip_value: Bound of each gradient element, applied before clip_norm; none: no bound.
+        clip_norm: Bound of the length of all gradients together; none: no bound.
+        weight_decay: Share, times the learning rate, by which weights shrink.
         average_decay: Share kept in running means of the weights, for the training setting
-            use_averages; none is off.
-        variables: Variables to change; none means all trainable ones.
-        rows: Rows of a table that a step changes. touched: only those that it looked up, where the
-            gradient comes from lookups alone; another algorithm where means keep moving, and as
-            fast with any number of rows.
+            use_averages; none: off.
+        variables: Variables to change; none: all trainable ones.
+        rows: Rows of a table that a step changes. touched: only rows that the step looked up, if
+            the gradient comes only from lookups. This differs from algorithms whose means change in
+            every row, but takes the same time for any number of rows.
     """
 
 def adam(
@@ -481,7 +481,7 @@ def adam(
     their section 2, as in TensorFlow.
 
     Args:
-        loss: The scalar to minimise.
+        loss: Scalar to minimize.
         schedule: Learning rate of each step; overrides the attribute.
         beta1: Overrides the attribute, anew in each step.
         beta2: Overrides the attribute, anew in each step.
@@ -490,15 +490,15 @@ def adam(
         beta1: Share of the mean gradient kept.
         beta2: Share of the mean square kept.
         epsilon: Keeps the division finite.
-        clip_value: Limit of each gradient element, before clip_norm; none is no limit.
-        clip_norm: Limit of the length of all gradients together; none is no limit.
-        weight_decay: Share, times the learning rate, that weights shrink.
+        clip_value: Bound of each gradient element, applied before clip_norm; none: no bound.
+        clip_norm: Bound of the length of all gradients together; none: no bound.
+        weight_decay: Share, times the learning rate, by which weights shrink.
         average_decay: Share kept in running means of the weights, for the training setting
-            use_averages; none is off.
-        variables: Variables to change; none means all trainable ones.
-        rows: Rows of a table that a step changes. touched: only those that it looked up, where the
-            gradient comes from lookups alone; another algorithm where means keep moving, and as
-            fast with any number of rows.
+            use_averages; none: off.
+        variables: Variables to change; none: all trainable ones.
+        rows: Rows of a table that a step changes. touched: only rows that the step looked up, if
+            the gradient comes only from lookups. This differs from algorithms whose means change in
+            every row, but takes the same time for any number of rows.
     """
 
 def adamw(
@@ -523,7 +523,7 @@ def adamw(
     the gradient. Loshchilov and Hutter, 2019.
 
     Args:
-        loss: The scalar to minimise.
+        loss: Scalar to minimize.
         schedule: Learning rate of each step; overrides the attribute.
         beta1: Overrides the attribute, anew in each step.
         beta2: Overrides the attribute, anew in each step.
@@ -532,15 +532,15 @@ def adamw(
         beta1: Share of the mean gradient kept.
         beta2: Share of the mean square kept.
         epsilon: Keeps the division finite.
-        clip_value: Limit of each gradient element, before clip_norm; none is no limit.
-        clip_norm: Limit of the length of all gradients together; none is no limit.
-        weight_decay: Share, times the learning rate, that weights shrink.
+        clip_value: Bound of each gradient element, applied before clip_norm; none: no bound.
+        clip_norm: Bound of the length of all gradients together; none: no bound.
+        weight_decay: Share, times the learning rate, by which weights shrink.
         average_decay: Share kept in running means of the weights, for the training setting
-            use_averages; none is off.
-        variables: Variables to change; none means all trainable ones.
-        rows: Rows of a table that a step changes. touched: only those that it looked up, where the
-            gradient comes from lookups alone; another algorithm where means keep moving, and as
-            fast with any number of rows.
+            use_averages; none: off.
+        variables: Variables to change; none: all trainable ones.
+        rows: Rows of a table that a step changes. touched: only rows that the step looked up, if
+            the gradient comes only from lookups. This differs from algorithms whose means change in
+            every row, but takes the same time for any number of rows.
     """
 
 def add(x: TensorLike, y: TensorLike, *, name: str | None = None) -> Tensor:
@@ -745,16 +745,16 @@ def assign(
 ) -> Tensor:
     """Stores a value in a variable; the output is the new value.
 
-    Other nodes of the same run still see the value from before it, unless they use the output or
-    depend on the assign. With each_step, an optimizer runs it along with each of its steps, if its
-    loss or schedule depends on the variable: for moving averages and counters. An assign with
-    update is part of an optimizer's step, so a run that executes it is a run that trains.
+    Other nodes of the same run still read the previous value, unless they use the output or depend
+    on the assign. With each_step, an optimizer runs it in each step if its loss or schedule depends
+    on the variable; moving averages and counters use this. An assign with update is part of an
+    optimizer's step, so a run that executes it trains.
 
     Args:
         variable: Output of a variable.
         value: New value; same shape.
-        each_step: Run it with each training step.
-        update: A run that executes it trains, as if an optimizer made it.
+        each_step: Run it in each training step.
+        update: A run that executes it trains, as with an optimizer.
     """
 
 def atan(x: TensorLike, *, name: str | None = None) -> Tensor:
@@ -813,8 +813,8 @@ def average_pool1d(
         padding: Whole windows only (valid), or also windows over the border (same).
         layout: Position of the channels: last (NWC) or after the rows (NCW).
         dilations: Distance between the elements of a window.
-        pads: Border of each axis of space: [before, after], or one number for both; one number
-            alone is for all axes; none is what padding says.
+        pads: Border of each spatial axis: [before, after], or one number for both; a single number
+            is for all axes; none: as padding says.
         ceil_mode: Add a last window that begins inside and ends outside.
         count_include_pad: Count the zeros of the border, as PyTorch does.
     """
@@ -842,10 +842,10 @@ def average_pool2d(
         size: Height and width of a window, or one number for both.
         strides: Steps between windows; none: their size.
         padding: Whole windows only (valid), or also windows over the border (same).
-        layout: Where the channels are: last (NHWC) or after the rows (NCHW).
+        layout: Position of the channels: last (NHWC) or after the rows (NCHW).
         dilations: Distance between the elements of a window.
-        pads: Border of each axis of space: [before, after], or one number for both; one number
-            alone is for all axes; none is what padding says.
+        pads: Border of each spatial axis: [before, after], or one number for both; a single number
+            is for all axes; none: as padding says.
         ceil_mode: Add a last window that begins inside and ends outside.
         count_include_pad: Count the zeros of the border, as PyTorch does.
     """
@@ -872,10 +872,10 @@ def average_pool2d_gradient(
         size: Height and width of a window, or one number for both.
         strides: Steps between windows; none: their size.
         padding: Whole windows only (valid), or also windows over the border (same).
-        layout: Where the channels are: last (NHWC) or after the rows (NCHW).
+        layout: Position of the channels: last (NHWC) or after the rows (NCHW).
         dilations: Distance between the elements of a window.
-        pads: Border of each axis of space: [before, after], or one number for both; one number
-            alone is for all axes; none is what padding says.
+        pads: Border of each spatial axis: [before, after], or one number for both; a single number
+            is for all axes; none: as padding says.
         ceil_mode: Add a last window that begins inside and ends outside.
         count_include_pad: Count the zeros of the border, as PyTorch does.
     """
@@ -902,10 +902,10 @@ def average_pool3d(
         size: Sizes of a window, or one number for all.
         strides: Steps between windows; none: their size.
         padding: Whole windows only (valid), or also windows over the border (same).
-        layout: Where the channels are: last (NDHWC) or after the rows (NCDHW).
+        layout: Position of the channels: last (NDHWC) or after the rows (NCDHW).
         dilations: Distance between the elements of a window.
-        pads: Border of each axis of space: [before, after], or one number for both; one number
-            alone is for all axes; none is what padding says.
+        pads: Border of each spatial axis: [before, after], or one number for both; a single number
+            is for all axes; none: as padding says.
         ceil_mode: Add a last window that begins inside and ends outside.
         count_include_pad: Count the zeros of the border, as PyTorch does.
     """
@@ -932,10 +932,10 @@ def average_pool3d_gradient(
         size: Sizes of a window, or one number for all.
         strides: Steps between windows; none: their size.
         padding: Whole windows only (valid), or also windows over the border (same).
-        layout: Where the channels are: last (NDHWC) or after the rows (NCDHW).
+        layout: Position of the channels: last (NDHWC) or after the rows (NCDHW).
         dilations: Distance between the elements of a window.
-        pads: Border of each axis of space: [before, after], or one number for both; one number
-            alone is for all axes; none is what padding says.
+        pads: Border of each spatial axis: [before, after], or one number for both; a single number
+            is for all axes; none: as padding says.
         ceil_mode: Add a last window that begins inside and ends outside.
         count_include_pad: Count the zeros of the border, as PyTorch does.
     """
@@ -959,7 +959,7 @@ def batch_normalization(
 
     Args:
         x: Input.
-        training: Whether to act as in training; without a wire, the run decides.
+        training: Whether to act as in training; if not connected, the run decides.
         axis: Axis of the features; its size must be known.
         momentum: Share of the averages kept.
         epsilon: Added to the variance.
@@ -1155,7 +1155,7 @@ def broadcast_to(x: TensorLike, shape: TensorLike = (2, 3), *, name: str | None 
     the tensor is kept.
 
     Args:
-        shape: Sizes; override the attribute.
+        shape: Sizes; overrides the attribute.
         shape: New sizes; an unknown one is kept.
     """
 
@@ -1179,11 +1179,12 @@ def case_check(
 def cast(x: TensorLike, dtype: DtypeLike = 'float32', *, name: str | None = None) -> Tensor:
     """x as another dtype.
 
-    Floats to integers drop the fraction; what is too large becomes the largest integer, NaN becomes
-    0. Integers wrap. To bool: true where x is not 0. Of complex numbers the real part is taken.
+    Floats to integers drop the fraction; values out of range become the smallest or largest
+    integer, NaN becomes 0. Integers wrap. To bool: true where x is not 0. Of complex numbers the
+    real part is taken.
 
     Args:
-        dtype: The dtype to convert to.
+        dtype: The dtype of the result.
     """
 
 def categorical_cross_entropy(
@@ -1330,12 +1331,12 @@ def conv1d(
         x: Series.
         filter: (width, channels / groups, filters).
         strides: Steps between windows.
-        padding: Zeros around, so that sizes stay (same), or none (valid).
+        padding: Zeros around that keep the sizes (same), or none (valid).
         dilations: Distance between the elements of a window.
         groups: Number of independent groups that channels are split into.
         layout: Position of the channels: last (NWC) or after the rows (NCW).
-        pads: Border of each axis of space: [before, after], or one number for both; one number
-            alone is for all axes; none is what padding says.
+        pads: Border of each spatial axis: [before, after], or one number for both; a single number
+            is for all axes; none: as padding says.
         filter_layout: Axis order of the filter: WIO as in TensorFlow, OIW as in PyTorch and ONNX.
     """
 
@@ -1363,12 +1364,12 @@ def conv1d_transpose(
         x: Input.
         filter: (width, filters / groups, channels of x).
         strides: Steps between windows.
-        padding: Zeros around, so that sizes stay (same), or none (valid).
+        padding: Zeros around that keep the sizes (same), or none (valid).
         dilations: Distance between the elements of a window.
         groups: Number of independent groups that channels are split into.
         layout: Position of the channels: last (NWC) or after the rows (NCW).
-        pads: Border of each axis of space: [before, after], or one number for both; one number
-            alone is for all axes; none is what padding says.
+        pads: Border of each spatial axis: [before, after], or one number for both; a single number
+            is for all axes; none: as padding says.
         filter_layout: Axis order of the filter: WIO as in TensorFlow, OIW as in PyTorch and ONNX.
         output_padding: Elements added at the end of each axis, fewer than its stride, as in PyTorch
             and ONNX.
@@ -1401,12 +1402,12 @@ def conv2d(
         x: Images.
         filter: (height, width, channels / groups, filters).
         strides: Steps between windows: height and width, or one number.
-        padding: Zeros around, so that sizes stay (same), or none (valid).
+        padding: Zeros around that keep the sizes (same), or none (valid).
         dilations: Distance between the elements of a window.
         groups: Number of independent groups that channels are split into.
-        layout: Where the channels are: last (NHWC) or after the rows (NCHW).
-        pads: Border of each axis of space: [before, after], or one number for both; one number
-            alone is for all axes; none is what padding says.
+        layout: Position of the channels: last (NHWC) or after the rows (NCHW).
+        pads: Border of each spatial axis: [before, after], or one number for both; a single number
+            is for all axes; none: as padding says.
         filter_layout: Axis order of the filter: HWIO as in TensorFlow, OIHW as in PyTorch and ONNX.
     """
 
@@ -1431,12 +1432,12 @@ def conv2d_filter_gradient(
         y: Gradient of the convolution's result.
         like: Filters; only their shape is used.
         strides: Steps between windows: height and width, or one number.
-        padding: Zeros around, so that sizes stay (same), or none (valid).
+        padding: Zeros around that keep the sizes (same), or none (valid).
         dilations: Distance between the elements of a window.
         groups: Number of independent groups that channels are split into.
-        layout: Where the channels are: last (NHWC) or after the rows (NCHW).
-        pads: Border of each axis of space: [before, after], or one number for both; one number
-            alone is for all axes; none is what padding says.
+        layout: Position of the channels: last (NHWC) or after the rows (NCHW).
+        pads: Border of each spatial axis: [before, after], or one number for both; a single number
+            is for all axes; none: as padding says.
         filter_layout: Axis order of the filter: HWIO as in TensorFlow, OIHW as in PyTorch and ONNX.
     """
 
@@ -1461,12 +1462,12 @@ def conv2d_input_gradient(
         filter: (height, width, channels / groups, filters).
         like: Only its shape is used.
         strides: Steps between windows: height and width, or one number.
-        padding: Zeros around, so that sizes stay (same), or none (valid).
+        padding: Zeros around that keep the sizes (same), or none (valid).
         dilations: Distance between the elements of a window.
         groups: Number of independent groups that channels are split into.
-        layout: Where the channels are: last (NHWC) or after the rows (NCHW).
-        pads: Border of each axis of space: [before, after], or one number for both; one number
-            alone is for all axes; none is what padding says.
+        layout: Position of the channels: last (NHWC) or after the rows (NCHW).
+        pads: Border of each spatial axis: [before, after], or one number for both; a single number
+            is for all axes; none: as padding says.
         filter_layout: Axis order of the filter: HWIO as in TensorFlow, OIHW as in PyTorch and ONNX.
     """
 
@@ -1497,12 +1498,12 @@ def conv2d_transpose(
         x: Input.
         filter: (height, width, filters / groups, channels of x).
         strides: Steps between windows: height and width, or one number.
-        padding: Zeros around, so that sizes stay (same), or none (valid).
+        padding: Zeros around that keep the sizes (same), or none (valid).
         dilations: Distance between the elements of a window.
         groups: Number of independent groups that channels are split into.
-        layout: Where the channels are: last (NHWC) or after the rows (NCHW).
-        pads: Border of each axis of space: [before, after], or one number for both; one number
-            alone is for all axes; none is what padding says.
+        layout: Position of the channels: last (NHWC) or after the rows (NCHW).
+        pads: Border of each spatial axis: [before, after], or one number for both; a single number
+            is for all axes; none: as padding says.
         filter_layout: Axis order of the filter: HWIO as in TensorFlow, OIHW as in PyTorch and ONNX.
         output_padding: Elements added at the end of each axis, fewer than its stride, as in PyTorch
             and ONNX.
@@ -1532,12 +1533,12 @@ def conv3d(
         x: Volumes.
         filter: (depth, height, width, channels / groups, filters).
         strides: Steps between windows: one number, or one per axis.
-        padding: Zeros around, so that sizes stay (same), or none (valid).
+        padding: Zeros around that keep the sizes (same), or none (valid).
         dilations: Distance between the elements of a window.
         groups: Number of independent groups that channels are split into.
-        layout: Where the channels are: last (NDHWC) or after the rows (NCDHW).
-        pads: Border of each axis of space: [before, after], or one number for both; one number
-            alone is for all axes; none is what padding says.
+        layout: Position of the channels: last (NDHWC) or after the rows (NCDHW).
+        pads: Border of each spatial axis: [before, after], or one number for both; a single number
+            is for all axes; none: as padding says.
         filter_layout: Axis order of the filter: DHWIO as in TensorFlow, OIDHW as in PyTorch and
             ONNX.
     """
@@ -1563,12 +1564,12 @@ def conv3d_filter_gradient(
         y: Gradient of the convolution's result.
         like: Filters; only their shape is used.
         strides: Steps between windows: one number, or one per axis.
-        padding: Zeros around, so that sizes stay (same), or none (valid).
+        padding: Zeros around that keep the sizes (same), or none (valid).
         dilations: Distance between the elements of a window.
         groups: Number of independent groups that channels are split into.
-        layout: Where the channels are: last (NDHWC) or after the rows (NCDHW).
-        pads: Border of each axis of space: [before, after], or one number for both; one number
-            alone is for all axes; none is what padding says.
+        layout: Position of the channels: last (NDHWC) or after the rows (NCDHW).
+        pads: Border of each spatial axis: [before, after], or one number for both; a single number
+            is for all axes; none: as padding says.
         filter_layout: Axis order of the filter: DHWIO as in TensorFlow, OIDHW as in PyTorch and
             ONNX.
     """
@@ -1594,12 +1595,12 @@ def conv3d_input_gradient(
         filter: (depth, height, width, channels / groups, filters).
         like: Only its shape is used.
         strides: Steps between windows: one number, or one per axis.
-        padding: Zeros around, so that sizes stay (same), or none (valid).
+        padding: Zeros around that keep the sizes (same), or none (valid).
         dilations: Distance between the elements of a window.
         groups: Number of independent groups that channels are split into.
-        layout: Where the channels are: last (NDHWC) or after the rows (NCDHW).
-        pads: Border of each axis of space: [before, after], or one number for both; one number
-            alone is for all axes; none is what padding says.
+        layout: Position of the channels: last (NDHWC) or after the rows (NCDHW).
+        pads: Border of each spatial axis: [before, after], or one number for both; a single number
+            is for all axes; none: as padding says.
         filter_layout: Axis order of the filter: DHWIO as in TensorFlow, OIDHW as in PyTorch and
             ONNX.
     """
@@ -1629,12 +1630,12 @@ def conv3d_transpose(
         x: Input.
         filter: (depth, height, width, filters / groups, channels of x).
         strides: Steps between windows: one number, or one per axis.
-        padding: Zeros around, so that sizes stay (same), or none (valid).
+        padding: Zeros around that keep the sizes (same), or none (valid).
         dilations: Distance between the elements of a window.
         groups: Number of independent groups that channels are split into.
-        layout: Where the channels are: last (NDHWC) or after the rows (NCDHW).
-        pads: Border of each axis of space: [before, after], or one number for both; one number
-            alone is for all axes; none is what padding says.
+        layout: Position of the channels: last (NDHWC) or after the rows (NCDHW).
+        pads: Border of each spatial axis: [before, after], or one number for both; a single number
+            is for all axes; none: as padding says.
         filter_layout: Axis order of the filter: DHWIO as in TensorFlow, OIDHW as in PyTorch and
             ONNX.
         output_padding: Elements added at the end of each axis, fewer than its stride, as in PyTorch
@@ -1859,12 +1860,12 @@ def deform_conv2d(
         offset: Movement of each element of a window.
         mask: Factor of each element of a window.
         strides: Steps between windows: height and width, or one number.
-        padding: Zeros around, so that sizes stay (same), or none (valid).
+        padding: Zeros around that keep the sizes (same), or none (valid).
         dilations: Distance between the elements of a window.
         groups: Number of independent groups that channels are split into.
-        layout: Where the channels are: last (NHWC) or after the rows (NCHW).
-        pads: Border of each axis of space: [before, after], or one number for both; one number
-            alone is for all axes; none is what padding says.
+        layout: Position of the channels: last (NHWC) or after the rows (NCHW).
+        pads: Border of each spatial axis: [before, after], or one number for both; a single number
+            is for all axes; none: as padding says.
         filter_layout: Axis order of the filter: HWIO as in TensorFlow, OIHW as in PyTorch and ONNX.
         offset_groups: Groups of channels that share offsets.
     """
@@ -1888,7 +1889,7 @@ def depth_to_space(
         block_size: Height and width of a block.
         mode: Order of the channels: the place in the block counts first (DCR, as in TensorFlow), or
             the channel of the picture does (CRD, as in PyTorch).
-        layout: Where the channels are: last (NHWC) or after the rows (NCHW).
+        layout: Position of the channels: last (NHWC) or after the rows (NCHW).
     """
 
 def det(x: TensorLike, *, name: str | None = None) -> Tensor:
@@ -1926,7 +1927,7 @@ def dilation2d(
         x: Images: (n, height, width, channels).
         filter: (height, width, channels).
         strides: Steps between windows: height and width, or one number.
-        padding: Zeros around, so that sizes stay (same), or none (valid).
+        padding: Zeros around that keep the sizes (same), or none (valid).
         dilations: Distance between the elements of a window.
     """
 
@@ -2164,9 +2165,9 @@ def fill_in_order(
     *,
     name: str | None = None,
 ) -> Tensor:
-    """The values, row by row, in a shape; the last one fills what is left.
+    """The values, row by row, in a shape; the last one fills the rest.
 
-    TensorFlow 1's constant initializer.
+    As TensorFlow 1's constant initializer.
 
     Args:
         shape: Sizes.
@@ -2335,7 +2336,7 @@ def ftrl(
     steps as AdaGrad does. McMahan and others, 2013.
 
     Args:
-        loss: The scalar to minimise.
+        loss: Scalar to minimize.
         schedule: Learning rate of each step; overrides the attribute.
         l1: Overrides the attribute, anew in each step.
         l2: Overrides the attribute, anew in each step.
@@ -2345,15 +2346,15 @@ def ftrl(
         initial_sum: Initial sum of squares.
         l1: Weight of the sum of absolute values.
         l2: Weight of the sum of squares.
-        clip_value: Limit of each gradient element, before clip_norm; none is no limit.
-        clip_norm: Limit of the length of all gradients together; none is no limit.
-        weight_decay: Share, times the learning rate, that weights shrink.
+        clip_value: Bound of each gradient element, applied before clip_norm; none: no bound.
+        clip_norm: Bound of the length of all gradients together; none: no bound.
+        weight_decay: Share, times the learning rate, by which weights shrink.
         average_decay: Share kept in running means of the weights, for the training setting
-            use_averages; none is off.
-        variables: Variables to change; none means all trainable ones.
-        rows: Rows of a table that a step changes. touched: only those that it looked up, where the
-            gradient comes from lookups alone; another algorithm where means keep moving, and as
-            fast with any number of rows.
+            use_averages; none: off.
+        variables: Variables to change; none: all trainable ones.
+        rows: Rows of a table that a step changes. touched: only rows that the step looked up, if
+            the gradient comes only from lookups. This differs from algorithms whose means change in
+            every row, but takes the same time for any number of rows.
     """
 
 def gamma_quantile(a: TensorLike, x: TensorLike, *, name: str | None = None) -> Tensor:
@@ -2435,7 +2436,7 @@ def glorot_normal(
     The last two sizes of the shape are inputs and outputs. Glorot and Bengio, 2010.
 
     Args:
-        shape: Sizes; override the attribute.
+        shape: Sizes; overrides the attribute.
         shape: Sizes.
         dtype: Data type.
         seed: Own seed: nodes with the same seed draw the same numbers; none: same as training.
@@ -2453,7 +2454,7 @@ def glorot_uniform(
     The last two sizes of the shape are inputs and outputs. Glorot and Bengio, 2010.
 
     Args:
-        shape: Sizes; override the attribute.
+        shape: Sizes; overrides the attribute.
         shape: Sizes.
         dtype: Data type.
         seed: Own seed: nodes with the same seed draw the same numbers; none: same as training.
@@ -2494,18 +2495,18 @@ def gradient_descent(
     A run of it makes one step for all trainable variables that the loss depends on.
 
     Args:
-        loss: The scalar to minimise.
+        loss: Scalar to minimize.
         schedule: Learning rate of each step; overrides the attribute.
         learning_rate: Size of the steps.
-        clip_value: Limit of each gradient element, before clip_norm; none is no limit.
-        clip_norm: Limit of the length of all gradients together; none is no limit.
-        weight_decay: Share, times the learning rate, that weights shrink.
+        clip_value: Bound of each gradient element, applied before clip_norm; none: no bound.
+        clip_norm: Bound of the length of all gradients together; none: no bound.
+        weight_decay: Share, times the learning rate, by which weights shrink.
         average_decay: Share kept in running means of the weights, for the training setting
-            use_averages; none is off.
-        variables: Variables to change; none means all trainable ones.
-        rows: Rows of a table that a step changes. touched: only those that it looked up, where the
-            gradient comes from lookups alone; another algorithm where means keep moving, and as
-            fast with any number of rows.
+            use_averages; none: off.
+        variables: Variables to change; none: all trainable ones.
+        rows: Rows of a table that a step changes. touched: only rows that the step looked up, if
+            the gradient comes only from lookups. This differs from algorithms whose means change in
+            every row, but takes the same time for any number of rows.
     """
 
 def grayscale_to_rgb(x: TensorLike, *, name: str | None = None) -> Tensor:
@@ -2723,10 +2724,10 @@ def he_normal(
 ) -> Tensor:
     """Initial weights for relu layers, normal within 2 deviations, with variance 2 / inputs.
 
-    The last but one size of the shape is the inputs. He and others, 2015.
+    The second to last size of the shape is the number of inputs. He and others, 2015.
 
     Args:
-        shape: Sizes; override the attribute.
+        shape: Sizes; overrides the attribute.
         shape: Sizes.
         dtype: Data type.
         seed: Own seed: nodes with the same seed draw the same numbers; none: same as training.
@@ -2741,10 +2742,10 @@ def he_uniform(
 ) -> Tensor:
     """Initial weights for relu layers, uniform, with variance 2 / inputs.
 
-    The last but one size of the shape is the inputs. He and others, 2015.
+    The second to last size of the shape is the number of inputs. He and others, 2015.
 
     Args:
-        shape: Sizes; override the attribute.
+        shape: Sizes; overrides the attribute.
         shape: Sizes.
         dtype: Data type.
         seed: Own seed: nodes with the same seed draw the same numbers; none: same as training.
@@ -2823,7 +2824,7 @@ def hypot(x: TensorLike, y: TensorLike, *, name: str | None = None) -> Tensor:
     """
 
 def identity(x: TensorLike, *, name: str | None = None) -> Tensor:
-    """x itself, under a name of its own."""
+    """x itself, under its own name."""
 
 def identity_matrix(
     shape: int | Sequence[int | None] = (2, 3),
@@ -2838,7 +2839,7 @@ def identity_matrix(
 
     Args:
         shape: Sizes.
-        gain: The number on the diagonal.
+        gain: Number on the diagonal.
         dtype: Data type.
     """
 
@@ -2917,7 +2918,7 @@ def image_patches(
         ksizes: Height and width of a window, or one number.
         strides: Steps between windows.
         rates: Distance between the pixels of a window.
-        padding: Zeros around, so that sizes stay (same), or none (valid).
+        padding: Zeros around that keep the sizes (same), or none (valid).
     """
 
 def initialize(variables: Sequence[str] | None = None, *, name: str | None = None) -> Node:
@@ -2940,15 +2941,15 @@ def inner_variable(
 ) -> Tensor:
     """A variable inside a layer, such as its kernel, or the update of one.
 
-    What it is wired into uses the variable itself: gradients, assigns, averages and penalties of
-    weights. An update (`update_mean`) is what moves an average; an optimizer that waits for some
-    moves these alone.
+    Connected nodes use the variable itself: gradients, assigns, averages and penalties of weights.
+    An update (`update_mean`) moves an average. An optimizer that waits for some updates moves only
+    these.
 
     Args:
         layer: An output of the layer.
-        variable: Its name inside the layer.
-        dtype: Its data type.
-        shape: Its sizes.
+        variable: Name inside the layer.
+        dtype: Data type of the variable.
+        shape: Sizes of the variable.
     """
 
 def instance_normalization(
@@ -3337,22 +3338,22 @@ def lion(
     g. It needs a learning rate 3 to 10 times smaller than adam's. Chen and others, 2023.
 
     Args:
-        loss: The scalar to minimise.
+        loss: Scalar to minimize.
         schedule: Learning rate of each step; overrides the attribute.
         beta1: Overrides the attribute, anew in each step.
         beta2: Overrides the attribute, anew in each step.
         learning_rate: Size of the steps.
         beta1: Share of the mean in the step's direction.
         beta2: Share of the mean kept.
-        clip_value: Limit of each gradient element, before clip_norm; none is no limit.
-        clip_norm: Limit of the length of all gradients together; none is no limit.
-        weight_decay: Share, times the learning rate, that weights shrink.
+        clip_value: Bound of each gradient element, applied before clip_norm; none: no bound.
+        clip_norm: Bound of the length of all gradients together; none: no bound.
+        weight_decay: Share, times the learning rate, by which weights shrink.
         average_decay: Share kept in running means of the weights, for the training setting
-            use_averages; none is off.
-        variables: Variables to change; none means all trainable ones.
-        rows: Rows of a table that a step changes. touched: only those that it looked up, where the
-            gradient comes from lookups alone; another algorithm where means keep moving, and as
-            fast with any number of rows.
+            use_averages; none: off.
+        variables: Variables to change; none: all trainable ones.
+        rows: Rows of a table that a step changes. touched: only rows that the step looked up, if
+            the gradient comes only from lookups. This differs from algorithms whose means change in
+            every row, but takes the same time for any number of rows.
     """
 
 def local_response_normalization(
@@ -3607,8 +3608,8 @@ def max_pool1d(
         padding: Whole windows only (valid), or also windows over the border (same).
         layout: Position of the channels: last (NWC) or after the rows (NCW).
         dilations: Distance between the elements of a window.
-        pads: Border of each axis of space: [before, after], or one number for both; one number
-            alone is for all axes; none is what padding says.
+        pads: Border of each spatial axis: [before, after], or one number for both; a single number
+            is for all axes; none: as padding says.
         ceil_mode: Add a last window that begins inside and ends outside.
     """
 
@@ -3634,10 +3635,10 @@ def max_pool2d(
         size: Height and width of a window, or one number for both.
         strides: Steps between windows; none: their size.
         padding: Whole windows only (valid), or also windows over the border (same).
-        layout: Where the channels are: last (NHWC) or after the rows (NCHW).
+        layout: Position of the channels: last (NHWC) or after the rows (NCHW).
         dilations: Distance between the elements of a window.
-        pads: Border of each axis of space: [before, after], or one number for both; one number
-            alone is for all axes; none is what padding says.
+        pads: Border of each spatial axis: [before, after], or one number for both; a single number
+            is for all axes; none: as padding says.
         ceil_mode: Add a last window that begins inside and ends outside.
     """
 
@@ -3662,10 +3663,10 @@ def max_pool3d(
         size: Sizes of a window, or one number for all.
         strides: Steps between windows; none: their size.
         padding: Whole windows only (valid), or also windows over the border (same).
-        layout: Where the channels are: last (NDHWC) or after the rows (NCDHW).
+        layout: Position of the channels: last (NDHWC) or after the rows (NCDHW).
         dilations: Distance between the elements of a window.
-        pads: Border of each axis of space: [before, after], or one number for both; one number
-            alone is for all axes; none is what padding says.
+        pads: Border of each spatial axis: [before, after], or one number for both; a single number
+            is for all axes; none: as padding says.
         ceil_mode: Add a last window that begins inside and ends outside.
     """
 
@@ -3691,10 +3692,10 @@ def max_pool3d_with_argmax(
         size: Sizes of a window, or one number for all.
         strides: Steps between windows; none: their size.
         padding: Whole windows only (valid), or also windows over the border (same).
-        layout: Where the channels are: last (NDHWC) or after the rows (NCDHW).
+        layout: Position of the channels: last (NDHWC) or after the rows (NCDHW).
         dilations: Distance between the elements of a window.
-        pads: Border of each axis of space: [before, after], or one number for both; one number
-            alone is for all axes; none is what padding says.
+        pads: Border of each spatial axis: [before, after], or one number for both; a single number
+            is for all axes; none: as padding says.
         ceil_mode: Add a last window that begins inside and ends outside.
         counted: Range of the indices: an image with its channels (TensorFlow), the whole batch
             (ONNX), or one channel (plane, PyTorch).
@@ -3724,10 +3725,10 @@ def max_pool_with_argmax(
         size: Height and width of a window, or one number for both.
         strides: Steps between windows; none: their size.
         padding: Whole windows only (valid), or also windows over the border (same).
-        layout: Where the channels are: last (NHWC) or after the rows (NCHW).
+        layout: Position of the channels: last (NHWC) or after the rows (NCHW).
         dilations: Distance between the elements of a window.
-        pads: Border of each axis of space: [before, after], or one number for both; one number
-            alone is for all axes; none is what padding says.
+        pads: Border of each spatial axis: [before, after], or one number for both; a single number
+            is for all axes; none: as padding says.
         ceil_mode: Add a last window that begins inside and ends outside.
         counted: Range of the indices: an image with its channels (TensorFlow), the whole batch
             (ONNX), or one channel (plane, PyTorch).
@@ -3758,9 +3759,9 @@ def max_unpool2d(
         size: Height and width of a window, or one number for both.
         strides: Steps between windows; none: their size.
         padding: Whole windows only (valid), or also windows over the border (same).
-        layout: Where the channels are: last (NHWC) or after the rows (NCHW).
-        pads: Border of each axis of space: [before, after], or one number for both; one number
-            alone is for all axes; none is what padding says.
+        layout: Position of the channels: last (NHWC) or after the rows (NCHW).
+        pads: Border of each spatial axis: [before, after], or one number for both; a single number
+            is for all axes; none: as padding says.
         counted: Range of the indices: an image with its channels (TensorFlow), the whole batch
             (ONNX), or one channel (plane, PyTorch).
         output_sizes: Sizes of the result along the spatial axes; none: as the windows cover.
@@ -3789,9 +3790,9 @@ def max_unpool3d(
         size: Sizes of a window, or one number for all.
         strides: Steps between windows; none: their size.
         padding: Whole windows only (valid), or also windows over the border (same).
-        layout: Where the channels are: last (NDHWC) or after the rows (NCDHW).
-        pads: Border of each axis of space: [before, after], or one number for both; one number
-            alone is for all axes; none is what padding says.
+        layout: Position of the channels: last (NDHWC) or after the rows (NCDHW).
+        pads: Border of each spatial axis: [before, after], or one number for both; a single number
+            is for all axes; none: as padding says.
         counted: Range of the indices: an image with its channels (TensorFlow), the whole batch
             (ONNX), or one channel (plane, PyTorch).
         output_sizes: Sizes of the result along the spatial axes; none: as the windows cover.
@@ -3903,21 +3904,21 @@ def momentum(
     learning_rate * (gradient + momentum * velocity), as in TensorFlow. Sutskever and others, 2013.
 
     Args:
-        loss: The scalar to minimise.
+        loss: Scalar to minimize.
         schedule: Learning rate of each step; overrides the attribute.
         momentum: Overrides the attribute, anew in each step.
         learning_rate: Size of the steps.
         momentum: Share of the velocity kept.
         nesterov: Look ahead along the velocity.
-        clip_value: Limit of each gradient element, before clip_norm; none is no limit.
-        clip_norm: Limit of the length of all gradients together; none is no limit.
-        weight_decay: Share, times the learning rate, that weights shrink.
+        clip_value: Bound of each gradient element, applied before clip_norm; none: no bound.
+        clip_norm: Bound of the length of all gradients together; none: no bound.
+        weight_decay: Share, times the learning rate, by which weights shrink.
         average_decay: Share kept in running means of the weights, for the training setting
-            use_averages; none is off.
-        variables: Variables to change; none means all trainable ones.
-        rows: Rows of a table that a step changes. touched: only those that it looked up, where the
-            gradient comes from lookups alone; another algorithm where means keep moving, and as
-            fast with any number of rows.
+            use_averages; none: off.
+        variables: Variables to change; none: all trainable ones.
+        rows: Rows of a table that a step changes. touched: only rows that the step looked up, if
+            the gradient comes only from lookups. This differs from algorithms whose means change in
+            every row, but takes the same time for any number of rows.
     """
 
 def multiply(x: TensorLike, y: TensorLike, *, name: str | None = None) -> Tensor:
@@ -3954,7 +3955,7 @@ def nadam(
     / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + epsilon). Dozat, 2016, with a constant beta1.
 
     Args:
-        loss: The scalar to minimise.
+        loss: Scalar to minimize.
         schedule: Learning rate of each step; overrides the attribute.
         beta1: Overrides the attribute, anew in each step.
         beta2: Overrides the attribute, anew in each step.
@@ -3963,15 +3964,15 @@ def nadam(
         beta1: Share of the mean gradient kept.
         beta2: Share of the mean square kept.
         epsilon: Keeps the division finite.
-        clip_value: Limit of each gradient element, before clip_norm; none is no limit.
-        clip_norm: Limit of the length of all gradients together; none is no limit.
-        weight_decay: Share, times the learning rate, that weights shrink.
+        clip_value: Bound of each gradient element, applied before clip_norm; none: no bound.
+        clip_norm: Bound of the length of all gradients together; none: no bound.
+        weight_decay: Share, times the learning rate, by which weights shrink.
         average_decay: Share kept in running means of the weights, for the training setting
-            use_averages; none is off.
-        variables: Variables to change; none means all trainable ones.
-        rows: Rows of a table that a step changes. touched: only those that it looked up, where the
-            gradient comes from lookups alone; another algorithm where means keep moving, and as
-            fast with any number of rows.
+            use_averages; none: off.
+        variables: Variables to change; none: all trainable ones.
+        rows: Rows of a table that a step changes. touched: only rows that the step looked up, if
+            the gradient comes only from lookups. This differs from algorithms whose means change in
+            every row, but takes the same time for any number of rows.
     """
 
 def nce_loss(
@@ -4130,13 +4131,12 @@ def orthogonal(
     *,
     name: str | None = None,
 ) -> Tensor:
-    """Initial weights whose columns, or rows if there are fewer, are at right angles and of length
-    gain.
+    """Initial weights with orthogonal columns, or rows if there are fewer, of length gain.
 
-    Axes before the last count as one. Usual for recurrent kernels. Saxe and others, 2013.
+    Axes before the last count as one. Common for recurrent kernels. Saxe and others, 2013.
 
     Args:
-        shape: Sizes; override the attribute.
+        shape: Sizes; overrides the attribute.
         shape: Sizes.
         gain: Length of each column or row.
         dtype: Data type.
@@ -4253,13 +4253,13 @@ def positions(
     *,
     name: str | None = None,
 ) -> Tensor:
-    """The numbers 0, 1, 2, ... for as long as an axis of `like` is.
+    """The numbers 0, 1, 2, ..., as many as the size of an axis of `like`.
 
     No gradient flows.
 
     Args:
         like: Only its shape is used.
-        axis: The axis.
+        axis: Axis of like.
         dtype: Data type.
     """
 
@@ -4400,7 +4400,7 @@ def proximal_adagrad(
     Duchi, Hazan and Singer, 2011.
 
     Args:
-        loss: The scalar to minimise.
+        loss: Scalar to minimize.
         schedule: Learning rate of each step; overrides the attribute.
         l1: Overrides the attribute, anew in each step.
         l2: Overrides the attribute, anew in each step.
@@ -4408,15 +4408,15 @@ def proximal_adagrad(
         initial_sum: Initial sum of squares.
         l1: Weight of the sum of absolute values.
         l2: Weight of the sum of squares.
-        clip_value: Limit of each gradient element, before clip_norm; none is no limit.
-        clip_norm: Limit of the length of all gradients together; none is no limit.
-        weight_decay: Share, times the learning rate, that weights shrink.
+        clip_value: Bound of each gradient element, applied before clip_norm; none: no bound.
+        clip_norm: Bound of the length of all gradients together; none: no bound.
+        weight_decay: Share, times the learning rate, by which weights shrink.
         average_decay: Share kept in running means of the weights, for the training setting
-            use_averages; none is off.
-        variables: Variables to change; none means all trainable ones.
-        rows: Rows of a table that a step changes. touched: only those that it looked up, where the
-            gradient comes from lookups alone; another algorithm where means keep moving, and as
-            fast with any number of rows.
+            use_averages; none: off.
+        variables: Variables to change; none: all trainable ones.
+        rows: Rows of a table that a step changes. touched: only rows that the step looked up, if
+            the gradient comes only from lookups. This differs from algorithms whose means change in
+            every row, but takes the same time for any number of rows.
     """
 
 def proximal_gradient_descent(
@@ -4440,22 +4440,22 @@ def proximal_gradient_descent(
     + learning_rate * l2). Duchi and Singer, 2009.
 
     Args:
-        loss: The scalar to minimise.
+        loss: Scalar to minimize.
         schedule: Learning rate of each step; overrides the attribute.
         l1: Overrides the attribute, anew in each step.
         l2: Overrides the attribute, anew in each step.
         learning_rate: Size of the steps.
         l1: Weight of the sum of absolute values.
         l2: Weight of the sum of squares.
-        clip_value: Limit of each gradient element, before clip_norm; none is no limit.
-        clip_norm: Limit of the length of all gradients together; none is no limit.
-        weight_decay: Share, times the learning rate, that weights shrink.
+        clip_value: Bound of each gradient element, applied before clip_norm; none: no bound.
+        clip_norm: Bound of the length of all gradients together; none: no bound.
+        weight_decay: Share, times the learning rate, by which weights shrink.
         average_decay: Share kept in running means of the weights, for the training setting
-            use_averages; none is off.
-        variables: Variables to change; none means all trainable ones.
-        rows: Rows of a table that a step changes. touched: only those that it looked up, where the
-            gradient comes from lookups alone; another algorithm where means keep moving, and as
-            fast with any number of rows.
+            use_averages; none: off.
+        variables: Variables to change; none: all trainable ones.
+        rows: Rows of a table that a step changes. touched: only rows that the step looked up, if
+            the gradient comes only from lookups. This differs from algorithms whose means change in
+            every row, but takes the same time for any number of rows.
     """
 
 def psnr(x: TensorLike, y: TensorLike, max_val: float = 1.0, *, name: str | None = None) -> Tensor:
@@ -4516,10 +4516,10 @@ def put_at_largest(
         size: Height and width of a window, or one number for both.
         strides: Steps between windows; none: their size.
         padding: Whole windows only (valid), or also windows over the border (same).
-        layout: Where the channels are: last (NHWC) or after the rows (NCHW).
+        layout: Position of the channels: last (NHWC) or after the rows (NCHW).
         dilations: Distance between the elements of a window.
-        pads: Border of each axis of space: [before, after], or one number for both; one number
-            alone is for all axes; none is what padding says.
+        pads: Border of each spatial axis: [before, after], or one number for both; a single number
+            is for all axes; none: as padding says.
         ceil_mode: Add a last window that begins inside and ends outside.
     """
 
@@ -4544,10 +4544,10 @@ def put_at_largest3d(
         size: Sizes of a window, or one number for all.
         strides: Steps between windows; none: their size.
         padding: Whole windows only (valid), or also windows over the border (same).
-        layout: Where the channels are: last (NDHWC) or after the rows (NCDHW).
+        layout: Position of the channels: last (NDHWC) or after the rows (NCDHW).
         dilations: Distance between the elements of a window.
-        pads: Border of each axis of space: [before, after], or one number for both; one number
-            alone is for all axes; none is what padding says.
+        pads: Border of each spatial axis: [before, after], or one number for both; a single number
+            is for all axes; none: as padding says.
         ceil_mode: Add a last window that begins inside and ends outside.
     """
 
@@ -4587,7 +4587,7 @@ def random_beta(
     The mean is a / (a + b). With a = b = 1 they are uniform.
 
     Args:
-        shape: Sizes; override the attribute.
+        shape: Sizes; overrides the attribute.
         shape: Sizes.
         a: First parameter: weight of 1.
         b: Second parameter: weight of 0.
@@ -4708,7 +4708,7 @@ def random_gumbel(
     The argmax of logits plus such noise is a draw from their softmax.
 
     Args:
-        shape: Sizes; override the attribute.
+        shape: Sizes; overrides the attribute.
         shape: Sizes.
         dtype: Data type.
         seed: Own seed: nodes with the same seed draw the same numbers; none: same as training.
@@ -5054,12 +5054,12 @@ def reshape(x: TensorLike, shape: TensorLike = (-1,), *, name: str | None = None
     One size may be -1: it follows from the others. The number of elements must stay the same.
 
     Args:
-        shape: Sizes; override the attribute.
+        shape: Sizes; overrides the attribute.
         shape: New sizes; one may be -1.
     """
 
 def reshape_like(x: TensorLike, like: TensorLike, *, name: str | None = None) -> Tensor:
-    """The elements of x in the shape of `like`, which has as many.
+    """The elements of x in the shape of `like`, which has the same number of elements.
 
     Args:
         like: Only its shape is used.
@@ -5083,7 +5083,7 @@ def resize(
         x: Images.
         size: New height and width, or one number for both.
         method: Interpolation between pixels.
-        layout: Where the channels are: last (NHWC) or after the rows (NCHW).
+        layout: Position of the channels: last (NHWC) or after the rows (NCHW).
     """
 
 def resize_gradient(
@@ -5102,7 +5102,7 @@ def resize_gradient(
         like: Only its shape is used.
         size: New height and width, or one number for both.
         method: Interpolation between pixels.
-        layout: Where the channels are: last (NHWC) or after the rows (NCHW).
+        layout: Position of the channels: last (NHWC) or after the rows (NCHW).
     """
 
 def resize_with_crop_or_pad(
@@ -5277,7 +5277,7 @@ def rmsprop(
     v starts at 1, so the first steps are small.
 
     Args:
-        loss: The scalar to minimise.
+        loss: Scalar to minimize.
         schedule: Learning rate of each step; overrides the attribute.
         rho: Overrides the attribute, anew in each step.
         epsilon: Overrides the attribute, anew in each step.
@@ -5288,15 +5288,15 @@ def rmsprop(
         epsilon: Keeps the division finite.
         centered: Divide by the deviation instead of the length.
         initial_mean_square: Initial mean square.
-        clip_value: Limit of each gradient element, before clip_norm; none is no limit.
-        clip_norm: Limit of the length of all gradients together; none is no limit.
-        weight_decay: Share, times the learning rate, that weights shrink.
+        clip_value: Bound of each gradient element, applied before clip_norm; none: no bound.
+        clip_norm: Bound of the length of all gradients together; none: no bound.
+        weight_decay: Share, times the learning rate, by which weights shrink.
         average_decay: Share kept in running means of the weights, for the training setting
-            use_averages; none is off.
-        variables: Variables to change; none means all trainable ones.
-        rows: Rows of a table that a step changes. touched: only those that it looked up, where the
-            gradient comes from lookups alone; another algorithm where means keep moving, and as
-            fast with any number of rows.
+            use_averages; none: off.
+        variables: Variables to change; none: all trainable ones.
+        rows: Rows of a table that a step changes. touched: only rows that the step looked up, if
+            the gradient comes only from lookups. This differs from algorithms whose means change in
+            every row, but takes the same time for any number of rows.
     """
 
 def rnn(
@@ -5806,7 +5806,7 @@ def space_to_depth(
         block_size: Height and width of a block.
         mode: Order of the channels: the place in the block counts first (DCR, as in TensorFlow), or
             the channel of the picture does (CRD, as in PyTorch).
-        layout: Where the channels are: last (NHWC) or after the rows (NCHW).
+        layout: Position of the channels: last (NHWC) or after the rows (NCHW).
     """
 
 def sparse_softmax_cross_entropy(
@@ -5990,7 +5990,7 @@ def stft(
 def stop_gradient(x: TensorLike, *, name: str | None = None) -> Tensor:
     """x itself, but no gradient flows back through it.
 
-    What comes before it is a constant for optimizers.
+    For optimizers, everything before it is constant.
     """
 
 def stored(
@@ -5999,9 +5999,9 @@ def stored(
     *,
     name: str | None = None,
 ) -> Tensor:
-    """The initial value that the graph keeps in a file, such as the weights of an opened model.
+    """The initial value stored in a file of the graph, such as the weights of an opened model.
 
-    A variable begins with it; any other node gets zeros.
+    Variables start with it; any other node reads zeros.
 
     Args:
         shape: Sizes.
@@ -6017,7 +6017,7 @@ def subtract(x: TensorLike, y: TensorLike, *, name: str | None = None) -> Tensor
 def sum_to_shape_of(x: TensorLike, like: TensorLike, *, name: str | None = None) -> Tensor:
     """The sum of x over the axes along which `like` was broadcast to x's shape.
 
-    The adjoint of broadcasting; the result has the shape of `like`.
+    This is the adjoint of broadcasting. The result has the shape of `like`.
 
     Args:
         like: Only its shape is used.
@@ -6079,10 +6079,10 @@ def take_at_largest(
         size: Height and width of a window, or one number for both.
         strides: Steps between windows; none: their size.
         padding: Whole windows only (valid), or also windows over the border (same).
-        layout: Where the channels are: last (NHWC) or after the rows (NCHW).
+        layout: Position of the channels: last (NHWC) or after the rows (NCHW).
         dilations: Distance between the elements of a window.
-        pads: Border of each axis of space: [before, after], or one number for both; one number
-            alone is for all axes; none is what padding says.
+        pads: Border of each spatial axis: [before, after], or one number for both; a single number
+            is for all axes; none: as padding says.
         ceil_mode: Add a last window that begins inside and ends outside.
     """
 
@@ -6107,10 +6107,10 @@ def take_at_largest3d(
         size: Sizes of a window, or one number for all.
         strides: Steps between windows; none: their size.
         padding: Whole windows only (valid), or also windows over the border (same).
-        layout: Where the channels are: last (NDHWC) or after the rows (NCDHW).
+        layout: Position of the channels: last (NDHWC) or after the rows (NCDHW).
         dilations: Distance between the elements of a window.
-        pads: Border of each axis of space: [before, after], or one number for both; one number
-            alone is for all axes; none is what padding says.
+        pads: Border of each spatial axis: [before, after], or one number for both; a single number
+            is for all axes; none: as padding says.
         ceil_mode: Add a last window that begins inside and ends outside.
     """
 
@@ -6135,9 +6135,9 @@ def take_at_places(
         size: Height and width of a window, or one number for both.
         strides: Steps between windows; none: their size.
         padding: Whole windows only (valid), or also windows over the border (same).
-        layout: Where the channels are: last (NHWC) or after the rows (NCHW).
-        pads: Border of each axis of space: [before, after], or one number for both; one number
-            alone is for all axes; none is what padding says.
+        layout: Position of the channels: last (NHWC) or after the rows (NCHW).
+        pads: Border of each spatial axis: [before, after], or one number for both; a single number
+            is for all axes; none: as padding says.
         counted: Range of the indices: an image with its channels (TensorFlow), the whole batch
             (ONNX), or one channel (plane, PyTorch).
         output_sizes: Sizes of the result along the spatial axes; none: as the windows cover.
@@ -6164,9 +6164,9 @@ def take_at_places3d(
         size: Sizes of a window, or one number for all.
         strides: Steps between windows; none: their size.
         padding: Whole windows only (valid), or also windows over the border (same).
-        layout: Where the channels are: last (NDHWC) or after the rows (NCDHW).
-        pads: Border of each axis of space: [before, after], or one number for both; one number
-            alone is for all axes; none is what padding says.
+        layout: Position of the channels: last (NDHWC) or after the rows (NCDHW).
+        pads: Border of each spatial axis: [before, after], or one number for both; a single number
+            is for all axes; none: as padding says.
         counted: Range of the indices: an image with its channels (TensorFlow), the whole batch
             (ONNX), or one channel (plane, PyTorch).
         output_sizes: Sizes of the result along the spatial axes; none: as the windows cover.
@@ -6494,11 +6494,11 @@ def uniform_unit_scaling(
 ) -> Tensor:
     """Initial weights, uniform within factor * sqrt(3 / inputs).
 
-    The inputs are all sizes of the shape but the last, multiplied. Sussillo and Abbott, 2014;
+    The number of inputs is the product of all sizes but the last. Sussillo and Abbott, 2014;
     TensorFlow 1's default before Glorot's.
 
     Args:
-        shape: Sizes; override the attribute.
+        shape: Sizes; overrides the attribute.
         shape: Sizes.
         factor: Factor of the limit.
         dtype: Data type.
@@ -6531,7 +6531,7 @@ def unit_forget_bias(
     """Initial bias of a long short-term memory: 1 for the forget gate, else 0.
 
     Args:
-        shape: Sizes; override the attribute.
+        shape: Sizes; overrides the attribute.
         shape: Sizes.
         dtype: Data type.
     """
@@ -6612,16 +6612,16 @@ def variance_scaling(
 ) -> Tensor:
     """Initial weights with variance scale / n.
 
-    n is the number of inputs (fan_in) or outputs (fan_out), the last two sizes of the shape, or the
-    mean of both (fan_avg). truncated_normal draws within 2 deviations and has the variance after
-    the cut.
+    n is the number of inputs (fan_in) or outputs (fan_out), the last two sizes of the shape, or
+    their mean (fan_avg). truncated_normal draws within 2 deviations; the truncated distribution has
+    this variance.
 
     Args:
-        shape: Sizes; override the attribute.
+        shape: Sizes; overrides the attribute.
         shape: Sizes.
         scale: Factor of the variance.
-        mode: What n is.
-        distribution: What is drawn from.
+        mode: Choice of n.
+        distribution: Distribution of the numbers.
         dtype: Data type.
         seed: Own seed: nodes with the same seed draw the same numbers; none: same as training.
     """

@@ -1,4 +1,4 @@
-"""All ops. Importing this package fills the registry; an op lives in the folder of its family."""
+"""All ops. Importing this package fills the registry. An op is in the folder of its family."""
 
 from nodeflow.graph.registry import REGISTRY
 from nodeflow.ops import (
@@ -46,7 +46,7 @@ CATEGORIES = (
     ),
     *("Comparison", "Random", "Utility", "Internal"),
 )
-"""The ops' categories, in the order to show them; ops in the last one are hidden."""
+"""The categories of ops, in display order. Ops of the last one are hidden."""
 
 __all__ = [
     "CATEGORIES",

@@ -1,4 +1,4 @@
-"""The functions of the Python API that are more than one op: literals, scopes, gradients."""
+"""Functions of the Python API that are more than one op: literals, scopes, gradients."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ def constant(
     name: str | None = None,
     verify_shape: bool = False,
 ) -> Tensor:
-    """A value that never changes.
+    """Add a constant.
 
     Args:
         value: number, nested lists of numbers, or numpy array.
-        dtype: its dtype; None keeps an array's, and makes int32, float32 or bool of literals.
-        shape: its sizes; elements that are missing at the end repeat the last one of ``value``, as
-            in TensorFlow 1.
-        verify_shape: whether the value must have that shape itself.
+        dtype: its dtype; None keeps an array's dtype, and makes int32, float32 or bool of literals.
+        shape: its sizes; missing elements at the end repeat the last one of ``value``, as in
+            TensorFlow 1.
+        verify_shape: whether the value itself must have that shape.
 
     Raises:
         LiteralError: the value is not exact in the dtype.
-        ShapeError: the shape has fewer elements than the value, or is another one and verified.
+        ShapeError: the shape has fewer elements than the value, or must be equal and differs.
     """
     value, dtype = value_and_dtype(value, dtype)
     if shape is not None:
@@ -44,7 +44,7 @@ def constant(
 
 
 def _spread(array: np.ndarray, shape: Sequence[int] | int, verify: bool) -> np.ndarray:
-    """The array in a shape, its last element repeated."""
+    """Return the array in a shape, with its last element repeated."""
     sizes = full_shape((shape,) if isinstance(shape, int) else tuple(shape))
     missing = math.prod(sizes) - array.size
     if missing < 0 or (verify and array.shape != sizes) or (missing and not array.size):
@@ -64,12 +64,12 @@ def fill(
     dims: Any = None,
     dtype: Any = None,
 ) -> Tensor:
-    """A tensor full of one value.
+    """Return a tensor filled with one value.
 
     Args:
-        shape: its sizes: numbers, or a tensor of them; TensorFlow 1 calls them ``dims``.
+        shape: sizes: numbers, or a tensor of sizes; TensorFlow 1 calls them ``dims``.
         value: a number, or a tensor with one element.
-        dtype: of a number; None makes int32, float32 or bool of it.
+        dtype: dtype of a number; None: int32, float32 or bool.
 
     Raises:
         GraphError: no sizes are given, or the value is no single number.
@@ -92,12 +92,12 @@ def placeholder(
     *,
     sample: Any = None,
 ) -> Tensor:
-    """A value that is fed when the graph runs.
+    """Add a placeholder: a value that is fed when the graph runs.
 
     Args:
-        dtype: its dtype, by any name that numpy or TensorFlow 1 has for it.
-        shape: its sizes, None for one that is known only when it runs; None alone means any shape.
-        sample: value used when nothing is fed.
+        dtype: its dtype, by any name of numpy or TensorFlow 1.
+        shape: its sizes, None for a size known only in a run; None alone means any shape.
+        sample: value used if nothing is fed.
 
     Raises:
         GraphError: the sample does not fit.
@@ -114,16 +114,16 @@ def variable(
     shape: Sequence[int] | None = None,
     seed: int | None = None,
 ) -> Tensor:
-    """A value that is kept between runs.
+    """Add a variable: a value that is kept between runs.
 
     Args:
         initial: number, nested lists, numpy array, an initializer such as ``"glorot_uniform"`` or
             ``{"op": "random_normal", "stddev": 0.03}`` (which needs ``shape``), or a tensor, such
             as ``nf.random_normal([784, 300], stddev=0.03)``.
-        dtype: its dtype; None as for ``constant``, or the tensor's.
+        dtype: its dtype; None: as for ``constant``, or the tensor's.
         trainable: whether optimizers change it.
-        shape: sizes to spread the value over.
-        seed: seed of its own for an initializer.
+        shape: sizes to broadcast the value to.
+        seed: own seed of an initializer.
 
     Raises:
         GraphError: value, dtype and shape do not fit together.
@@ -141,7 +141,7 @@ def variable(
 
 
 def value_and_dtype(value: Any, dtype: Any) -> tuple[Any, str]:
-    """A literal or array, and the dtype that it has as a constant."""
+    """Return a literal or array, and the dtype that it has as a constant."""
     if isinstance(value, (np.ndarray, np.generic)):
         array = np.asarray(value)
         return array, dtype_name(array.dtype if dtype is None else dtype)
@@ -149,19 +149,19 @@ def value_and_dtype(value: Any, dtype: Any) -> tuple[Any, str]:
 
 
 def zeros(shape: Any, dtype: Any = "float32", name: str | None = None) -> Tensor:
-    """A tensor full of zeros (false for bool).
+    """Return a tensor of zeros (false for bool).
 
     Args:
-        shape: its sizes: numbers, or a tensor of them.
+        shape: sizes: numbers, or a tensor of sizes.
     """
     return _full(shape, 0, dtype, name or "zeros")
 
 
 def ones(shape: Any, dtype: Any = "float32", name: str | None = None) -> Tensor:
-    """A tensor full of ones (true for bool).
+    """Return a tensor of ones (true for bool).
 
     Args:
-        shape: its sizes: numbers, or a tensor of them.
+        shape: sizes: numbers, or a tensor of sizes.
     """
     return _full(shape, 1, dtype, name or "ones")
 
@@ -173,15 +173,15 @@ def _full(shape: Any, value: int, dtype: Any, name: str) -> Tensor:
 
 
 def clip_by_value(x: Any, min: Any = 0.0, max: Any = 1.0, name: str | None = None) -> Tensor:
-    """x limited to the range from min to max, which broadcast to x.
+    """Limit x to the range from min to max, which broadcast to x.
 
     Args:
         x: numbers; NaN stays NaN.
-        min: smallest value let through: a number, an array, a tensor of the dtype of x, or None.
-        max: largest value let through, in the same way.
+        min: lower bound: a number, an array, a tensor of the dtype of x, or None.
+        max: upper bound, likewise.
 
     Raises:
-        AttributeProblem: numbers where min is above max, or not exact in the dtype of x.
+        AttributeProblem: min is above max, or a bound is not exact in the dtype of x.
     """
     if not any(isinstance(bound, (Tensor, np.ndarray)) for bound in (min, max)):
         return F.clip_by_value(x, min=min, max=max, name=name)
@@ -201,19 +201,19 @@ def gradients(
     stop_gradients: Tensor | Sequence[Tensor] | None = None,
     unconnected_gradients: str = "none",
 ) -> list[Tensor | None]:
-    """The gradients of the sum of ``ys`` with respect to each of ``xs``.
+    """Return the gradients of the sum of ``ys`` with respect to each of ``xs``.
 
     Args:
         ys: float tensors of any shape; several are added up.
         xs: float tensors; each result has the shape and dtype of its x.
-        grad_ys: what flows into each y; None stands for ones.
+        grad_ys: incoming gradient of each y; None: ones.
         colocate_gradients_with_ops, gate_gradients, aggregation_method: accepted for TensorFlow 1;
             they change nothing here.
-        stop_gradients: tensors taken as constants.
-        unconnected_gradients: "none", or "zero" for zeros where no y depends on an x.
+        stop_gradients: tensors that count as constants.
+        unconnected_gradients: "none", or "zero" for zeros if no y depends on an x.
 
     Returns:
-        One tensor per x, or None where no y depends on it.
+        One tensor per x, or None if no y depends on it.
 
     Raises:
         GradientError: a y or x is not float, or an op on the way has no gradient.
@@ -248,10 +248,10 @@ def gradients(
 
 
 def group(*inputs: Node | Tensor | Sequence[Any] | None, name: str | None = None) -> Node:
-    """A node that runs all the given nodes and tensors when it is fetched.
+    """Add a node that runs all given nodes and tensors.
 
     Args:
-        inputs: nodes and tensors, or lists of them, nested; None is left out.
+        inputs: nodes and tensors, or nested lists of them; None is left out.
 
     Raises:
         GraphError: something else is given.
@@ -269,7 +269,7 @@ def group(*inputs: Node | Tensor | Sequence[Any] | None, name: str | None = None
 
 
 def _flat(items: Any) -> Iterator[Any]:
-    """What nested lists and tuples hold, without None."""
+    """Yield the items of nested lists and tuples, without None."""
     for item in items:
         if isinstance(item, (list, tuple)):
             yield from _flat(item)
@@ -280,16 +280,16 @@ def _flat(items: Any) -> Iterator[Any]:
 def name_scope(
     name: str | None, default_name: str | None = None, values: Any = None
 ) -> AbstractContextManager[str]:
-    """Nodes made inside are named ``name/...`` in the default graph, or in that of ``values``.
+    """Name nodes made inside ``name/...``, in the default graph or in the graph of ``values``.
 
-    Opened again, a scope gets a new name, ``name_1``; what ``with ... as scope`` gives enters the
-    same scope again, and so does a name that ends in ``/``.
+    A scope that is opened again gets a new name, ``name_1``. The result of ``with ... as scope``,
+    or a name that ends in ``/``, enters the same scope again.
 
     Args:
-        name: the scope; None takes ``default_name``. Without one, and for an empty name, nodes
-            made inside lie at the root.
-        default_name: for a function whose caller may leave its ``name`` None.
-        values: tensors whose graph it is, where they are not of the default graph.
+        name: the scope; None: ``default_name``. Without a name, or with an empty one, nodes made
+            inside are at the root.
+        default_name: for functions whose caller may leave ``name`` None.
+        values: tensors of the graph, if it is not the default graph.
 
     Raises:
         NameProblem: the name is malformed.
@@ -299,9 +299,9 @@ def name_scope(
 
 
 def device(device_name_or_function: str | None) -> AbstractContextManager[None]:
-    """Nodes made inside, in the default graph, have this device: ``/cpu:0``, ``/gpu:1``.
+    """Give nodes of the default graph made inside this device: ``/cpu:0``, ``/gpu:1``.
 
-    The engine computes on the CPU and says so once; files keep the device.
+    The engine computes on the CPU and says so once. Files keep the device.
 
     Raises:
         GraphError: it is no name of a device.
@@ -312,7 +312,7 @@ def device(device_name_or_function: str | None) -> AbstractContextManager[None]:
 def control_dependencies(
     control_inputs: Sequence[Node | Tensor | str] | Node | Tensor | None,
 ) -> AbstractContextManager[None]:
-    """Nodes made inside, in the default graph, run after the given ones; None lifts all such.
+    """Run nodes of the default graph made inside after the given ones; None removes all of these.
 
     Raises:
         GraphError: one is no node, tensor or name of the default graph.

@@ -1,4 +1,4 @@
-"""What the op modules share: the registry, and the dtype that sums are computed in."""
+"""Shared by op modules: the registry, and the dtype of sums."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ AnyOp = TypeVar("AnyOp", bound=Op)
 
 
 def register(cls: type[AnyOp]) -> type[AnyOp]:
-    """Class decorator: puts one instance of the op into the registry."""
+    """Register one instance of an op (a class decorator)."""
     REGISTRY.register(cls())
     return cls
 
 
 def accumulator(dtype: str) -> np.dtype:
-    """float32 is added up in float64, so that the reference is right for long sums."""
+    """Return the dtype of sums: float64 for float32, so that long sums are exact enough."""
     return numpy_dtype("float64" if dtype == "float32" else dtype)

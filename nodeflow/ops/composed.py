@@ -1,7 +1,7 @@
-"""Ops that are made of other ops: one node in the document, a few derived nodes in the graph.
+"""Ops composed of other ops: one node in the document, a few derived nodes in the graph.
 
-A composed op needs no gradient and no lowering of its own, since the nodes that it derives have
-them: what is fast and differentiable stays so. Its outputs stand for derived tensors.
+A composed op needs no gradient and no lowering, because its derived nodes have them. Its outputs
+stand for derived tensors.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from nodeflow.graph.types import TensorType, dtype_name, unify_shapes
 
 
 class Composed(Op):
-    """Base: ``compose`` builds the outputs from the inputs; ``infer`` says their types."""
+    """The base of composed ops: ``compose`` builds the outputs, ``infer`` returns their types."""
 
     macro = True
-    widens = False  # what it is made of does
+    widens = False  # its derived nodes do so
     differentiable = True
 
     def compose(self, *inputs: Tensor, **attrs: Any) -> Tensor | Sequence[Tensor]:
-        """The outputs as tensors of the inputs' graph (or the default graph)."""
+        """Return the outputs as tensors of the inputs' graph (or the default graph)."""
         raise NotImplementedError(self.id)
 
     def expand(self, graph: Graph, name: str, inputs: Sequence[Tensor], **attrs: Any) -> Expansion:
@@ -48,7 +48,7 @@ class Composed(Op):
 
 
 def resolve(tensor: Tensor) -> Tensor:
-    """The tensor that an output of a macro node stands for, or the tensor itself."""
+    """Return the tensor that an output of a macro node stands for, or the tensor itself."""
     while tensor.node.alias:
         target = tensor.node.alias[tensor.index]
         assert target is not None
@@ -59,7 +59,7 @@ def resolve(tensor: Tensor) -> Tensor:
 def run_references(
     graph: Graph, given: Mapping[Tensor, np.ndarray], stream: Any = None
 ) -> dict[Tensor, np.ndarray]:
-    """The values of all tensors of a small graph, op by op; variables have initial values."""
+    """Return the values of all tensors of a small graph, computed op by op from initial values."""
     known = dict(given)
     for node in graph.nodes:
         if node.op.macro or all(t in known for t in node.outputs):
@@ -73,7 +73,7 @@ def run_references(
 
 
 def equal_shapes(first: TensorType, second: TensorType, names: str, hint: str | None = None) -> Any:
-    """The common shape of two inputs that must not be broadcast.
+    """Return the common shape of two inputs that must not be broadcast.
 
     Args:
         names: the two ports, such as ``labels predictions``; errors are at the first.

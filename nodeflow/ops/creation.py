@@ -1,4 +1,4 @@
-"""Tensors made from attributes or from the shape of another tensor."""
+"""Tensors from attributes or from the shape of another tensor."""
 
 from __future__ import annotations
 
@@ -39,21 +39,21 @@ from nodeflow.ops.samples import special, values
 
 
 def literal_of(attrs: Mapping[str, Any]) -> np.ndarray:
-    """The attributes `value` and `dtype` as an array."""
+    """Return the attributes `value` and `dtype` as an array."""
     return literal(attrs["value"], attrs["dtype"])
 
 
 @register
 class Fill(RuntimeAttributes):
-    """A tensor full of one value."""
+    """A tensor filled with one value."""
 
     id = "fill"
     category = "Inputs"
     keywords = ("zeros", "ones", "constant")
     doc = (
-        "A tensor of a given shape, full of one value.\n\nWhat is wired into shape or value "
-        "overrides the attributes; the result then has the value's dtype. Gradient: the sum flows "
-        "to the value."
+        "A tensor of a given shape, filled with one value.\n\nA connected shape or value "
+        "overrides the attribute; the result then has the value's dtype. Gradient: the sum, to "
+        "the value."
     )
     differentiable = True
     runtime = ("shape", "value")
@@ -120,15 +120,15 @@ class Fill(RuntimeAttributes):
 
 @register
 class OneHot(RuntimeAttributes):
-    """Class numbers as rows with a single one."""
+    """One-hot vectors."""
 
     id = "one_hot"
     category = "Shape"
     keywords = ("classes", "labels", "indicator")
     doc = (
-        "Class numbers as vectors that are on_value at the class and off_value elsewhere.\n\nThe "
-        "new axis of size depth is put in at axis (default last). A number outside 0 to depth - 1 "
-        "gives off_value everywhere."
+        "Class numbers as vectors with on_value at the class and off_value elsewhere.\n\nThe new "
+        "axis of size depth is at axis (default last). A number outside 0 to depth - 1 gives "
+        "off_value everywhere."
     )
     runtime = ("depth",)
     inputs = (
@@ -139,7 +139,7 @@ class OneHot(RuntimeAttributes):
         Attr("depth", "int", 10, "Number of classes.", minimum=0),
         Attr("on_value", "literal", 1, "Value at the class."),
         Attr("off_value", "literal", 0, "Value elsewhere."),
-        Attr("axis", "int", -1, "Where the new axis is put in."),
+        Attr("axis", "int", -1, "Position of the new axis."),
         Attr("dtype", "dtype", "float32", "Data type."),
     )
 
@@ -205,7 +205,7 @@ class OneHot(RuntimeAttributes):
 
 
 def saturating_cast(x: np.ndarray, dtype: str) -> np.ndarray:
-    """``x`` as ``dtype``: floats saturate into integers and NaN gives 0; integers wrap."""
+    """Cast ``x`` to ``dtype``: from floats to integers it saturates, NaN gives 0; integers wrap."""
     target = numpy_dtype(dtype)
     if dtype == "bool":
         return x != 0
@@ -215,7 +215,7 @@ def saturating_cast(x: np.ndarray, dtype: str) -> np.ndarray:
         with np.errstate(all="ignore"):
             return x.astype(target)
     limits = np.iinfo(target)
-    # float(limits.max) may round up to the first number too large, so compare, never clip.
+    # Compare instead of clipping: float(limits.max) may round up to a number that is too large.
     above, below = x >= float(limits.max), x <= float(limits.min)
     inside = np.where(above | below | np.isnan(x), 0, x).astype(target)
     low, high = target.type(limits.min), target.type(limits.max)
@@ -223,7 +223,7 @@ def saturating_cast(x: np.ndarray, dtype: str) -> np.ndarray:
 
 
 class Cast(Elementwise):
-    """Elementwise, to the dtype of an attribute."""
+    """An elementwise cast to the dtype of an attribute."""
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
         return types[0].with_dtype(attrs["dtype"])
@@ -252,14 +252,13 @@ class Cast(Elementwise):
 REGISTRY.register(
     Cast(
         "cast",
-        "x as another dtype.\n\nFloats to integers drop the fraction; what is too large becomes "
-        "the "
-        "largest integer, NaN becomes 0. Integers wrap. To bool: true where x is not 0. Of complex "
-        "numbers the real part is taken.",
+        "x as another dtype.\n\nFloats to integers drop the fraction; values out of range become "
+        "the smallest or largest integer, NaN becomes 0. Integers wrap. To bool: true where x is "
+        "not 0. Of complex numbers the real part is taken.",
         lambda x, dtype: x,
         "cast(x)",
         dtypes=DTYPES,
-        attrs=(Attr("dtype", "dtype", "float32", "The dtype to convert to."),),
+        attrs=(Attr("dtype", "dtype", "float32", "The dtype of the result."),),
         gradient=lambda g, x, out, dtype: (g,),
         category="Utility",
         keywords=("convert", "dtype", "type", "float", "int"),

@@ -1,10 +1,9 @@
-"""The class of elementwise ops: one declaration each, most of them in ``math`` and ``activations``.
+"""The class of elementwise ops, most of which are declared in ``math`` and ``activations``.
 
-``expression`` is the scalar formula that the compiled tier inlines into fused loops. Its names are
-the ports, the attributes, and the functions below, which
-``nodeflow.engine.devicelib.math_functions`` provides. Literals and attributes in it take the dtype
-of the op's inputs, and the result is cast to the output's dtype. Division by zero of floats gives
-infinities and NaN, as in numpy.
+``expression`` is the scalar formula that the compiled tier inlines into fused loops. It may use the
+ports, the attributes, and the functions below, from ``nodeflow.engine.devicelib.math_functions``.
+Literals and attributes take the dtype of the op's inputs, and the result is cast to the dtype of
+the output. Division of floats by zero gives infinities and NaN, as in numpy.
 
 ======================================= ======================================================
 name                                    meaning
@@ -13,7 +12,7 @@ exp log log1p expm1 sin cos tan tanh    as in the C library, on floats
 asin acos atan atan2 sinh cosh asinh    as in the C library, on floats
 acosh atanh log2 log10 exp2 cbrt hypot
 sqrt rsqrt erf erfc                     ``rsqrt(x)`` is ``1 / sqrt(x)``, ``erfc`` 1 - erf
-gelu gelu_slope                         x times the normal probability of less, its derivative
+gelu gelu_slope                         x times the normal probability below x; its derivative
 sigmoid softplus                        stable: no overflow for large ``|x|``; NaN stays NaN
 abs_ sign                               every number; integers wrap; ``sign(NaN)`` is NaN
 floor ceil round_half_even              floats to floats
@@ -23,14 +22,14 @@ floor_divide(x, y) modulo(x, y)         Python's sign. Integer y == 0 is a RunEr
 minimum maximum                         NaN if either is NaN
 clip(x, low, high)                      ``minimum(maximum(x, low), high)``, NaN stays NaN
 bit_and bit_or bit_xor bit_not          of integers
-left_shift right_shift                  of integers; by less than 0 or the width and more: 0 or -1
-sign_bit                                whether the sign is minus, that of -0 too
+left_shift right_shift                  of integers; by < 0 or >= the bit width: 0 or -1
+sign_bit                                whether the sign bit is set, also for -0
 where(c, a, b)                          a if c else b (both are evaluated)
 cast(x)                                 x as the output's dtype: float to integer saturates and
                                         NaN gives 0, integers wrap, to bool is ``x != 0``
 ======================================= ======================================================
 
-Operators used besides: ``+ - * / == != < <= > >=``, ``and``, ``or``, ``not`` (on bools).
+Further operators: ``+ - * / == != < <= > >=``, ``and``, ``or``, ``not`` (on bools).
 """
 
 from __future__ import annotations
@@ -78,15 +77,14 @@ class Elementwise(Op):
         op_id: stable id.
         doc: documentation; its first line is the summary.
         reference: numpy function of the inputs, with the attributes as keywords.
-        expression: scalar formula for the compiled tier; None for an op that always runs by
-            reference.
+        expression: scalar formula for the compiled tier; None: the op always runs by reference.
         names: names of the in-ports, which all have one dtype.
-        dtypes: dtypes the in-ports accept.
-        ports: the in-ports, where they differ.
-        result: dtype of the output; None for that of the last input.
-        gradient: ``gradient(g, *inputs, out, **attrs)`` gives one tensor or None per input, of
+        dtypes: dtypes that the in-ports accept.
+        ports: the in-ports, if they differ.
+        result: dtype of the output; None: the dtype of the last input.
+        gradient: ``gradient(g, *inputs, out, **attrs)`` returns one tensor or None per input, of
             the output's shape.
-        domain: where the op is defined and smooth, per port, for samples; default -2 to 2.
+        domain: range per port where the op is defined and smooth, for samples; default -2 to 2.
         everyday: whether the palette shows it without a search.
     """
 
@@ -161,7 +159,7 @@ class Elementwise(Op):
         return tuple(arrays)
 
     def _special_arrays(self, dtype: str) -> tuple[np.ndarray, ...]:
-        """Every pair of special values, by broadcasting."""
+        """Return every pair of special values, by broadcasting."""
         arrays = []
         for place, port in enumerate(self.inputs):
             own = dtype if dtype in port.dtypes else port.dtypes[0]

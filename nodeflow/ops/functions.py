@@ -1,7 +1,7 @@
 """Every op as a function that adds it to a graph: ``functions.exp(x)``, ``functions.add(x, y)``.
 
-The functions are made from the registry when first asked for, so a new op needs no entry here, and
-gradient rules can use ops that are defined in any file.
+The functions are created from the registry at the first access. So a new op needs no entry here,
+and gradient rules can use ops from any file.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from nodeflow.tensorflow1.arguments import spelled_here, valued_here
 
 
 def make_function(op: Op) -> Callable[..., Any]:
-    """A function ``op(*inputs, *attributes, name=None, **attributes)``.
+    """Return a function ``op(*inputs, *attributes, name=None, **attributes)``.
 
-    Positional arguments fill the in-ports first (a variadic port takes one list, or all that is
-    left), then the attributes in their declared order. Where a port and an attribute share a name,
-    tensors and arrays go into the port.
+    Positional arguments fill the in-ports first (a variadic port takes one list, or all remaining
+    arguments), then the attributes in their declared order. If a port and an attribute share a
+    name, tensors and arrays go to the port.
     """
 
     def apply(*args: Any, name: str | None = None, **kwargs: Any) -> Any:
@@ -41,7 +41,7 @@ def make_function(op: Op) -> Callable[..., Any]:
 
 
 def signature(op: Op) -> Signature:
-    """The Python signature of an op's function."""
+    """Return the Python signature of an op's function."""
     kind, keyword = Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY
     settings = {a.name: Parameter.empty if a.required else a.default for a in op.attrs}
     parameters = [
@@ -63,16 +63,17 @@ def signature(op: Op) -> Signature:
 
 
 def _default(port: Port, settings: dict[str, Any]) -> Any:
-    """The default of an in-port: that of the attribute of its name, if there is one."""
+    """Return the default of an in-port: that of the attribute of its name, if there is one."""
     if not port.optional:
         return Parameter.empty
     return () if port.variadic else settings.get(port.name)
 
 
 def split_arguments(op: Op, args: tuple, kwargs: dict) -> tuple[list[Any], dict[str, Any]]:
-    """Sort a call's arguments into inputs and attributes.
+    """Split a call's arguments into inputs and attributes.
 
-    What a port and an attribute have the same name for goes to the port if it holds a tensor.
+    If a port and an attribute share a name, a tensor goes to the port, any other value to the
+    attribute.
     """
     attrs = _spelled(op, kwargs)
     if op.twins:
@@ -106,13 +107,13 @@ def split_arguments(op: Op, args: tuple, kwargs: dict) -> tuple[list[Any], dict[
 
 
 def _spelled(op: Op, given: dict[str, Any]) -> dict[str, Any]:
-    """Arguments of TensorFlow 1 and its like under the names that the op has for them."""
+    """Rename arguments of TensorFlow 1 and similar libraries to the names of the op."""
     known = [*(p.name for p in op.inputs), *(a.name for a in op.attrs)]
     return dict(given) if given.keys() <= set(known) else spelled_here(given, known)
 
 
 def _valued(op: Op, attrs: dict[str, Any]) -> dict[str, Any]:
-    """Attributes as they are written here: ``SAME`` is ``same``, ``[1, 2, 2, 1]`` is ``[2, 2]``."""
+    """Convert attributes to nodeflow's: ``SAME`` to ``same``, ``[1, 2, 2, 1]`` to ``[2, 2]``."""
     declared = {a.name: a for a in op.attrs}
     if "pads" in declared and isinstance(attrs.get("padding"), (int, list, tuple)):
         attrs = {"pads" if name == "padding" else name: value for name, value in attrs.items()}
@@ -130,7 +131,7 @@ def _valued(op: Op, attrs: dict[str, Any]) -> dict[str, Any]:
 
 
 def _is_setting(op: Op, name: str, value: Any) -> bool:
-    """Whether an argument that a port could take is an attribute of the same name."""
+    """Return whether an argument of a port is a value for the attribute of the same name."""
     if isinstance(value, np.ndarray) or holds_tensor(value):
         return False
     return any(attr.name == name for attr in op.attrs)
@@ -139,7 +140,7 @@ def _is_setting(op: Op, name: str, value: Any) -> bool:
 def _with_twins(
     op: Op, twins: tuple[str, ...], args: tuple, attrs: dict[str, Any]
 ) -> tuple[list[Any], dict[str, Any]]:
-    """As `split_arguments`: values that are known stay attributes, as far as they can."""
+    """Split arguments as `split_arguments`, but keep known values as attributes where possible."""
     names = [*(p.name for p in op.inputs), *(a.name for a in op.attrs if a.name not in twins)]
     if len(args) > len(names):
         raise GraphError(f"{op.short_id} takes at most {len(names)} arguments")
@@ -166,7 +167,7 @@ def _refuse_ignored(op: Op, inputs: list[Any], attrs: dict[str, Any]) -> None:
             tensor = given.get(port)
             if value is None or tensor is None:
                 continue
-            own = getattr(tensor, "dtype", None)  # a literal takes the dtype that is named
+            own = getattr(tensor, "dtype", None)  # a literal takes the given dtype
             if name == "dtype" and (own is None or dtype_name(own) == dtype_name(value)):
                 continue
             raise WiredAttribute(
@@ -177,14 +178,14 @@ def _refuse_ignored(op: Op, inputs: list[Any], attrs: dict[str, Any]) -> None:
 
 
 def holds_tensor(value: Any) -> bool:
-    """Whether it is a tensor, or a list with one."""
+    """Return whether a value is a tensor, or a list with one."""
     if isinstance(value, (list, tuple)):
         return any(map(holds_tensor, value))
     return isinstance(value, (Tensor, Node))
 
 
 def graph_of(values: list[Any]) -> Graph:
-    """The graph of the first tensor among the values, else the default graph."""
+    """Return the graph of the first tensor among the values, else the default graph."""
     for value in values:
         if isinstance(value, (Tensor, Node)):
             return value.graph

@@ -1,4 +1,4 @@
-"""Ops that follow the shape of another tensor, for gradients; hidden from the palette."""
+"""Ops that take the shape of another tensor, for gradients; hidden from the palette."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ LIKE = Port("like", "Only its shape is used.", DTYPES)
 
 
 class Internal(Op):
-    """Base of the hidden ops that follow the shape of another tensor."""
+    """The base of hidden ops that take the shape of another tensor."""
 
     category = "Internal"
     hidden = True
@@ -42,7 +42,7 @@ class Internal(Op):
 
 
 def check_adjoint(given: Shape, expected: Shape) -> None:
-    """Raises ShapeError unless a gradient has the shape of what it is the gradient of."""
+    """Raise ShapeError unless a gradient has the shape of its tensor."""
     if not compatible(given, expected):
         raise ShapeError(
             f"shape {shape_text(given)} must be {shape_text(expected)}, that of the forward op",
@@ -51,7 +51,7 @@ def check_adjoint(given: Shape, expected: Shape) -> None:
 
 
 def sum_axes(shape: tuple[int, ...], like: tuple[int, ...]) -> tuple[int, ...]:
-    """Axes of ``shape`` along which a tensor of shape ``like`` was broadcast to it."""
+    """Return the axes of ``shape`` along which a tensor of shape ``like`` was broadcast to it."""
     lead = len(shape) - len(like)
     repeated = (i for i in range(lead, len(shape)) if like[i - lead] == 1 != shape[i])
     return (*range(lead), *repeated)
@@ -59,12 +59,12 @@ def sum_axes(shape: tuple[int, ...], like: tuple[int, ...]) -> tuple[int, ...]:
 
 @register
 class SumToShapeOf(Internal):
-    """Undo broadcasting by summing."""
+    """The sum over broadcast axes."""
 
     id = "sum_to_shape_of"
     doc = (
-        "The sum of x over the axes along which `like` was broadcast to x's shape.\n\nThe adjoint "
-        "of broadcasting; the result has the shape of `like`."
+        "The sum of x over the axes along which `like` was broadcast to x's shape.\n\nThis is the "
+        "adjoint of broadcasting. The result has the shape of `like`."
     )
     inputs = (Port("x", dtypes=NUMBERS), LIKE)
 
@@ -104,7 +104,7 @@ class SumToShapeOf(Internal):
 
 
 class BroadcastLike(Elementwise):
-    """Elementwise: the sweep sums its gradient over the broadcast axes."""
+    """An elementwise op, because the gradient sweep then sums over the broadcast axes."""
 
     hidden = True
 
@@ -148,7 +148,7 @@ class ReshapeLike(Internal):
     """The elements of x in another tensor's shape."""
 
     id = "reshape_like"
-    doc = "The elements of x in the shape of `like`, which has as many."
+    doc = "The elements of x in the shape of `like`, which has the same number of elements."
     inputs = (Port("x", dtypes=DTYPES), LIKE)
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
@@ -184,13 +184,15 @@ class ReshapeLike(Internal):
 
 @register
 class Positions(Internal):
-    """0, 1, 2, ... along an axis."""
+    """The indices along an axis: 0, 1, 2, ..."""
 
     id = "positions"
-    doc = "The numbers 0, 1, 2, ... for as long as an axis of `like` is.\n\nNo gradient flows."
+    doc = (
+        "The numbers 0, 1, 2, ..., as many as the size of an axis of `like`.\n\nNo gradient flows."
+    )
     inputs = (LIKE,)
     attrs = (
-        Attr("axis", "int", 0, "The axis."),
+        Attr("axis", "int", 0, "Axis of like."),
         Attr("dtype", "dtype", "int64", "Data type.", choices=NUMBERS),
     )
 

@@ -1,4 +1,4 @@
-"""Where values enter a graph: constants, placeholders and variables."""
+"""Inputs of a graph: constants, placeholders and variables."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from nodeflow.ops.samples import values
 
 
 def literal_at(port: str, value: Any, dtype: str) -> np.ndarray:
-    """``types.literal``, with the attribute's name in its error."""
+    """Apply ``types.literal``, with the attribute's name in its error."""
     try:
         return literal(value, dtype)
     except NodeflowError as error:
@@ -47,8 +47,8 @@ class Constant(Op):
     category = "Inputs"
     keywords = ("number", "literal", "value", "array")
     doc = (
-        "A value that never changes.\n\nA number, or nested lists of numbers, of the chosen dtype; "
-        "it must be exact in it (5.5 is not an int32)."
+        "A value that never changes.\n\nA number, or nested lists of numbers, of the chosen "
+        "dtype. It must be exact in that dtype: 5.5 is no int32."
     )
     attrs = (
         Attr("value", "literal", 0.0, "The number, or nested lists of numbers."),
@@ -72,27 +72,27 @@ class Constant(Op):
 
 
 def attrs_of(attrs: Mapping[str, Any]) -> dict[str, Any]:
-    """``value`` and ``dtype`` only."""
+    """Return only ``value`` and ``dtype``."""
     return {"value": attrs["value"], "dtype": attrs["dtype"]}
 
 
 @register
 class Placeholder(Op):
-    """A value given when the graph is run."""
+    """A value that is fed in a run."""
 
     id = "placeholder"
     category = "Inputs"
     keywords = ("feed", "input", "data")
     doc = (
-        "A value that is fed when the graph runs.\n\nIts shape may hold unknown sizes; without a "
-        "shape it takes values of any shape. Without a feed, the sample is used; without that, "
-        "running is an error that says how to feed it."
+        "A value that is fed when the graph runs.\n\nIts shape may have unknown sizes; without a "
+        "shape any value fits. If nothing is fed, the sample is used. Without a sample, the run "
+        "ends with an error that says how to feed a value."
     )
     stateful = True
     attrs = (
         Attr("dtype", "dtype", "float32", "Data type."),
-        Attr("shape", "shape", None, "Sizes; none means any shape.", optional=True),
-        Attr("sample", "literal", None, "Value used when nothing is fed.", optional=True),
+        Attr("shape", "shape", None, "Sizes; none: any shape.", optional=True),
+        Attr("sample", "literal", None, "Value used if nothing is fed.", optional=True),
     )
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
@@ -108,7 +108,7 @@ class Placeholder(Op):
         return TensorType(attrs["dtype"], shape)
 
     def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
-        """The sample: what runs when nothing is fed."""
+        """Return the sample, which is used if nothing is fed."""
         if attrs["sample"] is None:
             type_ = self.infer(**attrs)
             raise MissingFeed(f"this placeholder needs a value of {type_}")
@@ -122,7 +122,7 @@ class Placeholder(Op):
 
 
 def checked_shape(shape: Shape, port: str = "shape") -> Shape:
-    """The shape itself.
+    """Return the shape after a check.
 
     Raises:
         ShapeError: a size is negative.
@@ -137,7 +137,7 @@ def checked_shape(shape: Shape, port: str = "shape") -> Shape:
 
 
 def full_shape(shape: Shape, port: str = "shape") -> tuple[int, ...]:
-    """A shape without unknown dimensions.
+    """Return a shape after checking that all sizes are known.
 
     Raises:
         ShapeError: a size is negative or unknown.
@@ -159,10 +159,10 @@ class Variable(Op):
     keywords = ("weights", "parameter", "state", "trainable")
     doc = (
         "A value that is kept between runs and changed by assign and by optimizers.\n\nIt starts "
-        "as "
-        "`value` (spread over `shape`), as what `initializer` draws, or as what is wired into "
-        "`initial`, which overrides both. Every read in a run sees the value from before the run, "
-        "unless a control dependency says otherwise. No gradient flows to its initial value."
+        "with `value` (broadcast to `shape`), with numbers from `initializer`, or with the tensor "
+        "connected to `initial`, which overrides both. Every read in a run returns the value from "
+        "before the run, unless a control dependency orders it after an assign. No gradient flows "
+        "to its initial value."
     )
     stateful = True
     random = True
@@ -175,18 +175,22 @@ class Variable(Op):
     )  # fmt: skip
     attrs = (
         Attr(
-            "value", "literal", 0.0, "Initial value, spread over the shape.", label="Initial value"
+            "value",
+            "literal",
+            0.0,
+            "Initial value, spread over the shape.",
+            label="Initial value, broadcast to the shape.",
         ),
         Attr("dtype", "dtype", "float32", "Data type."),
-        Attr("shape", "shape", None, "Sizes; none means those of the value.", optional=True),
-        Attr("initializer", "initializer", None, "Draws the initial value.", optional=True),
+        Attr("shape", "shape", None, "Sizes; none: the sizes of the value.", optional=True),
+        Attr("initializer", "initializer", None, "Initializer of the value.", optional=True),
         Attr("trainable", "bool", True, "Whether optimizers change it."),
         Attr(
             "seed",
             "int",
             None,
-            "Own seed of the initializer: variables with one seed and shape start with the same "
-            "numbers; none is same as training.",
+            "Own seed of the initializer: variables with the same seed and shape start with the "
+            "same numbers; none: same as training.",
             optional=True,
         ),
     )
@@ -228,7 +232,7 @@ class Variable(Op):
         return TensorType(dtype, shape or full_shape(initial.shape, "initial"))
 
     def reference(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
-        """The initial value; ``stream`` is where an initializer draws from."""
+        """Return the initial value. ``stream`` has the random numbers of an initializer."""
         dtype, shape = attrs["dtype"], attrs["shape"]
         if arrays:
             return arrays[0].copy()
@@ -251,7 +255,7 @@ class Variable(Op):
 
 
 def _fills(found: Shape, shape: Shape) -> bool:
-    """Whether a value broadcasts to exactly this shape."""
+    """Return whether a value broadcasts to exactly this shape."""
     lead = len(shape) - len(found)
     return lead >= 0 and all(f in (1, d) for f, d in zip(found, shape[lead:], strict=True))
 
@@ -259,10 +263,10 @@ def _fills(found: Shape, shape: Shape) -> bool:
 def bind_initializer(
     initializer: Mapping[str, Any], shape: Shape, dtype: str
 ) -> tuple[Op, dict[str, Any]]:
-    """The op that an initializer names and its complete attributes.
+    """Return the op that an initializer names and its complete attributes.
 
     Raises:
-        AttributeProblem: no such op, or one that does not fill a given shape.
+        AttributeProblem: there is no such op, or it does not fill a given shape.
     """
     try:
         op = REGISTRY.lookup(initializer["op"])

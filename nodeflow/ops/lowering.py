@@ -1,7 +1,7 @@
-"""How the compiled tier computes an op: descriptions that the engine turns into kernels.
+"""Lowerings: descriptions of an op's computation, from which the engine makes kernels.
 
-An op returns one of these from ``lower``; they are plain data, so an op's meaning never depends on
-numba. An op that returns None is run by its numpy reference in every tier.
+An op returns one from ``lower``. Lowerings are plain data, so the meaning of an op never depends on
+numba. If ``lower`` returns None, every tier runs the numpy reference.
 """
 
 from __future__ import annotations
@@ -19,33 +19,33 @@ from nodeflow.graph.types import TensorType
 from nodeflow.ops.sliding_windows import Windows
 
 PRODUCT_BLOCK = 4096
-"""Elements of a product that are multiplied one after the other (see `Reduce`)."""
+"""Elements of a product that are multiplied in sequence (see `Reduce`)."""
 FEW_LARGEST = 32
-"""The most that `Largest` finds: with more, a row that is in order takes longer than sorting it."""
+"""Most elements that `Largest` finds. With more, it is slower than sorting for sorted rows."""
 QUERIES, KEYS = 64, 128
-"""A tile of attention's scores (see `Attend`)."""
+"""Sizes of a tile of attention scores (see `Attend`)."""
 NEVER = -1e30
-"""The score of a key that a query must not see: exp of the difference to any other is 0."""
+"""Score of a key that a query must not attend to: exp of its difference to other scores is 0."""
 
 
 @cache
 def names_in(formula: str) -> frozenset[str]:
-    """The names in a formula."""
+    """Return the names in a formula."""
     return frozenset(n.id for n in ast.walk(ast.parse(formula)) if isinstance(n, ast.Name))
 
 
 class Lowering:
-    """How the compiled tier computes an op, or a part of it; the base of all descriptions."""
+    """The base of lowerings, which describe the computation of an op or a part of it."""
 
     __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Elementwise(Lowering):
-    """A scalar formula over the inputs named ``names`` and the attributes.
+    """A scalar formula of the inputs called ``names`` and the attributes.
 
-    Inputs broadcast. Literals and attributes in the formula take the inputs' dtype, the result is
-    cast to the output's. Without inputs it fills the output.
+    Inputs broadcast. Literals and attributes in the formula take the dtype of the inputs; the
+    result is cast to the dtype of the output. Without inputs it fills the output.
     """
 
     expression: str
@@ -54,15 +54,14 @@ class Elementwise(Lowering):
 
     @property
     def read(self) -> tuple[str, ...]:
-        """The inputs that the formula names; of others, as in that of ``ones_like``, only shapes
-        count."""
+        """The inputs in the formula. Of others, as for ``ones_like``, only the shape is used."""
         named = names_in(self.expression)
         return tuple(name for name in self.names if name in named)
 
 
 @dataclass(frozen=True)
 class Alias(Lowering):
-    """The output is the input's memory under another shape (reshape, identity, squeeze)."""
+    """A view of the input's memory in another shape (reshape, identity, squeeze)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,13 +73,13 @@ class Known(Lowering):
 
 @dataclass(frozen=True)
 class Reduce(Lowering):
-    """Combine the elements along ``axes`` (counted from the front, sorted).
+    """A reduction along ``axes`` (counted from the front, sorted).
 
     ``kind`` is sum, mean, prod, max, min, argmax or argmin (the last two: one axis).
 
-    A product has one order in every tier, since another one may overflow: the last run of
-    neighbouring axes first; in it, blocks of `PRODUCT_BLOCK` elements, each from first to last,
-    then their products in the same way.
+    A product has the same order in every tier, because another order may overflow. The last run of
+    adjacent axes is reduced first. Within it, blocks of `PRODUCT_BLOCK` elements are multiplied
+    from first to last, then the products of blocks in the same way.
     """
 
     kind: str
@@ -89,7 +88,7 @@ class Reduce(Lowering):
 
 @dataclass(frozen=True)
 class Matmul(Lowering):
-    """A product of two matrices, either of them transposed first; leading axes are batches."""
+    """A product of two matrices, each transposed or not. Leading axes are batches."""
 
     transpose_x: bool = False
     transpose_y: bool = False
@@ -97,10 +96,10 @@ class Matmul(Lowering):
 
 @dataclass(frozen=True)
 class Attend(Lowering):
-    """Attention of queries, keys and values, and perhaps a mask, in tiles of scores.
+    """Attention of queries, keys, values and an optional mask, in tiles of scores.
 
-    Outputs: the result, and the logarithm of the sum of exponentials of each query's scores. See
-    the ``tiled_attention`` op, whose attributes these are.
+    Outputs: the result, and the logarithm of the sum of exponentials of each query's scores. The
+    attributes are those of the ``tiled_attention`` op.
     """
 
     causal: bool
@@ -110,8 +109,11 @@ class Attend(Lowering):
 
 @dataclass(frozen=True)
 class AttendGradient(Lowering):
-    """The gradients of `Attend` by its first three inputs, of those, its second output, for each
-    query the sum of gradient times result, the gradient, and perhaps the mask."""
+    """The gradients of `Attend` for queries, keys and values.
+
+    Inputs: queries, keys, values, the second output of `Attend`, the sum of gradient times result
+    for each query, the gradient, and an optional mask.
+    """
 
     causal: bool
     offset: int
@@ -120,14 +122,14 @@ class AttendGradient(Lowering):
 
 @dataclass(frozen=True)
 class Permute(Lowering):
-    """``axes`` of the output are these axes of the input."""
+    """A transposition: ``axes`` of the output are these axes of the input."""
 
     axes: tuple[int, ...]
 
 
 @dataclass(frozen=True)
 class Block:
-    """A rectangle of elements: sizes, and offsets and strides, in elements, on both sides."""
+    """A rectangle of elements: sizes, and offsets and strides in elements, in source and target."""
 
     sizes: tuple[int, ...]
     source_offset: int
@@ -138,8 +140,10 @@ class Block:
 
 @dataclass(frozen=True)
 class Copy(Lowering):
-    """One block of each input goes to the output; with ``fill`` (then of one input), the rest of
-    the output is that number."""
+    """A copy of one block of each input to the output.
+
+    With ``fill`` (one input only), the rest of the output is that number.
+    """
 
     blocks: tuple[Block, ...]
     fill: Any = None
@@ -147,7 +151,7 @@ class Copy(Lowering):
 
 @dataclass(frozen=True)
 class Gather(Lowering):
-    """Slices of the first input along ``axis``, named by the second; fails outside the axis.
+    """Slices of the first input along ``axis`` at the indices of the second; fails out of range.
 
     ``from_end``: negative numbers count from the end.
     """
@@ -158,10 +162,10 @@ class Gather(Lowering):
 
 @dataclass(frozen=True)
 class ScatterAdd(Lowering):
-    """Zeros, with slices of the first input added where the second says along ``axis``.
+    """Zeros, with slices of the first input added at the indices of the second along ``axis``.
 
-    ``from_end``: negative numbers count from the end. ``kind`` max or min: the extremes instead,
-    starting from the lowest or highest value of the dtype.
+    ``from_end``: negative numbers count from the end. ``kind`` max or min: extremes instead of
+    sums, starting from the lowest or highest value of the dtype.
     """
 
     axis: int
@@ -171,11 +175,11 @@ class ScatterAdd(Lowering):
 
 @dataclass(frozen=True)
 class FirstOccurrences(Lowering):
-    """Of numbers of rows, the inputs one after the other: which are named for the first time.
+    """The first occurrences of row numbers in the inputs, one input after the other.
 
-    Outputs: the rows, none negative; for each the place where its number comes first, all in one
-    and then those of each input; working memory, a power of two of at least twice as many. All are
-    int64. Fails outside of the ``extent`` rows.
+    Outputs, all int64: the rows, none negative; for each the place where its number first occurs,
+    counted in all inputs, then in each input; working memory, a power of two of at least twice as
+    many elements. Fails outside the ``extent`` rows.
 
     ``from_end``: for each input, whether negative numbers count from the end.
     """
@@ -186,23 +190,26 @@ class FirstOccurrences(Lowering):
 
 @dataclass(frozen=True)
 class MarkRows(Lowering):
-    """True for each row of the output that an input names, negative numbers from the end; fails
-    outside."""
+    """True for each row of the output whose number an input contains; fails out of range.
+
+    Negative numbers count from the end.
+    """
 
 
 @dataclass(frozen=True)
 class PutRows(Lowering):
-    """The first input, its rows that the second names replaced by those of the fourth; only where
-    the third says that a number comes first."""
+    """The first input, with the rows of the second input replaced by rows of the fourth.
+
+    A row is written only where the third input marks its number as a first occurrence.
+    """
 
 
 @dataclass(frozen=True)
 class NumberRows(Lowering):
-    """The numbers (int64) of rows that the last axis of the input names by one number for each of
-    some axes of a tensor, whose sizes are ``extents``; negative ones count from the end. Fails
-    outside.
+    """Row numbers (int64) from indices of several axes, in the last axis of the input.
 
-    ``batches``: how many such tensors lie one after the other, each with as many of the names.
+    ``extents``: sizes of these axes. Negative indices count from the end. Fails out of range.
+    ``batches``: number of such tensors in sequence, each with an equal share of the indices.
     """
 
     extents: tuple[int, ...]
@@ -211,9 +218,9 @@ class NumberRows(Lowering):
 
 @dataclass(frozen=True)
 class ChangeRows(Lowering):
-    """The first input, its rows that the second numbers changed by those of the third in order.
+    """The first input, with the rows of the second input changed by rows of the third, in order.
 
-    A row is what lies below the first ``axes`` axes. ``mode`` is update, add, multiply, max or min.
+    A row is a slice below the first ``axes`` axes. ``mode`` is update, add, multiply, max or min.
     """
 
     axes: int
@@ -222,37 +229,41 @@ class ChangeRows(Lowering):
 
 @dataclass(frozen=True)
 class Pick(Lowering):
-    """From each row of the first input the element that the second names; fails outside the row."""
+    """From each row of the first input, the element at the second's index; fails out of range."""
 
 
 @dataclass(frozen=True)
 class TakeAlong(Lowering):
-    """Row by row along ``axis``, the elements of the first input that the second names."""
+    """The elements of the first input at the indices of the second, row by row along ``axis``."""
 
     axis: int
 
 
 @dataclass(frozen=True)
 class SearchSorted(Lowering):
-    """For each of the second input the place in its row of the first, which is in order: before
-    equal ones on the ``side`` left, after them on the right."""
+    """The place of each number of the second input in its sorted row of the first.
+
+    ``side``: before equal elements (left) or after them (right).
+    """
 
     side: str
 
 
 @dataclass(frozen=True)
 class AddAlong(Lowering):
-    """Zeros, with the first input's elements added, row by row along ``axis``, where the second
-    says."""
+    """Zeros, with the elements of the first input added at the indices of the second.
+
+    Both run row by row along ``axis``.
+    """
 
     axis: int
 
 
 @dataclass(frozen=True)
 class Order(Lowering):
-    """The indices (int64) that sort each row of the last axis, NaN as the largest; stable.
+    """The indices (int64) that sort each row of the last axis, stable, with NaN as the largest.
 
-    Also writes as many more int64 that it uses as working memory.
+    Also writes the same number of int64 as working memory.
     """
 
     descending: bool = False
@@ -260,26 +271,27 @@ class Order(Lowering):
 
 @dataclass(frozen=True)
 class SortValues(Lowering):
-    """The elements of each row of the last axis in order, -0 before 0 and NaN as the largest."""
+    """The sorted elements of each row of the last axis: -0 before 0, NaN as the largest."""
 
     descending: bool = False
 
 
 @dataclass(frozen=True)
 class Largest(Lowering):
-    """The indices (int64) of the largest elements of each row of the last axis, as many as the
-    output has, at most `FEW_LARGEST`, the largest first; or of the smallest. In the order of
-    `Order`."""
+    """The indices (int64) of the largest or smallest elements of each row of the last axis.
+
+    As many as the output has, at most `FEW_LARGEST`, in the order of `Order`.
+    """
 
     descending: bool = True
 
 
 @dataclass(frozen=True)
 class Distinct(Lowering):
-    """The distinct elements of the first input, a vector, whose order the second is.
+    """The distinct elements of the first input, a vector; the second input is its sort order.
 
-    Writes the values with ``fill`` after the last, each element's number among them, and how many
-    there are; fails if they do not fit.
+    Writes the values, padded with ``fill``, each element's index among them, and their number.
+    Fails if they do not fit.
     """
 
     fill: Any
@@ -287,15 +299,15 @@ class Distinct(Lowering):
 
 @dataclass(frozen=True)
 class PairsInOrder(Lowering):
-    """How often a positive scores above a negative: labels (bool), scores, the scores' order."""
+    """The number of positives above negatives. Inputs: labels (bool), scores, their sort order."""
 
 
 @dataclass(frozen=True)
 class OtherProducts(Lowering):
     """For each element of a row (the last axis) the product of the others.
 
-    With ``along``, how that changes when the row moves along the second input; then it also writes
-    as many more elements that it uses as working memory.
+    With ``along``, its change when the row moves along the second input. This also writes the same
+    number of elements as working memory.
     """
 
     along: bool = False
@@ -303,7 +315,7 @@ class OtherProducts(Lowering):
 
 @dataclass(frozen=True)
 class Random(Lowering):
-    """Fill the output with ``offset + scale * drawn``, from the node's own stream.
+    """Random numbers ``offset + scale * drawn``, from the node's own stream.
 
     ``distribution`` is uniform, normal or truncated_normal (between ``low`` and ``high``).
     """
@@ -317,9 +329,10 @@ class Random(Lowering):
 
 @dataclass(frozen=True)
 class Running(Lowering):
-    """All elements up to each one along ``axis`` combined, itself left out if ``exclusive``.
+    """Running combinations along ``axis`` of all elements up to each one.
 
-    ``kind`` is sum, prod, max, min or logsumexp; ``exclusive`` starts from what changes nothing.
+    ``kind`` is sum, prod, max, min or logsumexp. ``exclusive`` leaves the element itself out and
+    starts from the neutral element.
     """
 
     kind: str
@@ -330,8 +343,7 @@ class Running(Lowering):
 
 @dataclass(frozen=True)
 class Loop(Lowering):
-    """A piece of graph run for each step of sequences (see the ``scan`` op, whose attributes these
-    are)."""
+    """A body that runs for each step of sequences, with the attributes of the ``scan`` op."""
 
     body: str
     carried: int
@@ -342,7 +354,7 @@ class Loop(Lowering):
 
 @dataclass(frozen=True)
 class While(Lowering):
-    """A piece of graph that runs while another says so (see the ``while_loop`` op)."""
+    """A body that runs while a condition holds (see the ``while_loop`` op)."""
 
     cond: str
     body: str
@@ -352,7 +364,7 @@ class While(Lowering):
 
 @dataclass(frozen=True)
 class Branch(Lowering):
-    """One of two pieces of graph (see the ``cond`` op)."""
+    """One of two bodies (see the ``cond`` op)."""
 
     true_body: str
     false_body: str
@@ -360,10 +372,10 @@ class Branch(Lowering):
 
 @dataclass(frozen=True)
 class Convolve(Lowering):
-    """A convolution (``result``) or its gradient by the image (``input``), channels last.
+    """A convolution (``result``) or its gradient for the image (``input``), channels last.
 
-    ``result`` takes image and filter, ``input`` the result's gradient and the filter. The border
-    contributes nothing.
+    ``result`` takes image and filter, ``input`` the gradient of the result and the filter. The
+    border contributes nothing.
     """
 
     kind: Literal["result", "input"]
@@ -373,8 +385,7 @@ class Convolve(Lowering):
 
 @dataclass(frozen=True)
 class FilterGradient(Lowering):
-    """The gradient of a convolution by its filter: of image and the result's gradient, channels
-    last."""
+    """The gradient of a convolution for its filter, from image and gradient, channels last."""
 
     windows: Windows
     groups: int
@@ -382,12 +393,12 @@ class FilterGradient(Lowering):
 
 @dataclass(frozen=True)
 class Pool(Lowering):
-    """One number for each window, or its adjoint, channels last; the border does not count, but as
-    zeros of a mean if ``border``.
+    """One number per window, or the adjoint, channels last.
 
-    ``max`` and ``mean`` take images; ``put`` zeros like the first input, with the second added
-    where each window of the first is largest; ``take`` the second's elements there; ``share``
-    spreads the input over the windows of the output.
+    The border does not count, except as zeros in a mean with ``border``. ``max`` and ``mean`` take
+    images. ``put`` gives zeros like the first input, with the second added at the largest element
+    of each window of the first; ``take`` gives the second's elements there. ``share`` spreads the
+    input over the windows of the output.
     """
 
     kind: Literal["max", "mean", "put", "take", "share"]
@@ -397,7 +408,7 @@ class Pool(Lowering):
 
 @dataclass(frozen=True)
 class Part:
-    """One lowered operation inside a `Composite`: writes the value called ``name``.
+    """One lowered operation inside a `Composite`, which writes the value called ``name``.
 
     ``more`` are further values that it writes, outputs or working memory.
     """
@@ -422,17 +433,17 @@ class Composite(Lowering):
 
 
 Rows = Callable[[TensorType], tuple[Lowering, Sequence[TensorType]]]
-"""Of a type: what works on its last axis, and the types of what that writes."""
+"""A function of a type that returns a lowering along its last axis and the types of its results."""
 
 
 def last_axis(
     types: Sequence[TensorType], out: TensorType, axes: Sequence[int], rows: Rows
 ) -> Composite:
-    """``rows`` along other axes than the last: they are moved there, made one, and moved back.
+    """Apply ``rows`` along other axes: move them to the end, merge them, and move them back.
 
     Args:
-        types: of the inputs, all of one shape.
-        out: the type of the result, of that shape too.
+        types: types of the inputs, all of one shape.
+        out: the type of the result, of the same shape.
         axes: the axes that make up a row.
     """
     rank = out.rank
@@ -457,13 +468,13 @@ def last_axis(
 
 
 def strides_of(shape: Sequence[int | None]) -> tuple[int, ...]:
-    """Elements from one index to the next along each axis of a contiguous array."""
+    """Return the strides of a contiguous array, in elements."""
     sizes = [d or 0 for d in shape]
     return tuple(math.prod(sizes[axis + 1 :]) for axis in range(len(sizes)))
 
 
 def reduced_runs(shape: Sequence[int], axes: Sequence[int]) -> list[tuple[bool, int]]:
-    """Neighbouring axes that are reduced, or kept, as one: (reduced, size); size 1 vanishes."""
+    """Merge adjacent reduced axes, and kept ones: (reduced, size). Axes of size 1 are dropped."""
     runs: list[tuple[bool, int]] = []
     for axis, size in enumerate(shape):
         if size == 1:
@@ -479,7 +490,7 @@ def reduced_runs(shape: Sequence[int], axes: Sequence[int]) -> list[tuple[bool, 
 def slice_layout(
     shape: Sequence[int | None], key: Sequence[slice]
 ) -> tuple[tuple[int, ...], int, tuple[int, ...]]:
-    """Sizes, offset and strides of the part of an array that slices choose."""
+    """Return sizes, offset and strides of the part of an array that slices select."""
     steps = strides_of(shape)
     ranges = [range(*k.indices(d or 0)) for k, d in zip(key, shape, strict=False)]
     ranges += [range(d or 0) for d in shape[len(ranges) :]]

@@ -1,6 +1,6 @@
 """Gradients, and the base of optimizers: macro ops, which derive nodes when they are added.
 
-The file stores the one node; what it derives can be seen, inspected and fetched by name.
+The file stores the one node. The derived nodes can be seen, inspected and fetched by name.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ class Gradients(Op):
     category = "Training"
     keywords = ("derivative", "backpropagation", "slope", "differentiate")
     doc = (
-        "The gradients of y with respect to each of xs.\n\nOf the sum of y's elements unless it is "
-        "a scalar; each has the shape of its x. Gradients of gradients exist. Where y does not "
-        "depend on an x there is none, and fetching it is an error."
+        "The gradients of y with respect to each of xs.\n\nIf y is no scalar, of the sum of its "
+        "elements. Each gradient has the shape of its x. Gradients of gradients exist. If y does "
+        "not depend on an x, it has no gradient, and fetching it is an error."
     )
     macro = True
     differentiable = True
@@ -55,7 +55,7 @@ class Gradients(Op):
 
 
 def number_port(port: str, attr: str, doc: str) -> Port:
-    """An in-port that overrides a number of an optimizer, with what the number is elsewhere."""
+    """Return an in-port that overrides an attribute of an optimizer, for example a rate."""
 
     def constant(graph: Graph, attrs: Mapping[str, Any]) -> Tensor:
         return graph.apply("constant", value=float(attrs[attr]), dtype="float64", name=attr)
@@ -67,16 +67,17 @@ def number_port(port: str, attr: str, doc: str) -> Port:
 
 
 class Optimizer(Op):
-    """Base: finds the variables, takes gradients, and adds one update per variable.
+    """The base of optimizers: finds the variables, takes gradients, and adds an update per
+    variable.
 
-    Its numbers are attributes, and in-ports of the same names for tensors.
+    Its numbers are attributes. In-ports of the same names take tensors instead.
     """
 
     category = "Training"
     macro = True
     stateful = True
     inputs = (
-        Port("loss", "The scalar to minimise.", FLOATS),
+        Port("loss", "Scalar to minimize.", FLOATS),
         number_port(
             "schedule", "learning_rate", "Learning rate of each step; overrides the attribute."
         ),
@@ -85,27 +86,29 @@ class Optimizer(Op):
     numbers: tuple[str, ...] = ("learning_rate",)
     """Attributes that become constants: ``NAME/learning_rate``."""
     others: tuple[str, ...] = ()
-    """Further numbers that a tensor may give."""
+    """Further numbers that a tensor may override."""
     COMMON = (
-        Attr("clip_value", "float", None, "Limit of each gradient element, before clip_norm; none "
-             "is no limit.", minimum=1e-30, optional=True),
-        Attr("clip_norm", "float", None, "Limit of the length of all gradients together; none is "
-             "no limit.", minimum=1e-30, optional=True),
-        Attr("weight_decay", "float", 0.0, "Share, times the learning rate, that weights shrink.",
+        Attr("clip_value", "float", None, "Bound of each gradient element, applied before "
+             "clip_norm; none: no bound.", minimum=1e-30, optional=True),
+        Attr("clip_norm", "float", None, "Bound of the length of all gradients together; none: no "
+             "bound.", minimum=1e-30, optional=True),
+        Attr("weight_decay", "float", 0.0, "Share, times the learning rate, by which weights "
+             "shrink.",
              minimum=0),
         Attr("average_decay", "float", None, "Share kept in running means of the weights, for the "
-             "training setting use_averages; none is off.", minimum=0, maximum=1, optional=True),
-        Attr("variables", "names", None, "Variables to change; none means all trainable ones.",
+             "training setting use_averages; none: off.", minimum=0, maximum=1, optional=True),
+        Attr("variables", "names", None, "Variables to change; none: all trainable ones.",
              optional=True),
-        Attr("rows", "choice", "all", "Rows of a table that a step changes. touched: only those "
-             "that it looked up, where the gradient comes from lookups alone; another algorithm "
-             "where means keep moving, and as fast with any number of rows.",
+        Attr("rows", "choice", "all", "Rows of a table that a step changes. touched: only rows "
+             "that the step looked up, if the gradient comes only from lookups. This differs from "
+             "algorithms whose means change in every row, but takes the same time for any number "
+             "of rows.",
              choices=("all", "touched")),
     )  # fmt: skip
-    """What every optimizer can do besides."""
+    """The attributes of every optimizer."""
 
     LIMITS = ("clip_value", "clip_norm", "weight_decay")
-    """Further attributes that become constants where they are set: 0 and none are no nodes."""
+    """Further attributes that become constants if set: 0 and none become no nodes."""
 
     def __init_subclass__(cls) -> None:
         cls.run_time = (*cls.numbers, *Optimizer.LIMITS)
@@ -165,7 +168,7 @@ class Optimizer(Op):
         return [v for v in graph.trainable_variables if v.node in before and v.type.is_float]
 
     def variable(self, graph: Graph, name: str) -> Tensor:
-        """The variable of a name.
+        """Return the variable of a name.
 
         Raises:
             GraphError: it is something else.
@@ -180,15 +183,15 @@ class Optimizer(Op):
         return tensor
 
     def prepare(self, updates: Updates, dtype: str) -> None:
-        """Add what all variables of one dtype share."""
+        """Add nodes that all variables of one dtype share."""
 
     def new_value(self, updates: Updates, variable: Tensor, gradient: Tensor) -> Tensor:
-        """The variable after the step."""
+        """Return the variable after the step."""
         step = self.step(updates, variable, gradient)
         return F.subtract(updates.decayed(variable), step, name="new_value")
 
     def step(self, updates: Updates, variable: Tensor, gradient: Tensor) -> Tensor:
-        """What is subtracted from the variable."""
+        """Return the tensor to subtract from the variable."""
         raise NotImplementedError
 
 
@@ -197,7 +200,7 @@ def _named(names: Sequence[str]) -> str:
 
 
 class Updates:
-    """What one optimizer node adds to the graph: shared numbers, slots and assigns.
+    """The nodes that one optimizer adds: shared numbers, slots and assigns.
 
     Args:
         attrs: the settings.
@@ -215,7 +218,7 @@ class Updates:
         self._touched: Tensor | None = None
 
     def assign(self, op: Optimizer, pairs: Sequence[tuple[Tensor, Tensor]]) -> list[Node]:
-        """Add the updates of all (gradient, variable) pairs; returns the assigns."""
+        """Add the updates of all (gradient, variable) pairs. Return the assigns."""
         for dtype in dict.fromkeys(v.dtype for _, v in pairs):
             for attr in op.numbers:
                 self.share_number(attr, dtype)
@@ -243,13 +246,13 @@ class Updates:
         return self.graph.apply("constant", value=value, dtype=dtype, name=attr)
 
     def _rows_of(self, variable: Tensor, gradient: Tensor) -> Tensor | None:
-        """Which rows of a variable may change; None for all."""
+        """Return a mask of the rows of a variable that may change; None: all."""
         if self.attrs["rows"] != "touched" or (indices := looked_up(gradient)) is None:
             return None
         return self.graph.apply("touched_rows", variable, *indices, name="touched")
 
     def _clip(self, gradients: list[Tensor]) -> list[Tensor]:
-        """Each element limited, then all together scaled down to the limit of their length."""
+        """Limit each element, then scale all gradients down to the bound of their common length."""
         if self.attrs["clip_value"] is not None:
             gradients = [self._limited(gradient) for gradient in gradients]
         if self.attrs["clip_norm"] is None:
@@ -269,7 +272,7 @@ class Updates:
         return F.clip(gradient, least, self.shared("clip_value", gradient.dtype), name="clipped")
 
     def decayed(self, variable: Tensor) -> Tensor:
-        """Loshchilov and Hutter, 2019: apart from the gradient, so that nothing rescales it."""
+        """Shrink weights separately from the gradient: Loshchilov and Hutter, 2019."""
         if not self.attrs["weight_decay"]:
             return variable
         decay = self.shared("weight_decay", variable.dtype)
@@ -286,23 +289,23 @@ class Updates:
         self.store(old, mean, name="assign_average")
 
     def share_number(self, name: str, dtype: str) -> None:
-        """Share an attribute, or what is wired in its place."""
+        """Share an attribute, or the tensor connected in its place."""
         self.share(name, self._number(name, dtype))
 
     def share(self, name: str, tensor: Tensor) -> None:
-        """Keep a tensor for all variables of its dtype."""
+        """Store a tensor for all variables of its dtype."""
         self._shared[name, tensor.dtype] = tensor
 
     def shared(self, name: str, dtype: str) -> Tensor:
-        """An attribute in ``numbers``, or what ``prepare`` shared."""
+        """Return an attribute in ``numbers``, or a tensor that ``prepare`` shared."""
         return self._shared[name, dtype]
 
     def slot(self, name: str, variable: Tensor, value: float = 0.0) -> Tensor:
-        """A variable like another that is not trained, in the current scope."""
+        """Create an untrained variable like another one, in the current scope."""
         return self.number_slot(name, variable.dtype, value, variable.shape)
 
     def number_slot(self, name: str, dtype: str, value: float, shape: Any = ()) -> Tensor:
-        """A variable that is not trained, in the current scope."""
+        """Create an untrained variable in the current scope."""
         return self.graph.apply(
             "variable", value=value, dtype=dtype, shape=shape, trainable=False, name=name
         )
@@ -310,7 +313,7 @@ class Updates:
     def running_mean(
         self, name: str, decay: str, variable: Tensor, new: Tensor, start: float = 0.0
     ) -> Tensor:
-        """decay * old + (1 - decay) * new, kept in a slot; ``prepare`` shared both factors."""
+        """Return decay * old + (1 - decay) * new, kept in a slot; ``prepare`` made both factors."""
         old = self.slot(name, variable, start)
         kept = self.shared(decay, variable.dtype) * old
         share = self.shared(f"one_minus_{decay}", variable.dtype)
@@ -325,7 +328,7 @@ class Updates:
             self.share(f"one_minus_{name}", rest)
 
     def share_power(self, dtype: str, *names: str) -> None:
-        """Share NAME to the power of the step's number, from 1, as NAME_power."""
+        """Share NAME to the power of the step number, from 1, as NAME_power."""
         for name in names:
             old = self.number_slot(f"{name}_power", dtype, 1.0)
             power = F.multiply(old, self.shared(name, dtype), name=f"new_{name}_power")
@@ -333,7 +336,7 @@ class Updates:
             self.share(f"{name}_power", power)
 
     def store(self, variable: Tensor, value: Tensor, name: str = "assign") -> None:
-        """Assign, to the rows that may change, and run it with the optimizer node."""
+        """Assign to the rows that may change, and run the assign with the optimizer node."""
         if self._touched is not None:
             value = F.where(self._touched, value, variable, name=f"{name}_touched")
         assign = self.graph.apply("assign", variable, value, update=True, name=name)
@@ -341,10 +344,10 @@ class Updates:
 
 
 def average_names(optimizer: Node) -> dict[str, str]:
-    """Variable -> the variable that holds its running mean, for an optimizer that keeps them.
+    """Return variable -> variable with its running mean, for an optimizer that keeps them.
 
-    Found by structure, so also for the group that an unpacked optimizer has become: a mean starts
-    at the variable itself, and each step assigns to it.
+    They are found by structure, which also works for the group that an unpacked optimizer became: a
+    mean starts at the variable itself, and each step assigns to it.
     """
     runs = [*optimizer.control_inputs, *(t.node for t in optimizer.inputs)]
     assigned = (n.inputs[0].node for n in runs if n.op.id == "assign")

@@ -1,8 +1,9 @@
-"""Attributes that a tensor may give when the graph runs: the base of ops that take shapes.
+"""Attributes that a tensor may give in a run: the base of ops that take shapes.
 
-``reshape`` has the attribute `shape` and an in-port of the same name. A wired port wins. Of what is
-wired, inference sees what is known before a run (`TensorType.value`), and a run mostly all of it:
-then the op is compiled as if the attribute had been written. What depends on data is `LATER`.
+``reshape`` has the attribute `shape` and an in-port of the same name. A connected port overrides
+the attribute. Inference uses the part of its value that is known before a run (`TensorType.value`),
+and a run usually knows all of it: then the op is compiled as if the attribute had been written. A
+value that depends on data is `LATER`.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ SIZES = ("int32", "int64")
 
 
 class _Later:
-    """A number, or several, that a run finds out."""
+    """One or several numbers that only a run knows."""
 
     def __repr__(self) -> str:
         return "?"
@@ -35,11 +36,11 @@ class _Later:
 
 LATER: Any = _Later()
 LISTS = ("shape", "ints")
-"""Kinds of attributes that are lists of numbers; others are one number."""
+"""Kinds of attributes that are lists of numbers; others are single numbers."""
 
 
-def shape_port(name: str = "shape", doc: str = "Sizes; override the attribute.") -> Port:
-    """An in-port for sizes; without a wire where a later port has one, the attribute stands in."""
+def shape_port(name: str = "shape", doc: str = "Sizes; overrides the attribute.") -> Port:
+    """Return an in-port for sizes. If only a later port is connected, the attribute stands in."""
 
     def sizes(attrs: Mapping[str, Any]) -> np.ndarray | None:
         value = attrs[name]
@@ -60,54 +61,54 @@ def shape_port(name: str = "shape", doc: str = "Sizes; override the attribute.")
 
 
 def dims(values: Any) -> Shape:
-    """Sizes as a shape: what a run finds out is unknown."""
+    """Return sizes as a shape, with None for `LATER`."""
     return UNKNOWN if values is LATER else tuple(None if v is LATER else v for v in values)
 
 
 def has_later(value: Any) -> bool:
-    """Whether a run finds it out, or a part of it."""
+    """Return whether a value is `LATER` or contains it."""
     return value is LATER or (isinstance(value, tuple) and any(v is LATER for v in value))
 
 
 class RuntimeAttributes(Op):
-    """Base of ops whose last in-ports, `runtime`, have attributes of the same names.
+    """The base of ops whose last in-ports, `runtime`, have attributes of the same names.
 
-    A subclass has ``infer_known``, ``compute`` and ``lower_known`` instead of ``infer``,
-    ``reference`` and ``lower``: without those inputs, with complete attributes.
+    A subclass defines ``infer_known``, ``compute`` and ``lower_known`` instead of ``infer``,
+    ``reference`` and ``lower``. These get complete attributes and not those inputs.
     """
 
     runtime: tuple[str, ...] = ()
 
     @abstractmethod
     def infer_known(self, *types: TensorType, **attrs: Any) -> TensorType:
-        """As ``infer``; an attribute may be `LATER`, or hold it."""
+        """Infer the type as ``infer`` does. An attribute may be `LATER`, or contain it."""
 
     def compute(self, *arrays: np.ndarray, **attrs: Any) -> np.ndarray:
-        """As ``reference``, which calls it, unless that is defined itself."""
+        """Compute the result; ``reference`` calls this, unless a subclass overrides it."""
         raise NotImplementedError(self.id)
 
     def lower_known(
         self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any
     ) -> Any:
-        """As ``lower``; every attribute is known."""
+        """Lower the op as ``lower`` does. Every attribute is known."""
         return None
 
     # ---- the op ---------------------------------------------------------------------------------
 
     def data(self, values: Sequence[Any]) -> Sequence[Any]:
-        """The inputs that stand for no attribute."""
+        """Return the inputs that give no attribute."""
         return values[: len(self.inputs) - len(self.runtime)]
 
     def wired(self, values: Sequence[Any]) -> Mapping[str, Any]:
-        """The inputs that do, by name."""
+        """Return the inputs that give attributes, by name."""
         return dict(zip(self.runtime, values[len(self.inputs) - len(self.runtime) :], strict=False))
 
     def bound(self, types: Sequence[TensorType], attrs: Mapping[str, Any]) -> dict[str, Any]:
-        """The attributes, with what types say of those that are wired.
+        """Return the attributes, with values from the types of connected ports.
 
         Raises:
-            ShapeError: what is wired is not one number, or not a list of them.
-            AttributeProblem: it is known and wrong.
+            ShapeError: a connected value is not one number, or not a list of numbers.
+            AttributeProblem: a known value is wrong.
         """
         given = {name: self._known(name, type_) for name, type_ in self.wired(types).items()}
         return {**attrs, **given}
@@ -141,7 +142,7 @@ class RuntimeAttributes(Op):
     def _found(
         self, arrays: Sequence[np.ndarray], wired: Mapping[str, np.ndarray], attrs: dict[str, Any]
     ) -> dict[str, Any]:
-        """The attributes that a run finds out.
+        """Return the attributes that the run gives.
 
         Raises:
             RunError: they do not fit the other inputs.
@@ -170,7 +171,7 @@ class RuntimeAttributes(Op):
 
 
 def check_rank(name: str, type_: TensorType, rank: int) -> None:
-    """Raises ShapeError unless what is wired to a port is one number, or a list of numbers."""
+    """Raise ShapeError unless the value at a port is one number, or a list of numbers."""
     if type_.has_rank and type_.rank != rank:
         what = "one number" if rank == 0 else "a list of numbers"
         text = f"{name} must be {what}, not of shape {shape_text(type_.shape)}"
@@ -178,12 +179,12 @@ def check_rank(name: str, type_: TensorType, rank: int) -> None:
 
 
 def all_inputs(node: Node, *grads: Tensor | None) -> list[Tensor | None]:
-    """Gradients of the first inputs, and none for those that stand for attributes."""
+    """Return gradients of the first inputs, and None for those that give attributes."""
     return [*grads, *[None] * (len(node.inputs) - len(grads))]
 
 
 def times(size: Dim, count: Any) -> Dim:
-    """A size, repeated."""
+    """Return a size times a count."""
     if count == 0 or size == 0:
         return 0
     return None if size is None or count is LATER else size * count

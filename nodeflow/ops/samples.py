@@ -1,6 +1,6 @@
 """Example values for the contract tests: the same on every machine, without a random generator.
 
-An op's samples are part of its declaration, so that a new op is tested by being registered.
+The samples of an op are part of its declaration, so registering an op is enough to test it.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from nodeflow.graph.types import COMPLEX, FLOATS, numpy_dtype
 _GOLDEN = (math.sqrt(5) - 1) / 2
 
 SPECIAL = (math.nan, math.inf, -math.inf, -0.0, 0.0, 1.0)
-"""Values at which floats go wrong."""
+"""Values at which float code often fails."""
 
 
 ROUNDED = tuple(d for d in FLOATS if d != "float64")
-"""Floats in which no gradients are compared with finite differences."""
+"""Float dtypes whose gradients are not compared with finite differences."""
 
 
 def values(
@@ -28,9 +28,9 @@ def values(
     high: float = 2.0,
     start: int = 1,
 ) -> np.ndarray:
-    """An array whose elements differ and fill ``low`` to ``high`` evenly.
+    """Return an array of distinct elements that fill ``low`` to ``high`` evenly.
 
-    The fractional parts of multiples of the golden ratio; ``start`` gives other values.
+    They are the fractional parts of multiples of the golden ratio. ``start`` gives other values.
     """
     unit = (np.arange(start, start + math.prod(shape)) * _GOLDEN) % 1.0
     if dtype == "bool":
@@ -47,5 +47,5 @@ def values(
 
 
 def special(dtype: str) -> np.ndarray:
-    """NaN, the infinities, both zeros and one."""
+    """Return NaN, the infinities, both zeros and one."""
     return np.array(SPECIAL, dtype)

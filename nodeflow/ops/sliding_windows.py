@@ -1,6 +1,6 @@
-"""Windows that slide over images: their geometry, and numpy views of what each one sees.
+"""Sliding windows over images: their geometry, and numpy views of the windows.
 
-Arrays here are (rows, one or more axes of space, channels); ``layout`` moves the channels of
+Arrays here are (rows, one or more spatial axes, channels). ``layout`` moves the channels of
 callers' arrays.
 """
 
@@ -19,28 +19,29 @@ from nodeflow.graph.declaration import Attr
 from nodeflow.graph.types import Dim, Shape, TensorType, shape_text
 
 PADDING = Attr(
-    "padding", "choice", "same", "Zeros around, so that sizes stay (same), or none (valid).",
+    "padding", "choice", "same", "Zeros around that keep the sizes (same), or none (valid).",
     choices=("same", "valid"),
 )  # fmt: skip
 PADS = Attr(
-    "pads", "literal", None, "Border of each axis of space: [before, after], or one number for "
-    "both; one number alone is for all axes; none is what padding says.", optional=True,
+    "pads", "literal", None, "Border of each spatial axis: [before, after], or one number for "
+    "both; a single number is for all axes; none: as padding says.", optional=True,
 )  # fmt: skip
 LAYOUT = Attr(
-    "layout", "choice", "NHWC", "Where the channels are: last (NHWC) or after the rows (NCHW).",
+    "layout", "choice", "NHWC", "Position of the channels: last (NHWC) or after the rows (NCHW).",
     choices=("NHWC", "NCHW"),
 )  # fmt: skip
 LAYOUT_3D = Attr(
-    "layout", "choice", "NDHWC", "Where the channels are: last (NDHWC) or after the rows (NCDHW).",
+    "layout", "choice", "NDHWC", "Position of the channels: last (NDHWC) or after the rows "
+         "(NCDHW).",
     choices=("NDHWC", "NCDHW"),
 )  # fmt: skip
 
 
 def per_axis(name: str, numbers: Sequence[int], axes: int) -> tuple[int, ...]:
-    """A number for each axis of space, from one for all, or one for each.
+    """Return a number for each spatial axis, from one for all, or one for each.
 
     Raises:
-        AttributeProblem: neither, or not positive.
+        AttributeProblem: neither is given, or a number is not positive.
     """
     if len(numbers) not in (1, axes) or min(numbers) < 1:
         count = {1: "one positive number", 2: "one or two positive numbers"}
@@ -54,20 +55,20 @@ def per_axis(name: str, numbers: Sequence[int], axes: int) -> tuple[int, ...]:
 
 
 def pair(name: str, numbers: Sequence[int]) -> tuple[int, int]:
-    """Height and width from one number for both, or two.
+    """Return height and width from one number for both, or two.
 
     Raises:
-        AttributeProblem: not one or two positive numbers.
+        AttributeProblem: not one or two positive numbers are given.
     """
     height, width = per_axis(name, numbers, 2)
     return height, width
 
 
 def explicit_pads(pads: Any, axes: int) -> tuple[tuple[int, int], ...]:
-    """The borders before and after each axis of space.
+    """Return the borders before and after each spatial axis.
 
     Raises:
-        AttributeProblem: neither a number, nor one or a pair of numbers for each axis.
+        AttributeProblem: neither a number, nor one or a pair of numbers for each axis is given.
     """
     each = [pads] * axes if isinstance(pads, (int, float)) else list(pads)
     pairs = [tuple(p) if isinstance(p, (list, tuple)) else (p, p) for p in each]
@@ -83,12 +84,12 @@ def explicit_pads(pads: Any, axes: int) -> tuple[tuple[int, int], ...]:
 
 @dataclass(frozen=True)
 class Axis:
-    """How windows lie along one axis; a kernel of 0 stands for an unknown one.
+    """The arrangement of windows along one axis. A kernel of 0 is unknown.
 
     Attributes:
-        same: as many windows as the stride leaves of the elements, in a border that allows it.
-        around: the border before and after otherwise.
-        ceil: a last window may reach over the border's end if it begins before that.
+        same: whether there are size / stride windows, rounded up, in a border of fitting size.
+        around: the border before and after, without ``same``.
+        ceil: whether a last window that begins within the border may end beyond it.
     """
 
     kernel: int
@@ -100,11 +101,11 @@ class Axis:
 
     @property
     def reach(self) -> int:
-        """Elements from the first to the last that a window sees."""
+        """The number of elements from the first to the last one of a window."""
         return (self.kernel - 1) * self.dilation + 1
 
     def count(self, size: Dim, port: str = "x") -> Dim:
-        """How many windows there are.
+        """Return the number of windows.
 
         Raises:
             ShapeError: the axis is shorter than one window.
@@ -129,10 +130,10 @@ class Axis:
         return count
 
     def uncounted(self, count: Dim) -> Dim:
-        """The natural size of an axis that has this many windows.
+        """Return the natural size of an axis that has this many windows.
 
         Raises:
-            ShapeError: the border is larger than what the windows cover.
+            ShapeError: the border is larger than the windows cover.
         """
         if count is None:
             return None
@@ -149,7 +150,7 @@ class Axis:
         return size
 
     def pads(self, size: int) -> tuple[int, int]:
-        """Elements of the border before and after; the odd one of `same` is after."""
+        """Return the sizes of the border before and after. The odd element of `same` is after."""
         if self.same:
             total = max((-(-size // self.stride) - 1) * self.stride + self.reach - size, 0)
             return total // 2, total - total // 2
@@ -160,8 +161,11 @@ class Axis:
         return before, after
 
     def inside(self, offset: int, size: int, count: int) -> tuple[slice, slice]:
-        """Where the windows' element ``offset`` lies within an axis of ``size``, and of which of
-        ``count`` windows it does; both are empty if it is always in the border."""
+        """Return the places of window element ``offset`` in an axis of ``size``, and their windows.
+
+        Both slices are empty if the element is always in the border. ``count`` is the number of
+        windows.
+        """
         start = offset * self.dilation - self.pads(size)[0]
         first = max(0, -(start // self.stride))
         last = min(count, -((start - size) // self.stride))
@@ -172,12 +176,12 @@ class Axis:
         return slice(place, end, self.stride), slice(first, last)
 
     def places(self, offset: int, count: int) -> slice:
-        """Where the windows' element ``offset`` lies in the padded axis."""
+        """Return the places of window element ``offset`` in the padded axis."""
         start = offset * self.dilation
         return slice(start, start + (count - 1) * self.stride + 1, self.stride)
 
     def seen(self, size: int, border: bool = False) -> np.ndarray:
-        """How many elements each window sees inside the axis, or in its given border, too."""
+        """Return how many elements of each window lie in the axis, or also in its given border."""
         before = self.pads(size)[0]
         starts = np.arange(self.count(size) or 0) * self.stride - before
         places = starts[:, None] + np.arange(self.kernel) * self.dilation
@@ -185,9 +189,9 @@ class Axis:
         return ((places >= first) & (places < end)).sum(1)
 
     def region(self, size: int, border: bool) -> tuple[int, int]:
-        """The first element that counts and the end of those, with the border or without it.
+        """Return the first element that counts and the end, with or without the border.
 
-        Where windows reach over the border's end, what lies there never counts.
+        If windows reach beyond the border, elements beyond never count.
         """
         if not border:
             return 0, size
@@ -197,17 +201,17 @@ class Axis:
 
 @dataclass(frozen=True)
 class Windows:
-    """Windows over the axes of space."""
+    """Windows over the spatial axes."""
 
     axes: tuple[Axis, ...]
 
     @classmethod
     def of(cls, kernel: Sequence[int], attrs: Any) -> Windows:
-        """From the sizes of a window and an op's strides, dilations, padding, pads and ceil_mode,
-        those that it has.
+        """Create windows from their sizes and an op's strides, dilations, padding, pads and
+        ceil_mode.
 
         Raises:
-            AttributeProblem: not one number for each axis.
+            AttributeProblem: a setting does not have one number per axis.
         """
         count = len(kernel)
         strides = per_axis("strides", attrs["strides"], count)
@@ -231,25 +235,25 @@ class Windows:
         return tuple(axis.kernel for axis in self.axes)
 
     def counts(self, *sizes: Dim, port: str = "x") -> tuple[Dim, ...]:
-        """How many windows there are along each axis."""
+        """Return the number of windows along each axis."""
         return tuple(axis.count(size, port) for axis, size in zip(self.axes, sizes, strict=True))
 
     def uncounted(self, counts: Sequence[Dim]) -> tuple[Dim, ...]:
-        """The natural sizes of axes that have these many windows."""
+        """Return the natural sizes of axes that have this many windows."""
         return tuple(axis.uncounted(n) for axis, n in zip(self.axes, counts, strict=True))
 
     def pads(self, sizes: Sequence[int]) -> tuple[tuple[int, int], ...]:
         return tuple(axis.pads(size) for axis, size in zip(self.axes, sizes, strict=True))
 
     def padded(self, x: np.ndarray, value: float = 0.0) -> np.ndarray:
-        """``x`` with its border."""
+        """Return ``x`` with its border."""
         pads = self.pads(x.shape[1:-1])
         if not any(map(any, pads)):
             return x
         return np.pad(x, ((0, 0), *pads, (0, 0)), constant_values=value)
 
     def unpadded(self, x: np.ndarray, sizes: Sequence[int]) -> np.ndarray:
-        """What remains of a padded array without its border."""
+        """Remove the border of a padded array."""
         pairs = zip(self.pads(sizes), sizes, strict=True)
         return x[(slice(None), *(slice(before, before + size) for (before, _), size in pairs))]
 
@@ -257,13 +261,13 @@ class Windows:
         return tuple(size + sum(pads) for size, pads in zip(sizes, self.pads(sizes), strict=True))
 
     def elements(self) -> Iterator[tuple[int, ...]]:
-        """The elements of a window, row by row."""
+        """Yield the elements of a window, row by row."""
         return np.ndindex(*self.kernel)
 
     def view(self, x: np.ndarray, value: float = 0.0) -> np.ndarray:
-        """What each window sees: (rows, windows along each axis, window's sizes, channels).
+        """Return all windows: (rows, windows along each axis, window's sizes, channels).
 
-        A read-only view of the padded array; its elements appear several times.
+        It is a read-only view of the padded array, in which elements appear several times.
         """
         counts = known(self.counts(*x.shape[1:-1]))
         whole = self.padded(x, value)
@@ -277,7 +281,7 @@ class Windows:
         )
 
     def gather_back(self, seen: np.ndarray, shape: Sequence[int]) -> np.ndarray:
-        """The adjoint of ``view``: what each window has, added up where it was seen."""
+        """Add up the elements of windows at their places: the adjoint of ``view``."""
         n, *sizes, c = shape
         counts = seen.shape[1 : 1 + len(self.axes)]
         every = (slice(None),) * (1 + len(self.axes))
@@ -290,7 +294,7 @@ class Windows:
         return np.ascontiguousarray(self.unpadded(whole, sizes))
 
     def seen_counts(self, sizes: Sequence[int], border: bool = False) -> np.ndarray:
-        """How many elements each window sees that count, as (1, windows along each axis, 1)."""
+        """Return how many elements of each window count, (1, windows along each axis, 1)."""
         seen = [axis.seen(size, border) for axis, size in zip(self.axes, sizes, strict=True)]
         product = reduce(np.multiply, np.ix_(*seen))
         return product.astype("float64")[None, ..., None]
@@ -308,7 +312,7 @@ def channels_last(x: np.ndarray, layout: str) -> np.ndarray:
 
 
 def as_layout(x: np.ndarray, layout: str) -> np.ndarray:
-    """A channels-last array as the caller wants it, contiguous."""
+    """Convert a channels-last array to the caller's layout, contiguous."""
     return np.ascontiguousarray(np.moveaxis(x, -1, 1) if is_channels_first(layout) else x)
 
 
@@ -321,10 +325,10 @@ def layout_shape(shape: Shape, layout: str) -> Shape:
 
 
 def check_picture(type_: TensorType, layout: str, port: str = "x") -> Shape:
-    """The shape with channels last.
+    """Return the shape with channels last.
 
     Raises:
-        ShapeError: not of the layout's rank.
+        ShapeError: the rank is not the layout's.
     """
     if type_.rank != len(layout):
         words = {3: "three axes", 4: "four axes", 5: "five axes"}
@@ -338,5 +342,5 @@ def check_picture(type_: TensorType, layout: str, port: str = "x") -> Shape:
 
 
 def known(shape: Sequence[Dim]) -> tuple[int, ...]:
-    """A shape without unknown sizes, as arrays have."""
+    """Return a shape without unknown sizes, as arrays have."""
     return tuple(d or 0 for d in shape)

@@ -1,4 +1,4 @@
-"""Ops with effects, or that only order and pass on: assign, group, identity."""
+"""Ops with effects, or that only order or pass values: assign, group, identity."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from nodeflow.ops.samples import values
 
 define(
     "identity",
-    "x itself, under a name of its own.",
+    "x itself, under its own name.",
     lambda x: x.copy(),
     "x",
     dtypes=DTYPES,
@@ -29,8 +29,8 @@ define(
 )
 define(
     "stop_gradient",
-    "x itself, but no gradient flows back through it.\n\nWhat comes before it is a constant for "
-    "optimizers.",
+    "x itself, but no gradient flows back through it.\n\nFor optimizers, everything before it is "
+    "constant.",
     lambda x: x.copy(),
     "x",
     dtypes=DTYPES,
@@ -42,17 +42,17 @@ define(
 
 @register
 class Assign(Op):
-    """Store a value in a variable."""
+    """The assignment of a value to a variable."""
 
     id = "assign"
     category = "Training"
     keywords = ("store", "set", "update", "variable")
     doc = (
-        "Stores a value in a variable; the output is the new value.\n\nOther nodes of the same run "
-        "still see the value from before it, unless they use the output or depend on the assign. "
-        "With each_step, an optimizer runs it along with each of its steps, if its loss or "
-        "schedule depends on the variable: for moving averages and counters. An assign with update "
-        "is part of an optimizer's step, so a run that executes it is a run that trains."
+        "Stores a value in a variable; the output is the new value.\n\nOther nodes of the same "
+        "run still read the previous value, unless they use the output or depend on the assign. "
+        "With each_step, an optimizer runs it in each step if its loss or schedule depends on the "
+        "variable; moving averages and counters use this. An assign with update is part of an "
+        "optimizer's step, so a run that executes it trains."
     )
     stateful = True
     differentiable = True
@@ -61,8 +61,8 @@ class Assign(Op):
         Port("value", "New value; same shape.", DTYPES, "T"),
     )
     attrs = (
-        Attr("each_step", "bool", False, "Run it with each training step."),
-        Attr("update", "bool", False, "A run that executes it trains, as if an optimizer made it."),
+        Attr("each_step", "bool", False, "Run it in each training step."),
+        Attr("update", "bool", False, "A run that executes it trains, as with an optimizer."),
     )
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
@@ -77,7 +77,7 @@ class Assign(Op):
         return variable
 
     def check_inputs(self, inputs: Sequence[Tensor]) -> None:
-        """Raises GraphError unless the first input is a variable's output."""
+        """Raise GraphError unless the first input is a variable's output."""
         source = resolve(inputs[0]).node
         if source.op.id != "variable":
             raise GraphError(
@@ -95,12 +95,12 @@ class Assign(Op):
 
 @register
 class Group(Op):
-    """Run several nodes."""
+    """A node that runs several nodes."""
 
     id = "group"
     category = "Utility"
     keywords = ("together", "run", "no op", "control")
-    doc = "Runs everything wired into it, and computes nothing.\n\nFetch it to run its inputs."
+    doc = "Runs everything connected to it, and computes nothing.\n\nFetch it to run its inputs."
     stateful = True
     inputs = (Port("values", "Nodes to run.", DTYPES, variadic=True),)
     outputs = ()

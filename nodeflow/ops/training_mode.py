@@ -1,10 +1,11 @@
-"""What is different while training: a flag, and assigns that go along with each step.
+"""Training mode: a flag, and assigns that run in each training step.
 
-Dropout and batch normalisation work differently in training. They ask a bool placeholder called
-``is_training``, which is false unless it is fed: by the user, or by a run that trains.
-What must change with each step besides the weights (moving averages, step counters) is an assign
-with ``each_step``, which an optimizer runs if its loss depends on the variable; so looking at a
-graph changes nothing in it.
+Dropout and batch normalization work differently in training. They read a bool placeholder called
+``is_training``, which is false unless it is fed by the user or by a run that trains.
+
+Values other than weights that change in each step (moving averages, step counters) are stored by
+assigns with ``each_step``. An optimizer runs such an assign if its loss depends on the variable. So
+inspecting a graph changes nothing in it.
 """
 
 from __future__ import annotations
@@ -22,13 +23,14 @@ FLAG = "is_training"
 
 
 def training_flag(graph: Graph, attrs: Mapping[str, Any] | None = None) -> Tensor:
-    """The bool tensor that is true while the graph is trained; created at the first request.
+    """Return the bool tensor that is true in training; created at the first call.
 
     Args:
-        attrs: of a node that it stands in for, which it does not depend on.
+        attrs: attributes of the node that uses it as a stand-in; ignored.
     """
     for flag in graph.get_collection(FLAG):
-        if flag.name in graph and graph.node(flag.name) is flag.node:  # none of a failed node
+        # the flag may belong to a node that failed
+        if flag.name in graph and graph.node(flag.name) is flag.node:
             return flag
     flag = graph.apply("placeholder", dtype="bool", shape=(), sample=False, name=FLAG)
     graph.add_to_collection(FLAG, flag)
@@ -36,13 +38,13 @@ def training_flag(graph: Graph, attrs: Mapping[str, Any] | None = None) -> Tenso
 
 
 TRAINING = Port(
-    "training", "Whether to act as in training; without a wire, the run decides.", BOOL,
+    "training", "Whether to act as in training; if not connected, the run decides.", BOOL,
     optional=True, stand_in=StandIn(TensorType("bool", ()), training_flag),
 )  # fmt: skip
 
 
 def check_flag(training: Sequence[TensorType]) -> None:
-    """Raises ShapeError unless the training flag, if wired, is one bool."""
+    """Raise ShapeError unless the training flag, if connected, is one bool."""
     if training and training[0].ndims:
         raise ShapeError(
             f"training must be one bool, not of shape {shape_text(training[0].shape)}",
@@ -51,23 +53,23 @@ def check_flag(training: Sequence[TensorType]) -> None:
 
 
 def is_flag(tensor: Tensor) -> bool:
-    """Whether a tensor is a flag: a bool placeholder of that name, the user's own included."""
-    if tensor.type.dtype != "bool":  # asked of every feed of every run
+    """Return whether a tensor is a flag: a bool placeholder of that name, also a user's own."""
+    if tensor.type.dtype != "bool":  # called for every feed of every run, so check the dtype first
         return False
     named = tensor.node.op.id == "placeholder" and tensor.type == TensorType("bool", ())
     return named and tensor.name.split("/")[-1].startswith(FLAG)
 
 
 def training_feeds(graph: Graph) -> dict[Tensor, bool]:
-    """What to feed in each training step, besides data."""
+    """Return the feeds of each training step, besides data."""
     return {p: True for p in graph.placeholders if is_flag(p)}
 
 
 def step_assigns(graph: Graph, needed: Iterable[Node]) -> list[Node]:
-    """The assigns that go along with a step that computes the ``needed`` nodes.
+    """Return the assigns to run in a step that computes the ``needed`` nodes.
 
-    If the optimizer waits for some that move averages, those are all of that kind: so TensorFlow
-    1's ``with control_dependencies(update_ops)`` says which ones move.
+    If the optimizer waits for some that move averages, only these move averages. In this way
+    TensorFlow 1's ``with control_dependencies(update_ops)`` selects them.
     """
     before = ancestors(needed)
     assigns = (n for n in graph.nodes if n.op.id == "assign" and n.attrs["each_step"])
@@ -79,7 +81,7 @@ def step_assigns(graph: Graph, needed: Iterable[Node]) -> list[Node]:
 
 
 def chosen_updates(optimizer: Node) -> list[Node]:
-    """The assigns of layers that an optimizer was told to wait for, if it moves others without."""
+    """Return the assigns of layers that an optimizer must wait for, or it would move others."""
     named = [node for node in optimizer.control_inputs if moves_average(node)]
     assigns = step_assigns(optimizer.graph, [t.node for t in optimizer.inputs])
     own = {n for n in assigns if moves_average(n) and n.index < optimizer.index}

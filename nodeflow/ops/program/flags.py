@@ -41,9 +41,7 @@ class Flags:
             self(self._argv)
 
     def __call__(self, argv: Sequence[str], known_only: bool = True) -> list[str]:
-        """Parse a command line, which begins with the program; return the arguments that are no
-        options.
-        """
+        """Parse a command line, program name first. Return the arguments that are no options."""
         self.__dict__["_argv"] = list(argv)
         parser = argparse.ArgumentParser(allow_abbrev=False)
         for name, given in self._defined.items():

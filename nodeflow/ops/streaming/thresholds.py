@@ -207,9 +207,7 @@ def auc(
 
 
 def _interpolated(tp: Tensor, fp: Tensor, fn: Tensor) -> Tensor:
-    """Return the area under the precision-recall curve, with positives linear between
-    thresholds.
-    """
+    """Return the area under the precision-recall curve, interpolating between thresholds."""
     change, p = tp[:-1] - tp[1:], tp + fp
     slope = F.divide_no_nan(change, F.maximum(p[:-1] - p[1:], 0))
     intercept = tp[1:] - slope * p[1:]

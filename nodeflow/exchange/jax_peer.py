@@ -15,7 +15,7 @@ from nodeflow.ops.training_mode import is_flag
 
 
 class JaxPeer:
-    """Computes a graph with JAX, with the same random numbers as nodeflow."""
+    """JAX, which computes a graph with the same random numbers as nodeflow."""
 
     title = "JAX"
     _session: Session | None = None

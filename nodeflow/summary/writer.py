@@ -31,7 +31,7 @@ _numbers = itertools.count()
 
 
 class FileWriter:
-    """Writes summaries to a new event file in a folder.
+    """The writer of summaries to a new event file in a folder.
 
     Args:
         logdir: the folder for ``tensorboard --logdir``; created if it is missing.

@@ -44,7 +44,7 @@ TELL_SECONDS = 0.2
 
 
 class Worker:
-    """Trains the trials that it is given.
+    """The trainer of the trials that it is given.
 
     Args:
         tell: takes the events.
@@ -113,7 +113,7 @@ class Worker:
 
 
 class _Teller:
-    """Translates the events of a trial for the sweep."""
+    """The translation of a trial's events for the sweep."""
 
     def __init__(
         self, number: int, key: str, higher: bool, tell: Callable[[Mapping[str, Any]], None]

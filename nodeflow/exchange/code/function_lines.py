@@ -19,7 +19,7 @@ from nodeflow.graph.graph import Node
 
 @dataclass(frozen=True)
 class Functions:
-    """Writes the functions of a program.
+    """The writer of a program's functions.
 
     Attributes:
         writer: writes their bodies.

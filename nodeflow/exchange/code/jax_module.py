@@ -45,7 +45,7 @@ def _variable(name: str, node: Node) -> str:
 
 @dataclass(frozen=True)
 class _Module:
-    """Writes the module of a program."""
+    """The writer of a program's module."""
 
     program: Program
 

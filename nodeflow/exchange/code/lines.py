@@ -28,7 +28,7 @@ WORD = re.compile(r"[A-Za-z_]\w*")
 
 @dataclass(frozen=True)
 class Writer:
-    """Writes nodes of a program in a dialect.
+    """The writer of a program's nodes in a dialect.
 
     Attributes:
         variable: returns the expression of a variable, from its name in the code and its node.

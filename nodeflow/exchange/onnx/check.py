@@ -23,7 +23,7 @@ from nodeflow.graph.types import COMPLEX
 
 
 class OnnxPeer:
-    """Computes a graph with `onnx.reference`."""
+    """The evaluator `onnx.reference` as a peer."""
 
     title = "ONNX"
 

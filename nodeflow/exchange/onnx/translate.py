@@ -331,7 +331,7 @@ class Translator:
             raise LeftOut(f"{variable} has other values in the file")
         self.weights.arrays[variable] = array
 
-    # ---- what cannot be written ------------------------------------------------------------
+    # ---- nodes kept unchanged --------------------------------------------------------------
 
     def _opaque(self, node: Any, scope: Scope, name: str, why: str) -> list[Tensor | None]:
         domain = own_domain(node.domain)

@@ -399,7 +399,7 @@ class _Writer:
             e.types.setdefault(one, TensorType("float32", ()))
         return outs
 
-    # ---- ends ---------------------------------------------------------------------------------
+    # ---- inputs and outputs -------------------------------------------------------------------
 
     def _weight(self, arrays: dict[str, np.ndarray], tensor: Tensor) -> str | None:
         node = tensor.node

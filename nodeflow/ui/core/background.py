@@ -13,7 +13,7 @@ from nodeflow.ui.core.thread_signal import ThreadSignal
 
 
 class Background(QObject):
-    """Runs jobs on threads. A newer job makes the result of an older one void.
+    """A runner of jobs on threads. A newer job makes the result of an older one void.
 
     A thread cannot be stopped, so an older job runs on, and its result is ignored.
 

@@ -16,7 +16,7 @@ from nodeflow.errors import NodeflowError
 
 
 class CommandProcess(QObject):
-    """Runs one command at a time.
+    """A runner of one command at a time.
 
     Signals:
         done(result): the one value that the command printed with ``--json``.

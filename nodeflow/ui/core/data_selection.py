@@ -141,7 +141,7 @@ class DataSelection(QObject):
         classes = self.shown.classes.values() if self.shown is not None else ()
         return next((names for names in classes if len(names) == count), None)
 
-    # ---- the inside -------------------------------------------------------------------------
+    # ---- internals --------------------------------------------------------------------------
 
     def _choose(self, choice: p.ShowData) -> None:
         self.choice = choice

@@ -50,7 +50,7 @@ def crash_file() -> Path:
 
 
 class ErrorHandler(QObject):
-    """Takes over the hooks of Python and Qt until ``uninstall``.
+    """The owner of Python's and Qt's error hooks until ``uninstall``.
 
     ``failed`` carries the exception and its traceback as text, ``recorded`` the level and text of a
     log record. Both may be emitted on any thread, so connect them to slots of QObjects of the GUI
@@ -140,7 +140,7 @@ class ErrorHandler(QObject):
 
 
 class _Forward(logging.Handler):
-    """Passes log records to the window's log panel."""
+    """A handler that passes log records to the window's log panel."""
 
     def __init__(self, owner: ErrorHandler) -> None:
         super().__init__(logging.INFO)

@@ -55,7 +55,7 @@ def _collector() -> Collector | None:
 
 
 class Collector(QObject):
-    """Collects garbage from time to time during its own lifetime."""
+    """A timer that collects garbage as long as it lives."""
 
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)

@@ -52,7 +52,7 @@ def listed(names: Sequence[str], most: int = 4) -> str:
 
 
 class Messages(QObject):
-    """Carries messages from the controllers to the widgets that show them.
+    """The signals that carry messages from the controllers to the widgets.
 
     Signals:
         status_text(text): for the status bar.

@@ -220,7 +220,7 @@ class Overrides(QObject):
         """Feed placeholders from the data set again."""
         self.take_back(*self.rows)
 
-    # ---- the inside -------------------------------------------------------------------------
+    # ---- internals --------------------------------------------------------------------------
 
     def _do(self, label: str, after: dict[Place, Given | None], merge: object = None) -> None:
         """Change values as an undo step; drawn values are left out of the step."""

@@ -20,7 +20,7 @@ FASTEST_MS, SLOWEST_MS = 70, 300
 
 
 class RedrawThrottle:
-    """Returns, at each drawing, the pause until the next one.
+    """The computation of the pause between two drawings.
 
     It counts all computing of the calling thread since the last call: the drawing, the paint after
     it, values that arrived meanwhile. While the user keeps the window busy, drawings become rarer.

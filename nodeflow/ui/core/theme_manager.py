@@ -12,7 +12,7 @@ from nodeflow.ui.core.theme import Theme
 
 
 class ThemeManager(QObject):
-    """Holds the theme of a window.
+    """The theme of a window.
 
     Signals:
         changed(Theme): the window has another theme. The application's palette and style sheet

@@ -10,7 +10,7 @@ from shiboken6 import isValid
 
 
 class ThreadSignal:
-    """Emits a signal of an object from another thread, unless the object is gone.
+    """A signal of an object, emitted from another thread unless the object is gone.
 
     The deletion of the object waits until an emission is over, so that no emission meets a
     half-deleted object.

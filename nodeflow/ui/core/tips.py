@@ -56,7 +56,7 @@ def place_beside(area: QRect, tip: QRect, screen: QRect) -> QPoint:
 
 
 class CutTextDelegate(QStyledItemDelegate):
-    """Shows the whole text of a shortened cell as its tooltip."""
+    """A delegate with the whole text of a shortened cell as its tooltip."""
 
     def helpEvent(
         self,

@@ -330,7 +330,7 @@ def fit_rows(popup: QWidget, rows: QWidget, row_height: int, width: int) -> int:
 
 
 class FlowLayout(QLayout):
-    """Lays items out like words: as many in a row as fit."""
+    """A layout of items like words: as many in a row as fit."""
 
     def __init__(self, gap: int = 4) -> None:
         super().__init__()

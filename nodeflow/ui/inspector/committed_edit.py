@@ -16,7 +16,7 @@ Field = QLineEdit | QPlainTextEdit
 
 
 class CommittedEdit(QObject):
-    """Reports when the text of a field is complete.
+    """The signals of a field about complete text.
 
     Enter, leaving the field, and commands of the window commit the text; Escape discards it. While
     the user types, Undo changes the text; at other times it undoes the last edit.

@@ -62,7 +62,7 @@ def typeset(latex: str, color: str, size: float = SIZE) -> bytes:
 
 
 class Typeset(QWidget):
-    """Draws a formula at its natural width, or shrunk to the panel."""
+    """A formula, drawn at its natural width or shrunk to the panel."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -95,7 +95,7 @@ FORMS = {"text": formula_text, "LaTeX": formula_latex, "Python": python_code}
 
 
 class FormulaSection(Section):
-    """Shows the formula of a node, down to inputs and shared nodes."""
+    """The formula of a node, down to inputs and shared nodes."""
 
     def __init__(self, workspace: Workspace, node_id: str, theme: Theme) -> None:
         super().__init__("FORMULA")

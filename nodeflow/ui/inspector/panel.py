@@ -422,7 +422,7 @@ class ManyPage(Page):
 
 
 class Inspector(QScrollArea):
-    """Shows a page for the workspace's selection.
+    """The panel with a page for the workspace's selection.
 
     Signals:
         node_requested(id): show this node.

@@ -25,7 +25,7 @@ WRITING = "Writing the code…"
 
 
 class CodeDialog(QDialog):
-    """Shows the code for a library that the user chooses.
+    """A dialog with the code for a library that the user chooses.
 
     Attributes:
         target: id of the library, a key of `TARGETS`.

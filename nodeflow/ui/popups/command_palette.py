@@ -14,7 +14,7 @@ MINE = "command_palette"
 
 
 class CommandPalette:
-    """Opens a pick list over the window with all actions, most recently used first."""
+    """A pick list over the window with all actions, most recently used first."""
 
     def __init__(self, popup: QuickPick, actions: ActionSet) -> None:
         self._popup, self._actions = popup, actions

@@ -42,7 +42,7 @@ class PictureOptions:
 
 
 class ExportDialog(QDialog):
-    """Asks for the options of a picture. The path is asked for afterwards.
+    """A dialog for the options of a picture. The path is asked for afterwards.
 
     Args:
         whole, selected: sizes of both pictures in canvas units; ``selected`` is None without a

@@ -21,7 +21,7 @@ MOST_LOOKED_AT = 50_000
 
 
 class FindInGraph:
-    """Opens a pick list over the canvas. Enter selects the node and centres it."""
+    """A pick list over the canvas. Enter selects the node and centres it."""
 
     def __init__(
         self,

@@ -28,7 +28,7 @@ TEXT = (
 
 
 class ImportDialog(QDialog):
-    """Stays open until the model is read, or the user gives up.
+    """A dialog that stays open until the model is read, or the user gives up.
 
     Signals:
         wanted(target, trainable): read the model into this file.

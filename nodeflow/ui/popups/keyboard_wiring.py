@@ -31,7 +31,7 @@ class End(NamedTuple):
 
 
 class KeyboardWiring:
-    """Asks for the ports of a new wire.
+    """The questions for the ports of a new wire.
 
     W asks for the output, if there are several, then for the target; Enter connects. Shift+W does
     the same from an input.

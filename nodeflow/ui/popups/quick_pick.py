@@ -84,7 +84,7 @@ class RowModel(QAbstractListModel):
 
 
 class RowDelegate(QStyledItemDelegate):
-    """Draws icon, title and aside on one line, the detail below."""
+    """A painter of rows: icon, title and aside on one line, the detail below."""
 
     def __init__(self, theme: Theme, parent: QObject) -> None:
         super().__init__(parent)

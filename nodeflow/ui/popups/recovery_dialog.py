@@ -46,7 +46,7 @@ def ask_recover(parent: QWidget, found: Sequence[Recoverable]) -> tuple[str, lis
 
 
 class RecoveryDialog(QDialog):
-    """Lists journals. Restore takes one, Discard all selected ones."""
+    """A list of journals. Restore takes one, Discard all selected ones."""
 
     def __init__(self, parent: QWidget, found: Sequence[Recoverable]) -> None:
         super().__init__(parent)

@@ -31,7 +31,7 @@ TEXT = (
 
 
 class ReportDialog(QDialog):
-    """Lists the parts of a report, and shows each.
+    """A list of a report's parts, which shows each of them.
 
     Signals:
         save_wanted(): write the report.

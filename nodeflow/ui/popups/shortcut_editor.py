@@ -39,7 +39,7 @@ BARE = (Qt.Key.Key_Shift, Qt.Key.Key_Control, Qt.Key.Key_Alt, Qt.Key.Key_Meta, Q
 
 
 class KeyField(QLineEdit):
-    """Shows the keys that are pressed in it. Escape and Tab keep their usual meaning."""
+    """A field that shows the keys pressed in it. Escape and Tab keep their usual meaning."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -71,7 +71,7 @@ class KeyField(QLineEdit):
 
 
 class ShortcutEditor(QDialog):
-    """Lists all actions with their keys. A conflict is refused, with the reason."""
+    """A list of all actions with their keys. A conflict is refused, with the reason."""
 
     def __init__(self, parent: QWidget, actions: ActionSet, keymap: Keymap) -> None:
         super().__init__(parent)
@@ -169,7 +169,7 @@ class ShortcutEditor(QDialog):
             if item.data(0, ID_ROLE) == action_id:
                 self.table.setCurrentItem(item)
 
-    # ---- hearing ----------------------------------------------------------------------------
+    # ---- signals ----------------------------------------------------------------------------
 
     def _items(self) -> list[QTreeWidgetItem]:
         found = [self.table.topLevelItem(i) for i in range(self.table.topLevelItemCount())]

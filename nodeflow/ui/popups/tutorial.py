@@ -102,7 +102,7 @@ class Tutorial(QFrame):
     def set_theme(self, theme: Theme) -> None:
         self._cross.setIcon(icon("x", theme, "ink_faint", 14))
 
-    # ---- what happens -----------------------------------------------------------------------
+    # ---- events -----------------------------------------------------------------------------
 
     @Slot(object)
     def on_training(self, event: Event) -> None:

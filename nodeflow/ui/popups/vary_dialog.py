@@ -46,7 +46,7 @@ EXAMPLES, WIDTH = 4, 380
 
 
 class VaryDialog(QDialog):
-    """Asks for the values to try for one attribute, and stores them in the document.
+    """A dialog for the values to try for one attribute, stored in the document.
 
     Args:
         path: path of the node, or ``training`` for a setting.

@@ -50,7 +50,7 @@ def places(workspace: Workspace) -> Iterator[Place]:
 
 
 class VaryPick:
-    """Asks for an attribute, in a list over the canvas."""
+    """A list over the canvas to pick an attribute from."""
 
     def __init__(
         self, popup: QuickPick, workspace: Workspace, picked: Callable[[str, str], None]

@@ -36,7 +36,7 @@ NONE = "No earlier version of this file is kept yet. Saving keeps what was there
 
 
 class VersionsDialog(QDialog):
-    """Lists versions; ``answer`` is the action on the ``chosen`` one."""
+    """A list of versions; ``answer`` is the action on the ``chosen`` one."""
 
     def __init__(
         self,

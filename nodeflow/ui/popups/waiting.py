@@ -41,7 +41,7 @@ class GivenUp(Exception):
 
 
 class Waiting(QDialog):
-    """Waits for the parts of a piece of work, one after the other.
+    """A dialog that waits for the parts of some work, one after the other.
 
         with Waiting(window, "Opening x.flow…") as waiting:
             text = waiting.apart(read)

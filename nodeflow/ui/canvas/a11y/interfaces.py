@@ -76,7 +76,7 @@ def attach(canvas: AccessibleCanvas) -> None:
 
 
 class NodeObject(QObject):
-    """Represents a node; its parent is the tree of the canvas."""
+    """The object of a node; its parent is the tree of the canvas."""
 
     def __init__(self, tree: AccessibleTree, node: str) -> None:
         super().__init__(tree)
@@ -112,7 +112,7 @@ class NodeObject(QObject):
 
 
 class PortObject(QObject):
-    """Represents a port; its parent is the object of its node."""
+    """The object of a port; its parent is the object of its node."""
 
     def __init__(self, node: NodeObject, side: str, name: str) -> None:
         super().__init__(node)

@@ -14,7 +14,7 @@ from nodeflow.ui.core.theme import Theme
 
 
 class BoxSelect(Gesture):
-    """Selects the nodes that the rubber band touches and the frames that it contains.
+    """The selection of nodes that the rubber band touches, and of frames that it contains.
 
     Started with Shift it adds to the selection, with Ctrl it toggles.
     """

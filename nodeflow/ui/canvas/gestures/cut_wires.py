@@ -21,7 +21,7 @@ STEP = 3.0
 
 
 class CutWires(Gesture):
-    """Removes every wire that the stroke crosses, as one undo step."""
+    """A stroke that removes every wire it crosses, as one undo step."""
 
     cursor = Qt.CursorShape.CrossCursor
 

@@ -62,7 +62,7 @@ class WireRequests:
 
 
 class DragWire(Gesture):
-    """Draws a wire between two ports. ``picked`` is a wire taken off its in-port."""
+    """The drag of a wire between two ports. ``picked`` is a wire taken off its in-port."""
 
     cursor = Qt.CursorShape.CrossCursor
 

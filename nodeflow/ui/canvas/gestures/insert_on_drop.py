@@ -22,7 +22,7 @@ three times as much."""
 
 
 class InsertOnDrop:
-    """Finds the wire under a dragged card: ``found``."""
+    """The search for the wire under a dragged card: ``found``."""
 
     def __init__(self, scene: SceneModel, viewport: Viewport, record: NodeRecord) -> None:
         self._scene, self._viewport = scene, viewport

@@ -24,7 +24,7 @@ from nodeflow.ui.core.theme import Theme
 
 
 class _Move(Gesture):
-    """Drags nodes and frames that are lifted out of the kept frame meanwhile.
+    """A drag of nodes and frames, which are lifted out of the kept frame meanwhile.
 
     ``anchor`` is the pressed scene point, ``shift`` the distance dragged since.
     """
@@ -67,7 +67,7 @@ class _Move(Gesture):
 
 
 class MoveFrame(_Move):
-    """Drags a frame with its contents; Alt ignores the grid."""
+    """A drag of a frame with its contents; Alt ignores the grid."""
 
     def __init__(
         self, scene: SceneModel, viewport: Viewport, renderer: Renderer, frame: str
@@ -104,7 +104,7 @@ class MoveFrame(_Move):
 
 
 class MoveNodes(_Move):
-    """Drags the selected nodes by one of them; Alt ignores grid and guides.
+    """A drag of the selected nodes by one of them; Alt ignores grid and guides.
 
     Nodes dropped on other nodes land beside them, unless Alt is held. A single node without wires
     can be dropped into a wire. Shaking detaches nodes from their wires.

@@ -11,7 +11,7 @@ from nodeflow.ui.canvas.scene.viewport import Viewport
 
 
 class Pan(Gesture):
-    """Moves the view: with the middle button, or with the space key held."""
+    """A drag of the view: with the middle button, or with the space key held."""
 
     cursor = Qt.CursorShape.ClosedHandCursor
     scrolls_at_edge = False

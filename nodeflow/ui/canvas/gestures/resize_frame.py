@@ -14,7 +14,7 @@ from nodeflow.ui.core.theme import Theme
 
 
 class ResizeFrame(Gesture):
-    """Drags a frame's lower right corner along the grid."""
+    """A drag of a frame's lower right corner along the grid."""
 
     cursor = Qt.CursorShape.SizeFDiagCursor
 

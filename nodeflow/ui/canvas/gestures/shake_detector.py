@@ -13,7 +13,7 @@ WINDOW = 0.9
 
 
 class ShakeDetector:
-    """Follows the pointer; the time is passed in, so that tests need not wait."""
+    """A detector of shakes. It is given the time, so that tests need not wait."""
 
     def __init__(self) -> None:
         self._turn: QPointF | None = None

@@ -22,7 +22,7 @@ GROUND = 6.0
 
 
 class WireOnDrop:
-    """Finds the node under the pointer while a new card is dragged.
+    """The search for the node under the pointer while a new card is dragged.
 
     Attributes:
         node: id of the node that the card would be connected to; empty for none.

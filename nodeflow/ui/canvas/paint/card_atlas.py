@@ -72,7 +72,7 @@ class Page:
 
 
 class CardAtlas:
-    """Finds or paints cards. ``begin_frame`` counts frames, for least recent use."""
+    """A cache of painted cards. ``begin_frame`` counts frames, for least recent use."""
 
     def __init__(self, painter: CardPainter) -> None:
         self.painter = painter

@@ -56,7 +56,7 @@ _PROBLEM_LOOKS = {
 
 @dataclass(frozen=True)
 class CardPainter:
-    """Draws cards with their top left corner at the origin."""
+    """A painter of cards with their top left corner at the origin."""
 
     theme: Theme
     as_path: bool = False

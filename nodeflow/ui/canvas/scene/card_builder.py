@@ -73,7 +73,7 @@ class _Sides(NamedTuple):
 
 
 class CardBuilder:
-    """Builds cards; holds state that is not in the document: values and run states by node."""
+    """A builder of cards, with state outside the document: values and run states by node."""
 
     def __init__(self, document: Document, analysis: Analysis) -> None:
         self.document = document

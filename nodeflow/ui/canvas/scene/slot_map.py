@@ -11,7 +11,7 @@ K = TypeVar("K", bound=Hashable)
 
 
 class SlotMap(Generic[K]):
-    """Assigns rows (slots) to keys, reuses released ones, and lists those in use."""
+    """A map from keys to rows (slots). It reuses released rows and lists the used ones."""
 
     def __init__(self) -> None:
         self._slot: dict[K, int] = {}

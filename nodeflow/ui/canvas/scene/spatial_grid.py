@@ -11,7 +11,7 @@ _BRUTE = 4096
 
 
 class SpatialGrid:
-    """Finds slots by rectangle. Each node is filed once, under the cell of its top left corner."""
+    """An index of slots by rectangle. A node is filed once, by the cell of its top left corner."""
 
     def __init__(self) -> None:
         self._slots = np.zeros(0, np.int64)

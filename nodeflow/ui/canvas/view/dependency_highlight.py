@@ -25,7 +25,7 @@ MOST_SHOWN = 400
 
 
 class DependencyHighlight:
-    """Highlights around the hovered node after a delay."""
+    """The highlight around the hovered node, after a delay."""
 
     def __init__(self, widget: QWidget, scene: SceneModel, viewport: Viewport) -> None:
         self._widget, self._scene, self._viewport = widget, scene, viewport

@@ -27,7 +27,7 @@ BOUNDS_WIDTH = 240
 
 
 class InlineEditor(QLineEdit):
-    """Edits one text in place. Enter and losing the focus accept it, Escape discards it."""
+    """An editor of one text in place. Enter and losing the focus accept it, Escape discards it."""
 
     def __init__(
         self,
@@ -114,7 +114,7 @@ def _range_text(low: float, high: float) -> str:
 
 
 class Rename:
-    """Opens the inline editor for names and titles on a canvas."""
+    """The actions that open the inline editor for names, values and titles on a canvas."""
 
     def __init__(
         self,

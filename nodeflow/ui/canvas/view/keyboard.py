@@ -93,7 +93,7 @@ class CanvasKeys:
 
 
 class Keyboard:
-    """Carries out the actions of a canvas when their keys are pressed."""
+    """The actions of a canvas, carried out when their keys are pressed."""
 
     def __init__(
         self,

@@ -35,7 +35,7 @@ def consumers(document: Document, node: str) -> list[str]:
 
 
 class KeyboardNavigation:
-    """Steps from the current node to its neighbours."""
+    """The steps from the current node to its neighbours."""
 
     def __init__(
         self,

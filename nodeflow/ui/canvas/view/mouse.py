@@ -61,7 +61,7 @@ CURSORS = {
 
 
 class Mouse:
-    """Handles the mouse events of a canvas."""
+    """The handler of a canvas' mouse events."""
 
     def __init__(
         self,

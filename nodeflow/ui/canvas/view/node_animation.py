@@ -17,7 +17,7 @@ MOST = 2_000
 
 
 class NodeAnimation(QVariantAnimation):
-    """Shows nodes on their way. In the document they are already at their new positions.
+    """An animation of moving nodes. In the document they are already at their new positions.
 
     If the system's style turns animations off, nodes jump. ``finish`` ends it at once.
     """

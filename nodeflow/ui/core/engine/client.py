@@ -39,7 +39,7 @@ def engine_client(on_message: Callable[[p.Message], None]) -> Client:
 
 
 class Inbox:
-    """Receives messages on a client's reading thread and passes them on by a queued signal."""
+    """A receiver of messages on a client's thread, which emits them by a queued signal."""
 
     def __init__(self, arrived: ThreadSignal, generation: int) -> None:
         self._arrived, self._generation = arrived, generation

@@ -36,7 +36,7 @@ CRASHES, CRASH_WINDOW = 3, 60.0
 
 
 class EngineLink(QObject, EngineRequests):
-    """Sends requests to the engine and turns its messages into signals.
+    """The connection to the engine: it sends requests and turns messages into signals.
 
     ``state`` is ``off``, ``starting``, ``idle``, ``preparing``, ``running``, ``training`` or
     ``paused``. ``watch`` says whether the engine shows signs of life. Nothing here waits for the
@@ -122,7 +122,7 @@ class EngineLink(QObject, EngineRequests):
         """The latest request of each kind that every engine gets when it starts."""
         self._iterations: dict[str, int | None] = {}
 
-    # ---- life -------------------------------------------------------------------------------
+    # ---- start and end ----------------------------------------------------------------------
 
     def start(self) -> None:
         """Start an engine process and give it the document. Return at once."""
@@ -339,7 +339,7 @@ class EngineLink(QObject, EngineRequests):
         self._send(p.DownloadData(name, request))
         return request
 
-    # ---- the inside -------------------------------------------------------------------------
+    # ---- internals --------------------------------------------------------------------------
 
     def _next(self) -> int:
         self._request += 1

@@ -53,7 +53,7 @@ class LiveValues(QObject):
         self._timer = QTimer(self, singleShot=True)
         self._timer.timeout.connect(self._ask)
 
-    # ---- when to ask ------------------------------------------------------------------------
+    # ---- timing -----------------------------------------------------------------------------
 
     @Slot()
     def look(self) -> None:

@@ -29,7 +29,7 @@ ENDED = "it said nothing"
 
 
 class RunViews(QObject):
-    """Answers the newest request. The process starts with the first one.
+    """The source of views. It answers only the newest request; the first one starts the process.
 
     Signals (on the GUI thread):
         arrived(RunView): the answer to the newest request.
@@ -76,7 +76,7 @@ class RunViews(QObject):
 
 
 class _Work:
-    """Writes requests to the process on one thread, and reads its answers on another."""
+    """The threads that write requests to the process and read its answers."""
 
     def __init__(
         self,

@@ -24,7 +24,7 @@ class Engine(Protocol):
 
 
 class StepOps(QObject):
-    """Goes through the kernels of the shown step.
+    """The position among the kernels of the shown step.
 
     Signals:
         changed: the current kernel changed.

@@ -19,7 +19,7 @@ PATIENCE_S = 5.0
 
 
 class SweepRunner(QObject):
-    """Trains one sweep at a time, and ends it together with this object.
+    """A runner of one sweep at a time, which ends with this object.
 
     Attributes:
         sweep: the current or last sweep.

@@ -19,7 +19,7 @@ LOOK_MS = 500
 
 
 class EngineWatch(QObject):
-    """Checks the engine's pulse as long as an answer is awaited.
+    """A check of the engine's pulse as long as an answer is awaited.
 
     Args:
         pulse: returns the engine's pulse, or None without an engine.

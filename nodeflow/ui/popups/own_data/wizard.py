@@ -58,7 +58,7 @@ Finish = Callable[[Document, str, bool], bool]
 
 
 class DataWizard(QDialog):
-    """Makes a graph from a data file.
+    """A dialog that makes a graph from a data file.
 
     Args:
         finish: takes the document, the data's title, and whether to train at once; returns whether
@@ -101,7 +101,7 @@ class DataWizard(QDialog):
         self._lay_out()
         themes.changed.connect(self._on_theme)
 
-    # ---- what others ask for ----------------------------------------------------------------
+    # ---- requests ---------------------------------------------------------------------------
 
     def ask(self) -> None:
         """Offer to choose a file or a folder, or to drop one."""
@@ -140,7 +140,7 @@ class DataWizard(QDialog):
             self.preview.table.setFocus()
         self._refresh()
 
-    # ---- making -----------------------------------------------------------------------------
+    # ---- making the graph -------------------------------------------------------------------
 
     def _step(self, index: int) -> QToolButton:
         result = QToolButton()
@@ -191,7 +191,7 @@ class DataWizard(QDialog):
         layout.addWidget(self.progress)
         layout.addLayout(foot)
 
-    # ---- looking ----------------------------------------------------------------------------
+    # ---- surveying the file -----------------------------------------------------------------
 
     @Slot(object)
     def _on_survey(self, found: Survey) -> None:
@@ -244,7 +244,7 @@ class DataWizard(QDialog):
         if shown:
             self.file_button.setFocus()
 
-    # ---- going on ---------------------------------------------------------------------------
+    # ---- next steps -------------------------------------------------------------------------
 
     def _on_step(self) -> None:
         self.show_step(self.sender().property("step"))

@@ -1,6 +1,6 @@
-"""Compiles in another process, which fills the disk cache that this one loads from.
+"""Compilation in another process, which fills the disk cache that this process loads from.
 
-Compiling in the same process would hold the GIL for tenths of a second at a time.
+Compiling in this process would hold the GIL for tenths of a second at a time.
 """
 
 from __future__ import annotations
@@ -20,18 +20,20 @@ from nodeflow.engine.compiler import cache
 from nodeflow.engine.waiting import LOOK_SECONDS, never
 
 WORTH_A_PROCESS = 8
-"""Missing kernels from which a process that compiles is worth starting, where this one waits for
-them and has the compiler already: there several processes compile at a time."""
+"""Fewest missing kernels for which a compiling process is started, if this process waits for them
+and already has the compiler. In the compiling process several kernels are compiled at a time."""
 
 IDLE_SECONDS = 30.0
-"""The worker ends when there was nothing to compile for so long: it takes some 100 MB."""
+"""Seconds without work after which the worker ends, because it takes some 100 MB."""
 START_SECONDS, KERNEL_SECONDS = 0.8, 0.06
-"""About how long the worker takes to start, and then for each kernel (two cores of AMD, Zen 4)."""
+"""Approximate seconds that the worker takes to start, and then for each kernel (two cores of AMD,
+Zen 4)."""
 
 
 @dataclass(frozen=True)
 class KernelFailure:
-    """Why a job failed: the compiler's message, and the text of the kernel if one is at fault."""
+    """The reason why a job failed: the compiler's message, and the kernel's text if one is at
+    fault."""
 
     source: str | None
     message: str
@@ -41,7 +43,7 @@ class Job:
     """Sources on their way into the cache.
 
     Attributes:
-        failure: why it failed, once ``done``; then the compiled tier is out of reach.
+        failure: the reason why it failed, once ``done``; the compiled tier is then out of reach.
     """
 
     def __init__(self, sources: Sequence[str]) -> None:
@@ -56,11 +58,11 @@ class Job:
         return self._finished.is_set()
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Wait until it is done; False if ``timeout`` seconds were not enough."""
+        """Wait until the job is done. Return False if ``timeout`` seconds were not enough."""
         return self._finished.wait(timeout)
 
     def on_done(self, callback: Callable[[Job], None]) -> None:
-        """Call this once the job is done: now if it is, else in the thread that finishes it."""
+        """Call back once the job is done: now if it is, else in the thread that finishes it."""
         with self._lock:
             if not self.done:
                 self._callbacks.append(callback)
@@ -77,7 +79,7 @@ class Job:
 
 
 class BackgroundCompiler:
-    """Sends jobs to one worker process, started at the first job and again if it dies."""
+    """A client of one worker process, which starts at the first job, and again if it dies."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -88,24 +90,24 @@ class BackgroundCompiler:
 
     @property
     def is_running(self) -> bool:
-        """Whether the worker has been started."""
+        """Whether the worker is running."""
         return self._process is not None and self._process.poll() is None
 
     def all_cached(self, sources: Sequence[str]) -> bool:
-        """Whether loading them compiles nothing."""
+        """Return whether loading the sources compiles nothing."""
         return all(cache.is_cached(s) for s in sources)
 
     def seconds(self, sources: Sequence[str]) -> float:
-        """About how long it takes to compile what the cache lacks of ``sources``."""
+        """Return about how many seconds it takes to compile the sources that the cache lacks."""
         missing = sum(not cache.is_cached(source) for source in dict.fromkeys(sources))
         begin = 0.0 if self.is_running else START_SECONDS
         return begin + missing * KERNEL_SECONDS if missing else 0.0
 
     def compile_all(self, sources: Sequence[str], interrupted: Callable[[], bool] = never) -> bool:
-        """Get sources into the cache and wait, where the worker is faster than this process; False
-        if ``interrupted`` said not to wait any more.
+        """Get sources into the cache and wait, if the worker is faster than this process.
 
-        What fails in the worker is compiled, and fails, when it is loaded.
+        Return False if ``interrupted`` ended the wait. A source that fails in the worker is
+        compiled again, and fails again, when it is loaded.
         """
         wanted = [s for s in dict.fromkeys(sources) if not cache.is_cached(s)]
         least = 1 if self.is_running else WORTH_A_PROCESS if "numba" in sys.modules else 2
@@ -119,7 +121,7 @@ class BackgroundCompiler:
         return True
 
     def submit(self, sources: Sequence[str]) -> Job:
-        """Compile what the cache lacks of ``sources``."""
+        """Compile the sources that the cache lacks."""
         job = Job(sources)
         if cache.cache_folder() is None:
             thread = threading.Thread(target=_compile_here, args=(job,), daemon=True)
@@ -142,7 +144,7 @@ class BackgroundCompiler:
         return job
 
     def _start(self) -> None:
-        # The worker compiles for this process: same interpreter, same import path.
+        # The worker compiles for this process, so it has the same interpreter and import path.
         environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
         environment["PYTHONPATH"] = os.pathsep.join(p for p in sys.path if p)
         self._process = subprocess.Popen(
@@ -159,7 +161,7 @@ class BackgroundCompiler:
         reader.start()
 
     def _read(self, process: subprocess.Popen[str]) -> None:
-        """Pass answers on."""
+        """Pass the worker's answers on to jobs."""
         assert process.stdout is not None
         for line in process.stdout:
             number, failed, compiled = json.loads(line)
@@ -181,7 +183,8 @@ class BackgroundCompiler:
             job.finish(KernelFailure(None, message))
 
     def _end_soon(self, process: subprocess.Popen[str]) -> None:
-        """End a worker that has nothing to do, unless something comes soon; under the lock."""
+        """End a worker without work after a while, unless another job comes. Called under the
+        lock."""
         if self._timer is not None:
             self._timer.cancel()
         self._timer = threading.Timer(IDLE_SECONDS, self._end_if_idle, (process,))
@@ -194,7 +197,7 @@ class BackgroundCompiler:
                 return
             self._process = None
         assert process.stdin is not None
-        process.stdin.close()  # it ends with its input
+        process.stdin.close()  # the worker ends with its input
 
     def close(self) -> None:
         """End the worker."""
@@ -208,12 +211,13 @@ class BackgroundCompiler:
 
 
 def _compile_here(job: Job) -> None:
-    """Without a cache folder, compile in memory: slower for others, but it gets there."""
+    """Compile in memory, without a cache folder. Other processes gain nothing from it."""
     job.finish(_load(job.sources))
 
 
 def _load(sources: Sequence[str]) -> KernelFailure | None:
-    """Load kernels in this thread, so that a run does not wait for it; the first failure if any."""
+    """Load kernels in this thread, so that no run waits for it. Return the first failure,
+    if any."""
     for source in sources:
         try:
             cache.load_kernel(source)
@@ -224,7 +228,7 @@ def _load(sources: Sequence[str]) -> KernelFailure | None:
 
 @once
 def background() -> BackgroundCompiler:
-    """The process's own background compiler."""
+    """Return the process's own background compiler."""
     compiler = BackgroundCompiler()
     atexit.register(compiler.close)
     return compiler

@@ -1,12 +1,12 @@
 """Compiled kernels on disk, so that a second start compiles nothing.
 
 A kernel's file is named by the SHA-256 of everything its machine code depends on: its own text, the
-text of every helper module it may call, the versions of the compilers and the processor. (numba's
-own cache does not see a change in an imported helper and gives wrong numbers silently.) A text that
-imports anything else is an error: what a module holds in memory need not be what lies in its file,
-so no key could cover it. A file is written under a temporary name, renamed and never changed; it
-holds an object file under a seal, and nothing in it is unpickled. What may not be this user's own
-is ignored and compiled again (`trust`). The source lies beside it, for people.
+text of every helper module it may call, the versions of the compilers, and the processor. (numba's
+own cache does not notice a change in an imported helper and silently gives wrong numbers.) A text
+that imports anything else is an error: a module in memory may differ from its file, so no key could
+cover it. A file is written under a temporary name, renamed and never changed. It contains an object
+file under a seal, and nothing in it is unpickled. A file that may not be this user's own is
+ignored, and its kernel compiled again (`trust`). The source lies beside it, for people.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _MAGIC = b"nodeflow kernel 2\n"
 _SUFFIX = ".kernel"
 _TOUCH_AFTER_S = 3600.0
 _PRUNE_EVERY = 64
-# Everything that a kernel's text can import from here ends up in its machine code.
+# A kernel's text may import these files; they then become part of its machine code.
 _HELPERS = (
     "compiler/compile_kernel.py",
     "compiler/frontend.py",
@@ -103,7 +103,7 @@ _writes = 0
 
 
 def load_kernel(source: str, name: str = "kernel") -> Kernel:
-    """The kernel with this source text: from memory, else from disk, else compiled now.
+    """Return the kernel with this source text: from memory, else from disk, else compiled now.
 
     Args:
         source: defines ``kernel(args, task, ntasks)`` and imports what it uses.
@@ -127,7 +127,7 @@ def load_kernel(source: str, name: str = "kernel") -> Kernel:
 
 
 def is_cached(source: str) -> bool:
-    """Whether ``load_kernel`` would return without compiling."""
+    """Return whether ``load_kernel`` would compile nothing."""
     key = kernel_key(source)
     if key in _loaded:
         return True
@@ -136,15 +136,15 @@ def is_cached(source: str) -> bool:
 
 
 def is_empty() -> bool:
-    """Whether there is a folder for kernels, and none in it."""
+    """Return whether there is a folder for kernels and it is empty."""
     folder = cache_folder()
     return folder is not None and next(folder.glob("*" + _SUFFIX), None) is None
 
 
 def compile_to_cache(source: str) -> bool:
-    """Compile a kernel if the disk cache lacks it, without loading it; returns whether it did.
+    """Compile a kernel if the disk cache lacks it, without loading it. Return whether it did.
 
-    Made to run in a process of its own: compiling holds the GIL.
+    Made for a separate process, because compiling holds the GIL.
 
     Raises:
         KernelError: the text does not compile.
@@ -158,7 +158,7 @@ def compile_to_cache(source: str) -> bool:
 
 
 def compile_count() -> int:
-    """How many kernels have been compiled for this process, here and in its compiling process."""
+    """Return how many kernels were compiled for this process, here and in its compiling process."""
     return _counts["compiled"]
 
 
@@ -169,12 +169,12 @@ def note_compiled(count: int) -> None:
 
 
 def statistics() -> dict[str, int]:
-    """Counts since the process began: ``compiled``, taken from ``disk``, found in ``memory``."""
+    """Return counts since the process began: ``compiled``, from ``disk``, found in ``memory``."""
     return dict(_counts)
 
 
 def cache_info() -> dict[str, str]:
-    """What a bug report needs to know about the cache; files that are ignored, with the reason."""
+    """Return facts about the cache for a bug report, with the ignored files and the reasons."""
     try:
         folder = _trusted_folder()
     except (OSError, Untrusted) as error:
@@ -205,14 +205,14 @@ def forget_loaded() -> None:
         _loaded.clear()
 
 
-_retired: list[Kernel] = []  # their code may still be in somebody's table
+_retired: list[Kernel] = []  # programs may still contain their addresses
 
 
 # -- the key --------------------------------------------------------------------------------------
 
 
 def kernel_key(source: str) -> str:
-    """SHA-256 in hex of everything the machine code depends on.
+    """Return the SHA-256, in hex, of everything the machine code depends on.
 
     Raises:
         KernelError: the text imports a module that is not part of the key.
@@ -222,13 +222,13 @@ def kernel_key(source: str) -> str:
 
 
 def processor() -> str:
-    """The kind of processor that kernels are compiled for."""
+    """Return the kind of processor for which kernels are compiled."""
     return f"{platform.machine()} {target.name()}"
 
 
 @lru_cache(maxsize=1)
 def _environment() -> bytes:
-    """Digest of the compilers, the processor and the engine's helper modules."""
+    """Return a digest of the compilers, the processor and the engine's helper modules."""
     from importlib.metadata import version
 
     features = ",".join(sorted(target.features()))
@@ -244,7 +244,7 @@ def _environment() -> bytes:
 
 
 def helper_files() -> list[Path]:
-    """The source files whose text is part of every key."""
+    """Return the source files whose text is part of every key."""
     engine = Path(__file__).parents[1]
     return [engine / name for name in _HELPERS]
 
@@ -263,9 +263,9 @@ def _refuse_other_imports(source: str) -> None:
 
 
 def cache_folder() -> Path | None:
-    """The folder of compiled kernels, made if need be; None if there is none to be trusted.
+    """Return the folder of compiled kernels, made if need be, or None if no folder can be trusted.
 
-    It must belong to this user alone: what lies in it is run as machine code.
+    It must belong to this user alone, because its files are run as machine code.
     """
     try:
         return _trusted_folder()
@@ -275,7 +275,7 @@ def cache_folder() -> Path | None:
 
 def _trusted_folder() -> Path:
     folder = own_folder(kernel_folder())
-    signing_key()  # without one, nothing that is written can be read again
+    signing_key()  # without a key, no written file could be read again
     return folder
 
 
@@ -297,7 +297,7 @@ def _from_disk(key: str, name: str) -> Kernel | None:
 
 
 def _load_with_symbols(compiled: ObjectCode, name: str, key: str) -> Kernel:
-    """Load; where functions of numba's own are missing, import numba, which brings them."""
+    """Load an object. If functions of numba's own are missing, import numba, which brings them."""
     try:
         return load_object(compiled, name, key)
     except MissingSymbols:
@@ -309,7 +309,8 @@ def _load_with_symbols(compiled: ObjectCode, name: str, key: str) -> Kernel:
 
 
 def _read(path: Path) -> ObjectCode | None:
-    """The object in a cache file, or None if it is missing, damaged or perhaps not this user's."""
+    """Return the object in a cache file, or None if it is missing, damaged or perhaps not this
+    user's."""
     try:
         return _open(path)
     except (OSError, Untrusted):
@@ -317,7 +318,7 @@ def _read(path: Path) -> ObjectCode | None:
 
 
 def _open(path: Path) -> ObjectCode:
-    """The object in a cache file.
+    """Return the object in a cache file.
 
     Raises:
         Untrusted: it may not be this user's, or it is damaged.
@@ -332,7 +333,7 @@ def _open(path: Path) -> ObjectCode:
 
 
 def _write(key: str, source: str, compiled: ObjectCode) -> None:
-    """Put a kernel into the cache; a folder that cannot be written only costs the next start."""
+    """Put a kernel into the cache. A folder that cannot be written costs only the next start."""
     global _writes
     folder = cache_folder()
     if folder is None:
@@ -348,7 +349,7 @@ def _write(key: str, source: str, compiled: ObjectCode) -> None:
 
 
 def _place(path: Path, data: bytes) -> None:
-    """Write a file so that nobody ever sees a part of it."""
+    """Write a file so that no reader ever sees a part of it."""
     handle, temporary = tempfile.mkstemp(prefix=".new-", dir=path.parent)
     try:
         with opened(handle) as file:
@@ -361,7 +362,7 @@ def _place(path: Path, data: bytes) -> None:
 
 
 def _touch(path: Path) -> None:
-    """Note the use, for ``prune``; at most once an hour."""
+    """Note the use of a file for ``prune``, at most once an hour."""
     with contextlib.suppress(OSError):
         if time.time() - path.stat().st_mtime > _TOUCH_AFTER_S:
             os.utime(path)

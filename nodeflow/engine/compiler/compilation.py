@@ -1,4 +1,4 @@
-"""From a plan to something that runs compiled: one state machine for single runs and for steps.
+"""The compilation of a plan: one state machine for single runs and for steps.
 
 ::
 
@@ -7,9 +7,9 @@
      |            +--------------+-------> FAILED
      +---> UNAVAILABLE
 
-`cancel` leads from the first three to CANCELLED. Another process compiles, while the caller runs by
-reference. The switch happens in `poll`, which the caller calls before a run or step, so it never
-happens within one. A failure is reported at once, from the thread that learns of it.
+`cancel` leads from the first three states to CANCELLED. Another process compiles, while the caller
+runs by reference. The switch happens in `poll`, which the caller calls before a run or step, so it
+never happens within one. A failure is reported at once, from the thread that detects it.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ C = TypeVar("C")
 
 
 class State(Enum):
-    """Where a compilation stands."""
+    """The state of a compilation."""
 
     IDLE = "idle"
-    """Nothing has been asked for."""
+    """Nothing has been requested."""
     UNAVAILABLE = "unavailable"
     """There is no plan: a shape is unknown, or an op has no kernel."""
     COMPILING = "compiling"
@@ -50,22 +50,23 @@ class State(Enum):
 
 
 class Compiler(Protocol):
-    """What compiles kernels; `background.BackgroundCompiler` outside tests."""
+    """A compiler of kernels; outside tests, `background.BackgroundCompiler`."""
 
     def all_cached(self, sources: Sequence[str]) -> bool:
-        """Whether loading them compiles nothing."""
+        """Return whether loading the sources compiles nothing."""
         ...
 
     def submit(self, sources: Sequence[str]) -> Job:
-        """Compile what the cache lacks, in another process."""
+        """Compile the sources that the cache lacks, in another process."""
         ...
 
     def compile_all(self, sources: Sequence[str], interrupted: Callable[[], bool] = never) -> bool:
-        """Compile what the cache lacks and wait; False if ``interrupted`` said not to wait."""
+        """Compile the sources that the cache lacks and wait. False if ``interrupted`` ended the
+        wait."""
         ...
 
     def seconds(self, sources: Sequence[str]) -> float:
-        """About how long that takes."""
+        """Return about how many seconds that takes."""
         ...
 
 
@@ -74,15 +75,15 @@ class Compilation(Generic[P, C]):
 
     Args:
         make_plan: returns the plan, or None if nothing can be compiled.
-        kernels: source text of each kernel of a plan, with the names of its nodes.
-        load: makes what runs; loads kernels from the cache or compiles them.
-        report: is called with a failure in the background, from any thread.
-        compiler: default: the process's own.
+        kernels: returns the source text of each kernel of a plan, with the names of its nodes.
+        load: makes the compiled result; loads kernels from the cache or compiles them.
+        report: called with a failure in the background, from any thread.
+        compiler: by default the process's own.
 
     Attributes:
-        state: where it stands.
+        state: the current state.
         plan: the plan, once it is made.
-        result: what `load` returned, in the state READY.
+        result: the result of `load`, in the state READY.
     """
 
     def __init__(
@@ -112,7 +113,7 @@ class Compilation(Generic[P, C]):
 
     @property
     def is_idle(self) -> bool:
-        """Whether nothing has been asked of the compiler."""
+        """Whether the compiler has not been asked for anything."""
         return self.state is State.IDLE
 
     @property
@@ -121,7 +122,7 @@ class Compilation(Generic[P, C]):
         return self.state in (State.IDLE, State.COMPILING, State.COMPILED)
 
     def poll(self) -> C | None:
-        """What runs compiled from now on, or None while the reference tier has to run.
+        """Return the compiled result, or None as long as the reference tier has to run.
 
         The first call plans, and starts the compilation if the cache lacks a kernel.
         """
@@ -131,15 +132,15 @@ class Compilation(Generic[P, C]):
         return self.result
 
     def begin(self) -> None:
-        """Plan, and start the compilation if the cache lacks a kernel; nothing is loaded."""
+        """Plan, and start the compilation if the cache lacks a kernel. Load nothing."""
         if self.state is State.IDLE:
             self._begin()
 
     def complete(self, interrupted: Callable[[], bool] = never) -> C | None:
-        """Compile now and wait; None if there is nothing to compile.
+        """Compile now and wait. Return None if there is nothing to compile.
 
         Raises:
-            Interrupted: ``interrupted`` said so before all was compiled.
+            Interrupted: ``interrupted`` ended the wait before everything was compiled.
             KernelError: a kernel does not compile.
             RunError: there is not enough memory.
         """
@@ -162,7 +163,7 @@ class Compilation(Generic[P, C]):
         return self.result
 
     def pays(self, gain: float) -> bool:
-        """Whether to wait for the compiled plan takes less time than to go on by reference.
+        """Return whether waiting for the compiled plan takes less time than going on by reference.
 
         Args:
             gain: seconds that the compiled plan saves in all runs to come.
@@ -174,11 +175,13 @@ class Compilation(Generic[P, C]):
     def waited_if_it_pays(
         self, gain: Callable[[P], float], interrupted: Callable[[], bool]
     ) -> C | None:
-        """What `waited` returns, if waiting `pays`, else None; asks twice at most: by the estimate,
-        and by the time of the first run.
+        """Return the result of `waited` if waiting `pays`, else None.
+
+        Asks at most twice: by the estimate, and by the time of the first run.
 
         Args:
-            gain: seconds that a plan saves in all runs to come, as far as is known by now.
+            gain: returns the seconds that a plan saves in all runs to come, as far as is known by
+                now.
 
         Raises:
             Interrupted: as `waited`.
@@ -190,10 +193,10 @@ class Compilation(Generic[P, C]):
         return self.waited(interrupted) if plan is not None and self.pays(gain(plan)) else None
 
     def waited(self, interrupted: Callable[[], bool]) -> C | None:
-        """As `poll`, after the compiler is done.
+        """Wait until the compiler is done, and return the result of `poll`.
 
         Raises:
-            Interrupted: ``interrupted`` said so before; the compiler goes on.
+            Interrupted: ``interrupted`` ended the wait; the compiler goes on.
         """
         self.begin()
         job = self._job
@@ -204,7 +207,7 @@ class Compilation(Generic[P, C]):
         return self.poll()
 
     def planned(self) -> P | None:
-        """The plan, made now if need be; None if nothing can be compiled."""
+        """Return the plan, made now if need be, or None if nothing can be compiled."""
         if self.plan is None:
             self.plan = self._make_plan()
             if self.plan is None:
@@ -212,7 +215,7 @@ class Compilation(Generic[P, C]):
         return self.plan
 
     def cancel(self) -> None:
-        """Take no further step and report nothing; a compiled plan that is ready stays so."""
+        """Take no further step and report nothing. A compiled plan that is ready stays ready."""
         with self._lock:
             if self.state in (State.IDLE, State.COMPILING, State.COMPILED):
                 self.state, self._job = State.CANCELLED, None
@@ -237,7 +240,8 @@ class Compilation(Generic[P, C]):
         job.on_done(self._finished)
 
     def _finished(self, job: Job) -> None:
-        """The job is done; runs in the thread that reads the compiling process's answers."""
+        """Note that the job is done. Runs in the thread that reads the compiling process's
+        answers."""
         with self._lock:
             if job is not self._job or self.state is not State.COMPILING:
                 return
@@ -249,7 +253,7 @@ class Compilation(Generic[P, C]):
         self._report(self._failure(job.failure.source, job.failure.message))
 
     def _switch(self) -> None:
-        """Load what is compiled; where it cannot be loaded the reference goes on."""
+        """Load the compiled kernels. If they cannot be loaded, the reference goes on."""
         assert self.plan is not None
         try:
             self._enter(self._load(self.plan))
@@ -267,7 +271,7 @@ class Compilation(Generic[P, C]):
 
 
 def failure_of(error: Exception) -> CompileFailure:
-    """What is reported where a kernel neither compiles nor loads: all nodes that it computes."""
+    """Return the report for a kernel that does not compile or load, with all nodes it computes."""
     nodes: tuple[str, ...] = ()
     if isinstance(error, KernelError):
         nodes = error.nodes or ((error.node,) if error.node else ())

@@ -1,9 +1,9 @@
-"""From a kernel's source text to an object file, by numba and LLVM.
+"""The compilation of a kernel's source text to an object file, by numba and LLVM.
 
 The text defines ``kernel(args, task, ntasks)`` and imports what it uses. `frontend` translates it
 to LLVM by numba's rules; a text that it cannot translate goes through numba itself. Kernels are
 compiled with numpy's error model, without the GIL, without fastmath, without numba's runtime (so a
-kernel cannot allocate) and without wrappers for Python, which would double the work.
+kernel cannot allocate), and without wrappers for Python, which would double the work.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from nodeflow.errors import NodeflowError
 
 ENTRY_NAME = "kernel"
 # LLVM vectorises a loop over several arrays only if it may test at run time that they do not
-# overlap; its default of 8 comparisons is less than a fused cluster of six arrays needs.
+# overlap. Its default of 8 comparisons is fewer than a fused cluster of six arrays needs.
 _LLVM_OPTIONS = ("-runtime-memory-check-threshold=128",)
-# These run 512-bit vectors without slowing down (a fifth to a half faster here: exp, softplus), but
-# LLVM still avoids them as it does for their predecessors.
+# These processors run 512-bit vectors without slowing down (here exp and softplus are a fifth to a
+# half faster), but LLVM still avoids such vectors, as on their predecessors.
 _WIDE = frozenset(
     {"icelake-client", "icelake-server", "sapphirerapids", "emeraldrapids", "graniterapids"}
 )
@@ -45,7 +45,7 @@ class KernelError(NodeflowError):
 
 @dataclass(frozen=True)
 class Inspection:
-    """What numba and LLVM made of a kernel, for tests and for people."""
+    """The results of numba and LLVM for a kernel, for tests and for people."""
 
     types: dict[str, str]  # numba's type of every variable
     llvm: str
@@ -57,13 +57,13 @@ def compile_source(source: str, filename: str = "<kernel>") -> ObjectCode:
     """Compile a kernel's source text.
 
     Raises:
-        KernelError: the text does not compile; the message holds numba's.
+        KernelError: the text does not compile; the message contains numba's message.
     """
     return _compile(source, filename).object_code()
 
 
 def inspect_source(source: str) -> Inspection:
-    """Compile ``source`` and report numba's types, LLVM's text and the assembly."""
+    """Compile ``source``. Return numba's types, LLVM's text and the assembly."""
     built = _compile(source, "<kernel>")
     return Inspection(built.types, str(built.module), built.assembly())
 
@@ -102,8 +102,10 @@ def _compile(source: str, filename: str) -> _Built:
 
 
 def _translated(source: str, function: Callable) -> _Built | None:
-    """By our own front end; None for what only numba's understands, and where numba is another
-    than the one whose internals ours uses: its own is then slower, and right.
+    """Compile by our own front end, or return None if it cannot.
+
+    It cannot if only numba's front end understands the text, or if numba is another version than
+    the one whose internals ours uses. numba's own front end is then slower, but right.
     """
     try:
         library, module, types = translate_source(source, function)
@@ -114,10 +116,13 @@ def _translated(source: str, function: Callable) -> _Built | None:
 
 
 def translate_source(source: str, function: Callable) -> tuple[Any, Any, dict[str, str]]:
-    """The kernel in LLVM's language before any pass: numba's library, llvmlite's module, types.
+    """Return the kernel in LLVM's language before any pass.
 
     Raises:
-        Untranslatable: see `translate`.
+        Untranslatable: see `frontend`.
+
+    Returns:
+        numba's library, llvmlite's module, numba's type of every variable.
     """
     from numba.core.errors import NumbaError
     from numba.core.targetconfig import ConfigStack
@@ -138,7 +143,7 @@ def translate_source(source: str, function: Callable) -> tuple[Any, Any, dict[st
 
 
 def _contexts() -> tuple[Any, Any]:
-    """numba's typing and target contexts, refreshed, which a dispatcher would otherwise do."""
+    """Return numba's typing and target contexts, refreshed, as a dispatcher would do."""
     from numba.core.registry import cpu_target
 
     typing: Any = cpu_target.typing_context
@@ -150,7 +155,7 @@ def _contexts() -> tuple[Any, Any]:
 
 @cache
 def _subtarget() -> tuple[Any, Any]:
-    """numba's target context for kernels, and its flags; one for all that this process compiles."""
+    """Return numba's target context for kernels, and its flags: one pair for the process."""
     from numba.core.compiler import _make_subtarget
 
     flags = _flags()
@@ -158,9 +163,9 @@ def _subtarget() -> tuple[Any, Any]:
 
 
 def _optimized(module: Any, library: Any, machine: Any) -> Any:
-    """LLVM's module with everything that it calls, after LLVM's passes.
+    """Return LLVM's module with all functions that it calls, after LLVM's passes.
 
-    numba would run some of them before, for reference counts, and place the code in memory.
+    numba would run some passes before, for reference counts, and would place the code in memory.
     """
     import llvmlite.binding as llvm
 
@@ -176,7 +181,7 @@ def _optimized(module: Any, library: Any, machine: Any) -> Any:
 
 
 def _analysed(function: Callable) -> _Built:
-    """By numba's own front end."""
+    """Compile by numba's own front end."""
     from numba.core import types
     from numba.core.compiler import compile_extra
 
@@ -211,7 +216,7 @@ def _flags() -> Any:
 
 
 def prepare_compiler() -> None:
-    """Process-wide options of LLVM for every kernel; set once, before numba's code generator."""
+    """Set LLVM's process-wide options for kernels, once, before numba's code generator exists."""
     global _prepared
     if _prepared:
         return
@@ -221,10 +226,10 @@ def prepare_compiler() -> None:
 
     config: Any = numba_config
     errors: Any = numba_errors
-    # Most of its errors only say that another signature has to be tried, and where colorama is
-    # installed each of them prepares the terminal for colours.
+    # Most of numba's errors only say that another signature has to be tried. If colorama is
+    # installed, each of them would prepare the terminal for colours.
     errors.termcolor()._markup = lambda text, *_: text
-    llvm.initialize_native_asmparser()  # for what `result_tile` says as assembly
+    llvm.initialize_native_asmparser()  # for the assembly in `result_tile`
     for option in _LLVM_OPTIONS:
         llvm.set_option(sys.argv[0] if sys.argv else "nodeflow", option)
     if llvm.get_host_cpu_name() in _WIDE and not config.CPU_FEATURES:
@@ -234,9 +239,9 @@ def prepare_compiler() -> None:
 
 
 def load_compiler() -> None:
-    """Import the compiler and what kernels call, before the first of them comes.
+    """Import the compiler and the functions that kernels call, before the first kernel comes.
 
-    For a process that only compiles: numpy's products are unknown to numba afterwards.
+    For a process that only compiles: afterwards numba does not know numpy's products.
     """
     import numba.np.linalg
 
@@ -250,6 +255,9 @@ def load_compiler() -> None:
 
 
 def _no_blas() -> None:
-    """Instead of numba's look for a BLAS, which imports scipy.linalg, a quarter of all imports:
-    kernels call BLAS by its address."""
+    """Raise ImportError instead of looking for a BLAS as numba does.
+
+    numba would import scipy.linalg for it, a quarter of all imports. Kernels call BLAS by its
+    address.
+    """
     raise ImportError

@@ -1,9 +1,9 @@
-"""Translates a kernel's text to LLVM in one pass, where numba's front end takes some twenty.
+"""The translation of a kernel's text to LLVM in one pass; numba's front end takes some twenty.
 
 Most of the time of compiling a kernel went into features that no kernel uses: numba searches the
 bytecode for generators, closures and lists, and infers types to a fixed point. In a kernel every
 variable has the type of its first value and loops are ``range`` or ``while``, so one walk over the
-syntax tree suffices. Operators and functions mean what they mean in numba (`numba_typing`). A text
+syntax tree suffices. Operators and functions mean the same as in numba (`numba_typing`). A text
 that uses anything else is `Untranslatable`, and numba's front end compiles it.
 """
 
@@ -38,17 +38,17 @@ _OPERATORS: dict[type, Callable] = {
 
 @dataclass
 class _Scope:
-    """What is known where: of one function.
+    """The names and targets that are known at a place in a function.
 
     Attributes:
-        names: what its globals mean.
-        functions: those of its own text, by name.
-        assigned: how often each variable is, in the text.
-        bound: variables that are assigned once, as far as they are defined here.
-        places: memory of the other variables; LLVM makes registers of it.
+        names: values of its globals.
+        functions: functions of its own text, by name.
+        assigned: how often the text assigns each variable.
+        bound: variables that are assigned once, if they are defined here.
+        places: memory of the other variables; LLVM turns it into registers.
         counters: variables that count up from zero or more: indices that do not wrap around.
-        loops: where ``continue`` and ``break`` of the loops around go.
-        end: where ``return`` goes.
+        loops: targets of ``continue`` and ``break`` of the enclosing loops.
+        end: target of ``return``.
         result: memory of the result, once there is one.
     """
 
@@ -65,13 +65,14 @@ class _Scope:
 
 
 class Translator:
-    """Emits one function; those of the same text that it calls become part of it.
+    """The translation of a function. Functions of the same text that it calls become part of it.
 
     Args:
         tree: the text.
-        names: what its globals mean.
+        names: values of its globals.
         typing: numba's typing context.
-        target: numba's target context; its active code library gets what the kernel calls.
+        target: numba's target context; its active code library gets the functions that kernels
+            call.
 
     Attributes:
         types: numba's type of every variable.
@@ -103,10 +104,10 @@ class Translator:
         convention.return_value(self._builder, self._meaning.target.get_dummy_value())
 
     def _body(self, item: ast.FunctionDef, arguments: Sequence[Value], where: _Scope) -> Value:
-        """The body of a function with these arguments, and its result.
+        """Emit the body of a function with these arguments, and return its result.
 
         Args:
-            where: has its prefix, and what names mean in its text.
+            where: scope with the prefix, and with the meanings of names in the function's text.
         """
         outer, assigned = self._scope, _assigned(item)
         self._scope = _Scope(where.prefix, where.names, where.functions, assigned)
@@ -132,7 +133,7 @@ class Translator:
         return self._builder.block.is_terminated
 
     def _block(self, body: Sequence[ast.stmt]) -> None:
-        """Statements; what is defined in them is not known afterwards."""
+        """Emit statements. Variables that are defined in them are unknown afterwards."""
         outer = dict(self._scope.bound)
         for item in body:
             if self._ended:
@@ -261,8 +262,11 @@ class Translator:
         self._builder.position_at_end(after)
 
     def _wish(self, wishes: Sequence[str], group: Any) -> Any:
-        """The metadata of a loop: LLVM computes four of its vectors at a time, or assumes that no
-        iteration writes memory (marked by ``group``) that another one uses."""
+        """Return the metadata of a loop.
+
+        By it, LLVM computes four vectors of the loop at a time, or assumes that no iteration writes
+        memory (marked by ``group``) that another one uses.
+        """
         module = self._builder.module
         found = []
         if "interleaved" in wishes:
@@ -273,11 +277,13 @@ class Translator:
             found.append(module.add_metadata([name, group]))
         number = ir.Constant(ir.IntType(32), len(module.metadata))  # tells loops apart
         node = module.add_metadata([*found, number])
-        node.operands = (node, *node.operands)  # which is how LLVM knows it
+        # by this reference to itself LLVM recognises a loop's metadata
+        node.operands = (node, *node.operands)
         return node
 
     def _goes_on(self, counter: Any, end: Any, by: Any, step: int | None) -> Any:
-        """Whether a range that counts by ``by`` (``step``, if it is known) is not at its end."""
+        """Return whether a range is not at its end. It counts by ``by`` (``step``, if it is
+        known)."""
         below = self._builder.icmp_signed("<", counter, end)
         if step is not None and step > 0:
             return below
@@ -288,7 +294,7 @@ class Translator:
         return self._builder.select(up, below, above)
 
     def _range(self, item: ast.For) -> tuple[str, tuple[Value, Value, Value]]:
-        """The variable of ``for NAME in range(...)``; start, stop and step."""
+        """Return the variable of ``for NAME in range(...)``, with start, stop and step."""
         call, target = item.iter, item.target
         name = (
             call.func.id if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) else ""
@@ -328,7 +334,7 @@ class Translator:
     # ---- conditions ---------------------------------------------------------------------------
 
     def _branch(self, item: ast.expr, yes: Any, no: Any) -> None:
-        """Go to ``yes`` or ``no`` as the test says, evaluating no more of it than needed."""
+        """Go to ``yes`` or ``no`` by the test, and evaluate no more of it than needed."""
         if isinstance(item, ast.BoolOp):
             for part in item.values[:-1]:
                 then = self._new_block("also")
@@ -447,7 +453,8 @@ class Translator:
     # ---- functions of `devicelib` -------------------------------------------------------------
 
     def _takes(self, helper: Helper, kinds: tuple[Any, ...]) -> bool:
-        """Whether a helper can be translated for these types, which is tried once, elsewhere."""
+        """Return whether a helper can be translated for these types. It is tried once,
+        separately."""
         key = helper.item, kinds
         if key not in _taken:
             _taken[key] = Translator(_NOTHING, {}, self._typing, self._meaning.target).tries(
@@ -456,7 +463,7 @@ class Translator:
         return _taken[key]
 
     def tries(self, helper: Helper, kinds: Sequence[Any]) -> bool:
-        """Translate a helper in a module of its own; whether that works."""
+        """Translate a helper in a separate module. Return whether that works."""
         values = [self._meaning.target.get_value_type(kind) for kind in kinds]
         function = ir.Function(ir.Module(), ir.FunctionType(ir.VoidType(), values), "trial")
         self._meaning.builder = ir.IRBuilder(function.append_basic_block())
@@ -467,12 +474,13 @@ class Translator:
         return True
 
     def _inside(self, helper: Helper, kinds: Sequence[Any]) -> _Scope:
-        """Where the body of a helper is."""
+        """Return the scope of a helper's body."""
         prefix = f"{self._scope.prefix}{helper.item.name}({', '.join(map(str, kinds))})."
         return _Scope(prefix, helper.names, {}, Counter())
 
     def _call_helper(self, helper: Helper, arguments: Sequence[Value]) -> Value:
-        """The result of a helper that is a function of its own, as numba would make it."""
+        """Return the result of a call of a helper as a separate function, as numba would
+        make it."""
         values = [self._meaning.computed(a) for a in arguments]
         key = helper.item, tuple(v.type for v in values)
         if key not in self._helpers:
@@ -484,7 +492,7 @@ class Translator:
         return Value(kind, self._builder.load(place))
 
     def _function_of(self, helper: Helper, values: Sequence[Value]) -> tuple[Any, Any]:
-        """A function that writes what a helper returns, and the type of that."""
+        """Return a function that writes a helper's result, and the type of the result."""
         kind = ir.FunctionType(ir.VoidType(), [cgutils.voidptr_t, *(v.llvm.type for v in values)])
         module = self._builder.module
         name = module.get_unique_name(f"nodeflow.{helper.item.name}")
@@ -512,7 +520,7 @@ class Translator:
         return self._meaning.element(whole, index, self._is_counter(item.slice))
 
     def _is_counter(self, item: ast.expr) -> bool:
-        """Whether an index is known not to be negative, so that it need not wrap around."""
+        """Return whether an index is known not to be negative, so that it need not wrap around."""
         return isinstance(item, ast.Name) and item.id in self._scope.counters
 
     def _index(self, item: ast.expr) -> Value:
@@ -523,7 +531,8 @@ class Translator:
 
 @lru_cache(maxsize=512)
 def _assigned(item: ast.FunctionDef) -> Counter[str]:
-    """How often each variable of a function is assigned, in its text; arguments are."""
+    """Return how often the text of a function assigns each variable. Arguments are assigned
+    once."""
     stored = (n.id for n in ast.walk(item)
               if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store))  # fmt: skip
     return Counter([*(a.arg for a in item.args.args), *stored])
@@ -531,11 +540,11 @@ def _assigned(item: ast.FunctionDef) -> Counter[str]:
 
 _NOTHING = ast.Module([], [])
 _taken: dict[tuple[ast.FunctionDef, tuple[Any, ...]], bool] = {}
-"""Helpers that were tried, for which types."""
+"""Whether a helper can be translated for some types, if it was tried."""
 
 
 class _Group(ir.MDValue):
-    """What the elements that a loop reads and writes are marked with."""
+    """The mark of the elements that a loop reads and writes."""
 
     def __init__(self, module: ir.Module) -> None:
         super().__init__(module, [], str(len(module.metadata)))
@@ -545,8 +554,10 @@ class _Group(ir.MDValue):
 
 
 def _wishes(item: ast.For) -> tuple[list[str], list[ast.expr]]:
-    """The names around the end of ``for NAME in range(independent(interleaved(END)))``, and what
-    the range is of without them."""
+    """Return the wishes around the end of a loop's range, and the range's arguments without them.
+
+    A loop with wishes is ``for NAME in range(independent(interleaved(END)))``.
+    """
     wishes: list[str] = []
     arguments = item.iter.args if isinstance(item.iter, ast.Call) else []
     while True:
@@ -563,7 +574,7 @@ def _not_negative(value: Value) -> bool:
 
 
 def _any_equal(item: ast.Compare) -> ast.BoolOp:
-    """``x in (a, b)`` as ``x == a or x == b``."""
+    """Return ``x in (a, b)`` as ``x == a or x == b``."""
     choices = item.comparators[0]
     if not isinstance(item.left, ast.Name) or not isinstance(choices, ast.Tuple):
         raise Untranslatable("in")

@@ -1,6 +1,6 @@
 """The functions of `devicelib` that kernels call, as syntax trees that `frontend` translates.
 
-numba would take each through its own pipeline, which takes longer than the kernels themselves.
+numba would take each function through its whole pipeline, which takes longer than the kernels do.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Helper:
     """A function in Python whose text is known.
 
     Attributes:
-        names: what names mean that are not its own.
+        names: values of the names that it does not define itself.
         inlined: whether it becomes a part of its caller, however long it is.
     """
 
@@ -36,7 +36,8 @@ class Helper:
 
 
 def helper_for(function: Any, types: Sequence[Any]) -> Helper | None:
-    """What a function computes on arguments of these types; None for what numba has to know."""
+    """Return the text of a function for arguments of these types, or None if numba must
+    compile it."""
     inlined = getattr(function, "is_inlined", False)
     if isinstance(function, Dispatcher):
         function = function.py_func
@@ -64,8 +65,10 @@ def _definition(function: FunctionType) -> ast.FunctionDef | None:
 
 @cache
 def _definitions(module: str) -> dict[tuple[str, int], ast.FunctionDef]:
-    """The functions at the top of a module, by name and first line, decorators included; those
-    without a name that stand on a line of their own."""
+    """Return the top-level functions of a module, by name and first line, decorators included.
+
+    Lambdas that stand on a line of their own are found as well.
+    """
     tree = ast.parse(inspect.getsource(sys.modules[module]))
     found = {
         (item.name, min([item.lineno, *(d.lineno for d in item.decorator_list)])): item

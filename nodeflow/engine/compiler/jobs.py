@@ -1,4 +1,4 @@
-"""Jobs of the process that compiles: which source is next, and which jobs are done."""
+"""Jobs of the process that compiles: the next source, and the jobs that are done."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Answer:
-    """What became of a job.
+    """The outcome of a job.
 
     Attributes:
-        failed: index of the source that does not compile, and the error; None if all do.
-        compiled: how many sources were compiled for it; the others were in the cache.
+        failed: index of the source that does not compile, and the error; None if all compile.
+        compiled: number of sources that were compiled for it; the others were in the cache.
     """
 
     job: int
@@ -21,31 +21,31 @@ class Answer:
 
 
 class _Job:
-    """Sources that wait, by text, with their index."""
+    """The waiting sources of a job, by text, with their index."""
 
     def __init__(self, sources: Sequence[str]) -> None:
         self.left = {source: index for index, source in reversed([*enumerate(sources)])}
-        # The last one comes next: long texts first, so that several processes end together.
+        # The last one comes next: long texts first, so that several processes end at the same time.
         self.todo = sorted(self.left, key=len)
         self.compiled = 0
 
 
 class Jobs:
-    """The jobs that are not done: the newest comes first, since it is what the user waits for."""
+    """The jobs that are not done. The newest comes first, because the user waits for it."""
 
     def __init__(self) -> None:
         self._jobs: dict[int, _Job] = {}
         self._running: set[str] = set()
 
     def add(self, number: int, sources: Sequence[str]) -> list[Answer]:
-        """Take a job; without sources it is done at once."""
+        """Add a job. Without sources it is done at once. Return answers."""
         if not sources:
             return [Answer(number, None, 0)]
         self._jobs[number] = _Job(sources)
         return []
 
     def next(self) -> str | None:
-        """A source to be compiled now; None where all are, or are being compiled."""
+        """Return a source to compile now, or None if all are compiled or being compiled."""
         for job in reversed(self._jobs.values()):
             while job.todo:
                 source = job.todo.pop()
@@ -55,7 +55,7 @@ class Jobs:
         return None
 
     def done(self, source: str, compiled: bool, error: str = "") -> list[Answer]:
-        """A source is in the cache, or does not compile; the jobs that this decides.
+        """Note that a source is in the cache, or does not compile, and return the jobs it decides.
 
         Args:
             compiled: whether the cache lacked it.

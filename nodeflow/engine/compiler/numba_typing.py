@@ -1,6 +1,6 @@
-"""What operators, functions and elements mean in a kernel: the same as in numba.
+"""The meaning of operators, functions and elements in a kernel: the same as in numba.
 
-numba's typing context chooses a signature for the given types, its target context emits the
+numba's typing context chooses a signature for the given types, and its target context emits the
 instructions. So a kernel that `frontend` translates computes what numba would compute, to the bit.
 """
 
@@ -23,20 +23,21 @@ _CHOICES: dict[Any, str] = {min: "<", max: ">"}
 _kinds: dict[Any, Any] = {}
 """numba's types of functions, modules and dtypes."""
 _signatures: dict[tuple[Any, tuple], Any] = {}
-"""What numba's typing chose before; None where it finds nothing, as without values of literals."""
+"""Signatures that numba chose before; None if it finds none, for example without values of
+literals."""
 _implementations: dict[tuple[Any, Any, Any], Any] = {}
-"""What a target context implements signatures by, which numba looks through all it has for."""
+"""Implementations of signatures by target context; numba would search all of its own each time."""
 
 
 class Untranslatable(Exception):
-    """The text uses what only numba's front end knows."""
+    """The text uses something that only numba's front end knows."""
 
 
 @dataclass(frozen=True)
 class Value:
-    """What an expression gives: an LLVM value of one of numba's types.
+    """The value of an expression: an LLVM value of one of numba's types.
 
-    Literals, functions and dtypes have no LLVM value; ``known`` is the Python object.
+    Literals, functions and dtypes have no LLVM value; ``known`` is then the Python object.
     """
 
     type: Any
@@ -45,14 +46,15 @@ class Value:
 
 
 class Meaning:
-    """Emits instructions where ``builder`` stands.
+    """An emitter of instructions at the position of ``builder``.
 
     Args:
         typing: numba's typing context.
-        target: numba's target context; its active code library gets what the kernel calls.
+        target: numba's target context; its active code library gets the functions that kernels
+            call.
 
     Attributes:
-        builder: where instructions go.
+        builder: position of new instructions.
         group: the mark of elements in a loop whose iterations are independent.
     """
 
@@ -63,7 +65,7 @@ class Meaning:
         self._typing = typing
 
     def computed(self, value: Value) -> Value:
-        """The value in a register, literals too."""
+        """Return the value in a register, also for literals."""
         if value.llvm is not None:
             return value
         constant = self.target.get_constant_generic(self.builder, value.type, value.known)
@@ -79,7 +81,8 @@ class Meaning:
         return Value(types.unliteral(self._kind(known)), known=known)
 
     def _kind(self, known: Any) -> Any:
-        """numba's type of a function, a module or a dtype, which takes it long to find out."""
+        """Return numba's type of a function, a module or a dtype, cached because numba takes
+        long."""
         if not callable(known) and not isinstance(known, ModuleType):
             return self._typing.resolve_value_type(known)
         if known not in _kinds:
@@ -87,7 +90,7 @@ class Meaning:
         return _kinds[known]
 
     def attribute(self, whole: Value, name: str) -> Value:
-        """What a value's attribute is."""
+        """Return an attribute of a value."""
         if name == "size" and _is_vector(whole.type):
             return Value(INT, self._field(whole, "nitems"))
         kind = self._typing.resolve_getattr(whole.type, name)
@@ -102,7 +105,7 @@ class Meaning:
         return Value(kind, self.target.make_tuple(self.builder, kind, [p.llvm for p in parts]))
 
     def parts(self, whole: Value) -> list[Value]:
-        """The values that a tuple consists of."""
+        """Return the values of a tuple."""
         if not isinstance(whole.type, types.BaseTuple):
             raise Untranslatable("unpacking")
         kinds: Any = whole.type
@@ -110,7 +113,7 @@ class Meaning:
         return [Value(kind, part) for kind, part in zip(kinds, parts, strict=True)]
 
     def call(self, function: Any, arguments: Sequence[Value]) -> Value:
-        """What numba makes of a function or an operator on these types."""
+        """Return the result of a function or an operator on these types, as numba computes it."""
         if function in (min, max) and len(arguments) > 1 and all(a.type == INT for a in arguments):
             return reduce(partial(self._choose, _CHOICES[function]), arguments)
         kind, signature = self._signature(function, arguments)
@@ -129,18 +132,18 @@ class Meaning:
         return Value(types.unliteral(signature.return_type), result)
 
     def _choose(self, sign: str, one: Value, other: Value) -> Value:
-        """min or max of two integers, in the two instructions that numba needs a function for."""
+        """Return min or max of two integers by two instructions; numba would call a function."""
         first, second = self.computed(one).llvm, self.computed(other).llvm
         second_wins = self.builder.icmp_signed(sign, second, first)
         return Value(INT, self.builder.select(second_wins, second, first))
 
     def cast(self, value: Value, wanted: Any) -> Any:
-        """The LLVM value as another type, as numba converts it."""
+        """Return the LLVM value converted to another type, as numba converts it."""
         computed = self.computed(value)
         return self.target.cast(self.builder, computed.llvm, computed.type, wanted)
 
     def _signature(self, function: Any, arguments: Sequence[Value]) -> tuple[Any, Any]:
-        """numba's type of the function, and the signature that it chooses."""
+        """Return numba's type of the function, and the signature that it chooses."""
         kind = self._kind(function)
         given = tuple(a.type for a in arguments)
         signature = self._chosen(kind, given)
@@ -153,7 +156,7 @@ class Meaning:
         return kind, signature
 
     def _chosen(self, kind: Any, given: tuple) -> Any:
-        """The signature for these types; None where there is none."""
+        """Return the signature for these types, or None if there is none."""
         key = kind, given
         if key not in _signatures:
             try:
@@ -163,7 +166,8 @@ class Meaning:
         return _signatures[key]
 
     def element(self, whole: Value, index: Value, plain: bool) -> Value:
-        """An element of an array; ``plain``: the index is not negative."""
+        """Return an element of an array. ``plain``: whether the index is known not to be
+        negative."""
         pointer = self._pointer(whole, index, plain)
         if pointer is None:
             return self.call(operator.getitem, [whole, index])
@@ -183,7 +187,7 @@ class Meaning:
 
     @contextmanager
     def _marked(self) -> Iterator[None]:
-        """Mark what is read and written by instructions that are emitted meanwhile."""
+        """Mark the loads and stores among the instructions that are emitted inside this context."""
         instructions = self.builder.block.instructions
         first = len(instructions)
         yield
@@ -193,7 +197,7 @@ class Meaning:
                     each.set_metadata("llvm.access.group", self.group)
 
     def _pointer(self, whole: Value, index: Value, plain: bool) -> Any:
-        """Where an element of a vector lies; None for other arrays and indices.
+        """Return the address of an element of a vector, or None for other arrays and indices.
 
         numba would put the whole record of the array into memory and read its fields from there.
         """
@@ -207,7 +211,7 @@ class Meaning:
         return self.builder.gep(data, [self.builder.select(negative, wrapped, place)])
 
     def _field(self, whole: Value, name: str) -> Any:
-        """A field of an array's record: what was put there, where that is known."""
+        """Return a field of an array's record: the value that was put there, if it is known."""
         position = self.target.data_model_manager[whole.type].get_field_position(name)
         record = whole.llvm
         while isinstance(record, InsertValue):

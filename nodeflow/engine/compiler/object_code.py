@@ -1,8 +1,8 @@
-"""Loads machine code into the process, without numba.
+"""Loading of machine code into the process, without numba.
 
-A compiled kernel is a relocatable object file. Loading one needs llvmlite alone and takes about a
-millisecond; importing numba and letting it unpickle its own cache takes half a second for the
-first. Each object gets an execution engine of its own, so helper functions that two kernels both
+A compiled kernel is a relocatable object file. Loading one needs only llvmlite and takes about a
+millisecond. Importing numba and letting it unpickle its own cache would take half a second for the
+first kernel. Each object has its own execution engine, so helper functions that two kernels both
 contain cannot collide.
 """
 
@@ -19,13 +19,14 @@ from nodeflow.free_memory import give_back_code
 if TYPE_CHECKING:
     import numpy as np
 
-# A kernel's native entry is numba's own calling convention:
-# status f(result*, exception*, args, task, ntasks); status 0 unless it raised.
+# A kernel's native entry has numba's own calling convention: status f(result*, exception*, args,
+# task, ntasks); the status is 0 unless the kernel raised.
 _POINTERS = [ctypes.c_void_p, ctypes.c_void_p]
 ENTRY = ctypes.CFUNCTYPE(ctypes.c_int32, *_POINTERS, ctypes.c_int64, ctypes.c_int64, ctypes.c_int64)
 
 REST_SECONDS = 0.2
-"""After this long without a kernel to load LLVM rests, in a process that asked for it."""
+"""Seconds without a kernel to load after which LLVM's pages are released, in a process that asked
+for it."""
 
 _lock = threading.Lock()
 _loaded = threading.Event()
@@ -40,8 +41,8 @@ class MissingSymbols(Exception):
 class Kernel:
     """Machine code ready to call.
 
-    ``address`` is what goes into a program's table. ``key`` is the name of its cache entry.
-    Calling it runs one task with the GIL released; for tests and for the dispatch loop.
+    ``address`` goes into a program's table. ``key`` is the name of its cache entry. Calling the
+    object runs one task with the GIL released, for tests and for the dispatch loop.
     """
 
     address: int
@@ -61,7 +62,8 @@ class Kernel:
 
 @dataclass(frozen=True)
 class ObjectCode:
-    """A kernel as it lies in the cache: object file, symbol, and what it needs from outside."""
+    """A kernel as stored in the cache: object file, symbol, and the external symbols that it
+    needs."""
 
     symbol: str
     externals: tuple[str, ...]
@@ -95,7 +97,7 @@ def load_object(compiled: ObjectCode, name: str, key: str) -> Kernel:
 
 
 def rest_between_loads() -> None:
-    """From now on let the system have the pages of LLVM, 50 MB, whenever no kernel is loaded."""
+    """Release the pages of LLVM, 50 MB, to the system whenever no kernel is loaded, from now on."""
     threading.Thread(target=_rest, name="nodeflow-llvm-rests", daemon=True).start()
 
 
@@ -109,7 +111,7 @@ def _rest() -> None:
 
 
 def _target_machine(llvm: Any) -> Any:
-    """A new one each time: the engine owns it."""
+    """Return a new target machine, because the engine owns it."""
     global _ready
     if not _ready:
         llvm.initialize_native_target()

@@ -1,14 +1,14 @@
-"""Which files may be loaded as machine code: those that this user wrote and nobody else could have.
+"""The check of files that are loaded as machine code: only this user can have written them.
 
-- The cache folder and each file in it belong to this user, and nobody else can write them.
-- Each folder above belongs to this user or to root. Nobody else can write it, unless its sticky bit
-  keeps them from replacing what is not theirs. Links are resolved first, and what they lead to is
-  what is checked and used.
-- Each file carries an HMAC-SHA256 (RFC 2104) of its name and content, under a key of mode 0600
-  that lies outside the cache. So no file that somebody else made counts, even if it arrives with
-  the right owner and mode: unpacked from an archive, say.
+- The cache folder and each file in it belong to this user, and nobody else can write to them.
+- Each folder above belongs to this user or to root. Nobody else can write to it, unless its sticky
+  bit keeps others from replacing files that are not theirs. Links are resolved first, and their
+  targets are checked and used.
+- Each file carries an HMAC-SHA256 (RFC 2104) of its name and content, under a key of mode 0600 that
+  lies outside the cache. So no file that somebody else made counts, even if it arrives with the
+  right owner and mode, for example unpacked from an archive.
 
-Windows keeps a profile from other users by access lists, so there the HMAC alone is checked.
+On Windows, access lists keep a profile from other users, so there only the HMAC is checked.
 """
 
 from __future__ import annotations
@@ -41,10 +41,10 @@ class Untrusted(Exception):
 
 
 def own_folder(folder: Path) -> Path:
-    """Make the folder if need be, keep others out of it, and return where it really is.
+    """Make the folder if need be, keep others out of it, and return its real path.
 
     Raises:
-        Untrusted: it is somebody else's, or others can put another in its place.
+        Untrusted: it belongs to somebody else, or others can replace it.
         OSError: it cannot be made.
     """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -61,10 +61,10 @@ def own_folder(folder: Path) -> Path:
 
 @lru_cache(maxsize=8)
 def _real(folder: Path) -> Path:
-    """Where a folder really is; asked once in a process.
+    """Return a folder's real path, cached for the process.
 
     Raises:
-        Untrusted: others can put another in its place.
+        Untrusted: others can replace the folder.
     """
     real = Path(os.path.realpath(folder))
     for parent in real.parents:
@@ -73,7 +73,7 @@ def _real(folder: Path) -> Path:
 
 
 def _check(folder: Path) -> None:
-    """Raise Untrusted where others can replace what lies in a folder and belongs to this user."""
+    """Raise Untrusted if others can replace this user's files in a folder."""
     status = folder.lstat()
     if status.st_uid not in (0, os.getuid()):
         raise Untrusted(f"{folder} belongs to another user")
@@ -89,7 +89,7 @@ def _others_write(status: os.stat_result) -> bool:
 
 @lru_cache(maxsize=8)
 def _group_of_one(group: int) -> bool:
-    """Whether a group is that of this user alone, as many systems make one for each user."""
+    """Return whether a group has only this user, as many systems make a group for each user."""
     import grp
     import pwd
 
@@ -102,7 +102,9 @@ def _group_of_one(group: int) -> bool:
 
 
 def read_own(path: Path, *, secret: bool = False) -> bytes:
-    """The content of a regular file of this user that nobody else can write, or read if ``secret``.
+    """Return the content of a regular file of this user that nobody else can write.
+
+    With ``secret``, nobody else can read it either.
 
     Raises:
         Untrusted: it is a link, no regular file, somebody else's, or open to others.
@@ -132,7 +134,7 @@ def read_own(path: Path, *, secret: bool = False) -> bytes:
 
 
 def sealed(name: str, content: bytes) -> bytes:
-    """The content of a file of this name, behind a line with its HMAC.
+    """Return the content of a file of this name, behind a line with its HMAC.
 
     Raises:
         Untrusted, OSError: there is no key, and none can be made.
@@ -141,7 +143,7 @@ def sealed(name: str, content: bytes) -> bytes:
 
 
 def unsealed(name: str, data: bytes) -> bytes:
-    """What `sealed` was given.
+    """Return the content that `sealed` was given.
 
     Raises:
         Untrusted: this user's key did not seal it under this name.
@@ -160,10 +162,12 @@ def _code(name: str, content: bytes) -> bytes:
 
 @lru_cache(maxsize=1)
 def signing_key() -> bytes:
-    """This user's key, read once in a process; a new one where none is, or others may know it.
+    """Return this user's key, read once in a process.
+
+    A new key is made if there is none, or if others may know it.
 
     Raises:
-        Untrusted: the file is something else, or others can put another in its place.
+        Untrusted: the file is something else, or others can replace it.
         OSError: there is no key and it cannot be written.
     """
     path = kernel_key_file()
@@ -181,7 +185,7 @@ def signing_key() -> bytes:
 
 
 def _key_in(path: Path) -> bytes | None:
-    """The key; None where there is none. One that others may know, or a part of one, is deleted."""
+    """Return the key, or None if there is none. An incomplete or exposed key is deleted."""
     try:
         key = read_own(path, secret=True)
         if len(key) == _KEY_BYTES:

@@ -1,13 +1,13 @@
-"""The process that compiles: reads kernel sources and fills the disk cache.
+"""The process that compiles: it reads kernel sources and fills the disk cache.
 
-Started by `background.BackgroundCompiler` as ``python -m nodeflow.engine.compiler.worker``. Each
-line of its input is a job, ``[3, [source, ...]]``; it answers each with a line, ``[3, null, 12]``,
-once that is done: what failed (the index of a source and the error), and how many kernels were
-compiled. The newest job comes first. The process ends when its input does, so it never outlives
-its parent.
+`background.BackgroundCompiler` starts it as ``python -m nodeflow.engine.compiler.worker``. Each
+line of its input is a job, ``[3, [source, ...]]``. Once a job is done, the process answers with a
+line, ``[3, null, 12]``: the failure (the index of a source and the error), if any, and the number
+of kernels compiled. The newest job comes first. The process ends when its input does, so it never
+outlives its parent.
 
 Importing the compiler takes as long as compiling some twenty kernels. So it is imported once, and
-then a process is forked for each core, where the system forks safely.
+then a process is forked for each core, on systems that fork safely.
 """
 
 from __future__ import annotations
@@ -26,12 +26,13 @@ from nodeflow.engine.compiler.jobs import Answer, Jobs
 from nodeflow.engine.cores import cores
 
 FORKS = sys.platform == "linux"
-"""Elsewhere a system's own libraries may have threads that a fork leaves behind."""
+"""Whether processes are forked. On other systems, libraries may have threads that a fork leaves
+behind."""
 MOST = 4
-"""Processes that compile: each takes some 50 MB, and few trainings have more kernels than that
-many compile in no time."""
+"""Most processes that compile. Each takes some 50 MB, and for the kernels of most trainings so many
+need no noticeable time."""
 IDLE_S = 10.0
-"""A process with nothing to do ends after so long, which gives its memory back."""
+"""Seconds after which a process with nothing to do ends, which gives its memory back."""
 
 Write = Callable[[Answer], None]
 
@@ -49,9 +50,9 @@ def main() -> None:
         except BrokenPipeError:  # the parent process has ended
             os._exit(0)
 
-    gc.disable()  # looking through all that numba is would take longer than a kernel
+    gc.disable()  # a collection of all of numba's objects would take longer than a kernel
     load_compiler()
-    gc.freeze()  # what is shared by processes stays so
+    gc.freeze()  # keep pages that processes share
     if FORKS:
         _Forked(write).serve()
     else:
@@ -59,7 +60,8 @@ def main() -> None:
 
 
 def _compile(source: str) -> tuple[bool, str]:
-    """Whether the cache lacked a kernel, and why it does not compile."""
+    """Compile a kernel. Return whether the cache lacked it, and the error if it does not
+    compile."""
     from nodeflow.engine.compiler.cache import compile_to_cache
 
     try:
@@ -69,7 +71,7 @@ def _compile(source: str) -> tuple[bool, str]:
 
 
 def _serve_alone(write: Write) -> None:
-    """Without other processes: job by job."""
+    """Serve job by job, without other processes."""
     jobs = Jobs()
     for line in sys.stdin:
         answers = jobs.add(*json.loads(line))
@@ -83,7 +85,7 @@ class _Child:
     """A forked process that compiles one source at a time.
 
     Attributes:
-        source: what it compiles now; None where it waits.
+        source: the source that it compiles now; None if it waits.
     """
 
     def __init__(self, close_in_child: Callable[[], None]) -> None:
@@ -107,24 +109,25 @@ class _Child:
         self.file.flush()
 
     def taken(self) -> tuple[str, bool, str] | None:
-        """The source that it has compiled, with what `_compile` says; None where it has ended."""
+        """Return the source that it has compiled and the result of `_compile`; None if it has
+        ended."""
         line, source, self.source = self.file.readline(), self.source, None
         return (source, *json.loads(line)) if line and source is not None else None
 
     def forget(self) -> None:
         """Close this side of the connection."""
-        with contextlib.suppress(OSError):  # what was not sent any more
+        with contextlib.suppress(OSError):  # unsent data
             self.file.close()
         self.socket.close()
 
     def close(self) -> int:
-        """Let it end; its exit status, negative for a signal."""
+        """Let the process end. Return its exit status, negative for a signal."""
         self.forget()
         return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
 
 
 def _answer_all(connection: socket.socket) -> None:
-    """What a forked process does."""
+    """Compile the sources that come in and answer each, as a forked process."""
     with connection.makefile("rw", encoding="utf-8") as file:
         for line in file:
             file.write(json.dumps(_compile(json.loads(line))) + "\n")
@@ -132,7 +135,7 @@ def _answer_all(connection: socket.socket) -> None:
 
 
 class _Forked:
-    """Gives sources to forked processes, and answers.
+    """The forked processes, and the distribution of sources among them.
 
     Args:
         write: takes answers.
@@ -162,7 +165,7 @@ class _Forked:
                     return
 
     def _read(self) -> bool:
-        """Take jobs from the input; False at its end."""
+        """Take jobs from the input. Return False at its end."""
         data = os.read(0, 1 << 16)
         *lines, self._input = (self._input + data).split(b"\n")
         for line in lines:
@@ -177,7 +180,7 @@ class _Forked:
             if source is None:
                 return
             child = idle.pop() if idle else self._begin()
-            with contextlib.suppress(OSError):  # it has ended, as reading from it says
+            with contextlib.suppress(OSError):  # if it has ended, reading from it shows that
                 child.give(source)
 
     def _begin(self) -> _Child:
@@ -187,7 +190,7 @@ class _Forked:
         return child
 
     def _close_all(self) -> None:
-        """In a child: what belongs to others, so that they see their end."""
+        """Close the connections of other children, in a child, so that they see their end."""
         for other in self._children:
             other.forget()
         self._ready.close()

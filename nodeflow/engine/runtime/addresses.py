@@ -1,5 +1,4 @@
-"""Where arrays lie in memory, which kernels are given: numpy takes longer to say it than to copy a
-small array."""
+"""Addresses of arrays for kernels. numpy takes longer to find one than to copy a small array."""
 
 from __future__ import annotations
 
@@ -8,16 +7,16 @@ import ctypes
 import numpy as np
 
 STAYS = 16 << 10
-"""Bytes up to which a fed array and a result are copied to and from memory that stays bound."""
+"""Most bytes of a fed array or a result that is copied to or from memory that stays bound."""
 
 _Byte = ctypes.c_char
 
 
 def address_of(array: np.ndarray) -> int:
-    """The address of an array's first byte.
+    """Return the address of an array's first byte.
 
-    ``array.ctypes.data`` takes four times as long; it is left for what gives no buffer to write
-    to: arrays that are read-only, have no elements or a dtype that is not numpy's own.
+    ``array.ctypes.data`` takes four times as long. It remains for arrays without a writable buffer:
+    read-only arrays, arrays without elements, and dtypes that are not numpy's own.
     """
     flags = array.flags
     if array.size and flags.writeable and flags.c_contiguous and array.dtype.isbuiltin == 1:
@@ -26,16 +25,16 @@ def address_of(array: np.ndarray) -> int:
 
 
 def plain(array: np.ndarray) -> np.ndarray:
-    """The array itself if kernels can read it, else a copy that they can."""
+    """Return the array itself if kernels can read it, else a copy that they can read."""
     if array.flags.c_contiguous and array.flags.aligned:
         return array
     return np.array(array, order="C", copy=True)
 
 
 class Swapped:
-    """The two arrays of a variable that change places at each run, and where they are.
+    """The two arrays of a variable that change places at each run, with their addresses.
 
-    A run may assign a hundred variables.
+    A run may assign a hundred variables, so addresses are looked up only once.
     """
 
     __slots__ = ("_last", "_older")
@@ -44,7 +43,7 @@ class Swapped:
         self._last = self._older = (None, 0)
 
     def address(self, array: np.ndarray) -> int:
-        """Where an array is that is held as long as it is one of the last two."""
+        """Return an array's address, which is kept as long as the array is one of the last two."""
         if self._older[0] is array:
             self._last, self._older = self._older, self._last
         elif self._last[0] is not array:

@@ -1,4 +1,4 @@
-"""A plan with memory and machine code: binds addresses, runs programs and references between.
+"""A plan with memory and machine code: binds addresses, runs programs and references between them.
 
 The counterpart of `interpreter.Interpreter`: same inputs, same results up to rounding.
 """
@@ -32,21 +32,21 @@ if TYPE_CHECKING:
     from nodeflow.engine.variables import Variables
 
 FEW = 8
-"""Words up to which it is quicker to set one by one."""
+"""Most words that are set one by one, which is quicker for so few."""
 INTERRUPTIBLE_NS = 20_000_000
-"""Runs estimated longer than this let Ctrl-C through while they run."""
+"""Estimated nanoseconds above which a run lets Ctrl-C through."""
 
 
 class CompiledPlan:
-    """Executes one plan. Not to be entered by two threads at once.
+    """The executor of one plan. Two threads must not enter it at once.
 
     Attributes:
-        given_by: identifies the bound run whose feeds and variables it holds, and which passes only
-            changes; None where the next run passes everything.
+        given_by: the bound run whose feeds and variables it holds, and which passes only changes;
+            None if the next run passes everything.
         shadows: for each variable in ``plan.direct``, the array with its value after the run. The
-            caller may keep it if it gives another one in exchange.
-        results: storages whose arrays are the caller's after the run; of other results, which are
-            small, the caller gets copies.
+            caller may keep the array in exchange for another one.
+        results: storages whose arrays belong to the caller after the run. Of other results, which
+            are small, the caller gets copies.
     """
 
     def __init__(self, plan: Plan, arena: Arena, team: Team) -> None:
@@ -73,7 +73,7 @@ class CompiledPlan:
         self.shadows: dict[Node, np.ndarray] = {}
         self._sets = Turns()
         self._stored: int | None = None
-        """`Variables.version` after a run stored what it assigned."""
+        """`Variables.version` after a run stored the assigned values."""
         self._swapped = {s: Swapped() for v, s in plan.schedule.reads.items() if v in plan.direct}
         for variable, storage in plan.direct.items():
             self._replace_shadow(variable, self._new_array(storage))
@@ -88,12 +88,12 @@ class CompiledPlan:
             for slot in dict.fromkeys(ends)
             if slot is not None and (answer := answers.get(slot, slot)) is not None
         ]
-        """Slots that are fetched or stored: where their values are, and of which shape."""
+        """For each slot that is fetched or stored: the storage with its values, and their shape."""
         owned = set(self.results)
         self._takes: list[tuple[int | None, bool]] = []
-        """Slots that are fetched, and whether the caller gets their arrays themselves."""
+        """For each fetch: its slot, and whether the caller gets the array itself."""
         self._answers: list[tuple[int | None, Shape | None, bool]] = []
-        """The same for storages, with shapes."""
+        """For each fetch: its storage, its shape, and whether the caller gets the array itself."""
         for slot in schedule.fetches:
             answer = None if slot is None else answers.get(slot, slot)
             storage = None if answer is None else self.actions.storage[answer]
@@ -107,7 +107,8 @@ class CompiledPlan:
         self.given_by: object = None
 
     def _only_table(self) -> Table | None:
-        """The table of a plan that is nothing else, and whose new values are all shadows."""
+        """Return the table of a plan that consists only of it, and whose new values are all
+        shadows."""
         if len(self._tables) != 1 or self._inplace or self._work > INTERRUPTIBLE_NS:
             return None
         if self.plan.schedule.writes.keys() != self.shadows.keys() or self.plan.phases[0].fallback:
@@ -117,11 +118,11 @@ class CompiledPlan:
     # ---- memory -------------------------------------------------------------------------------
 
     def _set(self, storage: int, array: np.ndarray) -> None:
-        """Use the memory of a contiguous array as a storage's."""
+        """Use the memory of a contiguous array for a storage."""
         self._place(storage, array, address_of(array))
 
     def _place(self, storage: int, array: np.ndarray, address: int) -> None:
-        """As `_set`, where the address is known."""
+        """Use an array for a storage like `_set`, if its address is known."""
         self._arrays[storage] = array
         if self._bound.get(storage) != address:
             self._bound[storage] = address
@@ -133,11 +134,12 @@ class CompiledPlan:
                 table.bind(storage, address)
 
     def feed_memory(self, slot: int) -> np.ndarray | None:
-        """Where the values that are fed to a slot are copied to; None where it takes the array."""
+        """Return the memory to which a slot's fed values are copied, or None if it takes the
+        array."""
         return self._arrays[slot] if slot in self._fed else None
 
     def _give(self, given: Mapping[int, np.ndarray]) -> None:
-        """Place what a run is given: feeds, and variables where these are other arrays."""
+        """Place the given arrays: feeds, and variables whose arrays are other ones."""
         fed, own, arrays = self._fed, self._own, self._arrays
         for slot, array in given.items():
             if slot in fed:
@@ -148,14 +150,14 @@ class CompiledPlan:
                 self._set(slot, plain(array))
 
     def let_go(self, given: Iterable[int]) -> None:
-        """Hold no array any more that a run was given: the next one is given them again."""
+        """Drop the arrays that a run was given. The next run is given them again."""
         kept = {*self._fed, *self._swapped, *self.plan.home.values()}
         for slot in given:
             if slot not in kept:
                 self._arrays.pop(slot, None)
 
     def _new_array(self, storage: int) -> np.ndarray:
-        """Memory for a storage.
+        """Return memory for a storage.
 
         Raises:
             RunError: there is not enough memory; names the node.
@@ -169,12 +171,12 @@ class CompiledPlan:
             raise self.plan.no_memory(storage, f"its result, {type_}, does not fit") from error
 
     def _layout(self, storage: int) -> tuple[tuple[int, ...], np.dtype, int]:
-        """Shape, dtype and bytes of a storage's array."""
+        """Return shape, dtype and bytes of a storage's array."""
         type_ = self.actions.types[storage]
         return type_.shape, numpy_dtype(type_.dtype), size_of([type_])  # type: ignore[return-value]
 
     def _place_arena(self) -> None:
-        """Bind everything in the arena, if it has moved since the last run."""
+        """Bind all storages in the arena, if it has moved since the last run."""
         if self._generation == self.arena.generation:
             return  # it never gets smaller
         self.plan.reserve(self.arena)
@@ -187,14 +189,15 @@ class CompiledPlan:
                 self._set(storage, np.ndarray(type_.shape, dtype, memory, allocation.offset))  # type: ignore[arg-type]
 
     def _replace_shadow(self, variable: Node, array: np.ndarray) -> None:
-        """Memory for a variable's next value."""
+        """Use an array as memory for a variable's next value."""
         storage = self.plan.direct[variable]
         self.shadows[variable] = self._arrays[storage] = array
         self._bind(storage, address_of(array))
 
     def _store(self, variables: Variables) -> None:
-        """Give variables what was assigned, for arrays in which their next values will be."""
-        if variables.version == self._stored:  # they hold what the run before gave them
+        """Store the assigned values in the variables, in exchange for memory for their next
+        values."""
+        if variables.version == self._stored:  # they hold the values of the previous run
             variables.store_all(self.shadows)
             self._take_turns(*self._sets.turn(self._placed))
         else:
@@ -209,8 +212,8 @@ class CompiledPlan:
             words[which] = values
 
     def take_shadows(self, arrays: Sequence[np.ndarray | None]) -> None:
-        """Use the arrays that variables had before, in the order of ``shadows``, as memory for
-        their next values."""
+        """Use the variables' previous arrays, in the order of ``shadows``, for their next
+        values."""
         again = self._sets.again(arrays, self._placed)
         if again is not None:
             self._take_turns(*again)
@@ -223,7 +226,7 @@ class CompiledPlan:
         self._sets.note(self.shadows)
 
     def _placed(self, shadows: Mapping[Node, np.ndarray]) -> Placed:
-        """What `_set` does for each of these arrays."""
+        """Return what `_set` would change for each of these arrays."""
         arrays = {self.plan.direct[variable]: array for variable, array in shadows.items()}
         addresses = [(storage, address_of(array)) for storage, array in arrays.items()]
         words = []
@@ -243,15 +246,15 @@ class CompiledPlan:
         return Placed(arrays, words)
 
     def array(self, slot: int) -> np.ndarray:
-        """A view of a slot's values, valid until the next run."""
+        """Return a view of a slot's values, valid until the next run."""
         return _shaped(self._arrays[self.actions.storage[slot]], self.actions.types[slot].shape)
 
     def _stays(self, storage: int) -> bool:
-        """Whether a fed value or a result has memory that stays, from and to which it is copied."""
+        """Return whether a fed value or a result is copied to or from memory that stays bound."""
         return self._layout(storage)[2] <= STAYS
 
     def take(self, values: Mapping[int, np.ndarray], lent: Collection[int] = ()) -> list[Any]:
-        """What the last run's caller gets for each fetch, as `Executor.results`."""
+        """Return the result of each fetch of the last run, as `Executor.results`."""
         taken = []
         for slot, own in self._takes:
             value = None if slot is None else values[slot]
@@ -265,7 +268,7 @@ class CompiledPlan:
 
     @property
     def draws(self) -> bool:
-        """Whether a run asks for random streams, or may do so."""
+        """Whether a run uses random streams, or may use them."""
         tables = [table for table in self._tables if table is not None]
         fallback = any(phase.fallback for phase in self.plan.phases)
         return fallback or any(table.keys or table.firsts for table in tables)
@@ -278,11 +281,13 @@ class CompiledPlan:
         profiler: ProgramTimer | None = None,
         bound: Callable[[], Mapping[int, np.ndarray]] | None = None,
     ) -> dict[int, np.ndarray]:
-        """As `Interpreter.run`, but for values of variables that kernels write where they belong;
-        what it returns, except ``results``, the next run overwrites.
+        """Run the plan like `Interpreter.run`.
+
+        The result lacks values of variables that kernels write in place. The next run overwrites
+        the returned arrays, except ``results``.
 
         Args:
-            bound: says what an earlier run was given that is not given again.
+            bound: returns the arrays that an earlier run was given and that are not given again.
         """
         self._place_arena()
         self._running, self.given_by = True, None
@@ -309,7 +314,7 @@ class CompiledPlan:
         finally:
             self._running = False
             for storage in self.results:
-                self._arrays.pop(storage, None)  # or it would live as long as the plan
+                self._arrays.pop(storage, None)  # otherwise it would live as long as the plan
 
     def run_again(
         self,
@@ -319,12 +324,14 @@ class CompiledPlan:
         bound: Callable[[], Mapping[int, np.ndarray]],
         variables: Variables,
     ) -> list[Any] | None:
-        """As `run`, `take` and then `Executor.commit`, given only what has changed; None, and
-        nothing is done, where it is not that simple.
+        """Run, take results and commit, given only the changes since the last run.
+
+        The same as `run`, `take` and `Executor.commit`. Return None, without doing anything, if the
+        plan is not simple enough for that.
 
         Args:
-            given: without what is in `feed_memory` already; other arguments as those of `run`.
-            variables: get what is assigned.
+            given: without values that are in `feed_memory` already; other arguments as in `run`.
+            variables: receive the assigned values.
         """
         table = self._alone
         if table is None or self._generation != self.arena.generation or cancel.is_set():
@@ -354,7 +361,7 @@ class CompiledPlan:
     def _refuse(
         self, outcome: Outcome, given: Mapping[int, np.ndarray], stream_of: StreamOf
     ) -> None:
-        """Raise what ended a run early, if anything did."""
+        """Raise the error that ended a run early, if one did."""
         if outcome.failure is not None:
             self.explain_failure(outcome, given, stream_of)
         if outcome.stopped:
@@ -392,14 +399,14 @@ class CompiledPlan:
             self.explain_failure(outcome, given, stream_of)
 
     def stop(self) -> None:
-        """End a run that is going on in another thread, between two kernels."""
+        """End a run of another thread, between two kernels."""
         if self._running:
             for table in self._tables:
                 if table is not None and not self._commits(table):
                     table.program.stop(now=True)
 
     def _commits(self, table: Table) -> bool:
-        """Whether it updates variables in place: once begun, it is not stopped."""
+        """Return whether a table updates variables in place. Once begun, it is not stopped."""
         return bool(self.plan.inplace) and table is self._tables[-1]
 
     def _run_python(self, group: Group, stream_of: StreamOf) -> None:
@@ -412,7 +419,7 @@ class CompiledPlan:
     def explain_failure(
         self, outcome: Outcome, given: Mapping[int, np.ndarray], stream_of: StreamOf
     ) -> None:
-        """A kernel knows that it failed, the reference knows where and why: run that.
+        """Run the reference, which tells where and why a kernel failed.
 
         Raises:
             RunError: always.
@@ -432,7 +439,7 @@ def _shaped(array: np.ndarray, shape: Shape | None) -> np.ndarray:
 
 
 def _for_caller(array: np.ndarray, shape: Shape | None, own: bool) -> Any:
-    """What a caller gets of values: the array if it is his own, else a copy, and for rank 0 a
+    """Return values for a caller: the array itself if it is the caller's, else a copy; for rank 0 a
     scalar."""
     if array.shape != shape:
         array = array.reshape(shape)  # type: ignore[arg-type]

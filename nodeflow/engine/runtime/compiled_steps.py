@@ -32,7 +32,7 @@ RING_SIZE = LARGEST
 
 @dataclass
 class StepPlan:
-    """A plan with the gathering before it and the recording of scalars after it."""
+    """A plan, with the gathering of batches before it and the recording of scalars after it."""
 
     plan: Plan
     columns: Mapping[Tensor, Column]
@@ -49,7 +49,7 @@ def plan_steps(
     batch_size: int,
     without: frozenset[str] = frozenset(),
 ) -> StepPlan | None:
-    """Plan the loop; None where an op has no kernel."""
+    """Plan the loop. Return None if an op has no kernel."""
     used = {t: c for t, c in columns.items() if t in schedule.feeds}
     plan = make_step_plan(schedule, types, [schedule.feeds[t] for t in used], without)
     if plan is None:
@@ -72,10 +72,10 @@ def plan_steps(
 
 
 class CompiledSteps:
-    """Runs a step plan. The caller holds the session's lock.
+    """The runs of a step plan. The caller holds the session's lock.
 
     Attributes:
-        steps_done: complete steps of the last run, also where it raised.
+        steps_done: complete steps of the last run, even if it raised.
     """
 
     def __init__(
@@ -102,7 +102,7 @@ class CompiledSteps:
         self._team = context.team()
 
     def _bind_memory(self) -> None:
-        """Addresses of the arena if it has moved, and of the variables, which change hands."""
+        """Bind the arena if it has moved, and the variables, whose arrays change at each run."""
         arena = self.context.arena
         self.plan.reserve(arena)
         if self._generation != arena.generation:
@@ -128,11 +128,11 @@ class CompiledSteps:
                     self._table.bind(written[home], address)
 
     def feed(self, slot: int, array: np.ndarray) -> None:
-        """Give what is fed to all steps another value."""
+        """Replace the value that is fed to all steps."""
         np.copyto(self._given[slot], array, casting="no")
 
     def run(self, first_step: int, count: int, epoch_first: int, order: np.ndarray) -> np.ndarray:
-        """Run up to ``count`` steps; their scalars, float64 (steps, scalars).
+        """Run up to ``count`` steps. Return their scalars, float64 (steps, scalars).
 
         Raises:
             RunError: a step failed; nothing of it was stored.
@@ -150,7 +150,7 @@ class CompiledSteps:
     def profile(
         self, profiler: ProgramTimer, step: int, epoch_first: int, order: np.ndarray
     ) -> np.ndarray:
-        """Run one step, every kernel timed; its scalars, float64 (1, scalars).
+        """Run one step and time every kernel. Return its scalars, float64 (1, scalars).
 
         Raises:
             RunError: the step failed; nothing of it was stored.
@@ -174,7 +174,7 @@ class CompiledSteps:
             file.check()
 
     def _orders_of(self, order: np.ndarray) -> list[np.ndarray]:
-        """The row numbers that each column is gathered by; columns of one split share theirs."""
+        """Return the row numbers for gathering each column. Columns of one split share theirs."""
         shared: dict[int, np.ndarray] = {}
         orders = []
         for column in self.steps.columns.values():
@@ -189,7 +189,8 @@ class CompiledSteps:
         self._program.stop()
 
     def _explain(self, step: int, epoch_first: int, order: np.ndarray, failure: object) -> None:
-        """Run the failed step by reference, which says where and why. Always raises RunError."""
+        """Run the failed step by reference, which tells where and why it failed. Always raises
+        RunError."""
         schedule = self.plan.schedule
         start = (step - epoch_first) * self.steps.batch_size
         which = order[start : start + self.steps.batch_size]

@@ -1,4 +1,4 @@
-"""What the runs of one session share; executors and steppers depend on it, not on the session."""
+"""The state that the runs of one session share; executors and steppers depend on it alone."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 Tier = Literal["auto", "reference", "compiled"]
 RanTier = Literal["reference", "compiled"]
 Backend = Literal["numba", "jax"]
-"""Who executes schedules: nodeflow's own engine, or JAX."""
+"""The executor of schedules: nodeflow's own engine, or JAX."""
 BACKENDS: tuple[Backend, ...] = get_args(Backend)
 Purpose = Literal["", "run", "initialize"]
-"""What numbers are drawn for: training, single runs and initial values never share a stream, so
+"""The purpose of random numbers. Training, single runs and initial values never share a stream, so
 that watching never changes training."""
 
 
@@ -43,13 +43,13 @@ class RunContext:
         without: ids of the rewrites that are switched off.
         cuts_steps: whether the steps of the last stepper run in blocks of rows; None without one.
         memory: bytes that the values of a run may take; None: as much as is free.
-        backend: who executes schedules.
+        backend: executor of schedules.
         executions: how often each node was run by its reference, by name.
         tier: the tier of the last run or step.
         steps: how many steps each optimizer has made, by name.
         tiers: the switches to record and follow; None lets each plan switch when it is ready.
-        ahead: how many runs like the next one come, that one included, where that is known.
-        interrupted: asked while a run or step waits for the compiler: whether to leave it.
+        ahead: number of runs like the next one that will come, including it, if known.
+        interrupted: asked while a run or step waits for the compiler: whether to end the wait.
         peers: the processes that share the rows of training steps, on JAX.
     """
 
@@ -92,7 +92,7 @@ class RunContext:
 
     @contextmanager
     def exclusive(self) -> Iterator[None]:
-        """Nothing else runs in this session meanwhile.
+        """Let nothing else run in this session meanwhile.
 
         Raises:
             RunError: the session is closed.
@@ -107,24 +107,24 @@ class RunContext:
             raise RunError("this session is closed", hint="Open a new Session.")
 
     def close(self) -> None:
-        """Refuse further runs, and cancel what is being compiled."""
+        """Refuse further runs, and cancel pending compilations."""
         with self.lock:
             self._closed = True
             for compilation in self._compilations:
                 compilation.cancel()
 
     def team(self) -> Team:
-        """The threads of the compiled tier."""
+        """Return the threads of the compiled tier."""
         from nodeflow.engine.runtime.thread_pool import default_threads, shared_team
 
         return shared_team(self.threads or default_threads())
 
     def stream_of(self, purpose: Purpose, execution: int) -> Callable[[Node], Stream]:
-        """The random stream of each node in one execution.
+        """Return the random stream of each node in one execution.
 
-        A seed of a node's own stands for the run's seed and the node's stream, so that nodes with
-        one seed draw the same numbers. Where `nf.set_random_seed` gave the graph one, as in
-        TensorFlow 1 both together decide.
+        A node's own seed replaces the run's seed and the node's stream, so that nodes with the same
+        seed draw the same numbers. If `nf.set_random_seed` gave the graph a seed, both seeds
+        together decide, as in TensorFlow 1.
         """
         return Streams(self.seed, self._graph.seed, execution, purpose, self._counts)
 
@@ -134,7 +134,7 @@ class RunContext:
         kernels: Callable[[P], Mapping[str, tuple[str, ...]]],
         load: Callable[[P], C],
     ) -> Compilation[P, C]:
-        """A compilation that reports failures to the session and ends with it."""
+        """Return a compilation that reports failures to the session and ends with it."""
         from nodeflow.engine.compiler.compilation import Compilation
 
         compilation = Compilation(make_plan, kernels, load, self._compile_failed)
@@ -152,11 +152,11 @@ class RunContext:
 
 @dataclass(slots=True, eq=False)  # not frozen: that doubles the cost of making one per run
 class Streams:
-    """The random stream of each node in one execution, and how often counted nodes ran before.
+    """The random stream of each node in one execution, and the number of runs of counted nodes.
 
     Attributes:
         seed: the run seed.
-        shared: the graph's seed, which seeds of nodes' own are combined with.
+        shared: the graph's seed, which is combined with the nodes' own seeds.
     """
 
     seed: int
@@ -175,17 +175,17 @@ class Streams:
 
     @property
     def seeds(self) -> tuple[int, int | None, str]:
-        """What decides the keys of all nodes, besides what these say themselves."""
+        """All that decides the keys of the nodes, besides the nodes' own attributes."""
         return self.seed, self.shared, self.purpose
 
     def count(self, node: Node) -> int:
-        """How often the node ran before; counts it."""
+        """Return how often the node ran before, and count this run."""
         self.counts[node] += 1
         return self.counts[node] - 1
 
 
 def _own_seed(node: Node) -> int | None:
-    """The seed that a node, or a variable's initializer, sets for itself."""
+    """Return the seed that a node, or a variable's initializer, sets for itself."""
     own = node.attrs.get("seed")
     initializer = node.attrs.get("initializer")
     if own is None and initializer is not None:

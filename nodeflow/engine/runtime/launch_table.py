@@ -1,4 +1,4 @@
-"""The program of a plan's levels, with the places of all that is known only when it runs."""
+"""The program of a plan's levels, with the places of all arguments that only a run knows."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ from nodeflow.engine.runtime.program import Program, ProgramBuilder
 
 @dataclass
 class Table:
-    """The program of some levels, and the arguments in it that are still to be set.
+    """The program of some levels, and its arguments that are still to be set.
 
     Attributes:
-        cells: for each storage, (word of the program, bytes to add) where its address goes.
-        keys: (args of a launch, position, which word of which node's random key).
-        firsts: (args of a launch, position, which node's first element).
+        cells: for each storage, (word of the program, bytes to add) for its address.
+        keys: (args of a launch, position, word of a node's random key).
+        firsts: (args of a launch, position, first element of a node).
         loops: for each loop, in the program's order, its iteration number and its iterations.
     """
 
@@ -56,9 +56,10 @@ class Table:
             words[word] = address + offset
 
     def set_keys(self, stream_of: StreamOf) -> int:
-        """Set the keys of all nodes that draw random numbers, where they may be others now.
+        """Set the keys of all nodes that draw random numbers, if they may have changed.
 
-        A key takes three microseconds, and all runs of a session but those in blocks have the same.
+        A key takes three microseconds. All runs of a session have the same keys, except runs in
+        blocks.
 
         Returns:
             The number of the execution.
@@ -82,7 +83,7 @@ class Table:
 
 
 def kernels_of(levels: Iterable[Level]) -> dict[str, tuple[str, ...]]:
-    """The texts of all kernels that these levels need, each with the names of its nodes.
+    """Return the texts of all kernels of these levels, each with the names of its nodes.
 
     The kernels that every run needs come first.
     """
@@ -93,19 +94,19 @@ def kernels_of(levels: Iterable[Level]) -> dict[str, tuple[str, ...]]:
 
 
 def _nodes_of(launch: KernelLaunch) -> list[str]:
-    """Names of the nodes that a launch computes; none where it only moves or records values."""
+    """Return names of the nodes that a launch computes; none if it only moves or records values."""
     return [a.node.name for a in launch.group.actions] if launch.group else []
 
 
 def build_table(levels: Sequence[Level]) -> Table:
-    """Load the kernels of some levels and lay out their launches."""
+    """Load the kernels of some levels and return the table of their launches."""
     layout = _Layout()
     layout.add(levels)
     return layout.table()
 
 
 class _Layout:
-    """Launches on their way into a program, with the arguments that the whole program decides."""
+    """Launches on their way into a program, with the arguments that depend on the whole program."""
 
     def __init__(self) -> None:
         self._builder = ProgramBuilder()
@@ -118,7 +119,7 @@ class _Layout:
 
         Args:
             counter: address of the iteration number of their loop.
-            runs: how often a task goes through them before it meets others.
+            runs: how often a task goes through them before it waits for others.
         """
         for level in levels:
             if isinstance(level, LoopLevel):

@@ -1,14 +1,14 @@
 """Programs: tables of kernel launches that the dispatch loop walks step after step.
 
-A program is a list of *levels*; a level is a list of launches (kernel, args, number of tasks)
-without dependencies among them. The tasks of one level are one flat list that all threads share;
-levels with a single task, or marked serial, run on one thread without a barrier. A launch may
-follow another of its level: each of its tasks runs right after the other's task of the same number.
-A loop repeats levels; where its tasks need nothing of each other it is one level, whose tasks go
-through all iterations.
-Nothing here depends on which thread runs a task, so results cannot depend on the number of threads.
+A program is a list of *levels*. A level is a list of launches (kernel, args, number of tasks) that
+do not depend on each other. The tasks of one level are one flat list that all threads share. Levels
+with a single task, or marked serial, run on one thread without a barrier. A launch may follow
+another launch of its level: each of its tasks runs right after the other's task of the same number.
+A loop repeats levels. If its tasks do not depend on each other, it is one level, whose tasks go
+through all iterations. Nothing here depends on the thread that runs a task, so results cannot
+depend on the number of threads.
 
-Building one::
+Building a program::
 
     builder = ProgramBuilder()
     launch = builder.add(kernel, [pointer, n, float_slot(0.5, "float32")], tasks=4)
@@ -38,22 +38,22 @@ from nodeflow.engine.kernels.base_kernels import dispatch_loop_source
 
 @lru_cache(maxsize=1)
 def dispatch_loop() -> Kernel:
-    """The compiled loop that walks programs; from the cache, or compiled once per machine."""
+    """Return the compiled loop that walks programs, from the cache or compiled once per machine."""
     return load_kernel(dispatch_loop_source(), "dispatch_loop")
 
 
 @dataclass(frozen=True)
 class Failure:
-    """A kernel reported an error: which launch, which code of `abi`."""
+    """An error that a kernel reported: the launch, and the code of `abi`."""
 
     launch: int
     code: int
 
 
 class Outcome(NamedTuple):
-    """What a run did: complete steps, whether a stop word ended it, and the failure if any.
+    """The outcome of a run: complete steps, whether a stop word ended it, and the failure, if any.
 
-    After a failure or a stop ``now`` the last step is incomplete, and buffers hold parts of it.
+    After a failure or a stop ``now`` the last step is incomplete, and buffers contain parts of it.
     """
 
     steps: int
@@ -62,7 +62,7 @@ class Outcome(NamedTuple):
 
 
 ONE_STEP = Outcome(1)
-"""What `Team.run` says of one step that was completed: always this object."""
+"""The outcome of one completed step, for which `Team.run` always returns this object."""
 
 
 @dataclass
@@ -86,7 +86,7 @@ class _Launch:
 
 
 class ProgramBuilder:
-    """Collects launches level by level."""
+    """A program under construction, level by level."""
 
     def __init__(self) -> None:
         self._launches: list[_Launch] = []
@@ -105,13 +105,13 @@ class ProgramBuilder:
         work: float = 1.0,
         after: int | None = None,
     ) -> int:
-        """Add a launch to the open level; returns its number.
+        """Add a launch to the open level. Return its number.
 
         Args:
-            kernel: what to call.
+            kernel: the kernel to call.
             args: int64 slots: pointers, dimensions, scalars (`float_slot`).
             tasks: how many times to call it, with ``task`` 0 to tasks - 1.
-            work: how long all tasks take compared with other launches; threads get equal shares.
+            work: duration of all tasks relative to other launches; threads get equal shares.
             after: the launch of the open level that it follows, with as many tasks.
         """
         self._args += [0] * abi.ARGS_HEADER
@@ -126,25 +126,27 @@ class ProgramBuilder:
         return number
 
     def end_level(self, *, serial: bool = False) -> None:
-        """Close the level: what comes after may use its results. ``serial`` keeps it on one thread,
-        its launches in the order they were added."""
+        """Close the level: later levels may use its results.
+
+        ``serial`` keeps it on one thread, with its launches in the order they were added.
+        """
         if self._open.launches:
             self._open.serial = serial
             self._levels.append(self._open)
         self._open = _Level()
 
     def begin_loop(self, counter: int, iterations: int, *, apart: bool = False) -> None:
-        """Repeat the levels up to `end_loop`; both are addresses of an int64.
+        """Repeat the levels up to `end_loop`. Both arguments are addresses of an int64.
 
-        The word at ``counter`` holds the number of the iteration, which kernels read; the word at
+        The word at ``counter`` holds the iteration number, which kernels read. The word at
         ``iterations`` is read after each iteration, so a kernel may compute it.
 
         Args:
-            apart: each task goes through all iterations without waiting for others. The loop then
-                is a level with one launch of one task, whose argument 0 is the address of the
-                number of the iteration, and a level with another launch and those that follow it.
-                Each task has a copy of all their args and of that number; addresses of arguments
-                within it must be relative. The number of iterations is read once.
+            apart: whether each task goes through all iterations without waiting for others. The
+                loop then is a level with one launch of one task, whose argument 0 is the address of
+                the iteration number, and a level with another launch and its followers. Each task
+                has a copy of all their args and of that number. Addresses of arguments within it
+                must be relative. The number of iterations is read once.
         """
         self.end_level()
         self._begun.append(len(self._levels))
@@ -162,7 +164,7 @@ class ProgramBuilder:
         self._levels.append(_Level(end_loop=True))
 
     def build(self) -> Program:
-        """The program; the builder must not be used afterwards."""
+        """Return the program. The builder must not be used afterwards."""
         self.end_level()
         if self._begun:
             raise ValueError("begin_loop without end_loop")
@@ -173,11 +175,11 @@ class Program:
     """Kernels and their arguments, ready for `Team.run`.
 
     Attributes:
-        address: of the program block.
+        address: address of the program block.
         block: its words, see `abi`.
         words: the slots of all launches, writable between runs.
-        threads: for how many of them levels are cut.
-        parallel: whether threads can share any of it.
+        threads: the number of threads that levels are cut for.
+        parallel: whether threads can share any part of it.
     """
 
     def __init__(
@@ -220,11 +222,11 @@ class Program:
     # -- for the planner ------------------------------------------------------------------------
 
     def args(self, launch: int) -> np.ndarray:
-        """The launch's slots, writable between runs."""
+        """Return the launch's slots, writable between runs."""
         return self.words[self._offsets[launch] : self._offsets[launch + 1] - abi.ARGS_HEADER]
 
     def place(self, launch: int, at: int) -> int:
-        """Which of `words` a slot of a launch is."""
+        """Return the index in `words` of a launch's slot."""
         return int(self._offsets[launch]) + at
 
     @property
@@ -235,7 +237,7 @@ class Program:
     # -- for other threads ----------------------------------------------------------------------
 
     def stop(self, *, now: bool = False) -> None:
-        """End the current run, or the next one, after the step or between two kernels.
+        """End the current run, or the next one, after the step, or ``now`` between two kernels.
 
         May be called from any thread and from a signal handler.
         """
@@ -244,12 +246,13 @@ class Program:
     # -- for the profiler -----------------------------------------------------------------------
 
     def entry(self, launch: int) -> tuple[int, int, int]:
-        """The launch's kernel address, address of its args, and number of tasks."""
+        """Return the launch's kernel address, the address of its args, and its number of tasks."""
         address, args, tasks = self._launches[self._position[launch], :3]
         return int(address), int(args), int(tasks)
 
     def note_failure(self) -> None:
-        """A kernel that was called from outside the dispatch loop failed; `outcome` reports it."""
+        """Note the failure of a kernel that was called from outside the dispatch loop, for
+        `outcome`."""
         self._block[abi.FAILED] = 1
 
     # -- for the team ---------------------------------------------------------------------------
@@ -263,7 +266,7 @@ class Program:
         self.block[abi.COUNT] = count
 
     def outcome(self) -> Outcome:
-        """Read what a run did, and forget its stop and its failure."""
+        """Return the outcome of a run, and forget its stop and its failure."""
         words = self.block
         stopped, failed, done = words[abi.STOP] != 0, words[abi.FAILED], words[abi.DONE]
         if stopped:
@@ -274,7 +277,8 @@ class Program:
         return self.address + 8 * slot
 
     def _take_failure(self) -> Failure | None:
-        """The first failed launch in table order, whichever thread failed first; forgets it."""
+        """Return and forget the first failed launch in table order, whichever thread failed
+        first."""
         self.block[abi.FAILED] = 0
         starts = self._offsets[:-1]
         codes = self.words[starts + abi.CODE]
@@ -286,8 +290,10 @@ class Program:
         return Failure(launch, int(codes[launch]))
 
     def _loop_apart(self, begin: _Level, first: _Level, body: _Level) -> np.ndarray:
-        """The words of a loop whose tasks go through all iterations by themselves, and of their
-        copies of the args; see `abi`."""
+        """Return the words of a loop whose tasks go through all iterations by themselves.
+
+        They include the tasks' copies of the args; see `abi`.
+        """
         assert begin.loop is not None
         [opening], [launch] = first.launches, body.launches
         start = int(self._offsets[opening]) - abi.ARGS_HEADER
@@ -309,14 +315,14 @@ class Program:
         return words
 
     def _lay_out(self) -> None:
-        """Segments from levels: neighbouring serial levels become one."""
+        """Make segments from levels. Neighbouring serial levels become one segment."""
         segments: list[list[int]] = []
         loops: list[int] = []
         self._shares = []
         levels = iter(self._levels)
         for level in levels:
             if level.apart:
-                next(levels)  # the launch that begins an iteration is each task's own
+                next(levels)  # each task runs the launch that begins an iteration
                 self._add_level(segments, next(levels))
                 next(levels)
             elif level.loop is not None:
@@ -348,7 +354,7 @@ class Program:
             segments.append([abi.SERIAL, first, last, 0, 0, 0, 0, 0])
 
     def _chain_work(self, launch: int | None) -> float:
-        """Of a launch and all that follow it."""
+        """Return the work of a launch and of all launches that follow it."""
         total = 0.0
         while launch is not None:
             total += self._work[launch]
@@ -356,7 +362,7 @@ class Program:
         return total
 
     def _cut(self, work: list[float], tasks: np.ndarray) -> np.ndarray:
-        """The number of the first task of each thread, and of all tasks: equal shares of work."""
+        """Return each thread's first task for equal shares of work, and the number of all tasks."""
         each = np.repeat(np.array(work) / np.maximum(tasks, 1), tasks)
         middle = np.cumsum(each) - each / 2
         edges = np.arange(1, self.threads) / self.threads * each.sum()
@@ -365,13 +371,17 @@ class Program:
 
     @staticmethod
     def _close_loop(segments: list[list[int]], begin: int) -> None:
-        """An empty loop jumps to its end; the end jumps back. Both then move one further."""
+        """Close a loop.
+
+        An empty loop jumps to its end, and the end jumps back. Both then move one segment further.
+        """
         segments[begin][4] = len(segments)
         segments.append([abi.END_LOOP, 0, 0, 0, begin, *segments[begin][5:7], 0])
 
 
 def _positions(levels: list[_Level], count: int) -> list[int]:
-    """Positions in the table: launches of a level together, then all that follow another one."""
+    """Return positions in the table: launches of a level together, then all launches that follow
+    another."""
     heads = [launch for level in levels for launch in level.launches]
     order = heads + sorted(set(range(count)).difference(heads))
     position = [0] * count
@@ -383,13 +393,13 @@ def _positions(levels: list[_Level], count: int) -> list[int]:
 class Ring:
     """Scalars of the last ``size`` steps, written by the program itself and drained by the host.
 
-    A launch of the program copies scalars from the arena into row ``step % size``; with runs of at
-    most ``size`` steps none is lost.
+    A launch of the program copies scalars from the arena into row ``step % size``. No scalar is
+    lost if runs have at most ``size`` steps.
     """
 
     def __init__(self, size: int, columns: int) -> None:
         self.values = np.zeros((size, max(columns, 1)), np.float64)
 
     def rows(self, first_step: int, count: int) -> np.ndarray:
-        """Copy of the rows of steps first_step to first_step + count - 1, oldest first."""
+        """Return a copy of the rows of steps first_step to first_step + count - 1, oldest first."""
         return self.values[(first_step + np.arange(count)) % len(self.values)]

@@ -1,4 +1,4 @@
-"""What runs a program instead of the dispatch loop in order to time it."""
+"""The interface of a timer that runs a program instead of the dispatch loop."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from nodeflow.engine.runtime.program import Program
 
 
 class ProgramTimer(Protocol):
-    """Runs programs and references, and notes how long each took (`inspect.profile.Profiler`)."""
+    """A runner of programs and references that notes durations (`inspect.profile.Profiler`)."""
 
     def run(
         self,
@@ -22,10 +22,11 @@ class ProgramTimer(Protocol):
         execution: int,
         loops: Sequence[np.ndarray] = (),
     ) -> bool:
-        """Run a program level by level. False if a kernel reported a failure.
+        """Run a program level by level. Return False if a kernel reported a failure.
 
         Args:
-            loops: the iteration number of each loop, in the program's order, to be counted here.
+            loops: the iteration number of each loop, in the program's order, for this method to
+                count.
         """
         ...
 

@@ -1,9 +1,9 @@
-"""Brings rows of lazily read columns into memory for the next training steps.
+"""Rows of lazily read columns, brought into memory for the next training steps.
 
-Kernels gather batches from arrays whose addresses never change. Where a column is read lazily, the
-rows of a block of steps are read into such arrays before those steps run, and those of the next
-block meanwhile, on another thread. The kernels do the same to them as to a column that is in
-memory, so the numbers have the same bits.
+Kernels gather batches from arrays whose addresses never change. If a column is read lazily, the
+rows of a block of steps are read into such arrays before those steps run, while another thread
+reads the rows of the next block. Kernels treat the arrays like a column in memory, so the numbers
+have the same bits.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from nodeflow.engine.columns import Column, LazyColumn
 from nodeflow.graph.graph import Tensor
 
 STAGED_BYTES, MOST_STEPS = 1 << 26, 16
-"""Of both blocks together; a block is short so that the first one is soon there."""
+"""Bytes of both blocks together, and most steps of a block. Blocks are short so that the first one
+is soon there."""
 
 
 @dataclass
@@ -32,11 +33,11 @@ class _Block:
 
 
 class Staging:
-    """The rows of the next steps, in two blocks that take turns.
+    """The rows of the next steps, in two alternating blocks.
 
     Attributes:
-        columns: what kernels gather from.
-        steps: how many steps a block has.
+        columns: the columns that kernels gather from.
+        steps: number of steps of a block.
     """
 
     def __init__(self, columns: Mapping[Tensor, Column], batch_size: int) -> None:
@@ -59,14 +60,14 @@ class Staging:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="staging")
 
     def begin(self, order: np.ndarray) -> None:
-        """Begin an epoch: read its first block. Waits for what is being read."""
+        """Begin an epoch: read its first block. Wait for reading in progress."""
         self._drop(self._blocks)
         self._order = order
         if self._batch_size <= len(order):
             self._blocks = [self._read(0, 0)]
 
     def ready(self, step: int, count: int) -> tuple[np.ndarray, int]:
-        """Where the rows of a step of the epoch and those after it are, and of how many steps.
+        """Return the rows of a step of the epoch and of the steps after it that are in memory.
 
         Returns:
             Row numbers in `columns`, int64, and the number of steps, at most ``count``.
@@ -101,7 +102,7 @@ class Staging:
             self._arrays[tensor][start : start + len(which)] = column.stored(which)
 
     def _drop(self, blocks: list[_Block]) -> None:
-        """Forget blocks, and wait until nothing writes to them; their errors concern nobody."""
+        """Forget blocks, and wait until nothing writes to them. Their errors are ignored."""
         for block in blocks:
             if not block.done.cancel():
                 block.done.exception()
@@ -109,7 +110,8 @@ class Staging:
 
 
 def staging_of(columns: Mapping[Tensor, Column], batch_size: int) -> Staging | None:
-    """The staging of columns if one of them has to be read; None if kernels find all rows."""
+    """Return the staging of columns if one has to be read; None if kernels find all rows in
+    memory."""
     waits = any(isinstance(c, LazyColumn) and c.mapped is None for c in columns.values())
     return Staging(columns, batch_size) if waits else None
 

@@ -1,10 +1,10 @@
 """The one team of threads that runs every kernel.
 
 N ordinary Python threads enter the compiled dispatch loop without the GIL. The calling thread
-dispatches and takes part; the others are woken, help as long as there are tasks, and leave (see
+dispatches and takes part. The others are woken, help as long as there are tasks, and leave (see
 `dispatch_loop`). Threads start at the first run that has parallel work, are daemons, and are made
-anew after a fork. One program runs at a time in the process: more would only compete for the same
-cores.
+again after a fork. One program runs at a time in the process, because more would only compete for
+the same cores.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ SPINS = 200_000
 most callers take between two runs. Beside a busy process a yielded core comes back milliseconds
 later."""
 SPINS_OF_MANY = 4000
-"""The same for more threads than cores: the thread that is waited for may need this core."""
-LINGER = 300  # times that a helper gives its core away before it sleeps: about 100 microseconds
+"""The same for more threads than cores: the awaited thread may need this core."""
+LINGER = 300  # times that a helper yields its core before it sleeps: about 100 microseconds
 _POLL_S = 0.02  # how often a waiting caller looks for Ctrl-C
 
 _STEP, _COUNT, _DONE, _STOP, _FAILED = abi.STEP, abi.COUNT, abi.DONE, abi.STOP, abi.FAILED
@@ -42,7 +42,7 @@ _admission = threading.Lock()
 
 
 def default_threads() -> int:
-    """``NODEFLOW_NUM_THREADS``, else the cores this process may use."""
+    """Return ``NODEFLOW_NUM_THREADS``, else the number of cores this process may use."""
     setting = os.environ.get("NODEFLOW_NUM_THREADS", "")
     if setting.isdecimal() and int(setting) > 0:
         return int(setting)
@@ -51,12 +51,12 @@ def default_threads() -> int:
 
 @cache
 def shared_team(n: int) -> Team:
-    """The process's team of ``n`` threads."""
+    """Return the process's team of ``n`` threads."""
     return Team(n)
 
 
 class _Helper:
-    """One helper thread: waits at its gate, follows the dispatcher, waits again.
+    """One helper thread, which waits at its gate, follows the dispatcher, and waits again.
 
     Attributes:
         ticket: the number of its ticket's word.
@@ -71,7 +71,7 @@ class _Helper:
         threading.Thread(target=self._live, name=f"nodeflow-team-{tid}", daemon=True).start()
 
     def wake(self) -> None:
-        with contextlib.suppress(RuntimeError):  # it has not even gone through the gate yet
+        with contextlib.suppress(RuntimeError):  # it has not passed the gate yet
             self._gate.release()
 
     def dismiss(self) -> None:
@@ -92,10 +92,10 @@ def _dismiss(helpers: list[_Helper]) -> None:
 
 
 class Team:
-    """``n`` threads: the caller and n - 1 helpers.
+    """A team of ``n`` threads: the caller and n - 1 helpers.
 
     Args:
-        n: at least 1. More than there are cores is slower but right.
+        n: at least 1. More threads than cores are slower but right.
     """
 
     def __init__(self, n: int) -> None:
@@ -108,7 +108,7 @@ class Team:
         weakref.finalize(self, _dismiss, self._helpers).atexit = False
 
     def _reset(self) -> None:
-        """A team without threads: at the start and, in the child, after a fork."""
+        """Remove all threads: at the start and, in the child, after a fork."""
         self._helpers.clear()
         self._control = zeros_on_a_line(abi.TICKETS + abi.TICKET_SLOTS * self.n)
         self._words = self._control.data  # numpy takes three times as long for one word
@@ -136,10 +136,10 @@ class Team:
     ) -> Outcome:
         """Run ``count`` steps of ``program``, numbered from ``first_step``.
 
-        Returns when they are done, a kernel failed, or a stop was requested. Python's
-        signal handlers run only after this returns, so callers keep runs below 50 ms, or, where
-        one step may take longer, pass ``interruptible``: then another thread dispatches (some 50 us
-        more), and Ctrl-C stops the run between two kernels and raises KeyboardInterrupt here.
+        Return when they are done, a kernel failed, or a stop was requested. Python's signal
+        handlers run only after this returns, so callers keep runs below 50 ms. If one step may take
+        longer, they pass ``interruptible``: another thread then dispatches (some 50 us more), and
+        Ctrl-C stops the run between two kernels and raises KeyboardInterrupt here.
         """
         with _admission:
             n = self.n if program.parallel else 1
@@ -148,7 +148,8 @@ class Team:
                 block[_STEP], block[_COUNT] = first_step, count
             else:
                 program.prepare(first_step, count, n)
-            if self._program != program.address:  # all threads read the line that says so
+            # only a change is written: all threads read that line
+            if self._program != program.address:
                 self._program = self._words[abi.PROGRAM] = program.address
             dispatch = self._entries.get(n) or self._entry(0, n)
             try:
@@ -179,13 +180,14 @@ class Team:
             self._helpers.append(_Helper(self._entry(tid, self.n), tid))
         words = self._words
         for helper in self._helpers:
-            # Nothing to take yet: a helper that comes before the dispatcher must not leave again.
+            # There is nothing to take yet. A helper that comes before the dispatcher must not leave
+            # again.
             words[helper.ticket] = abi.EMPTY
             if not words[helper.ticket + abi.PRESENT]:
                 helper.wake()
 
     def _entry(self, tid: int, n: int) -> Callable[[], None]:
-        """The dispatch loop as a call without arguments, with scratch memory of its own."""
+        """Return the dispatch loop as a call without arguments, with separate scratch memory."""
         key = (tid << 32) + n
         if key not in self._entries:
             self._entries[key] = _entry_call(self._control, tid, n)
@@ -193,8 +195,10 @@ class Team:
 
 
 def _entry_call(control: np.ndarray, tid: int, n: int) -> Callable[[], None]:
-    """A call whose arguments ctypes has made before, which takes half the time. Each further one
-    takes 50 ns, so what the loop does not read is left out."""
+    """Return a call whose arguments ctypes has made before, which takes half the time.
+
+    Each further argument takes 50 ns, so arguments that the loop does not read are left out.
+    """
     entry = ctypes.CFUNCTYPE(None)(dispatch_loop().address)
     words = ctypes.c_int64.from_buffer(control)  # type: ignore[arg-type]
     scratch = (ctypes.c_int64 * 5)(0, 0, ctypes.addressof(words), tid, n)
@@ -206,8 +210,8 @@ def _entry_call(control: np.ndarray, tid: int, n: int) -> Callable[[], None]:
 class _Dispatcher:
     """The thread that dispatches while the caller stays open to signals: one for the process.
 
-    A new thread for each run would often begin on the core where a helper already spins, and run
-    beside it for half of a short run: 1.4 of the time for a product of 1024 x 1024.
+    A new thread for each run would often begin on the core of a spinning helper, and run beside it
+    for half of a short run: 1.4 of the time for a product of 1024 x 1024.
     """
 
     def __init__(self) -> None:
@@ -217,7 +221,7 @@ class _Dispatcher:
         threading.Thread(target=self._live, name="nodeflow-dispatcher", daemon=True).start()
 
     def run(self, dispatch: Callable[[], None], program: Program) -> None:
-        """Dispatch there and wait; an interrupt stops the program and is raised."""
+        """Dispatch there and wait. An interrupt stops the program and is raised."""
         finished = threading.Lock()
         finished.acquire()
         self._work = dispatch, finished
@@ -243,19 +247,19 @@ class _Dispatcher:
                 try:
                     dispatch()
                 finally:
-                    del dispatch  # it keeps a team's words
+                    del dispatch  # it keeps a team's words alive
                     finished.release()
 
 
 @lru_cache(maxsize=1)
 def _dispatcher() -> _Dispatcher:
-    """Used by one run at a time, which has the admission."""
+    """Return the dispatcher. One run at a time uses it: the run that has the admission."""
     return _Dispatcher()
 
 
 @lru_cache(maxsize=1)
 def _yield_address() -> int:
-    """Address of the platform's "let another thread run" function."""
+    """Return the address of the platform's function that lets another thread run."""
     if os.name == "nt":
         function = ctypes.windll.kernel32.SwitchToThread  # type: ignore[attr-defined]
     else:
@@ -265,8 +269,10 @@ def _yield_address() -> int:
 
 @lru_cache(maxsize=1)
 def _linux_functions() -> list[int]:
-    """Addresses of the functions of `busy_cores`, in their order in the control block; zeros on
-    other systems, whose schedulers were not measured."""
+    """Return the addresses of the functions of `busy_cores`, in the order of the control block.
+
+    Zeros on other systems, whose schedulers were not measured.
+    """
     names = ("sched_getcpu", "sched_getaffinity", "sched_setaffinity", "clock_gettime")
     if not sys.platform.startswith("linux"):
         return [0] * len(names)
@@ -275,7 +281,8 @@ def _linux_functions() -> list[int]:
 
 
 def _after_fork() -> None:
-    """In the child no helper exists, nor the thread that held the admission."""
+    """Reset the teams in the child, where no helper exists, nor the thread that had the
+    admission."""
     global _admission
     _admission = threading.Lock()
     _dispatcher.cache_clear()

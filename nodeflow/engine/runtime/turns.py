@@ -1,8 +1,8 @@
-"""Variables of which each run writes one set of arrays while it may read another: both stay known.
+"""Two alternating sets of arrays for variables (double buffering), with their addresses.
 
-A run may assign a hundred variables. To ask for an array's address and to set each word that holds
-it takes 0.7 us a variable, more than the kernel of a small one; for two alternating sets it is done
-once each.
+Each run writes one set while it may read the other one. A run may assign a hundred variables.
+Finding an array's address and setting each word that contains it takes 0.7 us per variable, more
+than the kernel of a small variable. For two alternating sets it is done once each.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ Arrays = dict[Node, np.ndarray]
 
 @dataclass(frozen=True)
 class Placed:
-    """Where the arrays of some storages are, and the words of programs that say so.
+    """The arrays of some storages, and the words of programs that contain their addresses.
 
     Attributes:
         arrays: by storage.
-        words: (words of a program, which of them, what they hold): buffers and single words where
-            there are few of them, else arrays.
+        words: (words of a program, indices, values): buffers and single words if there are few,
+            else arrays.
     """
 
     arrays: Mapping[int, np.ndarray]
@@ -43,14 +43,14 @@ class Turns:
     def again(
         self, arrays: Sequence[np.ndarray | None], place: Callable[[Arrays], Placed]
     ) -> tuple[Arrays, Placed] | None:
-        """The older set, if these are its arrays in its order: it is then the newest."""
+        """Return the older set, which becomes the newest, if these are its arrays in its order."""
         values = self._older[1]
         if len(values) != len(arrays) or not all(map(is_, arrays, values)):
             return None
         return self.turn(place)
 
     def turn(self, place: Callable[[Arrays], Placed]) -> tuple[Arrays, Placed]:
-        """The older set, which is then the newest."""
+        """Return the older set, which becomes the newest."""
         older = self._older
         before, values, placed = older
         if placed is None:
@@ -60,5 +60,5 @@ class Turns:
         return before, placed
 
     def note(self, arrays: Arrays) -> None:
-        """Another set: it is the newest. Its variables stand in the order of all others."""
+        """Note another set, which becomes the newest. All sets have the same order of variables."""
         self._older, self._newest = self._newest, (arrays, [*arrays.values()], None)

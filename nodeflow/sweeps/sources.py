@@ -1,4 +1,4 @@
-"""Who says which trial of a sweep comes next."""
+"""The sources of a sweep's trials."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ from nodeflow.sweeps.trials import Trial, trials
 
 
 class Source(Protocol):
-    """Says which trial comes next.
+    """A source of trials.
 
     Attributes:
-        count: how many trials there will be.
+        count: number of all trials.
     """
 
     count: int
 
     def next(self) -> Trial | None:
-        """Return the next trial; None where there are no more."""
+        """Return the next trial; None if there are no more."""
         ...
 
     def sees(self, result: Result, value: float) -> bool:
-        """Takes the value of an epoch; says whether the trial is to go on."""
+        """Take the value of an epoch. Return whether the trial continues."""
         ...
 
     def ended(self, result: Result) -> None:
-        """Takes what became of a trial."""
+        """Take the final result of a trial."""
         ...
 
 
 class Listed:
-    """Trials that are known from the beginning, whatever comes of them."""
+    """Trials that are known from the beginning and do not depend on results."""
 
     def __init__(self, listed: Sequence[Trial]) -> None:
         self.count = len(listed)

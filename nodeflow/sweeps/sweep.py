@@ -1,4 +1,4 @@
-"""A sweep while it goes on: trials to processes, what they say to results, results to the store."""
+"""A running sweep: it distributes trials to processes, collects and stores their results."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from nodeflow.sweeps.sources import Source, source_of
 from nodeflow.sweeps.trials import Trial
 
 STOP_SECONDS = 10.0
-"""A trial that does not end by itself in this time is ended by force."""
+"""Seconds for a trial to end by itself before it is killed."""
 KEEP_SECONDS = 1.0
-"""How often what is known is written while trials train."""
+"""Seconds between writes of the results while trials train."""
 
 
 class Sweep:
@@ -69,17 +69,17 @@ class Sweep:
 
     @property
     def id(self) -> str:
-        """That of the sweep in the store."""
+        """The id of the sweep in the store."""
         return self._record.id
 
     def listen(self, changed: Callable[[Result], None]) -> None:
-        """Let another function take the results, before `run`."""
+        """Let another function take the results. Call it before `run`."""
         self._changed = changed
 
     # ---- any thread ---------------------------------------------------------------------------
 
     def cancel(self, number: int | None = None) -> None:
-        """End one trial, or the whole sweep; returns at once."""
+        """End one trial, or the whole sweep. Return at once."""
         with self._lock:
             if number is None:
                 self._ends = True
@@ -88,7 +88,7 @@ class Sweep:
         self._inbox.put(None)
 
     def kill(self) -> None:
-        """End all processes at once; for a program that ends."""
+        """Kill all processes, because the program ends."""
         self._ends = True
         for process in self._processes:
             process.kill()
@@ -96,7 +96,7 @@ class Sweep:
     # ---- the thread of the sweep --------------------------------------------------------------
 
     def run(self) -> list[Result]:
-        """Train all trials, and return what came of them, in their order."""
+        """Train all trials, and return their results in trial order."""
         try:
             while self._give_out():
                 self._listen()
@@ -108,7 +108,7 @@ class Sweep:
         return [self.results[number] for number in sorted(self.results)]
 
     def _give_out(self) -> bool:
-        """Let free processes train what comes next; says whether any trains."""
+        """Give trials to free processes. Return whether any process trains."""
         for process in self._processes:
             if process.number is None and not self._ends:
                 trial = self._source.next()
@@ -124,7 +124,7 @@ class Sweep:
         process.give(trial)
 
     def _listen(self) -> None:
-        """Wait for what a process says, and for what the user wants."""
+        """Wait for a message of a process, and apply cancellations."""
         try:
             said = self._inbox.get(timeout=KEEP_SECONDS)
         except queue.Empty:
@@ -170,7 +170,7 @@ class Sweep:
 
     def _take_epoch(self, result: Result, said: Mapping[str, Any]) -> None:
         if result.trial.number in self._pruned:
-            return  # epochs that came before the process heard of it count for nothing
+            return  # ignore epochs from before the process was told to stop
         value = _number(said["value"])
         result = replace(result, epoch=said["epoch"], part=said["part"])
         if math.isfinite(value):
@@ -206,7 +206,7 @@ class Sweep:
         self._changed(result)
 
     def _keep(self) -> None:
-        """Write what is known; where that fails, the sweep goes on."""
+        """Write the results. If that fails, the sweep continues."""
         self._kept_at = time.monotonic()
         results = tuple(self.results[number] for number in sorted(self.results))
         self._record = replace(self._record, results=results)
@@ -218,18 +218,18 @@ class Sweep:
 
 
 def threads_each(parallel: int) -> int:
-    """Return the threads of each process where so many trials train at once."""
+    """Return the number of threads of each process if so many trials train in parallel."""
     return max(1, cores() // max(1, parallel))
 
 
 def part_done(sweep: Sweep) -> float:
-    """Return which part of a sweep is done, 0 to 1."""
+    """Return the finished fraction of a sweep, 0 to 1."""
     parts = (1.0 if r.is_over else r.part for r in list(sweep.results.values()))
     return min(1.0, sum(parts) / max(1, sweep.count))
 
 
 def check_store() -> None:
-    """Raises RunStoreProblem where runs are switched off or cannot be written."""
+    """Raise RunStoreProblem if runs are switched off or cannot be written."""
     with RunStore():
         pass
 

@@ -18,8 +18,8 @@ class Trial:
     """One training.
 
     Attributes:
-        number: from 1.
-        values: ``NODE.ATTRIBUTE`` -> value.
+        number: counted from 1.
+        values: values by ``NODE.ATTRIBUTE``.
     """
 
     number: int

@@ -1166,9 +1166,9 @@ def case_check(
     *,
     name: str | None = None,
 ) -> Tensor:
-    """The first condition, after all of them were checked.
+    """Checks all conditions and returns the first one.
 
-    A run fails if `exclusive` and several are true, or `total` and none is.
+    A run fails if `exclusive` and several are true, or `total` and none is true.
 
     Args:
         preds: Conditions.

@@ -1,7 +1,7 @@
 """Loops and branches written as Python functions, with TensorFlow 1's names and arguments.
 
-A function runs once, while the graph is built, and its operations become the body of one node.
-Tensors made outside can be used inside; variables that it makes are made outside.
+A function runs once, while the graph is built. Its operations become the body of one node. It can
+use tensors from outside. A variable that it makes is placed outside.
 """
 
 from __future__ import annotations
@@ -33,22 +33,22 @@ def cond(
     fn1: Function | None = None,
     fn2: Function | None = None,
 ) -> Any:
-    """What ``true_fn`` returns where ``pred`` is true, else what ``false_fn`` returns.
+    """Return the result of ``true_fn`` if ``pred`` is true, else the result of ``false_fn``.
 
-    Only the function that is chosen runs. It may assign to variables if its result depends on the
-    assign. A tensor that was made outside is computed in any case.
+    Only the chosen function runs. It may assign to variables if its result depends on the assign. A
+    tensor that was made outside is computed in any case.
 
     Args:
         pred: one bool, known when it runs.
         true_fn: a function without arguments that returns tensors, nested in any way.
-        false_fn: likewise; with the same structure and dtypes.
-        strict: keep a list or tuple of one tensor; otherwise the tensor is returned.
-        name: of the node.
+        false_fn: a function like ``true_fn``, with the same structure and dtypes.
+        strict: return a list or tuple of one tensor as such, and not as the tensor.
+        name: name of the node.
         fn1: old name of ``true_fn``.
         fn2: old name of ``false_fn``.
 
     Raises:
-        GraphError: ``pred`` is no bool tensor, or the functions return different things.
+        GraphError: ``pred`` is not a bool tensor, or the functions return different structures.
     """
     true_fn = fn1 if true_fn is None else true_fn
     false_fn = fn2 if false_fn is None else false_fn
@@ -91,7 +91,7 @@ def cond(
 def _after_assigns(
     graph: Graph, node: Node, variables: Sequence[Tensor], name: str
 ) -> Sequence[Tensor]:
-    """Assign the last outputs of a branch to variables; return the others, which wait for that."""
+    """Assign the last outputs of a branch to variables; return the others, after these assigns."""
     count = len(node.outputs) - len(variables)
     if not variables:
         return node.outputs
@@ -110,17 +110,17 @@ def case(
     strict: bool = False,
     name: str = "case",
 ) -> Any:
-    """What the function of the first true condition returns.
+    """Return the result of the function whose condition is the first true one.
 
     Args:
         pred_fn_pairs: pairs of a bool tensor and a function without arguments; or a dict.
-        default: what runs where no condition is true; without it, that fails the run.
-        exclusive: whether more than one true condition fails the run.
-        strict: as for `cond`.
-        name: of the nodes.
+        default: the function that runs if no condition is true. Without it, the run fails then.
+        exclusive: whether the run fails if more than one condition is true.
+        strict: as in `cond`.
+        name: name scope of the nodes.
 
     Raises:
-        GraphError: there are no pairs, or the functions return different things.
+        GraphError: there are no pairs, or the functions return different structures.
     """
     is_dict = isinstance(pred_fn_pairs, Mapping)
     pairs = list(pred_fn_pairs.items() if is_dict else pred_fn_pairs)
@@ -137,7 +137,8 @@ def case(
             preds[0] = graph.apply(
                 "case_check", preds, exclusive=exclusive, total=default is None, name="check"
             )
-        if default is None:  # the check has failed before the last one runs without being true
+        # without a true condition, the check fails before the last function runs
+        if default is None:
             default = functions[-1]
             functions = functions[:-1] or functions
         return _first_true(preds, functions, default, strict)
@@ -165,31 +166,32 @@ def while_loop(
     maximum_iterations: int | Tensor | None = None,
     return_same_structure: bool = False,
 ) -> Any:
-    """Runs ``body`` while ``cond`` is true, from ``loop_vars`` on.
+    """Run ``body`` while ``cond`` is true, starting with ``loop_vars``; return the last values.
 
-    Both functions take the loop variables and may use tensors made outside. Random ops inside draw
-    other numbers in each iteration. Gradients flow to the first values and to what is used from
-    outside; they keep what each iteration began with in memory.
+    Both functions take the loop variables and may use tensors from outside. Random ops in the loop
+    draw different numbers in each iteration. Gradients flow to the first values and to tensors from
+    outside; for them, the values at the start of each iteration are kept in memory.
 
     Args:
         cond: a function of the loop variables that returns one bool tensor.
         body: a function of the loop variables that returns their next values.
         loop_vars: first values: tensors or numbers in lists, tuples and dicts, nested in any way.
-        shape_invariants: the same structure of shapes, for variables whose shape changes; None in
-            a shape leaves that size open.
-        parallel_iterations: kept for TensorFlow 1's programs; changes nothing.
+        shape_invariants: the same structure of shapes, for variables whose shape changes. None in
+            a shape stands for an unknown size.
+        parallel_iterations: accepted for TensorFlow 1's programs; has no effect.
         back_prop: whether gradients flow.
-        swap_memory: changes nothing.
-        name: of the node.
-        maximum_iterations: iterations after which it ends in any case.
+        swap_memory: has no effect.
+        name: name of the node.
+        maximum_iterations: the loop ends after this number of iterations.
         return_same_structure: return a list of one variable as a list and not as the tensor.
 
     Returns:
         The last values, in the structure of ``loop_vars``.
 
     Raises:
-        GraphError: the functions do not fit the loop variables; names the one at fault, its type at
-            first and after one iteration.
+        GraphError: the functions do not fit the loop variables. The message names the variable,
+            with
+            its type before and after one iteration.
     """
     graph = get_default_graph()
     variables = _settled(graph, body, _sequence(loop_vars, "loop_vars"))
@@ -241,7 +243,7 @@ def while_loop(
 
 
 def _settled(graph: Graph, body: Function, variables: Any) -> Any:
-    """Loop variables whose arrays have a tensor: the body says which shape their elements have."""
+    """Return loop variables with a tensor for each array. The body gives the shape of elements."""
     arrays = [a for a in nest.composites(variables) if isinstance(a, TensorArray)]
     if any(array.is_open and array.element_shape is None for array in arrays):
         leaves = [graph.as_tensor(v) for v in nest.flatten(variables)]
@@ -259,7 +261,7 @@ def _leaf_names(leaves: Sequence[Tensor]) -> list[str]:
 
 
 def _growing(variables: Any) -> list[Any]:
-    """For each leaf the shape that a growing array keeps in a loop, else None."""
+    """Return for each leaf the shape that a growing array keeps in a loop, else None."""
     if isinstance(variables, Mapping):
         return [s for key in sorted(variables) for s in _growing(variables[key])]
     if isinstance(variables, (list, tuple)):
@@ -276,7 +278,7 @@ def _counted_loop(
     name: str | None,
     limit: Any,
 ) -> Any:
-    """A loop whose number of iterations is limited by a tensor."""
+    """Return the result of a loop whose number of iterations is limited by a tensor."""
     limit = get_default_graph().as_tensor(limit, "int32")
     found = while_loop(
         lambda count, values: F.logical_and(count < limit, cond(*values)),
@@ -299,16 +301,16 @@ def map_fn(
     infer_shape: bool = True,
     name: str | None = None,
 ) -> Any:
-    """``fn`` of each slice of ``elems`` along the first axis, stacked.
+    """Return the results of ``fn`` for each slice of ``elems`` along the first axis, stacked.
 
     Args:
         fn: a function of one argument, with the structure of ``elems``; returns tensors.
         elems: a tensor, or tensors of equal first size, nested in any way.
-        dtype: dtypes (and so the structure) of what ``fn`` returns, where that is not as ``elems``;
-            it is found by itself and only checked.
-        parallel_iterations: changes nothing, as ``swap_memory`` and ``infer_shape``.
+        dtype: dtypes of the results of ``fn``, in their structure, if they differ from ``elems``.
+            They are inferred anyway; this is only checked.
+        parallel_iterations: has no effect, like ``swap_memory`` and ``infer_shape``.
         back_prop: whether gradients flow.
-        name: of the node.
+        name: name of the node.
 
     Raises:
         GraphError: ``elems`` have no first axis, or ``fn`` does not return tensors of ``dtype``.
@@ -350,21 +352,23 @@ def scan(
     reverse: bool = False,
     name: str | None = None,
 ) -> Any:
-    """``fn`` of what is accumulated and each slice of ``elems``; all that was accumulated, stacked.
+    """Accumulate ``fn`` over the slices of ``elems``; return the values after each slice, stacked.
 
     Args:
-        fn: a function ``fn(accumulated, slice)`` that returns what is accumulated next.
+        fn: a function ``fn(accumulated, slice)`` that returns the next accumulated value.
         elems: a tensor, or tensors of equal first size, nested in any way.
-        initializer: what is accumulated at first; None takes the first slice, which then is the
-            first result too.
-        parallel_iterations: changes nothing, as ``swap_memory`` and ``infer_shape``.
+        initializer: the first accumulated value. None takes the first slice in the order of the
+            loop,
+            which is then also the first result.
+        parallel_iterations: has no effect, like ``swap_memory`` and ``infer_shape``.
         back_prop: whether gradients flow.
         reverse: from the last slice to the first; results keep the order of the slices.
-        name: of the node.
+        name: name of the node.
 
     Raises:
-        GraphError: ``elems`` have no first axis, or ``fn`` changes the type of what is accumulated;
-            says what it is at first and after one iteration.
+        GraphError: ``elems`` have no first axis, or ``fn`` changes the type of the accumulated
+            value.
+            The message gives the type before and after one iteration.
     """
     first, stacked, _ = _accumulate(fn, elems, initializer, reverse, name or "scan", stack=True)
     structure = elems if initializer is None else initializer
@@ -384,9 +388,10 @@ def foldl(
     swap_memory: bool = False,
     name: str | None = None,
 ) -> Any:
-    """What ``fn`` accumulates over the slices of ``elems``, from the first to the last.
+    """Accumulate ``fn`` over the slices of ``elems``, from the first to the last; return the
+    result.
 
-    Args and errors are those of `scan`, of which this is the last result.
+    The arguments and errors are those of `scan`, and the result is its last value.
     """
     _, _, last = _accumulate(fn, elems, initializer, False, name or "foldl")
     return nest.pack(elems if initializer is None else initializer, _outputs(last, back_prop))
@@ -401,9 +406,11 @@ def foldr(
     swap_memory: bool = False,
     name: str | None = None,
 ) -> Any:
-    """What ``fn`` accumulates over the slices of ``elems``, from the last to the first.
+    """Accumulate ``fn`` over the slices of ``elems``, from the last to the first; return the
+    result.
 
-    Args and errors are those of `scan`, of which this is the result that comes last in time.
+    The arguments and errors are those of `scan`. The result is the value after the first slice,
+    which comes last in time.
     """
     _, _, last = _accumulate(fn, elems, initializer, True, name or "foldr")
     return nest.pack(elems if initializer is None else initializer, _outputs(last, back_prop))
@@ -412,7 +419,7 @@ def foldr(
 def _accumulate(
     fn: Function, elems: Any, initializer: Any, reverse: bool, name: str, stack: bool = False
 ) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
-    """What is accumulated at first, after each slice (if stacked), and at last."""
+    """Return the first accumulated values, those after each slice (if stacked), and the last."""
     graph, sequences = _sequences(elems)
     if initializer is None:
         first = [t[-1] if reverse else t[0] for t in sequences]
@@ -479,7 +486,7 @@ def _condition(graph: Graph, pred: Any) -> Tensor:
 
 
 def _literal_as(branch: Traced, value: Any, tensor: Tensor, like: Tensor) -> Tensor:
-    """A bare literal that a branch returns, in the dtype that the other branch gives."""
+    """Return a bare literal that a branch returns, in the dtype that the other branch has."""
     if isinstance(value, (Tensor, Node, np.ndarray, np.generic)) or tensor.dtype == like.dtype:
         return tensor
     with branch.graph:
@@ -487,14 +494,14 @@ def _literal_as(branch: Traced, value: Any, tensor: Tensor, like: Tensor) -> Ten
 
 
 def _sequence(structure: Any, what: str) -> Any:
-    """Loop variables as a list, tuple or dict of them."""
+    """Return loop variables as a list, tuple or dict."""
     if structure is None:
         raise GraphError(f"{what} is None", hint="Give a list of tensors.")
     return structure if isinstance(structure, (list, tuple)) else [structure]
 
 
 def _invariants(variables: Any, shapes: Any) -> list[tuple[int | None, ...] | None]:
-    """A shape, or None, for each loop variable."""
+    """Return a shape, or None, for each loop variable."""
     if shapes is None:
         return [None] * len(nest.flatten(variables))
     found: list[tuple[int | None, ...] | None] = []
@@ -543,7 +550,7 @@ def _outputs(tensors: Sequence[Tensor], back_prop: bool) -> list[Tensor]:
 
 
 def _names(function: Function, structure: Sequence[Any]) -> list[str]:
-    """What to call the inputs of a body: as the parameters of its function, if it says."""
+    """Return names for the inputs of a body: the parameters of its function, if these are known."""
     try:
         parameters = inspect.signature(function).parameters.values()
     except (TypeError, ValueError):

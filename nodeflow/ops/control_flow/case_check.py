@@ -1,4 +1,4 @@
-"""What ``case`` requires of its conditions."""
+"""The check of the conditions of ``case``."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from nodeflow.ops.base import register
 
 @register
 class CaseCheck(Op):
-    """Passes the first condition on, if the conditions are what ``case`` requires."""
+    """The first condition, if the conditions satisfy the rules of ``case``."""
 
     id = "case_check"
     category = "Internal"
     hidden = True
     doc = (
-        "The first condition, after all of them were checked.\n\nA run fails if `exclusive` and "
-        "several are true, or `total` and none is."
+        "Checks all conditions and returns the first one.\n\nA run fails if `exclusive` and "
+        "several are true, or `total` and none is true."
     )
     stateful = True
     inputs = (Port("preds", "Conditions.", BOOL, variadic=True),)

@@ -1,4 +1,4 @@
-"""A branch: one of two pieces of graph runs, and the other does not."""
+"""A branch: a run executes one of two subgraphs."""
 
 from __future__ import annotations
 
@@ -33,27 +33,28 @@ from nodeflow.ops.samples import values
 
 @register
 class Cond(Op):
-    """One of two pieces of graph."""
+    """One of two subgraphs."""
 
     id = "cond"
     widens = False
     category = "Internal"
     hidden = True
     doc = (
-        "The outputs of one of two pieces of graph, by a condition that a run computes.\n\nOnly "
-        "that piece runs. Both take all values and give as many outputs, of equal dtypes; a size "
-        "that differs is known when it has run. Gradient: a cond of the gradients of both."
+        "The outputs of one of two subgraphs, chosen by a condition that a run "
+        "computes.\n\nOnly the chosen one runs. Both take all values and return the same number "
+        "of outputs, of equal dtypes. If a size differs between them, it is known only after the "
+        "run. Gradient: a cond of the gradients of both."
     )
     random = True
     differentiable = True
     inputs = (
         Port("pred", "Which one runs.", BOOL, accepts_bool=False),
-        Port("values", "What both can use.", DTYPES, variadic=True),
+        Port("values", "Values that both can use.", DTYPES, variadic=True),
     )
     outputs = (Port("outs", variadic=True),)
     attrs = (
-        Attr("true_body", "string", NOTHING, "What runs where the condition is true, as text."),
-        Attr("false_body", "string", NOTHING, "What runs where it is false."),
+        Attr("true_body", "string", NOTHING, "The subgraph for a true condition, as text."),
+        Attr("false_body", "string", NOTHING, "The subgraph for a false condition, as text."),
     )
 
     def infer(self, *types: TensorType, **attrs: Any) -> Sequence[TensorType]:
@@ -125,7 +126,7 @@ class Cond(Op):
 
 
 def either_type(name: str, one: TensorType, other: TensorType) -> TensorType:
-    """The type of an output that comes from one of two branches.
+    """Return the type of an output that comes from one of two branches.
 
     Raises:
         DtypeError: the dtypes differ.
@@ -142,7 +143,7 @@ def either_type(name: str, one: TensorType, other: TensorType) -> TensorType:
 
 
 class _Backwards:
-    """A branch that computes gradients of its float values, by those of some of its outputs."""
+    """A branch that computes the gradients of its float values from gradients of some outputs."""
 
     def __init__(
         self, node: Node, text: str, floats: Sequence[int], grads: Mapping[int, Tensor]
@@ -157,7 +158,7 @@ class _Backwards:
             self.found = dict(zip(floats, gradients(ys, xs, weights), strict=True))
 
     def text(self, wanted: Sequence[int]) -> str:
-        """The branch, giving zeros where an output does not depend on a value."""
+        """Return the branch as text, with zeros where an output does not depend on a value."""
         with self.graph:
             grads = [(self.found[i], self.inputs[i]) for i in wanted]
             outs = [F.zeros_like(like) if grad is None else grad for grad, like in grads]

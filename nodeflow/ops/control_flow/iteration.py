@@ -16,14 +16,14 @@ from nodeflow.ops.control_flow.scan_body import Ran, run_body
 
 @dataclass(frozen=True)
 class Iteration:
-    """What one iteration computes.
+    """The results of one iteration.
 
     Attributes:
-        number: which one, from 0; that of a scan is the number of its slice.
-        count: how many there are; 1 for a branch.
-        ran: by name inside.
-        taken: of a branch, whether the condition is true; else None.
-        outputs: what it gives: what is carried on, and its results.
+        number: number of the iteration, from 0; for a scan, the number of its slice.
+        count: number of iterations; 1 for a branch.
+        ran: computed nodes, by their names inside.
+        taken: for a branch, whether the condition is true; else None.
+        outputs: outputs of the iteration: the carried values and its results.
     """
 
     number: int
@@ -40,14 +40,14 @@ def watch(
     stream: Any,
     number: int | None = None,
 ) -> Iteration:
-    """Run a ``cond``, ``while_loop`` or ``scan`` again, and look at one iteration.
+    """Run a ``cond``, ``while_loop`` or ``scan`` again, and return one iteration.
 
     Args:
-        arrays: its inputs.
-        number: which iteration; the last one if there are fewer, or None is given.
+        arrays: inputs of the op.
+        number: number of the iteration. None, or a number past the end, means the last one.
 
     Raises:
-        RunError: something inside fails.
+        RunError: a node inside fails.
     """
     seen: list[Ran] = []
     if op.id == "cond":
@@ -71,7 +71,7 @@ def _by_name(seen: Sequence[Ran]) -> dict[str, Ran]:
 def _in_while(
     attrs: Mapping[str, Any], arrays: Sequence[np.ndarray], stream: Any, number: int | None
 ) -> tuple[int, int, list[np.ndarray]]:
-    """The iteration that was found, how many there are, and what it begins with."""
+    """Return the number of the chosen iteration, the count of iterations, and its inputs."""
     carried, limit = attrs["carried"], attrs["maximum_iterations"]
     given = last = chosen = list(arrays)
     count = 0

@@ -1,4 +1,4 @@
-"""Nested structures of tensors, as TensorFlow 1 has them: lists, tuples, named tuples, dicts."""
+"""TensorFlow 1's nested structures of tensors: lists, tuples, named tuples, dicts."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from nodeflow.errors import GraphError
 
 
 class Composite:
-    """Something that is made of tensors, which loops and branches carry instead."""
+    """An object made of tensors. Loops and branches carry the tensors instead."""
 
     def parts(self) -> list[Any]:
-        """The tensors that it is made of."""
+        """Return the tensors of the object."""
         raise NotImplementedError
 
     def rebuilt(self, parts: list[Any]) -> Any:
-        """The same with other tensors."""
+        """Return the same object with other tensors."""
         raise NotImplementedError
 
 
 def flatten(structure: Any) -> list[Any]:
-    """The leaves in order; a dict's in the order of its sorted keys.
+    """Return the leaves in order; the leaves of a dict in the order of its sorted keys.
 
     >>> flatten([1, (2, {"b": 4, "a": 3})])
     [1, 2, 3, 4]
@@ -30,7 +30,7 @@ def flatten(structure: Any) -> list[Any]:
 
 
 def names(structure: Any, root: str) -> list[str]:
-    """What to call each leaf.
+    """Return a name for each leaf.
 
     >>> names([1, {"a": 3}], "loop_vars")
     ['loop_vars[0]', "loop_vars[1]['a']"]
@@ -39,7 +39,7 @@ def names(structure: Any, root: str) -> list[str]:
 
 
 def pack(structure: Any, leaves: Sequence[Any]) -> Any:
-    """The same structure with other leaves.
+    """Return the same structure with other leaves.
 
     >>> pack((1, [2, 3]), "abc")
     ('a', ['b', 'c'])
@@ -49,10 +49,10 @@ def pack(structure: Any, leaves: Sequence[Any]) -> Any:
 
 
 def check_same(one: Any, other: Any, what: str) -> None:
-    """Refuse two structures that differ in more than their leaves.
+    """Reject two structures that differ in more than their leaves.
 
     Args:
-        what: says which they are: "true_fn and false_fn return".
+        what: words for the error that describe them: "true_fn and false_fn return".
 
     Raises:
         GraphError: they differ.
@@ -90,7 +90,7 @@ def _pack(structure: Any, rest: Iterator[Any]) -> Any:
 
 
 def _shape(structure: Any) -> Any:
-    """The structure without its leaves; a list is as good as a tuple."""
+    """Return the structure without its leaves; a list equals a tuple."""
     if isinstance(structure, Mapping):
         return {key: _shape(part) for key, part in structure.items()}
     if isinstance(structure, (list, tuple)):
@@ -107,7 +107,7 @@ def _said(structure: Any) -> str:
 
 
 def composites(structure: Any) -> list[Composite]:
-    """What is made of tensors, in order."""
+    """Return the objects made of tensors, in order."""
     if isinstance(structure, Mapping):
         return [c for key in sorted(structure) for c in composites(structure[key])]
     if isinstance(structure, (list, tuple)):
@@ -116,7 +116,7 @@ def composites(structure: Any) -> list[Composite]:
 
 
 def replaced(structure: Any, change: Callable[[Composite], Composite]) -> Any:
-    """The structure with what is made of tensors changed."""
+    """Return the structure with each object made of tensors changed."""
     if isinstance(structure, Mapping):
         return type(structure)((k, replaced(v, change)) for k, v in structure.items())  # type: ignore[call-arg]
     if isinstance(structure, (list, tuple)):

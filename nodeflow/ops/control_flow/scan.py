@@ -1,9 +1,10 @@
-"""The one loop: a piece of graph run for each step of sequences, carrying values along.
+"""The one loop: a subgraph that runs for each step of sequences and carries values along.
 
-Its gradient is a scan the other way over the carried values that each step began with, so every
-order exists. Where a step multiplies by a matrix that is the same in all steps, the gradient of
-the matrix is one product over all steps and not a sum of small ones. What the body's gradient
-needs of a step is stacked by the loop itself (`remember`), so nothing is computed twice.
+Its gradient is a scan in the opposite direction over the carried values at the start of each step,
+so gradients of every order exist. If a step multiplies by a matrix that is the same in all steps,
+the gradient of the matrix is one product over all steps, and not a sum of small ones. The loop
+stacks the values of each step that the body's gradient uses (`remember`), so nothing is computed
+twice.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ NOTHING = "[0, [], []]"
 
 @dataclass(frozen=True)
 class Parts:
-    """A scan's inputs: what is carried, what has one slice per step, what stays the same."""
+    """The inputs of a scan: carried values, sequences with one slice per step, and constants."""
 
     carried: Sequence[Any]
     sequences: Sequence[Any]
@@ -77,10 +78,10 @@ class Scan(Op):
     hidden = True
     doc = (
         "Runs a body for each step of sequences, carrying values from step to step.\n\nInputs: "
-        "first values of what is carried, then sequences whose first axis is the steps, then "
-        "constants. The body takes the carried values, one slice of each sequence and the "
-        "constants; it gives the next carried values and this step's results. Outputs: the last "
-        "carried values; with `history`, what each step began with, stacked; and the results, "
+        "the first carried values, then sequences whose first axis is the steps, then constants. "
+        "The body takes the carried values, one slice of each sequence and the constants; it "
+        "returns the next carried values and the results of this step. Outputs: the last carried "
+        "values; with `history`, the values at the start of each step, stacked; and the results, "
         "stacked. `reverse` goes from the last step to the first; stacked outputs stay in the "
         "sequences' order."
     )
@@ -89,11 +90,11 @@ class Scan(Op):
     inputs = (Port("values", "Carried, sequences, constants.", DTYPES, variadic=True),)
     outputs = (Port("outs", variadic=True),)
     attrs = (
-        Attr("body", "string", NOTHING, "What each step does, as text."),
-        Attr("carried", "int", 0, "How many values are carried.", minimum=0),
-        Attr("sequences", "int", 0, "How many inputs are sequences.", minimum=0),
+        Attr("body", "string", NOTHING, "The body of each step, as text."),
+        Attr("carried", "int", 0, "Number of carried values.", minimum=0),
+        Attr("sequences", "int", 0, "Number of inputs that are sequences.", minimum=0),
         Attr("reverse", "bool", False, "From the last step to the first."),
-        Attr("history", "bool", False, "Also what was carried before each step."),
+        Attr("history", "bool", False, "Also return the carried values before each step."),
     )
 
     def infer(self, *types: TensorType, **attrs: Any) -> Sequence[TensorType]:
@@ -191,7 +192,7 @@ class Scan(Op):
 def run_iteration(
     text: str, inputs: Sequence[np.ndarray], stream: Any, iteration: int
 ) -> list[np.ndarray]:
-    """As `run_body`, for one iteration of a loop: errors say which."""
+    """Run a body as `run_body` does, for one iteration of a loop; errors give its number."""
     try:
         return run_body(text, inputs, stream, iteration)
     except NodeflowError as error:
@@ -201,7 +202,7 @@ def run_iteration(
 
 
 def loop_gradient(node: Node, grads: Sequence[Tensor | None]) -> Sequence[Tensor | None]:
-    """The gradients of a loop's inputs: a scan the other way.
+    """Return the gradients of a loop's inputs: a scan in the opposite direction.
 
     Args:
         node: a ``scan``, or a ``while_loop``, which has no sequences.
@@ -216,7 +217,7 @@ def loop_gradient(node: Node, grads: Sequence[Tensor | None]) -> Sequence[Tensor
 
 
 def _remembering(node: Node, outputs: Sequence[int]) -> Node:
-    """The same loop, giving also what its gradient by some outputs needs."""
+    """Return the same loop with further outputs that its gradient uses, for some outputs."""
     parts = Parts.of([t.type for t in node.inputs], node.attrs)
     slices = [t.with_shape(t.shape[1:]) for t in parts.sequences]
     types = [*parts.carried, *slices, *parts.constants]
@@ -228,13 +229,13 @@ def _remembering(node: Node, outputs: Sequence[int]) -> Node:
 def remember(
     text: str, types: Sequence[TensorType], changing: int, outputs: Sequence[int] | None = None
 ) -> str:
-    """A body that gives, as further results, what its gradient uses of each step.
+    """Return a body that also returns the values of each step that its gradient uses.
 
-    Then the loop back reads that and computes none of it again.
+    Then the backward loop reads these values and does not compute them again.
 
     Args:
-        types: of the body's inputs, of which the first ``changing`` differ from step to step.
-        outputs: those that have a gradient; None means all.
+        types: types of the body's inputs. The first ``changing`` differ from step to step.
+        outputs: numbers of the outputs that have a gradient; None means all.
     """
     graph = Graph()
     inputs = [add_input(graph, t) for t in types]
@@ -255,10 +256,11 @@ def remember(
 
 
 class _Backwards:
-    """The gradient of one scan that keeps its history: a scan the other way.
+    """The gradient of one scan that keeps its history: a scan in the opposite direction.
 
-    It carries the gradients of what was carried. At each step it runs the body's own gradient, on
-    the values that the step began with, and on what the forward scan has stacked of that step.
+    It carries the gradients of the carried values. At each step it runs the gradient of the body on
+    the values at the start of the step, and on the values that the forward scan has stacked for
+    that step.
     """
 
     def __init__(self, node: Node, grads: Sequence[Tensor | None]) -> None:
@@ -272,10 +274,10 @@ class _Backwards:
         self.floats = [i for i, t in enumerate(self.parts.carried) if t.type.is_float]
         self.graph = Graph()
         self.sequence_of: dict[Tensor, Tensor] = {}
-        """For each slice in the body's graph, the sequence that it comes from."""
+        """The sequence of each slice in the body's graph."""
 
     def inputs(self) -> list[Tensor | None]:
-        """The gradients of the scan's inputs."""
+        """Return the gradients of the scan's inputs."""
         self._build()
         stacked = self._loop()
         by_carried = dict(zip(self.floats, self.last, strict=False))
@@ -291,7 +293,7 @@ class _Backwards:
         ]
 
     def _loop(self) -> dict[Tensor, Tensor]:
-        """Add the loop; what it stacks, and the sequences it was given, by their slices."""
+        """Add the loop; return its stacked outputs and the given sequences, by their slices."""
         factors = [t for pairs in self.products.values() for pair in pairs for t in pair]
         wanted = dict.fromkeys([*self.by_slices, *factors])
         results = [t for t in wanted if t not in self.sequence_of]
@@ -329,13 +331,13 @@ class _Backwards:
         return add_input(self.graph, type_)
 
     def _slice(self, sequence: Tensor) -> Tensor:
-        """One step of a sequence, in the body's graph."""
+        """Return one step of a sequence, in the body's graph."""
         slice_ = self._inner(sequence.type.with_shape(sequence.shape[1:]))
         self.sequence_of[slice_] = sequence
         return slice_
 
     def _build(self) -> None:
-        """The body of the backward scan, in a graph of its own."""
+        """Build the body of the backward scan, in a separate graph."""
         results = [(i, g) for i, g in enumerate(self.by_results) if g is not None]
         touched = [(i, g) for i in self.floats if (g := self.by_history[i]) is not None]
         self.by_new = [self._inner(self.parts.carried[i].type) for i in self.floats]
@@ -373,7 +375,7 @@ class _Backwards:
     def _share_out(
         self, constants: Sequence[tuple[int, Tensor]], found: Sequence[Tensor | None]
     ) -> None:
-        """Which gradients of constants are products over all steps, and which are summed up."""
+        """Divide gradients of constants: products over all steps, and gradients that are summed."""
         self.products: dict[int, list[tuple[Tensor, Tensor]]] = {}
         self.summed: list[int] = []
         self.sums: list[Tensor] = []
@@ -395,7 +397,7 @@ class _Backwards:
 
 
 def _products(grad: Tensor) -> list[Tensor] | None:
-    """The terms of a sum of products a^T b of matrices, or None where it is anything else."""
+    """Return the terms of a sum of products a^T b of matrices, or None for other gradients."""
     if grad.node.op.id == "add":
         left, right = (_products(t) for t in grad.node.inputs)
         return left + right if left and right else None
@@ -407,9 +409,9 @@ def _products(grad: Tensor) -> list[Tensor] | None:
 
 
 def all_steps_product(a: Tensor, b: Tensor) -> Tensor:
-    """The sum over steps of a^T b: (steps, rows, m) and (steps, rows, n) give (m, n)."""
+    """Return the sum over steps of a^T b: (steps, rows, m) and (steps, rows, n) give (m, n)."""
     m, n = a.shape[-1], b.shape[-1]
-    if not m or not n:  # a reshape could not tell how many rows there are
+    if not m or not n:  # a reshape cannot infer the number of rows here
         return F.einsum([a, b], equation="trm,trn->mn")
     tall, other = F.reshape(a, shape=(-1, m)), F.reshape(b, shape=(-1, n))
     return F.matmul(tall, other, transpose_x=True)

@@ -1,9 +1,9 @@
-"""A piece of graph as text: what a loop runs at each step.
+"""A subgraph as text: the part that a loop runs at each step.
 
-Text is plain data: it can be compared, hashed, kept in a file and rebuilt for any input types.
-Each node is ``[op, attributes, [reference, ...], name, stream]``; a reference is ``[node,
-output]``, and node -1 stands for the inputs. The stream is left out where it is the name, and both
-may be missing. Then come the outputs and, where a user made it, the names of the inputs.
+Text is plain data. It can be compared, hashed, saved in a file and rebuilt for any input types.
+Each node is ``[op, attributes, [reference, ...], name, stream]``. A reference is ``[node,
+output]``, and node -1 stands for the inputs. The stream is omitted if it equals the name, and both
+may be missing. The outputs follow, and then, if a user made the subgraph, the names of the inputs.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from nodeflow.ops.composed import resolve
 
 Reference = tuple[int, int]
 BODIES = ("cond", "true_body", "false_body")
-"""Attributes, besides ``body``, that hold pieces of graph."""
+"""Attributes, besides ``body``, that contain subgraphs."""
 EFFECTS = ("print",)
-"""Ops with an effect that a loop or branch may have: they change nothing that a run keeps."""
+"""Ops with an effect that a loop or branch may contain: they change no state of a run."""
 
 
 class BodyNode(NamedTuple):
-    """One node of a piece of graph; its name and stream are None where nothing asks for them."""
+    """One node of a subgraph. Its name and stream are None if nothing uses them."""
 
     op: Op
     attrs: Mapping[str, Any]
@@ -41,19 +41,19 @@ class BodyNode(NamedTuple):
 
 
 class Body(NamedTuple):
-    """A piece of graph: how many inputs it takes, its nodes in order, and what comes out."""
+    """A subgraph: its number of inputs, its nodes in order, and its outputs."""
 
     count: int
     nodes: tuple[BodyNode, ...]
     outputs: tuple[Reference, ...]
     names: tuple[str, ...]
-    """Of the inputs; empty where nothing asks for them."""
+    """Names of the inputs; empty if nothing uses them."""
 
 
 def make_body(
     function: Callable[..., Sequence[Tensor]], types: Sequence[TensorType]
 ) -> tuple[str, list[TensorType]]:
-    """The text of a function of tensors, for inputs of some types, and its outputs' types."""
+    """Return the text of a function of tensors, for given input types, and its output types."""
     graph = Graph()
     inputs = [add_input(graph, t) for t in types]
     with graph:
@@ -62,19 +62,19 @@ def make_body(
 
 
 def add_input(graph: Graph, type_: TensorType) -> Tensor:
-    """An input of a piece of graph."""
+    """Add an input to a subgraph."""
     shape = type_.shape if type_.has_rank else None
     return graph.apply("placeholder", dtype=type_.dtype, shape=shape)
 
 
 def to_text(inputs: Sequence[Tensor], outputs: Sequence[Tensor], *, named: bool = False) -> str:
-    """What computes ``outputs`` from ``inputs``.
+    """Return the subgraph that computes ``outputs`` from ``inputs`` as text.
 
     Args:
         named: keep the names of the inputs.
 
     Raises:
-        GraphError: something in between keeps or changes a state.
+        GraphError: a node in between keeps or changes a state.
     """
     inputs = [resolve(t) for t in inputs]
     outputs = [resolve(t) for t in outputs]
@@ -98,9 +98,9 @@ def to_text(inputs: Sequence[Tensor], outputs: Sequence[Tensor], *, named: bool 
 
 
 def nodes_between(inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[Node]:
-    """The nodes that compute ``outputs`` from ``inputs``, in order, looking no further than those.
+    """Return the nodes that compute ``outputs`` from ``inputs``, in order.
 
-    Neither are aliases of macro nodes.
+    The search stops at ``inputs``. Neither list may contain aliases of macro nodes.
     """
     given, seen = set(inputs), set()
     stack = [t for t in outputs if t not in given]
@@ -128,7 +128,7 @@ def _as_list(value: Any) -> Any:
 
 @lru_cache(maxsize=256)
 def parse(text: str) -> Body:
-    """The piece of graph with attributes as its ops take them."""
+    """Return the subgraph of a text, with attributes in the form that its ops take."""
     count, listed, outputs, *names = json.loads(text)
     nodes = []
     for op_id, attrs, sources, *own in listed:
@@ -142,12 +142,12 @@ def parse(text: str) -> Body:
 
 @lru_cache(maxsize=256)
 def draws(text: str) -> bool:
-    """Whether something in the piece of graph draws random numbers or has an effect."""
+    """Return whether an op in the subgraph draws random numbers or has an effect."""
     return any(draws_itself(node.op, node.attrs) for node in parse(text).nodes)
 
 
 def draws_itself(op: Op, attrs: Mapping[str, Any]) -> bool:
-    """Whether an op does so; a loop or branch does where something in its pieces of graph does."""
+    """Return whether an op, or an op in one of its subgraphs, draws numbers or has an effect."""
     texts = [text for name, text in attrs.items() if name in ("body", *BODIES)]
     return any(map(draws, texts)) if texts else op.random or op.stateful
 
@@ -155,10 +155,10 @@ def draws_itself(op: Op, attrs: Mapping[str, Any]) -> bool:
 def inline(
     graph: Graph, text: str, inputs: Sequence[Tensor], *, quiet: bool = False
 ) -> list[Tensor]:
-    """Add the piece of graph to a graph; returns its outputs.
+    """Add the subgraph to a graph; return its outputs.
 
     Args:
-        quiet: pass on what it would print.
+        quiet: pass on values instead of printing them.
     """
     body = parse(text)
     values: list[Sequence[Tensor]] = []
@@ -180,11 +180,11 @@ def inline(
 def compute_inside(
     text: str, index: int, op_id: str, attrs: Mapping[str, Any], place: int, name: str
 ) -> str:
-    """The piece of graph that first computes what was one of its inputs.
+    """Return the subgraph with one of its inputs replaced by an op that computes it.
 
     Args:
-        index: number of that input; it becomes operand number ``place`` of an op of two operands.
-        op_id, attrs, name: of the op; its other operand is one input more, the last.
+        index: number of that input. It becomes operand number ``place`` of an op of two operands.
+        op_id, attrs, name: of the op. Its other operand is an additional input, the last one.
     """
     count, nodes, outputs, *_ = json.loads(text)
 
@@ -204,7 +204,7 @@ def compute_inside(
 
 @lru_cache(maxsize=256)
 def output_types(text: str, types: tuple[TensorType, ...]) -> tuple[TensorType, ...]:
-    """Types of the outputs for inputs of some types.
+    """Return the types of the outputs for inputs of given types.
 
     Raises:
         GraphError: the inputs do not fit.
@@ -215,7 +215,7 @@ def output_types(text: str, types: tuple[TensorType, ...]) -> tuple[TensorType, 
 
 
 class Ran(NamedTuple):
-    """What one node of a piece of graph has computed, and from what."""
+    """The inputs and outputs of one node of a subgraph in one run."""
 
     node: BodyNode
     inputs: Sequence[np.ndarray]
@@ -230,15 +230,16 @@ def run_body(
     iteration: int = 0,
     seen: list[Ran] | None = None,
 ) -> list[np.ndarray]:
-    """The outputs for arrays, op by op in numpy.
+    """Compute the outputs for arrays, op by op in numpy.
 
     Args:
-        stream: of the node that the piece of graph belongs to; what is inside draws from streams
-            made of it, the names inside and the iteration.
-        seen: gets what each node computes.
+        stream: stream of the node with the subgraph. Nodes inside draw from streams made of it,
+            their
+            names and the iteration.
+        seen: receives the results of each node.
 
     Raises:
-        RunError: an op failed; its node begins with ``/``, for the owner's name to come before it.
+        RunError: an op failed. The name of its node begins with ``/``, to follow the owner's name.
     """
     body, drops = parse(text), _drops(text)
     values: list[Sequence[np.ndarray]] = list(_constants(text))
@@ -274,7 +275,7 @@ def run_body(
 
 @lru_cache(maxsize=256)
 def _drops(text: str) -> tuple[tuple[int, ...], ...]:
-    """For each node, those whose values no later one needs; constants stay."""
+    """Return for each node the earlier ones whose values nothing after it uses."""
     body = parse(text)
     last = dict(enumerate(range(len(body.nodes))))
     for place, node in enumerate(body.nodes):
@@ -289,7 +290,7 @@ def _drops(text: str) -> tuple[tuple[int, ...], ...]:
 
 @lru_cache(maxsize=256)
 def _constants(text: str) -> tuple[Sequence[np.ndarray], ...]:
-    """For each node the values that need no inputs, else nothing."""
+    """Return for each node the values that depend on no inputs, else nothing."""
     return tuple(
         (np.asarray(node.op.reference(**node.attrs)),)
         if node.op.id in ("constant", "fill") and not node.sources

@@ -1,7 +1,7 @@
-"""`nf.TensorArray`: tensors of one shape by number, written and read in loops.
+"""`nf.TensorArray`: numbered tensors of one shape, written and read in loops.
 
-It is a tensor with one more axis in front, which a loop carries along; an array is never changed:
-`write` gives the next one, as TensorFlow 1's programs have it. Gradients flow as through indexing.
+An array is a tensor with an additional first axis, which a loop carries along. An array never
+changes: `write` returns the next one, as in TensorFlow 1. Gradients flow as through indexing.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from nodeflow.public import public_methods
 
 
 class Elements:
-    """What all copies of one array know of its elements: their shape, once one is written."""
+    """The elements' dtype and shape, which all copies of one array share."""
 
     def __init__(self, dtype: str, shape: Any) -> None:
         self.dtype = dtype
@@ -32,21 +32,22 @@ class Elements:
     "concat", "gather", "identity", "read", "scatter", "size", "split", "stack", "unstack", "write"
 )
 class TensorArray(Composite):
-    """Tensors of one dtype and shape, each with a number from 0 on.
+    """Tensors of one dtype and shape, numbered from 0.
 
     Args:
-        dtype: of the elements.
-        size: how many there are: a number or a scalar tensor; None is 0.
+        dtype: dtype of the elements.
+        size: number of elements: a number or a scalar tensor; None is 0.
         dynamic_size: whether writing beyond the end makes it longer.
         element_shape: shape of the elements: numbers, or a list with scalar tensors for sizes that
-            only a run knows; None takes that of the first one that is written.
+            only a run knows. None takes the shape of the first element that is written.
 
-    Arguments that are not described are accepted for TensorFlow 1; they change nothing here.
-    What was never written is 0. Of two writes of one number the later one counts. An array that
-    grows in a loop has no gradient; one of a fixed size has.
+    Arguments that are not described are accepted for TensorFlow 1 and have no effect.
+
+    An element that was never written is 0. If one element is written twice, the later value counts.
+    An array that grows in a loop has no gradient; one of a fixed size has.
 
     Raises:
-        GraphError: the size or the shape is none.
+        GraphError: the size or the shape is not valid.
     """
 
     def __init__(
@@ -71,20 +72,20 @@ class TensorArray(Composite):
     # ---- as a part of loops -------------------------------------------------------------------
 
     def parts(self) -> list[Tensor]:
-        """The one tensor that a loop carries along; none before the shape is known."""
+        """Return the one tensor that a loop carries along, or nothing before the shape is known."""
         return [] if self._kept is None else [self._kept]
 
     def rebuilt(self, parts: list[Tensor]) -> TensorArray:
-        """The array with another tensor."""
+        """Return the array with another tensor."""
         return self._with(parts[0]) if parts else self._with(None)
 
     @property
     def is_open(self) -> bool:
-        """Whether a loop cannot carry it yet, since the shape of its elements is not known."""
+        """Whether the shape of elements is still unknown, so that a loop cannot carry the array."""
         return self._kept is None
 
     def filled(self) -> TensorArray:
-        """The array with zeros for what is not written.
+        """Return the array with zeros for elements that are not written.
 
         Raises:
             ShapeError: the shape of the elements, or one of their sizes, is not known.
@@ -93,7 +94,7 @@ class TensorArray(Composite):
 
     @property
     def invariant(self) -> tuple[int | None, ...] | None:
-        """The shape that a loop keeps, where that is not the first one."""
+        """The shape that a loop keeps, if it differs from the first one, else None."""
         if not self._grows or self._kept is None:
             return None
         return (None, *self._kept.shape[1:])
@@ -124,12 +125,12 @@ class TensorArray(Composite):
 
     @property
     def dtype(self) -> str:
-        """Of the elements."""
+        """The dtype of the elements."""
         return self._elements.dtype
 
     @property
     def element_shape(self) -> Any:
-        """Of the elements, as far as it is known."""
+        """The shape of the elements, as far as it is known."""
         if self._kept is not None:
             return self._kept.shape[1:]
         shape = self._elements.shape
@@ -142,19 +143,19 @@ class TensorArray(Composite):
 
     @property
     def flow(self) -> Tensor:
-        """The tensor that holds all elements."""
+        """The tensor that contains all elements."""
         return self._tensor()
 
     def identity(self) -> TensorArray:
-        """The array itself, in the place of the graph where this is called."""
+        """Return the array itself, at the place in the graph where this is called."""
         return self._with(F.identity(self._tensor()))
 
     def write(self, index: Any, value: Any, name: str | None = None) -> TensorArray:
-        """The array with another element.
+        """Return the array with another element.
 
         Raises:
-            ShapeError, DtypeError: the value is none of its elements.
-            RunError (when it runs): there is no such place in an array of a fixed size.
+            ShapeError, DtypeError: the value does not fit the elements.
+            RunError (in a run): the index is outside an array of a fixed size.
         """
         value = self._element(value)
         kept = self._tensor()
@@ -166,22 +167,22 @@ class TensorArray(Composite):
             return self._with(F.tensor_scatter(kept, places, row))
 
     def read(self, index: Any, name: str | None = None) -> Tensor:
-        """The element of a number."""
+        """Return the element with a number."""
         return F.gather(self._tensor(), index, axis=0, name=name)
 
     def stack(self, name: str | None = None) -> Tensor:
-        """All elements as one tensor."""
+        """Return all elements as one tensor."""
         return F.identity(self._tensor(), name=name)
 
     def gather(self, indices: Any, name: str | None = None) -> Tensor:
-        """The elements of several numbers as one tensor."""
+        """Return the elements with several numbers as one tensor."""
         return F.gather(self._tensor(), indices, axis=0, name=name)
 
     def concat(self, name: str | None = None) -> Tensor:
-        """All elements one after the other, along their first axis.
+        """Return all elements, concatenated along their first axis.
 
         Raises:
-            ShapeError: they are scalars.
+            ShapeError: the elements are scalars.
         """
         kept = self._tensor()
         if len(kept.shape) < 2:
@@ -191,13 +192,13 @@ class TensorArray(Composite):
         return F.reshape(kept, sizes, name=name)
 
     def unstack(self, value: Any, name: str | None = None) -> TensorArray:
-        """An array of the slices of a tensor along its first axis."""
+        """Return an array of the slices of a tensor along its first axis."""
         x = get_default_graph().as_tensor(value) if not isinstance(value, Tensor) else value
         self._check(x.dtype, x.shape[1:], x)
         return self._with(F.identity(x, name=name))
 
     def scatter(self, indices: Any, value: Any, name: str | None = None) -> TensorArray:
-        """The array with several elements written: slices of a tensor along its first axis."""
+        """Return the array with several elements written: slices along a tensor's first axis."""
         x = get_default_graph().as_tensor(value) if not isinstance(value, Tensor) else value
         self._check(x.dtype, x.shape[1:], x)
         kept = self._tensor()
@@ -208,10 +209,10 @@ class TensorArray(Composite):
             return self._with(F.tensor_scatter(kept, F.expand_dims(places, axis=-1), x))
 
     def split(self, value: Any, lengths: Any, name: str | None = None) -> TensorArray:
-        """An array of parts of a tensor, which must be of one length.
+        """Return an array of parts of a tensor, which all have one length.
 
         Raises:
-            ShapeError: the lengths differ, or are known only when it runs.
+            ShapeError: the lengths differ, or are known only in a run.
         """
         if isinstance(lengths, Tensor) or len({int(n) for n in lengths}) > 1:
             raise ShapeError("the elements of a TensorArray have one length here")
@@ -221,16 +222,16 @@ class TensorArray(Composite):
         return self.unstack(F.reshape(x, sizes), name)
 
     def size(self, name: str | None = None) -> Tensor:
-        """How many elements there are: int32."""
+        """Return the number of elements, int32."""
         if self._kept is None:
             return F.cast(get_default_graph().as_tensor(self._size), dtype="int32")
         return F.size(self._kept, axis=0, name=name)
 
     def close(self, name: str | None = None) -> None:
-        """Nothing: there is nothing to free."""
+        """Do nothing: there is nothing to free."""
 
     def grad(self, *_: Any, **__: Any) -> None:
-        """Refused: `nf.gradients` takes the gradients of what is read from it."""
+        """Raise GraphError: `nf.gradients` takes gradients of values that were read."""
         raise GraphError("a TensorArray has no gradient of its own", hint="Use nf.gradients.")
 
     # ---- what it is made of -------------------------------------------------------------------
@@ -239,14 +240,14 @@ class TensorArray(Composite):
         return self._zeros(self._size) if self._kept is None else self._kept
 
     def _element(self, value: Any) -> Tensor:
-        """A value as an element, whose shape is then that of all."""
+        """Return a value as an element. Its shape becomes the shape of all elements."""
         graph = F.graph_of([value, self._kept])
         element = graph.as_tensor(value, None if isinstance(value, Tensor) else self.dtype)
         self._check(element.dtype, element.shape, element)
         return element
 
     def _check(self, dtype: str, shape: Any, what: Tensor) -> None:
-        """Raises DtypeError, ShapeError unless they are those of the elements."""
+        """Raise DtypeError or ShapeError unless the dtype and shape fit the elements."""
         if dtype != self.dtype:
             raise DtypeError(
                 f"{what.name} is {dtype}, and the TensorArray holds {self.dtype}",
@@ -271,7 +272,7 @@ class TensorArray(Composite):
             )
 
     def _long_enough(self, kept: Tensor, count: Tensor) -> Tensor:
-        """The tensor with zeros behind it up to a length."""
+        """Return the tensor, extended with zeros to a length."""
         sizes = F.shape(kept)
         missing = F.maximum(F.cast(count, dtype="int32") - sizes[0], 0)
         more = F.concat([F.reshape(missing, shape=[1]), sizes[1:]], axis=0)

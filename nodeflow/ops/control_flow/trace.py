@@ -1,4 +1,4 @@
-"""Runs a user's function to get the body of a loop or branch."""
+"""The call of a user's function that returns the body of a loop or branch."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from nodeflow.ops.control_flow.scan_body import to_text
 
 
 class Traced:
-    """What a function adds to a graph of its own.
+    """The nodes that a function adds to a separate graph.
 
     Args:
         graph: the graph around it.
         function: called with the structure of inputs.
-        types: of the inputs.
-        names: what inputs are called inside.
+        types: types of the inputs.
+        names: names of the inputs inside.
         call: calls the function with tensors.
         dtypes: dtypes for outputs that are bare literals; None means their own.
-        what: what to call the function in errors: "true_fn".
+        what: name of the function in errors: "true_fn".
         may_assign: whether the function may assign to variables, and return a node without a
-            value, such as a group of assigns, which stands for the condition, as in TensorFlow.
+            value, such as a group of assigns. As in TensorFlow, the condition is its value.
 
     Attributes:
-        result: what the function returned.
+        result: the result of the function.
         outputs: the tensors in it.
         assigned: variable -> its new value, for assigns that the result depends on.
     """
@@ -102,20 +102,20 @@ class Traced:
 
     @property
     def types(self) -> list[TensorType]:
-        """Of the outputs."""
+        """The types of the outputs."""
         return [t.type for t in self.outputs]
 
     def text(self, captured: Sequence[Tensor]) -> str:
-        """The body, which takes the inputs and what is captured."""
+        """Return the body as text. It takes the inputs and the captured tensors."""
         inputs = [*self.inputs, *(self.graph.capture(t) for t in captured)]
         return to_text(inputs, self.outputs, named=True)
 
 
 def captured_by(*bodies: Traced) -> list[Tensor]:
-    """The tensors outside that some bodies use."""
+    """Return the tensors outside that some bodies use."""
     return list(dict.fromkeys(t for body in bodies for t in body.graph.captured))
 
 
 def waits_of(*bodies: Traced) -> list[Node]:
-    """The nodes outside that some bodies wait for."""
+    """Return the nodes outside that some bodies wait for."""
     return list(dict.fromkeys(n for body in bodies for n in body.graph.before))

@@ -1,7 +1,7 @@
-"""The gradient of a `while_loop`: that of a scan over as many steps as the loop has iterations.
+"""The gradient of a `while_loop`: the gradient of a scan with one step per iteration.
 
-How many there are, a loop of its own finds out, of nothing but what the condition depends on:
-mostly a counter. From then on all sizes are known, so the scan and its gradient are compiled like
+A separate loop counts the iterations. It computes only values that the condition depends on,
+usually a counter. After it all sizes are known, so the scan and its gradient are compiled like
 others.
 """
 
@@ -18,14 +18,14 @@ from nodeflow.ops.control_flow.scan_body import add_input, draws, inline, nodes_
 
 
 def can_count(node: Node) -> bool:
-    """Whether a loop keeps its shapes, draws nothing and prints nothing."""
+    """Return whether a loop keeps its shapes, draws no numbers and prints nothing."""
     attrs = node.attrs
     same = attrs["invariants"] is None and not attrs["history"]
     return same and not (draws(attrs["cond"]) or draws(attrs["body"]))
 
 
 def as_scan(node: Node) -> Node:
-    """The loop as a scan over the numbers of its iterations, which follow what is carried."""
+    """Return the loop as a scan over iteration numbers, which follow the carried inputs."""
     count = node.attrs["carried"]
     steps = F.range(_iterations(node), name="steps")
     inputs = [*node.inputs[:count], steps, *node.inputs[count:]]
@@ -34,7 +34,7 @@ def as_scan(node: Node) -> Node:
 
 
 def _shifted(text: str, at: int) -> str:
-    """A body with an input more, number ``at``, which it does not use."""
+    """Return a body with an additional unused input, number ``at``."""
     count, nodes, outputs, *_ = json.loads(text)
 
     def moved(reference: list[int]) -> list[int]:
@@ -46,7 +46,7 @@ def _shifted(text: str, at: int) -> str:
 
 
 def _iterations(node: Node) -> Tensor:
-    """How many iterations a loop has, int32 ()."""
+    """Return the number of iterations of a loop, int32 ()."""
     graph, count = Graph(), node.attrs["carried"]
     inputs = [add_input(graph, t.type) for t in node.inputs]
     number = add_input(graph, TensorType("int32", ()))
@@ -75,6 +75,6 @@ def _iterations(node: Node) -> Tensor:
 
 
 def _used(inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> set[int]:
-    """The numbers of the inputs that some outputs depend on."""
+    """Return the numbers of the inputs that some outputs depend on."""
     read = {resolve(t) for n in nodes_between(inputs, outputs) for t in n.inputs}.union(outputs)
     return {i for i, t in enumerate(inputs) if t in read}

@@ -1,7 +1,7 @@
-"""A loop that goes on while a condition holds.
+"""A loop that repeats while a condition is true.
 
-Its gradient is a scan the other way over what each iteration began with (`scan`, `while_gradient`),
-so every order exists.
+Its gradient is a scan in the opposite direction over the values at the start of each iteration
+(`scan`, `while_gradient`), so gradients of every order exist.
 """
 
 from __future__ import annotations
@@ -36,19 +36,19 @@ from nodeflow.ops.samples import values
 
 @register
 class WhileLoop(Op):
-    """A piece of graph, again and again."""
+    """A subgraph that repeats while a condition is true."""
 
     id = "while_loop"
     widens = False
     category = "Internal"
     hidden = True
     doc = (
-        "Runs a body while a condition holds, carrying values from iteration to iteration.\n\n"
-        "Inputs: first values of what is carried, then constants. Condition and body take both; "
-        "the condition gives one bool, the body the next carried values and, if there are more, "
-        "results. Outputs: the last carried values; with `history`, what each iteration began "
-        "with, stacked, and the results, stacked. A carried value keeps dtype and shape, unless "
-        "`invariants` leaves sizes open."
+        "Runs a body while a condition is true, carrying values from iteration to "
+        "iteration.\n\nInputs: the first carried values, then constants. Condition and body "
+        "take both; the condition returns one bool, the body the next carried values and possibly "
+        "results. Outputs: the last carried values; with `history`, the values at the start of "
+        "each iteration, stacked, and the results, stacked. A carried value keeps dtype and "
+        "shape, unless `invariants` leaves sizes unknown."
     )
     random = True
     differentiable = True
@@ -56,14 +56,14 @@ class WhileLoop(Op):
     outputs = (Port("outs", variadic=True),)
     attrs = (
         Attr("cond", "string", NOTHING, "Whether there is another iteration, as text."),
-        Attr("body", "string", NOTHING, "What each iteration does, as text."),
-        Attr("carried", "int", 0, "How many values are carried.", minimum=0),
-        Attr("history", "bool", False, "Also what was carried before each iteration."),
+        Attr("body", "string", NOTHING, "The body of each iteration, as text."),
+        Attr("carried", "int", 0, "Number of carried values.", minimum=0),
+        Attr("history", "bool", False, "Also return the carried values before each iteration."),
         Attr(
-            "maximum_iterations", "int", None, "Iterations after which it ends.",
+            "maximum_iterations", "int", None, "The loop ends after this number of iterations.",
             minimum=0, optional=True,
         ),
-        Attr("invariants", "json", None, "Shapes of what is carried; null: they stay."),
+        Attr("invariants", "json", None, "Shapes of carried values; null: unchanged."),
     )  # fmt: skip
 
     def infer(self, *types: TensorType, **attrs: Any) -> Sequence[TensorType]:
@@ -153,7 +153,7 @@ class WhileLoop(Op):
 
 
 def _invariant(types: Sequence[TensorType], invariants: Any) -> list[TensorType]:
-    """What is carried, with the sizes that may change unknown."""
+    """Return the types of carried values. Sizes that may change are unknown."""
     if invariants is None:
         return list(types)
     if not isinstance(invariants, (list, tuple)) or len(invariants) != len(types):
@@ -182,13 +182,13 @@ def _check_condition(types: Sequence[TensorType]) -> None:
 def check_carried(
     name: str, old: TensorType, new: TensorType, invariants: Any = None
 ) -> TensorType:
-    """The type of what a loop carries, from that before and after one iteration.
+    """Return the type of a carried value, from its types before and after one iteration.
 
     Args:
-        name: of the loop variable, for errors.
+        name: name of the loop variable, for errors.
 
     Raises:
-        DtypeError, ShapeError: it changes.
+        DtypeError, ShapeError: the type changes.
     """
     said = f"{name} is {old} at first and {new} after one iteration"
     if old.dtype != new.dtype:

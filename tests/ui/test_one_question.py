@@ -157,7 +157,7 @@ def test_what_was_edited_in_an_example_is_one_question(window, engine, asked, ot
     edit(window)
     learn(window, engine, qtbot)
     window.files.open_path(other)
-    assert len(questions) == 1 and "weights are not saved" in questions[0]
+    assert len(questions) == 1 and "are not saved" in questions[0]
     window.workspace.root.undo()
     window.files.open_path(other)
     assert len(questions) == 1, "what was learned alone comes again"
@@ -209,7 +209,7 @@ def test_a_lesson_that_was_saved_is_a_file_like_others(window, engine, asked, tm
     assert window.files._save(tmp_path / "mine.flow")
     learn(window, engine, qtbot)
     window.actions_.trigger("new")
-    assert len(questions) == 1 and "weights are not saved" in questions[0]
+    assert len(questions) == 1 and "are not saved" in questions[0]
     answer["text"] = "Discard"
 
 

@@ -177,7 +177,7 @@ class LatePanel(QObject):
 
     @property
     def ends(self) -> str:
-        """Return a sentence about work of the panel that ends with the window; empty for none."""
+        """A sentence about work of the panel that ends with the window; empty for none."""
         return "" if self._widget is None else self._spec.ends(self._widget)
 
 
@@ -212,7 +212,7 @@ class Panels(Mapping[str, QWidget]):
 
     @property
     def ends(self) -> tuple[str, ...]:
-        """Return sentences about work that ends with the window."""
+        """Sentences about work that ends with the window."""
         return tuple(filter(None, (panel.ends for panel in self._panels.values())))
 
 

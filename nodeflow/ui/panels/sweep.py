@@ -324,7 +324,7 @@ class SweepPanel(QWidget):
 
     @property
     def ends(self) -> str:
-        """Return a sentence about a sweep that ends with the window; empty if none trains."""
+        """A sentence about a sweep that ends with the window; empty if none trains."""
         sweep = self.runner.sweep
         if sweep is None or not self.runner.trains:
             return ""

@@ -41,7 +41,7 @@ class GradientActions(QObject):
         self._workspace, self._link, self._canvas = workspace, link, canvas
         self._messages, self._actions = messages, actions
         self.results: dict[str, Checked] = {}
-        """By full name."""
+        """The results of checks, by the nodes' full names."""
         self._request = 0
         actions.bind(
             {

@@ -55,7 +55,7 @@ class NodeColors(QObject):
         self._views = views
         self._derived: p.ViewValue | None = None
         self._times: dict[str, Measured] = {}
-        """By the path of the node."""
+        """The measured times, by the path of the node."""
         themes.changed.connect(self.legend.set_theme)
         actions.bind(
             {f"color_{i or 'none'}": Binding(partial(self.choose, i)) for i in ("", *COLORINGS)}

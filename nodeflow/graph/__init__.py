@@ -1,7 +1,7 @@
-"""The tensor graph: what is computed and of which type, but not how.
+"""The tensor graph: the computation and its types, but not its execution.
 
-``declaration`` and ``op`` are what an op declares, ``registry`` finds ops by id, ``graph`` holds
-tensors and nodes, ``infer`` checks a node's inputs and infers its types, ``gradients`` adds the
-nodes of derivatives. Everything above imports from here; from outside, only ``nodeflow.errors`` and
-numpy are imported. No execution, no numba, no Qt, no files.
+``declaration`` and ``op`` contain the declarations of ops, ``registry`` finds ops by id, ``graph``
+contains tensors and nodes, ``infer`` checks the inputs of a node and infers its types, and
+``gradients`` adds the nodes of derivatives. All higher layers import from here. This package itself
+imports only ``nodeflow.errors`` and numpy. No execution, no numba, no Qt, no files.
 """

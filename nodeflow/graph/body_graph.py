@@ -1,9 +1,9 @@
-"""The graph of a loop's body or of a branch while Python code makes it.
+"""The graph of a loop's body or of a branch while Python code builds it.
 
-While it is the default graph, what is added to the graph around it is added to it instead. A tensor
-of the graph around it that is used inside is *captured*: it becomes an input. Variables,
-placeholders and large constants are made outside and captured, because a body only computes. An
-assign in a branch keeps the new value, which an assign outside stores.
+While it is the default graph, nodes that code adds to the outer graph go to it instead. A tensor of
+the outer graph that is used inside is *captured*: it becomes an input. Variables, placeholders and
+large constants are made outside and captured, because a body only computes. An assign in a branch
+keeps the new value, and an assign outside stores it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from nodeflow.graph.registry import REGISTRY
 from nodeflow.graph.types import TensorType
 
 LARGE = 64
-"""Elements from which an array is a constant outside and not text in a body."""
+"""Arrays with more elements are constants outside, and not text in a body."""
 
 
 class BodyGraph(Graph):
@@ -32,8 +32,8 @@ class BodyGraph(Graph):
         may_assign: whether it may assign to variables: a branch may, a loop may not.
 
     Attributes:
-        captured: tensor of the graph outside -> the input that stands for it.
-        before: nodes outside that what is inside waits for.
+        captured: tensor of the outer graph -> the input that stands for it.
+        before: outer nodes that nodes inside wait for.
         assigned: variable -> the values that the body assigns to it, in order.
     """
 
@@ -46,15 +46,15 @@ class BodyGraph(Graph):
         self._may_assign = may_assign
 
     def add_input(self, type_: TensorType, name: str) -> Tensor:
-        """An input that is fed from outside."""
+        """Add an input that is fed from outside."""
         attrs = {"dtype": type_.dtype, "shape": type_.shape if type_.has_rank else None}
         return super().add_node("placeholder", (), attrs, name=name).outputs[0]
 
     def capture(self, tensor: Tensor) -> Tensor:
-        """The input that stands for a tensor of the graph outside.
+        """Return the input that stands for a tensor of the outer graph.
 
         Raises:
-            GraphError: the tensor belongs neither to the graph outside nor to one around it.
+            GraphError: the tensor belongs neither to the outer graph nor to a graph around it.
         """
         with self.outer:
             tensor = self.outer.as_tensor(tensor)
@@ -139,7 +139,7 @@ class BodyGraph(Graph):
         return node
 
     def _outside(self, value: Any) -> Any:
-        """What an initial value is outside, where its variable is made."""
+        """Return an initial value as the outer graph has it, where its variable is made."""
         for tensor, inner in self.captured.items():
             if inner is value:
                 return tensor

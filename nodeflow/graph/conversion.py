@@ -1,4 +1,4 @@
-"""What a graph takes as inputs of a node: tensors of its own, arrays and literals."""
+"""Conversion of node inputs: tensors of the graph, arrays and literals."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from nodeflow.graph.types import default_dtype, dtype_name, literal
 def as_inputs(
     graph: Any, op: NodeDeclaration, given: list[Any], name: str, attrs: Mapping[str, Any]
 ) -> tuple[Any, ...]:
-    """The input tensors of a new node called ``name``, variadic ones flattened.
+    """Return the input tensors of a new node called ``name``, variadic ones flattened.
 
-    Literals take the dtype of the tensors in their port's group; None at a port with a stand-in
-    makes that, from the node's attributes.
+    A literal takes the dtype of the tensors in its port's group. None at a port with a stand-in
+    creates the stand-in from the node's attributes.
 
     Raises:
-        GraphError: what cannot be a tensor of the graph, at which port.
+        GraphError: a value cannot be a tensor of the graph; names the port.
     """
     fixed = len(op.inputs) - op.variadic
     if op.variadic and len(given) == fixed + 1 and isinstance(given[-1], (list, tuple)):
@@ -67,7 +67,7 @@ def _as_tensor_at(
 
 
 def as_tensor(graph: Any, value: Any, dtype: str | None = None) -> Any:
-    """See `Graph.as_tensor`."""
+    """Implement `Graph.as_tensor`."""
     if isinstance(value, TensorMethods):
         if value.node.op.transparent and value.node.alias:
             value = value.node.alias[value.index]
@@ -103,7 +103,7 @@ def as_tensor(graph: Any, value: Any, dtype: str | None = None) -> Any:
 
 
 def _packed(graph: Any, values: Iterable[Any], dtype: str | None) -> Any:
-    """A list with tensors in it as one tensor, as in TensorFlow 1; None if there are none."""
+    """Return a list with tensors in it as one tensor, as in TensorFlow 1; None without tensors."""
     found = []
     for value in values:
         nested = _packed(graph, value, dtype) if isinstance(value, (list, tuple)) else None

@@ -1,8 +1,8 @@
-"""The declaration of a node: its ports, attributes and documentation, and how types are inferred.
+"""The declaration of a node: its ports, attributes, documentation and type inference.
 
-Palette entry, inspector editor, tooltip, file format, command line and documentation all derive
-from it. An op of the graph is one (``nodeflow.graph.op``); so are a data set, an instance of a
-subgraph and a reroute dot, which a document holds and a graph does not.
+The palette entry, inspector editor, tooltip, file format, command line and documentation all derive
+from it. An op of the graph is a declaration (``nodeflow.graph.op``). So are a data set, an instance
+of a subgraph and a reroute dot, which exist in a document but not in a graph.
 """
 
 from __future__ import annotations
@@ -33,18 +33,18 @@ _SPELLED = {
     "rfft2d": "RFFT 2D", "rfft3d": "RFFT 3D", "irfft": "IRFFT",
     "irfft2d": "IRFFT 2D", "irfft3d": "IRFFT 3D",
 }  # fmt: skip
-"""Words of ids that the field writes in its own way."""
+"""Words of ids with a conventional spelling."""
 
 
 @dataclass(frozen=True, slots=True)
 class StandIn:
-    """What takes the place of an optional port without a wire, where a later port has one.
+    """The replacement of an optional port that is not connected while a later port is.
 
     Attributes:
         type: its type.
-        make: takes a graph and the node's attributes, and returns the tensor, derived there or
-            found.
-        type_with: its type with these attributes, where it depends on them; None where an
+        make: takes a graph and the node's attributes, and returns the tensor, a new or an existing
+            one.
+        type_with: returns its type for these attributes, if it depends on them; None if an
             attribute has no value.
     """
 
@@ -53,7 +53,7 @@ class StandIn:
     type_with: Callable[[Mapping[str, Any]], TensorType | None] | None = None
 
     def type_for(self, attrs: Mapping[str, Any]) -> TensorType | None:
-        """Its type for a node with these attributes; None where nothing can stand in."""
+        """Return its type for a node with these attributes; None if nothing can stand in."""
         return self.type if self.type_with is None else self.type_with(attrs)
 
 
@@ -65,12 +65,13 @@ class Port:
         dtypes: dtypes the port accepts.
         group: ports of one op in the same group must have equal dtypes.
         variadic: stands for ``name.0``, ``name.1``, ...; always the last input.
-        optional: may stay without a wire; only trailing inputs.
-        stand_in: what an optional port carries without a wire if a later port has one.
-        keyword: from Python given by name only.
-        by_node: means the node that the wire comes from, and never reads the value.
-        gives: attributes that a wire here overrides, besides an attribute with the port's name.
-        accepts_bool: whether a bare Python bool may stand for the tensor; False where it is most
+        optional: need not be connected; only trailing inputs.
+        stand_in: replacement of an optional port that is not connected while a later port is.
+        keyword: in Python, given by name only.
+        by_node: refers to the node at the other end of the wire; its value is never read.
+        gives: attributes that a connection here overrides, besides an attribute with the port's
+            name.
+        accepts_bool: whether a bare Python bool may stand for the tensor; False if it is most
             likely the result of comparing tensors by ``==``.
     """
 
@@ -92,7 +93,7 @@ class _Required:
         return "required"
 
     def __reduce__(self) -> str:
-        return "REQUIRED"  # there is one, in every process
+        return "REQUIRED"  # every process has exactly one
 
 
 REQUIRED: Any = _Required()
@@ -102,7 +103,7 @@ REQUIRED: Any = _Required()
 class Attr:
     """A setting of an op, fixed when the graph is built.
 
-    ``kind`` chooses check, inspector editor and command-line parser:
+    ``kind`` selects the check, the inspector's editor and the command-line parser:
 
     ========== ========================================================================
     kind       value
@@ -133,17 +134,17 @@ class Attr:
     hidden: bool = False
     """Kept in files; the window has no editor for it."""
     label: str = ""
-    """Its name in the window; by default its name in words."""
+    """Its label in the window; by default its name in words."""
 
     @property
     def required(self) -> bool:
         return self.default is REQUIRED
 
     def check(self, value: Any) -> Any:
-        """The value in canonical form.
+        """Return the value in canonical form.
 
         Raises:
-            AttributeProblem: wrong kind or out of range; names what is expected.
+            AttributeProblem: wrong kind or out of range; names the expected kind.
         """
         if value is None and (self.optional or self.default is None):
             return None
@@ -257,7 +258,7 @@ def _check_literal(_: Attr, value: Any) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    """Lists, numbers, bools and the special strings only."""
+    """Return a value that consists of lists, numbers, bools and the special strings only."""
     if isinstance(value, (list, tuple)):
         return [_plain(v) for v in value]
     if isinstance(value, (np.generic, np.ndarray)):
@@ -328,15 +329,15 @@ _EXPECTED = {
 
 @lru_cache(maxsize=2048)
 def _as_words(short_id: str) -> str:
-    """See `NodeDeclaration.title`, which lists of ops ask for again and again."""
+    """Return an id as words, for `NodeDeclaration.title`. Cached, since lists of ops use it."""
     words = [_SPELLED.get(word, word) for word in short_id.split("_")]
     return " ".join([words[0][:1].upper() + words[0][1:], *words[1:]])
 
 
 class NodeDeclaration:
-    """The protocol of ops and of everything else that a document has nodes of.
+    """The protocol of ops and of all other nodes of a document.
 
-    ``infer`` takes inputs by position (variadic ones flattened, missing optional ones left out) and
+    ``infer`` takes inputs by position (variadic ones flattened, missing optional ones omitted) and
     attributes by keyword, already checked and complete.
     """
 
@@ -354,38 +355,38 @@ class NodeDeclaration:
     hidden = False
     """Not offered in the palette."""
     everyday = True
-    """The palette shows it at once; others are folded away in their category, search finds them."""
+    """The palette shows it at once. Others are collapsed in their category; search finds them."""
     superseded = False
-    """There is a better one: files that hold it go on, palette and search leave it out."""
+    """A better op exists. Files with this op still work, but palette and search omit it."""
     layered = False
     """Whether a layer has the same name. Most users look for the layer, so it precedes this op in
     searches, and this op's title ends in "function"."""
     shown_attrs: tuple[str, ...] = ()
-    """Attributes that a card shows even where they have their default."""
+    """Attributes that a card shows even with their default values."""
     explicit = False
-    """New nodes hold every attribute, so that other defaults never change what they compute."""
+    """New nodes store every attribute, so that new defaults never change their results."""
     own = False
-    """One of the user's own ops, which can be replaced or removed while the program runs."""
+    """A user op, which can be replaced or removed while the program runs."""
     computes = True
     """A run computes its outputs, so that they can be fetched and shown."""
 
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType | Sequence[TensorType]:
-        """Output types from input types, unknown dimensions included.
+        """Return output types from input types, including unknown dimensions.
 
         Raises:
-            ShapeError, DtypeError, AttributeProblem: with ``port`` set where one is at fault.
+            ShapeError, DtypeError, AttributeProblem: with ``port`` set if a port is at fault.
         """
         raise NotImplementedError(self.id)
 
     def check_usable(self) -> None:
-        """Refuse a declaration that does not hold any more: a user's file that broke.
+        """Reject a declaration that is no longer valid: a user's file that broke.
 
         Raises:
-            UserOpError: says what is wrong.
+            UserOpError: describes the fault.
         """
 
     def variables(self, attrs: dict[str, Any]) -> tuple[str, ...]:
-        """Names of the variables that a node has (``kernel``); ``attrs`` are complete."""
+        """Return the names of the variables of a node (``kernel``); ``attrs`` are complete."""
         return ()
 
     # ---- derived from the declaration ---------------------------------------------------------
@@ -397,11 +398,11 @@ class NodeDeclaration:
 
     @property
     def call_name(self) -> str:
-        """How Python and formulas call it: ``layers.dense`` for ``layers/dense``."""
+        """The name in Python and formulas: ``layers.dense`` for ``layers/dense``."""
         return self.id.replace("/", ".")
 
     def first_attrs(self, given: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """The attributes that a new node holds, besides those that are given."""
+        """Return the attributes that a new node stores, including the given ones."""
         given = dict(given or {})
         if not self.explicit:
             return given
@@ -424,13 +425,13 @@ class NodeDeclaration:
 
     @cached_property
     def twins(self) -> tuple[str, ...]:
-        """In-ports for what an attribute of the same name says, too; a call gives one of both."""
+        """In-ports with an attribute of the same name. A call gives one of the two."""
         attrs = {attr.name for attr in self.attrs}
         return tuple(p.name for p in self.inputs if p.name in attrs and not p.keyword)
 
     @cached_property
     def givers(self) -> dict[str, tuple[str, ...]]:
-        """Attribute -> in-ports whose wires override it. A value set for it is then ignored."""
+        """Attribute -> in-ports that override it if connected. Its own value is then ignored."""
         found = {
             attr.name: tuple(p.name for p in self.inputs if attr.name in (p.name, *p.gives))
             for attr in self.attrs
@@ -439,16 +440,16 @@ class NodeDeclaration:
 
     @cached_property
     def overriding(self) -> frozenset[str]:
-        """Optional in-ports without which a node has what they give: a setting, or a stand-in."""
+        """Optional in-ports with a replacement: an attribute or a stand-in."""
         attrs = {attr.name for attr in self.attrs}
         optional = (p for p in self.inputs if p.optional and not p.variadic)
         return frozenset(p.name for p in optional if p.name in attrs or p.stand_in is not None)
 
     def attr(self, name: str) -> Attr:
-        """The declaration of one attribute.
+        """Return the declaration of one attribute.
 
         Raises:
-            AttributeProblem: there is none; the hint lists near names.
+            AttributeProblem: there is no such attribute; the hint lists similar names.
         """
         for attr in self.attrs:
             if attr.name == name:
@@ -462,7 +463,7 @@ class NodeDeclaration:
         )
 
     def bind_attrs(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """Checked attributes with defaults filled in.
+        """Return checked attributes, with defaults filled in.
 
         Raises:
             AttributeProblem: unknown, missing or malformed.
@@ -482,15 +483,15 @@ class NodeDeclaration:
         return bound
 
     def input_port(self, index: int) -> Port:
-        """The declared port of the index-th (flattened) input."""
+        """Return the declared port of the index-th (flattened) input."""
         return self.inputs[min(index, len(self.inputs) - 1)]
 
     def input_name(self, index: int) -> str:
-        """Name of the index-th (flattened) input: ``x``, or ``values.2`` for a variadic one."""
+        """Return the name of the index-th (flattened) input: ``x``, or ``values.2`` if variadic."""
         port = self.input_port(index)
         return f"{port.name}.{index - len(self.inputs) + 1}" if port.variadic else port.name
 
     def output_name(self, index: int) -> str:
-        """Name of the index-th output: ``out``, or ``parts.2`` where outputs are variadic."""
+        """Return the name of the index-th output: ``out``, or ``parts.2`` if variadic."""
         port = self.outputs[min(index, len(self.outputs) - 1)]
         return f"{port.name}.{index - len(self.outputs) + 1}" if port.variadic else port.name

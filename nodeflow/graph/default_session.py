@@ -1,4 +1,4 @@
-"""The default session of a thread: what ``tensor.eval()`` and ``node.run()`` run in."""
+"""The default session of a thread, for ``tensor.eval()`` and ``node.run()``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from nodeflow.errors import RunError
 
 
 class Runs(Protocol):
-    """A session, as far as a graph needs to know."""
+    """The part of a session that a graph uses."""
 
     def run(self, fetches: Any, feed_dict: Any = None) -> Any: ...
 
@@ -26,7 +26,7 @@ def _stack() -> list[Any]:
 
 
 def get_default_session() -> Any:
-    """The innermost session that this thread has entered; None outside of all."""
+    """Return the innermost session that this thread has entered, or None."""
     return _stack()[-1] if _stack() else None
 
 
@@ -36,7 +36,7 @@ def enter(session: Runs) -> None:
 
 
 def leave(session: Runs) -> None:
-    """Undo the last `enter` of a session; nothing where there was none."""
+    """Undo the last `enter` of a session. Without one, do nothing."""
     stack = _stack()
     for index in range(len(stack) - 1, -1, -1):
         if stack[index] is session:
@@ -45,13 +45,13 @@ def leave(session: Runs) -> None:
 
 
 def is_entered(session: Runs) -> bool:
-    """Whether a session is among this thread's defaults, the innermost or one outside of it."""
+    """Return whether a session is one of this thread's defaults, innermost or further out."""
     return any(s is session for s in _stack())
 
 
 @contextmanager
 def default_session(session: Runs) -> Iterator[Any]:
-    """A session is this thread's default inside."""
+    """Make a session this thread's default in this block."""
     enter(session)
     try:
         yield session
@@ -60,7 +60,7 @@ def default_session(session: Runs) -> Iterator[Any]:
 
 
 def session_for(session: Any, name: str, method: str) -> Any:
-    """The session given, else the default one.
+    """Return the given session, else the default one.
 
     Raises:
         RunError: there is neither.

@@ -1,6 +1,6 @@
-"""Where nodes are to be computed: TensorFlow 1's devices, kept with each node.
+"""TensorFlow 1's devices: where a node should be computed. They are stored with each node.
 
-The engine computes on the CPU whatever a node says; files keep it for those that do otherwise.
+The engine always computes on the CPU. Files keep the device for other programs.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ _BARE = re.compile(r"(?i:(cpu|gpu|tpu))(?::([0-9]+|\*))?")
 
 
 def parse_device(text: str) -> dict[str, str]:
-    """The parts of a device's name: ``job``, ``replica``, ``task`` and ``device``.
+    """Return the parts of a device's name: ``job``, ``replica``, ``task`` and ``device``.
 
     Raises:
-        GraphError: it is no name of a device.
+        GraphError: it is not the name of a device.
     """
     found: dict[str, str] = {}
     for piece in text.strip().strip("/").split("/") if text.strip("/ ") else ():
@@ -48,12 +48,12 @@ def parse_device(text: str) -> dict[str, str]:
 
 
 def device_name(parts: dict[str, str]) -> str:
-    """The full name of a device, ``/job:worker/task:0/device:GPU:0``; empty for none."""
+    """Return the full name of a device, ``/job:worker/task:0/device:GPU:0``; empty for none."""
     return "".join(f"/{key}:{parts[key]}" for key in _PARTS if key in parts)
 
 
 def lawful_device(text: Any) -> str:
-    """The full name of a device that a file gives; empty where it is none."""
+    """Return the full name of a device in a file; empty if it is not valid."""
     try:
         return device_name(parse_device(text)) if isinstance(text, str) else ""
     except GraphError:
@@ -61,17 +61,17 @@ def lawful_device(text: Any) -> str:
 
 
 def is_elsewhere(device: str) -> bool:
-    """Whether a device is another than the CPU of this machine."""
+    """Return whether a device is not the CPU of this machine."""
     parts = parse_device(device)
     return "job" in parts or not parts.get("device", "CPU").startswith("CPU")
 
 
 class DeviceKept(UserWarning):
-    """A device that is kept in the file, while the engine computes on the CPU."""
+    """A warning that a device is kept in the file, while the engine computes on the CPU."""
 
 
 class GraphDevices:
-    """Base of `Graph`: the device of the nodes that are made now.
+    """The base of `Graph` that stores the device of new nodes.
 
     Attributes:
         devices_noted: whether the user knows that the engine computes on the CPU.
@@ -82,7 +82,7 @@ class GraphDevices:
     _device = ""
 
     def device_note(self) -> str:
-        """What to say where nodes are to be computed elsewhere; empty where none is."""
+        """Return a message if nodes should be computed elsewhere, else an empty string."""
         own = [n for n in self.nodes if n.device and n.derived_from is None]
         count = sum(is_elsewhere(node.device) for node in own)
         nodes = counted(count, "node")
@@ -91,15 +91,16 @@ class GraphDevices:
 
     @contextmanager
     def device(self, device_name_or_function: Any) -> Iterator[None]:
-        """Nodes made inside have this device, as in TensorFlow 1.
+        """Give nodes made in this block a device, as in TensorFlow 1.
 
         Args:
             device_name_or_function: ``/cpu:0``, ``/device:GPU:1`` or
-                ``/job:worker/task:0/gpu:0``; what it leaves out stays as around it. None means no
+                ``/job:worker/task:0/gpu:0``. Omitted parts are inherited from outside. None means
+                no
                 device.
 
         Raises:
-            GraphError: it is no name of a device, or a function.
+            GraphError: it is not the name of a device, or it is a function.
         """
         given = device_name_or_function
         if given is not None and not isinstance(given, str):

@@ -1,4 +1,4 @@
-"""Dtypes as objects, as TensorFlow 1 has them: ``nf.float32``, ``x.dtype.as_numpy_dtype``."""
+"""Dtypes as objects, as in TensorFlow 1: ``nf.float32``, ``x.dtype.as_numpy_dtype``."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from nodeflow.graph.types import DTYPES, dtype_name, float_limits, number_kind, 
 
 
 class DType(str):
-    """The name of a dtype, usable wherever a name is, with what TensorFlow 1 asks of it."""
+    """The name of a dtype, usable like any string, with TensorFlow 1's properties of dtypes."""
 
     __slots__ = ()
 
@@ -25,7 +25,7 @@ class DType(str):
 
     @property
     def base_dtype(self) -> DType:
-        """Itself: there are no dtypes of references."""
+        """The dtype itself: there are no reference dtypes."""
         return self
 
     @property
@@ -72,7 +72,7 @@ class DType(str):
         return np.iinfo(self) if self.is_integer else float_limits(self)
 
     def is_compatible_with(self, other: Any) -> bool:
-        """Whether another dtype, by any of its names, is this one."""
+        """Return whether another dtype, by any of its names, is this one."""
         return dtype_name(other) == self
 
 
@@ -81,11 +81,11 @@ def _kind(dtype: str) -> str:
 
 
 OBJECTS = {name: DType(name) for name in DTYPES}
-"""One object for each dtype."""
+"""The dtype objects by name, one for each."""
 
 
 def as_dtype(type_value: Any) -> DType:
-    """The dtype object of a name, a numpy dtype or a Python type.
+    """Return the dtype object for a name, a numpy dtype or a Python type.
 
     Raises:
         DtypeError: there is no such dtype.

@@ -1,4 +1,4 @@
-"""What TensorFlow 1 lets a program do with a tensor and with an operation: look at it, run it."""
+"""TensorFlow 1's methods of tensors and operations: inspect them, run them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SHAPE = Attr("shape", "shape")
 
 
 class TensorMethods:
-    """Base of `Tensor`."""
+    """The base of `Tensor` with its methods."""
 
     __slots__ = ()
 
@@ -28,28 +28,28 @@ class TensorMethods:
 
     @property
     def shape(self) -> TensorShape:
-        """The sizes, None for one that is known only at run time: a tuple with ``as_list()``."""
+        """The sizes, None for a size that is known only at run time: a tuple with ``as_list()``."""
         shape = self.type.shape
         return UNKNOWN if shape is UNKNOWN else TensorShape(shape)
 
     @property
     def device(self) -> str:
-        """Where it is to be computed, ``/device:GPU:0``; empty where nothing says so."""
+        """The device where it should be computed, ``/device:GPU:0``; empty by default."""
         return self.node.device
 
     def get_shape(self) -> TensorShape:
-        """As ``shape``: the name that TensorFlow 1 has for it."""
+        """Return ``shape``; TensorFlow 1's name for it."""
         return self.shape
 
     def set_shape(self, shape: Any) -> None:
-        """Declare what is known of the shape, as in TensorFlow 1; known sizes are kept.
+        """Declare known sizes of the shape, as in TensorFlow 1; sizes already known are kept.
 
-        What is added to the graph afterwards relies on it. A placeholder keeps it as its
-        attribute, so that feeds are checked and files have it.
+        Nodes added to the graph afterwards rely on it. A placeholder stores it as its attribute, so
+        that feeds are checked and files contain it.
 
         Raises:
-            ShapeError: it contradicts what is known.
-            AttributeProblem: it is no shape.
+            ShapeError: it contradicts known sizes.
+            AttributeProblem: it is not a shape.
         """
         wanted = UNKNOWN if shape is None else _SHAPE.check(shape)
         try:
@@ -62,15 +62,15 @@ class TensorMethods:
 
     @property
     def value_index(self) -> int:
-        """Which of its node's outputs it is."""
+        """The number of this output of its node."""
         return self.index
 
     def consumers(self) -> list[Any]:
-        """The nodes that read it."""
+        """Return the nodes that read it."""
         return [n for n in self.graph.nodes if any(t is self for t in n.inputs)]
 
     def eval(self, feed_dict: Mapping[Any, Any] | None = None, session: Any = None) -> Any:
-        """Its value, as `Session.run` gives it, in a session or the default one.
+        """Return its value, as `Session.run` does, in a given or the default session.
 
         Raises:
             RunError: there is no session.
@@ -79,7 +79,7 @@ class TensorMethods:
 
 
 class NodeMethods:
-    """Base of `Node`."""
+    """The base of `Node` with its methods."""
 
     __slots__ = ()
 
@@ -94,7 +94,7 @@ class NodeMethods:
         return self.op.id
 
     def get_attr(self, name: str) -> Any:
-        """The value of one of its attributes.
+        """Return the value of one of its attributes.
 
         Raises:
             AttributeProblem: its op has no such attribute.
@@ -102,11 +102,11 @@ class NodeMethods:
         return self.attrs[self.op.attr(name).name]
 
     def values(self) -> tuple[Any, ...]:
-        """Its output tensors."""
+        """Return its output tensors."""
         return self.outputs
 
     def run(self, feed_dict: Mapping[Any, Any] | None = None, session: Any = None) -> None:
-        """Run it and what it needs, in a session or the default one.
+        """Run it and all nodes that it depends on, in a given or the default session.
 
         Raises:
             RunError: there is no session.

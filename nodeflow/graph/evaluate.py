@@ -1,7 +1,8 @@
-"""What an op computes in numpy: its reference, by way of float32 where it is given half floats.
+"""Computation of an op in numpy by its reference. Half floats are computed in float32.
 
-float16 and bfloat16 are for storage. Arithmetic on them happens in float32, and what an op returns
-is rounded once: a sum of many is added up in float32, and no reference needs to know of them.
+float16 and bfloat16 are formats for storage. Arithmetic on them uses float32, and the result of an
+op is rounded once. So a sum of many numbers is accumulated in float32, and a reference needs no
+special case for them.
 """
 
 from __future__ import annotations
@@ -17,10 +18,10 @@ from nodeflow.graph.types import is_half, numpy_dtype, type_of_array
 
 
 def evaluate(op: Op, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any], **given: Any) -> Any:
-    """What ``op.reference`` returns for arrays and complete attributes.
+    """Return the result of ``op.reference`` for arrays and complete attributes.
 
     Args:
-        given: what ops get besides, such as ``stream``.
+        given: further arguments of ops, such as ``stream``.
     """
     if not op.widens or not any(is_half(a.dtype) for a in arrays):
         return op.reference(*arrays, **attrs, **given)

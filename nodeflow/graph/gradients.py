@@ -1,8 +1,9 @@
 """Gradients as graph nodes: one reverse sweep over the graph as built, before any rewrite.
 
 Reverse-mode differentiation (Griewank and Walther, "Evaluating Derivatives", 2008, chapter 3). The
-ops give their local rules; this module owns what every rule would otherwise repeat: adding up the
-contributions of several consumers, and summing over the axes along which an input was broadcast.
+ops define their local rules. This module contains the two steps that every rule would otherwise
+repeat: adding the contributions of several consumers, and summing over the axes along which an
+input was broadcast.
 """
 
 from __future__ import annotations
@@ -27,10 +28,10 @@ def gradients(
         ys: float tensors of any shape.
         xs: float tensors; each result has the shape and dtype of its x.
         grad_ys: gradient that flows into each y; None stands for ones.
-        stop_at: tensors taken as constants.
+        stop_at: tensors treated as constants.
 
     Returns:
-        One tensor per x, or None where no y depends on it.
+        One tensor per x, or None if no y depends on it.
 
     Raises:
         GradientError: a y or x is not float, or an op on the way has no gradient.
@@ -70,13 +71,14 @@ class _Sweep:
         self.active = self._nodes_between()
 
     def _nodes_between(self) -> list[Node]:
-        """Nodes on a float path from an x to a y, consumers before producers."""
+        """Return the nodes on a float path from an x to a y, consumers before producers."""
         carries = set(self.xs)
         on_path = []
         for node in sorted(ancestors(y.node for y in self.ys), key=lambda n: n.index):
             if any(t in carries and t not in self.stop_at for t in _sources(node)):
                 carries.update(t for t in node.outputs if t.type.is_float)
-                if node.op.id != "stop_gradient":  # which complex numbers pass on, to their error
+                # let complex numbers reach an op that rejects them
+                if node.op.id != "stop_gradient":
                     carries.update(t for t in node.outputs if t.type.is_complex)
                 on_path.append(node)
         self.carries = carries
@@ -146,19 +148,19 @@ class _Sweep:
 
 
 def _sources(node: Node) -> Sequence[Tensor]:
-    """What gradients flow back to: inputs, or the aliases of a macro node."""
+    """Return the tensors that gradients flow back to: inputs, or the aliases of a macro node."""
     return [t for t in node.alias if t is not None] if node.alias else node.inputs
 
 
 def _same_dim(shape: Shape, full: Shape, others: Sequence[Shape], axis: int) -> bool:
-    """True when broadcasting provably left the dimension at ``axis`` as it is in ``shape``."""
+    """Return whether broadcasting provably kept the dimension at ``axis`` of ``shape``."""
     if shape[axis] is not None:
         return shape[axis] == full[axis]
     return all(len(other) < -axis or other[axis] == 1 for other in others)
 
 
 def _free_scope(graph: Graph, wanted: str) -> str:
-    """``gradients``, ``gradients_1``, ...: the first that no node's scope uses."""
+    """Return the first of ``gradients``, ``gradients_1``, ... that no node's scope uses."""
     prefix = "/".join([*graph._scopes, wanted])
     used = {n[len(prefix) :].split("/")[0] for n in graph.names() if n.startswith(prefix)}
     if "" not in used:

@@ -1,6 +1,6 @@
 """Tensors, nodes and graphs, as in TensorFlow 1: a graph only grows, a node never changes.
 
-A node's position in ``Graph.nodes`` is a topological order, since its inputs exist before it.
+The order of ``Graph.nodes`` is topological, because the inputs of a node exist before it.
 """
 
 from __future__ import annotations
@@ -32,8 +32,9 @@ class Tensor(TensorMethods, VariableMethods, TensorOperators):
     """One output of a node: a symbolic value with dtype and shape.
 
     Python's operators build nodes: ``a + b``, ``2 * a``, ``a @ b``, ``-a``, ``a < b``, ``a[1:]``.
+
     ``==`` and ``!=`` compare identity, as in TensorFlow 1, so that tensors can be keys of
-    dictionaries and members of lists. Use ``nf.equal`` and ``nf.not_equal`` for values: comparing
+    dictionaries and members of lists. For values, use ``nf.equal`` and ``nf.not_equal``: comparing
     a tensor with a number, bool, array or list raises a `GraphError`.
     """
 
@@ -78,11 +79,11 @@ class Node(NodeMethods):
         control_inputs: nodes that run before this one.
         derived_from: name of the macro node (optimizer, gradients) that this node was derived
             from; None for nodes made by the user.
-        made_by: the same, but where a macro node derived another, that one for what it derived.
-        stream: what names its random numbers, beside the run's seed: its name when it was made,
-            whatever it is called since.
+        made_by: like ``derived_from``, but the innermost macro node if one derived another.
+        stream: identifies its random numbers, together with the run's seed: its first name, even
+            after it is renamed.
         alias: for a macro node, the tensors that its outputs stand for.
-        device: where it is to be computed, ``/device:GPU:0``; empty where nothing says so.
+        device: device where it should be computed, ``/device:GPU:0``; empty by default.
     """
 
     __slots__ = (
@@ -145,17 +146,17 @@ class Graph(GraphNames, GraphDevices):
     functions of the API.
 
     Attributes:
-        seed: what `set_random_seed` gave it; None where nothing did.
-        origin: what the graph was built from, where that has to be kept to save the graph again;
-            see `document.build.origin`.
-        task: how the file that it was loaded from says to train it, see `train.api`; None where
-            it was made in Python.
+        seed: the seed from `set_random_seed`, or None.
+        origin: the source of the graph, if it is needed to save the graph again; see
+            `document.build.origin`.
+        task: the training settings in the file that the graph was loaded from, see `train.api`;
+            None if the graph was made in Python.
         awaited: while a macro node derives others, the nodes that it waits for.
-        streams: placeholder -> which component of the next element of a stream it takes, and
-            initializer -> which stream it begins, see `engine.input_streams`.
-        stored: stream of a variable -> the value that it begins with, where its initializer is
-            `stored`; see `document.build.stored_values`.
-        aliases: name in the file that a graph came from, such as ``input:0`` -> tensor.
+        streams: placeholder -> the component of the next element of a stream that it takes, and
+            initializer -> the stream that it starts; see `engine.input_streams`.
+        stored: stream of a variable -> its initial value, if its initializer is `stored`; see
+            `document.build.stored_values`.
+        aliases: name in the file of an imported graph, such as ``input:0`` -> tensor.
         size_names: tensor -> the names of its sizes in that file, None for an unnamed size.
     """
 
@@ -183,16 +184,17 @@ class Graph(GraphNames, GraphDevices):
 
         Args:
             op: the op or its id.
-            inputs: tensors, numpy arrays or Python literals; a variadic port takes all that is
-                left, or one list. A literal takes the dtype of the tensors in its port's group.
-            name: wanted name; made unique (``add``, ``add_1``) and prefixed by the scopes.
+            inputs: tensors, numpy arrays or Python literals. A variadic port takes all remaining
+                ones, or
+                one list. A literal takes the dtype of the tensors in its port's group.
+            name: requested name; made unique (``add``, ``add_1``) and prefixed by the scopes.
             attrs: attributes of the op.
 
         Returns:
-            The output tensor, a tuple of several, or the node where the op has no outputs.
+            The output tensor, a tuple of several, or the node if the op has no outputs.
 
         Raises:
-            GraphError: what does not fit, at which node and port.
+            GraphError: an input or attribute does not fit; names the node and port.
         """
         node = self.add_node(op, inputs, attrs, name=name)
         if not node.outputs:
@@ -210,10 +212,10 @@ class Graph(GraphNames, GraphDevices):
         control_inputs: Iterable[Node] = (),
         stream: str | None = None,
     ) -> Node:
-        """Like ``apply``, but always returns the node.
+        """Add one application of an op as ``apply`` does, but always return the node.
 
         Args:
-            stream: names its random numbers; default: its full name.
+            stream: identifies its random numbers; default: its full name.
         """
         if (body := self._open_body()) is not self:
             return body.add_node(
@@ -239,7 +241,7 @@ class Graph(GraphNames, GraphDevices):
             raise error.at(full_name) from None
 
     def _open_body(self) -> Graph:
-        """The body of this graph's that is being made, else this graph."""
+        """Return the body in this graph that is being built, else this graph."""
         body = graph = get_default_graph()
         while graph.outer is not None:
             graph = graph.outer
@@ -285,16 +287,16 @@ class Graph(GraphNames, GraphDevices):
         return node
 
     def _stream(self, name: str) -> str:
-        """The stream of a new node: its name, in a macro node's scope with that one's stream."""
+        """Return the stream of a new node: its name, beginning with its macro node's stream."""
         owner = self._derived_from
-        if owner is None and name in self._kept_streams:  # of a node that is called otherwise now
+        if owner is None and name in self._kept_streams:  # the stream of a renamed node
             return f"{name}@{len(self.nodes)}"
         if owner is None or owner == self._owner_stream:
             return name
         return f"{self._owner_stream}/{name.removeprefix(f'{owner}/')}"
 
     def discard_since(self, mark: int, keep: Iterable[Node]) -> None:
-        """Drop the nodes added after the first ``mark`` that no node in ``keep`` depends on."""
+        """Remove the nodes added after the first ``mark`` that no node in ``keep`` depends on."""
         needed = ancestors(keep)
         kept = self.nodes[:mark]
         for node in self.nodes[mark:]:
@@ -307,13 +309,13 @@ class Graph(GraphNames, GraphDevices):
         self.nodes[:] = kept
 
     def as_tensor(self, value: Any, dtype: str | None = None) -> Tensor:
-        """A tensor of this graph: itself, or a constant made of an array or literal.
+        """Return a tensor of this graph: the value itself, or a constant from an array or literal.
 
         Args:
-            dtype: dtype that a bare literal takes; arrays keep their own.
+            dtype: dtype of a bare literal; arrays keep their own.
 
         Raises:
-            GraphError: a tensor of another graph, or nothing that can be a tensor.
+            GraphError: a tensor of another graph, or a value that cannot be a tensor.
         """
         return as_tensor(self, value, dtype)
 
@@ -323,10 +325,12 @@ class Graph(GraphNames, GraphDevices):
     def control_dependencies(
         self, control_inputs: Iterable[Node | Tensor | str] | Node | Tensor | None
     ) -> Iterator[None]:
-        """Nodes made inside run after these nodes, tensors or names; None lifts all such.
+        """Let nodes made in this block run after these nodes, tensors or names.
+
+        None removes all such dependencies in the block.
 
         Raises:
-            GraphError: what is given is no node, or one of another graph.
+            GraphError: an item is not a node, or belongs to another graph.
         """
         saved = self._controls
         given = control_inputs
@@ -350,7 +354,7 @@ class Graph(GraphNames, GraphDevices):
         return element.node if isinstance(element, Tensor) else element
 
     def finalize(self) -> None:
-        """Nothing can be added from now on."""
+        """Allow no more nodes in this graph."""
         self._finalized = True
 
     @property
@@ -360,10 +364,10 @@ class Graph(GraphNames, GraphDevices):
     # ---- looking up ---------------------------------------------------------------------------
 
     def node(self, name: str) -> Node:
-        """The node called ``name``.
+        """Return the node called ``name``.
 
         Raises:
-            UnknownName: there is none; the hint lists near names.
+            UnknownName: there is no such node; the hint lists similar names.
         """
         node = self._by_name.get(name)
         if node is None and name in self.aliases:
@@ -378,7 +382,7 @@ class Graph(GraphNames, GraphDevices):
         return node
 
     def tensor(self, name: str) -> Tensor:
-        """The tensor called ``add``, ``split:1`` or ``split:PORT``.
+        """Return the tensor called ``add``, ``split:1`` or ``split:PORT``.
 
         Raises:
             UnknownName: no such node or output.
@@ -399,13 +403,14 @@ class Graph(GraphNames, GraphDevices):
     def as_graph_element(
         self, obj: Any, allow_tensor: bool = True, allow_operation: bool = True
     ) -> Any:
-        """The tensor or node of this graph that an object or a name means.
+        """Return the tensor or node of this graph that an object or a name refers to.
 
         Args:
             obj: a Tensor, a Node, or a name: ``x:0`` means a tensor, and ``x`` a node.
 
         Raises:
-            GraphError: it is none, of another graph, or of the kind that is not allowed.
+            GraphError: it is neither, belongs to another graph, or is of a kind that is not
+                allowed.
             UnknownName: nothing has this name.
         """
         if isinstance(obj, str):
@@ -423,15 +428,15 @@ class Graph(GraphNames, GraphDevices):
         return obj
 
     def get_operation_by_name(self, name: str) -> Node:
-        """The node called ``name``, as `node`."""
+        """Return the node called ``name``, like `node`."""
         return self.node(name)
 
     def get_tensor_by_name(self, name: str) -> Tensor:
-        """The tensor called ``x``, ``x:0`` or ``split:1``, as `tensor`."""
+        """Return the tensor called ``x``, ``x:0`` or ``split:1``, like `tensor`."""
         return self.tensor(name)
 
     def get_operations(self) -> list[Node]:
-        """All nodes, in the order they were made."""
+        """Return all nodes, in creation order."""
         return list(self.nodes)
 
     def __contains__(self, name: object) -> bool:
@@ -453,7 +458,7 @@ class Graph(GraphNames, GraphDevices):
         self.collections.setdefault(name, []).append(value)
 
     def get_collection(self, name: str) -> list[Any]:
-        """Members of a collection; ``trainable_variables`` and ``update_ops`` are kept for you."""
+        """Return a collection's items; ``trainable_variables`` and ``update_ops`` fill themselves."""
         if name == "trainable_variables":
             return list(self.trainable_variables)
         kept = self.update_ops if name == "update_ops" else ()
@@ -461,7 +466,7 @@ class Graph(GraphNames, GraphDevices):
 
     @property
     def update_ops(self) -> list[Tensor]:
-        """The assigns that move averages of layers with each step of an optimizer."""
+        """The assigns that update moving averages of layers in each step of an optimizer."""
         return [node.outputs[0] for node in self.nodes if moves_average(node)]
 
     # ---- the default graph --------------------------------------------------------------------
@@ -476,7 +481,7 @@ class Graph(GraphNames, GraphDevices):
 
     @contextmanager
     def as_default(self) -> Iterator[Self]:
-        """This graph is the default one inside, in this thread."""
+        """Make this graph the default one in this block, in this thread."""
         with self:
             yield self
 
@@ -485,7 +490,7 @@ class Graph(GraphNames, GraphDevices):
 
 
 def moves_average(node: Node) -> bool:
-    """Whether a node is the assign of a layer that goes along with each step of an optimizer."""
+    """Return whether a node is a layer's assign that runs in each step of an optimizer."""
     if node.op.id != "assign" or not node.attrs["each_step"] or node.derived_from is None:
         return False
     return node.derived_from in node.graph and (
@@ -494,7 +499,7 @@ def moves_average(node: Node) -> bool:
 
 
 def ancestors(nodes: Iterable[Node]) -> set[Node]:
-    """The nodes and everything they depend on: inputs, control inputs and aliases."""
+    """Return the nodes and all nodes they depend on: inputs, control inputs and aliases."""
     seen: set[Node] = set()
     stack = list(nodes)
     while stack:
@@ -509,7 +514,7 @@ def ancestors(nodes: Iterable[Node]) -> set[Node]:
 
 
 def descendants(nodes: Iterable[Node], users: Mapping[Node, Iterable[Node]]) -> set[Node]:
-    """The nodes and everything that depends on them.
+    """Return the nodes and all nodes that depend on them.
 
     Args:
         users: node -> the nodes that read it.
@@ -535,7 +540,7 @@ def _stack() -> list[Graph]:
 
 
 def get_default_graph() -> Graph:
-    """The innermost ``with graph:`` of this thread, else the process's own graph."""
+    """Return the innermost ``with graph:`` of this thread, else the process's own graph."""
     return _stack()[-1] if _stack() else _fallback
 
 

@@ -1,4 +1,4 @@
-"""Basic numpy indexing as ops: integers, slices, None, ``...``, and tensors in their places."""
+"""Basic numpy indexing as ops: integers, slices, None, ``...``, and tensors in place of numbers."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from nodeflow.errors import GraphError, ShapeError
 from nodeflow.graph.shapes import UNKNOWN, Shape
 
 FAR = 2**31 - 1
-"""Where a slice with tensors among its bounds begins or ends if that is not said, or, before the
-first element, its negative: what is beyond is cut off."""
+"""The bound in place of an omitted one, if a slice has tensors as bounds. Its negative is before the
+first element. A slice never goes past the ends of the axis.""" ""
 
 
 @dataclass
 class Index:
-    """A key as a strided slice, then a squeeze, then new axes.
+    """An index in brackets as a strided slice, then a squeeze, then new axes.
 
     Attributes:
         begin, end, strides: for each axis of the tensor; None means from one end, or to the other.
         squeezed: axes of the tensor that an integer removes.
-        gathered: axes that a tensor of one number, or of several, is an index of.
+        gathered: axes that are indexed by a tensor of one or several numbers, with that tensor.
         new_axes: axes of the result to insert, in order.
     """
 
@@ -33,24 +33,24 @@ class Index:
 
     @property
     def slices(self) -> bool:
-        """Whether the strided slice leaves anything out."""
+        """Whether the strided slice omits any elements."""
         parts = zip(self.begin, self.end, self.strides, strict=True)
         return any(is_tensor(b) or is_tensor(s) or b != 0 or e is not None or s != 1
                    for b, e, s in parts)  # fmt: skip
 
 
 def is_tensor(value: Any) -> bool:
-    """Whether a part of a key is a tensor: what else has a node is no index."""
+    """Return whether a part of an index is a tensor. A node itself is not a valid index."""
     return hasattr(value, "node") and hasattr(value, "index")
 
 
 def parse_index(key: Any, shape: Shape) -> Index:
-    """What a key in brackets selects from a tensor of this shape.
+    """Return the elements that an index in brackets selects from a tensor of this shape.
 
     Raises:
         ShapeError: more indices than axes, or an index outside a known dimension.
         UnknownRank: ``...`` of a tensor of unknown rank.
-        GraphError: an index that is neither an integer, a slice, a tensor, None nor ``...``.
+        GraphError: an index is not an integer, a slice, a tensor, None or ``...``.
     """
     index = Index()
     kept = 0
@@ -84,7 +84,7 @@ def parse_index(key: Any, shape: Shape) -> Index:
 
 
 def apply_index(tensor: Any, index: Index) -> Any:
-    """The ops that select what an index says."""
+    """Add the ops for an index; return the selected elements."""
     result = tensor
     if index.slices:
         begin, end, strides = index.begin, index.end, index.strides
@@ -106,7 +106,7 @@ def apply_index(tensor: Any, index: Index) -> Any:
 
 
 def _moved(index: Index) -> list[int]:
-    """The axes to squeeze, after those before them were replaced by the axes of indices."""
+    """Return the axes to squeeze, after index tensors have replaced the axes before them."""
     more = [(axis, indices.type.rank - 1) for axis, indices in index.gathered]
     return [axis + sum(n for before, n in more if before < axis) for axis in index.squeezed]
 

@@ -1,4 +1,4 @@
-"""Infers a node's output types from its declaration; errors name node, port, expected, actual."""
+"""Type inference of a node from its declaration. Errors name node, port, expected, actual."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ def infer_types(
     attrs: Mapping[str, Any],
     node: str | None = None,
 ) -> tuple[TensorType, ...]:
-    """Output types of one node that ``op`` declares.
+    """Return the output types of one node that ``op`` declares.
 
     Args:
         types: input types, variadic ones flattened.
         attrs: attributes as ``op.bind_attrs`` returns them.
-        node: name to put into errors.
+        node: name for errors.
 
     Raises:
-        GraphError: what does not fit, at which node and port.
+        GraphError: an input or attribute does not fit; names the node and port.
     """
     try:
         check_count(op, len(types))
@@ -45,7 +45,7 @@ def infer_types(
 def infer_outputs(
     op: NodeDeclaration, types: Sequence[TensorType], attrs: Mapping[str, Any]
 ) -> tuple[TensorType, ...]:
-    """What ``op.infer`` says, as a tuple; for each rank that an unknown one may be, if need be."""
+    """Return the result of ``op.infer`` as a tuple; an unknown rank is tried out if necessary."""
     try:
         result = op.infer(*types, **attrs)
     except UnknownRank as error:
@@ -54,7 +54,7 @@ def infer_outputs(
 
 
 def check_count(op: NodeDeclaration, count: int) -> None:
-    """Raises MissingInput (or DtypeError for too many) when ``count`` inputs cannot be right."""
+    """Raise MissingInput (or DtypeError for too many) if ``count`` inputs are not valid."""
     required = sum(not (p.optional or p.variadic) for p in op.inputs)
     if count < required:
         port = op.input_name(count)
@@ -68,7 +68,7 @@ def check_count(op: NodeDeclaration, count: int) -> None:
 
 
 def check_dtypes(op: NodeDeclaration, types: Sequence[TensorType]) -> None:
-    """Raises DtypeError where a port refuses a dtype or ports of one group differ."""
+    """Raise DtypeError if a port rejects a dtype or ports of one group differ."""
     first: dict[str, tuple[str, str]] = {}
     for index, tensor_type in enumerate(types):
         port, name = op.input_port(index), op.input_name(index)
@@ -91,9 +91,9 @@ def check_dtypes(op: NodeDeclaration, types: Sequence[TensorType]) -> None:
 
 
 def _cast_one(op: NodeDeclaration, one: tuple[str, str], other: tuple[str, str]) -> str:
-    """A hint to cast one of two ports, that which loses less: the narrower, or not the float.
+    """Return a hint to cast the port of two that loses less: the narrower, or the non-float.
 
-    What is stored in a variable is cast, whatever that loses.
+    A value that is stored in a variable is always cast, even with loss.
     """
     (name, dtype), (other_name, wanted) = one, other
     if op.id != "assign" and keeps_more(wanted, dtype):
@@ -102,7 +102,7 @@ def _cast_one(op: NodeDeclaration, one: tuple[str, str], other: tuple[str, str])
 
 
 def keeps_more(dtype: str, wanted: str) -> bool:
-    """Whether casting ``dtype`` to ``wanted`` loses less than the other way round.
+    """Return whether casting ``dtype`` to ``wanted`` loses less than the opposite direction.
 
     >>> keeps_more("int64", "float64"), keeps_more("float64", "int64")
     (True, False)
@@ -115,7 +115,7 @@ _FAMILIES = (("any float", FLOATS), ("any integer", INTEGERS), ("any complex num
 
 
 def any_of(dtypes: Sequence[str]) -> str:
-    """Dtypes in words: by name if they are few, else by family."""
+    """Return dtypes in words: a few by name, many by family."""
     words = list(dtypes)
     if len(words) > 4:
         whole = [family for family in _FAMILIES if set(family[1]) <= set(words)]

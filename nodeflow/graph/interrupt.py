@@ -1,4 +1,4 @@
-"""Lets an op that takes long end early: who runs it says by what, and the op asks."""
+"""Early termination of long ops: the caller sets an event, and the op checks it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _current = _Current()
 
 @contextmanager
 def interruptible(event: threading.Event | None) -> Iterator[None]:
-    """What runs inside ends soon after the event is set; None changes nothing."""
+    """Let ops in this block end soon after the event is set; None changes nothing."""
     saved = _current.event
     _current.event = event or saved
     try:
@@ -28,7 +28,7 @@ def interruptible(event: threading.Event | None) -> Iterator[None]:
 
 
 def check_interrupt() -> None:
-    """For ops between two pieces of work.
+    """Check for a stop, between two pieces of work of an op.
 
     Raises:
         Cancelled: the user stopped the run.

@@ -1,10 +1,9 @@
-"""Sizes that ops take as tensors, as far as they follow from types: constant propagation.
+"""Constant propagation: sizes that ops take as tensors, as far as they follow from types.
 
-``shape(x)`` of a float tensor (?, 784) is an integer tensor of which the second element is known
-while the graph is built, and both once a run has fed x. What moves such integers, calculates with
-them or reduces them keeps what is known, element by element, in `TensorType.value`. So
-``reshape(x, [shape(x)[0], 28 * 28])`` has the type (?, 784), and in a run, whose shapes are known,
-nothing of it is left to compute.
+``shape(x)`` of a float tensor (?, 784) is an integer tensor. Its second element is known while the
+graph is built, and both are known once a run has fed x. Ops that move such integers, calculate with
+them or reduce them keep the known elements in `TensorType.value`. So ``reshape(x, [shape(x)[0], 28
+* 28])`` has the type (?, 784), and in a run, where all shapes are known, none of it is computed.
 """
 
 from __future__ import annotations
@@ -19,24 +18,24 @@ from nodeflow.graph.declaration import NodeDeclaration
 from nodeflow.graph.types import TensorType, numpy_dtype
 
 MOST = 64
-"""Elements up to which values are followed: shapes are short."""
+"""The maximum number of elements whose values are tracked. Shapes are short."""
 
 MOVES: dict[str, int] = {
     "identity": 1, "stop_gradient": 1, "cast": 1, "squeeze": 1, "expand_dims": 1, "transpose": 1,
     "broadcast_to": 1, "tile": 1, "reshape": 1, "slice": 1, "strided_slice": 1, "gather": 1,
     "split": 1, "unstack": 1, "reverse": 1, "flatten": 1, "concat": 99, "stack": 99,
 }  # fmt: skip
-"""Ops whose results are elements of their first inputs, and how many inputs those are."""
+"""Ops whose results are elements of their first inputs, with the number of these inputs."""
 ELEMENTWISE = frozenset(
     "add subtract multiply floor_divide modulo maximum minimum negative abs square sign".split()
 )
 REDUCTIONS = frozenset("reduce_sum reduce_prod reduce_max reduce_min".split())
 WHOLE = frozenset("range fill zeros_like ones_like".split())
-"""Ops that are followed only where all of their inputs are known."""
+"""Ops that are tracked only if all their inputs are known."""
 
 
 def known_value(array: np.ndarray) -> tuple[int, ...] | None:
-    """What a type says of an array: its elements, if they are a few integers."""
+    """Return the value of a type for an array: its elements, if they are a few integers."""
     if array.dtype.kind not in "iu" or array.size > MOST:
         return None
     return tuple(array.ravel().tolist())
@@ -48,7 +47,7 @@ def with_values(
     attrs: Mapping[str, Any],
     outs: tuple[TensorType, ...],
 ) -> tuple[TensorType, ...]:
-    """The types of a node's outputs with what is known of their elements."""
+    """Return the types of a node's outputs, with the known values of their elements."""
     found = _values(op, types, attrs, outs)
     if found is None:
         return tuple(t.with_value(None) if any(t is u for u in types) else t for t in outs)
@@ -74,18 +73,18 @@ def _values(
             results = _listed(op.reference(*numbers, *rest, **attrs))
             unknown = _unknown(op, masks, rest, attrs, results)
     except NodeflowError:
-        return None  # an error of the run, if it gets there
+        return None  # a run that gets here fails
     return [_known(*pair) for pair in zip(results, unknown, strict=True)]
 
 
 def _is_small(type_: TensorType) -> bool:
-    """Whether the values of a type are followed: a few integers."""
+    """Return whether the values of a type are tracked: a few integers."""
     size = type_.size if type_.is_static else None
     return size is not None and size <= MOST and numpy_dtype(type_.dtype).kind in "iu"
 
 
 def _known(result: np.ndarray, unknown: np.ndarray) -> tuple[int | None, ...] | None:
-    """The elements, None where they are not known; None if none is."""
+    """Return the elements, None for unknown ones; None if no element is known."""
     if unknown.size and unknown.all():
         return None
     return tuple(
@@ -101,7 +100,7 @@ def _unknown(
     attrs: Mapping[str, Any],
     results: Sequence[np.ndarray],
 ) -> list[np.ndarray]:
-    """Which elements of the results depend on elements that are not known (not 0)."""
+    """Return which elements of the results depend on unknown elements (not 0)."""
     if op.id in MOVES:
         return _listed(op.reference(*masks, *rest, **attrs))
     if op.id in REDUCTIONS:

@@ -1,4 +1,4 @@
-"""Which dtype a bare literal takes as an input of an op: that of the tensors beside it."""
+"""The dtype of a bare literal as an input of an op: the dtype of the tensors beside it."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from nodeflow.graph.types import NUMBERS, default_dtype, dtype_name
 
 
 def has_dtype(value: Any) -> bool:
-    """Whether a value has a dtype of its own: tensors and arrays.
+    """Return whether a value has its own dtype, as tensors and arrays do.
 
-    ``np.float64(2)`` has none: it is a Python float too, and ``x / np.sqrt(8)`` has x's dtype.
+    ``np.float64(2)`` has none: it is also a Python float, and ``x / np.sqrt(8)`` has x's dtype.
     """
     return hasattr(value, "dtype") and not isinstance(value, float)
 
 
 def group_dtypes(op: NodeDeclaration, given: Sequence[Any]) -> dict[str, str]:
-    """For each group of ports of one dtype, that of its first tensor, else array."""
+    """Return the dtype of each group of ports: the dtype of its first tensor, else array."""
     tensors: dict[str, str] = {}
     arrays: dict[str, str] = {}
     for index, value in enumerate(given[: len(given) if op.variadic else len(op.inputs)]):
@@ -33,13 +33,13 @@ def group_dtypes(op: NodeDeclaration, given: Sequence[Any]) -> dict[str, str]:
 
 
 def port_dtype(port: Port, value: Any) -> str | None:
-    """The dtype of a literal that no tensor decides: its own default, if the port takes it."""
+    """Return the dtype of a literal without a deciding tensor: its default, or the port's first."""
     if hasattr(value, "dtype"):
         return None
     try:
         own = default_dtype(value)
     except LiteralError:
-        return None  # `as_tensor` refuses it with the same error
+        return None  # `as_tensor` raises the same error
     if own in port.dtypes or own == "bool":
         return own
     return next((d for d in port.dtypes if d in NUMBERS), None)

@@ -1,8 +1,8 @@
-"""The names of a graph's nodes and streams: lawful ones, free ones, and the scopes they lie in.
+"""The names of a graph's nodes and streams: valid names, unused names, and name scopes.
 
-A name is letters, digits and ``_``, joined by ``/``. TensorFlow 1 allows ``-``, ``.``, ``\\`` and
-``>`` as well, and digits in front: from Python such a name is accepted, and those characters become
-``_``, in naming and in looking up alike, so that ``--set NODE.ATTR=VALUE`` and formulas stay
+A name consists of letters, digits and ``_``, joined by ``/``. TensorFlow 1 also allows ``-``,
+``.``, ``\\`` and ``>``, and digits at the start. From Python such a name is accepted, and those
+characters become ``_`` in names and look-ups. So ``--set NODE.ATTR=VALUE`` and formulas stay
 unambiguous.
 """
 
@@ -21,7 +21,7 @@ _UNLAWFUL = re.compile(r"[.\\>-]|(?:^|(?<=/))(?=[0-9])")
 
 
 def lawful(name: str) -> str:
-    """``name``, with ``_`` for what TensorFlow 1 allows in names and nodeflow does not.
+    """Return ``name`` with ``_`` for characters that TensorFlow 1 allows and nodeflow does not.
 
     Raises:
         NameProblem: neither allows it.
@@ -41,7 +41,7 @@ def lawful(name: str) -> str:
 
 
 class GraphNames:
-    """Base of `Graph`: names that are taken or reserved, scopes, and whose nodes are derived."""
+    """The base of `Graph` for names: used, reserved, scopes, and owners of derived nodes."""
 
     def __init__(self) -> None:
         self._by_name: dict[str, Any] = {}
@@ -56,10 +56,10 @@ class GraphNames:
         self.awaited: tuple[Any, ...] = ()
 
     def unique_name(self, name: str) -> str:
-        """``name`` inside the current scopes, with ``_1``, ``_2``, ... if it is taken.
+        """Return ``name`` inside the current scopes, with ``_1``, ``_2``, ... if it is in use.
 
-        A name that ends in ``/``, as an open scope yields it, is meant from the root and names the
-        node as the scope itself.
+        A name that ends in ``/``, as an open scope yields it, is absolute. It gives the node the
+        name of the scope itself.
 
         Raises:
             NameProblem: the name is malformed.
@@ -84,33 +84,34 @@ class GraphNames:
         return f"{name}_{count}"
 
     def reserve(self, names: Iterable[str]) -> None:
-        """Keep names for the user's nodes that are still to come: nothing derived takes them."""
+        """Reserve names for user nodes that will be added later: no derived node takes them."""
         self._reserved.update(names)
 
     def occupy(self, names: Iterable[str]) -> None:
-        """Keep names that nodes outside the graph have: no new node or scope gets one of them."""
+        """Reserve names of nodes outside the graph: no new node or scope takes one of them."""
         for name in names:
             self._taken.setdefault(name, 1)
             self._reserved.discard(name)
 
     def names(self) -> Iterator[str]:
-        """The names of all nodes, and those that are reserved."""
+        """Return the names of all nodes, and the reserved names."""
         yield from self._by_name
         yield from self._reserved
 
     @property
     def scope(self) -> str:
-        """The scope that is open, ``a/b``; empty at the root."""
+        """The open scope, ``a/b``; empty at the root."""
         return "/".join(self._scopes)
 
     @contextmanager
     def name_scope(self, name: str | None) -> Iterator[str]:
-        """Nodes made inside are named ``name/...``, as in TensorFlow 1.
+        """Name nodes made in this block ``name/...``, as in TensorFlow 1.
 
         Args:
             name: a new scope inside the open ones, made unique: opened again, ``layer`` is
-                ``layer_1``. What an open scope yields, or any name that ends in ``/``, enters that
-                scope again, from the root. None or an empty name leaves all scopes.
+                ``layer_1``. The name that an open scope yields, or any name that ends in ``/``,
+                enters
+                that scope again, from the root. None or an empty name leaves all scopes.
 
         Yields:
             The scope's full name with ``/`` at its end; empty at the root.
@@ -125,12 +126,12 @@ class GraphNames:
             self._scopes = saved
 
     def _entered(self, name: str | None) -> list[str]:
-        """The scopes that are open inside of a scope."""
+        """Return the scopes that are open inside a new scope."""
         if name is None or name == "":
             return []
         if isinstance(name, str) and name.endswith("/"):
             return [lawful(name[:-1])]
-        if self._derived_from is not None:  # what a macro node derives lies in its own scopes
+        if self._derived_from is not None:  # derived nodes are in the macro node's scopes
             return [*self._scopes, lawful(name)]
         full = self.unique_name(name)
         self._taken.setdefault(full, 1)
@@ -138,7 +139,7 @@ class GraphNames:
 
     @contextmanager
     def deriving(self, name: str, stream: str | None = None) -> Iterator[None]:
-        """Nodes made inside belong to a macro node with this stream, outside the user's scopes."""
+        """Give nodes of this block to a macro node with this stream, outside the user's scopes."""
         saved = self._derived_from, self._owner_stream, self._scopes, self._controls
         maker, self._made_by = self._made_by, name
         if self._derived_from is None:

@@ -1,6 +1,6 @@
 """The op contract: a declaration that can also be computed, differentiated and compiled.
 
-Contract tests enumerate the ops and check what each declares against what it computes.
+Contract tests enumerate the ops and compare each declaration with the computed results.
 """
 
 from __future__ import annotations
@@ -33,17 +33,17 @@ class Sample:
 
 @dataclass(frozen=True)
 class Expansion:
-    """What a macro op derived: tensors its outputs stand for, and nodes to run before it."""
+    """The result of a macro op: tensors that its outputs stand for, and nodes to run before it."""
 
     alias: tuple[Tensor | None, ...] = ()
     control_inputs: tuple[Node, ...] = ()
 
 
 class Op(NodeDeclaration):
-    """Base of all ops; subclasses fill in the declaration and the methods.
+    """The base of all ops; subclasses define the declaration and the methods.
 
-    ``infer``, ``reference`` and ``lower`` take inputs by position (variadic ones flattened,
-    missing optional ones left out) and attributes by keyword, already checked and complete.
+    ``infer``, ``reference`` and ``lower`` take inputs by position (variadic ones flattened, missing
+    optional ones omitted) and attributes by keyword, already checked and complete.
     """
 
     random = False
@@ -58,51 +58,50 @@ class Op(NodeDeclaration):
     """``expand`` derives the nodes that do the work when the node is added to a graph."""
 
     transparent = False
-    """A macro op whose outputs are other nodes' tensors; what uses them gets those instead."""
+    """A macro op whose outputs are other nodes' tensors. Consumers get these tensors instead."""
 
     widens = True
-    """`evaluate` hands it float16 and bfloat16 as float32, and rounds what it returns."""
+    """`evaluate` gives it float16 and bfloat16 as float32, and rounds its results."""
 
     run_time: tuple[str, ...] = ()
     """Attributes of a macro op whose values a training may change between two steps."""
 
     def constants(self, attrs: Mapping[str, Any]) -> Mapping[str, tuple[str, float]]:
-        """The constants that it derives for them: name -> (attribute, value)."""
+        """Return the constants derived for `run_time` attributes: name -> (attribute, value)."""
         values = {name: attrs.get(name) for name in self.run_time}
         return {name: (name, float(v)) for name, v in values.items() if v is not None}
 
     def for_edits(self, inputs: Sequence[Tensor | None], attrs: Mapping[str, Any]) -> Op:
-        """The op that computes the same, to the bit, and has `run_time` attributes; or this one."""
+        """Return the op with `run_time` attributes and bit-identical results; or this op."""
         return self
 
     def check_inputs(self, inputs: Sequence[Tensor]) -> None:
-        """Refuse inputs by where they come from, which types do not tell.
+        """Reject inputs because of their origin, which is not part of their types.
 
         Raises:
             GraphError: with ``port`` set.
         """
 
     def gradient(self, node: Node, *grads: Any) -> Sequence[Tensor | None]:
-        """Gradients with respect to each input, from those of each output, as graph tensors.
+        """Return gradients for each input, from gradients of each output, as graph tensors.
 
-        An op with several outputs gets None for those that the result does not depend on.
-
-        Where the op broadcasts, the result has the output's shape: the sweep sums it. None means
-        that no gradient flows. The default says that the op has no gradient.
+        An op with several outputs gets None for outputs that the result does not depend on. If the
+        op broadcasts, the results have the output's shape, and the sweep sums them. None means that
+        no gradient flows. By default the op has no gradient.
         """
         return [None] * len(node.inputs)
 
     differentiable = False
-    """True when ``gradient`` is defined; contract tests then check finite differences."""
+    """True if ``gradient`` is defined; contract tests then check finite differences."""
     hint_without_gradient = "Insert stop_gradient before it, or use another op."
-    """What to do where a gradient is asked for and there is none."""
+    """The hint of the error if a gradient is requested and the op has none."""
 
     def reference(self, *arrays: np.ndarray, **attrs: Any) -> Any:
-        """Outputs as numpy arrays of exactly the inferred dtypes; inputs are never changed."""
+        """Return outputs as numpy arrays of exactly the inferred dtypes; keep inputs unchanged."""
         raise NotImplementedError(self.id)
 
     def lower(self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any) -> Any:
-        """How the compiled tier computes it (``nodeflow.ops.lowering``); None: by reference."""
+        """Return the compiled tier's formula (``nodeflow.ops.lowering``); None: by reference."""
         return None
 
     def expand(self, graph: Graph, name: str, inputs: Sequence[Tensor], **attrs: Any) -> Expansion:
@@ -110,7 +109,7 @@ class Op(NodeDeclaration):
         raise NotImplementedError(self.id)
 
     def samples(self) -> Iterable[Sample]:
-        """Example calls for the contract tests, with distinct sizes per axis."""
+        """Return example calls for the contract tests, with distinct sizes per axis."""
         return ()
 
     def __repr__(self) -> str:

@@ -13,11 +13,11 @@ from nodeflow.graph.indexing import apply_index, parse_index
 from nodeflow.graph.shapes import Shape
 
 _VALUES = (bool, int, float, complex, np.ndarray, np.generic, list, tuple)
-"""What a tensor cannot be compared with by ``==``: its value is not known while building."""
+"""Types that ``==`` rejects beside a tensor, whose value is not known while building."""
 
 
 class TensorOperators:
-    """Base of `Tensor`: what its operators and brackets mean, in terms of ops by id."""
+    """The base of `Tensor` that defines operators and brackets in terms of ops by id."""
 
     __slots__ = ()
 
@@ -96,7 +96,7 @@ class TensorOperators:
     __hash__ = object.__hash__
 
     def _compare(self, sign: str, op: str, other: object) -> bool:
-        """False: the other object is not this tensor.
+        """Return False: the other object is not this tensor.
 
         Raises:
             GraphError: the other object is a value, so the caller means the tensor's value.

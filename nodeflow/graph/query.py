@@ -11,18 +11,18 @@ from nodeflow.graph.default_session import session_for
 
 @dataclass(frozen=True)
 class Query:
-    """What `Session.run` answers from its own state, as it is when the run begins.
+    """A question that `Session.run` answers from its state at the start of the run.
 
     Attributes:
-        name: what it is called in errors.
-        ask: gives the answer for a session.
+        name: name in errors.
+        ask: returns the answer for a session.
     """
 
     name: str
     ask: Callable[[Any], Any]
 
     def eval(self, feed_dict: Any = None, session: Any = None) -> Any:
-        """The answer in a session or the default one.
+        """Return the answer in a given or the default session.
 
         Raises:
             RunError: there is no session.

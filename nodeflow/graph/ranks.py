@@ -1,8 +1,9 @@
-"""Inference of ops that need the rank of an input which has none yet: every rank is tried.
+"""Type inference for ops that need the rank of an input of unknown rank: every rank is tried.
 
-What all ranks that the op accepts have in common is the answer: a convolution accepts one rank
-only, so its output has it; the maximum along an axis has another rank for each. An op whose number
-of outputs depends on the rank refuses, and one that accepts a rank only with known sizes.
+The answer is the common part of the results for all ranks that the op accepts. A convolution
+accepts one rank only, so the rank of its output is known; the maximum along an axis has a different
+rank for each input rank. An op fails if its number of outputs depends on the rank, or if it accepts
+a rank only with known sizes.
 """
 
 from __future__ import annotations
@@ -27,14 +28,14 @@ def infer_for_ranks(
     attrs: Mapping[str, Any],
     error: UnknownRank,
 ) -> tuple[TensorType, ...]:
-    """The types of the outputs, as far as they are the same for every rank that fits.
+    """Return the types of the outputs, as far as they are equal for every valid rank.
 
     Args:
-        error: what the op says of the types as they are.
+        error: the error of the op for the types as they are.
 
     Raises:
         UnknownRank: the op needs the rank; names the port.
-        GraphError: what is wrong for every rank.
+        GraphError: the inputs are wrong for every rank, with one and the same error.
     """
     unknown = [i for i, t in enumerate(types) if not t.has_rank]
     port = op.input_name(unknown[0])
@@ -67,7 +68,7 @@ def _infer_with(
     attrs: Mapping[str, Any],
     ranks: Mapping[int, int],
 ) -> tuple[TensorType, ...]:
-    """The types of the outputs if some inputs have these ranks, and all of their sizes are one."""
+    """Return the output types if some inputs have these ranks, with all sizes ``size``."""
     tried = list(types)
     for index, rank in ranks.items():
         tried[index] = tried[index].with_shape((size,) * rank)
@@ -76,7 +77,7 @@ def _infer_with(
 
 
 def _ranks(count: int) -> Iterator[tuple[int, ...]]:
-    """Ranks of several inputs; the same for all where there are too many combinations."""
+    """Return ranks of several inputs; equal ranks if there are too many combinations."""
     highest = HIGHEST.get(count)
     if highest is None:
         return ((rank,) * count for rank in range(max(HIGHEST.values()) + 1))
@@ -84,7 +85,7 @@ def _ranks(count: int) -> Iterator[tuple[int, ...]]:
 
 
 def _common(types: Sequence[TensorType]) -> TensorType:
-    """What types of one dtype have in common."""
+    """Return the common part of types of one dtype."""
     shapes = {t.shape for t in types}
     return types[0] if len(shapes) == 1 else types[0].with_shape(_common_shape(shapes))
 

@@ -1,4 +1,4 @@
-"""The op registry: plain data, by stable id. ``nodeflow.ops`` fills it, at the first question."""
+"""The op registry: plain data, by stable id. ``nodeflow.ops`` fills it at the first access."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from nodeflow.graph.op import Op
 
 
 class Registry:
-    """Ops by id, in the order they were registered.
+    """Ops by id, in registration order.
 
     Args:
-        package: registers its ops when it is imported, and then calls `complete`. It is imported
-            when somebody first asks for an op.
+        package: a package that registers its ops when it is imported, and then calls `complete`. It
+            is imported at the first access to an op.
     """
 
     def __init__(self, package: str | None = None) -> None:
@@ -22,7 +22,7 @@ class Registry:
         self._package = package
 
     def complete(self) -> None:
-        """All ops of the package are registered."""
+        """Note that all ops of the package are registered."""
         self._package = None
 
     @property
@@ -35,7 +35,7 @@ class Registry:
         """Add an op.
 
         Raises:
-            ValueError: the id is taken (a programming error in an op module).
+            ValueError: the id is in use (a programming error in an op module).
         """
         if op.id in self._ops:
             raise ValueError(f"op id {op.id!r} is registered twice")
@@ -43,7 +43,7 @@ class Registry:
         return op
 
     def put(self, op: Op) -> None:
-        """Add an op, replacing one with the same id: for reloading a user's own ops."""
+        """Add an op, replacing one with the same id: for reloading user ops."""
         self._ops[op.id] = op
 
     def remove(self, op_id: str) -> None:
@@ -51,10 +51,10 @@ class Registry:
         self._ops.pop(op_id, None)
 
     def lookup(self, op_id: str) -> Op:
-        """The op with this id.
+        """Return the op with this id.
 
         Raises:
-            UnknownOp: there is none; the hint lists near ids.
+            UnknownOp: there is no such op; the hint lists similar ids.
         """
         try:
             return self._known[op_id]

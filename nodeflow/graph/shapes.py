@@ -1,4 +1,4 @@
-"""Shapes as Python sees them: tuples of sizes, as in TensorFlow 1, and the one of unknown rank."""
+"""Shapes in Python: tuples of sizes, as in TensorFlow 1, and the shape of unknown rank."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Shape = tuple[Dim, ...]
 
 
 class Dimension(int):
-    """A known size; ``value`` is what TensorFlow 1 calls the number."""
+    """A known size; ``value`` is TensorFlow 1's name for the number."""
 
     @property
     def value(self) -> int:
@@ -21,9 +21,9 @@ class Dimension(int):
 
 
 class TensorShape(tuple[Dim, ...]):
-    """The sizes of a tensor, None for one that is known only at run time.
+    """The sizes of a tensor, None for a size that is known only at run time.
 
-    A tuple, with what programs for TensorFlow 1 ask of a shape: ``as_list()``, ``ndims``,
+    It is a tuple with the methods that programs for TensorFlow 1 use: ``as_list()``, ``ndims``,
     ``shape[1].value``. ``len``, iteration and indices of a shape of unknown rank raise an
     `UnknownRank`; its ``ndims`` is None.
     """
@@ -49,7 +49,7 @@ class TensorShape(tuple[Dim, ...]):
         return list(self)
 
     def as_list(self) -> list[Dim]:
-        """The sizes as a list, None for each that is unknown.
+        """Return the sizes as a list, None for each that is unknown.
 
         Raises:
             UnknownRank: their number is unknown.
@@ -57,11 +57,11 @@ class TensorShape(tuple[Dim, ...]):
         return list(self)
 
     def is_fully_defined(self) -> bool:
-        """Whether every size is known."""
+        """Return whether every size is known."""
         return None not in self
 
     def num_elements(self) -> int | None:
-        """The product of the sizes, None while one is unknown."""
+        """Return the product of the sizes, None if one is unknown."""
         return math.prod(d for d in self if d is not None) if self.is_fully_defined() else None
 
     def __str__(self) -> str:
@@ -70,7 +70,7 @@ class TensorShape(tuple[Dim, ...]):
 
 
 class UnknownShape(TensorShape):
-    """The shape of a tensor of unknown rank: equal to itself only, and no sizes to look at."""
+    """The shape of a tensor of unknown rank: equal to itself only, without accessible sizes."""
 
     __slots__ = ()
     _only: UnknownShape | None = None
@@ -142,4 +142,4 @@ class UnknownShape(TensorShape):
 
 
 UNKNOWN = UnknownShape()
-"""The shape of what has an unknown rank; compared by ``is``."""
+"""The shape of tensors of unknown rank; compared by ``is``."""

@@ -1,6 +1,6 @@
-"""Tensor types: dtype and shape, where a dimension may be unknown until a run (``None``).
+"""Tensor types: dtype and shape. A dimension may be unknown until a run (``None``).
 
-The rank may be unknown as well (`UNKNOWN`); a run always knows it.
+The rank may also be unknown (`UNKNOWN`); a run always knows it.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ NUMBERS = FLOATS + INTEGERS
 COMPLEX = ("complex64", "complex128")
 BOOL = ("bool",)
 EVERYDAY = ("float32", "float64", "int32", "int64", "bool", "uint8")
-"""What most graphs use; the others come after them in every list."""
+"""The dtypes that most graphs use; the others come after them in every list."""
 REALS = EVERYDAY + tuple(d for d in NUMBERS if d not in EVERYDAY)
 DTYPES = REALS + COMPLEX
 
 
 class _NumpyDtypes(dict[str, np.dtype]):
-    """The numpy dtype of each name; importing ml_dtypes waits for the first use of bfloat16."""
+    """The numpy dtype of each name. The first use of bfloat16 imports ml_dtypes."""
 
     def __missing__(self, name: str) -> np.dtype:
         if name != "bfloat16":
             raise KeyError(name)
-        import ml_dtypes  # takes up to a second; also makes the name known to numpy
+        import ml_dtypes  # takes up to a second; also adds the name to numpy
 
         self[name] = np.dtype(ml_dtypes.bfloat16)
         return self[name]
@@ -44,7 +44,7 @@ class _NumpyDtypes(dict[str, np.dtype]):
 _NUMPY = _NumpyDtypes({name: np.dtype(name) for name in DTYPES if name != "bfloat16"})
 _NAMES = {name: name for name in DTYPES}
 _ALIASES: dict[Any, str] = {"float": "float32", float: "float32"}
-"""What TensorFlow 1 calls otherwise than numpy: Python's float is its float32."""
+"""Names that TensorFlow 1 uses differently from numpy: Python's float is its float32."""
 
 
 def is_half(dtype: np.dtype) -> bool:
@@ -57,7 +57,7 @@ def _is_bfloat16(dtype: np.dtype) -> bool:
 
 
 def number_kind(dtype: np.dtype) -> str:
-    """numpy's letter for a kind of numbers; f for bfloat16 too, which numpy takes for bytes."""
+    """Return numpy's letter for a kind of number; f for bfloat16, which numpy takes for bytes."""
     return "f" if _is_bfloat16(dtype) else dtype.kind
 
 
@@ -71,20 +71,20 @@ def float_limits(dtype: str) -> Any:
 
 
 def numpy_dtype(dtype: str) -> np.dtype:
-    """The numpy dtype of one of nodeflow's dtype names."""
+    """Return the numpy dtype of one of nodeflow's dtype names."""
     return _NUMPY[dtype]
 
 
 def dtype_name(dtype: Any) -> str:
-    """Nodeflow's name of a numpy dtype, Python type or name.
+    """Return nodeflow's name of a numpy dtype, Python type or name.
 
     Raises:
         DtypeError: nodeflow has no such dtype.
     """
     if isinstance(dtype, str) and dtype in _NAMES:
         if dtype == "bfloat16":
-            numpy_dtype(dtype)  # numpy knows the name from here on
-        return _NAMES[dtype]  # numpy takes 10 us for what every node of a large graph asks
+            numpy_dtype(dtype)  # adds the name to numpy
+        return _NAMES[dtype]  # numpy takes 10 us for this, and every node of a large graph calls it
     if isinstance(dtype, (str, type)) and dtype in _ALIASES:
         return _ALIASES[dtype]
     try:
@@ -97,7 +97,7 @@ def dtype_name(dtype: Any) -> str:
 
 
 def shape_text(shape: Shape) -> str:
-    """``(?, 784)``: unknown dimensions are question marks, scalars ``()``."""
+    """Return a shape as text, ``(?, 784)``: unknown dimensions are question marks."""
     if shape is UNKNOWN:
         return "(any shape)"
     dims = ", ".join("?" if d is None else str(d) for d in shape)
@@ -109,8 +109,8 @@ class TensorType:
     """Dtype and shape of a tensor; each dimension may be None, and the shape `UNKNOWN`.
 
     Attributes:
-        value: of a few integers, what is known of them before a run, in order, None for each that
-            is not: sizes that ops take as tensors (`known_values`). None: nothing is.
+        value: the elements of a few integers, in order, as far as they are known before a run,
+            else None: sizes that ops take as tensors (`known_values`). None if nothing is known.
     """
 
     dtype: str
@@ -119,7 +119,7 @@ class TensorType:
 
     @property
     def array(self) -> np.ndarray | None:
-        """The value, if all of it is known."""
+        """The value as an array, if all of it is known, else None."""
         if self.value is None or None in self.value:
             return None
         return np.array(self.value, numpy_dtype(self.dtype)).reshape(self.shape)  # type: ignore[arg-type]
@@ -129,7 +129,7 @@ class TensorType:
 
     @property
     def has_rank(self) -> bool:
-        """True when the number of dimensions is known."""
+        """True if the number of dimensions is known."""
         return self.shape is not UNKNOWN
 
     @property
@@ -139,7 +139,7 @@ class TensorType:
 
     @property
     def rank(self) -> int:
-        """The number of dimensions, for who needs it.
+        """The number of dimensions, for callers that need it.
 
         Raises:
             UnknownRank: it is not known.
@@ -148,12 +148,12 @@ class TensorType:
 
     @property
     def is_static(self) -> bool:
-        """True when every dimension is known."""
+        """True if every dimension is known."""
         return self.shape is not UNKNOWN and None not in self.shape
 
     @property
     def size(self) -> int | None:
-        """Number of elements, or None while a dimension is unknown (a known 0 wins)."""
+        """The number of elements; None if a dimension is unknown and no known dimension is 0."""
         shape = self.shape
         if shape is UNKNOWN:
             return None
@@ -176,7 +176,7 @@ class TensorType:
         return TensorType(dtype, self.shape)
 
     def accepts(self, other: TensorType) -> bool:
-        """True when a value of type ``other`` may stand where this type is declared."""
+        """Return whether a value of type ``other`` is valid where this type is declared."""
         return self.dtype == other.dtype and compatible(self.shape, other.shape)
 
     def __str__(self) -> str:
@@ -188,7 +188,7 @@ def type_of_array(array: np.ndarray) -> TensorType:
 
 
 def compatible(a: Shape, b: Shape) -> bool:
-    """True when the shapes may be equal at run time: what is unknown fits everything."""
+    """Return whether the shapes may be equal at run time: an unknown size or rank fits any."""
     if a is UNKNOWN or b is UNKNOWN or a == b:
         return True
     return len(a) == len(b) and all(
@@ -197,7 +197,7 @@ def compatible(a: Shape, b: Shape) -> bool:
 
 
 def unify_shapes(a: Shape, b: Shape) -> Shape:
-    """The shape that satisfies both; what is unknown takes the other's.
+    """Return the shape that satisfies both; unknown sizes are taken from the other.
 
     Raises:
         ShapeError: the shapes cannot be equal.
@@ -210,17 +210,18 @@ def unify_shapes(a: Shape, b: Shape) -> Shape:
 
 
 def broadcast_shapes(*shapes: Shape) -> Shape:
-    """Numpy's broadcasting, with unknown dimensions.
+    """Broadcast shapes as numpy does, with unknown dimensions.
 
-    An unknown dimension against a known one greater than 1 can only be that one (or 1, which
-    gives the same result); against 1 or another unknown it stays unknown. One unknown rank makes
-    that of the result unknown.
+    An unknown dimension beside a known one greater than 1 must be equal to it (or 1, which gives
+    the same result). Beside 1 or another unknown one it stays unknown. One unknown rank makes the
+    rank of the result unknown.
 
     Raises:
         ShapeError: two known dimensions differ and neither is 1.
     """
     if any(s is UNKNOWN for s in shapes):
-        broadcast_shapes(*(s for s in shapes if s is not UNKNOWN))  # which have to fit anyway
+        # the others must fit in any case
+        broadcast_shapes(*(s for s in shapes if s is not UNKNOWN))
         return UNKNOWN
     result: list[Dim] = []
     for axis in range(1, max((len(s) for s in shapes), default=0) + 1):
@@ -238,7 +239,7 @@ def broadcast_shapes(*shapes: Shape) -> Shape:
 
 
 def normalize_axis(axis: int, rank: int) -> int:
-    """``axis`` counted from the front.
+    """Return ``axis`` counted from the front.
 
     Raises:
         ShapeError: there is no such axis.
@@ -252,10 +253,10 @@ def normalize_axis(axis: int, rank: int) -> int:
 
 
 def normalize_axes(axes: int | Iterable[int] | None, rank: int) -> tuple[int, ...]:
-    """Sorted axes counted from the front; None means every axis.
+    """Return sorted axes counted from the front; None means every axis.
 
     Raises:
-        ShapeError: an axis does not exist or is named twice.
+        ShapeError: an axis does not exist or is given twice.
     """
     if axes is None:
         return tuple(range(rank))
@@ -267,7 +268,8 @@ def normalize_axes(axes: int | Iterable[int] | None, rank: int) -> tuple[int, ..
 
 
 def default_dtype(value: Any) -> str:
-    """The dtype of a bare Python literal alone, as in TensorFlow: int32, float32, bool, complex128.
+    """Return the dtype of a Python literal alone, as in TensorFlow: int32, float32, bool,
+    complex128.
 
     Raises:
         LiteralError: nested lists have uneven lengths.
@@ -281,13 +283,13 @@ def default_dtype(value: Any) -> str:
 
 
 def literal(value: Any, dtype: str) -> np.ndarray:
-    """A literal (Python number, bool, or nested lists of them) as an array of ``dtype``.
+    """Return a literal (Python number, bool, or nested lists of them) as an array of ``dtype``.
 
-    In JSON, NaN and infinities are strings, and so are complex numbers: "1.5-2j".
+    In JSON, NaN, infinities and complex numbers are strings: "1.5-2j".
 
     Raises:
-        LiteralError: the value is not numeric, ragged, or not exactly representable in kind
-            (5.5 as int32, 300 as uint8, 1 as bool).
+        LiteralError: the value is not numeric, ragged, or cannot be represented in this dtype (5.5
+            as int32, 300 as uint8, 1 as bool).
     """
     array = plain_array(value)
     if array.dtype == object and (large := _largest_integer(array)) is not None:
@@ -328,7 +330,7 @@ def literal(value: Any, dtype: str) -> np.ndarray:
 
 
 def _not_too_large(array: np.ndarray, cast: np.ndarray, dtype: str) -> np.ndarray:
-    """Floats rounded to a small dtype, none of which became infinite."""
+    """Return floats rounded to a small dtype; raise LiteralError if one became infinite."""
     lost = np.flatnonzero(np.isinf(cast) & np.isfinite(array))
     if not lost.size:
         return cast
@@ -337,7 +339,7 @@ def _not_too_large(array: np.ndarray, cast: np.ndarray, dtype: str) -> np.ndarra
 
 
 def _range_hint(dtype: str) -> str:
-    """What to do about a value that a dtype does not have."""
+    """Return a hint for a value outside the range of a dtype."""
     change = "Change the value, or choose another dtype."
     if dtype in HALVES:
         most = float(float_limits(dtype).max)
@@ -349,13 +351,13 @@ def _range_hint(dtype: str) -> str:
 
 
 def _largest_integer(array: np.ndarray) -> int | None:
-    """Of an array of Python's integers, one that no dtype has."""
+    """Return the largest of an array of Python's integers; None if there are other values."""
     found = array.ravel().tolist()
     return max(found, key=abs) if found and all(type(v) is int for v in found) else None
 
 
 def plain_array(value: Any) -> np.ndarray:
-    """What numpy makes of a number, nested lists, or what it can read; of any dtype.
+    """Return numpy's array of a number, nested lists or array-like object, of any dtype.
 
     Raises:
         LiteralError: nested lists have uneven lengths.
@@ -365,7 +367,7 @@ def plain_array(value: Any) -> np.ndarray:
         value = _decode_special(value)
         array = _array_of(value)
     if array.dtype == np.float64 and isinstance(value, (list, tuple)) and array.size:
-        if np.vdot(array, array) < 2.0**126:  # most are small, and this is the quickest to say so
+        if np.vdot(array, array) < 2.0**126:  # most are small; this is the fastest test
             return array
         with np.errstate(all="ignore"):
             is_large = array.max() >= 2.0**63 or array.min() <= -(2.0**63)
@@ -374,7 +376,7 @@ def plain_array(value: Any) -> np.ndarray:
 
 
 def _exact(value: Any, array: np.ndarray) -> np.ndarray:
-    """Integers beyond int64, which numpy makes floats of where smaller ones stand beside them."""
+    """Return integers beyond int64 exactly; numpy makes them floats beside smaller ones."""
     whole = np.asarray(value, object)
     if _largest_integer(whole) is None:
         return array
@@ -383,15 +385,15 @@ def _exact(value: Any, array: np.ndarray) -> np.ndarray:
 
 
 def a_dtype(dtype: str) -> str:
-    """A dtype with its article: ``an int32``."""
+    """Return a dtype with its article: ``an int32``."""
     return f"{'an' if dtype[0] in 'aeio' else 'a'} {dtype}"
 
 
 def first_changed(array: np.ndarray, cast: np.ndarray) -> Any:
-    """The first number of ``array`` that a cast changed, or None; NaN and infinities are changed.
+    """Return the first number of ``array`` that a cast changed, or None.
 
-    A number is unchanged if it comes back when cast again; the sign distinguishes integers of one
-    width, which always come back.
+    A number is unchanged if casting back returns it. The sign distinguishes integers of one width,
+    which always come back. NaN always counts as changed, and infinities do if cast to integers.
     """
     with np.errstate(all="ignore"):
         changed = (cast.astype(array.dtype) != array) | ((cast < 0) != (array < 0))
@@ -411,12 +413,12 @@ def _array_of(value: Any) -> np.ndarray:
 
 
 def complex_text(value: complex) -> str:
-    """A complex number as in files: ``1.5-2j``."""
+    """Return a complex number as in files: ``1.5-2j``."""
     return repr(complex(value)).strip("()")
 
 
 def complex_number(text: str) -> complex | None:
-    """What `complex_text` has written, or None."""
+    """Return the number that `complex_text` has written, or None."""
     try:
         return complex(text) if text.endswith("j") and len(text) > 1 else None
     except ValueError:

@@ -1,4 +1,4 @@
-"""Which of a node's inputs it reads: not those that only say which node is meant."""
+"""The inputs that a node reads. Inputs that only refer to a node are not read."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def values_read(node: Any) -> Sequence[Any]:
-    """The inputs whose values a node reads (see `Port.by_node`)."""
+    """Return the inputs whose values a node reads (see `Port.by_node`)."""
     if not any(port.by_node for port in node.op.inputs):
         return node.inputs
     return [t for i, t in enumerate(node.inputs) if not node.op.input_port(i).by_node]

@@ -1,7 +1,7 @@
-"""What a tensor can do that is the output of a variable: be assigned, be initialised, be loaded.
+"""The methods of a variable's output: assign it, initialize it, load it.
 
-TensorFlow 1 has a class of its own for variables. Here a variable is a node, and its output is the
-variable wherever one is wanted; on any other tensor these methods raise an error.
+TensorFlow 1 has a separate class for variables. Here a variable is a node, and its output serves as
+the variable. On any other tensor these methods raise an error.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from nodeflow.graph.default_session import session_for
 
 
 class VariableMethods:
-    """Base of `Tensor`: TensorFlow 1's methods of a variable."""
+    """The base of `Tensor` with TensorFlow 1's methods of a variable."""
 
     __slots__ = ()
 
@@ -25,7 +25,7 @@ class VariableMethods:
         """Add one application of an op to the tensor's graph."""
 
     def _variable(self, wanted: str) -> Any:
-        """The node of this variable.
+        """Return the node of this variable.
 
         Raises:
             GraphError: the tensor is the output of another op.
@@ -39,44 +39,44 @@ class VariableMethods:
         return self.node
 
     def assign(self, value: Any, use_locking: bool = False, name: str | None = None) -> Self:
-        """A node that stores a value of the same shape; its output is the new value.
+        """Return a node that stores a value of the same shape; its output is the new value.
 
         Args:
-            use_locking: accepted for TensorFlow 1; a run never sees half of an assignment.
+            use_locking: accepted for TensorFlow 1; a run never reads half of an assignment.
 
         Raises:
-            GraphError: this is no variable, or the value does not fit it.
+            GraphError: this is not a variable, or the value does not fit it.
         """
         self._variable("assign")
         return self._apply("assign", self, value, name=name)
 
     def assign_add(self, delta: Any, use_locking: bool = False, name: str | None = None) -> Self:
-        """A node that adds to the variable; its output is the new value."""
+        """Return a node that adds to the variable; its output is the new value."""
         self._variable("assign_add")
         return self._apply("assign", self, self._apply("add", self, delta), name=name)
 
     def assign_sub(self, delta: Any, use_locking: bool = False, name: str | None = None) -> Self:
-        """A node that subtracts from the variable; its output is the new value."""
+        """Return a node that subtracts from the variable; its output is the new value."""
         self._variable("assign_sub")
         return self._apply("assign", self, self._apply("subtract", self, delta), name=name)
 
     def value(self) -> Self:
-        """The variable's value in a run: the tensor itself."""
+        """Return the variable's value in a run: the tensor itself."""
         self._variable("value")
         return self
 
     def read_value(self) -> Self:
-        """A tensor of its own with the variable's value: ``NAME/read``."""
+        """Return a separate tensor with the variable's value: ``NAME/read``."""
         node = self._variable("read_value")
         with node.graph.name_scope(f"{node.name}/"):
             return self._apply("identity", self, name="read")
 
     @property
     def initial_value(self) -> Self:
-        """A tensor with the value that the variable begins with.
+        """A tensor with the initial value of the variable.
 
-        An initializer that draws has the variable's stream: where variables are initialised it
-        draws the variable's numbers, and in each run new ones.
+        A random initializer has the variable's stream. When variables are initialized, it draws the
+        variable's numbers; in each run it draws new ones.
         """
         node = self._variable("initial_value")
         if node.inputs:
@@ -85,14 +85,14 @@ class VariableMethods:
             return _initial_value(node)
 
     def initialized_value(self) -> Self:
-        """As `initial_value`: what another variable can begin with."""
+        """Return `initial_value`, as the initial value of another variable."""
         return self.initial_value
 
     @property
     def initializer(self) -> Any:
-        """The node ``NAME/Assign``, which gives the variable its initial value when it is run.
+        """The node ``NAME/Assign``, which gives the variable its initial value in a run.
 
-        The numbers are those of `Session.initialize`, drawn ones too.
+        The numbers are the same as in `Session.initialize`, including drawn ones.
         """
         node = self._variable("initializer")
         made = node.graph.initializers
@@ -106,7 +106,7 @@ class VariableMethods:
         """Give the variable a value in a session, or in the default one, without a node.
 
         Raises:
-            GraphError: this is no variable.
+            GraphError: this is not a variable.
             FeedError: the value does not fit the variable.
             RunError: there is no session.
         """

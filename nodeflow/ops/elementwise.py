@@ -1,4 +1,4 @@
-"""The class of elementwise ops, most of which are declared in ``math`` and ``activations``.
+"""The class of elementwise ops, mostly declared in ``math`` and ``activations``.
 
 ``expression`` is the scalar formula that the compiled tier inlines into fused loops. It may use the
 ports, the attributes, and the functions below, from ``nodeflow.engine.devicelib.math_functions``.

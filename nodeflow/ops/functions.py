@@ -63,7 +63,7 @@ def signature(op: Op) -> Signature:
 
 
 def _default(port: Port, settings: dict[str, Any]) -> Any:
-    """Return the default of an in-port: that of the attribute of its name, if there is one."""
+    """Return the default of an in-port: the value of the attribute with its name, if any."""
     if not port.optional:
         return Parameter.empty
     return () if port.variadic else settings.get(port.name)

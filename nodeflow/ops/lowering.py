@@ -99,7 +99,7 @@ class Attend(Lowering):
     """Attention of queries, keys, values and an optional mask, in tiles of scores.
 
     Outputs: the result, and the logarithm of the sum of exponentials of each query's scores. The
-    attributes are those of the ``tiled_attention`` op.
+    attributes are as in the ``tiled_attention`` op.
     """
 
     causal: bool

@@ -67,8 +67,7 @@ def number_port(port: str, attr: str, doc: str) -> Port:
 
 
 class Optimizer(Op):
-    """The base of optimizers: finds the variables, takes gradients, and adds an update per
-    variable.
+    """The base of optimizers: finds variables, takes gradients and adds an update per variable.
 
     Its numbers are attributes. In-ports of the same names take tensors instead.
     """

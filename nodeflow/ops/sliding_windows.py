@@ -207,8 +207,7 @@ class Windows:
 
     @classmethod
     def of(cls, kernel: Sequence[int], attrs: Any) -> Windows:
-        """Create windows from their sizes and an op's strides, dilations, padding, pads and
-        ceil_mode.
+        """Create windows from sizes and an op's strides, dilations, padding, pads and ceil_mode.
 
         Raises:
             AttributeProblem: a setting does not have one number per axis.

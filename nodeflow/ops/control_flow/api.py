@@ -388,10 +388,9 @@ def foldl(
     swap_memory: bool = False,
     name: str | None = None,
 ) -> Any:
-    """Accumulate ``fn`` over the slices of ``elems``, from the first to the last; return the
-    result.
+    """Return the result of accumulating ``fn`` over the slices of ``elems``, first to last.
 
-    The arguments and errors are those of `scan`, and the result is its last value.
+    Arguments and errors are as in `scan`, and the result is its last value.
     """
     _, _, last = _accumulate(fn, elems, initializer, False, name or "foldl")
     return nest.pack(elems if initializer is None else initializer, _outputs(last, back_prop))
@@ -406,10 +405,9 @@ def foldr(
     swap_memory: bool = False,
     name: str | None = None,
 ) -> Any:
-    """Accumulate ``fn`` over the slices of ``elems``, from the last to the first; return the
-    result.
+    """Return the result of accumulating ``fn`` over the slices of ``elems``, last to first.
 
-    The arguments and errors are those of `scan`. The result is the value after the first slice,
+    Arguments and errors are as in `scan`. The result is the value after the first slice,
     which comes last in time.
     """
     _, _, last = _accumulate(fn, elems, initializer, True, name or "foldr")
@@ -461,7 +459,7 @@ def _accumulate(
     return first, list(outs[count:]), list(outs[:count])
 
 
-# ---- what they share ----------------------------------------------------------------------------
+# ---- shared helpers -----------------------------------------------------------------------------
 
 
 def _condition(graph: Graph, pred: Any) -> Tensor:

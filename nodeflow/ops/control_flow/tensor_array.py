@@ -121,7 +121,7 @@ class TensorArray(Composite):
         listed = [F.cast(graph.as_tensor(size), dtype="int32") for size in sizes]
         return F.fill(F.stack(listed), graph.as_tensor(zero))
 
-    # ---- what TensorFlow 1 has ----------------------------------------------------------------
+    # ---- TensorFlow 1's members ---------------------------------------------------------------
 
     @property
     def dtype(self) -> str:
@@ -234,7 +234,7 @@ class TensorArray(Composite):
         """Raise GraphError: `nf.gradients` takes gradients of values that were read."""
         raise GraphError("a TensorArray has no gradient of its own", hint="Use nf.gradients.")
 
-    # ---- what it is made of -------------------------------------------------------------------
+    # ---- the stored elements ------------------------------------------------------------------
 
     def _tensor(self) -> Tensor:
         return self._zeros(self._size) if self._kept is None else self._kept

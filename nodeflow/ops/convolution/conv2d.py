@@ -1,6 +1,6 @@
 """Convolution and its two gradients.
 
-Convolution is linear in the image and in the filter, and its gradients are linear too. Each of the
+Convolution is linear in the image and in the filter, and so are its gradients. Each of the
 three is the gradient of the others, so derivatives of every order exist. All three are matrix
 products of image patches, computed block by block. The ops on volumes (`conv3d`) are the same with
 one more axis.

@@ -1,4 +1,4 @@
-"""Functions with TensorFlow 1's arguments, each of which stands for several ops."""
+"""Functions with TensorFlow 1's arguments, with several ops for each."""
 
 from __future__ import annotations
 
@@ -47,8 +47,7 @@ def unique(
     size: int | None = None,
     fill: Any = 0,
 ) -> Any:
-    """Return the distinct elements of a vector in order of occurrence, and the index of each
-    element.
+    """Return the distinct elements of a vector in order of occurrence, and each element's index.
 
     Args:
         out_idx: dtype of the indices.

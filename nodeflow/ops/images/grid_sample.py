@@ -122,7 +122,7 @@ class GridSample(Composed):
         return F.clip_by_value(place, min=0.0, max=size - 1.0)
 
     def neighbours(self, point: Tensor, method: str) -> list[tuple[Tensor, Tensor]]:
-        """Return places along one axis, and the weight of each."""
+        """Return places along one axis, and their weights."""
         if method == "nearest":
             return [(F.round(point), F.ones_like(point))]
         first = F.floor(point)

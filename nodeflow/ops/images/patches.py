@@ -111,8 +111,7 @@ class Fold(Picture):
     )
 
     def axes(self, attrs: dict[str, Any]) -> list[np.ndarray]:
-        """Return, for each axis, (windows, window): the place of each element, counted from the
-        border.
+        """Return, for each axis, (windows, window): the place of each element from the border.
 
         Raises:
             AttributeProblem: the sizes do not fit each other.

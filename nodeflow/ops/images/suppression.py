@@ -1,4 +1,4 @@
-"""Suppression of overlapping boxes, of which the best is kept."""
+"""Suppression of overlapping boxes except the best one."""
 
 from __future__ import annotations
 

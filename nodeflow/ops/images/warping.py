@@ -139,7 +139,7 @@ def _within(point: Tensor, size: int, mode: str) -> Tensor:
 
 
 def _neighbours(point: Tensor, method: str) -> list[tuple[Tensor, Tensor | None]]:
-    """Return pixels along one axis, and the weight of each. A half is rounded away from 0."""
+    """Return pixels along one axis, and their weights. A half is rounded away from 0."""
     if method == "nearest":
         return [(F.sign(point) * F.floor(F.abs(point) + 0.5), None)]
     first = F.floor(point)

@@ -77,8 +77,7 @@ def nd_places(shape: tuple[int, ...], indices: np.ndarray, batch: int) -> tuple[
 def numbered(
     x: TensorType, indices: TensorType, batch: int = 0
 ) -> tuple[lowering.Part, TensorType]:
-    """Return the part that computes ``rows`` from ``indices``, and the type of x as a table of
-    rows.
+    """Return the part that computes ``rows`` from ``indices``, and the type of x as table rows.
 
     Args:
         batch: number of leading axes that both have.

@@ -194,7 +194,7 @@ def sliced_shape(x: TensorType, attrs: Mapping[str, Any]) -> TensorType:
 
 
 def _without_later(numbers: Any) -> Any:
-    """Return a list of which slices can be made; callers treat the numbers known only in a run."""
+    """Return numbers for slices, with 1 for each that only a run knows. Callers treat these."""
     return numbers and tuple(1 if n is LATER else n for n in numbers)
 
 

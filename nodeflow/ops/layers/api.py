@@ -277,7 +277,7 @@ def batch_normalization(
             of squares divided by the count minus 1, as TensorFlow 1's fused kernel does.
 
     Variables: NAME/gamma, NAME/beta, NAME/moving_mean, NAME/moving_variance, all (features,). An
-    optimizer whose loss depends on the node moves the averages. The assigns that do so are in
+    optimizer whose loss depends on the node moves the averages. These assigns are in
     `GraphKeys.UPDATE_OPS`. An optimizer made under `control_dependencies` of some of them moves
     only these. In TensorFlow 1 an optimizer without such control dependencies would move none.
 

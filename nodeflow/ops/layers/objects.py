@@ -21,7 +21,7 @@ MADE: ContextVar[list[Tensor] | None] = ContextVar("made", default=None)
 
 
 class LayerObject:
-    """The base of layer classes, each of which wraps a function of `nf.layers`."""
+    """The base of layer classes. Each wraps a function of `nf.layers`."""
 
     function: Callable[..., Tensor]
 

@@ -31,7 +31,7 @@ def make_or_share(
     regularizers: Mapping[str, Regularizer],
     owner: Tensor | None = None,
 ) -> Any:
-    """Add a layer with its own variables, or one that shares the variables of its name.
+    """Add a layer with its own variables, or with the shared variables of its name.
 
     Args:
         reuse: whether to share; None: as set in the variable scope.

@@ -447,7 +447,7 @@ def sparse_matmul(
 
 
 def tensordot(a: Any, b: Any, axes: Any, name: str | None = None) -> Tensor:
-    """Sum products along some axes of both. The other axes of a, then of b, remain.
+    """Sum products along some axes of two tensors. The other axes of a, then of b, remain.
 
     Args:
         axes: number of axes: the last of a and the first of b; or two lists, axes of a and of b.

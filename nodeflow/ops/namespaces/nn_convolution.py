@@ -53,8 +53,7 @@ def conv2d(
     name: str | None = None,
     filters: Any = None,
 ) -> Tensor:
-    """Convolve images (rows, height, width, channels) with filters (height, width, channels,
-    filters).
+    """Convolve images (rows, height, width, channels) with (height, width, channels, filters).
 
     Args:
         strides: steps between windows, [1, height, width, 1].

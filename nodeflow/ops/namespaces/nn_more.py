@@ -269,7 +269,7 @@ def collapse_repeated(
         seq_length: number of valid labels in each row.
 
     Returns:
-        The merged sequences, as long as the longest, and the length of each.
+        The merged sequences, as long as the longest, and their lengths.
     """
     x = tensor(labels)
     with scoped(name, "collapse_repeated_labels", [x]):

@@ -234,8 +234,7 @@ def dilation2d(
     filters: Any = None,
     dilations: Any = None,
 ) -> Tensor:
-    """Apply grey dilation: the maximum over each window of input plus filter (height, width,
-    channels).
+    """Apply grey dilation: maximum over windows of input plus filter (height, width, channels).
 
     Args:
         strides: steps between windows, [1, height, width, 1].

@@ -19,8 +19,7 @@ __all__ = ["train", "where"]
 
 
 def where(condition: Any, x: Any = None, y: Any = None, name: str | None = None) -> Tensor:
-    """Select from x or y elementwise, or by row for a vector condition; without both, find true
-    ones.
+    """Select from x or y by element, or by row for a vector; without both, find true elements.
 
     Args:
         condition: bool: a vector that selects whole rows of x or y, or of their shape.

@@ -85,7 +85,7 @@ def tuple(
     name: str | None = None,
     control_inputs: Sequence[Node | Tensor] | None = None,
 ) -> list[Tensor | None]:
-    """Return the tensors, each of which gets its value only after all of them are computed.
+    """Return the tensors. Each gets its value only after all of them are computed.
 
     Args:
         tensors: tensors; None stays None.

@@ -41,8 +41,7 @@ def assert_rank_in(
     message: str | None = None,
     name: str | None = None,
 ) -> Node:
-    """Add a node that ends the run unless ``x`` has one of these ranks. A known rank is checked
-    now.
+    """Add a node that ends the run unless ``x`` has one of these ranks; check a known one now.
 
     Raises:
         ShapeError: it has another rank.
@@ -66,8 +65,7 @@ def assert_rank_at_least(
     message: str | None = None,
     name: str | None = None,
 ) -> Node:
-    """Add a node that ends the run unless ``x`` has at least this rank. A known rank is checked
-    now.
+    """Add a node that ends the run unless ``x`` has at least this rank; check a known one now.
 
     Raises:
         ShapeError: its rank is smaller.

@@ -97,8 +97,7 @@ def static_rnn(
     sequence_length: Any = None,
     scope: Any = None,
 ) -> tuple[list[Tensor], Any]:
-    """Run a cell over a list of steps, (rows, features) each. Return the outputs and the last
-    state.
+    """Run a cell over a list of steps (rows, features); return the outputs and the last state.
 
     It adds the same nodes as `dynamic_rnn`, one loop and not a copy of the cell per step. Arguments
     are as there.

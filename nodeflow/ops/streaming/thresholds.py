@@ -227,8 +227,7 @@ def sensitivity_at_specificity(
     updates_collections: Any = None,
     name: str | None = None,
 ) -> Pair:
-    """Return the share of positives found at the threshold whose specificity is nearest to the
-    given.
+    """Return the share of positives found at the threshold nearest to a given specificity.
 
     Specificity is the share of negatives that are not predicted as positive. Other arguments are as
     for `auc`.

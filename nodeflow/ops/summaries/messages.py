@@ -1,6 +1,6 @@
 """Summaries as protocol buffers: ``tensorflow/core/framework/summary.proto``.
 
-A Summary is a list of values, so two concatenated Summaries are one with the values of both.
+A Summary is a list of values, so two concatenated Summaries are one with all their values.
 """
 
 from __future__ import annotations

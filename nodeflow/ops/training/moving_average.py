@@ -75,8 +75,7 @@ class ExponentialMovingAverage:
     def variables_to_restore(
         self, moving_avg_variables: Sequence[Tensor] | None = None
     ) -> dict[str, Tensor]:
-        """Return name in a checkpoint -> variable, for a `Saver` that loads averages into
-        variables.
+        """Return name in a checkpoint -> variable, for a `Saver` that loads averages into them.
 
         Args:
             moving_avg_variables: variables whose averages to load; None: all trainable variables

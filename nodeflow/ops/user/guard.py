@@ -75,7 +75,7 @@ def describe(error: BaseException) -> str:
 
 
 def line_in(error: BaseException, path: str) -> int | None:
-    """Return the innermost line of a file from which an exception comes."""
+    """Return the innermost line of a file in an exception's traceback."""
     if isinstance(error, SyntaxError) and error.filename == path:
         return error.lineno
     found: int | None = None

@@ -1,7 +1,7 @@
 """Loads the plugin folder: its ops into the registry, its errors into a list.
 
 Each ``*.py`` file is a separate module. A file whose name starts with ``_`` is loaded only by
-others (``from . import _shared``). Loading again replaces what was loaded before. If a file fails,
+others (``from . import _shared``). Loading again replaces the ops loaded before. If a file fails,
 its previous ops stay, and each reports the error of the file. So nodes keep their ports and wires
 while the user types.
 
@@ -126,7 +126,7 @@ class Plugins:
     def take(
         self, found: Mapping[str, Sequence[UserOp]], problems: Sequence[PluginProblem]
     ) -> set[str]:
-        """Register the ops of each file in place of the previous ones. Return the ids of all."""
+        """Register the ops of each file in place of the previous ones. Return all ids."""
         before, problems = {op.id for op in self.ops}, list(problems)
         for op_id in before:
             self._registry.remove(op_id)

@@ -1,7 +1,7 @@
 """Collections: named lists of tensors and nodes of a graph.
 
 Collections of variables and of layers' updates follow from the graph: a variable is global unless
-it was created with other collections. All other collections contain what a program added.
+it was created with other collections. All other collections contain the items that a program added.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The declaration of a node: its ports, attributes, documentation and type inference.
 
 The palette entry, inspector editor, tooltip, file format, command line and documentation all derive
-from it. An op of the graph is a declaration (``nodeflow.graph.op``). So are a data set, an instance
-of a subgraph and a reroute dot, which exist in a document but not in a graph.
+from it. The ops of a graph are declarations (``nodeflow.graph.op``). Data sets, instances of a
+subgraph and reroute dots are also declarations, but exist only in documents, not in graphs.
 """
 
 from __future__ import annotations

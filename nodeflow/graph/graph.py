@@ -191,7 +191,7 @@ class Graph(GraphNames, GraphDevices):
             attrs: attributes of the op.
 
         Returns:
-            The output tensor, a tuple of several, or the node if the op has no outputs.
+            The output tensor, a tuple of tensors, or the node if the op has no outputs.
 
         Raises:
             GraphError: an input or attribute does not fit; names the node and port.
@@ -458,7 +458,7 @@ class Graph(GraphNames, GraphDevices):
         self.collections.setdefault(name, []).append(value)
 
     def get_collection(self, name: str) -> list[Any]:
-        """Return a collection's items; ``trainable_variables`` and ``update_ops`` fill themselves."""
+        """Return a collection's items. ``trainable_variables`` and ``update_ops`` are automatic."""
         if name == "trainable_variables":
             return list(self.trainable_variables)
         kept = self.update_ops if name == "update_ops" else ()

@@ -9,8 +9,8 @@ from nodeflow.errors import GraphError, ShapeError
 from nodeflow.graph.shapes import UNKNOWN, Shape
 
 FAR = 2**31 - 1
-"""The bound in place of an omitted one, if a slice has tensors as bounds. Its negative is before the
-first element. A slice never goes past the ends of the axis.""" ""
+"""The bound in place of an omitted one, if a slice has tensors as bounds; its negative lies before
+the first element. A slice never goes past the ends of the axis."""
 
 
 @dataclass

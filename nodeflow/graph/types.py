@@ -268,8 +268,7 @@ def normalize_axes(axes: int | Iterable[int] | None, rank: int) -> tuple[int, ..
 
 
 def default_dtype(value: Any) -> str:
-    """Return the dtype of a Python literal alone, as in TensorFlow: int32, float32, bool,
-    complex128.
+    """Return the dtype of a Python literal, as in TensorFlow: int32, float32, bool, complex128.
 
     Raises:
         LiteralError: nested lists have uneven lengths.

@@ -67,6 +67,16 @@ PURPOSES = {
         {"label": "its name in the window"},
         "a `nodeflow.host.views.projection.Placing`: places the rows of a matrix in two dimensions",
     ),
+    "sampler": Purpose(
+        "sampler of sweeps",
+        {
+            "label": "its name in the window",
+            "help": "what it does, for --help: a verb in the third person",
+            "tip": "what it does, for its tooltip",
+            "prunes": "true if it can end trials early",
+        },
+        "makes a `nodeflow.sweeps.sources.Source` from a `nodeflow.sweeps.plan.Plan`",
+    ),
 }
 """By the name that manifests use."""
 

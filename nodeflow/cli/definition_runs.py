@@ -17,9 +17,11 @@ from nodeflow.cli.options import (
     THREADS,
     TIER,
     Command,
+    Option,
     option,
     whole_number,
 )
+from nodeflow.manifests import offers
 
 DATA = Command(
     "data",
@@ -79,6 +81,28 @@ DATA = Command(
     ),
 )
 
+
+def _sampler_options() -> tuple[Option, ...]:
+    """Return how trials are chosen, with the samplers of integrations."""
+    found = offers("sampler")
+    known = ["grid tries every combination", "random draws"]
+    known += [f"{each.name} {each.fields['help']}" for each in found]
+    sampler = option(
+        "--sampler",
+        help=f"{', '.join(known)} (default: grid; random with --trials)",
+        choices=("grid", "random", *(each.name for each in found)),
+    )
+    able = [each.label for each in found if each.fields.get("prunes")]
+    if not able:
+        return (sampler,)
+    return sampler, option(
+        "--prune",
+        help=f"let {' or '.join(able)} end trials early whose epochs are worse than those of other "
+        "trials",
+        action="store_true",
+    )
+
+
 SWEEP = Command(
     "sweep",
     "train a graph with many values of its attributes and settings, and print the best",
@@ -100,17 +124,7 @@ SWEEP = Command(
             type=whole_number(1),
             metavar="N",
         ),
-        option(
-            "--sampler",
-            help="grid tries every combination, random draws, optuna learns from the trials "
-            "before (default: grid; random with --trials)",
-            choices=("grid", "random", "optuna"),
-        ),
-        option(
-            "--prune",
-            help="let Optuna end trials early whose epochs are worse than those of other trials",
-            action="store_true",
-        ),
+        _sampler_options,
         option(
             "--parallel",
             help="number of trials that train at once and share the cores (default: 1)",

@@ -28,7 +28,7 @@ from nodeflow.run_store.store import RunStore
 from nodeflow.run_store.text import aligned, figure
 from nodeflow.sweeps.checks import check_spec
 from nodeflow.sweeps.kept import free_name
-from nodeflow.sweeps.plan import GRID, OPTUNA, RANDOM, Plan
+from nodeflow.sweeps.plan import GRID, RANDOM, Plan, pruning
 from nodeflow.sweeps.results import CANCELLED, FAILED, PRUNED, Result, correlations, ranked
 from nodeflow.sweeps.setup import Setup
 from nodeflow.sweeps.sources import source_of
@@ -47,7 +47,8 @@ def sweep(arguments: argparse.Namespace, environment: Environment) -> int:
 
     Raises:
         RunStoreProblem: runs are switched off, or cannot be written.
-        SpecProblem: a value cannot be understood, nothing varies, or Optuna is not installed.
+        SpecProblem: a value cannot be understood, or nothing varies.
+        NotOffered, SoftwareMissing: the sampler is not here.
         FileProblem, UnknownName, AttributeProblem: an error in the file, or in a name.
     """
     specs, fixed = _parted(arguments.settings)
@@ -131,8 +132,12 @@ def _plan(arguments: argparse.Namespace, document: Document, specs: Sequence[Spe
     """Return the plan from the options, completed from the file."""
     kept = sweep_of(document)
     sampler = arguments.sampler or (RANDOM if arguments.trials else kept.get("sampler", GRID))
-    if arguments.prune and sampler != OPTUNA:
-        raise ArgumentProblem("--prune needs Optuna", hint="Add --sampler optuna.")
+    wants_prune = getattr(arguments, "prune", False)  # an option only if a sampler can do it
+    if wants_prune and sampler not in pruning():
+        raise ArgumentProblem(
+            f"the sampler {sampler} ends no trial early",
+            hint=f"Add --sampler {' or '.join(pruning())}.",
+        )
     if sampler != GRID and not arguments.trials and "trials" not in kept:
         raise ArgumentProblem(
             f"--sampler {sampler} needs a number of trials",
@@ -150,7 +155,7 @@ def _plan(arguments: argparse.Namespace, document: Document, specs: Sequence[Spe
         arguments.trials or kept.get("trials", 1),
         kept.get("seed", 1) if draw_seed is None else draw_seed,
         parallel or max(1, kept.get("parallel", 1)),
-        arguments.prune or (sampler == OPTUNA and bool(kept.get("prune"))),
+        wants_prune or (sampler in pruning() and bool(kept.get("prune"))),
     )
 
 

@@ -5,11 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from nodeflow.manifests import offers
 from nodeflow.sweeps.specs import Spec
 
-GRID, RANDOM, OPTUNA = "grid", "random", "optuna"
-SAMPLERS = (GRID, RANDOM, OPTUNA)
+GRID, RANDOM = "grid", "random"
+"""The samplers of nodeflow; integrations offer others."""
 USUAL_TRIALS = 30
+
+
+def pruning() -> list[str]:
+    """Return the samplers that can end trials early."""
+    return [each.name for each in offers("sampler") if each.fields.get("prunes")]
 
 
 @dataclass(frozen=True)
@@ -18,12 +24,12 @@ class Plan:
 
     Attributes:
         specs: what varies.
-        sampler: ``grid`` tries every combination, ``random`` draws, ``optuna`` learns from the
-            trials before.
+        sampler: ``grid`` tries every combination, ``random`` draws, others learn from the trials
+            before.
         count: of trials; without meaning for a grid.
         seed: of the draws.
         parallel: trials that train at once.
-        prune: end trials that promise less than the others; by Optuna alone.
+        prune: end trials that promise less than the others; only with one of `pruning`.
     """
 
     specs: tuple[Spec, ...]

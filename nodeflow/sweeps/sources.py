@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
-from nodeflow.sweeps.plan import GRID, OPTUNA, Plan
+from nodeflow.manifests import offer
+from nodeflow.sweeps.plan import GRID, RANDOM, Plan, pruning
 from nodeflow.sweeps.results import Result
 from nodeflow.sweeps.specs import SpecProblem
 from nodeflow.sweeps.trials import Trial, trials
@@ -54,13 +55,19 @@ def source_of(plan: Plan) -> Source:
     """Who says which trials a plan has.
 
     Raises:
-        SpecProblem: nothing varies, there is no end of combinations, or Optuna is not installed.
+        SpecProblem: nothing varies, or there is no end of combinations.
+        NotOffered: nothing here has the sampler.
+        SoftwareMissing: its software is not installed.
     """
-    if plan.sampler == OPTUNA:
-        from nodeflow.sweeps.optuna_source import OptunaSource
-
+    if plan.prune and plan.sampler in (GRID, RANDOM):
+        able = " or ".join(pruning())
+        raise SpecProblem(
+            f"the sampler {plan.sampler} ends no trial early",
+            hint=f"Choose {able}." if able else None,
+        )
+    if plan.sampler not in (GRID, RANDOM):
+        sampler = offer("sampler", plan.sampler, [GRID, RANDOM])
+        sampler.integration.check_software()
         trials(plan.specs, 1, plan.seed)  # says what is wrong with them
-        return OptunaSource(plan)
-    if plan.prune:
-        raise SpecProblem("only Optuna ends trials early", hint="Choose it as the sampler.")
+        return sampler.load()(plan)
     return Listed(trials(plan.specs, None if plan.sampler == GRID else plan.count, plan.seed))

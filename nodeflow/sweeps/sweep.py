@@ -35,7 +35,7 @@ class Sweep:
         changed: takes each result that is another now, on the thread of `run`.
 
     Raises:
-        SpecProblem: nothing varies, there is no end of combinations, or Optuna is not installed.
+        SpecProblem, NotOffered, SoftwareMissing: as `source_of`.
         RunStoreProblem: runs are switched off.
 
     Attributes:

@@ -88,7 +88,6 @@ def test_a_trial_that_fails_is_reported_and_the_rest_goes_on(nodeflow, kept: Pat
             "'training.epochs=3' is a single value, so nothing varies",
         ),
         (("--set", f"{RATE}=abc"), "learning_rate must be a number, not 'abc'"),
-        (("--set", f"{RATE}=[1, 2]", "--prune"), "Add --sampler optuna."),
         (("--set", f"{RATE}=[1, 2]", "--sampler", "random"), "Give it with --trials"),
         (("--set", f"{RATE}=[1, 2]", "--sampler", "grid", "--trials", 2), "Leave one of them out"),
         (("--set", "train.learning_rate=0..1"), "Say how many are drawn: --trials 30."),
@@ -111,15 +110,6 @@ def test_without_options_the_sweep_of_the_file_is_made(nodeflow, kept: Path, tmp
     assert result.code == 0, result.err
     tried = [line["values"] for line in result.lines[:-1]]
     assert tried == [{RATE: a, "training.epochs": n} for a in (0.01, 0.1) for n in (1, 2)]
-
-
-def test_optuna_on_the_command_line(nodeflow, kept: Path):
-    options = ("--sampler", "optuna", "--prune", "--trials", 8, "--json")
-    result = nodeflow("sweep", LINE, *QUICK, "--set", f"{RATE}=log:1e-4..1", *options)
-    assert result.code == 0, result.err
-    *each, done = result.lines
-    assert [line["trial"] for line in each] == list(range(1, 9))
-    assert {line["state"] for line in each} <= {"done", "pruned"} and len(done["trials"]) == 8
 
 
 def test_a_sweep_needs_runs(nodeflow):

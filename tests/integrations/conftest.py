@@ -1,4 +1,4 @@
-"""Integrations that are not there, for one test."""
+"""What the tests of integrations share: the command line, and integrations that are missing."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from nodeflow import manifests
+from tests.cli.conftest import nodeflow  # noqa: F401  the command line, as tests/cli calls it
 
 
 @pytest.fixture

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
-import sys
 import threading
 from pathlib import Path
 
@@ -19,8 +17,8 @@ from nodeflow.document.io import flow
 from nodeflow.resources import example
 from nodeflow.run_store.store import RunStore
 from nodeflow.sweeps.kept import free_name, kept_sweeps
-from nodeflow.sweeps.plan import GRID, OPTUNA, RANDOM, Plan
-from nodeflow.sweeps.results import CANCELLED, DONE, FAILED, PRUNED, TRAINING, Result
+from nodeflow.sweeps.plan import GRID, RANDOM, Plan
+from nodeflow.sweeps.results import CANCELLED, DONE, FAILED, TRAINING, Result
 from nodeflow.sweeps.setup import Setup
 from nodeflow.sweeps.sources import source_of
 from nodeflow.sweeps.specs import SpecProblem, spec_of
@@ -146,73 +144,6 @@ def test_killing_ends_at_once_and_leaves_no_process():
     assert not thread.is_alive() and all(p._process is None for p in sweep._processes)
 
 
-# ---- Optuna -------------------------------------------------------------------------------------
-
-
-@pytest.mark.thorough
-def test_optuna_is_repeatable_with_one_worker_and_its_order_is_kept():
-    wanted = plan("log:1e-4..1", OPTUNA, count=10, seed=3, prune=True)
-    found = [outcome(Sweep(wanted, setup(f"{n}", epochs=5)).run()) for n in range(2)]
-    assert found[0] == found[1]
-    states = [state for *_, state in found[0]]
-    assert PRUNED in states and states.count(DONE) >= 5, "the first five are never pruned"
-    with RunStore() as store:
-        orders = {sweep.order for sweep in kept_sweeps(store)}
-    assert orders == {tuple((kind, n) for n in range(1, 11) for kind in ("ask", "tell"))}
-    other = source_of(plan("log:1e-4..1", OPTUNA, count=1, seed=4)).next()
-    assert other is not None and other.values != found[0][0][1]
-
-
-def test_optuna_learns_what_random_does_not():
-    """In a smooth valley, later trials lie nearer to its ground."""
-
-    def away(sampler: str) -> float:
-        source, found = source_of(plan("-10.0..10.0", sampler, count=60)), []
-        while (trial := source.next()) is not None:
-            found.append(abs(trial.values[RATE] - 3))
-            source.ended(Result(trial, DONE, found[-1] ** 2))
-        return float(np.median(found[30:]))
-
-    assert away(OPTUNA) < 1.5 < 3 < away(RANDOM)
-
-
-def test_more_is_better_where_the_value_is_a_share():
-    source = source_of(plan("-10.0..10.0", OPTUNA, count=40))
-    late = []
-    while (trial := source.next()) is not None:
-        x = trial.values[RATE]
-        late.append(x)
-        source.ended(Result(trial, DONE, -((x - 3) ** 2), higher=True))
-    assert abs(np.median(late[20:]) - 3) < 2
-
-
-@pytest.mark.parametrize(
-    "text, fits",
-    [
-        ("int:1..3", lambda v: v in (1, 2, 3) and type(v) is int),
-        ('["a", null, true]', lambda v: v in ("a", None, True)),
-        ("[[3, 3], [5]]", lambda v: v in ([3, 3], [5])),
-        ("0.5..0.75", lambda v: 0.5 <= v <= 0.75),
-    ],
-)
-def test_optuna_draws_each_kind_of_values(text: str, fits):
-    source = source_of(plan(text, OPTUNA, count=8))
-    drawn = []
-    while (trial := source.next()) is not None:
-        drawn.append(trial.values[RATE])
-        source.ended(Result(trial, DONE, float(len(drawn))))
-    assert len(drawn) == 8 and all(map(fits, drawn)) and len({json.dumps(v) for v in drawn}) > 1
-
-
-def test_one_line_says_how_to_get_optuna(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setitem(sys.modules, "optuna", None)
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(SpecProblem) as caught:
-        source_of(plan("0..1", OPTUNA, count=3))
-    text = caught.value.text("cli")
-    assert text == "Optuna is not installed. pip install 'nodeflow[sweep]' brings it."
-
-
-def test_only_optuna_prunes():
-    with pytest.raises(SpecProblem, match="only Optuna ends trials early"):
+def test_a_sampler_that_ends_no_trial_refuses_to_prune():
+    with pytest.raises(SpecProblem, match="the sampler random ends no trial early"):
         source_of(plan("0..1", RANDOM, count=3, prune=True))

@@ -65,13 +65,3 @@ def test_no_trial_outlives_a_sweep_that_is_killed(sweep):
     sweep.kill()
     wait_for(lambda: states() == ["stopped", "stopped"])
     assert all(run.weights() for run in nf.runs()), "they have ended in order"
-
-
-@pytest.mark.thorough
-def test_optuna_is_imported_only_where_it_is_chosen():
-    text = "import sys, nodeflow.cli.sweep, nodeflow.sweeps.sweep, nodeflow.ui.app; "
-    text += "from nodeflow.ui.panels.panel import discover_panels; discover_panels(); "
-    text += "from nodeflow.sweeps.optuna_source import is_installed; is_installed(); "
-    text += "print([name for name in ('optuna', 'sklearn') if name in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True)
-    assert done.stdout.strip() == "[]", done.stderr

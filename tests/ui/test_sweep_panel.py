@@ -200,26 +200,10 @@ def test_the_settings_are_the_documents(panel, window, qtbot):
     assert panel.settings.sampler.currentData() == "random", "a range has no end"
     write(panel.settings.trials.lineEdit(), qtbot, "12")
     qtbot.keyClick(panel.settings.trials, Qt.Key.Key_Return)
-    choose(panel.settings.sampler, qtbot, "optuna")
+    choose(panel.settings.sampler, qtbot, "grid")
     kept = window.workspace.root.training["sweep"]
-    assert kept["trials"] == 12 and kept["sampler"] == "optuna"
-    assert panel.settings.prune.isVisibleTo(panel)
-
-
-@pytest.mark.thorough
-def test_optuna_that_is_missing_is_said(panel, window, qtbot, monkeypatch: pytest.MonkeyPatch):
-    from nodeflow.sweeps import optuna_source
-    from nodeflow.ui.panels.parts import sweep_settings
-
-    for module in (optuna_source, sweep_settings):
-        monkeypatch.setattr(module, "is_installed", lambda: False)
-    vary(window.workspace.root, optimizer(window), "learning_rate", "0.1..0.5")
-    set_sweep(window.workspace.root, sampler="optuna")
-    assert panel.settings.note.text() == (
-        "Optuna is not installed: pip install 'nodeflow[sweep]' brings it."
-    )
-    qtbot.mouseClick(panel.start, LEFT)
-    assert "pip install 'nodeflow[sweep]'" in window.info.text and not panel.runner.trains
+    assert kept["trials"] == 12 and kept["sampler"] == "grid"
+    assert not panel.settings.trials.isVisibleTo(panel)
 
 
 def test_the_bar_says_which_part_of_a_sweep_is_done(panel, window, qtbot):
@@ -467,7 +451,7 @@ def test_who_keeps_unsaved_changes_keeps_the_sweep(
     commands.rename(window.workspace.root, optimizer(window), "teacher")
     asked = answered(monkeypatch, "Cancel", "Discard")
     assert not window.close()
-    assert len(asked) == 1 and "unsaved" in asked[0] and "3 trials to go" in asked[0]
+    assert len(asked) == 1 and "unsaved" in asked[0] and "3 trials left" in asked[0]
     assert window.isVisible() and panel.runner.trains
     assert {r.state for r in panel.runner.results.values()} == {TRAINING}
     assert window.close() and not window.isVisible()

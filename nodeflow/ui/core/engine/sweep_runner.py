@@ -70,7 +70,7 @@ class SweepRunner(QObject):
         """Start a sweep.
 
         Raises:
-            SpecProblem: nothing varies, the sweep has no end, or Optuna is not installed.
+            SpecProblem, NotOffered, SoftwareMissing: the sweep cannot begin; the error says why.
         """
         sweep = Sweep(plan, setup)
         sweep.listen(lambda result: self._tell.emit(sweep, result))

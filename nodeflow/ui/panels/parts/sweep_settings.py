@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from PySide6.QtCore import QSignalBlocker, Signal, Slot
+from PySide6.QtCore import QSignalBlocker, Qt, Signal, Slot
 from PySide6.QtWidgets import QCheckBox, QComboBox, QFormLayout, QSpinBox, QVBoxLayout, QWidget
 
 from nodeflow.document.edit.sweep_settings import (
@@ -17,9 +17,9 @@ from nodeflow.document.edit.sweep_settings import (
 )
 from nodeflow.engine.cores import cores
 from nodeflow.errors import NodeflowError
+from nodeflow.manifests import offer, offers
 from nodeflow.number_text import counted
-from nodeflow.sweeps.optuna_source import GET_IT, is_installed
-from nodeflow.sweeps.plan import GRID, OPTUNA, RANDOM, USUAL_TRIALS, Plan
+from nodeflow.sweeps.plan import GRID, RANDOM, USUAL_TRIALS, Plan, pruning
 from nodeflow.sweeps.specs import Spec, spec_of, words
 from nodeflow.ui.core.plain_tips import plain_tip
 from nodeflow.ui.core.theme import SPACE, Theme
@@ -27,11 +27,10 @@ from nodeflow.ui.core.theme_manager import ThemeManager
 from nodeflow.ui.core.widgets import ElidedLabel, button, clear, label, row, tool
 from nodeflow.ui.core.workspace import Workspace
 
-SAMPLERS = {GRID: "Every combination", RANDOM: "At random", OPTUNA: "Optuna"}
+SAMPLERS = {GRID: "Every combination", RANDOM: "At random"}
 TIPS = {
     GRID: "All combinations of the listed values.",
     RANDOM: "Random values; the same seed gives the same trials.",
-    OPTUNA: "Optuna learns from earlier trials. Install it with nodeflow[sweep].",
 }
 EMPTY = "Nothing varies yet. Press Add, or the sliders icon beside an attribute in the inspector."
 """The inspector marks the button with a sliders icon."""
@@ -57,9 +56,6 @@ class SweepSettings(QWidget):
         self._rows.setSpacing(SPACE[1])
         self.sampler = QComboBox()
         self.sampler.setAccessibleName("How trials are chosen")
-        for number, (name, text) in enumerate(SAMPLERS.items()):
-            self.sampler.addItem(text, name)
-            self.sampler.setItemData(number, TIPS[name], 3)
         self.trials = _spin("Number of trials", 1, 100_000)
         self.seed = _spin("Seed of the draws", 0, 2**31 - 1)
         self.parallel = _spin("Trials that train at the same time", 1, 64)
@@ -126,7 +122,7 @@ class SweepSettings(QWidget):
             self.trials.value(),
             self.seed.value(),
             self.parallel.value(),
-            self.prune.isChecked() and sampler == OPTUNA,
+            self.prune.isChecked() and sampler in pruning(),
         )
 
     # ---- showing ------------------------------------------------------------------------------
@@ -149,7 +145,7 @@ class SweepSettings(QWidget):
         sampler = kept.get("sampler", RANDOM if self._endless() else GRID)
         fields = (self.sampler, self.trials, self.seed, self.parallel)
         blockers = [QSignalBlocker(field) for field in fields]
-        self.sampler.setCurrentIndex(max(0, self.sampler.findData(sampler)))
+        self._fill_samplers(sampler)
         self.trials.setValue(kept.get("trials", USUAL_TRIALS))
         self.seed.setValue(kept.get("seed", 1))
         self.parallel.setValue(kept.get("parallel", 1))
@@ -157,9 +153,24 @@ class SweepSettings(QWidget):
         self.prune.setChecked(bool(kept.get("prune")))
         for field in (self.trials, self.seed):
             self._form.setRowVisible(field, sampler != GRID)
-        self._form.setRowVisible(self.prune, sampler == OPTUNA)
+        self._form.setRowVisible(self.prune, sampler in pruning())
         self.note.setText(self._note(sampler))
         self.note.setVisible(bool(self.note.text()))
+
+    def _fill_samplers(self, chosen: str) -> None:
+        """List the samplers that are here, and the document's own if it is not among them."""
+        known = [(name, text, TIPS[name]) for name, text in SAMPLERS.items()]
+        known += [(each.name, each.label, each.fields["tip"]) for each in offers("sampler")]
+        if chosen not in [name for name, *_ in known]:
+            known.append((chosen, chosen, "The graph names it, but it is not here."))
+        if [self.sampler.itemData(n) for n in range(self.sampler.count())] != [
+            k for k, *_ in known
+        ]:
+            self.sampler.clear()
+            for number, (name, text, tip) in enumerate(known):
+                self.sampler.addItem(text, name)
+                self.sampler.setItemData(number, plain_tip(tip), Qt.ItemDataRole.ToolTipRole)
+        self.sampler.setCurrentIndex(self.sampler.findData(chosen))
 
     def _endless(self) -> bool:
         try:
@@ -169,11 +180,12 @@ class SweepSettings(QWidget):
 
     def _note(self, sampler: str) -> str:
         """Return a note: the number of combinations, or a missing requirement."""
-        if sampler == OPTUNA and not is_installed():
-            return f"Optuna is not installed: {GET_IT}"
-        if sampler != GRID:
+        if sampler == RANDOM:
             return ""
         try:
+            if sampler != GRID:
+                offer("sampler", sampler, SAMPLERS).integration.check_software()
+                return ""
             counts = [len(spec.all or ()) for spec in self.specs]
         except NodeflowError as error:
             return error.text("window")

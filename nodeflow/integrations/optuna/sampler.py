@@ -1,27 +1,20 @@
-"""Optuna proposes the trials, and ends those that promise little. Imported when it is chosen."""
+"""Optuna proposes the trials, and ends those that promise little."""
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import math
 from typing import TYPE_CHECKING, Any
 
 from nodeflow.sweeps.plan import Plan
 from nodeflow.sweeps.results import DONE, PRUNED, Result
-from nodeflow.sweeps.specs import Spec, SpecProblem
+from nodeflow.sweeps.specs import Spec
 from nodeflow.sweeps.trials import Trial
 
 if TYPE_CHECKING:
     import optuna
 
-GET_IT = "pip install 'nodeflow[sweep]' brings it."
 PLAIN = (str, int, float, bool, type(None))
-
-
-def is_installed() -> bool:
-    """Return whether Optuna can be imported; does not import it."""
-    return importlib.util.find_spec("optuna") is not None
 
 
 class OptunaSource:
@@ -29,14 +22,9 @@ class OptunaSource:
 
     What is proposed depends on the order in which trials end, which the sweep records: with one
     worker it is always the same.
-
-    Raises:
-        SpecProblem: Optuna is not installed.
     """
 
     def __init__(self, plan: Plan) -> None:
-        if not is_installed():
-            raise SpecProblem("Optuna is not installed", hint=GET_IT)
         import optuna
 
         optuna.logging.set_verbosity(optuna.logging.ERROR)

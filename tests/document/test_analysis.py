@@ -47,7 +47,7 @@ def test_an_order_is_no_value(sketch):
     sketch.add("constant", "one")
     sketch.add("negative", "n")
     sketch.wire("one:done", "n:x")
-    assert sketch.problems("n") == ["n:x: `one` has no value, only the order `done`"]
+    assert sketch.problems("n") == ["n:x: `one` has no value, only the control output `done`"]
     sketch.wire("one", "n:x")
     assert sketch.problems("n") == []
 

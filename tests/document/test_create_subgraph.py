@@ -551,7 +551,7 @@ def test_a_formula_inside_uses_what_comes_in(sums):
     e = definition.node_named("e").id
     assert formula_text(definition, e) == "c + 2"
     assert formula_text(sums.doc, sums.id("a")) == "(b + c) * (c + 2)"
-    assert "what comes into the subgraph" in python_code(definition, e)
+    assert "inputs of the subgraph" in python_code(definition, e)
 
 
 def test_border_nodes_are_not_removed_copied_or_moved_into_a_subgraph(sums):

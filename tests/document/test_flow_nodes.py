@@ -335,6 +335,6 @@ def test_a_layer_that_moves_averages_stays_and_says_why() -> None:
     commands.connect(inside, x, "out", node, "x")
     within = Analysis(doc).at((instance.id,))
     assert within is not None
-    with pytest.raises(SubgraphError, match="something else in training"):
+    with pytest.raises(SubgraphError, match="behaves differently in training"):
         take_apart(inside, node, within)
     assert layer_fixes(inside, within, node) == []

@@ -85,7 +85,7 @@ def test_what_has_nothing_to_compare_says_so():
     first = next(iter(document.nodes.values()))
     commands.connect(document, first.id, "out", name, "x")
     found = checks_of(document, ["best", first.name])
-    assert found["best"].verdict == UNCHECKED and "no float" in found["best"].note
+    assert found["best"].verdict == UNCHECKED and "none of its float outputs" in found["best"].note
     assert "best" not in checks_of(document)
 
 

@@ -34,7 +34,7 @@ COND, WHILE, SCAN = KINDS = ("cond", "while_loop", "scan")
 PRED, AGAIN, ELSE = "pred", "again", "_else"
 FLOW_ATTRS = (
     Attr(
-        FLOW, "choice", "", "How often what is inside runs.", choices=("", *KINDS), hidden=True
+        FLOW, "choice", "", "How often its subgraph runs.", choices=("", *KINDS), hidden=True
     ),
     Attr("constants", "names", None, "Inputs that are the same in each iteration (scan)."),
     Attr("reverse", "bool", False, "From the last slice to the first (scan)."),
@@ -48,11 +48,11 @@ FLOW_ATTRS = (
     ),
 )  # fmt: skip
 FLOW_DOCS = {
-    COND: "One of two pieces of graph, by the bool `pred`; the other does not run.\n\nInside, "
-    "each output `y` has an output `y_else` beside it: what it is where `pred` is false.",
-    WHILE: "What is inside, again and again, while its output `again` is true.\n\nAn output with "
+    COND: "Runs one of two branches, chosen by the bool `pred`.\n\nInside, each output `y` has an "
+    "output `y_else` beside it: its value if `pred` is false.",
+    WHILE: "Runs its subgraph again and again while its output `again` is true.\n\nAn output with "
     "the name of an input is carried from iteration to iteration; other inputs stay as they are.",
-    SCAN: "What is inside, for each slice along the first axis of its inputs.\n\nAn output with "
+    SCAN: "Runs its subgraph for each slice along the first axis of its inputs.\n\nAn output with "
     "the name of an input is carried from slice to slice; other outputs are stacked. Inputs named "
     "in `constants` are the same for all slices.",
 }
@@ -65,8 +65,7 @@ _OUTSIDE = {
 }
 """Ops that a body cannot hold, and the hint for each."""
 _LAYER = (
-    "Put its variables outside, wired into ports, and use the ops that it stands for, such as "
-    "matmul and add."
+    "Put its variables outside and wire them into ports; replace it by ops such as matmul and add."
 )
 
 
@@ -141,7 +140,7 @@ def roles(definition: Document, record: NodeRecord) -> Roles:
     named = listed if isinstance(listed, list) else []
     constants = tuple(name for name in inputs if name in named and name not in carried)
     sequences = tuple(name for name in inputs if name not in (*carried, *constants))
-    problem = "" if sequences else "none of its inputs is a sequence to go along"
+    problem = "" if sequences else "none of its inputs is a sequence to iterate over"
     ends = (*carried, *results)
     return Roles(kind, carried, sequences, constants, ends, {"body": ends}, problem)
 
@@ -151,7 +150,7 @@ def _cond_problem(inputs: Sequence[str], outputs: Sequence[str], yes: Sequence[s
         return f"it needs an input `{PRED}`, the condition"
     for name in yes:
         if name + ELSE not in outputs:
-            return f"the output `{name}` needs `{name}{ELSE}`, what it is where `{PRED}` is false"
+            return f"the output `{name}` needs `{name}{ELSE}`, its value if `{PRED}` is false"
     alone = [name for name in outputs if name.endswith(ELSE) and name[: -len(ELSE)] not in yes]
     if alone:
         return f"the output `{alone[0]}` needs `{alone[0][: -len(ELSE)]}` beside it"
@@ -162,7 +161,7 @@ def _while_problem(outputs: Sequence[str], carried: Sequence[str], rest: Sequenc
     if AGAIN not in outputs:
         return f"it needs an output `{AGAIN}`, one bool: whether there is another iteration"
     if rest:
-        return f"the output `{rest[0]}` needs an input `{rest[0]}`, its value at first"
+        return f"the output `{rest[0]}` needs an input `{rest[0]}`, its initial value"
     return "" if carried else "it carries nothing: no output has the name of an input"
 
 

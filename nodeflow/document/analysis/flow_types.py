@@ -50,7 +50,7 @@ class Flow:
             if type_ is None:
                 continue
             if type_.ndims == 0:
-                text = f"{type_} has no slices to go along"
+                text = f"{type_} has no slices to iterate over"
                 hint = "Wire in a tensor with a first axis, or make the input a constant."
                 where = self.record.name
                 problems.append(Problem(where, name, text, hint, kind=ShapeError.__name__))

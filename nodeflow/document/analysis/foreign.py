@@ -27,7 +27,7 @@ def foreign_problem(record: NodeRecord) -> Problem:
     missing = record.attrs.get("missing")
     why = f": {missing}" if isinstance(missing, str) and missing else ""
     text = f"nodeflow cannot compute ONNX's {record.op.removeprefix(FOREIGN)}{why}"
-    hint = "What does not depend on it runs; put other nodes in its place, or export it as it is"
+    hint = "The nodes that do not depend on it run; replace it, or export the graph as it is"
     return Problem(record.name, None, text, hint, kind="UnknownOp")
 
 

@@ -339,7 +339,10 @@ def _column_into_op(doc: Document, record: NodeRecord, wire: Wire) -> Problem:
 
 
 def _no_value(doc: Document, record: NodeRecord, wire: Wire) -> Problem:
-    text = f"`{doc.nodes[wire.source].name}` has no value, only the order `{wire.source_port}`"
+    text = (
+        f"`{doc.nodes[wire.source].name}` has no value, only the control output "
+        f"`{wire.source_port}`"
+    )
     return Problem(record.name, wire.target_port, text, kind="FetchError")
 
 

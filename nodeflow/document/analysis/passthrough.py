@@ -26,7 +26,7 @@ class RerouteDeclaration(NodeDeclaration):
 
     id = REROUTE
     category = "Utility"
-    doc = "A dot on a wire.\n\nIt leads the wire around; the value passes as it is."
+    doc = "A dot on a wire.\n\nIt bends the wire; the value passes unchanged."
     inputs = (Port("x", "What passes."),)
     outputs = (Port("out", "The same."),)
     hidden = True

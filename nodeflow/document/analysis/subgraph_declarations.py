@@ -47,8 +47,8 @@ class BorderDeclaration(NodeDeclaration):
         self.id = record.op
         self.inputs = border_inputs(record)
         self.outputs = border_outputs(record)
-        side = "comes into" if record.op == INPUTS else "leaves"
-        self.doc = f"What {side} the subgraph.\n\nEach port is one of the subgraph's."
+        side = "inputs" if record.op == INPUTS else "outputs"
+        self.doc = f"The {side} of the subgraph.\n\nEach port is a port of the subgraph."
 
     @property
     def title(self) -> str:
@@ -115,5 +115,5 @@ class SubgraphDeclaration(NodeDeclaration):
         found = [made[port.name].type for port in self.outputs]
         known = [found_type for found_type in found if found_type is not None]
         if len(known) < len(found):
-            raise NodeflowError("the types of the inputs do not determine those of all outputs")
+            raise NodeflowError("the types of the inputs do not determine the types of all outputs")
         return known

@@ -77,7 +77,7 @@ def border_problems(definition: Document, op_id: str) -> list[Problem]:
         said = f"two ports are called {twice[0]!r}" if not bad else ""
         what = said or f"{bad[0]!r:.60} is not a valid port name"
     text = f"{what}, in the subgraph `{definition.scope}`"
-    hint = "A port is called by letters, digits and underscores, each by another name."
+    hint = "Use letters, digits and underscores, and another name for each port."
     return [Problem(held.name, PORTS, text, hint, kind=BadPort.__name__)]
 
 

@@ -16,7 +16,7 @@ from nodeflow.errors import DataError
 from nodeflow.graph.types import TensorType, compatible
 from nodeflow.number_text import counted
 
-HINT = "Take data like those that the graph learned from."
+HINT = "Use data like the training data."
 
 
 def misfits(task: Task) -> Mapping[str, DataError]:

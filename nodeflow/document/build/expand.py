@@ -419,7 +419,7 @@ def _check_instances(
         sources = _outer_sources(built, doc, graph, path[: -len(last)])
         if path != node_id and _outline(nodes, sources) != wanted:
             raise DocumentError(
-                f"{other.name} derives other nodes, and both are of one subgraph",
+                f"{other.name} derives other nodes in another instance of the subgraph",
                 node=macro.name,
                 hint="Make the instance independent first.",
             )

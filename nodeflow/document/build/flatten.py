@@ -214,7 +214,7 @@ def _as_op(flat: Flat, place: Place, record: NodeRecord) -> NodeRecord:
     except NodeflowError as error:
         problem = Problem.of(error, place.names + record.name)
     except Exception as error:  # a file may hold anything
-        what = f"what is inside this {record.attrs[FLOW]} cannot run"
+        what = f"the subgraph of this {record.attrs[FLOW]} cannot run"
         problem = Problem.unforeseen(error, place.names + record.name, what)
     flat.problems[key] = problem
     return NodeRecord(record.id, str(record.attrs[FLOW]), record.name, {}, record.pos)

@@ -172,8 +172,8 @@ class GradientChecks:
         if node is not None and node.op.id in LEAVES:
             if self._loss is None:
                 return "there is no optimizer, whose loss could be differentiated"
-            return "the loss does not depend on it by floats"
-        return "no float that it gives depends on a float that it is given"
+            return "the loss does not depend on it through floats"
+        return "none of its float outputs depends on a float input"
 
 
 def _loss(task: Task) -> Tensor | None:

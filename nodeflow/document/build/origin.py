@@ -86,7 +86,7 @@ def refuse_broken(built: Build) -> None:
         more = ", ..." if len(unknown) > 3 else ""
         warnings.warn(
             f"the graph lacks {counted(len(unknown), 'node')} that this version does not know, "
-            f"and what depends on them: {named}{more}. Saving keeps them.",
+            f"and the nodes that depend on them: {named}{more}. Saving keeps them.",
             UnknownNodes,
             stacklevel=4,
         )

@@ -124,7 +124,7 @@ class Predictions:
         if not self.fetches:
             misfit = next(iter(misfits(task).values()), None)
             raise misfit or FetchError(
-                "nothing that the graph computes has a row for each row of data",
+                "no output of the graph has a row for each row of data",
                 hint=SurfaceText(
                     "Name what to predict.",
                     cli="Choose what to predict with --fetch.",

@@ -205,8 +205,8 @@ class _Merge:
                     graph.fill("node", record.id, free)
                     self.renamed.add(record.id)
                     self.notes.append(
-                        f"theirs' node {record.name} draws other random numbers: a node of ours "
-                        "has its stream"
+                        f"theirs' node {record.name} draws other random numbers, because a node "
+                        "of ours has its stream"
                     )
 
     def _note(self, node_id: str, old: str, new: str) -> None:

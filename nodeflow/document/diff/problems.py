@@ -34,7 +34,7 @@ class ConflictProblem(Problem):
 HINT = SurfaceText(
     "Decide it with nodeflow.document.diff.resolve.",
     cli="Decide it with `nodeflow resolve FILE --keep SIDE`.",
-    window="Keep what you want.",
+    window="Keep the side that you want.",
 )
 
 

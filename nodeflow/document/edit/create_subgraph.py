@@ -133,7 +133,7 @@ def _check_convex(doc: Document, chosen: set[str]) -> None:
     if between:
         name = doc.nodes[min(between, key=natural_key)].name
         raise SubgraphError(
-            f"`{name}` lies between: it depends on the selection, which depends on it",
+            f"`{name}` lies between: it depends on the selection, and the selection depends on it",
             hint=f"Select `{name}` as well.",
         )
 

@@ -44,7 +44,7 @@ def move_out(definition: Document, node_id: str) -> str:
     if not can_move_out(definition, node_id):
         raise SubgraphError(
             f"`{record.name}` cannot be moved out",
-            hint="Only a variable or placeholder can that nothing is wired into.",
+            hint="Only a variable or placeholder without inputs can be moved out.",
         )
     base = record.name.rpartition("/")[2]
     with definition.transaction(f"Move {record.name} out") as t:

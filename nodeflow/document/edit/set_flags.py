@@ -94,7 +94,7 @@ def set_bounds(
         BadValue: the lower bound is greater than the upper one, or one is not finite.
     """
     if not all(edge is None or math.isfinite(edge) for edge in (low, high)):
-        raise BadValue("a bound is a finite number", hint="Leave out what bounds nothing.")
+        raise BadValue("a bound is a finite number", hint="Leave the bound out if there is none.")
     if low is not None and high is not None and low > high:
         raise BadValue("the lower bound is greater than the upper one", hint="Write -10 to 10.")
     ids = [i for i in ids if doc.node(i).op != REROUTE]

@@ -59,9 +59,9 @@ class _Writer:
         op = declaration(record, self.doc)
         if record.op == DATASET:
             source = record.attrs.get("source", "mnist")
-            return f"# {record.name}: the data set {source!r} feeds what follows"
+            return f"# {record.name}: the data set {source!r} feeds the placeholders below"
         if record.op == INPUTS:
-            return f"# {', '.join(good_ports(record)) or 'nothing'}: what comes into the subgraph"
+            return f"# inputs of the subgraph: {', '.join(good_ports(record)) or 'none'}"
         if op is None:
             return f"# {record.name}: the op {record.op!r} is not known here"
         name = self._variable(record)

@@ -116,7 +116,7 @@ def _derived(
               {f.node for f in feeds}]  # fmt: skip
     if acting:
         raise SubgraphError(
-            f"`{record.name}` does something else in training, which a loop cannot",
+            f"`{record.name}` behaves differently in training, which a loop does not support",
             hint="Place it outside, before or after the loop.",
         )
     return feeds, outs, nodes

@@ -131,7 +131,7 @@ class GraphBuilder:
             if not isinstance(end, BuilderOutput) or end.node not in self._own:
                 said = end.node if isinstance(end, BuilderOutput) else a_type(end)
                 raise ArgumentProblem(
-                    f"a wire leads between nodes of one graph, and {said} is none of this one"
+                    f"a wire connects nodes of one graph, and {said} is not in this graph"
                 )
         self._wires.append([start.node.id, start.port, target.node.id, target.port])
 

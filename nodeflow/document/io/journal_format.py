@@ -79,7 +79,7 @@ def read_header(first: bytes) -> Header:
             return Header(_path(data), None, 1, data["base"])
         text = _content(first, 0)
         if text is None:
-            raise ValueError("its sum is another")
+            raise ValueError("its checksum is wrong")
         data = json.loads(text)
         version, digest = data["journal"], data.get("digest")
         known = digest if isinstance(digest, str) else None
@@ -157,5 +157,5 @@ def _change(text: str | bytes) -> Change | None:
 def _path(data: dict[str, Any]) -> Path | None:
     path = data.get("path")
     if path is not None and (not isinstance(path, str) or "\0" in path):
-        raise ValueError("the path in it is none")
+        raise ValueError("its path is not valid")
     return Path(path) if path else None

@@ -264,8 +264,12 @@ class Document(GraphTables):
 
     can_undo = property(lambda self: self._file.history.can_undo, doc="Is there a step to undo?")
     can_redo = property(lambda self: self._file.history.can_redo, doc="Is there a step to redo?")
-    undo_label = property(lambda self: self._file.history.undo_label, doc="What undo takes back.")
-    redo_label = property(lambda self: self._file.history.redo_label, doc="What redo does again.")
+    undo_label = property(
+        lambda self: self._file.history.undo_label, doc="Label of the step to undo."
+    )
+    redo_label = property(
+        lambda self: self._file.history.redo_label, doc="Label of the step to redo."
+    )
     is_modified = property(
         lambda self: self._file.history.is_modified, doc="Does it differ from what was saved last?"
     )

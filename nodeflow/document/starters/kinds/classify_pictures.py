@@ -86,7 +86,7 @@ def make(material: Material) -> Document:
         [["Data", "Filters"], [NOTE, "Classes"], ["", "Loss", "Training", "Accuracy"]],
         f"A network learns from {material.rows} pictures of {material.title} which of {classes} "
         f"classes a picture shows{which}. Small filters look for strokes and patches, the hidden "
-        "layer for what they make.\n"
+        "layer for shapes made of them.\n"
         "Try: press Train and watch accuracy, the share of test pictures that it gets right. "
         "Then look at what filters1 finds, or drop another folder on the canvas for predictions.",
         f"Classify pictures of {material.title}",

@@ -18,7 +18,7 @@ class SurfaceText(str):
 
     The string itself is the text for Python. `said` returns the version of a surface.
 
-    >>> hint = SurfaceText("Call f().", cli="Use --f.", window="Choose Run > F.")
+    >>> hint = SurfaceText("Call f().", cli="Use --f.", window="Choose Run → F.")
     >>> hint, said(hint, "cli"), said("Plain.", "window")
     ('Call f().', 'Use --f.', 'Plain.')
     """
@@ -368,7 +368,7 @@ class Cancelled(RunError):
 class OverBudget(RunError):
     """A live value would exceed its limit of memory or time; Run computes it.
 
-    Remedy: Press Run to compute it, or raise the budget in Run > Engine.
+    Remedy: Press Run to compute it, or raise the budget in Run → Engine.
     """
 
 
@@ -383,7 +383,7 @@ class EngineDied(RunError):
 class EngineBusy(RunError):
     """Too many requests wait for an engine process that does not accept them.
 
-    Remedy: Wait for the engine, or restart it in Run > Engine.
+    Remedy: Wait for the engine, or restart it in Run → Engine.
     """
 
 

@@ -153,7 +153,7 @@ def allow(count: float, path: object) -> None:
                 f"Set {LIMIT_VARIABLE}, for example to 16GB, if the file is what it should be.",
                 cli="Give --read-limit, for example 16GB, if the file is what it should be.",
                 window=("Press Run to read it, or raise" if limit.run_reads else "Raise")
-                + " the limit in Run > Engine > Live values and data… if the file is what it "
+                + " the limit in Run → Engine → Live values and data… if the file is what it "
                 "should be.",
             ),
         )
@@ -186,7 +186,7 @@ def refuse_irregular(path: Path) -> bool:
         hint=SurfaceText(
             f"Copy it into a file, or set {ANY_FILE_VARIABLE}=1.",
             cli="Copy it into a file, or give --any-file.",
-            window="Copy it into a file, or allow any file in Run > Engine > Live values and data…",
+            window="Copy it into a file, or allow any file in Run → Engine → Live values and data…",
         ),
     )
 

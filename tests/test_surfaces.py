@@ -64,12 +64,12 @@ def test_no_hint_that_the_window_shows_names_python_or_options():
 
 
 def test_a_text_differs_by_surface_and_survives_pickling():
-    hint = SurfaceText("Call f().", cli="Use --f.", window="Choose Run > F.")
+    hint = SurfaceText("Call f().", cli="Use --f.", window="Choose Run → F.")
     error = pickle.loads(pickle.dumps(NodeflowError("it is off", node="a", hint=hint)))
     assert str(error) == error.text("python") == "a: it is off. Call f()."
     assert error.text("cli") == "a: it is off. Use --f."
     data = pickle.loads(pickle.dumps(ErrorData.of(error)))
-    assert data.text("window") == "a: it is off. Choose Run > F."
+    assert data.text("window") == "a: it is off. Choose Run → F."
     assert said("plain", "window") == "plain"
     assert full_text("", "it is off.", None, "cli") == "it is off."
 

@@ -283,7 +283,7 @@ def test_data_that_are_too_large_for_a_preview_are_read_for_a_run(tmp_path):
     live = evaluator.previews().values["x"]
     assert live.kind == "error"
     assert "rows.npz takes 16 MB of memory, and a preview may take 5 MB" in live.text
-    assert "Press Run to read it, or raise the limit in Run > Engine" in live.text
+    assert "Press Run to read it, or raise the limit in Run → Engine" in live.text
     assert evaluator.previews(effects=True).values["x"].shape == (100, 2)
     assert evaluator.previews().values["x"].shape == (100, 2), "what is read is there"
     smaller = Evaluator(document, base_dir=tmp_path, budget=Budget(read_bytes=20_000_000))

@@ -1,4 +1,4 @@
-"""*Run > Engine > Train with*: this engine or JAX, for the trainings from then on."""
+"""*Run → Engine → Train with*: this engine or JAX, for the trainings from then on."""
 
 from __future__ import annotations
 

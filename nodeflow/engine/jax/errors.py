@@ -11,7 +11,7 @@ from nodeflow.errors import NodeflowError, RunError, SurfaceText
 OWN_ENGINE = SurfaceText(
     "Use nodeflow's own engine for this graph: leave out the backend.",
     cli="Use nodeflow's own engine for this graph: leave out --backend.",
-    window="Choose Run > Engine > Train with > This engine.",
+    window="Choose Run → Engine → Train with → This engine.",
 )
 GET_IT = 'Install it with pip install "nodeflow[jax]".'
 

@@ -35,7 +35,7 @@ def check_memory(needs: Needs | None, limit: int | None, free: int | None) -> It
                 "again what does not fit.",
                 cli="Make the batches smaller, or give --memory: what does not fit is computed "
                 "again.",
-                window="Make the batches smaller, or set a limit (Run > Engine > Memory…): what "
+                window="Make the batches smaller, or set a limit (Run → Engine → Memory…): what "
                 "does not fit is computed again.",
             ),
             needs.node or "",

@@ -1,4 +1,4 @@
-"""Help > Report a problem: collects a report, shows its contents, and saves it. Sends nothing."""
+"""Help → Report a problem: collects a report, shows its contents, and saves it. Sends nothing."""
 
 from __future__ import annotations
 

@@ -112,7 +112,7 @@ class PanelSpec:
 
     Attributes:
         id: stable name, also in the saved layout.
-        title: the title of its dock, its tab and its entry in View > Panels.
+        title: the title of its dock, its tab and its entry in View → Panels.
         order: sort key among the panels of one place, ascending.
         make: returns the widget, connected to its signals and showing the current state; called
             when the panel is first needed.

@@ -25,7 +25,7 @@ class DockTitle(QFrame):
         self.setObjectName("panelHeader")
         self._cross = QToolButton()
         self._cross.setAccessibleName(f"Hide {title}")
-        self._cross.setToolTip("Hide (View > Panels brings it back)")
+        self._cross.setToolTip("Hide (View → Panels brings it back)")
         self._cross.clicked.connect(dock.hide)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(SPACE[3], SPACE[2], SPACE[2], SPACE[1])

@@ -1,12 +1,11 @@
-"""Compiles the kernels of trainings for ARM on any machine, and counts what came out.
+"""Compile the kernels of trainings for ARM on any machine, and count instructions of the result.
 
     python benchmarks/arm.py [FILE ...]
 
 Every kernel of a training step is made as on a processor with NEON (vectors of 16 bytes, 32
-registers), handed to LLVM with ARM as the target, and emitted as assembly. So it shows that the
-kernels compile for ARM, how many of the multiplications with additions in their innermost loops are
-of vectors, and whether tiles stay in registers there. It runs none of them: it says nothing about
-speed or results.
+registers), handed to LLVM with ARM as the target, and emitted as assembly. This shows that the
+kernels compile for ARM, how many multiply-adds in their innermost loops are vector instructions,
+and whether tiles stay in registers. No kernel is run, so this says nothing about speed or results.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ COUNTED = {
 
 
 def innermost(assembly: str) -> str:
-    """The blocks that jump back to their own begin."""
+    """Return the blocks that jump back to their own beginning."""
     blocks = re.split(r"^(\.LBB\w+):", assembly, flags=re.M)[1:]
     loops = []
     for name, text in zip(blocks[::2], blocks[1::2], strict=True):
@@ -44,11 +43,11 @@ def innermost(assembly: str) -> str:
 
 
 def compiled(source: str) -> str:
-    """A kernel's assembly for ARM.
+    """Return a kernel's assembly for ARM.
 
     Raises:
-        RuntimeError: LLVM does not take it.
-        Untranslatable: our front end does not; numba's would place it for this processor.
+        RuntimeError: LLVM does not accept the text.
+        Untranslatable: our front end does not; numba's would compile for this processor.
     """
     import llvmlite.binding as llvm
 
@@ -81,7 +80,7 @@ def target_machine():  # type: ignore[no-untyped-def]
 
 
 def for_arm(text: str, machine) -> str:  # type: ignore[no-untyped-def]
-    """LLVM's text with another target, and without what names the processor at hand."""
+    """Return LLVM's text with another target, without the names of the processor at hand."""
     text = re.sub(r"^target triple = .*$", f'target triple = "{TRIPLE}"', text, flags=re.M)
     layout = f'target datalayout = "{machine.target_data}"'
     text = re.sub(r"^target datalayout = .*$", layout, text, flags=re.M)
@@ -89,7 +88,7 @@ def for_arm(text: str, machine) -> str:  # type: ignore[no-untyped-def]
 
 
 def results(paths: list[Path]) -> Iterator[dict]:
-    """One for each kernel; to be called in a process for which `environment` was made."""
+    """Yield a result for each kernel, in a process that was started with `environment`."""
     from compiling import training_kernels
 
     from nodeflow.engine.compiler.compile_kernel import prepare_compiler
@@ -110,7 +109,8 @@ def results(paths: list[Path]) -> Iterator[dict]:
 
 
 def environment() -> dict[str, str]:
-    """In which kernels are made as on ARM; numba itself stays with any x86 processor."""
+    """Return the environment that makes kernels as on ARM; numba itself stays with any x86
+    processor."""
     cpu = {"NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": "+neon", "NODEFLOW_RUNS": "off"}
     return {**os.environ, **cpu, "PYTHONPATH": os.pathsep.join((str(HERE), str(HERE.parent)))}
 

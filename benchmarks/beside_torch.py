@@ -1,4 +1,4 @@
-"""Cases of one kind in nodeflow and in eager PyTorch by turns: what ops.py and layers.py print."""
+"""The comparison behind ops.py and layers.py: cases in nodeflow and in eager PyTorch by turns."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ def compare(description: str, kind: str, cases: Sequence[str], seconds: float) -
     """Measure the cases that the command line names, and print their table.
 
     Args:
-        kind: with ``_``, how the names of all cases begin.
-        seconds: of a turn, unless the command line says otherwise.
+        kind: the names of all cases begin with this and ``_``.
+        seconds: length of a turn, unless the command line sets it.
     """
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--peers", metavar="PYTHON", required=True)
@@ -42,7 +42,7 @@ def compare(description: str, kind: str, cases: Sequence[str], seconds: float) -
 def _measured(
     workers: list[Worker], kind: str, case: str, rounds: int, seconds: float
 ) -> tuple[float, str]:
-    """The ratio of a case, and its line of the table."""
+    """Return the ratio of a case, and its line of the table."""
     for worker in workers:
         worker.prepare(case)
     results = [np.asarray(worker.ready[case]["result"]) for worker in workers]

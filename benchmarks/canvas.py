@@ -1,10 +1,10 @@
-"""How fast the canvas is, on graphs of any size, in the real window: one JSON line a case.
+"""Measure the speed of the canvas in the real window, on graphs of any size. One JSON line a case.
 
     python benchmarks/canvas.py --nodes 10000 --case pan
-    python benchmarks/canvas.py --peer PYTHON    # NodeGraphQt beside it, where it has the case
+    python benchmarks/canvas.py --peer PYTHON    # beside NodeGraphQt, if it has the case
 
-`PYTHON` is that of an environment with NodeGraphQt and PySide6. What a frame is: see
-`canvas_desk.py`.
+`PYTHON` is the interpreter of an environment with NodeGraphQt and PySide6. `canvas_desk.py` defines
+a frame.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ SIZES = (100, 1000, 10_000, 50_000)
 STEPS = (0, -8, -16, -24)
 """Zoom levels at which the view is panned, in eighths of an octave."""
 PEER_MOST = 1000
-"""Nodes; above it a frame of the peer takes seconds."""
+"""Most nodes for the peer: with more, one of its frames takes seconds."""
 PEER = Path(__file__).with_name("peers") / "node_graph_qt.py"
 Result = Iterator[dict]
 
@@ -47,7 +47,8 @@ def case_pan(desk: Desk) -> Result:
 
 
 def case_zoom(desk: Desk) -> Result:
-    """From the turn of the wheel to the first picture, which may be scaled, and to the true one."""
+    """Measure from a turn of the wheel to the first picture, which may be scaled, and to the
+    true one."""
     desk.canvas.viewport.fit_all()
     desk.settle()
     turns = [0.5] * 20 + [-0.5] * 20
@@ -64,7 +65,7 @@ def case_zoom(desk: Desk) -> Result:
 
 
 def case_hub(desk: Desk) -> Result:
-    """One node with 500 wires."""
+    """Drag one node with 500 wires."""
     hub = next(iter(desk.document.nodes))
     desk.canvas.viewport.fit_all()
     desk.settle()
@@ -102,7 +103,7 @@ def case_select(desk: Desk) -> Result:
 
 
 def case_search(desk: Desk) -> Result:
-    """Tab until the search is painted."""
+    """Measure from Tab until the search is painted."""
     popup = desk.window.findChild(AddNodePopup)
     middle = QPointF(desk.canvas.rect().center())
     wall = []
@@ -124,7 +125,7 @@ def case_save(desk: Desk) -> Result:
 
 
 def case_delete(desk: Desk) -> Result:
-    """Half of the nodes, at most 5000, and undo."""
+    """Delete half of the nodes, at most 5000, and undo."""
     chosen = list(desk.document.nodes)[: min(5000, desk.count // 2)]
     desk.canvas.viewport.fit_all()
     desk.canvas.selection.select(chosen)
@@ -169,7 +170,7 @@ def ours(count: int, cases: list[str]) -> Result:
 
 
 def theirs(python: str, count: int, cases: list[str]) -> Result:
-    """NodeGraphQt in a process of its own, on a graph of the same shape."""
+    """Measure NodeGraphQt, in a separate process, on a graph of the same shape."""
     command = [python, str(PEER), "--nodes", str(count)]
     command += [part for name in cases for part in ("--case", name)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

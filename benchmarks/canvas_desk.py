@@ -1,8 +1,8 @@
 """The real window on a graph of any size, driven by real events, with a clock.
 
-A frame is measured from the event being posted to the paint being flushed, with everything else
-the window does in between. CPU time of the thread stands beside wall time, so that a busy machine
-can be told from slow code.
+A frame lasts from the posting of the event to the flushing of the paint, with everything else that
+the window does in between. CPU time of the thread is reported with wall time, so that a busy
+machine can be told from slow code.
 """
 
 from __future__ import annotations
@@ -41,7 +41,8 @@ PATIENCE = 20.0
 
 
 def graph(count: int) -> Document:
-    """Layers of binary ops, each fed by two nodes of the layer before; one node feeds 500."""
+    """Make layers of binary ops, each fed by two nodes of the previous layer. One node
+    feeds 500."""
     rng = random.Random(1)
     document, ids = Document(), []
     rows = max(4, int((count / 2) ** 0.5))
@@ -63,7 +64,7 @@ def graph(count: int) -> Document:
 
 
 class Paints(QObject):
-    """Counts the paints of a widget."""
+    """A counter of a widget's paints."""
 
     count = 0
 
@@ -74,7 +75,7 @@ class Paints(QObject):
 
 
 class Desk:
-    """A window of 1920 x 1080 on a graph of ``count`` nodes with values at all of them."""
+    """A window of 1920 x 1080 on a graph of ``count`` nodes, which all show values."""
 
     def __init__(self, count: int) -> None:
         self.count = count
@@ -114,7 +115,7 @@ class Desk:
         self.folder.cleanup()
 
     def settle(self) -> None:
-        """Wait for the true frame with all its cards; some of it waits for timers."""
+        """Wait for the true frame with all its cards. Parts of it wait for timers."""
         deadline = time.perf_counter() + PATIENCE
         while time.perf_counter() < deadline:
             QApplication.processEvents()
@@ -125,7 +126,8 @@ class Desk:
     # ---- the clock --------------------------------------------------------------------------
 
     def frames(self, steps: Iterable[Callable[[], None]], most: float = 1.0) -> dict[str, float]:
-        """p50, p95 and max of the times from posting each step's event to its flushed paint."""
+        """Return p50, p95 and maximum of the times from each step's posted event to its flushed
+        paint."""
         wall, cpu = [], []
         for step in steps:
             painted = self.paints.count
@@ -158,7 +160,8 @@ class Desk:
     def drag(
         self, places: list[QPointF], button: Qt.MouseButton = Qt.MouseButton.LeftButton
     ) -> dict[str, float]:
-        """Press at the first place, move through the others, release; figures of the moves."""
+        """Press at the first place, move through the others, release. Return figures of the
+        moves."""
         self.mouse(QEvent.Type.MouseButtonPress, places[0], button)
         for at in places[1:4]:  # past the distance at which a drag begins
             self.mouse(QEvent.Type.MouseMove, at, button)
@@ -186,14 +189,14 @@ class Desk:
         QCoreApplication.postEvent(self.canvas, event)
 
     def key(self, key: Qt.Key, modifiers: Qt.KeyboardModifier = NONE) -> None:
-        """Send a key to the canvas; shortcuts of the window take theirs."""
+        """Send a key to the canvas. Shortcuts of the window take their keys first."""
         self.canvas.setFocus()
         for kind in (QEvent.Type.KeyPress, QEvent.Type.KeyRelease):
             QCoreApplication.postEvent(self.canvas, QKeyEvent(kind, key, modifiers))
 
 
 def figures(seconds: list[float], prefix: str = "") -> dict[str, float]:
-    """p50, p95 and max in milliseconds."""
+    """Return p50, p95 and maximum in milliseconds."""
     ms = np.array(seconds) * 1e3
     return {
         f"{prefix}p50_ms": round(float(np.percentile(ms, 50)), 2),

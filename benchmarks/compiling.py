@@ -1,19 +1,19 @@
-"""Times what stands between a graph and its first fast step: compiling, planning, opening.
+"""Time the work between a graph and its first fast step: compiling, planning, opening.
 
     python benchmarks/compiling.py [--case NAME]... [--rounds N] [--nodes N]... [--profile]
 
-- ``window``: the engine process as the window uses it, each round with an empty kernel cache of its
-  own. The document is shown, the user looks at it for two seconds, or for none, then comes Train;
-  seconds until the first compiled step arrives.
+- ``window``: the engine process as the window uses it. Each round has its own empty kernel cache.
+  The document is shown, the user looks at it for two seconds, or not at all, then presses Train.
+  Measured are the seconds until the first compiled step.
 - ``command``: ``nodeflow train FILE``, from the start of the process to its first compiled step, in
   both tiers that compile, with an empty cache.
-- ``kernels``: the same kernels by one process that compiles: importing the compiler, each kernel.
+- ``kernels``: the same kernels in one compiling process: importing the compiler, and each kernel.
 - ``planning``: a graph of N nodes from Python: built, scheduled, planned.
 - ``files``: a ``.flow`` file of N nodes without a window: written, read, analysed, built.
 
-Each line is JSON: the median of the rounds and all of them, in seconds; of the last three cases in
-seconds of the processor, since they take one thread. With ``--profile``, ``planning`` adds those of
-each pass.
+Each line is JSON: the median of the rounds and all rounds, in seconds. The last three cases take
+one thread, so their figures are seconds of processor time. With ``--profile``, ``planning`` adds
+the seconds of each pass.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ def command(options: argparse.Namespace) -> Iterator[Result]:
 
 
 def kernels(options: argparse.Namespace) -> Iterator[Result]:
-    """In a process of its own, so that importing the compiler is part of it."""
+    """Measure kernels in a fresh process, so that importing the compiler is included."""
     found: dict[str, list[float]] = {}
     for _ in range(options.rounds):
         done = subprocess.run(
@@ -125,7 +125,7 @@ def kernels(options: argparse.Namespace) -> Iterator[Result]:
 
 
 def compile_kernels() -> None:
-    """Prints what each kernel of the training of MNIST takes."""
+    """Print the time of each kernel of the training of MNIST."""
     from nodeflow.engine.compiler import compile_kernel
 
     with tempfile.TemporaryDirectory() as folder:
@@ -145,7 +145,8 @@ def compile_kernels() -> None:
 
 
 def training_kernels(path: Path = MNIST) -> dict[str, tuple[str, ...]]:
-    """The texts of the kernels that a step of a file's training needs, and whose they are."""
+    """Return the texts of the kernels for a step of a file's training, with the nodes they
+    belong to."""
     from nodeflow.document.build.task import Task
     from nodeflow.document.io import flow
     from nodeflow.train.numbers import Numbers
@@ -172,7 +173,7 @@ def chain(count: int) -> nf.Tensor:
 
 
 def dag(count: int) -> nf.Tensor:
-    """Unary and binary nodes, each of some of the last hundred before it."""
+    """Make unary and binary nodes; each reads some of the last hundred nodes before it."""
     draw = random.Random(1)
     made = [nf.placeholder("float32", [8], name="x")]
     unary, binary = (nf.tanh, nf.relu, nf.abs, nf.square), (nf.add, nf.multiply, nf.maximum)
@@ -186,7 +187,7 @@ def dag(count: int) -> nf.Tensor:
 
 
 def layers(count: int) -> nf.Tensor:
-    """Products, biases and activations of four sizes."""
+    """Make products, biases and activations of four sizes."""
     v = nf.placeholder("float32", [16, 8], name="x")
     for number in range(count // 5):
         width = 8 + number % 4
@@ -230,7 +231,7 @@ def planning(options: argparse.Namespace) -> Iterator[Result]:
 
 
 def _time_passes(spent: dict[str, float]) -> None:
-    """From now on, add the seconds of each pass of the planner to ``spent``."""
+    """Add the seconds of each pass of the planner to ``spent``, from now on."""
     from nodeflow.engine.plan import plan
 
     made = plan.pipeline

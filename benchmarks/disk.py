@@ -1,20 +1,20 @@
-"""Training from files against training from memory: steps a second, and the memory it takes.
+"""Compare training from files with training from memory: steps per second, and memory.
 
     python benchmarks/disk.py [--case npz] [--megabytes 400] [--rounds 9]
     python benchmarks/disk.py --case pictures [--pictures 6000] [--side 64]
     python benchmarks/disk.py --resident 2000
 
-Files are made in a temporary folder, and removed. The MNIST network trains on rows of 784 bytes,
-shuffled in each round; both sides run in turn, and the ratio is the median over the rounds. Files
-are read once before, so that they are in the page cache (`direct`: kernels gather from the map;
-`staged` reads ahead, as with files that do not fit into memory). The losses must have the same
-bits. Beside wall time stands processor time, which other load disturbs less.
+Files are made in a temporary folder and removed afterwards. The MNIST network trains on rows of 784
+bytes, shuffled in each round. Both sides run in turn, and the ratio is the median over the rounds.
+Files are read once before, so that they are in the page cache (`direct`: kernels gather from the
+map; `staged` reads ahead, as with files that do not fit into memory). The losses must have the same
+bits. Processor time is reported with wall time, because other load disturbs it less.
 
-Of pictures, `together` trains while they are decoded and `steps` from memory; `decoding` reads them
-as training does, and nothing else. The goal is 0.9 of the slower of both, for which each must have
-its share of the cores: steps run on one thread. ``--resident N`` runs `nodeflow train` on a file
-of N megabytes and prints its peak resident memory, and how much of it are pages of the file: once
-with the defaults and once with NODEFLOW_MAP_LIMIT=200MB.
+For pictures, `together` trains while pictures are decoded, `steps` trains from memory, and
+`decoding` only reads pictures, as training does. The goal is 0.9 of the slower one of the last two.
+Each must have its share of the cores for that, so steps run on one thread. ``--resident N`` runs
+`nodeflow train` on a file of N megabytes. It prints the peak resident memory, and how much of it
+are pages of the file: once with the defaults and once with NODEFLOW_MAP_LIMIT=200MB.
 """
 
 from __future__ import annotations
@@ -46,7 +46,8 @@ SHARES: dict[str, Any] = {"shuffle": False, "splits": [1.0]}
 
 
 def write_rows(path: Path, megabytes: int, shape: tuple[int, ...] = (28, 28)) -> int:
-    """A file of pictures and labels, .npz or .npy (pictures alone); the number of rows."""
+    """Write a file of pictures and labels, .npz or .npy (pictures only). Return the number of
+    rows."""
     rows = megabytes * 10**6 // PIXELS
     made = np.lib.format.open_memmap(path.with_suffix(".npy"), "w+", np.uint8, (rows, 28, 28))
     random = np.random.default_rng(0)
@@ -75,7 +76,7 @@ class Side:
         self.costs: list[float] = []
 
     def run(self, order: np.ndarray) -> np.ndarray:
-        """Make the steps of an order; their losses."""
+        """Make the steps of an order. Return their losses."""
         self.stepper.start_epoch(order)
         cost, start, parts = Cost(), time.perf_counter(), []
         while self.stepper.steps_left:
@@ -87,7 +88,7 @@ class Side:
 
 
 def flat(column: Column) -> Column:
-    """A column of pictures as rows of pixels: as the graph takes them."""
+    """Return a column of pictures as rows of pixels, which the graph takes."""
     from nodeflow.engine.columns import LazyColumn, mapped_column
     from nodeflow.engine.mapped_rows import FileMap
 
@@ -149,7 +150,7 @@ def write_pictures(folder: Path, count: int, side: int) -> None:
 def pictures_case(count: int, side: int, rounds: int) -> None:
     from nodeflow.data.pictures import files
 
-    files.PictureReader.__init__.__defaults__ = (0,)  # none is kept: every epoch decodes them all
+    files.PictureReader.__init__.__defaults__ = (0,)  # no picture is kept: every epoch decodes all
     with tempfile.TemporaryDirectory(prefix="nodeflow-disk-") as name:
         write_pictures(Path(name), count, side)
         options = {**SHARES, "size": [28, 28], "color": "grey", "layout": "row"}
@@ -179,7 +180,8 @@ def pictures_case(count: int, side: int, rounds: int) -> None:
 
 
 def resident(megabytes: int) -> None:
-    """The peak of a training on a large file, and how much of it are pages of the file."""
+    """Print the peak memory of a training on a large file, and how much of it are pages of the
+    file."""
     from nodeflow.document.edit import commands
     from nodeflow.document.io import flow
     from nodeflow.resources import example
@@ -208,7 +210,8 @@ def resident(megabytes: int) -> None:
 
 
 def watch(process: subprocess.Popen[bytes]) -> tuple[int, int]:
-    """The most resident and the most anonymous memory of a process until it ends, in bytes."""
+    """Return the most resident and the most anonymous memory of a process until it ends, in
+    bytes."""
     found = {"VmHWM:": 0, "RssAnon:": 0}
 
     def look() -> None:

@@ -1,7 +1,7 @@
-"""Times what edits and files of large documents take, without a window.
+"""Time edits and files of large documents, without a window.
 
-Usage: python benchmarks/document.py [--nodes N]. Prints one JSON line a case: the best of three
-runs, in milliseconds. The graph has two wires a node.
+Usage: python benchmarks/document.py [--nodes N]. Prints one JSON line per case: the best of three
+runs, in milliseconds. The graph has two wires per node.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from nodeflow.document.model.document import Document
 
 
 def many(count: int) -> tuple[Document, list[str]]:
-    """Nodes that each take the one before and the one at half their number."""
+    """Make nodes that each read the previous node and the node at half their number."""
     doc = Document()
     with doc.transaction("Many"):
         ids = [commands.add_node(doc, "constant", (0, 0))]
@@ -32,7 +32,7 @@ def many(count: int) -> tuple[Document, list[str]]:
 
 
 def cases(count: int) -> dict[str, Callable[[], object]]:
-    """What is timed, by name."""
+    """Return the functions to time, by name."""
     doc, ids = many(count)
     text, analysis = flow.dumps(doc), Analysis(doc)
     small, _ = many(1000)

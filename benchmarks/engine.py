@@ -1,19 +1,19 @@
-"""How fast the engine is, beside its peers and the machine's own limits: JSON lines, then a table.
+"""Measure the engine beside its peers and the machine's limits. Prints JSON lines, then a table.
 
     python benchmarks/engine.py [--case NAME]... [--peers PYTHON [--peer NAME]...]
                                 [--cpu avx2] [--threads N]
                                 [--rounds N] [--seconds S] [--load N] [--clock cpu]
                                 [--write docs/performance_details.md]
 
-NAME is a case or the beginning of some, such as ``transformer``. Every case is a graph built
+NAME is a case, or the beginning of several, such as ``transformer``. Every case is a graph built
 through the public API, as users build it. With ``--peers`` (a Python with tensorflow-cpu, torch,
-jax and onnxruntime) the same work runs in those too: all are started and warm, their results are
-compared, and then they take turns, one at a time, so that a ratio is of the same minutes. A ratio
-is nodeflow's time divided by the peer's: below 1, nodeflow is faster. The limit is the time in
-which the machine moves the least bytes and makes the least operations of the case (limits.py).
+jax and onnxruntime) the same work runs in those libraries. All are started and warm, and their
+results are compared. Then they take turns, one at a time, so that both sides of a ratio come from
+the same minutes. A ratio is nodeflow's time divided by the peer's: below 1, nodeflow is faster. The
+limit is the time that the machine needs for the least bytes and operations of the case (limits.py).
 
-``--write`` puts what was measured into the page about performance, with the targets and whether
-they are met (report.py, which does the same with lines that were kept).
+``--write`` puts the measurements into the page about performance, with the targets and whether they
+are met (report.py, which does the same with kept lines).
 """
 
 from __future__ import annotations
@@ -39,16 +39,16 @@ from turns import Busy, Failed, Worker, ratio, take_turns
 LIBRARIES = ("numpy", "torch", "tensorflow", "jax", "jaxscan", "onnxruntime")
 STEPWISE = ("torch", "tensorflow", "jax")
 SECONDS = 0.4
-"""How long each library computes in its turn."""
+"""Seconds that each library computes in its turn."""
 TOLERANCE = 2e-3
-"""Results of float32 sums of millions of terms in another order agree to about this."""
+"""Tolerance for results: float32 sums of millions of terms in another order agree to about this."""
 GROUPS = ("matmul", "elementwise", "infer", "rows")
 """Families whose cases share the processes of their libraries."""
 Line = dict[str, Any]
 """One line of the output: the machine, its limits, or a case."""
 MODELS = (*models.TRAINED, *models.INFER, *models.PRODUCTS, *models.FORMULAS)
 COMPARED = (*workloads.TRAINING, *workloads.OTHERS, *MODELS, *row_workloads.CASES)
-"""All cases that other libraries compute, too."""
+"""All cases that other libraries also compute."""
 
 
 def main() -> None:
@@ -70,7 +70,7 @@ def main() -> None:
     for wanted in options.case or ():
         if not chosen([wanted], names):
             parser.error(f"no case begins with {wanted!r}; there are {', '.join(names)}")
-    pinning.apply(options.cpu)  # for the cases in this process, too
+    pinning.apply(options.cpu)  # also for the cases in this process
     lines = []
     with Busy(options.load):
         for line in chain([about(options)], results(chosen(options.case, names), options)):
@@ -84,7 +84,7 @@ def main() -> None:
 
 
 def about(options: argparse.Namespace) -> Line:
-    """The machine, and how the run was called."""
+    """Return the facts about the machine, and how the run was called."""
     words = ["python benchmarks/engine.py"]
     words += ["--peers PYTHON"] if options.peers else []
     words += [f"--cpu {options.cpu}"] if options.cpu else []
@@ -103,7 +103,7 @@ def about(options: argparse.Namespace) -> Line:
 
 
 def chosen(wanted: list[str] | None, names: list[str]) -> list[str]:
-    """Cases of these names, or that begin with one of them and an underscore."""
+    """Return the cases with these names, or that begin with one of them and an underscore."""
     if wanted is None:
         return names
     exact = [w for w in wanted if w in names]
@@ -115,7 +115,8 @@ def chosen(wanted: list[str] | None, names: list[str]) -> list[str]:
 
 
 def results(names: list[str], options: argparse.Namespace) -> Iterator[Line]:
-    """The machine's limits, then the cases in their order; processes live as long as a group."""
+    """Yield the machine's limits, then the cases in order. Processes live as long as a group of
+    cases."""
     limits, workers, group = Limits(), list[Worker](), ""
     if options.peers and any(n not in local_cases.CASES for n in names):
         probes = start(("nodeflow", "torch", "jax", "tensorflow"), options)
@@ -143,7 +144,7 @@ def results(names: list[str], options: argparse.Namespace) -> Iterator[Line]:
 
 
 def start(libraries: tuple[str, ...], options: argparse.Namespace) -> list[Worker]:
-    """nodeflow first, then the peers, if any are wanted."""
+    """Start nodeflow, then the peers, if any are wanted."""
     environment = pinning.environment(options.cpu)
     wanted = (options.peer or LIBRARIES) if options.peers else ()
     names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -165,7 +166,7 @@ def close(workers: list[Worker]) -> None:
 
 
 def libraries_of(case: str) -> tuple[str, ...]:
-    """Who computes a case besides nodeflow."""
+    """Return the libraries that compute a case besides nodeflow."""
     if case in models.INFER:
         return (*STEPWISE, "onnxruntime")
     if case in MODELS:
@@ -173,7 +174,7 @@ def libraries_of(case: str) -> tuple[str, ...]:
     if case in row_workloads.CASES:
         return ("numpy", *STEPWISE)
     if case in workloads.WORDS and workloads.words_rule(case) == "touched":
-        return ("torch",)  # the only one that has it
+        return ("torch",)  # the only library that has it
     lacks = {
         "jaxscan": case not in (*workloads.TRAINING, "rnn"),
         "numpy": case in ("cnn", *workloads.WORDS),
@@ -186,7 +187,7 @@ def libraries_of(case: str) -> tuple[str, ...]:
 def compare(
     case: str, workers: list[Worker], options: argparse.Namespace, limits: Limits
 ) -> dict[str, Any]:
-    """One case in all libraries, taking turns."""
+    """Return the result of one case in all libraries, which take turns."""
     for worker in workers:
         worker.prepare(case)
     for worker in workers[1:]:
@@ -201,7 +202,7 @@ def compare(
 
 
 def check_equal(case: str, peer: Worker, ours: Worker) -> None:
-    """Whoever computes something else is not worth timing."""
+    """Raise if a peer computes something else: it is then not worth timing."""
     theirs, own = peer.ready[case]["result"], ours.ready[case]["result"]
     worst = max(
         (abs(a - b) / max(abs(a), abs(b), 1e-2) for a, b in zip(theirs, own, strict=True)),
@@ -245,7 +246,7 @@ def summary(
 
 
 def print_table(rows: list[dict[str, Any]]) -> None:
-    """Markdown: one row a case, ratios of medians and, in brackets, of the best calls."""
+    """Print a Markdown table: a row per case, ratios of medians and, in brackets, of best calls."""
     compared = [r for r in rows if "ratios" in r]
     names = [n for n in ("one_thread", *LIBRARIES, "best_stepwise")
              if any(n in r["ratios"] for r in compared)]  # fmt: skip

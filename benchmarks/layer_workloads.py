@@ -1,4 +1,4 @@
-"""Models as users write them with layers: of which arrays they are trained.
+"""The arrays on which models are trained that users write with layers.
 
 Plain numpy, so that a peer's process needs nothing of nodeflow.
 """
@@ -11,7 +11,7 @@ Size = tuple[int, ...]
 Spec = tuple[int, Size] | Size
 """Integers below a number in a shape, or normal float32 numbers in a shape; channels come last."""
 RATE = 1e-3
-"""Of Adam."""
+"""Learning rate of Adam."""
 WORDS, USERS, MANY = 10_000, 10_000, 100_000
 INPUTS: dict[str, tuple[Spec, ...]] = {
     "autoencoder": ((32, 28, 28, 1),),

@@ -2,8 +2,8 @@
 
     python benchmarks/layers.py --peers PYTHON [--model NAME]... [--seconds 0.3] [--cpu avx2]
 
-PYTHON is an interpreter with torch. Each model has its own initial values in each library, so what
-is compared are the numbers of weights, and that the loss is finite. Otherwise as ops.py.
+PYTHON is an interpreter with torch. Each model has other initial values in each library. So only
+the numbers of weights are compared, and that the loss is finite. Otherwise like ops.py.
 """
 
 import layer_workloads

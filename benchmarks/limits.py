@@ -1,7 +1,7 @@
-"""What the machine itself allows: the least bytes and operations of a case, at measured rates.
+"""The machine's own limits: the least bytes and operations of a case, at measured rates.
 
 The rate of operations is the fastest that any library reaches in this run for any product of its
-dtype; bytes go at the speed of the fastest copy of as large a working set.
+dtype. Bytes move at the speed of the fastest copy of an equally large working set.
 """
 
 from __future__ import annotations
@@ -18,13 +18,15 @@ from turns import Failed, Worker, take_turns
 
 SECONDS, ROUNDS = 0.15, 3
 COPIED = tuple(1 << k for k in range(16, 27))
-"""Working sets that are copied, in bytes: half is read, half written. Every power of two: what one
-core's second cache holds goes several times as fast as what is twice as large."""
+"""Working sets that are copied, in bytes: half is read, half written. There is one for every power
+of two, because a set that fits into a core's second cache is several times as fast as a set of
+twice that size."""
 
 
 @dataclass(frozen=True)
 class Cost:
-    """The least that a case must do: operations, bytes, and how many of these lie in memory."""
+    """The least that a case must do: operations, bytes, and the size of its working set in
+    memory."""
 
     flops: float
     bytes: float
@@ -33,11 +35,12 @@ class Cost:
 
 
 MOVES = {"sgd": 2, "momentum": 4, "adam": 6}
-"""Times that an update reads or writes a number for each weight: itself and its means."""
+"""How often an update reads or writes a number for each weight: the weight itself and its means."""
 
 
 def cost(case: str) -> Cost | None:
-    """None where a limit says nothing: what calls of many tiny kernels cost."""
+    """Return the cost of a case, or None if a limit says nothing, as for many calls of tiny
+    kernels."""
     kind = case.split("_")[0]
     if case in models.PRODUCTS:
         _, shape, dtype = case.split("_")
@@ -64,7 +67,7 @@ def cost(case: str) -> Cost | None:
         named = 2 * workloads.WORDS_BATCH + workloads.WORDS_FAR
         products = 6 * workloads.WORDS_BATCH * workloads.WORDS_FAR * workloads.WORDS_WIDTH
         rule, width = workloads.words_rule(case), workloads.WORDS_WIDTH
-        if rule == "adam":  # the means of all rows fade
+        if rule == "adam":  # the means of all rows decay
             moved = 2 * 4 * int(case.rpartition("_")[2]) * width * MOVES[rule]
             return Cost(products, moved, moved / 2)
         return Cost(products, 4 * named * width * MOVES[{"touched": "adam"}.get(rule, rule)], 64e6)
@@ -83,26 +86,27 @@ def cost(case: str) -> Cost | None:
 
 @dataclass
 class Limits:
-    """Rates, as far as they have been measured."""
+    """The rates that have been measured so far."""
 
     flops: dict[str, float] = field(default_factory=dict)
     copies: dict[int, float] = field(default_factory=dict)
 
     @staticmethod
     def of(rates: Mapping[str, Mapping[str, float]]) -> Limits:
-        """Those of which ``rates`` were written."""
+        """Return the limits from which ``rates`` were written."""
         flops = {k: v * 1e3 for k, v in rates["gflops"].items()}
         return Limits(flops, {int(k): v * 1e3 for k, v in rates["copy_gb_per_s"].items()})
 
     def rates(self) -> dict[str, dict[str, float]]:
-        """What is written down: 10^9 operations and GB per second."""
+        """Return the rates to write down: 10^9 operations and GB per second."""
         return {
             "gflops": {k: round(v / 1e3, 1) for k, v in self.flops.items()},
             "copy_gb_per_s": {str(k): round(v / 1e3, 1) for k, v in self.copies.items()},
         }
 
     def measure(self, workers: Sequence[Worker]) -> None:
-        """Copies of all sizes and a large product of each dtype, by each library that has them."""
+        """Measure copies of all sizes and a large product of each dtype, in each library that has
+        them."""
         for size in COPIED:
             self._fastest(f"copy_{size}", workers)
         for dtype in models.KINDS:
@@ -121,7 +125,7 @@ class Limits:
             self.learn(case, worker.median(case))
 
     def learn(self, case: str, us: float) -> None:
-        """A time that may raise a rate."""
+        """Take in a time, which may raise a rate."""
         if case.startswith("copy_"):
             size = int(case.removeprefix("copy_"))
             self.copies[size] = max(self.copies.get(size, 0), size / us)
@@ -130,7 +134,7 @@ class Limits:
             self.flops[spent.dtype] = max(self.flops.get(spent.dtype, 0), reached)
 
     def us(self, case: str) -> float | None:
-        """Microseconds below which no library can be."""
+        """Return the microseconds that no library can undercut."""
         spent = cost(case)
         if spent is None or not self.copies or not self.flops:
             return None

@@ -1,12 +1,12 @@
-"""Times an edit until its values are there: the window's client, the real engine process.
+"""Time an edit until its values arrive: the window's client with the real engine process.
 
     python benchmarks/live.py [--nodes N]... [--graph NAME]... [--edit NAME]... [--rounds N]
 
 Each edit goes to the engine as the window sends it, followed by a request for the values of the
-nodes around it (`SHOWN` of them, as many as a screen shows). The time runs from the commit of the
-edit to the arrival of the values. Beside it stands what the same values cost by themselves: a warm
-session, in the reference tier as live values are, runs those of the shown tensors that depend on
-the edit. The difference is what an edit costs; it should be the same at every size.
+nodes around it (`SHOWN` nodes, as many as a screen shows). The time runs from the commit of the
+edit to the arrival of the values. For comparison, a warm session computes the same values: in the
+reference tier, like live values, it runs those shown tensors that depend on the edit. The
+difference is the cost of an edit, which should be the same at every size.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ EDITS = ("value", "wire", "insert and delete")
 
 @dataclass
 class Case:
-    """A document, the nodes in the order they were made, and where it is edited.
+    """A document, its nodes in the order of creation, and the places where it is edited.
 
     Attributes:
         order: the ids of the file's own graph from root to end.
@@ -58,7 +58,7 @@ class Case:
 
 
 def chain(count: int) -> Case:
-    """One constant, and unary nodes in a row."""
+    """Make one constant, and unary nodes in a row."""
     doc = Document()
     with doc.transaction("Make"):
         order = [_root(doc)]
@@ -67,7 +67,7 @@ def chain(count: int) -> Case:
 
 
 def wide(count: int) -> Case:
-    """One constant, and branches of ten nodes from it."""
+    """Make one constant, and branches of ten nodes from it."""
     doc = Document()
     with doc.transaction("Make"):
         order = [_root(doc)]
@@ -79,7 +79,7 @@ def wide(count: int) -> Case:
 
 
 def subgraphs(count: int) -> Case:
-    """Instances of one definition of ten nodes in a row, a node between them."""
+    """Make instances of a definition of ten nodes in a row, with a node between them."""
     doc = Document()
     with doc.transaction("Make"):
         order = [_root(doc)]
@@ -101,7 +101,7 @@ def subgraphs(count: int) -> Case:
 
 
 def network(count: int) -> Case:
-    """Layers of a product, a bias and unary nodes, a loss, and Adam."""
+    """Make layers of a product, a bias and unary nodes, a loss, and Adam."""
     doc = Document()
     with doc.transaction("Make"):
         order = [_root(doc, [[0.1, 0.2, 0.3, 0.4]])]
@@ -136,7 +136,7 @@ def _root(doc: Document, value: Any = 0.5) -> str:
 
 
 def _connect(doc: Document, source: str, target: str) -> None:
-    """Wires first output to first input; instances have ports with names of their own."""
+    """Connect the first output to the first input, because instances have other names of ports."""
     out = next(iter(_outs(doc, source)), "out")
     into = next(iter(_ins(doc, target)), "x")
     commands.connect(doc, source, out, target, into)
@@ -167,7 +167,7 @@ def _extend(doc: Document, order: list[str], count: int) -> None:
 
 
 def _places(doc: Document, order: list[str]) -> dict[str, tuple[Document, int]]:
-    """Near the end, in the middle, and at the first node after the root."""
+    """Return the places near the end, in the middle, and at the first node after the root."""
 
     def near(index: int) -> int:
         return next(i for i in range(index, 0, -1) if _editable(doc, order, i))
@@ -185,7 +185,7 @@ def _editable(doc: Document, order: list[str], index: int) -> bool:
 
 
 def edit(case: Case, place: str, kind: str, step: int) -> None:
-    """Makes one edit at a place: another value, another wire, a node more or a node less."""
+    """Make one edit at a place: another value, another wire, a node more or a node less."""
     doc, index = case.places[place]
     node = list(doc.nodes)[index] if doc.scope else case.order[index]
     into = doc.wires_into(node)[0]
@@ -204,7 +204,7 @@ def edit(case: Case, place: str, kind: str, step: int) -> None:
 
 
 def _wire_other(doc: Document, node: str, name: str) -> None:
-    """Lets a node read what the one before it reads, through another node."""
+    """Let a node read its predecessor's input, through another node."""
     into = doc.wires_into(node)[0]
     with doc.transaction("Wire"):
         other = commands.add_node(doc, "abs", (0, 0), name=name)
@@ -213,7 +213,7 @@ def _wire_other(doc: Document, node: str, name: str) -> None:
 
 
 def _before(doc: Document, node: str, other: str) -> tuple[str, str]:
-    """The end of the wire that is not in use now: through `other`, or past it."""
+    """Return the end of the wire that is unused now: through `other`, or past it."""
     into, through = doc.wires_into(node)[0], doc.wires_into(other)[0]
     return (other, "out") if into.source != other else (through.source, through.source_port)
 
@@ -248,7 +248,7 @@ class Engine:
         document.subscribe(lambda c: self.client.send(p.SyncChange(c.text, c.revision)))
 
     def values(self, names: tuple[str, ...]) -> p.Previews:
-        """Asks for live values and waits for them."""
+        """Ask for live values and wait for them."""
         self.request += 1
         self.client.send(p.Evaluate(self.document.revision, self.request, names))
         while True:
@@ -260,9 +260,9 @@ class Engine:
 
 
 def shown_names(case: Case, place: str) -> tuple[str, ...]:
-    """The nodes around an edit, by name: as many as a screen shows."""
+    """Return the names of the nodes around an edit, as many as a screen shows."""
     doc, index = case.places[place]
-    if doc.scope:  # the inside of the last instance, and what follows the first ones
+    if doc.scope:  # the inside of the last instance, and the nodes after the first ones
         inside = [n.name for n in doc.nodes.values() if n.op in ("leaky_relu", "negative")]
         last = case.document.nodes[case.order[-1]].name
         return tuple(f"{last}/{name}" for name in inside)
@@ -272,7 +272,7 @@ def shown_names(case: Case, place: str) -> tuple[str, ...]:
 
 
 def warm_run(case: Case, place: str, names: tuple[str, ...], rounds: int) -> float:
-    """Seconds that a warm session takes for the shown tensors that depend on an edit."""
+    """Return the seconds that a warm session takes for the shown tensors that depend on an edit."""
     doc, index = case.places[place]
     task = Task(case.document)
     if doc.scope:
@@ -294,7 +294,7 @@ def warm_run(case: Case, place: str, names: tuple[str, ...], rounds: int) -> flo
 
 
 def measure(name: str, nodes: int, kinds: list[str], rounds: int) -> Iterator[dict[str, Any]]:
-    """Yields one row for each place and kind of edit in a document."""
+    """Yield a row for each place and kind of edit in a document."""
     case = CASES[name](nodes)
     engine = Engine(case.document)
     try:

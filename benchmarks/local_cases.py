@@ -1,4 +1,4 @@
-"""Cases that no peer is compared in: starting, planning, many kernels, memory, more cores."""
+"""Cases without peers: starting, planning, many kernels, memory, more cores."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Result = dict[str, Any]
 
 
 def in_fresh_process(function: str, *args: str, **environment: str) -> float:
-    """What a function of this file returns in a process of its own."""
+    """Return the result of a function of this file in a fresh process."""
     done = subprocess.run(
         [sys.executable, "-c", f"import local_cases as c; print(c.{function}({', '.join(args)}))"],
         env={**os.environ, "PYTHONPATH": str(HERE), **environment},
@@ -39,9 +39,9 @@ def in_fresh_process(function: str, *args: str, **environment: str) -> float:
 
 
 def start(threads: int | None) -> Iterator[Result]:
-    """Seconds to import, and to the first trained step with an empty and a full cache.
+    """Yield seconds to import, and to the first trained step with an empty and a full cache.
 
-    Python's bytecode is there, as after an installation or a first start.
+    Python's bytecode exists, as after an installation or a first start.
     """
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     compileall.compile_dir(HERE.parent / "nodeflow", quiet=1)
@@ -83,7 +83,7 @@ main(["train", sys.argv[1], "--tier", "auto"])
 
 
 def command_seconds(cache: str) -> float:
-    """From the start of ``nodeflow train`` to its first trained step."""
+    """Return seconds from the start of ``nodeflow train`` to its first trained step."""
     started = time.perf_counter()
     subprocess.run(
         [sys.executable, "-c", _COMMAND, str(MNIST)],
@@ -94,7 +94,8 @@ def command_seconds(cache: str) -> float:
 
 
 def engine_seconds(cache: str, look: float = 2.0) -> dict[str, float]:
-    """The engine process as the window uses it: started, idle, asked for previews, then Train."""
+    """Measure the engine process as the window uses it: started, idle, asked for previews, then
+    Train."""
     from nodeflow.host import protocol
     from nodeflow.host.client import EngineClient
     from nodeflow.train import events
@@ -109,7 +110,7 @@ def engine_seconds(cache: str, look: float = 2.0) -> dict[str, float]:
     while not isinstance(inbox.get(timeout=60)[1], protocol.Previews):
         pass
     result = {"engine process started and previews shown": time.perf_counter() - started}
-    time.sleep(look)  # the user looks at them
+    time.sleep(look)  # the user looks at the previews
     pressed = time.perf_counter()
     client.send(protocol.Train(2))
     steps: list[tuple[float, str]] = []
@@ -139,7 +140,7 @@ def import_seconds() -> float:
 
 
 def first_step_seconds(tier: Any) -> float:
-    """From the session to the result of one training step."""
+    """Return seconds from the session to the result of one training step."""
     import workloads
     from nodeflow_cases import mnist_columns, mnist_graph
 
@@ -160,7 +161,8 @@ def first_step_seconds(tier: Any) -> float:
 
 
 def planning(threads: int | None) -> Iterator[Result]:
-    """Seconds to schedule and plan chains of elementwise nodes: linear in their number."""
+    """Yield seconds to schedule and plan chains of elementwise nodes, which are linear in their
+    number."""
     import nodeflow as nf
     from nodeflow.engine.plan.plan import make_plan
     from nodeflow.engine.schedule.schedule import build_schedule
@@ -177,7 +179,7 @@ def planning(threads: int | None) -> Iterator[Result]:
 
 
 def layers(threads: int | None) -> Iterator[Result]:
-    """Seconds until a chain of distinct array layers runs compiled, from an empty cache."""
+    """Yield seconds until a chain of distinct array layers runs compiled, from an empty cache."""
     for kind in ("sizes", "formulas"):
         for count in (10, 30, 100, 300, 1000):
             with tempfile.TemporaryDirectory() as folder:
@@ -188,7 +190,8 @@ def layers(threads: int | None) -> Iterator[Result]:
 
 
 def layers_seconds(count: int, kind: str) -> float:
-    """Layers differ in their sizes and a constant, and perhaps in four ops that follow."""
+    """Return the seconds of one chain. Layers differ in sizes and a constant, and perhaps in
+    four ops."""
     import nodeflow as nf
 
     ops = (nf.tanh, nf.relu, nf.sigmoid, nf.sin, nf.abs, nf.square)
@@ -212,7 +215,8 @@ def layers_seconds(count: int, kind: str) -> float:
 
 
 def memory(threads: int | None) -> Iterator[Result]:
-    """MB of temporaries that a plan needs, with and without reuse, and of a training process."""
+    """Yield MB of temporaries that a plan needs, with and without reuse, and of a training
+    process."""
     import nodeflow as nf
     from nodeflow.engine.plan.plan import make_plan
     from nodeflow.engine.schedule.schedule import build_schedule
@@ -239,12 +243,12 @@ def memory(threads: int | None) -> Iterator[Result]:
 
 
 def memory_above_data_mb() -> float:
-    """Resident memory after an epoch, less the arrays of the data set."""
+    """Return the resident memory after an epoch, less the arrays of the data set."""
     return _train_epochs()[0]
 
 
 def memory_growth_mb() -> float:
-    """What resident memory grows by from the second epoch to the fifth."""
+    """Return the growth of resident memory from the second epoch to the fifth."""
     return _train_epochs()[1]
 
 

@@ -1,7 +1,7 @@
 """Sizes, data and starting weights of the models that people grow into; see workloads.py.
 
-Every model comes in three scales. What a library computes is written down once, here, in words: the
-peers' programs compute the same, and their first losses are compared.
+Every model comes in three scales. Its computation is written down once, here, in words. The peers'
+programs compute the same, and their first losses are compared.
 """
 
 from __future__ import annotations
@@ -14,20 +14,21 @@ import workloads
 
 Weights = dict[str, np.ndarray]
 EPSILON = 1e-5
-"""Of all normalisations."""
+"""Epsilon of all normalisations."""
 BATCHES = 8
 """Different batches, which are trained on in turn."""
 MOMENTUM = {"learning_rate": 0.01, "momentum": 0.9}
 
 
 def scale_of(case: str) -> tuple[str, str]:
-    """``transformer_small`` is ("transformer", "small")."""
+    """Return model and scale: ``transformer_small`` is ("transformer", "small")."""
     model, _, scale = case.rpartition("_")
     return model, scale
 
 
 def drawn(seed: int, **shapes: tuple[int, ...]) -> Weights:
-    """Normal kernels, divided by the root of the terms that they add up; small vectors."""
+    """Return normal kernels, divided by the root of the number of terms they add up; small
+    vectors."""
     rng = np.random.default_rng(seed)
     found = {}
     for name, shape in shapes.items():
@@ -46,7 +47,7 @@ class Transformer:
 
     ``transformer``: sequences of ``width`` features; the mean over the steps of the last
     normalisation goes to ten classes. ``causal``: words and positions are looked up, no step sees
-    later ones, and each step's product with the table of words predicts the next word. Adam.
+    later steps, and each step's product with the table of words predicts the next word. Adam.
     """
 
     layers: int
@@ -80,7 +81,7 @@ class Transformer:
         return drawn(1, **layer, **ends)
 
     def batches(self) -> tuple[np.ndarray, np.ndarray]:
-        """x and y of each step: floats and classes, or words and the words after them, int32."""
+        """Return x and y of each step: floats and classes, or words and the next words, int32."""
         rng = np.random.default_rng(2)
         if self.causal:
             text = (rng.random((BATCHES, self.rows, self.steps + 1)) ** 2 * self.words).astype(
@@ -93,7 +94,7 @@ class Transformer:
         return (noise + drift[y][:, :, None]).astype("float32"), y
 
     def flops(self) -> float:
-        """Of one training step: forward, and twice that backward."""
+        """Return the operations of one training step: forward, and twice as many backward."""
         tokens, w = self.rows * self.steps, self.width
         layer = 2 * tokens * w * (4 * w + 2 * self.hidden)
         scores = 4 * tokens * self.steps * w * (0.5 if self.causal else 1)
@@ -116,7 +117,7 @@ TRANSFORMERS = {
 @dataclass(frozen=True)
 class DeepCnn:
     """3 x 3 filters: a first layer, then blocks relu(x + norm(conv(relu(norm(conv(x)))))), the mean
-    of all places, and ten classes. Batch statistics, SGD with momentum."""
+    over all places, and ten classes. Batch statistics, SGD with momentum."""
 
     channels: int
     side: int
@@ -133,7 +134,7 @@ class DeepCnn:
         return drawn(3, **shapes, head=(c, 10), head_bias=(10,))
 
     def batches(self) -> tuple[np.ndarray, np.ndarray]:
-        """Pictures, channels last, and classes, of each step."""
+        """Return pictures, channels last, and classes of each step."""
         rng = np.random.default_rng(4)
         y = rng.integers(0, 10, (BATCHES, self.rows)).astype("int32")
         tint = rng.normal(0, 0.5, (10, 3))
@@ -158,9 +159,12 @@ DEEP_CNNS = {
 
 @dataclass(frozen=True)
 class Dense:
-    """Layers of relu, the last one without. ``deep_mlp``: ten classes, a tenth dropped after each
-    relu; what is compared is the loss without dropping, before the first step. ``autoencoder``: the
-    last is a sigmoid, and its squared distance from the input the loss. Adam."""
+    """Layers of relu, the last one without. Adam.
+
+    ``deep_mlp``: ten classes, with a tenth dropped after each relu; the loss without dropping,
+    before the first step, is compared. ``autoencoder``: the last layer is a sigmoid, and the loss
+    is its squared distance from the input.
+    """
 
     sizes: tuple[int, ...]
     rows: int
@@ -208,8 +212,8 @@ AUTOENCODERS = {
 
 @dataclass(frozen=True)
 class Gru:
-    """z, r = sigmoid, n = tanh(p + r (h U)), h' = (1 - z) n + z h; the last state to ten classes.
-    Kernels hold z, r, n side by side. SGD."""
+    """z, r = sigmoid, n = tanh(p + r (h U)), h' = (1 - z) n + z h; the last state goes to ten
+    classes. Kernels hold z, r, n side by side. SGD."""
 
     features: int
     units: int
@@ -255,7 +259,7 @@ class Lstm:
 
 @dataclass(frozen=True)
 class Cnn:
-    """As ``cnn``: twice 5 x 5 filters, relu and the largest of 2 x 2, then ten classes."""
+    """Like ``cnn``: twice 5 x 5 filters, relu and the largest of 2 x 2, then ten classes."""
 
     def weights(self) -> Weights:
         return dict(zip(("f1", "b1", "f2", "b2", "head", "head_bias"), workloads.filters(),
@@ -273,7 +277,7 @@ INPUTS = {"mlp": (784,), "cnn": (28, 28, 1), "lstm": (50, 28), "transformer": (1
 
 
 def inference(case: str) -> tuple[str, np.ndarray]:
-    """The model, and what it is given."""
+    """Return the model, and its input."""
     _, model, rows = case.split("_")
     shape = (int(rows), *INPUTS[model])
     return model, np.random.default_rng(10).random(shape).astype("float32")
@@ -304,13 +308,13 @@ SHAPES = {
     "column": (1, 16384, 1, 256),
     "many": (1024, 8, 8, 8),
 }
-"""Matrices, m, n and k."""
+"""Number of matrices, m, n and k."""
 KINDS = ("float32", "float64")
 PRODUCTS = tuple(f"matmul_{shape}_{kind}" for kind in KINDS for shape in SHAPES)
 
 
 def factors(case: str) -> tuple[np.ndarray, np.ndarray]:
-    """(m, k) and (k, n), or as many matrices of each as there are."""
+    """Return factors (m, k) and (k, n), with a leading axis if there are several."""
     _, shape, kind = case.split("_")
     count, m, n, k = SHAPES[shape]
     rng = np.random.default_rng(11)
@@ -325,8 +329,10 @@ FORMULAS = tuple(f"elementwise_{f}_{b}_{k}" for k in KINDS for b in BYTES for f 
 
 
 def operands(case: str) -> tuple[str, list[np.ndarray]]:
-    """The family, and arrays that it is computed of, all in one call: so that a call's own time
-    does not count."""
+    """Return the family, and the arrays that one call computes it for.
+
+    Several small arrays make the call's own time negligible.
+    """
     _, family, size, kind = case.split("_")
     count = {"4K": 64, "256K": 4, "16M": 1}[size]
     shape = (count, BYTES[size] // np.dtype(kind).itemsize)

@@ -47,7 +47,7 @@ def prepare(case: str, threads: int | None, _: str) -> Work:
 
 
 def mnist_graph(optimizer: str, **attrs: Any):
-    """784-300-10 as in the tutorial; returns graph, placeholders and loss."""
+    """Make 784-300-10 as in the tutorial. Return graph, placeholders and loss."""
     with nf.Graph() as g:
         x = nf.placeholder("float32", [None, 784], name="x")
         y = nf.placeholder("float32", [None, 10], name="y")
@@ -71,7 +71,7 @@ def mnist_columns(x: Any, y: Any, data: workloads.Digits) -> dict[Any, Column]:
 
 
 def training(optimizer: str, batch: int, threads: int | None) -> Work:
-    """Steps of a stepper, as `nodeflow train` runs them; gathering included."""
+    """Prepare steps of a stepper, as `nodeflow train` runs them; gathering included."""
     name, attrs = OPTIMIZERS[optimizer]
     g, x, y, loss = mnist_graph(name, **attrs)
     data = workloads.digits()
@@ -109,7 +109,8 @@ def elem(threads: int | None) -> Work:
 
 
 def chain(threads: int | None) -> Work:
-    """The first answer is that of the default tier, which does not wait for kernels."""
+    """Prepare a chain. The first result comes from the default tier, which does not wait for
+    kernels."""
     with nf.Graph() as g:
         v = x = nf.placeholder("float32", [], name="x")
         for _ in range(workloads.CHAIN):
@@ -137,7 +138,7 @@ def wide(threads: int | None) -> Work:
 
 
 def cnn(threads: int | None) -> Work:
-    """Two layers of 5 x 5 filters, each halved by its largest, and ten classes."""
+    """Prepare two layers of 5 x 5 filters, each halved by its largest, and ten classes."""
     weights = workloads.filters()
     with nf.Graph() as g:
         x = nf.placeholder("float32", [None, 28, 28, 1], name="x")
@@ -169,7 +170,7 @@ def cnn(threads: int | None) -> Work:
 
 
 def words(case: str, threads: int | None) -> Work:
-    """Steps of a stepper over two tables of words."""
+    """Prepare steps of a stepper over two tables of words."""
     data = workloads.words(case)
     with nf.Graph() as g:
         ids = {
@@ -199,7 +200,7 @@ def words(case: str, threads: int | None) -> Work:
 
 
 def rnn(threads: int | None) -> Work:
-    """Training steps of an LSTM whose last state goes to ten classes."""
+    """Prepare training steps of an LSTM whose last state goes to ten classes."""
     data = workloads.walks()
     with nf.Graph() as g:
         x = nf.placeholder("float32", [None, 50, 28], name="x")
@@ -234,7 +235,7 @@ def reduction(kind: str, threads: int | None) -> Work:
             a for a in workloads.REDUCE_AXES if a is not None or kind not in ("softmax", "argmax")
         ]
         results = [_reduce(kind, x, axis) for axis in axes]
-        # Softmaxes are as large as x: adding them up keeps copies of results out of the timing.
+        # Softmaxes are as large as x. Their maxima keep copies of results out of the timing.
         ends = [nf.reduce_max(r, axis=1) for r in results] if kind == "softmax" else results
     session = nf.Session(g, tier="compiled", threads=threads)
     session.initialize()
@@ -250,7 +251,7 @@ def _reduce(kind: str, x: Any, axis: int | None) -> Any:
 
 
 def copy(size: int, threads: int | None) -> Work:
-    """``size`` bytes moved: half of them read, half written."""
+    """Prepare a copy of ``size`` bytes: half of them read, half written."""
     values = np.random.default_rng(0).random((16 if size < 1 << 21 else 1, size // 8))
     with nf.Graph():
         xs = [nf.variable(v.astype("float32")) for v in values]

@@ -16,7 +16,7 @@ MODELS: dict[str, Callable[..., Any]] = {}
 
 
 def model(function: Callable[..., Any]) -> Callable[..., Any]:
-    """It takes placeholders and gives the loss."""
+    """Register a model: a function from placeholders to the loss."""
     MODELS[function.__name__] = function
     return function
 
@@ -235,7 +235,7 @@ def recommended(user: Any, item: Any, rating: Any) -> Any:
 
 
 def prepare(case: str, threads: int | None) -> Work:
-    """Steps of Adam; what is compared is how many weights they train."""
+    """Prepare steps of Adam. The number of trained weights is compared."""
     arrays = models.arrays_of(case)
     with nf.Graph() as g:
         given = [nf.placeholder(a.dtype.name, list(a.shape)) for a in arrays]

@@ -1,4 +1,4 @@
-"""The models as a user of nodeflow writes them; see model_workloads.py for what they are."""
+"""The models as a user of nodeflow writes them; model_workloads.py describes them."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def transformer_layers(x: Any, w: dict[str, Any], model: Transformer) -> Any:
 
 
 def transformer(x: Any, w: dict[str, Any], model: Transformer) -> Any:
-    """Logits of classes, or of the next words."""
+    """Return logits of classes, or of the next words."""
     if model.causal:
         h = transformer_layers(nf.gather(w["table"], x) + w["positions"], w, model)
         return nf.matmul(h, w["table"], transpose_y=True)
@@ -159,8 +159,11 @@ def trained(case: str, threads: int | None) -> Work:
 
 
 def inferred(case: str, threads: int | None) -> Work:
-    """Inference through `Session.make_callable`, which prepares a run once, as PyTorch's modules,
-    onnxruntime's sessions and JAX's compiled functions do."""
+    """Prepare inference through `Session.make_callable`.
+
+    It prepares a run once, like PyTorch's modules, onnxruntime's sessions and JAX's compiled
+    functions.
+    """
     name, value = models.inference(case)
     model: Any = models.INFERRED[name]
     forward: Any = {"mlp": dense, "transformer": transformer}.get(name)
@@ -182,7 +185,8 @@ def inferred(case: str, threads: int | None) -> Work:
 
 
 def returned(result: Any, threads: int | None) -> Work:
-    """A result that the caller gets, as from PyTorch and JAX: the next one lies where it lay."""
+    """Prepare a result that the caller gets, as from PyTorch and JAX; the next one reuses its
+    memory."""
     session = nf.Session(result.node.graph, tier="compiled", threads=threads)
     session.initialize()
     call = session.make_callable(result, [])
@@ -190,7 +194,7 @@ def returned(result: Any, threads: int | None) -> Work:
 
 
 def kept(results: list[Any], threads: int | None) -> Work:
-    """Results that stay in variables, so that no arrays for callers are timed."""
+    """Prepare results that stay in variables, so that no arrays for callers are timed."""
     keep = nf.group(*(
         nf.assign(nf.variable(np.zeros([d or 0 for d in r.shape], r.dtype)), r) for r in results
     ))  # fmt: skip

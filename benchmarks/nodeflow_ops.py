@@ -58,7 +58,7 @@ FORMULAS: dict[str, Formula] = {
 
 
 def prepare(case: str, threads: int | None) -> Work:
-    """One result, which the caller gets."""
+    """Prepare one result, which the caller gets."""
     name = case.removeprefix("op_")
     with nf.Graph() as g:
         given = [

@@ -12,7 +12,7 @@ import nodeflow as nf
 
 
 def prepare(case: str, threads: int | None) -> Work:
-    """As many of one kind as are computed in one call; the first is compared."""
+    """Prepare all copies of a case that one call computes; the first one is compared."""
     made = scattered if case.startswith("scatter") else stored
     count = rows.copies(case)
     with nf.Graph() as g:
@@ -31,7 +31,7 @@ def prepare(case: str, threads: int | None) -> Work:
 
 
 def stored(case: str) -> tuple[Any, list[Any]]:
-    """What runs, and the variables that it leaves its results in: no copy of them is timed."""
+    """Return the op to run, and the variables for its results: no copy of results is timed."""
     results = computed(case)
     kept = [nf.variable(np.zeros([d or 0 for d in r.shape], r.dtype)) for r in results]
     return nf.group(*map(nf.assign, kept, results)), kept
@@ -54,7 +54,7 @@ def computed(case: str) -> list[Any]:
 
 
 def scattered(case: str) -> tuple[Any, list[Any]]:
-    """What changes a variable, and the variable."""
+    """Return the op that changes a variable, and the variable."""
     moves = rows.moves(case)
     table = nf.variable(moves.table)
     change = nf.scatter_add if rows.parts(case)[0] == "scatter_add" else nf.scatter_update

@@ -1,4 +1,4 @@
-"""Single ops that no case of engine.py leans on: what each library computes of which arrays.
+"""Single ops that matter in no case of engine.py: the computation of each library, and its arrays.
 
 Plain numpy, so that a peer's process needs nothing of nodeflow.
 """
@@ -14,7 +14,7 @@ UNARY = {
     "atanh": "inside", "cosh": "numbers", "exp2": "numbers", "log2": "positive",
     "log10": "positive", "sinh": "numbers", "tan": "numbers",
 }  # fmt: skip
-"""Functions that both libraries have by one name, and what they are computed of."""
+"""Functions with the same name in both libraries, and the arrays that they are computed for."""
 OTHERS: dict[str, tuple[str, ...]] = {
     "atan2": ("numbers", "others"),
     "power": ("positive", "numbers"),
@@ -55,7 +55,7 @@ OTHERS: dict[str, tuple[str, ...]] = {
 """The arrays of each other case."""
 CASES = tuple(f"op_{name}" for name in (*UNARY, *OTHERS))
 GROUPS, TURN = 8, 7
-"""Of a group normalization; and how far ``roll`` goes."""
+"""Groups of a group normalization, and the distance of ``roll``."""
 
 
 def arrays_of(case: str) -> list[np.ndarray]:
@@ -65,7 +65,7 @@ def arrays_of(case: str) -> list[np.ndarray]:
 
 @cache
 def array(which: str) -> np.ndarray:
-    """4 million float32 numbers, or what the name says."""
+    """Return 4 million float32 numbers, or the array that the name describes."""
     random = np.random.default_rng(15)
 
     def normal(*shape: int) -> np.ndarray:

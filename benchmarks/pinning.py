@@ -1,18 +1,18 @@
-"""What makes each library compute as a lesser processor would, and what processor this is.
+"""Environment variables that let each library compute as a lesser processor would.
 
-Everything is an environment variable that is set before a process starts. It does not imitate small
-caches or fewer ports: a table made with it names the processor and its second cache.
+All are set before a process starts. They do not imitate small caches or fewer ports, so a table
+made with them names the processor and its second cache.
 
-- nodeflow compiles for what numba's variables say; its BLAS is OpenBLAS, as numpy's is, and it
-  sorts by numpy, which leaves out what `NPY_DISABLE_CPU_FEATURES` names.
+- nodeflow compiles according to numba's variables. Its BLAS is OpenBLAS, like numpy's. It sorts by
+  numpy, which leaves out the features that `NPY_DISABLE_CPU_FEATURES` names.
 - PyTorch: `ATEN_CPU_CAPABILITY` for its own kernels, `ONEDNN_MAX_CPU_ISA` for convolutions and
   recurrent layers, `MKL_ENABLE_INSTRUCTIONS` for products.
 - TensorFlow: its kernels are compiled for AVX or AVX2 at most; oneDNN as above.
 - JAX: `--xla_cpu_max_isa` holds back formulas and reductions. Its products reach the same rate with
-  and without it, twice that of AVX2 on a processor with AVX-512.
-- onnxruntime asks the processor, and nothing stops it.
+  and without it, twice the rate of AVX2 on a processor with AVX-512.
+- onnxruntime asks the processor, and nothing holds it back.
 
-Where a library cannot be held back, its time is shown without a ratio.
+If a library cannot be held back, its time is shown without a ratio.
 """
 
 from __future__ import annotations
@@ -35,18 +35,18 @@ PINS = (
     "ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA", "MKL_ENABLE_INSTRUCTIONS",
     "NPY_DISABLE_CPU_FEATURES",
 )  # fmt: skip
-"""Variables that hold a library back, or let it take the caches for others."""
+"""Variables that hold a library back, or make it assume other cache sizes."""
 
 
 def apply(cpu: str | None) -> None:
-    """Pin this process and all that it starts; what the shell had set to pin them is dropped."""
+    """Pin this process and all processes that it starts. Drop the shell's own pins."""
     for name in PINS:
         os.environ.pop(name, None)
     os.environ.update(environment(cpu))
 
 
 def environment(cpu: str | None) -> dict[str, str]:
-    """Variables for every process; none where all that the processor has is measured."""
+    """Return variables for every process; none if all features of the processor are measured."""
     if cpu is None:
         return {}
     return {
@@ -62,20 +62,20 @@ def environment(cpu: str | None) -> dict[str, str]:
 
 
 def _numpy_features() -> list[str]:
-    """What numpy has code for beyond AVX2, by the names of its version."""
+    """Return the features beyond AVX2 that numpy has code for, by the names of its version."""
     module: Any = import_module("numpy._core._multiarray_umath")
     return [name for name in module.__cpu_dispatch__ if "AVX512" in name or name == "X86_V4"]
 
 
 def instructions(cpu: str | None) -> str:
-    """The widest vectors that we compile for."""
+    """Return the widest vectors that we compile for."""
     found = _features() if cpu else _all_features()
     names = {"+avx512f": "AVX-512", "+avx2": "AVX2", "+neon": "NEON"}
     return next((name for key, name in names.items() if key in found.split(",")), "SSE2")
 
 
 def unpinned(cpu: str | None, products: bool) -> tuple[str, ...]:
-    """Libraries that compute beyond what is wanted, in a case with or without matrix products."""
+    """Return the libraries that exceed the pin, in a case with or without matrix products."""
     if cpu is None:
         return ()
     return ("onnxruntime", "jax", "jaxscan") if products else ("onnxruntime",)
@@ -83,7 +83,7 @@ def unpinned(cpu: str | None, products: bool) -> tuple[str, ...]:
 
 @cache
 def _all_features() -> str:
-    """All that this processor can do, in LLVM's words."""
+    """Return all features of this processor, in LLVM's words."""
     text = "import llvmlite.binding as l; print(l.get_host_cpu_features().flatten())"
     done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=True)
     return done.stdout.strip()
@@ -91,13 +91,13 @@ def _all_features() -> str:
 
 @cache
 def _features() -> str:
-    """As `_all_features`, up to AVX2."""
+    """Return the features as `_all_features`, up to AVX2."""
     parts = _all_features().split(",")
     return ",".join("-" + p[1:] if _BEYOND_AVX2.match(p[1:]) else p for p in parts)
 
 
 def processor(cpu: str | None) -> str:
-    """Its name, cores and second cache, and whether it is held back."""
+    """Return the processor's name, cores and second cache, and whether it is held back."""
     name, cores, cache_size = platform.processor() or platform.machine(), 1, "unknown"
     try:
         text = Path("/proc/cpuinfo").read_text()

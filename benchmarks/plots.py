@@ -1,10 +1,10 @@
-"""How fast plots pan and zoom over many steps, in a window of their own: one JSON line a case.
+"""Measure how fast plots pan and zoom over many steps, in a separate window. One JSON line a case.
 
     python benchmarks/plots.py [--points 1000000] [--curves 1] [--plots 2] [--frames 120]
 
-A frame is a pan by some pixels, done by a drag as the mouse does it, until the plots are painted
-(`repaint`). It runs on the platform of ``QT_QPA_PLATFORM``, which the line names. ``cpu_`` is the
-time that the window's thread computed, which other programs on the machine lengthen little.
+A frame is a pan by some pixels, as a mouse drag makes it, until the plots are painted (`repaint`).
+It runs on the platform of ``QT_QPA_PLATFORM``, which the line names. ``cpu_`` is the time that the
+window's thread computed; other programs on the machine lengthen it little.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ SIZE = (1200, 320)
 
 
 def course(points: int, number: int) -> Curve:
-    """The losses of a long training, in chunks of 500 as they come."""
+    """Return the losses of a long training, in chunks of 500, as they arrive."""
     random = np.random.default_rng(number)
     curve = Curve(LOSS, run=f"run {number}" if number else "", smoothing=0.9)
     for first in range(0, points, 500):
@@ -47,7 +47,7 @@ def percentiles(seconds: list[float], prefix: str = "") -> dict[str, float]:
 
 
 def frames(grid, spans) -> dict[str, float]:
-    """The time of each frame that shows one of these stretches."""
+    """Return the time of each frame that shows one of these stretches."""
     seconds, busy = [], []
     for low, high in spans:
         started, before = time.perf_counter(), time.thread_time()
@@ -61,7 +61,7 @@ def frames(grid, spans) -> dict[str, float]:
 
 
 def growth(grid, curve: Curve, count: int) -> dict[str, float]:
-    """The time of each frame of a training that goes on: 50 more steps, all in sight."""
+    """Return the time of each frame of a training that goes on: 50 more steps, all in sight."""
     seconds, busy = [], []
     grid.show_whole()
     for _ in range(count):

@@ -1,13 +1,13 @@
-"""What several processes make of one training: measured at 1, 2 and 4, calculated beyond.
+"""Measure one training in 1, 2 and 4 processes, and calculate larger numbers of processes.
 
     python benchmarks/processes.py [--steps 20] [--transformer] > docs/scaling.md
 
-A step of N processes takes C + R: C is what one process takes for its rows, R all-reduces of S
-bytes in M messages over a ring, 2 (N - 1) / N * S / bandwidth + M * 2 (N - 1) * latency. C, S and
-M are measured here, with the processes on a core each; bandwidth and latency of this machine,
-too, from all-reduces of different sizes, so that the formula can be compared with steps of 2 and
-4 processes. For a cluster they are assumed. Processes that have no core of their own share one,
-so C counts several times.
+A step of N processes takes C + R. C is the time of one process for its rows. R is the time of
+all-reduces of S bytes in M messages over a ring: 2 (N - 1) / N * S / bandwidth + M * 2 (N - 1) *
+latency. C, S and M are measured here, with each process on its own core. Bandwidth and latency of
+this machine are measured by all-reduces of different sizes, so that the formula can be compared
+with steps of 2 and 4 processes. For a cluster they are assumed. Processes without their own core
+share one, so C counts several times.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ NUMBERS = (1, 2, 4)
 FAR = (8, 64, 512)
 NETWORKS = {"1 Gbit/s": 0.125e9, "10 Gbit/s": 1.25e9, "100 Gbit/s": 12.5e9}
 LATENCY = 30e-6
-"""Seconds that a message takes between two hosts in one building, over TCP."""
+"""Seconds of a message between two hosts in one building, over TCP."""
 SIZES = (64, 1 << 14, 1 << 18, 1 << 20, 1 << 22)
 """Bytes of the all-reduces that are timed."""
 REPEATS = 7
@@ -98,7 +98,8 @@ MODELS: Mapping[str, Callable[[], tuple[Any, Any, dict[Any, np.ndarray], int]]] 
 
 
 def measure(job: Mapping[str, Any]) -> dict[str, Any]:
-    """Seconds of a step and of all-reduces, and what a step reduces, in one of the processes."""
+    """Return seconds of a step and of all-reduces, and a step's reductions, in one of the
+    processes."""
     number, index = job["number"], job["index"]
     cores = sorted(os.sched_getaffinity(0))
     os.sched_setaffinity(0, {cores[index % len(cores)]})
@@ -158,7 +159,7 @@ def measure(job: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def together(model: str, number: int, steps: int, pieces: int) -> dict[str, Any]:
-    """What the first of some processes measures."""
+    """Return the measurements of the first of some processes."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{probe.getsockname()[1]}"
@@ -173,25 +174,25 @@ def together(model: str, number: int, steps: int, pieces: int) -> dict[str, Any]
 
 
 def ring(number: int, of: Mapping[str, Any], bandwidth: float, latency: float) -> float:
-    """Seconds of the all-reduces of a step."""
+    """Return the seconds of a step's all-reduces."""
     moved = 2 * (number - 1) / number * of["bytes"] / bandwidth
     return moved + of["messages"] * 2 * (number - 1) * latency
 
 
 def fitted(reduces: Mapping[str, float], number: int) -> tuple[float, float]:
-    """Bandwidth and latency that explain the times of all-reduces best."""
+    """Return the bandwidth and latency that explain the times of all-reduces best."""
     sizes = np.array([float(s) for s in reduces])
     slope, start = np.polyfit(sizes, np.array(list(reduces.values())), 1)
     return 2 * (number - 1) / number / slope, max(start, 0.0) / (2 * (number - 1))
 
 
 def ms(seconds: float) -> str:
-    """Milliseconds, with three digits."""
+    """Return milliseconds with three digits."""
     return f"{seconds * 1e3:.3g}" if seconds < 1 else f"{seconds * 1e3:.0f}"
 
 
 def report(found: Mapping[str, Mapping[int, Any]], cores: int, note: str) -> str:
-    """The page."""
+    """Return the page."""
     lines = [HEAD.format(cores=cores, latency=LATENCY * 1e6)]
     lines += ["| model | parameters | rows | one process, ms a step | all-reduced, MB | messages |",
               "| --- | --- | --- | --- | --- | --- |"]  # fmt: skip

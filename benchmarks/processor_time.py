@@ -1,4 +1,4 @@
-"""Processor time of this process and of all that it started, read from /proc."""
+"""Processor time of this process and of all processes that it started, read from /proc."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 def family(pid: int) -> Iterator[int]:
-    """A process and its descendants."""
+    """Yield a process and its descendants."""
     yield pid
     for children in Path(f"/proc/{pid}/task").glob("*/children"):
         try:
@@ -23,7 +23,8 @@ def family(pid: int) -> Iterator[int]:
 
 
 def seconds(pid: int) -> float:
-    """User and system time of a process and of the children that it waited for; 0 once gone."""
+    """Return user and system time of a process and of the children it waited for; 0 once it is
+    gone."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
@@ -32,7 +33,7 @@ def seconds(pid: int) -> float:
 
 
 def resident_bytes(pid: int) -> int:
-    """Memory of a process that is in use now; 0 once gone."""
+    """Return the memory of a process that is in use now; 0 once it is gone."""
     try:
         return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * PAGE
     except OSError:
@@ -40,11 +41,11 @@ def resident_bytes(pid: int) -> int:
 
 
 class Cost:
-    """Processor time from here on.
+    """Processor time since the creation of this object.
 
     Attributes:
-        own: of this process.
-        others: of the processes that it started, and theirs.
+        own: time of this process.
+        others: time of its descendants.
     """
 
     def __init__(self) -> None:
@@ -56,7 +57,7 @@ class Cost:
         return {pid: seconds(pid) for pid in family(self._pid)}
 
     def stop(self) -> Cost:
-        """Take the time since the beginning."""
+        """Take the time since the beginning, and return this object."""
         now = self._now()
         spent = {pid: at - self._before.get(pid, 0.0) for pid, at in now.items()}
         self.own = spent.pop(self._pid)

@@ -1,10 +1,10 @@
-"""What it costs to be able to go back: copies and the watch while training, and the way to a step.
+"""Measure the cost of going back: copies and watching while training, and the way to a step.
 
     python benchmarks/replaying.py [--steps 100000] [--pairs 21] [FILE]
 
-Prints JSON: the share of the time that copies took, the time to random steps against that of 800
-steps, and the ratio of the times of alternating trainings with and without the watch for bad
-values, and with and without copies.
+Prints JSON: the share of time that copies took; the time to random steps relative to 800 steps; and
+the ratios of the times of alternating trainings with and without the watch for bad values, and with
+and without copies.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def opened(path: Path, **settings: Any) -> tuple[Task, Training]:
 def run(
     path: Path, steps: int, snapshots: Snapshots | None, **settings: Any
 ) -> tuple[Past | None, float]:
-    """Train for some steps, compiled; its past, and seconds a step after the first few."""
+    """Train for some steps, compiled. Return its past, and seconds per step after the first few."""
     task, training = opened(path, **settings)
     session, pasts = Session(task.graph, tier="compiled", seed=training.seed), []
     session.initialize()
@@ -105,7 +105,8 @@ def going_back(path: Path, steps: int, visits: int) -> dict[str, Any]:
 
 
 def paired(path: Path, pairs: int, steps: int, watch: bool) -> dict[str, Any]:
-    """Ratios of seconds a step, with the watch or copies over without, taking turns to be first."""
+    """Return ratios of seconds per step: with the watch or copies, by without. The first one
+    alternates."""
     ratios = []
     for number in range(pairs + 1):
         order = [True, False] if number % 2 else [False, True]

@@ -1,11 +1,12 @@
-"""Writes what engine.py measured into the page about performance: each row with its target.
+"""Write the measurements of engine.py into the page about performance: each row with its target.
 
     python benchmarks/report.py RESULTS... [--write docs/performance_details.md]
 
-RESULTS are files with the JSON lines that engine.py printed; of a case that several have, the last
-counts. Runs with all that the processor has, with ``--cpu avx2`` and with ``--load N`` have a
-section each: from ``<!-- engine.py -->``, ``<!-- engine.py --cpu avx2 -->`` and so on to the next
-``<!-- end -->``. The rest of the page stays as it is. Without ``--write`` they are printed.
+RESULTS are files with the JSON lines that engine.py printed. If several have the same case, the
+last one counts. Runs with all features of the processor, with ``--cpu avx2`` and with ``--load N``
+have separate sections: from ``<!-- engine.py -->``, ``<!-- engine.py --cpu avx2 -->`` and so on to
+the next ``<!-- end -->``. The rest of the page stays as it is. Without ``--write`` the sections are
+printed.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ TABLES = {
 
 
 class Run:
-    """What one way of calling engine.py has measured.
+    """The measurements of engine.py with one set of options.
 
     Attributes:
         about: the first line: processor, options.
@@ -58,7 +59,7 @@ class Run:
         self.local: dict[str, list[Row]] = {}
 
     def add(self, lines: Iterable[Row]) -> None:
-        """Results of a later run; those of the same cases are replaced."""
+        """Add results of a later run, which replace earlier results of the same cases."""
         seen = set()
         lines = [*lines]
         limits = final_limits(lines)
@@ -94,7 +95,7 @@ class Run:
 
 
 def final_limits(lines: Iterable[Row]) -> Limits:
-    """The limits of a run when it is over: a case may have come before the fastest product."""
+    """Return the limits at the end of a run: a case may have come before the fastest product."""
     limits = Limits()
     for line in lines:
         if "limits" in line:
@@ -107,7 +108,7 @@ def final_limits(lines: Iterable[Row]) -> Limits:
 
 
 def marker(cpu: str | None, load: int = 0) -> str:
-    """The comment before the section of a run."""
+    """Return the comment before the section of a run."""
     options = (f" --cpu {cpu}" if cpu else "") + (f" --load {load}" if load else "")
     return f"<!-- engine.py{options} -->"
 
@@ -116,7 +117,7 @@ END = "<!-- end -->"
 
 
 def read_runs(files: Sequence[Path]) -> list[Run]:
-    """The runs in some files, those of one processor, instructions and load as one."""
+    """Return the runs in some files. Runs of one processor, instructions and load are joined."""
     runs: dict[tuple[str, str | None, int], Run] = {}
     for file in files:
         lines = [json.loads(x) for x in file.read_text().splitlines() if x.startswith("{")]
@@ -132,14 +133,14 @@ def write(page: Path, runs: Sequence[Run]) -> None:
     """Put the sections of some runs into a page.
 
     Raises:
-        SystemExit: the page has no place for one.
+        SystemExit: the page has no place for a section.
     """
     for run in runs:
         write_section(page, marker(run.cpu, run.load), section(run))
 
 
 def write_section(page: Path, start: str, made: str) -> None:
-    """Put what was made between a marker and the end of its section.
+    """Put ``made`` between a marker and the end of its section.
 
     Raises:
         SystemExit: the page has no such section.
@@ -156,7 +157,7 @@ def write_section(page: Path, start: str, made: str) -> None:
 
 
 def section(run: Run) -> str:
-    """Markdown: the machine, what is not met, then the tables."""
+    """Return Markdown: the machine, the missed targets, then the tables."""
     parts = [_facts(run), _verdict(run)]
     for title, cases in TABLES.items():
         measured = [case for case in cases if case in run.rows]
@@ -198,7 +199,7 @@ def _bytes(count: int) -> str:
 
 
 def _verdict(run: Run) -> str:
-    """How many targets are met, and by how much the others are missed."""
+    """Return how many targets are met, and by how much the others are missed."""
     judged = {case: run.verdict(case) for case in run.rows}
     missed = [case for case, met in judged.items() if met is False]
     met = sum(v is True for v in judged.values())
@@ -224,7 +225,7 @@ def _miss(run: Run, case: str) -> str:
 
 
 def verdict(row: Row, cpu: str | None, load: int = 0) -> bool | None:
-    """Whether a case meets its targets; None if it has none, or if no peer was measured."""
+    """Return whether a case meets its targets; None if it has none or no peer was measured."""
     wanted = targets(row["case"], cpu, load)
     ratios, best = row.get("ratios", {}), row.get("ratios_of_best", {})
     found = [m for t in wanted if (m := t.is_met(ratios, best)) is not None]
@@ -261,7 +262,8 @@ def _wanted(target: Target) -> str:
 
 
 def _ratio(row: Row, peer: str) -> str:
-    """Ratios of medians and, in brackets, of best calls; a time where no ratio says anything."""
+    """Return ratios of medians and, in brackets, of best calls; a time if no ratio is
+    meaningful."""
     if peer in row.get("ratios", {}):
         return f"{row['ratios'][peer]:.2f} ({row['ratios_of_best'][peer]:.2f})"
     times: Mapping[str, float] = row.get("peers_us", {})
@@ -286,7 +288,7 @@ def _local_table(rows: Sequence[Row]) -> str:
 
 
 def _local(row: Row) -> tuple[str, str, float]:
-    """What was measured, the figure with its unit, and the figure."""
+    """Return a description of the measurement, the figure with its unit, and the figure."""
     what = row.get("what", "")
     if "nodes" in row:
         what = f"planning {row['nodes']} nodes"

@@ -1,4 +1,4 @@
-"""Drawing, ordering, running sums and looking up: what every library computes of the same arrays.
+"""Drawing, ordering, running sums and lookups: the same arrays for every library.
 
 Plain numpy, so that a peer's process needs nothing of nodeflow.
 """
@@ -11,18 +11,17 @@ import numpy as np
 
 SCALES = ("small", "medium", "large")
 ELEMENTS = dict(zip(SCALES, (1 << 12, 1 << 16, 1 << 22), strict=True))
-"""Numbers drawn, sorted or added up."""
+"""How many numbers are drawn, sorted or added up."""
 COPIES = {"small": 16, "medium": 4, "large": 1}
-"""How many are computed in one call, where its own time would count for more than theirs."""
+"""Copies that one call computes, so that the call's own time does not dominate."""
 DRAWN = ("normal", "uniform")
 ORDERED = ("sort", "argsort", "top_k")
 SUMMED = ("cumsum", "cumsum_down")
 MOVED = ("gather", "scatter_add", "scatter_update")
 CASES = tuple(f"{kind}_{s}" for kind in (*DRAWN, *ORDERED, *SUMMED, *MOVED) for s in SCALES)
-"""``sort``, ``argsort`` (of equal elements the first stays first) and ``cumsum`` are of one vector,
-``cumsum_down`` along the first axis of a matrix of `WIDTH` columns, ``top_k`` the `TOP` largest
-elements of each row of a matrix and their indices; ``gather`` and ``scatter_*`` are of rows of
-`WIDTH` numbers, all of them float32."""
+"""``sort``, ``argsort`` (stable) and ``cumsum`` take one vector, ``cumsum_down`` the first axis of
+a matrix of `WIDTH` columns, ``top_k`` the `TOP` largest elements of each row of a matrix and their
+indices. ``gather`` and ``scatter_*`` take rows of `WIDTH` numbers. All numbers are float32."""
 TOP = 32
 ROW = {"small": 1 << 10, "medium": 1 << 13, "large": 1 << 16}
 """Elements of a row of ``top_k``."""
@@ -30,7 +29,7 @@ WIDTH = 64
 
 
 def parts(case: str) -> tuple[str, str]:
-    """The kind and the scale of a case."""
+    """Return the kind and the scale of a case."""
     kind, _, scale = case.rpartition("_")
     return kind, scale
 
@@ -40,7 +39,8 @@ def copies(case: str) -> int:
 
 
 def vector(case: str) -> np.ndarray:
-    """What is sorted or added up; of ``top_k`` and ``cumsum_down`` a matrix."""
+    """Return the numbers to sort or add up: a vector, or a matrix for ``top_k`` and
+    ``cumsum_down``."""
     kind, scale = parts(case)
     x = np.random.default_rng(13).standard_normal(ELEMENTS[scale]).astype("float32")
     width = {"top_k": ROW[scale], "cumsum_down": WIDTH}.get(kind)
@@ -49,9 +49,9 @@ def vector(case: str) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Moves:
-    """``gather`` reads rows of ``table`` that ``rows`` name, ``scatter_*`` put ``values`` there.
+    """A table, rows of it, and values. ``gather`` reads the rows, ``scatter_*`` puts values there.
 
-    In ``scatter_update`` no row is named twice, in the others the same many times.
+    In ``scatter_update`` no row is named twice; in the other cases some rows are named many times.
     """
 
     table: np.ndarray  # float32 [rows, WIDTH]
@@ -60,7 +60,7 @@ class Moves:
 
 
 def moves(case: str) -> Moves:
-    """A table of all elements, and half as many rows."""
+    """Return a table of all elements, and half as many rows."""
     kind, scale = parts(case)
     rng, count = np.random.default_rng(14), ELEMENTS[scale] // WIDTH
     table = rng.standard_normal((count, WIDTH)).astype("float32")
@@ -72,12 +72,13 @@ def moves(case: str) -> Moves:
 
 
 def moments(drawn: np.ndarray) -> np.ndarray:
-    """Mean and deviation, to a digit: libraries draw other numbers of the same distribution."""
+    """Return mean and deviation, to a digit: libraries draw other numbers of the same
+    distribution."""
     return np.round([drawn.mean(dtype="float64"), drawn.std(dtype="float64")], 1) + 0.0
 
 
 def moved_bytes(case: str) -> int:
-    """The least bytes that a case reads and writes."""
+    """Return the least bytes that a case reads and writes."""
     kind, scale = parts(case)
     n = ELEMENTS[scale]
     if kind in MOVED:

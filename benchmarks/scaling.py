@@ -1,10 +1,10 @@
-"""What the task graph of a case predicts for more cores, from the measured times of its tasks.
+"""Predict the times of cases on more cores, from the measured times of their tasks.
 
     python benchmarks/scaling.py [CASE]...
 
 A run consists of levels. The tasks of a level are independent, and a free thread takes the next
 one. This program times each task alone, on one thread, and computes a schedule from these times.
-The work is the time on one core; the critical path is the sum of the longest tasks of all levels, a
+The work is the time on one core. The critical path is the sum of the longest tasks of all levels, a
 bound for any number of cores. Memory bandwidth and the barrier after each level are left out.
 """
 
@@ -31,14 +31,13 @@ CASES = (
 CORES = (2, 8, 32)
 TRACES = 5
 LEAST_US = 0.05
-"""What taking a task costs: none is shorter."""
+"""Microseconds for taking a task: no task is shorter."""
 Levels = list[list[float]]
-"""Of each level the microseconds of what a thread takes at once, in the order in which it is
-taken."""
+"""For each level: microseconds of the tasks that a thread takes at once, in the order of taking."""
 
 
 def levels_of(trace: dict[str, Any]) -> Levels:
-    """The levels in a profile of one thread, as `Stepper.profile` and `Session.profile` give it."""
+    """Return the levels in a profile of one thread, from `Stepper.profile` or `Session.profile`."""
     events = [e for e in trace["traceEvents"] if e["ph"] == "X"]
     place = {id(e): (e["args"]["level"], e["args"]["taken"]) for e in events}
     events.sort(key=lambda e: place[id(e)])
@@ -50,14 +49,15 @@ def levels_of(trace: dict[str, Any]) -> Levels:
 
 
 def quickest(traces: Sequence[Levels]) -> Levels:
-    """The shortest time of each task: what nothing else on the machine has interrupted."""
+    """Return the shortest time of each task, which nothing else on the machine has interrupted."""
     return [
         [min(times) for times in zip(*level, strict=True)] for level in zip(*traces, strict=True)
     ]
 
 
 def without_calls(levels: Levels, work_us: float) -> Levels:
-    """Times less what it cost to call each task from Python: together they are what a run takes."""
+    """Return times without the cost of calling each task from Python. They add up to a run's
+    time."""
     count = sum(map(len, levels))
     cost = max(0.0, (sum(map(sum, levels)) - work_us) / max(count, 1))
     return [[max(us - cost, LEAST_US) for us in level] for level in levels]
@@ -72,7 +72,8 @@ def critical_path(levels: Levels) -> float:
 
 
 def makespan(levels: Levels, cores: int) -> float:
-    """Microseconds if this many cores take the tasks of each level in order, and then meet."""
+    """Return the microseconds if this many cores take the tasks of each level in order, and then
+    meet."""
     total = 0.0
     for level in levels:
         free = [0.0] * min(cores, len(level))
@@ -83,7 +84,7 @@ def makespan(levels: Levels, cores: int) -> float:
 
 
 def prediction(case: str) -> dict[str, Any]:
-    """Work, critical path and speedups of a case."""
+    """Return work, critical path and speedups of a case."""
     import nodeflow_cases
 
     made = nodeflow_cases.prepare(case, 1, "nodeflow")
@@ -111,7 +112,7 @@ def _us(made: Any) -> float:
 
 
 def scaling(_: int | None, cases: Sequence[str] = CASES) -> Iterator[dict[str, Any]]:
-    """The predictions of the main cases, one after the other."""
+    """Yield the predictions of the main cases, one after the other."""
     for case in cases:
         yield prediction(case)
 

@@ -1,8 +1,8 @@
-"""Times what a user waits for first: ``import nodeflow``, ``--help``, a painted window.
+"""Time a user's first waits: ``import nodeflow``, ``--help``, a painted window.
 
-Usage: python benchmarks/startup.py [--runs N]. Each figure is that of a fresh process; the window
+Usage: python benchmarks/startup.py [--runs N]. Each figure comes from a fresh process. The window
 is timed from the start of the process to the first paint with the document loaded. Prints one JSON
-line a case: median and all runs, in seconds. Without a display, run it under Xvfb.
+line per case: median and all runs, in seconds. Without a display, run it under Xvfb.
 """
 
 from __future__ import annotations
@@ -41,7 +41,8 @@ CASES = {
 
 
 def once(command: list[str]) -> float:
-    """Seconds from the start of the process to its end, or to the time that it prints."""
+    """Return the seconds from the start of the process to its end, or to the time that it
+    prints."""
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     started = time.time()
     result = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)

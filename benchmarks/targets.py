@@ -1,6 +1,6 @@
 """The targets of each case: a share of a peer's time, or a time near the machine's limit.
 
-The page about performance says of each row whether it is met (report.py).
+The page about performance shows for each row whether it is met (report.py).
 """
 
 from __future__ import annotations
@@ -12,21 +12,22 @@ from row_workloads import CASES as ROWS
 from workloads import TRAINING
 
 AT_LIMIT = 1.15
-"""A row is met as well by this much of its limit."""
+"""A row within this multiple of its limit counts as met."""
 EQUAL = 1.03
-"""What a target of 1.00 allows: two runs of one program differ by as much."""
+"""Tolerance of a target of 1.00: two runs of one program differ by as much."""
 
 
 @dataclass(frozen=True)
 class Target:
-    """At most ``ratio`` of a peer's median; with ``best_calls``, of its best calls as well."""
+    """At most ``ratio`` of a peer's median; with ``best_calls``, also at most that ratio of best
+    calls."""
 
     peer: str
     ratio: float
     best_calls: float | None = None
 
     def is_met(self, ratios: Mapping[str, float], best: Mapping[str, float]) -> bool | None:
-        """None where the peer did not run, or cannot be compared."""
+        """Return whether it is met, or None if the peer did not run or cannot be compared."""
         if self.peer not in ratios:
             return None
         most = EQUAL if self.ratio == 1.0 else self.ratio
@@ -62,8 +63,11 @@ _ROWS = (Target(BEST, 1.00), Target("numpy", 1.00))
 
 
 def targets(case: str, cpu: str | None, load: int = 0) -> tuple[Target, ...]:
-    """The targets of a case; empty if it has none. Beside busy processes all have the same: the
-    time of the best peer, which for onnxruntime stays what it is without them."""
+    """Return the targets of a case; empty if it has none.
+
+    Beside busy processes all cases have the same target: the time of the best peer. The target for
+    onnxruntime stays the same as without busy processes.
+    """
     if load:
         scan = (Target("jaxscan", 1.00),) if case in (*TRAINING, "rnn") else ()
         return (

@@ -1,4 +1,4 @@
-"""The automatic tier beside waiting for the compiled one: whole commands, with no kernel compiled.
+"""Compare the automatic tier with waiting for the compiled one: whole commands, empty kernel cache.
 
     python benchmarks/tiers.py [--example NAME]... [--rounds 1] [--epochs N]... [--rows N]...
                                [--minutes 25] [--write docs/performance_details.md]
@@ -7,10 +7,11 @@ It runs `nodeflow train` for N epochs with their evaluations, `nodeflow run`, wh
 of N test rows, and `nodeflow run` of examples that train nothing, with the tiers `compiled` and
 `auto` in turn. Each run is a process with an empty kernel cache. A ratio divides the times of the
 two processes: wall time, and processor time of all processes, compiling included, which other load
-disturbs less. The target of 1.10 is for wall time if the machine was idle at the beginning, for
-which it waits up to three minutes, else for processor time. ``--minutes`` limits the whole run: a
-case is left out if one as long as the longest so far would exceed it, and the table names it.
-``--write`` puts the table between ``<!-- tiers.py -->`` and ``<!-- end -->``.
+disturbs less. The target of 1.10 is for wall time if the machine was idle at the beginning, else
+for processor time. The program waits up to three minutes for an idle machine. ``--minutes`` limits
+the whole run. A case is left out, and the table names it, if a case as long as the longest so far
+would exceed the limit. ``--write`` puts the table between ``<!-- tiers.py -->`` and ``<!-- end
+-->``.
 """
 
 from __future__ import annotations
@@ -35,15 +36,15 @@ EXAMPLES = ("expression", "expression_array", "mandelbrot", "linear_regression",
 TIERS = ("compiled", "auto")
 TARGET = 1.10
 IDLE, PATIENCE = 0.5, 180.0
-"""Processes that may be busy on average, in the last minute, on a machine that counts as idle, and
-seconds to wait for that."""
+"""Most busy processes, on average in the last minute, of a machine that counts as idle; and seconds
+to wait for it."""
 MARKER = "<!-- tiers.py -->"
 
 Row = dict[str, Any]
 
 
 def timed(command: list[str]) -> tuple[float, float]:
-    """Seconds, and processor time of all processes, of a command in a cold cache."""
+    """Return seconds, and processor time of all processes, of a command in a cold cache."""
     with tempfile.TemporaryDirectory(prefix="nodeflow-bench-") as name:
         environment = {**os.environ, "NODEFLOW_CACHE_DIR": name, "NODEFLOW_RUNS": "off"}
         before, start = os.times(), time.perf_counter()
@@ -75,7 +76,7 @@ def compare(case: str, command: list[str], rounds: int) -> Row:
 
 
 def settled() -> float:
-    """The system's load once it is idle, or after waiting for that."""
+    """Return the system's load once it is idle, or after the longest wait."""
     end = time.monotonic() + PATIENCE
     while (load := os.getloadavg()[0]) > IDLE and time.monotonic() < end:
         time.sleep(1.0)
@@ -83,7 +84,7 @@ def settled() -> float:
 
 
 def cases(options: argparse.Namespace) -> Iterator[tuple[str, list[str]]]:
-    """Each case with its command, without the tier."""
+    """Yield each case with its command, without the tier."""
     from nodeflow.document.io import flow
     from nodeflow.resources import example
 
@@ -103,7 +104,7 @@ def cases(options: argparse.Namespace) -> Iterator[tuple[str, list[str]]]:
 
 
 def table(rows: list[Row], left: list[str], load: float, rounds: int) -> str:
-    """The section of the page about performance."""
+    """Return the section of the page about performance."""
     idle = load <= IDLE
     key = "ratio" if idle else "ratio_of_processor_time"
     measure = "wall time, on an idle machine" if idle else "processor time"

@@ -1,4 +1,4 @@
-"""Libraries that take turns: each in a process of its own, one at a time, in the same minutes."""
+"""Libraries that take turns, each in its own process, one at a time, in the same minutes."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from typing import Any
 
 HERE = Path(__file__).resolve().parent
 PAUSE_S = 0.1
-"""Between two turns. Threads of a library that has had its turn look for work a while longer, those
-of onnxruntime for 50 ms, and would keep a core from the next one."""
+"""Seconds between two turns. After its turn, a library's threads look for work a while longer
+(onnxruntime's for 50 ms), and would take a core from the next library."""
 
 
 class Failed(Exception):
-    """A library cannot compute a case; the text is the end of what it printed."""
+    """A library cannot compute a case; the text is the end of its output."""
 
 
 class Worker:
@@ -70,7 +70,7 @@ class Worker:
         self.times[case].append(self._ask(case, seconds)["us"])
 
     def rounds(self, case: str) -> list[float]:
-        """The median call of each turn, the first turn left out."""
+        """Return the median call of each turn, without the first turn."""
         return [statistics.median(turn) for turn in self.times[case][1:]]
 
     def median(self, case: str) -> float:
@@ -85,9 +85,9 @@ class Worker:
 
 
 def ratio(case: str, ours: Worker, peers: Sequence[Worker]) -> float:
-    """Our time by that of the fastest peer, in each round; the median of the rounds.
+    """Return the median over rounds of our time divided by the fastest peer's.
 
-    Which peer that is, all rounds decide together.
+    All rounds together decide which peer is the fastest.
     """
     fastest = min(peers, key=lambda peer: peer.median(case))
     pairs = zip(ours.rounds(case), fastest.rounds(case), strict=True)
@@ -95,7 +95,7 @@ def ratio(case: str, ours: Worker, peers: Sequence[Worker]) -> float:
 
 
 def take_turns(case: str, workers: Sequence[Worker], rounds: int, seconds: float) -> None:
-    """One round to warm up, then those that count."""
+    """Run one round to warm up, then the rounds that count."""
     for _ in range(rounds + 1):
         for worker in workers:
             time.sleep(PAUSE_S)
@@ -103,7 +103,7 @@ def take_turns(case: str, workers: Sequence[Worker], rounds: int, seconds: float
 
 
 class Busy:
-    """Processes that compute without end, as a browser or another training would."""
+    """Processes that compute without end, like a browser or another training."""
 
     def __init__(self, count: int) -> None:
         self.processes = [

@@ -2,10 +2,10 @@
 
     python benchmarks/versions.py --before ../older [--after .] [--part engine] [--pairs 9]
 
-Parts: ``engine`` (the cases of engine.py, each warm in a process of its own), ``startup`` and
-``canvas`` (those programs, run again for each pair). A ratio is the time after divided by the time
-before, of neighbouring runs; printed are the median of all pairs and its 95 % interval (bootstrap,
-Efron, 1979). One JSON line per figure. Other load makes the interval wide, not the ratio wrong.
+Parts: ``engine`` (the cases of engine.py, each warm in its own process), ``startup`` and ``canvas``
+(those programs, run again for each pair). A ratio is the time after divided by the time before, of
+neighbouring runs. The median of all pairs and its 95 % interval are printed (bootstrap, Efron,
+1979), one JSON line per figure. Other load makes the interval wide, not the ratio wrong.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def main() -> None:
 
 
 def summary(pairs: list[Pair]) -> dict[str, object]:
-    """The median ratio after / before, its 95 % interval, and both medians."""
+    """Return the median ratio after / before, its 95 % interval, and both medians."""
     ratios = np.array([after / before for before, after in pairs])
     drawn = np.random.default_rng(1).choice(ratios, (10_000, len(ratios)))
     low, high = np.percentile(np.median(drawn, axis=1), [2.5, 97.5])
@@ -69,7 +69,7 @@ def environment(checkout: Path) -> dict[str, str]:
 
 
 def engine(checkouts: tuple[Path, Path], case: str, pairs: int) -> Iterator[tuple[str, list[Pair]]]:
-    """Microseconds per unit of work; both processes are warm and take turns."""
+    """Yield microseconds per unit of work. Both processes are warm and take turns."""
     workers = [
         subprocess.Popen(
             [sys.executable, str(checkout / "benchmarks" / "worker.py"), "nodeflow", case],
@@ -99,14 +99,14 @@ def engine(checkouts: tuple[Path, Path], case: str, pairs: int) -> Iterator[tupl
 
 
 def in_turn(index: int, run: Callable[[int], float]) -> Pair:
-    """Run both sides, the other one first every second time."""
+    """Run both sides; every second time the other one goes first."""
     order = (0, 1) if index % 2 == 0 else (1, 0)
     found = {side: run(side) for side in order}
     return found[0], found[1]
 
 
 def program(checkout: Path, name: str, *arguments: str) -> list[dict]:
-    """The JSON lines that a benchmark of a checkout prints."""
+    """Return the JSON lines that a benchmark of a checkout prints."""
     command = [sys.executable, str(checkout / "benchmarks" / name), *arguments]
     done = subprocess.run(
         command, capture_output=True, text=True, check=True, env=environment(checkout), cwd=checkout
@@ -117,7 +117,7 @@ def program(checkout: Path, name: str, *arguments: str) -> list[dict]:
 def startup(
     checkouts: tuple[Path, Path], case: str, pairs: int
 ) -> Iterator[tuple[str, list[Pair]]]:
-    """Seconds of a fresh process."""
+    """Yield seconds of a fresh process."""
 
     def run(side: int) -> float:
         return program(checkouts[side], "startup.py", "--runs", "1", "--case", case)[0]["median_s"]
@@ -126,7 +126,7 @@ def startup(
 
 
 def canvas(checkouts: tuple[Path, Path], case: str, pairs: int) -> Iterator[tuple[str, list[Pair]]]:
-    """Milliseconds of processor time per frame, 10 000 nodes."""
+    """Yield milliseconds of processor time per frame, with 10 000 nodes."""
     found: dict[str, list[Pair]] = {}
     arguments = ("--nodes", "10000", "--case", case)
     for index in range(pairs):

@@ -1,10 +1,11 @@
-"""Views of a training: pictures per second, and what they take from the training.
+"""Measure views of a training: pictures per second, and their cost for the training.
 
     python benchmarks/views.py [--seconds 3] [--pairs 8] [--window]
 
 ``spirals.flow`` trains in the engine process, with and without its decision regions (a grid of
-60 x 60 cells) in turns within one training. With ``--window`` in the real window of 1920 x 1080,
-where the regions are drawn on the node, and frames of panning are measured with and without them.
+60 x 60 cells) in turns within one training. With ``--window`` it trains in the real window of
+1920 x 1080. The regions are then drawn on the node, and frames of panning are measured with and
+without them.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ REGIONS = p.ViewSpec("regions", "logits")
 
 
 class Counted(Rate):
-    """Steps and views of a training."""
+    """A counter of steps and views of a training."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -43,7 +44,7 @@ class Counted(Rate):
 
 
 def graph(folder: Path) -> Path:
-    """The example, with epochs for longer than anyone looks."""
+    """Return a file of the example, with epochs for longer than anyone looks."""
     document = flow.load(example("spirals"))
     commands.set_training(document, epochs=1_000_000)
     path = folder / "spirals.flow"
@@ -52,7 +53,8 @@ def graph(folder: Path) -> Path:
 
 
 def headless(path: Path, seconds: float, pairs: int) -> tuple[list[float], list[float]]:
-    """The ratio of steps per second with and without the view of each pair; views per second."""
+    """Return each pair's ratio of steps per second with and without the view, and views per
+    second."""
     counted = Counted()
     client = EngineClient(counted.take)
     client.start()

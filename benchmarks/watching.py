@@ -1,17 +1,17 @@
-"""Training while one looks: how much the window takes from the engine, and how quick it stays.
+"""Measure training under watch: the window's share of the engine's time, and its own quickness.
 
     python benchmarks/watching.py [--seconds 6] [--rounds 2]
     python benchmarks/watching.py --memory 1000
 
 The MNIST example trains headless (the same engine process, nobody watching) and in the real window
 of 1920 x 1080 with live plots and values, in turns, without and with the views of plots, classes,
-distributions and points on its nodes. Meanwhile the window's user pans, sixty events a second; a
-frame is measured from the event being posted to its paint being flushed.
+distributions and points on its nodes. Meanwhile the window's user pans, with sixty events per
+second. A frame lasts from the posting of the event to the flushing of its paint.
 
-Beside steps a second stands the processor time of a step, of the window and of all processes: on a
-machine that others use, that one can be compared. With ``--memory`` the example is trained for so
-many epochs in the window, and the memory of both processes is read as it goes on; copies of the
-past have 16 MB (NODEFLOW_HISTORY_MB), so that they are full long before the middle.
+The processor time of a step, for the window and for all processes, is reported with steps per
+second: on a machine that others use, it can still be compared. With ``--memory`` the example is
+trained for so many epochs in the window, and the memory of both processes is read meanwhile. Copies
+of the past have 16 MB (NODEFLOW_HISTORY_MB), so that they are full long before the middle.
 """
 
 from __future__ import annotations
@@ -52,18 +52,18 @@ VIEWS: dict[str, dict[str, str]] = {
     "p": {"kind": "precision_recall"},
     "log_p": {"kind": "class_accuracy"},
 }
-"""By node of the example: what is shown on it beside the plots of the training."""
+"""By node of the example: the view on it, in addition to the plots of the training."""
 EACH = 20
 """How often memory is read in a training."""
 
 
 def handle_events() -> None:
-    """What is waiting, but not for ever: reports of the training never stop coming."""
+    """Handle waiting events for a limited time: reports of the training never stop coming."""
     QApplication.processEvents(QEventLoop.ProcessEventsFlag.AllEvents, 5)
 
 
 class Rate:
-    """Steps a second, from the reports of a training."""
+    """Steps per second, from the reports of a training."""
 
     def __init__(self) -> None:
         self.steps, self.tier = 0, ""
@@ -78,7 +78,7 @@ class Rate:
 
 
 def graph(folder: Path, views: bool = False, name: str = "mnist", epochs: int = 100_000) -> Path:
-    """An example, with epochs for longer than anyone looks."""
+    """Return a file of an example, with epochs for longer than anyone looks."""
     document = flow.load(example(name))
     commands.set_training(document, epochs=epochs)
     for node, view in VIEWS.items() if views else ():
@@ -89,11 +89,12 @@ def graph(folder: Path, views: bool = False, name: str = "mnist", epochs: int = 
 
 
 Measured = tuple[float, float, float]
-"""Steps a second; milliseconds of processor for a step, of this process and of all."""
+"""Steps per second; milliseconds of processor time per step, of this process and of all
+processes."""
 
 
 def measured(rate: Rate, wait: Callable[[], object]) -> Measured:
-    """What a training does while something else is done."""
+    """Return the figures of a training while ``wait`` runs."""
     cost, begun, start = Cost(), rate.steps, time.perf_counter()
     wait()
     steps, seconds = rate.steps - begun, time.perf_counter() - start
@@ -152,7 +153,8 @@ class Watching(Desk):
         loop.exec()
 
     def pan(self, seconds: float) -> tuple[Measured, dict[str, float]]:
-        """Steps a second, and the frames' figures, while the middle button drags the view."""
+        """Return steps per second and the frames' figures while the middle button drags the
+        view."""
         middle, button = QPointF(self.canvas.rect().center()), Qt.MouseButton.MiddleButton
         self.mouse(QEvent.Type.MouseButtonPress, middle, button)
         wall: list[float] = []
@@ -176,19 +178,19 @@ class Watching(Desk):
         return found, figures(wall)
 
     def watch(self, seconds: float) -> Measured:
-        """Steps a second while nobody touches anything."""
+        """Return steps per second while nobody touches anything."""
         return measured(self.rate, lambda: self.idle(seconds))
 
     def close(self) -> None:
         self.window.link.close()
         self.window.files.close()
-        self.window.hide()  # closing would ask what to do with the trained weights
+        self.window.hide()  # closing would ask about the trained weights
         self.window.deleteLater()
         QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
 
 
 def memory(folder: Path, epochs: int) -> None:
-    """Megabytes of the window and of its processes over many epochs."""
+    """Print megabytes of the window and of its processes over many epochs."""
     os.environ.setdefault("NODEFLOW_HISTORY_MB", "16")
     done: list[events.Done] = []
     ended: list[int] = [0]

@@ -1,12 +1,12 @@
-"""Memory of the whole program while MNIST trains in the window: all processes together.
+"""Measure the memory of all processes together while MNIST trains in the window.
 
     python benchmarks/window_memory.py [--epochs 10] [--history 32] [--maps]
 
 The window is the real one, on the MNIST example, as `nodeflow FILE` opens it. Memory is the sum of
-the proportional set sizes (PSS) of its process and of all that it started, read ten times a second
-from the time when the file is open until 3 seconds after the last epoch; shared pages count once.
-The process that compiles kernels is listed by itself: it ends when there is nothing to compile.
-With ``--maps`` follow the largest mappings of each process at the end.
+the proportional set sizes (PSS) of its process and of all its descendants. It is read ten times per
+second, from the time when the file is open until 3 seconds after the last epoch. Shared pages count
+once. The process that compiles kernels is listed separately, because it ends when there is nothing
+to compile. With ``--maps`` the largest mappings of each process at the end follow.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ LINE = re.compile(r"^(\w+):\s+(\d+) kB$", re.MULTILINE)
 
 
 def sizes(pid: int) -> dict[str, int]:
-    """The figures of smaps_rollup of a process, in bytes; empty once it is gone."""
+    """Return the figures of a process's smaps_rollup, in bytes; empty once it is gone."""
     try:
         text = Path(f"/proc/{pid}/smaps_rollup").read_text()
     except OSError:
@@ -40,7 +40,7 @@ def sizes(pid: int) -> dict[str, int]:
 
 
 def words(pid: int) -> list[str]:
-    """Its command line; nothing once it is gone."""
+    """Return a process's command line; nothing once it is gone."""
     try:
         return Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")
     except OSError:
@@ -48,8 +48,11 @@ def words(pid: int) -> list[str]:
 
 
 def role(pid: int, window: int) -> str:
-    """What a process is, by its command line; nothing of its own before it has one of its own: what
-    was forked a moment ago would have half of the pages that were counted with its parent."""
+    """Return the role of a process, by its command line.
+
+    A process that was just forked still has its parent's command line. It does not count, because
+    half of its pages were counted with its parent.
+    """
     found = words(pid)
     modules = [w for w in found if w.startswith("nodeflow.")]
     forked = pid != window and found == words(window)
@@ -57,7 +60,7 @@ def role(pid: int, window: int) -> str:
 
 
 def mappings(pid: int, most: int = 14) -> list[tuple[int, str]]:
-    """(PSS in kB, name) of what takes most of a process."""
+    """Return (PSS in kB, name) of the largest mappings of a process."""
     found: Counter[str] = Counter()
     name = ""
     for line in Path(f"/proc/{pid}/smaps").read_text().splitlines():
@@ -73,8 +76,8 @@ def mappings(pid: int, most: int = 14) -> list[tuple[int, str]]:
 
 
 def show(path: Path) -> None:
-    """Open the window, train, and say when; ends when standard input does."""
-    from nodeflow.ui.app import run  # first, as the command does: it says what PySide keeps
+    """Open the window, train, and print when. End when standard input ends."""
+    from nodeflow.ui.app import run  # first, like the command: it keeps objects of PySide alive
 
     from PySide6.QtCore import QTimer  # isort: skip
     from PySide6.QtWidgets import QApplication  # isort: skip
@@ -184,7 +187,8 @@ def main() -> None:
     key = kernel_key_file()
     with tempfile.TemporaryDirectory(prefix="nodeflow-bench-") as name:
         os.environ.update(XDG_STATE_HOME=name, XDG_CONFIG_HOME=name, NODEFLOW_RUNS=f"{name}/runs")
-        os.environ.setdefault(KEY_VARIABLE, str(key))  # kernels that were compiled before stay good
+        # kernels that were compiled before stay valid
+        os.environ.setdefault(KEY_VARIABLE, str(key))
         os.environ["NODEFLOW_HISTORY_MB"] = str(options.history)
         document = flow.load(example("mnist"))
         commands.set_training(document, epochs=options.epochs)

@@ -1,11 +1,11 @@
-"""Cases in one library, in a process of its own that waits to be given work.
+"""Cases in one library, in a separate process that waits for work.
 
     python worker.py LIBRARY CLOCK [THREADS]
 
-CLOCK is wall or cpu: the processor time of all threads, which says more of one thread's work where
-other processes keep the cores busy. Each line on standard input is a case and how many seconds to
-run it; 0 prepares it and computes once. Each is answered by one JSON line. So several libraries
-take turns, each warm, and are compared in the same seconds.
+CLOCK is wall or cpu: the processor time of all threads, which describes one thread's work better
+where other processes keep the cores busy. Each line on standard input is a case and how many
+seconds to run it; 0 prepares it and computes once. Each line is answered by one JSON line. So
+several libraries take turns, each warm, and are compared in the same seconds.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def main() -> None:
     library, clock = sys.argv[1], CLOCKS[sys.argv[2]]
     threads = int(sys.argv[3]) if len(sys.argv) > 3 else None
     answer = sys.stdout
-    sys.stdout = sys.stderr  # what libraries print is not an answer
+    sys.stdout = sys.stderr  # prints of libraries are no answers
     module = importlib.import_module(MODULES[library])
     works = {}
     for line in sys.stdin:
@@ -56,7 +56,7 @@ def main() -> None:
 
 
 def time_work(work, seconds: float, clock) -> list[float]:
-    """Microseconds a unit, for each call that began within ``seconds``."""
+    """Return microseconds per unit, for each call that began within ``seconds``."""
     times, end = [], time.perf_counter() + seconds
     while not times or time.perf_counter() < end:
         started = clock()
@@ -66,14 +66,14 @@ def time_work(work, seconds: float, clock) -> list[float]:
 
 
 def digest(result) -> list[float]:
-    """A few numbers that stand for a result: up to 64 of its elements and their mean size."""
+    """Return a few numbers that stand for a result: up to 64 elements and their mean size."""
     flat = np.concatenate([np.ravel(np.asarray(r, np.float64)) for r in result])
     chosen = flat[np.linspace(0, flat.size - 1, min(flat.size, 64)).astype(int)]
     return [*chosen.tolist(), float(np.abs(flat).mean())]
 
 
 def peak_mb() -> float:
-    """Largest resident memory so far."""
+    """Return the largest resident memory so far, in MB."""
     try:
         import resource
     except ImportError:  # not on Windows

@@ -1,7 +1,7 @@
-"""What every library computes: the same arrays, sizes and starting weights for all of them.
+"""The same arrays, sizes and starting weights for all libraries.
 
 Plain numpy, so that a peer's process needs nothing of nodeflow. Data are made up, but of MNIST's
-shapes, so nothing has to be there; labels are partly wrong, because a vanishing loss makes numbers
+shapes, so no download is needed. Labels are partly wrong, because a vanishing loss makes numbers
 denormal, and those are slow everywhere.
 """
 
@@ -30,7 +30,7 @@ class Work:
     Attributes:
         first: computes once; its result is compared between libraries.
         again: computes ``units`` times; timed.
-        trace: computes one unit with every task timed, where a library can: Chrome's format.
+        trace: computes one unit with every task timed, if a library can do that: Chrome's format.
     """
 
     first: Callable[[], Any]
@@ -48,14 +48,14 @@ class Digits:
     weights: tuple[np.ndarray, ...]
 
     def floats(self) -> tuple[np.ndarray, np.ndarray]:
-        """Images from 0 to 1 and one-hot labels, float32."""
+        """Return images from 0 to 1 and one-hot labels, float32."""
         return self.images.astype(np.float32) / np.float32(255), np.eye(10, dtype=np.float32)[
             self.labels
         ]
 
 
 def digits() -> Digits:
-    """Noisy pictures of ten fixed strokes, one label in ten wrong."""
+    """Return noisy pictures of ten fixed strokes, with one label in ten wrong."""
     rng = np.random.default_rng(0)
     labels = rng.integers(0, 10, ROWS).astype(np.uint8)
     strokes = rng.random((10, 784)) < 0.2
@@ -68,29 +68,29 @@ def digits() -> Digits:
 
 
 def steps_for(batch: int) -> int:
-    """Training steps that are timed together: some tenths of a second."""
+    """Return the training steps that are timed together: some tenths of a second."""
     return max(20, min(ROWS // batch, 1000))
 
 
 def order(batch: int) -> np.ndarray:
-    """Rows of each step's batch, int64 [steps, batch]."""
+    """Return the rows of each step's batch, int64 [steps, batch]."""
     steps = steps_for(batch)
     return np.random.default_rng(1).permutation(ROWS)[: steps * batch].reshape(steps, batch)
 
 
 def pair() -> tuple[np.ndarray, np.ndarray]:
-    """Operands of ``elem``."""
+    """Return the operands of ``elem``."""
     rng = np.random.default_rng(0)
     return rng.random(4_000_000).astype("float32"), rng.random(4_000_000).astype("float32")
 
 
 def cube() -> np.ndarray:
-    """Operand of the reductions."""
+    """Return the operand of the reductions."""
     return np.random.default_rng(0).standard_normal((64, 256, 250)).astype("float32")
 
 
 def branches() -> tuple[np.ndarray, np.ndarray]:
-    """A batch of rows and one matrix for each branch of ``wide``."""
+    """Return a batch of rows, and one matrix for each branch of ``wide``."""
     rng = np.random.default_rng(0)
     x = rng.standard_normal((128, 256)).astype("float32")
     return x, (rng.standard_normal((BRANCHES, 256, 128)) / 16).astype("float32")
@@ -98,7 +98,7 @@ def branches() -> tuple[np.ndarray, np.ndarray]:
 
 @dataclass(frozen=True)
 class Walks:
-    """A recurrent training task: to which of ten classes does a sequence belong.
+    """A recurrent training task: to which of ten classes a sequence belongs.
 
     Weights are (28, 512), (128, 512), (512,) of an LSTM, gates side by side in the order input,
     forget, candidate, output; then (128, 10) and (10,).
@@ -117,7 +117,7 @@ RNN_RATE = 0.1
 
 
 def walks() -> Walks:
-    """Noise with a drift that is the class's own."""
+    """Return noise with a drift that each class has."""
     rng = np.random.default_rng(0)
     labels = rng.integers(0, 10, 2048).astype(np.uint8)
     drifts = rng.normal(0, 0.3, (10, 28))
@@ -129,7 +129,7 @@ def walks() -> Walks:
 
 
 def walk_order() -> np.ndarray:
-    """Rows of each step's batch, int64 [steps, RNN_BATCH]."""
+    """Return the rows of each step's batch, int64 [steps, RNN_BATCH]."""
     return np.random.default_rng(1).permutation(2048).reshape(-1, RNN_BATCH)
 
 
@@ -138,15 +138,18 @@ CNN_RATE = 0.01
 
 
 def filters() -> tuple[np.ndarray, ...]:
-    """Weights of ``cnn``: two layers of 5 x 5 filters (height, width, channels, filters), each with
-    its biases; then those of ten classes from 7 x 7 x 64 numbers (channels last)."""
+    """Return weights of ``cnn``.
+
+    They are two layers of 5 x 5 filters (height, width, channels, filters), each with its biases;
+    then the weights and biases of ten classes from 7 x 7 x 64 numbers (channels last).
+    """
     rng = np.random.default_rng(0)
     shapes = (5, 5, 1, 32), (32,), (5, 5, 32, 64), (64,), (7 * 7 * 64, 10), (10,)
     return tuple(rng.normal(0, 0.05, shape).astype("float32") for shape in shapes)
 
 
 def cnn_order() -> np.ndarray:
-    """Rows of each step's batch, int64 [steps, CNN_BATCH]."""
+    """Return the rows of each step's batch, int64 [steps, CNN_BATCH]."""
     return np.random.default_rng(1).permutation(ROWS)[: 20 * CNN_BATCH].reshape(20, CNN_BATCH)
 
 
@@ -158,7 +161,7 @@ WORDS_RATE = 0.05
 
 @dataclass(frozen=True)
 class Words:
-    """Skip-gram with negative samples: rows of two tables, of each step.
+    """Skip-gram with negative samples: rows of two tables, for each step.
 
     The loss is the mean of softplus(-x . near) and of softplus(x . far) over all pairs.
     """
@@ -173,13 +176,15 @@ class Words:
 
 
 def words_rule(case: str) -> str:
-    """How tables are trained: ``sgd``, ``adam``, or ``touched``: Adam of the named rows alone."""
+    """Return how tables are trained: ``sgd``, ``adam``, or ``touched``: Adam of the named rows
+    only."""
     own = case.split("_")[1]
     return "sgd" if own.isdigit() else own
 
 
 def words(case: str) -> Words:
-    """Words as frequent as in a language: the number of the r-th is in proportion to 1 / r."""
+    """Return words as frequent as in a language: the r-th word's frequency is proportional to
+    1 / r."""
     rows, rng = int(case.rpartition("_")[2]), np.random.default_rng(0)
     tables = tuple(rng.uniform(-0.5, 0.5, (rows, WORDS_WIDTH)).astype("float32") for _ in "xy")
     steps = 10 if words_rule(case) == "adam" else 200
@@ -196,7 +201,7 @@ WORDS = (
 
 
 def training_case(name: str) -> tuple[str, int]:
-    """Optimizer and batch size of a training case: ``mnist_10`` is ("sgd", 10)."""
+    """Return optimizer and batch size of a training case: ``mnist_10`` is ("sgd", 10)."""
     optimizer, _, batch = name.partition("_")
     return {"mnist": "sgd"}.get(optimizer, optimizer), int(batch or 100)
 

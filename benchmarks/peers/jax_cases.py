@@ -1,5 +1,8 @@
-"""The cases in JAX, jitted, buffers donated; as ``jaxscan`` a whole stretch of training is one
-``lax.scan``, which is the honest opponent of a compiled training loop."""
+"""The cases in JAX, jitted, buffers donated.
+
+As ``jaxscan``, a whole stretch of training is one ``lax.scan``, which is the fair opponent of a
+compiled training loop.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +46,7 @@ def loss_of(weights, x, y):
 
 
 def new_weights(optimizer, weights, grads, moments, taken):
-    """Updated weights and moments after step number ``taken``, counted from 1."""
+    """Return updated weights and moments after step number ``taken``, counted from 1."""
     pairs = zip(weights, grads, strict=True)
     if optimizer == "sgd":
         return [w - workloads.SGD["learning_rate"] * g for w, g in pairs], moments
@@ -118,7 +121,7 @@ def lstm_loss(weights, x, y):
 
 
 def words(case: str) -> Work:
-    """Gradients of the rows that were looked up, added at their places: JAX has no sparse ones."""
+    """Prepare training that adds the gradients of looked-up rows: JAX has no sparse gradients."""
     if workloads.words_rule(case) == "adam":
         return words_adam(case)
     data = workloads.words(case)
@@ -149,7 +152,7 @@ def words(case: str) -> Work:
 
 
 def words_adam(case: str) -> Work:
-    """Adam changes all rows, so the gradients are tables."""
+    """Prepare training by Adam. It changes all rows, so the gradients are tables."""
     data = workloads.words(case)
     tables = [jnp.array(value) for value in data.tables]
     zeros = [jnp.zeros_like(table) for table in tables]

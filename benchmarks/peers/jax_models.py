@@ -1,4 +1,4 @@
-"""The models in JAX, jitted, buffers donated; see model_workloads.py for what they are."""
+"""The models in JAX, jitted, buffers donated; model_workloads.py describes them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cases of `row_workloads` in JAX, jitted; what is changed in place is donated."""
+"""Cases of `row_workloads` in JAX, jitted. Arrays that are changed in place are donated."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def prepare(case: str) -> Work:
     every = jax.jit(lambda xs: [compute(x) for x in xs])
 
     def first():
-        if kind.startswith("cumsum"):  # in float32 the last of many sums are far off
+        if kind.startswith("cumsum"):  # the last of many sums are far off in float32
             return [np.cumsum(value, axis=0, dtype="float64")]
         return compute(xs[0])
 

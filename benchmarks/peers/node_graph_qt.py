@@ -1,5 +1,6 @@
-"""NodeGraphQt on graphs of the shape that benchmarks/canvas.py uses, as its documentation builds
-them: the same events, the same clock, JSON lines of the same cases.
+"""NodeGraphQt on the graphs of benchmarks/canvas.py, built as its documentation does.
+
+Events, clock, cases and JSON lines are the same.
 
     QT_PREFERRED_BINDING=PySide6 python benchmarks/peers/node_graph_qt.py --nodes 1000
 
@@ -26,14 +27,14 @@ from PySide6.QtCore import QCoreApplication, QEvent, QObject, QPoint, QPointF, Q
 from PySide6.QtGui import QMouseEvent, QWheelEvent
 from PySide6.QtWidgets import QApplication
 
-for constant in (None, True, False):  # PySide6 6.12 on Python 3.11 lets go of them too often
+for constant in (None, True, False):  # PySide6 6.12 on Python 3.11 releases them too often
     ctypes.c_ssize_t.from_address(id(constant)).value += 1 << 40
 
 HUB_WIRES = 500
 
 
 class Binary(BaseNode):
-    """Two inputs, one output, and the value that nodeflow's cards show too."""
+    """Two inputs, one output, and the value that nodeflow's cards also show."""
 
     __identifier__ = "bench"
     NODE_NAME = "Binary"

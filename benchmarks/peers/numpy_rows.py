@@ -29,7 +29,7 @@ def single(case: str) -> Work:
         "cumsum_down": lambda: [np.cumsum(x, axis=0)],
     }[kind]
     first = compute
-    if kind.startswith("cumsum"):  # in float32 the last of many sums are far off
+    if kind.startswith("cumsum"):  # the last of many sums are far off in float32
         first = lambda: [np.cumsum(x, axis=0, dtype="float64")]  # noqa: E731
     return Work(first, compute)
 

@@ -1,4 +1,4 @@
-"""Inference in onnxruntime, of what PyTorch's exporter made of the same models."""
+"""Inference in onnxruntime, by files that PyTorch's exporter made of the same models."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ def training(optimizer: str, batch: int) -> Work:
 
 
 def words(case: str) -> Work:
-    """A lookup's gradient is IndexedSlices, of which Adam fades the means of all rows."""
+    """Prepare training whose gradients are IndexedSlices. Adam decays the means of all rows."""
     data = workloads.words(case)
     x, near, far = (tf.placeholder(tf.int32, [None]) for _ in range(3))
     starts = [tf.placeholder(tf.float32, value.shape) for value in data.tables]
@@ -85,7 +85,8 @@ def words(case: str) -> Work:
 
 
 def rnn() -> Work:
-    """Unrolled, as ``static_rnn`` did; the gradient of the fused BlockLSTM differs by a percent."""
+    """Prepare an unrolled LSTM, like ``static_rnn``: the fused BlockLSTM's gradient differs
+    by 1 %."""
     data = workloads.walks()
     kernel, recurrent, bias, w, b = (tf.Variable(a) for a in data.weights)
     x, y = tf.placeholder(tf.float32, [None, 50, 28]), tf.placeholder(tf.float32, [None, 10])

@@ -1,4 +1,4 @@
-"""The models in TensorFlow's version 1 sessions; see model_workloads.py for what they are."""
+"""The models in TensorFlow's version 1 sessions; model_workloads.py describes them."""
 
 from __future__ import annotations
 
@@ -199,5 +199,5 @@ def formula(case: str) -> Work:
     compute = FORMULAS.get(family) or getattr(tf, family)
     outs = [compute(tf.Variable(v)) for v in values]
     s = session()
-    every = s.make_callable([out.op for out in outs])  # of a tf.group nothing would be computed
+    every = s.make_callable([out.op for out in outs])  # a tf.group would compute nothing
     return Work(lambda: [s.run(outs[0])], every, len(outs))

@@ -20,7 +20,7 @@ def prepare(case: str) -> Work:
         every = [one(case) for _ in range(rows.copies(case))]
         s = tf.Session()
         s.run(tf.global_variables_initializer())
-    # Operations: no copy of their results is timed.
+    # These are operations, so that no copy of their results is timed.
     again = s.make_callable([result.op for results, _ in every for result in results])
     _, compared = every[0]
 
@@ -32,7 +32,7 @@ def prepare(case: str) -> Work:
 
 
 def one(case: str):
-    """What is timed, and what is compared."""
+    """Return the results to time, and the results to compare."""
     kind, scale = rows.parts(case)
     if kind in rows.DRAWN:
         draw = tf.random_normal if kind == "normal" else tf.random_uniform
@@ -49,6 +49,6 @@ def one(case: str):
     else:
         x = tf.Variable(rows.vector(case))
         results = COMPUTE[kind](x)
-        if kind.startswith("cumsum"):  # in float32 the last of many sums are far off
+        if kind.startswith("cumsum"):  # the last of many sums are far off in float32
             return results, COMPUTE[kind](tf.cast(x, tf.float64))
     return results, results

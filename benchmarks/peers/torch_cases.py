@@ -72,7 +72,8 @@ def training(optimizer: str, batch: int) -> Work:
 
 
 def words(case: str) -> Work:
-    """With sparse gradients, which update the rows that were looked up, unless all rows change."""
+    """Prepare training with sparse gradients, which update the looked-up rows, unless all rows
+    change."""
     data, functional, kind = workloads.words(case), torch.nn.functional, workloads.words_rule(case)
     table, contexts = (
         torch.nn.Embedding.from_pretrained(
@@ -137,7 +138,7 @@ def rnn() -> Work:
 
 
 def cnn() -> Work:
-    """In PyTorch's own layout, channels first; convolution adds the bias."""
+    """Prepare a CNN in PyTorch's own layout, channels first. Convolution adds the bias."""
     data, order = workloads.digits(), workloads.cnn_order()
     pictures, labels = data.floats()
     x, y = torch.from_numpy(pictures.reshape(-1, 1, 28, 28)), torch.from_numpy(labels)
@@ -213,7 +214,7 @@ def reduction(kind: str) -> Work:
 
 
 def copy(size: int) -> Work:
-    """``size`` bytes moved: half of them read, half written."""
+    """Prepare a copy of ``size`` bytes: half of them read, half written."""
     xs = [torch.rand(size // 8) for _ in range(16 if size < 1 << 21 else 1)]
     ys = [torch.empty_like(x) for x in xs]
 

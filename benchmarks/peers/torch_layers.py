@@ -16,7 +16,8 @@ MODELS: dict[str, Callable[[], tuple[nn.Module, Loss]]] = {}
 
 
 def model(function: Callable[[], tuple[nn.Module, Loss]]) -> Any:
-    """It gives what holds the weights, and the loss of the inputs."""
+    """Register a model: a function that returns the module with the weights, and the loss of
+    inputs."""
     MODELS[function.__name__] = function
     return function
 
@@ -355,7 +356,7 @@ def prepare(case: str) -> Work:
 
 
 def _given(x: torch.Tensor) -> torch.Tensor:
-    """An array as PyTorch wants it: indices of 64 bits, channels before the axes of space."""
+    """Return an array as PyTorch wants it: 64-bit indices, channels before the axes of space."""
     if not x.is_floating_point():
         return x.long()
     return x.movedim(-1, 1).contiguous() if x.dim() > 2 else x

@@ -1,4 +1,4 @@
-"""The models in eager PyTorch; see model_workloads.py for what they are."""
+"""The models in eager PyTorch; model_workloads.py describes them."""
 
 from __future__ import annotations
 
@@ -46,7 +46,8 @@ def transformer(x, w, model):
 
 
 def deep_cnn(x, w, model):
-    """Channels first in memory order of channels last, as PyTorch's guide advises on processors."""
+    """Compute with channels first, in memory channels last, as PyTorch's guide advises on
+    processors."""
 
     def normed(h, name):
         return functional.batch_norm(
@@ -69,7 +70,7 @@ def dense(x, w, model, rate=0.0):
 
 
 def recurrent(kind, gates, w):
-    """A layer of PyTorch's own with the weights, whose second bias is zero."""
+    """Return a layer of PyTorch's own with the weights. Its second bias is zero."""
     features, units = w["kernel"].shape[0], w["recurrent"].shape[0]
     layer = kind(features, units, batch_first=True)
 
@@ -99,7 +100,7 @@ def tensors(weights):
 
 
 def channels_first(name, value):
-    """Filters (height, width, channels, filters) as PyTorch has them."""
+    """Return filters (height, width, channels, filters) in PyTorch's layout."""
     return value.permute(3, 2, 0, 1).contiguous(memory_format=torch.channels_last)
 
 
@@ -166,12 +167,12 @@ def trained(case: str) -> Work:
 
 
 def plain(name: str) -> str:
-    """A name as attributes have."""
+    """Return a name that attributes may have."""
     return "w_" + name.replace("/", "_")
 
 
 class Inference(torch.nn.Module):
-    """What onnxruntime is given as well."""
+    """The module that onnxruntime also gets."""
 
     def __init__(self, name: str) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Cases of `op_workloads` in eager PyTorch; pictures have their channels last there, too."""
+"""Cases of `op_workloads` in eager PyTorch. Pictures have their channels last here as well."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def prepare(case: str) -> Work:
 
 
 def _given(x: torch.Tensor) -> torch.Tensor:
-    """An array as PyTorch wants it: indices of 64 bits, channels before the axes of space."""
+    """Return an array as PyTorch wants it: 64-bit indices, channels before the axes of space."""
     if x.dtype == torch.int32 and x.numel() < 1 << 20:
         return x.long()
     if x.dim() == 5:

@@ -38,7 +38,7 @@ def moved(case: str) -> Work:
     if kind == "gather":
         take = lambda: torch.index_select(table, 0, named)  # noqa: E731
         return Work(lambda: [take().numpy()], take)
-    long = named.long()  # which index_copy_ wants
+    long = named.long()  # index_copy_ needs this type
 
     def change():
         if kind == "scatter_add":

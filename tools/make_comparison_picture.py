@@ -1,4 +1,4 @@
-"""Makes the picture of docs/guides/versions.md: a comparison in the window.
+"""Make the picture of docs/guides/versions.md: a comparison in the window.
 
 QT_QPA_PLATFORM=offscreen .venv/bin/python tools/make_comparison_picture.py
 """
@@ -24,11 +24,11 @@ from nodeflow.ui.core.settings import Settings
 SIZE = QSize(1280, 720)
 LOOKED_AT = "hidden"
 ROOM = 264
-"""What a node more takes, in scene units."""
+"""Scene units that one more node takes."""
 
 
 def main() -> None:
-    """Show what was changed in an example since it was saved."""
+    """Show the changes in an example since it was saved."""
     folder = Path(tempfile.mkdtemp())
     settings = Settings(folder / "window.ini")
     settings.theme = "light"
@@ -58,7 +58,7 @@ def main() -> None:
 
 
 def change(doc: Document) -> None:
-    """What somebody tried: a smaller layer, dropout, another rate, and no accuracy."""
+    """Make somebody's experiment: a smaller layer, dropout, another rate, and no accuracy."""
     ids = {record.name: record.id for record in doc.nodes.values()}
     commands.set_attr(doc, ids["hidden"], "units", 100)
     commands.set_attr(doc, ids["hidden"], "activation", "tanh")

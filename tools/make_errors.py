@@ -1,7 +1,7 @@
-"""Writes ``docs/errors.md``: every error with cause, remedy and an example.
+"""Write ``docs/errors.md``: every error with cause, remedy and an example.
 
-Cause and remedy are the docstring of the class; the example is what a test provokes
-(``tests/errors/table.py``), as the command line or Python says it. ``tests/errors`` compares.
+Cause and remedy are the docstring of the class. The example is provoked by a test
+(``tests/errors/table.py``), as the command line or Python shows it. ``tests/errors`` compares.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ GROUPS = {
     "Editing": ("nodeflow.document.model.errors", "DocumentError"),
     "Others": ("nodeflow.errors", "NodeflowError"),
 }
-"""Title -> the class that its errors derive from; the first that fits."""
+"""Title -> the base class of its errors; the first group that fits counts."""
 
 
 def classes() -> list[type]:
-    """The classes of errors, by module and place in it."""
+    """Return the classes of errors, by module and place in it."""
     import nodeflow
     from nodeflow.errors import NodeflowError
 
@@ -53,10 +53,10 @@ def _line(kind: type) -> int:
 
 
 def described(kind: type) -> tuple[str, str]:
-    """Cause and remedy, from the docstring.
+    """Return cause and remedy from the docstring.
 
     Raises:
-        ValueError: it has no remedy.
+        ValueError: the docstring has no remedy.
     """
     parts = inspect.cleandoc(kind.__dict__.get("__doc__") or "").split("\n\n")
     remedies = [p for p in parts if p.startswith("Remedy: ")]
@@ -66,7 +66,7 @@ def described(kind: type) -> tuple[str, str]:
 
 
 def example(name: str) -> str | None:
-    """What a user reads, with the folders of the example and of nodeflow left out."""
+    """Return the text that a user reads, without the folders of the example and of nodeflow."""
     from tests.errors.table import ELSEWHERE, TABLE
 
     if name in ELSEWHERE:
@@ -86,7 +86,7 @@ def example(name: str) -> str | None:
 
 
 def page() -> str:
-    """The Markdown."""
+    """Return the Markdown."""
     from tests.errors.table import FAMILIES
 
     lines = [

@@ -1,4 +1,4 @@
-"""Makes the pictures of docs/examples.md: each example trained, and what to look at in the viewer.
+"""Make the pictures of docs/examples.md: each example trained, with a value in the viewer.
 
 QT_QPA_PLATFORM=offscreen .venv/bin/python tools/make_example_pictures.py [NAME ...]
 """
@@ -42,7 +42,7 @@ FOLDER = Path(__file__).parents[1] / "docs" / "images"
 
 
 def main() -> None:
-    """Make all pictures, or those that are named."""
+    """Make all pictures, or the named ones."""
     for name in sys.argv[1:] or LOOK_AT:
         settings = Settings(Path(tempfile.mkdtemp()) / "window.ini")
         settings.theme = "light"
@@ -60,7 +60,7 @@ def main() -> None:
 
 
 def show(window: MainWindow, node: str) -> None:
-    """Train, where there is an optimizer; then select a node with its value in the viewer."""
+    """Train, if there is an optimizer; then select a node with its value in the viewer."""
     training, viewer = window.panels["training"], window.panels["viewer"]
     assert isinstance(training, TrainingPanel) and isinstance(viewer, ViewerPanel)
     wait(lambda: window.link.state == "idle")
@@ -95,7 +95,7 @@ def pause(seconds: float) -> None:
 
 
 def save(window: MainWindow, path: Path) -> None:
-    """Grab the window in few colours, which is a fifth of the size."""
+    """Grab the window in few colours, which makes the file a fifth as large."""
     buffer = QBuffer()
     buffer.open(QBuffer.OpenModeFlag.WriteOnly)
     window.grab().save(buffer, "PNG")

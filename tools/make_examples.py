@@ -1,9 +1,9 @@
-"""Writes examples/*.flow. The committed files are what this script writes (a test compares them).
+"""Write examples/*.flow. The committed files are the output of this script (a test compares them).
 
     python tools/make_examples.py [FOLDER]
 
-The examples are made by the commands the window uses, so they are documents like any other; this
-script only spares placing a hundred nodes by hand in each change of the layout.
+The examples are made by the commands that the window uses, so they are documents like any other.
+The script saves placing a hundred nodes by hand whenever the layout changes.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def expression() -> Example:
 
 
 def expression_array() -> Example:
-    """The same on a column of numbers that is fed."""
+    """Compute the same for a column of numbers that is fed."""
     e = Example()
     e.group("Input", "inputs")
     e.add(
@@ -72,7 +72,8 @@ def expression_array() -> Example:
 
 
 def _data(e: Example, name: str, source: str, fed: dict[str, tuple[str, str, list]]) -> None:
-    """The first group: a data set, and placeholders that columns feed: (column, dtype, shape)."""
+    """Make the first group: a data set, and placeholders that columns feed: (column, dtype,
+    shape)."""
     e.group("Input", "data")
     e.add("dataset", name, source=source)
     for placeholder, (column, dtype, shape) in fed.items():
@@ -81,7 +82,7 @@ def _data(e: Example, name: str, source: str, fed: dict[str, tuple[str, str, lis
 
 
 def _numbers(features: int, labels: int) -> dict[str, tuple[str, str, list]]:
-    """x and y from the columns of a table."""
+    """Return x and y as columns of a table."""
     return {
         "x": ("features", "float32", [None, features]),
         "y": ("labels", "float32", [None, labels]),
@@ -95,7 +96,7 @@ DIGITS: dict[str, tuple[str, str, list]] = {
 
 
 def _weights(e: Example, name: str, shape: list[int], op: str, **parameters: Any) -> str:
-    """A variable with drawn initial values."""
+    """Add a variable with random initial values."""
     drawn = {"op": op, **parameters}
     return e.add("variable", name, dtype="float32", shape=shape, initializer=drawn)
 
@@ -105,7 +106,7 @@ def _constant_weights(e: Example, name: str, shape: list[int], value: Any = 0.0)
 
 
 def _cross_entropy(e: Example) -> None:
-    """The loss of logits against one-hot labels y, in a group of its own."""
+    """Add the loss of logits against one-hot labels y, as a separate group."""
     e.group("Loss", "loss")
     e.add("softmax_cross_entropy_with_logits", "losses", "y", "logits")
     e.add("reduce_mean", "loss", "losses")
@@ -114,7 +115,7 @@ def _cross_entropy(e: Example) -> None:
 def _training(
     e: Example, optimizer: str, metric: str, attrs: dict[str, Any], **settings: Any
 ) -> None:
-    """The last group: an optimizer, and what is measured on the test split after each epoch."""
+    """Add the last group: an optimizer, and a metric on the test split after each epoch."""
     e.group("Training", "training")
     e.add(optimizer, "train", "loss", **attrs)
     measured = [{"node": metric, "split": "test", "every": "epoch"}]
@@ -122,7 +123,7 @@ def _training(
 
 
 def linear_regression() -> Example:
-    """A line through points."""
+    """Fit a line to points."""
     e = Example()
     _data(e, "points", "csv:resource:data/linear.csv", _numbers(1, 1))
     e.group("Line", "math")
@@ -156,7 +157,7 @@ def _dense(
     bias: dict | None = None,
     name: str = "",
 ) -> None:
-    """x @ W + b with variables of its own."""
+    """Add x @ W + b with new variables."""
     weights, biases = f"W{number}", f"b{number}"
     e.add("variable", weights, dtype="float32", shape=list(sizes), initializer=kernel)
     drawn = {"initializer": bias} if bias else {"value": 0.0}
@@ -166,7 +167,7 @@ def _dense(
 
 
 def regression() -> Example:
-    """A small network bends itself to a curve."""
+    """Fit a small network to a curve."""
     e = Example()
     bends = {"op": "random_normal", "stddev": 1.5}  # units that bend all along -3..3
     _data(e, "curve", "csv:resource:data/regression.csv", _numbers(1, 1))
@@ -200,7 +201,7 @@ def _accuracy(e: Example, labels: str, scores: str) -> None:
 
 
 def spirals() -> Example:
-    """Two classes that no line separates."""
+    """Separate two classes that no line separates."""
     e = Example()
     he = {"op": "he_normal"}
     points = {
@@ -237,7 +238,7 @@ def spirals() -> Example:
 
 
 def _digits(e: Example) -> None:
-    """784-300: the part that both MNIST examples share, up to the logits."""
+    """Add 784-300, the part that both MNIST examples share, up to the logits."""
     small, one = {"op": "random_normal", "stddev": 0.03}, {"op": "random_normal", "stddev": 1.0}
     _data(e, "mnist", "mnist", DIGITS)
     e.group("Hidden layer", "math")
@@ -248,7 +249,7 @@ def _digits(e: Example) -> None:
 
 
 def mnist() -> Example:
-    """The network of the TensorFlow tutorial, its loss built from its ops."""
+    """Build the network of the TensorFlow tutorial, with its loss made of its ops."""
     e = Example()
     _digits(e)
     e.add("softmax", "probabilities", "logits")
@@ -281,7 +282,7 @@ def mnist() -> Example:
 
 
 def mnist_adam() -> Example:
-    """The same network with the stable loss on logits, and Adam."""
+    """Build the same network with the stable loss on logits, and Adam."""
     e = Example()
     _digits(e)
     _cross_entropy(e)
@@ -299,7 +300,7 @@ def mnist_adam() -> Example:
 
 
 def mnist_layers() -> Example:
-    """The same network by layers: two nodes in place of eleven."""
+    """Build the same network by layers: two nodes in place of eleven."""
     e = Example()
     _data(e, "mnist", "mnist", DIGITS)
     e.group("Network", "math")
@@ -322,7 +323,7 @@ def mnist_layers() -> Example:
 
 
 def mnist_cnn() -> Example:
-    """Digits by two layers of small filters."""
+    """Classify digits by two layers of small filters."""
     e = Example()
     he = {"op": "he_normal"}
     _data(e, "mnist", "mnist", DIGITS)
@@ -366,7 +367,7 @@ def mnist_cnn() -> Example:
 
 
 def mnist_cnn_layers() -> Example:
-    """The convolutional network of mnist_cnn by layers."""
+    """Build the convolutional network of mnist_cnn by layers."""
     e = Example()
     he = {"kernel_initializer": {"op": "he_normal"}}
     _data(e, "mnist", "mnist", DIGITS)
@@ -400,7 +401,7 @@ def mnist_cnn_layers() -> Example:
 
 
 def lstm() -> Example:
-    """Digits read row by row by a network with a memory."""
+    """Read digits row by row with an LSTM."""
     e = Example()
     units = 64
     _data(e, "mnist", "mnist", DIGITS)
@@ -436,7 +437,7 @@ def lstm() -> Example:
 
 
 def word2vec() -> Example:
-    """Words by the company they keep."""
+    """Learn word embeddings from neighbouring words."""
     e = Example()
     words, features = 64, 12
     near = {
@@ -476,7 +477,7 @@ def word2vec() -> Example:
 
 
 def autoencoder() -> Example:
-    """Digits squeezed through 16 numbers, and what can be restored."""
+    """Compress digits to 16 numbers and restore them."""
     e = Example()
     he = {"op": "he_normal"}
     _data(e, "mnist", "mnist", {"x": DIGITS["x"]})
@@ -510,7 +511,7 @@ def autoencoder() -> Example:
 
 
 def _mandelbrot_step(e: Example) -> None:
-    """z = z * z + c for z = x + iy; where |z| is beyond 2 it stays, and is counted no longer."""
+    """Add z = z * z + c for z = x + iy. If |z| is beyond 2, z stays and is no longer counted."""
     e.group("step", "math")
     e.add("square", "x_squared", "x")
     e.add("square", "y_squared", "y")
@@ -530,7 +531,7 @@ def _mandelbrot_step(e: Example) -> None:
 
 
 def _repeated(e: Example, definition: str, names: list[str]) -> None:
-    """Instances of a subgraph in a row behind the first of them, each taking up the last one's."""
+    """Add instances of a subgraph in a row; each continues with the previous one's state."""
     last, plane = names[0], {"c_x": "c_x", "c_y": "c_y"}
     for name in names[1:]:
         e.repeat(definition, name)
@@ -541,7 +542,7 @@ def _repeated(e: Example, definition: str, names: list[str]) -> None:
 
 
 def mandelbrot() -> Example:
-    """How often z = z * z + c stays near, for every c of a part of the plane."""
+    """Count how long z = z * z + c stays near, for every c of a part of the plane."""
     e = Example()
     e.group("Input", "data")
     e.add("range", "c_x", start=-2.25, limit=0.75, delta=3 / 256, dtype="float32")
@@ -588,7 +589,7 @@ EXAMPLES: dict[str, Callable[[], Example]] = {
 
 
 def text_of(name: str) -> str:
-    """The bytes of one example as text."""
+    """Return the text of an example's file."""
     return flow.dumps(EXAMPLES[name]().doc)
 
 

@@ -1,11 +1,11 @@
-"""Write golden files: graphs as this version of the program stores them, and what they compute.
+"""Write golden files: graphs as this version of the program stores them, and their values.
 
     python tools/make_golden_files.py tests/document/golden/version-N
 
 Run once for each version or shape of the format, by the program that wrote it, and never again:
 `tests/document/test_golden_files.py` proves that later programs open the files and compute the
 same. Every op with samples is in a file of its category. To have an older program write its files,
-put the folder of that program first in PYTHONPATH and run this script of the newest.
+put the folder of that program first in PYTHONPATH and run this script of the newest program.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ from nodeflow.ops.layers import api
 
 FIGURES = Path(__file__).resolve().parents[1] / "tests/document/golden_figures.py"
 SAMPLES = 2
-"""Calls of each op: the first, and those with most attributes."""
+"""Calls of each op: the first, and the calls with most attributes."""
 LARGEST = 80
-"""Elements of all inputs of a call."""
+"""Most elements of all inputs of a call."""
 GIVEN = re.compile(r"_in\d+$")
-"""Names of what calls are given."""
+"""Names of the inputs of calls."""
 NEWEST = hasattr(nf, "while_loop")
 
 _spec = importlib.util.spec_from_file_location("golden_figures", FIGURES)
@@ -97,7 +97,7 @@ def record(path: Path, document: Document) -> None:
 
 
 def computable(path: Path, names: list[str]) -> list[str]:
-    """Those of the names that have values: what lacks a feed, or only acts, has none."""
+    """Return the names that have values. A node has none if it lacks a feed, or only acts."""
     try:
         golden.computed(path, names)
     except Exception as error:
@@ -133,7 +133,7 @@ def ops_by_category() -> Iterator[tuple[str, Document]]:
 
 def chosen(calls: list[Any]) -> list[Any]:
     small = [c for c in calls if sum(a.size for a in c.inputs) <= LARGEST]
-    full = [c for c in small if all(a.size for a in c.inputs)]  # JSON has no shape of nothing
+    full = [c for c in small if all(a.size for a in c.inputs)]  # JSON has no shape for empty arrays
     by_attributes = sorted(full, key=lambda c: -len(c.attrs))
     picked = [*full[:1], *by_attributes]
     found: list[Any] = []
@@ -145,7 +145,7 @@ def chosen(calls: list[Any]) -> list[Any]:
 
 def add_call(graph: nf.Graph, op: Any, call: Any, name: str) -> None:
     trial = nf.Graph()
-    try:  # first where a failure leaves nothing behind, and only what a file can hold
+    try:  # first where a failure changes nothing, and only if a file can store the call
         apply_call(trial, op, call, name)
         flow.loads(flow.dumps(from_graph(trial)))
     except Exception as error:
@@ -168,7 +168,7 @@ def saveable(graph: nf.Graph) -> Document:
 
 
 def optimizers() -> Document:
-    """Each optimizer with its defaults, on a variable of its own."""
+    """Make each optimizer with its defaults, each on a separate variable."""
     graph = nf.Graph()
     for op in REGISTRY:
         if not is_optimizer(op.id):
@@ -194,7 +194,7 @@ def add_optimizer(graph: nf.Graph, op_id: str) -> None:
 
 
 def subgraphs(folder: Path) -> Document:
-    """Nested subgraphs, one of them twice, with random numbers inside."""
+    """Make nested subgraphs, one of them twice, with random numbers inside."""
     with nf.Graph() as graph:
         x = nf.constant(np.linspace(-1, 1, 6).reshape(2, 3), dtype="float64", name="x")
         noise = nf.random_normal(shape=[2, 3], dtype="float64", name="noise")
@@ -215,7 +215,7 @@ def subgraphs(folder: Path) -> Document:
 
 
 def frames_and_flags(folder: Path) -> Document:
-    """Frames, notes, muted and bypassed nodes, what no program knows, unusual names."""
+    """Make frames, notes, muted and bypassed nodes, unknown fields, and unusual names."""
     with nf.Graph() as graph:
         x = nf.constant([1.0, 2.0, 3.0], name="scope/x")
         y = nf.exp(x, name="scope/y")
@@ -237,7 +237,7 @@ def frames_and_flags(folder: Path) -> Document:
 
 
 def with_weights(folder: Path) -> Document:
-    """Learned variables in a file beside it."""
+    """Make learned variables in a file beside the document."""
     from nodeflow.train.saving.weights import save_weights
 
     with nf.Graph() as graph:
@@ -256,7 +256,7 @@ def with_weights(folder: Path) -> Document:
 
 
 def table(folder: Path) -> Document:
-    """Data of a file beside it, and a training with them: an example's graph on another source."""
+    """Make a training on a data file beside the document: an example's graph on another source."""
     rows = ["x,y"] + [f"{k / 10:.1f},{math.sin(k / 10):.4f}" for k in range(60)]
     (folder / "table.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
     document = flow.load(resources.example("linear_regression"))
@@ -267,7 +267,7 @@ def table(folder: Path) -> Document:
 
 
 def loops(folder: Path) -> Document:
-    """A loop and a branch, with gradients through them."""
+    """Make a loop and a branch, with gradients through them."""
     with nf.Graph() as graph:
         x = nf.variable(np.array([0.5, 1.5]), dtype="float64", name="x")
         start = nf.constant(0, name="start")
@@ -283,7 +283,7 @@ def loops(folder: Path) -> Document:
 
 
 def layers(folder: Path) -> Document:
-    """Layers with variables inside, with initial values that are random."""
+    """Make layers with variables inside, whose initial values are random."""
     with nf.Graph() as graph:
         x = nf.constant(np.linspace(-1, 1, 128).reshape(2, 8, 8, 1), dtype="float32", name="x")
         y = api.conv2d(x, 4, 3, activation="relu", name="conv")
@@ -299,7 +299,7 @@ def layers(folder: Path) -> Document:
 
 
 def collections(folder: Path) -> Document:
-    """Collections and the seed of a graph."""
+    """Make collections, and a seed of the graph."""
     with nf.Graph() as graph:
         nf.set_random_seed(1234)
         x = nf.random_uniform(shape=[4], name="x")
@@ -310,7 +310,7 @@ def collections(folder: Path) -> Document:
 
 
 def conflicts(folder: Path) -> Document:
-    """What a merge could not decide."""
+    """Make a merge with conflicts."""
     from nodeflow.document.diff.merge import merge
 
     def version(value: float) -> Document:

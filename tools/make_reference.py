@@ -1,9 +1,9 @@
 """The generated pages of the documentation, as Markdown by file name.
 
 They derive from the declarations that the program itself uses: the registries of ops, data sources
-and rewrites, ``nodeflow/cli/definition.py`` and ``nodeflow/train/settings.py``; the names of
-TensorFlow 1 come from ``make_tensorflow1_table``.
-``docs/conf.py`` writes them when the site is built.
+and rewrites, ``nodeflow/cli/definition.py`` and ``nodeflow/train/settings.py``. The names of
+TensorFlow 1 come from ``make_tensorflow1_table``. ``docs/conf.py`` writes the pages when the site
+is built.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from nodeflow.train.settings import Setting, TrainingSettings, declared
 
 
 def pages() -> dict[str, str]:
-    """Markdown by file name."""
+    """Return Markdown by file name."""
     by_category = {
         category: sorted(
             (op for op in REGISTRY if op.category == category and not op.hidden and not op.own),
@@ -44,7 +44,7 @@ def pages() -> dict[str, str]:
 
 
 def op_index(by_category: dict[str, list[Op]]) -> str:
-    """All ops by category, each with its first sentence, and the pages of the categories."""
+    """Return all ops by category, each with its first sentence, and the pages of the categories."""
     count = sum(len(ops) for ops in by_category.values())
     lines = [
         "# Ops",
@@ -123,7 +123,7 @@ def _anchor(op: Op) -> str:
 
 
 def command_line() -> str:
-    """Every command with its arguments and options, and the settings of a training."""
+    """Return every command with its arguments and options, and the settings of a training."""
     lines = [
         "# Command line",
         "",
@@ -156,7 +156,7 @@ def _commands(commands: Iterable[Command], prefix: str, level: int) -> Iterator[
 
 
 def _argument(option: Option) -> str:
-    """The flags of an option with its value, or the name of a positional argument."""
+    """Return the flags of an option with its value, or the name of a positional argument."""
     choices = ",".join(option.settings.get("choices", ()))
     named = f"{{{choices}}}" if choices else option.flags[-1].strip("-").upper()
     value = option.settings.get("metavar", named)
@@ -180,7 +180,7 @@ def _sentence(text: str) -> str:
 
 
 def data_sources() -> str:
-    """Every data source with its options, as attributes of the dataset node."""
+    """Return every data source with its options, as attributes of the dataset node."""
     lines = [
         "# Data sources",
         "",
@@ -206,7 +206,7 @@ def data_sources() -> str:
 
 
 def rewrites() -> str:
-    """Every rewrite of the compiled tier with its documentation, in the order they run."""
+    """Return every rewrite of the compiled tier with its documentation, in the order they run."""
     lines = [
         "# Rewrites",
         "",

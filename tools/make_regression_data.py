@@ -2,7 +2,7 @@
 """Make resources/data/regression.csv and linear.csv: small seeded sets for the two examples.
 
 python tools/make_regression_data.py            write both files
-python tools/make_regression_data.py --check    compare with the files that are there
+python tools/make_regression_data.py --check    compare with the existing files
 """
 
 import argparse
@@ -14,14 +14,15 @@ FOLDER = Path(__file__).resolve().parent.parent / "resources" / "data"
 
 
 def regression(rows: int = 200) -> tuple[np.ndarray, np.ndarray]:
-    """y = sin(2x) + x/4 with normal noise of deviation 0.1, x uniform in -3..3, rows shuffled."""
+    """Return y = sin(2x) + x/4 with normal noise of deviation 0.1, x uniform in -3..3, in random
+    order."""
     rng = np.random.default_rng(2)
     x = rng.uniform(-3.0, 3.0, rows)
     return x, np.sin(2.0 * x) + 0.25 * x + rng.normal(0.0, 0.1, rows)
 
 
 def linear(rows: int = 100) -> tuple[np.ndarray, np.ndarray]:
-    """y = 2x - 1 with normal noise of deviation 0.1, x uniform in -1..1, rows shuffled."""
+    """Return y = 2x - 1 with normal noise of deviation 0.1, x uniform in -1..1, in random order."""
     rng = np.random.default_rng(1)
     x = rng.uniform(-1.0, 1.0, rows)
     return x, 2.0 * x - 1.0 + rng.normal(0.0, 0.1, rows)

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Make resources/data/sentences.txt: simple sentences in which words of a kind stand alike.
+"""Make resources/data/sentences.txt: simple sentences whose words have the role of their kind.
 
 python tools/make_sentences.py            write the file
-python tools/make_sentences.py --check    compare with the file that is there
+python tools/make_sentences.py --check    compare with the existing file
 
-Words of one kind are drawn evenly and stand in the same places, so what word2vec finds in the text
-is the kinds. The first lines name the kinds, so that their words are numbered together.
+Words of one kind are drawn evenly and appear in the same places, so word2vec finds the kinds in the
+text. The first lines list the kinds, so that words of a kind are numbered together.
 """
 
 import argparse
@@ -36,7 +36,7 @@ PATTERNS = (
 
 
 def text() -> str:
-    """The sentences, one a line."""
+    """Return the sentences, one a line."""
     draw = random.Random(3)
     kinds = {kind: words.split() for kind, words in KINDS.items()}
     lines = [" ".join(words) for words in kinds.values()]

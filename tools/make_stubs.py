@@ -4,8 +4,8 @@
     python tools/make_stubs.py --check    exit status 1 if one is out of date
 
 Every op is a function with its ports, attributes, their types and defaults, and its documentation.
-The hand-written functions and classes are re-exported from where they are defined, and so are the
-names of the namespaces (``nf.train``), whose table ``NAMES`` is in their package.
+The hand-written functions and classes are re-exported from the modules that define them. The names
+of the namespaces (``nf.train``) are re-exported from the table ``NAMES`` of their package.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ TYPES = {
 
 
 def stub() -> str:
-    """The text of the stub file."""
+    """Return the text of the stub file."""
     public = vars(nodeflow)
     written = public["LAZY"]
     ops = sorted((op for op in REGISTRY if not op.own), key=lambda op: op.id)
@@ -96,7 +96,7 @@ def stub() -> str:
 
 
 def imports() -> str:
-    """The hand-written functions, classes and modules, imported from where they are defined."""
+    """Return imports of the hand-written functions, classes and modules from their own modules."""
     public, lines = vars(nodeflow), []
     for name, home in public["LAZY"].items():
         package, _, module = home.rpartition(".")
@@ -108,7 +108,7 @@ def imports() -> str:
 
 
 def function(op: Op) -> str:
-    """One op as a function: ``def name(parameters) -> result`` with its documentation."""
+    """Return an op as a function: ``def name(parameters) -> result`` with its documentation."""
     parameters = list(_parameters(op))
     head = f"def {op.id}({', '.join(parameters)}) -> {_result(op)}:"
     if len(head) > WIDTH:
@@ -120,7 +120,7 @@ def function(op: Op) -> str:
 
 
 def documentation(op: Op) -> str:
-    """The op's text, its in-ports and its attributes, as a docstring."""
+    """Return the op's text, its in-ports and its attributes, as a docstring."""
     described = [(p.name, p.doc) for p in op.inputs] + [(a.name, a.doc) for a in op.attrs]
     lines = [_wrapped(f"{name}: {doc}", "    ", "        ") for name, doc in described if doc]
     paragraphs = [_wrapped(text) for text in op.doc.strip().split("\n\n")]
@@ -130,7 +130,7 @@ def documentation(op: Op) -> str:
 
 
 def _wrapped(text: str, first: str = "", rest: str = "") -> str:
-    """The paragraph at the file's width; one that has lines of its own stays as it is."""
+    """Return the paragraph at the file's width. A paragraph with line breaks stays as it is."""
     if "\n" in text:
         return text
     return textwrap.fill(
@@ -170,7 +170,7 @@ def _input(port: Port) -> str:
 
 
 def _twin(attr: Attr) -> str:
-    """What a port and an attribute have the same name for: a value, or a tensor."""
+    """Return the parameter for a port and an attribute of the same name: a value or a tensor."""
     none = " | None" if attr.default is None else ""
     return f"{attr.name}: TensorLike{none} = {attr.default!r}"
 
@@ -198,19 +198,20 @@ def _result(op: Op) -> str:
 
 
 def namespace_stub(names: Mapping[str, str]) -> str:
-    """The text of the stub of a namespace, from its table of names and modules."""
+    """Return the text of the stub of a namespace, from its table of names and modules."""
     return _reexports(f"from {module} import {name} as {name}" for name, module in names.items())
 
 
 def spelled_stub(names: Mapping[str, str]) -> str:
-    """The text of the stub of a namespace that gives public functions other names."""
+    """Return the text of the stub of a namespace that gives public functions other names."""
     lines = []
     for name, path in names.items():
         space, _, own = path.rpartition(".")
         home = vars(nodeflow)["LAZY"][space] if space else "nodeflow"
         lines.append(f"from {home} import {own} as {name}")
     listed = "".join(f'    "{name}",\n' for name in sorted(names))
-    return _reexports(lines) + f"\n__all__ = [\n{listed}]\n"  # other names are shown only so
+    # stubs re-export other names only through this list
+    return _reexports(lines) + f"\n__all__ = [\n{listed}]\n"
 
 
 def _reexports(lines: Iterable[str]) -> str:
@@ -219,7 +220,7 @@ def _reexports(lines: Iterable[str]) -> str:
 
 
 def stubs() -> dict[Path, str]:
-    """The text of each stub file."""
+    """Return the text of each stub file."""
     short = {
         PACKAGE.parent / package.__name__.replace(".", "/") / "__init__.pyi": package.NAMES
         for package in NAMESPACES

@@ -1,11 +1,11 @@
 """The page *TensorFlow 1, name by name*: from nodeflow's own table and TensorFlow's list of names.
 
     python tools/make_tensorflow1_table.py            print the page
-    python tools/make_tensorflow1_table.py --missing  print what is not here, by reason
+    python tools/make_tensorflow1_table.py --missing  print the missing names, by reason
 
 ``tensorflow1_names.txt`` holds the public names of TensorFlow 1 (as TensorFlow 2.15 keeps them in
-``tf.compat.v1``) with their parameters; ``=`` marks those with a default. What a name is here
-stands in ``nodeflow/tensorflow1/table.py``.
+``tf.compat.v1``) with their parameters; ``=`` marks parameters with a default.
+``nodeflow/tensorflow1/table.py`` lists their counterparts here.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Name:
 
 @cache
 def names() -> tuple[Name, ...]:
-    """All names, by namespace."""
+    """Return all names, by namespace."""
     found = []
     for line in NAMES.read_text(encoding="utf-8").splitlines():
         path, _, rest = line.partition("(")
@@ -64,13 +64,13 @@ def names() -> tuple[Name, ...]:
 
 
 def answers() -> Iterator[tuple[Name, Answer]]:
-    """Each name with what it is here."""
+    """Yield each name with its counterpart here."""
     exists = exists_in(nodeflow)
     return ((name, answer(name.path, exists)) for name in names())
 
 
 def arguments(name: Name, path: str) -> tuple[dict[str, str], list[str]]:
-    """Arguments that have another name in ``nf.PATH``, and those that it does not take."""
+    """Return the arguments with another name in ``nf.PATH``, and the arguments it does not take."""
     known = parameters_of(nodeflow, path)
     renamed: dict[str, str] = {}
     missing: list[str] = []
@@ -88,7 +88,7 @@ def arguments(name: Name, path: str) -> tuple[dict[str, str], list[str]]:
 
 
 def page() -> str:
-    """The page as Markdown."""
+    """Return the page as Markdown."""
     lines = [HEAD]
     by_namespace: dict[str, list[tuple[Name, Answer]]] = defaultdict(list)
     for name, found in answers():
@@ -111,7 +111,7 @@ def _row(name: Name, path: str) -> str:
 
 
 def _absent(rows: list[tuple[Name, str]]) -> Iterator[str]:
-    """Lists of names that are not here, by reason."""
+    """Yield lists of the names that are missing here, by reason."""
     by_reason: dict[str, list[str]] = defaultdict(list)
     for name, reason in rows:
         by_reason[reason].append(f"`{name.path.rpartition('.')[2]}`")

@@ -1,9 +1,9 @@
-"""Makes the pictures of the welcome page: each example trained, and its result drawn.
+"""Make the pictures of the welcome page: each example trained, and its result drawn.
 
 .venv/bin/python tools/make_thumbnails.py [NAME ...]
 
-The ground is transparent, and the colours are seen on light and on dark. What has no picture here
-shows its graph, which is its result.
+The background is transparent, and the colours are visible on light and on dark. An example without
+a picture here shows its graph, which is its result.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from nodeflow.train.control import Control
 from nodeflow.train.loop import train
 
 WIDTH, HEIGHT = 274, 138
-"""The picture of a card, in points."""
+"""Size of a card's picture, in points."""
 SCALE = 2
 FINE = 3
-"""Drawn so many times larger than it is saved, and shrunk."""
+"""The factor by which pictures are drawn larger before they are shrunk and saved."""
 COLORS = 96
 INK, ACCENT, WARM, GOOD, BAD = "#8a93a6", "#4c7dff", "#f2792b", "#2fa36b", "#e5484d"
 FOLDER = Path(__file__).parents[1] / "resources" / "thumbnails"
@@ -45,14 +45,14 @@ class Result:
                 pass
 
     def values(self, *names: str, **feeds: np.ndarray) -> list[np.ndarray]:
-        """The values of nodes, for the first test rows or for what is fed."""
+        """Return the values of nodes, for the first test rows or for the given feeds."""
         tensors = [self.task.tensor(name) for name in names]
         given = {self.task.tensor(name): value for name, value in feeds.items()}
         given = given or self.task.feeds(tensors)
         return [np.asarray(value) for value in self.session.run(tensors, given)]
 
     def rows(self, placeholder: str, split: str = "test", most: int = 400) -> np.ndarray:
-        """The first rows of what feeds a placeholder."""
+        """Return the first rows of the column that feeds a placeholder."""
         bound = self.task.binding(self.task.tensor(placeholder))
         assert bound is not None
         column = bound.dataset.split(split)[bound.column]
@@ -103,7 +103,7 @@ def rgb(color: str) -> np.ndarray:
 
 
 def ink(grey: np.ndarray, color: str = ACCENT) -> np.ndarray:
-    """Brightness from 0 to 1 as ink on a transparent ground."""
+    """Return brightness from 0 to 1 as ink on a transparent background."""
     result = np.zeros((*grey.shape, 4), np.uint8)
     result[..., :3] = rgb(color)
     result[..., 3] = np.clip(grey, 0, 1) * 255
@@ -111,7 +111,7 @@ def ink(grey: np.ndarray, color: str = ACCENT) -> np.ndarray:
 
 
 def signed(values: np.ndarray) -> np.ndarray:
-    """Blue below zero, orange above, clear at zero."""
+    """Return colours of values: blue below zero, orange above, clear at zero."""
     share = np.clip(values / max(1e-12, float(np.abs(values).max())), -1, 1)
     result = np.zeros((*values.shape, 4), np.uint8)
     result[..., :3] = np.where(share[..., None] < 0, rgb(ACCENT), rgb(WARM))
@@ -120,7 +120,7 @@ def signed(values: np.ndarray) -> np.ndarray:
 
 
 def to_card(x: np.ndarray, y: np.ndarray, area: tuple[float, float, float, float]) -> np.ndarray:
-    """Points in the ranges ``area`` (left, right, bottom, top) as places on the card."""
+    """Return points in the ranges ``area`` (left, right, bottom, top) as places on the card."""
     left, right, bottom, top = area
     across = 20 + (x - left) / (right - left) * (WIDTH - 40)
     return np.stack([across, 12 + (top - y) / (top - bottom) * (HEIGHT - 24)], 1)
@@ -130,7 +130,7 @@ def to_card(x: np.ndarray, y: np.ndarray, area: tuple[float, float, float, float
 
 
 def curve(result: Result, name: str) -> Paper:
-    """Points, and what was learned through them."""
+    """Draw points, and the learned curve through them."""
     x, y = (result.rows(name, "train").ravel() for name in ("x", "y"))
     grid = np.linspace(x.min(), x.max(), 200)
     feed = result.task.tensor("x")
@@ -145,7 +145,7 @@ def curve(result: Result, name: str) -> Paper:
 
 
 def spirals(result: Result, name: str) -> Paper:
-    """The regions of both classes, and the points."""
+    """Draw the regions of both classes, and the points."""
     points, labels = result.rows("x", "train", 600), result.rows("y", "train", 600)
     classes = labels.argmax(-1) if labels.ndim == 2 and labels.shape[1] > 1 else labels.ravel() > 0
     reach = float(np.abs(points).max()) * 1.08
@@ -168,7 +168,7 @@ def spirals(result: Result, name: str) -> Paper:
 
 
 def digits(result: Result, name: str) -> Paper:
-    """Digits and what they were taken for."""
+    """Draw digits and their predicted classes."""
     pictures, labels = result.rows("x"), result.rows("y").argmax(-1)
     feed = result.rows("x")[:200].astype("float32")
     (logits,) = result.values("logits", x=feed)
@@ -187,12 +187,12 @@ def digits(result: Result, name: str) -> Paper:
 
 
 def probabilities(result: Result, name: str) -> Paper:
-    """One digit, and how likely it is to be each of ten."""
+    """Draw one digit, and the probabilities of all ten classes."""
     pictures = result.rows("x").astype("float32")
     (logits,) = result.values("logits", x=pictures[:300])
     share = np.exp(logits - logits.max(-1, keepdims=True))
     share /= share.sum(-1, keepdims=True)
-    row = int(np.argsort(share.max(-1))[12])  # one that the network hesitates about
+    row = int(np.argsort(share.max(-1))[12])  # an uncertain one
     paper = Paper()
     paper.picture(ink(pictures[row].reshape(28, 28)), 12, 16, 106, 106, smooth=True)
     for number, value in enumerate(share[row].tolist()):
@@ -204,12 +204,12 @@ def probabilities(result: Result, name: str) -> Paper:
 
 
 def layer_filters(result: Result, name: str) -> Paper:
-    """The same where the filters are inside a layer."""
+    """Draw filters that are inside a layer."""
     return filters(result, name, "found1/kernel")
 
 
 def filters(result: Result, name: str, variable: str = "F1") -> Paper:
-    """The filters of the first layer, and what one digit looks like through them."""
+    """Draw the filters of the first layer, and their outputs for one digit."""
     weights = result.session.variables[variable]
     pictures = result.rows("x")[:8].astype("float32")
     (maps,) = result.values("found1", x=pictures)
@@ -225,7 +225,7 @@ def filters(result: Result, name: str, variable: str = "F1") -> Paper:
 
 
 def memory(result: Result, name: str) -> Paper:
-    """A digit, and the memory that is left after each of its rows."""
+    """Draw a digit, and the memory after each of its rows."""
     pictures = result.rows("x")[:40].astype("float32")
     states = result.values("memory", x=pictures)[0]
     labels = result.rows("y")[:40].argmax(-1)
@@ -239,7 +239,7 @@ def memory(result: Result, name: str) -> Paper:
 
 
 def restored(result: Result, name: str) -> Paper:
-    """Digits, and what came back through a few numbers."""
+    """Draw digits, and their restorations from a few numbers."""
     pictures = result.rows("x")[:5].astype("float32")
     (back,) = result.values("restored", x=pictures)
     paper = Paper()
@@ -252,7 +252,7 @@ def restored(result: Result, name: str) -> Paper:
 
 
 def similarity(result: Result, name: str) -> Paper:
-    """Which words are used alike."""
+    """Draw the similarity of words."""
     (values,) = result.values("similarity")
     paper = Paper()
     n = len(values)
@@ -261,7 +261,7 @@ def similarity(result: Result, name: str) -> Paper:
 
 
 def mandelbrot(result: Result, name: str) -> Paper:
-    """The picture that the graph computes."""
+    """Draw the picture that the graph computes."""
     (values,) = result.values("mandelbrot")
     share = (values - values.min()) / max(1e-9, float(values.max() - values.min()))
     stops = np.array([[9, 12, 46], [38, 70, 173], [64, 160, 214], [250, 216, 120], [255, 255, 245]])
@@ -297,7 +297,7 @@ DRAWN: dict[str, Callable[[Result, str], Paper]] = {
 
 
 def main() -> None:
-    """Make all pictures, or those that are named."""
+    """Make all pictures, or the named ones."""
     FOLDER.mkdir(exist_ok=True)
     for name in sys.argv[1:] or DRAWN:
         paper = DRAWN[name](Result(name), name)

@@ -1,17 +1,17 @@
-"""Plants 200 small faults, one at a time, and tells which of them the tests find.
+"""Plant 200 small faults, one at a time, and report which of them the tests find.
 
-``tools/faults/*.toml`` lists the faults: a text that occurs once in a module, and what stands there
-instead. Each is tried in a copy of the checkout, with only the tests that execute it, until one
-fails. First come the tests of ``make test``; the others run where those find nothing.
+``tools/faults/*.toml`` lists the faults: a text that occurs once in a module, and its replacement.
+Each is tried in a copy of the checkout, with only the tests that execute it, until one fails. The
+tests of ``make test`` come first; the others run if those find nothing.
 
     planted_faults.py check     whether each fault still applies
     planted_faults.py record    run all tests once, and note the code that each executes
     planted_faults.py try       try the faults that have no result yet
     planted_faults.py report    the table, and the faults that no test finds
 
-Probes find the tests that execute a fault: calls at the start of each function and branch. Unlike
-a coverage tool they also see processes that tests kill or share, and cost next to no time. Code
-that runs at import, or that numba compiles, cannot have a probe; its fault names its tests.
+Probes find the tests that execute a fault: calls at the start of each function and branch. Unlike a
+coverage tool they also see processes that tests kill or share, and cost next to no time. Code that
+runs at import, or that numba compiles, cannot have a probe; its fault names its tests.
 
 Results stay in ``build/planted_faults``; ``try`` goes on where it was stopped.
 """
@@ -49,11 +49,11 @@ QUICK, ALL, NONE = "make test", "make test-all", "nothing"
 FOUND_BY = {"quick": QUICK, "all": ALL, "none": NONE}
 WRONG_CALL, NO_TEST_RAN = 4, 5  # exit statuses of pytest
 NEAREST = 150
-"""Tests that are tried first, since to collect all takes longer than to run these."""
+"""Tests that are tried first, because collecting all tests takes longer than running these."""
 
 
 class FaultProblem(Exception):
-    """A fault that does not apply, or a step that lacks the one before it."""
+    """A fault that does not apply, or a step whose previous step is missing."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ def read_faults() -> list[Fault]:
     """Read all faults.
 
     Raises:
-        FaultProblem: two share a name, or one lacks something.
+        FaultProblem: two share a name, or one lacks a field.
     """
     faults: dict[str, Fault] = {}
     for file in sorted(FAULTS.glob("*.toml")):
@@ -140,7 +140,7 @@ WITHOUT_PROBES = (
 
 @dataclass(frozen=True)
 class Block:
-    """The body of a function or of a branch: where its probe goes, and its lines, from 1."""
+    """The body of a function or of a branch: the place of its probe, and its lines, from 1."""
 
     probe: int
     first: int
@@ -189,7 +189,8 @@ def block_of(source: str, fault: Fault) -> int:
     """Return the number of the innermost block that a fault changes.
 
     Raises:
-        FaultProblem: it is in none, so importing the module executes it, or numba compiles it.
+        FaultProblem: no block contains it, so importing the module executes it, or numba compiles
+            it.
     """
     line = fault.line(source)
     around = [n for n, b in enumerate(blocks(fault.file, source)) if b.first <= line <= b.last]
@@ -238,7 +239,10 @@ class Copy:
         self._make_environment()
 
     def _make_environment(self) -> None:
-        """The checkout's packages with the copy's sources, in processes with any environment."""
+        """Make an environment with the checkout's packages and the copy's sources.
+
+        It holds for processes with any environment variables.
+        """
         venv.create(self.folder / ".venv", symlinks=True)
         packages = sysconfig.get_path("purelib", vars={"base": str(self.folder / ".venv")})
         here = sysconfig.get_path("purelib")
@@ -253,7 +257,7 @@ class Copy:
                 place.chmod(0o755)
 
     def pytest(self, *arguments: str, limit: float | None = None) -> subprocess.CompletedProcess:
-        """Run pytest in the copy; TimeoutExpired after the limit in seconds."""
+        """Run pytest in the copy. Raise TimeoutExpired after the limit in seconds."""
         command = [str(self.python), "-m", "pytest", "-q", "-p", "planted_probe", *arguments]
         return subprocess.run(
             command,
@@ -307,10 +311,10 @@ class Recorded:
     """The tests of a recording, and the code that each executes.
 
     Attributes:
-        seconds: of each test that passed.
+        seconds: duration of each test that passed.
 
     Raises:
-        FaultProblem: there is none.
+        FaultProblem: there is no recording.
     """
 
     def __init__(self) -> None:
@@ -328,7 +332,7 @@ class Recorded:
                     self._tests[block].add(run[number][0])
 
     def of(self, fault: Fault) -> list[str]:
-        """Return the tests that may find a fault, those of its package first.
+        """Return the tests that may find a fault, beginning with the tests of its package.
 
         Raises:
             FaultProblem: the module has changed since.
@@ -389,7 +393,7 @@ def _is_open(result: dict | None, quick_only: bool) -> bool:
 def try_fault(
     copy: Copy, fault: Fault, recorded: Recorded, earlier: dict | None, quick_only: bool
 ) -> dict:
-    """Plant one fault and run its tests; ``{"found": ..., "by": the test}``."""
+    """Plant one fault and run its tests. Return ``{"found": ..., "by": the test}``."""
     tests = recorded.of(fault)
     if earlier is None:
         by = _finds(copy, fault, tests, "not thorough", recorded)
@@ -402,7 +406,7 @@ def try_fault(
 
 
 def _first_failure(copy: Copy, tests: list[str], marks: str, recorded: Recorded) -> str:
-    """The first of the tests that fails, "" if none does; the nearest are collected alone first."""
+    """Return the first test that fails, or "". The nearest tests are collected first, alone."""
     for some in (tests[:NEAREST], tests[NEAREST:]):
         failure = _failure_among(copy, some, marks, recorded) if some else ""
         if failure:
@@ -411,7 +415,7 @@ def _first_failure(copy: Copy, tests: list[str], marks: str, recorded: Recorded)
 
 
 def _finds(copy: Copy, fault: Fault, tests: list[str], marks: str, recorded: Recorded) -> str:
-    """The first test that fails with the fault and passes without it, "" if there is none."""
+    """Return the first test that fails with the fault and passes without it, or ""."""
     source = (ROOT / fault.file).read_text(encoding="utf-8")
     while True:
         copy.write(fault.file, fault.applied(source))
@@ -442,7 +446,7 @@ def _failure_among(copy: Copy, tests: list[str], marks: str, recorded: Recorded)
 
 
 def _results(faults: list[Fault]) -> dict[str, dict]:
-    """The results of the faults as they are now described."""
+    """Return the results of the faults as they are described now."""
     kept = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     digests = {fault.name: fault.digest() for fault in faults}
     return {name: one for name, one in kept.items() if one.get("fault") == digests.get(name)}

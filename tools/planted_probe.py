@@ -1,7 +1,7 @@
-"""Records the code that each test executes, and runs chosen tests: for ``planted_faults.py``.
+"""Record the code that each test executes, and run chosen tests, for ``planted_faults.py``.
 
-Probes call it, and it is a plugin of pytest. All processes of a test map the file in which its
-number stands, so that a call costs next to nothing. Each process of the copy imports this module,
+Probes call this module, and it is a plugin of pytest. All processes of a test map the file with the
+test's number, so that a call costs next to nothing. Each process of the copy imports this module,
 which therefore imports little.
 """
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pytest
 
 PLACE = "NODEFLOW_PLANTED_RECORD"
-"""The variable that brings the place of the record to the processes that a test starts."""
+"""The variable that passes the place of the record to the processes that a test starts."""
 
 _number: memoryview | list[int] = [-1]
 _hits = -1
@@ -68,7 +68,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 class _Recorder:
-    """Numbers the tests of this process as they run."""
+    """A plugin that numbers the tests of this process as they run."""
 
     def __init__(self, folder: str) -> None:
         place = os.path.join(folder, str(os.getpid()))

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Find the system libraries that Qt misses here, by letting the loader load all that we use.
 
-Prints the Debian packages to install, one line, on standard output and the libraries themselves
-on standard error; exits with 1 if there are any.  Where PySide6 is installed,
-Qt's own files say what they need; before that, every library in the list below is looked for, so
-that a user who may not install packages gets one command and not two.
+Prints the Debian packages to install, one line, on standard output, and the libraries themselves on
+standard error. Exits with 1 if there are any. If PySide6 is installed, Qt's own files list their
+needs. Before that, every library in the list below is looked for, so that a user who may not
+install packages gets one command and not two.
 """
 
 import ctypes
@@ -51,7 +51,7 @@ PACKAGES = {
     "libz.so.1": "zlib1g",
     "libzstd.so.1": "libzstd1",
 }
-# Needed by some versions of Qt only, so asked for only where the loader says so.
+# Only some versions of Qt need these, so they are looked for only if the loader reports them.
 OTHER_PACKAGES = {
     "libGLX.so.0": "libglx0",
     "libOpenGL.so.0": "libopengl0",
@@ -76,14 +76,14 @@ OPENED_BY_NAME = ("libEGL.so.1", "libGL.so.1", "libdbus-1.so.3", "libfontconfig.
 
 
 def qt_files(package: Path) -> list[Path]:
-    """The shared objects of PySide6 that the window loads, its X11 plugins included."""
+    """Return the shared objects of PySide6 that the window loads, its X11 plugins included."""
     files = [path for name in MODULES for path in package.glob(f"{name}.*.so")]
     plugins = package / "Qt" / "plugins"
     return files + [path for pattern in PLUGINS for path in plugins.glob(pattern)]
 
 
 def missing_from(file: Path) -> set[str]:
-    """Names that the loader cannot resolve for one shared object, through its dependencies."""
+    """Return the names that the loader cannot resolve for a shared object and its dependencies."""
     report = subprocess.run(["ldd", str(file)], capture_output=True, text=True, check=False)
     return set(re.findall(r"^\s*(\S+) => not found", report.stdout, flags=re.MULTILINE))
 
@@ -97,7 +97,7 @@ def cannot_open(name: str) -> bool:
 
 
 def missing_libraries() -> set[str]:
-    """Names of the libraries that Qt needs here and the loader cannot find."""
+    """Return the names of the libraries that Qt needs here and the loader cannot find."""
     spec = importlib.util.find_spec("PySide6")
     if spec is None or spec.origin is None:
         return {name for name in PACKAGES if cannot_open(name)}
@@ -107,7 +107,7 @@ def missing_libraries() -> set[str]:
 
 def main() -> int:
     if not sys.platform.startswith("linux"):
-        return 0  # the wheels for macOS and Windows bring all that they need
+        return 0  # the wheels for macOS and Windows contain all needed libraries
     missing = missing_libraries()
     if not missing:
         return 0

@@ -2,11 +2,12 @@
 
     python tools/same_bits.py --before ../older [--after .] [--tier compiled] [--only mnist]
 
-An example that trains runs three epochs through ``nodeflow train``; the digest covers the loss of
-every epoch, all metrics, every variable (optimizer state included) and what ``nodeflow run`` then
-fetches with the trained weights. Any other example runs 50 times through ``nodeflow.Session`` and
-the digest covers every fetch. Only the command line and the public API are used, so the two
-checkouts may differ in layout. Exit status 1 if a digest differs or a run fails.
+An example that trains runs three epochs through ``nodeflow train``. Its digest covers the loss of
+every epoch, all metrics, every variable (optimizer state included) and the values that ``nodeflow
+run`` then fetches with the trained weights. Any other example runs 50 times through
+``nodeflow.Session``, and the digest covers every fetch. Only the command line and the public API
+are used, so the two checkouts may differ in layout. Exit status 1 if a digest differs or a run
+fails.
 """
 
 from __future__ import annotations
@@ -68,7 +69,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def digest_of(checkout: Path, example: Path, tier: str, threads: int) -> str:
-    """SHA-256 in hex of all that the checkout computes for the example."""
+    """Return the SHA-256, in hex, of all values that the checkout computes for the example."""
     document = json.loads(example.read_text(encoding="utf-8"))
     common = ["--tier", tier, "--threads", str(threads), "--seed", "1", "--json"]
     if not document["training"].get("optimizer"):
@@ -95,7 +96,7 @@ def canonical(value: object) -> bytes:
 
 
 def tensors_of(path: Path) -> bytes:
-    """The tensors of a safetensors file, without its metadata and whatever their order."""
+    """Return the tensors of a safetensors file, without its metadata, in sorted order."""
     from safetensors.numpy import load_file
 
     arrays = sorted(load_file(path).items())

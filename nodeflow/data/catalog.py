@@ -200,4 +200,4 @@ def source_at(path: str) -> str:
     hint = f"Data files are {known}."
     if ending in SPREADSHEETS:
         hint = "Save it as CSV in the spreadsheet program."
-    raise UnknownSource(f"{Path(path).name} is no data file", hint=hint)
+    raise UnknownSource(f"{Path(path).name} is not a data file", hint=hint)

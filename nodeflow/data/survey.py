@@ -39,7 +39,7 @@ def survey(path: str | os.PathLike, *, limit_rows: int | None = None) -> Survey:
     kind, place = parse_source(source_at(str(file)))
     if kind.survey is None:
         known = ", ".join(f".{e}" for s in SOURCES.values() if s.survey for e in s.endings)
-        raise UnknownSource(f"{file.name} is no data file", hint=f"Data files are {known}.")
+        raise UnknownSource(f"{file.name} is not a data file", hint=f"Data files are {known}.")
     return kind.survey(Path(place), limit_rows)
 
 

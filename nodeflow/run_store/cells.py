@@ -37,14 +37,14 @@ class Cells:
 def moment(value: Any) -> float:
     """Return a time that falls on a date."""
     if not is_date(real(value)):
-        raise ValueError(f"{value!r:.40} is no time")
+        raise ValueError(f"{value!r:.40} is not a time")
     return real(value)
 
 
 def duration(value: Any) -> float:
     """Return a number of seconds."""
     if not abs(real(value)) < MOST_SECONDS:
-        raise ValueError(f"{value!r:.40} is no duration")
+        raise ValueError(f"{value!r:.40} is not a duration")
     return real(value)
 
 
@@ -56,7 +56,7 @@ def optional(read: Callable[[Any], T]) -> Callable[[Any], T | None]:
 def integer(value: Any) -> int:
     """Return a whole number of up to 64 bits, such as a seed."""
     if isinstance(value, bool) or not isinstance(value, int) or abs(value) >= 1 << 64:
-        raise ValueError(f"{value!r:.40} is no whole number")
+        raise ValueError(f"{value!r:.40} is not a whole number")
     return value
 
 

@@ -190,7 +190,7 @@ class Database:
         Raises:
             RunStoreProblem: nothing can be read, or the file cannot be written.
         """
-        self.notice = f"the store of runs {self.path} is damaged: what can be read of it is used"
+        self.notice = f"the store of runs {self.path} is damaged: its readable parts are used"
         try:
             copy = readable(self._connection, self.path)
             if not self._write:

@@ -101,14 +101,14 @@ class RunPast:
 def _notices(differing: tuple[str, ...], differs_from: int | None) -> Iterator[str]:
     what = ", ".join(differing)
     if differs_from is not None:
-        why = f": {what} {_are(differing)} not as it was" if differing else ""
+        why = f": {what} {_have(differing)} changed" if differing else ""
         yield f"From step {count(differs_from)} on, the loss differs from the recorded one{why}."
     elif differing:
-        yield f"{what[0].upper()}{what[1:]} {_are(differing)} not as it was."
+        yield f"{what[0].upper()}{what[1:]} {_have(differing)} changed."
 
 
-def _are(differing: tuple[str, ...]) -> str:
-    return "is" if len(differing) == 1 else "are"
+def _have(differing: tuple[str, ...]) -> str:
+    return "has" if len(differing) == 1 else "have"
 
 
 def open_past(

@@ -47,10 +47,10 @@ def resumed_from(path: Path, text: str) -> Path:
     states = Path(run.checkpoint)
     if run.checkpoint and has_checkpoint(states):
         return states
-    why = f"its states in {states} are gone" if run.checkpoint else "it kept no states"
+    why = f"its checkpoints in {states} are gone" if run.checkpoint else "it has no checkpoints"
     begin = f" To begin with its final weights: --weights {weights}." if weights else ""
     raise RunStoreProblem(
-        f"the run {run.id} cannot go on: {why}",
+        f"the run {run.id} cannot continue: {why}",
         hint=SurfaceText(
             "nf.train.train(graph, checkpoint=folder) keeps them.",
             cli=f"nodeflow train FILE --checkpoint DIR keeps them.{begin}",

@@ -111,4 +111,4 @@ class RunStep:
 
 
 def _no_query(query: Query) -> Any:
-    raise RunError("a question to a session has no answer in a step of a run")
+    raise RunError("a step of a run cannot answer a query to a session")

@@ -432,7 +432,7 @@ class RunStore:
                 listed = ", ".join(f"{r.id} ({r.name})" for r in matches[:4])
                 more = f" and {len(matches) - 4} more" if len(matches) > 4 else ""
                 error = UnknownRun(
-                    f"{counted(len(matches), 'run')} can be meant by {text!r}: {listed}{more}",
+                    f"{counted(len(matches), 'run')} match {text!r}: {listed}{more}",
                     hint="Give the id.",
                 )
                 error.several = True

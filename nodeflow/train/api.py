@@ -425,7 +425,7 @@ def _split_for(training: Training, tensor: Tensor) -> str:
     used = training.used_bindings([tensor.node]).values()
     if training.stream and not used and _takes_elements(training.stream, tensor):
         raise DataError(
-            "a metric is measured on rows, and only elements to train with are given",
+            "a metric needs rows, but only a stream of training elements is given",
             node=tensor.node.name,
             hint="Give rows to measure it on: validation=... or test=....",
         )

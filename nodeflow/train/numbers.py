@@ -74,7 +74,7 @@ class Numbers:
             )
         checked = self.owners[node].op.attr(attr).check(value)
         if checked is None or attr not in self._set_by(node, {attr: float(checked)}):
-            raise AttributeProblem(f"{node}.{attr} is another graph when it is {value}")
+            raise AttributeProblem(f"{node}.{attr} = {value} needs another graph")
         return float(checked)
 
     def _set_by(self, node: str, values: Mapping[str, float]) -> set[str]:

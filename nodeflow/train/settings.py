@@ -102,7 +102,7 @@ class PlainSettings:
     batch_size: int = setting(
         BATCH_SIZE,
         "Batch size",
-        "Rows per step; where it is not set and there are fewer rows, a tenth of them.",
+        "Rows per step. If it is not set and there are fewer rows, a tenth of them.",
         minimum=1,
         option=True,
     )
@@ -124,7 +124,7 @@ class PlainSettings:
     allow_nonfinite: bool = setting(
         False,
         "Allow NaN",
-        "Go on when the loss or a weight is infinite or not a number, instead of stopping.",
+        "Continue when the loss or a weight is infinite or not a number.",
         option=True,
     )
     patience: int | None = setting(
@@ -164,23 +164,23 @@ class TrainingSettings(PlainSettings):
         None, "Optimizer", "The optimizer to train with.", kind="node", section=""
     )
     loss: str | None = setting(
-        None, "Loss", "The loss to report; by default what the optimizer minimizes.",
+        None, "Loss", "The loss to report; by default the loss of the optimizer.",
         kind="node", section="",
     )  # fmt: skip
     metrics: list[dict[str, Any]] = setting(
-        [], "Metrics", "What to measure after each epoch.", kind="metrics", section=""
+        [], "Metrics", "Metrics to measure after each epoch.", kind="metrics", section=""
     )
     monitor: dict[str, Any] | None = setting(
         None,
         "Monitor",
-        "What early stopping watches, such as test/accuracy (default: the loss on the "
+        "Value that early stopping watches, such as test/accuracy (default: the loss on the "
         "validation split, or the training loss if the data has none).",
         kind="monitor",
         section="",
         option=True,
     )
     plots: dict[str, Any] | None = setting(
-        None, "Plots", "How the window arranges its plots.", kind="plots", section=""
+        None, "Plots", "Arrangement of the plots in the window.", kind="plots", section=""
     )
     sweep: dict[str, Any] | None = setting(
         None, "Sweep", "Which values a sweep tries, and how.", kind="sweep", section=""

@@ -140,11 +140,11 @@ def state_of(path: Path, manifest: Manifest) -> TrainingState:
     """Return the training state in a checkpoint with this manifest; raise as `load_state`."""
     if manifest.training is None:
         raise CheckpointProblem(
-            f"{path} holds variables and no training",
+            f"{path} holds variables only, no training",
             hint=SurfaceText(
-                "nf.train.Saver restores it; a training goes on from what --checkpoint wrote.",
-                cli="It holds variables only; a training goes on from what --checkpoint wrote.",
-                window="It holds variables only; a training goes on from its own checkpoints.",
+                "nf.train.Saver restores it; a training resumes from checkpoints of --checkpoint.",
+                cli="It holds variables only; a training resumes from checkpoints of --checkpoint.",
+                window="It holds variables only; a training resumes from its own checkpoints.",
             ),
         )
     variables = read_variables(path, manifest)
@@ -200,7 +200,7 @@ def place(value: Any) -> Mapping[str, Any]:
     began = table(value["began"])
     passes, runs, cached = (listed(began[name]) for name in ("passes", "runs", "cached"))
     if not len(passes) == len(runs) == len(cached):
-        raise ValueError("a place in a data set is not whole")
+        raise ValueError("a position in a data set is incomplete")
     for one in (*passes, *runs):
         whole(one)
     return value

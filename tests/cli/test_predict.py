@@ -218,7 +218,7 @@ def test_data_without_texts_have_numbered_rows(nodeflow, tmp_path):
         (("-o", "gone/out.csv"), ("gone",)),
         (("--fetch", "best", "--fetch", "logits", "-o", "out.npy"), ("best, logits", ".npz")),
         (("--split", "train", "-o", "out.csv"), ("--split",)),
-        (("--dataset", "letter.odt", "-o", "out.csv"), ("letter.odt is no data file", ".csv")),
+        (("--dataset", "letter.odt", "-o", "out.csv"), ("letter.odt is not a data file", ".csv")),
         (("--dataset", "gone.csv", "-o", "out.csv"), ("there is no file gone.csv",)),
         (("--dataset", "mnits", "-o", "out.csv"), ("'mnits'", "Did you mean mnist")),
     ],

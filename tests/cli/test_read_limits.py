@@ -42,7 +42,7 @@ def test_the_limit_of_a_run_is_an_option(nodeflow, graph):
 
 def test_a_limit_that_is_no_size_is_a_wrong_option(nodeflow, graph):
     result = nodeflow("run", graph, "--read-limit", "lots")
-    assert result.code == 2 and "'lots' is no size such as 800MB or 4GB" in result.err
+    assert result.code == 2 and "'lots' is not a size such as 800MB or 4GB" in result.err
 
 
 def test_a_pipe_is_read_where_the_option_says_so(nodeflow, tmp_path):

@@ -295,7 +295,7 @@ def test_a_run_without_states_says_how_to_begin(nodeflow, kept: Path):
     event = train(nodeflow)
     result = nodeflow("train", SPIRALS, *PLAIN, "--resume", "latest")
     assert result.code == 1
-    assert f"the run {event['run']} cannot go on: it kept no states" in result.err
+    assert f"the run {event['run']} cannot continue: it has no checkpoints" in result.err
     weights = kept / event["run"] / "final.safetensors"
     assert f"--weights {weights}" in result.err
     assert nodeflow("train", SPIRALS, *PLAIN, "--epochs", 1, "--weights", weights).code == 0

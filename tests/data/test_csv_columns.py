@@ -203,7 +203,7 @@ def test_a_second_file_is_scaled_and_filled_like_the_first(write):
 
 
 def test_a_file_without_a_complete_row_says_what_is_missing(write):
-    with pytest.raises(DataFormatError, match=r"no row that is complete.*a 1, b 1"):
+    with pytest.raises(DataFormatError, match=r"no complete row.*a 1, b 1"):
         open_dataset(write("a,b,y\n1,,3\n,2,3\n"))
 
 

@@ -256,7 +256,7 @@ def test_lines_of_text(tmp_path: Path) -> None:
     assert list(lines) == ["3", "1", "4é", "", "end"]
     values = nf.data.TextLineDataset(tmp_path / "a.txt").map(int, python=True).batch(2)
     assert numbers(values) == [[3, 1]]
-    with pytest.raises(DataError, match="strings are no tensors"):
+    with pytest.raises(DataError, match="strings are not tensors"):
         lines.map(lambda line: line)
     with pytest.raises(DataError, match="cannot read"):
         list(nf.data.TextLineDataset(tmp_path / "c.txt"))
@@ -304,7 +304,10 @@ def test_sources_of_files_give_their_columns(tmp_path: Path) -> None:
         (lambda: Dataset.range(5).window(2).map(lambda w: w), "are data sets"),
         (lambda: Dataset.range(5).window(2).make_one_shot_iterator().get_next(), "a data set"),
         (lambda: Dataset.zip([Dataset.range(5)]), "tuple or dict of data sets"),
-        (lambda: Dataset.range(5).concatenate(Dataset.from_tensor_slices(X)), "is int64 in one"),
+        (
+            lambda: Dataset.range(5).concatenate(Dataset.from_tensor_slices(X)),
+            "is int64 in the first",
+        ),
         (lambda: Dataset.range(1, 2, 0), "Dataset.range"),
         (lambda: Dataset.range(5).unbatch().output_types, "first axis"),
         (lambda: Dataset(5), "made by its methods"),

@@ -49,7 +49,7 @@ def test_what_is_no_data_file_is_refused(tmp_path):
     with pytest.raises(DataNotFound, match="no file"):
         survey(tmp_path / "gone.csv")
     (tmp_path / "letter.odt").write_text("x")
-    with pytest.raises(UnknownSource, match=r"letter\.odt is no data file.*\.csv"):
+    with pytest.raises(UnknownSource, match=r"letter\.odt is not a data file.*\.csv"):
         survey(tmp_path / "letter.odt")
 
 

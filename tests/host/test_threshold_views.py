@@ -133,7 +133,7 @@ def test_accuracy_by_class_counts_rows_and_answers():
 
 
 def test_what_says_classes_only_has_no_threshold_but_an_accuracy():
-    with pytest.raises(ViewProblem, match="not how sure"):
+    with pytest.raises(ViewProblem, match="without probabilities"):
         spirals("roc", "predicted")
     data, _ = spirals("class_accuracy", "predicted")
     same, _ = spirals("class_accuracy", "logits")

@@ -127,7 +127,7 @@ def test_versions_that_differ_are_said(net, folder):
         with store.database.writing():
             store.database.run("UPDATE runs SET facts = ?", (json.dumps(facts),))
     with nf.runs()[0].at(2) as at:
-        assert at.notices == ("The version of numpy is not as it was.",)
+        assert at.notices == ("The version of numpy has changed.",)
 
 
 def test_data_of_python_have_to_be_given(folder, line):

@@ -197,9 +197,9 @@ def test_runs_are_found_by_id_name_beginning_and_latest(tmp_path: Path):
             "rabd": "rabdaaaaa",
             "one": "rabcaaaaa",
         }
-        with pytest.raises(UnknownRun, match="2 runs can be meant by 'rab': rabdaaaaa"):
+        with pytest.raises(UnknownRun, match="2 runs match 'rab': rabdaaaaa"):
             store.find("rab")
-        with pytest.raises(UnknownRun, match="2 runs can be meant by 'two'"):
+        with pytest.raises(UnknownRun, match="2 runs match 'two'"):
             store.find("two")
         with pytest.raises(UnknownRun, match=r"there is no run 'onne'. Did you mean one\?"):
             store.find("onne")

@@ -81,5 +81,5 @@ def test_without_copies_it_says_so():
     graph, training = everything()
     found = ran(training, graph, "reference", 3, every=10_000)
     none = replace(found.past, snapshots=Snapshots(budget=0))
-    with pytest.raises(RunError, match="no copy from before"):
+    with pytest.raises(RunError, match="no earlier snapshot"):
         state_before(none, 2)

@@ -95,7 +95,7 @@ def test_components_feed_the_placeholders_that_are_called_like_them() -> None:
     data = Dataset.from_tensor_slices({"x": ROWS, "y": TARGETS, "unused": np.arange(40)})
     history = nf.train.fit(with_placeholders(), data=data, epochs=2)
     assert len(history.steps) == 2 * 10  # batches that fit 40 rows
-    with pytest.raises(DataError, match="no placeholder is called like"):
+    with pytest.raises(DataError, match="no placeholder has the name of"):
         nf.train.train(with_placeholders(), data=slices())
 
 
@@ -103,7 +103,7 @@ def test_components_feed_the_placeholders_that_are_called_like_them() -> None:
 def test_metrics_are_measured_on_rows_of_data_sets() -> None:
     graph = with_placeholders()
     PIPELINES["generated"]().bind("x", "y", graph=graph)
-    with pytest.raises(DataError, match="only elements to train with"):
+    with pytest.raises(DataError, match="only a stream of training elements"):
         nf.train.train(graph, metrics="error")
     for test in (
         slices().batch(7),

@@ -96,5 +96,5 @@ def test_a_copy_that_is_not_whole_is_an_error(tmp_path: Path):
     arrays = [dict(copy) for copy in kept.arrays]
     arrays[-1].popitem()
     replace(kept, arrays=arrays).save(tmp_path / "past")
-    with pytest.raises(FileProblem, match="not whole"):
+    with pytest.raises(FileProblem, match="incomplete"):
         load_past(tmp_path / "past")

@@ -406,5 +406,5 @@ def test_how_often(given: Any, steps: int | None, seconds: float) -> None:
 
 @pytest.mark.parametrize("given", [0, -1, "x", "0s", "infs", True, 2.5, "s"])
 def test_how_often_in_other_words_is_an_error(given: Any) -> None:
-    with pytest.raises(NodeflowError, match="every so many steps or seconds"):
+    with pytest.raises(NodeflowError, match="a number of steps or seconds"):
         Every.of(given)

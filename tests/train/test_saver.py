@@ -249,7 +249,7 @@ def test_damage_is_told_from_what_is_missing(session, tmp_path: Path) -> None:
         (whole.replace('"version": 2', '"version": 3'), "version 3 of the format"),
         (whole.replace("int64", "int32"), "its checksum does not match"),
         (summed(whole.replace(WEIGHTS, f"../{WEIGHTS}")), "not in the folder"),
-        (summed(whole.replace("int64", "int32")), "not of one checkpoint"),
+        (summed(whole.replace("int64", "int32")), "belong to different checkpoints"),
         (summed(whole.replace('"stamp"', '"stomp"')), "is damaged"),
     ):
         (path / MANIFEST).write_text(text)

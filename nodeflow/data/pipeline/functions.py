@@ -44,7 +44,7 @@ class Traced:
             raise DataError("the elements are data sets, which ops cannot map", hint=FLATTEN)
         if any(t.dtype == STRING for t in source.types):
             raise DataError(
-                "strings are no tensors, so that ops cannot map them",
+                "strings are not tensors, so ops cannot map them",
                 hint="Turn them into numbers by a Python function: map(function, python=True).",
             )
         self.graph = Graph()
@@ -169,14 +169,14 @@ class PythonMap(Elements):
         """Return structure and types of the first element."""
         if self.captured:
             raise DataError(
-                "the types of what the function gives are not known",
+                "the types of the function's results are not known",
                 hint="Give them: map(function, python=True, output_types=...).",
             )
         for element in self.inputs[0].elements(Iteration()):
             value = self._call(element)
             types = (component_type(component(leaf)) for leaf in flatten(value))
             return value, tuple(types)
-        raise DataError("there is no element, so that types are not known", hint="Give them.")
+        raise DataError("there is no element, so the types are not known", hint="Give them.")
 
     def _call(self, element: Element) -> Any:
         try:
@@ -253,7 +253,7 @@ class FlatMap(Elements):
     def _first(self) -> Elements:
         for element in self.inputs[0].elements(Iteration()):
             return self._made(element)
-        raise DataError("there is no element, so that types are not known")
+        raise DataError("there is no element, so the types are not known")
 
     @property
     def template(self) -> Any:  # type: ignore[override]

@@ -111,7 +111,7 @@ def whole_columns(stage: Elements) -> tuple[Column, ...]:
         join = np.concatenate if padded and not batched else np.stack
         return tuple(Column(join(parts)) for parts in zip(*elements, strict=True))
     except ValueError as error:
-        raise DataError(f"the rows of a data set to measure have one shape: {error}") from None
+        raise DataError(f"the rows of a data set for metrics need one shape: {error}") from None
 
 
 def _ends_in_batches(stage: Elements) -> bool:

@@ -49,7 +49,7 @@ def go_to(stage: Elements, iteration: Iteration, there: dict[str, Any]) -> None:
         raise DataError(
             f"the saved position belongs to a data set of {len(there['cached'])} stages, and "
             f"this one has {len(stages)}",
-            hint="Give the data set that was trained with.",
+            hint="Give the data set of the training.",
         )
     afresh: set[Elements] = set()
     for one, was_filled in zip(stages, there["cached"], strict=True):

@@ -337,7 +337,10 @@ class Concatenate(Elements):
             raise DataError("data sets that are joined need elements of one structure")
         for name, a, b in zip(paths(first.template), first.types, second.types, strict=True):
             if a.dtype != b.dtype:
-                raise DataError(f"{name or 'the elements'} is {a.dtype} in one and {b.dtype} there")
+                raise DataError(
+                    f"{name or 'the elements'} is {a.dtype} in the first data set, "
+                    f"and {b.dtype} in the second"
+                )
         self.inputs = (first, second)
         self.template = first.template
 

@@ -434,9 +434,9 @@ def _schema(
     kept = _kept(sequence, gone, complete, options, future=lenient)
     if not len(kept):
         raise DataFormatError(
-            f"{table.path} has no row that is complete"
+            f"{table.path} has no complete row"
             if not options["window"]
-            else f"{table.path} has no {options['window']} complete rows one after the other",
+            else f"{table.path} has no {options['window']} consecutive complete rows",
             hint=_counts_text(missing) and f"Values are missing: {_counts_text(missing)}.",
         )
     notice = _notice(table, gone, missing, dropped, wrong)

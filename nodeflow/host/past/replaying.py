@@ -142,9 +142,9 @@ class Replayed:
         if tensor not in values:
             failure = what_if.failures.get(tensor.node) if what_if is not None else None
             raise failure or RunError(
-                "this node has no value with what is overridden",
+                "this node has no value with the current overrides",
                 node=name,
-                hint="It needs rows of the data, and other rows were put in their place.",
+                hint="It needs rows of the data set, but other rows replace them.",
             )
         return p.TensorValue(
             request,

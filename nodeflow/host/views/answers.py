@@ -54,7 +54,7 @@ def candidates(source: ViewSource) -> list[Answers]:
     found = source.memo("predictions", lambda: _candidates(source))
     if not found:
         raise ViewProblem(
-            "no node answers for rows whose labels are known",
+            "no node predicts labels of a data set",
             hint="Predictions need a data set with labels, and a node of the labels' shape that "
             "does not depend on them.",
         )

@@ -132,7 +132,7 @@ def compute(source: ViewSource, spec: ViewSpec) -> DistributionData:
     of = spec.option("of", VALUE)
     if of not in choices:
         what = "gradient" if of == GRADIENT else "update"
-        hint = "Only what the loss depends on has a gradient, and only variables are updated."
+        hint = "Only inputs of the loss have a gradient, and only variables are updated."
         raise ViewProblem(f"a training computes no {what} of it", hint=hint)
     if of == VALUE:
         targets = [tensor]

@@ -114,7 +114,7 @@ def compute(source: ViewSource, spec: ViewSpec) -> ProjectionData:
         splits, split = (), ""
         rows, shown = _of_matrix(source, tensor)
     if rows.ndim != 2 or rows.shape[1] < 2 or len(rows) < 3:
-        raise ViewProblem("it has no rows of two numbers or more, or fewer than three of them")
+        raise ViewProblem("it needs at least three rows of two or more numbers")
     good = np.isfinite(rows).all(axis=1)
     if not good.all():
         raise ViewProblem(f"{int((~good).sum())} of its rows are not finite")

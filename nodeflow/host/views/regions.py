@@ -149,8 +149,8 @@ def _plane(source: ViewSource, tensor: Tensor) -> Tensor:
     others = [p.node.name for p in needed if p is not inputs[0]]
     if others:
         raise ViewProblem(
-            f"it depends on {', '.join(others)}, too",
-            hint="Choose a node before the labels come in.",
+            f"it also depends on {', '.join(others)}",
+            hint="Choose a node that does not depend on the labels.",
         )
     return inputs[0]
 

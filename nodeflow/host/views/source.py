@@ -205,7 +205,7 @@ class ViewSource:
             schedule = build_schedule(tensors, fed)
             acting = next((s.node for s in schedule.steps if s.node.op.id in ACTING), None)
             if acting is not None:
-                raise ViewProblem(f"{acting.name} does something when it runs, so it is not drawn")
+                raise ViewProblem(f"{acting.name} has a side effect, so it is not drawn")
             if len(self._schedules) >= MOST_PLANS:
                 self._schedules.clear()
                 self._interpreters.clear()

@@ -93,13 +93,13 @@ def judged(source: ViewSource, spec: ViewSpec) -> Judged:
     chosen = next((a for a in found if a.tensor.name == spec.name), None)
     if chosen is None and spec.name:
         raise ViewProblem(
-            "it does not answer for rows whose labels are known",
+            "it does not predict labels of a data set",
             hint=f"{found[0].tensor.name} does.",
         )
     chosen = chosen or found[0]
     if not chosen.names:
         raise ViewProblem(
-            f"{chosen.tensor.name} answers with numbers", hint="Only classes have thresholds."
+            f"{chosen.tensor.name} predicts numbers", hint="Only classes have thresholds."
         )
     split, splits = chosen_split(chosen, spec.option("split"))
     columns = chosen.dataset.split(split)
@@ -122,7 +122,7 @@ def curves(source: ViewSource, spec: ViewSpec, kind: str) -> ThresholdData:
     found = judged(source, spec)
     if found.says_classes:
         raise ViewProblem(
-            "it says classes and not how sure it is", hint="Look at the node that it is made of."
+            "it gives classes without probabilities", hint="Choose the node with the probabilities."
         )
     make = {"roc": roc, "precision_recall": precision_recall}[kind]
     names = found.answers.names

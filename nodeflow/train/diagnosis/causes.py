@@ -55,7 +55,7 @@ def cause_of(culprit: Culprit) -> Cause:
             text = "Keep its input above zero, such as by maximum(x, 1e-7)."
             return Cause("log of zero", text, 0, edge + SMALLEST)
         if first < edge:
-            text = "Its input must not be negative: look at what computes it."
+            text = "Its input must not be negative: check the node before it."
             return Cause("log of a negative number", text, 0, edge + SMALLEST)
     if op == "sqrt" and first is not None and first < 0:
         text = "Its input must not be negative: keep it at zero or above."
@@ -78,7 +78,7 @@ def cause_of(culprit: Culprit) -> Cause:
         text = f"Its input must stay below {high:g}: subtract the maximum first, or clip it."
         return Cause(f"overflow in {op}", f"{text} {STEADY}", 0, None, float(math.floor(high)))
     if math.isinf(culprit.value) or _is_huge(inputs):
-        return Cause("overflow", f"{STEADY} Large inputs want scaling, too.")
+        return Cause("overflow", f"{STEADY} Also scale large inputs.")
     return Cause("not a number", STEADY)
 
 

@@ -166,7 +166,7 @@ def _hint(advice: str, culprit: Culprit | None = None) -> SurfaceText:
     lines = [f"\n  {operand_line(operand)}" for operand in culprit.inputs] if culprit else []
     advice, given = advice.rstrip("."), "".join(lines)
     return SurfaceText(
-        f"{advice}; allow_nonfinite=True goes on regardless.{given}",
-        cli=f"{advice}; --allow-nonfinite goes on regardless.{given}",
+        f"{advice}; allow_nonfinite=True continues anyway.{given}",
+        cli=f"{advice}; --allow-nonfinite continues anyway.{given}",
         window=f"{advice}.{given}",
     )

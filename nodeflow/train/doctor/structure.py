@@ -33,7 +33,7 @@ def _untrained(training: Training, needed: set[Node]) -> Iterator[Hint]:
             "untrained",
             f"Nothing trains {node.name}",
             f"{training.loss.name} does not depend on {node.name}, so its value never changes.",
-            f"Connect it to what {training.loss.name} is computed from, or switch off `trainable`.",
+            f"Connect it to an input of {training.loss.name}, or switch off `trainable`.",
             node.name,
             f"Set trainable of {node.name} to false",
             (Edit("attribute", node.name, "trainable", False),),

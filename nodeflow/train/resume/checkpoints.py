@@ -75,7 +75,7 @@ class Every:
             if int(text) > 0 and not isinstance(value, (bool, float)):
                 return Every(int(text))
         raise CheckpointProblem(
-            f"a checkpoint is written every so many steps or seconds, not {value!r:.40}",
+            f"the interval of checkpoints is a number of steps or seconds, not {value!r:.40}",
             hint=SurfaceText(
                 'Give steps, every=500, or seconds, every="30s".',
                 cli="Give steps, --every 500, or seconds, --every 30s.",
@@ -103,7 +103,9 @@ class Checkpoints:
         self, folder: Path, every: Every | None = None, keep: int = KEEP, borrowed: bool = False
     ) -> None:
         if keep < 0:
-            raise CheckpointProblem(f"so many checkpoints cannot stay: {keep}", hint="0 is all.")
+            raise CheckpointProblem(
+                f"the number of checkpoints to keep is negative: {keep}", hint="0 is all."
+            )
         self.folder = folder
         self._every, self._keep, self._borrowed = every or Every(), keep, borrowed
         try:
@@ -244,7 +246,7 @@ class Checkpoints:
         for name in sorted(self._finite):
             if name in state.variables and not _finite(state.variables[name]):
                 raise NonFiniteError(
-                    f"{name} is not finite at step {state.step}: the checkpoints from before stay",
+                    f"{name} is not finite at step {state.step}: the earlier checkpoints stay",
                     node=name,
                 )
 
@@ -317,7 +319,7 @@ def read_tiers(folder: Path) -> dict[str, int]:
         return {}
     except OSError as error:
         raise CheckpointProblem(f"cannot read {file}: {error.strerror or error}") from None
-    hint = "Delete it: the training then goes on, and its losses may be rounded otherwise."
+    hint = "Delete it. The training then continues, but its losses may be rounded differently."
     with damaged_as(CheckpointProblem, file, "", hint):
         content = table(json.loads(data))
         if not all(isinstance(step, int) for step in content.values()):  # version 0.1 had no sum

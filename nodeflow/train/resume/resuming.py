@@ -66,10 +66,10 @@ def resume(
     differing = differences(_with_numbers(state, identity, training), identity)
     if differing and not changed:
         raise ChangedProblem(
-            f"this is not the training of {found}; what has changed: {', '.join(differing)}",
+            f"this is not the training of {found}; changes: {', '.join(differing)}",
             hint=SurfaceText(
-                "resume_changed=True goes on from there regardless, to other bits.",
-                cli="--resume-changed goes on from there regardless, to other bits.",
+                "resume_changed=True resumes anyway, with other bits.",
+                cli="--resume-changed resumes anyway, with other bits.",
                 window="Undo the change, or train afresh.",
             ),
         )
@@ -148,9 +148,9 @@ def _chosen(path: Path) -> tuple[Path, TrainingState, list[str]]:
         before = next((one for one in reversed(others) if one != path and _is_whole(one)), None)
         if before is not None:
             error.hint = SurfaceText(
-                f"Go on from another checkpoint: resume={str(before)!r}.",
-                cli=f"Go on from another checkpoint: --resume {before}.",
-                window=f"Go on from another checkpoint: {before}.",
+                f"Resume from another checkpoint: resume={str(before)!r}.",
+                cli=f"Resume from another checkpoint: --resume {before}.",
+                window=f"Resume from another checkpoint: {before}.",
             )
         raise
 

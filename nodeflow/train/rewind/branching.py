@@ -73,7 +73,7 @@ def branch(
     part = past.at(step)
     found = match(Saved(state.variables, part.ids), here, ids).found
     if others := sorted(here.keys() - found.keys()):
-        notices.append(f"The initial value stays: {', '.join(others)}")
+        notices.append(f"These variables keep their initial values: {', '.join(others)}")
     fitting = {name: state.variables[there] for name, there in found.items()}
     best, old = state.best, part.training
     if best is not None and not others and best.keys() >= set(found.values()):

@@ -234,7 +234,7 @@ def load_past(path: Path) -> KeptPast:
         about = _checked(table(content["about"]))
         copies = [_named(arrays, prefix) for prefix in prefixes]
         if not copies or any(copy.keys() != copies[0].keys() for copy in copies):
-            raise ValueError("a copy is not whole")
+            raise ValueError("a snapshot is incomplete")
         return KeptPast(about, _named(arrays, f"{STILL}/"), states, copies)
 
 

@@ -140,8 +140,8 @@ class Replay:
         copied = self.past.copied_before(step)
         if copied is None:
             raise RunError(
-                f"step {step} cannot be computed again: there is no copy from before it",
-                hint="Only the training that runs, or ran last, can be looked back at.",
+                f"step {step} cannot be computed again: there is no earlier snapshot",
+                hint="Only the running or the last training can be replayed.",
             )
         self.session.tiers = TierRecord(self.past.tiers.since, ALL_KNOWN)
         if not copied <= self.step - 1 <= step - 1:
@@ -242,7 +242,7 @@ class Replay:
         past = self.past
         found = past.snapshots.restore(step, self.session.variables)
         if found is None:
-            raise RunError(f"step {step + 1} cannot be computed again: its copy is gone")
+            raise RunError(f"step {step + 1} cannot be computed again: its snapshot is gone")
         if self._stepper is None:
             self._stepper = stepper_of(
                 self.session, past.training, past.probes, found.step, past.numbers

@@ -98,7 +98,7 @@ class StreamReplay(Replay):
         found = past.snapshots.restore(step, self.session.variables)
         stream = past.training.stream
         if found is None or stream is None:
-            raise RunError(f"step {step + 1} cannot be computed again: its copy is gone")
+            raise RunError(f"step {step + 1} cannot be computed again: its snapshot is gone")
         if self._source is not None:
             self._source.close()
         self.session.count_steps(self._optimizers, found.state.counted)
@@ -129,7 +129,7 @@ class StreamReplay(Replay):
         if not self._stream.has_next():
             raise RunError(
                 f"step {self.step} cannot be computed again: the data set ends before it",
-                hint="Give the data set that was trained with.",
+                hint="Give the data set of the training.",
             )
 
     def _start_epoch(self) -> None:

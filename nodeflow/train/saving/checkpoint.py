@@ -217,7 +217,7 @@ def read_manifest(path: Path) -> Manifest:
     except (FileNotFoundError, NotADirectoryError):
         raise CheckpointProblem(
             f"there is no checkpoint {path}",
-            hint="Give what Saver.save returned, or nf.train.latest_checkpoint(folder).",
+            hint="Give the path that Saver.save returned, or nf.train.latest_checkpoint(folder).",
         ) from None
     except OSError as error:
         raise CheckpointProblem(f"cannot read {path}: {error.strerror or error}") from None
@@ -285,7 +285,7 @@ def read_variables(path: Path, manifest: Manifest) -> dict[str, np.ndarray]:
     held = {name: (a.dtype.name, a.shape) for name, a in arrays.items()}
     if held != manifest.variables:
         raise CheckpointProblem(
-            f"{path} is damaged: its files are not of one checkpoint", hint=EARLIER
+            f"{path} is damaged: its files belong to different checkpoints", hint=EARLIER
         )
     return arrays
 

@@ -71,7 +71,7 @@ class Sums:
             raise ValueError(f"its checksums are of an unknown kind, {content['kind']!r:.20}")
         self.owner, self._sums = str(content["of"]), dict(content["arrays"])
         if content["words"] != words_sum(self.owner, words):
-            raise SumMismatch("the checksum of the words beside its arrays does not match")
+            raise SumMismatch("the checksum of its metadata does not match")
 
     def check(self, name: str, dtype: str, shape: tuple[int, ...], data: Any) -> None:
         """Raise SumMismatch if the bytes of an array do not match their checksum."""
@@ -83,7 +83,7 @@ class Sums:
     def check_names(self, names: Mapping[str, Any]) -> None:
         """Raise SumMismatch if the file lacks an array, or has an additional array."""
         if self.owner is not None and self._sums.keys() != names.keys():
-            raise SumMismatch("its arrays are not those that were written")
+            raise SumMismatch("its arrays differ from the written ones")
 
 
 def little_endian(array: np.ndarray) -> Any:

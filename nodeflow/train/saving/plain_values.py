@@ -12,7 +12,7 @@ MOST = 1 << 53
 def whole(value: Any, least: int = 0) -> int:
     """Return a whole number from ``least`` to `MOST`."""
     if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= MOST:
-        raise ValueError(f"{short(value)} is no whole number from {least} to 2^53")
+        raise ValueError(f"{short(value)} is not a whole number from {least} to 2^53")
     return value
 
 
@@ -21,7 +21,7 @@ def real(value: Any) -> float:
     if isinstance(value, str) and value in ("NaN", "Infinity", "-Infinity"):
         return float(value)
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise ValueError(f"{short(value)} is no number")
+        raise ValueError(f"{short(value)} is not a number")
     try:
         return float(value)
     except OverflowError:
@@ -31,21 +31,21 @@ def real(value: Any) -> float:
 def text(value: Any) -> str:
     """Return a text."""
     if not isinstance(value, str):
-        raise ValueError(f"{short(value)} is no text")
+        raise ValueError(f"{short(value)} is not a text")
     return value
 
 
 def table(value: Any) -> Mapping[str, Any]:
     """Return a JSON object."""
     if not isinstance(value, dict):
-        raise ValueError(f"{short(value)} is no object")
+        raise ValueError(f"{short(value)} is not an object")
     return value
 
 
 def listed(value: Any) -> list[Any]:
     """Return a JSON array."""
     if not isinstance(value, list):
-        raise ValueError(f"{short(value)} is no list")
+        raise ValueError(f"{short(value)} is not a list")
     return value
 
 

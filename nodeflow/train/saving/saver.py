@@ -146,7 +146,8 @@ class Saver:
         """
         if save_path is None:
             raise CheckpointProblem(
-                "there is no checkpoint to restore", hint="latest_checkpoint gives None if none is."
+                "there is no checkpoint to restore",
+                hint="latest_checkpoint returns None if there is none.",
             )
         _check_session(sess, self._variables)
         arrays = read_checkpoint(Path(save_path))

@@ -69,5 +69,5 @@ def write_tensors(
 def _code(name: str, array: np.ndarray) -> str:
     code = CODES.get(dtype_name(array.dtype))
     if code is None:
-        raise FileProblem(f"{name} is {array.dtype}, which files of safetensors do not hold")
+        raise FileProblem(f"{name} is {array.dtype}, which safetensors files cannot hold")
     return code

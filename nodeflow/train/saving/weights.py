@@ -326,7 +326,7 @@ def _arrays(data: bytes) -> dict[str, np.ndarray]:
         shape = [operator.index(length) for length in view["shape"]]
         first, last = view["data_offsets"]
         if min(shape, default=0) < 0 or last - first != math.prod(shape) * dtype.itemsize:
-            raise ValueError(f"the bytes of {name} are not those of its shape")
+            raise ValueError(f"the bytes of {name} do not fit its shape")
         if first != end or last > len(data) - start:
             raise ValueError(f"the bytes of {name} are not where they should be")
         end = last
@@ -334,7 +334,7 @@ def _arrays(data: bytes) -> dict[str, np.ndarray]:
         sums.check(name, view["dtype"], tuple(shape), content)
         found[name] = np.frombuffer(content, dtype).reshape(shape).copy()
     if end != len(data) - start:
-        raise ValueError("it has bytes of no tensor")
+        raise ValueError("it has bytes outside its tensors")
     sums.check_names(found)
     for name in json.loads(words.get(PAIRS, "[]")):
         pairs = found[name]

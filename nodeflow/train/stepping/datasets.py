@@ -119,8 +119,8 @@ def by_name(stage: Elements, graph: Graph) -> Places:
     if not places:
         named = ", ".join(name or "(one without a name)" for name in names)
         raise DataError(
-            f"no placeholder is called like a component of the data set: {named}",
-            hint=f"The placeholders are {', '.join(known)}. Call them so, or bind the data set: "
+            f"no placeholder has the name of a component of the data set: {named}",
+            hint=f"The placeholders are {', '.join(known)}. Rename them, or bind the data set: "
             "dataset.bind({x: 'image', y: 'label'}), or dataset.bind(x, y).",
         )
     return places

@@ -23,7 +23,7 @@ Example = Drawing
 
 
 def expression() -> Example:
-    """a = (b + c) * (c + 2) = 9."""
+    """(b= Compute a = (b + c) * (c + 2) = 9."""
     e = Example()
     e.group("Input", "inputs")
     e.add("variable", "b", dtype="float32", value=2.0)

@@ -2,6 +2,6 @@
 
 Texts of generated kernels import from this package and from no other part of nodeflow, because a
 kernel's key contains the text of each module that it reaches (``compiler.cache._HELPERS``; a test
-proves it). The modules import numba, except ``abi``, ``blas``, ``normal_quantile`` and
-``vector_width``, which Python also reads. Nothing here imports another part of the engine.
+proves it). Most modules import numba. ``abi``, ``blas``, ``normal_quantile`` and ``vector_width``
+do not, because Python also reads them. Nothing here imports another part of the engine.
 """

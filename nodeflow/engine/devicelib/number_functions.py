@@ -146,7 +146,7 @@ def modulo(x, y):
 
 @always_inlined
 def _near_rest(x, y):
-    """Return fmod(x, y), but a zero of either sign, for x and y that are not far apart.
+    """Return fmod(x, y) for x and y that are not far apart; a zero may have either sign.
 
     The rounded quotient may be the next whole number. In both cases the remainder is a multiple of
     the weight of y's last bit and not larger than y, so that each step is exact.

@@ -26,8 +26,8 @@ from nodeflow.engine.devicelib.math_functions import log
 from nodeflow.engine.devicelib.normal_quantile import CENTRE, SHOULDER, TAIL
 
 _PARITY = np.uint32(0x1BD11BDA)
-# Not in a tuple: indexing a tuple may raise, which our front end cannot compile. numba would take a
-# second.
+# Not in a tuple: indexing a tuple may raise, which our front end cannot compile, and numba would
+# take a second to compile it.
 _U1, _U2, _U3, _U4, _U5 = (np.uint32(i) for i in range(1, 6))
 _U6, _U13, _U15, _U16, _U17, _U24, _U26, _U29 = (
     np.uint32(i) for i in (6, 13, 15, 16, 17, 24, 26, 29)

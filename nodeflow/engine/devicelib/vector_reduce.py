@@ -1,9 +1,10 @@
 """Reductions of contiguous floats in four vectors of 16 lanes, combined pairwise, for kernels.
 
 LLVM does not reorder float additions without fastmath, so a plain loop adds one element per four
-cycles. Here the order is fixed. Element i goes to lane i % 64, but the whole vectors of 16 after
-the last 64 go to the first vector, and the last elements to the second. A fixed tree combines the
-64 lanes. The result depends on the number of elements alone, never on threads or the machine.
+cycles. Here the order is fixed. Element i goes to lane i % 64. After the last multiple of 64,
+whole vectors of 16 go to the first vector, and the remaining elements to the second. A fixed tree
+combines the 64 lanes. The result depends on the number of elements alone, never on threads or the
+machine.
 """
 
 # Intrinsics are typing functions. numba passes their first argument, the typing context.

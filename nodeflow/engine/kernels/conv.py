@@ -381,7 +381,8 @@ class GatherProductsKernel(CallKernel[GatherProducts]):
     ) -> bool:
         """Return True for the image: its results need that image and all filters.
 
-        For one image, work that exceeds a task's waits until other threads can share it.
+        Return False for a single image that is more work than a task: it waits until other threads
+        can share it.
         """
         if operand != 0 or not lowering.single:
             return operand == 0

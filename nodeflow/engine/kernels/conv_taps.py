@@ -32,9 +32,10 @@ def forward_taps(axis: Axis, size: int, count: int) -> list[list[Tap]]:
 
 
 def backward_taps(axis: Axis, size: int, count: int) -> list[list[Tap]]:
-    """Return for each of ``size`` elements the windows (of ``count``) that read it, and with what.
+    """Return, for each of ``size`` elements, the windows (of ``count``) that read it.
 
-    The elements of the window are numbered from the last to the first, so that both numbers ascend.
+    Each window comes with the element of the window that reads. These elements are numbered from
+    the last to the first, so that both numbers ascend.
     """
     before = axis.pads(size)[0]
     taps = []

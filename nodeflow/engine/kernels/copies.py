@@ -242,7 +242,7 @@ def copy_source(
         "        rest, at, to = row, 0, 0",
         *_offsets(outer),
         f"        count = min(end - row, d{along} - row % d{along})",
-        "        for _ in range(count):",  # not a division per row: rows may be short
+        "        for _ in range(count):",  # no division per row: rows may be short
         *_row(last, size, name, step, narrow, " " * 12),
         f"            at += s{along}",
         f"            to += t{along}",

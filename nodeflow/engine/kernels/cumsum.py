@@ -69,7 +69,7 @@ def _start(kind: str, dtype: str, exclusive: bool) -> str:
 
 @cache
 def running_source(kind: str, dtype: str, exclusive: bool, reverse: bool) -> str:
-    """Return the kernel for several columns. A unit is a tile of 64 columns.
+    """Return the kernel for inner axes. A unit is a tile of 64 columns.
 
     Kernel arguments: outer, n, inner, x, out, both (outer, n, inner).
 
@@ -109,7 +109,7 @@ def kernel(args, task, ntasks):
 
 @cache
 def rows_source(kind: str, dtype: str, exclusive: bool, reverse: bool) -> str:
-    """Return the kernel for single columns. A unit is eight rows.
+    """Return the kernel for contiguous rows. A unit is eight rows.
 
     Kernel arguments: outer, n, x, out, both (outer, n). Accumulates like `running_source`.
     """

@@ -387,7 +387,8 @@ def _cluster_node(
     dtypes: tuple[str, ...],
     dtype: str,
 ) -> ClusterNode:
-    """Return the only node of this kind, so that plans of large graphs hold no equal copies."""
+    """Return one shared node for these arguments, so that plans of large graphs hold no equal
+    copies."""
     lowering = Elementwise(expression, names, attrs)
     return ClusterNode(lowering, tuple(Operand(*o) for o in operands), dtypes, dtype)
 

@@ -56,7 +56,7 @@ def gather_source(size: int, index: str, wraps: bool, alone: bool) -> str:
 
     Kernel arguments: outer, n, inner, number of indices, x (outer, n, inner), indices, out.
 
-    ``alone``: whether inner is 1. The text then contains it, so that an element takes no loop.
+    ``alone``: whether inner is 1. The text then has no loop over inner.
     """
     name = integer_of_size(size)
     at = numpy_dtype(index).itemsize

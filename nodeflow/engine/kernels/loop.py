@@ -165,7 +165,7 @@ class Mover:
         return moved
 
     def _chain(self, head: KernelLaunch) -> KernelLaunch:
-        """Return a launch and the launches that follow it."""
+        """Return a launch and its followers with addresses in the loop's memory."""
         first, *then = (self._launch(launch, {}) for launch in head.chain())
         return replace(first, then=tuple(then))
 

@@ -1,7 +1,7 @@
 """Products of a few rows, which read the second operand where it lies.
 
 BLAS first copies both operands into its own order. For a few rows, copying the second operand takes
-several times as long as the product, which is one pass over it. Such are a training step and an
+several times as long as the product, which is one pass over it. Examples are a training step and an
 inference with one row.
 """
 

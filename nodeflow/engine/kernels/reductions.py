@@ -58,7 +58,7 @@ def tile_of(outer: int, inner: int) -> int:
 
 
 def identity(kind: str, dtype: str) -> str:
-    """Return the number that changes nothing when it is combined, as a typed literal."""
+    """Return the identity of a reduction as a typed literal."""
     if kind in ("sum", "prod"):
         return typed_literal((-0.0 if dtype in FLOATS else 0) if kind == "sum" else 1, dtype)
     return _limit("low" if kind == "max" else "high", dtype)

@@ -429,7 +429,7 @@ class CompiledPlan:
             self._interpreter = Interpreter(schedule, self.actions.types[: len(schedule.slots)])
         self._interpreter.run(given, stream_of)
         raise RunError(
-            f"a compiled kernel failed ({outcome.failure}), and the reference does not",
+            f"a compiled kernel failed ({outcome.failure}), but the reference ran without an error",
             hint=REFERENCE_HINT,
         )
 

@@ -202,6 +202,6 @@ class CompiledSteps:
         types = self.plan.actions.types[: len(schedule.slots)]
         Interpreter(schedule, types).run(given, self.context.stream_of("", step))
         raise RunError(
-            f"a compiled kernel failed ({failure}), and the reference does not",
+            f"a compiled kernel failed ({failure}), but the reference ran without an error",
             hint=REFERENCE_HINT,
         )

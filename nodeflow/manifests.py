@@ -19,10 +19,10 @@ its purpose; `PURPOSES` lists the purposes with their fields, and the type of th
 
 **To offer a thing** that core already asks for, add it to the manifest. Nothing else registers it.
 
-**To ask for a thing**, in core: add a purpose to `PURPOSES`, list what there is with
+**To ask for a thing**, in core: add a purpose to `PURPOSES`, list the offers with
 ``offers(PURPOSE)``, show ``label`` and other fields without importing anything, and call ``load()``
 when the user wants the object. Look a stored name up with `offer`: its error says in words that the
-name is not offered here. Keep the name in what the user saves. Ask ``check_software()`` before an
+name is not offered here. Keep the name in the user's files. Ask ``check_software()`` before an
 object that imports the software.
 """
 
@@ -51,9 +51,9 @@ class Purpose:
     """Something that core asks integrations for.
 
     Attributes:
-        noun: what one offer is, for errors: ``way to place points``.
-        fields: what the manifest says of an offer besides ``object``, each with its meaning.
-        object: what the object is.
+        noun: the name of one offer in errors: ``way to place points``.
+        fields: the manifest's fields of an offer besides ``object``, each with its meaning.
+        object: a description of the object.
     """
 
     noun: str
@@ -78,7 +78,7 @@ PURPOSES = {
         "makes a `nodeflow.sweeps.sources.Source` from a `nodeflow.sweeps.plan.Plan`",
     ),
 }
-"""By the name that manifests use."""
+"""The purposes by their names in manifests."""
 
 
 class SoftwareMissing(NodeflowError):
@@ -101,7 +101,7 @@ class Software:
 
     Attributes:
         title: its name: ``scikit-learn``.
-        module: what Python imports: ``sklearn``.
+        module: the Python module: ``sklearn``.
         extra: the extra of nodeflow that installs it.
     """
 
@@ -111,12 +111,12 @@ class Software:
 
     @property
     def is_installed(self) -> bool:
-        """Return whether it can be imported, without importing it."""
+        """Whether it can be imported. Does not import it."""
         return find_spec(self.module) is not None
 
     @property
     def how_to_get(self) -> str:
-        """Return the command that installs it, in a sentence."""
+        """The command that installs it, in a sentence."""
         return f"pip install 'nodeflow[{self.extra}]' brings it."
 
 
@@ -127,7 +127,7 @@ class Integration:
     Attributes:
         name: the name of its folder.
         title: its name for users.
-        software: what must be installed; None if nodeflow alone is enough.
+        software: the required software; None if nodeflow alone is enough.
         folder: where it is.
     """
 
@@ -151,9 +151,9 @@ class Offer:
 
     Attributes:
         purpose: one of `PURPOSES`.
-        name: unique for its purpose; what files and options store.
-        integration: who offers it.
-        fields: what the manifest says of it.
+        name: a name that is unique for its purpose, stored in files and options.
+        integration: the integration that offers it.
+        fields: its fields in the manifest.
     """
 
     purpose: str
@@ -163,12 +163,12 @@ class Offer:
 
     @property
     def label(self) -> str:
-        """Return its name in the window."""
+        """Its name in the window."""
         return self.fields.get("label", self.name)
 
     @property
     def module(self) -> str:
-        """Return the full name of the module that defines the object."""
+        """The full name of the module that defines the object."""
         inside = self.fields["object"].partition(":")[0]
         return f"{__package__}.integrations.{self.integration.name}.{inside}"
 

@@ -123,7 +123,7 @@ def _joined(parts: list[Column]) -> Column:
 
 
 class _Readers:
-    """Reads rows of columns in different files, numbered one column after another."""
+    """A reader of rows of columns in different files, numbered one column after another."""
 
     def __init__(self, parts: list[LazyColumn], edges: np.ndarray) -> None:
         self.parts, self.edges = parts, edges

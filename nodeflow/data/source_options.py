@@ -156,7 +156,7 @@ CLASS_NAMES = ClassNames(
     "class_names",
     "json",
     None,
-    'Names to show for classes, such as {"0": "no", "1": "yes"}; classes left out have their own.',
+    'Names to show for classes, such as {"0": "no", "1": "yes"}; other classes keep their names.',
 )
 
 
@@ -177,7 +177,7 @@ ORDER_BY = Attr(
     "order_by",
     "string",
     None,
-    "The column of dates or numbers that orders the rows for an ordered split or a series; none is "
+    "The column of dates or numbers that orders the rows for an ordered split or a series; none: "
     "the order of the file.",
     optional=True,
 )

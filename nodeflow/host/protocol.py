@@ -209,14 +209,14 @@ class SetMemory:
 
 @dataclass(frozen=True)
 class FollowEdits:
-    """Whether edits reach running trainings. EditState reports the edits that do."""
+    """A request to pass edits to running trainings, or to stop that. Answered by EditState."""
 
     on: bool
 
 
 @dataclass(frozen=True)
 class SetBackend:
-    """The backend of all trainings that begin from now on: ``numba`` or ``jax``."""
+    """The backend of all trainings from now on: ``numba`` or ``jax``."""
 
     backend: Backend
 

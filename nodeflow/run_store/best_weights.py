@@ -34,7 +34,7 @@ def deciding(training: Training) -> tuple[str, float]:
 
 
 class BestWeights:
-    """Copies the variables after epochs that are better than all before (`deciding`).
+    """A copy of the variables after the best epoch so far (`deciding`).
 
     If copies would take too much time, some epochs are skipped.
 

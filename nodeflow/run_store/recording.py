@@ -193,7 +193,7 @@ class Recording:
         self._writer.begun.wait(BEGIN_SECONDS)
 
     def _news(self) -> Iterator[RunKept]:
-        """Yield the begin of the run once, and its problem once."""
+        """Yield once that the run has begun, and once its problem."""
         kept, problem = self._writer.kept, self._writer.problem
         if kept is not None and not self._reported:
             self._reported = True

@@ -98,7 +98,7 @@ class Run:
 
     @property
     def date(self) -> str:
-        """The local time of its begin: ``2026-11-26 14:05:09``."""
+        """The local time when it began: ``2026-11-26 14:05:09``."""
         return date_text(self.created)
 
 

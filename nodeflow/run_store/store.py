@@ -123,7 +123,7 @@ def _written(
 
 
 class RunStore:
-    """Reads and writes the runs in one folder, for one thread at a time.
+    """The store of the runs in one folder, for one thread at a time.
 
     Args:
         folder: the user's folder by default.

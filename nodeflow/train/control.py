@@ -19,7 +19,7 @@ class Offered(Protocol):
 
 
 class Control:
-    """Steers a training loop. Every method may be called from any thread.
+    """The controls of a training loop. Any thread may call every method.
 
     Args:
         idle: called repeatedly on the loop's thread while it is paused.

@@ -7,7 +7,7 @@ from nodeflow.train.control import Control
 
 
 class SharedControl(Control):
-    """Grants the number of steps that every process wants. If one process stops, all stop."""
+    """A control that grants the steps that every process wants. If one stops, all stop."""
 
     def __init__(self, peers: Sharing) -> None:
         super().__init__()

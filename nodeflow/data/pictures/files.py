@@ -209,7 +209,7 @@ def broken_pictures(listing: Listing) -> Iterator[DataError | None]:
 
 
 class PictureReader:
-    """Reads pictures by their index in a listing, and keeps the first ones in memory up to a bound.
+    """A reader of pictures by their index, which keeps the first ones in memory up to a bound.
 
     Epochs come in random order, so the pictures that are read first stay and none is evicted: of a
     folder twice as large as the bound, half of each epoch is in memory.

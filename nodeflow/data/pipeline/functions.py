@@ -166,7 +166,7 @@ class PythonMap(Elements):
 
     @cached_property
     def _first(self) -> tuple[Any, tuple[TensorType, ...]]:
-        """Return structure and types of the first element."""
+        """Structure and types of the first element."""
         if self.captured:
             raise DataError(
                 "the types of the function's results are not known",

@@ -39,16 +39,16 @@ if TYPE_CHECKING:
 
 OPTIONS = (
     ColumnNames(
-        "features", "names", None, "Columns to learn from; empty: all but labels and text."
+        "features", "names", None, "Feature columns; empty: all columns except labels and text."
     ),
-    ColumnNames("labels", "names", None, "Columns to predict; empty: the last one."),
+    ColumnNames("labels", "names", None, "Label columns; empty: the last column."),
     Attr(
         "label_kind",
         "choice",
         "auto",
-        "What the labels are: numbers float32 (n, columns); classes one-hot float32 (n, classes) "
-        "or as class numbers int64 (n); auto takes numbers where the first row has a number and "
-        "one-hot where it has text; none has no labels.",
+        "Kind of the labels: numbers float32 (n, columns); classes, one-hot float32 (n, classes) "
+        "or class numbers int64 (n); auto: numbers if the first row has a number, one-hot if it "
+        "has text; none: no labels.",
         choices=("auto", "number", "one_hot", "class", "none"),
     ),
     Attr(
@@ -62,15 +62,15 @@ OPTIONS = (
         "json",
         None,
         'Types of columns, such as {"city": "category"}: number, integer, boolean, date, category '
-        "or text; none is a guess, also for columns left out.",
+        "or text. The types of other columns are guessed.",
         values="type",
     ),
     PerColumn(
         "categories",
         "json",
         None,
-        "Categories and classes of columns, in the order of their numbers; none is those of the "
-        "file, also for columns left out.",
+        "Categories and classes of columns, in the order of their numbers. Other columns take them "
+        "from the file.",
         values="names",
     ),
     CLASS_NAMES,
@@ -78,7 +78,7 @@ OPTIONS = (
         "category_encoding",
         "choice",
         "one_hot",
-        "What a category becomes among the features: a column of 0 and 1 for each category, or one "
+        "Encoding of a category among the features: a column of 0 and 1 for each category, or one "
         "column of category numbers.",
         choices=("one_hot", "code"),
     ),
@@ -86,15 +86,15 @@ OPTIONS = (
         "dates",
         "choice",
         "days",
-        "What a date becomes: days since 1970, or its parts (year, month, day, weekday, hour).",
+        "Encoding of a date: days since 1970, or its parts (year, month, day, weekday, hour).",
         choices=("days", "parts"),
     ),
     Attr(
         "date_order",
         "choice",
         "auto",
-        "How a date such as 3/4/2021 is read if no other date of its column tells; auto: day first "
-        "where decimals have a comma.",
+        "How to read a date such as 3/4/2021 if no other date of its column decides; auto: day "
+        "first if decimals have a comma.",
         choices=("auto", "day_first", "month_first"),
     ),
     Attr(
@@ -109,9 +109,8 @@ OPTIONS = (
         "statistics",
         "json",
         None,
-        "Mean and deviation of features for standardize, and what fills in for missing values, "
-        'such as {"age": {"fill": 40.5}}; none is those of the train rows, also of features left '
-        "out.",
+        "Mean and deviation of features for standardize, and the replacement for missing values, "
+        'such as {"age": {"fill": 40.5}}. Other features take them from the train rows.',
         values="numbers",
     ),
     Attr(
@@ -119,14 +118,14 @@ OPTIONS = (
         "int",
         0,
         "For a series: the number of earlier rows that are the features of a row, (n, window, "
-        "columns); 0 takes those of the row itself.",
+        "columns); 0: the features of the row itself.",
         minimum=0,
     ),
     Attr(
         "horizon",
         "int",
         1,
-        "For a series: how many rows after its window a label lies.",
+        "For a series: the distance of a label from its window, in rows.",
         minimum=1,
     ),
     Attr(
@@ -141,7 +140,7 @@ OPTIONS = (
         "delimiter",
         "choice",
         "auto",
-        "What separates the cells.",
+        "The mark between cells.",
         choices=("auto", *DELIMITERS),
     ),
     Attr(

@@ -32,7 +32,7 @@ OPTIONS = (
         "labels",
         "choice",
         "none",
-        "What the last column of a table of numbers is: labels float32 (n, 1), classes one-hot "
+        "Use of the last column of a table of numbers: labels float32 (n, 1), classes one-hot "
         "float32 (n, classes) or as class numbers int64 (n), or a feature like the others.",
         choices=("none", "number", "one_hot", "class"),
     ),
@@ -45,7 +45,7 @@ ROW_BYTES = 24
 
 
 class Rows:
-    """Reads rows of a mapped array whose layout in the file differs from the layout of kernels."""
+    """A reader of rows of a mapped array whose layout differs from the layout of kernels."""
 
     def __init__(self, path: Path, width: int | None) -> None:
         self.path = path

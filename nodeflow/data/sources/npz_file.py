@@ -44,22 +44,22 @@ OPTIONS = (
         "labels",
         "choice",
         "one_hot",
-        "What a list of whole numbers becomes: one-hot float32 (n, classes), class numbers int64 "
-        "(n), or what is stored.",
+        "Conversion of a list of whole numbers: one-hot float32 (n, classes), class numbers int64 "
+        "(n), or unchanged (stored).",
         choices=("one_hot", "class", "stored"),
     ),
     Attr(
         "floats",
         "choice",
         "float32",
-        "The dtype of columns of float64: float32, or what is stored.",
+        "The dtype of columns of float64: float32, or unchanged (stored).",
         choices=("float32", "stored"),
     ),
     Attr(
         "vectors",
         "choice",
         "stored",
-        "What a list of numbers with a fraction becomes: a column (n, 1), or what is stored.",
+        "Conversion of a list of numbers with a fraction: a column (n, 1), or unchanged (stored).",
         choices=("stored", "column"),
     ),
     CLASS_NAMES,

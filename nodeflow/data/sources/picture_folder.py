@@ -34,8 +34,8 @@ OPTIONS = (
         "size",
         "ints",
         None,
-        f"Height and width that pictures get, such as [28, 28]; none is the size of the first "
-        f"picture, with at most {MOST_SIDE} pixels a side.",
+        f"Height and width of the pictures, such as [28, 28]; none: the size of the first "
+        f"picture, with at most {MOST_SIDE} pixels per side.",
         optional=True,
     ),
     Attr(
@@ -49,8 +49,7 @@ OPTIONS = (
         "fit",
         "choice",
         "stretch",
-        "How a picture of other proportions gets the size: stretch it, crop what is too much, or "
-        "pad with black.",
+        "How to fit a picture of other proportions: stretch it, crop it, or pad it with black.",
         choices=("stretch", "crop", "pad"),
     ),
     Attr(
@@ -71,7 +70,7 @@ OPTIONS = (
         "classes",
         "json",
         None,
-        "Names of the classes in the order of their numbers; none is the folders, sorted.",
+        "Names of the classes in the order of their numbers; none: the folders, sorted by name.",
     ),
     SPLIT_KIND,
     *SPLIT_OPTIONS,
@@ -181,7 +180,7 @@ def _dataset(
 
 
 class _Rows:
-    """Reads pictures as rows of pixels."""
+    """A reader of pictures as rows of pixels."""
 
     def __init__(self, reader: PictureReader) -> None:
         self.reader = reader
@@ -244,7 +243,7 @@ def _labels(listing: Listing, options: dict[str, Any]) -> np.ndarray:
 SOURCE = Source(
     "pictures",
     "Folder of pictures",
-    "Pictures in one folder for each class, read when they are needed.",
+    "Pictures in one folder for each class, read on demand.",
     OPTIONS,
     open_pictures,
     columns,

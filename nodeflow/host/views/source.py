@@ -32,7 +32,7 @@ T = TypeVar("T")
 
 
 class ViewSource:
-    """Runs tensors of one build with the current values of the variables.
+    """A runner of tensors of one build with the current values of the variables.
 
     Args:
         task: the build, with its data.

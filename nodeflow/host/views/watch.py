@@ -115,7 +115,7 @@ class WatchedViews:
                 self._show(watched, step, self._rate(watched, now))
 
     def begin(self, afresh: bool) -> None:
-        """Count rates from the begin of a training, and clear courses if it begins ``afresh``."""
+        """Count rates from the start of a training, and clear courses if it starts ``afresh``."""
         if afresh:
             self._courses.clear()
         for course in self._courses.values():

@@ -25,7 +25,7 @@ from nodeflow.train.training_state import TrainingState
 
 
 class Ending:
-    """Examines the steps of a training.
+    """The examination of a training's steps for values that end it.
 
     Attributes:
         past: the data for computing its steps again; None if they cannot be.

@@ -46,7 +46,7 @@ class Found:
 
 
 class FiniteGuard:
-    """Watches the loss and the variables that a training changes.
+    """A guard that examines the loss and the variables that a training changes.
 
     A variable that is not finite before the first step is ignored, because that is intended.
 

@@ -1,4 +1,4 @@
-"""Finds the step of a problem's begin, from snapshots of the training and replayed steps."""
+"""Finds the step where a problem began, from snapshots of the training and replayed steps."""
 
 from __future__ import annotations
 

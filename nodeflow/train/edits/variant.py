@@ -29,7 +29,7 @@ class Variant:
         what: the edit that led here, in words; empty if nothing that is learned depends on it.
         notices: facts about it that the user has to know.
         text: the .flow file, for the recording of the run.
-        at_epoch: whether it takes effect at the begin of an epoch: needed unless both have
+        at_epoch: whether it takes effect at the start of an epoch: needed unless both have
             `same_batches`.
         refused: called if it cannot take effect.
         stepper: makes its steps, once `is_ready` has created it.

@@ -28,7 +28,7 @@ Variable = Tensor | Node
 
 
 class Saver:
-    """Saves and restores variables.
+    """An object that saves and restores variables.
 
     A checkpoint is a folder with the variables as safetensors and a manifest. It holds no graph
     (`nf.save` writes that). Beside it, the file ``checkpoint`` lists the kept checkpoints.

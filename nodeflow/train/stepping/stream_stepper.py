@@ -52,7 +52,7 @@ class StreamStepper:
 
     @property
     def where(self) -> dict[str, Any]:
-        """The position in the data set, as JSON values: the state at the begin of a pass, and the
+        """The position in the data set, as JSON values: the state at the start of a pass, and the
         number of elements taken since."""
         if self._began is None:
             began = position(self._stream.stage, self._iteration)

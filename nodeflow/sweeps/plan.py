@@ -1,4 +1,4 @@
-"""What a sweep is to do."""
+"""The plan of a sweep."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ def pruning() -> list[str]:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a sweep tries.
+    """The values, the order and the number of a sweep's trials.
 
     Attributes:
-        specs: what varies.
-        sampler: ``grid`` tries every combination, ``random`` draws, others learn from the trials
-            before.
-        count: of trials; without meaning for a grid.
-        seed: of the draws.
-        parallel: trials that train at once.
-        prune: end trials that promise less than the others; only with one of `pruning`.
+        specs: the values to vary.
+        sampler: ``grid`` tries every combination, ``random`` draws, others learn from earlier
+            trials.
+        count: number of trials; ignored by a grid.
+        seed: seed of the draws.
+        parallel: number of trials that train at once.
+        prune: end trials that are worse than others; only with a sampler of `pruning`.
     """
 
     specs: tuple[Spec, ...]
@@ -41,7 +41,7 @@ class Plan:
 
     @property
     def plain(self) -> dict[str, Any]:
-        """As JSON keeps it."""
+        """The plan as JSON data."""
         return {
             "values": {spec.name: spec.text for spec in self.specs},
             "sampler": self.sampler,

@@ -52,11 +52,11 @@ class Listed:
 
 
 def source_of(plan: Plan) -> Source:
-    """Who says which trials a plan has.
+    """Return the source of a plan's trials.
 
     Raises:
-        SpecProblem: nothing varies, or there is no end of combinations.
-        NotOffered: nothing here has the sampler.
+        SpecProblem: nothing varies, or the combinations have no end.
+        NotOffered: no integration offers the sampler.
         SoftwareMissing: its software is not installed.
     """
     if plan.prune and plan.sampler in (GRID, RANDOM):
@@ -68,6 +68,6 @@ def source_of(plan: Plan) -> Source:
     if plan.sampler not in (GRID, RANDOM):
         sampler = offer("sampler", plan.sampler, [GRID, RANDOM])
         sampler.integration.check_software()
-        trials(plan.specs, 1, plan.seed)  # says what is wrong with them
+        trials(plan.specs, 1, plan.seed)  # raises if they are wrong
         return sampler.load()(plan)
     return Listed(trials(plan.specs, None if plan.sampler == GRID else plan.count, plan.seed))

@@ -29,19 +29,19 @@ KEEP_SECONDS = 1.0
 
 
 class Sweep:
-    """Trains the trials of a plan; `run` does all of it, on a thread of the caller's.
+    """A sweep of the trials of a plan. `run` trains them on a thread of the caller.
 
     Args:
-        changed: takes each result that is another now, on the thread of `run`.
+        changed: takes each changed result, on the thread of `run`.
 
     Raises:
         SpecProblem, NotOffered, SoftwareMissing: as `source_of`.
         RunStoreProblem: runs are switched off.
 
     Attributes:
-        count: how many trials there will be.
-        results: number -> what is known of a trial that has begun.
-        problem: why it is not kept, in words; empty if it is.
+        count: number of all trials.
+        results: results of the trials that have begun, by number.
+        problem: the reason why the sweep is not kept; empty if it is.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Optuna proposes the trials, and ends those that promise little."""
+"""Optuna as a source of trials, which also ends hopeless ones early."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ PLAIN = (str, int, float, bool, type(None))
 
 
 class OptunaSource:
-    """Asks a study of Optuna, in memory.
+    """A study of Optuna, in memory.
 
-    What is proposed depends on the order in which trials end, which the sweep records: with one
-    worker it is always the same.
+    Its proposals depend on the order of ended trials, which the sweep records. With one worker the
+    proposals are always the same.
     """
 
     def __init__(self, plan: Plan) -> None:

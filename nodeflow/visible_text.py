@@ -1,4 +1,4 @@
-"""Escapes texts from files that could control their display, such as a terminal."""
+"""Escapes texts from files, because their characters could control a terminal or a window."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import codecs
 import re
 
 _STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
-"""Characters that could control a display.
+"""Characters that could control the display of a text.
 
 These are control characters except tab and newline, line separators, characters that change the
 direction, and surrogates, which Python uses for bytes of file names that are not UTF-8.

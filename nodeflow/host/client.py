@@ -30,7 +30,7 @@ log = logging.getLogger("nodeflow")
 
 START_SECONDS = 30.0
 CLOSE_SECONDS = 1.0
-"""Seconds that an engine has to end after a request to end."""
+"""Seconds to wait for an engine to end after `Shutdown`."""
 KILL_SECONDS = 0.5
 """Seconds to wait for a killed process. It ends at once, unless the system blocks it on a disk."""
 

@@ -63,7 +63,8 @@ class History:
     Attributes:
         runs: the runs that it branched from, oldest first, and the run itself. A parent that was
             deleted is missing.
-        edits: edits of all these runs in the order of steps, but none made after a branch left.
+        edits: edits of all these runs in the order of steps, without edits of a parent after its
+            branch left.
     """
 
     runs: tuple[Run, ...]

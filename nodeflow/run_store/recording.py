@@ -193,7 +193,7 @@ class Recording:
         self._writer.begun.wait(BEGIN_SECONDS)
 
     def _news(self) -> Iterator[RunKept]:
-        """Yield once that the run has begun, and once its problem."""
+        """Yield an event when the run has begun, and one when a problem appears, each only once."""
         kept, problem = self._writer.kept, self._writer.problem
         if kept is not None and not self._reported:
             self._reported = True

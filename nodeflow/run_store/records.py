@@ -113,7 +113,7 @@ class RunEvent:
 
 
 def run_of(row: sqlite3.Row) -> Run:
-    """Return the run in a row, as far as it is readable; interrupted if its process is gone."""
+    """Return the readable part of a run in a row. If its process is gone, it is interrupted."""
     cells = Cells(row)
     values: dict[str, Any] = {name: cells.get(name, *how) for name, how in COLUMNS.items()}
     values["id"] = cells.get("id", _id, shown_id(row["id"]))
@@ -156,7 +156,7 @@ def is_id(text: str) -> bool:
 
 
 def date_text(seconds: float) -> str:
-    """Return the date and time, from seconds since 1970, which a damaged row may get wrong."""
+    """Return the date and time for seconds since 1970. A damaged row may hold any number."""
     if not is_date(seconds):
         return "at an unknown time"
     return datetime.fromtimestamp(seconds).strftime("%Y-%m-%d %H:%M:%S")

@@ -16,7 +16,7 @@ from typing import Any
 from nodeflow.run_store.schema import STEPS
 
 DAMAGE = (sqlite3.Error, UnicodeDecodeError)
-"""Errors that reading raises; the second if a message of SQLite quotes a damaged name."""
+"""Errors of reading; a UnicodeDecodeError if SQLite's message quotes a damaged name."""
 
 
 MAGIC = b"SQLite format 3\0"

@@ -34,7 +34,7 @@ R = TypeVar("R")
 FLUSH_SECONDS = 0.4
 """Seconds until new records are written."""
 QUIET_SECONDS = 5.0
-"""Longest seconds between two writes of a running training."""
+"""The largest number of seconds between two writes of a running training."""
 RETRY_SECONDS = 5.0
 """Seconds to wait after a failed write."""
 DIGEST_SECONDS = 0.05

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 FORMATS = ("PNG", "JPEG", "BMP", "DIB", "GIF", "WEBP", "TIFF")
 """Formats to try. Others are never tried, because some start programs."""
 PIXEL_BYTES = 12
-"""Bytes per pixel: as stored, with transparency, and in the wanted colours."""
+"""Bytes per pixel of three copies: as stored, with transparency, and in the wanted colours."""
 
 _warnings = threading.Lock()
 

@@ -254,7 +254,7 @@ class LiveEdits:
             self._send(state)
 
 
-# ---- what an edit is ----------------------------------------------------------------------------
+# ---- effects of edits ---------------------------------------------------------------------------
 
 
 def concerns_training(change: Change) -> bool:

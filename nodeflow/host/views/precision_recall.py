@@ -1,4 +1,4 @@
-"""Precision over recall: the fraction of found rows that are right, and of class rows found."""
+"""Precision (the correct fraction of found rows) over recall (the found fraction of a class)."""
 
 from __future__ import annotations
 

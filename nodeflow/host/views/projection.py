@@ -38,11 +38,11 @@ ROUNDED = 1e-12
 SIDE = 28
 """Pixels of a picture's longer side."""
 Placing = Callable[[np.ndarray], np.ndarray]
-"""Returns a point (n, 2) for each row of a float64 matrix with three rows or more."""
+"""A function that returns points (n, 2) for the rows of a float64 matrix of three or more rows."""
 
 
 def methods() -> dict[str, str]:
-    """Return the label of each method that places rows: PCA, then those of integrations."""
+    """Return the label of each method that places rows: PCA, then the methods of integrations."""
     return {PCA: "PCA", **{each.name: each.label for each in offers("projection")}}
 
 

@@ -41,7 +41,8 @@ class Crossing:
         return f"below its lower bound {number(self.low or 0.0)}"
 
     def __str__(self) -> str:
-        """
+        """Return node, value, index and bound in words.
+
         >>> str(Crossing("h", 12.5, None, 10.0, True, (3, 0)))
         'h is 12.5 at [3, 0], above its upper bound 10'
         """

@@ -36,7 +36,7 @@ class Found:
 
     Attributes:
         node: the loss, or a variable.
-        count: how many of the examined steps ran up to it.
+        count: the number of examined steps up to the value, including its own step.
         value: the loss, or one element of the variable.
     """
 

@@ -1,4 +1,4 @@
-"""Computes a step again whose value left its bounds, to find the index of the value."""
+"""Computes the step in which a value left its bounds again, to find the index of the value."""
 
 from __future__ import annotations
 

@@ -76,7 +76,7 @@ def as_tensor(graph: Any, value: Any, dtype: str | None = None) -> Any:
             if value.graph.outer is not None:
                 raise GraphError(
                     f"{value.name} belongs to the body of a loop or branch",
-                    hint="Return it from the function, and use what comes out.",
+                    hint="Return it from the function, and use the result.",
                 )
             raise GraphError(
                 f"{value.name} belongs to another graph",

@@ -424,7 +424,9 @@ class Graph(GraphNames, GraphDevices):
         if obj.graph is not self:
             raise GraphError(f"{obj.name} belongs to another graph", hint="Build both in one.")
         if not (allow_tensor if isinstance(obj, Tensor) else allow_operation):
-            raise GraphError(f"{obj.name} is a {type(obj).__name__.lower()}, which is not wanted")
+            raise GraphError(
+                f"{obj.name} is a {type(obj).__name__.lower()}, which is not allowed here"
+            )
         return obj
 
     def get_operation_by_name(self, name: str) -> Node:

@@ -32,7 +32,7 @@ class VariableMethods:
         """
         if self.node.op.id != "variable":
             raise GraphError(
-                f"{wanted} is for variables, and this is the output of {self.node.op.id}",
+                f"{wanted} is for variables, but this is the output of {self.node.op.id}",
                 node=self.node.name,
                 hint="Make one with nf.Variable or nf.get_variable.",
             )

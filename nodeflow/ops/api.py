@@ -219,7 +219,9 @@ def gradients(
         GradientError: a y or x is not float, or an op on the way has no gradient.
     """
     if unconnected_gradients not in ("none", "zero"):
-        raise GraphError(f"unconnected_gradients is none or zero, not {unconnected_gradients!r}")
+        raise GraphError(
+            f"unconnected_gradients must be none or zero, not {unconnected_gradients!r}"
+        )
     ys = [ys] if isinstance(ys, Tensor) else list(ys)
     xs = [xs] if isinstance(xs, Tensor) else list(xs)
     weights = [grad_ys] if isinstance(grad_ys, Tensor) else list(grad_ys or [None] * len(ys))
@@ -260,7 +262,7 @@ def group(*inputs: Node | Tensor | Sequence[Any] | None, name: str | None = None
     for item in items:
         if not isinstance(item, (Node, Tensor)):
             raise GraphError(
-                f"group takes nodes and tensors, and {item!r} is none", node=name, port="inputs"
+                f"group takes nodes and tensors, and {item!r} is neither", node=name, port="inputs"
             )
     tensors = [item for item in items if isinstance(item, Tensor)]
     nodes = [item for item in items if isinstance(item, Node)]

@@ -53,7 +53,7 @@ def shape_port(name: str = "shape", doc: str = "Sizes; overrides the attribute."
 
     def constant(graph: Graph, attrs: Mapping[str, Any]) -> Tensor:
         if (value := sizes(attrs)) is None:
-            raise MissingInput(f"nothing gives {name}", port=name, hint="Set it, or wire it.")
+            raise MissingInput(f"{name} has no value", port=name, hint="Set it, or connect it.")
         return graph.apply("constant", value=value.tolist(), dtype="int64", name=name)
 
     stand_in = StandIn(TensorType("int64", UNKNOWN), constant, type_with)

@@ -144,7 +144,7 @@ class Axis:
         size = (count - 1) * self.stride + self.reach - sum(self.around) if count else 0
         if size < 0:
             raise ShapeError(
-                f"a border of {sum(self.around)} leaves nothing of {size + sum(self.around)}",
+                f"a border of {sum(self.around)} removes all {size + sum(self.around)} elements",
                 port="pads",
             )
         return size

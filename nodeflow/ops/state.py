@@ -81,7 +81,7 @@ class Assign(Op):
         source = resolve(inputs[0]).node
         if source.op.id != "variable":
             raise GraphError(
-                f"assign stores into variables, and {source.name} is a {source.op.id}",
+                f"assign needs a variable, but {source.name} is a {source.op.id}",
                 port="variable",
                 hint="Connect the output of a variable to it.",
             )

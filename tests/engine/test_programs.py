@@ -257,5 +257,5 @@ def test_a_seed_set_after_the_session_was_opened_counts() -> None:
         session = nf.Session(graph)
         assert session.seed == 1 and session.run(x).tolist() != before
         for bad in ("1", 1.5, None, True):
-            with pytest.raises(GraphError, match="a seed is a whole number"):
+            with pytest.raises(GraphError, match="a seed must be a whole number"):
                 nf.set_random_seed(bad)  # type: ignore[arg-type]

@@ -276,7 +276,7 @@ def test_errors_name_node_and_port() -> None:
         for call, text in (
             (lambda: nf.boolean_mask(x, nf.constant([True, False])), "boolean_mask:mask: a mask"),
             (lambda: nf.where(nf.constant([True]), x), "or neither"),
-            (lambda: nf.unique(x), "unique:x: unique values are those of a vector"),
+            (lambda: nf.unique(x), "unique:x: unique takes a vector"),
             (lambda: F.reshape(x, nf.constant([4, 2])), r"reshape:shape: \(3, 2\) has 6 elements"),
             (lambda: F.reshape(x, nf.constant(4)), "reshape:shape: shape must be a list"),
             (lambda: nf.range(nf.constant([4])), "range:start: start must be one number"),

@@ -404,7 +404,7 @@ def test_elements_of_a_graph_by_name_or_object() -> None:
     assert (x.op.type, x.value_index, x.op.get_attr("dtype")) == ("placeholder", 0, "float32")
     assert x.op.values() == (x,)
     assert {n.name for n in x.consumers()} == {"multiply", "both"}
-    with pytest.raises(GraphError, match="both is a node, which is not wanted"):
+    with pytest.raises(GraphError, match="both is a node, which is not allowed here"):
         graph.as_graph_element(both, allow_operation=False)
     with pytest.raises(GraphError, match="int is neither"):
         graph.as_graph_element(3)

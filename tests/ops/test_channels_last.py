@@ -104,7 +104,7 @@ def test_convolutions_that_do_not_fit_say_why() -> None:
     with nf.Graph():
         x = nf.placeholder("float32", [None, 5, 5, 3], name="x")
         for filter_shape, attrs, words in (
-            ([3, 3, 4, 8], {}, "x has 3 channels, and the filter .* takes 4"),
+            ([3, 3, 4, 8], {}, "x has 3 channels, but the filter .* takes 4"),
             ([3, 3, 3], {}, "height, width, channels, filters"),
             ([6, 3, 3, 8], {"padding": "valid"}, "a window of 6 does not fit"),
             ([3, 3, 1, 8], {"groups": 3}, "8 filters do not split into 3 groups"),
@@ -203,6 +203,6 @@ def test_borders_are_numpys(mode: str, dtype: str) -> None:
 
 
 def test_borders_need_something_to_repeat() -> None:
-    with pytest.raises(ShapeError, match="nothing to repeat"):
+    with pytest.raises(ShapeError, match="without elements to repeat"):
         call("pad", np.zeros((0, 3)), paddings=[[1, 0], [0, 0]], mode="edge")
     assert call("pad", np.zeros((0, 3)), paddings=[[0, 0], [1, 0]], mode="edge").shape == (0, 4)

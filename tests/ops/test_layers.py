@@ -118,7 +118,7 @@ def test_einsum_against_numpy() -> None:
         got = call("einsum", *arrays, equation=equation)
         np.testing.assert_allclose(got, np.einsum(equation, *arrays), rtol=1e-13)
     for equation, words in (
-        ("ij,jk->iz", "no input has it"), ("ij,jk->ii", "twice"), ("..j->j", "not a letter"),
+        ("ij,jk->iz", "no input does"), ("ij,jk->ii", "twice"), ("..j->j", "not a letter"),
         ("ij->j", "names 1 inputs"),
     ):  # fmt: skip
         with pytest.raises(AttributeProblem, match=words) as caught:

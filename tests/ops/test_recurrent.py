@@ -162,7 +162,7 @@ def test_a_loop_refuses_what_changes_its_type() -> None:
     text, _ = make_body(
         lambda c, x: [nf.concat([c, x], 0)], [nf.TensorType("float32", (None,))] * 2
     )
-    with nf.Graph() as graph, pytest.raises(ShapeError, match="what is carried is") as caught:
+    with nf.Graph() as graph, pytest.raises(ShapeError, match="a carried value is") as caught:
         graph.apply("scan", nf.zeros([1]), nf.zeros([3, 1]), body=text, carried=1, sequences=1)
     assert caught.value.port == "values.0"
     with pytest.raises(GraphError, match="cannot hold a variable"):

@@ -427,7 +427,7 @@ def test_assign_needs_a_variable() -> None:
     with nf.Graph():
         v = nf.variable(1.0, name="v")
         assert nf.assign(v, v + 1).type == v.type
-        with pytest.raises(GraphError, match="assign stores into variables") as caught:
+        with pytest.raises(GraphError, match="assign needs a variable") as caught:
             nf.assign(v + 1, 2.0, name="store")
         assert (caught.value.node, caught.value.port) == ("store", "variable")
         with pytest.raises(ShapeError, match="the variable has shape"):

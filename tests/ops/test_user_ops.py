@@ -111,7 +111,7 @@ def test_a_star_takes_as_many_tensors_as_are_wired() -> None:
         (lambda x: x, {}, "is not an id"),
         (lambda x, **rest: x, {"id": "f"}, "neither a port nor an attribute"),
         (lambda x, how={}: x, {"id": "f"}, "'how' is dict"),
-        (lambda name: name, {"id": "f"}, "that is the node's"),
+        (lambda name: name, {"id": "f"}, "which is the node's name"),
         (lambda x=None, *y: x, {"id": "f"}, "comes after 'x'"),
         (lambda x: x, {"id": "add"}, "nodeflow has an op of this name"),
         (lambda x: x, {"id": "dataset"}, "nodeflow has an op of this name"),
@@ -359,7 +359,7 @@ def test_a_result_that_is_not_what_was_said_is_refused(result, tier) -> None:
 
     with nf.Graph():
         y = liar(nf.placeholder("int32", [2], name="x", sample=[1, 2]))
-    with pytest.raises(RunError, match=r"returned .* was expected by infer='same as x'"):
+    with pytest.raises(RunError, match=r"returned .*, not .*, as infer='same as x' requires"):
         run(y, {y.graph.tensor("x"): np.array([1, 2], "int32")}, tier)
 
 

@@ -226,7 +226,7 @@ def _with_heads(type_: TensorType, query: TensorType, port: str, groups: int) ->
     few, many = type_.shape[-3], query.shape[-3]
     if few is not None and many is not None and few * groups != many:
         raise ShapeError(
-            f"{few} heads of keys in groups of {groups} do not serve {many} of queries", port=port
+            f"{few} key heads in groups of {groups} do not match {many} query heads", port=port
         )
     return type_.with_shape((*type_.shape[:-3], many, *type_.shape[-2:]))
 

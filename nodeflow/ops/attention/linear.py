@@ -67,7 +67,7 @@ class LinearAttention(Composed):
             if type_.rank != 4 or None in type_.shape[1:]:
                 raise ShapeError(
                     f"{port} {shape_text(type_.shape)} must be (rows, heads, steps, features), "
-                    "with known sizes but rows",
+                    "with known sizes except rows",
                     port=port,
                 )
         rows, heads, steps, size = key.shape
@@ -93,7 +93,7 @@ class LinearAttention(Composed):
                     )
         if not heads or (query.shape[1] or 0) % heads:
             raise ShapeError(
-                f"{query.shape[1]} heads of queries are no multiple of {heads} of keys",
+                f"{query.shape[1]} query heads are not a multiple of {heads} key heads",
                 port="query",
             )
         rows = query.shape[0] if rows is None else rows

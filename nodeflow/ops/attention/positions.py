@@ -81,12 +81,12 @@ class RotaryEmbedding(Composed):
             raise ShapeError(
                 f"angles {shape_text(cos.shape)} do not fit features {shape_text(x.shape)}",
                 port="cos",
-                hint="Their last sizes must be known, and at most half of that of x.",
+                hint="Their last sizes must be known, and at most half of x's last size.",
             )
         lead = broadcast_shapes(cos.shape[:-1], x.shape[:-1])
         if not compatible(cos.shape, sin.shape) or not compatible(lead, x.shape[:-1]):
             raise ShapeError(
-                f"cos {shape_text(cos.shape)} and sin {shape_text(sin.shape)} must be alike and "
+                f"cos {shape_text(cos.shape)} and sin {shape_text(sin.shape)} must be equal and "
                 f"broadcast to {shape_text(x.shape)}",
                 port="sin",
             )

@@ -68,9 +68,9 @@ class Tiled(Internal):
         query, key, value = types
         for port, type_ in zip(("query", "key", "value"), types, strict=True):
             if type_.rank < 2:
-                raise ShapeError(f"{shape_text(type_.shape)} is no sequence", port=port)
+                raise ShapeError(f"{shape_text(type_.shape)} is not a sequence", port=port)
         if not compatible(query.shape[-1:], key.shape[-1:]):
-            raise ShapeError("queries and keys differ in their features", port="key")
+            raise ShapeError("queries and keys must have the same number of features", port="key")
         if not compatible(key.shape[-2:-1], value.shape[-2:-1]):
             raise ShapeError("there must be as many values as keys", port="value")
         lead = broadcast_shapes(query.shape[:-2], key.shape[:-2])

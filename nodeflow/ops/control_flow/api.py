@@ -329,7 +329,7 @@ def map_fn(
     )
     if dtype is not None and wanted != [t.dtype for t in inside.outputs]:
         said = ", ".join(t.dtype for t in inside.outputs)
-        raise DtypeError(f"fn returns {said}, and dtype says {', '.join(map(str, wanted))}")
+        raise DtypeError(f"fn returns {said}, but dtype is {', '.join(map(str, wanted))}")
     captured = captured_by(inside)
     node = graph.add_node(
         "scan",
@@ -529,7 +529,7 @@ def _sequences(elems: Any) -> tuple[Graph, list[Tensor]]:
     graph = get_default_graph()
     tensors = [graph.as_tensor(v) for v in nest.flatten(elems)]
     if not tensors:
-        raise GraphError("elems is empty", hint="Give a tensor with a first axis to go along.")
+        raise GraphError("elems is empty", hint="Give a tensor with at least one axis.")
     length: tuple[int | None, ...] = (None,)
     for label, tensor in zip(nest.names(elems, "elems"), tensors, strict=True):
         if not tensor.shape:

@@ -73,7 +73,7 @@ class Cond(Op):
                 )
         one, other = (output_types(body, tuple(types[1:])) for body in bodies)
         if len(one) != len(other):
-            raise GraphError(f"the branches give {len(one)} and {len(other)} values")
+            raise GraphError(f"the branches return {len(one)} and {len(other)} values")
         pairs = enumerate(zip(one, other, strict=True))
         return [either_type(f"output {i}", a, b) for i, (a, b) in pairs]
 

@@ -121,7 +121,7 @@ class Scan(Op):
         for place, (old, new) in enumerate(zip(parts.carried, made, strict=False)):
             if not old.accepts(new):
                 raise ShapeError(
-                    f"what is carried is {old} at first and {new} after a step",
+                    f"a carried value is {old} at first and {new} after a step",
                     port=f"values.{place}",
                 )
             carried.append(old.with_shape(unify_shapes(old.shape, new.shape)))

@@ -215,7 +215,7 @@ class TensorArray(Composite):
             ShapeError: the lengths differ, or are known only in a run.
         """
         if isinstance(lengths, Tensor) or len({int(n) for n in lengths}) > 1:
-            raise ShapeError("the elements of a TensorArray have one length here")
+            raise ShapeError("the elements of a TensorArray must have one length")
         x = get_default_graph().as_tensor(value) if not isinstance(value, Tensor) else value
         rest = F.shape(x)[1:]
         sizes = F.concat([F.cast([len(lengths), int(lengths[0])], dtype="int32"), rest], axis=0)
@@ -232,7 +232,7 @@ class TensorArray(Composite):
 
     def grad(self, *_: Any, **__: Any) -> None:
         """Raise GraphError: `nf.gradients` takes gradients of values that were read."""
-        raise GraphError("a TensorArray has no gradient of its own", hint="Use nf.gradients.")
+        raise GraphError("TensorArray.grad is not supported", hint="Use nf.gradients.")
 
     # ---- the stored elements ------------------------------------------------------------------
 
@@ -250,7 +250,7 @@ class TensorArray(Composite):
         """Raise DtypeError or ShapeError unless the dtype and shape fit the elements."""
         if dtype != self.dtype:
             raise DtypeError(
-                f"{what.name} is {dtype}, and the TensorArray holds {self.dtype}",
+                f"{what.name} is {dtype}, but the TensorArray holds {self.dtype}",
                 node=what.name,
                 hint=f"Cast it: nf.cast(x, {self.dtype!r}).",
             )
@@ -285,7 +285,7 @@ def _listed(shape: Any) -> list[Any] | None:
         return None
     if isinstance(shape, (Sequence, TensorShape)):
         return list(shape)
-    raise GraphError(f"element_shape is a list of sizes, not {shape!r:.40}")
+    raise GraphError(f"element_shape must be a list of sizes, not {shape!r:.40}")
 
 
 def _known(shape: list[Any]) -> tuple[int | None, ...]:

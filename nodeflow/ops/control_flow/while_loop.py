@@ -80,7 +80,7 @@ class WhileLoop(Op):
         _check_condition(output_types(attrs["cond"], given))
         made = output_types(attrs["body"], given)
         if len(made) < count:
-            raise GraphError(f"the body gives {len(made)} values, and {count} are carried")
+            raise GraphError(f"the body returns {len(made)} values, but {count} are carried")
         carried = [
             check_carried(f"values.{i}", old, new, attrs["invariants"])
             for i, (old, new) in enumerate(zip(carried, made, strict=False))
@@ -158,7 +158,7 @@ def _invariant(types: Sequence[TensorType], invariants: Any) -> list[TensorType]
         return list(types)
     if not isinstance(invariants, (list, tuple)) or len(invariants) != len(types):
         raise AttributeProblem(
-            f"invariants must be a list of {len(types)} shapes, or null where one stays",
+            f"invariants must be a list of {len(types)} shapes; null keeps a shape",
             port="invariants",
         )
     found = []

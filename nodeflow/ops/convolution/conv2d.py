@@ -106,11 +106,13 @@ def windows_of(filter_: TensorType, attrs: Mapping[str, Any]) -> tuple[Windows, 
     if filter_.rank != len(layout):
         named = {"D": "depth", "H": "height", "W": "width", "I": "channels", "O": "filters"}
         names = ", ".join(named[axis] for axis in layout)
-        raise ShapeError(f"a filter is ({names}), not {shape_text(filter_.shape)}", port="filter")
+        raise ShapeError(
+            f"a filter must be ({names}), not {shape_text(filter_.shape)}", port="filter"
+        )
     *kernel, channels, filters = filter_shape_last(filter_.shape, layout)
     if 0 in kernel:
         raise ShapeError(
-            f"a filter of shape {shape_text(filter_.shape)} sees nothing", port="filter"
+            f"a filter of shape {shape_text(filter_.shape)} has no elements", port="filter"
         )
     if filters is not None and filters % attrs["groups"]:
         raise AttributeProblem(
@@ -133,7 +135,7 @@ def convolved(
         groups = f" in {attrs['groups']} groups" if attrs["groups"] > 1 else ""
         size = {"HWIO": "third", "OIHW": "second", "DHWIO": "fourth", "OIDHW": "second"}
         raise ShapeError(
-            f"{port} has {have} channels, and the filter {shape_text(filter_.shape)} takes "
+            f"{port} has {have} channels, but the filter {shape_text(filter_.shape)} takes "
             f"{channels * attrs['groups']}{groups}",
             port=port,
             hint=f"The filter's {size[attrs['filter_layout']]} size times groups is the number of "

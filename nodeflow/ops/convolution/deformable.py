@@ -73,7 +73,7 @@ class DeformConv2D(Composed):
             expected = layout_shape((n, *sizes, elements * depth), layout)
             if not compatible(given.shape, expected):
                 raise ShapeError(
-                    f"{port} is {shape_text(given.shape)} and must be {shape_text(expected)}",
+                    f"{port} is {shape_text(given.shape)}, but must be {shape_text(expected)}",
                     port=port,
                 )
         return out

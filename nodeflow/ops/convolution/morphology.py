@@ -52,7 +52,7 @@ class Dilation2D(Composed):
         """
         if filter_.rank != 3 or None in filter_.shape[:2] or 0 in filter_.shape[:2]:
             raise ShapeError(
-                f"a filter is (height, width, channels), not {shape_text(filter_.shape)}",
+                f"a filter must be (height, width, channels), not {shape_text(filter_.shape)}",
                 port="filter",
             )
         return Windows.of([size or 0 for size in filter_.shape[:2]], attrs)
@@ -69,7 +69,7 @@ class Dilation2D(Composed):
             )
         if not compatible((channels,), filter_.shape[2:]):
             raise ShapeError(
-                f"x has {channels} channels, and the filter {filter_.shape[2]}", port="filter"
+                f"x has {channels} channels, but the filter has {filter_.shape[2]}", port="filter"
             )
         channels = filter_.shape[2] if channels is None else channels
         return x.with_shape((n, *windows.counts(*sizes), channels))

@@ -64,7 +64,7 @@ def windows_of(attrs: Mapping[str, Any]) -> Windows:
     windows = Windows.of(size, {**attrs, "strides": attrs["strides"] or size})
     if any(max(axis.around) >= axis.reach for axis in windows.axes):
         raise AttributeProblem(
-            f"pads {attrs['pads']} leave windows of {list(size)} with nothing but border",
+            f"pads {attrs['pads']} let windows of {list(size)} contain only border",
             port="pads",
             hint="A border must be smaller than the window.",
         )

@@ -61,7 +61,7 @@ def made_sizes(
                 raise AttributeProblem(
                     f"a convolution of {size} elements does not have {count} windows",
                     port="output_sizes",
-                    hint=f"What follows from strides and border is {natural}.",
+                    hint=f"Strides and border result in {natural}.",
                 )
         return tuple(wanted)
     for axis, rest in zip(axes, more, strict=True):
@@ -116,7 +116,7 @@ class Conv2DTranspose(Convolution):
         if not compatible((have,), (channels,)):
             last = "first" if attrs["filter_layout"][0] == "O" else "last"
             raise ShapeError(
-                f"x has {have} channels, and the filter {shape_text(filter_.shape)} takes "
+                f"x has {have} channels, but the filter {shape_text(filter_.shape)} takes "
                 f"{channels}",
                 port="x",
                 hint=f"The filter's {last} size is the number of channels of x.",

@@ -243,7 +243,7 @@ def dropout(
     """
     if others:
         raise GraphError(
-            "dropout takes one tensor, and everything else by name",
+            "dropout takes one tensor, and all other arguments by name",
             hint="Say which it is: rate= (what is dropped), keep_prob= (what is kept, in every "
             "run) or training=.",
         )

@@ -33,7 +33,7 @@ def where(condition: Any, x: Any = None, y: Any = None, name: str | None = None)
         GraphError: only one of x and y is given, or they do not fit.
     """
     if (x is None) != (y is None):
-        raise GraphError("where takes x and y, or neither", hint="Leave out both, or none.")
+        raise GraphError("where takes x and y, or neither", hint="Give both, or omit both.")
     if x is None:
         return F.nonzero(condition, name=name)
     return F.where(condition, x, y, name=name)

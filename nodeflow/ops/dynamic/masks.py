@@ -42,7 +42,7 @@ def masked_axes(x: TensorType, mask: TensorType, axis: int) -> tuple[int, int]:
         raise ShapeError(
             f"a mask {shape_text(mask.shape)} does not fit {shape_text(x.shape)} from axis {axis}",
             port="mask",
-            hint="Its sizes must be those of the axes of x that it chooses from.",
+            hint="Its sizes must equal those of the axes that it selects from.",
         )
     return first, last
 
@@ -208,7 +208,7 @@ class UniqueWithCounts(Op):
         x = types[0]
         if x.rank != 1:
             raise ShapeError(
-                f"unique values are those of a vector, not of shape {shape_text(x.shape)}",
+                f"unique takes a vector, not shape {shape_text(x.shape)}",
                 port="x",
                 hint="Reshape it to [-1] first.",
             )

@@ -46,7 +46,7 @@ class Adjustment(Picture):
             check_broadcast(name, wired, x)
             if self.channels and wired.rank and wired.shape[CHANNELS] not in (1, None):
                 raise ShapeError(
-                    f"{name} of shape {shape_text(wired.shape)} is not the same for all channels",
+                    f"{name} of shape {shape_text(wired.shape)} must not vary along channels",
                     port=name,
                     hint="Give one number, or sizes (rows, 1, 1, 1).",
                 )

@@ -243,7 +243,7 @@ class BatchToSpace(Picture):
         for size, block, (before, after) in zip(x.shape[1:], blocks, crops, strict=False):
             whole = times(size, block)
             if whole is not None and whole < before + after:
-                raise AttributeProblem(f"crops take more than {whole}", port="crops")
+                raise AttributeProblem(f"crops remove more than {whole} elements", port="crops")
             sizes.append(None if whole is None else whole - before - after)
         return x.with_shape((rows, *sizes, *x.shape[len(blocks) + 1 :]))
 

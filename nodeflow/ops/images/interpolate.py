@@ -192,7 +192,7 @@ class Interpolate(Composed):
             begin, end = crops[index]
             new = math.floor(old * (end - begin) * scale) if wanted is None else wanted
             if new < 0 or (new and not old) or (new and not scale > 0):
-                raise AttributeProblem(f"{old} elements become no {new}", port="sizes")
+                raise AttributeProblem(f"{old} elements cannot become {new}", port="sizes")
             steps.append((axis, old, new, scale, (begin, end)))
         return steps
 

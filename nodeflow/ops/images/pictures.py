@@ -44,7 +44,7 @@ def check_picture(
             "(rows, height, width, channels)" if rank == 4 else "(..., height, width, channels)"
         )
         raise ShapeError(
-            f"pictures are {wanted}, not {shape_text(x.shape)}",
+            f"pictures must be {wanted}, not {shape_text(x.shape)}",
             port=port,
             hint="Insert a reshape or expand_dims.",
         )
@@ -116,5 +116,5 @@ def share(size: Dim, parts: int, what: str, port: str = "x") -> Dim:
         ShapeError: there is a remainder.
     """
     if size is not None and size % parts:
-        raise ShapeError(f"{what} {size} is no multiple of {parts}", port=port)
+        raise ShapeError(f"{what} {size} is not a multiple of {parts}", port=port)
     return None if size is None else size // parts

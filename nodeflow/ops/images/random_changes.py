@@ -125,7 +125,7 @@ class RandomCrop(RandomChange):
                 hint="Give one number per axis; -1 is the whole axis.",
             )
         if any(s < -1 for s in size):
-            raise AttributeProblem(f"{list(size)} is no size", port="size")
+            raise AttributeProblem(f"{list(size)} is not a size", port="size")
         for have, wanted in zip(x.shape, size, strict=True):
             if have is not None and wanted > have:
                 raise ShapeError(

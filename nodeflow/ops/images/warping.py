@@ -60,7 +60,7 @@ class AffineGrid(Picture):
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
         theta, size = types[0], attrs["size"]
         if not size or min(size) < 0:
-            raise AttributeProblem(f"{list(size)} is no size", port="size")
+            raise AttributeProblem(f"{list(size)} is not a size", port="size")
         axes = len(size)
         if theta.rank != 3 or not compatible(theta.shape[1:], (axes, axes + 1)):
             raise ShapeError(
@@ -233,7 +233,7 @@ class Transform(Warp):
         if size is None:
             return super().output_size(x, attrs)
         if len(size) != 2 or min(size) < 0:
-            raise AttributeProblem(f"{list(size)} is no height and width", port="size")
+            raise AttributeProblem(f"{list(size)} is not a height and width", port="size")
         return size
 
     def matrices(self, x: Tensor, *given: Tensor, **attrs: Any) -> Tensor:

@@ -43,10 +43,10 @@ def nd_shape(x: TensorType, indices: TensorType, batch: int) -> Shape:
         raise ShapeError(
             f"the last size of indices {shape_text(indices.shape)} must be known",
             port="indices",
-            hint="It says how many axes of x they name.",
+            hint="It is the number of axes of x that they index.",
         )
     if not depth:
-        raise ShapeError("indices without numbers name no axis of x", port="indices")
+        raise ShapeError("indices without numbers index no axis of x", port="indices")
     rest = x.shape[batch:]
     if batch >= indices.rank or depth > len(rest):
         raise ShapeError(

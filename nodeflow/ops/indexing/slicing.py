@@ -78,14 +78,15 @@ class Slice(RuntimeAttributes):
             return size if size is not LATER and size >= 0 else None
         if begin < 0 or size < -1:
             raise AttributeProblem(
-                f"begin {begin} and size {size} are no block",
+                f"begin {begin} and size {size} do not describe a block",
                 port="begin" if begin < 0 else "size",
-                hint="Use begin of 0 or more and size of -1 or more; strided_slice counts from the "
-                "end.",
+                hint="Use begin of 0 or more and size of -1 or more; to count from the end, "
+                "use strided_slice.",
             )
         if have is not None and begin + max(size, 0) > have:
             raise ShapeError(
-                f"a block from {begin} of size {size} leaves an axis of size {have}", port="size"
+                f"a block at {begin} of size {size} extends past an axis of size {have}",
+                port="size",
             )
         if size >= 0:
             return size
@@ -282,7 +283,7 @@ class Concat(Op):
                     f"{shape_text(type_.shape)} does not join {shape_text(types[0].shape)} along "
                     f"axis {axis}",
                     port=f"values.{index}",
-                    hint="All sizes but that of the axis must be equal.",
+                    hint="All sizes except along this axis must be equal.",
                 )
             total = shape[axis]
             shape = [q if p is None else p for p, q in zip(shape, other, strict=True)]
@@ -347,9 +348,9 @@ class Split(Op):
             return self._equal_sizes(size, parts)
         if min(parts, default=-1) < 0:
             raise AttributeProblem(
-                f"parts {list(parts)} is no list of sizes",
+                f"parts {list(parts)} is not a list of sizes",
                 port="parts",
-                hint="Use sizes from 0 on.",
+                hint="Use sizes of 0 or more.",
             )
         if size is not None and sum(parts) != size:
             raise ShapeError(
@@ -364,7 +365,9 @@ class Split(Op):
     def _equal_sizes(self, size: Dim, count: int) -> list[Dim]:
         if count < 1:
             raise AttributeProblem(
-                f"{count} parts", port="parts", hint="Use 1 or more, or a list of sizes."
+                f"there must be at least one part, not {count}",
+                port="parts",
+                hint="Use 1 or more, or a list of sizes.",
             )
         if size is None:
             return [None] * count

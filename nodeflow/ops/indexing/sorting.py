@@ -51,8 +51,8 @@ def check_along(x: TensorType, indices: TensorType, axis: int) -> int:
     wanted = with_size(x.shape, axis, None)
     if not compatible(wanted, indices.shape):
         raise ShapeError(
-            f"indices {shape_text(indices.shape)} and {shape_text(x.shape)} differ elsewhere than "
-            f"along axis {axis}",
+            f"indices {shape_text(indices.shape)} and {shape_text(x.shape)} differ along axes "
+            f"other than {axis}",
             port="indices",
         )
     return axis

@@ -263,7 +263,7 @@ class RandomBrightness(Augmentation):
     def infer(self, *types: TensorType, **attrs: Any) -> TensorType:
         limits = attrs["value_range"]
         if np.shape(limits) != (2,) or not limits[0] < limits[1]:
-            raise AttributeProblem(f"{limits} is no range of values", port="value_range")
+            raise AttributeProblem(f"{limits} is not a range of values", port="value_range")
         return super().infer(*types, **attrs)
 
     def change(self, x: Tensor, **attrs: Any) -> Tensor:
@@ -304,7 +304,7 @@ class RandomCrop(Augmentation):
         ):
             if new > old:
                 raise ShapeError(
-                    f"{shape_text(x.shape)} has no {name} of {new}",
+                    f"{shape_text(x.shape)} is smaller than the {name} {new}",
                     port=name,
                     hint="Use a smaller size, or resize before.",
                 )

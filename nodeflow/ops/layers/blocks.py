@@ -98,7 +98,7 @@ def _part_of(owner: Node, part: Part, block: Block) -> Tensor:
     if name in owner.graph:
         return owner.graph.tensor(name)
     raise ShapeError(
-        f"{block.short_id} needs a {part.name}, and the block that it shares with has none",
+        f"{block.short_id} needs a {part.name}, but the block that it shares with has none",
         port="owner",
         hint="Give both the same settings and inputs of the same size.",
     )

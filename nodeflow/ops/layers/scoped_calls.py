@@ -82,7 +82,7 @@ def _found(store: VariableStore, full: str, reuse: Any) -> Tensor | None:
         )
     if known is None and reuse is True:
         raise GraphError(
-            f"there is no layer {full!r} whose variables could be shared",
+            f"there is no layer {full!r} to share variables with",
             node=full,
             hint="To make it, use reuse=nf.AUTO_REUSE in the variable scope.",
         )

@@ -87,7 +87,7 @@ class Shared(Composed):
             if found is None or found.shape != shape:
                 has = "no" if found is None else f"one of {shape_text(found.shape)}"
                 raise ShapeError(
-                    f"it needs a {name} of {shape_text(shape)}, and the layer that it shares with "
+                    f"it needs a {name} of {shape_text(shape)}, but the layer that it shares with "
                     f"has {has}",
                     port="owner",
                     hint="Give both the same settings and inputs of the same size.",

@@ -66,7 +66,7 @@ def parse(equation: str, ranks: Sequence[int] = ()) -> tuple[list[str], str]:
         if letter not in letters or out.count(letter) > 1:
             raise AttributeProblem(
                 f"the output of {equation!r} has {letter!r} "
-                f"{'twice' if letter in letters else 'and no input has it'}",
+                f"{'twice' if letter in letters else 'but no input does'}",
                 port="equation",
                 hint="Name axes of the inputs, each once.",
             )
@@ -95,7 +95,7 @@ class Einsum(Op):
         inputs, out = parse(attrs["equation"], [t.rank for t in types])
         if len(inputs) != len(types):
             raise AttributeProblem(
-                f"{attrs['equation']!r} names {len(inputs)} inputs, and there are {len(types)}",
+                f"{attrs['equation']!r} names {len(inputs)} inputs, but there are {len(types)}",
                 port="equation",
                 hint="Separate the letters of each input by a comma.",
             )

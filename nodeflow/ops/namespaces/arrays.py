@@ -63,7 +63,7 @@ def known(value: Any) -> Any:
     numbers = value.type.array
     if numbers is None:
         raise GraphError(
-            f"{value.name} is known only when it runs", hint="Give numbers or a constant here."
+            f"{value.name} is known only in a run", hint="Give numbers or a constant here."
         )
     return numbers
 
@@ -182,7 +182,7 @@ def split(
         whole = x.shape[normalize_axis(axis, len(x.shape))]
         if whole is None or list(parts).count(-1) > 1:
             raise AttributeProblem(
-                f"what is left for -1 in {list(parts)} is not known", port="num_or_size_splits"
+                f"the size for -1 in {list(parts)} is unknown", port="num_or_size_splits"
             )
         parts = [whole - sum(parts) - 1 if p == -1 else p for p in parts]
     return F.split(x, parts=parts, axis=axis, name=name)

@@ -82,7 +82,9 @@ def variance_scaling_initializer(
         AttributeProblem: there is no such mode.
     """
     if mode not in ("FAN_IN", "FAN_OUT", "FAN_AVG"):
-        raise AttributeProblem(f"mode is FAN_IN, FAN_OUT or FAN_AVG, not {mode!r}", port="mode")
+        raise AttributeProblem(
+            f"mode must be FAN_IN, FAN_OUT or FAN_AVG, not {mode!r}", port="mode"
+        )
     kind = "uniform" if uniform else "truncated_normal"
     return initializers.variance_scaling_initializer(factor, mode.lower(), kind, seed, dtype)
 

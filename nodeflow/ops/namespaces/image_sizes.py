@@ -97,7 +97,7 @@ def resize_images(
     """
     x, new = tensor(images), pair("size", size)
     if method not in _METHODS:
-        raise AttributeProblem(f"there is no method {method!r} of resizing", port="method")
+        raise AttributeProblem(f"there is no resize method {method!r}", port="method")
     if preserve_aspect_ratio:
         height, width = x.shape[-3:-1]
         if not height or not width:
@@ -246,7 +246,7 @@ def pad_to_bounding_box(
         if size is None:
             raise ShapeError("pad_to_bounding_box needs a known height and width")
         if before < 0 or target - before - size < 0:
-            raise ShapeError(f"{size} pixels from {before} on do not fit into {target}")
+            raise ShapeError(f"{size} pixels at offset {before} do not fit into {target}")
         pairs.append((before, target - before - size))
     return F.pad(x, paddings=[*pairs, (0, 0)], name="pad_to_bounding_box")
 

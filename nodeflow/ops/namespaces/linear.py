@@ -136,7 +136,7 @@ def matrix_set_diag(
 
 def _one(k: Any) -> int:
     if isinstance(k, (tuple, list)):
-        raise AttributeProblem(f"k is one diagonal, not {k!r}", port="k")
+        raise AttributeProblem(f"k must be one diagonal, not {k!r}", port="k")
     return int(k)
 
 

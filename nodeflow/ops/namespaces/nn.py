@@ -274,9 +274,7 @@ def dropout(
         GraphError: neither share is given, or both are.
     """
     if (keep_prob is None) == (rate is None):
-        raise GraphError(
-            "dropout needs a keep_prob or a rate, one of both", hint="rate = 1 - keep_prob."
-        )
+        raise GraphError("dropout needs either keep_prob or rate", hint="rate = 1 - keep_prob.")
     share: dict[str, Any] = (
         {"rate": rate, "training": True} if keep_prob is None else {"keep_prob": keep_prob}
     )

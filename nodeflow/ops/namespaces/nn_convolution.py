@@ -277,7 +277,7 @@ def _transposed(
             fits = False
         if not fits:
             raise ShapeError(
-                f"output_shape is {shape_text(tuple(wanted))}, and strides and padding give "
+                f"output_shape is {shape_text(tuple(wanted))}, but strides and padding result in "
                 f"{shape_text(natural.shape)}",
                 node=name,
                 hint="Give sizes whose convolution has the sizes of the input, or leave "
@@ -381,7 +381,7 @@ def depthwise_conv2d(
     x, kernel = tensor(input, filter), tensor(filter, input)
     channels = kernel.shape[2]
     if channels is None or None in kernel.shape:
-        raise ShapeError(f"the filter {shape_text(kernel.shape)} needs sizes that are known")
+        raise ShapeError(f"the filter {shape_text(kernel.shape)} needs known sizes")
     height, width, _, multiplier = kernel.shape
     steps = either("depthwise_conv2d", "rate", rate, "dilations", dilations, 1)
     with scoped(name, "depthwise", [x]):

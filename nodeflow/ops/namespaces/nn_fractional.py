@@ -87,7 +87,7 @@ def _pooled(
         )
     if len(ratio) != 4 or ratio[0] != 1 or ratio[3] != 1 or min(ratio) < 1:
         raise AttributeProblem(
-            f"pooling_ratio {list(ratio)} is not [1, height, width, 1] with numbers from 1 on",
+            f"pooling_ratio {list(ratio)} is not [1, height, width, 1] with numbers of 1 or more",
             port="pooling_ratio",
         )
     with scoped(name, f"fractional_{kind}_pool", [x]):

@@ -118,7 +118,7 @@ def dct(
     if n is not None or axis != -1:
         raise GraphError(
             "dct transforms all of the last axis",
-            hint="Leave n and axis out; cut, pad or transpose the input before it.",
+            hint="Omit n and axis; slice, pad or transpose the input first.",
         )
     return F.dct(input, type=str(type), norm=norm, name=name)
 

@@ -61,7 +61,7 @@ def gather(
     batch = normalize_axis(batch_dims, depth + 1) if batch_dims < 0 else batch_dims
     along = normalize_axis(batch if axis is None else axis, rank)
     if along < batch:
-        raise GraphError(f"gather along axis {along} has no batch of {batch} axes before it")
+        raise GraphError(f"gather needs batch_dims of at most the axis, {along}, not {batch}")
     with scoped(name, "gather", [x]):
         # gather_nd gathers along the first axis after the batch: move the axis there and back.
         order = [*range(batch), along, *(a for a in range(batch, rank) if a != along)]

@@ -64,7 +64,7 @@ class CandidateSampler(Op):
         check_true(types[0], attrs, "true_classes")
         if attrs["unique"] and attrs["num_sampled"] > attrs["range_max"]:
             raise AttributeProblem(
-                f"there are no {attrs['num_sampled']} different classes of {attrs['range_max']}",
+                f"cannot draw {attrs['num_sampled']} different classes from {attrs['range_max']}",
                 port="num_sampled",
             )
         drawn = TensorType("int64", (attrs["num_sampled"],))
@@ -234,7 +234,7 @@ class SampledLoss(Composed):
             )
         if attrs["num_sampled"] > classes:
             raise AttributeProblem(
-                f"there are no {attrs['num_sampled']} different classes of {classes}",
+                f"cannot draw {attrs['num_sampled']} different classes from {classes}",
                 port="num_sampled",
             )
         rows = labels.shape[0] if inputs.shape[0] is None else inputs.shape[0]

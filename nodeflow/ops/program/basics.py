@@ -65,7 +65,7 @@ def placeholder_with_default(
             raise GraphError(
                 f"a default of shape {shape_text(input.shape)} does not fit the shape {shape}",
                 node=input.name,
-                hint="Give a shape that the default has.",
+                hint="Give a shape that fits the default.",
             )
         return F.identity(input, name=name)
     if isinstance(input, Tensor):
@@ -121,5 +121,5 @@ def set_random_seed(seed: int) -> None:
         GraphError: the seed is no whole number.
     """
     if isinstance(seed, bool) or not isinstance(seed, int):
-        raise GraphError(f"a seed is a whole number, not {seed!r}")
+        raise GraphError(f"a seed must be a whole number, not {seed!r}")
     get_default_graph().seed = seed

@@ -35,7 +35,7 @@ class Flags:
 
     def _define(self, name: str, default: Any, help: str | None, **rest: Any) -> None:
         if not isinstance(name, str) or not name.isidentifier():
-            raise GraphError(f"{name!r} cannot name an option", hint="Write a word.")
+            raise GraphError(f"{name!r} is not a valid option name", hint="Write a word.")
         self._defined[name] = {"default": default, "help": help, **rest}
         if self._rest is not None:
             self(self._argv)

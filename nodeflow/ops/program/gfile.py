@@ -120,7 +120,7 @@ def Rename(oldname: Path, newname: Path, overwrite: bool = False) -> None:
 
 def _free(path: Path, overwrite: bool) -> None:
     if not overwrite and os.path.exists(path):
-        raise FileProblem(f"{path} exists", hint="Say overwrite=True.")
+        raise FileProblem(f"{path} exists", hint="Set overwrite=True.")
 
 
 publish(globals(), __all__)

@@ -40,7 +40,7 @@ class PyFunc(Op):
         if not self.dtypes:
             return ()
         if len(results) != len(self.dtypes):
-            raise RunError(f"the function gave {len(results)} results, not {len(self.dtypes)}")
+            raise RunError(f"the function returned {len(results)} results, not {len(self.dtypes)}")
         return tuple(map(_checked, results, self.dtypes))
 
 
@@ -48,7 +48,7 @@ def _checked(value: Any, dtype: str) -> np.ndarray:
     array = np.asarray(value)
     if isinstance(value, (np.ndarray, np.generic)) and array.dtype != numpy_dtype(dtype):
         raise RunError(
-            f"the function gave {array.dtype}, and Tout says {dtype}",
+            f"the function returned {array.dtype}, but Tout is {dtype}",
             hint=f"Return value.astype({dtype!r}).",
         )
     return array.astype(numpy_dtype(dtype))

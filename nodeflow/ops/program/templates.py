@@ -154,7 +154,7 @@ def _hessian(y: Tensor, x: Tensor) -> Tensor:
         raise ShapeError(f"hessians need a known shape, not {shape_text(x.shape)}", node=x.name)
     slope = api.gradients(y, [x])[0]
     if slope is None:
-        raise GraphError(f"what is derived does not depend on {x.name}")
+        raise GraphError(f"ys do not depend on {x.name}")
     flat = F.reshape(slope, shape=[-1])
     rows = []
     for place in range(x.type.size or 0):

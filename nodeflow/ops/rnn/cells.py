@@ -110,7 +110,7 @@ class RNNCell:
         for key, (shape, _) in wanted.items():
             if self._made[key].shape != shape:
                 raise ShapeError(
-                    f"{self._made[key].name} has shape {shape_text(self._made[key].shape)}, and "
+                    f"{self._made[key].name} has shape {shape_text(self._made[key].shape)}, but "
                     f"{features} features need {shape_text(shape)}",
                     node=inputs.node.name,
                     hint="A cell has one set of weights: make a new cell for other inputs.",

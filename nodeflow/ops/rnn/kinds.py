@@ -147,7 +147,7 @@ class Recurrent(Composed):
         ):
             if not compatible(type_.shape, shape):
                 raise ShapeError(
-                    f"{port} has shape {shape_text(type_.shape)}, and for {units} units it must be "
+                    f"{port} has shape {shape_text(type_.shape)}, but for {units} units it must be "
                     f"{shape_text(shape)}",
                     port=port,
                 )
@@ -164,7 +164,7 @@ class Recurrent(Composed):
             raise ShapeError(f"x must be {axes}, not {shape_text(x.shape)}", port="x")
         if not compatible(x.shape[-1:], kernel.shape[:1]):
             raise ShapeError(
-                f"x has {x.shape[-1]} features, and the kernel {shape_text(kernel.shape)} takes "
+                f"x has {x.shape[-1]} features, but the kernel {shape_text(kernel.shape)} takes "
                 f"{kernel.shape[0]}",
                 port="x",
             )

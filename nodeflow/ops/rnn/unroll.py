@@ -161,7 +161,7 @@ def _by_time(inputs: Any, time_major: bool, dtype: Any) -> Tensor:
         )
     if dtype is not None and dtype_name(dtype) != x.dtype:
         raise DtypeError(
-            f"the inputs are {x.dtype} and the state is to be {dtype_name(dtype)}",
+            f"the inputs are {x.dtype} but the state must be {dtype_name(dtype)}",
             node=x.node.name,
             hint="Leave dtype out, or insert a Cast.",
         )
@@ -205,7 +205,7 @@ def _loop(
         out, new = step(slices[:count], nest.pack(state, old))
         leaves = nest.flatten(new)
         if len(leaves) != len(old):
-            raise GraphError(f"{cell!r} gives a state of {len(leaves)} parts, not {len(old)}")
+            raise GraphError(f"{cell!r} returns a state of {len(leaves)} parts, not {len(old)}")
         if within is not None:
             leaves = [F.where(slices[-1], n, o) for n, o in zip(leaves, old, strict=True)]
             out = F.where(slices[-1], out, F.zeros_like(out))

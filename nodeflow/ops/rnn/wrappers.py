@@ -34,7 +34,7 @@ class MultiRNNCell(RNNCell):
             raise GraphError("MultiRNNCell needs a list of cells", hint="MultiRNNCell([a, b]).")
         if not state_is_tuple:
             raise GraphError(
-                "MultiRNNCell has its state as a tuple", hint="Leave state_is_tuple out."
+                "the state of MultiRNNCell is a tuple", hint="Leave state_is_tuple out."
             )
         self._cells = list(cells)
         self._scope: Any = None
@@ -149,7 +149,7 @@ class DropoutWrapper(_Around):
     def __call__(self, inputs: Any, state: Any, scope: Any = None) -> tuple[Any, Any]:
         if self._same:
             raise GraphError(
-                "variational_recurrent drops the same in all steps, so it needs all of them",
+                "variational_recurrent has one mask for all steps, so it needs all steps",
                 hint="Use nf.nn.dynamic_rnn.",
             )
         out, new = self._cell(self._dropped(inputs, self._keep[0], 1), state, scope)

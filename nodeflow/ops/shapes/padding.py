@@ -99,7 +99,7 @@ class Pad(Op):
         pairs = self._pairs(x.rank, attrs["paddings"])
         if attrs["mode"] != "constant" and any(d == 0 != sum(p) for d, p in zip(x.shape, pairs)):
             raise ShapeError(
-                f"{shape_text(x.shape)} has an axis of size 0, and nothing to repeat",
+                f"{shape_text(x.shape)} has an axis of size 0, without elements to repeat",
                 port="x",
                 hint="Use a constant border.",
             )

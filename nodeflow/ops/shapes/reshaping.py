@@ -137,7 +137,7 @@ class Flatten(Op):
             raise ShapeError(
                 "flatten needs rows, not a single number",
                 port="x",
-                hint="Give it at least one axis: that of the rows.",
+                hint="Give it at least one axis, the rows.",
             )
         return x.with_shape((x.shape[0], x.with_shape(x.shape[1:]).size))
 

@@ -25,7 +25,7 @@ def _ids(labels: Any, found: Any) -> tuple[Tensor, Tensor]:
         raise ShapeError(
             f"labels {shape_text(labels.shape)} and predictions {shape_text(found.shape)} do not "
             "fit",
-            hint="Both have the same rank, or the labels one axis less.",
+            hint="Give both the same rank, or labels with one axis less.",
         )
     return labels, found
 

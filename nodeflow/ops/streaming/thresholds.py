@@ -63,7 +63,7 @@ def _counts(
 def _even(count: int, *, last: float) -> list[float]:
     """Return evenly spaced thresholds from just below 0 to ``last``."""
     if count < 2:
-        raise AttributeProblem("num_thresholds is at least 2", port="num_thresholds")
+        raise AttributeProblem("num_thresholds must be at least 2", port="num_thresholds")
     return [-STEP, *((i + 1) / (count - 1) for i in range(count - 2)), last]
 
 
@@ -179,10 +179,10 @@ def auc(
         "minoring": F.minimum, "majoring": F.maximum,
     }  # fmt: skip
     if curve not in ("ROC", "PR"):
-        raise AttributeProblem(f"curve is ROC or PR, not {curve!r}", port="curve")
+        raise AttributeProblem(f"curve must be ROC or PR, not {curve!r}", port="curve")
     if summation_method not in heights:
         raise AttributeProblem(
-            f"summation_method is one of {', '.join(heights)}, not {summation_method!r}",
+            f"summation_method must be one of {', '.join(heights)}, not {summation_method!r}",
             port="summation_method",
         )
     if thresholds is None:
@@ -283,4 +283,4 @@ def specificity_at_sensitivity(
 
 def _is_share(name: str, value: float) -> None:
     if not 0 <= value <= 1:
-        raise AttributeProblem(f"{name} is between 0 and 1, not {value!r}", port=name)
+        raise AttributeProblem(f"{name} must be between 0 and 1, not {value!r}", port=name)

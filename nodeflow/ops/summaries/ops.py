@@ -123,7 +123,8 @@ class ImageSummary(Summary):
         type_ = types[0]
         if type_.has_rank and (type_.rank != 4 or type_.shape[3] not in (1, 3, 4, None)):
             raise ShapeError(
-                f"pictures are (n, height, width, channels) with 1, 3 or 4 channels, not {type_}",
+                f"pictures must be (n, height, width, channels) with 1, 3 or 4 channels, "
+                f"not {type_}",
                 port="tensor",
                 hint="Insert reshape before it.",
             )

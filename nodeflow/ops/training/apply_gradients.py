@@ -104,7 +104,7 @@ def _settings(attrs: Mapping[str, Any]) -> dict[str, Any]:
     try:
         if not isinstance(given, Mapping) or {"learning_rate", "variables"} & given.keys():
             raise GraphError(
-                "settings are an object without learning_rate and variables",
+                "settings must be an object without learning_rate and variables",
                 hint='Write {} or, say, {"beta1": 0.5}.',
             )
         return rule.bind_attrs(given)
@@ -121,7 +121,7 @@ def _check_wired(attrs: Mapping[str, Any]) -> None:
     listed = isinstance(names, Sequence) and not isinstance(names, str)
     if not listed or len(set(map(str, names))) < len(names) or not set(map(str, names)) <= {*known}:
         raise AttributeProblem(
-            f"{attrs['rule']} takes no wired {names}",
+            f"{attrs['rule']} takes no connected {names}",
             port="wired",
             hint=f"List some of {', '.join(known)}." if known else "It has no such settings.",
         )

@@ -90,11 +90,11 @@ def piecewise_constant(
     boundaries, values = list(boundaries), list(values)
     if len(values) != len(boundaries) + 1:
         raise GraphError(
-            f"{len(boundaries)} boundaries part {len(boundaries) + 1} values, not {len(values)}"
+            f"{len(boundaries)} boundaries separate {len(boundaries) + 1} values, not {len(values)}"
         )
     plain = [b for b in boundaries if not isinstance(b, Tensor)]
     if plain != sorted(plain):
-        raise GraphError(f"the boundaries {plain} do not rise")
+        raise GraphError(f"the boundaries {plain} must increase")
     graph = F.graph_of([x, *boundaries, *values])
     with graph, graph.name_scope(name or "PiecewiseConstant"):
         x = graph.as_tensor(x)

@@ -35,7 +35,9 @@ def create_global_step(graph: Graph | None = None) -> Tensor:
     """
     graph = graph or get_default_graph()
     if get_global_step(graph) is not None:
-        raise GraphError("this graph has a global step", hint="Use get_or_create_global_step.")
+        raise GraphError(
+            "this graph already has a global step", hint="Use get_or_create_global_step."
+        )
     with graph, graph.name_scope(None), graph.control_dependencies(None):
         step = graph.apply("variable", value=0, dtype="int64", trainable=False, name=NAME)
     graph.add_to_collection(NAME, step)

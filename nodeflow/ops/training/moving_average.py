@@ -100,10 +100,10 @@ class ExponentialMovingAverage:
         """Create the variable of an average, outside the user's scopes."""
         if not isinstance(tensor, Tensor) or not tensor.type.is_float:
             shown = tensor.name if isinstance(tensor, Tensor) else type(tensor).__name__
-            raise GraphError(f"{shown} is no float tensor, so it has no moving average")
+            raise GraphError(f"{shown} is not a float tensor, so it has no moving average")
         if tensor in self._averages:
             raise GraphError(
-                f"a moving average of {tensor.name} is kept already",
+                f"{tensor.name} already has a moving average",
                 node=tensor.node.name,
                 hint="Call apply once, with all variables.",
             )

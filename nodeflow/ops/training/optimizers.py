@@ -248,7 +248,9 @@ def _variables(given: Any) -> list[Tensor]:
     for each in found:
         if not isinstance(each, Tensor) or each.node.op.id != "variable":
             shown = each.name if isinstance(each, Tensor) else type(each).__name__
-            raise GraphError(f"{shown} is not a variable", hint="Give what nf.variable returns.")
+            raise GraphError(
+                f"{shown} is not a variable", hint="Give a variable made with nf.variable."
+            )
     return found
 
 

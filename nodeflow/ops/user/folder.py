@@ -60,7 +60,7 @@ def choose_folder(folder: Path | None) -> None:
             path.parent.mkdir(parents=True, exist_ok=True)
             write_atomically(path, f"{folder.absolute()}\n".encode())
     except OSError as error:
-        raise FileProblem(f"the choice cannot be kept in {path}: {error.strerror}") from error
+        raise FileProblem(f"the choice cannot be saved in {path}: {error.strerror}") from error
 
 
 def make_folder(folder: Path | None = None) -> Path:
@@ -83,7 +83,9 @@ def make_folder(folder: Path | None = None) -> Path:
             shutil.rmtree(made, ignore_errors=True)
             raise
     except OSError as error:
-        raise FileProblem(f"the plugin folder {folder} cannot be made: {error.strerror}") from error
+        raise FileProblem(
+            f"the plugin folder {folder} cannot be created: {error.strerror}"
+        ) from error
     return folder
 
 
@@ -95,7 +97,7 @@ def new_file(name: str, folder: Path | None = None) -> Path:
     """
     path = make_folder(folder) / f"{name}.py"
     if path.exists():
-        raise FileProblem(f"there is a file {path.name} already")
+        raise FileProblem(f"the file {path.name} already exists")
     text = resource(TEMPLATE).read_text(encoding="utf-8").replace("NAME", name)
     try:
         write_atomically(path, text.encode())

@@ -65,7 +65,7 @@ def _parse(formula: str, names: set[str]) -> ast.Expression:
         if not isinstance(item, _NODES) or (isinstance(item, ast.Compare) and len(item.ops) > 1):
             used = ast.unparse(item) or type(item).__name__
             raise UserOpError(
-                f"the formula uses {used}, which kernels have not",
+                f"the formula uses {used}, which kernels do not support",
                 hint=f"It can use + - * /, comparisons, and {', '.join(functions())}.",
             )
         if isinstance(item, ast.Name) and item not in called and item.id not in names:

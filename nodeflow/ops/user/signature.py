@@ -48,7 +48,7 @@ def read_signature(
         if parameter.kind is Parameter.VAR_KEYWORD:
             raise UserOpError(f"**{parameter.name} is neither a port nor an attribute")
         if parameter.name == "name":
-            raise UserOpError("no parameter can be called 'name': that is the node's")
+            raise UserOpError("no parameter can be called 'name', which is the node's name")
         if _is_tensor(parameter, annotation):
             ports.append(_port(parameter, dtypes, group))
         else:

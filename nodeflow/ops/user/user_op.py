@@ -187,13 +187,13 @@ class UserOp(Op):
         )
         dtype = numpy_dtype(wanted.dtype)
         if not fits or not np.can_cast(result.dtype, dtype, "same_kind"):
-            self._refuse(f"returned {result.dtype} {result.shape}, and {wanted} was expected")
+            self._refuse(f"returned {result.dtype} {result.shape}, not {wanted}")
         shared = any(np.may_share_memory(result, array) for array in arrays)
         return result.astype(dtype) if shared else result.astype(dtype, copy=False)
 
     def _refuse(self, what: str) -> NoReturn:
         rule = self.declared.infer
-        said = f" by infer={rule!r}" if isinstance(rule, str) else ""
+        said = f", as infer={rule!r} requires" if isinstance(rule, str) else ""
         raise RunError(f"{self.id} {what}{said}", hint=f"See {self.place}.")
 
     def lower(self, types: Sequence[TensorType], outs: Sequence[TensorType], **attrs: Any) -> Any:

@@ -271,7 +271,7 @@ class _Opening:
         else:
             raise NameProblem(
                 f"{name_or_scope!r} is not a variable scope",
-                hint="Give a name, or the scope that `as` gave.",
+                hint="Give a name, or the scope from `with ... as`.",
             )
 
     def _default(self, default_name: str | None) -> str:
@@ -281,7 +281,7 @@ class _Opening:
             )
         if self.reuse:
             raise GraphError(
-                "reuse needs the name of the scope that is shared",
+                "reuse needs the name of the shared scope",
                 node="variable_scope",
                 hint="Give name_or_scope instead of default_name.",
             )

@@ -190,7 +190,7 @@ def _full(name: str, shape: Shape | None) -> tuple[int, ...]:
     known = tuple(size for size in shape or () if size is not None)
     if shape is None or len(known) < len(shape):
         raise ShapeError(
-            f"the shape of the new variable {name!r} must be known, and it is "
+            f"the shape of the new variable {name!r} must be known, but it is "
             f"{'not given' if shape is None else shape_text(shape)}",
             hint="Give every size.",
         )

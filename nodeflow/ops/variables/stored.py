@@ -68,9 +68,9 @@ def stored_value(variable: Node) -> np.ndarray:
     there = type_of_array(found).with_value(None)
     if there != wanted:
         raise RunError(
-            f"its stored initial value is {there.dtype} {shape_text(there.shape)}, and the "
-            f"variable {wanted.dtype} {shape_text(wanted.shape)}",
+            f"its stored initial value is {there.dtype} {shape_text(there.shape)}, but the "
+            f"variable is {wanted.dtype} {shape_text(wanted.shape)}",
             node=variable.name,
-            hint="Set dtype and shape to those of the value, or choose another initializer.",
+            hint="Set the value's dtype and shape, or choose another initializer.",
         )
     return np.asarray(found)

@@ -283,7 +283,7 @@ def test_errors_say_where_and_when() -> None:
             nf.map_fn(lambda v: v, nf.constant(1.0))
         with pytest.raises(ShapeError, match="has 3 slices, and others have 2"):
             nf.map_fn(lambda p: p[0], (x, nf.zeros([3])))
-        with pytest.raises(DtypeError, match="fn returns float32, and dtype says int32"):
+        with pytest.raises(DtypeError, match="fn returns float32, but dtype is int32"):
             nf.map_fn(lambda v: v, x, dtype="int32")
         with pytest.raises(ShapeError, match="initializer is float32"):
             nf.scan(lambda a, v: nf.zeros([3]), x, nf.zeros([2]))

@@ -131,11 +131,11 @@ def test_what_does_not_fit_is_refused() -> None:
         array = nf.TensorArray(nf.float32, 3).write(0, [1.0, 2.0])
         with pytest.raises(ShapeError, match=r"shape \(3,\), and the elements .* \(2,\)"):
             array.write(1, [1.0, 2.0, 3.0])
-        with pytest.raises(DtypeError, match="is int32, and the TensorArray holds float32"):
+        with pytest.raises(DtypeError, match="is int32, but the TensorArray holds float32"):
             array.write(1, nf.constant([1, 2]))
         with pytest.raises(ShapeError, match="elements is not known"):
             nf.TensorArray(nf.float32, 3).stack()
-        with pytest.raises(GraphError, match="no gradient of its own"):
+        with pytest.raises(GraphError, match="grad is not supported"):
             array.grad("x")
         beyond = array.write(3, [1.0, 2.0]).stack()
     with pytest.raises(NodeflowError, match="index 3"), nf.Session(graph) as session:

@@ -64,7 +64,7 @@ def test_without_offsets_it_is_convolution() -> None:
 def test_what_does_not_fit_is_refused() -> None:
     with nf.Graph():
         x, f = nf.zeros([1, 4, 5, 3]), nf.zeros([2, 2, 3, 2])
-        with pytest.raises(ShapeError, match=r"offset is .* and must be"):
+        with pytest.raises(ShapeError, match=r"offset is .*, but must be"):
             nf.deform_conv2d(x, f, nf.zeros([1, 4, 5, 4]))
         with pytest.raises(AttributeProblem, match="3 channels"):
             nf.deform_conv2d(x, f, nf.zeros([1, 4, 5, 16]), offset_groups=2)

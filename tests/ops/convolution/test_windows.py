@@ -214,11 +214,11 @@ def test_one_number_is_a_border_on_every_side(axes: int) -> None:
     [
         (lambda x, f: nf.conv2d(x, f, pads=[[1, 1]]), "2 pairs"),
         (lambda x, f: nf.conv2d(x, f, pads=-1), "2 pairs"),
-        (lambda x, f: nf.max_pool2d(x, pads=2), "nothing but border"),
+        (lambda x, f: nf.max_pool2d(x, pads=2), "only border"),
         (lambda x, f: nf.conv2d(x, f, filter_layout="OIHW"), "has 2 channels"),
         (lambda x, f: nf.conv2d_transpose(x, f, output_padding=(1, 0)), "less than the strides"),
         (lambda x, f: nf.conv2d_transpose(x, f, strides=2, output_sizes=(4, 9)), "windows"),
-        (lambda x, f: nf.conv2d_transpose(x, f, pads=9), "leaves nothing"),
+        (lambda x, f: nf.conv2d_transpose(x, f, pads=9), "removes all"),
         (lambda x, f: nf.conv3d(x, f), "DHWIO|five axes|depth"),
         (lambda x, f: nf.max_pool3d(x), "five axes"),
         (lambda x, f: nf.max_pool2d(x, size=(2, 3, 4)), "one or two positive numbers"),

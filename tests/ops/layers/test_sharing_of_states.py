@@ -107,7 +107,7 @@ def test_a_shared_layer_of_another_size_is_refused() -> None:
         with pytest.raises(ShapeError, match="needs a kernel"):
             nf.layers.gru(x, 4, name="g", reuse=True)
         nf.layers.residual_dense(x, 3, name="r", normalization="none")
-        with pytest.raises(ShapeError, match="needs a norm, and the block"):
+        with pytest.raises(ShapeError, match="needs a norm, but the block"):
             nf.layers.residual_dense(x, 3, name="r", reuse=True)
         with pytest.raises(ShapeError, match="needs a kernel"):
             nf.layers.residual_dense(x, 4, name="r", normalization="none", reuse=True)

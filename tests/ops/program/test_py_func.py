@@ -45,8 +45,8 @@ def test_the_function_cannot_change_what_it_gets_and_its_errors_name_the_node(ti
     with nf.Session(graph, tier=tier) as session:
         assert [v.tolist() for v in session.run([zero, x])] == [[0.0, 0.0], [1.0, 2.0]]
         for tensors, said in (
-            (wrong, "wrong: the function gave float64, and Tout says float32"),
-            (few, "few: the function gave 1 results, not 2"),
+            (wrong, "wrong: the function returned float64, but Tout is float32"),
+            (few, "few: the function returned 1 results, not 2"),
             (broken, "broken: .*division by zero"),
         ):
             with pytest.raises(RunError, match=said):

@@ -148,7 +148,7 @@ def test_what_is_refused() -> None:
         step = nf.train.get_or_create_global_step()
         with pytest.raises(GraphError, match="global_step"):
             nf.train.exponential_decay(0.1, None, 10, 0.5)
-        with pytest.raises(GraphError, match="2 boundaries part 3 values, not 2"):
+        with pytest.raises(GraphError, match="2 boundaries separate 3 values, not 2"):
             nf.train.piecewise_constant(step, [1, 2], [0.1, 0.2])
-        with pytest.raises(GraphError, match="do not rise"):
+        with pytest.raises(GraphError, match="must increase"):
             nf.train.piecewise_constant(step, [2, 1], [0.1, 0.2, 0.3])

@@ -86,7 +86,7 @@ def test_a_saver_can_load_means_in_place_of_variables() -> None:
         assert means.average(other) is None
         with pytest.raises(GraphError, match="already"):
             means.apply([w])
-        with pytest.raises(GraphError, match="no float tensor"):
+        with pytest.raises(GraphError, match="not a float tensor"):
             means.apply([nf.constant(3)])
 
 

@@ -112,5 +112,5 @@ def test_a_number_is_one_number() -> None:
         with pytest.raises(ShapeError, match="beta1 must be a scalar"):
             optimizer.apply_gradients(optimizer.compute_gradients(loss))
         pairs = {"variables": ["w"], "wired": ["rho"], "rule": "adam"}
-        with pytest.raises(AttributeProblem, match="adam takes no wired"):
+        with pytest.raises(AttributeProblem, match="adam takes no connected"):
             nf.apply_gradients(nf.constant(0.1), None, [w, nf.constant(0.5)], **pairs)

@@ -165,7 +165,7 @@ class BodyGraph(Graph):
         with super().control_dependencies(control_inputs):
             yield
 
-    # ---- what belongs to the graph outside ----------------------------------------------------
+    # ---- members of the outer graph -----------------------------------------------------------
 
     def add_to_collection(self, name: str, value: Any) -> None:
         self.outer.add_to_collection(name, value)

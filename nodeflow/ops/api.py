@@ -178,7 +178,7 @@ def clip_by_value(x: Any, min: Any = 0.0, max: Any = 1.0, name: str | None = Non
     Args:
         x: numbers; NaN stays NaN.
         min: lower bound: a number, an array, a tensor of the dtype of x, or None.
-        max: upper bound, likewise.
+        max: upper bound, given like ``min``.
 
     Raises:
         AttributeProblem: min is above max, or a bound is not exact in the dtype of x.

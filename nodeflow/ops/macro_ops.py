@@ -1,6 +1,6 @@
 """Gradients, and the base of optimizers: macro ops, which derive nodes when they are added.
 
-The file stores the one node. The derived nodes can be seen, inspected and fetched by name.
+The file stores only the macro node. The derived nodes can be seen, inspected and fetched by name.
 """
 
 from __future__ import annotations

@@ -300,7 +300,7 @@ class TiledAttentionGradient(Tiled):
         yield call(values((1, 1)), values((1, 1)), values((1, 1)))
 
 
-# ---- what both share ----------------------------------------------------------------------------
+# ---- shared functions ---------------------------------------------------------------------------
 
 
 def _scale(features: int, attrs: dict[str, Any]) -> float:

@@ -1,10 +1,10 @@
-"""The one loop: a subgraph that runs for each step of sequences and carries values along.
+"""Scans: loops over sequences. A subgraph runs for each step and carries values along.
 
-Its gradient is a scan in the opposite direction over the carried values at the start of each step,
-so gradients of every order exist. If a step multiplies by a matrix that is the same in all steps,
-the gradient of the matrix is one product over all steps, and not a sum of small ones. The loop
-stacks the values of each step that the body's gradient uses (`remember`), so nothing is computed
-twice.
+The gradient of a scan is a scan in the opposite direction over the carried values at the start of
+each step, so gradients of every order exist. If a step multiplies by a matrix that is the same in
+all steps, the gradient of the matrix is one product over all steps, and not a sum of small ones.
+The loop stacks the values of each step that the body's gradient uses (`remember`), so nothing is
+computed twice.
 """
 
 from __future__ import annotations

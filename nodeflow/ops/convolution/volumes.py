@@ -166,7 +166,7 @@ class _Parts:
         return name
 
     def ordered(self, type_: TensorType, order: Order) -> Value:
-        """Return a value in the kernels' axis order that has no part yet."""
+        """Return a value in the kernels' axis order, without a part that computes it."""
         axes = range(type_.rank) if order is None else order
         return "", type_.with_shape(known([type_.shape[a] for a in axes]))
 

@@ -23,7 +23,7 @@ def random_normal(
     Args:
         shape: sizes of the result: numbers, or a tensor of sizes.
         mean: a number, or a tensor that broadcasts to the shape.
-        stddev: standard deviation, likewise.
+        stddev: standard deviation, given like ``mean``.
         dtype: float32 or float64.
         seed: nodes with the same seed draw the same numbers; None: the node's stream.
 

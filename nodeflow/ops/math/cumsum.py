@@ -25,7 +25,7 @@ LONG = 64
 def in_eights(dtype: str, shape: Sequence[int], axis: int) -> bool:
     """Return whether `sums_in_eights` computes the running sums.
 
-    It does for long rows of float32, where otherwise each sum would wait for the previous one.
+    It does for long rows of float32. Without it, each sum would wait for the previous one.
     """
     after = shape[axis % len(shape) + 1 :]
     return dtype == "float32" and shape[axis] >= LONG and all(d == 1 for d in after)

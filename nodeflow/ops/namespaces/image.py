@@ -317,7 +317,7 @@ def per_image_standardization(image: Any) -> Tensor:
     return F.per_image_standardization(image)
 
 
-# ---- what they show -----------------------------------------------------------------------------
+# ---- measures -----------------------------------------------------------------------------------
 
 
 def total_variation(images: Any, name: str | None = None) -> Tensor:

@@ -14,7 +14,7 @@ NAME = "global_step"
 def get_global_step(graph: Graph | None = None) -> Tensor | None:
     """Return the variable that counts a graph's steps; None if there is none.
 
-    It is the variable in the collection ``global_step``, or the one of that name.
+    It is the variable in the collection ``global_step``, or the variable of that name.
 
     Raises:
         GraphError: it is no integer scalar.

@@ -129,7 +129,7 @@ def orthonormal(columns: np.ndarray) -> np.ndarray:
     Uses plain sums and no BLAS, so the bits do not depend on the number of threads.
     """
     made = np.array(columns, "float64")
-    for _ in range(2):  # the second pass removes what rounding left
+    for _ in range(2):  # the second pass removes rounding errors
         for place in range(made.shape[1]):
             column = made[:, place]
             column /= np.sqrt(np.square(column).sum()) or 1.0

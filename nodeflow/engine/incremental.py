@@ -46,7 +46,10 @@ class Failure:
 
 
 class _Blocked:
-    """A node without a value: it acts, has no feed, or depends on a node without a value."""
+    """Marks a node that is not computed.
+
+    It has a side effect, it is a placeholder without a feed, or it depends on such a node.
+    """
 
 
 BLOCKED = _Blocked()

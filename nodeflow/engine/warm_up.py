@@ -9,9 +9,9 @@ from nodeflow.engine.kernels.base_kernels import base_sources
 
 
 def warm_up() -> None:
-    """Load the modules and kernels of every compiled run, or compile them in the background.
+    """Load the modules and kernels that any compiled run needs.
 
-    Loading takes a tenth of a second.
+    If the kernels are not in the cache, only compile them in the background. Loading takes 0.1 s.
     """
     sources = base_sources()
     compiler = background()

@@ -266,7 +266,10 @@ def _compared(ends: Iterable[Tensor]) -> Iterator[Tensor]:
 
 
 def _without(tensors: Sequence[Tensor], error: Lacks, left_out: dict[str, str]) -> list[Tensor]:
-    """Return the tensors that do not depend on missing nodes of a peer."""
+    """Return the tensors that a peer can compute, despite the nodes that it lacks.
+
+    Add the names of the others to ``left_out``, with the reason.
+    """
     owners = (_owner(tensors[0].graph, name) for name in error.nodes)
     broken = {node for node in owners if node is not None}
     if not broken:

@@ -106,11 +106,11 @@ def shape_text(shape: Shape) -> str:
 
 @dataclass(frozen=True, slots=True)
 class TensorType:
-    """Dtype and shape of a tensor; each dimension may be None, and the shape `UNKNOWN`.
+    """Dtype and shape of a tensor. An unknown dimension is None, a shape of unknown rank `UNKNOWN`.
 
     Attributes:
-        value: the elements of a few integers, in order, as far as they are known before a run,
-            else None: sizes that ops take as tensors (`known_values`). None if nothing is known.
+        value: the elements of a small integer tensor, such as sizes, that are known before a run
+            (`known_values`). An unknown element is None; if none is known, so is the whole.
     """
 
     dtype: str

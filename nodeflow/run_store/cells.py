@@ -15,7 +15,7 @@ MOST_SECONDS = 1e12
 
 
 class Cells:
-    """The cells of a row, or the entries of a table in one of them.
+    """The cells of a database row, or the entries of a JSON table that one cell holds.
 
     Attributes:
         damaged: the names of the unreadable cells.

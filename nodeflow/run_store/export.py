@@ -64,10 +64,10 @@ def curves_csv(curves: Mapping[str, Curve]) -> str:
 def export(store: RunStore, run: Run, folder: Path) -> list[str]:
     """Write a run to a new folder and return the names of the files.
 
-    Leave out damaged parts, with a notice of the store.
+    Leave out damaged parts; the store gives a notice of each.
 
     Raises:
-        RunStoreProblem: the folder holds something, or cannot be written to.
+        RunStoreProblem: the folder exists and is not empty, or cannot be written to.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)

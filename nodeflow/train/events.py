@@ -40,17 +40,17 @@ class Started:
 
 @dataclass(frozen=True)
 class Resumed:
-    """A training resumes; comes after `Started`.
+    """Says that a training resumes; the event after `Started`.
 
     Attributes:
         step: the last step that was made before.
         epoch: the epoch of the next step.
         losses: the loss of each step before, float64 (steps,).
-        epochs: the epochs that ended before, without tables.
-        first: number of the first of those steps.
+        epochs: the epochs that ended before, without the tables of their metrics.
+        first: the number of the first step in ``losses``.
         seconds: duration of those steps.
         notices: facts that the user has to know.
-        marks: known edits in those steps: the last step before each, and a few words.
+        marks: the edits during those steps: the last step before each, and a few words.
     """
 
     step: int

@@ -285,7 +285,10 @@ def _embedded_arrays() -> Arrays:
 
 
 def _notice(data_dir: str | os.PathLike | None) -> SurfaceText:
-    """Return the notice that the embedded images are used, with the skipped incomplete folders."""
+    """Return the notice that the images bundled with nodeflow are used.
+
+    It names the folders that were skipped because files are missing there.
+    """
     used = "Using the 5 000 MNIST images that come with nodeflow (4 000 train, 500 validation, "
     used += "500 test)."
     fetch = f"{used} Download the full 70 000 with: {FETCH}."

@@ -43,7 +43,10 @@ def outside_place(doc: Document, record: NodeRecord) -> str | None:
 
 
 def outside_weights(doc: Document) -> str | None:
-    """Return the path of the trained variables if it is a link to a file that may not be read."""
+    """Return the path of the trained variables if it leads out of the document's folder.
+
+    Such a file is not read without the user's permission.
+    """
     folder = document_folder(doc.root)
     place = folder.place(doc.root.weights) if doc.root.weights and folder.path else None
     return None if place is None else folder.leaves(place)

@@ -66,7 +66,7 @@ def make_room(
     held = {frame_id: commands.held_by(doc, frame_id)[0] for frame_id in frames}
     for _ in range(MOST_ROUNDS):
         moved = _push_nodes(doc, node_id, boxes, upstream)
-        if not (_grow_frames(doc, boxes, frames, held, upstream) or moved):
+        if not (_grow_frames(boxes, frames, held) or moved):
             break
     places = {
         i: (box.x + box.push, box.y)
@@ -132,13 +132,14 @@ def _push_nodes(doc: Document, node_id: str, boxes: dict[str, _Box], upstream: s
 
 
 def _grow_frames(
-    doc: Document,
     boxes: dict[str, _Box],
     frames: dict[str, list[float]],
     held: Mapping[str, list[str]],
-    upstream: set[str],
 ) -> bool:
-    """Grow frames with their cards, and push other frames with all their content."""
+    """Widen frames around cards that were pushed, and push the frames beside them.
+
+    Return whether a frame was widened.
+    """
     changed = False
     for frame_id, rect in frames.items():
         right = max((boxes[i].right for i in held[frame_id] if boxes[i].push), default=0.0)

@@ -173,7 +173,7 @@ def _entries(
 
 
 def _by_port(doc: Document, record: NodeRecord) -> list[Wire]:
-    """Return the wires with values into a node, in the order of its ports."""
+    """Return the wires into a node, except control wires, in the order of its ports."""
     wires = _tensors(doc, record)
     if len(wires) > 1:
         names = [port.name for port in in_ports(doc, record)]

@@ -60,7 +60,9 @@ class RepeatedScopes:
         self._known: set[Likeness] = set()
 
     def find(self, nodes: Sequence[Node], prefix: str) -> dict[str, Alike]:
-        """Return the scopes among some nodes that become instances, by full name.
+        """Find name scopes that are built alike; each becomes an instance of a subgraph.
+
+        Return for each scope, by full name, the definition that it shares.
 
         Args:
             nodes: the nodes in one scope, in order.

@@ -204,11 +204,11 @@ class Inside:
 
 @dataclass(eq=False)
 class FlowPlan:
-    """Planned pieces of graph whose execution depends on values.
+    """The plan of a loop or a branch: values decide how often its parts run, or which.
 
     Attributes:
         parts: the condition and the body of a loop, or the two branches.
-        workspace: slot with their arenas and carried values.
+        workspace: the slot with the arenas of the parts and the values carried between iterations.
         wanted: slots that it writes.
     """
 

@@ -52,7 +52,10 @@ class TransformedSums(Lowering):
 
 @dataclass(frozen=True)
 class GradientOfSums(Lowering):
-    """The filters' gradient, transformed from matrices of sums."""
+    """The second step of the gradient of Winograd filters.
+
+    It transforms the accumulated products of tiles back to the shape of the filters.
+    """
 
 
 def add_transformed_gradient(

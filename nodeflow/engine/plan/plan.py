@@ -169,7 +169,9 @@ def copy_fetched(draft: Draft) -> None:
 
 
 def plan_loops(draft: Draft) -> None:
-    """Plan the body of each loop. A loop runs by reference if its body has an op without a kernel.
+    """Plan the body of each loop.
+
+    The numpy reference runs a loop whose body has an op without a kernel.
 
     Loops are planned from the last to the first: a loop may turn out not to need all its inputs,
     and actions that nothing needs are dropped.
@@ -309,7 +311,7 @@ def _work(draft: Draft, each: Group, tiling: RowTiling | None = None) -> GroupTo
 
 
 def _levels(draft: Draft) -> list[tuple[tuple[int, int], list[TaskChain]]]:
-    """Return the chains of each level of each phase, in order."""
+    """Return ((phase, level), the chains of tasks that may run side by side there), in order."""
     levels: dict[tuple[int, int], list[TaskChain]] = defaultdict(list)
     for chain in draft.chains:
         if not chain.groups[0].is_fallback:

@@ -30,13 +30,15 @@ class Record:
 
 @dataclass
 class Call:
-    """One application of an op or lowering with rows, and no mixed rows, among its inputs.
+    """One op or lowering, applied to inputs of which some have the rows of the batch.
+
+    No input has values that depend on several rows.
 
     Attributes:
-        number: number of rows.
+        number: number of rows of the batch.
         attrs: all attributes of the op.
-        lowering: None in a rule of an op.
-        states, types: states and concrete types of the inputs.
+        lowering: the lowering; None if the rule is for the op itself.
+        states, types: for each input, how the rows go through it, and its concrete type.
         outs: concrete types of the outputs.
         slots: for each input, its number among the step's inputs; None for an inner value.
     """

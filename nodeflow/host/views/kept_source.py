@@ -26,7 +26,7 @@ class KeptSource:
         read: Read,
         trained: Mapping[str, np.ndarray] | None,
     ) -> ViewSource:
-        """Return the source of a graph and its data. Create a new one if ``of`` has changed.
+        """Return the kept source of values for views, or a new one if ``of`` is another object.
 
         Args:
             read: returns the value of a variable.

@@ -162,6 +162,10 @@ class Overrides(QObject):
     ) -> None:
         """Override a tensor.
 
+        Args:
+            how: the origin of the value, for the list of overrides.
+            rows, merge: as in `set_many`.
+
         Raises:
             FeedError: the value does not have the dtype and shape of the tensor.
         """

@@ -23,7 +23,7 @@ BOUNDS = Attr(
 
 
 class BoundsSection(Section):
-    """The bounds of a node's values; hidden if the values have no order."""
+    """The field for the bounds that a user sets for a node's values; hidden for complex numbers."""
 
     def __init__(self, workspace: Workspace, node: str, theme: Theme) -> None:
         super().__init__()

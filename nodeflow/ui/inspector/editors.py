@@ -243,7 +243,10 @@ def _string(attr: Attr, theme: Theme) -> Editor:
 
 
 def _optional(parse: Callable[[str], Any], **more: Any) -> Callable[[Attr, Theme], Editor]:
-    """Return a maker of text editors whose empty field shows the declared meaning of "none"."""
+    """Return a function that makes text editors.
+
+    An empty one shows as its placeholder the attribute's declared meaning of "none".
+    """
     return lambda attr, theme: TextEditor(attr, theme, parse, empty=meaning(attr), **more)
 
 

@@ -105,9 +105,9 @@ def measure(job: Mapping[str, Any]) -> dict[str, Any]:
     os.sched_setaffinity(0, {cores[index % len(cores)]})
     import nodeflow as nf
     from nodeflow.engine.columns import Column
-    from nodeflow.engine.jax.parallel.peers import Peers, Place, connect, disconnect
-    from nodeflow.engine.jax.settings import settings
     from nodeflow.graph.types import numpy_dtype
+    from nodeflow.integrations.jax.parallel.peers import Peers, Place, connect, disconnect
+    from nodeflow.integrations.jax.settings import settings
 
     peers = Peers(1, 0) if number == 1 else connect(Place(job["address"], number, index))
     with nf.Graph() as graph:

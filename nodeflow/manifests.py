@@ -62,6 +62,31 @@ class Purpose:
 
 
 PURPOSES = {
+    "backend": Purpose(
+        "backend",
+        {
+            "label": "its name in the window",
+            "help": "where it computes and how to get it, for --help: ``on a GPU if there is one``",
+            "tip": "what its choice means, for the tooltip in the window",
+        },
+        "a `nodeflow.engine.backend.Backend`: executes runs and training steps",
+    ),
+    "peer": Purpose(
+        "program to compare with",
+        {
+            "label": "its name in the window",
+            "tip": "what it compares, for the tooltip in the window",
+        },
+        "makes a `nodeflow.exchange.comparison.Peer`: computes a graph a second time",
+    ),
+    "processes": Purpose(
+        "way to train in several processes",
+        {
+            "options": "its options of ``nodeflow train``, each by its flag with ``help``, "
+            "``metavar`` and, for a whole number, the ``least`` one",
+        },
+        "a `nodeflow.cli.several_processes.Launcher`: starts the processes, and connects them",
+    ),
     "projection": Purpose(
         "way to place points",
         {"label": "its name in the window"},
@@ -100,7 +125,7 @@ class Software:
     """The software that an integration joins nodeflow to.
 
     Attributes:
-        title: its name: ``scikit-learn``.
+        title: its name, also as a package: ``scikit-learn``.
         module: the Python module: ``sklearn``.
         extra: the extra of nodeflow that installs it.
     """

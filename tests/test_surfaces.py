@@ -21,7 +21,6 @@ ELSEWHERE = re.compile(
 PYTHON_ONLY = (
     "cli/", "data/pipeline/", "data/sources/npz_file.py", "document/build/api.py",
     "document/from_graph/convert.py", "engine/fetches.py", "engine/input_streams.py",
-    "engine/jax/parallel/",
     "engine/runtime/context.py", "engine/session.py", "engine/timeline.py", "graph/conversion.py",
     "graph/default_session.py", "graph/graph.py", "graph/indexing.py", "graph/operators.py",
     "graph/variable_methods.py", "ops/api.py",
@@ -33,6 +32,8 @@ PYTHON_ONLY = (
 )  # fmt: skip
 """Modules whose errors only Python or only the command line can raise, or that speak of files
 written by numpy."""
+OF_COMMANDS = re.compile(r"integrations/\w+/cli/")
+"""Modules of integrations that only the command line reaches."""
 
 
 def hints() -> list[tuple[str, int, str]]:
@@ -40,7 +41,7 @@ def hints() -> list[tuple[str, int, str]]:
     found = []
     for path in sorted(PACKAGE.rglob("*.py")):
         name = path.relative_to(PACKAGE).as_posix()
-        if name.startswith(PYTHON_ONLY):
+        if name.startswith(PYTHON_ONLY) or OF_COMMANDS.match(name):
             continue
         text = path.read_text()
         if "hint" not in text and "window" not in text:

@@ -12,6 +12,7 @@ from nodeflow.cli.environment import Environment
 from nodeflow.cli.load import load_task, open_session
 from nodeflow.cli.output import json_line, show_notices
 from nodeflow.document.build.task import Task
+from nodeflow.engine.backend import NUMBA
 from nodeflow.engine.session import Session
 from nodeflow.errors import FetchError
 from nodeflow.train.control import Control
@@ -95,7 +96,7 @@ def _summary(first: float, times: list[float], session: Session) -> dict[str, An
 
 def _engine(session: Session) -> dict[str, Any]:
     """Return the threads of nodeflow's own engine, or the name of the backend."""
-    if session.backend != "numba":
+    if session.backend != NUMBA:
         return {"backend": session.backend}
     return {"threads": session.team().n if session.tier == "compiled" else 1}
 

@@ -12,8 +12,6 @@ from nodeflow.cli.definition_runs import DATA, RUNS, SWEEP
 from nodeflow.cli.options import (
     ALLOW_DATA,
     ANY_FILE,
-    BACKEND,
-    COORDINATOR,
     DATA_DIR,
     DATASET,
     EXPLAIN,
@@ -24,12 +22,9 @@ from nodeflow.cli.options import (
     INVERT,
     JSON,
     MEMORY,
-    NUM_PROCESSES,
     OUTPUT,
     PLUGINS,
     PREPARE,
-    PROCESS_ID,
-    PROCESSES,
     PROFILE,
     READ_LIMIT,
     SEED,
@@ -40,10 +35,22 @@ from nodeflow.cli.options import (
     WEIGHTS,
     WITHOUT,
     Command,
+    Option,
+    backend_options,
     option,
+    processes_options,
     training_options,
     whole_number,
 )
+from nodeflow.manifests import offers
+
+
+def _against_options() -> tuple[Option, ...]:
+    """Return the option that chooses the program of a comparison."""
+    names = ("onnx", *(each.name for each in offers("peer")))
+    help = "the program (default: onnx, ONNX's own evaluator)"
+    return (option("--against", help=help, choices=names, default="onnx"),)
+
 
 COMMANDS = (
     Command(
@@ -65,7 +72,7 @@ COMMANDS = (
             OUTPUT,
             WEIGHTS,
             INIT,
-            BACKEND,
+            backend_options,
             TIER,
             THREADS,
             MEMORY,
@@ -103,7 +110,7 @@ COMMANDS = (
             SPLIT,
             WEIGHTS,
             INIT,
-            BACKEND,
+            backend_options,
             TIER,
             THREADS,
             WITHOUT,
@@ -169,11 +176,8 @@ COMMANDS = (
             PROFILE,
             WEIGHTS,
             INIT,
-            BACKEND,
-            PROCESSES,
-            COORDINATOR,
-            NUM_PROCESSES,
-            PROCESS_ID,
+            backend_options,
+            processes_options,
             TIER,
             THREADS,
             MEMORY,
@@ -291,12 +295,7 @@ COMMANDS = (
         "nodeflow.cli.verify:verify",
         (
             FILE,
-            option(
-                "--against",
-                help="the program (default: onnx, ONNX's own evaluator)",
-                choices=("onnx", "jax"),
-                default="onnx",
-            ),
+            _against_options,
             FETCH,
             FEED,
             INVERT,

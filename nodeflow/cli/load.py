@@ -18,7 +18,8 @@ from nodeflow.document.edit.data.replace_source import use_dataset
 from nodeflow.document.edit.set_by_name import set_value
 from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document
-from nodeflow.engine.runtime.context import Backend, Tier
+from nodeflow.engine.backend import NUMBA
+from nodeflow.engine.runtime.context import Tier
 from nodeflow.engine.session import Session
 from nodeflow.errors import FileProblem, UnknownName
 from nodeflow.graph.graph import Tensor
@@ -116,7 +117,7 @@ def open_session(task: Task, arguments: argparse.Namespace, environment: Environ
     seed: int = task.build.settings.seed if arguments.seed is None else arguments.seed
     show_notices(filter(None, [task.graph.device_note()]), environment)
     task.graph.devices_noted = True
-    backend: Backend = getattr(arguments, "backend", "numba")
+    backend: str = getattr(arguments, "backend", NUMBA)
     session = Session(
         task.graph,
         tier=tier_of(arguments.tier, backend),
@@ -134,9 +135,9 @@ def open_session(task: Task, arguments: argparse.Namespace, environment: Environ
     return session
 
 
-def tier_of(tier: Tier, backend: Backend) -> Tier:
-    """Return the tier of a session. With JAX, "compiled" is "auto", because JAX compiles."""
-    return "auto" if backend == "jax" and tier == "compiled" else tier
+def tier_of(tier: Tier, backend: str) -> Tier:
+    """Return the tier of a session: ``auto`` for another backend, which always compiles."""
+    return "auto" if backend != NUMBA and tier == "compiled" else tier
 
 
 def _weights_file(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -90,6 +90,30 @@ def setting_option(setting: Setting) -> Option:
     return option(f"--{name}", help=help, metavar="[SPLIT/]NODE")
 
 
+def backend_options() -> tuple[Option, ...]:
+    """Return the option that chooses the backend, with the backends of integrations."""
+    from nodeflow.engine.backend import NUMBA, backends
+    from nodeflow.manifests import offers
+
+    others = "".join(f"; or {each.name}, {each.fields['help']}" for each in offers("backend"))
+    help = f"backend: {NUMBA} (default), nodeflow's own engine{others}"
+    return (option("--backend", help=help, choices=backends(), default=NUMBA),)
+
+
+def processes_options() -> tuple[Option, ...]:
+    """Return the options of trainings in several processes, which integrations offer."""
+    from nodeflow.manifests import offers
+
+    described = (each.fields["options"].items() for each in offers("processes"))
+    return tuple(offered_option(flag, about) for some in described for flag, about in some)
+
+
+def offered_option(flag: str, about: Mapping[str, Any]) -> Option:
+    """Return the option that a manifest describes by help, metavar and least whole number."""
+    settings = {} if about.get("least") is None else {"type": whole_number(about["least"])}
+    return option(flag, help=about["help"], metavar=about["metavar"], **settings)
+
+
 FILE = option("file", help="the .flow file", metavar="FILE")
 JSON = option("--json", help="print JSON", action="store_true")
 SET = option(
@@ -165,37 +189,6 @@ TIER = option(
     "compiled code is ready)",
     choices=("auto", "reference", "compiled"),
     default="compiled",
-)
-PROCESSES = option(
-    "--processes",
-    help="number of processes that train on this machine and share the rows of each batch; with "
-    "--backend jax",
-    type=whole_number(1),
-    metavar="N",
-)
-COORDINATOR = option(
-    "--coordinator",
-    help="train with processes on several hosts: the address where the first process listens",
-    metavar="HOST:PORT",
-)
-NUM_PROCESSES = option(
-    "--num-processes",
-    help="number of processes on all hosts",
-    type=whole_number(1),
-    metavar="N",
-)
-PROCESS_ID = option(
-    "--process-id",
-    help="number of this process, from 0; process 0 keeps the run and the checkpoints",
-    type=whole_number(0),
-    metavar="I",
-)
-BACKEND = option(
-    "--backend",
-    help="backend: numba (default), nodeflow's own engine; or jax, on a GPU if there is one, "
-    "installed by: pip install 'nodeflow[jax]'",
-    choices=("numba", "jax"),
-    default="numba",
 )
 THREADS = option("--threads", help="number of threads", type=whole_number(1), metavar="N")
 MEMORY = option(

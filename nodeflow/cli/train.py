@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import shlex
 from collections.abc import Iterable
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
 
 from nodeflow.cli.environment import DONE, INTERRUPTED, PROBLEM, Environment
@@ -20,13 +20,14 @@ from nodeflow.cli.output import (
     value_text,
     write_trace,
 )
-from nodeflow.cli.processes import asked_for, joined, place_of_this_process, supervise
 from nodeflow.cli.progress import Progress
+from nodeflow.cli.several_processes import launcher_of
 from nodeflow.cli.values import ArgumentProblem
 from nodeflow.document.build.built import Build
 from nodeflow.document.build.task import Task
 from nodeflow.document.build.variable_ids import slot_names, variable_ids
 from nodeflow.document.io import flow
+from nodeflow.engine.backend import NUMBA
 from nodeflow.engine.session import Session
 from nodeflow.engine.warm_up import begin_to_compile
 from nodeflow.errors import NonFiniteError, OutOfBoundsError
@@ -71,11 +72,10 @@ def train(arguments: argparse.Namespace, environment: Environment) -> int:
         NodeflowError: an error in file, data, graph or run.
     """
     arguments.settings = [*arguments.settings, *from_options(arguments)]
-    place = place_of_this_process()
-    if place is None and (places := asked_for(arguments)):
-        checkpoints = arguments.checkpoint or arguments.resume
-        return supervise(places, arguments.words, environment, checkpoints)
-    if arguments.tier != "reference" and arguments.backend == "numba":
+    launcher = launcher_of(arguments)
+    if launcher is not None and (code := launcher.start(arguments, environment)) is not None:
+        return code
+    if arguments.tier != "reference" and arguments.backend == NUMBA:
         begin_to_compile()
     task = load_task(arguments, environment)
     training = task.training()
@@ -85,7 +85,7 @@ def train(arguments: argparse.Namespace, environment: Environment) -> int:
     show_notices(task.notices(), environment)
     keeping = _keeping(arguments, environment)
     with (
-        joined(place, environment) as peers,
+        nullcontext() if launcher is None else launcher.joined(environment) as peers,
         open_session(task, arguments, environment) as session,
         ExitStack() as ending,
     ):
@@ -205,10 +205,10 @@ def _say_how_to_resume(
         again += ["--data-dir", arguments.data_dir]
     if arguments.tier != "auto":
         again += ["--tier", arguments.tier]
-    if arguments.backend != "numba":
+    if arguments.backend != NUMBA:
         again += ["--backend", arguments.backend]
-    if arguments.processes is not None:
-        again += ["--processes", str(arguments.processes)]
+    if (launcher := launcher_of(arguments)) is not None:
+        again += launcher.words(arguments)
     place = Path(written.path)
     usual = environment.path(arguments.checkpoint or arguments.resume)
     folder = arguments.checkpoint or arguments.resume if place.parent == usual else written.path

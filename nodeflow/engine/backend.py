@@ -1,10 +1,196 @@
-"""The backends that execute schedules, and the options that they refuse."""
+"""The backends that execute schedules: nodeflow's own engine, and others that integrations offer.
+
+A session asks its backend for two things: an executor of a schedule, which runs it once, and the
+loop of a stepper, which makes many training steps at once. ``numba`` is nodeflow's own engine with
+its tiers. The offers of the purpose ``backend`` are the others; each is a `Backend`.
+
+Another backend executes the same schedules with the same random streams. It computes with the
+variables of the session, and may keep their values on a device (`Variables.place`). It compiles
+everything itself, so tiers, threads, memory limits and rewrites of plans do not apply to it. The
+rules for the rows of a batch (`nodeflow.engine.rows`) tell it how several processes may share them.
+"""
 
 from __future__ import annotations
 
-from nodeflow.engine.plan.passes import REWRITES
-from nodeflow.engine.runtime.context import BACKENDS, Tier
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
+
+from nodeflow.engine.waiting import never
 from nodeflow.errors import RunError, suggest
+from nodeflow.manifests import Offer, offer, offers
+
+if TYPE_CHECKING:  # the window and the help of commands ask for names only
+    import threading
+
+    import numpy as np
+
+    from nodeflow.engine.columns import Column
+    from nodeflow.engine.interpreter import Interpreter, StreamOf
+    from nodeflow.engine.runtime.context import RanTier, RunContext, Tier
+    from nodeflow.engine.schedule.schedule import Schedule
+    from nodeflow.engine.variables import Variables
+    from nodeflow.graph.graph import Tensor
+    from nodeflow.graph.types import TensorType
+
+NUMBA = "numba"
+"""The name of nodeflow's own engine."""
+
+
+class BackendExecutor(Protocol):
+    """Runs one schedule, like `nodeflow.engine.executor.Executor`.
+
+    Attributes:
+        tier: the tier of its runs.
+        interpreter: the reference of the same schedule, for initial values.
+    """
+
+    tier: RanTier
+    interpreter: Interpreter
+
+    def run(
+        self,
+        given: Mapping[int, np.ndarray],
+        stream_of: StreamOf,
+        cancel: threading.Event | None,
+    ) -> Any:
+        """Return the values by slot, in the backend's own arrays.
+
+        Raises:
+            RunError: an op failed; names the node.
+        """
+        ...
+
+    def results(self, values: Any, lent: Collection[int] = ()) -> list[Any]:
+        """Return copies of the fetched values, as numpy arrays."""
+        ...
+
+    def commit(self, values: Any, variables: Variables) -> None:
+        """Store the variables that the last run assigned."""
+        ...
+
+    def is_ready(self) -> bool: ...
+
+    def stop(self) -> None:
+        """End a run in another thread, if possible."""
+        ...
+
+    def needs(self) -> NoReturn:
+        """Raise a RunError, because only the backend knows its memory."""
+        ...
+
+    def compile_now(self) -> NoReturn:
+        """Raise a RunError, because there is no plan of nodeflow's kernels."""
+        ...
+
+    def text(self, given: Mapping[int, np.ndarray], stream_of: StreamOf) -> str:
+        """Return what the backend compiles."""
+        ...
+
+
+class BackendSteps(Protocol):
+    """Makes many training steps at once, like `runtime.compiled_steps.CompiledSteps`.
+
+    Attributes:
+        steps_done: complete steps of the last run, also if it raised.
+    """
+
+    steps_done: int
+
+    def run(self, first_step: int, count: int, epoch_first: int, order: np.ndarray) -> np.ndarray:
+        """Make up to ``count`` steps and store the variables.
+
+        Args:
+            order: the rows of the epoch that began with the step ``epoch_first``.
+
+        Returns:
+            The scalars of each step, float64 (steps, scalars).
+
+        Raises:
+            RunError: a step failed, and nothing of it was stored.
+        """
+        ...
+
+    def feed(self, slot: int, array: np.ndarray) -> None:
+        """Change a value that is fed to all steps."""
+        ...
+
+    def stop(self) -> None:
+        """Let a `run` in another thread return early, if possible."""
+        ...
+
+    def warm(self) -> None:
+        """Compile without making a step."""
+        ...
+
+    def text(self, step: int) -> str:
+        """Return what the backend compiles."""
+        ...
+
+
+class Backend(Protocol):
+    """Executes schedules instead of nodeflow's own engine.
+
+    Attributes:
+        packages: the installed packages whose versions decide the bits of its results.
+    """
+
+    packages: Sequence[str]
+
+    def executor(
+        self, schedule: Schedule, types: Sequence[TensorType], context: RunContext
+    ) -> BackendExecutor:
+        """Return an executor of a schedule with these types of its slots."""
+        ...
+
+    def steps(
+        self,
+        schedule: Schedule,
+        types: Sequence[TensorType],
+        columns: Mapping[Tensor, Column],
+        batch_size: int,
+        context: RunContext,
+        given: Mapping[int, np.ndarray],
+    ) -> BackendSteps:
+        """Return a loop of training steps on batches of columns.
+
+        Several processes share the rows of each batch if the context has ``peers``.
+
+        Args:
+            types: the types of the slots, with the sizes of a batch.
+            given: what is fed to all steps, by slot.
+        """
+        ...
+
+    def is_exact(self) -> bool:
+        """Return whether the same steps give the same bits again."""
+        ...
+
+    def device(self) -> str:
+        """Return the name of the device that computes."""
+        ...
+
+
+def backends() -> tuple[str, ...]:
+    """Return the names of all backends that are here, nodeflow's own engine first."""
+    return NUMBA, *(each.name for each in offers("backend"))
+
+
+def other_backend(name: str) -> Backend | None:
+    """Return the backend with this name; None for nodeflow's own engine.
+
+    Raises:
+        NotOffered: no integration here has it.
+        SoftwareMissing: its software is not installed.
+    """
+    if name == NUMBA:
+        return None
+    found = _offered(name)
+    found.integration.check_software()
+    return found.load()
+
+
+def _offered(name: str) -> Offer:
+    return offer("backend", name, [NUMBA])
 
 
 def check_backend(
@@ -14,38 +200,88 @@ def check_backend(
     without: frozenset[str],
     memory: int | None,
 ) -> None:
-    """Refuse an unknown backend, or options of a session that the backend does not support.
+    """Refuse a backend that is not here, or options of a session that it does not support.
 
     Raises:
         RunError: names the option.
-        JaxMissing: jax is not installed.
+        NotOffered: no integration here has the backend.
+        SoftwareMissing: its software is not installed.
     """
-    if not isinstance(backend, str) or backend not in BACKENDS:
-        text = f"backend must be {' or '.join(BACKENDS)}, not {backend!r:.80}"
-        raise RunError(text, hint=suggest(str(backend), BACKENDS))
-    if backend != "jax":
+    if not isinstance(backend, str):
+        known = backends()
+        text = f"backend must be {' or '.join(known)}, not {backend!r:.80}"
+        raise RunError(text, hint=suggest(str(backend), known))
+    if backend == NUMBA:
         return
+    title = _offered(backend).label
     if tier != "auto":
         raise RunError(
-            f"JAX compiles everything, so there is no tier {tier}",
+            f"{title} compiles everything, so there is no tier {tier}",
             hint="Leave out the tier, or the backend.",
         )
     if threads is not None:
         raise RunError(
-            "JAX manages its own threads, so their number cannot be set",
+            f"{title} manages its own threads, so their number cannot be set",
             hint="Leave out the threads, or the backend.",
         )
     if memory is not None:
         raise RunError(
-            "JAX manages its own memory, so it cannot be limited",
+            f"{title} manages its own memory, so it cannot be limited",
             hint="Leave out the memory, or the backend.",
         )
+    from nodeflow.engine.plan.passes import REWRITES
+
     plans = sorted(name for name in without if REWRITES[name].scope == "plan")
     if plans:
         raise RunError(
-            f"JAX rewrites graphs by its own rules, so {', '.join(plans)} cannot be disabled",
+            f"{title} rewrites graphs by its own rules, so {', '.join(plans)} cannot be disabled",
             hint="Leave them out of without, or leave out the backend.",
         )
-    from nodeflow.engine.jax.errors import jax_package
+    other_backend(backend)
 
-    jax_package()
+
+def supported(
+    backend: str, *, tier: Tier = "auto", threads: int | None = None, memory: int | None = None
+) -> dict[str, Any]:
+    """Return options of a session, without those that another backend manages itself."""
+    if backend == NUMBA:
+        return {"backend": backend, "tier": tier, "threads": threads, "memory": memory}
+    return {"backend": backend}
+
+
+class LoadedSteps:
+    """The loop of another backend, with the interface of `compiler.compilation.Compilation`.
+
+    Nothing is compiled in the background.
+
+    Attributes:
+        result: the loop, once it is made.
+    """
+
+    unavailable = False
+    is_pending = False
+
+    def __init__(self, make: Callable[[], BackendSteps]) -> None:
+        self.result: BackendSteps | None = None
+        self._make = make
+
+    def begin(self) -> None:
+        """Do nothing, because the compiled code stays in the session that uses it."""
+
+    def planned(self) -> None:
+        """Return None, because there is no plan of kernels."""
+
+    def waited_if_it_pays(self, *how: object) -> None:
+        """Return None, because there are no kernels to wait for."""
+
+    def poll(self) -> BackendSteps:
+        """Return the loop, compiled."""
+        steps = self.complete()
+        steps.warm()
+        return steps
+
+    def complete(self, interrupted: Callable[[], bool] = never) -> BackendSteps:
+        """Return the loop, which the backend compiles when it first runs."""
+        if self.result is None:
+            self.result = self._make()
+        return self.result

@@ -7,6 +7,7 @@ from hashlib import blake2b
 
 import numpy as np
 
+from nodeflow.engine.backend import other_backend
 from nodeflow.engine.bound_run import BoundRun
 from nodeflow.engine.executor import Executor
 from nodeflow.engine.known_run import KnownRun
@@ -31,6 +32,7 @@ class PreparedRuns:
     def __init__(self, context: RunContext, wanted: Tier) -> None:
         self._context = context
         self._wanted: Tier = wanted
+        self._is_own = other_backend(context.backend) is None
         self._schedules: dict[tuple, tuple[Schedule, PhaseRule]] = {}
         self._reads: dict[int, ReadVariables] = {}
         self.executors: dict[tuple, AnyExecutor] = {}
@@ -57,7 +59,7 @@ class PreparedRuns:
         if reads is None:
             reads = self._reads[id(schedule)] = ReadVariables(schedule)
         variables = self._context.variables
-        if self._context.backend == "jax":
+        if not self._is_own:  # it takes each variable from where it is
             reads.look_up(variables.like)
         elif reads.version != variables.version:
             reads.look_up(variables.read, variables.version)

@@ -12,11 +12,11 @@ import time
 import warnings
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Any, NoReturn, Self, cast
+from typing import Any, NoReturn, Self, cast
 
 import numpy as np
 
-from nodeflow.engine.backend import check_backend
+from nodeflow.engine.backend import NUMBA, BackendExecutor, check_backend
 from nodeflow.engine.columns import Column
 from nodeflow.engine.config import ConfigProto
 from nodeflow.engine.events import CompileFailure
@@ -32,7 +32,7 @@ from nodeflow.engine.phase import INFERENCE, Phase, PhaseRule, steps_before
 from nodeflow.engine.plan.passes import resolve
 from nodeflow.engine.prepared_runs import PreparedRuns
 from nodeflow.engine.rng import Stream
-from nodeflow.engine.runtime.context import Backend, RunContext, Tier
+from nodeflow.engine.runtime.context import RunContext, Tier
 from nodeflow.engine.schedule.schedule import Schedule, resolve_alias
 from nodeflow.engine.session_state import SessionState
 from nodeflow.engine.stages import AnyExecutor, explain_run
@@ -52,9 +52,6 @@ from nodeflow.graph.graph import Graph, Node, Tensor, get_default_graph
 from nodeflow.number_text import counted
 from nodeflow.ops.variables.stored import is_stored, stored_value
 from nodeflow.public import public_methods
-
-if TYPE_CHECKING:
-    from nodeflow.engine.jax.executor import JaxExecutor
 
 
 @public_methods("initialize", "make_callable", "needs")
@@ -77,8 +74,8 @@ class Session(SessionState):
             rewrite changes no bit of a result.
         on_compile_failure: called from any thread when kernels fail to compile in the background,
             while the reference continues; default: a warning in the log.
-        backend: ``numba``, nodeflow's own engine, or ``jax``, which has its own compiler and
-            threads, and runs on a GPU if there is one. It comes with the extra ``nodeflow[jax]``.
+        backend: ``numba``, nodeflow's own engine, or the name of a backend that an integration
+            offers. Another backend has its own compiler, threads and memory.
 
     Attributes:
         runs: number of runs so far that were no training step; random ops in the next run draw by
@@ -90,7 +87,8 @@ class Session(SessionState):
 
     Raises:
         RunError: an argument is of the wrong kind, or the backend does not support it.
-        JaxMissing: jax is not installed.
+        NotOffered: no integration here has the backend.
+        SoftwareMissing: the software of the backend is not installed.
     """
 
     def __init__(
@@ -104,7 +102,7 @@ class Session(SessionState):
         on_compile_failure: Callable[[CompileFailure], None] | None = None,
         config: ConfigProto | None = None,
         memory: int | None = None,
-        backend: Backend = "numba",
+        backend: str = NUMBA,
     ) -> None:
         if tier not in ("auto", "reference", "compiled"):
             raise RunError(f"tier must be auto, reference or compiled, not {tier!r}")
@@ -126,7 +124,7 @@ class Session(SessionState):
             self.graph, seed, threads, switched_off, on_compile_failure, memory, backend
         )
         self._asked: Tier = tier
-        self._wanted: Tier = "compiled" if backend == "jax" else tier
+        self._wanted: Tier = tier if backend == NUMBA else "compiled"
         self._last: AnyExecutor | None = None
         self._cancel = threading.Event()
         self._known: dict[Hashable, KnownRun] = {}
@@ -252,7 +250,7 @@ class Session(SessionState):
             executor, given, phase, pack = self._prepare(fetches, feed_dict, training)
             stream_of = self._streams(phase)
             if not isinstance(executor, Executor):
-                if self.backend == "jax":  # which compiles in the first run
+                if self.backend != NUMBA:  # it compiles in the first run
                     executor.run(given, stream_of, self._cancel)
                 start = time.perf_counter()
                 values = executor.run(given, stream_of, self._cancel)
@@ -286,8 +284,8 @@ class Session(SessionState):
         """Return the optimized plan of a run as text: rewrites, fusions, memory and code."""
         with self._context.lock:
             executor, given, phase, _ = self._prepare(fetches, feed_dict, training)
-            if self.backend == "jax":
-                running = cast("JaxExecutor", executor)
+            if self.backend != NUMBA:
+                running = cast(BackendExecutor, executor)
                 return running.text(given, self._context.stream_of("", 0))
             return explain_run(executor, self.without, updating=bool(phase.training))
 
@@ -428,10 +426,11 @@ class Session(SessionState):
         """Return another session of the same graph and options, without values.
 
         Args:
-            tier: replaces this session's tier; on JAX ``compiled`` is the tier anyway.
+            tier: replaces this session's tier. Another backend always compiles; ``reference`` is
+                nodeflow's own engine.
         """
-        backend = "numba" if tier == "reference" else self.backend
-        own = self._asked if tier is None or backend == "jax" else tier
+        backend = NUMBA if tier == "reference" else self.backend
+        own = self._asked if tier is None or backend != NUMBA else tier
         return Session(
             self.graph,
             tier=own,

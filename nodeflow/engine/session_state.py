@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from nodeflow.engine.backend import other_backend
 from nodeflow.engine.phase import steps_before
 from nodeflow.engine.rng import Stream
-from nodeflow.engine.runtime.context import Backend, Purpose, RanTier, RunContext, Tier
+from nodeflow.engine.runtime.context import Purpose, RanTier, RunContext, Tier
 from nodeflow.engine.sharing import Sharing
 from nodeflow.engine.tier_record import TierRecord
 from nodeflow.engine.variables import Variables
@@ -66,8 +67,8 @@ class SessionState:
         return self._context.tier
 
     @property
-    def backend(self) -> Backend:
-        """The backend that executes: ``numba`` or ``jax``."""
+    def backend(self) -> str:
+        """The name of the backend that executes; ``numba`` is nodeflow's own engine."""
         return self._context.backend
 
     @property
@@ -102,7 +103,7 @@ class SessionState:
 
     @property
     def peers(self) -> Sharing | None:
-        """The processes that share the rows of training steps, on JAX; None trains alone."""
+        """The processes that share the rows of training steps; None trains alone."""
         return self._context.peers
 
     @peers.setter
@@ -111,12 +112,9 @@ class SessionState:
 
     @property
     def is_exact(self) -> bool:
-        """Whether repeated steps give the same bits: everywhere except on JAX's GPUs."""
-        if self.backend != "jax":
-            return True
-        from nodeflow.engine.jax.settings import is_exact
-
-        return is_exact()
+        """Whether repeated steps give the same bits, as they always do in nodeflow's engine."""
+        other = other_backend(self.backend)
+        return other is None or other.is_exact()
 
     @property
     def wanted(self) -> Tier:

@@ -1,6 +1,6 @@
 """The interface of processes that share the rows of training steps, for engine and training.
 
-`nodeflow.engine.jax.parallel` connects them; nothing here depends on that.
+An integration connects them (`nodeflow.cli.several_processes`), and a backend shares the rows.
 """
 
 from __future__ import annotations

@@ -15,10 +15,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
+from typing import Any, NoReturn
 
 import numpy as np
 
+from nodeflow.engine.backend import BackendExecutor, other_backend
 from nodeflow.engine.blocks.executor import BlockedExecutor, in_blocks
 from nodeflow.engine.executor import Executor
 from nodeflow.engine.interpreter import StreamOf, Values
@@ -29,9 +30,6 @@ from nodeflow.engine.schedule.schedule import Schedule, Step
 from nodeflow.errors import Cancelled, RunError
 from nodeflow.graph.graph import Node
 from nodeflow.graph.types import TensorType, type_of_array
-
-if TYPE_CHECKING:
-    from nodeflow.engine.jax.executor import JaxExecutor
 
 MOST_PLANS = 64
 """Number of sizes for which plans of the remaining steps are kept; the oldest is dropped first."""
@@ -47,7 +45,7 @@ def make_executor(
     label: str = "",
     held: int = 0,
 ) -> AnyExecutor:
-    """Return an executor of a schedule: in stages, in blocks of rows, as a whole, or on JAX.
+    """Return an executor of a schedule: another backend's, or in stages, in blocks or as a whole.
 
     Stages are used if the types leave sizes open, blocks if there are many rows.
 
@@ -55,10 +53,8 @@ def make_executor(
         label: its name in a record of tiers.
         held: bytes that the run holds besides; they count towards the memory limit.
     """
-    if context.backend == "jax" and wanted != "reference":
-        from nodeflow.engine.jax.executor import JaxExecutor
-
-        return JaxExecutor(schedule, types, context)
+    if wanted != "reference" and (other := other_backend(context.backend)) is not None:
+        return other.executor(schedule, types, context)
     stages = None if all(t.is_static for t in types) else split(schedule, types)
     if stages is not None and stages.turns:
         return StagedExecutor(schedule, types, stages, wanted, context, updating, label, held)
@@ -205,7 +201,7 @@ def explain_run(executor: AnyExecutor, without: frozenset[str], *, updating: boo
 
 
 def _explained(executor: AnyExecutor, explain_part: ExplainPart) -> str:
-    assert isinstance(executor, OwnExecutor)  # JAX describes its runs itself
+    assert isinstance(executor, OwnExecutor)  # another backend describes its runs itself
     if isinstance(executor, Executor):
         return explain_part(executor.schedule, executor.types)
     return executor.explain(explain_part)
@@ -213,5 +209,5 @@ def _explained(executor: AnyExecutor, explain_part: ExplainPart) -> str:
 
 OwnExecutor = Executor | BlockedExecutor | StagedExecutor
 """The executors of nodeflow's own engine."""
-AnyExecutor: TypeAlias = "OwnExecutor | JaxExecutor"
+AnyExecutor = OwnExecutor | BackendExecutor
 """Any executor of a schedule."""

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from nodeflow.engine.backend import BackendSteps, LoadedSteps, other_backend
 from nodeflow.engine.blocks.executor import BlockedExecutor, in_blocks
 from nodeflow.engine.chunker import Chunker, WholeChunks
 from nodeflow.engine.columns import Column
@@ -42,7 +42,6 @@ from nodeflow.graph.types import TensorType, shape_text, type_of_array
 if TYPE_CHECKING:
     from nodeflow.engine.compiler.compilation import Compilation
     from nodeflow.engine.inspect.profile import Profiler
-    from nodeflow.engine.jax.steps import JaxSteps
     from nodeflow.engine.plan.plan import Plan
     from nodeflow.engine.runtime.compiled_steps import CompiledSteps, StepPlan
 
@@ -75,8 +74,9 @@ class Stepper:
     ) -> None:
         self.schedule = schedule
         self.columns = {t: contiguous(c) for t, c in columns.items()}
-        on_jax = context.backend == "jax"  # which has its own staging
-        self._staging = None if on_jax else staging_of(self.columns, batch_size)
+        self._other = other_backend(context.backend)
+        is_own = self._other is None
+        self._staging = staging_of(self.columns, batch_size) if is_own else None
         self._is_staged = False
         self.batch_size = batch_size
         self.step = first_step
@@ -98,13 +98,11 @@ class Stepper:
         self._order = np.zeros(0, np.int64)
         self._first = first_step
         self._compilation: Compilation[StepPlan, CompiledSteps]
-        if on_jax:
-            from nodeflow.engine.jax.steps import LoadedSteps
-
-            self._compilation = cast("Any", LoadedSteps(self._load_jax))  # of the same interface
-        else:
+        if is_own:
             self._compilation = context.compilation(self._make_plan, self._kernels, self._load)
-        self._blocked = None if on_jax else self._in_blocks()
+        else:
+            self._compilation = cast("Any", LoadedSteps(self._load_other))  # of the same interface
+        self._blocked = self._in_blocks() if is_own else None
         context.cuts_steps = self._blocked is not None
         self._executor: AnyExecutor | None = self._blocked
         self._stop = False
@@ -185,7 +183,7 @@ class Stepper:
         """
         from nodeflow.engine.inspect.profile import Profiler
 
-        if self._context.backend == "jax":
+        if self._other is not None:
             return self._timed(count)
         with self._context.exclusive():
             steps = self._compilation.complete()
@@ -216,21 +214,13 @@ class Stepper:
             seconds = time.perf_counter() - start
         return whole_run(seconds)
 
-    def _in_words(self) -> AbstractContextManager[None]:
-        """Return a context that translates errors of another backend."""
-        if self._context.backend != "jax":
-            return nullcontext()
-        from nodeflow.engine.jax.errors import in_words
-
-        return in_words()
-
     def explain(self) -> str:
         """Return the optimized plan of a step as text, like `Session.explain`."""
         from nodeflow.engine.inspect.explain import explain
 
         with self._context.exclusive():
-            if self._context.backend == "jax":
-                return self._load_jax().text(self.step)
+            if self._other is not None:
+                return self._load_other().text(self.step)
             steps = self._make_plan()
             if steps:
                 return explain(steps.plan)
@@ -333,7 +323,7 @@ class Stepper:
         Nodes whose values exist before the step come first.
         """
         compiled = self._compilation.result if self.tier_of_next() != "reference" else None
-        if compiled is None or self._context.backend == "jax":
+        if compiled is None or self._other is not None:
             return order_of_step(self.schedule)
         levels = (level for phase in compiled.plan.phases for level in phase.levels)
         groups = (launch.group for launch in all_launches([*levels]))
@@ -393,8 +383,7 @@ class Stepper:
         self.tier = "compiled"
         first, order, count = self._staged(count)
         try:
-            with self._in_words():
-                scalars = compiled.run(self.step, count, first, order)
+            scalars = compiled.run(self.step, count, first, order)
         finally:
             self.step += compiled.steps_done
         return scalars
@@ -524,18 +513,13 @@ class Stepper:
 
         return CompiledSteps(steps, self._context, self._given)
 
-    def _load_jax(self) -> JaxSteps:
-        from nodeflow.engine.jax.steps import JaxSteps
-
+    def _load_other(self) -> BackendSteps:
+        """Return the loop of another backend."""
+        assert self._other is not None
         columns = {t: c for t, c in self.columns.items() if t in self.schedule.feeds}
-        of_step = (self.schedule, self._types, columns, self.batch_size, self._context, self._given)
-        if self._context.peers is None:
-            return JaxSteps(*of_step)
-        from nodeflow.engine.jax.parallel.peers import Peers
-        from nodeflow.engine.jax.parallel.steps import SharedSteps
-
-        assert isinstance(self._context.peers, Peers)
-        return SharedSteps(*of_step, self._context.peers)
+        return self._other.steps(
+            self.schedule, self._types, columns, self.batch_size, self._context, self._given
+        )
 
     def _specialise(self, schedule: Schedule, given: Mapping[int, np.ndarray]) -> list[TensorType]:
         """Return the types of all slots of a step."""

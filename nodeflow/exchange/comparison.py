@@ -1,8 +1,8 @@
 """Comparison of every value of a graph with a peer's value.
 
-A peer (`peers`) is another program that computes a graph's values from its feeds: ONNX's numpy
-evaluator, which shares no code with nodeflow, or JAX. Nodes that it cannot compute are left out,
-with their dependents.
+A peer (`peers`) is another program that computes a graph's values from its feeds, such as ONNX's
+numpy evaluator, which shares no code with nodeflow. Nodes that it cannot compute are left out, with
+their dependents.
 
 If a difference is larger than rounding explains, both compute the node again by itself from the
 same inputs. This shows whether the difference arises at the node, or was in its inputs and only

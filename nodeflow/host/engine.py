@@ -25,8 +25,8 @@ from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.errors import DocumentError
 from nodeflow.document.model.records import Change
+from nodeflow.engine.backend import NUMBA
 from nodeflow.engine.memory import Budget
-from nodeflow.engine.runtime.context import Backend
 from nodeflow.engine.runtime.thread_pool import default_threads
 from nodeflow.engine.session import Session
 from nodeflow.engine.warm_up import begin_to_compile, warm_up
@@ -89,7 +89,7 @@ class Engine(TrainingRequests):
         self._send = send
         self._prober = prober
         self._threads = threads
-        self._backend: Backend = "numba"
+        self._backend = NUMBA
         self._memory: int | None = None
         self._budget = Budget()
         self._history = 0

@@ -8,6 +8,8 @@ import sys
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+from nodeflow.manifests import integrations
+
 PACKAGES = (
     "nodeflow",
     "numpy",
@@ -18,7 +20,6 @@ PACKAGES = (
     "pyqtgraph",
     "safetensors",
     "pillow",
-    "jax",
 )
 
 NUM_THREADS = "NODEFLOW_NUM_THREADS"
@@ -42,7 +43,8 @@ def collect() -> dict[str, dict[str, Any]]:
 
 def _versions() -> dict[str, str]:
     found = {"python": sys.version.split()[0]}
-    for package in PACKAGES:
+    others = (each.software.title for each in integrations() if each.software is not None)
+    for package in (*PACKAGES, *others):
         try:
             found[package] = version(package)
         except PackageNotFoundError:

@@ -14,7 +14,6 @@ import numpy as np
 
 from nodeflow.engine.events import CompileFailure
 from nodeflow.engine.gradient_check.check import Checked as Checked
-from nodeflow.engine.runtime.context import Backend
 from nodeflow.file_reading import PREVIEW_BYTES
 from nodeflow.host.messages.edits import EditState as EditState
 from nodeflow.host.messages.error_data import ErrorData as ErrorData
@@ -216,9 +215,9 @@ class FollowEdits:
 
 @dataclass(frozen=True)
 class SetBackend:
-    """The backend of all trainings from now on: ``numba`` or ``jax``."""
+    """The backend of all trainings from now on, by its name."""
 
-    backend: Backend
+    backend: str
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,10 @@ from functools import partial
 from typing import Any, Protocol
 
 from nodeflow.data.pipeline.dataset import Dataset
+from nodeflow.engine.backend import NUMBA
 from nodeflow.engine.feeds import fed_tensor
 from nodeflow.engine.fetches import as_target
-from nodeflow.engine.runtime.context import Backend, Tier
+from nodeflow.engine.runtime.context import Tier
 from nodeflow.engine.session import Session
 from nodeflow.errors import DataError, GraphError, UnknownName
 from nodeflow.graph.graph import Graph, Node, Tensor, ancestors, get_default_graph
@@ -88,7 +89,7 @@ def train(
     steps_per_epoch: int | None = None,
     tier: Tier = "auto",
     threads: int | None = None,
-    backend: Backend = "numba",
+    backend: str = NUMBA,
     checkpoint: str | os.PathLike[str] | None = None,
     every: int | str | None = None,
     keep: int = KEEP,

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from nodeflow.engine.backend import NUMBA
 from nodeflow.engine.memory import Needs
 from nodeflow.engine.session import Session
 from nodeflow.train.control import Control
@@ -123,6 +124,6 @@ def held(session: Session, training: Training) -> tuple[Needs, int | None] | Non
 
     A plan can use less. Return None if only a step can tell.
     """
-    if training.stream is not None or session.graph.streams or session.backend == "jax":
+    if training.stream is not None or session.graph.streams or session.backend != NUMBA:
         return None
     return EpochLoop(Variant(session, training), Control(), 1).stepper().held(), session.memory

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from nodeflow.engine.backend import NUMBA
 from nodeflow.engine.session import Session
 from nodeflow.graph.graph import ancestors
 from nodeflow.ops.macro_ops import Optimizer
@@ -18,7 +19,7 @@ def settings_of(session: Session, training: Training) -> dict[str, Any]:
     """Return the settings by name. Settings of an optimizer are called ``NODE.ATTRIBUTE``."""
     found: dict[str, Any] = {s.name: getattr(training, s.name) for s in declared(PlainSettings)}
     found["tier"] = session.wanted
-    if session.backend != "numba":
+    if session.backend != NUMBA:
         found["backend"] = session.backend
     if session.peers is not None:
         found["processes"] = session.peers.number

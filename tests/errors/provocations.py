@@ -119,3 +119,11 @@ def instances(name: str, count: int) -> dict[str, Any]:
 
 PLACEHOLDER: Node = ("placeholder", {"dtype": "float32", "shape": [2]})
 ONE_COLUMN = "x,y\n1,2\n3,4\n5,6\n7,8\n"
+
+
+def of_integrations() -> dict[str, Provocation]:
+    """What provokes the errors of integrations: each has a ``provocations.py`` beside its tests."""
+    found: dict[str, Provocation] = {}
+    for path in sorted(Path(__file__).parents[1].glob("integrations/*/provocations.py")):
+        found |= import_module(f"tests.integrations.{path.parent.name}.provocations").TABLE
+    return found

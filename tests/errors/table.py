@@ -6,8 +6,6 @@ import sys
 from pathlib import Path
 from unittest.mock import patch
 
-import numpy as np
-
 import nodeflow as nf
 from nodeflow import resources
 from nodeflow.data.catalog import open_dataset
@@ -16,7 +14,6 @@ from nodeflow.document.edit import commands
 from nodeflow.document.formula.insert import add_expression
 from nodeflow.document.io import journal
 from nodeflow.document.model.document import Document
-from nodeflow.engine.columns import Column
 from nodeflow.exchange.onnx.errors import onnx_package
 from nodeflow.manifests import Integration, Software, offer
 from nodeflow.summary.reading import event_folders
@@ -29,6 +26,7 @@ from .provocations import (
     dataset,
     graph,
     instances,
+    of_integrations,
     opening,
     sum_of,
 )
@@ -56,47 +54,6 @@ def without_software() -> None:
     """What an integration says where its software is not installed."""
     software = Software("scikit-learn", "no_sklearn_here", "tsne")
     Integration("tsne", "t-SNE", software, Path()).check_software()
-
-
-def without_jax() -> None:
-    """What a session on JAX says where the package is not installed."""
-    with patch.dict(sys.modules, {"jax": None}):
-        nf.Session(nf.Graph(), backend="jax")
-
-
-def chosen_on_jax() -> None:
-    """A run on JAX of an op whose output has a size that values decide."""
-    with nf.Graph() as g:
-        nf.boolean_mask(nf.constant([1.0, -1.0]), nf.constant([True, False]), name="chosen")
-    with nf.Session(g, backend="jax") as session:
-        session.run("chosen")
-
-
-def shared_by_two(rows: int, mixing: bool = False) -> None:
-    """A step whose batch two processes cannot share."""
-    from nodeflow.engine.jax.parallel.peers import Peers
-
-    with nf.Graph() as g:
-        x = nf.placeholder("float32", [None, 3], name="x")
-        made = nf.matmul(x, nf.variable([[1.0]] * 3, name="w"), name="made")
-        made = nf.matmul(made, made, transpose_y=True, name="pairs") if mixing else made
-        loss = nf.reduce_mean(made, name="loss")
-        optimizer = nf.train.GradientDescentOptimizer(0.1).minimize(loss)
-    with nf.Session(g, backend="jax") as session:
-        session.initialize()
-        session.peers = Peers(2, 0)
-        columns = {x: Column(np.ones((rows, 3), "float32"))}
-        stepper = session.stepper([optimizer], [loss], columns, rows)
-        stepper.start_epoch(np.arange(rows))
-        stepper.run(1)
-
-
-def without_peer() -> None:
-    """What a step says whose message does not come back."""
-    from nodeflow.engine.jax.parallel.peers import watched
-
-    with watched():
-        raise ValueError("UNKNOWN: Gloo all-reduce failed: Connection closed by peer")
 
 
 def formula(text: str) -> None:
@@ -197,16 +154,6 @@ TABLE: dict[str, Provocation] = {
     "OnnxFileError": Provocation(("import", "a.onnx"), {"a.onnx": b"no model"}),
     "SoftwareMissing": Provocation(call=without_software),
     "NotOffered": Provocation(call=lambda: offer("projection", "umap", ["pca"])),
-    "JaxMissing": Provocation(call=without_jax),
-    "MixedRows": Provocation(call=lambda: shared_by_two(4, mixing=True)),
-    "UnevenBatch": Provocation(call=lambda: shared_by_two(5)),
-    "ProcessesProblem": Provocation(
-        ("train", "a.flow", "--backend", "jax", "--coordinator", "a:1", "--num-processes", "2",
-         "--process-id", "2"),
-        {"a.flow": graph()},
-    ),
-    "PeerLost": Provocation(call=without_peer),
-    "NotOnJax": Provocation(call=chosen_on_jax),
     "OnnxMissing": Provocation(call=without_onnx),
     "NotVerified": Provocation(
         ("verify", "a.flow"),
@@ -303,6 +250,7 @@ TABLE: dict[str, Provocation] = {
                          wires=[("n1", "out", "n3", "x"), ("n2", "out", "n3", "y")])},
     ),
     "ArgumentSyntax": Provocation(("run", "a.flow", "--feed", "a"), {"a.flow": graph(constant(1))}),
+    **of_integrations(),
 }  # fmt: skip
 
 ELSEWHERE: dict[str, tuple[str, str]] = {

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Literal
 
 from nodeflow.engine.arena import Arena
 from nodeflow.engine.events import CompileFailure
@@ -26,9 +26,6 @@ if TYPE_CHECKING:
 
 Tier = Literal["auto", "reference", "compiled"]
 RanTier = Literal["reference", "compiled"]
-Backend = Literal["numba", "jax"]
-"""The executor of schedules: nodeflow's own engine, or JAX."""
-BACKENDS: tuple[Backend, ...] = get_args(Backend)
 Purpose = Literal["", "run", "initialize"]
 """The purpose of random numbers. Training, single runs and initial values never share a stream, so
 that watching never changes training."""
@@ -43,14 +40,14 @@ class RunContext:
         without: ids of the rewrites that are switched off.
         cuts_steps: whether the steps of the last stepper run in blocks of rows; None without one.
         memory: bytes that the values of a run may take; None: as much as is free.
-        backend: executor of schedules.
+        backend: name of the backend that executes schedules (`nodeflow.engine.backend`).
         executions: how often each node was run by its reference, by name.
         tier: the tier of the last run or step.
         steps: how many steps each optimizer has made, by name.
         tiers: the switches to record and follow; None lets each plan switch when it is ready.
         ahead: number of runs like the next one that will come, including it, if known.
         interrupted: asked while a run or step waits for the compiler: whether to end the wait.
-        peers: the processes that share the rows of training steps, on JAX.
+        peers: the processes that share the rows of training steps; None trains alone.
     """
 
     def __init__(
@@ -61,12 +58,12 @@ class RunContext:
         without: frozenset[str] = frozenset(),
         on_compile_failure: Callable[[CompileFailure], None] | None = None,
         memory: int | None = None,
-        backend: Backend = "numba",
+        backend: str = "numba",
     ) -> None:
         self._graph = graph
         self.memory = memory
         self.cuts_steps: bool | None = None
-        self.backend: Backend = backend
+        self.backend = backend
         self._seed = seed
         self.threads = threads
         self.without = without

@@ -16,8 +16,8 @@ from nodeflow.document.build.variable_ids import VariableId
 from nodeflow.document.diff.facts import copied
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import Change
+from nodeflow.engine.backend import NUMBA, supported
 from nodeflow.engine.memory import Budget
-from nodeflow.engine.runtime.context import Backend
 from nodeflow.engine.session import Session
 from nodeflow.free_memory import give_back
 from nodeflow.graph.graph import Graph
@@ -63,7 +63,7 @@ class TrainingRequests:
     _send: Callable[[p.Message], None]
     _threads: int | None
     _memory: int | None
-    _backend: Backend
+    _backend: str
     _budget: Budget
     _history: int
     _document: Document
@@ -141,15 +141,11 @@ class TrainingRequests:
 
     def _make_session(self, graph: Graph, seed: int) -> Session:
         """Return a session that trains a graph."""
-        threads = None if self._backend == "jax" else self._threads
         return Session(
             graph,
-            tier="auto",
-            threads=threads,
             seed=seed,
             on_compile_failure=self._send,
-            backend=self._backend,
-            memory=None if self._backend == "jax" else self._memory,
+            **supported(self._backend, threads=self._threads, memory=self._memory),
         )
 
     def _run_training(
@@ -321,7 +317,7 @@ class TrainingRequests:
 
     def _prepare_training(self) -> None:
         """Compile the kernels for the next Train while the engine is idle."""
-        if self._is_prepared or self._backend != "numba" or len(self._document.nodes) > MOST_NODES:
+        if self._is_prepared or self._backend != NUMBA or len(self._document.nodes) > MOST_NODES:
             return
         self._is_prepared = True
         document, folder, opened = copied(self._document), self._folder, self._opened

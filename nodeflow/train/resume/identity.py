@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from nodeflow.data.pipeline.position import stages_of
+from nodeflow.engine.backend import other_backend
 from nodeflow.engine.columns import Column, LazyColumn
 from nodeflow.engine.session import Session
 from nodeflow.graph.graph import Node, Tensor, ancestors
@@ -110,17 +111,17 @@ def _versions_of(backend: str) -> Mapping[str, str]:
     """Return the versions of the additional packages that a backend needs."""
     from importlib.metadata import version
 
-    return {name: version(name) for name in ("jax", "jaxlib")} if backend == "jax" else {}
+    other = other_backend(backend)
+    return {} if other is None else {name: version(name) for name in other.packages}
 
 
 def _backend(session: Session) -> dict[str, Any]:
     """Return the executing backend. nodeflow's own engine is called cpu."""
-    if session.backend == "numba":
+    other = other_backend(session.backend)
+    if other is None:
         return {"backend": "cpu", "processes": 1}
-    from nodeflow.engine.jax.settings import device
-
     processes = 1 if session.peers is None else session.peers.number
-    return {"backend": session.backend, "device": device(), "processes": processes}
+    return {"backend": session.backend, "device": other.device(), "processes": processes}
 
 
 # ---- digests ------------------------------------------------------------------------------------

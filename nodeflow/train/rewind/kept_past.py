@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from nodeflow.engine.backend import NUMBA, supported
 from nodeflow.engine.session import Session
 from nodeflow.engine.tier_record import TierRecord
 from nodeflow.errors import FileProblem, RunError
@@ -151,16 +152,17 @@ class KeptPast:
     # ---- computing steps again ------------------------------------------------------------------
 
     def session(self, graph: Graph, threads: int | None = None) -> Session:
-        """Return a session with the settings of the session that trained."""
+        """Return a session with the settings of the session that trained.
+
+        Raises:
+            NotOffered: it trained with a backend that is not here.
+        """
         about = self.about
-        backend = about.get("backend", "numba")
         return Session(
             graph,
-            tier=about["tier"],
-            threads=None if backend == "jax" else threads,
             seed=about["seed"],
             without=about["without"],
-            backend=backend,
+            **supported(about.get("backend", NUMBA), tier=about["tier"], threads=threads),
         )
 
     def past(self, session: Session, training: Training, progress: Progress) -> Past:
@@ -242,6 +244,7 @@ def _checked(about: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the description in a file; raise an error such as ValueError if it is damaged."""
     for name in ("optimizer", "loss", "tier"):
         text(about[name])
+    text(about.get("backend", NUMBA))
     for name in ("settings", "tiers", "numbers"):
         table(about[name])
     for name in ("row_seed", "seed"):

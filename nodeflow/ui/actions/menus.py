@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from nodeflow.engine.backend import backends
+from nodeflow.manifests import offers
 from nodeflow.ui.actions.specs import BOOKMARKS
 from nodeflow.ui.core.colorings import COLORINGS
 
@@ -61,9 +63,11 @@ SHOWN_DATA: tuple[Any, ...] = (
     *("data_test", "data_validation", "data_train", SEPARATOR),
     *("data_single", "data_row", "data_next", "data_previous", SEPARATOR, "sketch"),
 )
+BACKENDS = tuple(f"train_with_{name}" for name in backends())
+CHECKS = ("check_onnx", *(f"check_{each.name}" for each in offers("peer")))
 ENGINE: tuple[Any, ...] = (
     *("threads", "memory", "live_values", "follow_edits"),
-    ("Train with", ("train_with_numba", "train_with_jax")),
+    *((("Train with", BACKENDS),) if len(BACKENDS) > 1 else ()),
     *("event_files", SEPARATOR, "restart_engine"),
 )
 BOOKMARK_MENUS: tuple[Any, ...] = (
@@ -130,7 +134,7 @@ MENUS: tuple[tuple[str, tuple[Any, ...]], ...] = (
                 "stop",
             ),
             *(
-                ("Watch", ("breakpoint", "bounds", "check_gradients", "check_onnx", "check_jax")),
+                ("Watch", ("breakpoint", "bounds", "check_gradients", *CHECKS)),
                 SEPARATOR,
             ),
             *("predict", "profile", "initialise", SEPARATOR),

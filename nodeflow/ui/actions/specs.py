@@ -5,9 +5,12 @@ An action that only shows a panel is declared in the panel's file instead.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from nodeflow.engine.backend import NUMBA
+from nodeflow.manifests import offers
 from nodeflow.ui.core.colorings import COLORINGS
 
 
@@ -76,6 +79,23 @@ def _arrows(id: str, text: str, keys: str, tip: str = "") -> Any:
     )
 
 
+def _checks() -> Iterator[ActionSpec]:
+    """Yield a comparison with each program that an integration offers."""
+    for each in offers("peer"):
+        yield _a(f"check_{each.name}", f"Check against {each.label}", tip=each.fields["tip"])
+
+
+def _backend_choices() -> Iterator[ActionSpec]:
+    """Yield a choice for each backend; none if there is only nodeflow's own engine."""
+    others = offers("backend")
+    if others:
+        tip = "Use nodeflow's engine for the next training"
+        yield _a(f"train_with_{NUMBA}", "This engine", tip=tip, checkable=True)
+    for each in others:
+        tip = each.fields["tip"]
+        yield _a(f"train_with_{each.name}", each.label, tip=tip, checkable=True)
+
+
 ACTIONS: tuple[ActionSpec, ...] = (
     _a("new", "New", "Ctrl+N", "file-plus", "Start with an empty graph"),
     _a("open", "Open…", "Ctrl+O", "folder-open", "Open a .flow file, a model or data"),
@@ -105,7 +125,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
     _a("thaw", "Thaw", "", "", "Training changes the selection's variables again"),
     _a("export_onnx", "Export as ONNX…", "", "", "The prediction graph with its weights"),
     _a("check_onnx", "Check against ONNX", "", "", "Compare every value with ONNX's evaluator"),
-    _a("check_jax", "Check against JAX", "", "", "Compare every value with what JAX computes"),
+    *_checks(),
     _a("welcome", "Welcome page", "", "house", "Examples, recent files and the tutorial"),
     _a("quit", "Quit", "Ctrl+Q"),
     _a("undo", "Undo", "Ctrl+Z", "undo-2"),
@@ -542,22 +562,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
         "On: edits apply once compiled. Off: from the next training",
         checkable=True,
     ),
-    _a(
-        "train_with_numba",
-        "This engine",
-        "",
-        "",
-        "Use nodeflow's engine for the next training",
-        checkable=True,
-    ),
-    _a(
-        "train_with_jax",
-        "JAX",
-        "",
-        "",
-        "Use JAX for the next training, on a GPU if there is one",
-        checkable=True,
-    ),
+    *_backend_choices(),
     _a("threads", "Threads…", "", "cpu", "Number of threads that compute"),
     _a("memory", "Memory…", "", "", "Memory limit for the values of a training"),
     _a(

@@ -12,7 +12,7 @@ from typing import Any
 
 from PySide6.QtCore import QByteArray, QSettings, QStandardPaths
 
-from nodeflow.engine.runtime.context import Backend
+from nodeflow.engine.backend import NUMBA
 from nodeflow.file_reading import is_irregular
 from nodeflow.paths import home
 
@@ -91,12 +91,13 @@ class Settings:
         self._store.setValue("event_folder", value)
 
     @property
-    def backend(self) -> Backend:
-        """The backend of trainings: ``numba``, nodeflow's own engine, or ``jax``."""
-        return "jax" if self._store.value("backend", "numba") == "jax" else "numba"
+    def backend(self) -> str:
+        """The name of the backend of trainings, which may be one that is not here."""
+        value = self._store.value("backend", NUMBA)
+        return value if isinstance(value, str) else NUMBA
 
     @backend.setter
-    def backend(self, value: Backend) -> None:
+    def backend(self, value: str) -> None:
         self._store.setValue("backend", value)
 
     @property

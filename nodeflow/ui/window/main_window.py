@@ -333,7 +333,7 @@ class MainWindow(QMainWindow):
         self.insertables = InsertablesMenu(
             workspace, canvas, pages, quick_pick, self.subgraphs, themes, messages
         )
-        add_engine_settings(self, link, settings, actions)
+        add_engine_settings(self, link, settings, messages, actions)
         self.report = ProblemReport(self, workspace, settings, messages, actions)
         ThemeActions(settings, themes, actions)
 

@@ -11,15 +11,20 @@ from nodeflow.ui.controllers.engine.thread_settings import ThreadSettings
 from nodeflow.ui.controllers.training.backend_choice import BackendChoice
 from nodeflow.ui.controllers.training.live_edits import LiveEdits
 from nodeflow.ui.core.engine.link import EngineLink
+from nodeflow.ui.core.messages import Messages
 from nodeflow.ui.core.settings import Settings
 
 
 def add_engine_settings(
-    window: QWidget, link: EngineLink, settings: Settings, actions: ActionSet
+    window: QWidget,
+    link: EngineLink,
+    settings: Settings,
+    messages: Messages,
+    actions: ActionSet,
 ) -> None:
     """Add the dialogs of the settings, and send the stored settings to the engine."""
     ThreadSettings(window, link, settings, actions)
     MemorySettings(window, link, settings, actions)
     LiveValueSettings(window, link, settings, actions)
     LiveEdits(window, link, settings, actions)
-    BackendChoice(window, link, settings, actions)
+    BackendChoice(window, link, settings, messages, actions)

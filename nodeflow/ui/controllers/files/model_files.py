@@ -1,4 +1,4 @@
-"""Models of other programs: opening ONNX files, exporting the graph, checking against ONNX or JAX.
+"""Models of other programs: opening ONNX files, exporting the graph, checking against a program.
 
 The command line does the work in a separate process, on an ONNX file or on a copy of the graph with
 the engine's weights.
@@ -7,6 +7,7 @@ the engine's weights.
 from __future__ import annotations
 
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from nodeflow.document.edit import commands
 from nodeflow.document.edit.data.locate import reanchor
 from nodeflow.document.io import flow
 from nodeflow.errors import NodeflowError
+from nodeflow.manifests import offers
 from nodeflow.number_text import counted
 from nodeflow.ui.actions.action_set import ActionSet
 from nodeflow.ui.actions.binding import Binding, Blocked
@@ -59,13 +61,12 @@ class ModelFiles(QObject):
         self._reading.done.connect(self._on_read)
         self._reading.failed.connect(self._on_not_read)
         files.model_chosen.connect(self.open_path)
-        actions.bind(
-            {
-                "export_onnx": Binding(self.export, self._blocked),
-                "check_onnx": Binding(lambda: self.check("onnx"), self._blocked),
-                "check_jax": Binding(lambda: self.check("jax"), self._blocked),
-            }
-        )
+        peers = {"onnx": "ONNX", **{each.name: each.label for each in offers("peer")}}
+        checks = {
+            f"check_{name}": Binding(partial(self.check, name, title), self._blocked)
+            for name, title in peers.items()
+        }
+        actions.bind({"export_onnx": Binding(self.export, self._blocked), **checks})
 
     # ---- exporting and checking ---------------------------------------------------------------
 
@@ -89,9 +90,9 @@ class ModelFiles(QObject):
             self._messages.show_status(f"Writing {target.name}…")
             self._begin(["export", "--to", "onnx", "-o", str(target)])
 
-    def check(self, against: str) -> None:
+    def check(self, against: str, title: str) -> None:
         """Compare every value of the graph with the value that another program computes."""
-        self._messages.show_status(f"Comparing with {against.upper()}…")
+        self._messages.show_status(f"Comparing with {title}…")
         self._begin(["verify", "--against", against])
 
     def _begin(self, command: list[str]) -> None:

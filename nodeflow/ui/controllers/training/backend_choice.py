@@ -1,48 +1,91 @@
-"""The user's choice between nodeflow's own engine and JAX for trainings."""
+"""The user's choice between nodeflow's own engine and other backends for trainings."""
 
 from __future__ import annotations
 
 from functools import partial
 
-from PySide6.QtCore import QObject
+from PySide6.QtCore import QObject, Slot
 
-from nodeflow.engine.jax.errors import GET_IT, is_installed
-from nodeflow.engine.runtime.context import BACKENDS, Backend
+from nodeflow.engine.backend import NUMBA, backends
+from nodeflow.errors import NodeflowError
 from nodeflow.host.protocol import SetBackend
+from nodeflow.manifests import offer, offers
+from nodeflow.train.events import Started
 from nodeflow.ui.actions.action_set import ActionSet
 from nodeflow.ui.actions.binding import Binding, Blocked
 from nodeflow.ui.core.engine.link import EngineLink
+from nodeflow.ui.core.messages import Messages, remark
 from nodeflow.ui.core.settings import Settings
 
 
 class BackendChoice(QObject):
-    """The setting, sent to the engine at the start and at every change."""
+    """Sends the choice to the engine, at the start and whenever it changes.
+
+    A choice that cannot be met here is kept, and nodeflow's own engine trains.
+    """
 
     def __init__(
-        self, parent: QObject, link: EngineLink, settings: Settings, actions: ActionSet
+        self,
+        parent: QObject,
+        link: EngineLink,
+        settings: Settings,
+        messages: Messages,
+        actions: ActionSet,
     ) -> None:
         super().__init__(parent)
         self._link, self._settings, self._actions = link, settings, actions
-        self._has_jax = is_installed()
+        self._messages = messages
+        others = [each.name for each in offers("backend")]
+        self._names = backends() if others else ()
+        self._missing = {name: _problem(name) for name in {settings.backend, *others}}
+        self._is_said = False
         actions.bind(
             {
-                "train_with_numba": Binding(partial(self._choose, "numba")),
-                "train_with_jax": Binding(partial(self._choose, "jax"), self._without_jax),
+                f"train_with_{name}": Binding(
+                    partial(self._choose, name), partial(self._blocked, name)
+                )
+                for name in self._names
             }
         )
         actions.refreshing.connect(self._check)
-        if settings.backend != "numba" and self._has_jax:
+        link.training.connect(self._on_training)
+        if self._used() != NUMBA:
             link.set(SetBackend(settings.backend))
 
-    def _without_jax(self) -> Blocked | None:
-        return None if self._has_jax else Blocked(f"JAX is not installed. {GET_IT}")
+    def _blocked(self, name: str) -> Blocked | None:
+        problem = self._missing.get(name)
+        return None if problem is None else Blocked(remark(problem))
 
-    def _choose(self, backend: Backend) -> None:
+    def _choose(self, backend: str) -> None:
         self._settings.backend = backend
         self._link.set(SetBackend(backend))
         self._actions.refresh_now()
 
+    def _used(self) -> str:
+        """Return the backend that trains: the chosen one, if it is here."""
+        chosen = self._settings.backend
+        return NUMBA if self._missing.get(chosen) is not None else chosen
+
     def _check(self) -> None:
-        chosen = self._settings.backend if self._has_jax else "numba"
-        for backend in BACKENDS:
-            self._actions[f"train_with_{backend}"].setChecked(chosen == backend)
+        used = self._used()
+        for name in self._names:
+            self._actions[f"train_with_{name}"].setChecked(used == name)
+
+    @Slot(object)
+    def _on_training(self, event: object) -> None:
+        """Say once that the chosen backend is missing, when a training begins without it."""
+        problem = self._missing.get(self._settings.backend)
+        if isinstance(event, Started) and problem is not None and not self._is_said:
+            self._is_said = True
+            self._messages.show(f"nodeflow's own engine trains. {remark(problem)}", "warning")
+
+
+def _problem(name: str) -> NodeflowError | None:
+    """Return why a backend cannot be used here, or None."""
+    if name == NUMBA:
+        return None
+    try:
+        offer("backend", name, [NUMBA]).integration.check_software()
+    except NodeflowError as error:
+        return error
+    return None

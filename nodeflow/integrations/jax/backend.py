@@ -1,0 +1,54 @@
+"""The backend, as sessions and trainings use it (`nodeflow.engine.backend.Backend`)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from nodeflow.engine.columns import Column
+from nodeflow.engine.runtime.context import RunContext
+from nodeflow.engine.schedule.schedule import Schedule
+from nodeflow.graph.graph import Tensor
+from nodeflow.graph.types import TensorType
+from nodeflow.integrations.jax import settings
+from nodeflow.integrations.jax.executor import JaxExecutor
+from nodeflow.integrations.jax.parallel.peers import Peers
+from nodeflow.integrations.jax.steps import JaxSteps
+
+
+class JaxBackend:
+    """Executes schedules with JAX, on a GPU if there is one."""
+
+    packages = ("jax", "jaxlib")
+
+    def executor(
+        self, schedule: Schedule, types: Sequence[TensorType], context: RunContext
+    ) -> JaxExecutor:
+        return JaxExecutor(schedule, types, context)
+
+    def steps(
+        self,
+        schedule: Schedule,
+        types: Sequence[TensorType],
+        columns: Mapping[Tensor, Column],
+        batch_size: int,
+        context: RunContext,
+        given: Mapping[int, np.ndarray],
+    ) -> JaxSteps:
+        of_step = (schedule, types, columns, batch_size, context, given)
+        if context.peers is None:
+            return JaxSteps(*of_step)
+        from nodeflow.integrations.jax.parallel.steps import SharedSteps
+
+        assert isinstance(context.peers, Peers)
+        return SharedSteps(*of_step, context.peers)
+
+    def is_exact(self) -> bool:
+        return settings.is_exact()
+
+    def device(self) -> str:
+        return settings.device()
+
+
+BACKEND = JaxBackend()

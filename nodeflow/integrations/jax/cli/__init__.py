@@ -1,0 +1,1 @@
+"""Trainings in several processes, as the command line starts them."""

@@ -1,0 +1,58 @@
+"""What can be wrong with JAX, and what a graph has that JAX cannot compute."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import ModuleType
+
+from nodeflow.errors import RunError, SurfaceText
+from nodeflow.manifests import SoftwareMissing
+
+OWN_ENGINE = SurfaceText(
+    "Use nodeflow's own engine for this graph: leave out the backend.",
+    cli="Use nodeflow's own engine for this graph: leave out --backend.",
+    window="Choose Run → Engine → Train with → This engine.",
+)
+GET_IT = "pip install 'nodeflow[jax]' brings it."
+
+
+class NotOnJax(RunError):
+    """JAX cannot compute a node of the graph.
+
+    Remedy: Compute what it needs another way, or use nodeflow's own engine for this graph.
+    """
+
+
+def jax_package() -> ModuleType:
+    """The package jax.
+
+    Raises:
+        SoftwareMissing: it is not installed, or not in a version that works here.
+    """
+    try:
+        import jax
+        import jax.numpy
+    except ImportError as error:
+        raise SoftwareMissing(f"JAX cannot be imported: {error}", hint=GET_IT) from None
+    return jax
+
+
+@contextmanager
+def in_words() -> Iterator[None]:
+    """Says as a RunError what JAX or its compiler raises.
+
+    Raises:
+        RunError: there is not enough memory, or JAX failed otherwise.
+    """
+    jax = jax_package()
+    try:
+        yield
+    except jax.errors.JaxRuntimeError as error:
+        line = str(error).strip().partition("\n")[0][:200]
+        if "RESOURCE_EXHAUSTED" in line:
+            raise RunError(
+                f"there is not enough memory for what JAX computes: {line}",
+                hint="Use smaller batches, or a smaller graph.",
+            ) from error
+        raise RunError(f"JAX failed: {line}") from error

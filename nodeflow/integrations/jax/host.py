@@ -1,0 +1,68 @@
+"""Functions of numpy arrays inside jitted functions, for the few ops that JAX has nothing for.
+
+What such a function computes leaves the device and comes back, so it is for ops that are pure and
+rare; `rules.on_host` lists them with the reason. Arrays travel as bytes: JAX calls from threads of
+its own, on which 64-bit types are off, and would round them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+
+from nodeflow.errors import NodeflowError
+from nodeflow.graph.types import numpy_dtype
+from nodeflow.integrations.jax.bits import bytes_of_numpy, from_bytes, numpy_of_bytes, to_bytes
+from nodeflow.integrations.jax.registry import Lowered
+
+Function = Callable[..., Any]
+
+
+def of_numpy(function: Function, arrays: Sequence[Any]) -> Function:
+    """A function of numpy arrays like some traced ones, as a function of their bytes."""
+    kinds = [(tuple(x.shape), np.dtype(x.dtype)) for x in arrays]
+
+    def call(*given: Any) -> Any:
+        pairs = zip(given, kinds, strict=True)
+        return function(*(numpy_of_bytes(np.asarray(data), *kind) for data, kind in pairs))
+
+    return call
+
+
+def on_host(node: Lowered, function: Function, *arrays: Any, fails: str = "") -> tuple[Any, ...]:
+    """The outputs of a node by a function of numpy arrays.
+
+    Args:
+        function: pure; gives an array for each output, or the only one. It may raise NodeflowError.
+        fails: what the run's error then says.
+    """
+    kinds = [(tuple(d or 0 for d in t.shape), numpy_dtype(t.dtype)) for t in node.outputs]
+    bytes_like = [jax.ShapeDtypeStruct((*s, d.itemsize), np.dtype(np.uint8)) for s, d in kinds]
+    call = of_numpy(function, arrays)
+
+    def compute(*given: Any) -> tuple[np.ndarray, ...]:
+        try:
+            with np.errstate(all="ignore"):
+                made = call(*given)
+        except NodeflowError:
+            return (*(np.zeros(b.shape, np.uint8) for b in bytes_like), np.array(True))
+        listed = made if isinstance(made, (tuple, list)) else (made,)
+        found = [np.asarray(a, dtype) for a, (_, dtype) in zip(listed, kinds, strict=True)]
+        return (*map(bytes_of_numpy, found), np.array(False))
+
+    *made, failed = jax.pure_callback(
+        compute, (*bytes_like, jax.ShapeDtypeStruct((), np.dtype(bool))),
+        *map(to_bytes, arrays), vmap_method="sequential",
+    )  # fmt: skip
+    node.fail_where(failed, fails or f"{node.op.id} failed")
+    types = zip(made, kinds, node.outputs, strict=True)
+    return tuple(from_bytes(data, shape, type_.dtype) for data, (shape, _), type_ in types)
+
+
+def by_reference(node: Lowered, *arrays: Any, fails: str = "") -> tuple[Any, ...]:
+    """The outputs of a node by its op's reference."""
+    attrs = dict(node.attrs)
+    return on_host(node, lambda *given: node.op.reference(*given, **attrs), *arrays, fails=fails)

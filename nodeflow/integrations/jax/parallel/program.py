@@ -1,0 +1,125 @@
+"""A program that says of each value how it is spread among the devices.
+
+A value with rows is spread along the axis that holds them; what is joined is the same everywhere,
+so the compiler puts an all-reduce where the join stands. Where other things come before the rows
+on an axis (words after words of each row), a device's part is no range of that axis. Such a value
+is kept in the order of devices: first all that belongs to the rows of the first one. Ops that treat
+rows alone, or add them up, do not mind; for others it is put in the true order, and back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from nodeflow.engine.rows import JOINED, RowFlow, Rows
+from nodeflow.engine.schedule.schedule import Schedule, Step
+from nodeflow.graph.types import TensorType
+from nodeflow.integrations.jax.errors import jax_package
+from nodeflow.integrations.jax.failures import Failures
+from nodeflow.integrations.jax.parallel.peers import ROWS, Peers
+from nodeflow.integrations.jax.program import Program, StreamOf
+from nodeflow.ops.lowering import Alias, Composite, Elementwise, Matmul, Permute, Reduce, Running
+from nodeflow.ops.runtime_attributes import RuntimeAttributes
+
+IN_ANY_ORDER = (Elementwise, Matmul, Permute, Reduce, Running)
+
+
+class SharedProgram(Program):
+    """As `Program`, for the batch of all processes.
+
+    Args:
+        flow: how the rows go through the schedule; none are mixed.
+    """
+
+    def __init__(
+        self, schedule: Schedule, types: Sequence[TensorType], flow: RowFlow, peers: Peers
+    ) -> None:
+        super().__init__(schedule, types)
+        self._flow, self._peers = flow, peers
+
+    def compute(
+        self, step: Step, values: Mapping[int, Any], stream_of: StreamOf, failures: Failures
+    ) -> Sequence[Any]:
+        """The outputs of a step, each where it is to be."""
+        slots = (*step.inputs, *step.outputs)
+        if all(self._scattered(slot) is None for slot in slots):
+            made = super().compute(step, values, stream_of, failures)
+        elif self._reshapes(step):
+            return [self._reshaped(step, values[step.inputs[0]])]
+        elif self._minds_no_order(step):
+            made = super().compute(step, values, stream_of, failures)
+        else:
+            known = dict(values)
+            for slot in step.inputs:
+                if (rows := self._scattered(slot)) is not None:
+                    known[slot] = self._reordered(values[slot], rows, by_device=False)
+            made = list(super().compute(step, known, stream_of, failures))
+            for index, slot in enumerate(step.outputs):
+                if (rows := self._scattered(slot)) is not None:
+                    made[index] = self._reordered(made[index], rows, by_device=True)
+        return [self._placed(slot, value) for slot, value in zip(step.outputs, made, strict=True)]
+
+    def _placed(self, slot: int, value: Any) -> Any:
+        """The value, spread along its rows, or the same everywhere if it joins them."""
+        state = self._flow.states[slot]
+        if isinstance(state, Rows):
+            spread = self._peers.spread(*(None,) * state.axis, ROWS)
+        elif state is JOINED:
+            spread = self._peers.spread()
+        else:
+            return value
+        return jax_package().lax.with_sharding_constraint(value, spread)
+
+    # ---- rows that other things come before -----------------------------------------------------
+
+    def _scattered(self, slot: int) -> Rows | None:
+        """The rows of a value that is kept in the order of devices."""
+        state = self._flow.states[slot]
+        return state if isinstance(state, Rows) and not state.plain else None
+
+    def _reshapes(self, step: Step) -> bool:
+        """Whether a step gives the elements of its first input another shape, and no more."""
+        rows = isinstance(self._flow.states[step.inputs[0]], Rows)
+        if not rows or len(step.outputs) != 1:
+            return False
+        op = step.node.op
+        if isinstance(op, RuntimeAttributes):
+            return op.id == "reshape"
+        return isinstance(self._lowering(step), Alias)
+
+    def _minds_no_order(self, step: Step) -> bool:
+        if any(slot in self._flow.sliced for slot in step.inputs):
+            return False
+        lowering = self._lowering(step)
+        parts = (
+            [p.lowering for p in lowering.parts] if isinstance(lowering, Composite) else [lowering]
+        )
+        return all(isinstance(part, IN_ANY_ORDER) for part in parts)
+
+    def _lowering(self, step: Step) -> Any:
+        ins, outs = ([self.types[s] for s in slots] for slots in (step.inputs, step.outputs))
+        return step.node.op.lower(ins, outs, **step.node.attrs)
+
+    def _reshaped(self, step: Step, value: Any) -> Any:
+        """Each device's part in its own shape."""
+        old, new = (self._flow.states[s] for s in (step.inputs[0], step.outputs[0]))
+        assert isinstance(old, Rows) and isinstance(new, Rows)
+        shape = list(self.types[step.outputs[0]].shape)
+        shape[new.axis] = (shape[new.axis] or 0) // self._peers.devices
+        spec = jax_package().sharding.PartitionSpec
+        return jax_package().shard_map(
+            lambda part: part.reshape(shape),
+            mesh=self._peers.mesh,
+            in_specs=spec(*(None,) * old.axis, ROWS),
+            out_specs=spec(*(None,) * new.axis, ROWS),
+        )(value)
+
+    def _reordered(self, value: Any, rows: Rows, *, by_device: bool) -> Any:
+        """A value in the order of devices, or in the true one again."""
+        jnp, devices = jax_package().numpy, self._peers.devices
+        shape, axis = value.shape, rows.axis
+        share = self._flow.number // devices * rows.inner
+        apart = (rows.outer, devices, share) if by_device else (devices, rows.outer, share)
+        whole = value.reshape((*shape[:axis], *apart, *shape[axis + 1 :]))
+        return jnp.swapaxes(whole, axis, axis + 1).reshape(shape)

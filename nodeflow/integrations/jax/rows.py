@@ -1,0 +1,122 @@
+"""Where training steps on JAX take the rows of a data set from.
+
+Columns that fit are sent to the device once, as they are stored, and steps gather from them there;
+so are mapped files. Of those that do not fit, or that have to be read first, such as pictures, the
+rows of a block of steps are gathered here and sent; the function is the same, and so are the
+numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+
+from nodeflow.engine.columns import Column, LazyColumn
+from nodeflow.engine.memory import free_memory
+from nodeflow.graph.types import numpy_dtype
+from nodeflow.integrations.jax.errors import jax_package
+
+BLOCK_BYTES, MOST_STEPS = 1 << 26, 64
+"""Of a block of rows that is sent, and the steps that it is good for."""
+SHARE = 2
+"""Columns are sent whole if they take less than this part of the free memory."""
+
+Columns = Mapping[int, Column]
+"""By the slot that a batch of it is fed to."""
+
+
+class Rows(Protocol):
+    """What a piece of steps gathers from."""
+
+    def piece(
+        self, order: np.ndarray, at: int, count: int
+    ) -> tuple[tuple[Any, ...], Any, int, int]:
+        """For up to ``count`` steps from step ``at`` of an epoch.
+
+        Returns:
+            The stored rows of each column, the order of rows, the step to begin with in that, and
+            how many steps it is good for.
+        """
+        ...
+
+
+def rows_of(columns: Columns, batch_size: int) -> Rows:
+    """The rows of columns: on the device, or sent block by block."""
+    size = sum(column.array.nbytes for column in columns.values())
+    waits = any(isinstance(c, LazyColumn) and c.mapped is None for c in columns.values())
+    if waits or not _fits(size):
+        return _SentRows(columns, batch_size)
+    return _PlacedRows(columns)
+
+
+def _fits(size: int) -> bool:
+    """Whether so many bytes may stay on the device."""
+    device = jax_package().devices()[0]
+    stats = device.memory_stats() or {} if device.platform != "cpu" else {}
+    if "bytes_limit" in stats:
+        free = stats["bytes_limit"] - stats.get("bytes_in_use", 0)
+    else:
+        free = free_memory()
+    return free is None or SHARE * size < free
+
+
+class _PlacedRows:
+    """All rows, on the device."""
+
+    def __init__(self, columns: Columns) -> None:
+        jnp = jax_package().numpy
+        whole = (c.stored(np.arange(len(c))) if c.lazy else c.array for c in columns.values())
+        self._stored = tuple(jnp.asarray(array) for array in whole)
+        self._sent: tuple[np.ndarray | None, Any] = (None, None)
+
+    def piece(
+        self, order: np.ndarray, at: int, count: int
+    ) -> tuple[tuple[Any, ...], Any, int, int]:
+        if self._sent[0] is not order:  # once an epoch
+            self._sent = order, jax_package().numpy.asarray(order)
+        return self._stored, self._sent[1], at, count
+
+
+class _SentRows:
+    """The rows of a block of steps at a time."""
+
+    def __init__(self, columns: Columns, batch_size: int) -> None:
+        self._columns, self._batch_size = columns, batch_size
+        row = sum(c.array[:1].nbytes for c in columns.values())
+        self._steps = max(1, min(MOST_STEPS, BLOCK_BYTES // max(1, row * batch_size)))
+        self._order = np.arange(self._steps * batch_size, dtype=np.int64)
+
+    def piece(
+        self, order: np.ndarray, at: int, count: int
+    ) -> tuple[tuple[Any, ...], Any, int, int]:
+        count = min(count, self._steps)
+        which = order[at * self._batch_size : (at + count) * self._batch_size]
+        sent = tuple(self._block(c.stored(which)) for c in self._columns.values())
+        return sent, self._order, 0, count
+
+    def _block(self, rows: np.ndarray) -> np.ndarray:
+        """Rows in an array of the block's size, so that every block has one shape."""
+        block = np.zeros((len(self._order), *rows.shape[1:]), rows.dtype)
+        block[: len(rows)] = rows
+        return block
+
+
+def batch_of(columns: Columns, stored: Sequence[Any], which: Any) -> dict[int, Any]:
+    """The rows ``which``, traced, by slot, as `Column.rows` makes them."""
+    jnp = jax_package().numpy
+    return {
+        slot: decoded(column, jnp.take(array, which, axis=0, mode="clip"))
+        for (slot, column), array in zip(columns.items(), stored, strict=True)
+    }
+
+
+def decoded(column: Column, rows: Any) -> Any:
+    """Traced rows of a column as they are fed, from how they are stored."""
+    jnp, dtype = jax_package().numpy, numpy_dtype(column.dtype)
+    if column.depth is not None:
+        classes = jnp.arange(column.depth, dtype=rows.dtype)
+        return (rows[:, None] == classes).astype(dtype)
+    rows = rows.astype(dtype)
+    return rows if column.scale is None else rows * jnp.asarray(column.scale, dtype)

@@ -1,0 +1,36 @@
+"""Ops that end a run where a condition does not hold, and pass their input on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax.numpy as jnp
+
+from nodeflow.integrations.jax.registry import Lowered, computes
+
+
+@computes("assert_true")
+def assert_true(node: Lowered, condition: Any, *data: Any) -> Any:
+    """The condition itself; the error cannot show the data, which are on the device."""
+    message = node.attrs["message"]
+    node.fail_where(~condition, f"assertion failed: {message}" if message else "assertion failed")
+    return condition
+
+
+@computes("check_numerics")
+def check_numerics(node: Lowered, x: Any) -> Any:
+    """x, which must be finite."""
+    message = node.attrs["message"] or "not finite"
+    node.fail_where(~jnp.isfinite(x), f"{message}: NaN or infinite values among {x.size}")
+    return x
+
+
+@computes("case_check")
+def case_check(node: Lowered, *conditions: Any) -> Any:
+    """The first condition, if as many hold as `case` requires."""
+    count = sum(c.astype(jnp.int32) for c in conditions)
+    if node.attrs["exclusive"]:
+        node.fail_where(count > 1, "several conditions are true, and case is exclusive")
+    if node.attrs["total"]:
+        node.fail_where(count == 0, "no condition of case is true, and it has no default")
+    return conditions[0]

@@ -1,0 +1,42 @@
+"""Ops for their effects: what they show, and what others read of their inputs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+
+from nodeflow.integrations.jax.bits import to_bytes
+from nodeflow.integrations.jax.host import of_numpy
+from nodeflow.integrations.jax.registry import Lowered, computes
+
+
+@computes(
+    "initialize",
+    "summary/scalar",
+    "summary/histogram",
+    "summary/image",
+    "summary/text",
+    "summary/merge",
+)
+def nothing(node: Lowered, *arrays: Any) -> tuple[()]:
+    """They compute nothing; the session does what they stand for."""
+    return ()
+
+
+@computes("print")
+def print_values(node: Lowered, x: Any, *data: Any) -> Any:
+    """x itself; the host writes the values when they are there."""
+    if node.attrs["first_n"] is not None:
+        raise node.refuse(
+            "JAX does not count how often a node has run, as first_n asks for",
+            "Leave out first_n: it is written each time.",
+        )
+    attrs = {**node.attrs, "first_n": None}
+
+    def show(*given: Any) -> None:
+        node.op.reference(*given, **attrs)
+
+    shown = (x, *data)
+    jax.debug.callback(of_numpy(show, shown), *map(to_bytes, shown))
+    return x

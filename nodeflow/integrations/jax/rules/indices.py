@@ -1,0 +1,220 @@
+"""Elements found and placed by indices: gather, scatter, and what works row by row."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from nodeflow.errors import RunError
+from nodeflow.graph.types import normalize_axis, numpy_dtype
+from nodeflow.integrations.jax.registry import Lowered, computes, lowers
+from nodeflow.ops.lowering import AddAlong, Gather, MarkRows, Pick, ScatterAdd, TakeAlong
+from nodeflow.ops.math.reduction import limits
+
+Places = tuple[Any, ...]
+"""One array of indices for each of the first axes; they broadcast."""
+
+
+def checked(node: Lowered, indices: Any, size: int, from_end: bool = True) -> Any:
+    """Indices from 0 on, int64; the run fails where one is outside the axis."""
+    indices = indices.astype(jnp.int64)
+    lowest = -size if from_end else 0
+    node.fail_where(
+        (indices < lowest) | (indices >= size), f"an index is outside an axis of size {size}"
+    )
+    return jnp.where(indices < 0, indices + size, indices)
+
+
+def empty(node: Lowered) -> Any | None:
+    """The output where it has no elements, so that nothing can be taken; else None."""
+    (out,) = node.outputs
+    return jnp.zeros(shape_of(node), numpy_dtype(out.dtype)) if out.size == 0 else None
+
+
+def shape_of(node: Lowered, index: int = 0) -> tuple[int, ...]:
+    """The shape of an output."""
+    return tuple(d or 0 for d in node.outputs[index].shape)
+
+
+# ---- slices -------------------------------------------------------------------------------------
+
+
+@lowers(Gather)
+def gather(node: Lowered, x: Any, indices: Any) -> Any:
+    """Slices along an axis, by their numbers."""
+    lowering = node.lowering
+    assert isinstance(lowering, Gather)
+    places = checked(node, indices, x.shape[lowering.axis], lowering.from_end)
+    if not x.size:
+        return jnp.zeros(shape_of(node), x.dtype)
+    return jnp.take(x, places, axis=lowering.axis, mode="clip")
+
+
+@lowers(ScatterAdd)
+def scatter(node: Lowered, x: Any, indices: Any) -> Any:
+    """Slices added up, or their extremes, at the places that indices name."""
+    lowering, shape = node.lowering, shape_of(node)
+    assert isinstance(lowering, ScatterAdd)
+    places = checked(node, indices, shape[lowering.axis], lowering.from_end)
+    x = x.reshape(*shape[: lowering.axis], places.size, *shape[lowering.axis + 1 :])
+    where = (*(slice(None),) * lowering.axis, places.reshape(-1))
+    if lowering.kind == "sum":
+        return jnp.zeros(shape, x.dtype).at[where].add(x, mode="drop")
+    lowest, highest = limits(x.dtype)
+    if lowering.kind == "max":
+        return jnp.full(shape, lowest, x.dtype).at[where].max(x, mode="drop")
+    return jnp.full(shape, highest, x.dtype).at[where].min(x, mode="drop")
+
+
+@lowers(MarkRows)
+def mark_rows(node: Lowered, *indices: Any) -> Any:
+    """True for the rows that are named."""
+    shape = shape_of(node)
+    marked = jnp.zeros(shape[0], bool)
+    for each in indices:
+        marked = marked.at[checked(node, each, shape[0])].set(True, mode="drop")
+    return marked.reshape(shape)
+
+
+# ---- row by row ---------------------------------------------------------------------------------
+
+
+@lowers(Pick)
+def pick(node: Lowered, x: Any, indices: Any) -> Any:
+    """One element of each row of the last axis."""
+    size = x.shape[-1]
+    rows = x.reshape(-1, size) if x.size else x.reshape(math.prod(x.shape[:-1]), size)
+    places = checked(node, indices, size, from_end=False).reshape(-1, 1)
+    if not x.size:
+        return jnp.zeros(shape_of(node), x.dtype)
+    return jnp.take_along_axis(rows, places, -1, mode="clip").reshape(shape_of(node))
+
+
+@lowers(TakeAlong)
+def take_along(node: Lowered, x: Any, indices: Any) -> Any:
+    """For each row along an axis the elements that its own indices name."""
+    lowering = node.lowering
+    assert isinstance(lowering, TakeAlong)
+    places = checked(node, indices, x.shape[lowering.axis])
+    if (nothing := empty(node)) is not None or not x.size:
+        return jnp.zeros(shape_of(node), x.dtype) if nothing is None else nothing
+    return jnp.take_along_axis(x, places, lowering.axis, mode="clip")
+
+
+@lowers(AddAlong)
+def add_along(node: Lowered, x: Any, indices: Any) -> Any:
+    """Elements added up in their rows, where these rows' indices say."""
+    lowering, shape = node.lowering, shape_of(node)
+    assert isinstance(lowering, AddAlong)
+    places = checked(node, indices, shape[lowering.axis])
+    where = along(places, lowering.axis)
+    return jnp.zeros(shape, x.dtype).at[where].add(x, mode="drop")
+
+
+def along(places: Any, axis: int) -> Places:
+    """Places along one axis, and for the others where each element stands itself."""
+    where = [jnp.asarray(i) for i in np.ogrid[tuple(slice(0, d) for d in places.shape)]]
+    where[axis] = places
+    return tuple(where)
+
+
+# ---- several axes at once -----------------------------------------------------------------------
+
+
+def nd_places(node: Lowered, shape: Sequence[int], indices: Any) -> Places:
+    """What indices name along the first axes of a shape."""
+    numbers = range(indices.shape[-1])
+    return tuple(checked(node, indices[..., n], shape[n]) for n in numbers)
+
+
+def by_batch(node: Lowered, compute: Callable[..., Any]) -> Callable[..., Any]:
+    """The same for each entry of the first axes that the arguments have in common: as a batch,
+    which several processes can share."""
+    for _ in range(node.attrs["batch_dims"]):
+        compute = jax.vmap(compute)
+    return compute
+
+
+@computes("gather_nd")
+def gather_nd(node: Lowered, x: Any, indices: Any) -> Any:
+    """Slices by indices of several axes."""
+    places = nd_places(node, x.shape[node.attrs["batch_dims"] :], indices)
+    if not x.size:
+        return jnp.zeros(shape_of(node), x.dtype)
+    return by_batch(node, lambda x, *at: x.at[at].get(mode="clip"))(x, *places)
+
+
+@computes("scatter_nd")
+def scatter_nd(node: Lowered, indices: Any, updates: Any) -> Any:
+    """Zeros with slices added."""
+    shape = shape_of(node)
+    places = nd_places(node, shape, indices)
+    return jnp.zeros(shape, updates.dtype).at[places].add(updates, mode="drop")
+
+
+@computes("scatter_nd_like")
+def scatter_nd_like(node: Lowered, x: Any, indices: Any, like: Any) -> Any:
+    """The adjoint of `gather_nd`."""
+    batch = node.attrs["batch_dims"]
+    places = nd_places(node, like.shape[batch:], indices)
+
+    def added(zeros: Any, x: Any, *at: Any) -> Any:
+        return zeros.at[at].add(x, mode="drop")
+
+    return by_batch(node, added)(jnp.zeros(like.shape, x.dtype), x, *places)
+
+
+@computes("tensor_scatter")
+def tensor_scatter(node: Lowered, x: Any, indices: Any, updates: Any) -> Any:
+    """A tensor with slices changed."""
+    return _changed(node, x, nd_places(node, x.shape, indices), updates)
+
+
+@computes("put_along_axis")
+def put_along_axis(node: Lowered, x: Any, indices: Any, updates: Any) -> Any:
+    """A tensor with elements of each row changed."""
+    axis = normalize_axis(node.attrs["axis"], x.ndim)
+    return _changed(node, x, along(checked(node, indices, x.shape[axis]), axis), updates)
+
+
+def _changed(node: Lowered, x: Any, places: Places, updates: Any) -> Any:
+    mode = node.attrs["mode"]
+    if not x.size or not updates.size:
+        return x
+    if mode == "update":
+        return put(x, places, updates)
+    if x.dtype == bool:
+        raise RunError(f"mode {mode} is for numbers", node=node.name, port="x", hint="Use update.")
+    return getattr(x.at[places], mode)(updates, mode="drop")
+
+
+def put(x: Any, places: Places, updates: Any) -> Any:
+    """``x`` with slices replaced; of two updates of one place the last counts.
+
+    XLA says nothing of the order in which it writes, so only that update is written.
+    """
+    sizes = x.shape[: len(places)]
+    flat = jnp.ravel_multi_index(jnp.broadcast_arrays(*places), sizes, mode="clip")
+    numbers = jnp.arange(flat.size).reshape(flat.shape)
+    last = jnp.full(math.prod(sizes), -1, numbers.dtype).at[flat].max(numbers)[flat] == numbers
+    where = (jnp.where(last, places[0], sizes[0]), *places[1:])
+    return x.at[where].set(updates, mode="drop")
+
+
+@computes("unmask_like")
+def unmask_like(node: Lowered, x: Any, like: Any, mask: Any) -> Any:
+    """Zeros in the shape of ``like``, with the slices of x put where the mask is true."""
+    axis = normalize_axis(node.attrs["axis"], like.ndim)
+    count = x.shape[axis]
+    node.fail_where(mask.sum() != count, f"the mask has not {count} true elements, as x has")
+    if not like.size or not x.size:
+        return jnp.zeros(like.shape, x.dtype)
+    places = jnp.cumsum(mask.reshape(-1)) - 1
+    rows = jnp.take(x, places, axis, mode="clip").reshape(like.shape)
+    chosen = mask.reshape(*mask.shape, *[1] * (like.ndim - axis - mask.ndim))
+    return jnp.where(chosen, rows, jnp.zeros((), x.dtype))

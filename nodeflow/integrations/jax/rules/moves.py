@@ -1,0 +1,124 @@
+"""Elements that only move: cut out, joined, put into a border."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from nodeflow.graph.types import numpy_dtype
+from nodeflow.integrations.jax.registry import Lowered, computes, lowers
+from nodeflow.ops.lowering import Block, Copy, strides_of
+
+Steps = list[tuple[int, int]]
+"""For each axis the first place and the step between places."""
+
+
+@computes("concat")
+def concat(node: Lowered, *values: Any) -> Any:
+    """Tensors one after the other."""
+    return jnp.concatenate(values, node.attrs["axis"])
+
+
+@lowers(Copy)
+def copy(node: Lowered, *sources: Any) -> Any:
+    """Rectangles of the inputs, put into the output."""
+    lowering, (out,) = node.lowering, node.outputs
+    assert isinstance(lowering, Copy)
+    shape = tuple(d or 0 for d in out.shape)
+    fill = jnp.asarray(0 if lowering.fill is None else lowering.fill, numpy_dtype(out.dtype))
+    if 0 in shape:
+        return jnp.zeros(shape, fill.dtype)
+    pairs = [(cut(x, b), b) for x, b in zip(sources, lowering.blocks, strict=True) if x.size]
+    if len(pairs) == 1:
+        part, block = pairs[0]
+        return (
+            part.reshape(shape) if _is_whole(block, shape) else _bordered(part, block, shape, fill)
+        )
+    made = jnp.full(shape, fill)
+    for part, block in pairs:
+        made = _put(made, part, block)
+    return made
+
+
+def cut(x: Any, block: Block) -> Any:
+    """What a block says of its source, in the block's sizes."""
+    if 0 in block.sizes:
+        return jnp.zeros(block.sizes, x.dtype)
+    steps = steps_of(x.shape, block.sizes, block.source_offset, block.source_strides)
+    if steps is None:
+        return x.reshape(-1)[_places(block.sizes, block.source_offset, block.source_strides)]
+    for axis, (first, step) in enumerate(steps):
+        if step < 0:
+            x, steps[axis] = jnp.flip(x, axis), (x.shape[axis] - 1 - first, -step)
+    starts = [first for first, _ in steps]
+    ends = [
+        first + step * (size - 1) + 1
+        for (first, step), size in zip(steps, block.sizes, strict=True)
+    ]
+    return lax.slice(x, starts, ends, [step for _, step in steps])
+
+
+def steps_of(
+    shape: Sequence[int], sizes: Sequence[int], offset: int, strides: Sequence[int]
+) -> Steps | None:
+    """A block of an array as one slice of each axis; None where it is none, as a diagonal."""
+    if len(shape) != len(sizes) or not 0 <= offset < np.prod(shape, dtype=np.int64):
+        return None
+    steps: Steps = []
+    firsts = np.unravel_index(offset, shape)
+    for size, have, own, stride, at in zip(
+        sizes, shape, strides_of(shape), strides, firsts, strict=True
+    ):
+        first = int(at)
+        if size == 1:
+            steps.append((first, 1))
+            continue
+        step, rest = divmod(stride, own)
+        if rest or not step or not 0 <= first + step * (size - 1) < have:
+            return None
+        steps.append((first, step))
+    return steps
+
+
+def _is_whole(block: Block, shape: Sequence[int]) -> bool:
+    """Whether the elements of a block are all of the output, in order."""
+    own = strides_of(block.sizes)
+    ordered = all(
+        size == 1 or a == b
+        for size, a, b in zip(block.sizes, own, block.target_strides, strict=True)
+    )
+    return ordered and block.target_offset == 0 and np.prod(block.sizes) == np.prod(shape)
+
+
+def _bordered(part: Any, block: Block, shape: Sequence[int], fill: Any) -> Any:
+    """A part of the output, and ``fill`` around it and between its elements."""
+    if not part.size:
+        return jnp.full(shape, fill)
+    steps = steps_of(shape, block.sizes, block.target_offset, block.target_strides)
+    if steps is None:
+        return _put(jnp.full(shape, fill), part, block)
+    border = []
+    for axis, ((first, step), size) in enumerate(zip(steps, shape, strict=True)):
+        count = part.shape[axis]
+        if step < 0:
+            part, first, step = jnp.flip(part, axis), first + step * (count - 1), -step
+        border.append((first, size - first - step * (count - 1) - 1, step - 1))
+    return lax.pad(part, fill, border)
+
+
+def _put(made: Any, part: Any, block: Block) -> Any:
+    """An array with one block replaced."""
+    places = _places(block.sizes, block.target_offset, block.target_strides)
+    return made.reshape(-1).at[places].set(part, unique_indices=True).reshape(made.shape)
+
+
+def _places(sizes: Sequence[int], offset: int, strides: Sequence[int]) -> Any:
+    """The numbers of a block's elements in the flat array; computed where it runs, not stored."""
+    places = jnp.full(tuple(sizes), offset, jnp.int64)
+    for axis, stride in enumerate(strides):
+        places = places + lax.broadcasted_iota(jnp.int64, tuple(sizes), axis) * stride
+    return places

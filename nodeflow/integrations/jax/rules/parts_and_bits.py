@@ -1,0 +1,30 @@
+"""Complex numbers made of two parts and taken apart; bits under another dtype."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax.numpy as jnp
+from jax import lax
+
+from nodeflow.integrations.jax.bits import from_bytes, to_bytes
+from nodeflow.integrations.jax.registry import Lowered, computes
+from nodeflow.integrations.jax.rules.indices import shape_of
+
+
+@computes("complex")
+def complex_number(node: Lowered, real: Any, imag: Any) -> Any:
+    """The complex number of two parts."""
+    return lax.complex(*jnp.broadcast_arrays(real, imag))
+
+
+@computes("real", "imag", "angle", "conj")
+def of_parts(node: Lowered, x: Any) -> Any:
+    """A function of the parts of each number."""
+    return getattr(jnp, node.op.id)(x)
+
+
+@computes("bitcast")
+def bitcast(node: Lowered, x: Any) -> Any:
+    """The same bits under another dtype."""
+    return from_bytes(to_bytes(x), shape_of(node), node.outputs[0].dtype)

@@ -1,0 +1,46 @@
+"""Blocks that begin where a run finds out; those that are known before are copies (`moves`)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import jax.numpy as jnp
+from jax import lax
+
+from nodeflow.integrations.jax.evaluate import compute_lowering
+from nodeflow.integrations.jax.registry import Lowered, computes
+from nodeflow.integrations.jax.rules.indices import shape_of
+from nodeflow.ops.runtime_attributes import has_later
+
+
+@computes("slice")
+def slice_block(node: Lowered, x: Any, *bounds: Any) -> Any:
+    """The block that starts at ``begin``; its size is known."""
+    if (known := _known(node, x, *bounds)) is not None:
+        return known
+    sizes = shape_of(node)
+    begin = bounds[0].astype(jnp.int64)
+    outside = (begin < 0) | (begin + jnp.asarray(sizes) > jnp.asarray(x.shape))
+    node.fail_where(outside, f"a block of sizes {list(sizes)} leaves {list(x.shape)}")
+    return lax.dynamic_slice(x, list(begin), sizes)
+
+
+@computes("place_slice")
+def place_block(node: Lowered, x: Any, like: Any, *bounds: Any) -> Any:
+    """Zeros in the shape of ``like`` with x where a block of it was taken from."""
+    if (known := _known(node, x, like, *bounds)) is not None:
+        return known
+    strides = node.attrs["strides"]
+    if has_later(strides) or any(step != 1 for step in strides or ()) or len(bounds[0]) != x.ndim:
+        raise node.refuse("where the slices lie that it puts back, only a run knows")
+    begin = bounds[0].astype(jnp.int64)
+    return lax.dynamic_update_slice(jnp.zeros(like.shape, x.dtype), x, list(begin))
+
+
+def _known(node: Lowered, *arrays: Any) -> Any | None:
+    """The output where all bounds are known before the run."""
+    lowering = node.op.lower(node.inputs, node.outputs, **node.attrs)
+    if lowering is None:
+        return None
+    return compute_lowering(replace(node, lowering=lowering), arrays)[0]

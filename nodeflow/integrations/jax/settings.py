@@ -1,0 +1,40 @@
+"""The settings of JAX under which nodeflow traces and calls: 64 bits, products in full precision.
+
+They hold inside a ``with`` statement and on one thread only, so the user's own code with JAX keeps
+its own.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from nodeflow.integrations.jax.errors import jax_package
+
+DETERMINISTIC = "--xla_gpu_deterministic_ops=true"
+"""The flag of XLA under which a GPU computes the same bits again."""
+
+
+@contextmanager
+def settings() -> Iterator[None]:
+    """What holds inside: 64-bit types, and the precision ``highest`` for products."""
+    jax = jax_package()
+    with jax.enable_x64(True), jax.default_matmul_precision("highest"):
+        yield
+
+
+def is_exact() -> bool:
+    """Whether the same steps give the same bits again: on the CPU, and on a GPU where XLA was given
+    deterministic ops."""
+    return platform() == "cpu" or DETERMINISTIC in os.environ.get("XLA_FLAGS", "")
+
+
+def platform() -> str:
+    """What computes: cpu, gpu or tpu."""
+    return jax_package().default_backend()
+
+
+def device() -> str:
+    """What computes, by name: ``cpu``, or that of the GPU."""
+    return jax_package().devices()[0].device_kind

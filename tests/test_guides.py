@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-GUIDES = Path(__file__).resolve().parent.parent / "docs" / "guides"
+ROOT = Path(__file__).resolve().parent.parent
+GUIDES = ROOT / "docs" / "guides"
+ALL_GUIDES = [*sorted(GUIDES.glob("*.md")), *sorted(ROOT.glob("nodeflow/integrations/*/guide.md"))]
 
 
 WITHOUT_PROGRAMS = {"command_line", "files", "onnx", "plots", "sweeps", "versions"}
@@ -29,8 +31,8 @@ def test_every_other_guide_has_a_program() -> None:
 @pytest.mark.sample(3)
 @pytest.mark.parametrize(
     "guide",
-    [g for g in sorted(GUIDES.glob("*.md")) if programs(g) and g.stem != DECLARES_AN_OP],
-    ids=lambda path: path.stem,
+    [g for g in ALL_GUIDES if programs(g) and g.stem != DECLARES_AN_OP],
+    ids=lambda path: path.stem if path.parent == GUIDES else path.parent.name,
 )
 def test_the_programs_of_a_guide_run(guide: Path, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)

@@ -40,10 +40,12 @@ class BackendExecutor(Protocol):
     """Runs one schedule, like `nodeflow.engine.executor.Executor`.
 
     Attributes:
+        schedule: the schedule that it runs.
         tier: the tier of its runs.
         interpreter: the reference of the same schedule, for initial values.
     """
 
+    schedule: Schedule
     tier: RanTier
     interpreter: Interpreter
 

@@ -20,16 +20,6 @@ def test_as_json(nodeflow):
     assert result.json["left_out"] == {}
 
 
-@pytest.mark.thorough
-def test_against_jax(nodeflow):
-    pytest.importorskip("jax")
-    arguments = (example("mnist_layers"), "--against", "jax", "--tier", "reference", "--json")
-    result = nodeflow("verify", *arguments)
-    assert result.code == 0, result.err
-    assert result.json["verified"] and result.json["against"] == "JAX"
-    assert 0 < result.json["difference"] < 1e-5
-
-
 def test_a_missing_feed_is_named(nodeflow, tmp_path):
     import nodeflow as nf
 

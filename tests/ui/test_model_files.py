@@ -121,11 +121,6 @@ def test_export_and_check_have_the_weights_of_the_engine(
     qtbot.waitUntil(
         lambda: any("erified, largest difference" in text for text in said), timeout=60_000
     )
-    said.clear()
-    window.actions_.trigger("check_jax")
-    qtbot.waitUntil(
-        lambda: any("erified, largest difference" in text for text in said), timeout=60_000
-    )
 
 
 @pytest.mark.thorough

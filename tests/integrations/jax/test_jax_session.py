@@ -7,11 +7,12 @@ import pytest
 
 import nodeflow as nf
 from nodeflow.errors import NotInitialized, RunError
+from nodeflow.manifests import NotOffered, SoftwareMissing
 from tests.engine.graphs import network, numpy_step
 
 pytest.importorskip("jax")
 
-from nodeflow.integrations.jax.errors import JaxMissing, NotOnJax
+from nodeflow.integrations.jax.errors import NotOnJax
 
 
 def on_jax(graph: nf.Graph, **options) -> nf.Session:
@@ -105,7 +106,12 @@ def test_options_that_jax_does_not_have_are_refused(options, words):
         nf.Session(nf.Graph(), backend="jax", **options)
 
 
-@pytest.mark.parametrize("backend", ["jaxx", None, 3, [], np.zeros(3)], ids=str)
+def test_a_backend_that_nobody_offers_is_refused():
+    with pytest.raises(NotOffered, match=r"no backend 'jaxx' here. Did you mean jax\?"):
+        nf.Session(nf.Graph(), backend="jaxx")
+
+
+@pytest.mark.parametrize("backend", [None, 3, [], np.zeros(3)], ids=str)
 def test_an_unknown_backend_is_refused(backend):
     with pytest.raises(RunError, match="numba or jax, not "):
         nf.Session(nf.Graph(), backend=backend)
@@ -113,7 +119,7 @@ def test_an_unknown_backend_is_refused(backend):
 
 def test_without_the_package_one_line_says_how_to_get_it(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "jax", None)
-    with pytest.raises(JaxMissing, match=r'pip install "nodeflow\[jax\]"'):
+    with pytest.raises(SoftwareMissing, match=r"pip install 'nodeflow\[jax\]'"):
         nf.Session(nf.Graph(), backend="jax")
 
 

@@ -77,7 +77,9 @@ class BackendChoice(QObject):
         problem = self._missing.get(self._settings.backend)
         if isinstance(event, Started) and problem is not None and not self._is_said:
             self._is_said = True
-            self._messages.show(f"nodeflow's own engine trains. {remark(problem)}", "warning")
+            self._messages.show(
+                f"Training with nodeflow's own engine, because {remark(problem)}", "warning"
+            )
 
 
 def _problem(name: str) -> NodeflowError | None:

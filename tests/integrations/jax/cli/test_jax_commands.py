@@ -76,4 +76,35 @@ def test_without_the_package_a_line_says_how_to_get_it(nodeflow, monkeypatch):
     monkeypatch.setitem(sys.modules, "jax", None)
     result = nodeflow("train", LINEAR, "--backend", "jax")
     assert result.code == 1
-    assert 'pip install "nodeflow[jax]"' in result.err and "Traceback" not in result.err
+    assert "pip install 'nodeflow[jax]'" in result.err and "Traceback" not in result.err
+
+
+@pytest.mark.thorough
+def test_a_graph_is_verified_against_jax(nodeflow):
+    pytest.importorskip("jax")
+    arguments = (example("mnist_layers"), "--against", "jax", "--tier", "reference", "--json")
+    result = nodeflow("verify", *arguments)
+    assert result.code == 0, result.err
+    assert result.json["verified"] and result.json["against"] == "JAX"
+    assert 0 < result.json["difference"] < 1e-5
+
+
+@pytest.mark.thorough
+def test_a_run_and_a_checkpoint_without_the_integration(nodeflow, tmp_path, without, monkeypatch):
+    pytest.importorskip("jax")
+    monkeypatch.setenv("NODEFLOW_RUNS", str(tmp_path / "runs"))
+    states = tmp_path / "states"
+    train = ("train", LINEAR, "--epochs", "2", "--json", "--checkpoint", states)
+    assert nodeflow(*train, "--backend", "jax").code == 0
+    kept = sorted(path.name for path in states.iterdir())
+    without("jax")
+    shown = nodeflow("runs", "show", "latest")
+    assert shown.code == 0 and "jax" in shown.out, shown.err
+    again = nodeflow("runs", "at", "latest", "3", "--fetch", "loss")
+    assert again.code == 1, again.out
+    assert "there is no backend 'jax' here. Choose numba, or install a nodeflow" in again.err
+    resumed = nodeflow("train", LINEAR, "--resume", states)
+    assert resumed.code == 1 and "backend (was jax, is cpu)" in resumed.err
+    assert sorted(path.name for path in states.iterdir()) == kept
+    refused = nodeflow("train", LINEAR, "--backend", "jax")
+    assert refused.code == 2 and "invalid choice: 'jax'" in refused.err

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 from PySide6.QtCore import QPoint, Qt
 
@@ -13,7 +15,6 @@ from nodeflow.host.protocol import SetBackend
 from nodeflow.resources import example
 from nodeflow.train.events import Done, Steps
 from nodeflow.train.loop import train
-from nodeflow.ui.controllers.training import backend_choice
 
 # what the offscreen platform says of popups
 pytestmark = pytest.mark.qt_log_ignore("This plugin does not support", extend=True)
@@ -72,12 +73,39 @@ def test_the_choice_is_kept_and_given_to_the_next_engine(window, engine, qtbot):
 def test_without_the_package_the_entry_says_how_to_get_it(open_window, settings, monkeypatch):
     from fake_engine import FakeClient
 
-    monkeypatch.setattr(backend_choice, "is_installed", lambda: False)
+    monkeypatch.setitem(sys.modules, "jax", None)
     settings.backend = "jax"  # of an environment that had it
     window = open_window(FakeClient)
     actions = window.actions_
     actions.refresh_now()
     assert not actions["train_with_jax"].isEnabled()
-    assert 'pip install "nodeflow[jax]"' in actions["train_with_jax"].toolTip()
+    assert "pip install 'nodeflow[jax]'" in actions["train_with_jax"].toolTip()
     assert actions["train_with_numba"].isChecked()
     assert not FakeClient.made[-1].requests(SetBackend)
+
+
+def test_a_choice_that_is_not_here_is_kept_and_the_training_says_so(live_window, settings, qtbot):
+    settings.backend = "abacus"  # of a nodeflow that has it
+    window = live_window("linear_regression")
+    commands.set_training(window.workspace.document, epochs=1)
+    said: list[str] = []
+    window.messages.message_shown.connect(lambda text, *_: said.append(text))
+    assert window.actions_["train_with_numba"].isChecked()
+    window.actions_.trigger("train")
+    qtbot.waitUntil(lambda: any("'abacus'" in text for text in said), timeout=60_000)
+    assert (
+        "Training with nodeflow's own engine, because there is no backend 'abacus' here" in said[0]
+    )
+    qtbot.waitUntil(lambda: window.link.state == "idle", timeout=60_000)
+    assert window.settings.backend == "abacus"
+
+
+def test_the_graph_is_checked_with_the_weights_of_the_engine(live_window, qtbot):
+    pytest.importorskip("jax")
+    window = live_window("linear_regression")
+    said: list[str] = []
+    window.messages.message_shown.connect(lambda text, *_: said.append(text))
+    window.actions_.trigger("check_jax")
+    qtbot.waitUntil(
+        lambda: any("erified, largest difference" in text for text in said), timeout=60_000
+    )

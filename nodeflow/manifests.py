@@ -92,6 +92,30 @@ PURPOSES = {
         {"label": "its name in the window"},
         "a `nodeflow.host.views.projection.Placing`: places the rows of a matrix in two dimensions",
     ),
+    "public": Purpose(
+        "public name",
+        {},
+        "what a namespace of ``nf`` has under this name: ``summary.FileWriter``",
+    ),
+    "run_files": Purpose(
+        "kind of files of runs",
+        {
+            "label": "the program that reads the files",
+            "help": "what ``nodeflow runs NAME`` does",
+            "folder": "what the folder is for, for --help",
+            "look": "the command that shows the files; {folder} stands for their folder",
+        },
+        "writes runs of a `RunStore` and returns their number: (store, runs, folder)",
+    ),
+    "run_import": Purpose(
+        "kind of runs to import",
+        {
+            "label": "the files, in words",
+            "help": "what ``nodeflow runs NAME`` does",
+            "folder": "what is in the folder, for --help",
+        },
+        "keeps what a folder holds as runs of a `RunStore`, and yields them: (store, folder)",
+    ),
     "sampler": Purpose(
         "sampler of sweeps",
         {
@@ -101,6 +125,18 @@ PURPOSES = {
             "prunes": "true if it can end trials early",
         },
         "makes a `nodeflow.sweeps.sources.Source` from a `nodeflow.sweeps.plan.Plan`",
+    ),
+    "training_files": Purpose(
+        "kind of files of trainings",
+        {
+            "label": "the program that reads the files",
+            "help": "what ``nodeflow train --NAME DIR`` does",
+            "tip": "what the action of the window does",
+            "look": "the command that shows the files; {folder} stands for their folder",
+            "setting": "the key under which the window keeps the chosen folder",
+            "action": "the id of the action that chooses the folder",
+        },
+        "begins the `nodeflow.train.training_files.TrainingFiles` of a training: (folder, name)",
     ),
 }
 """The purposes by their names in manifests."""

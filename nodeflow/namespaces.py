@@ -14,6 +14,7 @@ from operator import attrgetter
 from typing import Any
 
 from nodeflow.errors import suggest
+from nodeflow.manifests import Offer, offers
 from nodeflow.public import public
 
 
@@ -29,15 +30,26 @@ def namespace(
     """
 
     def get(name: str) -> Any:
-        if name not in names:
-            if find_spec(f"{package}.{name}"):
-                raise AttributeError(name)  # `from PACKAGE import MODULE` imports it then
-            raise AttributeError(unknown(name, names, title))
-        value = public(getattr(import_module(names[name]), name))
+        if name in names:
+            value = getattr(import_module(names[name]), name)
+        elif name.startswith("_") or find_spec(f"{package}.{name}"):
+            raise AttributeError(name)  # `from PACKAGE import MODULE` imports it then
+        elif (offered := offered_below(title)) and name in offered:
+            value = offered[name].load()
+        else:
+            raise AttributeError(unknown(name, [*names, *offered], title))
+        value = public(value)
         setattr(sys.modules[package], name, value)
         return value
 
-    return get, lambda: sorted(names)
+    return get, lambda: sorted([*names, *offered_below(title)])
+
+
+def offered_below(title: str) -> dict[str, Offer]:
+    """Return the names that integrations add to a namespace: ``FileWriter`` to ``nf.summary``."""
+    start = f"{title.removeprefix('nf.')}."
+    found = {each.name: each for each in offers("public")}
+    return {name.removeprefix(start): one for name, one in found.items() if name.startswith(start)}
 
 
 def spelled(

@@ -28,6 +28,7 @@ import nodeflow.train
 from nodeflow.graph.declaration import Attr, Port
 from nodeflow.graph.dtypes import OBJECTS
 from nodeflow.graph.op import Op
+from nodeflow.namespaces import offered_below
 from nodeflow.ops import REGISTRY
 
 PACKAGE = Path(__file__).resolve().parent.parent / "nodeflow"
@@ -219,10 +220,16 @@ def _reexports(lines: Iterable[str]) -> str:
     return head + "".join(f"{line}\n" for line in sorted(lines)) + "\nNAMES: dict[str, str]\n"
 
 
+def all_names(package: ModuleType) -> dict[str, str]:
+    """The names of a namespace, with those that integrations add."""
+    offered = offered_below(package.__name__.replace("nodeflow.", "nf."))
+    return {**package.NAMES, **{name: one.module for name, one in offered.items()}}
+
+
 def stubs() -> dict[Path, str]:
     """Return the text of each stub file."""
     short = {
-        PACKAGE.parent / package.__name__.replace(".", "/") / "__init__.pyi": package.NAMES
+        PACKAGE.parent / package.__name__.replace(".", "/") / "__init__.pyi": all_names(package)
         for package in NAMESPACES
     }
     spelled = {

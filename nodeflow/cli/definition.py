@@ -39,6 +39,7 @@ from nodeflow.cli.options import (
     backend_options,
     option,
     processes_options,
+    training_file_options,
     training_options,
     whole_number,
 )
@@ -168,11 +169,7 @@ COMMANDS = (
             ),
             option("--run-name", help="name of the run (default: file and time)", metavar="NAME"),
             option("--no-run", help="do not keep the training as a run", action="store_true"),
-            option(
-                "--tensorboard",
-                help="write event files for TensorBoard, into a new folder in this one",
-                metavar="DIR",
-            ),
+            training_file_options,
             PROFILE,
             WEIGHTS,
             INIT,

@@ -27,7 +27,7 @@ DATA = Command(
     "data",
     "list, look at, locate and download data sets",
     "",
-    commands=(
+    parts=(
         Command("list", "list the data sources", "nodeflow.cli.data:list_sources", (JSON,)),
         Command(
             "show",
@@ -154,11 +154,39 @@ SWEEP = Command(
     ),
 )
 
+
+def _run_files() -> tuple[Command, ...]:
+    """Return the commands that write runs for other programs, and read theirs."""
+    written = (
+        Command(
+            each.name,
+            each.fields["help"],
+            "nodeflow.cli.runs:write_files",
+            (
+                option("runs", help="runs to write", metavar="RUN", nargs="+"),
+                option("-o", "--output", help=each.fields["folder"], metavar="DIR", required=True),
+                JSON,
+            ),
+        )
+        for each in offers("run_files")
+    )
+    read = (
+        Command(
+            each.name,
+            each.fields["help"],
+            "nodeflow.cli.runs:import_runs",
+            (option("folder", help=each.fields["folder"], metavar="DIR"), READ_LIMIT, JSON),
+        )
+        for each in offers("run_import")
+    )
+    return *written, *read
+
+
 RUNS = Command(
     "runs",
     "list, look at, compare, export, import and delete trainings that were kept",
     "",
-    commands=(
+    parts=(
         Command(
             "list",
             "list the runs, newest first",
@@ -216,34 +244,7 @@ RUNS = Command(
                 JSON,
             ),
         ),
-        Command(
-            "tensorboard",
-            "write runs as event files for TensorBoard, a folder each",
-            "nodeflow.cli.runs:write_event_files",
-            (
-                option("runs", help="runs to write", metavar="RUN", nargs="+"),
-                option(
-                    "-o",
-                    "--output",
-                    help="folder, for tensorboard --logdir",
-                    metavar="DIR",
-                    required=True,
-                ),
-                JSON,
-            ),
-        ),
-        Command(
-            "import",
-            "import event files of other programs as runs, a run for each folder",
-            "nodeflow.cli.runs:import_runs",
-            (
-                option(
-                    "folder", help="folder of event files, as given to TensorBoard", metavar="DIR"
-                ),
-                READ_LIMIT,
-                JSON,
-            ),
-        ),
+        _run_files,
         Command(
             "delete",
             "delete runs with their curves and weights",

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from nodeflow.manifests import offers
+
 if TYPE_CHECKING:
     from nodeflow.train.settings import Setting
 
@@ -33,7 +35,13 @@ class Command:
     help: str
     handler: str
     listed: tuple[Option | Callable[[], tuple[Option, ...]], ...] = ()
-    commands: tuple[Command, ...] = ()
+    parts: tuple[Command | Callable[[], tuple[Command, ...]], ...] = ()
+
+    @property
+    def commands(self) -> tuple[Command, ...]:
+        """The commands of a group, in order."""
+        found = ((one,) if isinstance(one, Command) else one() for one in self.parts)
+        return tuple(command for some in found for command in some)
 
     @property
     def options(self) -> tuple[Option, ...]:
@@ -74,6 +82,14 @@ def training_options() -> tuple[Option, ...]:
     from nodeflow.train.settings import TrainingSettings, declared
 
     return tuple(setting_option(s) for s in declared(TrainingSettings) if s.option)
+
+
+def training_file_options() -> tuple[Option, ...]:
+    """Return an option for each kind of files that a training can write for another program."""
+    return tuple(
+        option(f"--{each.name}", help=each.fields["help"], metavar="DIR")
+        for each in offers("training_files")
+    )
 
 
 def setting_option(setting: Setting) -> Option:

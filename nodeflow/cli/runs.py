@@ -15,10 +15,10 @@ from nodeflow.cli.progress import Progress
 from nodeflow.document.diff.text import as_json as difference_json
 from nodeflow.document.diff.text import lines
 from nodeflow.errors import FileProblem
+from nodeflow.manifests import offer
 from nodeflow.number_text import bytes_text, counted
 from nodeflow.run_store.changes import changes
 from nodeflow.run_store.errors import RunStoreProblem
-from nodeflow.run_store.event_files import import_event_files
 from nodeflow.run_store.export import as_json, curve_json, curves_csv, export
 from nodeflow.run_store.history import EDITS, RunEdit, history
 from nodeflow.run_store.limits import bytes_of, limit, set_limit, used_bytes
@@ -26,7 +26,6 @@ from nodeflow.run_store.past import open_past
 from nodeflow.run_store.records import RUNNING, Run, dumps
 from nodeflow.run_store.run_step import RunStep
 from nodeflow.run_store.store import BEST, FINAL, RunStore
-from nodeflow.run_store.tensorboard import write_runs
 from nodeflow.run_store.text import aligned, figure, table
 
 
@@ -239,39 +238,41 @@ def export_run(arguments: argparse.Namespace, environment: Environment) -> None:
         environment.message(f"nodeflow: {', '.join(files)} written to {arguments.output}")
 
 
-def write_event_files(arguments: argparse.Namespace, environment: Environment) -> None:
-    """Write runs as event files.
+def write_files(arguments: argparse.Namespace, environment: Environment) -> None:
+    """Write runs as the files of another program.
 
     Raises:
         UnknownRun; FileProblem: the folder cannot be written to.
     """
+    kind = offer("run_files", arguments.command_runs)
     root = environment.path(arguments.output)
     with _reading(environment) as store:
         found = {run.id: run for run in map(store.find, arguments.runs)}
-        write_runs(store, found.values(), root)
+        kind.load()(store, found.values(), root)
     if arguments.json:
         environment.print(json_line({"folder": arguments.output, "runs": list(found)}))
     else:
         many = counted(len(found), "run")
-        look = f"tensorboard --logdir {shlex.quote(arguments.output)}"
+        look = kind.fields["look"].format(folder=shlex.quote(arguments.output))
         environment.message(f"nodeflow: {many} written; to look: {look}")
 
 
 def import_runs(arguments: argparse.Namespace, environment: Environment) -> None:
-    """Keep event files of other programs as runs.
+    """Keep files of another program as runs.
 
     Raises:
-        EventFileProblem: there are none, or one is damaged; RunStoreProblem.
+        FileProblem: there are none, or one is damaged; RunStoreProblem.
     """
+    kind = offer("run_import", arguments.command_runs)
     with RunStore() as store:
-        found = list(import_event_files(store, environment.path(arguments.folder)))
+        found = list(kind.load()(store, environment.path(arguments.folder)))
     if arguments.json:
         environment.print(json_line([as_json(run) for run in found]))
         return
     for line in table(found) if found else ():
         environment.print(line)
     if not found:
-        environment.message("nodeflow: the event files hold no scalars")
+        environment.message(f"nodeflow: the {kind.label} have nothing to keep")
 
 
 def delete(arguments: argparse.Namespace, environment: Environment) -> None:

@@ -35,11 +35,11 @@ from nodeflow.paths import runs_folder
 from nodeflow.run_store.about import About
 from nodeflow.run_store.recording import Recording, recording
 from nodeflow.run_store.resuming import resumed_from, states_of
+from nodeflow.train import training_files
 from nodeflow.train.control import Control
 from nodeflow.train.diagnosis.hints import DIVERGING, Hint
 from nodeflow.train.doctor.batch import run_of
 from nodeflow.train.doctor.checks import Doctor
-from nodeflow.train.event_files import EventFiles, folder_for, watched
 from nodeflow.train.events import (
     CheckpointWritten,
     Diverged,
@@ -113,10 +113,10 @@ def train(arguments: argparse.Namespace, environment: Environment) -> int:
             events = train_keeping(session, training, control, keeping, **kept_as.copying())
             events = kept_as.watch(session, training, events)
             ending.callback(events.close)
-        if arguments.tensorboard:
-            folder = environment.path(arguments.tensorboard)
+        for kind, folder in training_files.taken(vars(arguments).copy()).items():
             name = arguments.run_name or environment.path(arguments.file).stem
-            events = watched(session, training, events, EventFiles(folder_for(folder, name)))
+            files = training_files.begin(kind, environment.path(str(folder)), name)
+            events = files.watch(session, training, events)
             ending.callback(events.close)
         kept, lost, written = 0, "", None
         try:

@@ -45,11 +45,11 @@ from nodeflow.host.past.side_steps import SideSteps
 from nodeflow.host.predicting import predict
 from nodeflow.host.profiling import measure
 from nodeflow.host.request_queue import RequestQueue
-from nodeflow.host.training.event_files import TrainingEventFiles
 from nodeflow.host.training.kept_runs import KeptRuns
 from nodeflow.host.training.live_edits import LiveEdits, Places, concerns_training
 from nodeflow.host.training.preparing import Preparation
 from nodeflow.host.training.progress_batching import ProgressBatcher
+from nodeflow.host.training.training_files import WatchedTraining
 from nodeflow.host.training.training_requests import TrainingRequests
 from nodeflow.host.views.source import ViewSource
 from nodeflow.host.views.watch import WatchedViews
@@ -111,7 +111,7 @@ class Engine(TrainingRequests):
         self._epochs_done = 0
         self._progress = ProgressBatcher(send)
         self._runs = KeptRuns()
-        self._event_files = TrainingEventFiles(self._send)
+        self._files = WatchedTraining(self._send)
         self._preparation = Preparation(self._make_session)
         self._is_prepared = True
         self._followed: tuple[str, ...] | None = None

@@ -34,10 +34,10 @@ from nodeflow.host.messages.files import CancelPredictions as CancelPredictions
 from nodeflow.host.messages.files import DownloadData as DownloadData
 from nodeflow.host.messages.files import Downloaded as Downloaded
 from nodeflow.host.messages.files import DownloadProgress as DownloadProgress
-from nodeflow.host.messages.files import EventFilesWritten as EventFilesWritten
 from nodeflow.host.messages.files import Predict as Predict
 from nodeflow.host.messages.files import Predicted as Predicted
 from nodeflow.host.messages.files import PredictedRows as PredictedRows
+from nodeflow.host.messages.files import TrainingFilesWritten as TrainingFilesWritten
 from nodeflow.host.messages.values import Measured as Measured
 from nodeflow.host.messages.values import Preview as Preview
 from nodeflow.host.messages.values import ShownData as ShownData
@@ -264,9 +264,9 @@ class Train:
         file: the file of the document, which identifies its runs. Empty where it has none.
         branch: branch off before this step (from 1) of the previous training, or of ``branch_run``.
         branch_run: the kept run to branch from. Empty for the previous training.
-        event_folder: the parent of the folder of event files that the training creates for
-            TensorBoard. Empty for no event files.
-        title: the title of the document, used in the name of that folder.
+        files: the kinds of files that the training writes for other programs, each with the
+            parent of the folder that it creates for them.
+        title: the title of the document, used in the names of these folders.
     """
 
     request: int
@@ -275,7 +275,7 @@ class Train:
     file: str = ""
     branch: int | None = None
     branch_run: str = ""
-    event_folder: str = ""
+    files: tuple[tuple[str, str], ...] = ()
     title: str = ""
 
 
@@ -572,7 +572,7 @@ Message = (
     | GradientsChecked
     | DownloadProgress
     | Downloaded
-    | EventFilesWritten
+    | TrainingFilesWritten
     | Printed
     | Failed
     | Died

@@ -1,13 +1,12 @@
-"""`nf.summary`: summaries of a run in event files, which TensorBoard shows.
+"""`nf.summary`: nodes that record values of a run as summaries.
 
-`api` makes the nodes, `writer` writes the files, and `records` frames their contents. The names
-below are public.
+`api` makes the nodes. An integration adds the writer of files with summaries
+(`nf.summary.FileWriter`), which TensorBoard shows. The names below are public.
 """
 
 from nodeflow.namespaces import namespace
 
 NAMES = {
-    "FileWriter": "nodeflow.summary.writer",
     "histogram": "nodeflow.summary.api",
     "image": "nodeflow.summary.api",
     "merge": "nodeflow.summary.api",

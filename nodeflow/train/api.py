@@ -19,9 +19,9 @@ from nodeflow.engine.session import Session
 from nodeflow.errors import DataError, GraphError, UnknownName
 from nodeflow.graph.graph import Graph, Node, Tensor, ancestors, get_default_graph
 from nodeflow.ops.macro_ops import Optimizer
+from nodeflow.train import training_files
 from nodeflow.train.bounds import Bounded, can_bound
 from nodeflow.train.control import Control
-from nodeflow.train.event_files import EventFiles, folder_for, watched
 from nodeflow.train.events import Event
 from nodeflow.train.history import History
 from nodeflow.train.interrupts import stops_on_signals
@@ -97,7 +97,6 @@ def train(
     resume_changed: bool = False,
     keep_run: bool = True,
     run_name: str | None = None,
-    tensorboard: str | os.PathLike[str] | None = None,
     recorder: Recorder | None = None,
     **settings: Any,
 ) -> Iterator[Event]:
@@ -147,11 +146,11 @@ def train(
         resume_changed: whether to resume although graph, data, settings or machine have changed.
         keep_run: whether to keep the training as a run, see `nodeflow.runs`.
         run_name: the name of the run; by default the file and the time.
-        tensorboard: a folder of TensorBoard. The training creates its own folder of event files
-            there.
         recorder: the object that keeps runs; by default the user's store.
         settings: ``epochs``, ``batch_size``, ``seed``, ``shuffle``, ``patience``, ``min_change``,
-            ``restore_best``, ``use_averages``, ``allow_nonfinite``: see `train.settings`.
+            ``restore_best``, ``use_averages``, ``allow_nonfinite``: see `train.settings`. An
+            integration that writes files of trainings takes their folder by its name, such as
+            ``tensorboard="logs"``; each training creates a folder of its own there.
 
     Raises:
         GraphError: there is no optimizer or no scalar loss, or a setting is unknown.
@@ -164,6 +163,7 @@ def train(
     """
     keeping = Keeping.of(checkpoint, every, keep, resume, resume_changed)
     graph = _graph(graph, session)
+    files = training_files.taken(settings)
     _check_settings(settings)
     training = _training(graph, optimizer, loss, feeds, settings)
     splits = {"train": data, "validation": validation, "test": test}
@@ -171,7 +171,7 @@ def train(
     training = _measured(training, graph, metrics, monitor)
     if bounds is not None:
         training = replace(training, bounds=_bounded(graph, bounds))
-    record = _Recording(recorder if keep_run else None, run_name, tensorboard)
+    record = _Recording(recorder if keep_run else None, run_name, files)
     if session is None:
         options: dict[str, Any] = {"tier": tier, "threads": threads, "backend": backend}
         session = Session(graph, **options, seed=training.seed)
@@ -470,11 +470,11 @@ def _goal(tensor: Tensor) -> str:
 
 @dataclass(frozen=True)
 class _Recording:
-    """The recorder of the run, if any, the name of the run, and the folder of event files."""
+    """The recorder of the run, if any, the name of the run, and the folders of files by kind."""
 
     recorder: Recorder | None
     name: str | None
-    event_files: str | os.PathLike[str] | None
+    files: Mapping[str, str | os.PathLike[str]]
 
 
 def _in_own_session(
@@ -508,9 +508,10 @@ def _events(
         found = record.recorder(session, training, keeping, begin, record.name)
     else:
         found = begin()
-    if record.event_files is not None:
-        files = EventFiles(folder_for(record.event_files, record.name or ""))
-        found = watched(session, training, found, files)
+    for kind, folder in record.files.items():
+        found = training_files.begin(kind, folder, record.name or "").watch(
+            session, training, found
+        )
     if not keeping:
         return found
     return _interruptible(found, control, str(keeping.checkpoint or keeping.resume))

@@ -17,7 +17,6 @@ from nodeflow.resources import examples
 from nodeflow.run_store import database
 from nodeflow.run_store.records import Run, RunEvent
 from nodeflow.run_store.store import Batch, RunStore
-from nodeflow.summary.reading import read_folder
 
 SPIRALS = next(path for path in examples() if path.stem == "spirals")
 PLAIN = ("--tier", "reference", "--json")
@@ -209,27 +208,6 @@ def test_export_writes_what_other_programs_read(nodeflow, kept: Path, tmp_path: 
     assert loss == nf.runs(event["run"])[0].curves["epoch loss"].values.tolist()
     refused = nodeflow("runs", "export", event["run"], "-o", "out")
     assert refused.code == 1 and "out is not empty" in refused.err
-
-
-@pytest.mark.thorough
-def test_event_files_there_and_back(nodeflow, kept: Path, tmp_path: Path):
-    run = train(nodeflow)["run"]
-    assert nodeflow("runs", "tensorboard", "latest", "-o", "logs", "--json").json["runs"] == [run]
-    again = nodeflow("runs", "tensorboard", run, "-o", "logs")
-    assert again.err == "nodeflow: 1 run written; to look: tensorboard --logdir logs\n"
-    (found,) = nodeflow("runs", "import", "logs", "--json").json
-    ours, theirs = (nf.runs(id)[0].losses for id in (run, found["id"]))
-    assert theirs.tolist() == ours.astype("float32").tolist() and len(ours)
-    refused = nodeflow("runs", "import", "nothing")
-    assert refused.code == 1 and "there is no folder" in refused.err
-
-
-@pytest.mark.thorough
-def test_a_training_writes_event_files(nodeflow, kept: Path, tmp_path: Path):
-    run = train(nodeflow, "--tensorboard", "live", "--run-name", "a")["run"]
-    (place,) = (tmp_path / "live").iterdir()
-    losses = read_folder(place).scalars["loss"].values
-    assert losses == nf.runs(run)[0].losses.astype("float32").tolist()
 
 
 @pytest.mark.thorough

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 from pathlib import Path
 from unittest.mock import patch
 
@@ -16,7 +17,6 @@ from nodeflow.document.io import journal
 from nodeflow.document.model.document import Document
 from nodeflow.exchange.onnx.errors import onnx_package
 from nodeflow.manifests import Integration, Software, offer
-from nodeflow.summary.reading import event_folders
 
 from .provocations import (
     ONE_COLUMN,
@@ -165,7 +165,6 @@ TABLE: dict[str, Provocation] = {
     ),
     "JournalError": Provocation(call=lambda: journal_of("nothing\n")),
     "MissingResource": Provocation(call=lambda: resources.example("mnits")),
-    "EventFileProblem": Provocation(call=lambda: event_folders(".")),
     "CheckpointProblem": Provocation(RESUMED, {"a.flow": DIVERGING}),
     # ---- data
     "UnknownSource": dataset("nothing"),
@@ -252,6 +251,9 @@ TABLE: dict[str, Provocation] = {
     "ArgumentSyntax": Provocation(("run", "a.flow", "--feed", "a"), {"a.flow": graph(constant(1))}),
     **of_integrations(),
 }  # fmt: skip
+
+for _path in sorted(Path(__file__).parents[1].glob("integrations/*/errors.py")):
+    TABLE.update(import_module(f"tests.integrations.{_path.parent.name}.errors").TABLE)
 
 ELSEWHERE: dict[str, tuple[str, str]] = {
     "BadPort": (

@@ -15,9 +15,9 @@ import numpy as np
 import pytest
 
 import nodeflow as nf
+from nodeflow.integrations.tensorboard.reading import read_folder
+from nodeflow.integrations.tensorboard.runs import write_runs
 from nodeflow.run_store.store import RunStore
-from nodeflow.run_store.tensorboard import write_runs
-from nodeflow.summary.reading import read_folder
 from tests.run_store.lines import fitted_line
 
 PYTHON = os.environ.get("TENSORBOARD_PYTHON")

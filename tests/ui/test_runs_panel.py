@@ -386,30 +386,6 @@ def test_export_writes_a_folder(panel, qtbot, tmp_path, monkeypatch):
     assert (tmp_path / "out" / "graph.flow").read_text("utf-8") == OTHER
 
 
-def test_runs_are_written_as_event_files_and_read_again(panel, qtbot, tmp_path, monkeypatch):
-    logs = tmp_path / "logs"
-    logs.mkdir()
-    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(logs))
-    choose(panel, qtbot, "first")
-    panel.actions_["tensorboard"].trigger()
-    qtbot.waitUntil(lambda: len(list(logs.iterdir())) == 1)
-    panel.actions_["import"].trigger()
-    qtbot.waitUntil(lambda: len(names(panel)) == 4)
-    click(panel, qtbot, "logs/first raaaaaaaa", "Name")
-    assert not panel.actions_["graph"].isEnabled()
-    assert panel.actions_["graph"].toolTip() == "This run has no graph."
-
-
-@pytest.mark.thorough
-def test_a_folder_without_event_files_is_said(panel, qtbot, tmp_path, monkeypatch):
-    said: list[str] = []
-    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(tmp_path / "runs"))
-    monkeypatch.setattr(dialogs, "show_problem", lambda _, title, error: said.append(str(error)))
-    panel.actions_["import"].trigger()
-    qtbot.waitUntil(lambda: bool(said))
-    assert "has no event files" in said[0] and len(names(panel)) == 3
-
-
 @pytest.mark.thorough
 def test_deleting_asks_first_and_spares_what_trains(panel, window, qtbot, store, monkeypatch):
     asked: list[list[str]] = []

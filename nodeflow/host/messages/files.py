@@ -89,12 +89,14 @@ class Downloaded:
 
 
 @dataclass(frozen=True)
-class EventFilesWritten:
-    """The starting training writes event files into a new folder.
+class TrainingFilesWritten:
+    """The starting training writes files for another program into a new folder.
 
     Attributes:
+        kind: the kind of files (`nodeflow.train.training_files`).
         problem: the reason why the training does not write them, or stopped to. Empty if it does.
     """
 
+    kind: str
     folder: str
     problem: str = ""

@@ -26,11 +26,11 @@ from nodeflow.host.evaluation.evaluator import Evaluator
 from nodeflow.host.past.opened_runs import OpenedRuns
 from nodeflow.host.past.rewinding import Rewinder
 from nodeflow.host.training.changed_variable import change_variable
-from nodeflow.host.training.event_files import TrainingEventFiles
 from nodeflow.host.training.kept_runs import KeptRuns
 from nodeflow.host.training.live_edits import BuiltVariant, LiveEdits, Places, built
 from nodeflow.host.training.preparing import MOST_NODES, Preparation
 from nodeflow.host.training.progress_batching import PreviewClock, ProgressBatcher
+from nodeflow.host.training.training_files import WatchedTraining
 from nodeflow.host.training.training_ways import by_reference, keeping_of, lower_priority
 from nodeflow.host.views.watch import WatchedViews
 from nodeflow.train.control import Control
@@ -80,7 +80,7 @@ class TrainingRequests:
     _epochs_done: int
     _progress: ProgressBatcher
     _runs: KeptRuns
-    _event_files: TrainingEventFiles
+    _files: WatchedTraining
     _preparation: Preparation
     _is_prepared: bool
     _opened_runs: OpenedRuns
@@ -130,7 +130,7 @@ class TrainingRequests:
             done = self._run_training(variables, begun, request)
         finally:
             self._edits.close()
-            self._event_files.end()
+            self._files.end()
             self._runs.end()
             self._progress.flush()
             self._take_variables()
@@ -191,7 +191,7 @@ class TrainingRequests:
             taken=self._take_edit,
         )
         events = self._runs.watch(session, training, events, task, request, keeping)
-        events = self._event_files.watch(session, training, events, request, self._trained_values)
+        events = self._files.watch(session, training, events, request, self._trained_values)
         self._doctor = Doctor(
             training, by_reference(task, self._session), lambda: held(session, training)
         )

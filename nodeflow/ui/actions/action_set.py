@@ -19,6 +19,7 @@ from nodeflow.ui.actions.key_text import is_plain, native
 from nodeflow.ui.actions.menus import (
     ACCENTED,
     MENUS,
+    PLACE,
     SEPARATOR,
     SPACER,
     TOOLBAR,
@@ -268,7 +269,7 @@ def action_ids(items: tuple[Any, ...]) -> Iterator[str]:
     """Yield the ids in the items of a menu and its submenus."""
     for item in items:
         if isinstance(item, str):
-            if item not in (SEPARATOR, SPACER):
+            if item not in (SEPARATOR, SPACER) and not item.startswith(PLACE):
                 yield item
         elif not isinstance(item[1], str):
             yield from action_ids(item[1])
@@ -288,6 +289,10 @@ def fill_menu(
     for item in items:
         if item == SEPARATOR:
             menu.addSeparator()
+        elif isinstance(item, str) and item.startswith(PLACE):
+            for spec in actions.specs:
+                if f"{PLACE}{spec.place}" == item:
+                    menu.addAction(actions[spec.id])
         elif isinstance(item, str):
             menu.addAction(actions[item])
         elif isinstance(item[1], str):

@@ -14,6 +14,8 @@ from nodeflow.ui.actions.specs import BOOKMARKS
 from nodeflow.ui.core.colorings import COLORINGS
 
 SEPARATOR = "-"
+PLACE = "+"
+"""Begins the name of a place where the actions of integrations stand (`ActionSpec.place`)."""
 SPACER = ">"
 DATA_CHOOSER = "@data"
 """The place of the data chooser, a widget that the window makes."""
@@ -68,7 +70,7 @@ CHECKS = ("check_onnx", *(f"check_{each.name}" for each in offers("peer")))
 ENGINE: tuple[Any, ...] = (
     *("threads", "memory", "live_values", "follow_edits"),
     *((("Train with", BACKENDS),) if len(BACKENDS) > 1 else ()),
-    *("event_files", SEPARATOR, "restart_engine"),
+    *("+engine", SEPARATOR, "restart_engine"),
 )
 BOOKMARK_MENUS: tuple[Any, ...] = (
     ("Go to bookmark", tuple(f"bookmark_{n}" for n in range(1, BOOKMARKS + 1))),

@@ -24,6 +24,7 @@ class ActionSpec:
         tip: one more sentence, for the tooltip.
         on_canvas: its keys work only while the canvas has the focus.
         by_canvas: like `on_canvas`, but the canvas handles the keys, without a Qt shortcut.
+        place: the place in a menu where actions of integrations stand, such as ``engine``.
     """
 
     id: str
@@ -34,6 +35,7 @@ class ActionSpec:
     checkable: bool = False
     on_canvas: bool = False
     by_canvas: bool = False
+    place: str = ""
 
 
 def _a(id: str, text: str, shortcut: str = "", icon: str = "", tip: str = "", **more: Any) -> Any:
@@ -548,13 +550,6 @@ ACTIONS: tuple[ActionSpec, ...] = (
     _a("cancel_gradient_checks", "Cancel the gradient check", "", "x"),
     _a("profile", "Profile", "", "timer", "Time every op of a training step, or of a run"),
     _a(
-        "event_files",
-        "Write TensorBoard files to…",
-        "",
-        "",
-        "Each training writes its event files into a new subfolder",
-    ),
-    _a(
         "follow_edits",
         "Apply edits to the running training",
         "",
@@ -601,3 +596,16 @@ ACTIONS: tuple[ActionSpec, ...] = (
     _a("about", "About nodeflow", "", "info"),
     _a("add_optimizer", "Add gradient descent", "", "graduation-cap"),
 )
+
+
+def training_file_actions() -> tuple[ActionSpec, ...]:
+    """Return an action for each kind of files that a training can write for another program."""
+    return tuple(
+        ActionSpec(
+            each.fields["action"],
+            f"Write {each.label} files to…",
+            tip=each.fields["tip"],
+            place="engine",
+        )
+        for each in offers("training_files")
+    )

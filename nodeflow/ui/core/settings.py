@@ -80,15 +80,13 @@ class Settings:
     def edits_reach_training(self, value: bool) -> None:
         self._store.setValue("edits_reach_training", value)
 
-    @property
-    def event_folder(self) -> str:
-        """Where trainings write event files for TensorBoard; empty for nowhere."""
-        value = self._store.value("event_folder", "")
+    def text(self, key: str) -> str:
+        """Return a text that an integration keeps; empty if there is none."""
+        value = self._store.value(key, "")
         return value if isinstance(value, str) else ""
 
-    @event_folder.setter
-    def event_folder(self, value: str) -> None:
-        self._store.setValue("event_folder", value)
+    def set_text(self, key: str, value: str) -> None:
+        self._store.setValue(key, value)
 
     @property
     def backend(self) -> str:

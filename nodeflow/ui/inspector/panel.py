@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -25,9 +25,9 @@ from nodeflow.document.from_graph.take_apart import layer_fixes
 from nodeflow.document.model.records import SUBGRAPH, Change, NodeRecord
 from nodeflow.graph.declaration import Attr, NodeDeclaration
 from nodeflow.host.protocol import Preview
-from nodeflow.ui.core.event_folder import EventFolder
 from nodeflow.ui.core.theme import SPACE, Theme
 from nodeflow.ui.core.theme_manager import ThemeManager
+from nodeflow.ui.core.training_folder import TrainingFolder
 from nodeflow.ui.core.widgets import button, label, line, row
 from nodeflow.ui.core.workspace import Workspace
 from nodeflow.ui.inspector.attribute_row import AttrRow
@@ -35,7 +35,6 @@ from nodeflow.ui.inspector.bounds_section import BoundsSection
 from nodeflow.ui.inspector.current_value import CurrentValue
 from nodeflow.ui.inspector.dataset import SourceEditor
 from nodeflow.ui.inspector.dataset_section import DatasetSection
-from nodeflow.ui.inspector.event_files import EventFilesSection
 from nodeflow.ui.inspector.focus_keeper import kept_focus
 from nodeflow.ui.inspector.formula import FormulaSection
 from nodeflow.ui.inspector.frame_color import FrameColorEditor
@@ -54,6 +53,7 @@ from nodeflow.ui.inspector.sections import (
 from nodeflow.ui.inspector.subgraph import PortsEditor, SubgraphSection
 from nodeflow.ui.inspector.text_editors import BlockEditor
 from nodeflow.ui.inspector.training import TrainingSection
+from nodeflow.ui.inspector.training_files import TrainingFilesSection
 
 FRAME_ATTRS = (
     Attr("title", "string", "", "The frame's heading."),
@@ -442,8 +442,8 @@ class Inspector(QScrollArea):
         super().__init__(parent)
         self._workspace, self._theme = workspace, themes.theme
         self._page: Page | None = None
-        self.event_folder: EventFolder | None = None
-        """Shown with the training settings, if given."""
+        self.training_folders: Sequence[TrainingFolder] = ()
+        """Shown with the training settings."""
         self.live_values: Callable[[], Mapping[str, Preview]] = dict
         """Returns the live values by tensor name."""
         self.setWidgetResizable(True)
@@ -509,9 +509,12 @@ class Inspector(QScrollArea):
         self._page.action_requested.connect(self.action_requested)
         self._page.vary_wanted.connect(self.vary_wanted)
         training = getattr(self._page, "training", None)
-        if training is not None and self.event_folder is not None:
-            files = EventFilesSection(self.event_folder, self._theme)
-            files.choose_requested.connect(partial(self.action_requested.emit, "event_files"))
+        for folder in self.training_folders:
+            if training is None:
+                break  # the page of a node
+            files = TrainingFilesSection(folder, self._theme)
+            action = folder.kind.fields["action"]
+            files.choose_requested.connect(partial(self.action_requested.emit, action))
             training.add(files)
         self.show_values()
         self._pages.addWidget(self._page)

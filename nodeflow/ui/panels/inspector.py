@@ -32,7 +32,7 @@ class InspectorPanel(QStackedWidget):
 def _make(context: PanelContext) -> InspectorPanel:
     pages = context.pages
     inspector = Inspector(context.workspace, context.themes)
-    inspector.event_folder = context.event_folder
+    inspector.training_folders = context.training_folders
     panel = InspectorPanel(inspector, pages.expansion.inspector)
     inspector.live_values = lambda: context.run.values
     inspector.show_values()

@@ -7,7 +7,7 @@ connects all other signals. So no other file names the panel.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
@@ -35,12 +35,12 @@ from nodeflow.ui.core.data_selection import DataSelection
 from nodeflow.ui.core.engine.link import EngineLink
 from nodeflow.ui.core.engine.run_library import RunLibrary
 from nodeflow.ui.core.error_handler import ErrorHandler
-from nodeflow.ui.core.event_folder import EventFolder
 from nodeflow.ui.core.messages import Messages
 from nodeflow.ui.core.overrides import Overrides
 from nodeflow.ui.core.problem_list import ProblemList
 from nodeflow.ui.core.settings import Settings
 from nodeflow.ui.core.theme_manager import ThemeManager
+from nodeflow.ui.core.training_folder import TrainingFolder
 from nodeflow.ui.core.workspace import Workspace
 from nodeflow.ui.pages.page_stack import PageStack
 from nodeflow.ui.panels.parts.run_overlays import RunOverlays
@@ -83,7 +83,7 @@ class PanelContext:
     navigator: NodeNavigator
     expand: ExpandActions
     run: RunController
-    event_folder: EventFolder
+    training_folders: Sequence[TrainingFolder]
     views: ViewWatcher
     subgraphs: SubgraphActions
     files: FileController

@@ -27,16 +27,15 @@ from nodeflow.document.io import flow
 from nodeflow.document.io.consents import remembered
 from nodeflow.document.model.document import Document
 from nodeflow.errors import NodeflowError
+from nodeflow.manifests import Offer, offers
 from nodeflow.number_text import bytes_text, counted
 from nodeflow.paths import home
 from nodeflow.run_store.changes import Changes, changes
-from nodeflow.run_store.event_files import import_event_files
 from nodeflow.run_store.export import export
 from nodeflow.run_store.history import history
 from nodeflow.run_store.limits import limit, set_limit, used_bytes
 from nodeflow.run_store.records import RUNNING, Run
 from nodeflow.run_store.store import BEST, FINAL, RunStore
-from nodeflow.run_store.tensorboard import write_runs
 from nodeflow.train.events import Done, Event, RunKept
 from nodeflow.ui.core.engine.run_library import MOST_COMPARED, RunLibrary
 from nodeflow.ui.core.messages import Messages
@@ -82,9 +81,9 @@ WHAT_CHANGED = "Compare the edits, settings, data and graphs of two runs"
 RESULTS = "Show their results side by side"
 TRAINS = "This run is still training. Its steps are stored when it ends."
 DETAILS, CHANGES, GRAPH, WEIGHTS = "details", "changes", "graph", "weights"
-EXPORT, EVENT_FILES, IMPORT, LIMIT = "export", "event files", "import", "limit"
+EXPORT, FILES, IMPORT, LIMIT = "export", "files", "import", "limit"
 EDIT, DELETE = "edit", "delete"
-KEYS = (DETAILS, CHANGES, GRAPH, WEIGHTS, EXPORT, EVENT_FILES, IMPORT, LIMIT, EDIT, DELETE, CURVES)
+KEYS = (DETAILS, CHANGES, GRAPH, WEIGHTS, EXPORT, FILES, IMPORT, LIMIT, EDIT, DELETE, CURVES)
 """Keys of this panel's requests to the library; other panels have other keys."""
 
 
@@ -220,9 +219,15 @@ class RunsPanel(QWidget):
             ("weights", "Load the weights", "", self._load_weights),
             ("best", "Load the weights of the best epoch", "", partial(self._load_weights, True)),
             ("export", "Export…", "", self._export),
-            ("tensorboard", "Write for TensorBoard…", "", self._write_event_files),
+            *(
+                (kind.name, f"Write for {kind.label}…", "", partial(self._write_files, kind))
+                for kind in offers("run_files")
+            ),
             ("delete", "Delete…", "Del", self._delete),
-            ("import", "Read event files…", "", self._import),
+            *(
+                (kind.name, f"Read {kind.label}…", "", partial(self._import, kind))
+                for kind in offers("run_import")
+            ),
             ("limit", "Disk space for all runs…", "", self._ask_limit),
         ):
             action = self.actions_[name] = QAction(text, self)
@@ -236,8 +241,9 @@ class RunsPanel(QWidget):
         for color in ("", *COLORS):
             chosen = self.colors.addAction(swatch(color), color or "None")
             chosen.triggered.connect(_without_arguments(partial(self._set_color, color)))
+        last_group = (*_names("run_import"), "limit")[0]
         for name, action in self.actions_.items():
-            if name in ("changed", "graph", "export", "delete", "import"):
+            if name in ("changed", "graph", "export", "delete", last_group):
                 self.menu.addSeparator()
             self.menu.addAction(action)
             if name == "tags":
@@ -372,7 +378,7 @@ class RunsPanel(QWidget):
             self.weights_wanted.emit(result)
         elif kind == EXPORT:
             self._messages.show_status(f"Written to {ids[0]}: {', '.join(result)}")
-        elif kind == EVENT_FILES:
+        elif kind == FILES:
             self._messages.show_status(f"Written to {ids[0]}: {counted(result, 'run')}")
         elif kind == IMPORT:
             self._messages.show_status(f"Read from {ids[0]}: {counted(result, 'run')}")
@@ -387,8 +393,8 @@ class RunsPanel(QWidget):
             GRAPH: "The graph cannot be opened",
             WEIGHTS: "The weights cannot be loaded",
             EXPORT: "The run was not exported",
-            EVENT_FILES: "The runs were not written",
-            IMPORT: "The event files cannot be read",
+            FILES: "The runs were not written",
+            IMPORT: "The runs cannot be read",
         }
         dialogs.show_problem(self, titles.get(key[0], "The runs cannot be used"), error)
 
@@ -406,7 +412,7 @@ class RunsPanel(QWidget):
         some = "" if chosen else "Select a run."
         one = "" if only is not None else "Select one run."
         trains = any(run.status == RUNNING for run in chosen)
-        blocked: dict[str, str] = dict.fromkeys(("plot", "star", "tensorboard"), some)
+        blocked: dict[str, str] = dict.fromkeys(("plot", "star", *_names("run_files")), some)
         blocked |= dict.fromkeys(("rename", "note", "tags", "export"), one)
         blocked["changed"] = two
         blocked["steps"] = one or (TRAINS if trains else "")
@@ -417,7 +423,7 @@ class RunsPanel(QWidget):
         blocked["weights"] = one or weights
         blocked["best"] = one or weights or ("" if only and only.best else "It has no best epoch.")
         blocked["delete"] = some or ("Stop the training first." if trains else "")
-        blocked |= dict.fromkeys(("import", "limit"), self._library.switched_off)
+        blocked |= dict.fromkeys((*_names("run_import"), "limit"), self._library.switched_off)
         for name, why in blocked.items():
             switch(self.actions_[name], why)
         switch(self.colors.menuAction(), some)
@@ -507,17 +513,18 @@ class RunsPanel(QWidget):
             path = Path(chosen)
             self._library.ask((EXPORT, chosen), lambda store: export(store, run, path))
 
-    def _write_event_files(self) -> None:
-        runs = self.selected()
-        chosen = QFileDialog.getExistingDirectory(self, "Folder for TensorBoard", str(home()))
+    def _write_files(self, kind: Offer) -> None:
+        runs, title = self.selected(), f"Folder for {kind.label}"
+        chosen = QFileDialog.getExistingDirectory(self, title, str(home()))
         if chosen:
-            self._library.ask((EVENT_FILES, chosen), lambda store: write_runs(store, runs, chosen))
+            self._library.ask((FILES, chosen), lambda store: kind.load()(store, runs, chosen))
 
-    def _import(self) -> None:
-        chosen = QFileDialog.getExistingDirectory(self, "Folder with event files", str(home()))
+    def _import(self, kind: Offer) -> None:
+        title = f"Folder with {kind.label}"
+        chosen = QFileDialog.getExistingDirectory(self, title, str(home()))
         if chosen:
             self._library.change(
-                (IMPORT, chosen), lambda store: len(list(import_event_files(store, chosen)))
+                (IMPORT, chosen), lambda store: len(list(kind.load()(store, chosen)))
             )
 
     def _delete(self) -> None:
@@ -554,6 +561,11 @@ def _document(store: RunStore, run: Run) -> Document:
         document.allowed = remembered(document.path)
         reanchor(document, store.folder)
     return document
+
+
+def _names(purpose: str) -> list[str]:
+    """Return the names that integrations offer for a purpose: ids of actions here."""
+    return [each.name for each in offers(purpose)]
 
 
 def _without_arguments(slot: Callable[[], object]) -> Callable[[bool], object]:

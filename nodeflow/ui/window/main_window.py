@@ -20,10 +20,11 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QMainWindow
 
+from nodeflow.manifests import offers
 from nodeflow.resources import example
 from nodeflow.ui.actions.action_set import ActionSet
 from nodeflow.ui.actions.binding import Binding, Blocked
-from nodeflow.ui.actions.specs import ACTIONS, ActionSpec
+from nodeflow.ui.actions.specs import ACTIONS, ActionSpec, training_file_actions
 from nodeflow.ui.canvas import CanvasView
 from nodeflow.ui.controllers.data.attach_data import AttachData
 from nodeflow.ui.controllers.data.column_reading import ColumnReading
@@ -51,10 +52,10 @@ from nodeflow.ui.controllers.files.model_files import ModelFiles
 from nodeflow.ui.controllers.files.shared_file import COMPARE, OPEN
 from nodeflow.ui.controllers.problem_report import ProblemReport
 from nodeflow.ui.controllers.training.divergence import ADVICE, Divergence
-from nodeflow.ui.controllers.training.event_files import EventFileActions
 from nodeflow.ui.controllers.training.picture_prediction import PicturePrediction
 from nodeflow.ui.controllers.training.predict_actions import PredictActions
 from nodeflow.ui.controllers.training.run_controller import RunController
+from nodeflow.ui.controllers.training.training_files import TrainingFileActions
 from nodeflow.ui.controllers.training.unfinished_training import UnfinishedTraining
 from nodeflow.ui.controllers.viewing.node_colors import NodeColors
 from nodeflow.ui.controllers.viewing.node_navigator import NodeNavigator
@@ -69,13 +70,13 @@ from nodeflow.ui.core.data_selection import DataSelection
 from nodeflow.ui.core.engine.client import ClientFactory, engine_client
 from nodeflow.ui.core.engine.link import EngineLink
 from nodeflow.ui.core.error_handler import ErrorHandler, log_file
-from nodeflow.ui.core.event_folder import EventFolder
 from nodeflow.ui.core.messages import Messages
 from nodeflow.ui.core.overrides import Overrides
 from nodeflow.ui.core.problem_list import ProblemList
 from nodeflow.ui.core.settings import Settings
 from nodeflow.ui.core.shown_text import in_title
 from nodeflow.ui.core.theme_manager import ThemeManager
+from nodeflow.ui.core.training_folder import TrainingFolder
 from nodeflow.ui.core.widgets import InfoBar
 from nodeflow.ui.core.workspace import Workspace
 from nodeflow.ui.inspector.committed_edit import commit_typing
@@ -218,6 +219,7 @@ class MainWindow(QMainWindow):
         specs = (
             *ACTIONS,
             *view_actions(),
+            *training_file_actions(),
             *(action for spec in self._panel_specs for action in spec.actions),
         )
         self.actions_ = ActionSet(self, self.canvas, specs, self.themes)
@@ -284,8 +286,11 @@ class MainWindow(QMainWindow):
         self.run = RunController(
             workspace, link, canvas, self.problem_list, messages, actions, self.unfinished
         )
-        self.event_folder = EventFolder(link, settings, self)
-        EventFileActions(self, self.event_folder, settings, messages, actions)
+        self.training_folders = [
+            TrainingFolder(kind, link, settings, self) for kind in offers("training_files")
+        ]
+        for folder in self.training_folders:
+            TrainingFileActions(self, folder, settings, messages, actions)
         self.op_marks = OpMarks(workspace, link, canvas, self.run.show_again)
         weights = self.files.weights
         self.engine_notices = EngineNotices(
@@ -356,7 +361,7 @@ class MainWindow(QMainWindow):
             navigator=self.navigator,
             expand=self.expand,
             run=self.run,
-            event_folder=self.event_folder,
+            training_folders=self.training_folders,
             views=self.view_watcher,
             subgraphs=self.subgraphs,
             files=self.files,

@@ -56,8 +56,8 @@ class EngineLink(QObject, EngineRequests):
     """The events of a training (`nodeflow.train.events`), in order."""
     edits = Signal(object)
     """EditState: the progress of edits that are to reach the training."""
-    event_files = Signal(object)
-    """EventFilesWritten: a training began or stopped writing event files."""
+    files_written = Signal(object)
+    """TrainingFilesWritten: a training began or stopped writing files for another program."""
     download = Signal(object)
     """DownloadProgress, Downloaded, or Failed."""
     predictions = Signal(object)
@@ -103,8 +103,8 @@ class EngineLink(QObject, EngineRequests):
         self.tier = ""
         self.threads = 0
         self.has_trained = False
-        self.event_folder = ""
-        """Folder of the event files that trainings write for TensorBoard; empty for none."""
+        self.training_folders: dict[str, str] = {}
+        """Folders for the files that trainings write for other programs, by kind; or empty."""
         self.edit_state = p.EditState()
         self.ever_ready = False
         self.watch = EngineWatch(self._pulse, self._is_busy, self)
@@ -317,8 +317,9 @@ class EngineLink(QObject, EngineRequests):
         self._trainings.append(request)
         path = self._workspace.root.path
         file = str(path.resolve()) if path else ""
-        board = {"event_folder": self.event_folder, "title": self._workspace.title}
-        self._send(p.Train(request, resume, keep, file, branch, branch_run, **board))
+        files = tuple((kind, folder) for kind, folder in self.training_folders.items() if folder)
+        title = self._workspace.title
+        self._send(p.Train(request, resume, keep, file, branch, branch_run, files, title))
         if self._client is not None:
             self._prepared = request
             self._set_state("preparing")
@@ -582,7 +583,7 @@ _HANDLERS: dict[type, Callable[[EngineLink, Any], None]] = {
     p.GradientsChecked: EngineLink._on_gradients,
     p.PredictedRows: EngineLink._on_predictions,
     p.Predicted: EngineLink._on_predictions,
-    p.EventFilesWritten: lambda link, message: link.event_files.emit(message),
+    p.TrainingFilesWritten: lambda link, message: link.files_written.emit(message),
     p.DownloadProgress: EngineLink._on_download,
     p.Downloaded: EngineLink._on_download,
     p.Failed: EngineLink._on_failed,

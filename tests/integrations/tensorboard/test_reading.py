@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 import nodeflow as nf
 from nodeflow.errors import NodeflowError
+from nodeflow.integrations.tensorboard import hparams
+from nodeflow.integrations.tensorboard.reading import EventFileProblem, event_folders, read_folder
+from nodeflow.integrations.tensorboard.records import crc32c, crc32c_of_each, framed, unframed
 from nodeflow.ops.summaries import messages
 from nodeflow.ops.summaries import protobuf as pb
-from nodeflow.summary import hparams
-from nodeflow.summary.reading import EventFileProblem, event_folders, read_folder
-from nodeflow.summary.records import crc32c, crc32c_of_each, framed, unframed
 
 
 def bit_by_bit(data: bytes) -> int:

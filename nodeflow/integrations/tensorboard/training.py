@@ -18,9 +18,9 @@ import numpy as np
 from nodeflow.engine.session import Session
 from nodeflow.errors import FileProblem
 from nodeflow.graph.graph import Graph
+from nodeflow.integrations.tensorboard import hparams
+from nodeflow.integrations.tensorboard.writer import FileWriter
 from nodeflow.ops.summaries import messages
-from nodeflow.summary import hparams
-from nodeflow.summary.writer import FileWriter
 from nodeflow.train.events import Diverged, Epoch, Event, Resumed, Started, Steps
 from nodeflow.train.training import Training
 from nodeflow.train.training_facts import settings_of
@@ -87,8 +87,43 @@ class EventFiles:
         self._writer.add_summaries([(0, ended, hparams.session_end(status, ended))])
         self._writer.close()
 
+    def watch(
+        self,
+        session: Session,
+        training: Training,
+        events: Iterator[Event],
+        *,
+        variables: Callable[[], Mapping[str, np.ndarray]] | None = None,
+        lost: Callable[[FileProblem], None] | None = None,
+    ) -> Generator[Event, None, None]:
+        """Yield the events of a training, and write them (`nodeflow.train.training_files`).
+
+        Raises:
+            FileProblem: they cannot be written, and there is no `lost`.
+        """
+        read = variables or (lambda: session.variables)
+        writing = _Writing(session, training, self, read, lost)
+        try:
+            for event in events:
+                writing.write(lambda event=event: writing.take(event))
+                yield event
+        finally:
+            close = getattr(events, "close", None)
+            if close is not None:
+                close()
+            writing.write(writing.end)
+
 
 # ---- a running training -------------------------------------------------------------------------
+
+
+def begin(folder: str | os.PathLike[str], name: str) -> EventFiles:
+    """Return the writer of one training, in a new folder of its own inside `folder`.
+
+    Raises:
+        FileProblem: it cannot be written.
+    """
+    return EventFiles(folder_for(folder, name))
 
 
 def folder_for(folder: str | os.PathLike[str], name: str) -> Path:
@@ -99,37 +134,6 @@ def folder_for(folder: str | os.PathLike[str], name: str) -> Path:
     while (found := root / (stem if number == 1 else f"{stem}-{number}")).exists():
         number += 1
     return found
-
-
-def watched(
-    session: Session,
-    training: Training,
-    events: Iterator[Event],
-    files: EventFiles,
-    *,
-    variables: Callable[[], Mapping[str, np.ndarray]] | None = None,
-    lost: Callable[[FileProblem], None] | None = None,
-) -> Generator[Event, None, None]:
-    """Yield the events of a training, and write them to event files.
-
-    Args:
-        variables: returns the current variables of the training, where edits reach it; default: the
-            variables of the session.
-        lost: called with the error if the files cannot be written; the training then continues.
-
-    Raises:
-        FileProblem: the files cannot be written, and there is no `lost`.
-    """
-    writing = _Writing(session, training, files, variables or (lambda: session.variables), lost)
-    try:
-        for event in events:
-            writing.write(lambda event=event: writing.take(event))
-            yield event
-    finally:
-        close = getattr(events, "close", None)
-        if close is not None:
-            close()
-        writing.write(writing.end)
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""Write TensorBoard files to: choice of the folder, and the message if writing fails."""
+"""Write files for other programs to: choice of the folder, and the message if writing fails."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from PySide6.QtWidgets import QFileDialog, QWidget
 
 from nodeflow.ui.actions.action_set import ActionSet
 from nodeflow.ui.actions.binding import Binding
-from nodeflow.ui.core.event_folder import EventFolder
 from nodeflow.ui.core.messages import Messages
 from nodeflow.ui.core.settings import Settings
+from nodeflow.ui.core.training_folder import TrainingFolder
 
 
-class EventFileActions(QObject):
-    """The action that asks for the folder of event files."""
+class TrainingFileActions(QObject):
+    """The action that asks for the folder of one kind of files."""
 
     def __init__(
         self,
         window: QWidget,
-        folder: EventFolder,
+        folder: TrainingFolder,
         settings: Settings,
         messages: Messages,
         actions: ActionSet,
@@ -29,19 +29,20 @@ class EventFileActions(QObject):
         self._window, self._folder = window, folder
         self._settings, self._messages = settings, messages
         folder.lost.connect(self._on_lost)
-        actions.bind({"event_files": Binding(self.choose)})
+        actions.bind({folder.kind.fields["action"]: Binding(self.choose)})
 
     def choose(self) -> None:
-        """Ask for the folder that TensorBoard reads."""
+        """Ask for the folder that the other program reads."""
         start = self._folder.path or os.fspath(self._settings.last_folder())
-        title = "Folder for TensorBoard files"
+        title = f"Folder for {self._folder.kind.label} files"
         chosen = QFileDialog.getExistingDirectory(self._window, title, start)
         if chosen:
             self._folder.choose(chosen)
-            said = f"The next training writes there. Start: tensorboard --logdir {chosen}"
-            self._messages.show_status(said)
+            look = self._folder.kind.fields["look"].format(folder=chosen)
+            self._messages.show_status(f"The next training writes there. Start: {look}")
 
     @Slot(str)
     def _on_lost(self, problem: str) -> None:
-        text = f"The training continues without TensorBoard files: {problem}"
-        self._messages.show(text, "warning", "event_files", "Choose another folder")
+        kind = self._folder.kind
+        text = f"The training continues without {kind.label} files: {problem}"
+        self._messages.show(text, "warning", kind.fields["action"], "Choose another folder")

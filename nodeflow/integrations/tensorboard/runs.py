@@ -10,15 +10,14 @@ from nodeflow.document.build.api import graph_of
 from nodeflow.document.io import flow
 from nodeflow.errors import NodeflowError
 from nodeflow.graph.graph import Graph
+from nodeflow.integrations.tensorboard import hparams, training
+from nodeflow.integrations.tensorboard.training import EventFiles
 from nodeflow.run_store.curves import EPOCH_LOSS, LOSS, Curve
 from nodeflow.run_store.records import DONE, RUNNING, STOPPED, Run
 from nodeflow.run_store.store import BEST, FINAL, RunStore
-from nodeflow.summary import hparams
-from nodeflow.train import event_files
-from nodeflow.train.event_files import EventFiles
 from nodeflow.train.saving.weights import load_weights
 
-TAGS = {LOSS: event_files.LOSS, EPOCH_LOSS: event_files.EPOCH_LOSS}
+TAGS = {LOSS: training.LOSS, EPOCH_LOSS: training.EPOCH_LOSS}
 STATUS = {DONE: hparams.SUCCESS, STOPPED: hparams.SUCCESS, RUNNING: hparams.RUNNING}
 
 

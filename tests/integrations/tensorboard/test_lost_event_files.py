@@ -8,8 +8,8 @@ import nodeflow as nf
 from nodeflow.document.build.task import Task
 from nodeflow.document.io import flow
 from nodeflow.errors import FileProblem
+from nodeflow.integrations.tensorboard.training import EventFiles
 from nodeflow.resources import example
-from nodeflow.train.event_files import EventFiles, watched
 from nodeflow.train.events import Done, Epoch
 from nodeflow.train.loop import train
 
@@ -29,7 +29,7 @@ def events(tmp_path, **how):
     training = task.training()
     with nf.Session(task.graph, tier="reference") as session:
         session.initialize()
-        yield from watched(session, training, train(session, training), Full(tmp_path), **how)
+        yield from Full(tmp_path).watch(session, training, train(session, training), **how)
 
 
 @pytest.mark.thorough

@@ -16,10 +16,10 @@ from pathlib import Path
 
 import numpy as np
 
+from nodeflow.integrations.tensorboard.reading import EventLog, Scalars, event_folders, read_folder
 from nodeflow.run_store.curves import Piece
 from nodeflow.run_store.records import DONE, EVENT_FILES, Run, new_id
 from nodeflow.run_store.store import Batch, RunStore
-from nodeflow.summary.reading import EventLog, Scalars, event_folders, read_folder
 from nodeflow.train.events import Epoch
 
 LOSS_TAG = re.compile(r"loss|cost|objective|cross_?entropy", re.IGNORECASE)

@@ -1,20 +1,18 @@
-"""Event files for TensorBoard in the training settings: their folder, and the current writer."""
+"""Files for another program in the training settings: their folder, and the current writer."""
 
 from __future__ import annotations
 
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QToolButton
 
-from nodeflow.ui.core.event_folder import EventFolder
 from nodeflow.ui.core.plain_tips import plain_tip
 from nodeflow.ui.core.theme import Theme, icon
+from nodeflow.ui.core.training_folder import TrainingFolder
 from nodeflow.ui.core.widgets import ElidedLabel, button, label, row
 from nodeflow.ui.inspector.sections import Section
 
-CHOOSE = "Write TensorBoard files to…"
 
-
-class EventFilesSection(Section):
+class TrainingFilesSection(Section):
     """A button that chooses a folder. Once chosen, the folder and the training that writes there.
 
     ``choose_requested``: the user wants to choose a folder.
@@ -22,19 +20,20 @@ class EventFilesSection(Section):
 
     choose_requested = Signal()
 
-    def __init__(self, folder: EventFolder, theme: Theme) -> None:
-        super().__init__("TENSORBOARD")
-        self._folder = folder
+    def __init__(self, folder: TrainingFolder, theme: Theme) -> None:
+        name = folder.kind.label
+        super().__init__(name.upper())
+        self._folder, self._choose = folder, f"Write {name} files to…"
         self.place = ElidedLabel("")
         self.remove = QToolButton()
         self.remove.setIcon(icon("x", theme, "ink_muted", 14))
-        self.remove.setToolTip("Stop writing TensorBoard files")
-        self.remove.setAccessibleName("Write no TensorBoard files")
+        self.remove.setToolTip(f"Stop writing {name} files")
+        self.remove.setAccessibleName(f"Write no {name} files")
         self.remove.clicked.connect(self._on_removed)
         self.line = row(self.place, self.remove)
         self.line.setStretch(0, 1)
         self.rows.addLayout(self.line)
-        self.choose = button(CHOOSE, "link", self.choose_requested.emit)
+        self.choose = button(self._choose, "link", self.choose_requested.emit)
         self.choose.setProperty("flush", "true")
         self.add(self.choose)
         self.state = label("", "caption", wrap=True)
@@ -50,7 +49,7 @@ class EventFilesSection(Section):
         self.place.setToolTip(plain_tip(path))
         self.place.setVisible(bool(path))
         self.remove.setVisible(bool(path))
-        self.choose.setText("Another folder…" if path else CHOOSE)
+        self.choose.setText("Another folder…" if path else self._choose)
         text = "Each training writes its own folder there."
         self.state.setText(f"Writing {writing}" if writing else text)
         self.state.setVisible(bool(path or writing))

@@ -10,9 +10,9 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFileDialog, QToolBar
 
 from nodeflow.document.edit import commands
-from nodeflow.summary.reading import event_folders, read_folder
+from nodeflow.integrations.tensorboard.reading import event_folders, read_folder
 from nodeflow.train.events import Done, Steps
-from nodeflow.ui.inspector.event_files import EventFilesSection
+from nodeflow.ui.inspector.training_files import TrainingFilesSection
 
 LEFT = Qt.MouseButton.LeftButton
 
@@ -21,7 +21,7 @@ def section(window):
     """The TensorBoard part of the training settings, in sight."""
     window.docking.show("inspector")
     inspector = window.panels["inspector"].outside
-    (found,) = inspector.findChildren(EventFilesSection)
+    (found,) = inspector.findChildren(TrainingFilesSection)
     inspector.ensureWidgetVisible(found)
     return found
 
@@ -69,10 +69,10 @@ def test_a_training_writes_files_where_the_mouse_said(spirals, qtbot, tmp_path, 
     np.testing.assert_allclose(log.scalars["loss"].values, losses, rtol=1e-6)
     assert log.scalars["loss"].steps == list(range(1, len(losses) + 1))
     assert len(log.scalars["loss_of_epoch"].values) == 4 and log.settings["epochs"] == 4
-    assert window.settings.event_folder == str(target)
+    assert window.settings.text("event_folder") == str(target)
     files = section(window)
     qtbot.mouseClick(files.remove, LEFT, pos=files.remove.rect().center())
-    assert not files.place.isVisibleTo(files) and window.settings.event_folder == ""
+    assert not files.place.isVisibleTo(files) and window.settings.text("event_folder") == ""
     done.clear()
     press_train(window, qtbot)
     qtbot.waitUntil(lambda: bool(done), timeout=120_000)
@@ -83,7 +83,8 @@ def test_a_training_writes_files_where_the_mouse_said(spirals, qtbot, tmp_path, 
 def test_files_that_cannot_be_written_do_not_end_a_training(spirals, qtbot, tmp_path: Path):
     window = spirals
     (tmp_path / "file").write_text("no folder")
-    window.event_folder.choose(str(tmp_path / "file" / "board"))
+    (folder,) = window.training_folders
+    folder.choose(str(tmp_path / "file" / "board"))
     said, done = [], []
     window.messages.message_shown.connect(lambda text, *_: said.append(text))
     window.link.training.connect(lambda e: done.append(e) if isinstance(e, Done) else None)

@@ -9,13 +9,13 @@ import pytest
 
 import nodeflow as nf
 from nodeflow.errors import FileProblem
+from nodeflow.integrations.tensorboard.importing import import_event_files, loss_tag
+from nodeflow.integrations.tensorboard.reading import EventFileProblem, read_folder
+from nodeflow.integrations.tensorboard.records import framed
+from nodeflow.integrations.tensorboard.runs import write_runs
 from nodeflow.ops.summaries import messages
 from nodeflow.ops.summaries import protobuf as pb
-from nodeflow.run_store.event_files import import_event_files, loss_tag
 from nodeflow.run_store.store import RunStore
-from nodeflow.run_store.tensorboard import write_runs
-from nodeflow.summary.reading import EventFileProblem, read_folder
-from nodeflow.summary.records import framed
 from tests.run_store.lines import truth
 from tests.summary.wire import events
 

@@ -17,10 +17,10 @@ import numpy as np
 from nodeflow.errors import FileProblem
 from nodeflow.file_reading import damaged_as, read_bytes
 from nodeflow.graph.types import numpy_dtype
+from nodeflow.integrations.tensorboard.hparams import Setting, settings_in
+from nodeflow.integrations.tensorboard.records import DamagedRecord, unframed
 from nodeflow.number_text import is_date
 from nodeflow.ops.summaries import protobuf as pb
-from nodeflow.summary.hparams import Setting, settings_in
-from nodeflow.summary.records import DamagedRecord, unframed
 
 PATTERN = "*tfevents*"
 VERSION = b"brain.Event:"

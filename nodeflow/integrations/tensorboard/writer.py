@@ -22,9 +22,9 @@ import numpy as np
 from nodeflow.atomic_write import writing
 from nodeflow.errors import FileProblem, GraphError, a_type
 from nodeflow.graph.graph import Graph
+from nodeflow.integrations.tensorboard.graph_def import graph_def
+from nodeflow.integrations.tensorboard.records import framed
 from nodeflow.ops.summaries import protobuf as pb
-from nodeflow.summary.graph_def import graph_def
-from nodeflow.summary.records import framed
 
 VERSION = "brain.Event:2"
 _numbers = itertools.count()

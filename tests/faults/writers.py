@@ -12,6 +12,7 @@ import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,6 @@ from nodeflow.train.saving.checkpoint import (
 )
 from nodeflow.train.saving.checkpoint_state import get_checkpoint_state
 from nodeflow.train.saving.weights import save_weights
-from tests.summary.wire import records
 
 Act = Callable[[Path], Any]
 State = Callable[[Path], Any]
@@ -147,17 +147,6 @@ def with_saver(folder: Path, steps: range) -> None:
             for step in steps:
                 session.run(nf.assign(w, [float(step), 0.0]))
                 saver.save(session, folder / "model", global_step=step)
-
-
-def write_events(folder: Path) -> None:
-    with nf.summary.FileWriter(folder / "logs") as writer:
-        writer.add_event(b"1234")
-        writer.add_event(b"5678")
-
-
-def event_files(folder: Path) -> Any:
-    """The records of event files; raises where one is not whole."""
-    return [[*records(path.read_bytes())][1:] for path in folder.rglob("events.*")]
 
 
 def keep_training(folder: Path) -> None:
@@ -290,7 +279,6 @@ WRITERS = [
         before=lambda f: with_saver(f, range(1, 3)),
         state=checkpoint_state,
     ),
-    Writer("event files", write_events, state=event_files, halves=True),
     Writer("a training that is kept", keep_training, state=trainings),
     Writer(
         "a training that is discarded",
@@ -337,3 +325,5 @@ WRITERS = [
         before=lambda f: [with_predictor(f), text(f, "p.npz")],
     ),
 ]  # fmt: skip
+for _path in sorted(Path(__file__).parents[1].glob("integrations/*/faults.py")):
+    WRITERS += import_module(f"tests.integrations.{_path.parent.name}.faults").WRITERS

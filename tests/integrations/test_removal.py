@@ -35,6 +35,8 @@ def show(parser):
 show(build_parser())
 """
 """Prints the help of every command."""
+PLAIN = {"import"}
+"""Names of offers that core says as ordinary words."""
 
 EXPORTED = re.compile(r"\{onnx,pytorch,jax,[^}]*\}|For PyTorch, JAX, TensorFlow 1")
 """Code for other libraries, which nodeflow itself writes and which needs none of them."""
@@ -59,7 +61,7 @@ def named(removed: Collection[str], text: str) -> list[str]:
     for purpose in manifests.PURPOSES:
         for offer in manifests.offers(purpose):
             if offer.integration.name in removed:
-                words |= {offer.label, offer.name}
+                words |= {offer.label, offer.name} - PLAIN
     return [word for word in sorted(words) if re.search(rf"\b{re.escape(word)}\b", text, re.I)]
 
 

@@ -51,7 +51,7 @@ NIGHTLY := tests/engine/test_every_bit.py tests/engine/test_random_graphs.py \
            tests/host/test_live_edits.py tests/faults
 NIGHTLY_ALONE := tests/host/test_random_kills.py tests/train/test_random_training_kills.py \
                  tests/run_store/test_random_run_kills.py tests/ui/test_window_kills.py \
-                 tests/ui/test_soak.py tests/integrations/jax/test_many_processes.py
+                 tests/ui/test_soak.py $(wildcard tests/integrations/*/test_many_processes.py)
 test-nightly: .venv/.ready-test
 	NODEFLOW_NIGHTLY=$(NIGHTLY_SHARE) NODEFLOW_FIRST_SEED=$(FIRST_SEED) $(BIN)/python -m pytest -q \
 	  -n $(JOBS) --dist worksteal -rP -o faulthandler_timeout=7200 $(NIGHTLY)
@@ -63,7 +63,8 @@ test-peers: .venv/.ready-test
 	  { echo "give PEERS_PYTHON, TENSORFLOW_PYTHON, ONNX_PYTHON or TENSORBOARD_PYTHON"; exit 1; }
 	PEERS_PYTHON=$(PEERS_PYTHON) TENSORFLOW_PYTHON=$(TENSORFLOW_PYTHON) ONNX_PYTHON=$(ONNX_PYTHON) \
 	  TENSORBOARD_PYTHON=$(TENSORBOARD_PYTHON) \
-	  $(BIN)/python -m pytest -q -o faulthandler_timeout=7200 tests/peers
+	  $(BIN)/python -m pytest -q -o faulthandler_timeout=7200 tests/peers \
+	  $(wildcard tests/integrations/*/test_every_example.py)
 
 # Warnings are errors: a broken reference or an unknown option fails.
 docs: .venv/.ready-docs

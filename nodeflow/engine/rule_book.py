@@ -1,4 +1,4 @@
-"""Rules by op and by kind of lowering, for the analysis of rows and for JAX."""
+"""Rules by op and by kind of lowering, for the analysis of rows and for other backends."""
 
 from __future__ import annotations
 

@@ -10,6 +10,7 @@ import pytest
 from nodeflow.document.edit import commands
 from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document
+from nodeflow.manifests import offers
 from nodeflow.resources import example
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes in folders")
@@ -19,7 +20,8 @@ OF_A_GRAPH = [
     "bench PIPE",
     "train PIPE --no-run",
     "export PIPE --to numpy -o out",
-    "verify PIPE --against jax",
+    *(f"verify PIPE --against {each.name}" for each in offers("peer")),
+    "verify PIPE",
     "check PIPE",
     "check-gradients PIPE",
     "diff PIPE GRAPH",

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 import nodeflow as nf
+from tests.backends import SESSIONS
 
-TIERS = ("reference", "compiled", "jax")
 ROOTS = np.array([0.0, 1.0, 4.0])
 LABELS = np.array([[0.0, 2.0, 0.0], [0.2, 0.3, 0.1]])
 LOGITS = np.array([[0.1, 0.2, 0.3], [1.0, -1.0, 0.5]])
@@ -20,14 +20,11 @@ LOGITS = np.array([[0.1, 0.2, 0.3], [1.0, -1.0, 0.5]])
 
 def found(tensor: nf.Tensor | None, tier: Any) -> np.ndarray:
     assert tensor is not None
-    if tier == "jax":
-        pytest.importorskip("jax")
-    options: dict[str, Any] = {"backend": "jax"} if tier == "jax" else {"tier": tier}
-    with nf.Session(tensor.graph, **options) as session:
+    with nf.Session(tensor.graph, **tier) as session:
         return session.run(tensor)
 
 
-@pytest.mark.parametrize("tier", TIERS)
+@pytest.mark.parametrize("tier", SESSIONS, ids=lambda s: "-".join(s.values()))
 @pytest.mark.parametrize(
     ("root", "slopes"), [("sqrt", [0.0, 0.5, 0.25]), ("rsqrt", [0.0, -0.5, -0.0625])]
 )
@@ -38,7 +35,7 @@ def test_roots_that_where_leaves_out_have_no_gradient(root: str, slopes: Any, ti
         np.testing.assert_allclose(found(nf.gradients(y, x)[0], tier), slopes, rtol=1e-15)
 
 
-@pytest.mark.parametrize("tier", TIERS)
+@pytest.mark.parametrize("tier", SESSIONS, ids=lambda s: "-".join(s.values()))
 def test_roots_keep_their_infinite_slope_and_their_second_derivative(tier: Any) -> None:
     with nf.Graph():
         x = nf.constant(ROOTS)
@@ -49,7 +46,7 @@ def test_roots_keep_their_infinite_slope_and_their_second_derivative(tier: Any) 
         np.testing.assert_allclose(found(nf.gradients(slope, x)[0], tier)[1:], [0.5, 0.0625])
 
 
-@pytest.mark.parametrize("tier", TIERS)
+@pytest.mark.parametrize("tier", SESSIONS, ids=lambda s: "-".join(s.values()))
 def test_labels_that_do_not_sum_to_one_pull_as_they_are(tier: Any) -> None:
     softmax = np.exp(LOGITS) / np.exp(LOGITS).sum(1, keepdims=True)
     with nf.Graph():
@@ -74,7 +71,7 @@ def test_labels_that_do_not_sum_to_one_pull_as_they_are(tier: Any) -> None:
         )  # fmt: skip
 
 
-@pytest.mark.parametrize("tier", TIERS)
+@pytest.mark.parametrize("tier", SESSIONS, ids=lambda s: "-".join(s.values()))
 def test_relu6_is_flat_at_both_bounds(tier: Any) -> None:
     with nf.Graph():
         x = nf.constant(np.array([0.0, 6.0, 3.0, -1.0, 7.0]))

@@ -14,6 +14,7 @@ import pytest
 
 import nodeflow as nf
 from nodeflow.tensorflow1.convert import convert
+from tests.backends import SESSIONS
 
 START = np.linspace(-1, 1, 12).reshape(6, 2)
 STEPS = ([0, 2, 2], [1, 2, 0], [4, 4, 1], [0, 1, 2], [2, 2, 2], [4, 0, 1])
@@ -136,12 +137,10 @@ def trained(space: Any, key: str, clip: bool = False, **session: Any) -> np.ndar
 @pytest.mark.parametrize("key", OPTIMIZERS)
 @pytest.mark.parametrize(
     "session",
-    [{"tier": "reference"}, {"tier": "compiled"}, {"backend": "jax"}],
+    SESSIONS,
     ids=lambda s: "-".join(s.values()),
 )
 def test_only_the_rows_of_a_step_change(key: str, session: Any) -> None:
-    if "backend" in session:
-        pytest.importorskip("jax")
     found = trained(nf.tensorflow1.train, key, **session)
     np.testing.assert_allclose(found, by_hand(OPTIMIZERS[key][2]), rtol=1e-9, atol=1e-12)
     np.testing.assert_array_equal(found[list(NEVER)], START[list(NEVER)])

@@ -9,17 +9,15 @@ import pytest
 
 import nodeflow as nf
 from nodeflow.tensorflow1.convert import convert
+from tests.backends import SESSIONS, TIERS
 
 SQUARE = np.arange(9, dtype="float32").reshape(3, 3)
 CHOSEN = np.array([True, False, True])
 BY_ROWS = np.where(CHOSEN[:, None], SQUARE, -SQUARE)  # what TensorFlow 2.21's compat.v1 gives
 BY_COLUMNS = np.where(CHOSEN, SQUARE, -SQUARE)
-SESSIONS = [{"tier": "reference"}, {"tier": "compiled"}, {"backend": "jax"}]
 
 
-def run(tensor: nf.Tensor, feeds: Any = None, session: Any = SESSIONS[0]) -> Any:
-    if "backend" in session:
-        pytest.importorskip("jax")
+def run(tensor: nf.Tensor, feeds: Any = None, session: Any = TIERS[0]) -> Any:
     with nf.Session(tensor.graph, **session) as running:
         return running.run(tensor, feeds)
 
@@ -56,7 +54,7 @@ def test_other_conditions_are_taken_element_by_element() -> None:
 
 @pytest.mark.parametrize("shape", [None, [None], [3]], ids=str)
 @pytest.mark.parametrize("rank", [None, 2])
-@pytest.mark.parametrize("session", SESSIONS[:2], ids=lambda s: s["tier"])
+@pytest.mark.parametrize("session", TIERS, ids=lambda s: s["tier"])
 def test_ranks_that_only_a_run_knows(shape: Any, rank: Any, session: Any) -> None:
     with nf.Graph():
         condition = nf.placeholder("bool", shape)

@@ -64,7 +64,7 @@ class Together:
 
 
 class OneOf:
-    """One of them; what `Peers` is with JAX."""
+    """One of them; what an integration connects."""
 
     def __init__(self, together: Together, index: int) -> None:
         self.together, self.index, self.number = together, index, together.number

@@ -18,7 +18,7 @@ rule for each kind of lowering gives the state of its outputs (`rules/`); a lowe
 mixes rows.
 
 May be imported from everywhere in the engine above `schedule`; must not import kernels, the planner
-or the runtime, nor numba or jax.
+or the runtime, nor numba or another backend.
 """
 
 from nodeflow.engine.rows.analysis import Mixing, RowFlow, analyse

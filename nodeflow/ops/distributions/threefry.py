@@ -34,7 +34,7 @@ def threefry2x32(
 
 
 def mixed(first: Any, second: Any, x: Any, y: Any) -> tuple[Any, Any]:
-    """Apply the rounds to uint32 arrays of numpy or JAX, all of one shape."""
+    """Apply the rounds to uint32 arrays of one shape, of numpy or a library with its functions."""
     schedule = (first, second, first ^ second ^ PARITY)
     x, y = x + schedule[0], y + schedule[1]
     for index in range(ROUNDS):

@@ -20,7 +20,7 @@ from tests.engine.test_examples_agree import first_losses
 pytest.importorskip("jax")
 
 QUICK = ("linear_regression", "regression", "spirals")
-"""Examples of the normal run; ``tests/peers/test_jax_backend.py`` has all."""
+"""Examples of the normal run; ``test_every_example.py`` has all."""
 
 
 @pytest.fixture(autouse=True)

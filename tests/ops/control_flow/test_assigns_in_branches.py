@@ -10,8 +10,8 @@ import pytest
 
 import nodeflow as nf
 from nodeflow.errors import DtypeError, GraphError, ShapeError
+from tests.backends import SESSIONS
 
-SESSIONS = [{"tier": "reference"}, {"tier": "compiled"}, {"backend": "jax"}]
 Case = Callable[[nf.Tensor, nf.Tensor, nf.Tensor], Any]
 
 
@@ -70,8 +70,6 @@ def graph_of(case: Case) -> tuple[nf.Graph, Any]:
 @pytest.mark.parametrize("session", SESSIONS, ids=lambda s: "-".join(s.values()))
 @pytest.mark.parametrize("key", CASES)
 def test_the_chosen_branch_assigns(key: str, session: Any) -> None:
-    if "backend" in session:
-        pytest.importorskip("jax")
     case, *expected = CASES[key]
     graph, result = graph_of(case)
     for chosen, (value, v, w) in zip((True, False), expected, strict=True):

@@ -1,7 +1,7 @@
 """Every example on the JAX backend: 50 steps in float64 within 1e-9, and what is not trained too.
 
 ``make test-peers PEERS_PYTHON=...`` or ``NODEFLOW_NIGHTLY=1``, with the JAX of this environment.
-Three quick examples are in ``tests/integrations/jax``.
+Three quick examples are in ``test_jax_training.py``.
 """
 
 from __future__ import annotations

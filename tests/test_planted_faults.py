@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
@@ -98,6 +100,7 @@ def test_a_record_gives_the_tests_of_a_fault_those_of_its_package_first(
     (tmp_path / file).write_text(SOURCE)
     starts = {file: [7, planted_faults.digest(SOURCE)]}
     (tmp_path / "blocks.json").write_text(json.dumps(starts))
+    (tmp_path / "complete").touch()
     tests = [["tests/a.py::slow", 9.0, True], ["tests/ops/b.py::one", 2.0, True]]
     tests += [["tests/a.py::failed", 0.1, False], ["tests/a.py::quick", 0.1, True]]
     (tmp_path / "1.tests").write_text("\n".join(map(json.dumps, tests)))
@@ -116,6 +119,24 @@ def test_a_record_gives_the_tests_of_a_fault_those_of_its_package_first(
     (tmp_path / file).write_text(SOURCE + "\n")
     with pytest.raises(FaultProblem, match="has changed since the record"):
         of(one)
+
+
+def test_a_stopped_record_goes_on_with_the_tests_that_are_left(tmp_path: Path, root: Path) -> None:
+    tests, record = tmp_path / "test_two.py", tmp_path / "record"
+    tests.write_text("def test_a():\n    pass\n\ndef test_b():\n    pass\n")
+    record.mkdir()
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "tools.planted_probe"]
+    command += ["-c", os.devnull, f"--planted-record={record}", f"--rootdir={tmp_path}"]
+
+    def run(*tests: str) -> str:
+        done = subprocess.run([*command, *tests], cwd=root, capture_output=True, text=True)
+        return done.stdout + done.stderr
+
+    assert "1 passed" in run(f"{tests}::test_b")
+    assert "1 passed" in run(str(tests))
+    assert "no tests ran" in run(str(tests))
+    noted = [path.read_text() for path in sorted(record.glob("*.tests"))]
+    assert ["test_b" in noted[0], "test_a" in noted[1], noted[2]] == [True, True, ""]
 
 
 def test_the_table_counts_who_finds_what(tmp_path: Path, monkeypatch) -> None:

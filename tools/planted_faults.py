@@ -13,7 +13,7 @@ Probes find the tests that execute a fault: calls at the start of each function 
 coverage tool they also see processes that tests kill or share, and cost next to no time. Code that
 runs at import, or that numba compiles, cannot have a probe; its fault names its tests.
 
-Results stay in ``build/planted_faults``; ``try`` goes on where it was stopped.
+Results stay in ``build/planted_faults``; ``record`` and ``try`` go on where they were stopped.
 """
 
 from __future__ import annotations
@@ -280,11 +280,9 @@ class Copy:
 
 
 def record(jobs: int) -> None:
-    """Run all tests with probes; the record replaces an earlier one."""
+    """Run all tests with probes, or those that a stopped run with the same sources left."""
     copy = Copy(BUILD / "recording")
     copy.renew()
-    shutil.rmtree(RECORD, ignore_errors=True)
-    RECORD.mkdir(parents=True)
     starts: dict[str, tuple[int, str]] = {}
     count = 0
     for path in sorted((ROOT / "nodeflow").rglob("*.py")):
@@ -292,6 +290,11 @@ def record(jobs: int) -> None:
         copy.write(file, with_probes(file, source, count))
         starts[file] = count, digest(source)
         count += len(blocks(file, source))
+    text, noted = json.dumps(starts), RECORD / "blocks.json"
+    if not noted.exists() or noted.read_text() != text:
+        shutil.rmtree(RECORD, ignore_errors=True)
+        RECORD.mkdir(parents=True)
+        noted.write_text(text)
     place = f"--planted-record={RECORD}"
     for selection in (
         ["-m", "not serial", "-n", str(jobs), "--dist", "worksteal"],
@@ -299,7 +302,7 @@ def record(jobs: int) -> None:
     ):
         done = copy.pytest(place, *selection)
         print(done.stdout[-3000:], flush=True)
-    (RECORD / "blocks.json").write_text(json.dumps(starts))
+    (RECORD / "complete").touch()
 
 
 def digest(source: str) -> str:
@@ -318,8 +321,8 @@ class Recorded:
     """
 
     def __init__(self) -> None:
-        if not (RECORD / "blocks.json").exists():
-            raise FaultProblem("nothing is recorded yet: planted_faults.py record")
+        if not (RECORD / "complete").exists():
+            raise FaultProblem("the record is not complete: planted_faults.py record")
         self._starts = json.loads((RECORD / "blocks.json").read_text())
         self.seconds: dict[str, float] = {}
         self._tests: dict[int, set[str]] = defaultdict(set)

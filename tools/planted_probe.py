@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import builtins
 import os
+import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -60,6 +61,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if folder := config.getoption("planted_record"):
+        known = _recorded(folder)
+        items[:] = [item for item in items if item.nodeid not in known]
     listed = config.getoption("planted_tests")
     if listed:
         with open(listed) as file:
@@ -67,11 +71,23 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = sorted((i for i in items if i.nodeid in rank), key=lambda i: rank[i.nodeid])
 
 
+def _recorded(folder: str) -> set[str]:
+    """Return the tests of a record that was stopped."""
+    import glob
+    import json
+
+    known = set()
+    for name in glob.glob(os.path.join(glob.escape(folder), "*.tests")):
+        with open(name) as file:
+            known.update(json.loads(line)[0] for line in file if line.endswith("\n"))
+    return known
+
+
 class _Recorder:
     """A plugin that numbers the tests of this process as they run."""
 
     def __init__(self, folder: str) -> None:
-        place = os.path.join(folder, str(os.getpid()))
+        place = os.path.join(folder, f"{time.time_ns()}-{os.getpid()}")
         with open(f"{place}.number", "wb") as file:
             file.write((2**31).to_bytes(8, "little"))  # no test: the collection
         self._tests = open(f"{place}.tests", "w")  # noqa: SIM115 open till the end

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from nodeflow.engine.backend import Backend
 from nodeflow.engine.columns import Column
 from nodeflow.engine.runtime.context import RunContext
 from nodeflow.engine.schedule.schedule import Schedule
@@ -20,7 +21,7 @@ from nodeflow.integrations.jax.steps import JaxSteps
 class JaxBackend:
     """Executes schedules with JAX, on a GPU if there is one."""
 
-    packages = ("jax", "jaxlib")
+    packages: Sequence[str] = ("jax", "jaxlib")
 
     def executor(
         self, schedule: Schedule, types: Sequence[TensorType], context: RunContext
@@ -51,4 +52,4 @@ class JaxBackend:
         return settings.device()
 
 
-BACKEND = JaxBackend()
+BACKEND: Backend = JaxBackend()

@@ -25,6 +25,7 @@ from dataclasses import dataclass, field
 from typing import IO, TextIO
 
 from nodeflow.cli.environment import INTERRUPTED, PROBLEM, Environment
+from nodeflow.cli.several_processes import Launcher
 from nodeflow.cli.values import ArgumentProblem
 from nodeflow.host.child_process import die_with_starter, end_with_input
 from nodeflow.integrations.jax.parallel.errors import PeerLost, ProcessesProblem
@@ -81,7 +82,7 @@ class JaxLauncher:
         return [] if arguments.processes is None else ["--processes", str(arguments.processes)]
 
 
-LAUNCHER = JaxLauncher()
+LAUNCHER: Launcher = JaxLauncher()
 
 
 def place_of_this_process() -> Place | None:

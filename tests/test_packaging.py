@@ -96,6 +96,9 @@ def test_wheel_holds_every_bundled_file_and_nothing_else(wheel, root):
         files = (p for p in (root / source).rglob("*") if p.is_file() and p.suffix != ".pyc")
         wanted = {f"nodeflow/{target}/{p.relative_to(root / source).as_posix()}" for p in files}
         assert wanted and wanted <= names
+    manifests = (root / "nodeflow" / "integrations").glob("*/manifest.json")
+    wanted = {path.relative_to(root).as_posix() for path in manifests}
+    assert wanted and wanted <= names
     assert not [name for name in names if name.endswith(".pyc")]
     assert {n.split("/")[0].split("-")[0] for n in names} == {"nodeflow"}
     assert wheel.stat().st_size < 10_000_000

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from importlib import import_module
 from pathlib import Path
 from unittest.mock import patch
 
@@ -251,9 +250,6 @@ TABLE: dict[str, Provocation] = {
     "ArgumentSyntax": Provocation(("run", "a.flow", "--feed", "a"), {"a.flow": graph(constant(1))}),
     **of_integrations(),
 }  # fmt: skip
-
-for _path in sorted(Path(__file__).parents[1].glob("integrations/*/errors.py")):
-    TABLE.update(import_module(f"tests.integrations.{_path.parent.name}.errors").TABLE)
 
 ELSEWHERE: dict[str, tuple[str, str]] = {
     "BadPort": (

@@ -92,3 +92,17 @@ def test_files_that_cannot_be_written_do_not_end_a_training(spirals, qtbot, tmp_
     qtbot.waitUntil(lambda: bool(done), timeout=120_000)
     assert len([text for text in said if "continues without TensorBoard files" in text]) == 1
     assert done[0].steps and "Writing" not in section(window).state.text()
+
+
+def test_where_it_is_missing_the_window_has_no_action_and_keeps_the_folder(
+    without, settings, request
+):
+    settings.set_text("event_folder", "/logs")
+    without("tensorboard")
+    window = request.getfixturevalue("window")
+    assert "restart_engine" in {spec.id for spec in window.actions_.specs}
+    assert "event_files" not in {spec.id for spec in window.actions_.specs}
+    window.docking.show("inspector")
+    inspector = window.panels["inspector"].outside
+    assert not inspector.findChildren(TrainingFilesSection)
+    assert window.link.training_folders == {} and settings.text("event_folder") == "/logs"

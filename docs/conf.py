@@ -52,9 +52,10 @@ def generate(app: Sphinx) -> None:
 
 
 def integration_pages() -> dict[str, str]:
-    """The page of each integration, by file name; links to other pages lead there from here."""
+    """Return the pages of integrations by file name: their guides, and pages that they generate."""
     guides = {one.name: one.folder / manifests.GUIDE for one in manifests.integrations()}
-    return {
+    made = {offer.name: offer.load()() for offer in manifests.offers("page")}
+    return {f"{name}.md": text for name, text in made.items()} | {
         f"{name}.md": guide.read_text(encoding="utf-8").replace("](../../../docs/", "](../")
         for name, guide in guides.items()
     }

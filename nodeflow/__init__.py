@@ -116,11 +116,6 @@ _MORE_CHECKS = (
     *("add_check_numerics_ops", "assert_proper_iterable", "assert_same_float_dtype"),
     *("assert_shapes", "assert_variables_initialized", "is_tensor", "verify_tensor_all_finite"),
 )
-_TEMPLATES = (
-    *("AggregationMethod", "Dimension", "TensorShape", "UnconnectedGradients", "count_up_to"),
-    *("dimension_at_index", "dimension_value", "hessians", "no_regularizer", "op_scope"),
-    *("timestamp", "variable_op_scope"),
-)
 _BASICS = (
     *("convert_to_tensor", "no_op", "placeholder_with_default", "set_random_seed"),
     "tuple",
@@ -156,7 +151,6 @@ LAZY = {
     **dict.fromkeys(_ASSERTION, "nodeflow.ops.program.assertion"),
     **dict.fromkeys(_STATIC_CHECKS, "nodeflow.ops.program.static_checks"),
     **dict.fromkeys(_MORE_CHECKS, "nodeflow.ops.program.more_checks"),
-    **dict.fromkeys(_TEMPLATES, "nodeflow.ops.program.templates"),
     **dict.fromkeys(_BASICS, "nodeflow.ops.program.basics"),
     **dict.fromkeys(_PICTURES, "nodeflow.ops.namespaces.image"),
     "ConfigProto": "nodeflow.engine.config",
@@ -166,13 +160,8 @@ LAZY = {
     "RunOptions": "nodeflow.engine.timeline",
     "Session": "nodeflow.engine.session",
     "TensorArray": "nodeflow.ops.control_flow.tensor_array",
-    "app": "nodeflow.ops.program.app",
-    "contrib": "nodeflow.ops.namespaces.contrib",
     "data": "nodeflow.data",
     "DocumentBuilder": "nodeflow.document.io.builder",
-    "flags": "nodeflow.ops.program.flags",
-    "gfile": "nodeflow.ops.program.gfile",
-    "logging": "nodeflow.ops.program.logging",
     "get_default_session": "nodeflow.graph.default_session",
     "initializers": "nodeflow.ops.variables.initializers",
     "image": "nodeflow.ops.namespaces.image",
@@ -180,7 +169,6 @@ LAZY = {
     "linalg": "nodeflow.ops.namespaces.linalg",
     "losses": "nodeflow.ops.namespaces.losses",
     "math": "nodeflow.ops.namespaces.math",
-    "metrics": "nodeflow.ops.streaming",
     "nn": "nodeflow.ops.namespaces.nn",
     "load": "nodeflow.document.build.api",
     "load_plugins": "nodeflow.ops.user",
@@ -191,15 +179,13 @@ LAZY = {
     "signal": "nodeflow.ops.namespaces.signal",
     "spectral": "nodeflow.ops.namespaces.signal",
     "summary": "nodeflow.summary",
-    "tensorflow1": "nodeflow.tensorflow1",
     "train": "nodeflow.train",
 }
 """The module that defines each public name."""
 
 MODULES = {
-    *("app", "contrib", "data", "flags", "gfile", "image", "initializers", "layers", "linalg"),
-    *("logging", "losses", "math", "metrics", "nn", "random", "signal", "spectral", "summary"),
-    *("tensorflow1", "train"),
+    *("data", "image", "initializers", "layers", "linalg", "losses", "math", "nn", "random"),
+    *("signal", "spectral", "summary", "train"),
 }
 """The names that are namespaces."""
 
@@ -239,7 +225,7 @@ def __getattr__(name: str) -> Any:
 def _unknown(name: str) -> str:
     """Return the error text for an unknown name, with the name in nodeflow if known."""
     from nodeflow.errors import suggest
-    from nodeflow.tensorflow1.answers import exists_in, hint
+    from nodeflow.foreign_names.answers import exists_in, hint
 
     known = hint(name, exists_in(sys.modules[__name__])) or suggest(name, __dir__())
     text = f"module 'nodeflow' has no attribute {name!r}"

@@ -13,7 +13,6 @@ import numpy as np
 from nodeflow import data as data
 from nodeflow import errors as errors
 from nodeflow import summary as summary
-from nodeflow import tensorflow1 as tensorflow1
 from nodeflow import train as train
 from nodeflow.document.build.api import load as load
 from nodeflow.document.build.api import save as save
@@ -37,7 +36,6 @@ from nodeflow.graph.registry import REGISTRY as REGISTRY
 from nodeflow.graph.types import DTYPES as DTYPES
 from nodeflow.graph.types import TensorType as TensorType
 from nodeflow.ops import functions as functions
-from nodeflow.ops import streaming as metrics
 from nodeflow.ops.api import clip_by_value as clip_by_value
 from nodeflow.ops.api import constant as constant
 from nodeflow.ops.api import control_dependencies as control_dependencies
@@ -68,7 +66,6 @@ from nodeflow.ops.dynamic.api import size as size
 from nodeflow.ops.dynamic.api import unique as unique
 from nodeflow.ops.dynamic.api import where as where
 from nodeflow.ops.layers import api as layers
-from nodeflow.ops.namespaces import contrib as contrib
 from nodeflow.ops.namespaces import image as image
 from nodeflow.ops.namespaces import linalg as linalg
 from nodeflow.ops.namespaces import losses as losses
@@ -177,10 +174,6 @@ from nodeflow.ops.namespaces.slices import tensor_scatter_nd_max as tensor_scatt
 from nodeflow.ops.namespaces.slices import tensor_scatter_nd_min as tensor_scatter_nd_min
 from nodeflow.ops.namespaces.slices import tensor_scatter_nd_sub as tensor_scatter_nd_sub
 from nodeflow.ops.namespaces.slices import tensor_scatter_nd_update as tensor_scatter_nd_update
-from nodeflow.ops.program import app as app
-from nodeflow.ops.program import flags as flags
-from nodeflow.ops.program import gfile as gfile
-from nodeflow.ops.program import logging as logging
 from nodeflow.ops.program.assertion import Assert as Assert
 from nodeflow.ops.program.assertion import assert_equal as assert_equal
 from nodeflow.ops.program.assertion import assert_greater as assert_greater
@@ -223,18 +216,6 @@ from nodeflow.ops.program.static_checks import assert_rank_in as assert_rank_in
 from nodeflow.ops.program.static_checks import assert_scalar as assert_scalar
 from nodeflow.ops.program.static_checks import assert_type as assert_type
 from nodeflow.ops.program.static_checks import is_numeric_tensor as is_numeric_tensor
-from nodeflow.ops.program.templates import AggregationMethod as AggregationMethod
-from nodeflow.ops.program.templates import Dimension as Dimension
-from nodeflow.ops.program.templates import TensorShape as TensorShape
-from nodeflow.ops.program.templates import UnconnectedGradients as UnconnectedGradients
-from nodeflow.ops.program.templates import count_up_to as count_up_to
-from nodeflow.ops.program.templates import dimension_at_index as dimension_at_index
-from nodeflow.ops.program.templates import dimension_value as dimension_value
-from nodeflow.ops.program.templates import hessians as hessians
-from nodeflow.ops.program.templates import no_regularizer as no_regularizer
-from nodeflow.ops.program.templates import op_scope as op_scope
-from nodeflow.ops.program.templates import timestamp as timestamp
-from nodeflow.ops.program.templates import variable_op_scope as variable_op_scope
 from nodeflow.ops.training.clipping import assign_add as assign_add
 from nodeflow.ops.training.clipping import assign_sub as assign_sub
 from nodeflow.ops.training.clipping import clip_by_average_norm as clip_by_average_norm

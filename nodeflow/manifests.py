@@ -13,9 +13,11 @@ with a ``manifest.json`` that lists its offers by purpose:
       }
     }
 
-``software`` is left out where nodeflow alone is enough. An offer has a name, which files, settings
-and options store, and an ``object``, ``module:name`` inside the folder. All other fields belong to
-its purpose; `PURPOSES` lists the purposes with their fields, and the type of the object.
+``software`` is left out where nodeflow alone is enough. ``shim`` names a file in ``nodeflow/`` for
+programs to import, which is removed with the folder: ``"shim": "tensorflow1.py"``. An offer has a
+name, which files, settings and options store, and an ``object``, ``module:name`` inside the folder.
+All other fields belong to its purpose; `PURPOSES` lists the purposes with their fields, and the
+type of the object.
 
 **To offer a thing** that core already asks for, add it to the manifest. Nothing else registers it.
 
@@ -70,6 +72,17 @@ PURPOSES = {
             "tip": "what its choice means, for the tooltip in the window",
         },
         "a `nodeflow.engine.backend.Backend`: executes runs and training steps",
+    ),
+    "names": Purpose(
+        "library of names",
+        {"label": "the programs whose names it knows"},
+        "a `nodeflow.foreign_names.answers.Library`: names of another library and their "
+        "counterparts here, for hints",
+    ),
+    "page": Purpose(
+        "page of the documentation",
+        {},
+        "returns the page as Markdown; the documentation site has it as ``integrations/NAME.md``",
     ),
     "peer": Purpose(
         "program to compare with",
@@ -190,12 +203,14 @@ class Integration:
         title: its name for users.
         software: the required software; None if nodeflow alone is enough.
         folder: where it is.
+        shim: the file beside the packages of nodeflow that has its import line; empty for none.
     """
 
     name: str
     title: str
     software: Software | None
     folder: Path
+    shim: str = ""
 
     def check_software(self) -> None:
         """Raise `SoftwareMissing` if its software is not installed."""
@@ -277,7 +292,9 @@ def _all_offers() -> tuple[Offer, ...]:
     for path in sorted(FOLDER.glob(f"*/{MANIFEST}")):
         manifest = json.loads(path.read_text(encoding="utf-8"))
         software = Software(**manifest["software"]) if "software" in manifest else None
-        integration = Integration(path.parent.name, manifest["title"], software, path.parent)
+        integration = Integration(
+            path.parent.name, manifest["title"], software, path.parent, manifest.get("shim", "")
+        )
         for purpose, named in manifest["offers"].items():
             for name, fields in named.items():
                 if (purpose, name) in found:

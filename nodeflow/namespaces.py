@@ -83,7 +83,7 @@ def unknown(name: str, names: Collection[str], title: str) -> str:
     text = f"{title} has no {name!r}"
     if name.startswith("_"):  # tools probe such names
         return text
-    from nodeflow.tensorflow1.answers import exists_in, hint
+    from nodeflow.foreign_names.answers import exists_in, hint
 
     exists = exists_in(sys.modules["nodeflow"])
     known = hint(name, exists, title.removeprefix("nf.")) or suggest(name, names)

@@ -18,7 +18,7 @@ from typing import Any, ParamSpec, TypeVar
 import numpy as np
 
 from nodeflow.errors import ArgumentProblem, NodeflowError, a_type
-from nodeflow.tensorflow1.arguments import here
+from nodeflow.foreign_names.arguments import here
 
 P = ParamSpec("P")
 R = TypeVar("R")

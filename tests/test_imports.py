@@ -12,7 +12,12 @@ import sys
 import pytest
 
 HEAVY = ("PySide6", "pyqtgraph", "shiboken6", "numba", "llvmlite", "scipy", "jax", "jaxlib")
-NEEDED_LATER = ("numpy", "nodeflow.ops", "nodeflow.graph.graph", "nodeflow.tensorflow1.table")
+NEEDED_LATER = (
+    "numpy",
+    "nodeflow.ops",
+    "nodeflow.graph.graph",
+    "nodeflow.foreign_names.others",
+)
 
 
 def heavy_modules_after(code: str, names: tuple[str, ...] = HEAVY) -> list[str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import importlib.util
 import inspect
-from operator import attrgetter
 from pathlib import Path
 from types import ModuleType
 
@@ -41,26 +40,11 @@ def test_the_stub_is_what_the_registry_gives(make_stubs: ModuleType) -> None:
         assert path.read_text(encoding="utf-8") == text, message
 
 
-@pytest.mark.parametrize(
-    "namespace", [nf.data, nf.metrics, nf.summary, nf.train], ids=lambda n: n.__name__
-)
+@pytest.mark.parametrize("namespace", [nf.data, nf.summary, nf.train], ids=lambda n: n.__name__)
 def test_every_name_of_a_namespace_is_found(namespace: ModuleType, make_stubs) -> None:
     assert dir(namespace) == sorted(make_stubs.all_names(namespace))
     for name in dir(namespace):
         assert getattr(namespace, name).__name__ == name
-    with pytest.raises(AttributeError, match="has no 'nothing'"):
-        namespace.nothing  # noqa: B018
-
-
-@pytest.mark.parametrize("namespace", [nf.linalg, nf.math, nf.random], ids=lambda n: n.__name__)
-def test_other_names_are_those_of_tensorflow_for_the_same_functions(namespace: ModuleType) -> None:
-    assert dir(namespace) == sorted(namespace.NAMES)
-    lines = (ROOT / "tools" / "tensorflow1_names.txt").read_text(encoding="utf-8").splitlines()
-    space = namespace.__name__.rpartition(".")[2]
-    tensorflows = {line.partition("(")[0] for line in lines}
-    for name, here in namespace.NAMES.items():
-        assert f"{space}.{name}" in tensorflows
-        assert getattr(namespace, name) is attrgetter(here)(nf)
     with pytest.raises(AttributeError, match="has no 'nothing'"):
         namespace.nothing  # noqa: B018
 

@@ -1,17 +1,14 @@
 """The generated pages of the documentation, as Markdown by file name.
 
 They derive from the declarations that the program itself uses: the registries of ops, data sources
-and rewrites, ``nodeflow/cli/definition.py`` and ``nodeflow/train/settings.py``. The names of
-TensorFlow 1 come from ``make_tensorflow1_table``. ``docs/conf.py`` writes the pages when the site
-is built.
+and rewrites, ``nodeflow/cli/definition.py`` and ``nodeflow/train/settings.py``. ``docs/conf.py``
+writes the pages when the site is built.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-
-import make_tensorflow1_table as tensorflow1
 
 from nodeflow.cli.definition import COMMANDS
 from nodeflow.cli.options import Command, Option, setting_option
@@ -36,7 +33,7 @@ def pages() -> dict[str, str]:
     made = {_file(category): category_page(category, ops) for category, ops in filled.items()}
     return {
         "ops.md": op_index(filled), **made, "cli.md": command_line(), "data.md": data_sources(),
-        "rewrites.md": rewrites(), "tensorflow1.md": tensorflow1.page(),
+        "rewrites.md": rewrites(),
     }  # fmt: skip
 
 

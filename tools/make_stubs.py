@@ -21,9 +21,7 @@ import nodeflow.data
 import nodeflow.ops.namespaces.linalg
 import nodeflow.ops.namespaces.math
 import nodeflow.ops.namespaces.random
-import nodeflow.ops.streaming
 import nodeflow.summary
-import nodeflow.tensorflow1
 import nodeflow.train
 from nodeflow.graph.declaration import Attr, Port
 from nodeflow.graph.dtypes import OBJECTS
@@ -34,9 +32,7 @@ from nodeflow.ops import REGISTRY
 PACKAGE = Path(__file__).resolve().parent.parent / "nodeflow"
 NAMESPACES = (
     nodeflow.data,
-    nodeflow.ops.streaming,
     nodeflow.summary,
-    nodeflow.tensorflow1,
     nodeflow.train,
 )
 SPELLED = (

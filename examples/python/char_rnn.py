@@ -4,7 +4,7 @@ Zaremba, Sutskever and Vinyals, Recurrent Neural Network Regularization, 2014.
 """
 
 import numpy as np
-import nodeflow as nf
+import nodeflow.tensorflow1 as tf
 
 TEXT = "the quick brown fox jumps over the lazy dog while seven wizards pack my box. " * 40
 LETTERS = sorted(set(TEXT))
@@ -13,33 +13,33 @@ STEPS, HIDDEN, BATCH = 24, 64, 16
 
 def main(steps=400):
     """The mean number of nats needed for a character, with dropout off."""
-    nf.set_random_seed(1)
+    tf.set_random_seed(1)
     numbers = np.array([LETTERS.index(letter) for letter in TEXT], np.int32)
 
-    given = nf.placeholder(nf.int32, [None, None], name="given")
-    following = nf.placeholder(nf.int32, [None, None], name="following")
-    keep_prob = nf.placeholder_with_default(1.0, shape=[], name="keep_prob")
+    given = tf.placeholder(tf.int32, [None, None], name="given")
+    following = tf.placeholder(tf.int32, [None, None], name="following")
+    keep_prob = tf.placeholder_with_default(1.0, shape=[], name="keep_prob")
 
     def make_cell():
-        cell = nf.nn.rnn_cell.LSTMCell(HIDDEN)
-        return nf.nn.rnn_cell.DropoutWrapper(cell, output_keep_prob=keep_prob)
+        cell = tf.nn.rnn_cell.LSTMCell(HIDDEN)
+        return tf.nn.rnn_cell.DropoutWrapper(cell, output_keep_prob=keep_prob)
 
-    cell = nf.nn.rnn_cell.MultiRNNCell([make_cell() for _ in range(2)])
-    rows = nf.shape(given)[0]
-    first = cell.zero_state(rows, nf.float32)
-    inputs = nf.one_hot(given, len(LETTERS))
-    outputs, last = nf.nn.dynamic_rnn(cell, inputs, initial_state=first)
-    logits = nf.layers.dense(outputs, len(LETTERS))
-    losses = nf.nn.sparse_softmax_cross_entropy_with_logits(labels=following, logits=logits)
-    loss = nf.reduce_mean(losses)
-    variables = nf.trainable_variables()
-    gradients, _ = nf.clip_by_global_norm(nf.gradients(loss, variables), 5.0)
-    optimizer = nf.train.AdamOptimizer(0.005)
+    cell = tf.nn.rnn_cell.MultiRNNCell([make_cell() for _ in range(2)])
+    rows = tf.shape(given)[0]
+    first = cell.zero_state(rows, tf.float32)
+    inputs = tf.one_hot(given, len(LETTERS))
+    outputs, last = tf.nn.dynamic_rnn(cell, inputs, initial_state=first)
+    logits = tf.layers.dense(outputs, len(LETTERS))
+    losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=following, logits=logits)
+    loss = tf.reduce_mean(losses)
+    variables = tf.trainable_variables()
+    gradients, _ = tf.clip_by_global_norm(tf.gradients(loss, variables), 5.0)
+    optimizer = tf.train.AdamOptimizer(0.005)
     train = optimizer.apply_gradients(zip(gradients, variables))
 
     random = np.random.RandomState(1)
-    with nf.Session() as sess:
-        sess.run(nf.global_variables_initializer())
+    with tf.Session() as sess:
+        sess.run(tf.global_variables_initializer())
         for step in range(steps):
             starts = random.randint(0, len(numbers) - STEPS - 1, BATCH)
             batch = np.stack([numbers[s : s + STEPS + 1] for s in starts])

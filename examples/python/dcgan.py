@@ -4,7 +4,7 @@ Radford, Metz and Chintala, 2015.
 """
 
 import numpy as np
-import nodeflow as nf
+import nodeflow.tensorflow1 as tf
 
 import digits
 
@@ -13,69 +13,69 @@ NOISE = 64
 
 def generator(x, is_training, reuse=False):
     """Images (rows, 28, 28, 1) from noise (rows, 64)."""
-    with nf.variable_scope("Generator", reuse=reuse):
-        x = nf.layers.dense(x, units=7 * 7 * 32)
-        x = nf.layers.batch_normalization(x, training=is_training)
-        x = nf.nn.relu(x)
-        x = nf.reshape(x, shape=[-1, 7, 7, 32])
-        x = nf.layers.conv2d_transpose(x, 16, 5, strides=2, padding="same")
-        x = nf.layers.batch_normalization(x, training=is_training)
-        x = nf.nn.relu(x)
-        x = nf.layers.conv2d_transpose(x, 1, 5, strides=2, padding="same")
-        return nf.nn.sigmoid(x)
+    with tf.variable_scope("Generator", reuse=reuse):
+        x = tf.layers.dense(x, units=7 * 7 * 32)
+        x = tf.layers.batch_normalization(x, training=is_training)
+        x = tf.nn.relu(x)
+        x = tf.reshape(x, shape=[-1, 7, 7, 32])
+        x = tf.layers.conv2d_transpose(x, 16, 5, strides=2, padding="same")
+        x = tf.layers.batch_normalization(x, training=is_training)
+        x = tf.nn.relu(x)
+        x = tf.layers.conv2d_transpose(x, 1, 5, strides=2, padding="same")
+        return tf.nn.sigmoid(x)
 
 
 def discriminator(x, is_training, reuse=False):
     """Scores of real and generated, (rows, 2)."""
-    with nf.variable_scope("Discriminator", reuse=reuse):
-        x = nf.layers.conv2d(x, 16, 5, strides=2, padding="same")
-        x = nf.nn.leaky_relu(x)
-        x = nf.layers.conv2d(x, 32, 5, strides=2, padding="same")
-        x = nf.layers.batch_normalization(x, training=is_training)
-        x = nf.nn.leaky_relu(x)
-        x = nf.layers.flatten(x)
-        x = nf.layers.dense(x, 128)
-        x = nf.nn.leaky_relu(x)
-        return nf.layers.dense(x, 2)
+    with tf.variable_scope("Discriminator", reuse=reuse):
+        x = tf.layers.conv2d(x, 16, 5, strides=2, padding="same")
+        x = tf.nn.leaky_relu(x)
+        x = tf.layers.conv2d(x, 32, 5, strides=2, padding="same")
+        x = tf.layers.batch_normalization(x, training=is_training)
+        x = tf.nn.leaky_relu(x)
+        x = tf.layers.flatten(x)
+        x = tf.layers.dense(x, 128)
+        x = tf.nn.leaky_relu(x)
+        return tf.layers.dense(x, 2)
 
 
 def cross_entropy(logits, real):
     """How far the scores are from saying real (1) or generated (0) for all rows."""
-    labels = nf.fill([nf.shape(logits)[0]], real)
-    losses = nf.nn.sparse_softmax_cross_entropy_with_logits(logits=logits, labels=labels)
-    return nf.reduce_mean(losses)
+    labels = tf.fill([tf.shape(logits)[0]], real)
+    losses = tf.nn.sparse_softmax_cross_entropy_with_logits(logits=logits, labels=labels)
+    return tf.reduce_mean(losses)
 
 
 def main(steps=300):
     """The mean distance of generated images' mean from that of the digits, pixel by pixel."""
-    nf.set_random_seed(1)
+    tf.set_random_seed(1)
     training, test = digits.load()
 
-    noise_input = nf.placeholder(nf.float32, shape=[None, NOISE], name="noise")
-    real_input = nf.placeholder(nf.float32, shape=[None, 28, 28, 1], name="images")
-    is_training = nf.placeholder(nf.bool, shape=[], name="is_training")
+    noise_input = tf.placeholder(tf.float32, shape=[None, NOISE], name="noise")
+    real_input = tf.placeholder(tf.float32, shape=[None, 28, 28, 1], name="images")
+    is_training = tf.placeholder(tf.bool, shape=[], name="is_training")
 
     fake = generator(noise_input, is_training)
     disc_real = discriminator(real_input, is_training)
     disc_fake = discriminator(fake, is_training, reuse=True)
-    with nf.name_scope("losses"):
+    with tf.name_scope("losses"):
         disc_loss = cross_entropy(disc_real, 1) + cross_entropy(disc_fake, 0)
         gen_loss = cross_entropy(disc_fake, 1)
 
-    gen_vars = nf.get_collection(nf.GraphKeys.TRAINABLE_VARIABLES, scope="Generator")
-    disc_vars = nf.get_collection(nf.GraphKeys.TRAINABLE_VARIABLES, scope="Discriminator")
-    gen_updates = nf.get_collection(nf.GraphKeys.UPDATE_OPS, scope="Generator")
-    disc_updates = nf.get_collection(nf.GraphKeys.UPDATE_OPS, scope="Discriminator")
-    with nf.control_dependencies(gen_updates):
-        optimizer = nf.train.AdamOptimizer(0.002, beta1=0.5)
+    gen_vars = tf.get_collection(tf.GraphKeys.TRAINABLE_VARIABLES, scope="Generator")
+    disc_vars = tf.get_collection(tf.GraphKeys.TRAINABLE_VARIABLES, scope="Discriminator")
+    gen_updates = tf.get_collection(tf.GraphKeys.UPDATE_OPS, scope="Generator")
+    disc_updates = tf.get_collection(tf.GraphKeys.UPDATE_OPS, scope="Discriminator")
+    with tf.control_dependencies(gen_updates):
+        optimizer = tf.train.AdamOptimizer(0.002, beta1=0.5)
         train_gen = optimizer.minimize(gen_loss, var_list=gen_vars)
-    with nf.control_dependencies(disc_updates):
-        optimizer = nf.train.AdamOptimizer(0.001, beta1=0.5)
+    with tf.control_dependencies(disc_updates):
+        optimizer = tf.train.AdamOptimizer(0.001, beta1=0.5)
         train_disc = optimizer.minimize(disc_loss, var_list=disc_vars)
 
     random = np.random.RandomState(1)
-    with nf.Session() as sess:
-        sess.run(nf.global_variables_initializer())
+    with tf.Session() as sess:
+        sess.run(tf.global_variables_initializer())
         for step in range(steps):
             images, _ = training.batch(64, step)
             images = np.reshape(images, [-1, 28, 28, 1])

@@ -1,7 +1,7 @@
 """Sequences of different lengths: is it a line that climbs, or random numbers?"""
 
 import numpy as np
-import nodeflow as nf
+import nodeflow.tensorflow1 as tf
 
 LONGEST, HIDDEN = 20, 48
 
@@ -23,30 +23,30 @@ def sequences(rows, seed):
 
 def main(steps=1500):
     """The share of new sequences that are classified correctly."""
-    nf.set_random_seed(1)
-    x = nf.placeholder(nf.float32, [None, LONGEST, 1], name="x")
-    y = nf.placeholder(nf.float32, [None, 2], name="y")
-    lengths = nf.placeholder(nf.int32, [None], name="lengths")
+    tf.set_random_seed(1)
+    x = tf.placeholder(tf.float32, [None, LONGEST, 1], name="x")
+    y = tf.placeholder(tf.float32, [None, 2], name="y")
+    lengths = tf.placeholder(tf.int32, [None], name="lengths")
 
-    cell = nf.nn.rnn_cell.GRUCell(HIDDEN)
-    outputs, state = nf.nn.dynamic_rnn(cell, x, sequence_length=lengths, dtype=nf.float32)
-    with nf.name_scope("last_output"):
-        batch = nf.shape(outputs)[0]
-        index = nf.range(0, batch) * LONGEST + (lengths - 1)
-        last = nf.gather(nf.reshape(outputs, [-1, HIDDEN]), index)
-    weights = nf.Variable(nf.random_normal([HIDDEN, 2]), name="weights")
-    bias = nf.Variable(nf.random_normal([2]), name="bias")
-    logits = nf.matmul(last, weights) + bias
-    cost = nf.reduce_mean(nf.nn.softmax_cross_entropy_with_logits(logits=logits, labels=y))
-    optimizer = nf.train.AdamOptimizer(learning_rate=0.003)
+    cell = tf.nn.rnn_cell.GRUCell(HIDDEN)
+    outputs, state = tf.nn.dynamic_rnn(cell, x, sequence_length=lengths, dtype=tf.float32)
+    with tf.name_scope("last_output"):
+        batch = tf.shape(outputs)[0]
+        index = tf.range(0, batch) * LONGEST + (lengths - 1)
+        last = tf.gather(tf.reshape(outputs, [-1, HIDDEN]), index)
+    weights = tf.Variable(tf.random_normal([HIDDEN, 2]), name="weights")
+    bias = tf.Variable(tf.random_normal([2]), name="bias")
+    logits = tf.matmul(last, weights) + bias
+    cost = tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(logits=logits, labels=y))
+    optimizer = tf.train.AdamOptimizer(learning_rate=0.003)
     grads, variables = zip(*optimizer.compute_gradients(cost))
-    grads, norm = nf.clip_by_global_norm(grads, 5.0)
+    grads, norm = tf.clip_by_global_norm(grads, 5.0)
     train = optimizer.apply_gradients(zip(grads, variables))
-    right = nf.equal(nf.argmax(logits, 1), nf.argmax(y, 1))
-    accuracy = nf.reduce_mean(nf.cast(right, nf.float32))
+    right = tf.equal(tf.argmax(logits, 1), tf.argmax(y, 1))
+    accuracy = tf.reduce_mean(tf.cast(right, tf.float32))
 
-    with nf.Session() as sess:
-        sess.run(nf.global_variables_initializer())
+    with tf.Session() as sess:
+        sess.run(tf.global_variables_initializer())
         for step in range(steps):
             data, labels, sizes = sequences(128, step)
             feed = {x: data, y: labels, lengths: sizes}

@@ -1,7 +1,7 @@
 """A generative adversarial network on digits. Goodfellow and others, 2014."""
 
 import numpy as np
-import nodeflow as nf
+import nodeflow.tensorflow1 as tf
 
 import digits
 
@@ -10,7 +10,7 @@ NOISE = 32
 
 def glorot_init(shape):
     """Normally distributed weights for layers of any size."""
-    return nf.random_normal(shape=shape, stddev=1.0 / nf.sqrt(shape[0] / 2.0))
+    return tf.random_normal(shape=shape, stddev=1.0 / tf.sqrt(shape[0] / 2.0))
 
 
 weights = {}
@@ -19,45 +19,45 @@ biases = {}
 
 def generator(x):
     """Images (rows, 784) from noise (rows, 32)."""
-    hidden = nf.nn.relu(nf.add(nf.matmul(x, weights["gen_hidden"]), biases["gen_hidden"]))
-    return nf.nn.sigmoid(nf.add(nf.matmul(hidden, weights["gen_out"]), biases["gen_out"]))
+    hidden = tf.nn.relu(tf.add(tf.matmul(x, weights["gen_hidden"]), biases["gen_hidden"]))
+    return tf.nn.sigmoid(tf.add(tf.matmul(hidden, weights["gen_out"]), biases["gen_out"]))
 
 
 def discriminator(x):
     """How likely images are real, (rows, 1)."""
-    hidden = nf.nn.leaky_relu(nf.add(nf.matmul(x, weights["disc_hidden"]), biases["disc_hidden"]))
-    return nf.nn.sigmoid(nf.add(nf.matmul(hidden, weights["disc_out"]), biases["disc_out"]))
+    hidden = tf.nn.leaky_relu(tf.add(tf.matmul(x, weights["disc_hidden"]), biases["disc_hidden"]))
+    return tf.nn.sigmoid(tf.add(tf.matmul(hidden, weights["disc_out"]), biases["disc_out"]))
 
 
 def main(steps=3000):
     """The mean distance of generated images' mean from that of the digits, pixel by pixel."""
-    nf.set_random_seed(1)
+    tf.set_random_seed(1)
     training, test = digits.load()
     sizes = {"gen_hidden": [NOISE, 256], "gen_out": [256, 784]}
     sizes.update({"disc_hidden": [784, 256], "disc_out": [256, 1]})
     for name, shape in sizes.items():
-        weights[name] = nf.Variable(glorot_init(shape), name=name + "_weights")
-        biases[name] = nf.Variable(nf.zeros([shape[1]]), name=name + "_bias")
+        weights[name] = tf.Variable(glorot_init(shape), name=name + "_weights")
+        biases[name] = tf.Variable(tf.zeros([shape[1]]), name=name + "_bias")
 
-    gen_input = nf.placeholder(nf.float32, shape=[None, NOISE], name="input_noise")
-    disc_input = nf.placeholder(nf.float32, shape=[None, 784], name="disc_input")
-    with nf.name_scope("generator"):
+    gen_input = tf.placeholder(tf.float32, shape=[None, NOISE], name="input_noise")
+    disc_input = tf.placeholder(tf.float32, shape=[None, 784], name="disc_input")
+    with tf.name_scope("generator"):
         gen_sample = generator(gen_input)
-    with nf.name_scope("discriminator"):
+    with tf.name_scope("discriminator"):
         disc_real = discriminator(disc_input)
-    with nf.name_scope("discriminator_of_fakes"):
+    with tf.name_scope("discriminator_of_fakes"):
         disc_fake = discriminator(gen_sample)
-    gen_loss = -nf.reduce_mean(nf.log(disc_fake + 1e-8), name="gen_loss")
-    disc_loss = -nf.reduce_mean(nf.log(disc_real + 1e-8) + nf.log(1.0 - disc_fake + 1e-8))
+    gen_loss = -tf.reduce_mean(tf.log(disc_fake + 1e-8), name="gen_loss")
+    disc_loss = -tf.reduce_mean(tf.log(disc_real + 1e-8) + tf.log(1.0 - disc_fake + 1e-8))
 
     gen_vars = [v for part in (weights, biases) for k, v in part.items() if k.startswith("gen")]
     disc_vars = [v for part in (weights, biases) for k, v in part.items() if k.startswith("disc")]
-    train_gen = nf.train.AdamOptimizer(0.0005, beta1=0.5).minimize(gen_loss, var_list=gen_vars)
-    train_disc = nf.train.AdamOptimizer(0.0005, beta1=0.5).minimize(disc_loss, var_list=disc_vars)
+    train_gen = tf.train.AdamOptimizer(0.0005, beta1=0.5).minimize(gen_loss, var_list=gen_vars)
+    train_disc = tf.train.AdamOptimizer(0.0005, beta1=0.5).minimize(disc_loss, var_list=disc_vars)
 
     random = np.random.RandomState(1)
-    with nf.Session() as sess:
-        sess.run(nf.global_variables_initializer())
+    with tf.Session() as sess:
+        sess.run(tf.global_variables_initializer())
         for step in range(steps):
             images, _ = training.batch(128, step)
             z = random.uniform(-1.0, 1.0, size=[128, NOISE])

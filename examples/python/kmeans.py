@@ -1,7 +1,7 @@
 """K-means: assign points to their nearest centre, move centres to the mean of their points."""
 
 import numpy as np
-import nodeflow as nf
+import nodeflow.tensorflow1 as tf
 
 
 def main(steps=20):
@@ -11,22 +11,22 @@ def main(steps=20):
     points = np.concatenate([cloud + random.normal(0, 0.7, (200, 2)) for cloud in clouds])
     first = points[[10, 210, 220, 410]].astype(np.float32)
 
-    data = nf.constant(points.astype(np.float32), name="points")
-    centres = nf.Variable(first, name="centres")
-    with nf.name_scope("assignment"):
-        apart = nf.expand_dims(data, 0) - nf.expand_dims(centres, 1)
-        distances = nf.reduce_sum(nf.square(apart), 2)
-        nearest = nf.argmin(distances, 0)
-    with nf.name_scope("update"):
+    data = tf.constant(points.astype(np.float32), name="points")
+    centres = tf.Variable(first, name="centres")
+    with tf.name_scope("assignment"):
+        apart = tf.expand_dims(data, 0) - tf.expand_dims(centres, 1)
+        distances = tf.reduce_sum(tf.square(apart), 2)
+        nearest = tf.argmin(distances, 0)
+    with tf.name_scope("update"):
         means = [
-            nf.reduce_mean(nf.boolean_mask(data, nf.equal(nearest, number)), axis=0)
+            tf.reduce_mean(tf.boolean_mask(data, tf.equal(nearest, number)), axis=0)
             for number in range(len(clouds))
         ]
-        move = nf.assign(centres, nf.stack(means))
-    spread = nf.reduce_mean(nf.reduce_min(distances, 0), name="spread")
+        move = tf.assign(centres, tf.stack(means))
+    spread = tf.reduce_mean(tf.reduce_min(distances, 0), name="spread")
 
-    with nf.Session() as sess:
-        sess.run(nf.global_variables_initializer())
+    with tf.Session() as sess:
+        sess.run(tf.global_variables_initializer())
         for step in range(steps):
             sess.run(move)
             if step % 5 == 0:

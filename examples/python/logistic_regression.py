@@ -1,31 +1,31 @@
 """Softmax regression on handwritten digits: one matrix, about 92 % right."""
 
-import nodeflow as nf
+import nodeflow.tensorflow1 as tf
 
 import digits
 
 
 def main(steps=2000):
     """The share of the test images that the model reads correctly."""
-    nf.set_random_seed(1)
+    tf.set_random_seed(1)
     training, test = digits.load()
 
-    x = nf.placeholder("float", [None, 784], name="images")
-    y = nf.placeholder("float", [None, 10], name="labels")
-    with nf.name_scope("model"):
-        weights = nf.Variable(nf.zeros([784, 10]), name="weights")
-        bias = nf.Variable(nf.zeros([10]), name="bias")
-        prediction = nf.nn.softmax(nf.matmul(x, weights) + bias, name="prediction")
-    with nf.name_scope("cost"):
-        likely = nf.log(nf.clip_by_value(prediction, 1e-10, 1.0))
-        cost = nf.reduce_mean(-nf.reduce_sum(y * likely, axis=1))
-    optimizer = nf.train.GradientDescentOptimizer(0.1).minimize(cost)
-    with nf.name_scope("accuracy"):
-        right = nf.equal(nf.argmax(prediction, 1), nf.argmax(y, 1))
-        accuracy = nf.reduce_mean(nf.cast(right, "float"))
+    x = tf.placeholder("float", [None, 784], name="images")
+    y = tf.placeholder("float", [None, 10], name="labels")
+    with tf.name_scope("model"):
+        weights = tf.Variable(tf.zeros([784, 10]), name="weights")
+        bias = tf.Variable(tf.zeros([10]), name="bias")
+        prediction = tf.nn.softmax(tf.matmul(x, weights) + bias, name="prediction")
+    with tf.name_scope("cost"):
+        likely = tf.log(tf.clip_by_value(prediction, 1e-10, 1.0))
+        cost = tf.reduce_mean(-tf.reduce_sum(y * likely, reduction_indices=1))
+    optimizer = tf.train.GradientDescentOptimizer(0.1).minimize(cost)
+    with tf.name_scope("accuracy"):
+        right = tf.equal(tf.argmax(prediction, 1), tf.argmax(y, 1))
+        accuracy = tf.reduce_mean(tf.cast(right, "float"))
 
-    init = nf.global_variables_initializer()
-    with nf.Session() as sess:
+    init = tf.global_variables_initializer()
+    with tf.Session() as sess:
         sess.run(init)
         for step in range(steps):
             images, labels = training.batch(100, step)

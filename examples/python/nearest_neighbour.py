@@ -1,7 +1,7 @@
 """Read digits without training: the nearest of 2 000 known images, by the sum of differences."""
 
 import numpy as np
-import nodeflow as nf
+import nodeflow.tensorflow1 as tf
 
 import digits
 
@@ -11,13 +11,13 @@ def main(steps=200):
     training, test = digits.load()
     known, known_labels = training.images[:2000], training.labels[:2000]
 
-    images = nf.placeholder("float", [None, 784], name="known")
-    query = nf.placeholder("float", [784], name="query")
-    distance = nf.reduce_sum(nf.abs(nf.add(images, nf.negative(query))), axis=1, name="distance")
-    nearest = nf.argmin(distance, 0, name="nearest")
+    images = tf.placeholder("float", [None, 784], name="known")
+    query = tf.placeholder("float", [784], name="query")
+    distance = tf.reduce_sum(tf.abs(tf.add(images, tf.negative(query))), axis=1, name="distance")
+    nearest = tf.argmin(distance, 0, name="nearest")
 
     right = 0
-    with nf.Session() as sess:
+    with tf.Session() as sess:
         for step in range(steps):
             index = sess.run(nearest, feed_dict={images: known, query: test.images[step]})
             right += np.argmax(known_labels[index]) == np.argmax(test.labels[step])

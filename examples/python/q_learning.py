@@ -4,7 +4,7 @@ Mnih and others, 2015.
 """
 
 import numpy as np
-import nodeflow as nf
+import nodeflow.tensorflow1 as tf
 
 WALLS = {(1, 1), (1, 2), (1, 3), (3, 1), (3, 3), (3, 4)}
 MOVES = [(-1, 0), (1, 0), (0, -1), (0, 1)]
@@ -21,35 +21,35 @@ def move(place, action):
 
 def network(places, scope):
     """The worth of each of the four moves, (rows, 4), at places given as numbers (rows,)."""
-    with nf.variable_scope(scope):
-        x = nf.one_hot(places, SIZE * SIZE)
-        hidden = nf.layers.dense(x, 32, activation=nf.nn.relu)
-        return nf.layers.dense(hidden, 4)
+    with tf.variable_scope(scope):
+        x = tf.one_hot(places, SIZE * SIZE)
+        hidden = tf.layers.dense(x, 32, activation=tf.nn.relu)
+        return tf.layers.dense(hidden, 4)
 
 
 def main(steps=2500):
     """The number of moves of the way that the agent found; the shortest has 8."""
-    nf.set_random_seed(1)
-    places = nf.placeholder(nf.int32, [None], name="places")
-    next_places = nf.placeholder(nf.int32, [None], name="next_places")
-    actions = nf.placeholder(nf.int32, [None], name="actions")
-    rewards = nf.placeholder(nf.float32, [None], name="rewards")
-    done = nf.placeholder(nf.float32, [None], name="done")
+    tf.set_random_seed(1)
+    places = tf.placeholder(tf.int32, [None], name="places")
+    next_places = tf.placeholder(tf.int32, [None], name="next_places")
+    actions = tf.placeholder(tf.int32, [None], name="actions")
+    rewards = tf.placeholder(tf.float32, [None], name="rewards")
+    done = tf.placeholder(tf.float32, [None], name="done")
 
     worth = network(places, "online")
-    later = nf.reduce_max(network(next_places, "target"), axis=1)
-    target = nf.stop_gradient(rewards + 0.95 * (1.0 - done) * later)
-    chosen = nf.reduce_sum(worth * nf.one_hot(actions, 4), axis=1)
-    loss = nf.losses.huber_loss(target, chosen)
-    train = nf.train.AdamOptimizer(0.003).minimize(
-        loss, var_list=nf.trainable_variables("online")
+    later = tf.reduce_max(network(next_places, "target"), axis=1)
+    target = tf.stop_gradient(rewards + 0.95 * (1.0 - done) * later)
+    chosen = tf.reduce_sum(worth * tf.one_hot(actions, 4), axis=1)
+    loss = tf.losses.huber_loss(target, chosen)
+    train = tf.train.AdamOptimizer(0.003).minimize(
+        loss, var_list=tf.trainable_variables("online")
     )
-    pairs = zip(nf.global_variables("target"), nf.trainable_variables("online"))
-    copy = nf.group(*[nf.assign(old, new) for old, new in pairs])
+    pairs = zip(tf.global_variables("target"), tf.trainable_variables("online"))
+    copy = tf.group(*[tf.assign(old, new) for old, new in pairs])
 
     random, memory, place = np.random.RandomState(1), [], (0, 0)
-    with nf.Session() as sess:
-        sess.run(nf.global_variables_initializer())
+    with tf.Session() as sess:
+        sess.run(tf.global_variables_initializer())
         sess.run(copy)
         for step in range(steps):
             number = place[0] * SIZE + place[1]

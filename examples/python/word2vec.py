@@ -4,7 +4,7 @@ Mikolov and others, 2013. Each sentence stays within one topic, so words of a to
 """
 
 import numpy as np
-import nodeflow as nf
+import nodeflow.tensorflow1 as tf
 
 TOPICS, WORDS, SIZE, SAMPLED = 5, 20, 16, 16
 VOCABULARY = TOPICS * WORDS
@@ -20,21 +20,21 @@ def pairs(rows, random):
 
 def main(steps=4000):
     """The share of words whose nearest word is of the same topic."""
-    nf.set_random_seed(1)
-    train_inputs = nf.placeholder(nf.int32, shape=[None], name="inputs")
-    train_labels = nf.placeholder(nf.int32, shape=[None, 1], name="labels")
+    tf.set_random_seed(1)
+    train_inputs = tf.placeholder(tf.int32, shape=[None], name="inputs")
+    train_labels = tf.placeholder(tf.int32, shape=[None, 1], name="labels")
 
-    with nf.name_scope("embeddings"):
-        embeddings = nf.Variable(nf.random_uniform([VOCABULARY, SIZE], -1.0, 1.0))
-        embed = nf.nn.embedding_lookup(embeddings, train_inputs)
-    with nf.name_scope("weights"):
-        start = nf.truncated_normal([VOCABULARY, SIZE], stddev=1.0 / np.sqrt(SIZE))
-        nce_weights = nf.Variable(start)
-    with nf.name_scope("biases"):
-        nce_biases = nf.Variable(nf.zeros([VOCABULARY]))
-    with nf.name_scope("loss"):
-        loss = nf.reduce_mean(
-            nf.nn.nce_loss(
+    with tf.name_scope("embeddings"):
+        embeddings = tf.Variable(tf.random_uniform([VOCABULARY, SIZE], -1.0, 1.0))
+        embed = tf.nn.embedding_lookup(embeddings, train_inputs)
+    with tf.name_scope("weights"):
+        start = tf.truncated_normal([VOCABULARY, SIZE], stddev=1.0 / np.sqrt(SIZE))
+        nce_weights = tf.Variable(start)
+    with tf.name_scope("biases"):
+        nce_biases = tf.Variable(tf.zeros([VOCABULARY]))
+    with tf.name_scope("loss"):
+        loss = tf.reduce_mean(
+            tf.nn.nce_loss(
                 weights=nce_weights,
                 biases=nce_biases,
                 labels=train_labels,
@@ -43,17 +43,17 @@ def main(steps=4000):
                 num_classes=VOCABULARY,
             )
         )
-    with nf.name_scope("optimizer"):
-        optimizer = nf.train.GradientDescentOptimizer(1.0).minimize(loss)
-    with nf.name_scope("similarity"):
-        norm = nf.sqrt(nf.reduce_sum(nf.square(embeddings), 1, keepdims=True))
+    with tf.name_scope("optimizer"):
+        optimizer = tf.train.GradientDescentOptimizer(1.0).minimize(loss)
+    with tf.name_scope("similarity"):
+        norm = tf.sqrt(tf.reduce_sum(tf.square(embeddings), 1, keepdims=True))
         normalized = embeddings / norm
-        similarity = nf.matmul(normalized, normalized, transpose_b=True)
-        _, near = nf.nn.top_k(similarity, k=2)
+        similarity = tf.matmul(normalized, normalized, transpose_b=True)
+        _, near = tf.nn.top_k(similarity, k=2)
 
     random = np.random.RandomState(1)
-    with nf.Session() as sess:
-        sess.run(nf.global_variables_initializer())
+    with tf.Session() as sess:
+        sess.run(tf.global_variables_initializer())
         for step in range(steps):
             words, neighbours = pairs(64, random)
             feed = {train_inputs: words, train_labels: neighbours}

@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 
 from nodeflow.errors import GraphError, WiredAttribute
+from nodeflow.foreign_names.arguments import spelled_here, valued_here
 from nodeflow.graph.declaration import Port
 from nodeflow.graph.graph import Graph, Node, Tensor, get_default_graph
 from nodeflow.graph.op import Op
 from nodeflow.graph.registry import REGISTRY
 from nodeflow.graph.types import dtype_name
-from nodeflow.tensorflow1.arguments import spelled_here, valued_here
 
 
 def make_function(op: Op) -> Callable[..., Any]:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import nodeflow as nf
+import nodeflow.tensorflow1 as tf
 from nodeflow.engine.columns import Column
 from nodeflow.engine.ir.levels import all_launches
 from nodeflow.engine.plan.plan import make_plan, make_step_plan
@@ -205,7 +206,7 @@ def test_lazy_adam_is_the_papers_rule_for_rows_that_were_looked_up():
 
 @pytest.mark.thorough
 def test_tensorflows_lazy_adam_is_the_same():
-    words = Words(nf.contrib.opt.LazyAdamOptimizer(0.01).minimize)
+    words = Words(tf.contrib.opt.LazyAdamOptimizer(0.01).minimize)
     assert len(labels(words.train)) == 2
     other = Words(lazily("adam"))
     ours, theirs = words.trained(), other.trained()

@@ -19,7 +19,8 @@ ASKED = re.compile(r"\boffers?\(\s*\"(\w+)\"")
 def modules(root: Path) -> list[Path]:
     inside = root / "nodeflow" / "integrations"
     found = (root / "nodeflow").rglob("*.py")
-    return [path for path in found if not path.is_relative_to(inside)]
+    own = [path for path in found if not path.is_relative_to(inside)]
+    return [*own, root / "docs" / "conf.py"]
 
 
 @pytest.mark.parametrize("one", OFFERS, ids=lambda one: f"{one.purpose}-{one.name}")
@@ -42,7 +43,7 @@ def test_every_purpose_is_asked_for_and_every_manifest_keeps_to_them(root: Path)
     assert {name for text in texts for name in ASKED.findall(text)} == set(PURPOSES)
     for path in manifests.FOLDER.glob(f"*/{manifests.MANIFEST}"):
         manifest = json.loads(path.read_text(encoding="utf-8"))
-        assert set(manifest) <= {"title", "software", "offers"}
+        assert set(manifest) <= {"title", "software", "shim", "offers"}
         assert set(manifest["offers"]) <= set(PURPOSES)
 
 

@@ -9,18 +9,22 @@ import sys
 from collections.abc import Collection
 from pathlib import Path
 
+from nodeflow.manifests import integrations
+
 HERE = Path(__file__).resolve().parent
 
 
 def copy_without(names: Collection[str], root: Path, folder: Path) -> Path:
     """Copy the checkout into a folder, leaving out integrations; returns the folder.
 
-    All integrations are left out with the package around them.
+    An integration takes its shim with it, and all of them the package around them.
     """
 
     def left_out(inside: str, found: list[str]) -> set[str]:
         if names and Path(inside) == root / "nodeflow" and set(names) == all_names(root):
-            return {"integrations"}
+            return {"integrations", *(each.shim for each in integrations())}
+        if Path(inside) == root / "nodeflow":
+            return {each.shim for each in integrations() if each.name in names}
         return set(names) & set(found) if Path(inside).name == "integrations" else set()
 
     shutil.copytree(root / "nodeflow", folder / "nodeflow", ignore=left_out)

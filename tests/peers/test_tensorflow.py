@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +16,8 @@ import numpy as np
 import pytest
 
 import nodeflow as nf
+import nodeflow.tensorflow1 as tf
 from nodeflow.engine.session import Session
-from nodeflow.tensorflow1.answers import answer, exists_in
 from tests.engine.random_graphs import GROWING, INPUT_SHAPES, build, inputs, program
 
 PYTHON = os.environ.get("TENSORFLOW_PYTHON")
@@ -188,9 +187,7 @@ def test_rows_of_a_table_move_as_in_tensorflow(
         named = nf.placeholder("int32", [None])
         loss = nf.reduce_mean(nf.square(nf.nn.embedding_lookup(table, named) - 0.5))
         given = {"global_step": None, **arguments} if name == "AdagradDAOptimizer" else arguments
-        kind = answer(f"train.{name}", exists_in(nf)).here
-        assert kind is not None
-        optimizer = attrgetter(kind)(nf)(**given)
+        optimizer = getattr(tf.train, name)(**given)
         slopes, variables = zip(*optimizer.compute_gradients(loss), strict=True)
         if clip == "norm":
             slopes, _ = nf.clip_by_global_norm(slopes, 0.1)
@@ -211,8 +208,8 @@ def test_calls_that_differ_from_the_textbook_are_tensorflows(tier: Any, theirs: 
     with nf.Graph() as graph:
         x, y = nf.constant(square), nf.constant(labels)
         made = {
-            "rows": nf.tensorflow1.where(nf.constant([True, False, True]), x, -x),
-            "elements": nf.tensorflow1.where(x > shift, x, -x),
+            "rows": tf.where(nf.constant([True, False, True]), x, -x),
+            "elements": tf.where(x > shift, x, -x),
             "sqrt": nf.where(x > shift, nf.sqrt(x - shift), nf.zeros_like(x)),
             "rsqrt": nf.where(x > shift, nf.rsqrt(x - shift), nf.zeros_like(x)),
             "relu6": nf.nn.relu6(x * 6),

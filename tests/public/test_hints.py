@@ -125,7 +125,7 @@ def test_the_axis_is_found_under_its_other_name() -> None:
 
 # ---- what is listed -----------------------------------------------------------------------------
 
-SPACES = (*sorted(nf.MODULES), "contrib.layers", "contrib.opt", "nn.rnn_cell")  # pyright: ignore
+SPACES = (*sorted(nf.MODULES), "nn.rnn_cell")  # pyright: ignore
 
 
 @pytest.mark.parametrize("path", SPACES)

@@ -22,7 +22,7 @@ def where(condition: Any, x: Any = None, y: Any = None, name: str | None = None)
 
     Args:
         condition: bool; broadcasts with x and y as in numpy. A vector therefore selects along the
-            last axis; in `nf.tensorflow1.where` it selects rows, as in TensorFlow 1.
+            last axis.
         x: taken where the condition is true.
         y: taken where it is false.
 

@@ -10,10 +10,10 @@ from typing import Any, ParamSpec, TypeVar
 import numpy as np
 
 from nodeflow.errors import AttributeProblem, GraphError, ShapeError
+from nodeflow.foreign_names.arguments import SPELLINGS
 from nodeflow.graph.graph import Tensor
 from nodeflow.graph.types import FLOATS
 from nodeflow.ops import functions as F
-from nodeflow.tensorflow1.arguments import SPELLINGS
 
 P = ParamSpec("P")
 R = TypeVar("R")

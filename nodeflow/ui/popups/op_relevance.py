@@ -9,8 +9,8 @@ import re
 from collections.abc import Mapping
 from functools import cache
 
+from nodeflow.foreign_names.others import OTHERS
 from nodeflow.graph.declaration import NodeDeclaration
-from nodeflow.tensorflow1.table import OTHERS
 from nodeflow.ui.popups.fuzzy_match import best_score, score
 
 RARER = 0.85

@@ -16,13 +16,14 @@ from nodeflow.graph.registry import REGISTRY
 
 NAME = re.compile(r"\b(?:nf|nodeflow)\.([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)")
 IMPORT = re.compile(r"^ *(?:from|import) nodeflow\b.*", re.MULTILINE)
-OWN_PAGES = {"tensorflow1.md"}
-"""Guides for programs of TensorFlow 1. Their use of a name does not keep it."""
+OWN_FOLDER = "tensorflow1"
+"""The integration whose guide is about programs of TensorFlow 1, and keeps no name."""
 
 
 def uses(root: Path) -> dict[str, set[str]]:
     """Return the kinds of places that use a public name, by name."""
-    guides = [p for p in root.glob("docs/guides/*.md") if p.name not in OWN_PAGES]
+    others = root.glob("nodeflow/integrations/*/guide.md")
+    guides = [*root.glob("docs/guides/*.md"), *(p for p in others if p.parent.name != OWN_FOLDER)]
     guides += [root / "README.md", root / "docs" / "tutorial.md", root / "docs" / "tour.md"]
     examples = [p for p in root.glob("examples/**/*.py") if "python" not in p.parts]
     window = [*root.glob("nodeflow/ui/**/*.py"), *root.glob("nodeflow/document/formula/*.py")]

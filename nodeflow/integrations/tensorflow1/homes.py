@@ -1,0 +1,171 @@
+"""The names of ``nodeflow.tensorflow1`` that are not the same object in `nf`, and their modules.
+
+They have another meaning in `nf`, or no use there. A name here comes before one in `nf`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from functools import cache
+from importlib import import_module
+from typing import Any
+
+HERE = __name__.rpartition(".")[0]
+
+SPACES = {
+    "compat": f"{HERE}.program.compat",
+    "app": f"{HERE}.program.app",
+    "contrib.layers": f"{HERE}.contrib_layers",
+    "contrib.opt": f"{HERE}.contrib_opt",
+    "examples.tutorials.mnist.input_data": f"{HERE}.mnist_tutorial",
+    "flags": f"{HERE}.program.flags",
+    "gfile": f"{HERE}.program.gfile",
+    "logging": f"{HERE}.program.logging",
+    "metrics": f"{HERE}.streaming",
+}
+"""Namespace -> the module that has all its names."""
+
+_OPTIMIZERS = (
+    *("Adadelta", "AdagradDA", "Ftrl", "Momentum", "ProximalAdagrad"),
+    *("ProximalGradientDescent", "RMSProp"),
+)
+_SMALL = (
+    *("AggregationMethod", "Dimension", "TensorShape", "UnconnectedGradients", "count_up_to"),
+    *("dimension_at_index", "dimension_value", "hessians", "no_regularizer", "op_scope"),
+    *("timestamp", "variable_op_scope"),
+)
+
+_SWITCHES = (
+    *("disable_control_flow_v2", "disable_eager_execution", "disable_resource_variables"),
+    *("disable_v2_behavior", "disable_v2_tensorshape", "enable_resource_variables"),
+    "executing_eagerly",
+)
+
+HOMES = {
+    **{name: f"{HERE}.program.switches:{name}" for name in _SWITCHES},
+    "errors.CancelledError": "nodeflow.errors:Cancelled",
+    "errors.FailedPreconditionError": "nodeflow.errors:NotInitialized",
+    "errors.InvalidArgumentError": "nodeflow.errors:RunError",
+    "errors.NotFoundError": "nodeflow.errors:FileProblem",
+    "errors.OpError": "nodeflow.errors:NodeflowError",
+    "errors.OutOfRangeError": "nodeflow.errors:OutOfRangeError",
+    "errors.ResourceExhaustedError": "nodeflow.errors:OverBudget",
+    "python.client.timeline.Timeline": "nodeflow.engine.timeline:Timeline",
+    **{name: f"{HERE}.program.templates:{name}" for name in _SMALL},
+    **{f"train.{name}Optimizer": f"{HERE}.optimizers:{name}Optimizer" for name in _OPTIMIZERS},
+    **{f"{name}": f"{HERE}.sessions:{name}" for name in ("InteractiveSession", "Session")},
+    "select": f"{HERE}.selection:where",
+    "where": f"{HERE}.selection:where",
+    "contrib.seq2seq.sequence_loss": f"{HERE}.contrib_layers:sequence_loss",
+    "metrics.sparse_average_precision_at_k": f"{HERE}.streaming:average_precision_at_k",
+    "metrics.sparse_precision_at_k": f"{HERE}.streaming:precision_at_k",
+}
+"""Name -> ``module:name`` that defines it."""
+
+SAME_SPACE = {
+    "app.flags": ("flags",),
+    "compat.v1": ("",),
+    "contrib.framework.python.ops": ("contrib.framework",),
+    "contrib.layers.python.layers": ("contrib.layers",),
+    "examples.tutorials.mnist": ("examples.tutorials.mnist.input_data", "examples.tutorials.mnist"),
+    "python.client.session": ("",),
+    **dict.fromkeys(
+        (
+            *("python.framework.constant_op", "python.framework.dtypes"),
+            *("python.framework.ops", "python.framework.random_seed"),
+            *("python.framework.tensor_shape", "python.ops.array_ops", "python.ops.check_ops"),
+            *("python.ops.clip_ops", "python.ops.control_flow_ops", "python.ops.data_flow_ops"),
+            *("python.ops.functional_ops", "python.ops.gradients", "python.ops.gradients_impl"),
+            *("python.ops.init_ops", "python.ops.linalg_ops", "python.ops.logging_ops"),
+            *("python.ops.math_ops", "python.ops.partitioned_variables", "python.ops.random_ops"),
+            *("python.ops.script_ops", "python.ops.special_math_ops", "python.ops.state_ops"),
+            *("python.ops.string_ops", "python.ops.tensor_array_ops", "python.ops.variable_scope"),
+            *("python.ops.variables", "python.platform"),
+        ),
+        ("",),
+    ),
+    "python.layers.layers": ("layers",),
+    "python.layers": ("layers",),
+    "python.layers.convolutional": ("layers",),
+    "python.layers.core": ("layers",),
+    "python.layers.normalization": ("layers",),
+    "python.layers.pooling": ("layers",),
+    "python.ops.embedding_ops": ("nn", ""),
+    "python.ops.image_ops": ("image",),
+    "python.ops.losses": ("losses",),
+    "python.ops.losses.losses": ("losses",),
+    "python.ops.nn": ("nn", ""),
+    "python.ops.nn_impl": ("nn", ""),
+    "python.ops.nn_ops": ("nn", ""),
+    "python.ops.rnn": ("nn",),
+    "python.ops.rnn_cell": ("nn.rnn_cell",),
+    "python.ops.rnn_cell_impl": ("nn.rnn_cell",),
+    "python.platform.tf_logging": ("logging",),
+    "python.training": ("train",),
+    "python.training.learning_rate_decay": ("train",),
+    "python.training.optimizer": ("train",),
+    "python.training.saver": ("train",),
+    "python.training.training": ("train",),
+}
+"""A namespace -> the namespaces where its names are. Those of ``python`` are not public, but old
+programs import public names from them."""
+
+
+def candidates(path: str) -> list[str]:
+    """Return the public spellings of a name to look for, the likeliest first.
+
+    >>> candidates("python.ops.nn_ops.relu")
+    ['nn.relu', 'relu']
+    """
+    parts = path.split(".")
+    for count in range(len(parts) - 1, 0, -1):
+        spaces = SAME_SPACE.get(".".join(parts[:count]))
+        if spaces is not None:
+            return [".".join([*filter(None, [space]), *parts[count:]]) for space in spaces]
+    return [path]
+
+
+def home(path: str) -> str | None:
+    """Return ``module:name`` of a public name that is defined for TensorFlow 1, or None.
+
+    >>> home("where").rpartition(".")[2]
+    'selection:where'
+    """
+    if path in HOMES:
+        return HOMES[path]
+    space, _, name = path.rpartition(".")
+    if space in SPACES and name in listed(space):
+        return f"{SPACES[space]}:{name}"
+    return None
+
+
+@cache
+def listed(space: str) -> frozenset[str]:
+    """Return the names in a namespace of `SPACES`."""
+    module = import_module(SPACES[space])
+    names = dir(module) if "__dir__" in vars(module) else module.__all__
+    return frozenset({*names, *vars(module).get("CONSTANTS", ())})
+
+
+def load(home: str) -> Any:
+    """Import the object at ``module:name``."""
+    module, _, name = home.partition(":")
+    return getattr(import_module(module), name)
+
+
+def has(path: str) -> bool:
+    """Return whether a name, or a namespace, is defined for TensorFlow 1."""
+    return path in spaces(own_names()) or home(path) is not None
+
+
+@cache
+def own_names() -> frozenset[str]:
+    """Return all names that are defined for TensorFlow 1."""
+    return frozenset({*HOMES, *(f"{s}.{name}" for s in SPACES for name in listed(s))})
+
+
+def spaces(names: Iterable[str]) -> Iterator[str]:
+    """Yield the namespaces of names, with the namespaces around them."""
+    for name in names:
+        parts = name.split(".")
+        yield from (".".join(parts[:count]) for count in range(1, len(parts)))

@@ -1,0 +1,11 @@
+"""What nodeflow's hints for wrong names know about TensorFlow 1."""
+
+from __future__ import annotations
+
+from nodeflow.foreign_names.answers import Library
+from nodeflow.integrations.tensorflow1.homes import has
+from nodeflow.integrations.tensorflow1.names import ABSENT, OTHER_THINGS, RENAMED, ROOT_TOO
+
+STATEMENT = "import nodeflow.tensorflow1 as tf"
+
+LIBRARY = Library("TensorFlow 1", "tf", STATEMENT, has, RENAMED, ABSENT, ROOT_TOO, OTHER_THINGS)

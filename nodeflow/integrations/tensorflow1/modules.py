@@ -1,0 +1,52 @@
+"""The namespaces of TensorFlow 1 as modules for ``import`` statements."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+
+from nodeflow.integrations.tensorflow1.namespace import ROOT, is_space, named
+
+
+class Spaces(MetaPathFinder, Loader):
+    """Finds ``PACKAGE.contrib.rnn`` and other namespaces.
+
+    Args:
+        package: the name of all of TensorFlow 1: ``nodeflow.tensorflow1``, or ``tensorflow``.
+    """
+
+    def __init__(self, package: str) -> None:
+        self.package = package
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """Return the spec of a namespace, None for another module."""
+        inside = self._path(fullname)
+        if inside is None or (inside and not is_space(inside)):
+            return None
+        return ModuleSpec(fullname, self, is_package=True)
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        """Return the namespace."""
+        path = self._path(spec.name)
+        return named(path) if path else ROOT
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Do nothing, because names are looked up when they are used."""
+
+    def _path(self, fullname: str) -> str | None:
+        """Return the path of a module below the package, empty for itself, or None."""
+        if fullname == self.package:
+            return ""
+        start = f"{self.package}."
+        return fullname.removeprefix(start) if fullname.startswith(start) else None
+
+
+def provide(package: str) -> None:
+    """Let ``import`` find the namespaces below a package name, before all other modules."""
+    if not any(isinstance(one, Spaces) and one.package == package for one in sys.meta_path):
+        sys.meta_path.insert(0, Spaces(package))

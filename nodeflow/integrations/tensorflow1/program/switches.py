@@ -1,0 +1,26 @@
+"""Switches between TensorFlow's versions. They do nothing, because here there is one way."""
+
+from __future__ import annotations
+
+__all__ = [
+    "disable_control_flow_v2",
+    "disable_eager_execution",
+    "disable_resource_variables",
+    "disable_v2_behavior",
+    "disable_v2_tensorshape",
+    "enable_resource_variables",
+    "executing_eagerly",
+]
+
+
+def _nothing() -> None:
+    """Do nothing."""
+
+
+disable_control_flow_v2 = disable_eager_execution = disable_resource_variables = _nothing
+disable_v2_behavior = disable_v2_tensorshape = enable_resource_variables = _nothing
+
+
+def executing_eagerly() -> bool:
+    """Return False: everything is a graph."""
+    return False

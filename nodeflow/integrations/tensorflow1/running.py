@@ -1,0 +1,25 @@
+"""Running a TensorFlow 1 program as it is: ``import tensorflow`` gives nodeflow's names."""
+
+from __future__ import annotations
+
+import runpy
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from nodeflow.integrations.tensorflow1.modules import provide
+
+
+def run(program: Path, arguments: Sequence[str] = ()) -> int:
+    """Run a program like ``python PROGRAM ARGUMENTS`` does, with nodeflow for TensorFlow.
+
+    Its modules are looked for in its folder first. Exceptions of the program are raised.
+    """
+    if not program.is_file():
+        print(f"{program}: there is no such file", file=sys.stderr)
+        return 1
+    provide("tensorflow")
+    sys.argv = [str(program), *arguments]
+    sys.path.insert(0, str(program.resolve().parent))
+    runpy.run_path(str(program), run_name="__main__")
+    return 0

@@ -14,7 +14,7 @@ from nodeflow.ops.math.complex_numbers import PART
 
 
 def to_bytes(x: Any) -> Any:
-    """The bytes of a traced array, lowest first: uint8 of shape (..., bytes of an element)."""
+    """Return the bytes of a traced array, lowest first, as uint8 (..., bytes of an element)."""
     if x.dtype == bool:
         x = x.astype(jnp.uint8)
     shape, size = x.shape, x.dtype.itemsize
@@ -24,7 +24,7 @@ def to_bytes(x: Any) -> Any:
 
 
 def from_bytes(data: Any, shape: Sequence[int], dtype: str) -> Any:
-    """The traced array of a shape and dtype that has these bytes."""
+    """Return the traced array of a shape and dtype that has these bytes."""
     if dtype == "bool":
         return data.reshape(shape) != 0
     part = PART.get(dtype, dtype)
@@ -36,11 +36,11 @@ def from_bytes(data: Any, shape: Sequence[int], dtype: str) -> Any:
 
 
 def bytes_of_numpy(x: np.ndarray) -> np.ndarray:
-    """What `to_bytes` gives, of a numpy array."""
+    """Return the bytes of a numpy array, like `to_bytes`."""
     flat = np.ascontiguousarray(x).reshape(-1)
     return flat.view(np.uint8).reshape(*x.shape, x.dtype.itemsize)
 
 
 def numpy_of_bytes(data: Any, shape: Sequence[int], dtype: np.dtype) -> np.ndarray:
-    """The numpy array that has these bytes."""
+    """Return the numpy array that has these bytes."""
     return np.ascontiguousarray(data).reshape(-1).view(dtype).reshape(shape)

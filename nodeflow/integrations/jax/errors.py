@@ -25,7 +25,7 @@ class NotOnJax(RunError):
 
 
 def jax_package() -> ModuleType:
-    """The package jax.
+    """Return the package jax.
 
     Raises:
         SoftwareMissing: it is not installed, or not in a version that works here.
@@ -40,7 +40,7 @@ def jax_package() -> ModuleType:
 
 @contextmanager
 def in_words() -> Iterator[None]:
-    """Says as a RunError what JAX or its compiler raises.
+    """Raise a RunError in words for an error of JAX or its compiler.
 
     Raises:
         RunError: there is not enough memory, or JAX failed otherwise.

@@ -39,7 +39,7 @@ def apply_node(
     failures: Failures,
     length: Any = None,
 ) -> tuple[Any, ...]:
-    """The outputs of a node of a graph, as traced arrays; see `Lowered` for the arguments.
+    """Return the outputs of a node of a graph, as traced arrays. See `Lowered` for the arguments.
 
     Raises:
         NotOnJax: there is no rule, or a size is not known; names the node.
@@ -59,7 +59,7 @@ def apply(
     failures: Failures,
     length: Any = None,
 ) -> tuple[Any, ...]:
-    """The outputs of an op, of exactly the types ``outputs``, as traced arrays."""
+    """Return the outputs of an op, of exactly the types ``outputs``, as traced arrays."""
     if not outputs and op.id == "group":
         return ()
     known = [t.array for t in outputs if t.value is not None]  # shapes, and what follows from them
@@ -88,7 +88,7 @@ def apply(
 
 
 def _check_sizes(node: Lowered) -> None:
-    """Raise NotOnJax where a run finds out a size from values."""
+    """Raise NotOnJax if a size depends on values."""
     if node.op.id in REFUSED:
         why, instead = REFUSED[node.op.id]
         raise node.refuse(f"JAX cannot compute {node.op.id}: {why}", instead)
@@ -102,7 +102,7 @@ def _check_sizes(node: Lowered) -> None:
 
 
 def _rounded(node: Lowered, arrays: Sequence[Any]) -> tuple[Any, ...]:
-    """The outputs by way of float32."""
+    """Return the outputs, computed in float32."""
     attrs = dict(node.attrs)
     if attrs.get("dtype") in HALVES:
         attrs["dtype"] = "float32"
@@ -136,7 +136,7 @@ def _computed(node: Lowered, arrays: Sequence[Any]) -> tuple[Any, ...]:
 
 
 def compute_lowering(node: Lowered, arrays: Sequence[Any]) -> tuple[Any, ...]:
-    """What the lowering of ``node`` computes, part by part if it is composite."""
+    """Return the outputs of the lowering of ``node``, part by part if it is composite."""
     lowering = node.lowering
     assert lowering is not None
     if isinstance(lowering, Composite):
@@ -166,7 +166,7 @@ def _as_tuple(made: Any) -> tuple[Any, ...]:
 
 
 def _exactly(value: Any, type_: TensorType) -> Any:
-    """The value, which must have the type; JAX's weak types become strong."""
+    """Return a value that must have the type; JAX's weak types become strong."""
     if tuple(value.shape) != type_.shape or value.dtype != numpy_dtype(type_.dtype):
         raise TypeError(f"the rule gives {value.dtype} {value.shape}, and {type_} is declared")
     return lax.convert_element_type(value, numpy_dtype(type_.dtype))
@@ -184,7 +184,7 @@ def apply_body(
     owner: str,
     failures: Failures,
 ) -> tuple[list[Any], list[TensorType]]:
-    """The outputs of a piece of graph, and their types; as `scan_body.run_body`.
+    """Return the outputs of a piece of graph, and their types, like `scan_body.run_body`.
 
     Args:
         stream: of the node that it belongs to.

@@ -52,7 +52,7 @@ class JaxExecutor:
         stream_of: StreamOf,
         cancel: threading.Event | None,
     ) -> Arrays:
-        """As `Interpreter.run`, with arrays of JAX. It cannot be cancelled once it has begun.
+        """Run like `Interpreter.run`, with arrays of JAX. A run that has begun cannot be cancelled.
 
         Raises:
             RunError: an op failed.
@@ -75,7 +75,7 @@ class JaxExecutor:
         return {**arrays, **dict(zip(self._made, made, strict=True))}
 
     def results(self, values: AnyValues, lent: Collection[int] = ()) -> list[Any]:
-        """As `Executor.results`; all arrays are copies."""
+        """Return the same as `Executor.results`; all arrays are copies."""
         return [None if slot is None else own_array(values[slot]) for slot in self.schedule.fetches]
 
     def commit(self, values: AnyValues, variables: Variables) -> None:
@@ -91,11 +91,11 @@ class JaxExecutor:
             variables.place(variable, array.copy() if shared else array)
 
     def is_ready(self) -> bool:
-        """Whether nothing has to be compiled in the background: nothing ever is."""
+        """Return True, because nothing is compiled in the background."""
         return True
 
     def needs(self) -> NoReturn:
-        """Only JAX knows.
+        """Refuse, because only JAX knows its memory.
 
         Raises:
             RunError: always.
@@ -105,10 +105,10 @@ class JaxExecutor:
         )
 
     def stop(self) -> None:
-        """A run that is going on ends by itself."""
+        """Do nothing, because a run ends by itself."""
 
     def compile_now(self) -> NoReturn:
-        """There is no plan of kernels.
+        """Refuse, because there is no plan of kernels.
 
         Raises:
             NotOnJax: always.
@@ -116,14 +116,14 @@ class JaxExecutor:
         raise NotOnJax("JAX compiles this run, so there is no plan of nodeflow's kernels")
 
     def text(self, given: Mapping[int, np.ndarray], stream_of: StreamOf) -> str:
-        """What JAX is given to compile, as text."""
+        """Return the text that JAX compiles."""
         assert isinstance(stream_of, Streams)
         function = self._function(stream_of, tuple(given))
         with settings():
             return function.text(tuple(self._placed(given).values()))
 
     def _placed(self, given: Mapping[int, Any]) -> Arrays:
-        """The inputs, variables from where they are; one that is sent there stays."""
+        """Return the inputs, with variables on the device. A variable that is sent there stays."""
         arrays = dict(given)
         for variable, slot in self.schedule.reads.items():
             if slot in arrays:
@@ -139,7 +139,7 @@ class JaxExecutor:
     def _explain(
         self, given: Mapping[int, Any], streams: Streams, function: _Function, failed: np.ndarray
     ) -> NoReturn:
-        """Raise the error of what failed, as the reference says it."""
+        """Raise the error of the failed op, in the words of the reference."""
         from nodeflow.integrations.jax.failures import raise_first
 
         self.interpreter.run({s: np.asarray(a) for s, a in given.items()}, streams)
@@ -192,7 +192,7 @@ class _Function:
 
 
 def placed(variables: Variables, variable: Node) -> Any:
-    """A variable's value as an array of JAX, which is sent there once."""
+    """Return a variable's value as an array of JAX. It is sent to the device once."""
     array = variables.placed(variable)
     if array is None:
         jax = jax_package()
@@ -203,6 +203,6 @@ def placed(variables: Variables, variable: Node) -> Any:
 
 
 def own_array(value: Any) -> Any:
-    """A copy in numpy, a scalar for rank 0."""
+    """Return a copy in numpy, a scalar for rank 0."""
     array = np.array(value, order="C", copy=True)
     return array[()] if array.ndim == 0 else array

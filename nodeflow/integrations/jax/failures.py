@@ -33,16 +33,16 @@ class Failures:
         self.flags.append(jnp.any(jnp.asarray(condition)))
 
     def clear(self) -> None:
-        """Forget everything: the function is traced once more."""
+        """Forget everything, before the function is traced again."""
         self.places.clear()
         self.flags.clear()
 
     def stacked(self) -> Any:
-        """All flags as one array of bools."""
+        """Return all flags as one array of bools."""
         return jnp.stack(self.flags) if self.flags else jnp.zeros(0, bool)
 
     def adopt(self, inner: Failures, flags: Any) -> None:
-        """Take over what a loop or branch collected.
+        """Take over the flags of a loop or branch.
 
         Args:
             flags: what its flags are at its end, bool of shape (count,).

@@ -34,7 +34,7 @@ def evaluate_formula(
     out_dtype: str,
     check: Check = lambda name, args: None,
 ) -> Any:
-    """The value of a formula for arrays that broadcast.
+    """Return the value of a formula for arrays that broadcast.
 
     Args:
         dtype: that of literals and attributes.

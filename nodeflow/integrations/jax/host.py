@@ -22,7 +22,7 @@ Function = Callable[..., Any]
 
 
 def of_numpy(function: Function, arrays: Sequence[Any]) -> Function:
-    """A function of numpy arrays like some traced ones, as a function of their bytes."""
+    """Return a function of the arrays' bytes for a function of numpy arrays."""
     kinds = [(tuple(x.shape), np.dtype(x.dtype)) for x in arrays]
 
     def call(*given: Any) -> Any:
@@ -33,7 +33,7 @@ def of_numpy(function: Function, arrays: Sequence[Any]) -> Function:
 
 
 def on_host(node: Lowered, function: Function, *arrays: Any, fails: str = "") -> tuple[Any, ...]:
-    """The outputs of a node by a function of numpy arrays.
+    """Return the outputs of a node, computed by a function of numpy arrays.
 
     Args:
         function: pure; gives an array for each output, or the only one. It may raise NodeflowError.
@@ -63,6 +63,6 @@ def on_host(node: Lowered, function: Function, *arrays: Any, fails: str = "") ->
 
 
 def by_reference(node: Lowered, *arrays: Any, fails: str = "") -> tuple[Any, ...]:
-    """The outputs of a node by its op's reference."""
+    """Return the outputs of a node, computed by its op's reference."""
     attrs = dict(node.attrs)
     return on_host(node, lambda *given: node.op.reference(*given, **attrs), *arrays, fails=fails)

@@ -55,14 +55,14 @@ class Padding:
                 self._specialise(step)
 
     def length(self, step: Step, values: Mapping[int, Any]) -> Any:
-        """How many steps a loop over padded sequences has; None for any other step."""
+        """Return the number of steps of a loop over padded sequences; None for any other step."""
         if step.node.op.id != "scan":
             return None
         found = [self._length[s] for s in step.inputs if s in self._length]
         return values[found[0]] if found else None
 
     def _counted(self, step: Step, maker: Mapping[int, Step]) -> int | None:
-        """The maximum of the loop whose iterations a range counts; None for anything else."""
+        """Return the maximum of the loop whose iterations a range counts, else None."""
         if step.node.op.id != "range" or self.types[step.outputs[0]].is_static:
             return None
         loop = maker.get(step.inputs[0]) if len(step.inputs) == 1 else None
@@ -74,7 +74,7 @@ class Padding:
         return limit
 
     def _specialise(self, step: Step) -> None:
-        """Types of what follows from padded sequences, and which of it is padded."""
+        """Return the types of all values that depend on padded sequences, and the padded ones."""
         node = step.node
         inputs = [self.types[s] for s in step.inputs]
         if any(not self.types[s].is_static for s in step.outputs):

@@ -37,7 +37,7 @@ class Program:
     def trace(
         self, given: Mapping[int, Any], stream_of: StreamOf, failures: Failures
     ) -> dict[int, Any]:
-        """The values of all slots.
+        """Return the values of all slots.
 
         Args:
             given: traced arrays of the slots that the schedule does not compute.
@@ -64,7 +64,7 @@ class Program:
     def compute(
         self, step: Step, values: Mapping[int, Any], stream_of: StreamOf, failures: Failures
     ) -> Sequence[Any]:
-        """The outputs of a step, from the values before it."""
+        """Return the outputs of a step, from the values before it."""
         node = step.node
         return apply_node(
             node,
@@ -78,5 +78,5 @@ class Program:
 
 
 def pick(values: Mapping[int, Any], slots: Iterable[int]) -> tuple[Any, ...]:
-    """The values of some slots."""
+    """Return the values of some slots."""
     return tuple(values[slot] for slot in slots)

@@ -64,8 +64,8 @@ class Lowered:
     failures: Failures | None = field(default=None, compare=False)
 
     def fail_where(self, condition: Any, text: str) -> None:
-        """Let the run end with a RunError that names the node where a traced bool, or an element of
-        an array of them, is true.
+        """Let the run fail where a traced bool, or an element of an array of bools, is true. The
+        RunError names the node.
 
         The rule goes on with any values: nothing of the run is kept. ``text`` is what the op's
         reference says, as far as it does not depend on values.
@@ -74,12 +74,12 @@ class Lowered:
             self.failures.add(condition, self.name, text)
 
     def refuse(self, why: str, hint: str | None = None) -> NotOnJax:
-        """The error to raise where a rule cannot compute this application."""
+        """Return the error to raise if a rule cannot compute this application."""
         return NotOnJax(why, node=self.name, hint=hint or OWN_ENGINE)
 
 
 def lowers(*kinds: type[Lowering]) -> Callable[[AnyRule], AnyRule]:
-    """Decorator: the function computes these kinds of lowering.
+    """Return a decorator that registers the rule of these kinds of lowering.
 
     Ops have inputs that only tell a shape, or that a run knows already; they come after those that
     a lowering is about. A function gets as many as it takes.
@@ -95,7 +95,7 @@ def lowers(*kinds: type[Lowering]) -> Callable[[AnyRule], AnyRule]:
 
 
 def rule_of_lowering(lowering: Lowering) -> Rule | None:
-    """What computes a kind of lowering, of all inputs."""
+    """Return the rule of a lowering's kind, as a function of all inputs."""
     rule = BOOK.of_lowering(lowering)
     if rule is None or (count := _TAKEN.get(rule)) is None:
         return rule

@@ -33,7 +33,7 @@ class Rows(Protocol):
     def piece(
         self, order: np.ndarray, at: int, count: int
     ) -> tuple[tuple[Any, ...], Any, int, int]:
-        """For up to ``count`` steps from step ``at`` of an epoch.
+        """Return the rows for up to ``count`` steps, from step ``at`` of an epoch.
 
         Returns:
             The stored rows of each column, the order of rows, the step to begin with in that, and
@@ -43,7 +43,7 @@ class Rows(Protocol):
 
 
 def rows_of(columns: Columns, batch_size: int) -> Rows:
-    """The rows of columns: on the device, or sent block by block."""
+    """Return the source of the rows of columns: on the device, or sent block by block."""
     size = sum(column.array.nbytes for column in columns.values())
     waits = any(isinstance(c, LazyColumn) and c.mapped is None for c in columns.values())
     if waits or not _fits(size):
@@ -52,7 +52,7 @@ def rows_of(columns: Columns, batch_size: int) -> Rows:
 
 
 def _fits(size: int) -> bool:
-    """Whether so many bytes may stay on the device."""
+    """Return whether an array of ``size`` bytes may stay on the device."""
     device = jax_package().devices()[0]
     stats = device.memory_stats() or {} if device.platform != "cpu" else {}
     if "bytes_limit" in stats:
@@ -97,14 +97,14 @@ class _SentRows:
         return sent, self._order, 0, count
 
     def _block(self, rows: np.ndarray) -> np.ndarray:
-        """Rows in an array of the block's size, so that every block has one shape."""
+        """Return rows in an array of the block's size, so that every block has one shape."""
         block = np.zeros((len(self._order), *rows.shape[1:]), rows.dtype)
         block[: len(rows)] = rows
         return block
 
 
 def batch_of(columns: Columns, stored: Sequence[Any], which: Any) -> dict[int, Any]:
-    """The rows ``which``, traced, by slot, as `Column.rows` makes them."""
+    """Return the rows ``which``, traced, by slot, like `Column.rows`."""
     jnp = jax_package().numpy
     return {
         slot: decoded(column, jnp.take(array, which, axis=0, mode="clip"))
@@ -113,7 +113,7 @@ def batch_of(columns: Columns, stored: Sequence[Any], which: Any) -> dict[int, A
 
 
 def decoded(column: Column, rows: Any) -> Any:
-    """Traced rows of a column as they are fed, from how they are stored."""
+    """Return traced rows of a column as they are fed, from their stored form."""
     jnp, dtype = jax_package().numpy, numpy_dtype(column.dtype)
     if column.depth is not None:
         classes = jnp.arange(column.depth, dtype=rows.dtype)

@@ -19,8 +19,10 @@ from nodeflow.graph.types import DTYPES, number_kind, numpy_dtype
 
 
 def cast(x: Any, dtype: str) -> Any:
-    """x as another dtype: floats saturate and NaN gives 0 in integers, which wrap among
-    themselves; a bool says whether x is not 0."""
+    """Return x as another dtype.
+
+    As integers, floats saturate and NaN gives 0. Integers wrap. A bool says whether x is not 0.
+    """
     target = numpy_dtype(dtype)
     if dtype == "bool":
         return x != 0
@@ -39,17 +41,20 @@ def cast(x: Any, dtype: str) -> Any:
 
 
 def maximum(x: Any, y: Any) -> Any:
-    """The larger, x where they are equal; NaN if either is NaN."""
+    """Return the larger number, x if they are equal, NaN if either is NaN."""
     return jnp.where((x >= y) | (x != x), x, y)
 
 
 def minimum(x: Any, y: Any) -> Any:
-    """The smaller, x where they are equal; NaN if either is NaN."""
+    """Return the smaller number, x if they are equal, NaN if either is NaN."""
     return jnp.where((x <= y) | (x != x), x, y)
 
 
 def floor_divide(x: Any, y: Any) -> Any:
-    """Largest whole number not above x / y. Integers by zero give 0; rules report it."""
+    """Return the largest whole number not above x / y.
+
+    Integers divided by zero give 0; rules report it.
+    """
     if _is_integer(y):
         whole = jnp.floor_divide(x, jnp.where(y == 0, jnp.ones_like(y), y))
         return jnp.where(y == 0, jnp.zeros_like(whole), whole)
@@ -63,7 +68,7 @@ def floor_divide(x: Any, y: Any) -> Any:
 
 
 def modulo(x: Any, y: Any) -> Any:
-    """x - y * floor_divide(x, y): has the sign of y. Integers by zero give 0."""
+    """Return x - y * floor_divide(x, y), which has the sign of y. Integers by zero give 0."""
     if _is_integer(y):
         rest = jnp.remainder(x, jnp.where(y == 0, jnp.ones_like(y), y))
         return jnp.where(y == 0, jnp.zeros_like(rest), rest)
@@ -73,7 +78,7 @@ def modulo(x: Any, y: Any) -> Any:
 
 
 def power(x: Any, y: Any) -> Any:
-    """x**y; integers wrap, and to a negative power give 0, which rules report."""
+    """Return x**y. Integers wrap; a negative power of an integer gives 0, which rules report."""
     if not _is_integer(y):
         return jnp.power(x, y)
     x, y = jnp.broadcast_arrays(x, y)
@@ -85,46 +90,48 @@ def power(x: Any, y: Any) -> Any:
 
 
 def sign(x: Any) -> Any:
-    """-1, 0 or 1; NaN for NaN."""
+    """Return -1, 0 or 1; NaN for NaN."""
     return jnp.where(x == 0, jnp.zeros_like(x), jnp.sign(x))
 
 
 def sign_bit(x: Any) -> Any:
-    """Whether the sign is minus, that of -0 and of NaN too."""
+    """Return whether the sign is negative, also for -0 and NaN."""
     return x < 0 if _is_integer(x) else jnp.signbit(x)
 
 
 def sigmoid(x: Any) -> Any:
-    """1 / (1 + exp(-x)) without overflow."""
+    """Return 1 / (1 + exp(-x)) without overflow."""
     small = jnp.exp(-jnp.abs(x))
     return jnp.where(x < 0, small, jnp.ones_like(small)) / (1 + small)
 
 
 def gelu(x: Any) -> Any:
-    """x times a normal distribution's probability of less than x."""
+    """Return x times the probability that a standard normal number is below x."""
     return x * 0.5 * special.erfc(x * -math.sqrt(0.5))
 
 
 def gelu_slope(x: Any) -> Any:
-    """The derivative of `gelu`: the probability, plus x times the density."""
+    """Return the derivative of `gelu`: the probability, plus x times the density."""
     density = jnp.exp(x * x * -0.5) * (1 / math.sqrt(2 * math.pi))
     return special.erfc(x * -math.sqrt(0.5)) * 0.5 + x * density
 
 
 def softplus(x: Any) -> Any:
-    """log(1 + exp(x)) without overflow."""
+    """Return log(1 + exp(x)) without overflow."""
     return jnp.maximum(x, 0) + jnp.log1p(jnp.exp(-jnp.abs(x)))
 
 
 def left_shift(x: Any, y: Any) -> Any:
-    """x with its bits moved y places up; 0 where there are no such places."""
+    """Return x with its bits moved y places up; 0 if there are no such places."""
     inside, places = _places(x, y)
     return jnp.where(inside, jnp.left_shift(x, places), jnp.zeros_like(x))
 
 
 def right_shift(x: Any, y: Any) -> Any:
-    """x with its bits moved y places down; where there are no such places, what is left is 0, or
-    -1 of negative numbers."""
+    """Return x with its bits moved y places down.
+
+    If there are no such places, the result is 0, or -1 for negative numbers.
+    """
     inside, places = _places(x, y)
     nothing = jnp.zeros_like(x)
     gone = nothing if x.dtype.kind == "u" else jnp.where(x < 0, ~nothing, nothing)
@@ -197,7 +204,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
 
 
 def function_of(name: str, dtype: str) -> Callable[..., Any]:
-    """The function of a name in a formula whose result has a dtype.
+    """Return the function that a name in a formula stands for, with a result of a dtype.
 
     Raises:
         ValueError: formulas have no such function; a fault of the op.

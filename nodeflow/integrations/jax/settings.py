@@ -18,23 +18,24 @@ DETERMINISTIC = "--xla_gpu_deterministic_ops=true"
 
 @contextmanager
 def settings() -> Iterator[None]:
-    """What holds inside: 64-bit types, and the precision ``highest`` for products."""
+    """Enable 64-bit types, and the precision ``highest`` for products."""
     jax = jax_package()
     with jax.enable_x64(True), jax.default_matmul_precision("highest"):
         yield
 
 
 def is_exact() -> bool:
-    """Whether the same steps give the same bits again: on the CPU, and on a GPU where XLA was given
-    deterministic ops."""
+    """Return whether the same steps give the same bits again: on the CPU, and on a GPU for which
+    XLA uses deterministic ops.
+    """
     return platform() == "cpu" or DETERMINISTIC in os.environ.get("XLA_FLAGS", "")
 
 
 def platform() -> str:
-    """What computes: cpu, gpu or tpu."""
+    """Return the kind of device that computes: cpu, gpu or tpu."""
     return jax_package().default_backend()
 
 
 def device() -> str:
-    """What computes, by name: ``cpu``, or that of the GPU."""
+    """Return the name of the device that computes: ``cpu``, or the name of the GPU."""
     return jax_package().devices()[0].device_kind

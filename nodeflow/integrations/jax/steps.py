@@ -72,14 +72,14 @@ class JaxSteps:
         self._piece = self._jitted()
 
     def feed(self, slot: int, array: np.ndarray) -> None:
-        """Give what is fed to all steps another value."""
+        """Change a value that is fed to all steps."""
         self._given[slot] = np.array(array, copy=True)
 
     def stop(self) -> None:
-        """Nothing to do: a piece of steps is short."""
+        """Do nothing, because a piece of steps is short."""
 
     def run(self, first_step: int, count: int, epoch_first: int, order: np.ndarray) -> np.ndarray:
-        """Run up to ``count`` steps; their scalars, float64 (steps, scalars).
+        """Run up to ``count`` steps. Return their scalars, float64 (steps, scalars).
 
         Raises:
             RunError: a step failed; nothing of it was stored.
@@ -101,13 +101,13 @@ class JaxSteps:
         return recorded
 
     def warm(self) -> None:
-        """Compile, without making a step; the variables have their values."""
+        """Compile without making a step. The variables must have values."""
         if not self._is_warm:
             rows = min((len(c) for c in self.columns.values()), default=0)
             self.run(0, 0, 0, np.zeros(rows, np.int64))
 
     def text(self, step: int) -> str:
-        """What JAX is given to compile, as text."""
+        """Return the text that JAX compiles."""
         rows = np.zeros(self.batch_size, np.int64)
         with settings():
             return self._piece.lower(*self._arguments(step, 1, step, rows)).as_text()
@@ -115,7 +115,7 @@ class JaxSteps:
     # ---- the function -------------------------------------------------------------------------
 
     def _jitted(self) -> Any:
-        """The function of a piece of steps."""
+        """Return the function of a piece of steps."""
         jax = jax_package()
         from jax import lax
 
@@ -132,7 +132,7 @@ class JaxSteps:
             index: Any, variables: Any, fixed: Any, columns: Any, given: Any, order: Any, at: Any,
             first: Any,
         ) -> tuple[Any, Any, Any]:  # fmt: skip
-            """The variables after a step, its scalars, and what failed."""
+            """Return the variables after a step, its scalars, and its failures."""
             execution = (first + index).astype(jnp.uint32)
 
             def stream_of(node: Node) -> Stream:
@@ -178,11 +178,11 @@ class JaxSteps:
     # ---- what differs between one process and several (`parallel.steps`) ------------------------
 
     def _source(self) -> Rows:
-        """Where the rows come from."""
+        """Return the source of the rows."""
         return rows_of(self.columns, self.batch_size)
 
     def _batch(self, stored: Sequence[Any], order: Any, at: Any) -> dict[int, Any]:
-        """The rows of step ``at``, traced, by slot."""
+        """Return the rows of step ``at``, traced, by slot."""
         from jax import lax
 
         which = lax.dynamic_slice(order, (at * self.batch_size,), (self.batch_size,))
@@ -194,19 +194,21 @@ class JaxSteps:
         return Program(self.schedule, self.types)
 
     def _compiled(self, piece: Callable[..., Any]) -> Any:
-        """The function of a piece of steps, which takes over the memory of the variables."""
+        """Return the jitted function of a piece of steps, which takes over the memory of the
+        variables.
+        """
         return jax_package().jit(piece, donate_argnums=0)
 
     def _watched(self) -> AbstractContextManager[None]:
-        """What a run is watched by."""
+        """Return a context around each piece of steps."""
         return nullcontext()
 
     def _given_to_all(self, array: Any) -> Any:
-        """A variable as the function takes it."""
+        """Return a variable in the form that the function takes."""
         return array
 
     def _kept(self, array: Any) -> Any:
-        """A variable as the function gives it, to be stored."""
+        """Return a variable of the function's result in the form to store."""
         return array
 
     # ---- its arguments ------------------------------------------------------------------------
@@ -214,7 +216,7 @@ class JaxSteps:
     def _arguments(
         self, first_step: int, count: int, epoch_first: int, order: np.ndarray
     ) -> tuple[Any, ...]:
-        """What the function is called with."""
+        """Return the arguments of the function."""
         at = first_step - epoch_first
         stored, order, at, count = self._rows.piece(order, at, count)
         return (
@@ -229,7 +231,7 @@ class JaxSteps:
         )
 
     def _check_writes(self) -> None:
-        """Raise NotOnJax where a variable changes its type from step to step."""
+        """Raise NotOnJax if a variable changes its type from step to step."""
         for variable, slot in self.schedule.writes.items():
             before = self.schedule.reads.get(variable)
             if before is not None and self.types[before] != self.types[slot]:
@@ -240,7 +242,7 @@ class JaxSteps:
                 )
 
     def _variable(self, variable: Node) -> Any:
-        """The value of a variable that a step writes, in memory that the function may take."""
+        """Return the value of a variable that a step writes. The function may take its memory."""
         variables = self.context.variables
         type_ = self.types[self.schedule.writes[variable]]
         if variable not in self.schedule.reads and variables.placed(variable) is None:
@@ -250,7 +252,7 @@ class JaxSteps:
     def _explain(
         self, step: int, epoch_first: int, order: np.ndarray, failed: np.ndarray
     ) -> NoReturn:
-        """Raise the error of a step that failed, as the reference says it."""
+        """Raise the error of a failed step, in the words of the reference."""
         from nodeflow.integrations.jax.failures import raise_first
 
         start = (step - epoch_first) * self.batch_size

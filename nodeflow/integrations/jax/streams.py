@@ -26,7 +26,7 @@ Key = tuple[Any, Any]
 
 
 def threefry2x32(key: Key, counter0: Any, counter1: Any) -> tuple[Any, Any]:
-    """Two random words, uint32, for each counter; the counters broadcast."""
+    """Return two random words, uint32, for each counter; the counters broadcast."""
     first, second, x, y = (jnp.asarray(w, jnp.uint32) for w in (*key, counter0, counter1))
     x, y = jnp.broadcast_arrays(x, y)
     return mixed(first, second, x, y)
@@ -50,7 +50,7 @@ class Stream:
         self._iterations: tuple[Any, ...] = ()
 
     def inside(self, name: str, iteration: Any, seed: int | None = None) -> Stream:
-        """The stream of a node in the body of the loop or branch that this one belongs to.
+        """Return the stream of a node in the body of the loop or branch that this one belongs to.
 
         Args:
             iteration: its number, traced or not.
@@ -65,14 +65,14 @@ class Stream:
         return inner
 
     def bits(self, shape: Sequence[int]) -> tuple[Any, Any]:
-        """Two uint32 words for each element."""
+        """Return two uint32 words for each element."""
         count = int(np.prod(shape, dtype=np.int64))
         elements = lax.iota(jnp.uint32, count) + jnp.asarray(self.start).astype(jnp.uint32)
         words = threefry2x32(self.key, elements, self.execution)
         return words[0].reshape(shape), words[1].reshape(shape)
 
     def uniform(self, shape: Sequence[int], dtype: str = "float32") -> Any:
-        """Numbers in [0, 1) of ``shape`` and float ``dtype``."""
+        """Return numbers in [0, 1) of ``shape`` and float ``dtype``."""
         first, second = self.bits(shape)
         if dtype == "float64":
             upper = first.astype(jnp.uint64) << jnp.uint64(21)
@@ -83,19 +83,19 @@ class Stream:
         return (part * jnp.float32(2.0**-bits)).astype(dtype)
 
     def normal(self, shape: Sequence[int], dtype: str = "float32") -> Any:
-        """Standard normal numbers of ``shape`` and float ``dtype``."""
+        """Return standard normal numbers of ``shape`` and float ``dtype``."""
         return inverse_normal(self._open(shape, dtype)).astype(dtype)
 
     def truncated_normal(
         self, shape: Sequence[int], dtype: str = "float32", low: float = -2.0, high: float = 2.0
     ) -> Any:
-        """Standard normal numbers given that they lie between ``low`` and ``high``."""
+        """Return standard normal numbers, restricted to the range from ``low`` to ``high``."""
         below, above = normal_cdf(low), normal_cdf(high)
         drawn = inverse_normal(below + (above - below) * self._open(shape, dtype))
         return jnp.clip(drawn, low, high).astype(dtype)
 
     def integers(self, shape: Sequence[int], low: int, high: int, dtype: str = "int32") -> Any:
-        """Integers from ``low`` to ``high`` - 1, at most 2**32 different ones."""
+        """Return integers from ``low`` to ``high`` - 1, at most 2**32 different ones."""
         span = high - low
         if not 0 < span <= 1 << 32:
             raise ValueError(f"expected between 1 and 2**32 integers, got {low} to {high}")
@@ -105,7 +105,7 @@ class Stream:
         return (drawn.astype(jnp.int64) + low).astype(dtype)
 
     def _open(self, shape: Sequence[int], dtype: str) -> Any:
-        """float64 strictly between 0 and 1: the middle of an interval of 2**-32 or 2**-52."""
+        """Return float64 numbers in (0, 1), each the middle of an interval of 2**-32 or 2**-52."""
         first, second = self.bits(shape)
         if dtype != "float64":
             return (first.astype(jnp.float64) + 0.5) * 2.0**-32
@@ -115,7 +115,7 @@ class Stream:
 
 
 def inverse_normal(p: Any) -> Any:
-    """x with P(standard normal < x) = p, for float64 p in (0, 1); AS 241."""
+    """Return x with P(standard normal < x) = p, for float64 p in (0, 1), by AS 241."""
     q = p - 0.5
     central = jnp.abs(q) <= 0.425
     middle = q * _ratio(CENTRE, jnp.where(central, 0.180625 - q * q, 0.0))

@@ -87,21 +87,22 @@ class Peers:
         return self.mesh.devices.size
 
     def spread(self, *axes: str | None) -> Any:
-        """The sharding whose parts are along the axes that are `ROWS`; without axes, none: every
-        device has the whole."""
+        """Return the sharding along the axes that are `ROWS`; without axes every device has the
+        whole.
+        """
         sharding = jax_package().sharding
         return sharding.NamedSharding(self.mesh, sharding.PartitionSpec(*axes))
 
     def least(self, numbers: Sequence[int]) -> list[int]:
-        """Of each number the least that a process gives."""
+        """Return each number's minimum over all processes."""
         return [int(n) for n in self._reduced("min", np.array(numbers, np.int64))]
 
     def sums(self, array: np.ndarray) -> np.ndarray:
-        """The sum of what all processes give, arrays of one shape and dtype."""
+        """Return the sum over all processes of arrays of one shape and dtype."""
         return self._reduced("sum", array)
 
     def gather(self, data: bytes) -> list[bytes]:
-        """What each process gives, in their order."""
+        """Return the data of each process, in their order."""
         longest = -self.least([-len(data)])[0]
         lengths = np.zeros(self.number, np.int64)
         whole = np.zeros((self.number, longest), np.uint8)
@@ -166,8 +167,7 @@ def connect(place: Place) -> Peers:
 
 @contextmanager
 def _unheard() -> Iterator[None]:
-    """Nothing reaches standard output, which is for what the user asked for: gloo counts there
-    whom it has met."""
+    """Hide standard output, because gloo prints there how many processes it has met."""
     try:
         sys.stdout.flush()
         kept = os.dup(1)
@@ -185,13 +185,13 @@ def _unheard() -> Iterator[None]:
 
 
 def disconnect() -> None:
-    """Leave the others, once they leave, too."""
+    """Leave the other processes, once they leave, too."""
     jax_package().distributed.shutdown()
 
 
 @contextmanager
 def watched() -> Iterator[None]:
-    """Says in words that another process is gone, where JAX says it in its own.
+    """Raise a `PeerLost` in words if JAX reports that another process is gone.
 
     Raises:
         PeerLost: a process does not answer.
@@ -213,6 +213,6 @@ LOST = ("Gloo", "UNAVAILABLE", "DEADLINE_EXCEEDED", "heartbeat")
 
 
 def first_line(error: BaseException) -> str:
-    """The beginning of an error's text, without the place in the source of who raised it."""
+    """Return the beginning of an error's text, without the place in JAX's sources."""
     line = str(error).strip().partition("\n")[0]
     return re.sub(r"^[A-Z_]+: |\[\S+\.cc:\d+\] ", "", line)[:200]

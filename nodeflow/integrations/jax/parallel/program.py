@@ -41,7 +41,7 @@ class SharedProgram(Program):
     def compute(
         self, step: Step, values: Mapping[int, Any], stream_of: StreamOf, failures: Failures
     ) -> Sequence[Any]:
-        """The outputs of a step, each where it is to be."""
+        """Return the outputs of a step, each with its sharding."""
         slots = (*step.inputs, *step.outputs)
         if all(self._scattered(slot) is None for slot in slots):
             made = super().compute(step, values, stream_of, failures)
@@ -61,7 +61,7 @@ class SharedProgram(Program):
         return [self._placed(slot, value) for slot, value in zip(step.outputs, made, strict=True)]
 
     def _placed(self, slot: int, value: Any) -> Any:
-        """The value, spread along its rows, or the same everywhere if it joins them."""
+        """Return the value, spread along its rows, or the same everywhere if it joins them."""
         state = self._flow.states[slot]
         if isinstance(state, Rows):
             spread = self._peers.spread(*(None,) * state.axis, ROWS)
@@ -74,12 +74,12 @@ class SharedProgram(Program):
     # ---- rows that other things come before -----------------------------------------------------
 
     def _scattered(self, slot: int) -> Rows | None:
-        """The rows of a value that is kept in the order of devices."""
+        """Return the rows of a value that is kept in the order of devices, or None."""
         state = self._flow.states[slot]
         return state if isinstance(state, Rows) and not state.plain else None
 
     def _reshapes(self, step: Step) -> bool:
-        """Whether a step gives the elements of its first input another shape, and no more."""
+        """Return whether a step only gives the elements of its first input another shape."""
         rows = isinstance(self._flow.states[step.inputs[0]], Rows)
         if not rows or len(step.outputs) != 1:
             return False
@@ -102,7 +102,7 @@ class SharedProgram(Program):
         return step.node.op.lower(ins, outs, **step.node.attrs)
 
     def _reshaped(self, step: Step, value: Any) -> Any:
-        """Each device's part in its own shape."""
+        """Return a value in which each device's part has its own new shape."""
         old, new = (self._flow.states[s] for s in (step.inputs[0], step.outputs[0]))
         assert isinstance(old, Rows) and isinstance(new, Rows)
         shape = list(self.types[step.outputs[0]].shape)
@@ -116,7 +116,7 @@ class SharedProgram(Program):
         )(value)
 
     def _reordered(self, value: Any, rows: Rows, *, by_device: bool) -> Any:
-        """A value in the order of devices, or in the true one again."""
+        """Return a value in the order of devices, or in its true order."""
         jnp, devices = jax_package().numpy, self._peers.devices
         shape, axis = value.shape, rows.axis
         share = self._flow.number // devices * rows.inner

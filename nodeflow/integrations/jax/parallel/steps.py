@@ -81,13 +81,13 @@ class SharedSteps(JaxSteps):
         return watched()
 
     def _given_to_all(self, array: Any) -> Any:
-        """An array of this process as one that all devices have."""
+        """Return an array of this process as one that all devices have."""
         jax = jax_package()
         copies = [jax.device_put(array, device) for device in jax.local_devices()]
         return jax.make_array_from_single_device_arrays(array.shape, self.peers.spread(), copies)
 
     def _kept(self, array: Any) -> Any:
-        """The copy on this process's own device."""
+        """Return the copy on this process's own device."""
         return array.addressable_data(0)
 
 
@@ -103,7 +103,7 @@ class ShareOfRows:
     def piece(
         self, order: np.ndarray, at: int, count: int
     ) -> tuple[tuple[Any, ...], Any, int, int]:
-        """As `rows.Rows.piece`; the order is in the rows."""
+        """Return the same as `rows.Rows.piece`. The rows are already in their order."""
         count = min(count, self._steps)
         first = np.arange(at, at + count) * self._batch_size + self._peers.index * self._share
         which = order[(first[:, None] + np.arange(self._share)).ravel()]
@@ -121,7 +121,7 @@ class ShareOfRows:
 
 
 def check_even(batch_size: int, peers: Peers) -> None:
-    """Raises UnevenBatch where processes, or their devices, would get different numbers of rows."""
+    """Raise UnevenBatch if processes, or their devices, would get different numbers of rows."""
     for number, what in ((peers.number, "processes"), (peers.devices, "devices")):
         if batch_size % number:
             fitting = batch_size - batch_size % number or number
@@ -137,7 +137,7 @@ def shared_flow(
     columns: Mapping[Tensor, Column],
     peers: Peers,
 ) -> RowFlow:
-    """How rows go through a step whose batch is shared.
+    """Return the path of the rows through a step whose batch is shared.
 
     Raises:
         MixedRows: a node mixes them; names the first one.

@@ -18,7 +18,7 @@ from nodeflow.ops.lowering import KEYS, NEVER, Attend, AttendGradient
 
 @lowers(Attend)
 def attend(node: Lowered, query: Any, key: Any, value: Any, mask: Any = None) -> tuple[Any, Any]:
-    """The result, and the logarithm of the sum of exponentials of each query's scores."""
+    """Return the result, and the logarithm of the sum of exponentials of each query's scores."""
     shape, rows = shape_of(node), shape_of(node, 1)
     dtype = query.dtype
     best = jnp.full(rows, -jnp.inf, dtype)
@@ -51,7 +51,7 @@ def attend_gradient(
     g: Any,
     mask: Any = None,
 ) -> tuple[Any, ...]:
-    """The gradients by queries, keys and values, with all leading axes."""
+    """Return the gradients by queries, keys and values, with all leading axes."""
     lowering, count, dtype = node.lowering, key.shape[-2], query.dtype
     assert isinstance(lowering, AttendGradient)
     shapes = [shape_of(node, i) for i in range(3)]
@@ -76,7 +76,7 @@ def attend_gradient(
 
 
 def _joined(parts: Any, shape: tuple[int, ...]) -> Any:
-    """Rows of all tiles, (tiles, ..., keys, features), one after the other."""
+    """Return the rows of all tiles, (tiles, ..., keys, features), one after the other."""
     parts = jnp.moveaxis(parts, 0, -3)
     whole = parts.reshape(*parts.shape[:-3], -1, parts.shape[-1])
     return jnp.broadcast_to(whole[..., : shape[-2], :], shape)
@@ -104,7 +104,7 @@ class _Tiles:
         return jnp.pad(x, pads) if self.fill else x
 
     def each(self, step: Any, start: Any) -> Any:
-        """The last of what is carried, and what the tiles give, along a new first axis."""
+        """Return the last carried value, and the results of all tiles along a new first axis."""
         if self.tiles == 1:
             carried, made = step(start, 0)
             return carried, None if made is None else tuple(a[None] for a in made)
@@ -120,7 +120,7 @@ class _Tiles:
         return self._part(self._value, tile, -2)
 
     def scores(self, tile: Any) -> Any:
-        """The scores of all queries and the keys of a tile."""
+        """Return the scores of all queries and the keys of a tile."""
         dtype = self.query.dtype
         scores = jnp.matmul(self.query, jnp.swapaxes(self.keys(tile), -1, -2)) * self.scale
         never = jnp.asarray(NEVER, dtype)

@@ -11,7 +11,7 @@ from nodeflow.integrations.jax.registry import Lowered, computes
 
 @computes("assert_true")
 def assert_true(node: Lowered, condition: Any, *data: Any) -> Any:
-    """The condition itself; the error cannot show the data, which are on the device."""
+    """Return the condition; the error cannot show the data, because they are on the device."""
     message = node.attrs["message"]
     node.fail_where(~condition, f"assertion failed: {message}" if message else "assertion failed")
     return condition
@@ -19,7 +19,7 @@ def assert_true(node: Lowered, condition: Any, *data: Any) -> Any:
 
 @computes("check_numerics")
 def check_numerics(node: Lowered, x: Any) -> Any:
-    """x, which must be finite."""
+    """Return x, which must be finite."""
     message = node.attrs["message"] or "not finite"
     node.fail_where(~jnp.isfinite(x), f"{message}: NaN or infinite values among {x.size}")
     return x
@@ -27,7 +27,7 @@ def check_numerics(node: Lowered, x: Any) -> Any:
 
 @computes("case_check")
 def case_check(node: Lowered, *conditions: Any) -> Any:
-    """The first condition, if as many hold as `case` requires."""
+    """Return the first condition, if as many hold as `case` requires."""
     count = sum(c.astype(jnp.int32) for c in conditions)
     if node.attrs["exclusive"]:
         node.fail_where(count > 1, "several conditions are true, and case is exclusive")

@@ -63,7 +63,7 @@ def scan(node: Lowered, *arrays: Any) -> tuple[Any, ...]:
 
 
 def _nothing(carried: Sequence[Any], shapes: Any, count: int) -> tuple[list[Any], Any]:
-    """What a step behind the end of the sequences gives."""
+    """Return the output of a step behind the end of the sequences."""
     made, failed = shapes
     zeros = [jnp.zeros(s.shape, s.dtype) for s in made[count:]]
     return [*carried, *zeros], jnp.zeros(failed.shape, bool)
@@ -141,6 +141,9 @@ def _run(
     number: Any,
     inside: Failures,
 ) -> list[Any]:
-    """A piece of graph; what fails in it is collected anew, as it may be traced several times."""
+    """Run a piece of graph.
+
+    Its failures are collected anew, because it may be traced several times.
+    """
     inside.clear()
     return apply_body(text, arrays, types, node.stream, number, node.name, inside)[0]

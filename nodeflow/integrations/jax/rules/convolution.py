@@ -28,7 +28,7 @@ Product = Literal["result", "input", "filter"]
 
 @lowers(Convolve)
 def convolve(node: Lowered, x: Any, filter_: Any) -> Any:
-    """A convolution, or its gradient by the image, channels last."""
+    """Return a convolution, or its gradient by the image, channels last."""
     lowering = node.lowering
     assert isinstance(lowering, Convolve)
     layouts = _LAYOUTS[len(lowering.windows.axes)]
@@ -37,7 +37,7 @@ def convolve(node: Lowered, x: Any, filter_: Any) -> Any:
 
 @lowers(FilterGradient)
 def filter_gradient(node: Lowered, x: Any, g: Any) -> Any:
-    """The gradient of a convolution by its filter, channels last."""
+    """Return the gradient of a convolution by its filter, channels last."""
     lowering = node.lowering
     assert isinstance(lowering, FilterGradient)
     layouts = _LAYOUTS[len(lowering.windows.axes)]
@@ -46,19 +46,19 @@ def filter_gradient(node: Lowered, x: Any, g: Any) -> Any:
 
 @computes("conv2d", "conv3d")
 def convolution(node: Lowered, x: Any, filter_: Any) -> Any:
-    """What filters find at each place."""
+    """Return the products of the filters with every window."""
     return _by_attributes(node, "result", node.inputs[1], x, filter_)
 
 
 @computes("conv2d_input_gradient", "conv3d_input_gradient", "conv2d_transpose", "conv3d_transpose")
 def adjoint(node: Lowered, g: Any, filter_: Any, like: Any = None) -> Any:
-    """The adjoint of convolution in the image."""
+    """Return the adjoint of convolution in the image."""
     return _by_attributes(node, "input", node.inputs[1], g, filter_)
 
 
 @computes("conv2d_filter_gradient", "conv3d_filter_gradient")
 def adjoint_in_the_filter(node: Lowered, x: Any, g: Any, like: Any) -> Any:
-    """The adjoint of convolution in the filter."""
+    """Return the adjoint of convolution in the filter."""
     return _by_attributes(node, "filter", node.outputs[0], x, g)
 
 
@@ -79,7 +79,7 @@ def _product(
     first: Any,
     second: Any,
 ) -> Any:
-    """One of image, result and filter from the two others."""
+    """Return one of image, result and filter, from the two others."""
     shape = shape_of(node)
     if 0 in (*shape, *first.shape, *second.shape):
         return jnp.zeros(shape, first.dtype)
@@ -98,7 +98,7 @@ class _Call:
     shape: tuple[int, ...]
 
     def as_transpose(self, first: Any, second: Any) -> Any:
-        """A convolution, or JAX's transpose of it, which XLA knows as a gradient on GPUs."""
+        """Return a convolution, or JAX's transpose of it, which XLA knows as a gradient on GPUs."""
         if self.product == "result":
             return convolved(first, second, self.windows, self.groups, self.layouts)
         wanted = jax.ShapeDtypeStruct(self.shape, first.dtype)
@@ -115,7 +115,7 @@ class _Call:
         return jax.linear_transpose(by_filter, wanted)(second)[0]
 
     def as_sums(self, first: Any, second: Any) -> Any:
-        """The same as an ordinary convolution with channels last.
+        """Return the same, as an ordinary convolution with channels last.
 
         For others XLA has no fast code on processors inside of loops, which trainings are.
         """
@@ -134,7 +134,9 @@ class _Call:
         return convolved(x, filter_, self.windows, self.groups, self._plain)
 
     def _input(self, g: Any, filter_: Any, shape: tuple[int, ...]) -> Any:
-        """Each element of g, apart by the strides, times the filter turned round."""
+        """Return the gradient by the image: the elements of g, spaced by the strides, times the
+        flipped filter.
+        """
         axes, groups = self.windows.axes, self.groups
         *kernel, channels, filters = filter_.shape
         turned = jnp.flip(filter_, range(len(kernel)))
@@ -158,7 +160,9 @@ class _Call:
         )
 
     def _filter(self, x: Any, g: Any, shape: tuple[int, ...]) -> Any:
-        """Images, channel by channel, with the results' gradients as filters: rows are summed."""
+        """Return the gradient by the filter: a convolution of each channel with the results'
+        gradients, summed over rows.
+        """
         axes, groups = self.windows.axes, self.groups
         n, *sizes, channels = x.shape
         rows = x.reshape(n, *sizes, groups, channels // groups)
@@ -186,8 +190,9 @@ class _Call:
 
 
 def _channels_last(layout: str) -> tuple[int, ...]:
-    """The order in which a layout's axes are (rows, space, channels), or (space, channels,
-    filters)."""
+    """Return the order in which a layout's axes are (rows, space, channels), or (space, channels,
+    filters).
+    """
     space = [layout.index(axis) for axis in layout if axis in "DHW"]
     if "O" in layout:
         return (*space, layout.index("I"), layout.index("O"))
@@ -195,7 +200,7 @@ def _channels_last(layout: str) -> tuple[int, ...]:
 
 
 def convolved(x: Any, filter_: Any, windows: Windows, groups: int, layouts: Layouts) -> Any:
-    """The product of filters with every window."""
+    """Return the product of filters with every window."""
     picture, weights = layouts
     sizes = [x.shape[picture.index(axis)] for axis in picture if axis not in "NC"]
     return lax.conv_general_dilated(

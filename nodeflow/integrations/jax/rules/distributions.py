@@ -17,20 +17,20 @@ from nodeflow.ops.objectives.sampling import CandidateSampler, FixedUnigramCandi
 
 
 def even_numbers(node: Lowered) -> Any:
-    """Even float64 numbers strictly between 0 and 1, in the output's shape."""
+    """Return uniform float64 numbers strictly between 0 and 1, in the output's shape."""
     assert node.stream is not None
     return jnp.maximum(node.stream.uniform(shape_of(node), "float64"), 2.0**-54)
 
 
 @computes("random_gumbel")
 def gumbel(node: Lowered, *sizes: Any) -> Any:
-    """The largest of many numbers."""
+    """Return draws from the distribution of the largest of many numbers."""
     return (-jnp.log(-jnp.log(even_numbers(node)))).astype(node.outputs[0].dtype)
 
 
 @computes("unit_forget_bias")
 def unit_forget_bias(node: Lowered, *sizes: Any) -> Any:
-    """Zeros, and ones for the gate that forgets."""
+    """Return zeros, and ones for the forget gate."""
     (size,), dtype = shape_of(node), numpy_dtype(node.outputs[0].dtype)
     numbers = np.arange(size)
     return jnp.asarray((numbers >= size // 4) & (numbers < 2 * (size // 4)), dtype)
@@ -38,7 +38,7 @@ def unit_forget_bias(node: Lowered, *sizes: Any) -> Any:
 
 @computes("orthogonal")
 def orthogonal(node: Lowered, *sizes: Any) -> Any:
-    """Columns at right angles: those of Gram and Schmidt are of QR, with r's diagonal positive."""
+    """Return orthonormal columns: the factor Q of QR, for which the diagonal of R is positive."""
     shape, dtype = shape_of(node), node.outputs[0].dtype
     if 0 in shape:
         return jnp.zeros(shape, dtype)
@@ -60,7 +60,7 @@ def orthogonal(node: Lowered, *sizes: Any) -> Any:
     "fixed_unigram_candidate_sampler",
 )
 def sample_candidates(node: Lowered, true: Any) -> tuple[Any, Any, Any]:
-    """Classes drawn by chance, and how often each is expected."""
+    """Return classes drawn by chance, and how often each is expected."""
     attrs, count, wanted = node.attrs, node.attrs["range_max"], node.attrs["num_sampled"]
     node.fail_where((true < 0) | (true >= count), f"a class is not one of {count}")
     assert node.stream is not None
@@ -74,7 +74,9 @@ def sample_candidates(node: Lowered, true: Any) -> tuple[Any, Any, Any]:
 
 
 def _drawn_until_enough_differ(node: Lowered, count: int, wanted: int) -> tuple[Any, Any]:
-    """The first classes that differ, in the order in which they are drawn, and the last's try."""
+    """Return the first distinct classes, in the order of their draws, and the number of the last
+    draw.
+    """
     block = max(2 * wanted, 32)
     numbers = jnp.arange(block)
 
@@ -99,7 +101,7 @@ def _drawn_until_enough_differ(node: Lowered, count: int, wanted: int) -> tuple[
 
 
 def _classes(node: Lowered, even: Any) -> Any:
-    """Classes from even numbers between 0 and 1; as the ops' `choose`."""
+    """Return classes for uniform numbers in (0, 1), like the ops' `choose`."""
     count, op = node.attrs["range_max"], node.op
     if isinstance(op, FixedUnigramCandidateSampler):
         ends = np.cumsum(_probabilities(node))
@@ -112,13 +114,13 @@ def _classes(node: Lowered, even: Any) -> Any:
 
 
 def _probabilities(node: Lowered) -> np.ndarray:
-    """Of each class in one try."""
+    """Return the probability of each class in one draw."""
     assert isinstance(node.op, CandidateSampler)
     classes = np.arange(node.attrs["range_max"], dtype=np.float64)
     return node.op.probability(classes, dict(node.attrs))
 
 
 def _expected(node: Lowered, classes: Any, tries: Any) -> Any:
-    """How often classes come up in as many tries; at most once if they are unique."""
+    """Return the expected count of classes in some draws; at most 1 if they are unique."""
     share = jnp.asarray(_probabilities(node))[jnp.clip(classes, 0, node.attrs["range_max"] - 1)]
     return -jnp.expm1(tries * jnp.log1p(-share)) if node.attrs["unique"] else share * tries

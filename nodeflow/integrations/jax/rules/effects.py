@@ -20,13 +20,13 @@ from nodeflow.integrations.jax.registry import Lowered, computes
     "summary/merge",
 )
 def nothing(node: Lowered, *arrays: Any) -> tuple[()]:
-    """They compute nothing; the session does what they stand for."""
+    """Return no values, because the session does the work of these ops."""
     return ()
 
 
 @computes("print")
 def print_values(node: Lowered, x: Any, *data: Any) -> Any:
-    """x itself; the host writes the values when they are there."""
+    """Return x; the host prints the values when they arrive."""
     if node.attrs["first_n"] is not None:
         raise node.refuse(
             "JAX does not count how often a node has run, as first_n asks for",

@@ -34,7 +34,7 @@ def elementwise(node: Lowered, *arrays: Any) -> Any:
 
 
 def _used(bad: Any, other: Any) -> Any:
-    """Which elements of y are bad and meet one of x."""
+    """Return which bad elements of y meet an element of x."""
     return jnp.broadcast_to(bad, jnp.broadcast_shapes(bad.shape, other.shape))
 
 

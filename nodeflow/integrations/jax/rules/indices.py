@@ -21,7 +21,7 @@ Places = tuple[Any, ...]
 
 
 def checked(node: Lowered, indices: Any, size: int, from_end: bool = True) -> Any:
-    """Indices from 0 on, int64; the run fails where one is outside the axis."""
+    """Return int64 indices from 0 on. The run fails if one is outside the axis."""
     indices = indices.astype(jnp.int64)
     lowest = -size if from_end else 0
     node.fail_where(
@@ -31,13 +31,13 @@ def checked(node: Lowered, indices: Any, size: int, from_end: bool = True) -> An
 
 
 def empty(node: Lowered) -> Any | None:
-    """The output where it has no elements, so that nothing can be taken; else None."""
+    """Return an output without elements, from which nothing is taken; None for any other output."""
     (out,) = node.outputs
     return jnp.zeros(shape_of(node), numpy_dtype(out.dtype)) if out.size == 0 else None
 
 
 def shape_of(node: Lowered, index: int = 0) -> tuple[int, ...]:
-    """The shape of an output."""
+    """Return the shape of an output."""
     return tuple(d or 0 for d in node.outputs[index].shape)
 
 
@@ -46,7 +46,7 @@ def shape_of(node: Lowered, index: int = 0) -> tuple[int, ...]:
 
 @lowers(Gather)
 def gather(node: Lowered, x: Any, indices: Any) -> Any:
-    """Slices along an axis, by their numbers."""
+    """Return slices along an axis, by their indices."""
     lowering = node.lowering
     assert isinstance(lowering, Gather)
     places = checked(node, indices, x.shape[lowering.axis], lowering.from_end)
@@ -57,7 +57,7 @@ def gather(node: Lowered, x: Any, indices: Any) -> Any:
 
 @lowers(ScatterAdd)
 def scatter(node: Lowered, x: Any, indices: Any) -> Any:
-    """Slices added up, or their extremes, at the places that indices name."""
+    """Return the sums or extremes of slices at the places that indices name."""
     lowering, shape = node.lowering, shape_of(node)
     assert isinstance(lowering, ScatterAdd)
     places = checked(node, indices, shape[lowering.axis], lowering.from_end)
@@ -73,7 +73,7 @@ def scatter(node: Lowered, x: Any, indices: Any) -> Any:
 
 @lowers(MarkRows)
 def mark_rows(node: Lowered, *indices: Any) -> Any:
-    """True for the rows that are named."""
+    """Return True for the named rows."""
     shape = shape_of(node)
     marked = jnp.zeros(shape[0], bool)
     for each in indices:
@@ -86,7 +86,7 @@ def mark_rows(node: Lowered, *indices: Any) -> Any:
 
 @lowers(Pick)
 def pick(node: Lowered, x: Any, indices: Any) -> Any:
-    """One element of each row of the last axis."""
+    """Return one element of each row of the last axis."""
     size = x.shape[-1]
     rows = x.reshape(-1, size) if x.size else x.reshape(math.prod(x.shape[:-1]), size)
     places = checked(node, indices, size, from_end=False).reshape(-1, 1)
@@ -97,7 +97,7 @@ def pick(node: Lowered, x: Any, indices: Any) -> Any:
 
 @lowers(TakeAlong)
 def take_along(node: Lowered, x: Any, indices: Any) -> Any:
-    """For each row along an axis the elements that its own indices name."""
+    """Return the elements of each row along an axis at the row's own indices."""
     lowering = node.lowering
     assert isinstance(lowering, TakeAlong)
     places = checked(node, indices, x.shape[lowering.axis])
@@ -108,7 +108,7 @@ def take_along(node: Lowered, x: Any, indices: Any) -> Any:
 
 @lowers(AddAlong)
 def add_along(node: Lowered, x: Any, indices: Any) -> Any:
-    """Elements added up in their rows, where these rows' indices say."""
+    """Return sums of elements within their rows, at the places of the indices."""
     lowering, shape = node.lowering, shape_of(node)
     assert isinstance(lowering, AddAlong)
     places = checked(node, indices, shape[lowering.axis])
@@ -117,7 +117,7 @@ def add_along(node: Lowered, x: Any, indices: Any) -> Any:
 
 
 def along(places: Any, axis: int) -> Places:
-    """Places along one axis, and for the others where each element stands itself."""
+    """Return places along one axis, with each element's own place on the other axes."""
     where = [jnp.asarray(i) for i in np.ogrid[tuple(slice(0, d) for d in places.shape)]]
     where[axis] = places
     return tuple(where)
@@ -127,14 +127,15 @@ def along(places: Any, axis: int) -> Places:
 
 
 def nd_places(node: Lowered, shape: Sequence[int], indices: Any) -> Places:
-    """What indices name along the first axes of a shape."""
+    """Return the places that indices name along the first axes of a shape."""
     numbers = range(indices.shape[-1])
     return tuple(checked(node, indices[..., n], shape[n]) for n in numbers)
 
 
 def by_batch(node: Lowered, compute: Callable[..., Any]) -> Callable[..., Any]:
-    """The same for each entry of the first axes that the arguments have in common: as a batch,
-    which several processes can share."""
+    """Return the same for each entry of the first axes that the arguments have in common: as a
+    batch, which several processes can share.
+    """
     for _ in range(node.attrs["batch_dims"]):
         compute = jax.vmap(compute)
     return compute
@@ -142,7 +143,7 @@ def by_batch(node: Lowered, compute: Callable[..., Any]) -> Callable[..., Any]:
 
 @computes("gather_nd")
 def gather_nd(node: Lowered, x: Any, indices: Any) -> Any:
-    """Slices by indices of several axes."""
+    """Return slices by indices of several axes."""
     places = nd_places(node, x.shape[node.attrs["batch_dims"] :], indices)
     if not x.size:
         return jnp.zeros(shape_of(node), x.dtype)
@@ -151,7 +152,7 @@ def gather_nd(node: Lowered, x: Any, indices: Any) -> Any:
 
 @computes("scatter_nd")
 def scatter_nd(node: Lowered, indices: Any, updates: Any) -> Any:
-    """Zeros with slices added."""
+    """Return zeros with slices added."""
     shape = shape_of(node)
     places = nd_places(node, shape, indices)
     return jnp.zeros(shape, updates.dtype).at[places].add(updates, mode="drop")
@@ -159,7 +160,7 @@ def scatter_nd(node: Lowered, indices: Any, updates: Any) -> Any:
 
 @computes("scatter_nd_like")
 def scatter_nd_like(node: Lowered, x: Any, indices: Any, like: Any) -> Any:
-    """The adjoint of `gather_nd`."""
+    """Return the adjoint of `gather_nd`."""
     batch = node.attrs["batch_dims"]
     places = nd_places(node, like.shape[batch:], indices)
 
@@ -171,13 +172,13 @@ def scatter_nd_like(node: Lowered, x: Any, indices: Any, like: Any) -> Any:
 
 @computes("tensor_scatter")
 def tensor_scatter(node: Lowered, x: Any, indices: Any, updates: Any) -> Any:
-    """A tensor with slices changed."""
+    """Return a tensor with slices changed."""
     return _changed(node, x, nd_places(node, x.shape, indices), updates)
 
 
 @computes("put_along_axis")
 def put_along_axis(node: Lowered, x: Any, indices: Any, updates: Any) -> Any:
-    """A tensor with elements of each row changed."""
+    """Return a tensor with elements of each row changed."""
     axis = normalize_axis(node.attrs["axis"], x.ndim)
     return _changed(node, x, along(checked(node, indices, x.shape[axis]), axis), updates)
 
@@ -194,7 +195,7 @@ def _changed(node: Lowered, x: Any, places: Places, updates: Any) -> Any:
 
 
 def put(x: Any, places: Places, updates: Any) -> Any:
-    """``x`` with slices replaced; of two updates of one place the last counts.
+    """Return ``x`` with slices replaced; the last of several updates of one place counts.
 
     XLA says nothing of the order in which it writes, so only that update is written.
     """
@@ -208,7 +209,7 @@ def put(x: Any, places: Places, updates: Any) -> Any:
 
 @computes("unmask_like")
 def unmask_like(node: Lowered, x: Any, like: Any, mask: Any) -> Any:
-    """Zeros in the shape of ``like``, with the slices of x put where the mask is true."""
+    """Return zeros in the shape of ``like``, with the slices of x put where the mask is true."""
     axis = normalize_axis(node.attrs["axis"], like.ndim)
     count = x.shape[axis]
     node.fail_where(mask.sum() != count, f"the mask has not {count} true elements, as x has")

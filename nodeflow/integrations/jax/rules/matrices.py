@@ -17,12 +17,12 @@ _SQUARINGS = 24
 
 
 def _finite(*arrays: Any) -> Any:
-    """Whether all elements of each are."""
+    """Return whether all elements of each matrix are finite."""
     return jnp.stack([jnp.isfinite(a).all() for a in arrays]).all()
 
 
 def _fail_where_singular(node: Lowered, out: Any, *given: Any) -> None:
-    """A pivot of 0 makes infinities of finite numbers."""
+    """Let the run fail where a pivot of 0 has made infinities from finite numbers."""
     node.fail_where(_finite(*given) & ~_finite(out), f"{node.op.id}: singular matrix")
 
 
@@ -32,7 +32,7 @@ def _no_nan(node: Lowered, out: Any, what: str) -> None:
 
 @computes("einsum")
 def einsum(node: Lowered, *factors: Any) -> Any:
-    """Products and sums over named axes."""
+    """Return products and sums over named axes."""
     letters, out = parse(node.attrs["equation"], [x.ndim for x in factors])
     return jnp.einsum(f"{','.join(letters)}->{out}", *factors).astype(factors[0].dtype)
 
@@ -42,7 +42,7 @@ def einsum(node: Lowered, *factors: Any) -> Any:
 
 @computes("solve")
 def solve(node: Lowered, x: Any, right: Any) -> Any:
-    """A system of linear equations."""
+    """Return the solution of a system of linear equations."""
     if (nothing := empty(node)) is not None:
         return nothing
     x = jnp.swapaxes(x, -1, -2) if node.attrs["adjoint"] else x
@@ -53,7 +53,7 @@ def solve(node: Lowered, x: Any, right: Any) -> Any:
 
 @computes("triangular_solve")
 def triangular_solve(node: Lowered, x: Any, right: Any) -> Any:
-    """A system whose matrix is a triangle."""
+    """Return the solution of a system with a triangular matrix."""
     if (nothing := empty(node)) is not None:
         return nothing
     lower, adjoint = node.attrs["lower"], node.attrs["adjoint"]
@@ -68,7 +68,7 @@ def _same_batch(node: Lowered, x: Any, right: Any) -> tuple[Any, Any]:
 
 @computes("inverse")
 def inverse(node: Lowered, x: Any) -> Any:
-    """The inverse of a matrix."""
+    """Return the inverse of a matrix."""
     if (nothing := empty(node)) is not None:
         return nothing
     out = jnp.linalg.inv(x)
@@ -78,13 +78,13 @@ def inverse(node: Lowered, x: Any) -> Any:
 
 @computes("det")
 def det(node: Lowered, x: Any) -> Any:
-    """The determinant."""
+    """Return the determinant."""
     return jnp.linalg.det(x) if x.size else jnp.ones(shape_of(node), x.dtype)
 
 
 @computes("slogdet")
 def slogdet(node: Lowered, x: Any) -> tuple[Any, Any]:
-    """The sign of the determinant and the logarithm of its size."""
+    """Return the sign of the determinant and the logarithm of its size."""
     if not x.size:
         return jnp.ones(shape_of(node), x.dtype), jnp.zeros(shape_of(node), x.dtype)
     sign, size = jnp.linalg.slogdet(x)
@@ -95,7 +95,7 @@ def slogdet(node: Lowered, x: Any) -> tuple[Any, Any]:
 
 
 def _nothing(node: Lowered, x: Any) -> tuple[Any, ...] | None:
-    """The outputs of no matrices, or of empty ones."""
+    """Return the outputs for no matrices, or for empty matrices."""
     if x.size:
         return None
     return tuple(jnp.zeros(shape_of(node, i), t.dtype) for i, t in enumerate(node.outputs))
@@ -103,7 +103,7 @@ def _nothing(node: Lowered, x: Any) -> tuple[Any, ...] | None:
 
 @computes("cholesky")
 def cholesky(node: Lowered, x: Any) -> Any:
-    """The lower triangle whose product with its transpose is the symmetric part."""
+    """Return the lower triangle whose product with its transpose is the symmetric part."""
     if not x.size:
         return x
     out = jnp.linalg.cholesky((x + jnp.swapaxes(x, -1, -2)) / 2, symmetrize_input=False)
@@ -113,7 +113,7 @@ def cholesky(node: Lowered, x: Any) -> Any:
 
 @computes("qr")
 def qr(node: Lowered, x: Any) -> tuple[Any, ...]:
-    """Orthonormal columns and an upper triangle."""
+    """Return orthonormal columns and an upper triangle."""
     if (nothing := _nothing(node, x)) is not None:
         return nothing
     q, r = jnp.linalg.qr(x, mode="reduced")
@@ -122,7 +122,7 @@ def qr(node: Lowered, x: Any) -> tuple[Any, ...]:
 
 @computes("svd")
 def svd(node: Lowered, x: Any) -> tuple[Any, ...]:
-    """Singular values, and left and right vectors."""
+    """Return singular values, and left and right vectors."""
     if (nothing := _nothing(node, x)) is not None:
         return nothing
     u, s, vt = jnp.linalg.svd(x, full_matrices=False)
@@ -132,7 +132,7 @@ def svd(node: Lowered, x: Any) -> tuple[Any, ...]:
 
 @computes("eigh")
 def eigh(node: Lowered, x: Any) -> tuple[Any, ...]:
-    """Eigenvalues and vectors of the symmetric part."""
+    """Return eigenvalues and vectors of the symmetric part."""
     if (nothing := _nothing(node, x)) is not None:
         return nothing
     e, v = jnp.linalg.eigh((x + jnp.swapaxes(x, -1, -2)) / 2, symmetrize_input=False)
@@ -142,7 +142,7 @@ def eigh(node: Lowered, x: Any) -> tuple[Any, ...]:
 
 @computes("lu")
 def lu(node: Lowered, x: Any) -> tuple[Any, ...]:
-    """Both triangles in one matrix, and the order of the rows."""
+    """Return both triangles in one matrix, and the order of the rows."""
     if (nothing := _nothing(node, x)) is not None:
         return nothing
     node.fail_where(~jnp.isfinite(x), "lu: the matrix is not finite")
@@ -153,7 +153,7 @@ def lu(node: Lowered, x: Any) -> tuple[Any, ...]:
 
 @computes("expm")
 def matrix_exponential(node: Lowered, x: Any) -> Any:
-    """The exponential of a matrix, in float64; NaN of one that is not finite."""
+    """Return the exponential of a matrix, in float64; NaN if it is not finite."""
     if not x.size:
         return x
     finite = jnp.isfinite(x).all((-2, -1), keepdims=True)

@@ -19,13 +19,13 @@ Steps = list[tuple[int, int]]
 
 @computes("concat")
 def concat(node: Lowered, *values: Any) -> Any:
-    """Tensors one after the other."""
+    """Return tensors joined along an axis."""
     return jnp.concatenate(values, node.attrs["axis"])
 
 
 @lowers(Copy)
 def copy(node: Lowered, *sources: Any) -> Any:
-    """Rectangles of the inputs, put into the output."""
+    """Return an output composed of rectangles of the inputs."""
     lowering, (out,) = node.lowering, node.outputs
     assert isinstance(lowering, Copy)
     shape = tuple(d or 0 for d in out.shape)
@@ -45,7 +45,7 @@ def copy(node: Lowered, *sources: Any) -> Any:
 
 
 def cut(x: Any, block: Block) -> Any:
-    """What a block says of its source, in the block's sizes."""
+    """Return the part of its source that a block describes, in the block's sizes."""
     if 0 in block.sizes:
         return jnp.zeros(block.sizes, x.dtype)
     steps = steps_of(x.shape, block.sizes, block.source_offset, block.source_strides)
@@ -65,7 +65,9 @@ def cut(x: Any, block: Block) -> Any:
 def steps_of(
     shape: Sequence[int], sizes: Sequence[int], offset: int, strides: Sequence[int]
 ) -> Steps | None:
-    """A block of an array as one slice of each axis; None where it is none, as a diagonal."""
+    """Return a block of an array as one slice of each axis; None for any other block, such as a
+    diagonal.
+    """
     if len(shape) != len(sizes) or not 0 <= offset < np.prod(shape, dtype=np.int64):
         return None
     steps: Steps = []
@@ -85,7 +87,7 @@ def steps_of(
 
 
 def _is_whole(block: Block, shape: Sequence[int]) -> bool:
-    """Whether the elements of a block are all of the output, in order."""
+    """Return whether the elements of a block are the whole output, in order."""
     own = strides_of(block.sizes)
     ordered = all(
         size == 1 or a == b
@@ -95,7 +97,7 @@ def _is_whole(block: Block, shape: Sequence[int]) -> bool:
 
 
 def _bordered(part: Any, block: Block, shape: Sequence[int], fill: Any) -> Any:
-    """A part of the output, and ``fill`` around it and between its elements."""
+    """Return a part of the output, with ``fill`` around it and between its elements."""
     if not part.size:
         return jnp.full(shape, fill)
     steps = steps_of(shape, block.sizes, block.target_offset, block.target_strides)
@@ -111,13 +113,13 @@ def _bordered(part: Any, block: Block, shape: Sequence[int], fill: Any) -> Any:
 
 
 def _put(made: Any, part: Any, block: Block) -> Any:
-    """An array with one block replaced."""
+    """Return an array with one block replaced."""
     places = _places(block.sizes, block.target_offset, block.target_strides)
     return made.reshape(-1).at[places].set(part, unique_indices=True).reshape(made.shape)
 
 
 def _places(sizes: Sequence[int], offset: int, strides: Sequence[int]) -> Any:
-    """The numbers of a block's elements in the flat array; computed where it runs, not stored."""
+    """Return the flat indices of a block's elements, computed in the run and not stored."""
     places = jnp.full(tuple(sizes), offset, jnp.int64)
     for axis, stride in enumerate(strides):
         places = places + lax.broadcasted_iota(jnp.int64, tuple(sizes), axis) * stride

@@ -28,19 +28,19 @@ ON_HOST = (
 
 @computes("logm", "sqrtm")
 def matrix_function(node: Lowered, x: Any) -> Any:
-    """A function of whole matrices."""
+    """Return a function of whole matrices."""
     return by_reference(node, x, fails=f"{node.op.id} of this matrix is not real")
 
 
 @computes("gamma_quantile", "poisson_quantile")
 def quantile(node: Lowered, *arrays: Any) -> Any:
-    """The number below which a share of a distribution lies."""
+    """Return quantiles of a distribution."""
     return by_reference(node, *arrays)
 
 
 @computes("random_gamma", "random_beta", "random_poisson")
 def random(node: Lowered, *sizes: Any) -> Any:
-    """Draws of a distribution: its quantiles of even numbers, which the device draws."""
+    """Return draws of a distribution: its quantiles of even numbers, which the device draws."""
     op, attrs = node.op, dict(node.attrs)
     assert isinstance(op, Inverse)
     return on_host(node, lambda even: op.quantile(even, attrs), even_numbers(node))

@@ -21,14 +21,14 @@ from nodeflow.ops.lowering import (
 
 @lowers(Order)
 def order(node: Lowered, x: Any) -> Any:
-    """The indices that sort each row of the last axis."""
+    """Return the indices that sort each row of the last axis."""
     assert isinstance(node.lowering, Order)
     return _order(x, descending=node.lowering.descending)
 
 
 @lowers(Largest)
 def largest(node: Lowered, x: Any) -> Any:
-    """The first of the indices that sort each row of the last axis."""
+    """Return the first of the indices that sort each row of the last axis."""
     assert isinstance(node.lowering, Largest)
     return _order(x, descending=node.lowering.descending)[..., : shape_of(node)[-1]]
 
@@ -46,7 +46,7 @@ def _order(x: Any, *, descending: bool) -> Any:
 
 @lowers(SortValues)
 def sort_values(node: Lowered, x: Any) -> Any:
-    """The elements of each row in order, sorted as integers: XLA does not tell -0 from 0."""
+    """Return the sorted elements of each row, compared as integers: XLA does not tell -0 from 0."""
     assert isinstance(node.lowering, SortValues)
     descending = node.lowering.descending
     if not x.size or not jnp.issubdtype(x.dtype, jnp.floating):
@@ -65,7 +65,9 @@ def sort_values(node: Lowered, x: Any) -> Any:
 
 @lowers(Distinct)
 def distinct(node: Lowered, x: Any, places: Any) -> Any:
-    """The distinct elements of a vector, which of them each element is, how many there are."""
+    """Return the distinct elements of a vector, the index of each element among them, and their
+    number.
+    """
     lowering, size = node.lowering, shape_of(node)[0]
     assert isinstance(lowering, Distinct)
     padding = jnp.full(size, lowering.fill, x.dtype)
@@ -86,7 +88,9 @@ def distinct(node: Lowered, x: Any, places: Any) -> Any:
 
 @lowers(PairsInOrder)
 def pairs_in_order(node: Lowered, labels: Any, scores: Any, places: Any) -> Any:
-    """The share of pairs of a positive and a negative in which the positive scores higher."""
+    """Return the fraction of pairs of a positive and a negative in which the positive scores
+    higher.
+    """
     ordered, wanted = scores[places], labels[places]
     below = jnp.concatenate([jnp.zeros(1, jnp.int64), jnp.cumsum(~wanted)])
     negatives = [below[jnp.searchsorted(ordered, ordered, side)] for side in ("left", "right")]
@@ -99,7 +103,7 @@ def pairs_in_order(node: Lowered, labels: Any, scores: Any, places: Any) -> Any:
 
 @lowers(SearchSorted)
 def search_sorted(node: Lowered, rows: Any, values: Any) -> Any:
-    """The index at which each value would be put into its row."""
+    """Return the index at which each value would be inserted into its row."""
     assert isinstance(node.lowering, SearchSorted)
     dtype, side = node.outputs[0].dtype, node.lowering.side
     if not values.size or not rows.size:

@@ -14,17 +14,17 @@ from nodeflow.integrations.jax.rules.indices import shape_of
 
 @computes("complex")
 def complex_number(node: Lowered, real: Any, imag: Any) -> Any:
-    """The complex number of two parts."""
+    """Return the complex number of two parts."""
     return lax.complex(*jnp.broadcast_arrays(real, imag))
 
 
 @computes("real", "imag", "angle", "conj")
 def of_parts(node: Lowered, x: Any) -> Any:
-    """A function of the parts of each number."""
+    """Return a function of the parts of each number."""
     return getattr(jnp, node.op.id)(x)
 
 
 @computes("bitcast")
 def bitcast(node: Lowered, x: Any) -> Any:
-    """The same bits under another dtype."""
+    """Return the same bits under another dtype."""
     return from_bytes(to_bytes(x), shape_of(node), node.outputs[0].dtype)

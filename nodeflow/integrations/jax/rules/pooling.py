@@ -21,7 +21,7 @@ from nodeflow.ops.sliding_windows import Windows, is_channels_first, known, shap
 
 @lowers(Pool)
 def pool(node: Lowered, x: Any, y: Any = None) -> Any:
-    """Pooling of images, channels last."""
+    """Return pooled images, channels last."""
     lowering = node.lowering
     assert isinstance(lowering, Pool)
     return pooled(lowering.kind, lowering.windows, lowering.border, shape_of(node), x, y)
@@ -38,7 +38,7 @@ _KINDS = {
 
 @computes(*_KINDS)
 def pool_volumes(node: Lowered, x: Any, y: Any = None) -> Any:
-    """Pooling of volumes."""
+    """Return pooled volumes."""
     layout = node.attrs["layout"]
     shape = known(shape_last(shape_of(node), layout))
     border = node.attrs.get("count_include_pad", False)
@@ -50,7 +50,9 @@ def pool_volumes(node: Lowered, x: Any, y: Any = None) -> Any:
 def pooled(
     kind: str, windows: Windows, border: bool, shape: tuple[int, ...], x: Any, y: Any = None
 ) -> Any:
-    """One of the kinds of `lowering.Pool`, of any number of axes, channels last."""
+    """Return the result of one of the kinds of `lowering.Pool`, for any number of axes, channels
+    last.
+    """
     if 0 in (*shape, *x.shape):
         return jnp.zeros(shape, x.dtype)
     if kind == "max":
@@ -72,7 +74,7 @@ def pooled(
 
 
 def _reduced(windows: Windows, x: Any, start: float, combine: Any) -> Any:
-    """The elements of each window combined."""
+    """Return the combined elements of each window."""
     around, axes = ((0, 0),), windows.axes
     found = lax.reduce_window(
         x,
@@ -88,7 +90,9 @@ def _reduced(windows: Windows, x: Any, start: float, combine: Any) -> Any:
 
 
 def seen(windows: Windows, x: Any, border: float = 0.0) -> Any:
-    """What the windows see: (elements of a window, rows, windows along each axis, channels)."""
+    """Return the elements in the windows: (elements of a window, rows, windows along each axis,
+    channels).
+    """
     sizes = x.shape[1:-1]
     counts = known(windows.counts(*sizes))
     edges = [(0, 0, 0), *((*pair, 0) for pair in windows.pads(sizes)), (0, 0, 0)]
@@ -102,7 +106,7 @@ def seen(windows: Windows, x: Any, border: float = 0.0) -> Any:
 
 
 def largest(windows: Windows, x: Any) -> Any:
-    """Which element of each window is the first of the largest; never one of the border.
+    """Return the position of the first largest element in each window, never one in the border.
 
     One comparison after the other: inside of loops XLA computes that faster than an argmax.
     """
@@ -122,7 +126,7 @@ def largest(windows: Windows, x: Any) -> Any:
 
 @computes("max_pool_with_argmax", "max_pool3d_with_argmax")
 def max_pool_with_argmax(node: Lowered, x: Any) -> tuple[Any, Any]:
-    """The largest element of each window, and where it is."""
+    """Return the largest element of each window, and its place."""
     layout, windows = node.attrs["layout"], windows_of(node.attrs)
     x = _channels_last(x, layout)
     shape = known(shape_last(shape_of(node), layout))
@@ -144,7 +148,7 @@ def max_pool_with_argmax(node: Lowered, x: Any) -> tuple[Any, Any]:
 
 @computes("max_unpool2d", "max_unpool3d")
 def unpool(node: Lowered, x: Any, indices: Any) -> Any:
-    """Zeros, with the elements of x at their places."""
+    """Return zeros, with the elements of x at their places."""
     shape = shape_of(node)
     out = jnp.zeros(math.prod(shape), x.dtype)
     if not x.size or not out.size:
@@ -155,7 +159,7 @@ def unpool(node: Lowered, x: Any, indices: Any) -> Any:
 
 @computes("take_at_places", "take_at_places3d")
 def take_at_places(node: Lowered, x: Any, indices: Any) -> Any:
-    """The elements of x at the indices; 0 where a later index is the same."""
+    """Return the elements of x at the indices; 0 if a later index is the same."""
     if not x.size or not indices.size:
         return jnp.zeros(shape_of(node), x.dtype)
     flat = _whole_places(node, indices, x.shape).reshape(-1)
@@ -166,7 +170,9 @@ def take_at_places(node: Lowered, x: Any, indices: Any) -> Any:
 
 
 def _whole_places(node: Lowered, indices: Any, shape: Sequence[int]) -> Any:
-    """Indices into images, as `counted` says, as indices into the whole batch, in the layout."""
+    """Return indices into images, as `counted` says, as indices into the whole batch, in the
+    layout.
+    """
     layout, counted = node.attrs["layout"], node.attrs["counted"]
     last = _channels_last(indices, layout).astype(jnp.int64)
     sizes = known(shape_last(tuple(shape), layout))

@@ -19,7 +19,7 @@ _COMBINED = {
 
 @lowers(Running)
 def running(node: Lowered, x: Any) -> Any:
-    """All elements up to each one along an axis, combined."""
+    """Return running combinations of the elements along an axis."""
     lowering = node.lowering
     assert isinstance(lowering, Running)
     if not x.size:
@@ -31,14 +31,14 @@ def running(node: Lowered, x: Any) -> Any:
 
 
 def _start(kind: str, dtype: Any) -> Any:
-    """What changes nothing."""
+    """Return the neutral element."""
     if kind in ("max", "min"):
         return limits(dtype)[kind == "min"]
     return {"sum": 0, "prod": 1, "logsumexp": -jnp.inf}[kind]
 
 
 def _moved_on(x: Any, axis: int, start: Any, reverse: bool = False) -> Any:
-    """Each element one place on, the first is ``start``."""
+    """Return each element moved one place on, with ``start`` as the first."""
     first = jnp.full_like(lax.slice_in_dim(x, 0, 1, axis=axis), start)
     if reverse:
         return jnp.concatenate([lax.slice_in_dim(x, 1, None, axis=axis), first], axis)
@@ -47,7 +47,9 @@ def _moved_on(x: Any, axis: int, start: Any, reverse: bool = False) -> Any:
 
 @lowers(OtherProducts)
 def other_products(node: Lowered, x: Any, direction: Any = None) -> Any:
-    """For each element of a row the product of the others, or its change along a direction."""
+    """Return for each element of a row the product of the others, or its derivative along a
+    direction.
+    """
     if not x.size:
         return x
     axis = x.ndim - 1
@@ -61,7 +63,7 @@ def other_products(node: Lowered, x: Any, direction: Any = None) -> Any:
 
 
 def _products(x: Any, direction: Any, axis: int, reverse: bool) -> tuple[Any, Any]:
-    """The products of the elements before each one, and how they change along a direction."""
+    """Return products of the elements before each one, and their derivatives along a direction."""
 
     def joined(first: tuple[Any, Any], second: tuple[Any, Any]) -> tuple[Any, Any]:
         (a, da), (b, db) = first, second

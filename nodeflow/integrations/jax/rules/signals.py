@@ -19,7 +19,7 @@ _REAL = ("rfft", "irfft", "rfft2d", "irfft2d", "rfft3d", "irfft3d")
 
 @computes(*_COMPLEX, *_REAL)
 def fourier(node: Lowered, x: Any) -> Any:
-    """The discrete Fourier transform of the last axes, or its inverse."""
+    """Return the discrete Fourier transform of the last axes, or its inverse."""
     op, dtype = node.op, numpy_dtype(node.outputs[0].dtype)
     assert isinstance(op, Fourier)
     axes = tuple(range(-op.axes, 0))
@@ -42,7 +42,9 @@ def fourier(node: Lowered, x: Any) -> Any:
 
 @computes("dct")
 def cosine(node: Lowered, x: Any) -> Any:
-    """The discrete cosine transform of the last axis, by a Fourier transform of twice the size."""
+    """Return the discrete cosine transform of the last axis, by a Fourier transform of twice the
+    size.
+    """
     count, kind, ortho = x.shape[-1], node.attrs["type"], node.attrs["norm"] == "ortho"
     if count < (2 if kind == "1" else 1):
         raise RunError(
@@ -70,11 +72,11 @@ def cosine(node: Lowered, x: Any) -> Any:
 
 
 def _half_spectrum(x: Any, count: int) -> Any:
-    """The first frequencies of x with as many zeros behind it."""
+    """Return the first frequencies of x with as many zeros behind it."""
     return jnp.fft.fft(x, 2 * count)[..., :count]
 
 
 def _turned(share: np.ndarray, dtype: Any) -> Any:
-    """exp(-i pi share), complex, of the precision of a float dtype."""
+    """Return exp(-i pi share), complex, of the precision of a float dtype."""
     whole = np.complex64 if dtype == np.float32 else np.complex128
     return jnp.asarray(np.exp(-1j * np.pi * share), whole)

@@ -16,7 +16,7 @@ from nodeflow.ops.runtime_attributes import has_later
 
 @computes("slice")
 def slice_block(node: Lowered, x: Any, *bounds: Any) -> Any:
-    """The block that starts at ``begin``; its size is known."""
+    """Return the block that starts at ``begin``; its size is known."""
     if (known := _known(node, x, *bounds)) is not None:
         return known
     sizes = shape_of(node)
@@ -28,7 +28,7 @@ def slice_block(node: Lowered, x: Any, *bounds: Any) -> Any:
 
 @computes("place_slice")
 def place_block(node: Lowered, x: Any, like: Any, *bounds: Any) -> Any:
-    """Zeros in the shape of ``like`` with x where a block of it was taken from."""
+    """Return zeros in the shape of ``like`` with x where a block of it was taken from."""
     if (known := _known(node, x, like, *bounds)) is not None:
         return known
     strides = node.attrs["strides"]
@@ -39,7 +39,7 @@ def place_block(node: Lowered, x: Any, like: Any, *bounds: Any) -> Any:
 
 
 def _known(node: Lowered, *arrays: Any) -> Any | None:
-    """The output where all bounds are known before the run."""
+    """Return the output if all bounds are known before the run."""
     lowering = node.op.lower(node.inputs, node.outputs, **node.attrs)
     if lowering is None:
         return None

@@ -13,23 +13,25 @@ from nodeflow.integrations.jax.rules.indices import shape_of
 
 
 def _lgamma(x: Any) -> Any:
-    """scipy gives -infinity for -infinity."""
+    """Return scipy's values, with -infinity at -infinity."""
     return jnp.where(x == -jnp.inf, x, special.gammaln(x))
 
 
 def _digamma(x: Any) -> Any:
-    """scipy gives infinities for 0, by its sign."""
+    """Return scipy's values, which at 0 is an infinity of the other sign."""
     return jnp.where(x == 0, -jnp.copysign(jnp.inf, x), special.digamma(x))
 
 
 def _polygamma(order: Any, x: Any) -> Any:
-    """By the zeta function, as scipy does; JAX's takes integers only."""
+    """Return scipy's values, computed by the zeta function, because JAX's function takes integers
+    only.
+    """
     factor = jnp.power(-1.0, order + 1) * jnp.exp(special.gammaln(order + 1))
     return jnp.where(order == 0, _digamma(x), factor * _zeta(order + 1, x))
 
 
 def _zeta(x: Any, q: Any) -> Any:
-    """JAX's, with scipy's poles and limits."""
+    """Return JAX's values, with scipy's poles and limits."""
     found = special.zeta(x, q)
     found = jnp.where(jnp.isinf(x), jnp.power(q, -x), found)
     far = (1 / (x - 1) + 1 / (2 * q)) * jnp.power(q, 1 - x)
@@ -41,7 +43,7 @@ def _zeta(x: Any, q: Any) -> Any:
 
 
 def _igamma(a: Any, x: Any) -> Any:
-    """JAX's, with scipy's limits."""
+    """Return JAX's values, with scipy's limits."""
     return _with_limits(special.gammainc(a, x), a, x, below=1.0)
 
 
@@ -50,7 +52,7 @@ def _igammac(a: Any, x: Any) -> Any:
 
 
 def _with_limits(found: Any, a: Any, x: Any, below: float) -> Any:
-    """An incomplete gamma function whose value is ``below`` where all of it lies below x."""
+    """Return an incomplete gamma function whose value is ``below`` where all of it lies below x."""
     found = jnp.where(jnp.isinf(x), below, found)
     found = jnp.where(jnp.isinf(a), jnp.where(jnp.isinf(x), jnp.nan, 1 - below), found)
     found = jnp.where(x == 0, 1 - below, found)
@@ -59,7 +61,7 @@ def _with_limits(found: Any, a: Any, x: Any, below: float) -> Any:
 
 
 def _erfcinv(x: Any) -> Any:
-    """By the quantile, which is exact where x is small."""
+    """Return values computed by the quantile, which is exact for small x."""
     return special.ndtri(x / 2) * -(0.5**0.5)
 
 
@@ -83,7 +85,7 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
 
 @computes(*_FUNCTIONS)
 def special_function(node: Lowered, *arrays: Any) -> Any:
-    """One of the functions that JAX has as scipy has it."""
+    """Return one of the functions that JAX has in common with scipy."""
     wide = [a.astype(jnp.float64) for a in arrays]
     found = _FUNCTIONS[node.op.id](*wide)
     return jnp.broadcast_to(found, shape_of(node)).astype(node.outputs[0].dtype)

@@ -20,6 +20,7 @@ from nodeflow.ui.window.dock import BOTTOM_ROOM
 # what the offscreen platform says of popups
 pytestmark = pytest.mark.qt_log_ignore("This plugin does not support", extend=True)
 BOTTOM = [spec.id for spec in discover_panels() if spec.place is Place.BOTTOM]
+TABS = [spec.id for spec in discover_panels() if spec.place is Place.BOTTOM and not spec.inside]
 
 
 @pytest.fixture
@@ -43,7 +44,7 @@ def test_only_what_is_seen_is_made(count_made, window, qtbot) -> None:
     window.actions_.trigger("panel_bottom")
     QApplication.processEvents()
     assert count_made == ["palette", "inspector", "viewer"]
-    window.docking.docks["log"].raise_()
+    window.docking.show("log")
     QApplication.processEvents()
     assert count_made == ["palette", "inspector", "viewer", "log"]
     assert window.panels["log"].isVisible()
@@ -60,7 +61,7 @@ def test_a_panel_that_was_open_is_there_in_the_next_window(open_window) -> None:
     first.close()
     second = open_window(FakeClient)
     assert second.docking.docks["problems"].isVisible()
-    front = [name for name in BOTTOM if second.docking.docks[name].is_front]
+    front = [name for name in TABS if second.docking.docks[name].is_front]
     assert len(front) == 1 and second.panels[front[0]].isVisible()
 
 

@@ -543,13 +543,14 @@ def test_single_steps_while_paused(window, engine, qtbot):
 
 
 def test_panels_at_the_bottom_come_and_go_together(window, qtbot):
-    assert not window.docking.docks["log"].isVisible()
+    docks = window.docking.docks
+    window.docking.show("log")
     window.actions_.trigger("panel_bottom")
-    assert (
-        not window.docking.docks["viewer"].isHidden() and not window.docking.docks["log"].isHidden()
-    )
+    assert docks["viewer"].isHidden() and docks["log"].isHidden()
     window.actions_.trigger("panel_bottom")
-    assert window.docking.docks["viewer"].isHidden()
+    assert not docks["viewer"].isHidden() and not docks["log"].isHidden()
+    window.actions_.trigger("panel_bottom")
+    assert docks["viewer"].isHidden() and docks["log"].isHidden()
 
 
 @pytest.mark.thorough

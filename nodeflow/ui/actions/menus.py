@@ -77,8 +77,6 @@ BOOKMARK_MENUS: tuple[Any, ...] = (
     ("Set bookmark", tuple(f"bookmark_set_{n}" for n in range(1, BOOKMARKS + 1))),
 )
 COLORS: tuple[Any, ...] = ("color_none", SEPARATOR, *(f"color_{each}" for each in COLORINGS))
-TRAINING_PANELS = ("training", "runs", "sweep", "predictions", "results", "doctor", "profile")
-"""Panels listed in a submenu of the menu of panels."""
 COMPARE: tuple[Any, ...] = (
     *("compare", "compare_saved", SEPARATOR),
     *("next_change", "previous_change", "export_comparison", "end_comparison"),

@@ -287,6 +287,15 @@ class Settings:
         self._store.setValue("geometry", geometry)
         self._store.setValue("state", state)
 
+    def panel_choices(self) -> dict[str, bool]:
+        """Return which bottom panels the user opened or closed, whatever is needed."""
+        stored = self._json("panels", {})
+        found = stored.items() if isinstance(stored, dict) else ()
+        return {name: shown for name, shown in found if isinstance(shown, bool)}
+
+    def set_panel_choices(self, choices: dict[str, bool]) -> None:
+        self._store.setValue("panels", json.dumps(choices))
+
     def sync(self) -> None:
         self._store.sync()
 

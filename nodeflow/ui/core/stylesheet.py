@@ -135,6 +135,7 @@ QTableCornerButton::section {{ background: {sunken}; border: none; }}
 QTabBar {{ background: transparent; border: none; }}
 QTabBar::tab {{ background: transparent; color: {ink_muted}; padding: 7px 10px; border: none;
   border-bottom: 2px solid transparent; }}
+QTabBar[role="inner"]::tab {{ padding: 4px 8px; }}
 QTabBar::tab:hover {{ color: {ink}; }}
 QTabBar::tab:selected {{ color: {ink}; border-bottom: 2px solid {accent}; }}
 QTabWidget::pane {{ border: none; }}

@@ -19,6 +19,8 @@ from nodeflow.host.run_view_messages import RunView
 from nodeflow.host.views.predictions import PredictionData
 from nodeflow.run_store.records import Run
 from nodeflow.run_store.store import RunStore
+from nodeflow.ui.actions.binding import Binding
+from nodeflow.ui.actions.specs import ActionSpec
 from nodeflow.ui.core.engine.run_library import RunLibrary
 from nodeflow.ui.core.engine.run_views import RunViews
 from nodeflow.ui.core.theme import SPACE
@@ -290,7 +292,9 @@ def _make(context: PanelContext) -> CompareResults:
 
 def _wire(context: PanelContext, panel: LatePanel) -> None:
     library = context.overlays.library
+    context.actions.bind({SHOW.id: Binding(panel.show)})
     library.compared_changed.connect(lambda: panel.show() if library.compared else None)
 
 
-PANEL = PanelSpec("results", "Compare", Place.BOTTOM, 23, _make, _wire)
+SHOW = ActionSpec("show_results", "Compare the results of runs", icon="columns-3")
+PANEL = PanelSpec("results", "Compare", Place.BOTTOM, 31, _make, _wire, (SHOW,), inside="runs")

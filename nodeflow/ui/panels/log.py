@@ -62,4 +62,4 @@ def _wire(context: PanelContext, panel: LatePanel) -> None:
 
 
 SHOW = ActionSpec("show_log", "Show the log", icon="terminal")
-PANEL = PanelSpec("log", "Log", Place.BOTTOM, 40, _make, _wire, (SHOW,))
+PANEL = PanelSpec("log", "Log", Place.BOTTOM, 70, _make, _wire, (SHOW,))

@@ -267,4 +267,4 @@ def _wire(context: PanelContext, panel: LatePanel) -> None:
 
 
 SHOW = ActionSpec("outline", "Outline", ("Ctrl+Shift+O",), "list", "All nodes as a list")
-PANEL = PanelSpec("outline", "Outline", Place.BOTTOM, 50, _make, _wire, (SHOW,))
+PANEL = PanelSpec("outline", "Outline", Place.BOTTOM, 60, _make, _wire, (SHOW,))

@@ -127,7 +127,12 @@ def _make(context: PanelContext) -> OverridesPanel:
 
 def _wire(context: PanelContext, panel: LatePanel) -> None:
     context.actions.bind({SHOW.id: Binding(panel.show)})
+    context.overrides.changed.connect(context.actions.refresh_soon)
     context.pages.override_bar.list_requested.connect(panel.show)
+
+
+def _needed(context: PanelContext, panel: LatePanel) -> bool:
+    return bool(context.overrides.hypothetical)
 
 
 SHOW = ActionSpec(
@@ -137,4 +142,4 @@ SHOW = ActionSpec(
     "circle-help",
     "All overridden values",
 )
-PANEL = PanelSpec("overrides", "Overrides", Place.BOTTOM, 17, _make, _wire, (SHOW,), is_rare=True)
+PANEL = PanelSpec("overrides", "Overrides", Place.BOTTOM, 35, _make, _wire, (SHOW,), _needed)

@@ -56,6 +56,16 @@ class Place(Enum):
     BOTTOM = "bottom"
 
 
+def always(context: PanelContext, panel: LatePanel) -> bool:
+    """Return True: the panel is never closed."""
+    return True
+
+
+def on_request(context: PanelContext, panel: LatePanel) -> bool:
+    """Return False: the panel appears only when the user opens it."""
+    return False
+
+
 @dataclass(frozen=True)
 class PanelContext:
     """The objects that a panel may use and subscribe to.
@@ -112,14 +122,17 @@ class PanelSpec:
 
     Attributes:
         id: stable name, also in the saved layout.
-        title: the title of its dock, its tab and its entry in View → Panels.
+        title: the title of its dock, its tab and its entry in the menu of panels.
         order: sort key among the panels of one place, ascending.
         make: returns the widget, connected to its signals and showing the current state; called
             when the panel is first needed.
         wire: binds the actions, and connects signals that show the panel or that it must receive
             before it is made. Called when the window is made.
         actions: the actions that it adds to the window; ``wire`` binds them.
-        is_rare: appears on request only, not with the other panels of its place.
+        needed: returns whether the tab of a bottom panel is needed now. Asked whenever the window
+            refreshes its actions; a panel whose need depends on another signal connects that
+            signal to ``context.actions.refresh_soon``.
+        inside: the id of an earlier panel, in which this panel is a page; empty for its own tab.
         ends: returns a sentence about work that ends with the window; empty for none.
     """
 
@@ -130,7 +143,8 @@ class PanelSpec:
     make: Callable[[PanelContext], QWidget]
     wire: Callable[[PanelContext, LatePanel], None] = lambda context, panel: None
     actions: tuple[ActionSpec, ...] = ()
-    is_rare: bool = False
+    needed: Callable[[PanelContext, LatePanel], bool] = on_request
+    inside: str = ""
     ends: Callable[[Any], str] = lambda _: ""
 
 
@@ -158,6 +172,11 @@ class LatePanel(QObject):
         if self._widget is None:
             self._widget = self._spec.make(self._context)
             self._fill(self._widget)
+        return self._widget
+
+    @property
+    def made(self) -> Any:
+        """The panel's widget; None while it does not exist."""
         return self._widget
 
     def make(self) -> None:

@@ -276,4 +276,4 @@ def _wire(context: PanelContext, panel: LatePanel) -> None:
 
 
 SHOW = ActionSpec("show_points", "Show rows as points", icon="chart-scatter")
-PANEL = PanelSpec("points", "Points", Place.BOTTOM, 23, _make, _wire, (SHOW,))
+PANEL = PanelSpec("points", "Points", Place.BOTTOM, 50, _make, _wire, (SHOW,))

@@ -348,5 +348,9 @@ def _wire(context: PanelContext, panel: LatePanel) -> None:
     context.actions.bind({SHOW.id: Binding(panel.show)})
 
 
+def _needed(context: PanelContext, panel: LatePanel) -> bool:
+    return context.link.has_trained and bool(context.workspace.optimizers)
+
+
 SHOW = ActionSpec("show_predictions", "Show the predictions", icon="target")
-PANEL = PanelSpec("predictions", "Predictions", Place.BOTTOM, 22, _make, _wire, (SHOW,))
+PANEL = PanelSpec("predictions", "Predictions", Place.BOTTOM, 22, _make, _wire, (SHOW,), _needed)

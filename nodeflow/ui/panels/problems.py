@@ -216,7 +216,12 @@ def _make(context: PanelContext) -> ProblemsPanel:
 
 def _wire(context: PanelContext, panel: LatePanel) -> None:
     context.actions.bind({SHOW.id: Binding(panel.show)})
+    context.problems.changed.connect(context.actions.refresh_soon)
+
+
+def _needed(context: PanelContext, panel: LatePanel) -> bool:
+    return any(problem.level in ("error", "warning") for problem in context.problems.shown)
 
 
 SHOW = ActionSpec("show_problems", "Show the problems", icon="circle-alert")
-PANEL = PanelSpec("problems", "Problems", Place.BOTTOM, 30, _make, _wire, (SHOW,))
+PANEL = PanelSpec("problems", "Problems", Place.BOTTOM, 40, _make, _wire, (SHOW,), _needed)

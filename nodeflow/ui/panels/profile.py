@@ -32,6 +32,8 @@ from nodeflow.errors import FileProblem
 from nodeflow.host import protocol as p
 from nodeflow.number_text import count, counted, rounded
 from nodeflow.paths import home
+from nodeflow.ui.actions.binding import Binding
+from nodeflow.ui.actions.specs import ActionSpec
 from nodeflow.ui.core.engine.kernel_totals import Total, totals
 from nodeflow.ui.core.plain_tips import plain_tip
 from nodeflow.ui.core.theme import SPACE
@@ -269,8 +271,10 @@ def _make(context: PanelContext) -> ProfilePanel:
 
 
 def _wire(context: PanelContext, panel: LatePanel) -> None:
+    context.actions.bind({SHOW.id: Binding(panel.show)})
     context.run.profile_started.connect(panel.show)
     panel.hear(context.run.profile_started, ProfilePanel.begin)
 
 
-PANEL = PanelSpec("profile", "Profile", Place.BOTTOM, 60, _make, _wire)
+SHOW = ActionSpec("show_profile", "Show the profile", icon="timer", tip="The last measured times")
+PANEL = PanelSpec("profile", "Profile", Place.BOTTOM, 80, _make, _wire, (SHOW,))

@@ -37,6 +37,8 @@ from nodeflow.run_store.limits import limit, set_limit, used_bytes
 from nodeflow.run_store.records import RUNNING, Run
 from nodeflow.run_store.store import BEST, FINAL, RunStore
 from nodeflow.train.events import Done, Event, RunKept
+from nodeflow.ui.actions.binding import Binding
+from nodeflow.ui.actions.specs import ActionSpec
 from nodeflow.ui.core.engine.run_library import MOST_COMPARED, RunLibrary
 from nodeflow.ui.core.messages import Messages
 from nodeflow.ui.core.theme import SPACE
@@ -594,7 +596,11 @@ def _make(context: PanelContext) -> RunsPanel:
 
 
 def _wire(context: PanelContext, panel: LatePanel) -> None:
-    context.files.closed.connect(context.overlays.library.close)
+    library = context.overlays.library
+    context.actions.bind({SHOW.id: Binding(panel.show)})
+    context.files.closed.connect(library.close)
+    context.idle.connect(library.look)
+    library.changed.connect(context.actions.refresh_soon)
     context.link.training.connect(partial(_on_event, context))
     panel.hear(context.pages.past_bar.graph_requested, RunsPanel.open_graph_of)
 
@@ -608,4 +614,9 @@ def _on_event(context: PanelContext, event: Event) -> None:
         context.messages.show(text, "warning")
 
 
-PANEL = PanelSpec("runs", "Runs", Place.BOTTOM, 21, _make, _wire)
+def _needed(context: PanelContext, panel: LatePanel) -> bool:
+    return len(context.overlays.library.runs) > 1
+
+
+SHOW = ActionSpec("show_runs", "Show the runs", icon="list", tip="All kept trainings")
+PANEL = PanelSpec("runs", "Runs", Place.BOTTOM, 30, _make, _wire, (SHOW,), _needed)

@@ -501,10 +501,15 @@ def _wire(context: PanelContext, panel: LatePanel) -> None:
         panel.widget.pad.setFocus()
 
     def blocked() -> Blocked | None:
-        found = picture_inputs(workspace.root, workspace.root_analysis)
-        return None if found else Blocked("The graph has no placeholder for a picture.")
+        has_pictures = _needed(context, panel)
+        return None if has_pictures else Blocked("The graph has no placeholder for a picture.")
 
     context.actions.bind({SHOW.id: Binding(show, blocked)})
+
+
+def _needed(context: PanelContext, panel: LatePanel) -> bool:
+    workspace = context.workspace
+    return bool(picture_inputs(workspace.root, workspace.root_analysis))
 
 
 SHOW = ActionSpec(
@@ -514,4 +519,4 @@ SHOW = ActionSpec(
     "pencil",
     "Draw a digit and see the graph's prediction",
 )
-PANEL = PanelSpec("sketch_pad", "Sketch pad", Place.BOTTOM, 15, _make, _wire, (SHOW,))
+PANEL = PanelSpec("sketch_pad", "Sketch pad", Place.BOTTOM, 27, _make, _wire, (SHOW,), _needed)

@@ -35,6 +35,8 @@ from nodeflow.sweeps.results import FAILED, TRAINING, Result, correlations
 from nodeflow.sweeps.setup import Setup
 from nodeflow.sweeps.sources import source_of
 from nodeflow.sweeps.sweep import threads_each
+from nodeflow.ui.actions.binding import Binding
+from nodeflow.ui.actions.specs import ActionSpec
 from nodeflow.ui.core.engine.run_library import RunLibrary
 from nodeflow.ui.core.engine.sweep_runner import SweepRunner
 from nodeflow.ui.core.messages import Messages
@@ -44,7 +46,7 @@ from nodeflow.ui.core.theme_manager import ThemeManager
 from nodeflow.ui.core.tips import CutTextDelegate
 from nodeflow.ui.core.widgets import ElidedLabel, button, column, label, row, switch
 from nodeflow.ui.core.workspace import Workspace
-from nodeflow.ui.panels.panel import PanelContext, PanelSpec, Place
+from nodeflow.ui.panels.panel import LatePanel, PanelContext, PanelSpec, Place
 from nodeflow.ui.panels.parts.correlation_bars import LEAST_WIDTH, WIDTH, CorrelationBars
 from nodeflow.ui.panels.parts.run_overlays import RunOverlays
 from nodeflow.ui.panels.parts.sweep_settings import SweepSettings
@@ -530,4 +532,15 @@ def _make(context: PanelContext) -> SweepPanel:
     return panel
 
 
-PANEL = PanelSpec("sweep", "Sweep", Place.BOTTOM, 22, _make, ends=lambda panel: panel.ends)
+def _wire(context: PanelContext, panel: LatePanel) -> None:
+    context.actions.bind({SHOW.id: Binding(panel.show)})
+
+
+def _ends(panel: SweepPanel) -> str:
+    return panel.ends
+
+
+SHOW = ActionSpec("show_sweep", "Sweep over settings", icon="sliders-horizontal")
+PANEL = PanelSpec(
+    "sweep", "Sweep", Place.BOTTOM, 32, _make, _wire, (SHOW,), inside="runs", ends=_ends
+)

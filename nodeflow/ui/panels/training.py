@@ -27,6 +27,8 @@ from nodeflow.host import protocol as p
 from nodeflow.host.messages.values import SPLIT_WORDS
 from nodeflow.number_text import count, number
 from nodeflow.train.events import Diverged, Done, Event, Started
+from nodeflow.ui.actions.binding import Binding
+from nodeflow.ui.actions.specs import ActionSpec
 from nodeflow.ui.core.data_selection import DataSelection
 from nodeflow.ui.core.engine.shown_step import ShownStep
 from nodeflow.ui.core.messages import in_window, plain, sentence
@@ -37,7 +39,7 @@ from nodeflow.ui.core.theme import SPACE
 from nodeflow.ui.core.theme_manager import ThemeManager
 from nodeflow.ui.core.widgets import ElidedLabel, button, label, restyle, switch
 from nodeflow.ui.core.workspace import Workspace
-from nodeflow.ui.panels.panel import LatePanel, PanelContext, PanelSpec, Place
+from nodeflow.ui.panels.panel import LatePanel, PanelContext, PanelSpec, Place, always
 from nodeflow.ui.panels.parts.early_stopping_toggle import EarlyStoppingToggle
 from nodeflow.ui.panels.parts.scrubber import Scrubber
 from nodeflow.ui.panels.parts.training_history import TrainingRecord, duration
@@ -500,6 +502,7 @@ def _make(context: PanelContext) -> TrainingPanel:
 
 
 def _wire(context: PanelContext, panel: LatePanel) -> None:
+    context.actions.bind({SHOW.id: Binding(panel.show)})
     past, run, plots = context.link.past, context.run, context.plots
     past.chosen.connect(lambda: plots.show_cursor(past.step))
     past.refused.connect(lambda text: context.messages.show(text, "warning"))
@@ -513,4 +516,5 @@ def _wire(context: PanelContext, panel: LatePanel) -> None:
     panel.hear(context.idle, TrainingPanel.preload)
 
 
-PANEL = PanelSpec("training", "Training", Place.BOTTOM, 20, _make, _wire)
+SHOW = ActionSpec("show_training", "Show the training", icon="chart-line", tip="Its curves")
+PANEL = PanelSpec("training", "Training", Place.BOTTOM, 20, _make, _wire, (SHOW,), always)

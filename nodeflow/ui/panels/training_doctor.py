@@ -45,6 +45,7 @@ class DoctorPanel(QWidget):
         branch_requested(number): train with the fix from the state before this step.
         failed(text): a fix could not be applied.
         applied(text): a fix was applied.
+        hints_changed: other hints are shown.
     """
 
     node_requested = Signal(str)
@@ -52,6 +53,7 @@ class DoctorPanel(QWidget):
     branch_requested = Signal(int)
     failed = Signal(str)
     applied = Signal(str)
+    hints_changed = Signal()
 
     def __init__(
         self, workspace: Workspace, themes: ThemeManager, parent: QWidget | None = None
@@ -120,6 +122,7 @@ class DoctorPanel(QWidget):
         if hints != self.hints or not hints:
             self.hints = hints
             self._draw()
+            self.hints_changed.emit()
 
     def _draw(self) -> None:
         clear(self._rows)
@@ -223,6 +226,7 @@ def _make(context: PanelContext) -> DoctorPanel:
     context.link.state_changed.connect(panel.show_state)
     panel.show_state(context.link.state)
     panel.failed.connect(context.messages.show_status)
+    panel.hints_changed.connect(context.actions.refresh_soon)
     panel.applied.connect(context.messages.show_status)
     return panel
 
@@ -232,5 +236,9 @@ def _wire(context: PanelContext, panel: LatePanel) -> None:
     panel.hear(context.link.training, DoctorPanel.on_event)
 
 
+def _needed(context: PanelContext, panel: LatePanel) -> bool:
+    return panel.made is not None and bool(panel.made.hints)
+
+
 SHOW = ActionSpec("show_doctor", "Show the training doctor", icon="activity")
-PANEL = PanelSpec("doctor", TITLE, Place.BOTTOM, 25, _make, _wire, (SHOW,))
+PANEL = PanelSpec("doctor", TITLE, Place.BOTTOM, 25, _make, _wire, (SHOW,), _needed)

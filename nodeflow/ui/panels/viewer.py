@@ -23,6 +23,8 @@ from PySide6.QtWidgets import (
 from nodeflow.host import protocol as p
 from nodeflow.host.arrangement import measured
 from nodeflow.number_text import count
+from nodeflow.ui.actions.binding import Binding
+from nodeflow.ui.actions.specs import ActionSpec
 from nodeflow.ui.controllers.viewing.view_watcher import ViewWatcher
 from nodeflow.ui.core.data_selection import DataSelection
 from nodeflow.ui.core.engine.link import EngineLink
@@ -35,7 +37,7 @@ from nodeflow.ui.core.theme_manager import ThemeManager
 from nodeflow.ui.core.widgets import ElidedLabel, WrappingRow, clear, label
 from nodeflow.ui.core.workspace import Workspace
 from nodeflow.ui.inspector.editors import QuietCombo
-from nodeflow.ui.panels.panel import LatePanel, PanelContext, PanelSpec, Place
+from nodeflow.ui.panels.panel import LatePanel, PanelContext, PanelSpec, Place, always
 from nodeflow.ui.panels.parts import array_views, picture_ways
 from nodeflow.ui.panels.parts.following_runs import FollowingRuns
 from nodeflow.ui.panels.parts.in_front import InFront
@@ -587,9 +589,11 @@ def _make(context: PanelContext) -> ViewerPanel:
 
 
 def _wire(context: PanelContext, panel: LatePanel) -> None:
+    context.actions.bind({SHOW.id: Binding(panel.show)})
     context.pages.expansion.node_activated.connect(panel.show)
     context.what_if.value_requested.connect(panel.show)
     panel.hear(context.what_if.value_requested, ViewerPanel.begin_override)
 
 
-PANEL = PanelSpec("viewer", "Viewer", Place.BOTTOM, 10, _make, _wire)
+SHOW = ActionSpec("show_viewer", "Show the viewer", icon="eye", tip="The value of a node in full")
+PANEL = PanelSpec("viewer", "Viewer", Place.BOTTOM, 10, _make, _wire, (SHOW,), always)

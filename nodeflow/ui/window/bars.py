@@ -9,7 +9,7 @@ from PySide6.QtCore import QSize, Qt
 from PySide6.QtWidgets import QMenu, QToolBar
 
 from nodeflow.ui.actions.action_set import build_menus, build_toolbar
-from nodeflow.ui.actions.menus import DATA_CHOOSER, TRAINING_PANELS
+from nodeflow.ui.actions.menus import DATA_CHOOSER
 from nodeflow.ui.window.data_chooser import DataChooser
 from nodeflow.ui.window.run_bar import RunBar
 from nodeflow.ui.window.statusbar import StatusBar
@@ -55,13 +55,12 @@ class Bars:
     @staticmethod
     def _submenus(window: MainWindow) -> dict[str, QMenu]:
         """Return the menus that are filled when they open."""
-        recent, examples, panels = QMenu(window), QMenu(window), QMenu(window)
+        recent, examples = QMenu(window), QMenu(window)
         recent.setToolTipsVisible(True)
         recent.aboutToShow.connect(partial(window.files.fill_recent, recent))
         examples.aboutToShow.connect(partial(window.files.fill_examples, examples))
-        of_trainings = QMenu("Trainings", panels)
-        for panel, dock in window.docking.docks.items():
-            menu = of_trainings if panel in TRAINING_PANELS else panels
-            menu.addAction(dock.toggleViewAction())
-        panels.addMenu(of_trainings)
-        return {"recent_menu": recent, "examples_menu": examples, "panels_menu": panels}
+        return {
+            "recent_menu": recent,
+            "examples_menu": examples,
+            "panels_menu": window.docking.menu,
+        }

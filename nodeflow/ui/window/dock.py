@@ -11,6 +11,7 @@ from nodeflow.ui.core.theme import SPACE, Theme, icon
 from nodeflow.ui.core.theme_manager import ThemeManager
 from nodeflow.ui.core.widgets import label
 from nodeflow.ui.panels.parts.in_front import InFront
+from nodeflow.ui.window.panel_pages import PanelPage, PanelPages
 
 NO_FOCUS = Qt.FocusPolicy.NoFocus
 BOTTOM_ROOM = QSize(752, 208)
@@ -25,7 +26,7 @@ class DockTitle(QFrame):
         self.setObjectName("panelHeader")
         self._cross = QToolButton()
         self._cross.setAccessibleName(f"Hide {title}")
-        self._cross.setToolTip("Hide (View → Panels brings it back)")
+        self._cross.setToolTip("Hide (the toolbar brings it back)")
         self._cross.clicked.connect(dock.hide)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(SPACE[3], SPACE[2], SPACE[2], SPACE[1])
@@ -61,6 +62,7 @@ class Dock(QDockWidget):
         super().__init__(title, window)  # setting a parent later would style the dock again
         self.setObjectName(name)
         self._empty = QWidget()
+        self._pages: PanelPages | None = None
         self.setWidget(self._empty)
         self.setFeatures(
             QDockWidget.DockWidgetFeature.DockWidgetClosable
@@ -83,26 +85,54 @@ class Dock(QDockWidget):
 
     def fill(self, panel: QWidget) -> None:
         """Insert the panel at the dock's place in the tab order."""
+        if self._pages is not None:
+            self.fill_page(self._pages.first, panel)
+            return
         self.setWidget(panel)
         self._empty.deleteLater()
-        self._put_in_order(panel)
-        in_front = getattr(panel, "in_front", None)
-        if isinstance(in_front, InFront):
-            in_front.follow(self, self.is_front)
+        self._put_in_order(self, panel)
+        _follow(panel, self)
+
+    def add_page(self, title: str) -> PanelPage:
+        """Return a page for another panel, beside the dock's own, which becomes the first page."""
+        if self._pages is None:
+            self._pages = PanelPages(self, self.windowTitle(), BOTTOM_ROOM)
+            self._pages.first.needed.connect(self.needed)
+            self.setWidget(self._pages)
+            self._empty.deleteLater()
+        return self._pages.add(title)
+
+    def fill_page(self, page: PanelPage, panel: QWidget) -> None:
+        """Insert a panel into a page."""
+        page.put(panel)
+        self._put_in_order(page, panel)
+        _follow(panel, page)
+
+    def open_page(self, page: PanelPage | None) -> None:
+        """Bring a page to the front, or the dock's own panel."""
+        if self._pages is not None:
+            self._pages.open(page or self._pages.first)
 
     @Slot(bool)
     def _on_visibility(self, is_front: bool) -> None:
-        if is_front and self.widget() is self._empty:
+        if is_front and self._pages is None and self.widget() is self._empty:
             self.needed.emit()
 
-    def _put_in_order(self, panel: QWidget) -> None:
-        """Insert a panel into the tab order at the dock's place. Qt would append it at the end."""
+    def _put_in_order(self, place: QWidget, panel: QWidget) -> None:
+        """Insert a panel into the tab order at its place. Qt would append it at the end."""
         # nextInFocusChain is unusable here: PySide would destroy one widget together with the
         # other.
         parts = [each for each in panel.findChildren(QWidget) if each.window() is self.window()]
         # setTabOrder ignores widgets that cannot take the focus
-        self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
-        takers = (each for each in (self, panel, *parts) if each.focusPolicy() is not NO_FOCUS)
+        place.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
+        takers = (each for each in (place, panel, *parts) if each.focusPolicy() is not NO_FOCUS)
         for before, after in pairwise(takers):
             self.setTabOrder(before, after)
-        self.setFocusPolicy(NO_FOCUS)
+        place.setFocusPolicy(NO_FOCUS)
+
+
+def _follow(panel: QWidget, place: Dock | PanelPage) -> None:
+    """Tell a panel that asks for it whether its place is visible."""
+    in_front = getattr(panel, "in_front", None)
+    if isinstance(in_front, InFront):
+        in_front.follow(place, place.visibilityChanged, place.is_front)

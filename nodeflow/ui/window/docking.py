@@ -1,25 +1,28 @@
 """The placement of panels: at the two sides, and as tabs at the bottom.
 
 The bottom panels are shown and hidden together. They stay hidden until one is needed, to leave the
-height to the canvas. The welcome page shows no panels.
+height to the canvas. Each has a tab while it is needed, as it declares, or while the user wants it.
+A tab that is no longer needed stays as long as it is in front. The welcome page shows no panels.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from PySide6.QtCore import QObject, QSize, Qt, Slot
-from PySide6.QtGui import QScreen
-from PySide6.QtWidgets import QMainWindow, QTabWidget, QWidget
+from PySide6.QtGui import QAction, QScreen
+from PySide6.QtWidgets import QMainWindow, QMenu, QTabWidget, QWidget
 
 from nodeflow.ui.actions.action_set import ActionSet
 from nodeflow.ui.actions.binding import Binding, Blocked
 from nodeflow.ui.core.settings import Settings
 from nodeflow.ui.core.theme_manager import ThemeManager
 from nodeflow.ui.pages.page_stack import PageStack
-from nodeflow.ui.panels.panel import PanelSpec, Place
+from nodeflow.ui.panels.panel import PanelSpec, Place, always
 from nodeflow.ui.window.dock import Dock
+from nodeflow.ui.window.panel_pages import PanelPage
+from nodeflow.ui.window.panel_tabs import PanelTabs
 
 LEFT_WIDTH, RIGHT_WIDTH, BOTTOM_HEIGHT = 224, 296, 220
 FIRST_SIZE = QSize(1440, 900)
@@ -27,7 +30,7 @@ FRAME = QSize(8, 40)
 """Maximum size of the frame that a window manager adds around the window."""
 NARROW = 1400
 """Window width below which the left panel hides if the graph needs its space."""
-STATE_VERSION = 2
+STATE_VERSION = 3
 """Version of the saved layout. A panel missing from a saved layout keeps its initial place."""
 AREAS = {
     Place.LEFT: Qt.DockWidgetArea.LeftDockWidgetArea,
@@ -42,16 +45,35 @@ def room_on(screen: QScreen) -> QSize:
 
 
 class Docking(QObject):
-    """The docks of a window, and the actions that show and hide them."""
+    """The docks of a window, and the actions that show and hide them.
+
+    Attributes:
+        menu: all bottom panels, to open and close them.
+    """
 
     def __init__(
-        self, window: QMainWindow, pages: PageStack, themes: ThemeManager, actions: ActionSet
+        self,
+        window: QMainWindow,
+        pages: PageStack,
+        themes: ThemeManager,
+        actions: ActionSet,
+        settings: Settings,
     ) -> None:
         super().__init__(window)
+        self._settings = settings
+        self._chosen = settings.panel_choices()
+        """Bottom panels that the user opened or closed, where this differs from their need."""
+        self._needs: dict[str, Callable[[], bool]] = {}
+        self._fixed: set[str] = set()
+        self._pages_of: dict[str, tuple[Dock, PanelPage]] = {}
+        self.menu = QMenu(window)
+        self.menu.aboutToShow.connect(self._fill_menu)
+        self.tabs = PanelTabs(
+            window, themes, self.menu, self._close_titled, self._can_close, self._bottom_width
+        )
         self._window, self._pages = window, pages
         self._themes, self._actions = themes, actions
         self.docks: dict[str, Dock] = {}
-        self._rare: list[Dock] = []
         self._places: dict[Place, list[Dock]] = {place: [] for place in Place}
         self._set_aside: list[Dock] | None = None
         self._front: Dock | None = None
@@ -67,6 +89,7 @@ class Docking(QObject):
         window.setDockOptions(options.AllowTabbedDocks | options.AnimatedDocks)
         pages.page_changed.connect(self._follow_page)
         actions.refreshing.connect(self._check)
+        actions.refreshing.connect(self._follow_needs)
         actions.bind(
             {
                 f"panel_{place.value}": Binding(partial(self._toggle, place), self._aside_blocked)
@@ -74,8 +97,16 @@ class Docking(QObject):
             }
         )
 
-    def add(self, spec: PanelSpec) -> Dock:
-        """Add the dock of a panel. Bottom docks stay hidden until they are needed."""
+    def add(self, spec: PanelSpec) -> Dock | PanelPage:
+        """Add the dock of a panel, or its page in the dock of another one.
+
+        Bottom docks stay hidden until they are needed.
+        """
+        if spec.inside:
+            host = self.docks[spec.inside]
+            page = host.add_page(spec.title)
+            self._pages_of[spec.id] = host, page
+            return page
         bottom = spec.place is Place.BOTTOM
         dock = Dock(self._window, spec.id, spec.title, self._themes, tabbed=bottom)
         self._window.addDockWidget(AREAS[spec.place], dock)
@@ -87,16 +118,32 @@ class Docking(QObject):
         dock.visibilityChanged.connect(self._on_visibility)
         others.append(dock)
         self.docks[spec.id] = dock
-        if spec.is_rare:
-            self._rare.append(dock)
+        if spec.needed is always:
+            self._fixed.add(spec.id)
         return dock
+
+    def follow_need(self, name: str, need: Callable[[], bool]) -> None:
+        """Ask ``need`` whether a bottom panel is needed, whenever the actions are refreshed."""
+        if name in self.docks and self.docks[name] in self._places[Place.BOTTOM]:
+            self._needs[name] = need
+
+    def fill(self, name: str, panel: QWidget) -> None:
+        """Put a panel into its dock or page."""
+        if name in self._pages_of:
+            host, page = self._pages_of[name]
+            host.fill_page(page, panel)
+        else:
+            self.docks[name].fill(panel)
 
     # ---- showing ----------------------------------------------------------------------------
 
     def show(self, name: str) -> None:
-        """Bring a panel to the front. A bottom panel shows all bottom panels."""
-        dock = self.docks[name]
+        """Bring a panel to the front. A bottom panel shows all needed bottom panels."""
+        host, page = self._pages_of.get(name, (None, None))
+        dock = host or self.docks[name]
+        dock.open_page(page)
         if dock in self._places[Place.BOTTOM]:
+            self._remember(dock.objectName(), True)
             self._show_bottom(True)
         dock.show()
         dock.raise_()
@@ -116,10 +163,80 @@ class Docking(QObject):
     def _show_bottom(self, visible: bool) -> None:
         docks = self._places[Place.BOTTOM]
         if visible and all(dock.isHidden() for dock in docks):
-            _set_visible([dock for dock in docks if dock not in self._rare], True)
+            _set_visible([dock for dock in docks if self._is_wanted(dock.objectName())], True)
             docks[0].raise_()
         elif not visible:
             _set_visible(docks, False)
+
+    # ---- needs ------------------------------------------------------------------------------
+
+    def choose(self, name: str, visible: bool) -> None:
+        """Open or close a bottom panel as the user wishes, in this and later windows."""
+        if visible:
+            self.show(name)
+        elif name not in self._fixed:
+            self._remember(name, False)
+            self.docks[name].hide()
+
+    def _remember(self, name: str, visible: bool) -> None:
+        self._chosen.pop(name, None)
+        if visible != self._is_wanted(name):
+            self._chosen[name] = visible
+        self._settings.set_panel_choices(self._chosen)
+
+    def _is_wanted(self, name: str) -> bool:
+        need = self._needs.get(name)
+        return self._chosen.get(name, need is not None and need())
+
+    @Slot()
+    def _follow_needs(self) -> None:
+        """Show the tabs of needed panels, without bringing them to the front."""
+        if not self._shows(Place.BOTTOM):
+            return
+        front = next((dock for dock in self._places[Place.BOTTOM] if dock.is_front), None)
+        for name in self._needs:
+            dock, wanted = self.docks[name], self._is_wanted(name)
+            if wanted != dock.isHidden() or (not wanted and dock is front):
+                continue
+            dock.setVisible(wanted)
+            if wanted and front is not None:
+                front.raise_()
+        self.tabs.look()
+
+    @Slot()
+    def _fill_menu(self) -> None:
+        self.menu.clear()
+        for name, dock in self.docks.items():
+            if dock not in self._places[Place.BOTTOM]:
+                continue
+            action = self.menu.addAction(dock.windowTitle())
+            action.setCheckable(True)
+            action.setChecked(not dock.isHidden())
+            action.setData(name)
+            action.triggered.connect(self._on_chosen)
+
+    @Slot()
+    def _on_chosen(self) -> None:
+        action = self.sender()
+        assert isinstance(action, QAction)
+        name = action.data()
+        self.choose(name, action.isChecked() or name in self._fixed)
+
+    def _titled(self, title: str) -> str:
+        """Return the id of the bottom panel with a title; empty if there is none."""
+        docks = self.docks.items()
+        return next((name for name, dock in docks if dock.windowTitle() == title), "")
+
+    def _can_close(self, title: str) -> bool:
+        return self._titled(title) not in ("", *self._fixed)
+
+    def _bottom_width(self) -> int:
+        return max(
+            (dock.width() for dock in self._places[Place.BOTTOM] if dock.is_front), default=0
+        )
+
+    def _close_titled(self, title: str) -> None:
+        self.choose(self._titled(title), False)
 
     @Slot()
     def _follow_page(self) -> None:
@@ -160,6 +277,7 @@ class Docking(QObject):
     @Slot(bool)
     def _on_visibility(self, _: bool) -> None:
         self._actions.refresh_soon()
+        self.tabs.look()
 
     # ---- actions ----------------------------------------------------------------------------
 
@@ -201,6 +319,17 @@ class Docking(QObject):
             window.restoreGeometry(geometry)
         if state is not None:
             window.restoreState(state, STATE_VERSION)
+            self._put_in_order()
+
+    def _put_in_order(self) -> None:
+        """Make all bottom panels tabs in their order; Qt restores only those that were shown."""
+        first, *others = self._places[Place.BOTTOM]
+        is_open = self._shows(Place.BOTTOM)
+        for dock in others:
+            self._window.tabifyDockWidget(first, dock)
+            dock.setVisible(is_open and self._is_wanted(dock.objectName()))
+        first.setVisible(is_open)
+        first.raise_()
 
     def save(self, settings: Settings) -> None:
         """Save the layout."""

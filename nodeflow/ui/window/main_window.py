@@ -343,7 +343,7 @@ class MainWindow(QMainWindow):
         ThemeActions(settings, themes, actions)
 
     def _make_panels(self, errors: ErrorHandler | None) -> None:
-        self.docking = Docking(self, self.pages, self.themes, self.actions_)
+        self.docking = Docking(self, self.pages, self.themes, self.actions_, self.settings)
         PaneActions(self, self.pages, self.docking, self.actions_)
         self.shared_plots = SharedPlots(self)
         context = PanelContext(
@@ -379,13 +379,14 @@ class MainWindow(QMainWindow):
         self.panels = Panels(self._late(spec, context) for spec in self._panel_specs)
 
     def _late(self, spec: PanelSpec, context: PanelContext) -> tuple[str, LatePanel]:
-        """Add a panel's dock and return the panel with its id.
+        """Add a panel's dock or page and return the panel with its id.
 
         Side panels are made now, bottom panels when they are needed.
         """
-        dock = self.docking.add(spec)
-        panel = LatePanel(spec, context, dock.fill, dock)
-        dock.needed.connect(panel.make)
+        place = self.docking.add(spec)
+        panel = LatePanel(spec, context, partial(self.docking.fill, spec.id), place)
+        place.needed.connect(panel.make)
+        self.docking.follow_need(spec.id, partial(spec.needed, context, panel))
         spec.wire(context, panel)
         if spec.place is not Place.BOTTOM:
             panel.make()

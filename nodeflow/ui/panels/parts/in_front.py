@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QObject, Signal, Slot
-from PySide6.QtWidgets import QDockWidget, QWidget
+from PySide6.QtCore import QObject, Signal, SignalInstance, Slot
+from PySide6.QtWidgets import QWidget
 
 
 class InFront(QObject):
@@ -25,10 +25,10 @@ class InFront(QObject):
     def __bool__(self) -> bool:
         return self._is_front and self._panel.isVisible()
 
-    def follow(self, dock: QDockWidget, is_front: bool) -> None:
-        """Follow the visibility of the panel's dock, starting with its current state."""
-        dock.visibilityChanged.connect(self._on_front)
-        if dock.isVisible():
+    def follow(self, place: QWidget, visibility: SignalInstance, is_front: bool) -> None:
+        """Follow the visibility of the panel's dock or page, starting with its current state."""
+        visibility.connect(self._on_front)
+        if place.isVisible():
             self._on_front(is_front)
 
     @Slot(bool)

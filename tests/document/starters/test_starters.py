@@ -214,9 +214,9 @@ def test_documents_are_ordinary_and_well_laid_out(name, request):
     assert flow.dumps(flow.loads(text)) == text
 
 
-def test_which_starters_fit(folder):
-    flowers = look_at(f"csv:{folder / 'iris.csv'}", {})
-    houses = look_at(f"csv:{folder / 'houses.csv'}", {})
+def test_which_starters_fit(tmp_path):
+    flowers = look_at(f"csv:{own_data.flowers(tmp_path / 'iris.csv')}", {})
+    houses = look_at(f"csv:{own_data.houses(tmp_path / 'houses.csv')}", {})
     assert [s.id for s in fitting(flowers)] == ["classify"]
     assert [s.id for s in fitting(houses)] == ["regress"]
     with pytest.raises(StarterMisfit, match="label with classes"):

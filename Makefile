@@ -64,7 +64,7 @@ test-peers: .venv/.ready-test
 	PEERS_PYTHON=$(PEERS_PYTHON) TENSORFLOW_PYTHON=$(TENSORFLOW_PYTHON) ONNX_PYTHON=$(ONNX_PYTHON) \
 	  TENSORBOARD_PYTHON=$(TENSORBOARD_PYTHON) \
 	  $(BIN)/python -m pytest -q -o faulthandler_timeout=7200 tests/peers \
-	  $(wildcard tests/integrations/*/test_every_example.py)
+	  $(wildcard tests/integrations/*/test_every_example.py tests/integrations/*/test_beside_*.py)
 
 # Warnings are errors: a broken reference or an unknown option fails.
 docs: .venv/.ready-docs

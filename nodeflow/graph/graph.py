@@ -6,7 +6,7 @@ The order of ``Graph.nodes`` is topological, because the inputs of a node exist 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import MappingProxyType
 from typing import Any, Self
@@ -21,7 +21,7 @@ from nodeflow.graph.names import GraphNames, lawful
 from nodeflow.graph.op import Op
 from nodeflow.graph.operators import TensorOperators
 from nodeflow.graph.registry import REGISTRY
-from nodeflow.graph.types import TensorType
+from nodeflow.graph.types import INTEGERS, TensorType
 from nodeflow.graph.values_read import values_read
 from nodeflow.graph.variable_methods import VariableMethods
 from nodeflow.number_text import whole_number
@@ -64,6 +64,12 @@ class Tensor(TensorMethods, VariableMethods, TensorOperators):
         return self.node
 
     def _apply(self, op: str, *inputs: Any, **attrs: Any) -> Any:
+        if op == "divide" and self.dtype in INTEGERS:
+            outermost = self.graph
+            while outermost.outer is not None:
+                outermost = outermost.outer
+            if outermost.quotient is not None:
+                return outermost.quotient(*inputs)
         return self.graph.apply(op, *inputs, **attrs)
 
     def __repr__(self) -> str:
@@ -162,6 +168,9 @@ class Graph(GraphNames, GraphDevices):
 
     outer: Graph | None = None
     """The graph that uses this one as the body of a loop or branch (`body_graph`)."""
+
+    quotient: Callable[[Any, Any], Tensor] | None = None
+    """What ``/`` does with integers; None: an error, because the op divides no integers."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -549,4 +558,5 @@ def get_default_graph() -> Graph:
 def reset_default_graph() -> None:
     """Replace the process's own default graph by an empty one."""
     global _fallback
-    _fallback = Graph()
+    quotient, _fallback = _fallback.quotient, Graph()
+    _fallback.quotient = quotient

@@ -241,7 +241,7 @@ class _Converter:
             self.renamed = True
             self._replace(node, ".".join(["nf", same, *parts[count:]]))
             return
-        if is_space(path):
+        if is_space(path) or path == "__version__":
             self.kept = True
             return
         self._missing(node, path)

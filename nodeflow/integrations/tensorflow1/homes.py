@@ -15,6 +15,7 @@ HERE = __name__.rpartition(".")[0]
 SPACES = {
     "compat": f"{HERE}.program.compat",
     "app": f"{HERE}.program.app",
+    "contrib.legacy_seq2seq": f"{HERE}.legacy_seq2seq",
     "contrib.layers": f"{HERE}.contrib_layers",
     "contrib.opt": f"{HERE}.contrib_opt",
     "examples.tutorials.mnist.input_data": f"{HERE}.mnist_tutorial",
@@ -22,6 +23,7 @@ SPACES = {
     "gfile": f"{HERE}.program.gfile",
     "logging": f"{HERE}.program.logging",
     "metrics": f"{HERE}.streaming",
+    "test": f"{HERE}.testing",
 }
 """Namespace -> the module that has all its names."""
 
@@ -54,6 +56,15 @@ HOMES = {
     **{name: f"{HERE}.program.templates:{name}" for name in _SMALL},
     **{f"train.{name}Optimizer": f"{HERE}.optimizers:{name}Optimizer" for name in _OPTIMIZERS},
     **{f"{name}": f"{HERE}.sessions:{name}" for name in ("InteractiveSession", "Session")},
+    **dict.fromkeys(
+        ("divide", "truediv", "realdiv", "math.divide", "math.truediv"),
+        f"{HERE}.arithmetic:truediv",
+    ),
+    **dict.fromkeys(("reduce_mean", "math.reduce_mean"), f"{HERE}.arithmetic:reduce_mean"),
+    "Graph": f"{HERE}.arithmetic:Graph",
+    "nn.embedding_lookup": f"{HERE}.arithmetic:embedding_lookup",
+    "contrib.learn.preprocessing.VocabularyProcessor": f"{HERE}.vocabulary:VocabularyProcessor",
+    "contrib.opt.ScipyOptimizerInterface": f"{HERE}.scipy_optimizer:ScipyOptimizerInterface",
     "select": f"{HERE}.selection:where",
     "where": f"{HERE}.selection:where",
     "contrib.seq2seq.sequence_loss": f"{HERE}.contrib_layers:sequence_loss",

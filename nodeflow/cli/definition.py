@@ -427,14 +427,14 @@ COMMANDS = (
     ),
     Command(
         "render",
-        "draw a graph as PNG, SVG or PDF",
+        "draw a graph as PNG, SVG, PDF or a web page",
         "nodeflow.cli.render:render",
         (
             FILE,
             option(
                 "-o",
                 "--output",
-                help="picture to write: OUT.png, OUT.svg or OUT.pdf",
+                help="file to write: OUT.png, OUT.svg, OUT.pdf or OUT.html",
                 metavar="OUT",
                 required=True,
             ),
@@ -443,9 +443,8 @@ COMMANDS = (
             ),
             option(
                 "--theme",
-                help="colour theme (default: light)",
+                help="colour theme (default: light; on a page, the reader's)",
                 choices=("light", "dark"),
-                default="light",
             ),
             option("--values", help="compute the graph and show its values", action="store_true"),
             SET,

@@ -1,14 +1,20 @@
-"""``nodeflow render``: draw a graph as a picture; the only command that loads Qt (offscreen)."""
+"""``nodeflow render``: draw a graph as a picture.
+
+PNG and PDF are drawn by Qt (offscreen), which no other command loads.
+"""
 
 from __future__ import annotations
 
 import argparse
 from typing import TYPE_CHECKING
 
+from nodeflow.atomic_write import write_atomically, writing
 from nodeflow.cli.environment import Environment
 from nodeflow.cli.load import load_document
 from nodeflow.cli.values import ArgumentProblem
 from nodeflow.document.build.saved_weights import use_weights
+from nodeflow.drawing.graph_file import svg_file
+from nodeflow.drawing.page import page_file
 
 if TYPE_CHECKING:
     from nodeflow.document.model.document import Document
@@ -16,24 +22,35 @@ if TYPE_CHECKING:
 
 
 def render(arguments: argparse.Namespace, environment: Environment) -> None:
-    """Draw the graph as PNG, SVG or PDF.
+    """Draw the graph as PNG, SVG, PDF or a web page.
 
     Raises:
         NodeflowError: an error in the file, or while writing the picture.
     """
     output = environment.path(arguments.output)
-    if output.suffix.lower() not in (".png", ".svg", ".pdf"):
+    if output.suffix.lower() not in (".png", ".svg", ".pdf", ".html"):
         raise ArgumentProblem(
-            f"{output.name} is neither .png, .svg nor .pdf", hint="Name a .png, .svg or .pdf file."
+            f"{output.name} is neither .png, .svg, .pdf nor .html",
+            hint="Name a .png, .svg, .pdf or .html file.",
         )
     document = load_document(arguments, environment)
-    from nodeflow.ui.canvas.export_image import render_file
-
     values, views = _constants(document), {}
     if arguments.values:
         values, views = _values(document, environment)
-    options = {"scale": arguments.scale, "theme": arguments.theme}
-    render_file(document, output, values=values, views=views, **options)
+    options = {"theme": arguments.theme or "light", "values": values, "views": views}
+    if output.suffix.lower() in (".svg", ".html"):
+        if output.suffix.lower() == ".svg":
+            content = svg_file(document, **options).encode()
+        else:
+            options["theme"] = arguments.theme  # None: the theme that the reader's system prefers
+            title = document.path.stem if document.path is not None else "Graph"
+            content = page_file(document, title=title, **options).encode()
+        with writing(output):
+            write_atomically(output, content)
+    else:
+        from nodeflow.ui.canvas.export_image import render_file
+
+        render_file(document, output, scale=arguments.scale, **options)
     environment.message(f"nodeflow: picture written to {arguments.output}")
 
 

@@ -26,11 +26,11 @@ from PySide6.QtWidgets import (
 )
 
 from nodeflow.document.edit import commands
+from nodeflow.drawing import wire_shape
 from nodeflow.graph.types import DTYPES
 from nodeflow.resources import example
 from nodeflow.ui.canvas.a11y.descriptions import STATES
 from nodeflow.ui.canvas.paint.wire_layer import wire_pen
-from nodeflow.ui.canvas.scene import wire_table
 from nodeflow.ui.canvas.scene.scene_model import DTYPE_CODES
 from nodeflow.ui.core.theme import LIGHT
 from nodeflow.ui.popups import dialogs
@@ -146,7 +146,7 @@ def test_what_only_shows_a_picture_says_what_it_is(window) -> None:
 @pytest.mark.parametrize(("one", "other"), list(combinations(DTYPES, 2)))
 def test_wires_of_two_dtypes_differ_by_dash_or_thickness(one, other) -> None:
     looks = [
-        (wire_table.DASHES.get(d), wire_pen(LIGHT, DTYPE_CODES.index(d), 1.0).widthF())
+        (wire_shape.DASHES.get(d), wire_pen(LIGHT, DTYPE_CODES.index(d), 1.0).widthF())
         for d in (one, other)
     ]
     assert looks[0] != looks[1]

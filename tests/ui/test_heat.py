@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 from PySide6.QtGui import QColor
 
+from nodeflow.drawing import value_preview
+from nodeflow.drawing.heat import NOT_FINITE, HeatScale
 from nodeflow.host.evaluation.previews import make_preview
-from nodeflow.ui.canvas.scene import value_preview
-from nodeflow.ui.core.heat import NOT_FINITE, HeatScale, heat_image
+from nodeflow.ui.core.heat import heat_image
+from nodeflow.ui.core.pixel_image import pixel_image
 from nodeflow.ui.core.theme import DARK, LIGHT
 from nodeflow.ui.core.theme_manager import ThemeManager
 from nodeflow.ui.panels.parts import picture_ways
@@ -48,5 +50,5 @@ def test_a_node_and_the_viewer_have_the_same_colours(qapp, theme, shift):
     view = PictureView(ThemeManager(theme))
     view.show_drawn(drawn, way.each, HeatScale.of_array(activations))
     for channel in range(5):
-        on_node = value_preview._to_image(preview.array[channel], preview, theme)
+        on_node = pixel_image(value_preview._pixels(preview.array[channel], preview, theme))
         assert on_node == view._images[channel]

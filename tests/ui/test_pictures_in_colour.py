@@ -10,11 +10,11 @@ from PySide6.QtCore import QPoint, QRect, QRectF
 from PySide6.QtWidgets import QToolTip
 
 from nodeflow.data.catalog import open_dataset
+from nodeflow.drawing.views.projection import entries, group_color, title
 from nodeflow.host.views.labels import class_labels
 from nodeflow.ui.core.pixel_image import fitted
 from nodeflow.ui.core.theme import SPACE
 from nodeflow.ui.panels.parts.sample_grid import PICTURE
-from nodeflow.ui.views.projection import entries, group_color, title
 
 
 @pytest.fixture
@@ -97,10 +97,10 @@ def test_points_tips_and_legend_show_the_pictures_and_names_of_the_data(live_win
         found = [[image.pixelColor(x, y).getRgb()[:3] for x in range(WIDTH)] for y in range(HEIGHT)]
         np.testing.assert_array_equal(found, pixels[name])
         assert title(data, index).endswith(f": {name.partition('/')[0]}")
-    legend = entries(window.themes.theme, data)
+    legend = entries(data)
     assert [name for name, *_ in legend] == list(CLASSES)
     for index, group in enumerate(data.groups.tolist()):
-        assert legend[group][1] == group_color(window.themes.theme, data.groups[index])
+        assert legend[group][1] == group_color(data.groups[index])
 
 
 def test_the_matrix_names_the_classes_of_the_data(live_window, files, qtbot):

@@ -6,21 +6,22 @@ import math
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QPointF, QRectF
 from PySide6.QtGui import QImage, QPainter
 
 from nodeflow.document.edit import commands
 from nodeflow.document.io import flow
+from nodeflow.drawing.geometry import Point, Rect
+from nodeflow.drawing.sheet import fair_share
+from nodeflow.drawing.views.axes import tick_text, ticks
+from nodeflow.drawing.views.palette import point_color
+from nodeflow.drawing.views.view import ShownView, discover_views
 from nodeflow.host import protocol as p
 from nodeflow.host.views.kind import discover_kinds
 from nodeflow.host.views.plot import PlotData, Series
 from nodeflow.host.views.regions import GRID, RegionData
 from nodeflow.resources import example
 from nodeflow.ui.core.theme import DARK, LIGHT
-from nodeflow.ui.views.axes import tick_text, ticks
-from nodeflow.ui.views.drawing import ShownView, discover_views
-from nodeflow.ui.views.palette import point_color
-from nodeflow.ui.views.sheet import Sheet, fair_share
+from nodeflow.ui.views.sheet import Sheet
 
 
 @pytest.fixture
@@ -211,7 +212,7 @@ def painted(kind: str, data, theme, width: int, height: int, **sheet) -> QImage:
     image.fill(theme.color("sunken"))
     painter = QPainter(image)
     try:
-        rect = QRectF(0, 0, width, height)
+        rect = Rect(0, 0, width, height)
         discover_views()[kind].draw(Sheet(painter, theme, **sheet), rect, data)
     finally:
         painter.end()
@@ -231,7 +232,7 @@ def test_views_are_drawn_at_every_size_in_both_themes(qapp, kind, theme, size):
 def test_points_of_a_class_stand_in_its_colour(qapp):
     image = painted("regions", regions(), LIGHT, 400, 400, is_small=True)
     for x, group in ((100, 1), (300, 0)):
-        pixel, color = image.pixelColor(x, 100), point_color(LIGHT, group)
+        pixel, color = image.pixelColor(x, 100), LIGHT.of(point_color(group))
         if group == 1:  # a training point is filled
             assert abs(pixel.red() - color.red()) + abs(pixel.blue() - color.blue()) < 30
         else:  # a test point is a ring
@@ -240,14 +241,12 @@ def test_points_of_a_class_stand_in_its_colour(qapp):
 
 @pytest.mark.thorough
 def test_what_is_under_the_pointer_is_said(qapp):
-    rect = QRectF(0, 0, 500, 400)
-    found = discover_views()["regions"].at(regions(), rect, QPointF(250, 200))
+    rect = Rect(0, 0, 500, 400)
+    found = discover_views()["regions"].at(regions(), rect, Point(250, 200))
     assert "class" in found and "100%" in found
-    assert discover_views()["regions"].at(regions(), rect, QPointF(-5, -5)) == ""
+    assert discover_views()["regions"].at(regions(), rect, Point(-5, -5)) == ""
     plot = discover_views()["plot"]
-    texts = {
-        plot.at(line(), rect, QPointF(x, y)) for x in range(0, 500, 9) for y in range(0, 400, 9)
-    }
+    texts = {plot.at(line(), rect, Point(x, y)) for x in range(0, 500, 9) for y in range(0, 400, 9)}
     assert any(text.startswith(("prediction: x ", "y: x ")) for text in texts)
 
 

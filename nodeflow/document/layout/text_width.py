@@ -1,12 +1,15 @@
-"""The width of text without loading a font: advances of the bundled fonts, in 1/1000 em.
+"""The width of text without Qt: advances of the bundled fonts, in 1/1000 em.
 
 A layout computed without a window needs the same sizes as in the window. A test compares this table
-with the fonts. Kerning is ignored; it only moves letters slightly closer.
+with the fonts; the advances of other characters come from the font's file. Kerning is ignored; it
+only moves letters slightly closer.
 """
 
 from __future__ import annotations
 
 from functools import lru_cache
+
+from nodeflow.document.layout.font_file import advances
 
 MONO = 600
 """The advance of every glyph of JetBrains Mono."""
@@ -34,13 +37,22 @@ _ADVANCES = {
     400: dict(zip(_CHARACTERS, _REGULAR, strict=True)),
     600: dict(zip(_CHARACTERS, _SEMIBOLD, strict=True)),
 }
-_WIDEST = 1000  # other characters are assumed to be a full em wide
+_WIDEST = 1000  # characters that the font lacks are assumed to be a full em wide
+_DIGIT = 648  # tabular figures, which the window uses
 
 
 @lru_cache(maxsize=65536)
 def text_width(text: str, size: float, weight: int = 400, mono: bool = False) -> float:
-    """Return the width of one line of text of `size` pixels; weight 400 or 600."""
+    """Return the width of one line of text of `size` pixels; weight 400, 500 or 600."""
     if mono:
         return len(text) * size * MONO / 1000
-    advances = _ADVANCES[weight]
-    return sum(advances.get(letter, _WIDEST) for letter in text) * size / 1000
+    known = _ADVANCES.get(weight, _DIGITS)
+    return sum(known.get(letter) or _other(letter, weight) for letter in text) * size / 1000
+
+
+_DIGITS = dict.fromkeys("0123456789", _DIGIT)
+
+
+def _other(letter: str, weight: int) -> float:
+    """Return the advance of a character that the table lacks."""
+    return advances(weight).get(ord(letter), _WIDEST)

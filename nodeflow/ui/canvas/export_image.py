@@ -1,6 +1,7 @@
-"""Exports the canvas as a picture file: PNG, or SVG and PDF with text as paths.
+"""Exports the canvas as a picture file: PNG, PDF with text as paths, and SVG.
 
-PNG and SVG files embed the graph that they show and can be opened again.
+PNG and SVG files embed the graph that they show and can be opened again. `nodeflow.drawing` makes
+the SVG; Qt makes one only of a comparison, whose marks just the canvas draws.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from nodeflow.document.analysis.analysis import Analysis
 from nodeflow.document.diff.comparison import Marks
 from nodeflow.document.io import embedded_graph, flow
 from nodeflow.document.model.document import Document
+from nodeflow.drawing.graph_file import svg_file
 from nodeflow.errors import FileProblem
 from nodeflow.host.protocol import ViewValue
 
@@ -33,7 +35,7 @@ def render_file(
     analysis: Analysis | None = None,
     marks: Marks | None = None,
 ) -> None:
-    """Draw a document into a file. Create an offscreen application if there is none.
+    """Draw a document into a file. Create an offscreen application if Qt needs one.
 
     Args:
         output: a ``.png``, ``.svg`` or ``.pdf`` path.
@@ -49,8 +51,13 @@ def render_file(
     Raises:
         FileProblem: the picture cannot be written.
     """
+    analysis = analysis or Analysis(document)
+    if output.suffix.lower() == ".svg" and marks is None:
+        options = {"theme": theme, "values": values, "views": views, "analysis": analysis}
+        _write(output, svg_file(document, **options).encode())
+        return
     application = _application()
-    view = _view(document, theme, values or {}, analysis or Analysis(document))
+    view = _view(document, theme, values or {}, analysis)
     named = ((document.node_named(name), value) for name, value in (views or {}).items())
     view.node_state.set_views({node.id: value for node, value in named if node is not None})
     if marks is not None:
@@ -61,9 +68,7 @@ def render_file(
         if kind == ".pdf":
             content = _pdf(view)
         elif kind == ".svg":
-            drawn = _svg(view)
-            drawn = embedded_graph.with_text_in_svg(drawn, text) if marks is None else drawn
-            content = drawn.encode()
+            content = _svg(view).encode()
         else:
             content = _png(view, scale)
             content = embedded_graph.with_text_in_png(content, text) if marks is None else content

@@ -8,13 +8,8 @@ from typing import Protocol
 from PySide6.QtCore import QObject, Signal
 
 from nodeflow.document.model.problems import Problem
+from nodeflow.drawing.shown_text import plain
 from nodeflow.errors import NodeflowError, Surface, said
-from nodeflow.ui.core.shown_text import brief
-
-
-def plain(message: str) -> str:
-    """Return a message without backticks, which mark names in a terminal; shorten a long one."""
-    return brief(message.replace("`", ""))
 
 
 class HasText(Protocol):

@@ -12,8 +12,8 @@ from nodeflow.document.analysis.analysis import Analysis
 from nodeflow.document.diff.comparison import Key, Marks
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import Wire
+from nodeflow.drawing import wire_shape
 from nodeflow.ui.canvas import CanvasView
-from nodeflow.ui.canvas.scene import wire_table
 from nodeflow.ui.canvas.scene.hit_test import WIRE_REACH
 from nodeflow.ui.canvas.view.keyboard import CanvasKeys
 from nodeflow.ui.core.theme import Theme
@@ -63,13 +63,13 @@ class ComparisonCanvas(CanvasView):
         if marks is None or not len(marks.gone):
             return None
         place, reach = camera.to_scene(at), WIRE_REACH / camera.scale
-        box = wire_table.bounds(marks.gone_ends)
+        box = wire_shape.bounds(marks.gone_ends)
         near = (box[:, 0] <= place.x() + reach) & (box[:, 2] >= place.x() - reach)
         near &= (box[:, 1] <= place.y() + reach) & (box[:, 3] >= place.y() - reach)
         which = np.flatnonzero(near)
         if not len(which):
             return None
-        gaps = wire_table.distance(marks.gone_ends[which], place.x(), place.y())
+        gaps = wire_shape.distance(marks.gone_ends[which], place.x(), place.y())
         nearest = int(gaps.argmin())
         return marks.gone[int(which[nearest])] if gaps[nearest] <= reach else None
 

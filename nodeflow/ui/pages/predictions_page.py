@@ -15,9 +15,10 @@ from PySide6.QtCore import (
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QTableView, QVBoxLayout, QWidget
 
+from nodeflow.drawing.shown_text import plain
 from nodeflow.host import protocol as p
 from nodeflow.number_text import counted, number
-from nodeflow.ui.core.messages import in_window, plain
+from nodeflow.ui.core.messages import in_window
 from nodeflow.ui.core.plain_tips import plain_tip
 from nodeflow.ui.core.theme import SPACE, TYPE, Theme, font
 from nodeflow.ui.core.theme_manager import ThemeManager

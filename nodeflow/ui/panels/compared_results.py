@@ -13,6 +13,7 @@ from nodeflow.document.analysis.analysis import Analysis
 from nodeflow.document.analysis.node_flags import view_of
 from nodeflow.document.io import flow
 from nodeflow.document.model.names import natural_key
+from nodeflow.drawing.views.view import Choice, discover_views
 from nodeflow.errors import NodeflowError
 from nodeflow.host.protocol import ViewSpec
 from nodeflow.host.run_view_messages import RunView
@@ -31,7 +32,6 @@ from nodeflow.ui.panels.panel import LatePanel, PanelContext, PanelSpec, Place
 from nodeflow.ui.panels.parts.run_cell import SAMPLES, RunCell
 from nodeflow.ui.panels.parts.run_overlays import RunOverlays
 from nodeflow.ui.panels.predictions import SPLITS
-from nodeflow.ui.views.drawing import Choice, discover_views
 
 EMPTY = (
     "Select two or more runs in the Runs panel and choose Compare results. Their fits, decision "

@@ -18,6 +18,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from nodeflow.drawing.views.projection import METRICS, title
+from nodeflow.drawing.views.rates import SPLITS
 from nodeflow.host.protocol import ViewSpec, ViewValue
 from nodeflow.host.views.projection import ProjectionData, methods
 from nodeflow.number_text import count, number
@@ -32,8 +34,6 @@ from nodeflow.ui.inspector.editors import QuietCombo, fitting_combo
 from nodeflow.ui.panels.panel import LatePanel, PanelContext, PanelSpec, Place
 from nodeflow.ui.panels.parts.in_front import InFront
 from nodeflow.ui.panels.parts.point_canvas import PointCanvas
-from nodeflow.ui.views.projection import METRICS, title
-from nodeflow.ui.views.rates import SPLITS
 
 ASKER = "points"
 SIDE = 190

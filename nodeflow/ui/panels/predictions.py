@@ -21,6 +21,7 @@ from PySide6.QtWidgets import (
 )
 
 from nodeflow import number_text
+from nodeflow.drawing.views.view import ShownView, discover_views
 from nodeflow.host.protocol import ViewSpec, ViewValue
 from nodeflow.host.views.predictions import NO_FILTER, PAGE, WRONG, PredictionData
 from nodeflow.ui.actions.binding import Binding
@@ -38,7 +39,6 @@ from nodeflow.ui.panels.parts.in_front import InFront
 from nodeflow.ui.panels.parts.matrix_view import MatrixView
 from nodeflow.ui.panels.parts.sample_grid import SampleGrid
 from nodeflow.ui.panels.parts.view_page import ViewCanvas
-from nodeflow.ui.views.drawing import ShownView, discover_views
 
 ASKER = "predictions"
 SAMPLES = "samples"

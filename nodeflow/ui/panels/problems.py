@@ -23,10 +23,11 @@ from nodeflow.document.diff.conflicts import OURS, THEIRS, Conflict
 from nodeflow.document.diff.problems import ConflictProblem
 from nodeflow.document.diff.resolve import KEPT
 from nodeflow.document.model.problems import Problem
+from nodeflow.drawing.shown_text import plain
 from nodeflow.number_text import counted
 from nodeflow.ui.actions.binding import Binding
 from nodeflow.ui.actions.specs import ActionSpec
-from nodeflow.ui.core.messages import in_window, plain
+from nodeflow.ui.core.messages import in_window
 from nodeflow.ui.core.plain_tips import plain_tip
 from nodeflow.ui.core.problem_list import ProblemList
 from nodeflow.ui.core.shown_text import on_button

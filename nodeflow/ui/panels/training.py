@@ -23,6 +23,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from nodeflow.drawing.shown_text import plain
 from nodeflow.host import protocol as p
 from nodeflow.host.messages.values import SPLIT_WORDS
 from nodeflow.number_text import count, number
@@ -31,7 +32,7 @@ from nodeflow.ui.actions.binding import Binding
 from nodeflow.ui.actions.specs import ActionSpec
 from nodeflow.ui.core.data_selection import DataSelection
 from nodeflow.ui.core.engine.shown_step import ShownStep
-from nodeflow.ui.core.messages import in_window, plain, sentence
+from nodeflow.ui.core.messages import in_window, sentence
 from nodeflow.ui.core.plain_tips import plain_tip
 from nodeflow.ui.core.redraw_throttle import FASTEST_MS, RedrawThrottle
 from nodeflow.ui.core.settings import Settings

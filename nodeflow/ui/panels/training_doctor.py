@@ -18,13 +18,14 @@ from PySide6.QtWidgets import (
 )
 
 from nodeflow.document.edit.offers.apply_hint import apply_edits, can_apply
+from nodeflow.drawing.shown_text import plain
 from nodeflow.errors import NodeflowError
 from nodeflow.number_text import count
 from nodeflow.train.diagnosis.hints import Hint
 from nodeflow.train.events import Event, Hints, Started
 from nodeflow.ui.actions.binding import Binding
 from nodeflow.ui.actions.specs import ActionSpec
-from nodeflow.ui.core.messages import plain, sentence
+from nodeflow.ui.core.messages import sentence
 from nodeflow.ui.core.plain_tips import plain_tip
 from nodeflow.ui.core.theme import SPACE, Theme, icon
 from nodeflow.ui.core.theme_manager import ThemeManager

@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from nodeflow.drawing.views.view import discover_views
 from nodeflow.host import protocol as p
 from nodeflow.host.arrangement import measured
 from nodeflow.number_text import count
@@ -49,7 +50,6 @@ from nodeflow.ui.panels.parts.picture_ways import Way
 from nodeflow.ui.panels.parts.runs_beside import RunsBeside
 from nodeflow.ui.panels.parts.step_comparison import StepComparison
 from nodeflow.ui.panels.plots.shared_plots import SharedPlots
-from nodeflow.ui.views.drawing import discover_views
 
 VIEWS = 3
 """Index of the first tab with a view; the tabs before it show the value itself."""

@@ -31,10 +31,10 @@ from nodeflow.document.edit.replace_op import fits_in_place, replace_op
 from nodeflow.document.edit.rewiring import insert_on_wire, insertion
 from nodeflow.document.layout.layered import COLUMN_GAP
 from nodeflow.document.model.records import Wire
+from nodeflow.drawing import card_data
 from nodeflow.graph.declaration import NodeDeclaration
 from nodeflow.graph.types import DTYPES
 from nodeflow.ui.canvas import CanvasView, WireContext
-from nodeflow.ui.canvas.scene import card_data
 from nodeflow.ui.canvas.view.free_position import free_position
 from nodeflow.ui.canvas.view.graph_edits import InsertContext, ReplaceContext
 from nodeflow.ui.core.settings import Settings

@@ -16,12 +16,13 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from nodeflow.drawing.shown_text import brief
 from nodeflow.errors import NodeflowError
 from nodeflow.number_text import count, counted
 from nodeflow.train.saving.weights import Match
 from nodeflow.ui.actions.action_set import ActionSet
 from nodeflow.ui.core.messages import in_window, listed
-from nodeflow.ui.core.shown_text import brief, in_title
+from nodeflow.ui.core.shown_text import in_title
 from nodeflow.ui.core.theme import SPACE
 from nodeflow.ui.core.widgets import label, logo
 

@@ -10,8 +10,8 @@ from itertools import islice
 from nodeflow.document.analysis.paths import ALONE, unused, walk
 from nodeflow.document.analysis.subgraph_interface import BORDER
 from nodeflow.document.model.records import SUBGRAPH, NodeRecord
+from nodeflow.drawing import value_preview
 from nodeflow.ui.canvas import CanvasView
-from nodeflow.ui.canvas.scene import value_preview
 from nodeflow.ui.core.workspace import Workspace
 from nodeflow.ui.popups.fuzzy_match import score
 from nodeflow.ui.popups.quick_pick import QuickPick, Row

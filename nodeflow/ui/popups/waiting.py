@@ -16,8 +16,9 @@ from PySide6.QtCore import QEvent, QEventLoop, QObject, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QCloseEvent
 from PySide6.QtWidgets import QDialog, QDialogButtonBox, QProgressBar, QVBoxLayout, QWidget
 
+from nodeflow.drawing.shown_text import brief
 from nodeflow.ui.core import gui_gc
-from nodeflow.ui.core.shown_text import brief, in_title
+from nodeflow.ui.core.shown_text import in_title
 from nodeflow.ui.core.theme import SPACE
 from nodeflow.ui.core.thread_signal import ThreadSignal
 from nodeflow.ui.core.widgets import label

@@ -1,5 +1,1 @@
-"""Drawings of tensor views: one module with a `VIEW` for each kind that the engine computes.
-
-Each module draws the data that the module of the same name in ``nodeflow.host.views`` computes. It
-uses only a painter, so a view looks the same on a node, in the Viewer and in an exported picture.
-"""
+"""Views of tensors drawn by Qt: `sheet` paints what `nodeflow.drawing.views` draws."""

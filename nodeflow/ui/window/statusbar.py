@@ -5,9 +5,10 @@ from __future__ import annotations
 from PySide6.QtCore import Qt, QTimer, Signal, SignalInstance, Slot
 from PySide6.QtWidgets import QStatusBar, QToolButton, QWidget
 
+from nodeflow.drawing.shown_text import plain
 from nodeflow.host.protocol import EditState
 from nodeflow.number_text import counted
-from nodeflow.ui.core.messages import in_window, listed, plain
+from nodeflow.ui.core.messages import in_window, listed
 from nodeflow.ui.core.plain_tips import plain_tip
 from nodeflow.ui.core.theme import Theme, dot, icon
 from nodeflow.ui.core.theme_manager import ThemeManager

@@ -9,13 +9,13 @@ import pytest
 
 from nodeflow.document.edit.set_flags import set_view
 from nodeflow.document.io import flow
+from nodeflow.drawing.views import projection
 from nodeflow.host import protocol as p
 from nodeflow.host.evaluation.evaluator import Evaluator
 from nodeflow.host.views.kind import ViewProblem
 from nodeflow.host.views.pinned import spec_of
 from nodeflow.host.views.projection import PCA, compute, methods
 from nodeflow.resources import example
-from nodeflow.ui.views import projection
 
 
 def evaluator() -> Evaluator:

@@ -8,9 +8,9 @@ from PySide6.QtGui import QColor, QImage, QPainter
 
 from nodeflow.document.edit import commands
 from nodeflow.document.model.document import Document
+from nodeflow.drawing import frame_titles
 from nodeflow.ui.canvas.paint import background_layer, frame_notes
 from nodeflow.ui.canvas.paint.background_layer import LABEL_HEIGHT
-from nodeflow.ui.canvas.scene import frame_titles
 from nodeflow.ui.core import text_metrics
 
 pytestmark = pytest.mark.usefixtures("qapp")

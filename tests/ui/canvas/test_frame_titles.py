@@ -11,9 +11,9 @@ from nodeflow.document.analysis.analysis import Analysis
 from nodeflow.document.edit import commands
 from nodeflow.document.io import flow
 from nodeflow.document.model.records import FrameRecord
+from nodeflow.drawing import frame_titles, wire_shape
 from nodeflow.resources import example, examples
 from nodeflow.ui.canvas import CanvasView
-from nodeflow.ui.canvas.scene import frame_titles, wire_table
 from nodeflow.ui.core import text_metrics
 from nodeflow.ui.core.theme import LIGHT
 
@@ -53,7 +53,7 @@ def test_no_long_wire_of_an_example_runs_through_a_title_or_a_note(qapp, path):
     canvas = CanvasView(document, Analysis(document), LIGHT)
     scene = canvas.scene
     slots, ends = scene.wires_in(QRectF(-1e5, -1e5, 2e5, 2e5))
-    points = wire_table.curve_points(ends, 200, 1.0, scene.wires.lane[slots])
+    points = wire_shape.curve_points(ends, 200, 1.0, scene.wires.lane[slots])
     length = np.hypot(*np.moveaxis(np.diff(points, axis=1), 2, 0)).sum(axis=1)
     crossed = []
     for record in document.frames.values():

@@ -15,6 +15,10 @@ import pytest
 from PySide6.QtCore import QPointF, QRectF
 from PySide6.QtGui import QImage, QPainter
 
+from nodeflow.drawing import card_data, value_preview
+from nodeflow.drawing.card_data import CardData, PortData
+from nodeflow.drawing.geometry import Rect
+from nodeflow.drawing.shapes import Shapes, Text
 from nodeflow.graph.types import DTYPES
 from nodeflow.host.evaluation.previews import make_preview
 from nodeflow.host.protocol import Preview
@@ -22,8 +26,6 @@ from nodeflow.number_text import number
 from nodeflow.ui.canvas.paint import lod_titles
 from nodeflow.ui.canvas.paint.card_painter import FAR, FULL, CardPainter
 from nodeflow.ui.canvas.paint.wire_layer import wire_dash, wire_pen
-from nodeflow.ui.canvas.scene import card_data, value_preview
-from nodeflow.ui.canvas.scene.card_data import CardData, PortData
 from nodeflow.ui.canvas.scene.scene_model import DTYPE_CODES, FEED_STYLE
 from nodeflow.ui.core import text_metrics
 from nodeflow.ui.core.theme import DARK, LIGHT
@@ -252,27 +254,23 @@ def test_numbers_of_a_table_keep_apart(qapp):
     assert widest <= room
 
 
-def test_a_table_that_is_cut_says_how_many_rows_there_are(qapp, monkeypatch):
-    texts = []
-    monkeypatch.setattr(text_metrics, "draw", lambda _, x, y, text, *__, **how: texts.append(text))
-    image = QImage(200, 200, QImage.Format.Format_ARGB32)
-    painter = QPainter(image)
-    table = make_preview(np.zeros((70, 3), np.float32))
-    value_preview.draw(painter, QRectF(0, 0, 200, 200), table, LIGHT)
-    painter.end()
-    assert table.kind == "table" and texts[-1] == "… 70 rows"
+def test_a_table_that_is_cut_says_how_many_rows_there_are():
+    sheet, table = Shapes(), make_preview(np.zeros((70, 3), np.float32))
+    value_preview.draw(sheet, Rect(0, 0, 200, 200), table)
+    last = sheet.found[-1]
+    assert table.kind == "table" and isinstance(last, Text) and last.text == "… 70 rows"
 
 
-def test_pictures_are_the_right_way_up(qapp, as_array):
+def test_pictures_are_the_right_way_up():
     picture = np.zeros((4, 6), np.uint8)
     picture[0, 5] = 255
-    shown = as_array(value_preview._to_image(picture, Preview("image"), LIGHT))
+    shown = value_preview._pixels(picture, Preview("image"), LIGHT)
     assert np.array_equal(shown[:, :, 0], picture)
 
 
-def test_heat_maps_survive_what_is_not_finite(qapp, as_array):
+def test_heat_maps_survive_what_is_not_finite():
     field = np.array([[np.nan, np.inf], [-np.inf, 0.5]])
-    shown = as_array(value_preview._to_image(field, Preview("heatmap"), LIGHT))
+    shown = value_preview._pixels(field, Preview("heatmap"), LIGHT)
     assert shown.shape == (2, 2, 3)
 
 
@@ -296,6 +294,6 @@ def test_names_from_afar_are_broken_before_they_are_cut(qapp, name, lines):
 
 
 def test_the_only_element_of_a_table_is_seen_from_afar(qapp):
-    card = QRectF(0, 0, 168, 100)
+    card = Rect(0, 0, 168, 100)
     assert value_preview.far_area(make_preview(np.array([7])), card) is not None
     assert value_preview.far_area(make_preview(np.array([7, 8])), card) is None

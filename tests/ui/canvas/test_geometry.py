@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QImage, QPainter
 
-from nodeflow.ui.canvas.scene import wire_lanes, wire_routing, wire_table
+from nodeflow.drawing import wire_lanes, wire_routing, wire_shape
 from nodeflow.ui.canvas.scene.camera import MAX_STEP, MIN_STEP, Camera
 from nodeflow.ui.canvas.scene.slot_map import SlotMap
 from nodeflow.ui.canvas.scene.spatial_grid import SpatialGrid
@@ -51,7 +51,7 @@ def test_arrays_of_another_layout_are_refused(qapp, bad):
 @pytest.mark.thorough
 @given(ends)
 def test_curves_start_and_end_at_their_ends(rows):
-    points = wire_table.curve_points(rows, 12)
+    points = wire_shape.curve_points(rows, 12)
     assert np.allclose(points[:, 0], rows[:, :2], atol=1e-9)
     assert np.allclose(points[:, -1], rows[:, 2:], atol=1e-9)
 
@@ -59,7 +59,7 @@ def test_curves_start_and_end_at_their_ends(rows):
 @pytest.mark.thorough
 @given(ends)
 def test_bounds_hold_every_point_of_a_curve(rows):
-    points, box = wire_table.curve_points(rows, 40), wire_table.bounds(rows)
+    points, box = wire_shape.curve_points(rows, 40), wire_shape.bounds(rows)
     assert (points[..., 0] >= box[:, None, 0] - 1e-6).all()
     assert (points[..., 1] >= box[:, None, 1] - 1e-6).all()
     assert (points[..., 0] <= box[:, None, 2] + 1e-6).all()
@@ -69,15 +69,15 @@ def test_bounds_hold_every_point_of_a_curve(rows):
 @pytest.mark.thorough
 @given(ends, st.floats(-900, 900), st.floats(-900, 900))
 def test_distance_is_that_of_a_densely_sampled_curve(rows, x, y):
-    dense = wire_table.curve_points(rows, 4000)
+    dense = wire_shape.curve_points(rows, 4000)
     expected = np.hypot(dense[..., 0] - x, dense[..., 1] - y).min(axis=1)
     length = np.hypot(*np.diff(dense, axis=1).transpose(2, 0, 1)).sum(axis=1)
-    assert np.all(np.abs(wire_table.distance(rows, x, y) - expected) <= 0.02 * length + 0.1)
+    assert np.all(np.abs(wire_shape.distance(rows, x, y) - expected) <= 0.02 * length + 0.1)
 
 
 def test_a_dashed_wire_is_solid_for_its_share():
     rows = np.array([[0.0, 0, 800, 0]])
-    drawn = wire_table.smooth(rows, (6.0, 4.0))
+    drawn = wire_shape.smooth(rows, (6.0, 4.0))
     length = np.hypot(drawn[:, 2] - drawn[:, 0], drawn[:, 3] - drawn[:, 1]).sum()
     assert length == pytest.approx(800 * 0.6, rel=0.05)
 
@@ -154,7 +154,7 @@ def test_a_wire_backwards_passes_between_rows_and_else_above_both_cards():
     level = between[np.isclose(between[:, 1], 400)]
     assert level[:, 0].max() > 900 and level[:, 0].min() < 0
     assert above[:, 1].min() == 300 - wire_routing.ABOVE
-    assert wire_table.distance(rows[:1], 450, 403)[0] == pytest.approx(3)
+    assert wire_shape.distance(rows[:1], 450, 403)[0] == pytest.approx(3)
     doubled = wire_routing.routes(rows[:1] * 2, 2.0)
     assert np.allclose(doubled, wire_routing.routes(rows[:1]) * 2)
 

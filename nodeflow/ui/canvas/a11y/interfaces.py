@@ -23,9 +23,9 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QWidget
 from shiboken6 import VoidPtr, getCppPointer, isValid
 
+from nodeflow.drawing.card_data import CardData
 from nodeflow.ui.canvas.a11y import descriptions
 from nodeflow.ui.canvas.a11y.actions import NodeActions, PortActions
-from nodeflow.ui.canvas.scene.card_data import CardData
 from nodeflow.ui.canvas.scene.drawn_marks import KINDS
 from nodeflow.ui.canvas.scene.hit_test import PORT_REACH
 from nodeflow.ui.canvas.scene.scene_model import SceneModel

@@ -9,8 +9,8 @@ from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QPainter, QPen
 
 from nodeflow.document.edit.rewiring import cut_wires
+from nodeflow.drawing import wire_shape
 from nodeflow.ui.canvas.gestures.base import Gesture, Modifiers
-from nodeflow.ui.canvas.scene import wire_table
 from nodeflow.ui.canvas.scene.scene_model import SceneModel
 from nodeflow.ui.canvas.scene.viewport import Viewport
 from nodeflow.ui.core import array_painting
@@ -65,7 +65,7 @@ class CutWires(Gesture):
         slots, ends = slots[shown], ends[shown]
         if not len(slots):
             return
-        points = wire_table.curve_points(ends, 32, 1.0, scene.wires.lane[slots])
+        points = wire_shape.curve_points(ends, 32, 1.0, scene.wires.lane[slots])
         for slot in slots[_crosses(points, np.array(a), np.array(b))].tolist():
             key = scene.wires.slots.key(slot)
             if key not in self.crossed:

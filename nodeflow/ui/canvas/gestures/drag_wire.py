@@ -14,16 +14,17 @@ from nodeflow.document.analysis.wire_check import Verdict, check_wire
 from nodeflow.document.edit import commands
 from nodeflow.document.edit.offers.conversions import Offer, advised, offers
 from nodeflow.document.model.records import Wire
+from nodeflow.drawing import card_data, wire_shape
+from nodeflow.drawing.card_data import PortData
+from nodeflow.drawing.shown_text import plain
 from nodeflow.ui.canvas.gestures.base import Gesture, Modifiers
 from nodeflow.ui.canvas.paint.card_painter import CardPainter
 from nodeflow.ui.canvas.paint.renderer import Renderer
-from nodeflow.ui.canvas.scene import card_data, wire_table
-from nodeflow.ui.canvas.scene.card_data import PortData
 from nodeflow.ui.canvas.scene.hit_test import Hit
 from nodeflow.ui.canvas.scene.scene_model import SceneModel
 from nodeflow.ui.canvas.scene.viewport import Viewport
 from nodeflow.ui.core import array_painting, text_metrics
-from nodeflow.ui.core.messages import in_window, plain
+from nodeflow.ui.core.messages import in_window
 from nodeflow.ui.core.theme import Theme, draw_icon
 
 MOST_HALOS = 60
@@ -219,7 +220,7 @@ class DragWire(Gesture):
         self._paint_fitting(painter, theme)
         painter.setPen(QPen(color, 2.5, Qt.PenStyle.SolidLine, Qt.PenCapStyle.FlatCap))
         dash = (6.0, 5.0) if refused else None
-        array_painting.draw_lines(painter, wire_table.smooth(ends, dash, viewport.camera.scale))
+        array_painting.draw_lines(painter, wire_shape.smooth(ends, dash, viewport.camera.scale))
         painter.setPen(QPen(theme.color("canvas"), 2))
         painter.setBrush(color)
         painter.drawEllipse(end, 6, 6)

@@ -9,9 +9,10 @@ from PySide6.QtGui import QPainter, QPen
 from nodeflow.document.edit.make_room import make_room
 from nodeflow.document.edit.rewiring import Insertion, insert_on_wire, insertion
 from nodeflow.document.model.records import NodeRecord
-from nodeflow.ui.canvas.scene import wire_table
-from nodeflow.ui.canvas.scene.card_data import CardData
-from nodeflow.ui.canvas.scene.scene_model import SceneModel, port_place
+from nodeflow.drawing import wire_shape
+from nodeflow.drawing.card_data import CardData
+from nodeflow.drawing.wire_places import port_place
+from nodeflow.ui.canvas.scene.scene_model import SceneModel
 from nodeflow.ui.canvas.scene.viewport import Viewport
 from nodeflow.ui.core import array_painting
 from nodeflow.ui.core.theme import Theme
@@ -63,8 +64,8 @@ class InsertOnDrop:
             return None
         lane = scene.wires.lane[slots]
         gaps = np.minimum(
-            wire_table.distance(ends, pointer.x(), pointer.y(), lane),
-            wire_table.distance(ends, middle.x(), middle.y(), lane) / 3,
+            wire_shape.distance(ends, pointer.x(), pointer.y(), lane),
+            wire_shape.distance(ends, middle.x(), middle.y(), lane) / 3,
         )
         nearest = int(gaps.argmin())
         return scene.wires.slots.key(int(slots[nearest])) if gaps[nearest] <= reach else None
@@ -89,5 +90,5 @@ class InsertOnDrop:
         ends = np.array([[start.x(), start.y(), a.x(), a.y()], [b.x(), b.y(), end.x(), end.y()]])
         painter.setPen(QPen(theme.color("accent"), 2.5))
         array_painting.draw_lines(
-            painter, wire_table.smooth(ends, (7.0, 5.0), viewport.camera.scale)
+            painter, wire_shape.smooth(ends, (7.0, 5.0), viewport.camera.scale)
         )

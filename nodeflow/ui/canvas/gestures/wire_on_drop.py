@@ -9,10 +9,11 @@ from PySide6.QtGui import QPainter, QPen
 from nodeflow.document.edit.offers.wiring_guess import main_port, takes_from
 from nodeflow.document.layout.layered import COLUMN_GAP
 from nodeflow.document.model.records import NodeRecord
-from nodeflow.ui.canvas.scene import wire_table
-from nodeflow.ui.canvas.scene.card_data import CardData
+from nodeflow.drawing import wire_shape
+from nodeflow.drawing.card_data import CardData
+from nodeflow.drawing.wire_places import port_place
 from nodeflow.ui.canvas.scene.hit_test import hit_test
-from nodeflow.ui.canvas.scene.scene_model import SceneModel, port_place
+from nodeflow.ui.canvas.scene.scene_model import SceneModel
 from nodeflow.ui.canvas.scene.viewport import Viewport
 from nodeflow.ui.core import array_painting
 from nodeflow.ui.core.theme import Theme
@@ -73,5 +74,5 @@ class WireOnDrop:
         ends = np.array([[start.x(), start.y(), end.x(), end.y()]])
         painter.setPen(QPen(theme.color("accent"), 2.5))
         array_painting.draw_lines(
-            painter, wire_table.smooth(ends, (7.0, 5.0), viewport.camera.scale)
+            painter, wire_shape.smooth(ends, (7.0, 5.0), viewport.camera.scale)
         )

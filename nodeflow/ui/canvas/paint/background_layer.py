@@ -6,16 +6,13 @@ import numpy as np
 from PySide6.QtCore import QPointF, QRectF, QSizeF, Qt
 from PySide6.QtGui import QColor, QPainter, QPen, QPixmap
 
+from nodeflow.drawing import frame_titles
+from nodeflow.drawing.card_looks import FRAME_RADIUS, FRAME_TINT, GRID, GRID_DOT
+from nodeflow.drawing.frame_titles import frame_role, stacked
 from nodeflow.ui.canvas.paint import frame_notes
 from nodeflow.ui.canvas.paint.paint_context import PaintContext
-from nodeflow.ui.canvas.scene import frame_titles
-from nodeflow.ui.canvas.scene.frame_order import stacked
 from nodeflow.ui.core import array_painting, text_metrics
 from nodeflow.ui.core.theme import Theme, mix
-
-GRID = 24.0
-DOT = 1.5
-"""Size of a grid dot, in view pixels."""
 
 
 def paint_background(painter: QPainter, context: PaintContext) -> None:
@@ -34,11 +31,11 @@ def paint_background(painter: QPainter, context: PaintContext) -> None:
         np.arange(top, context.area.bottom() + spacing, spacing) * context.scale
         + context.offset.y()
     )
-    size = max(1, round(DOT * context.dpr))
+    size = max(1, round(GRID_DOT * context.dpr))
     columns = np.floor(x * context.dpr + 0.499) - size // 2  # in device pixels
     rows = np.floor(y * context.dpr + 0.499) - size // 2
     if context.exporting:
-        _paint_dots(painter, columns, rows, DOT, context.theme.color("grid"))
+        _paint_dots(painter, columns, rows, GRID_DOT, context.theme.color("grid"))
         return
     # a row of dots, copied for each row
     strip = QPixmap(int(columns[-1] - columns[0]) + size, size)
@@ -74,19 +71,9 @@ def painter_area(context: PaintContext) -> QRectF:
     return QRectF(corner, context.area.size() * context.scale)
 
 
-FRAME_RADIUS = 14.0
-
-
-_FORMER = {"metrics": "metric"}
-"""Names of colours in older files, with the current name."""
-
-
 def frame_color(theme: Theme, name: str) -> QColor:
     """Return the colour of a frame by its name: ``#rrggbb``, a category, or the default."""
-    if name.startswith("#") and QColor.isValidColorName(name):
-        return QColor(name)
-    name = _FORMER.get(name, name)
-    return theme.category(name) if name in theme.categories else theme.color("accent")
+    return QColor(theme.hex(frame_role(name)))
 
 
 def paint_frames(painter: QPainter, context: PaintContext) -> None:
@@ -115,7 +102,7 @@ def paint_frame(
     theme = context.theme
     color = frame_color(theme, color_name)
     painter.setPen(QPen(mix(theme.color("canvas"), color, 0.35), 1.25))
-    painter.setBrush(mix(theme.color("canvas"), color, 0.07 if not theme.is_dark else 0.10))
+    painter.setBrush(mix(theme.color("canvas"), color, FRAME_TINT))
     painter.drawRoundedRect(rect, FRAME_RADIUS, FRAME_RADIUS)
     if context.level == "block":
         return

@@ -17,8 +17,8 @@ from dataclasses import dataclass, field
 from PySide6.QtCore import QPointF, QRect, QRectF, QSize, Qt
 from PySide6.QtGui import QImage, QPainter, QPixmap
 
+from nodeflow.drawing.card_data import DOT_FORM, CardData
 from nodeflow.ui.canvas.paint.card_painter import MARGIN, CardPainter
-from nodeflow.ui.canvas.scene.card_data import DOT_FORM, CardData
 
 PAGE = 2048
 BODY_PIXELS = PAGE * PAGE

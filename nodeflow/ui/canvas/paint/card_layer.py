@@ -6,19 +6,18 @@ import numpy as np
 from PySide6.QtCore import QPointF, QRect, QRectF, Qt
 from PySide6.QtGui import QPainter, QPen
 
+from nodeflow.drawing.card_data import CardData
+from nodeflow.drawing.card_looks import CURVE, RADIUS, SIGN_RADIUS
 from nodeflow.ui.canvas.paint.card_atlas import Page
-from nodeflow.ui.canvas.paint.card_painter import FULL, MARGIN, RADIUS, CardPainter, blend
+from nodeflow.ui.canvas.paint.card_painter import FULL, MARGIN, CardPainter, blend
 from nodeflow.ui.canvas.paint.paint_context import PaintContext
 from nodeflow.ui.canvas.scene import override_badge
-from nodeflow.ui.canvas.scene.card_data import CardData
 from nodeflow.ui.canvas.scene.scene_model import SEVERITY_ROLES
 from nodeflow.ui.core import array_painting, text_metrics
 from nodeflow.ui.core.theme import mix
 
-BREAKPOINT, SMALLEST_BREAKPOINT = 8.0, 4.5
-"""Radius in pixels of the signs for breakpoints and plots: at full size, and the smallest."""
-CURVE = ((-0.5, -0.4), (-0.2, 0.15), (0.1, -0.05), (0.5, 0.4))
-"""The sign of a plot, in radii."""
+SMALLEST_SIGN = 4.5
+"""The smallest radius in pixels of the signs on a card's corners."""
 
 
 def paint_bodies(painter: QPainter, context: PaintContext) -> None:
@@ -193,7 +192,7 @@ def _paint_breakpoints(painter: QPainter, context: PaintContext, slots: np.ndarr
     stopping = slots[context.scene.stops[slots]]
     if not len(stopping):
         return
-    radius = min(max(BREAKPOINT * context.scale, SMALLEST_BREAKPOINT), BREAKPOINT)
+    radius = min(max(SIGN_RADIUS * context.scale, SMALLEST_SIGN), SIGN_RADIUS)
     corners = view_rects(context, stopping)[:, :2] + radius / 2
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     painter.setPen(QPen(context.theme.color("canvas"), max(1.0, radius / 4)))
@@ -207,7 +206,7 @@ def _paint_plotted(painter: QPainter, context: PaintContext, slots: np.ndarray) 
     plotted = slots[context.scene.plotted[slots]]
     if not len(plotted):
         return
-    radius = min(max(BREAKPOINT * context.scale, SMALLEST_BREAKPOINT), BREAKPOINT)
+    radius = min(max(SIGN_RADIUS * context.scale, SMALLEST_SIGN), SIGN_RADIUS)
     rects = view_rects(context, plotted)
     corners = rects[:, :2] + np.stack([rects[:, 2], np.zeros(len(rects))], axis=1)
     corners += [-radius / 2, radius / 2]
@@ -226,7 +225,7 @@ def _paint_bounded(painter: QPainter, context: PaintContext, slots: np.ndarray) 
     bounded = slots[context.scene.bounded[slots]]
     if not len(bounded):
         return
-    radius = min(max(BREAKPOINT * context.scale, SMALLEST_BREAKPOINT), BREAKPOINT)
+    radius = min(max(SIGN_RADIUS * context.scale, SMALLEST_SIGN), SIGN_RADIUS)
     rects = view_rects(context, bounded)
     corners = rects[:, :2] + np.stack([np.zeros(len(rects)), rects[:, 3]], axis=1)
     corners += [radius / 2, -radius / 2]

@@ -8,50 +8,35 @@ from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPainterPath, QPen, QPolygonF
 
 from nodeflow.document.model.records import SUBGRAPH
+from nodeflow.drawing import card_data, value_preview
+from nodeflow.drawing.card_data import CardData, PortData
+from nodeflow.drawing.card_looks import (
+    DEVICE_STRIP,
+    FAINT,
+    LOUD,
+    OFF,
+    PORT_RADIUS,
+    PROBLEM_LOOKS,
+    RADIUS,
+    STATUS_ICONS,
+    THICK,
+)
 from nodeflow.graph.types import INTEGERS
 from nodeflow.ui.canvas.paint import op_icons
 from nodeflow.ui.canvas.paint.lod_titles import LINE, set_name
-from nodeflow.ui.canvas.scene import card_data, value_preview
-from nodeflow.ui.canvas.scene.card_data import CardData, PortData
 from nodeflow.ui.core import text_metrics
 from nodeflow.ui.core import theme as themes
 from nodeflow.ui.core.theme import Theme, mix
+from nodeflow.ui.views.sheet import Sheet, rect_of
 
-RADIUS = 10.0
 MARGIN = 14.0
 """Room around a card for its shadow and its ports, in scene units."""
-PORT_RADIUS = 5.0
-DEVICE_STRIP = 5.0
 SMALLEST_FAR = 18.0
 """Smallest size of names on zoomed-out cards before they are elided."""
 
 FULL, FAR, TINY = "full", "far", "tiny"
 TINY_GROWS = 1.7
 """Size factor of names on the smallest cards that have names."""
-
-STATUS_ICONS = {
-    "running": ("loader-circle", "accent"),
-    "done": ("circle-check", "ok"),
-    "stale": ("history", "ink_faint"),
-    "muted": ("eye-off", "ink_faint"),
-    "inactive": ("pause", "ink_faint"),
-    "bypassed": ("route", "ink_muted"),
-    "outer": ("external-link", "ink_faint"),
-    "hit": ("pause", "error"),
-}
-
-_THICK = {"running": "accent", "hit": "error"}
-"""States with a thick border, and its colour."""
-_OFF = ("muted", "bypassed")
-_FAINT = (*_OFF, "inactive")
-_LOUD = {"warning": "warning", "error": "error", "incomplete": "ink_faint"}
-"""Levels of problems that a card shows at every zoom, and the colour of border, port and name."""
-_PROBLEM_LOOKS = {
-    "error": ("error", "error_soft", "circle-alert"),
-    "warning": ("warning", "warning_soft", "triangle-alert"),
-    "incomplete": ("ink_muted", "sunken", "plug"),
-    "info": ("ink_muted", "accent_soft", "info"),
-}
 
 
 @dataclass(frozen=True)
@@ -92,10 +77,11 @@ class CardPainter:
         whole = QRectF(0, 0, card.width, card.height)
         if card.form != card_data.CARD_FORM:
             return None if level == FULL else whole
-        if card.severity in _LOUD or card.status == "bypassed":
+        if card.severity in LOUD or card.status == "bypassed":
             return whole
         if level != FULL:
-            return value_preview.far_area(card.value, whole)
+            found = value_preview.far_area(card.value, rect_of(whole))
+            return None if found is None else QRectF(*found)
         height = card.value_height
         # without the edges, which hold the border and the line above
         inner = QRectF(10, card.value_top + 3, card.width - 20, height - 7)
@@ -109,7 +95,7 @@ class CardPainter:
             return
         if level != FULL:
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-            value_preview.draw_far(painter, area, card.value, self.theme)
+            value_preview.draw_far(self._sheet(painter), rect_of(area), card.value)
             return
         around = area.adjusted(-16, -16, 16, 16)  # more than a pixel at any zoom
         painter.fillRect(around, self.theme.color("sunken"))
@@ -158,16 +144,16 @@ class CardPainter:
         painter.drawPath(whole.intersected(strip))
 
     def _border(self, painter: QPainter, card: CardData) -> None:
-        border = self.theme.color("border_strong" if card.status in _OFF else "border")
-        if card.severity in _LOUD:
-            border = self.theme.color(_LOUD[card.severity])
-        elif card.status in _THICK:
-            border = self.theme.color(_THICK[card.status])
-        dashed = card.status in (*_OFF, "outer")
+        border = self.theme.color("border_strong" if card.status in OFF else "border")
+        if card.severity in LOUD:
+            border = self.theme.color(LOUD[card.severity])
+        elif card.status in THICK:
+            border = self.theme.color(THICK[card.status])
+        dashed = card.status in (*OFF, "outer")
         style = Qt.PenStyle.DashLine if dashed else Qt.PenStyle.SolidLine
         if card.status == "outer":
             border = self.theme.color("border_strong")
-        painter.setPen(QPen(border, 2.0 if card.status in _THICK else 1.0, style))
+        painter.setPen(QPen(border, 2.0 if card.status in THICK else 1.0, style))
         painter.setBrush(Qt.BrushStyle.NoBrush)
         rect = QRectF(0.5, 0.5, card.width - 1, card.height - 1)
         painter.drawRoundedRect(rect, RADIUS, RADIUS)
@@ -190,15 +176,15 @@ class CardPainter:
         title = text_metrics.elide(card.title, text_metrics.TITLE, room)
         subtitle = text_metrics.elide(card.subtitle, text_metrics.SUBTITLE, room)
         x = card_data.ICON_ROOM
-        ink = "ink_faint" if card.status in _FAINT else "ink"
+        ink = "ink_faint" if card.status in FAINT else "ink"
         self._text(painter, x, 21, title, text_metrics.TITLE, ink)
         self._text(painter, x, 36, subtitle, text_metrics.SUBTITLE, "ink_muted")
         if card.status in STATUS_ICONS:
             name, role = STATUS_ICONS[card.status]
             place = QRectF(card.width - 26, 10, 16, 16)
             themes.draw_icon(painter, name, place, self.theme.color(role))
-        elif card.form == card_data.TITLE_FORM and card.severity in _LOUD:
-            role, _, name = _PROBLEM_LOOKS[card.severity]
+        elif card.form == card_data.TITLE_FORM and card.severity in LOUD:
+            role, _, name = PROBLEM_LOOKS[card.severity]
             place = QRectF(card.width - 26, 10, 16, 16)
             themes.draw_icon(painter, name, place, self.theme.color(role))
 
@@ -209,7 +195,7 @@ class CardPainter:
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(self.theme.color("canvas"))
         painter.drawPath(port_shape(port, center, 8.0))
-        fault = _LOUD.get(card.severity)
+        fault = LOUD.get(card.severity)
         color = self.theme.color(fault) if fault else self.theme.dtype(port.dtype)
         painter.setPen(QPen(self.theme.color("raised"), 1.5))
         painter.setBrush(color)
@@ -238,7 +224,7 @@ class CardPainter:
             reserve = card_data.label_width(other) + 12 if other else 0
             x, y = card_data.PORT_INSET, card_data.row_y(index) + 4
             label = text_metrics.elide(port.label, text_metrics.PORT, room - reserve)
-            role = _LOUD.get(port.fault, "ink_muted")
+            role = LOUD.get(port.fault, "ink_muted")
             self._text(painter, x, y, label, text_metrics.PORT, role)
             x += text_metrics.width(label, text_metrics.PORT) + 6
             left = text_metrics.elide(
@@ -279,13 +265,16 @@ class CardPainter:
     def _value(self, painter: QPainter, card: CardData) -> None:
         rect = QRectF(0, card.value_top, card.width, card.value_height)
         painter.save()
-        if card.status in ("stale", *_FAINT):
+        if card.status in ("stale", *FAINT):
             painter.setOpacity(painter.opacity() * 0.45)
         above = rect if card.slider is None else rect.adjusted(0, 0, 0, -8)
-        value_preview.draw(painter, above, card.value, self.theme, self.as_path)
+        value_preview.draw(self._sheet(painter), rect_of(above), card.value)
         if card.slider is not None:
             self._slider(painter, rect, card.slider)
         painter.restore()
+
+    def _sheet(self, painter: QPainter) -> Sheet:
+        return Sheet(painter, self.theme, self.as_path)
 
     def _slider(self, painter: QPainter, rect: QRectF, part: float) -> None:
         """Draw the track of a slider at the bottom of the value, with its knob."""
@@ -301,7 +290,7 @@ class CardPainter:
     def _problem(self, painter: QPainter, card: CardData) -> None:
         if not card.problem:
             return
-        role, ground, name = _PROBLEM_LOOKS.get(card.severity, _PROBLEM_LOOKS["error"])
+        role, ground, name = PROBLEM_LOOKS.get(card.severity, PROBLEM_LOOKS["error"])
         rect = QRectF(0, card.height - card.problem_height, card.width, card.problem_height)
         self._panel(painter, rect, self.theme.color(ground), True)
         box = QRectF(12, rect.top() + card_data.PROBLEM_PAD - 1, 14, 14)
@@ -314,8 +303,8 @@ class CardPainter:
     def _far(self, painter: QPainter, card: CardData, grow: float) -> None:
         """Draw a zoomed-out card: icon and name, large enough to read."""
         rect = QRectF(0, 0, card.width, card.height)
-        shown = value_preview.far_area(card.value, rect)
-        free = (rect.bottom() if shown is None else shown.top()) - rect.top()
+        shown = value_preview.far_area(card.value, rect_of(rect))
+        free = (rect.bottom() if shown is None else shown.top) - rect.top()
         largest, smallest = text_metrics.FAR_TITLE[0] * grow, SMALLEST_FAR * grow
         room, height = card.width - 24 / grow, min(free - 6, card.height * 0.6)
         lines, size = set_name(card.title, room, height, largest, smallest)
@@ -324,9 +313,9 @@ class CardPainter:
             self._text(painter, rect.center().x(), y, line, (size, 600, False), "ink", "center")
             y += size * LINE
         if shown is not None:
-            value_preview.draw_far(painter, shown, card.value, self.theme)
-        if card.severity in _LOUD:
-            role, _, name = _PROBLEM_LOOKS[card.severity]
+            value_preview.draw_far(self._sheet(painter), shown, card.value)
+        if card.severity in LOUD:
+            role, _, name = PROBLEM_LOOKS[card.severity]
             sign = QRectF(card.width - 34, 8, 26, 26)
             themes.draw_icon(painter, name, sign, self.theme.color(role))
 
@@ -341,8 +330,8 @@ class CardPainter:
     ) -> None:
         """Draw a port: round for float, square for integer, diamond for bool; hollow if free."""
         color = self.theme.dtype(port.dtype)
-        if port.fault in _LOUD:
-            color = self.theme.color(_LOUD[port.fault])
+        if port.fault in LOUD:
+            color = self.theme.color(LOUD[port.fault])
         ground = self.theme.color("raised")
         painter.setPen(QPen(color, 1.75))
         painter.setBrush(color if port.connected else ground)

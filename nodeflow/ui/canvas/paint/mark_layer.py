@@ -14,12 +14,11 @@ from PySide6.QtGui import QColor, QPainter, QPainterPath, QPen
 
 from nodeflow.document.diff.compare import ADDED, CHANGED, REMOVED
 from nodeflow.document.diff.comparison import INSIDE
-from nodeflow.ui.canvas.paint.background_layer import FRAME_RADIUS
+from nodeflow.drawing import wire_shape
+from nodeflow.drawing.card_looks import FRAME_RADIUS, RADIUS
 from nodeflow.ui.canvas.paint.card_layer import outlines, view_rects
-from nodeflow.ui.canvas.paint.card_painter import RADIUS
 from nodeflow.ui.canvas.paint.paint_context import FAR_SCALE, PaintContext
 from nodeflow.ui.canvas.paint.wire_layer import CURVE_SCALE
-from nodeflow.ui.canvas.scene import wire_table
 from nodeflow.ui.canvas.scene.drawn_marks import CODES, KINDS
 from nodeflow.ui.core import array_painting
 from nodeflow.ui.core.theme import Theme
@@ -64,7 +63,7 @@ def _marked_wires(context: PaintContext) -> Iterator[tuple[str, np.ndarray, np.n
     assert marks is not None
     offset = np.tile([context.offset.x(), context.offset.y()], 2)
     if len(marks.gone):
-        box, area = wire_table.bounds(marks.gone_ends), context.area
+        box, area = wire_shape.bounds(marks.gone_ends), context.area
         near = (box[:, 0] <= area.right()) & (box[:, 2] >= area.left())
         near &= (box[:, 1] <= area.bottom()) & (box[:, 3] >= area.top())
         ends = marks.gone_ends[near]
@@ -105,7 +104,7 @@ def _paint_wire_signs(painter: QPainter, context: PaintContext) -> None:
     for kind, ends, lanes in _marked_wires(context):
         if len(ends) > MOST_SIGNS:
             continue
-        points = wire_table.curve_points(ends, SAMPLES, context.scale, lanes)
+        points = wire_shape.curve_points(ends, SAMPLES, context.scale, lanes)
         for places in points[:, SIGN_PLACES]:
             on_card = (places[:, None] > low) & (places[:, None] < high)
             free = places[~on_card.all(axis=2).any(axis=1)]
@@ -191,9 +190,9 @@ def _paint_wires(
     if not curved:
         array_painting.draw_lines(painter, np.ascontiguousarray(ends))
     elif few:
-        array_painting.draw_lines(painter, wire_table.smooth(ends, dash, scale, lanes))
+        array_painting.draw_lines(painter, wire_shape.smooth(ends, dash, scale, lanes))
     else:
-        array_painting.draw_lines(painter, wire_table.segments(ends, 32, dash, scale, lanes))
+        array_painting.draw_lines(painter, wire_shape.segments(ends, 32, dash, scale, lanes))
 
 
 def _paint_frames(painter: QPainter, context: PaintContext) -> None:

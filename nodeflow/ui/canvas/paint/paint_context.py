@@ -13,6 +13,7 @@ import numpy as np
 from PySide6.QtCore import QPointF, QRectF
 from PySide6.QtGui import QPainter
 
+from nodeflow.drawing.card_looks import DIM
 from nodeflow.ui.canvas.paint.card_atlas import CardAtlas
 from nodeflow.ui.canvas.paint.card_painter import FAR, FULL, TINY
 from nodeflow.ui.canvas.scene.scene_model import SceneModel
@@ -31,8 +32,8 @@ LABEL_SCALE = 0.28
 """Below this scale a readable title does not fit into the strip of its frame."""
 FEW = 400
 """Visible nodes. With more, names end at `FAR_SCALE`."""
-DIM, PALE = 0.3, 0.5
-"""Opacity of dimmed nodes, and of nodes that a comparison does not mark."""
+PALE = 0.5
+"""Opacity of nodes that a comparison does not mark."""
 
 
 @dataclass

@@ -6,8 +6,9 @@ import numpy as np
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPainterPath, QPen
 
+from nodeflow.drawing.card_looks import RADIUS
 from nodeflow.ui.canvas.paint.card_layer import view_rects
-from nodeflow.ui.canvas.paint.card_painter import FULL, RADIUS
+from nodeflow.ui.canvas.paint.card_painter import FULL
 from nodeflow.ui.canvas.paint.paint_context import PaintContext
 from nodeflow.ui.canvas.scene.tints import PLAIN, level_color
 from nodeflow.ui.core import array_painting

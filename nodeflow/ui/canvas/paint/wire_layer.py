@@ -6,8 +6,8 @@ import numpy as np
 from PySide6.QtCore import QPointF, Qt
 from PySide6.QtGui import QColor, QPainter, QPainterPath, QPen
 
+from nodeflow.drawing import wire_routing, wire_shape
 from nodeflow.ui.canvas.paint.paint_context import FAR_SCALE, PaintContext
-from nodeflow.ui.canvas.scene import wire_routing, wire_table
 from nodeflow.ui.canvas.scene.scene_model import DTYPE_CODES, FEED_STYLE
 from nodeflow.ui.canvas.scene.tints import PLAIN, level_color
 from nodeflow.ui.core import array_painting
@@ -29,7 +29,7 @@ def wire_pen(
     color = theme.dtype(DTYPE_CODES[code]) if tint is None else tint
     if left < 1.0:
         color = mix(theme.color("canvas"), color, left)
-    thickness = wire_table.THICKNESS.get(DTYPE_CODES[code], 2.0) + (0.0 if tint is None else 1.0)
+    thickness = wire_shape.THICKNESS.get(DTYPE_CODES[code], 2.0) + (0.0 if tint is None else 1.0)
     pen = QPen(color, max(1.0, thickness * min(scale, 1.25)) if scale > CURVE_SCALE else 1.0)
     pen.setCapStyle(Qt.PenCapStyle.FlatCap)
     return pen
@@ -37,10 +37,7 @@ def wire_pen(
 
 def wire_dash(style: int) -> tuple[float, float] | None:
     """Return dash and gap in view pixels, or None for solid."""
-    if style >= FEED_STYLE:
-        return wire_table.FEED_DASH
-    dtype = DTYPE_CODES[style % FEED_STYLE]
-    return wire_table.UNKNOWN_DASH if not dtype else wire_table.DASHES.get(dtype)
+    return wire_shape.dash_of(DTYPE_CODES[style % FEED_STYLE], style >= FEED_STYLE)
 
 
 def paint_wires(painter: QPainter, context: PaintContext) -> None:
@@ -65,10 +62,10 @@ def _paint_stubs(
     """Paint the stubs of hidden wires: both ends, with a bar where they are cut."""
     if context.scale < FAR_SCALE:
         return
-    length = wire_table.STUB * context.scale
+    length = wire_shape.STUB * context.scale
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     for style in array_painting.distinct(context.scene.wires.style[slots]):
-        lines = wire_table.stubs(ends[context.scene.wires.style[slots] == style], length)
+        lines = wire_shape.stubs(ends[context.scene.wires.style[slots] == style], length)
         painter.setPen(wire_pen(context.theme, int(style), context.scale))
         array_painting.draw_lines(painter, lines)
         tip = np.where(np.arange(len(lines)) < len(lines) // 2, lines[:, 2], lines[:, 0])
@@ -128,9 +125,9 @@ def _screen_curves(
         return
     count = 32 if total < 200 else 16 if total < MANY else 8
     if dash is not None and total < MANY:
-        lines = wire_table.smooth(ends, dash, context.scale, lanes)
+        lines = wire_shape.smooth(ends, dash, context.scale, lanes)
     else:
-        lines = wire_table.segments(ends, count, None, context.scale, lanes)
+        lines = wire_shape.segments(ends, count, None, context.scale, lanes)
     array_painting.draw_lines(painter, lines)
 
 
@@ -149,7 +146,7 @@ def _export_curves(
     painter.setBrush(Qt.BrushStyle.NoBrush)
     back = wire_routing.takes_detour(ends, scale, lanes)
     forward = ends[~back]
-    for (x0, y0, x1, y1), reach in zip(forward, wire_table.bend(forward, scale), strict=True):
+    for (x0, y0, x1, y1), reach in zip(forward, wire_shape.bend(forward, scale), strict=True):
         path = QPainterPath(QPointF(x0, y0))
         path.cubicTo(x0 + reach, y0, x1 - reach, y1, x1, y1)
         painter.drawPath(path)

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from PySide6.QtCore import QPointF, QRectF
 
-from nodeflow.ui.canvas.scene import card_data, wire_table
-from nodeflow.ui.canvas.scene.card_data import PortData
-from nodeflow.ui.canvas.scene.frame_order import stacked
+from nodeflow.drawing import card_data, wire_shape
+from nodeflow.drawing.card_data import PortData
+from nodeflow.drawing.frame_titles import stacked
 from nodeflow.ui.canvas.scene.scene_model import SceneModel
 
 PORT_REACH = 11.0
@@ -88,7 +88,7 @@ def _wire_at(scene: SceneModel, at: QPointF, scale: float) -> Hit | None:
     slots, ends = scene.wires_in(QRectF(at.x() - reach, at.y() - reach, 2 * reach, 2 * reach))
     if not len(slots):
         return None
-    gaps = wire_table.distance(ends, at.x(), at.y(), scene.wires.lane[slots])
+    gaps = wire_shape.distance(ends, at.x(), at.y(), scene.wires.lane[slots])
     hidden = scene.wires.hidden[slots]
     if hidden.any():
         gaps[hidden] = _stub_distance(ends[hidden], at)
@@ -100,7 +100,7 @@ def _wire_at(scene: SceneModel, at: QPointF, scale: float) -> Hit | None:
 
 def _stub_distance(ends: np.ndarray, at: QPointF) -> np.ndarray:
     """Return (n,) distances of a point from the stubs of hidden wires."""
-    lines = wire_table.stubs(ends, wire_table.STUB)
+    lines = wire_shape.stubs(ends, wire_shape.STUB)
     dx = np.maximum(np.maximum(lines[:, 0] - at.x(), at.x() - lines[:, 2]), 0)
     gaps = np.hypot(dx, lines[:, 1] - at.y())
     return gaps.reshape(2, -1).min(axis=0)

@@ -19,11 +19,13 @@ from nodeflow.document.diff.comparison import Marks
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import Change, Wire
 from nodeflow.document.model.snapshots import Snapshots
+from nodeflow.drawing import card_data, wire_lanes, wire_places, wire_shape
+from nodeflow.drawing.card_builder import CardBuilder
+from nodeflow.drawing.card_data import CardData
+from nodeflow.drawing.wire_places import port_place, wire_offsets
 from nodeflow.graph.types import DTYPES
-from nodeflow.ui.canvas.scene import card_data, frame_titles, wire_lanes, wire_table
+from nodeflow.ui.canvas.scene import wire_table
 from nodeflow.ui.canvas.scene.badges import Badge
-from nodeflow.ui.canvas.scene.card_builder import CardBuilder
-from nodeflow.ui.canvas.scene.card_data import CardData
 from nodeflow.ui.canvas.scene.drawn_marks import CODES, DrawnMarks
 from nodeflow.ui.canvas.scene.slot_map import SlotMap
 from nodeflow.ui.canvas.scene.spatial_grid import SpatialGrid
@@ -212,7 +214,7 @@ class SceneModel:
         shown = ~self.wires.hidden[used]
         if not shown.any():
             return QRectF()
-        box = wire_table.drawn_box(ends[shown], self.wires.lane[used[shown]])
+        box = wire_shape.drawn_box(ends[shown], self.wires.lane[used[shown]])
         return QRectF(box[0], box[1], box[2] - box[0], box[3] - box[1])
 
     def nodes_in(self, area: QRectF) -> np.ndarray:
@@ -242,7 +244,7 @@ class SceneModel:
             used = self.wires.slots.used()
             ends = self.wires.ends(used, self.positions)
             self._find_lanes(used, ends)
-            bounds = wire_table.bounds(ends, self.wires.lane[used])
+            bounds = wire_shape.bounds(ends, self.wires.lane[used])
             # Column-major, because each frame compares all wires with each edge.
             self._wires_kept = (used, ends, np.asfortranarray(bounds))
         return self._wires_kept
@@ -251,23 +253,17 @@ class SceneModel:
         """Route wires between cards, unless there are too many."""
         nodes = self.nodes.used()
         nodes = nodes[self.sizes[nodes, 0] > card_data.DOT]  # wires end in the middle of dots
-        self._title_shifts = {}
         if len(used) * len(nodes) > wire_lanes.MOST:
-            self.wires.lane[used] = np.nan
+            self.wires.lane[used], self._title_shifts = np.nan, {}
             return
         corners = self.positions[nodes]
         cards = np.concatenate([corners, corners + self.sizes[nodes]], axis=1)
-        # so that lanes stay when values arrive
         grown = [self.card(slot).tallest for slot in nodes.tolist()]
         cards[:, 3] = corners[:, 1] + grown
+        sources, hidden = self.wires.source[used], self.wires.hidden[used]
         frames = self.document.frames.values()
-        around = np.concatenate([cards, frame_titles.obstacles(frames, cards)])
-        lanes = wire_lanes.find(ends, self.wires.source[used], around)
+        lanes, self._title_shifts = wire_places.route(ends, sources, hidden, cards, frames)
         self.wires.lane[used] = lanes
-        if frames:
-            shown = ~self.wires.hidden[used]
-            points = wire_table.curve_points(ends[shown], wire_lanes.SAMPLES, 1.0, lanes[shown])
-            self._title_shifts = frame_titles.shifts(frames, points)
 
     def title_shift(self, frame: str) -> float:
         """Return how far a frame's title is moved to the right, to avoid wires."""
@@ -539,16 +535,12 @@ class SceneModel:
                 continue
             left = self._cards[source] or self.card(source)
             right = self._cards[target] or self.card(target)
-            out_y, port = port_place(left, "out", wire.source_port)
-            in_y, _ = port_place(right, "in", wire.target_port)
-            out_x = card_data.DOT / 2 if left.form == card_data.DOT_FORM else left.width
-            in_x = card_data.DOT / 2 if right.form == card_data.DOT_FORM else 0.0
-            style = _CODE.get(port.dtype, 0) if port else 0
+            offsets, dtype = wire_offsets(wire, left, right)
+            style = _CODE.get(dtype, 0)
             if wire.target_port == "feed":
                 style += FEED_STYLE
             record = nodes[wire.target]
             hidden = bool(record.extra) and wire.target_port in hidden_ports(record)
-            offsets = (out_x, out_y, in_x, in_y)
             rows.append(wire_table.WireRow(wire.key, source, target, offsets, style, hidden))
         return rows
 
@@ -562,11 +554,3 @@ class SceneModel:
             new[: len(old)] = old
             setattr(self, name, new)
         self._cards += [None] * (more - len(self._cards))
-
-
-def port_place(card: CardData, side: str, name: str) -> tuple[float, card_data.PortData | None]:
-    """Return a port's place below the card's top, and the port; else the header's middle."""
-    for index, port in enumerate(card.inputs if side == "in" else card.outputs):
-        if port.name == name:
-            return card.port_y(index, side), port
-    return min(card_data.HEADER, card.height) / 2, None

@@ -13,11 +13,12 @@ import numpy as np
 from PySide6.QtCore import QObject, QPointF, QRectF, QSize, Signal
 
 from nodeflow.document.analysis.flow import is_loop
-from nodeflow.ui.canvas.scene import card_data, wire_table
+from nodeflow.drawing import card_data, wire_shape
+from nodeflow.drawing.wire_places import port_place
 from nodeflow.ui.canvas.scene.camera import STEPS_PER_OCTAVE, Camera
 from nodeflow.ui.canvas.scene.hit_test import Hit, hit_test
 from nodeflow.ui.canvas.scene.override_badge import badge_rect
-from nodeflow.ui.canvas.scene.scene_model import SceneModel, port_place
+from nodeflow.ui.canvas.scene.scene_model import SceneModel
 
 VISIBLE_MARGIN = 40.0
 """Pixels between the edge of the view and nodes that are scrolled into it."""
@@ -182,8 +183,8 @@ class Viewport(QObject):
         ends = wires.ends(np.array(slots), self._scene.positions) * scale + [x, y, x, y]
         lane = wires.lane[slots] * scale + y
         if len(slots) > FEW_WIRES:
-            return wire_table.segments(ends, 16, None, scale, lane)
-        return wire_table.smooth(ends, None, scale, lane)
+            return wire_shape.segments(ends, 16, None, scale, lane)
+        return wire_shape.smooth(ends, None, scale, lane)
 
     def kept_inside(self, rect: QRectF) -> QRectF:
         """Move a rectangle (view coordinates) into the view as far as it fits."""

@@ -17,9 +17,9 @@ from nodeflow.document.edit.offers.conversions import (
     offer_label,
 )
 from nodeflow.document.model.records import Wire
+from nodeflow.drawing import card_data, wire_shape
 from nodeflow.ui.canvas.gestures.base import SNAP
 from nodeflow.ui.canvas.paint.renderer import Renderer
-from nodeflow.ui.canvas.scene import card_data, wire_table
 from nodeflow.ui.canvas.scene.scene_model import SceneModel
 from nodeflow.ui.canvas.scene.selection import Selection
 from nodeflow.ui.canvas.scene.viewport import Viewport
@@ -177,7 +177,7 @@ class ConversionOffers:
         ends = np.array([[a.x(), a.y(), b.x(), b.y()]])
         painter.setPen(QPen(theme.color("accent"), 2.0))
         scale = self._viewport.camera.scale
-        array_painting.draw_lines(painter, wire_table.smooth(ends, (6.0, 5.0), scale))
+        array_painting.draw_lines(painter, wire_shape.smooth(ends, (6.0, 5.0), scale))
 
     def insert(self, offer: Offer, wire: Wire, picked: tuple[str, str] | None = None) -> list[str]:
         """Insert a conversion into a refused wire at a free place, as one undo step.

@@ -7,9 +7,9 @@ from PySide6.QtCore import QRectF, Qt, QTimer
 from PySide6.QtGui import QColor, QPainter, QPen
 from PySide6.QtWidgets import QWidget
 
-from nodeflow.ui.canvas.paint.card_painter import RADIUS
+from nodeflow.drawing import wire_shape
+from nodeflow.drawing.card_looks import RADIUS
 from nodeflow.ui.canvas.paint.paint_context import FAR_SCALE
-from nodeflow.ui.canvas.scene import wire_table
 from nodeflow.ui.canvas.scene.scene_model import SceneModel
 from nodeflow.ui.canvas.scene.viewport import Viewport
 from nodeflow.ui.core import array_painting
@@ -85,7 +85,7 @@ class DependencyHighlight:
                 lane = scene.wires.lane[lines[seen]] * scale + camera.y
                 painter.setPen(QPen(color, max(2.0, 3.5 * min(scale, 1.0))))
                 array_painting.draw_lines(
-                    painter, wire_table.segments(ends[seen], 24, None, scale, lane)
+                    painter, wire_shape.segments(ends[seen], 24, None, scale, lane)
                 )
             self._rings(painter, nodes, theme.color(role, 0.7))
 

@@ -18,10 +18,10 @@ from nodeflow.document.edit.offers.wiring_guess import wire_new
 from nodeflow.document.layout import align
 from nodeflow.document.layout.card_size import folds
 from nodeflow.document.model.records import Wire
+from nodeflow.drawing import card_data
 from nodeflow.number_text import counted
 from nodeflow.ui.canvas.gestures.base import SMALLEST_FRAME, SNAP
 from nodeflow.ui.canvas.gestures.drag_wire import WireContext
-from nodeflow.ui.canvas.scene import card_data
 from nodeflow.ui.canvas.scene.scene_model import SceneModel
 from nodeflow.ui.canvas.scene.selection import Selection
 from nodeflow.ui.canvas.scene.viewport import Viewport

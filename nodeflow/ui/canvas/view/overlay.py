@@ -8,11 +8,12 @@ from PySide6.QtCore import QRectF, Qt
 from PySide6.QtGui import QPainter, QPen
 from PySide6.QtWidgets import QWidget
 
+from nodeflow.drawing.card_looks import RADIUS
+from nodeflow.drawing.frame_titles import stacked
 from nodeflow.ui.canvas.paint import background_layer, card_layer, wire_layer
-from nodeflow.ui.canvas.paint.card_painter import RADIUS, CardPainter
+from nodeflow.ui.canvas.paint.card_painter import CardPainter
 from nodeflow.ui.canvas.paint.paint_context import PaintContext
 from nodeflow.ui.canvas.paint.renderer import LiftedNodes, Renderer
-from nodeflow.ui.canvas.scene.frame_order import stacked
 from nodeflow.ui.canvas.scene.hit_test import Hit
 from nodeflow.ui.canvas.scene.scene_model import SceneModel
 from nodeflow.ui.canvas.scene.selection import Selection

@@ -17,10 +17,10 @@ from nodeflow.document.edit.inserting import insertables, library
 from nodeflow.document.edit.subgraph_ports import expose
 from nodeflow.document.model.names import automatic_name
 from nodeflow.document.model.records import INPUTS, OUTPUTS, Change, NodeRecord
+from nodeflow.drawing import card_data
 from nodeflow.ui.actions.action_set import ActionSet
 from nodeflow.ui.actions.binding import Binding, Blocked
 from nodeflow.ui.canvas import CanvasView
-from nodeflow.ui.canvas.scene import card_data
 from nodeflow.ui.controllers.editing.placement import add_in_middle
 from nodeflow.ui.core.messages import Messages
 from nodeflow.ui.core.workspace import Workspace

@@ -14,6 +14,7 @@ from nodeflow.document.analysis.node_flags import view_of
 from nodeflow.document.edit.set_flags import set_view
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import Change, Json, NodeRecord
+from nodeflow.drawing.views.view import ViewDrawing, discover_views
 from nodeflow.host.protocol import ViewSpec, ViewValue
 from nodeflow.host.views.pinned import spec_of, stored
 from nodeflow.ui.actions.action_set import ActionSet
@@ -22,7 +23,6 @@ from nodeflow.ui.actions.specs import ActionSpec
 from nodeflow.ui.canvas import CanvasView
 from nodeflow.ui.core.engine.link import EngineLink
 from nodeflow.ui.core.workspace import Workspace
-from nodeflow.ui.views.drawing import ViewDrawing, discover_views
 
 LOOK_MS = 120
 """Pause after the canvas has moved before its visible views are found again."""

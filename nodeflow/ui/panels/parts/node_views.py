@@ -8,12 +8,12 @@ from PySide6.QtCore import QObject, Signal, Slot
 
 from nodeflow.document.analysis.node_flags import view_of
 from nodeflow.document.edit.set_flags import set_view
+from nodeflow.drawing.views.view import ShownView, discover_views
 from nodeflow.host.protocol import ViewSpec, ViewValue
 from nodeflow.ui.controllers.viewing.view_watcher import ViewWatcher
 from nodeflow.ui.core.theme_manager import ThemeManager
 from nodeflow.ui.core.workspace import Workspace
 from nodeflow.ui.panels.parts.view_page import ViewPage
-from nodeflow.ui.views.drawing import ShownView, discover_views
 
 
 class NodeViews(QObject):

@@ -15,12 +15,10 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QWidget
 
-from nodeflow.host.views.projection import ProjectionData
-from nodeflow.ui.core.pixel_image import fitted, pixel_image
-from nodeflow.ui.core.theme import Theme
-from nodeflow.ui.core.theme_manager import ThemeManager
-from nodeflow.ui.views.axes import Chart
-from nodeflow.ui.views.projection import (
+from nodeflow.drawing.colors import Ink
+from nodeflow.drawing.sheet import legend
+from nodeflow.drawing.views.axes import Chart
+from nodeflow.drawing.views.projection import (
     axes_words,
     chart_of,
     draw_points,
@@ -29,7 +27,11 @@ from nodeflow.ui.views.projection import (
     title,
     words,
 )
-from nodeflow.ui.views.sheet import Sheet, legend
+from nodeflow.host.views.projection import ProjectionData
+from nodeflow.ui.core.pixel_image import fitted, pixel_image
+from nodeflow.ui.core.theme import Theme
+from nodeflow.ui.core.theme_manager import ThemeManager
+from nodeflow.ui.views.sheet import Sheet, point_of, rect_of
 
 THUMBNAIL = 56
 WHEEL = 1.0015
@@ -99,7 +101,7 @@ class PointCanvas(QWidget):
     def chart(self) -> Chart:
         """The chart at the current zoom."""
         assert self.data is not None
-        whole = chart_of(QRectF(self.rect()), self.data)
+        whole = chart_of(rect_of(QRectF(self.rect())), self.data)
         left, right, bottom, top = whole.extent
         width, height = (right - left) / self._zoom, (top - bottom) / self._zoom
         x = left + self._middle.x() * (right - left)
@@ -146,19 +148,19 @@ class PointCanvas(QWidget):
             painter.end()
 
     def _draw(self, painter: QPainter, data: ProjectionData) -> None:
-        sheet, chart, theme = Sheet(painter, self._theme), self.chart, self._theme
+        sheet, chart = Sheet(painter, self._theme), self.chart
         painter.save()
-        painter.setClipRect(chart.area)
+        painter.setClipRect(QRectF(*chart.area))
         faded = None if self.found is None else ~self.found
         if not (self.with_pictures and self._draw_pictures(painter, chart, data)):
             draw_points(sheet, chart, data, faded)
         if 0 <= self.selected < len(data.points):
             self._draw_choice(painter, data)
         painter.restore()
-        sheet.box(chart.area, None, theme.color("border_strong", 0.8))
-        bottom = QRectF(self.rect()).bottom()
-        sheet.text(chart.area.center().x(), bottom - 4, axes_words(data), align="center")
-        legend(sheet, QRectF(self.rect()).adjusted(6, 0, -4, 0), entries(theme, data))
+        sheet.box(chart.area, None, Ink("border_strong", 0.8))
+        whole = rect_of(QRectF(self.rect()))
+        sheet.text(chart.area.center.x, whole.bottom - 4, axes_words(data), align="center")
+        legend(sheet, whole.adjusted(6, 0, -4, 0), entries(data))
         if self.pointed >= 0:
             self._draw_pointed(painter, chart, data)
 
@@ -169,17 +171,15 @@ class PointCanvas(QWidget):
         places = chart.to_sheet(data.points[:, 0], data.points[:, 1])
         area = chart.area
         inside = (
-            (places[:, 0] > area.left())
-            & (places[:, 0] < area.right())
-            & (places[:, 1] > area.top())
-            & (places[:, 1] < area.bottom())
+            (places[:, 0] > area.left)
+            & (places[:, 0] < area.right)
+            & (places[:, 1] > area.top)
+            & (places[:, 1] < area.bottom)
         )
         shown = np.flatnonzero(inside)
         if len(shown) > MOST_PICTURES:
             return False
-        side = max(
-            16.0, min(40.0, 1.2 * (area.width() * area.height() / max(len(shown), 1)) ** 0.5)
-        )
+        side = max(16.0, min(40.0, 1.2 * (area.width * area.height / max(len(shown), 1)) ** 0.5))
         for index in shown.tolist():
             pixmap = self.picture(index)
             if pixmap is None:
@@ -188,8 +188,8 @@ class PointCanvas(QWidget):
             is_faded = self.found is not None and not self.found[index]
             painter.setOpacity(0.2 if is_faded else 1.0)
             place = fitted(pixmap.size(), QRectF(x - side / 2, y - side / 2, side, side))
-            place.moveLeft(min(max(place.left(), area.left()), area.right() - place.width()))
-            place.moveTop(min(max(place.top(), area.top()), area.bottom() - place.height()))
+            place.moveLeft(min(max(place.left(), area.left), area.right - place.width()))
+            place.moveTop(min(max(place.top(), area.top), area.bottom - place.height()))
             painter.drawPixmap(place, pixmap, QRectF())
         painter.setOpacity(1.0)
         return True
@@ -210,7 +210,7 @@ class PointCanvas(QWidget):
     def _draw_pointed(self, painter: QPainter, chart: Chart, data: ProjectionData) -> None:
         """Draw the label of the pointed point, with its picture or text."""
         at, theme = self.position(self.pointed), self._theme
-        if not chart.area.contains(at):
+        if not chart.area.contains(point_of(at)):
             return
         pixmap = self.picture(self.pointed)
         lines = [title(data, self.pointed)]
@@ -252,12 +252,14 @@ class PointCanvas(QWidget):
                 self._moved = True
                 self._drag = at
                 area = self.chart.area
-                across = moved.x() / max(area.width(), 1) / self._zoom
-                up = moved.y() / max(area.height(), 1) / self._zoom
+                across = moved.x() / max(area.width, 1) / self._zoom
+                up = moved.y() / max(area.height, 1) / self._zoom
                 self._middle = self._held(self._middle.x() - across, self._middle.y() + up)
                 self.update()
             return
-        found = index_at(self.chart, self.data, at) if self.chart.area.contains(at) else None
+        pointer = point_of(at)
+        inside = self.chart.area.contains(pointer)
+        found = index_at(self.chart, self.data, pointer) if inside else None
         pointed = -1 if found is None else found
         if pointed != self.pointed:
             self.pointed = pointed
@@ -265,14 +267,14 @@ class PointCanvas(QWidget):
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         if self.data is not None and self._drag is not None and not self._moved:
-            found = index_at(self.chart, self.data, event.position())
+            found = index_at(self.chart, self.data, point_of(event.position()))
             self.choose(-1 if found is None else found)
         self._drag = None
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         if self.data is None:
             return
-        found = index_at(self.chart, self.data, event.position())
+        found = index_at(self.chart, self.data, point_of(event.position()))
         if found is None:
             self.show_all()
         else:
@@ -281,12 +283,12 @@ class PointCanvas(QWidget):
     def wheelEvent(self, event: QWheelEvent) -> None:
         if self.data is None:
             return
-        before = self.chart.to_data(event.position())
+        before = self.chart.to_data(point_of(event.position()))
         zoom = self._zoom * WHEEL ** event.angleDelta().y()
         self._zoom = min(max(zoom, 1.0), MOST_ZOOM)
-        after = self.chart.to_data(event.position())
+        after = self.chart.to_data(point_of(event.position()))
         if before is not None and after is not None:
-            left, right, bottom, top = chart_of(QRectF(self.rect()), self.data).extent
+            left, right, bottom, top = chart_of(rect_of(QRectF(self.rect())), self.data).extent
             across = (before[0] - after[0]) / (right - left)
             up = (before[1] - after[1]) / (top - bottom)
             self._middle = self._held(self._middle.x() + across, self._middle.y() + up)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFrame, QLabel, QScrollArea, QStackedWidget, QWidget
 
+from nodeflow.drawing.views.view import ShownView
 from nodeflow.host.run_view_messages import RunView
 from nodeflow.number_text import count, number
 from nodeflow.run_store.records import Run
@@ -15,7 +16,6 @@ from nodeflow.ui.panels.parts.run_table import swatch
 from nodeflow.ui.panels.parts.sample_grid import SampleGrid
 from nodeflow.ui.panels.parts.view_page import ViewCanvas
 from nodeflow.ui.panels.predictions import figures
-from nodeflow.ui.views.drawing import ShownView
 
 SAMPLES = "predictions"
 """The view that is a page of samples; all others are drawn."""

@@ -9,14 +9,15 @@ from PySide6.QtCore import QEvent, QPointF, QRectF, Signal, Slot
 from PySide6.QtGui import QMouseEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
 
+from nodeflow.drawing.geometry import Rect
+from nodeflow.drawing.views.view import Choice, ShownView, discover_views, draw_shown
 from nodeflow.number_text import count, number
 from nodeflow.ui.core.plain_tips import plain_tip
 from nodeflow.ui.core.theme import SPACE, Theme, icon
 from nodeflow.ui.core.theme_manager import ThemeManager
 from nodeflow.ui.core.widgets import button, label
 from nodeflow.ui.inspector.editors import QuietCombo
-from nodeflow.ui.views.drawing import Choice, ShownView, discover_views, draw_shown
-from nodeflow.ui.views.sheet import Sheet
+from nodeflow.ui.views.sheet import Sheet, point_of, rect_of
 
 SIDE_WIDTH = 190
 """Width of the side column, equal to the statistics beside a table."""
@@ -57,11 +58,11 @@ class ViewCanvas(QWidget):
         drawing, value = discover_views().get(self.shown.view), self.shown.value
         if self._at is None or drawing is None or value is None or value.data is None:
             return ""
-        return drawing.at(value.data, self._area, self._at)
+        return drawing.at(value.data, self._area, point_of(self._at))
 
     @property
-    def _area(self) -> QRectF:
-        return QRectF(self.rect()).adjusted(0, 2, 0, -2)
+    def _area(self) -> Rect:
+        return rect_of(QRectF(self.rect())).adjusted(0, 2, 0, -2)
 
     def paintEvent(self, _: QPaintEvent) -> None:
         if not self.shown.view:

@@ -10,6 +10,7 @@ from PySide6.QtCore import QEvent, QPointF, Qt, Signal, Slot
 from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent
 from PySide6.QtWidgets import QWidget
 
+from nodeflow.drawing.views.palette import class_color
 from nodeflow.number_text import count, number
 from nodeflow.ui.core.theme import TYPE, Theme, font
 from nodeflow.ui.core.theme_manager import ThemeManager
@@ -19,7 +20,6 @@ from nodeflow.ui.panels.plots.number_axis import NumberAxis
 from nodeflow.ui.panels.plots.plotting import pg
 from nodeflow.ui.panels.plots.readout import Readout
 from nodeflow.ui.panels.plots.stretch_box import StretchBox
-from nodeflow.ui.views.palette import class_color
 
 FIRST_PART = 0.02
 """Fraction of the x axis whose peak may be cut off, so that the rest is readable."""
@@ -151,7 +151,7 @@ class CurvePlot(pg.PlotWidget):
     def color_of(self, curve: Curve) -> QColor:
         if curve.color:
             return QColor(curve.color)
-        return class_color(self.theme, 0 if self._by_run else self._colors.get(curve.name, 0))
+        return self.theme.of(class_color(0 if self._by_run else self._colors.get(curve.name, 0)))
 
     @property
     def _by_run(self) -> bool:

@@ -7,10 +7,10 @@ import math
 import numpy as np
 from PySide6.QtGui import QFontMetricsF
 
+from nodeflow.drawing.views.axes import tick_text, ticks
 from nodeflow.number_text import count, number
 from nodeflow.ui.core.theme import TYPE, font
 from nodeflow.ui.panels.plots.plotting import pg
-from nodeflow.ui.views.axes import tick_text, ticks
 
 BETWEEN_TICKS = 10
 """Minimum pixels between the numbers along a horizontal axis."""

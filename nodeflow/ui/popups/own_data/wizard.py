@@ -27,10 +27,11 @@ from nodeflow.document.build.build import build
 from nodeflow.document.model.document import Document
 from nodeflow.document.starters import look_at, make
 from nodeflow.document.starters.choices import Choices
+from nodeflow.drawing.shown_text import plain
 from nodeflow.errors import NodeflowError
 from nodeflow.ui.core.background import Background
 from nodeflow.ui.core.data_files import dropped_files
-from nodeflow.ui.core.messages import in_window, plain, remark
+from nodeflow.ui.core.messages import in_window, remark
 from nodeflow.ui.core.theme import SPACE
 from nodeflow.ui.core.theme_manager import ThemeManager
 from nodeflow.ui.core.widgets import button, column, label, line

@@ -1,13 +1,15 @@
-"""The places of frame titles and notes, so that wires and titles avoid each other."""
+"""Frames: order, colour, and the places of titles and notes, which wires avoid."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 import numpy as np
 
 from nodeflow.document.model.records import FrameRecord
-from nodeflow.ui.core import text_metrics
+from nodeflow.drawing import text as texts
+from nodeflow.drawing.colors import LIGHT
 
 INSET = 16.0
 """Distance from the left edge of a frame to its title."""
@@ -15,23 +17,23 @@ BAND = 48.0
 """Height of the strip at the top of a frame that belongs to its title."""
 LARGEST = 38
 """The largest title size that fits into the strip, in scene units."""
-SMALLEST = text_metrics.FRAME_TITLE[0]
+SMALLEST = texts.FRAME_TITLE[0]
 TITLE_PIXELS, NOTE_PIXELS = 11.0, 9.5
 """The smallest size of titles and notes on the screen, if there is room."""
 APART = 10.0
 """Distance between a wire and a title."""
 
 
-def title_style(scale: float) -> text_metrics.Style:
+def title_style(scale: float) -> texts.Style:
     """Return the style of titles at a scale of the view."""
     size = min(max(SMALLEST, round(TITLE_PIXELS / scale)), LARGEST)
-    return (size, *text_metrics.FRAME_TITLE[1:])
+    return (size, *texts.FRAME_TITLE[1:])
 
 
-def note_style(scale: float) -> text_metrics.Style:
+def note_style(scale: float) -> texts.Style:
     """Return the style of notes at a scale of the view."""
-    size = min(max(text_metrics.NOTE[0], round(NOTE_PIXELS / scale)), LARGEST)
-    return (size, *text_metrics.NOTE[1:])
+    size = min(max(texts.NOTE[0], round(NOTE_PIXELS / scale)), LARGEST)
+    return (size, *texts.NOTE[1:])
 
 
 def obstacles(frames: Iterable[FrameRecord], cards: np.ndarray) -> np.ndarray:
@@ -84,4 +86,24 @@ def shifts(frames: Iterable[FrameRecord], points: np.ndarray) -> dict[str, float
 
 
 def _title_width(frame: FrameRecord) -> float:
-    return text_metrics.width(frame.title, text_metrics.FAR_FRAME_TITLE)
+    return texts.width(frame.title, texts.FAR_FRAME_TITLE)
+
+
+def stacked(frames: Iterable[FrameRecord]) -> list[FrameRecord]:
+    """Sort frames from back to front, largest first, so that no frame hides one within it."""
+    return sorted(frames, key=lambda frame: -frame.rect[2] * frame.rect[3])
+
+
+_FORMER = {"metrics": "metric"}
+"""Names of colours in older files, with the current name."""
+_HEX, _SHORT = re.compile(r"#[0-9a-fA-F]{6}"), re.compile(r"#[0-9a-fA-F]{3}")
+
+
+def frame_role(name: str) -> str:
+    """Return the role of the colour with this name: ``#rrggbb``, a category, or the default."""
+    if _SHORT.fullmatch(name):
+        return "#" + "".join(2 * digit for digit in name[1:])
+    if _HEX.fullmatch(name):
+        return name
+    name = _FORMER.get(name, name)
+    return f"category:{name}" if name in LIGHT.categories else "accent"

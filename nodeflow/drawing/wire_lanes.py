@@ -9,8 +9,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from nodeflow.ui.canvas.scene import wire_table
-from nodeflow.ui.canvas.scene.wire_routing import REACH, is_backward
+from nodeflow.drawing import wire_shape
+from nodeflow.drawing.wire_routing import REACH, is_backward
 
 MOST = 20_000
 """Wires times cards. With more, no lanes are searched for; this size takes a few milliseconds."""
@@ -38,7 +38,7 @@ def find(ends: np.ndarray, sources: np.ndarray, cards: np.ndarray) -> np.ndarray
     if not len(ends) or len(ends) * len(cards) > MOST:
         return found
     back = is_backward(ends)
-    behind = _hidden(wire_table.curve_points(ends, SAMPLES), cards)
+    behind = _hidden(wire_shape.curve_points(ends, SAMPLES), cards)
     forward = (ends[:, 2] - ends[:, 0] > 2.5 * REACH) & (behind > 0)
     taken: list[tuple[float, float, float, int]] = []
     for wire in np.flatnonzero(back | forward).tolist():

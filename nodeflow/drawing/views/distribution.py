@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
-from PySide6.QtCore import QPointF, QRectF
-from PySide6.QtGui import QColor
 
 from nodeflow.document.analysis.analysis import Analysis
 from nodeflow.document.model.document import Document
+from nodeflow.drawing.colors import Ink, Palette, channels, mix_hex
+from nodeflow.drawing.geometry import Point, Rect
+from nodeflow.drawing.sheet import Sheet, legend
+from nodeflow.drawing.views.axes import Chart, draw_axes, make_chart
+from nodeflow.drawing.views.palette import class_color
+from nodeflow.drawing.views.view import Choice, ViewDrawing
 from nodeflow.host.views.distribution import GRADIENT, UPDATE, VALUE, DistributionData
 from nodeflow.number_text import count, counted, number
-from nodeflow.ui.core.theme import Theme, mix
-from nodeflow.ui.views.axes import Chart, draw_axes, make_chart
-from nodeflow.ui.views.drawing import Choice, ViewDrawing
-from nodeflow.ui.views.palette import class_color
-from nodeflow.ui.views.sheet import Sheet, legend
 
 TITLED = 230.0
 """Minimum chart height in pixels for axis titles."""
@@ -34,65 +35,62 @@ def fits(document: Document, analysis: Analysis, node_id: str) -> str:
     return ""
 
 
-def draw(sheet: Sheet, rect: QRectF, data: DistributionData) -> None:
+def draw(sheet: Sheet, rect: Rect, data: DistributionData) -> None:
     """Draw the heat map, the median and the lines of the 10th and 90th percentiles."""
-    titled = rect.height() >= TITLED
+    titled = rect.height >= TITLED
     chart = _chart(sheet, rect, data, titled)
-    sheet.image(chart.area, _image(sheet.theme, data, chart))
-    ink = sheet.theme.color("ink")
+    sheet.image(chart.area, partial(_image, data, chart))
+    ink = Ink("ink")
     lines = data.middle.T if len(data.steps) > 1 else ()
     for index, line in enumerate(lines):
         shown = np.isfinite(line)
         x = data.steps[shown]
         is_median = index == 1
         width = (3.0 if sheet.is_small else 1.6) if is_median else 1.0
-        color = ink if is_median else sheet.theme.color("ink", 0.5)
+        color = ink if is_median else Ink("ink", 0.5)
         if len(x) > 1:
             sheet.line(chart.to_sheet(x, line[shown]), color, width, dashed=not is_median)
     if data.is_log and len(data.steps) > 1:
         shown = np.isfinite(data.ratio) & (data.ratio > 0)
         if shown.sum() > 1:
             points = chart.to_sheet(data.steps[shown], np.log10(data.ratio[shown]))
-            sheet.line(points, class_color(sheet.theme, 1), 3.0 if sheet.is_small else 2.0)
+            sheet.line(points, class_color(1), 3.0 if sheet.is_small else 2.0)
     if not sheet.is_small:
         draw_axes(sheet, chart, ("step", AXES[data.of]), titled)
-        legend(sheet, rect.adjusted(6, 0, -4, 0), _entries(sheet.theme, data))
+        legend(sheet, rect.adjusted(6, 0, -4, 0), _entries(data))
 
 
-def _chart(sheet: Sheet | None, rect: QRectF, data: DistributionData, titled: bool) -> Chart:
+def _chart(sheet: Sheet | None, rect: Rect, data: DistributionData, titled: bool) -> Chart:
     first, last = float(data.steps[0]), float(data.steps[-1])
     last = last if last > first else first + 1
     small = sheet is not None and sheet.is_small
     return make_chart(rect, (first, last, *data.extent), small=small, titled=titled)
 
 
-def _image(theme: Theme, data: DistributionData, chart: Chart) -> np.ndarray:
-    """Return (bins, columns, 4) colours; each column shows the last sample up to its step."""
-    columns = int(min(MOST_COLUMNS, max(2, chart.area.width())))
+def _image(data: DistributionData, chart: Chart, palette: Palette) -> np.ndarray:
+    """Return (bins, columns, 3) colours; each column shows the last sample up to its step."""
+    columns = int(min(MOST_COLUMNS, max(2, chart.area.width)))
     left, right = chart.extent[:2]
     at = left + (np.arange(columns) + 0.5) / columns * (right - left)
     which = np.clip(np.searchsorted(data.steps, at, side="right") - 1, 0, len(data.steps) - 1)
     shades = (data.density[which].T / 255.0) ** CONTRAST
-    return _table(theme)[(shades * (SHADES - 1)).astype(np.intp)]
+    return _table(palette)[(shades * (SHADES - 1)).astype(np.intp)][::-1]
 
 
-def _table(theme: Theme) -> np.ndarray:
-    """Return (SHADES, 4) uint8 blue, green, red, 255: from the background to a series colour."""
-    ground, color = theme.color("raised"), class_color(theme, 0)
-    table = np.full((SHADES, 4), 255, np.uint8)
-    for shade in range(SHADES):
-        mixed: QColor = mix(ground, color, shade / (SHADES - 1) * 0.92)
-        table[shade, :3] = mixed.blue(), mixed.green(), mixed.red()
-    return table
+def _table(palette: Palette) -> np.ndarray:
+    """Return (SHADES, 3) uint8 red, green, blue: from the background to a series colour."""
+    ground, color = palette.raised, palette.hex(class_color(0).role)
+    mixed = (mix_hex(ground, color, shade / (SHADES - 1) * 0.92) for shade in range(SHADES))
+    return np.array([channels(color) for color in mixed], np.uint8)
 
 
-def _entries(theme: Theme, data: DistributionData) -> list[tuple[str, QColor, str]]:
-    entries = [(f"{TITLES[data.of].lower()}, share", class_color(theme, 0), "box")]
+def _entries(data: DistributionData) -> list[tuple[str, Ink, str]]:
+    entries = [(f"{TITLES[data.of].lower()}, share", class_color(0), "box")]
     if len(data.steps) > 1:
-        entries.append(("median", theme.color("ink"), "line"))
-        entries.append(("10 % and 90 %", theme.color("ink", 0.5), "line"))
+        entries.append(("median", Ink("ink"), "line"))
+        entries.append(("10 % and 90 %", Ink("ink", 0.5), "line"))
         if data.is_log:
-            entries.append(("ratio of norms", class_color(theme, 1), "line"))
+            entries.append(("ratio of norms", class_color(1), "line"))
     return entries
 
 
@@ -118,9 +116,9 @@ def choices(data: DistributionData) -> tuple[Choice, ...]:
     return (Choice("of", "Of", tuple((of, TITLES[of]) for of in data.choices), data.of),)
 
 
-def at(data: DistributionData, rect: QRectF, point: QPointF) -> str:
+def at(data: DistributionData, rect: Rect, point: Point) -> str:
     """Return the step under a point with the median and the middle 80 % of its elements."""
-    found = _chart(None, rect, data, rect.height() >= TITLED).to_data(point)
+    found = _chart(None, rect, data, rect.height >= TITLED).to_data(point)
     if found is None:
         return ""
     index = max(0, int(np.searchsorted(data.steps, found[0], side="right")) - 1)

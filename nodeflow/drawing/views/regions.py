@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import numpy as np
-from PySide6.QtCore import QPointF, QRectF
 
 from nodeflow.document.analysis.analysis import Analysis
 from nodeflow.document.model.document import Document
+from nodeflow.drawing.colors import Ink, Palette
+from nodeflow.drawing.geometry import Point, Rect
+from nodeflow.drawing.sheet import Sheet, legend
+from nodeflow.drawing.views.axes import Chart, draw_axes, make_chart, tick_text
+from nodeflow.drawing.views.palette import (
+    SHADES,
+    class_color,
+    point_color,
+    region_table,
+    signed_table,
+)
+from nodeflow.drawing.views.view import ViewDrawing
 from nodeflow.host.views.regions import RegionData
 from nodeflow.number_text import counted, number
-from nodeflow.ui.core.theme import Theme
-from nodeflow.ui.views.axes import Chart, draw_axes, make_chart, tick_text
-from nodeflow.ui.views.drawing import ViewDrawing
-from nodeflow.ui.views.palette import SHADES, class_color, point_color, region_table, signed_table
-from nodeflow.ui.views.sheet import Sheet, legend
 
 GAP = 6.0
 UNSURE = 0.75
@@ -42,61 +49,59 @@ def fits(document: Document, analysis: Analysis, node_id: str) -> str:
     return "Regions need a node that depends on a placeholder of shape ?×2."
 
 
-def draw(sheet: Sheet, rect: QRectF, data: RegionData) -> None:
+def draw(sheet: Sheet, rect: Rect, data: RegionData) -> None:
     """Draw the regions, or one heat map for each unit."""
     if data.classes is None and data.values is not None and len(data.values) > 1:
         _draw_maps(sheet, rect, data)
         return
-    titled = rect.height() >= TITLED
+    titled = rect.height >= TITLED
     chart = make_chart(rect, data.extent, small=sheet.is_small, square=True, titled=titled)
-    sheet.image(chart.area, _ground(sheet.theme, data))
+    sheet.image(chart.area, partial(_ground, data))
     _draw_points(sheet, chart, data)
     if not sheet.is_small:
         draw_axes(sheet, chart, data.axes, titled)
-        legend(sheet, rect.adjusted(6, 0, -4, 0), _entries(sheet.theme, data))
+        legend(sheet, rect.adjusted(6, 0, -4, 0), _entries(data))
 
 
-def _draw_maps(sheet: Sheet, rect: QRectF, data: RegionData) -> None:
+def _draw_maps(sheet: Sheet, rect: Rect, data: RegionData) -> None:
     assert data.values is not None
     count = len(data.values)
     top = 0.0
     if not sheet.is_small:
         limit = _limit(data.values)
         entries = [
-            (f"−{tick_text(limit, limit / 10)}", class_color(sheet.theme, 0), "box"),
-            (f"+{tick_text(limit, limit / 10)}", class_color(sheet.theme, 1), "box"),
+            (f"−{tick_text(limit, limit / 10)}", class_color(0), "box"),
+            (f"+{tick_text(limit, limit / 10)}", class_color(1), "box"),
         ]
         legend(sheet, rect.adjusted(6, 0, -4, 0), entries)
         top = 19.0
     area = rect.adjusted(4, top, -4, -4)
     columns = max(
         range(1, count + 1),
-        key=lambda n: min(area.width() / n, area.height() / math.ceil(count / n)),
+        key=lambda n: min(area.width / n, area.height / math.ceil(count / n)),
     )
-    side = min(area.width() / columns, area.height() / math.ceil(count / columns))
-    ground = _ground(sheet.theme, data)
+    side = min(area.width / columns, area.height / math.ceil(count / columns))
     for index in range(count):
-        x = area.left() + (index % columns) * side
-        y = area.top() + (index // columns) * side
-        box = QRectF(x, y, side - GAP / 2, side - GAP / 2)
-        sheet.image(box, ground[index])
-        sheet.box(box, None, sheet.theme.color("border_strong", 0.8))
+        x = area.left + (index % columns) * side
+        y = area.top + (index // columns) * side
+        box = Rect(x, y, side - GAP / 2, side - GAP / 2)
+        sheet.image(box, partial(_ground, data, unit=index))
+        sheet.box(box, None, Ink("border_strong", 0.8))
 
 
-def _ground(theme: Theme, data: RegionData) -> np.ndarray:
-    """Return the colours of the cells: (rows, columns, 4), or (units, rows, columns, 4)."""
+def _ground(data: RegionData, palette: Palette, unit: int = 0) -> np.ndarray:
+    """Return the colours of the cells, (rows, columns, 3), the topmost row first."""
     if data.classes is None:
         assert data.values is not None
-        values = data.values if len(data.values) > 1 else data.values[0]
-        scaled = np.nan_to_num(values / (_limit(data.values) or 1.0))
+        scaled = np.nan_to_num(data.values[unit] / (_limit(data.values) or 1.0))
         index = ((np.clip(scaled, -1, 1) + 1) * 127.5).astype(np.uint8)
-        return signed_table(theme.name, theme.raised)[index]
-    table = region_table(theme.name, theme.raised, max(len(data.names), 2))
+        return signed_table(palette)[index][::-1]
+    table = region_table(palette, max(len(data.names), 2))
     if data.strength is None:
         shade = np.full(data.classes.shape, round(UNSURE * (SHADES - 1)), np.intp)
     else:
         shade = data.strength.astype(np.intp) * SHADES // 256
-    return table[np.minimum(data.classes, len(table) - 1), shade]
+    return table[np.minimum(data.classes, len(table) - 1), shade][::-1]
 
 
 def _limit(values: np.ndarray) -> float:
@@ -109,24 +114,22 @@ def _draw_points(sheet: Sheet, chart: Chart, data: RegionData) -> None:
     points = chart.to_sheet(data.points[:, 0], data.points[:, 1])
     inside = np.isfinite(points).all(axis=1)
     count = max(len(points), 1)
-    size = math.sqrt(chart.area.width() * chart.area.height() / count)
+    size = math.sqrt(chart.area.width * chart.area.height / count)
     radius = min(max(size * 0.2, 1.9), 4.2)
     radius = max(radius, 3.0) if sheet.is_small else radius
     for hollow in (False, True):
         for group in np.unique(data.groups).tolist():
             chosen = inside & (data.groups == group) & (data.is_test == hollow)
-            color = (
-                point_color(sheet.theme, group) if group >= 0 else sheet.theme.color("ink_muted")
-            )
-            edge = sheet.theme.color("raised")
+            color = point_color(group) if group >= 0 else Ink("ink_muted")
+            edge = Ink("raised")
             sheet.dots(np.ascontiguousarray(points[chosen]), color, radius, edge, hollow)
 
 
-def _entries(theme: Theme, data: RegionData) -> list:
+def _entries(data: RegionData) -> list:
     entries = []
     if data.classes is not None or (data.groups >= 0).any():
-        entries = [(name, class_color(theme, i), "dot") for i, name in enumerate(data.names)]
-    ink = theme.color("ink_muted")
+        entries = [(name, class_color(i), "dot") for i, name in enumerate(data.names)]
+    ink = Ink("ink_muted")
     if data.is_test.any() and not data.is_test.all():
         entries += [("train", ink, "dot"), ("test", ink, "ring")]
     return entries
@@ -143,11 +146,11 @@ def words(data: RegionData) -> str:
     return f"classes {over}: {', '.join(parts)} of the area"
 
 
-def at(data: RegionData, rect: QRectF, point: QPointF) -> str:
+def at(data: RegionData, rect: Rect, point: Point) -> str:
     """Return the answer at a point."""
     if data.classes is None and data.values is not None and len(data.values) > 1:
         return ""
-    titled = rect.height() >= TITLED
+    titled = rect.height >= TITLED
     chart = make_chart(rect, data.extent, square=True, titled=titled)
     found = chart.to_data(point)
     if found is None:

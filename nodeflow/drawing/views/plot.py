@@ -5,19 +5,17 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QPainter
 
 from nodeflow.document.analysis.analysis import Analysis
 from nodeflow.document.model.document import Document
+from nodeflow.drawing.colors import Ink
+from nodeflow.drawing.geometry import Point, Rect
+from nodeflow.drawing.sheet import Sheet, legend
+from nodeflow.drawing.views.axes import Chart, Extent, draw_axes, make_chart
+from nodeflow.drawing.views.palette import class_color
+from nodeflow.drawing.views.view import Choice, ViewDrawing
 from nodeflow.host.views.plot import PlotData, Series
 from nodeflow.number_text import number
-from nodeflow.ui.core import array_painting
-from nodeflow.ui.core.theme import Theme
-from nodeflow.ui.views.axes import Chart, Extent, draw_axes, make_chart
-from nodeflow.ui.views.drawing import Choice, ViewDrawing
-from nodeflow.ui.views.palette import class_color
-from nodeflow.ui.views.sheet import Sheet, legend
 
 TITLED = 230.0
 """Minimum chart height in pixels for axis titles."""
@@ -31,34 +29,39 @@ def fits(document: Document, analysis: Analysis, node_id: str) -> str:
     return ""
 
 
-def draw(sheet: Sheet, rect: QRectF, data: PlotData) -> None:
+def draw(sheet: Sheet, rect: Rect, data: PlotData) -> None:
     """Draw all series in one chart."""
-    titled = rect.height() >= TITLED
+    titled = rect.height >= TITLED
     extent = extent_of(data)
     chart = make_chart(rect, extent, small=sheet.is_small, titled=titled)
     draw_axes(sheet, chart, data.axes, titled)
-    painter = sheet.painter
-    painter.save()
-    painter.setClipRect(chart.area.adjusted(-3, -3, 3, 3), Qt.ClipOperation.IntersectClip)
-    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    with sheet.clip(chart.area.adjusted(-3, -3, 3, 3)):
+        _draw_series(sheet, chart, data)
+    legend(sheet, rect.adjusted(6, 0, -4, 0), _entries(data))
+
+
+def _draw_series(sheet: Sheet, chart: Chart, data: PlotData) -> None:
+    extent = chart.extent
     if data.diagonal:
         ends = np.array([min(extent[0], extent[2]), max(extent[1], extent[3])])
         line = chart.to_sheet(ends, ends)
-        sheet.line(line, sheet.theme.color("ink", 0.45), 1.5, dashed=True)
-    values = [s for s in data.series if s.role == "value"]
+        sheet.line(line, Ink("ink", 0.45), 1.5, dashed=True)
+    values = _values(data)
     for series in data.series:
-        color = _color(sheet.theme, data, series, values)
+        color = _color(data, series, values)
         if series.style == "bars":
             _draw_bars(sheet, chart, series, color, values)
         elif series.style == "line":
             _draw_line(sheet, chart, series, color)
         else:
             _draw_points(sheet, chart, series, color)
-    painter.restore()
-    legend(sheet, rect.adjusted(6, 0, -4, 0), _entries(sheet.theme, data, values))
 
 
-def _draw_line(sheet: Sheet, chart: Chart, series: Series, color: QColor) -> None:
+def _values(data: PlotData) -> list[Series]:
+    return [series for series in data.series if series.role == "value"]
+
+
+def _draw_line(sheet: Sheet, chart: Chart, series: Series, color: Ink) -> None:
     width = 5.0 if sheet.is_small else 2.2
     finite = np.isfinite(series.x) & np.isfinite(series.y)
     edges = np.flatnonzero(np.diff(np.concatenate([[0], finite.astype(np.int8), [0]])))
@@ -69,21 +72,21 @@ def _draw_line(sheet: Sheet, chart: Chart, series: Series, color: QColor) -> Non
         sheet.line(points, color, width)
 
 
-def _draw_points(sheet: Sheet, chart: Chart, series: Series, color: QColor) -> None:
+def _draw_points(sheet: Sheet, chart: Chart, series: Series, color: Ink) -> None:
     finite = np.isfinite(series.x) & np.isfinite(series.y)
     radius = 4.5 if sheet.is_small else 2.6 if len(series.x) < 150 else 2.0
-    edge = sheet.theme.color("sunken")
+    edge = Ink("sunken")
     hollow = series.role == "test"
     groups = series.groups if series.groups is not None else np.zeros(len(series.x), np.int16)
     for group in np.unique(groups).tolist():
         chosen = finite & (groups == group)
         points = chart.to_sheet(series.x[chosen], series.y[chosen])
-        shown = color if series.groups is None else class_color(sheet.theme, group)
+        shown = color if series.groups is None else class_color(group)
         sheet.dots(points, shown, radius, edge, hollow)
 
 
 def _draw_bars(
-    sheet: Sheet, chart: Chart, series: Series, color: QColor, values: list[Series]
+    sheet: Sheet, chart: Chart, series: Series, color: Ink, values: list[Series]
 ) -> None:
     step = _bar_step(series.x)
     share = step * 0.8 / max(len(values), 1)
@@ -96,9 +99,7 @@ def _draw_bars(
     rects[:, 0], rects[:, 2] = low[:, 0], np.maximum(high[:, 0] - low[:, 0], 1.0)
     rects[:, 1] = np.minimum(low[:, 1], high[:, 1])
     rects[:, 3] = np.abs(high[:, 1] - low[:, 1])
-    sheet.painter.setPen(Qt.PenStyle.NoPen)
-    sheet.painter.setBrush(color)
-    array_painting.draw_rects(sheet.painter, np.ascontiguousarray(rects))
+    sheet.bars(rects, color)
 
 
 def _bar_step(x: np.ndarray) -> float:
@@ -139,25 +140,26 @@ def _padded(low: float, high: float, part: float) -> tuple[float, float]:
     return float(low - part * size), float(high + part * size)
 
 
-def _color(theme: Theme, data: PlotData, series: Series, values: list[Series]) -> QColor:
+def _color(data: PlotData, series: Series, values: list[Series]) -> Ink:
     if series.role != "value":
-        return class_color(theme, 0)
+        return class_color(0)
     has_data = len(values) < len(data.series)
-    return class_color(theme, values.index(series) + (1 if has_data else 0))
+    return class_color(values.index(series) + (1 if has_data else 0))
 
 
-def _entries(theme: Theme, data: PlotData, values: list[Series]) -> list:
+def _entries(data: PlotData) -> list[tuple[str, Ink, str]]:
     """Return the legend: the plotted values, then the classes, then the data."""
-    entries, ink = [], theme.color("ink_muted")
+    entries: list[tuple[str, Ink, str]] = []
+    ink, values = Ink("ink_muted"), _values(data)
     for series in values:
         mark = {"line": "line", "bars": "box"}.get(series.style, "dot")
-        entries.append((series.title, _color(theme, data, series, values), mark))
+        entries.append((series.title, _color(data, series, values), mark))
     if any(s.groups is not None for s in data.series):
-        entries += [(name, class_color(theme, i), "dot") for i, name in enumerate(data.names)]
+        entries += [(name, class_color(i), "dot") for i, name in enumerate(data.names)]
     for role, mark, suffix in (("train", "dot", ""), ("test", "ring", ", test")):
         found = next((s for s in data.series if s.role == role), None)
         if found is not None and found.groups is None:
-            entries.append((f"{found.title}{suffix}", class_color(theme, 0), mark))
+            entries.append((f"{found.title}{suffix}", class_color(0), mark))
         elif found is not None:
             entries.append((role, ink, mark))
     return entries
@@ -181,16 +183,16 @@ def choices(data: PlotData) -> tuple[Choice, ...]:
     )
 
 
-def at(data: PlotData, rect: QRectF, point: QPointF) -> str:
+def at(data: PlotData, rect: Rect, point: Point) -> str:
     """Return the series and coordinates of the data point nearest to a position."""
-    chart = make_chart(rect, extent_of(data), titled=rect.height() >= TITLED)
+    chart = make_chart(rect, extent_of(data), titled=rect.height >= TITLED)
     if chart.to_data(point) is None:
         return ""
     best, text = 14.0, ""
     for series in data.series:
         if not len(series.x):
             continue
-        away = chart.to_sheet(series.x, series.y) - [point.x(), point.y()]
+        away = chart.to_sheet(series.x, series.y) - [point.x, point.y]
         if series.style == "bars":
             away[:, 1] = 0.0
         far = np.nan_to_num(np.hypot(away[:, 0], away[:, 1]), nan=math.inf)

@@ -24,8 +24,8 @@ from nodeflow.document.layout.card_size import (
     TENSOR,
     type_text,
 )
-from nodeflow.ui.canvas.scene import value_preview
-from nodeflow.ui.core import text_metrics
+from nodeflow.drawing import text as texts
+from nodeflow.drawing import value_preview
 
 PROBLEM_PAD = 8.0
 FOLD_WIDTH = 56.0
@@ -56,9 +56,9 @@ class CardData:
     """The whole content of a card. Equal cards look equal at the same zoom in the same theme.
 
     ``stops``: it has a breakpoint; ``is_plotted``: a training plots it; ``bounds``: the bounds of
-    its values as text; ``is_overridden``: its value is overridden. The signs of these four are
-    painted over the card (`paint.card_layer`). ``form`` is card, title (collapsed) or dot (on a
-    wire). ``passes`` are pairs of an input and an output that a bypassed node joins.
+    its values as text; ``is_overridden``: its value is overridden. The window paints the signs of
+    these four over the card. ``form`` is card, title (collapsed) or dot (on a wire). ``passes`` are
+    pairs of an input and an output that a bypassed node joins.
     """
 
     title: str
@@ -162,7 +162,7 @@ class CardData:
     def problem_lines(self) -> tuple[str, ...]:
         if not self.problem or self.form != CARD_FORM:
             return ()
-        return text_metrics.wrap(self.problem, text_metrics.CAPTION, self.width - 42, 3)
+        return texts.wrap(self.problem, texts.CAPTION, self.width - 42, 3)
 
     @property
     def problem_height(self) -> float:

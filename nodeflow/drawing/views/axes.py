@@ -6,11 +6,12 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from PySide6.QtCore import QPointF, QRectF
 
+from nodeflow.drawing import text as texts
+from nodeflow.drawing.colors import Ink
+from nodeflow.drawing.geometry import Point, Rect
+from nodeflow.drawing.sheet import LINE, Sheet
 from nodeflow.number_text import number, rounded
-from nodeflow.ui.core import text_metrics
-from nodeflow.ui.views.sheet import LINE, Sheet
 
 Extent = tuple[float, float, float, float]
 """Left, right, bottom and top of a chart in data coordinates."""
@@ -25,7 +26,7 @@ class Chart:
         extent: the data coordinates of its edges.
     """
 
-    area: QRectF
+    area: Rect
     extent: Extent
 
     def to_sheet(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -34,22 +35,22 @@ class Chart:
         across = (np.asarray(x, np.float64) - left) / (right - left)
         up = (np.asarray(y, np.float64) - bottom) / (top - bottom)
         points = np.empty((len(across), 2))
-        points[:, 0] = self.area.left() + np.clip(across, -2, 3) * self.area.width()
-        points[:, 1] = self.area.bottom() - np.clip(up, -2, 3) * self.area.height()
+        points[:, 0] = self.area.left + np.clip(across, -2, 3) * self.area.width
+        points[:, 1] = self.area.bottom - np.clip(up, -2, 3) * self.area.height
         return points
 
-    def to_data(self, at: QPointF) -> tuple[float, float] | None:
+    def to_data(self, at: Point) -> tuple[float, float] | None:
         """Return the data coordinates of a sheet position, or None outside the area."""
         if not self.area.contains(at):
             return None
         left, right, bottom, top = self.extent
-        x = left + (at.x() - self.area.left()) / self.area.width() * (right - left)
-        y = bottom + (self.area.bottom() - at.y()) / self.area.height() * (top - bottom)
+        x = left + (at.x - self.area.left) / self.area.width * (right - left)
+        y = bottom + (self.area.bottom - at.y) / self.area.height * (top - bottom)
         return x, y
 
 
 def make_chart(
-    rect: QRectF, extent: Extent, *, small: bool = False, square: bool = False, titled: bool = True
+    rect: Rect, extent: Extent, *, small: bool = False, square: bool = False, titled: bool = True
 ) -> Chart:
     """Return a chart in a rectangle, with space for a legend above and ticks at the left and below.
 
@@ -61,18 +62,18 @@ def make_chart(
     if small:
         return Chart(rect, extent)
     labels = [tick_text(value, step) for value, step in ticks(extent[2], extent[3], 5)]
-    wide = max((text_metrics.width(text, text_metrics.CAPTION) for text in labels), default=8) + 8
+    wide = max((texts.width(text, texts.CAPTION) for text in labels), default=8) + 8
     below = LINE * (2 if titled else 1) + 1
     area = rect.adjusted(wide, LINE + 3, -6, -below)
-    if square and area.width() > 0 and area.height() > 0:
+    if square and area.width > 0 and area.height > 0:
         left, right, bottom, top = extent
         aspect = (right - left) / (top - bottom)
         if 0.25 < aspect < 4:
-            width = min(area.width(), area.height() * aspect)
+            width = min(area.width, area.height * aspect)
             height = width / aspect
-            area = QRectF(area.left(), area.bottom() - height, width, height)
-            if rect.height() > 260:
-                area.moveTop(rect.top() + LINE + 3)
+            area = Rect(area.left, area.bottom - height, width, height)
+            if rect.height > 260:
+                area = area.at(area.left, rect.top + LINE + 3)
     return Chart(area, extent)
 
 
@@ -81,20 +82,20 @@ def draw_axes(sheet: Sheet, chart: Chart, titles: tuple[str, str], titled: bool 
     if sheet.is_small:
         return
     area, (left, right, bottom, top) = chart.area, chart.extent
-    grid = sheet.theme.color("ink", 0.12)
-    for value, step in ticks(left, right, max(3, int(area.width() // 48))):
-        x = area.left() + (value - left) / (right - left) * area.width()
-        sheet.line(np.array([[x, area.top()], [x, area.bottom()]]), grid, 1)
-        sheet.text(x, area.bottom() + 13, tick_text(value, step), align="center")
-    for value, step in ticks(bottom, top, max(3, min(6, int(area.height() // 24)))):
-        y = area.bottom() - (value - bottom) / (top - bottom) * area.height()
-        sheet.line(np.array([[area.left(), y], [area.right(), y]]), grid, 1)
-        sheet.text(area.left() - 5, y + 4, tick_text(value, step), align="right")
-    sheet.box(area, None, sheet.theme.color("border_strong", 0.8))
+    grid = Ink("ink", 0.12)
+    for value, step in ticks(left, right, max(3, int(area.width // 48))):
+        x = area.left + (value - left) / (right - left) * area.width
+        sheet.line(np.array([[x, area.top], [x, area.bottom]]), grid, 1)
+        sheet.text(x, area.bottom + 13, tick_text(value, step), align="center")
+    for value, step in ticks(bottom, top, max(3, min(6, int(area.height // 24)))):
+        y = area.bottom - (value - bottom) / (top - bottom) * area.height
+        sheet.line(np.array([[area.left, y], [area.right, y]]), grid, 1)
+        sheet.text(area.left - 5, y + 4, tick_text(value, step), align="right")
+    sheet.box(area, None, Ink("border_strong", 0.8))
     if titled:
-        room = area.width()
-        name = text_metrics.elide(titles[0], text_metrics.CAPTION, room)
-        sheet.text(area.center().x(), area.bottom() + 13 + LINE - 1, name, "ink", "center")
+        room = area.width
+        name = texts.elide(titles[0], texts.CAPTION, room)
+        sheet.text(area.center.x, area.bottom + 13 + LINE - 1, name, "ink", "center")
 
 
 def ticks(low: float, high: float, most: int) -> list[tuple[float, float]]:

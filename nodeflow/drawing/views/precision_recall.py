@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QPointF, QRectF
-
+from nodeflow.drawing.geometry import Point, Rect
+from nodeflow.drawing.sheet import Sheet
+from nodeflow.drawing.views.rates import draw_rates, fits, rate_at, rate_words, split_choice
+from nodeflow.drawing.views.view import Choice, ViewDrawing
 from nodeflow.host.views.thresholds import ThresholdData
-from nodeflow.ui.views.drawing import Choice, ViewDrawing
-from nodeflow.ui.views.rates import draw_rates, fits, rate_at, rate_words, split_choice
-from nodeflow.ui.views.sheet import Sheet
 
 TITLES = ("recall", "precision")
 
 
-def draw(sheet: Sheet, rect: QRectF, data: ThresholdData) -> None:
+def draw(sheet: Sheet, rect: Rect, data: ThresholdData) -> None:
     """Draw all curves.
 
     With one class, add the precision of random answers: its share of the rows.
@@ -33,7 +32,7 @@ def choices(data: ThresholdData) -> tuple[Choice, ...]:
     return split_choice(data.split, data.splits)
 
 
-def at(data: ThresholdData, rect: QRectF, point: QPointF) -> str:
+def at(data: ThresholdData, rect: Rect, point: Point) -> str:
     return rate_at(data, rect, point, ("recall", "precision"))
 
 

@@ -6,19 +6,20 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from PySide6.QtCore import QPointF, QRectF
 
 from nodeflow.document.analysis.analysis import Analysis
 from nodeflow.document.analysis.answers import scores_taken
 from nodeflow.document.build.class_scores import PROBABILITIES, SCORED
 from nodeflow.document.model.document import Document
+from nodeflow.drawing import text as texts
+from nodeflow.drawing.colors import Ink
+from nodeflow.drawing.geometry import Point, Rect
+from nodeflow.drawing.sheet import LINE, Sheet, legend
+from nodeflow.drawing.views.axes import Chart, draw_axes, make_chart
+from nodeflow.drawing.views.palette import COLORS, class_color
+from nodeflow.drawing.views.view import Choice
 from nodeflow.host.views.thresholds import ClassCurve, ThresholdData
 from nodeflow.number_text import count, number
-from nodeflow.ui.core import text_metrics
-from nodeflow.ui.views.axes import Chart, draw_axes, make_chart
-from nodeflow.ui.views.drawing import Choice
-from nodeflow.ui.views.palette import COLORS, class_color
-from nodeflow.ui.views.sheet import LINE, Sheet, legend
 
 TITLED = 230.0
 """Minimum chart height in pixels for axis titles."""
@@ -48,47 +49,45 @@ def fits(document: Document, analysis: Analysis, node_id: str) -> str:
 
 
 def draw_rates(
-    sheet: Sheet, rect: QRectF, data: ThresholdData, titles: tuple[str, str], chance: Ends | None
+    sheet: Sheet, rect: Rect, data: ThresholdData, titles: tuple[str, str], chance: Ends | None
 ) -> None:
     """Draw the curves of all classes, with their areas in the legend.
 
     Args:
         chance: the ends of the line of random answers, if there is one.
     """
-    titled = rect.height() >= TITLED
+    titled = rect.height >= TITLED
     chart = make_chart(rect, EXTENT, small=sheet.is_small, square=True, titled=titled)
     draw_axes(sheet, chart, titles, titled)
     if chance is not None:
         ends = np.array(chance)
         line = chart.to_sheet(ends[:, 0], ends[:, 1])
-        sheet.line(line, sheet.theme.color("ink", 0.4), 1.2, dashed=True)
+        sheet.line(line, Ink("ink", 0.4), 1.2, dashed=True)
     for index, curve in enumerate(data.curves):
         width = 4.0 if sheet.is_small else 1.8
         again = index >= COLORS  # colours repeat
         points = chart.to_sheet(curve.x, curve.y)
-        sheet.line(points, class_color(sheet.theme, index), width, dashed=again)
+        sheet.line(points, class_color(index), width, dashed=again)
     _draw_names(sheet, rect, chart, data)
 
 
-def _draw_names(sheet: Sheet, rect: QRectF, chart: Chart, data: ThresholdData) -> None:
+def _draw_names(sheet: Sheet, rect: Rect, chart: Chart, data: ThresholdData) -> None:
     """List the classes with their areas beside the chart; above it if space is short."""
-    left = chart.area.right() + 14
-    if rect.right() - left < BESIDE or sheet.is_small:
-        entries = [
-            (curve.name, class_color(sheet.theme, i), "line") for i, curve in enumerate(data.curves)
-        ]
+    left = chart.area.right + 14
+    if rect.right - left < BESIDE or sheet.is_small:
+        entries = [(curve.name, class_color(i), "line") for i, curve in enumerate(data.curves)]
         legend(sheet, rect.adjusted(6, 0, -4, 0), entries)
         return
-    room = int((chart.area.bottom() - chart.area.top()) // LINE)
-    sheet.text(left, chart.area.top() + 10, f"area {_area(data.mean)}", "ink")
+    room = int((chart.area.bottom - chart.area.top) // LINE)
+    sheet.text(left, chart.area.top + 10, f"area {_area(data.mean)}", "ink")
     for index, curve in enumerate(data.curves[: max(room - 1, 0)]):
-        y = chart.area.top() + 10 + (index + 1) * LINE
-        color = class_color(sheet.theme, index)
+        y = chart.area.top + 10 + (index + 1) * LINE
+        color = class_color(index)
         mark = np.array([[left, y - 4], [left + 12, y - 4]])
         sheet.line(mark, color, 2, dashed=index >= COLORS)
         area = _area(curve.area)
-        wide = rect.right() - left - 22 - text_metrics.width(area, text_metrics.CAPTION)
-        name = text_metrics.elide(curve.name, text_metrics.CAPTION, wide)
+        wide = rect.right - left - 22 - texts.width(area, texts.CAPTION)
+        name = texts.elide(curve.name, texts.CAPTION, wide)
         sheet.text(left + 17, y, f"{name}  {area}")
 
 
@@ -104,9 +103,9 @@ def rate_words(data: ThresholdData, what: str) -> str:
     return f"{text}; {count(data.seen)} {SPLITS[data.split].lower()}"
 
 
-def rate_at(data: ThresholdData, rect: QRectF, point: QPointF, axes: tuple[str, str]) -> str:
+def rate_at(data: ThresholdData, rect: Rect, point: Point, axes: tuple[str, str]) -> str:
     """Return the name of the nearest curve and its coordinates there."""
-    chart = make_chart(rect, EXTENT, square=True, titled=rect.height() >= TITLED)
+    chart = make_chart(rect, EXTENT, square=True, titled=rect.height >= TITLED)
     found = chart.to_data(point)
     if found is None:
         return ""
@@ -118,12 +117,12 @@ def rate_at(data: ThresholdData, rect: QRectF, point: QPointF, axes: tuple[str, 
     return f"{best.name}: {axes[0]} {x:.1%}, {axes[1]} {y:.1%}"
 
 
-def _distances(chart: Chart, curve: ClassCurve, point: QPointF) -> np.ndarray:
-    away = chart.to_sheet(curve.x, curve.y) - [point.x(), point.y()]
+def _distances(chart: Chart, curve: ClassCurve, point: Point) -> np.ndarray:
+    away = chart.to_sheet(curve.x, curve.y) - [point.x, point.y]
     return np.hypot(away[:, 0], away[:, 1])
 
 
-def _away(chart: Chart, curve: ClassCurve, point: QPointF) -> float:
+def _away(chart: Chart, curve: ClassCurve, point: Point) -> float:
     return float(_distances(chart, curve, point).min(initial=math.inf))
 
 

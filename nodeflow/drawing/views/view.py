@@ -8,14 +8,13 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
-from PySide6.QtCore import QPointF, QRectF
-
 from nodeflow.discovery import declared
 from nodeflow.document.analysis.analysis import Analysis
 from nodeflow.document.model.document import Document
+from nodeflow.drawing import views
+from nodeflow.drawing.geometry import Point, Rect
+from nodeflow.drawing.sheet import LINE, Sheet
 from nodeflow.host.protocol import ViewValue
-from nodeflow.ui import views
-from nodeflow.ui.views.sheet import LINE, Sheet
 
 
 @dataclass(frozen=True)
@@ -40,7 +39,7 @@ def no_choices(_: Any) -> tuple[Choice, ...]:
     return ()
 
 
-def nothing_there(_: Any, __: QRectF, ___: QPointF) -> str:
+def nothing_there(_: Any, __: Rect, ___: Point) -> str:
     """Return no description of the pointed place."""
     return ""
 
@@ -67,10 +66,10 @@ class ViewDrawing:
     icon: str
     order: int
     fits: Callable[[Document, Analysis, str], str]
-    draw: Callable[[Sheet, QRectF, Any], None]
+    draw: Callable[[Sheet, Rect, Any], None]
     words: Callable[[Any], str]
     choices: Callable[[Any], tuple[Choice, ...]] = no_choices
-    at: Callable[[Any, QRectF, QPointF], str] = nothing_there
+    at: Callable[[Any, Rect, Point], str] = nothing_there
     is_rare: bool = False
 
 
@@ -108,11 +107,11 @@ def discover_views() -> Mapping[str, ViewDrawing]:
     return MappingProxyType({view.id: view for view in ordered})
 
 
-def draw_shown(sheet: Sheet, rect: QRectF, shown: ShownView) -> None:
+def draw_shown(sheet: Sheet, rect: Rect, shown: ShownView) -> None:
     """Draw a view, or the reason why there is nothing to draw."""
     drawing, value = discover_views().get(shown.view), shown.value
     if sheet.note:
-        sheet.text(rect.right() - 4, rect.top() + LINE / 2 + 4, sheet.note, align="right")
+        sheet.text(rect.right - 4, rect.top + LINE / 2 + 4, sheet.note, align="right")
     if drawing is not None and value is not None and value.data is not None:
         drawing.draw(sheet, rect, value.data)
         return

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import math
 
-from PySide6.QtCore import QPointF, QRectF
-
+from nodeflow.drawing import text as texts
+from nodeflow.drawing.colors import Ink
+from nodeflow.drawing.geometry import Point, Rect
+from nodeflow.drawing.sheet import LINE, Sheet, legend
+from nodeflow.drawing.views.palette import class_color
+from nodeflow.drawing.views.rates import SPLITS, fits, split_choice
+from nodeflow.drawing.views.view import Choice, ViewDrawing
 from nodeflow.host.views.class_accuracy import ClassAccuracyData
 from nodeflow.number_text import count
-from nodeflow.ui.core import text_metrics
-from nodeflow.ui.views.drawing import Choice, ViewDrawing
-from nodeflow.ui.views.palette import class_color
-from nodeflow.ui.views.rates import SPLITS, fits, split_choice
-from nodeflow.ui.views.sheet import LINE, Sheet, legend
 
 HIGHEST = 22.0
 """Maximum height of a bar in pixels."""
@@ -21,32 +21,32 @@ NUMBERS = 96.0
 """Width of the numbers beside the bars."""
 
 
-def _rows(rect: QRectF, data: ClassAccuracyData) -> tuple[float, float]:
+def _rows(rect: Rect, data: ClassAccuracyData) -> tuple[float, float]:
     """Return the top and the height of the first class's row."""
-    top = rect.top() + LINE + 4
-    each = (rect.bottom() - top) / max(len(data.names), 1)
+    top = rect.top + LINE + 4
+    each = (rect.bottom - top) / max(len(data.names), 1)
     return top, min(each, HIGHEST + GAP)
 
 
-def draw(sheet: Sheet, rect: QRectF, data: ClassAccuracyData) -> None:
+def draw(sheet: Sheet, rect: Rect, data: ClassAccuracyData) -> None:
     """Draw a bar from 0 to 1 for each class: its recall, crossed by a line at its precision."""
     top, each = _rows(rect, data)
-    names = [text_metrics.elide(name, text_metrics.CAPTION, 110) for name in data.names]
-    wide = max((text_metrics.width(name, text_metrics.CAPTION) for name in names), default=0) + 10
+    names = [texts.elide(name, texts.CAPTION, 110) for name in data.names]
+    wide = max((texts.width(name, texts.CAPTION) for name in names), default=0) + 10
     is_low = each < LINE - 2
     wide, numbers = (0.0, 0.0) if sheet.is_small else (wide, NUMBERS)
-    left = rect.left() + 6 + wide
-    room = max(rect.right() - 6 - numbers - left, 1.0)
+    left = rect.left + 6 + wide
+    room = max(rect.right - 6 - numbers - left, 1.0)
     bar = max(each - (2 if is_low else GAP), 1.0)
-    color, line = class_color(sheet.theme, 0), class_color(sheet.theme, 1)
+    color, line = class_color(0), class_color(1)
     for index, (share, precision) in enumerate(zip(data.accuracy, data.precision, strict=True)):
         y = top + index * each
-        sheet.box(QRectF(left, y, room, bar), sheet.theme.color("ink", 0.07), None)
+        sheet.box(Rect(left, y, room, bar), Ink("ink", 0.07), None)
         if not math.isnan(share):
-            sheet.box(QRectF(left, y, room * share, bar), color, None)
+            sheet.box(Rect(left, y, room * share, bar), color, None)
         if not math.isnan(precision):
             x = left + room * precision
-            sheet.box(QRectF(x - 1, y - 1, 2, bar + 2), line, None)
+            sheet.box(Rect(x - 1, y - 1, 2, bar + 2), line, None)
         if is_low and index % max(1, math.ceil(LINE / each)):
             continue
         baseline = y + bar / 2 + 4
@@ -73,10 +73,10 @@ def choices(data: ClassAccuracyData) -> tuple[Choice, ...]:
     return split_choice(data.split, data.splits)
 
 
-def at(data: ClassAccuracyData, rect: QRectF, point: QPointF) -> str:
+def at(data: ClassAccuracyData, rect: Rect, point: Point) -> str:
     """Return the numbers of the class under a point."""
     top, each = _rows(rect, data)
-    index = math.floor((point.y() - top) / each) if each else -1
+    index = math.floor((point.y - top) / each) if each else -1
     if not 0 <= index < len(data.names):
         return ""
     right, rows, answered = (int(part[index]) for part in (data.right, data.rows, data.answered))

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
-from PySide6.QtCore import QPointF, QRectF
-from PySide6.QtGui import QColor
 
 from nodeflow.document.analysis.analysis import Analysis
 from nodeflow.document.model.document import Document
+from nodeflow.drawing.colors import Ink
+from nodeflow.drawing.geometry import Point, Rect
+from nodeflow.drawing.sheet import Sheet, legend
+from nodeflow.drawing.views.axes import Chart, Extent, make_chart
+from nodeflow.drawing.views.palette import class_color, point_color
+from nodeflow.drawing.views.rates import SPLITS
+from nodeflow.drawing.views.view import Choice, ViewDrawing
 from nodeflow.host.views.projection import COSINE, EUCLIDEAN, ProjectionData, methods
 from nodeflow.number_text import count, number
-from nodeflow.ui.core.theme import Theme
-from nodeflow.ui.views.axes import Chart, Extent, make_chart
-from nodeflow.ui.views.drawing import Choice, ViewDrawing
-from nodeflow.ui.views.palette import class_color, point_color
-from nodeflow.ui.views.rates import SPLITS
-from nodeflow.ui.views.sheet import Sheet, legend
 
 METRICS = ((EUCLIDEAN, "Euclidean"), (COSINE, "Cosine"))
 MARGIN = 0.05
@@ -42,20 +43,20 @@ def extent_of(data: ProjectionData) -> Extent:
     return (float(low[0]), float(high[0]), float(low[1]), float(high[1]))
 
 
-def chart_of(rect: QRectF, data: ProjectionData, small: bool = False) -> Chart:
+def chart_of(rect: Rect, data: ProjectionData, small: bool = False) -> Chart:
     """Return the chart of all points, without ticks."""
     area = rect if small else rect.adjusted(4, 20, -4, -18)
     return make_chart(area, extent_of(data), small=True, square=False)
 
 
-def draw(sheet: Sheet, rect: QRectF, data: ProjectionData) -> None:
+def draw(sheet: Sheet, rect: Rect, data: ProjectionData) -> None:
     """Draw the points and the variance that the two axes explain."""
     chart = chart_of(rect, data, sheet.is_small)
     draw_points(sheet, chart, data)
     if not sheet.is_small:
-        sheet.box(chart.area, None, sheet.theme.color("border_strong", 0.8))
-        sheet.text(chart.area.center().x(), rect.bottom() - 4, axes_words(data), align="center")
-        legend(sheet, rect.adjusted(6, 0, -4, 0), entries(sheet.theme, data))
+        sheet.box(chart.area, None, Ink("border_strong", 0.8))
+        sheet.text(chart.area.center.x, rect.bottom - 4, axes_words(data), align="center")
+        legend(sheet, rect.adjusted(6, 0, -4, 0), entries(data))
 
 
 def draw_points(
@@ -68,25 +69,24 @@ def draw_points(
     """
     points = chart.to_sheet(data.points[:, 0], data.points[:, 1])
     radius = 3.4 if len(points) < 300 or sheet.is_small else 2.6
-    edge = sheet.theme.color("raised")
+    edge = Ink("raised")
     is_faded = np.zeros(len(points), bool) if faded is None else faded
     for group in np.unique(data.groups).tolist():
         mine = data.groups == group
-        color = group_color(sheet.theme, group)
-        pale = QColor(color)
-        pale.setAlphaF(0.15)
+        color = group_color(group)
+        pale = replace(color, alpha=0.15)
         sheet.dots(np.ascontiguousarray(points[mine & is_faded]), pale, radius, pale)
         sheet.dots(np.ascontiguousarray(points[mine & ~is_faded]), color, radius, edge)
 
 
-def group_color(theme: Theme, group: int) -> QColor:
+def group_color(group: int) -> Ink:
     """Return the colour of a class, or of the first series for points without a class."""
-    return point_color(theme, group) if group >= 0 else class_color(theme, 0)
+    return point_color(group) if group >= 0 else class_color(0)
 
 
-def entries(theme: Theme, data: ProjectionData) -> list[tuple[str, QColor, str]]:
+def entries(data: ProjectionData) -> list[tuple[str, Ink, str]]:
     """Return legend entries for the classes."""
-    return [(name, group_color(theme, index), "dot") for index, name in enumerate(data.names)]
+    return [(name, group_color(index), "dot") for index, name in enumerate(data.names)]
 
 
 def axes_words(data: ProjectionData) -> str:
@@ -105,10 +105,10 @@ def title(data: ProjectionData, index: int) -> str:
     return f"row {count(index)}: {label}" if label else f"row {count(index)}"
 
 
-def index_at(chart: Chart, data: ProjectionData, at: QPointF) -> int | None:
+def index_at(chart: Chart, data: ProjectionData, at: Point) -> int | None:
     """Return the index of the point under the pointer, or None."""
     points = chart.to_sheet(data.points[:, 0], data.points[:, 1])
-    away = np.hypot(points[:, 0] - at.x(), points[:, 1] - at.y())
+    away = np.hypot(points[:, 0] - at.x, points[:, 1] - at.y)
     index = int(away.argmin())
     return index if away[index] <= NEAR else None
 
@@ -130,7 +130,7 @@ def choices(data: ProjectionData) -> tuple[Choice, ...]:
     return tuple(found)
 
 
-def at(data: ProjectionData, rect: QRectF, point: QPointF) -> str:
+def at(data: ProjectionData, rect: Rect, point: Point) -> str:
     """Return the point under the pointer and its nearest rows."""
     index = index_at(chart_of(rect, data), data, point)
     if index is None:

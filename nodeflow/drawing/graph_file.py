@@ -1,0 +1,35 @@
+"""Draws a document into a file without Qt: a picture in SVG that carries the graph."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from nodeflow.document.analysis.analysis import Analysis
+from nodeflow.document.io import embedded_graph, flow
+from nodeflow.document.model.document import Document
+from nodeflow.drawing.colors import PALETTES
+from nodeflow.drawing.graph_drawing import draw_graph
+from nodeflow.drawing.svg import graph_svg
+from nodeflow.host.protocol import ViewValue
+
+
+def svg_file(
+    document: Document,
+    *,
+    theme: str = "light",
+    values: Mapping[str, Any] | None = None,
+    views: Mapping[str, ViewValue] | None = None,
+    analysis: Analysis | None = None,
+) -> str:
+    """Return the SVG of a document, with the graph in it, so that the file can be opened again.
+
+    Args:
+        theme: ``light`` or ``dark``.
+        values: previews by node name, to be shown in the nodes.
+        views: contents of views on nodes, by node name.
+        analysis: an analysis that knows more than the document.
+    """
+    drawing = draw_graph(document, analysis, values, views)
+    svg = graph_svg(drawing, PALETTES[theme])
+    return embedded_graph.with_text_in_svg(svg, flow.dumps(document.root))

@@ -1,0 +1,81 @@
+"""The colours of numbers: one scale for nodes, panels, pictures and pages.
+
+Values of both signs are drawn in two colours that meet at zero in the background colour; values of
+one sign from least to largest.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+import numpy as np
+
+from nodeflow.drawing.colors import Palette, channels
+from nodeflow.host.arrangement import color_limits
+
+NOT_FINITE = "#dc3c3c"
+
+
+@dataclass(frozen=True)
+class HeatScale:
+    """The values at the two ends of the colours; ``is_signed``: zero is in the middle.
+
+    Attributes:
+        is_clipped: some values lie beyond the ends.
+    """
+
+    low: float
+    high: float
+    is_signed: bool = False
+    is_clipped: bool = False
+
+    @classmethod
+    def of(cls, minimum: float | None, maximum: float | None) -> HeatScale:
+        """Return a scale for values between these, or the scale 0 to 1 if both are None."""
+        if minimum is None or maximum is None:
+            return cls(0.0, 1.0)
+        if minimum < 0:
+            most = max(-minimum, maximum)
+            return cls(-most, most, True)
+        return cls(minimum, maximum)
+
+    @classmethod
+    def of_array(cls, array: np.ndarray) -> HeatScale:
+        """Return a scale for a tensor. A few outliers may lie beyond its ends."""
+        limits = color_limits(array)
+        if limits is None:
+            return cls.of(None, None)
+        with np.errstate(invalid="ignore"):
+            clipped = bool((np.isfinite(array) & (np.abs(array) > max(map(abs, limits)))).any())
+        return replace(cls.of(*limits), is_clipped=clipped)
+
+    @classmethod
+    def of_arrays(cls, arrays: list[np.ndarray]) -> HeatScale:
+        """Return a scale for all finite values of several arrays."""
+        finite = [a[np.isfinite(a)] for a in arrays if a.size]
+        finite = [f for f in finite if f.size]
+        if not finite:
+            return cls.of(None, None)
+        return cls.of(min(float(f.min()) for f in finite), max(float(f.max()) for f in finite))
+
+
+def heat_pixels(array: np.ndarray, scale: HeatScale, palette: Palette) -> np.ndarray:
+    """Return the colours of a 2-D array, (h, w, 3) uint8, with non-finite values in red."""
+    values = np.asarray(array, np.float64)
+    span = (scale.high - scale.low) or 1.0
+    with np.errstate(invalid="ignore", over="ignore"):
+        place = (values - scale.low) * (255 / span)
+        index = np.nan_to_num(place, nan=0, posinf=255, neginf=0).clip(0, 255).round()
+    pixels = _table(palette.diverging if scale.is_signed else palette.heat)[index.astype(np.uint8)]
+    pixels[~np.isfinite(values)] = channels(NOT_FINITE)
+    return pixels
+
+
+@lru_cache(maxsize=8)
+def _table(colors: tuple[str, ...]) -> np.ndarray:
+    """Interpolate colours: 256 rows of red, green, blue."""
+    stops = np.array([channels(color) for color in colors], float)
+    at = np.linspace(0, len(stops) - 1, 256)
+    columns = [np.interp(at, np.arange(len(stops)), stops[:, i]) for i in range(3)]
+    return np.stack(columns, axis=1).round().astype(np.uint8)

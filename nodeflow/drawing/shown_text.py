@@ -1,0 +1,23 @@
+"""Messages as texts of a drawing: shortened, without marks for a terminal."""
+
+from __future__ import annotations
+
+LONGEST = 1200
+"""The maximum length of a shown text. Longer ones help nobody and take seconds to lay out."""
+
+
+def brief(text: str, most: int = LONGEST) -> str:
+    """Shorten a very long text in its middle.
+
+    >>> brief("a" * 20, 11)
+    'aaaaaaaa…aa'
+    """
+    if len(text) <= most:
+        return text
+    end = most // 4
+    return f"{text[: most - end - 1]}…{text[-end:]}"
+
+
+def plain(message: str) -> str:
+    """Return a message without backticks, which mark names in a terminal; shorten a long one."""
+    return brief(message.replace("`", ""))

@@ -1,0 +1,421 @@
+"""Draws the value of a node: a number, a small table, or a picture with its range and mean.
+
+Reads ``nodeflow.host.protocol.Preview`` objects: ``kind`` (scalar, table, image, images, maps,
+heatmap, summary, text, error, deferred), ``text``, ``array``, ``dtype``, ``shape``, ``minimum``,
+``maximum``, ``mean``, ``step``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from nodeflow.document.layout.card_size import VIEW_HEIGHT
+from nodeflow.drawing import text as texts
+from nodeflow.drawing.colors import Ink, Palette
+from nodeflow.drawing.geometry import Rect
+from nodeflow.drawing.heat import HeatScale, heat_pixels
+from nodeflow.drawing.sheet import Sheet
+from nodeflow.drawing.views.view import draw_shown
+from nodeflow.number_text import count, number
+
+PAD = 12.0
+LINE = 16.0
+CELL_GAP = 5.0
+TABLE_ROWS = 4
+TABLE_COLUMNS = 4
+THUMB = 56.0
+STRIP = 44.0
+MAPS = 58.0
+"""The height of feature maps, in one or more rows."""
+MAP_GAP = 2.0
+FAR_ROWS = 2
+"""Rows of feature maps on a zoomed-out card: few and large."""
+WIDE = 1.6
+"""Ratio of width to height above which a heat map takes the card's full width."""
+EMPTY_HEIGHT = 28.0
+
+
+ARRANGEMENTS = {
+    "transposed": "drawn transposed",
+    "tiled": "drawn in several rows",
+    "channels": "the channels of the first row as pictures",
+    "filters": "the filters of the first input channel as pictures",
+    "columns": "the columns as pictures",
+}
+"""Descriptions of the parts of a tensor that a picture shows."""
+
+
+def height_of(preview: Any | None, width: float) -> float:
+    """Return the height in scene units of the value area of a card of ``width``."""
+    if preview is None:
+        return EMPTY_HEIGHT
+    kind = preview.kind
+    if kind == "view":
+        return VIEW_HEIGHT
+    if kind == "scalar":
+        return 40.0
+    if kind == "table":
+        return 12 + LINE * _table_lines(preview.array)
+    if kind in ("image", "heatmap"):
+        return THUMB + 16
+    if kind == "images":
+        return STRIP + 16 + LINE
+    if kind == "maps":
+        return MAPS + 16 + LINE
+    if kind == "summary":
+        return 12 + LINE * len(facts(preview))
+    if kind in ("text", "error", "deferred"):
+        return 12 + LINE * len(_wrapped(preview, width))
+    return EMPTY_HEIGHT
+
+
+def plain_text(preview: Any | None) -> str:
+    """Return the value in words, for tooltips, accessibility and tests."""
+    if preview is None:
+        return ""
+    if preview.kind in ("scalar", "text", "error", "deferred", "view"):
+        return preview.text
+    shape = "×".join(str(d) for d in preview.shape)
+    says_more = preview.text.replace(" ", "") not in ("", shape)
+    text = f"{preview.dtype} {shape}{f': {preview.text}' if says_more else ''}"
+    how = ARRANGEMENTS.get(getattr(preview, "arrangement", ""), "")
+    return f"{text}, {how}" if how else text
+
+
+def origin_text(preview: Any | None) -> str:
+    """Return the rows and the training step of a value: ``test rows 1–100, step 300``."""
+    step = getattr(preview, "step", None)
+    parts = (str(getattr(preview, "data", None) or ""), "" if step is None else _step(step))
+    return ", ".join(filter(None, parts))
+
+
+def _step(step: int) -> str:
+    return f"step {count(step)}"
+
+
+def draw(sheet: Sheet, rect: Rect, preview: Any | None) -> None:
+    """Draw a value into the value area of a card."""
+    kind = getattr(preview, "kind", None)
+    drawer = _DRAWERS.get(kind or "", _draw_empty)
+    drawer(sheet, rect, preview)
+
+
+def far_area(preview: Any | None, card: Rect) -> Rect | None:
+    """Return the value area of a zoomed-out card, or None if it shows only its name."""
+    kind = "scalar" if _is_number(preview) else getattr(preview, "kind", None)
+    if kind not in ("scalar", "image", "images", "maps", "heatmap", "view"):
+        return None
+    if kind == "view":
+        return card.adjusted(10, 50, -10, -10)
+    height = card.height * (0.42 if kind == "scalar" else 0.55)
+    return Rect(card.left + 12, card.bottom - height, card.width - 24, height - 10)
+
+
+def draw_far(sheet: Sheet, area: Rect, preview: Any) -> None:
+    """Draw a value large enough for a zoomed-out card: the number, or pictures alone."""
+    if preview.kind == "view":
+        draw_shown(sheet.noted("", is_small=True), area, preview)
+        return
+    if _is_number(preview):
+        text = texts.elide(_short(preview), texts.FAR_VALUE, area.width)
+        middle, y = area.center.x, area.center.y + texts.FAR_VALUE[0] * 0.36
+        color = Ink("ink_muted")
+        sheet.line_of_text(middle, y, text, texts.FAR_VALUE, color, align="center")
+        return
+    if preview.kind == "maps":
+        _draw_grid(sheet, area, preview, FAR_ROWS)
+        return
+    pictures = preview.array if preview.kind == "images" else preview.array[None]
+    shown = max(1, min(len(pictures), int(area.width // area.height)))
+    step = area.width / shown if preview.kind == "images" else area.width
+    for index, picture in enumerate(pictures[:shown]):
+        box = Rect(area.left + index * step, area.top, step - 4, area.height)
+        fitted = _fit(picture.shape[1] / max(picture.shape[0], 1), box)
+        fitted = fitted.at(box.center.x - fitted.width / 2, box.center.y - fitted.height / 2)
+        _draw_image(sheet, fitted, picture, preview)
+
+
+def _is_number(preview: Any) -> bool:
+    """Return whether a value is a single number, also as the only element of a table."""
+    kind = getattr(preview, "kind", None)
+    return kind == "scalar" or (kind == "table" and preview.array.size == 1)
+
+
+def _short(preview: Any) -> str:
+    return preview.text if preview.array is None else number(preview.array.item(), 3)
+
+
+# ---- one drawer per kind --------------------------------------------------------------------
+
+
+def _draw_empty(sheet: Sheet, rect: Rect, _: Any) -> None:
+    color = Ink("ink_faint", 0.7)
+    y = rect.center.y + 4
+    sheet.line_of_text(rect.left + PAD, y, "–", texts.CAPTION, color)
+
+
+def _draw_scalar(sheet: Sheet, rect: Rect, preview: Any) -> None:
+    step, at = getattr(preview, "step", None), rect.right - PAD
+    words = "" if step is None else _step(step)
+    data = getattr(preview, "data", None)
+    rows = data.short if data is not None else ""
+    text, room = preview.text.replace("-", "−"), rect.width - 2 * PAD
+    both = max(words, rows, key=lambda part: texts.width(part, texts.CAPTION))
+    shown, style, beside_it = beside(text, both, room)
+    if rows and (not beside_it or style is texts.TABLE):
+        rows = ""
+        shown, style, words = beside(text, words, room)
+    lines = [part for part in (rows, words) if part]
+    low, color = rect.bottom - 8, Ink("ink_faint")
+    for line in reversed(lines):
+        sheet.line_of_text(at, low, line, texts.CAPTION, color, align="right")
+        low -= LINE - 2
+    y = rect.center.y + style[0] * 0.36
+    sheet.line_of_text(rect.left + PAD, y, shown, style, Ink("ink"))
+
+
+def beside(number: str, words: str, room: float) -> tuple[str, texts.Style, str]:
+    """Return a number, its style, and the words at its right, dropped if there is no room."""
+    left = room - texts.width(words, texts.CAPTION) - 6 if words else room
+    shown, style = fitting(number, left)
+    return (shown, style, words) if shown == number else (*fitting(number, room), "")
+
+
+def fitting(number: str, room: float) -> tuple[str, texts.Style]:
+    """Return a number and a style in which it fits uncut, because a cut number misleads."""
+    styles = (texts.VALUE, texts.SMALL_VALUE, texts.TABLE)
+    style = next((style for style in styles if texts.width(number, style) <= room), texts.TABLE)
+    return texts.elide(number, style, room), style
+
+
+def _draw_lines(
+    sheet: Sheet,
+    rect: Rect,
+    lines: Sequence[str],
+    style: texts.Style,
+    ink: Ink,
+) -> None:
+    y = rect.top + 6 + LINE - 4
+    for line in lines:
+        sheet.line_of_text(rect.left + PAD, y, line, style, ink)
+        y += LINE
+
+
+def _draw_text(sheet: Sheet, rect: Rect, preview: Any) -> None:
+    color = Ink("error" if preview.kind == "error" else "ink_muted")
+    lines = _wrapped(preview, rect.width)
+    _draw_lines(sheet, rect, lines, texts.CAPTION, color)
+
+
+def _draw_summary(sheet: Sheet, rect: Rect, preview: Any) -> None:
+    _draw_facts(sheet, rect, rect.left + PAD, rect.top + 18, preview)
+
+
+def _draw_table(sheet: Sheet, rect: Rect, preview: Any) -> None:
+    grid = _as_table(preview.array)
+    rows, columns = min(grid.shape[0], TABLE_ROWS), min(grid.shape[1], TABLE_COLUMNS)
+    more_columns, more_rows = grid.shape[1] > columns, grid.shape[0] > rows
+    room = rect.width - 2 * PAD - (14 if more_columns else 0)
+    shown, widest = _cells(grid[:rows, :columns], room / columns - CELL_GAP)
+    cell = min(room / columns, widest + 14)
+    color, faint = Ink("ink"), Ink("ink_faint")
+    y = rect.top + 6 + LINE - 4
+    for row in shown:
+        for column, value in enumerate(row):
+            text = texts.elide(value, texts.TABLE, cell - CELL_GAP)
+            x = rect.left + PAD + cell * (column + 1) - min(14.0, cell - widest)
+            sheet.line_of_text(x, y, text, texts.TABLE, color, align="right")
+        if more_columns:
+            x = rect.left + PAD + cell * columns + 4
+            sheet.line_of_text(x, y, "…", texts.TABLE, faint)
+        y += LINE
+    if more_rows:
+        total = preview.shape[0] if len(preview.shape) == 2 else grid.shape[0]
+        more = f"… {total} rows"
+        sheet.line_of_text(rect.left + PAD, y, more, texts.CAPTION, faint)
+
+
+def _cells(grid: np.ndarray, room: float) -> tuple[list[list[str]], float]:
+    """Return a table's numbers with as many digits as fit into a cell, and the largest width."""
+    shown: list[list[str]] = []
+    widest = 0.0
+    for digits in (3, 2, 1):
+        shown = [[number(value, digits) for value in row] for row in grid]
+        widest = max((texts.width(n, texts.TABLE) for row in shown for n in row), default=0.0)
+        if widest <= room:
+            break
+    return shown, widest
+
+
+def _draw_picture(sheet: Sheet, rect: Rect, preview: Any) -> None:
+    aspect = preview.array.shape[1] / max(preview.array.shape[0], 1)
+    if aspect > WIDE:
+        room = rect.width - 2 * PAD
+        box = Rect(rect.left + PAD, rect.top + 6, room, THUMB - LINE + 2)
+        _draw_image(sheet, _fit(aspect, box), preview.array, preview)
+        _draw_one_line(sheet, rect, box.bottom + LINE - 2, preview)
+        return
+    box = Rect(rect.left + PAD, rect.top + 8, THUMB, THUMB)
+    picture = _fit(aspect, box)
+    _draw_image(sheet, picture, preview.array, preview)
+    x, y = picture.right + 12, box.top + 8
+    _draw_facts(sheet, rect, x, y, preview)
+
+
+def _draw_facts(
+    sheet: Sheet,
+    rect: Rect,
+    x: float,
+    y: float,
+    preview: Any,
+) -> None:
+    """Draw shape, range and mean as two columns, the first baseline at ``y``."""
+    room = rect.right - x - 8
+    for name, value in facts(preview):
+        sheet.line_of_text(x, y, name, texts.CAPTION, Ink("ink_faint"))
+        shown = texts.elide(value, texts.CAPTION, room - 36)
+        sheet.line_of_text(x + 36, y, shown, texts.CAPTION, Ink("ink"))
+        y += LINE
+
+
+def _draw_images(sheet: Sheet, rect: Rect, preview: Any) -> None:
+    room = rect.width - 2 * PAD
+    count = max(1, min(len(preview.array), int((room + 4) // (STRIP + 4))))
+    gap = (room - count * STRIP) / max(count - 1, 1) if count > 1 else 0
+    for index in range(count):
+        box = Rect(rect.left + PAD + index * (STRIP + gap), rect.top + 8, STRIP, STRIP)
+        picture = preview.array[index]
+        fitted = _fit(picture.shape[1] / max(picture.shape[0], 1), box)
+        _draw_image(sheet, fitted, picture, preview)
+    _draw_one_line(sheet, rect, rect.top + 8 + STRIP + LINE - 2, preview)
+
+
+def _draw_one_line(sheet: Sheet, rect: Rect, y: float, preview: Any) -> None:
+    """Draw range and mean beneath pictures, the baseline at ``y``."""
+    line = texts.elide(_one_line(preview), texts.CAPTION, rect.width - 2 * PAD)
+    color = Ink("ink_muted")
+    sheet.line_of_text(rect.left + PAD, y, line, texts.CAPTION, color)
+
+
+def _draw_maps(sheet: Sheet, rect: Rect, preview: Any) -> None:
+    area = Rect(rect.left + PAD, rect.top + 8, rect.width - 2 * PAD, MAPS)
+    _draw_grid(sheet, area, preview)
+    _draw_one_line(sheet, rect, area.bottom + LINE - 2, preview)
+
+
+def _draw_grid(sheet: Sheet, area: Rect, preview: Any, most_rows: int = 0) -> None:
+    """Draw maps side by side, in the number of rows that makes them largest.
+
+    Args:
+        most_rows: draw only as many maps as fit into so many rows, centred; 0 draws all.
+    """
+    maps = preview.array
+    aspect = maps.shape[2] / max(maps.shape[1], 1)
+    left = area.left
+    if most_rows:
+        least = (area.height - (most_rows - 1) * MAP_GAP) / most_rows
+        in_row = max(1, int((area.width + MAP_GAP) // (least * aspect + MAP_GAP)))
+        maps = maps[: in_row * most_rows]
+    columns, rows, height = grid_of(len(maps), aspect, area.width, area.height)
+    width = height * aspect
+    if most_rows:
+        left += (area.width - columns * (width + MAP_GAP) + MAP_GAP) / 2
+    for index, picture in enumerate(maps[: columns * rows]):
+        place = Rect(
+            left + index % columns * (width + MAP_GAP),
+            area.top + index // columns * (height + MAP_GAP),
+            width,
+            height,
+        )
+        _draw_image(sheet, place, picture, preview)
+
+
+def grid_of(count: int, aspect: float, width: float, height: float) -> tuple[int, int, float]:
+    """Return columns, rows and height of each of ``count`` pictures, as large as fits."""
+    best = (1, 1, 0.0)
+    for rows in range(1, max(1, count) + 1):
+        columns = -(-count // rows)
+        fits = (height - (rows - 1) * MAP_GAP) / rows
+        fits = min(fits, (width - (columns - 1) * MAP_GAP) / columns / aspect)
+        if fits > best[2]:
+            best = (columns, rows, fits)
+    return best
+
+
+def _draw_view(sheet: Sheet, rect: Rect, shown: Any) -> None:
+    step = "" if shown.step is None else _step(shown.step)
+    area = rect.adjusted(8, 6, -8, -4)
+    draw_shown(sheet.noted(step), area, shown)
+
+
+_DRAWERS = {
+    "view": _draw_view,
+    "scalar": _draw_scalar,
+    "text": _draw_text,
+    "error": _draw_text,
+    "deferred": _draw_text,
+    "summary": _draw_summary,
+    "table": _draw_table,
+    "image": _draw_picture,
+    "heatmap": _draw_picture,
+    "images": _draw_images,
+    "maps": _draw_maps,
+}
+
+
+# ---- pieces ---------------------------------------------------------------------------------
+
+
+def facts(preview: Any) -> list[tuple[str, str]]:
+    found = [("shape", "×".join(str(d) for d in preview.shape) or "scalar")]
+    for name, label in (("minimum", "min"), ("maximum", "max"), ("mean", "mean")):
+        value = getattr(preview, name, None)
+        if value is not None:
+            found.append((label, number(value, 3)))
+    return found
+
+
+def _one_line(preview: Any) -> str:
+    return "  ".join(f"{name} {value}" for name, value in facts(preview)[1:])
+
+
+def _wrapped(preview: Any, width: float) -> tuple[str, ...]:
+    return texts.wrap(preview.text, texts.CAPTION, width - 2 * PAD, 3)
+
+
+def _as_table(array: np.ndarray) -> np.ndarray:
+    array = np.atleast_1d(np.asarray(array))
+    return array.reshape(1, -1) if array.ndim == 1 else array.reshape(array.shape[0], -1)
+
+
+def _table_lines(array: np.ndarray) -> int:
+    rows = len(_as_table(array))
+    return rows if rows <= TABLE_ROWS else TABLE_ROWS + 1
+
+
+def _fit(aspect: float, box: Rect) -> Rect:
+    """Return the largest rectangle of limited ``aspect`` (width / height) at ``box``'s left."""
+    aspect = min(max(aspect, 0.25), 4.0)
+    width = min(box.width, box.height * aspect)
+    height = width / aspect
+    return Rect(box.left, box.center.y - height / 2, width, height)
+
+
+def _draw_image(sheet: Sheet, rect: Rect, array: np.ndarray, preview: Any) -> None:
+    smaller = array.shape[1] > rect.width * 2
+    sheet.image(rect, partial(_pixels, np.asarray(array), preview), smaller)
+    sheet.box(rect, None, Ink("border"))
+
+
+def _pixels(array: np.ndarray, preview: Any, palette: Palette) -> np.ndarray:
+    """Return the colours of a picture; heat maps and maps have heat colours."""
+    if preview.kind in ("heatmap", "maps"):
+        limits = preview.limits or (preview.minimum, preview.maximum)
+        return heat_pixels(array, HeatScale.of(*limits), palette)
+    if array.ndim == 2:
+        array = np.repeat(array[:, :, None], 3, axis=2)
+    return array[:, :, :3]

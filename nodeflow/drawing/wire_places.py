@@ -1,0 +1,57 @@
+"""Where wires end on their cards, and how they pass between cards and frame titles."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import numpy as np
+
+from nodeflow.document.model.records import FrameRecord, Wire
+from nodeflow.drawing import card_data, frame_titles, wire_lanes, wire_shape
+from nodeflow.drawing.card_data import CardData, PortData
+
+
+def port_place(card: CardData, side: str, name: str) -> tuple[float, PortData | None]:
+    """Return a port's place below the card's top, and the port; else the header's middle."""
+    for index, port in enumerate(card.inputs if side == "in" else card.outputs):
+        if port.name == name:
+            return card.port_y(index, side), port
+    return min(card_data.HEADER, card.height) / 2, None
+
+
+def wire_offsets(
+    wire: Wire, source: CardData, target: CardData
+) -> tuple[tuple[float, float, float, float], str]:
+    """Return the ends of a wire from the corners of its cards, and the dtype of its tensor."""
+    out_y, port = port_place(source, "out", wire.source_port)
+    in_y, _ = port_place(target, "in", wire.target_port)
+    out_x = card_data.DOT / 2 if source.form == card_data.DOT_FORM else source.width
+    in_x = card_data.DOT / 2 if target.form == card_data.DOT_FORM else 0.0
+    return (out_x, out_y, in_x, in_y), port.dtype if port else ""
+
+
+def route(
+    ends: np.ndarray,
+    sources: np.ndarray,
+    hidden: np.ndarray,
+    cards: np.ndarray,
+    frames: Collection[FrameRecord],
+) -> tuple[np.ndarray, dict[str, float]]:
+    """Return (n,) lanes of wires, NaN for the usual way, and how far frame titles move right.
+
+    Args:
+        ends: (n, 4) in scene units.
+        sources: (n,) equal numbers for wires from one node.
+        hidden: (n,) whether a wire is drawn as two stubs.
+        cards: (m, 4) left, top, right, bottom of cards at their tallest, so that lanes stay when
+            values arrive.
+    """
+    if len(ends) * len(cards) > wire_lanes.MOST:
+        return np.full(len(ends), np.nan), {}
+    around = np.concatenate([cards, frame_titles.obstacles(frames, cards)])
+    lanes = wire_lanes.find(ends, sources, around)
+    if not frames:
+        return lanes, {}
+    shown = ~hidden
+    points = wire_shape.curve_points(ends[shown], wire_lanes.SAMPLES, 1.0, lanes[shown])
+    return lanes, frame_titles.shifts(frames, points)

@@ -48,6 +48,7 @@ NIGHTLY := tests/engine/test_every_bit.py tests/engine/test_random_graphs.py \
            tests/document/test_edit_sequences.py tests/document/test_journal_kills.py \
            tests/document/test_hostile_files.py tests/document/test_large_files.py \
            tests/data/test_spoilt_files.py tests/ui/test_hostile_files.py \
+           tests/integrations/onnx/test_spoilt_models.py \
            tests/host/test_live_edits.py tests/faults
 NIGHTLY_ALONE := tests/host/test_random_kills.py tests/train/test_random_training_kills.py \
                  tests/run_store/test_random_run_kills.py tests/ui/test_window_kills.py \

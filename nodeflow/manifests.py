@@ -73,6 +73,27 @@ PURPOSES = {
         },
         "a `nodeflow.engine.backend.Backend`: executes runs and training steps",
     ),
+    "exporter": Purpose(
+        "file to export to",
+        {
+            "label": "the program's name in the window",
+            "tip": "what the file holds, for the tooltip in the window",
+            "ending": "how names of the files end: ``.onnx``",
+            "options": "its options of ``nodeflow export``, each by its flag with ``help``, "
+            "``metavar`` and, for a whole number, the ``least`` one",
+        },
+        "makes a `nodeflow.exchange.exporting.Exporter`: writes graphs as files",
+    ),
+    "importer": Purpose(
+        "program to import models of",
+        {
+            "label": "the program's name in the window; the offer's name begins the ops of nodes "
+            "without a counterpart",
+            "help": "what it reads, for --help: ``an ONNX file``",
+            "endings": 'how names of the files end: ``[".onnx"]``',
+        },
+        "a `nodeflow.exchange.importing.Importer`: reads a model as a graph with its weights",
+    ),
     "names": Purpose(
         "library of names",
         {"label": "the programs whose names it knows"},
@@ -88,7 +109,9 @@ PURPOSES = {
         "program to compare with",
         {
             "label": "its name in the window",
+            "help": "what it is, for --help: ``ONNX's own evaluator``",
             "tip": "what it compares, for the tooltip in the window",
+            "is_default": "true if graphs are compared with it unless another one is named",
         },
         "makes a `nodeflow.exchange.comparison.Peer`: computes a graph a second time",
     ),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 
+from nodeflow.cli.definition_exchange import EXPORT, IMPORT, VERIFY
 from nodeflow.cli.definition_runs import DATA, RUNS, SWEEP
 from nodeflow.cli.options import (
     ALLOW_DATA,
@@ -35,7 +36,6 @@ from nodeflow.cli.options import (
     WEIGHTS,
     WITHOUT,
     Command,
-    Option,
     backend_options,
     option,
     processes_options,
@@ -45,15 +45,7 @@ from nodeflow.cli.options import (
 )
 from nodeflow.manifests import offers
 
-
-def _against_options() -> tuple[Option, ...]:
-    """Return the option that chooses the program of a comparison."""
-    names = ("onnx", *(each.name for each in offers("peer")))
-    help = "the program (default: onnx, ONNX's own evaluator)"
-    return (option("--against", help=help, choices=names, default="onnx"),)
-
-
-COMMANDS = (
+ALL_COMMANDS = (
     Command(
         "run",
         "compute tensors of a graph and print them",
@@ -210,110 +202,9 @@ COMMANDS = (
             JSON,
         ),
     ),
-    Command(
-        "import",
-        "import a model of another program: an ONNX file",
-        "nodeflow.cli.import_model:import_model",
-        (
-            option("model", help="the .onnx file", metavar="FILE.onnx"),
-            option(
-                "-o",
-                "--output",
-                help="file to write, its weights beside it (default: the name of the model, with "
-                ".flow)",
-                metavar="OUT.flow",
-            ),
-            option(
-                "--trainable",
-                help="let a training change the weights (default: they are frozen)",
-                action="store_true",
-            ),
-            option("--force", help="overwrite the file and its weights", action="store_true"),
-            READ_LIMIT,
-            ANY_FILE,
-            JSON,
-        ),
-    ),
-    Command(
-        "export",
-        "export a graph: inference as ONNX, or stand-alone code that runs and trains it, with its "
-        "weights; or Python code that builds it with nodeflow",
-        "nodeflow.cli.export_model:export_graph",
-        (
-            FILE,
-            option(
-                "--to",
-                help="target of the export",
-                choices=("onnx", "pytorch", "jax", "tensorflow1", "numpy", "nodeflow"),
-                required=True,
-            ),
-            option(
-                "-o",
-                "--output",
-                help="ONNX file, or folder for code (default: the name of the graph, with .onnx, "
-                "or with -pytorch and the like)",
-                metavar="OUT",
-            ),
-            option(
-                "--fetch",
-                help="node or output that the ONNX model or the code predicts; may be repeated "
-                "(default: outputs without consumers; for a graph that trains, the predictions "
-                "that need no labels)",
-                metavar="NAME",
-                action="append",
-                default=[],
-                dest="fetches",
-            ),
-            option(
-                "--opset",
-                help="ONNX opset version (default: the newest checked with onnxruntime)",
-                type=whole_number(1),
-                metavar="N",
-            ),
-            SET,
-            SEED,
-            DATA_DIR,
-            DATASET,
-            ALLOW_DATA,
-            WEIGHTS,
-            INIT,
-            TIER,
-            THREADS,
-            WITHOUT,
-            READ_LIMIT,
-            ANY_FILE,
-            PLUGINS,
-            JSON,
-        ),
-    ),
-    Command(
-        "verify",
-        "compare every value of a graph with what another program computes",
-        "nodeflow.cli.verify:verify",
-        (
-            FILE,
-            _against_options,
-            FETCH,
-            FEED,
-            INVERT,
-            PREPARE,
-            SET,
-            SEED,
-            DATA_DIR,
-            DATASET,
-            ALLOW_DATA,
-            SPLIT,
-            WEIGHTS,
-            INIT,
-            TIER,
-            THREADS,
-            WITHOUT,
-            READ_LIMIT,
-            ANY_FILE,
-            PLUGINS,
-            JSON,
-        ),
-    ),
+    IMPORT,
+    EXPORT,
+    VERIFY,
     Command(
         "check",
         "list all problems of one or more graphs, with node and port",
@@ -482,6 +373,9 @@ COMMANDS = (
         ),
     ),
 )
+
+COMMANDS = tuple(each for each in ALL_COMMANDS if not each.purpose or offers(each.purpose))
+"""The commands that are here: those without a purpose, and those that integrations make useful."""
 
 
 def build_parser(only: str | None = None) -> argparse.ArgumentParser:

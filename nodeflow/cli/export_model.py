@@ -8,22 +8,43 @@ from pathlib import Path
 from nodeflow.atomic_write import write_atomically, writing
 from nodeflow.cli.environment import Environment
 from nodeflow.cli.load import load_task, open_session
-from nodeflow.cli.output import json_line, plural
+from nodeflow.cli.output import json_line
 from nodeflow.cli.values import ArgumentProblem
 from nodeflow.document.io import flow
+from nodeflow.document.model.records import Json
 from nodeflow.exchange.code.export import TARGETS, export_code, module_name
-from nodeflow.exchange.onnx import opaque
-from nodeflow.exchange.onnx.export import all_records, exported
+from nodeflow.exchange.exporting import Exporter
+from nodeflow.manifests import Offer, offers
 from nodeflow.number_text import bytes_text
 from nodeflow.train.saving.weights import check_writable
 
 
 def export_graph(arguments: argparse.Namespace, environment: Environment) -> None:
-    """Write a graph for another program; raise as `export_model` and `export_program`."""
-    if arguments.to == "onnx":
-        export_model(arguments, environment)
+    """Write a graph for another program; raise as `export_file` and `export_program`."""
+    exporters = {each.name: each for each in offers("exporter")}
+    for name, each in exporters.items():
+        if name != arguments.to:
+            _check_not_given(each, arguments)
+    if arguments.to in exporters:
+        export_file(exporters[arguments.to], arguments, environment)
     else:
         export_program(arguments, environment)
+
+
+def _check_not_given(other: Offer, arguments: argparse.Namespace) -> None:
+    """Raise ArgumentProblem if an option of another target is given."""
+    for flag, value in _options(other, arguments).items():
+        if value is not None:
+            raise ArgumentProblem(
+                f"--{flag} is for {other.label}",
+                hint=f"Leave it out, or use --to {other.name}.",
+            )
+
+
+def _options(exporter: Offer, arguments: argparse.Namespace) -> dict[str, Json]:
+    """Return the values of a target's own options, without the dashes."""
+    flags = (flag.removeprefix("--") for flag in exporter.fields.get("options", {}))
+    return {flag: getattr(arguments, flag.replace("-", "_")) for flag in flags}
 
 
 def export_program(arguments: argparse.Namespace, environment: Environment) -> None:
@@ -34,8 +55,6 @@ def export_program(arguments: argparse.Namespace, environment: Environment) -> N
         NotInCode: parts of the graph cannot be written; names all of them. Nothing is written.
         NodeflowError: the file, graph or weights have an error.
     """
-    if arguments.opset:
-        raise ArgumentProblem("--opset is for ONNX", hint="Leave it out, or use --to onnx.")
     if arguments.fetches and not TARGETS[arguments.to].fetches:
         raise ArgumentProblem(
             f"--fetch is not for --to {arguments.to}, whose code builds the whole graph",
@@ -66,37 +85,31 @@ def export_program(arguments: argparse.Namespace, environment: Environment) -> N
         environment.print(f"{folder}: {', '.join(files)}")
 
 
-def export_model(arguments: argparse.Namespace, environment: Environment) -> None:
+def export_file(chosen: Offer, arguments: argparse.Namespace, environment: Environment) -> None:
     """Write the inference graph with its weights.
 
     Raises:
-        OnnxMissing: the package onnx is not installed.
-        NotInOnnx: nodes cannot be written; names all of them. Nothing is written.
-        NodeflowError: the file, graph or weights have an error.
+        SoftwareMissing: the integration that writes the file needs a package.
+        NodeflowError: the file, graph or weights have an error, or nodes cannot be written; names
+            all of them. Nothing is written.
     """
-    target = environment.path(arguments.output or f"{Path(arguments.file).stem}.onnx")
+    chosen.integration.check_software()
+    exporter: Exporter = chosen.load()()
+    name = f"{Path(arguments.file).stem}{chosen.fields['ending']}"
+    target = environment.path(arguments.output or name)
     check_writable(target)
-    records = list(all_records(flow.load(environment.path(arguments.file))))
-    with opaque.known(records):
+    with exporter.reading(flow.load(environment.path(arguments.file))):
         task = load_task(arguments, environment)
         with open_session(task, arguments, environment) as session:
-            model, outputs = exported(task, session, arguments.fetches, arguments.opset)
-    content = model.SerializeToString(deterministic=True)
+            options = _options(chosen, arguments)
+            made = exporter.exported(task, session, arguments.fetches, options)
     with writing(target):
-        write_atomically(target, content)
-    opset = next(entry.version for entry in model.opset_import if not entry.domain)
-    inputs = [value.name for value in model.graph.input]
+        write_atomically(target, made.content)
+    names = {"inputs": list(made.inputs), "outputs": list(made.outputs)}
     if arguments.json:
-        facts = {
-            "file": str(target),
-            "opset": opset,
-            "nodes": len(model.graph.node),
-            "functions": len(model.functions),
-            "inputs": inputs,
-            "outputs": [value.name for value in model.graph.output],
-        }
+        facts = {"file": str(target), "text": made.text, **names, **made.facts}
         environment.print(json_line(facts))
         return
-    counts = f"{plural(len(model.graph.node), 'node')}, {plural(len(model.functions), 'function')}"
-    environment.print(f"{target.name}: opset {opset}, {counts}, {bytes_text(len(content))}")
-    environment.message(f"nodeflow: it computes {', '.join(outputs)} from {', '.join(inputs)}")
+    environment.print(f"{target.name}: {made.text}, {bytes_text(len(made.content))}")
+    inputs, outputs = (", ".join(names[key]) for key in ("inputs", "outputs"))
+    environment.message(f"nodeflow: it computes {outputs} from {inputs}")

@@ -9,8 +9,8 @@ from pathlib import Path
 from nodeflow.cli.environment import Environment
 from nodeflow.cli.output import json_line, plural
 from nodeflow.cli.values import ArgumentProblem
-from nodeflow.exchange.onnx.reading import INITIAL_SUFFIX, WEIGHTS_SUFFIX, Opened, beside
-from nodeflow.exchange.onnx.reading import import_model as written
+from nodeflow.exchange.importing import INITIAL_SUFFIX, WEIGHTS_SUFFIX, Imported, beside
+from nodeflow.exchange.importing import import_model as written
 from nodeflow.number_text import bytes_text
 
 SHOWN = 8
@@ -22,7 +22,7 @@ def import_model(arguments: argparse.Namespace, environment: Environment) -> Non
 
     Raises:
         ArgumentProblem: an output exists.
-        OnnxMissing, FileProblem: the model cannot be read, or a file cannot be written.
+        SoftwareMissing, FileProblem: the model cannot be read, or a file cannot be written.
     """
     source = environment.path(arguments.model)
     target = environment.path(arguments.output or f"{Path(arguments.model).stem}.flow")
@@ -31,30 +31,30 @@ def import_model(arguments: argparse.Namespace, environment: Environment) -> Non
             raise ArgumentProblem(
                 f"{place.name} exists", hint="Choose another name with -o, or use --force."
             )
-    opened = written(source, target, trainable=arguments.trainable)
-    nodes = sum(n.derived_from is None for n in opened.graph.nodes)
-    size = sum(array.nbytes for array in opened.weights.values())
+    imported = written(source, target, trainable=arguments.trainable)
+    nodes = sum(n.derived_from is None for n in imported.graph.nodes)
+    size = sum(array.nbytes for array in imported.weights.values())
     if arguments.json:
         facts = {
             "file": str(target),
             "nodes": nodes,
-            "weights": len(opened.weights),
-            "inputs": {name: str(t.type) for name, t in opened.inputs.items()},
-            "outputs": {name: str(t.type) for name, t in opened.outputs.items()},
-            "missing": dict(opened.missing),
+            "weights": len(imported.weights),
+            "inputs": {name: str(t.type) for name, t in imported.inputs.items()},
+            "outputs": {name: str(t.type) for name, t in imported.outputs.items()},
+            "missing": dict(imported.missing),
         }
         environment.print(json_line(facts))
         return
-    weights = f", {plural(len(opened.weights), 'array')} of weights ({bytes_text(size)})"
+    weights = f", {plural(len(imported.weights), 'array')} of weights ({bytes_text(size)})"
     environment.print(f"{target.name}: {plural(nodes, 'node')}{weights if size else ''}")
-    _say_missing(opened, environment)
+    _say_missing(imported, environment)
 
 
-def _say_missing(opened: Opened, environment: Environment) -> None:
+def _say_missing(imported: Imported, environment: Environment) -> None:
     """Name the nodes without a counterpart, each reason once."""
-    reasons = Counter(opened.missing.values())
+    reasons = Counter(imported.missing.values())
     for reason, count in reasons.most_common(SHOWN):
-        first = next(name for name, why in opened.missing.items() if why == reason)
+        first = next(name for name, why in imported.missing.items() if why == reason)
         more = f" and {count - 1} more" if count > 1 else ""
         environment.message(f"nodeflow: {first}{more} cannot be computed: {reason}")
     if len(reasons) > SHOWN:

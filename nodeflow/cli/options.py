@@ -29,6 +29,7 @@ class Command:
     Attributes:
         handler: ``module:function``; the module is imported when the command runs.
         listed: its options; a function returns several, once they are needed.
+        purpose: what integrations must offer for it; empty if it needs none.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Command:
     handler: str
     listed: tuple[Option | Callable[[], tuple[Option, ...]], ...] = ()
     parts: tuple[Command | Callable[[], tuple[Command, ...]], ...] = ()
+    purpose: str = ""
 
     @property
     def commands(self) -> tuple[Command, ...]:

@@ -8,7 +8,6 @@ import os
 import shutil
 import sys
 
-import numpy as np
 import pytest
 
 from nodeflow.cli.environment import Environment
@@ -73,22 +72,6 @@ def test_commands_take_such_names(strict, arguments):
     assert code == 0, text
     if "--json" in arguments:
         assert all(json.loads(line) is not None for line in text.splitlines())
-
-
-def test_a_model_is_imported_to_such_a_name(strict, tmp_path):
-    onnx = pytest.importorskip("onnx")
-    from tests.exchange.onnx.models import expected, mlp
-
-    made = mlp()
-    onnx.save(made, tmp_path / "m.onnx")
-    text, code = strict("import", "m.onnx", "-o", f"{ODD}m.flow", "--json")
-    assert code == 0, text
-    x = np.linspace(-1, 1, 40, dtype="f4").reshape(2, 20)
-    np.save(tmp_path / f"{ODD}.npy", x)
-    text, code = strict("run", f"{ODD}m.flow", "--feed", f"x=@{ODD}.npy", "--json")
-    assert code == 0, text
-    found = json.loads(text)["fetches"]["probs"]
-    np.testing.assert_allclose(found, expected(made, {"x": x})["probs"], rtol=1e-5)
 
 
 def test_a_missing_file_is_named_in_what_the_terminal_can_write(strict, tmp_path):

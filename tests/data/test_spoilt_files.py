@@ -27,13 +27,10 @@ from nodeflow.document.io.flow import dumps
 from nodeflow.document.io.journal import Journal, pending, recover
 from nodeflow.document.model.document import Document
 from nodeflow.errors import NodeflowError
-from nodeflow.exchange.onnx.file import read_model
-from nodeflow.exchange.onnx.reading import graph_of
 from nodeflow.file_reading import ReadLimit, limited
 from nodeflow.graph.types import TensorType
 from nodeflow.train.saving.weights import load_saved, save_weights
 from tests.data.byte_mutations import mutant
-from tests.exchange.onnx.models import branches, with_functions
 from tests.volumes import is_nightly, seeds
 
 USUAL, BATCH = 60, 5_000
@@ -180,14 +177,6 @@ def left(path: Path) -> object:
     return pending(path.parent)
 
 
-def onnx() -> bytes:
-    return with_functions().SerializeToString()
-
-
-def translated(path: Path) -> object:
-    return graph_of(read_model(path))
-
-
 READERS: dict[str, tuple[str, Callable[[], bytes], list[Reader]]] = {
     "npy": ("x.npy", npy, [read_npy, rows("npy"), survey, feed]),
     "npz": ("x.npz", npz, [arrays, rows("npz"), survey, feed]),
@@ -208,8 +197,6 @@ READERS: dict[str, tuple[str, Callable[[], bytes], list[Reader]]] = {
     "webp": ("x.webp", lambda: picture("WEBP", lossless=True), [pixels]),
     "tiff": ("x.tiff", lambda: picture("TIFF"), [pixels]),
     "packed tiff": ("x.tiff", lambda: picture("TIFF", compression="tiff_lzw"), [pixels]),
-    "onnx": ("x.onnx", onnx, [translated]),
-    "onnx of branches": ("x.onnx", lambda: branches().SerializeToString(), [translated]),
     "weights": ("x.safetensors", weights, [load_saved]),
     "graph in png": ("x.png", png_with_graph, [load_picture]),
     "graph in svg": ("x.svg", svg_with_graph, [load_picture]),
@@ -245,13 +232,8 @@ def check(path: Path, readers: list[Reader], note: str) -> int:
     return good
 
 
-@pytest.mark.sample(9)
-@pytest.mark.parametrize("first", STARTS)
-@pytest.mark.parametrize("kind", READERS)
-def test_spoilt_bytes_raise_typed_errors(tmp_path, kind, first):
-    name, make, readers = READERS[kind]
-    original = make()
-    path = tmp_path / name
+def check_spoilt(path: Path, original: bytes, readers: list[Reader], first: int, kind: str) -> None:
+    """Write a file as it is, then a batch of its mutants, and read each in all ways."""
     path.write_bytes(original)
     assert check(path, readers, f"{kind} as it is") == len(readers)
     for number in range(first, min(first + BATCH, NUMBERS.stop)):
@@ -259,6 +241,14 @@ def test_spoilt_bytes_raise_typed_errors(tmp_path, kind, first):
         path.write_bytes(mutant(original, number))
         os.utime(path, ns=(number, number))
         check(path, readers, f"byte_mutations.mutant of {kind}, number {number}")
+
+
+@pytest.mark.sample(9)
+@pytest.mark.parametrize("first", STARTS)
+@pytest.mark.parametrize("kind", READERS)
+def test_spoilt_bytes_raise_typed_errors(tmp_path, kind, first):
+    name, make, readers = READERS[kind]
+    check_spoilt(tmp_path / name, make(), readers, first, kind)
 
 
 @pytest.mark.parametrize("path", sorted(CORPUS.glob("*")), ids=lambda path: path.name)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
-from unittest.mock import patch
 
 import nodeflow as nf
 from nodeflow import resources
@@ -14,7 +12,6 @@ from nodeflow.document.edit import commands
 from nodeflow.document.formula.insert import add_expression
 from nodeflow.document.io import journal
 from nodeflow.document.model.document import Document
-from nodeflow.exchange.onnx.errors import onnx_package
 from nodeflow.manifests import Integration, Software, offer
 
 from .provocations import (
@@ -41,12 +38,6 @@ def rename(name: str, taken: bool = False) -> None:
     if taken:
         commands.rename(document, commands.add_node(document, "constant", (0, 0)), name)
     commands.rename(document, node, name)
-
-
-def without_onnx() -> None:
-    """What an import of the package says where it is not installed."""
-    with patch.dict(sys.modules, {"onnx": None}):
-        onnx_package()
 
 
 def without_software() -> None:
@@ -150,18 +141,8 @@ TABLE: dict[str, Provocation] = {
         ("train", "a.flow", "--save-weights", "gone/w.safetensors", "--no-run"),
         {"a.flow": DIVERGING},
     ),
-    "OnnxFileError": Provocation(("import", "a.onnx"), {"a.onnx": b"no model"}),
     "SoftwareMissing": Provocation(call=without_software),
     "NotOffered": Provocation(call=lambda: offer("projection", "umap", ["pca"])),
-    "OnnxMissing": Provocation(call=without_onnx),
-    "NotVerified": Provocation(
-        ("verify", "a.flow"),
-        {"a.flow": graph(constant(2.0), ("lgamma", {}), wires=(("n1", "out", "n2", "x"),))},
-    ),
-    "NotInOnnx": Provocation(
-        ("export", "a.flow", "--to", "onnx"),
-        {"a.flow": graph(PLACEHOLDER, ("lgamma", {}), wires=(("n1", "out", "n2", "x"),))},
-    ),
     "JournalError": Provocation(call=lambda: journal_of("nothing\n")),
     "MissingResource": Provocation(call=lambda: resources.example("mnits")),
     "CheckpointProblem": Provocation(RESUMED, {"a.flow": DIVERGING}),

@@ -38,7 +38,7 @@ show(build_parser())
 PLAIN = {"import"}
 """Names of offers that core says as ordinary words."""
 
-EXPORTED = re.compile(r"\{onnx,pytorch,jax,[^}]*\}|For PyTorch, JAX, TensorFlow 1")
+EXPORTED = re.compile(r"\{(onnx,)?pytorch,jax,[^}]*\}|For PyTorch, JAX, TensorFlow 1")
 """Code for other libraries, which nodeflow itself writes and which needs none of them."""
 
 

@@ -20,10 +20,11 @@ import pytest
 
 import nodeflow as nf
 from nodeflow.errors import NodeflowError
-from nodeflow.exchange.onnx import opaque
-from nodeflow.exchange.onnx.errors import OnnxFileError
-from nodeflow.exchange.onnx.file import array_of
-from nodeflow.exchange.onnx.reading import Opened, graph_of
+from nodeflow.exchange.importing import Imported
+from nodeflow.integrations.onnx import opaque
+from nodeflow.integrations.onnx.errors import OnnxFileError
+from nodeflow.integrations.onnx.file import array_of
+from nodeflow.integrations.onnx.reading import graph_of
 from tests.ops.evaluate import widened
 
 PYTHON = os.environ.get("ONNX_PYTHON")
@@ -74,7 +75,7 @@ def arrays(folder: Path, kind: str, values: Any) -> dict[str, np.ndarray]:
     return found
 
 
-def opened(model: Any, given: dict[str, np.ndarray]) -> Opened:
+def opened(model: Any, given: dict[str, np.ndarray]) -> Imported:
     """The model, with initializers for the inputs that have to be known.
 
     Raises:

@@ -19,12 +19,13 @@ import nodeflow as nf
 from nodeflow.document.analysis.analysis import Analysis
 from nodeflow.document.io import flow
 from nodeflow.document.layout.scopes import SCREEN
-from nodeflow.exchange.onnx.file import read_model
-from nodeflow.exchange.onnx.reading import document_of, graph_of
-from nodeflow.exchange.onnx.writing import NEWEST, model_of
+from nodeflow.exchange.importing import document_of
+from nodeflow.integrations.onnx.file import read_model
+from nodeflow.integrations.onnx.reading import graph_of
+from nodeflow.integrations.onnx.writing import NEWEST, model_of
 from nodeflow.ops import REGISTRY
 from nodeflow.resources import examples
-from tests.exchange.onnx.test_writing import NotInOnnx, export, samples, single
+from tests.integrations.onnx.test_writing import NotInOnnx, export, samples, single
 
 PYTHON = os.environ.get("ONNX_PYTHON")
 RUN = Path(__file__).with_name("onnx_runtime.py")

@@ -1,6 +1,7 @@
 """Nodes of another program's file without a counterpart here: kept, shown, and never computed.
 
-Their op is ``onnx/TYPE``. They have the types of their outputs, so that consumers have types, and a
+Their op is ``PROGRAM/TYPE``, such as ``onnx/Loop``; the program is an ``importer`` of an
+integration. They have the types of their outputs, so that consumers have types, and a
 text about the missing op. A run leaves out all nodes that depend on them.
 """
 
@@ -13,27 +14,32 @@ from nodeflow.document.model.problems import Problem
 from nodeflow.document.model.records import Json, NodeRecord
 from nodeflow.graph.shapes import UNKNOWN
 from nodeflow.graph.types import DTYPES, TensorType
+from nodeflow.manifests import offers
 
-FOREIGN = "onnx/"
+TYPES = "types"
+"""The attribute with the types of the outputs, which every such node has."""
 
 
 def is_foreign(record: NodeRecord) -> bool:
-    """Return whether a node comes from another program and has no counterpart here."""
-    return record.op.startswith(FOREIGN)
+    """Return whether a node whose op is unknown comes from another program's file."""
+    return "/" in record.op and TYPES in record.attrs
 
 
 def foreign_problem(record: NodeRecord) -> Problem:
     """Return the problem of a foreign node."""
     missing = record.attrs.get("missing")
     why = f": {missing}" if isinstance(missing, str) and missing else ""
-    text = f"nodeflow cannot compute ONNX's {record.op.removeprefix(FOREIGN)}{why}"
-    hint = "The nodes that do not depend on it run; replace it, or export the graph as it is"
+    program, _, kind = record.op.partition("/")
+    known = {each.name: each.label for each in offers("importer")}
+    text = f"nodeflow cannot compute {known.get(program, program)}'s {kind}{why}"
+    hint = "The nodes that do not depend on it run; replace it"
+    hint += ", or export the graph as it is" if program in known else ""
     return Problem(record.name, None, text, hint, kind="UnknownOp")
 
 
 def foreign_outputs(record: NodeRecord) -> dict[str, TensorType]:
     """Return the types of a foreign node's outputs by port, as far as the file has valid ones."""
-    return dict(_types(record.attrs.get("types")))
+    return dict(_types(record.attrs.get(TYPES)))
 
 
 def _types(given: Json) -> Iterator[tuple[str, TensorType]]:

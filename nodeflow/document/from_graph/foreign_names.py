@@ -15,6 +15,7 @@ from nodeflow.document.model.records import Json, NodeRecord
 from nodeflow.graph.graph import Graph, Node
 
 FIELD, NAME, SIZES = "onnx", "name", "sizes"
+"""Keys of a record. ONNX was the first program; the field is the same for all."""
 
 SizeNames = tuple[str | None, ...]
 

@@ -66,7 +66,7 @@ SHOWN_DATA: tuple[Any, ...] = (
     *("data_single", "data_row", "data_next", "data_previous", SEPARATOR, "sketch"),
 )
 BACKENDS = tuple(f"train_with_{name}" for name in backends())
-CHECKS = ("check_onnx", *(f"check_{each.name}" for each in offers("peer")))
+CHECKS = tuple(f"check_{each.name}" for each in offers("peer"))
 ENGINE: tuple[Any, ...] = (
     *("threads", "memory", "live_values", "follow_edits"),
     *((("Train with", BACKENDS),) if len(BACKENDS) > 1 else ()),
@@ -81,7 +81,8 @@ COMPARE: tuple[Any, ...] = (
     *("compare", "compare_saved", SEPARATOR),
     *("next_change", "previous_change", "export_comparison", "end_comparison"),
 )
-EXPORT: tuple[Any, ...] = ("export", "export_onnx", "export_code")
+EXPORTERS = tuple(f"export_{each.name}" for each in offers("exporter"))
+EXPORT: tuple[Any, ...] = ("export", *EXPORTERS, "export_code")
 MOST_ENTRIES = 15
 """Maximum entries of a menu, so that it can be scanned.
 

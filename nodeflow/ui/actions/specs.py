@@ -81,6 +81,15 @@ def _arrows(id: str, text: str, keys: str, tip: str = "") -> Any:
     )
 
 
+OPENS = "Open a .flow file, a model or data" if offers("importer") else "Open a .flow file or data"
+
+
+def _exports() -> Iterator[ActionSpec]:
+    """Yield an export to each kind of file that an integration writes."""
+    for each in offers("exporter"):
+        yield _a(f"export_{each.name}", f"Export as {each.label}…", tip=each.fields["tip"])
+
+
 def _checks() -> Iterator[ActionSpec]:
     """Yield a comparison with each program that an integration offers."""
     for each in offers("peer"):
@@ -100,7 +109,7 @@ def _backend_choices() -> Iterator[ActionSpec]:
 
 ACTIONS: tuple[ActionSpec, ...] = (
     _a("new", "New", "Ctrl+N", "file-plus", "Start with an empty graph"),
-    _a("open", "Open…", "Ctrl+O", "folder-open", "Open a .flow file, a model or data"),
+    _a("open", "Open…", "Ctrl+O", "folder-open", OPENS),
     _a("own_data", "Your data…", "Ctrl+Alt+D", "database", "Make a graph from a file of your own"),
     _a("attach_data", "Attach data…", "", "database", "Feed the placeholders that have no data"),
     _a("save", "Save", "Ctrl+S", "save", "Write the graph to its file"),
@@ -125,8 +134,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
     ),
     _a("freeze", "Freeze", "", "", "Training does not change the selection's variables"),
     _a("thaw", "Thaw", "", "", "Training changes the selection's variables again"),
-    _a("export_onnx", "Export as ONNX…", "", "", "The prediction graph with its weights"),
-    _a("check_onnx", "Check against ONNX", "", "", "Compare every value with ONNX's evaluator"),
+    *_exports(),
     *_checks(),
     _a("welcome", "Welcome page", "", "house", "Examples, recent files and the tutorial"),
     _a("quit", "Quit", "Ctrl+Q"),

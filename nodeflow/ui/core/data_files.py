@@ -8,6 +8,7 @@ from pathlib import Path
 from PySide6.QtCore import QMimeData
 
 from nodeflow.data.catalog import SOURCES, SPREADSHEETS, source_at
+from nodeflow.manifests import offers
 from nodeflow.ui.core.picture_reading import may_be_picture
 
 DATA_ENDINGS = tuple(
@@ -26,7 +27,8 @@ def is_data(path: Path) -> bool:
     return path.suffix.lower() in DATA_ENDINGS or path.is_dir()
 
 
-MODEL_ENDINGS = (".onnx",)
+MODEL_ENDINGS = tuple(e for each in offers("importer") for e in each.fields["endings"])
+"""How the names of other programs' models end, which integrations read."""
 
 
 def is_model(path: Path) -> bool:
@@ -67,7 +69,8 @@ def refusal(path: Path) -> str:
     else:
         kinds = ", ".join((".flow", *MODEL_ENDINGS, *DATA_ENDINGS))
         hint = f"Drop a file that ends with {kinds}, a picture, or a folder of pictures."
-    return f"{path.name} is not a graph, model, picture or data file. {hint}"
+    what = "graph, model" if MODEL_ENDINGS else "graph"
+    return f"{path.name} is not a {what}, picture or data file. {hint}"
 
 
 def dropped_files(mime: QMimeData) -> list[Path]:

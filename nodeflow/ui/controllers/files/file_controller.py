@@ -38,7 +38,7 @@ from nodeflow.ui.controllers.files.lesson import Lesson
 from nodeflow.ui.controllers.files.reading import Reading, is_picture, let_read, read_graph
 from nodeflow.ui.controllers.files.shared_file import AT_ONCE, SharedFile, not_a_file, obstacle
 from nodeflow.ui.controllers.training.learned_weights import LearnedWeights, weights_of
-from nodeflow.ui.core.data_files import DATA_ENDINGS, FileKind, kind_of
+from nodeflow.ui.core.data_files import DATA_ENDINGS, MODEL_ENDINGS, FileKind, kind_of
 from nodeflow.ui.core.engine.link import EngineLink
 from nodeflow.ui.core.example_titles import example_order, title_of
 from nodeflow.ui.core.messages import Messages
@@ -54,9 +54,12 @@ from nodeflow.ui.popups.waiting import GivenUp, Waiting
 log = logging.getLogger("nodeflow")
 
 FILTER = "Graphs (*.flow);;Pictures with a graph (*.png *.svg);;All files (*)"
+MODELS = " ".join(f"*{ending}" for ending in MODEL_ENDINGS)
+DATA = " ".join(f"*{ending}" for ending in DATA_ENDINGS)
 OPEN_FILTER = (
-    f"Graphs, models and data (*.flow *.onnx *.png *.svg "
-    f"{' '.join(f'*{e}' for e in DATA_ENDINGS)});;Models (*.onnx);;{FILTER}"
+    f"Graphs, models and data (*.flow {MODELS} *.png *.svg {DATA});;Models ({MODELS});;{FILTER}"
+    if MODELS
+    else f"Graphs and data (*.flow *.png *.svg {DATA});;{FILTER}"
 )
 
 

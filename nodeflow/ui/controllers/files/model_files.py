@@ -1,7 +1,7 @@
-"""Models of other programs: opening ONNX files, exporting the graph, checking against a program.
+"""Models of other programs: opening and exporting files, and comparing values.
 
-The command line does the work in a separate process, on an ONNX file or on a copy of the graph with
-the engine's weights.
+Integrations offer the programs. The command line does the work in a separate process, on a model or
+on a copy of the graph with the engine's weights.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from nodeflow.document.edit import commands
 from nodeflow.document.edit.data.locate import reanchor
 from nodeflow.document.io import flow
 from nodeflow.errors import NodeflowError
-from nodeflow.manifests import offers
+from nodeflow.manifests import Offer, offers
 from nodeflow.number_text import counted
 from nodeflow.ui.actions.action_set import ActionSet
 from nodeflow.ui.actions.binding import Binding, Blocked
@@ -61,12 +61,15 @@ class ModelFiles(QObject):
         self._reading.done.connect(self._on_read)
         self._reading.failed.connect(self._on_not_read)
         files.model_chosen.connect(self.open_path)
-        peers = {"onnx": "ONNX", **{each.name: each.label for each in offers("peer")}}
-        checks = {
-            f"check_{name}": Binding(partial(self.check, name, title), self._blocked)
-            for name, title in peers.items()
+        exports = {
+            f"export_{each.name}": Binding(partial(self.export, each), self._blocked)
+            for each in offers("exporter")
         }
-        actions.bind({"export_onnx": Binding(self.export, self._blocked), **checks})
+        checks = {
+            f"check_{each.name}": Binding(partial(self.check, each), self._blocked)
+            for each in offers("peer")
+        }
+        actions.bind({**exports, **checks})
 
     # ---- exporting and checking ---------------------------------------------------------------
 
@@ -77,23 +80,27 @@ class ModelFiles(QObject):
             return Blocked("An export or a check is running.")
         return None
 
-    def export(self) -> None:
+    def export(self, exporter: Offer) -> None:
         """Ask for a file, and write the inference graph with the engine's weights."""
+        ending = exporter.fields["ending"]
         root = self._workspace.root
         start = root.path or self._settings.last_folder() / self._files.title
         chosen, _ = QFileDialog.getSaveFileName(
-            self._window, "Export as ONNX", str(start.with_suffix(".onnx")), "Models (*.onnx)"
+            self._window,
+            f"Export as {exporter.label}",
+            str(start.with_suffix(ending)),
+            f"Models (*{ending})",
         )
         if chosen:
             target = Path(chosen)
-            target = target if target.suffix else target.with_suffix(".onnx")
+            target = target if target.suffix else target.with_suffix(ending)
             self._messages.show_status(f"Writing {target.name}…")
-            self._begin(["export", "--to", "onnx", "-o", str(target)])
+            self._begin(["export", "--to", exporter.name, "-o", str(target)])
 
-    def check(self, against: str, title: str) -> None:
+    def check(self, peer: Offer) -> None:
         """Compare every value of the graph with the value that another program computes."""
-        self._messages.show_status(f"Comparing with {title}…")
-        self._begin(["verify", "--against", against])
+        self._messages.show_status(f"Comparing with {peer.label}…")
+        self._begin(["verify", "--against", peer.name])
 
     def _begin(self, command: list[str]) -> None:
         """Write a copy of the graph and its weights for a command, then start it."""
@@ -135,7 +142,7 @@ class ModelFiles(QObject):
         if "verified" not in result:
             name = Path(str(result["file"])).name
             outputs = ", ".join(map(str, result["outputs"]))
-            self._messages.show(f"Wrote {name}, opset {result['opset']}, with outputs {outputs}")
+            self._messages.show(f"Wrote {name}: {result['text']}; outputs: {outputs}")
             return
         text = str(result["text"])
         left = len(result["left_out"])

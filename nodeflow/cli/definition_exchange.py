@@ -1,0 +1,170 @@
+"""The commands for files and programs of others, as data; integrations offer what they can do."""
+
+from __future__ import annotations
+
+from nodeflow.cli.options import (
+    ALLOW_DATA,
+    ANY_FILE,
+    DATA_DIR,
+    DATASET,
+    FEED,
+    FETCH,
+    FILE,
+    INIT,
+    INVERT,
+    JSON,
+    PLUGINS,
+    PREPARE,
+    READ_LIMIT,
+    SEED,
+    SET,
+    SPLIT,
+    THREADS,
+    TIER,
+    WEIGHTS,
+    WITHOUT,
+    Command,
+    Option,
+    offered_option,
+    option,
+)
+from nodeflow.manifests import offers
+
+CODE = ("pytorch", "jax", "tensorflow1", "numpy", "nodeflow")
+
+
+def _export_help() -> str:
+    """Return what ``nodeflow export`` does."""
+    made = [f"inference as {each.label}" for each in offers("exporter")]
+    made.append("stand-alone code that runs and trains it, with its weights")
+    return f"export a graph: {', or '.join(made)}; or Python code that builds it with nodeflow"
+
+
+def _export_options() -> tuple[Option, ...]:
+    """Return the target of an export, and the options that only some targets have."""
+    exporters = offers("exporter")
+    target = option(
+        "--to",
+        help="target of the export",
+        choices=(*(each.name for each in exporters), *CODE),
+        required=True,
+    )
+    own = (item for each in exporters for item in each.fields.get("options", {}).items())
+    return target, *(offered_option(flag, about) for flag, about in own)
+
+
+def _model_option() -> tuple[Option, ...]:
+    """Return the argument for the file to import."""
+    endings = [ending for each in offers("importer") for ending in each.fields["endings"]]
+    help = f"the {' or '.join(endings)} file"
+    return (option("model", help=help, metavar=f"FILE{'|'.join(endings)}"),)
+
+
+def _against_options() -> tuple[Option, ...]:
+    """Return the option that chooses the program of a comparison."""
+    found = offers("peer")
+    default = next((each for each in found if each.fields.get("is_default")), found[0])
+    help = f"the program (default: {default.name}, {default.fields['help']})"
+    names = tuple(each.name for each in found)
+    return (option("--against", help=help, choices=names, default=default.name),)
+
+
+IMPORT = Command(
+    "import",
+    "import a model of another program: "
+    + " or ".join(each.fields["help"] for each in offers("importer")),
+    "nodeflow.cli.import_model:import_model",
+    (
+        _model_option,
+        option(
+            "-o",
+            "--output",
+            help="file to write, its weights beside it (default: the name of the model, with "
+            ".flow)",
+            metavar="OUT.flow",
+        ),
+        option(
+            "--trainable",
+            help="let a training change the weights (default: they are frozen)",
+            action="store_true",
+        ),
+        option("--force", help="overwrite the file and its weights", action="store_true"),
+        READ_LIMIT,
+        ANY_FILE,
+        JSON,
+    ),
+    purpose="importer",
+)
+
+
+EXPORT = Command(
+    "export",
+    _export_help(),
+    "nodeflow.cli.export_model:export_graph",
+    (
+        FILE,
+        _export_options,
+        option(
+            "-o",
+            "--output",
+            help="file, or folder for code (default: the name of the graph, with the ending "
+            "of such files, or with -nodeflow and the like)",
+            metavar="OUT",
+        ),
+        option(
+            "--fetch",
+            help="node or output that the model or the code predicts; may be repeated "
+            "(default: outputs without consumers; for a graph that trains, the predictions "
+            "that need no labels)",
+            metavar="NAME",
+            action="append",
+            default=[],
+            dest="fetches",
+        ),
+        SET,
+        SEED,
+        DATA_DIR,
+        DATASET,
+        ALLOW_DATA,
+        WEIGHTS,
+        INIT,
+        TIER,
+        THREADS,
+        WITHOUT,
+        READ_LIMIT,
+        ANY_FILE,
+        PLUGINS,
+        JSON,
+    ),
+)
+
+
+VERIFY = Command(
+    "verify",
+    "compare every value of a graph with what another program computes",
+    "nodeflow.cli.verify:verify",
+    (
+        FILE,
+        _against_options,
+        FETCH,
+        FEED,
+        INVERT,
+        PREPARE,
+        SET,
+        SEED,
+        DATA_DIR,
+        DATASET,
+        ALLOW_DATA,
+        SPLIT,
+        WEIGHTS,
+        INIT,
+        TIER,
+        THREADS,
+        WITHOUT,
+        READ_LIMIT,
+        ANY_FILE,
+        PLUGINS,
+        JSON,
+    ),
+    purpose="peer",
+)

@@ -1,0 +1,59 @@
+"""Graphs as files of other programs, for ``nodeflow export`` and the window.
+
+Integrations write the files, by the purpose ``exporter``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+from nodeflow.document.build.task import Task
+from nodeflow.document.model.document import Document
+from nodeflow.document.model.records import Json
+from nodeflow.engine.session import Session
+
+
+@dataclass(frozen=True)
+class Exported:
+    """A graph as the content of a file.
+
+    Attributes:
+        text: what the file has, for people.
+        inputs: names of the inputs in the file.
+        outputs: names of the tensors that it computes.
+        facts: what ``--json`` tells besides.
+    """
+
+    content: bytes
+    text: str
+    inputs: Sequence[str]
+    outputs: Sequence[str]
+    facts: Mapping[str, Json]
+
+
+class Exporter(Protocol):
+    """Writes graphs as files of another program."""
+
+    def reading(self, document: Document) -> AbstractContextManager[None]:
+        """Return a context in which a document is built and exported.
+
+        It may register ops for nodes that this program's files have and nodeflow lacks.
+        """
+        ...
+
+    def exported(
+        self, task: Task, session: Session, fetches: Sequence[str], options: Mapping[str, Json]
+    ) -> Exported:
+        """Return the graph that predicts, with the variables of a session.
+
+        Args:
+            fetches: names of the tensors to compute; default: the predictions.
+            options: values of the options in the manifest; None for an option that is not given.
+
+        Raises:
+            NodeflowError: something cannot be written; the message names all of it.
+        """
+        ...

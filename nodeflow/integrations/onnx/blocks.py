@@ -1,0 +1,132 @@
+"""Repeated blocks of a model whose nodes have no scopes: each block gets names in its own scope.
+
+Programs that flatten a network leave a list of nodes. If a stretch of the list repeats, with equal
+ops, attributes and inner wires, each copy gets a scope with the same names inside. The writer of
+documents then folds the copies into one subgraph.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from nodeflow.integrations.onnx import names
+from nodeflow.integrations.onnx.values import FEW
+
+FEWEST_NODES = 24
+"""Minimum number of nodes of a list that is worth folding."""
+SHORTEST, LONGEST = 3, 120
+"""Minimum and maximum number of nodes in a block."""
+EFFORT = 100_000
+"""Maximum product of a list's nodes and its longest block's nodes."""
+OUTSIDE = 1 << 30
+"""The distance that stands for a node outside a stretch."""
+
+Mark = tuple[int, tuple[int, ...]]
+"""The kind of a node, and the distances of the nodes that it reads."""
+
+
+def names_in_blocks(graph: Any) -> dict[str, str]:
+    """Return the names of nodes in blocks, by first output; empty if the file has scopes."""
+    nodes = [n for n in graph.node if n.op_type != "Constant" and n.output]
+    flat = sum("/" in n.name.strip("/") for n in nodes) * 2 < len(nodes)
+    if len(nodes) < FEWEST_NODES or not flat:
+        return {}
+    arrays = {t.name: _array_mark(t) for t in graph.initializer}
+    for node in graph.node:
+        if node.op_type == "Constant" and node.output and len(node.attribute) == 1:
+            tensor = node.attribute[0].t
+            whole = node.attribute[0].SerializeToString(deterministic=True)
+            arrays[node.output[0]] = _array_mark(tensor) if tensor.dims else (whole,)
+    return _names(nodes, _marks(nodes, arrays))
+
+
+def _array_mark(tensor: Any) -> tuple[Any, ...]:
+    """Return the common mark of similar arrays: the values if they are few, else the shape."""
+    kind = (tensor.data_type, *tensor.dims)
+    few = math.prod(tensor.dims) <= FEW
+    if not few:
+        return kind
+    copy = type(tensor)()
+    copy.CopyFrom(tensor)
+    copy.name = ""
+    return (*kind, copy.SerializeToString(deterministic=True))
+
+
+def _names(nodes: Sequence[Any], marks: Sequence[Mark]) -> dict[str, str]:
+    given: dict[str, str] = {}
+    for kind, (length, places) in enumerate(_repeats(marks), 1):
+        for number, start in enumerate(places):
+            counts: dict[str, int] = {}
+            for node in nodes[start : start + length]:
+                own = names.lawful(node.op_type.lower())
+                counts[own] = counts.get(own, 0) + 1
+                own = own if counts[own] == 1 else f"{own}_{counts[own]}"
+                given[node.output[0]] = f"block_{kind}_{number + 1}/{own}"
+    return given
+
+
+def _marks(nodes: Sequence[Any], arrays: Mapping[str, Any]) -> list[Mark]:
+    """Return the marks that make nodes similar: op, attributes, arrays, distances of read nodes."""
+    maker: dict[str, int] = {}
+    numbers: dict[Any, int] = {}
+    marks = []
+    for index, node in enumerate(nodes):
+        made = [n for n in node.input if n not in arrays]
+        back = tuple(index - maker[n] if n in maker else OUTSIDE for n in made)
+        own = sorted(a.SerializeToString(deterministic=True) for a in node.attribute)
+        read = tuple(arrays.get(n, bool(n)) for n in node.input)
+        kind = (node.domain, node.op_type, *own, len(node.output), read)
+        marks.append((numbers.setdefault(kind, len(numbers)), back))
+        maker.update(dict.fromkeys(node.output, index))
+    return marks
+
+
+def _repeats(marks: Sequence[Mark]) -> list[tuple[int, list[int]]]:
+    """Return blocks that occur at least twice, as (length, starts), longest first."""
+    count = len(marks)
+    taken = [False] * count
+    found: list[tuple[int, list[int]]] = []
+    for length in range(min(LONGEST, count // 2, EFFORT // count), SHORTEST - 1, -1):
+        places: dict[Any, list[int]] = {}
+        for start in range(count - length + 1):
+            if not any(taken[start : start + length]):
+                starts = places.setdefault(_key(marks, start, length), [])
+                if not starts or start >= starts[-1] + length:
+                    starts.append(start)
+        for starts in sorted(places.values(), key=len, reverse=True):
+            free = [s for s in starts if not any(taken[s : s + length])]
+            if len(free) < 2 or _has_better(marks, taken, free, length):
+                continue
+            for start in free:
+                taken[start : start + length] = [True] * length
+            found.append((length, free))
+    return found
+
+
+def _key(marks: Sequence[Mark], start: int, length: int) -> tuple[Mark, ...]:
+    """Return the key of a stretch of nodes, ignoring which outside nodes it reads."""
+    return tuple(
+        (kind, tuple(d if d <= offset else OUTSIDE for d in back))
+        for offset, (kind, back) in enumerate(marks[start : start + length])
+    )
+
+
+def _has_better(marks: Sequence[Mark], taken: list[bool], free: list[int], length: int) -> bool:
+    """Return whether a block repeats a shorter block that covers about as much."""
+    kinds = [kind for kind, _ in marks]
+    block = kinds[free[0] : free[0] + length]
+    for part in range(SHORTEST, length):
+        if any(block[i] != block[i - part] for i in range(part, length)):
+            continue
+        copies, start = 0, 0
+        while start <= len(kinds) - part:
+            fits = kinds[start : start + part] == block[:part]
+            if fits and not any(taken[start : start + part]):
+                copies, start = copies + 1, start + part
+            else:
+                start += 1
+        if copies * part * 5 >= len(free) * length * 4:
+            return True
+    return False

@@ -1,0 +1,74 @@
+"""ONNX's own evaluator as a peer: independent numpy code.
+
+The graph is written as ONNX with each of its nodes as an output, and `onnx.reference` computes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from nodeflow.document.build.task import Task
+from nodeflow.engine.session import Session
+from nodeflow.exchange.comparison import Arrays, Fed, Lacks, Taken
+from nodeflow.graph.graph import Graph, Tensor
+from nodeflow.graph.types import COMPLEX
+from nodeflow.integrations.onnx.emit import NotInOnnx
+from nodeflow.integrations.onnx.equations import recurrent_ops
+from nodeflow.integrations.onnx.errors import onnx_package
+from nodeflow.integrations.onnx.export import answers, definitions
+from nodeflow.integrations.onnx.writing import model_of
+
+
+class OnnxPeer:
+    """The evaluator `onnx.reference` as a peer."""
+
+    title = "ONNX"
+
+    def take(self, task: Task, session: Session, tensors: Sequence[Tensor]) -> Taken:
+        onnx_package()
+        chosen = {t.name: t for t in tensors}
+        variables = dict(session.variables.items())
+        try:
+            model = model_of(task.graph, chosen, variables, definitions(task.document))
+        except NotInOnnx as error:
+            missing = error.missing or ({error.node: error.message} if error.node else {})
+            raise Lacks(missing, error.message) from None
+        inputs = [task.graph.tensor(value.name) for value in model.graph.input]
+        return Taken(inputs, lambda fed: _computed(model, tensors, fed))
+
+    def alone(self, task: Task, session: Session, tensor: Tensor, fed: Fed) -> np.ndarray | None:
+        """Compute a tensor with a graph of one node."""
+        node = tensor.node
+        with Graph() as graph:
+            places = {
+                t: graph.add_node("placeholder", (), {"dtype": t.type.dtype, "shape": a.shape})
+                for t, a in fed.items()
+            }
+            inputs = [places[t].outputs[0] for t in node.inputs]
+            made = graph.add_node(node.op, inputs, dict(node.attrs)).outputs[tensor.index]
+        model = model_of(graph, {made.name: made}, {})
+        arrays = {places[t].name: array for t, array in fed.items()}
+        needed = {value.name: arrays[value.name] for value in model.graph.input}
+        return _computed(model, [made], needed)[0]
+
+    def ends(self, task: Task) -> Mapping[str, Tensor]:
+        return answers(task)
+
+
+def _computed(model: Any, tensors: Sequence[Tensor], fed: Arrays) -> list[np.ndarray]:
+    """Return the evaluator's values for the outputs of a model, which are these tensors."""
+    from onnx.reference import ReferenceEvaluator
+
+    flat = onnx_package().inliner.inline_local_functions(model)
+    found = ReferenceEvaluator(flat, new_ops=recurrent_ops()).run(None, dict(fed))
+    return [_as_numbers(t, np.asarray(one)) for t, one in zip(tensors, found, strict=True)]
+
+
+def _as_numbers(tensor: Tensor, found: np.ndarray) -> np.ndarray:
+    """Convert pairs in a file to complex numbers, if the tensor is complex."""
+    if tensor.type.dtype not in COMPLEX:
+        return found
+    return (found[..., 0] + 1j * found[..., 1]).astype(tensor.type.dtype)

@@ -1,0 +1,180 @@
+"""Conversion of a document to an ONNX file: the choice of tensors and weights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any
+
+import numpy as np
+
+from nodeflow.document.analysis.flow import is_flow
+from nodeflow.document.analysis.subgraph_interface import DEFINITION, definition_of
+from nodeflow.document.build.task import Task
+from nodeflow.document.from_graph.foreign_names import SizeNames, foreign_name, size_names
+from nodeflow.document.model.document import Document
+from nodeflow.document.model.records import SUBGRAPH, NodeRecord
+from nodeflow.engine.session import Session
+from nodeflow.errors import SurfaceText
+from nodeflow.exchange.answers import last_probabilities
+from nodeflow.exchange.exporting import Exported
+from nodeflow.exchange.importing import OUTPUTS
+from nodeflow.graph.graph import Graph, Node, Tensor
+from nodeflow.integrations.onnx import opaque
+from nodeflow.integrations.onnx.emit import NotInOnnx
+from nodeflow.integrations.onnx.errors import onnx_package
+from nodeflow.integrations.onnx.writing import ForeignNames, model_of
+from nodeflow.number_text import counted
+from nodeflow.ops.training_mode import is_flag
+
+NAME_ONE = SurfaceText(
+    "Name a tensor.",
+    cli="Name one with --fetch.",
+    window="Let the value of some node be read by nothing.",
+)
+
+
+class OnnxExporter:
+    """Implements `nodeflow.exchange.exporting.Exporter`."""
+
+    def reading(self, document: Document) -> AbstractContextManager[None]:
+        """Make the nodes without a counterpart known while a document is read and written."""
+        return opaque.known(all_records(document))
+
+    def exported(
+        self, task: Task, session: Session, fetches: Sequence[str], options: Mapping[str, Any]
+    ) -> Exported:
+        model, outputs = exported(task, session, fetches, options["opset"])
+        facts = {
+            "opset": next(entry.version for entry in model.opset_import if not entry.domain),
+            "nodes": len(model.graph.node),
+            "functions": len(model.functions),
+        }
+        text = f"opset {facts['opset']}, {counted(facts['nodes'], 'node')}"
+        return Exported(
+            model.SerializeToString(deterministic=True),
+            f"{text}, {counted(facts['functions'], 'function')}",
+            [value.name for value in model.graph.input],
+            list(outputs),
+            facts,
+        )
+
+
+def exported(
+    task: Task, session: Session, names: Iterable[str] = (), opset: int | None = None
+) -> tuple[Any, dict[str, Tensor]]:
+    """Return the fully checked inference model of tensors, and the tensors by name.
+
+    Args:
+        names: names of the tensors; default: see `answers`.
+
+    Raises:
+        NotInOnnx: names every node that ONNX cannot express.
+        UnknownName: there is no such tensor.
+    """
+    chosen = {name: task.tensor(name) for name in names} or answers(task)
+    if not chosen:
+        raise NotInOnnx("the graph has no value to export", hint=NAME_ONE)
+    values = {name: np.asarray(value) for name, value in session.variables.items()}
+    model = model_of(
+        task.graph, chosen, values, definitions(task.document), opset, foreign_names(task)
+    )
+    onnx = onnx_package()
+    try:
+        onnx.checker.check_model(model, full_check=True)
+    except Exception as error:
+        raise NotInOnnx(f"ONNX's checker refuses the model: {error}") from None
+    return model, chosen
+
+
+def answers(task: Task) -> dict[str, Tensor]:
+    """Return the predictions of a graph.
+
+    If the graph came from a model, they are the model's outputs. Otherwise they are the unconsumed
+    tensors; in a graph that trains, the last nodes that depend on inputs and variables but not on
+    labels.
+    """
+    given = task.document.root.extra.get(OUTPUTS)
+    named = [n for n in given if isinstance(n, str)] if isinstance(given, list) else []
+    if named and all(name in task.graph for name in named):
+        return {name: task.tensor(name) for name in named}
+    graph = task.graph
+    ends = {name: t for name in task.build.ends() if isinstance(t := task.fetchable(name), Tensor)}
+    if task.build.optimizer is None:
+        return ends
+    measures = _measures(task)
+    nodes = [n for n in graph.nodes if n.derived_from is None and n.outputs]
+    nodes = [n for n in nodes if n not in measures]
+    fed = _read(graph, nodes)
+    sets = [fed[n][0] for n in nodes if fed[n][0] and fed[n][1]]
+    least = [s for s in sets if not any(other < s for other in sets)]
+    wanted = [n for n in nodes if fed[n][0] in least and fed[n][1]]
+    if not any(node.op.category == "Loss" for node in graph.nodes):
+        made = last_probabilities(wanted)
+        if made:
+            return {t.name: t for t in made[0].outputs}
+    readers: dict[Node, list[Node]] = {}
+    for node in wanted:
+        for tensor in node.inputs:
+            readers.setdefault(tensor.node, []).append(node)
+    found = [n for n in wanted if not any(map(_gives_numbers, readers.get(n, ())))]
+    found = [n for n in found if _gives_numbers(n) or not readers.get(n)]
+    return {t.name: t for n in found for t in n.outputs} or ends
+
+
+def foreign_names(task: Task) -> ForeignNames:
+    """Return the names of inputs, outputs and sizes in the file that the graph came from."""
+    names: dict[Tensor, str] = {}
+    sizes: dict[Tensor, SizeNames] = {}
+    for node_id, node in task.build.nodes.items():
+        record = task.build.document.nodes[node_id]
+        if record.extra and node.outputs and record.name == node.name:
+            if (name := foreign_name(record)) is not None:
+                names[node.outputs[0]] = name
+            sizes[node.outputs[0]] = size_names(record)
+    return ForeignNames(names, sizes)
+
+
+def _measures(task: Task) -> set[Node]:
+    """Return the nodes of the loss and the metrics."""
+    settings = task.build.settings
+    optimizer = task.build.optimizer
+    ids = [settings.loss, *(metric.get("node") for metric in settings.metrics or ())]
+    found = {task.build.nodes[i] for i in ids if i in task.build.nodes}
+    return found | ({t.node for t in optimizer.inputs} if optimizer is not None else set())
+
+
+def _gives_numbers(node: Node) -> bool:
+    return any(t.type.is_float for t in node.outputs)
+
+
+def _read(graph: Graph, nodes: Iterable[Node]) -> dict[Node, tuple[frozenset[Node], bool]]:
+    """Return, by node, the placeholders it depends on, and whether it depends on variables."""
+    found: dict[Node, tuple[frozenset[Node], bool]] = {}
+    for node in graph.nodes:
+        own = node.op.id == "placeholder" and not is_flag(node.outputs[0])
+        read = [found[t.node] for t in node.inputs]
+        read += [found[t.node] for t in node.alias if t is not None]
+        places = frozenset([node] if own else []).union(*(places for places, _ in read))
+        found[node] = places, node.op.id == "variable" or any(trained for _, trained in read)
+    return {node: found[node] for node in nodes}
+
+
+def definitions(document: Document) -> Mapping[str, str]:
+    """Return the name of the definition for each instance of a subgraph, at any depth."""
+    return dict(_instances(document, ""))
+
+
+def _instances(graph: Document, prefix: str) -> Iterator[tuple[str, str]]:
+    for record in graph.nodes.values():
+        inside = definition_of(graph, record) if record.op == SUBGRAPH else None
+        if inside is not None and not is_flow(record):
+            name = prefix + record.name
+            yield name, str(record.attrs[DEFINITION])
+            yield from _instances(inside, f"{name}/")
+
+
+def all_records(document: Document) -> Iterator[NodeRecord]:
+    """Yield the nodes of a document and of its definitions."""
+    for graph in (document, *document.definitions()):
+        yield from graph.nodes.values()

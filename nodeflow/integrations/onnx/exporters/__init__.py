@@ -1,0 +1,11 @@
+"""Rules that write nodeflow's ops as ONNX's, one function each, in modules by family."""
+
+from nodeflow.integrations.onnx.exporters import (  # noqa: F401
+    arrange,
+    flow,
+    networks,
+    numbers,
+    pictures,
+    spectra,
+    windows,
+)

@@ -1,0 +1,13 @@
+"""Marks in files that nodeflow wrote, so that opening one restores the graph."""
+
+from __future__ import annotations
+
+OPS = "nodeflow"
+"""The domain of functions that stand for one node."""
+SUBGRAPHS = "nodeflow.subgraphs"
+"""The domain of functions that stand for subgraphs."""
+FOREIGN = "onnx/"
+"""How the ops of nodes without a counterpart begin in documents."""
+OP, ATTRS, INPUTS = "op", "attributes", "inputs"
+"""Attributes of a call: the op's id; its attributes as JSON; and for each wired input of the op,
+its index and the index of the function's input."""

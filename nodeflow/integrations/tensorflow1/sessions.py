@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from nodeflow.engine import session
 from nodeflow.engine.config import ConfigProto
-from nodeflow.errors import GraphError, a_type
-from nodeflow.graph.graph import Graph
+from nodeflow.engine.fetches import as_target
+from nodeflow.engine.schedule.schedule import build_schedule
+from nodeflow.errors import AssignOrderError, GraphError, a_type
+from nodeflow.graph.graph import Graph, Node, Tensor
 
 __all__ = ["InteractiveSession", "Session"]
 
@@ -19,7 +22,60 @@ def _check(target: Any) -> None:
         raise GraphError(f"target must be a text, not {a_type(target)}", hint=hint)
 
 
-class Session(session.Session):
+class _InOrder(session.Session):
+    """A session that runs fetched assigns to one variable in the order of the fetches.
+
+    TensorFlow runs them in any order; nodeflow's own sessions refuse such fetches.
+    """
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._split: dict[tuple[Any, ...], list[list[int]]] = {}
+
+    def run(self, fetches: Any, feed_dict: Any = None, *args: Any, **options: Any) -> Any:
+        """Compute the fetches; of a list with unordered assigns, in several runs."""
+        if not isinstance(fetches, (list, tuple)) or not all(map(_is_single, fetches)):
+            return super().run(fetches, feed_dict, *args, **options)
+        runs = self._split.get(tuple(fetches))
+        if runs is None:
+            try:
+                return super().run(fetches, feed_dict, *args, **options)
+            except AssignOrderError:
+                runs = self._split[tuple(fetches)] = self._runs(fetches)
+        if len(runs) == 1:
+            return super().run(fetches, feed_dict, *args, **options)
+        values: list[Any] = [None] * len(fetches)
+        for places in runs:
+            found = super().run([fetches[i] for i in places], feed_dict, *args, **options)
+            for place, value in zip(places, found, strict=True):
+                values[place] = value
+        return values
+
+    def _runs(self, fetches: Sequence[Any]) -> list[list[int]]:
+        """Return the places of the fetches of each run: as many as possible in the first."""
+        targets = [as_target(self.graph, fetch) for fetch in fetches]
+        runs, left = [], list(range(len(fetches)))
+        while left:
+            now: list[int] = []
+            for place in left:
+                try:
+                    build_schedule([targets[i] for i in (*now, place)], ())
+                except AssignOrderError:
+                    continue
+                now.append(place)
+            if not now:  # a fetch that conflicts with itself
+                return [list(range(len(fetches)))]
+            runs.append(now)
+            left = [place for place in left if place not in now]
+        return runs
+
+
+def _is_single(fetch: Any) -> bool:
+    """Return whether a fetch is a name, a tensor or a node."""
+    return isinstance(fetch, (str, Tensor, Node))
+
+
+class Session(_InOrder):
     """A session whose first argument is a target, which has no effect: it runs in this process."""
 
     def __init__(
@@ -33,7 +89,7 @@ class Session(session.Session):
         super().__init__(graph, config=config, **options)
 
 
-class InteractiveSession(session.InteractiveSession):
+class InteractiveSession(session.InteractiveSession, _InOrder):
     """An interactive session whose first argument is a target, which has no effect."""
 
     def __init__(

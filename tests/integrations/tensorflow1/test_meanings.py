@@ -84,6 +84,30 @@ def test_a_table_may_come_in_parts(strategy: str) -> None:
     assert sum(slope.sum() for slope in slopes) == ids.size * 2
 
 
+@pytest.mark.parametrize("kind", [tf.Session, tf.InteractiveSession])
+def test_assigns_without_an_order_run_one_after_the_other(kind: Any) -> None:
+    """As in the training of a critic of a Wasserstein GAN: a step, and its clipped weights."""
+    with tf.Graph().as_default() as graph:
+        w = tf.Variable([3.0, -0.2], name="w")
+        factor = tf.placeholder(tf.float32, [])
+        loss = factor * tf.reduce_sum(tf.square(w))
+        train = tf.train.GradientDescentOptimizer(0.25).minimize(loss)
+        clip = w.assign(tf.clip_by_value(w, -1.0, 1.0))
+        session = kind(graph=graph)
+        session.run(tf.global_variables_initializer())
+        for start, expected in (([3.0, -0.2], [1.0, -0.1]), ([1.0, -0.1], [0.5, -0.05])):
+            none, value, clipped = session.run([train, loss, clip], {factor: 1.0})
+            assert none is None
+            np.testing.assert_allclose(value, np.square(start).sum(), rtol=1e-6)
+            np.testing.assert_allclose(clipped, expected, rtol=1e-6)
+            np.testing.assert_allclose(session.run(w), expected, rtol=1e-6)
+        session.close()
+        plain = nf.Session(graph)
+        plain.initialize()
+        with pytest.raises(nf.errors.AssignOrderError):
+            plain.run([train, clip], {factor: 1.0})
+
+
 def test_scipy_minimizes_a_loss_within_bounds() -> None:
     """The example of TensorFlow's documentation, with its results."""
     with tf.Graph().as_default(), tf.Session() as session:

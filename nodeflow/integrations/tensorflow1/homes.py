@@ -65,6 +65,14 @@ HOMES = {
     "nn.embedding_lookup": f"{HERE}.arithmetic:embedding_lookup",
     "contrib.learn.preprocessing.VocabularyProcessor": f"{HERE}.vocabulary:VocabularyProcessor",
     "contrib.opt.ScipyOptimizerInterface": f"{HERE}.scipy_optimizer:ScipyOptimizerInterface",
+    **{
+        f"train.{name}": f"{HERE}.records:{name}"
+        for name in ("BytesList", "Example", "Feature", "Features", "FloatList", "Int64List")
+    },
+    **{
+        f"python_io.{name}": f"{HERE}.records:{name}"
+        for name in ("TFRecordWriter", "tf_record_iterator")
+    },
     "select": f"{HERE}.selection:where",
     "where": f"{HERE}.selection:where",
     "contrib.seq2seq.sequence_loss": f"{HERE}.contrib_layers:sequence_loss",

@@ -89,7 +89,7 @@ class Driver:
             self._click(box, "Resume")
             return True
         elif self.window.link.state == "idle" and self.window.unfinished.step:
-            self.window.actions_.trigger("resume_training")
+            self.window.actions_.trigger("continue")
             return True
         return False
 
@@ -118,7 +118,7 @@ class Driver:
         self.report["message"] = self.window.info.text
         self.report["offered"] = self.window.unfinished.text
         self.window.screen().grabWindow(self.window.winId()).save(str(self.target))
-        self.window.actions_.trigger("resume_training")
+        self.window.actions_.trigger("continue")
         self.expected = 2
         return True
 

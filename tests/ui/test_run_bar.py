@@ -1,4 +1,4 @@
-"""The toolbar shows what applies: to train afresh, to continue, to pause, to unpause."""
+"""The toolbar shows what applies: to train, to pause, to continue, to restart."""
 
 from __future__ import annotations
 
@@ -48,16 +48,16 @@ def test_each_state_has_its_own_buttons(qtbot, window, engine):
     click(qtbot, window, "pause")
     assert isinstance(engine.sent[-1], p.Pause)
     engine.on_message(p.State("paused"))
-    paused = {"pause": "Unpause", "step": "Single step", "stop": "Stop"}
+    paused = {"continue": "Continue", "step": "Single step", "stop": "Stop"}
     qtbot.waitUntil(lambda: buttons(window) == paused)
     click(qtbot, window, "step")
     assert isinstance(engine.sent[-1], p.Step)
-    click(qtbot, window, "pause")
+    click(qtbot, window, "continue")
     assert isinstance(engine.sent[-1], p.Resume)
     engine.on_message(p.State("training"))
     qtbot.waitUntil(lambda: "step" not in buttons(window))
     engine.end_training()
-    learned = {"run": "Run", "train": "Train afresh", "continue": "Continue"}
+    learned = {"run": "Run", "continue": "Continue", "train": "Restart"}
     qtbot.waitUntil(lambda: buttons(window) == learned)
     click(qtbot, window, "continue")
     assert engine.requests(p.Train)[-1].resume is True
@@ -133,11 +133,10 @@ def test_another_document_does_not_wait_for_a_training_that_is_prepared(qtbot, w
 @pytest.mark.thorough
 def test_the_icons_of_what_trains_differ(window):
     drawn = [window.actions_[name].icon().pixmap(18, 18).toImage() for name in GROUP]
-    window.link.state = "paused"
+    window.link.has_trained = True
     window.run_bar.update()
-    drawn.append(window.actions_["pause"].icon().pixmap(18, 18).toImage())
+    drawn.append(window.actions_["train"].icon().pixmap(18, 18).toImage())
     assert all(a != b for i, a in enumerate(drawn) for b in drawn[i + 1 :])
-    window.link.state = "idle"
 
 
 @pytest.mark.thorough

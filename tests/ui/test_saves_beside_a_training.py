@@ -233,7 +233,7 @@ def test_a_stopped_training_is_resumed_after_a_save(desk, unsaved, tmp_path, qtb
     desk.rest()
     for way in ("into the data's folder", "below"):
         desk.press(way, random.Random(1))
-    desk.run("resume_training", [], None)
+    desk.run("continue", [], None)
     assert same(desk.values(tmp_path / "now.safetensors"), unsaved.trained)
 
 

@@ -105,7 +105,7 @@ def test_pause_resume_and_stop(mnist, engine, qtbot):
     mnist.actions_.trigger("pause")
     assert isinstance(engine.sent[-1], p.Pause)
     engine.on_message(p.State("paused"))
-    qtbot.waitUntil(lambda: mnist.actions_["pause"].text() == "Unpause")
+    qtbot.waitUntil(lambda: "continue" in mnist.run_bar.shown)
     assert mnist.panels["training"].headline.text() == "Paused"
     mnist.actions_.trigger("pause")
     assert isinstance(engine.sent[-1], p.Resume)

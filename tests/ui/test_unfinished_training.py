@@ -14,8 +14,9 @@ from nodeflow.document.io.kept_training import KeptTraining, unfinished
 from nodeflow.host import protocol as p
 from nodeflow.paths import trainings_folder
 from nodeflow.resources import example
-from nodeflow.train.events import Done, Resumed
+from nodeflow.train.events import Done, Resumed, Steps
 from nodeflow.train.resume.checkpoints import existing
+from nodeflow.train.saving.weights import load_saved
 from nodeflow.train.training_state import load_state
 from nodeflow.ui.controllers.training import unfinished_training
 from nodeflow.ui.controllers.training.resume_offer import offer_resume
@@ -77,9 +78,8 @@ def test_a_stopped_training_goes_on_at_its_step(qtbot, window) -> None:
     panel = training_panel(window)
     step, before = panel.record.last_step, panel.record.losses.values.copy()
     qtbot.waitUntil(lambda: window.unfinished.step == step)
-    assert "resume_training" in window.run_bar.shown and "continue" not in window.run_bar.shown
-    assert window.actions_["resume_training"].text().strip() == window.unfinished.text
-    event = resumed(qtbot, window, lambda: window.actions_.trigger("resume_training"))
+    assert "continue" in window.run_bar.shown
+    event = resumed(qtbot, window, lambda: window.actions_.trigger("continue"))
     assert event.step == step
     qtbot.waitUntil(lambda: panel.record.last_step >= step + 20, timeout=PATIENCE)
     assert np.array_equal(panel.record.losses.values[:step], before)
@@ -96,9 +96,6 @@ def test_nothing_is_kept_of_a_training_that_is_done(qtbot, window) -> None:
     ):
         window.actions_.trigger("train")
     assert folders() == [] and not window.unfinished.step
-    qtbot.waitUntil(lambda: "resume_training" not in window.run_bar.shown)
-    action = window.actions_["resume_training"]
-    qtbot.waitUntil(lambda: "No training was interrupted" in action.toolTip())
 
 
 @pytest.mark.thorough
@@ -127,12 +124,12 @@ def test_an_edited_graph_is_refused_in_words(qtbot, window) -> None:
     stop(qtbot, window)
     commands.set_training(window.workspace.root, batch_size=30)
     with qtbot.waitSignal(window.link.failed, timeout=PATIENCE) as caught:
-        window.actions_.trigger("resume_training")
+        window.run.go_on()
     error = caught.args[0].error
     assert "batch_size (was 50, is 30)" in error.message and "Undo the change" in error.hint.window
     qtbot.waitUntil(lambda: window.unfinished.step > 0)  # it still can
     window.workspace.root.undo()
-    resumed(qtbot, window, lambda: window.actions_.trigger("resume_training"))
+    resumed(qtbot, window, lambda: window.actions_.trigger("continue"))
     stop(qtbot, window)
 
 
@@ -152,7 +149,7 @@ def test_the_engine_that_died_leaves_what_goes_on(qtbot, window) -> None:
     assert any(window.unfinished.text in map(str, message) for message in shown)
     if states is not None:
         assert load_state(existing(states)[-1]).step == window.unfinished.step
-    event = resumed(qtbot, window, lambda: window.actions_.trigger("resume_training"))
+    event = resumed(qtbot, window, lambda: window.actions_.trigger("continue"))
     assert len(event.losses) == event.step
     panel = training_panel(window)
     qtbot.waitUntil(lambda: panel.record.last_step > event.step, timeout=PATIENCE)
@@ -237,3 +234,46 @@ def test_leftovers_without_a_state_go(tmp_path, monkeypatch) -> None:
     assert unfinished() == [] and len(folders()) == 1  # it is held
     kept._held.close()
     assert unfinished() == [] and folders() == []
+
+
+@pytest.mark.thorough
+def test_after_an_edit_it_continues_from_the_learned_values(qtbot, window) -> None:
+    train_for(qtbot, window)
+    stop(qtbot, window)
+    commands.set_training(window.workspace.root, batch_size=30)
+    with qtbot.waitSignal(
+        window.link.training, timeout=PATIENCE, check_params_cb=lambda e: isinstance(e, Steps)
+    ):
+        window.actions_.trigger("continue")
+    assert [each.resume for each in ThreadClient.made[-1].sent if isinstance(each, p.Train)][-1]
+    stop(qtbot, window)
+
+
+def learned(qtbot, window, path: Path) -> dict[str, np.ndarray]:
+    """The variables in the engine, through a file."""
+    with qtbot.waitSignal(window.link.done, timeout=PATIENCE):
+        window.link.save_weights(str(path))
+    return dict(load_saved(str(path)).arrays)
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("while_it_trains", [False, True])
+def test_undo_of_restart_brings_the_learned_values_back(
+    qtbot, window, tmp_path, while_it_trains
+) -> None:
+    train_for(qtbot, window)
+    stop(qtbot, window)
+    before = learned(qtbot, window, tmp_path / "a.safetensors")
+    qtbot.waitUntil(lambda: window.actions_["train"].text() == "Restart")
+    train_for(qtbot, window)
+    if not while_it_trains:
+        stop(qtbot, window)
+        after = learned(qtbot, window, tmp_path / "b.safetensors")
+        assert any(not np.array_equal(after[name], before[name]) for name in before)
+    with qtbot.waitSignal(
+        window.link.done, timeout=PATIENCE, check_params_cb=lambda m: isinstance(m, p.WeightsLoaded)
+    ):
+        window.actions_.trigger("undo")
+    back = learned(qtbot, window, tmp_path / "c.safetensors")
+    assert before and all(np.array_equal(back[name], before[name]) for name in before)
+    qtbot.waitUntil(lambda: window.actions_["undo"].text() == "Undo change training settings")

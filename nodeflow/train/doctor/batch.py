@@ -84,7 +84,7 @@ def _dead(training: Training, node: Node, units: np.ndarray, rows: int) -> Itera
         "dead_relu",
         f"Most units of {name} never fire",
         f"{int(dead.sum())} of {len(dead)} are 0 for all of {rows} rows, so nothing trains them.",
-        "Lower the learning rate and train afresh, initialize with he_normal, or use leaky ReLU.",
+        "Lower the learning rate and restart, initialize with he_normal, or use leaky ReLU.",
         name,
         text,
         edits,

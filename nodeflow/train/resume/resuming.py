@@ -70,7 +70,7 @@ def resume(
             hint=SurfaceText(
                 "resume_changed=True resumes anyway, with other bits.",
                 cli="--resume-changed resumes anyway, with other bits.",
-                window="Undo the change, or train afresh.",
+                window="Undo the change, or restart.",
             ),
         )
     if differing:

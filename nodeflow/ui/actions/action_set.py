@@ -182,7 +182,7 @@ class ActionSet(QObject):
         self._timer.start()
 
     def set_text(self, action_id: str, text: str, icon_name: str = "") -> None:
-        """Rename an action: Pause becomes Unpause, Undo names the command to undo."""
+        """Rename an action: Train becomes Restart, Undo names the command to undo."""
         action = self._actions[action_id]
         if action.text() != text:
             action.setText(text)

@@ -129,7 +129,6 @@ MENUS: tuple[tuple[str, tuple[Any, ...]], ...] = (
                 SEPARATOR,
                 "train",
                 "continue",
-                "resume_training",
                 "pause",
                 "step",
                 "stop",
@@ -196,6 +195,6 @@ TOOLBAR: tuple[str, ...] = (
     *("fit", "order", SEPARATOR),
     *("panel_left", "panel_bottom", "panel_right", SEPARATOR, "theme"),
 )
-TOOLBAR_TEXT = ("run", "train", "continue", "resume_training", "pause", "step", "stop")
+TOOLBAR_TEXT = ("run", "train", "continue", "pause", "step", "stop")
 """Toolbar actions that show their text beside the icon; `window.run_bar` shows the usable ones."""
-ACCENTED = ("run", "train", "continue", "resume_training")
+ACCENTED = ("run", "train", "continue")

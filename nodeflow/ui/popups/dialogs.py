@@ -259,8 +259,8 @@ def ask_resume(parent: QWidget, name: str, step: int) -> str:
     return _ask(
         parent,
         "resume",
-        "Resume the training",
-        f"nodeflow quit unexpectedly while “{name}” was trained. Resume the training?",
+        "Continue the training",
+        f"nodeflow quit unexpectedly while “{name}” was trained. Continue the training?",
         f"It continues at step {count(step)}, as if it had not been interrupted.",
         {YES: ("Resume", DO), DISCARD: ("Discard", GIVE_UP), CANCEL: ("Later", BACK)},
         YES,

@@ -73,7 +73,7 @@ class PanelPages(QWidget):
         self.bar.setDrawBase(False)
         self.bar.setExpanding(False)
         self._stack = QStackedWidget()
-        self._empty = empty - QSize(0, BAR_HEIGHT)
+        self._empty = empty - QSize(SPACE[1], BAR_HEIGHT)
         self.bar.currentChanged.connect(self._stack.setCurrentIndex)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(SPACE[1], 0, 0, 0)

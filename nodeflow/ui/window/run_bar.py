@@ -53,21 +53,19 @@ class RunBar(QObject):
     def update(self, *_: object) -> None:
         """Show the usable buttons.
 
-        Train becomes Train afresh when it would discard trained weights.
+        Train becomes Restart when it would replace learned values.
         """
-        state, learned = self._link.state, self._link.has_trained
-        self._actions.set_text("train", "Train afresh" if learned else "Train", "graduation-cap")
-        self._actions.set_text("resume_training", self._unfinished.text, "step-forward")
-        paused = state == "paused"
-        text, icon = ("Unpause", "step-forward") if paused else ("Pause", "pause")
-        self._actions.set_text("pause", text, icon)
+        state = self._link.state
+        learned = self._link.has_trained or self._unfinished.step > 0
+        text, icon = ("Restart", "rotate-ccw") if learned else ("Train", "graduation-cap")
+        self._actions.set_text("train", text, icon)
         if state in (*BRIEF, "training") and self._timer.isActive():
             return
         if state in BRIEF and "stop" not in self.shown and self.sender() is not self._timer:
             self._timer.start()
             return
         self._timer.stop()
-        wanted = applying(state, learned, self._unfinished.step > 0)
+        wanted = applying(state, learned)
         if wanted != self.shown:
             self._show(wanted)
             self._actions.refresh_soon()
@@ -80,20 +78,16 @@ class RunBar(QObject):
         self.shown = tuple(wanted)
 
 
-def applying(state: str, learned: bool, unfinished: bool = False) -> tuple[str, ...]:
+def applying(state: str, learned: bool) -> tuple[str, ...]:
     """Return the usable actions in a state of the engine.
 
-    An unfinished training offers Resume instead of Continue.
-
     >>> applying("idle", True), applying("paused", False)
-    (('run', 'train', 'continue'), ('pause', 'step', 'stop'))
+    (('run', 'continue', 'train'), ('continue', 'step', 'stop'))
     """
     if state in ("preparing", "training"):
         return ("pause", "stop")
     if state == "paused":
-        return ("pause", "step", "stop")
+        return ("continue", "step", "stop")
     if state == "running":
         return ("run", "stop")
-    if unfinished:
-        return ("run", "train", "resume_training")
-    return ("run", "train", "continue") if learned else ("run", "train")
+    return ("run", "continue", "train") if learned else ("run", "train")

@@ -85,7 +85,7 @@ class EngineNotices(QObject):
         if self._link.crashes < CRASHES or self._safe_blocked() is not None:
             fix, words = ("", "") if again else (RESTART, "Restart the engine")
             if again and goes_on:
-                fix, words = "resume_training", self._unfinished.text
+                fix, words = "continue", self._unfinished.text
             self._messages.show(text, level, fix, words)
         else:
             choices = [(SAFE, "Start without own ops"), (RESTART, "Restart the engine")]

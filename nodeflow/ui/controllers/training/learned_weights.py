@@ -85,6 +85,7 @@ class LearnedWeights(QObject):
         self._saving: dict[int, Path] = {}
         self._checking = -1
         self._recovering = self._assigning = -1
+        self._returning = -1
         link.training.connect(self._on_event)
         link.done.connect(self._on_done)
         link.died.connect(self._forget)
@@ -325,8 +326,16 @@ class LearnedWeights(QObject):
         if taken:
             self._assigning = self._link.load_weights(message.path, taken)
 
+    def bring_back(self, path: Path) -> None:
+        """Load learned values that a training replaced. They count as unsaved again."""
+        self._returning = self._link.load_weights(str(path))
+
     def _on_loaded(self, message: p.WeightsLoaded) -> None:
         count, name = len(message.match.found), Path(message.path).name
+        if message.request == self._returning:
+            self._unsaved, self._returning = True, -1
+            self._messages.show_status("The learned values are back")
+            return
         if message.request == self._recovering:
             self._unsaved, self._recovering = True, -1
             self._messages.show_status("Recovered unsaved work; save it to keep it")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import replace
-from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -51,6 +50,7 @@ class RunController(QObject):
         feeds_missing(names): placeholders without a feed, needed for live values.
         notices_changed(texts): notices about the data for the user.
         notices_requested: the user wants to read them.
+        restarting: a training is about to replace learned values.
         training_started: a training was requested.
         profile_started: a profile was requested.
         profile_failed: the profile could not be measured.
@@ -61,6 +61,7 @@ class RunController(QObject):
     feeds_missing = Signal(object)
     notices_changed = Signal(object)
     notices_requested = Signal()
+    restarting = Signal()
     training_started = Signal()
     profile_started = Signal()
     profile_failed = Signal()
@@ -111,9 +112,8 @@ class RunController(QObject):
             "run_to": Binding(self._run_to, self._run_to_blocked),
             "undim": Binding(self._undim),
             "order": Binding(self._toggle_order, self._order_blocked),
-            "train": Binding(partial(self._begin, resume=False), self._train_blocked),
-            "continue": Binding(partial(self._begin, resume=True), self._continue_blocked),
-            "resume_training": Binding(self.go_on, self._go_on_blocked),
+            "train": Binding(self.begin_afresh, self._train_blocked),
+            "continue": Binding(self._continue, self._continue_blocked),
             "pause": Binding(self._pause, self._pause_blocked),
             "step": Binding(link.step, self._step_blocked),
             "stop": Binding(link.stop, self._stop_blocked),
@@ -182,16 +182,34 @@ class RunController(QObject):
         return self._engine_blocked() or self._busy()
 
     def _continue_blocked(self) -> Blocked | None:
+        if self._link.state == "paused":
+            return None
         blocked = self._train_blocked()
-        if blocked is None and not self._link.has_trained:
-            return Blocked("No trained weights to continue from.", "train")
+        if blocked is None and not (self._link.has_trained or self.unfinished.step):
+            return Blocked("Nothing is learned yet, so there is nothing to continue.", "train")
         return blocked
 
-    def _go_on_blocked(self) -> Blocked | None:
-        blocked = self._train_blocked()
-        if blocked is None and not self.unfinished.step:
-            return Blocked("No training was interrupted.", "train")
-        return blocked
+    def begin_afresh(self) -> bool:
+        """Train from the initial values; return whether the training could begin."""
+        if self._train_blocked() is not None:
+            return False
+        if self._link.has_trained:
+            self.restarting.emit()
+        self._begin(resume=False)
+        return True
+
+    def _continue(self) -> None:
+        """Go on: after a pause, at the step of an unfinished training, or from the weights.
+
+        An edit since the stop changes what the unfinished training computes, so its weights are
+        trained on instead.
+        """
+        if self._link.state == "paused":
+            self._link.resume()
+        elif self.unfinished.step and not (self.unfinished.is_edited and self._link.has_trained):
+            self.go_on()
+        else:
+            self._begin(resume=True)
 
     def go_on(self) -> None:
         """Resume the stopped or interrupted training, with the same bits."""
@@ -532,6 +550,7 @@ class RunController(QObject):
 
     @Slot(object)
     def _on_done(self, message: Any) -> None:
+        self._actions.refresh_soon()  # variables have learned or initial values now
         if isinstance(message, p.VariablesInitialized):
             self._messages.show_status(f"Initialised {message.count} variables")
 

@@ -6,11 +6,15 @@ when the training is done, when another one begins, and when the document is clo
 
 from __future__ import annotations
 
+import json
 import logging
+from typing import Any
 
 from PySide6.QtCore import QObject, Signal, Slot
 
+from nodeflow.document.io import flow
 from nodeflow.document.io.kept_training import KeptTraining, Unfinished
+from nodeflow.document.model.document import Document
 from nodeflow.errors import FileProblem
 from nodeflow.host import protocol as p
 from nodeflow.number_text import count
@@ -43,6 +47,7 @@ class UnfinishedTraining(QObject):
         self._kept: KeptTraining | None = None
         self._runs = False
         self.step = 0
+        self._ended_with = ""
         link.training.connect(self._on_event)
         link.failed.connect(self._on_failed)
         link.state_changed.connect(self._on_state)
@@ -50,8 +55,13 @@ class UnfinishedTraining(QObject):
 
     @property
     def text(self) -> str:
-        """The button's text."""
-        return f"Resume at step {count(self.step)}" if self.step else "Resume the training"
+        """What Continue does, for messages and its tooltip."""
+        return f"Continue at step {count(self.step)}" if self.step else "Continue"
+
+    @property
+    def is_edited(self) -> bool:
+        """Whether the graph was edited since the training ended, apart from its layout."""
+        return bool(self._ended_with) and self._ended_with != _content(self._workspace.root)
 
     def begin(self) -> p.Keep | None:
         """Return where the engine stores a training that begins; None if that is not writable."""
@@ -86,7 +96,7 @@ class UnfinishedTraining(QObject):
         if self._kept is not None:
             self._kept.discard()
             self._kept = None
-        self._runs = False
+        self._runs, self._ended_with = False, ""
         self._set_step(0)
 
     def _set_step(self, step: int) -> None:
@@ -100,12 +110,14 @@ class UnfinishedTraining(QObject):
         Return whether the training ran and can be resumed.
         """
         ran, self._runs = self._runs, False
+        self._ended_with = self._ended_with or _content(self._workspace.root)
         self._set_step(self._kept.step if self._kept is not None else 0)
         return ran and self.step > 0
 
     @Slot(object)
     def _on_event(self, event: Event) -> None:
         if isinstance(event, Resumed):
+            self._ended_with = ""
             self._messages.show_status(f"Resumed after step {count(event.step)}")
             for notice in event.notices:
                 log.info("%s", notice)
@@ -128,3 +140,14 @@ class UnfinishedTraining(QObject):
     def _on_failed(self, message: p.Failed) -> None:
         if message.what == "Train" and self._runs:
             self.look()
+
+
+def _content(document: Document) -> str:
+    """Return a document as text, without positions and frames."""
+    return json.dumps(_without_layout(json.loads(flow.dumps(document))))
+
+
+def _without_layout(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: _without_layout(v) for k, v in value.items() if k not in ("pos", "frames")}
+    return [_without_layout(each) for each in value] if isinstance(value, list) else value

@@ -108,7 +108,7 @@ class Scrubber(QWidget):
         self.text.setMinimumWidth(150)
         self.cancel = button("Cancel", "link", self._on_cancel)
         self.cancel.setToolTip("Do not compute this step")
-        self.branch = button("Train from here", "", self._on_branch)
+        self.branch = button("Continue from here", "", self._on_branch)
         self.now = button("Back to now", "primary", past.back)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)

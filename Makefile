@@ -7,6 +7,8 @@
 #                    and in TensorFlow; TENSORFLOW_PYTHON=a python with that; and ONNX's cases
 #                    of nodes; ONNX_PYTHON=a python with onnx 1.22.0; and event files in
 #                    TensorBoard; TENSORBOARD_PYTHON=a python with tensorboard and tensorboardX
+# make test-pages   web pages in headless Chromium (Debian and Ubuntu: apt-get install chromium);
+#                    CHROMIUM=its program, PAGE_PICTURES=a folder for pictures to look at
 # make lint   format, style, types, and the layer contracts
 # make docs   the documentation site, in build/docs
 # make lock   write requirements-dev.lock again; UPGRADE=1 takes new versions
@@ -19,7 +21,7 @@ BIN := .venv/bin
 SETUP := pyproject.toml requirements-dev.lock tools/setup.sh tools/apt.sh tools/qt_libraries.py
 JOBS ?= 2
 
-.PHONY: run test test-all test-rest test-nightly test-peers docs lint lint-format lint-style lint-types lint-layers format lock clean
+.PHONY: run test test-all test-rest test-nightly test-peers test-pages docs lint lint-format lint-style lint-types lint-layers format lock clean
 .DEFAULT_GOAL := run
 
 run: .venv/.ready-run
@@ -66,6 +68,11 @@ test-peers: .venv/.ready-test
 	  TENSORBOARD_PYTHON=$(TENSORBOARD_PYTHON) \
 	  $(BIN)/python -m pytest -q -o faulthandler_timeout=7200 tests/peers \
 	  $(wildcard tests/integrations/*/test_every_example.py tests/integrations/*/test_beside_*.py)
+
+CHROMIUM ?= chromium
+test-pages: .venv/.ready-test
+	@command -v $(CHROMIUM) > /dev/null || { echo "install chromium, or give CHROMIUM=a program"; exit 1; }
+	CHROMIUM=$(CHROMIUM) PAGE_PICTURES=$(PAGE_PICTURES) $(BIN)/python -m pytest -q tests/pages
 
 # Warnings are errors: a broken reference or an unknown option fails.
 docs: .venv/.ready-docs

@@ -37,10 +37,14 @@ from nodeflow.resources import resource
 
 MOST_NODES = 2000
 """Drawn nodes after which groups with the same definition share one drawing, without values."""
-PICTURES = 900_000
+PICTURES = 500_000
 """Bytes of all pictures of a page. With more nodes, each has fewer pixels."""
+MANY_PICTURES = 300
+"""Pictures of a page above which each has the colours of the light theme only."""
 LARGEST_SIDE, SMALLEST_SIDE = 64, 12
 """Pixels of the longer side of a picture in a page."""
+COARSE = np.uint8(0b1111_1000)
+"""The bits of each colour that pictures of a page keep, because fewer colours take fewer bytes."""
 _BARE = re.compile(r"[\w.#-]+")
 _PAGE_ROLES = (
     *("canvas", "grid", "surface", "raised", "border", "border_strong", "ink", "ink_muted"),
@@ -177,7 +181,10 @@ def _scopes(
 
 def _data(scope: _Scope) -> Facts:
     area = [round(part, 1) for part in scope.drawing.area]
-    return {"title": scope.title, "parent": scope.parent, "area": area, "nodes": scope.facts}
+    nodes = [
+        {name: v for name, v in fact.items() if v not in ("", [], None)} for fact in scope.facts
+    ]
+    return {"title": scope.title, "parent": scope.parent, "area": area, "nodes": nodes}
 
 
 def _world(writer: _PageWriter, index: int, scope: _Scope) -> str:
@@ -210,8 +217,10 @@ class _PageWriter(SvgWriter):
         self.roles: dict[str, str] = {role: role for role in _PAGE_ROLES}
         self.rules: dict[str, str] = {}
         self.scope = 0
-        # a picture of n pixels takes about 1.4 n bytes in each of two themes
-        side = int((PICTURES / max(pictures, 1) / 2.8) ** 0.5)
+        self._in_both_themes = pictures <= MANY_PICTURES
+        # in base64, n pixels take about 300 + 1.4 n bytes, in each of two themes
+        each = PICTURES / max(pictures, 1) / (2 if self._in_both_themes else 1)
+        side = int((max(each - 300, 1) / 1.4) ** 0.5)
         self._side = min(max(side, SMALLEST_SIDE), LARGEST_SIDE)
 
     def color(self, ink: Ink) -> str:
@@ -222,16 +231,18 @@ class _PageWriter(SvgWriter):
 
     def attributes(self, places: Style) -> str:
         pairs = places.items()
+        # the quotes and spaces that HTML can do without are a third of a page
         return "".join(f" {n}={v}" if _BARE.fullmatch(v) else f' {n}="{v}"' for n, v in pairs)
 
     def looks(self, style: Style) -> str:
         """Return the class that has these looks, because most elements share theirs."""
         rules = ";".join(f"{name}:{value}" for name, value in style.items())
-        return f" class={self.rules.setdefault(rules, f'k{len(self.rules)}')}"
+        # the space keeps the slash of an empty element out of the value
+        return f" class={self.rules.setdefault(rules, f'k{len(self.rules)}')} "
 
     def picture(self, shape: Picture) -> str:
         light, dark = (self._small(shape, palette) for palette in (LIGHT, DARK))
-        if np.array_equal(light, dark):
+        if not self._in_both_themes or np.array_equal(light, dark):
             return self.image(shape, data_uri(light))
         pairs = (("l", light), ("d", dark))
         return "".join(self.image(shape, data_uri(p), name) for name, p in pairs)
@@ -241,7 +252,8 @@ class _PageWriter(SvgWriter):
         most = self._side * (4 if shape.rect.height > 100 else 1)  # a view fills its card
         height, width = pixels.shape[:2]
         rows, columns = (_chosen(count, most) for count in (height, width))
-        return pixels[rows][:, columns]
+        chosen = pixels[rows][:, columns]
+        return (chosen & COARSE) | (chosen >> 5)
 
     def node(self, node: DrawnNode) -> str:
         card, rect = node.card, node.rect

@@ -22,7 +22,7 @@ from nodeflow.visible_text import visible
 
 SANS = "Inter, 'Helvetica Neue', Arial, sans-serif"
 MONO = "'JetBrains Mono', Menlo, Consolas, monospace"
-SET_WIDTH = 40.0
+SET_WIDTH = 60.0
 """Width from which on a text keeps its width in any font."""
 Style = dict[str, str]
 Inks = dict[str, str | Ink]
@@ -122,10 +122,10 @@ class SvgWriter:
         """Return a picture; ``kind`` is its class."""
         places = box(shape.rect) | {"preserveAspectRatio": "none", "xlink:href": uri}
         if not shape.smooth:
-            places["style"] = "image-rendering:pixelated"
+            places["image-rendering"] = "pixelated"
         if kind:
             places["class"] = kind
-        return f"<image{self.attributes(places)}/>"
+        return f"<image{self.attributes(places)} />"
 
     def _element(self, tag: str, places: Style, inks: Inks, content: str | None = None) -> str:
         style = {}
@@ -148,7 +148,7 @@ class SvgWriter:
         places = {"x": number(shape.x), "y": number(shape.y)}
         width = texts.width(shape.text, shape.style)
         if width > SET_WIDTH:  # where the font is missing, a wider one must not run over borders
-            places |= {"textLength": f"{width:.0f}", "lengthAdjust": "spacingAndGlyphs"}
+            places["textLength"] = f"{width:.0f}"
         return self._element("text", places, style, plain(shape.text))
 
     def _icon(self, shape: Icon) -> str:

@@ -14,10 +14,16 @@ const FAR = 0.36; // below this scale, cards show only their names
 
 // ---- scopes: the graph, and the inside of each group -------------------------------------------
 
-const scopes = graph.scopes.map((scope, index) => ({
-  ...scope, index, world: document.getElementById("scope" + index), view: null,
-  byId: new Map(scope.nodes.map((node) => [node.id, node])),
-}));
+const EMPTY = { // what the file leaves out
+  about: "", problem: "", value: "", figures: [], attributes: [], inputs: [], outputs: [],
+  inside: null,
+};
+const scopes = graph.scopes.map((scope, index) => {
+  const nodes = scope.nodes.map((node) => ({ ...EMPTY, ...node }));
+  const world = document.getElementById("scope" + index);
+  const byId = new Map(nodes.map((node) => [node.id, node]));
+  return { ...scope, index, nodes, world, byId, view: null };
+});
 let here = scopes[0];
 let chosen = null; // a node of the current scope
 

@@ -82,7 +82,7 @@ COMPARE: tuple[Any, ...] = (
     *("next_change", "previous_change", "export_comparison", "end_comparison"),
 )
 EXPORTERS = tuple(f"export_{each.name}" for each in offers("exporter"))
-EXPORT: tuple[Any, ...] = ("export", *EXPORTERS, "export_code")
+EXPORT: tuple[Any, ...] = ("export", "export_page", *EXPORTERS, "export_code")
 MOST_ENTRIES = 15
 """Maximum entries of a menu, so that it can be scanned.
 

@@ -49,6 +49,7 @@ from nodeflow.ui.controllers.files.data_consent import DataConsent
 from nodeflow.ui.controllers.files.dropped_files import DroppedFiles
 from nodeflow.ui.controllers.files.file_controller import FileController
 from nodeflow.ui.controllers.files.model_files import ModelFiles
+from nodeflow.ui.controllers.files.page_export import PageExport
 from nodeflow.ui.controllers.files.shared_file import COMPARE, OPEN
 from nodeflow.ui.controllers.problem_report import ProblemReport
 from nodeflow.ui.controllers.training.divergence import ADVICE, Divergence
@@ -278,6 +279,9 @@ class MainWindow(QMainWindow):
         self.columns = ColumnReading(self, workspace)
         self.code = CodeExport(
             self, workspace, settings, messages, actions, lambda: self.files.title
+        )
+        self.page_export = PageExport(
+            self, workspace, canvas, settings, messages, actions, lambda: self.files.title
         )
         self.compare = CompareActions(self, workspace, pages, settings, messages, actions)
         self.files.versions.on_canvas = self.compare.show_comparison

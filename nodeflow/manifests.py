@@ -73,6 +73,11 @@ PURPOSES = {
         },
         "a `nodeflow.engine.backend.Backend`: executes runs and training steps",
     ),
+    "code": Purpose(
+        "library to write code for",
+        {"label": "the library's name in the window"},
+        "a `nodeflow.exchange.code_targets.Target`: writes graphs as programs of the library",
+    ),
     "exporter": Purpose(
         "file to export to",
         {

@@ -30,14 +30,14 @@ from nodeflow.cli.options import (
 )
 from nodeflow.manifests import offers
 
-CODE = ("pytorch", "jax", "tensorflow1", "numpy", "nodeflow")
-
 
 def _export_help() -> str:
     """Return what ``nodeflow export`` does."""
     made = [f"inference as {each.label}" for each in offers("exporter")]
-    made.append("stand-alone code that runs and trains it, with its weights")
-    return f"export a graph: {', or '.join(made)}; or Python code that builds it with nodeflow"
+    if offers("code"):
+        made.append("stand-alone code that runs and trains it, with its weights")
+    document = "Python code that builds it with nodeflow"
+    return f"export a graph: {', or '.join(made)}{'; or ' if made else ''}{document}"
 
 
 def _export_options() -> tuple[Option, ...]:
@@ -46,7 +46,7 @@ def _export_options() -> tuple[Option, ...]:
     target = option(
         "--to",
         help="target of the export",
-        choices=(*(each.name for each in exporters), *CODE),
+        choices=(*(each.name for each in (*exporters, *offers("code"))), "nodeflow"),
         required=True,
     )
     own = (item for each in exporters for item in each.fields.get("options", {}).items())

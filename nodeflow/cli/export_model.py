@@ -12,7 +12,7 @@ from nodeflow.cli.output import json_line
 from nodeflow.cli.values import ArgumentProblem
 from nodeflow.document.io import flow
 from nodeflow.document.model.records import Json
-from nodeflow.exchange.code.export import TARGETS, export_code, module_name
+from nodeflow.exchange.code_targets import DOCUMENT, export_code, module_name
 from nodeflow.exchange.exporting import Exporter
 from nodeflow.manifests import Offer, offers
 from nodeflow.number_text import bytes_text
@@ -55,12 +55,12 @@ def export_program(arguments: argparse.Namespace, environment: Environment) -> N
         NotInCode: parts of the graph cannot be written; names all of them. Nothing is written.
         NodeflowError: the file, graph or weights have an error.
     """
-    if arguments.fetches and not TARGETS[arguments.to].fetches:
+    if arguments.fetches and arguments.to == DOCUMENT:
         raise ArgumentProblem(
             f"--fetch is not for --to {arguments.to}, whose code builds the whole graph",
             hint="Leave it out.",
         )
-    if arguments.to == "nodeflow" and arguments.weights:
+    if arguments.to == DOCUMENT and arguments.weights:
         raise ArgumentProblem(
             "--weights is not for --to nodeflow, whose code names the file that the graph names",
             hint="Leave it out; train --save-weights writes a file that a graph can name.",
@@ -74,7 +74,7 @@ def export_program(arguments: argparse.Namespace, environment: Environment) -> N
     folder = arguments.output or f"{stem}-{arguments.to}"
     task = load_task(arguments, environment)
     variables = None
-    if arguments.to != "nodeflow":
+    if arguments.to != DOCUMENT:
         with open_session(task, arguments, environment) as session:
             variables = dict(session.variables.items())
     place, fetches = environment.path(folder), arguments.fetches

@@ -25,16 +25,16 @@ import nodeflow as nf
 from nodeflow.document.build.task import Task
 from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document
-from nodeflow.exchange.code.export import export_code
-from nodeflow.exchange.code.jax_numpy import JAX, NUMPY
-from nodeflow.exchange.code.program import Program, program_of
-from nodeflow.exchange.code.pytorch import PYTORCH
-from nodeflow.exchange.code.tensorflow1 import TENSORFLOW1
-from nodeflow.exchange.code.training_rows import batches, used_bindings
+from nodeflow.exchange.code_targets import export_code
+from nodeflow.integrations.code.jax_numpy import JAX, NUMPY
+from nodeflow.integrations.code.program import Program, program_of
+from nodeflow.integrations.code.pytorch import PYTORCH
+from nodeflow.integrations.code.tensorflow1 import TENSORFLOW1
+from nodeflow.integrations.code.training_rows import batches, used_bindings
 from nodeflow.resources import example, examples
-from tests.exchange.code import phased_graphs
-from tests.exchange.code.feeding import fed
-from tests.exchange.code.float64 import compute_in_float64
+from tests.integrations.code import phased_graphs
+from tests.integrations.code.feeding import fed
+from tests.integrations.code.float64 import compute_in_float64
 
 PROGRAM = Path(__file__).with_name("code_program.py")
 STEPS = 20

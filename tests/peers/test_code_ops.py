@@ -14,12 +14,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nodeflow.exchange.code.dialect import Dialect
-from nodeflow.exchange.code.jax_numpy import JAX
-from nodeflow.exchange.code.lines import SEQUENCES
-from nodeflow.exchange.code.pytorch import PYTORCH
-from nodeflow.exchange.code.tensorflow1 import TENSORFLOW1
-from tests.exchange.code.op_samples import Case, cases, is_drawn
+from nodeflow.integrations.code.dialect import Dialect
+from nodeflow.integrations.code.jax_numpy import JAX
+from nodeflow.integrations.code.lines import SEQUENCES
+from nodeflow.integrations.code.pytorch import PYTORCH
+from nodeflow.integrations.code.tensorflow1 import TENSORFLOW1
+from tests.integrations.code.op_samples import Case, cases, is_drawn
 
 PROGRAM = Path(__file__).with_name("op_program.py")
 PYTHONS = {

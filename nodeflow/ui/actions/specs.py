@@ -81,6 +81,8 @@ def _arrows(id: str, text: str, keys: str, tip: str = "") -> Any:
     )
 
 
+LIBRARIES = ", ".join(each.label for each in offers("code"))
+CODE = f"For {LIBRARIES}, or nodeflow itself" if LIBRARIES else "Python that builds the graph"
 OPENS = "Open a .flow file, a model or data" if offers("importer") else "Open a .flow file or data"
 
 
@@ -131,7 +133,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
         "Export code…",
         "",
         "",
-        "For PyTorch, JAX, TensorFlow 1, numpy, or nodeflow itself",
+        CODE,
     ),
     _a("freeze", "Freeze", "", "", "Training does not change the selection's variables"),
     _a("thaw", "Thaw", "", "", "Training changes the selection's variables again"),

@@ -16,7 +16,7 @@ from PySide6.QtWidgets import (
 )
 
 from nodeflow.errors import NodeflowError
-from nodeflow.exchange.code.export import TARGETS, Written
+from nodeflow.exchange.code_targets import Written, titles
 from nodeflow.ui.core.background import Background
 from nodeflow.ui.core.theme import SPACE
 from nodeflow.ui.core.widgets import column, label, row
@@ -28,7 +28,7 @@ class CodeDialog(QDialog):
     """A dialog with the code for a library that the user chooses.
 
     Attributes:
-        target: id of the library, a key of `TARGETS`.
+        target: id of the library, a key of `titles`.
 
     Args:
         code: returns the code for a target, on another thread; raises NodeflowError.
@@ -41,8 +41,8 @@ class CodeDialog(QDialog):
         self._code = code
         self.choice = QComboBox()
         self.choice.setAccessibleName("Library")
-        for id, target in TARGETS.items():
-            self.choice.addItem(target.title, id)
+        for id, title in titles().items():
+            self.choice.addItem(title, id)
         self.text = QPlainTextEdit(readOnly=True)
         self.text.setAccessibleName("Code")
         self.text.setProperty("role", "mono")

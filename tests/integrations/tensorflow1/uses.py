@@ -9,8 +9,8 @@ from pathlib import Path
 from types import ModuleType
 
 import nodeflow as nf
+from nodeflow.document.code.document_code import document_code
 from nodeflow.document.io import flow
-from nodeflow.exchange.code.document_code import document_code
 from nodeflow.graph.dtypes import OBJECTS
 from nodeflow.graph.registry import REGISTRY
 

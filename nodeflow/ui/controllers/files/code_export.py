@@ -54,7 +54,7 @@ class CodeExport(QObject):
 
     def show(self) -> None:
         """Show the code of the graph in its current state."""
-        from nodeflow.exchange.code.export import code_of, export_code, module_name
+        from nodeflow.exchange.code_targets import code_of, export_code, module_name
         from nodeflow.ui.popups.code_dialog import CodeDialog
 
         document = _snapshot(self._workspace.root)

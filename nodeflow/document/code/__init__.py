@@ -1,0 +1,1 @@
+"""A document as Python code that builds it again."""

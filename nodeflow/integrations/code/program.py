@@ -1,0 +1,258 @@
+"""The parts of a graph that become code: predictions, loss and metrics, in order."""
+
+from __future__ import annotations
+
+import keyword
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from nodeflow.document.analysis.training_settings import optimizers
+from nodeflow.document.build.saved_weights import use_weights, weights_path
+from nodeflow.document.build.task import Task
+from nodeflow.engine.session import Session
+from nodeflow.graph.graph import Node, Tensor
+from nodeflow.integrations.code.answers_and_measures import Splitting
+from nodeflow.integrations.code.dialect import Dialect
+from nodeflow.integrations.code.errors import NotInCode
+from nodeflow.integrations.code.layer_variables import layer_variables
+from nodeflow.integrations.code.walk import Walk, walked
+from nodeflow.number_text import counted
+from nodeflow.ops.macro_ops import Optimizer
+from nodeflow.ops.training_mode import is_flag
+from nodeflow.train.training import Training
+
+Problems = Callable[[Training, Collection[Node]], list[str]]
+RESERVED = frozenset("self params state out key rng step training start tensors".split())
+"""Names that the modules use themselves."""
+
+
+@dataclass(frozen=True)
+class Program:
+    """A graph, ready to be written.
+
+    Attributes:
+        name: the name of the module.
+        inputs, labels: placeholders that are fed.
+        variables: name in the code -> its node, trainable or not.
+        layers: name in the code -> layer that is an object of the library, with its own variables.
+        predicting: nodes in order, from inputs and variables to `predictions`.
+        measuring: nodes in order, from predictions and placeholders to `measured`.
+        predictions: name in the code -> tensor that is fetched or that `measuring` reads.
+        measured: key -> tensor; ``loss`` first, then the metrics.
+        training: the training, if there is one.
+        stands: tensor -> the tensor that the code computes in its place.
+        code: tensor -> its name in the code.
+        task: the task that it was made from.
+        values: name in the graph -> value of a variable; None for initial or saved values.
+    """
+
+    name: str
+    inputs: tuple[Node, ...]
+    labels: tuple[Node, ...]
+    variables: Mapping[str, Node]
+    layers: Mapping[str, Node]
+    predicting: tuple[Node, ...]
+    measuring: tuple[Node, ...]
+    predictions: Mapping[str, Tensor]
+    measured: Mapping[str, Tensor]
+    training: Training | None
+    stands: Mapping[Tensor, Tensor]
+    code: Mapping[Tensor, str]
+    task: Task
+    values: Mapping[str, np.ndarray] | None = None
+
+    @cached_property
+    def initial(self) -> dict[Node, np.ndarray]:
+        """The value of each variable: given, else from the document's weights, else initial.
+
+        Raises:
+            FileProblem: the weights are damaged, or do not fit.
+        """
+        inner = (v for layer in self.layers.values() for v in layer_variables(layer).values())
+        wanted = (*self.variables.values(), *inner)
+        if self.values is not None:
+            return {v: np.array(self.values[v.name]) for v in wanted}
+        task, seed = self.task, self.task.build.settings.seed
+        with Session(task.graph, tier="reference", seed=seed) as session:
+            session.initialize()
+            path = weights_path(task.document)
+            if path is not None:
+                use_weights(session, task.build, path)
+            return {v: np.array(session.variables[v.name]) for v in wanted}
+
+    @cached_property
+    def draws(self) -> dict[Node, int]:
+        """The number of each random node's draws, which nodes with the same seed share."""
+        found: dict[object, int] = {}
+        numbers = {}
+        for node in dict.fromkeys((*self.predicting, *self.measuring)):
+            if node.op.random:
+                seed = node.attrs.get("seed")
+                numbers[node] = found.setdefault(node if seed is None else seed, len(found) + 1)
+        return numbers
+
+    def source(self, tensor: Tensor) -> Tensor:
+        """Return the tensor that the code computes in place of another."""
+        return self.stands.get(tensor, tensor)
+
+    def value(self, tensor: Tensor) -> str:
+        """Return the name of a tensor in the code."""
+        return self.code[self.source(tensor)]
+
+    def placeholder(self, node: Node) -> str:
+        """Return the name of a placeholder in the code."""
+        return self.code[node.outputs[0]]
+
+
+def program_of(
+    task: Task,
+    name: str,
+    dialect: Dialect,
+    values: Mapping[str, np.ndarray] | None = None,
+    fetches: Sequence[str] = (),
+    problems: Problems = lambda training, placeholders: [],
+) -> Program:
+    """Return the program of a document.
+
+    Args:
+        fetches: names of the tensors to predict; default: tensors that no node consumes.
+        problems: describes the parts of a training and its placeholders that cannot be written.
+
+    Raises:
+        NotInCode: the dialect lacks something; the message names all of it.
+        NodeflowError: the document cannot run, or has no tensor of a name.
+    """
+    training = task.training() if optimizers(task.document) else None
+    measured = {} if training is None else _measured(training)
+    ends = [task.tensor(name) for name in fetches] or _ends(task, training, measured)
+    walk = walked(dialect, [*measured.values(), *ends])
+    fed = [n for n in walk.found if n.op.id == "placeholder" and not is_flag(n.outputs[0])]
+    others = [] if training is None else problems(training, fed)
+    if walk.missing or others:
+        steps = None if training is None else training.optimizer.name
+        raise _not_in(dialect.title, walk.missing, others, steps)
+    return replace(
+        _split(task, name, dialect, measured, ends, walk), training=training, values=values
+    )
+
+
+def _measured(training: Training) -> dict[str, Tensor]:
+    """Return the loss that the optimizer lowers, and the other losses and metrics, by name."""
+    node = training.optimizer
+    loss = node.inputs[0] if isinstance(node.op, Optimizer) else training.loss
+    found = {"loss": loss}
+    others = [(training.loss.node.name, training.loss)]
+    for key, tensor in (*others, *((m.key, m.tensor) for m in training.metrics)):
+        if tensor not in found.values():
+            found[_free(key, found)] = tensor
+    return found
+
+
+def _ends(task: Task, training: Training | None, measured: Mapping[str, Tensor]) -> list[Tensor]:
+    """Return the unconsumed tensors, except losses, metrics and inputs of the optimizer."""
+    found = [t for t in map(task.build.fetch, task.default_fetches()) if isinstance(t, Tensor)]
+    steering = set() if training is None else {t.node for t in training.optimizer.inputs}
+    return [
+        t for t in found
+        if t not in measured.values()
+        and t.node not in steering
+        and t.node.op.id != "placeholder"
+        and not t.node.op.id.startswith("summary/")
+    ]  # fmt: skip
+
+
+def _not_in(
+    dialect: str, missing: Mapping[str, list[str]], others: Sequence[str], optimizer: str | None
+) -> NotInCode:
+    ops = ", ".join(f"{op} ({', '.join(names)})" for op, names in missing.items())
+    also = ", ".join(others)
+    if not missing:
+        message = f"{also} cannot be written for {dialect}"
+    else:
+        message = f"{counted(len(missing), 'op')} cannot be written for {dialect}: {ops}"
+        message += f"; nor can {also}" if others else ""
+    return NotInCode(
+        message,
+        node=next(iter(missing.values()))[0] if missing else optimizer,
+        hint="Change that, or export to another library.",
+    )
+
+
+def _split(
+    task: Task,
+    name: str,
+    dialect: Dialect,
+    wanted: Mapping[str, Tensor],
+    ends: Sequence[Tensor],
+    walk: Walk,
+) -> Program:
+    nodes, stands = list(walk.found), walk.stands
+    splitting = Splitting(nodes, lambda t: stands.get(t, t), dialect)
+    parts = splitting.parts(wanted.values())
+    hidden = {*parts.later, *parts.labels}
+    code = _names(nodes, stands)
+    measured = dict(wanted)
+    predicted = dict.fromkeys(parts.answers)
+    for tensor in (*ends, *wanted.values()):
+        source = splitting.source(tensor)
+        if source.node in hidden:
+            if tensor not in measured.values():
+                measured[_free(code[source], measured)] = tensor
+        elif source.node.op.id != "constant" or tensor in ends:
+            predicted[source] = None
+    needed = splitting.needed(t.node for t in predicted)
+    given = ("placeholder", "variable")
+    modules = {code[n.outputs[0]]: n for n in nodes if n.op.id in dialect.modules}
+    return Program(
+        name=name,
+        inputs=parts.inputs,
+        labels=parts.labels,
+        variables={code[n.outputs[0]]: n for n in nodes if n.op.id == "variable"},
+        layers=modules,
+        predicting=tuple(n for n in nodes if n in needed and n.op.id not in given),
+        measuring=parts.measuring,
+        predictions={code[t]: t for t in predicted},
+        measured=measured,
+        training=None,
+        stands=stands,
+        code=code,
+        task=task,
+    )
+
+
+def _free(name: str, taken: Iterable[str]) -> str:
+    """Return the name, with a number added if it is taken."""
+    names, found, number = set(taken), name, 2
+    while found in names:
+        found, number = f"{name}_{number}", number + 1
+    return found
+
+
+def _names(nodes: Iterable[Node], stands: Mapping[Tensor, Tensor]) -> dict[Tensor, str]:
+    """Return a Python name for each tensor, as similar as possible to its node's name.
+
+    The result of a macro node that is written as its parts takes the macro node's name.
+    """
+    found: dict[Tensor, str] = {}
+    taken = set(RESERVED) | set(keyword.kwlist)
+    results = {
+        inner: _title(outer)
+        for outer, inner in reversed(list(stands.items()))
+        if inner.node.name.startswith(f"{outer.node.name}/")
+    }
+    for tensor in (t for node in nodes for t in node.outputs):
+        if is_flag(tensor):
+            continue
+        plain = re.sub(r"\W", "_", results.get(tensor, _title(tensor)), flags=re.ASCII)
+        plain = f"_{plain}" if plain[:1].isdigit() or not plain else plain
+        found[tensor] = _free(plain, taken)
+        taken.add(found[tensor])
+    return found
+
+
+def _title(tensor: Tensor) -> str:
+    return tensor.node.name if tensor.index == 0 else f"{tensor.node.name}_{tensor.index}"

@@ -1,0 +1,215 @@
+"""The program of a graph in PyTorch: a module, its measures, and its training loop."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from nodeflow.graph.graph import Node
+from nodeflow.integrations.code.draws import torch_dtype
+from nodeflow.integrations.code.function_lines import measured_from
+from nodeflow.integrations.code.layer_variables import layer_variables
+from nodeflow.integrations.code.lines import (
+    Writer,
+    class_name,
+    described,
+    dictionary,
+    function,
+    helpers_in,
+    indented,
+    needs,
+)
+from nodeflow.integrations.code.module_head import head, joined
+from nodeflow.integrations.code.optimizer import Optimizer, optimizer_of, schedule_text
+from nodeflow.integrations.code.program import Program
+from nodeflow.integrations.code.pytorch import PYTORCH
+
+
+def weights(program: Program) -> dict[str, np.ndarray]:
+    """Return the state of the module. PyTorch stores the matrices of layers transposed."""
+    found = {name: program.initial[node] for name, node in program.variables.items()}
+    for name, layer in program.layers.items():
+        kernel, *bias = layer_variables(layer).values()
+        axes = (1, 0) if layer.op.id == "layers/dense" else (3, 2, 0, 1)
+        found[f"{name}.weight"] = np.ascontiguousarray(program.initial[kernel].transpose(axes))
+        if bias:
+            found[f"{name}.bias"] = program.initial[bias[0]]
+    return found
+
+
+def text(program: Program) -> str:
+    """Return the text of the module."""
+    optimizer = None if program.training is None else optimizer_of(program.training)
+    measure = _measure(program) if program.measured else []
+    parts = [_class(program, measure)]
+    if optimizer is not None:
+        parts += [_rows(program), schedule_text(optimizer), _training(program, optimizer, measure)]
+    code = "\n\n\n".join(part for part in parts if part)
+    helpers = helpers_in(code, PYTORCH.helpers)
+    name = class_name(program.name)
+    main = f'if __name__ == "__main__":\n    train({name}())' if optimizer is not None else ""
+    return joined(_head(program, helpers + code, optimizer is not None), helpers, code, main)
+
+
+def _head(program: Program, code: str, trains: bool) -> str:
+    imports = ["import numpy as np"] if needs(code, "np") else []
+    imports.append("import torch")
+    imports += ["import torch.nn.functional as F"] if needs(code, "F") else []
+    imports += ["from safetensors.torch import load_file"] if needs(code, "load_file") else []
+    imports.append("from torch import Tensor, nn")
+    what = "a PyTorch module" + (", with its training loop" if trains else "")
+    return head(program, what, imports, code)
+
+
+def _writer(program: Program) -> Writer:
+    return Writer(program, PYTORCH, lambda name, _: f"self.{name}")
+
+
+def _class(program: Program, measure: list[str]) -> str:
+    said = described((*program.inputs, *program.labels))
+    doc = [f'"""The graph {program.name}.', "", *said, '"""']
+    writer = _writer(program)
+    results = [(name, writer.value(t)) for name, t in program.predictions.items()]
+    inputs = [f"{program.placeholder(n)}: Tensor" for n in program.inputs]
+    forward = [
+        *function("forward", ["self", *inputs], "dict[str, Tensor]", 1),
+        *(
+            f"    {line}"
+            for line in (
+                *writer.body(program.predicting, [value for _, value in results], 2),
+                *dictionary(results, 2),
+            )
+        ),
+    ]
+    init = list(_init(program))
+    return "\n".join([
+        f"class {class_name(program.name)}(nn.Module):",
+        indented(doc if said else [f'"""The graph {program.name}."""']),
+        *(["", indented(init)] if init else []),
+        "",
+        indented(forward),
+        *(["", indented(measure)] if measure else []),
+    ])  # fmt: skip
+
+
+def _init(program: Program) -> Iterator[str]:
+    if not program.layers and not program.variables:
+        return
+    yield "def __init__(self) -> None:"
+    yield "    super().__init__()"
+    for name, layer in program.layers.items():
+        yield f"    self.{name} = {_layer(layer)}"
+    for name, node in program.variables.items():
+        type_ = node.outputs[0].type
+        sizes = ", ".join(map(str, type_.shape or ("()",)))
+        made = f"torch.empty({sizes}{torch_dtype(type_.dtype)})"
+        if node.attrs["trainable"] and type_.is_float:
+            yield f"    self.{name} = nn.Parameter({made})"
+        else:
+            yield f'    self.register_buffer("{name}", {made})'
+    yield "    self.load_state_dict(load_file(WEIGHTS))"
+
+
+def _layer(node: Node) -> str:
+    more = ("" if node.attrs["use_bias"] else ", bias=False") + torch_dtype(node.outputs[0].dtype)
+    size = node.inputs[0].shape[-1]
+    frozen = "" if node.attrs["trainable"] else ".requires_grad_(False)"
+    if node.op.id == "layers/dense":
+        return f"nn.Linear({size}, {node.attrs['units']}{more}){frozen}"
+    kernel, strides = tuple(node.attrs["kernel_size"]), tuple(node.attrs["strides"])
+    padding = '"same"' if node.attrs["padding"] == "same" else "0"
+    return (
+        f"nn.Conv2d({size}, {node.attrs['filters']}, {kernel}, {strides}, {padding}{more}){frozen}"
+    )
+
+
+def _measure(program: Program) -> list[str]:
+    writer = _writer(program)
+    results = [(key, writer.value(t)) for key, t in program.measured.items()]
+    body = writer.body(program.measuring, [value for _, value in results], 2)
+    used = "\n".join([*body, *(value for _, value in results)])
+    placeholders = measured_from(program, used)
+    answers = [n for n in needs(used, *program.predictions) if n not in placeholders]
+    given = ["self", "out: dict[str, Tensor]", *(f"{name}: Tensor" for name in placeholders)]
+    lines = [
+        '"""Return the loss and the metrics of predictions."""',
+        *(f'{name} = out["{name}"]' for name in answers),
+        *body,
+        *dictionary(results, 2),
+    ]
+    head = function("measure", given, "dict[str, Tensor]", 1)
+    return [*head, *(f"    {line}" for line in lines)]
+
+
+def _rows(program: Program) -> str:
+    names = ", ".join(program.placeholder(n) for n in (*program.inputs, *program.labels))
+    return f'''\
+def rows(split: str) -> dict[str, Tensor]:
+    """The rows of a split, by placeholder: {names}."""
+    with np.load(DATA) as data:
+        return {{
+            key.removeprefix(f"{{split}}/"): torch.from_numpy(data[key])
+            for key in data
+            if key.startswith(f"{{split}}/")
+        }}'''
+
+
+def _training(program: Program, optimizer: Optimizer, measure: list[str]) -> str:
+    given = ", ".join(f'batch["{program.placeholder(n)}"]' for n in program.inputs)
+    signature = " ".join(measure[: next(n for n, line in enumerate(measure) if "->" in line) + 1])
+    compared = "".join(f', batch["{name}"]' for name in measured_from(program, signature))
+    lines = [
+        f"def train(model: {class_name(program.name)}, steps: int | None = None) -> list[float]:",
+        '    """Train on the batches of `BATCHES`, and give the loss of each step."""',
+        "    model.train()",
+        f"    optimizer = {_optimizer(optimizer)}",
+        '    data = rows("train")',
+        '    order = np.load(BATCHES)["rows"][:steps]',
+        "    losses = []",
+        "    for step, chosen in enumerate(order):",
+        "        batch = {key: values[torch.from_numpy(chosen)] for key, values in data.items()}",
+        *(f"        {line}" for line in _changing(optimizer)),
+        f"        out = model({given})",
+        f'        loss = model.measure(out{compared})["loss"]',
+        "        optimizer.zero_grad()",
+        "        loss.backward()",
+        *(f"        {line}" for line in _clipping(optimizer)),
+        "        optimizer.step()",
+        "        losses.append(loss.item())",
+        "        if step % 100 == 0:",
+        '            print(f"step {step + 1}: loss {losses[-1]:.4f}")',
+        "    return losses",
+    ]
+    return "\n".join(lines)
+
+
+def _changing(optimizer: Optimizer) -> Iterator[str]:
+    """Yield lines that set the optimizer's hyperparameters for a step."""
+    if optimizer.schedule is not None:
+        yield 'optimizer.param_groups[0]["lr"] = learning_rate(step)'
+    if optimizer.op == "adam":
+        beta2, epsilon = optimizer.numbers["beta2"], optimizer.numbers["epsilon"]
+        yield "# TensorFlow adds epsilon before the bias is corrected, PyTorch afterwards"
+        eps = f"{epsilon} / math.sqrt(1 - {beta2} ** (step + 1))"
+        yield f'optimizer.param_groups[0]["eps"] = {eps}'
+
+
+def _optimizer(optimizer: Optimizer) -> str:
+    numbers = optimizer.numbers
+    if optimizer.op == "adam":
+        betas = f"({numbers['beta1']}, {numbers['beta2']})"
+        eps = numbers["epsilon"]
+        return f"torch.optim.Adam(model.parameters(), {optimizer.rate}, {betas}, {eps})"
+    momentum = ""
+    if optimizer.op == "momentum":
+        nesterov = ", nesterov=True" if numbers["nesterov"] else ""
+        momentum = f", momentum={numbers['momentum']}{nesterov}"
+    return f"torch.optim.SGD(model.parameters(), {optimizer.rate}{momentum})"
+
+
+def _clipping(optimizer: Optimizer) -> Iterator[str]:
+    if optimizer.clip_value is not None:
+        yield f"nn.utils.clip_grad_value_(model.parameters(), {optimizer.clip_value})"
+    if optimizer.clip_norm is not None:
+        yield f"nn.utils.clip_grad_norm_(model.parameters(), {optimizer.clip_norm})"

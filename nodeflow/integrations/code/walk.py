@@ -1,0 +1,118 @@
+"""The walk from wanted tensors back to the ops to write, and to ops that a library lacks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from nodeflow.graph.graph import Node, Tensor
+from nodeflow.integrations.code.dialect import Dialect
+from nodeflow.integrations.code.layer_variables import layer_variables
+from nodeflow.ops.training_mode import step_assigns
+
+
+@dataclass
+class Walk:
+    """A walk from the wanted tensors back to the nodes to write.
+
+    Attributes:
+        dialect: decides which ops can be written.
+        apart: layers that are written as their parts.
+        missing: op -> names of the nodes that the dialect cannot write.
+        stands: tensor -> the tensor that the code computes in its place.
+        found: the nodes to write, each after its inputs.
+    """
+
+    dialect: Dialect
+    apart: frozenset[Node] = frozenset()
+    missing: dict[str, list[str]] = field(default_factory=dict)
+    stands: dict[Tensor, Tensor] = field(default_factory=dict)
+    found: dict[Node, None] = field(default_factory=dict)
+    _written: dict[Node, bool] = field(default_factory=dict)
+
+    def want(self, tensors: Iterable[Tensor]) -> None:
+        """Add the nodes that lead to some tensors. A loop, because graphs are deep."""
+        stack: list[tuple[Tensor, bool]] = [(t, False) for t in reversed(list(tensors))]
+        while stack:
+            tensor, is_done = stack.pop()
+            node = self._stand_in(tensor).node
+            if node in self.found:
+                continue
+            read = list(self.dialect.reads(node)) if self._writes(node) else list(node.inputs)
+            if is_done or not read:
+                self.found[node] = None
+                self._check_order(node)
+                continue
+            stack.append((tensor, True))
+            stack.extend((source, False) for source in reversed(read))
+
+    def check_moving(self) -> None:
+        """Note assigns in training steps that no written layer makes itself."""
+        own = {node.name for node in self.found if layer_variables(node)}
+        for assign in step_assigns_of(self.found):
+            if assign.made_by not in own:
+                self._lack(assign)
+
+    def _check_order(self, node: Node) -> None:
+        """Note the assigns that a node waits for, because an expression cannot wait."""
+        for before in node.control_inputs:
+            if before.op.id == "assign":
+                self._lack(before)
+
+    def _stand_in(self, tensor: Tensor) -> Tensor:
+        """Return the tensor to write for another: itself, or the inner result of a macro."""
+        first = tensor
+        while True:
+            if self._writes(tensor.node):
+                if tensor.node.op.id != "identity" or tensor.node.derived_from is None:
+                    break
+                tensor = tensor.node.inputs[0]
+                continue
+            alias = tensor.node.alias
+            inner = alias[tensor.index] if tensor.index < len(alias) else None
+            if inner is None:
+                self._lack(tensor.node)
+                break
+            tensor = inner
+        if tensor is not first:
+            self.stands[first] = tensor
+        return tensor
+
+    def _writes(self, node: Node) -> bool:
+        if node not in self._written:
+            self._written[node] = node not in self.apart and self.dialect.writes(node)
+        return self._written[node]
+
+    def _lack(self, node: Node) -> None:
+        """Note a node that cannot be written, under the name that the user knows."""
+        op = node.op.id
+        names = self.missing.setdefault(op, [])
+        name = node.name if node.derived_from is None else node.derived_from
+        if name not in names:
+            names.append(name)
+
+
+def step_assigns_of(nodes: Mapping[Node, None]) -> list[Node]:
+    """Return the assigns that run with a training step if it computes these nodes."""
+    graph = next(iter(nodes)).graph if nodes else None
+    return [] if graph is None else step_assigns(graph, nodes)
+
+
+def walked(dialect: Dialect, wanted: Iterable[Tensor]) -> Walk:
+    """Return the walk from the wanted tensors.
+
+    A layer is written as an object of the library if no other node reads its variables, and as its
+    parts otherwise.
+    """
+    tensors = list(wanted)
+    apart: frozenset[Node] = frozenset()
+    while True:
+        walk = Walk(dialect, apart)
+        walk.want(tensors)
+        read = {node for node in walk.found if node.op.id == "variable"}
+        modules = [node for node in walk.found if node.op.id in dialect.modules]
+        more = {n for n in modules if read.intersection(layer_variables(n).values())}
+        if not more:
+            walk.check_moving()
+            return walk
+        apart |= more

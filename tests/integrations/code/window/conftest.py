@@ -1,0 +1,3 @@
+"""The window of the tests in ``tests/ui``."""
+
+from tests.ui.conftest import *  # noqa: F403  fixtures

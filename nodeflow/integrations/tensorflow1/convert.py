@@ -234,7 +234,8 @@ class _Converter:
             one = found_at(start)
             if one is None or (count < len(parts) and is_space(start)):
                 continue
-            same = counterpart(one).here if homes.home(one) is None else None
+            is_same = homes.home(one) is None or one in homes.ALSO_IN_NF
+            same = counterpart(one).here if is_same else None
             if not self.rename or same is None or isinstance(_nf(same), types.ModuleType):
                 self.kept = True
                 return

@@ -61,6 +61,7 @@ HOMES = {
         f"{HERE}.arithmetic:truediv",
     ),
     **dict.fromkeys(("reduce_mean", "math.reduce_mean"), f"{HERE}.arithmetic:reduce_mean"),
+    "constant": f"{HERE}.texts:constant",
     "Graph": f"{HERE}.arithmetic:Graph",
     "nn.embedding_lookup": f"{HERE}.arithmetic:embedding_lookup",
     "contrib.learn.preprocessing.VocabularyProcessor": f"{HERE}.vocabulary:VocabularyProcessor",
@@ -81,11 +82,17 @@ HOMES = {
 }
 """Name -> ``module:name`` that defines it."""
 
+ALSO_IN_NF = frozenset({"constant"})
+"""Names of `HOMES` that mean the same in `nf` for numbers, so the converter can rename them."""
+
 SAME_SPACE = {
     "app.flags": ("flags",),
     "compat.v1": ("",),
     "contrib.framework.python.ops": ("contrib.framework",),
     "contrib.layers.python.layers": ("contrib.layers",),
+    "contrib.layers.python.layers.initializers": ("contrib.layers",),
+    "contrib.layers.python.layers.layers": ("contrib.layers",),
+    "contrib.layers.python.layers.regularizers": ("contrib.layers",),
     "examples.tutorials.mnist": ("examples.tutorials.mnist.input_data", "examples.tutorials.mnist"),
     "python.client.session": ("",),
     **dict.fromkeys(
@@ -94,7 +101,8 @@ SAME_SPACE = {
             *("python.framework.ops", "python.framework.random_seed"),
             *("python.framework.tensor_shape", "python.ops.array_ops", "python.ops.check_ops"),
             *("python.ops.clip_ops", "python.ops.control_flow_ops", "python.ops.data_flow_ops"),
-            *("python.ops.functional_ops", "python.ops.gradients", "python.ops.gradients_impl"),
+            *("python.ops.constant_op", "python.ops.functional_ops", "python.ops.gradients"),
+            "python.ops.gradients_impl",
             *("python.ops.init_ops", "python.ops.linalg_ops", "python.ops.logging_ops"),
             *("python.ops.math_ops", "python.ops.partitioned_variables", "python.ops.random_ops"),
             *("python.ops.script_ops", "python.ops.special_math_ops", "python.ops.state_ops"),
@@ -119,6 +127,8 @@ SAME_SPACE = {
     "python.ops.rnn": ("nn",),
     "python.ops.rnn_cell": ("nn.rnn_cell",),
     "python.ops.rnn_cell_impl": ("nn.rnn_cell",),
+    "python.platform.googletest": ("test",),
+    "python.platform.test": ("test",),
     "python.platform.tf_logging": ("logging",),
     "python.training": ("train",),
     "python.training.learning_rate_decay": ("train",),

@@ -11,6 +11,7 @@ from nodeflow.engine.fetches import as_target
 from nodeflow.engine.schedule.schedule import build_schedule
 from nodeflow.errors import AssignOrderError, GraphError, a_type
 from nodeflow.graph.graph import Graph, Node, Tensor
+from nodeflow.integrations.tensorflow1.texts import texts_in, without_texts
 
 __all__ = ["InteractiveSession", "Session"]
 
@@ -34,6 +35,10 @@ class _InOrder(session.Session):
 
     def run(self, fetches: Any, feed_dict: Any = None, *args: Any, **options: Any) -> Any:
         """Compute the fetches; of a list with unordered assigns, in several runs."""
+        if texts_in(fetches):
+            tensors: list[Any] = []
+            values_of = without_texts(fetches, tensors)
+            return values_of(self.run(tensors, feed_dict, *args, **options) if tensors else [])
         if not isinstance(fetches, (list, tuple)) or not all(map(_is_single, fetches)):
             return super().run(fetches, feed_dict, *args, **options)
         runs = self._split.get(tuple(fetches))

@@ -100,6 +100,7 @@ def test_a_tutorial_program_learns_and_is_saved(
         ("ä = tf.add(ö, tf.exp(ü))", "ä = nf.add(ö, nf.exp(ü))"),
         ("tf.train.AdamOptimizer(1).minimize(x)", "nf.train.AdamOptimizer(1).minimize(x)"),
         ("f = tf.math.exp", "f = nf.math.exp"),
+        ("c = tf.constant(1.0)", "c = nf.constant(1.0)"),
         ("x = tf.linalg.inv(a)", "x = nf.linalg.inv(a)"),
         ("x = tf.random.normal([2], stddev=0.1)", "x = nf.random.normal([2], stddev=0.1)"),
         ("x = tf.math.top_k(a, k=2)", "x = nf.math.top_k(a, k=2)"),

@@ -108,6 +108,18 @@ def test_assigns_without_an_order_run_one_after_the_other(kind: Any) -> None:
             plain.run([train, clip], {factor: 1.0})
 
 
+def test_a_constant_text_is_run_as_bytes() -> None:
+    with tf.Graph().as_default():
+        hello, words = tf.constant("Hello, TensorFlow!"), tf.constant([["a", "ä"]])
+        number = tf.constant(3)
+        with tf.Session() as session:
+            assert session.run(hello) == b"Hello, TensorFlow!" == hello.eval()
+            assert session.run([number, hello, {"x": number}])[1:] == [hello.value, {"x": 3}]
+            found = session.run(words)
+    assert found.dtype == object and found.tolist() == [[b"a", "ä".encode()]]
+    assert number.dtype == tf.int32
+
+
 def test_scipy_minimizes_a_loss_within_bounds() -> None:
     """The example of TensorFlow's documentation, with its results."""
     with tf.Graph().as_default(), tf.Session() as session:

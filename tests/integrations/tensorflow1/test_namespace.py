@@ -52,7 +52,7 @@ def test_it_lists_names_of_tensorflow_alone() -> None:
 @pytest.mark.parametrize("name", sorted(public_names()))
 def test_each_public_name_with_a_counterpart_is_found(name: str) -> None:
     if found_at(name) is not None:
-        assert attrgetter(name)(tf) is not None
+        attrgetter(name)(tf)
     elif not namespace.is_space(name):
         with pytest.raises(AttributeError):
             attrgetter(name)(tf)

@@ -98,13 +98,6 @@ def test_a_pipe_among_the_users_own_ops_is_reported_and_the_rest_runs(nodeflow, 
     assert result.code == 0 and "the file cannot be read" in result.err
 
 
-def test_a_pipe_as_program_of_tensorflow_is_refused(unwritten_pipe, capsys):
-    from nodeflow.integrations.tensorflow1.command import main
-
-    assert main([str(unwritten_pipe("program.py"))]) == 1
-    assert "it is not a regular file" in capsys.readouterr().err
-
-
 def test_a_pipe_as_lines_of_a_dataset_is_refused(unwritten_pipe):
     import nodeflow as nf
 

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 import nodeflow as nf
-import nodeflow.tensorflow1 as tf
 from nodeflow.engine.columns import Column
 from nodeflow.engine.ir.levels import all_launches
 from nodeflow.engine.plan.plan import make_plan, make_step_plan
@@ -202,15 +201,6 @@ def test_lazy_adam_is_the_papers_rule_for_rows_that_were_looked_up():
                 rate = 0.1 * np.sqrt(1 - 0.999**step) / (1 - 0.9**step)
                 expected[row] -= rate * m[row] / (np.sqrt(v[row]) + 1e-8)
         np.testing.assert_allclose(s.variables[table.node.name], expected, rtol=1e-10)
-
-
-@pytest.mark.thorough
-def test_tensorflows_lazy_adam_is_the_same():
-    words = Words(tf.contrib.opt.LazyAdamOptimizer(0.01).minimize)
-    assert len(labels(words.train)) == 2
-    other = Words(lazily("adam"))
-    ours, theirs = words.trained(), other.trained()
-    assert [v.tobytes() for v in ours.values()] == [v.tobytes() for v in theirs.values()]
 
 
 def test_rows_touched_means_all_rows_where_the_gradient_is_dense():

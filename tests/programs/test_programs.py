@@ -1,4 +1,4 @@
-"""The programs in `examples/python`: TensorFlow 1's by renaming alone, run, saved and laid out.
+"""The programs in `examples/python`: TensorFlow 1's with another import, run, saved and laid out.
 
 Each is run for some steps here, and by `make test-nightly` to the figure that TensorFlow reaches.
 """
@@ -69,7 +69,7 @@ def test_every_program_has_its_figure() -> None:
 
 
 @pytest.mark.parametrize("name", FIGURES)
-def test_a_program_is_tensorflows_with_other_names(name: str) -> None:
+def test_a_program_is_tensorflows_with_another_import(name: str) -> None:
     converted = convert(text(f"tensorflow1/{name}.py"))
     assert converted.problems == ()
     assert converted.text == text(f"{name}.py"), "convert it again"

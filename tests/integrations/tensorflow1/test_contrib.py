@@ -7,6 +7,7 @@ import pytest
 
 import nodeflow as nf
 import nodeflow.tensorflow1 as tf
+from tests.engine.test_touched_rows import Words, labels, lazily
 
 
 def run(tensor: nf.Tensor, feeds: dict | None = None, training: bool | None = None) -> np.ndarray:
@@ -105,3 +106,12 @@ def test_dropout_keeps_a_share() -> None:
     assert 0.7 < share < 0.9
     np.testing.assert_array_equal(run(kept), np.ones(1000))
     np.testing.assert_array_equal(run(rows), [[0, 1], [1, 0]])
+
+
+@pytest.mark.thorough
+def test_tensorflows_lazy_adam_is_the_same():
+    words = Words(tf.contrib.opt.LazyAdamOptimizer(0.01).minimize)
+    assert len(labels(words.train)) == 2
+    other = Words(lazily("adam"))
+    ours, theirs = words.trained(), other.trained()
+    assert [v.tobytes() for v in ours.values()] == [v.tobytes() for v in theirs.values()]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import warnings
 from pathlib import Path
 
@@ -235,3 +236,10 @@ def test_the_command_writes_a_file_and_says_what_is_left(tmp_path, capsys) -> No
     program.write_text("def", encoding="utf-8")
     assert main([str(program)]) == 1
     assert main([str(tmp_path / "none.py")]) == 1
+
+
+def test_a_pipe_as_program_is_refused(tmp_path, capsys) -> None:
+    """Nobody writes to it, so reading it would never end."""
+    os.mkfifo(tmp_path / "program.py")
+    assert main([str(tmp_path / "program.py")]) == 1
+    assert "it is not a regular file" in capsys.readouterr().err

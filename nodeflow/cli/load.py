@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
 
 from nodeflow.cli.environment import Environment
 from nodeflow.cli.output import show_notices
@@ -76,13 +75,14 @@ def load_task(
     document = load_document(arguments, environment)
     data_dir = environment.path(arguments.data_dir) if arguments.data_dir else None
     task = Task(document, data_dir=data_dir, whole=whole)
-    feeds = {}
+    fed = set()
     for text in getattr(arguments, "feeds", ()):
         name, value = split_assignment(text, "NAME=VALUE")
         tensor = _fed_tensor(task, name)
-        if name in feeds:
+        if name in fed:
             raise ArgumentProblem(f"--feed is given twice for {name!r}")
-        feeds[name] = read_feed(
+        fed.add(name)
+        read = read_feed(
             name,
             value,
             tensor.type,
@@ -90,8 +90,8 @@ def load_task(
             arguments.invert,
             arguments.prepare,
         )
-    given: dict[str, Any] = {"data_dir": data_dir, "whole": whole}
-    return Task(document, feeds=feeds, built=task.build, **given)
+        task.feed(tensor, read)
+    return task
 
 
 def _fed_tensor(task: Task, name: str) -> Tensor:

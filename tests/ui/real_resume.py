@@ -108,7 +108,7 @@ class Driver:
         return kept is not None and kept.step > self.resumed[-1]
 
     def kill_engine(self) -> bool:
-        os.kill(self.window.link._client.pid, signal.SIGKILL)
+        os.kill(self.window.link.channel.client.pid, signal.SIGKILL)
         return True
 
     def press_resume_again(self) -> bool:

@@ -44,7 +44,7 @@ def real_window(open_window, qtbot, monkeypatch):
 
 
 def pid_of(window) -> int:
-    return window.link._client.pid
+    return window.link.channel.client.pid
 
 
 def stop(window) -> int:

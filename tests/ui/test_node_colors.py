@@ -70,7 +70,7 @@ def has(window, name: str):
 def test_nothing_is_coloured_until_the_user_chooses(line):
     assert tints(line) is None and not line.colors.legend.isVisible()
     assert line.actions_["color_none"].isChecked()
-    assert not any(r.of for r in line.link._client.sent if isinstance(r, p.Measure))
+    assert not any(r.of for r in line.link.channel.client.sent if isinstance(r, p.Measure))
 
 
 @pytest.mark.thorough
@@ -228,7 +228,7 @@ def regression(live_window, qtbot):
 
 def watched(window) -> list[str]:
     """The kinds of views that the engine was asked for last."""
-    requests = [r for r in window.link._client.sent if isinstance(r, p.WatchViews)]
+    requests = [r for r in window.link.channel.client.sent if isinstance(r, p.WatchViews)]
     return [spec.kind for spec in requests[-1].views] if requests else []
 
 

@@ -59,7 +59,7 @@ class Desk:
         self.arrived = 0
         self.alarms: list[object] = []
         window.link.training.connect(self.events.append)
-        window.link.arrived.connect(self._on_message)
+        window.link.channel.arrived.connect(self._on_message)
         window.messages.message_shown.connect(
             lambda text, level, *_: self.alarms.append(text) if level != "info" else None
         )

@@ -16,7 +16,7 @@ MINUTE = 60_000
 def trained(window, qtbot):
     """A window on mnist.flow, after one epoch in an engine process."""
     window.link.close()
-    window.link._factory = engine_client
+    window.link.channel.factory = engine_client
     window.link.start()
     window.files.open_example(example("mnist"))
     window.workspace.document.mark_saved()

@@ -143,7 +143,7 @@ def test_the_engine_that_died_leaves_what_goes_on(qtbot, window) -> None:
     dead.on_message = lambda message: None
     dead.engine.receive(p.Shutdown())  # its last state is as good as any
     dead.thread.join(20)
-    window.link.arrived.emit(window.link._generation, p.Died(-9))
+    window.link.channel.arrived.emit(window.link.channel.generation, p.Died(-9))
     qtbot.waitUntil(lambda: window.link.state == "idle", timeout=PATIENCE)
     assert len(ThreadClient.made) == 2 and window.unfinished.step
     assert any(window.unfinished.text in map(str, message) for message in shown)

@@ -128,6 +128,10 @@ class Task:
 
     # ---- data ---------------------------------------------------------------------------------
 
+    def feed(self, tensor: Tensor, value: Any) -> None:
+        """Feed a tensor with a value from now on, instead of its data set or sample."""
+        self._feeds[tensor] = value
+
     def dataset(self, node_id: str) -> DataSplits:
         """Return the data set of a dataset node, opened once.
 

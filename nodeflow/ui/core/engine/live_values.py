@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Protocol
 
 from PySide6.QtCore import QObject, QTimer, Slot
 
 from nodeflow.host import protocol as p
+from nodeflow.ui.core.engine.channel import EngineChannel
 from nodeflow.ui.core.engine.showing import Choice, Showing
 from nodeflow.ui.core.workspace import Workspace
 
@@ -18,17 +18,6 @@ LOOK_MS = 30
 """Pause after a view change before newly visible values are asked for."""
 PATIENCE_MS = 4000
 """After so long, an unanswered request no longer holds back the next one."""
-
-
-class Engine(Protocol):
-    """The part of the engine link that is used here."""
-
-    @property
-    def is_up(self) -> bool: ...
-
-    def _next(self) -> int: ...
-
-    def _send(self, request: p.Request) -> None: ...
 
 
 def _everything() -> None:
@@ -43,9 +32,9 @@ class LiveValues(QObject):
         names: returns the names of the shown tensors, or None for all.
     """
 
-    def __init__(self, workspace: Workspace, engine: Engine, parent: QObject) -> None:
+    def __init__(self, workspace: Workspace, channel: EngineChannel, parent: QObject) -> None:
         super().__init__(parent)
-        self._workspace, self._engine = workspace, engine
+        self._workspace, self._channel = workspace, channel
         self.names: Callable[[], tuple[str, ...] | None] = _everything
         self._asked: tuple[int, float] | None = None
         self._current: set[str] | None = None  # names with current values; None after an edit
@@ -64,7 +53,7 @@ class LiveValues(QObject):
     def refresh_soon(self) -> None:
         """Ask for values once edits pause."""
         self._current = None
-        if self._engine.is_up:
+        if self._channel.is_up:
             self._timer.start(DEBOUNCE_MS)
 
     def choose(self, choice: Choice) -> None:
@@ -84,11 +73,11 @@ class LiveValues(QObject):
     def ask_now(self) -> None:
         """Ask at once, even if a request is unanswered."""
         self._asked = self._current = None
-        if self._engine.is_up:
+        if self._channel.is_up:
             self._timer.start(0)
 
     def _start_unless_active(self) -> None:
-        if self._engine.is_up and not self._timer.isActive():
+        if self._channel.is_up and not self._timer.isActive():
             self._timer.start(LOOK_MS)
 
     @Slot()
@@ -97,21 +86,21 @@ class LiveValues(QObject):
         if self._asked and now - self._asked[1] < PATIENCE_MS / 1000:
             self._timer.start(DEBOUNCE_MS)
             return
-        if not self._engine.is_up or not root.nodes:
+        if not self._channel.is_up or not root.nodes:
             return
         names = self.names()
         if self._current is not None and self._current.issuperset(names or ()):
             return
         self.send_choices()
-        request = self._engine._next()
+        request = self._channel.next()
         self._asked = (request, now)
         self._current = set(names or ())
-        self._engine._send(p.Evaluate(root.revision, request, names, follow=True))
+        self._channel.send(p.Evaluate(root.revision, request, names, follow=True))
 
     def send_choices(self) -> None:
         """Send the engine the choice of data and overrides before it is asked for a value."""
         for choice in self._showing.take():
-            self._engine._send(choice)
+            self._channel.send(choice)
 
     # ---- answers ----------------------------------------------------------------------------
 

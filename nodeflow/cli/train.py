@@ -54,7 +54,7 @@ from nodeflow.train.events import (
     as_json,
 )
 from nodeflow.train.interrupts import stops_on_signals
-from nodeflow.train.keeping import Keeping, train_keeping
+from nodeflow.train.keeping import Keeping, KeptTraining
 from nodeflow.train.loop import explain, held, needs, profile
 from nodeflow.train.saving.elsewhere import write_somewhere
 from nodeflow.train.saving.weights import check_writable, save_weights
@@ -107,11 +107,11 @@ def train(arguments: argparse.Namespace, environment: Environment) -> int:
             training, run_of(session), lambda: held(session, training), if_stopped=False
         )
         kept_as = _recording(arguments, environment, task, keeping)
+        begun = KeptTraining(session, training, control, keeping)
         if kept_as is None:
-            events = train_keeping(session, training, control, keeping)
+            events = begun.events()
         else:
-            events = train_keeping(session, training, control, keeping, **kept_as.copying())
-            events = kept_as.watch(session, training, events)
+            events = kept_as.watch(session, training, kept_as.copying(begun).events())
             ending.callback(events.close)
         for kind, folder in training_files.taken(vars(arguments).copy()).items():
             name = arguments.run_name or environment.path(arguments.file).stem
@@ -140,7 +140,7 @@ def train(arguments: argparse.Namespace, environment: Environment) -> int:
 def _train_along(session: Session, training: Training, control: Control, keeping: Keeping) -> int:
     """Train beside the first process, which reports and keeps the results."""
     resumption = keeping.found(session, training)
-    for _ in train_keeping(session, training, control, Keeping(), branched=resumption):
+    for _ in KeptTraining(session, training, control, branched=resumption).events():
         pass
     return INTERRUPTED if control.stopped else DONE
 

@@ -19,7 +19,6 @@ from nodeflow.document.build.api import graph_of
 from nodeflow.document.build.origin import origin_of
 from nodeflow.document.from_graph.convert import from_graph
 from nodeflow.document.io import flow
-from nodeflow.engine.session import Session
 from nodeflow.errors import NodeflowError
 from nodeflow.graph.graph import Graph
 from nodeflow.paths import runs_folder
@@ -37,7 +36,7 @@ from nodeflow.run_store.text import table
 from nodeflow.train import api
 from nodeflow.train.api import training_on
 from nodeflow.train.events import Event, RunKept
-from nodeflow.train.keeping import Keeping
+from nodeflow.train.keeping import KeptTraining
 from nodeflow.train.rewind.kept_past import KeptPast
 from nodeflow.train.saving.weights import load_weights
 from nodeflow.train.stepping.rows import Rows
@@ -249,14 +248,9 @@ def graph_text(graph: Graph, folder: Path | None = None) -> str:
             return ""
 
 
-def recorded(
-    session: Session,
-    training: Training,
-    keeping: Keeping,
-    begin: Callable[..., Iterator[Event]],
-    name: str | None,
-) -> Iterator[Event]:
+def recorded(begun: KeptTraining, name: str | None) -> Iterator[Event]:
     """Yield the events of a training in Python, and record it as a run."""
+    session = begun.session
     task = session.graph.task
     file = getattr(task, "file", None) or getattr(sys.modules.get("__main__"), "__file__", None)
     path = Path(file).absolute() if file else None
@@ -265,12 +259,13 @@ def recorded(
         file=str(path or ""),
         surface="python",
         name=name or "",
-        **states_of(keeping),
+        **states_of(begun.keeping),
     )
     found = recording(about)
     if found is None:
-        return begin()
-    return _warning(found.watch(session, training, begin(**found.copying())))
+        return begun.events()
+    events = found.copying(begun).events()
+    return _warning(found.watch(session, begun.training, events))
 
 
 def _warning(events: Iterator[Event]) -> Iterator[Event]:

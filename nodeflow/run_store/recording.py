@@ -51,6 +51,7 @@ from nodeflow.train.events import (
     Steps,
     VariableChanged,
 )
+from nodeflow.train.keeping import KeptTraining
 from nodeflow.train.rewind.kept_past import MOST, KeptPast
 from nodeflow.train.rewind.replay import Past
 from nodeflow.train.rewind.snapshots import Snapshots
@@ -133,13 +134,13 @@ class Recording:
             self._end()
             self._writer.finish()
 
-    def copying(self, most: int = MOST) -> dict[str, Any]:
-        """Return the arguments of `train` that record at most ``most`` snapshots of the variables.
+    def copying(self, begun: KeptTraining, most: int = MOST) -> KeptTraining:
+        """Return a training that also records at most ``most`` snapshots of the variables.
 
         During the training, there are twice as many, dense near its end. Evenly spread ones are
         kept.
         """
-        return {"snapshots": Snapshots(most=2 * most), "remember": self.remember}
+        return replace(begun, snapshots=Snapshots(most=2 * most), remember=self.remember)
 
     def remember(self, past: Past) -> None:
         """Keep some snapshots of the variables at the end, to compute steps again."""

@@ -35,7 +35,7 @@ from nodeflow.run_store.records import dumps
 from nodeflow.sweeps.setup import Setup, setup_of
 from nodeflow.train.control import Control
 from nodeflow.train.events import Epoch, Event, RunKept, Started, Steps
-from nodeflow.train.loop import train
+from nodeflow.train.keeping import KeptTraining
 
 COPIES = 2
 """Copies of the variables for recomputing a trial's steps. Few, because many trials are kept."""
@@ -104,9 +104,11 @@ class Worker:
         with Session(task.graph, tier=setup.tier, threads=setup.threads, seed=seed) as session:
             session.initialize()
             kept = recording(about)
-            copying = kept.copying(COPIES) if kept is not None else {}
-            events = train(session, training, self._control, **copying)
-            events = events if kept is None else kept.watch(session, training, events)
+            begun = KeptTraining(session, training, self._control)
+            if kept is None:
+                events = begun.events()
+            else:
+                events = kept.watch(session, training, kept.copying(begun, COPIES).events())
             teller = _Teller(number, key, sign < 0, self._tell)
             for event in events:
                 teller.take(event)

@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any, Protocol
 
 from nodeflow.data.pipeline.dataset import Dataset
@@ -25,8 +24,7 @@ from nodeflow.train.control import Control
 from nodeflow.train.events import Event
 from nodeflow.train.history import History
 from nodeflow.train.interrupts import stops_on_signals
-from nodeflow.train.keeping import Keeping, train_keeping
-from nodeflow.train.loop import train as events
+from nodeflow.train.keeping import Keeping, KeptTraining
 from nodeflow.train.resume.checkpoints import KEEP
 from nodeflow.train.settings import PlainSettings
 from nodeflow.train.shared_control import SharedControl
@@ -56,19 +54,9 @@ class Task(Protocol):
 
 
 class Recorder(Protocol):
-    """The recording of trainings in Python as runs (`run_store.api`).
+    """The recording of trainings in Python as runs (`run_store.api`)."""
 
-    ``begin`` takes the ``snapshots`` and ``remember`` of `loop.train`, or neither.
-    """
-
-    def __call__(
-        self,
-        session: Session,
-        training: Training,
-        keeping: Keeping,
-        begin: Callable[..., Iterator[Event]],
-        name: str | None,
-    ) -> Iterator[Event]: ...
+    def __call__(self, begun: KeptTraining, name: str | None) -> Iterator[Event]: ...
 
 
 def train(
@@ -500,14 +488,11 @@ def _events(
 ) -> Iterator[Event]:
     if control is None:
         control = Control() if session.peers is None else SharedControl(session.peers)
-    if keeping:
-        begin = partial(train_keeping, session, training, control, keeping, first_epoch)
-    else:
-        begin = partial(events, session, training, control, first_epoch=first_epoch)
+    begun = KeptTraining(session, training, control, keeping, first_epoch)
     if record.recorder is not None:
-        found = record.recorder(session, training, keeping, begin, record.name)
+        found = record.recorder(begun, record.name)
     else:
-        found = begin()
+        found = begun.events()
     for kind, folder in record.files.items():
         found = training_files.begin(kind, folder, record.name or "").watch(
             session, training, found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from nodeflow.engine.session import Session
@@ -103,36 +103,39 @@ class Keeping:
         return same and not has_checkpoint(self.checkpoint or Path())
 
 
-def train_keeping(
-    session: Session,
-    training: Training,
-    control: Control,
-    keeping: Keeping,
-    first_epoch: int = 1,
-    *,
-    snapshots: Snapshots | None = None,
-    remember: Callable[[Past], None] = lambda past: None,
-    branched: Resumption | None = None,
-    variant: Variant | None = None,
-    taken: Callable[[Variant], None] = lambda variant: None,
-) -> Iterator[Event]:
-    """Train like `loop.train`, with checkpoints. Also raise as `Keeping.begin`, before the first
-    step.
+@dataclass(frozen=True)
+class KeptTraining:
+    """A training to begin, and what is kept of it.
 
-    Args:
+    Attributes:
+        keeping: where checkpoints are written, and where the training resumes.
+        first_epoch, snapshots, remember, variant, taken: see `loop.train`.
         branched: the state to resume from, if it is in no folder.
     """
-    checkpoints, resumption = keeping.begin(session, training)
-    resumption = branched or resumption
-    return train(
-        session,
-        training,
-        control,
-        first_epoch=first_epoch,
-        checkpoints=checkpoints,
-        resumption=resumption,
-        snapshots=snapshots,
-        remember=remember,
-        variant=variant,
-        taken=taken,
-    )
+
+    session: Session
+    training: Training
+    control: Control
+    keeping: Keeping = field(default_factory=Keeping)
+    first_epoch: int = 1
+    snapshots: Snapshots | None = None
+    remember: Callable[[Past], None] = lambda past: None
+    branched: Resumption | None = None
+    variant: Variant | None = None
+    taken: Callable[[Variant], None] = lambda variant: None
+
+    def events(self) -> Iterator[Event]:
+        """Train like `loop.train`. Also raise as `Keeping.begin`, before the first step."""
+        checkpoints, resumption = self.keeping.begin(self.session, self.training)
+        return train(
+            self.session,
+            self.training,
+            self.control,
+            first_epoch=self.first_epoch,
+            checkpoints=checkpoints,
+            resumption=self.branched or resumption,
+            snapshots=self.snapshots,
+            remember=self.remember,
+            variant=self.variant,
+            taken=self.taken,
+        )

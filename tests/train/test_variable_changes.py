@@ -15,7 +15,7 @@ from nodeflow.engine.session import Session
 from nodeflow.graph.graph import Tensor
 from nodeflow.train.control import Control
 from nodeflow.train.events import Done, Steps, VariableChanged, as_json
-from nodeflow.train.keeping import Keeping, train_keeping
+from nodeflow.train.keeping import Keeping, KeptTraining
 from nodeflow.train.loop import train
 from nodeflow.train.resume.checkpoints import Every
 from nodeflow.train.rewind.branching import branch
@@ -179,7 +179,7 @@ def test_a_checkpoint_that_was_written_already_has_the_change(tmp_path: Path):
         control, found = Control(), []
         control.step(1)
         keeping = Keeping(tmp_path / "states", Every.of(FIRST), 3, resume)
-        for event in train_keeping(session, training, control, keeping):
+        for event in KeptTraining(session, training, control, keeping).events():
             if isinstance(event, VariableChanged):
                 control.stop()  # as if it were killed right after
             elif isinstance(event, Steps):

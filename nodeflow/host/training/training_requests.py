@@ -47,7 +47,7 @@ from nodeflow.train.events import (
     Steps,
     VariableChanged,
 )
-from nodeflow.train.keeping import train_keeping
+from nodeflow.train.keeping import KeptTraining
 from nodeflow.train.loop import held
 from nodeflow.train.rewind.branching import branch
 from nodeflow.train.rewind.replay import Past
@@ -178,7 +178,7 @@ class TrainingRequests:
                 self._doctor.past = past
             self._runs.remember(past)
 
-        events = train_keeping(
+        events = KeptTraining(
             session,
             training,
             self._control,
@@ -189,7 +189,7 @@ class TrainingRequests:
             branched=branched,
             variant=begun,
             taken=self._take_edit,
-        )
+        ).events()
         events = self._runs.watch(session, training, events, task, request, keeping)
         events = self._files.watch(session, training, events, request, self._trained_values)
         self._doctor = Doctor(

@@ -6,13 +6,13 @@ A Stepper of the session runs many steps per call inside the engine; the Control
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from nodeflow.engine.session import Session
 from nodeflow.engine.stepper import Stepper
 from nodeflow.engine.tier_record import TierRecord
 from nodeflow.engine.waiting import never
@@ -23,25 +23,25 @@ from nodeflow.train.breakpoints import Breakpoints
 from nodeflow.train.control import Control
 from nodeflow.train.divergence.ending import Ending
 from nodeflow.train.divergence.finite import error_of
-from nodeflow.train.early_stopping import Watch
 from nodeflow.train.edits.hand_over import handed_over
-from nodeflow.train.edits.marks import mark_of
 from nodeflow.train.edits.variant import Variant
-from nodeflow.train.evaluate import evaluate, parted
+from nodeflow.train.epoch_metrics import EpochMetrics
+from nodeflow.train.epochs import Epochs
+from nodeflow.train.evaluate import parted
 from nodeflow.train.events import Done, Edited, Event, Hit, Started, Steps, VariableChanged
+from nodeflow.train.kept_states import KeptStates
 from nodeflow.train.numbers import Numbers
-from nodeflow.train.plotted import probes
 from nodeflow.train.progress import Progress
+from nodeflow.train.recorded_scalars import RecordedScalars
 from nodeflow.train.resume.checkpoints import Checkpoints
 from nodeflow.train.resume.identity import identity_of
 from nodeflow.train.resume.resuming import Resumption
 from nodeflow.train.rewind.replay import Past
 from nodeflow.train.rewind.snapshots import Snapshots
-from nodeflow.train.stepping.steppers import order_of, stepper_of
+from nodeflow.train.stepping.steppers import stepper_of
 from nodeflow.train.stepping.stream_stepper import StreamStepper
-from nodeflow.train.training import Metric
+from nodeflow.train.training import Training
 from nodeflow.train.training_state import TrainingState
-from nodeflow.train.weight_averaging import Averages
 
 WITHOUT_END = 2**62
 """The number of steps in an epoch whose end the data set decides."""
@@ -59,78 +59,55 @@ class EpochLoop:
         edited: bool = False,
         earlier: Past | None = None,
     ) -> None:
-        self.variant, self.edited, self.earlier = variant, edited, earlier
+        self.variant, self.control = variant, control
+        self.resumption, self.edited = resumption, edited
         self.next: EpochLoop | None = None
         session, training = variant.session, variant.training
-        self.resumption = resumption
-        state = self.state = None if resumption is None else resumption.state
-        self.checkpoints: Checkpoints | None = None
-        self.session = session
-        self.training = training
-        self.control = control
-        self.first_epoch = first_epoch
-        used = training.used_bindings([training.optimizer, training.loss.node])
-        self.bindings = {} if training.stream else used
-        self.rows = training.rows(self.bindings, "train")
-        self.steps_per_epoch = self._count_steps()
+        state = None if resumption is None else resumption.state
         self.source: Stepper | StreamStepper | None = None
-        self.snapshots: Snapshots | None = None
-        self.past: Past | None = None
-        self.record: TierRecord | None = None
-        self.remember: Callable[[Past], None] = lambda past: None
+        self.kept = KeptStates(earlier=earlier)
+        self.epochs = Epochs(training, first_epoch)
         ran = ancestors([training.optimizer])
         self.optimizers = [n.name for n in ran if isinstance(n.op, Optimizer)]
         if state is None:
-            before = (first_epoch - 1) * self.steps_per_epoch
-            self.at = Progress(first_epoch, before, session.runs)
+            self.at = Progress(first_epoch, (first_epoch - 1) * self.epochs.steps, session.runs)
         else:
             self.at = Progress.of(state)
             session.variables.update(state.variables)
             session.count_steps(self.optimizers, state.counted)
         self.numbers = Numbers(training.optimizer, state.numbers if state is not None else None)
-        self.end = first_epoch + training.epochs
-        if edited and self.at.done:
-            self.end = max(self.end, self.at.epoch + 1)  # a begun epoch is finished
-        self.averages = Averages(session, training.optimizer) if training.use_averages else None
-        self.breakpoints = Breakpoints(training.breakpoints)
-        self.ending = Ending(
-            session.variables, training, self.at, first_epoch, self.steps_per_epoch, state
+        if edited and self.at.done:  # a begun epoch is finished
+            self.epochs.end = max(self.epochs.end, self.at.epoch + 1)
+        self.metrics = EpochMetrics(
+            session, training, self.at, self.epochs, self.numbers, self.optimizers
         )
-        plotted = probes(training.plotted)
-        self.probes = (*self.breakpoints.probes, *plotted, *self.ending.probes)
-        """The tensors to record beside the loss: for breakpoints, plots and bounds."""
-        self.stops_early = training.patience is not None
-        self.watch = Watch(training, training.monitor) if self.stops_early else None
-        if self.watch:
-            self.watch.start(self.at.epoch if edited else first_epoch)
-        if self.watch and state is not None and state.watch is not None:
-            self.watch.go_on(state.watch, state.best)
-        # Raises here for a missing split, not after an epoch.
-        self.measured = tuple((m.key, m.split, self._measured_rows(m)) for m in training.measured())
-        self.shares = tuple(m.key for m in training.measured() if m.is_share)
+        breakpoints = Breakpoints(training.breakpoints)
+        self.ending = Ending(
+            session.variables, training, self.at, first_epoch, self.epochs.steps, state
+        )
+        self.recorded = RecordedScalars(breakpoints, training.plotted, self.ending.probes)
+        self.metrics.begin(self.at.epoch if edited else first_epoch, state)
+        self.measured = self.metrics.rows()  # raises for a missing split now, not after an epoch
 
-    def _count_steps(self) -> int:
-        if self.training.stream:
-            return self.training.stream.steps or 0  # known after the first epoch
-        if self.rows is None:
-            return 1
-        steps = self.rows // self.training.batch_size
-        if steps == 0:
-            raise DataError(
-                f"the batch size {self.training.batch_size} exceeds the {self.rows} training rows",
-                hint="Choose a smaller batch size.",
-            )
-        return steps
+    @property
+    def session(self) -> Session:
+        return self.variant.session
 
-    def _measured_rows(self, metric: Metric) -> int:
-        bindings = self.training.used_bindings([metric.tensor.node])
-        return self.training.rows(bindings, metric.split) or 0
+    @property
+    def training(self) -> Training:
+        return self.variant.training
+
+    @property
+    def state(self) -> TrainingState | None:
+        """The state that this part of the training began with, if any."""
+        return None if self.resumption is None else self.resumption.state
 
     def _beginning(self, notices: tuple[str, ...]) -> Iterator[Event]:
         """Yield the events before the first step, or before the first step after an edit."""
         training, at = self.training, self.at
+        shares, steps = self.metrics.shares(), self.epochs.steps
         if self.edited:
-            yield self._marked(
+            yield self.kept.marked(
                 Edited(
                     at.step,
                     at.epoch,
@@ -138,14 +115,14 @@ class EpochLoop:
                     self.variant.what,
                     self.resumption.notices if self.resumption else (),
                     training.epochs,
-                    self.steps_per_epoch,
-                    self.shares,
+                    steps,
+                    shares,
                     self.measured,
                 )
             )
             return
-        begun = (training.epochs, self.steps_per_epoch, self.first_epoch)
-        yield Started(*begun, notices, self.shares, self.measured)
+        begun = (training.epochs, steps, self.epochs.first)
+        yield Started(*begun, notices, shares, self.measured)
         if self.resumption is not None:
             yield at.resumed(self.resumption.notices, self.resumption.state.marks)
 
@@ -156,33 +133,33 @@ class EpochLoop:
         )
         yield from self._beginning(notices)
         source = self.source = self._stream_stepper() if training.stream else self.stepper()
-        while at.epoch < self.end and not (self.watch and self.watch.exhausted):
-            source.start_epoch(self._order(at.epoch), at.done)
+        while at.epoch < self.epochs.end and not self.metrics.is_exhausted:
+            source.start_epoch(self.epochs.order(at.epoch), at.done)
             yield from self._steps(source)
             if self.next is not None:
                 return
             if self.control.stopped:
                 break
-            self.ending.end_epoch(at.epoch, at.epoch == self.end - 1)
+            self.ending.end_epoch(at.epoch, at.epoch == self.epochs.end - 1)
             if self.ending.is_here:
                 yield (event := self.ending.event())
                 raise error_of(event)
             if not at.done:
                 raise DataError("the data set has no elements for an epoch")
             try:
-                measured = self._measure(at.epoch, at.total / at.done)
+                measured = self.metrics.measure(at.epoch, at.total / at.done)
             except Cancelled:  # a resumed training begins with the measurement
                 break
             metrics, tables = parted(measured)
             yield replace(at.end_epoch(metrics), tables=tables)
-        if self.checkpoints:
-            self.checkpoints.finish(self._state())
-            yield from self.checkpoints.events()
+        if checkpoints := self.kept.checkpoints:
+            checkpoints.finish(self._state())
+            yield from checkpoints.events()
         yield self._finish(at.epoch - 1, notices)
 
     # ---- the state ------------------------------------------------------------------------------
 
-    def kept(
+    def keeping(
         self,
         checkpoints: Checkpoints | None,
         tiers: Mapping[str, int] | None,
@@ -190,7 +167,8 @@ class EpochLoop:
         remember: Callable[[Past], None],
     ) -> Iterator[Event]:
         """Yield the events of a training that keeps its states, or resumes from one."""
-        self.checkpoints, state, self.remember = checkpoints, self.state, remember
+        state, kept = self.state, self.kept
+        kept.checkpoints, kept.remember = checkpoints, remember
         since = state.tiers if state is not None else tiers or {}
         record = TierRecord(since, state.counted if state is not None else 0)
         if checkpoints is not None:
@@ -200,9 +178,11 @@ class EpochLoop:
             checkpoints.begin(self.at.step, variables, self._identity(), is_there)
             if self.edited:  # the earlier checkpoints are of another graph
                 checkpoints.take(self._state())
-        self.record = record
-        kept = checkpoints is not None or state is not None or tiers is not None
-        if kept or self.stops_early:  # an evaluation that decides something stays in one tier
+        kept.record = record
+        one_tier = checkpoints is not None or state is not None or tiers is not None
+        if (
+            one_tier or self.metrics.stops_early
+        ):  # an evaluation that decides something stays in one tier
             self.session.tiers = record  # else evaluations switch whenever they can
         if snapshots is not None:
             remember(self._begin_snapshots(snapshots, record))
@@ -222,31 +202,32 @@ class EpochLoop:
         """Take a snapshot before the first step."""
         state = self._state(copied=False)
         snapshots.begin(self.session.variables, self.training.optimizer, state, self.at.step)
-        self.snapshots = snapshots
-        self.past = Past(
+        kept = self.kept
+        kept.snapshots = snapshots
+        kept.past = Past(
             self.session,
             self.training,
-            self.probes,
-            self.rows,
-            self.steps_per_epoch,
+            self.recorded.probes,
+            self.epochs.rows,
+            self.epochs.steps,
             snapshots,
             record,
             self.numbers,
             self.at,
             self.at.step,
-            self.earlier,
+            kept.earlier,
             self.variant.ids,
-            list(self.state.marks) if self.state is not None and self.earlier is None else [],
+            list(self.state.marks) if self.state is not None and kept.earlier is None else [],
         )
         if self.training.stream is None:  # else old elements would have to be produced again
-            self.ending.past = self.past
-        return self.past
+            self.ending.past = kept.past
+        return kept.past
 
     def _identity(self) -> Callable[[], Mapping[str, Any]]:
         known = self.resumption.identity if self.resumption is not None else None
         if known is not None:
             return lambda: known
-        columns = (b.dataset.split("train")[b.column] for b in self.bindings.values())
+        columns = (b.dataset.split("train")[b.column] for b in self.epochs.bindings.values())
         if any(column.lazy for column in columns):  # only one thread at a time can read files
             found = identity_of(self.session, self.training)
             return lambda: found
@@ -254,14 +235,14 @@ class EpochLoop:
 
     def _state(self, copied: bool = True) -> TrainingState:
         """Return the state between two steps: a copy, or without variables and losses."""
-        tiers, stream = self.record, self.training.stream
+        tiers, stream = self.kept.record, self.training.stream
         where = self.state.where if self.state is not None else None
         if isinstance(self.source, StreamStepper):
             where = self.source.where
         counted = self.at.step if stream is None else self.session.steps_of(self.optimizers)
         variables = dict(self.session.variables.items()) if copied else {}
         since = tiers.since if tiers is not None else {}
-        state = self.at.state(variables, counted, self.watch, since, where, copied)
+        state = self.at.state(variables, counted, self.metrics.watch, since, where, copied)
         return replace(state, numbers=self.numbers.values(self.at.step))
 
     # ---- steps --------------------------------------------------------------------------------
@@ -270,7 +251,7 @@ class EpochLoop:
         """Return a trace of the first steps, and restore the variables."""
         before = dict(self.session.variables.items())
         stepper = self.stepper()
-        stepper.start_epoch(self._order(self.first_epoch))
+        stepper.start_epoch(self.epochs.order(self.epochs.first))
         try:
             return stepper.profile(steps)
         finally:
@@ -279,14 +260,15 @@ class EpochLoop:
     def stepper(self) -> Stepper:
         prepared = self.variant.stepper
         if prepared is None:
-            return stepper_of(self.session, self.training, self.probes, self.at.step, self.numbers)
+            probes, step = self.recorded.probes, self.at.step
+            return stepper_of(self.session, self.training, probes, step, self.numbers)
         prepared.step = self.at.step
         return prepared
 
     def _stream_stepper(self) -> StreamStepper:
         training = self.training
         assert training.stream is not None
-        scalars = [training.loss, *self.probes]
+        scalars = [training.loss, *self.recorded.probes]
         return StreamStepper(
             self.session,
             training.optimizer,
@@ -298,17 +280,11 @@ class EpochLoop:
 
     def _finish(self, last: int, notices: tuple[str, ...]) -> Done:
         """Set the variables to their final values, and return the last event."""
-        at, watch, stopped, best_epoch = self.at, self.watch, self.control.stopped, 0
-        if watch and watch.best is not None and not stopped and watch.best_epoch != last:
-            self.session.variables.update(watch.best)
-            best_epoch = watch.best_epoch
-            at.measured = at.best_measured
-        if self.averages and not stopped:
-            self.averages.keep()
-        early = watch is not None and watch.exhausted and not stopped
+        at, stopped = self.at, self.control.stopped
+        best_epoch, reason = self.metrics.choose_variables(last, stopped)
         metrics, tables = parted(at.measured)
         return Done(
-            last - self.first_epoch + 1,
+            last - self.epochs.first + 1,
             metrics,
             at.steps,
             at.steps / at.seconds if at.seconds else 0.0,
@@ -317,22 +293,19 @@ class EpochLoop:
             notices,
             tables,
             last,
-            watch.reason if watch and early else "",
+            reason,
             best_epoch,
         )
 
-    def _order(self, epoch: int) -> np.ndarray:
-        return order_of(self.training, self.rows or 0, epoch)
-
     def _steps(self, stepper: Stepper | StreamStepper) -> Iterator[Event]:
         """Yield the events of the rest of the epoch."""
-        at = self.at
-        left = (self.steps_per_epoch or WITHOUT_END) - at.done
+        at, kept, recorded = self.at, self.kept, self.recorded
+        left = (self.epochs.steps or WITHOUT_END) - at.done
         while left:
             if self._takes_edit():
                 return
             yield from self._change_variables()
-            wanted = min(stepper.chunker.size, left, self._steps_to_keep())
+            wanted = min(stepper.chunker.size, left, kept.steps_left(at.step) or WITHOUT_END)
             allowed = self.control.allow(wanted, not at.done)
             if allowed == 0:
                 if self.control.stopped:
@@ -345,25 +318,25 @@ class EpochLoop:
             elapsed = time.perf_counter() - started
             at.seconds += elapsed
             first = at.step + 1
-            if self.snapshots:
-                self.snapshots.ran(elapsed)
-            copies = self.snapshots is not None and self.snapshots.is_due(at.step + done)
+            if kept.snapshots:
+                kept.snapshots.ran(elapsed)
+            copies = kept.is_copied_at(at.step + done)
             done = self.ending.look(scalars, elapsed, copies)  # undoes the steps after it
             at.count(scalars[:done, 0])
             left -= done
-            hit = self._hits(scalars[done - 1]) if done else ()
+            hit = recorded.hits(scalars[done - 1]) if done else ()
             if hit:
                 self.control.pause()
             self._keep()
             if done:
-                plotted = self._plotted(scalars[:done])
+                plotted = recorded.plotted(scalars[:done])
                 yield Steps(first, scalars[:done, 0], at.seconds, self.session.tier, plotted)
             if hit:
-                yield Hit(first + done - 1, hit, self.breakpoints.reason(hit))
+                yield Hit(first + done - 1, hit, recorded.breakpoints.reason(hit))
                 if self.ending.is_here:
                     self.control.allow(1)  # lets the user inspect the value first
-            if self.checkpoints:
-                yield from self.checkpoints.events()
+            if kept.checkpoints:
+                yield from kept.checkpoints.events()
             if self.ending.is_here or (ended and not hit):
                 return
 
@@ -376,7 +349,7 @@ class EpochLoop:
         going_on = Resumption(state, None, None, notices)
         try:
             self.next = EpochLoop(
-                variant, self.control, self.first_epoch, going_on, True, self.past
+                variant, self.control, self.epochs.first, going_on, True, self.kept.past
             )
         except NodeflowError as error:  # for example, a missing split
             variant.refused(error)
@@ -397,12 +370,13 @@ class EpochLoop:
             now = self.session.variables[name]
             elements = int(np.count_nonzero((before != now) & ~((before != before) & (now != now))))
             changed.append(VariableChanged(self.at.step, name, elements))
-        if changed and self.past is not None and self.snapshots and self.record is not None:
-            self.earlier = self.past
-            self.remember(self._begin_snapshots(self.snapshots, self.record))
-        if changed and self.checkpoints:
-            self.checkpoints.take_again(self._state())
-        yield from map(self._marked, changed)
+        kept = self.kept
+        if changed and kept.past is not None and kept.snapshots and kept.record is not None:
+            kept.earlier = kept.past
+            kept.remember(self._begin_snapshots(kept.snapshots, kept.record))
+        if changed and kept.checkpoints:
+            kept.checkpoints.take_again(self._state())
+        yield from map(kept.marked, changed)
 
     def _change_numbers(self, stepper: Stepper | StreamStepper) -> Iterator[Event]:
         """Set the numbers that the user has changed since the last step."""
@@ -413,32 +387,21 @@ class EpochLoop:
                 continue  # the caller checks its values, and reports errors
             if change is not None:
                 self.numbers.feed(stepper, self.at.step)
-                yield self._marked(change)
-
-    def _marked(self, event: Event) -> Event:
-        """Record the mark of an edit, which plots of branches also show. Return the event."""
-        if self.past is not None and (mark := mark_of(event)) is not None:
-            self.past.marks.append(mark)
-        return event
-
-    def _steps_to_keep(self) -> int:
-        """Return how many steps may run before a checkpoint is due."""
-        left = self.checkpoints.steps_left(self.at.step) if self.checkpoints else None
-        return left or WITHOUT_END
+                yield self.kept.marked(change)
 
     def _keep(self) -> None:
         """Take a snapshot and write a checkpoint, if they are due."""
-        if self.snapshots and not self.ending.is_here and self.snapshots.is_due(self.at.step):
-            state = self._state(copied=False)
-            self.snapshots.take(self.session.variables, state, self.at.step)
-        if self.checkpoints and not self.ending.is_here and self.checkpoints.is_due(self.at.step):
-            self.checkpoints.take(self._state())
+        step, kept = self.at.step, self.kept
+        if kept.snapshots and not self.ending.is_here and kept.is_copied_at(step):
+            kept.snapshots.take(self.session.variables, self._state(copied=False), step)
+        if kept.checkpoints and not self.ending.is_here and kept.checkpoints.is_due(step):
+            kept.checkpoints.take(self._state())
 
     def _run(self, stepper: Stepper | StreamStepper, count: int) -> tuple[int, np.ndarray]:
         """Run steps as `Stepper.run`, and record switches of tier."""
         session = self.session
         before = session.tiers, session.interrupted
-        session.tiers, session.interrupted = self.record, never
+        session.tiers, session.interrupted = self.kept.record, never
         if isinstance(stepper, Stepper):
             stepper.ahead = self._ahead(count)
             session.interrupted = lambda: self.control.ends_wait
@@ -451,8 +414,8 @@ class EpochLoop:
         """Return how many steps are sure to come, or None if unknown."""
         if self.control.paused:
             return allowed
-        left = (self.end - self.at.epoch) * self.steps_per_epoch - self.at.done
-        return None if self.stops_early else left
+        left = (self.epochs.end - self.at.epoch) * self.epochs.steps - self.at.done
+        return None if self.metrics.stops_early else left
 
     def _run_to_hit(self, stepper: Stepper | StreamStepper, count: int) -> tuple[int, np.ndarray]:
         """Run up to `count` steps, as `Stepper.run`.
@@ -460,7 +423,7 @@ class EpochLoop:
         Run them singly, up to the first hit, if there are breakpoints, or if bounds are checked and
         steps cannot be undone.
         """
-        if not self.breakpoints and not self.ending.takes_single_steps:
+        if not self.recorded.breakpoints and not self.ending.takes_single_steps:
             return stepper.run(count)
         parts: list[np.ndarray] = []
         while len(parts) < count:
@@ -468,56 +431,6 @@ class EpochLoop:
             if not done:
                 break
             parts.append(scalars)
-            if self._hits(scalars[0]) or self.ending.crossed(scalars) is not None:
+            if self.recorded.hits(scalars[0]) or self.ending.crossed(scalars) is not None:
                 break
-        return len(parts), np.concatenate(parts or [np.zeros((0, 1 + len(self.probes)))])
-
-    def _hits(self, scalars: np.ndarray) -> tuple[str, ...]:
-        """Return the nodes whose breakpoints a step hits, from the record of the step."""
-        return self.breakpoints.hits(scalars[1 : 1 + len(self.breakpoints.probes)])
-
-    def _plotted(self, scalars: np.ndarray) -> dict[str, np.ndarray]:
-        """Return the values of plotted nodes in a chunk of steps, by the names of their curves."""
-        first = 1 + len(self.breakpoints.probes)
-        return {key: scalars[:, first + i] for i, key in enumerate(self.training.plotted)}
-
-    def _due(self, epoch: int) -> Sequence[Metric]:
-        last, watched = self.end - 1, self.training.watched
-        measured = self.training.measured()
-        return [m for m in measured if epoch % m.every == 0 or epoch == last or m is watched]
-
-    def _measure(self, epoch: int, loss: float) -> dict[str, np.ndarray]:
-        """Return the metrics that are due after an epoch, by key. The watch takes the monitored
-        one.
-
-        Raises:
-            Cancelled: the training was stopped meanwhile. Its state is unchanged.
-        """
-        measured: dict[str, np.ndarray] = {}
-        due, later = self._due(epoch), self.end - 1 - epoch
-        times = 1 + (min(1, later) if self.stops_early else later)  # evaluations sure to come
-        others, self.session.runs = self.session.runs, self.at.runs
-        if self.session.tiers is not None:
-            self.session.tiers.step = self.session.steps_of(self.optimizers)
-        numbers = self.numbers.feeds_measuring(self.at.step, [m.tensor for m in due])
-        training = replace(self.training, feeds={**numbers, **self.training.feeds})
-        try:
-            with self.averages.used() if self.averages and due else nullcontext():
-                for split in dict.fromkeys(m.split for m in due):
-                    chosen = [m for m in due if m.split == split]
-                    tensors = [m.tensor for m in chosen]
-                    values = evaluate(self.session, training, tensors, split, times=times)
-                    measured.update({m.key: v for m, v in zip(chosen, values, strict=True)})
-            self.at.runs = self.session.runs
-        finally:
-            self.session.runs = max(others, self.at.runs)
-        self.at.measured = {**self.at.measured, **measured}
-        if self.watch:
-            metric = self.watch.monitor.metric
-            self._see(self.watch, epoch, float(measured[metric.key]) if metric else loss)
-        return measured
-
-    def _see(self, watch: Watch, epoch: int, value: float) -> None:
-        if watch.improves(epoch, value) and self.training.restore_best:
-            watch.best = dict(self.session.variables.items())
-            self.at.best_measured = self.at.measured
+        return len(parts), np.concatenate(parts or [self.recorded.nothing()])

@@ -85,11 +85,11 @@ def _through_edits(
     taken: Callable[[Variant], None],
 ) -> Iterator[Event]:
     """Yield the events of a training, in one loop after another."""
-    yield from loop.kept(checkpoints, tiers, snapshots, remember)
+    yield from loop.keeping(checkpoints, tiers, snapshots, remember)
     while loop.next is not None:
         loop = loop.next
         taken(loop.variant)
-        yield from loop.kept(checkpoints, None, snapshots, remember)
+        yield from loop.keeping(checkpoints, None, snapshots, remember)
 
 
 def profile(session: Session, training: Training, steps: int = 3) -> dict[str, Any]:

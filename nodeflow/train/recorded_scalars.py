@@ -1,0 +1,40 @@
+"""The scalars that the engine records in each step beside the loss."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+
+from nodeflow.graph.graph import Tensor
+from nodeflow.train.breakpoints import Breakpoints
+from nodeflow.train.plotted import probes
+
+
+class RecordedScalars:
+    """The recorded scalars: of breakpoints, of plots, and of bounds, in this order.
+
+    Attributes:
+        breakpoints: the breakpoints of the training.
+        probes: the tensors to record.
+    """
+
+    def __init__(
+        self, breakpoints: Breakpoints, plotted: Mapping[str, Tensor], bounds: Iterable[Tensor]
+    ) -> None:
+        self.breakpoints = breakpoints
+        self._plotted = tuple(plotted)
+        self.probes = (*breakpoints.probes, *probes(plotted), *bounds)
+
+    def hits(self, scalars: np.ndarray) -> tuple[str, ...]:
+        """Return the nodes whose breakpoints a step hits, from the record of the step."""
+        return self.breakpoints.hits(scalars[1 : 1 + len(self.breakpoints.probes)])
+
+    def plotted(self, scalars: np.ndarray) -> dict[str, np.ndarray]:
+        """Return the values of plotted nodes in a chunk of steps, by the names of their curves."""
+        first = 1 + len(self.breakpoints.probes)
+        return {key: scalars[:, first + i] for i, key in enumerate(self._plotted)}
+
+    def nothing(self) -> np.ndarray:
+        """Return the record of no step."""
+        return np.zeros((0, 1 + len(self.probes)))

@@ -77,16 +77,16 @@ def window(options: argparse.Namespace) -> Iterator[Result]:
 
 _UNTIL_COMPILED = """
 import os, sys
-import nodeflow.cli.train as command
 from nodeflow.cli.main import main
 from nodeflow.train.events import Steps
-events = command.train_keeping
+from nodeflow.train.keeping import KeptTraining
+events = KeptTraining.events
 def until_compiled(*args, **kwargs):
     for event in events(*args, **kwargs):
         if isinstance(event, Steps) and event.tier == "compiled":
             os._exit(0)
         yield event
-command.train_keeping = until_compiled
+KeptTraining.events = until_compiled
 sys.exit(main(["train", sys.argv[1], "--tier", sys.argv[2], "--set", "training.epochs=1000"]) or 1)
 """
 

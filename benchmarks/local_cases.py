@@ -68,16 +68,16 @@ def start(threads: int | None) -> Iterator[Result]:
 
 _COMMAND = """
 import os, sys
-import nodeflow.cli.train as command
 from nodeflow.cli.main import main
 from nodeflow.train.events import Steps
-events = command.train_keeping
+from nodeflow.train.keeping import KeptTraining
+events = KeptTraining.events
 def until_steps(*args, **kwargs):
     for event in events(*args, **kwargs):
         if isinstance(event, Steps):
             os._exit(0)
         yield event
-command.train_keeping = until_steps
+KeptTraining.events = until_steps
 main(["train", sys.argv[1], "--tier", "auto"])
 """
 

@@ -17,7 +17,7 @@ import pytest
 import nodeflow as nf
 from nodeflow.engine.blocks import grid
 from nodeflow.errors import NodeflowError, NonFiniteError
-from nodeflow.train import api, loop
+from nodeflow.train import keeping, loop
 from nodeflow.train.events import CheckpointWritten, Done, Epoch, Event, Resumed, Steps
 from nodeflow.train.resume import identity
 from nodeflow.train.resume.checkpoints import Every, existing
@@ -168,11 +168,11 @@ def test_switches_of_the_automatic_tier_are_followed(
     rest = trained(tier="auto", resume=tmp_path)
     assert rest.losses[: len(cut.losses)] == cut.losses
     tiers = load_state(existing(tmp_path)[-1]).tiers
-    monkeypatch.setattr(api, "events", partial(loop.train, tiers=tiers))
+    monkeypatch.setattr(keeping, "train", partial(loop.train, tiers=tiers))
     rest.agrees(trained(tier="auto"))
     # As on a slower machine, or on a faster one where that would be after the last step.
     moved = {label: step + 7 if step < 20 else step - 15 for label, step in tiers.items()}
-    monkeypatch.setattr(api, "events", partial(loop.train, tiers=moved))
+    monkeypatch.setattr(keeping, "train", partial(loop.train, tiers=moved))
     other = trained(tier="auto")
     assert other.losses != rest.losses or not tiers
 

@@ -18,6 +18,7 @@ from nodeflow.graph.dtypes import OBJECTS, DType
 from nodeflow.graph.elements import NodeMethods, TensorMethods
 from nodeflow.graph.infer import infer_types
 from nodeflow.graph.names import GraphNames, lawful
+from nodeflow.graph.notebook_display import NotebookDisplay
 from nodeflow.graph.op import Op
 from nodeflow.graph.operators import TensorOperators
 from nodeflow.graph.registry import REGISTRY
@@ -28,7 +29,7 @@ from nodeflow.number_text import whole_number
 from nodeflow.public import public_methods
 
 
-class Tensor(TensorMethods, VariableMethods, TensorOperators):
+class Tensor(NotebookDisplay, TensorMethods, VariableMethods, TensorOperators):
     """One output of a node: a symbolic value with dtype and shape.
 
     Python's operators build nodes: ``a + b``, ``2 * a``, ``a @ b``, ``-a``, ``a < b``, ``a[1:]``.
@@ -145,7 +146,7 @@ class Node(NodeMethods):
     *("node", "tensor", "get_operation_by_name", "get_tensor_by_name", "get_collection"),
     *("add_to_collection", "as_graph_element"),
 )
-class Graph(GraphNames, GraphDevices):
+class Graph(NotebookDisplay, GraphNames, GraphDevices):
     """A dataflow graph that tensors and nodes are added to.
 
     ``with Graph() as g:``, or ``with g.as_default():``, makes it the default graph for the

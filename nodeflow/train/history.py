@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from nodeflow.graph.notebook_display import NotebookDisplay
 from nodeflow.train.events import Done, Epoch, Event, Resumed, Steps
 
 
 @dataclass
-class History:
+class History(NotebookDisplay):
     """The course of a training.
 
     Attributes:

@@ -34,7 +34,17 @@ def test_no_menu_has_more_entries_than_can_be_read(window, tmp_path):
         window.settings.add_recent(tmp_path / f"graph{number}.flow")
     for top in window.menuBar().actions():
         for path, menu in walk(top.menu(), top.text().replace("&", "")):
-            assert 0 < len(entries(menu)) <= MOST_ENTRIES, path
+            assert 0 < len(entries(menu)) <= MOST_ENTRIES == 12, path
+            assert path.count(">") <= 1, "a submenu contains no submenus"
+
+
+@pytest.mark.parametrize("query", ["dark theme", "theme dark", "panels bottom"])
+def test_the_search_finds_several_words_in_any_order(window, qtbot, query):
+    window.actions_.trigger("command_palette")
+    qtbot.keyClicks(window.quick_pick.field, query)
+    wanted = "panel_bottom" if "bottom" in query else "theme_dark"
+    assert window.quick_pick.model.rows[0].data == wanted
+    window.quick_pick.dismiss()
 
 
 def test_every_menu_fits_the_smallest_screen(window):
@@ -69,7 +79,7 @@ BEFORE = """
 
 @pytest.mark.thorough
 def test_nothing_is_lost_and_every_key_is_kept(window):
-    edit = next(items for title, items in MENUS if title == "&Edit")
+    edit = tuple(i for title, items in MENUS if title in ("&Edit", "&Graph") for i in items)
     assert set(BEFORE.split()) <= set(action_ids(edit))
     for action_id in action_ids(edit):
         spec = window.actions_.spec(action_id)

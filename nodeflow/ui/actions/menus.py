@@ -33,10 +33,6 @@ OWN_OPS: tuple[Any, ...] = (
     "reload_plugins",
     "safe_start",
 )
-ADD: tuple[Any, ...] = (
-    *("search", "formula", "insert_library", SEPARATOR, "note", "frame", SEPARATOR),
-    ("Own ops", OWN_OPS),
-)
 DATASET: tuple[Any, ...] = (
     *("attach_data", "show_dataset", "add_placeholders", "locate_data"),
     *("allow_data", "allow_all_data"),
@@ -48,13 +44,13 @@ WHAT_IF: tuple[Any, ...] = (
 NODE: tuple[Any, ...] = (
     *("rename", "replace", "swap_inputs", SEPARATOR, "mute", "bypass", "collapse"),
     *("unfold", "slider", "freeze", "thaw", SEPARATOR),
-    *("detach", "heal", SEPARATOR),
-    ("Dataset", DATASET),
+    *("detach", "heal"),
 )
 WIRES: tuple[Any, ...] = (
     *("start_wire", "end_wire", "pick_wire", SEPARATOR),
     *("insert_node", "add_dot", "hide_wires", SEPARATOR, "paste_wired", "duplicate_wired"),
 )
+ON_WIRES: tuple[Any, ...] = ("detach", "heal", "hide_wires", SEPARATOR, "duplicate_wired")
 GROUPING: tuple[Any, ...] = ("subgraph", "expose", "independent", SEPARATOR, "save_library")
 SUBGRAPHS: tuple[Any, ...] = (
     *("subgraph", "expand", "leave", "unpack", SEPARATOR),
@@ -69,13 +65,10 @@ BACKENDS = tuple(f"train_with_{name}" for name in backends())
 CHECKS = tuple(f"check_{each.name}" for each in offers("peer"))
 ENGINE: tuple[Any, ...] = (
     *("threads", "memory", "live_values", "follow_edits"),
-    *((("Train with", BACKENDS),) if len(BACKENDS) > 1 else ()),
-    *("+engine", SEPARATOR, "restart_engine"),
+    *((SEPARATOR, *BACKENDS, SEPARATOR) if len(BACKENDS) > 1 else ()),
+    *("+engine", SEPARATOR, "initialise", "fetch_data", "restart_engine"),
 )
-BOOKMARK_MENUS: tuple[Any, ...] = (
-    ("Go to bookmark", tuple(f"bookmark_{n}" for n in range(1, BOOKMARKS + 1))),
-    ("Set bookmark", tuple(f"bookmark_set_{n}" for n in range(1, BOOKMARKS + 1))),
-)
+BOOKMARK_PLACES = tuple(f"bookmark_{n}" for n in range(1, BOOKMARKS + 1))
 COLORS: tuple[Any, ...] = ("color_none", SEPARATOR, *(f"color_{each}" for each in COLORINGS))
 COMPARE: tuple[Any, ...] = (
     *("compare", "compare_saved", SEPARATOR),
@@ -83,10 +76,10 @@ COMPARE: tuple[Any, ...] = (
 )
 EXPORTERS = tuple(f"export_{each.name}" for each in offers("exporter"))
 EXPORT: tuple[Any, ...] = ("export", "export_page", *EXPORTERS, "export_code")
-MOST_ENTRIES = 15
-"""Maximum entries of a menu, so that it can be scanned.
+MOST_ENTRIES = 12
+"""Maximum entries of a menu, so that it can be scanned. A submenu contains no submenus.
 
-A test checks all menus; group surplus entries into submenus by purpose.
+A test checks all menus. Rare commands are only in the command search.
 """
 MENUS: tuple[tuple[str, tuple[Any, ...]], ...] = (
     (
@@ -94,68 +87,53 @@ MENUS: tuple[tuple[str, tuple[Any, ...]], ...] = (
         (
             *("new", "open", "own_data"),
             *(("Open recent", "recent_menu"), ("Examples", "examples_menu")),
-            *(SEPARATOR, "save", "save_as", "reload", "versions"),
-            *(("Compare", COMPARE), "save_weights", "load_weights", ("Export", EXPORT)),
-            *(SEPARATOR, "welcome", SEPARATOR, "quit"),
+            *(SEPARATOR, "save", "save_as", "versions", ("Compare", COMPARE), SEPARATOR),
+            *(("Weights", ("save_weights", "load_weights")), ("Export", EXPORT)),
+            *(SEPARATOR, "quit"),
         ),
     ),
     (
         "&Edit",
         (
             *("undo", "redo", SEPARATOR, "cut", "copy", ("Copy as", COPY_AS), "paste"),
-            *("duplicate", "delete", SEPARATOR, "select_all", "find", SEPARATOR),
-            *(("Add", ADD), ("Node", NODE), ("Wires", WIRES)),
+            *("duplicate", "delete", SEPARATOR, "select_all", "find"),
+        ),
+    ),
+    (
+        "&Graph",
+        (
+            *("search", "formula", "insert_library", "note", "frame", SEPARATOR),
+            *(("Node", NODE), ("Wires", WIRES), ("Dataset", DATASET)),
             *(("Arrange", ("arrange", SEPARATOR, *ALIGN)), ("Subgraphs", SUBGRAPHS)),
+            *(SEPARATOR, ("Own ops", OWN_OPS)),
         ),
     ),
     (
         "&View",
         (
-            *("fit", "fit_selection", ("Zoom", ("zoom_in", "zoom_out", "zoom_reset"))),
-            ("Go", ("view_back", "view_forward", SEPARATOR, *BOOKMARK_MENUS)),
-            *(SEPARATOR, "order", "undim", "minimap", ("Colour by", COLORS)),
+            *("fit", ("Zoom", ("zoom_in", "zoom_out", "zoom_reset", "fit_selection"))),
+            ("Go", ("view_back", "view_forward", SEPARATOR, *BOOKMARK_PLACES)),
+            *(SEPARATOR, "order", "minimap", ("Colour by", COLORS)),
             *(("Data shown", SHOWN_DATA), SEPARATOR),
-            *("panel_left", "panel_bottom", "panel_right", "outline"),
-            ("Panels", "panels_menu"),
+            *("panel_left", "panel_bottom", "panel_right", ("Panels", "panels_menu")),
             ("Theme", ("theme_system", "theme_light", "theme_dark")),
         ),
     ),
     (
         "&Run",
         (
-            *(
-                "run",
-                "run_to",
-                SEPARATOR,
-                "train",
-                "continue",
-                "pause",
-                "step",
-                "stop",
-            ),
-            *(
-                ("Watch", ("breakpoint", "bounds", "check_gradients", *CHECKS)),
-                SEPARATOR,
-            ),
-            *("predict", "profile", "initialise", SEPARATOR),
-            *(("What if", WHAT_IF), ("Engine", ENGINE), "fetch_data"),
+            *("run", "run_to", SEPARATOR),
+            *("train", "continue", "pause", "step", "stop", SEPARATOR),
+            ("Watch", ("breakpoint", "bounds", "check_gradients", *CHECKS)),
+            *(("What if", WHAT_IF), "predict", "profile", ("Engine", ENGINE)),
         ),
     ),
     (
         "&Help",
         (
-            *(
-                "command_palette",
-                SEPARATOR,
-                "tutorial",
-                "tour_line",
-                "tour_digit",
-                SEPARATOR,
-                "shortcuts",
-                "keymap",
-                "show_log",
-            ),
-            *("report_problem", SEPARATOR, "about"),
+            *("command_palette", "welcome", SEPARATOR),
+            ("Tours", ("tutorial", "tour_line", "tour_digit")),
+            *("shortcuts", "keymap", "show_log", SEPARATOR, "report_problem", "about"),
         ),
     ),
 )
@@ -164,18 +142,18 @@ CONTEXT_MENUS: dict[str, tuple[Any, ...]] = {
     "node": (
         *("rename", "replace", ("Values", ("run_to", SEPARATOR, *WHAT_IF))),
         *(("Watch", ("breakpoint", "bounds", "check_gradient")), SEPARATOR),
-        *("mute", "bypass", SEPARATOR, ("Show on the node", "views_menu")),
-        ("Subgraph", ("expand", "unpack", SEPARATOR, *GROUPING)),
-        ("Wires", ("swap_inputs", "detach", "heal", "hide_wires", SEPARATOR, "duplicate_wired")),
-        ("Arrange", ("collapse", "unfold", "frame", SEPARATOR, "arrange", SEPARATOR, *ALIGN)),
-        *(SEPARATOR, "cut", "copy", ("Copy as", COPY_AS), "duplicate"),
+        ("Show on the node", "views_menu"),
+        ("Group", ("frame", "expand", "unpack", SEPARATOR, *GROUPING)),
+        ("Wires", ("mute", "bypass", "swap_inputs", SEPARATOR, *ON_WIRES)),
+        ("Arrange", ("collapse", "unfold", SEPARATOR, "arrange", SEPARATOR, *ALIGN)),
+        *(SEPARATOR, "copy", "duplicate", ("Cut or copy as", ("cut", SEPARATOR, *COPY_AS))),
         *(SEPARATOR, "delete"),
     ),
     "dataset": (
         *("show_dataset", "add_placeholders", "locate_data", "allow_data", SEPARATOR),
         *("rename", SEPARATOR),
         *("mute", "collapse", "hide_wires", SEPARATOR),
-        *("cut", "copy", "duplicate", "frame", SEPARATOR, "delete"),
+        *("cut", "copy", "duplicate", SEPARATOR, "delete"),
     ),
     "wire": ("insert_node", "add_dot", "hide_wires", SEPARATOR, "delete"),
     "frame": (
@@ -192,7 +170,7 @@ CONTEXT_MENUS: dict[str, tuple[Any, ...]] = {
 TOOLBAR: tuple[str, ...] = (
     *("welcome", "open", "save", SEPARATOR, "undo", "redo", SEPARATOR),
     *(DATA_CHOOSER, "sketch", SPACER),
-    *("fit", "order", SEPARATOR),
+    *("fit", SEPARATOR),
     *("panel_left", "panel_bottom", "panel_right", SEPARATOR, "theme"),
 )
 TOOLBAR_TEXT = ("run", "train", "continue", "pause", "step", "stop")

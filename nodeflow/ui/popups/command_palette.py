@@ -11,6 +11,8 @@ from nodeflow.ui.popups.fuzzy_match import best_score
 from nodeflow.ui.popups.quick_pick import QuickPick, Row
 
 MINE = "command_palette"
+WHOLE = 0.6
+"""Minimum score of each of several words; scattered letters do not count as a word."""
 
 
 class CommandPalette:
@@ -38,7 +40,7 @@ class CommandPalette:
             if spec.id == MINE:
                 continue
             row = self._row(spec.id)
-            value = best_score(query, (row.title, spec.id), (spec.tip,))
+            value = _score(query, (row.title, spec.id), spec.tip)
             if value <= 0:
                 continue
             habit = self._recent.index(spec.id) if spec.id in self._recent else 1000
@@ -65,3 +67,12 @@ class CommandPalette:
         self._recent = [row.data, *(i for i in self._recent if i != row.data)][:20]
         # after the popup's own event, because the command may open a dialog
         QTimer.singleShot(0, self._popup, lambda: self._actions.trigger(row.data))
+
+
+def _score(query: str, names: tuple[str, ...], tip: str) -> float:
+    """Return how well a command matches a query, or all words of the query in any order."""
+    whole, words = best_score(query, names, (tip,)), query.split()
+    if len(words) < 2:
+        return whole
+    least = min(best_score(word, names, (tip,)) for word in words)
+    return max(whole, 0.85 * least if least >= WHOLE else 0.0)

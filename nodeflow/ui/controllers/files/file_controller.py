@@ -29,6 +29,7 @@ from nodeflow.number_text import counted
 from nodeflow.resources import examples
 from nodeflow.ui.actions.action_set import ActionSet
 from nodeflow.ui.actions.binding import Binding, Blocked
+from nodeflow.ui.actions.menus import MOST_ENTRIES
 from nodeflow.ui.canvas import CanvasView
 from nodeflow.ui.canvas.export_image import render_file
 from nodeflow.ui.canvas.scene.scene_model import SceneModel
@@ -106,6 +107,7 @@ class FileController(QObject):
         self.recovery.journal_begun.connect(self._on_journal)
         self.recovery.recovered.connect(self._on_recovered)
         self.recovery.keep_journal(workspace.root)
+        self._actions = actions
         actions.bind(
             {
                 "new": Binding(self.new),
@@ -438,10 +440,12 @@ class FileController(QObject):
             menu.addAction("No recent files").setEnabled(False)
 
     def fill_examples(self, menu: QMenu) -> None:
-        """Fill the menu of examples."""
+        """Fill the menu with the first examples. The welcome page has all."""
         menu.clear()
-        for path in sorted(examples(), key=example_order):
+        for path in sorted(examples(), key=example_order)[: MOST_ENTRIES - 1]:
             menu.addAction(title_of(path.stem), partial(self.open_example, path))
+        menu.addSeparator()
+        menu.addAction("All examples…", partial(self._actions.trigger, "welcome"))
 
     # ---- internals --------------------------------------------------------------------------
 

@@ -1,1 +1,1 @@
-"""Exchange with other programs: opening their files, and writing files for them."""
+"""What integrations offer for other programs: models as files, graphs as code, comparisons."""

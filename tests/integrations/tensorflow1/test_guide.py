@@ -17,7 +17,7 @@ PRINTED = (r"\d(\.\d+)?(e-\d+)?", r"0\.75", rf"{ROWS}\s+{COLUMNS}")
 """What each program prints."""
 
 
-@pytest.mark.parametrize(("program", "printed"), zip(PROGRAMS, PRINTED, strict=True))
+@pytest.mark.parametrize(("program", "printed"), list(zip(PROGRAMS, PRINTED, strict=True)))
 def test_a_program_of_the_guide_runs(program: str, printed: str, capsys) -> None:
     import nodeflow.tensorflow1 as tf
 

@@ -1,8 +1,8 @@
 """Writes a page that carries a graph: one HTML file that works offline and computes nothing.
 
-The page has the drawing as inline SVG, the facts about nodes as JSON, and the graph itself, so that
-nodeflow opens the page, too. Its script and style are `resources/page`. A content security policy
-allows this script alone, and nothing from the network.
+The page has the drawing as inline SVG, the facts about nodes as JSON, and the graph itself, which
+its reader can save as a file for nodeflow. Its script and style are `resources/page`. A content
+security policy allows this script alone, and nothing from the network.
 """
 
 from __future__ import annotations

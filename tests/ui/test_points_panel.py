@@ -9,6 +9,7 @@ from PySide6.QtCore import QPoint, Qt
 from nodeflow.data.catalog import open_dataset
 from nodeflow.host.protocol import ViewValue
 from nodeflow.host.views.projection import ProjectionData, nearest
+from nodeflow.ui.views.sheet import point_of
 
 LEFT = Qt.MouseButton.LeftButton
 
@@ -122,9 +123,9 @@ def test_the_wheel_zooms_about_the_pointer_and_dragging_pans(panel, qtbot):
         before, canvas.mapToGlobal(before), QPoint(), QPoint(0, 480), Qt.MouseButton.NoButton,
         Qt.KeyboardModifier.NoModifier, Qt.ScrollPhase.NoScrollPhase, False,
     )  # fmt: skip
-    at_data = canvas.chart.to_data(before)
+    at_data = canvas.chart.to_data(point_of(before))
     QApplication.sendEvent(canvas, event)
-    np.testing.assert_allclose(canvas.chart.to_data(before), at_data, atol=1e-6)
+    np.testing.assert_allclose(canvas.chart.to_data(point_of(before)), at_data, atol=1e-6)
     assert canvas._zoom > 1.5
     place = canvas.position(4)
     start = QPoint(canvas.width() // 2 + 30, canvas.height() // 2)

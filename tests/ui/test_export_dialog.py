@@ -11,6 +11,7 @@ from nodeflow.document.edit.create_subgraph import create
 from nodeflow.document.edit.inserting import clipboard
 from nodeflow.document.io import flow
 from nodeflow.document.io.embedded_graph import load_picture
+from nodeflow.drawing.graph_drawing import draw_graph
 from nodeflow.ui.canvas import export_image
 from nodeflow.ui.popups.export_dialog import FORMATS, ExportDialog
 from tests.ui.test_window import build_expression
@@ -138,11 +139,21 @@ def test_inside_a_subgraph_its_graph_is_drawn_with_types_and_the_file_carried(
     views = []
     real = export_image._view
     monkeypatch.setattr(export_image, "_view", lambda *a: views.append(real(*a)) or views[-1])
+    shown, svg_file = [], export_image.svg_file
+
+    def seen(document, *, analysis, **options):
+        shown.append((document, analysis))
+        return svg_file(document, analysis=analysis, **options)
+
+    monkeypatch.setattr(export_image, "svg_file", seen)
     path, dialog = export(f"inside{suffix}", suffix=suffix)
     assert dialog.what.currentText() == "The subgraph sums"
     found = load_picture(path)
     assert flow.dumps(found) == flow.dumps(doc), "the file comes back, not a part of it"
-    drawn = list(map(views[0].scene.card, views[0].scene.nodes.used().tolist()))
+    if suffix == ".svg":
+        drawn = [node.card for node in draw_graph(*shown[0]).nodes]
+    else:
+        drawn = list(map(views[0].scene.card, views[0].scene.nodes.used().tolist()))
     assert {f.title for f in drawn} == {"inputs", "outputs", "d", "e"}
     assert [p.type_text for f in drawn if f.title == "d" for p in f.outputs] == ["f32"]
     assert not [f.problem for f in drawn if f.problem]

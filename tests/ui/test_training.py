@@ -120,7 +120,7 @@ def test_pause_resume_and_stop(mnist, engine, qtbot):
 @pytest.mark.thorough
 def test_continue_is_offered_after_a_training_and_resumes(mnist, engine, qtbot):
     mnist.actions_.trigger("continue")
-    assert "trained" in mnist.info.text and mnist.info.button.text() == "Train"
+    assert "Nothing is learned" in mnist.info.text and mnist.info.button.text() == "Train"
     mnist.actions_.trigger("train")
     engine.begin_training()
     engine.train_steps(1, [1.0] * 20)

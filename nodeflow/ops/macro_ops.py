@@ -87,10 +87,10 @@ class Optimizer(Op):
     others: tuple[str, ...] = ()
     """Further numbers that a tensor may override."""
     COMMON = (
-        Attr("clip_value", "float", None, "Bound of each gradient element, applied before "
-             "clip_norm; none: no bound.", minimum=1e-30, optional=True),
-        Attr("clip_norm", "float", None, "Bound of the length of all gradients together; none: no "
-             "bound.", minimum=1e-30, optional=True),
+        Attr("clip_value", "float", None, "Limit of each gradient element, applied before "
+             "clip_norm; none: no limit.", minimum=1e-30, optional=True),
+        Attr("clip_norm", "float", None, "Limit of the length of all gradients together; none: no "
+             "limit.", minimum=1e-30, optional=True),
         Attr("weight_decay", "float", 0.0, "Share, times the learning rate, by which weights "
              "shrink.",
              minimum=0),

@@ -199,7 +199,7 @@ def modules_named_in_kernels() -> set[str]:
     """Modules of nodeflow that any text of a generated kernel imports, as written in strings."""
     pattern = re.compile(r"(?:from|import)\s+(nodeflow(?:\.\w+)+)")
     found: set[str] = set()
-    for path in PACKAGE.rglob("*.py"):
+    for path in (PACKAGE / "engine").rglob("*.py"):  # it alone generates kernels
         for item in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(item, ast.Constant) and isinstance(item.value, str):
                 found.update(pattern.findall(item.value))

@@ -149,7 +149,7 @@ def test_missing_edits_are_counted_where_the_user_sees_it(window):
     in_dialog(press("restore"))
     window.files.recovery.offer()
     assert names(window) == {"a0"}
-    assert "except for the last 2 edits" in window.info.text
+    assert "all but the last 2 edits" in window.info.text
 
 
 @pytest.mark.thorough

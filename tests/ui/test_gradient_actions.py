@@ -74,7 +74,7 @@ def test_the_menu_of_a_node_checks_it_and_draws_a_badge(qtbot, window):
     found = wait_for(qtbot, window)
     assert {n: c.verdict for n, c in found.items()} == {"squared": "right"}
     assert badges(window).keys() == {"squared"} and badges(window)["squared"].startswith("∇ ")
-    assert "1 gradient is right" in window.info.text
+    assert "1 gradient is correct" in window.info.text
     assert greens(window, squared) >= 40
     hit = window.canvas.viewport.hit_test(window.canvas.viewport.node_rect(squared).center())
     assert "right, to a relative error of" in tooltip(window.canvas.scene, hit)

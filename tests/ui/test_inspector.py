@@ -365,8 +365,8 @@ def test_a_csv_dataset_asks_for_its_file(window, qtbot, tmp_path):
     assert value(window, node, "source") == f"csv:{path}"
     assert "features" in window.panels["inspector"].outside.page.attributes.attr_rows
     rows = window.panels["inspector"].outside.page.attributes.attr_rows
-    assert rows["features"].editor.field.placeholderText() == "all but labels and text"
-    assert rows["labels"].editor.field.placeholderText() == "the last one"
+    assert rows["features"].editor.field.placeholderText() == "all columns except labels and text"
+    assert rows["labels"].editor.field.placeholderText() == "the last column"
     shown = [part.text() for part in window.panels["inspector"].outside.page.findChildren(QLabel)]
     assert not any("not known" in text and "source" in text for text in shown)
 
@@ -504,7 +504,7 @@ def test_json_errors_name_the_column():
         ("dropout", "seed", "same as training"),
         ("max_pool2d", "strides", "their size"),
         ("attention", "scale", "1 / sqrt(d)"),
-        ("transpose", "perm", "automatic"),
+        ("transpose", "perm", "reversed"),
     ],
 )
 def test_an_empty_field_says_what_it_means(window, op, attr, said):
@@ -539,9 +539,9 @@ def test_options_of_data_say_what_none_means(window, tmp_path):
     (tmp_path / "a.csv").write_text("x,y\n1,2\n3,4\n")
     select(window, "dataset", {"source": f"csv:{tmp_path / 'a.csv'}"})
     for name, text in (
-        ("types", "a guess, also for columns left out"),
-        ("categories", "those of the file, also for columns left out"),
-        ("statistics", "those of the train rows, also of features left out"),
+        ("types", "guess all types"),
+        ("categories", "take all from the file"),
+        ("statistics", "take all from the train rows"),
         ("order_by", "the order of the file"),
     ):
         assert row(window, name).editor.field.placeholderText() == text, name

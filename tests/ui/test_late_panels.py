@@ -115,6 +115,7 @@ def seen(open_window, early: bool) -> dict[str, list]:
     for name in BOTTOM:
         window.docking.show(name)
         QApplication.processEvents()
+        window.actions_.refresh_now()  # which a timer does soon
         window.panels["training"].draw()
         found[name] = shown(window.panels[name])
     return found

@@ -116,7 +116,7 @@ def test_a_graph_that_differs_is_said_and_can_be_opened(qtbot, window, panel, ru
     assert not window.pages.past_bar.graph.isVisible()
     go(qtbot, window, panel, first)
     bar = window.pages.past_bar
-    assert "trained another graph (1 difference)" in bar.text.text() and bar.graph.isVisible()
+    assert "trained a different graph (1 difference)" in bar.text.text() and bar.graph.isVisible()
     window.workspace.root.mark_saved()
     qtbot.mouseClick(bar.graph, LEFT)
     qtbot.waitUntil(lambda: window.workspace.title == first.name, timeout=20000)

@@ -54,7 +54,7 @@ def test_the_last_rows_have_no_next(window, qtbot, engine, data):
     data.show_batch("validation", 400)
     qtbot.waitUntil(lambda: data.text == "Validation rows 401–500")
     assert not window.data_chooser.next.isEnabled()
-    assert "last" in window.actions_.blocked("data_next").reason
+    assert "no later rows" in window.actions_.blocked("data_next").reason
 
 
 @pytest.mark.thorough

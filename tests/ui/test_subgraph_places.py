@@ -437,7 +437,7 @@ def test_a_subgraph_used_by_an_unused_one_alone_says_so(alone, qtbot):
     alone.panels["palette"].go_to("subgraph/subgraph")
     alone.panels["palette"].tree.setFocus()
     press(alone, qtbot, Key.Key_Delete)
-    assert "Used by sums/subgraph:" in alone.info.text and len(root.subgraphs) == 2
+    assert "Used by sums/subgraph. Unpack or delete" in alone.info.text and len(root.subgraphs) == 2
     alone.workspace.go_to(())
     qtbot.mouseClick(alone.info.button, LEFT)
     assert alone.workspace.path == ("@sums",) and len(alone.canvas.selection.nodes()) == 1

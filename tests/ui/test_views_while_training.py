@@ -82,7 +82,7 @@ def test_the_viewer_shows_regions_of_a_node_without_a_view(window, qtbot):
     assert "values of 16 units" in canvas.accessibleDescription()
     window.canvas.selection.select([window.workspace.document.node_named("losses").id])
     qtbot.mouseClick(tab, LEFT)
-    wanted = "depends on y, too"
+    wanted = "also depends on y"
     qtbot.waitUntil(lambda: wanted in canvas.accessibleDescription(), timeout=20_000)
 
 

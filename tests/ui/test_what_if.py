@@ -463,7 +463,7 @@ def test_an_override_follows_its_node_and_goes_with_it(qtbot, window):
     wait_for(qtbot, window, "scaled", 18)
     commands.remove(document, [product])
     assert not window.overrides
-    assert "renamed is gone" in window.status.text.text()
+    assert "renamed no longer exists" in window.status.text.text()
     document.undo()
     wait_for(qtbot, window, "scaled", 3 * total_of(X @ W))
     assert not window.overrides and not window.canvas.scene.overridden.any()

@@ -62,7 +62,7 @@ OPTIONS = (
         "json",
         None,
         'Types of columns, such as {"city": "category"}: number, integer, boolean, date, category '
-        "or text. The types of other columns are guessed.",
+        "or text. The types of other columns are guessed; none: guess all types.",
         values="type",
     ),
     PerColumn(
@@ -70,7 +70,7 @@ OPTIONS = (
         "json",
         None,
         "Categories and classes of columns, in the order of their numbers. Other columns take them "
-        "from the file.",
+        "from the file; none: take all from the file.",
         values="names",
     ),
     CLASS_NAMES,
@@ -110,7 +110,8 @@ OPTIONS = (
         "json",
         None,
         "Mean and deviation of features for standardize, and the replacement for missing values, "
-        'such as {"age": {"fill": 40.5}}. Other features take them from the train rows.',
+        'such as {"age": {"fill": 40.5}}. Other features take them from the train rows; none: '
+        "take all from the train rows.",
         values="numbers",
     ),
     Attr(

@@ -252,8 +252,7 @@ def _optional(parse: Callable[[str], Any], **more: Any) -> Callable[[Attr, Theme
 
 def _name_list(attr: Attr, theme: Theme) -> Editor:
     """Return an editor of names. An empty field shows its meaning, as ``the last one``."""
-    _, _, meaning = attr.doc.partition("empty: ")
-    empty = meaning.partition(".")[0] or "all"
+    empty = meaning(attr, "all")
     return TextEditor(attr, theme, _names, show=_show_names, empty=empty, empty_is_none=True)
 
 

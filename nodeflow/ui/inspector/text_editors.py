@@ -109,8 +109,8 @@ def shown_by(show: Callable[[Any], str], value: Any) -> str:
 
 
 def meaning(attr: Attr, otherwise: str = "automatic") -> str:
-    """Return the meaning of "none": ``no limit`` if the text says "none is no limit"."""
-    found = re.search(r"\bnone (?:is|means) ([^.;]+)", attr.doc)
+    """Return the meaning of an empty field: ``no limit`` if the text says "none: no limit"."""
+    found = re.search(r"\b(?:none|empty): ([^.;]+)", attr.doc)
     return found[1] if found else otherwise
 
 

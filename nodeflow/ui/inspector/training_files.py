@@ -27,7 +27,7 @@ class TrainingFilesSection(Section):
         self.place = ElidedLabel("")
         self.remove = QToolButton()
         self.remove.setIcon(icon("x", theme, "ink_muted", 14))
-        self.remove.setToolTip(f"Stop writing {name} files")
+        self.remove.setToolTip(plain_tip(f"Stop writing {name} files"))
         self.remove.setAccessibleName(f"Write no {name} files")
         self.remove.clicked.connect(self._on_removed)
         self.line = row(self.place, self.remove)

@@ -65,7 +65,6 @@ class PointsPanel(QWidget):
         for combo, entries in ((self.methods, methods().items()), (self.metrics, METRICS)):
             for value, text in entries:
                 combo.addItem(text, value)
-        self.methods.setVisible(self.methods.count() > 1)
         self.search = QLineEdit()
         self.search.setPlaceholderText("Search labels and rows")
         self.search.setAccessibleName("Search points")
@@ -101,6 +100,7 @@ class PointsPanel(QWidget):
         layout = column(head, gap=1, margins=2)
         layout.addLayout(body, 1)
         content.setLayout(layout)
+        self.methods.setVisible(self.methods.count() > 1)
         self._nothing = label(NOTHING, "muted", wrap=True)
         self._nothing.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self._pages = QStackedLayout(self)

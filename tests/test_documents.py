@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nodeflow.cli.definition import COMMAND_NAMES, COMMANDS, build_parser
+from nodeflow.cli.definition.all_commands import COMMAND_NAMES, COMMANDS, build_parser
 from nodeflow.cli.environment import Environment
 from nodeflow.cli.main import main
 from nodeflow.data.catalog import SOURCES

@@ -1,7 +1,7 @@
 """The generated pages of the documentation, as Markdown by file name.
 
 They derive from the declarations that the program itself uses: the registries of ops, data sources
-and rewrites, ``nodeflow/cli/definition.py`` and ``nodeflow/train/settings.py``. ``docs/conf.py``
+and rewrites, ``nodeflow/cli/definition`` and ``nodeflow/train/settings.py``. ``docs/conf.py``
 writes the pages when the site is built.
 """
 
@@ -10,8 +10,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 
-from nodeflow.cli.definition import COMMANDS
-from nodeflow.cli.options import Command, Option, setting_option
+from nodeflow.cli.definition.all_commands import COMMANDS
+from nodeflow.cli.definition.options import Command, Option, setting_option
 from nodeflow.data.catalog import SOURCES
 from nodeflow.engine.plan.passes import rewrites_in_order
 from nodeflow.graph.declaration import Attr, Port

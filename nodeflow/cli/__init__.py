@@ -1,4 +1,4 @@
-"""The command line. `definition` holds its commands and options as data, with a module per command.
+"""The command line. `definition` holds its commands as data, `commands` has a module for each.
 
 `main` parses the arguments and calls the command's function with them and an `Environment` (streams
 and working folder), so tests run in-process. A command prints results on standard output and

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
 
-from nodeflow.cli.definition import COMMAND_NAMES, build_parser
+from nodeflow.cli.definition.all_commands import COMMAND_NAMES, build_parser
 from nodeflow.cli.environment import DONE, INTERRUPTED, PROBLEM, SYNTAX, Environment
 from nodeflow.errors import NodeflowError, suggest
 from nodeflow.file_reading import chosen_limit, limited

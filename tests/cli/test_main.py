@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from nodeflow.cli.definition import COMMAND_NAMES
+from nodeflow.cli.definition.all_commands import COMMAND_NAMES
 from nodeflow.cli.main import main
 from nodeflow.resources import example, examples
 
@@ -72,7 +72,7 @@ def test_interrupting_is_exit_code_130(monkeypatch):
     def interrupt(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("nodeflow.cli.run.run", interrupt)
+    monkeypatch.setattr("nodeflow.cli.commands.computation.run.run", interrupt)
     assert main(["run", "x.flow"]) == 130
 
 
@@ -185,7 +185,7 @@ def _cores() -> int:
 
 def test_the_ways_to_prepare_pictures_are_those_that_exist():
     """The help lists them without importing the readers of data."""
-    from nodeflow.cli.options import PREPARE
+    from nodeflow.cli.definition.options import PREPARE
     from nodeflow.data.pictures.preparation import WAYS
 
     assert PREPARE.settings["choices"] == tuple(WAYS)

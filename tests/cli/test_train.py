@@ -10,9 +10,9 @@ import time
 import numpy as np
 import pytest
 
-from nodeflow.cli.definition import build_parser
-from nodeflow.cli.train import from_options
-from nodeflow.cli.values import parse_setting
+from nodeflow.cli.commands.training.train import from_options
+from nodeflow.cli.definition.all_commands import build_parser
+from nodeflow.cli.option_values import parse_setting
 from nodeflow.resources import example
 from nodeflow.train.saving.weights import load_weights
 from nodeflow.train.settings import TrainingSettings, declared

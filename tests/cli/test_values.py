@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from nodeflow.cli.values import ArgumentProblem, parse_setting, read_feed
+from nodeflow.cli.option_values import ArgumentProblem, parse_setting, read_feed
 from nodeflow.data.feed_files import read_picture
 from nodeflow.data.pictures.preparation import prepare_mnist
 from nodeflow.errors import FeedError, FileProblem, LiteralError, NodeflowError

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from nodeflow import file_reading
-from nodeflow.cli.values import read_feed
+from nodeflow.cli.option_values import read_feed
 from nodeflow.data.catalog import dataset_columns, open_dataset, source_at
 from nodeflow.data.errors import DataFormatError
 from nodeflow.data.idx import read_idx

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nodeflow.cli.values import read_feed
+from nodeflow.cli.option_values import read_feed
 from nodeflow.data.array_files import opened_npz, read_npy
 from nodeflow.data.catalog import dataset_columns, open_dataset
 from nodeflow.data.idx import read_idx

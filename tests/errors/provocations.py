@@ -15,7 +15,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from nodeflow.cli.definition import build_parser
+from nodeflow.cli.definition.all_commands import build_parser
 from nodeflow.cli.environment import Environment
 from nodeflow.errors import NodeflowError
 

@@ -24,7 +24,7 @@ EACH_AND_ALL = [pytest.param({name}, id=name) for name in NAMES] + [
 LINT = "import sys; sys.argv[1:] = []; from importlinter.cli import lint_imports; "
 LINT += "sys.exit(lint_imports())"
 HELP = """
-from nodeflow.cli.definition import build_parser
+from nodeflow.cli.definition.all_commands import build_parser
 
 def show(parser):
     print(parser.format_help())

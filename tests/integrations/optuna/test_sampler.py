@@ -117,7 +117,8 @@ def test_one_line_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch):
 
 @pytest.mark.thorough
 def test_it_is_imported_only_where_it_is_chosen():
-    text = "import sys, nodeflow.cli.sweep, nodeflow.sweeps.sweep, nodeflow.ui.app; "
+    text = "import sys, nodeflow.cli.commands.training.sweep; "
+    text += "import nodeflow.sweeps.sweep, nodeflow.ui.app; "
     text += "from nodeflow.ui.panels.panel import discover_panels; discover_panels(); "
     text += "from nodeflow.manifests import integrations; "
     text += "[one.software and one.software.is_installed for one in integrations()]; "

@@ -25,8 +25,8 @@ from dataclasses import dataclass, field
 from typing import IO, TextIO
 
 from nodeflow.cli.environment import INTERRUPTED, PROBLEM, Environment
+from nodeflow.cli.option_values import ArgumentProblem
 from nodeflow.cli.several_processes import Launcher
-from nodeflow.cli.values import ArgumentProblem
 from nodeflow.host.child_process import die_with_starter, end_with_input
 from nodeflow.integrations.jax.parallel.errors import PeerLost, ProcessesProblem
 from nodeflow.integrations.jax.parallel.peers import (

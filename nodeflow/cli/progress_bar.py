@@ -6,7 +6,7 @@ import shutil
 import time
 
 from nodeflow.cli.environment import Environment
-from nodeflow.cli.output import duration
+from nodeflow.cli.output_format import duration
 
 REDRAW_SECONDS = 0.1
 

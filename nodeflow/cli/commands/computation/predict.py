@@ -13,10 +13,10 @@ import numpy as np
 
 from nodeflow.atomic_write import replacing, writing
 from nodeflow.cli.environment import Environment
-from nodeflow.cli.load import load_task, open_session
-from nodeflow.cli.output import plural, say_needs, show_notices
-from nodeflow.cli.progress import Progress
-from nodeflow.cli.values import ArgumentProblem
+from nodeflow.cli.load_graph import load_task, open_session
+from nodeflow.cli.option_values import ArgumentProblem
+from nodeflow.cli.output_format import plural, say_needs, show_notices
+from nodeflow.cli.progress_bar import Progress
 from nodeflow.document.build.data_misfit import check_fit, misfits
 from nodeflow.document.build.predictions import Batch, Predictions
 from nodeflow.document.build.task import Task

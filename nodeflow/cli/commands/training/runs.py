@@ -10,8 +10,8 @@ from typing import Any
 
 from nodeflow.atomic_write import write_atomically
 from nodeflow.cli.environment import DONE, PROBLEM, Environment
-from nodeflow.cli.output import json_line, show_notices, value_text
-from nodeflow.cli.progress import Progress
+from nodeflow.cli.output_format import json_line, show_notices, value_text
+from nodeflow.cli.progress_bar import Progress
 from nodeflow.document.diff.text import as_json as difference_json
 from nodeflow.document.diff.text import lines
 from nodeflow.errors import FileProblem

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from nodeflow.atomic_write import write_atomically, writing
 from nodeflow.cli.environment import Environment
-from nodeflow.cli.load import load_task, open_session
-from nodeflow.cli.output import json_line
-from nodeflow.cli.values import ArgumentProblem
+from nodeflow.cli.load_graph import load_task, open_session
+from nodeflow.cli.option_values import ArgumentProblem
+from nodeflow.cli.output_format import json_line
 from nodeflow.document.io import flow
 from nodeflow.document.model.records import Json
 from nodeflow.exchange.code_targets import DOCUMENT, export_code, module_name

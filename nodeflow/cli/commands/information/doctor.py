@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 
 from nodeflow.cli.environment import Environment
-from nodeflow.cli.output import json_line, plural
-from nodeflow.cli.values import ArgumentProblem
+from nodeflow.cli.option_values import ArgumentProblem
+from nodeflow.cli.output_format import json_line, plural
 from nodeflow.number_text import bytes_text
 
 

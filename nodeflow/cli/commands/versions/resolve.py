@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 
 from nodeflow.cli.environment import DONE, PROBLEM, Environment
-from nodeflow.cli.output import json_line, plural
-from nodeflow.cli.values import ArgumentProblem
+from nodeflow.cli.option_values import ArgumentProblem
+from nodeflow.cli.output_format import json_line, plural
 from nodeflow.document.diff.conflicts import Conflict, conflicts_of, name_of, node_name
 from nodeflow.document.diff.problems import values_in_words
 from nodeflow.document.diff.resolve import resolve_all

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 
 from nodeflow.cli.environment import Environment
-from nodeflow.cli.load import load_task, open_session
-from nodeflow.cli.output import json_line, say_needs, show_notices, value_text, write_trace
+from nodeflow.cli.load_graph import load_task, open_session
+from nodeflow.cli.output_format import json_line, say_needs, show_notices, value_text, write_trace
 from nodeflow.errors import FetchError
 from nodeflow.train.saving.weights import check_writable
 
@@ -19,7 +19,7 @@ def run(arguments: argparse.Namespace, environment: Environment) -> None:
         NodeflowError: an error in file, feeds, graph or run.
     """
     if arguments.output:
-        from nodeflow.cli.predict import predict
+        from nodeflow.cli.commands.computation.predict import predict
 
         predict(arguments, environment)
         return

@@ -1,8 +1,8 @@
-"""The commands about data, sweeps and runs, as data; `definition` has all commands."""
+"""The commands about data, sweeps and runs, as data; `all_commands` lists them with the others."""
 
 from __future__ import annotations
 
-from nodeflow.cli.options import (
+from nodeflow.cli.definition.options import (
     ALLOW_DATA,
     ANY_FILE,
     DATA_DIR,
@@ -28,11 +28,16 @@ DATA = Command(
     "list, look at, locate and download data sets",
     "",
     parts=(
-        Command("list", "list the data sources", "nodeflow.cli.data:list_sources", (JSON,)),
+        Command(
+            "list",
+            "list the data sources",
+            "nodeflow.cli.commands.information.data:list_sources",
+            (JSON,),
+        ),
         Command(
             "show",
             "print the columns of a data file: types, missing values, distributions",
-            "nodeflow.cli.data:show",
+            "nodeflow.cli.commands.information.data:show",
             (
                 option("data", help="data file, or folder of pictures", metavar="FILE"),
                 option(
@@ -54,13 +59,13 @@ DATA = Command(
         Command(
             "where",
             "list the folders that are searched for MNIST",
-            "nodeflow.cli.data:where",
+            "nodeflow.cli.commands.information.data:where",
             (DATA_DIR, JSON),
         ),
         Command(
             "fetch",
             "download a data set",
-            "nodeflow.cli.data:fetch",
+            "nodeflow.cli.commands.information.data:fetch",
             (
                 option("name", help="data set to download, such as mnist", metavar="NAME"),
                 option(
@@ -106,7 +111,7 @@ def _sampler_options() -> tuple[Option, ...]:
 SWEEP = Command(
     "sweep",
     "train a graph with many values of its attributes and settings, and print the best",
-    "nodeflow.cli.sweep:sweep",
+    "nodeflow.cli.commands.training.sweep:sweep",
     (
         FILE,
         option(
@@ -161,7 +166,7 @@ def _run_files() -> tuple[Command, ...]:
         Command(
             each.name,
             each.fields["help"],
-            "nodeflow.cli.runs:write_files",
+            "nodeflow.cli.commands.training.runs:write_files",
             (
                 option("runs", help="runs to write", metavar="RUN", nargs="+"),
                 option("-o", "--output", help=each.fields["folder"], metavar="DIR", required=True),
@@ -174,7 +179,7 @@ def _run_files() -> tuple[Command, ...]:
         Command(
             each.name,
             each.fields["help"],
-            "nodeflow.cli.runs:import_runs",
+            "nodeflow.cli.commands.training.runs:import_runs",
             (option("folder", help=each.fields["folder"], metavar="DIR"), READ_LIMIT, JSON),
         )
         for each in offers("run_import")
@@ -190,7 +195,7 @@ RUNS = Command(
         Command(
             "list",
             "list the runs, newest first",
-            "nodeflow.cli.runs:list_runs",
+            "nodeflow.cli.commands.training.runs:list_runs",
             (
                 option("--of", help="only the runs of this .flow file", metavar="FILE"),
                 option("--most", help="maximum number of runs", type=whole_number(1), metavar="N"),
@@ -198,19 +203,22 @@ RUNS = Command(
             ),
         ),
         Command(
-            "show", "print everything known about a run", "nodeflow.cli.runs:show", (RUN, JSON)
+            "show",
+            "print everything known about a run",
+            "nodeflow.cli.commands.training.runs:show",
+            (RUN, JSON),
         ),
         Command(
             "curves",
             "print the loss of every step and the metrics of every epoch as CSV",
-            "nodeflow.cli.runs:curves",
+            "nodeflow.cli.commands.training.runs:curves",
             (RUN, option("--csv", help="file to write instead", metavar="FILE"), JSON),
         ),
         Command(
             "at",
             "compute a step of a run again and print its tensors: variables from before the "
             "step, its batch, gradients",
-            "nodeflow.cli.runs:at",
+            "nodeflow.cli.commands.training.runs:at",
             (
                 RUN,
                 option("step", help="counted from 1", type=whole_number(1), metavar="STEP"),
@@ -227,7 +235,7 @@ RUNS = Command(
             "diff",
             "print why two runs differ: the last common step, their edits since then, and their "
             "differences at the end; exit status 1 if there are any",
-            "nodeflow.cli.runs:diff",
+            "nodeflow.cli.commands.training.runs:diff",
             (
                 option("before", help="a run", metavar="A"),
                 option("after", help="another run", metavar="B"),
@@ -237,7 +245,7 @@ RUNS = Command(
         Command(
             "export",
             "write a run to a folder: run.json, curves.csv, graph.flow, tables and weights",
-            "nodeflow.cli.runs:export_run",
+            "nodeflow.cli.commands.training.runs:export_run",
             (
                 RUN,
                 option("-o", "--output", help="folder to create", metavar="DIR", required=True),
@@ -248,13 +256,13 @@ RUNS = Command(
         Command(
             "delete",
             "delete runs with their curves and weights",
-            "nodeflow.cli.runs:delete",
+            "nodeflow.cli.commands.training.runs:delete",
             (option("runs", help="runs to delete", metavar="RUN", nargs="+"), JSON),
         ),
         Command(
             "limit",
             "print or set how much all runs may take on disk (default: 2GB)",
-            "nodeflow.cli.runs:show_limit",
+            "nodeflow.cli.commands.training.runs:show_limit",
             (option("size", help="such as 500MB", metavar="SIZE", nargs="?"), JSON),
         ),
     ),

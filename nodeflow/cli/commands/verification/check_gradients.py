@@ -6,9 +6,9 @@ import argparse
 from dataclasses import asdict
 
 from nodeflow.cli.environment import DONE, PROBLEM, Environment
-from nodeflow.cli.load import load_task, open_session
-from nodeflow.cli.output import json_line, plural
-from nodeflow.cli.progress import Progress
+from nodeflow.cli.load_graph import load_task, open_session
+from nodeflow.cli.output_format import json_line, plural
+from nodeflow.cli.progress_bar import Progress
 from nodeflow.document.build.gradient_checks import GradientChecks
 from nodeflow.engine.gradient_check.check import WRONG
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from nodeflow.cli.environment import DONE, PROBLEM, Environment
-from nodeflow.cli.output import json_line, plural
+from nodeflow.cli.output_format import json_line, plural
 from nodeflow.document.diff.conflicts import described
 from nodeflow.document.diff.merge import merge as merge_documents
 from nodeflow.document.io import flow

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 
 from nodeflow.cli.environment import DONE, PROBLEM, Environment
-from nodeflow.cli.load import load_document
-from nodeflow.cli.output import json_line
+from nodeflow.cli.load_graph import load_document
+from nodeflow.cli.output_format import json_line
 from nodeflow.data.errors import OutsideData
 from nodeflow.document.build.build import build
 from nodeflow.document.build.saved_weights import weights_path

@@ -14,9 +14,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from nodeflow.cli.environment import DONE, INTERRUPTED, PROBLEM, Environment
-from nodeflow.cli.load import load_document
-from nodeflow.cli.output import duration, json_line, plural
-from nodeflow.cli.values import ArgumentProblem, ArgumentSyntax, split_assignment
+from nodeflow.cli.load_graph import load_document
+from nodeflow.cli.option_values import ArgumentProblem, ArgumentSyntax, split_assignment
+from nodeflow.cli.output_format import duration, json_line, plural
 from nodeflow.document.analysis.dataset_node import allow_source
 from nodeflow.document.edit import commands
 from nodeflow.document.edit.sweep_settings import spec_texts, sweep_of

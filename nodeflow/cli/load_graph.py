@@ -6,8 +6,8 @@ import argparse
 from pathlib import Path
 
 from nodeflow.cli.environment import Environment
-from nodeflow.cli.output import show_notices
-from nodeflow.cli.values import ArgumentProblem, parse_setting, read_feed, split_assignment
+from nodeflow.cli.option_values import ArgumentProblem, parse_setting, read_feed, split_assignment
+from nodeflow.cli.output_format import show_notices
 from nodeflow.data.catalog import SOURCES, source_at
 from nodeflow.document.analysis.dataset_node import allow_source, document_folder
 from nodeflow.document.analysis.paths import find_name

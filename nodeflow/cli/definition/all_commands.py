@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import argparse
 
-from nodeflow.cli.definition_exchange import EXPORT, IMPORT, VERIFY
-from nodeflow.cli.definition_runs import DATA, RUNS, SWEEP
-from nodeflow.cli.options import (
+from nodeflow.cli.definition.exchange_commands import EXPORT, IMPORT, VERIFY
+from nodeflow.cli.definition.options import (
     ALLOW_DATA,
     ANY_FILE,
     DATA_DIR,
@@ -43,13 +42,14 @@ from nodeflow.cli.options import (
     training_options,
     whole_number,
 )
+from nodeflow.cli.definition.run_commands import DATA, RUNS, SWEEP
 from nodeflow.manifests import offers
 
 ALL_COMMANDS = (
     Command(
         "run",
         "compute tensors of a graph and print them",
-        "nodeflow.cli.run:run",
+        "nodeflow.cli.commands.computation.run:run",
         (
             FILE,
             FETCH,
@@ -81,7 +81,7 @@ ALL_COMMANDS = (
     Command(
         "bench",
         "measure the time of a run, and of a training step if the graph has an optimizer",
-        "nodeflow.cli.bench:bench",
+        "nodeflow.cli.commands.computation.bench:bench",
         (
             FILE,
             FETCH,
@@ -116,7 +116,7 @@ ALL_COMMANDS = (
     Command(
         "train",
         "train a graph and print its loss and metrics",
-        "nodeflow.cli.train:train",
+        "nodeflow.cli.commands.training.train:train",
         (
             FILE,
             training_options,
@@ -181,7 +181,7 @@ ALL_COMMANDS = (
     Command(
         "new",
         "make a graph that learns from a data file",
-        "nodeflow.cli.new:new",
+        "nodeflow.cli.commands.models.new:new",
         (
             option("data", help="data file, or folder of pictures", metavar="DATA"),
             option(
@@ -208,7 +208,7 @@ ALL_COMMANDS = (
     Command(
         "check",
         "list all problems of one or more graphs, with node and port",
-        "nodeflow.cli.check:check",
+        "nodeflow.cli.commands.verification.check:check",
         (
             option("files", help="the .flow files", metavar="FILE", nargs="+"),
             SET,
@@ -222,7 +222,7 @@ ALL_COMMANDS = (
     Command(
         "check-gradients",
         "compare the gradients of nodes with finite differences; exit status 1 if one is wrong",
-        "nodeflow.cli.check_gradients:check_gradients",
+        "nodeflow.cli.commands.verification.check_gradients:check_gradients",
         (
             FILE,
             option(
@@ -252,7 +252,7 @@ ALL_COMMANDS = (
     Command(
         "diff",
         "print the differences between two graphs; exit status 1 if there are any",
-        "nodeflow.cli.diff:diff",
+        "nodeflow.cli.commands.versions.diff:diff",
         (
             option("before", help="the .flow file before", metavar="A.flow"),
             option("after", help="the .flow file after", metavar="B.flow"),
@@ -276,7 +276,7 @@ ALL_COMMANDS = (
         "merge",
         "merge the changes of two graphs since their common ancestor; exit status 1 if some "
         "conflict",
-        "nodeflow.cli.merge:merge",
+        "nodeflow.cli.commands.versions.merge:merge",
         (
             option("base", help="the .flow file of the common ancestor", metavar="BASE"),
             option("ours", help="the .flow file with our changes", metavar="OURS"),
@@ -290,7 +290,7 @@ ALL_COMMANDS = (
     Command(
         "resolve",
         "list or decide the conflicts that a merge left in a graph; exit status 1 if any is left",
-        "nodeflow.cli.resolve:resolve",
+        "nodeflow.cli.commands.versions.resolve:resolve",
         (
             FILE,
             option(
@@ -313,13 +313,13 @@ ALL_COMMANDS = (
     Command(
         "ops",
         "list all ops, or describe one",
-        "nodeflow.cli.ops:ops",
+        "nodeflow.cli.commands.information.ops:ops",
         (option("name", help="op to describe", metavar="NAME", nargs="?"), PLUGINS, JSON),
     ),
     Command(
         "render",
         "draw a graph as PNG, SVG, PDF or a web page",
-        "nodeflow.cli.render:render",
+        "nodeflow.cli.commands.computation.render:render",
         (
             FILE,
             option(
@@ -351,7 +351,7 @@ ALL_COMMANDS = (
     Command(
         "doctor",
         "print versions, threads, BLAS, cache and display for a bug report, or write one",
-        "nodeflow.cli.doctor:doctor",
+        "nodeflow.cli.commands.information.doctor:doctor",
         (
             option(
                 "--bundle",

@@ -7,8 +7,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 from nodeflow.cli.environment import Environment
-from nodeflow.cli.output import json_line, number, plural
-from nodeflow.cli.progress import Progress
+from nodeflow.cli.output_format import json_line, number, plural
+from nodeflow.cli.progress_bar import Progress
 from nodeflow.data.catalog import SOURCES
 from nodeflow.data.errors import DataFormatError
 from nodeflow.data.fetch import Progress as Fetched

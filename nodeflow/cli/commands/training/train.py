@@ -9,8 +9,9 @@ from contextlib import ExitStack, nullcontext
 from pathlib import Path
 
 from nodeflow.cli.environment import DONE, INTERRUPTED, PROBLEM, Environment
-from nodeflow.cli.load import load_task, open_session
-from nodeflow.cli.output import (
+from nodeflow.cli.load_graph import load_task, open_session
+from nodeflow.cli.option_values import ArgumentProblem
+from nodeflow.cli.output_format import (
     duration,
     json_line,
     number,
@@ -20,9 +21,8 @@ from nodeflow.cli.output import (
     value_text,
     write_trace,
 )
-from nodeflow.cli.progress import Progress
+from nodeflow.cli.progress_bar import Progress
 from nodeflow.cli.several_processes import launcher_of
-from nodeflow.cli.values import ArgumentProblem
 from nodeflow.document.build.built import Build
 from nodeflow.document.build.task import Task
 from nodeflow.document.build.variable_ids import slot_names, variable_ids

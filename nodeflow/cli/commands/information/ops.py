@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import Any
 
 from nodeflow.cli.environment import Environment
-from nodeflow.cli.output import json_line
+from nodeflow.cli.output_format import json_line
 from nodeflow.document.analysis.declarations import declarations
 from nodeflow.errors import UnknownOp, suggest
 from nodeflow.graph.declaration import Attr, NodeDeclaration, Port

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nodeflow.cli.options import (
+from nodeflow.cli.definition.options import (
     ALLOW_DATA,
     ANY_FILE,
     DATA_DIR,
@@ -73,7 +73,7 @@ IMPORT = Command(
     "import",
     "import a model of another program: "
     + " or ".join(each.fields["help"] for each in offers("importer")),
-    "nodeflow.cli.import_model:import_model",
+    "nodeflow.cli.commands.models.import_model:import_model",
     (
         _model_option,
         option(
@@ -100,7 +100,7 @@ IMPORT = Command(
 EXPORT = Command(
     "export",
     _export_help(),
-    "nodeflow.cli.export_model:export_graph",
+    "nodeflow.cli.commands.models.export_model:export_graph",
     (
         FILE,
         _export_options,
@@ -142,7 +142,7 @@ EXPORT = Command(
 VERIFY = Command(
     "verify",
     "compare every value of a graph with what another program computes",
-    "nodeflow.cli.verify:verify",
+    "nodeflow.cli.commands.verification.verify:verify",
     (
         FILE,
         _against_options,

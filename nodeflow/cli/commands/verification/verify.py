@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 
 from nodeflow.cli.environment import Environment
-from nodeflow.cli.load import load_task, open_session
-from nodeflow.cli.output import json_line, show_notices
+from nodeflow.cli.load_graph import load_task, open_session
+from nodeflow.cli.output_format import json_line, show_notices
 from nodeflow.exchange.comparison import NotVerified
 from nodeflow.exchange.comparison import verify as compared
 from nodeflow.exchange.peers import peer

@@ -7,8 +7,8 @@ from collections import Counter
 from pathlib import Path
 
 from nodeflow.cli.environment import Environment
-from nodeflow.cli.output import json_line, plural
-from nodeflow.cli.values import ArgumentProblem
+from nodeflow.cli.option_values import ArgumentProblem
+from nodeflow.cli.output_format import json_line, plural
 from nodeflow.exchange.importing import INITIAL_SUFFIX, WEIGHTS_SUFFIX, Imported, beside
 from nodeflow.exchange.importing import import_model as written
 from nodeflow.number_text import bytes_text

@@ -7,8 +7,8 @@ import shlex
 from pathlib import Path
 
 from nodeflow.cli.environment import Environment
-from nodeflow.cli.output import json_line, plural
-from nodeflow.cli.values import ArgumentProblem
+from nodeflow.cli.option_values import ArgumentProblem
+from nodeflow.cli.output_format import json_line, plural
 from nodeflow.data.survey import survey
 from nodeflow.document.analysis.outside_data import outside_data
 from nodeflow.document.edit.data.locate import reanchor

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from nodeflow.atomic_write import write_atomically, writing
 from nodeflow.cli.environment import Environment
-from nodeflow.cli.load import load_document
-from nodeflow.cli.values import ArgumentProblem
+from nodeflow.cli.load_graph import load_document
+from nodeflow.cli.option_values import ArgumentProblem
 from nodeflow.document.build.saved_weights import use_weights
 from nodeflow.drawing.graph_file import svg_file
 from nodeflow.drawing.page import page_file

@@ -1,0 +1,1 @@
+"""Commands that compute or draw a graph: run, bench, render."""

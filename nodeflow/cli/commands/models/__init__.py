@@ -1,0 +1,1 @@
+"""Commands that make graphs, import and export them: new, import, export."""

@@ -1,0 +1,1 @@
+"""Commands that find faults in graphs: check, check-gradients, verify."""

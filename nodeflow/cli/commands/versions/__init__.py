@@ -1,0 +1,1 @@
+"""Commands about versions of a graph: diff, merge, resolve."""

@@ -1,0 +1,1 @@
+"""The command line as data: commands, options and their help."""

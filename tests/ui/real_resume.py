@@ -1,8 +1,8 @@
 """Drives the real program in a process of its own: ``python real_resume.py train|resume ...``.
 
 ``train FILE LOSSES`` opens the file, presses Train, and writes the losses that it has seen to
-LOSSES until it is killed. ``resume PICTURE`` opens the program without a file, presses Resume in
-the question that a crash is followed by, kills the engine in the training, presses Resume again,
+LOSSES until it is killed. ``resume PICTURE`` opens the program without a file, presses Continue in
+the question that a crash is followed by, kills the engine in the training, presses Continue again,
 and prints one JSON object of what the window then shows.
 """
 
@@ -86,7 +86,7 @@ class Driver:
             self._click(box, "Restore")
         elif isinstance(box, QMessageBox):
             self.report["question"] = f"{box.text()} {box.informativeText()}"
-            self._click(box, "Resume")
+            self._click(box, "Continue")
             return True
         elif self.window.link.state == "idle" and self.window.unfinished.step:
             self.window.actions_.trigger("continue")

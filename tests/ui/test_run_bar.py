@@ -135,6 +135,8 @@ def test_the_icons_of_what_trains_differ(window):
     drawn = [window.actions_[name].icon().pixmap(18, 18).toImage() for name in GROUP]
     window.link.has_trained = True
     window.run_bar.update()
+    tip = window.actions_["train"].toolTip()
+    assert "Restart" in tip and "Ctrl+T" in tip and "Undo brings back the learned values" in tip
     drawn.append(window.actions_["train"].icon().pixmap(18, 18).toImage())
     assert all(a != b for i, a in enumerate(drawn) for b in drawn[i + 1 :])
 

@@ -79,6 +79,10 @@ def test_a_stopped_training_goes_on_at_its_step(qtbot, window) -> None:
     step, before = panel.record.last_step, panel.record.losses.values.copy()
     qtbot.waitUntil(lambda: window.unfinished.step == step)
     assert "continue" in window.run_bar.shown
+    assert window.unfinished.text == f"Continue at step {step}"
+    button = window.actions_["continue"]
+    assert button.text() == "Continue"
+    assert f"At step {step}, exactly as if it had not ended" in button.toolTip()
     event = resumed(qtbot, window, lambda: window.actions_.trigger("continue"))
     assert event.step == step
     qtbot.waitUntil(lambda: panel.record.last_step >= step + 20, timeout=PATIENCE)
@@ -91,11 +95,21 @@ def test_a_stopped_training_goes_on_at_its_step(qtbot, window) -> None:
 @pytest.mark.thorough
 def test_nothing_is_kept_of_a_training_that_is_done(qtbot, window) -> None:
     commands.set_training(window.workspace.root, epochs=2)
+    button = window.actions_["continue"]
+    assert "continue" not in window.run_bar.shown
+    qtbot.waitUntil(lambda: "Nothing is learned yet" in button.toolTip())
     with qtbot.waitSignal(
         window.link.training, timeout=PATIENCE, check_params_cb=lambda e: isinstance(e, Done)
     ):
         window.actions_.trigger("train")
     assert folders() == [] and not window.unfinished.step
+    qtbot.waitUntil(lambda: "continue" in window.run_bar.shown)  # more epochs, no interrupted one
+    assert window.unfinished.text == "Continue"
+    qtbot.waitUntil(lambda: "From the learned values" in button.toolTip())
+    assert "as if it had not ended" not in button.toolTip()
+    window.link.initialise()
+    qtbot.waitUntil(lambda: "Nothing is learned yet" in button.toolTip(), timeout=PATIENCE)
+    assert "continue" not in window.run_bar.shown
 
 
 @pytest.mark.thorough
@@ -244,6 +258,8 @@ def test_after_an_edit_it_continues_from_the_learned_values(qtbot, window) -> No
     with qtbot.waitSignal(
         window.link.training, timeout=PATIENCE, check_params_cb=lambda e: isinstance(e, Steps)
     ):
+        tip = window.actions_["continue"].toolTip
+        qtbot.waitUntil(lambda: "From the learned values" in tip())
         window.actions_.trigger("continue")
     assert [each.resume for each in ThreadClient.made[-1].sent if isinstance(each, p.Train)][-1]
     stop(qtbot, window)

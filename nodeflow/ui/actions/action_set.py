@@ -78,6 +78,7 @@ class ActionSet(QObject):
         self._blocked: dict[str, Blocked | None] = {}
         self._keys = {spec.id: spec.shortcuts for spec in self.specs}
         self._icons: dict[str, str] = {spec.id: spec.icon for spec in self.specs}
+        self._tips: dict[str, str] = {spec.id: spec.tip for spec in self.specs}
         self._actions = {spec.id: self._make(spec) for spec in self.specs}
         self._timer = QTimer(self, singleShot=True, interval=REFRESH_MS)
         self._timer.timeout.connect(self.refresh_now)
@@ -181,9 +182,15 @@ class ActionSet(QObject):
         """Refresh all actions after `REFRESH_MS` without another call."""
         self._timer.start()
 
-    def set_text(self, action_id: str, text: str, icon_name: str = "") -> None:
-        """Rename an action: Train becomes Restart, Undo names the command to undo."""
+    def set_text(self, action_id: str, text: str, icon_name: str = "", tip: str = "") -> None:
+        """Rename an action: Train becomes Restart, Undo names the command to undo.
+
+        An empty ``icon_name`` or ``tip`` keeps the one before.
+        """
         action = self._actions[action_id]
+        if tip and self._tips[action_id] != tip:
+            self._tips[action_id] = tip
+            self._describe(self._specs[action_id])
         if action.text() != text:
             action.setText(text)
             _name_buttons(action)
@@ -226,13 +233,14 @@ class ActionSet(QObject):
         title = action.text().replace("&", "").rstrip("…")
         keys = self.all_keys_text(spec.id)
         lines = [f"<b>{escape(title, quote=False)}</b>{f'&nbsp;&nbsp;{keys}' if keys else ''}"]
-        if spec.tip:
-            lines.append(escape(spec.tip, quote=False))
+        tip = self._tips[spec.id]
+        if tip:
+            lines.append(escape(tip, quote=False))
         blocked = self._blocked.get(spec.id)
         if blocked:
             lines.append(f"<i>{escape(blocked.reason, quote=False)}</i>")
         action.setToolTip("<br>".join(lines))
-        self._set_status_tip(action, blocked.reason if blocked else spec.tip)
+        self._set_status_tip(action, blocked.reason if blocked else tip)
         _describe_to_readers(action)
 
     def _set_status_tip(self, action: QAction, text: str) -> None:

@@ -489,7 +489,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
         "Train",
         "Ctrl+T",
         "graduation-cap",
-        "From the initial values; Undo restores learned ones",
+        "From the initial values; Undo brings back learned values",
     ),
     _a(
         "continue",

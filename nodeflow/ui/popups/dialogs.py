@@ -262,7 +262,7 @@ def ask_resume(parent: QWidget, name: str, step: int) -> str:
         "Continue the training",
         f"nodeflow quit unexpectedly while “{name}” was trained. Continue the training?",
         f"It continues at step {count(step)}, as if it had not been interrupted.",
-        {YES: ("Resume", DO), DISCARD: ("Discard", GIVE_UP), CANCEL: ("Later", BACK)},
+        {YES: ("Continue", DO), DISCARD: ("Discard", GIVE_UP), CANCEL: ("Later", BACK)},
         YES,
     )
 

@@ -20,6 +20,15 @@ Buttons would flicker for a shorter run. Stop also replaces Train no sooner, bec
 click of a double-click on Train must not stop the training.
 """
 BRIEF = ("running", "preparing")
+TRAIN = "Train", "graduation-cap", "From the initial values"
+RESTART = (
+    *("Restart", "rotate-ccw"),
+    "Begin again from the initial values. Undo brings back the learned values",
+)
+"""Text, icon and tip of the action that trains from the initial values.
+
+Restart asks no question, because Undo takes it back.
+"""
 
 
 class RunBar(QObject):
@@ -45,6 +54,7 @@ class RunBar(QObject):
         self.shown: tuple[str, ...] = ()
         self._timer = QTimer(self, singleShot=True, interval=LONG_MS)
         self._timer.timeout.connect(self.update)
+        actions.refreshing.connect(self._describe)
         for signal in (link.state_changed, link.training, link.done, link.died, workspace.replaced):
             signal.connect(self.update)
         self.update()
@@ -57,8 +67,8 @@ class RunBar(QObject):
         """
         state = self._link.state
         learned = self._link.has_trained or self._unfinished.step > 0
-        text, icon = ("Restart", "rotate-ccw") if learned else ("Train", "graduation-cap")
-        self._actions.set_text("train", text, icon)
+        self._actions.set_text("train", *(RESTART if learned else TRAIN))
+        self._describe()
         if state in (*BRIEF, "training") and self._timer.isActive():
             return
         if state in BRIEF and "stop" not in self.shown and self.sender() is not self._timer:
@@ -69,6 +79,12 @@ class RunBar(QObject):
         if wanted != self.shown:
             self._show(wanted)
             self._actions.refresh_soon()
+
+    @Slot()
+    def _describe(self) -> None:
+        """Say in the tooltip of Continue where it goes on. An edit may have changed it."""
+        if self._link.has_trained or self._unfinished.step or self._link.state == "paused":
+            self._actions.set_text("continue", "Continue", tip=self._unfinished.tip)
 
     def _show(self, wanted: Sequence[str]) -> None:
         for action in self.shown:

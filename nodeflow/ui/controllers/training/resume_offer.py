@@ -26,7 +26,7 @@ def offer_resume(
 
     Args:
         asks: ask, because this start has asked nothing yet. Otherwise only enable the toolbar's
-            Resume, if the training belongs to the open document.
+            Continue, if the training belongs to the open document.
     """
     found = unfinished()
     if not found:

@@ -199,14 +199,10 @@ class RunController(QObject):
         return True
 
     def _continue(self) -> None:
-        """Go on: after a pause, at the step of an unfinished training, or from the weights.
-
-        An edit since the stop changes what the unfinished training computes, so its weights are
-        trained on instead.
-        """
+        """Go on: after a pause, at the step of an unfinished training, or from the weights."""
         if self._link.state == "paused":
             self._link.resume()
-        elif self.unfinished.step and not (self.unfinished.is_edited and self._link.has_trained):
+        elif self.unfinished.is_next:
             self.go_on()
         else:
             self._begin(resume=True)

@@ -48,6 +48,7 @@ class UnfinishedTraining(QObject):
         self._runs = False
         self.step = 0
         self._ended_with = ""
+        self._compared: tuple[Document, int, bool] | None = None
         link.training.connect(self._on_event)
         link.failed.connect(self._on_failed)
         link.state_changed.connect(self._on_state)
@@ -55,13 +56,34 @@ class UnfinishedTraining(QObject):
 
     @property
     def text(self) -> str:
-        """What Continue does, for messages and its tooltip."""
-        return f"Continue at step {count(self.step)}" if self.step else "Continue"
+        """What Continue does, for the buttons of messages."""
+        return f"Continue at step {count(self.step)}" if self.is_next else "Continue"
 
     @property
-    def is_edited(self) -> bool:
-        """Whether the graph was edited since the training ended, apart from its layout."""
-        return bool(self._ended_with) and self._ended_with != _content(self._workspace.root)
+    def tip(self) -> str:
+        """Return what Continue does, for its tooltip."""
+        if self._link.state == "paused":
+            return "Go on with the paused training"
+        if self.is_next:
+            return f"At step {count(self.step)}, exactly as if it had not ended"
+        return "From the learned values, for more epochs"
+
+    @property
+    def is_next(self) -> bool:
+        """Whether Continue resumes this training at its step.
+
+        An edit changes what the training computes, so Continue then trains on from the learned
+        values.
+        """
+        return self.step > 0 and not (self._link.has_trained and self._is_edited())
+
+    def _is_edited(self) -> bool:
+        """Return whether the graph was edited since the training ended, apart from its layout."""
+        document = self._workspace.root
+        if self._compared is None or self._compared[:2] != (document, document.revision):
+            edited = bool(self._ended_with) and self._ended_with != _content(document)
+            self._compared = document, document.revision, edited
+        return self._compared[2]
 
     def begin(self) -> p.Keep | None:
         """Return where the engine stores a training that begins; None if that is not writable."""
@@ -96,7 +118,7 @@ class UnfinishedTraining(QObject):
         if self._kept is not None:
             self._kept.discard()
             self._kept = None
-        self._runs, self._ended_with = False, ""
+        self._runs, self._ended_with, self._compared = False, "", None
         self._set_step(0)
 
     def _set_step(self, step: int) -> None:
@@ -111,13 +133,14 @@ class UnfinishedTraining(QObject):
         """
         ran, self._runs = self._runs, False
         self._ended_with = self._ended_with or _content(self._workspace.root)
+        self._compared = None
         self._set_step(self._kept.step if self._kept is not None else 0)
         return ran and self.step > 0
 
     @Slot(object)
     def _on_event(self, event: Event) -> None:
         if isinstance(event, Resumed):
-            self._ended_with = ""
+            self._ended_with, self._compared = "", None
             self._messages.show_status(f"Resumed after step {count(event.step)}")
             for notice in event.notices:
                 log.info("%s", notice)

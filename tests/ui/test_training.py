@@ -13,6 +13,7 @@ from nodeflow.train import events
 from nodeflow.ui.panels.parts.early_stopping_toggle import EarlyStoppingToggle
 from nodeflow.ui.panels.parts.training_history import TrainingRecord, duration
 from nodeflow.ui.panels.plots.curve import LOSS
+from nodeflow.ui.window.dock import BOTTOM_ROOM
 
 NOTICE = "Using the 5 000 MNIST images that come with nodeflow."
 
@@ -225,6 +226,27 @@ def test_the_stand_in_for_mnist_is_said_and_the_download_offered(mnist, engine, 
     assert not mnist.info.isVisible(), "the failure stands where the button is"
     qtbot.mouseClick(panel.download_button, Qt.MouseButton.LeftButton)
     assert len(engine.requests(p.DownloadData)) == 2
+
+
+def test_a_training_with_a_notice_takes_no_height_from_the_canvas(mnist, engine, qtbot):
+    mnist.resize(1280, 720)
+    mnist.docking.show("training")
+    panel = mnist.panels["training"]
+    qtbot.waitUntil(panel.isVisible)
+    height = mnist.canvas.height()
+    panel.preload()
+    mnist.actions_.trigger("train")
+    engine.begin_training(notices=(NOTICE,))
+    engine.train_steps(1, [1.0, 0.5])
+    qtbot.waitUntil(lambda: panel.notice.isVisible() and panel.plots.isVisible())
+    assert panel.minimumSizeHint().height() <= BOTTOM_ROOM.height()
+    assert mnist.canvas.height() == height
+    panel.on_download_started()
+    panel.show_edits(p.EditState("waits"))
+    engine.end_training()
+    qtbot.waitUntil(lambda: panel.record.done is not None)
+    assert panel.minimumSizeHint().height() <= BOTTOM_ROOM.height()
+    assert mnist.canvas.height() == height
 
 
 @pytest.mark.thorough

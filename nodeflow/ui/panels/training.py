@@ -168,11 +168,14 @@ class TrainingPanel(QWidget):
         body = QHBoxLayout()
         body.setSpacing(SPACE[4])
         body.addWidget(side)
-        body.addWidget(self._plots, 1)
+        right = QVBoxLayout()
+        right.setSpacing(SPACE[2])
+        right.addWidget(self._make_notice())  # takes its height from the plots, not the canvas
+        right.addWidget(self._plots, 1)
+        body.addLayout(right, 1)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(SPACE[3], SPACE[2], SPACE[3], SPACE[2])
         layout.setSpacing(SPACE[2])
-        layout.addWidget(self._make_notice())
         layout.addLayout(body, 1)
         self._layout = layout
 

@@ -14,7 +14,7 @@ from typing import Any
 __version__ = "0.1.0"
 
 _TYPES = {
-    **dict.fromkeys(("DType", "as_dtype"), "nodeflow.graph.dtypes"),
+    **dict.fromkeys(("DType", "as_dtype"), "nodeflow.graph.dtype_objects"),
     **dict.fromkeys(
         ("Graph", "Node", "Tensor", "get_default_graph", "reset_default_graph"),
         "nodeflow.graph.graph",
@@ -162,7 +162,7 @@ LAZY = {
     "TensorArray": "nodeflow.ops.control_flow.tensor_array",
     "data": "nodeflow.data",
     "DocumentBuilder": "nodeflow.document.io.builder",
-    "get_default_session": "nodeflow.graph.default_session",
+    "get_default_session": "nodeflow.graph.session_hooks.default_session",
     "initializers": "nodeflow.ops.variables.initializers",
     "image": "nodeflow.ops.namespaces.image",
     "layers": "nodeflow.ops.layers.api",
@@ -203,7 +203,7 @@ def __getattr__(name: str) -> Any:
     # Tools look up names that begin with _. For a module, Python imports it after this error.
     if name.startswith("_") or (name not in LAZY and find_spec(f"{__name__}.{name}")):
         raise AttributeError(name)
-    from nodeflow.graph.dtypes import OBJECTS
+    from nodeflow.graph.dtype_objects import OBJECTS
     from nodeflow.graph.registry import REGISTRY
     from nodeflow.public import public
 
@@ -233,7 +233,7 @@ def _unknown(name: str) -> str:
 
 
 def __dir__() -> list[str]:
-    from nodeflow.graph.dtypes import OBJECTS
+    from nodeflow.graph.dtype_objects import OBJECTS
     from nodeflow.graph.registry import REGISTRY
 
     functions = (op.id for op in REGISTRY if op.call_name.isidentifier())  # no layers

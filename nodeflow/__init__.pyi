@@ -24,15 +24,15 @@ from nodeflow.engine.session import Session as Session
 from nodeflow.engine.timeline import RunMetadata as RunMetadata
 from nodeflow.engine.timeline import RunOptions as RunOptions
 from nodeflow.errors import NodeflowError as NodeflowError
-from nodeflow.graph.default_session import get_default_session as get_default_session
-from nodeflow.graph.dtypes import DType as DType
-from nodeflow.graph.dtypes import as_dtype as as_dtype
+from nodeflow.graph.dtype_objects import DType as DType
+from nodeflow.graph.dtype_objects import as_dtype as as_dtype
 from nodeflow.graph.graph import Graph as Graph
 from nodeflow.graph.graph import Node as Node
 from nodeflow.graph.graph import Tensor as Tensor
 from nodeflow.graph.graph import get_default_graph as get_default_graph
 from nodeflow.graph.graph import reset_default_graph as reset_default_graph
 from nodeflow.graph.registry import REGISTRY as REGISTRY
+from nodeflow.graph.session_hooks.default_session import get_default_session as get_default_session
 from nodeflow.graph.types import DTYPES as DTYPES
 from nodeflow.graph.types import TensorType as TensorType
 from nodeflow.ops import functions as functions
@@ -347,8 +347,8 @@ def adadelta(
         learning_rate: Size of the steps.
         rho: Share of the mean squares kept.
         epsilon: Keeps the division finite.
-        clip_value: Bound of each gradient element, applied before clip_norm; none: no bound.
-        clip_norm: Bound of the length of all gradients together; none: no bound.
+        clip_value: Limit of each gradient element, applied before clip_norm; none: no limit.
+        clip_norm: Limit of the length of all gradients together; none: no limit.
         weight_decay: Share, times the learning rate, by which weights shrink.
         average_decay: Share kept in running means of the weights, for the training setting
             use_averages; none: off.
@@ -386,8 +386,8 @@ def adagrad(
         learning_rate: Size of the steps.
         initial_sum: Initial sum of squares.
         epsilon: Keeps the division finite.
-        clip_value: Bound of each gradient element, applied before clip_norm; none: no bound.
-        clip_norm: Bound of the length of all gradients together; none: no bound.
+        clip_value: Limit of each gradient element, applied before clip_norm; none: no limit.
+        clip_norm: Limit of the length of all gradients together; none: no limit.
         weight_decay: Share, times the learning rate, by which weights shrink.
         average_decay: Share kept in running means of the weights, for the training setting
             use_averages; none: off.
@@ -428,8 +428,8 @@ def adagrad_da(
         initial_sum: Initial sum of squares.
         l1: Weight of the sum of absolute values.
         l2: Weight of the sum of squares.
-        clip_value: Bound of each gradient element, applied before clip_norm; none: no bound.
-        clip_norm: Bound of the length of all gradients together; none: no bound.
+        clip_value: Limit of each gradient element, applied before clip_norm; none: no limit.
+        clip_norm: Limit of the length of all gradients together; none: no limit.
         weight_decay: Share, times the learning rate, by which weights shrink.
         average_decay: Share kept in running means of the weights, for the training setting
             use_averages; none: off.
@@ -471,8 +471,8 @@ def adam(
         beta1: Share of the mean gradient kept.
         beta2: Share of the mean square kept.
         epsilon: Keeps the division finite.
-        clip_value: Bound of each gradient element, applied before clip_norm; none: no bound.
-        clip_norm: Bound of the length of all gradients together; none: no bound.
+        clip_value: Limit of each gradient element, applied before clip_norm; none: no limit.
+        clip_norm: Limit of the length of all gradients together; none: no limit.
         weight_decay: Share, times the learning rate, by which weights shrink.
         average_decay: Share kept in running means of the weights, for the training setting
             use_averages; none: off.
@@ -513,8 +513,8 @@ def adamw(
         beta1: Share of the mean gradient kept.
         beta2: Share of the mean square kept.
         epsilon: Keeps the division finite.
-        clip_value: Bound of each gradient element, applied before clip_norm; none: no bound.
-        clip_norm: Bound of the length of all gradients together; none: no bound.
+        clip_value: Limit of each gradient element, applied before clip_norm; none: no limit.
+        clip_norm: Limit of the length of all gradients together; none: no limit.
         weight_decay: Share, times the learning rate, by which weights shrink.
         average_decay: Share kept in running means of the weights, for the training setting
             use_averages; none: off.
@@ -2327,8 +2327,8 @@ def ftrl(
         initial_sum: Initial sum of squares.
         l1: Weight of the sum of absolute values.
         l2: Weight of the sum of squares.
-        clip_value: Bound of each gradient element, applied before clip_norm; none: no bound.
-        clip_norm: Bound of the length of all gradients together; none: no bound.
+        clip_value: Limit of each gradient element, applied before clip_norm; none: no limit.
+        clip_norm: Limit of the length of all gradients together; none: no limit.
         weight_decay: Share, times the learning rate, by which weights shrink.
         average_decay: Share kept in running means of the weights, for the training setting
             use_averages; none: off.
@@ -2479,8 +2479,8 @@ def gradient_descent(
         loss: Scalar to minimize.
         schedule: Learning rate of each step; overrides the attribute.
         learning_rate: Size of the steps.
-        clip_value: Bound of each gradient element, applied before clip_norm; none: no bound.
-        clip_norm: Bound of the length of all gradients together; none: no bound.
+        clip_value: Limit of each gradient element, applied before clip_norm; none: no limit.
+        clip_norm: Limit of the length of all gradients together; none: no limit.
         weight_decay: Share, times the learning rate, by which weights shrink.
         average_decay: Share kept in running means of the weights, for the training setting
             use_averages; none: off.
@@ -3326,8 +3326,8 @@ def lion(
         learning_rate: Size of the steps.
         beta1: Share of the mean in the step's direction.
         beta2: Share of the mean kept.
-        clip_value: Bound of each gradient element, applied before clip_norm; none: no bound.
-        clip_norm: Bound of the length of all gradients together; none: no bound.
+        clip_value: Limit of each gradient element, applied before clip_norm; none: no limit.
+        clip_norm: Limit of the length of all gradients together; none: no limit.
         weight_decay: Share, times the learning rate, by which weights shrink.
         average_decay: Share kept in running means of the weights, for the training setting
             use_averages; none: off.
@@ -3891,8 +3891,8 @@ def momentum(
         learning_rate: Size of the steps.
         momentum: Share of the velocity kept.
         nesterov: Look ahead along the velocity.
-        clip_value: Bound of each gradient element, applied before clip_norm; none: no bound.
-        clip_norm: Bound of the length of all gradients together; none: no bound.
+        clip_value: Limit of each gradient element, applied before clip_norm; none: no limit.
+        clip_norm: Limit of the length of all gradients together; none: no limit.
         weight_decay: Share, times the learning rate, by which weights shrink.
         average_decay: Share kept in running means of the weights, for the training setting
             use_averages; none: off.
@@ -3945,8 +3945,8 @@ def nadam(
         beta1: Share of the mean gradient kept.
         beta2: Share of the mean square kept.
         epsilon: Keeps the division finite.
-        clip_value: Bound of each gradient element, applied before clip_norm; none: no bound.
-        clip_norm: Bound of the length of all gradients together; none: no bound.
+        clip_value: Limit of each gradient element, applied before clip_norm; none: no limit.
+        clip_norm: Limit of the length of all gradients together; none: no limit.
         weight_decay: Share, times the learning rate, by which weights shrink.
         average_decay: Share kept in running means of the weights, for the training setting
             use_averages; none: off.
@@ -4389,8 +4389,8 @@ def proximal_adagrad(
         initial_sum: Initial sum of squares.
         l1: Weight of the sum of absolute values.
         l2: Weight of the sum of squares.
-        clip_value: Bound of each gradient element, applied before clip_norm; none: no bound.
-        clip_norm: Bound of the length of all gradients together; none: no bound.
+        clip_value: Limit of each gradient element, applied before clip_norm; none: no limit.
+        clip_norm: Limit of the length of all gradients together; none: no limit.
         weight_decay: Share, times the learning rate, by which weights shrink.
         average_decay: Share kept in running means of the weights, for the training setting
             use_averages; none: off.
@@ -4428,8 +4428,8 @@ def proximal_gradient_descent(
         learning_rate: Size of the steps.
         l1: Weight of the sum of absolute values.
         l2: Weight of the sum of squares.
-        clip_value: Bound of each gradient element, applied before clip_norm; none: no bound.
-        clip_norm: Bound of the length of all gradients together; none: no bound.
+        clip_value: Limit of each gradient element, applied before clip_norm; none: no limit.
+        clip_norm: Limit of the length of all gradients together; none: no limit.
         weight_decay: Share, times the learning rate, by which weights shrink.
         average_decay: Share kept in running means of the weights, for the training setting
             use_averages; none: off.
@@ -5269,8 +5269,8 @@ def rmsprop(
         epsilon: Keeps the division finite.
         centered: Divide by the deviation instead of the length.
         initial_mean_square: Initial mean square.
-        clip_value: Bound of each gradient element, applied before clip_norm; none: no bound.
-        clip_norm: Bound of the length of all gradients together; none: no bound.
+        clip_value: Limit of each gradient element, applied before clip_norm; none: no limit.
+        clip_norm: Limit of the length of all gradients together; none: no limit.
         weight_decay: Share, times the learning rate, by which weights shrink.
         average_decay: Share kept in running means of the weights, for the training setting
             use_averages; none: off.

@@ -24,7 +24,7 @@ import nodeflow.ops.namespaces.random
 import nodeflow.summary
 import nodeflow.train
 from nodeflow.graph.declaration import Attr, Port
-from nodeflow.graph.dtypes import OBJECTS
+from nodeflow.graph.dtype_objects import OBJECTS
 from nodeflow.graph.op import Op
 from nodeflow.namespaces import offered_below
 from nodeflow.ops import REGISTRY

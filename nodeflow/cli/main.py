@@ -40,7 +40,7 @@ def main(argv: Sequence[str] | None = None, environment: Environment | None = No
             build_parser(argv[0]).print_help(environment.stderr)
             return SYNTAX
         if environment.interactive:
-            from nodeflow.graph.activity import show_progress_by
+            from nodeflow.graph.session_hooks.activity import show_progress_by
 
             show_progress_by(environment.show_progress)
         module, _, function = arguments.handler.partition(":")

@@ -19,8 +19,8 @@ from nodeflow.atomic_write import replacing
 from nodeflow.data.data_paths import file_stamp
 from nodeflow.errors import DataError
 from nodeflow.file_reading import allow, current_limit, parse_bytes
-from nodeflow.graph.activity import note_progress
-from nodeflow.graph.interrupt import check_interrupt
+from nodeflow.graph.session_hooks.activity import note_progress
+from nodeflow.graph.session_hooks.interrupt import check_interrupt
 from nodeflow.number_text import bytes_text
 from nodeflow.paths import cache_folder
 

@@ -11,7 +11,7 @@ from typing import Any
 from nodeflow.engine.schedule.schedule import Target
 from nodeflow.errors import FetchError, a_type
 from nodeflow.graph.graph import Graph, Node, Tensor
-from nodeflow.graph.query import Query
+from nodeflow.graph.session_hooks.session_query import Query
 from nodeflow.ops.summaries.ops import Summary, encoded, inputs_of
 
 

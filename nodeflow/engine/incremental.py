@@ -26,10 +26,10 @@ from nodeflow.engine.plan.passes import rewrite_schedule
 from nodeflow.engine.rng import Stream
 from nodeflow.engine.schedule.schedule import Schedule, Step, resolve_alias
 from nodeflow.errors import Cancelled, MissingFeed, NodeflowError, OverBudget
-from nodeflow.graph import activity
 from nodeflow.graph.graph import Node, Tensor
-from nodeflow.graph.infer import infer_types
-from nodeflow.graph.interrupt import interruptible
+from nodeflow.graph.inference.infer_types import infer_types
+from nodeflow.graph.session_hooks import activity
+from nodeflow.graph.session_hooks.interrupt import interruptible
 from nodeflow.graph.types import TensorType, type_of_array
 from nodeflow.number_text import bytes_text
 

@@ -17,10 +17,10 @@ from nodeflow.engine.memory import require
 from nodeflow.engine.peak import drops_of, peak_of
 from nodeflow.engine.schedule.schedule import Schedule, Step, is_assign
 from nodeflow.errors import NodeflowError, RunError
-from nodeflow.graph import activity
-from nodeflow.graph.evaluate import evaluate
 from nodeflow.graph.graph import Node
-from nodeflow.graph.interrupt import check_interrupt, interruptible
+from nodeflow.graph.reference_evaluation import evaluate
+from nodeflow.graph.session_hooks import activity
+from nodeflow.graph.session_hooks.interrupt import check_interrupt, interruptible
 from nodeflow.graph.types import TensorType, numpy_dtype
 
 StreamOf = Callable[[Node], Any]

@@ -46,10 +46,10 @@ from nodeflow.engine.timeline import (
     whole_run,
 )
 from nodeflow.errors import FeedError, FetchError, GraphError, RunError, a_type
-from nodeflow.graph.default_session import default_session, enter, is_entered, leave
 from nodeflow.graph.devices import DeviceKept
 from nodeflow.graph.graph import Graph, Node, Tensor, get_default_graph
-from nodeflow.graph.notebook_display import NotebookDisplay
+from nodeflow.graph.session_hooks.default_session import default_session, enter, is_entered, leave
+from nodeflow.graph.tensor_methods.notebook_display import NotebookDisplay
 from nodeflow.number_text import counted
 from nodeflow.ops.variables.stored import is_stored, stored_value
 from nodeflow.public import public_methods

@@ -16,7 +16,7 @@ import numpy as np
 
 from nodeflow.errors import GraphError
 from nodeflow.graph.graph import Graph, Node, Tensor, ancestors
-from nodeflow.graph.infer import infer_types
+from nodeflow.graph.inference.infer_types import infer_types
 from nodeflow.graph.op import Op
 from nodeflow.graph.registry import REGISTRY
 from nodeflow.graph.types import TensorType

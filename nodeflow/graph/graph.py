@@ -12,19 +12,19 @@ from types import MappingProxyType
 from typing import Any, Self
 
 from nodeflow.errors import GraphError, NameProblem, NodeflowError, UnknownName, suggest_or_list
-from nodeflow.graph.conversion import as_inputs, as_tensor
 from nodeflow.graph.devices import GraphDevices
-from nodeflow.graph.dtypes import OBJECTS, DType
-from nodeflow.graph.elements import NodeMethods, TensorMethods
-from nodeflow.graph.infer import infer_types
-from nodeflow.graph.names import GraphNames, lawful
-from nodeflow.graph.notebook_display import NotebookDisplay
+from nodeflow.graph.dtype_objects import OBJECTS, DType
+from nodeflow.graph.inference.infer_types import infer_types
+from nodeflow.graph.node_names import GraphNames, lawful
 from nodeflow.graph.op import Op
-from nodeflow.graph.operators import TensorOperators
+from nodeflow.graph.read_inputs import values_read
 from nodeflow.graph.registry import REGISTRY
+from nodeflow.graph.tensor_methods.input_conversion import as_inputs, as_tensor
+from nodeflow.graph.tensor_methods.inspect_and_run import NodeMethods, TensorMethods
+from nodeflow.graph.tensor_methods.notebook_display import NotebookDisplay
+from nodeflow.graph.tensor_methods.operators import TensorOperators
+from nodeflow.graph.tensor_methods.variable_methods import VariableMethods
 from nodeflow.graph.types import INTEGERS, TensorType
-from nodeflow.graph.values_read import values_read
-from nodeflow.graph.variable_methods import VariableMethods
 from nodeflow.number_text import whole_number
 from nodeflow.public import public_methods
 

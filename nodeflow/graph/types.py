@@ -16,7 +16,7 @@ from nodeflow.errors import DtypeError, LiteralError, ShapeError
 from nodeflow.graph.shapes import UNKNOWN, Dim, Shape
 
 HALVES = ("float16", "bfloat16")
-"""Floats of 16 bits, which are computed in float32 (`graph.evaluate`)."""
+"""Floats of 16 bits, which are computed in float32 (`graph.reference_evaluation`)."""
 FLOATS = ("float32", "float64", *HALVES)
 UNSIGNED_INTEGERS = ("uint8", "uint16", "uint32", "uint64")
 INTEGERS = ("int32", "int64", "uint8", "int8", "int16", "uint16", "uint32", "uint64")
@@ -110,7 +110,7 @@ class TensorType:
 
     Attributes:
         value: the elements of a small integer tensor, such as sizes, that are known before a run
-            (`known_values`). An unknown element is None; if none is known, so is the whole.
+            (`constant_propagation`). An unknown element is None; if none is known, so is the whole.
     """
 
     dtype: str

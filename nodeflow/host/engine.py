@@ -33,7 +33,7 @@ from nodeflow.engine.warm_up import begin_to_compile, warm_up
 from nodeflow.errors import EngineBusy, GraphError, NodeflowError
 from nodeflow.file_reading import chosen_limit, set_limit
 from nodeflow.free_memory import give_back
-from nodeflow.graph import activity
+from nodeflow.graph.session_hooks import activity
 from nodeflow.host import protocol as p
 from nodeflow.host.downloading import Download
 from nodeflow.host.evaluation.evaluator import Evaluator

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from multiprocessing import AuthenticationError
 from multiprocessing.connection import Client, Connection
 
-from nodeflow.graph import activity
+from nodeflow.graph.session_hooks import activity
 from nodeflow.host.child_process import die_with_starter, end_with_input, read_key
 from nodeflow.host.pulse import Pulse
 

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from nodeflow.errors import ShapeError
-from nodeflow.graph.evaluate import evaluate
 from nodeflow.graph.graph import Graph, Tensor
 from nodeflow.graph.op import Expansion, Op
+from nodeflow.graph.reference_evaluation import evaluate
 from nodeflow.graph.types import TensorType, dtype_name, unify_shapes
 
 

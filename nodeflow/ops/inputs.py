@@ -16,7 +16,7 @@ from nodeflow.errors import (
 )
 from nodeflow.graph.declaration import Attr, Port
 from nodeflow.graph.graph import Node, Tensor
-from nodeflow.graph.known_values import known_value
+from nodeflow.graph.inference.constant_propagation import known_value
 from nodeflow.graph.op import Op, Sample
 from nodeflow.graph.registry import REGISTRY
 from nodeflow.graph.shapes import UNKNOWN

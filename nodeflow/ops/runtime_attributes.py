@@ -18,7 +18,7 @@ import numpy as np
 from nodeflow.errors import MissingInput, NodeflowError, RunError, ShapeError
 from nodeflow.graph.declaration import Port, StandIn
 from nodeflow.graph.graph import Graph, Node, Tensor
-from nodeflow.graph.known_values import known_value
+from nodeflow.graph.inference.constant_propagation import known_value
 from nodeflow.graph.op import Op
 from nodeflow.graph.shapes import UNKNOWN, Dim, Shape
 from nodeflow.graph.types import TensorType, shape_text, type_of_array

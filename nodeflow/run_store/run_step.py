@@ -9,7 +9,7 @@ import numpy as np
 from nodeflow.engine.fetches import flatten_fetches
 from nodeflow.errors import RunError
 from nodeflow.graph.graph import Graph, Node
-from nodeflow.graph.query import Query
+from nodeflow.graph.session_hooks.session_query import Query
 from nodeflow.public import public_methods
 from nodeflow.run_store.past import RunPast
 from nodeflow.train.rewind.replay import Report

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nodeflow.graph.dtypes import as_dtype
+from nodeflow.graph.dtype_objects import as_dtype
 from nodeflow.graph.graph import Graph, Node, Tensor, ancestors
 from nodeflow.graph.types import TensorType
 from nodeflow.ops import functions as F

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from nodeflow.graph.notebook_display import NotebookDisplay
+from nodeflow.graph.tensor_methods.notebook_display import NotebookDisplay
 from nodeflow.train.events import Done, Epoch, Event, Resumed, Steps
 
 

@@ -16,8 +16,8 @@ from nodeflow.data.sources import mnist, npy_file, npz_file
 from nodeflow.engine import mapped_rows
 from nodeflow.engine.columns import LazyColumn
 from nodeflow.errors import Cancelled, DataError
-from nodeflow.graph import activity
-from nodeflow.graph.interrupt import interruptible
+from nodeflow.graph.session_hooks import activity
+from nodeflow.graph.session_hooks.interrupt import interruptible
 from tests.data.helpers import idx_bytes, small_mnist
 
 RNG = np.random.default_rng(11)

@@ -13,7 +13,7 @@ from nodeflow.document.edit.inserting import insertables
 from nodeflow.document.model.document import Document
 from nodeflow.errors import GraphError, NodeflowError
 from nodeflow.graph.declaration import NodeDeclaration
-from nodeflow.graph.infer import infer_types
+from nodeflow.graph.inference.infer_types import infer_types
 from nodeflow.graph.op import Op
 from nodeflow.graph.types import TensorType
 from nodeflow.ops import REGISTRY

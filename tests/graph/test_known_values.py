@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import nodeflow as nf
 from nodeflow.engine.session import Session
-from nodeflow.graph.infer import infer_types
+from nodeflow.graph.inference.infer_types import infer_types
 from nodeflow.graph.types import TensorType
 
 F = nf.functions

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 import nodeflow as nf
-from nodeflow.graph.evaluate import evaluate as reference_of
 from nodeflow.graph.graph import Node, Tensor, ancestors
 from nodeflow.graph.op import Op, Sample
+from nodeflow.graph.reference_evaluation import evaluate as reference_of
 from nodeflow.graph.types import dtype_name, is_half
 
 Arrays = Mapping[Tensor, np.ndarray]

@@ -25,8 +25,8 @@ from nodeflow.errors import (
     UnknownRank,
 )
 from nodeflow.graph.gradients import gradients
-from nodeflow.graph.infer import infer_types
-from nodeflow.graph.known_values import known_value
+from nodeflow.graph.inference.constant_propagation import known_value
+from nodeflow.graph.inference.infer_types import infer_types
 from nodeflow.graph.op import Op, Sample
 from nodeflow.graph.registry import REGISTRY
 from nodeflow.graph.shapes import UNKNOWN

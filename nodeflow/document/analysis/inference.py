@@ -45,7 +45,7 @@ from nodeflow.errors import (
     suggest,
 )
 from nodeflow.graph.declaration import NodeDeclaration, Port
-from nodeflow.graph.infer import infer_types
+from nodeflow.graph.inference.infer_types import infer_types
 from nodeflow.graph.types import TensorType
 from nodeflow.ops import REGISTRY
 from nodeflow.ops.user import PLUGINS, plugin_folder

@@ -15,7 +15,7 @@ from nodeflow.document.analysis.port_names import input_names, split_port
 from nodeflow.document.model.document import Document
 from nodeflow.errors import AttributeProblem, NodeflowError
 from nodeflow.graph.declaration import REQUIRED, NodeDeclaration, Port
-from nodeflow.graph.infer import infer_types
+from nodeflow.graph.inference.infer_types import infer_types
 from nodeflow.graph.types import DTYPES, TensorType
 
 RANKS, SIZE = range(5), 4

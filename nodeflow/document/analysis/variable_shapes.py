@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import NodeRecord, Wire
 from nodeflow.errors import NodeflowError
-from nodeflow.graph.infer import infer_types
+from nodeflow.graph.inference.infer_types import infer_types
 from nodeflow.graph.op import Op
 from nodeflow.graph.registry import REGISTRY
 from nodeflow.graph.types import TensorType

@@ -27,7 +27,7 @@ from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import OUTPUTS, SUBGRAPH, NodeRecord, Wire
 from nodeflow.errors import AttributeProblem, MissingInput, NodeflowError, suggest
 from nodeflow.graph.declaration import NodeDeclaration
-from nodeflow.graph.infer import any_of, infer_types, keeps_more
+from nodeflow.graph.inference.infer_types import any_of, infer_types, keeps_more
 from nodeflow.graph.types import TensorType
 
 _TAKE_ALL = (REROUTE, SUBGRAPH, OUTPUTS)

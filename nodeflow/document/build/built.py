@@ -20,7 +20,7 @@ from nodeflow.document.model.problems import Problem
 from nodeflow.document.model.records import NodeRecord
 from nodeflow.errors import GraphError, NameProblem, UnknownName, suggest, suggest_or_list
 from nodeflow.graph.graph import Graph, Node, Tensor
-from nodeflow.graph.names import lawful
+from nodeflow.graph.node_names import lawful
 from nodeflow.number_text import whole_number
 from nodeflow.train.settings import TrainingSettings
 

@@ -16,7 +16,7 @@ from nodeflow.document.model.names import automatic_name, base_name
 from nodeflow.document.model.records import NodeRecord, Wire
 from nodeflow.errors import AttributeProblem, MissingInput, NodeflowError
 from nodeflow.graph.declaration import NodeDeclaration
-from nodeflow.graph.infer import infer_types
+from nodeflow.graph.inference.infer_types import infer_types
 
 
 def replacement(

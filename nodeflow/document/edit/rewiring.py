@@ -20,7 +20,7 @@ from nodeflow.document.edit import commands
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import NodeRecord, Wire
 from nodeflow.errors import NodeflowError
-from nodeflow.graph.infer import infer_types
+from nodeflow.graph.inference.infer_types import infer_types
 from nodeflow.graph.types import TensorType
 
 TENSOR_KINDS = ("tensor", "slot")

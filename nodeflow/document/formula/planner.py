@@ -12,7 +12,7 @@ from nodeflow.document.formula.source import Source
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.errors import DocumentError
 from nodeflow.errors import LiteralError, NodeflowError
-from nodeflow.graph.infer import infer_types
+from nodeflow.graph.inference.infer_types import infer_types
 from nodeflow.graph.op import Op
 from nodeflow.graph.types import TensorType, complex_text, literal
 

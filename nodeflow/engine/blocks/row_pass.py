@@ -19,7 +19,7 @@ from nodeflow.engine.rows import COUNTED, RowFlow, Rows, Taken
 from nodeflow.engine.schedule.schedule import Schedule, Step
 from nodeflow.errors import GraphError
 from nodeflow.graph.graph import Node, Tensor
-from nodeflow.graph.infer import infer_types
+from nodeflow.graph.inference.infer_types import infer_types
 from nodeflow.graph.types import TensorType
 from nodeflow.ops.runtime_attributes import RuntimeAttributes
 

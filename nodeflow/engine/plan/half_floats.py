@@ -1,7 +1,8 @@
 """Half floats in compiled code: widened to float32 before an op, rounded after it.
 
-`graph.evaluate` does the same by reference, so both tiers compute the same. The conversions are
-elementwise and fuse with their neighbours, so no array is widened between ops of a cluster.
+`graph.reference_evaluation` does the same by reference, so both tiers compute the same. The
+conversions are elementwise and fuse with their neighbours, so no array is widened between ops of a
+cluster.
 Lowerings that only move elements move the 16-bit values.
 """
 

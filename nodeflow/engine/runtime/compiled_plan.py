@@ -24,7 +24,7 @@ from nodeflow.engine.runtime.program_timer import ProgramTimer
 from nodeflow.engine.runtime.turns import Placed, Turns
 from nodeflow.errors import Cancelled, RunError
 from nodeflow.graph.graph import Node
-from nodeflow.graph.interrupt import check_interrupt, interruptible
+from nodeflow.graph.session_hooks.interrupt import check_interrupt, interruptible
 from nodeflow.graph.types import Shape, numpy_dtype
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from typing import NamedTuple
 from nodeflow.engine.gc_pause import uncollected
 from nodeflow.errors import AssignOrderError, FetchError, ShapeError, SurfaceText
 from nodeflow.graph.graph import Node, Tensor
-from nodeflow.graph.infer import infer_types
+from nodeflow.graph.inference.infer_types import infer_types
 from nodeflow.graph.types import TensorType
 
 Target = Tensor | Node

@@ -22,7 +22,7 @@ import numpy as np
 
 from nodeflow.engine.schedule.schedule import Schedule, Step
 from nodeflow.graph.graph import Node
-from nodeflow.graph.infer import infer_types
+from nodeflow.graph.inference.infer_types import infer_types
 from nodeflow.graph.registry import REGISTRY
 from nodeflow.graph.types import TensorType, normalize_axes, normalize_axis
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from nodeflow.graph.graph import Tensor
-from nodeflow.graph.known_values import known_value
+from nodeflow.graph.inference.constant_propagation import known_value
 from nodeflow.ops.composed import resolve
 
 SAME = frozenset(("identity", "cast", "stop_gradient"))

@@ -1,6 +1,7 @@
 """What one op computes in JAX: by a rule of its own, or by the rule of its lowering.
 
-Half floats are widened before an op and rounded after it, as `nodeflow.graph.evaluate` does it.
+Half floats are widened before an op and rounded after it, as in
+`nodeflow.graph.reference_evaluation`.
 """
 
 from __future__ import annotations
@@ -13,10 +14,10 @@ import jax.numpy as jnp
 from jax import lax
 
 from nodeflow.errors import NodeflowError, RunError
-from nodeflow.graph.evaluate import evaluate
 from nodeflow.graph.graph import Node
-from nodeflow.graph.infer import infer_types
+from nodeflow.graph.inference.infer_types import infer_types
 from nodeflow.graph.op import Op
+from nodeflow.graph.reference_evaluation import evaluate
 from nodeflow.graph.types import HALVES, TensorType, numpy_dtype
 from nodeflow.integrations.jax.failures import Failures
 from nodeflow.integrations.jax.host import by_reference

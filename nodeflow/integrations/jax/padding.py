@@ -14,7 +14,7 @@ from typing import Any
 
 from nodeflow.engine.schedule.schedule import Schedule, Step, is_assign
 from nodeflow.graph.graph import Node
-from nodeflow.graph.infer import infer_types
+from nodeflow.graph.inference.infer_types import infer_types
 from nodeflow.graph.types import TensorType
 from nodeflow.integrations.jax.errors import OWN_ENGINE, NotOnJax
 

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from nodeflow.errors import GraphError
-from nodeflow.graph.evaluate import evaluate
 from nodeflow.graph.graph import Node, Tensor
+from nodeflow.graph.reference_evaluation import evaluate
 from nodeflow.graph.types import COMPLEX, TensorType, literal, numpy_dtype
 from nodeflow.integrations.onnx.call import NUMPY_NAMES
 from nodeflow.integrations.onnx.errors import onnx_package

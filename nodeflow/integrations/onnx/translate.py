@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from nodeflow.errors import NodeflowError
-from nodeflow.graph.evaluate import evaluate
 from nodeflow.graph.graph import Graph, Node, Tensor, get_default_graph
+from nodeflow.graph.reference_evaluation import evaluate
 from nodeflow.graph.registry import REGISTRY
 from nodeflow.graph.shapes import UNKNOWN
 from nodeflow.graph.types import TensorType, type_of_array

@@ -85,7 +85,7 @@ class ScipyOptimizerInterface:
         """
         from scipy.optimize import minimize
 
-        from nodeflow.graph.default_session import get_default_session
+        from nodeflow.graph.session_hooks.default_session import get_default_session
 
         running = session or get_default_session()
         further = list(fetches or ())

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from nodeflow.graph.interrupt import check_interrupt
 from nodeflow.graph.op import Op
+from nodeflow.graph.session_hooks.interrupt import check_interrupt
 from nodeflow.ops.control_flow.scan import Parts
 from nodeflow.ops.control_flow.scan_body import Ran, run_body
 

@@ -21,8 +21,8 @@ from nodeflow.errors import Cancelled, GraphError, NodeflowError, RunError, Shap
 from nodeflow.graph.declaration import Attr, Port
 from nodeflow.graph.gradients import gradients
 from nodeflow.graph.graph import Graph, Node, Tensor
-from nodeflow.graph.interrupt import check_interrupt
 from nodeflow.graph.op import Op, Sample
+from nodeflow.graph.session_hooks.interrupt import check_interrupt
 from nodeflow.graph.types import (
     COMPLEX,
     DTYPES,

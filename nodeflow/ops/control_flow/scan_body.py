@@ -16,9 +16,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nodeflow.errors import GraphError, NodeflowError, RunError
-from nodeflow.graph.evaluate import evaluate
 from nodeflow.graph.graph import Graph, Node, Tensor
 from nodeflow.graph.op import Op
+from nodeflow.graph.reference_evaluation import evaluate
 from nodeflow.graph.registry import REGISTRY
 from nodeflow.graph.types import TensorType
 from nodeflow.ops.composed import resolve

@@ -14,8 +14,8 @@ import numpy as np
 from nodeflow.errors import AttributeProblem, DtypeError, GraphError, RunError, ShapeError
 from nodeflow.graph.declaration import Attr, Port
 from nodeflow.graph.graph import Node, Tensor
-from nodeflow.graph.interrupt import check_interrupt
 from nodeflow.graph.op import Op, Sample
+from nodeflow.graph.session_hooks.interrupt import check_interrupt
 from nodeflow.graph.types import (
     DTYPES,
     FLOATS,

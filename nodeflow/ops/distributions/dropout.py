@@ -11,7 +11,7 @@ import numpy as np
 from nodeflow.errors import GraphError, ShapeError
 from nodeflow.graph.declaration import Attr, Port, StandIn
 from nodeflow.graph.graph import Graph, Node, Tensor
-from nodeflow.graph.known_values import known_value
+from nodeflow.graph.inference.constant_propagation import known_value
 from nodeflow.graph.op import Op, Sample
 from nodeflow.graph.shapes import UNKNOWN
 from nodeflow.graph.types import DTYPES, FLOATS, TensorType, shape_text

@@ -1,6 +1,6 @@
 """Shape, rank and number of elements of a tensor, as tensors.
 
-They follow from the shape, so nothing is computed (`graph/known_values.py`).
+They follow from the shape, so nothing is computed (`graph/inference/constant_propagation.py`).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import numpy as np
 
 from nodeflow.graph.declaration import Attr, Port
 from nodeflow.graph.graph import Node, Tensor
-from nodeflow.graph.known_values import known_value
+from nodeflow.graph.inference.constant_propagation import known_value
 from nodeflow.graph.op import Op, Sample
 from nodeflow.graph.types import DTYPES, NUMBERS, TensorType, normalize_axes
 from nodeflow.ops import lowering

@@ -10,7 +10,7 @@ import numpy as np
 from nodeflow.errors import NodeflowError, ShapeError
 from nodeflow.graph.declaration import Attr, Port
 from nodeflow.graph.graph import Node, Tensor
-from nodeflow.graph.infer import infer_types
+from nodeflow.graph.inference.infer_types import infer_types
 from nodeflow.graph.op import Sample
 from nodeflow.graph.registry import REGISTRY
 from nodeflow.graph.types import FLOATS, TensorType, shape_text

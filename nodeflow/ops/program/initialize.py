@@ -11,7 +11,7 @@ from nodeflow.errors import GraphError, a_type
 from nodeflow.graph.declaration import Attr
 from nodeflow.graph.graph import Node, Tensor, get_default_graph
 from nodeflow.graph.op import Op, Sample
-from nodeflow.graph.query import Query
+from nodeflow.graph.session_hooks.session_query import Query
 from nodeflow.graph.types import TensorType
 from nodeflow.ops.base import register
 from nodeflow.ops.variables.collections import global_variables, local_variables

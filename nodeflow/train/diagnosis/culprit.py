@@ -16,8 +16,8 @@ import numpy as np
 
 from nodeflow.engine.schedule.schedule import Schedule, Step, is_assign
 from nodeflow.errors import NodeflowError
-from nodeflow.graph.evaluate import evaluate
 from nodeflow.graph.graph import Node
+from nodeflow.graph.reference_evaluation import evaluate
 from nodeflow.graph.types import normalize_axes
 from nodeflow.ops.elementwise import Elementwise
 

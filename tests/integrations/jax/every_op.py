@@ -10,10 +10,10 @@ import numpy as np
 
 from nodeflow.engine.rng import Stream as NumpyStream
 from nodeflow.errors import RunError
-from nodeflow.graph.evaluate import evaluate
-from nodeflow.graph.infer import infer_types
-from nodeflow.graph.known_values import known_value
+from nodeflow.graph.inference.constant_propagation import known_value
+from nodeflow.graph.inference.infer_types import infer_types
 from nodeflow.graph.op import Op, Sample
+from nodeflow.graph.reference_evaluation import evaluate
 from nodeflow.graph.registry import REGISTRY
 from nodeflow.graph.types import TensorType, number_kind, type_of_array
 from nodeflow.integrations.jax.evaluate import apply

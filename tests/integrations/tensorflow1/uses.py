@@ -11,7 +11,7 @@ from types import ModuleType
 import nodeflow as nf
 from nodeflow.document.code.document_code import document_code
 from nodeflow.document.io import flow
-from nodeflow.graph.dtypes import OBJECTS
+from nodeflow.graph.dtype_objects import OBJECTS
 from nodeflow.graph.registry import REGISTRY
 
 NAME = re.compile(r"\b(?:nf|nodeflow)\.([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)")

@@ -26,7 +26,7 @@ from nodeflow.document.from_graph.inner_variables import OP as INNER_VARIABLE
 from nodeflow.document.model.records import NodeRecord, same, stream_of
 from nodeflow.errors import NodeflowError
 from nodeflow.graph.graph import Node
-from nodeflow.graph.infer import infer_types
+from nodeflow.graph.inference.infer_types import infer_types
 from nodeflow.ops import REGISTRY
 from nodeflow.ops.training_mode import FLAG
 

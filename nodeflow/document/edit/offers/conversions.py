@@ -23,7 +23,7 @@ from nodeflow.document.edit.offers.give_units import GiveUnits, units_for_wire
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import NodeRecord, Wire
 from nodeflow.errors import NodeflowError
-from nodeflow.graph.infer import infer_types, keeps_more
+from nodeflow.graph.inference.infer_types import infer_types, keeps_more
 from nodeflow.graph.types import TensorType
 
 Step = tuple[str, dict[str, Any]]

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from nodeflow.graph.default_session import session_for
+from nodeflow.graph.session_hooks.default_session import session_for
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ import numpy as np
 
 from nodeflow.errors import DtypeError, MissingInput, NodeflowError, UnknownRank
 from nodeflow.graph.declaration import NodeDeclaration
-from nodeflow.graph.known_values import with_values
-from nodeflow.graph.ranks import infer_for_ranks
+from nodeflow.graph.inference.constant_propagation import with_values
+from nodeflow.graph.inference.unknown_rank import infer_for_ranks
 from nodeflow.graph.types import COMPLEX, FLOATS, INTEGERS, TensorType, numpy_dtype
 
 

@@ -9,8 +9,8 @@ from typing import Any, Self
 import numpy as np
 
 from nodeflow.errors import GraphError, LiteralError
-from nodeflow.graph.indexing import apply_index, parse_index
 from nodeflow.graph.shapes import Shape
+from nodeflow.graph.tensor_methods.indexing import apply_index, parse_index
 
 _VALUES = (bool, int, float, complex, np.ndarray, np.generic, list, tuple)
 """Types that ``==`` rejects beside a tensor, whose value is not known while building."""

@@ -10,7 +10,7 @@ from abc import abstractmethod
 from typing import Any, Self
 
 from nodeflow.errors import GraphError
-from nodeflow.graph.default_session import session_for
+from nodeflow.graph.session_hooks.default_session import session_for
 
 
 class VariableMethods:

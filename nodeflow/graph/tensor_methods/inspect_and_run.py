@@ -8,7 +8,7 @@ from typing import Any
 
 from nodeflow.errors import NodeflowError
 from nodeflow.graph.declaration import Attr
-from nodeflow.graph.default_session import session_for
+from nodeflow.graph.session_hooks.default_session import session_for
 from nodeflow.graph.shapes import UNKNOWN, TensorShape
 from nodeflow.graph.types import TensorType, unify_shapes
 

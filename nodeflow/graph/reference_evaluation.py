@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from nodeflow.graph.infer import infer_outputs
+from nodeflow.graph.inference.infer_types import infer_outputs
 from nodeflow.graph.op import Op
 from nodeflow.graph.types import is_half, numpy_dtype, type_of_array
 

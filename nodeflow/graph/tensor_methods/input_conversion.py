@@ -9,8 +9,8 @@ import numpy as np
 
 from nodeflow.errors import DtypeError, GraphError, LiteralError, NodeflowError
 from nodeflow.graph.declaration import NodeDeclaration
-from nodeflow.graph.elements import NodeMethods, TensorMethods
-from nodeflow.graph.literal_dtypes import group_dtypes, has_dtype, port_dtype
+from nodeflow.graph.inference.literal_dtypes import group_dtypes, has_dtype, port_dtype
+from nodeflow.graph.tensor_methods.inspect_and_run import NodeMethods, TensorMethods
 from nodeflow.graph.types import default_dtype, dtype_name, literal
 
 

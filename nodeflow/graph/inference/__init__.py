@@ -1,0 +1,1 @@
+"""Type inference of nodes, with sizes that follow from other types."""

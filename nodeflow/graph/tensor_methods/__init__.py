@@ -1,0 +1,1 @@
+"""The methods of tensors, variables and nodes, and the conversion of their arguments."""

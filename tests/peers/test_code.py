@@ -26,10 +26,10 @@ from nodeflow.document.build.task import Task
 from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document
 from nodeflow.exchange.code_targets import export_code
-from nodeflow.integrations.code.jax_numpy import JAX, NUMPY
+from nodeflow.integrations.code.numpy_and_jax.numpy_ops import JAX, NUMPY
 from nodeflow.integrations.code.program import Program, program_of
-from nodeflow.integrations.code.pytorch import PYTORCH
-from nodeflow.integrations.code.tensorflow1 import TENSORFLOW1
+from nodeflow.integrations.code.pytorch.pytorch_ops import PYTORCH
+from nodeflow.integrations.code.tensorflow1.tensorflow1_ops import TENSORFLOW1
 from nodeflow.integrations.code.training_rows import batches, used_bindings
 from nodeflow.resources import example, examples
 from tests.integrations.code import phased_graphs

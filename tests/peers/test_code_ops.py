@@ -14,11 +14,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from nodeflow.integrations.code.body_lines import SEQUENCES
 from nodeflow.integrations.code.dialect import Dialect
-from nodeflow.integrations.code.jax_numpy import JAX
-from nodeflow.integrations.code.lines import SEQUENCES
-from nodeflow.integrations.code.pytorch import PYTORCH
-from nodeflow.integrations.code.tensorflow1 import TENSORFLOW1
+from nodeflow.integrations.code.numpy_and_jax.numpy_ops import JAX
+from nodeflow.integrations.code.pytorch.pytorch_ops import PYTORCH
+from nodeflow.integrations.code.tensorflow1.tensorflow1_ops import TENSORFLOW1
 from tests.integrations.code.op_samples import Case, cases, is_drawn
 
 PROGRAM = Path(__file__).with_name("op_program.py")

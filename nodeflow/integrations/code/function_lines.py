@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from nodeflow.graph.graph import Node
-from nodeflow.integrations.code.lines import (
+from nodeflow.integrations.code.body_lines import (
     INDENT,
     Writer,
     described,

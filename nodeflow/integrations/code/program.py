@@ -15,11 +15,11 @@ from nodeflow.document.build.saved_weights import use_weights, weights_path
 from nodeflow.document.build.task import Task
 from nodeflow.engine.session import Session
 from nodeflow.graph.graph import Node, Tensor
-from nodeflow.integrations.code.answers_and_measures import Splitting
 from nodeflow.integrations.code.dialect import Dialect
 from nodeflow.integrations.code.errors import NotInCode
+from nodeflow.integrations.code.graph_walk import Walk, walked
 from nodeflow.integrations.code.layer_variables import layer_variables
-from nodeflow.integrations.code.walk import Walk, walked
+from nodeflow.integrations.code.predict_and_measure import Splitting
 from nodeflow.number_text import counted
 from nodeflow.ops.macro_ops import Optimizer
 from nodeflow.ops.training_mode import is_flag

@@ -10,17 +10,14 @@ import numpy as np
 
 from nodeflow.document.build.task import Task
 from nodeflow.exchange.code_targets import Target, Variables, Written
-from nodeflow.integrations.code import (
-    jax_module,
-    numpy_module,
-    pytorch_module,
-    tensorflow1_module,
-)
 from nodeflow.integrations.code.dialect import Dialect
-from nodeflow.integrations.code.jax_numpy import JAX, NUMPY
+from nodeflow.integrations.code.numpy_and_jax import jax_module, numpy_module
+from nodeflow.integrations.code.numpy_and_jax.numpy_ops import JAX, NUMPY
 from nodeflow.integrations.code.program import Program, program_of
-from nodeflow.integrations.code.pytorch import PYTORCH
-from nodeflow.integrations.code.tensorflow1 import TENSORFLOW1
+from nodeflow.integrations.code.pytorch import pytorch_module
+from nodeflow.integrations.code.pytorch.pytorch_ops import PYTORCH
+from nodeflow.integrations.code.tensorflow1 import tensorflow1_module
+from nodeflow.integrations.code.tensorflow1.tensorflow1_ops import TENSORFLOW1
 from nodeflow.integrations.code.training_rows import batches, rows_of, training_problems
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from nodeflow.graph.graph import Node, Tensor
 from nodeflow.graph.types import numpy_dtype
-from nodeflow.integrations.code.optimizer import problems_of
+from nodeflow.integrations.code.optimizers import problems_of
 from nodeflow.number_text import bytes_text
 from nodeflow.train.stepping.steppers import order_of
 from nodeflow.train.training import Binding, Training

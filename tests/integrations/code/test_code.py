@@ -22,9 +22,9 @@ from nodeflow.document.io import flow
 from nodeflow.errors import GraphError
 from nodeflow.exchange.code_targets import code_of, export_code, titles
 from nodeflow.graph.graph import Graph
+from nodeflow.integrations.code.body_lines import SEQUENCES
 from nodeflow.integrations.code.errors import NotInCode
-from nodeflow.integrations.code.jax_numpy import NUMPY
-from nodeflow.integrations.code.lines import SEQUENCES
+from nodeflow.integrations.code.numpy_and_jax.numpy_ops import NUMPY
 from nodeflow.integrations.code.program import program_of
 from nodeflow.integrations.code.training_rows import batches
 from nodeflow.resources import example, examples

@@ -7,10 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from nodeflow.graph.graph import Node
-from nodeflow.integrations.code.draws import torch_dtype
-from nodeflow.integrations.code.function_lines import measured_from
-from nodeflow.integrations.code.layer_variables import layer_variables
-from nodeflow.integrations.code.lines import (
+from nodeflow.integrations.code.body_lines import (
     Writer,
     class_name,
     described,
@@ -20,10 +17,13 @@ from nodeflow.integrations.code.lines import (
     indented,
     needs,
 )
+from nodeflow.integrations.code.function_lines import measured_from
+from nodeflow.integrations.code.layer_variables import layer_variables
 from nodeflow.integrations.code.module_head import head, joined
-from nodeflow.integrations.code.optimizer import Optimizer, optimizer_of, schedule_text
+from nodeflow.integrations.code.optimizers import Optimizer, optimizer_of, schedule_text
 from nodeflow.integrations.code.program import Program
-from nodeflow.integrations.code.pytorch import PYTORCH
+from nodeflow.integrations.code.pytorch.pytorch_ops import PYTORCH
+from nodeflow.integrations.code.shared_ops.random_draws import torch_dtype
 
 
 def weights(program: Program) -> dict[str, np.ndarray]:

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from nodeflow.graph.graph import Node
-from nodeflow.integrations.code.breaking import broken
+from nodeflow.integrations.code.body_lines import INDENT, WIDTH, Writer, function, helpers_in, needs
 from nodeflow.integrations.code.function_lines import Functions
-from nodeflow.integrations.code.jax_numpy import JAX
-from nodeflow.integrations.code.jax_updates import slots, update
-from nodeflow.integrations.code.lines import INDENT, WIDTH, Writer, function, helpers_in, needs
+from nodeflow.integrations.code.line_breaking import broken
 from nodeflow.integrations.code.module_head import head, joined
-from nodeflow.integrations.code.optimizer import Optimizer, optimizer_of, schedule_text
+from nodeflow.integrations.code.numpy_and_jax.jax_updates import slots, update
+from nodeflow.integrations.code.numpy_and_jax.numpy_ops import JAX
+from nodeflow.integrations.code.optimizers import Optimizer, optimizer_of, schedule_text
 from nodeflow.integrations.code.program import Program
 
 PHASES = {"training": "bool = False", "key": "Array | None = None"}

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from nodeflow.integrations.code.array_ops import moved, sizes_text
 from nodeflow.integrations.code.dialect import Call, Expression
+from nodeflow.integrations.code.shared_ops.array_ops import moved, sizes_text
 
 
 def torch_dtype(name: str) -> str:

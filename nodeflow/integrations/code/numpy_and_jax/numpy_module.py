@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from nodeflow.integrations.code.body_lines import Writer, helpers_in
 from nodeflow.integrations.code.function_lines import Functions
-from nodeflow.integrations.code.jax_numpy import NUMPY
-from nodeflow.integrations.code.lines import Writer, helpers_in
 from nodeflow.integrations.code.module_head import head, joined
+from nodeflow.integrations.code.numpy_and_jax.numpy_ops import NUMPY
 from nodeflow.integrations.code.program import Program
 
 PHASES = {

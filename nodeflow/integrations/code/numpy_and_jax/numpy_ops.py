@@ -2,17 +2,6 @@
 
 from __future__ import annotations
 
-from nodeflow.integrations.code import draws, jax_helpers, numpy_helpers
-from nodeflow.integrations.code.array_ops import (
-    alike,
-    bounds,
-    ends_of,
-    indexed_part,
-    limited,
-    reshaped,
-    silu,
-    sizes_text,
-)
 from nodeflow.integrations.code.dialect import (
     Call,
     Dialect,
@@ -24,8 +13,28 @@ from nodeflow.integrations.code.dialect import (
     permutation,
     tuple_text,
 )
-from nodeflow.integrations.code.phases import NORMS, batch_norm, dropout, layer_norm
-from nodeflow.integrations.code.warping_helpers import array_helpers, projective_transform
+from nodeflow.integrations.code.numpy_and_jax import jax_helpers, numpy_helpers
+from nodeflow.integrations.code.shared_ops import random_draws
+from nodeflow.integrations.code.shared_ops.array_ops import (
+    alike,
+    bounds,
+    ends_of,
+    indexed_part,
+    limited,
+    reshaped,
+    silu,
+    sizes_text,
+)
+from nodeflow.integrations.code.shared_ops.training_phases import (
+    NORMS,
+    batch_norm,
+    dropout,
+    layer_norm,
+)
+from nodeflow.integrations.code.shared_ops.warping_helpers import (
+    array_helpers,
+    projective_transform,
+)
 
 
 def _table(module: str, library: str) -> dict[str, Expression]:
@@ -294,7 +303,7 @@ NUMPY = Dialect(
     "numpy",
     {
         **_table("np", ""),
-        **draws.NUMPY,
+        **random_draws.NUMPY,
         "elu": "np.where({0} > 0, {0}, {alpha} * np.expm1(np.minimum({0}, 0)))",
         "stop_gradient": "{0}",
         "slice": lambda c: indexed_part(c, "part({0}, {1}, {sizes})"),
@@ -308,7 +317,7 @@ JAX = Dialect(
     "JAX",
     {
         **_table("jnp", "jax.nn."),
-        **draws.JAX,
+        **random_draws.JAX,
         "relu": "jax.nn.relu({0})",  # because the gradient of maximum at 0 differs
         "relu6": "jax.nn.relu6({0})",
         "elu": "jax.nn.elu({0}, {alpha})",

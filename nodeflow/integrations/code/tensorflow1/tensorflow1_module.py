@@ -6,13 +6,20 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from nodeflow.integrations.code.breaking import broken
-from nodeflow.integrations.code.lines import INDENT, WIDTH, Writer, dictionary, helpers_in, needs
+from nodeflow.integrations.code.body_lines import (
+    INDENT,
+    WIDTH,
+    Writer,
+    dictionary,
+    helpers_in,
+    needs,
+)
+from nodeflow.integrations.code.line_breaking import broken
 from nodeflow.integrations.code.module_head import head, joined
-from nodeflow.integrations.code.optimizer import Optimizer, optimizer_of, schedule_text
-from nodeflow.integrations.code.phases import NORMS
+from nodeflow.integrations.code.optimizers import Optimizer, optimizer_of, schedule_text
 from nodeflow.integrations.code.program import Program
-from nodeflow.integrations.code.tensorflow1 import TENSORFLOW1
+from nodeflow.integrations.code.shared_ops.training_phases import NORMS
+from nodeflow.integrations.code.tensorflow1.tensorflow1_ops import TENSORFLOW1
 
 TRAINING = 'training = tf.placeholder_with_default(False, [], name="training")'
 

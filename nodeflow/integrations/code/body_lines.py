@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 from nodeflow.graph.graph import Node, Tensor
 from nodeflow.graph.types import shape_text
-from nodeflow.integrations.code.array_ops import INFIX
-from nodeflow.integrations.code.breaking import broken
 from nodeflow.integrations.code.dialect import Call, Dialect, literal
 from nodeflow.integrations.code.layer_variables import layer_variables
+from nodeflow.integrations.code.line_breaking import broken
 from nodeflow.integrations.code.program import Program
+from nodeflow.integrations.code.shared_ops.array_ops import INFIX
 from nodeflow.ops.training_mode import is_flag
 
 WIDTH = 88

@@ -4,15 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from nodeflow.integrations.code import draws, pytorch_helpers
-from nodeflow.integrations.code.array_ops import (
-    alike,
-    indexed_part,
-    limited,
-    reshaped,
-    silu,
-    sizes_text,
-)
 from nodeflow.integrations.code.dialect import (
     Call,
     Dialect,
@@ -21,10 +12,23 @@ from nodeflow.integrations.code.dialect import (
     literal,
     permutation,
 )
-from nodeflow.integrations.code.draws import torch_dtype
-from nodeflow.integrations.code.phases import NORMS, batch_norm, dropout
-from nodeflow.integrations.code.pytorch_pictures import conv2d, conv_layer, dense, pool
-from nodeflow.integrations.code.warping_helpers import array_helpers, projective_transform
+from nodeflow.integrations.code.pytorch import pytorch_helpers
+from nodeflow.integrations.code.pytorch.pytorch_convolutions import conv2d, conv_layer, dense, pool
+from nodeflow.integrations.code.shared_ops import random_draws
+from nodeflow.integrations.code.shared_ops.array_ops import (
+    alike,
+    indexed_part,
+    limited,
+    reshaped,
+    silu,
+    sizes_text,
+)
+from nodeflow.integrations.code.shared_ops.random_draws import torch_dtype
+from nodeflow.integrations.code.shared_ops.training_phases import NORMS, batch_norm, dropout
+from nodeflow.integrations.code.shared_ops.warping_helpers import (
+    array_helpers,
+    projective_transform,
+)
 
 
 def constant(call: Call) -> str:
@@ -225,7 +229,7 @@ def _squeeze(call: Call) -> str:
 HARD_SIGMOID = limited("torch", "clamp")["hard_sigmoid"]
 OPS: dict[str, Expression] = {
     **alike("torch"),
-    **draws.PYTORCH,
+    **random_draws.PYTORCH,
     **limited("torch", "clamp"),
     "hard_sigmoid": lambda c: (
         f"F.hardsigmoid({c.args[0]})"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nodeflow.integrations.code.optimizer import Optimizer
+from nodeflow.integrations.code.optimizers import Optimizer
 
 CLIP_NORM = """\
     norm = jnp.sqrt(sum(jnp.sum(jnp.square(g)) for g in gradients.values()))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from nodeflow.integrations.code import draws
-from nodeflow.integrations.code.array_ops import alike, limited, reshaped, silu, sizes_text
 from nodeflow.integrations.code.dialect import (
     Call,
     Dialect,
@@ -13,9 +11,17 @@ from nodeflow.integrations.code.dialect import (
     pair,
     permutation,
 )
-from nodeflow.integrations.code.phases import NORMS, batch_norm, dropout
-from nodeflow.integrations.code.tensorflow1_helpers import HELPERS
-from nodeflow.integrations.code.warping_helpers import TENSORFLOW, projective_transform
+from nodeflow.integrations.code.shared_ops import random_draws
+from nodeflow.integrations.code.shared_ops.array_ops import (
+    alike,
+    limited,
+    reshaped,
+    silu,
+    sizes_text,
+)
+from nodeflow.integrations.code.shared_ops.training_phases import NORMS, batch_norm, dropout
+from nodeflow.integrations.code.shared_ops.warping_helpers import TENSORFLOW, projective_transform
+from nodeflow.integrations.code.tensorflow1.tensorflow1_helpers import HELPERS
 from nodeflow.ops.composed import resolve
 from nodeflow.ops.training_mode import is_flag
 
@@ -242,7 +248,7 @@ def _joined(function: str) -> Expression:
 
 OPS: dict[str, Expression] = {
     **alike("tf"),
-    **draws.TENSORFLOW1,
+    **random_draws.TENSORFLOW1,
     **{f"a{arc}": f"tf.a{arc}({{0}})" for arc in "sin cos tan sinh cosh tanh".split()},
     "atan2": "tf.atan2({0}, {1})",
     "erf": "tf.erf({0})",

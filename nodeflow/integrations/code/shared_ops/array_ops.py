@@ -14,7 +14,7 @@ from nodeflow.integrations.code.dialect import (
     one_unknown,
     tuple_text,
 )
-from nodeflow.integrations.code.sizes import size_texts
+from nodeflow.integrations.code.shared_ops.size_expressions import size_texts
 from nodeflow.ops.composed import resolve
 from nodeflow.ops.training_mode import is_flag
 

@@ -1,0 +1,1 @@
+"""Graphs as numpy and JAX programs, which write most ops alike."""

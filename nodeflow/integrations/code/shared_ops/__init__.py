@@ -1,0 +1,1 @@
+"""The code of ops that several libraries write alike."""

@@ -1,7 +1,7 @@
 """One description of a drawn graph without Qt, from which pictures, pages and notebooks are made.
 
-`colors`, `text`, `geometry`: colours by role, widths of text, rectangles. `card_data`,
-`card_builder`, `wire_shape`, `wire_routing`, `wire_lanes`, `frame_titles`: contents and geometry,
-which the canvas uses, too. `sheet` is what values and `views` are drawn on. `shapes` records a
-drawing; `card_drawing` and `graph_drawing` draw cards and whole graphs; `svg` writes them.
+`cards`, `wires` and `frames` have contents and geometry, which the canvas uses, too. `colors`,
+`text_layout` and `geometry` have colours by role, widths of text, and rectangles. Values and
+`views` are drawn on a `sheet`. `graph_drawing` draws a whole graph as `shapes`, and `formats`
+writes them as SVG, as a page, or for a notebook.
 """

@@ -15,16 +15,18 @@ from nodeflow.document.analysis.analysis import Analysis
 from nodeflow.document.analysis.node_flags import hidden_ports
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import FrameRecord, Wire
-from nodeflow.drawing import card_data, frame_titles, wire_places, wire_routing, wire_shape
-from nodeflow.drawing import text as texts
-from nodeflow.drawing.card_builder import CardBuilder
-from nodeflow.drawing.card_data import CardData
-from nodeflow.drawing.card_drawing import draw_card
-from nodeflow.drawing.card_looks import DIM, FRAME_RADIUS, FRAME_TINT
+from nodeflow.drawing import text_layout as texts
+from nodeflow.drawing.cards import card_data
+from nodeflow.drawing.cards.card_builder import CardBuilder
+from nodeflow.drawing.cards.card_data import CardData
+from nodeflow.drawing.cards.card_drawing import draw_card
+from nodeflow.drawing.cards.card_looks import DIM, FRAME_RADIUS, FRAME_TINT
 from nodeflow.drawing.colors import Ink, mixed
-from nodeflow.drawing.frame_notes import note_lines
+from nodeflow.drawing.frames import frame_titles
+from nodeflow.drawing.frames.frame_notes import note_lines
 from nodeflow.drawing.geometry import Rect
 from nodeflow.drawing.shapes import Box, Path, Pen, Shape, Shapes, polyline
+from nodeflow.drawing.wires import wire_places, wire_routing, wire_shape
 from nodeflow.host.protocol import ViewValue
 
 MARGIN = 48.0

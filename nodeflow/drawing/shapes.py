@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from nodeflow.drawing import text as texts
+from nodeflow.drawing import text_layout as texts
 from nodeflow.drawing.colors import Ink
 from nodeflow.drawing.geometry import Rect
 from nodeflow.drawing.sheet import Pixels, Sheet

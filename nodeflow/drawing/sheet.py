@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager
 
 import numpy as np
 
-from nodeflow.drawing import text as texts
+from nodeflow.drawing import text_layout as texts
 from nodeflow.drawing.colors import Ink, Palette
 from nodeflow.drawing.geometry import Rect
 

@@ -7,7 +7,7 @@ import xml.etree.ElementTree as ET
 import numpy as np
 
 import nodeflow as nf
-from nodeflow.drawing.notebook import MOST_NODES
+from nodeflow.drawing.formats.notebook_html import MOST_NODES
 from nodeflow.train.events import Epoch
 from nodeflow.train.history import History
 

@@ -11,7 +11,7 @@ from nodeflow import resources
 from nodeflow.document.edit import commands
 from nodeflow.document.io import embedded_graph, flow
 from nodeflow.document.model.document import Document
-from nodeflow.drawing.page import page_file
+from nodeflow.drawing.formats.html_page import page_file
 from nodeflow.host.evaluation.previews import make_preview
 
 HOSTILE = "</script></metadata><img src=x onerror=alert(1)>\"'&amp;\u2028\x1b"

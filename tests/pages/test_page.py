@@ -13,7 +13,7 @@ from nodeflow import resources
 from nodeflow.document.edit import commands
 from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document
-from nodeflow.drawing.page import page_file
+from nodeflow.drawing.formats.html_page import page_file
 from nodeflow.host.evaluation.evaluator import Evaluator
 from nodeflow.host.evaluation.previews import make_preview
 from tests.pages.browser import Browser

@@ -26,7 +26,7 @@ from PySide6.QtWidgets import (
 )
 
 from nodeflow.document.edit import commands
-from nodeflow.drawing import wire_shape
+from nodeflow.drawing.wires import wire_shape
 from nodeflow.graph.types import DTYPES
 from nodeflow.resources import example
 from nodeflow.ui.canvas.a11y.descriptions import STATES

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PySide6.QtGui import QColor
 
-from nodeflow.drawing import value_preview
-from nodeflow.drawing.heat import NOT_FINITE, HeatScale
+from nodeflow.drawing.cards import value_preview
+from nodeflow.drawing.color_scale import NOT_FINITE, HeatScale
 from nodeflow.host.evaluation.previews import make_preview
 from nodeflow.ui.core.heat import heat_image
 from nodeflow.ui.core.pixel_image import pixel_image

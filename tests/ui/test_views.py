@@ -21,7 +21,7 @@ from nodeflow.host.views.plot import PlotData, Series
 from nodeflow.host.views.regions import GRID, RegionData
 from nodeflow.resources import example
 from nodeflow.ui.core.theme import DARK, LIGHT
-from nodeflow.ui.views.sheet import Sheet
+from nodeflow.ui.views.qt_sheet import Sheet
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nodeflow.drawing import text as texts
+from nodeflow.drawing import text_layout as texts
 from nodeflow.drawing.colors import Ink
 from nodeflow.drawing.geometry import Point, Rect
 from nodeflow.drawing.sheet import LINE, Sheet

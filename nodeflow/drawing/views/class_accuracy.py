@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from nodeflow.drawing import text as texts
+from nodeflow.drawing import text_layout as texts
 from nodeflow.drawing.colors import Ink
 from nodeflow.drawing.geometry import Point, Rect
 from nodeflow.drawing.sheet import LINE, Sheet, legend

@@ -11,7 +11,7 @@ from nodeflow.document.analysis.analysis import Analysis
 from nodeflow.document.analysis.answers import scores_taken
 from nodeflow.document.build.class_scores import PROBABILITIES, SCORED
 from nodeflow.document.model.document import Document
-from nodeflow.drawing import text as texts
+from nodeflow.drawing import text_layout as texts
 from nodeflow.drawing.colors import Ink
 from nodeflow.drawing.geometry import Point, Rect
 from nodeflow.drawing.sheet import LINE, Sheet, legend

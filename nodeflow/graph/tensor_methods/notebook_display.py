@@ -14,4 +14,4 @@ class NotebookDisplay:
     __slots__ = ()
 
     def _repr_html_(self) -> str | None:
-        return import_module("nodeflow.drawing.notebook").html_of(self)
+        return import_module("nodeflow.drawing.formats.notebook_html").html_of(self)

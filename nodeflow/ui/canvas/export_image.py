@@ -16,7 +16,7 @@ from nodeflow.document.analysis.analysis import Analysis
 from nodeflow.document.diff.comparison import Marks
 from nodeflow.document.io import embedded_graph, flow
 from nodeflow.document.model.document import Document
-from nodeflow.drawing.graph_file import svg_file
+from nodeflow.drawing.formats.graph_file import svg_file
 from nodeflow.errors import FileProblem
 from nodeflow.host.protocol import ViewValue
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from PySide6.QtGui import QImage
 
-from nodeflow.drawing.heat import HeatScale, heat_pixels
+from nodeflow.drawing.color_scale import HeatScale, heat_pixels
 from nodeflow.ui.core.pixel_image import pixel_image
 from nodeflow.ui.core.theme import Theme
 

@@ -6,7 +6,7 @@ from html import escape
 
 from PySide6.QtGui import Qt
 
-from nodeflow.drawing.shown_text import brief
+from nodeflow.drawing.message_text import brief
 
 
 def plain_tip(text: str) -> str:

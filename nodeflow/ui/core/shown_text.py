@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nodeflow.drawing.shown_text import brief
+from nodeflow.drawing.message_text import brief
 
 LONGEST_NAME = 120
 """The maximum length of a name on a button, in a menu or in the title bar."""

@@ -1,6 +1,6 @@
 """Draws text in scene units, and measures it exactly; exports draw glyphs as paths.
 
-Styles, elision and wrapping are in `nodeflow.drawing.text`.
+Styles, elision and wrapping are in `nodeflow.drawing.text_layout`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from functools import lru_cache
 from PySide6.QtCore import QPointF
 from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPainterPath
 
-from nodeflow.drawing.text import (
+from nodeflow.drawing.text_layout import (
     BADGE,
     CAPTION,
     FAR_BADGE,

@@ -32,11 +32,11 @@ from nodeflow.document.edit.set_flags import remove_device, set_device
 from nodeflow.document.edit.sweep_settings import can_vary, varied
 from nodeflow.document.model.problems import Problem
 from nodeflow.document.model.records import SUBGRAPH, NodeRecord
-from nodeflow.drawing.shown_text import plain
+from nodeflow.drawing.message_text import plain
 from nodeflow.errors import NodeflowError
 from nodeflow.graph.declaration import Attr, NodeDeclaration
 from nodeflow.host.protocol import Preview
-from nodeflow.ui.canvas.paint.op_icons import draw_op_icon, tile
+from nodeflow.ui.canvas.paint.op_icon_painter import draw_op_icon, tile
 from nodeflow.ui.core.messages import in_window, remark
 from nodeflow.ui.core.plain_tips import plain_tip
 from nodeflow.ui.core.theme import SPACE, Theme, dot, font_families, icon

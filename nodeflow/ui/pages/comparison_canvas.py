@@ -12,7 +12,7 @@ from nodeflow.document.analysis.analysis import Analysis
 from nodeflow.document.diff.comparison import Key, Marks
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import Wire
-from nodeflow.drawing import wire_shape
+from nodeflow.drawing.wires import wire_shape
 from nodeflow.ui.canvas import CanvasView
 from nodeflow.ui.canvas.scene.hit_test import WIRE_REACH
 from nodeflow.ui.canvas.view.keyboard import CanvasKeys

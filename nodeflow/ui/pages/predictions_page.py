@@ -15,7 +15,7 @@ from PySide6.QtCore import (
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QTableView, QVBoxLayout, QWidget
 
-from nodeflow.drawing.shown_text import plain
+from nodeflow.drawing.message_text import plain
 from nodeflow.host import protocol as p
 from nodeflow.number_text import counted, number
 from nodeflow.ui.core.messages import in_window

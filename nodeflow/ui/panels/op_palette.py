@@ -46,7 +46,7 @@ from nodeflow.document.analysis.declarations import declarations
 from nodeflow.document.analysis.subgraph_declarations import SubgraphDeclaration
 from nodeflow.document.edit.inserting.insertables import is_insertable
 from nodeflow.graph.declaration import NodeDeclaration
-from nodeflow.ui.canvas.paint.op_icons import draw_op_icon, tile
+from nodeflow.ui.canvas.paint.op_icon_painter import draw_op_icon, tile
 from nodeflow.ui.core.theme import SPACE, TYPE, Theme, draw_icon, font, icon
 from nodeflow.ui.core.theme_manager import ThemeManager
 from nodeflow.ui.core.widgets import label

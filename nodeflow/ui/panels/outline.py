@@ -25,7 +25,7 @@ from PySide6.QtWidgets import QHeaderView, QLineEdit, QTreeView, QVBoxLayout, QW
 from nodeflow.document.analysis.node_flags import has_breakpoint
 from nodeflow.document.analysis.subgraph_interface import DEFINITION
 from nodeflow.document.model.records import SUBGRAPH, Change, NodeRecord
-from nodeflow.drawing import card_data, value_preview
+from nodeflow.drawing.cards import card_data, value_preview
 from nodeflow.ui.actions.binding import Binding
 from nodeflow.ui.actions.specs import ActionSpec
 from nodeflow.ui.core.plain_tips import plain_tip

@@ -23,7 +23,7 @@ from nodeflow.document.diff.conflicts import OURS, THEIRS, Conflict
 from nodeflow.document.diff.problems import ConflictProblem
 from nodeflow.document.diff.resolve import KEPT
 from nodeflow.document.model.problems import Problem
-from nodeflow.drawing.shown_text import plain
+from nodeflow.drawing.message_text import plain
 from nodeflow.number_text import counted
 from nodeflow.ui.actions.binding import Binding
 from nodeflow.ui.actions.specs import ActionSpec

@@ -23,7 +23,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from nodeflow.drawing.shown_text import plain
+from nodeflow.drawing.message_text import plain
 from nodeflow.host import protocol as p
 from nodeflow.host.messages.values import SPLIT_WORDS
 from nodeflow.number_text import count, number

@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
 )
 
 from nodeflow.document.edit.offers.apply_hint import apply_edits, can_apply
-from nodeflow.drawing.shown_text import plain
+from nodeflow.drawing.message_text import plain
 from nodeflow.errors import NodeflowError
 from nodeflow.number_text import count
 from nodeflow.train.diagnosis.hints import Hint

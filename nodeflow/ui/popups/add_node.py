@@ -31,7 +31,7 @@ from nodeflow.document.edit.replace_op import fits_in_place, replace_op
 from nodeflow.document.edit.rewiring import insert_on_wire, insertion
 from nodeflow.document.layout.layered import COLUMN_GAP
 from nodeflow.document.model.records import Wire
-from nodeflow.drawing import card_data
+from nodeflow.drawing.cards import card_data
 from nodeflow.graph.declaration import NodeDeclaration
 from nodeflow.graph.types import DTYPES
 from nodeflow.ui.canvas import CanvasView, WireContext

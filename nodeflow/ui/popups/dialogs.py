@@ -16,7 +16,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from nodeflow.drawing.shown_text import brief
+from nodeflow.drawing.message_text import brief
 from nodeflow.errors import NodeflowError
 from nodeflow.number_text import count, counted
 from nodeflow.train.saving.weights import Match

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QDialog, QDialogButtonBox, QPlainTextEdit, QPushBu
 from nodeflow.document.diff.compare import ADDED, CHANGED, REMOVED, compare
 from nodeflow.document.diff.text import lines
 from nodeflow.document.model.document import Document
-from nodeflow.drawing.shown_text import plain
+from nodeflow.drawing.message_text import plain
 from nodeflow.number_text import counted
 from nodeflow.ui.core.theme import SPACE, Theme
 from nodeflow.ui.core.widgets import column, label

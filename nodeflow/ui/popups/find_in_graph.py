@@ -10,7 +10,7 @@ from itertools import islice
 from nodeflow.document.analysis.paths import ALONE, unused, walk
 from nodeflow.document.analysis.subgraph_interface import BORDER
 from nodeflow.document.model.records import SUBGRAPH, NodeRecord
-from nodeflow.drawing import value_preview
+from nodeflow.drawing.cards import value_preview
 from nodeflow.ui.canvas import CanvasView
 from nodeflow.ui.core.workspace import Workspace
 from nodeflow.ui.popups.fuzzy_match import score

@@ -10,8 +10,8 @@ from nodeflow.document.analysis.wire_check import check_wire
 from nodeflow.document.edit import commands
 from nodeflow.document.edit.offers.conversions import Offer, offers
 from nodeflow.document.model.records import NodeRecord, Wire
-from nodeflow.drawing import card_data
-from nodeflow.drawing.shown_text import plain
+from nodeflow.drawing.cards import card_data
+from nodeflow.drawing.message_text import plain
 from nodeflow.ui.canvas import CanvasView
 from nodeflow.ui.popups.fuzzy_match import score
 from nodeflow.ui.popups.quick_pick import QuickPick, Row

@@ -24,7 +24,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from nodeflow.ui.canvas.paint import op_icons
+from nodeflow.ui.canvas.paint import op_icon_painter
 from nodeflow.ui.core import text_metrics
 from nodeflow.ui.core import theme as themes
 from nodeflow.ui.core.theme import Theme, draw_icon
@@ -125,8 +125,8 @@ class RowDelegate(QStyledItemDelegate):
         box = QRectF(rect.left() + 8, rect.center().y() - 13, 26, 26)
         if row.op:
             color = self.theme.category(row.category)
-            op_icons.tile(painter, box, color, 7)
-            op_icons.draw_op_icon(painter, row.op, row.category, box, color)
+            op_icon_painter.tile(painter, box, color, 7)
+            op_icon_painter.draw_op_icon(painter, row.op, row.category, box, color)
         elif row.good is not None:
             name, role = ("circle-check", "ok") if row.good else ("circle-x", "error")
             draw_icon(painter, name, box.adjusted(5, 5, -5, -5), self.theme.color(role))

@@ -16,7 +16,7 @@ from PySide6.QtCore import QEvent, QEventLoop, QObject, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QCloseEvent
 from PySide6.QtWidgets import QDialog, QDialogButtonBox, QProgressBar, QVBoxLayout, QWidget
 
-from nodeflow.drawing.shown_text import brief
+from nodeflow.drawing.message_text import brief
 from nodeflow.ui.core import gui_gc
 from nodeflow.ui.core.shown_text import in_title
 from nodeflow.ui.core.theme import SPACE

@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import Qt, QTimer, Signal, SignalInstance, Slot
 from PySide6.QtWidgets import QStatusBar, QToolButton, QWidget
 
-from nodeflow.drawing.shown_text import plain
+from nodeflow.drawing.message_text import plain
 from nodeflow.host.protocol import EditState
 from nodeflow.number_text import counted
 from nodeflow.ui.core.messages import in_window, listed

@@ -10,7 +10,7 @@ from PySide6.QtTest import QTest
 from nodeflow.document.build.build import build
 from nodeflow.document.edit import commands
 from nodeflow.document.io import flow
-from nodeflow.drawing import value_preview
+from nodeflow.drawing.cards import value_preview
 from nodeflow.engine.session import Session
 from nodeflow.host.evaluation.previews import make_preview
 from nodeflow.ui.popups.add_node import AddNodePopup

@@ -13,8 +13,8 @@ from PySide6.QtSvg import QSvgRenderer
 from nodeflow import resources
 from nodeflow.document.analysis.analysis import Analysis
 from nodeflow.document.io import flow
-from nodeflow.drawing import svg as svgs
 from nodeflow.drawing.colors import PALETTES
+from nodeflow.drawing.formats import svg as svgs
 from nodeflow.drawing.graph_drawing import draw_graph
 from nodeflow.host.evaluation.evaluator import Evaluator
 from nodeflow.host.views.pinned import pinned_views

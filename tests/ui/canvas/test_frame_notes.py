@@ -8,8 +8,8 @@ from PySide6.QtGui import QColor, QImage, QPainter
 
 from nodeflow.document.edit import commands
 from nodeflow.document.model.document import Document
-from nodeflow.drawing import frame_titles
-from nodeflow.ui.canvas.paint import background_layer, frame_notes
+from nodeflow.drawing.frames import frame_titles
+from nodeflow.ui.canvas.paint import background_layer, frame_note_painter
 from nodeflow.ui.canvas.paint.background_layer import LABEL_HEIGHT
 from nodeflow.ui.core import text_metrics
 
@@ -21,7 +21,9 @@ def painted(note, area=AREA, as_path=False):
     image = QImage(256, 176, QImage.Format.Format_RGB32)
     image.fill(QColor("white"))
     painter = QPainter(image)
-    frame_notes.paint(painter, area, note, text_metrics.NOTE, QColor("black"), as_path=as_path)
+    frame_note_painter.paint(
+        painter, area, note, text_metrics.NOTE, QColor("black"), as_path=as_path
+    )
     painter.end()
     return image
 
@@ -36,7 +38,7 @@ def ink(image, rows=None):
 
 
 def plain(note):
-    return frame_notes._document(note, text_metrics.NOTE, 240.0, 0).toPlainText()
+    return frame_note_painter._document(note, text_metrics.NOTE, 240.0, 0).toPlainText()
 
 
 @pytest.mark.thorough
@@ -47,7 +49,9 @@ def test_marks_become_looks():
 
 def test_line_breaks_and_lists_stay():
     assert plain("one\ntwo").replace("\u2028", "\n") == "one\ntwo"
-    document = frame_notes._document("Look at:\n- loss\n- accuracy", text_metrics.NOTE, 240.0, 0)
+    document = frame_note_painter._document(
+        "Look at:\n- loss\n- accuracy", text_metrics.NOTE, 240.0, 0
+    )
     block = document.begin().next()
     assert block.text() == "loss" and block.textList().count() == 2
 
@@ -84,7 +88,9 @@ def test_a_part_that_is_painted_anew_stays_the_same():
     painter = QPainter(image)
     painter.setClipRect(QRectF(0, 0, 20, 20))
     painter.fillRect(QRectF(0, 0, 20, 20), QColor("white"))
-    frame_notes.paint(painter, AREA, "some text of a note", text_metrics.NOTE, QColor("black"))
+    frame_note_painter.paint(
+        painter, AREA, "some text of a note", text_metrics.NOTE, QColor("black")
+    )
     painter.end()
     assert ink(image) == before
 
@@ -94,8 +100,8 @@ def test_a_note_that_is_cut_says_so():
     whole, cut = painted(note), painted(note, QRectF(4, 4, 240, 36))
     rows = range(4, 34)
     assert ink(cut, rows) > ink(whole, rows)
-    document = frame_notes._document(note, text_metrics.NOTE, 240.0, 0)
-    assert frame_notes._cut_off(document, 1000.0) is None
+    document = frame_note_painter._document(note, text_metrics.NOTE, 240.0, 0)
+    assert frame_note_painter._cut_off(document, 1000.0) is None
 
 
 @pytest.mark.parametrize("note", ["plain text", "- one\n- two", "1. one\n2. two", "# Head\ntext"])
@@ -135,7 +141,7 @@ def test_a_note_begins_below_its_title_at_every_scale(canvas, document, monkeypa
     """Where titles are labels of a fixed size on the screen, too."""
     commands.add_frame(document, (0, 0, 900, 900), "Title", "a note", "")
     areas, labels = [], []
-    monkeypatch.setattr(frame_notes, "paint", lambda p, area, *a, **k: areas.append(area))
+    monkeypatch.setattr(frame_note_painter, "paint", lambda p, area, *a, **k: areas.append(area))
     shown = background_layer._paint_label
     monkeypatch.setattr(background_layer, "_paint_label", lambda *a: (labels.append(a), shown(*a)))
     canvas.viewport.camera.step = step

@@ -11,7 +11,8 @@ from nodeflow.document.analysis.analysis import Analysis
 from nodeflow.document.edit import commands
 from nodeflow.document.io import flow
 from nodeflow.document.model.records import FrameRecord
-from nodeflow.drawing import frame_titles, wire_shape
+from nodeflow.drawing.frames import frame_titles
+from nodeflow.drawing.wires import wire_shape
 from nodeflow.resources import example, examples
 from nodeflow.ui.canvas import CanvasView
 from nodeflow.ui.core import text_metrics

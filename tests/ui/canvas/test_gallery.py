@@ -15,8 +15,8 @@ import pytest
 from PySide6.QtCore import QPointF, QRectF
 from PySide6.QtGui import QImage, QPainter
 
-from nodeflow.drawing import card_data, value_preview
-from nodeflow.drawing.card_data import CardData, PortData
+from nodeflow.drawing.cards import card_data, value_preview
+from nodeflow.drawing.cards.card_data import CardData, PortData
 from nodeflow.drawing.geometry import Rect
 from nodeflow.drawing.shapes import Shapes, Text
 from nodeflow.graph.types import DTYPES

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QImage, QPainter
 
-from nodeflow.drawing import wire_lanes, wire_routing, wire_shape
+from nodeflow.drawing.wires import wire_lanes, wire_routing, wire_shape
 from nodeflow.ui.canvas.scene.camera import MAX_STEP, MIN_STEP, Camera
 from nodeflow.ui.canvas.scene.slot_map import SlotMap
 from nodeflow.ui.canvas.scene.spatial_grid import SpatialGrid

@@ -9,7 +9,7 @@ import pytest
 
 from nodeflow.document.analysis.analysis import Analysis
 from nodeflow.document.edit import commands
-from nodeflow.drawing import card_data
+from nodeflow.drawing.cards import card_data
 from nodeflow.ui.canvas.scene.scene_model import SceneModel
 
 

@@ -13,8 +13,8 @@ from nodeflow.cli.environment import Environment
 from nodeflow.cli.load_graph import load_document
 from nodeflow.cli.option_values import ArgumentProblem
 from nodeflow.document.build.saved_weights import use_weights
-from nodeflow.drawing.graph_file import svg_file
-from nodeflow.drawing.page import page_file
+from nodeflow.drawing.formats.graph_file import svg_file
+from nodeflow.drawing.formats.html_page import page_file
 
 if TYPE_CHECKING:
     from nodeflow.document.model.document import Document

@@ -10,7 +10,7 @@ from shiboken6 import isValid
 
 from nodeflow.document.analysis.wire_check import check_wire
 from nodeflow.document.edit import commands
-from nodeflow.drawing.shown_text import plain
+from nodeflow.drawing.message_text import plain
 
 if TYPE_CHECKING:
     from nodeflow.ui.canvas.a11y.interfaces import NodeObject, PortObject

@@ -5,8 +5,8 @@ from __future__ import annotations
 from nodeflow.document.diff.comparison import INSIDE
 from nodeflow.document.layout.card_size import ANY_SHAPE
 from nodeflow.document.model.document import Document
-from nodeflow.drawing import value_preview
-from nodeflow.drawing.card_data import CardData, PortData
+from nodeflow.drawing.cards import value_preview
+from nodeflow.drawing.cards.card_data import CardData, PortData
 from nodeflow.graph.types import shape_text
 from nodeflow.ui.canvas.scene.scene_model import SceneModel
 from nodeflow.ui.canvas.scene.selection import Selection

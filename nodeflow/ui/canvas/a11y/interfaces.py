@@ -23,7 +23,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QWidget
 from shiboken6 import VoidPtr, getCppPointer, isValid
 
-from nodeflow.drawing.card_data import CardData
+from nodeflow.drawing.cards.card_data import CardData
 from nodeflow.ui.canvas.a11y import descriptions
 from nodeflow.ui.canvas.a11y.actions import NodeActions, PortActions
 from nodeflow.ui.canvas.scene.drawn_marks import KINDS

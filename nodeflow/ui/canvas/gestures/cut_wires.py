@@ -9,7 +9,7 @@ from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QPainter, QPen
 
 from nodeflow.document.edit.rewiring import cut_wires
-from nodeflow.drawing import wire_shape
+from nodeflow.drawing.wires import wire_shape
 from nodeflow.ui.canvas.gestures.base import Gesture, Modifiers
 from nodeflow.ui.canvas.scene.scene_model import SceneModel
 from nodeflow.ui.canvas.scene.viewport import Viewport

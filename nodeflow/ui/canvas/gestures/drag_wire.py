@@ -14,9 +14,10 @@ from nodeflow.document.analysis.wire_check import Verdict, check_wire
 from nodeflow.document.edit import commands
 from nodeflow.document.edit.offers.conversions import Offer, advised, offers
 from nodeflow.document.model.records import Wire
-from nodeflow.drawing import card_data, wire_shape
-from nodeflow.drawing.card_data import PortData
-from nodeflow.drawing.shown_text import plain
+from nodeflow.drawing.cards import card_data
+from nodeflow.drawing.cards.card_data import PortData
+from nodeflow.drawing.message_text import plain
+from nodeflow.drawing.wires import wire_shape
 from nodeflow.ui.canvas.gestures.base import Gesture, Modifiers
 from nodeflow.ui.canvas.paint.card_painter import CardPainter
 from nodeflow.ui.canvas.paint.renderer import Renderer

@@ -9,9 +9,9 @@ from PySide6.QtGui import QPainter, QPen
 from nodeflow.document.edit.make_room import make_room
 from nodeflow.document.edit.rewiring import Insertion, insert_on_wire, insertion
 from nodeflow.document.model.records import NodeRecord
-from nodeflow.drawing import wire_shape
-from nodeflow.drawing.card_data import CardData
-from nodeflow.drawing.wire_places import port_place
+from nodeflow.drawing.cards.card_data import CardData
+from nodeflow.drawing.wires import wire_shape
+from nodeflow.drawing.wires.wire_places import port_place
 from nodeflow.ui.canvas.scene.scene_model import SceneModel
 from nodeflow.ui.canvas.scene.viewport import Viewport
 from nodeflow.ui.core import array_painting

@@ -9,9 +9,9 @@ from PySide6.QtGui import QPainter, QPen
 from nodeflow.document.edit.offers.wiring_guess import main_port, takes_from
 from nodeflow.document.layout.layered import COLUMN_GAP
 from nodeflow.document.model.records import NodeRecord
-from nodeflow.drawing import wire_shape
-from nodeflow.drawing.card_data import CardData
-from nodeflow.drawing.wire_places import port_place
+from nodeflow.drawing.cards.card_data import CardData
+from nodeflow.drawing.wires import wire_shape
+from nodeflow.drawing.wires.wire_places import port_place
 from nodeflow.ui.canvas.scene.hit_test import hit_test
 from nodeflow.ui.canvas.scene.scene_model import SceneModel
 from nodeflow.ui.canvas.scene.viewport import Viewport

@@ -6,10 +6,10 @@ import numpy as np
 from PySide6.QtCore import QPointF, QRectF, QSizeF, Qt
 from PySide6.QtGui import QColor, QPainter, QPen, QPixmap
 
-from nodeflow.drawing import frame_titles
-from nodeflow.drawing.card_looks import FRAME_RADIUS, FRAME_TINT, GRID, GRID_DOT
-from nodeflow.drawing.frame_titles import frame_role, stacked
-from nodeflow.ui.canvas.paint import frame_notes
+from nodeflow.drawing.cards.card_looks import FRAME_RADIUS, FRAME_TINT, GRID, GRID_DOT
+from nodeflow.drawing.frames import frame_titles
+from nodeflow.drawing.frames.frame_titles import frame_role, stacked
+from nodeflow.ui.canvas.paint import frame_note_painter
 from nodeflow.ui.canvas.paint.paint_context import PaintContext
 from nodeflow.ui.core import array_painting, text_metrics
 from nodeflow.ui.core.theme import Theme, mix
@@ -168,4 +168,4 @@ def _paint_note(painter: QPainter, context: PaintContext, area: QRectF, note: st
     if note and area.height() > 0:
         style = frame_titles.note_style(1.0 if context.exporting else context.scale)
         ink = context.theme.color("ink_muted")
-        frame_notes.paint(painter, area, note, style, ink, as_path=context.exporting)
+        frame_note_painter.paint(painter, area, note, style, ink, as_path=context.exporting)

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from PySide6.QtCore import QPointF, QRect, QRectF, QSize, Qt
 from PySide6.QtGui import QImage, QPainter, QPixmap
 
-from nodeflow.drawing.card_data import DOT_FORM, CardData
+from nodeflow.drawing.cards.card_data import DOT_FORM, CardData
 from nodeflow.ui.canvas.paint.card_painter import MARGIN, CardPainter
 
 PAGE = 2048

@@ -6,8 +6,8 @@ import numpy as np
 from PySide6.QtCore import QPointF, QRect, QRectF, Qt
 from PySide6.QtGui import QPainter, QPen
 
-from nodeflow.drawing.card_data import CardData
-from nodeflow.drawing.card_looks import CURVE, RADIUS, SIGN_RADIUS
+from nodeflow.drawing.cards.card_data import CardData
+from nodeflow.drawing.cards.card_looks import CURVE, RADIUS, SIGN_RADIUS
 from nodeflow.ui.canvas.paint.card_atlas import Page
 from nodeflow.ui.canvas.paint.card_painter import FULL, MARGIN, CardPainter, blend
 from nodeflow.ui.canvas.paint.paint_context import PaintContext

@@ -8,9 +8,9 @@ from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPainterPath, QPen, QPolygonF
 
 from nodeflow.document.model.records import SUBGRAPH
-from nodeflow.drawing import card_data, value_preview
-from nodeflow.drawing.card_data import CardData, PortData
-from nodeflow.drawing.card_looks import (
+from nodeflow.drawing.cards import card_data, value_preview
+from nodeflow.drawing.cards.card_data import CardData, PortData
+from nodeflow.drawing.cards.card_looks import (
     DEVICE_STRIP,
     FAINT,
     LOUD,
@@ -22,12 +22,12 @@ from nodeflow.drawing.card_looks import (
     THICK,
 )
 from nodeflow.graph.types import INTEGERS
-from nodeflow.ui.canvas.paint import op_icons
+from nodeflow.ui.canvas.paint import op_icon_painter
 from nodeflow.ui.canvas.paint.lod_titles import LINE, set_name
 from nodeflow.ui.core import text_metrics
 from nodeflow.ui.core import theme as themes
 from nodeflow.ui.core.theme import Theme, mix
-from nodeflow.ui.views.sheet import Sheet, rect_of
+from nodeflow.ui.views.qt_sheet import Sheet, rect_of
 
 MARGIN = 14.0
 """Room around a card for its shadow and its ports, in scene units."""
@@ -170,8 +170,8 @@ class CardPainter:
     def _header(self, painter: QPainter, card: CardData) -> None:
         color = self.theme.category(card.category)
         box = QRectF(10, 9, 28, 28)
-        op_icons.tile(painter, box, color, 7)
-        op_icons.draw_op_icon(painter, card.op, card.category, box, color, self.as_path)
+        op_icon_painter.tile(painter, box, color, 7)
+        op_icon_painter.draw_op_icon(painter, card.op, card.category, box, color, self.as_path)
         room = card.width - card_data.ICON_ROOM - (30 if card.status else 12)
         title = text_metrics.elide(card.title, text_metrics.TITLE, room)
         subtitle = text_metrics.elide(card.subtitle, text_metrics.SUBTITLE, room)

@@ -14,8 +14,8 @@ from PySide6.QtGui import QColor, QPainter, QPainterPath, QPen
 
 from nodeflow.document.diff.compare import ADDED, CHANGED, REMOVED
 from nodeflow.document.diff.comparison import INSIDE
-from nodeflow.drawing import wire_shape
-from nodeflow.drawing.card_looks import FRAME_RADIUS, RADIUS
+from nodeflow.drawing.cards.card_looks import FRAME_RADIUS, RADIUS
+from nodeflow.drawing.wires import wire_shape
 from nodeflow.ui.canvas.paint.card_layer import outlines, view_rects
 from nodeflow.ui.canvas.paint.paint_context import FAR_SCALE, PaintContext
 from nodeflow.ui.canvas.paint.wire_layer import CURVE_SCALE

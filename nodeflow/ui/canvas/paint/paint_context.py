@@ -13,7 +13,7 @@ import numpy as np
 from PySide6.QtCore import QPointF, QRectF
 from PySide6.QtGui import QPainter
 
-from nodeflow.drawing.card_looks import DIM
+from nodeflow.drawing.cards.card_looks import DIM
 from nodeflow.ui.canvas.paint.card_atlas import CardAtlas
 from nodeflow.ui.canvas.paint.card_painter import FAR, FULL, TINY
 from nodeflow.ui.canvas.scene.scene_model import SceneModel

@@ -6,7 +6,7 @@ import numpy as np
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPainterPath, QPen
 
-from nodeflow.drawing.card_looks import RADIUS
+from nodeflow.drawing.cards.card_looks import RADIUS
 from nodeflow.ui.canvas.paint.card_layer import view_rects
 from nodeflow.ui.canvas.paint.card_painter import FULL
 from nodeflow.ui.canvas.paint.paint_context import PaintContext

@@ -6,7 +6,7 @@ import numpy as np
 from PySide6.QtCore import QPointF, Qt
 from PySide6.QtGui import QColor, QPainter, QPainterPath, QPen
 
-from nodeflow.drawing import wire_routing, wire_shape
+from nodeflow.drawing.wires import wire_routing, wire_shape
 from nodeflow.ui.canvas.paint.paint_context import FAR_SCALE, PaintContext
 from nodeflow.ui.canvas.scene.scene_model import DTYPE_CODES, FEED_STYLE
 from nodeflow.ui.canvas.scene.tints import PLAIN, level_color

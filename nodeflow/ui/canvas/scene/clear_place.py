@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from PySide6.QtCore import QPointF
 
-from nodeflow.drawing import card_data
+from nodeflow.drawing.cards import card_data
 from nodeflow.ui.canvas.scene.scene_model import SceneModel
 
 GAP, GRID = 16.0, 8.0

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from PySide6.QtCore import QPointF, QRectF
 
-from nodeflow.drawing import card_data, wire_shape
-from nodeflow.drawing.card_data import PortData
-from nodeflow.drawing.frame_titles import stacked
+from nodeflow.drawing.cards import card_data
+from nodeflow.drawing.cards.card_data import PortData
+from nodeflow.drawing.frames.frame_titles import stacked
+from nodeflow.drawing.wires import wire_shape
 from nodeflow.ui.canvas.scene.scene_model import SceneModel
 
 PORT_REACH = 11.0

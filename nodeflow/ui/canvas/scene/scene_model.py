@@ -19,10 +19,11 @@ from nodeflow.document.diff.comparison import Marks
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import Change, Wire
 from nodeflow.document.model.snapshots import Snapshots
-from nodeflow.drawing import card_data, wire_lanes, wire_places, wire_shape
-from nodeflow.drawing.card_builder import CardBuilder
-from nodeflow.drawing.card_data import CardData
-from nodeflow.drawing.wire_places import port_place, wire_offsets
+from nodeflow.drawing.cards import card_data
+from nodeflow.drawing.cards.card_builder import CardBuilder
+from nodeflow.drawing.cards.card_data import CardData
+from nodeflow.drawing.wires import wire_lanes, wire_places, wire_shape
+from nodeflow.drawing.wires.wire_places import port_place, wire_offsets
 from nodeflow.graph.types import DTYPES
 from nodeflow.ui.canvas.scene import wire_table
 from nodeflow.ui.canvas.scene.badges import Badge

@@ -13,8 +13,9 @@ import numpy as np
 from PySide6.QtCore import QObject, QPointF, QRectF, QSize, Signal
 
 from nodeflow.document.analysis.flow import is_loop
-from nodeflow.drawing import card_data, wire_shape
-from nodeflow.drawing.wire_places import port_place
+from nodeflow.drawing.cards import card_data
+from nodeflow.drawing.wires import wire_shape
+from nodeflow.drawing.wires.wire_places import port_place
 from nodeflow.ui.canvas.scene.camera import STEPS_PER_OCTAVE, Camera
 from nodeflow.ui.canvas.scene.hit_test import Hit, hit_test
 from nodeflow.ui.canvas.scene.override_badge import badge_rect

@@ -17,7 +17,8 @@ from nodeflow.document.edit.offers.conversions import (
     offer_label,
 )
 from nodeflow.document.model.records import Wire
-from nodeflow.drawing import card_data, wire_shape
+from nodeflow.drawing.cards import card_data
+from nodeflow.drawing.wires import wire_shape
 from nodeflow.ui.canvas.gestures.base import SNAP
 from nodeflow.ui.canvas.paint.renderer import Renderer
 from nodeflow.ui.canvas.scene.scene_model import SceneModel

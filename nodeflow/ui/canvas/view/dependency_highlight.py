@@ -7,8 +7,8 @@ from PySide6.QtCore import QRectF, Qt, QTimer
 from PySide6.QtGui import QColor, QPainter, QPen
 from PySide6.QtWidgets import QWidget
 
-from nodeflow.drawing import wire_shape
-from nodeflow.drawing.card_looks import RADIUS
+from nodeflow.drawing.cards.card_looks import RADIUS
+from nodeflow.drawing.wires import wire_shape
 from nodeflow.ui.canvas.paint.paint_context import FAR_SCALE
 from nodeflow.ui.canvas.scene.scene_model import SceneModel
 from nodeflow.ui.canvas.scene.viewport import Viewport

@@ -18,7 +18,7 @@ from nodeflow.document.edit.offers.wiring_guess import wire_new
 from nodeflow.document.layout import align
 from nodeflow.document.layout.card_size import folds
 from nodeflow.document.model.records import Wire
-from nodeflow.drawing import card_data
+from nodeflow.drawing.cards import card_data
 from nodeflow.number_text import counted
 from nodeflow.ui.canvas.gestures.base import SMALLEST_FRAME, SNAP
 from nodeflow.ui.canvas.gestures.drag_wire import WireContext

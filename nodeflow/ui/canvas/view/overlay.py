@@ -8,8 +8,8 @@ from PySide6.QtCore import QRectF, Qt
 from PySide6.QtGui import QPainter, QPen
 from PySide6.QtWidgets import QWidget
 
-from nodeflow.drawing.card_looks import RADIUS
-from nodeflow.drawing.frame_titles import stacked
+from nodeflow.drawing.cards.card_looks import RADIUS
+from nodeflow.drawing.frames.frame_titles import stacked
 from nodeflow.ui.canvas.paint import background_layer, card_layer, wire_layer
 from nodeflow.ui.canvas.paint.card_painter import CardPainter
 from nodeflow.ui.canvas.paint.paint_context import PaintContext

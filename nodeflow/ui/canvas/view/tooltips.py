@@ -14,8 +14,8 @@ from nodeflow.document.analysis.node_flags import (
 from nodeflow.document.analysis.ports import in_ports
 from nodeflow.document.build.expand import opens
 from nodeflow.document.model.problems import Problem
-from nodeflow.drawing import value_preview
-from nodeflow.drawing.shown_text import brief
+from nodeflow.drawing.cards import value_preview
+from nodeflow.drawing.message_text import brief
 from nodeflow.ui.canvas.scene.hit_test import Hit
 from nodeflow.ui.canvas.scene.scene_model import SceneModel
 from nodeflow.ui.canvas.scene.tints import Tints, output_index

@@ -17,7 +17,7 @@ from nodeflow.document.edit.inserting import insertables, library
 from nodeflow.document.edit.subgraph_ports import expose
 from nodeflow.document.model.names import automatic_name
 from nodeflow.document.model.records import INPUTS, OUTPUTS, Change, NodeRecord
-from nodeflow.drawing import card_data
+from nodeflow.drawing.cards import card_data
 from nodeflow.ui.actions.action_set import ActionSet
 from nodeflow.ui.actions.binding import Binding, Blocked
 from nodeflow.ui.canvas import CanvasView

@@ -9,7 +9,7 @@ from PySide6.QtCore import QObject
 from nodeflow.data.document_folder import shown_path
 from nodeflow.document.analysis.outside_data import Outside, outside_data, outside_place
 from nodeflow.document.io.consents import remember
-from nodeflow.drawing.shown_text import brief
+from nodeflow.drawing.message_text import brief
 from nodeflow.errors import FileProblem
 from nodeflow.ui.actions.action_set import ActionSet
 from nodeflow.ui.actions.binding import Binding, Blocked

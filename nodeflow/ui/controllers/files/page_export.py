@@ -9,7 +9,7 @@ from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QFileDialog, QWidget
 
 from nodeflow.atomic_write import write_atomically, writing
-from nodeflow.drawing.page import page_file
+from nodeflow.drawing.formats.html_page import page_file
 from nodeflow.errors import NodeflowError
 from nodeflow.ui.actions.action_set import ActionSet
 from nodeflow.ui.actions.binding import Binding, Blocked

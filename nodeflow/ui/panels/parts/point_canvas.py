@@ -31,7 +31,7 @@ from nodeflow.host.views.projection import ProjectionData
 from nodeflow.ui.core.pixel_image import fitted, pixel_image
 from nodeflow.ui.core.theme import Theme
 from nodeflow.ui.core.theme_manager import ThemeManager
-from nodeflow.ui.views.sheet import Sheet, point_of, rect_of
+from nodeflow.ui.views.qt_sheet import Sheet, point_of, rect_of
 
 THUMBNAIL = 56
 WHEEL = 1.0015

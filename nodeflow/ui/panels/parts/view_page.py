@@ -17,7 +17,7 @@ from nodeflow.ui.core.theme import SPACE, Theme, icon
 from nodeflow.ui.core.theme_manager import ThemeManager
 from nodeflow.ui.core.widgets import button, label
 from nodeflow.ui.inspector.editors import QuietCombo
-from nodeflow.ui.views.sheet import Sheet, point_of, rect_of
+from nodeflow.ui.views.qt_sheet import Sheet, point_of, rect_of
 
 SIDE_WIDTH = 190
 """Width of the side column, equal to the statistics beside a table."""

@@ -27,7 +27,7 @@ from nodeflow.document.build.build import build
 from nodeflow.document.model.document import Document
 from nodeflow.document.starters import look_at, make
 from nodeflow.document.starters.choices import Choices
-from nodeflow.drawing.shown_text import plain
+from nodeflow.drawing.message_text import plain
 from nodeflow.errors import NodeflowError
 from nodeflow.ui.core.background import Background
 from nodeflow.ui.core.data_files import dropped_files

@@ -9,10 +9,10 @@ from typing import Any
 from nodeflow.document.analysis.declarations import declaration
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import NodeRecord
-from nodeflow.drawing import value_preview
-from nodeflow.drawing.card_data import PortData
+from nodeflow.drawing.cards import value_preview
+from nodeflow.drawing.cards.card_data import PortData
 from nodeflow.drawing.graph_drawing import DrawnNode
-from nodeflow.drawing.shown_text import brief
+from nodeflow.drawing.message_text import brief
 from nodeflow.visible_text import visible
 
 LONGEST = 300

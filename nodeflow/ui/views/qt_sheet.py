@@ -14,7 +14,7 @@ from PySide6.QtGui import QColor, QPainter, QPen, QPixmap, QPolygonF
 from nodeflow.drawing import sheet
 from nodeflow.drawing.colors import Ink
 from nodeflow.drawing.geometry import Point, Rect
-from nodeflow.drawing.text import Style
+from nodeflow.drawing.text_layout import Style
 from nodeflow.ui.core import array_painting, text_metrics
 from nodeflow.ui.core.pixel_image import pixel_image
 from nodeflow.ui.core.theme import Theme

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from nodeflow.drawing import wire_routing
+from nodeflow.drawing.wires import wire_routing
 
 DASHES = {
     "int32": (7, 4), "int64": (11, 4), "uint8": (3, 3), "bool": (2, 4),

@@ -9,8 +9,8 @@ from nodeflow.document.analysis.analysis import Analysis
 from nodeflow.document.io import embedded_graph, flow
 from nodeflow.document.model.document import Document
 from nodeflow.drawing.colors import PALETTES
+from nodeflow.drawing.formats.svg import graph_svg
 from nodeflow.drawing.graph_drawing import draw_graph
-from nodeflow.drawing.svg import graph_svg
 from nodeflow.host.protocol import ViewValue
 
 

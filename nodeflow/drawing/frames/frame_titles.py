@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from nodeflow.document.model.records import FrameRecord
-from nodeflow.drawing import text as texts
+from nodeflow.drawing import text_layout as texts
 from nodeflow.drawing.colors import LIGHT
 
 INSET = 16.0

@@ -7,10 +7,10 @@ both.
 from __future__ import annotations
 
 from nodeflow.document.model.records import SUBGRAPH
-from nodeflow.drawing import card_data, value_preview
-from nodeflow.drawing import text as texts
-from nodeflow.drawing.card_data import CardData, PortData
-from nodeflow.drawing.card_looks import (
+from nodeflow.drawing import text_layout as texts
+from nodeflow.drawing.cards import card_data, value_preview
+from nodeflow.drawing.cards.card_data import CardData, PortData
+from nodeflow.drawing.cards.card_looks import (
     CURVE,
     DEVICE_STRIP,
     FAINT,
@@ -23,9 +23,9 @@ from nodeflow.drawing.card_looks import (
     STATUS_ICONS,
     THICK,
 )
+from nodeflow.drawing.cards.op_icons import glyph_of, icon_of
 from nodeflow.drawing.colors import Ink
 from nodeflow.drawing.geometry import Rect
-from nodeflow.drawing.op_icons import glyph_of, icon_of
 from nodeflow.drawing.shapes import Box, Icon, Path, Pen, Shape, Shapes, circle
 from nodeflow.graph.types import INTEGERS
 

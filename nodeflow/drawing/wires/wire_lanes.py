@@ -9,8 +9,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from nodeflow.drawing import wire_shape
-from nodeflow.drawing.wire_routing import REACH, is_backward
+from nodeflow.drawing.wires import wire_shape
+from nodeflow.drawing.wires.wire_routing import REACH, is_backward
 
 MOST = 20_000
 """Wires times cards. With more, no lanes are searched for; this size takes a few milliseconds."""

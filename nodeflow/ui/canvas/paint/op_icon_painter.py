@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import QRectF, Qt
 from PySide6.QtGui import QColor, QPainter
 
-from nodeflow.drawing.op_icons import glyph_of, icon_of
+from nodeflow.drawing.cards.op_icons import glyph_of, icon_of
 from nodeflow.ui.core import text_metrics, theme
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nodeflow.drawing import text as texts
+from nodeflow.drawing import text_layout as texts
 
 GLYPHS = {
     "add": "+",

@@ -24,8 +24,8 @@ from nodeflow.document.layout.card_size import (
     TENSOR,
     type_text,
 )
-from nodeflow.drawing import text as texts
-from nodeflow.drawing import value_preview
+from nodeflow.drawing import text_layout as texts
+from nodeflow.drawing.cards import value_preview
 
 PROBLEM_PAD = 8.0
 FOLD_WIDTH = 56.0

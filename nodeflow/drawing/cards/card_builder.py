@@ -29,10 +29,10 @@ from nodeflow.document.edit.node_value import value_of
 from nodeflow.document.layout.card_size import Label, card_width, folds
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import INPUTS, SUBGRAPH, NodeRecord
-from nodeflow.drawing import card_data
-from nodeflow.drawing.card_data import CardData, PortData
-from nodeflow.drawing.inactive_nodes import InactiveNodes
-from nodeflow.drawing.shown_text import plain
+from nodeflow.drawing.cards import card_data
+from nodeflow.drawing.cards.card_data import CardData, PortData
+from nodeflow.drawing.cards.inactive_nodes import InactiveNodes
+from nodeflow.drawing.message_text import plain
 from nodeflow.drawing.views.view import ShownView
 from nodeflow.graph.declaration import NodeDeclaration
 from nodeflow.host.protocol import ViewValue

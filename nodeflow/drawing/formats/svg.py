@@ -10,12 +10,12 @@ from collections.abc import Iterable
 from functools import lru_cache
 from html import escape
 
-from nodeflow.drawing import text as texts
-from nodeflow.drawing.card_looks import GRID, GRID_DOT
+from nodeflow.drawing import text_layout as texts
+from nodeflow.drawing.cards.card_looks import GRID, GRID_DOT
 from nodeflow.drawing.colors import Ink, Palette
+from nodeflow.drawing.formats.png_data import data_uri
 from nodeflow.drawing.geometry import Rect
 from nodeflow.drawing.graph_drawing import Drawing, DrawnFrame, DrawnNode, DrawnWire
-from nodeflow.drawing.png import data_uri
 from nodeflow.drawing.shapes import Box, Clipped, Icon, Path, Picture, Shape, Text
 from nodeflow.resources import resource
 from nodeflow.visible_text import visible

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from nodeflow.drawing import text as texts
+from nodeflow.drawing import text_layout as texts
 
 INDENT = 20.0
 APART = 0.45

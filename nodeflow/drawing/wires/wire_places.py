@@ -7,8 +7,10 @@ from collections.abc import Collection
 import numpy as np
 
 from nodeflow.document.model.records import FrameRecord, Wire
-from nodeflow.drawing import card_data, frame_titles, wire_lanes, wire_shape
-from nodeflow.drawing.card_data import CardData, PortData
+from nodeflow.drawing.cards import card_data
+from nodeflow.drawing.cards.card_data import CardData, PortData
+from nodeflow.drawing.frames import frame_titles
+from nodeflow.drawing.wires import wire_lanes, wire_shape
 
 
 def port_place(card: CardData, side: str, name: str) -> tuple[float, PortData | None]:

@@ -22,15 +22,15 @@ from nodeflow.document.analysis.subgraph_interface import definition_of
 from nodeflow.document.io import embedded_graph, flow
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import SUBGRAPH
-from nodeflow.drawing import text as texts
-from nodeflow.drawing.card_looks import RADIUS
+from nodeflow.drawing import text_layout as texts
+from nodeflow.drawing.cards.card_looks import RADIUS
 from nodeflow.drawing.colors import DARK, LIGHT, Ink, Palette, mixed
+from nodeflow.drawing.formats.node_facts import Facts, node_facts
+from nodeflow.drawing.formats.png_data import data_uri
+from nodeflow.drawing.formats.svg import Style, SvgWriter, grid, plain, rect_of
 from nodeflow.drawing.geometry import Rect
 from nodeflow.drawing.graph_drawing import Drawing, DrawnNode, draw_graph
-from nodeflow.drawing.node_facts import Facts, node_facts
-from nodeflow.drawing.png import data_uri
 from nodeflow.drawing.shapes import Box, Picture, Shapes
-from nodeflow.drawing.svg import Style, SvgWriter, grid, plain, rect_of
 from nodeflow.host.protocol import ViewValue
 from nodeflow.number_text import counted
 from nodeflow.resources import resource

@@ -1,0 +1,1 @@
+"""Cards of nodes: their contents, geometry and drawing."""

@@ -1,0 +1,1 @@
+"""Drawings as files and pages: SVG, HTML, notebooks."""

@@ -1,0 +1,1 @@
+"""Frames around nodes: their titles and notes."""

@@ -1,0 +1,1 @@
+"""Wires between cards: their ends, their ways around cards, and their curves."""

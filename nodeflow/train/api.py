@@ -25,6 +25,7 @@ from nodeflow.train.events import Event
 from nodeflow.train.history import History
 from nodeflow.train.interrupts import stops_on_signals
 from nodeflow.train.keeping import Keeping, KeptTraining
+from nodeflow.train.notebook_progress import in_notebook
 from nodeflow.train.resume.checkpoints import KEEP
 from nodeflow.train.settings import PlainSettings
 from nodeflow.train.shared_control import SharedControl
@@ -93,7 +94,7 @@ def train(
     ``for event in nf.train.train(graph, data={x: images, y: labels}, epochs=5)`` yields `Started`
     and `RunKept`, then `Steps` every few milliseconds and an `Epoch` after each pass, and `Done`.
     The training advances only while its events are consumed; leaving the loop ends it. It computes
-    the same bits as ``nodeflow train``.
+    the same bits as ``nodeflow train``. A notebook shows a progress bar.
 
     Args:
         graph: the graph to train; by default the default graph. A graph that `nf.load` read is
@@ -163,9 +164,11 @@ def train(
     if session is None:
         options: dict[str, Any] = {"tier": tier, "threads": threads, "backend": backend}
         session = Session(graph, **options, seed=training.seed)
-        return _in_own_session(session, training, control, first_epoch, keeping, record)
+        return in_notebook(
+            _in_own_session(session, training, control, first_epoch, keeping, record)
+        )
     _initialize(session)
-    return _events(session, training, control, first_epoch, keeping, record)
+    return in_notebook(_events(session, training, control, first_epoch, keeping, record))
 
 
 def fit(graph: Graph | None = None, **arguments: Any) -> History:

@@ -147,8 +147,8 @@ def compile_kernels() -> None:
 def training_kernels(path: Path = MNIST) -> dict[str, tuple[str, ...]]:
     """Return the texts of the kernels for a step of a file's training, with the nodes they
     belong to."""
-    from nodeflow.document.build.task import Task
     from nodeflow.document.io import flow
+    from nodeflow.document.to_graph.task import Task
     from nodeflow.train.numbers import Numbers
     from nodeflow.train.stepping.steppers import stepper_of
 
@@ -257,9 +257,9 @@ def _time_passes(spent: dict[str, float]) -> None:
 def files(options: argparse.Namespace) -> Iterator[Result]:
     import live
 
-    from nodeflow.document.analysis.analysis import Analysis
-    from nodeflow.document.build.task import Task
+    from nodeflow.document.analysis.inference.incremental_inference import Analysis
     from nodeflow.document.io import flow
+    from nodeflow.document.to_graph.task import Task
 
     for name in ("chain", "wide", "subgraphs"):
         for nodes in options.nodes:

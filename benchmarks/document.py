@@ -11,8 +11,8 @@ import json
 import time
 from collections.abc import Callable
 
-from nodeflow.document.analysis.analysis import Analysis
-from nodeflow.document.analysis.wire_check import check_wire
+from nodeflow.document.analysis.inference.incremental_inference import Analysis
+from nodeflow.document.analysis.wiring.wire_check import check_wire
 from nodeflow.document.edit import commands
 from nodeflow.document.io import flow
 from nodeflow.document.layout.layered import layout

@@ -22,13 +22,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from nodeflow.document.analysis.traversal import downstream
-from nodeflow.document.build.task import Task
 from nodeflow.document.edit import commands
 from nodeflow.document.edit.create_subgraph import create
 from nodeflow.document.edit.definitions import add_instance
 from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import Wire
+from nodeflow.document.to_graph.task import Task
 from nodeflow.engine.session import Session
 from nodeflow.host import protocol as p
 from nodeflow.host.client import EngineClient

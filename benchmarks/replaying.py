@@ -18,8 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from nodeflow.document.build.task import Task
 from nodeflow.document.io import flow
+from nodeflow.document.to_graph.task import Task
 from nodeflow.engine.session import Session
 from nodeflow.graph.graph import ancestors
 from nodeflow.resources import example

@@ -9,14 +9,14 @@ from nodeflow.cli.environment import Environment
 from nodeflow.cli.option_values import ArgumentProblem, parse_setting, read_feed, split_assignment
 from nodeflow.cli.output_format import show_notices
 from nodeflow.data.catalog import SOURCES, source_at
-from nodeflow.document.analysis.dataset_node import allow_source, document_folder
-from nodeflow.document.analysis.paths import find_name
-from nodeflow.document.build.saved_weights import use_weights
-from nodeflow.document.build.task import Task
+from nodeflow.document.analysis.datasets.dataset_node import allow_source, document_folder
+from nodeflow.document.analysis.subgraphs.instance_paths import find_name
 from nodeflow.document.edit.data.replace_source import use_dataset
 from nodeflow.document.edit.set_by_name import set_value
 from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document
+from nodeflow.document.to_graph.saved_weights import use_weights
+from nodeflow.document.to_graph.task import Task
 from nodeflow.engine.backend import NUMBA
 from nodeflow.engine.runtime.context import Tier
 from nodeflow.engine.session import Session

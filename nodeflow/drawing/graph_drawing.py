@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from nodeflow.document.analysis.analysis import Analysis
+from nodeflow.document.analysis.inference.incremental_inference import Analysis
 from nodeflow.document.analysis.node_flags import hidden_ports
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import FrameRecord, Wire

@@ -16,10 +16,10 @@ from typing import Protocol
 import numpy as np
 
 from nodeflow.atomic_write import write_atomically
-from nodeflow.document.build.saved_weights import weights_path
-from nodeflow.document.build.stored_values import stored_path
-from nodeflow.document.build.task import Task
 from nodeflow.document.code.document_code import document_code
+from nodeflow.document.to_graph.saved_weights import weights_path
+from nodeflow.document.to_graph.stored_values import stored_path
+from nodeflow.document.to_graph.task import Task
 from nodeflow.errors import FileProblem
 from nodeflow.file_reading import read_bytes
 from nodeflow.manifests import offer, offers

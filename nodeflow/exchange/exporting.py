@@ -10,9 +10,9 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
-from nodeflow.document.build.task import Task
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import Json
+from nodeflow.document.to_graph.task import Task
 from nodeflow.engine.session import Session
 
 

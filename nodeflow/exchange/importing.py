@@ -15,11 +15,11 @@ from typing import Protocol
 
 import numpy as np
 
-from nodeflow.document.analysis.outside_data import INITIAL_VALUES
-from nodeflow.document.build.build import build
+from nodeflow.document.analysis.datasets.outside_data import INITIAL_VALUES
 from nodeflow.document.from_graph.convert import from_graph
 from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document
+from nodeflow.document.to_graph.build import build
 from nodeflow.errors import FileProblem
 from nodeflow.graph.graph import Graph, Tensor
 from nodeflow.manifests import Offer, offers

@@ -20,11 +20,11 @@ from typing import Any
 
 from nodeflow.data.data_splits import DataSplits
 from nodeflow.data.document_folder import DocumentFolder
-from nodeflow.document.build.variable_ids import VariableId
 from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.errors import DocumentError
 from nodeflow.document.model.records import Change
+from nodeflow.document.to_graph.variable_ids import VariableId
 from nodeflow.engine.backend import NUMBA
 from nodeflow.engine.memory import Budget
 from nodeflow.engine.runtime.thread_pool import default_threads

@@ -11,10 +11,10 @@ import numpy as np
 
 from nodeflow.data.data_splits import DataSplits
 from nodeflow.data.document_folder import DocumentFolder
-from nodeflow.document.build.gradient_checks import GradientChecks
-from nodeflow.document.build.task import Task
 from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document
+from nodeflow.document.to_graph.gradient_checks import GradientChecks
+from nodeflow.document.to_graph.task import Task
 from nodeflow.engine.session import Session
 from nodeflow.errors import Cancelled, NodeflowError
 from nodeflow.host import protocol as p

@@ -10,12 +10,12 @@ import numpy as np
 
 from nodeflow.atomic_write import replacing, writing
 from nodeflow.data.document_folder import DocumentFolder
-from nodeflow.document.analysis.dataset_node import document_folder, place_of
-from nodeflow.document.build.predictions import Cells, Predictions
-from nodeflow.document.build.task import Task
+from nodeflow.document.analysis.datasets.dataset_node import document_folder, place_of
 from nodeflow.document.edit.data.replace_source import use_dataset
 from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document
+from nodeflow.document.to_graph.predictions.predict_rows import Cells, Predictions
+from nodeflow.document.to_graph.task import Task
 from nodeflow.engine.session import Session
 from nodeflow.host import protocol as p
 

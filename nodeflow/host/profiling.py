@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from nodeflow.document.build.task import Task
+from nodeflow.document.to_graph.task import Task
 from nodeflow.engine.session import Session
 from nodeflow.errors import FetchError
 from nodeflow.host.protocol import Profiled

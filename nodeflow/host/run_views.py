@@ -18,14 +18,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from nodeflow.document.analysis.analysis import Analysis
-from nodeflow.document.analysis.dataset_node import DATASET, SOURCE, source_of
-from nodeflow.document.build.saved_weights import use_weights
-from nodeflow.document.build.task import Task
+from nodeflow.document.analysis.datasets.dataset_node import DATASET, SOURCE, source_of
+from nodeflow.document.analysis.inference.incremental_inference import Analysis
 from nodeflow.document.edit.data.locate import reanchor
 from nodeflow.document.io import flow
 from nodeflow.document.io.consents import remembered
 from nodeflow.document.model.document import Document
+from nodeflow.document.to_graph.saved_weights import use_weights
+from nodeflow.document.to_graph.task import Task
 from nodeflow.engine.session import Session
 from nodeflow.errors import NodeflowError
 from nodeflow.graph.graph import Node

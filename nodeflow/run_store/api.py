@@ -14,11 +14,11 @@ from typing import Any, ParamSpec, TypeVar
 import numpy as np
 
 from nodeflow.data.pipeline.dataset import Dataset
-from nodeflow.document.build.additions import with_additions
-from nodeflow.document.build.api import graph_of
-from nodeflow.document.build.origin import origin_of
 from nodeflow.document.from_graph.convert import from_graph
 from nodeflow.document.io import flow
+from nodeflow.document.to_graph.loaded_document import origin_of
+from nodeflow.document.to_graph.python_additions import with_additions
+from nodeflow.document.to_graph.save_and_load import graph_of
 from nodeflow.errors import NodeflowError
 from nodeflow.graph.graph import Graph
 from nodeflow.paths import runs_folder

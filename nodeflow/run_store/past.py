@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from nodeflow.data.data_splits import DataSplits
-from nodeflow.document.build.task import Task
 from nodeflow.document.io import flow
 from nodeflow.document.io.consents import remembered
+from nodeflow.document.to_graph.task import Task
 from nodeflow.errors import RunError, SurfaceText
 from nodeflow.graph.graph import Tensor
 from nodeflow.number_text import count, counted

@@ -20,10 +20,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
-from nodeflow.document.build.task import Task
-from nodeflow.document.build.variable_ids import slot_names, variable_ids
 from nodeflow.document.edit.set_by_name import set_value
 from nodeflow.document.io import flow
+from nodeflow.document.to_graph.task import Task
+from nodeflow.document.to_graph.variable_ids import slot_names, variable_ids
 from nodeflow.engine.session import Session
 from nodeflow.errors import NodeflowError
 from nodeflow.ops.user import load_plugins

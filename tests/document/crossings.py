@@ -19,8 +19,8 @@ from pathlib import Path
 import numpy as np
 
 from nodeflow import resources
-from nodeflow.document.analysis.analysis import Analysis
-from nodeflow.document.analysis.ports import in_ports, out_ports
+from nodeflow.document.analysis.inference.incremental_inference import Analysis
+from nodeflow.document.analysis.wiring.shown_ports import in_ports, out_ports
 from nodeflow.document.edit import commands
 from nodeflow.document.io import flow
 from nodeflow.document.layout.card_size import node_size

@@ -11,7 +11,7 @@ from functools import lru_cache
 from random import Random
 from typing import Any
 
-from nodeflow.document.analysis.subgraph_interface import BORDER
+from nodeflow.document.analysis.subgraphs.subgraph_interface import BORDER
 from nodeflow.ops import REGISTRY
 from nodeflow.resources import examples
 

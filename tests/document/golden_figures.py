@@ -83,8 +83,8 @@ def _text(value: float) -> float | str:
 
 def opened(path: Path) -> Any:
     """The task of a file."""
-    from nodeflow.document.build.task import Task
     from nodeflow.document.io import flow
+    from nodeflow.document.to_graph.task import Task
 
     return Task(flow.load(path), base_dir=path.parent)
 

@@ -8,17 +8,17 @@ from __future__ import annotations
 from dataclasses import replace
 from random import Random
 
-from nodeflow.document.analysis.analysis import Analysis
+from nodeflow.document.analysis.inference.incremental_inference import Analysis
 from nodeflow.document.analysis.node_flags import with_field
-from nodeflow.document.analysis.paths import instances_of
-from nodeflow.document.analysis.subgraph_interface import definition_of, port_names
-from nodeflow.document.build.build import build
+from nodeflow.document.analysis.subgraphs.instance_paths import instances_of
+from nodeflow.document.analysis.subgraphs.subgraph_interface import definition_of, port_names
 from nodeflow.document.edit import commands, rewiring, set_flags, subgraph_ports
 from nodeflow.document.edit.create_subgraph import create
 from nodeflow.document.edit.definitions import add_instance
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.errors import DocumentError
 from nodeflow.document.model.records import INPUTS, OUTPUTS, SUBGRAPH
+from nodeflow.document.to_graph.build import build
 
 SHAPE = [2, 3]
 UNARY = ["relu", "tanh", "square", "negative", "layers/dense", "dropout"]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from nodeflow.document.analysis.analysis import Analysis
-from nodeflow.document.analysis.subgraph_interface import port_names
+from nodeflow.document.analysis.inference.incremental_inference import Analysis
+from nodeflow.document.analysis.subgraphs.subgraph_interface import port_names
 from nodeflow.document.edit import commands, replace_op, rewiring, set_flags, subgraph_ports
 from nodeflow.document.edit.create_subgraph import create
 from nodeflow.document.edit.definitions import add_instance, make_independent

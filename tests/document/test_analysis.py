@@ -7,8 +7,8 @@ import random
 import pytest
 from hypothesis import example, given, settings
 
-from nodeflow.document.analysis.analysis import TRAINING, Analysis
-from nodeflow.document.analysis.subgraph_interface import PORTS
+from nodeflow.document.analysis.inference.incremental_inference import TRAINING, Analysis
+from nodeflow.document.analysis.subgraphs.subgraph_interface import PORTS
 from nodeflow.document.edit import commands
 from nodeflow.document.edit.create_subgraph import create
 from nodeflow.document.io import flow

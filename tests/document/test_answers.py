@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from nodeflow.document.analysis.analysis import Analysis
-from nodeflow.document.analysis.answers import answers, picture_inputs
+from nodeflow.document.analysis.inference.incremental_inference import Analysis
+from nodeflow.document.analysis.picture_answers import answers, picture_inputs
 from nodeflow.document.edit import commands
 from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document

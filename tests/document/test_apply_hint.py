@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nodeflow.document.analysis.analysis import Analysis
-from nodeflow.document.build.task import Task
+from nodeflow.document.analysis.inference.incremental_inference import Analysis
 from nodeflow.document.edit import commands
 from nodeflow.document.edit.offers.apply_hint import apply_edits, can_apply
 from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document
+from nodeflow.document.to_graph.task import Task
 from nodeflow.engine.session import Session
 from nodeflow.errors import NodeflowError
 from nodeflow.resources import example

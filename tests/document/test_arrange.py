@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from nodeflow import resources
-from nodeflow.document.analysis.analysis import Analysis
+from nodeflow.document.analysis.inference.incremental_inference import Analysis
 from nodeflow.document.edit import commands
 from nodeflow.document.edit.arrange import arrange
 from nodeflow.document.io import flow

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nodeflow.document.build.build import build
 from nodeflow.document.edit import commands
 from nodeflow.document.from_graph.convert import from_graph
 from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.errors import DocumentError
 from nodeflow.document.model.records import plain
+from nodeflow.document.to_graph.build import build
 from nodeflow.errors import (
     CycleError,
     GradientError,

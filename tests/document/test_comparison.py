@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from nodeflow.document.analysis.analysis import Analysis
+from nodeflow.document.analysis.inference.incremental_inference import Analysis
 from nodeflow.document.diff.compare import ADDED, CHANGED, REMOVED, compare
 from nodeflow.document.diff.comparison import INSIDE, Comparison, comparison, still
 from nodeflow.document.edit import commands

@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import nodeflow as nf
-from nodeflow.document.analysis.analysis import Analysis
-from nodeflow.document.analysis.paths import (
+from nodeflow.document.analysis.inference.incremental_inference import Analysis
+from nodeflow.document.analysis.port_names import NEW
+from nodeflow.document.analysis.subgraphs.instance_paths import (
     find_name,
     graph_at,
     place_of_use,
@@ -19,11 +20,8 @@ from nodeflow.document.analysis.paths import (
     unused,
     walk,
 )
-from nodeflow.document.analysis.port_names import NEW
-from nodeflow.document.analysis.subgraph_interface import port_names
-from nodeflow.document.analysis.wire_check import check_wire
-from nodeflow.document.build.build import build
-from nodeflow.document.build.task import Task
+from nodeflow.document.analysis.subgraphs.subgraph_interface import port_names
+from nodeflow.document.analysis.wiring.wire_check import check_wire
 from nodeflow.document.edit import commands, set_flags, subgraph_ports
 from nodeflow.document.edit.create_subgraph import create
 from nodeflow.document.edit.definitions import (
@@ -53,6 +51,8 @@ from nodeflow.document.model.errors import (
     WireToNothing,
 )
 from nodeflow.document.model.records import INPUTS, OUTPUTS, SUBGRAPH
+from nodeflow.document.to_graph.build import build
+from nodeflow.document.to_graph.task import Task
 from nodeflow.engine.session import Session
 from nodeflow.errors import NodeflowError, UnknownName
 from nodeflow.resources import example

@@ -6,7 +6,7 @@ import pytest
 
 from nodeflow.data.catalog import dataset_columns
 from nodeflow.document.analysis.declarations import declaration, declarations
-from nodeflow.document.analysis.ports import in_ports, out_ports
+from nodeflow.document.analysis.wiring.shown_ports import in_ports, out_ports
 from nodeflow.document.edit import commands
 from nodeflow.document.edit.create_subgraph import create
 from nodeflow.document.edit.inserting import insertables

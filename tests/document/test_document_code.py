@@ -13,11 +13,11 @@ import pytest
 from hypothesis import given, settings
 
 import nodeflow as nf
-from nodeflow.document.build.task import Task
 from nodeflow.document.code.document_code import document_code
 from nodeflow.document.edit import commands
 from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document
+from nodeflow.document.to_graph.task import Task
 from nodeflow.errors import NodeflowError
 from nodeflow.exchange.code_targets import export_code
 from nodeflow.resources import examples

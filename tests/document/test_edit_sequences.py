@@ -11,8 +11,8 @@ from dataclasses import replace
 
 import pytest
 
-from nodeflow.document.analysis.analysis import Analysis
-from nodeflow.document.analysis.subgraph_interface import BORDER, PORTS
+from nodeflow.document.analysis.inference.incremental_inference import Analysis
+from nodeflow.document.analysis.subgraphs.subgraph_interface import BORDER, PORTS
 from nodeflow.document.edit import commands
 from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document

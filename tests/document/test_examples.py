@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from nodeflow import resources
-from nodeflow.document.analysis.analysis import Analysis
-from nodeflow.document.build.build import build
-from nodeflow.document.build.task import Task
+from nodeflow.document.analysis.inference.incremental_inference import Analysis
 from nodeflow.document.edit import commands
 from nodeflow.document.io import flow
 from nodeflow.document.layout.layered import node_size
+from nodeflow.document.to_graph.build import build
+from nodeflow.document.to_graph.task import Task
 from nodeflow.engine.session import Session
 from nodeflow.train.events import Done, Epoch
 from nodeflow.train.loop import train

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from nodeflow.document.build.expand import expansion
 from nodeflow.document.io import flow
 from nodeflow.document.layout.card_size import node_size
 from nodeflow.document.layout.folding import WIDEST, folded
+from nodeflow.document.to_graph.expand import expansion
 from nodeflow.resources import example
 
 

@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 import nodeflow as nf
-from nodeflow.document.analysis.analysis import Analysis
-from nodeflow.document.build.build import build
+from nodeflow.document.analysis.inference.incremental_inference import Analysis
 from nodeflow.document.edit import commands
 from nodeflow.document.edit.move_out import move_out
 from nodeflow.document.edit.offers.fixes import node_fixes
@@ -20,6 +19,7 @@ from nodeflow.document.from_graph.take_apart import layer_fixes, take_apart
 from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.errors import SubgraphError
+from nodeflow.document.to_graph.build import build
 from nodeflow.errors import NodeflowError
 from nodeflow.ops import REGISTRY
 

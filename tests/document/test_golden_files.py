@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from nodeflow.document.analysis.analysis import Analysis
+from nodeflow.document.analysis.inference.incremental_inference import Analysis
 from nodeflow.document.diff.conflicts import UnresolvedConflicts, conflicts_of, refuse_conflicts
 from nodeflow.document.io import flow
 from nodeflow.document.io.embedded_graph import load_picture

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 import nodeflow as nf
-from nodeflow.document.build.gradient_checks import GradientChecks
-from nodeflow.document.build.task import Task
 from nodeflow.document.edit import commands
 from nodeflow.document.edit.create_subgraph import create
 from nodeflow.document.edit.replace_op import replace_op
 from nodeflow.document.io import flow
+from nodeflow.document.to_graph.gradient_checks import GradientChecks
+from nodeflow.document.to_graph.task import Task
 from nodeflow.engine.gradient_check.check import RIGHT, UNCHECKED, WRONG
 from nodeflow.engine.session import Session
 from nodeflow.errors import UnknownName

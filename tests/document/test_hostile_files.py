@@ -6,14 +6,14 @@ import json
 
 import pytest
 
-from nodeflow.document.analysis import analysis
-from nodeflow.document.analysis.analysis import TRAINING, Analysis
 from nodeflow.document.analysis.declarations import declaration
-from nodeflow.document.build.build import build
+from nodeflow.document.analysis.inference import incremental_inference
+from nodeflow.document.analysis.inference.incremental_inference import TRAINING, Analysis
 from nodeflow.document.edit import commands
 from nodeflow.document.io import flow
 from nodeflow.document.layout.card_size import node_size
 from nodeflow.document.model.document import Document
+from nodeflow.document.to_graph.build import build
 from nodeflow.errors import NodeflowError
 from nodeflow.graph.graph import Graph
 from nodeflow.ops import REGISTRY
@@ -148,14 +148,14 @@ def test_what_analysis_raises_at_a_subgraph_is_a_problem_of_the_instance(monkeyp
     def fails(*_):
         raise KeyError("gone")
 
-    monkeypatch.setattr(analysis, "instance_problem", fails)
+    monkeypatch.setattr(incremental_inference, "instance_problem", fails)
     found = Analysis(read(composed())).problems["n6"]
     assert [p.kind for p in found] == ["KeyError"]
     assert "subgraph cannot be analysed: KeyError at test_hostile_files.py" in str(found[0])
 
 
 def test_what_checking_the_training_raises_is_a_problem_of_the_settings(monkeypatch):
-    monkeypatch.setattr(analysis, "training_problems", lambda *_: [][1])
+    monkeypatch.setattr(incremental_inference, "training_problems", lambda *_: [][1])
     (found,) = Analysis(read(composed())).problems[TRAINING]
     assert "the training settings cannot be checked: IndexError" in str(found)
 

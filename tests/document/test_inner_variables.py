@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 import nodeflow as nf
-from nodeflow.document.analysis.analysis import Analysis
-from nodeflow.document.build.build import build
-from nodeflow.document.build.live.live_build import LiveBuild
+from nodeflow.document.analysis.inference.incremental_inference import Analysis
 from nodeflow.document.edit import commands
 from nodeflow.document.from_graph.convert import from_graph
 from nodeflow.document.io import flow
+from nodeflow.document.to_graph.build import build
+from nodeflow.document.to_graph.live.live_build import LiveBuild
 from nodeflow.errors import GraphError
 
 FEED = {"x": np.ones((2, 3), np.float32)}

@@ -24,7 +24,7 @@ MOST_TIMES = 10.0
 CHILD = """
 import os, sys
 import nodeflow.ops
-from nodeflow.document.analysis.analysis import Analysis
+from nodeflow.document.analysis.inference.incremental_inference import Analysis
 from nodeflow.document.io import flow
 
 def peak():  # not ru_maxrss, which begins with what the parent takes

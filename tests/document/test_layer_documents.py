@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nodeflow.document.analysis.analysis import Analysis
-from nodeflow.document.build.build import build
-from nodeflow.document.build.live.live_build import LiveBuild
-from nodeflow.document.build.variable_ids import variable_ids
+from nodeflow.document.analysis.inference.incremental_inference import Analysis
 from nodeflow.document.edit import commands, create_subgraph
 from nodeflow.document.edit.inserting import insertables
 from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document
+from nodeflow.document.to_graph.build import build
+from nodeflow.document.to_graph.live.live_build import LiveBuild
+from nodeflow.document.to_graph.variable_ids import variable_ids
 from nodeflow.engine.session import Session
 
 

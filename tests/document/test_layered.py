@@ -8,7 +8,7 @@ import random
 import numpy as np
 import pytest
 
-from nodeflow.document.analysis.analysis import Analysis
+from nodeflow.document.analysis.inference.incremental_inference import Analysis
 from nodeflow.document.analysis.traversal import levels
 from nodeflow.document.edit import commands
 from nodeflow.document.layout.card_size import HEADER, ROW

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from nodeflow.document.analysis.analysis import Analysis
+from nodeflow.document.analysis.inference.incremental_inference import Analysis
 from nodeflow.document.edit import commands
 from nodeflow.document.edit.data.locate import missing, reanchor, relocate
 from nodeflow.document.io import flow

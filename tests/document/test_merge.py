@@ -9,9 +9,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from nodeflow.document.analysis.paths import instances_of
-from nodeflow.document.build.build import build
-from nodeflow.document.build.task import Task
+from nodeflow.document.analysis.subgraphs.instance_paths import instances_of
 from nodeflow.document.diff.conflicts import UnresolvedConflicts
 from nodeflow.document.diff.facts import document_of, facts_of
 from nodeflow.document.diff.merge import merge
@@ -22,6 +20,8 @@ from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.errors import DocumentError
 from nodeflow.document.model.records import stream_of
+from nodeflow.document.to_graph.build import build
+from nodeflow.document.to_graph.task import Task
 from tests.document.merge_oracle import lost
 from tests.document.random_files import random_document
 from tests.document.strategies import actions, perform

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nodeflow.document.build.build import build
 from nodeflow.document.io import flow
+from nodeflow.document.to_graph.build import build
 from tests.ops.test_macro_ops import train
 from tests.ops.test_optimizers import Rule, adadelta, adagrad, rmsprop
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from nodeflow.document.analysis.declarations import declarations
-from nodeflow.document.analysis.op_matching import gives, takes
+from nodeflow.document.analysis.wiring.op_matching import gives, takes
 from nodeflow.graph.types import COMPLEX, DTYPES, FLOATS, NUMBERS, TensorType, type_of_array
 from nodeflow.ops import REGISTRY
 

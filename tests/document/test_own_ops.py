@@ -7,15 +7,15 @@ from pathlib import Path
 import pytest
 
 import nodeflow as nf
-from nodeflow.document.analysis.analysis import Analysis
-from nodeflow.document.analysis.ports import in_ports
-from nodeflow.document.build.build import build
+from nodeflow.document.analysis.inference.incremental_inference import Analysis
+from nodeflow.document.analysis.wiring.shown_ports import in_ports
 from nodeflow.document.edit import commands
 from nodeflow.document.formula.export_python import python_code
 from nodeflow.document.formula.insert import add_expression
 from nodeflow.document.formula.render import formula_text
 from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document
+from nodeflow.document.to_graph.build import build
 from nodeflow.ops.user import PLUGINS
 
 BLEND = """

@@ -8,14 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import nodeflow as nf
-from nodeflow.document.analysis.analysis import Analysis
-from nodeflow.document.build.build import build
+from nodeflow.document.analysis.inference.incremental_inference import Analysis
 from nodeflow.document.edit import commands
 from nodeflow.document.formula.insert import add_expression, free_place
 from nodeflow.document.formula.parser import ExpressionError, parse_expression
 from nodeflow.document.io import flow
 from nodeflow.document.layout.card_size import node_size
 from nodeflow.document.model.document import Document
+from nodeflow.document.to_graph.build import build
 
 INPUTS = {
     "x": np.array([[1.0, -2.0, 3.0], [0.5, 0.25, -1.0]], np.float32),

@@ -7,15 +7,15 @@ import pytest
 
 import nodeflow as nf
 from nodeflow.document.analysis import node_flags
-from nodeflow.document.analysis.analysis import Analysis
-from nodeflow.document.analysis.wire_check import check_wire
-from nodeflow.document.build.build import build
+from nodeflow.document.analysis.inference.incremental_inference import Analysis
+from nodeflow.document.analysis.wiring.wire_check import check_wire
 from nodeflow.document.edit import commands, rewiring, set_flags
 from nodeflow.document.formula.export_python import python_code
 from nodeflow.document.formula.render import formula_text
 from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import BYPASSED, MUTED
+from nodeflow.document.to_graph.build import build
 from nodeflow.engine.session import Session
 from nodeflow.errors import GraphError, NodeflowError
 from nodeflow.graph.types import TensorType

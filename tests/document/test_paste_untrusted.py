@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from nodeflow.document.analysis.analysis import Analysis
+from nodeflow.document.analysis.inference.incremental_inference import Analysis
 from nodeflow.document.edit import commands
 from nodeflow.document.edit.inserting import clipboard
 from nodeflow.document.io import flow

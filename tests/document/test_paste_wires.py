@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from nodeflow.document.analysis.analysis import Analysis
-from nodeflow.document.analysis.wire_check import check_wire
+from nodeflow.document.analysis.inference.incremental_inference import Analysis
+from nodeflow.document.analysis.wiring.wire_check import check_wire
 from nodeflow.document.edit import commands
 from nodeflow.document.edit.inserting import clipboard
 from nodeflow.document.model.document import Document

@@ -8,8 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import nodeflow as nf
-from nodeflow.document.analysis.analysis import Analysis
-from nodeflow.document.build.build import build
+from nodeflow.document.analysis.inference.incremental_inference import Analysis
 from nodeflow.document.edit import commands
 from nodeflow.document.formula import render
 from nodeflow.document.formula.export_python import python_code
@@ -20,6 +19,7 @@ from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.json_values import plain
 from nodeflow.document.model.records import SUBGRAPH
+from nodeflow.document.to_graph.build import build
 from nodeflow.ops import REGISTRY
 from nodeflow.resources import example, examples
 

@@ -11,9 +11,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from nodeflow.document.build.build import build
-from nodeflow.document.build.live.live_build import LiveBuild
-from nodeflow.document.build.task import Task
 from nodeflow.document.diff.conflicts import UnresolvedConflicts, conflicts_of
 from nodeflow.document.diff.merge import merge
 from nodeflow.document.diff.problems import conflict_problems
@@ -29,6 +26,9 @@ from nodeflow.document.edit.create_subgraph import create
 from nodeflow.document.edit.definitions import remove_definition
 from nodeflow.document.io import flow, journal
 from nodeflow.document.model.document import Document
+from nodeflow.document.to_graph.build import build
+from nodeflow.document.to_graph.live.live_build import LiveBuild
+from nodeflow.document.to_graph.task import Task
 from tests.document.strategies import actions, perform
 from tests.document.test_merge import (
     COUNT,

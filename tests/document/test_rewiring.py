@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nodeflow.document.analysis.analysis import Analysis
-from nodeflow.document.analysis.wire_check import check_wire
+from nodeflow.document.analysis.inference.incremental_inference import Analysis
+from nodeflow.document.analysis.wiring.wire_check import check_wire
 from nodeflow.document.edit import commands, replace_op, rewiring
 from nodeflow.document.edit.offers import conversions
 from nodeflow.document.io import flow

@@ -14,9 +14,8 @@ import numpy as np
 import pytest
 
 import nodeflow as nf
-from nodeflow.document.analysis.analysis import Analysis
-from nodeflow.document.analysis.subgraph_interface import BORDER, port_names
-from nodeflow.document.build.build import build
+from nodeflow.document.analysis.inference.incremental_inference import Analysis
+from nodeflow.document.analysis.subgraphs.subgraph_interface import BORDER, port_names
 from nodeflow.document.from_graph.convert import from_graph
 from nodeflow.document.from_graph.node_attributes import attributes
 from nodeflow.document.io import flow
@@ -25,6 +24,7 @@ from nodeflow.document.layout.folding import folded
 from nodeflow.document.layout.scopes import SCREEN
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import INPUTS, OUTPUTS, SUBGRAPH
+from nodeflow.document.to_graph.build import build
 
 COUNT = 400 if os.environ.get("NODEFLOW_NIGHTLY") else 40
 

@@ -9,8 +9,6 @@ import numpy as np
 import pytest
 
 import nodeflow as nf
-from nodeflow.document.build.build import build
-from nodeflow.document.build.expand import unpack
 from nodeflow.document.edit import commands
 from nodeflow.document.edit.create_subgraph import create
 from nodeflow.document.edit.definitions import add_instance, make_independent, rename_definition
@@ -20,6 +18,8 @@ from nodeflow.document.formula.export_python import python_code
 from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import compact_json
+from nodeflow.document.to_graph.build import build
+from nodeflow.document.to_graph.expand import unpack
 from nodeflow.engine.rng import Stream
 from nodeflow.engine.session import Session
 

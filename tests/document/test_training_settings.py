@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from nodeflow.document.analysis.training_settings import training_settings
-from nodeflow.document.build.task import Task
 from nodeflow.document.edit import commands
 from nodeflow.document.edit.set_by_name import set_value
 from nodeflow.document.io import flow
 from nodeflow.document.io.validation import read_training
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.errors import FlowContent
+from nodeflow.document.to_graph.task import Task
 from nodeflow.errors import AttributeProblem
 from nodeflow.train.settings import LARGEST, PlainSettings, TrainingSettings, declared
 from tests.host.documents import regression

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from nodeflow.document.analysis.analysis import Analysis
-from nodeflow.document.analysis.wire_check import check_wire
+from nodeflow.document.analysis.inference.incremental_inference import Analysis
+from nodeflow.document.analysis.wiring.wire_check import check_wire
 from nodeflow.document.edit import commands
 from nodeflow.document.edit.offers.conversions import advised, insert_conversion, offers
 from nodeflow.document.edit.offers.fixes import node_fixes

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from nodeflow.document.analysis.analysis import Analysis
-from nodeflow.document.analysis.ports import in_ports, out_ports
-from nodeflow.document.analysis.wire_check import check_wire
+from nodeflow.document.analysis.inference.incremental_inference import Analysis
+from nodeflow.document.analysis.wiring.shown_ports import in_ports, out_ports
+from nodeflow.document.analysis.wiring.wire_check import check_wire
 from nodeflow.document.edit import commands
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.errors import NoSuchNode

@@ -7,7 +7,7 @@ from pathlib import Path
 import nodeflow as nf
 from nodeflow import resources
 from nodeflow.data.catalog import open_dataset
-from nodeflow.document.analysis.analysis import Analysis
+from nodeflow.document.analysis.inference.incremental_inference import Analysis
 from nodeflow.document.edit import commands
 from nodeflow.document.formula.insert import add_expression
 from nodeflow.document.io import journal

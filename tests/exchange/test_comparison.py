@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import nodeflow as nf
-from nodeflow.document.build.task import Task
 from nodeflow.document.from_graph.convert import from_graph
+from nodeflow.document.to_graph.task import Task
 from nodeflow.engine.session import Session
 from nodeflow.errors import NodeflowError, RunError
 from nodeflow.exchange.comparison import Lacks, NotVerified, Taken, verify

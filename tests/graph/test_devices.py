@@ -7,8 +7,8 @@ import warnings
 import pytest
 
 import nodeflow as nf
-from nodeflow.document.build.build import build
 from nodeflow.document.io import flow
+from nodeflow.document.to_graph.build import build
 from nodeflow.errors import GraphError
 from nodeflow.graph.devices import DeviceKept
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from nodeflow.document.analysis.declarations import declaration
 from nodeflow.document.analysis.port_names import DONE
-from nodeflow.document.analysis.ports import in_ports, out_ports
-from nodeflow.document.analysis.subgraph_interface import BORDER
+from nodeflow.document.analysis.subgraphs.subgraph_interface import BORDER
+from nodeflow.document.analysis.wiring.shown_ports import in_ports, out_ports
 from nodeflow.document.edit import commands
 from nodeflow.document.edit.create_subgraph import create
 from nodeflow.document.edit.definitions import add_instance, make_independent

@@ -14,12 +14,12 @@ import numpy as np
 import pytest
 
 import nodeflow as nf
-from nodeflow.document.build.task import Task
 from nodeflow.document.edit import commands
 from nodeflow.document.edit.set_flags import toggle_breakpoint
 from nodeflow.document.from_graph.convert import from_graph
 from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document
+from nodeflow.document.to_graph.task import Task
 from nodeflow.engine.events import CompileFailure
 from nodeflow.engine.session import Session
 from nodeflow.host import protocol as p

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nodeflow.document.build.build import build
-from nodeflow.document.build.variable_ids import variable_ids
 from nodeflow.document.edit import commands
 from nodeflow.document.edit.create_subgraph import create
 from nodeflow.document.edit.unpack_subgraph import unpack_subgraph
 from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document
+from nodeflow.document.to_graph.build import build
+from nodeflow.document.to_graph.variable_ids import variable_ids
 from nodeflow.engine import incremental
 from nodeflow.host.evaluation.evaluator import Evaluator
 from nodeflow.resources import example

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 
 import nodeflow as nf
-from nodeflow.document.build.task import Task
 from nodeflow.document.diff.facts import copied
 from nodeflow.document.edit import commands
 from nodeflow.document.edit.replace_op import replace_op
 from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document
+from nodeflow.document.to_graph.task import Task
 from nodeflow.engine.session import Session
 from nodeflow.host import protocol as p
 from nodeflow.host.training import live_edits

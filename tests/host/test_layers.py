@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nodeflow.document.build.expand import unpack
 from nodeflow.document.edit import commands
 from nodeflow.document.edit.inserting import insertables
 from nodeflow.document.model.document import Document
+from nodeflow.document.to_graph.expand import unpack
 from nodeflow.host.evaluation.evaluator import Evaluator
 
 

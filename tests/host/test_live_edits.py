@@ -11,11 +11,11 @@ import random
 import numpy as np
 import pytest
 
-from nodeflow.document.build.build import Build, build
-from nodeflow.document.build.task import Task
 from nodeflow.document.edit import commands
 from nodeflow.document.io import flow
 from nodeflow.document.model.records import Change
+from nodeflow.document.to_graph.build import Build, build
+from nodeflow.document.to_graph.task import Task
 from nodeflow.engine.session import Session
 from nodeflow.errors import NodeflowError
 from nodeflow.graph.graph import Node

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from nodeflow.document.analysis.dataset_node import DATASET
+from nodeflow.document.analysis.datasets.dataset_node import DATASET
 from nodeflow.document.edit import commands
 from nodeflow.document.io import flow
 from nodeflow.host.evaluation.evaluator import Evaluator

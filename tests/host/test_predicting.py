@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nodeflow.document.build.task import Task
 from nodeflow.document.model.document import Document
 from nodeflow.document.starters import look_at, make
+from nodeflow.document.to_graph.task import Task
 from nodeflow.engine.session import Session
 from nodeflow.errors import FileProblem, NodeflowError
 from nodeflow.host import protocol as p

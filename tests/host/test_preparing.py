@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from nodeflow.document.build.task import Task
 from nodeflow.document.edit import commands
 from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document
+from nodeflow.document.to_graph.task import Task
 from nodeflow.engine.compiler import cache
 from nodeflow.engine.kernels.base_kernels import base_sources
 from nodeflow.engine.session import Session

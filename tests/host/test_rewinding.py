@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nodeflow.document.build.task import Task
 from nodeflow.document.edit import commands
 from nodeflow.document.model.document import Document
+from nodeflow.document.to_graph.task import Task
 from nodeflow.engine.session import Session
 from nodeflow.host import protocol as p
 from nodeflow.train import events

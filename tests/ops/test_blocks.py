@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 import nodeflow as nf
-from nodeflow.document.analysis.analysis import Analysis
-from nodeflow.document.build.build import build
-from nodeflow.document.build.expand import expansion, unpack
+from nodeflow.document.analysis.inference.incremental_inference import Analysis
 from nodeflow.document.from_graph.convert import from_graph
 from nodeflow.document.model.errors import DocumentError
+from nodeflow.document.to_graph.build import build
+from nodeflow.document.to_graph.expand import expansion, unpack
 from nodeflow.errors import AttributeProblem, ShapeError
 from tests.ops.test_conv_layers import windows
 from tests.ops.test_sequence_layers import attention

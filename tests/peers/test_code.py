@@ -22,9 +22,9 @@ import numpy as np
 import pytest
 
 import nodeflow as nf
-from nodeflow.document.build.task import Task
 from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document
+from nodeflow.document.to_graph.task import Task
 from nodeflow.exchange.code_targets import export_code
 from nodeflow.integrations.code.numpy_and_jax.numpy_ops import JAX, NUMPY
 from nodeflow.integrations.code.program import Program, program_of

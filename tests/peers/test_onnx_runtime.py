@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 import nodeflow as nf
-from nodeflow.document.analysis.analysis import Analysis
+from nodeflow.document.analysis.inference.incremental_inference import Analysis
 from nodeflow.document.io import flow
 from nodeflow.document.layout.scopes import SCREEN
 from nodeflow.exchange.importing import document_of

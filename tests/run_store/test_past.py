@@ -10,8 +10,8 @@ import pytest
 
 import nodeflow as nf
 from nodeflow.cli.main import main
-from nodeflow.document.build.task import Task
 from nodeflow.document.io import flow
+from nodeflow.document.to_graph.task import Task
 from nodeflow.engine.session import Session
 from nodeflow.errors import NodeflowError, RunError
 from nodeflow.run_store.errors import RunStoreProblem

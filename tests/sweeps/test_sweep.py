@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 import nodeflow as nf
-from nodeflow.document.build.task import Task
 from nodeflow.document.edit.sweep_settings import set_values
 from nodeflow.document.io import flow
+from nodeflow.document.to_graph.task import Task
 from nodeflow.resources import example
 from nodeflow.run_store.store import RunStore
 from nodeflow.sweeps.kept import free_name, kept_sweeps

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from nodeflow.document.build.task import Task
 from nodeflow.document.io import flow
+from nodeflow.document.to_graph.task import Task
 from nodeflow.engine.memory import Needs
 from nodeflow.engine.session import Session
 from nodeflow.resources import example

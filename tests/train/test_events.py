@@ -6,8 +6,8 @@ import numpy as np
 
 import nodeflow as nf
 from nodeflow.data.catalog import open_dataset
-from nodeflow.document.build.task import Task
 from nodeflow.document.io import flow
+from nodeflow.document.to_graph.task import Task
 from nodeflow.engine.session import Session
 from nodeflow.resources import example
 from nodeflow.train.events import Done, Epoch, Hit, Started, Steps, as_json

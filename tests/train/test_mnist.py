@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from nodeflow.document.build.task import Task
 from nodeflow.document.edit.set_by_name import set_value
 from nodeflow.document.io import flow
+from nodeflow.document.to_graph.task import Task
 from nodeflow.engine.session import Session
 from nodeflow.resources import example
 from nodeflow.train.events import Epoch

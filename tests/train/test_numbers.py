@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 import nodeflow as nf
-from nodeflow.document.build.task import Task
 from nodeflow.document.edit import commands
 from nodeflow.document.model.document import Document
+from nodeflow.document.to_graph.task import Task
 from nodeflow.engine.compiler.cache import statistics
 from nodeflow.engine.plan import plan as planning
 from nodeflow.engine.session import Session

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 import nodeflow as nf
-from nodeflow.document.build.build import build
-from nodeflow.document.build.expand import unpack
 from nodeflow.document.from_graph.convert import from_graph
 from nodeflow.document.model.document import Document
+from nodeflow.document.to_graph.build import build
+from nodeflow.document.to_graph.expand import unpack
 from nodeflow.engine.session import Session
 from nodeflow.train.events import Epoch, Steps
 from nodeflow.train.loop import train

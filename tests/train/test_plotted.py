@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nodeflow.document.build.task import Task
 from nodeflow.document.edit.set_flags import toggle_plotted
 from nodeflow.document.io.flow import load
+from nodeflow.document.to_graph.task import Task
 from nodeflow.engine.session import Session
 from nodeflow.resources import example
 from nodeflow.train.events import Steps

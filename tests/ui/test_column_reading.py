@@ -8,7 +8,7 @@ import threading
 import pytest
 from PySide6.QtCore import QPointF
 
-from nodeflow.document.analysis import column_types, dataset_node
+from nodeflow.document.analysis.datasets import column_types, dataset_node
 from nodeflow.document.edit import commands
 from nodeflow.errors import DataError
 

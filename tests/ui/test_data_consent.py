@@ -10,7 +10,7 @@ from PySide6.QtGui import QHelpEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QFileDialog, QLineEdit
 
-from nodeflow.document.analysis.outside_data import allow_title
+from nodeflow.document.analysis.datasets.outside_data import allow_title
 from nodeflow.document.edit import commands
 from nodeflow.document.io import flow
 from nodeflow.document.io.consents import remembered

@@ -10,7 +10,7 @@ from random import Random
 import pytest
 from PySide6.QtWidgets import QApplication
 
-from nodeflow.document.analysis.analysis import Analysis
+from nodeflow.document.analysis.inference.incremental_inference import Analysis
 from nodeflow.document.io import flow
 from nodeflow.errors import NodeflowError
 from nodeflow.ui.core.settings import Settings

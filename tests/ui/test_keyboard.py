@@ -11,8 +11,8 @@ from test_window import build_expression, shown
 from typist import Typist, build_mnist
 
 import nodeflow as nf
-from nodeflow.document.build.build import build
 from nodeflow.document.edit import commands
+from nodeflow.document.to_graph.build import build
 
 # what the offscreen platform says of popups
 pytestmark = pytest.mark.qt_log_ignore("This plugin does not support", extend=True)

@@ -9,8 +9,8 @@ from test_expand import shown
 from test_subgraph_actions import node, shortcut
 from thread_engine import ThreadClient
 
-from nodeflow.document.build.task import Task
 from nodeflow.document.edit import commands
+from nodeflow.document.to_graph.task import Task
 from nodeflow.engine.session import Session
 from nodeflow.host.protocol import PastSteps, SetBudget
 from nodeflow.train.control import Control

@@ -7,8 +7,8 @@ import pytest
 from PySide6.QtCore import Qt
 from test_sketch_pad import ONE, draw
 
-from nodeflow.document.build.task import Task
 from nodeflow.document.edit import commands
+from nodeflow.document.to_graph.task import Task
 from nodeflow.engine.session import Session
 from nodeflow.host.training import training_requests
 from nodeflow.train.control import Control

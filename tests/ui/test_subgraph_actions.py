@@ -8,7 +8,7 @@ from PySide6.QtGui import QKeySequence
 from PySide6.QtWidgets import QToolButton
 from test_expand import body, shown
 
-from nodeflow.document.analysis.subgraph_interface import port_names
+from nodeflow.document.analysis.subgraphs.subgraph_interface import port_names
 from nodeflow.document.edit import commands
 from nodeflow.document.edit.inserting import library
 from nodeflow.document.io import flow

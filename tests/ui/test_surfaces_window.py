@@ -7,9 +7,9 @@ import re
 import pytest
 
 import nodeflow as nf
-from nodeflow.document.build.task import Task
 from nodeflow.document.edit import commands
 from nodeflow.document.io import flow
+from nodeflow.document.to_graph.task import Task
 from nodeflow.errors import NodeflowError
 from nodeflow.host import protocol as p
 
@@ -40,7 +40,7 @@ def make_order(document) -> None:
 
 
 def document_port(node: str, document, index: int) -> str:
-    from nodeflow.document.analysis.ports import in_ports
+    from nodeflow.document.analysis.wiring.shown_ports import in_ports
 
     return in_ports(document, document.nodes[node])[index].name
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from nodeflow.document.analysis.dataset_node import (
+from nodeflow.document.analysis.datasets.dataset_node import (
     DATASET,
     DATASET_DECLARATION,
     dataset_declaration,
@@ -12,7 +12,7 @@ from nodeflow.document.analysis.dataset_node import (
 )
 from nodeflow.document.analysis.plain_declaration import plain_declaration
 from nodeflow.document.analysis.subgraph_declarations import BorderDeclaration, SubgraphDeclaration
-from nodeflow.document.analysis.subgraph_interface import BORDER, definition_of
+from nodeflow.document.analysis.subgraphs.subgraph_interface import BORDER, definition_of
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import SUBGRAPH, NodeRecord
 from nodeflow.graph.declaration import NodeDeclaration

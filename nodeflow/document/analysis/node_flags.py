@@ -4,7 +4,7 @@ They are fields of a node beside its attributes, stored in files:
 
 - `collapsed`: show only the title.
 - `unfolded`: also show ports that only override settings.
-- `mode`: muted or bypassed, see `passthrough`.
+- `mode`: muted or bypassed, see `passthrough_nodes`.
 - `breakpoint`: pause a training in the window when the value is not finite, or true.
 - `hidden`: names of in-ports whose wires are drawn as stubs.
 - `bounds`: `[low, high]`, either may be null; a training ends when a value leaves them.

@@ -6,7 +6,7 @@ on their attributes or on the document.
 
 from __future__ import annotations
 
-from nodeflow.document.analysis.passthrough import REROUTE, REROUTE_DECLARATION
+from nodeflow.document.analysis.passthrough_nodes import REROUTE, REROUTE_DECLARATION
 from nodeflow.graph.declaration import NodeDeclaration
 from nodeflow.ops import REGISTRY
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from nodeflow.document.analysis.analysis import Analysis
-from nodeflow.document.analysis.flow import (
+from nodeflow.document.analysis.inference.body_types import Flow
+from nodeflow.document.analysis.inference.incremental_inference import Analysis
+from nodeflow.document.analysis.inference.node_inference import Carried
+from nodeflow.document.analysis.subgraphs.loops_and_branches import (
     FLOW,
     FLOW_DOCS,
     FLOW_TITLES,
@@ -15,9 +17,7 @@ from nodeflow.document.analysis.flow import (
     flow_outputs,
     is_flow,
 )
-from nodeflow.document.analysis.flow_types import Flow
-from nodeflow.document.analysis.inference import Carried
-from nodeflow.document.analysis.subgraph_interface import (
+from nodeflow.document.analysis.subgraphs.subgraph_interface import (
     DEFINITION,
     PORTS,
     border_inputs,

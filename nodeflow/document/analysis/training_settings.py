@@ -1,7 +1,7 @@
 """The training settings of a document: the nodes that they refer to, and their problems.
 
 The settings are declared in `nodeflow.train.settings`. They name nodes by id, and nodes inside a
-subgraph by path (see `paths`).
+subgraph by path (see `instance_paths`).
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from nodeflow.data.data_splits import SPLITS
-from nodeflow.document.analysis.flow import is_flow
-from nodeflow.document.analysis.paths import at_path, source_of, walk
+from nodeflow.document.analysis.subgraphs.instance_paths import at_path, source_of, walk
+from nodeflow.document.analysis.subgraphs.loops_and_branches import is_flow
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.problems import Problem
 from nodeflow.document.model.records import NodeRecord, mode_of

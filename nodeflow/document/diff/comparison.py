@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
-from nodeflow.document.analysis.subgraph_interface import DEFINITION
+from nodeflow.document.analysis.subgraphs.subgraph_interface import DEFINITION
 from nodeflow.document.diff.compare import ADDED, CHANGED, REMOVED, Difference, compare, is_replaced
 from nodeflow.document.diff.facts import Facts
 from nodeflow.document.diff.three_way import renamed_definitions

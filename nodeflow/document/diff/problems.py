@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from nodeflow.document.analysis.paths import graph_at, place_of_use
+from nodeflow.document.analysis.subgraphs.instance_paths import graph_at, place_of_use
 from nodeflow.document.diff.compare import ABSENT
 from nodeflow.document.diff.conflicts import (
     SIDES,

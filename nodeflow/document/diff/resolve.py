@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from nodeflow.document.analysis.paths import instances_of
-from nodeflow.document.analysis.subgraph_interface import BORDER
+from nodeflow.document.analysis.subgraphs.instance_paths import instances_of
+from nodeflow.document.analysis.subgraphs.subgraph_interface import BORDER
 from nodeflow.document.diff.compare import ABSENT
 from nodeflow.document.diff.conflicts import (
     BASE,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from nodeflow.document.analysis.subgraph_interface import BORDER, DEFINITION, PORTS
+from nodeflow.document.analysis.subgraphs.subgraph_interface import BORDER, DEFINITION, PORTS
 from nodeflow.document.diff.facts import ENTITIES, Facts, Path, same_fact
 from nodeflow.document.model.names import natural_key
 from nodeflow.document.model.records import SUBGRAPH, Json

@@ -1,5 +1,5 @@
 """Edits: each function is one transaction on a document, and so one undo step.
 
-Views, the command line and `build` call these functions instead of opening transactions. Imports
-everything below, but neither `build` nor `formula`.
+Views, the command line and `to_graph` call these functions instead of opening transactions. Imports
+everything below, but neither `to_graph` nor `formula`.
 """

@@ -12,8 +12,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from nodeflow.document.analysis.analysis import Analysis
-from nodeflow.document.analysis.ports import card_ports, out_ports
+from nodeflow.document.analysis.inference.incremental_inference import Analysis
+from nodeflow.document.analysis.wiring.shown_ports import card_ports, out_ports
 from nodeflow.document.edit import commands
 from nodeflow.document.layout.card_size import HEADER, ROW, Size, node_size
 from nodeflow.document.layout.layered import ROW_GAP, Position, layout, layout_boxes

@@ -11,12 +11,17 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from nodeflow.document.analysis.dataset_node import DATASET
-from nodeflow.document.analysis.passthrough import REROUTE
+from nodeflow.document.analysis.datasets.dataset_node import DATASET
+from nodeflow.document.analysis.passthrough_nodes import REROUTE
 from nodeflow.document.analysis.port_names import DONE
-from nodeflow.document.analysis.ports import in_ports, out_ports
-from nodeflow.document.analysis.subgraph_interface import BORDER, DEFINITION, PORTS, is_port_name
+from nodeflow.document.analysis.subgraphs.subgraph_interface import (
+    BORDER,
+    DEFINITION,
+    PORTS,
+    is_port_name,
+)
 from nodeflow.document.analysis.traversal import downstream, upstream
+from nodeflow.document.analysis.wiring.shown_ports import in_ports, out_ports
 from nodeflow.document.edit.commands import point
 from nodeflow.document.edit.references import rewrite_names, rewrite_training
 from nodeflow.document.layout.card_size import node_size

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from nodeflow.document.analysis.paths import check_recursion, instances_of
-from nodeflow.document.analysis.subgraph_interface import DEFINITION, definition_of
+from nodeflow.document.analysis.subgraphs.instance_paths import check_recursion, instances_of
+from nodeflow.document.analysis.subgraphs.subgraph_interface import DEFINITION, definition_of
 from nodeflow.document.edit.commands import Point, point
 from nodeflow.document.edit.create_subgraph import check_definition, instance_name
 from nodeflow.document.edit.references import rewrite_training

@@ -6,8 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from nodeflow.document.analysis.flow import COND, FLOW, FLOW_DOCS, SCAN, WHILE
-from nodeflow.document.analysis.subgraph_interface import DEFINITION
+from nodeflow.document.analysis.subgraphs.loops_and_branches import (
+    COND,
+    FLOW,
+    FLOW_DOCS,
+    SCAN,
+    WHILE,
+)
+from nodeflow.document.analysis.subgraphs.subgraph_interface import DEFINITION
 from nodeflow.document.edit.commands import Point, point
 from nodeflow.document.edit.create_subgraph import define, instance_name, place_borders
 from nodeflow.document.edit.streams import with_free_stream

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 
 from nodeflow.document.analysis.plain_declaration import plain_declaration
-from nodeflow.document.analysis.subgraph_interface import definition_of
+from nodeflow.document.analysis.subgraphs.subgraph_interface import definition_of
 from nodeflow.document.analysis.traversal import upstream
 from nodeflow.document.edit import commands
 from nodeflow.document.model.document import Document

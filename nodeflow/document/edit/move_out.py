@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from nodeflow.document.analysis.flow import FLOW, SCAN
-from nodeflow.document.analysis.paths import instances_of
 from nodeflow.document.analysis.port_names import is_control
-from nodeflow.document.analysis.subgraph_interface import border, is_port_name
+from nodeflow.document.analysis.subgraphs.instance_paths import instances_of
+from nodeflow.document.analysis.subgraphs.loops_and_branches import FLOW, SCAN
+from nodeflow.document.analysis.subgraphs.subgraph_interface import border, is_port_name
 from nodeflow.document.edit.streams import with_free_stream
 from nodeflow.document.edit.subgraph_ports import add_port
 from nodeflow.document.layout.card_size import node_size

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from nodeflow.document.analysis.given_attributes import given_attributes
+from nodeflow.document.analysis.bound_attributes import bound_attributes
 from nodeflow.document.analysis.node_flags import slider_of
 from nodeflow.document.edit import commands
 from nodeflow.document.model.document import Document
@@ -97,7 +97,7 @@ def _attribute(doc: Document, record: NodeRecord) -> str | None:
     attrs = record.attrs
     if record.op == "constant":
         return "value"
-    given = given_attributes(doc, record)
+    given = bound_attributes(doc, record)
     if record.op == "placeholder":
         return None if "sample" in given or attrs.get("shape") else "sample"
     if record.op == "variable" and not attrs.get("initializer") and not attrs.get("shape"):

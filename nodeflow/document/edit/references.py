@@ -1,7 +1,7 @@
 """Updating references to nodes: training settings refer by id, attributes by name.
 
 Ids are unique in a file, so a path of ids (`n9/n4`) is rewritten step by step, whatever graphs it
-leads through. Names are resolved by `paths.find_name`.
+leads through. Names are resolved by `instance_paths.find_name`.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 
-from nodeflow.document.analysis.paths import find_name, find_variable, graphs
 from nodeflow.document.analysis.plain_declaration import plain_declaration
-from nodeflow.document.analysis.subgraph_interface import definition_of
+from nodeflow.document.analysis.subgraphs.instance_paths import find_name, find_variable, graphs
+from nodeflow.document.analysis.subgraphs.subgraph_interface import definition_of
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import Json, NodeRecord, same
 from nodeflow.document.model.transaction import Transaction

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from nodeflow.document.analysis.analysis import Analysis
-from nodeflow.document.analysis.dataset_node import DATASET
+from nodeflow.document.analysis.datasets.dataset_node import DATASET
+from nodeflow.document.analysis.inference.incremental_inference import Analysis
 from nodeflow.document.analysis.plain_declaration import plain_declaration
 from nodeflow.document.analysis.port_names import CONTROL, DONE, FEED, port_order, split_port
-from nodeflow.document.analysis.wire_check import check_type
+from nodeflow.document.analysis.wiring.wire_check import check_type
 from nodeflow.document.edit.streams import with_free_stream
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.names import automatic_name, base_name

@@ -10,12 +10,12 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from nodeflow.document.analysis.analysis import Analysis
 from nodeflow.document.analysis.declarations import declaration
-from nodeflow.document.analysis.passthrough import REROUTE
+from nodeflow.document.analysis.inference.incremental_inference import Analysis
+from nodeflow.document.analysis.passthrough_nodes import REROUTE
 from nodeflow.document.analysis.port_names import CONTROL, FEED, known_types, split_port
-from nodeflow.document.analysis.ports import in_ports, out_ports
-from nodeflow.document.analysis.wire_check import check_type, fits_by_type
+from nodeflow.document.analysis.wiring.shown_ports import in_ports, out_ports
+from nodeflow.document.analysis.wiring.wire_check import check_type, fits_by_type
 from nodeflow.document.edit import commands
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import NodeRecord, Wire

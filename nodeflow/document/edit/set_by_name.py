@@ -5,10 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from nodeflow.data.data_splits import SPLITS
+from nodeflow.document.analysis.bound_attributes import check_not_bound
 from nodeflow.document.analysis.declarations import declaration
-from nodeflow.document.analysis.given_attributes import check_not_given
-from nodeflow.document.analysis.paths import find_name, path_of, scoped_name, walk
-from nodeflow.document.analysis.subgraph_interface import definition_of
+from nodeflow.document.analysis.subgraphs.instance_paths import (
+    find_name,
+    path_of,
+    scoped_name,
+    walk,
+)
+from nodeflow.document.analysis.subgraphs.subgraph_interface import definition_of
 from nodeflow.document.edit import commands
 from nodeflow.document.edit.definitions import make_independent
 from nodeflow.document.io.validation import read_training
@@ -51,7 +56,7 @@ def set_value(document: Document, node: str, attr: str, value: Any) -> None:
             graph = inside
         record = graph.node_named(found[-1].name)
         assert record is not None
-        check_not_given(graph, record, attr)
+        check_not_bound(graph, record, attr)
         commands.set_attr(graph, record.id, attr, value)
 
 

@@ -13,7 +13,7 @@ from nodeflow.document.analysis.node_flags import (
     is_unfolded,
     with_field,
 )
-from nodeflow.document.analysis.passthrough import REROUTE
+from nodeflow.document.analysis.passthrough_nodes import REROUTE
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.errors import BadValue
 from nodeflow.document.model.records import BYPASSED, MUTED, Json, mode_of

@@ -15,11 +15,16 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import chain, count
 
-from nodeflow.document.analysis.dataset_node import DATASET
+from nodeflow.document.analysis.datasets.dataset_node import DATASET
 from nodeflow.document.analysis.node_flags import with_field
-from nodeflow.document.analysis.paths import DEEPEST, graphs, instances_in, instances_of
 from nodeflow.document.analysis.plain_declaration import plain_declaration
-from nodeflow.document.analysis.subgraph_interface import BORDER, definition_of
+from nodeflow.document.analysis.subgraphs.instance_paths import (
+    DEEPEST,
+    graphs,
+    instances_in,
+    instances_of,
+)
+from nodeflow.document.analysis.subgraphs.subgraph_interface import BORDER, definition_of
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.names import check_name
 from nodeflow.document.model.records import SUBGRAPH, NodeRecord, stream_of

@@ -9,9 +9,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from nodeflow.document.analysis.node_flags import hidden_ports, with_field
-from nodeflow.document.analysis.paths import instances_of
 from nodeflow.document.analysis.port_names import NEW
-from nodeflow.document.analysis.subgraph_interface import PORTS, border, is_port_name, port_names
+from nodeflow.document.analysis.subgraphs.instance_paths import instances_of
+from nodeflow.document.analysis.subgraphs.subgraph_interface import (
+    PORTS,
+    border,
+    is_port_name,
+    port_names,
+)
 from nodeflow.document.edit.wires import drop_wires
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.errors import BadPort, SubgraphError

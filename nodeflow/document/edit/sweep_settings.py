@@ -14,9 +14,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from nodeflow.document.analysis.bound_attributes import check_not_bound
 from nodeflow.document.analysis.declarations import declaration
-from nodeflow.document.analysis.given_attributes import check_not_given
-from nodeflow.document.analysis.paths import at_path, find_name, path_of, scoped_name
+from nodeflow.document.analysis.subgraphs.instance_paths import (
+    at_path,
+    find_name,
+    path_of,
+    scoped_name,
+)
 from nodeflow.document.edit import commands
 from nodeflow.document.edit.set_by_name import set_value, training_attr
 from nodeflow.document.model.document import Document
@@ -126,7 +131,7 @@ def settable_attr(doc: Document, name: str) -> Attr:
     found = find_name(doc.root, node)
     place = at_path(doc.root, path_of(found)) if found is not None else None
     if place is not None:
-        check_not_given(*place, attr.name)
+        check_not_bound(*place, attr.name)
     return attr
 
 

@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from nodeflow.document.analysis.dataset_node import DATASET
+from nodeflow.document.analysis.datasets.dataset_node import DATASET
 from nodeflow.document.analysis.declarations import declaration
-from nodeflow.document.analysis.flow import is_flow
 from nodeflow.document.analysis.node_flags import with_field
-from nodeflow.document.analysis.passthrough import BYPASSED, MUTED, REROUTE, mode_of
-from nodeflow.document.analysis.paths import find_name, instance_problem, instances_of
+from nodeflow.document.analysis.passthrough_nodes import BYPASSED, MUTED, REROUTE, mode_of
 from nodeflow.document.analysis.port_names import CONTROL, DONE, is_control
-from nodeflow.document.analysis.subgraph_interface import (
+from nodeflow.document.analysis.subgraphs.instance_paths import (
+    find_name,
+    instance_problem,
+    instances_of,
+)
+from nodeflow.document.analysis.subgraphs.loops_and_branches import is_flow
+from nodeflow.document.analysis.subgraphs.subgraph_interface import (
     BORDER,
     definition_of,
     leaving_wire,

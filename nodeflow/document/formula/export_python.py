@@ -11,18 +11,18 @@ import keyword
 import re
 from typing import Any
 
-from nodeflow.document.analysis.dataset_node import DATASET
+from nodeflow.document.analysis.datasets.dataset_node import DATASET
 from nodeflow.document.analysis.declarations import declaration
-from nodeflow.document.analysis.flow import KINDS
 from nodeflow.document.analysis.port_names import CONTROL, FEED, split_port
-from nodeflow.document.analysis.ports import in_ports
-from nodeflow.document.analysis.subgraph_interface import good_ports
+from nodeflow.document.analysis.subgraphs.loops_and_branches import KINDS
+from nodeflow.document.analysis.subgraphs.subgraph_interface import good_ports
 from nodeflow.document.analysis.traversal import topological, upstream
-from nodeflow.document.build.inline_passthrough import inlined
+from nodeflow.document.analysis.wiring.shown_ports import in_ports
 from nodeflow.document.formula.tree import changed_attrs
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.names import NAME
 from nodeflow.document.model.records import INPUTS, NodeRecord, Wire, stream_of
+from nodeflow.document.to_graph.inline_passthrough import inlined
 from nodeflow.graph.declaration import NodeDeclaration
 from nodeflow.graph.types import complex_number
 

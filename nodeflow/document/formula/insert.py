@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Mapping
 from typing import Any, cast
 
-from nodeflow.document.analysis.analysis import Analysis
+from nodeflow.document.analysis.inference.incremental_inference import Analysis
 from nodeflow.document.edit import commands
 from nodeflow.document.formula.parser import Plan, Value, parse_expression
 from nodeflow.document.layout.card_size import Size, node_size

@@ -10,11 +10,11 @@ from __future__ import annotations
 import ast
 from typing import Any
 
-from nodeflow.document.analysis.analysis import Analysis
-from nodeflow.document.analysis.dataset_node import DATASET
+from nodeflow.document.analysis.datasets.dataset_node import DATASET
+from nodeflow.document.analysis.inference.incremental_inference import Analysis
 from nodeflow.document.analysis.port_names import split_port
-from nodeflow.document.analysis.ports import out_ports
-from nodeflow.document.analysis.subgraph_interface import border, port_names
+from nodeflow.document.analysis.subgraphs.subgraph_interface import border, port_names
+from nodeflow.document.analysis.wiring.shown_ports import out_ports
 from nodeflow.document.formula.calls import CallReader, is_negative
 from nodeflow.document.formula.planner import ExpressionError, NewNode, Number, Plan, Value, is_bool
 from nodeflow.document.formula.source import Source

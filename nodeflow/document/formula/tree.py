@@ -10,13 +10,13 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
+from nodeflow.document.analysis.bound_attributes import bound_attributes
 from nodeflow.document.analysis.declarations import declaration
-from nodeflow.document.analysis.given_attributes import given_attributes
 from nodeflow.document.analysis.port_names import split_port
-from nodeflow.document.analysis.ports import in_ports, out_ports
-from nodeflow.document.build.inline_passthrough import inlined
+from nodeflow.document.analysis.wiring.shown_ports import in_ports, out_ports
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import INPUTS, OUTPUTS, SUBGRAPH, NodeRecord
+from nodeflow.document.to_graph.inline_passthrough import inlined
 from nodeflow.graph.declaration import NodeDeclaration
 
 ENDS = ("placeholder", "variable", "dataset", SUBGRAPH, INPUTS, OUTPUTS)
@@ -152,7 +152,7 @@ def changed_attrs(doc: Document, op: NodeDeclaration, record: NodeRecord) -> dic
 
     Leave out attributes that wires give.
     """
-    changed, given = {}, given_attributes(doc, record)
+    changed, given = {}, bound_attributes(doc, record)
     for attr in op.attrs:
         if attr.name not in record.attrs or attr.name in given:
             continue

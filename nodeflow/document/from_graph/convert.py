@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from nodeflow.document.analysis.analysis import Analysis
-from nodeflow.document.analysis.subgraph_interface import BORDER
+from nodeflow.document.analysis.inference.incremental_inference import Analysis
+from nodeflow.document.analysis.subgraphs.subgraph_interface import BORDER
 from nodeflow.document.analysis.training_settings import is_optimizer
 from nodeflow.document.edit.commands import point
 from nodeflow.document.edit.create_subgraph import GAP

@@ -18,7 +18,7 @@ from nodeflow.data.data_paths import RESOURCE
 from nodeflow.data.pipeline.iterators import Connection, connections
 from nodeflow.data.pipeline.plain import Plain, plain
 from nodeflow.data.pipeline.sources import SourceRows
-from nodeflow.document.analysis.dataset_node import DATASET
+from nodeflow.document.analysis.datasets.dataset_node import DATASET
 from nodeflow.document.analysis.port_names import FEED
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import ONLY, NodeRecord, Wire

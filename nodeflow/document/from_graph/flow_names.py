@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any, NamedTuple
 
-from nodeflow.document.analysis.flow import AGAIN, COND, KINDS, PRED
-from nodeflow.document.analysis.subgraph_interface import is_port_name
+from nodeflow.document.analysis.subgraphs.loops_and_branches import AGAIN, COND, KINDS, PRED
+from nodeflow.document.analysis.subgraphs.subgraph_interface import is_port_name
 from nodeflow.document.model.names import FreeNames
 from nodeflow.graph.declaration import NodeDeclaration
 from nodeflow.ops.control_flow.scan_body import Body, parse

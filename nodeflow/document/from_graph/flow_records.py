@@ -1,6 +1,6 @@
 """Loops and branches written in Python as instances of subgraphs, for documents made from graphs.
 
-The body becomes a definition; the names of its ports determine their roles (`analysis/flow.py`).
+The body becomes a definition; the names of its ports determine their roles (`loops_and_branches`).
 """
 
 from __future__ import annotations
@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol
 
-from nodeflow.document.analysis.flow import AGAIN, COND, ELSE, FLOW, WHILE
-from nodeflow.document.analysis.subgraph_interface import DEFINITION, PORTS
+from nodeflow.document.analysis.subgraphs.loops_and_branches import AGAIN, COND, ELSE, FLOW, WHILE
+from nodeflow.document.analysis.subgraphs.subgraph_interface import DEFINITION, PORTS
 from nodeflow.document.from_graph.flow_names import in_port, is_flow_node, out_port, port_names
 from nodeflow.document.from_graph.node_attributes import attributes
 from nodeflow.document.model.names import FreeNames

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from nodeflow.document.analysis.port_names import split_port
-from nodeflow.document.analysis.subgraph_interface import DEFINITION, PORTS, is_port_name
+from nodeflow.document.analysis.subgraphs.subgraph_interface import DEFINITION, PORTS, is_port_name
 from nodeflow.document.from_graph.flow_names import out_port
 from nodeflow.document.from_graph.flow_records import Defined
 from nodeflow.document.from_graph.foreign_names import foreign_fields

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from nodeflow.document.analysis.analysis import Analysis
+from nodeflow.document.analysis.inference.incremental_inference import Analysis
 from nodeflow.document.analysis.port_names import input_names, is_control
-from nodeflow.document.analysis.subgraph_interface import border
+from nodeflow.document.analysis.subgraphs.subgraph_interface import border
 from nodeflow.document.edit.move_out import place_outside, with_free_place
 from nodeflow.document.edit.offers.fixes import Fix
 from nodeflow.document.edit.subgraph_ports import add_port

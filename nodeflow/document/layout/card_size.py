@@ -10,13 +10,13 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
-from nodeflow.document.analysis.analysis import Analysis
-from nodeflow.document.analysis.dataset_node import DATASET
+from nodeflow.document.analysis.datasets.dataset_node import DATASET
 from nodeflow.document.analysis.declarations import declaration
+from nodeflow.document.analysis.inference.incremental_inference import Analysis
 from nodeflow.document.analysis.node_flags import is_collapsed, view_of
-from nodeflow.document.analysis.passthrough import REROUTE
-from nodeflow.document.analysis.ports import card_ports, in_ports, out_ports
-from nodeflow.document.analysis.subgraph_interface import BORDER
+from nodeflow.document.analysis.passthrough_nodes import REROUTE
+from nodeflow.document.analysis.subgraphs.subgraph_interface import BORDER
+from nodeflow.document.analysis.wiring.shown_ports import card_ports, in_ports, out_ports
 from nodeflow.document.layout.text_width import text_width
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import INPUTS, NodeRecord

@@ -1,10 +1,10 @@
 """Removes remaining crossings from a layered drawing by moving single nodes.
 
-The order of columns (`crossings`) is chosen as if wires bent around the cards that they pass. The
-canvas draws each wire as one curve, so this module counts the crossings of those curves. It moves
-nodes one by one, up, down or to another column, to the position with the fewest crossings and wires
-behind cards. In a local minimum it moves a few nodes at random and continues (iterated local
-search; Lourenco, Martin and Stuetzle, "Iterated local search", 2003).
+The order of columns (`barycentre_sweeps`) is chosen as if wires bent around the cards that they
+pass. The canvas draws each wire as one curve, so this module counts the crossings of those curves.
+It moves nodes one by one, up, down or to another column, to the position with the fewest crossings
+and wires behind cards. In a local minimum it moves a few nodes at random and continues (iterated
+local search; Lourenco, Martin and Stuetzle, "Iterated local search", 2003).
 """
 
 from __future__ import annotations

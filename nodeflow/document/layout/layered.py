@@ -11,13 +11,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from nodeflow.document.analysis.analysis import Analysis
+from nodeflow.document.analysis.inference.incremental_inference import Analysis
 from nodeflow.document.analysis.port_names import port_order
-from nodeflow.document.analysis.ports import card_ports, out_ports
 from nodeflow.document.analysis.traversal import topological
+from nodeflow.document.analysis.wiring.shown_ports import card_ports, out_ports
+from nodeflow.document.layout.barycentre_sweeps import order_columns
 from nodeflow.document.layout.card_size import HEADER, ROW, Size, node_size
 from nodeflow.document.layout.crossing_removal import EFFORT, remove_crossings
-from nodeflow.document.layout.crossings import order_columns
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.names import natural_key
 from nodeflow.document.model.records import Wire
@@ -166,7 +166,7 @@ class _Net:
 
     @staticmethod
     def ends(links: Mapping[str, list[_Link]]) -> dict[str, list[tuple[str, float, float]]]:
-        """Return the wires by node, in the form that `crossings` needs."""
+        """Return the wires by node, in the form that `barycentre_sweeps` needs."""
         ends: dict[str, list[tuple[str, float, float]]] = defaultdict(list)
         ends.update((node, [(k.other, k.here, k.there) for k in ks]) for node, ks in links.items())
         return ends

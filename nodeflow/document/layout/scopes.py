@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from nodeflow.document.analysis.analysis import Analysis
+from nodeflow.document.analysis.inference.incremental_inference import Analysis
 from nodeflow.document.analysis.port_names import port_order
-from nodeflow.document.analysis.ports import card_ports, out_ports
+from nodeflow.document.analysis.wiring.shown_ports import card_ports, out_ports
 from nodeflow.document.layout.card_size import HEADER, ROW, Size, node_size
 from nodeflow.document.layout.folding import folded
 from nodeflow.document.layout.layered import Position, layout_boxes

@@ -26,12 +26,10 @@ TABLES = ("node", "wire", "frame", "subgraph", "training", "weights", "extra")
 # each definition of a subgraph has its own tables of these kinds
 SCOPED = ("node", "wire", "frame")
 ONLY = ""  # the only key of the tables "training", "weights" and "extra"
-SUBGRAPH, INPUTS, OUTPUTS = (
-    "subgraph",
-    "subgraph_inputs",
-    "subgraph_outputs",
-)  # see `analysis.subgraph_interface`
-MUTED, BYPASSED = "muted", "bypassed"  # values of a node's field `mode`, see `analysis.passthrough`
+# see `analysis.subgraphs`
+SUBGRAPH, INPUTS, OUTPUTS = "subgraph", "subgraph_inputs", "subgraph_outputs"
+# values of a node's field `mode`, see `analysis.passthrough_nodes`
+MUTED, BYPASSED = "muted", "bypassed"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from nodeflow.document.analysis.analysis import Analysis
-from nodeflow.document.analysis.dataset_node import allow_source
+from nodeflow.document.analysis.datasets.dataset_node import allow_source
 from nodeflow.document.analysis.declarations import declaration
+from nodeflow.document.analysis.inference.incremental_inference import Analysis
 from nodeflow.document.analysis.plain_declaration import plain_declaration
 from nodeflow.document.edit import commands, create_subgraph
 from nodeflow.document.edit.set_flags import set_view

@@ -7,12 +7,10 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from nodeflow.document.analysis import ports
-from nodeflow.document.analysis.analysis import Analysis
-from nodeflow.document.analysis.dataset_node import DATASET
+from nodeflow.document.analysis.bound_attributes import bound_attributes
+from nodeflow.document.analysis.datasets.dataset_node import DATASET
 from nodeflow.document.analysis.declarations import declaration
-from nodeflow.document.analysis.flow import is_loop
-from nodeflow.document.analysis.given_attributes import given_attributes
+from nodeflow.document.analysis.inference.incremental_inference import Analysis
 from nodeflow.document.analysis.node_flags import (
     bounds_text,
     device_of,
@@ -23,8 +21,10 @@ from nodeflow.document.analysis.node_flags import (
     slider_of,
     view_of,
 )
-from nodeflow.document.analysis.passthrough import REROUTE, mode_of
-from nodeflow.document.analysis.subgraph_interface import BORDER
+from nodeflow.document.analysis.passthrough_nodes import REROUTE, mode_of
+from nodeflow.document.analysis.subgraphs.loops_and_branches import is_loop
+from nodeflow.document.analysis.subgraphs.subgraph_interface import BORDER
+from nodeflow.document.analysis.wiring import shown_ports
 from nodeflow.document.edit.node_value import value_of
 from nodeflow.document.layout.card_size import Label, card_width, folds
 from nodeflow.document.model.document import Document
@@ -223,7 +223,7 @@ class CardBuilder:
 
     def _make_sides(self, record: NodeRecord, op: NodeDeclaration | None) -> _Sides:
         inputs, outputs = self._inputs(record), self._outputs(record)
-        subtitle = _subtitle(record, op, given_attributes(self.document, record))
+        subtitle = _subtitle(record, op, bound_attributes(self.document, record))
         return _Sides(
             op.title if op else subtitle,
             subtitle,
@@ -259,7 +259,7 @@ class CardBuilder:
         wired = {wire.target_port: wire for wire in self.document.wires_into(record.id)}
         faulty = {p.port: p.level for p in reversed(self._problems(record.id))}
         result = []
-        for port in ports.card_ports(self.document, record, record.id == self.peeked):
+        for port in shown_ports.card_ports(self.document, record, record.id == self.peeked):
             wire = wired.pop(port.name, None)
             kind = self._type(wire.source, wire.source_port) if wire else None
             result.append(_port(port, kind, wire is not None, faulty.get(port.name, "")))
@@ -272,7 +272,7 @@ class CardBuilder:
 
     def _outputs(self, record: NodeRecord) -> tuple[PortData, ...]:
         used = {wire.source_port for wire in self.document.wires_out_of(record.id)}
-        shown = ports.out_ports(self.document, record, self.analysis)
+        shown = shown_ports.out_ports(self.document, record, self.analysis)
         result = []
         for port in shown:
             kind = self._type(record.id, port.name)

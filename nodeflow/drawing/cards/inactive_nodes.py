@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nodeflow.document.analysis.passthrough import MUTED, mode_of
+from nodeflow.document.analysis.passthrough_nodes import MUTED, mode_of
 from nodeflow.document.analysis.traversal import downstream
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import Change

@@ -17,8 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from nodeflow.document.analysis.analysis import Analysis
-from nodeflow.document.analysis.subgraph_interface import definition_of
+from nodeflow.document.analysis.inference.incremental_inference import Analysis
+from nodeflow.document.analysis.subgraphs.subgraph_interface import definition_of
 from nodeflow.document.io import embedded_graph, flow
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import SUBGRAPH

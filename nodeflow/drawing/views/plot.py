@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from nodeflow.document.analysis.analysis import Analysis
+from nodeflow.document.analysis.inference.incremental_inference import Analysis
 from nodeflow.document.model.document import Document
 from nodeflow.drawing.colors import Ink
 from nodeflow.drawing.geometry import Point, Rect

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from nodeflow.document.analysis.analysis import Analysis
-from nodeflow.document.analysis.answers import scores_taken
-from nodeflow.document.build.class_scores import PROBABILITIES, SCORED
+from nodeflow.document.analysis.inference.incremental_inference import Analysis
+from nodeflow.document.analysis.picture_answers import scores_taken
 from nodeflow.document.model.document import Document
+from nodeflow.document.to_graph.predictions.class_scores import PROBABILITIES, SCORED
 from nodeflow.drawing import text_layout as texts
 from nodeflow.drawing.colors import Ink
 from nodeflow.drawing.geometry import Point, Rect

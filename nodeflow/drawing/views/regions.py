@@ -7,7 +7,7 @@ from functools import partial
 
 import numpy as np
 
-from nodeflow.document.analysis.analysis import Analysis
+from nodeflow.document.analysis.inference.incremental_inference import Analysis
 from nodeflow.document.model.document import Document
 from nodeflow.drawing.colors import Ink, Palette
 from nodeflow.drawing.geometry import Point, Rect

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from nodeflow.discovery import declared
-from nodeflow.document.analysis.analysis import Analysis
+from nodeflow.document.analysis.inference.incremental_inference import Analysis
 from nodeflow.document.model.document import Document
 from nodeflow.drawing import views
 from nodeflow.drawing.geometry import Point, Rect

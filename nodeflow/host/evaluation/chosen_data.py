@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from nodeflow.document.build.task import Task, row_range, split_shown
+from nodeflow.document.to_graph.task import Task, row_range, split_shown
 from nodeflow.engine.feeds import as_array, sample_of
 from nodeflow.errors import NodeflowError
 from nodeflow.graph.graph import Node, Tensor

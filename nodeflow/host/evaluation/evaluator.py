@@ -15,13 +15,13 @@ from typing import Any
 import numpy as np
 
 from nodeflow.data.data_splits import DataSplits
-from nodeflow.document.analysis.dataset_node import is_dataset
-from nodeflow.document.build.live.live_build import LiveBuild
-from nodeflow.document.build.live.live_graph import Patch
-from nodeflow.document.build.task import Task
-from nodeflow.document.build.variable_ids import VariableId
+from nodeflow.document.analysis.datasets.dataset_node import is_dataset
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import Change
+from nodeflow.document.to_graph.live.live_build import LiveBuild
+from nodeflow.document.to_graph.live.live_graph import Patch
+from nodeflow.document.to_graph.task import Task
+from nodeflow.document.to_graph.variable_ids import VariableId
 from nodeflow.engine.incremental import BLOCKED, Failure, IncrementalRun, Values
 from nodeflow.engine.memory import Budget
 from nodeflow.engine.rng import Stream

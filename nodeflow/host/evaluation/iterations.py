@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from nodeflow.document.analysis.flow import KINDS
+from nodeflow.document.analysis.subgraphs.loops_and_branches import KINDS
 from nodeflow.errors import NodeflowError
 from nodeflow.graph.graph import Graph, Node
 from nodeflow.host.protocol import ShownIteration

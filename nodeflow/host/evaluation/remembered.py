@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from nodeflow.document.build.variable_ids import VariableId
+from nodeflow.document.to_graph.variable_ids import VariableId
 from nodeflow.engine.memory import Budget, size_of
 from nodeflow.engine.session import Session
 from nodeflow.errors import NodeflowError, OverBudget

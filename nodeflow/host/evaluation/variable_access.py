@@ -7,12 +7,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from nodeflow.document.analysis.paths import graphs
+from nodeflow.document.analysis.subgraphs.instance_paths import graphs
 from nodeflow.document.analysis.training_settings import is_optimizer
-from nodeflow.document.build.live.live_build import LiveBuild
-from nodeflow.document.build.variable_ids import VariableId, slot_names, variable_ids
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import NodeRecord
+from nodeflow.document.to_graph.live.live_build import LiveBuild
+from nodeflow.document.to_graph.variable_ids import VariableId, slot_names, variable_ids
 from nodeflow.engine.session import Session
 from nodeflow.host.evaluation.remembered import HeldVariables, KeptValues
 from nodeflow.host.protocol import CheckWeights, WeightsChecked

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from nodeflow.document.build.task import Task
+from nodeflow.document.to_graph.task import Task
 from nodeflow.errors import Cancelled, NodeflowError, RunError
 from nodeflow.graph.graph import Tensor
 from nodeflow.host import protocol as p

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from nodeflow.document.build.task import Task
+from nodeflow.document.to_graph.task import Task
 from nodeflow.errors import Cancelled, NodeflowError
 from nodeflow.host import protocol as p
 from nodeflow.host.past.opened_runs import OpenedRuns

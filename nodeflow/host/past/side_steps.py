@@ -9,7 +9,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from nodeflow.document.build.task import Task
+from nodeflow.document.to_graph.task import Task
 from nodeflow.errors import Cancelled, NodeflowError, RunError
 from nodeflow.host import protocol as p
 from nodeflow.host.past.opened_runs import OpenedRuns, differences

@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping
 
 import numpy as np
 
-from nodeflow.document.build.task import Task
+from nodeflow.document.to_graph.task import Task
 from nodeflow.engine.feeds import sample_of
 from nodeflow.engine.incremental import PATTERN, IncrementalRun
 from nodeflow.engine.schedule.schedule import resolve_alias

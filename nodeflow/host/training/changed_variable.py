@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from nodeflow.document.build.variable_ids import VariableId
+from nodeflow.document.to_graph.variable_ids import VariableId
 from nodeflow.engine.feeds import as_array
 from nodeflow.engine.session import Session
 from nodeflow.errors import FeedError, GraphError

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator
 
-from nodeflow.document.build.task import Task
-from nodeflow.document.build.variable_ids import slot_names, variable_ids
 from nodeflow.document.io import flow
+from nodeflow.document.to_graph.task import Task
+from nodeflow.document.to_graph.variable_ids import slot_names, variable_ids
 from nodeflow.engine.session import Session
 from nodeflow.host.protocol import Train
 from nodeflow.paths import runs_folder

@@ -15,13 +15,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from nodeflow.data.data_splits import DataSplits
-from nodeflow.document.build.task import Task
-from nodeflow.document.build.variable_ids import variable_ids
 from nodeflow.document.diff.facts import copied
 from nodeflow.document.diff.text import described
 from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import Change, Edit, NodeRecord, kind_of, stream_of
+from nodeflow.document.to_graph.task import Task
+from nodeflow.document.to_graph.variable_ids import variable_ids
 from nodeflow.engine.session import Session
 from nodeflow.errors import NodeflowError
 from nodeflow.host import protocol as p

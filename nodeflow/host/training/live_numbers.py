@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from nodeflow.document.build.built import Build
 from nodeflow.document.model.document import Document
+from nodeflow.document.to_graph.build_result import Build
 from nodeflow.errors import NodeflowError
 from nodeflow.train.control import Control
 from nodeflow.train.numbers import Numbers

@@ -11,7 +11,7 @@ import contextlib
 import threading
 from collections.abc import Callable
 
-from nodeflow.document.build.task import Task
+from nodeflow.document.to_graph.task import Task
 from nodeflow.engine.session import Session
 from nodeflow.train.edits.variant import Variant
 

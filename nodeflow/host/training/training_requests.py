@@ -11,11 +11,11 @@ import numpy as np
 
 from nodeflow.data.data_splits import DataSplits
 from nodeflow.data.document_folder import DocumentFolder
-from nodeflow.document.build.task import Task
-from nodeflow.document.build.variable_ids import VariableId
 from nodeflow.document.diff.facts import copied
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import Change
+from nodeflow.document.to_graph.task import Task
+from nodeflow.document.to_graph.variable_ids import VariableId
 from nodeflow.engine.backend import NUMBA, supported
 from nodeflow.engine.memory import Budget
 from nodeflow.engine.session import Session

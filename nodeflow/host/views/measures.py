@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nodeflow.document.build.task import Task
+from nodeflow.document.to_graph.task import Task
 from nodeflow.errors import GradientError
 from nodeflow.graph.gradients import gradients
 from nodeflow.graph.graph import Node, Tensor, ancestors

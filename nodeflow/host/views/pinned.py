@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from nodeflow.document.analysis.node_flags import view_of
-from nodeflow.document.analysis.paths import find_name, path_of, scoped_name
+from nodeflow.document.analysis.subgraphs.instance_paths import find_name, path_of, scoped_name
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import Json, NodeRecord
 from nodeflow.host.protocol import ViewSpec

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nodeflow.document.build.class_scores import (
+from nodeflow.document.to_graph.predictions.class_scores import (
     PROBABILITIES,
     class_shares,
     is_compared,

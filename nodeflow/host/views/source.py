@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from nodeflow.data.data_splits import DataSplits
-from nodeflow.document.build.task import Task
+from nodeflow.document.to_graph.task import Task
 from nodeflow.engine.columns import Column
 from nodeflow.engine.feeds import as_array, sample_of
 from nodeflow.engine.incremental import ACTING

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nodeflow.document.build.class_scores import made_by
+from nodeflow.document.to_graph.predictions.class_scores import made_by
 from nodeflow.host.protocol import ViewSpec
 from nodeflow.host.views.answers import Answers, candidates, chosen_split, shares_of, values_of
 from nodeflow.host.views.kind import ViewProblem

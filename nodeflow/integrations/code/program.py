@@ -11,8 +11,8 @@ from functools import cached_property
 import numpy as np
 
 from nodeflow.document.analysis.training_settings import optimizers
-from nodeflow.document.build.saved_weights import use_weights, weights_path
-from nodeflow.document.build.task import Task
+from nodeflow.document.to_graph.saved_weights import use_weights, weights_path
+from nodeflow.document.to_graph.task import Task
 from nodeflow.engine.session import Session
 from nodeflow.graph.graph import Node, Tensor
 from nodeflow.integrations.code.dialect import Dialect

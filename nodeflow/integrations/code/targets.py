@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from nodeflow.document.build.task import Task
+from nodeflow.document.to_graph.task import Task
 from nodeflow.exchange.code_targets import Target, Variables, Written
 from nodeflow.integrations.code.dialect import Dialect
 from nodeflow.integrations.code.numpy_and_jax import jax_module, numpy_module

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from nodeflow.document.build.task import Task
+from nodeflow.document.to_graph.task import Task
 from nodeflow.engine.session import Session
 from nodeflow.exchange.comparison import Arrays, Fed, Lacks, Taken
 from nodeflow.graph.graph import Tensor, ancestors

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from nodeflow.document.build.task import Task
+from nodeflow.document.to_graph.task import Task
 from nodeflow.engine.session import Session
 from nodeflow.exchange.comparison import Arrays, Fed, Lacks, Taken
 from nodeflow.graph.graph import Graph, Tensor

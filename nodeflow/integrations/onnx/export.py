@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from nodeflow.document.analysis.flow import is_flow
-from nodeflow.document.analysis.subgraph_interface import DEFINITION, definition_of
-from nodeflow.document.build.task import Task
+from nodeflow.document.analysis.subgraphs.loops_and_branches import is_flow
+from nodeflow.document.analysis.subgraphs.subgraph_interface import DEFINITION, definition_of
 from nodeflow.document.from_graph.foreign_names import SizeNames, foreign_name, size_names
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import SUBGRAPH, NodeRecord
+from nodeflow.document.to_graph.task import Task
 from nodeflow.engine.session import Session
 from nodeflow.errors import SurfaceText
 from nodeflow.exchange.answers import last_probabilities

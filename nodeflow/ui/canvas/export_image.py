@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from nodeflow.atomic_write import write_atomically, writing
-from nodeflow.document.analysis.analysis import Analysis
+from nodeflow.document.analysis.inference.incremental_inference import Analysis
 from nodeflow.document.diff.comparison import Marks
 from nodeflow.document.io import embedded_graph, flow
 from nodeflow.document.model.document import Document

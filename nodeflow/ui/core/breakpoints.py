@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 from nodeflow.document.analysis.node_flags import has_breakpoint
-from nodeflow.document.analysis.paths import scoped_name, walk
+from nodeflow.document.analysis.subgraphs.instance_paths import scoped_name, walk
 from nodeflow.document.model.records import Change
 from nodeflow.ui.core.workspace import Workspace
 

@@ -15,8 +15,8 @@ from functools import partial
 import numpy as np
 from PySide6.QtCore import QObject, Signal, Slot
 
-from nodeflow.document.analysis.flow import is_flow
-from nodeflow.document.analysis.paths import at_path, scoped_name
+from nodeflow.document.analysis.subgraphs.instance_paths import at_path, scoped_name
+from nodeflow.document.analysis.subgraphs.loops_and_branches import is_flow
 from nodeflow.document.model.records import Change
 from nodeflow.engine.feeds import fitted
 from nodeflow.graph.types import TensorType

@@ -17,11 +17,11 @@ from os import PathLike
 from PySide6.QtCore import QObject, Signal
 
 from nodeflow.data.document_folder import DocumentFolder
-from nodeflow.document.analysis.analysis import Analysis
-from nodeflow.document.analysis.dataset_node import document_folder, place_of
+from nodeflow.document.analysis.datasets.dataset_node import document_folder, place_of
+from nodeflow.document.analysis.datasets.outside_data import weights_problem
 from nodeflow.document.analysis.declarations import declaration
-from nodeflow.document.analysis.outside_data import weights_problem
-from nodeflow.document.analysis.paths import (
+from nodeflow.document.analysis.inference.incremental_inference import Analysis
+from nodeflow.document.analysis.subgraphs.instance_paths import (
     ALONE,
     find_name,
     graph_at,

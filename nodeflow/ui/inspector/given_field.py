@@ -9,7 +9,7 @@ from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QPaintEvent
 from PySide6.QtWidgets import QPushButton, QSizePolicy, QStyle, QStyleOptionButton, QStylePainter
 
-from nodeflow.document.analysis import ports
+from nodeflow.document.analysis.wiring import shown_ports
 from nodeflow.document.model.records import Wire
 from nodeflow.graph.types import shape_text
 from nodeflow.host.protocol import Preview
@@ -69,7 +69,7 @@ def value_of_wire(workspace: Workspace, wire: Wire, values: Mapping[str, Preview
     """
     document, analysis = workspace.document, workspace.analysis
     source = document.nodes[wire.source]
-    outputs = [port.name for port in ports.out_ports(document, source, analysis)]
+    outputs = [port.name for port in shown_ports.out_ports(document, source, analysis)]
     index = outputs.index(wire.source_port) if wire.source_port in outputs else 0
     name = workspace.full_name(source.name)
     preview = values.get(f"{name}:{index}" if index else name)

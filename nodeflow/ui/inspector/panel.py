@@ -10,19 +10,23 @@ from PySide6.QtCore import QEvent, Qt, Signal
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QApplication, QScrollArea, QVBoxLayout, QWidget
 
-from nodeflow.document.analysis.answers import picture_input
-from nodeflow.document.analysis.dataset_node import DATASET
-from nodeflow.document.analysis.flow import is_flow
-from nodeflow.document.analysis.inference import variables_in
+from nodeflow.document.analysis.datasets.dataset_node import DATASET
+from nodeflow.document.analysis.datasets.outside_data import outside_place
+from nodeflow.document.analysis.inference.node_inference import variables_in
 from nodeflow.document.analysis.node_flags import has_breakpoint
-from nodeflow.document.analysis.outside_data import outside_place
-from nodeflow.document.analysis.subgraph_interface import BORDER, DEFINITION, definition_of
+from nodeflow.document.analysis.picture_answers import picture_input
+from nodeflow.document.analysis.subgraphs.loops_and_branches import is_flow
+from nodeflow.document.analysis.subgraphs.subgraph_interface import (
+    BORDER,
+    DEFINITION,
+    definition_of,
+)
 from nodeflow.document.analysis.training_settings import is_optimizer
-from nodeflow.document.build.expand import Expansion, can_expand
 from nodeflow.document.edit import commands
 from nodeflow.document.edit.offers.fixes import Fix, node_fixes
 from nodeflow.document.from_graph.take_apart import layer_fixes
 from nodeflow.document.model.records import SUBGRAPH, Change, NodeRecord
+from nodeflow.document.to_graph.expand import Expansion, can_expand
 from nodeflow.graph.declaration import Attr, NodeDeclaration
 from nodeflow.host.protocol import Preview
 from nodeflow.ui.core.theme import SPACE, Theme

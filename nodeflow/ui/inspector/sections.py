@@ -19,13 +19,13 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from nodeflow.document.analysis import ports
-from nodeflow.document.analysis.dataset_node import DATASET, SOURCE
-from nodeflow.document.analysis.flow import FLOW_ATTRS, is_flow
-from nodeflow.document.analysis.given_attributes import given_attributes
+from nodeflow.document.analysis.bound_attributes import bound_attributes
+from nodeflow.document.analysis.datasets.dataset_node import DATASET, SOURCE
 from nodeflow.document.analysis.node_flags import device_of
 from nodeflow.document.analysis.plain_declaration import plain_declaration
-from nodeflow.document.analysis.subgraph_interface import DEFINITION
+from nodeflow.document.analysis.subgraphs.loops_and_branches import FLOW_ATTRS, is_flow
+from nodeflow.document.analysis.subgraphs.subgraph_interface import DEFINITION
+from nodeflow.document.analysis.wiring import shown_ports
 from nodeflow.document.edit import commands
 from nodeflow.document.edit.offers.fixes import Fix
 from nodeflow.document.edit.set_flags import remove_device, set_device
@@ -372,7 +372,7 @@ class AttributesSection(Section):
 
     def _show_sources(self, record: NodeRecord) -> None:
         document = self._workspace.document
-        given = given_attributes(document, record)
+        given = bound_attributes(document, record)
         for name, row in self.attr_rows.items():
             wire = given.get(name)
             if wire is None:
@@ -384,7 +384,7 @@ class AttributesSection(Section):
     def _go_to_source(self, name: str) -> None:
         document = self._workspace.document
         record = document.nodes.get(self._node)
-        wire = given_attributes(document, record).get(name) if record is not None else None
+        wire = bound_attributes(document, record).get(name) if record is not None else None
         if wire is not None:
             self.node_requested.emit(wire.source)
 
@@ -434,7 +434,7 @@ class PortsSection(Section):
         document, analysis = self._workspace.document, self._workspace.analysis
         record = document.nodes[self._node]
         inputs, outputs = [], []
-        for port in ports.in_ports(document, record):
+        for port in shown_ports.in_ports(document, record):
             if port.kind == "slot":
                 continue
             wire = document.wires.get((self._node, port.name))
@@ -445,7 +445,7 @@ class PortsSection(Section):
             missing = "optional" if port.optional else "not wired"
             text = str(found) if found else ("" if wire else missing)
             inputs.append((port.label, found.dtype if found else "", text, port.doc, source))
-        for port in ports.out_ports(document, record, analysis):
+        for port in shown_ports.out_ports(document, record, analysis):
             found = analysis.type_of(self._node, port.name)
             wires = [w for w in document.wires_out_of(self._node) if w.source_port == port.name]
             targets = tuple({w.target: document.nodes[w.target].name for w in wires}.items())

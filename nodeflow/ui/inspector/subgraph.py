@@ -8,8 +8,8 @@ from functools import partial
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QToolButton, QVBoxLayout, QWidget
 
-from nodeflow.document.analysis.paths import instances_of
-from nodeflow.document.analysis.subgraph_interface import port_names
+from nodeflow.document.analysis.subgraphs.instance_paths import instances_of
+from nodeflow.document.analysis.subgraphs.subgraph_interface import port_names
 from nodeflow.document.edit import subgraph_ports
 from nodeflow.document.edit.definitions import rename_definition
 from nodeflow.document.model.document import Document

@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QHBoxLayout, QToolButton, QVBoxLayout, QWidget
 
 from nodeflow.data.data_splits import SPLITS
 from nodeflow.document.analysis.declarations import declaration
-from nodeflow.document.analysis.paths import at_path, scoped_name
+from nodeflow.document.analysis.subgraphs.instance_paths import at_path, scoped_name
 from nodeflow.document.analysis.training_settings import (
     chosen_metrics,
     is_metric,

@@ -6,7 +6,7 @@ import threading
 
 from PySide6.QtCore import QObject, Qt, Signal, Slot
 
-from nodeflow.document.build.expand import Expansion, UnplacedExpansion
+from nodeflow.document.to_graph.expand import Expansion, UnplacedExpansion
 from nodeflow.ui.core.thread_signal import ThreadSignal
 
 

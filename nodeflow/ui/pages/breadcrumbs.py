@@ -7,8 +7,8 @@ from functools import partial
 from PySide6.QtCore import QSize, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QToolButton, QWidget
 
-from nodeflow.document.analysis.flow import FLOW, FLOW_TITLES, is_flow
-from nodeflow.document.analysis.paths import at_path
+from nodeflow.document.analysis.subgraphs.instance_paths import at_path
+from nodeflow.document.analysis.subgraphs.loops_and_branches import FLOW, FLOW_TITLES, is_flow
 from nodeflow.number_text import counted
 from nodeflow.ui.core.plain_tips import plain_tip
 from nodeflow.ui.core.shown_text import on_button

@@ -15,8 +15,8 @@ from PySide6.QtCore import QModelIndex, QRectF, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QHeaderView, QProgressBar, QSplitter, QTreeView, QVBoxLayout, QWidget
 
-from nodeflow.document.analysis.analysis import Analysis
-from nodeflow.document.analysis.paths import ALONE, place_of_use
+from nodeflow.document.analysis.inference.incremental_inference import Analysis
+from nodeflow.document.analysis.subgraphs.instance_paths import ALONE, place_of_use
 from nodeflow.document.diff.compare import compare
 from nodeflow.document.diff.comparison import INSIDE, Comparison, comparison, still
 from nodeflow.document.model.document import Document

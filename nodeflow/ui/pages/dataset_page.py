@@ -18,8 +18,8 @@ from PySide6.QtWidgets import (
 )
 
 from nodeflow.data.data_splits import DataSplits
-from nodeflow.document.analysis.dataset_node import options_of, source_of
-from nodeflow.document.analysis.outside_data import outside_place
+from nodeflow.document.analysis.datasets.dataset_node import options_of, source_of
+from nodeflow.document.analysis.datasets.outside_data import outside_place
 from nodeflow.document.model.records import Change, NodeRecord
 from nodeflow.errors import NodeflowError
 from nodeflow.number_text import counted

@@ -10,9 +10,9 @@ from PySide6.QtCore import Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QProgressBar, QVBoxLayout, QWidget
 
-from nodeflow.document.analysis.analysis import Analysis
-from nodeflow.document.build.expand import Expansion, derive
+from nodeflow.document.analysis.inference.incremental_inference import Analysis
 from nodeflow.document.layout.layered import Position
+from nodeflow.document.to_graph.expand import Expansion, derive
 from nodeflow.host import protocol as p
 from nodeflow.ui.canvas import CanvasView
 from nodeflow.ui.canvas.view.keyboard import CanvasKeys

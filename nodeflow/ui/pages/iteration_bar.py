@@ -5,8 +5,8 @@ from __future__ import annotations
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QHBoxLayout, QSlider, QWidget
 
-from nodeflow.document.analysis.flow import ELSE, PRED, is_flow, is_loop
-from nodeflow.document.analysis.paths import at_path, instances_in
+from nodeflow.document.analysis.subgraphs.instance_paths import at_path, instances_in
+from nodeflow.document.analysis.subgraphs.loops_and_branches import ELSE, PRED, is_flow, is_loop
 from nodeflow.host import protocol as p
 from nodeflow.ui.canvas import CanvasView
 from nodeflow.ui.core.engine.link import EngineLink

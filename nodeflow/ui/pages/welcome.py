@@ -336,7 +336,7 @@ def result_picture(name: str, ratio: float) -> QPixmap | None:
 
 def thumbnail(document: Document, theme: Theme, ratio: float) -> QPixmap:
     """Return the beginning of a document's canvas as the picture of a card."""
-    from nodeflow.document.analysis.analysis import Analysis
+    from nodeflow.document.analysis.inference.incremental_inference import Analysis
     from nodeflow.ui.canvas import CanvasView
 
     canvas = CanvasView(document, Analysis(document), theme)

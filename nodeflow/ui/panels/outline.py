@@ -23,7 +23,7 @@ from PySide6.QtGui import QIcon, QKeyEvent
 from PySide6.QtWidgets import QHeaderView, QLineEdit, QTreeView, QVBoxLayout, QWidget
 
 from nodeflow.document.analysis.node_flags import has_breakpoint
-from nodeflow.document.analysis.subgraph_interface import DEFINITION
+from nodeflow.document.analysis.subgraphs.subgraph_interface import DEFINITION
 from nodeflow.document.model.records import SUBGRAPH, Change, NodeRecord
 from nodeflow.drawing.cards import card_data, value_preview
 from nodeflow.ui.actions.binding import Binding

@@ -17,8 +17,8 @@ from PySide6.QtWidgets import (
 )
 
 from nodeflow.data.document_folder import shown_path
-from nodeflow.document.analysis.analysis import TRAINING
-from nodeflow.document.analysis.outside_data import WEIGHTS, allow_title, place_of_problem
+from nodeflow.document.analysis.datasets.outside_data import WEIGHTS, allow_title, place_of_problem
+from nodeflow.document.analysis.inference.incremental_inference import TRAINING
 from nodeflow.document.diff.conflicts import OURS, THEIRS, Conflict
 from nodeflow.document.diff.problems import ConflictProblem
 from nodeflow.document.diff.resolve import KEPT

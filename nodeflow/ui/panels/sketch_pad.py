@@ -23,7 +23,7 @@ from PySide6.QtWidgets import (
 )
 
 from nodeflow.data.pictures import preparation
-from nodeflow.document.analysis.answers import (
+from nodeflow.document.analysis.picture_answers import (
     Answer,
     PictureInput,
     answers,

@@ -15,13 +15,13 @@ from typing import Any
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QKeyEvent
 
-from nodeflow.document.analysis.dataset_node import DATASET
+from nodeflow.document.analysis.datasets.dataset_node import DATASET
 from nodeflow.document.analysis.declarations import declarations
-from nodeflow.document.analysis.op_matching import accepts, gives, takes
 from nodeflow.document.analysis.port_names import FEED
-from nodeflow.document.analysis.ports import in_ports, out_ports
 from nodeflow.document.analysis.training_settings import is_optimizer
-from nodeflow.document.analysis.wire_check import check_wire
+from nodeflow.document.analysis.wiring.op_matching import accepts, gives, takes
+from nodeflow.document.analysis.wiring.shown_ports import in_ports, out_ports
+from nodeflow.document.analysis.wiring.wire_check import check_wire
 from nodeflow.document.edit import commands
 from nodeflow.document.edit.data import dataset_placeholders
 from nodeflow.document.edit.inserting import insertables

@@ -7,8 +7,8 @@ import heapq
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 
-from nodeflow.document.analysis.paths import ALONE, unused, walk
-from nodeflow.document.analysis.subgraph_interface import BORDER
+from nodeflow.document.analysis.subgraphs.instance_paths import ALONE, unused, walk
+from nodeflow.document.analysis.subgraphs.subgraph_interface import BORDER
 from nodeflow.document.model.records import SUBGRAPH, NodeRecord
 from nodeflow.drawing.cards import value_preview
 from nodeflow.ui.canvas import CanvasView

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from nodeflow.document.analysis.ports import PortView, in_ports, out_ports
-from nodeflow.document.analysis.wire_check import check_wire
+from nodeflow.document.analysis.wiring.shown_ports import PortView, in_ports, out_ports
+from nodeflow.document.analysis.wiring.wire_check import check_wire
 from nodeflow.document.edit import commands
 from nodeflow.document.edit.offers.conversions import Offer, offers
 from nodeflow.document.model.records import NodeRecord, Wire

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from nodeflow.document.analysis.op_matching import gives
+from nodeflow.document.analysis.wiring.op_matching import gives
 from nodeflow.document.layout.card_size import SHORT_DTYPES
 from nodeflow.document.model.document import Document
 from nodeflow.graph.declaration import NodeDeclaration

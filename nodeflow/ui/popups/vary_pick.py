@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from nodeflow.document.analysis.given_attributes import given_attributes
-from nodeflow.document.analysis.paths import scoped_name, walk
-from nodeflow.document.analysis.subgraph_interface import BORDER
+from nodeflow.document.analysis.bound_attributes import bound_attributes
+from nodeflow.document.analysis.subgraphs.instance_paths import scoped_name, walk
+from nodeflow.document.analysis.subgraphs.subgraph_interface import BORDER
 from nodeflow.document.analysis.training_settings import is_optimizer
 from nodeflow.document.edit.sweep_settings import TRAINING, can_vary, value_at, varied
 from nodeflow.train.settings import PlainSettings, declared
@@ -43,7 +43,7 @@ def places(workspace: Workspace) -> Iterator[Place]:
             continue
         node = scoped_name(root, path) or record.name
         weight = 0.03 if is_optimizer(record.op) else 0.0
-        given = given_attributes(graph, record)
+        given = bound_attributes(graph, record)
         for attr in op.attrs:
             if can_vary(attr) and attr.name not in given:
                 yield Place(path, attr.name, f"{node}.{attr.name}", attr.doc, weight)

@@ -11,8 +11,8 @@ from scipy import ndimage
 
 from nodeflow.data.catalog import open_dataset
 from nodeflow.data.pictures import preparation
-from nodeflow.document.build.task import Task
 from nodeflow.document.io import flow
+from nodeflow.document.to_graph.task import Task
 from nodeflow.engine.session import Session
 from nodeflow.graph.types import TensorType
 from nodeflow.resources import example

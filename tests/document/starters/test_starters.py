@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 
 from nodeflow.data.survey import survey
-from nodeflow.document.analysis.analysis import Analysis
-from nodeflow.document.build.task import Task
+from nodeflow.document.analysis.inference.incremental_inference import Analysis
 from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document
 from nodeflow.document.starters import STARTERS, fitting, look_at, make
 from nodeflow.document.starters.catalog import StarterMisfit
 from nodeflow.document.starters.choices import Choices
 from nodeflow.document.starters.sizing import batch_size, epochs, for_pictures, for_table
+from nodeflow.document.to_graph.task import Task
 from nodeflow.engine.session import Session
 from nodeflow.train.diagnosis.hints import Hint
 from nodeflow.train.doctor.checks import Doctor

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nodeflow.document.build.task import Task
 from nodeflow.document.io import flow
+from nodeflow.document.to_graph.task import Task
 from nodeflow.engine.blocks import grid
 from nodeflow.engine.blocks.executor import BlockedExecutor
 from nodeflow.engine.session import Session

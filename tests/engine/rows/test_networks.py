@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import nodeflow as nf
-from nodeflow.document.build.task import Task
 from nodeflow.document.io import flow
+from nodeflow.document.to_graph.task import Task
 from nodeflow.engine.rows import COUNTED, JOINED, SAME, Rows
 from nodeflow.engine.schedule.schedule import is_variable
 from nodeflow.resources import examples

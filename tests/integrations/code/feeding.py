@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from nodeflow.document.build.task import Task
+from nodeflow.document.to_graph.task import Task
 from nodeflow.graph.types import numpy_dtype
 from nodeflow.ops.training_mode import is_flag
 

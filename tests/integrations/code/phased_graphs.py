@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import nodeflow as nf
-from nodeflow.document.build.task import Task
 from nodeflow.document.edit import commands
 from nodeflow.document.io import flow
 from nodeflow.document.io.builder import BuilderNode
 from nodeflow.document.model.document import Document
+from nodeflow.document.to_graph.task import Task
 from nodeflow.graph.registry import REGISTRY
 
 Wires = Mapping[str, Any]

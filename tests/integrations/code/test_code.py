@@ -16,9 +16,9 @@ import numpy as np
 import pytest
 
 import nodeflow as nf
-from nodeflow.document.build.task import Task
 from nodeflow.document.from_graph.convert import from_graph
 from nodeflow.document.io import flow
+from nodeflow.document.to_graph.task import Task
 from nodeflow.errors import GraphError
 from nodeflow.exchange.code_targets import code_of, export_code, titles
 from nodeflow.graph.graph import Graph

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import nodeflow as nf
-from nodeflow.document.build.task import Task
 from nodeflow.document.io import flow
+from nodeflow.document.to_graph.task import Task
 from nodeflow.exchange.code_targets import code_of
 from nodeflow.integrations.code.errors import NotInCode
 from nodeflow.resources import example

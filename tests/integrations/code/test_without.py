@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from nodeflow.document.build.task import Task
 from nodeflow.document.io import flow
+from nodeflow.document.to_graph.task import Task
 from nodeflow.exchange.code_targets import DOCUMENT, code_of, titles
 from nodeflow.manifests import NotOffered
 from nodeflow.resources import example

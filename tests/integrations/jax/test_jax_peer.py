@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 import nodeflow as nf
-from nodeflow.document.build.task import Task
 from nodeflow.document.from_graph.convert import from_graph
 from nodeflow.document.io import flow
+from nodeflow.document.to_graph.task import Task
 from nodeflow.engine.session import Session
 from nodeflow.errors import NodeflowError
 from nodeflow.exchange.comparison import verify

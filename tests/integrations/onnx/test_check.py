@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 import nodeflow as nf
-from nodeflow.document.build.task import Task
 from nodeflow.document.from_graph.convert import from_graph
 from nodeflow.document.io import flow
+from nodeflow.document.to_graph.task import Task
 from nodeflow.engine.session import Session
 from nodeflow.exchange.comparison import NotVerified, verify
 from nodeflow.integrations.onnx import exporters

@@ -6,9 +6,9 @@ import numpy as np
 from onnx import helper
 
 import nodeflow as nf
-from nodeflow.document.build.task import Task
 from nodeflow.document.edit import commands
 from nodeflow.document.io import flow
+from nodeflow.document.to_graph.task import Task
 from nodeflow.engine.session import Session
 from nodeflow.exchange.importing import document_of
 from nodeflow.integrations.onnx.export import exported

@@ -10,13 +10,13 @@ import onnx
 import pytest
 
 import nodeflow as nf
-from nodeflow.document.build.task import Task
 from nodeflow.document.edit import commands
 from nodeflow.document.edit.create_subgraph import create
 from nodeflow.document.edit.data.locate import reanchor
 from nodeflow.document.edit.inserting import clipboard
 from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document
+from nodeflow.document.to_graph.task import Task
 from nodeflow.errors import FileProblem, NodeflowError, RunError
 from nodeflow.exchange.importing import import_model
 from tests.integrations.onnx.models import cnn, mlp, with_functions

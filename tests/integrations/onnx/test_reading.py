@@ -10,12 +10,12 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 import nodeflow as nf
-from nodeflow.document.analysis.analysis import Analysis
-from nodeflow.document.build.build import build
-from nodeflow.document.build.saved_weights import use_weights, weights_path
+from nodeflow.document.analysis.inference.incremental_inference import Analysis
 from nodeflow.document.io import flow
 from nodeflow.document.layout.scopes import SCREEN
 from nodeflow.document.model.document import Document
+from nodeflow.document.to_graph.build import build
+from nodeflow.document.to_graph.saved_weights import use_weights, weights_path
 from nodeflow.engine.session import Session
 from nodeflow.exchange.importing import Imported, document_of, import_model
 from nodeflow.integrations.onnx.errors import OnnxFileError

@@ -8,8 +8,8 @@ import pytest
 from onnx.reference import ReferenceEvaluator
 
 import nodeflow as nf
-from nodeflow.document.build.task import Task
 from nodeflow.document.from_graph.convert import from_graph
+from nodeflow.document.to_graph.task import Task
 from nodeflow.engine.session import Session
 from nodeflow.exchange.comparison import verify
 from nodeflow.integrations.onnx.check import OnnxPeer

@@ -7,7 +7,7 @@ import sys
 import onnx
 import pytest
 
-from nodeflow.document.analysis.analysis import Analysis
+from nodeflow.document.analysis.inference.incremental_inference import Analysis
 from nodeflow.document.io import flow
 from nodeflow.errors import NodeflowError
 from nodeflow.exchange.importing import import_model

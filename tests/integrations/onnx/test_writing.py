@@ -12,11 +12,11 @@ import pytest
 from onnx.reference import ReferenceEvaluator
 
 import nodeflow as nf
-from nodeflow.document.build.build import build
-from nodeflow.document.build.task import Task
 from nodeflow.document.from_graph.convert import from_graph
 from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document
+from nodeflow.document.to_graph.build import build
+from nodeflow.document.to_graph.task import Task
 from nodeflow.engine.session import Session
 from nodeflow.exchange.importing import document_of
 from nodeflow.graph.types import FLOATS, dtype_name

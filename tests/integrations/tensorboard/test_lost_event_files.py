@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 import nodeflow as nf
-from nodeflow.document.build.task import Task
 from nodeflow.document.io import flow
+from nodeflow.document.to_graph.task import Task
 from nodeflow.errors import FileProblem
 from nodeflow.integrations.tensorboard.training import EventFiles
 from nodeflow.resources import example

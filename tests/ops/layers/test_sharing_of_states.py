@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 
 import nodeflow as nf
-from nodeflow.document.build.build import build
-from nodeflow.document.build.expand import expansion, unpack
-from nodeflow.document.build.live.live_build import LiveBuild
 from nodeflow.document.edit import commands
 from nodeflow.document.from_graph.convert import from_graph
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.errors import DocumentError
+from nodeflow.document.to_graph.build import build
+from nodeflow.document.to_graph.expand import expansion, unpack
+from nodeflow.document.to_graph.live.live_build import LiveBuild
 from nodeflow.errors import GraphError, ShapeError
 from nodeflow.ops.samples import values
 

@@ -7,9 +7,9 @@ import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 
-from nodeflow.document.build.build import build
 from nodeflow.document.edit import commands
 from nodeflow.document.io import flow
+from nodeflow.document.to_graph.build import build
 from nodeflow.drawing.cards import value_preview
 from nodeflow.engine.session import Session
 from nodeflow.host.evaluation.previews import make_preview

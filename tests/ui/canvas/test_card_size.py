@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from nodeflow import resources
-from nodeflow.document.analysis.analysis import Analysis
 from nodeflow.document.analysis.declarations import declarations
+from nodeflow.document.analysis.inference.incremental_inference import Analysis
 from nodeflow.document.edit import commands, set_flags
 from nodeflow.document.io import flow
 from nodeflow.document.layout import card_size

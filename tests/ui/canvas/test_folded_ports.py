@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, Qt
 
-from nodeflow.document.analysis.analysis import Analysis
-from nodeflow.document.build.build import build
+from nodeflow.document.analysis.inference.incremental_inference import Analysis
 from nodeflow.document.edit import commands, set_flags
 from nodeflow.document.io import flow
+from nodeflow.document.to_graph.build import build
 from nodeflow.engine.session import Session
 
 

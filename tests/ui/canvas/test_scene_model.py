@@ -7,7 +7,7 @@ import random
 import numpy as np
 import pytest
 
-from nodeflow.document.analysis.analysis import Analysis
+from nodeflow.document.analysis.inference.incremental_inference import Analysis
 from nodeflow.document.edit import commands
 from nodeflow.drawing.cards import card_data
 from nodeflow.ui.canvas.scene.scene_model import SceneModel

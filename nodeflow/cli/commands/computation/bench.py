@@ -11,7 +11,7 @@ from typing import Any
 from nodeflow.cli.environment import Environment
 from nodeflow.cli.load_graph import load_task, open_session
 from nodeflow.cli.output_format import json_line, show_notices
-from nodeflow.document.build.task import Task
+from nodeflow.document.to_graph.task import Task
 from nodeflow.engine.backend import NUMBA
 from nodeflow.engine.session import Session
 from nodeflow.errors import FetchError

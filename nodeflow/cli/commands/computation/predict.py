@@ -17,9 +17,9 @@ from nodeflow.cli.load_graph import load_task, open_session
 from nodeflow.cli.option_values import ArgumentProblem
 from nodeflow.cli.output_format import plural, say_needs, show_notices
 from nodeflow.cli.progress_bar import Progress
-from nodeflow.document.build.data_misfit import check_fit, misfits
-from nodeflow.document.build.predictions import Batch, Predictions
-from nodeflow.document.build.task import Task
+from nodeflow.document.to_graph.predictions.data_misfit import check_fit, misfits
+from nodeflow.document.to_graph.predictions.predict_rows import Batch, Predictions
+from nodeflow.document.to_graph.task import Task
 from nodeflow.engine.session import Session
 from nodeflow.errors import FetchError
 from nodeflow.graph.graph import Node, Tensor

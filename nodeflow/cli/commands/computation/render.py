@@ -12,7 +12,7 @@ from nodeflow.atomic_write import write_atomically, writing
 from nodeflow.cli.environment import Environment
 from nodeflow.cli.load_graph import load_document
 from nodeflow.cli.option_values import ArgumentProblem
-from nodeflow.document.build.saved_weights import use_weights
+from nodeflow.document.to_graph.saved_weights import use_weights
 from nodeflow.drawing.formats.graph_file import svg_file
 from nodeflow.drawing.formats.html_page import page_file
 
@@ -56,7 +56,7 @@ def render(arguments: argparse.Namespace, environment: Environment) -> None:
 
 def _constants(document: Document) -> dict[str, Preview]:
     """Return the values of constants, which need no run."""
-    from nodeflow.document.build.build import build
+    from nodeflow.document.to_graph.build import build
     from nodeflow.host.evaluation.previews import make_preview
 
     ids = [record.id for record in document.nodes.values() if record.op == "constant"]

@@ -10,7 +10,7 @@ from nodeflow.cli.environment import Environment
 from nodeflow.cli.option_values import ArgumentProblem
 from nodeflow.cli.output_format import json_line, plural
 from nodeflow.data.survey import survey
-from nodeflow.document.analysis.outside_data import outside_data
+from nodeflow.document.analysis.datasets.outside_data import outside_data
 from nodeflow.document.edit.data.locate import reanchor
 from nodeflow.document.io import flow
 from nodeflow.document.starters import STARTERS, look_at, make

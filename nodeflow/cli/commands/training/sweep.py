@@ -17,7 +17,7 @@ from nodeflow.cli.environment import DONE, INTERRUPTED, PROBLEM, Environment
 from nodeflow.cli.load_graph import load_document
 from nodeflow.cli.option_values import ArgumentProblem, ArgumentSyntax, split_assignment
 from nodeflow.cli.output_format import duration, json_line, plural
-from nodeflow.document.analysis.dataset_node import allow_source
+from nodeflow.document.analysis.datasets.dataset_node import allow_source
 from nodeflow.document.edit import commands
 from nodeflow.document.edit.sweep_settings import spec_texts, sweep_of
 from nodeflow.document.io import flow

@@ -23,10 +23,10 @@ from nodeflow.cli.output_format import (
 )
 from nodeflow.cli.progress_bar import Progress
 from nodeflow.cli.several_processes import launcher_of
-from nodeflow.document.build.built import Build
-from nodeflow.document.build.task import Task
-from nodeflow.document.build.variable_ids import slot_names, variable_ids
 from nodeflow.document.io import flow
+from nodeflow.document.to_graph.build_result import Build
+from nodeflow.document.to_graph.task import Task
+from nodeflow.document.to_graph.variable_ids import slot_names, variable_ids
 from nodeflow.engine.backend import NUMBA
 from nodeflow.engine.session import Session
 from nodeflow.engine.warm_up import begin_to_compile

@@ -8,11 +8,11 @@ from nodeflow.cli.environment import DONE, PROBLEM, Environment
 from nodeflow.cli.load_graph import load_document
 from nodeflow.cli.output_format import json_line
 from nodeflow.data.errors import OutsideData
-from nodeflow.document.build.build import build
-from nodeflow.document.build.saved_weights import weights_path
 from nodeflow.document.diff.problems import conflict_problems
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.problems import Problem
+from nodeflow.document.to_graph.build import build
+from nodeflow.document.to_graph.saved_weights import weights_path
 from nodeflow.errors import FileProblem, said
 from nodeflow.train.saving.weights import load_saved
 

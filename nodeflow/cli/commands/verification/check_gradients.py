@@ -9,7 +9,7 @@ from nodeflow.cli.environment import DONE, PROBLEM, Environment
 from nodeflow.cli.load_graph import load_task, open_session
 from nodeflow.cli.output_format import json_line, plural
 from nodeflow.cli.progress_bar import Progress
-from nodeflow.document.build.gradient_checks import GradientChecks
+from nodeflow.document.to_graph.gradient_checks import GradientChecks
 from nodeflow.engine.gradient_check.check import WRONG
 
 

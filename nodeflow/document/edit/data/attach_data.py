@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 
-from nodeflow.document.analysis.analysis import Analysis
-from nodeflow.document.analysis.dataset_node import DATASET, dataset_types, document_folder
+from nodeflow.document.analysis.datasets.dataset_node import DATASET, dataset_types, document_folder
+from nodeflow.document.analysis.inference.incremental_inference import Analysis
 from nodeflow.document.analysis.port_names import FEED
 from nodeflow.document.edit import commands
 from nodeflow.document.layout.card_size import node_size

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from nodeflow.document.analysis.dataset_node import DATASET, dataset_types, document_folder
+from nodeflow.document.analysis.datasets.dataset_node import DATASET, dataset_types, document_folder
 from nodeflow.document.analysis.port_names import FEED
 from nodeflow.document.edit import commands
 from nodeflow.document.layout.card_size import node_size

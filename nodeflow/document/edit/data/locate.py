@@ -13,8 +13,8 @@ from nodeflow.data.data_paths import RESOURCE
 from nodeflow.data.document_folder import DocumentFolder, local_path
 from nodeflow.data.errors import DataNotFound, OutsideData
 from nodeflow.data.source import Location
-from nodeflow.document.analysis.dataset_node import DATASET, document_folder, source_of
-from nodeflow.document.analysis.outside_data import INITIAL_VALUES, initial_values
+from nodeflow.document.analysis.datasets.dataset_node import DATASET, document_folder, source_of
+from nodeflow.document.analysis.datasets.outside_data import INITIAL_VALUES, initial_values
 from nodeflow.document.edit import commands
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import ONLY, NodeRecord

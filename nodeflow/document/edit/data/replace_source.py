@@ -8,8 +8,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from nodeflow.data.catalog import known_options, parse_source, pinned_options, row_texts
-from nodeflow.document.analysis.dataset_node import DATASET, document_folder, options_of, source_of
-from nodeflow.document.analysis.paths import find_name
+from nodeflow.document.analysis.datasets.dataset_node import (
+    DATASET,
+    document_folder,
+    options_of,
+    source_of,
+)
+from nodeflow.document.analysis.subgraphs.instance_paths import find_name
 from nodeflow.document.edit import commands
 from nodeflow.document.model.document import Document
 from nodeflow.errors import DataError

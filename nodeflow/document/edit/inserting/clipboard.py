@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from nodeflow.document.analysis.dataset_node import document_folder
-from nodeflow.document.analysis.subgraph_interface import BORDER
+from nodeflow.document.analysis.datasets.dataset_node import document_folder
+from nodeflow.document.analysis.subgraphs.subgraph_interface import BORDER
 from nodeflow.document.edit.data.locate import data_places, placed
 from nodeflow.document.edit.inserting.import_definitions import (
     definitions_used,

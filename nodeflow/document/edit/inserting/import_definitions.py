@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from nodeflow.document.analysis.paths import check_recursion, uses
-from nodeflow.document.analysis.subgraph_interface import DEFINITION
+from nodeflow.document.analysis.subgraphs.instance_paths import check_recursion, uses
+from nodeflow.document.analysis.subgraphs.subgraph_interface import DEFINITION
 from nodeflow.document.io.flow import definition_json
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.errors import RecursiveSubgraph

@@ -10,11 +10,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from nodeflow.document.analysis.declarations import declaration
-from nodeflow.document.analysis.flow import is_flow
-from nodeflow.document.analysis.paths import graphs, instances_in, unused, uses
 from nodeflow.document.analysis.plain_declaration import plain_declaration
 from nodeflow.document.analysis.subgraph_declarations import SubgraphDeclaration
-from nodeflow.document.analysis.subgraph_interface import DEFINITION
+from nodeflow.document.analysis.subgraphs.instance_paths import graphs, instances_in, unused, uses
+from nodeflow.document.analysis.subgraphs.loops_and_branches import is_flow
+from nodeflow.document.analysis.subgraphs.subgraph_interface import DEFINITION
 from nodeflow.document.edit import commands, flow_templates
 from nodeflow.document.edit.commands import Point
 from nodeflow.document.edit.create_subgraph import instance_name

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from nodeflow.document.analysis.subgraph_interface import DEFINITION
+from nodeflow.document.analysis.subgraphs.subgraph_interface import DEFINITION
 from nodeflow.document.edit.commands import Point
 from nodeflow.document.edit.create_subgraph import check_definition
 from nodeflow.document.edit.data.locate import reanchor

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from nodeflow.document.analysis.declarations import declaration
-from nodeflow.document.analysis.paths import at_path, find_name, path_of
 from nodeflow.document.analysis.plain_declaration import plain_declaration
 from nodeflow.document.analysis.port_names import FEED
+from nodeflow.document.analysis.subgraphs.instance_paths import at_path, find_name, path_of
 from nodeflow.document.analysis.traversal import downstream
 from nodeflow.document.edit import commands
 from nodeflow.document.edit.replace_op import replace_op

@@ -10,13 +10,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from nodeflow.document.analysis.analysis import Analysis
-from nodeflow.document.analysis.dataset_node import DATASET
+from nodeflow.document.analysis.datasets.dataset_node import DATASET
 from nodeflow.document.analysis.declarations import declaration
+from nodeflow.document.analysis.inference.incremental_inference import Analysis
 from nodeflow.document.analysis.plain_declaration import plain_declaration
 from nodeflow.document.analysis.port_names import FEED, input_names
 from nodeflow.document.analysis.training_settings import is_optimizer
-from nodeflow.document.analysis.wire_check import Verdict, check_type, check_wire
+from nodeflow.document.analysis.wiring.wire_check import Verdict, check_type, check_wire
 from nodeflow.document.edit import commands
 from nodeflow.document.edit.offers.give_shape import GiveShape, shapes_for_wire
 from nodeflow.document.edit.offers.give_units import GiveUnits, units_for_wire

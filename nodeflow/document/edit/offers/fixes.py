@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from nodeflow.document.analysis.analysis import Analysis
+from nodeflow.document.analysis.inference.incremental_inference import Analysis
+from nodeflow.document.analysis.inference.variable_shapes import is_scalar_variable
 from nodeflow.document.analysis.port_names import FEED
-from nodeflow.document.analysis.variable_shapes import is_scalar_variable
 from nodeflow.document.edit.data.dataset_placeholders import PLACEHOLDER, fit_to_column
 from nodeflow.document.edit.move_out import can_move_out, move_out
 from nodeflow.document.edit.offers.conversions import GAP, Offer, insert_conversion, offers

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from nodeflow.document.analysis.analysis import Analysis
-from nodeflow.document.analysis.variable_shapes import (
+from nodeflow.document.analysis.inference.incremental_inference import Analysis
+from nodeflow.document.analysis.inference.variable_shapes import (
     Sizes,
     is_scalar_variable,
     likely_shapes,

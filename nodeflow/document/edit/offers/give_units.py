@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from nodeflow.document.analysis.analysis import Analysis
-from nodeflow.document.analysis.wire_check import check_type
+from nodeflow.document.analysis.inference.incremental_inference import Analysis
+from nodeflow.document.analysis.wiring.wire_check import check_type
 from nodeflow.document.edit import commands
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import Wire

@@ -5,17 +5,17 @@ Nothing is guessed if there is a choice: with two candidates, neither is wired.
 
 from __future__ import annotations
 
-from nodeflow.document.analysis.analysis import Analysis
-from nodeflow.document.analysis.dataset_node import DATASET
+from nodeflow.document.analysis.datasets.dataset_node import DATASET
 from nodeflow.document.analysis.declarations import declaration
-from nodeflow.document.analysis.op_matching import takes
-from nodeflow.document.analysis.passthrough import origin
-from nodeflow.document.analysis.paths import variables_of
+from nodeflow.document.analysis.inference.incremental_inference import Analysis
+from nodeflow.document.analysis.passthrough_nodes import origin
 from nodeflow.document.analysis.port_names import FEED
-from nodeflow.document.analysis.ports import in_ports, out_ports
+from nodeflow.document.analysis.subgraphs.instance_paths import variables_of
 from nodeflow.document.analysis.training_settings import is_optimizer
 from nodeflow.document.analysis.traversal import downstream
-from nodeflow.document.analysis.wire_check import check_type
+from nodeflow.document.analysis.wiring.op_matching import takes
+from nodeflow.document.analysis.wiring.shown_ports import in_ports, out_ports
+from nodeflow.document.analysis.wiring.wire_check import check_type
 from nodeflow.document.edit import commands
 from nodeflow.document.edit.offers.conversions import (
     Conversion,

@@ -3,7 +3,7 @@ class."""
 
 from __future__ import annotations
 
-from nodeflow.document.analysis.analysis import Analysis
+from nodeflow.document.analysis.inference.incremental_inference import Analysis
 from nodeflow.document.model.document import Document
 from nodeflow.document.starters import parts
 from nodeflow.document.starters.drawing import NOTE, Drawing

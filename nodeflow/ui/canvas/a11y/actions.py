@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from PySide6.QtGui import QAccessibleActionInterface
 from shiboken6 import isValid
 
-from nodeflow.document.analysis.wire_check import check_wire
+from nodeflow.document.analysis.wiring.wire_check import check_wire
 from nodeflow.document.edit import commands
 from nodeflow.drawing.message_text import plain
 

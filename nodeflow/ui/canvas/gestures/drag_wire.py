@@ -10,7 +10,7 @@ import numpy as np
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QPainter, QPen
 
-from nodeflow.document.analysis.wire_check import Verdict, check_wire
+from nodeflow.document.analysis.wiring.wire_check import Verdict, check_wire
 from nodeflow.document.edit import commands
 from nodeflow.document.edit.offers.conversions import Offer, advised, offers
 from nodeflow.document.model.records import Wire

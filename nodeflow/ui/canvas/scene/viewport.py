@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy as np
 from PySide6.QtCore import QObject, QPointF, QRectF, QSize, Signal
 
-from nodeflow.document.analysis.flow import is_loop
+from nodeflow.document.analysis.subgraphs.loops_and_branches import is_loop
 from nodeflow.drawing.cards import card_data
 from nodeflow.drawing.wires import wire_shape
 from nodeflow.drawing.wires.wire_places import port_place

@@ -5,8 +5,8 @@ from __future__ import annotations
 from PySide6.QtCore import QMimeData, QPointF
 from PySide6.QtGui import QGuiApplication
 
-from nodeflow.document.analysis.dataset_node import document_folder
-from nodeflow.document.analysis.wire_check import check_wire
+from nodeflow.document.analysis.datasets.dataset_node import document_folder
+from nodeflow.document.analysis.wiring.wire_check import check_wire
 from nodeflow.document.edit.inserting import clipboard
 from nodeflow.document.model.records import Wire
 from nodeflow.ui.canvas.gestures.base import SNAP

@@ -10,7 +10,7 @@ import numpy as np
 from PySide6.QtCore import QPointF, QRectF
 from PySide6.QtWidgets import QWidget
 
-from nodeflow.document.analysis.passthrough import REROUTE
+from nodeflow.document.analysis.passthrough_nodes import REROUTE
 from nodeflow.document.edit import commands, rewiring, set_flags
 from nodeflow.document.edit.data import dataset_placeholders
 from nodeflow.document.edit.inserting import insertables

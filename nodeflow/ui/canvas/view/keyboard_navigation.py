@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from nodeflow.document.analysis.port_names import port_order
-from nodeflow.document.analysis.ports import in_ports, out_ports
+from nodeflow.document.analysis.wiring.shown_ports import in_ports, out_ports
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import Wire
 from nodeflow.ui.canvas.scene.scene_model import SceneModel

@@ -11,9 +11,9 @@ from nodeflow.document.analysis.node_flags import (
     is_plotted,
     is_unfolded,
 )
-from nodeflow.document.analysis.ports import in_ports
-from nodeflow.document.build.expand import opens
+from nodeflow.document.analysis.wiring.shown_ports import in_ports
 from nodeflow.document.model.problems import Problem
+from nodeflow.document.to_graph.expand import opens
 from nodeflow.drawing.cards import value_preview
 from nodeflow.drawing.message_text import brief
 from nodeflow.ui.canvas.scene.hit_test import Hit

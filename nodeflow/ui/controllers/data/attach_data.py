@@ -10,8 +10,8 @@ from PySide6.QtCore import QObject, QPoint, Slot
 from PySide6.QtWidgets import QFileDialog, QMenu, QWidget
 
 from nodeflow.data.catalog import SOURCES, source_at
-from nodeflow.document.analysis.column_types import StillReading
-from nodeflow.document.analysis.dataset_node import dataset_types, document_folder
+from nodeflow.document.analysis.datasets.column_types import StillReading
+from nodeflow.document.analysis.datasets.dataset_node import dataset_types, document_folder
 from nodeflow.document.edit.data.attach_data import attach_data
 from nodeflow.errors import NodeflowError
 from nodeflow.ui.actions.action_set import ActionSet

@@ -5,8 +5,8 @@ from __future__ import annotations
 from PySide6.QtCore import QObject, Qt, Signal, Slot
 from PySide6.QtWidgets import QWidget
 
-from nodeflow.document.analysis.column_types import COLUMN_TYPES, StillReading
-from nodeflow.document.analysis.dataset_node import DATASET
+from nodeflow.document.analysis.datasets.column_types import COLUMN_TYPES, StillReading
+from nodeflow.document.analysis.datasets.dataset_node import DATASET
 from nodeflow.document.edit.data.dataset_placeholders import complete
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import Change

@@ -9,7 +9,7 @@ from PySide6.QtCore import QObject, QPoint, QPointF, QTimer, Slot
 from PySide6.QtWidgets import QFileDialog, QMenu, QWidget
 
 from nodeflow.data.catalog import source_at
-from nodeflow.document.analysis.dataset_node import DATASET
+from nodeflow.document.analysis.datasets.dataset_node import DATASET
 from nodeflow.document.analysis.node_flags import view_of
 from nodeflow.document.edit.data.dataset_placeholders import add_placeholders, unplaced
 from nodeflow.document.edit.data.locate import missing, relocate, source_text

@@ -10,8 +10,7 @@ from functools import partial
 from PySide6.QtCore import QObject, QPoint, QPointF, QTimer
 from PySide6.QtWidgets import QMenu
 
-from nodeflow.document.analysis.answers import picture_input
-from nodeflow.document.analysis.dataset_node import DATASET
+from nodeflow.document.analysis.datasets.dataset_node import DATASET
 from nodeflow.document.analysis.node_flags import (
     has_breakpoint,
     is_bounded,
@@ -19,8 +18,9 @@ from nodeflow.document.analysis.node_flags import (
     is_plotted,
     is_unfolded,
 )
-from nodeflow.document.analysis.passthrough import BYPASSED, MUTED, mode_of
-from nodeflow.document.analysis.ports import in_ports
+from nodeflow.document.analysis.passthrough_nodes import BYPASSED, MUTED, mode_of
+from nodeflow.document.analysis.picture_answers import picture_input
+from nodeflow.document.analysis.wiring.shown_ports import in_ports
 from nodeflow.document.edit.set_flags import toggle_breakpoint, toggle_plotted
 from nodeflow.document.layout.card_size import folds
 from nodeflow.document.model.records import SUBGRAPH

@@ -9,7 +9,7 @@ from PySide6.QtCore import QObject, QPoint, Signal
 from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QMenu
 
-from nodeflow.document.analysis.paths import (
+from nodeflow.document.analysis.subgraphs.instance_paths import (
     ALONE,
     check_recursion,
     graph_at,

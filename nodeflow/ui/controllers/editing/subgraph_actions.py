@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 from PySide6.QtCore import QObject, Signal
 
-from nodeflow.document.analysis.ports import in_ports, out_ports
-from nodeflow.document.analysis.subgraph_interface import BORDER, DEFINITION
+from nodeflow.document.analysis.subgraphs.subgraph_interface import BORDER, DEFINITION
+from nodeflow.document.analysis.wiring.shown_ports import in_ports, out_ports
 from nodeflow.document.edit.create_subgraph import create
 from nodeflow.document.edit.definitions import make_independent
 from nodeflow.document.edit.inserting import insertables, library

@@ -8,9 +8,9 @@ from pathlib import Path
 from PySide6.QtCore import QObject, Slot
 from PySide6.QtWidgets import QFileDialog, QWidget
 
-from nodeflow.document.build.task import Task
 from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document
+from nodeflow.document.to_graph.task import Task
 from nodeflow.errors import NodeflowError
 from nodeflow.ui.actions.action_set import ActionSet
 from nodeflow.ui.actions.binding import Binding, Blocked

@@ -7,7 +7,7 @@ import logging
 from PySide6.QtCore import QObject
 
 from nodeflow.data.document_folder import shown_path
-from nodeflow.document.analysis.outside_data import Outside, outside_data, outside_place
+from nodeflow.document.analysis.datasets.outside_data import Outside, outside_data, outside_place
 from nodeflow.document.io.consents import remember
 from nodeflow.drawing.message_text import brief
 from nodeflow.errors import FileProblem

@@ -14,7 +14,7 @@ from pathlib import Path
 from PySide6.QtCore import QObject, Signal, Slot
 from PySide6.QtWidgets import QFileDialog, QMenu, QWidget
 
-from nodeflow.document.analysis.analysis import Analysis
+from nodeflow.document.analysis.inference.incremental_inference import Analysis
 from nodeflow.document.edit import commands
 from nodeflow.document.edit.data.locate import reanchor
 from nodeflow.document.edit.inserting.clipboard import excerpt

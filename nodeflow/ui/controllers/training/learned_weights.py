@@ -16,7 +16,7 @@ from typing import Any
 from PySide6.QtCore import QEventLoop, QObject, Slot
 from PySide6.QtWidgets import QFileDialog, QWidget
 
-from nodeflow.document.analysis.outside_data import outside_weights
+from nodeflow.document.analysis.datasets.outside_data import outside_weights
 from nodeflow.document.edit import commands
 from nodeflow.document.io.atomic_write import write_atomically
 from nodeflow.document.io.journal import Journal

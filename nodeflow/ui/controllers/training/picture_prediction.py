@@ -8,8 +8,8 @@ from pathlib import Path
 from PySide6.QtCore import QObject, Slot
 
 from nodeflow.data.catalog import parse_source
-from nodeflow.document.analysis.answers import picture_inputs
-from nodeflow.document.analysis.dataset_node import DATASET, source_of
+from nodeflow.document.analysis.datasets.dataset_node import DATASET, source_of
+from nodeflow.document.analysis.picture_answers import picture_inputs
 from nodeflow.document.model.records import NodeRecord
 from nodeflow.errors import NodeflowError
 from nodeflow.ui.actions.action_set import ActionSet

@@ -8,8 +8,8 @@ from PySide6.QtCore import QObject, Slot
 from PySide6.QtWidgets import QFileDialog, QWidget
 
 from nodeflow.data.catalog import source_at
-from nodeflow.document.analysis.dataset_node import DATASET
-from nodeflow.document.analysis.paths import graphs
+from nodeflow.document.analysis.datasets.dataset_node import DATASET
+from nodeflow.document.analysis.subgraphs.instance_paths import graphs
 from nodeflow.errors import NodeflowError
 from nodeflow.host import protocol as p
 from nodeflow.ui.actions.action_set import ActionSet

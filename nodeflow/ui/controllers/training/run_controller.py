@@ -10,8 +10,8 @@ from typing import Any
 
 from PySide6.QtCore import QObject, Signal, Slot
 
-from nodeflow.document.analysis.given_attributes import given_attributes
-from nodeflow.document.analysis.paths import scoped_name, walk
+from nodeflow.document.analysis.bound_attributes import bound_attributes
+from nodeflow.document.analysis.subgraphs.instance_paths import scoped_name, walk
 from nodeflow.document.analysis.traversal import levels
 from nodeflow.document.edit import commands
 from nodeflow.document.model.names import natural_key
@@ -418,7 +418,7 @@ class RunController(QObject):
             wire.source
             for node_id in workspace.selection
             if node_id in document.nodes
-            for wire in given_attributes(document, document.nodes[node_id]).values()
+            for wire in bound_attributes(document, document.nodes[node_id]).values()
         )
         for node_id in dict.fromkeys([*visible, *workspace.selection, *givers]):
             record = document.nodes.get(node_id)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nodeflow.document.analysis.outside_data import outside_weights
+from nodeflow.document.analysis.datasets.outside_data import outside_weights
 from nodeflow.document.model.records import Change
 from nodeflow.host import protocol as p
 from nodeflow.ui.core.engine.channel import EngineChannel

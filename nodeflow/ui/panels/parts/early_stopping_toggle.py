@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QCheckBox, QWidget
 
-from nodeflow.document.analysis.paths import scoped_name
+from nodeflow.document.analysis.subgraphs.instance_paths import scoped_name
 from nodeflow.document.analysis.training_settings import training_settings
 from nodeflow.ui.core.widgets import ElidedLabel, column
 from nodeflow.ui.core.workspace import Workspace

@@ -23,10 +23,10 @@ from PySide6.QtWidgets import (
 )
 
 from nodeflow.data.survey import Survey, survey
-from nodeflow.document.build.build import build
 from nodeflow.document.model.document import Document
 from nodeflow.document.starters import look_at, make
 from nodeflow.document.starters.choices import Choices
+from nodeflow.document.to_graph.build import build
 from nodeflow.drawing.message_text import plain
 from nodeflow.errors import NodeflowError
 from nodeflow.ui.core.background import Background

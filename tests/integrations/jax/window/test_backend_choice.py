@@ -7,9 +7,9 @@ import sys
 import pytest
 from PySide6.QtCore import QPoint, Qt
 
-from nodeflow.document.build.task import Task
 from nodeflow.document.edit import commands
 from nodeflow.document.io import flow
+from nodeflow.document.to_graph.task import Task
 from nodeflow.engine.session import Session
 from nodeflow.host.protocol import SetBackend
 from nodeflow.resources import example

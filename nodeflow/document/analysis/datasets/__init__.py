@@ -1,0 +1,1 @@
+"""Dataset nodes: their columns, and data that the user has not allowed."""

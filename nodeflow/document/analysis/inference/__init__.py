@@ -1,0 +1,1 @@
+"""Types and problems of nodes, inferred again only where an edit may change them."""

@@ -1,0 +1,1 @@
+"""Subgraphs, loops and branches: interfaces, instances, paths."""

@@ -1,0 +1,1 @@
+"""Ports as the canvas shows them, the wires that they take, and the ops that fit."""

@@ -1,0 +1,95 @@
+"""The derived nodes of each macro node, and the edits that affect derived nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from nodeflow.document.model.records import NodeRecord, mode_of, stream_of
+from nodeflow.document.to_graph.build_result import Build
+from nodeflow.graph.graph import Node
+from nodeflow.graph.types import TensorType
+from nodeflow.ops import REGISTRY
+from nodeflow.ops.composed import Composed
+from nodeflow.ops.macro_ops import Optimizer
+
+
+@dataclass
+class Segment:
+    """The graph's node for a document's node, and the nodes derived for it."""
+
+    node: Node
+    derived: tuple[Node, ...]
+    record: NodeRecord
+    types: tuple[TensorType, ...]
+    """The types of the inputs when the derived nodes were made."""
+    controls: tuple[Node, ...]
+    inside: tuple[Node, ...] = ()
+    """The derived nodes of the layers whose variables the node uses."""
+
+
+def derives_late(record: NodeRecord) -> bool:
+    """Return whether a node derives nodes from everything upstream of it: optimizers, gradients."""
+    if record.op not in REGISTRY:
+        return False
+    op = REGISTRY.lookup(record.op)
+    return op.macro and not isinstance(op, Composed)
+
+
+def only_values(before: NodeRecord | None, after: NodeRecord | None) -> bool:
+    """Return whether an edit of a node keeps its op, name, stream and mode."""
+    if before is None or after is None:
+        return False
+    named = before.op == after.op and before.name == after.name
+    named = named and stream_of(before) == stream_of(after)
+    return named and mode_of(before) == mode_of(after)
+
+
+def is_trained(record: NodeRecord) -> bool:
+    """Return whether a node is a variable that optimizers change by default."""
+    return record.op == "variable" and record.attrs.get("trainable", True) is not False
+
+
+def changed_numbers(before: NodeRecord, after: NodeRecord) -> set[str]:
+    """Return the changed attributes, if each is a number that an optimizer holds as constants of
+    the graph (`Optimizer.numbers`). Otherwise return an empty set."""
+    op = REGISTRY.lookup(after.op)
+    old, new = before.attrs, after.attrs
+    names = {name for name in {*old, *new} if old.get(name) != new.get(name)}
+    return names if isinstance(op, Optimizer) and names.issubset(op.numbers) else set()
+
+
+def number_constants(
+    derived: Iterable[Node], owner: str, names: set[str]
+) -> Iterator[tuple[Node, str]]:
+    """Yield the constants made from an optimizer's numbers, one per dtype, with the number's
+    name."""
+    scope = f"{owner}/"
+    for node in derived:
+        if node.op.id != "constant" or not node.name.startswith(scope):
+            continue
+        name = node.name[len(scope) :]
+        base, _, count = name.rpartition("_")
+        if name in names:
+            yield node, name
+        elif base in names and count.isdecimal():
+            yield node, base
+
+
+def inside_owner(
+    build: Build, segments: Mapping[str, Segment], record: NodeRecord
+) -> tuple[Node, ...]:
+    """Return the derived nodes of the layers whose variables a node uses. If they change, so does
+    it."""
+    by_node = {port.name for port in REGISTRY.lookup(record.op).inputs if port.by_node}
+    if not by_node:
+        return ()
+    wires = build.document.wires_into(record.id)
+    owners = (segments.get(w.source) for w in wires if w.target_port in by_node)
+    return tuple(n for owner in owners if owner for n in (*owner.derived, *owner.inside))
+
+
+def shared_inside(segment: Segment | None) -> tuple[Node, ...]:
+    """Return the derived nodes that other nodes may use: a layer's variables."""
+    is_layer = segment is not None and segment.node.op.category == "Layers"
+    return segment.derived if segment is not None and is_layer else ()

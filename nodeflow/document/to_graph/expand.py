@@ -1,0 +1,521 @@
+"""The derived nodes of a macro node, as a document to view (`expansion`) or nodes to edit
+(`unpack`).
+
+A file stores an optimizer or a gradients node as one node; the nodes that it derives are made when
+the graph is built. Both functions read them from that graph, so the window shows and copies the
+nodes that run.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from itertools import takewhile
+
+from nodeflow.document.analysis.datasets.dataset_node import DATASET
+from nodeflow.document.analysis.inference.incremental_inference import Analysis
+from nodeflow.document.analysis.port_names import CONTROL, DONE, is_control
+from nodeflow.document.analysis.subgraphs.instance_paths import at_path, scoped_name, source_of
+from nodeflow.document.analysis.subgraphs.subgraph_interface import definition_of, port_names
+from nodeflow.document.analysis.training_settings import GROUP, is_optimizer, training_settings
+from nodeflow.document.edit.references import rewrite_training
+from nodeflow.document.edit.streams import draws, with_stream
+from nodeflow.document.from_graph.node_records import attributes
+from nodeflow.document.layout.layered import Position
+from nodeflow.document.model.document import Document
+from nodeflow.document.model.errors import DocumentError
+from nodeflow.document.model.records import INPUTS, SUBGRAPH, FrameRecord, NodeRecord, Wire
+from nodeflow.document.model.transaction import Transaction
+from nodeflow.document.to_graph.build import Build, build
+from nodeflow.document.to_graph.expand_layout import arrange, block_frames, free_place
+from nodeflow.graph.graph import Node, Tensor
+from nodeflow.graph.types import TensorType
+from nodeflow.ops import REGISTRY
+
+Source = tuple[str, str]
+"""An output port: (document id, port)."""
+
+
+class Expansion(Document):
+    """The derived nodes of one macro node: a read-only document.
+
+    Attributes:
+        owner: name of the macro node.
+        updates: whether it is an optimizer.
+        outer: the nodes at the border, copied from the enclosing document: nodes whose outputs the
+            derived nodes read, and the macro node itself, which takes the results.
+        outer_ids: for each of these, id here -> id in the enclosing document.
+        types: id here -> output port -> type, for all nodes.
+    """
+
+    def __init__(self, owner: str, updates: bool = False) -> None:
+        super().__init__()
+        self.owner = owner
+        self.updates = updates
+        self.locked = f"generated from {owner}: Unpack to edit"
+        self.outer_ids: dict[str, str] = {}
+        self.outer = self.outer_ids.keys()
+        self.types: dict[str, dict[str, TensorType]] = {}
+
+    def analyse(self) -> Analysis:
+        """Return an analysis of this document with the types from the graph."""
+        return Analysis(self, known=self.types)
+
+
+def can_expand(doc: Document, node_id: str) -> bool:
+    """Return whether a node derives others: a layer, an optimizer, gradients."""
+    record = doc.nodes.get(node_id)
+    return record is not None and record.op in REGISTRY and REGISTRY.lookup(record.op).macro
+
+
+def opens(doc: Document, node_id: str) -> bool:
+    """Return whether a node can be opened: it derives or holds nodes, or has rows."""
+    record = doc.nodes.get(node_id)
+    if record is None:
+        return False
+    is_instance = record.op == SUBGRAPH and definition_of(doc, record) is not None
+    return is_instance or record.op == DATASET or can_expand(doc, node_id)
+
+
+def expansion(
+    doc: Document,
+    node_id: str,
+    *,
+    base_dir: str | os.PathLike | None = None,
+    analysis: Analysis | None = None,
+) -> Expansion:
+    """Return the derived nodes of a macro node, laid out, with the nodes that they read at the
+    border.
+
+    Args:
+        node_id: its id; inside a subgraph of `doc`, its path of ids.
+        base_dir: the start of relative data paths; default: the document's folder.
+        analysis: an existing analysis of this document, up to date.
+
+    Raises:
+        DocumentError: the node derives nothing.
+        NodeflowError: it cannot run; names node and port, with a hint.
+    """
+    return derive(doc, node_id, base_dir=base_dir, analysis=analysis).placed()
+
+
+@dataclass(frozen=True)
+class UnplacedExpansion:
+    """The derived nodes of a macro node, read from the graph and not yet laid out.
+
+    The layout of many nodes takes a second. Nothing else refers to `inner`, so another thread may
+    do it.
+    """
+
+    inner: Expansion
+    derived: dict[str, str]
+    """The names of the derived nodes, by id."""
+
+    def placed(self) -> Expansion:
+        """Return the document with its nodes at their positions, and a frame around each scope."""
+        for frame in _lay_out(self.inner, self.derived, self.inner.outer):
+            key = f"f{self.inner.next_id}"
+            self.inner.fill("frame", key, replace(frame, id=key))
+        return self.inner
+
+
+def derive(
+    doc: Document,
+    node_id: str,
+    *,
+    base_dir: str | os.PathLike | None = None,
+    analysis: Analysis | None = None,
+) -> UnplacedExpansion:
+    """Return the derived nodes of a macro node without a layout, quickly.
+
+    Arguments and errors are the same as for `expansion`.
+    """
+    macro, derived, built = _derived(doc, node_id, base_dir, analysis)
+    inner, ids = _read(built.document, macro, derived)
+    return UnplacedExpansion(inner, {ids[node]: node.name for node in derived})
+
+
+def unpack(
+    doc: Document,
+    node_id: str,
+    *,
+    base_dir: str | os.PathLike | None = None,
+    analysis: Analysis | None = None,
+    places: Mapping[str, Position] | None = None,
+) -> list[str]:
+    """Replace a macro node by copies of its derived nodes, as one undo step; return their ids.
+
+    An optimizer becomes a `group` with the same id and name. The group runs the copied assigns, and
+    the assigns of others that run with each step, so nodes that wait for it, fetches and trainings
+    work as before. Consumers of a gradients node use the copies. Other arguments are the same as
+    for `expansion`.
+
+    Args:
+        places: the position of each node by name, as in an expansion; default: a new layout.
+
+    Raises:
+        DocumentError: the node derives nothing, or it uses nodes that another macro node derived.
+        NodeflowError: it cannot run; names node and port, with a hint.
+    """
+    macro, derived, built = _derived(doc, node_id, base_dir, analysis)
+    graph, record = at_path(doc, node_id) or (doc, doc.node(node_id))
+    path = node_id[: -len(record.id)]
+    _check_sharing(graph, record)
+    sources = _outer_sources(built, doc, graph, path)
+    _check_reach(doc, macro, derived, sources, built, path)
+    shared = _check_instances(doc, graph, node_id, macro, derived, built)
+    scope = macro.name[: -len(record.name)]
+    with graph.transaction(f"Unpack {record.name}") as t:
+        new = {node: t.new_id() for node in derived}
+        streams = next(p.streams for p in built.flat.places if p.ids == path) if path else ""
+        sources.update({o: (new[n], _port(o)) for n in derived for o in n.outputs})
+        for node in derived:
+            name = _name_inside(node.name, scope, shared)
+            name = graph.fresh_name(name) if graph.node_named(name) else name
+            copy = NodeRecord(new[node], node.op.id, name, attributes(node))
+            if draws(copy):
+                copy = with_stream(copy, node.stream.removeprefix(streams))
+            t.put_node(copy)
+        for node in derived:
+            for wire in _wires(node, new[node], new, sources):
+                t.put_wire(wire)
+        ids = {**new, macro: record.id}
+        _place(graph, t, built.document, macro, derived, ids, places or {})
+        if macro.outputs:
+            _replace_outputs(graph, t, record.id, macro, sources)
+        else:
+            _become_group(graph, t, record.id, macro, sources)
+    return list(new.values())
+
+
+# ---- reading the graph --------------------------------------------------------------------------
+
+
+def _derived(
+    doc: Document, node_id: str, base_dir: str | os.PathLike | None, analysis: Analysis | None
+) -> tuple[Node, list[Node], Build]:
+    """Return the macro node in the graph, its derived nodes (sources first), and the build."""
+    found = at_path(doc, node_id)
+    graph, record = found or (doc, doc.node(node_id))
+    if not can_expand(graph, record.id):
+        raise DocumentError(
+            f"{record.op} derives no nodes",
+            node=record.name,
+            hint="Expand and Unpack are for layers, optimizers and gradients.",
+        )
+    built = build(doc, base_dir=base_dir, partial=True, analysis=analysis)
+    built.require([node_id])
+    if node_id not in built.nodes:
+        raise DocumentError("it takes no part in a run, so it derives nothing", node=record.name)
+    macro = built.nodes[node_id]
+    derived = [node for node in built.graph.nodes if node.made_by == macro.name]
+    return macro, derived, built
+
+
+def _read(doc: Document, macro: Node, derived: list[Node]) -> tuple[Expansion, dict[Node, str]]:
+    """Return the document of derived nodes without a layout, and the ids of the nodes in it."""
+    inner = Expansion(macro.name, is_optimizer(macro.op.id))
+    inner.use_file_of(doc)
+    ids: dict[Node, str] = {}
+    inside = set(derived)
+    outside = _in_order({t.node for node in derived for t in node.inputs} - inside)
+    for node in [*outside, *derived, macro]:
+        key = ids[node] = f"n{len(ids) + 1}"
+        inner.types[key] = {_port(tensor): tensor.type for tensor in node.outputs}
+        original = None if node in inside else doc.node_named(node.name)
+        if original is not None:
+            record = replace(original, id=key, extra={})
+        else:  # an outer node without a record was derived by another macro node
+            record = NodeRecord(key, node.op.id, node.name, attributes(node))
+        if node not in inside:
+            inner.outer_ids[key] = original.id if original else ""
+        inner.fill("node", key, record)
+    sources = {t: (ids[node], _port(t)) for node in ids for t in node.outputs}
+    wires = [wire for node in derived for wire in _wires(node, ids[node], ids, sources)]
+    for wire in [*wires, *_results(macro, ids, sources)]:
+        inner.fill("wire", wire.key, wire)
+    return inner, ids
+
+
+def _lay_out(
+    inner: Expansion,
+    derived: dict[str, str],
+    others: Iterable[str],
+    known: Mapping[str, Position] | None = None,
+) -> list[FrameRecord]:
+    """Position derived and other nodes, at known positions if all are known; return the scopes'
+    frames."""
+    analysis, others = inner.analyse(), list(others)
+    names = {i: inner.nodes[i].name for i in [*derived, *others]}
+    if known and all(name in known for name in names.values()):
+        places = {i: known[name] for i, name in names.items()}
+    else:
+        places = arrange(inner, derived, analysis, inner.owner, others)
+    for node_id, pos in places.items():
+        inner.fill("node", node_id, replace(inner.nodes[node_id], pos=pos))
+    return block_frames(inner, derived, analysis, inner.owner, inner.updates)
+
+
+def _in_order(nodes: Iterable[Node]) -> list[Node]:
+    return sorted(nodes, key=lambda node: node.index)
+
+
+def _port(tensor: Tensor) -> str:
+    return tensor.node.op.output_name(tensor.index)
+
+
+def _wires(
+    node: Node, node_id: str, ids: dict[Node, str], sources: dict[Tensor, Source]
+) -> list[Wire]:
+    """Return the wires into a derived node."""
+    wires = [
+        Wire(*sources[tensor], node_id, node.op.input_name(index))
+        for index, tensor in enumerate(node.inputs)
+    ]
+    before = [other for other in node.control_inputs if other in ids]
+    for index, other in enumerate(before):
+        port = other.op.output_name(0) if other.outputs else DONE
+        wires.append(Wire(ids[other], port, node_id, f"{CONTROL}.{index}"))
+    return wires
+
+
+def _updates(macro: Node) -> list[Node]:
+    """Return the assigns that an optimizer derived and runs."""
+    return [node for node in macro.control_inputs if node.derived_from == macro.name]
+
+
+def _along(macro: Node) -> list[Node]:
+    """Return the assigns of others that an optimizer runs with each step: averages, counters."""
+    others = (node for node in macro.control_inputs if node.derived_from != macro.name)
+    return [node for node in others if node.op.id == "assign" and node.attrs["each_step"]]
+
+
+def _results(macro: Node, ids: dict[Node, str], sources: dict[Tensor, Source]) -> list[Wire]:
+    """Return the wires into the macro node as shown: from the results that it stands for, or
+    runs."""
+    wires = []
+    for index, tensor in enumerate(macro.alias):
+        if tensor is not None and tensor in sources:
+            wires.append(Wire(*sources[tensor], ids[macro], macro.op.output_name(index)))
+    for index, node in enumerate(_updates(macro)):
+        port = node.op.output_name(0)
+        wires.append(Wire(ids[node], port, ids[macro], f"{CONTROL}.{index}"))
+    return wires
+
+
+# ---- unpacking ----------------------------------------------------------------------------------
+
+
+def _name_inside(name: str, scope: str, shared: bool) -> str:
+    """Return the name of a derived node in a subgraph's definition.
+
+    `net/train/net/W/step` keeps its full name, so that trained values are found. If other instances
+    share the definition, it becomes `train/W/step`. `gradients/net/loss_grad/divide` becomes
+    `gradients/loss_grad/divide`.
+    """
+    own = name.startswith(scope)
+    name = name.removeprefix(scope)
+    return name if not scope or (own and not shared) else name.replace(f"/{scope}", "/", 1)
+
+
+def _outer_sources(built: Build, doc: Document, graph: Document, path: str) -> dict[Tensor, Source]:
+    """Return the ports in a graph where tensors come from, including tensors behind macro nodes.
+
+    If the graph is inside an instance, `path` leads to it, and its inputs come from its border
+    node.
+    """
+    sources: dict[Tensor, Source] = {}
+    found = [
+        ((node.removeprefix(path), port), tensor)
+        for (node, port), tensor in built.tensors.items()
+        if node.startswith(path) and node not in built.flat.instance_names
+    ]
+    for key, name in built.flat.instance_names.items():
+        for port, source in built.flat.instances[name].items():
+            if key.startswith(path) and source in built.tensors:
+                found.append(((key.removeprefix(path), port), built.tensors[source]))
+    for port in port_names(graph, INPUTS) if path else ():
+        outer = source_of(doc, path[:-1], port)
+        if outer is not None and outer in built.tensors:
+            found.append(((graph.borders[INPUTS], port), built.tensors[outer]))
+    for source, tensor in found:
+        if source[0] not in graph.nodes:
+            continue  # inside another instance
+        sources.setdefault(tensor, source)
+        alias = tensor.node.alias[tensor.index] if tensor.node.alias else None
+        if alias is not None:
+            sources.setdefault(alias, source)
+    return sources
+
+
+def _check_sharing(graph: Document, record: NodeRecord) -> None:
+    """Refuse to unpack a layer whose variables others use: they are wired to the layer itself."""
+    for wire in graph.wires_out_of(record.id):
+        user = graph.nodes[wire.target]
+        ports = REGISTRY.lookup(user.op).inputs if user.op in REGISTRY else ()
+        if any(port.by_node and port.name == wire.target_port for port in ports):
+            raise DocumentError(
+                f"`{user.name}` uses its variables",
+                node=record.name,
+                hint=f"Replace {user.name} by a layer of its own first.",
+            )
+
+
+def _check_reach(
+    doc: Document,
+    macro: Node,
+    derived: list[Node],
+    sources: dict[Tensor, Source],
+    built: Build,
+    path: str,
+) -> None:
+    """Refuse copies that would read nodes outside the graph and its inputs."""
+    inside, ids = set(derived), {node: key for key, node in built.nodes.items()}
+    read = [tensor for node in derived for tensor in node.inputs]
+    read += [node.outputs[0] for node in _along(macro)]
+    for tensor in [*read, *(t for t in macro.alias if t is not None)]:
+        if tensor in sources or tensor.node in inside:
+            continue
+        if tensor.node.derived_from is None:
+            where = _to_unpack(doc, path, ids.get(tensor.node, ""))
+            what = "in another subgraph" if ids.get(tensor.node, "").startswith(path) else "outside"
+            raise DocumentError(
+                f"its generated nodes use {tensor.name}, which is {what}",
+                node=macro.name,
+                hint=f"Unpack the subgraph {where} first." if where else None,
+            )
+        raise DocumentError(
+            f"its generated nodes use {tensor.name}, which is generated from "
+            f"{tensor.node.derived_from}",
+            node=macro.name,
+            hint=f"Unpack {tensor.node.derived_from} first.",
+        )
+
+
+def _to_unpack(doc: Document, here: str, there: str) -> str | None:
+    """Return the name of the instance that separates a node (path `there`) from a graph (path
+    `here`)."""
+    own, other = here.split("/")[:-1], there.split("/")[:-1]
+    shared = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(own, other)))
+    steps = own[: shared + 1] if shared < len(own) else other[: shared + 1]
+    return scoped_name(doc, "/".join(steps)) if len(steps) > shared else None
+
+
+def _check_instances(
+    doc: Document, graph: Document, node_id: str, macro: Node, derived: list[Node], built: Build
+) -> bool:
+    """Return whether a definition has several instances.
+
+    All of them get the copies, so raise DocumentError unless each derives the same nodes.
+    """
+    last = node_id.rpartition("/")[2]
+    others = {i: node for i, node in built.nodes.items() if i.rpartition("/")[2] == last}
+    if len(others) < 2:
+        return False
+    wanted = _outline(derived, _outer_sources(built, doc, graph, node_id[: -len(last)]))
+    for path, other in others.items():
+        nodes = [node for node in built.graph.nodes if node.made_by == other.name]
+        sources = _outer_sources(built, doc, graph, path[: -len(last)])
+        if path != node_id and _outline(nodes, sources) != wanted:
+            raise DocumentError(
+                f"{other.name} derives other nodes in another instance of the subgraph",
+                node=macro.name,
+                hint="Make the instance independent first.",
+            )
+    return True
+
+
+def _outline(derived: list[Node], sources: dict[Tensor, Source]) -> list:
+    """Return derived nodes without names: op, attributes, inputs, and the nodes each waits for."""
+    places = {node: place for place, node in enumerate(derived)}
+
+    def of(tensor: Tensor) -> tuple | None:
+        place = places.get(tensor.node)
+        return sources.get(tensor) if place is None else (place, tensor.index)
+
+    return [
+        (
+            node.op.id,
+            attributes(node),
+            [of(tensor) for tensor in node.inputs],
+            [places.get(other) for other in node.control_inputs],
+        )
+        for node in derived
+    ]
+
+
+def _become_group(
+    doc: Document,
+    t: Transaction,
+    node_id: str,
+    macro: Node,
+    sources: dict[Tensor, Source],
+) -> None:
+    """Turn the optimizer's record into a group that runs the copied assigns."""
+    settings = training_settings(doc)
+    if settings.optimizer is not None and settings.optimizer.rpartition("/")[2] == node_id:
+        named = {"optimizer": settings.optimizer, "loss": settings.loss}
+        t.set_training({**doc.training, **named})
+    for wire in doc.wires_into(node_id):
+        if not is_control(wire.target_port):
+            t.drop_wire(wire.key)
+    t.put_node(replace(doc.nodes[node_id], op=GROUP, attrs={}))
+    for index, node in enumerate([*_updates(macro), *_along(macro)]):
+        t.put_wire(Wire(*sources[node.outputs[0]], node_id, f"values.{index}"))
+
+
+def _replace_outputs(
+    doc: Document,
+    t: Transaction,
+    node_id: str,
+    macro: Node,
+    sources: dict[Tensor, Source],
+) -> None:
+    """Wire the consumers of a gradients node to the copies, and remove the node.
+
+    A gradient that does not exist had no value: its wires are removed, and their targets report the
+    missing input.
+    """
+    stands_for = {
+        macro.op.output_name(index): None if tensor is None else sources.get(tensor)
+        for index, tensor in enumerate(macro.alias)
+    }
+    for wire in doc.wires_out_of(node_id):
+        source = stands_for.get(wire.source_port)
+        if source is not None:
+            t.put_wire(Wire(*source, wire.target, wire.target_port))
+    first = stands_for.get(macro.op.output_name(0))
+    rewrite_training(doc, t, lambda steps: _instead(steps, node_id, first and first[0]))
+    t.drop_node(node_id)
+
+
+def _instead(steps: list[str], old: str, new: str | None) -> list[str] | None:
+    """Return a path of ids with `new` instead of the removed node `old`; None if `new` is None."""
+    if steps[-1] != old:
+        return steps
+    return [*steps[:-1], new] if new else None
+
+
+def _place(
+    doc: Document,
+    t: Transaction,
+    flat: Document,
+    macro: Node,
+    derived: list[Node],
+    new: dict[Node, str],
+    known: Mapping[str, Position],
+) -> None:
+    """Lay out the copies, and the group, in a free area, with a frame around each scope."""
+    inner, ids = _read(flat, macro, derived)
+    group = [] if macro.outputs else [macro]
+    frames = _lay_out(
+        inner, {ids[node]: node.name for node in derived}, [ids[node] for node in group], known
+    )
+    places = {new[node]: inner.nodes[ids[node]].pos for node in [*derived, *group]}
+    dx, dy = free_place(doc, set(doc.nodes) - set(new.values()), places)
+    for key, (x, y) in places.items():
+        t.put_node(replace(doc.nodes[key], pos=(x + dx, y + dy)))
+    for frame in frames:
+        x, y, width, height = frame.rect
+        t.put_frame(replace(frame, id=t.new_id("f"), rect=(x + dx, y + dy, width, height)))

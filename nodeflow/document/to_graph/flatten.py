@@ -1,0 +1,378 @@
+"""Flattening: a document without subgraphs, with every instance replaced by its nodes.
+
+A node inside an instance gets its path as id (`n9/n4`) and a name with a scope (`dense/W`), like
+name scopes in TensorFlow 1. Wires through border nodes become wires between the nodes at their
+ends. So building and running need no subgraphs.
+
+An instance stays if it cannot be replaced (the analysis then finds its problem) or if it is
+bypassed, because it only passes on its inputs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from nodeflow.document.analysis.datasets.dataset_node import DATASET
+from nodeflow.document.analysis.declarations import declaration
+from nodeflow.document.analysis.node_flags import with_field
+from nodeflow.document.analysis.passthrough_nodes import BYPASSED, MUTED, REROUTE, mode_of
+from nodeflow.document.analysis.port_names import CONTROL, DONE, is_control
+from nodeflow.document.analysis.subgraphs.instance_paths import (
+    find_name,
+    find_variable,
+    instance_problem,
+    instances_in,
+)
+from nodeflow.document.analysis.subgraphs.loops_and_branches import FLOW, is_flow, roles
+from nodeflow.document.analysis.subgraphs.subgraph_interface import (
+    BORDER,
+    definition_of,
+    leaving_wire,
+    port_names,
+)
+from nodeflow.document.edit.references import variable_names, with_variables
+from nodeflow.document.model.document import Document
+from nodeflow.document.model.problems import Problem
+from nodeflow.document.model.records import (
+    INPUTS,
+    ONLY,
+    OUTPUTS,
+    Json,
+    NodeRecord,
+    Wire,
+    stream_of,
+)
+from nodeflow.document.to_graph.body_text import op_record
+from nodeflow.errors import NodeflowError
+
+
+@dataclass
+class Flat:
+    """A document without subgraphs, and a record of the replaced instances.
+
+    Attributes:
+        document: the flat document; the original itself if it has no instances.
+        instances: name of each instance -> its outputs: port -> (id, port) of the node with the
+            value, or None for an unwired output. For a loop or branch, that is its own node.
+        instance_names: path of ids of each of these instances -> its name.
+        muted_by: id of a node -> name of the muted instance around it.
+        places: the graphs of the file, once per instance; the file's own graph is first.
+        problems: id of a loop or branch -> why its body cannot run.
+    """
+
+    document: Document
+    instances: dict[str, dict[str, tuple[str, str] | None]] = field(default_factory=dict)
+    instance_names: dict[str, str] = field(default_factory=dict)
+    muted_by: dict[str, str] = field(default_factory=dict)
+    places: list[Place] = field(default_factory=list)
+    problems: dict[str, Problem] = field(default_factory=dict)
+
+
+class _End(NamedTuple):
+    """A port of a node in one of the graphs."""
+
+    place: Place
+    node: str
+    port: str
+
+
+@dataclass(eq=False)
+class Place:
+    """One graph of the file in one instance.
+
+    `ids`, `names` and `streams` are prefixes for the nodes inside.
+    """
+
+    graph: Document
+    ids: str = ""
+    names: str = ""
+    streams: str = ""
+    outer: Place | None = None
+    instance: NodeRecord | None = None
+    muted: str = ""
+
+    def __post_init__(self) -> None:
+        self.inner: dict[str, Place] = {}
+
+
+def has_subgraphs(doc: Document) -> bool:
+    """Return whether a document has instances of subgraphs."""
+    return bool(doc.subgraphs) and bool(instances_in(doc))
+
+
+def flatten(doc: Document) -> Flat:
+    """Return a document without instances: the document itself if it has none."""
+    if not has_subgraphs(doc):
+        return Flat(doc)
+    flat = Flat(Document())
+    flat.document.locked = "made from another document, to be run"
+    flat.document.use_file_of(doc)
+    flat.document.use_definitions(doc)
+    flat.places = list(_places(doc))
+    for place in flat.places:
+        _add_nodes(flat, place)
+    for place in flat.places:
+        _add_wires(flat.document, place)
+    for place in flat.places:
+        note_instance(flat, place)
+    flat.document.fill("training", ONLY, flat_training(flat, doc) or None)
+    flat.document.fill("weights", ONLY, doc.root.weights)
+    return flat
+
+
+def flat_training(flat: Flat, doc: Document) -> dict[str, Json]:
+    """Return the training settings, with the node of its first output for each instance they
+    name."""
+
+    def node(key: Json) -> Json:
+        name = flat.instance_names.get(key) if isinstance(key, str) else None
+        first = next(iter(flat.instances[name].values()), None) if name else None
+        return key if first is None else first[0]
+
+    settings = dict(doc.root.training)
+    if "loss" in settings:
+        settings["loss"] = node(settings["loss"])
+    if settings.get("metrics"):
+        settings["metrics"] = [{**m, "node": node(m["node"])} for m in settings["metrics"]]
+    if settings.get("monitor"):
+        settings["monitor"] = {**settings["monitor"], "node": node(settings["monitor"]["node"])}
+    return settings
+
+
+def _places(doc: Document) -> Iterator[Place]:
+    """Yield the document's graph and the graphs inside all nested instances, outer graphs first."""
+    waiting = [Place(doc)]
+    for place in waiting:
+        yield place
+        for record in instances_in(place.graph):
+            inside = definition_of(place.graph, record)
+            mode = mode_of(record)
+            if inside is None or mode == BYPASSED or instance_problem(place.graph, record):
+                continue
+            if is_flow(record):
+                continue
+            name, prefix = place.names + record.name, stream_of(record)
+            inner = Place(
+                inside,
+                f"{place.ids}{record.id}/",
+                f"{name}/",
+                place.streams + (f"{prefix}/" if prefix else ""),
+                place,
+                record,
+                place.muted or (name if mode == MUTED else ""),
+            )
+            place.inner[record.id] = inner
+            waiting.append(inner)
+
+
+def stays(place: Place, record: NodeRecord) -> bool:
+    """Return whether a node is also a node of the flat document."""
+    return record.id not in place.inner and not (place.outer and record.op in BORDER)
+
+
+def _add_nodes(flat: Flat, place: Place) -> None:
+    for record in place.graph.nodes.values():
+        if stays(place, record):
+            flat.document.fill("node", place.ids + record.id, flat_record(flat, place, record))
+        if is_flow(record) and (inside := definition_of(place.graph, record)) is not None:
+            key, name, role = (
+                place.ids + record.id,
+                place.names + record.name,
+                roles(inside, record),
+            )
+            flat.instance_names[key] = name
+            flat.instances[name] = {port: (key, role.out_port(port)) for port in role.outputs}
+
+
+def flat_record(flat: Flat, place: Place, record: NodeRecord) -> NodeRecord:
+    """Return a node as it is in the flat document: a loop or branch as a node of its op."""
+    if is_flow(record):
+        record = _as_op(flat, place, record)
+    record = _in_scope(place, record)
+    if place.outer is None:
+        return record
+    key, name = place.ids + record.id, place.names + record.name
+    stream = place.streams + stream_of(record)
+    record = NodeRecord(key, record.op, name, record.attrs, record.pos, record.extra)
+    if stream != stream_of(record):
+        record = with_field(record, "stream", stream)
+    if place.muted:
+        flat.muted_by[record.id] = place.muted
+        record = with_field(record, "mode", MUTED)
+    return record
+
+
+def _as_op(flat: Flat, place: Place, record: NodeRecord) -> NodeRecord:
+    key = place.ids + record.id
+    flat.problems.pop(key, None)
+    problem = instance_problem(place.graph, record)
+    try:
+        if problem is None:
+            return op_record(lambda inside: flatten(inside).document, place.graph, record)[0]
+    except NodeflowError as error:
+        problem = Problem.of(error, place.names + record.name)
+    except Exception as error:  # a file may hold anything
+        what = f"the subgraph of this {record.attrs[FLOW]} cannot run"
+        problem = Problem.unforeseen(error, place.names + record.name, what)
+    flat.problems[key] = problem
+    return NodeRecord(record.id, str(record.attrs[FLOW]), record.name, {}, record.pos)
+
+
+def _op_end(end: _End) -> _End:
+    """Return the port of a loop or branch's output as its op names it."""
+    record = end.place.graph.nodes[end.node]
+    inside = definition_of(end.place.graph, record) if is_flow(record) else None
+    if inside is None:
+        return end
+    return end._replace(port=roles(inside, record).out_port(end.port))
+
+
+def _op_input(place: Place, target: str, port: str) -> str:
+    """Return the port of a loop or branch's input as its op names it."""
+    record = place.graph.nodes[target]
+    inside = definition_of(place.graph, record) if is_flow(record) else None
+    return port if inside is None else roles(inside, record).in_port(port)
+
+
+def _in_scope(place: Place, record: NodeRecord) -> NodeRecord:
+    """Return the node with the names of variables as they are in the whole graph."""
+    names = variable_names(record)
+    if names is None:
+        return record
+    return with_variables(record, [_full_name(place, name) for name in names])
+
+
+def _full_name(place: Place | None, name: Json) -> Json:
+    while isinstance(name, str) and place is not None:
+        if find_name(place.graph, name) or find_variable(place.graph, name):
+            return place.names + name
+        place = place.outer
+    return name
+
+
+def _add_wires(flat: Document, place: Place) -> None:
+    for wire in place.graph.wires.values():
+        record = place.graph.nodes[wire.target]
+        if not stays(place, record):
+            if record.id in place.inner and is_control(wire.target_port):
+                for node in _all_nodes(place.inner[record.id]):
+                    _order(flat, place, wire, node)
+        elif is_control(wire.target_port):
+            _order(flat, place, wire, place.ids + wire.target, wire.target_port)
+        else:
+            found = flat_wire(place, wire)
+            if found is not None:
+                flat.fill("wire", found.key, found)
+
+
+def flat_wire(place: Place, wire: Wire) -> Wire | None:
+    """Return a wire as it is in the flat document; None if no value comes through it."""
+    start = _start(_End(place, wire.source, wire.source_port))
+    if start is None or start.node in start.place.inner:
+        return None
+    key = (place.ids + wire.target, _op_input(place, wire.target, wire.target_port))
+    return Wire(start.place.ids + start.node, start.port, *key)
+
+
+def _order(flat: Document, place: Place, wire: Wire, target: str, port: str | None = None) -> None:
+    """Let a node wait for the source of a wire; for an instance, wait for its last nodes."""
+    start = _start(_End(place, wire.source, wire.source_port))
+    if start is None:
+        return
+    sources = [(start.place.ids + start.node, start.port)]
+    if start.node in start.place.inner:
+        sources = [(key, DONE) for key in _last_nodes(start.place.inner[start.node])]
+    for source, out in sources:
+        if port is None or (target, port) in flat.wires:
+            port = _free_control(flat, target)
+        flat.fill(
+            "wire", (target, port), Wire(source, _order_port(flat, source, out), target, port)
+        )
+
+
+def _order_port(flat: Document, node: str, port: str) -> str:
+    """Return the port to wait for: the first output of a node with outputs, else `done`."""
+    record = flat.nodes[node]
+    op = None if record.op == DATASET else declaration(record, flat)
+    return op.output_name(0) if port == DONE and op is not None and op.outputs else port
+
+
+def _free_control(flat: Document, target: str) -> str:
+    used = {wire.target_port for wire in flat.wires_into(target)}
+    return next(f"{CONTROL}.{i}" for i in range(len(used) + 1) if f"{CONTROL}.{i}" not in used)
+
+
+def _all_nodes(place: Place) -> Iterable[str]:
+    """Yield the ids of all op nodes inside an instance, including nested instances."""
+    waiting = [place]
+    for inner in waiting:
+        waiting += inner.inner.values()
+        for record in inner.graph.nodes.values():
+            if stays(inner, record) and _is_computed(inner.graph, record):
+                yield inner.ids + record.id
+
+
+def _is_computed(graph: Document, record: NodeRecord) -> bool:
+    return record.op not in (DATASET, REROUTE) and declaration(record, graph) is not None
+
+
+def _last_nodes(place: Place) -> list[str]:
+    """Return the nodes inside an instance that no other node inside waits for."""
+    keys = list(_all_nodes(place))
+    waited: set[str] = set()
+    waiting = [place]
+    for inner in waiting:
+        waiting += inner.inner.values()
+        for wire in inner.graph.wires.values():
+            if inner.graph.nodes[wire.target].op not in BORDER:
+                start = _start(_End(inner, wire.source, wire.source_port))
+                if start is not None:
+                    waited.add(start.place.ids + start.node)
+    return [key for key in keys if key not in waited]
+
+
+def _start(end: _End | None) -> _End | None:
+    """Return the origin of a value, traced through borders of instances in both directions.
+
+    The result is an instance only for its port `done`, which stands for its last nodes.
+    """
+    seen = set()
+    while end is not None:
+        place, node, port = end
+        key = (place.ids, node, port)
+        if key in seen:
+            return None  # an output wired to its own input
+        seen.add(key)
+        if node in place.inner and port != DONE:
+            inner = place.inner[node]
+            wire = leaving_wire(inner.graph, port) if _has(inner.graph, OUTPUTS, port) else None
+            end = None if wire is None else _End(inner, wire.source, wire.source_port)
+        elif place.outer is not None and node == place.graph.borders.get(INPUTS):
+            assert place.instance is not None
+            wire = place.outer.graph.wires.get((place.instance.id, port))
+            known = wire is not None and _has(place.graph, INPUTS, port)
+            end = _End(place.outer, wire.source, wire.source_port) if wire and known else None
+        elif place.outer is not None and place.graph.nodes[node].op in BORDER:
+            return None  # the outputs node has no output ports
+        else:
+            return _op_end(end)
+    return None
+
+
+def _has(graph: Document, op_id: str, port: str) -> bool:
+    return port in port_names(graph, op_id)
+
+
+def note_instance(flat: Flat, place: Place) -> None:
+    """Record the sources of an instance's outputs."""
+    if place.outer is None or place.instance is None:
+        return
+    found: dict[str, tuple[str, str] | None] = {}
+    for port in port_names(place.graph, OUTPUTS):
+        start = _start(_End(place.outer, place.instance.id, port))
+        found[port] = None if start is None else (start.place.ids + start.node, start.port)
+    name = place.names.removesuffix("/")
+    flat.instances[name] = found
+    flat.instance_names[place.ids.removesuffix("/")] = name

@@ -1,0 +1,1 @@
+"""Predictions of a trained graph for rows of data."""

@@ -1,0 +1,66 @@
+"""Identities of variables, which link saved values to variables even after renaming.
+
+A variable is identified by the id of its node and its stream (`records.stream_of`). Renaming,
+grouping and unpacking change neither, and together they distinguish the instances of a subgraph. A
+variable derived by an optimizer combines the ids of the optimizer's node and of the variable that
+it belongs to. A layer's variable combines the layer's id with its own name and stream.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from nodeflow.document.to_graph.build_result import Build
+from nodeflow.graph.graph import Node
+from nodeflow.ops import REGISTRY
+from nodeflow.ops.macro_ops import Optimizer
+
+
+class VariableId(NamedTuple):
+    """The identity of a variable in one document: `n4` and `W`, or `n20:n4:m` and `W:m`."""
+
+    id: str
+    stream: str
+
+
+def variable_ids(built: Build) -> dict[str, VariableId]:
+    """Return the id of every variable in the graph of a build, by name."""
+    own = {node: path for path, node in built.nodes.items()}
+    found: dict[str, VariableId] = {}
+    for tensor in built.graph.variables:
+        node = tensor.node
+        path = own.get(node)
+        if path is not None and node.derived_from is None:
+            found[node.name] = VariableId(_last(path), node.stream)
+        else:
+            found[node.name] = _derived(built, node, found)
+    return found
+
+
+def slot_names(built: Build) -> set[str]:
+    """Return the names of the variables that optimizers keep for their own use."""
+    owners = {n.name for n in built.graph.nodes if isinstance(n.op, Optimizer)}
+    return {v.node.name for v in built.graph.variables if v.node.derived_from in owners}
+
+
+def _derived(built: Build, node: Node, known: dict[str, VariableId]) -> VariableId:
+    owner = node.derived_from or ""
+    record = built.document.node_named(owner)
+    first = "" if record is None else _last(record.id)
+    rest = node.name.removeprefix(f"{owner}/")
+    steps = rest.split("/")
+    for count in range(len(steps) - 1, 0, -1):
+        of = known.get("/".join(steps[:count]))
+        if of is not None:
+            slot = "/".join(steps[count:])
+            return VariableId(f"{first}:{of.id}:{slot}", f"{of.stream}:{slot}")
+    draws = record is not None and record.op in REGISTRY and REGISTRY.lookup(record.op).random
+    return VariableId(f"{first}:{rest}", node.stream if draws else rest)  # a layer's variable
+
+
+def _last(path: str) -> str:
+    """Return the id of the node at the end of a path.
+
+    Grouping and unpacking change the ids before it.
+    """
+    return path.rpartition("/")[2]

@@ -135,6 +135,8 @@ class Attr:
     """Kept in files; the window has no editor for it."""
     label: str = ""
     """Its label in the window; by default its name in words."""
+    advanced: bool = False
+    """Few users change it: the window shows it below *More*, or where it is not the default."""
 
     @property
     def required(self) -> bool:

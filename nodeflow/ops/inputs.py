@@ -184,7 +184,7 @@ class Variable(Op):
         Attr("dtype", "dtype", "float32", "Data type."),
         Attr("shape", "shape", None, "Sizes; none: the sizes of the value.", optional=True),
         Attr("initializer", "initializer", None, "Initializer of the value.", optional=True),
-        Attr("trainable", "bool", True, "Whether optimizers change it."),
+        Attr("trainable", "bool", True, "Whether optimizers change it.", advanced=True),
         Attr(
             "seed",
             "int",
@@ -192,6 +192,7 @@ class Variable(Op):
             "Own seed of the initializer: variables with the same seed and shape start with the "
             "same numbers; none: same as training.",
             optional=True,
+            advanced=True,
         ),
     )
 

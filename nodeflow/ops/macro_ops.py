@@ -88,21 +88,22 @@ class Optimizer(Op):
     """Further numbers that a tensor may override."""
     COMMON = (
         Attr("clip_value", "float", None, "Limit of each gradient element, applied before "
-             "clip_norm; none: no limit.", minimum=1e-30, optional=True),
+             "clip_norm; none: no limit.", minimum=1e-30, optional=True, advanced=True),
         Attr("clip_norm", "float", None, "Limit of the length of all gradients together; none: no "
-             "limit.", minimum=1e-30, optional=True),
+             "limit.", minimum=1e-30, optional=True, advanced=True),
         Attr("weight_decay", "float", 0.0, "Share, times the learning rate, by which weights "
              "shrink.",
-             minimum=0),
+             minimum=0, advanced=True),
         Attr("average_decay", "float", None, "Share kept in running means of the weights, for the "
-             "training setting use_averages; none: off.", minimum=0, maximum=1, optional=True),
+             "training setting use_averages; none: off.", minimum=0, maximum=1, optional=True,
+             advanced=True),
         Attr("variables", "names", None, "Variables to change; none: all trainable ones.",
-             optional=True),
+             optional=True, advanced=True),
         Attr("rows", "choice", "all", "Rows of a table that a step changes. touched: only rows "
              "that the step looked up, if the gradient comes only from lookups. This differs from "
              "algorithms whose means change in every row, but takes the same time for any number "
              "of rows.",
-             choices=("all", "touched")),
+             choices=("all", "touched"), advanced=True),
     )  # fmt: skip
     """The attributes of every optimizer."""
 

@@ -24,16 +24,16 @@ PADDING = Attr(
 )  # fmt: skip
 PADS = Attr(
     "pads", "literal", None, "Border of each spatial axis: [before, after], or one number for "
-    "both; a single number is for all axes; none: as padding says.", optional=True,
+    "both; a single number is for all axes; none: as padding says.", optional=True, advanced=True
 )  # fmt: skip
 LAYOUT = Attr(
     "layout", "choice", "NHWC", "Position of the channels: last (NHWC) or after the rows (NCHW).",
-    choices=("NHWC", "NCHW"),
+    choices=("NHWC", "NCHW"), advanced=True
 )  # fmt: skip
 LAYOUT_3D = Attr(
     "layout", "choice", "NDHWC", "Position of the channels: last (NDHWC) or after the rows "
          "(NCDHW).",
-    choices=("NDHWC", "NCDHW"),
+    choices=("NDHWC", "NCDHW"), advanced=True
 )  # fmt: skip
 
 

@@ -45,6 +45,7 @@ class Setting:
         help: its meaning, as one sentence.
         section: its section in the inspector; empty for a setting with a separate editor.
         option: whether ``nodeflow train`` has an option for it.
+        advanced: whether few users change it (`Attr.advanced`).
     """
 
     name: str
@@ -55,11 +56,17 @@ class Setting:
     minimum: float | None
     section: str
     option: bool
+    advanced: bool
 
     @property
     def attr(self) -> Attr:
         """The setting as an attribute, which has a check and an editor."""
-        return Attr(self.name, self.kind, self.default, self.help, minimum=self.minimum)
+        return Attr(
+            *(self.name, self.kind, self.default, self.help),
+            minimum=self.minimum,
+            label=self.label,
+            advanced=self.advanced,
+        )
 
 
 def setting(
@@ -71,10 +78,11 @@ def setting(
     minimum: float | None = None,
     section: str = TRAINING,
     option: bool = False,
+    advanced: bool = False,
 ) -> Any:
     """Declare a setting. ``kind`` follows from the default unless that is None or a list."""
     kind = kind or type(default).__name__
-    metadata = {"setting": ("", kind, default, label, help, minimum, section, option)}
+    metadata = {"setting": ("", kind, default, label, help, minimum, section, option, advanced)}
     if isinstance(default, list):
         return dataclasses.field(default_factory=default.copy, metadata=metadata)
     return dataclasses.field(default=default, metadata=metadata)
@@ -112,20 +120,23 @@ class PlainSettings:
         "Seed of the initial values, the random ops and the order of the rows.",
         minimum=0,
         option=True,
+        advanced=True,
     )
-    shuffle: bool = setting(True, "Shuffle", "Shuffle the rows before each epoch.")
+    shuffle: bool = setting(True, "Shuffle", "Shuffle the rows before each epoch.", advanced=True)
     use_averages: bool = setting(
         False,
-        "Averages",
+        "Averaged weights",
         "Measure with the running means of the weights and end with them "
         "(the optimizer computes them if its average_decay is set).",
         option=True,
+        advanced=True,
     )
     allow_nonfinite: bool = setting(
         False,
         "Allow NaN",
         "Continue when the loss or a weight is infinite or not a number.",
         option=True,
+        advanced=True,
     )
     patience: int | None = setting(
         None,

@@ -76,7 +76,8 @@ class Attention(Composed):
         Attr("causal", "bool", False, "Queries do not attend to later keys."),
         Attr("scale", "float", None, "Factor of the scores; none: 1 / sqrt(d).", optional=True),
         Attr("soft_cap", "float", None, "Bound of the scores; none: no bound.", optional=True),
-        Attr("groups", "int", 1, "Query heads that share one head of keys and values.", minimum=1),
+        Attr("groups", "int", 1, "Query heads that share one head of keys and values.", minimum=1,
+             advanced=True),
         Attr("offset", "int", 0, "Keys before the first query's own, if causal.", minimum=0),
         Attr("show", "choice", "weights", "Stage that `scores` shows: products of queries and "
                                           "keys times scale, capped products, masked scores, or "

@@ -51,16 +51,22 @@ from nodeflow.ops.sliding_windows import (
 )
 
 GROUPS = Attr(
-    "groups", "int", 1, "Number of independent groups that channels are split into.", minimum=1
+    "groups",
+    "int",
+    1,
+    "Number of independent groups that channels are split into.",
+    minimum=1,
+    advanced=True,
 )
 FILTER_LAYOUT = Attr(
     "filter_layout", "choice", "HWIO", "Axis order of the filter: HWIO as in TensorFlow, OIHW as "
                                        "in PyTorch and ONNX.", choices=("HWIO", "OIHW"),
+                                       advanced=True
 )  # fmt: skip
 ATTRS = (
     Attr("strides", "ints", (1, 1), "Steps between windows: height and width, or one number."),
     PADDING,
-    Attr("dilations", "ints", (1, 1), "Distance between the elements of a window."),
+    Attr("dilations", "ints", (1, 1), "Distance between the elements of a window.", advanced=True),
     GROUPS,
     LAYOUT,
     PADS,

@@ -26,13 +26,14 @@ from nodeflow.ops.sliding_windows import LAYOUT_3D, PADDING, PADS, Windows
 ATTRS_3D = (
     Attr("strides", "ints", (1, 1, 1), "Steps between windows: one number, or one per axis."),
     PADDING,
-    Attr("dilations", "ints", (1, 1, 1), "Distance between the elements of a window."),
+    Attr("dilations", "ints", (1, 1, 1), "Distance between the elements of a window.",
+         advanced=True),
     GROUPS,
     LAYOUT_3D,
     PADS,
     Attr("filter_layout", "choice", "DHWIO", "Axis order of the filter: DHWIO as in TensorFlow, "
          "OIDHW as in PyTorch and ONNX.",
-         choices=("DHWIO", "OIDHW")),
+         choices=("DHWIO", "OIDHW"), advanced=True),
 )  # fmt: skip
 FILTER = Port("filter", "(depth, height, width, channels / groups, filters).", FLOATS, "T")
 

@@ -44,7 +44,7 @@ from nodeflow.ops.sliding_windows import (
 COUNTED = Attr(
     "counted", "choice", "image", "Range of the indices: an image with its channels (TensorFlow), "
          "the whole batch (ONNX), or one channel (plane, PyTorch).",
-    choices=("image", "batch", "plane"),
+    choices=("image", "batch", "plane"), advanced=True
 )  # fmt: skip
 INTEGERS = ("int64", "int32")
 
@@ -165,7 +165,7 @@ class AtPlaces(Op):
         PADS,
         COUNTED,
         Attr("output_sizes", "ints", None, "Sizes of the result along the spatial axes; none: as "
-             "the windows cover.", optional=True),
+             "the windows cover.", optional=True, advanced=True),
     )  # fmt: skip
     partner = ""
     """Id of the adjoint."""

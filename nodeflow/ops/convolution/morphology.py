@@ -41,7 +41,9 @@ class Dilation2D(Composed):
     attrs = (
         Attr("strides", "ints", (1, 1), "Steps between windows: height and width, or one number."),
         PADDING,
-        Attr("dilations", "ints", (1, 1), "Distance between the elements of a window."),
+        Attr(
+            "dilations", "ints", (1, 1), "Distance between the elements of a window.", advanced=True
+        ),
     )
 
     def windows(self, filter_: TensorType, **attrs: Any) -> Windows:

@@ -30,7 +30,7 @@ class AlongOneAxis(Composed):
     """Id of the 2-D op."""
     LAYOUT = Attr(
         "layout", "choice", "NWC", "Position of the channels: last (NWC) or after the rows (NCW).",
-        choices=("NWC", "NCW"),
+        choices=("NWC", "NCW"), advanced=True
     )  # fmt: skip
 
     def wide(self, attrs: Mapping[str, Any]) -> dict[str, Any]:
@@ -81,13 +81,14 @@ class Convolution1D(AlongOneAxis):
     attrs = (
         Attr("strides", "ints", (1,), "Steps between windows."),
         PADDING,
-        Attr("dilations", "ints", (1,), "Distance between the elements of a window."),
+        Attr("dilations", "ints", (1,), "Distance between the elements of a window.",
+             advanced=True),
         GROUPS,
         AlongOneAxis.LAYOUT,
         PADS,
         Attr("filter_layout", "choice", "WIO", "Axis order of the filter: WIO as in TensorFlow, "
              "OIW as in PyTorch and ONNX.",
-             choices=("WIO", "OIW")),
+             choices=("WIO", "OIW"), advanced=True),
     )  # fmt: skip
     inputs = (
         Port("x", "Series.", FLOATS, "T"),
@@ -161,7 +162,9 @@ class Pool1D(AlongOneAxis):
         Attr("strides", "ints", None, "Steps between windows; none: their size.", optional=True),
         POOL_PADDING,
         AlongOneAxis.LAYOUT,
-        Attr("dilations", "ints", (1,), "Distance between the elements of a window."),
+        Attr(
+            "dilations", "ints", (1,), "Distance between the elements of a window.", advanced=True
+        ),
         PADS,
         CEIL,
     )

@@ -38,18 +38,28 @@ PADDING = Attr(
          "(same).",
     choices=("same", "valid"),
 )  # fmt: skip
-CEIL = Attr("ceil_mode", "bool", False, "Add a last window that begins inside and ends outside.")
+CEIL = Attr(
+    "ceil_mode",
+    "bool",
+    False,
+    "Add a last window that begins inside and ends outside.",
+    advanced=True,
+)
 ATTRS = (
     SIZE,
     STRIDES,
     PADDING,
     LAYOUT,
-    Attr("dilations", "ints", (1, 1), "Distance between the elements of a window."),
+    Attr("dilations", "ints", (1, 1), "Distance between the elements of a window.", advanced=True),
     PADS,
     CEIL,
 )
 COUNT_BORDER = Attr(
-    "count_include_pad", "bool", False, "Count the zeros of the border, as PyTorch does."
+    "count_include_pad",
+    "bool",
+    False,
+    "Count the zeros of the border, as PyTorch does.",
+    advanced=True,
 )
 
 

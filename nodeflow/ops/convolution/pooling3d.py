@@ -27,7 +27,9 @@ ATTRS = (
     STRIDES,
     PADDING,
     LAYOUT_3D,
-    Attr("dilations", "ints", (1, 1, 1), "Distance between the elements of a window."),
+    Attr(
+        "dilations", "ints", (1, 1, 1), "Distance between the elements of a window.", advanced=True
+    ),
     PADS,
     CEIL,
 )

@@ -27,10 +27,10 @@ from nodeflow.ops.sliding_windows import (
 
 SIZES = (
     Attr("output_padding", "ints", (0,), "Elements added at the end of each axis, fewer than its "
-         "stride, as in PyTorch and ONNX."),
+         "stride, as in PyTorch and ONNX.", advanced=True),
     Attr("output_sizes", "ints", None, "Sizes of the result along the spatial axes, as in "
          "TensorFlow; none: they follow from strides and border.",
-         optional=True),
+         optional=True, advanced=True),
 )  # fmt: skip
 
 

@@ -141,7 +141,7 @@ class Dropout(Composed):
     attrs = (
         Attr("rate", "float", 0.5, "Share of dropped elements.", minimum=0, maximum=1),
         Attr("noise_shape", "shape", None, "Shape of the random numbers: 1 or the size of x for "
-             "each axis; none: the shape of x.", optional=True),
+             "each axis; none: the shape of x.", optional=True, advanced=True),
         SEED,
     )  # fmt: skip
 

@@ -21,13 +21,14 @@ from nodeflow.ops.inputs import full_shape
 from nodeflow.ops.runtime_attributes import SIZES, RuntimeAttributes, dims, has_later, shape_port
 
 SHAPE = Attr("shape", "shape", (2, 3), "Sizes.")
-DTYPE = Attr("dtype", "dtype", "float32", "Data type.", choices=FLOATS)
+DTYPE = Attr("dtype", "dtype", "float32", "Data type.", choices=FLOATS, advanced=True)
 SEED = Attr(
     "seed",
     "int",
     None,
     "Own seed: nodes with the same seed draw the same numbers; none: same as training.",
     optional=True,
+    advanced=True,
 )
 
 TRUNCATED_DEVIATION = 0.87962566103423978

@@ -168,8 +168,10 @@ def _attrs(axes: int, *, transposed: bool = False) -> tuple[Attr, ...]:
         "Depth, height and width of a filter, or one number for all.",
     )[axes - 1]
     rest = () if transposed else (
-        Attr("dilation_rate", "ints", (1,) * axes, "Distance between the elements of a window."),
-        Attr("groups", "int", 1, "Number of groups that channels are split into.", minimum=1),
+        Attr("dilation_rate", "ints", (1,) * axes, "Distance between the elements of a window.",
+             advanced=True),
+        Attr("groups", "int", 1, "Number of groups that channels are split into.", minimum=1,
+             advanced=True),
     )  # fmt: skip
     return (
         FILTERS,

@@ -27,7 +27,7 @@ from nodeflow.ops.layers.layer import (
 from nodeflow.ops.samples import values
 
 UNITS = Attr("units", "int", 64, "Number of units: the size of the output's last axis.", minimum=1)
-USE_BIAS = Attr("use_bias", "bool", True, "Add a bias.")
+USE_BIAS = Attr("use_bias", "bool", True, "Add a bias.", advanced=True)
 
 
 @register

@@ -36,7 +36,9 @@ class Embedding(Layer):
         Attr("input_dim", "int", 1000, "Number of vectors: the largest number + 1.", minimum=1),
         Attr("output_dim", "int", 64, "Size of a vector.", minimum=1),
         initializer_attr("embeddings_initializer", UNIFORM, "Initial vectors."),
-        Attr("dtype", "dtype", "float32", "Data type of the vectors.", choices=FLOATS),
+        Attr(
+            "dtype", "dtype", "float32", "Data type of the vectors.", choices=FLOATS, advanced=True
+        ),
         TRAINABLE,
         VERSION,
     )

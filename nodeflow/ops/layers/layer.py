@@ -25,7 +25,7 @@ ACTIVATIONS = (
 )
 ZEROS = {"op": "fill", "value": 0.0}
 ONES = {"op": "fill", "value": 1.0}
-TRAINABLE = Attr("trainable", "bool", True, "Let optimizers change its variables.")
+TRAINABLE = Attr("trainable", "bool", True, "Let optimizers change its variables.", advanced=True)
 VERSION = Attr(
     "version", "int", 1, "Version of the layer's formula; a file keeps the version it was made "
          "with.",
@@ -40,7 +40,7 @@ def activation_attr(default: str = "linear", doc: str = "Function of the result.
 
 def initializer_attr(name: str, default: Mapping[str, Any], doc: str) -> Attr:
     """Return an attribute for the initializer of a variable."""
-    return Attr(name, "initializer", dict(default), doc)
+    return Attr(name, "initializer", dict(default), doc, advanced=True)
 
 
 def activate(x: Tensor, activation: str) -> Tensor:

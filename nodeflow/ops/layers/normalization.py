@@ -28,9 +28,9 @@ from nodeflow.ops.samples import values
 from nodeflow.ops.training_mode import TRAINING, check_flag, training_flag
 
 AXIS = Attr("axis", "int", -1, "Axis of the features; its size must be known.")
-EPSILON = Attr("epsilon", "float", 1e-3, "Added to the variance.", minimum=0)
-CENTER = Attr("center", "bool", True, "Add NAME/beta at the end.")
-SCALE = Attr("scale", "bool", True, "Multiply by NAME/gamma.")
+EPSILON = Attr("epsilon", "float", 1e-3, "Added to the variance.", minimum=0, advanced=True)
+CENTER = Attr("center", "bool", True, "Add NAME/beta at the end.", advanced=True)
+SCALE = Attr("scale", "bool", True, "Multiply by NAME/gamma.", advanced=True)
 GAMMA = initializer_attr("gamma_initializer", ONES, "Initial gamma.")
 BETA = initializer_attr("beta_initializer", ZEROS, "Initial beta.")
 MOVING = (
@@ -121,7 +121,7 @@ class BatchNormalization(Normalizing):
         GAMMA,
         BETA,
         *MOVING,
-        Attr("unbiased", "bool", False, "Average variances divided by count - 1."),
+        Attr("unbiased", "bool", False, "Average variances divided by count - 1.", advanced=True),
         TRAINABLE,
         VERSION,
     )

@@ -28,7 +28,7 @@ from nodeflow.ops.samples import ROUNDED, values
 BIAS_INITIALIZER = initializer_attr("bias_initializer", ZEROS, "Initial bias.")
 UNIT_FORGET_BIAS = Attr(
     "unit_forget_bias", "bool", True, "Begin the bias of the forget gate at 1, the rest at 0; "
-    "otherwise all at 0.",
+    "otherwise all at 0.", advanced=True
 )  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from nodeflow.ops.base import register
 from nodeflow.ops.macro_ops import Optimizer, Updates
 from nodeflow.ops.training.update_rules import rate_attr
 
-START = Attr("initial_sum", "float", 0.1, "Initial sum of squares.", minimum=0)
+START = Attr("initial_sum", "float", 0.1, "Initial sum of squares.", minimum=0, advanced=True)
 PENALTIES = (
     Attr("l1", "float", 0.0, "Weight of the sum of absolute values.", minimum=0),
     Attr("l2", "float", 0.0, "Weight of the sum of squares.", minimum=0),

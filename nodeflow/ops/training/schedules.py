@@ -23,7 +23,7 @@ from nodeflow.ops.composed import Composed
 from nodeflow.ops.samples import values
 
 RATE = Attr("learning_rate", "float", 0.01, "Initial rate.", minimum=0)
-DTYPE = Attr("dtype", "dtype", "float32", "Data type.", choices=FLOATS)
+DTYPE = Attr("dtype", "dtype", "float32", "Data type.", choices=FLOATS, advanced=True)
 WARM_UP = Attr("warmup_steps", "int", 0, "First steps, in which the rate rises to it.", minimum=0)
 
 
@@ -189,8 +189,22 @@ class OneCycle(Schedule):
         Attr("learning_rate", "float", 0.1, "The highest rate.", minimum=0),
         steps_attr("Steps of the whole cycle."),
         Attr("rise", "float", 0.3, "Share of the steps in which it rises.", minimum=0, maximum=1),
-        Attr("start_divisor", "float", 25.0, "Highest rate divided by the first.", minimum=1),
-        Attr("end_divisor", "float", 1e4, "Highest rate divided by the last.", minimum=1),
+        Attr(
+            "start_divisor",
+            "float",
+            25.0,
+            "Highest rate divided by the first.",
+            minimum=1,
+            advanced=True,
+        ),
+        Attr(
+            "end_divisor",
+            "float",
+            1e4,
+            "Highest rate divided by the last.",
+            minimum=1,
+            advanced=True,
+        ),
         DTYPE,
     )
 

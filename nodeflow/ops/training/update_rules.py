@@ -23,11 +23,11 @@ def rate_attr(default: float) -> Attr:
 
 
 def share_attr(name: str, default: float, doc: str) -> Attr:
-    return Attr(name, "float", default, doc, minimum=0, maximum=1)
+    return Attr(name, "float", default, doc, minimum=0, maximum=1, advanced=True)
 
 
 def epsilon_attr(default: float) -> Attr:
-    return Attr("epsilon", "float", default, "Keeps the division finite.", minimum=0)
+    return Attr("epsilon", "float", default, "Keeps the division finite.", minimum=0, advanced=True)
 
 
 @register
@@ -59,7 +59,7 @@ class Momentum(Optimizer):
     attrs = (
         rate_attr(0.01),
         Attr("momentum", "float", 0.9, "Share of the velocity kept.", minimum=0),
-        Attr("nesterov", "bool", False, "Look ahead along the velocity."),
+        Attr("nesterov", "bool", False, "Look ahead along the velocity.", advanced=True),
         *Optimizer.COMMON,
     )
 
@@ -88,7 +88,7 @@ class AdaGrad(Optimizer):
     numbers = ("learning_rate", "epsilon")
     attrs = (
         rate_attr(0.01),
-        Attr("initial_sum", "float", 0.1, "Initial sum of squares.", minimum=0),
+        Attr("initial_sum", "float", 0.1, "Initial sum of squares.", minimum=0, advanced=True),
         epsilon_attr(0.0),
         *Optimizer.COMMON,
     )
@@ -122,8 +122,14 @@ class RMSProp(Optimizer):
         share_attr("rho", 0.9, "Share of the mean square kept."),
         Attr("momentum", "float", 0.0, "Share of the previous step kept.", minimum=0),
         epsilon_attr(1e-10),
-        Attr("centered", "bool", False, "Divide by the deviation instead of the length."),
-        Attr("initial_mean_square", "float", 1.0, "Initial mean square.", minimum=0),
+        Attr(
+            "centered",
+            "bool",
+            False,
+            "Divide by the deviation instead of the length.",
+            advanced=True,
+        ),
+        Attr("initial_mean_square", "float", 1.0, "Initial mean square.", minimum=0, advanced=True),
         *Optimizer.COMMON,
     )
 

@@ -72,6 +72,15 @@ class Settings:
         self._store.setValue("smoothing", float(value))
 
     @property
+    def shows_more(self) -> bool:
+        """Whether the inspector shows the settings that few users change."""
+        return bool(self._store.value("shows_more", False, bool))
+
+    @shows_more.setter
+    def shows_more(self, value: bool) -> None:
+        self._store.setValue("shows_more", value)
+
+    @property
     def edits_reach_training(self) -> bool:
         """Whether edits of an optimizer's numbers reach the training that runs."""
         return bool(self._store.value("edits_reach_training", True, bool))

@@ -1,11 +1,20 @@
-"""A row of the inspector: label, editor, error message, and a button that restores the default."""
+"""A row of the inspector: label, editor, error message, a menu, and a way back to the default."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtWidgets import QGridLayout, QToolButton, QWidget
+from PySide6.QtCore import QPoint, QSize, Qt, Signal, Slot
+from PySide6.QtGui import QContextMenuEvent, QMouseEvent
+from PySide6.QtWidgets import (
+    QGridLayout,
+    QLabel,
+    QLineEdit,
+    QMenu,
+    QPlainTextEdit,
+    QToolButton,
+    QWidget,
+)
 
 from nodeflow.document.model.records import plain, same
 from nodeflow.graph.declaration import Attr
@@ -13,7 +22,7 @@ from nodeflow.number_text import number
 from nodeflow.sweeps.specs import words as words_of
 from nodeflow.ui.core.plain_tips import plain_tip
 from nodeflow.ui.core.theme import SPACE, Theme, icon
-from nodeflow.ui.core.widgets import button, label, tool
+from nodeflow.ui.core.widgets import button, label
 from nodeflow.ui.inspector.editor import Editor, words
 from nodeflow.ui.inspector.editors import make_editor
 from nodeflow.ui.inspector.given_field import GivenField
@@ -22,6 +31,28 @@ LABEL_WIDTH = 76
 VARY = "Vary in a sweep…"
 MOST_TEXT = 26
 """Maximum length of the text below an editor that lists the values tried by a sweep."""
+
+
+class RowLabel(QLabel):
+    """The name of an attribute. A click opens the menu of its row.
+
+    ``menu_wanted(place)``: the user clicked it; ``place`` is on the screen.
+    """
+
+    menu_wanted = Signal(QPoint)
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        self.setProperty("role", "muted")
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        at = event.position().toPoint()
+        if event.button() == Qt.MouseButton.LeftButton and self.rect().contains(at):
+            self.menu_wanted.emit(self.mapToGlobal(self.rect().bottomLeft()))
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        self.menu_wanted.emit(event.globalPos())
 
 
 class AttrRow(QWidget):
@@ -53,10 +84,10 @@ class AttrRow(QWidget):
         self._refused = ""
         self._problem = ""
         self.title = title or attr.label or words(attr.name)
-        self.label = label(self.title, "muted")
+        self.label = RowLabel(self.title)
         self.label.setBuddy(self.editor.focus_widget())
         for widget in (self.label, self.editor):
-            widget.setToolTip(_tooltip(attr))
+            widget.setToolTip(_tooltip(attr, "Click for its menu" if widget is self.label else ""))
             widget.setAccessibleDescription(attr.doc)
         self.editor.focus_widget().setAccessibleName(self.title)
         self.editor.focus_widget().setAccessibleDescription(attr.doc)
@@ -78,16 +109,21 @@ class AttrRow(QWidget):
         self.given.setAccessibleDescription(attr.doc)
         self.given.clicked.connect(self.source_wanted)
         self.given.hide()
-        self.vary: QToolButton | None = None
+        self.can_vary = False
+        self._stays = False
+        """Whether the row had something to show, so that it does not vanish under the pointer."""
         self.varied = button("", "link", self._on_vary)
         self.varied.setProperty("flush", "true")
         self.varied.hide()
-        self._theme = theme
         self._place()
         self.editor.edited.connect(self._on_edited)
         self.editor.refused.connect(self._on_refused)
         self.editor.finished.connect(self.finished)
         self._reset.clicked.connect(self._on_reset)
+        self.label.menu_wanted.connect(self._open_menu)
+        field = self.editor.focus_widget()
+        field.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        field.customContextMenuRequested.connect(self._open_field_menu)
 
     @property
     def message(self) -> str:
@@ -124,28 +160,61 @@ class AttrRow(QWidget):
         self.editor.setHidden(bool(name))
         self.given.setVisible(bool(name))
         self._reset.setVisible(self._is_set and not name)
-        if self.vary is not None:
-            self.vary.setVisible(not name)
+
+    def fold(self, is_open: bool) -> bool:
+        """Hide an advanced attribute while *More* is closed, unless it has something to show.
+
+        Return whether the row is shown.
+        """
+        needed = self._is_set or self.is_given or bool(self.message) or bool(self.varied.text())
+        self._stays = not is_open and (self._stays or needed)
+        shown = is_open or self._stays or not self.attr.advanced
+        self.setVisible(shown)
+        return shown
+
+    def unfold(self) -> None:
+        """Show the row even while *More* is closed, because the user was led to it."""
+        self._stays = True
+        self.show()
 
     def offer_vary(self) -> None:
-        """Add a button that lets the attribute vary in sweeps."""
-        self.vary = tool("sliders-horizontal", VARY, self._theme, "ink_faint")
-        self.vary.setAccessibleName(f"Vary {self.title}")
-        self.vary.clicked.connect(self._on_vary)
-        if self.editor.wide:
-            self._grid.addWidget(self.vary, 0, 1, Qt.AlignmentFlag.AlignRight)
-        else:
-            self._grid.addWidget(self.vary, 0, 3)
+        """Let the attribute vary in sweeps, by the menu of the row."""
+        self.can_vary = True
+
+    def fill_menu(self, menu: QMenu) -> None:
+        """Add the entries of the row: vary it in a sweep, restore the default."""
+        if self.can_vary and not self.is_given:
+            menu.addAction(VARY, self._on_vary)
+        menu.addAction("Back to the default", self._on_reset).setEnabled(
+            self._is_set and not self.is_given
+        )
+
+    @Slot(QPoint)
+    def _open_menu(self, place: QPoint) -> None:
+        self._pop_up(QMenu(self), place)
+
+    @Slot(QPoint)
+    def _open_field_menu(self, at: QPoint) -> None:
+        """Open the editor's own menu, if it has one, with the entries of the row."""
+        field = self.editor.focus_widget()
+        has_menu = isinstance(field, (QLineEdit, QPlainTextEdit))
+        menu = field.createStandardContextMenu() if has_menu else QMenu(self)
+        if has_menu:
+            menu.addSeparator()
+        self._pop_up(menu, field.mapToGlobal(at))
+
+    def _pop_up(self, menu: QMenu, place: QPoint) -> None:
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.fill_menu(menu)
+        menu.popup(place)
 
     def show_varied(self, text: str) -> None:
         """Show the values that sweeps try; empty if they do not vary the attribute."""
-        if self.vary is None:
+        if not self.can_vary:
             return
-        role = "accent" if text else "ink_faint"
-        self.vary.setIcon(icon("sliders-horizontal", self._theme, role, 14))
         tried = words_of(text)
         short = tried if len(tried) <= MOST_TEXT else f"{tried[: MOST_TEXT - 1]}…"
-        self.varied.setText(f"Sweep: {short}")
+        self.varied.setText(f"Sweep: {short}" if text else "")
         self.varied.setToolTip(plain_tip(tried))
         self.varied.setVisible(bool(text))
 
@@ -153,7 +222,7 @@ class AttrRow(QWidget):
         self.vary_wanted.emit(self.attr.name)
 
     def _place(self) -> None:
-        grid = self._grid = QGridLayout(self)
+        grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setHorizontalSpacing(SPACE[1])
         grid.setVerticalSpacing(SPACE[1])
@@ -192,13 +261,14 @@ class AttrRow(QWidget):
         self._message.setVisible(bool(self.message))
 
 
-def _tooltip(attr: Attr) -> str:
+def _tooltip(attr: Attr, hint: str) -> str:
     doc = attr.doc or attr.label or words(attr.name)
     limits = []
+    note = f"<br><i>{hint}</i>" if hint else ""
     if attr.minimum is not None:
         limits.append(f"at least {number(attr.minimum)}")
     if attr.maximum is not None:
         limits.append(f"at most {number(attr.maximum)}")
     more = f"<br><i>{' and '.join(limits)}</i>" if limits else ""
     text = doc.replace("&", "&amp;").replace("<", "&lt;")
-    return f"<div style='width:240px'>{text}{more}</div>"
+    return f"<div style='width:240px'>{text}{more}{note}</div>"

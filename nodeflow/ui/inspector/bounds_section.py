@@ -19,6 +19,7 @@ from nodeflow.ui.inspector.text_editors import TextEditor
 BOUNDS = Attr(
     "bounds", "string", "",
     "Training ends at the first step with a value outside: -1 to 1, at least 0, at most 100.",
+    label="Allowed values", advanced=True,
 )  # fmt: skip
 
 
@@ -29,6 +30,7 @@ class BoundsSection(Section):
         super().__init__()
         self._workspace, self._node = workspace, node
         self.row = AttrRow(BOUNDS, theme, TextEditor(BOUNDS, theme, parsing.bounds, empty="none"))
+        self._applies = False
         self.row.edited.connect(self._on_edited)
         self.row.reset.connect(self._on_reset)
         self.add(self.row)
@@ -37,8 +39,14 @@ class BoundsSection(Section):
     def show_record(self, record: NodeRecord) -> None:
         """Show the bounds of the node."""
         types = (self._workspace.analysis.out_types(self._node) or {}).values()
-        self.setVisible(is_bounded(record) or any(map(can_bound, types)))
+        self._applies = is_bounded(record) or any(map(can_bound, types))
         self.row.set_value(bounds_text(record), is_bounded(record))
+
+    def fold(self, is_open: bool) -> bool:
+        """Hide the row while *More* is closed, unless it is set. Return whether *More* has it."""
+        shown = self.row.fold(is_open)
+        self.setVisible(self._applies and shown)
+        return self._applies
 
     def _on_edited(self, _: str, value: Any) -> None:
         if self._node in self._workspace.document.nodes:

@@ -39,6 +39,7 @@ class StoppingRows(QWidget):
         self.switch = AttrRow(SWITCH, theme)
         self.switch.edited.connect(self._on_switched)
         self.rows: dict[str, AttrRow] = {}
+        self._stays = False
         self._more = QWidget()
         inner = QVBoxLayout(self._more)
         inner.setContentsMargins(0, 0, 0, 0)
@@ -89,6 +90,11 @@ class StoppingRows(QWidget):
         self.node.addItem(record.name if record else "the loss", watched["node"])
         self.split.setCurrentIndex(max(0, self.split.findData(watched["split"])))
         self.goal.setCurrentIndex(self.goal.findData(watched["goal"]))
+
+    def fold(self, is_open: bool) -> None:
+        """Hide the settings while *More* is closed, unless early stopping is on."""
+        self._stays = not is_open and (self._stays or self._more.isVisibleTo(self))
+        self.setVisible(is_open or self._stays)
 
     def _watched(self, settings: TrainingSettings | None = None) -> dict[str, Any]:
         """Return node, split and goal, with defaults for missing entries of the document."""

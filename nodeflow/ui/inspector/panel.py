@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from PySide6.QtCore import QEvent, Qt, Signal
+from PySide6.QtCore import QEvent, Qt, Signal, Slot
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QApplication, QScrollArea, QVBoxLayout, QWidget
 
@@ -42,6 +42,7 @@ from nodeflow.ui.inspector.dataset_section import DatasetSection
 from nodeflow.ui.inspector.focus_keeper import kept_focus
 from nodeflow.ui.inspector.formula import FormulaSection
 from nodeflow.ui.inspector.frame_color import FrameColorEditor
+from nodeflow.ui.inspector.more import More, MoreButton
 from nodeflow.ui.inspector.plot_toggle import PlotToggle
 from nodeflow.ui.inspector.sections import (
     AttributesSection,
@@ -75,10 +76,10 @@ class Page(QWidget):
     signature: tuple
     """The inputs that the page was made for. Another signature needs another page."""
 
-    def __init__(self, parent: QWidget, workspace: Workspace, theme: Theme) -> None:
+    def __init__(self, parent: QWidget, workspace: Workspace, theme: Theme, more: More) -> None:
         # giving a page its parent later would make Qt style all of it again
         super().__init__(parent)
-        self.workspace, self.theme = workspace, theme
+        self.workspace, self.theme, self.more = workspace, theme, more
         self.body = QVBoxLayout(self)
         self.body.setContentsMargins(SPACE[3], SPACE[2], SPACE[3], SPACE[4])
         self.body.setSpacing(SPACE[4])
@@ -89,14 +90,17 @@ class Page(QWidget):
     def show_values(self, values: Mapping[str, Preview]) -> None:
         """Show live values, given by tensor name. Most pages show none."""
 
+    def fold(self) -> None:
+        """Hide advanced settings while *More* is closed. Most pages have none."""
+
 
 class NodePage(Page):
     """The page of one node."""
 
     def __init__(
-        self, parent: QWidget, workspace: Workspace, theme: Theme, record: NodeRecord
+        self, parent: QWidget, workspace: Workspace, theme: Theme, more: More, record: NodeRecord
     ) -> None:
-        super().__init__(parent, workspace, theme)
+        super().__init__(parent, workspace, theme, more)
         self.node = record.id
         self.op = workspace.declaration(record)
         self.name = NameSection(workspace, record, self.op, theme)
@@ -134,10 +138,6 @@ class NodePage(Page):
             self.draw = button("Draw a picture…", "", draw)
             self.draw.setToolTip("Feed a drawing from the sketch pad")
             self.body.addWidget(self.draw)
-        if self.subgraph is not None:
-            self.body.addWidget(self.subgraph)
-        if can_expand(workspace.document, record.id) and not workspace.document.locked:
-            self.body.addWidget(self._make_inside())
         if is_optimizer(record.op) and not workspace.document.locked:
             self.training = TrainingSection(workspace, theme)
             self.training.vary_wanted.connect(self.vary_wanted)
@@ -149,6 +149,12 @@ class NodePage(Page):
             self.body.addWidget(self.bounds)
             self.place = DeviceSection(workspace, record.id, theme)
             self.body.addWidget(self.place)
+        self.more_button = MoreButton(more, theme)
+        self.body.addWidget(self.more_button, 0, Qt.AlignmentFlag.AlignLeft)
+        if self.subgraph is not None:
+            self.body.addWidget(self.subgraph)
+        if can_expand(workspace.document, record.id) and not workspace.document.locked:
+            self.body.addWidget(self._make_inside())
         self.body.addWidget(self.ports)
         self.formula = FormulaSection(workspace, record.id, theme)
         self.body.addWidget(self.formula)
@@ -173,7 +179,7 @@ class NodePage(Page):
         if self.about is not None and self.op is not None:
             self.about.show_op(self.op)
         rows = {**self.attributes.attr_rows, **({"source": self.source} if self.source else {})}
-        inline = [p for p in problems if p.port in rows and rows[p.port].isVisibleTo(self)]
+        inline = [p for p in problems if p.port in rows]
         self.name.show_record(record)
         self.stop.setVisible(has_breakpoint(record))
         self.plotted.show_record(record)
@@ -203,6 +209,12 @@ class NodePage(Page):
             self.bounds.show_record(record)
         self.ports.show_ports()
         self.formula.refresh()
+        self.fold()
+
+    def fold(self) -> None:
+        parts = (self.attributes, self.training, self.bounds, self.place)
+        has_more = [part.fold(self.more.is_open) for part in parts if part is not None]
+        self.more_button.setVisible(any(has_more))
 
     def show_values(self, values: Mapping[str, Preview]) -> None:
         self.attributes.show_values(values)
@@ -287,8 +299,10 @@ def signature_of(op: NodeDeclaration | None) -> tuple:
 class FramePage(Page):
     """The page of a frame: heading, note and colour."""
 
-    def __init__(self, parent: QWidget, workspace: Workspace, theme: Theme, frame_id: str) -> None:
-        super().__init__(parent, workspace, theme)
+    def __init__(
+        self, parent: QWidget, workspace: Workspace, theme: Theme, more: More, frame_id: str
+    ) -> None:
+        super().__init__(parent, workspace, theme, more)
         self.frame = frame_id
         section = Section("FRAME")
         self.rows: dict[str, AttrRow] = {}
@@ -331,8 +345,8 @@ class GraphPage(Page):
 
     signature = ("graph",)
 
-    def __init__(self, parent: QWidget, workspace: Workspace, theme: Theme) -> None:
-        super().__init__(parent, workspace, theme)
+    def __init__(self, parent: QWidget, workspace: Workspace, theme: Theme, more: More) -> None:
+        super().__init__(parent, workspace, theme, more)
         self._title = label("", "title")
         self._counts = label("", "muted", wrap=True)
         self._hint = label("", "muted", wrap=True)
@@ -353,8 +367,13 @@ class GraphPage(Page):
             self.training = TrainingSection(workspace, theme)
             self.training.vary_wanted.connect(self.vary_wanted)
             self.body.addWidget(self.training)
+            self.body.addWidget(MoreButton(more, theme), 0, Qt.AlignmentFlag.AlignLeft)
         self.body.addStretch(1)
         self.refresh()
+
+    def fold(self) -> None:
+        if self.training is not None:
+            self.training.fold(self.more.is_open)
 
     def refresh(self) -> None:
         document = self.workspace.document
@@ -371,6 +390,7 @@ class GraphPage(Page):
         self._hint.setText("Select a node to see and change it here." if document.nodes else empty)
         if self.training is not None:
             self.training.refresh()
+        self.fold()
 
 
 class DerivedPage(Page):
@@ -378,8 +398,8 @@ class DerivedPage(Page):
 
     signature = ("derived",)
 
-    def __init__(self, parent: QWidget, workspace: Workspace, theme: Theme) -> None:
-        super().__init__(parent, workspace, theme)
+    def __init__(self, parent: QWidget, workspace: Workspace, theme: Theme, more: More) -> None:
+        super().__init__(parent, workspace, theme, more)
         document = workspace.document
         assert isinstance(document, Expansion)
         section = Section()
@@ -405,9 +425,14 @@ class ManyPage(Page):
     """The page of several selected nodes."""
 
     def __init__(
-        self, parent: QWidget, workspace: Workspace, theme: Theme, ids: tuple[str, ...]
+        self,
+        parent: QWidget,
+        workspace: Workspace,
+        theme: Theme,
+        more: More,
+        ids: tuple[str, ...],
     ) -> None:
-        super().__init__(parent, workspace, theme)
+        super().__init__(parent, workspace, theme, more)
         self.ids = ids
         self.body.addWidget(label(f"{len(ids)} selected", "title"))
         names = [workspace.document.nodes[i].name for i in ids if i in workspace.document.nodes]
@@ -446,6 +471,7 @@ class Inspector(QScrollArea):
         super().__init__(parent)
         self._workspace, self._theme = workspace, themes.theme
         self._page: Page | None = None
+        self._more = More()
         self.training_folders: Sequence[TrainingFolder] = ()
         """Shown with the training settings."""
         self.live_values: Callable[[], Mapping[str, Preview]] = dict
@@ -472,6 +498,12 @@ class Inspector(QScrollArea):
 
     def set_theme(self, theme: Theme) -> None:
         self._theme = theme
+        self.rebuild()
+
+    def set_more(self, more: More) -> None:
+        """Use a switch for advanced settings that is shared and remembered."""
+        self._more = more
+        more.switched.connect(self._on_more)
         self.rebuild()
 
     def show_values(self) -> None:
@@ -519,7 +551,8 @@ class Inspector(QScrollArea):
             files = TrainingFilesSection(folder, self._theme)
             action = folder.kind.fields["action"]
             files.choose_requested.connect(partial(self.action_requested.emit, action))
-            training.add(files)
+            training.add_files(files)
+        self._page.fold()
         self.show_values()
         self._pages.addWidget(self._page)
         self._page.show()
@@ -557,6 +590,7 @@ class Inspector(QScrollArea):
         row = getattr(getattr(self._page, "attributes", None), "attr_rows", {}).get(name)
         if row is None:
             return False
+        row.unfold()
         row.focus_widget.setFocus()
         return True
 
@@ -583,7 +617,7 @@ class Inspector(QScrollArea):
 
     def _make_page(self) -> Page:
         ids, document = self._selected_ids(), self._workspace.document
-        context = self._holder, self._workspace, self._theme
+        context = self._holder, self._workspace, self._theme, self._more
         if not ids and document.locked:
             return DerivedPage(*context)
         if not ids:
@@ -602,6 +636,11 @@ class Inspector(QScrollArea):
         others = any(e.table != "node" for e in change.edits)
         if others or change.flags_nodes or not change.only_moves:
             self.refresh()
+
+    @Slot()
+    def _on_more(self) -> None:
+        if self._page is not None:
+            self._page.fold()
 
     def _on_analysed(self, ids: set[str]) -> None:
         if ids & set(self._selected_ids()):

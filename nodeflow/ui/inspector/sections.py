@@ -262,7 +262,7 @@ class DeviceNote(RemovableNote):
 DEVICE = Attr(
     "device", "string", "",
     "Where the node is to be computed: gpu:0 or cpu:0. The file keeps it; the engine computes on "
-    "the CPU.",
+    "the CPU.", advanced=True,
 )  # fmt: skip
 
 
@@ -284,12 +284,22 @@ class DeviceSection(Section):
         device = device_of(record)
         self.row.set_value(device, bool(device))
 
+    def fold(self, is_open: bool) -> bool:
+        """Hide the row while *More* is closed, unless it is set. Return whether *More* has it."""
+        self.setVisible(self.row.fold(is_open))
+        return True
+
     def _on_edited(self, _: str, value: str) -> None:
         if self._node in self._workspace.document.nodes:
             set_device(self._workspace.document, [self._node], value)
 
     def _on_reset(self, _: str) -> None:
         self._on_edited("", "")
+
+
+def in_order(attrs: tuple[Attr, ...]) -> tuple[Attr, ...]:
+    """Return attributes in their order, with the advanced ones last."""
+    return tuple(sorted(attrs, key=lambda attr: attr.advanced))
 
 
 class AttributesSection(Section):
@@ -316,9 +326,14 @@ class AttributesSection(Section):
 
     def show_attrs(self, attrs: tuple[Attr, ...]) -> None:
         """Show a row for each of these attributes. Keep existing rows, with their typed text."""
-        if tuple(row.attr for row in self.attr_rows.values()) != attrs:
-            self._replace_rows(attrs)
-        self.setVisible(bool(attrs))
+        if tuple(row.attr for row in self.attr_rows.values()) != in_order(attrs):
+            self._replace_rows(in_order(attrs))
+
+    def fold(self, is_open: bool) -> bool:
+        """Hide advanced attributes while *More* is closed. Return whether *More* has some."""
+        shown = [row.fold(is_open) for row in self.attr_rows.values()]
+        self.setVisible(any(shown))
+        return any(row.attr.advanced for row in self.attr_rows.values())
 
     def _replace_rows(self, attrs: tuple[Attr, ...]) -> None:
         rows = {}

@@ -24,6 +24,7 @@ from nodeflow.document.edit import commands
 from nodeflow.document.edit.sweep_settings import TRAINING as TRAINING_PATH
 from nodeflow.document.edit.sweep_settings import varied
 from nodeflow.document.model.names import natural_key
+from nodeflow.host.messages.values import SPLIT_WORDS
 from nodeflow.ops.objectives.metric_state import Accumulating
 from nodeflow.train.settings import TRAINING, in_section
 from nodeflow.ui.core.theme import SPACE, Theme, icon
@@ -34,6 +35,7 @@ from nodeflow.ui.inspector.early_stopping import StoppingRows
 from nodeflow.ui.inspector.editors import QuietCombo
 from nodeflow.ui.inspector.node_combo import NodeCombo
 from nodeflow.ui.inspector.sections import Section
+from nodeflow.ui.inspector.training_files import TrainingFilesSection
 
 BY_ITSELF = (
     "Measured by default, because the graph has this node: on the test rows, else on the "
@@ -53,13 +55,18 @@ class TrainingSection(Section):
         super().__init__("TRAINING")
         self._workspace, self._theme = workspace, theme
         self.setting_rows: dict[str, AttrRow] = {}
+        self._files: list[TrainingFilesSection] = []
+        self._is_open = False
         for setting in in_section(TRAINING):
-            row = AttrRow(setting.attr, theme, title=setting.label)
+            row = AttrRow(setting.attr, theme)
             row.edited.connect(self._on_edited)
             row.reset.connect(self._on_reset)
             row.finished.connect(self._on_finished)
             self.setting_rows[setting.name] = row
-            self.add(row)
+        advanced = [row for row in self.setting_rows.values() if row.attr.advanced]
+        for row in self.setting_rows.values():
+            if row not in advanced:
+                self.add(row)
         self.add(label("METRICS", "section"))
         self._metrics = QVBoxLayout()
         self._metrics.setSpacing(SPACE[1])
@@ -70,6 +77,8 @@ class TrainingSection(Section):
         self.add_button = button("Add a metric", "link", self._on_add)
         self.add_button.setProperty("flush", "true")
         self.add(self.add_button)
+        for row in advanced:
+            self.add(row)
         self.stopping = StoppingRows(workspace, theme, self._scalars)
         self.add(self.stopping)
         for row in (*self.setting_rows.values(), *self.stopping.rows.values()):
@@ -90,10 +99,27 @@ class TrainingSection(Section):
         self.stopping.refresh(settings)
         metrics = self._metric_list()
         names = [scoped_name(self._workspace.root, m["node"]) for m in metrics]
-        content = (metrics, names, stored.get("metrics") is None)
+        by_itself = stored.get("metrics") is None
+        content = (metrics, names, by_itself, self._is_open)
         if content != self._shown:
             self._shown = content
-            self._fill_metrics(metrics)
+            self._fill_metrics(metrics, by_itself and not self._is_open)
+
+    def add_files(self, files: TrainingFilesSection) -> None:
+        """Add the choice of a folder in which trainings write files for another program."""
+        self._files.append(files)
+        self.add(files)
+
+    def fold(self, is_open: bool) -> bool:
+        """Hide advanced settings while *More* is closed. Return whether *More* has some."""
+        for row in self.setting_rows.values():
+            row.fold(is_open)
+        for part in (self.stopping, *self._files):
+            part.fold(is_open)
+        if is_open != self._is_open:
+            self._is_open = is_open
+            self.refresh()
+        return True
 
     def _measurable(self) -> list[tuple[str, str]]:
         """Return paths and names of this graph's nodes that can be metrics: scalars and tables."""
@@ -119,13 +145,23 @@ class TrainingSection(Section):
                 found.append((path + record.id, self._workspace.full_name(record.name)))
         return sorted(found, key=lambda pair: natural_key(pair[1]))
 
-    def _fill_metrics(self, metrics: list[dict[str, Any]]) -> None:
+    def _fill_metrics(self, metrics: list[dict[str, Any]], in_words: bool) -> None:
+        """Show the metrics: as fields, or in words as long as the user has chosen none."""
         clear(self._metrics)
         self.add_button.setText("Add another metric" if metrics else "Add a metric")
         for index, metric in enumerate(metrics):
-            self._metrics.addWidget(self._metric_row(index, metric))
+            self._metrics.addWidget(
+                self._in_words(metric) if in_words else self._metric_row(index, metric)
+            )
         if not metrics:
             self._metrics.addWidget(label("No metrics yet: only the loss is recorded.", "caption"))
+
+    def _in_words(self, metric: dict[str, Any]) -> QWidget:
+        name = scoped_name(self._workspace.root, metric["node"])
+        split = metric.get("split", "test")
+        result = label(f"{name}, on {SPLIT_WORDS.get(split, split)} rows")
+        result.setToolTip(BY_ITSELF)
+        return result
 
     def _metric_row(self, index: int, metric: dict[str, Any]) -> QWidget:
         node, split = NodeCombo(self._measurable), QuietCombo()

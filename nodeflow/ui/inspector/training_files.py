@@ -41,6 +41,10 @@ class TrainingFilesSection(Section):
         folder.changed.connect(self.refresh)
         self.refresh()
 
+    def fold(self, is_open: bool) -> None:
+        """Hide the section while *More* is closed, unless a folder is chosen."""
+        self.setVisible(is_open or bool(self._folder.path))
+
     @Slot()
     def refresh(self) -> None:
         """Show the current folder."""

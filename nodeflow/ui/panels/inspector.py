@@ -5,6 +5,7 @@ from __future__ import annotations
 from PySide6.QtWidgets import QStackedWidget
 
 from nodeflow.ui.inspector import Inspector
+from nodeflow.ui.inspector.more import More
 from nodeflow.ui.panels.panel import LatePanel, PanelContext, PanelSpec, Place
 from nodeflow.ui.popups.vary_dialog import VaryDialog
 
@@ -34,6 +35,9 @@ def _make(context: PanelContext) -> InspectorPanel:
     inspector = Inspector(context.workspace, context.themes)
     inspector.training_folders = context.training_folders
     panel = InspectorPanel(inspector, pages.expansion.inspector)
+    more = More(context.settings)
+    for each in (inspector, pages.expansion.inspector):
+        each.set_more(more)
     inspector.live_values = lambda: context.run.values
     inspector.show_values()
     context.run.values_changed.connect(inspector.show_values)

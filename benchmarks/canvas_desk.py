@@ -31,7 +31,7 @@ from nodeflow.document.model.records import NodeRecord, Wire
 from nodeflow.host.evaluation.previews import make_preview
 from nodeflow.ui.app import make_window
 from nodeflow.ui.canvas import CanvasView
-from nodeflow.ui.core.settings import Settings
+from nodeflow.ui.core.state.user_settings import Settings
 
 OPS = ("add", "multiply", "subtract", "maximum")
 HUB_WIRES = 500

@@ -21,9 +21,9 @@ import nodeflow.ui  # noqa: F401  before the first Qt call: see there
 from PySide6.QtWidgets import QApplication
 
 from nodeflow.ui.app import make_application
-from nodeflow.ui.core.stylesheet import apply_theme
-from nodeflow.ui.core.theme import LIGHT
-from nodeflow.ui.core.theme_manager import ThemeManager
+from nodeflow.ui.core.theming.stylesheet import apply_theme
+from nodeflow.ui.core.theming.theme import LIGHT
+from nodeflow.ui.core.theming.theme_manager import ThemeManager
 from nodeflow.ui.panels.plots.arrangement import Arrangement, PlotPlace
 from nodeflow.ui.panels.plots.curve import LOSS, Curve
 

@@ -39,7 +39,7 @@ from nodeflow.host.client import EngineClient
 from nodeflow.resources import example
 from nodeflow.train import events
 from nodeflow.ui.app import make_window
-from nodeflow.ui.core.settings import Settings
+from nodeflow.ui.core.state.user_settings import Settings
 
 PATIENCE = 60.0
 VIEWS: dict[str, dict[str, str]] = {

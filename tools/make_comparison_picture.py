@@ -19,7 +19,7 @@ from nodeflow.document.io import flow
 from nodeflow.document.model.document import Document
 from nodeflow.resources import example
 from nodeflow.ui.app import make_window
-from nodeflow.ui.core.settings import Settings
+from nodeflow.ui.core.state.user_settings import Settings
 
 SIZE = QSize(1280, 720)
 LOOKED_AT = "hidden"

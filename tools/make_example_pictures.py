@@ -21,7 +21,7 @@ from PySide6.QtWidgets import QToolButton
 
 from nodeflow.resources import example
 from nodeflow.ui.app import make_window
-from nodeflow.ui.core.settings import Settings
+from nodeflow.ui.core.state.user_settings import Settings
 from nodeflow.ui.panels.training import TrainingPanel
 from nodeflow.ui.panels.viewer import ViewerPanel
 from nodeflow.ui.window.main_window import MainWindow

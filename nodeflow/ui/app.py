@@ -16,12 +16,12 @@ from nodeflow.paths import home, home_notice
 from nodeflow.resources import resource
 from nodeflow.ui.controllers.training.resume_offer import offer_resume
 from nodeflow.ui.controllers.viewing.theme_actions import chosen_theme
-from nodeflow.ui.core.engine.client import ClientFactory, engine_client
+from nodeflow.ui.core.concurrency.gui_gc import collect_here
+from nodeflow.ui.core.engine_link.client_interface import ClientFactory, engine_client
 from nodeflow.ui.core.error_handler import ErrorHandler, crash_file
-from nodeflow.ui.core.gui_gc import collect_here
-from nodeflow.ui.core.settings import Settings
-from nodeflow.ui.core.stylesheet import apply_theme, styled_at_once
-from nodeflow.ui.core.theme import font_families
+from nodeflow.ui.core.state.user_settings import Settings
+from nodeflow.ui.core.theming.stylesheet import apply_theme, styled_at_once
+from nodeflow.ui.core.theming.theme import font_families
 from nodeflow.ui.window.main_window import MainWindow
 
 IDLE_MS = 1500

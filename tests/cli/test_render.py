@@ -10,7 +10,7 @@ from PySide6.QtGui import QImage
 
 import nodeflow as nf
 from nodeflow.resources import example
-from nodeflow.ui.core.theme import LIGHT
+from nodeflow.ui.core.theming.theme import LIGHT
 
 
 @pytest.mark.thorough

@@ -22,8 +22,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 def qapp():
     """The application as the program makes it: our style and fonts."""
     from nodeflow.ui.app import make_application
-    from nodeflow.ui.core.stylesheet import apply_theme
-    from nodeflow.ui.core.theme import LIGHT
+    from nodeflow.ui.core.theming.stylesheet import apply_theme
+    from nodeflow.ui.core.theming.theme import LIGHT
 
     app = make_application()
     apply_theme(app, LIGHT)
@@ -72,7 +72,7 @@ def embedded_digits(tmp_path: Path, monkeypatch) -> None:
 
 @pytest.fixture
 def settings(tmp_path: Path):
-    from nodeflow.ui.core.settings import Settings
+    from nodeflow.ui.core.state.user_settings import Settings
 
     return Settings(tmp_path / "window.ini")
 

@@ -202,9 +202,9 @@ def first_hour(newcomer: Newcomer, flowers: Path, houses: Path, more: Path) -> I
 
 def main(folder: Path, theme: str, size: str) -> None:
     from nodeflow.ui.app import make_application, make_window
-    from nodeflow.ui.core.settings import Settings
-    from nodeflow.ui.core.stylesheet import apply_theme
-    from nodeflow.ui.core.theme import THEMES
+    from nodeflow.ui.core.state.user_settings import Settings
+    from nodeflow.ui.core.theming.stylesheet import apply_theme
+    from nodeflow.ui.core.theming.theme import THEMES
 
     sys.path.insert(0, str(Path(__file__).parents[2]))
     from tests import own_data

@@ -21,9 +21,9 @@ PATIENCE_MS = 120_000
 
 def main(folder: Path, theme: str) -> None:
     from nodeflow.ui.app import make_application, make_window
-    from nodeflow.ui.core.settings import Settings
-    from nodeflow.ui.core.stylesheet import apply_theme
-    from nodeflow.ui.core.theme import THEMES
+    from nodeflow.ui.core.state.user_settings import Settings
+    from nodeflow.ui.core.theming.stylesheet import apply_theme
+    from nodeflow.ui.core.theming.theme import THEMES
 
     application = make_application()
     apply_theme(application, THEMES[theme])

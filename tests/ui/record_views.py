@@ -72,9 +72,9 @@ def select(window, name: str) -> None:
 
 def main(folder: Path, theme: str, size: str) -> None:
     from nodeflow.ui.app import make_application, make_window
-    from nodeflow.ui.core.settings import Settings
-    from nodeflow.ui.core.stylesheet import apply_theme
-    from nodeflow.ui.core.theme import THEMES
+    from nodeflow.ui.core.state.user_settings import Settings
+    from nodeflow.ui.core.theming.stylesheet import apply_theme
+    from nodeflow.ui.core.theming.theme import THEMES
 
     application = make_application()
     apply_theme(application, THEMES[theme])

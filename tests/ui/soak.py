@@ -123,7 +123,7 @@ class Session:
     def __init__(self, folder: Path, seed: int, rest_s: float) -> None:
         from nodeflow.ui.app import make_window
         from nodeflow.ui.core.error_handler import ErrorHandler
-        from nodeflow.ui.core.settings import Settings
+        from nodeflow.ui.core.state.user_settings import Settings
         from nodeflow.ui.popups import dialogs
 
         dialogs.ask_unsaved_weights = lambda *_: dialogs.DISCARD

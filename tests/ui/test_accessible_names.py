@@ -32,7 +32,7 @@ from nodeflow.resources import example
 from nodeflow.ui.canvas.a11y.descriptions import STATES
 from nodeflow.ui.canvas.paint.wire_layer import wire_pen
 from nodeflow.ui.canvas.scene.scene_model import DTYPE_CODES
-from nodeflow.ui.core.theme import LIGHT
+from nodeflow.ui.core.theming.theme import LIGHT
 from nodeflow.ui.popups import dialogs
 
 FIELDS = (

@@ -14,8 +14,8 @@ from nodeflow.document.edit import commands
 from nodeflow.ui.actions.action_set import ActionError, ActionSet
 from nodeflow.ui.actions.binding import Binding, Blocked
 from nodeflow.ui.actions.specs import ACTIONS, ActionSpec
-from nodeflow.ui.core.theme import LIGHT
-from nodeflow.ui.core.theme_manager import ThemeManager
+from nodeflow.ui.core.theming.theme import LIGHT
+from nodeflow.ui.core.theming.theme_manager import ThemeManager
 
 SPECS = (ActionSpec("save", "Save", ("Ctrl+S",)), ActionSpec("open", "Open"))
 

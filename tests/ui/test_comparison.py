@@ -18,7 +18,7 @@ from nodeflow.document.io.embedded_graph import load_picture
 from nodeflow.document.model.document import Document
 from nodeflow.errors import NodeflowError
 from nodeflow.ui.canvas.a11y.interfaces import tree_of
-from nodeflow.ui.core.theme import DARK, LIGHT
+from nodeflow.ui.core.theming.theme import DARK, LIGHT
 from nodeflow.ui.pages import comparison_page
 
 pytestmark = pytest.mark.qt_log_ignore("This plugin does not support", extend=True)

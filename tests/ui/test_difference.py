@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nodeflow.ui.core.difference import difference
+from nodeflow.ui.core.value_difference import difference
 
 
 def test_the_largest_difference_and_where_it_is():

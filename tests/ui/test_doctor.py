@@ -13,7 +13,7 @@ from nodeflow.document.edit import commands
 from nodeflow.host import protocol as p
 from nodeflow.train.diagnosis.hints import Edit, Hint
 from nodeflow.train.events import Done, Hints, Started
-from nodeflow.ui.core.engine.shown_step import Span
+from nodeflow.ui.core.engine_link.shown_step import Span
 
 SLOW = Hint(
     "slow",

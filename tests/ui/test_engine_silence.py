@@ -16,7 +16,7 @@ from PySide6.QtCore import Qt
 from nodeflow.document.edit import commands
 from nodeflow.host import protocol as p
 from nodeflow.ui.controllers.engine.engine_notices import RESTART
-from nodeflow.ui.core.engine.client import engine_client
+from nodeflow.ui.core.engine_link.client_interface import engine_client
 from nodeflow.ui.popups import dialogs
 
 SECONDS = 60_000

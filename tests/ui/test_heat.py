@@ -9,10 +9,10 @@ from PySide6.QtGui import QColor
 from nodeflow.drawing.cards import value_preview
 from nodeflow.drawing.color_scale import NOT_FINITE, HeatScale
 from nodeflow.host.evaluation.previews import make_preview
-from nodeflow.ui.core.heat import heat_image
-from nodeflow.ui.core.pixel_image import pixel_image
-from nodeflow.ui.core.theme import DARK, LIGHT
-from nodeflow.ui.core.theme_manager import ThemeManager
+from nodeflow.ui.core.painting.heat_map_image import heat_image
+from nodeflow.ui.core.painting.pixel_image import pixel_image
+from nodeflow.ui.core.theming.theme import DARK, LIGHT
+from nodeflow.ui.core.theming.theme_manager import ThemeManager
 from nodeflow.ui.panels.parts import picture_ways
 from nodeflow.ui.panels.parts.picture_view import PictureView
 

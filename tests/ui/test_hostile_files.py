@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QApplication
 from nodeflow.document.analysis.inference.incremental_inference import Analysis
 from nodeflow.document.io import flow
 from nodeflow.errors import NodeflowError
-from nodeflow.ui.core.settings import Settings
+from nodeflow.ui.core.state.user_settings import Settings
 from nodeflow.ui.popups import dialogs
 from tests.document.flow_mutations import mutant
 from tests.volumes import is_nightly

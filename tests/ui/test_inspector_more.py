@@ -11,7 +11,7 @@ from nodeflow.document.analysis.declarations import declarations
 from nodeflow.document.edit import commands
 from nodeflow.graph.declaration import REQUIRED
 from nodeflow.resources import example
-from nodeflow.ui.core.settings import Settings
+from nodeflow.ui.core.state.user_settings import Settings
 from nodeflow.ui.inspector.more import MoreButton
 
 pytestmark = pytest.mark.qt_log_ignore("This plugin does not support", extend=True)

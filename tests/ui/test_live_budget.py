@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QApplication
 
 from nodeflow.document.edit import commands
 from nodeflow.host import protocol as p
-from nodeflow.ui.core.engine.client import engine_client
+from nodeflow.ui.core.engine_link.client_interface import engine_client
 
 SECONDS = 60_000
 SLEEPY = """

@@ -7,7 +7,7 @@ from PySide6.QtCore import Qt
 
 from nodeflow.document.edit import commands
 from nodeflow.train.events import Done, NumberChanged, Resumed, Steps
-from nodeflow.ui.core.settings import Settings
+from nodeflow.ui.core.state.user_settings import Settings
 
 LEFT, ENTER = Qt.MouseButton.LeftButton, Qt.Key.Key_Return
 

@@ -22,8 +22,8 @@ from nodeflow.resources import example as example_file
 from nodeflow.ui.actions.keymap import Keymap
 from nodeflow.ui.actions.specs import ACTIONS
 from nodeflow.ui.canvas.gestures.navigation_presets import PRESETS
-from nodeflow.ui.core.settings import Settings
-from nodeflow.ui.core.theme import DARK, LIGHT
+from nodeflow.ui.core.state.user_settings import Settings
+from nodeflow.ui.core.theming.theme import DARK, LIGHT
 from nodeflow.ui.popups.shortcut_editor import ShortcutEditor
 
 Key, Keys = Qt.Key, Qt.KeyboardModifier

@@ -13,8 +13,8 @@ from nodeflow.host import protocol as p
 from nodeflow.ui.canvas.scene.hit_test import Hit
 from nodeflow.ui.canvas.scene.tints import LEVELS, level_color
 from nodeflow.ui.canvas.view.tooltips import tooltip
-from nodeflow.ui.core.colorings import COLORINGS, ColorScale, ramp_color
-from nodeflow.ui.core.theme import DARK, LIGHT, contrast
+from nodeflow.ui.core.theming.colorings import COLORINGS, ColorScale, ramp_color
+from nodeflow.ui.core.theming.theme import DARK, LIGHT, contrast
 
 pytestmark = pytest.mark.qt_log_ignore("does not support", extend=True)
 LEFT = Qt.MouseButton.LeftButton

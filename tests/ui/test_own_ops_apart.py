@@ -16,7 +16,7 @@ from nodeflow.host import protocol as p
 from nodeflow.host.own_ops.prober import Prober
 from nodeflow.ops.user import PLUGINS
 from nodeflow.ui.controllers.engine.engine_notices import RESTART, SAFE
-from nodeflow.ui.core.engine.client import engine_client
+from nodeflow.ui.core.engine_link.client_interface import engine_client
 
 SECONDS = 120_000
 GOOD = """

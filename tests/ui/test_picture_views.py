@@ -10,8 +10,8 @@ from PySide6.QtCore import QPointF, Qt
 
 from nodeflow.document.edit import commands
 from nodeflow.host import protocol as p
-from nodeflow.ui.core.theme import LIGHT
-from nodeflow.ui.core.theme_manager import ThemeManager
+from nodeflow.ui.core.theming.theme import LIGHT
+from nodeflow.ui.core.theming.theme_manager import ThemeManager
 from nodeflow.ui.panels.parts.labelled_matrix import LabelledMatrix
 from nodeflow.ui.panels.parts.picture_view import PictureView
 from nodeflow.ui.panels.parts.picture_ways import Drawn, drawn, ways

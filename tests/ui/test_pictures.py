@@ -14,8 +14,8 @@ from nodeflow.document.io import embedded_graph, flow
 from nodeflow.document.model.errors import FlowError, FlowRead
 from nodeflow.errors import FileProblem
 from nodeflow.ui.canvas.export_image import render_file
-from nodeflow.ui.core.theme import LIGHT
-from nodeflow.ui.core.theme_manager import ThemeManager
+from nodeflow.ui.core.theming.theme import LIGHT
+from nodeflow.ui.core.theming.theme_manager import ThemeManager
 from nodeflow.ui.panels.parts.picture_view import PictureView
 
 

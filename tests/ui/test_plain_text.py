@@ -12,9 +12,9 @@ from PySide6.QtGui import QTextDocument
 from PySide6.QtWidgets import QLabel, QMessageBox, QWidget
 
 import nodeflow.ui
-from nodeflow.ui.core.plain_tips import plain_tip
-from nodeflow.ui.core.tips import show_beside, shown_tip
-from nodeflow.ui.core.widgets import ElidedLabel
+from nodeflow.ui.core.widgets.anchored_tips import show_beside, shown_tip
+from nodeflow.ui.core.widgets.common_widgets import ElidedLabel
+from nodeflow.ui.core.widgets.plain_tips import plain_tip
 from nodeflow.ui.popups import dialogs
 
 UI = Path(nodeflow.ui.__file__).parent
@@ -95,7 +95,7 @@ OWN_WORDS = {
     # escaped where they are put together
     ("actions/action_set.py", "'<br>'.join(lines)"),
     ("window/data_chooser.py", "f'<b>Nodes show {rows}{escape(of)}.</b><br>{tip}'"),
-    ("core/tips.py", "text"),
+    ("core/widgets/anchored_tips.py", "text"),
     ("panels/parts/scrubber.py", "tip"),
     ("panels/runs.py", "two"),
     ("panels/runs.py", "why"),

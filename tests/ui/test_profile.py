@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QApplication, QFileDialog
 
 from nodeflow.host import protocol as p
 from nodeflow.resources import example
-from nodeflow.ui.core.engine.kernel_totals import totals
+from nodeflow.ui.core.engine_link.kernel_totals import totals
 
 
 def event(name: str, tid: int, micros: float, moved: int) -> dict:

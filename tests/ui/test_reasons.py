@@ -8,7 +8,7 @@ import pytest
 from PySide6.QtWidgets import QAbstractButton, QWidget
 
 from nodeflow.resources import example
-from nodeflow.ui.core.widgets import button, switch
+from nodeflow.ui.core.widgets.common_widgets import button, switch
 
 EXAMPLES = ("", "mnist_layers", "expression")
 

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from nodeflow.ui.core.redraw_throttle import FASTEST_MS, SHARE, SLOWEST_MS, RedrawThrottle
+from nodeflow.ui.core.concurrency.redraw_throttle import (
+    FASTEST_MS,
+    SHARE,
+    SLOWEST_MS,
+    RedrawThrottle,
+)
 
 
 class Clock:

@@ -12,7 +12,7 @@ from PySide6.QtCore import QCoreApplication, QEvent, QObject
 from nodeflow.run_store.errors import UnknownRun
 from nodeflow.run_store.records import Run
 from nodeflow.run_store.store import RunStore
-from nodeflow.ui.core.engine.run_library import RunLibrary
+from nodeflow.ui.core.engine_link.run_library import RunLibrary
 
 
 def threads() -> list[threading.Thread]:

@@ -17,10 +17,10 @@ from nodeflow.train.control import Control
 from nodeflow.train.events import Done, Resumed, Steps
 from nodeflow.train.loop import train
 from nodeflow.ui.controllers.engine.live_value_settings import LiveValuesDialog
-from nodeflow.ui.core.engine.shown_step import ShownStep
-from nodeflow.ui.core.engine.step_ops import StepOps
-from nodeflow.ui.core.theme import LIGHT
-from nodeflow.ui.core.theme_manager import ThemeManager
+from nodeflow.ui.core.engine_link.shown_step import ShownStep
+from nodeflow.ui.core.engine_link.step_ops import StepOps
+from nodeflow.ui.core.theming.theme import LIGHT
+from nodeflow.ui.core.theming.theme_manager import ThemeManager
 from nodeflow.ui.panels.parts.scrubber import Scrubber
 
 LEFT = Qt.MouseButton.LeftButton

@@ -6,7 +6,7 @@ import pytest
 from PySide6.QtCore import QPointF, Qt
 
 from nodeflow.resources import example
-from nodeflow.ui.core.engine.client import engine_client
+from nodeflow.ui.core.engine_link.client_interface import engine_client
 
 LEFT = Qt.MouseButton.LeftButton
 MINUTE = 60_000

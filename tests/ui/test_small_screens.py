@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QDialog, QLabel, QWidget
 
 from nodeflow.resources import example
 from nodeflow.ui.canvas.paint.paint_context import FAR_SCALE
-from nodeflow.ui.core.widgets import WrappingRow
+from nodeflow.ui.core.widgets.common_widgets import WrappingRow
 from nodeflow.ui.panels.panel import Place
 from nodeflow.ui.window.docking import LEFT_WIDTH, RIGHT_WIDTH
 

@@ -11,7 +11,7 @@ from test_subgraph_actions import expression_window, make, node, shortcut
 from nodeflow.document.edit import commands
 from nodeflow.document.io import flow
 from nodeflow.document.model.records import SUBGRAPH
-from nodeflow.ui.core.settings import Settings
+from nodeflow.ui.core.state.user_settings import Settings
 
 Key, Keys = Qt.Key, Qt.KeyboardModifier
 

@@ -331,7 +331,7 @@ def test_an_earlier_sweep_is_shown_again(panel, window, qtbot, open_window):
 
 @pytest.mark.thorough
 def test_a_sweep_ends_with_its_window(qtbot):
-    from nodeflow.ui.core.engine.sweep_runner import SweepRunner
+    from nodeflow.ui.core.engine_link.sweep_runner import SweepRunner
 
     document = flow.load(flow_example())
     set_values(document, {"training.epochs": 10**6})

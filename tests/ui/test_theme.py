@@ -14,9 +14,9 @@ from PySide6.QtWidgets import QWidget
 import nodeflow.ops  # noqa: F401
 from nodeflow.document.analysis.declarations import declarations
 from nodeflow.graph.types import DTYPES
-from nodeflow.ui.core import theme as themes
-from nodeflow.ui.core.theme import DARK, LIGHT, Theme, contrast, mix
-from nodeflow.ui.core.theme_manager import ThemeManager
+from nodeflow.ui.core.theming import theme as themes
+from nodeflow.ui.core.theming.theme import DARK, LIGHT, Theme, contrast, mix
+from nodeflow.ui.core.theming.theme_manager import ThemeManager
 
 BOTH = pytest.mark.parametrize("theme", [LIGHT, DARK], ids=["light", "dark"])
 MARKS = ("added", "removed", "changed")

@@ -9,8 +9,8 @@ import pytest
 import shiboken6
 from PySide6.QtCore import QObject, Qt, Signal
 
-from nodeflow.ui.core.background import Background
-from nodeflow.ui.core.thread_signal import ThreadSignal
+from nodeflow.ui.core.concurrency.background_jobs import Background
+from nodeflow.ui.core.concurrency.thread_signal import ThreadSignal
 
 
 class Owner(QObject):

@@ -6,7 +6,7 @@ from PySide6.QtGui import QHelpEvent
 from PySide6.QtWidgets import QApplication, QToolTip, QTreeWidget, QTreeWidgetItem
 
 from nodeflow.document.edit import commands
-from nodeflow.ui.core import tips
+from nodeflow.ui.core.widgets import anchored_tips
 
 SCREEN = QRect(0, 0, 1280, 720)
 TIP = QRect(0, 0, 200, 80)
@@ -23,7 +23,7 @@ TIP = QRect(0, 0, 200, 80)
     ],
 )
 def test_a_tooltip_covers_nothing_of_what_it_explains(area):
-    placed = QRect(tips.place_beside(area, TIP, SCREEN), TIP.size())
+    placed = QRect(anchored_tips.place_beside(area, TIP, SCREEN), TIP.size())
     assert not placed.intersects(area) and SCREEN.contains(placed)
 
 
@@ -40,8 +40,8 @@ def test_a_cards_tooltip_stands_outside_the_card(window, qtbot):
     canvas.viewport.fit_all()
     card = canvas.viewport.node_rect(node)
     ask(canvas, card.center().toPoint())
-    qtbot.waitUntil(lambda: tips.shown_tip() is not None)
-    tip = tips.shown_tip()
+    qtbot.waitUntil(lambda: anchored_tips.shown_tip() is not None)
+    tip = anchored_tips.shown_tip()
     corner = canvas.mapToGlobal(card.toAlignedRect().topLeft())
     assert not tip.geometry().intersects(QRect(corner, card.toAlignedRect().size()))
     QToolTip.hideText()
@@ -50,7 +50,7 @@ def test_a_cards_tooltip_stands_outside_the_card(window, qtbot):
 def test_a_cut_cell_tells_its_whole_text(qtbot):
     tree = QTreeWidget()
     qtbot.addWidget(tree)
-    tree.setItemDelegate(tips.CutTextDelegate(tree))
+    tree.setItemDelegate(anchored_tips.CutTextDelegate(tree))
     tree.setColumnCount(2)
     tree.addTopLevelItem(QTreeWidgetItem(["a name that is much longer than its column", "x"]))
     tree.header().setStretchLastSection(False)

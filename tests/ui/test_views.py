@@ -20,7 +20,7 @@ from nodeflow.host.views.kind import discover_kinds
 from nodeflow.host.views.plot import PlotData, Series
 from nodeflow.host.views.regions import GRID, RegionData
 from nodeflow.resources import example
-from nodeflow.ui.core.theme import DARK, LIGHT
+from nodeflow.ui.core.theming.theme import DARK, LIGHT
 from nodeflow.ui.views.qt_sheet import Sheet
 
 

@@ -18,7 +18,7 @@ from nodeflow.document.io import flow, known_file
 from nodeflow.document.model.document import Document
 from nodeflow.host import protocol as p
 from nodeflow.ui.controllers.files import reading, shared_file
-from nodeflow.ui.core import gui_gc
+from nodeflow.ui.core.concurrency import gui_gc
 from nodeflow.ui.popups import dialogs, waiting
 from nodeflow.ui.popups.waiting import GivenUp, Waiting
 

@@ -13,7 +13,7 @@ from nodeflow.document.model.document import Document
 from nodeflow.host import protocol as p
 from nodeflow.resources import example, examples
 from nodeflow.train import events
-from nodeflow.ui.core.theme import DARK
+from nodeflow.ui.core.theming.theme import DARK
 from nodeflow.ui.popups.tours.digit import DIGIT
 from nodeflow.ui.popups.tours.expression import STEPS
 from nodeflow.ui.popups.tours.line import LINE, START_RATE, learning_rate

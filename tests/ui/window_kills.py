@@ -34,7 +34,7 @@ def edit(folder: Path, seed: int) -> None:
     from nodeflow.document.model.document import Document
     from nodeflow.document.model.records import Change
     from nodeflow.ui.app import make_application, make_window
-    from nodeflow.ui.core.settings import Settings
+    from nodeflow.ui.core.state.user_settings import Settings
     from tests.document.journal_kills import digest
     from tests.host.random_edits import RandomEdits
 

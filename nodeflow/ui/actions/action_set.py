@@ -26,8 +26,8 @@ from nodeflow.ui.actions.menus import (
     TOOLBAR_TEXT,
 )
 from nodeflow.ui.actions.specs import ActionSpec
-from nodeflow.ui.core.theme import Theme, icon
-from nodeflow.ui.core.theme_manager import ThemeManager
+from nodeflow.ui.core.theming.theme import Theme, icon
+from nodeflow.ui.core.theming.theme_manager import ThemeManager
 
 REFRESH_MS = 30
 """Milliseconds without edits after which actions check again whether they can run."""

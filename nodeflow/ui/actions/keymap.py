@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from nodeflow.ui.actions.key_text import is_plain, native, portable
 from nodeflow.ui.actions.specs import ACTIONS, ActionSpec
-from nodeflow.ui.core.settings import Settings
+from nodeflow.ui.core.state.user_settings import Settings
 
 
 class Keymap:

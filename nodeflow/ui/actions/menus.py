@@ -11,7 +11,7 @@ from typing import Any
 from nodeflow.engine.backend import backends
 from nodeflow.manifests import offers
 from nodeflow.ui.actions.specs import BOOKMARKS
-from nodeflow.ui.core.colorings import COLORINGS
+from nodeflow.ui.core.theming.colorings import COLORINGS
 
 SEPARATOR = "-"
 PLACE = "+"

@@ -11,7 +11,7 @@ from typing import Any
 
 from nodeflow.engine.backend import NUMBA
 from nodeflow.manifests import offers
-from nodeflow.ui.core.colorings import COLORINGS
+from nodeflow.ui.core.theming.colorings import COLORINGS
 
 
 @dataclass(frozen=True)

@@ -91,7 +91,7 @@ def _application() -> Any:
 
 def _view(document: Document, theme: str, values: Mapping[str, Any], analysis: Analysis) -> Any:
     from nodeflow.ui.canvas import CanvasView
-    from nodeflow.ui.core.theme import THEMES
+    from nodeflow.ui.core.theming.theme import THEMES
 
     view = CanvasView(document, analysis, THEMES[theme])
     view.node_state.set_values(dict(values))

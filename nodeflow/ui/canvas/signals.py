@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from PySide6.QtCore import QObject, QPoint, QPointF, Signal
 
 from nodeflow.errors import NodeflowError
-from nodeflow.ui.core.messages import sentence
+from nodeflow.ui.core.user_messages import sentence
 
 
 class CanvasSignals(QObject):

@@ -15,11 +15,11 @@ from nodeflow.host.report import Part, Places, collect_report, write_report
 from nodeflow.paths import home
 from nodeflow.ui.actions.action_set import ActionSet
 from nodeflow.ui.actions.binding import Binding
-from nodeflow.ui.core.background import Background
+from nodeflow.ui.core.concurrency.background_jobs import Background
 from nodeflow.ui.core.error_handler import log_file
-from nodeflow.ui.core.messages import Messages
-from nodeflow.ui.core.settings import Settings, settings_file
-from nodeflow.ui.core.workspace import Workspace
+from nodeflow.ui.core.state.user_settings import Settings, settings_file
+from nodeflow.ui.core.state.workspace import Workspace
+from nodeflow.ui.core.user_messages import Messages
 from nodeflow.ui.popups import dialogs
 from nodeflow.ui.popups.report_dialog import ReportDialog
 

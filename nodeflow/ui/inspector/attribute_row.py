@@ -20,9 +20,9 @@ from nodeflow.document.model.records import plain, same
 from nodeflow.graph.declaration import Attr
 from nodeflow.number_text import number
 from nodeflow.sweeps.specs import words as words_of
-from nodeflow.ui.core.plain_tips import plain_tip
-from nodeflow.ui.core.theme import SPACE, Theme, icon
-from nodeflow.ui.core.widgets import button, label
+from nodeflow.ui.core.theming.theme import SPACE, Theme, icon
+from nodeflow.ui.core.widgets.common_widgets import button, label
+from nodeflow.ui.core.widgets.plain_tips import plain_tip
 from nodeflow.ui.inspector.editor import Editor, words
 from nodeflow.ui.inspector.editors import make_editor
 from nodeflow.ui.inspector.given_field import GivenField

@@ -9,8 +9,8 @@ from nodeflow.document.edit.set_flags import set_bounds
 from nodeflow.document.model.records import NodeRecord
 from nodeflow.graph.declaration import Attr
 from nodeflow.train.bounds import can_bound
-from nodeflow.ui.core.theme import Theme
-from nodeflow.ui.core.workspace import Workspace
+from nodeflow.ui.core.state.workspace import Workspace
+from nodeflow.ui.core.theming.theme import Theme
 from nodeflow.ui.inspector import parsing
 from nodeflow.ui.inspector.attribute_row import AttrRow
 from nodeflow.ui.inspector.sections import Section

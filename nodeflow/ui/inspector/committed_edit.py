@@ -10,7 +10,7 @@ from PySide6.QtCore import QEvent, QObject, Qt, Signal
 from PySide6.QtGui import QFocusEvent, QKeyEvent
 from PySide6.QtWidgets import QLineEdit, QPlainTextEdit, QWidget
 
-from nodeflow.ui.core.undo_keys import is_left_to_window
+from nodeflow.ui.core.widgets.undo_keys import is_left_to_window
 
 Field = QLineEdit | QPlainTextEdit
 

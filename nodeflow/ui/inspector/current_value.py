@@ -8,8 +8,8 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QWidget
 
 from nodeflow.host.protocol import Preview
-from nodeflow.ui.core.widgets import label, row
-from nodeflow.ui.core.workspace import Workspace
+from nodeflow.ui.core.state.workspace import Workspace
+from nodeflow.ui.core.widgets.common_widgets import label, row
 from nodeflow.ui.inspector.given_field import in_words
 
 

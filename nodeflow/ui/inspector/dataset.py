@@ -11,9 +11,9 @@ from nodeflow.data.catalog import SOURCES, parse_source
 from nodeflow.data.document_folder import DocumentFolder
 from nodeflow.errors import NodeflowError
 from nodeflow.graph.declaration import Attr
-from nodeflow.ui.core.messages import remark
-from nodeflow.ui.core.theme import SPACE, Theme
-from nodeflow.ui.core.widgets import label
+from nodeflow.ui.core.theming.theme import SPACE, Theme
+from nodeflow.ui.core.user_messages import remark
+from nodeflow.ui.core.widgets.common_widgets import label
 from nodeflow.ui.inspector.editor import Editor
 from nodeflow.ui.inspector.editors import QuietCombo
 from nodeflow.ui.inspector.path_field import PathField

@@ -6,8 +6,8 @@ from PySide6.QtCore import Signal
 
 from nodeflow.document.edit.data.dataset_placeholders import unplaced
 from nodeflow.document.edit.data.locate import missing_path
-from nodeflow.ui.core.widgets import button
-from nodeflow.ui.core.workspace import Workspace
+from nodeflow.ui.core.state.workspace import Workspace
+from nodeflow.ui.core.widgets.common_widgets import button
 from nodeflow.ui.inspector.sections import Section
 
 

@@ -13,9 +13,9 @@ from nodeflow.document.analysis.training_settings import likely_goal, training_s
 from nodeflow.document.edit import commands
 from nodeflow.graph.declaration import Attr
 from nodeflow.train.settings import EARLY_STOPPING, PATIENCE, TrainingSettings, in_section
-from nodeflow.ui.core.theme import SPACE, Theme
-from nodeflow.ui.core.widgets import column, label, row
-from nodeflow.ui.core.workspace import Workspace
+from nodeflow.ui.core.state.workspace import Workspace
+from nodeflow.ui.core.theming.theme import SPACE, Theme
+from nodeflow.ui.core.widgets.common_widgets import column, label, row
 from nodeflow.ui.inspector.attribute_row import AttrRow
 from nodeflow.ui.inspector.editors import QuietCombo
 from nodeflow.ui.inspector.node_combo import NodeCombo

@@ -13,8 +13,8 @@ from PySide6.QtWidgets import QHBoxLayout, QWidget
 from nodeflow.document.model.records import plain
 from nodeflow.errors import NodeflowError
 from nodeflow.graph.declaration import Attr
-from nodeflow.ui.core.messages import remark
-from nodeflow.ui.core.theme import SPACE, Theme
+from nodeflow.ui.core.theming.theme import SPACE, Theme
+from nodeflow.ui.core.user_messages import remark
 
 
 def words(name: str) -> str:

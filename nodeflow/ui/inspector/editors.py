@@ -20,7 +20,7 @@ from PySide6.QtWidgets import (
 from nodeflow.graph.declaration import Attr
 from nodeflow.graph.types import DTYPES
 from nodeflow.ops import REGISTRY
-from nodeflow.ui.core.theme import SPACE, Theme, dot
+from nodeflow.ui.core.theming.theme import SPACE, Theme, dot
 from nodeflow.ui.inspector import parsing
 from nodeflow.ui.inspector.editor import Editor
 from nodeflow.ui.inspector.text_editors import BlockEditor, LiteralEditor, TextEditor, meaning
@@ -158,7 +158,7 @@ class InitializerEditor(Editor):
             row.set_value((self._value or {}).get(name, row.attr.default))
 
     def _show_parameters(self, op_id: str | None) -> None:
-        from nodeflow.ui.core.widgets import clear
+        from nodeflow.ui.core.widgets.common_widgets import clear
         from nodeflow.ui.inspector.attribute_row import AttrRow
 
         clear(self._rows)

@@ -15,9 +15,9 @@ from PySide6.QtWidgets import QHBoxLayout, QScrollArea, QSizePolicy, QWidget
 
 from nodeflow.document.formula.export_python import python_code
 from nodeflow.document.formula.render import formula_latex, formula_text
-from nodeflow.ui.core.theme import SPACE, Theme
-from nodeflow.ui.core.widgets import button, label
-from nodeflow.ui.core.workspace import Workspace
+from nodeflow.ui.core.state.workspace import Workspace
+from nodeflow.ui.core.theming.theme import SPACE, Theme
+from nodeflow.ui.core.widgets.common_widgets import button, label
 from nodeflow.ui.inspector.sections import Section
 
 SIZE = 19

@@ -6,7 +6,7 @@ from typing import Any
 
 from nodeflow.graph.declaration import Attr
 from nodeflow.ui.canvas.paint.background_layer import frame_color
-from nodeflow.ui.core.theme import Theme, dot
+from nodeflow.ui.core.theming.theme import Theme, dot
 from nodeflow.ui.inspector.editor import Editor
 from nodeflow.ui.inspector.editors import QuietCombo
 

@@ -14,10 +14,10 @@ from nodeflow.document.model.records import Wire
 from nodeflow.graph.types import shape_text
 from nodeflow.host.protocol import Preview
 from nodeflow.number_text import number
-from nodeflow.ui.core.plain_tips import plain_tip
-from nodeflow.ui.core.theme import Theme, icon
-from nodeflow.ui.core.widgets import restyle
-from nodeflow.ui.core.workspace import Workspace
+from nodeflow.ui.core.state.workspace import Workspace
+from nodeflow.ui.core.theming.theme import Theme, icon
+from nodeflow.ui.core.widgets.common_widgets import restyle
+from nodeflow.ui.core.widgets.plain_tips import plain_tip
 
 FEW = 6
 """The length of the longest list that is shown whole."""

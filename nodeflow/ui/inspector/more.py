@@ -5,8 +5,8 @@ from __future__ import annotations
 from PySide6.QtCore import QObject, QSize, Qt, Signal, Slot
 from PySide6.QtWidgets import QPushButton
 
-from nodeflow.ui.core.settings import Settings
-from nodeflow.ui.core.theme import Theme, icon
+from nodeflow.ui.core.state.user_settings import Settings
+from nodeflow.ui.core.theming.theme import Theme, icon
 
 
 class More(QObject):

@@ -29,11 +29,11 @@ from nodeflow.document.model.records import SUBGRAPH, Change, NodeRecord
 from nodeflow.document.to_graph.expand import Expansion, can_expand
 from nodeflow.graph.declaration import Attr, NodeDeclaration
 from nodeflow.host.protocol import Preview
-from nodeflow.ui.core.theme import SPACE, Theme
-from nodeflow.ui.core.theme_manager import ThemeManager
-from nodeflow.ui.core.training_folder import TrainingFolder
-from nodeflow.ui.core.widgets import button, label, line, row
-from nodeflow.ui.core.workspace import Workspace
+from nodeflow.ui.core.state.training_folder import TrainingFolder
+from nodeflow.ui.core.state.workspace import Workspace
+from nodeflow.ui.core.theming.theme import SPACE, Theme
+from nodeflow.ui.core.theming.theme_manager import ThemeManager
+from nodeflow.ui.core.widgets.common_widgets import button, label, line, row
 from nodeflow.ui.inspector.attribute_row import AttrRow
 from nodeflow.ui.inspector.bounds_section import BoundsSection
 from nodeflow.ui.inspector.current_value import CurrentValue

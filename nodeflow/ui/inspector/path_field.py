@@ -18,8 +18,8 @@ from PySide6.QtWidgets import (
 
 from nodeflow.data.document_folder import DocumentFolder, is_remote
 from nodeflow.paths import home
-from nodeflow.ui.core.theme import SPACE
-from nodeflow.ui.core.widgets import button
+from nodeflow.ui.core.theming.theme import SPACE
+from nodeflow.ui.core.widgets.common_widgets import button
 from nodeflow.ui.inspector.committed_edit import CommittedEdit
 
 MOST = 2000

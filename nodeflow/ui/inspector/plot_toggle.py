@@ -9,7 +9,7 @@ from nodeflow.document.analysis.node_flags import is_plotted
 from nodeflow.document.edit.set_flags import toggle_plotted
 from nodeflow.document.model.records import NodeRecord
 from nodeflow.train.plotted import can_plot
-from nodeflow.ui.core.workspace import Workspace
+from nodeflow.ui.core.state.workspace import Workspace
 
 
 class PlotToggle(QCheckBox):

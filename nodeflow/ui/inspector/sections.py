@@ -37,11 +37,18 @@ from nodeflow.errors import NodeflowError
 from nodeflow.graph.declaration import Attr, NodeDeclaration
 from nodeflow.host.protocol import Preview
 from nodeflow.ui.canvas.paint.op_icon_painter import draw_op_icon, tile
-from nodeflow.ui.core.messages import in_window, remark
-from nodeflow.ui.core.plain_tips import plain_tip
-from nodeflow.ui.core.theme import SPACE, Theme, dot, font_families, icon
-from nodeflow.ui.core.widgets import ElidedLabel, button, clear, discard, label, restyle
-from nodeflow.ui.core.workspace import Workspace
+from nodeflow.ui.core.state.workspace import Workspace
+from nodeflow.ui.core.theming.theme import SPACE, Theme, dot, font_families, icon
+from nodeflow.ui.core.user_messages import in_window, remark
+from nodeflow.ui.core.widgets.common_widgets import (
+    ElidedLabel,
+    button,
+    clear,
+    discard,
+    label,
+    restyle,
+)
+from nodeflow.ui.core.widgets.plain_tips import plain_tip
 from nodeflow.ui.inspector import parsing
 from nodeflow.ui.inspector.attribute_row import AttrRow
 from nodeflow.ui.inspector.committed_edit import CommittedEdit

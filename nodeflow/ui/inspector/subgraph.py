@@ -15,10 +15,10 @@ from nodeflow.document.edit.definitions import rename_definition
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import INPUTS, OUTPUTS
 from nodeflow.errors import NodeflowError
-from nodeflow.ui.core.messages import sentence
-from nodeflow.ui.core.theme import SPACE, Theme, icon
-from nodeflow.ui.core.widgets import FlowLayout, button, clear, label, switch
-from nodeflow.ui.core.workspace import Workspace
+from nodeflow.ui.core.state.workspace import Workspace
+from nodeflow.ui.core.theming.theme import SPACE, Theme, icon
+from nodeflow.ui.core.user_messages import sentence
+from nodeflow.ui.core.widgets.common_widgets import FlowLayout, button, clear, label, switch
 from nodeflow.ui.inspector.committed_edit import CommittedEdit
 from nodeflow.ui.inspector.sections import Section
 

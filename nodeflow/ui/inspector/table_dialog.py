@@ -16,7 +16,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from nodeflow.ui.core.widgets import column, label, row
+from nodeflow.ui.core.widgets.common_widgets import column, label, row
 from nodeflow.ui.inspector import parsing
 
 MOST = 10_000

@@ -15,8 +15,8 @@ from nodeflow.document.model.records import plain, same
 from nodeflow.errors import NodeflowError
 from nodeflow.graph.declaration import Attr
 from nodeflow.number_text import count
-from nodeflow.ui.core.theme import Theme, icon
-from nodeflow.ui.core.widgets import restyle
+from nodeflow.ui.core.theming.theme import Theme, icon
+from nodeflow.ui.core.widgets.common_widgets import restyle
 from nodeflow.ui.inspector import parsing
 from nodeflow.ui.inspector.committed_edit import CommittedEdit
 from nodeflow.ui.inspector.editor import Editor, words

@@ -27,9 +27,9 @@ from nodeflow.document.model.names import natural_key
 from nodeflow.host.messages.values import SPLIT_WORDS
 from nodeflow.ops.objectives.metric_state import Accumulating
 from nodeflow.train.settings import TRAINING, in_section
-from nodeflow.ui.core.theme import SPACE, Theme, icon
-from nodeflow.ui.core.widgets import button, clear, label
-from nodeflow.ui.core.workspace import Workspace
+from nodeflow.ui.core.state.workspace import Workspace
+from nodeflow.ui.core.theming.theme import SPACE, Theme, icon
+from nodeflow.ui.core.widgets.common_widgets import button, clear, label
 from nodeflow.ui.inspector.attribute_row import AttrRow
 from nodeflow.ui.inspector.early_stopping import StoppingRows
 from nodeflow.ui.inspector.editors import QuietCombo

@@ -5,10 +5,10 @@ from __future__ import annotations
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QToolButton
 
-from nodeflow.ui.core.plain_tips import plain_tip
-from nodeflow.ui.core.theme import Theme, icon
-from nodeflow.ui.core.training_folder import TrainingFolder
-from nodeflow.ui.core.widgets import ElidedLabel, button, label, row
+from nodeflow.ui.core.state.training_folder import TrainingFolder
+from nodeflow.ui.core.theming.theme import Theme, icon
+from nodeflow.ui.core.widgets.common_widgets import ElidedLabel, button, label, row
+from nodeflow.ui.core.widgets.plain_tips import plain_tip
 from nodeflow.ui.inspector.sections import Section
 
 

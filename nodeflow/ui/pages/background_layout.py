@@ -7,7 +7,7 @@ import threading
 from PySide6.QtCore import QObject, Qt, Signal, Slot
 
 from nodeflow.document.to_graph.expand import Expansion, UnplacedExpansion
-from nodeflow.ui.core.thread_signal import ThreadSignal
+from nodeflow.ui.core.concurrency.thread_signal import ThreadSignal
 
 
 class BackgroundLayout(QObject):

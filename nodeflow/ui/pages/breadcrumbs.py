@@ -10,12 +10,12 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QToolButton, QWi
 from nodeflow.document.analysis.subgraphs.instance_paths import at_path
 from nodeflow.document.analysis.subgraphs.loops_and_branches import FLOW, FLOW_TITLES, is_flow
 from nodeflow.number_text import counted
-from nodeflow.ui.core.plain_tips import plain_tip
-from nodeflow.ui.core.shown_text import on_button
-from nodeflow.ui.core.theme import SPACE, Theme, icon
-from nodeflow.ui.core.theme_manager import ThemeManager
-from nodeflow.ui.core.widgets import ElidedLabel, button, clear, label
-from nodeflow.ui.core.workspace import Workspace
+from nodeflow.ui.core.state.workspace import Workspace
+from nodeflow.ui.core.theming.theme import SPACE, Theme, icon
+from nodeflow.ui.core.theming.theme_manager import ThemeManager
+from nodeflow.ui.core.widgets.common_widgets import ElidedLabel, button, clear, label
+from nodeflow.ui.core.widgets.escaped_text import on_button
+from nodeflow.ui.core.widgets.plain_tips import plain_tip
 
 BACK_KEYS = "Escape, Backspace or Alt+Left"
 LEAVE_KEYS = "Escape or Ctrl+Shift+Enter"

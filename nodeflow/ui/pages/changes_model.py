@@ -9,7 +9,7 @@ from PySide6.QtGui import QIcon
 
 from nodeflow.document.diff.compare import CHANGED, Difference
 from nodeflow.document.diff.text import heading, rows
-from nodeflow.ui.core.plain_tips import plain_tip
+from nodeflow.ui.core.widgets.plain_tips import plain_tip
 
 Index = QModelIndex | QPersistentModelIndex
 NOWHERE = QModelIndex()

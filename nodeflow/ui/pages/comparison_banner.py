@@ -12,10 +12,10 @@ from PySide6.QtWidgets import QCheckBox, QFrame, QLabel, QToolButton
 from nodeflow.document.diff.compare import ADDED, CHANGED, REMOVED
 from nodeflow.number_text import counted
 from nodeflow.ui.canvas.paint.mark_layer import draw_sign
-from nodeflow.ui.core.plain_tips import plain_tip
-from nodeflow.ui.core.theme import SPACE, Theme, icon
-from nodeflow.ui.core.theme_manager import ThemeManager
-from nodeflow.ui.core.widgets import ElidedLabel, button, column, label, row
+from nodeflow.ui.core.theming.theme import SPACE, Theme, icon
+from nodeflow.ui.core.theming.theme_manager import ThemeManager
+from nodeflow.ui.core.widgets.common_widgets import ElidedLabel, button, column, label, row
+from nodeflow.ui.core.widgets.plain_tips import plain_tip
 
 KINDS = (ADDED, REMOVED, CHANGED)
 SIGN_SIZE = 16

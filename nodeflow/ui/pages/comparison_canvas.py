@@ -16,8 +16,8 @@ from nodeflow.drawing.wires import wire_shape
 from nodeflow.ui.canvas import CanvasView
 from nodeflow.ui.canvas.scene.hit_test import WIRE_REACH
 from nodeflow.ui.canvas.view.keyboard import CanvasKeys
-from nodeflow.ui.core.theme import Theme
-from nodeflow.ui.core.tips import show_beside
+from nodeflow.ui.core.theming.theme import Theme
+from nodeflow.ui.core.widgets.anchored_tips import show_beside
 
 Thing = str | Key | Wire
 """The id of a node or frame, the key of a wire, or a removed wire."""

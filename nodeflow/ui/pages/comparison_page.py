@@ -23,12 +23,12 @@ from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import Wire
 from nodeflow.number_text import counted
 from nodeflow.ui.canvas.view.keyboard import CanvasKeys
-from nodeflow.ui.core.background import Background
-from nodeflow.ui.core.theme import Theme
-from nodeflow.ui.core.theme_manager import ThemeManager
-from nodeflow.ui.core.tips import CutTextDelegate
-from nodeflow.ui.core.widgets import column, label
-from nodeflow.ui.core.workspace import Workspace
+from nodeflow.ui.core.concurrency.background_jobs import Background
+from nodeflow.ui.core.state.workspace import Workspace
+from nodeflow.ui.core.theming.theme import Theme
+from nodeflow.ui.core.theming.theme_manager import ThemeManager
+from nodeflow.ui.core.widgets.anchored_tips import CutTextDelegate
+from nodeflow.ui.core.widgets.common_widgets import column, label
 from nodeflow.ui.pages.breadcrumbs import Breadcrumbs
 from nodeflow.ui.pages.changes_model import AFTER, BEFORE, WHAT, ChangesModel
 from nodeflow.ui.pages.comparison_banner import ComparisonBanner

@@ -19,9 +19,9 @@ from PySide6.QtGui import QPixmap
 
 from nodeflow.data.survey import ColumnSurvey
 from nodeflow.errors import NodeflowError
-from nodeflow.ui.core.background import Background
-from nodeflow.ui.core.pixel_image import pixel_image
-from nodeflow.ui.core.plain_tips import plain_tip
+from nodeflow.ui.core.concurrency.background_jobs import Background
+from nodeflow.ui.core.painting.pixel_image import pixel_image
+from nodeflow.ui.core.widgets.plain_tips import plain_tip
 from nodeflow.ui.pages.dataset_reader import Content, Rows
 from nodeflow.ui.popups.own_data.column_texts import spoken
 

@@ -23,12 +23,12 @@ from nodeflow.document.analysis.datasets.outside_data import outside_place
 from nodeflow.document.model.records import Change, NodeRecord
 from nodeflow.errors import NodeflowError
 from nodeflow.number_text import counted
-from nodeflow.ui.core.background import Background
-from nodeflow.ui.core.messages import in_window
-from nodeflow.ui.core.theme import SPACE, Theme
-from nodeflow.ui.core.theme_manager import ThemeManager
-from nodeflow.ui.core.widgets import button, label
-from nodeflow.ui.core.workspace import Workspace
+from nodeflow.ui.core.concurrency.background_jobs import Background
+from nodeflow.ui.core.state.workspace import Workspace
+from nodeflow.ui.core.theming.theme import SPACE, Theme
+from nodeflow.ui.core.theming.theme_manager import ThemeManager
+from nodeflow.ui.core.user_messages import in_window
+from nodeflow.ui.core.widgets.common_widgets import button, label
 from nodeflow.ui.pages.breadcrumbs import Breadcrumbs
 from nodeflow.ui.pages.dataset_model import PICTURE, DatasetModel
 from nodeflow.ui.pages.dataset_reader import Content, read

@@ -16,11 +16,11 @@ from nodeflow.document.to_graph.expand import Expansion, derive
 from nodeflow.host import protocol as p
 from nodeflow.ui.canvas import CanvasView
 from nodeflow.ui.canvas.view.keyboard import CanvasKeys
-from nodeflow.ui.core.engine.link import EngineLink
-from nodeflow.ui.core.messages import Messages
-from nodeflow.ui.core.theme_manager import ThemeManager
-from nodeflow.ui.core.widgets import column, label, switch
-from nodeflow.ui.core.workspace import Workspace
+from nodeflow.ui.core.engine_link.engine_link import EngineLink
+from nodeflow.ui.core.state.workspace import Workspace
+from nodeflow.ui.core.theming.theme_manager import ThemeManager
+from nodeflow.ui.core.user_messages import Messages
+from nodeflow.ui.core.widgets.common_widgets import column, label, switch
 from nodeflow.ui.inspector import Inspector
 from nodeflow.ui.pages.background_layout import BackgroundLayout
 from nodeflow.ui.pages.breadcrumbs import UNPACK_TIP, Breadcrumbs

@@ -9,10 +9,10 @@ from nodeflow.document.analysis.subgraphs.instance_paths import at_path, instanc
 from nodeflow.document.analysis.subgraphs.loops_and_branches import ELSE, PRED, is_flow, is_loop
 from nodeflow.host import protocol as p
 from nodeflow.ui.canvas import CanvasView
-from nodeflow.ui.core.engine.link import EngineLink
-from nodeflow.ui.core.theme import SPACE
-from nodeflow.ui.core.widgets import label
-from nodeflow.ui.core.workspace import Workspace
+from nodeflow.ui.core.engine_link.engine_link import EngineLink
+from nodeflow.ui.core.state.workspace import Workspace
+from nodeflow.ui.core.theming.theme import SPACE
+from nodeflow.ui.core.widgets.common_widgets import label
 
 WIDTH = 180
 

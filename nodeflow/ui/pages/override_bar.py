@@ -7,11 +7,11 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel
 
 from nodeflow.host import protocol as p
 from nodeflow.number_text import counted
-from nodeflow.ui.core.engine.link import EngineLink
-from nodeflow.ui.core.overrides import Overrides
-from nodeflow.ui.core.theme import SPACE, Theme, icon
-from nodeflow.ui.core.theme_manager import ThemeManager
-from nodeflow.ui.core.widgets import ElidedLabel, button
+from nodeflow.ui.core.engine_link.engine_link import EngineLink
+from nodeflow.ui.core.state.override_values import Overrides
+from nodeflow.ui.core.theming.theme import SPACE, Theme, icon
+from nodeflow.ui.core.theming.theme_manager import ThemeManager
+from nodeflow.ui.core.widgets.common_widgets import ElidedLabel, button
 
 MOST_NAMES = 3
 

@@ -6,8 +6,8 @@ from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QStackedWidget, QWidget
 
 from nodeflow.ui.canvas import CanvasView
-from nodeflow.ui.core.widgets import column
-from nodeflow.ui.core.workspace import Workspace
+from nodeflow.ui.core.state.workspace import Workspace
+from nodeflow.ui.core.widgets.common_widgets import column
 from nodeflow.ui.pages.breadcrumbs import Breadcrumbs
 from nodeflow.ui.pages.comparison_page import ComparisonPage
 from nodeflow.ui.pages.dataset_page import DatasetPage

@@ -18,11 +18,11 @@ from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QTableView, QVBoxLayout
 from nodeflow.drawing.message_text import plain
 from nodeflow.host import protocol as p
 from nodeflow.number_text import counted, number
-from nodeflow.ui.core.messages import in_window
-from nodeflow.ui.core.plain_tips import plain_tip
-from nodeflow.ui.core.theme import SPACE, TYPE, Theme, font
-from nodeflow.ui.core.theme_manager import ThemeManager
-from nodeflow.ui.core.widgets import button, label, switch
+from nodeflow.ui.core.theming.theme import SPACE, TYPE, Theme, font
+from nodeflow.ui.core.theming.theme_manager import ThemeManager
+from nodeflow.ui.core.user_messages import in_window
+from nodeflow.ui.core.widgets.common_widgets import button, label, switch
+from nodeflow.ui.core.widgets.plain_tips import plain_tip
 from nodeflow.ui.pages.breadcrumbs import Breadcrumbs
 
 Index = QModelIndex | QPersistentModelIndex

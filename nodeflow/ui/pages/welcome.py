@@ -34,11 +34,18 @@ from nodeflow.document.model.document import Document
 from nodeflow.errors import NodeflowError
 from nodeflow.resources import MissingResource, examples, resource
 from nodeflow.ui.core.example_titles import describe, groups, title_of
-from nodeflow.ui.core.settings import Settings
-from nodeflow.ui.core.shown_text import on_button
-from nodeflow.ui.core.theme import SPACE, Theme, icon
-from nodeflow.ui.core.theme_manager import ThemeManager
-from nodeflow.ui.core.widgets import ElidedLabel, FlowLayout, button, clear, label, logo
+from nodeflow.ui.core.state.user_settings import Settings
+from nodeflow.ui.core.theming.theme import SPACE, Theme, icon
+from nodeflow.ui.core.theming.theme_manager import ThemeManager
+from nodeflow.ui.core.widgets.common_widgets import (
+    ElidedLabel,
+    FlowLayout,
+    button,
+    clear,
+    label,
+    logo,
+)
+from nodeflow.ui.core.widgets.escaped_text import on_button
 from nodeflow.ui.popups.tours import TOURS
 
 CARD_WIDTH, PICTURE_HEIGHT = 276, 138

@@ -22,11 +22,11 @@ from nodeflow.run_store.records import Run
 from nodeflow.run_store.store import RunStore
 from nodeflow.ui.actions.binding import Binding
 from nodeflow.ui.actions.specs import ActionSpec
-from nodeflow.ui.core.engine.run_library import RunLibrary
-from nodeflow.ui.core.engine.run_views import RunViews
-from nodeflow.ui.core.theme import SPACE
-from nodeflow.ui.core.theme_manager import ThemeManager
-from nodeflow.ui.core.widgets import button, clear, column, discard, label, row
+from nodeflow.ui.core.engine_link.run_library import RunLibrary
+from nodeflow.ui.core.engine_link.run_view_requests import RunViews
+from nodeflow.ui.core.theming.theme import SPACE
+from nodeflow.ui.core.theming.theme_manager import ThemeManager
+from nodeflow.ui.core.widgets.common_widgets import button, clear, column, discard, label, row
 from nodeflow.ui.inspector.editors import QuietCombo, fitting_combo
 from nodeflow.ui.panels.panel import LatePanel, PanelContext, PanelSpec, Place
 from nodeflow.ui.panels.parts.run_cell import SAMPLES, RunCell

@@ -11,8 +11,8 @@ from PySide6.QtWidgets import QPlainTextEdit, QVBoxLayout, QWidget
 
 from nodeflow.ui.actions.binding import Binding
 from nodeflow.ui.actions.specs import ActionSpec
-from nodeflow.ui.core.theme import SPACE
-from nodeflow.ui.core.theme_manager import ThemeManager
+from nodeflow.ui.core.theming.theme import SPACE
+from nodeflow.ui.core.theming.theme_manager import ThemeManager
 from nodeflow.ui.panels.panel import LatePanel, PanelContext, PanelSpec, Place
 
 MOST_LINES = 2000

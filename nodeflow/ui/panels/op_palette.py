@@ -47,9 +47,9 @@ from nodeflow.document.analysis.subgraph_declarations import SubgraphDeclaration
 from nodeflow.document.edit.inserting.insertables import is_insertable
 from nodeflow.graph.declaration import NodeDeclaration
 from nodeflow.ui.canvas.paint.op_icon_painter import draw_op_icon, tile
-from nodeflow.ui.core.theme import SPACE, TYPE, Theme, draw_icon, font, icon
-from nodeflow.ui.core.theme_manager import ThemeManager
-from nodeflow.ui.core.widgets import label
+from nodeflow.ui.core.theming.theme import SPACE, TYPE, Theme, draw_icon, font, icon
+from nodeflow.ui.core.theming.theme_manager import ThemeManager
+from nodeflow.ui.core.widgets.common_widgets import label
 from nodeflow.ui.panels.panel import LatePanel, PanelContext, PanelSpec, Place
 from nodeflow.ui.popups.op_query import by_category, habits, ranked
 

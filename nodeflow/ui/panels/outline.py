@@ -28,10 +28,10 @@ from nodeflow.document.model.records import SUBGRAPH, Change, NodeRecord
 from nodeflow.drawing.cards import card_data, value_preview
 from nodeflow.ui.actions.binding import Binding
 from nodeflow.ui.actions.specs import ActionSpec
-from nodeflow.ui.core.plain_tips import plain_tip
-from nodeflow.ui.core.theme import SPACE, Theme, dot
-from nodeflow.ui.core.tips import CutTextDelegate
-from nodeflow.ui.core.workspace import Workspace
+from nodeflow.ui.core.state.workspace import Workspace
+from nodeflow.ui.core.theming.theme import SPACE, Theme, dot
+from nodeflow.ui.core.widgets.anchored_tips import CutTextDelegate
+from nodeflow.ui.core.widgets.plain_tips import plain_tip
 from nodeflow.ui.panels.panel import LatePanel, PanelContext, PanelSpec, Place
 
 COLUMNS = ("Name", "Op", "Type", "Value")

@@ -10,10 +10,10 @@ from PySide6.QtWidgets import QFrame, QPushButton, QScrollArea, QStackedLayout, 
 from nodeflow.number_text import number
 from nodeflow.ui.actions.binding import Binding
 from nodeflow.ui.actions.specs import ActionSpec
-from nodeflow.ui.core.engine.link import EngineLink
-from nodeflow.ui.core.overrides import Given, Overrides
-from nodeflow.ui.core.theme import SPACE
-from nodeflow.ui.core.widgets import ElidedLabel, button, clear, column, label, row
+from nodeflow.ui.core.engine_link.engine_link import EngineLink
+from nodeflow.ui.core.state.override_values import Given, Overrides
+from nodeflow.ui.core.theming.theme import SPACE
+from nodeflow.ui.core.widgets.common_widgets import ElidedLabel, button, clear, column, label, row
 from nodeflow.ui.panels.panel import LatePanel, PanelContext, PanelSpec, Place
 from nodeflow.ui.panels.parts.override_tools import APPLY_TIP
 

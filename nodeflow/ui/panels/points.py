@@ -26,10 +26,10 @@ from nodeflow.number_text import count, number
 from nodeflow.ui.actions.binding import Binding
 from nodeflow.ui.actions.specs import ActionSpec
 from nodeflow.ui.controllers.viewing.view_watcher import ViewWatcher
-from nodeflow.ui.core.data_selection import DataSelection
-from nodeflow.ui.core.theme_manager import ThemeManager
-from nodeflow.ui.core.widgets import button, column, label, row
-from nodeflow.ui.core.workspace import Workspace
+from nodeflow.ui.core.state.data_selection import DataSelection
+from nodeflow.ui.core.state.workspace import Workspace
+from nodeflow.ui.core.theming.theme_manager import ThemeManager
+from nodeflow.ui.core.widgets.common_widgets import button, column, label, row
 from nodeflow.ui.inspector.editors import QuietCombo, fitting_combo
 from nodeflow.ui.panels.panel import LatePanel, PanelContext, PanelSpec, Place
 from nodeflow.ui.panels.parts.in_front import InFront

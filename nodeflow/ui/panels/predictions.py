@@ -27,11 +27,11 @@ from nodeflow.host.views.predictions import NO_FILTER, PAGE, WRONG, PredictionDa
 from nodeflow.ui.actions.binding import Binding
 from nodeflow.ui.actions.specs import ActionSpec
 from nodeflow.ui.controllers.viewing.view_watcher import ViewWatcher
-from nodeflow.ui.core.data_selection import DataSelection
-from nodeflow.ui.core.theme import SPACE, Theme, icon
-from nodeflow.ui.core.theme_manager import ThemeManager
-from nodeflow.ui.core.widgets import button, label, switch
-from nodeflow.ui.core.workspace import Workspace
+from nodeflow.ui.core.state.data_selection import DataSelection
+from nodeflow.ui.core.state.workspace import Workspace
+from nodeflow.ui.core.theming.theme import SPACE, Theme, icon
+from nodeflow.ui.core.theming.theme_manager import ThemeManager
+from nodeflow.ui.core.widgets.common_widgets import button, label, switch
 from nodeflow.ui.inspector.editors import QuietCombo, fitting_combo
 from nodeflow.ui.panels.panel import LatePanel, PanelContext, PanelSpec, Place
 from nodeflow.ui.panels.parts.array_views import number

@@ -27,14 +27,14 @@ from nodeflow.drawing.message_text import plain
 from nodeflow.number_text import counted
 from nodeflow.ui.actions.binding import Binding
 from nodeflow.ui.actions.specs import ActionSpec
-from nodeflow.ui.core.messages import in_window
-from nodeflow.ui.core.plain_tips import plain_tip
-from nodeflow.ui.core.problem_list import ProblemList
-from nodeflow.ui.core.shown_text import on_button
-from nodeflow.ui.core.theme import SPACE, Theme, icon
-from nodeflow.ui.core.theme_manager import ThemeManager
-from nodeflow.ui.core.widgets import button, label
-from nodeflow.ui.core.workspace import Workspace
+from nodeflow.ui.core.state.problem_list import ProblemList
+from nodeflow.ui.core.state.workspace import Workspace
+from nodeflow.ui.core.theming.theme import SPACE, Theme, icon
+from nodeflow.ui.core.theming.theme_manager import ThemeManager
+from nodeflow.ui.core.user_messages import in_window
+from nodeflow.ui.core.widgets.common_widgets import button, label
+from nodeflow.ui.core.widgets.escaped_text import on_button
+from nodeflow.ui.core.widgets.plain_tips import plain_tip
 from nodeflow.ui.panels.panel import LatePanel, PanelContext, PanelSpec, Place
 
 MOST = 500

@@ -34,13 +34,13 @@ from nodeflow.number_text import count, counted, rounded
 from nodeflow.paths import home
 from nodeflow.ui.actions.binding import Binding
 from nodeflow.ui.actions.specs import ActionSpec
-from nodeflow.ui.core.engine.kernel_totals import Total, totals
-from nodeflow.ui.core.plain_tips import plain_tip
-from nodeflow.ui.core.theme import SPACE
-from nodeflow.ui.core.theme_manager import ThemeManager
-from nodeflow.ui.core.tips import CutTextDelegate
-from nodeflow.ui.core.widgets import ElidedLabel, button, column, label, row, switch
-from nodeflow.ui.core.workspace import Workspace
+from nodeflow.ui.core.engine_link.kernel_totals import Total, totals
+from nodeflow.ui.core.state.workspace import Workspace
+from nodeflow.ui.core.theming.theme import SPACE
+from nodeflow.ui.core.theming.theme_manager import ThemeManager
+from nodeflow.ui.core.widgets.anchored_tips import CutTextDelegate
+from nodeflow.ui.core.widgets.common_widgets import ElidedLabel, button, column, label, row, switch
+from nodeflow.ui.core.widgets.plain_tips import plain_tip
 from nodeflow.ui.panels.panel import LatePanel, PanelContext, PanelSpec, Place
 from nodeflow.ui.popups import dialogs
 

@@ -39,12 +39,12 @@ from nodeflow.run_store.store import BEST, FINAL, RunStore
 from nodeflow.train.events import Done, Event, RunKept
 from nodeflow.ui.actions.binding import Binding
 from nodeflow.ui.actions.specs import ActionSpec
-from nodeflow.ui.core.engine.run_library import MOST_COMPARED, RunLibrary
-from nodeflow.ui.core.messages import Messages
-from nodeflow.ui.core.theme import SPACE
-from nodeflow.ui.core.tips import CutTextDelegate
-from nodeflow.ui.core.widgets import ElidedLabel, button, column, label, row, switch
-from nodeflow.ui.core.workspace import Workspace
+from nodeflow.ui.core.engine_link.run_library import MOST_COMPARED, RunLibrary
+from nodeflow.ui.core.state.workspace import Workspace
+from nodeflow.ui.core.theming.theme import SPACE
+from nodeflow.ui.core.user_messages import Messages
+from nodeflow.ui.core.widgets.anchored_tips import CutTextDelegate
+from nodeflow.ui.core.widgets.common_widgets import ElidedLabel, button, column, label, row, switch
 from nodeflow.ui.panels.panel import LatePanel, PanelContext, PanelSpec, Place
 from nodeflow.ui.panels.parts.run_details import RunDetails
 from nodeflow.ui.panels.parts.run_overlays import COLORS, CURVES, RunOverlays

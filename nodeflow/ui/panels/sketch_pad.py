@@ -36,12 +36,12 @@ from nodeflow.host import protocol as p
 from nodeflow.number_text import count
 from nodeflow.ui.actions.binding import Binding, Blocked
 from nodeflow.ui.actions.specs import ActionSpec
-from nodeflow.ui.core.data_selection import DataSelection
-from nodeflow.ui.core.engine.link import EngineLink
-from nodeflow.ui.core.theme import SPACE, Theme, icon
-from nodeflow.ui.core.theme_manager import ThemeManager
-from nodeflow.ui.core.widgets import ElidedLabel, button, column, label, row, switch
-from nodeflow.ui.core.workspace import Workspace
+from nodeflow.ui.core.engine_link.engine_link import EngineLink
+from nodeflow.ui.core.state.data_selection import DataSelection
+from nodeflow.ui.core.state.workspace import Workspace
+from nodeflow.ui.core.theming.theme import SPACE, Theme, icon
+from nodeflow.ui.core.theming.theme_manager import ThemeManager
+from nodeflow.ui.core.widgets.common_widgets import ElidedLabel, button, column, label, row, switch
 from nodeflow.ui.inspector.editors import QuietCombo
 from nodeflow.ui.panels.panel import LatePanel, PanelContext, PanelSpec, Place
 from nodeflow.ui.panels.parts import drawing_pad

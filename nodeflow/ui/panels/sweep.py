@@ -37,15 +37,15 @@ from nodeflow.sweeps.sources import source_of
 from nodeflow.sweeps.sweep import threads_each
 from nodeflow.ui.actions.binding import Binding
 from nodeflow.ui.actions.specs import ActionSpec
-from nodeflow.ui.core.engine.run_library import RunLibrary
-from nodeflow.ui.core.engine.sweep_runner import SweepRunner
-from nodeflow.ui.core.messages import Messages
-from nodeflow.ui.core.moments import moment
-from nodeflow.ui.core.theme import SPACE
-from nodeflow.ui.core.theme_manager import ThemeManager
-from nodeflow.ui.core.tips import CutTextDelegate
-from nodeflow.ui.core.widgets import ElidedLabel, button, column, label, row, switch
-from nodeflow.ui.core.workspace import Workspace
+from nodeflow.ui.core.engine_link.run_library import RunLibrary
+from nodeflow.ui.core.engine_link.sweep_runner import SweepRunner
+from nodeflow.ui.core.state.workspace import Workspace
+from nodeflow.ui.core.theming.theme import SPACE
+from nodeflow.ui.core.theming.theme_manager import ThemeManager
+from nodeflow.ui.core.user_messages import Messages
+from nodeflow.ui.core.widgets.anchored_tips import CutTextDelegate
+from nodeflow.ui.core.widgets.common_widgets import ElidedLabel, button, column, label, row, switch
+from nodeflow.ui.core.widgets.time_and_size_text import moment
 from nodeflow.ui.panels.panel import LatePanel, PanelContext, PanelSpec, Place
 from nodeflow.ui.panels.parts.correlation_bars import LEAST_WIDTH, WIDTH, CorrelationBars
 from nodeflow.ui.panels.parts.run_overlays import RunOverlays

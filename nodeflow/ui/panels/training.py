@@ -30,16 +30,16 @@ from nodeflow.number_text import count, number
 from nodeflow.train.events import Diverged, Done, Event, Started
 from nodeflow.ui.actions.binding import Binding
 from nodeflow.ui.actions.specs import ActionSpec
-from nodeflow.ui.core.data_selection import DataSelection
-from nodeflow.ui.core.engine.shown_step import ShownStep
-from nodeflow.ui.core.messages import in_window, sentence
-from nodeflow.ui.core.plain_tips import plain_tip
-from nodeflow.ui.core.redraw_throttle import FASTEST_MS, RedrawThrottle
-from nodeflow.ui.core.settings import Settings
-from nodeflow.ui.core.theme import SPACE
-from nodeflow.ui.core.theme_manager import ThemeManager
-from nodeflow.ui.core.widgets import ElidedLabel, button, label, restyle, switch
-from nodeflow.ui.core.workspace import Workspace
+from nodeflow.ui.core.concurrency.redraw_throttle import FASTEST_MS, RedrawThrottle
+from nodeflow.ui.core.engine_link.shown_step import ShownStep
+from nodeflow.ui.core.state.data_selection import DataSelection
+from nodeflow.ui.core.state.user_settings import Settings
+from nodeflow.ui.core.state.workspace import Workspace
+from nodeflow.ui.core.theming.theme import SPACE
+from nodeflow.ui.core.theming.theme_manager import ThemeManager
+from nodeflow.ui.core.user_messages import in_window, sentence
+from nodeflow.ui.core.widgets.common_widgets import ElidedLabel, button, label, restyle, switch
+from nodeflow.ui.core.widgets.plain_tips import plain_tip
 from nodeflow.ui.panels.panel import LatePanel, PanelContext, PanelSpec, Place, always
 from nodeflow.ui.panels.parts.early_stopping_toggle import EarlyStoppingToggle
 from nodeflow.ui.panels.parts.scrubber import Scrubber

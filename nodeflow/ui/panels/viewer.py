@@ -27,16 +27,16 @@ from nodeflow.number_text import count
 from nodeflow.ui.actions.binding import Binding
 from nodeflow.ui.actions.specs import ActionSpec
 from nodeflow.ui.controllers.viewing.view_watcher import ViewWatcher
-from nodeflow.ui.core.data_selection import DataSelection
-from nodeflow.ui.core.engine.link import EngineLink
-from nodeflow.ui.core.heat import HeatScale
-from nodeflow.ui.core.messages import Messages, sentence
-from nodeflow.ui.core.overrides import Overrides
-from nodeflow.ui.core.plain_tips import plain_tip
-from nodeflow.ui.core.theme import SPACE
-from nodeflow.ui.core.theme_manager import ThemeManager
-from nodeflow.ui.core.widgets import ElidedLabel, WrappingRow, clear, label
-from nodeflow.ui.core.workspace import Workspace
+from nodeflow.ui.core.engine_link.engine_link import EngineLink
+from nodeflow.ui.core.painting.heat_map_image import HeatScale
+from nodeflow.ui.core.state.data_selection import DataSelection
+from nodeflow.ui.core.state.override_values import Overrides
+from nodeflow.ui.core.state.workspace import Workspace
+from nodeflow.ui.core.theming.theme import SPACE
+from nodeflow.ui.core.theming.theme_manager import ThemeManager
+from nodeflow.ui.core.user_messages import Messages, sentence
+from nodeflow.ui.core.widgets.common_widgets import ElidedLabel, WrappingRow, clear, label
+from nodeflow.ui.core.widgets.plain_tips import plain_tip
 from nodeflow.ui.inspector.editors import QuietCombo
 from nodeflow.ui.panels.panel import LatePanel, PanelContext, PanelSpec, Place, always
 from nodeflow.ui.panels.parts import array_views, picture_ways

@@ -37,7 +37,7 @@ from nodeflow.graph.types import DTYPES
 from nodeflow.ui.canvas import CanvasView, WireContext
 from nodeflow.ui.canvas.view.free_position import free_position
 from nodeflow.ui.canvas.view.graph_edits import InsertContext, ReplaceContext
-from nodeflow.ui.core.settings import Settings
+from nodeflow.ui.core.state.user_settings import Settings
 from nodeflow.ui.popups import op_settings
 from nodeflow.ui.popups.op_query import OpQuery, habits, ranked
 from nodeflow.ui.popups.quick_pick import QuickPick, Row

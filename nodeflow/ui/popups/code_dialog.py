@@ -17,9 +17,9 @@ from PySide6.QtWidgets import (
 
 from nodeflow.errors import NodeflowError
 from nodeflow.exchange.code_targets import Written, titles
-from nodeflow.ui.core.background import Background
-from nodeflow.ui.core.theme import SPACE
-from nodeflow.ui.core.widgets import column, label, row
+from nodeflow.ui.core.concurrency.background_jobs import Background
+from nodeflow.ui.core.theming.theme import SPACE
+from nodeflow.ui.core.widgets.common_widgets import column, label, row
 
 WRITING = "Writing the code…"
 

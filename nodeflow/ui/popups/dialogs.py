@@ -21,10 +21,10 @@ from nodeflow.errors import NodeflowError
 from nodeflow.number_text import count, counted
 from nodeflow.train.saving.weights import Match
 from nodeflow.ui.actions.action_set import ActionSet
-from nodeflow.ui.core.messages import in_window, listed
-from nodeflow.ui.core.shown_text import in_title
-from nodeflow.ui.core.theme import SPACE
-from nodeflow.ui.core.widgets import label, logo
+from nodeflow.ui.core.theming.theme import SPACE
+from nodeflow.ui.core.user_messages import in_window, listed
+from nodeflow.ui.core.widgets.common_widgets import label, logo
+from nodeflow.ui.core.widgets.escaped_text import in_title
 
 SAVE, DISCARD, CANCEL = "save", "discard", "cancel"
 RELOAD, OVERWRITE, COPY, COMPARE = "reload", "overwrite", "copy", "compare"

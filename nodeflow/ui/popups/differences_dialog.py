@@ -12,8 +12,8 @@ from nodeflow.document.diff.text import lines
 from nodeflow.document.model.document import Document
 from nodeflow.drawing.message_text import plain
 from nodeflow.number_text import counted
-from nodeflow.ui.core.theme import SPACE, Theme
-from nodeflow.ui.core.widgets import column, label
+from nodeflow.ui.core.theming.theme import SPACE, Theme
+from nodeflow.ui.core.widgets.common_widgets import column, label
 
 ROLES = {ADDED: "ok", REMOVED: "error", CHANGED: "warning"}
 """The colour of lines by kind of change; the signs + - ~ show the same."""

@@ -16,8 +16,8 @@ from PySide6.QtWidgets import (
 )
 
 from nodeflow.ui.canvas.export_image import LARGEST_SIDE
-from nodeflow.ui.core.theme import SPACE
-from nodeflow.ui.core.widgets import label
+from nodeflow.ui.core.theming.theme import SPACE
+from nodeflow.ui.core.widgets.common_widgets import label
 
 FORMATS = {
     "PNG: an image for documents and chats": ".png",

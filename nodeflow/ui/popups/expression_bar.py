@@ -30,11 +30,11 @@ from nodeflow.graph.types import DTYPES
 from nodeflow.number_text import counted
 from nodeflow.ops import REGISTRY
 from nodeflow.ui.canvas import CanvasView
-from nodeflow.ui.core import theme as themes
-from nodeflow.ui.core.messages import in_window, listed
-from nodeflow.ui.core.settings import Settings
-from nodeflow.ui.core.theme import SPACE, Theme, icon
-from nodeflow.ui.core.workspace import Workspace
+from nodeflow.ui.core.state.user_settings import Settings
+from nodeflow.ui.core.state.workspace import Workspace
+from nodeflow.ui.core.theming import theme as themes
+from nodeflow.ui.core.theming.theme import SPACE, Theme, icon
+from nodeflow.ui.core.user_messages import in_window, listed
 from nodeflow.ui.popups.fuzzy_match import score
 from nodeflow.ui.popups.op_relevance import relevance
 

@@ -12,7 +12,7 @@ from nodeflow.document.analysis.subgraphs.subgraph_interface import BORDER
 from nodeflow.document.model.records import SUBGRAPH, NodeRecord
 from nodeflow.drawing.cards import value_preview
 from nodeflow.ui.canvas import CanvasView
-from nodeflow.ui.core.workspace import Workspace
+from nodeflow.ui.core.state.workspace import Workspace
 from nodeflow.ui.popups.fuzzy_match import score
 from nodeflow.ui.popups.quick_pick import QuickPick, Row
 

@@ -17,9 +17,9 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from nodeflow.ui.core.shown_text import in_title
-from nodeflow.ui.core.theme import SPACE
-from nodeflow.ui.core.widgets import column, label
+from nodeflow.ui.core.theming.theme import SPACE
+from nodeflow.ui.core.widgets.common_widgets import column, label
+from nodeflow.ui.core.widgets.escaped_text import in_title
 
 TEXT = (
     "The model becomes a graph of nodes, with its weights in a file beside it. Nothing of the "

@@ -5,8 +5,8 @@ from __future__ import annotations
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QDialog, QDialogButtonBox, QSpinBox, QWidget
 
-from nodeflow.ui.core.theme import SPACE
-from nodeflow.ui.core.widgets import column, label, row
+from nodeflow.ui.core.theming.theme import SPACE
+from nodeflow.ui.core.widgets.common_widgets import column, label, row
 
 
 class NumberDialog(QDialog):

@@ -14,7 +14,7 @@ from nodeflow.document.layout.card_size import SHORT_DTYPES
 from nodeflow.document.model.document import Document
 from nodeflow.graph.declaration import NodeDeclaration
 from nodeflow.graph.types import DTYPES
-from nodeflow.ui.core.settings import Settings
+from nodeflow.ui.core.state.user_settings import Settings
 from nodeflow.ui.popups.op_relevance import relevance
 
 ORDER = (

@@ -25,10 +25,10 @@ from PySide6.QtWidgets import (
 )
 
 from nodeflow.ui.canvas.paint import op_icon_painter
-from nodeflow.ui.core import text_metrics
-from nodeflow.ui.core import theme as themes
-from nodeflow.ui.core.theme import Theme, draw_icon
-from nodeflow.ui.core.widgets import fit_rows
+from nodeflow.ui.core.painting import text_metrics
+from nodeflow.ui.core.theming import theme as themes
+from nodeflow.ui.core.theming.theme import Theme, draw_icon
+from nodeflow.ui.core.widgets.common_widgets import fit_rows
 
 WIDTH = 460
 ROW_HEIGHT = 44

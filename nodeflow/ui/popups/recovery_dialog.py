@@ -19,11 +19,11 @@ from PySide6.QtWidgets import (
 
 from nodeflow.document.io.journal import Recoverable
 from nodeflow.number_text import counted
-from nodeflow.ui.core.moments import moment
-from nodeflow.ui.core.plain_tips import plain_tip
-from nodeflow.ui.core.theme import SPACE
-from nodeflow.ui.core.tips import CutTextDelegate
-from nodeflow.ui.core.widgets import column, label, switch
+from nodeflow.ui.core.theming.theme import SPACE
+from nodeflow.ui.core.widgets.anchored_tips import CutTextDelegate
+from nodeflow.ui.core.widgets.common_widgets import column, label, switch
+from nodeflow.ui.core.widgets.plain_tips import plain_tip
+from nodeflow.ui.core.widgets.time_and_size_text import moment
 from nodeflow.ui.popups.dialogs import CANCEL, DISCARD, SAVE
 
 TEXT = "nodeflow quit unexpectedly. Restore your unsaved work?"

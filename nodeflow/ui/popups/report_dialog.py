@@ -20,9 +20,9 @@ from PySide6.QtWidgets import (
 
 from nodeflow.host.report import Part
 from nodeflow.number_text import bytes_text
-from nodeflow.ui.core.theme import SPACE
-from nodeflow.ui.core.tips import CutTextDelegate
-from nodeflow.ui.core.widgets import column, label
+from nodeflow.ui.core.theming.theme import SPACE
+from nodeflow.ui.core.widgets.anchored_tips import CutTextDelegate
+from nodeflow.ui.core.widgets.common_widgets import column, label
 
 TEXT = (
     "A report helps to find the cause of a problem. Below is all that it holds: no data, no names, "

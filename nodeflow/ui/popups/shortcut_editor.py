@@ -27,9 +27,9 @@ from nodeflow.ui.actions.key_text import native
 from nodeflow.ui.actions.keymap import Keymap
 from nodeflow.ui.actions.specs import ActionSpec
 from nodeflow.ui.canvas.gestures.navigation_presets import PRESETS
-from nodeflow.ui.core.theme import SPACE
-from nodeflow.ui.core.tips import CutTextDelegate
-from nodeflow.ui.core.widgets import label, restyle
+from nodeflow.ui.core.theming.theme import SPACE
+from nodeflow.ui.core.widgets.anchored_tips import CutTextDelegate
+from nodeflow.ui.core.widgets.common_widgets import label, restyle
 from nodeflow.ui.popups.fuzzy_match import best_score
 
 ID_ROLE = Qt.ItemDataRole.UserRole

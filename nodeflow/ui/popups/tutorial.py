@@ -11,10 +11,10 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QProgressBar, QToolButton, QV
 
 from nodeflow.train.events import Done, Event
 from nodeflow.ui.canvas import CanvasView
-from nodeflow.ui.core.theme import SPACE, Theme, icon
-from nodeflow.ui.core.theme_manager import ThemeManager
-from nodeflow.ui.core.widgets import button, label
-from nodeflow.ui.core.workspace import Workspace
+from nodeflow.ui.core.state.workspace import Workspace
+from nodeflow.ui.core.theming.theme import SPACE, Theme, icon
+from nodeflow.ui.core.theming.theme_manager import ThemeManager
+from nodeflow.ui.core.widgets.common_widgets import button, label
 from nodeflow.ui.popups.tours import TOURS
 from nodeflow.ui.popups.tours.tour import Progress, Tour
 

@@ -28,10 +28,10 @@ from nodeflow.graph.declaration import Attr
 from nodeflow.number_text import counted, number
 from nodeflow.sweeps.checks import WHOLE, check_spec
 from nodeflow.sweeps.specs import Spec, spec_of
-from nodeflow.ui.core.messages import remark
-from nodeflow.ui.core.theme import SPACE
-from nodeflow.ui.core.widgets import column, label, restyle
-from nodeflow.ui.core.workspace import Workspace
+from nodeflow.ui.core.state.workspace import Workspace
+from nodeflow.ui.core.theming.theme import SPACE
+from nodeflow.ui.core.user_messages import remark
+from nodeflow.ui.core.widgets.common_widgets import column, label, restyle
 
 LIST, RANGE, LOG, INT = "list", "range", "log", "int"
 KINDS = {

@@ -20,11 +20,11 @@ from PySide6.QtWidgets import (
 
 from nodeflow.document.io.backups import Backup, Kind
 from nodeflow.number_text import bytes_text
-from nodeflow.ui.core.moments import moment
-from nodeflow.ui.core.settings import MOST_BACKUPS
-from nodeflow.ui.core.theme import SPACE
-from nodeflow.ui.core.tips import CutTextDelegate
-from nodeflow.ui.core.widgets import column, label, row, switch
+from nodeflow.ui.core.state.user_settings import MOST_BACKUPS
+from nodeflow.ui.core.theming.theme import SPACE
+from nodeflow.ui.core.widgets.anchored_tips import CutTextDelegate
+from nodeflow.ui.core.widgets.common_widgets import column, label, row, switch
+from nodeflow.ui.core.widgets.time_and_size_text import moment
 
 KINDS: dict[Kind, str] = {
     "saved": "Saved",

@@ -17,11 +17,11 @@ from PySide6.QtGui import QCloseEvent
 from PySide6.QtWidgets import QDialog, QDialogButtonBox, QProgressBar, QVBoxLayout, QWidget
 
 from nodeflow.drawing.message_text import brief
-from nodeflow.ui.core import gui_gc
-from nodeflow.ui.core.shown_text import in_title
-from nodeflow.ui.core.theme import SPACE
-from nodeflow.ui.core.thread_signal import ThreadSignal
-from nodeflow.ui.core.widgets import label
+from nodeflow.ui.core.concurrency import gui_gc
+from nodeflow.ui.core.concurrency.thread_signal import ThreadSignal
+from nodeflow.ui.core.theming.theme import SPACE
+from nodeflow.ui.core.widgets.common_widgets import label
+from nodeflow.ui.core.widgets.escaped_text import in_title
 
 MOMENT_MS = 300
 """Milliseconds that a user waits without asking for progress."""

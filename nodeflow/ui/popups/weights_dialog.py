@@ -21,10 +21,10 @@ from nodeflow.graph.types import shape_text
 from nodeflow.host.protocol import WeightsChecked
 from nodeflow.number_text import counted
 from nodeflow.train.saving.assignment import Kind, Taken, converted, ways
-from nodeflow.ui.core.plain_tips import plain_tip
-from nodeflow.ui.core.theme import SPACE
-from nodeflow.ui.core.tips import CutTextDelegate
-from nodeflow.ui.core.widgets import column, label, switch
+from nodeflow.ui.core.theming.theme import SPACE
+from nodeflow.ui.core.widgets.anchored_tips import CutTextDelegate
+from nodeflow.ui.core.widgets.common_widgets import column, label, switch
+from nodeflow.ui.core.widgets.plain_tips import plain_tip
 
 VARIABLE, SHAPE, TENSOR = range(3)
 TITLES = ("Variable", "Shape", "Tensor in the file")

@@ -15,9 +15,9 @@ from nodeflow.drawing import sheet
 from nodeflow.drawing.colors import Ink
 from nodeflow.drawing.geometry import Point, Rect
 from nodeflow.drawing.text_layout import Style
-from nodeflow.ui.core import array_painting, text_metrics
-from nodeflow.ui.core.pixel_image import pixel_image
-from nodeflow.ui.core.theme import Theme
+from nodeflow.ui.core.painting import array_painting, text_metrics
+from nodeflow.ui.core.painting.pixel_image import pixel_image
+from nodeflow.ui.core.theming.theme import Theme
 
 
 def rect_of(rect: QRectF) -> Rect:

@@ -18,10 +18,10 @@ from PySide6.QtWidgets import (
 
 from nodeflow.number_text import count
 from nodeflow.ui.actions.action_set import ActionSet
-from nodeflow.ui.core.data_selection import DataSelection
-from nodeflow.ui.core.theme import SPACE, Theme, icon
-from nodeflow.ui.core.theme_manager import ThemeManager
-from nodeflow.ui.core.widgets import label
+from nodeflow.ui.core.state.data_selection import DataSelection
+from nodeflow.ui.core.theming.theme import SPACE, Theme, icon
+from nodeflow.ui.core.theming.theme_manager import ThemeManager
+from nodeflow.ui.core.widgets.common_widgets import label
 
 MENU_INDENT = 36
 """Left indent of texts in the menu, in pixels."""

@@ -16,8 +16,8 @@ from PySide6.QtWidgets import QMainWindow, QMenu, QTabWidget, QWidget
 
 from nodeflow.ui.actions.action_set import ActionSet
 from nodeflow.ui.actions.binding import Binding, Blocked
-from nodeflow.ui.core.settings import Settings
-from nodeflow.ui.core.theme_manager import ThemeManager
+from nodeflow.ui.core.state.user_settings import Settings
+from nodeflow.ui.core.theming.theme_manager import ThemeManager
 from nodeflow.ui.pages.page_stack import PageStack
 from nodeflow.ui.panels.panel import PanelSpec, Place, always
 from nodeflow.ui.window.dock import Dock

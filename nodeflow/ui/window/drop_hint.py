@@ -6,8 +6,8 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QWidget
 
-from nodeflow.ui.core.theme import SPACE, TYPE, font
-from nodeflow.ui.core.theme_manager import ThemeManager
+from nodeflow.ui.core.theming.theme import SPACE, TYPE, font
+from nodeflow.ui.core.theming.theme_manager import ThemeManager
 
 
 class DropHint(QWidget):

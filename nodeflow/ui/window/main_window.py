@@ -67,20 +67,20 @@ from nodeflow.ui.controllers.viewing.theme_actions import ThemeActions, chosen_t
 from nodeflow.ui.controllers.viewing.view_actions import ViewActions
 from nodeflow.ui.controllers.viewing.view_history import ViewHistory
 from nodeflow.ui.controllers.viewing.view_watcher import ViewWatcher, view_actions
-from nodeflow.ui.core.breakpoints import Breakpoints
-from nodeflow.ui.core.data_selection import DataSelection
-from nodeflow.ui.core.engine.client import ClientFactory, engine_client
-from nodeflow.ui.core.engine.link import EngineLink
+from nodeflow.ui.core.engine_link.client_interface import ClientFactory, engine_client
+from nodeflow.ui.core.engine_link.engine_link import EngineLink
 from nodeflow.ui.core.error_handler import ErrorHandler, log_file
-from nodeflow.ui.core.messages import Messages
-from nodeflow.ui.core.overrides import Overrides
-from nodeflow.ui.core.problem_list import ProblemList
-from nodeflow.ui.core.settings import Settings
-from nodeflow.ui.core.shown_text import in_title
-from nodeflow.ui.core.theme_manager import ThemeManager
-from nodeflow.ui.core.training_folder import TrainingFolder
-from nodeflow.ui.core.widgets import InfoBar
-from nodeflow.ui.core.workspace import Workspace
+from nodeflow.ui.core.state.data_selection import DataSelection
+from nodeflow.ui.core.state.override_values import Overrides
+from nodeflow.ui.core.state.problem_list import ProblemList
+from nodeflow.ui.core.state.shown_breakpoints import Breakpoints
+from nodeflow.ui.core.state.training_folder import TrainingFolder
+from nodeflow.ui.core.state.user_settings import Settings
+from nodeflow.ui.core.state.workspace import Workspace
+from nodeflow.ui.core.theming.theme_manager import ThemeManager
+from nodeflow.ui.core.user_messages import Messages
+from nodeflow.ui.core.widgets.common_widgets import InfoBar
+from nodeflow.ui.core.widgets.escaped_text import in_title
 from nodeflow.ui.inspector.committed_edit import commit_typing
 from nodeflow.ui.pages.breadcrumbs import LEAVE_KEYS, Breadcrumbs
 from nodeflow.ui.pages.comparison_page import ComparisonPage

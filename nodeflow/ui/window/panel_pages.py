@@ -6,7 +6,7 @@ from PySide6.QtCore import QSize, Signal, Slot
 from PySide6.QtGui import QHideEvent, QShowEvent
 from PySide6.QtWidgets import QDockWidget, QStackedWidget, QTabBar, QVBoxLayout, QWidget
 
-from nodeflow.ui.core.theme import SPACE
+from nodeflow.ui.core.theming.theme import SPACE
 
 BAR_HEIGHT = 32
 

@@ -11,8 +11,8 @@ from PySide6.QtCore import QEvent, QObject, QPoint, Qt, QTimer, Slot
 from PySide6.QtGui import QMouseEvent
 from PySide6.QtWidgets import QMainWindow, QMenu, QTabBar, QToolButton
 
-from nodeflow.ui.core.theme import Theme, icon
-from nodeflow.ui.core.theme_manager import ThemeManager
+from nodeflow.ui.core.theming.theme import Theme, icon
+from nodeflow.ui.core.theming.theme_manager import ThemeManager
 
 ROOM = 32
 """Pixels that the button takes at the end of the tabs."""

@@ -10,8 +10,8 @@ from PySide6.QtWidgets import QToolBar
 
 from nodeflow.ui.actions.action_set import ActionSet, add_button
 from nodeflow.ui.controllers.training.unfinished_training import UnfinishedTraining
-from nodeflow.ui.core.engine.link import EngineLink
-from nodeflow.ui.core.workspace import Workspace
+from nodeflow.ui.core.engine_link.engine_link import EngineLink
+from nodeflow.ui.core.state.workspace import Workspace
 
 LONG_MS = 400
 """Milliseconds before the Stop button appears for a run or for the preparation of a training.

@@ -8,11 +8,11 @@ from PySide6.QtWidgets import QStatusBar, QToolButton, QWidget
 from nodeflow.drawing.message_text import plain
 from nodeflow.host.protocol import EditState
 from nodeflow.number_text import counted
-from nodeflow.ui.core.messages import in_window, listed
-from nodeflow.ui.core.plain_tips import plain_tip
-from nodeflow.ui.core.theme import Theme, dot, icon
-from nodeflow.ui.core.theme_manager import ThemeManager
-from nodeflow.ui.core.widgets import ElidedLabel
+from nodeflow.ui.core.theming.theme import Theme, dot, icon
+from nodeflow.ui.core.theming.theme_manager import ThemeManager
+from nodeflow.ui.core.user_messages import in_window, listed
+from nodeflow.ui.core.widgets.common_widgets import ElidedLabel
+from nodeflow.ui.core.widgets.plain_tips import plain_tip
 
 MESSAGE_MS = 8000
 ENGINE = {

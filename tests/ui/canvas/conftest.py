@@ -15,7 +15,7 @@ from nodeflow.document.analysis.inference.incremental_inference import Analysis
 from nodeflow.document.edit import commands
 from nodeflow.document.model.document import Document
 from nodeflow.ui.canvas import CanvasView
-from nodeflow.ui.core.theme import LIGHT
+from nodeflow.ui.core.theming.theme import LIGHT
 
 LEFT, MIDDLE = Qt.MouseButton.LeftButton, Qt.MouseButton.MiddleButton
 NONE = Qt.KeyboardModifier.NoModifier

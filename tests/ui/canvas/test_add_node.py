@@ -10,7 +10,7 @@ from PySide6.QtTest import QTest
 
 from nodeflow.document.analysis.declarations import declarations
 from nodeflow.document.edit import commands
-from nodeflow.ui.core.settings import Settings
+from nodeflow.ui.core.state.user_settings import Settings
 from nodeflow.ui.popups.add_node import AddNodePopup
 from nodeflow.ui.popups.fuzzy_match import score
 from nodeflow.ui.popups.op_query import OpQuery, ranked

@@ -11,7 +11,7 @@ from nodeflow.host.evaluation.previews import make_preview
 from nodeflow.host.protocol import Preview
 from nodeflow.ui.canvas.paint.card_atlas import CardAtlas
 from nodeflow.ui.canvas.paint.card_painter import FAR, FULL, TINY, CardPainter
-from nodeflow.ui.core.theme import DARK, LIGHT
+from nodeflow.ui.core.theming.theme import DARK, LIGHT
 from tests.ui.canvas.test_gallery import PREVIEWS, STATES
 
 RANDOM = np.random.default_rng(2)

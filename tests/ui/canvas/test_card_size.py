@@ -14,7 +14,7 @@ from nodeflow.document.layout.text_width import text_width
 from nodeflow.document.model.document import Document
 from nodeflow.host.evaluation.evaluator import Evaluator
 from nodeflow.ui.canvas.scene.scene_model import SceneModel
-from nodeflow.ui.core import text_metrics
+from nodeflow.ui.core.painting import text_metrics
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from nodeflow.host.views.pinned import pinned_views
 from nodeflow.host.views.watch import view_value
 from nodeflow.ui.canvas.export_image import render_file
 from nodeflow.ui.canvas.scene.scene_model import SceneModel
-from nodeflow.ui.core.theme import font_families
+from nodeflow.ui.core.theming.theme import font_families
 
 EXAMPLES = ["expression", "mnist_layers", "lstm", "spirals"]
 

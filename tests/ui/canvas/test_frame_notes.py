@@ -11,7 +11,7 @@ from nodeflow.document.model.document import Document
 from nodeflow.drawing.frames import frame_titles
 from nodeflow.ui.canvas.paint import background_layer, frame_note_painter
 from nodeflow.ui.canvas.paint.background_layer import LABEL_HEIGHT
-from nodeflow.ui.core import text_metrics
+from nodeflow.ui.core.painting import text_metrics
 
 pytestmark = pytest.mark.usefixtures("qapp")
 AREA = QRectF(4, 4, 240, 160)

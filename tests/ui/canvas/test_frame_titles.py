@@ -15,8 +15,8 @@ from nodeflow.drawing.frames import frame_titles
 from nodeflow.drawing.wires import wire_shape
 from nodeflow.resources import example, examples
 from nodeflow.ui.canvas import CanvasView
-from nodeflow.ui.core import text_metrics
-from nodeflow.ui.core.theme import LIGHT
+from nodeflow.ui.core.painting import text_metrics
+from nodeflow.ui.core.theming.theme import LIGHT
 
 
 def frame(title="Loss", note="", rect=(0.0, 0.0, 400.0, 300.0)) -> FrameRecord:

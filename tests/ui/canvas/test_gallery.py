@@ -27,8 +27,8 @@ from nodeflow.ui.canvas.paint import lod_titles
 from nodeflow.ui.canvas.paint.card_painter import FAR, FULL, CardPainter
 from nodeflow.ui.canvas.paint.wire_layer import wire_dash, wire_pen
 from nodeflow.ui.canvas.scene.scene_model import DTYPE_CODES, FEED_STYLE
-from nodeflow.ui.core import text_metrics
-from nodeflow.ui.core.theme import DARK, LIGHT
+from nodeflow.ui.core.painting import text_metrics
+from nodeflow.ui.core.theming.theme import DARK, LIGHT
 
 BOTH = pytest.mark.parametrize("theme", [LIGHT, DARK], ids=["light", "dark"])
 RANDOM = np.random.default_rng(1)

@@ -15,7 +15,7 @@ from PySide6.QtCore import QPoint, QPointF, Qt
 
 from nodeflow.document.edit import commands, create_subgraph
 from nodeflow.host.evaluation.previews import make_preview
-from nodeflow.ui.core.theme import DARK, LIGHT
+from nodeflow.ui.core.theming.theme import DARK, LIGHT
 
 BOTH = pytest.mark.parametrize("theme", [LIGHT, DARK], ids=["light", "dark"])
 NOTE = """**What to look at**

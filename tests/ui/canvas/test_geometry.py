@@ -15,7 +15,7 @@ from nodeflow.drawing.wires import wire_lanes, wire_routing, wire_shape
 from nodeflow.ui.canvas.scene.camera import MAX_STEP, MIN_STEP, Camera
 from nodeflow.ui.canvas.scene.slot_map import SlotMap
 from nodeflow.ui.canvas.scene.spatial_grid import SpatialGrid
-from nodeflow.ui.core import array_painting
+from nodeflow.ui.core.painting import array_painting
 
 ends = st.lists(
     st.tuples(*[st.floats(-900, 900, allow_nan=False, width=32)] * 4), min_size=1, max_size=8

@@ -15,8 +15,8 @@ from nodeflow.document.model.document import Document
 from nodeflow.host.evaluation.previews import make_preview
 from nodeflow.ui.canvas import CanvasView
 from nodeflow.ui.canvas.scene.scene_model import SceneModel
-from nodeflow.ui.core.theme import LIGHT
-from nodeflow.ui.core.workspace import Workspace
+from nodeflow.ui.core.state.workspace import Workspace
+from nodeflow.ui.core.theming.theme import LIGHT
 
 from .test_scene_model import edit, state
 

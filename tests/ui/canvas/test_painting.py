@@ -14,7 +14,7 @@ from nodeflow.ui.canvas.paint import layers
 from nodeflow.ui.canvas.paint.card_atlas import margin_pixels
 from nodeflow.ui.canvas.paint.card_painter import FAR, FULL, TINY
 from nodeflow.ui.canvas.paint.frame_cache import FrameCache
-from nodeflow.ui.core.theme import DARK, LIGHT
+from nodeflow.ui.core.theming.theme import DARK, LIGHT
 
 
 def fresh(canvas, picture) -> np.ndarray:

@@ -20,8 +20,8 @@ from PySide6.QtGui import (
 from PySide6.QtSvg import QSvgRenderer
 from PySide6.QtWidgets import QApplication
 
-from nodeflow.ui.core.theme import DARK, LIGHT, TYPE, font
-from nodeflow.ui.core.theme_manager import ThemeManager
+from nodeflow.ui.core.theming.theme import DARK, LIGHT, TYPE, font
+from nodeflow.ui.core.theming.theme_manager import ThemeManager
 from nodeflow.ui.panels.plots.arrangement import Arrangement, PlotPlace
 from nodeflow.ui.panels.plots.curve import LOSS, Curve
 

@@ -32,7 +32,7 @@ from nodeflow.ui.canvas.scene.scene_model import SceneModel
 from nodeflow.ui.canvas.scene.selection import Selection
 from nodeflow.ui.canvas.scene.viewport import Viewport
 from nodeflow.ui.canvas.signals import CanvasSignals
-from nodeflow.ui.core.theme import Theme
+from nodeflow.ui.core.theming.theme import Theme
 
 Role, Text, Event = QAccessible.Role, QAccessible.Text, QAccessible.Event
 _kept: list[QAccessibleInterface] = []

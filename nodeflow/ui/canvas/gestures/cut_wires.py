@@ -13,8 +13,8 @@ from nodeflow.drawing.wires import wire_shape
 from nodeflow.ui.canvas.gestures.base import Gesture, Modifiers
 from nodeflow.ui.canvas.scene.scene_model import SceneModel
 from nodeflow.ui.canvas.scene.viewport import Viewport
-from nodeflow.ui.core import array_painting
-from nodeflow.ui.core.theme import Theme
+from nodeflow.ui.core.painting import array_painting
+from nodeflow.ui.core.theming.theme import Theme
 
 STEP = 3.0
 """Pixels between points of the stroke."""

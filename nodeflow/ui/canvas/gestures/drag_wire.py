@@ -24,9 +24,9 @@ from nodeflow.ui.canvas.paint.renderer import Renderer
 from nodeflow.ui.canvas.scene.hit_test import Hit
 from nodeflow.ui.canvas.scene.scene_model import SceneModel
 from nodeflow.ui.canvas.scene.viewport import Viewport
-from nodeflow.ui.core import array_painting, text_metrics
-from nodeflow.ui.core.messages import in_window
-from nodeflow.ui.core.theme import Theme, draw_icon
+from nodeflow.ui.core.painting import array_painting, text_metrics
+from nodeflow.ui.core.theming.theme import Theme, draw_icon
+from nodeflow.ui.core.user_messages import in_window
 
 MOST_HALOS = 60
 """Visible nodes. With more, the ports that accept the wire are not marked."""

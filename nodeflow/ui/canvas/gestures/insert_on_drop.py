@@ -14,8 +14,8 @@ from nodeflow.drawing.wires import wire_shape
 from nodeflow.drawing.wires.wire_places import port_place
 from nodeflow.ui.canvas.scene.scene_model import SceneModel
 from nodeflow.ui.canvas.scene.viewport import Viewport
-from nodeflow.ui.core import array_painting
-from nodeflow.ui.core.theme import Theme
+from nodeflow.ui.core.painting import array_painting
+from nodeflow.ui.core.theming.theme import Theme
 
 POINTER_REACH = 14.0
 """Distance from the pointer within which a wire is found, in view pixels. From the card's middle:

@@ -20,7 +20,7 @@ from nodeflow.ui.canvas.scene.clear_place import clear_shift
 from nodeflow.ui.canvas.scene.scene_model import SceneModel
 from nodeflow.ui.canvas.scene.selection import Selection
 from nodeflow.ui.canvas.scene.viewport import Viewport
-from nodeflow.ui.core.theme import Theme
+from nodeflow.ui.core.theming.theme import Theme
 
 
 class _Move(Gesture):

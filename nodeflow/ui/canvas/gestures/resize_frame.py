@@ -10,7 +10,7 @@ from nodeflow.document.model.document import Document
 from nodeflow.ui.canvas.gestures.base import SMALLEST_FRAME, SNAP, Gesture, Modifiers
 from nodeflow.ui.canvas.paint.background_layer import frame_color
 from nodeflow.ui.canvas.scene.camera import Camera
-from nodeflow.ui.core.theme import Theme
+from nodeflow.ui.core.theming.theme import Theme
 
 
 class ResizeFrame(Gesture):

@@ -12,7 +12,7 @@ from PySide6.QtGui import QPainter, QPen
 from nodeflow.ui.canvas.scene.camera import Camera
 from nodeflow.ui.canvas.scene.scene_model import SceneModel
 from nodeflow.ui.canvas.scene.viewport import Viewport
-from nodeflow.ui.core.theme import Theme
+from nodeflow.ui.core.theming.theme import Theme
 
 SNAP_DISTANCE = 5.0
 """The distance within which a card snaps to a guide, in view pixels."""

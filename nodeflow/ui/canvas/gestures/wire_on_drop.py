@@ -15,8 +15,8 @@ from nodeflow.drawing.wires.wire_places import port_place
 from nodeflow.ui.canvas.scene.hit_test import hit_test
 from nodeflow.ui.canvas.scene.scene_model import SceneModel
 from nodeflow.ui.canvas.scene.viewport import Viewport
-from nodeflow.ui.core import array_painting
-from nodeflow.ui.core.theme import Theme
+from nodeflow.ui.core.painting import array_painting
+from nodeflow.ui.core.theming.theme import Theme
 
 GROUND = 6.0
 """Distance that the glow reaches around a node, in view pixels."""

@@ -11,8 +11,8 @@ from nodeflow.drawing.frames import frame_titles
 from nodeflow.drawing.frames.frame_titles import frame_role, stacked
 from nodeflow.ui.canvas.paint import frame_note_painter
 from nodeflow.ui.canvas.paint.paint_context import PaintContext
-from nodeflow.ui.core import array_painting, text_metrics
-from nodeflow.ui.core.theme import Theme, mix
+from nodeflow.ui.core.painting import array_painting, text_metrics
+from nodeflow.ui.core.theming.theme import Theme, mix
 
 
 def paint_background(painter: QPainter, context: PaintContext) -> None:

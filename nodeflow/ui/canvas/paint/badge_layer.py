@@ -7,7 +7,7 @@ from PySide6.QtGui import QPainter, QPen
 
 from nodeflow.ui.canvas.paint.card_painter import FULL
 from nodeflow.ui.canvas.paint.paint_context import PaintContext
-from nodeflow.ui.core import text_metrics
+from nodeflow.ui.core.painting import text_metrics
 
 
 def paint_badges(painter: QPainter, context: PaintContext) -> None:

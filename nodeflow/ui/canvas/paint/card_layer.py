@@ -13,8 +13,8 @@ from nodeflow.ui.canvas.paint.card_painter import FULL, MARGIN, CardPainter, ble
 from nodeflow.ui.canvas.paint.paint_context import PaintContext
 from nodeflow.ui.canvas.scene import override_badge
 from nodeflow.ui.canvas.scene.scene_model import SEVERITY_ROLES
-from nodeflow.ui.core import array_painting, text_metrics
-from nodeflow.ui.core.theme import mix
+from nodeflow.ui.core.painting import array_painting, text_metrics
+from nodeflow.ui.core.theming.theme import mix
 
 SMALLEST_SIGN = 4.5
 """The smallest radius in pixels of the signs on a card's corners."""

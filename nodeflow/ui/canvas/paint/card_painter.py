@@ -24,9 +24,9 @@ from nodeflow.drawing.cards.card_looks import (
 from nodeflow.graph.types import INTEGERS
 from nodeflow.ui.canvas.paint import op_icon_painter
 from nodeflow.ui.canvas.paint.lod_titles import LINE, set_name
-from nodeflow.ui.core import text_metrics
-from nodeflow.ui.core import theme as themes
-from nodeflow.ui.core.theme import Theme, mix
+from nodeflow.ui.core.painting import text_metrics
+from nodeflow.ui.core.theming import theme as themes
+from nodeflow.ui.core.theming.theme import Theme, mix
 from nodeflow.ui.views.qt_sheet import Sheet, rect_of
 
 MARGIN = 14.0

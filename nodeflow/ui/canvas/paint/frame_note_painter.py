@@ -24,7 +24,8 @@ from PySide6.QtGui import (
     QTextTable,
 )
 
-from nodeflow.ui.core import text_metrics, theme
+from nodeflow.ui.core.painting import text_metrics
+from nodeflow.ui.core.theming import theme
 
 INDENT = 20.0
 APART = 0.45

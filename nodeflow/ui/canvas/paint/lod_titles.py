@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from nodeflow.ui.core import text_metrics
+from nodeflow.ui.core.painting import text_metrics
 
 LINE = 1.15
 """Line spacing in font sizes."""

@@ -20,8 +20,8 @@ from nodeflow.ui.canvas.paint.card_layer import outlines, view_rects
 from nodeflow.ui.canvas.paint.paint_context import FAR_SCALE, PaintContext
 from nodeflow.ui.canvas.paint.wire_layer import CURVE_SCALE
 from nodeflow.ui.canvas.scene.drawn_marks import CODES, KINDS
-from nodeflow.ui.core import array_painting
-from nodeflow.ui.core.theme import Theme
+from nodeflow.ui.core.painting import array_painting
+from nodeflow.ui.core.theming.theme import Theme
 
 ROLES = {ADDED: "added", REMOVED: "removed", CHANGED: "changed", INSIDE: "changed"}
 """The colour of each kind of mark, as a role of the theme."""

@@ -6,7 +6,8 @@ from PySide6.QtCore import QRectF, Qt
 from PySide6.QtGui import QColor, QPainter
 
 from nodeflow.drawing.cards.op_icons import glyph_of, icon_of
-from nodeflow.ui.core import text_metrics, theme
+from nodeflow.ui.core.painting import text_metrics
+from nodeflow.ui.core.theming import theme
 
 
 def draw_op_icon(

@@ -18,7 +18,7 @@ from nodeflow.ui.canvas.paint.card_atlas import CardAtlas
 from nodeflow.ui.canvas.paint.card_painter import FAR, FULL, TINY
 from nodeflow.ui.canvas.scene.scene_model import SceneModel
 from nodeflow.ui.canvas.scene.tints import Tints
-from nodeflow.ui.core.theme import Theme
+from nodeflow.ui.core.theming.theme import Theme
 
 FULL_SCALE = 0.5
 """From this scale on, port labels (12 units) are at least 6 pixels high: just readable."""

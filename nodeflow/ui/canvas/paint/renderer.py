@@ -21,7 +21,7 @@ from nodeflow.ui.canvas.scene.camera import STEPS_PER_OCTAVE
 from nodeflow.ui.canvas.scene.scene_model import SceneModel
 from nodeflow.ui.canvas.scene.tints import Tints
 from nodeflow.ui.canvas.scene.viewport import Viewport
-from nodeflow.ui.core.theme import Theme
+from nodeflow.ui.core.theming.theme import Theme
 
 SETTLE_MS = 40
 BUDGETS = ((SETTLE_MS / 1e3, 0.006), (0.1, 0.030), (math.inf, 0.100))

@@ -11,8 +11,8 @@ from nodeflow.ui.canvas.paint.card_layer import view_rects
 from nodeflow.ui.canvas.paint.card_painter import FULL
 from nodeflow.ui.canvas.paint.paint_context import PaintContext
 from nodeflow.ui.canvas.scene.tints import PLAIN, level_color
-from nodeflow.ui.core import array_painting
-from nodeflow.ui.core.theme import mix
+from nodeflow.ui.core.painting import array_painting
+from nodeflow.ui.core.theming.theme import mix
 
 BAND, LINE = 6.0, 3.0
 """Height of the band and width of the line at full size, in pixels."""

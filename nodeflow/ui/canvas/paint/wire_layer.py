@@ -10,8 +10,8 @@ from nodeflow.drawing.wires import wire_routing, wire_shape
 from nodeflow.ui.canvas.paint.paint_context import FAR_SCALE, PaintContext
 from nodeflow.ui.canvas.scene.scene_model import DTYPE_CODES, FEED_STYLE
 from nodeflow.ui.canvas.scene.tints import PLAIN, level_color
-from nodeflow.ui.core import array_painting
-from nodeflow.ui.core.theme import Theme, mix
+from nodeflow.ui.core.painting import array_painting
+from nodeflow.ui.core.theming.theme import Theme, mix
 
 CURVE_SCALE = 0.16
 """Below this scale wires are straight and not antialiased."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtCore import QRectF
 
-from nodeflow.ui.core import text_metrics
+from nodeflow.ui.core.painting import text_metrics
 
 WORDS = "overridden ×"
 STYLE = text_metrics.BADGE

@@ -10,8 +10,8 @@ from PySide6.QtGui import QColor
 
 from nodeflow.host.protocol import Measured
 from nodeflow.ui.canvas.scene.scene_model import SceneModel
-from nodeflow.ui.core.colorings import Coloring, ColorScale, ramp_color
-from nodeflow.ui.core.theme import Theme
+from nodeflow.ui.core.theming.colorings import Coloring, ColorScale, ramp_color
+from nodeflow.ui.core.theming.theme import Theme
 
 LEVELS = 64
 """The number of different colours."""

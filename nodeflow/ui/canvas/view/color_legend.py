@@ -9,11 +9,11 @@ from PySide6.QtWidgets import QComboBox, QFrame, QSizePolicy, QToolButton, QWidg
 
 from nodeflow.ui.canvas.paint.renderer import Renderer
 from nodeflow.ui.canvas.scene.tints import Tints
-from nodeflow.ui.core import text_metrics
-from nodeflow.ui.core.colorings import COLORINGS, Coloring, ColorScale, ramp_color
-from nodeflow.ui.core.plain_tips import plain_tip
-from nodeflow.ui.core.theme import SPACE, Theme, icon
-from nodeflow.ui.core.widgets import button, column, label, row
+from nodeflow.ui.core.painting import text_metrics
+from nodeflow.ui.core.theming.colorings import COLORINGS, Coloring, ColorScale, ramp_color
+from nodeflow.ui.core.theming.theme import SPACE, Theme, icon
+from nodeflow.ui.core.widgets.common_widgets import button, column, label, row
+from nodeflow.ui.core.widgets.plain_tips import plain_tip
 
 MARGIN, WIDTH = 12, 264
 BAR = 10

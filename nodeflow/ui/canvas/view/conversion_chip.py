@@ -26,10 +26,10 @@ from nodeflow.ui.canvas.scene.selection import Selection
 from nodeflow.ui.canvas.scene.viewport import Viewport
 from nodeflow.ui.canvas.signals import CanvasSignals
 from nodeflow.ui.canvas.view.free_position import free_position
-from nodeflow.ui.core import array_painting
-from nodeflow.ui.core import theme as themes
-from nodeflow.ui.core.plain_tips import plain_tip
-from nodeflow.ui.core.theme import Theme
+from nodeflow.ui.core.painting import array_painting
+from nodeflow.ui.core.theming import theme as themes
+from nodeflow.ui.core.theming.theme import Theme
+from nodeflow.ui.core.widgets.plain_tips import plain_tip
 
 MOST = 3
 CARD = 192.0

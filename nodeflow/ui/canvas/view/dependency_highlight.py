@@ -12,8 +12,8 @@ from nodeflow.drawing.wires import wire_shape
 from nodeflow.ui.canvas.paint.paint_context import FAR_SCALE
 from nodeflow.ui.canvas.scene.scene_model import SceneModel
 from nodeflow.ui.canvas.scene.viewport import Viewport
-from nodeflow.ui.core import array_painting
-from nodeflow.ui.core.theme import Theme
+from nodeflow.ui.core.painting import array_painting
+from nodeflow.ui.core.theming.theme import Theme
 
 REST_MS = 180
 MOST = 2000

@@ -18,7 +18,7 @@ from nodeflow.ui.canvas.scene.selection import Selection
 from nodeflow.ui.canvas.scene.viewport import Viewport
 from nodeflow.ui.canvas.view.free_position import free_position
 from nodeflow.ui.canvas.view.graph_edits import GraphEdits
-from nodeflow.ui.core.theme import Theme
+from nodeflow.ui.core.theming.theme import Theme
 
 
 class DragPreview:

@@ -9,9 +9,9 @@ from PySide6.QtGui import QPainter, QPen
 
 from nodeflow.ui.canvas.scene.scene_model import SceneModel
 from nodeflow.ui.canvas.scene.viewport import Viewport
-from nodeflow.ui.core import text_metrics
-from nodeflow.ui.core import theme as themes
-from nodeflow.ui.core.theme import Theme
+from nodeflow.ui.core.painting import text_metrics
+from nodeflow.ui.core.theming import theme as themes
+from nodeflow.ui.core.theming.theme import Theme
 
 TITLE = "An empty canvas"
 COUNT = 4

@@ -8,8 +8,8 @@ from PySide6.QtGui import QPainter, QPen
 
 from nodeflow.ui.canvas.scene.scene_model import SceneModel
 from nodeflow.ui.canvas.scene.viewport import Viewport
-from nodeflow.ui.core import array_painting, text_metrics
-from nodeflow.ui.core.theme import Theme
+from nodeflow.ui.core.painting import array_painting, text_metrics
+from nodeflow.ui.core.theming.theme import Theme
 
 
 def paint(

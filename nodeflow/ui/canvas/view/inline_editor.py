@@ -20,7 +20,7 @@ from nodeflow.ui.canvas.scene.scene_model import SceneModel
 from nodeflow.ui.canvas.scene.selection import Selection
 from nodeflow.ui.canvas.scene.viewport import Viewport
 from nodeflow.ui.canvas.signals import CanvasSignals
-from nodeflow.ui.core import theme
+from nodeflow.ui.core.theming import theme
 
 BOUNDS_WIDTH = 240
 """Width of the bounds editor in pixels, so that its hint fits."""

@@ -24,8 +24,8 @@ from nodeflow.ui.canvas.paint.renderer import Renderer
 from nodeflow.ui.canvas.scene.scene_model import SEVERITY_ROLES, SceneModel
 from nodeflow.ui.canvas.scene.selection import Selection
 from nodeflow.ui.canvas.scene.viewport import Viewport
-from nodeflow.ui.core import array_painting
-from nodeflow.ui.core.theme import mix
+from nodeflow.ui.core.painting import array_painting
+from nodeflow.ui.core.theming.theme import mix
 
 SIZE = QSize(208, 140)
 MARGIN, PAD = 12, 8

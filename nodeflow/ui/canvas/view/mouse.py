@@ -43,7 +43,7 @@ from nodeflow.ui.canvas.view.graph_edits import GraphEdits
 from nodeflow.ui.canvas.view.inline_editor import Rename
 from nodeflow.ui.canvas.view.node_animation import NodeAnimation
 from nodeflow.ui.canvas.view.tooltips import OVERRIDE_TIP, fold_tip, tooltip
-from nodeflow.ui.core.tips import show_beside
+from nodeflow.ui.core.widgets.anchored_tips import show_beside
 
 _CONTROL, _SHIFT = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier
 WHEEL_STEP = 60

@@ -24,8 +24,8 @@ from nodeflow.ui.canvas.view.dependency_highlight import DependencyHighlight
 from nodeflow.ui.canvas.view.drag_preview import PaletteDrag
 from nodeflow.ui.canvas.view.empty_state import EmptyState
 from nodeflow.ui.canvas.view.mouse import Mouse
-from nodeflow.ui.core import array_painting
-from nodeflow.ui.core.theme import Theme
+from nodeflow.ui.core.painting import array_painting
+from nodeflow.ui.core.theming.theme import Theme
 
 
 class Overlay:

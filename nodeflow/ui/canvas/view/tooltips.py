@@ -19,7 +19,7 @@ from nodeflow.drawing.message_text import brief
 from nodeflow.ui.canvas.scene.hit_test import Hit
 from nodeflow.ui.canvas.scene.scene_model import SceneModel
 from nodeflow.ui.canvas.scene.tints import Tints, output_index
-from nodeflow.ui.core.messages import in_window
+from nodeflow.ui.core.user_messages import in_window
 
 _STATES = {
     "muted": "Muted: skipped, with its dependents.",

@@ -44,7 +44,7 @@ from nodeflow.ui.canvas.view.mouse import Mouse
 from nodeflow.ui.canvas.view.node_animation import NodeAnimation
 from nodeflow.ui.canvas.view.node_state import NodeState
 from nodeflow.ui.canvas.view.overlay import Overlay
-from nodeflow.ui.core.theme import LIGHT, Theme
+from nodeflow.ui.core.theming.theme import LIGHT, Theme
 
 
 class CanvasView(QWidget):

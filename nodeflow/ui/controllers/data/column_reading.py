@@ -10,8 +10,8 @@ from nodeflow.document.analysis.datasets.dataset_node import DATASET
 from nodeflow.document.edit.data.dataset_placeholders import complete
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.records import Change
-from nodeflow.ui.core.thread_signal import ThreadSignal
-from nodeflow.ui.core.workspace import Workspace
+from nodeflow.ui.core.concurrency.thread_signal import ThreadSignal
+from nodeflow.ui.core.state.workspace import Workspace
 
 
 class ColumnReading(QObject):

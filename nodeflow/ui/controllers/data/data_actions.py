@@ -8,7 +8,7 @@ from PySide6.QtCore import QObject, Signal
 
 from nodeflow.ui.actions.action_set import ActionSet
 from nodeflow.ui.actions.binding import Binding, Blocked
-from nodeflow.ui.core.data_selection import DataSelection
+from nodeflow.ui.core.state.data_selection import DataSelection
 
 SPLIT_ACTIONS = {"data_test": "test", "data_validation": "validation", "data_train": "train"}
 STEPS = ("data_next", "data_previous")

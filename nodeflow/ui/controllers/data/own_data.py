@@ -21,14 +21,14 @@ from nodeflow.ui.actions.binding import Binding, Blocked
 from nodeflow.ui.canvas import CanvasView
 from nodeflow.ui.controllers.files.file_controller import FileController
 from nodeflow.ui.controllers.training.predict_actions import PredictActions
-from nodeflow.ui.core.data_files import DATA_FILTER
-from nodeflow.ui.core.engine.link import EngineLink
-from nodeflow.ui.core.messages import Messages
-from nodeflow.ui.core.plain_tips import plain_tip
-from nodeflow.ui.core.settings import Settings
-from nodeflow.ui.core.shown_text import on_button
-from nodeflow.ui.core.theme_manager import ThemeManager
-from nodeflow.ui.core.workspace import Workspace
+from nodeflow.ui.core.engine_link.engine_link import EngineLink
+from nodeflow.ui.core.file_kinds import DATA_FILTER
+from nodeflow.ui.core.state.user_settings import Settings
+from nodeflow.ui.core.state.workspace import Workspace
+from nodeflow.ui.core.theming.theme_manager import ThemeManager
+from nodeflow.ui.core.user_messages import Messages
+from nodeflow.ui.core.widgets.escaped_text import on_button
+from nodeflow.ui.core.widgets.plain_tips import plain_tip
 from nodeflow.ui.pages.page_stack import PageStack
 from nodeflow.ui.popups.own_data import DataWizard
 

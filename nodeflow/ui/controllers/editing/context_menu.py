@@ -32,7 +32,7 @@ from nodeflow.ui.actions.binding import Binding, Blocked
 from nodeflow.ui.actions.menus import CONTEXT_MENUS, SEPARATOR
 from nodeflow.ui.canvas import CanvasView
 from nodeflow.ui.controllers.viewing.view_watcher import view_actions
-from nodeflow.ui.core.workspace import Workspace
+from nodeflow.ui.core.state.workspace import Workspace
 
 VIEWS: tuple[str, ...] = tuple(spec.id for spec in view_actions())
 

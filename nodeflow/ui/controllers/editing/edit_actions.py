@@ -17,7 +17,7 @@ from nodeflow.ui.actions.specs import DIRECTIONS
 from nodeflow.ui.canvas import CanvasView
 from nodeflow.ui.canvas.view.clipboard_edits import MIME
 from nodeflow.ui.canvas.view.keyboard import COMMANDS
-from nodeflow.ui.core.workspace import Workspace
+from nodeflow.ui.core.state.workspace import Workspace
 from nodeflow.ui.inspector.formula import FORMS
 from nodeflow.ui.pages.page_stack import PageStack
 

@@ -15,8 +15,8 @@ from nodeflow.ui.actions.action_set import ActionSet
 from nodeflow.ui.actions.binding import Binding, Blocked
 from nodeflow.ui.canvas import CanvasView
 from nodeflow.ui.controllers.training.run_controller import NOTHING_RUNS
-from nodeflow.ui.core.messages import Messages, sentence
-from nodeflow.ui.core.workspace import Workspace
+from nodeflow.ui.core.state.workspace import Workspace
+from nodeflow.ui.core.user_messages import Messages, sentence
 from nodeflow.ui.pages.page_stack import PageStack
 
 NOTHING_INSIDE = Blocked(

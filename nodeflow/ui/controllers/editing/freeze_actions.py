@@ -9,8 +9,8 @@ from nodeflow.number_text import counted
 from nodeflow.ui.actions.action_set import ActionSet
 from nodeflow.ui.actions.binding import Binding, Blocked
 from nodeflow.ui.canvas import CanvasView
-from nodeflow.ui.core.messages import Messages
-from nodeflow.ui.core.workspace import Workspace
+from nodeflow.ui.core.state.workspace import Workspace
+from nodeflow.ui.core.user_messages import Messages
 
 
 class FreezeActions(QObject):

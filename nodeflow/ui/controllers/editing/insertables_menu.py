@@ -26,11 +26,11 @@ from nodeflow.ui.actions.menus import SEPARATOR
 from nodeflow.ui.canvas import CanvasView
 from nodeflow.ui.controllers.editing.placement import add_in_middle
 from nodeflow.ui.controllers.editing.subgraph_actions import SubgraphActions
-from nodeflow.ui.core.messages import Messages, in_window, sentence
-from nodeflow.ui.core.plain_tips import plain_tip
-from nodeflow.ui.core.theme import icon
-from nodeflow.ui.core.theme_manager import ThemeManager
-from nodeflow.ui.core.workspace import Workspace
+from nodeflow.ui.core.state.workspace import Workspace
+from nodeflow.ui.core.theming.theme import icon
+from nodeflow.ui.core.theming.theme_manager import ThemeManager
+from nodeflow.ui.core.user_messages import Messages, in_window, sentence
+from nodeflow.ui.core.widgets.plain_tips import plain_tip
 from nodeflow.ui.pages.page_stack import PageStack
 from nodeflow.ui.popups.quick_pick import QuickPick, Row
 

@@ -10,7 +10,7 @@ from nodeflow.ui.actions.action_set import ActionSet
 from nodeflow.ui.actions.binding import Binding
 from nodeflow.ui.actions.keymap import Keymap
 from nodeflow.ui.canvas import CanvasView
-from nodeflow.ui.core.settings import Settings
+from nodeflow.ui.core.state.user_settings import Settings
 from nodeflow.ui.popups.dialogs import ShortcutsDialog
 from nodeflow.ui.popups.shortcut_editor import ShortcutEditor
 

@@ -10,9 +10,9 @@ from nodeflow.ui.actions.action_set import ActionSet
 from nodeflow.ui.actions.binding import Binding, Blocked
 from nodeflow.ui.canvas import CanvasView
 from nodeflow.ui.controllers.viewing.node_navigator import NodeNavigator
-from nodeflow.ui.core.settings import Settings
-from nodeflow.ui.core.theme_manager import ThemeManager
-from nodeflow.ui.core.workspace import Workspace
+from nodeflow.ui.core.state.user_settings import Settings
+from nodeflow.ui.core.state.workspace import Workspace
+from nodeflow.ui.core.theming.theme_manager import ThemeManager
 from nodeflow.ui.pages.page_stack import PageStack
 from nodeflow.ui.popups.command_palette import CommandPalette
 from nodeflow.ui.popups.expression_bar import ExpressionBar

@@ -11,8 +11,8 @@ from nodeflow.ui.actions.binding import Binding, Blocked
 from nodeflow.ui.controllers.engine.plugin_watcher import PluginWatcher
 from nodeflow.ui.controllers.training.learned_weights import LearnedWeights
 from nodeflow.ui.controllers.training.unfinished_training import UnfinishedTraining
-from nodeflow.ui.core.engine.link import EngineLink
-from nodeflow.ui.core.messages import Messages
+from nodeflow.ui.core.engine_link.engine_link import EngineLink
+from nodeflow.ui.core.user_messages import Messages
 
 RESTART = "restart_engine"
 SAFE = "safe_start"

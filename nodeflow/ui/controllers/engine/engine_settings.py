@@ -10,9 +10,9 @@ from nodeflow.ui.controllers.engine.memory_settings import MemorySettings
 from nodeflow.ui.controllers.engine.thread_settings import ThreadSettings
 from nodeflow.ui.controllers.training.backend_choice import BackendChoice
 from nodeflow.ui.controllers.training.live_edits import LiveEdits
-from nodeflow.ui.core.engine.link import EngineLink
-from nodeflow.ui.core.messages import Messages
-from nodeflow.ui.core.settings import Settings
+from nodeflow.ui.core.engine_link.engine_link import EngineLink
+from nodeflow.ui.core.state.user_settings import Settings
+from nodeflow.ui.core.user_messages import Messages
 
 
 def add_engine_settings(

@@ -12,9 +12,9 @@ from nodeflow.ui.actions.action_set import ActionSet
 from nodeflow.ui.actions.binding import Binding, Blocked
 from nodeflow.ui.canvas import CanvasView
 from nodeflow.ui.canvas.scene.badges import Badge
-from nodeflow.ui.core.engine.link import EngineLink
-from nodeflow.ui.core.messages import Messages, in_window, listed, sentence
-from nodeflow.ui.core.workspace import Workspace
+from nodeflow.ui.core.engine_link.engine_link import EngineLink
+from nodeflow.ui.core.state.workspace import Workspace
+from nodeflow.ui.core.user_messages import Messages, in_window, listed, sentence
 
 CANCEL = "cancel_gradient_checks"
 ROLES = {RIGHT: "ok", WRONG: "error", UNCHECKED: "ink_muted"}

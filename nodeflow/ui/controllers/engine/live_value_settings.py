@@ -17,10 +17,10 @@ from nodeflow.file_reading import chosen_limit, set_limit
 from nodeflow.host.protocol import SetBudget
 from nodeflow.ui.actions.action_set import ActionSet
 from nodeflow.ui.actions.binding import Binding
-from nodeflow.ui.core.engine.link import EngineLink
-from nodeflow.ui.core.settings import LIVE_SECONDS, MOST_MEGABYTES, Settings
-from nodeflow.ui.core.theme import SPACE
-from nodeflow.ui.core.widgets import column, label
+from nodeflow.ui.core.engine_link.engine_link import EngineLink
+from nodeflow.ui.core.state.user_settings import LIVE_SECONDS, MOST_MEGABYTES, Settings
+from nodeflow.ui.core.theming.theme import SPACE
+from nodeflow.ui.core.widgets.common_widgets import column, label
 
 TEXT = (
     "Nodes show their values while you build the graph. A node that would take more memory or time "

@@ -24,8 +24,8 @@ from nodeflow.ops.user import PLUGINS, make_folder, plugin_folder
 from nodeflow.ops.user.folder import choose_folder, is_named, new_file
 from nodeflow.paths import PLUGINS_VARIABLE
 from nodeflow.ui.actions.binding import Binding, Blocked
-from nodeflow.ui.core.messages import Messages, sentence
-from nodeflow.ui.core.thread_signal import ThreadSignal
+from nodeflow.ui.core.concurrency.thread_signal import ThreadSignal
+from nodeflow.ui.core.user_messages import Messages, sentence
 
 SETTLE_MS = 120
 """Delay before loading, because editors write a file in several steps."""

@@ -8,8 +8,8 @@ from PySide6.QtWidgets import QWidget
 from nodeflow.host.protocol import SetThreads
 from nodeflow.ui.actions.action_set import ActionSet
 from nodeflow.ui.actions.binding import Binding
-from nodeflow.ui.core.engine.link import EngineLink
-from nodeflow.ui.core.settings import MOST_THREADS, Settings
+from nodeflow.ui.core.engine_link.engine_link import EngineLink
+from nodeflow.ui.core.state.user_settings import MOST_THREADS, Settings
 from nodeflow.ui.popups.number_dialog import NumberDialog
 
 TEXT = (

@@ -15,10 +15,10 @@ from nodeflow.errors import NodeflowError
 from nodeflow.ui.actions.action_set import ActionSet
 from nodeflow.ui.actions.binding import Binding, Blocked
 from nodeflow.ui.canvas.export_image import render_file
-from nodeflow.ui.core.background import Background
-from nodeflow.ui.core.messages import Messages
-from nodeflow.ui.core.settings import Settings
-from nodeflow.ui.core.workspace import Workspace
+from nodeflow.ui.core.concurrency.background_jobs import Background
+from nodeflow.ui.core.state.user_settings import Settings
+from nodeflow.ui.core.state.workspace import Workspace
+from nodeflow.ui.core.user_messages import Messages
 from nodeflow.ui.pages.comparison_page import Sides
 from nodeflow.ui.pages.page_stack import PageStack
 from nodeflow.ui.popups import dialogs

@@ -9,8 +9,8 @@ from nodeflow.document.diff.resolve import CannotResolve, resolve, resolve_all
 from nodeflow.document.model.problems import Problem
 from nodeflow.number_text import counted
 from nodeflow.ui.canvas import CanvasView
-from nodeflow.ui.core.messages import Messages, sentence
-from nodeflow.ui.core.workspace import Workspace
+from nodeflow.ui.core.state.workspace import Workspace
+from nodeflow.ui.core.user_messages import Messages, sentence
 
 
 class Conflicts(QObject):

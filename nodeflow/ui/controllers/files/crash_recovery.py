@@ -17,8 +17,8 @@ from nodeflow.document.model.document import Document
 from nodeflow.errors import NodeflowError
 from nodeflow.number_text import counted
 from nodeflow.ui.controllers.files.shared_file import SharedFile
-from nodeflow.ui.core.messages import Messages, sentence
-from nodeflow.ui.core.workspace import Workspace
+from nodeflow.ui.core.state.workspace import Workspace
+from nodeflow.ui.core.user_messages import Messages, sentence
 from nodeflow.ui.popups import dialogs, recovery_dialog
 from nodeflow.ui.popups.waiting import GivenUp, Waiting
 

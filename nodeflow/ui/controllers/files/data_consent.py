@@ -13,8 +13,8 @@ from nodeflow.drawing.message_text import brief
 from nodeflow.errors import FileProblem
 from nodeflow.ui.actions.action_set import ActionSet
 from nodeflow.ui.actions.binding import Binding, Blocked
-from nodeflow.ui.core.messages import Messages, listed
-from nodeflow.ui.core.workspace import Workspace
+from nodeflow.ui.core.state.workspace import Workspace
+from nodeflow.ui.core.user_messages import Messages, listed
 
 log = logging.getLogger("nodeflow")
 

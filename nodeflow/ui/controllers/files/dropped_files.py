@@ -13,9 +13,9 @@ from nodeflow.ui.controllers.data.own_data import OwnData
 from nodeflow.ui.controllers.files.file_controller import FileController
 from nodeflow.ui.controllers.files.reading import looks_like_graph
 from nodeflow.ui.controllers.training.picture_prediction import PicturePrediction
-from nodeflow.ui.core.data_files import FileKind, dropped_files, kind_of, refusal
-from nodeflow.ui.core.messages import Messages
-from nodeflow.ui.core.workspace import Workspace
+from nodeflow.ui.core.file_kinds import FileKind, dropped_files, kind_of, refusal
+from nodeflow.ui.core.state.workspace import Workspace
+from nodeflow.ui.core.user_messages import Messages
 from nodeflow.ui.pages.page_stack import PageStack
 
 NOT_HERE = "Only files on this computer can be dropped. Save the data to a file first."

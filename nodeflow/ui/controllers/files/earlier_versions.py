@@ -13,10 +13,10 @@ from nodeflow.errors import NodeflowError
 from nodeflow.ui.actions.action_set import ActionSet
 from nodeflow.ui.actions.binding import Binding, Blocked
 from nodeflow.ui.controllers.files.shared_file import SharedFile
-from nodeflow.ui.core.moments import moment
-from nodeflow.ui.core.settings import Settings
-from nodeflow.ui.core.theme_manager import ThemeManager
-from nodeflow.ui.core.workspace import Workspace
+from nodeflow.ui.core.state.user_settings import Settings
+from nodeflow.ui.core.state.workspace import Workspace
+from nodeflow.ui.core.theming.theme_manager import ThemeManager
+from nodeflow.ui.core.widgets.time_and_size_text import moment
 from nodeflow.ui.popups import dialogs, versions_dialog
 from nodeflow.ui.popups.differences_dialog import DifferencesDialog, ShowOnCanvas
 from nodeflow.ui.popups.versions_dialog import VersionsDialog

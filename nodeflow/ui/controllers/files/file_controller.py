@@ -39,15 +39,15 @@ from nodeflow.ui.controllers.files.lesson import Lesson
 from nodeflow.ui.controllers.files.reading import Reading, is_picture, let_read, read_graph
 from nodeflow.ui.controllers.files.shared_file import AT_ONCE, SharedFile, not_a_file, obstacle
 from nodeflow.ui.controllers.training.learned_weights import LearnedWeights, weights_of
-from nodeflow.ui.core.data_files import DATA_ENDINGS, MODEL_ENDINGS, FileKind, kind_of
-from nodeflow.ui.core.engine.link import EngineLink
+from nodeflow.ui.core.engine_link.engine_link import EngineLink
 from nodeflow.ui.core.example_titles import example_order, title_of
-from nodeflow.ui.core.messages import Messages
-from nodeflow.ui.core.plain_tips import plain_tip
-from nodeflow.ui.core.settings import Settings
-from nodeflow.ui.core.shown_text import on_button
-from nodeflow.ui.core.theme_manager import ThemeManager
-from nodeflow.ui.core.workspace import Workspace
+from nodeflow.ui.core.file_kinds import DATA_ENDINGS, MODEL_ENDINGS, FileKind, kind_of
+from nodeflow.ui.core.state.user_settings import Settings
+from nodeflow.ui.core.state.workspace import Workspace
+from nodeflow.ui.core.theming.theme_manager import ThemeManager
+from nodeflow.ui.core.user_messages import Messages
+from nodeflow.ui.core.widgets.escaped_text import on_button
+from nodeflow.ui.core.widgets.plain_tips import plain_tip
 from nodeflow.ui.popups import dialogs
 from nodeflow.ui.popups.export_dialog import ExportDialog
 from nodeflow.ui.popups.waiting import GivenUp, Waiting

@@ -6,7 +6,7 @@ from PySide6.QtCore import QObject, Slot
 
 from nodeflow.document.model.document import Document
 from nodeflow.resources import examples
-from nodeflow.ui.core.workspace import Workspace
+from nodeflow.ui.core.state.workspace import Workspace
 
 
 class Lesson(QObject):

@@ -23,11 +23,11 @@ from nodeflow.number_text import counted
 from nodeflow.ui.actions.action_set import ActionSet
 from nodeflow.ui.actions.binding import Binding, Blocked
 from nodeflow.ui.controllers.files.file_controller import FileController
-from nodeflow.ui.core.command_process import CommandProcess
-from nodeflow.ui.core.engine.link import EngineLink
-from nodeflow.ui.core.messages import Messages
-from nodeflow.ui.core.settings import Settings
-from nodeflow.ui.core.workspace import Workspace
+from nodeflow.ui.core.concurrency.command_process import CommandProcess
+from nodeflow.ui.core.engine_link.engine_link import EngineLink
+from nodeflow.ui.core.state.user_settings import Settings
+from nodeflow.ui.core.state.workspace import Workspace
+from nodeflow.ui.core.user_messages import Messages
 from nodeflow.ui.popups import dialogs
 from nodeflow.ui.popups.import_dialog import ImportDialog
 

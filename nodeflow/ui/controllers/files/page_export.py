@@ -14,9 +14,9 @@ from nodeflow.errors import NodeflowError
 from nodeflow.ui.actions.action_set import ActionSet
 from nodeflow.ui.actions.binding import Binding, Blocked
 from nodeflow.ui.canvas import CanvasView
-from nodeflow.ui.core.messages import Messages
-from nodeflow.ui.core.settings import Settings
-from nodeflow.ui.core.workspace import Workspace
+from nodeflow.ui.core.state.user_settings import Settings
+from nodeflow.ui.core.state.workspace import Workspace
+from nodeflow.ui.core.user_messages import Messages
 from nodeflow.ui.popups import dialogs
 
 

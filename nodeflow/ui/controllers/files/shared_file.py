@@ -26,9 +26,9 @@ from nodeflow.document.io.open_files import OpenFile
 from nodeflow.document.model.document import Document
 from nodeflow.errors import NodeflowError
 from nodeflow.file_reading import open_own
-from nodeflow.ui.core.messages import Messages, sentence
-from nodeflow.ui.core.settings import Settings
-from nodeflow.ui.core.workspace import Workspace
+from nodeflow.ui.core.state.user_settings import Settings
+from nodeflow.ui.core.state.workspace import Workspace
+from nodeflow.ui.core.user_messages import Messages, sentence
 from nodeflow.ui.popups.waiting import Waiting
 
 log = logging.getLogger("nodeflow")

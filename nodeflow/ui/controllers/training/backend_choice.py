@@ -13,9 +13,9 @@ from nodeflow.manifests import offer, offers
 from nodeflow.train.events import Started
 from nodeflow.ui.actions.action_set import ActionSet
 from nodeflow.ui.actions.binding import Binding, Blocked
-from nodeflow.ui.core.engine.link import EngineLink
-from nodeflow.ui.core.messages import Messages, remark
-from nodeflow.ui.core.settings import Settings
+from nodeflow.ui.core.engine_link.engine_link import EngineLink
+from nodeflow.ui.core.state.user_settings import Settings
+from nodeflow.ui.core.user_messages import Messages, remark
 
 
 class BackendChoice(QObject):

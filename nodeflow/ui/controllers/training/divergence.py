@@ -13,9 +13,9 @@ from nodeflow.number_text import count, number
 from nodeflow.train.diagnosis.causes import cause_of, operand_line, result_text
 from nodeflow.train.diagnosis.hints import Hint
 from nodeflow.train.events import Diverged, Event, Started
-from nodeflow.ui.core.engine.link import EngineLink
-from nodeflow.ui.core.messages import Messages, sentence
-from nodeflow.ui.core.workspace import Workspace
+from nodeflow.ui.core.engine_link.engine_link import EngineLink
+from nodeflow.ui.core.state.workspace import Workspace
+from nodeflow.ui.core.user_messages import Messages, sentence
 
 ADVICE = "advice:"
 """Prefix of the id of a button that applies a fix; its number follows."""

@@ -26,10 +26,10 @@ from nodeflow.number_text import counted
 from nodeflow.train.events import Diverged, Done, Epoch, Event
 from nodeflow.ui.actions.action_set import ActionSet
 from nodeflow.ui.actions.binding import Binding, Blocked
-from nodeflow.ui.core.engine.link import EngineLink
-from nodeflow.ui.core.messages import Messages, sentence
-from nodeflow.ui.core.settings import Settings
-from nodeflow.ui.core.workspace import Workspace
+from nodeflow.ui.core.engine_link.engine_link import EngineLink
+from nodeflow.ui.core.state.user_settings import Settings
+from nodeflow.ui.core.state.workspace import Workspace
+from nodeflow.ui.core.user_messages import Messages, sentence
 from nodeflow.ui.popups import dialogs
 from nodeflow.ui.popups.weights_dialog import ask_assign_weights
 

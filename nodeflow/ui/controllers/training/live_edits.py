@@ -7,8 +7,8 @@ from PySide6.QtCore import QObject
 from nodeflow.host.protocol import FollowEdits
 from nodeflow.ui.actions.action_set import ActionSet
 from nodeflow.ui.actions.binding import Binding
-from nodeflow.ui.core.engine.link import EngineLink
-from nodeflow.ui.core.settings import Settings
+from nodeflow.ui.core.engine_link.engine_link import EngineLink
+from nodeflow.ui.core.state.user_settings import Settings
 
 
 class LiveEdits(QObject):

@@ -13,8 +13,8 @@ from PySide6.QtCore import QObject, QTimer, Slot
 from nodeflow.document.model.records import Change
 from nodeflow.host import protocol as p
 from nodeflow.ui.canvas import CanvasView
-from nodeflow.ui.core.engine.link import EngineLink
-from nodeflow.ui.core.workspace import Workspace
+from nodeflow.ui.core.engine_link.engine_link import EngineLink
+from nodeflow.ui.core.state.workspace import Workspace
 
 SHOWN_AFTER_MS = 150
 STALE_AFTER_MS = 400

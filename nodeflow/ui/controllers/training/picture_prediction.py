@@ -15,8 +15,8 @@ from nodeflow.errors import NodeflowError
 from nodeflow.ui.actions.action_set import ActionSet
 from nodeflow.ui.actions.binding import Blocked
 from nodeflow.ui.controllers.training.predict_actions import PredictActions
-from nodeflow.ui.core.messages import Messages
-from nodeflow.ui.core.workspace import Workspace
+from nodeflow.ui.core.state.workspace import Workspace
+from nodeflow.ui.core.user_messages import Messages
 
 PICTURES, TABLE = "pictures", "csv"
 """The source whose rows are picture files, and the source whose rows are never pictures."""

@@ -15,11 +15,11 @@ from nodeflow.host import protocol as p
 from nodeflow.ui.actions.action_set import ActionSet
 from nodeflow.ui.actions.binding import Binding, Blocked
 from nodeflow.ui.controllers.files.file_controller import FileController
-from nodeflow.ui.core.data_files import DATA_FILTER
-from nodeflow.ui.core.engine.link import EngineLink
-from nodeflow.ui.core.messages import Messages, sentence
-from nodeflow.ui.core.settings import Settings
-from nodeflow.ui.core.workspace import Workspace
+from nodeflow.ui.core.engine_link.engine_link import EngineLink
+from nodeflow.ui.core.file_kinds import DATA_FILTER
+from nodeflow.ui.core.state.user_settings import Settings
+from nodeflow.ui.core.state.workspace import Workspace
+from nodeflow.ui.core.user_messages import Messages, sentence
 from nodeflow.ui.pages.page_stack import PageStack
 
 

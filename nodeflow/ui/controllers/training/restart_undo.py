@@ -10,8 +10,8 @@ from pathlib import Path
 from PySide6.QtCore import QObject, Slot
 
 from nodeflow.ui.controllers.training.learned_weights import LearnedWeights
-from nodeflow.ui.core.engine.link import EngineLink
-from nodeflow.ui.core.workspace import Workspace
+from nodeflow.ui.core.engine_link.engine_link import EngineLink
+from nodeflow.ui.core.state.workspace import Workspace
 
 
 class RestartUndo(QObject):

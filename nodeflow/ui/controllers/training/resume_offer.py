@@ -11,7 +11,7 @@ from nodeflow.document.io.kept_training import Unfinished, unfinished
 from nodeflow.errors import NodeflowError
 from nodeflow.ui.controllers.files.file_controller import FileController
 from nodeflow.ui.controllers.training.run_controller import RunController
-from nodeflow.ui.core.workspace import Workspace
+from nodeflow.ui.core.state.workspace import Workspace
 from nodeflow.ui.popups import dialogs
 
 

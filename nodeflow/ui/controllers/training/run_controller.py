@@ -27,10 +27,10 @@ from nodeflow.ui.actions.binding import Binding, Blocked
 from nodeflow.ui.canvas import CanvasView
 from nodeflow.ui.controllers.training.node_status import NodeStatus
 from nodeflow.ui.controllers.training.unfinished_training import UnfinishedTraining
-from nodeflow.ui.core.engine.link import EngineLink
-from nodeflow.ui.core.messages import Messages, sentence
-from nodeflow.ui.core.problem_list import ProblemList
-from nodeflow.ui.core.workspace import Workspace
+from nodeflow.ui.core.engine_link.engine_link import EngineLink
+from nodeflow.ui.core.state.problem_list import ProblemList
+from nodeflow.ui.core.state.workspace import Workspace
+from nodeflow.ui.core.user_messages import Messages, sentence
 
 log = logging.getLogger("nodeflow")
 

@@ -9,9 +9,9 @@ from PySide6.QtWidgets import QFileDialog, QWidget
 
 from nodeflow.ui.actions.action_set import ActionSet
 from nodeflow.ui.actions.binding import Binding
-from nodeflow.ui.core.messages import Messages
-from nodeflow.ui.core.settings import Settings
-from nodeflow.ui.core.training_folder import TrainingFolder
+from nodeflow.ui.core.state.training_folder import TrainingFolder
+from nodeflow.ui.core.state.user_settings import Settings
+from nodeflow.ui.core.user_messages import Messages
 
 
 class TrainingFileActions(QObject):

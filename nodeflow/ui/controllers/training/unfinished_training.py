@@ -19,9 +19,9 @@ from nodeflow.errors import FileProblem
 from nodeflow.host import protocol as p
 from nodeflow.number_text import count
 from nodeflow.train.events import CheckpointWritten, Diverged, Done, Event, Resumed
-from nodeflow.ui.core.engine.link import EngineLink
-from nodeflow.ui.core.messages import Messages
-from nodeflow.ui.core.workspace import Workspace
+from nodeflow.ui.core.engine_link.engine_link import EngineLink
+from nodeflow.ui.core.state.workspace import Workspace
+from nodeflow.ui.core.user_messages import Messages
 
 log = logging.getLogger("nodeflow")
 

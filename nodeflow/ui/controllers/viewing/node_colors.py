@@ -19,12 +19,12 @@ from nodeflow.ui.canvas.view.color_legend import ColorLegend
 from nodeflow.ui.controllers.training.run_controller import RunController
 from nodeflow.ui.controllers.viewing.node_navigator import place_of
 from nodeflow.ui.controllers.viewing.view_watcher import ViewWatcher
-from nodeflow.ui.core.colorings import COLORINGS, Coloring
-from nodeflow.ui.core.engine.kernel_totals import totals
-from nodeflow.ui.core.engine.link import EngineLink
-from nodeflow.ui.core.settings import Settings
-from nodeflow.ui.core.theme_manager import ThemeManager
-from nodeflow.ui.core.workspace import Workspace
+from nodeflow.ui.core.engine_link.engine_link import EngineLink
+from nodeflow.ui.core.engine_link.kernel_totals import totals
+from nodeflow.ui.core.state.user_settings import Settings
+from nodeflow.ui.core.state.workspace import Workspace
+from nodeflow.ui.core.theming.colorings import COLORINGS, Coloring
+from nodeflow.ui.core.theming.theme_manager import ThemeManager
 
 VIEW = "measures"
 NOT_MEASURED = "measure the time first"

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from PySide6.QtCore import QObject, Signal
 
 from nodeflow.ui.canvas import CanvasView
-from nodeflow.ui.core.messages import Messages
-from nodeflow.ui.core.workspace import Workspace
+from nodeflow.ui.core.state.workspace import Workspace
+from nodeflow.ui.core.user_messages import Messages
 from nodeflow.ui.pages.page_stack import PageStack
 
 

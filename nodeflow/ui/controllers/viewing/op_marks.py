@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable
 from PySide6.QtCore import QObject, Slot
 
 from nodeflow.ui.canvas import CanvasView
-from nodeflow.ui.core.engine.link import EngineLink
-from nodeflow.ui.core.workspace import Workspace
+from nodeflow.ui.core.engine_link.engine_link import EngineLink
+from nodeflow.ui.core.state.workspace import Workspace
 
 RUNNING = "running"
 

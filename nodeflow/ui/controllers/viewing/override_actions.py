@@ -19,11 +19,11 @@ from nodeflow.train.events import Done, Event, VariableChanged
 from nodeflow.ui.actions.action_set import ActionSet
 from nodeflow.ui.actions.binding import Binding, Blocked
 from nodeflow.ui.canvas import CanvasView
-from nodeflow.ui.core.background import Background
-from nodeflow.ui.core.engine.link import EngineLink
-from nodeflow.ui.core.messages import Messages, sentence
-from nodeflow.ui.core.overrides import Overrides
-from nodeflow.ui.core.workspace import Workspace
+from nodeflow.ui.core.concurrency.background_jobs import Background
+from nodeflow.ui.core.engine_link.engine_link import EngineLink
+from nodeflow.ui.core.state.override_values import Overrides
+from nodeflow.ui.core.state.workspace import Workspace
+from nodeflow.ui.core.user_messages import Messages, sentence
 
 FILES = f"Arrays, tables and pictures ({' '.join(f'*{ending}' for ending in ENDINGS)})"
 FEED = "feed"

@@ -9,9 +9,9 @@ from PySide6.QtGui import QGuiApplication
 
 from nodeflow.ui.actions.action_set import ActionSet
 from nodeflow.ui.actions.binding import Binding
-from nodeflow.ui.core.settings import THEME_CHOICES, Settings
-from nodeflow.ui.core.theme import THEMES, Theme, system_theme
-from nodeflow.ui.core.theme_manager import ThemeManager
+from nodeflow.ui.core.state.user_settings import THEME_CHOICES, Settings
+from nodeflow.ui.core.theming.theme import THEMES, Theme, system_theme
+from nodeflow.ui.core.theming.theme_manager import ThemeManager
 
 
 def chosen_theme(settings: Settings) -> Theme:

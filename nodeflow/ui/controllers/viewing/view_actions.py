@@ -11,9 +11,9 @@ from nodeflow.ui.actions.binding import Binding, Blocked
 from nodeflow.ui.canvas import CanvasView
 from nodeflow.ui.canvas.view.minimap import Minimap
 from nodeflow.ui.controllers.viewing.view_history import NUMBERS, ViewHistory
-from nodeflow.ui.core.messages import Messages
-from nodeflow.ui.core.settings import Settings
-from nodeflow.ui.core.theme_manager import ThemeManager
+from nodeflow.ui.core.state.user_settings import Settings
+from nodeflow.ui.core.theming.theme_manager import ThemeManager
+from nodeflow.ui.core.user_messages import Messages
 from nodeflow.ui.pages.page_stack import PageStack
 
 

@@ -14,8 +14,8 @@ from PySide6.QtCore import QObject, QPointF, QTimer, Signal
 
 from nodeflow.document.model.events import Change
 from nodeflow.ui.canvas import CanvasView
-from nodeflow.ui.core.settings import Settings
-from nodeflow.ui.core.workspace import Workspace, renamed
+from nodeflow.ui.core.state.user_settings import Settings
+from nodeflow.ui.core.state.workspace import Workspace, renamed
 
 REST_MS = 700
 """Milliseconds after which an unchanged view is added to the history."""

@@ -21,8 +21,8 @@ from nodeflow.ui.actions.action_set import ActionSet
 from nodeflow.ui.actions.binding import Binding, Blocked
 from nodeflow.ui.actions.specs import ActionSpec
 from nodeflow.ui.canvas import CanvasView
-from nodeflow.ui.core.engine.link import EngineLink
-from nodeflow.ui.core.workspace import Workspace
+from nodeflow.ui.core.engine_link.engine_link import EngineLink
+from nodeflow.ui.core.state.workspace import Workspace
 
 LOOK_MS = 120
 """Pause after the canvas has moved before its visible views are found again."""

@@ -19,8 +19,8 @@ from PySide6.QtWidgets import QTableView, QWidget
 
 from nodeflow.host.arrangement import measured
 from nodeflow.number_text import count, number
-from nodeflow.ui.core.theme import SPACE, TYPE, Theme, font
-from nodeflow.ui.core.theme_manager import ThemeManager
+from nodeflow.ui.core.theming.theme import SPACE, TYPE, Theme, font
+from nodeflow.ui.core.theming.theme_manager import ThemeManager
 
 BINS = 48
 MOST_SAMPLED = 400_000

@@ -8,8 +8,8 @@ from PySide6.QtCore import QRectF, QSize, Qt
 from PySide6.QtGui import QFontMetricsF, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from nodeflow.ui.core.theme import SPACE, TYPE, Theme, font
-from nodeflow.ui.core.theme_manager import ThemeManager
+from nodeflow.ui.core.theming.theme import SPACE, TYPE, Theme, font
+from nodeflow.ui.core.theming.theme_manager import ThemeManager
 
 ROW, BAR = 38, 8
 WIDTH, LEAST_WIDTH = 200, 96

@@ -7,11 +7,11 @@ from PySide6.QtWidgets import QBoxLayout, QVBoxLayout, QWidget
 
 from nodeflow.host.arrangement import measured
 from nodeflow.number_text import number
-from nodeflow.ui.core.difference import Difference, difference
-from nodeflow.ui.core.heat import HeatScale
-from nodeflow.ui.core.theme import SPACE
-from nodeflow.ui.core.theme_manager import ThemeManager
-from nodeflow.ui.core.widgets import ElidedLabel, label
+from nodeflow.ui.core.painting.heat_map_image import HeatScale
+from nodeflow.ui.core.theming.theme import SPACE
+from nodeflow.ui.core.theming.theme_manager import ThemeManager
+from nodeflow.ui.core.value_difference import Difference, difference
+from nodeflow.ui.core.widgets.common_widgets import ElidedLabel, label
 from nodeflow.ui.panels.parts import picture_ways
 from nodeflow.ui.panels.parts.picture_view import PictureView
 from nodeflow.ui.panels.parts.picture_ways import Drawn, Shape2

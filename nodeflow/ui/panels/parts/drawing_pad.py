@@ -32,10 +32,10 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from nodeflow.data.pictures import preparation
 from nodeflow.errors import NodeflowError
-from nodeflow.ui.core.background import Background
-from nodeflow.ui.core.picture_reading import may_be_picture, read_picture
-from nodeflow.ui.core.theme import TYPE, Theme, font
-from nodeflow.ui.core.theme_manager import ThemeManager
+from nodeflow.ui.core.concurrency.background_jobs import Background
+from nodeflow.ui.core.painting.picture_reading import may_be_picture, read_picture
+from nodeflow.ui.core.theming.theme import TYPE, Theme, font
+from nodeflow.ui.core.theming.theme_manager import ThemeManager
 
 SIDE = 336
 """Side of the drawn picture in pixels: twelve for each of MNIST's 28."""

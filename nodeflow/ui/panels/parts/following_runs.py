@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from PySide6.QtCore import QObject, Signal, Slot
 
 from nodeflow.host import protocol as p
-from nodeflow.ui.core.engine.link import EngineLink
-from nodeflow.ui.core.messages import in_window
+from nodeflow.ui.core.engine_link.engine_link import EngineLink
+from nodeflow.ui.core.user_messages import in_window
 from nodeflow.ui.panels.plots.shared_plots import DrawnRun, SharedPlots
 
 TRAINING = DrawnRun("", "This training", "")

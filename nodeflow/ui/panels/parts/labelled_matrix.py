@@ -8,10 +8,10 @@ from PySide6.QtGui import QFontMetricsF, QImage, QMouseEvent, QPainter, QPaintEv
 from PySide6.QtWidgets import QAbstractScrollArea, QToolTip
 
 from nodeflow.number_text import number
-from nodeflow.ui.core.heat import HeatScale, heat_image
-from nodeflow.ui.core.plain_tips import plain_tip
-from nodeflow.ui.core.theme import SPACE, TYPE, Theme, font
-from nodeflow.ui.core.theme_manager import ThemeManager
+from nodeflow.ui.core.painting.heat_map_image import HeatScale, heat_image
+from nodeflow.ui.core.theming.theme import SPACE, TYPE, Theme, font
+from nodeflow.ui.core.theming.theme_manager import ThemeManager
+from nodeflow.ui.core.widgets.plain_tips import plain_tip
 
 SMALLEST_CELL, LARGEST_CELL = 13, 28
 """Limits of a cell's side in pixels. The lower one fits a name; larger matrices scroll."""

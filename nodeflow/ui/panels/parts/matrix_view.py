@@ -17,10 +17,10 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QToolTip, QWidget
 
 from nodeflow.number_text import number
-from nodeflow.ui.core.heat import HeatScale, heat_image
-from nodeflow.ui.core.plain_tips import plain_tip
-from nodeflow.ui.core.theme import SPACE, TYPE, Theme, font
-from nodeflow.ui.core.theme_manager import ThemeManager
+from nodeflow.ui.core.painting.heat_map_image import HeatScale, heat_image
+from nodeflow.ui.core.theming.theme import SPACE, TYPE, Theme, font
+from nodeflow.ui.core.theming.theme_manager import ThemeManager
+from nodeflow.ui.core.widgets.plain_tips import plain_tip
 
 MARGIN = 18
 """The minimum space for the numbers or names of rows and columns."""

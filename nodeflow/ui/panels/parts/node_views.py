@@ -11,8 +11,8 @@ from nodeflow.document.edit.set_flags import set_view
 from nodeflow.drawing.views.view import ShownView, discover_views
 from nodeflow.host.protocol import ViewSpec, ViewValue
 from nodeflow.ui.controllers.viewing.view_watcher import ViewWatcher
-from nodeflow.ui.core.theme_manager import ThemeManager
-from nodeflow.ui.core.workspace import Workspace
+from nodeflow.ui.core.state.workspace import Workspace
+from nodeflow.ui.core.theming.theme_manager import ThemeManager
 from nodeflow.ui.panels.parts.view_page import ViewPage
 
 

@@ -11,13 +11,13 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QLineEdit, QSlider, Q
 from nodeflow.errors import NodeflowError
 from nodeflow.graph.types import literal, number_kind
 from nodeflow.number_text import number
-from nodeflow.ui.core.engine.link import EngineLink
-from nodeflow.ui.core.messages import Messages, sentence
-from nodeflow.ui.core.overrides import Overrides
-from nodeflow.ui.core.theme import SPACE, Theme, icon
-from nodeflow.ui.core.theme_manager import ThemeManager
-from nodeflow.ui.core.undo_keys import UndoKeys
-from nodeflow.ui.core.widgets import ElidedLabel, button, column, label, row
+from nodeflow.ui.core.engine_link.engine_link import EngineLink
+from nodeflow.ui.core.state.override_values import Overrides
+from nodeflow.ui.core.theming.theme import SPACE, Theme, icon
+from nodeflow.ui.core.theming.theme_manager import ThemeManager
+from nodeflow.ui.core.user_messages import Messages, sentence
+from nodeflow.ui.core.widgets.common_widgets import ElidedLabel, button, column, label, row
+from nodeflow.ui.core.widgets.undo_keys import UndoKeys
 from nodeflow.ui.inspector.parsing import literal as parsed
 from nodeflow.ui.panels.parts.array_views import TableView
 

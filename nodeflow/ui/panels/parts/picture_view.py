@@ -10,10 +10,10 @@ from PySide6.QtGui import QImage, QMouseEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QToolTip, QWidget
 
 from nodeflow.number_text import number
-from nodeflow.ui.core.heat import HeatScale, heat_image
-from nodeflow.ui.core.plain_tips import plain_tip
-from nodeflow.ui.core.theme import SPACE, TYPE, Theme, font
-from nodeflow.ui.core.theme_manager import ThemeManager
+from nodeflow.ui.core.painting.heat_map_image import HeatScale, heat_image
+from nodeflow.ui.core.theming.theme import SPACE, TYPE, Theme, font
+from nodeflow.ui.core.theming.theme_manager import ThemeManager
+from nodeflow.ui.core.widgets.plain_tips import plain_tip
 from nodeflow.ui.panels.parts.picture_ways import Drawn
 
 LEGEND = 84

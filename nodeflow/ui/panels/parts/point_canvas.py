@@ -28,9 +28,9 @@ from nodeflow.drawing.views.projection import (
     words,
 )
 from nodeflow.host.views.projection import ProjectionData
-from nodeflow.ui.core.pixel_image import fitted, pixel_image
-from nodeflow.ui.core.theme import Theme
-from nodeflow.ui.core.theme_manager import ThemeManager
+from nodeflow.ui.core.painting.pixel_image import fitted, pixel_image
+from nodeflow.ui.core.theming.theme import Theme
+from nodeflow.ui.core.theming.theme_manager import ThemeManager
 from nodeflow.ui.views.qt_sheet import Sheet, point_of, rect_of
 
 THUMBNAIL = 56

@@ -9,9 +9,9 @@ from nodeflow.drawing.views.view import ShownView
 from nodeflow.host.run_view_messages import RunView
 from nodeflow.number_text import count, number
 from nodeflow.run_store.records import Run
-from nodeflow.ui.core.theme import SPACE
-from nodeflow.ui.core.theme_manager import ThemeManager
-from nodeflow.ui.core.widgets import ElidedLabel, column, label, row
+from nodeflow.ui.core.theming.theme import SPACE
+from nodeflow.ui.core.theming.theme_manager import ThemeManager
+from nodeflow.ui.core.widgets.common_widgets import ElidedLabel, column, label, row
 from nodeflow.ui.panels.parts.run_table import swatch
 from nodeflow.ui.panels.parts.sample_grid import SampleGrid
 from nodeflow.ui.panels.parts.view_page import ViewCanvas

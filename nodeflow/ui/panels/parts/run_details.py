@@ -14,10 +14,10 @@ from nodeflow.number_text import bytes_text, count, counted, number
 from nodeflow.run_store.changes import Changes
 from nodeflow.run_store.history import EDITS, History
 from nodeflow.run_store.records import Run, RunEvent, dumps
-from nodeflow.ui.core.moments import moment
-from nodeflow.ui.core.theme import SPACE
-from nodeflow.ui.core.tips import CutTextDelegate
-from nodeflow.ui.core.widgets import ElidedLabel, button, column, label, row
+from nodeflow.ui.core.theming.theme import SPACE
+from nodeflow.ui.core.widgets.anchored_tips import CutTextDelegate
+from nodeflow.ui.core.widgets.common_widgets import ElidedLabel, button, column, label, row
+from nodeflow.ui.core.widgets.time_and_size_text import moment
 from nodeflow.ui.panels.parts.training_history import duration
 
 SECTIONS = {"settings": "Settings", "data": "Data", "versions": "Versions", "machine": "Machine"}

@@ -12,8 +12,8 @@ from nodeflow.run_store.curves import Curve as KeptCurve
 from nodeflow.run_store.history import history
 from nodeflow.run_store.records import RUNNING, Run
 from nodeflow.run_store.store import RunStore
-from nodeflow.ui.core.engine.run_library import RunLibrary
-from nodeflow.ui.core.settings import Settings
+from nodeflow.ui.core.engine_link.run_library import RunLibrary
+from nodeflow.ui.core.state.user_settings import Settings
 from nodeflow.ui.panels.plots.curve import Curve
 from nodeflow.ui.panels.plots.shared_plots import DrawnRun, SharedPlots
 

@@ -14,7 +14,7 @@ from PySide6.QtGui import QColor, QIcon, QPixmap
 
 from nodeflow.number_text import count, number
 from nodeflow.run_store.records import Run
-from nodeflow.ui.core.moments import moment
+from nodeflow.ui.core.widgets.time_and_size_text import moment
 from nodeflow.ui.panels.parts.sorted_rows import NOWHERE, Index, SortedRows
 from nodeflow.ui.panels.parts.training_history import duration
 

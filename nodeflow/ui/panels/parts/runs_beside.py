@@ -7,9 +7,9 @@ from PySide6.QtWidgets import QGridLayout, QLabel, QWidget
 
 from nodeflow.host import protocol as p
 from nodeflow.number_text import number
-from nodeflow.ui.core.plain_tips import plain_tip
-from nodeflow.ui.core.theme import SPACE
-from nodeflow.ui.core.widgets import ElidedLabel, clear, label
+from nodeflow.ui.core.theming.theme import SPACE
+from nodeflow.ui.core.widgets.common_widgets import ElidedLabel, clear, label
+from nodeflow.ui.core.widgets.plain_tips import plain_tip
 from nodeflow.ui.panels.parts.following_runs import Follower, FollowingRuns
 from nodeflow.ui.panels.parts.run_table import swatch
 

@@ -8,10 +8,10 @@ from PySide6.QtGui import QImage, QKeyEvent, QMouseEvent, QPainter, QPaintEvent,
 from PySide6.QtWidgets import QToolTip, QWidget
 
 from nodeflow.host.views.predictions import PredictionData
-from nodeflow.ui.core.pixel_image import fitted, pixel_image
-from nodeflow.ui.core.plain_tips import plain_tip
-from nodeflow.ui.core.theme import SPACE, TYPE, Theme, font
-from nodeflow.ui.core.theme_manager import ThemeManager
+from nodeflow.ui.core.painting.pixel_image import fitted, pixel_image
+from nodeflow.ui.core.theming.theme import SPACE, TYPE, Theme, font
+from nodeflow.ui.core.theming.theme_manager import ThemeManager
+from nodeflow.ui.core.widgets.plain_tips import plain_tip
 from nodeflow.ui.panels.parts.array_views import number
 
 CARD = QSize(168, 116)

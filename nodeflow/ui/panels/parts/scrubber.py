@@ -18,11 +18,11 @@ from PySide6.QtWidgets import (
 )
 
 from nodeflow.number_text import count
-from nodeflow.ui.core.engine.shown_step import ShownStep, left_text
-from nodeflow.ui.core.engine.step_ops import StepOps
-from nodeflow.ui.core.theme import SPACE, Theme, icon
-from nodeflow.ui.core.theme_manager import ThemeManager
-from nodeflow.ui.core.widgets import ElidedLabel, button, label, switch
+from nodeflow.ui.core.engine_link.shown_step import ShownStep, left_text
+from nodeflow.ui.core.engine_link.step_ops import StepOps
+from nodeflow.ui.core.theming.theme import SPACE, Theme, icon
+from nodeflow.ui.core.theming.theme_manager import ThemeManager
+from nodeflow.ui.core.widgets.common_widgets import ElidedLabel, button, label, switch
 
 DRAG_MS = 40
 """Pause of a drag before a step is requested; the request replaces the previous one."""

@@ -10,10 +10,10 @@ from PySide6.QtWidgets import QInputDialog, QMenu, QWidget
 
 from nodeflow.host import protocol as p
 from nodeflow.number_text import count
-from nodeflow.ui.core.engine.link import EngineLink
-from nodeflow.ui.core.messages import sentence
-from nodeflow.ui.core.theme_manager import ThemeManager
-from nodeflow.ui.core.widgets import button, switch
+from nodeflow.ui.core.engine_link.engine_link import EngineLink
+from nodeflow.ui.core.theming.theme_manager import ThemeManager
+from nodeflow.ui.core.user_messages import sentence
+from nodeflow.ui.core.widgets.common_widgets import button, switch
 from nodeflow.ui.panels.parts.difference_view import DifferenceView
 from nodeflow.ui.panels.plots.shared_plots import SharedPlots
 

@@ -21,11 +21,11 @@ from nodeflow.manifests import offer, offers
 from nodeflow.number_text import counted
 from nodeflow.sweeps.plan import GRID, RANDOM, USUAL_TRIALS, Plan, pruning
 from nodeflow.sweeps.specs import Spec, spec_of, words
-from nodeflow.ui.core.plain_tips import plain_tip
-from nodeflow.ui.core.theme import SPACE, Theme
-from nodeflow.ui.core.theme_manager import ThemeManager
-from nodeflow.ui.core.widgets import ElidedLabel, button, clear, label, row, tool
-from nodeflow.ui.core.workspace import Workspace
+from nodeflow.ui.core.state.workspace import Workspace
+from nodeflow.ui.core.theming.theme import SPACE, Theme
+from nodeflow.ui.core.theming.theme_manager import ThemeManager
+from nodeflow.ui.core.widgets.common_widgets import ElidedLabel, button, clear, label, row, tool
+from nodeflow.ui.core.widgets.plain_tips import plain_tip
 
 SAMPLERS = {GRID: "Every combination", RANDOM: "At random"}
 TIPS = {

@@ -12,10 +12,10 @@ from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
 from nodeflow.drawing.geometry import Rect
 from nodeflow.drawing.views.view import Choice, ShownView, discover_views, draw_shown
 from nodeflow.number_text import count, number
-from nodeflow.ui.core.plain_tips import plain_tip
-from nodeflow.ui.core.theme import SPACE, Theme, icon
-from nodeflow.ui.core.theme_manager import ThemeManager
-from nodeflow.ui.core.widgets import button, label
+from nodeflow.ui.core.theming.theme import SPACE, Theme, icon
+from nodeflow.ui.core.theming.theme_manager import ThemeManager
+from nodeflow.ui.core.widgets.common_widgets import button, label
+from nodeflow.ui.core.widgets.plain_tips import plain_tip
 from nodeflow.ui.inspector.editors import QuietCombo
 from nodeflow.ui.views.qt_sheet import Sheet, point_of, rect_of
 

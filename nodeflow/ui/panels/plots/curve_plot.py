@@ -12,8 +12,8 @@ from PySide6.QtWidgets import QWidget
 
 from nodeflow.drawing.views.palette import class_color
 from nodeflow.number_text import count, number
-from nodeflow.ui.core.theme import TYPE, Theme, font
-from nodeflow.ui.core.theme_manager import ThemeManager
+from nodeflow.ui.core.theming.theme import TYPE, Theme, font
+from nodeflow.ui.core.theming.theme_manager import ThemeManager
 from nodeflow.ui.panels.plots.curve import AXES, Curve
 from nodeflow.ui.panels.plots.curve_item import CurveItem
 from nodeflow.ui.panels.plots.number_axis import NumberAxis

@@ -12,8 +12,8 @@ from PySide6.QtGui import QColor, QImage, QPainter, QPen
 from PySide6.QtSvg import QSvgGenerator
 
 from nodeflow.atomic_write import write_atomically
-from nodeflow.ui.core import text_metrics
-from nodeflow.ui.core.theme import Theme
+from nodeflow.ui.core.painting import text_metrics
+from nodeflow.ui.core.theming.theme import Theme
 from nodeflow.ui.panels.plots.curve import Curve
 from nodeflow.ui.panels.plots.plot_cell import PlotCell
 

@@ -9,7 +9,7 @@ from PySide6.QtGui import QFontMetricsF
 
 from nodeflow.drawing.views.axes import tick_text, ticks
 from nodeflow.number_text import count, number
-from nodeflow.ui.core.theme import TYPE, font
+from nodeflow.ui.core.theming.theme import TYPE, font
 from nodeflow.ui.panels.plots.plotting import pg
 
 BETWEEN_TICKS = 10

@@ -11,10 +11,10 @@ from PySide6.QtWidgets import QFileDialog, QLabel, QMenu, QSizePolicy, QSlider, 
 
 from nodeflow.atomic_write import write_atomically
 from nodeflow.errors import NodeflowError
-from nodeflow.ui.core.background import Background
-from nodeflow.ui.core.theme import Theme, icon
-from nodeflow.ui.core.theme_manager import ThemeManager
-from nodeflow.ui.core.widgets import button, label, row, switch
+from nodeflow.ui.core.concurrency.background_jobs import Background
+from nodeflow.ui.core.theming.theme import Theme, icon
+from nodeflow.ui.core.theming.theme_manager import ThemeManager
+from nodeflow.ui.core.widgets.common_widgets import button, label, row, switch
 from nodeflow.ui.inspector.editors import QuietCombo
 from nodeflow.ui.panels.plots.arrangement import MOST_COLUMNS, Arrangement
 from nodeflow.ui.panels.plots.curve import AXES

@@ -9,10 +9,10 @@ from html import escape
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QLabel, QMenu, QSizePolicy, QToolButton, QWidget
 
-from nodeflow.ui.core.plain_tips import plain_tip
-from nodeflow.ui.core.theme import Theme, icon
-from nodeflow.ui.core.theme_manager import ThemeManager
-from nodeflow.ui.core.widgets import column, row, switch
+from nodeflow.ui.core.theming.theme import Theme, icon
+from nodeflow.ui.core.theming.theme_manager import ThemeManager
+from nodeflow.ui.core.widgets.common_widgets import column, row, switch
+from nodeflow.ui.core.widgets.plain_tips import plain_tip
 from nodeflow.ui.panels.plots.arrangement import PlotPlace
 from nodeflow.ui.panels.plots.curve_plot import CurvePlot
 

@@ -15,8 +15,8 @@ from PySide6.QtCore import QTimer, Signal, Slot
 from PySide6.QtWidgets import QGridLayout, QWidget
 
 from nodeflow.number_text import count, number
-from nodeflow.ui.core.theme import SPACE
-from nodeflow.ui.core.theme_manager import ThemeManager
+from nodeflow.ui.core.theming.theme import SPACE
+from nodeflow.ui.core.theming.theme_manager import ThemeManager
 from nodeflow.ui.panels.plots.arrangement import Arrangement, PlotPlace
 from nodeflow.ui.panels.plots.curve import AXES, LOSS, Curve
 from nodeflow.ui.panels.plots.curve_item import CurveItem

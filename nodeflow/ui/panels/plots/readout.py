@@ -7,8 +7,8 @@ from html import escape
 from PySide6.QtCore import QRect, Qt
 from PySide6.QtWidgets import QLabel, QWidget
 
-from nodeflow.ui.core import text_metrics
-from nodeflow.ui.core.theme import TYPE, Theme, font
+from nodeflow.ui.core.painting import text_metrics
+from nodeflow.ui.core.theming.theme import TYPE, Theme, font
 
 GAP = 10
 MOST_ROWS = 12

@@ -11,12 +11,12 @@ from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QWidget
 
 from nodeflow.document.edit import commands
-from nodeflow.ui.core.data_selection import DataSelection
-from nodeflow.ui.core.settings import Settings
-from nodeflow.ui.core.theme import SPACE
-from nodeflow.ui.core.theme_manager import ThemeManager
-from nodeflow.ui.core.widgets import column, label
-from nodeflow.ui.core.workspace import Workspace
+from nodeflow.ui.core.state.data_selection import DataSelection
+from nodeflow.ui.core.state.user_settings import Settings
+from nodeflow.ui.core.state.workspace import Workspace
+from nodeflow.ui.core.theming.theme import SPACE
+from nodeflow.ui.core.theming.theme_manager import ThemeManager
+from nodeflow.ui.core.widgets.common_widgets import column, label
 from nodeflow.ui.panels.parts.matrix_view import MatrixView
 from nodeflow.ui.panels.parts.training_history import TrainingRecord
 from nodeflow.ui.panels.plots.arrangement import Arrangement

@@ -9,7 +9,7 @@ from PySide6.QtGui import QPainter
 
 from nodeflow.data.survey import ColumnSurvey
 from nodeflow.number_text import number
-from nodeflow.ui.core.theme import Theme
+from nodeflow.ui.core.theming.theme import Theme
 
 KINDS = {
     "number": "number",

@@ -7,7 +7,7 @@ from typing import Any
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt, Signal
 
 from nodeflow.document.starters.choices import Choices
-from nodeflow.ui.core.plain_tips import plain_tip
+from nodeflow.ui.core.widgets.plain_tips import plain_tip
 from nodeflow.ui.popups.own_data.column_texts import kind_text, missing_text, spoken, values_text
 
 NAME, INPUT, LABEL, KIND, VALUES = range(5)

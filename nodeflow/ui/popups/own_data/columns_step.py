@@ -18,9 +18,9 @@ from PySide6.QtWidgets import (
 
 from nodeflow.document.starters.choices import SERIES, Choices
 from nodeflow.number_text import counted
-from nodeflow.ui.core.plain_tips import plain_tip
-from nodeflow.ui.core.theme import SPACE
-from nodeflow.ui.core.widgets import column, label, row
+from nodeflow.ui.core.theming.theme import SPACE
+from nodeflow.ui.core.widgets.common_widgets import column, label, row
+from nodeflow.ui.core.widgets.plain_tips import plain_tip
 from nodeflow.ui.popups.own_data.columns_model import (
     INPUT,
     KIND,

@@ -8,7 +8,7 @@ from PySide6.QtGui import QImage, QPainter, QPixmap
 from nodeflow.document.analysis.inference.incremental_inference import Analysis
 from nodeflow.document.model.document import Document
 from nodeflow.ui.canvas import CanvasView
-from nodeflow.ui.core.theme import Theme
+from nodeflow.ui.core.theming.theme import Theme
 
 OVERSAMPLING = 3
 """Enlargement before the picture is shrunk, which keeps thin wires and small texts fine."""

@@ -28,12 +28,12 @@ from PySide6.QtWidgets import QHeaderView, QTableView, QWidget
 from nodeflow.data.survey import ColumnSurvey, Survey
 from nodeflow.errors import NodeflowError
 from nodeflow.number_text import counted
-from nodeflow.ui.core.background import Background
-from nodeflow.ui.core.picture_reading import read_picture
-from nodeflow.ui.core.plain_tips import plain_tip
-from nodeflow.ui.core.theme import SPACE, TYPE, Theme, font
-from nodeflow.ui.core.theme_manager import ThemeManager
-from nodeflow.ui.core.widgets import column, label
+from nodeflow.ui.core.concurrency.background_jobs import Background
+from nodeflow.ui.core.painting.picture_reading import read_picture
+from nodeflow.ui.core.theming.theme import SPACE, TYPE, Theme, font
+from nodeflow.ui.core.theming.theme_manager import ThemeManager
+from nodeflow.ui.core.widgets.common_widgets import column, label
+from nodeflow.ui.core.widgets.plain_tips import plain_tip
 from nodeflow.ui.popups.own_data.column_texts import (
     draw_distribution,
     kind_text,

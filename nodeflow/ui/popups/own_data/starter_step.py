@@ -10,9 +10,9 @@ from nodeflow.document.model.document import Document
 from nodeflow.document.starters import STARTERS
 from nodeflow.document.starters.choices import Choices
 from nodeflow.number_text import counted
-from nodeflow.ui.core.plain_tips import plain_tip
-from nodeflow.ui.core.theme_manager import ThemeManager
-from nodeflow.ui.core.widgets import column, label, row
+from nodeflow.ui.core.theming.theme_manager import ThemeManager
+from nodeflow.ui.core.widgets.common_widgets import column, label, row
+from nodeflow.ui.core.widgets.plain_tips import plain_tip
 from nodeflow.ui.popups.own_data.graph_picture import graph_picture
 
 PICTURE = QSize(560, 330)

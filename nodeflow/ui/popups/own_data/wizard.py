@@ -29,12 +29,12 @@ from nodeflow.document.starters.choices import Choices
 from nodeflow.document.to_graph.build import build
 from nodeflow.drawing.message_text import plain
 from nodeflow.errors import NodeflowError
-from nodeflow.ui.core.background import Background
-from nodeflow.ui.core.data_files import dropped_files
-from nodeflow.ui.core.messages import in_window, remark
-from nodeflow.ui.core.theme import SPACE
-from nodeflow.ui.core.theme_manager import ThemeManager
-from nodeflow.ui.core.widgets import button, column, label, line
+from nodeflow.ui.core.concurrency.background_jobs import Background
+from nodeflow.ui.core.file_kinds import dropped_files
+from nodeflow.ui.core.theming.theme import SPACE
+from nodeflow.ui.core.theming.theme_manager import ThemeManager
+from nodeflow.ui.core.user_messages import in_window, remark
+from nodeflow.ui.core.widgets.common_widgets import button, column, label, line
 from nodeflow.ui.popups.own_data.columns_step import ColumnsStep
 from nodeflow.ui.popups.own_data.preview_step import PreviewStep
 from nodeflow.ui.popups.own_data.starter_step import StarterStep

@@ -1,0 +1,112 @@
+"""Requests to the engine that the window does not have to remember.
+
+`EngineLink` has the others: for shown values, trainings and awaited answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from nodeflow.host import protocol as p
+from nodeflow.train.saving.assignment import Taken
+from nodeflow.ui.core.engine_link.channel import EngineChannel
+from nodeflow.ui.core.engine_link.live_values import LiveValues
+
+
+class EngineRequests:
+    """Base of `EngineLink`. An answer repeats the number of its request."""
+
+    channel: EngineChannel
+    live: LiveValues
+
+    def fetch(self, name: str) -> int:
+        """Ask for the full value of a tensor; ``tensor`` answers with the same number."""
+        self.live.send_choices()
+        request = self.channel.next()
+        self.channel.send(p.FetchTensor(name, request))
+        return request
+
+    def open_run(self, run: str) -> int:
+        """Prepare to show steps of a kept run; ``past`` gets the answer."""
+        request = self.channel.next()
+        self.channel.send(p.OpenRun(run, request))
+        return request
+
+    def fetch_step(self, name: str, run: str, step: int) -> int:
+        """Ask for the full value of a tensor in a step; ``tensor`` answers with the same number."""
+        request = self.channel.next()
+        self.channel.send(p.FetchStep(name, run, step, request))
+        return request
+
+    def follow_step(self, runs: tuple[str, ...], step: int, name: str) -> int:
+        """Bring other runs to a step; ``run_at_step`` answers for each run."""
+        request = self.channel.next()
+        self.channel.send(p.FollowStep(runs, step, name, request))
+        return request
+
+    def fetch_order(self) -> int:
+        """Ask for the order in which the shown step computes its ops; ``step_order`` answers."""
+        request = self.channel.next()
+        self.channel.send(p.FetchOrder(request))
+        return request
+
+    def set_variable(self, name: str, value: np.ndarray) -> int:
+        """Set a variable of the running training; ``training`` answers with VariableChanged."""
+        request = self.channel.next()
+        self.channel.send(p.SetVariable(name, value, request))
+        return request
+
+    def profile(self) -> int:
+        """Ask for a profile; ``profiled`` answers."""
+        request = self.channel.next()
+        self.channel.send(p.Profile(request))
+        return request
+
+    def pause(self) -> None:
+        self.channel.send(p.Pause())
+
+    def resume(self) -> None:
+        self.channel.send(p.Resume())
+
+    def step(self, count: int = 1) -> None:
+        """Compute some steps of a paused training, which stays paused."""
+        self.channel.send(p.Step(count))
+
+    def stop(self) -> None:
+        self.channel.send(p.Stop())
+
+    def initialise(self) -> None:
+        self.channel.send(p.InitializeVariables())
+
+    def save_weights(self, path: str) -> int:
+        request = self.channel.next()
+        self.channel.send(p.SaveWeights(path, request))
+        return request
+
+    def check_weights(self, path: str) -> int:
+        """Ask which variables of a weights file fit; ``done`` answers with WeightsChecked."""
+        request = self.channel.next()
+        self.channel.send(p.CheckWeights(path, request))
+        return request
+
+    def load_weights(self, path: str, taken: Mapping[str, Taken] | None = None) -> int:
+        request = self.channel.next()
+        self.channel.send(p.LoadWeights(path, request, taken))
+        return request
+
+    def check_gradients(self, names: tuple[str, ...] | None) -> int:
+        """Ask for a check of the gradients of nodes (None: all); ``gradients`` answers."""
+        request = self.channel.next()
+        self.channel.send(p.CheckGradients(request, names))
+        return request
+
+    def cancel_gradient_checks(self) -> None:
+        self.channel.send(p.CancelGradientChecks())
+
+    def cancel_predictions(self) -> None:
+        self.channel.send(p.CancelPredictions())
+
+    def cancel_download(self) -> None:
+        self.channel.send(p.CancelDownload())

@@ -1,0 +1,35 @@
+"""The views that the window watches, which the engine computes whenever values change."""
+
+from __future__ import annotations
+
+from nodeflow.host import protocol as p
+from nodeflow.ui.core.engine_link.channel import EngineChannel
+
+
+class WatchedViews:
+    """The watched views, and the number of the request that asked for them last."""
+
+    def __init__(self, channel: EngineChannel) -> None:
+        self._channel = channel
+        self._specs: tuple[p.ViewSpec, ...] = ()
+        self._request = 0
+
+    def watch(self, specs: tuple[p.ViewSpec, ...]) -> None:
+        """Ask for other views from now on."""
+        if specs != self._specs:
+            self._specs = specs
+            self.ask_again()
+
+    def ask_again(self) -> None:
+        """Ask for the views under a new number, so that earlier answers are ignored."""
+        if self._specs or self._request:
+            self._request = self._channel.next()
+            self._channel.send(p.WatchViews(self._specs, self._request))
+
+    def awaits(self, view: p.ViewValue) -> bool:
+        """Return whether a view answers the last request, or is still watched."""
+        return view.request >= self._request or view.spec in self._specs
+
+    def forget(self) -> None:
+        """Watch nothing, because another document is open."""
+        self._specs, self._request = (), 0

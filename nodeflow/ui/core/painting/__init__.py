@@ -1,0 +1,1 @@
+"""Painting with Qt: arrays of shapes, text in scene units, pictures."""

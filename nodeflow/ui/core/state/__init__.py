@@ -1,0 +1,1 @@
+"""The models of the window: the open document, selections, overrides, the user's settings."""

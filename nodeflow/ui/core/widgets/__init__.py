@@ -1,0 +1,1 @@
+"""Widgets, tooltips and texts that all panels share."""

@@ -317,6 +317,7 @@ class Engine(TrainingRequests):
         self._is_prepared = False
         if self._edits is not None:
             self._edits.places = Places(self._folder, self._opened)
+        self._set_pace()
         self._pass_edits_on()
         if request.keep and self._evaluator is not None:
             self._evaluator.use(self._document, self._folder)
@@ -338,6 +339,7 @@ class Engine(TrainingRequests):
             return
         self._revision = request.revision
         self._is_prepared = self._is_prepared and not concerns_training(change)
+        self._set_pace()
         self._pass_edits_on(change)
         if self._evaluator is None:
             return

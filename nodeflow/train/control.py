@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 import numpy as np
+
+from nodeflow.train.pace import Pace
 
 WAIT_SECONDS = 0.02
 
@@ -22,7 +25,7 @@ class Control:
     """The controls of a training loop. Any thread may call every method.
 
     Args:
-        idle: called repeatedly on the loop's thread while it is paused.
+        idle: called repeatedly on the loop's thread while it waits.
     """
 
     def __init__(self, idle: Callable[[], None] = lambda: None) -> None:
@@ -36,6 +39,7 @@ class Control:
         self._variables: dict[str, np.ndarray] = {}
         self._variant: Offered | None = None
         self._prepares = self._waits = False
+        self._pace: Pace | None = None
 
     def set_number(self, node: str, attr: str, value: float) -> None:
         """Set a number of an optimizer from the next step on (see `numbers.Numbers`).
@@ -95,6 +99,18 @@ class Control:
             self._waits = self._waits and on
             self._condition.notify_all()
 
+    @property
+    def speed(self) -> float | None:
+        """The steps per second at which the training is watched; None for full speed."""
+        return None if self._pace is None else self._pace.speed
+
+    @speed.setter
+    def speed(self, speed: float | None) -> None:
+        if speed != self.speed:
+            with self._condition:
+                self._pace = None if speed is None else Pace(speed)
+                self._condition.notify_all()
+
     def pause(self) -> None:
         with self._condition:
             self._paused = True
@@ -132,7 +148,7 @@ class Control:
         return self._stopped or (self._paused and not self._single_steps)
 
     def allow(self, wanted: int, begins: bool = False) -> int:
-        """Return how many of ``wanted`` steps may run now. Wait while paused.
+        """Return how many of ``wanted`` steps may run now, after a wait if paused or slowed down.
 
         Return 0 after a stop, or if an edit or a value of a variable must be taken first.
 
@@ -148,7 +164,7 @@ class Control:
         return found is not None and (begins or not found.at_epoch)
 
     def _grant(self, wanted: int, begins: bool) -> int | None:
-        """Return the steps that may run, or None if still paused after a short wait."""
+        """Return the steps that may run, or None after a short wait."""
         with self._condition:
             if self._stopped or self._variables or self._suits(begins):
                 return 0
@@ -157,7 +173,7 @@ class Control:
                 return None
             if not self._paused:
                 self._single_steps = False
-                return wanted
+                return self._paced(wanted)
             if not self._steps:
                 self._condition.wait(WAIT_SECONDS)
                 return None
@@ -165,3 +181,13 @@ class Control:
             self._steps -= granted
             self._single_steps = True
             return granted
+
+    def _paced(self, wanted: int) -> int | None:
+        """Return the steps that may run at the chosen speed, or None after a short wait."""
+        if self._pace is None:
+            return wanted
+        wait = self._pace.wait(time.monotonic())
+        if wait:
+            self._condition.wait(min(wait, WAIT_SECONDS))
+            return None
+        return self._pace.grant(wanted, time.monotonic())

@@ -16,8 +16,10 @@ from nodeflow.graph.declaration import Attr
 
 TRAINING, EARLY_STOPPING = "training", "early stopping"
 """Sections of the inspector. The settings of the second one need ``patience``."""
-UNTRAINED = ("plots", "sweep")
+UNTRAINED = ("plots", "sweep", "speed")
 """Settings that change nothing about a training."""
+UNTIL_STOPPED = 10**9
+"""The number of epochs of a training that goes on until it is stopped."""
 PATIENCE = 3
 """The patience that the window's switch for early stopping sets."""
 LARGEST = 2**63 - 1
@@ -39,7 +41,7 @@ class Setting:
     Attributes:
         kind: ``int``, ``float`` or ``bool``; ``node`` and ``metrics`` name nodes; ``monitor`` names
             the value that early stopping watches; ``plots`` belongs to the window, ``sweep`` to
-            sweeps.
+            sweeps; ``schedule`` lists phases.
         default: its value in a document without it; None means off.
         label: its name in the inspector.
         help: its meaning, as one sentence.
@@ -97,7 +99,7 @@ def declared(kind: type) -> tuple[Setting, ...]:
 
 def in_section(section: str) -> tuple[Setting, ...]:
     """Return the settings that the inspector lists in a section."""
-    return tuple(s for s in declared(PlainSettings) if s.section == section)
+    return tuple(s for s in declared(TrainingSettings) if s.section == section)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -189,6 +191,29 @@ class TrainingSettings(PlainSettings):
         kind="monitor",
         section="",
         option=True,
+    )
+    until_stopped: bool = setting(
+        False,
+        "Until stopped",
+        "Go on after the last epoch until you stop. Only the window does; commands, sweeps and "
+        "Python end after the number of epochs.",
+    )
+    speed: float | None = setting(
+        None,
+        "Speed",
+        "Steps per second at which the window trains, to be watched; empty for full speed. "
+        "Commands, sweeps and Python always train at full speed.",
+        kind="float",
+        minimum=1,
+        section="",
+    )
+    schedule: list[dict[str, Any]] = setting(
+        [],
+        "Schedule",
+        "Phases with an optimizer each, in place of one optimizer. This version keeps a schedule "
+        "and does not train it.",
+        kind="schedule",
+        section="",
     )
     plots: dict[str, Any] | None = setting(
         None, "Plots", "Arrangement of the plots in the window.", kind="plots", section=""

@@ -50,7 +50,7 @@ def test_a_wire_that_passes_around_all_cards_is_in_the_picture(nodeflow, tmp_pat
         at = {"attrs": {"value": 1.0, "dtype": "float32"}, "pos": [300 * (11 - i), 0]}
         nodes.append({"id": f"n{i + 7}", "op": "constant", "name": f"c{i}", **at})
         wires.append([f"n{i + 7}", "out", f"n{i + 1}", "x"])
-    text = json.dumps({"format": "nodeflow", "version": 2, "nodes": nodes, "wires": wires})
+    text = json.dumps({"format": "nodeflow", "version": 3, "nodes": nodes, "wires": wires})
     (tmp_path / "a.flow").write_text(text)
     assert nodeflow("render", "a.flow", "-o", "a.png", "--scale", "1").code == 0
     image = QImage(str(tmp_path / "a.png"))

@@ -111,7 +111,7 @@ def composed() -> dict[str, Any]:
         "wires": [["n30", "x", "n32", "x"], ["n32", "x", "n31", "x"]],
     }  # fmt: skip
     return {
-        "format": "nodeflow", "version": 2, "next_id": 40,
+        "format": "nodeflow", "version": 3, "next_id": 40,
         "nodes": [
             node(1, "placeholder", dtype="float32", shape=[None, 4]), node(2, "variable",
             value=[1.0]),

@@ -77,10 +77,13 @@ def _table(doc: Document, ids: dict[str, str], names: dict[str, str]) -> dict[tu
                 put(body[field], "subgraph", scope, field)
     for name, value in data["training"].items():
         put(_settings(value, ids), "training", name)
+    for kind in ("stage", "lesson"):
+        for name, value in data.get(kind, {}).items():
+            put(_settings(value, ids) if kind == "stage" else value, kind, name)
     if data["weights"] is not None:
         put(data["weights"], "weights")
     known = ("format", "version", "next_id", "nodes", "wires", "frames", "subgraphs", "training")
-    for field in data.keys() - {*known, "weights", "conflicts"}:
+    for field in data.keys() - {*known, "stage", "lesson", "weights", "conflicts"}:
         put(data[field], "file", field)
     return table
 

@@ -12,7 +12,7 @@ from nodeflow.document.analysis.inference.incremental_inference import Analysis
 from nodeflow.document.analysis.node_flags import with_field
 from nodeflow.document.analysis.subgraphs.instance_paths import instances_of
 from nodeflow.document.analysis.subgraphs.subgraph_interface import definition_of, port_names
-from nodeflow.document.edit import commands, rewiring, set_flags, subgraph_ports
+from nodeflow.document.edit import commands, rewiring, set_flags, stage, subgraph_ports
 from nodeflow.document.edit.create_subgraph import create
 from nodeflow.document.edit.definitions import add_instance
 from nodeflow.document.model.document import Document
@@ -194,6 +194,9 @@ class Drawing:
             commands.set_training(doc, optimizer=optimizer, loss=loss, epochs=3, batch_size=7)
             metrics = [{"node": loss, "split": "test", "every": "epoch", "later": 1}]
             commands.set_training(doc, metrics=metrics, later={"k": [1, 2]})
+        if doc.nodes and chance() < 0.5:
+            stage.pin_view(doc, stage.PinnedView(self.random.choice(list(doc.nodes)), "regions"))
+            stage.pin_control(doc, stage.PinnedControl("training", "seed"))
         if chance() < 0.3:
             commands.set_weights(doc, "trained.safetensors")
         doc.extra = {"z": 1, "author": {"name": "Ü"}} if chance() < 0.3 else {}

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from nodeflow.document.analysis.inference.incremental_inference import Analysis
 from nodeflow.document.analysis.subgraphs.subgraph_interface import port_names
-from nodeflow.document.edit import commands, replace_op, rewiring, set_flags, subgraph_ports
+from nodeflow.document.edit import commands, replace_op, rewiring, set_flags, stage, subgraph_ports
 from nodeflow.document.edit.create_subgraph import create
 from nodeflow.document.edit.definitions import add_instance, make_independent
 from nodeflow.document.edit.inserting import clipboard
@@ -37,6 +37,8 @@ action = st.one_of(
     st.tuples(st.just("rename"), index, st.sampled_from(["a", "b", "a/b", "add", "9"])),
     st.tuples(st.just("frame"), point, st.text(alphabet="abc \n", max_size=8)),
     st.tuples(st.just("training"), index, st.integers(1, 9)),
+    st.tuples(st.just("pin"), index, st.sampled_from(["regions", "value"])),
+    st.tuples(st.just("unpin"), index),
     st.tuples(st.just("duplicate"), st.lists(index, min_size=1, max_size=4)),
     st.tuples(st.just("heal"), st.lists(index, min_size=1, max_size=3)),
     st.tuples(st.just("detach"), st.lists(index, min_size=1, max_size=3)),
@@ -95,6 +97,11 @@ def perform(doc: Document, act: tuple) -> None:
                 commands.add_frame(doc, (*pos, 100, 50), title=text, note=text)
             case ("training", number, epochs):
                 commands.set_training(doc, loss=node(number), epochs=epochs)
+            case ("pin", number, view):
+                stage.pin_view(doc, stage.PinnedView(node(number), view))
+                stage.pin_control(doc, stage.PinnedControl(node(number), "value"))
+            case ("unpin", number):
+                stage.unpin_view(doc, stage.PinnedView(node(number), "value"))
             case ("duplicate", numbers):
                 clipboard.duplicate(doc, [node(n) for n in numbers])
             case ("heal", numbers) if doc.nodes:

@@ -99,7 +99,7 @@ def test_frames_keep_titles_notes_and_colours():
 
 
 def test_the_weights_of_a_document_lie_beside_the_code(tmp_path: Path):
-    (tmp_path / "net.flow").write_text('{"format": "nodeflow", "version": 2, "weights": "w.npz"}')
+    (tmp_path / "net.flow").write_text('{"format": "nodeflow", "version": 3, "weights": "w.npz"}')
     (tmp_path / "w.npz").write_bytes(b"what was learned")
     document = flow.load(tmp_path / "net.flow")
     task = Task(document, file=tmp_path / "net.flow")

@@ -33,7 +33,7 @@ from nodeflow.errors import FileProblem, FlowFormatError
 
 from .strategies import actions, perform
 
-EMPTY = {"format": "nodeflow", "version": 2, "next_id": 1, "nodes": [], "wires": []}
+EMPTY = {"format": "nodeflow", "version": 3, "next_id": 1, "nodes": [], "wires": []}
 
 
 def text_with(**fields) -> str:
@@ -56,7 +56,7 @@ def small() -> Document:
 
 def test_the_text_is_as_documented():
     assert flow.dumps(small()) == (
-        '{"format": "nodeflow", "version": 2, "next_id": 4,\n'
+        '{"format": "nodeflow", "version": 3, "next_id": 4,\n'
         ' "nodes": [\n'
         '  {"attrs": {"dtype": "float32", "value": 2.0}, "id": "n1", "name": "b", '
         '"op": "constant", "pos": [0, 0]},\n'
@@ -168,7 +168,7 @@ HOSTILE = [
     ("{}", NotNodeflow, "not a nodeflow document"),
     ('{"format": "nodeflow"}', FlowContent, "version: expected a whole number, got None"),
     ('{"format": "nodeflow", "version": true}', FlowContent, "version"),
-    (text_with(version=3), NewerVersion, "version 3, and this program reads up to 2.*Update"),
+    (text_with(version=4), NewerVersion, "version 4, and this program reads up to 3.*Update"),
     (text_with(version=10**30), NewerVersion, "Update"),
     (text_with(version=0), FlowContent, "no version 0"),
     (text_with(version=-5), FlowContent, "no version -5"),
@@ -215,6 +215,13 @@ HOSTILE = [
     (text_with(training={"metrics": {}}), FlowContent, "metrics: expected a list"),
     (text_with(training={"metrics": [{}]}), FlowContent, r"metrics\[0\]: `node` is missing"),
     (text_with(training={"metrics": [{"node": "n1", "split": 2}]}), FlowContent, "split"),
+    (text_with(training={"speed": 0.5}), FlowContent, "training.speed: expected at least 1"),
+    (text_with(training={"schedule": [{"steps": 2}]}), FlowContent, r"schedule\[0\]: `optimizer`"),
+    (text_with(stage=[]), FlowContent, "stage: expected an object"),
+    (text_with(stage={"views": {}}), FlowContent, "stage.views: expected a list"),
+    (text_with(stage={"views": [1]}), FlowContent, r"stage.views\[0\]: expected an object"),
+    (text_with(stage={"controls": [{"attr": 1}]}), FlowContent, r"controls\[0\].attr"),
+    (text_with(lesson=1), FlowContent, "lesson: expected an object"),
     (text_with(weights=3), FlowContent, "weights: expected a string"),
     (text_with(next_id="n"), FlowContent, "next_id"),
     (text_with(next_id=0), FlowContent, "next_id"),

@@ -182,7 +182,7 @@ def test_what_takes_more_memory_than_allowed_is_refused_before_it_is_taken(
     """A small file of nothing but containers takes twenty times its size."""
     path = tmp_path / "hostile.flow"
     body = ",".join([value] * (300_000 // (len(value) + 1)))
-    path.write_text(f'{{"format": "nodeflow", "version": 2, "extra": [{body}]}}')
+    path.write_text(f'{{"format": "nodeflow", "version": 3, "extra": [{body}]}}')
     monkeypatch.setattr(flow, "LARGE", 0)
     monkeypatch.setattr(flow, "decoded", lambda content: pytest.fail("it was read"))
     with limited(ReadLimit(2_000_000)), pytest.raises(ReadRefused, match="may take 2 MB"):
@@ -232,6 +232,6 @@ def test_a_file_of_brackets_is_refused_before_it_is_read(tmp_path, part, field):
 @pytest.mark.thorough
 @pytest.mark.parametrize("row", ["[1], ", "[[1]], ", "[[[1]]], ", "[1, 2], ", "[], [1, 2, 3], "])
 def test_tables_of_short_rows_are_none_of_them(row):
-    text = f'{{"format": "nodeflow", "version": 2, "nodes": [], "more": [{row * 300_000}[1]]}}'
+    text = f'{{"format": "nodeflow", "version": 3, "nodes": [], "more": [{row * 300_000}[1]]}}'
     text += " " * max(0, flow_text.LARGE - len(text))
     assert flow_text.parse(text)["format"] == "nodeflow"

@@ -106,3 +106,31 @@ def test_a_damaged_file_is_refused_as_before(spoilt: object) -> None:
     text = json.dumps({"format": "nodeflow", "version": 1, "next_id": 1, "nodes": spoilt})
     with pytest.raises(flow.FlowError):
         flow.loads(text)
+
+
+def test_names_that_version_2_did_not_know_are_kept_under_other_names() -> None:
+    data = {"format": "nodeflow", "version": 2, "next_id": 4, "nodes": [], "wires": []}
+    data |= {"stage": 5, "lesson": "one", "stage_of_version_2": 1}
+    data["training"] = {"speed": "fast", "schedule": {}, "until_stopped": 0, "epochs": 3}
+    written = json.loads(flow.dumps(flow.loads(json.dumps(data))))
+    assert (written["stage_of_version_2"], written["stage_of_version_2_"]) == (1, 5)
+    assert written["lesson_of_version_2"] == "one"
+    assert written["training"] == {
+        "epochs": 3,
+        "schedule_of_version_2": {},
+        "speed_of_version_2": "fast",
+        "until_stopped_of_version_2": 0,
+    }
+    assert "stage" not in written and "lesson" not in written
+
+
+def test_a_file_of_version_2_computes_and_saves_as_version_3() -> None:
+    old = file_of_version_1("rmsprop", {"epsilon": 1e-3}).replace('"version": 1', '"version": 2')
+    document = flow.loads(old)
+    assert document.nodes["n3"].attrs == {"epsilon": 1e-3}
+    assert json.loads(flow.dumps(document))["version"] == 3
+
+
+def test_a_file_of_a_newer_version_is_refused_in_words() -> None:
+    with pytest.raises(flow.NewerVersion, match="has version 4, and this program reads up to 3"):
+        flow.loads(json.dumps({"format": "nodeflow", "version": 4}))

@@ -128,9 +128,9 @@ def test_an_added_node_is_one_node_line_and_its_wires(digits, tmp_path):
     with graph:
         nf.negative(graph.tensor("loss"), name="below")
     assert difference(before, saved(graph, tmp_path)) == (
-        ['{"format": "nodeflow", "version": 2, "next_id": 39'],
+        ['{"format": "nodeflow", "version": 3, "next_id": 39'],
         [
-            '{"format": "nodeflow", "version": 2, "next_id": 40',
+            '{"format": "nodeflow", "version": 3, "next_id": 40',
             '{"attrs": {}, "id": "n39", "name": "below", "op": "negative", "pos": [2544, 738]}',
             '["n25", "out", "n39", "x"]',
         ],

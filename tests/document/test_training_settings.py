@@ -19,11 +19,12 @@ from tests.host.documents import regression
 PLAIN, ALL = declared(PlainSettings), declared(TrainingSettings)
 GOOD = {
     "int": 7,
-    "float": 0.5,
+    "float": 2.5,
     "bool": True,
     "node": "n1",
     "metrics": [{"node": "n1", "split": "train", "every": "epoch"}],
     "monitor": {"node": "n1", "split": "test", "goal": "max"},
+    "schedule": [{"optimizer": "n1", "steps": 2, "from": 0, "unknown": 1}],
     "plots": {"x": "seconds", "unknown": [1]},
     "sweep": {"vary": {"n1": {"rate": "0..1"}}, "trials": 3, "unknown": [1]},
 }
@@ -34,6 +35,7 @@ BAD = {
     "node": [1, ["n1"]],
     "metrics": [{"node": "n1"}, [{"split": "test"}], [{"node": 1}]],
     "monitor": ["n1", {"split": "test"}, {"node": "n1", "goal": "up"}],
+    "schedule": [{}, ["n1"], [{"steps": 1}], [{"optimizer": "n1", "steps": -1}]],
     "plots": ["seconds", [], 1],
     "sweep": ["0..1", [], {"trials": 0}, {"seed": -1}, {"parallel": 0}, {"vary": {"n1": "0..1"}}],
 }
@@ -53,6 +55,9 @@ def test_the_fields_of_a_file():
         "loss",
         "metrics",
         "monitor",
+        "until_stopped",
+        "speed",
+        "schedule",
         "plots",
         "sweep",
     ]

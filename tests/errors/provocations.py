@@ -78,7 +78,7 @@ def graph(*nodes: Node, wires: tuple = (), **more: Any) -> str:
         for i, (op, attrs) in enumerate(nodes)
     ]
     content = {
-        "format": "nodeflow", "version": 2, "next_id": 20, "nodes": records,
+        "format": "nodeflow", "version": 3, "next_id": 20, "nodes": records,
         "wires": [list(wire) for wire in wires], "frames": [], "subgraphs": {}, "training": {},
         "weights": None, **more,
     }  # fmt: skip

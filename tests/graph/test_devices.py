@@ -82,7 +82,7 @@ def test_scopes_on_different_devices_are_not_alike(tmp_path):
 
 def test_a_device_that_is_none_in_a_file_is_kept_and_ignored():
     text = (
-        '{"format": "nodeflow", "version": 2, "nodes": [{"id": "n1", "op": "constant", '
+        '{"format": "nodeflow", "version": 3, "nodes": [{"id": "n1", "op": "constant", '
         '"name": "a", "attrs": {"value": 1.0}, "pos": [0, 0], "device": "nowhere at all"}]}'
     )
     doc = flow.loads(text)

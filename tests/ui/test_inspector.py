@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QComboBox, QLabel, QPushButton, QStyleOptionComboB
 from nodeflow.document.analysis.declarations import declarations
 from nodeflow.document.edit import commands
 from nodeflow.resources import example
-from nodeflow.train.settings import PlainSettings, declared
+from nodeflow.train.settings import TrainingSettings, declared
 from nodeflow.ui.inspector import parsing
 from nodeflow.ui.inspector.editors import ChoiceEditor, InitializerEditor
 from nodeflow.ui.inspector.text_editors import BlockEditor, TypedEditor
@@ -379,7 +379,9 @@ def test_training_settings_stand_with_the_optimizer(window, qtbot):
     window.canvas.selection.select([optimizer.id])
     section = window.panels["inspector"].outside.page.training
     rows = {**section.setting_rows, **section.stopping.rows}
-    labels = {setting.name: setting.label for setting in declared(PlainSettings)}
+    labels = {
+        setting.name: setting.label for setting in declared(TrainingSettings) if setting.section
+    }
     assert {name: row.label.text() for name, row in rows.items()} == labels
     type_into(qtbot, section.setting_rows["epochs"].editor, "25")
     assert document.training["epochs"] == 25

@@ -15,6 +15,7 @@ from nodeflow.document.analysis.subgraphs.loops_and_branches import is_flow
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.problems import Problem
 from nodeflow.document.model.records import NodeRecord, mode_of
+from nodeflow.errors import GraphError
 from nodeflow.graph.op import Op
 from nodeflow.graph.registry import REGISTRY
 from nodeflow.ops.objectives.metric_state import METRIC
@@ -35,6 +36,18 @@ def training_settings(doc: Document) -> TrainingSettings:
         found = source_of(doc.root, optimizer, "loss")
         loss = None if found is None else found[0]
     return TrainingSettings(**{**known, "optimizer": optimizer, "loss": loss})
+
+
+def refuse_schedule(settings: TrainingSettings) -> None:
+    """Raise GraphError for a schedule of several optimizers, which this version does not train."""
+    if settings.schedule:
+        raise GraphError(_SCHEDULE[0], port="training.schedule", hint=_SCHEDULE[1])
+
+
+_SCHEDULE = (
+    "the file has a schedule of phases, which this version of nodeflow keeps but does not train",
+    "Remove training.schedule and choose one optimizer, or train with a newer version.",
+)
 
 
 def is_optimizer(op_id: str) -> bool:
@@ -80,6 +93,8 @@ def training_problems(
 
     if not settings:
         return []
+    if settings.get("schedule"):
+        problem("schedule", *_SCHEDULE)
     optimizer = settings.get("optimizer")
     named = None if optimizer is None else at_path(doc, optimizer)
     if optimizer is not None and named is None:
@@ -95,7 +110,7 @@ def training_problems(
         name = named[1].name
         text = f"`{name}` is a group, which has no loss of its own"
         problem("loss", text, "Choose the loss in the training settings.")
-    elif optimizer is None and _only_optimizer(doc) is None:
+    elif optimizer is None and _only_optimizer(doc) is None and not settings.get("schedule"):
         count = len(optimizers(doc))
         text = f"there are {count} optimizers" if count else "there is no optimizer to train with"
         hint = "Choose one in the training settings." if count else "Add one, such as Adam."

@@ -101,6 +101,10 @@ def _settings(document: Document, root: _Graph) -> Iterator[str]:
     """Yield the lines about the whole file."""
     if document.training:
         yield call("doc.training", [], _referring(document.training, root.variables), INDENT)
+    if document.stage:
+        yield call("doc.stage", [], _referring(document.stage, root.variables), INDENT)
+    if document.lesson:
+        yield call("doc.lesson", [], document.lesson, INDENT)
     if document.weights is not None:
         yield f"doc.weights = {value(document.weights)}"
     if document.extra:
@@ -138,6 +142,7 @@ class _Graph:
         self._used |= {record.id for record in graph.nodes.values() if record.extra}
         if not graph.scope:
             self._used |= _named_in(graph.training, graph.nodes)
+            self._used |= _named_in(graph.stage, graph.nodes)
         self._order = list(_in_order(graph))
         self._late = list(_late(graph, self._order))
         self._used |= {wire.target for wire in self._late}
@@ -256,7 +261,7 @@ def _late(graph: Document, order: Sequence[NodeRecord]) -> Iterator[Wire]:
 
 
 def _named_in(settings: Json, nodes: Collection[str]) -> set[str]:
-    """Return the nodes that training settings name by id."""
+    """Return the nodes that training settings or a stage name by id."""
     found: set[str] = set()
     _referring(settings, dict.fromkeys(nodes, ""), found)
     return found
@@ -265,7 +270,7 @@ def _named_in(settings: Json, nodes: Collection[str]) -> set[str]:
 def _referring(
     settings: dict[str, Json], variables: Mapping[str, str], found: set[str] | None = None
 ) -> dict[str, Json]:
-    """Return training settings with variables for node ids; `found` collects the ids."""
+    """Return settings or a stage with variables for node ids; `found` collects the ids."""
     found = set() if found is None else found
 
     def node(value: Json) -> Json:
@@ -278,11 +283,15 @@ def _referring(
         return {**value, "node": node(value.get("node"))} if "node" in (value or ()) else value
 
     made = dict(settings)
+    for name in ("metrics", "views", "controls"):
+        if isinstance(made.get(name), list):
+            made[name] = [measured(item) for item in made[name]]
+    if isinstance(made.get("schedule"), list):
+        phases = made["schedule"]
+        made["schedule"] = [{**p, "optimizer": node(p.get("optimizer"))} for p in phases]
     for name in ("optimizer", "loss"):
         if name in made:
             made[name] = node(made[name])
-    if isinstance(made.get("metrics"), list):
-        made["metrics"] = [measured(metric) for metric in made["metrics"]]
     if isinstance(made.get("monitor"), dict):
         made["monitor"] = measured(made["monitor"])
     sweep = made.get("sweep")

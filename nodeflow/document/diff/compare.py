@@ -13,7 +13,7 @@ from nodeflow.document.diff.facts import ENTITIES, LAYOUT, Facts, Path, facts_of
 from nodeflow.document.diff.three_way import renamed_definitions, renumbered
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.names import natural_key
-from nodeflow.document.model.records import Json
+from nodeflow.document.model.records import SETTINGS, Json
 
 ADDED, REMOVED, CHANGED = "added", "removed", "changed"
 ABSENT = object()
@@ -34,7 +34,8 @@ class Difference:
     """One thing that was added, removed or changed.
 
     Attributes:
-        kind: ``node``, ``wire``, ``frame``, ``subgraph``, ``training``, ``weights`` or ``file``.
+        kind: ``node``, ``wire``, ``frame``, ``subgraph``, ``training``, ``stage``, ``lesson``,
+            ``weights`` or ``file``.
         change: `ADDED`, `REMOVED` or `CHANGED`.
         scope: the name of the definition around it; "" for the graph of the file.
         name: its name for people: a node's name, a wire's target, a setting.
@@ -115,11 +116,20 @@ class _Names:
             return self._measured(value, before)
         if kind == "training" and field == "metrics" and isinstance(value, list):
             return [self._measured(m, before) if isinstance(m, dict) else m for m in value]
+        if kind == "stage" and isinstance(value, list):
+            return [self._measured(m, before) if isinstance(m, dict) else m for m in value]
+        if kind == "training" and field == "schedule" and isinstance(value, list):
+            return [self._phase(m, before) if isinstance(m, dict) else m for m in value]
         return value
 
     def _measured(self, metric: dict[str, Json], before: bool) -> Json:
         node = metric.get("node")
         return {**metric, "node": self._path(node, before)} if isinstance(node, str) else metric
+
+    def _phase(self, phase: dict[str, Json], before: bool) -> Json:
+        optimizer = phase.get("optimizer")
+        named = self._path(optimizer, before) if isinstance(optimizer, str) else optimizer
+        return {**phase, "optimizer": named}
 
     def _path(self, path: str, before: bool) -> str:
         return "/".join(self.node(step, before=before) for step in path.split("/"))
@@ -190,7 +200,7 @@ def _without_layout(found: Difference) -> Difference:
     return Difference(found.kind, found.change, found.scope, found.name, found.path, fields)
 
 
-_KINDS = ("training", "weights", "file", "subgraph", "node", "wire", "frame")
+_KINDS = (*SETTINGS, "weights", "file", "subgraph", "node", "wire", "frame")
 
 
 def _order(found: Difference) -> tuple[object, ...]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from nodeflow.document.diff.facts import ENTITIES, LAYOUT, Facts, Path, entity
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.errors import DocumentError
-from nodeflow.document.model.records import Json
+from nodeflow.document.model.records import SETTINGS, Json
 from nodeflow.errors import GraphError, SurfaceText
 
 BASE, OURS, THEIRS = "base", "ours", "theirs"
@@ -97,7 +97,7 @@ def name_of(doc: Document, found: Conflict) -> str:
         return ".".join([f"the subgraph {rest[0]}" if rest else kind, *rest[1:]])
     if kind == "weights":
         return "the file of weights"
-    if kind in ("training", "file"):
+    if kind in (*SETTINGS, "file"):
         return ".".join(found.path[kind == "file" :])
     return "an entry of the list `conflicts` that names no place"
 
@@ -145,7 +145,7 @@ def _read(item: Json) -> Conflict:
             ["node" | "frame" | "subgraph", _]
             | ["node" | "frame" | "subgraph" | "wire", _, _]
             | ["node", _, "attrs", _]
-            | ["training" | "file", _]
+            | ["training" | "stage" | "lesson" | "file", _]
             | ["weights"]
         ):
             return Conflict(tuple(path), {s: item[s] for s in SIDES if s in item}, item)

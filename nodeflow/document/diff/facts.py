@@ -9,7 +9,7 @@ nodes into a subgraph changes that one fact; all their other facts still match.
     ("wire", ID, PORT)              [source id, source port] of the wire into this port
     ("frame", ID), ("frame", ID, FIELD)
     ("subgraph", NAME), ("subgraph", NAME, FIELD)
-    ("training", NAME), ("weights",), ("file", FIELD)
+    ("training" or "stage" or "lesson", NAME), ("weights",), ("file", FIELD)
 """
 
 from __future__ import annotations
@@ -17,7 +17,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from nodeflow.document.model.document import CONFLICTS, Document
-from nodeflow.document.model.records import ONLY, FrameRecord, Json, NodeRecord, Wire, same
+from nodeflow.document.model.records import (
+    ONLY,
+    SETTINGS,
+    FrameRecord,
+    Json,
+    NodeRecord,
+    Wire,
+    same,
+)
 
 Path = tuple[str, ...]
 Facts = dict[Path, Json]
@@ -48,7 +56,9 @@ def facts_of(doc: Document) -> Facts:
     for name, header in doc.subgraphs.items():
         found["subgraph", name] = name
         found.update({("subgraph", name, field): value for field, value in header.items()})
-    found.update({("training", name): value for name, value in doc.training.items()})
+    for kind in SETTINGS:
+        fields = doc.tables[kind].get(ONLY, {}).items()
+        found.update({(kind, name): value for name, value in fields})
     if doc.weights is not None:
         found["weights",] = doc.weights
     found.update({("file", k): v for k, v in doc.extra.items() if k != CONFLICTS})
@@ -61,7 +71,7 @@ def document_of(facts: Mapping[Path, Json], next_id: int = 1) -> Document:
     extra: dict[str, Json] = {}
     items: dict[Path, dict[str, Json]] = {}
     headers: dict[str, dict[str, Json]] = {}
-    training: dict[str, Json] = {}
+    settings: dict[str, dict[str, Json]] = {kind: {} for kind in SETTINGS}
     for path, value in facts.items():
         match path:
             case ("node", id):
@@ -78,8 +88,8 @@ def document_of(facts: Mapping[Path, Json], next_id: int = 1) -> Document:
                 headers.setdefault(name, {})
             case ("subgraph", name, field):
                 headers.setdefault(name, {})[field] = value
-            case ("training", name):
-                training[name] = value
+            case ("training" | "stage" | "lesson" as kind, name):
+                settings[kind][name] = value
             case ("file", field):
                 extra[field] = value
     for name, header in headers.items():
@@ -91,7 +101,8 @@ def document_of(facts: Mapping[Path, Json], next_id: int = 1) -> Document:
         if path[0] == "wire":
             wire = Wire(value[0], value[1], path[1], path[2])
             doc.graph(_scope(facts["node", wire.target])).fill("wire", wire.key, wire)
-    doc.fill("training", ONLY, training or None)
+    for kind, fields in settings.items():
+        doc.fill(kind, ONLY, fields or None)
     doc.fill("weights", ONLY, facts.get(("weights",)))
     doc.extra = extra
     doc.next_id = max(doc.next_id, next_id)

@@ -146,7 +146,7 @@ class _Places:
         """Return the node and the port or attribute of a conflict; neither for other places."""
         kind, *rest = conflict.path or ("",)
         if kind not in ("node", "wire") or not rest:
-            return "", "training" if kind == "training" else None
+            return "", kind if kind in ("training", "stage") else None
         for graph in (self._root, *self._root.definitions()):
             if rest[0] in graph.nodes:
                 port = rest[-1] if len(rest) > 1 else None

@@ -29,6 +29,7 @@ from nodeflow.document.io.validation import (
     expect,
     read_frame,
     read_node,
+    read_stage,
     read_training,
     read_weights,
     read_wire,
@@ -84,8 +85,8 @@ def value_at(doc: Document, conflict: Conflict) -> Json:
         case ("subgraph", name, *rest):
             header = doc.subgraphs.get(name, ABSENT)
             return header.get(rest[0], ABSENT) if rest and header is not ABSENT else header
-        case ("training", name):
-            return doc.training.get(name, ABSENT)
+        case ("training" | "stage" | "lesson" as kind, name):
+            return doc.tables[kind].get(ONLY, {}).get(name, ABSENT)
         case ("weights",):
             return ABSENT if doc.weights is None else doc.weights
         case ("file", name):
@@ -163,6 +164,10 @@ class _Writer:
             case ("training", name):
                 settings = _with(self.root.training, name, value)
                 self.t.set_training(read_training(settings))
+            case ("stage", name):
+                self.t.set_stage(read_stage(_with(self.root.stage, name, value)))
+            case ("lesson", name):
+                self.t.edit("lesson", ONLY, _with(self.root.lesson, name, value) or None)
             case ("weights",):
                 kept = None if value is ABSENT else read_weights(value)
                 self.t.edit("weights", ONLY, kept)

@@ -16,7 +16,7 @@ from nodeflow.document.diff.compare import (
 from nodeflow.document.diff.facts import LAYOUT
 from nodeflow.document.diff.values import short
 from nodeflow.document.model.document import Document
-from nodeflow.document.model.records import Json, same
+from nodeflow.document.model.records import SETTINGS, Json, same
 from nodeflow.train.settings import UNTRAINED
 
 SIGNS = {ADDED: "+", REMOVED: "-", CHANGED: "~"}
@@ -60,8 +60,8 @@ def heading(found: Difference) -> str:
             return f"frame {found.name}" if found.name else "frame"
         case "subgraph":
             return f"subgraph {found.name}"
-        case "training":
-            return f"training.{found.name}"
+        case "training" | "stage" | "lesson":
+            return f"{found.kind}.{found.name}"
         case "weights":
             return "file of weights"
     return f"field {found.name}"
@@ -92,7 +92,7 @@ def rows(found: Difference) -> list[tuple[str, str, str]]:
 
 def brief(found: Difference) -> str:
     """Return a difference in a few words: ``act: relu -> tanh``; empty for names and notes."""
-    if found.kind in ("frame", "weights", "file"):
+    if found.kind in ("frame", "weights", "file", "stage", "lesson"):
         return ""
     if found.kind == "wire":
         return f"wire into {found.name}"
@@ -156,7 +156,7 @@ def _said(found: Difference) -> str:
     text = _turned(only) if found.change == CHANGED else text
     if found.kind == "wire":
         return f"wire {found.name} <- {text}"
-    label = {"training": f"training.{found.name}", "file": f"field {found.name}"}
+    label = {"file": f"field {found.name}", **{k: f"{k}.{found.name}" for k in SETTINGS}}
     return f"{label.get(found.kind, found.name)}: {text}"
 
 

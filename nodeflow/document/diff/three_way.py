@@ -53,7 +53,8 @@ def _both_appended(path: Path, base: Facts, ours: Facts, theirs: Facts) -> Json:
 
 
 def _is_list_of_things(path: Path) -> bool:
-    return path == ("training", "metrics") or (path[0] == "node" and path[2:] == ("attrs", PORTS))
+    lists = (("training", "metrics"), ("stage", "views"), ("stage", "controls"))
+    return path in lists or (path[0] == "node" and path[2:] == ("attrs", PORTS))
 
 
 def revived(base: Facts, side: Facts, other: Facts) -> Facts:
@@ -104,7 +105,7 @@ def _touched(base: Facts, side: Facts) -> Iterator[Path]:
         elif path[0] == "wire":
             yield ("node", path[1])
             yield ("node", value[0])
-        elif path[0] == "training":
+        elif path[0] in ("training", "stage"):
             before = set(_named(base.get(path)))
             yield from (("node", step) for step in _named(value) if step not in before)
     for path in base:  # a removed field is a change of the node that had it
@@ -113,11 +114,11 @@ def _touched(base: Facts, side: Facts) -> Iterator[Path]:
 
 
 def _named(value: Json) -> Iterator[str]:
-    """Yield the ids of nodes in the value of a training setting."""
+    """Yield the ids of nodes in the value of a training setting or a list of pins."""
     if isinstance(value, str):
         yield from value.split("/")
     elif isinstance(value, dict):
-        yield from _named(value.get("node"))
+        yield from _named(value.get("node", value.get("optimizer")))
     elif isinstance(value, list):
         for item in value:
             yield from _named(item)
@@ -182,7 +183,7 @@ def renumbered(facts: Facts, ids: dict[str, str], scopes: dict[str, str]) -> Fac
         elif kind == "subgraph":
             value = scopes.get(value, value) if len(path) == 2 else value
             path = (kind, scopes.get(path[1], path[1]), *path[2:])
-        elif kind == "training":
+        elif kind in ("training", "stage"):
             value = _other_ids(path[1], value, ids)
         result[path] = value
     return result

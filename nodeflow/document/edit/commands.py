@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from nodeflow.document.analysis.port_names import NEW
-from nodeflow.document.edit.references import rewrite_training
+from nodeflow.document.edit.references import rewrite_settings
 from nodeflow.document.edit.streams import renamed, with_free_stream
 from nodeflow.document.edit.subgraph_ports import expose
 from nodeflow.document.edit.wires import drop_wires, show_wires
@@ -68,7 +68,7 @@ def remove(doc: Document, node_ids: Iterable[str], wires: Iterable[tuple[str, st
         drop_wires(doc, t, [key for key in keys if key[0] not in gone])
         for node_id in ids:
             t.drop_node(node_id)
-        _forget_in_training(doc, t, gone)
+        _forget_in_settings(doc, t, gone)
 
 
 def move(doc: Document, positions: Mapping[str, Point], merge: Any = None) -> None:
@@ -260,7 +260,7 @@ def _label(verb: str, doc: Document, ids: list[str], noun: str) -> str:
     return f"{verb} {len(ids)} {noun}s" if ids else f"{verb} {noun}"
 
 
-def _forget_in_training(doc: Document, t: Transaction, gone: set[str]) -> None:
-    """Drop training settings that refer to removed nodes, or to nodes inside them."""
-    if doc.training:
-        rewrite_training(doc, t, lambda steps: None if gone.intersection(steps) else steps)
+def _forget_in_settings(doc: Document, t: Transaction, gone: set[str]) -> None:
+    """Drop training settings and pins that refer to removed nodes, or to nodes inside them."""
+    if doc.training or doc.stage:
+        rewrite_settings(doc, t, lambda steps: None if gone.intersection(steps) else steps)

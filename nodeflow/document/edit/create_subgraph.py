@@ -23,7 +23,7 @@ from nodeflow.document.analysis.subgraphs.subgraph_interface import (
 from nodeflow.document.analysis.traversal import downstream, upstream
 from nodeflow.document.analysis.wiring.shown_ports import in_ports, out_ports
 from nodeflow.document.edit.commands import point
-from nodeflow.document.edit.references import rewrite_names, rewrite_training
+from nodeflow.document.edit.references import rewrite_names, rewrite_settings
 from nodeflow.document.layout.card_size import node_size
 from nodeflow.document.model.document import Document
 from nodeflow.document.model.errors import BadName, SubgraphError
@@ -83,7 +83,7 @@ def create(doc: Document, ids: Iterable[str], name: str | None = None) -> str:
         )
         moved = {doc.nodes[i].name: f"{instance.name}/{doc.nodes[i].name}" for i in chosen}
         rewrite_names(doc, t, moved, skip=chosen)
-        rewrite_training(doc, t, lambda steps: _into(steps, chosen, instance.id))
+        rewrite_settings(doc, t, lambda steps: _into(steps, chosen, instance.id))
         _move_in(doc, t, definition_name, chosen, frames, interface)
         t.put_node(instance)
         for (source, port), name in interface.inputs.items():

@@ -8,7 +8,7 @@ from nodeflow.document.analysis.subgraphs.instance_paths import check_recursion,
 from nodeflow.document.analysis.subgraphs.subgraph_interface import DEFINITION, definition_of
 from nodeflow.document.edit.commands import Point, point
 from nodeflow.document.edit.create_subgraph import check_definition, instance_name
-from nodeflow.document.edit.references import rewrite_training
+from nodeflow.document.edit.references import rewrite_settings
 from nodeflow.document.edit.streams import with_free_stream
 from nodeflow.document.edit.unpack_subgraph import remove_content
 from nodeflow.document.model.document import Document
@@ -69,7 +69,7 @@ def make_independent(doc: Document, node_id: str) -> str:
         ids.update({old: t.new_id("f") for old in definition.frames})
         _copy(definition, t, name, ids)
         t.put_node(replace(record, attrs={**record.attrs, DEFINITION: name}))
-        rewrite_training(doc, t, lambda steps: _through(steps, node_id, ids))
+        rewrite_settings(doc, t, lambda steps: _through(steps, node_id, ids))
     return name
 
 

@@ -1,4 +1,4 @@
-"""Updating references to nodes: training settings refer by id, attributes by name.
+"""Updating references to nodes: training settings and stage refer by id, attributes by name.
 
 Ids are unique in a file, so a path of ids (`n9/n4`) is rewritten step by step, whatever graphs it
 leads through. Names are resolved by `instance_paths.find_name`.
@@ -6,6 +6,7 @@ leads through. Names are resolved by `instance_paths.find_name`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 
@@ -17,12 +18,20 @@ from nodeflow.document.model.records import Json, NodeRecord, same
 from nodeflow.document.model.transaction import Transaction
 
 Steps = list[str]
+_IS_PATH = re.compile(r"n[0-9]+(/n[0-9]+)*")
 
 
-def rewrite_training(
+def rewrite_settings(
     doc: Document, t: Transaction, change: Callable[[Steps], Steps | None]
 ) -> None:
-    """Rewrite the paths of ids in the training settings; drop paths that become None."""
+    """Rewrite the paths of ids in training settings and stage; drop paths that become None."""
+    _rewrite_training(doc, t, change)
+    _rewrite_stage(doc, t, change)
+
+
+def _rewrite_training(
+    doc: Document, t: Transaction, change: Callable[[Steps], Steps | None]
+) -> None:
     settings = dict(doc.root.training)
     for key in ("optimizer", "loss"):
         if isinstance(settings.get(key), str):
@@ -33,11 +42,37 @@ def rewrite_training(
     if settings.get("monitor"):
         node = _rewritten(settings["monitor"]["node"], change)
         settings["monitor"] = None if node is None else {**settings["monitor"], "node": node}
+    if settings.get("schedule"):
+        phases = [{**p, "optimizer": _rewritten(p["optimizer"], change)}
+                  for p in settings["schedule"]]  # fmt: skip
+        settings["schedule"] = [p for p in phases if p["optimizer"] is not None] or None
     if (settings.get("sweep") or {}).get("vary"):
         settings["sweep"] = _rewritten_sweep(settings["sweep"], change)
     settings = {key: value for key, value in settings.items() if value is not None}
     if not same(settings, doc.root.training):
         t.set_training(settings)
+
+
+def _rewrite_stage(doc: Document, t: Transaction, change: Callable[[Steps], Steps | None]) -> None:
+    """Rewrite the paths of pinned views and controls; unpin those that become None.
+
+    Names such as ``training``, which stand in place of a node, stay.
+    """
+    stage = dict(doc.root.stage)
+    for kind in ("views", "controls"):
+        if stage.get(kind):
+            stage[kind] = [item for old in stage[kind] if (item := _repinned(old, change))]
+    stage = {kind: items for kind, items in stage.items() if items != []}
+    if not same(stage, doc.root.stage):
+        t.set_stage(stage)
+
+
+def _repinned(item: dict[str, Json], change: Callable[[Steps], Steps | None]) -> Json:
+    path = item.get("node")
+    if not isinstance(path, str) or not _IS_PATH.fullmatch(path):
+        return item
+    path = _rewritten(path, change)
+    return None if path is None else {**item, "node": path}
 
 
 def _rewritten_sweep(sweep: Json, change: Callable[[Steps], Steps | None]) -> Json:

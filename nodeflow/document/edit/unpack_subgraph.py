@@ -26,7 +26,7 @@ from nodeflow.document.edit.commands import point
 from nodeflow.document.edit.create_subgraph import middle
 from nodeflow.document.edit.references import (
     rewrite_names,
-    rewrite_training,
+    rewrite_settings,
     variable_names,
     with_variables,
 )
@@ -82,7 +82,7 @@ def unpack_subgraph(doc: Document, node_id: str) -> list[str]:
         move = _plan(doc, t, record, inside)
         outer = {f"{record.name}/{old}": new for old, new in move.names.items()}
         rewrite_names(doc, t, outer, skip=inside.nodes.keys() if move.last else ())
-        rewrite_training(doc, t, lambda steps: _out_of(steps, move))
+        rewrite_settings(doc, t, lambda steps: _out_of(steps, move))
         records = [_moved(move, inner) for inner in _inner(inside)]
         wires = list(_wires(doc, move))
         before = [w for w in doc.wires_into(node_id) if is_control(w.target_port)]

@@ -171,7 +171,7 @@ class GraphBuilder:
         return {**self._more, **lists}
 
 
-@public_methods("subgraph", "training", "extra", "text", "save")
+@public_methods("subgraph", "training", "stage", "lesson", "extra", "text", "save")
 class DocumentBuilder(GraphBuilder):
     """A document that is built in Python, with the content of a ``.flow`` file.
 
@@ -185,6 +185,8 @@ class DocumentBuilder(GraphBuilder):
         self.weights: str | None = None
         self._subgraphs: dict[str, GraphBuilder] = {}
         self._training: dict[str, Json] = {}
+        self._stage: dict[str, Json] = {}
+        self._lesson: dict[str, Json] = {}
 
     @property
     def next_id(self) -> int:
@@ -214,6 +216,18 @@ class DocumentBuilder(GraphBuilder):
     def training(self, /, **settings: Any) -> None:
         """Set training settings; to name a node, pass the node."""
         self._training.update(_values(settings, "training"))
+
+    def stage(self, /, **lists: Any) -> None:
+        """Set the pinned views and controls; to name a node, pass the node.
+
+        Args:
+            lists: ``views`` and ``controls``, as in a file.
+        """
+        self._stage.update(_values(lists, "stage"))
+
+    def lesson(self, /, **fields: Any) -> None:
+        """Set the fields of the lesson that the file belongs to."""
+        self._lesson.update(_values(fields, "lesson"))
 
     def extra(self, /, **fields: Any) -> None:
         """Set further fields of the file."""
@@ -246,6 +260,8 @@ class DocumentBuilder(GraphBuilder):
             "subgraphs": parts,
             "training": self._training,
             "weights": self.weights,
+            "stage": self._stage,
+            "lesson": self._lesson,
         }
         return flow.loads(compact_json(plain(whole, where="the document")))
 

@@ -30,6 +30,7 @@ from nodeflow.document.io.validation import (
     member,
     read_frame,
     read_node,
+    read_stage,
     read_training,
     read_weights,
     read_wire,
@@ -67,6 +68,8 @@ _KNOWN = (
     "subgraphs",
     "training",
     "weights",
+    "stage",
+    "lesson",
 )
 
 
@@ -80,6 +83,8 @@ def dumps(doc: Document, *, version: int = VERSION) -> str:
         f' "training": {compact_json(doc.training)}',
         f' "weights": {compact_json(doc.weights)}',
     ]
+    settings = {"stage": doc.stage, "lesson": doc.lesson}
+    parts += [f' "{name}": {compact_json(value)}' for name, value in settings.items() if value]
     parts += [f" {compact_json(key)}: {compact_json(doc.extra[key])}" for key in sorted(doc.extra)]
     return ",\n".join(parts) + "}\n"
 
@@ -144,6 +149,8 @@ def _document(data: dict[str, Json], progress: Progress = ignore) -> Document:
     weights = read_weights(data.get("weights"))
     doc.fill("training", ONLY, training or None)
     doc.fill("weights", ONLY, weights)
+    doc.fill("stage", ONLY, read_stage(member(data, "stage", dict, "", default={})) or None)
+    doc.fill("lesson", ONLY, member(data, "lesson", dict, "", default={}) or None)
     next_id = member(data, "next_id", int, "", default=1)
     if not 1 <= next_id < 10**15:
         raise flow_error(FlowContent, "expected a number from 1 to 10^15", "next_id")

@@ -16,7 +16,7 @@ from nodeflow.document.model.errors import FlowError, FlowSyntax, NotNodeflow, f
 from nodeflow.document.model.records import Json, NodeRecord, Wire
 
 FORMAT = "nodeflow"
-VERSION = 2
+VERSION = 3
 LARGE = 1 << 23
 OFTEN = 1 << 11
 """Number of items between two reports of progress."""

@@ -41,6 +41,26 @@ def from_version_1(data: dict[str, Any]) -> dict[str, Any]:
     return data
 
 
+def from_version_2(data: dict[str, Any]) -> dict[str, Any]:
+    """Rename unknown fields of version 2 whose names have a meaning since version 3."""
+    for name in ("stage", "lesson"):
+        if name in data:
+            data[_free(data, name)] = data.pop(name)
+    training = data.get("training")
+    for name in ("speed", "until_stopped", "schedule") if isinstance(training, dict) else ():
+        if name in training:
+            training[_free(training, name)] = training.pop(name)
+    return data
+
+
+def _free(data: dict[str, Any], name: str) -> str:
+    """Return a name for a preserved field that the object does not have yet."""
+    name = f"{name}_of_version_2"
+    while name in data:
+        name += "_"
+    return name
+
+
 def _nodes(data: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Yield the nodes of the graph and of all subgraphs, as far as the file is well formed."""
     subgraphs = data.get("subgraphs")
@@ -52,5 +72,5 @@ def _nodes(data: dict[str, Any]) -> Iterator[dict[str, Any]]:
                 yield node
 
 
-MIGRATIONS: dict[int, Migration] = {1: from_version_1}
+MIGRATIONS: dict[int, Migration] = {1: from_version_1, 2: from_version_2}
 """Version N -> migration to version N + 1."""

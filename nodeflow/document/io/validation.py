@@ -42,6 +42,8 @@ _KINDS = {
 }
 
 
+STAGE_FIELDS = {"views": ("node", "view"), "controls": ("node", "attr")}
+"""The lists of a stage, and the fields of their items."""
 _NODE = ("id", "op", "name", "attrs", "pos")
 _NOTHING: dict[str, Any] = {}
 """The dict of records without attributes or further fields; it is never changed in place."""
@@ -106,6 +108,19 @@ def read_training(data: Json, place: str = "training") -> dict[str, Json]:
     for setting in declared(TrainingSettings):
         if data.get(setting.name) is not None:
             _setting(setting, data[setting.name], f"{place}.{setting.name}")
+    return data
+
+
+def read_stage(data: Json, place: str = "stage") -> dict[str, Json]:
+    """Return a stage whose pinned views and controls have the right types, or raise a FlowError."""
+    expect(data, dict, place)
+    for kind, names in STAGE_FIELDS.items():
+        for index, item in enumerate(expect(data.get(kind, []), list, f"{place}.{kind}")):
+            at = f"{place}.{kind}[{index}]"
+            expect(item, dict, at)
+            for name in names:
+                if name in item:
+                    _text(expect(item[name], str, f"{at}.{name}"), f"{at}.{name}")
     return data
 
 
@@ -244,6 +259,16 @@ def _measured(metric: Json, place: str) -> None:
     member(metric, "node", str, place)
 
 
+def _schedule(value: Json, place: str) -> None:
+    for index, phase in enumerate(expect(value, list, place)):
+        at = f"{place}[{index}]"
+        expect(phase, dict, at)
+        member(phase, "optimizer", str, at)
+        for name in ("steps", "from"):
+            if name in phase and expect(phase[name], int, f"{at}.{name}") < 0:
+                raise flow_error(FlowContent, "expected 0 or more", f"{at}.{name}")
+
+
 def _plots(value: Json, place: str) -> None:
     expect(value, dict, place)
 
@@ -277,6 +302,7 @@ _NAMING: dict[str, Callable[[Json, str], Any]] = {
     "node": lambda value, place: expect(value, str, place),
     "metrics": _metrics,
     "monitor": _monitor,
+    "schedule": _schedule,
     "plots": _plots,
     "sweep": _sweep,
 }
@@ -299,6 +325,7 @@ __all__ = [
     "member",
     "read_frame",
     "read_node",
+    "read_stage",
     "read_training",
     "read_weights",
     "read_wire",

@@ -54,10 +54,10 @@ class _File(SharedTables):
 
 
 class Document(GraphTables):
-    """Nodes, wires, frames, subgraphs and training settings, with undo and events.
+    """Nodes, wires, frames, subgraphs, training settings and stage, with undo and events.
 
-    Read the tables (`nodes`, `wires`, `frames`, `subgraphs`, `training`, `weights`, `extra`)
-    freely, but change them only in a `transaction`. `path` is not part of undo.
+    Read the tables (`nodes`, `wires`, `frames`, `subgraphs`, `training`, `stage`, `lesson`,
+    `weights`, `extra`) freely, but change them only in a `transaction`. `path` is not part of undo.
 
     `subgraphs` maps the name of each definition to its further fields; `definition(name)` returns
     its graph. `scope` is the name of a definition, and "" for a file's own graph.
@@ -145,6 +145,16 @@ class Document(GraphTables):
     def training(self) -> dict[str, Json]:
         """The training settings (see `nodeflow.train.settings`); do not change it in place."""
         return self._file.training.get(ONLY, {})
+
+    @property
+    def stage(self) -> dict[str, Json]:
+        """The pinned views and controls (see `edit.stage`); do not change it in place."""
+        return self._file.stage.get(ONLY, {})
+
+    @property
+    def lesson(self) -> dict[str, Json]:
+        """The lesson that the file belongs to, preserved; do not change it in place."""
+        return self._file.lesson.get(ONLY, {})
 
     @property
     def weights(self) -> str | None:

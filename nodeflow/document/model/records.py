@@ -22,10 +22,12 @@ from nodeflow.document.model.json_values import (
     same,
 )
 
-TABLES = ("node", "wire", "frame", "subgraph", "training", "weights", "extra")
+SETTINGS = ("training", "stage", "lesson")
+"""The tables with one object of named fields for the whole file."""
+TABLES = ("node", "wire", "frame", "subgraph", *SETTINGS, "weights", "extra")
 # each definition of a subgraph has its own tables of these kinds
 SCOPED = ("node", "wire", "frame")
-ONLY = ""  # the only key of the tables "training", "weights" and "extra"
+ONLY = ""  # the only key of the tables in `SETTINGS`, "weights" and "extra"
 # see `analysis.subgraphs`
 SUBGRAPH, INPUTS, OUTPUTS = "subgraph", "subgraph_inputs", "subgraph_outputs"
 # values of a node's field `mode`, see `analysis.passthrough_nodes`
@@ -259,9 +261,11 @@ class Change:
 
     @cached_property
     def only_moves(self) -> bool:
-        """True if only positions, frames and notes changed, so that no value can have changed."""
+        """True if only positions, frames, notes and pins changed, so that no value can have
+        changed."""
         return all(
-            kind == "frame" or (kind == "node" and _moved_only(e.before, e.after))
+            kind in ("frame", "stage", "lesson")
+            or (kind == "node" and _moved_only(e.before, e.after))
             for e in self.edits
             for kind in (kind_of(e.table),)
         )
@@ -281,7 +285,7 @@ class Change:
         """Return the part of the change in one graph: the document's own ("") or a definition's.
 
         Its edits name tables without the scope. They include edits of the tables that all graphs
-        share (training, weights, subgraphs).
+        share, such as training and subgraphs.
         """
         if not scope and not self._reaches_inside:
             return self
@@ -354,6 +358,7 @@ __all__ = [
     "ONLY",
     "OUTPUTS",
     "SCOPED",
+    "SETTINGS",
     "SUBGRAPH",
     "TABLES",
     "Change",

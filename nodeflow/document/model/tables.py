@@ -36,6 +36,8 @@ class SharedTables:
 
     subgraphs: dict[str, dict[str, Json]] = field(default_factory=dict)
     training: dict[str, dict[str, Json]] = field(default_factory=dict)
+    stage: dict[str, dict[str, Json]] = field(default_factory=dict)
+    lesson: dict[str, dict[str, Json]] = field(default_factory=dict)
     weights: dict[str, str] = field(default_factory=dict)
     extra: dict[str, dict[str, Json]] = field(default_factory=dict)
     digest: int | None = None
@@ -68,6 +70,8 @@ class GraphTables(ABC):
             "frame": self.frames,
             "subgraph": self.subgraphs,
             "training": shared.training,
+            "stage": shared.stage,
+            "lesson": shared.lesson,
             "weights": shared.weights,
             "extra": shared.extra,
         }

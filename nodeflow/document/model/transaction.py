@@ -67,6 +67,10 @@ class Transaction:
         """Replace the training settings."""
         self.edit("training", ONLY, settings or None)
 
+    def set_stage(self, stage: dict[str, Json]) -> None:
+        """Replace the pinned views and controls."""
+        self.edit("stage", ONLY, stage or None)
+
     def new_id(self, prefix: str = "n") -> str:
         """Return an id that this document has never used."""
         graph = self._graph

@@ -19,7 +19,7 @@ from nodeflow.document.analysis.port_names import CONTROL, DONE, is_control
 from nodeflow.document.analysis.subgraphs.instance_paths import at_path, scoped_name, source_of
 from nodeflow.document.analysis.subgraphs.subgraph_interface import definition_of, port_names
 from nodeflow.document.analysis.training_settings import GROUP, is_optimizer, training_settings
-from nodeflow.document.edit.references import rewrite_training
+from nodeflow.document.edit.references import rewrite_settings
 from nodeflow.document.edit.streams import draws, with_stream
 from nodeflow.document.from_graph.node_records import attributes
 from nodeflow.document.layout.layered import Position
@@ -486,7 +486,7 @@ def _replace_outputs(
         if source is not None:
             t.put_wire(Wire(*source, wire.target, wire.target_port))
     first = stands_for.get(macro.op.output_name(0))
-    rewrite_training(doc, t, lambda steps: _instead(steps, node_id, first and first[0]))
+    rewrite_settings(doc, t, lambda steps: _instead(steps, node_id, first and first[0]))
     t.drop_node(node_id)
 
 

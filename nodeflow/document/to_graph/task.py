@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from nodeflow.document.analysis.training_settings import (
     GROUP,
     likely_goal,
     optimizers,
+    refuse_schedule,
 )
 from nodeflow.document.diff.conflicts import refuse_conflicts
 from nodeflow.document.edit.data.replace_source import pinned
@@ -50,7 +52,7 @@ from nodeflow.ops.objectives.metric_state import METRIC
 from nodeflow.ops.summaries.ops import ScalarSummary
 from nodeflow.train.bounds import Bounded
 from nodeflow.train.plotted import plotted_by_key
-from nodeflow.train.settings import TrainingSettings
+from nodeflow.train.settings import UNTIL_STOPPED, TrainingSettings
 from nodeflow.train.training import Binding, Metric, Monitor, Training, metric_keys
 
 
@@ -304,22 +306,25 @@ class Task:
         *,
         optimizer: Node | None = None,
         loss: Tensor | None = None,
-        breakpoints: bool = False,
+        attended: bool = False,
     ) -> Training:
         """Return the document's training settings, bound to this graph and its data.
 
         Args:
             optimizer, loss: used instead of the optimizer and loss of the settings.
-            breakpoints: whether to include breakpoints; False if nothing could resume the training.
+            attended: whether somebody can resume and stop the training: then breakpoints pause it,
+                and it goes on until stopped if the settings say so.
 
         Raises:
             UnresolvedConflicts: a merge left conflicts in the document.
-            GraphError: there is no optimizer, or a setting names a node that does not exist.
+            GraphError: there is no optimizer, there is a schedule, or a setting names a node that
+                does not exist.
             DataError: a data set is missing.
         """
         refuse_conflicts(self.document)
         settings = self.build.settings
         if optimizer is None:
+            refuse_schedule(settings)
             optimizer = self._optimizer(settings)
             loss = self._loss(settings, optimizer) if loss is None else loss
         elif loss is None:
@@ -331,7 +336,7 @@ class Task:
         metrics = tuple(Metric(t, s, key=k) for (t, s), k in zip(chosen, keys, strict=True))
         monitor = self._monitor(settings, loss, metrics)
         watched = [monitor.metric] if monitor.metric else []
-        broken = self._breakpoints() if breakpoints else ()
+        broken = self._breakpoints() if attended else ()
         plotted = plotted_by_key(self._plotted(loss), keys)
         bounded = self._bounded(loss)
         measured = [t.node for t in [*(m.tensor for m in [*metrics, *watched]), *broken]]
@@ -351,6 +356,8 @@ class Task:
             plotted=plotted,
             **(settings.plain() if seed is None else {**settings.plain(), "seed": seed}),
         )
+        if attended and settings.until_stopped:
+            training = replace(training, epochs=UNTIL_STOPPED)
         training = training.with_found(self.graph, metric_nodes=not self.chooses_metrics)
         return training if self.sets_batch_size else training.with_fitting_batches()
 

@@ -202,7 +202,7 @@ class LiveEdits:
         """
         places = self.places
         task = Task(document, base_dir=places.folder, opened=places.opened, for_edits=True)
-        training = task.training(breakpoints=True)
+        training = task.training(attended=True)
         current = self.current
         ids = variable_ids(task.build)
         known = content_of(current.training, current.ids)
@@ -264,7 +264,7 @@ def concerns_training(change: Change) -> bool:
 
 def _concerns(edit: Edit) -> bool:
     kind, before, after = kind_of(edit.table), edit.before, edit.after
-    if kind in ("frame", "weights"):
+    if kind in ("frame", "weights", "stage", "lesson"):
         return False
     if kind == "node" and before is not None and after is not None:
         return _bare(before) != _bare(after)

@@ -57,7 +57,7 @@ class Preparation:
     def _prepare(self, task: Task) -> None:
         if not task.trains:
             return
-        training = task.training(breakpoints=True)
+        training = task.training(attended=True)
         session = self._make_session(task.graph, seed=training.seed)
         try:
             Variant(session, training).prepared().compile_soon()

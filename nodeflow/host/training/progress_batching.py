@@ -26,6 +26,9 @@ PREVIEW_SECONDS = 0.3 if cores() >= 4 else 0.8
 PREVIEW_SHARE = 0.03
 """Fraction of a training's time that previews may take."""
 
+PACED_SECONDS, PACED_SHARE = 0.2, 0.3
+"""The same for a training that waits between its steps, so that it can be watched."""
+
 
 class ProgressBatcher:
     """A buffer that joins losses and epochs into few messages, in order and without loss.
@@ -43,6 +46,11 @@ class ProgressBatcher:
         """Add the next event. Send all pending ones if they are due, or ``at_once``."""
         self._pending.append(event)
         if at_once or time.perf_counter() >= self._next:
+            self.flush()
+
+    def send_due(self) -> None:
+        """Send the pending events if they are due."""
+        if time.perf_counter() >= self._next:
             self.flush()
 
     def flush(self) -> None:
@@ -71,7 +79,13 @@ def _merged(events: Iterable[Steps | Epoch]) -> Iterable[Steps | Epoch]:
 
 
 class PreviewClock:
-    """The schedule of previews: a few per second, and at most a fraction of the time."""
+    """The schedule of previews: a few per second, and at most a fraction of the time.
+
+    Attributes:
+        is_paced: whether the training waits between its steps anyway.
+    """
+
+    is_paced = False
 
     def __init__(self) -> None:
         self._next = 0.0
@@ -85,4 +99,7 @@ class PreviewClock:
 
     def __exit__(self, *exc: object) -> None:
         now = time.perf_counter()
-        self._next = now + max(PREVIEW_SECONDS, (now - self._started) / PREVIEW_SHARE)
+        least, share = PREVIEW_SECONDS, PREVIEW_SHARE
+        if self.is_paced:
+            least, share = PACED_SECONDS, PACED_SHARE
+        self._next = now + max(least, (now - self._started) / share)

@@ -32,7 +32,7 @@ from nodeflow.host.training.preparing import MOST_NODES, Preparation
 from nodeflow.host.training.progress_batching import PreviewClock, ProgressBatcher
 from nodeflow.host.training.training_files import WatchedTraining
 from nodeflow.host.training.training_ways import by_reference, keeping_of, lower_priority
-from nodeflow.host.views.watch import WatchedViews
+from nodeflow.host.views.watch import PACED_SHARE, VIEW_SHARE, WatchedViews
 from nodeflow.train.control import Control
 from nodeflow.train.doctor.checks import Doctor
 from nodeflow.train.edits.variant import Variant
@@ -95,6 +95,7 @@ class TrainingRequests:
     _followed: tuple[str, ...] | None
     _measure: str
     _gave_back = 0.0
+    _previews: PreviewClock | None = None
 
     def _current(self) -> Evaluator:
         """Return the evaluator of the current document."""
@@ -110,14 +111,15 @@ class TrainingRequests:
 
     def _train(self, request: p.Train) -> None:
         task, evaluator = self._task(), self._current()
-        training = task.training(breakpoints=True)
+        training = task.training(attended=True)
         keep = request.keep
         goes_on = request.resume or (keep is not None and keep.go_on) or request.branch is not None
         variables = evaluator.variables() if request.resume else {}
         if not goes_on:
             self._epochs_done = 0
         begun = built(task, training, self._make_session)
-        self._control = Control(idle=self._while_paused)
+        self._control = Control(idle=self._while_waiting)
+        self._set_pace()
         if self._stops:  # Stop was requested during the preparation
             self._control.stop()
         self._session, self._trained = begun.session, dict(begun.ids)  # type: ignore[assignment]
@@ -136,6 +138,8 @@ class TrainingRequests:
             self._take_variables()
             self._session.close()
             self._session = self._control = self._edits = self._doctor = self._step = None
+            self._previews = None
+            self._views.share = VIEW_SHARE
             self._send(p.State("idle"))
         self._report(done)
 
@@ -157,7 +161,8 @@ class TrainingRequests:
         for name, value in variables.items():
             if name in self._session.variables:
                 self._session.variables[name] = value
-        previews = PreviewClock()
+        previews = self._previews = PreviewClock()
+        self._set_pace()
         self._shown = None
         last = 0
         first_epoch = self._epochs_done + 1
@@ -259,8 +264,20 @@ class TrainingRequests:
             self._send(p.State("paused"))
         self._send(event)
 
-    def _while_paused(self) -> None:
-        self._progress.flush()
+    def _set_pace(self) -> None:
+        """Train at the speed that the document asks for; the rest of the time is for display."""
+        speed = self._document.training.get("speed")
+        if self._control is not None:
+            self._control.speed = speed
+        self._views.share = VIEW_SHARE if speed is None else PACED_SHARE
+        if self._previews is not None:
+            self._previews.is_paced = speed is not None
+
+    def _while_waiting(self) -> None:
+        if self._control is not None and self._control.paused:
+            self._progress.flush()
+        else:
+            self._progress.send_due()
         self._handle_waiting()
         if self._views.is_stale:
             self._show_views(self._last_step)

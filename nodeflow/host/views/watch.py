@@ -17,7 +17,9 @@ from nodeflow.host.views.source import ViewSource
 log = logging.getLogger(__name__)
 
 VIEW_SHARE = 0.05
-"""Fraction of a training's time that all views together may take."""
+"""Fraction of a training's time that all views together may take at full speed."""
+PACED_SHARE = 0.4
+"""The same fraction while the training waits between its steps, so that it can be watched."""
 
 _UNKNOWN = ViewKind("", lambda source, spec: None, interval=1.0)
 
@@ -50,6 +52,8 @@ class WatchedViews:
         cost: Callable[[], float] = time.thread_time,
     ) -> None:
         self._send, self._source, self._clock, self._cost = send, source, clock, cost
+        self.share = VIEW_SHARE
+        """Fraction of a training's time that all views together may take now."""
         self._watched: list[_Watched] = []
         self._request = 0
         self._state: object = None
@@ -134,7 +138,7 @@ class WatchedViews:
         kind = _kind_of(watched)
         interval = kind.interval
         watched.rests_until = started + kind.rest
-        pause = (self._cost() - before) * len(self._watched) / VIEW_SHARE
+        pause = (self._cost() - before) * len(self._watched) / self.share
         # measure from the due time: a training is interrupted only between two chunks of steps
         since = watched.due if started - watched.due < interval else started
         watched.due = max(since + interval, started + pause)

@@ -14,9 +14,9 @@ from nodeflow import data as data
 from nodeflow import errors as errors
 from nodeflow import summary as summary
 from nodeflow import train as train
+from nodeflow.document.io.builder import DocumentBuilder as DocumentBuilder
 from nodeflow.document.to_graph.save_and_load import load as load
 from nodeflow.document.to_graph.save_and_load import save as save
-from nodeflow.document.io.builder import DocumentBuilder as DocumentBuilder
 from nodeflow.engine.config import ConfigProto as ConfigProto
 from nodeflow.engine.config import GPUOptions as GPUOptions
 from nodeflow.engine.session import InteractiveSession as InteractiveSession

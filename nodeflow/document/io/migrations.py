@@ -43,13 +43,14 @@ def from_version_1(data: dict[str, Any]) -> dict[str, Any]:
 
 def from_version_2(data: dict[str, Any]) -> dict[str, Any]:
     """Rename unknown fields of version 2 whose names have a meaning since version 3."""
-    for name in ("stage", "lesson"):
-        if name in data:
-            data[_free(data, name)] = data.pop(name)
     training = data.get("training")
-    for name in ("speed", "until_stopped", "schedule") if isinstance(training, dict) else ():
-        if name in training:
-            training[_free(training, name)] = training.pop(name)
+    for fields, names in (
+        (data, ("stage", "lesson")),
+        (training, ("speed", "until_stopped", "schedule")),
+    ):
+        for name in names if isinstance(fields, dict) else ():
+            if name in fields:
+                fields[_free(fields, name)] = fields.pop(name)
     return data
 
 

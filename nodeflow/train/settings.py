@@ -155,9 +155,14 @@ class PlainSettings:
         "A smaller change does not count as an improvement.",
         minimum=0,
         section=EARLY_STOPPING,
+        advanced=True,
     )
     restore_best: bool = setting(
-        True, "Keep best", "End with the weights of the best epoch.", section=EARLY_STOPPING
+        True,
+        "Keep best",
+        "End with the weights of the best epoch.",
+        section=EARLY_STOPPING,
+        advanced=True,
     )
 
     def plain(self) -> dict[str, Any]:

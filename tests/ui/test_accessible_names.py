@@ -103,6 +103,10 @@ def test_everything_that_pops_up_has_a_name(window) -> None:
 def test_descriptions_are_words_and_no_layout(window, qtbot) -> None:
     """Without a description of its own, what a widget says is its tooltip, marks and all."""
     window.files.open_path(example("mnist"))
+    commands.set_training(window.workspace.document, seed=7)
+    window.actions_.refresh_now()  # Undo has a button from the first edit on
+    undo = window.toolbar.widgetForAction(window.actions_["undo"])
+    qtbot.waitUntil(undo.isVisible)
     spoken = {}
     for made in window.findChildren(QWidget):
         interface = QAccessible.queryAccessibleInterface(made)
@@ -110,8 +114,8 @@ def test_descriptions_are_words_and_no_layout(window, qtbot) -> None:
             spoken[made] = interface.text(QAccessible.Text.Description)
     marked = {w: text for w, text in spoken.items() if re.search(r"<\w|&\w+;", text)}
     assert marked == {}
-    undo = window.toolbar.widgetForAction(window.actions_["undo"])
-    assert spoken[undo] == "Nothing to undo."
+    redo = window.toolbar.widgetForAction(window.actions_["redo"])
+    assert spoken[redo] == "Nothing to redo." and spoken[undo].startswith("Undo change")
     commands.add_node(window.workspace.document, "relu", (0, 0))
     interface = QAccessible.queryAccessibleInterface(undo)
     qtbot.waitUntil(lambda: interface.text(QAccessible.Text.Description).startswith("Undo add"))

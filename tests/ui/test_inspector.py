@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 
 import pytest
-from PySide6.QtCore import QPoint, Qt
-from PySide6.QtWidgets import QComboBox, QLabel, QPushButton, QStyleOptionComboBox
+from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtGui import QEnterEvent
+from PySide6.QtWidgets import QApplication, QComboBox, QLabel, QPushButton, QStyleOptionComboBox
 
 from nodeflow.document.analysis.declarations import declarations
 from nodeflow.document.edit import commands
@@ -275,6 +276,9 @@ def test_an_initializer_is_chosen_with_its_parameters(window, qtbot):
 def test_reset_brings_the_default_back(window, qtbot):
     node = select(window, "gradient_descent", {"learning_rate": 0.9})
     button = row(window, "learning_rate")._reset
+    assert not button.isVisible()  # while the pointer is elsewhere
+    middle = QPointF(10, 10)
+    QApplication.sendEvent(row(window, "learning_rate"), QEnterEvent(middle, middle, middle))
     assert button.isVisible()
     qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
     assert value(window, node, "learning_rate") is None

@@ -14,6 +14,8 @@ from nodeflow.ui.actions.specs import BOOKMARKS
 from nodeflow.ui.core.theming.colorings import COLORINGS
 
 SEPARATOR = "-"
+NEEDED = "@needed"
+"""The place of the buttons that `window.needed_buttons` shows while they are needed."""
 PLACE = "+"
 """Begins the name of a place where the actions of integrations stand (`ActionSpec.place`)."""
 SPACER = ">"
@@ -167,12 +169,7 @@ CONTEXT_MENUS: dict[str, tuple[Any, ...]] = {
 }
 """The context menus, by the kind of item clicked."""
 
-TOOLBAR: tuple[str, ...] = (
-    *("welcome", "open", "save", SEPARATOR, "undo", "redo", SEPARATOR),
-    *(DATA_CHOOSER, "sketch", SPACER),
-    *("fit", SEPARATOR),
-    *("panel_left", "panel_bottom", "panel_right", SEPARATOR, "theme"),
-)
+TOOLBAR: tuple[str, ...] = ("welcome", "open", SEPARATOR, DATA_CHOOSER, SPACER, NEEDED)
 TOOLBAR_TEXT = ("run", "train", "continue", "pause", "step", "stop")
 """Toolbar actions that show their text beside the icon; `window.run_bar` shows the usable ones."""
 ACCENTED = ("run", "train", "continue")

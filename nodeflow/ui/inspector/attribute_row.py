@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from PySide6.QtCore import QPoint, QSize, Qt, Signal, Slot
-from PySide6.QtGui import QContextMenuEvent, QMouseEvent
+from PySide6.QtCore import QEvent, QPoint, QSize, Qt, Signal, Slot
+from PySide6.QtGui import QContextMenuEvent, QEnterEvent, QMouseEvent
 from PySide6.QtWidgets import (
     QGridLayout,
     QLabel,
@@ -21,7 +21,7 @@ from nodeflow.graph.declaration import Attr
 from nodeflow.number_text import number
 from nodeflow.sweeps.specs import words as words_of
 from nodeflow.ui.core.theming.theme import SPACE, Theme, icon
-from nodeflow.ui.core.widgets.common_widgets import button, label
+from nodeflow.ui.core.widgets.common_widgets import button, label, restyle
 from nodeflow.ui.core.widgets.plain_tips import plain_tip
 from nodeflow.ui.inspector.editor import Editor, words
 from nodeflow.ui.inspector.editors import make_editor
@@ -103,7 +103,7 @@ class AttrRow(QWidget):
         self._reset.hide()
         self._message = label("", "error", wrap=True)
         self._message.hide()
-        self._is_set = False
+        self._is_set = self._is_under_pointer = False
         self.given = GivenField(theme)
         self.given.setAccessibleName(self.title)
         self.given.setAccessibleDescription(attr.doc)
@@ -135,7 +135,22 @@ class AttrRow(QWidget):
         self.editor.set_value(value)
         default = None if self.attr.required else self.attr.default
         self._is_set = is_set and not self.attr.required and not same(plain(value), plain(default))
-        self._reset.setVisible(self._is_set and not self.is_given)
+        restyle(self.label, "role", "" if self._is_set else "muted")
+        self._show_reset()
+
+    def _show_reset(self) -> None:
+        """Show the button that restores the default, while the pointer is on the row."""
+        self._reset.setVisible(self._is_set and not self.is_given and self._is_under_pointer)
+
+    def enterEvent(self, event: QEnterEvent) -> None:
+        super().enterEvent(event)
+        self._is_under_pointer = True
+        self._show_reset()
+
+    def leaveEvent(self, event: QEvent) -> None:
+        super().leaveEvent(event)
+        self._is_under_pointer = False
+        self._show_reset()
 
     def set_problem(self, text: str) -> None:
         """Show the problem that the analysis found with this attribute."""
@@ -159,7 +174,7 @@ class AttrRow(QWidget):
             return
         self.editor.setHidden(bool(name))
         self.given.setVisible(bool(name))
-        self._reset.setVisible(self._is_set and not name)
+        self._show_reset()
 
     def fold(self, is_open: bool) -> bool:
         """Hide an advanced attribute while *More* is closed, unless it has something to show.

@@ -39,12 +39,14 @@ class StoppingRows(QWidget):
         self.switch = AttrRow(SWITCH, theme)
         self.switch.edited.connect(self._on_switched)
         self.rows: dict[str, AttrRow] = {}
-        self._stays = False
+        self._is_watch_chosen = False
         self._more = QWidget()
         inner = QVBoxLayout(self._more)
         inner.setContentsMargins(0, 0, 0, 0)
         inner.setSpacing(SPACE[1])
-        inner.addLayout(self._make_watched(scalars))
+        self._watch_box = QWidget()
+        self._watch_box.setLayout(self._make_watched(scalars))
+        inner.addWidget(self._watch_box)
         for setting in in_section(EARLY_STOPPING):
             attr = setting.attr
             if setting.name == "patience":  # visible only while early stopping is on
@@ -84,6 +86,7 @@ class StoppingRows(QWidget):
         for name, shown in self.rows.items():
             value = getattr(settings, name)
             shown.set_value(PATIENCE if value is None else value, name in stored)
+        self._is_watch_chosen = settings.monitor is not None
         watched = self._watched(settings)
         record = self._workspace.document.nodes.get(watched["node"] or "")
         self.node.clear()
@@ -92,9 +95,16 @@ class StoppingRows(QWidget):
         self.goal.setCurrentIndex(self.goal.findData(watched["goal"]))
 
     def fold(self, is_open: bool) -> None:
-        """Hide the settings while *More* is closed, unless early stopping is on."""
-        self._stays = not is_open and (self._stays or self._more.isVisibleTo(self))
-        self.setVisible(is_open or self._stays)
+        """Hide what few users change while *More* is closed.
+
+        The training panel has the switch, too. While early stopping is on, its patience is shown.
+        """
+        is_on = self._more.isVisibleTo(self)
+        self.setVisible(is_open or is_on)
+        self.switch.setVisible(is_open)
+        self._watch_box.setVisible(is_open or self._is_watch_chosen)
+        for shown in self.rows.values():
+            shown.fold(is_open)
 
     def _watched(self, settings: TrainingSettings | None = None) -> dict[str, Any]:
         """Return node, split and goal, with defaults for missing entries of the document."""

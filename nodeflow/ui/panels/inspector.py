@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from PySide6.QtWidgets import QStackedWidget
 
 from nodeflow.ui.inspector import Inspector
@@ -30,6 +32,13 @@ class InspectorPanel(QStackedWidget):
         return any(self.outside.focus_attribute(name) for name in VALUES)
 
 
+def _vary(context: PanelContext, panel: InspectorPanel, path: str, attr: str) -> None:
+    """Ask for the values that a sweep tries, then show the panel that starts the sweep."""
+    dialog = VaryDialog(panel.window(), context.workspace, path, attr)
+    dialog.accepted.connect(partial(context.show_panel, "sweep"))
+    dialog.open()
+
+
 def _make(context: PanelContext) -> InspectorPanel:
     pages = context.pages
     inspector = Inspector(context.workspace, context.themes)
@@ -44,9 +53,7 @@ def _make(context: PanelContext) -> InspectorPanel:
     context.workspace.entered.connect(inspector.rebuild)
     inspector.node_requested.connect(context.navigator.show_node)
     inspector.action_requested.connect(context.actions.trigger)
-    inspector.vary_wanted.connect(
-        lambda path, attr: VaryDialog(panel.window(), context.workspace, path, attr).open()
-    )
+    inspector.vary_wanted.connect(partial(_vary, context, panel))
     inspector.leave_requested.connect(context.canvas.setFocus)
     pages.page_changed.connect(lambda: panel.show_inside(pages.is_inside))
     panel.show_inside(pages.is_inside)

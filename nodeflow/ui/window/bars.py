@@ -6,11 +6,12 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QSize, Qt
-from PySide6.QtWidgets import QMenu, QToolBar
+from PySide6.QtWidgets import QMenu, QToolBar, QWidget
 
 from nodeflow.ui.actions.action_set import build_menus, build_toolbar
-from nodeflow.ui.actions.menus import DATA_CHOOSER
+from nodeflow.ui.actions.menus import DATA_CHOOSER, NEEDED
 from nodeflow.ui.window.data_chooser import DataChooser
+from nodeflow.ui.window.needed_buttons import NeededButtons
 from nodeflow.ui.window.run_bar import RunBar
 from nodeflow.ui.window.statusbar import StatusBar
 
@@ -25,6 +26,7 @@ class Bars:
         toolbar: the toolbar below the menus.
         chooser: the chooser of the displayed data, in the toolbar.
         run_bar: shows the usable actions among those that run or train.
+        needed: shows further buttons while they are needed.
         status: the status bar.
     """
 
@@ -36,7 +38,8 @@ class Bars:
         toolbar.setIconSize(QSize(18, 18))
         toolbar.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)
         self.chooser = DataChooser(window.data, actions, window.themes)
-        places = build_toolbar(toolbar, actions, {DATA_CHOOSER: self.chooser})
+        end = QWidget()
+        places = build_toolbar(toolbar, actions, {DATA_CHOOSER: self.chooser, NEEDED: end})
         self.chooser.set_place(places[DATA_CHOOSER])
         self.run_bar = RunBar(
             toolbar,
@@ -46,6 +49,7 @@ class Bars:
             window.workspace,
             window.unfinished,
         )
+        self.needed = NeededButtons(toolbar, places[NEEDED], actions, window.workspace)
         window.data_actions.row_requested.connect(self.chooser.open_row)
         window.addToolBar(toolbar)
         build_menus(window.menuBar(), actions, self._submenus(window))

@@ -54,7 +54,8 @@ class RunBar(QObject):
         self.shown: tuple[str, ...] = ()
         self._timer = QTimer(self, singleShot=True, interval=LONG_MS)
         self._timer.timeout.connect(self.update)
-        actions.refreshing.connect(self._describe)
+        self._workspace = workspace
+        actions.refreshing.connect(self.update)
         for signal in (link.state_changed, link.training, link.done, link.died, workspace.replaced):
             signal.connect(self.update)
         self.update()
@@ -75,7 +76,7 @@ class RunBar(QObject):
             self._timer.start()
             return
         self._timer.stop()
-        wanted = applying(state, learned)
+        wanted = applying(state, learned, bool(self._workspace.root.nodes))
         if wanted != self.shown:
             self._show(wanted)
             self._actions.refresh_soon()
@@ -94,8 +95,8 @@ class RunBar(QObject):
         self.shown = tuple(wanted)
 
 
-def applying(state: str, learned: bool) -> tuple[str, ...]:
-    """Return the usable actions in a state of the engine.
+def applying(state: str, learned: bool, has_nodes: bool = True) -> tuple[str, ...]:
+    """Return the usable actions in a state of the engine. An empty graph has none.
 
     >>> applying("idle", True), applying("paused", False)
     (('run', 'continue', 'train'), ('continue', 'step', 'stop'))
@@ -104,6 +105,8 @@ def applying(state: str, learned: bool) -> tuple[str, ...]:
         return ("pause", "stop")
     if state == "paused":
         return ("continue", "step", "stop")
+    if not has_nodes:
+        return ()
     if state == "running":
         return ("run", "stop")
     return ("run", "continue", "train") if learned else ("run", "train")

@@ -66,7 +66,7 @@ class StatusBar(QStatusBar):
         self.breakpoints = self._button("", self.breakpoints_clicked)
         self.breakpoints.hide()
         self.problems = self._button("Problems", self.problems_clicked)
-        self.engine = self._button("Engine", self.engine_clicked)
+        self.engine = self._button("Engine: click for the log", self.engine_clicked)
         self.zoom = self._button("Zoom: click to fit everything", self.zoom_clicked)
         self.addWidget(self.text, 1)
         for widget in (
@@ -104,7 +104,7 @@ class StatusBar(QStatusBar):
         self.show_engine(self._state, self._detail)
 
     def show_problems(self, errors: int, warnings: int, incomplete: int) -> None:
-        """Show the numbers of errors, warnings and unconnected ports."""
+        """Show the numbers of errors, warnings and unconnected ports; nothing if there are none."""
         self._problems = (errors, warnings, incomplete)
         parts = []
         if errors:
@@ -113,7 +113,7 @@ class StatusBar(QStatusBar):
             parts.append(counted(warnings, "warning"))
         if incomplete:
             parts.append(f"{incomplete} incomplete")
-        self.problems.setText(" " + (", ".join(parts) or "No problems"))
+        self.problems.setText(" " + ", ".join(parts))
         looks = ("circle-check", "ok")
         for count, *look in (
             (incomplete, "plug", "ink_muted"),
@@ -121,6 +121,7 @@ class StatusBar(QStatusBar):
             (errors, "circle-alert", "error"),
         ):
             looks = look if count else looks
+        self.problems.setVisible(bool(parts))
         name, role = looks
         self.problems.setIcon(icon(name, self._theme, role, 14))
 

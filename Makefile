@@ -76,6 +76,7 @@ test-pages: .venv/.ready-test
 
 # Warnings are errors: a broken reference or an unknown option fails.
 docs: .venv/.ready-docs
+	$(BIN)/python tools/make_pages.py build/pages/pages
 	$(BIN)/python -m sphinx -W --keep-going -q -b html docs build/docs
 	@echo "build/docs/index.html"
 

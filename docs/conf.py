@@ -38,6 +38,7 @@ napoleon_numpy_docstring = False
 
 html_theme = "furo"
 html_static_path = ["_static"]
+html_extra_path = ["../build/pages"]  # written by tools/make_pages.py
 html_css_files = ["site.css"]
 html_title = "nodeflow"
 html_favicon = "../resources/icons/nodeflow.svg"

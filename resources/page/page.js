@@ -264,7 +264,7 @@ function rows(title, pairs) {
   return [make("h3", title), list];
 }
 
-function showDetails(node) {
+function showDetails(node, again = false) {
   const back = make("button", "All nodes");
   back.addEventListener("click", () => choose(null));
   const parts = [back, make("h2", node.name), make("p", node.op, "muted")];
@@ -281,6 +281,7 @@ function showDetails(node) {
   parts.push(...rows("Settings", node.attributes));
   parts.push(...rows("Inputs", node.inputs), ...rows("Outputs", node.outputs));
   side.replaceChildren(...parts);
+  if (again) return; // only its value has changed
   side.scrollTop = 0;
   status.textContent = [node.name, node.op, node.value].filter(Boolean).join(", ");
 }
@@ -351,6 +352,86 @@ for (const [id, run] of Object.entries(actions)) {
   document.getElementById(id).addEventListener("click", run);
 }
 addEventListener("resize", () => place());
+
+// ---- the recording of a training -----------------------------------------------------------------
+
+const FRAME = 130; // milliseconds between played steps
+const recording = graph.recording;
+const player = recording && recording.steps.length ? startPlayer() : null;
+
+function startPlayer() {
+  const slider = document.getElementById("step");
+  const text = document.getElementById("step-text");
+  const play = document.getElementById("play");
+  let timer = 0;
+
+  function show(index) {
+    slider.value = index;
+    const found = document.getElementById("step" + index).content.cloneNode(true);
+    for (const part of found.querySelectorAll("[data-slot]")) {
+      document.getElementById("slot" + part.dataset.slot).replaceChildren(...part.childNodes);
+    }
+    const [step, epoch, figures] = recording.steps[index];
+    const said = [`step ${step}`, `epoch ${epoch}`, ...figures.map(([name, value]) => `${name} ${value}`)];
+    text.textContent = said.join(" · ");
+    slider.setAttribute("aria-valuetext", said.join(", "));
+    recording.charts.forEach(([left, right, first, last], place) => {
+      const x = left + ((step - first) / (last - first)) * (right - left);
+      const line = document.querySelector(`#curves${place} .now`);
+      line.setAttribute("transform", `translate(${x - right} 0)`);
+    });
+    scopes.forEach((scope, place) => {
+      for (const [id, facts] of Object.entries(recording.facts[place])) {
+        Object.assign(scope.byId.get(id), facts[index]);
+      }
+    });
+    if (chosen !== null) showDetails(chosen, true);
+  }
+
+  function pause() {
+    clearInterval(timer);
+    timer = 0;
+    play.textContent = "▶";
+    play.setAttribute("aria-label", "Play");
+  }
+
+  function toggle() {
+    if (timer) return pause();
+    if (Number(slider.value) === recording.steps.length - 1) show(0);
+    play.textContent = "❚❚";
+    play.setAttribute("aria-label", "Pause");
+    timer = setInterval(() => {
+      const next = Number(slider.value) + 1;
+      if (next < recording.steps.length) show(next);
+      if (next >= recording.steps.length - 1) pause();
+    }, FRAME);
+  }
+
+  slider.addEventListener("input", () => {
+    pause();
+    show(Number(slider.value));
+  });
+  play.addEventListener("click", toggle);
+  addEventListener("keydown", (event) => {
+    const typed = ["INPUT", "BUTTON"].includes(event.target.tagName) && event.target !== slider;
+    if (event.key !== " " || typed) return;
+    event.preventDefault();
+    toggle();
+  });
+  document.querySelectorAll(".curves").forEach((curves, place) => {
+    curves.addEventListener("click", (event) => {
+      const [left, right, first, last] = recording.charts[place];
+      const at = new DOMPoint(event.clientX, event.clientY)
+        .matrixTransform(curves.getScreenCTM().inverse()).x;
+      const wanted = first + ((at - left) / (right - left)) * (last - first);
+      const far = recording.steps.map(([step]) => Math.abs(step - wanted));
+      pause();
+      show(far.indexOf(Math.min(...far)));
+    });
+  });
+  show(recording.steps.length - 1);
+  return { show, toggle };
+}
 
 showPath();
 showList("");

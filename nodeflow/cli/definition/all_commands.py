@@ -338,6 +338,11 @@ ALL_COMMANDS = (
                 choices=("light", "dark"),
             ),
             option("--values", help="compute the graph and show its values", action="store_true"),
+            option(
+                "--run",
+                help="on a page: show a run of the graph as a recording of up to 60 steps",
+                metavar="RUN",
+            ),
             SET,
             ALLOW_DATA,
             READ_LIMIT,

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
@@ -27,11 +27,21 @@ from nodeflow.drawing.cards.card_looks import RADIUS
 from nodeflow.drawing.colors import DARK, LIGHT, Ink, Palette, mixed
 from nodeflow.drawing.formats.node_facts import Facts, node_facts
 from nodeflow.drawing.formats.png_data import data_uri
+from nodeflow.drawing.formats.recording_page import (
+    Cards,
+    Slots,
+    card_shapes,
+    recorded_cards,
+    recorded_facts,
+    recording_data,
+    recording_section,
+)
 from nodeflow.drawing.formats.svg import Style, SvgWriter, grid, plain, rect_of
 from nodeflow.drawing.geometry import Rect
 from nodeflow.drawing.graph_drawing import Drawing, DrawnNode, draw_graph
 from nodeflow.drawing.shapes import Box, Picture, Shapes
 from nodeflow.host.protocol import ViewValue
+from nodeflow.host.recorded_run import RecordedStep, Recording
 from nodeflow.number_text import counted
 from nodeflow.resources import resource
 
@@ -39,6 +49,8 @@ MOST_NODES = 2000
 """Drawn nodes after which groups with the same definition share one drawing, without values."""
 PICTURES = 500_000
 """Bytes of all pictures of a page. With more nodes, each has fewer pixels."""
+RECORDED = 1_500_000
+"""Bytes of all pictures of a page with a recording."""
 MANY_PICTURES = 300
 """Pictures of a page above which each has the colours of the light theme only."""
 LARGEST_SIDE, SMALLEST_SIDE = 64, 12
@@ -62,6 +74,7 @@ class _Scope:
     document: Document
     drawing: Drawing
     facts: list[Facts]
+    cards: Cards
 
 
 def page_file(
@@ -72,6 +85,7 @@ def page_file(
     values: Mapping[str, Any] | None = None,
     views: Mapping[str, ViewValue] | None = None,
     analysis: Analysis | None = None,
+    recording: Recording | None = None,
 ) -> str:
     """Return the page of a document.
 
@@ -81,22 +95,35 @@ def page_file(
         values: previews by node name, to be shown in the nodes.
         views: contents of views on nodes, by node name.
         analysis: an analysis that knows more than the document.
+        recording: a run of the document, whose last step takes the place of values and views.
     """
-    scopes = _scopes(document, analysis or Analysis(document), title, values or {}, views or {})
-    writer = _PageWriter(sum(_pictures(scope.drawing) for scope in scopes))
+    steps = recording.steps if recording is not None else ()
+    if steps:
+        values, views = steps[-1].values, steps[-1].views
+    known = analysis or Analysis(document)
+    scopes = _scopes(document, known, title, values or {}, views or {}, steps)
+    pictures = sum(_pictures(scope.drawing) for scope in scopes)
+    writer = _PageWriter(pictures * max(1, len(steps)), RECORDED if steps else PICTURES)
     worlds = [_world(writer, index, scope) for index, scope in enumerate(scopes)]
+    writer.in_both_themes = True  # the pictures of the main view
+    section = "" if recording is None else recording_section(recording, writer.slots, writer)
     script = resource("page/page.js").read_text(encoding="utf-8")
     classes = "".join(f".{name}{{{rule}}}" for rule, name in writer.rules.items())
     style = _colors(writer.roles) + classes + resource("page/page.css").read_text(encoding="utf-8")
     seal = b64encode(sha256(script.encode()).digest()).decode()
     data = {"scopes": [_data(s) for s in scopes], "file": _file_name(title)}
     data["about"] = _about(document)
+    if recording is not None:
+        data["recording"] = recording_data(recording, [recorded_facts(s.cards) for s in scopes])
     chosen = f' data-theme="{theme}"' if theme else ""
     page = _PAGE.format(
         title=plain(title),
         theme=chosen,
         policy=_POLICY.format(seal),
         style=style,
+        recording=section,
+        kind=' class="recorded"' if recording is not None else "",
+        templates=writer.slots.templates(len(steps)),
         worlds="".join(worlds),
         defs=grid("grid", "var(--grid)") + "".join(writer.defs.values()),
         data=_in_script(data),
@@ -117,7 +144,7 @@ _PAGE = """<!doctype html>
 <title>{title}</title>
 <style>{style}</style>
 </head>
-<body>
+<body{kind}>
 <header>
 <nav id="path" aria-label="Groups"></nav>
 <label class="hidden-text" for="search">Search nodes</label>
@@ -130,12 +157,12 @@ _PAGE = """<!doctype html>
 </header>
 <main id="stage" tabindex="0" aria-describedby="keys" aria-label="Graph">
 {worlds}</main>
-<aside id="side" aria-label="Nodes and details"></aside>
+{recording}<aside id="side" aria-label="Nodes and details"></aside>
 <p id="keys" class="hidden-text">Arrow keys select the next node. Enter opens a group, Escape leaves
 it. Plus and minus zoom, 0 shows everything, slash searches.</p>
 <p id="status" class="hidden-text" role="status"></p>
 <svg width="0" height="0" aria-hidden="true" focusable="false"><defs>{defs}</defs></svg>
-<script type="application/json" id="graph">{data}</script>
+{templates}<script type="application/json" id="graph">{data}</script>
 <script>{script}</script>
 </body>
 </html>
@@ -148,6 +175,7 @@ def _scopes(
     title: str,
     values: Mapping[str, Any],
     views: Mapping[str, ViewValue],
+    steps: Sequence[RecordedStep] = (),
 ) -> list[_Scope]:
     """Draw the graph and the inside of each group, and link the groups to their insides."""
     scopes: list[_Scope] = []
@@ -161,7 +189,8 @@ def _scopes(
         drawing = draw_graph(inside, known, shown, views if not prefix else {})
         facts = [node_facts(inside, node) for node in drawing.nodes]
         index = len(scopes)
-        scopes.append(_Scope(name, parent, inside, drawing, facts))
+        cards = recorded_cards(inside, known, drawing, steps, prefix) if steps else {}
+        scopes.append(_Scope(name, parent, inside, drawing, facts, cards))
         if owner is not None:
             owner["inside"] = index
             shared.setdefault(inside.scope, index)
@@ -189,7 +218,7 @@ def _data(scope: _Scope) -> Facts:
 
 def _world(writer: _PageWriter, index: int, scope: _Scope) -> str:
     """Return a scope's drawing; all but the first are hidden."""
-    writer.scope = index
+    writer.scope, writer.cards = index, scope.cards
     area = scope.drawing.area
     size = f'width="{area.width:.0f}" height="{area.height:.0f}"'
     box = " ".join(f"{part:.1f}" for part in area)
@@ -210,16 +239,21 @@ class _PageWriter(SvgWriter):
         roles: the used roles with the names of their variables.
         rules: the used looks with the names of their classes.
         scope: the number of the graph that is written.
+        cards: the cards of that graph in each step of a recording.
+        slots: the places that change from step to step.
+        in_both_themes: whether pictures have the colours of both themes, or of the light one.
     """
 
-    def __init__(self, pictures: int) -> None:
+    def __init__(self, pictures: int, room: int = PICTURES) -> None:
         super().__init__(LIGHT)
+        self.cards: Cards = {}
+        self.slots = Slots(self)
         self.roles: dict[str, str] = {role: role for role in _PAGE_ROLES}
         self.rules: dict[str, str] = {}
         self.scope = 0
-        self._in_both_themes = pictures <= MANY_PICTURES
+        self.in_both_themes = pictures <= MANY_PICTURES
         # in base64, n pixels take about 300 + 1.4 n bytes, in each of two themes
-        each = PICTURES / max(pictures, 1) / (2 if self._in_both_themes else 1)
+        each = room / max(pictures, 1) / (2 if self.in_both_themes else 1)
         side = int((max(each - 300, 1) / 1.4) ** 0.5)
         self._side = min(max(side, SMALLEST_SIDE), LARGEST_SIDE)
 
@@ -242,7 +276,7 @@ class _PageWriter(SvgWriter):
 
     def picture(self, shape: Picture) -> str:
         light, dark = (self._small(shape, palette) for palette in (LIGHT, DARK))
-        if not self._in_both_themes or np.array_equal(light, dark):
+        if not self.in_both_themes or np.array_equal(light, dark):
             return self.image(shape, data_uri(light))
         pairs = (("l", light), ("d", dark))
         return "".join(self.image(shape, data_uri(p), name) for name, p in pairs)
@@ -263,9 +297,13 @@ class _PageWriter(SvgWriter):
         return (
             f'<g class=n id="s{self.scope}-{name}" data-id="{name}" transform="{place}" '
             f'role=button tabindex=-1 aria-label="{words}">'
-            f"<g class=near>{self.shapes(node.shapes)}</g>"
+            f"<g class=near>{self._near(node)}</g>"
             f"<g class=far>{self._far(node)}</g></g>"
         )
+
+    def _near(self, node: DrawnNode) -> str:
+        cards = self.cards.get(node.id)
+        return self.slots.drawn(card_shapes(cards)) if cards else self.shapes(node.shapes)
 
     def _far(self, node: DrawnNode) -> str:
         """Return a card for small scales: its colour and its name, as large as it fits."""

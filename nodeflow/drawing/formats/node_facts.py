@@ -37,13 +37,17 @@ def node_facts(document: Document, node: DrawnNode) -> Facts:
         "about": _said(op.summary) if op is not None else "",
         "rect": [round(part, 1) for part in node.rect],
         "problem": _said(card.problem),
-        "value": _said(value_preview.plain_text(card.value)),
-        "figures": _figures(card.value),
+        **value_facts(card.value),
         "attributes": [[_said(k), _said(_written(v))] for k, v in _attributes(record)],
         "inputs": [_port(port, lambda p: _source(document, node.id, p)) for port in card.inputs],
         "outputs": [_port(port, lambda _: "") for port in card.outputs],
         "inside": None,
     }
+
+
+def value_facts(preview: Any | None) -> Facts:
+    """Return what a page says about the value of a node."""
+    return {"value": _said(value_preview.plain_text(preview)), "figures": _figures(preview)}
 
 
 def _said(text: str) -> str:

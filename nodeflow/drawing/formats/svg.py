@@ -98,7 +98,7 @@ class SvgWriter:
         if isinstance(shape, Picture):
             return self.picture(shape)
         if isinstance(shape, Clipped):
-            name = f"clip{len(self.defs)}"
+            name = "clip" + "_".join(map(number, shape.rect))
             self.defs[name] = f'<clipPath id="{name}">{rect_of(shape.rect)}/></clipPath>'
             return f'<g clip-path="url(#{name})">{self.shapes(shape.shapes)}</g>'
         return f'<g opacity="{shape.opacity:g}">{self.shapes(shape.shapes)}</g>'

@@ -33,7 +33,17 @@ def render(arguments: argparse.Namespace, environment: Environment) -> None:
             f"{output.name} is neither .png, .svg, .pdf nor .html",
             hint="Name a .png, .svg, .pdf or .html file.",
         )
+    if arguments.run is not None and output.suffix.lower() != ".html":
+        raise ArgumentProblem(
+            f"--run makes a web page, and {output.name} is none", hint="Name a .html file."
+        )
     document = load_document(arguments, environment)
+    if arguments.run is not None:
+        content = _recorded(document, arguments, environment).encode()
+        with writing(output):
+            write_atomically(output, content)
+        environment.message(f"nodeflow: page written to {arguments.output}")
+        return
     values, views = _constants(document), {}
     if arguments.values:
         values, views = _values(document, environment)
@@ -52,6 +62,35 @@ def render(arguments: argparse.Namespace, environment: Environment) -> None:
 
         render_file(document, output, scale=arguments.scale, **options)
     environment.message(f"nodeflow: picture written to {arguments.output}")
+
+
+def _recorded(document: Document, arguments: argparse.Namespace, environment: Environment) -> str:
+    """Return the page of a run of the document."""
+    from nodeflow.cli.progress_bar import Progress
+    from nodeflow.document.diff.compare import compare
+    from nodeflow.host.past.recording import record
+    from nodeflow.run_store.store import RunStore
+
+    progress, allowed = Progress(environment), [environment.path(p) for p in arguments.allowed_data]
+
+    def report(done: int, total: int) -> None:
+        if not done:
+            progress.start(total)
+        progress.advance(done, "recorded")
+
+    with RunStore(write=False) as store:
+        run = store.find(arguments.run)
+        recording = record(store, run, allow_data=allowed, report=report)
+    progress.clear()
+    for notice in recording.notices:
+        environment.message(f"nodeflow: warning: {notice}")
+    if any(change.kind in ("node", "wire", "subgraph")
+           for change in compare(recording.document, document)):  # fmt: skip
+        environment.message(
+            f"nodeflow: the run {run.name} trained a different graph; the page shows that graph"
+        )
+    title = document.path.stem if document.path is not None else "Graph"
+    return page_file(recording.document, title=title, theme=arguments.theme, recording=recording)
 
 
 def _constants(document: Document) -> dict[str, Preview]:

@@ -9,7 +9,7 @@ from test_expand import shown
 
 from nodeflow.document.edit import commands
 from nodeflow.host.protocol import Preview
-from nodeflow.ui.inspector.given_field import in_words
+from nodeflow.ui.inspector.editors.bound_input_field import in_words
 
 
 def page(window, name: str):

@@ -15,7 +15,7 @@ from nodeflow.number_text import MINUS
 from nodeflow.resources import example
 from nodeflow.ui.canvas.scene.hit_test import Hit
 from nodeflow.ui.canvas.view.tooltips import tooltip
-from nodeflow.ui.inspector.panel import DerivedPage, NodePage
+from nodeflow.ui.inspector.inspector_widget import DerivedPage, NodePage
 from nodeflow.ui.pages import expansion_page
 
 LEFT = Qt.MouseButton.LeftButton

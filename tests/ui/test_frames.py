@@ -13,7 +13,7 @@ from typist import Typist
 from nodeflow.document.edit import commands
 from nodeflow.ui.canvas.paint.background_layer import frame_color
 from nodeflow.ui.core.theming.theme import DARK, LIGHT, contrast, mix
-from nodeflow.ui.inspector.frame_color import FRAME_COLORS
+from nodeflow.ui.inspector.editors.frame_color_choice import FRAME_COLORS
 
 pytestmark = pytest.mark.qt_log_ignore("This plugin does not support", extend=True)
 Key, Keys = Qt.Key, Qt.KeyboardModifier

@@ -13,9 +13,9 @@ from nodeflow.document.analysis.declarations import declarations
 from nodeflow.document.edit import commands
 from nodeflow.resources import example
 from nodeflow.train.settings import TrainingSettings, declared
-from nodeflow.ui.inspector import parsing
-from nodeflow.ui.inspector.editors import ChoiceEditor, InitializerEditor
-from nodeflow.ui.inspector.text_editors import BlockEditor, TypedEditor
+from nodeflow.ui.inspector.editors import value_parsing
+from nodeflow.ui.inspector.editors.editors_by_kind import ChoiceEditor, InitializerEditor
+from nodeflow.ui.inspector.editors.text_editors import BlockEditor, TypedEditor
 
 # what the offscreen platform says of popups
 pytestmark = pytest.mark.qt_log_ignore("This plugin does not support", extend=True)
@@ -60,11 +60,11 @@ def begin_typing(qtbot, editor, text: str) -> None:
 @pytest.mark.thorough
 def test_an_optimizer_shows_the_names_of_its_variables_in_its_formula(window, qtbot):
     """Names such as `fake` or `d1/kernel` hold an e, as numbers may."""
-    from nodeflow.ui.inspector import formula
+    from nodeflow.ui.inspector.sections import formula_section
 
-    qtbot.waitUntil(formula.can_typeset, timeout=60_000)
+    qtbot.waitUntil(formula_section.can_typeset, timeout=60_000)
     node = select(window, "adam", {"variables": ["d1/kernel", "fake"]}, "train")
-    shown = window.panels["inspector"].outside.page.findChild(formula.FormulaSection)
+    shown = window.panels["inspector"].outside.page.findChild(formula_section.FormulaSection)
     qtbot.waitUntil(lambda: shown.picture.isVisible(), timeout=10_000)
     assert "variables=['d1/kernel', 'fake']" in shown.text.text()
     assert r"\left[\mathrm{d1/kernel}, \mathrm{fake}\right]" in shown.copied("LaTeX")
@@ -485,19 +485,19 @@ def test_ports_lead_to_the_neighbours(window, qtbot):
     ],
 )
 def test_what_is_shown_is_read_back_the_same(value):
-    assert parsing.literal(parsing.show(value)) == value
+    assert value_parsing.literal(value_parsing.show(value)) == value
 
 
 @pytest.mark.parametrize("text", ["[" * 100 + "]" * 100, "[1,", "]", "(1]", "1 2 x"])
 def test_the_parser_refuses_with_a_message(text):
     with pytest.raises(ValueError, match=r"\w+ \w+"):
-        parsing.literal(text)
+        value_parsing.literal(text)
 
 
 def test_json_errors_name_the_column():
     with pytest.raises(ValueError, match="column 6"):
-        parsing.json_value('{"a" 1}')
-    assert parsing.json_value(json.dumps({"a": [1, None]})) == {"a": [1, None]}
+        value_parsing.json_value('{"a" 1}')
+    assert value_parsing.json_value(json.dumps({"a": [1, None]})) == {"a": [1, None]}
 
 
 @pytest.mark.thorough

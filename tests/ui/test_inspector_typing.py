@@ -8,7 +8,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QDialogButtonBox, QFileDialog
 
 from nodeflow.document.edit import commands
-from nodeflow.ui.inspector.table_dialog import rows_of
+from nodeflow.ui.inspector.editors.table_editor_dialog import rows_of
 
 Key, Keys = Qt.Key, Qt.KeyboardModifier
 

@@ -86,12 +86,15 @@ SAFE = {"plain_tip", "op_tooltip", "_tooltip", "toolTip"}
 OWN_WORDS = {
     ("popups/shortcut_editor.py", "spec.tip"),
     ("window/statusbar.py", "tip"),
-    ("inspector/subgraph.py", "text"),
-    ("inspector/early_stopping.py", "name"),
+    ("inspector/sections/subgraph_section.py", "text"),
+    ("inspector/sections/early_stopping_rows.py", "name"),
     ("panels/sketch_pad.py", "text"),
     ("panels/predictions.py", "text"),
     ("pages/breadcrumbs.py", "f'Back to the graph ({keys})'"),
-    ("inspector/text_editors.py", "f'No table: more than two axes or {count(MOST)} values'"),
+    (
+        "inspector/editors/text_editors.py",
+        "f'No table: more than two axes or {count(MOST)} values'",
+    ),
     # escaped where they are put together
     ("actions/action_set.py", "'<br>'.join(lines)"),
     ("window/data_chooser.py", "f'<b>Nodes show {rows}{escape(of)}.</b><br>{tip}'"),

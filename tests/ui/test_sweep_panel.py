@@ -22,7 +22,7 @@ from nodeflow.sweeps.setup import Setup
 from nodeflow.sweeps.specs import spec_of
 from nodeflow.sweeps.sweep import Sweep
 from nodeflow.sweeps.trials import Trial
-from nodeflow.ui.inspector.attribute_row import VARY
+from nodeflow.ui.inspector.editors.attribute_row import VARY
 from nodeflow.ui.panels.parts.trial_table import PROBLEM, RESULT
 from nodeflow.ui.popups import dialogs
 from nodeflow.ui.popups.vary_dialog import LIST, LOG, RANGE, VaryDialog

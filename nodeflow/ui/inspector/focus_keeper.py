@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from PySide6.QtGui import QTextCursor
 from PySide6.QtWidgets import QLineEdit, QPlainTextEdit, QWidget
 
-from nodeflow.ui.inspector.committed_edit import CommittedEdit, Field
+from nodeflow.ui.inspector.editors.committed_edit import CommittedEdit, Field
 
 
 @dataclass

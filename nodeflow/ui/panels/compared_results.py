@@ -27,7 +27,7 @@ from nodeflow.ui.core.engine_link.run_view_requests import RunViews
 from nodeflow.ui.core.theming.theme import SPACE
 from nodeflow.ui.core.theming.theme_manager import ThemeManager
 from nodeflow.ui.core.widgets.common_widgets import button, clear, column, discard, label, row
-from nodeflow.ui.inspector.editors import QuietCombo, fitting_combo
+from nodeflow.ui.inspector.editors.editors_by_kind import QuietCombo, fitting_combo
 from nodeflow.ui.panels.panel import LatePanel, PanelContext, PanelSpec, Place
 from nodeflow.ui.panels.parts.run_cell import SAMPLES, RunCell
 from nodeflow.ui.panels.parts.run_overlays import RunOverlays

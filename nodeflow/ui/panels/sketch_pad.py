@@ -42,7 +42,7 @@ from nodeflow.ui.core.state.workspace import Workspace
 from nodeflow.ui.core.theming.theme import SPACE, Theme, icon
 from nodeflow.ui.core.theming.theme_manager import ThemeManager
 from nodeflow.ui.core.widgets.common_widgets import ElidedLabel, button, column, label, row, switch
-from nodeflow.ui.inspector.editors import QuietCombo
+from nodeflow.ui.inspector.editors.editors_by_kind import QuietCombo
 from nodeflow.ui.panels.panel import LatePanel, PanelContext, PanelSpec, Place
 from nodeflow.ui.panels.parts import drawing_pad
 from nodeflow.ui.panels.parts.answer_view import PictureBox, ProbabilityBars

@@ -37,7 +37,7 @@ from nodeflow.ui.core.theming.theme_manager import ThemeManager
 from nodeflow.ui.core.user_messages import Messages, sentence
 from nodeflow.ui.core.widgets.common_widgets import ElidedLabel, WrappingRow, clear, label
 from nodeflow.ui.core.widgets.plain_tips import plain_tip
-from nodeflow.ui.inspector.editors import QuietCombo
+from nodeflow.ui.inspector.editors.editors_by_kind import QuietCombo
 from nodeflow.ui.panels.panel import LatePanel, PanelContext, PanelSpec, Place, always
 from nodeflow.ui.panels.parts import array_views, picture_ways
 from nodeflow.ui.panels.parts.following_runs import FollowingRuns

@@ -81,7 +81,7 @@ from nodeflow.ui.core.theming.theme_manager import ThemeManager
 from nodeflow.ui.core.user_messages import Messages
 from nodeflow.ui.core.widgets.common_widgets import InfoBar
 from nodeflow.ui.core.widgets.escaped_text import in_title
-from nodeflow.ui.inspector.committed_edit import commit_typing
+from nodeflow.ui.inspector.editors.committed_edit import commit_typing
 from nodeflow.ui.pages.breadcrumbs import LEAVE_KEYS, Breadcrumbs
 from nodeflow.ui.pages.comparison_page import ComparisonPage
 from nodeflow.ui.pages.dataset_page import DatasetPage

@@ -9,7 +9,7 @@ from PySide6.QtCore import QPoint, Qt
 from nodeflow.document.analysis.node_flags import is_plotted
 from nodeflow.train import events
 from nodeflow.ui.canvas.a11y import descriptions
-from nodeflow.ui.inspector.plot_toggle import PlotToggle
+from nodeflow.ui.inspector.sections.plot_toggle import PlotToggle
 
 pytestmark = pytest.mark.qt_log_ignore("This plugin does not support", extend=True)
 

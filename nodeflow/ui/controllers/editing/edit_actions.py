@@ -18,7 +18,7 @@ from nodeflow.ui.canvas import CanvasView
 from nodeflow.ui.canvas.view.clipboard_edits import MIME
 from nodeflow.ui.canvas.view.keyboard import COMMANDS
 from nodeflow.ui.core.state.workspace import Workspace
-from nodeflow.ui.inspector.formula import FORMS
+from nodeflow.ui.inspector.sections.formula_section import FORMS
 from nodeflow.ui.pages.page_stack import PageStack
 
 FRAME_PAD, FRAME_HEAD = 24, 48

@@ -9,7 +9,7 @@ from nodeflow.document.analysis.subgraphs.instance_paths import scoped_name
 from nodeflow.document.analysis.training_settings import training_settings
 from nodeflow.ui.core.state.workspace import Workspace
 from nodeflow.ui.core.widgets.common_widgets import ElidedLabel, column
-from nodeflow.ui.inspector.early_stopping import switch_early_stopping
+from nodeflow.ui.inspector.sections.early_stopping_rows import switch_early_stopping
 
 
 class EarlyStoppingToggle(QWidget):

@@ -18,7 +18,7 @@ from nodeflow.ui.core.theming.theme_manager import ThemeManager
 from nodeflow.ui.core.user_messages import Messages, sentence
 from nodeflow.ui.core.widgets.common_widgets import ElidedLabel, button, column, label, row
 from nodeflow.ui.core.widgets.undo_keys import UndoKeys
-from nodeflow.ui.inspector.parsing import literal as parsed
+from nodeflow.ui.inspector.editors.value_parsing import literal as parsed
 from nodeflow.ui.panels.parts.array_views import TableView
 
 NOT_IN_TRAINING = "Trainings and runs use the computed value."

@@ -16,7 +16,7 @@ from nodeflow.ui.core.theming.theme import SPACE, Theme, icon
 from nodeflow.ui.core.theming.theme_manager import ThemeManager
 from nodeflow.ui.core.widgets.common_widgets import button, label
 from nodeflow.ui.core.widgets.plain_tips import plain_tip
-from nodeflow.ui.inspector.editors import QuietCombo
+from nodeflow.ui.inspector.editors.editors_by_kind import QuietCombo
 from nodeflow.ui.views.qt_sheet import Sheet, point_of, rect_of
 
 SIDE_WIDTH = 190

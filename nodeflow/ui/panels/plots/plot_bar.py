@@ -15,7 +15,7 @@ from nodeflow.ui.core.concurrency.background_jobs import Background
 from nodeflow.ui.core.theming.theme import Theme, icon
 from nodeflow.ui.core.theming.theme_manager import ThemeManager
 from nodeflow.ui.core.widgets.common_widgets import button, label, row, switch
-from nodeflow.ui.inspector.editors import QuietCombo
+from nodeflow.ui.inspector.editors.editors_by_kind import QuietCombo
 from nodeflow.ui.panels.plots.arrangement import MOST_COLUMNS, Arrangement
 from nodeflow.ui.panels.plots.curve import AXES
 from nodeflow.ui.panels.plots.export import picture, write_csv

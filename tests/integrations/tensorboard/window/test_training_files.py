@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QFileDialog, QToolBar
 from nodeflow.document.edit import commands
 from nodeflow.integrations.tensorboard.reading import event_folders, read_folder
 from nodeflow.train.events import Done, Steps
-from nodeflow.ui.inspector.training_files import TrainingFilesSection
+from nodeflow.ui.inspector.sections.training_files_section import TrainingFilesSection
 
 LEFT = Qt.MouseButton.LeftButton
 

@@ -19,8 +19,8 @@ from nodeflow.ui.core.state.workspace import Workspace
 from nodeflow.ui.core.theming.theme import SPACE, Theme, icon
 from nodeflow.ui.core.user_messages import sentence
 from nodeflow.ui.core.widgets.common_widgets import FlowLayout, button, clear, label, switch
-from nodeflow.ui.inspector.committed_edit import CommittedEdit
-from nodeflow.ui.inspector.sections import Section
+from nodeflow.ui.inspector.editors.committed_edit import CommittedEdit
+from nodeflow.ui.inspector.sections.node_sections import Section
 
 
 class TextField(QLineEdit):

@@ -30,12 +30,12 @@ from nodeflow.train.settings import TRAINING, in_section
 from nodeflow.ui.core.state.workspace import Workspace
 from nodeflow.ui.core.theming.theme import SPACE, Theme, icon
 from nodeflow.ui.core.widgets.common_widgets import button, clear, label
-from nodeflow.ui.inspector.attribute_row import AttrRow
-from nodeflow.ui.inspector.early_stopping import StoppingRows
-from nodeflow.ui.inspector.editors import QuietCombo
-from nodeflow.ui.inspector.node_combo import NodeCombo
-from nodeflow.ui.inspector.sections import Section
-from nodeflow.ui.inspector.training_files import TrainingFilesSection
+from nodeflow.ui.inspector.editors.attribute_row import AttrRow
+from nodeflow.ui.inspector.editors.editors_by_kind import QuietCombo
+from nodeflow.ui.inspector.editors.node_choice import NodeCombo
+from nodeflow.ui.inspector.sections.early_stopping_rows import StoppingRows
+from nodeflow.ui.inspector.sections.node_sections import Section
+from nodeflow.ui.inspector.sections.training_files_section import TrainingFilesSection
 
 BY_ITSELF = (
     "Measured by default, because the graph has this node: on the test rows, else on the "

@@ -49,11 +49,11 @@ from nodeflow.ui.core.widgets.common_widgets import (
     restyle,
 )
 from nodeflow.ui.core.widgets.plain_tips import plain_tip
-from nodeflow.ui.inspector import parsing
-from nodeflow.ui.inspector.attribute_row import AttrRow
-from nodeflow.ui.inspector.committed_edit import CommittedEdit
-from nodeflow.ui.inspector.given_field import value_of_wire
-from nodeflow.ui.inspector.text_editors import TextEditor
+from nodeflow.ui.inspector.editors import value_parsing
+from nodeflow.ui.inspector.editors.attribute_row import AttrRow
+from nodeflow.ui.inspector.editors.bound_input_field import value_of_wire
+from nodeflow.ui.inspector.editors.committed_edit import CommittedEdit
+from nodeflow.ui.inspector.editors.text_editors import TextEditor
 
 
 def sign_pixmap(op: str, category: str, theme: Theme, size: int = 36) -> QPixmap:
@@ -279,7 +279,7 @@ class DeviceSection(Section):
     def __init__(self, workspace: Workspace, node: str, theme: Theme) -> None:
         super().__init__()
         self._workspace, self._node = workspace, node
-        editor = TextEditor(DEVICE, theme, parsing.device, empty="not set")
+        editor = TextEditor(DEVICE, theme, value_parsing.device, empty="not set")
         self.row = AttrRow(DEVICE, theme, editor)
         self.row.edited.connect(self._on_edited)
         self.row.reset.connect(self._on_reset)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from PySide6.QtGui import QKeyEvent
 
-from nodeflow.ui.inspector.editors import QuietCombo
+from nodeflow.ui.inspector.editors.editors_by_kind import QuietCombo
 
 
 class NodeCombo(QuietCombo):

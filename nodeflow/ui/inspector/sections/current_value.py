@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QWidget
 from nodeflow.host.protocol import Preview
 from nodeflow.ui.core.state.workspace import Workspace
 from nodeflow.ui.core.widgets.common_widgets import label, row
-from nodeflow.ui.inspector.given_field import in_words
+from nodeflow.ui.inspector.editors.bound_input_field import in_words
 
 
 class CurrentValue(QWidget):

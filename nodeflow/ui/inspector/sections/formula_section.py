@@ -18,7 +18,7 @@ from nodeflow.document.formula.render import formula_latex, formula_text
 from nodeflow.ui.core.state.workspace import Workspace
 from nodeflow.ui.core.theming.theme import SPACE, Theme
 from nodeflow.ui.core.widgets.common_widgets import button, label
-from nodeflow.ui.inspector.sections import Section
+from nodeflow.ui.inspector.sections.node_sections import Section
 
 SIZE = 19
 SMALLEST = 0.62

@@ -14,9 +14,9 @@ from nodeflow.graph.declaration import Attr
 from nodeflow.ui.core.theming.theme import SPACE, Theme
 from nodeflow.ui.core.user_messages import remark
 from nodeflow.ui.core.widgets.common_widgets import label
-from nodeflow.ui.inspector.editor import Editor
-from nodeflow.ui.inspector.editors import QuietCombo
-from nodeflow.ui.inspector.path_field import PathField
+from nodeflow.ui.inspector.editors.attribute_editor import Editor
+from nodeflow.ui.inspector.editors.editors_by_kind import QuietCombo
+from nodeflow.ui.inspector.editors.path_field import PathField
 
 
 class SourceEditor(Editor):

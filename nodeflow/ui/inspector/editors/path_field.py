@@ -20,7 +20,7 @@ from nodeflow.data.document_folder import DocumentFolder, is_remote
 from nodeflow.paths import home
 from nodeflow.ui.core.theming.theme import SPACE
 from nodeflow.ui.core.widgets.common_widgets import button
-from nodeflow.ui.inspector.committed_edit import CommittedEdit
+from nodeflow.ui.inspector.editors.committed_edit import CommittedEdit
 
 MOST = 2000
 """The maximum number of names read from a folder. More help nobody, and reading takes time."""

@@ -17,10 +17,10 @@ from nodeflow.graph.declaration import Attr
 from nodeflow.number_text import count
 from nodeflow.ui.core.theming.theme import Theme, icon
 from nodeflow.ui.core.widgets.common_widgets import restyle
-from nodeflow.ui.inspector import parsing
-from nodeflow.ui.inspector.committed_edit import CommittedEdit
-from nodeflow.ui.inspector.editor import Editor, words
-from nodeflow.ui.inspector.table_dialog import MOST, TableDialog, rows_of
+from nodeflow.ui.inspector.editors import value_parsing
+from nodeflow.ui.inspector.editors.attribute_editor import Editor, words
+from nodeflow.ui.inspector.editors.committed_edit import CommittedEdit
+from nodeflow.ui.inspector.editors.table_editor_dialog import MOST, TableDialog, rows_of
 
 MOST_LINES = 8
 TABLES = ("value", "sample", "mean", "deviation")
@@ -124,7 +124,7 @@ class TextEditor(TypedEditor):
         attr: Attr,
         theme: Theme,
         parse: Callable[[str], Any],
-        show: Callable[[Any], str] = parsing.show,
+        show: Callable[[Any], str] = value_parsing.show,
         empty: str = "",
         empty_is_none: bool = False,
         mono: bool = False,
@@ -204,7 +204,7 @@ class BlockEditor(TypedEditor):
         attr: Attr,
         theme: Theme,
         parse: Callable[[str], Any],
-        show: Callable[[Any], str] = parsing.show,
+        show: Callable[[Any], str] = value_parsing.show,
         empty: str = "",
         mono: bool = True,
         multiline: bool = False,
@@ -247,7 +247,7 @@ class LiteralEditor(BlockEditor):
     """A number, or lists of them as text. The table button edits them cell by cell."""
 
     def __init__(self, attr: Attr, theme: Theme) -> None:
-        super().__init__(attr, theme, parsing.literal, empty=meaning(attr, "no value"))
+        super().__init__(attr, theme, value_parsing.literal, empty=meaning(attr, "no value"))
         self.field.selects_scalar = True
         self.table = QToolButton()
         self.table.setIcon(icon("table", theme, "ink_muted", 16))

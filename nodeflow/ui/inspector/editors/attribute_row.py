@@ -23,9 +23,9 @@ from nodeflow.sweeps.specs import words as words_of
 from nodeflow.ui.core.theming.theme import SPACE, Theme, icon
 from nodeflow.ui.core.widgets.common_widgets import button, label, restyle
 from nodeflow.ui.core.widgets.plain_tips import plain_tip
-from nodeflow.ui.inspector.editor import Editor, words
-from nodeflow.ui.inspector.editors import make_editor
-from nodeflow.ui.inspector.given_field import GivenField
+from nodeflow.ui.inspector.editors.attribute_editor import Editor, words
+from nodeflow.ui.inspector.editors.bound_input_field import GivenField
+from nodeflow.ui.inspector.editors.editors_by_kind import make_editor
 
 LABEL_WIDTH = 76
 VARY = "Vary in a sweep…"

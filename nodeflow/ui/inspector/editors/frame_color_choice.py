@@ -7,8 +7,8 @@ from typing import Any
 from nodeflow.graph.declaration import Attr
 from nodeflow.ui.canvas.paint.background_layer import frame_color
 from nodeflow.ui.core.theming.theme import Theme, dot
-from nodeflow.ui.inspector.editor import Editor
-from nodeflow.ui.inspector.editors import QuietCombo
+from nodeflow.ui.inspector.editors.attribute_editor import Editor
+from nodeflow.ui.inspector.editors.editors_by_kind import QuietCombo
 
 FRAME_COLORS = {
     "": "Standard",

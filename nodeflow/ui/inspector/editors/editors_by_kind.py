@@ -21,9 +21,14 @@ from nodeflow.graph.declaration import Attr
 from nodeflow.graph.types import DTYPES
 from nodeflow.ops import REGISTRY
 from nodeflow.ui.core.theming.theme import SPACE, Theme, dot
-from nodeflow.ui.inspector import parsing
-from nodeflow.ui.inspector.editor import Editor
-from nodeflow.ui.inspector.text_editors import BlockEditor, LiteralEditor, TextEditor, meaning
+from nodeflow.ui.inspector.editors import value_parsing
+from nodeflow.ui.inspector.editors.attribute_editor import Editor
+from nodeflow.ui.inspector.editors.text_editors import (
+    BlockEditor,
+    LiteralEditor,
+    TextEditor,
+    meaning,
+)
 
 
 class CheckEditor(Editor):
@@ -159,7 +164,7 @@ class InitializerEditor(Editor):
 
     def _show_parameters(self, op_id: str | None) -> None:
         from nodeflow.ui.core.widgets.common_widgets import clear
-        from nodeflow.ui.inspector.attribute_row import AttrRow
+        from nodeflow.ui.inspector.editors.attribute_row import AttrRow
 
         clear(self._rows)
         self.parameters.clear()
@@ -216,7 +221,7 @@ def make_editor(attr: Attr, theme: Theme) -> Editor:
 
 
 def _json(attr: Attr, theme: Theme) -> Editor:
-    return BlockEditor(attr, theme, parsing.json_value, _show_json, meaning(attr, "null"))
+    return BlockEditor(attr, theme, value_parsing.json_value, _show_json, meaning(attr, "null"))
 
 
 def _show_json(value: Any) -> str:
@@ -226,12 +231,14 @@ def _show_json(value: Any) -> str:
 def _shape(attr: Attr, theme: Theme) -> Editor:
     """Return an editor of a shape. If the shape is optional, a scalar's is written ``()``."""
     if not attr.optional:
-        return TextEditor(attr, theme, parsing.sizes, parsing.show_shape, "scalar: no sizes")
+        return TextEditor(
+            attr, theme, value_parsing.sizes, value_parsing.show_shape, "scalar: no sizes"
+        )
 
     def show(value: Any) -> str:
-        return "()" if value is not None and not len(value) else parsing.show_shape(value)
+        return "()" if value is not None and not len(value) else value_parsing.show_shape(value)
 
-    return TextEditor(attr, theme, parsing.sizes, show, meaning(attr))
+    return TextEditor(attr, theme, value_parsing.sizes, show, meaning(attr))
 
 
 def _text(parse: Callable[[str], Any], **more: Any) -> Callable[[Attr, Theme], Editor]:
@@ -257,17 +264,17 @@ def _name_list(attr: Attr, theme: Theme) -> Editor:
 
 
 _MAKERS: dict[str, Callable[[Attr, Theme], Editor]] = {
-    "float": _optional(parsing.number),
-    "int": _optional(parsing.whole),
+    "float": _optional(value_parsing.number),
+    "int": _optional(value_parsing.whole),
     "bool": CheckEditor,
     "string": _string,
     "choice": ChoiceEditor,
     "dtype": ChoiceEditor,
     "shape": _shape,
-    "ints": _optional(parsing.whole_numbers, show=parsing.show_shape),
-    "axes": _text(parsing.axes, show=parsing.show_shape, empty="all axes"),
-    "number": _optional(parsing.number),
-    "sizes": _text(parsing.count_or_sizes, show=parsing.show_sizes),
+    "ints": _optional(value_parsing.whole_numbers, show=value_parsing.show_shape),
+    "axes": _text(value_parsing.axes, show=value_parsing.show_shape, empty="all axes"),
+    "number": _optional(value_parsing.number),
+    "sizes": _text(value_parsing.count_or_sizes, show=value_parsing.show_sizes),
     "literal": LiteralEditor,
     "initializer": InitializerEditor,
     "names": _name_list,

@@ -34,17 +34,17 @@ from nodeflow.ui.core.state.workspace import Workspace
 from nodeflow.ui.core.theming.theme import SPACE, Theme
 from nodeflow.ui.core.theming.theme_manager import ThemeManager
 from nodeflow.ui.core.widgets.common_widgets import button, label, line, row
-from nodeflow.ui.inspector.attribute_row import AttrRow
-from nodeflow.ui.inspector.bounds_section import BoundsSection
-from nodeflow.ui.inspector.current_value import CurrentValue
-from nodeflow.ui.inspector.dataset import SourceEditor
-from nodeflow.ui.inspector.dataset_section import DatasetSection
+from nodeflow.ui.inspector.editors.attribute_row import AttrRow
+from nodeflow.ui.inspector.editors.dataset_source_editor import SourceEditor
+from nodeflow.ui.inspector.editors.frame_color_choice import FrameColorEditor
+from nodeflow.ui.inspector.editors.text_editors import BlockEditor
 from nodeflow.ui.inspector.focus_keeper import kept_focus
-from nodeflow.ui.inspector.formula import FormulaSection
-from nodeflow.ui.inspector.frame_color import FrameColorEditor
 from nodeflow.ui.inspector.more import More, MoreButton
-from nodeflow.ui.inspector.plot_toggle import PlotToggle
-from nodeflow.ui.inspector.sections import (
+from nodeflow.ui.inspector.sections.bounds_section import BoundsSection
+from nodeflow.ui.inspector.sections.current_value import CurrentValue
+from nodeflow.ui.inspector.sections.dataset_section import DatasetSection
+from nodeflow.ui.inspector.sections.formula_section import FormulaSection
+from nodeflow.ui.inspector.sections.node_sections import (
     AttributesSection,
     BreakpointNote,
     DeviceNote,
@@ -55,10 +55,10 @@ from nodeflow.ui.inspector.sections import (
     ProblemsSection,
     Section,
 )
-from nodeflow.ui.inspector.subgraph import PortsEditor, SubgraphSection
-from nodeflow.ui.inspector.text_editors import BlockEditor
-from nodeflow.ui.inspector.training import TrainingSection
-from nodeflow.ui.inspector.training_files import TrainingFilesSection
+from nodeflow.ui.inspector.sections.plot_toggle import PlotToggle
+from nodeflow.ui.inspector.sections.subgraph_section import PortsEditor, SubgraphSection
+from nodeflow.ui.inspector.sections.training_files_section import TrainingFilesSection
+from nodeflow.ui.inspector.sections.training_section import TrainingSection
 
 FRAME_ATTRS = (
     Attr("title", "string", "", "The frame's heading."),

@@ -17,7 +17,7 @@ from PySide6.QtWidgets import (
 )
 
 from nodeflow.ui.core.widgets.common_widgets import column, label, row
-from nodeflow.ui.inspector import parsing
+from nodeflow.ui.inspector.editors import value_parsing
 
 MOST = 10_000
 """Cells. Larger tables belong in a file."""
@@ -101,7 +101,7 @@ class TableDialog(QDialog):
         self.cells.setAccessibleName("Values")
         for y, cells in enumerate(shown):
             for x, cell in enumerate(cells):
-                self.cells.write(y, x, parsing.show(cell))
+                self.cells.write(y, x, value_parsing.show(cell))
         self.rows.setValue(len(shown))
         self.columns.setValue(len(shown[0]))
         self._message = label("", "error", wrap=True)
@@ -165,7 +165,7 @@ class TableDialog(QDialog):
             for x in range(self.cells.columnCount()):
                 item = self.cells.item(y, x)
                 try:
-                    cells.append(parsing.literal(item.text() if item is not None else ""))
+                    cells.append(value_parsing.literal(item.text() if item is not None else ""))
                     if isinstance(cells[-1], list):
                         raise ValueError("A cell holds one number")
                 except ValueError as error:

@@ -8,7 +8,7 @@ from nodeflow.document.edit.data.dataset_placeholders import unplaced
 from nodeflow.document.edit.data.locate import missing_path
 from nodeflow.ui.core.state.workspace import Workspace
 from nodeflow.ui.core.widgets.common_widgets import button
-from nodeflow.ui.inspector.sections import Section
+from nodeflow.ui.inspector.sections.node_sections import Section
 
 
 class DatasetSection(Section):

@@ -16,9 +16,9 @@ from nodeflow.train.settings import EARLY_STOPPING, PATIENCE, TrainingSettings, 
 from nodeflow.ui.core.state.workspace import Workspace
 from nodeflow.ui.core.theming.theme import SPACE, Theme
 from nodeflow.ui.core.widgets.common_widgets import column, label, row
-from nodeflow.ui.inspector.attribute_row import AttrRow
-from nodeflow.ui.inspector.editors import QuietCombo
-from nodeflow.ui.inspector.node_combo import NodeCombo
+from nodeflow.ui.inspector.editors.attribute_row import AttrRow
+from nodeflow.ui.inspector.editors.editors_by_kind import QuietCombo
+from nodeflow.ui.inspector.editors.node_choice import NodeCombo
 
 SWITCH = Attr("stop_early", "bool", False, "Stop when the monitored value no longer improves.")
 GOALS = {"min": "lower is better", "max": "higher is better"}

@@ -9,7 +9,7 @@ from nodeflow.ui.core.state.training_folder import TrainingFolder
 from nodeflow.ui.core.theming.theme import Theme, icon
 from nodeflow.ui.core.widgets.common_widgets import ElidedLabel, button, label, row
 from nodeflow.ui.core.widgets.plain_tips import plain_tip
-from nodeflow.ui.inspector.sections import Section
+from nodeflow.ui.inspector.sections.node_sections import Section
 
 
 class TrainingFilesSection(Section):

@@ -11,10 +11,10 @@ from nodeflow.graph.declaration import Attr
 from nodeflow.train.bounds import can_bound
 from nodeflow.ui.core.state.workspace import Workspace
 from nodeflow.ui.core.theming.theme import Theme
-from nodeflow.ui.inspector import parsing
-from nodeflow.ui.inspector.attribute_row import AttrRow
-from nodeflow.ui.inspector.sections import Section
-from nodeflow.ui.inspector.text_editors import TextEditor
+from nodeflow.ui.inspector.editors import value_parsing
+from nodeflow.ui.inspector.editors.attribute_row import AttrRow
+from nodeflow.ui.inspector.editors.text_editors import TextEditor
+from nodeflow.ui.inspector.sections.node_sections import Section
 
 BOUNDS = Attr(
     "bounds", "string", "",
@@ -29,7 +29,9 @@ class BoundsSection(Section):
     def __init__(self, workspace: Workspace, node: str, theme: Theme) -> None:
         super().__init__()
         self._workspace, self._node = workspace, node
-        self.row = AttrRow(BOUNDS, theme, TextEditor(BOUNDS, theme, parsing.bounds, empty="none"))
+        self.row = AttrRow(
+            BOUNDS, theme, TextEditor(BOUNDS, theme, value_parsing.bounds, empty="none")
+        )
         self._applies = False
         self.row.edited.connect(self._on_edited)
         self.row.reset.connect(self._on_reset)

@@ -1,0 +1,1 @@
+"""Editors of attributes, and the conversion between typed text and values."""

@@ -1,0 +1,1 @@
+"""The sections of the inspector's pages: name, problems, attributes, ports, training settings."""

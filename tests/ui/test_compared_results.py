@@ -21,7 +21,7 @@ from nodeflow.sweeps.setup import Setup
 from nodeflow.sweeps.specs import spec_of
 from nodeflow.sweeps.sweep import Sweep
 from nodeflow.ui.panels.compared_results import offers
-from nodeflow.ui.panels.parts.run_cell import SAMPLES, WAITS
+from nodeflow.ui.panels.trainings.run_cell import SAMPLES, WAITS
 
 LEFT = Qt.MouseButton.LeftButton
 LONG = 120_000

@@ -20,7 +20,7 @@ from nodeflow.host import protocol as p
 from nodeflow.resources import example
 from nodeflow.run_store.records import DONE, Run
 from nodeflow.run_store.store import RunStore
-from nodeflow.ui.panels.parts.early_stopping_toggle import EarlyStoppingToggle
+from nodeflow.ui.panels.trainings.early_stopping_toggle import EarlyStoppingToggle
 from nodeflow.ui.popups.vary_dialog import VaryDialog
 
 # what the offscreen platform says of popups

@@ -13,8 +13,8 @@ from nodeflow.ui.core.painting.heat_map_image import heat_image
 from nodeflow.ui.core.painting.pixel_image import pixel_image
 from nodeflow.ui.core.theming.theme import DARK, LIGHT
 from nodeflow.ui.core.theming.theme_manager import ThemeManager
-from nodeflow.ui.panels.parts import picture_ways
-from nodeflow.ui.panels.parts.picture_view import PictureView
+from nodeflow.ui.panels.value_views import picture_options
+from nodeflow.ui.panels.value_views.picture_view import PictureView
 
 RANDOM = np.random.default_rng(7)
 
@@ -45,8 +45,8 @@ def test_a_node_and_the_viewer_have_the_same_colours(qapp, theme, shift):
     activations = (RANDOM.random((3, 9, 8, 5)) + shift).astype(np.float32)
     activations[0, 0, 0, 0] = 70.0  # far out
     preview = make_preview(activations)
-    way, *_ = picture_ways.ways(activations)
-    drawn = picture_ways.drawn(activations, way)
+    way, *_ = picture_options.ways(activations)
+    drawn = picture_options.drawn(activations, way)
     view = PictureView(ThemeManager(theme))
     view.show_drawn(drawn, way.each, HeatScale.of_array(activations))
     for channel in range(5):

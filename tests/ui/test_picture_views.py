@@ -12,9 +12,9 @@ from nodeflow.document.edit import commands
 from nodeflow.host import protocol as p
 from nodeflow.ui.core.theming.theme import LIGHT
 from nodeflow.ui.core.theming.theme_manager import ThemeManager
-from nodeflow.ui.panels.parts.labelled_matrix import LabelledMatrix
-from nodeflow.ui.panels.parts.picture_view import PictureView
-from nodeflow.ui.panels.parts.picture_ways import Drawn, drawn, ways
+from nodeflow.ui.panels.value_views.labelled_matrix import LabelledMatrix
+from nodeflow.ui.panels.value_views.picture_options import Drawn, drawn, ways
+from nodeflow.ui.panels.value_views.picture_view import PictureView
 from nodeflow.ui.panels.viewer import HISTOGRAM, IMAGE, TABLE
 
 RANDOM = np.random.default_rng(3)

@@ -16,7 +16,7 @@ from nodeflow.errors import FileProblem
 from nodeflow.ui.canvas.export_image import render_file
 from nodeflow.ui.core.theming.theme import LIGHT
 from nodeflow.ui.core.theming.theme_manager import ThemeManager
-from nodeflow.ui.panels.parts.picture_view import PictureView
+from nodeflow.ui.panels.value_views.picture_view import PictureView
 
 
 @pytest.fixture

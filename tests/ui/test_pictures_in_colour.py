@@ -14,7 +14,7 @@ from nodeflow.drawing.views.projection import entries, group_color, title
 from nodeflow.host.views.labels import class_labels
 from nodeflow.ui.core.painting.pixel_image import fitted
 from nodeflow.ui.core.theming.theme import SPACE
-from nodeflow.ui.panels.parts.sample_grid import PICTURE
+from nodeflow.ui.panels.value_views.sample_grid import PICTURE
 
 
 @pytest.fixture

@@ -99,7 +99,7 @@ OWN_WORDS = {
     ("actions/action_set.py", "'<br>'.join(lines)"),
     ("window/data_chooser.py", "f'<b>Nodes show {rows}{escape(of)}.</b><br>{tip}'"),
     ("core/widgets/anchored_tips.py", "text"),
-    ("panels/parts/scrubber.py", "tip"),
+    ("panels/trainings/scrubber.py", "tip"),
     ("panels/runs.py", "two"),
     ("panels/runs.py", "why"),
     ("panels/plots/plot_bar.py", "f'Arrange and export the plots. {HELP}'"),

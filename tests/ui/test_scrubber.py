@@ -21,7 +21,7 @@ from nodeflow.ui.core.engine_link.shown_step import ShownStep
 from nodeflow.ui.core.engine_link.step_ops import StepOps
 from nodeflow.ui.core.theming.theme import LIGHT
 from nodeflow.ui.core.theming.theme_manager import ThemeManager
-from nodeflow.ui.panels.parts.scrubber import Scrubber
+from nodeflow.ui.panels.trainings.scrubber import Scrubber
 
 LEFT = Qt.MouseButton.LeftButton
 

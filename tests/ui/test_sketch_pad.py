@@ -27,8 +27,8 @@ from nodeflow.document.edit import commands
 from nodeflow.document.io import flow
 from nodeflow.host import protocol as p
 from nodeflow.resources import example
-from nodeflow.ui.panels.parts.answer_view import percent
-from nodeflow.ui.panels.parts.drawing_pad import SIDE
+from nodeflow.ui.panels.sketching.drawing_pad import SIDE
+from nodeflow.ui.panels.sketching.prediction_view import percent
 
 pytestmark = pytest.mark.qt_log_ignore("This plugin does not support", extend=True)
 

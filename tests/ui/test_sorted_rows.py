@@ -14,8 +14,8 @@ from PySide6.QtWidgets import QAbstractItemView, QTableView
 from nodeflow.run_store.records import Run
 from nodeflow.sweeps.results import DONE, TRAINING, Result
 from nodeflow.sweeps.trials import Trial
-from nodeflow.ui.panels.parts.run_table import RunFilter, RunModel, stretches
-from nodeflow.ui.panels.parts.trial_table import NUMBER, RESULT, TrialModel
+from nodeflow.ui.panels.trainings.run_table import RunFilter, RunModel, stretches
+from nodeflow.ui.panels.trainings.trial_table import NUMBER, RESULT, TrialModel
 
 RISES, FALLS = Qt.SortOrder.AscendingOrder, Qt.SortOrder.DescendingOrder
 

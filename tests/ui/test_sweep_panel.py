@@ -23,7 +23,7 @@ from nodeflow.sweeps.specs import spec_of
 from nodeflow.sweeps.sweep import Sweep
 from nodeflow.sweeps.trials import Trial
 from nodeflow.ui.inspector.editors.attribute_row import VARY
-from nodeflow.ui.panels.parts.trial_table import PROBLEM, RESULT
+from nodeflow.ui.panels.trainings.trial_table import PROBLEM, RESULT
 from nodeflow.ui.popups import dialogs
 from nodeflow.ui.popups.vary_dialog import LIST, LOG, RANGE, VaryDialog
 

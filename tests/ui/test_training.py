@@ -10,9 +10,9 @@ from PySide6.QtWidgets import QScrollArea
 from nodeflow.host import protocol as p
 from nodeflow.resources import example
 from nodeflow.train import events
-from nodeflow.ui.panels.parts.early_stopping_toggle import EarlyStoppingToggle
-from nodeflow.ui.panels.parts.training_history import TrainingRecord, duration
 from nodeflow.ui.panels.plots.curve import LOSS
+from nodeflow.ui.panels.trainings.early_stopping_toggle import EarlyStoppingToggle
+from nodeflow.ui.panels.trainings.training_history import TrainingRecord, duration
 from nodeflow.ui.window.dock import BOTTOM_ROOM
 
 NOTICE = "Using the 5 000 MNIST images that come with nodeflow."

@@ -29,9 +29,9 @@ from nodeflow.ui.core.theming.theme_manager import ThemeManager
 from nodeflow.ui.core.widgets.common_widgets import button, clear, column, discard, label, row
 from nodeflow.ui.inspector.editors.editors_by_kind import QuietCombo, fitting_combo
 from nodeflow.ui.panels.panel import LatePanel, PanelContext, PanelSpec, Place
-from nodeflow.ui.panels.parts.run_cell import SAMPLES, RunCell
-from nodeflow.ui.panels.parts.run_overlays import RunOverlays
 from nodeflow.ui.panels.predictions import SPLITS
+from nodeflow.ui.panels.trainings.run_cell import SAMPLES, RunCell
+from nodeflow.ui.panels.trainings.run_overlays import RunOverlays
 
 EMPTY = (
     "Select two or more runs in the Runs panel and choose Compare results. Their fits, decision "

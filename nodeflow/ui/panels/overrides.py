@@ -15,7 +15,7 @@ from nodeflow.ui.core.state.override_values import Given, Overrides
 from nodeflow.ui.core.theming.theme import SPACE
 from nodeflow.ui.core.widgets.common_widgets import ElidedLabel, button, clear, column, label, row
 from nodeflow.ui.panels.panel import LatePanel, PanelContext, PanelSpec, Place
-from nodeflow.ui.panels.parts.override_tools import APPLY_TIP
+from nodeflow.ui.panels.value_views.override_tools import APPLY_TIP
 
 NOTHING = (
     "Nothing is overridden. To see the effect of another value, double-click a number in the "

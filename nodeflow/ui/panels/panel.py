@@ -43,8 +43,8 @@ from nodeflow.ui.core.state.workspace import Workspace
 from nodeflow.ui.core.theming.theme_manager import ThemeManager
 from nodeflow.ui.core.user_messages import Messages
 from nodeflow.ui.pages.page_stack import PageStack
-from nodeflow.ui.panels.parts.run_overlays import RunOverlays
 from nodeflow.ui.panels.plots.shared_plots import SharedPlots
+from nodeflow.ui.panels.trainings.run_overlays import RunOverlays
 from nodeflow.ui.popups.tutorial import Tutorial
 
 

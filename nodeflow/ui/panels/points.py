@@ -30,10 +30,10 @@ from nodeflow.ui.core.state.data_selection import DataSelection
 from nodeflow.ui.core.state.workspace import Workspace
 from nodeflow.ui.core.theming.theme_manager import ThemeManager
 from nodeflow.ui.core.widgets.common_widgets import button, column, label, row
+from nodeflow.ui.core.widgets.panel_visibility import InFront
 from nodeflow.ui.inspector.editors.editors_by_kind import QuietCombo, fitting_combo
 from nodeflow.ui.panels.panel import LatePanel, PanelContext, PanelSpec, Place
-from nodeflow.ui.panels.parts.in_front import InFront
-from nodeflow.ui.panels.parts.point_canvas import PointCanvas
+from nodeflow.ui.panels.value_views.point_canvas import PointCanvas
 
 ASKER = "points"
 SIDE = 190

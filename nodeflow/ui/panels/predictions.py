@@ -32,13 +32,13 @@ from nodeflow.ui.core.state.workspace import Workspace
 from nodeflow.ui.core.theming.theme import SPACE, Theme, icon
 from nodeflow.ui.core.theming.theme_manager import ThemeManager
 from nodeflow.ui.core.widgets.common_widgets import button, label, switch
+from nodeflow.ui.core.widgets.panel_visibility import InFront
 from nodeflow.ui.inspector.editors.editors_by_kind import QuietCombo, fitting_combo
 from nodeflow.ui.panels.panel import LatePanel, PanelContext, PanelSpec, Place
-from nodeflow.ui.panels.parts.array_views import number
-from nodeflow.ui.panels.parts.in_front import InFront
-from nodeflow.ui.panels.parts.matrix_view import MatrixView
-from nodeflow.ui.panels.parts.sample_grid import SampleGrid
-from nodeflow.ui.panels.parts.view_page import ViewCanvas
+from nodeflow.ui.panels.value_views.array_views import number
+from nodeflow.ui.panels.value_views.metric_matrix import MatrixView
+from nodeflow.ui.panels.value_views.sample_grid import SampleGrid
+from nodeflow.ui.panels.value_views.view_page import ViewCanvas
 
 ASKER = "predictions"
 SAMPLES = "samples"

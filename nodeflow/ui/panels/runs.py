@@ -46,9 +46,9 @@ from nodeflow.ui.core.user_messages import Messages
 from nodeflow.ui.core.widgets.anchored_tips import CutTextDelegate
 from nodeflow.ui.core.widgets.common_widgets import ElidedLabel, button, column, label, row, switch
 from nodeflow.ui.panels.panel import LatePanel, PanelContext, PanelSpec, Place
-from nodeflow.ui.panels.parts.run_details import RunDetails
-from nodeflow.ui.panels.parts.run_overlays import COLORS, CURVES, RunOverlays
-from nodeflow.ui.panels.parts.run_table import (
+from nodeflow.ui.panels.trainings.run_details import RunDetails
+from nodeflow.ui.panels.trainings.run_overlays import COLORS, CURVES, RunOverlays
+from nodeflow.ui.panels.trainings.run_table import (
     NAME,
     NOTE,
     PLOT,
@@ -58,7 +58,7 @@ from nodeflow.ui.panels.parts.run_table import (
     RunModel,
     swatch,
 )
-from nodeflow.ui.panels.parts.scrubber import Scrubber
+from nodeflow.ui.panels.trainings.scrubber import Scrubber
 from nodeflow.ui.popups import dialogs
 from nodeflow.ui.popups.differences_dialog import ShowOnCanvas
 

@@ -42,12 +42,12 @@ from nodeflow.ui.core.state.workspace import Workspace
 from nodeflow.ui.core.theming.theme import SPACE, Theme, icon
 from nodeflow.ui.core.theming.theme_manager import ThemeManager
 from nodeflow.ui.core.widgets.common_widgets import ElidedLabel, button, column, label, row, switch
+from nodeflow.ui.core.widgets.panel_visibility import InFront
 from nodeflow.ui.inspector.editors.editors_by_kind import QuietCombo
 from nodeflow.ui.panels.panel import LatePanel, PanelContext, PanelSpec, Place
-from nodeflow.ui.panels.parts import drawing_pad
-from nodeflow.ui.panels.parts.answer_view import PictureBox, ProbabilityBars
-from nodeflow.ui.panels.parts.drawing_pad import DrawingPad
-from nodeflow.ui.panels.parts.in_front import InFront
+from nodeflow.ui.panels.sketching import drawing_pad
+from nodeflow.ui.panels.sketching.drawing_pad import DrawingPad
+from nodeflow.ui.panels.sketching.prediction_view import PictureBox, ProbabilityBars
 
 HINT = "Draw a digit here, or drop or paste a picture"
 NO_INPUT = (

@@ -47,11 +47,10 @@ from nodeflow.ui.core.widgets.anchored_tips import CutTextDelegate
 from nodeflow.ui.core.widgets.common_widgets import ElidedLabel, button, column, label, row, switch
 from nodeflow.ui.core.widgets.time_and_size_text import moment
 from nodeflow.ui.panels.panel import LatePanel, PanelContext, PanelSpec, Place
-from nodeflow.ui.panels.parts.correlation_bars import LEAST_WIDTH, WIDTH, CorrelationBars
-from nodeflow.ui.panels.parts.run_overlays import RunOverlays
-from nodeflow.ui.panels.parts.sweep_settings import SweepSettings
-from nodeflow.ui.panels.parts.training_history import duration
-from nodeflow.ui.panels.parts.trial_table import (
+from nodeflow.ui.panels.trainings.correlation_bars import LEAST_WIDTH, WIDTH, CorrelationBars
+from nodeflow.ui.panels.trainings.run_overlays import RunOverlays
+from nodeflow.ui.panels.trainings.training_history import duration
+from nodeflow.ui.panels.trainings.trial_table import (
     NUMBER,
     PLOT,
     PROBLEM,
@@ -60,6 +59,7 @@ from nodeflow.ui.panels.parts.trial_table import (
     TIME,
     TrialModel,
 )
+from nodeflow.ui.panels.trainings.varied_attributes import SweepSettings
 from nodeflow.ui.popups.quick_pick import QuickPick
 from nodeflow.ui.popups.vary_dialog import VaryDialog
 from nodeflow.ui.popups.vary_pick import VaryPick

@@ -41,10 +41,10 @@ from nodeflow.ui.core.user_messages import in_window, sentence
 from nodeflow.ui.core.widgets.common_widgets import ElidedLabel, button, label, restyle, switch
 from nodeflow.ui.core.widgets.plain_tips import plain_tip
 from nodeflow.ui.panels.panel import LatePanel, PanelContext, PanelSpec, Place, always
-from nodeflow.ui.panels.parts.early_stopping_toggle import EarlyStoppingToggle
-from nodeflow.ui.panels.parts.scrubber import Scrubber
-from nodeflow.ui.panels.parts.training_history import TrainingRecord, duration
 from nodeflow.ui.panels.plots.shared_plots import SharedPlots
+from nodeflow.ui.panels.trainings.early_stopping_toggle import EarlyStoppingToggle
+from nodeflow.ui.panels.trainings.scrubber import Scrubber
+from nodeflow.ui.panels.trainings.training_history import TrainingRecord, duration
 
 DOWNLOAD = "Download the full set"
 LOSS_TIP = (

@@ -36,20 +36,20 @@ from nodeflow.ui.core.theming.theme import SPACE
 from nodeflow.ui.core.theming.theme_manager import ThemeManager
 from nodeflow.ui.core.user_messages import Messages, sentence
 from nodeflow.ui.core.widgets.common_widgets import ElidedLabel, WrappingRow, clear, label
+from nodeflow.ui.core.widgets.panel_visibility import InFront
 from nodeflow.ui.core.widgets.plain_tips import plain_tip
 from nodeflow.ui.inspector.editors.editors_by_kind import QuietCombo
 from nodeflow.ui.panels.panel import LatePanel, PanelContext, PanelSpec, Place, always
-from nodeflow.ui.panels.parts import array_views, picture_ways
-from nodeflow.ui.panels.parts.following_runs import FollowingRuns
-from nodeflow.ui.panels.parts.in_front import InFront
-from nodeflow.ui.panels.parts.labelled_matrix import LabelledMatrix
-from nodeflow.ui.panels.parts.node_views import NodeViews
-from nodeflow.ui.panels.parts.override_tools import ViewerOverrides
-from nodeflow.ui.panels.parts.picture_view import PictureView
-from nodeflow.ui.panels.parts.picture_ways import Way
-from nodeflow.ui.panels.parts.runs_beside import RunsBeside
-from nodeflow.ui.panels.parts.step_comparison import StepComparison
 from nodeflow.ui.panels.plots.shared_plots import SharedPlots
+from nodeflow.ui.panels.value_views import array_views, picture_options
+from nodeflow.ui.panels.value_views.labelled_matrix import LabelledMatrix
+from nodeflow.ui.panels.value_views.node_views import NodeViews
+from nodeflow.ui.panels.value_views.override_tools import ViewerOverrides
+from nodeflow.ui.panels.value_views.picture_options import Way
+from nodeflow.ui.panels.value_views.picture_view import PictureView
+from nodeflow.ui.panels.value_views.runs_at_shown_step import FollowingRuns
+from nodeflow.ui.panels.value_views.step_comparison import StepComparison
+from nodeflow.ui.panels.value_views.value_in_other_runs import RunsBeside
 
 VIEWS = 3
 """Index of the first tab with a view; the tabs before it show the value itself."""
@@ -422,7 +422,7 @@ class ViewerPanel(QWidget):
             value.setAlignment(Qt.AlignmentFlag.AlignRight)
             self._figures.addWidget(label(name, "caption"), row, 0)
             self._figures.addWidget(value, row, 1)
-        ways = picture_ways.ways(measured(self.array), self._image_shape, self._column_shape)
+        ways = picture_options.ways(measured(self.array), self._image_shape, self._column_shape)
         if ways != self._ways or self.way.count() != len(ways):
             self._ways = ways
             self.way.clear()
@@ -501,7 +501,7 @@ class ViewerPanel(QWidget):
 
     def _current_way(self) -> Way:
         index = max(0, self.way.currentIndex())
-        return self._ways[index] if index < len(self._ways) else picture_ways.MATRIX
+        return self._ways[index] if index < len(self._ways) else picture_options.MATRIX
 
     def _limit_pick(self, is_new: bool) -> None:
         """Set the range of the picker to the existing channels or rows, from 0."""
@@ -529,7 +529,7 @@ class ViewerPanel(QWidget):
             self.matrix.show_matrix(numbers, *names)
             self._drawings.setCurrentWidget(self.matrix)
             return
-        drawn = picture_ways.drawn(
+        drawn = picture_options.drawn(
             numbers, way, self.pick.value(), self._image_shape, self._column_shape
         )
         self.images.show_drawn(drawn, way.each, HeatScale.of_array(numbers))

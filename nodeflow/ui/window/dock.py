@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QDockWidget, QFrame, QHBoxLayout, QMainWindow, QTo
 from nodeflow.ui.core.theming.theme import SPACE, Theme, icon
 from nodeflow.ui.core.theming.theme_manager import ThemeManager
 from nodeflow.ui.core.widgets.common_widgets import label
-from nodeflow.ui.panels.parts.in_front import InFront
+from nodeflow.ui.core.widgets.panel_visibility import InFront
 from nodeflow.ui.window.panel_pages import PanelPage, PanelPages
 
 NO_FOCUS = Qt.FocusPolicy.NoFocus

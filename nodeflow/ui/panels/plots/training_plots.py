@@ -17,13 +17,13 @@ from nodeflow.ui.core.state.workspace import Workspace
 from nodeflow.ui.core.theming.theme import SPACE
 from nodeflow.ui.core.theming.theme_manager import ThemeManager
 from nodeflow.ui.core.widgets.common_widgets import column, label
-from nodeflow.ui.panels.parts.matrix_view import MatrixView
-from nodeflow.ui.panels.parts.training_history import TrainingRecord
 from nodeflow.ui.panels.plots.arrangement import Arrangement
 from nodeflow.ui.panels.plots.curve_plot import NOT_FINITE
 from nodeflow.ui.panels.plots.plot_bar import PlotBar
 from nodeflow.ui.panels.plots.plot_grid import PlotGrid
 from nodeflow.ui.panels.plots.shared_plots import SharedPlots
+from nodeflow.ui.panels.trainings.training_history import TrainingRecord
+from nodeflow.ui.panels.value_views.metric_matrix import MatrixView
 
 
 class TrainingPlots(QWidget):

@@ -14,7 +14,7 @@ from nodeflow.ui.core.painting.heat_map_image import HeatScale, heat_image
 from nodeflow.ui.core.theming.theme import SPACE, TYPE, Theme, font
 from nodeflow.ui.core.theming.theme_manager import ThemeManager
 from nodeflow.ui.core.widgets.plain_tips import plain_tip
-from nodeflow.ui.panels.parts.picture_ways import Drawn
+from nodeflow.ui.panels.value_views.picture_options import Drawn
 
 LEGEND = 84
 """Width of the colour scale. Narrow views have none."""

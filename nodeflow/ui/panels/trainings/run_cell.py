@@ -12,10 +12,10 @@ from nodeflow.run_store.records import Run
 from nodeflow.ui.core.theming.theme import SPACE
 from nodeflow.ui.core.theming.theme_manager import ThemeManager
 from nodeflow.ui.core.widgets.common_widgets import ElidedLabel, column, label, row
-from nodeflow.ui.panels.parts.run_table import swatch
-from nodeflow.ui.panels.parts.sample_grid import SampleGrid
-from nodeflow.ui.panels.parts.view_page import ViewCanvas
 from nodeflow.ui.panels.predictions import figures
+from nodeflow.ui.panels.trainings.run_table import swatch
+from nodeflow.ui.panels.value_views.sample_grid import SampleGrid
+from nodeflow.ui.panels.value_views.view_page import ViewCanvas
 
 SAMPLES = "predictions"
 """The view that is a page of samples; all others are drawn."""

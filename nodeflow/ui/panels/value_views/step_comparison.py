@@ -14,8 +14,8 @@ from nodeflow.ui.core.engine_link.engine_link import EngineLink
 from nodeflow.ui.core.theming.theme_manager import ThemeManager
 from nodeflow.ui.core.user_messages import sentence
 from nodeflow.ui.core.widgets.common_widgets import button, switch
-from nodeflow.ui.panels.parts.difference_view import DifferenceView
 from nodeflow.ui.panels.plots.shared_plots import SharedPlots
+from nodeflow.ui.panels.value_views.difference_view import DifferenceView
 
 TRAINING = "This training"
 

@@ -10,8 +10,8 @@ from nodeflow.number_text import number
 from nodeflow.ui.core.theming.theme import SPACE
 from nodeflow.ui.core.widgets.common_widgets import ElidedLabel, clear, label
 from nodeflow.ui.core.widgets.plain_tips import plain_tip
-from nodeflow.ui.panels.parts.following_runs import Follower, FollowingRuns
-from nodeflow.ui.panels.parts.run_table import swatch
+from nodeflow.ui.panels.trainings.run_table import swatch
+from nodeflow.ui.panels.value_views.runs_at_shown_step import Follower, FollowingRuns
 
 
 class RunsBeside(QWidget):

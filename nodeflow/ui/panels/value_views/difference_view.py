@@ -12,9 +12,9 @@ from nodeflow.ui.core.theming.theme import SPACE
 from nodeflow.ui.core.theming.theme_manager import ThemeManager
 from nodeflow.ui.core.value_difference import Difference, difference
 from nodeflow.ui.core.widgets.common_widgets import ElidedLabel, label
-from nodeflow.ui.panels.parts import picture_ways
-from nodeflow.ui.panels.parts.picture_view import PictureView
-from nodeflow.ui.panels.parts.picture_ways import Drawn, Shape2
+from nodeflow.ui.panels.value_views import picture_options
+from nodeflow.ui.panels.value_views.picture_options import Drawn, Shape2
+from nodeflow.ui.panels.value_views.picture_view import PictureView
 
 WIDE = 6
 """Ratio of width to height above which pictures are stacked instead of side by side."""
@@ -120,10 +120,10 @@ def _drawn(
     """Return the pictures of a value; None for a value better shown as numbers, or not drawable."""
     if array.dtype.kind not in "biuf" or array.size <= MOST_WORDS:
         return None
-    ways = picture_ways.ways(array, image_shape, column_shape)
+    ways = picture_options.ways(array, image_shape, column_shape)
     if not ways:
         return None
-    found = picture_ways.drawn(array, ways[0], 0, image_shape, column_shape)
+    found = picture_options.drawn(array, ways[0], 0, image_shape, column_shape)
     return found if is_grey is None else Drawn(found.pictures, is_grey, found.note)
 
 

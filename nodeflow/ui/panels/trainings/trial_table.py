@@ -12,9 +12,9 @@ from PySide6.QtCore import QObject, Qt, Signal
 from nodeflow.number_text import number
 from nodeflow.run_store.curves import EPOCH_LOSS
 from nodeflow.sweeps.results import DONE, FAILED, TRAINING, Result
-from nodeflow.ui.panels.parts.run_table import sortable, swatch
-from nodeflow.ui.panels.parts.sorted_rows import Index, SortedRows
-from nodeflow.ui.panels.parts.training_history import duration
+from nodeflow.ui.panels.trainings.run_table import sortable, swatch
+from nodeflow.ui.panels.trainings.sorted_rows import Index, SortedRows
+from nodeflow.ui.panels.trainings.training_history import duration
 
 PLOT, NUMBER, STATE, RESULT = "Plot", "Trial", "State", "Result"
 EPOCH, TIME, PROBLEM = "Best epoch", "Time", "What happened"

@@ -15,8 +15,8 @@ from PySide6.QtGui import QColor, QIcon, QPixmap
 from nodeflow.number_text import count, number
 from nodeflow.run_store.records import Run
 from nodeflow.ui.core.widgets.time_and_size_text import moment
-from nodeflow.ui.panels.parts.sorted_rows import NOWHERE, Index, SortedRows
-from nodeflow.ui.panels.parts.training_history import duration
+from nodeflow.ui.panels.trainings.sorted_rows import NOWHERE, Index, SortedRows
+from nodeflow.ui.panels.trainings.training_history import duration
 
 PLOT, STAR, NAME, LOSS = "Plot", "★", "Name", "Loss"
 TAGS, NOTE = "Tags", "Note"

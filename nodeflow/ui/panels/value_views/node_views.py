@@ -13,7 +13,7 @@ from nodeflow.host.protocol import ViewSpec, ViewValue
 from nodeflow.ui.controllers.viewing.view_watcher import ViewWatcher
 from nodeflow.ui.core.state.workspace import Workspace
 from nodeflow.ui.core.theming.theme_manager import ThemeManager
-from nodeflow.ui.panels.parts.view_page import ViewPage
+from nodeflow.ui.panels.value_views.view_page import ViewPage
 
 
 class NodeViews(QObject):

@@ -18,7 +18,7 @@ from nodeflow.ui.core.theming.theme import SPACE
 from nodeflow.ui.core.widgets.anchored_tips import CutTextDelegate
 from nodeflow.ui.core.widgets.common_widgets import ElidedLabel, button, column, label, row
 from nodeflow.ui.core.widgets.time_and_size_text import moment
-from nodeflow.ui.panels.parts.training_history import duration
+from nodeflow.ui.panels.trainings.training_history import duration
 
 SECTIONS = {"settings": "Settings", "data": "Data", "versions": "Versions", "machine": "Machine"}
 HINT = "Select a run to see how it was trained, or two to see what changed between them."

@@ -1,0 +1,1 @@
+"""Drawing an input by hand, and the prediction for it."""

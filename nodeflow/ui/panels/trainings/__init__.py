@@ -1,0 +1,1 @@
+"""Lists, details and controls of trainings, kept runs and trials."""

@@ -1,0 +1,1 @@
+"""Displays of tensors: tables, histograms, pictures, points, comparisons."""

@@ -20,7 +20,7 @@ from canvas_desk import Desk
 from PySide6.QtCore import QPointF, Qt
 from PySide6.QtWidgets import QApplication
 
-from nodeflow.ui.popups.add_node import AddNodePopup
+from nodeflow.ui.popups.search.add_node import AddNodePopup
 
 SIZES = (100, 1000, 10_000, 50_000)
 STEPS = (0, -8, -16, -24)

@@ -35,19 +35,21 @@ def qapp():
 def discard_weights(monkeypatch):
     """Windows close without a question about what was learned, or what trains; a test that wants it
     asks."""
-    from nodeflow.ui.popups import dialogs
+    from nodeflow.ui.popups.dialogs import confirmation_dialogs
 
-    monkeypatch.setattr(dialogs, "ask_unsaved_weights", lambda *_: dialogs.DISCARD)
-    monkeypatch.setattr(dialogs, "ask_end_sweep", lambda *_: True)
+    monkeypatch.setattr(
+        confirmation_dialogs, "ask_unsaved_weights", lambda *_: confirmation_dialogs.DISCARD
+    )
+    monkeypatch.setattr(confirmation_dialogs, "ask_end_sweep", lambda *_: True)
 
 
 @pytest.fixture(autouse=True)
 def files_are_read_at_once(monkeypatch):
     """What a thread does to a file is done when an action returns, however busy the machine is; a
     test that wants it, waits."""
-    from nodeflow.ui.popups import waiting
+    from nodeflow.ui.popups import waiting_window
 
-    monkeypatch.setattr(waiting, "GRACE_S", 60.0)
+    monkeypatch.setattr(waiting_window, "GRACE_S", 60.0)
 
 
 @pytest.fixture(autouse=True)

@@ -124,9 +124,9 @@ class Session:
         from nodeflow.ui.app import make_window
         from nodeflow.ui.core.error_handler import ErrorHandler
         from nodeflow.ui.core.state.user_settings import Settings
-        from nodeflow.ui.popups import dialogs
+        from nodeflow.ui.popups.dialogs import confirmation_dialogs
 
-        dialogs.ask_unsaved_weights = lambda *_: dialogs.DISCARD
+        confirmation_dialogs.ask_unsaved_weights = lambda *_: confirmation_dialogs.DISCARD
         self.random = random.Random(seed)
         self.rest_s = rest_s
         self.folder = folder

@@ -33,7 +33,7 @@ from nodeflow.ui.canvas.a11y.descriptions import STATES
 from nodeflow.ui.canvas.paint.wire_layer import wire_pen
 from nodeflow.ui.canvas.scene.scene_model import DTYPE_CODES
 from nodeflow.ui.core.theming.theme import LIGHT
-from nodeflow.ui.popups import dialogs
+from nodeflow.ui.popups.dialogs import confirmation_dialogs
 
 FIELDS = (
     QAbstractButton, QAbstractItemView, QAbstractSpinBox, QComboBox, QLineEdit, QPlainTextEdit,
@@ -124,9 +124,9 @@ def test_descriptions_are_words_and_no_layout(window, qtbot) -> None:
 @pytest.mark.thorough
 def test_dialogs_have_names(window, qtbot) -> None:
     for made in (
-        dialogs.ErrorDialog(window, "/tmp/log"),
-        dialogs.ShortcutsDialog(window, window.actions_),
-        dialogs.AboutDialog(window),
+        confirmation_dialogs.ErrorDialog(window, "/tmp/log"),
+        confirmation_dialogs.ShortcutsDialog(window, window.actions_),
+        confirmation_dialogs.AboutDialog(window),
     ):
         assert nameless(made) == [] and made.windowTitle(), made.objectName()
         made.deleteLater()

@@ -392,7 +392,8 @@ def test_a_file_that_cannot_be_read_is_a_message(window, qtbot, tmp_path, monkey
     (tmp_path / "bad.flow").write_text("{")
     said = []
     monkeypatch.setattr(
-        "nodeflow.ui.popups.dialogs.show_problem", lambda _, title, error: said.append(title)
+        "nodeflow.ui.popups.dialogs.confirmation_dialogs.show_problem",
+        lambda _, title, error: said.append(title),
     )
     window.compare.compare_with_file(tmp_path / "bad.flow")
     qtbot.waitUntil(lambda: bool(said), timeout=10_000)

@@ -20,7 +20,7 @@ from nodeflow.document.model.document import Document
 from nodeflow.host import protocol as p
 from nodeflow.ui.canvas.view.clipboard_edits import MIME
 from nodeflow.ui.controllers.files import shared_file
-from nodeflow.ui.popups import dialogs
+from nodeflow.ui.popups.dialogs import confirmation_dialogs
 from nodeflow.ui.popups.own_data.wizard import DataWizard
 from tests.host.desk import write_rows
 
@@ -55,7 +55,9 @@ def source_of(window) -> str:
 
 @pytest.fixture
 def window(live_window, folder, qtbot, monkeypatch):
-    monkeypatch.setattr(dialogs, "ask_unsaved", lambda *_: dialogs.DISCARD)
+    monkeypatch.setattr(
+        confirmation_dialogs, "ask_unsaved", lambda *_: confirmation_dialogs.DISCARD
+    )
     window = live_window()
     assert window.files.load(folder / "graph.flow")
     return window
@@ -115,7 +117,9 @@ def test_a_save_elsewhere_that_fails_leaves_the_path_as_it_was(window, folder, m
 
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(target), ""))
     monkeypatch.setattr(shared_file, "write_atomically", write)
-    monkeypatch.setattr(dialogs, "show_problem", lambda *problem: told.append(problem[-1].errno))
+    monkeypatch.setattr(
+        confirmation_dialogs, "show_problem", lambda *problem: told.append(problem[-1].errno)
+    )
     assert not window.files.save_as() and told == [28]
     assert source_of(window) == "npz:rows.npz"
     assert window.workspace.root.path == folder / "graph.flow"

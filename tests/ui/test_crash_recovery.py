@@ -20,7 +20,7 @@ from nodeflow.document.io.kept_training import KeptTraining, unfinished
 from nodeflow.document.model.document import Document
 from nodeflow.paths import journal_folder
 from nodeflow.train.saving.checkpoint import write_checkpoint
-from nodeflow.ui.popups.recovery_dialog import RecoveryDialog
+from nodeflow.ui.popups.dialogs.recovery_dialog import RecoveryDialog
 
 # what the offscreen platform says of popups
 pytestmark = pytest.mark.qt_log_ignore("This plugin does not support", extend=True)

@@ -17,7 +17,7 @@ from nodeflow.document.edit import commands
 from nodeflow.host import protocol as p
 from nodeflow.ui.controllers.engine.engine_notices import RESTART
 from nodeflow.ui.core.engine_link.client_interface import engine_client
-from nodeflow.ui.popups import dialogs
+from nodeflow.ui.popups.dialogs import confirmation_dialogs
 
 SECONDS = 60_000
 """Until what has to happen has happened, on a busy machine too."""
@@ -248,7 +248,9 @@ def test_weights_are_saved_from_their_copy_when_the_engine_does_not_answer(
     window.link.live.refresh_soon()
     qtbot.waitUntil(lambda: window.link.watch.is_silent, timeout=SECONDS)
     target = tmp_path / "saved.safetensors"
-    monkeypatch.setattr(dialogs, "ask_unsaved_weights", lambda *_: dialogs.SAVE)
+    monkeypatch.setattr(
+        confirmation_dialogs, "ask_unsaved_weights", lambda *_: confirmation_dialogs.SAVE
+    )
     monkeypatch.setattr(weights, "_ask_path", lambda: target)
     assert weights.may_leave(), "nobody waits for the engine"
     assert target.read_bytes() == b"as they were kept last"

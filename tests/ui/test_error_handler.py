@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QWidget
 
 from nodeflow.errors import RunError
 from nodeflow.ui.core.error_handler import ErrorHandler
-from nodeflow.ui.popups.dialogs import ErrorDialog
+from nodeflow.ui.popups.dialogs.confirmation_dialogs import ErrorDialog
 
 
 @pytest.fixture

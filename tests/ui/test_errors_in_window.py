@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from nodeflow.ui.popups import dialogs
+from nodeflow.ui.popups.dialogs import confirmation_dialogs
 from tests.errors.table import TABLE
 
 OPENED = {name: one for name, one in TABLE.items() if one.opened}
@@ -22,7 +22,7 @@ def test_it_is_said(name: str, window, engine, qtbot, tmp_path: Path, monkeypatc
         shown.append(type(error).__name__)
 
     monkeypatch.setattr(engine, "send", lambda request: None)  # what is said comes before a run
-    monkeypatch.setattr(dialogs, "show_problem", show)
+    monkeypatch.setattr(confirmation_dialogs, "show_problem", show)
     folder = tmp_path / "files"
     folder.mkdir()
     OPENED[name].prepare(folder)

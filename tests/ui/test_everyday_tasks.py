@@ -21,7 +21,7 @@ from nodeflow.resources import example
 from nodeflow.run_store.records import DONE, Run
 from nodeflow.run_store.store import RunStore
 from nodeflow.ui.panels.trainings.early_stopping_toggle import EarlyStoppingToggle
-from nodeflow.ui.popups.vary_dialog import VaryDialog
+from nodeflow.ui.popups.dialogs.vary_dialog import VaryDialog
 
 # what the offscreen platform says of popups
 pytestmark = pytest.mark.qt_log_ignore("This plugin does not support", extend=True)

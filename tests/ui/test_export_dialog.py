@@ -13,7 +13,7 @@ from nodeflow.document.io import flow
 from nodeflow.document.io.embedded_graph import load_picture
 from nodeflow.drawing.graph_drawing import draw_graph
 from nodeflow.ui.canvas import export_image
-from nodeflow.ui.popups.export_dialog import FORMATS, ExportDialog
+from nodeflow.ui.popups.dialogs.export_dialog import FORMATS, ExportDialog
 from tests.ui.test_window import build_expression
 
 

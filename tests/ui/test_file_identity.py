@@ -17,8 +17,8 @@ from nodeflow.document.io.backups import backups_of
 from nodeflow.document.io.open_files import OpenFile
 from nodeflow.document.model.document import Document
 from nodeflow.ui.controllers.files import shared_file
-from nodeflow.ui.popups.differences_dialog import DifferencesDialog
-from nodeflow.ui.popups.versions_dialog import VersionsDialog
+from nodeflow.ui.popups.dialogs.differences_dialog import DifferencesDialog
+from nodeflow.ui.popups.dialogs.versions_dialog import VersionsDialog
 
 # what the offscreen platform says of popups
 pytestmark = pytest.mark.qt_log_ignore("This plugin does not support", extend=True)

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QAbstractSpinBox, QDoubleSpinBox, QSpinBox
 
 from nodeflow.document.io import flow
 from nodeflow.resources import example
-from nodeflow.ui.popups.export_dialog import ExportDialog
+from nodeflow.ui.popups.dialogs.export_dialog import ExportDialog
 
 LEFT = Qt.MouseButton.LeftButton
 

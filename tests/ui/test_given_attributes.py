@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QMenu
 
 from nodeflow.document.edit import commands
 from nodeflow.graph.registry import REGISTRY
-from nodeflow.ui.popups.vary_pick import places
+from nodeflow.ui.popups.search.vary_pick import places
 
 pytestmark = pytest.mark.qt_log_ignore("This plugin does not support", extend=True)
 

@@ -14,7 +14,7 @@ from nodeflow.document.analysis.inference.incremental_inference import Analysis
 from nodeflow.document.io import flow
 from nodeflow.errors import NodeflowError
 from nodeflow.ui.core.state.user_settings import Settings
-from nodeflow.ui.popups import dialogs
+from nodeflow.ui.popups.dialogs import confirmation_dialogs
 from tests.document.flow_mutations import mutant
 from tests.volumes import is_nightly
 
@@ -129,7 +129,7 @@ def test_data_that_are_no_regular_file_are_a_problem_of_their_node(window, qtbot
 @pytest.mark.thorough
 @pytest.mark.parametrize("batch", range(BATCHES))
 def test_the_window_shows_whatever_a_file_holds(window, qtbot, tmp_path, monkeypatch, batch):
-    monkeypatch.setattr(dialogs, "show_problem", lambda *_, **__: None)
+    monkeypatch.setattr(confirmation_dialogs, "show_problem", lambda *_, **__: None)
     for number in worst()[batch * EACH : (batch + 1) * EACH]:
         path = tmp_path / f"spoilt_{number}.flow"
         path.write_text(mutant(number))

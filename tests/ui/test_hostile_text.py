@@ -16,10 +16,10 @@ from PySide6.QtWidgets import QApplication, QLabel, QMenu, QPushButton, QWidget
 from nodeflow.document.io import flow
 from nodeflow.document.io.journal import Recoverable
 from nodeflow.document.model.document import Document
-from nodeflow.ui.popups import dialogs
-from nodeflow.ui.popups.differences_dialog import DifferencesDialog
-from nodeflow.ui.popups.recovery_dialog import RecoveryDialog
-from nodeflow.ui.popups.versions_dialog import VersionsDialog
+from nodeflow.ui.popups.dialogs import confirmation_dialogs
+from nodeflow.ui.popups.dialogs.differences_dialog import DifferencesDialog
+from nodeflow.ui.popups.dialogs.recovery_dialog import RecoveryDialog
+from nodeflow.ui.popups.dialogs.versions_dialog import VersionsDialog
 from tests.touched import touched
 
 pytestmark = pytest.mark.qt_log_ignore("This plugin does not support", extend=True)
@@ -222,11 +222,15 @@ def test_every_question_about_a_file_is_plain(window, evil, qtbot, monkeypatch) 
         box.hide()
         return 0
 
-    monkeypatch.setattr(dialogs.QMessageBox, "exec", shown)
+    monkeypatch.setattr(confirmation_dialogs.QMessageBox, "exec", shown)
     for text in [*hostile(evil), LONG]:
-        for ask in (dialogs.ask_unsaved, dialogs.ask_use_data, dialogs.ask_open_elsewhere):
+        for ask in (
+            confirmation_dialogs.ask_unsaved,
+            confirmation_dialogs.ask_use_data,
+            confirmation_dialogs.ask_open_elsewhere,
+        ):
             ask(window, text)
-        dialogs.show_problem(window, f"{text} cannot be opened", ValueError(text))
+        confirmation_dialogs.show_problem(window, f"{text} cannot be opened", ValueError(text))
     assert not found, "\n".join(found)
 
 

@@ -69,7 +69,7 @@ def test_the_slider_chooses_the_iteration_that_nodes_show(
 
 @pytest.mark.thorough
 def test_the_palette_offers_loops_and_branches(window) -> None:
-    from nodeflow.ui.popups.op_query import ranked
+    from nodeflow.ui.popups.search.op_query import ranked
 
     offers = window.subgraphs.insertables()
     titles = [op.title for op in offers if op.category == "Control flow"]

@@ -19,8 +19,8 @@ from nodeflow.resources import example
 from nodeflow.train.events import Done
 from nodeflow.train.saving.assignment import Taken
 from nodeflow.train.saving.weights import load_saved, save_weights
-from nodeflow.ui.popups import dialogs, recovery_dialog
-from nodeflow.ui.popups.weights_dialog import WeightsDialog
+from nodeflow.ui.popups.dialogs import confirmation_dialogs, recovery_dialog
+from nodeflow.ui.popups.dialogs.load_weights_dialog import WeightsDialog
 
 
 @pytest.fixture
@@ -293,13 +293,15 @@ def test_weights_of_another_program_are_assigned(qtbot, window, settled, tmp_pat
 @pytest.mark.thorough
 def test_closing_asks_about_what_was_learned(qtbot, window, tmp_path, monkeypatch):
     asked: list[str] = []
-    answers = iter([dialogs.CANCEL, dialogs.SAVE, dialogs.SAVE])
+    answers = iter(
+        [confirmation_dialogs.CANCEL, confirmation_dialogs.SAVE, confirmation_dialogs.SAVE]
+    )
 
     def ask(parent, name):
         asked.append(name)
         return next(answers)
 
-    monkeypatch.setattr(dialogs, "ask_unsaved_weights", ask)
+    monkeypatch.setattr(confirmation_dialogs, "ask_unsaved_weights", ask)
     train(qtbot, window)
     window.workspace.root.mark_saved()
     assert window.files.may_leave() and not asked, "an example learns that again"
@@ -349,7 +351,9 @@ def test_a_crash_does_not_lose_what_was_learned(qtbot, window, monkeypatch):
     journal._unsubscribe()
     journal._file.close()  # the process died: the lock is gone
     window.files.recovery.journal = window.files.weights.journal = None
-    monkeypatch.setattr(recovery_dialog, "ask_recover", lambda _, found: (dialogs.SAVE, found))
+    monkeypatch.setattr(
+        recovery_dialog, "ask_recover", lambda _, found: (confirmation_dialogs.SAVE, found)
+    )
     with qtbot.waitSignal(window.link.done, timeout=20000):
         window.files.recovery.offer()
     assert own(variables()) == own(trained)

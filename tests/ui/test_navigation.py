@@ -24,7 +24,7 @@ from nodeflow.ui.actions.specs import ACTIONS
 from nodeflow.ui.canvas.gestures.navigation_presets import PRESETS
 from nodeflow.ui.core.state.user_settings import Settings
 from nodeflow.ui.core.theming.theme import DARK, LIGHT
-from nodeflow.ui.popups.shortcut_editor import ShortcutEditor
+from nodeflow.ui.popups.dialogs.shortcut_editor import ShortcutEditor
 
 Key, Keys = Qt.Key, Qt.KeyboardModifier
 

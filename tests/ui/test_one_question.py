@@ -14,11 +14,14 @@ from nodeflow.document.model.document import Document
 from nodeflow.resources import example
 from nodeflow.train.saving.weights import load_weights
 from nodeflow.ui.controllers.training import resume_offer
-from nodeflow.ui.popups import dialogs, recovery_dialog
+from nodeflow.ui.popups.dialogs import confirmation_dialogs, recovery_dialog
 from nodeflow.ui.popups.tours import TOURS
 
 LEFT = Qt.MouseButton.LeftButton
-ASK_WEIGHTS, ASK_SWEEP = dialogs.ask_unsaved_weights, dialogs.ask_end_sweep
+ASK_WEIGHTS, ASK_SWEEP = (
+    confirmation_dialogs.ask_unsaved_weights,
+    confirmation_dialogs.ask_end_sweep,
+)
 
 
 @pytest.fixture
@@ -41,8 +44,8 @@ def asked(monkeypatch, discard_weights):
         return run(box)
 
     monkeypatch.setattr(QMessageBox, "exec", shown)
-    monkeypatch.setattr(dialogs, "ask_unsaved_weights", ASK_WEIGHTS)
-    monkeypatch.setattr(dialogs, "ask_end_sweep", ASK_SWEEP)
+    monkeypatch.setattr(confirmation_dialogs, "ask_unsaved_weights", ASK_WEIGHTS)
+    monkeypatch.setattr(confirmation_dialogs, "ask_end_sweep", ASK_SWEEP)
     monkeypatch.setattr(
         "nodeflow.ui.controllers.files.file_controller.QFileDialog.getOpenFileName",
         lambda *_: ("", ""),
@@ -247,11 +250,17 @@ def test_the_start_asks_once(window, monkeypatch):
     found = [object()]
     monkeypatch.setattr(journal, "pending", lambda *_: found)
     monkeypatch.setattr(
-        recovery_dialog, "ask_recover", lambda *_: asked.append("recover") or (dialogs.CANCEL, ())
+        recovery_dialog,
+        "ask_recover",
+        lambda *_: asked.append("recover") or (confirmation_dialogs.CANCEL, ()),
     )
     left = type("Left", (), {"name": "x", "step": 3, "document": lambda _: Document()})()
     monkeypatch.setattr(resume_offer, "unfinished", lambda: [left])
-    monkeypatch.setattr(dialogs, "ask_resume", lambda *_: asked.append("resume") or dialogs.CANCEL)
+    monkeypatch.setattr(
+        confirmation_dialogs,
+        "ask_resume",
+        lambda *_: asked.append("resume") or confirmation_dialogs.CANCEL,
+    )
     edit(window)
     Start(window, None)._on_painted()
     assert asked == ["recover"]

@@ -13,7 +13,7 @@ from nodeflow.document.edit import commands
 from nodeflow.document.edit.inserting import insertables
 from nodeflow.document.model.document import Document
 from nodeflow.ui.panels.op_palette import OP_ROLE
-from nodeflow.ui.popups.op_query import ranked
+from nodeflow.ui.popups.search.op_query import ranked
 
 FIRST = {
     # what is reduced, added and multiplied

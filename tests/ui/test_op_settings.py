@@ -7,8 +7,8 @@ from functools import partial
 import pytest
 
 from nodeflow.document.analysis.declarations import declarations
-from nodeflow.ui.popups import op_settings
-from nodeflow.ui.popups.op_query import by_category, ranked
+from nodeflow.ui.popups.search import op_settings
+from nodeflow.ui.popups.search.op_query import by_category, ranked
 
 
 def find(text: str):

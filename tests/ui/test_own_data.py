@@ -299,7 +299,9 @@ def test_opening_a_data_file_asks_whether_to_use_it(window, flowers, qtbot, monk
 @pytest.mark.thorough
 def test_unsaved_work_is_asked_about_and_the_wizard_stays(window, flowers, qtbot, monkeypatch):
     commands.add_node(window.workspace.document, "constant", (0, 0))
-    monkeypatch.setattr("nodeflow.ui.popups.dialogs.ask_unsaved", lambda *_: "cancel")
+    monkeypatch.setattr(
+        "nodeflow.ui.popups.dialogs.confirmation_dialogs.ask_unsaved", lambda *_: "cancel"
+    )
     drop(window, flowers)
     menu = window.own_data.menu
     menu.setActiveAction(menu.actions()[1])

@@ -15,7 +15,7 @@ import nodeflow.ui
 from nodeflow.ui.core.widgets.anchored_tips import show_beside, shown_tip
 from nodeflow.ui.core.widgets.common_widgets import ElidedLabel
 from nodeflow.ui.core.widgets.plain_tips import plain_tip
-from nodeflow.ui.popups import dialogs
+from nodeflow.ui.popups.dialogs import confirmation_dialogs
 
 UI = Path(nodeflow.ui.__file__).parent
 HOSTILE = [
@@ -73,7 +73,7 @@ def test_the_tooltip_on_the_screen_is_plain(qtbot) -> None:
 def test_message_boxes_are_plain(qtbot) -> None:
     parent = QWidget()
     qtbot.addWidget(parent)
-    box = dialogs._box(parent, "x", "title", HOSTILE[0], HOSTILE[1], False)
+    box = confirmation_dialogs._box(parent, "x", "title", HOSTILE[0], HOSTILE[1], False)
     assert isinstance(box, QMessageBox) and box.textFormat() == Qt.TextFormat.PlainText
     labels = {label.text(): label.textFormat() for label in box.findChildren(QLabel)}
     assert labels[HOSTILE[0]] == labels[HOSTILE[1]] == Qt.TextFormat.PlainText
@@ -84,7 +84,7 @@ def test_message_boxes_are_plain(qtbot) -> None:
 SAFE = {"plain_tip", "op_tooltip", "_tooltip", "toolTip"}
 """Functions that escape, and tooltips that are there already."""
 OWN_WORDS = {
-    ("popups/shortcut_editor.py", "spec.tip"),
+    ("popups/dialogs/shortcut_editor.py", "spec.tip"),
     ("window/statusbar.py", "tip"),
     ("inspector/sections/subgraph_section.py", "text"),
     ("inspector/sections/early_stopping_rows.py", "name"),

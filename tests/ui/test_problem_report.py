@@ -78,10 +78,12 @@ def test_the_graph_is_added_by_hand_alone(
 
 
 def test_a_place_that_cannot_be_written(dialog, qtbot, tmp_path: Path, monkeypatch) -> None:
-    from nodeflow.ui.popups import dialogs
+    from nodeflow.ui.popups.dialogs import confirmation_dialogs
 
     said: list[str] = []
-    monkeypatch.setattr(dialogs, "show_problem", lambda w, title, error: said.append(str(error)))
+    monkeypatch.setattr(
+        confirmation_dialogs, "show_problem", lambda w, title, error: said.append(str(error))
+    )
     monkeypatch.setattr(
         QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "gone" / "r.zip"), "")
     )

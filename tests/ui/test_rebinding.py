@@ -12,7 +12,7 @@ from nodeflow.document.edit import commands
 from nodeflow.ui.actions.key_text import is_plain
 from nodeflow.ui.actions.specs import ACTIONS
 from nodeflow.ui.canvas.view.keyboard import COMMANDS
-from nodeflow.ui.popups.shortcut_editor import ShortcutEditor
+from nodeflow.ui.popups.dialogs.shortcut_editor import ShortcutEditor
 
 # what the offscreen platform says of popups
 pytestmark = pytest.mark.qt_log_ignore("This plugin does not support", extend=True)

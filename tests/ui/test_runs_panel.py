@@ -21,7 +21,7 @@ from nodeflow.run_store.store import FINAL, Batch, RunStore
 from nodeflow.train.events import Epoch, RunKept
 from nodeflow.train.saving.weights import save_weights
 from nodeflow.ui.panels.plots.curve import LOSS
-from nodeflow.ui.popups import dialogs
+from nodeflow.ui.popups.dialogs import confirmation_dialogs
 
 SPIRALS = example("spirals")
 TEXT = SPIRALS.read_text("utf-8")
@@ -391,7 +391,9 @@ def test_deleting_asks_first_and_spares_what_trains(panel, window, qtbot, store,
     asked: list[list[str]] = []
     answers = iter([False, True])
     monkeypatch.setattr(
-        dialogs, "ask_delete_runs", lambda parent, names: asked.append(names) or next(answers)
+        confirmation_dialogs,
+        "ask_delete_runs",
+        lambda parent, names: asked.append(names) or next(answers),
     )
     choose(panel, qtbot, "third")
     assert not panel.actions_["delete"].isEnabled()
@@ -418,7 +420,7 @@ def test_neither_enter_nor_escape_deletes_runs(qtbot, key):
         qtbot.keyClick(box, key)
 
     QTimer.singleShot(0, press)
-    assert not dialogs.ask_delete_runs(parent, ["first"])
+    assert not confirmation_dialogs.ask_delete_runs(parent, ["first"])
     assert asked == ["Delete “first”?"]
 
 
@@ -520,7 +522,7 @@ def test_the_slider_of_the_plots_smooths_drawn_runs_too(panel, window, qtbot):
 
 @pytest.mark.thorough
 def test_a_damaged_run_is_shown_as_damaged_and_can_be_deleted(panel, store, qtbot, monkeypatch):
-    monkeypatch.setattr(dialogs, "ask_delete_runs", lambda parent, names: True)
+    monkeypatch.setattr(confirmation_dialogs, "ask_delete_runs", lambda parent, names: True)
     with store.database.writing():
         store.database.run("UPDATE runs SET facts = '{', tags = 'x' WHERE id = 'raaaaaaab'")
     titles, row = panel.model.columns, names(panel).index("second <b>")

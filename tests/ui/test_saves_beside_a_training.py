@@ -21,7 +21,7 @@ from nodeflow.host import protocol as p
 from nodeflow.train.events import Done, Edited, Epoch, Steps
 from nodeflow.train.saving.weights import load_weights
 from nodeflow.ui.controllers.files.shared_file import SharedFile
-from nodeflow.ui.popups import dialogs
+from nodeflow.ui.popups.dialogs import confirmation_dialogs
 from tests.host.desk import Desk as EngineDesk
 from tests.host.desk import reference, same, write_rows
 from tests.host.documents import fitted_layer
@@ -66,8 +66,10 @@ class Desk:
         window.link.edits.connect(
             lambda state: self.alarms.append(state.problem) if state.state == "invalid" else None
         )
-        monkeypatch.setattr(dialogs, "ask_unsaved", lambda *_: dialogs.DISCARD)
-        monkeypatch.setattr(dialogs, "ask_open_elsewhere", lambda *_: True)
+        monkeypatch.setattr(
+            confirmation_dialogs, "ask_unsaved", lambda *_: confirmation_dialogs.DISCARD
+        )
+        monkeypatch.setattr(confirmation_dialogs, "ask_open_elsewhere", lambda *_: True)
         monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(self.target), ""))
         self.target = Path()
         self.save = lambda: None

@@ -95,7 +95,7 @@ def test_the_notice_of_sample_data_leaves_the_download_to_its_button(window, qtb
 def test_a_data_file_opened_as_a_graph_says_what_it_is(window, tmp_path, monkeypatch):
     shown = []
     monkeypatch.setattr(
-        "nodeflow.ui.popups.dialogs.QMessageBox.exec",
+        "nodeflow.ui.popups.dialogs.confirmation_dialogs.QMessageBox.exec",
         lambda box: shown.append(f"{box.text()} {box.informativeText()}"),
     )
     path = tmp_path / "houses.csv"

@@ -24,13 +24,13 @@ from nodeflow.sweeps.sweep import Sweep
 from nodeflow.sweeps.trials import Trial
 from nodeflow.ui.inspector.editors.attribute_row import VARY
 from nodeflow.ui.panels.trainings.trial_table import PROBLEM, RESULT
-from nodeflow.ui.popups import dialogs
-from nodeflow.ui.popups.vary_dialog import LIST, LOG, RANGE, VaryDialog
+from nodeflow.ui.popups.dialogs import confirmation_dialogs
+from nodeflow.ui.popups.dialogs.vary_dialog import LIST, LOG, RANGE, VaryDialog
 
 RATE = "train.learning_rate"
 LEFT = Qt.MouseButton.LeftButton
 LONG = 120_000
-ASK_END_SWEEP = dialogs.ask_end_sweep
+ASK_END_SWEEP = confirmation_dialogs.ask_end_sweep
 
 
 # what the offscreen platform says of popups
@@ -387,7 +387,7 @@ def answered(monkeypatch: pytest.MonkeyPatch, *answers: str) -> list[str]:
         return run(box)
 
     monkeypatch.setattr(QMessageBox, "exec", shown)
-    monkeypatch.setattr(dialogs, "ask_end_sweep", ASK_END_SWEEP)
+    monkeypatch.setattr(confirmation_dialogs, "ask_end_sweep", ASK_END_SWEEP)
     return asked
 
 

@@ -20,7 +20,7 @@ from nodeflow.train.saving.weights import load_saved
 from nodeflow.train.training_state import load_state
 from nodeflow.ui.controllers.training import unfinished_training
 from nodeflow.ui.controllers.training.resume_offer import offer_resume
-from nodeflow.ui.popups import dialogs
+from nodeflow.ui.popups.dialogs import confirmation_dialogs
 
 PATIENCE = 60000
 
@@ -193,7 +193,9 @@ def crashed(qtbot, live_window):
 
 def answer(monkeypatch: pytest.MonkeyPatch, said: str) -> list[tuple]:
     asked: list[tuple] = []
-    monkeypatch.setattr(dialogs, "ask_resume", lambda *about: asked.append(about[1:]) or said)
+    monkeypatch.setattr(
+        confirmation_dialogs, "ask_resume", lambda *about: asked.append(about[1:]) or said
+    )
     return asked
 
 
@@ -202,7 +204,7 @@ def offer(window) -> None:
 
 
 def test_the_next_window_offers_to_go_on(qtbot, crashed, live_window, monkeypatch) -> None:
-    asked = answer(monkeypatch, dialogs.YES)
+    asked = answer(monkeypatch, confirmation_dialogs.YES)
     window = live_window()
     event = resumed(qtbot, window, lambda: offer(window))
     assert asked[0][1] == event.step == len(crashed)
@@ -219,10 +221,10 @@ def test_the_next_window_offers_to_go_on(qtbot, crashed, live_window, monkeypatc
 @pytest.mark.thorough
 def test_what_is_discarded_is_gone_and_what_waits_stays(crashed, live_window, monkeypatch) -> None:
     window = live_window()
-    answer(monkeypatch, dialogs.CANCEL)
+    answer(monkeypatch, confirmation_dialogs.CANCEL)
     offer(window)
     assert len(unfinished()) == 1 and not window.workspace.root.nodes
-    answer(monkeypatch, dialogs.DISCARD)
+    answer(monkeypatch, confirmation_dialogs.DISCARD)
     offer(window)
     assert folders() == []
 
@@ -234,7 +236,7 @@ def test_the_document_that_was_recovered_is_kept(qtbot, crashed, live_window, mo
     (found,) = unfinished()
     assert window.files.open_recovered(found.document(), found.title)
     root = window.workspace.root
-    answer(monkeypatch, dialogs.YES)
+    answer(monkeypatch, confirmation_dialogs.YES)
     resumed(qtbot, window, lambda: offer(window))
     assert window.workspace.root is root
     stop(qtbot, window)

@@ -19,8 +19,9 @@ from nodeflow.document.model.document import Document
 from nodeflow.host import protocol as p
 from nodeflow.ui.controllers.files import reading, shared_file
 from nodeflow.ui.core.concurrency import gui_gc
-from nodeflow.ui.popups import dialogs, waiting
-from nodeflow.ui.popups.waiting import GivenUp, Waiting
+from nodeflow.ui.popups import waiting_window
+from nodeflow.ui.popups.dialogs import confirmation_dialogs
+from nodeflow.ui.popups.waiting_window import GivenUp, Waiting
 
 # what the offscreen platform says of popups
 pytestmark = pytest.mark.qt_log_ignore("This plugin does not support", extend=True)
@@ -30,8 +31,8 @@ PATIENCE_S = 15.0
 
 @pytest.fixture(autouse=True)
 def no_grace(monkeypatch):
-    monkeypatch.setattr(waiting, "GRACE_S", 0.0)
-    monkeypatch.setattr(waiting, "MOMENT_MS", 20)
+    monkeypatch.setattr(waiting_window, "GRACE_S", 0.0)
+    monkeypatch.setattr(waiting_window, "MOMENT_MS", 20)
 
 
 @pytest.fixture
@@ -191,7 +192,11 @@ def test_an_edit_that_something_else_made_meanwhile_is_not_lost(window, path, sl
         disk.let_go()
 
     asked = []
-    monkeypatch.setattr(dialogs, "ask_unsaved", lambda *_: asked.append(1) or dialogs.CANCEL)
+    monkeypatch.setattr(
+        confirmation_dialogs,
+        "ask_unsaved",
+        lambda *_: asked.append(1) or confirmation_dialogs.CANCEL,
+    )
     heart = Heart(edit)
     assert not window.files.load(path)
     assert heart.count >= BEATS
@@ -214,7 +219,7 @@ def test_a_window_closes_while_a_file_is_opened(window, path, slow):
 @pytest.mark.thorough
 def test_an_error_of_the_thread_is_shown(window, path, monkeypatch):
     seen = []
-    monkeypatch.setattr(dialogs, "show_problem", lambda *args: seen.append(args[1:]))
+    monkeypatch.setattr(confirmation_dialogs, "show_problem", lambda *args: seen.append(args[1:]))
     path.write_text("{")
     assert not window.files.load(path)
     assert "cannot be opened" in seen[0][0] and "ends too early" in str(seen[0][1])

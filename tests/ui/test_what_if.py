@@ -20,7 +20,7 @@ from nodeflow.host.training import training_requests
 from nodeflow.train import events
 from nodeflow.ui.canvas.scene.override_badge import badge_rect
 from nodeflow.ui.controllers.files import file_controller
-from nodeflow.ui.popups.export_dialog import FORMATS, ExportDialog
+from nodeflow.ui.popups.dialogs.export_dialog import FORMATS, ExportDialog
 
 LEFT = Qt.MouseButton.LeftButton
 X = np.arange(6.0, dtype=np.float32).reshape(3, 2)

@@ -16,7 +16,7 @@ from nodeflow.host import protocol as p
 from nodeflow.resources import example
 from nodeflow.train.saving.weights import Match
 from nodeflow.ui.core.error_handler import ErrorHandler
-from nodeflow.ui.popups import dialogs, recovery_dialog
+from nodeflow.ui.popups.dialogs import confirmation_dialogs, recovery_dialog
 
 
 def build_expression(document: Document) -> dict[str, str]:
@@ -211,7 +211,9 @@ def test_save_as_and_open_again(window, tmp_path, monkeypatch, qtbot):
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("answer, left", [(dialogs.CANCEL, False), (dialogs.DISCARD, True)])
+@pytest.mark.parametrize(
+    "answer, left", [(confirmation_dialogs.CANCEL, False), (confirmation_dialogs.DISCARD, True)]
+)
 def test_unsaved_changes_are_asked_about(window, monkeypatch, answer, left):
     build_expression(window.workspace.document)
     asked = []
@@ -220,7 +222,7 @@ def test_unsaved_changes_are_asked_about(window, monkeypatch, answer, left):
         asked.append(name)
         return answer
 
-    monkeypatch.setattr(dialogs, "ask_unsaved", ask)
+    monkeypatch.setattr(confirmation_dialogs, "ask_unsaved", ask)
     window.actions_.trigger("new")
     assert asked == ["Untitled"]
     assert (not window.workspace.document.nodes) == left
@@ -476,7 +478,9 @@ def test_recovery_brings_back_unsaved_work(window, tmp_path, monkeypatch, qtbot)
     build_expression(lost)
     assert journal.path is not None
     journal._file.close()  # the process died: the lock is gone
-    monkeypatch.setattr(recovery_dialog, "ask_recover", lambda _, found: (dialogs.SAVE, found))
+    monkeypatch.setattr(
+        recovery_dialog, "ask_recover", lambda _, found: (confirmation_dialogs.SAVE, found)
+    )
     window.files.recovery.offer()
     assert len(window.workspace.document.nodes) == 6
     assert window.workspace.document.is_modified
@@ -557,7 +561,9 @@ def test_panels_at_the_bottom_come_and_go_together(window, qtbot):
 def test_dialogs_open_and_close(window, qtbot):
     for action, name in (("shortcuts", "shortcuts"), ("about", "about")):
         window.actions_.trigger(action)
-        dialog = next(d for d in window.findChildren(dialogs.QDialog) if d.objectName() == name)
+        dialog = next(
+            d for d in window.findChildren(confirmation_dialogs.QDialog) if d.objectName() == name
+        )
         assert dialog.isVisible()
         dialog.close()
 

@@ -20,8 +20,8 @@ from nodeflow.ui.core.error_handler import log_file
 from nodeflow.ui.core.state.user_settings import Settings, settings_file
 from nodeflow.ui.core.state.workspace import Workspace
 from nodeflow.ui.core.user_messages import Messages
-from nodeflow.ui.popups import dialogs
-from nodeflow.ui.popups.report_dialog import ReportDialog
+from nodeflow.ui.popups.dialogs import confirmation_dialogs
+from nodeflow.ui.popups.dialogs.report_dialog import ReportDialog
 
 FILE_NAME = "nodeflow-report.zip"
 
@@ -93,7 +93,7 @@ class ProblemReport(QObject):
         self._messages.show(f"The report is in {path}. Nothing was sent; attach it yourself.")
 
     def _on_not_written(self, error: NodeflowError) -> None:
-        dialogs.show_problem(self._window, "The report was not saved", error)
+        confirmation_dialogs.show_problem(self._window, "The report was not saved", error)
 
     def _on_finished(self, _: int) -> None:
         self.dialog = None

@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QStackedWidget
 from nodeflow.ui.inspector import Inspector
 from nodeflow.ui.inspector.more import More
 from nodeflow.ui.panels.panel import LatePanel, PanelContext, PanelSpec, Place
-from nodeflow.ui.popups.vary_dialog import VaryDialog
+from nodeflow.ui.popups.dialogs.vary_dialog import VaryDialog
 
 VALUES = ("value", "sample")
 """Attributes that hold the value a node shows."""

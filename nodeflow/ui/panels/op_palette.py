@@ -51,7 +51,7 @@ from nodeflow.ui.core.theming.theme import SPACE, TYPE, Theme, draw_icon, font, 
 from nodeflow.ui.core.theming.theme_manager import ThemeManager
 from nodeflow.ui.core.widgets.common_widgets import label
 from nodeflow.ui.panels.panel import LatePanel, PanelContext, PanelSpec, Place
-from nodeflow.ui.popups.op_query import by_category, habits, ranked
+from nodeflow.ui.popups.search.op_query import by_category, habits, ranked
 
 OP_ROLE = Qt.ItemDataRole.UserRole + 1
 CATEGORY_ROLE = Qt.ItemDataRole.UserRole + 2

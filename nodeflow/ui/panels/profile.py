@@ -42,7 +42,7 @@ from nodeflow.ui.core.widgets.anchored_tips import CutTextDelegate
 from nodeflow.ui.core.widgets.common_widgets import ElidedLabel, button, column, label, row, switch
 from nodeflow.ui.core.widgets.plain_tips import plain_tip
 from nodeflow.ui.panels.panel import LatePanel, PanelContext, PanelSpec, Place
-from nodeflow.ui.popups import dialogs
+from nodeflow.ui.popups.dialogs import confirmation_dialogs
 
 COLUMNS = ("Ops", "Kernel", "Time, µs", "Share", "Tasks", "Threads", "Memory", "GB/s")
 WIDTHS = (160, 96, 84, 112, 56, 70, 84, 58)
@@ -203,7 +203,7 @@ class ProfilePanel(QWidget):
             with writing(Path(chosen)):
                 write_atomically(Path(chosen), json.dumps(self.result.trace).encode())
         except FileProblem as problem:
-            dialogs.show_problem(self, "The trace was not saved", problem)
+            confirmation_dialogs.show_problem(self, "The trace was not saved", problem)
 
 
 class _Bar(QStyledItemDelegate):

@@ -59,8 +59,8 @@ from nodeflow.ui.panels.trainings.run_table import (
     swatch,
 )
 from nodeflow.ui.panels.trainings.scrubber import Scrubber
-from nodeflow.ui.popups import dialogs
-from nodeflow.ui.popups.differences_dialog import ShowOnCanvas
+from nodeflow.ui.popups.dialogs import confirmation_dialogs
+from nodeflow.ui.popups.dialogs.differences_dialog import ShowOnCanvas
 
 LOOK_MS = 1500
 """Milliseconds between checks, while the panel is visible, whether another process trains."""
@@ -398,7 +398,9 @@ class RunsPanel(QWidget):
             FILES: "The runs were not written",
             IMPORT: "The runs cannot be read",
         }
-        dialogs.show_problem(self, titles.get(key[0], "The runs cannot be used"), error)
+        confirmation_dialogs.show_problem(
+            self, titles.get(key[0], "The runs cannot be used"), error
+        )
 
     @Slot(str)
     def _on_noticed(self, notice: str) -> None:
@@ -532,7 +534,7 @@ class RunsPanel(QWidget):
     def _delete(self) -> None:
         chosen = self.selected()
         ids = [run.id for run in chosen]
-        if chosen and dialogs.ask_delete_runs(self, [run.name for run in chosen]):
+        if chosen and confirmation_dialogs.ask_delete_runs(self, [run.name for run in chosen]):
             for id in ids:
                 self._overlays.draw(id, False)
             self._library.change((DELETE, *ids), lambda store: store.delete(ids), gone=ids)

@@ -60,9 +60,9 @@ from nodeflow.ui.panels.trainings.trial_table import (
     TrialModel,
 )
 from nodeflow.ui.panels.trainings.varied_attributes import SweepSettings
-from nodeflow.ui.popups.quick_pick import QuickPick
-from nodeflow.ui.popups.vary_dialog import VaryDialog
-from nodeflow.ui.popups.vary_pick import VaryPick
+from nodeflow.ui.popups.dialogs.vary_dialog import VaryDialog
+from nodeflow.ui.popups.search.quick_pick import QuickPick
+from nodeflow.ui.popups.search.vary_pick import VaryPick
 
 LOOK_MS = 1500
 """Milliseconds between updates of the curves of running trials."""

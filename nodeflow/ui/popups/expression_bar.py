@@ -35,8 +35,8 @@ from nodeflow.ui.core.state.workspace import Workspace
 from nodeflow.ui.core.theming import theme as themes
 from nodeflow.ui.core.theming.theme import SPACE, Theme, icon
 from nodeflow.ui.core.user_messages import in_window, listed
-from nodeflow.ui.popups.fuzzy_match import score
-from nodeflow.ui.popups.op_relevance import relevance
+from nodeflow.ui.popups.search.fuzzy_match import score
+from nodeflow.ui.popups.search.op_relevance import relevance
 
 WIDTH = 760
 CHECK_MS = 80

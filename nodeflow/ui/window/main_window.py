@@ -103,9 +103,9 @@ from nodeflow.ui.panels.panel import (
 )
 from nodeflow.ui.panels.plots.shared_plots import SharedPlots
 from nodeflow.ui.panels.sketch_pad import SketchPad
-from nodeflow.ui.popups import dialogs
-from nodeflow.ui.popups.add_node import AddNodePopup
-from nodeflow.ui.popups.quick_pick import QuickPick
+from nodeflow.ui.popups.dialogs import confirmation_dialogs
+from nodeflow.ui.popups.search.add_node import AddNodePopup
+from nodeflow.ui.popups.search.quick_pick import QuickPick
 from nodeflow.ui.popups.tours import TOURS
 from nodeflow.ui.popups.tutorial import Tutorial
 from nodeflow.ui.window.bars import Bars
@@ -154,7 +154,7 @@ class MainWindow(QMainWindow):
         self.setMinimumSize(SMALLEST.boundedTo(room_on(self.screen())))
         self.setAcceptDrops(True)
         self._was_painted = False
-        self._error_dialog: dialogs.ErrorDialog | None = None
+        self._error_dialog: confirmation_dialogs.ErrorDialog | None = None
         self.settings = settings or Settings()
         self.themes = ThemeManager(chosen_theme(self.settings), self)
         self.messages = Messages(self)
@@ -231,7 +231,7 @@ class MainWindow(QMainWindow):
                 "welcome": Binding(self._toggle_welcome),
                 "quit": Binding(self.close),
                 **{tour: Binding(partial(self.begin_tour, tour)) for tour in TOURS},
-                "about": Binding(lambda: dialogs.AboutDialog(self).open()),
+                "about": Binding(lambda: confirmation_dialogs.AboutDialog(self).open()),
             }
         )
 
@@ -576,7 +576,7 @@ class MainWindow(QMainWindow):
     def _on_error(self, error: BaseException, details: str) -> None:
         """Report an unexpected failure. Failures that occur together share one dialog."""
         if self._error_dialog is None:
-            self._error_dialog = dialogs.ErrorDialog(self, str(log_file()))
+            self._error_dialog = confirmation_dialogs.ErrorDialog(self, str(log_file()))
         self._error_dialog.add(error, details)
 
     # ---- events -----------------------------------------------------------------------------

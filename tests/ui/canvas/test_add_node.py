@@ -11,10 +11,10 @@ from PySide6.QtTest import QTest
 from nodeflow.document.analysis.declarations import declarations
 from nodeflow.document.edit import commands
 from nodeflow.ui.core.state.user_settings import Settings
-from nodeflow.ui.popups.add_node import AddNodePopup
-from nodeflow.ui.popups.fuzzy_match import score
-from nodeflow.ui.popups.op_query import OpQuery, ranked
-from nodeflow.ui.popups.quick_pick import ROWS_SHOWN
+from nodeflow.ui.popups.search.add_node import AddNodePopup
+from nodeflow.ui.popups.search.fuzzy_match import score
+from nodeflow.ui.popups.search.op_query import OpQuery, ranked
+from nodeflow.ui.popups.search.quick_pick import ROWS_SHOWN
 
 Key = Qt.Key
 

@@ -13,7 +13,7 @@ from nodeflow.document.to_graph.build import build
 from nodeflow.drawing.cards import value_preview
 from nodeflow.engine.session import Session
 from nodeflow.host.evaluation.previews import make_preview
-from nodeflow.ui.popups.add_node import AddNodePopup
+from nodeflow.ui.popups.search.add_node import AddNodePopup
 
 Key = Qt.Key
 

@@ -12,7 +12,7 @@ from nodeflow.ui.canvas.gestures.cut_wires import CutWires
 from nodeflow.ui.canvas.gestures.shake_detector import ShakeDetector
 from nodeflow.ui.canvas.view.conversion_chip import ConversionChip
 from nodeflow.ui.canvas.view.graph_edits import ReplaceContext
-from nodeflow.ui.popups.add_node import AddNodePopup
+from nodeflow.ui.popups.search.add_node import AddNodePopup
 
 RIGHT, CTRL = Qt.MouseButton.RightButton, Qt.KeyboardModifier.ControlModifier
 Key = Qt.Key

@@ -32,7 +32,7 @@ from nodeflow.ui.core.theming.theme_manager import ThemeManager
 from nodeflow.ui.core.user_messages import Messages, in_window, sentence
 from nodeflow.ui.core.widgets.plain_tips import plain_tip
 from nodeflow.ui.pages.page_stack import PageStack
-from nodeflow.ui.popups.quick_pick import QuickPick, Row
+from nodeflow.ui.popups.search.quick_pick import QuickPick, Row
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from nodeflow.ui.actions.binding import Binding
 from nodeflow.ui.actions.keymap import Keymap
 from nodeflow.ui.canvas import CanvasView
 from nodeflow.ui.core.state.user_settings import Settings
-from nodeflow.ui.popups.dialogs import ShortcutsDialog
-from nodeflow.ui.popups.shortcut_editor import ShortcutEditor
+from nodeflow.ui.popups.dialogs.confirmation_dialogs import ShortcutsDialog
+from nodeflow.ui.popups.dialogs.shortcut_editor import ShortcutEditor
 
 
 class KeyActions(QObject):

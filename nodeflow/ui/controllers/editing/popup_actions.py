@@ -14,11 +14,11 @@ from nodeflow.ui.core.state.user_settings import Settings
 from nodeflow.ui.core.state.workspace import Workspace
 from nodeflow.ui.core.theming.theme_manager import ThemeManager
 from nodeflow.ui.pages.page_stack import PageStack
-from nodeflow.ui.popups.command_palette import CommandPalette
 from nodeflow.ui.popups.expression_bar import ExpressionBar
-from nodeflow.ui.popups.find_in_graph import FindInGraph
-from nodeflow.ui.popups.keyboard_wiring import KeyboardWiring
-from nodeflow.ui.popups.quick_pick import QuickPick
+from nodeflow.ui.popups.search.command_palette import CommandPalette
+from nodeflow.ui.popups.search.find_in_graph import FindInGraph
+from nodeflow.ui.popups.search.keyboard_wiring import KeyboardWiring
+from nodeflow.ui.popups.search.quick_pick import QuickPick
 
 EMPTY = Blocked("The graph is empty.", "search")
 

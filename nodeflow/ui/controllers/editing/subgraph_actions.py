@@ -25,9 +25,9 @@ from nodeflow.ui.controllers.editing.placement import add_in_middle
 from nodeflow.ui.core.state.workspace import Workspace
 from nodeflow.ui.core.user_messages import Messages
 from nodeflow.ui.pages.page_stack import PageStack
-from nodeflow.ui.popups.fuzzy_match import score
-from nodeflow.ui.popups.op_query import ranked
-from nodeflow.ui.popups.quick_pick import QuickPick, Row
+from nodeflow.ui.popups.search.fuzzy_match import score
+from nodeflow.ui.popups.search.op_query import ranked
+from nodeflow.ui.popups.search.quick_pick import QuickPick, Row
 
 NOT_INSIDE = Blocked("This is the file's own graph, not a subgraph.")
 NO_INSTANCE = Blocked("Select a subgraph.")

@@ -10,7 +10,7 @@ from nodeflow.ui.actions.action_set import ActionSet
 from nodeflow.ui.actions.binding import Binding
 from nodeflow.ui.core.engine_link.engine_link import EngineLink
 from nodeflow.ui.core.state.user_settings import MOST_THREADS, Settings
-from nodeflow.ui.popups.number_dialog import NumberDialog
+from nodeflow.ui.popups.dialogs.number_dialog import NumberDialog
 
 TEXT = (
     "The number of threads that compute. Results have the same bits with any number; fewer "

@@ -18,7 +18,7 @@ from nodeflow.ui.core.concurrency.background_jobs import Background
 from nodeflow.ui.core.state.user_settings import Settings
 from nodeflow.ui.core.state.workspace import Workspace
 from nodeflow.ui.core.user_messages import Messages
-from nodeflow.ui.popups import dialogs
+from nodeflow.ui.popups.dialogs import confirmation_dialogs
 
 
 class CodeExport(QObject):
@@ -55,7 +55,7 @@ class CodeExport(QObject):
     def show(self) -> None:
         """Show the code of the graph in its current state."""
         from nodeflow.exchange.code_targets import code_of, export_code, module_name
-        from nodeflow.ui.popups.code_dialog import CodeDialog
+        from nodeflow.ui.popups.dialogs.code_dialog import CodeDialog
 
         document = _snapshot(self._workspace.root)
         name = module_name(self._title())
@@ -76,7 +76,7 @@ class CodeExport(QObject):
 
     @Slot(object)
     def _on_failed(self, error: NodeflowError) -> None:
-        dialogs.show_problem(self._window, "The code was not written", error)
+        confirmation_dialogs.show_problem(self._window, "The code was not written", error)
 
 
 def _snapshot(document: Document) -> Document:

@@ -21,7 +21,7 @@ from nodeflow.ui.core.state.workspace import Workspace
 from nodeflow.ui.core.user_messages import Messages
 from nodeflow.ui.pages.comparison_page import Sides
 from nodeflow.ui.pages.page_stack import PageStack
-from nodeflow.ui.popups import dialogs
+from nodeflow.ui.popups.dialogs import confirmation_dialogs
 
 PICTURE_FILTER = "Pictures (*.png *.svg *.pdf)"
 FILTER = "Graphs (*.flow);;Pictures with a graph (*.png *.svg);;All files (*)"
@@ -146,7 +146,7 @@ class CompareActions(QObject):
                 document, path, scale=2.0, theme=theme, analysis=page.inside.analysis, marks=marks
             )
         except NodeflowError as error:
-            dialogs.show_problem(self._window, "The picture was not written", error)
+            confirmation_dialogs.show_problem(self._window, "The picture was not written", error)
         else:
             self._messages.show_status(f"Wrote {path.name}")
 
@@ -156,7 +156,7 @@ class CompareActions(QObject):
 
     @Slot(object)
     def _on_failed(self, error: NodeflowError) -> None:
-        dialogs.show_problem(self._window, f"{self._name} cannot be compared", error)
+        confirmation_dialogs.show_problem(self._window, f"{self._name} cannot be compared", error)
 
 
 def _read(path: Path) -> Document:

@@ -19,8 +19,8 @@ from nodeflow.number_text import counted
 from nodeflow.ui.controllers.files.shared_file import SharedFile
 from nodeflow.ui.core.state.workspace import Workspace
 from nodeflow.ui.core.user_messages import Messages, sentence
-from nodeflow.ui.popups import dialogs, recovery_dialog
-from nodeflow.ui.popups.waiting import GivenUp, Waiting
+from nodeflow.ui.popups.dialogs import confirmation_dialogs, recovery_dialog
+from nodeflow.ui.popups.waiting_window import GivenUp, Waiting
 
 log = logging.getLogger("nodeflow")
 
@@ -107,10 +107,10 @@ class CrashRecovery(QObject):
         while found := journal.pending():
             has_asked = True
             answer, chosen = recovery_dialog.ask_recover(self._window, found)
-            if answer == dialogs.SAVE:
+            if answer == confirmation_dialogs.SAVE:
                 self.recover(chosen[0])
                 break
-            if answer != dialogs.DISCARD:
+            if answer != confirmation_dialogs.DISCARD:
                 break
             for item in chosen:
                 item.discard_unless_held()
@@ -129,7 +129,7 @@ class CrashRecovery(QObject):
             return held.close()
         except NodeflowError as error:
             held.close()
-            dialogs.show_problem(self._window, "This work cannot be recovered", error)
+            confirmation_dialogs.show_problem(self._window, "This work cannot be recovered", error)
             return
         known = _known_then(item, found)
         self.recovered.emit(found.document, known, item.weights)

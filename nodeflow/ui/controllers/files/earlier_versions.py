@@ -17,9 +17,9 @@ from nodeflow.ui.core.state.user_settings import Settings
 from nodeflow.ui.core.state.workspace import Workspace
 from nodeflow.ui.core.theming.theme_manager import ThemeManager
 from nodeflow.ui.core.widgets.time_and_size_text import moment
-from nodeflow.ui.popups import dialogs, versions_dialog
-from nodeflow.ui.popups.differences_dialog import DifferencesDialog, ShowOnCanvas
-from nodeflow.ui.popups.versions_dialog import VersionsDialog
+from nodeflow.ui.popups.dialogs import confirmation_dialogs, versions_dialog
+from nodeflow.ui.popups.dialogs.differences_dialog import DifferencesDialog, ShowOnCanvas
+from nodeflow.ui.popups.dialogs.versions_dialog import VersionsDialog
 
 
 class EarlierVersions(QObject):
@@ -97,7 +97,7 @@ class EarlierVersions(QObject):
         try:
             document = version.document()
         except NodeflowError as error:
-            dialogs.show_problem(self._window, "This version cannot be opened", error)
+            confirmation_dialogs.show_problem(self._window, "This version cannot be opened", error)
             return None
         document.use_file_of(self._workspace.root)  # so that it finds its data
         return document
@@ -118,7 +118,9 @@ class EarlierVersions(QObject):
         try:
             theirs = flow.load(path)
         except NodeflowError as error:
-            dialogs.show_problem(self._window, f"{path.name} cannot be compared", error)
+            confirmation_dialogs.show_problem(
+                self._window, f"{path.name} cannot be compared", error
+            )
             return False
         return self.compare(theirs, "on disk")
 

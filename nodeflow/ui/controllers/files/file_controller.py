@@ -48,9 +48,9 @@ from nodeflow.ui.core.theming.theme_manager import ThemeManager
 from nodeflow.ui.core.user_messages import Messages
 from nodeflow.ui.core.widgets.escaped_text import on_button
 from nodeflow.ui.core.widgets.plain_tips import plain_tip
-from nodeflow.ui.popups import dialogs
-from nodeflow.ui.popups.export_dialog import ExportDialog
-from nodeflow.ui.popups.waiting import GivenUp, Waiting
+from nodeflow.ui.popups.dialogs import confirmation_dialogs
+from nodeflow.ui.popups.dialogs.export_dialog import ExportDialog
+from nodeflow.ui.popups.waiting_window import GivenUp, Waiting
 
 log = logging.getLogger("nodeflow")
 
@@ -147,7 +147,7 @@ class FileController(QObject):
         path = path if path.suffix else path.with_suffix(".flow")
         over = path != document.path and self.shared.is_elsewhere(path)
         # the file dialog asked about replacing it, but not whether another window has it open
-        if over and not dialogs.ask_open_elsewhere(self._window, path.name):
+        if over and not confirmation_dialogs.ask_open_elsewhere(self._window, path.name):
             return False
         return self._save(path, over)
 
@@ -162,7 +162,7 @@ class FileController(QObject):
         """Reload the file from disk, or handle two versions as the user decides."""
         document = self._workspace.root
         assert document.path is not None
-        answer = dialogs.RELOAD
+        answer = confirmation_dialogs.RELOAD
         try:
             is_changed = document.is_modified and self.shared.is_changed()
         except GivenUp:
@@ -170,7 +170,9 @@ class FileController(QObject):
         if is_changed:
             answer = self._ask_changed(document.path, saving=False)
         elif document.is_modified:
-            answer = dialogs.ask_revert(self._window, document.path.name, *self._learned)
+            answer = confirmation_dialogs.ask_revert(
+                self._window, document.path.name, *self._learned
+            )
         elif not self.weights.may_leave():
             return
         self._settle_versions(answer)
@@ -183,22 +185,24 @@ class FileController(QObject):
     def _ask_changed(self, path: Path, saving: bool) -> str:
         """Ask which version to keep; the user may look at the differences first."""
         while True:
-            answer = dialogs.ask_changed(self._window, path.name, saving, *self._learned)
-            if answer != dialogs.COMPARE:
+            answer = confirmation_dialogs.ask_changed(
+                self._window, path.name, saving, *self._learned
+            )
+            if answer != confirmation_dialogs.COMPARE:
                 return answer
             if self.versions.compare_with_disk():
-                return dialogs.CANCEL
+                return confirmation_dialogs.CANCEL
 
     def _settle_versions(self, answer: str) -> bool:
         """Handle two versions as the user decided; return True if this window's was saved."""
         document = self._workspace.root
         path = document.path
         assert path is not None
-        if answer == dialogs.COPY:
+        if answer == confirmation_dialogs.COPY:
             return self.save_as()
-        if answer == dialogs.OVERWRITE:
+        if answer == confirmation_dialogs.OVERWRITE:
             return self._save(path, over=True)
-        if answer == dialogs.RELOAD:
+        if answer == confirmation_dialogs.RELOAD:
             self._reload(document, path)
         return False
 
@@ -209,7 +213,7 @@ class FileController(QObject):
             try:
                 self.shared.keep_own(document)
             except NodeflowError as error:
-                dialogs.show_problem(self._window, "Your version was not kept", error)
+                confirmation_dialogs.show_problem(self._window, "Your version was not kept", error)
             self._workspace.go_to(shown)
 
     def begin_empty(self) -> None:
@@ -272,7 +276,7 @@ class FileController(QObject):
                 analysis=analysis,
             )
         except NodeflowError as error:
-            dialogs.show_problem(self._window, "The picture was not written", error)
+            confirmation_dialogs.show_problem(self._window, "The picture was not written", error)
         else:
             self._messages.show_status(f"Wrote {path.name}")
 
@@ -283,7 +287,7 @@ class FileController(QObject):
         return self.load(path, asks=True)
 
     def _offer_data(self, path: Path) -> None:
-        if dialogs.ask_use_data(self._window, path.name):
+        if confirmation_dialogs.ask_use_data(self._window, path.name):
             self.data_chosen.emit(path)
 
     def begin_with(self, document: Document, title: str) -> bool:
@@ -318,7 +322,7 @@ class FileController(QObject):
             return False
         except NodeflowError as error:
             log.warning("not opened: %s", error)
-            dialogs.show_problem(self._window, f"{path.name} cannot be opened", error)
+            confirmation_dialogs.show_problem(self._window, f"{path.name} cannot be opened", error)
             return False
         if (asks or self._workspace.state != before) and not self.may_leave():
             return False
@@ -390,16 +394,16 @@ class FileController(QObject):
             ends: sentences about other things that would end, such as a sweep.
         """
         if self.lesson.is_all:
-            return not ends or dialogs.ask_end_sweep(self._window, *ends)
+            return not ends or confirmation_dialogs.ask_end_sweep(self._window, *ends)
         if self._workspace.root.is_modified:
             also = tuple(filter(None, (self.weights.loss, *ends)))
-            answer = dialogs.ask_unsaved(self._window, self.title, *also)
-            if answer == dialogs.SAVE:
+            answer = confirmation_dialogs.ask_unsaved(self._window, self.title, *also)
+            if answer == confirmation_dialogs.SAVE:
                 return self.save() and (not self.weights.is_unsaved or self.weights.save_beside())
-            return answer == dialogs.DISCARD
+            return answer == confirmation_dialogs.DISCARD
         if self.weights.is_unsaved:
             return self.weights.may_leave(*ends)
-        return not ends or dialogs.ask_end_sweep(self._window, *ends)
+        return not ends or confirmation_dialogs.ask_end_sweep(self._window, *ends)
 
     @property
     def title(self) -> str:
@@ -476,7 +480,7 @@ class FileController(QObject):
     def _save(self, path: Path, over: bool = False) -> bool:
         document = self._workspace.root
         if why := obstacle(path):
-            return dialogs.ask_blocked_save(self._window, why) and self.save_as()
+            return confirmation_dialogs.ask_blocked_save(self._window, why) and self.save_as()
         before, state, weights = document.path, document.state, document.weights
         old = before.parent / weights if before and before != path and weights else None
         moves = before is None or before.parent != path.parent
@@ -493,7 +497,7 @@ class FileController(QObject):
             if anchored:
                 document.undo()
             if not isinstance(error, GivenUp):
-                dialogs.show_problem(self._window, "The graph was not saved", error)
+                confirmation_dialogs.show_problem(self._window, "The graph was not saved", error)
             return False
         if not saved:
             return self._settle_versions(self._ask_changed(path, saving=True))
@@ -517,7 +521,7 @@ class FileController(QObject):
             if before.is_modified:
                 self.shared.keep_own(before)
         except NodeflowError as error:
-            dialogs.show_problem(self._window, "Your version was not kept", error)
+            confirmation_dialogs.show_problem(self._window, "Your version was not kept", error)
             return
         document.path = before.path
         document.mark_modified()

@@ -28,8 +28,8 @@ from nodeflow.ui.core.engine_link.engine_link import EngineLink
 from nodeflow.ui.core.state.user_settings import Settings
 from nodeflow.ui.core.state.workspace import Workspace
 from nodeflow.ui.core.user_messages import Messages
-from nodeflow.ui.popups import dialogs
-from nodeflow.ui.popups.import_dialog import ImportDialog
+from nodeflow.ui.popups.dialogs import confirmation_dialogs
+from nodeflow.ui.popups.dialogs.import_dialog import ImportDialog
 
 
 class ModelFiles(QObject):
@@ -154,7 +154,7 @@ class ModelFiles(QObject):
     @Slot(object)
     def _on_not_worked(self, error: NodeflowError) -> None:
         self._done()
-        dialogs.show_problem(self._window, "The command failed", error)
+        confirmation_dialogs.show_problem(self._window, "The command failed", error)
 
     def _done(self) -> None:
         self._messages.show_status("")

@@ -17,7 +17,7 @@ from nodeflow.ui.canvas import CanvasView
 from nodeflow.ui.core.state.user_settings import Settings
 from nodeflow.ui.core.state.workspace import Workspace
 from nodeflow.ui.core.user_messages import Messages
-from nodeflow.ui.popups import dialogs
+from nodeflow.ui.popups.dialogs import confirmation_dialogs
 
 
 class PageExport(QObject):
@@ -78,6 +78,6 @@ class PageExport(QObject):
             with writing(path):
                 write_atomically(path, page.encode())
         except NodeflowError as error:
-            dialogs.show_problem(self._window, "The page was not written", error)
+            confirmation_dialogs.show_problem(self._window, "The page was not written", error)
         else:
             self._messages.show_status(f"Wrote {path.name}")

@@ -15,7 +15,7 @@ from nodeflow.document.model.errors import FlowRead
 from nodeflow.errors import NodeflowError
 from nodeflow.file_reading import opened
 from nodeflow.ui.controllers.files.shared_file import MANY_NODES, not_a_file
-from nodeflow.ui.popups.waiting import Progress
+from nodeflow.ui.popups.waiting_window import Progress
 
 READ, ANALYSED = 0.7, 0.95
 """Fractions of the total time after reading and after the analysis."""

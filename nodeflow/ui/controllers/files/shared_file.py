@@ -29,7 +29,7 @@ from nodeflow.file_reading import open_own
 from nodeflow.ui.core.state.user_settings import Settings
 from nodeflow.ui.core.state.workspace import Workspace
 from nodeflow.ui.core.user_messages import Messages, sentence
-from nodeflow.ui.popups.waiting import Waiting
+from nodeflow.ui.popups.waiting_window import Waiting
 
 log = logging.getLogger("nodeflow")
 

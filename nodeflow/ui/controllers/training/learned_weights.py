@@ -30,8 +30,8 @@ from nodeflow.ui.core.engine_link.engine_link import EngineLink
 from nodeflow.ui.core.state.user_settings import Settings
 from nodeflow.ui.core.state.workspace import Workspace
 from nodeflow.ui.core.user_messages import Messages, sentence
-from nodeflow.ui.popups import dialogs
-from nodeflow.ui.popups.weights_dialog import ask_assign_weights
+from nodeflow.ui.popups.dialogs import confirmation_dialogs
+from nodeflow.ui.popups.dialogs.load_weights_dialog import ask_assign_weights
 
 log = logging.getLogger("nodeflow")
 
@@ -221,9 +221,9 @@ class LearnedWeights(QObject):
         return path is not None and self._save_and_wait(path)
 
     def _ask(self, *also: str) -> bool:
-        answer = dialogs.ask_unsaved_weights(self._window, self._name(), *also)
-        if answer != dialogs.SAVE:
-            return answer == dialogs.DISCARD
+        answer = confirmation_dialogs.ask_unsaved_weights(self._window, self._name(), *also)
+        if answer != confirmation_dialogs.SAVE:
+            return answer == confirmation_dialogs.DISCARD
         path = self._ask_path()
         return path is not None and self._save_and_wait(path)
 
@@ -347,7 +347,7 @@ class LearnedWeights(QObject):
         self._messages.show_status(f"Loaded {counted(count, 'variable')} from {name}")
         is_automatic = self._checking < 0 and not message.match.is_complete
         if is_automatic:
-            text = " ".join(dialogs.unmatched(message.match))
+            text = " ".join(confirmation_dialogs.unmatched(message.match))
             self._messages.show(f"{name} fits this graph only partly. {text}", "warning")
         self._checking = -1
         log.info("loaded %d variables from %s", count, message.path)

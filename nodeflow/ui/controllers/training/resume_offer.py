@@ -12,7 +12,7 @@ from nodeflow.errors import NodeflowError
 from nodeflow.ui.controllers.files.file_controller import FileController
 from nodeflow.ui.controllers.training.run_controller import RunController
 from nodeflow.ui.core.state.workspace import Workspace
-from nodeflow.ui.popups import dialogs
+from nodeflow.ui.popups.dialogs import confirmation_dialogs
 
 
 def offer_resume(
@@ -36,10 +36,10 @@ def offer_resume(
             if flow.dumps(found[0].document()) == flow.dumps(workspace.root):
                 run.unfinished.take(found[0])
         return
-    answer = dialogs.ask_resume(window, found[0].name, found[0].step)
-    if answer == dialogs.DISCARD:
+    answer = confirmation_dialogs.ask_resume(window, found[0].name, found[0].step)
+    if answer == confirmation_dialogs.DISCARD:
         found[0].discard()
-    elif answer == dialogs.YES:
+    elif answer == confirmation_dialogs.YES:
         _resume(window, workspace, files, run, found[0])
 
 
@@ -53,7 +53,7 @@ def _resume(
     try:
         document = found.document()
     except NodeflowError as error:
-        dialogs.show_problem(window, "This training cannot be resumed", error)
+        confirmation_dialogs.show_problem(window, "This training cannot be resumed", error)
         return
     is_open = flow.dumps(document) == flow.dumps(workspace.root)
     if not is_open and not files.open_recovered(document, found.title, found.known):

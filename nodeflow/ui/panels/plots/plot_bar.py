@@ -20,7 +20,7 @@ from nodeflow.ui.panels.plots.arrangement import MOST_COLUMNS, Arrangement
 from nodeflow.ui.panels.plots.curve import AXES
 from nodeflow.ui.panels.plots.export import picture, write_csv
 from nodeflow.ui.panels.plots.plot_grid import PlotGrid
-from nodeflow.ui.popups.dialogs import show_problem
+from nodeflow.ui.popups.dialogs.confirmation_dialogs import show_problem
 
 AXIS_WORDS = {"step": "Steps", "epoch": "Epochs", "seconds": "Seconds"}
 FILTERS = {".png": "Picture (*.png)", ".svg": "Drawing (*.svg)", ".csv": "Values (*.csv)"}

@@ -9,7 +9,7 @@ from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QApplication, QFileDialog
 
 from nodeflow.resources import example
-from nodeflow.ui.popups.code_dialog import CodeDialog
+from nodeflow.ui.popups.dialogs.code_dialog import CodeDialog
 
 
 def when_open(act) -> None:

@@ -13,7 +13,7 @@ from nodeflow.resources import example
 from nodeflow.run_store.curves import Piece
 from nodeflow.run_store.records import DONE, Run
 from nodeflow.run_store.store import Batch, RunStore
-from nodeflow.ui.popups import dialogs
+from nodeflow.ui.popups.dialogs import confirmation_dialogs
 
 SPIRALS = example("spirals")
 
@@ -62,7 +62,9 @@ def test_runs_are_written_as_event_files_and_read_again(panel, qtbot, tmp_path, 
 def test_a_folder_without_event_files_is_said(panel, qtbot, tmp_path, monkeypatch):
     said: list[str] = []
     monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(tmp_path / "runs"))
-    monkeypatch.setattr(dialogs, "show_problem", lambda _, title, error: said.append(str(error)))
+    monkeypatch.setattr(
+        confirmation_dialogs, "show_problem", lambda _, title, error: said.append(str(error))
+    )
     panel.actions_["import"].trigger()
     qtbot.waitUntil(lambda: bool(said), timeout=60_000)
     assert "has no event files" in said[0] and len(names(panel)) == 1

@@ -38,9 +38,9 @@ from nodeflow.ui.canvas import CanvasView, WireContext
 from nodeflow.ui.canvas.view.free_position import free_position
 from nodeflow.ui.canvas.view.graph_edits import InsertContext, ReplaceContext
 from nodeflow.ui.core.state.user_settings import Settings
-from nodeflow.ui.popups import op_settings
-from nodeflow.ui.popups.op_query import OpQuery, habits, ranked
-from nodeflow.ui.popups.quick_pick import QuickPick, Row
+from nodeflow.ui.popups.search import op_settings
+from nodeflow.ui.popups.search.op_query import OpQuery, habits, ranked
+from nodeflow.ui.popups.search.quick_pick import QuickPick, Row
 
 Context = WireContext | ReplaceContext | InsertContext
 """The target of a search: an open wire, a node to replace, or a wire to insert into."""

@@ -13,8 +13,8 @@ from nodeflow.document.model.records import SUBGRAPH, NodeRecord
 from nodeflow.drawing.cards import value_preview
 from nodeflow.ui.canvas import CanvasView
 from nodeflow.ui.core.state.workspace import Workspace
-from nodeflow.ui.popups.fuzzy_match import score
-from nodeflow.ui.popups.quick_pick import QuickPick, Row
+from nodeflow.ui.popups.search.fuzzy_match import score
+from nodeflow.ui.popups.search.quick_pick import QuickPick, Row
 
 MOST = 50
 MOST_LOOKED_AT = 50_000

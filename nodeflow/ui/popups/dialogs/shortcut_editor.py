@@ -30,7 +30,7 @@ from nodeflow.ui.canvas.gestures.navigation_presets import PRESETS
 from nodeflow.ui.core.theming.theme import SPACE
 from nodeflow.ui.core.widgets.anchored_tips import CutTextDelegate
 from nodeflow.ui.core.widgets.common_widgets import label, restyle
-from nodeflow.ui.popups.fuzzy_match import best_score
+from nodeflow.ui.popups.search.fuzzy_match import best_score
 
 ID_ROLE = Qt.ItemDataRole.UserRole
 WALKING = ("Tab", "Return", "Esc")

@@ -15,7 +15,7 @@ from nodeflow.document.model.document import Document
 from nodeflow.graph.declaration import NodeDeclaration
 from nodeflow.graph.types import DTYPES
 from nodeflow.ui.core.state.user_settings import Settings
-from nodeflow.ui.popups.op_relevance import relevance
+from nodeflow.ui.popups.search.op_relevance import relevance
 
 ORDER = (
     *("Subgraph", "Library", "Inputs", "Data", "Layers", "Math", "Matrix", "Neural network"),

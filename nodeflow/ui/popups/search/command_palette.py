@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from PySide6.QtCore import QTimer
 
 from nodeflow.ui.actions.action_set import ActionSet
-from nodeflow.ui.popups.fuzzy_match import best_score
-from nodeflow.ui.popups.quick_pick import QuickPick, Row
+from nodeflow.ui.popups.search.fuzzy_match import best_score
+from nodeflow.ui.popups.search.quick_pick import QuickPick, Row
 
 MINE = "command_palette"
 WHOLE = 0.6

@@ -11,7 +11,7 @@ from functools import cache
 
 from nodeflow.foreign_names.others import OTHERS
 from nodeflow.graph.declaration import NodeDeclaration
-from nodeflow.ui.popups.fuzzy_match import best_score, score
+from nodeflow.ui.popups.search.fuzzy_match import best_score, score
 
 RARER = 0.85
 """Factor for the score of an op that is not in everyday use."""

@@ -24,7 +24,7 @@ from nodeflow.ui.core.widgets.anchored_tips import CutTextDelegate
 from nodeflow.ui.core.widgets.common_widgets import column, label, switch
 from nodeflow.ui.core.widgets.plain_tips import plain_tip
 from nodeflow.ui.core.widgets.time_and_size_text import moment
-from nodeflow.ui.popups.dialogs import CANCEL, DISCARD, SAVE
+from nodeflow.ui.popups.dialogs.confirmation_dialogs import CANCEL, DISCARD, SAVE
 
 TEXT = "nodeflow quit unexpectedly. Restore your unsaved work?"
 MORE = "This window opens one of them; the others stay here until the next start."

@@ -13,8 +13,8 @@ from nodeflow.document.model.records import NodeRecord, Wire
 from nodeflow.drawing.cards import card_data
 from nodeflow.drawing.message_text import plain
 from nodeflow.ui.canvas import CanvasView
-from nodeflow.ui.popups.fuzzy_match import score
-from nodeflow.ui.popups.quick_pick import QuickPick, Row
+from nodeflow.ui.popups.search.fuzzy_match import score
+from nodeflow.ui.popups.search.quick_pick import QuickPick, Row
 
 MOST_NODES = 40
 """Nodes whose ports are judged for one list: those with the nearest names, else places."""

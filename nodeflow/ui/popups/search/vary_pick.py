@@ -15,8 +15,8 @@ from nodeflow.document.analysis.training_settings import is_optimizer
 from nodeflow.document.edit.sweep_settings import TRAINING, can_vary, value_at, varied
 from nodeflow.train.settings import PlainSettings, declared
 from nodeflow.ui.core.state.workspace import Workspace
-from nodeflow.ui.popups.fuzzy_match import score
-from nodeflow.ui.popups.quick_pick import QuickPick, Row
+from nodeflow.ui.popups.search.fuzzy_match import score
+from nodeflow.ui.popups.search.quick_pick import QuickPick, Row
 
 MOST, MOST_LOOKED_AT = 50, 5000
 

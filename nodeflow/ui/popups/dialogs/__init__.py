@@ -1,0 +1,1 @@
+"""Dialogs that stop the user for a moment: questions, exports, settings."""

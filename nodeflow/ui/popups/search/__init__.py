@@ -1,0 +1,1 @@
+"""Fields that find ops, nodes and actions by a few typed letters."""

@@ -103,7 +103,7 @@ class Optimizer(Op):
              "that the step looked up, if the gradient comes only from lookups. This differs from "
              "algorithms whose means change in every row, but takes the same time for any number "
              "of rows.",
-             choices=("all", "touched"), advanced=True),
+             choices=("all", "touched"), label="Changed rows", advanced=True),
     )  # fmt: skip
     """The attributes of every optimizer."""
 

@@ -53,10 +53,10 @@ def test_the_action_opens_an_editor_on_the_card(qtbot, window, nodes):
     document = window.workspace.document
     assert bounds_of(document.nodes[nodes[0]]) == (-1, 2.5)
     assert bounds_of(document.nodes[nodes[1]]) == (None, None)
-    assert "bounds -1 to 2.5" in node_name(card(window, nodes[0]))
+    assert "allowed range -1 to 2.5" in node_name(card(window, nodes[0]))
     window.actions_.trigger("bounds")
     editor = window.canvas.rename.editor
-    assert editor.text() == "-1 to 2.5" and editor.accessibleName() == "Bounds"
+    assert editor.text() == "-1 to 2.5" and editor.accessibleName() == "Allowed range"
     qtbot.keyClick(editor, Qt.Key.Key_Delete)
     qtbot.keyClick(editor, Qt.Key.Key_Return)
     assert bounds_of(document.nodes[nodes[0]]) == (None, None)
@@ -115,7 +115,7 @@ def test_the_tip_says_them(window, nodes):
     set_bounds(window.workspace.document, nodes[:1], -1, 1)
     rect = window.canvas.viewport.node_rect(nodes[0])
     hit = window.canvas.viewport.hit_test(rect.center())
-    assert "Bounds -1 to 1: training ends if a value is outside." in tooltip(
+    assert "Allowed range: -1 to 1. Training ends if a value is outside." in tooltip(
         window.canvas.scene, hit
     )
 
@@ -147,6 +147,6 @@ def test_a_training_stops_there_and_says_where(qtbot, live_window):
     past = window.link.past
     qtbot.waitUntil(lambda: past.step == event.step and past.is_there, timeout=30000)
     assert "Set the learning rate to 0.25" in texts
-    qtbot.mouseClick(texts["Remove the bounds of prediction"], LEFT)
+    qtbot.mouseClick(texts["Remove the allowed range of prediction"], LEFT)
     assert bounds_of(node(window, "prediction")) == (None, None)
     assert window.info.button.text() == "Train again"

@@ -248,4 +248,4 @@ def test_views_of_answers_have_tabs_only_for_what_answers(window, qtbot):
     for name, has_them in (("probabilities", True), ("W1", False), ("logits", True), ("x", False)):
         window.canvas.selection.select([document.node_named(name).id])
         qtbot.waitUntil(lambda has=has_them: (rare if has else set()) == rare & tabs())
-        assert {"Regions", "Distribution", "Points"} <= tabs()
+        assert {"Regions", "Distribution", "Scatter plot"} <= tabs()

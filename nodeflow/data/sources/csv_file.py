@@ -55,7 +55,7 @@ OPTIONS = (
         "standardize",
         "bool",
         False,
-        "Shift and scale each feature to mean 0 and deviation 1 over the train rows.",
+        "Shift and scale each feature to mean 0 and standard deviation 1 over the train rows.",
     ),
     PerColumn(
         "types",
@@ -109,7 +109,8 @@ OPTIONS = (
         "statistics",
         "json",
         None,
-        "Mean and deviation of features for standardize, and the replacement for missing values, "
+        "Mean and standard deviation of features for standardize, and the replacement for "
+        "missing values, "
         'such as {"age": {"fill": 40.5}}. Other features take them from the train rows; none: '
         "take all from the train rows.",
         values="numbers",

@@ -99,7 +99,13 @@ def set_bounds(
         raise BadValue("the lower bound is greater than the upper one", hint="Write -10 to 10.")
     ids = [i for i in ids if doc.node(i).op != REROUTE]
     bounds = None if low is None and high is None else [low, high]
-    _set(doc, "Set the bounds of" if bounds else "Remove the bounds of", ids, "bounds", bounds)
+    _set(
+        doc,
+        "Set the allowed range of" if bounds else "Remove the allowed range of",
+        ids,
+        "bounds",
+        bounds,
+    )
 
 
 def set_device(doc: Document, ids: Iterable[str], device: str) -> None:

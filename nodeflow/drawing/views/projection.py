@@ -142,4 +142,6 @@ def at(data: ProjectionData, rect: Rect, point: Point) -> str:
     return f"{title(data, index)}; nearest {near}"
 
 
-VIEW = ViewDrawing("projection", "Points", "chart-scatter", 35, fits, draw, words, choices, at)
+VIEW = ViewDrawing(
+    "projection", "Scatter plot", "chart-scatter", 35, fits, draw, words, choices, at
+)

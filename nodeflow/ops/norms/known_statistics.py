@@ -30,7 +30,7 @@ class MissingStatistics(UserWarning):
 
 @register
 class Normalize(Composed):
-    """Features scaled to mean 0 and deviation 1 by statistics of the training data."""
+    """Features scaled to mean 0 and standard deviation 1 by statistics of the training data."""
 
     id = "normalize"
     category = "Neural network"

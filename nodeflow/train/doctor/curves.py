@@ -209,10 +209,10 @@ def fixes(
         node = crossing.node.partition(":")[0]
         yield Hint(
             DIVERGING,
-            "The bounds are too narrow",
+            "The allowed range is too narrow",
             "",
             node=node,
-            fix=f"Remove the bounds of {node}",
+            fix=f"Remove the allowed range of {node}",
             edits=(Edit("unbound", node),),
         )
 

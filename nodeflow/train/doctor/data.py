@@ -96,15 +96,15 @@ def _unscaled(placeholder: Tensor, users: list[Node], column: Column) -> Iterato
     if not pictures and uneven > UNEVEN and features.shape[1] > 1:
         least = int(np.argmin(np.where(deviation > 0, deviation, np.inf)))
         evidence += (
-            f" Feature {worst} has a deviation of {deviation[worst]:.4g}, feature {least} of "
-            f"{deviation[least]:.4g}."
+            f" Feature {worst} has a standard deviation of {deviation[worst]:.4g}, feature {least} "
+            f"of {deviation[least]:.4g}."
         )
     statistics = _statistics(mean, deviation, pictures)
     yield Hint(
         "unscaled",
         f"The values of {placeholder.name} are not scaled",
         evidence,
-        "Networks train best on inputs with mean 0 and deviation 1.",
+        "Networks train best on inputs with mean 0 and standard deviation 1.",
         placeholder.name,
         f"Insert Normalize after {placeholder.name}",
         (Edit("normalize", placeholder.name, "out", statistics),),

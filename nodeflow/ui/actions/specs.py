@@ -334,15 +334,15 @@ ACTIONS: tuple[ActionSpec, ...] = (
         "Set a breakpoint",
         "Ctrl+F8",
         "circle",
-        "Pause training when the value is not finite, or is true",
+        "Pause training when the value becomes NaN, infinite or true",
         on_canvas=True,
     ),
     _a(
         "bounds",
-        "Set bounds…",
+        "Set the allowed range…",
         "",
         "ruler",
-        "Stop training at the step in which the value leaves its bounds",
+        "Stop training at the step in which the value leaves the range",
     ),
     _a(
         "check_gradient",

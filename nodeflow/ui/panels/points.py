@@ -275,5 +275,5 @@ def _wire(context: PanelContext, panel: LatePanel) -> None:
     context.actions.bind({SHOW.id: Binding(panel.show)})
 
 
-SHOW = ActionSpec("show_points", "Show rows as points", icon="chart-scatter")
-PANEL = PanelSpec("points", "Points", Place.BOTTOM, 50, _make, _wire, (SHOW,))
+SHOW = ActionSpec("show_points", "Show rows in a scatter plot", icon="chart-scatter")
+PANEL = PanelSpec("points", "Scatter plot", Place.BOTTOM, 50, _make, _wire, (SHOW,))

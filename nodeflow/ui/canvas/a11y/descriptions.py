@@ -71,7 +71,7 @@ def _states(card: CardData) -> list[str]:
     """Return the node's state, breakpoint, plot, bounds, override and device, where present."""
     stops = "breakpoint" if card.stops and card.status not in ("breakpoint", "hit") else ""
     plotted = "plotted over steps" if card.is_plotted else ""
-    bounds = f"bounds {card.bounds}" if card.bounds else ""
+    bounds = f"allowed range {card.bounds}" if card.bounds else ""
     overridden = "overridden" if card.is_overridden else ""
     device = f"device {card.device}" if card.device else ""
     found = (STATES.get(card.status, ""), stops, plotted, bounds, overridden, device)

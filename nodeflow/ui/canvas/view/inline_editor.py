@@ -202,7 +202,7 @@ class Rename:
         self._open(area, shown, accept)
         assert self.editor is not None
         self.editor.setPlaceholderText("-1 to 1, at least 0, at most 100")
-        self.editor.setAccessibleName("Bounds")
+        self.editor.setAccessibleName("Allowed range")
 
     def frame(self, frame_id: str) -> None:
         """Edit a frame's title."""

@@ -27,9 +27,9 @@ _STATES = {
     "inactive": "Inactive: it depends on a muted node.",
     "running": "Running.",
     "stale": "Out of date: this value is from before the last edit.",
-    "breakpoint": "Breakpoint: training pauses when this is not finite, or true.",
+    "breakpoint": "Breakpoint: training pauses when this becomes NaN, infinite or true.",
     "plotted": "Plotted: trainings record its value of each step.",
-    "hit": "Training paused here: the value is not finite, or true.",
+    "hit": "Training paused here: the value is NaN, infinite or true.",
 }
 
 OVERRIDE_TIP = "This value replaces the computed one. Click to remove it."
@@ -85,7 +85,7 @@ def _node_tip(scene: SceneModel, node_id: str) -> str:
     if is_plotted(record):
         lines.append(_STATES["plotted"])
     if bounds := bounds_text(record):
-        lines.append(f"Bounds {escape(bounds)}: training ends if a value is outside.")
+        lines.append(f"Allowed range: {escape(bounds)}. Training ends if a value is outside.")
     if node_id in scene.builder.overridden:
         lines.append("Overridden: shown only; trainings and runs compute their own value.")
     if badge := scene.badges.get(node_id):

@@ -50,7 +50,7 @@ NO_NODES = Blocked("Select nodes, or a frame with nodes on it.")
 NO_SELECTION = Blocked("Select a node.")
 NOTHING_FOLDS = Blocked("The selection has no ports for settings.")
 NEVER_PLOTTED = Blocked("This is not a single number. Reduce it, and plot the result.")
-NEVER_BOUNDED = Blocked("Its values have no order, so they have no bounds.")
+NEVER_BOUNDED = Blocked("Its values have no order, so they have no range.")
 NEVER_HIT = Blocked(
     "These values are always finite. Compare them, and set a breakpoint on the result."
 )
@@ -147,7 +147,9 @@ class ContextMenu(QObject):
         words = "Remove the breakpoint" if every else "Set a breakpoint"
         self._actions.set_text("breakpoint", words)
         every = bool(nodes) and all(is_bounded(node) for node in nodes)
-        self._actions.set_text("bounds", "Change the bounds…" if every else "Set bounds…")
+        self._actions.set_text(
+            "bounds", "Change the allowed range…" if every else "Set the allowed range…"
+        )
         every = bool(nodes) and all(is_plotted(node) for node in nodes)
         self._actions.set_text("plot_node", "Do not plot" if every else "Plot over steps")
         every = bool(nodes) and all(is_collapsed(node) for node in nodes)

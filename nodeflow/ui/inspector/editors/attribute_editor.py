@@ -22,7 +22,8 @@ def words(name: str) -> str:
     known = {
         "color": "Colour",
         "dtype": "Data type",
-        "stddev": "Deviation",
+        "stddev": "Standard deviation",
+        "deviation": "Standard deviation",
         "keepdims": "Keep axes",
     }
     return known.get(name) or name.replace("_", " ").capitalize()

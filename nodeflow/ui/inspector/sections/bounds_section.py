@@ -19,7 +19,7 @@ from nodeflow.ui.inspector.sections.node_sections import Section
 BOUNDS = Attr(
     "bounds", "string", "",
     "Training ends at the first step with a value outside: -1 to 1, at least 0, at most 100.",
-    label="Allowed values", advanced=True,
+    label="Allowed range", advanced=True,
 )  # fmt: skip
 
 

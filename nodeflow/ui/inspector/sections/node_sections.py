@@ -240,7 +240,7 @@ class BreakpointNote(RemovableNote):
     """The remark that a training pauses at the node."""
 
     def __init__(self, theme: Theme) -> None:
-        text = "Breakpoint: training pauses when this is not finite, or true."
+        text = "Breakpoint: training pauses when this becomes NaN, infinite or true."
         super().__init__(text, "breakpoint")
         self.set_color(theme.color("error"))
 

@@ -61,7 +61,7 @@ def figures(array: np.ndarray) -> list[tuple[str, str]]:
             ("smallest magnitude" if is_complex else "minimum", number(low)),
             ("largest magnitude" if is_complex else "maximum", number(high)),
             ("mean", number(finite.mean())),
-            ("deviation", number(finite.std())),
+            ("standard deviation", number(finite.std())),
         ]
         zeros = float((finite == 0).mean())
         if zeros:

@@ -70,7 +70,7 @@ class PointCanvas(QWidget):
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setMinimumHeight(100)
-        self.setAccessibleName("Points")
+        self.setAccessibleName("Scatter plot")
         themes.changed.connect(self.set_theme)
 
     def set_theme(self, theme: Theme) -> None:

@@ -56,7 +56,7 @@ def spoken(column: ColumnSurvey) -> str:
     parts = [column.name, kind_text(column), values_text(column), missing_text(column)]
     if column.mean is not None and column.kind in ("number", "integer"):
         deviation = number(column.deviation or 0.0)
-        parts.insert(3, f"mean {number(column.mean)}, deviation {deviation}")
+        parts.insert(3, f"mean {number(column.mean)}, standard deviation {deviation}")
     return "\n".join(part for part in parts if part)
 
 

@@ -62,7 +62,7 @@ class ColumnsStep(QWidget):
         self.model = ColumnsModel(choices)
         self.model.edited.connect(self._on_edited)
         self.table = self._make_table()
-        self.scale = QCheckBox("Scale the inputs (mean 0, deviation 1)")
+        self.scale = QCheckBox("Scale the inputs (mean 0, standard deviation 1)")
         self.scale.setToolTip("A Normalize node, with the statistics of the training rows")
         self.one_hot = QCheckBox("Categories become a column each (one-hot)")
         self.split, self.missing, self.order = QComboBox(), QComboBox(), QComboBox()

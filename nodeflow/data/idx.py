@@ -138,6 +138,6 @@ def _damaged(path: Path, why: str) -> DataFormatError:
         hint=SurfaceText(
             "Delete it and run: nodeflow data fetch mnist",
             cli="Delete it and run: nodeflow data fetch mnist",
-            window="Delete it and choose Run → Download the full MNIST.",
+            window="Delete it and choose Run → Engine → Download the full MNIST.",
         ),
     )

@@ -81,7 +81,7 @@ class Variables(MutableMapping[str, np.ndarray]):
                 hint=SurfaceText(
                     "Call session.initialize() first, or load weights.",
                     cli="Save weights with train --save-weights, or use --init.",
-                    window="Choose Run → Initialise variables, or load weights.",
+                    window="Choose Run → Training → Initialise variables, or load weights.",
                 ),
             ) from None
         if array is None:

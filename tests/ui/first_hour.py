@@ -19,7 +19,7 @@ import nodeflow.ui  # noqa: F401  before the first Qt call
 from PySide6.QtCore import QEvent, QMimeData, QPoint, QPointF, Qt, QTimer, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDropEvent, QMouseEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QMessageBox, QToolBar
+from PySide6.QtWidgets import QApplication, QMessageBox, QTabBar, QToolBar
 
 from nodeflow.ui.pages.welcome import WelcomePage
 
@@ -75,6 +75,16 @@ class Newcomer:
         widget = next(w for bar in bars if (w := bar.widgetForAction(action)) is not None)
         self.wait(widget.isEnabled, f"{name} can be clicked")
         QTest.mouseClick(widget, LEFT, NONE, widget.rect().center())
+
+    def click_tab(self, title: str) -> None:
+        """A tab of the panels below."""
+        bar = next(
+            bar
+            for bar in self.window.findChildren(QTabBar)
+            if bar.isVisible() and title in [bar.tabText(i) for i in range(bar.count())]
+        )
+        place = next(bar.tabRect(i) for i in range(bar.count()) if bar.tabText(i) == title)
+        QTest.mouseClick(bar, LEFT, NONE, place.center())
 
     def train(self) -> None:
         """Press Train and wait for the end."""
@@ -166,7 +176,7 @@ def first_hour(newcomer: Newcomer, flowers: Path, houses: Path, more: Path) -> I
     yield "a click opens the network of handwritten digits"
     newcomer.train()
     yield "a click trains it"
-    newcomer.click_action("sketch")
+    newcomer.click_tab("Sketch pad")
     newcomer.wait(window.panels["sketch_pad"].pad.isVisible, "the sketch pad")
     newcomer.draw(ONE)
     newcomer.wait(lambda: (newcomer.answer() or "?")[0] == "1", "the one is read")

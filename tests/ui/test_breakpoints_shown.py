@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QImage
+from PySide6.QtWidgets import QApplication
 
 from nodeflow.document.analysis.node_flags import has_breakpoint
 from nodeflow.document.edit import commands
@@ -33,7 +34,7 @@ def picture(window) -> np.ndarray:
         image = canvas.grab().toImage().convertToFormat(QImage.Format.Format_RGB888)
         if canvas.renderer.is_settled:
             break
-        canvas.renderer.paint_waiting()
+        QApplication.processEvents()  # a timer paints the cards that a frame had no time for
     rows = np.array(image.constBits(), np.uint8).reshape(image.height(), -1)
     return rows[:, : 3 * image.width()].reshape(image.height(), image.width(), 3)
 

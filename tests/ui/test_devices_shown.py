@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QApplication
 
 from nodeflow.document.analysis.node_flags import device_of, with_field
 from nodeflow.document.edit import commands
@@ -26,7 +27,7 @@ def strip(window, node_id: str) -> str:
     canvas.renderer.repaint_all()
     image = canvas.grab().toImage()
     while not canvas.renderer.is_settled:
-        canvas.renderer.paint_waiting()
+        QApplication.processEvents()  # a timer paints the cards that a frame had no time for
         image = canvas.grab().toImage()
     rect = canvas.viewport.node_rect(node_id)
     ratio = image.devicePixelRatio()

@@ -29,7 +29,7 @@ def test_few_things_are_in_sight(window, qtbot, what):
 
 def test_the_menus_have_few_entries(window):
     counts = [len(entries(top.menu())) for top in window.menuBar().actions()]
-    assert len(counts) == 6 and max(counts) <= MOST_ENTRIES and sum(counts) <= 65
+    assert len(counts) == 6 and max(counts) <= MOST_ENTRIES and sum(counts) <= 51
 
 
 def button(window, action: str) -> QToolButton | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QContextMenuEvent
-from PySide6.QtWidgets import QApplication, QMenu, QPushButton
+from PySide6.QtWidgets import QApplication, QComboBox, QLabel, QMenu, QPushButton
 
 from nodeflow.document.analysis.declarations import declarations
 from nodeflow.document.edit import commands
@@ -41,7 +41,7 @@ def more(page) -> QPushButton:
 
 
 def test_an_optimizer_shows_its_rate_and_the_length_of_the_training(page, qtbot, window, settings):
-    assert shown(page()) == ["learning_rate", "epochs", "batch_size"]
+    assert shown(page()) == ["learning_rate", "epochs", "batch_size", "until_stopped"]
     assert not page().place.isVisible()
     assert not page().training.stopping.isVisible()
     qtbot.mouseClick(more(page()), LEFT)
@@ -59,7 +59,8 @@ def test_what_is_not_the_default_is_always_shown(page, qtbot, window):
     document, node = window.workspace.document, train(window)
     commands.set_attr(document, node, "clip_norm", 1.0)
     commands.set_training(document, shuffle=False)
-    assert shown(page()) == ["learning_rate", "clip_norm", "epochs", "batch_size", "shuffle"]
+    changed = {"clip_norm", "shuffle"}
+    assert {*shown(page())} == {"learning_rate", "epochs", "batch_size", "until_stopped", *changed}
     commands.reset_attr(document, node, "clip_norm")
     assert "clip_norm" in shown(page()), "it does not vanish under the pointer"
     window.canvas.selection.select([])
@@ -82,8 +83,10 @@ def test_metrics_that_nobody_chose_are_said_in_words(page, qtbot, window):
     document = window.workspace.document
     commands.set_training(document, metrics=None)
     training = page().training
-    texts = [training._metrics.itemAt(i).widget() for i in range(training._metrics.count())]
-    assert [text.text() for text in texts] == ["accuracy, on test rows"]
+    texts = [text.text() for text in training.findChildren(QLabel)]
+    assert "accuracy, on test rows" in texts
+    combos = [combo.accessibleName() for combo in training.findChildren(QComboBox)]
+    assert "Node to measure" not in combos
     qtbot.mouseClick(training.add_button, LEFT)
     assert len(document.training["metrics"]) == 2
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QComboBox, QToolButton
+from PySide6.QtWidgets import QComboBox, QLabel, QToolButton
 
 from nodeflow.document.edit import commands
 from nodeflow.document.edit.set_flags import set_mode
@@ -22,9 +22,15 @@ def section_of(window):
     return window.panels["inspector"].outside.page.training, names
 
 
+END = ", on test rows"
+
+
 def shown(section) -> list[str]:
+    """Return the names of the metrics: of chosen ones in fields, of others in words."""
     combos = section.findChildren(QComboBox)
-    return [c.currentText() for c in combos if c.accessibleName() == "Node to measure"]
+    chosen = [c.currentText() for c in combos if c.accessibleName() == "Node to measure"]
+    texts = [text.text() for text in section.findChildren(QLabel)]
+    return chosen + [text.removesuffix(END) for text in texts if text.endswith(END)]
 
 
 def opened(window, tmp_path: Path, name: str, **training: object) -> None:

@@ -173,6 +173,7 @@ def test_by_mouse(window, qtbot, person):
     check_graph(window)
     qtbot.waitUntil(lambda: window.actions_["train"].isEnabled(), timeout=10_000)
     bar = window.findChild(QToolBar)
+    qtbot.waitUntil(lambda: bar.widgetForAction(window.actions_["train"]) is not None)
     person.click(bar.widgetForAction(window.actions_["train"]))
     assert len(person.actions) <= MOST_ACTIONS, person.actions
     check_trained(window, qtbot)

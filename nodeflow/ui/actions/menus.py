@@ -44,12 +44,12 @@ WHAT_IF: tuple[Any, ...] = (
     *("take_back", "take_back_all", SEPARATOR, "show_overrides"),
 )
 NODE: tuple[Any, ...] = (
-    *("rename", "replace", "swap_inputs", SEPARATOR, "mute", "bypass", "collapse"),
-    *("unfold", "slider", "freeze", "thaw", SEPARATOR),
-    *("detach", "heal"),
+    *("rename", "replace", SEPARATOR, "mute", "bypass", "collapse", "unfold", "slider"),
+    *("freeze", "thaw", SEPARATOR, *COPY_AS),
 )
 WIRES: tuple[Any, ...] = (
     *("start_wire", "end_wire", "pick_wire", SEPARATOR),
+    *("swap_inputs", "detach", "heal", SEPARATOR),
     *("insert_node", "add_dot", "hide_wires", SEPARATOR, "paste_wired", "duplicate_wired"),
 )
 ON_WIRES: tuple[Any, ...] = ("detach", "heal", "hide_wires", SEPARATOR, "duplicate_wired")
@@ -68,13 +68,17 @@ CHECKS = tuple(f"check_{each.name}" for each in offers("peer"))
 ENGINE: tuple[Any, ...] = (
     *("threads", "memory", "live_values", "follow_edits"),
     *((SEPARATOR, *BACKENDS, SEPARATOR) if len(BACKENDS) > 1 else ()),
-    *("+engine", SEPARATOR, "initialise", "fetch_data", "restart_engine"),
+    *("+engine", SEPARATOR, "fetch_data", "restart_engine"),
 )
 BOOKMARK_PLACES = tuple(f"bookmark_{n}" for n in range(1, BOOKMARKS + 1))
 COLORS: tuple[Any, ...] = ("color_none", SEPARATOR, *(f"color_{each}" for each in COLORINGS))
-COMPARE: tuple[Any, ...] = (
-    *("compare", "compare_saved", SEPARATOR),
+VERSIONS: tuple[Any, ...] = (
+    *("versions", "compare", "compare_saved", SEPARATOR),
     *("next_change", "previous_change", "export_comparison", "end_comparison"),
+)
+TRAINING: tuple[Any, ...] = (
+    *("continue", "pause", "step", "stop", SEPARATOR),
+    *("save_weights", "load_weights", "initialise"),
 )
 EXPORTERS = tuple(f"export_{each.name}" for each in offers("exporter"))
 EXPORT: tuple[Any, ...] = ("export", "export_page", *EXPORTERS, "export_code")
@@ -89,43 +93,42 @@ MENUS: tuple[tuple[str, tuple[Any, ...]], ...] = (
         (
             *("new", "open", "own_data"),
             *(("Open recent", "recent_menu"), ("Examples", "examples_menu")),
-            *(SEPARATOR, "save", "save_as", "versions", ("Compare", COMPARE), SEPARATOR),
-            *(("Weights", ("save_weights", "load_weights")), ("Export", EXPORT)),
+            *(SEPARATOR, "save", "save_as", ("Versions", VERSIONS), ("Export", EXPORT)),
             *(SEPARATOR, "quit"),
         ),
     ),
     (
         "&Edit",
         (
-            *("undo", "redo", SEPARATOR, "cut", "copy", ("Copy as", COPY_AS), "paste"),
+            *("undo", "redo", SEPARATOR, "cut", "copy", "paste"),
             *("duplicate", "delete", SEPARATOR, "select_all", "find"),
         ),
     ),
     (
         "&Graph",
         (
-            *("search", "formula", "insert_library", "note", "frame", SEPARATOR),
+            *("search", "formula", SEPARATOR),
             *(("Node", NODE), ("Wires", WIRES), ("Dataset", DATASET)),
-            *(("Arrange", ("arrange", SEPARATOR, *ALIGN)), ("Subgraphs", SUBGRAPHS)),
+            ("Arrange", ("frame", "note", SEPARATOR, "arrange", SEPARATOR, *ALIGN)),
+            ("Subgraphs", SUBGRAPHS),
             *(SEPARATOR, ("Own ops", OWN_OPS)),
         ),
     ),
     (
         "&View",
         (
-            *("fit", ("Zoom", ("zoom_in", "zoom_out", "zoom_reset", "fit_selection"))),
+            ("Zoom", ("fit", "fit_selection", SEPARATOR, "zoom_in", "zoom_out", "zoom_reset")),
             ("Go", ("view_back", "view_forward", SEPARATOR, *BOOKMARK_PLACES)),
-            *(SEPARATOR, "order", "minimap", ("Colour by", COLORS)),
-            *(("Data shown", SHOWN_DATA), SEPARATOR),
-            *("panel_left", "panel_bottom", "panel_right", ("Panels", "panels_menu")),
+            *(SEPARATOR, "order", ("Colour by", COLORS), ("Data shown", SHOWN_DATA), SEPARATOR),
+            ("Show", ("panel_left", "panel_bottom", "panel_right", "minimap")),
+            ("Panels", "panels_menu"),
             ("Theme", ("theme_system", "theme_light", "theme_dark")),
         ),
     ),
     (
         "&Run",
         (
-            *("run", "run_to", SEPARATOR),
-            *("train", "continue", "pause", "step", "stop", SEPARATOR),
+            *("run", "run_to", SEPARATOR, "train", ("Training", TRAINING), SEPARATOR),
             ("Watch", ("breakpoint", "bounds", "check_gradients", *CHECKS)),
             *(("What if", WHAT_IF), "predict", "profile", ("Engine", ENGINE)),
         ),
@@ -135,7 +138,8 @@ MENUS: tuple[tuple[str, tuple[Any, ...]], ...] = (
         (
             *("command_palette", "welcome", SEPARATOR),
             ("Tours", ("tutorial", "tour_line", "tour_digit")),
-            *("shortcuts", "keymap", "show_log", SEPARATOR, "report_problem", "about"),
+            ("Keyboard", ("shortcuts", "keymap")),
+            *(SEPARATOR, "show_log", "report_problem", "about"),
         ),
     ),
 )

@@ -48,7 +48,7 @@ class EmptyState:
         add = ("search", "Double click", "to search and add one.")
         if search:
             add = ("search", f"Press {search}", "or double click to search and add one.")
-        typed = ("square-function", "Edit → Type a formula", "adds its nodes.")
+        typed = ("square-function", "Graph → Type a formula", "adds its nodes.")
         if formula:
             typed = ("square-function", f"Press {formula}", "to type a formula.")
         drag = ("move", "Drag an op", "from the palette to here.")

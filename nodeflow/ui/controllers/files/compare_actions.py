@@ -30,7 +30,7 @@ HERE = "in this window"
 
 
 class CompareActions(QObject):
-    """The actions of File → Compare. `show_comparison` compares any two documents."""
+    """Comparisons in File → Versions. `show_comparison` compares any two documents."""
 
     def __init__(
         self,

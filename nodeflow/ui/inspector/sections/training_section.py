@@ -58,11 +58,11 @@ class TrainingSection(Section):
         self._files: list[TrainingFilesSection] = []
         self._is_open = False
         for setting in in_section(TRAINING):
-            row = AttrRow(setting.attr, theme)
-            row.edited.connect(self._on_edited)
-            row.reset.connect(self._on_reset)
-            row.finished.connect(self._on_finished)
-            self.setting_rows[setting.name] = row
+            made = AttrRow(setting.attr, theme)
+            made.edited.connect(self._on_edited)
+            made.reset.connect(self._on_reset)
+            made.finished.connect(self._on_finished)
+            self.setting_rows[setting.name] = made
         advanced = [row for row in self.setting_rows.values() if row.attr.advanced]
         for row in self.setting_rows.values():
             if row not in advanced:
@@ -151,17 +151,31 @@ class TrainingSection(Section):
         self.add_button.setText("Add another metric" if metrics else "Add a metric")
         for index, metric in enumerate(metrics):
             self._metrics.addWidget(
-                self._in_words(metric) if in_words else self._metric_row(index, metric)
+                self._in_words(index, metric) if in_words else self._metric_row(index, metric)
             )
         if not metrics:
             self._metrics.addWidget(label("No metrics yet: only the loss is recorded.", "caption"))
 
-    def _in_words(self, metric: dict[str, Any]) -> QWidget:
+    def _in_words(self, index: int, metric: dict[str, Any]) -> QWidget:
         name = scoped_name(self._workspace.root, metric["node"])
         split = metric.get("split", "test")
-        result = label(f"{name}, on {SPLIT_WORDS.get(split, split)} rows")
-        result.setToolTip(BY_ITSELF)
+        text = label(f"{name}, on {SPLIT_WORDS.get(split, split)} rows")
+        text.setToolTip(BY_ITSELF)
+        result = QWidget()
+        layout = QHBoxLayout(result)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(text, 1)
+        layout.addWidget(self._remove_button(index))
         return result
+
+    def _remove_button(self, index: int) -> QToolButton:
+        remove = QToolButton()
+        remove.setIcon(icon("x", self._theme, "ink_muted", 14))
+        remove.setToolTip("Remove this metric")
+        remove.setAccessibleName("Remove")
+        remove.setProperty("metric", index)
+        remove.clicked.connect(self._on_metric_removed)
+        return remove
 
     def _metric_row(self, index: int, metric: dict[str, Any]) -> QWidget:
         node, split = NodeCombo(self._measurable), QuietCombo()
@@ -172,15 +186,10 @@ class TrainingSection(Section):
         for name in SPLITS:
             split.addItem(name, name)
         split.setCurrentIndex(max(0, split.findData(metric.get("split", "test"))))
-        remove = QToolButton()
-        remove.setIcon(icon("x", self._theme, "ink_muted", 14))
-        remove.setToolTip("Remove this metric")
-        remove.setAccessibleName("Remove")
-        for widget in (node, split, remove):
+        for widget in (node, split):
             widget.setProperty("metric", index)
         node.activated.connect(self._on_metric_node)
         split.activated.connect(self._on_metric_split)
-        remove.clicked.connect(self._on_metric_removed)
         result = QWidget()
         if self._workspace.root.training.get("metrics") is None:
             node.setToolTip(BY_ITSELF)
@@ -189,7 +198,7 @@ class TrainingSection(Section):
         layout.setSpacing(SPACE[1])
         layout.addWidget(node, 3)
         layout.addWidget(split, 2)
-        layout.addWidget(remove)
+        layout.addWidget(self._remove_button(index))
         return result
 
     def _metric_list(self) -> list[dict[str, Any]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from PySide6.QtCore import QBuffer, QByteArray, QPointF, QRectF, QSize, Qt
@@ -9,6 +11,7 @@ from PySide6.QtGui import QColor, QImage, QPainter, QPixmap
 from PySide6.QtSvg import QSvgGenerator, QSvgRenderer
 
 from nodeflow.document.edit import commands
+from nodeflow.document.model.records import SUBGRAPH
 from nodeflow.host.evaluation.previews import make_preview
 from nodeflow.ui.canvas.paint import layers
 from nodeflow.ui.canvas.paint.card_atlas import margin_pixels
@@ -171,6 +174,27 @@ def test_cards_too_large_for_the_atlas_are_drawn_directly(canvas, expression, va
     layers.paint_all(painter, shot)
     painter.end()
     assert not shot.waiting
+
+
+def test_bodies_look_alike_exactly_if_their_keys_are_equal(canvas, expression, as_array):
+    painter_of_cards = canvas.renderer.atlas.painter
+    card = canvas.scene.card(canvas.scene.nodes.used().tolist()[0])
+    others = {"renamed": replace(card, title="x"), "subgraph": replace(card, op=SUBGRAPH),
+              "wider": replace(card, width=card.width + 40)}  # fmt: skip
+
+    def body(of) -> bytes:
+        image = QImage(400, 300, QImage.Format.Format_ARGB32)
+        image.fill(Qt.GlobalColor.white)
+        painter = QPainter(image)
+        painter_of_cards.body(painter, of)
+        painter.end()
+        return as_array(image).tobytes()
+
+    alike = {name: body(other) == body(card) for name, other in others.items()}
+    assert alike == {"renamed": True, "subgraph": False, "wider": False}
+    for name, other in others.items():
+        same_key = painter_of_cards.body_key(other, FULL) == painter_of_cards.body_key(card, FULL)
+        assert same_key is alike[name], name
 
 
 @pytest.mark.parametrize("level", [FULL, FAR, TINY])

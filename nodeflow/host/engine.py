@@ -18,17 +18,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from nodeflow.data.data_splits import DataSplits
 from nodeflow.data.document_folder import DocumentFolder
 from nodeflow.document.io import flow
-from nodeflow.document.model.document import Document
 from nodeflow.document.model.errors import DocumentError
 from nodeflow.document.model.records import Change
-from nodeflow.document.to_graph.variable_ids import VariableId
-from nodeflow.engine.backend import NUMBA
 from nodeflow.engine.memory import Budget
 from nodeflow.engine.runtime.thread_pool import default_threads
-from nodeflow.engine.session import Session
 from nodeflow.engine.warm_up import begin_to_compile, warm_up
 from nodeflow.errors import EngineBusy, GraphError, NodeflowError
 from nodeflow.file_reading import chosen_limit, set_limit
@@ -45,17 +40,20 @@ from nodeflow.host.past.side_steps import SideSteps
 from nodeflow.host.predicting import predict
 from nodeflow.host.profiling import measure
 from nodeflow.host.request_queue import RequestQueue
+from nodeflow.host.state.asked_values import AskedValues
+from nodeflow.host.state.engine_settings import EngineSettings
+from nodeflow.host.state.mirror import Mirror
 from nodeflow.host.training.kept_runs import KeptRuns
-from nodeflow.host.training.live_edits import LiveEdits, Places, concerns_training
+from nodeflow.host.training.live_edits import Places, concerns_training
 from nodeflow.host.training.preparing import Preparation
 from nodeflow.host.training.progress_batching import ProgressBatcher
+from nodeflow.host.training.running_training import RunningTraining
 from nodeflow.host.training.training_files import WatchedTraining
 from nodeflow.host.training.training_requests import TrainingRequests
 from nodeflow.host.views.source import ViewSource
 from nodeflow.host.views.watch import WatchedViews
 from nodeflow.ops.user import PLUGINS
 from nodeflow.train.control import Control
-from nodeflow.train.doctor.checks import Doctor
 from nodeflow.train.saving.assignment import assigned, kinds
 from nodeflow.train.saving.weights import load_saved, save_weights
 
@@ -88,47 +86,28 @@ class Engine(TrainingRequests):
     ) -> None:
         self._send = send
         self._prober = prober
-        self._threads = threads
-        self._backend = NUMBA
-        self._memory: int | None = None
-        self._budget = Budget()
-        self._history = 0
+        self._settings = EngineSettings(threads)
+        self._mirror = Mirror()
+        self._asked = AskedValues()
+        self._training = RunningTraining()
         self._inbox = RequestQueue()
-        self._document = Document()
-        self._folder = DocumentFolder()
-        self._revision = -1
-        self._pending: p.Evaluate | None = None
-        self._opened: dict[Any, DataSplits] = {}
         self._evaluator: Evaluator | None = None
-        self._control: Control | None = None
         self._stops = False
         self._handled: p.Request | None = None
-        self._edits: LiveEdits | None = None
-        self._doctor: Doctor | None = None
-        self._follows = True
-        self._session: Session | None = None
-        self._trained: dict[str, VariableId] = {}
         self._epochs_done = 0
         self._progress = ProgressBatcher(send)
         self._runs = KeptRuns()
         self._files = WatchedTraining(self._send)
         self._preparation = Preparation(self._make_session)
         self._is_prepared = True
-        self._followed: tuple[str, ...] | None = None
-        self._choice: p.ShowData | None = None
-        self._override = p.Override()
-        self._iterations: dict[str, int | None] = {}
-        self._measure = ""
-        self._step: int | None = None
-        self._shown: Any = None
         self._views = WatchedViews(send, self._view_source)
         self._opened_runs = OpenedRuns()
         self._rewinder = Rewinder(
             send, self._opened_runs, lambda step: self.receive(p.StepShown(step))
         )
         self._beside = SideSteps(send, self._opened_runs, self._rewinder.live)
-        self._newest_watch = self._last_step = 0
-        self._download = Download(self._send, self._opened)
+        self._newest_watch = 0
+        self._download = Download(self._send, self._mirror.opened)
         self._stop_predicting = threading.Event()
         self._gradients = GradientChecking(self._send)
         self._warm = self._has_garbage = False
@@ -170,7 +149,7 @@ class Engine(TrainingRequests):
 
     def receive(self, request: p.Request) -> None:
         """Act at once on a request that steers a training or run. Queue any other request."""
-        control = self._control
+        control = self._training.control
         if isinstance(request, p.ShowStep):
             self._rewinder.show(request)  # abandon the computation of another step at once
         if isinstance(request, p.CancelDownload):
@@ -181,7 +160,7 @@ class Engine(TrainingRequests):
             self._gradients.cancel()
         elif isinstance(request, p.Stop):
             self._stops = True
-            if control := self._control:
+            if control := self._training.control:
                 control.stop()  # live values beside a training end soon by themselves
             elif self._evaluator and not isinstance(self._handled, p.Train):
                 self._evaluator.cancel()  # not for Train: it would hit the next evaluation
@@ -203,7 +182,11 @@ class Engine(TrainingRequests):
             except EngineBusy as error:
                 self._refuse(request, error)
                 return
-            if control and self._follows and isinstance(request, (p.SyncChange, p.SyncDocument)):
+            if (
+                control
+                and self._settings.follows
+                and isinstance(request, (p.SyncChange, p.SyncDocument))
+            ):
                 control.prepare(True)  # a step requested later waits for the edit
 
     def _refuse(self, request: p.Request, error: NodeflowError) -> None:
@@ -244,7 +227,7 @@ class Engine(TrainingRequests):
                 self._attempt(self._views.show_next, "WatchViews")
                 continue
             settled = self._evaluator is None or self._evaluator.is_settled
-            idle = self._warm and settled and self._pending is None
+            idle = self._warm and settled and self._asked.pending is None
             try:
                 if not idle or self._views.waits:
                     return self._inbox.take(PAUSE_SECONDS)
@@ -273,8 +256,8 @@ class Engine(TrainingRequests):
         except Exception:
             self._evaluator.rebuild()
             raise
-        if self._evaluator.is_settled and self._pending is not None:
-            self._evaluate(self._pending)
+        if self._evaluator.is_settled and self._asked.pending is not None:
+            self._evaluate(self._asked.pending)
 
     def _handle(self, request: p.Request) -> None:
         handler = self._handlers[type(request)]
@@ -295,8 +278,8 @@ class Engine(TrainingRequests):
             try:
                 request = self._inbox.take(0)
             except queue.Empty:
-                if self._edits is not None:
-                    self._edits.tick(self._document)
+                if self._training.edits is not None:
+                    self._training.edits.tick(self._mirror.document)
                 return
             if isinstance(request, (p.Train, p.Profile, p.LoadWeights)):
                 self._refuse(request, GraphError("a training is running", hint="Stop it first."))
@@ -311,20 +294,21 @@ class Engine(TrainingRequests):
     # ---- the document -------------------------------------------------------------------------
 
     def _sync_document(self, request: p.SyncDocument) -> None:
-        self._document = flow.loads(request.text)
-        self._folder = DocumentFolder(request.folder or "", request.allowed)
-        self._revision = request.revision
+        self._mirror.document = flow.loads(request.text)
+        self._mirror.folder = DocumentFolder(request.folder or "", request.allowed)
+        self._mirror.revision = request.revision
         self._is_prepared = False
-        if self._edits is not None:
-            self._edits.places = Places(self._folder, self._opened)
+        if self._training.edits is not None:
+            self._training.edits.places = Places(self._mirror.folder, self._mirror.opened)
         self._set_pace()
         self._pass_edits_on()
         if request.keep and self._evaluator is not None:
-            self._evaluator.use(self._document, self._folder)
+            self._evaluator.use(self._mirror.document, self._mirror.folder)
         else:
             self._rewinder.forget()
-            self._evaluator = self._followed = self._choice = None
-            self._override = self._rewinder.override = p.Override()
+            self._evaluator = None
+            self._asked.begin_again()
+            self._rewinder.override = self._asked.override
             self._epochs_done = 0
             self._views.forget()
             self._runs.forget()
@@ -333,11 +317,11 @@ class Engine(TrainingRequests):
     def _sync_change(self, request: p.SyncChange) -> None:
         change = Change.from_text(request.change)
         try:
-            self._document.apply_change(change)
+            self._mirror.document.apply_change(change)
         except DocumentError as error:
             self._send(p.Resync(str(error)))
             return
-        self._revision = request.revision
+        self._mirror.revision = request.revision
         self._is_prepared = self._is_prepared and not concerns_training(change)
         self._set_pace()
         self._pass_edits_on(change)
@@ -362,22 +346,22 @@ class Engine(TrainingRequests):
         """Return the evaluator that follows the document. Create it if there is none."""
         if self._evaluator is None:
             self._evaluator = Evaluator(
-                self._document,
-                base_dir=self._folder,
-                opened=self._opened,
-                threads=self._threads,
-                choice=self._choice,
-                budget=self._budget,
-                override=self._override,
+                self._mirror.document,
+                base_dir=self._mirror.folder,
+                opened=self._mirror.opened,
+                threads=self._settings.threads,
+                choice=self._asked.choice,
+                budget=self._settings.budget,
+                override=self._asked.override,
             )
-            self._evaluator.iterations = self._iterations
-            self._evaluator.measure_as(self._measure)
+            self._evaluator.iterations = self._asked.iterations
+            self._evaluator.measure_as(self._asked.measure)
         return self._evaluator
 
     @contextmanager
     def _running(self) -> Iterator[None]:
         """Report the states running and idle, unless a training exists, which does that itself."""
-        says = self._control is None
+        says = self._training.control is None
         if says:
             self._send(p.State("running"))
         try:
@@ -389,21 +373,21 @@ class Engine(TrainingRequests):
     # ---- values -------------------------------------------------------------------------------
 
     def _evaluate(self, request: p.Evaluate) -> None:
-        if request is self._pending:
-            self._pending = None
-        if request.revision != self._revision:
+        if request is self._asked.pending:
+            self._asked.pending = None
+        if request.revision != self._mirror.revision:
             return
         if request.follow:
-            self._followed = request.names
+            self._asked.followed = request.names
         if request.watch and self._rewinder.step is not None:
             self._rewinder.ask(request)
             return
         with nullcontext() if request.watch else self._running():
             evaluation = self._current().previews(
-                request.names, effects=not request.watch, step=self._step
+                request.names, effects=not request.watch, step=self._training.step
             )
             if request.watch:
-                self._pending = request if evaluation.pending else None
+                self._asked.pending = request if evaluation.pending else None
             self._send(
                 p.Previews(
                     request.revision,
@@ -418,14 +402,14 @@ class Engine(TrainingRequests):
                     iterations=evaluation.iterations,
                 )
             )
-        self._views.refresh(self._current().state, (self._choice, self._override))
+        self._views.refresh(self._current().state, (self._asked.choice, self._asked.override))
 
     def _watch_views(self, request: p.WatchViews) -> None:
         if request.request == self._newest_watch:  # else a newer request has arrived
             self._views.watch(request)
 
     def _view_source(self) -> ViewSource:
-        session, past = self._session, self._rewinder.variables
+        session, past = self._training.session, self._rewinder.variables
         trained = past if past is not None else None if session is None else session.variables
         return self._current().view_source(trained)
 
@@ -434,25 +418,25 @@ class Engine(TrainingRequests):
             self._views.refresh(("now", request.request))
 
     def _open_run(self, request: p.OpenRun) -> None:
-        self._beside.open(request, flow.dumps(self._document))
+        self._beside.open(request, flow.dumps(self._mirror.document))
 
     def _show_data(self, request: p.ShowData) -> None:
-        self._choice = request
+        self._asked.choice = request
         if self._evaluator is not None:
             self._evaluator.choose(request)
 
     def _override_values(self, request: p.Override) -> None:
-        self._override = self._rewinder.override = request
+        self._asked.override = self._rewinder.override = request
         if self._evaluator is not None:
             self._evaluator.override(request)
 
     def _show_iterations(self, request: p.ShowIterations) -> None:
-        self._iterations = request.numbers
+        self._asked.iterations = request.numbers
         if self._evaluator is not None:
             self._evaluator.iterations = request.numbers
 
     def _measure_as(self, request: p.Measure) -> None:
-        self._measure = self._rewinder.measure = request.of
+        self._asked.measure = self._rewinder.measure = request.of
         if self._evaluator is not None:
             self._evaluator.measure_as(request.of)
 
@@ -460,52 +444,54 @@ class Engine(TrainingRequests):
         if self._rewinder.step is not None:
             self._rewinder.ask(request)
             return
-        value = self._current().value(request.name, self._step)
+        value = self._current().value(request.name, self._training.step)
         self._send(replace(value, request=request.request))
 
     def _profile(self, request: p.Profile) -> None:
         variables = self._current().variables()
         with self._running():
-            result = measure(self._task(), variables, self._threads, request.request)
+            result = measure(self._task(), variables, self._settings.threads, request.request)
         self._send(result)
 
     def _set_threads(self, request: p.SetThreads) -> None:
-        self._threads = self._opened_runs.threads = request.threads
+        self._settings.threads = self._opened_runs.threads = request.threads
         if self._evaluator is not None:
             self._evaluator.use_threads(request.threads)
         self._send(p.Ready(os.getpid(), request.threads or default_threads()))
 
     def _set_backend(self, request: p.SetBackend) -> None:
-        self._backend = request.backend
+        self._settings.backend = request.backend
 
     def _set_memory(self, request: p.SetMemory) -> None:
-        self._memory = request.limit
+        self._settings.memory = request.limit
 
     def _set_budget(self, request: p.SetBudget) -> None:
-        self._history = request.history
+        self._settings.history = request.history
         set_limit(chosen_limit(request.run_bytes, request.any_file))
-        self._budget = Budget(request.bytes, request.seconds, request.read_bytes)
+        self._settings.budget = Budget(request.bytes, request.seconds, request.read_bytes)
         if self._evaluator is not None:
-            self._evaluator.use_budget(self._budget)
+            self._evaluator.use_budget(self._settings.budget)
 
     # ---- predictions --------------------------------------------------------------------------
 
     def _check_gradients(self, request: p.CheckGradients) -> None:
         variables = self._current().variables()
-        self._gradients.start(request, self._document, self._folder, variables, self._opened)
+        self._gradients.start(
+            request, self._mirror.document, self._mirror.folder, variables, self._mirror.opened
+        )
 
     def _predict(self, request: p.Predict) -> None:
         self._stop_predicting.clear()
         variables = self._current().variables()
         with self._running():
             predict(
-                self._document,
+                self._mirror.document,
                 request,
                 variables,
                 self._send,
-                folder=self._folder,
-                threads=self._threads,
-                memory=self._memory,
+                folder=self._mirror.folder,
+                threads=self._settings.threads,
+                memory=self._settings.memory,
                 cancelled=self._stop_predicting.is_set,
             )
 

@@ -149,7 +149,7 @@ def test_a_save_during_a_training_is_no_edit_of_it(desk, folder, monkeypatch):
 
     def close(edits: LiveEdits) -> None:
         """Look at the document, as the thread of edits does once they pause, before the end."""
-        found.append(edits._prepare(copied(desk.engine._document)))
+        found.append(edits._prepare(copied(desk.engine._mirror.document)))
         original(edits)
 
     original = LiveEdits.close

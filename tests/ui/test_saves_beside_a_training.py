@@ -117,8 +117,10 @@ class Desk:
 
     def has_looked_at_edits(self) -> bool:
         """Whether the training knows the document as it is."""
-        engine, edits = ThreadClient.made[-1].engine, ThreadClient.made[-1].engine._edits
-        is_there = engine._folder == self.window.workspace.base_dir and not len(engine._inbox)
+        engine, edits = ThreadClient.made[-1].engine, ThreadClient.made[-1].engine._training.edits
+        is_there = engine._mirror.folder == self.window.workspace.base_dir and not len(
+            engine._inbox
+        )
         return is_there and edits is not None and edits._due is None and not edits._is_busy
 
     def rest(self) -> None:

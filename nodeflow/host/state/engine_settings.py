@@ -1,0 +1,29 @@
+"""The settings of the engine that the window chooses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from nodeflow.engine.backend import NUMBA
+from nodeflow.engine.memory import Budget
+
+
+@dataclass
+class EngineSettings:
+    """How values are computed, and with how much.
+
+    Attributes:
+        threads: the number of threads; None for the default.
+        backend: what executes trainings.
+        memory: the limit of a run's memory in bytes; None for none.
+        budget: the limits of live values.
+        history: bytes for copies of the variables; 0 for the default.
+        follows: whether edits reach a running training.
+    """
+
+    threads: int | None = None
+    backend: str = NUMBA
+    memory: int | None = None
+    budget: Budget = field(default_factory=Budget)
+    history: int = 0
+    follows: bool = True

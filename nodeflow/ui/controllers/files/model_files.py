@@ -1,12 +1,13 @@
 """Models of other programs: opening and exporting files, and comparing values.
 
-Integrations offer the programs. The command line does the work in a separate process, on a model or
-on a copy of the graph with the engine's weights.
+Integrations offer the programs. A separate process (`exchange.model_process`) does the work, on a
+model or on a copy of the graph with the engine's weights.
 """
 
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,18 +19,30 @@ from nodeflow.document.edit import commands
 from nodeflow.document.edit.data.locate import reanchor
 from nodeflow.document.io import flow
 from nodeflow.errors import NodeflowError
+from nodeflow.exchange.model_requests import (
+    CompareModel,
+    ExportModel,
+    ImportModel,
+    ModelCompared,
+    ModelExported,
+    ModelImported,
+    Request,
+    StoredGraph,
+)
 from nodeflow.manifests import Offer, offers
 from nodeflow.number_text import counted
 from nodeflow.ui.actions.action_set import ActionSet
 from nodeflow.ui.actions.binding import Binding, Blocked
 from nodeflow.ui.controllers.files.file_controller import FileController
-from nodeflow.ui.core.concurrency.command_process import CommandProcess
+from nodeflow.ui.core.concurrency.request_process import RequestProcess
 from nodeflow.ui.core.engine_link.engine_link import EngineLink
 from nodeflow.ui.core.state.user_settings import Settings
 from nodeflow.ui.core.state.workspace import Workspace
 from nodeflow.ui.core.user_messages import Messages
 from nodeflow.ui.popups.dialogs import confirmation_dialogs
 from nodeflow.ui.popups.dialogs.import_dialog import ImportDialog
+
+PROCESS = "nodeflow.exchange.model_process"
 
 
 class ModelFiles(QObject):
@@ -49,15 +62,15 @@ class ModelFiles(QObject):
         self._window, self._files, self._messages = window, files, messages
         self._workspace, self._link, self._settings = workspace, link, settings
         self._folder: tempfile.TemporaryDirectory[str] | None = None
-        self._waiting: dict[int, list[str]] = {}
-        self._working = CommandProcess(self)
+        self._waiting: dict[int, Request] = {}
+        self._working = RequestProcess(PROCESS, self)
         self._working.done.connect(self._on_worked)
         self._working.failed.connect(self._on_not_worked)
         link.done.connect(self._on_saved)
         link.failed.connect(self._on_not_saved)
         self.dialog: ImportDialog | None = None
         self._source, self._target = Path(), Path()
-        self._reading = CommandProcess(self)
+        self._reading = RequestProcess(PROCESS, self)
         self._reading.done.connect(self._on_read)
         self._reading.failed.connect(self._on_not_read)
         files.model_chosen.connect(self.open_path)
@@ -95,66 +108,64 @@ class ModelFiles(QObject):
             target = Path(chosen)
             target = target if target.suffix else target.with_suffix(ending)
             self._messages.show_status(f"Writing {target.name}…")
-            self._begin(["export", "--to", exporter.name, "-o", str(target)])
+            self._begin(lambda graph: ExportModel(graph, exporter.name, target))
 
     def check(self, peer: Offer) -> None:
         """Compare every value of the graph with the value that another program computes."""
         self._messages.show_status(f"Comparing with {peer.label}…")
-        self._begin(["verify", "--against", peer.name])
+        self._begin(lambda graph: CompareModel(graph, peer.name))
 
-    def _begin(self, command: list[str]) -> None:
-        """Write a copy of the graph and its weights for a command, then start it."""
+    def _begin(self, make_request: Callable[[StoredGraph], Request]) -> None:
+        """Write a copy of the graph and its weights for a request, then start its process."""
         self._folder = tempfile.TemporaryDirectory(prefix="nodeflow-")
         folder = Path(self._folder.name)
         root = self._workspace.root
         copy = flow.loads(flow.dumps(root))
         copy.use_file_of(root)
         reanchor(copy, folder)
-        allowed = copy.allowed
-        commands.set_weights(copy, None)
-        flow.save(copy, folder / "graph.flow")
         places = [str(root.path.parent)] if root.path is not None else []
-        for place in (*allowed, *places):
-            command += ["--allow-data", place]
-        command.insert(1, str(folder / "graph.flow"))
+        allowed = (*map(str, copy.allowed), *places)
+        commands.set_weights(copy, None)
+        file = folder / "graph.flow"
+        flow.save(copy, file)
         if self._workspace.has_variables and self._link.is_up:
-            weights = str(folder / "weights.safetensors")
-            self._waiting[self._link.save_weights(weights)] = [*command, "--weights", weights]
+            weights = folder / "weights.safetensors"
+            request = make_request(StoredGraph(file, weights, allowed))
+            self._waiting[self._link.save_weights(str(weights))] = request
         else:
-            kept = root.path is not None and root.weights and root.path.parent / root.weights
-            self._working.run([*command, *(["--weights", str(kept)] if kept else [])])
+            kept = root.path.parent / root.weights if root.path and root.weights else None
+            self._working.run(make_request(StoredGraph(file, kept, allowed)))
 
     @Slot(object)
     def _on_saved(self, message: Any) -> None:
-        command = self._waiting.pop(getattr(message, "request", -1), None)
-        if command is not None:
-            self._working.run(command)
+        request = self._waiting.pop(getattr(message, "request", -1), None)
+        if request is not None:
+            self._working.run(request)
 
     @Slot(object)
     def _on_not_saved(self, message: Any) -> None:
-        """Drop the waiting command, because the engine could not save the weights."""
+        """Drop the waiting request, because the engine could not save the weights."""
         if self._waiting.pop(getattr(message, "request", -1), None) is not None:
             self._done()
 
     @Slot(object)
-    def _on_worked(self, result: dict[str, Any]) -> None:
+    def _on_worked(self, answer: ModelExported | ModelCompared) -> None:
         self._done()
-        if "verified" not in result:
-            name = Path(str(result["file"])).name
-            outputs = ", ".join(map(str, result["outputs"]))
-            self._messages.show(f"Wrote {name}: {result['text']}; outputs: {outputs}")
+        if isinstance(answer, ModelExported):
+            outputs = ", ".join(answer.outputs)
+            text = f"Wrote {answer.target.name}: {answer.text}; outputs: {outputs}"
+            self._messages.show(text)
             return
-        text = str(result["text"])
-        left = len(result["left_out"])
-        more = f"; {counted(left, 'node')} {result['against']} lacks" if left else ""
-        level = "info" if result["verified"] else "warning"
-        text = f"{text[:1].upper()}{text[1:]}{more}"
-        self._messages.show(text, level, f"node:{result['node']}", "Show")
+        left = len(answer.left_out)
+        more = f"; {counted(left, 'node')} {answer.peer} lacks" if left else ""
+        level = "info" if answer.is_equal else "warning"
+        text = f"{answer.text[:1].upper()}{answer.text[1:]}{more}"
+        self._messages.show(text, level, f"node:{answer.node}", "Show")
 
     @Slot(object)
     def _on_not_worked(self, error: NodeflowError) -> None:
         self._done()
-        confirmation_dialogs.show_problem(self._window, "The command failed", error)
+        confirmation_dialogs.show_problem(self._window, "The export or check failed", error)
 
     def _done(self) -> None:
         self._messages.show_status("")
@@ -176,7 +187,7 @@ class ModelFiles(QObject):
         self.dialog.open()
 
     def close(self) -> None:
-        """Stop running commands, because the window closes."""
+        """End the running processes, because the window closes."""
         self._reading.cancel()
         self._working.cancel()
         self._waiting.clear()
@@ -188,19 +199,17 @@ class ModelFiles(QObject):
         assert self.dialog is not None
         self._target = target
         self.dialog.show_waiting(True)
-        options = ["--force", *(["--trainable"] if trainable else [])]
-        self._reading.run(["import", str(self._source), "-o", str(target), *options])
+        self._reading.run(ImportModel(self._source, target, trainable))
 
     @Slot(object)
-    def _on_read(self, result: dict[str, Any]) -> None:
+    def _on_read(self, answer: ModelImported) -> None:
         if self.dialog is not None:
             self.dialog.accept()
         if not self._files.open_path(self._target):
             return
-        missing = result.get("missing") or {}
-        if missing:
-            first, why = next(iter(missing.items()))
-            what = counted(len(missing), "node")
+        if answer.missing:
+            first, why = next(iter(answer.missing.items()))
+            what = counted(len(answer.missing), "node")
             text = f"{what} of the model cannot be computed: {first}: {why}"
             self._messages.show(text, "warning", f"node:{first}", "Show")
 

@@ -18,7 +18,7 @@ def hungry(window, qtbot):
     commands.add_node(document, "placeholder", (400, 200), "y", {"shape": [None, 10]})
     commands.add_node(document, "negative", (700, 0), "minus")
     commands.connect(document, images, "out", document.node_named("minus").id, "x")
-    qtbot.waitUntil(lambda: window.run.waiting_for == ("x", "y"))
+    qtbot.waitUntil(lambda: window.shown_values.waiting_for == ("x", "y"))
     return window
 
 

@@ -117,7 +117,7 @@ def test_data_that_are_attached_are_waited_for_without_holding_the_window(
 ):
     document = window.workspace.document
     commands.add_node(document, "placeholder", (400, 0), "x", {"shape": [None, 2]})
-    qtbot.waitUntil(lambda: window.run.waiting_for == ("x",))
+    qtbot.waitUntil(lambda: window.shown_values.waiting_for == ("x",))
     window.workspace.allow_source(f"csv:{table}")
     window.attach_data.attach(f"csv:{table}")
     assert len(document.nodes) == 1

@@ -46,7 +46,7 @@ def line(live_window, qtbot):
     for source, target, port in ((x, relu, "x"), (relu, product, "x"), (small, product, "y")):
         commands.connect(document, source, "out", target, port)
     window.canvas.viewport.fit_all()
-    qtbot.waitUntil(lambda: "product" in window.run.values)
+    qtbot.waitUntil(lambda: "product" in window.shown_values.values)
     return window
 
 
@@ -86,7 +86,7 @@ def test_the_menu_colours_by_magnitude_and_by_nothing_again(line, qtbot):
     assert line.colors.legend.isVisible() and line.colors.chosen == "magnitude"
     choose(line, qtbot, "Nothing")
     assert tints(line) is None and not line.colors.legend.isVisible()
-    qtbot.waitUntil(lambda: all(v.measured is None for v in line.run.values.values()))
+    qtbot.waitUntil(lambda: all(v.measured is None for v in line.shown_values.values.values()))
 
 
 @pytest.mark.thorough
@@ -222,7 +222,7 @@ def test_the_ramp_is_readable_and_told_apart_by_lightness_alone(theme):
 @pytest.fixture
 def regression(live_window, qtbot):
     window = live_window("linear_regression")
-    qtbot.waitUntil(lambda: "loss" in window.run.values)
+    qtbot.waitUntil(lambda: "loss" in window.shown_values.values)
     return window
 
 
@@ -256,7 +256,7 @@ def test_colours_follow_a_training(regression, qtbot):
     qtbot.waitUntil(lambda: value(window, "slope").value < first / 10)
     choose(window, qtbot, "Magnitude")
     qtbot.waitUntil(has(window, "slope"))
-    learned = window.run.values["slope"].array
+    learned = window.shown_values.values["slope"].array
     assert value(window, "slope").value == pytest.approx(np.sqrt(np.square(learned).mean()))
 
 

@@ -121,7 +121,7 @@ def test_a_line_drawn_with_the_mouse_feeds_the_placeholder_while_it_is_drawn(
 @pytest.mark.thorough
 def test_the_answer_has_bars_with_the_likeliest_class_named(window, qtbot, engine, panel):
     draw(qtbot, panel.pad, *ONE)
-    window.run.values_changed.emit(("probabilities",))
+    window.shown_values.changed.emit(("probabilities",))
     qtbot.waitUntil(lambda: bool(engine.requests(p.FetchTensor)))
     assert engine.requests(p.FetchTensor)[-1].name == "probabilities"
     qtbot.waitUntil(lambda: shows_by_hand(window))
@@ -340,7 +340,7 @@ def test_other_rows_end_the_drawing_and_it_can_be_shown_again(window, qtbot, eng
 def test_a_single_row_that_is_shown_is_answered_too(window, qtbot, engine, panel):
     window.data.show_row("test", 3)
     qtbot.waitUntil(lambda: window.data.text == "Test row 4")
-    window.run.values_changed.emit(("probabilities",))
+    window.shown_values.changed.emit(("probabilities",))
     qtbot.waitUntil(lambda: bool(engine.requests(p.FetchTensor)))
     values = np.zeros(10)
     values[4] = 1
@@ -354,7 +354,7 @@ def test_scores_before_softmax_become_probabilities(window, qtbot, engine, panel
     window.actions_.trigger("sketch")  # another document begins with the first tab
     qtbot.waitUntil(lambda: panel.answer is not None and panel.answer.name == "logits")
     draw(qtbot, panel.pad, *ONE)
-    window.run.values_changed.emit(("logits",))
+    window.shown_values.changed.emit(("logits",))
     qtbot.waitUntil(lambda: bool(engine.requests(p.FetchTensor)))
     qtbot.waitUntil(lambda: shows_by_hand(window))
     logits = np.arange(10.0)
@@ -371,7 +371,7 @@ def test_an_autoencoder_shows_what_it_gives_back(window, qtbot, engine, panel):
     window.actions_.trigger("sketch")  # another document begins with the first tab
     qtbot.waitUntil(lambda: panel.answer is not None and panel.answer.name == "restored")
     draw(qtbot, panel.pad, *ONE)
-    window.run.values_changed.emit(("restored",))
+    window.shown_values.changed.emit(("restored",))
     qtbot.waitUntil(lambda: bool(engine.requests(p.FetchTensor)))
     qtbot.waitUntil(lambda: shows_by_hand(window))
     values = np.linspace(0, 1, 784, dtype="float32")

@@ -47,9 +47,9 @@ def _make(context: PanelContext) -> InspectorPanel:
     more = More(context.settings)
     for each in (inspector, pages.expansion.inspector):
         each.set_more(more)
-    inspector.live_values = lambda: context.run.values
+    inspector.live_values = lambda: context.values.values
     inspector.show_values()
-    context.run.values_changed.connect(inspector.show_values)
+    context.values.changed.connect(inspector.show_values)
     context.workspace.entered.connect(inspector.rebuild)
     inspector.node_requested.connect(context.navigator.show_node)
     inspector.action_requested.connect(context.actions.trigger)

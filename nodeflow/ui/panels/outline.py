@@ -252,7 +252,7 @@ def _make(context: PanelContext) -> OutlinePanel:
     panel = OutlinePanel(context.workspace, context.canvas.node_state.value_of)
     panel.chosen.connect(context.navigator.show_node)
     panel.selected.connect(context.canvas.selection.select)
-    context.run.values_changed.connect(panel.refresh_soon)
+    context.values.changed.connect(panel.refresh_soon)
     context.themes.follow(panel.model.set_theme)
     return panel
 

@@ -30,6 +30,7 @@ from nodeflow.ui.controllers.files.file_controller import FileController
 from nodeflow.ui.controllers.training.run_controller import RunController
 from nodeflow.ui.controllers.viewing.node_navigator import NodeNavigator
 from nodeflow.ui.controllers.viewing.override_actions import OverrideActions
+from nodeflow.ui.controllers.viewing.shown_values import ShownValues
 from nodeflow.ui.controllers.viewing.view_watcher import ViewWatcher
 from nodeflow.ui.core.engine_link.engine_link import EngineLink
 from nodeflow.ui.core.engine_link.run_library import RunLibrary
@@ -93,6 +94,7 @@ class PanelContext:
     navigator: NodeNavigator
     expand: ExpandActions
     run: RunController
+    values: ShownValues
     training_folders: Sequence[TrainingFolder]
     views: ViewWatcher
     subgraphs: SubgraphActions

@@ -487,7 +487,7 @@ def _refill(combo: QuietCombo, texts: list[str]) -> None:
 
 def _make(context: PanelContext) -> SketchPad:
     panel = SketchPad(context.workspace, context.link, context.data, context.themes)
-    context.run.values_changed.connect(panel.on_values_changed)
+    context.values.changed.connect(panel.on_values_changed)
     panel.refused.connect(lambda text: context.messages.show(text, "warning"))
     return panel
 

@@ -581,7 +581,7 @@ def _make(context: PanelContext) -> ViewerPanel:
         context.messages,
         context.plots,
     )
-    context.run.values_changed.connect(panel.on_values_changed)
+    context.values.changed.connect(panel.on_values_changed)
     pages = context.pages
     pages.page_changed.connect(lambda: panel.follow(pages.shown_workspace))
     panel.follow(pages.shown_workspace)

@@ -63,6 +63,7 @@ from nodeflow.ui.controllers.viewing.node_colors import NodeColors
 from nodeflow.ui.controllers.viewing.node_navigator import NodeNavigator
 from nodeflow.ui.controllers.viewing.op_marks import OpMarks
 from nodeflow.ui.controllers.viewing.override_actions import OverrideActions
+from nodeflow.ui.controllers.viewing.shown_values import ShownValues
 from nodeflow.ui.controllers.viewing.theme_actions import ThemeActions, chosen_theme
 from nodeflow.ui.controllers.viewing.view_actions import ViewActions
 from nodeflow.ui.controllers.viewing.view_history import ViewHistory
@@ -288,6 +289,7 @@ class MainWindow(QMainWindow):
         self.conflicts = Conflicts(workspace, canvas, messages)
         self.edits = EditActions(workspace, canvas, pages, actions)
         self.unfinished = UnfinishedTraining(workspace, link, messages)
+        self.shown_values = ShownValues(workspace, link, canvas)
         self.run = RunController(
             workspace, link, canvas, self.problem_list, messages, actions, self.unfinished
         )
@@ -298,7 +300,7 @@ class MainWindow(QMainWindow):
         ]
         for folder in self.training_folders:
             TrainingFileActions(self, folder, settings, messages, actions)
-        self.op_marks = OpMarks(workspace, link, canvas, self.run.show_again)
+        self.op_marks = OpMarks(workspace, link, canvas, self.shown_values.show_again)
         weights = self.files.weights
         self.engine_notices = EngineNotices(
             self, link, messages, weights, self.plugins, self.unfinished, actions
@@ -310,7 +312,7 @@ class MainWindow(QMainWindow):
             settings,
             messages,
             actions,
-            lambda: self.run.waiting_for,
+            lambda: self.shown_values.waiting_for,
             self._show_sample,
         )
         self.divergence = Divergence(workspace, link, messages)
@@ -338,7 +340,7 @@ class MainWindow(QMainWindow):
             canvas, pages, self.views, settings, themes, messages, actions
         )
         self.colors = NodeColors(
-            workspace, link, canvas, self.run, self.view_watcher, settings, themes, actions
+            workspace, link, canvas, self.shown_values, self.view_watcher, settings, themes, actions
         )
         self.keys = KeyActions(self, canvas, settings, actions)
         self.subgraphs = SubgraphActions(workspace, canvas, pages, quick_pick, messages, actions)
@@ -368,6 +370,7 @@ class MainWindow(QMainWindow):
             navigator=self.navigator,
             expand=self.expand,
             run=self.run,
+            values=self.shown_values,
             training_folders=self.training_folders,
             views=self.view_watcher,
             subgraphs=self.subgraphs,

@@ -21,14 +21,15 @@ class StatusFeed(QObject):
         self._status, self._link = window.status, window.link
         self._problems, self._breakpoints = window.problem_list, window.breakpoints
         self._navigator = window.navigator
-        status, run, trigger = window.status, window.run, window.actions_.trigger
+        status, trigger = window.status, window.actions_.trigger
+        run, values = window.run, window.shown_values
         window.messages.status_text.connect(status.show_text)
         window.actions_.tip_outdated.connect(status.drop_tip)
         self._problems.changed.connect(self._show_problems)
         self._show_problems()
-        run.feeds_missing.connect(status.show_waiting)
+        values.feeds_missing.connect(status.show_waiting)
         status.attach_clicked.connect(partial(trigger, "attach_data"))
-        run.notices_changed.connect(status.show_notices)
+        values.notices_changed.connect(status.show_notices)
         status.notice_clicked.connect(run.notices_requested)
         self._breakpoints.changed.connect(self._show_breakpoints)
         status.breakpoints_clicked.connect(self._next_breakpoint)

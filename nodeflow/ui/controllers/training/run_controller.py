@@ -1,17 +1,14 @@
-"""The Run menu: runs and trainings, and the distribution of results to canvas and panels."""
+"""The Run menu: runs and trainings, and what they report."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Set
-from dataclasses import replace
-from itertools import islice
+from collections.abc import Set
 from typing import Any
 
 from PySide6.QtCore import QObject, Signal, Slot
 
-from nodeflow.document.analysis.bound_attributes import bound_attributes
-from nodeflow.document.analysis.subgraphs.instance_paths import scoped_name, walk
+from nodeflow.document.analysis.subgraphs.instance_paths import scoped_name
 from nodeflow.document.analysis.traversal import levels
 from nodeflow.document.edit import commands
 from nodeflow.document.model.names import natural_key
@@ -36,20 +33,15 @@ log = logging.getLogger("nodeflow")
 
 OPTIMIZER = "gradient_descent"
 NOTHING_RUNS = Blocked("This subgraph is not open inside an instance, so nothing in it can run.")
-FEW, MOST_SHOWN = 200, 2000
-"""Maximum nodes for live values of the whole document; in larger ones, visible nodes only."""
 NO_VALUE = ("error", "deferred")
 LOSS_WORDS = ("loss", "cost", "entropy", "error")
 
 
 class RunController(QObject):
-    """The actions that start runs and trainings, and the display of their results.
+    """The actions that start runs and trainings, and the reports of their ends.
 
     Signals:
-        values_changed(names): these tensors have new values.
-        feeds_missing(names): placeholders without a feed, needed for live values.
-        notices_changed(texts): notices about the data for the user.
-        notices_requested: the user wants to read them.
+        notices_requested: the user wants to read the notices about the data.
         restarting: a training is about to replace learned values.
         training_started: a training was requested.
         profile_started: a profile was requested.
@@ -57,9 +49,6 @@ class RunController(QObject):
         download_started: the full data set was requested.
     """
 
-    values_changed = Signal(object)
-    feeds_missing = Signal(object)
-    notices_changed = Signal(object)
     notices_requested = Signal()
     restarting = Signal()
     training_started = Signal()
@@ -83,25 +72,17 @@ class RunController(QObject):
         self._problems, self._messages, self._actions = problems, messages, actions
         self.shows_order = False
         self.target: str | None = None
-        self.data_notices: tuple[str, ...] = ()
-        self.waiting_for: tuple[str, ...] = ()
         self._run = -1
-        self._last: p.Previews | None = None
         self.states = NodeStatus(workspace, link, canvas)
-        link.previews.connect(self._on_previews)
+        link.ran.connect(self._on_ran)
         link.failed.connect(self._on_failed)
         link.done.connect(self._on_done)
         link.training.connect(self._on_training)
         link.state_changed.connect(self._on_state)
         workspace.changed.connect(self._on_changed)
-        workspace.entered.connect(self._on_entered)
+        workspace.entered.connect(self._undim)
         workspace.replaced.connect(self._on_replaced)
         workspace.selected.connect(self._on_selected)
-        link.live.names = self._shown_names
-        canvas.viewport.changed.connect(link.live.look)
-        workspace.selected.connect(link.live.look)
-        workspace.entered.connect(link.live.look)
-
         actions.bind(self._bindings())
         actions.refreshing.connect(self._check_order)
 
@@ -149,6 +130,7 @@ class RunController(QObject):
         text = f"Computed {record.name} and its inputs. Other nodes are dimmed."
         self._messages.show(text, "info", "undim", "Show everything")
 
+    @Slot()
     def _undim(self) -> None:
         if self.target is not None:
             self.target = None
@@ -373,99 +355,11 @@ class RunController(QObject):
     # ---- answers of the engine --------------------------------------------------------------
 
     @Slot(object)
-    def _on_previews(self, message: p.Previews) -> None:
-        self._keep(message)
-        self._show_values(message)
-        self.values_changed.emit(tuple(message.values))
-        if message.missing != self.waiting_for:
-            self.waiting_for = message.missing
-            self.feeds_missing.emit(message.missing)
-        if message.step is None and message.notices != self.data_notices:
-            self.data_notices = message.notices
-            self.notices_changed.emit(message.notices)
-        if message.request == self._run and not message.watch:
+    def _on_ran(self, message: p.Previews) -> None:
+        if message.request == self._run:
             self._run = -1
             self.states.end(self._values_here(message))
             self._report(message)
-
-    def show_again(self) -> None:
-        """Give the displayed nodes the last values again."""
-        if self._last is not None:
-            self._show_values(self._last)
-
-    @property
-    def values(self) -> Mapping[str, p.Preview]:
-        """The last previews, by tensor name."""
-        return {} if self._last is None else self._last.values
-
-    def _shown_names(self) -> tuple[str, ...] | None:
-        """Return names of nodes whose values are needed; None for all nodes of a small graph.
-
-        These are nodes drawn with values at this zoom, selected nodes, and nodes wired into
-        attributes of selected nodes.
-        """
-        workspace = self._workspace
-        if len(list(islice(walk(workspace.root), FEW + 1))) <= FEW:
-            return None
-        if workspace.is_apart:
-            return ()
-        document, names = workspace.document, []
-        canvas = self._canvas
-        visible: Iterable[str] = ()
-        if canvas.renderer.draws_values or canvas.renderer.tints is not None:
-            visible = islice(canvas.viewport.visible_ids(), MOST_SHOWN)
-        givers = (
-            wire.source
-            for node_id in workspace.selection
-            if node_id in document.nodes
-            for wire in bound_attributes(document, document.nodes[node_id]).values()
-        )
-        for node_id in dict.fromkeys([*visible, *workspace.selection, *givers]):
-            record = document.nodes.get(node_id)
-            if record is None:
-                continue
-            name = workspace.full_name(record.name)
-            names.append(name)
-            if node_id in workspace.selection:
-                count = len(workspace.analysis.out_types(node_id) or ())
-                names += [f"{name}:{index}" for index in range(1, count)]
-        return tuple(names)
-
-    def _keep(self, message: p.Previews) -> None:
-        """Store the values, together with earlier ones if the message is partial.
-
-        A training may send only the values that it changes; a request for names sends only those.
-        Values of two steps are never mixed.
-        """
-        of = message.past, message.run
-        mixes = self._last is not None and (self._last.past, self._last.run) == of
-        is_part = not message.whole or message.names is not None
-        if self._last is not None and mixes and is_part:
-            asked = set(message.names or ()) if message.whole else set()
-            last = {n: value for n, value in self._last.values.items() if n not in asked}
-            message = replace(message, values={**last, **message.values})
-        self._last = message
-
-    def _show_values(self, message: p.Previews) -> None:
-        """Give the displayed nodes their values, inside a subgraph those of its instance."""
-        document, scope = self._workspace.document, self._workspace.scope
-        values = dict(message.values)
-        for name in message.iterations:  # a loop shows the value of the chosen iteration
-            if f"{name}/" in values:
-                values[name] = values.pop(f"{name}/")
-        if scope:
-            inside = [name for name in values if name.startswith(scope)]
-            values = {name[len(scope) :]: values[name] for name in inside}
-        self._canvas.node_state.set_values(values)
-        if message.whole and not message.pending and (message.watch or self.target is None):
-            have = {name.partition(":")[0] for name in values}
-            if message.names is None:
-                asked: Iterable[str] = document.names
-            else:
-                asked = (n.removeprefix(scope) for n in message.names if n.startswith(scope))
-            records = (document.node_named(name) for name in asked if name not in have)
-            stale = [record.id for record in records if record is not None]
-            self._canvas.node_state.clear_values(stale)
 
     def _values_here(self, message: p.Previews) -> set[str]:
         """Return the names of the displayed graph's nodes that have a value."""
@@ -473,11 +367,6 @@ class RunController(QObject):
         good = (name for name, value in message.values.items() if value.kind not in NO_VALUE)
         return {n.removeprefix(scope).partition(":")[0] for n in good if n.startswith(scope)}
 
-    @Slot()
-    def _on_entered(self) -> None:
-        """Show the last values after another graph was entered."""
-        self._undim()
-        self.show_again()
         if self.shows_order:
             self._number()
 
@@ -572,10 +461,6 @@ class RunController(QObject):
     def _on_replaced(self) -> None:
         self.target = None
         self.shows_order = False
-        self._last = None
-        self.waiting_for = self.data_notices = ()
-        self.feeds_missing.emit(())
-        self.notices_changed.emit(())
         self._problems.set_run_problems([])
 
     @Slot(object)

@@ -16,8 +16,8 @@ from nodeflow.ui.actions.binding import Binding
 from nodeflow.ui.canvas import CanvasView
 from nodeflow.ui.canvas.scene.tints import Tints
 from nodeflow.ui.canvas.view.color_legend import ColorLegend
-from nodeflow.ui.controllers.training.run_controller import RunController
 from nodeflow.ui.controllers.viewing.node_navigator import place_of
+from nodeflow.ui.controllers.viewing.shown_values import ShownValues
 from nodeflow.ui.controllers.viewing.view_watcher import ViewWatcher
 from nodeflow.ui.core.engine_link.engine_link import EngineLink
 from nodeflow.ui.core.engine_link.kernel_totals import totals
@@ -38,7 +38,7 @@ class NodeColors(QObject):
         workspace: Workspace,
         link: EngineLink,
         canvas: CanvasView,
-        run: RunController,
+        values: ShownValues,
         views: ViewWatcher,
         settings: Settings,
         themes: ThemeManager,
@@ -46,7 +46,7 @@ class NodeColors(QObject):
     ) -> None:
         super().__init__(canvas)
         self._workspace, self._link, self._canvas = workspace, link, canvas
-        self._run, self._settings, self._actions = run, settings, actions
+        self._shown, self._settings, self._actions = values, settings, actions
         self.chosen = ""
         """The chosen colouring of nodes and wires (see ``colorings``); empty for none."""
         self.legend = ColorLegend(canvas, canvas.renderer)
@@ -61,7 +61,7 @@ class NodeColors(QObject):
             {f"color_{i or 'none'}": Binding(partial(self.choose, i)) for i in ("", *COLORINGS)}
         )
         actions.refreshing.connect(self._check)
-        run.values_changed.connect(self._follow)
+        values.changed.connect(self._follow)
         views.arrived.connect(self._on_view)
         link.profiled.connect(self._on_profile)
         workspace.entered.connect(self._follow)
@@ -165,8 +165,8 @@ class NodeColors(QObject):
 
     def _measured(self, of: str) -> dict[str, Measured]:
         """Return the known numbers of a measure, by tensor name."""
-        values = self._run.values
-        found = {name: preview.measured for name, preview in values.items()}
+        previews = self._shown.values
+        found = {name: preview.measured for name, preview in previews.items()}
         return {name: m for name, m in found.items() if m is not None and m.of == of}
 
     def _here(self, measured: Mapping[str, Measured]) -> dict[str, dict[int, Measured]]:

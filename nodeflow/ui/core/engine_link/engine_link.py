@@ -43,6 +43,8 @@ class EngineLink(QObject, EngineRequests):
 
     state_changed = Signal(str)
     previews = Signal(object)
+    ran = Signal(object)
+    """The previews that answer `run`."""
     derived = Signal(object)
     """Previews of derived nodes: the answer to `ask_derived`."""
     tensor = Signal(object)
@@ -364,6 +366,8 @@ class EngineLink(QObject, EngineRequests):
         stale = message.watch and message.revision < self._workspace.root.revision
         if message.request >= self._awaited.oldest and not stale:
             self.previews.emit(message)
+            if not message.watch:
+                self.ran.emit(message)
 
     def _on_tensor(self, message: p.TensorValue) -> None:
         if message.request >= self._awaited.oldest:

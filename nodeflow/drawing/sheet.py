@@ -31,10 +31,16 @@ class Sheet(ABC):
     Attributes:
         is_small: draw no text, because it would be too small to read.
         note: text at the top right, beside the legend.
+        scale: pixels of the screen per unit, which makes text larger where it would be illegible.
     """
 
     is_small: bool = False
     note: str = ""
+    scale: float = 1.0
+
+    def legible(self, style: texts.Style) -> texts.Style:
+        """Return a style, enlarged if its text would be too small to read on this sheet."""
+        return texts.legible(style, self.scale)
 
     @abstractmethod
     def line_of_text(

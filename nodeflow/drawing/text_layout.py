@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 
 from nodeflow.document.layout.text_width import text_width
 
 Style = tuple[float, int, bool]
 """Pixels, weight and whether it is monospaced."""
+
+LEAST = 9.0
+"""The size in pixels of the smallest text on the screen. Text that has no room for it is absent."""
 
 TITLE: Style = (13, 600, False)
 SUBTITLE: Style = (11, 400, False)
@@ -21,12 +25,29 @@ BADGE: Style = (11, 600, False)
 FRAME_TITLE: Style = (16, 600, False)
 NOTE: Style = (13, 400, False)
 FAR_TITLE: Style = (26, 600, False)
-FAR_BADGE: Style = (22, 600, False)
 FAR_VALUE: Style = (32, 500, False)
 FAR_FRAME_TITLE: Style = (26, 600, False)
 HERO: Style = (22, 600, False)
 HINT: Style = (14, 400, False)
 HINT_STRONG: Style = (14, 600, False)
+
+
+@lru_cache(maxsize=512)
+def legible(style: Style, scale: float) -> Style:
+    """Return a style, enlarged if its text would be too small to read.
+
+    Args:
+        scale: pixels of the screen per scene unit.
+    """
+    if style[0] * scale >= LEAST:
+        return style
+    return (least_size(scale), *style[1:])
+
+
+def least_size(scale: float) -> float:
+    """Return the smallest legible size in scene units, in quarters, as fonts have whole pixels at
+    four times the size."""
+    return math.ceil(4 * LEAST / scale - 1e-6) / 4
 
 
 def width(text: str, style: Style) -> float:

@@ -164,6 +164,11 @@ class CardData:
             return ()
         return texts.wrap(self.problem, texts.CAPTION, self.width - 42, 3)
 
+    def legible_problem(self, style: texts.Style) -> tuple[str, ...]:
+        """Return the problem in as many lines as there is room for, in a perhaps larger style."""
+        lines = self.problem_lines
+        return texts.wrap(self.problem, style, self.width - 42, len(lines)) if lines else ()
+
     @property
     def problem_height(self) -> float:
         lines = len(self.problem_lines)

@@ -171,12 +171,20 @@ CATEGORY_ICONS = {
 _SIZES = {1: 20.0, 2: 14.5, 3: 11.0}
 
 
-def glyph_of(op: str, side: float) -> tuple[str, texts.Style] | None:
-    """Return an op's glyph and its style in a square of this side, or None for an icon."""
+def glyph_of(op: str, side: float, scale: float = 1.0) -> tuple[str, texts.Style] | None:
+    """Return an op's glyph and its style in a square of this side.
+
+    Return None for an icon: if the op has no glyph, or a legible one is too large for the square.
+
+    Args:
+        scale: pixels of the screen per unit of the side.
+    """
     glyph = GLYPHS.get(op)
     if glyph is None:
         return None
-    return glyph, (round(_SIZES.get(len(glyph), 9.5) * side / 28, 1), 600, False)
+    drawn = (round(_SIZES.get(len(glyph), 9.5) * side / 28, 1), 600, False)
+    style = texts.legible(drawn, scale)
+    return (glyph, style) if style == drawn or texts.width(glyph, style) <= side else None
 
 
 def icon_of(op: str, category: str) -> str:

@@ -32,6 +32,8 @@ STRIP = 44.0
 MAPS = 58.0
 """The height of feature maps, in one or more rows."""
 MAP_GAP = 2.0
+LEAST_FAR = 18.0
+"""The least height of values on a zoomed-out card at life size."""
 FAR_ROWS = 2
 """Rows of feature maps on a zoomed-out card: few and large."""
 WIDE = 1.6
@@ -104,15 +106,25 @@ def draw(sheet: Sheet, rect: Rect, preview: Any | None) -> None:
     drawer(sheet, rect, preview)
 
 
-def far_area(preview: Any | None, card: Rect) -> Rect | None:
-    """Return the value area of a zoomed-out card, or None if it shows only its name."""
+def far_area(
+    preview: Any | None, card: Rect, above: float = 0.0, least: float = LEAST_FAR
+) -> Rect | None:
+    """Return the value area of a zoomed-out card, or None if it shows only its name.
+
+    Args:
+        above: the height that the name needs.
+        least: the smallest useful height of the area.
+    """
     kind = "scalar" if _is_number(preview) else getattr(preview, "kind", None)
     if kind not in ("scalar", "image", "images", "maps", "heatmap", "view"):
         return None
     if kind == "view":
-        return card.adjusted(10, 50, -10, -10)
-    height = card.height * (0.42 if kind == "scalar" else 0.55)
-    return Rect(card.left + 12, card.bottom - height, card.width - 24, height - 10)
+        area = card.adjusted(10, 50, -10, -10)
+    else:
+        height = card.height * (0.42 if kind == "scalar" else 0.55)
+        area = Rect(card.left + 12, card.bottom - height, card.width - 24, height - 10)
+    area = area.adjusted(0, max(above - (area.top - card.top), 0), 0, 0)
+    return area if area.height >= least else None
 
 
 def draw_far(sheet: Sheet, area: Rect, preview: Any) -> None:
@@ -121,10 +133,11 @@ def draw_far(sheet: Sheet, area: Rect, preview: Any) -> None:
         draw_shown(sheet.noted("", is_small=True), area, preview)
         return
     if _is_number(preview):
-        text = texts.elide(_short(preview), texts.FAR_VALUE, area.width)
-        middle, y = area.center.x, area.center.y + texts.FAR_VALUE[0] * 0.36
-        color = Ink("ink_muted")
-        sheet.line_of_text(middle, y, text, texts.FAR_VALUE, color, align="center")
+        size = min(texts.FAR_VALUE[0], area.height)
+        style = sheet.legible((size, *texts.FAR_VALUE[1:]))
+        text = next((t for t in _shorter(preview) if texts.width(t, style) <= area.width), "")
+        y = area.center.y + style[0] * 0.36
+        sheet.line_of_text(area.center.x, y, text, style, Ink("ink_muted"), align="center")
         return
     if preview.kind == "maps":
         _draw_grid(sheet, area, preview, FAR_ROWS)
@@ -145,8 +158,11 @@ def _is_number(preview: Any) -> bool:
     return kind == "scalar" or (kind == "table" and preview.array.size == 1)
 
 
-def _short(preview: Any) -> str:
-    return preview.text if preview.array is None else number(preview.array.item(), 3)
+def _shorter(preview: Any) -> tuple[str, ...]:
+    """Return a number with fewer and fewer digits."""
+    if preview.array is None:
+        return (preview.text,)
+    return tuple(number(preview.array.item(), digits) for digits in (3, 2, 1))
 
 
 # ---- one drawer per kind --------------------------------------------------------------------
@@ -155,7 +171,7 @@ def _short(preview: Any) -> str:
 def _draw_empty(sheet: Sheet, rect: Rect, _: Any) -> None:
     color = Ink("ink_faint", 0.7)
     y = rect.center.y + 4
-    sheet.line_of_text(rect.left + PAD, y, "–", texts.CAPTION, color)
+    sheet.line_of_text(rect.left + PAD, y, "–", sheet.legible(texts.CAPTION), color)
 
 
 def _draw_scalar(sheet: Sheet, rect: Rect, preview: Any) -> None:
@@ -164,31 +180,36 @@ def _draw_scalar(sheet: Sheet, rect: Rect, preview: Any) -> None:
     data = getattr(preview, "data", None)
     rows = data.short if data is not None else ""
     text, room = preview.text.replace("-", "−"), rect.width - 2 * PAD
-    both = max(words, rows, key=lambda part: texts.width(part, texts.CAPTION))
-    shown, style, beside_it = beside(text, both, room)
-    if rows and (not beside_it or style is texts.TABLE):
+    caption = sheet.legible(texts.CAPTION)
+    both = max(words, rows, key=lambda part: texts.width(part, caption))
+    shown, style, beside_it = beside(text, both, room, sheet.scale)
+    if rows and (not beside_it or style == sheet.legible(texts.TABLE)):
         rows = ""
-        shown, style, words = beside(text, words, room)
+        shown, style, words = beside(text, words, room, sheet.scale)
     lines = [part for part in (rows, words) if part]
     low, color = rect.bottom - 8, Ink("ink_faint")
     for line in reversed(lines):
-        sheet.line_of_text(at, low, line, texts.CAPTION, color, align="right")
+        sheet.line_of_text(at, low, line, caption, color, align="right")
         low -= LINE - 2
     y = rect.center.y + style[0] * 0.36
     sheet.line_of_text(rect.left + PAD, y, shown, style, Ink("ink"))
 
 
-def beside(number: str, words: str, room: float) -> tuple[str, texts.Style, str]:
+def beside(
+    number: str, words: str, room: float, scale: float = 1.0
+) -> tuple[str, texts.Style, str]:
     """Return a number, its style, and the words at its right, dropped if there is no room."""
-    left = room - texts.width(words, texts.CAPTION) - 6 if words else room
-    shown, style = fitting(number, left)
-    return (shown, style, words) if shown == number else (*fitting(number, room), "")
+    caption = texts.legible(texts.CAPTION, scale)
+    left = room - texts.width(words, caption) - 6 if words else room
+    shown, style = fitting(number, left, scale)
+    return (shown, style, words) if shown == number else (*fitting(number, room, scale), "")
 
 
-def fitting(number: str, room: float) -> tuple[str, texts.Style]:
+def fitting(number: str, room: float, scale: float = 1.0) -> tuple[str, texts.Style]:
     """Return a number and a style in which it fits uncut, because a cut number misleads."""
-    styles = (texts.VALUE, texts.SMALL_VALUE, texts.TABLE)
-    style = next((style for style in styles if texts.width(number, style) <= room), texts.TABLE)
+    known = (texts.VALUE, texts.SMALL_VALUE, texts.TABLE)
+    styles = [texts.legible(style, scale) for style in known]
+    style = next((style for style in styles if texts.width(number, style) <= room), styles[-1])
     return texts.elide(number, style, room), style
 
 
@@ -207,8 +228,9 @@ def _draw_lines(
 
 def _draw_text(sheet: Sheet, rect: Rect, preview: Any) -> None:
     color = Ink("error" if preview.kind == "error" else "ink_muted")
-    lines = _wrapped(preview, rect.width)
-    _draw_lines(sheet, rect, lines, texts.CAPTION, color)
+    style, most = sheet.legible(texts.CAPTION), len(_wrapped(preview, rect.width))
+    lines = texts.wrap(preview.text, style, rect.width - 2 * PAD, most)
+    _draw_lines(sheet, rect, lines, style, color)
 
 
 def _draw_summary(sheet: Sheet, rect: Rect, preview: Any) -> None:
@@ -216,36 +238,43 @@ def _draw_summary(sheet: Sheet, rect: Rect, preview: Any) -> None:
 
 
 def _draw_table(sheet: Sheet, rect: Rect, preview: Any) -> None:
-    grid = _as_table(preview.array)
+    grid, style = _as_table(preview.array), sheet.legible(texts.TABLE)
     rows, columns = min(grid.shape[0], TABLE_ROWS), min(grid.shape[1], TABLE_COLUMNS)
-    more_columns, more_rows = grid.shape[1] > columns, grid.shape[0] > rows
-    room = rect.width - 2 * PAD - (14 if more_columns else 0)
-    shown, widest = _cells(grid[:rows, :columns], room / columns - CELL_GAP)
-    cell = min(room / columns, widest + 14)
+    whole = rect.width - 2 * PAD
+    while True:  # fewer columns rather than cut numbers
+        more_columns, more_rows = grid.shape[1] > columns, grid.shape[0] > rows
+        room = whole - (14 if more_columns else 0)
+        shown, widest = _cells(grid[:rows, :columns], room / max(columns, 1) - CELL_GAP, style)
+        if columns <= 1 or widest <= room / columns - CELL_GAP:
+            break
+        columns -= 1
+    cell = min(room / max(columns, 1), widest + 14)
     color, faint = Ink("ink"), Ink("ink_faint")
     y = rect.top + 6 + LINE - 4
     for row in shown:
         for column, value in enumerate(row):
-            text = texts.elide(value, texts.TABLE, cell - CELL_GAP)
+            text = texts.elide(value, style, cell - CELL_GAP)
             x = rect.left + PAD + cell * (column + 1) - min(14.0, cell - widest)
-            sheet.line_of_text(x, y, text, texts.TABLE, color, align="right")
+            sheet.line_of_text(x, y, text, style, color, align="right")
         if more_columns:
             x = rect.left + PAD + cell * columns + 4
-            sheet.line_of_text(x, y, "…", texts.TABLE, faint)
+            sheet.line_of_text(x, y, "…", style, faint)
         y += LINE
     if more_rows:
         total = preview.shape[0] if len(preview.shape) == 2 else grid.shape[0]
         more = f"… {total} rows"
-        sheet.line_of_text(rect.left + PAD, y, more, texts.CAPTION, faint)
+        sheet.line_of_text(rect.left + PAD, y, more, sheet.legible(texts.CAPTION), faint)
 
 
-def _cells(grid: np.ndarray, room: float) -> tuple[list[list[str]], float]:
+def _cells(
+    grid: np.ndarray, room: float, style: texts.Style = texts.TABLE
+) -> tuple[list[list[str]], float]:
     """Return a table's numbers with as many digits as fit into a cell, and the largest width."""
     shown: list[list[str]] = []
     widest = 0.0
     for digits in (3, 2, 1):
         shown = [[number(value, digits) for value in row] for row in grid]
-        widest = max((texts.width(n, texts.TABLE) for row in shown for n in row), default=0.0)
+        widest = max((texts.width(n, style) for row in shown for n in row), default=0.0)
         if widest <= room:
             break
     return shown, widest
@@ -274,11 +303,15 @@ def _draw_facts(
     preview: Any,
 ) -> None:
     """Draw shape, range and mean as two columns, the first baseline at ``y``."""
-    room = rect.right - x - 8
-    for name, value in facts(preview):
-        sheet.line_of_text(x, y, name, texts.CAPTION, Ink("ink_faint"))
-        shown = texts.elide(value, texts.CAPTION, room - 36)
-        sheet.line_of_text(x + 36, y, shown, texts.CAPTION, Ink("ink"))
+    style = sheet.legible(texts.CAPTION)
+    column = 36 * style[0] / texts.CAPTION[0]
+    room = rect.right - x - 8 - column
+    shorter = [facts(preview, digits) for digits in (3, 2, 1)]
+    for (name, value), *others in zip(*shorter, strict=True):
+        sheet.line_of_text(x, y, name, style, Ink("ink_faint"))
+        whole = [v for v in (value, *(v for _, v in others)) if texts.width(v, style) <= room]
+        shown = whole[0] if whole else texts.elide(value, style, room)
+        sheet.line_of_text(x + column, y, shown, style, Ink("ink"))
         y += LINE
 
 
@@ -296,9 +329,10 @@ def _draw_images(sheet: Sheet, rect: Rect, preview: Any) -> None:
 
 def _draw_one_line(sheet: Sheet, rect: Rect, y: float, preview: Any) -> None:
     """Draw range and mean beneath pictures, the baseline at ``y``."""
-    line = texts.elide(_one_line(preview), texts.CAPTION, rect.width - 2 * PAD)
-    color = Ink("ink_muted")
-    sheet.line_of_text(rect.left + PAD, y, line, texts.CAPTION, color)
+    style, room = sheet.legible(texts.CAPTION), rect.width - 2 * PAD
+    lines = [_one_line(preview, digits, most) for most in (3, 2, 1) for digits in (3, 2)]
+    line = next((line for line in lines if texts.width(line, style) <= room), "")
+    sheet.line_of_text(rect.left + PAD, y, line, style, Ink("ink_muted"))
 
 
 def _draw_maps(sheet: Sheet, rect: Rect, preview: Any) -> None:
@@ -349,7 +383,8 @@ def grid_of(count: int, aspect: float, width: float, height: float) -> tuple[int
 def _draw_view(sheet: Sheet, rect: Rect, shown: Any) -> None:
     step = "" if shown.step is None else _step(shown.step)
     area = rect.adjusted(8, 6, -8, -4)
-    draw_shown(sheet.noted(step), area, shown)
+    small = texts.CAPTION[0] * sheet.scale < texts.LEAST
+    draw_shown(sheet.noted("" if small else step, small), area, shown)
 
 
 _DRAWERS = {
@@ -370,17 +405,19 @@ _DRAWERS = {
 # ---- pieces ---------------------------------------------------------------------------------
 
 
-def facts(preview: Any) -> list[tuple[str, str]]:
+def facts(preview: Any, digits: int = 3) -> list[tuple[str, str]]:
+    """Return names and texts of shape, range and mean."""
     found = [("shape", "×".join(str(d) for d in preview.shape) or "scalar")]
     for name, label in (("minimum", "min"), ("maximum", "max"), ("mean", "mean")):
         value = getattr(preview, name, None)
         if value is not None:
-            found.append((label, number(value, 3)))
+            found.append((label, number(value, digits)))
     return found
 
 
-def _one_line(preview: Any) -> str:
-    return "  ".join(f"{name} {value}" for name, value in facts(preview)[1:])
+def _one_line(preview: Any, digits: int, most: int) -> str:
+    """Return range and mean, at most so many figures, in one line."""
+    return "  ".join(f"{name} {value}" for name, value in facts(preview, digits)[1 : 1 + most])
 
 
 def _wrapped(preview: Any, width: float) -> tuple[str, ...]:

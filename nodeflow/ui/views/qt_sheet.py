@@ -43,6 +43,7 @@ class Sheet(sheet.Sheet):
     as_path: bool = False
     is_small: bool = False
     note: str = ""
+    scale: float = 1.0
 
     def line_of_text(
         self, x: float, y: float, text: str, style: Style, ink: Ink, align: str = "left"

@@ -211,7 +211,7 @@ def test_nothing_lights_up_while_dragging(document, canvas, hands, expression, q
 def test_names_hold_from_afar_while_few_nodes_are_in_sight(canvas, expression, picture, qtbot):
     canvas.viewport.zoom(-20)  # 18 %
     qtbot.waitUntil(lambda: picture() is not None and canvas.renderer.is_settled)
-    assert canvas.renderer.context(canvas.rect().toRectF()).level == "tiny"
+    assert canvas.renderer.context(canvas.rect().toRectF()).level == "far"
     canvas.viewport.zoom(-4)  # 12 %
     qtbot.waitUntil(lambda: picture() is not None and canvas.renderer.is_settled)
     assert canvas.renderer.context(canvas.rect().toRectF()).level == "block"

@@ -10,7 +10,8 @@ import pytest
 from nodeflow.host.evaluation.previews import make_preview
 from nodeflow.host.protocol import Preview
 from nodeflow.ui.canvas.paint.card_atlas import CardAtlas
-from nodeflow.ui.canvas.paint.card_painter import FAR, FULL, TINY, CardPainter
+from nodeflow.ui.canvas.paint.card_painter import CardPainter
+from nodeflow.ui.canvas.scene.detail import FAR, FULL, WHOLE, Detail
 from nodeflow.ui.core.theming.theme import DARK, LIGHT
 from tests.ui.canvas.test_gallery import PREVIEWS, STATES
 
@@ -26,13 +27,17 @@ LATER = {
     "figures": Preview("summary", "float32", (2, 3, 4, 5, 6), "", None, -9.0, 9.0, 0.75),
     "error": Preview("error", text="8 is not a class: labels go from 0 to 4"),
 }
-LEVELS = [(FULL, 0), (FULL, -3), (FULL, 5), (FAR, -12), (FAR, -9), (TINY, -19)]
+LEVELS = [
+    Detail(level, 2 ** (step / 8))
+    for level, steps in ((FULL, (0, -3, -5, 5)), (FAR, (-6, -9, -12, -19)))
+    for step in steps
+]
 
 
-def painted(atlas: CardAtlas, card, level: str, step: int, dpr: float, as_array):
+def painted(atlas: CardAtlas, card, detail: Detail, dpr: float, as_array):
     atlas.begin_frame()
-    page, rect = atlas.paint(card, level, step, dpr, 2 ** (step / 8))
-    assert atlas.find(card, level, step, dpr) == (page, rect)
+    page, rect = atlas.paint(card, detail, dpr)
+    assert atlas.find(card, detail, dpr) == (page, rect)
     picture = page.pixmap.copy(rect).toImage()
     alpha = picture.convertToFormat(picture.Format.Format_Alpha8)
     rows = np.frombuffer(alpha.constBits(), np.uint8).reshape(alpha.height(), -1)
@@ -45,17 +50,17 @@ def painted(atlas: CardAtlas, card, level: str, step: int, dpr: float, as_array)
 def test_a_new_value_is_painted_over_the_old_one(qapp, as_array, monkeypatch, kind, theme, dpr):
     monkeypatch.setattr("nodeflow.ui.canvas.paint.card_atlas.PAGE", 1024)  # less to clear
     for card in STATES.values():
-        for level, step in LEVELS:
+        for detail in LEVELS:
             first = replace(card, value=PREVIEWS[kind], value_serial=1)
             then = replace(card, value=LATER[kind], value_serial=2)
             atlas = CardAtlas(CardPainter(theme))
-            place, _ = painted(atlas, first, level, step, dpr, as_array)
-            same_place, over = painted(atlas, then, level, step, dpr, as_array)
-            _, anew = painted(CardAtlas(CardPainter(theme)), then, level, step, dpr, as_array)
+            place, _ = painted(atlas, first, detail, dpr, as_array)
+            same_place, over = painted(atlas, then, detail, dpr, as_array)
+            _, anew = painted(CardAtlas(CardPainter(theme)), then, detail, dpr, as_array)
             if first.height == then.height:
                 assert same_place == place, "it takes no more room"
-            assert np.array_equal(over, anew), (card.status, card.severity, card.form, level, step)
-            assert atlas.find(first, level, step, dpr) is None or same_place != place
+            assert np.array_equal(over, anew), (card.status, card.severity, card.form, detail)
+            assert atlas.find(first, detail, dpr) is None or same_place != place
 
 
 @pytest.mark.thorough
@@ -65,7 +70,7 @@ def test_a_training_takes_no_more_room_however_long(qapp):
     for serial in range(500):
         value = make_preview(np.float32(serial))
         atlas.begin_frame()
-        atlas.paint(replace(card, value=value, value_serial=serial), FULL, 0, 1.0, 1.0)
+        atlas.paint(replace(card, value=value, value_serial=serial), WHOLE, 1.0)
     assert len(atlas._pages) == 1 and len(atlas._pages[0].keys) == 1
 
 
@@ -79,8 +84,8 @@ def test_another_state_or_kind_of_value_is_painted_beside_the_old_one(qapp):
         replace(plain, subtitle="another"),
     ]
     for card in cards:
-        atlas.paint(card, FULL, 0, 1.0, 1.0)
-    assert all(atlas.find(card, FULL, 0, 1.0) for card in cards)
+        atlas.paint(card, WHOLE, 1.0)
+    assert all(atlas.find(card, WHOLE, 1.0) for card in cards)
 
 
 @pytest.mark.thorough

@@ -24,8 +24,9 @@ from nodeflow.host.evaluation.previews import make_preview
 from nodeflow.host.protocol import Preview
 from nodeflow.number_text import number
 from nodeflow.ui.canvas.paint import lod_titles
-from nodeflow.ui.canvas.paint.card_painter import FAR, FULL, CardPainter
+from nodeflow.ui.canvas.paint.card_painter import CardPainter
 from nodeflow.ui.canvas.paint.wire_layer import wire_dash, wire_pen
+from nodeflow.ui.canvas.scene.detail import FAR, WHOLE, Detail
 from nodeflow.ui.canvas.scene.scene_model import DTYPE_CODES, FEED_STYLE
 from nodeflow.ui.core.painting import text_metrics
 from nodeflow.ui.core.theming.theme import DARK, LIGHT
@@ -86,13 +87,13 @@ STATES = {
 }
 
 
-def drawn(card: CardData, theme, level: str = FULL) -> QImage:
+def drawn(card: CardData, theme, detail: Detail = WHOLE) -> QImage:
     image = QImage(520, 460, QImage.Format.Format_RGB32)
     image.fill(theme.color("canvas"))
     painter = QPainter(image)
     painter.scale(2, 2)
     painter.translate(20, 16)
-    CardPainter(theme).draw(painter, card, level)
+    CardPainter(theme).draw(painter, card, detail)
     painter.end()
     return image
 
@@ -147,7 +148,7 @@ def test_every_kind_of_value_is_drawn(qapp, theme, as_array):
     images = {name: drawn(card, theme) for name, card in cards.items()}
     keep(list(images.values()), f"values-{theme.name}")
     assert_all_differ(images, as_array)
-    keep([drawn(card, theme, FAR) for card in cards.values()], f"far-{theme.name}")
+    keep([drawn(card, theme, Detail(FAR, 0.36)) for card in cards.values()], f"far-{theme.name}")
 
 
 @BOTH
@@ -280,14 +281,15 @@ def test_heat_maps_survive_what_is_not_finite():
         ("loss", ["loss"]),
         ("log_one_minus_p", ["log_one_", "minus_p"]),
         ("encoder/attention", ["encoder/", "attention"]),
-        ("categoricalcrossentropy", None),
+        ("probabilities", ["probabi-", "lities"]),
+        ("categoricalcrossentropyofwords", None),
     ],
 )
 def test_names_from_afar_are_broken_before_they_are_cut(qapp, name, lines):
     found, size = lod_titles.set_name(name, 150.0, 80.0, 44.0, 30.0)
     if lines is None:
-        assert len(found) == 1
-        assert found[0].endswith("…")
+        assert len(found) == 2
+        assert found[0].endswith("-") and found[1].endswith("…")
     else:
         assert found == lines
     assert max(text_metrics.width(line, (size, 600, False)) for line in found) <= 151

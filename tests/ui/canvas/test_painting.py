@@ -15,8 +15,8 @@ from nodeflow.document.model.records import SUBGRAPH
 from nodeflow.host.evaluation.previews import make_preview
 from nodeflow.ui.canvas.paint import layers
 from nodeflow.ui.canvas.paint.card_atlas import margin_pixels
-from nodeflow.ui.canvas.paint.card_painter import FAR, FULL, TINY
 from nodeflow.ui.canvas.paint.frame_cache import FrameCache
+from nodeflow.ui.canvas.scene.detail import FAR, FULL, WHOLE, Detail
 from nodeflow.ui.core.theming.theme import DARK, LIGHT
 
 
@@ -193,11 +193,11 @@ def test_bodies_look_alike_exactly_if_their_keys_are_equal(canvas, expression, a
     alike = {name: body(other) == body(card) for name, other in others.items()}
     assert alike == {"renamed": True, "subgraph": False, "wider": False}
     for name, other in others.items():
-        same_key = painter_of_cards.body_key(other, FULL) == painter_of_cards.body_key(card, FULL)
+        same_key = painter_of_cards.body_key(other, WHOLE) == painter_of_cards.body_key(card, WHOLE)
         assert same_key is alike[name], name
 
 
-@pytest.mark.parametrize("level", [FULL, FAR, TINY])
+@pytest.mark.parametrize("level", [FULL, FAR])
 @pytest.mark.parametrize("scale", [0.25, 0.71, 1.19])
 def test_a_card_from_the_atlas_is_as_if_drawn_alone(canvas, expression, as_array, level, scale):
     """Cards of one size share their body there, whatever else is on them."""
@@ -205,18 +205,18 @@ def test_a_card_from_the_atlas_is_as_if_drawn_alone(canvas, expression, as_array
     canvas.node_state.set_status({expression["e"]: "muted", expression["c"]: "running"})
     commands.add_node(canvas.document, "matmul", (0, 600), "lonely")
     commands.add_node(canvas.document, "reroute", (0, 900), "dot")
-    atlas, scene = canvas.renderer.atlas, canvas.scene
+    atlas, scene, detail = canvas.renderer.atlas, canvas.scene, Detail(level, scale)
     cards = [scene.card(slot) for slot in scene.nodes.used().tolist()]
-    assert len({atlas.painter.body_key(card, level) for card in cards}) < len(cards)
+    assert len({atlas.painter.body_key(card, detail) for card in cards}) < len(cards)
     for card in cards:
-        page, rect = atlas.paint(card, level, 0, 1.0, scale)
+        page, rect = atlas.paint(card, detail, 1.0)
         alone = QPixmap(page.pixmap.size())
         alone.fill(Qt.GlobalColor.transparent)
         painter = QPainter(alone)  # at the same place, clipped alike: Qt rounds by both
         painter.setClipRect(rect)
         painter.translate(QPointF(rect.topLeft()) + QPointF(1, 1) * margin_pixels(scale))
         painter.scale(scale, scale)
-        atlas.painter.draw(painter, card, level)
+        atlas.painter.draw(painter, card, detail)
         painter.end()
         kept, drawn = (as_array(p.copy(rect).toImage()) for p in (page.pixmap, alone))
         assert np.array_equal(kept, drawn), card.title

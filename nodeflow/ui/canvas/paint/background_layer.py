@@ -6,11 +6,13 @@ import numpy as np
 from PySide6.QtCore import QPointF, QRectF, QSizeF, Qt
 from PySide6.QtGui import QColor, QPainter, QPen, QPixmap
 
+from nodeflow.drawing import text_layout as texts
 from nodeflow.drawing.cards.card_looks import FRAME_RADIUS, FRAME_TINT, GRID, GRID_DOT
 from nodeflow.drawing.frames import frame_titles
 from nodeflow.drawing.frames.frame_titles import frame_role, stacked
 from nodeflow.ui.canvas.paint import frame_note_painter
 from nodeflow.ui.canvas.paint.paint_context import PaintContext
+from nodeflow.ui.canvas.scene.detail import BLOCK
 from nodeflow.ui.core.painting import array_painting, text_metrics
 from nodeflow.ui.core.theming.theme import Theme, mix
 
@@ -104,9 +106,9 @@ def paint_frame(
     painter.setPen(QPen(mix(theme.color("canvas"), color, 0.35), 1.25))
     painter.setBrush(mix(theme.color("canvas"), color, FRAME_TINT))
     painter.drawRoundedRect(rect, FRAME_RADIUS, FRAME_RADIUS)
-    if context.level == "block":
+    if context.level == BLOCK:
         return
-    scale = 1.0 if context.exporting else context.scale
+    scale = context.detail.scale
     style, left = frame_titles.title_style(scale), rect.left() + frame_titles.INSET
     room = rect.width() - 2 * frame_titles.INSET
     if not context.labels_frames:
@@ -165,7 +167,8 @@ def _paint_label(
 
 def _paint_note(painter: QPainter, context: PaintContext, area: QRectF, note: str) -> None:
     """Paint as many lines of a note as fit, in type that can be read at this scale."""
-    if note and area.height() > 0:
-        style = frame_titles.note_style(1.0 if context.exporting else context.scale)
+    scale = context.detail.scale
+    style = frame_titles.note_style(scale)
+    if note and area.height() > 0 and style[0] * scale >= texts.LEAST:
         ink = context.theme.color("ink_muted")
         frame_note_painter.paint(painter, area, note, style, ink, as_path=context.exporting)

@@ -5,21 +5,21 @@ from __future__ import annotations
 from PySide6.QtCore import QRectF
 from PySide6.QtGui import QPainter, QPen
 
-from nodeflow.ui.canvas.paint.card_painter import FULL
 from nodeflow.ui.canvas.paint.paint_context import PaintContext
+from nodeflow.ui.canvas.scene.detail import BLOCK
 from nodeflow.ui.core.painting import text_metrics
 
 
 def paint_badges(painter: QPainter, context: PaintContext) -> None:
     """Paint the badges of visible nodes, unless cards are mere blocks."""
     badges = context.scene.badges
-    if not badges or context.level == "block":
+    style, height = text_metrics.BADGE, 18.0
+    grown = context.detail.badge(style)
+    if not badges or context.level == BLOCK or not grown:
         return
+    style, height = context.detail.legible(style), height * grown
     slots = {slot: badge for i, badge in badges.items()
              if (slot := context.scene.nodes.get(i)) is not None}  # fmt: skip
-    style, height = (
-        (text_metrics.BADGE, 18.0) if context.level == FULL else (text_metrics.FAR_BADGE, 32.0)
-    )
     painter.save()
     context.place(painter)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)

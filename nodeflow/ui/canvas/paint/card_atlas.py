@@ -19,6 +19,7 @@ from PySide6.QtGui import QImage, QPainter, QPixmap
 
 from nodeflow.drawing.cards.card_data import DOT_FORM, CardData
 from nodeflow.ui.canvas.paint.card_painter import MARGIN, CardPainter
+from nodeflow.ui.canvas.scene.detail import Detail
 
 PAGE = 2048
 BODY_PIXELS = PAGE * PAGE
@@ -28,8 +29,8 @@ MAX_PAGES = 8
 """Eight pages are 128 MB. A full screen of cards at any zoom takes one to three."""
 
 
-Key = tuple[CardData, str, int, float]
-"""Content of a card, level of detail, zoom step and device pixel ratio."""
+Key = tuple[CardData, Detail, float]
+"""Content of a card, level of detail and device pixel ratio."""
 
 
 def margin_pixels(pixels_per_unit: float) -> int:
@@ -94,9 +95,9 @@ class CardAtlas:
     def begin_frame(self) -> None:
         self._frame += 1
 
-    def find(self, card: CardData, level: str, step: int, dpr: float) -> tuple[Page, QRect] | None:
+    def find(self, card: CardData, detail: Detail, dpr: float) -> tuple[Page, QRect] | None:
         """Return the place of a painted card, or None."""
-        found = self._places.get((card, level, step, dpr))
+        found = self._places.get((card, detail, dpr))
         if found is not None:
             found[0].used = self._frame
         return found
@@ -115,11 +116,9 @@ class CardAtlas:
         """Return the maximum width and height of cards in pixels. Larger ones bypass the atlas."""
         return PAGE - 2 * margin_pixels(pixels_per_unit) - 1
 
-    def paint(
-        self, card: CardData, level: str, step: int, dpr: float, scale: float
-    ) -> tuple[Page, QRect]:
+    def paint(self, card: CardData, detail: Detail, dpr: float) -> tuple[Page, QRect]:
         """Paint a card into a page."""
-        key, pixels = (card, level, step, dpr), scale * dpr
+        key, pixels = (card, detail, dpr), detail.scale * dpr
         found = self._paint_over(key, pixels)
         if found is None:
             margin = margin_pixels(pixels)
@@ -128,7 +127,7 @@ class CardAtlas:
             page, place = self._room(width, height)
             rect = QRect(place[0], place[1], width, height)
             with self._painting(page, rect, rect, key, pixels) as painter:
-                self.painter.draw(painter, card, level, card.form != DOT_FORM)
+                self.painter.draw(painter, card, detail, card.form != DOT_FORM)
         else:
             page, rect = found
         page.keys.add(key)
@@ -161,8 +160,8 @@ class CardAtlas:
         self, page: Page, rect: QRect, clip: QRect, key: Key, pixels: float
     ) -> Iterator[QPainter]:
         """Yield a painter over the empty card at ``rect`` of a page, clipped to ``clip``."""
-        card, level, margin = key[0], key[1], margin_pixels(pixels)
-        body = self._body(card, level, rect.size(), pixels) if card.form != DOT_FORM else None
+        card, detail, margin = key[0], key[1], margin_pixels(pixels)
+        body = self._body(card, detail, rect.size(), pixels) if card.form != DOT_FORM else None
         painter = QPainter(page.pixmap)
         try:
             painter.setClipRect(clip)
@@ -177,9 +176,9 @@ class CardAtlas:
         finally:
             painter.end()
 
-    def _body(self, card: CardData, level: str, size: QSize, pixels: float) -> QPixmap:
+    def _body(self, card: CardData, detail: Detail, size: QSize, pixels: float) -> QPixmap:
         """Return the empty card, which many cards share."""
-        key = (self.painter.body_key(card, level), pixels)
+        key = (self.painter.body_key(card, detail), pixels)
         body = self._bodies.get(key)
         if body is not None:
             return body
@@ -193,7 +192,7 @@ class CardAtlas:
         try:
             painter.translate(margin_pixels(pixels), margin_pixels(pixels))
             painter.scale(pixels, pixels)
-            self.painter.body(painter, card, level)
+            self.painter.body(painter, card, detail)
         finally:
             painter.end()
         return body

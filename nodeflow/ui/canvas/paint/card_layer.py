@@ -9,9 +9,10 @@ from PySide6.QtGui import QPainter, QPen
 from nodeflow.drawing.cards.card_data import CardData
 from nodeflow.drawing.cards.card_looks import CURVE, RADIUS, SIGN_RADIUS
 from nodeflow.ui.canvas.paint.card_atlas import Page
-from nodeflow.ui.canvas.paint.card_painter import FULL, MARGIN, CardPainter, blend
+from nodeflow.ui.canvas.paint.card_painter import MARGIN, CardPainter, blend
 from nodeflow.ui.canvas.paint.paint_context import PaintContext
 from nodeflow.ui.canvas.scene import override_badge
+from nodeflow.ui.canvas.scene.detail import BLOCK
 from nodeflow.ui.canvas.scene.scene_model import SEVERITY_ROLES
 from nodeflow.ui.core.painting import array_painting, text_metrics
 from nodeflow.ui.core.theming.theme import mix
@@ -31,7 +32,7 @@ def paint_cards(painter: QPainter, context: PaintContext, slots: np.ndarray) -> 
         return
     if context.exporting:
         _export_cards(painter, context, slots)
-    elif context.level == "block":
+    elif context.level == BLOCK:
         _paint_blocks(painter, context, slots)
     else:
         _paint_from_atlas(painter, context, slots)
@@ -41,7 +42,7 @@ def paint_cards(painter: QPainter, context: PaintContext, slots: np.ndarray) -> 
     _paint_bounded(painter, context, slots)
     if not context.exporting:  # an exported picture shows no overrides
         _paint_overridden(painter, context, slots)
-    if context.level != "block":
+    if context.level != BLOCK:
         _paint_order(painter, context, slots)
 
 
@@ -114,9 +115,9 @@ def _paint_from_atlas(painter: QPainter, context: PaintContext, slots: np.ndarra
 def _card(context: PaintContext, card: CardData) -> tuple[Page, QRect, float] | None:
     """Return a card's place in the atlas. Paint it if there is still time in this frame."""
     assert context.atlas is not None
-    place = context.atlas.find(card, context.level, context.step, context.dpr)
+    place = context.atlas.find(card, context.detail, context.dpr)
     if place is None and not context.late():
-        place = context.atlas.paint(card, context.level, context.step, context.dpr, context.scale)
+        place = context.atlas.paint(card, context.detail, context.dpr)
     return None if place is None else (*place, context.scale * context.dpr)
 
 
@@ -142,7 +143,7 @@ def _paint_directly(
     painter.translate(corner[0], corner[1])
     painter.scale(context.scale, context.scale)
     painter.setOpacity(opacity)
-    context.atlas.painter.draw(painter, card)
+    context.atlas.painter.draw(painter, card, context.detail)
     painter.restore()
 
 
@@ -257,6 +258,8 @@ def _paint_overridden(painter: QPainter, context: PaintContext, slots: np.ndarra
         painter.setPen(QPen(theme.color("canvas"), 2.0 * grown))
         painter.setBrush(theme.color("warning"))
         painter.drawRoundedRect(badge, badge.height() / 2, badge.height() / 2)
+        if not override_badge.has_words(context.scale):
+            continue
         at, words = badge.center(), text_metrics.elide(override_badge.WORDS, style, badge.width())
         baseline = at.y() + style[0] * 0.36
         ink = theme.color("canvas")
@@ -282,9 +285,11 @@ def _paint_order(painter: QPainter, context: PaintContext, slots: np.ndarray) ->
     numbered = slots[context.scene.order[slots] > 0]
     if not len(numbered):
         return
-    style, radius = (
-        (text_metrics.BADGE, 11.0) if context.level == FULL else (text_metrics.FAR_BADGE, 20.0)
-    )
+    style, radius = text_metrics.BADGE, 11.0
+    grown = context.detail.badge(style)
+    if not grown:
+        return
+    style, radius = context.detail.legible(style), radius * grown
     painter.save()
     context.place(painter)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)

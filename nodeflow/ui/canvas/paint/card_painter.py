@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPainterPath, QPen, QPolygonF
 
+from nodeflow.document.layout import card_size
 from nodeflow.document.model.records import SUBGRAPH
+from nodeflow.drawing import text_layout as texts
 from nodeflow.drawing.cards import card_data, value_preview
 from nodeflow.drawing.cards.card_data import CardData, PortData
 from nodeflow.drawing.cards.card_looks import (
@@ -21,9 +23,11 @@ from nodeflow.drawing.cards.card_looks import (
     STATUS_ICONS,
     THICK,
 )
+from nodeflow.drawing.geometry import Rect
 from nodeflow.graph.types import INTEGERS
 from nodeflow.ui.canvas.paint import op_icon_painter
-from nodeflow.ui.canvas.paint.lod_titles import LINE, set_name
+from nodeflow.ui.canvas.paint.lod_titles import LINE, lines_of, set_name
+from nodeflow.ui.canvas.scene.detail import FULL, NAME_PIXELS, WHOLE, Detail
 from nodeflow.ui.core.painting import text_metrics
 from nodeflow.ui.core.theming import theme as themes
 from nodeflow.ui.core.theming.theme import Theme, mix
@@ -31,12 +35,8 @@ from nodeflow.ui.views.qt_sheet import Sheet, rect_of
 
 MARGIN = 14.0
 """Room around a card for its shadow and its ports, in scene units."""
-SMALLEST_FAR = 18.0
-"""Smallest size of names on zoomed-out cards before they are elided."""
-
-FULL, FAR, TINY = "full", "far", "tiny"
-TINY_GROWS = 1.7
-"""Size factor of names on the smallest cards that have names."""
+NAME_PAD, NAME_MARGIN = 12.0, 6.0
+"""Free width and height around the name of a zoomed-out card, in scene units."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class CardPainter:
     as_path: bool = False
 
     def draw(
-        self, painter: QPainter, card: CardData, level: str = FULL, on_body: bool = False
+        self, painter: QPainter, card: CardData, detail: Detail = WHOLE, on_body: bool = False
     ) -> None:
         """Draw a card; ``on_body``: over its body, which is already painted."""
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
@@ -55,15 +55,15 @@ class CardPainter:
             self._dot(painter, card)
             return
         if not on_body:
-            self.body(painter, card, level)
-        if level != FULL:
-            self._far(painter, card, TINY_GROWS if level == TINY else 1.0)
+            self.body(painter, card, detail)
+        if detail.level != FULL:
+            self._far(painter, card, detail)
         else:
-            self._header(painter, card)
+            self._header(painter, card, detail)
             if card.form == card_data.CARD_FORM:
-                self._values(painter, card)
-                self._problem(painter, card)
-                self._labels(painter, card)
+                self._values(painter, card, detail)
+                self._problem(painter, card, detail)
+                self._labels(painter, card, detail)
                 self._fold(painter, card)
         if card.status == "bypassed":
             self._passes(painter, card)
@@ -72,39 +72,39 @@ class CardPainter:
         self._border(painter, card)
         self._ports(painter, card)
 
-    def value_area(self, card: CardData, level: str = FULL) -> QRectF | None:
+    def value_area(self, card: CardData, detail: Detail = WHOLE) -> QRectF | None:
         """Return the area that `draw_value` paints, or None if the card shows no value."""
         whole = QRectF(0, 0, card.width, card.height)
         if card.form != card_data.CARD_FORM:
-            return None if level == FULL else whole
+            return None if detail.level == FULL else whole
         if card.severity in LOUD or card.status == "bypassed":
             return whole
-        if level != FULL:
-            found = value_preview.far_area(card.value, rect_of(whole))
+        if detail.level != FULL:
+            found = self._far_area(card, detail)
             return None if found is None else QRectF(*found)
         height = card.value_height
         # without the edges, which hold the border and the line above
         inner = QRectF(10, card.value_top + 3, card.width - 20, height - 7)
         return inner if height > 0 else None
 
-    def draw_value(self, painter: QPainter, card: CardData, level: str = FULL) -> None:
+    def draw_value(self, painter: QPainter, card: CardData, detail: Detail = WHOLE) -> None:
         """Draw the contents of a card's value area, over its body. The caller clips to the area."""
-        area = self.value_area(card, level)
+        area = self.value_area(card, detail)
         if area is None or area.height() >= card.height:
-            self.draw(painter, card, level, card.form != card_data.DOT_FORM)
+            self.draw(painter, card, detail, card.form != card_data.DOT_FORM)
             return
-        if level != FULL:
+        if detail.level != FULL:
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-            value_preview.draw_far(self._sheet(painter), rect_of(area), card.value)
+            value_preview.draw_far(self._sheet(painter, detail), rect_of(area), card.value)
             return
         around = area.adjusted(-16, -16, 16, 16)  # more than a pixel at any zoom
         painter.fillRect(around, self.theme.color("sunken"))
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        self._value(painter, card)
+        self._value(painter, card, detail)
 
     # ---- parts ------------------------------------------------------------------------------
 
-    def body(self, painter: QPainter, card: CardData, level: str = FULL) -> None:
+    def body(self, painter: QPainter, card: CardData, detail: Detail = WHOLE) -> None:
         """Draw an empty card with its shadow, which cards of equal ``body_key`` share."""
         rect = QRectF(0, 0, card.width, card.height)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
@@ -115,16 +115,16 @@ class CardPainter:
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(self.theme.color("raised"))
         painter.drawRoundedRect(rect.adjusted(0.5, 0.5, -0.5, -0.5), RADIUS, RADIUS)
-        if level != FULL:
+        if detail.level != FULL:
             tint = mix_alpha(
                 self.theme.category(card.category), 0.14 if self.theme.is_dark else 0.1
             )
             self._panel(painter, rect.adjusted(0, 1, 0, 0), tint, True, True)
 
     @staticmethod
-    def body_key(card: CardData, level: str) -> tuple:
+    def body_key(card: CardData, detail: Detail) -> tuple:
         """Return the properties that the body of a card depends on."""
-        tint = None if level == FULL else card.category
+        tint = None if detail.level == FULL else card.category
         return (card.width, card.height, card.op == SUBGRAPH, tint)
 
     def _second_card(self, painter: QPainter, rect: QRectF) -> None:
@@ -167,18 +167,21 @@ class CardPainter:
             grown = rect.adjusted(-spread, -spread + 2.5, spread, spread + 2.5)
             painter.drawRoundedRect(grown, RADIUS + spread, RADIUS + spread)
 
-    def _header(self, painter: QPainter, card: CardData) -> None:
+    def _header(self, painter: QPainter, card: CardData, detail: Detail) -> None:
         color = self.theme.category(card.category)
         box = QRectF(10, 9, 28, 28)
         op_icon_painter.tile(painter, box, color, 7)
-        op_icon_painter.draw_op_icon(painter, card.op, card.category, box, color, self.as_path)
+        op_icon_painter.draw_op_icon(
+            painter, card.op, card.category, box, color, self.as_path, detail.scale
+        )
         room = card.width - card_data.ICON_ROOM - (30 if card.status else 12)
-        title = text_metrics.elide(card.title, text_metrics.TITLE, room)
-        subtitle = text_metrics.elide(card.subtitle, text_metrics.SUBTITLE, room)
+        large, small = map(detail.legible, (text_metrics.TITLE, text_metrics.SUBTITLE))
+        title = text_metrics.elide(card.title, large, room)
+        subtitle = text_metrics.elide(card.subtitle, small, room)
         x = card_data.ICON_ROOM
         ink = "ink_faint" if card.status in FAINT else "ink"
-        self._text(painter, x, 21, title, text_metrics.TITLE, ink)
-        self._text(painter, x, 36, subtitle, text_metrics.SUBTITLE, "ink_muted")
+        self._text(painter, x, 21, title, large, ink)
+        self._text(painter, x, 36, subtitle, small, "ink_muted")
         if card.status in STATUS_ICONS:
             name, role = STATUS_ICONS[card.status]
             place = QRectF(card.width - 26, 10, 16, 16)
@@ -217,28 +220,27 @@ class CardPainter:
             painter.setPen(QPen(self.theme.dtype(card.outputs[out].dtype), 2.5))
             painter.drawPath(path)
 
-    def _labels(self, painter: QPainter, card: CardData) -> None:
+    def _labels(self, painter: QPainter, card: CardData, detail: Detail) -> None:
         room = card.width - 2 * card_data.PORT_INSET
+        name, kind = map(detail.legible, (text_metrics.PORT, text_metrics.TYPE))
         for index, port in enumerate(card.inputs):
             other = card.outputs[index] if index < len(card.outputs) else None
-            reserve = card_data.label_width(other) + 12 if other else 0
+            reserve = _label_width(other, name, kind) + 12 if other else 0
             x, y = card_data.PORT_INSET, card_data.row_y(index) + 4
-            label = text_metrics.elide(port.label, text_metrics.PORT, room - reserve)
+            label = text_metrics.elide(port.label, name, room - reserve)
             role = LOUD.get(port.fault, "ink_muted")
-            self._text(painter, x, y, label, text_metrics.PORT, role)
-            x += text_metrics.width(label, text_metrics.PORT) + 6
-            left = text_metrics.elide(
-                port.type_text, text_metrics.TYPE, card.width - x - reserve - 8
-            )
-            self._text(painter, x, y, left, text_metrics.TYPE, "ink_faint")
+            self._text(painter, x, y, label, name, role)
+            x += text_metrics.width(label, name) + 6
+            left = _shown_type(port, kind, card.width - x - reserve - 8)
+            self._text(painter, x, y, left, kind, "ink_faint")
         for index, port in enumerate(card.outputs):
             x, y = card.width - card_data.PORT_INSET, card_data.row_y(index) + 4
             role = "ink_faint" if port.kind == "control" else "ink_muted"
-            label = text_metrics.elide(port.label, text_metrics.PORT, room * 0.6)
-            self._text(painter, x, y, label, text_metrics.PORT, role, "right")
-            x -= text_metrics.width(label, text_metrics.PORT) + (6 if label else 0)
-            shown = text_metrics.elide(port.type_text, text_metrics.TYPE, x - 8)
-            self._text(painter, x, y, shown, text_metrics.TYPE, "ink_faint", "right")
+            label = text_metrics.elide(port.label, name, room * 0.6)
+            self._text(painter, x, y, label, name, role, "right")
+            x -= text_metrics.width(label, name) + (6 if label else 0)
+            shown = _shown_type(port, kind, x - 8)
+            self._text(painter, x, y, shown, kind, "ink_faint", "right")
 
     def _fold(self, painter: QPainter, card: CardData) -> None:
         """Draw a small arrow below the ports of a card that folds some away, or could."""
@@ -251,7 +253,7 @@ class CardPainter:
             [QPointF(x - 5, y - down), QPointF(x, y + down), QPointF(x + 5, y - down)]
         )
 
-    def _values(self, painter: QPainter, card: CardData) -> None:
+    def _values(self, painter: QPainter, card: CardData, detail: Detail) -> None:
         height = card.value_height
         if height <= 0:
             return
@@ -260,21 +262,21 @@ class CardPainter:
         self._panel(painter, rect, self.theme.color("sunken"), rounded)
         painter.setPen(QPen(self.theme.color("border"), 1))
         painter.drawLine(QPointF(1, rect.top()), QPointF(card.width - 1, rect.top()))
-        self._value(painter, card)
+        self._value(painter, card, detail)
 
-    def _value(self, painter: QPainter, card: CardData) -> None:
+    def _value(self, painter: QPainter, card: CardData, detail: Detail) -> None:
         rect = QRectF(0, card.value_top, card.width, card.value_height)
         painter.save()
         if card.status in ("stale", *FAINT):
             painter.setOpacity(painter.opacity() * 0.45)
         above = rect if card.slider is None else rect.adjusted(0, 0, 0, -8)
-        value_preview.draw(self._sheet(painter), rect_of(above), card.value)
+        value_preview.draw(self._sheet(painter, detail), rect_of(above), card.value)
         if card.slider is not None:
             self._slider(painter, rect, card.slider)
         painter.restore()
 
-    def _sheet(self, painter: QPainter) -> Sheet:
-        return Sheet(painter, self.theme, self.as_path)
+    def _sheet(self, painter: QPainter, detail: Detail) -> Sheet:
+        return Sheet(painter, self.theme, self.as_path, scale=detail.scale)
 
     def _slider(self, painter: QPainter, rect: QRectF, part: float) -> None:
         """Draw the track of a slider at the bottom of the value, with its knob."""
@@ -287,7 +289,7 @@ class CardPainter:
         painter.drawRoundedRect(QRectF(track.left(), track.top(), at - track.left(), 3.0), 1.5, 1.5)
         painter.drawEllipse(QPointF(at, track.center().y()), 4.5, 4.5)
 
-    def _problem(self, painter: QPainter, card: CardData) -> None:
+    def _problem(self, painter: QPainter, card: CardData, detail: Detail) -> None:
         if not card.problem:
             return
         role, ground, name = PROBLEM_LOOKS.get(card.severity, PROBLEM_LOOKS["error"])
@@ -296,28 +298,41 @@ class CardPainter:
         box = QRectF(12, rect.top() + card_data.PROBLEM_PAD - 1, 14, 14)
         themes.draw_icon(painter, name, box, self.theme.color(role))
         y = rect.top() + card_data.PROBLEM_PAD + 10
-        for line in card.problem_lines:
-            self._text(painter, 32, y, line, text_metrics.CAPTION, role)
+        style = detail.legible(text_metrics.CAPTION)
+        for line in card.legible_problem(style):
+            self._text(painter, 32, y, line, style, role)
             y += value_preview.LINE
 
-    def _far(self, painter: QPainter, card: CardData, grow: float) -> None:
-        """Draw a zoomed-out card: icon and name, large enough to read."""
-        rect = QRectF(0, 0, card.width, card.height)
-        shown = value_preview.far_area(card.value, rect_of(rect))
-        free = (rect.bottom() if shown is None else shown.top) - rect.top()
-        largest, smallest = text_metrics.FAR_TITLE[0] * grow, SMALLEST_FAR * grow
-        room, height = card.width - 24 / grow, min(free - 6, card.height * 0.6)
-        lines, size = set_name(card.title, room, height, largest, smallest)
-        y = rect.top() + free / 2 + 1 + size * (0.36 - LINE * (len(lines) - 1) / 2)
+    def _far(self, painter: QPainter, card: CardData, detail: Detail) -> None:
+        """Draw a zoomed-out card: its name, and its value if there is room for both."""
+        shown, (lines, size) = self._far_area(card, detail), self._far_name(card, detail)
+        free = card.height if shown is None else shown.top
+        y = free / 2 + 1 + size * (0.36 - LINE * (len(lines) - 1) / 2)
         for line in lines:
-            self._text(painter, rect.center().x(), y, line, (size, 600, False), "ink", "center")
+            self._text(painter, card.width / 2, y, line, (size, 600, False), "ink", "center")
             y += size * LINE
         if shown is not None:
-            value_preview.draw_far(self._sheet(painter), shown, card.value)
+            value_preview.draw_far(self._sheet(painter, detail), shown, card.value)
         if card.severity in LOUD:
             role, _, name = PROBLEM_LOOKS[card.severity]
             sign = QRectF(card.width - 34, 8, 26, 26)
             themes.draw_icon(painter, name, sign, self.theme.color(role))
+
+    @staticmethod
+    def _far_area(card: CardData, detail: Detail) -> Rect | None:
+        """Return the value area of a zoomed-out card, or None if it has only room for its name."""
+        rect, least = Rect(0, 0, card.width, card.height), texts.least_size(detail.scale)
+        above = _least_name_height(card, least) + NAME_MARGIN
+        return value_preview.far_area(card.value, rect, above, least)
+
+    def _far_name(self, card: CardData, detail: Detail) -> tuple[list[str], float]:
+        """Return the lines of a zoomed-out card's name and their size."""
+        shown, smallest = self._far_area(card, detail), texts.least_size(detail.scale)
+        largest = max(text_metrics.FAR_TITLE[0], NAME_PIXELS / detail.scale)
+        free = card.height if shown is None else shown.top
+        height = max(card.height * 0.6, _least_name_height(card, smallest))
+        height = min(free - NAME_MARGIN, height)
+        return set_name(card.title, card.width - NAME_PAD, height, largest, smallest)
 
     def _ports(self, painter: QPainter, card: CardData) -> None:
         for index, port in enumerate(card.inputs):
@@ -360,6 +375,24 @@ class CardPainter:
     ) -> None:
         color = self.theme.color(role)
         text_metrics.draw(painter, x, y, line, style, color, align=align, as_path=self.as_path)
+
+
+def _least_name_height(card: CardData, smallest: float) -> float:
+    """Return the height of a zoomed-out card's name at the smallest size."""
+    return lines_of(card.title, card.width - NAME_PAD, smallest) * smallest * LINE
+
+
+def _label_width(port: PortData, name: text_metrics.Style, kind: text_metrics.Style) -> float:
+    """Return the width of a port's label and type in these styles."""
+    parts = [text_metrics.width(port.label, name), text_metrics.width(port.type_text, kind)]
+    return sum(parts) + (card_size.LABEL_GAP if all(parts) else 0)
+
+
+def _shown_type(port: PortData, style: text_metrics.Style, room: float) -> str:
+    """Return a port's type, cut if it is too long for its card; none if enlarged text is."""
+    if style != text_metrics.TYPE and text_metrics.width(port.type_text, style) > room:
+        return ""
+    return text_metrics.elide(port.type_text, style, room)
 
 
 def port_shape(port: PortData, at: QPointF, radius: float) -> QPainterPath:

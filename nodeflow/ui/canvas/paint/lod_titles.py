@@ -1,13 +1,18 @@
-"""Titles at low levels of detail: as large as fits, on two lines if that helps."""
+"""Names on zoomed-out cards: as large as fits, on several lines if that helps."""
 
 from __future__ import annotations
 
+import math
 import re
+from functools import lru_cache
 
 from nodeflow.ui.core.painting import text_metrics
 
 LINE = 1.15
 """Line spacing in font sizes."""
+MOST_LINES = 3
+FEWEST_LETTERS = 3
+"""Wide letters. In a narrower room there is no name, because its beginning says nothing."""
 
 
 def set_name(
@@ -15,29 +20,75 @@ def set_name(
 ) -> tuple[list[str], float]:
     """Return the lines of a name and their size; elide it only if nothing else helps.
 
-    ``room`` and ``height`` are the free width and height; all sizes are in scene units.
+    Return no lines if even that does not help. ``room`` and ``height`` are the free width and
+    height; all sizes are in scene units.
     """
-    low = min(smallest, height * 0.8)
-    one = _fitting([name], room, height)
-    if one >= low:
-        return [name], min(one, largest)
-    parts = _halves(name)
-    two = _fitting(parts, room, height) if parts else 0.0
-    if two >= 0.8 * low:
-        return parts, min(two, largest)
-    return [text_metrics.elide(name, (low, 600, False), room)], low
+    most = min(int(height / (smallest * LINE) + 1e-6), MOST_LINES)
+    found = _whole(name, room, height, smallest, most)
+    if found is not None:
+        return found[0], min(found[1], largest)
+    style = (smallest, 600, False)
+    lines = _wrapped(name, style, room)[:most]
+    if not lines or text_metrics.width("m" * FEWEST_LETTERS, style) > room:
+        return [], 0.0
+    lines[-1] = text_metrics.elide(lines[-1].rstrip("-") + "…", style, room)
+    return lines, smallest
+
+
+@lru_cache(maxsize=4096)
+def lines_of(name: str, room: float, smallest: float) -> int:
+    """Return the number of lines that a name needs at the smallest size, at most `MOST_LINES`."""
+    height = MOST_LINES * smallest * LINE
+    found = _whole(name, room, height, smallest, MOST_LINES)
+    return MOST_LINES if found is None else len(found[0])
+
+
+def _whole(
+    name: str, room: float, height: float, smallest: float, most: int
+) -> tuple[list[str], float] | None:
+    """Return the lines of an uncut name and their size, or None if it does not fit."""
+    for count in range(1, most + 1):
+        lines = _parts(name, count)
+        size = _fitting(lines, room, height)
+        if len(lines) == count and size >= smallest:
+            return lines, size
+    lines = _wrapped(name, (smallest, 600, False), room)
+    return (lines, smallest) if len(lines) <= most else None
+
+
+def _wrapped(name: str, style: text_metrics.Style, room: float) -> list[str]:
+    """Break a name into lines: at its breaks, and with a hyphen within words that are too long."""
+    lines: list[str] = []
+    for part in re.findall(r"[^_/]*[_/]+|[^_/]+$", name):
+        if lines and text_metrics.width(lines[-1] + part, style) <= room:
+            lines[-1] += part
+            continue
+        count = 1
+        while max(text_metrics.width(p, style) for p in _pieces(part, count)) > room:
+            count += 1
+            if count > len(part):
+                return []
+        lines += _pieces(part, count)
+    return lines
+
+
+def _pieces(word: str, count: int) -> list[str]:
+    """Split a word into pieces of similar length that end with hyphens."""
+    length = math.ceil(len(word) / count)
+    pieces = [word[at : at + length] for at in range(0, len(word), length)]
+    return [f"{piece}-" for piece in pieces[:-1]] + pieces[-1:]
 
 
 def _fitting(lines: list[str], room: float, height: float) -> float:
-    """Return the font size that fills the room with the lines."""
+    """Return the font size, in quarters of a unit, that fills the room with the lines."""
     widest = max(text_metrics.width(line, (100, 600, False)) for line in lines)
-    return min(100 * room / max(widest, 1.0), height / (LINE * len(lines)))
+    size = min(100 * room / max(widest, 1.0), height / (LINE * len(lines)))
+    return math.floor(4 * size + 1e-6) / 4
 
 
-def _halves(name: str) -> list[str]:
-    """Split a name at the break nearest its middle; [] if it has no break."""
+def _parts(name: str, count: int) -> list[str]:
+    """Split a name into parts of similar length at its breaks; fewer if it has too few breaks."""
     breaks = [match.end() for match in re.finditer(r"[_/]+", name[:-1]) if match.start()]
-    if not breaks:
-        return []
-    at = min(breaks, key=lambda place: abs(place - len(name) / 2))
-    return [name[:at], name[at:]]
+    wanted = [len(name) * index / count for index in range(1, count)]
+    ends = sorted({min(breaks, key=lambda at: abs(at - place)) for place in wanted if breaks})
+    return [name[start:end] for start, end in zip([0, *ends], [*ends, len(name)], strict=True)]

@@ -17,8 +17,9 @@ from nodeflow.document.diff.comparison import INSIDE
 from nodeflow.drawing.cards.card_looks import FRAME_RADIUS, RADIUS
 from nodeflow.drawing.wires import wire_shape
 from nodeflow.ui.canvas.paint.card_layer import outlines, view_rects
-from nodeflow.ui.canvas.paint.paint_context import FAR_SCALE, PaintContext
+from nodeflow.ui.canvas.paint.paint_context import PaintContext
 from nodeflow.ui.canvas.paint.wire_layer import CURVE_SCALE
+from nodeflow.ui.canvas.scene.detail import BLOCK, FAR_SCALE
 from nodeflow.ui.canvas.scene.drawn_marks import CODES, KINDS
 from nodeflow.ui.core.painting import array_painting
 from nodeflow.ui.core.theming.theme import Theme
@@ -86,7 +87,7 @@ def paint_node_marks(painter: QPainter, context: PaintContext) -> None:
     slots = context.nodes()
     slots = slots[marks.nodes[slots] > 0]
     rects, codes = view_rects(context, slots), marks.nodes[slots]
-    plain = context.level == "block" or len(slots) > MOST_ROUND
+    plain = context.level == BLOCK or len(slots) > MOST_ROUND
     for code in array_painting.distinct(codes):
         chosen = np.ascontiguousarray(rects[codes == code])
         paint = _paint_bars if plain else _paint_rings
@@ -131,7 +132,7 @@ def _paint_bars(painter: QPainter, context: PaintContext, kind: str, rects: np.n
     grown = np.maximum(rects[:, 2:], least)
     rects = np.concatenate([rects[:, :2] - (grown - rects[:, 2:]) / 2, grown], axis=1)
     painter.setBrush(context.theme.color(ROLES[kind]))
-    solid = kind != REMOVED and context.level == "block"
+    solid = kind != REMOVED and context.level == BLOCK
     if not solid:
         rects = outlines(rects, 2.0)
     array_painting.draw_rects(painter, np.ascontiguousarray(rects))

@@ -11,10 +11,16 @@ from nodeflow.ui.core.theming import theme
 
 
 def draw_op_icon(
-    painter: QPainter, op: str, category: str, box: QRectF, color: QColor, as_path: bool = False
+    painter: QPainter,
+    op: str,
+    category: str,
+    box: QRectF,
+    color: QColor,
+    as_path: bool = False,
+    scale: float = 1.0,
 ) -> None:
-    """Draw the icon of an op, centred in ``box``."""
-    found = glyph_of(op, box.width())
+    """Draw the icon of an op, centred in ``box``; ``scale``: pixels per unit of the box."""
+    found = glyph_of(op, box.width(), scale)
     if found is None:
         inset = box.width() * 0.2
         name = icon_of(op, category)

@@ -15,23 +15,11 @@ from PySide6.QtGui import QPainter
 
 from nodeflow.drawing.cards.card_looks import DIM
 from nodeflow.ui.canvas.paint.card_atlas import CardAtlas
-from nodeflow.ui.canvas.paint.card_painter import FAR, FULL, TINY
+from nodeflow.ui.canvas.scene.detail import FAR_SCALE, LABEL_SCALE, WHOLE, Detail
 from nodeflow.ui.canvas.scene.scene_model import SceneModel
 from nodeflow.ui.canvas.scene.tints import Tints
 from nodeflow.ui.core.theming.theme import Theme
 
-FULL_SCALE = 0.5
-"""From this scale on, port labels (12 units) are at least 6 pixels high: just readable."""
-NAMES_SCALE = 0.36
-"""Below this scale names are drawn as large as their cards allow."""
-FAR_SCALE = 0.24
-"""From this scale on, names are drawn for any number of visible nodes."""
-TINY_SCALE = 0.15
-"""With few visible nodes, names are drawn down to this scale, even larger on their cards."""
-LABEL_SCALE = 0.28
-"""Below this scale a readable title does not fit into the strip of its frame."""
-FEW = 400
-"""Visible nodes. With more, names end at `FAR_SCALE`."""
 PALE = 0.5
 """Opacity of nodes that a comparison does not mark."""
 
@@ -48,7 +36,6 @@ class PaintContext:
     scale: float
     offset: QPointF
     area: QRectF
-    step: int = 0
     far_scale: float = FAR_SCALE
     dpr: float = 1.0
     atlas: CardAtlas | None = None
@@ -70,13 +57,13 @@ class PaintContext:
         return DIM if self.scene.marks is None else PALE
 
     @property
+    def detail(self) -> Detail:
+        """The level of detail: ``full``, ``far`` (names) or ``block`` (coloured rectangles)."""
+        return WHOLE if self.exporting else Detail.at(self.scale, self.far_scale)
+
+    @property
     def level(self) -> str:
-        """``full``, ``far`` and ``tiny`` (large names) or ``block`` (coloured rectangles)."""
-        if self.exporting or self.scale >= FULL_SCALE:
-            return FULL
-        if self.scale >= NAMES_SCALE:
-            return FAR
-        return TINY if self.scale >= self.far_scale else "block"
+        return self.detail.level
 
     @property
     def labels_frames(self) -> bool:

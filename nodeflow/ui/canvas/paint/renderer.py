@@ -16,8 +16,9 @@ from nodeflow.ui.canvas.paint import layers
 from nodeflow.ui.canvas.paint.card_atlas import CardAtlas
 from nodeflow.ui.canvas.paint.card_painter import MARGIN, CardPainter
 from nodeflow.ui.canvas.paint.frame_cache import FrameCache
-from nodeflow.ui.canvas.paint.paint_context import FAR_SCALE, FEW, TINY_SCALE, PaintContext
+from nodeflow.ui.canvas.paint.paint_context import PaintContext
 from nodeflow.ui.canvas.scene.camera import STEPS_PER_OCTAVE
+from nodeflow.ui.canvas.scene.detail import FAR_SCALE, FEW, TINY_SCALE
 from nodeflow.ui.canvas.scene.scene_model import SceneModel
 from nodeflow.ui.canvas.scene.tints import Tints
 from nodeflow.ui.canvas.scene.viewport import Viewport
@@ -196,7 +197,6 @@ class Renderer(QObject):
             scale=camera.scale,
             offset=QPointF(camera.x, camera.y),
             area=camera.rect_to_scene(around),
-            step=camera.step,
             far_scale=self._far_scale,
             dpr=camera.dpr,
             atlas=self.atlas,

@@ -8,8 +8,8 @@ from PySide6.QtGui import QColor, QPainter, QPainterPath, QPen
 
 from nodeflow.drawing.cards.card_looks import RADIUS
 from nodeflow.ui.canvas.paint.card_layer import view_rects
-from nodeflow.ui.canvas.paint.card_painter import FULL
 from nodeflow.ui.canvas.paint.paint_context import PaintContext
+from nodeflow.ui.canvas.scene.detail import BLOCK, FULL
 from nodeflow.ui.canvas.scene.tints import PLAIN, level_color
 from nodeflow.ui.core.painting import array_painting
 from nodeflow.ui.core.theming.theme import mix
@@ -29,7 +29,7 @@ def paint_node_tints(painter: QPainter, context: PaintContext) -> None:
     if not len(slots):
         return
     levels, rects = tints.of_nodes(scene, slots), view_rects(context, slots)
-    plain = context.level == "block" or len(slots) > MOST_ROUND
+    plain = context.level == BLOCK or len(slots) > MOST_ROUND
     dimmed = scene.dimmed[slots]
     codes = (levels - PLAIN) * 2 + dimmed
     for code in array_painting.distinct(codes):

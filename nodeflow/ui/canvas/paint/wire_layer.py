@@ -7,7 +7,8 @@ from PySide6.QtCore import QPointF, Qt
 from PySide6.QtGui import QColor, QPainter, QPainterPath, QPen
 
 from nodeflow.drawing.wires import wire_routing, wire_shape
-from nodeflow.ui.canvas.paint.paint_context import FAR_SCALE, PaintContext
+from nodeflow.ui.canvas.paint.paint_context import PaintContext
+from nodeflow.ui.canvas.scene.detail import FAR_SCALE
 from nodeflow.ui.canvas.scene.scene_model import DTYPE_CODES, FEED_STYLE
 from nodeflow.ui.canvas.scene.tints import PLAIN, level_color
 from nodeflow.ui.core.painting import array_painting

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 from PySide6.QtCore import QRectF
 
+from nodeflow.drawing import text_layout as texts
 from nodeflow.ui.core.painting import text_metrics
 
 WORDS = "overridden ×"
 STYLE = text_metrics.BADGE
 RADIUS, INDENT = 9.5, 18.0
-LARGEST = 2.4
-"""The largest ratio of badge size to card size, for small cards."""
-READABLE = 0.8
-"""The scale from which on the badge scales with the card."""
+LARGEST = 3.0
+"""The largest ratio of badge size to card size, for small cards. If this is not enough for legible
+words, the badge has none."""
 
 
 def growth(scale: float) -> float:
     """Return the size of a badge relative to its card at a scale."""
-    return min(max(READABLE / scale, 1.0), LARGEST)
+    return min(texts.legible(STYLE, scale)[0] / STYLE[0], LARGEST)
+
+
+def has_words(scale: float) -> bool:
+    """Return whether the words of a badge are legible at a scale."""
+    return growth(scale) * STYLE[0] * scale >= texts.LEAST - 1e-6
 
 
 def badge_rect(card: QRectF, scale: float) -> QRectF:

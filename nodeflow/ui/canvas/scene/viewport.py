@@ -17,6 +17,7 @@ from nodeflow.drawing.cards import card_data
 from nodeflow.drawing.wires import wire_shape
 from nodeflow.drawing.wires.wire_places import port_place
 from nodeflow.ui.canvas.scene.camera import STEPS_PER_OCTAVE, Camera
+from nodeflow.ui.canvas.scene.detail import FULL_SCALE
 from nodeflow.ui.canvas.scene.hit_test import Hit, hit_test
 from nodeflow.ui.canvas.scene.override_badge import badge_rect
 from nodeflow.ui.canvas.scene.scene_model import SceneModel
@@ -38,10 +39,8 @@ SMALL_STEP, HALF_STEP = READABLE_STEP - 2, READABLE_STEP - STEPS_PER_OCTAVE
 is visible at a readable zoom."""
 FEW_WIRES = 20
 """Wires. With more at once, they are drawn with fewer segments."""
-VALUE_SCALE = 0.5
 SLIDER_HEIGHT = 18.0
 """Height of the strip with the slider over a loop's iterations, in scene units."""
-"""From this scale on, the pointer can aim at a number on a node."""
 
 
 class Viewport(QObject):
@@ -134,7 +133,7 @@ class Viewport(QObject):
     def value_rect(self, node_id: str) -> QRectF:
         """Return the value area of a node in view coordinates; empty if it shows no value."""
         slot = self._scene.nodes.get(node_id)
-        if slot is None or self.camera.scale < VALUE_SCALE:
+        if slot is None or self.camera.scale < FULL_SCALE:
             return QRectF()
         card, corner = self._scene.card(slot), self._scene.rect(slot).topLeft()
         area = QRectF(corner.x(), corner.y() + card.value_top, card.width, card.value_height)
@@ -165,7 +164,7 @@ class Viewport(QObject):
         """Return the clickable place around a card's fold arrow, in view coordinates; empty if
         there is none."""
         slot = self._scene.nodes.get(node_id)
-        if slot is None or self.camera.scale < VALUE_SCALE:
+        if slot is None or self.camera.scale < FULL_SCALE:
             return QRectF()
         card, corner = self._scene.card(slot), self._scene.rect(slot).topLeft()
         if not card.fold or card.form != card_data.CARD_FORM:

@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QWidget
 
 from nodeflow.drawing.cards.card_looks import RADIUS
 from nodeflow.drawing.wires import wire_shape
-from nodeflow.ui.canvas.paint.paint_context import FAR_SCALE
+from nodeflow.ui.canvas.scene.detail import FAR_SCALE
 from nodeflow.ui.canvas.scene.scene_model import SceneModel
 from nodeflow.ui.canvas.scene.viewport import Viewport
 from nodeflow.ui.core.painting import array_painting

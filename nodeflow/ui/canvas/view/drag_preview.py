@@ -13,6 +13,7 @@ from nodeflow.document.edit.inserting import insertables
 from nodeflow.ui.canvas.gestures.insert_on_drop import InsertOnDrop
 from nodeflow.ui.canvas.gestures.wire_on_drop import WireOnDrop
 from nodeflow.ui.canvas.paint.card_painter import CardPainter
+from nodeflow.ui.canvas.scene.detail import Detail
 from nodeflow.ui.canvas.scene.scene_model import SceneModel
 from nodeflow.ui.canvas.scene.selection import Selection
 from nodeflow.ui.canvas.scene.viewport import Viewport
@@ -64,7 +65,7 @@ class DragPreview:
         painter.setOpacity(0.75)
         painter.translate(at)
         painter.scale(scale, scale)
-        CardPainter(theme).draw(painter, self.card)
+        CardPainter(theme).draw(painter, self.card, Detail.at(scale))
         painter.restore()
 
 

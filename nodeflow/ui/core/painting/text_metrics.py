@@ -13,7 +13,6 @@ from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPainterPath
 from nodeflow.drawing.text_layout import (
     BADGE,
     CAPTION,
-    FAR_BADGE,
     FAR_FRAME_TITLE,
     FAR_TITLE,
     FAR_VALUE,
@@ -36,7 +35,7 @@ from nodeflow.drawing.text_layout import (
 from nodeflow.ui.core.theming import theme
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=256)
 def _metrics(style: Style) -> QFontMetricsF:
     return QFontMetricsF(theme.font(style[0] * _FINE, style[1], style[2]))
 
@@ -86,7 +85,6 @@ def draw(
 __all__ = [
     "BADGE",
     "CAPTION",
-    "FAR_BADGE",
     "FAR_FRAME_TITLE",
     "FAR_TITLE",
     "FAR_VALUE",

@@ -22,11 +22,11 @@ SHOW = ActionSpec("show_notes", "Show the notes", ("Ctrl+Shift+F9",), "list")
 
 def make(context):
     label = QLabel()
-    context.workspace.selected.connect(lambda ids: label.setText(f"{len(ids)} selected"))
+    context.document.workspace.selected.connect(lambda ids: label.setText(f"{len(ids)} selected"))
     return label
 
 def wire(context, panel):
-    context.actions.bind({SHOW.id: Binding(panel.show)})
+    context.window.actions.bind({SHOW.id: Binding(panel.show)})
 
 PANEL = PanelSpec("notes", "Notes", Place.BOTTOM, 15, make, wire, (SHOW,))
 """

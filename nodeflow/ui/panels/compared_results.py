@@ -28,7 +28,8 @@ from nodeflow.ui.core.theming.theme import SPACE
 from nodeflow.ui.core.theming.theme_manager import ThemeManager
 from nodeflow.ui.core.widgets.common_widgets import button, clear, column, discard, label, row
 from nodeflow.ui.inspector.editors.editors_by_kind import QuietCombo, fitting_combo
-from nodeflow.ui.panels.panel import LatePanel, PanelContext, PanelSpec, Place
+from nodeflow.ui.panels.panel import LatePanel, PanelSpec, Place
+from nodeflow.ui.panels.panel_context import PanelContext
 from nodeflow.ui.panels.predictions import SPLITS
 from nodeflow.ui.panels.trainings.run_cell import SAMPLES, RunCell
 from nodeflow.ui.panels.trainings.run_overlays import RunOverlays
@@ -284,15 +285,15 @@ def offers(store: RunStore, run: Run) -> Offers:
 
 
 def _make(context: PanelContext) -> CompareResults:
-    library, views = context.overlays.library, RunViews()
-    panel = CompareResults(library, context.overlays, views, context.themes)
+    library, views = context.trainings.overlays.library, RunViews()
+    panel = CompareResults(library, context.trainings.overlays, views, context.look.themes)
     views.setParent(panel)
     return panel
 
 
 def _wire(context: PanelContext, panel: LatePanel) -> None:
-    library = context.overlays.library
-    context.actions.bind({SHOW.id: Binding(panel.show)})
+    library = context.trainings.overlays.library
+    context.window.actions.bind({SHOW.id: Binding(panel.show)})
     library.compared_changed.connect(lambda: panel.show() if library.compared else None)
 
 

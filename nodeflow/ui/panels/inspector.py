@@ -8,7 +8,8 @@ from PySide6.QtWidgets import QStackedWidget
 
 from nodeflow.ui.inspector import Inspector
 from nodeflow.ui.inspector.more import More
-from nodeflow.ui.panels.panel import LatePanel, PanelContext, PanelSpec, Place
+from nodeflow.ui.panels.panel import LatePanel, PanelSpec, Place
+from nodeflow.ui.panels.panel_context import PanelContext
 from nodeflow.ui.popups.dialogs.vary_dialog import VaryDialog
 
 VALUES = ("value", "sample")
@@ -34,27 +35,27 @@ class InspectorPanel(QStackedWidget):
 
 def _vary(context: PanelContext, panel: InspectorPanel, path: str, attr: str) -> None:
     """Ask for the values that a sweep tries, then show the panel that starts the sweep."""
-    dialog = VaryDialog(panel.window(), context.workspace, path, attr)
-    dialog.accepted.connect(partial(context.show_panel, "sweep"))
+    dialog = VaryDialog(panel.window(), context.document.workspace, path, attr)
+    dialog.accepted.connect(partial(context.window.show_panel, "sweep"))
     dialog.open()
 
 
 def _make(context: PanelContext) -> InspectorPanel:
-    pages = context.pages
-    inspector = Inspector(context.workspace, context.themes)
-    inspector.training_folders = context.training_folders
+    pages = context.middle.pages
+    inspector = Inspector(context.document.workspace, context.look.themes)
+    inspector.training_folders = context.trainings.folders
     panel = InspectorPanel(inspector, pages.expansion.inspector)
-    more = More(context.settings)
+    more = More(context.look.settings)
     for each in (inspector, pages.expansion.inspector):
         each.set_more(more)
-    inspector.live_values = lambda: context.values.values
+    inspector.live_values = lambda: context.engine.values.values
     inspector.show_values()
-    context.values.changed.connect(inspector.show_values)
-    context.workspace.entered.connect(inspector.rebuild)
-    inspector.node_requested.connect(context.navigator.show_node)
-    inspector.action_requested.connect(context.actions.trigger)
+    context.engine.values.changed.connect(inspector.show_values)
+    context.document.workspace.entered.connect(inspector.rebuild)
+    inspector.node_requested.connect(context.middle.navigator.show_node)
+    inspector.action_requested.connect(context.window.actions.trigger)
     inspector.vary_wanted.connect(partial(_vary, context, panel))
-    inspector.leave_requested.connect(context.canvas.setFocus)
+    inspector.leave_requested.connect(context.middle.canvas.setFocus)
     pages.page_changed.connect(lambda: panel.show_inside(pages.is_inside))
     panel.show_inside(pages.is_inside)
     return panel
@@ -66,12 +67,12 @@ def _wire(context: PanelContext, panel: LatePanel) -> None:
         panel.widget.outside.focus_first()
 
     def show_value() -> None:
-        context.show_panel(PANEL.id if panel.widget.focus_value() else "viewer")
+        context.window.show_panel(PANEL.id if panel.widget.focus_value() else "viewer")
 
-    context.canvas.signals.edit_requested.connect(edit)
-    context.expand.node_opened.connect(show_value)
+    context.middle.canvas.signals.edit_requested.connect(edit)
+    context.middle.expand.node_opened.connect(show_value)
     panel.hear(
-        context.navigator.attribute_requested,
+        context.middle.navigator.attribute_requested,
         lambda shown, name: shown.outside.focus_attribute(name),
     )
 

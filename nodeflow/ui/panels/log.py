@@ -13,7 +13,8 @@ from nodeflow.ui.actions.binding import Binding
 from nodeflow.ui.actions.specs import ActionSpec
 from nodeflow.ui.core.theming.theme import SPACE
 from nodeflow.ui.core.theming.theme_manager import ThemeManager
-from nodeflow.ui.panels.panel import LatePanel, PanelContext, PanelSpec, Place
+from nodeflow.ui.panels.panel import LatePanel, PanelSpec, Place
+from nodeflow.ui.panels.panel_context import PanelContext
 
 MOST_LINES = 2000
 
@@ -52,13 +53,13 @@ class LogPanel(QWidget):
 
 
 def _make(context: PanelContext) -> LogPanel:
-    return LogPanel(context.themes)
+    return LogPanel(context.look.themes)
 
 
 def _wire(context: PanelContext, panel: LatePanel) -> None:
-    context.actions.bind({SHOW.id: Binding(panel.show)})
-    if context.errors is not None:
-        panel.hear(context.errors.recorded, LogPanel.append)
+    context.window.actions.bind({SHOW.id: Binding(panel.show)})
+    if context.window.errors is not None:
+        panel.hear(context.window.errors.recorded, LogPanel.append)
 
 
 SHOW = ActionSpec("show_log", "Show the log", icon="terminal")

@@ -50,7 +50,8 @@ from nodeflow.ui.canvas.paint.op_icon_painter import draw_op_icon, tile
 from nodeflow.ui.core.theming.theme import SPACE, TYPE, Theme, draw_icon, font, icon
 from nodeflow.ui.core.theming.theme_manager import ThemeManager
 from nodeflow.ui.core.widgets.common_widgets import label
-from nodeflow.ui.panels.panel import LatePanel, PanelContext, PanelSpec, Place
+from nodeflow.ui.panels.panel import LatePanel, PanelSpec, Place
+from nodeflow.ui.panels.panel_context import PanelContext
 from nodeflow.ui.popups.search.op_query import by_category, habits, ranked
 
 OP_ROLE = Qt.ItemDataRole.UserRole + 1
@@ -500,19 +501,20 @@ def _op_item(op: NodeDeclaration) -> QStandardItem:
 
 def _make(context: PanelContext) -> PalettePanel:
     panel = PalettePanel(
-        context.themes, lambda: habits(context.workspace.document, context.settings)
+        context.look.themes,
+        lambda: habits(context.document.workspace.document, context.look.settings),
     )
-    canvas = context.canvas
-    panel.chosen.connect(context.insertables.place)
-    panel.action_requested.connect(context.insertables.do)
-    panel.menu_requested.connect(context.insertables.open)
-    context.insertables.renamed.connect(panel.go_to)
-    context.subgraphs.insertables_changed.connect(panel.set_insertables)
-    context.plugins.reloaded.connect(panel.reload)
-    context.tutorial.pointed.connect(panel.point_at)
+    canvas = context.middle.canvas
+    panel.chosen.connect(context.inserting.insertables.place)
+    panel.action_requested.connect(context.inserting.insertables.do)
+    panel.menu_requested.connect(context.inserting.insertables.open)
+    context.inserting.insertables.renamed.connect(panel.go_to)
+    context.inserting.subgraphs.insertables_changed.connect(panel.set_insertables)
+    context.engine.plugins.reloaded.connect(panel.reload)
+    context.window.tutorial.pointed.connect(panel.point_at)
 
     def begin_drag(op_id: str) -> None:
-        context.pages.show_canvas()
+        context.middle.pages.show_canvas()
         canvas.palette_drag.begin(op_id, QCursor.pos())
 
     panel.drag_started.connect(begin_drag)
@@ -523,9 +525,9 @@ def _make(context: PanelContext) -> PalettePanel:
 
 
 def _wire(context: PanelContext, panel: LatePanel) -> None:
-    context.tutorial.started.connect(panel.show)
-    context.subgraphs.list_requested.connect(panel.show)
-    panel.hear(context.subgraphs.list_requested, _show_subgraphs)
+    context.window.tutorial.started.connect(panel.show)
+    context.inserting.subgraphs.list_requested.connect(panel.show)
+    panel.hear(context.inserting.subgraphs.list_requested, _show_subgraphs)
 
 
 def _show_subgraphs(panel: PalettePanel) -> None:

@@ -32,7 +32,8 @@ from nodeflow.ui.core.state.workspace import Workspace
 from nodeflow.ui.core.theming.theme import SPACE, Theme, dot
 from nodeflow.ui.core.widgets.anchored_tips import CutTextDelegate
 from nodeflow.ui.core.widgets.plain_tips import plain_tip
-from nodeflow.ui.panels.panel import LatePanel, PanelContext, PanelSpec, Place
+from nodeflow.ui.panels.panel import LatePanel, PanelSpec, Place
+from nodeflow.ui.panels.panel_context import PanelContext
 
 COLUMNS = ("Name", "Op", "Type", "Value")
 WIDTHS = (220, 220, 180)
@@ -249,21 +250,21 @@ class OutlinePanel(QWidget):
 
 
 def _make(context: PanelContext) -> OutlinePanel:
-    panel = OutlinePanel(context.workspace, context.canvas.node_state.value_of)
-    panel.chosen.connect(context.navigator.show_node)
-    panel.selected.connect(context.canvas.selection.select)
-    context.values.changed.connect(panel.refresh_soon)
-    context.themes.follow(panel.model.set_theme)
+    panel = OutlinePanel(context.document.workspace, context.middle.canvas.node_state.value_of)
+    panel.chosen.connect(context.middle.navigator.show_node)
+    panel.selected.connect(context.middle.canvas.selection.select)
+    context.engine.values.changed.connect(panel.refresh_soon)
+    context.look.themes.follow(panel.model.set_theme)
     return panel
 
 
 def _wire(context: PanelContext, panel: LatePanel) -> None:
     def focus() -> None:
-        context.pages.show_canvas()
+        context.middle.pages.show_canvas()
         panel.show()
         panel.widget.view.setFocus()
 
-    context.actions.bind({SHOW.id: Binding(focus)})
+    context.window.actions.bind({SHOW.id: Binding(focus)})
 
 
 SHOW = ActionSpec("outline", "Outline", ("Ctrl+Shift+O",), "list", "All nodes as a list")

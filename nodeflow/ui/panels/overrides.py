@@ -14,7 +14,8 @@ from nodeflow.ui.core.engine_link.engine_link import EngineLink
 from nodeflow.ui.core.state.override_values import Given, Overrides
 from nodeflow.ui.core.theming.theme import SPACE
 from nodeflow.ui.core.widgets.common_widgets import ElidedLabel, button, clear, column, label, row
-from nodeflow.ui.panels.panel import LatePanel, PanelContext, PanelSpec, Place
+from nodeflow.ui.panels.panel import LatePanel, PanelSpec, Place
+from nodeflow.ui.panels.panel_context import PanelContext
 from nodeflow.ui.panels.value_views.override_tools import APPLY_TIP
 
 NOTHING = (
@@ -120,19 +121,19 @@ def value_text(given: Given) -> str:
 
 
 def _make(context: PanelContext) -> OverridesPanel:
-    panel = OverridesPanel(context.overrides, context.link)
-    panel.node_requested.connect(lambda name: context.navigator.show_named([name]))
+    panel = OverridesPanel(context.chosen.overrides, context.engine.link)
+    panel.node_requested.connect(lambda name: context.middle.navigator.show_named([name]))
     return panel
 
 
 def _wire(context: PanelContext, panel: LatePanel) -> None:
-    context.actions.bind({SHOW.id: Binding(panel.show)})
-    context.overrides.changed.connect(context.actions.refresh_soon)
-    context.pages.override_bar.list_requested.connect(panel.show)
+    context.window.actions.bind({SHOW.id: Binding(panel.show)})
+    context.chosen.overrides.changed.connect(context.window.actions.refresh_soon)
+    context.middle.pages.override_bar.list_requested.connect(panel.show)
 
 
 def _needed(context: PanelContext, panel: LatePanel) -> bool:
-    return bool(context.overrides.hypothetical)
+    return bool(context.chosen.overrides.hypothetical)
 
 
 SHOW = ActionSpec(

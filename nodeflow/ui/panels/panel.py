@@ -1,4 +1,4 @@
-"""The declaration of a panel, its context, and the discovery of all panels.
+"""The declaration of a panel, and the discovery of all panels.
 
 A panel is one module of this package with a `PANEL`. Its ``wire`` binds the actions and connects
 signals that must work before the panel exists. Its ``make`` builds the widget at first use and
@@ -7,10 +7,9 @@ connects all other signals. So no other file names the panel.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from functools import cached_property
 from typing import Any
 
 from PySide6.QtCore import QObject, SignalInstance
@@ -18,35 +17,8 @@ from PySide6.QtWidgets import QWidget
 
 from nodeflow.discovery import declared
 from nodeflow.ui import panels
-from nodeflow.ui.actions.action_set import ActionSet
 from nodeflow.ui.actions.specs import ActionSpec
-from nodeflow.ui.canvas import CanvasView
-from nodeflow.ui.controllers.editing.expand_actions import ExpandActions
-from nodeflow.ui.controllers.editing.insertables_menu import InsertablesMenu
-from nodeflow.ui.controllers.editing.subgraph_actions import SubgraphActions
-from nodeflow.ui.controllers.engine.plugin_watcher import PluginWatcher
-from nodeflow.ui.controllers.files.conflicts import Conflicts
-from nodeflow.ui.controllers.files.file_controller import FileController
-from nodeflow.ui.controllers.training.run_controller import RunController
-from nodeflow.ui.controllers.viewing.node_navigator import NodeNavigator
-from nodeflow.ui.controllers.viewing.override_actions import OverrideActions
-from nodeflow.ui.controllers.viewing.shown_values import ShownValues
-from nodeflow.ui.controllers.viewing.view_watcher import ViewWatcher
-from nodeflow.ui.core.engine_link.engine_link import EngineLink
-from nodeflow.ui.core.engine_link.run_library import RunLibrary
-from nodeflow.ui.core.error_handler import ErrorHandler
-from nodeflow.ui.core.state.data_selection import DataSelection
-from nodeflow.ui.core.state.override_values import Overrides
-from nodeflow.ui.core.state.problem_list import ProblemList
-from nodeflow.ui.core.state.training_folder import TrainingFolder
-from nodeflow.ui.core.state.user_settings import Settings
-from nodeflow.ui.core.state.workspace import Workspace
-from nodeflow.ui.core.theming.theme_manager import ThemeManager
-from nodeflow.ui.core.user_messages import Messages
-from nodeflow.ui.pages.page_stack import PageStack
-from nodeflow.ui.panels.plots.shared_plots import SharedPlots
-from nodeflow.ui.panels.trainings.run_overlays import RunOverlays
-from nodeflow.ui.popups.tutorial import Tutorial
+from nodeflow.ui.panels.panel_context import PanelContext
 
 
 class Place(Enum):
@@ -68,57 +40,6 @@ def on_request(context: PanelContext, panel: LatePanel) -> bool:
 
 
 @dataclass(frozen=True)
-class PanelContext:
-    """The objects that a panel may use and subscribe to.
-
-    Attributes:
-        data: the data that nodes show; ``data.show_row("test", 7)`` shows one row everywhere.
-        errors: the handler of failures, if one is installed.
-        plots: adds curves of other runs, or a cursor, to the plots of trainings.
-        show_panel: brings the panel with an id to the front.
-        idle: emitted once, soon after the first paint, so that a panel can preload modules.
-        closing: emitted when the window closes and is hidden, so that a panel stops its work.
-    """
-
-    workspace: Workspace
-    link: EngineLink
-    data: DataSelection
-    overrides: Overrides
-    what_if: OverrideActions
-    canvas: CanvasView
-    pages: PageStack
-    problems: ProblemList
-    settings: Settings
-    themes: ThemeManager
-    actions: ActionSet
-    navigator: NodeNavigator
-    expand: ExpandActions
-    run: RunController
-    values: ShownValues
-    training_folders: Sequence[TrainingFolder]
-    views: ViewWatcher
-    subgraphs: SubgraphActions
-    files: FileController
-    insertables: InsertablesMenu
-    plugins: PluginWatcher
-    tutorial: Tutorial
-    conflicts: Conflicts
-    errors: ErrorHandler | None
-    messages: Messages
-    plots: SharedPlots
-    show_panel: Callable[[str], None]
-    idle: SignalInstance
-    closing: SignalInstance
-
-    @cached_property
-    def overlays(self) -> RunOverlays:
-        """The runs whose curves are drawn; ``overlays.library`` has all runs of the user."""
-        overlays = RunOverlays(RunLibrary(self.plots), self.plots, self.settings)
-        self.workspace.replaced.connect(overlays.clear)
-        return overlays
-
-
-@dataclass(frozen=True)
 class PanelSpec:
     """The declaration of a panel.
 
@@ -133,7 +54,7 @@ class PanelSpec:
         actions: the actions that it adds to the window; ``wire`` binds them.
         needed: returns whether the tab of a bottom panel is needed now. Asked whenever the window
             refreshes its actions; a panel whose need depends on another signal connects that
-            signal to ``context.actions.refresh_soon``.
+            signal to ``context.window.actions.refresh_soon``.
         inside: the id of an earlier panel, in which this panel is a page; empty for its own tab.
         ends: returns a sentence about work that ends with the window; empty for none.
     """
@@ -187,7 +108,7 @@ class LatePanel(QObject):
 
     def show(self) -> None:
         """Bring the panel to the front."""
-        self._context.show_panel(self._spec.id)
+        self._context.window.show_panel(self._spec.id)
 
     def hear(self, signal: SignalInstance, method: Callable[..., object]) -> None:
         """Call a method of the panel, on the window's thread, when a signal is emitted.

@@ -32,7 +32,8 @@ from nodeflow.ui.core.theming.theme_manager import ThemeManager
 from nodeflow.ui.core.widgets.common_widgets import button, column, label, row
 from nodeflow.ui.core.widgets.panel_visibility import InFront
 from nodeflow.ui.inspector.editors.editors_by_kind import QuietCombo, fitting_combo
-from nodeflow.ui.panels.panel import LatePanel, PanelContext, PanelSpec, Place
+from nodeflow.ui.panels.panel import LatePanel, PanelSpec, Place
+from nodeflow.ui.panels.panel_context import PanelContext
 from nodeflow.ui.panels.value_views.point_canvas import PointCanvas
 
 ASKER = "points"
@@ -268,11 +269,13 @@ def matches(data: ProjectionData, index: int, text: str) -> bool:
 
 
 def _make(context: PanelContext) -> PointsPanel:
-    return PointsPanel(context.workspace, context.views, context.data, context.themes)
+    return PointsPanel(
+        context.document.workspace, context.engine.views, context.chosen.data, context.look.themes
+    )
 
 
 def _wire(context: PanelContext, panel: LatePanel) -> None:
-    context.actions.bind({SHOW.id: Binding(panel.show)})
+    context.window.actions.bind({SHOW.id: Binding(panel.show)})
 
 
 SHOW = ActionSpec("show_points", "Show rows in a scatter plot", icon="chart-scatter")

@@ -34,7 +34,8 @@ from nodeflow.ui.core.theming.theme_manager import ThemeManager
 from nodeflow.ui.core.widgets.common_widgets import button, label, switch
 from nodeflow.ui.core.widgets.panel_visibility import InFront
 from nodeflow.ui.inspector.editors.editors_by_kind import QuietCombo, fitting_combo
-from nodeflow.ui.panels.panel import LatePanel, PanelContext, PanelSpec, Place
+from nodeflow.ui.panels.panel import LatePanel, PanelSpec, Place
+from nodeflow.ui.panels.panel_context import PanelContext
 from nodeflow.ui.panels.value_views.array_views import number
 from nodeflow.ui.panels.value_views.metric_matrix import MatrixView
 from nodeflow.ui.panels.value_views.sample_grid import SampleGrid
@@ -341,15 +342,17 @@ def figures(data: PredictionData) -> str:
 
 
 def _make(context: PanelContext) -> PredictionsPanel:
-    return PredictionsPanel(context.workspace, context.views, context.data, context.themes)
+    return PredictionsPanel(
+        context.document.workspace, context.engine.views, context.chosen.data, context.look.themes
+    )
 
 
 def _wire(context: PanelContext, panel: LatePanel) -> None:
-    context.actions.bind({SHOW.id: Binding(panel.show)})
+    context.window.actions.bind({SHOW.id: Binding(panel.show)})
 
 
 def _needed(context: PanelContext, panel: LatePanel) -> bool:
-    return context.link.has_trained and bool(context.workspace.optimizers)
+    return context.engine.link.has_trained and bool(context.document.workspace.optimizers)
 
 
 SHOW = ActionSpec("show_predictions", "Show the predictions", icon="target")

@@ -35,7 +35,8 @@ from nodeflow.ui.core.user_messages import in_window
 from nodeflow.ui.core.widgets.common_widgets import button, label
 from nodeflow.ui.core.widgets.escaped_text import on_button
 from nodeflow.ui.core.widgets.plain_tips import plain_tip
-from nodeflow.ui.panels.panel import LatePanel, PanelContext, PanelSpec, Place
+from nodeflow.ui.panels.panel import LatePanel, PanelSpec, Place
+from nodeflow.ui.panels.panel_context import PanelContext
 
 MOST = 500
 """Maximum listed problems; the rest is only counted."""
@@ -199,29 +200,31 @@ class ProblemsPanel(QWidget):
 
 
 def _make(context: PanelContext) -> ProblemsPanel:
-    panel = ProblemsPanel(context.workspace, context.problems, context.themes)
+    panel = ProblemsPanel(
+        context.document.workspace, context.document.problems, context.look.themes
+    )
 
     def show_node(path: str, port: str) -> None:
         if path:
-            context.navigator.show_path(path)
-            context.navigator.attribute_requested.emit(port)
+            context.middle.navigator.show_path(path)
+            context.middle.navigator.attribute_requested.emit(port)
         else:
-            context.canvas.selection.select(context.workspace.optimizers)
+            context.middle.canvas.selection.select(context.document.workspace.optimizers)
 
     panel.chosen.connect(show_node)
-    panel.file_chosen.connect(context.plugins.open_file)
-    panel.allow_requested.connect(context.workspace.allow)
-    panel.decided.connect(context.conflicts.decide)
+    panel.file_chosen.connect(context.engine.plugins.open_file)
+    panel.allow_requested.connect(context.document.workspace.allow)
+    panel.decided.connect(context.document.conflicts.decide)
     return panel
 
 
 def _wire(context: PanelContext, panel: LatePanel) -> None:
-    context.actions.bind({SHOW.id: Binding(panel.show)})
-    context.problems.changed.connect(context.actions.refresh_soon)
+    context.window.actions.bind({SHOW.id: Binding(panel.show)})
+    context.document.problems.changed.connect(context.window.actions.refresh_soon)
 
 
 def _needed(context: PanelContext, panel: LatePanel) -> bool:
-    return any(problem.level in ("error", "warning") for problem in context.problems.shown)
+    return any(problem.level in ("error", "warning") for problem in context.document.problems.shown)
 
 
 SHOW = ActionSpec("show_problems", "Show the problems", icon="circle-alert")

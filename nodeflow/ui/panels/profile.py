@@ -41,7 +41,8 @@ from nodeflow.ui.core.theming.theme_manager import ThemeManager
 from nodeflow.ui.core.widgets.anchored_tips import CutTextDelegate
 from nodeflow.ui.core.widgets.common_widgets import ElidedLabel, button, column, label, row, switch
 from nodeflow.ui.core.widgets.plain_tips import plain_tip
-from nodeflow.ui.panels.panel import LatePanel, PanelContext, PanelSpec, Place
+from nodeflow.ui.panels.panel import LatePanel, PanelSpec, Place
+from nodeflow.ui.panels.panel_context import PanelContext
 from nodeflow.ui.popups.dialogs import confirmation_dialogs
 
 COLUMNS = ("Ops", "Kernel", "Time, µs", "Share", "Tasks", "Threads", "Memory", "GB/s")
@@ -259,21 +260,21 @@ def _size(count: float) -> str:
 
 
 def _make(context: PanelContext) -> ProfilePanel:
-    panel = ProfilePanel(context.workspace, context.themes)
-    context.run.profile_failed.connect(panel.fail)
-    context.link.profiled.connect(panel.show_profile)
-    panel.profile_requested.connect(partial(context.actions.trigger, "profile"))
-    panel.chosen.connect(context.navigator.show_named)
-    panel.why_not = partial(context.actions.reason, "profile")
-    context.actions.refreshed.connect(panel.refresh_measure)
+    panel = ProfilePanel(context.document.workspace, context.look.themes)
+    context.trainings.run.profile_failed.connect(panel.fail)
+    context.engine.link.profiled.connect(panel.show_profile)
+    panel.profile_requested.connect(partial(context.window.actions.trigger, "profile"))
+    panel.chosen.connect(context.middle.navigator.show_named)
+    panel.why_not = partial(context.window.actions.reason, "profile")
+    context.window.actions.refreshed.connect(panel.refresh_measure)
     panel.refresh_measure()
     return panel
 
 
 def _wire(context: PanelContext, panel: LatePanel) -> None:
-    context.actions.bind({SHOW.id: Binding(panel.show)})
-    context.run.profile_started.connect(panel.show)
-    panel.hear(context.run.profile_started, ProfilePanel.begin)
+    context.window.actions.bind({SHOW.id: Binding(panel.show)})
+    context.trainings.run.profile_started.connect(panel.show)
+    panel.hear(context.trainings.run.profile_started, ProfilePanel.begin)
 
 
 SHOW = ActionSpec("show_profile", "Show the profile", icon="timer", tip="The last measured times")

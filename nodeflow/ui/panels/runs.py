@@ -45,7 +45,8 @@ from nodeflow.ui.core.theming.theme import SPACE
 from nodeflow.ui.core.user_messages import Messages
 from nodeflow.ui.core.widgets.anchored_tips import CutTextDelegate
 from nodeflow.ui.core.widgets.common_widgets import ElidedLabel, button, column, label, row, switch
-from nodeflow.ui.panels.panel import LatePanel, PanelContext, PanelSpec, Place
+from nodeflow.ui.panels.panel import LatePanel, PanelSpec, Place
+from nodeflow.ui.panels.panel_context import PanelContext
 from nodeflow.ui.panels.trainings.run_details import RunDetails
 from nodeflow.ui.panels.trainings.run_overlays import COLORS, CURVES, RunOverlays
 from nodeflow.ui.panels.trainings.run_table import (
@@ -577,47 +578,47 @@ def _without_arguments(slot: Callable[[], object]) -> Callable[[bool], object]:
 
 
 def _make(context: PanelContext) -> RunsPanel:
-    versions = context.files.versions
+    versions = context.document.files.versions
     panel = RunsPanel(
-        context.overlays.library,
-        context.overlays,
-        context.workspace,
-        context.messages,
+        context.trainings.overlays.library,
+        context.trainings.overlays,
+        context.document.workspace,
+        context.window.messages,
         lambda: versions.on_canvas,
     )
-    past = context.link.past
-    why = partial(context.actions.reason, "train")
-    scrubber = Scrubber(past, context.link.ops, context.themes, why, of_runs=True)
-    context.actions.refreshed.connect(scrubber.refresh)
-    scrubber.branch_requested.connect(context.run.branch)
+    past = context.engine.link.past
+    why = partial(context.window.actions.reason, "train")
+    scrubber = Scrubber(past, context.engine.link.ops, context.look.themes, why, of_runs=True)
+    context.window.actions.refreshed.connect(scrubber.refresh)
+    scrubber.branch_requested.connect(context.trainings.run.branch)
     panel.add_scrubber(scrubber)
     panel.steps_wanted.connect(past.open)
-    panel.graph_wanted.connect(context.files.begin_with)
-    panel.weights_wanted.connect(context.files.weights.load_from)
+    panel.graph_wanted.connect(context.document.files.begin_with)
+    panel.weights_wanted.connect(context.document.files.weights.load_from)
     return panel
 
 
 def _wire(context: PanelContext, panel: LatePanel) -> None:
-    library = context.overlays.library
-    context.actions.bind({SHOW.id: Binding(panel.show)})
-    context.files.closed.connect(library.close)
-    context.idle.connect(library.look)
-    library.changed.connect(context.actions.refresh_soon)
-    context.link.training.connect(partial(_on_event, context))
-    panel.hear(context.pages.past_bar.graph_requested, RunsPanel.open_graph_of)
+    library = context.trainings.overlays.library
+    context.window.actions.bind({SHOW.id: Binding(panel.show)})
+    context.document.files.closed.connect(library.close)
+    context.window.idle.connect(library.look)
+    library.changed.connect(context.window.actions.refresh_soon)
+    context.engine.link.training.connect(partial(_on_event, context))
+    panel.hear(context.middle.pages.past_bar.graph_requested, RunsPanel.open_graph_of)
 
 
 def _on_event(context: PanelContext, event: Event) -> None:
     """Update the library when a training of this window begins or ends."""
     if isinstance(event, (RunKept, Done)):
-        context.overlays.library.look()
+        context.trainings.overlays.library.look()
     if isinstance(event, RunKept) and event.problem:
         text = event.problem[0].upper() + event.problem[1:]
-        context.messages.show(text, "warning")
+        context.window.messages.show(text, "warning")
 
 
 def _needed(context: PanelContext, panel: LatePanel) -> bool:
-    return len(context.overlays.library.runs) > 1
+    return len(context.trainings.overlays.library.runs) > 1
 
 
 SHOW = ActionSpec("show_runs", "Show the runs", icon="list", tip="All kept trainings")

@@ -44,7 +44,8 @@ from nodeflow.ui.core.theming.theme_manager import ThemeManager
 from nodeflow.ui.core.widgets.common_widgets import ElidedLabel, button, column, label, row, switch
 from nodeflow.ui.core.widgets.panel_visibility import InFront
 from nodeflow.ui.inspector.editors.editors_by_kind import QuietCombo
-from nodeflow.ui.panels.panel import LatePanel, PanelContext, PanelSpec, Place
+from nodeflow.ui.panels.panel import LatePanel, PanelSpec, Place
+from nodeflow.ui.panels.panel_context import PanelContext
 from nodeflow.ui.panels.sketching import drawing_pad
 from nodeflow.ui.panels.sketching.drawing_pad import DrawingPad
 from nodeflow.ui.panels.sketching.prediction_view import PictureBox, ProbabilityBars
@@ -486,14 +487,16 @@ def _refill(combo: QuietCombo, texts: list[str]) -> None:
 
 
 def _make(context: PanelContext) -> SketchPad:
-    panel = SketchPad(context.workspace, context.link, context.data, context.themes)
-    context.values.changed.connect(panel.on_values_changed)
-    panel.refused.connect(lambda text: context.messages.show(text, "warning"))
+    panel = SketchPad(
+        context.document.workspace, context.engine.link, context.chosen.data, context.look.themes
+    )
+    context.engine.values.changed.connect(panel.on_values_changed)
+    panel.refused.connect(lambda text: context.window.messages.show(text, "warning"))
     return panel
 
 
 def _wire(context: PanelContext, panel: LatePanel) -> None:
-    workspace = context.workspace
+    workspace = context.document.workspace
 
     def show() -> None:
         panel.show()
@@ -504,11 +507,11 @@ def _wire(context: PanelContext, panel: LatePanel) -> None:
         has_pictures = _needed(context, panel)
         return None if has_pictures else Blocked("The graph has no placeholder for a picture.")
 
-    context.actions.bind({SHOW.id: Binding(show, blocked)})
+    context.window.actions.bind({SHOW.id: Binding(show, blocked)})
 
 
 def _needed(context: PanelContext, panel: LatePanel) -> bool:
-    workspace = context.workspace
+    workspace = context.document.workspace
     return bool(picture_inputs(workspace.root, workspace.root_analysis))
 
 

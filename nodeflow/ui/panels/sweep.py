@@ -46,7 +46,8 @@ from nodeflow.ui.core.user_messages import Messages
 from nodeflow.ui.core.widgets.anchored_tips import CutTextDelegate
 from nodeflow.ui.core.widgets.common_widgets import ElidedLabel, button, column, label, row, switch
 from nodeflow.ui.core.widgets.time_and_size_text import moment
-from nodeflow.ui.panels.panel import LatePanel, PanelContext, PanelSpec, Place
+from nodeflow.ui.panels.panel import LatePanel, PanelSpec, Place
+from nodeflow.ui.panels.panel_context import PanelContext
 from nodeflow.ui.panels.trainings.correlation_bars import LEAST_WIDTH, WIDTH, CorrelationBars
 from nodeflow.ui.panels.trainings.run_overlays import RunOverlays
 from nodeflow.ui.panels.trainings.training_history import duration
@@ -515,25 +516,25 @@ def _without_arguments(slot: Callable[[], object], _: bool = False) -> None:
 
 
 def _make(context: PanelContext) -> SweepPanel:
-    popup = QuickPick(context.pages, context.themes.theme)
-    context.themes.changed.connect(popup.set_theme)
+    popup = QuickPick(context.middle.pages, context.look.themes.theme)
+    context.look.themes.changed.connect(popup.set_theme)
     runner = SweepRunner()
     panel = SweepPanel(
         runner,
-        context.overlays.library,
-        context.overlays,
-        context.workspace,
-        context.messages,
-        context.themes,
+        context.trainings.overlays.library,
+        context.trainings.overlays,
+        context.document.workspace,
+        context.window.messages,
+        context.look.themes,
         popup,
     )
     runner.setParent(panel)
-    context.closing.connect(runner.close)
+    context.window.closing.connect(runner.close)
     return panel
 
 
 def _wire(context: PanelContext, panel: LatePanel) -> None:
-    context.actions.bind({SHOW.id: Binding(panel.show)})
+    context.window.actions.bind({SHOW.id: Binding(panel.show)})
 
 
 def _ends(panel: SweepPanel) -> str:

@@ -40,7 +40,8 @@ from nodeflow.ui.core.theming.theme_manager import ThemeManager
 from nodeflow.ui.core.user_messages import in_window, sentence
 from nodeflow.ui.core.widgets.common_widgets import ElidedLabel, button, label, restyle, switch
 from nodeflow.ui.core.widgets.plain_tips import plain_tip
-from nodeflow.ui.panels.panel import LatePanel, PanelContext, PanelSpec, Place, always
+from nodeflow.ui.panels.panel import LatePanel, PanelSpec, Place, always
+from nodeflow.ui.panels.panel_context import PanelContext
 from nodeflow.ui.panels.plots.shared_plots import SharedPlots
 from nodeflow.ui.panels.trainings.early_stopping_toggle import EarlyStoppingToggle
 from nodeflow.ui.panels.trainings.scrubber import Scrubber
@@ -465,8 +466,8 @@ def _size(count: int) -> str:
 
 def _show_metrics(context: PanelContext) -> None:
     """Show the graph's training settings, which include the metrics."""
-    context.canvas.selection.select([])
-    context.show_panel("inspector")
+    context.middle.canvas.selection.select([])
+    context.window.show_panel("inspector")
 
 
 def _go_to(past: ShownStep, plots: SharedPlots, step: int) -> None:
@@ -478,46 +479,52 @@ def _go_to(past: ShownStep, plots: SharedPlots, step: int) -> None:
 
 
 def _make(context: PanelContext) -> TrainingPanel:
-    run, link, plots = context.run, context.link, context.plots
-    panel = TrainingPanel(context.workspace, plots, context.settings, context.themes, context.data)
-    panel.add_control(EarlyStoppingToggle(context.workspace, panel))
-    why = partial(context.actions.reason, "train")
-    scrubber = Scrubber(link.past, link.ops, context.themes, why)
-    context.actions.refreshed.connect(scrubber.refresh)
+    run, link, plots = context.trainings.run, context.engine.link, context.trainings.plots
+    panel = TrainingPanel(
+        context.document.workspace,
+        plots,
+        context.look.settings,
+        context.look.themes,
+        context.chosen.data,
+    )
+    panel.add_control(EarlyStoppingToggle(context.document.workspace, panel))
+    why = partial(context.window.actions.reason, "train")
+    scrubber = Scrubber(link.past, link.ops, context.look.themes, why)
+    context.window.actions.refreshed.connect(scrubber.refresh)
     scrubber.branch_requested.connect(run.branch)
     panel.add_scrubber(scrubber)
-    context.values.notices_changed.connect(panel.show_notices)
-    panel.show_notices(context.values.notices)
+    context.engine.values.notices_changed.connect(panel.show_notices)
+    panel.show_notices(context.engine.values.notices)
     link.state_changed.connect(panel.show_state)
     panel.show_state(link.state)
     link.edits.connect(panel.show_edits)
     panel.show_edits(link.edit_state)
     panel.metric_requested.connect(partial(_show_metrics, context))
-    panel.node_requested.connect(context.navigator.show_path)
-    panel.why_no_download = partial(context.actions.reason, "fetch_data")
-    context.actions.refreshed.connect(panel.refresh_download)
+    panel.node_requested.connect(context.middle.navigator.show_path)
+    panel.why_no_download = partial(context.window.actions.reason, "fetch_data")
+    context.window.actions.refreshed.connect(panel.refresh_download)
     panel.refresh_download()
-    panel.download_requested.connect(partial(context.actions.trigger, "fetch_data"))
+    panel.download_requested.connect(partial(context.window.actions.trigger, "fetch_data"))
     panel.download_cancelled.connect(link.cancel_download)
-    context.workspace.replaced.connect(panel.reset)
+    context.document.workspace.replaced.connect(panel.reset)
     plots.overlays_changed.connect(panel.show_overlays)
     panel.show_overlays()
     return panel
 
 
 def _wire(context: PanelContext, panel: LatePanel) -> None:
-    context.actions.bind({SHOW.id: Binding(panel.show)})
-    past, run, plots = context.link.past, context.run, context.plots
+    context.window.actions.bind({SHOW.id: Binding(panel.show)})
+    past, run, plots = context.engine.link.past, context.trainings.run, context.trainings.plots
     past.chosen.connect(lambda: plots.show_cursor(past.step))
-    past.refused.connect(lambda text: context.messages.show(text, "warning"))
+    past.refused.connect(lambda text: context.window.messages.show(text, "warning"))
     plots.step_chosen.connect(partial(_go_to, past, plots))
     for signal in (run.training_started, run.download_started, run.notices_requested):
         signal.connect(panel.show)
     panel.hear(run.training_started, TrainingPanel.begin)
     panel.hear(run.download_started, TrainingPanel.on_download_started)
-    panel.hear(context.link.training, TrainingPanel.on_event)
-    panel.hear(context.link.download, TrainingPanel.on_download)
-    panel.hear(context.idle, TrainingPanel.preload)
+    panel.hear(context.engine.link.training, TrainingPanel.on_event)
+    panel.hear(context.engine.link.download, TrainingPanel.on_download)
+    panel.hear(context.window.idle, TrainingPanel.preload)
 
 
 SHOW = ActionSpec("show_training", "Show the training", icon="chart-line", tip="Its curves")

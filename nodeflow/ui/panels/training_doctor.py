@@ -31,7 +31,8 @@ from nodeflow.ui.core.theming.theme_manager import ThemeManager
 from nodeflow.ui.core.user_messages import sentence
 from nodeflow.ui.core.widgets.common_widgets import button, clear, label
 from nodeflow.ui.core.widgets.plain_tips import plain_tip
-from nodeflow.ui.panels.panel import LatePanel, PanelContext, PanelSpec, Place
+from nodeflow.ui.panels.panel import LatePanel, PanelSpec, Place
+from nodeflow.ui.panels.panel_context import PanelContext
 
 TITLE = "Doctor"
 _SEVERE = ("diverging", "labels", "missing_values", "untrained", "equal_weights")
@@ -218,23 +219,23 @@ class DoctorPanel(QWidget):
 
 
 def _make(context: PanelContext) -> DoctorPanel:
-    panel = DoctorPanel(context.workspace, context.themes)
-    context.workspace.replaced.connect(panel.forget)
-    panel.node_requested.connect(context.navigator.show_path)
-    panel.step_requested.connect(context.link.past.show)
-    panel.branch_requested.connect(context.run.branch)
-    panel.reaches_training = lambda: context.settings.edits_reach_training
-    context.link.state_changed.connect(panel.show_state)
-    panel.show_state(context.link.state)
-    panel.failed.connect(context.messages.show_status)
-    panel.hints_changed.connect(context.actions.refresh_soon)
-    panel.applied.connect(context.messages.show_status)
+    panel = DoctorPanel(context.document.workspace, context.look.themes)
+    context.document.workspace.replaced.connect(panel.forget)
+    panel.node_requested.connect(context.middle.navigator.show_path)
+    panel.step_requested.connect(context.engine.link.past.show)
+    panel.branch_requested.connect(context.trainings.run.branch)
+    panel.reaches_training = lambda: context.look.settings.edits_reach_training
+    context.engine.link.state_changed.connect(panel.show_state)
+    panel.show_state(context.engine.link.state)
+    panel.failed.connect(context.window.messages.show_status)
+    panel.hints_changed.connect(context.window.actions.refresh_soon)
+    panel.applied.connect(context.window.messages.show_status)
     return panel
 
 
 def _wire(context: PanelContext, panel: LatePanel) -> None:
-    context.actions.bind({SHOW.id: Binding(panel.show)})
-    panel.hear(context.link.training, DoctorPanel.on_event)
+    context.window.actions.bind({SHOW.id: Binding(panel.show)})
+    panel.hear(context.engine.link.training, DoctorPanel.on_event)
 
 
 def _needed(context: PanelContext, panel: LatePanel) -> bool:

@@ -39,7 +39,8 @@ from nodeflow.ui.core.widgets.common_widgets import ElidedLabel, WrappingRow, cl
 from nodeflow.ui.core.widgets.panel_visibility import InFront
 from nodeflow.ui.core.widgets.plain_tips import plain_tip
 from nodeflow.ui.inspector.editors.editors_by_kind import QuietCombo
-from nodeflow.ui.panels.panel import LatePanel, PanelContext, PanelSpec, Place, always
+from nodeflow.ui.panels.panel import LatePanel, PanelSpec, Place, always
+from nodeflow.ui.panels.panel_context import PanelContext
 from nodeflow.ui.panels.plots.shared_plots import SharedPlots
 from nodeflow.ui.panels.value_views import array_views, picture_options
 from nodeflow.ui.panels.value_views.labelled_matrix import LabelledMatrix
@@ -572,27 +573,27 @@ class ViewerPanel(QWidget):
 
 def _make(context: PanelContext) -> ViewerPanel:
     panel = ViewerPanel(
-        context.workspace,
-        context.link,
-        context.data,
-        context.themes,
-        context.views,
-        context.overrides,
-        context.messages,
-        context.plots,
+        context.document.workspace,
+        context.engine.link,
+        context.chosen.data,
+        context.look.themes,
+        context.engine.views,
+        context.chosen.overrides,
+        context.window.messages,
+        context.trainings.plots,
     )
-    context.values.changed.connect(panel.on_values_changed)
-    pages = context.pages
+    context.engine.values.changed.connect(panel.on_values_changed)
+    pages = context.middle.pages
     pages.page_changed.connect(lambda: panel.follow(pages.shown_workspace))
     panel.follow(pages.shown_workspace)
     return panel
 
 
 def _wire(context: PanelContext, panel: LatePanel) -> None:
-    context.actions.bind({SHOW.id: Binding(panel.show)})
-    context.pages.expansion.node_activated.connect(panel.show)
-    context.what_if.value_requested.connect(panel.show)
-    panel.hear(context.what_if.value_requested, ViewerPanel.begin_override)
+    context.window.actions.bind({SHOW.id: Binding(panel.show)})
+    context.middle.pages.expansion.node_activated.connect(panel.show)
+    context.chosen.what_if.value_requested.connect(panel.show)
+    panel.hear(context.chosen.what_if.value_requested, ViewerPanel.begin_override)
 
 
 SHOW = ActionSpec("show_viewer", "Show the viewer", icon="eye", tip="The value of a node in full")

@@ -94,14 +94,8 @@ from nodeflow.ui.pages.past_bar import PastBar
 from nodeflow.ui.pages.predictions_page import PredictionsPage
 from nodeflow.ui.pages.welcome import WelcomePage
 from nodeflow.ui.panels.inspector import InspectorPanel
-from nodeflow.ui.panels.panel import (
-    LatePanel,
-    PanelContext,
-    Panels,
-    PanelSpec,
-    Place,
-    discover_panels,
-)
+from nodeflow.ui.panels.panel import LatePanel, Panels, PanelSpec, Place, discover_panels
+from nodeflow.ui.panels.panel_context import PanelContext
 from nodeflow.ui.panels.plots.shared_plots import SharedPlots
 from nodeflow.ui.panels.sketch_pad import SketchPad
 from nodeflow.ui.popups.dialogs import confirmation_dialogs
@@ -112,6 +106,7 @@ from nodeflow.ui.popups.tutorial import Tutorial
 from nodeflow.ui.window.bars import Bars
 from nodeflow.ui.window.docking import Docking, room_on
 from nodeflow.ui.window.drop_hint import DropHint
+from nodeflow.ui.window.objects_for_panels import panel_context
 from nodeflow.ui.window.panes import PaneActions
 from nodeflow.ui.window.status_feed import StatusFeed
 
@@ -355,37 +350,7 @@ class MainWindow(QMainWindow):
         self.docking = Docking(self, self.pages, self.themes, self.actions_, self.settings)
         PaneActions(self, self.pages, self.docking, self.actions_)
         self.shared_plots = SharedPlots(self)
-        context = PanelContext(
-            workspace=self.workspace,
-            link=self.link,
-            data=self.data,
-            overrides=self.overrides,
-            what_if=self.what_if,
-            canvas=self.canvas,
-            pages=self.pages,
-            problems=self.problem_list,
-            settings=self.settings,
-            themes=self.themes,
-            actions=self.actions_,
-            navigator=self.navigator,
-            expand=self.expand,
-            run=self.run,
-            values=self.shown_values,
-            training_folders=self.training_folders,
-            views=self.view_watcher,
-            subgraphs=self.subgraphs,
-            files=self.files,
-            insertables=self.insertables,
-            plugins=self.plugins,
-            tutorial=self.tutorial,
-            conflicts=self.conflicts,
-            errors=errors,
-            messages=self.messages,
-            plots=self.shared_plots,
-            show_panel=self.docking.show,
-            idle=self.idle,
-            closing=self.closing,
-        )
+        context = panel_context(self, errors)
         self.panels = Panels(self._late(spec, context) for spec in self._panel_specs)
 
     def _late(self, spec: PanelSpec, context: PanelContext) -> tuple[str, LatePanel]:

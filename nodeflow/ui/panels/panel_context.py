@@ -1,0 +1,158 @@
+"""The objects that panels may use, grouped by duty."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from PySide6.QtCore import SignalInstance
+
+from nodeflow.ui.actions.action_set import ActionSet
+from nodeflow.ui.canvas import CanvasView
+from nodeflow.ui.controllers.editing.expand_actions import ExpandActions
+from nodeflow.ui.controllers.editing.insertables_menu import InsertablesMenu
+from nodeflow.ui.controllers.editing.subgraph_actions import SubgraphActions
+from nodeflow.ui.controllers.engine.plugin_watcher import PluginWatcher
+from nodeflow.ui.controllers.files.conflicts import Conflicts
+from nodeflow.ui.controllers.files.file_controller import FileController
+from nodeflow.ui.controllers.training.run_controller import RunController
+from nodeflow.ui.controllers.viewing.node_navigator import NodeNavigator
+from nodeflow.ui.controllers.viewing.override_actions import OverrideActions
+from nodeflow.ui.controllers.viewing.shown_values import ShownValues
+from nodeflow.ui.controllers.viewing.view_watcher import ViewWatcher
+from nodeflow.ui.core.engine_link.engine_link import EngineLink
+from nodeflow.ui.core.error_handler import ErrorHandler
+from nodeflow.ui.core.state.data_selection import DataSelection
+from nodeflow.ui.core.state.override_values import Overrides
+from nodeflow.ui.core.state.problem_list import ProblemList
+from nodeflow.ui.core.state.training_folder import TrainingFolder
+from nodeflow.ui.core.state.user_settings import Settings
+from nodeflow.ui.core.state.workspace import Workspace
+from nodeflow.ui.core.theming.theme_manager import ThemeManager
+from nodeflow.ui.core.user_messages import Messages
+from nodeflow.ui.pages.page_stack import PageStack
+from nodeflow.ui.panels.plots.shared_plots import SharedPlots
+from nodeflow.ui.panels.trainings.run_overlays import RunOverlays
+from nodeflow.ui.popups.tutorial import Tutorial
+
+
+@dataclass(frozen=True)
+class DocumentObjects:
+    """The document, its file and its problems."""
+
+    workspace: Workspace
+    files: FileController
+    problems: ProblemList
+    conflicts: Conflicts
+
+
+@dataclass(frozen=True)
+class EngineObjects:
+    """The engine process and what it computes.
+
+    Attributes:
+        views: the views of tensors that the engine computes for panels.
+        plugins: the user's own ops.
+    """
+
+    link: EngineLink
+    values: ShownValues
+    views: ViewWatcher
+    plugins: PluginWatcher
+
+
+@dataclass(frozen=True)
+class ChosenValues:
+    """The data and the overrides that the user chose.
+
+    Attributes:
+        data: the data that nodes show; ``data.show_row("test", 7)`` shows one row everywhere.
+        overrides: the values that replace computed ones.
+        what_if: the actions that set them.
+    """
+
+    data: DataSelection
+    overrides: Overrides
+    what_if: OverrideActions
+
+
+@dataclass(frozen=True)
+class TrainingObjects:
+    """Trainings: how they begin, and their curves.
+
+    Attributes:
+        folders: for the files that trainings write for other programs.
+        plots: adds curves of other runs, or a cursor, to the plots of trainings.
+        make_overlays: makes ``overlays``.
+    """
+
+    run: RunController
+    folders: Sequence[TrainingFolder]
+    plots: SharedPlots
+    make_overlays: Callable[[], RunOverlays]
+
+    @cached_property
+    def overlays(self) -> RunOverlays:
+        """The runs whose curves are drawn; ``overlays.library`` has all runs of the user."""
+        return self.make_overlays()
+
+
+@dataclass(frozen=True)
+class MiddleObjects:
+    """The middle of the window, and how to go to a node in it."""
+
+    canvas: CanvasView
+    pages: PageStack
+    navigator: NodeNavigator
+    expand: ExpandActions
+
+
+@dataclass(frozen=True)
+class InsertingObjects:
+    """What users insert besides ops."""
+
+    subgraphs: SubgraphActions
+    insertables: InsertablesMenu
+
+
+@dataclass(frozen=True)
+class LookObjects:
+    """The user's settings and the theme."""
+
+    settings: Settings
+    themes: ThemeManager
+
+
+@dataclass(frozen=True)
+class WindowObjects:
+    """The window's actions and messages, and its life.
+
+    Attributes:
+        errors: the handler of failures, if one is installed.
+        show_panel: brings the panel with an id to the front.
+        idle: emitted once, soon after the first paint, so that a panel can preload modules.
+        closing: emitted when the window closes and is hidden, so that a panel stops its work.
+    """
+
+    actions: ActionSet
+    messages: Messages
+    errors: ErrorHandler | None
+    tutorial: Tutorial
+    show_panel: Callable[[str], None]
+    idle: SignalInstance
+    closing: SignalInstance
+
+
+@dataclass(frozen=True)
+class PanelContext:
+    """The objects that a panel may use and subscribe to, by duty."""
+
+    document: DocumentObjects
+    engine: EngineObjects
+    chosen: ChosenValues
+    trainings: TrainingObjects
+    middle: MiddleObjects
+    inserting: InsertingObjects
+    look: LookObjects
+    window: WindowObjects
